@@ -1,0 +1,32 @@
+# Everything lives in .venv beside this file; PYTHON may name another interpreter (3.11 or newer).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: bench test clean
+
+## Set up and run the main job: every card on the embedded phantom.
+bench: $(VENV)/.offline
+	$(BIN)/zoo bench --all
+
+## Set up and run the tests: lint, format, types, pytest.
+test: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "zoo needs Python 3.11 or newer; set PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.offline: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install -q -e ".[offline]"
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install -q -e ".[offline,dev]"
+	@touch $@
+
+clean:
+	rm -rf $(VENV)

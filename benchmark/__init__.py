@@ -1,0 +1,1 @@
+"""The harness: where images come from, how models are trained, what the scores say, how runs are kept."""

@@ -1,0 +1,42 @@
+"""Where images come from."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from benchmark.data.dataset import DataError, Dataset, Image, Part, Problem
+
+__all__ = ["DataError", "Dataset", "Image", "Part", "Problem", "open_dataset"]
+
+_KINDS = "phantom, a folder (train/val/test/CLASS/* or CLASS/*), a .npz file, or kaggle:OWNER/NAME"
+
+
+def open_dataset(source: str, *, patient_pattern: str | None = None) -> Dataset:
+    """The data set that `source` names: phantom, a folder, a .npz file, or kaggle:OWNER/NAME.
+
+    `patient_pattern` is a regular expression whose named groups make the patient's key of a file name. Raises
+    DataError when the source is unknown or cannot be used.
+    """
+    if source == "phantom":
+        from benchmark.data.phantom import open_phantom
+
+        return open_phantom()
+    if source.startswith("kaggle:"):
+        from benchmark.data.kaggle import open_kaggle
+
+        return open_kaggle(source.removeprefix("kaggle:"), patient_pattern)
+    path = Path(source).expanduser()
+    if path.suffix == ".npz" and path.is_file():
+        from benchmark.data.npz import open_npz
+
+        return open_npz(path)
+    if path.is_dir():
+        from benchmark.data.folder import open_folder
+
+        return open_folder(path, patient_pattern, source)
+    near = difflib.get_close_matches(source, ["phantom"], n=1, cutoff=0.6)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    if path.exists():
+        raise DataError(f"--data {source}: is neither a folder nor a .npz file; give {_KINDS}.{hint}")
+    raise DataError(f"--data {source}: no such source; give {_KINDS}.{hint}")

@@ -1,0 +1,76 @@
+"""Pixels of a split, decoded once and shared by every run that sees the same images."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmark.data.cache import cache_dir
+from benchmark.data.dataset import Dataset, Image, Pixels
+from benchmark.data.splits import Split
+
+SplitName = Literal["train", "val", "test"]
+SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """The images of one split: uint8 `pixels` (n, size, size, channels), `labels` (n,) of 0 and 1, and per image its
+    name, patient and content digest, all in the same order."""
+
+    split: SplitName
+    pixels: Pixels
+    labels: npt.NDArray[np.int64]
+    names: tuple[str, ...]
+    patients: tuple[str, ...]
+    digests: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def prepare(dataset: Dataset, split: Split, size: int, root: Path | None = None) -> Path:
+    """The folder that holds the pixels of `split` at `size` px, one pair of files a split, filled on first use.
+
+    It is written beside its place and renamed into it, so that it is whole or not there. `root` is the cache folder
+    by default.
+    """
+    key = f"{_VERSION}:{dataset.fingerprint}:{split.fingerprint}:{size}:{dataset.channels}"
+    folder = (root or cache_dir() / "prepared") / hashlib.sha256(key.encode()).hexdigest()[:24]
+    if folder.is_dir():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
+    try:
+        for name in SPLITS:
+            images: tuple[Image, ...] = getattr(split, name)
+            np.save(building / f"{name}.npy", dataset.read(images, size))
+            rows = [[image.name, image.patient, image.label, image.digest] for image in images]
+            (building / f"{name}.json").write_text(json.dumps(rows), encoding="utf-8")
+        os.rename(building, folder)
+    except OSError:
+        shutil.rmtree(building, ignore_errors=True)
+        if not folder.is_dir():  # another process may have put the same folder there first
+            raise
+    except BaseException:
+        shutil.rmtree(building, ignore_errors=True)
+        raise
+    return folder
+
+
+def load(folder: Path, split: SplitName) -> LabelledImages:
+    """One split of a prepared folder, its pixels memory-mapped."""
+    rows = json.loads((folder / f"{split}.json").read_text(encoding="utf-8"))
+    names, patients, labels, digests = zip(*rows, strict=True)
+    pixels = np.load(folder / f"{split}.npy", mmap_mode="r", allow_pickle=False)
+    return LabelledImages(split, pixels, np.asarray(labels, dtype=np.int64), names, patients, digests)

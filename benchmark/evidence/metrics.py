@@ -1,0 +1,226 @@
+"""Metrics: one small function each, its direction declared beside it. Undefined is None, never 0."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+from sklearn.metrics import average_precision_score
+
+from benchmark.evidence.intervals import delong, delong_interval, wilson
+from benchmark.evidence.scores import Scores
+
+_CLIP = 1e-7
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Counts of decisions; positive means score >= threshold."""
+
+    tp: int
+    fp: int
+    tn: int
+    fn: int
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A metric's value with its 95% interval; `method` names the interval's, `reason` says why something is missing."""
+
+    metric: str
+    value: float | None
+    low: float | None
+    high: float | None
+    method: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A registered metric: `of_decisions` reads a Confusion, `of_scores` the scores; one of the two is set.
+
+    `counts(confusion)` gives (successes, n) of a proportion, whose interval is Wilson's.
+    """
+
+    name: str
+    direction: Literal["higher", "lower", "none"]
+    of_decisions: Callable[[Confusion], float | None] | None = None
+    of_scores: Callable[[Scores], float | None] | None = None
+    counts: Callable[[Confusion], tuple[int, int]] | None = None
+
+
+_METRICS: dict[str, Metric] = {}
+METRICS: Mapping[str, Metric] = MappingProxyType(_METRICS)
+"""All metrics by name."""
+
+_Decision = Callable[[Confusion], float | None]
+_Score = Callable[[Scores], float | None]
+
+
+def decision_metric(
+    direction: Literal["higher", "lower", "none"],
+    counts: Callable[[Confusion], tuple[int, int]] | None = None,
+) -> Callable[[_Decision], _Decision]:
+    """Register a function of a Confusion under its own name."""
+
+    def register(function: _Decision) -> _Decision:
+        _METRICS[function.__name__] = Metric(
+            function.__name__, direction, of_decisions=function, counts=counts
+        )
+        return function
+
+    return register
+
+
+def score_metric(direction: Literal["higher", "lower"]) -> Callable[[_Score], _Score]:
+    """Register a function of Scores under its own name."""
+
+    def register(function: _Score) -> _Score:
+        _METRICS[function.__name__] = Metric(function.__name__, direction, of_scores=function)
+        return function
+
+    return register
+
+
+def confusion(scores: Scores, threshold: float) -> Confusion:
+    """Decisions of `scores` at `threshold`."""
+    called = scores.y_score >= threshold
+    positive = scores.y_true == 1
+    return Confusion(
+        tp=int(np.sum(called & positive)),
+        fp=int(np.sum(called & ~positive)),
+        tn=int(np.sum(~called & ~positive)),
+        fn=int(np.sum(~called & positive)),
+    )
+
+
+def figures(scores: Scores, threshold: float) -> dict[str, Figure]:
+    """Every metric of `scores` at `threshold`, with 95% intervals where a method is at hand: Wilson for proportions,
+    DeLong (logit) for the AUC."""
+    counted = confusion(scores, threshold)
+    return {metric.name: _figure(metric, scores, counted) for metric in METRICS.values()}
+
+
+def _figure(metric: Metric, scores: Scores, counted: Confusion) -> Figure:
+    if metric.of_scores is not None:
+        value = metric.of_scores(scores)
+    else:
+        value = metric.of_decisions(counted) if metric.of_decisions else None
+    if value is None:
+        return Figure(metric.name, None, None, None, None, "undefined for these decisions or classes")
+    if metric.counts is not None:
+        low, high = wilson(*metric.counts(counted))
+        return Figure(metric.name, value, low, high, "Wilson", None)
+    if metric.name == "auc":
+        bounds = delong_interval(*delong(scores.y_true, scores.y_score))
+        if bounds is None:
+            return Figure(
+                metric.name, value, None, None, None, "DeLong gives no interval at 0, 1 or no variance"
+            )
+        return Figure(metric.name, value, *bounds, "DeLong, logit", None)
+    return Figure(metric.name, value, None, None, None, None)
+
+
+def _ratio(numerator: float, denominator: float) -> float | None:
+    return numerator / denominator if denominator else None
+
+
+@score_metric("lower")
+def log_loss(scores: Scores) -> float | None:
+    """Mean binary cross-entropy in nats, scores clipped to 1e-7 as Keras does."""
+    p = np.clip(scores.y_score, _CLIP, 1 - _CLIP)
+    return float(-np.mean(np.where(scores.y_true == 1, np.log(p), np.log1p(-p))))
+
+
+@score_metric("lower")
+def brier(scores: Scores) -> float | None:
+    """Mean squared difference of score and label (Brier 1950)."""
+    return float(np.mean((scores.y_score - scores.y_true) ** 2))
+
+
+@score_metric("higher")
+def auc(scores: Scores) -> float | None:
+    """Area under the ROC curve, ties one half; undefined without both classes."""
+    if len(np.unique(scores.y_true)) < 2:
+        return None
+    return delong(scores.y_true, scores.y_score)[0]
+
+
+@score_metric("higher")
+def average_precision(scores: Scores) -> float | None:
+    """Area under the precision-recall steps; undefined without both classes."""
+    if len(np.unique(scores.y_true)) < 2:
+        return None
+    return float(average_precision_score(scores.y_true, scores.y_score))
+
+
+@decision_metric("higher", counts=lambda c: (c.tp + c.tn, c.tp + c.tn + c.fp + c.fn))
+def accuracy(c: Confusion) -> float | None:
+    """Share of right decisions."""
+    return _ratio(c.tp + c.tn, c.tp + c.tn + c.fp + c.fn)
+
+
+@decision_metric("higher")
+def balanced_accuracy(c: Confusion) -> float | None:
+    """Mean of recall and specificity."""
+    sensitivity, specific = recall(c), specificity(c)
+    return None if sensitivity is None or specific is None else (sensitivity + specific) / 2
+
+
+@decision_metric("higher", counts=lambda c: (c.tp, c.tp + c.fp))
+def precision(c: Confusion) -> float | None:
+    """Share of positive decisions that are right; undefined when there is none."""
+    return _ratio(c.tp, c.tp + c.fp)
+
+
+@decision_metric("higher", counts=lambda c: (c.tp, c.tp + c.fn))
+def recall(c: Confusion) -> float | None:
+    """Share of positives found (sensitivity)."""
+    return _ratio(c.tp, c.tp + c.fn)
+
+
+@decision_metric("higher", counts=lambda c: (c.tn, c.tn + c.fp))
+def specificity(c: Confusion) -> float | None:
+    """Share of negatives left alone."""
+    return _ratio(c.tn, c.tn + c.fp)
+
+
+@decision_metric("higher")
+def f1(c: Confusion) -> float | None:
+    """Harmonic mean of precision and recall; undefined when nothing is positive and nothing is called so."""
+    return _ratio(2 * c.tp, 2 * c.tp + c.fp + c.fn)
+
+
+@decision_metric("higher")
+def mcc(c: Confusion) -> float | None:
+    """Matthews' correlation; undefined when all decisions or all labels are of one class."""
+    margins = (c.tp + c.fp) * (c.tp + c.fn) * (c.tn + c.fp) * (c.tn + c.fn)
+    return _ratio(c.tp * c.tn - c.fp * c.fn, math.sqrt(margins))
+
+
+@decision_metric("none")
+def true_positives(c: Confusion) -> float | None:
+    """Positives called positive."""
+    return float(c.tp)
+
+
+@decision_metric("none")
+def false_positives(c: Confusion) -> float | None:
+    """Negatives called positive."""
+    return float(c.fp)
+
+
+@decision_metric("none")
+def true_negatives(c: Confusion) -> float | None:
+    """Negatives called negative."""
+    return float(c.tn)
+
+
+@decision_metric("none")
+def false_negatives(c: Confusion) -> float | None:
+    """Positives called negative."""
+    return float(c.fn)

@@ -1,0 +1,1 @@
+"""The only wing that imports Keras: augmented views, frozen prefixes, training and scoring."""

@@ -1,0 +1,35 @@
+"""The one place that names a Keras backend: determinism, threads, versions."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+import keras
+
+
+def prepare_process(seed: int, threads: int) -> None:
+    """Make this process compute the same figures each time: seeds, deterministic kernels, a fixed number of threads.
+
+    Must be called before the first operation of the backend. `seed` may be 0; `threads` >= 1.
+    """
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.get_logger().setLevel("ERROR")
+        tf.config.experimental.enable_op_determinism()
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    keras.utils.set_random_seed(seed)
+
+
+def versions() -> dict[str, str]:
+    """The backend's name and the versions that decide a result."""
+    found = {"keras": keras.__version__, "backend": keras.backend.backend()}
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        found["tensorflow"] = tf.__version__
+    return found

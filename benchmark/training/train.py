@@ -1,0 +1,224 @@
+"""Training one card on one split: phases, batches, early stopping. It is never handed the test split."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from benchmark.data.prepared import LabelledImages
+from benchmark.training.features import ViewFeatures, view_order
+from benchmark.training.network import Floats, cut, entry, join, run_batched
+from zoo.card import EarlyStopping, Loss, ModelCard
+from zoo.registry import build, get_builder
+
+Row = dict[str, float | int | str]
+
+
+class TrainingDiverged(RuntimeError):
+    """The training loss is no longer a number."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """Progress within a training: `done` of `total` batches over all phases, and the epoch's name."""
+
+    done: int
+    total: int
+    label: str
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained model from grey levels 0..255 (n, h, w, c) to probabilities (n, 1).
+
+    `history` has one row an epoch: phase, epoch (from 1), loss, accuracy and recall in training mode, val_loss,
+    val_accuracy, val_recall in inference mode, seconds. Losses include weight penalties, as Keras' do.
+    """
+
+    model: keras.Model
+    history: tuple[Row, ...]
+    parameters: int
+    trainable_parameters: int
+    seconds_per_epoch: float
+
+
+@dataclass
+class _Phase:
+    name: str
+    epochs: int
+    learning_rate: float
+    early_stopping: EarlyStopping | None
+    views: list[int] = field(default_factory=list)
+
+
+def fit(
+    card: ModelCard,
+    train: LabelledImages,
+    val: LabelledImages,
+    *,
+    seed: int,
+    view_seed: int,
+    views: int | None = None,
+    on_step: Callable[[Step], None] = lambda _: None,
+) -> Fitted:
+    """Train `card` on `train`, watching `val`.
+
+    `seed` decides initial weights, dropout, batch order and the order of views; the process must have been prepared
+    with it (`backend.prepare_process`). `views` is the number of augmented views an image has, None for a fresh one
+    every epoch. Raises TrainingDiverged when the loss is not finite, ValueError when handed another split.
+    """
+    if (train.split, val.split) != ("train", "val"):
+        raise ValueError(f"fit takes the train and val splits, not {train.split} and {val.split}")
+    front = entry(train.pixels.shape[1:], card.recipe.preprocessing)
+    model = build(card.model.builder, card.model.params, (*train.pixels.shape[1:3], 3))
+    phases = _phases(card, seed, views)
+    batches = -(-len(train) // card.recipe.batch_size)
+    total = batches * sum(phase.epochs for phase in phases)
+    history: list[Row] = []
+    done = 0
+    for number, phase in enumerate(phases):
+        if number:
+            _unfreeze(card, model)
+        parts = cut(front, model)
+        features = ViewFeatures(parts, train, card.recipe.augmentation, view_seed, card.recipe.batch_size)
+        parts.tail.compile(
+            optimizer=_optimizer(card.recipe.optimizer.name, phase.learning_rate),
+            loss=loss_function(card.recipe.loss),
+            metrics=[keras.metrics.BinaryAccuracy(name="accuracy"), keras.metrics.Recall(name="recall")],
+            jit_compile=False,
+        )
+
+        def report(
+            batch: int, epoch: int, first: int = done, name: str = phase.name, last: int = phase.epochs
+        ) -> None:
+            on_step(Step(first + (epoch - 1) * batches + batch, total, f"{name} {epoch}/{last}"))
+
+        val_features = run_batched(parts.prefix, val.pixels)
+        history += _run_phase(
+            card, phase, number, parts.tail, features, train, val_features, val, seed, report
+        )
+        done += phase.epochs * batches
+    seconds = [float(row["seconds"]) for row in history]
+    return Fitted(
+        model=join(front, model, card.name.replace(".", "_")),
+        history=tuple(history),
+        parameters=model.count_params(),
+        trainable_parameters=sum(math.prod(v.shape) for v in model.trainable_variables),
+        seconds_per_epoch=sum(seconds) / len(seconds),
+    )
+
+
+def loss_function(loss: Loss) -> keras.losses.Loss:
+    """The Keras loss a card declares; focal loss is balanced by class (Lin et al. 2017)."""
+    if loss.name == "binary_focal_crossentropy":
+        return keras.losses.BinaryFocalCrossentropy(
+            apply_class_balancing=True, alpha=loss.alpha, gamma=loss.gamma
+        )
+    return keras.losses.BinaryCrossentropy()
+
+
+def total_loss(
+    card: ModelCard, model: keras.Model, labels: npt.NDArray[np.int64], scores: npt.NDArray[np.floating]
+) -> float:
+    """The card's loss of `scores` (n,) against `labels` (n,), weight penalties included, as Keras' evaluate gives."""
+    y_true = labels.astype(np.float32)[:, None]
+    value = float(loss_function(card.recipe.loss)(y_true, np.asarray(scores, dtype=np.float32)[:, None]))
+    return value + sum(float(penalty) for penalty in model.losses)
+
+
+def _run_phase(
+    card: ModelCard,
+    phase: _Phase,
+    number: int,
+    tail: keras.Model,
+    features: ViewFeatures,
+    train: LabelledImages,
+    val_features: Floats,
+    val: LabelledImages,
+    seed: int,
+    report: Callable[[int, int], None],
+) -> list[Row]:
+    stopping = _stopping(phase.early_stopping, tail)
+    labels = train.labels.astype(np.float32)[:, None]
+    size = card.recipe.batch_size
+    rows: list[Row] = []
+    for epoch, view in enumerate(phase.views, 1):
+        start = time.perf_counter()
+        order = np.random.default_rng([seed, number, epoch]).permutation(len(train))
+        tail.reset_metrics()
+        logs: dict[str, float] = {}
+        for batch, first in enumerate(range(0, len(order), size), 1):
+            chosen = order[first : first + size]
+            logs = tail.train_on_batch(features.batch(view, chosen), labels[chosen], return_dict=True)
+            if not math.isfinite(float(logs["loss"])):
+                raise TrainingDiverged(
+                    f"the training loss is {float(logs['loss'])} in phase '{phase.name}', epoch {epoch}, batch "
+                    f"{batch}; a lower learning rate in the card's recipe may help"
+                )
+            report(batch, epoch)
+        scores = run_batched(tail, val_features)[:, 0]
+        row: Row = {"phase": phase.name, "epoch": epoch}
+        row |= {key: float(logs[key]) for key in ("loss", "accuracy", "recall")}
+        called = scores >= 0.5
+        row["val_loss"] = total_loss(card, tail, val.labels, scores)
+        row["val_accuracy"] = float(np.mean(called == val.labels))
+        row["val_recall"] = float(np.mean(called[val.labels == 1]))
+        row["seconds"] = time.perf_counter() - start
+        rows.append(row)
+        if stopping is not None:
+            stopping.on_epoch_end(
+                epoch - 1, {"val_loss": row["val_loss"], "val_accuracy": row["val_accuracy"]}
+            )
+            if tail.stop_training:
+                break
+    if stopping is not None:
+        stopping.on_train_end()
+    return rows
+
+
+def _phases(card: ModelCard, seed: int, views: int | None) -> list[_Phase]:
+    recipe = card.recipe
+    phases = [_Phase("train", recipe.epochs, recipe.optimizer.learning_rate, recipe.early_stopping)]
+    if recipe.finetune is not None:
+        tune = recipe.finetune
+        phases[0].name = "head"
+        phases.append(_Phase("finetune", tune.epochs, tune.learning_rate, tune.early_stopping))
+    order = view_order(seed, sum(phase.epochs for phase in phases), views)
+    for phase in phases:
+        phase.views, order = order[: phase.epochs], order[phase.epochs :]
+    return phases
+
+
+def _unfreeze(card: ModelCard, model: keras.Model) -> None:
+    unfreeze = get_builder(card.model.builder).unfreeze
+    if unfreeze is None:
+        raise ValueError(
+            f"card {card.name}: recipe.finetune: builder '{card.model.builder}' has no base to unfreeze"
+        )
+    unfreeze(model, int(card.model.params["unfreeze_layers"]))
+
+
+def _optimizer(name: str, learning_rate: float) -> keras.optimizers.Optimizer:
+    makers = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD, "rmsprop": keras.optimizers.RMSprop}
+    return makers[name](learning_rate=learning_rate)
+
+
+def _stopping(declared: EarlyStopping | None, model: keras.Model) -> keras.callbacks.EarlyStopping | None:
+    if declared is None:
+        return None
+    callback = keras.callbacks.EarlyStopping(
+        monitor=declared.monitor,
+        mode="min" if declared.monitor == "val_loss" else "max",
+        patience=declared.patience,
+        restore_best_weights=declared.restore_best_weights,
+    )
+    model.stop_training = False
+    callback.set_model(model)
+    callback.on_train_begin()
+    return callback

@@ -1,0 +1,1 @@
+"""From runs to something a person reads: comparison, tables, markdown."""

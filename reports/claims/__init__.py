@@ -1,0 +1,1 @@
+"""Claims of reports, as data."""

@@ -1,0 +1,58 @@
+"""Figures, intervals, differences and times as text. Missing is shown as a dash, never as zero."""
+
+from __future__ import annotations
+
+from benchmark.evidence.metrics import Figure
+from reports.compare import Comparison
+
+MISSING = "–"
+
+
+def number(value: float | None, decimals: int = 3) -> str:
+    """`value` with a fixed number of decimals; counts as whole numbers."""
+    if value is None:
+        return MISSING
+    return f"{value:.0f}" if decimals == 0 else f"{value:.{decimals}f}"
+
+
+def interval(bounds: tuple[float, float] | None, decimals: int = 3, sign: bool = False) -> str:
+    """`[low, high]`, or nothing when there is none."""
+    if bounds is None:
+        return ""
+    shape = f"{'+' if sign else ''}.{decimals}f"
+    return f"[{bounds[0]:{shape}}, {bounds[1]:{shape}}]"
+
+
+def measured(figure: Figure | None, with_interval: bool = False) -> str:
+    """A measured figure."""
+    if figure is None or figure.value is None:
+        return MISSING
+    counts = figure.metric.startswith(("true_", "false_"))
+    text = number(figure.value, 0 if counts else 3)
+    if with_interval and figure.low is not None and figure.high is not None:
+        text = f"{text} {interval((figure.low, figure.high))}"
+    return text
+
+
+def published_value(comparison: Comparison | None) -> str:
+    """A printed figure or range, with the decimals it was printed with."""
+    if comparison is None:
+        return ""
+    figure = comparison.published
+    text = f"{figure.value:.{figure.decimals}f}"
+    return text if figure.upper is None else f"{text}–{figure.upper:.{figure.decimals}f}"
+
+
+def difference(comparison: Comparison | None, with_interval: bool = True) -> str:
+    """Measured minus published, in the metric's unit."""
+    if comparison is None or comparison.difference is None:
+        return "" if comparison is None else MISSING
+    counts = comparison.published.metric.startswith(("true_", "false_"))
+    text = f"{comparison.difference:+.{0 if counts else 3}f}"
+    bounds = interval(comparison.difference_interval, sign=True) if with_interval else ""
+    return f"{text} {bounds}".rstrip()
+
+
+def seconds(value: float) -> str:
+    """A duration."""
+    return f"{value:.0f} s" if value < 100 else f"{value / 60:.1f} min"

@@ -1,0 +1,141 @@
+"""Report, runs, plan and data summary as rich renderables; nothing here prints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+from reports.compare import final_test_figures
+from reports.numbers import difference, measured, published_value, seconds
+
+if TYPE_CHECKING:
+    from benchmark.data.describe import DataSummary
+    from benchmark.runs.plan import Plan
+    from benchmark.runs.run import Run
+    from reports.compare import Comparison
+    from reports.report import Report, Section
+
+
+def status_line(run: Run, reused: bool) -> str:
+    """One line about a finished run."""
+    name = f"{run.spec.card.name} seed {run.spec.seed}"
+    if run.status == "failed":
+        return f"{name}: FAILED: {run.error}"
+    figures = run.figures()
+    parts = [f"{key} {measured(figures.get(key))}" for key in ("accuracy", "auc")]
+    took = "reused" if reused else seconds(run.costs.seconds) if run.costs else ""
+    found = "; ".join(finding.title for finding in run.diagnosis)
+    return f"{name}: test {', '.join(parts)}; {took}" + (f"; {found}" if found else "")
+
+
+def comparison_tables(report: Report) -> RenderableType:
+    """For every section the cards side by side, then the skipped cards."""
+    parts: list[RenderableType] = []
+    for section in report.sections:
+        parts += [_comparison(section), *(escape(note) for note in section.notes), ""]
+    parts += [f"skipped {escape(skip.card.name)}: {escape(skip.reason)}" for skip in report.skips]
+    return Group(*parts)
+
+
+def runs_table(runs: Sequence[Run]) -> Table:
+    """One row a run."""
+    table = _table("run", "card", "seed", "data", "protocol", "status", "accuracy", "AUC", "time", "finished")
+    for run in runs:
+        figures = run.figures()
+        table.add_row(
+            run.run_id,
+            escape(run.spec.card.name),
+            str(run.spec.seed),
+            escape(run.spec.dataset.source) + (" (synthetic)" if run.spec.dataset.synthetic else ""),
+            run.spec.protocol.name,
+            run.status if run.error is None else f"failed: {escape(run.error)}",
+            measured(figures.get("accuracy")),
+            measured(figures.get("auc")),
+            seconds(run.costs.seconds) if run.costs else "",
+            run.finished,
+        )
+    return table
+
+
+def plan_table(plan: Plan, held: set[str]) -> RenderableType:
+    """What would run, what would be reused, what is skipped and why."""
+    table = _table("card", "seed", "run", "would")
+    for spec in plan.specs:
+        would = "reuse" if spec.run_id in held else "run"
+        table.add_row(escape(spec.card.name), str(spec.seed), spec.run_id, would)
+    for skip in plan.skips:
+        table.add_row(escape(skip.card.name), "", "", f"skip: {escape(skip.reason)}")
+    reused = sum(spec.run_id in held for spec in plan.specs)
+    return Group(table, f"{len(plan.specs) - reused} to run, {reused} reused, {len(plan.skips)} skipped")
+
+
+def data_tables(summary: DataSummary) -> RenderableType:
+    """A data summary: counts, intensity, then what to know about it."""
+    kind = "SYNTHETIC, drawn by the program" if summary.synthetic else "images"
+    table = _table("part", "class", title=escape(f"{summary.title} ({kind})"))
+    for name in ("images", "patients", "grey mean", "grey sd"):
+        table.add_column(name, justify="right")
+    for cell in summary.cells:
+        counts = (str(cell.images), str(cell.patients), f"{cell.mean_grey:.0f}", f"{cell.sd_grey:.0f}")
+        table.add_row(cell.part, escape(cell.label), *counts)
+    facts = [
+        f"positive class: {summary.classes[1]}; channels: {summary.channels}; fingerprint {summary.fingerprint[:16]}",
+        *(f"note: {warning}" for warning in summary.warnings),
+        *(f"left out: {problem.name}: {problem.reason}" for problem in summary.problems[:20]),
+    ]
+    if len(summary.problems) > 20:
+        facts.append(f"left out: {len(summary.problems) - 20} more (--json lists all)")
+    return Group(table, *(escape(fact) for fact in facts))
+
+
+def _comparison(section: Section) -> Table:
+    several = len({run.spec.seed for run in section.runs}) > 1
+    table = _table("card", "what it changes", title=escape(section.title))
+    if several:
+        table.add_column("seed", justify="right")
+    for name in ("accuracy", "published", "difference", "recall", "AUC", "published", "difference"):
+        table.add_column(name, justify="right")
+    table.add_column("diagnosis", max_width=40)
+    table.add_column("time", justify="right")
+    found = final_test_figures(section.comparisons)
+    for run in section.runs:
+        card, seed = run.spec.card.name, run.spec.seed
+        figures = run.figures()
+        accuracy, auc = found.get((card, seed, "accuracy")), found.get((card, seed, "auc"))
+        diagnosis = run.error or "; ".join(finding.title for finding in run.diagnosis)
+        table.add_row(
+            escape(card),
+            escape(run.spec.card.changes),
+            *([str(seed)] if several else []),
+            _stack(measured(figures.get("accuracy"), with_interval=True)),
+            _published(accuracy),
+            _stack(difference(accuracy)),
+            measured(figures.get("recall")),
+            _stack(measured(figures.get("auc"), with_interval=True)),
+            _published(auc),
+            _stack(difference(auc)),
+            escape(diagnosis),
+            seconds(run.costs.seconds) if run.costs else "",
+        )
+    return table
+
+
+def _published(comparison: Comparison | None) -> str:
+    text = published_value(comparison)
+    return f"{text}\nother data" if comparison is not None and comparison.other_data else text
+
+
+def _stack(text: str) -> str:
+    """The interval below its figure: a narrow terminal has room for it there."""
+    return escape(text.replace(" [", "\n["))
+
+
+def _table(*columns: str, title: str | None = None) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table

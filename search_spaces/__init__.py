@@ -1,0 +1,1 @@
+"""Search spaces: which parameters of a card may be tuned, and how."""

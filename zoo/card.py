@@ -1,0 +1,173 @@
+"""Model cards: what a model is, how it is trained, and what was published about it. Strict, frozen, plain data."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+
+Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+LearningRate = Annotated[float, Field(gt=0.0, le=1.0, description="step size of the optimiser, (0, 1]")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Augmentation(_Strict):
+    """Random changes of a training image, in physical units, with the meaning of Keras' ImageDataGenerator.
+
+    A range `r` given as one number means uniform on [-r, r]. Every default changes nothing.
+    """
+
+    rotation_degrees: Annotated[float, Field(ge=0, le=180)] = 0.0
+    width_shift: Annotated[float, Field(ge=0, lt=1, description="share of the width")] = 0.0
+    height_shift: Annotated[float, Field(ge=0, lt=1, description="share of the height")] = 0.0
+    shear_degrees: Annotated[float, Field(ge=0, lt=90)] = 0.0
+    zoom: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = Field(
+        default=(1.0, 1.0), description="range of two independent factors; above 1 zooms out"
+    )
+    brightness: tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]] | None = Field(
+        default=None, description="range of a factor on grey levels"
+    )
+    channel_shift: Annotated[float, Field(ge=0, le=255, description="grey levels of 255")] = 0.0
+    horizontal_flip: bool = False
+    vertical_flip: bool = False
+    fill: Literal["nearest", "reflect", "constant"] = "nearest"
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Augmentation:
+        for name in ("zoom", "brightness"):
+            pair = getattr(self, name)
+            if pair is not None and pair[0] > pair[1]:
+                raise ValueError(f"{name} must be [low, high] with low <= high")
+        return self
+
+
+class Optimizer(_Strict):
+    """The optimiser of a phase."""
+
+    name: Literal["adam", "sgd", "rmsprop"] = "adam"
+    learning_rate: LearningRate
+
+
+class Loss(_Strict):
+    """The training loss. `alpha` and `gamma` are those of the balanced focal loss (Lin et al. 2017)."""
+
+    name: Literal["binary_crossentropy", "binary_focal_crossentropy"] = "binary_crossentropy"
+    alpha: Annotated[float, Field(gt=0, lt=1)] | None = None
+    gamma: Annotated[float, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _focal(self) -> Loss:
+        focal = self.name == "binary_focal_crossentropy"
+        if focal != (self.alpha is not None and self.gamma is not None) or (self.alpha is None) != (
+            self.gamma is None
+        ):
+            raise ValueError(
+                "alpha and gamma belong to binary_focal_crossentropy, which needs both; drop or add them"
+            )
+        return self
+
+
+class EarlyStopping(_Strict):
+    """Stops a phase when a validation figure has not improved for `patience` epochs."""
+
+    monitor: Literal["val_loss", "val_accuracy"] = "val_loss"
+    patience: PositiveInt
+    restore_best_weights: bool = True
+
+
+class Finetune(_Strict):
+    """The second phase: the declared layers are unfrozen and the model is compiled anew at this rate."""
+
+    learning_rate: LearningRate
+    epochs: PositiveInt
+    early_stopping: EarlyStopping | None = None
+
+
+class Recipe(_Strict):
+    """How a model is trained. `preprocessing` maps grey levels 0..255 to what the network reads."""
+
+    optimizer: Optimizer
+    epochs: PositiveInt
+    batch_size: PositiveInt
+    loss: Loss = Loss()
+    early_stopping: EarlyStopping | None = None
+    augmentation: Augmentation | None = None
+    preprocessing: Literal["rescale", "caffe"] = Field(
+        default="rescale", description="rescale: pixels / 255; caffe: BGR minus the ImageNet means, as VGG16"
+    )
+    finetune: Finetune | None = None
+
+
+class ModelSpec(BaseModel):
+    """A registered builder and its parameters, side by side: `{builder: NAME, parameter: value, ...}`."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    builder: str
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The builder's parameters as written in the card."""
+        return dict(self.model_extra or {})
+
+
+class Source(_Strict):
+    """Where a model comes from: a report, its section, the data set it used (a SOURCE of `zoo data`) and how many
+    negative and positive test images its figures rest on."""
+
+    report: str
+    section: str
+    data: str | None = None
+    test_negatives: PositiveInt | None = None
+    test_positives: PositiveInt | None = None
+
+
+class PublishedFigure(_Strict):
+    """One printed figure: its value, where it stands, and with how many decimals it was printed.
+
+    `upper` makes it a printed range [value, upper]. `epoch` says where in training it was read; None means the
+    finished model.
+    """
+
+    metric: str
+    value: float
+    upper: float | None = None
+    split: Literal["train", "val", "test"]
+    decimals: Annotated[int, Field(ge=0, le=10)]
+    epoch: Literal["first", "last", "every"] | None = None
+    where: str
+
+
+class ModelCard(_Strict):
+    """A model, its recipe and what was published about it.
+
+    `changes` says in a few words what the card changes against the one it comes from; `left_open` says what the
+    source did not state and what the card chose.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+    title: Annotated[str, Field(min_length=1, max_length=200)]
+    changes: Annotated[str, Field(min_length=1, max_length=200)]
+    extends: str | None = None
+    source: Source | None = None
+    left_open: str | None = None
+    model: ModelSpec
+    recipe: Recipe
+    published: tuple[PublishedFigure, ...] = ()
+
+    @model_validator(mode="after")
+    def _finetune_has_layers(self) -> ModelCard:
+        unfrozen = self.model.params.get("unfreeze_layers", 0)
+        if (self.recipe.finetune is not None) != bool(unfrozen):
+            raise ValueError(
+                "recipe.finetune and model.unfreeze_layers go together: give both, or neither (unfreeze_layers 0)"
+            )
+        return self
+
+    def identity(self) -> dict[str, Any]:
+        """What decides a run's result: name, model and recipe. Prose and published figures are left out, so that
+        mending a sentence does not cost a training."""
+        return self.model_dump(mode="json", include={"name", "model", "recipe"})

@@ -1,0 +1,1 @@
+"""The model cards that come with zoo, one YAML file each."""

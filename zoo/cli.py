@@ -1,0 +1,78 @@
+"""The front door: wires the commands and turns errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from zoo.commands import bench, cards, data, report, runs
+
+app = typer.Typer(
+    name="zoo",
+    help="Benchmark a zoo of image-classification models on a small labelled folder.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("cards")(cards.command)
+app.command("data")(data.command)
+app.command("bench")(bench.command)
+app.command("runs")(runs.command)
+app.command("report")(report.command)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from zoo import __version__
+
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; exit code 0 done, 1 done with failures, 2 the request is wrong, 130 interrupted."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        print("zoo: interrupted; the same command goes on from what is stored", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:
+        sys.exit(_explain(error))
+
+
+def _explain(error: Exception) -> int:
+    from benchmark.data.dataset import DataError
+    from zoo.strict_yaml import ConfigError
+
+    if isinstance(error, ConfigError):
+        for line in error.lines:
+            print(f"zoo: {line}", file=sys.stderr)
+        return 2
+    if isinstance(error, DataError):
+        print(f"zoo: {error}", file=sys.stderr)
+        return 2
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"zoo: {where}{error.strerror}; nothing that was finished is lost", file=sys.stderr)
+        return 2
+    raise error
+
+
+if __name__ == "__main__":
+    main()

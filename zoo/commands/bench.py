@@ -1,0 +1,68 @@
+"""`zoo bench`: run cards under a protocol and compare them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zoo.commands.options import (
+    CardsOption,
+    DataOption,
+    PatientsOption,
+    ProtocolOption,
+    StoreOption,
+    err,
+    out,
+)
+
+
+def command(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[CARD]...", help="Cards to run.")] = None,
+    all_cards: Annotated[bool, typer.Option("--all", help="Run every card.")] = False,
+    data: DataOption = "phantom",
+    protocol: ProtocolOption = "quick",
+    seeds: Annotated[
+        int | None,
+        typer.Option("--seeds", min=1, help="Run seeds 0 to N-1 instead of the protocol's.", metavar="N"),
+    ] = None,
+    store: StoreOption = Path("runs"),
+    jobs: Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="Runs at a time.")] = 1,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would run and what would be reused.")
+    ] = False,
+    cards: CardsOption = None,
+    patients: PatientsOption = None,
+) -> None:
+    """Run cards under a protocol, reuse what the store holds, and print the comparison."""
+    from benchmark.data import open_dataset
+    from benchmark.runs.execute import execute_all
+    from benchmark.runs.plan import make_plan
+    from benchmark.runs.protocol import load_protocol
+    from benchmark.runs.store import Store
+    from reports.report import build_report
+    from reports.tables import comparison_tables, plan_table
+    from zoo.catalog import load_cards, select
+    from zoo.commands.progress import watching
+    from zoo.strict_yaml import ConfigError
+
+    known = load_cards(cards or ())
+    if all_cards == bool(names):
+        raise ConfigError("zoo bench: give cards by name, or --all for every card; `zoo cards` lists them")
+    chosen = list(known.values()) if all_cards else select(known, names or ())
+    rules = load_protocol(protocol)
+    kept = Store(store)
+    dataset = open_dataset(data, patient_pattern=patients)
+    plan = make_plan(chosen, rules, dataset, list(range(seeds)) if seeds else None)
+    if not plan.specs:
+        raise ConfigError(*(f"card {skip.card.name}: {skip.reason}" for skip in plan.skips))
+    if dry_run:
+        out().print(plan_table(plan, {run.run_id for run in kept.runs()[0] if run.status == "ok"}))
+        return
+    console = err()
+    with watching(console, plan, dataset) as on_event:
+        runs = execute_all(plan.specs, dataset, kept, jobs=jobs, on_event=on_event)
+    out().print(comparison_tables(build_report(runs, kept.history, plan.skips)))
+    if any(run.status == "failed" for run in runs):
+        raise typer.Exit(1)

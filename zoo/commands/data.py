@@ -1,0 +1,30 @@
+"""`zoo data`: what a source holds."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from zoo.commands.options import JsonOption, PatientsOption, out, print_json
+
+
+def command(
+    source: Annotated[
+        str, typer.Argument(metavar="[SOURCE]", help="phantom, a folder, a .npz file, or kaggle:OWNER/NAME.")
+    ] = "phantom",
+    patients: PatientsOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show images, patients, classes by part, overlaps, duplicates, unreadable files and intensity of a source."""
+    from benchmark.data import open_dataset
+    from benchmark.data.describe import describe
+
+    summary = describe(open_dataset(source, patient_pattern=patients))
+    if json:
+        print_json(asdict(summary))
+        return
+    from reports.tables import data_tables
+
+    out().print(data_tables(summary))

@@ -1,0 +1,62 @@
+"""Options that several commands share, and the consoles they print to."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+CardsOption = Annotated[
+    list[Path] | None,
+    typer.Option("--cards", metavar="DIR", help="A folder with more cards; may be repeated."),
+]
+DataOption = Annotated[
+    str,
+    typer.Option(
+        "--data",
+        metavar="SOURCE",
+        help="phantom, a folder (train/val/test/CLASS/* or CLASS/*), a .npz file, or kaggle:OWNER/NAME.",
+    ),
+]
+PatientsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--patients", metavar="REGEX", help="Pattern of file names whose named groups make the patient's key."
+    ),
+]
+ProtocolOption = Annotated[
+    str, typer.Option("--protocol", metavar="NAME_OR_FILE", help="quick, published, full, or a YAML file.")
+]
+StoreOption = Annotated[Path, typer.Option("--store", metavar="DIR", help="The folder that holds the runs.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
+
+
+def out() -> Console:
+    """The console on stdout, as wide as the terminal, or 160 columns when it is not one."""
+    return _console(stderr=False)
+
+
+def err() -> Console:
+    """The console on stderr, for progress and warnings."""
+    return _console(stderr=True)
+
+
+def print_json(document: Any) -> None:
+    """`document` on stdout, indented."""
+    print(json.dumps(document, indent=2, ensure_ascii=False, default=str))
+
+
+def _console(stderr: bool) -> Console:
+    import os
+
+    from rich.console import Console
+
+    console = Console(stderr=stderr, highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console = Console(stderr=stderr, highlight=False, width=160)
+    return console

@@ -1,0 +1,146 @@
+"""The live view of a benchmark on stderr: what runs, what is done, and an honest time left."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+
+from reports.tables import status_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from benchmark.data.dataset import Dataset
+    from benchmark.runs.execute import Event
+    from benchmark.runs.plan import Plan
+    from benchmark.runs.run import Run, RunSpec
+    from benchmark.runs.worker import Progress
+
+
+@contextmanager
+def watching(console: Console, plan: Plan, dataset: Dataset) -> Iterator[Callable[[Event], None]]:
+    """A handler of events that keeps a live table on a terminal, and prints a line a finished run elsewhere."""
+    kind = "SYNTHETIC data" if dataset.synthetic else "data"
+    console.print(
+        f"{kind}: {dataset.title}; {len(plan.specs)} runs, {len(plan.skips)} cards skipped", markup=False
+    )
+    for skip in plan.skips:
+        console.print(f"skipped {skip.card.name}: {skip.reason}", markup=False)
+    view = _View(plan)
+    if not console.is_terminal:
+
+        def plain(event: Event) -> None:
+            view.handle(event)
+            if event.kind in ("done", "reused"):
+                left = f"; {view.time_left()}" if view.waiting else ""
+                line = f"[{view.finished}/{len(plan.specs)}] {status_line(event.payload, event.kind == 'reused')}"
+                console.print(line + left, markup=False, soft_wrap=True)
+            elif event.kind == "elsewhere" and view.first_time(event.spec.run_id):
+                console.print(f"{event.spec.card.name}: another process computes it", markup=False)
+
+        yield plain
+        return
+    with Live(view.table(), console=console, refresh_per_second=4, transient=True) as live:
+
+        def lively(event: Event) -> None:
+            view.handle(event)
+            live.update(view.table())
+
+        yield lively
+
+
+class _View:
+    """What is known of the runs at one moment."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.specs = {spec.run_id: spec for spec in plan.specs}
+        self.states = dict.fromkeys(self.specs, "waiting")
+        self.records: dict[str, Run] = {}
+        self.progress: dict[str, Progress] = {}
+        self.started: dict[str, float] = {}
+        self._mentioned: set[str] = set()
+
+    @property
+    def waiting(self) -> int:
+        return sum(state not in ("done", "reused") for state in self.states.values())
+
+    @property
+    def finished(self) -> int:
+        return len(self.states) - self.waiting
+
+    def first_time(self, run_id: str) -> bool:
+        new = run_id not in self._mentioned
+        self._mentioned.add(run_id)
+        return new
+
+    def handle(self, event: Event) -> None:
+        run_id = event.spec.run_id
+        if event.kind == "step":
+            self.progress[run_id] = event.payload
+        elif event.kind != "log":
+            self.states[run_id] = event.kind
+            if event.kind == "started":
+                self.started[run_id] = time.monotonic()
+            if event.kind in ("done", "reused"):
+                self.records[run_id] = event.payload
+
+    def time_left(self) -> str:
+        """The estimate in words. A run not started is taken to cost what its builder's epochs cost so far."""
+        per_epoch: dict[str, list[float]] = defaultdict(list)
+        for run_id, record in self.records.items():
+            if record.costs is not None:
+                builder = self.specs[run_id].card.model.builder
+                per_epoch[builder].append(record.costs.seconds / max(1, record.costs.epochs))
+        seconds, guessed = 0.0, False
+        everything = [value for values in per_epoch.values() for value in values]
+        for run_id, state in self.states.items():
+            if state in ("done", "reused"):
+                continue
+            done = self.progress.get(run_id)
+            spec = self.specs[run_id]
+            own = per_epoch[spec.card.model.builder]
+            if done is not None and done.done > 0.1 * done.total and run_id in self.started:
+                spent = time.monotonic() - self.started[run_id]
+                seconds += spent / done.done * (done.total - done.done)
+            elif own or everything:
+                guessed = guessed or not own
+                known = own or everything
+                seconds += sum(known) / len(known) * _epochs(spec)
+            else:
+                return "time left not known yet"
+        return f"{'at least ' if guessed else ''}about {_duration(seconds)} left"
+
+    def table(self) -> Table:
+        table = Table(
+            box=None, pad_edge=False, title=f"{self.finished}/{len(self.states)} done; {self.time_left()}"
+        )
+        for column in ("card", "seed", "state", "test AUC", "diagnosis"):
+            table.add_column(column)
+        for run_id, state in self.states.items():
+            spec, record = self.specs[run_id], self.records.get(run_id)
+            shown, auc, diagnosis = state, "", ""
+            if state in ("started", "preparing") and run_id in self.progress:
+                at = self.progress[run_id]
+                shown = f"{at.label}  {at.done / at.total:.0%}"
+            if record is not None:
+                figure = record.figures().get("auc")
+                auc = "" if figure is None or figure.value is None else f"{figure.value:.3f}"
+                diagnosis = record.error or "; ".join(finding.title for finding in record.diagnosis)
+            table.add_row(spec.card.name, str(spec.seed), shown, auc, escape(diagnosis))
+        return table
+
+
+def _epochs(spec: RunSpec) -> int:
+    tune = spec.card.recipe.finetune
+    return spec.card.recipe.epochs + (tune.epochs if tune else 0)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

@@ -1,0 +1,22 @@
+"""`zoo runs`: the store as a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from zoo.commands.options import JsonOption, StoreOption, err, out, print_json
+
+
+def command(store: StoreOption = Path("runs"), json: JsonOption = False) -> None:
+    """List the runs of a store."""
+    from benchmark.runs.store import Store
+
+    runs, problems = Store(store).runs()
+    for problem in problems:
+        err().print(f"warning: {problem}", markup=False)
+    if json:
+        print_json([run.model_dump(mode="json") for run in runs])
+        return
+    from reports.tables import runs_table
+
+    out().print(runs_table(runs) if runs else f"no runs in {store}")

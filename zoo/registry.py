@@ -1,0 +1,133 @@
+"""The registry of model builders: a decorator, a lookup, a list. Importing it loads no Keras."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, create_model
+
+from zoo.strict_yaml import ConfigError, unknown, validate
+
+if TYPE_CHECKING:
+    import keras
+
+ENTRY_POINT_GROUP = "zoo.builders"
+_BUILT_IN = ("zoo.builders.scratch_cnn", "zoo.builders.vgg16")
+_BUILDERS: dict[str, Builder] = {}
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Builder:
+    """A registered builder.
+
+    `function(input_shape, **params)` returns a `keras.Model` that maps (n, height, width, channels) float32, already
+    preprocessed, to probabilities (n, 1). `minimum_size(params)` is the smallest image side in pixels.
+    `unfreeze(model, layers)` makes the last `layers` layers of the base trainable; None when there is no base.
+    """
+
+    name: str
+    function: Callable[..., keras.Model]
+    parameters: type[BaseModel]
+    minimum_size: Callable[[Mapping[str, Any]], int]
+    unfreeze: Callable[[keras.Model, int], None] | None
+
+    @property
+    def summary(self) -> str:
+        """The first line of the builder's documentation."""
+        return (inspect.getdoc(self.function) or "").split("\n", 1)[0]
+
+
+def register_builder(
+    name: str,
+    *,
+    minimum_size: int | Callable[[Mapping[str, Any]], int] = 1,
+    unfreeze: Callable[[keras.Model, int], None] | None = None,
+) -> Callable[[_Function], _Function]:
+    """Register `(input_shape, *, parameter: type = default, ...) -> keras.Model` under `name`.
+
+    The signature is the schema of the card's `model:` section. Raises ValueError for a name that is taken by
+    another function.
+    """
+
+    def register(function: _Function) -> _Function:
+        known = _BUILDERS.get(name)
+        where = (function.__module__, function.__qualname__)
+        if known is not None and (known.function.__module__, known.function.__qualname__) != where:
+            raise ValueError(f"the builder '{name}' is already registered by {known.function.__module__}")
+        size = minimum_size if callable(minimum_size) else lambda _, fixed=minimum_size: fixed
+        _BUILDERS[name] = Builder(name, function, _parameter_model(name, function), size, unfreeze)
+        return function
+
+    return register
+
+
+def get_builder(name: str) -> Builder:
+    """The builder called `name`; raises ConfigError with the nearest names when there is none."""
+    _load()
+    try:
+        return _BUILDERS[name]
+    except KeyError:
+        raise unknown("builder", name, _BUILDERS) from None
+
+
+def builder_names() -> tuple[str, ...]:
+    """The names of all builders, sorted."""
+    _load()
+    return tuple(sorted(_BUILDERS))
+
+
+def complete_params(name: str, params: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """`params` validated against the builder's signature, defaults filled in, as JSON-ready values.
+
+    Raises ConfigError with one line for every unknown key or wrong value.
+    """
+    return validate(get_builder(name).parameters, dict(params), where).model_dump(mode="json")
+
+
+def build(name: str, params: Mapping[str, Any], input_shape: tuple[int, int, int]) -> keras.Model:
+    """The model `name` for images of `input_shape` (height, width, channels). Raises ConfigError."""
+    builder = get_builder(name)
+    values = validate(builder.parameters, dict(params), f"builder {name}")
+    smallest = builder.minimum_size(values.model_dump())
+    if min(input_shape[:2]) < smallest:
+        raise ConfigError(
+            f"builder {name}: images of {input_shape[0]} x {input_shape[1]} px are too small; it needs at least "
+            f"{smallest} px (protocol: image_size)"
+        )
+    return builder.function(input_shape, **{key: getattr(values, key) for key in type(values).model_fields})
+
+
+@cache
+def _load() -> None:
+    for module in _BUILT_IN:
+        importlib.import_module(module)
+    for entry in entry_points(group=ENTRY_POINT_GROUP):
+        try:
+            entry.load()
+        except Exception as error:
+            raise ConfigError(
+                f"the builder plug-in '{entry.name}' ({entry.value}) cannot be loaded: {error}; "
+                "mend or uninstall its package"
+            ) from error
+
+
+def _parameter_model(name: str, function: Callable[..., Any]) -> type[BaseModel]:
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    # Only the parameters' annotations: the shape and the returned model may name types that are not loaded.
+    own = SimpleNamespace(__annotations__={p.name: p.annotation for p in parameters})
+    hints = get_type_hints(own, globalns=function.__globals__, include_extras=True)
+    fields: dict[str, Any] = {}
+    for parameter in parameters:
+        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
+            raise ValueError(f"builder '{name}': parameter '{parameter.name}' must be keyword-only")
+        default = ... if parameter.default is inspect.Parameter.empty else parameter.default
+        fields[parameter.name] = (hints[parameter.name], default)
+    return create_model(f"{name}_parameters", __config__=ConfigDict(extra="forbid", frozen=True), **fields)

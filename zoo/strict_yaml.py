@@ -1,0 +1,123 @@
+"""YAML files read strictly: no duplicate key, no constructed object, every error of a file at once with its path."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+import types
+import typing
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class ConfigError(ValueError):
+    """A file or a name that cannot be used; `lines` holds one line an error."""
+
+    def __init__(self, *lines: str) -> None:
+        self.lines = lines
+        super().__init__("\n".join(lines))
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader that refuses duplicate keys and reads 1e-4 as a number, as YAML 1.2 does."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            if isinstance(key, (list, dict)):
+                raise yaml.MarkedYAMLError(None, None, "a key must be plain text", key_node.start_mark)
+            if key in seen:
+                raise yaml.MarkedYAMLError(
+                    None, None, f"the key '{key}' stands twice; keep one", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(  # type: ignore[no-untyped-call]
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+$"),
+    list("-+0123456789."),
+)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in the YAML file `path`. Raises ConfigError when it is not one plain mapping."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {_first_line(error)}") from error
+    try:
+        data = yaml.load(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
+        problem = error.problem or "not valid YAML"
+        if "could not determine a constructor" in problem:
+            problem = "a YAML tag would construct an object; only plain values are allowed"
+        raise ConfigError(f"{where}: {problem}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: not valid YAML: {_first_line(error)}") from error
+    if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
+        raise ConfigError(f"{path}: must hold a mapping of `key: value` lines")
+    return data
+
+
+def validate(model: type[Model], data: Any, where: str) -> Model:
+    """`data` as a validated `model`. Raises ConfigError with one line for every error, each with its path."""
+    try:
+        # JSON mode is strict about types and still takes a YAML list for a tuple.
+        return model.model_validate_json(json.dumps(data, default=str), strict=True)
+    except ValidationError as error:
+        names = sorted(set(_field_names(model)))
+        raise ConfigError(*(_explain(detail, where, names) for detail in error.errors())) from error
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """A sentence with the nearest known names, or all of them when none is near."""
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+    return f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(known) or 'none'}."
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:
+    """The error for a name that does not exist, with the nearest ones."""
+    return ConfigError(f"Unknown {kind} '{name}'. {suggest(name, known)}")
+
+
+def _explain(detail: Any, where: str, names: list[str]) -> str:
+    path = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        return f"{where}: {path}: unknown key. {suggest(str(detail['loc'][-1]), names)}"
+    message = detail["msg"].removeprefix("Value error, ")
+    got = detail.get("input")
+    shown = f" (got {json.dumps(got, default=str)[:60]})" if detail["type"] != "missing" else ""
+    return f"{where}: {path}: {message[0].lower()}{message[1:]}{shown}"
+
+
+def _field_names(model: type[BaseModel]) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        yield field.alias or name
+        for inner in _models_in(field.annotation):
+            yield from _field_names(inner)
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+        if issubclass(annotation, BaseModel):
+            yield annotation
+        return
+    for argument in typing.get_args(annotation):
+        yield from _models_in(argument)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
