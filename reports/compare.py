@@ -56,9 +56,7 @@ def is_other_data(run: Run) -> bool:
     return source is None or source.data is None or run.spec.dataset.source != source.data
 
 
-def _compare(
-    run: Run, history: list[dict[str, str]], source: Source | None, published: PublishedFigure
-) -> Comparison:
+def _compare(run: Run, history: list[dict[str, str]], source: Source | None, published: PublishedFigure) -> Comparison:
     measured, interval, note = _measured(run, history, published)
     low, high = published.value, published.upper if published.upper is not None else published.value
     difference = None

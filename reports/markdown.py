@@ -117,13 +117,13 @@ def _diagnoses(runs: Iterable[Run]) -> list[str]:
 def _methods(runs: Sequence[Run]) -> list[str]:
     first = runs[0]
     protocol = first.spec.protocol
-    sizes = ", ".join(f"{count} {split}" for split, count in first.split_sizes.items())
+    sizes = ", ".join(f"{count} {split}" for split, count in first.split.sizes.items())
     sampling = protocol.sampling
     lines = [
         f"- Data: {_cell(first.spec.dataset.title)}; classes {', '.join(map(_cell, first.spec.dataset.classes))} "
         f"(the last is positive); fingerprint `{first.spec.dataset.fingerprint[:16]}`",
         f"- Split by patient: {sizes} images, {'balanced' if sampling.balanced else 'natural balance'}, "
-        f"{protocol.split}, split seed {protocol.split_seed}; fingerprint `{first.split_fingerprint[:16]}`",
+        f"{protocol.split}, split seed {protocol.split_seed}; fingerprint `{first.split.fingerprint[:16]}`",
         f"- Images {protocol.image_size} px; views of a training image: {protocol.views}, view seed "
         f"{protocol.view_seed}; precision {protocol.precision}",
         f"- Threshold: {protocol.threshold.rule}, chosen on validation scores; the test split is scored once, after "
@@ -138,9 +138,7 @@ def _methods(runs: Sequence[Run]) -> list[str]:
                 f"{c.inference_ms_per_image:.1f} ms an image; peak memory {c.peak_memory_mib:.0f} MiB"
             )
     environments = {
-        run.environment.model_dump_json(exclude={"weights"}): run.environment
-        for run in runs
-        if run.environment
+        run.environment.model_dump_json(exclude={"weights"}): run.environment for run in runs if run.environment
     }
     for environment in environments.values():
         versions = ", ".join(f"{name} {version}" for name, version in environment.versions.items())

@@ -47,7 +47,5 @@ def test_the_version_is_the_same_everywhere() -> None:
 
 
 def test_python_m_zoo_is_the_command_line() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "zoo", "--version"], capture_output=True, text=True, cwd=ROOT
-    )
+    done = subprocess.run([sys.executable, "-m", "zoo", "--version"], capture_output=True, text=True, cwd=ROOT)
     assert (done.returncode, done.stdout.strip()) == (0, PROJECT["project"]["version"])

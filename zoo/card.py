@@ -61,12 +61,8 @@ class Loss(_Strict):
     @model_validator(mode="after")
     def _focal(self) -> Loss:
         focal = self.name == "binary_focal_crossentropy"
-        if focal != (self.alpha is not None and self.gamma is not None) or (self.alpha is None) != (
-            self.gamma is None
-        ):
-            raise ValueError(
-                "alpha and gamma belong to binary_focal_crossentropy, which needs both; drop or add them"
-            )
+        if focal != (self.alpha is not None and self.gamma is not None) or (self.alpha is None) != (self.gamma is None):
+            raise ValueError("alpha and gamma belong to binary_focal_crossentropy, which needs both; drop or add them")
         return self
 
 

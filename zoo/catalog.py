@@ -32,9 +32,7 @@ def load_cards(directories: Iterable[Path] = ()) -> dict[str, ModelCard]:
                 if name != path.stem:
                     raise ConfigError(f"{path}: name: is '{name}'; must equal the file's name, '{path.stem}'")
                 if name in raw:
-                    raise ConfigError(
-                        f"{path}: name: '{name}' is already taken by {raw[name][0]}; rename the file"
-                    )
+                    raise ConfigError(f"{path}: name: '{name}' is already taken by {raw[name][0]}; rename the file")
                 raw[name] = (path, {**data, "name": name})
             except ConfigError as error:
                 errors += error.lines
@@ -91,9 +89,7 @@ def _resolve(name: str, path: Path, raw: Mapping[str, tuple[Path, dict[str, Any]
     return card.model_copy(update={"model": ModelSpec(builder=card.model.builder, **params)})
 
 
-def _inherit(
-    name: str, raw: Mapping[str, tuple[Path, dict[str, Any]]], children: tuple[str, ...]
-) -> dict[str, Any]:
+def _inherit(name: str, raw: Mapping[str, tuple[Path, dict[str, Any]]], children: tuple[str, ...]) -> dict[str, Any]:
     path, data = raw[name]
     parent = data.get("extends")
     if parent is None:

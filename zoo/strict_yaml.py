@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import json
 import re
-import types
 import typing
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -31,18 +30,16 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            key = self.construct_object(key_node, deep=True)
             if isinstance(key, (list, dict)):
                 raise yaml.MarkedYAMLError(None, None, "a key must be plain text", key_node.start_mark)
             if key in seen:
-                raise yaml.MarkedYAMLError(
-                    None, None, f"the key '{key}' stands twice; keep one", key_node.start_mark
-                )
+                raise yaml.MarkedYAMLError(None, None, f"the key '{key}' stands twice; keep one", key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep)
 
 
-_Loader.add_implicit_resolver(  # type: ignore[no-untyped-call]
+_Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+$"),
     list("-+0123456789."),
@@ -111,11 +108,10 @@ def _field_names(model: type[BaseModel]) -> Iterator[str]:
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
-        if issubclass(annotation, BaseModel):
-            yield annotation
-        return
-    for argument in typing.get_args(annotation):
+    arguments = typing.get_args(annotation)
+    if not arguments and isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in arguments:
         yield from _models_in(argument)
 
 

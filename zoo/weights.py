@@ -203,9 +203,7 @@ def _download(reasons: list[str]) -> WeightsFile | None:
 
 def _read_npz(path: Path) -> Tensors:
     with np.load(path, allow_pickle=False) as file:
-        return {
-            name: (_tensor(file[f"{name}_kernel"]), _tensor(file[f"{name}_bias"])) for name, _ in _shapes()
-        }
+        return {name: (_tensor(file[f"{name}_kernel"]), _tensor(file[f"{name}_bias"])) for name, _ in _shapes()}
 
 
 def _read_h5(path: Path) -> Tensors:
@@ -213,9 +211,7 @@ def _read_h5(path: Path) -> Tensors:
 
     def arrays(group: Any) -> list[npt.NDArray[np.float32]]:
         found: list[npt.NDArray[np.float32]] = []
-        group.visititems(
-            lambda _, item: found.append(_tensor(item)) if isinstance(item, h5py.Dataset) else None
-        )
+        group.visititems(lambda _, item: found.append(_tensor(item)) if isinstance(item, h5py.Dataset) else None)
         return found
 
     tensors: Tensors = {}

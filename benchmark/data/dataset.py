@@ -63,7 +63,7 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hexadecimal SHA-256 of everything a result can depend on: classes, names, parts, labels, patients, digests."""
+        """SHA-256 of everything a result can depend on: classes, names, parts, labels, patients, digests."""
         digest = hashlib.sha256("\0".join(self.classes).encode())
         for image in self.images:
             row = (image.name, image.part, str(image.label), image.patient, image.digest)

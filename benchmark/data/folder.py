@@ -33,9 +33,7 @@ def open_folder(path: Path, patient_pattern: str | None = None, source: str | No
     pattern = compile_pattern(patient_pattern)
     layout = _layout(path)
     classes = _two_classes(path, layout)
-    files = [
-        (part, label, file) for part, folders in layout.items() for label, file in _files(folders, classes)
-    ]
+    files = [(part, label, file) for part, folders in layout.items() for label, file in _files(folders, classes)]
     scans = _scan(path, [file for _, _, file in files])
     images: list[Image] = []
     problems: list[Problem] = []
@@ -78,9 +76,7 @@ def _layout(path: Path) -> dict[Part, dict[str, Path]]:
     if not found:
         return {"all": inside}
     if "train" not in found:
-        raise DataError(
-            f"{path}: has {' and '.join(found)} but no train folder; name the parts train, val, test"
-        )
+        raise DataError(f"{path}: has {' and '.join(found)} but no train folder; name the parts train, val, test")
     return found
 
 

@@ -33,9 +33,7 @@ def open_npz(path: Path) -> Dataset:
                 raise DataError(f"{path}: key '{part}_{kind}' is missing; found {', '.join(sorted(arrays))}")
     values = np.unique(np.concatenate([arrays[f"{part}_labels"].reshape(-1) for part in PARTS]))
     if len(values) != 2:
-        raise DataError(
-            f"{path}: labels have {len(values)} values ({values[:8].tolist()}); two classes are needed"
-        )
+        raise DataError(f"{path}: labels have {len(values)} values ({values[:8].tolist()}); two classes are needed")
     pixels: dict[str, Any] = {}
     images: list[Image] = []
     for part in PARTS:
@@ -67,28 +65,20 @@ def _part(
     pixels: dict[str, Any],
 ) -> list[Image]:
     stack, labels = arrays[f"{part}_images"], arrays[f"{part}_labels"].reshape(-1)
-    if (
-        stack.dtype != np.uint8
-        or stack.ndim not in (3, 4)
-        or (stack.ndim == 4 and stack.shape[-1] not in (1, 3))
-    ):
+    if stack.dtype != np.uint8 or stack.ndim not in (3, 4) or (stack.ndim == 4 and stack.shape[-1] not in (1, 3)):
         raise DataError(
             f"{path}: {part}_images is {stack.dtype} of shape {stack.shape}; uint8 (n, h, w) or (n, h, w, 3) is needed"
         )
     patients = arrays.get(f"{part}_patients")
     if len(labels) != len(stack) or (patients is not None and len(patients) != len(stack)):
-        raise DataError(
-            f"{path}: {part}_images has {len(stack)} images, but labels or patients another number"
-        )
+        raise DataError(f"{path}: {part}_images has {len(stack)} images, but labels or patients another number")
     if stack.ndim == 4 and stack.shape[-1] == 1:
         stack = stack[..., 0]
     images = []
     for index, (image, label) in enumerate(zip(stack, labels, strict=True)):
         name = f"{part}/{index:06d}"
         pixels[name] = image
-        digest = hashlib.sha256(
-            repr(image.shape).encode() + np.ascontiguousarray(image).tobytes()
-        ).hexdigest()
+        digest = hashlib.sha256(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes()).hexdigest()
         patient = name if patients is None else str(patients[index])
         images.append(Image(name, part, int(label == values[1]), patient, digest))
     return images

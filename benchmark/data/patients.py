@@ -24,9 +24,7 @@ def compile_pattern(pattern: str | None) -> re.Pattern[str]:
     except re.error as error:
         raise DataError(f"--patients '{pattern}': not a regular expression: {error}") from error
     if not compiled.groupindex:
-        raise DataError(
-            f"--patients '{pattern}': needs a named group for the patient, such as (?P<patient>\\d+)"
-        )
+        raise DataError(f"--patients '{pattern}': needs a named group for the patient, such as (?P<patient>\\d+)")
     return compiled
 
 
@@ -35,6 +33,4 @@ def patient_key(filename: str, pattern: re.Pattern[str]) -> str | None:
     match = pattern.match(filename)
     if match is None:
         return None
-    return "-".join(
-        f"{name}={value}" for name, value in sorted(match.groupdict().items()) if value is not None
-    )
+    return "-".join(f"{name}={value}" for name, value in sorted(match.groupdict().items()) if value is not None)

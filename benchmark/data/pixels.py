@@ -22,7 +22,7 @@ def decode(content: bytes) -> Pillow.Image:
     """
     if not content:
         raise ValueError("the file is empty")
-    image = Pillow.open(io.BytesIO(content))
+    image: Pillow.Image = Pillow.open(io.BytesIO(content))
     image.load()
     if image.mode in _SIXTEEN_BIT:
         levels = np.asarray(image).astype(np.float64) / 257.0
@@ -46,9 +46,7 @@ def is_grey(image: Pillow.Image) -> bool:
     if image.mode == "L":
         return True
     pixels = np.asarray(image)
-    return bool(
-        np.array_equal(pixels[..., 0], pixels[..., 1]) and np.array_equal(pixels[..., 0], pixels[..., 2])
-    )
+    return bool(np.array_equal(pixels[..., 0], pixels[..., 1]) and np.array_equal(pixels[..., 0], pixels[..., 2]))
 
 
 def resize(image: Pillow.Image, size: int, channels: Channels) -> Array:

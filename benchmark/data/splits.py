@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 from benchmark.data.dataset import DataError, Dataset, Image
 
 _STREAMS = {"test": 1, "val": 2, "train": 3}
+Seed = int | tuple[int, int]
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -52,7 +53,7 @@ class Split:
         return hashlib.sha256("\n\n".join(parts).encode()).hexdigest()
 
 
-def make_split(dataset: Dataset, sampling: Sampling, seed: int) -> Split:
+def make_split(dataset: Dataset, sampling: Sampling, seed: Seed) -> Split:
     """Draw the split of `dataset` that `seed` stands for.
 
     No patient and no content stands in two parts. The source's test part is all that test is drawn from; where
@@ -121,7 +122,7 @@ def groups(images: Iterable[Image]) -> list[list[Image]]:
 
 
 def _draw(
-    images: Sequence[Image], count: int | None, balanced: bool, seed: int, part: str, notes: list[str]
+    images: Sequence[Image], count: int | None, balanced: bool, seed: Seed, part: str, notes: list[str]
 ) -> list[Image]:
     """`count` of `images`, whole patients first, each class in its share."""
     held = [sum(image.label == label for image in images) for label in (0, 1)]
@@ -148,9 +149,7 @@ def _draw(
     return chosen
 
 
-def _take_share(
-    images: Sequence[Image], share: float, seed: int, part: str
-) -> tuple[list[Image], list[Image]]:
+def _take_share(images: Sequence[Image], share: float, seed: Seed, part: str) -> tuple[list[Image], list[Image]]:
     """Whole patients with about `share` of each class's images, and the rest."""
     totals = [sum(image.label == label for image in images) for label in (0, 1)]
     wanted = [max(1, round(share * total)) if total > 1 else 0 for total in totals]
@@ -165,14 +164,12 @@ def _take_share(
     return taken, rest
 
 
-def _shuffled(found: list[list[Image]], seed: int, part: str) -> list[list[Image]]:
-    order = np.random.default_rng([seed, _STREAMS[part]]).permutation(len(found))
+def _shuffled(found: list[list[Image]], seed: Seed, part: str) -> list[list[Image]]:
+    order = np.random.default_rng([*np.atleast_1d(seed), _STREAMS[part]]).permutation(len(found))
     return [found[index] for index in order]
 
 
-def _apart(
-    images: Sequence[Image], others: Sequence[Image], name: str, other: str, notes: list[str]
-) -> list[Image]:
+def _apart(images: Sequence[Image], others: Sequence[Image], name: str, other: str, notes: list[str]) -> list[Image]:
     """`images` without those that share a patient or content with `others`."""
     patients = {image.patient for image in others}
     digests = {image.digest for image in others}

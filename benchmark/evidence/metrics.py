@@ -68,9 +68,7 @@ def decision_metric(
     """Register a function of a Confusion under its own name."""
 
     def register(function: _Decision) -> _Decision:
-        _METRICS[function.__name__] = Metric(
-            function.__name__, direction, of_decisions=function, counts=counts
-        )
+        _METRICS[function.__name__] = Metric(function.__name__, direction, of_decisions=function, counts=counts)
         return function
 
     return register
@@ -118,9 +116,7 @@ def _figure(metric: Metric, scores: Scores, counted: Confusion) -> Figure:
     if metric.name == "auc":
         bounds = delong_interval(*delong(scores.y_true, scores.y_score))
         if bounds is None:
-            return Figure(
-                metric.name, value, None, None, None, "DeLong gives no interval at 0, 1 or no variance"
-            )
+            return Figure(metric.name, value, None, None, None, "DeLong gives no interval at 0, 1 or no variance")
         return Figure(metric.name, value, *bounds, "DeLong, logit", None)
     return Figure(metric.name, value, None, None, None, None)
 

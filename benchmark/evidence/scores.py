@@ -27,9 +27,7 @@ class Scores:
         y_true = np.array(self.y_true, dtype=np.int64)
         y_score = np.array(self.y_score, dtype=np.float64)
         if y_true.ndim != 1 or y_true.shape != y_score.shape or not len(y_true):
-            raise ValueError(
-                f"y_true {y_true.shape} and y_score {y_score.shape} must be of one length, at least 1"
-            )
+            raise ValueError(f"y_true {y_true.shape} and y_score {y_score.shape} must be of one length, at least 1")
         if not np.isin(y_true, (0, 1)).all():
             raise ValueError("y_true must hold 0 and 1 only")
         if not ((y_score >= 0) & (y_score <= 1)).all():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -27,8 +30,9 @@ def view_order(seed: int, epochs: int, available: int | None) -> list[int]:
 class ViewFeatures:
     """Features of the views of one training set.
 
-    Behind a frozen prefix a view is computed once, for all images; views that come again are kept as long as they
-    fit a fixed memory budget. Without one, features are preprocessed pixels, made batch by batch.
+    Behind a frozen prefix a view is computed once, for all images. `planned` are the view numbers in the order in
+    which they will be asked for: those that come again are kept as long as they fit a fixed memory budget. Without
+    a frozen prefix, features are preprocessed pixels, made batch by batch.
     """
 
     def __init__(
@@ -38,12 +42,14 @@ class ViewFeatures:
         augmentation: Augmentation | None,
         view_seed: int,
         batch_size: int,
+        planned: Sequence[int],
     ) -> None:
         self._parts = parts
         self._images = images
         self._augmentation = augmentation
         self._view_seed = view_seed
         self._batch_size = batch_size
+        self._again = {view for view, times in Counter(planned).items() if times > 1}
         self._kept: dict[int, Floats] = {}
 
     def batch(self, view: int, indices: npt.NDArray[np.int64]) -> Floats:
@@ -52,6 +58,8 @@ class ViewFeatures:
             return run_batched(self._parts.prefix, self._pixels(view, indices), self._batch_size)
         view = 0 if self._augmentation is None else view
         if view not in self._kept:
+            if self._augmentation is not None:
+                self._kept = {number: held for number, held in self._kept.items() if number in self._again}
             everything = self._whole_view(view)
             while self._kept and everything.nbytes * (len(self._kept) + 1) > _KEEP_BYTES:
                 del self._kept[next(iter(self._kept))]

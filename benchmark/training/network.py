@@ -20,9 +20,7 @@ class CaffePreprocessing(keras.layers.Layer):  # type: ignore[misc]
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
         """(n, h, w, 3) RGB to (n, h, w, 3) BGR, centred."""
-        return keras.ops.flip(inputs, axis=-1) - keras.ops.convert_to_tensor(
-            _IMAGENET_MEANS_BGR, inputs.dtype
-        )
+        return keras.ops.flip(inputs, axis=-1) - keras.ops.convert_to_tensor(_IMAGENET_MEANS_BGR, inputs.dtype)
 
 
 @dataclass(frozen=True)

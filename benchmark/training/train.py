@@ -86,7 +86,7 @@ def fit(
         if number:
             _unfreeze(card, model)
         parts = cut(front, model)
-        features = ViewFeatures(parts, train, card.recipe.augmentation, view_seed, card.recipe.batch_size)
+        features = ViewFeatures(parts, train, card.recipe.augmentation, view_seed, card.recipe.batch_size, phase.views)
         parts.tail.compile(
             optimizer=_optimizer(card.recipe.optimizer.name, phase.learning_rate),
             loss=loss_function(card.recipe.loss),
@@ -94,15 +94,11 @@ def fit(
             jit_compile=False,
         )
 
-        def report(
-            batch: int, epoch: int, first: int = done, name: str = phase.name, last: int = phase.epochs
-        ) -> None:
+        def report(batch: int, epoch: int, first: int = done, name: str = phase.name, last: int = phase.epochs) -> None:
             on_step(Step(first + (epoch - 1) * batches + batch, total, f"{name} {epoch}/{last}"))
 
         val_features = run_batched(parts.prefix, val.pixels)
-        history += _run_phase(
-            card, phase, number, parts.tail, features, train, val_features, val, seed, report
-        )
+        history += _run_phase(card, phase, number, parts.tail, features, train, val_features, val, seed, report)
         done += phase.epochs * batches
     seconds = [float(row["seconds"]) for row in history]
     return Fitted(
@@ -117,9 +113,7 @@ def fit(
 def loss_function(loss: Loss) -> keras.losses.Loss:
     """The Keras loss a card declares; focal loss is balanced by class (Lin et al. 2017)."""
     if loss.name == "binary_focal_crossentropy":
-        return keras.losses.BinaryFocalCrossentropy(
-            apply_class_balancing=True, alpha=loss.alpha, gamma=loss.gamma
-        )
+        return keras.losses.BinaryFocalCrossentropy(apply_class_balancing=True, alpha=loss.alpha, gamma=loss.gamma)
     return keras.losses.BinaryCrossentropy()
 
 
@@ -172,9 +166,7 @@ def _run_phase(
         row["seconds"] = time.perf_counter() - start
         rows.append(row)
         if stopping is not None:
-            stopping.on_epoch_end(
-                epoch - 1, {"val_loss": row["val_loss"], "val_accuracy": row["val_accuracy"]}
-            )
+            stopping.on_epoch_end(epoch - 1, {"val_loss": row["val_loss"], "val_accuracy": row["val_accuracy"]})
             if tail.stop_training:
                 break
     if stopping is not None:
@@ -198,9 +190,7 @@ def _phases(card: ModelCard, seed: int, views: int | None) -> list[_Phase]:
 def _unfreeze(card: ModelCard, model: keras.Model) -> None:
     unfreeze = get_builder(card.model.builder).unfreeze
     if unfreeze is None:
-        raise ValueError(
-            f"card {card.name}: recipe.finetune: builder '{card.model.builder}' has no base to unfreeze"
-        )
+        raise ValueError(f"card {card.name}: recipe.finetune: builder '{card.model.builder}' has no base to unfreeze")
     unfreeze(model, int(card.model.params["unfreeze_layers"]))
 
 

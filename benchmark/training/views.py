@@ -72,9 +72,7 @@ def views(
     return render(images, draw_parameters(augmentation, keys, view, view_seed), augmentation.fill)
 
 
-def draw_parameters(
-    augmentation: Augmentation, keys: Sequence[str], view: int, view_seed: int
-) -> ViewParameters:
+def draw_parameters(augmentation: Augmentation, keys: Sequence[str], view: int, view_seed: int) -> ViewParameters:
     """The parameters of view `view` of the images with these keys.
 
     They depend on key, view and view seed alone: not on the batch, the process or the other parameters.

@@ -13,9 +13,7 @@ from zoo.weights import VGG16_BLOCKS, load
 if TYPE_CHECKING:
     import keras
 
-_BASE = [
-    f"block{b}_{kind}" for b, n, _ in VGG16_BLOCKS for kind in (*[f"conv{c + 1}" for c in range(n)], "pool")
-]
+_BASE = [f"block{b}_{kind}" for b, n, _ in VGG16_BLOCKS for kind in (*[f"conv{c + 1}" for c in range(n)], "pool")]
 
 
 def unfreeze_last(model: keras.Model, layers: int) -> None:

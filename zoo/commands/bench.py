@@ -29,9 +29,7 @@ def command(
     ] = None,
     store: StoreOption = Path("runs"),
     jobs: Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="Runs at a time.")] = 1,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would run and what would be reused.")
-    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run and what would be reused.")] = False,
     cards: CardsOption = None,
     patients: PatientsOption = None,
 ) -> None:

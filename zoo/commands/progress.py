@@ -20,17 +20,14 @@ if TYPE_CHECKING:
     from benchmark.data.dataset import Dataset
     from benchmark.runs.execute import Event
     from benchmark.runs.plan import Plan
-    from benchmark.runs.run import Run, RunSpec
-    from benchmark.runs.worker import Progress
+    from benchmark.runs.run import Progress, Run, RunSpec
 
 
 @contextmanager
 def watching(console: Console, plan: Plan, dataset: Dataset) -> Iterator[Callable[[Event], None]]:
     """A handler of events that keeps a live table on a terminal, and prints a line a finished run elsewhere."""
     kind = "SYNTHETIC data" if dataset.synthetic else "data"
-    console.print(
-        f"{kind}: {dataset.title}; {len(plan.specs)} runs, {len(plan.skips)} cards skipped", markup=False
-    )
+    console.print(f"{kind}: {dataset.title}; {len(plan.specs)} runs, {len(plan.skips)} cards skipped", markup=False)
     for skip in plan.skips:
         console.print(f"skipped {skip.card.name}: {skip.reason}", markup=False)
     view = _View(plan)
@@ -84,7 +81,7 @@ class _View:
         run_id = event.spec.run_id
         if event.kind == "step":
             self.progress[run_id] = event.payload
-        elif event.kind != "log":
+        else:
             self.states[run_id] = event.kind
             if event.kind == "started":
                 self.started[run_id] = time.monotonic()
@@ -118,9 +115,7 @@ class _View:
         return f"{'at least ' if guessed else ''}about {_duration(seconds)} left"
 
     def table(self) -> Table:
-        table = Table(
-            box=None, pad_edge=False, title=f"{self.finished}/{len(self.states)} done; {self.time_left()}"
-        )
+        table = Table(box=None, pad_edge=False, title=f"{self.finished}/{len(self.states)} done; {self.time_left()}")
         for column in ("card", "seed", "state", "test AUC", "diagnosis"):
             table.add_column(column)
         for run_id, state in self.states.items():
@@ -138,8 +133,9 @@ class _View:
 
 
 def _epochs(spec: RunSpec) -> int:
-    tune = spec.card.recipe.finetune
-    return spec.card.recipe.epochs + (tune.epochs if tune else 0)
+    recipe = spec.protocol.budgeted(spec.card).recipe
+    tune = recipe.finetune
+    return recipe.epochs + (tune.epochs if tune else 0)
 
 
 def _duration(seconds: float) -> str:

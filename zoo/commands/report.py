@@ -12,9 +12,7 @@ from zoo.commands.options import StoreOption, err, out
 
 def command(
     store: StoreOption = Path("runs"),
-    out_dir: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where report.md is written.")] = Path(
-        "."
-    ),
+    out_dir: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where report.md is written.")] = Path("."),
 ) -> None:
     """Write report.md from the runs of a store: figures, published figures, data, protocol, environment."""
     from benchmark.runs.store import Store

@@ -1,0 +1,1 @@
+"""Runs: what is asked for, planned, executed in processes of their own, and kept."""

@@ -1,0 +1,79 @@
+"""Versions, commit and hardware that a run was computed with."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import psutil
+from pydantic import BaseModel, ConfigDict
+
+_PACKAGES = ("numpy", "scipy", "scikit-learn", "pillow")
+
+
+class Environment(BaseModel):
+    """`threads` a run computes with; `memory_gib` of the machine; `weights` says where pretrained ones came from."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    versions: dict[str, str]
+    commit: str | None
+    platform: str
+    processor: str
+    cores: int
+    threads: int
+    memory_gib: float
+    weights: str | None = None
+
+
+def describe_environment(backend: dict[str, str], threads: int, weights: str | None) -> Environment:
+    """This machine and these versions; `backend` adds those of Keras and what lies below."""
+    packages = {name: importlib.metadata.version(name) for name in _PACKAGES}
+    return Environment(
+        versions={"zoo": _own_version(), "python": platform.python_version(), **backend, **packages},
+        commit=_commit(),
+        platform=f"{platform.system()} {platform.machine()}",
+        processor=_processor(),
+        cores=os.cpu_count() or 1,
+        threads=threads,
+        memory_gib=round(psutil.virtual_memory().total / 1024**3, 1),
+        weights=weights,
+    )
+
+
+def _own_version() -> str:
+    from zoo import __version__
+
+    return __version__
+
+
+@cache
+def _commit() -> str | None:
+    """The commit of the checkout this code runs from, marked when files differ from it; None outside of one."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return None
+    try:
+        commit = _git(root, "rev-parse", "--short=12", "HEAD")
+        return commit + ("+changes" if _git(root, "status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(root: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True, timeout=10)
+    return done.stdout.strip()
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

@@ -1,0 +1,203 @@
+"""Runs executed in processes of their own, some at a time, each kept as soon as it is done."""
+
+from __future__ import annotations
+
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any, Literal
+
+from benchmark.data.dataset import Dataset
+from benchmark.data.prepared import prepare
+from benchmark.data.splits import make_split
+from benchmark.runs.run import Run, RunSpec, SplitFacts
+from benchmark.runs.store import Store
+
+_POLL_S = 0.5
+_RETRY_S = 2.0
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a run. `payload` is a Progress for "step", a Run for "done" and "reused"."""
+
+    kind: Literal["preparing", "started", "step", "done", "reused", "elsewhere"]
+    spec: RunSpec
+    payload: Any = None
+
+
+@dataclass
+class _Worker:
+    spec: RunSpec
+    process: BaseProcess
+    pipe: Connection
+    split: SplitFacts
+    claim: ExitStack
+    stored: bool = False
+
+
+def execute_all(
+    specs: Sequence[RunSpec],
+    dataset: Dataset,
+    store: Store,
+    *,
+    jobs: int = 1,
+    on_event: Callable[[Event], None] = lambda _: None,
+) -> list[Run]:
+    """The runs of `specs`, in their order: those the store holds are reused, failed ones are tried again, the others
+    are computed, `jobs` at a time. A run that another process computes is waited for.
+
+    Raises DataError when the data cannot be split as asked, OSError when the store cannot be written; what was
+    finished is kept. On KeyboardInterrupt the runs in progress are ended.
+    """
+    store.sweep()
+    engine = _Engine(dataset, store, on_event)
+    waiting: deque[RunSpec] = deque()
+    done: dict[str, Run] = {}
+    for spec in specs:
+        held = _finished(store, spec)
+        if held is not None:
+            done[spec.run_id] = held
+            on_event(Event("reused", spec, held))
+        else:
+            waiting.append(spec)
+    running: list[_Worker] = []
+    try:
+        while waiting or running:
+            for _ in range(len(waiting)):
+                if len(running) >= jobs:
+                    break
+                spec = waiting.popleft()
+                claim = ExitStack()
+                if not claim.enter_context(store.claim(spec.run_id)):
+                    on_event(Event("elsewhere", spec))
+                    waiting.append(spec)
+                    continue
+                held = _finished(store, spec)
+                if held is not None:  # another process has just finished it
+                    claim.close()
+                    done[spec.run_id] = held
+                    on_event(Event("reused", spec, held))
+                    continue
+                running.append(engine.start(spec, claim))
+            engine.watch(running, _POLL_S if running else _RETRY_S)
+            for worker in [w for w in running if not w.process.is_alive()]:
+                engine.drain(worker)
+                running.remove(worker)
+                run = engine.collect(worker)
+                done[worker.spec.run_id] = run
+                on_event(Event("done", worker.spec, run))
+    finally:
+        for worker in running:
+            worker.process.kill()
+            worker.process.join()
+            worker.claim.close()
+    return [done[spec.run_id] for spec in specs]
+
+
+class _Engine:
+    """Starts and follows worker processes; the splits it drew are prepared once."""
+
+    def __init__(self, dataset: Dataset, store: Store, on_event: Callable[[Event], None]) -> None:
+        self._dataset = dataset
+        self._store = store
+        self._on_event = on_event
+        self._prepared: dict[Any, tuple[Path, Any]] = {}
+        # Workers are forked from a server that has imported Keras once and has run nothing. Elsewhere they import it.
+        methods = multiprocessing.get_all_start_methods()
+        self._context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+        if self._context.get_start_method() == "forkserver":
+            self._context.set_forkserver_preload(["benchmark.runs.worker"])
+
+    def start(self, spec: RunSpec, claim: ExitStack) -> _Worker:
+        self._on_event(Event("preparing", spec))
+        try:
+            folder, split = self._prepare(spec)
+            facts = SplitFacts.of(split)
+            here, there = self._context.Pipe(duplex=False)
+            threads = os.cpu_count() or 1
+            process = self._context.Process(
+                target=_work, args=(spec, folder, facts, self._store.root, threads, there), daemon=True
+            )
+            process.start()
+            there.close()
+        except BaseException:
+            claim.close()
+            raise
+        self._on_event(Event("started", spec))
+        return _Worker(spec, process, here, facts, claim)
+
+    def watch(self, running: Sequence[_Worker], seconds: float) -> None:
+        """Wait for news of any worker, and pass it on."""
+        handles = [w.process.sentinel for w in running]
+        pipes = [w.pipe for w in running if not w.pipe.closed]
+        ready = multiprocessing.connection.wait([*handles, *pipes], timeout=seconds)
+        for worker in running:
+            if worker.pipe in ready:
+                self.drain(worker)
+
+    def drain(self, worker: _Worker) -> None:
+        """Read everything a worker has said so far."""
+        while not worker.pipe.closed and worker.pipe.poll():
+            try:
+                message = worker.pipe.recv()
+            except (EOFError, OSError):
+                worker.pipe.close()
+                return
+            self._heard(worker, message)
+
+    def collect(self, worker: _Worker) -> Run:
+        """The stored run of a worker that has ended; a crashed one is stored as failed."""
+        try:
+            worker.process.join()
+            run = self._store.get(worker.spec.run_id) if worker.stored else None
+            if run is None:
+                run = Run.failed(worker.spec, _why(worker.process.exitcode), worker.split)
+                self._store.save(run)
+            return run
+        finally:
+            worker.claim.close()
+
+    def _heard(self, worker: _Worker, message: Any) -> None:
+        if message is None:
+            worker.stored = True
+        elif isinstance(message, str):
+            worker.process.join()
+            raise OSError(None, f"{message}; the run {worker.spec.card.name} could not be stored")
+        else:
+            self._on_event(Event("step", worker.spec, message))
+
+    def _prepare(self, spec: RunSpec) -> tuple[Path, Any]:
+        key = (spec.split_seed, spec.protocol.image_size, spec.protocol.sampling)
+        if key not in self._prepared:
+            split = make_split(self._dataset, spec.protocol.sampling, spec.split_seed)
+            self._prepared[key] = prepare(self._dataset, split, spec.protocol.image_size), split
+        return self._prepared[key]
+
+
+def _work(*arguments: Any) -> None:
+    # The worker imports Keras, which the parent never needs.
+    from benchmark.runs.worker import work
+
+    work(*arguments)
+
+
+def _finished(store: Store, spec: RunSpec) -> Run | None:
+    held = store.get(spec.run_id)
+    return held if held is not None and held.status == "ok" else None
+
+
+def _why(code: int | None) -> str:
+    if code is not None and code < 0:
+        name = signal.Signals(-code).name
+        hint = "; the machine may have run out of memory" if name == "SIGKILL" else ""
+        return f"the process of this run was ended by {name}{hint}"
+    return f"the process of this run ended with code {code} without a result"

@@ -1,0 +1,63 @@
+"""Cards x protocol x seeds: what will run, and what will not, with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from benchmark.data.dataset import Dataset
+from benchmark.runs.protocol import Protocol
+from benchmark.runs.run import DatasetFacts, RunSpec
+from zoo.card import ModelCard
+from zoo.registry import get_builder
+from zoo.weights import WeightsUnavailable, find
+
+
+@dataclass(frozen=True)
+class Skip:
+    """A card that cannot run here, and why."""
+
+    card: ModelCard
+    reason: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Runs in the order of the cards, and the cards that are skipped."""
+
+    specs: tuple[RunSpec, ...]
+    skips: tuple[Skip, ...]
+
+
+def make_plan(
+    cards: Iterable[ModelCard], protocol: Protocol, dataset: Dataset, seeds: Sequence[int] | None = None
+) -> Plan:
+    """Every card with every seed (the protocol's when None); a card whose weights are not at hand, or whose network
+    needs larger images, is skipped."""
+    facts = DatasetFacts.of(dataset)
+    specs: list[RunSpec] = []
+    skips: list[Skip] = []
+    for card in cards:
+        reason = _obstacle(card, protocol)
+        if reason is not None:
+            skips.append(Skip(card, reason))
+            continue
+        wanted = protocol.seeds if seeds is None else seeds
+        specs += [RunSpec(card=card, protocol=protocol, dataset=facts, seed=seed) for seed in wanted]
+    return Plan(tuple(specs), tuple(skips))
+
+
+def _obstacle(card: ModelCard, protocol: Protocol) -> str | None:
+    smallest = get_builder(card.model.builder).minimum_size(card.model.params)
+    if protocol.image_size < smallest:
+        return (
+            f"images of {protocol.image_size} px (protocol {protocol.name}: image_size) are too small: this network "
+            f"needs at least {smallest} px"
+        )
+    weights = card.model.params.get("weights", "random")
+    if weights != "random":
+        try:
+            find(weights)
+        except WeightsUnavailable as error:
+            return str(error)
+    return None

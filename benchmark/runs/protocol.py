@@ -1,0 +1,96 @@
+"""Protocols: the conditions that every card of a comparison shares. Strict, frozen, plain data."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
+
+from benchmark.data.splits import Sampling
+from benchmark.evidence.threshold import rule_names
+from zoo.card import ModelCard
+from zoo.strict_yaml import ConfigError, read_yaml, suggest, unknown, validate
+
+
+class ThresholdRule(BaseModel):
+    """How the decision threshold is chosen on validation scores; `value` is the rule's own parameter."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rule: str = "youden"
+    value: Annotated[float, Field(ge=0, le=1)] = 0.5
+
+    @model_validator(mode="after")
+    def _known(self) -> ThresholdRule:
+        if self.rule not in rule_names():
+            raise ValueError(f"unknown rule '{self.rule}'. {suggest(self.rule, rule_names())}")
+        return self
+
+
+class Protocol(BaseModel):
+    """Image size, sampling, seeds and budget.
+
+    `image_size` is the side in pixels. `split: fixed` draws one split from `split_seed` for all seeds, `per-seed` one
+    for each. `views` is the number of augmented views of a training image, `fresh` a new one every epoch; all come
+    from `view_seed`. `max_epochs` caps each phase of a card. `keep_models` stores the trained models too.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+    title: Annotated[str, Field(min_length=1, max_length=200)]
+    image_size: Annotated[int, Field(ge=8, le=2048)]
+    seeds: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)] = (0,)
+    sampling: Sampling = Sampling()
+    split: Literal["fixed", "per-seed"] = "fixed"
+    split_seed: NonNegativeInt = 0
+    view_seed: NonNegativeInt = 0
+    views: PositiveInt | Literal["fresh"] = "fresh"
+    max_epochs: PositiveInt | None = None
+    precision: Literal["float32"] = "float32"
+    threshold: ThresholdRule = ThresholdRule()
+    keep_models: bool = False
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Protocol:
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("seeds must differ from each other")
+        return self
+
+    def identity(self) -> dict[str, object]:
+        """What decides a run's result: everything but the name, the prose, the list of seeds and what is kept."""
+        return self.model_dump(mode="json", exclude={"name", "title", "seeds", "keep_models"})
+
+    def budgeted(self, card: ModelCard) -> ModelCard:
+        """`card` with each phase cut to `max_epochs`."""
+        if self.max_epochs is None:
+            return card
+        recipe = card.recipe
+        changes: dict[str, object] = {"epochs": min(recipe.epochs, self.max_epochs)}
+        if recipe.finetune is not None:
+            epochs = min(recipe.finetune.epochs, self.max_epochs)
+            changes["finetune"] = recipe.finetune.model_copy(update={"epochs": epochs})
+        return card.model_copy(update={"recipe": recipe.model_copy(update=changes)})
+
+
+def load_protocol(name: str) -> Protocol:
+    """The built-in protocol called `name`, or the one in the YAML file of that path. Raises ConfigError."""
+    built_in = {path.stem: path for path in _built_in()}
+    path = built_in.get(name)
+    if path is None:
+        path = Path(name).expanduser()
+        if path.suffix not in (".yaml", ".yml"):
+            raise unknown("protocol", name, built_in)
+        if not path.is_file():
+            raise ConfigError(f"--protocol {name}: no such file; built-in protocols: {', '.join(sorted(built_in))}")
+    data = read_yaml(path)
+    stem = path.stem
+    if data.setdefault("name", stem) != stem:
+        raise ConfigError(f"{path}: name: is '{data['name']}'; must equal the file's name, '{stem}'")
+    return validate(Protocol, data, str(path))
+
+
+def _built_in() -> list[Path]:
+    return sorted(Path(str(resources.files("benchmark.runs.protocols"))).glob("*.yaml"))

@@ -1,0 +1,1 @@
+"""Protocols, one YAML file each."""

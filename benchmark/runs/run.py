@@ -1,0 +1,165 @@
+"""What a run is asked to be and what it became: frozen, versioned records."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from benchmark.data.dataset import Dataset
+from benchmark.data.splits import Split
+from benchmark.evidence.diagnosis import Finding
+from benchmark.evidence.metrics import Figure
+from benchmark.evidence.threshold import Threshold
+from benchmark.runs.environment import Environment
+from benchmark.runs.protocol import Protocol
+from zoo.card import ModelCard
+
+SEMANTICS = 1
+"""Raised when the same spec would give another result."""
+
+RECORD_VERSION = 1
+"""Raised when run.json changes its shape."""
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DatasetFacts(_Record):
+    """What a run remembers of its data: enough to name it and to know it again."""
+
+    source: str
+    title: str
+    synthetic: bool
+    classes: tuple[str, str]
+    fingerprint: str
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> DatasetFacts:
+        """The facts of `dataset`."""
+        return cls(
+            source=dataset.source,
+            title=dataset.title,
+            synthetic=dataset.synthetic,
+            classes=dataset.classes,
+            fingerprint=dataset.fingerprint,
+        )
+
+
+class RunSpec(_Record):
+    """One card under one protocol on one data set with one seed."""
+
+    card: ModelCard
+    protocol: Protocol
+    dataset: DatasetFacts
+    seed: int
+    semantics: int = SEMANTICS
+
+    @cached_property
+    def run_id(self) -> str:
+        """Twelve hexadecimal digits of a hash of all that decides the result."""
+        identity = {
+            "card": self.card.identity(),
+            "protocol": self.protocol.identity(),
+            "dataset": self.dataset.fingerprint,
+            "seed": self.seed,
+            "semantics": self.semantics,
+        }
+        return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
+
+    @property
+    def split_seed(self) -> int | tuple[int, int]:
+        """What the split is drawn from: the protocol's split seed, with the run's seed under `split: per-seed`."""
+        fixed = self.protocol.split == "fixed"
+        return self.protocol.split_seed if fixed else (self.protocol.split_seed, self.seed)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: `done` of `total` batches, and what it is at."""
+
+    done: int
+    total: int
+    label: str
+
+
+@dataclass(frozen=True)
+class SplitFacts:
+    """What a run records about its split: images in each part, a fingerprint, what to know of how it was drawn."""
+
+    sizes: dict[str, int]
+    fingerprint: str
+    notes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, split: Split) -> SplitFacts:
+        """The facts of `split`."""
+        sizes = {"train": len(split.train), "val": len(split.val), "test": len(split.test)}
+        return cls(sizes, split.fingerprint, split.notes)
+
+
+class Costs(_Record):
+    """`seconds` of the whole run, `seconds_per_epoch` of training, `peak_memory_mib` of its process."""
+
+    seconds: float
+    epochs: int
+    seconds_per_epoch: float
+    inference_ms_per_image: float
+    peak_memory_mib: float
+    parameters: int
+    trainable_parameters: int
+
+
+class Run(_Record):
+    """The outcome of a RunSpec.
+
+    A finished run has figures, costs and a threshold (perhaps without a value, with the reason); a failed one has an
+    `error` of one line. `at_half` and `at_chosen` hold figures by split and metric at threshold 0.5 and at the one
+    chosen on validation. `finished` is the UTC time in ISO 8601.
+    """
+
+    version: int = RECORD_VERSION
+    spec: RunSpec
+    status: Literal["ok", "failed"]
+    finished: str
+    error: str | None = None
+    split: SplitFacts
+    threshold: Threshold | None = None
+    at_half: dict[str, dict[str, Figure]] = {}
+    at_chosen: dict[str, dict[str, Figure]] = {}
+    diagnosis: tuple[Finding, ...] = ()
+    costs: Costs | None = None
+    environment: Environment | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Run:
+        if self.status == "ok" and (self.error or not self.at_half or self.costs is None or self.threshold is None):
+            raise ValueError("a finished run has figures, costs and a threshold, and no error")
+        if self.status == "failed" and not self.error:
+            raise ValueError("a failed run says why")
+        return self
+
+    @property
+    def run_id(self) -> str:
+        """The spec's."""
+        return self.spec.run_id
+
+    @classmethod
+    def failed(cls, spec: RunSpec, error: str, split: SplitFacts, environment: Environment | None = None) -> Run:
+        """The record of a run that did not finish."""
+        return cls(spec=spec, status="failed", finished=now(), error=error, split=split, environment=environment)
+
+    def figures(self, split: str = "test", chosen: bool = False) -> dict[str, Figure]:
+        """Figures of `split` at 0.5, or at the chosen threshold; empty when there are none."""
+        return (self.at_chosen if chosen else self.at_half).get(split, {})
+
+
+def now() -> str:
+    """The UTC time in ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,155 @@
+"""One run, start to end, in a process that does nothing else."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import benchmark.training.backend as backend  # first: it quietens the backend before anything imports it
+from benchmark.data.prepared import LabelledImages, load
+from benchmark.evidence.diagnosis import diagnose
+from benchmark.evidence.metrics import Figure, figures
+from benchmark.evidence.scores import Scores, TestScores, ValidationScores
+from benchmark.evidence.threshold import choose
+from benchmark.runs.environment import describe_environment
+from benchmark.runs.run import Costs, Progress, Run, RunSpec, SplitFacts, now
+from benchmark.runs.store import Store
+from benchmark.training.predict import score
+from benchmark.training.train import Fitted, Step, TrainingDiverged, fit, total_loss
+from zoo.strict_yaml import ConfigError
+from zoo.weights import load as load_weights
+
+_EVERY_S = 0.25
+
+
+def work(spec: RunSpec, folder: Path, split: SplitFacts, store: Path, threads: int, pipe: Connection) -> None:
+    """Process entry: compute `spec` on the prepared `folder`, keep it in `store`, and tell `pipe` on the way.
+
+    What is sent: Progress, then None when the run is stored, or the message of an error of the store.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        keep(spec, folder, split, Store(store), threads, pipe.send)
+        pipe.send(None)
+    except OSError as error:
+        pipe.send(f"{error.filename or store}: {error.strerror or error}")
+
+
+def keep(
+    spec: RunSpec,
+    folder: Path,
+    split: SplitFacts,
+    store: Store,
+    threads: int,
+    tell: Callable[[Progress], None],
+) -> Run:
+    """Compute `spec` and save it; a failed training is saved as a failed run. Raises OSError of the store."""
+    started = time.perf_counter()
+    backend.prepare_process(spec.seed, threads)
+    card = spec.protocol.budgeted(spec.card)
+    weights = None
+    try:
+        if card.model.params.get("weights", "random") != "random":
+            record = load_weights(card.model.params["weights"])[1]
+            weights = f"{record.origin}, SHA-256 {record.digest[:16]}"
+        fitted = fit(
+            card,
+            load(folder, "train"),
+            val := load(folder, "val"),
+            seed=spec.seed,
+            view_seed=spec.protocol.view_seed,
+            views=None if spec.protocol.views == "fresh" else spec.protocol.views,
+            on_step=_throttled(tell),
+        )
+        val_scores = ValidationScores("val", val.labels, score(fitted.model, val).scores, val.patients)
+        threshold = choose(val_scores, spec.protocol.threshold.rule, spec.protocol.threshold.value)
+        # Only here, with everything fitted and chosen, is the test split opened.
+        test = load(folder, "test")
+        scored = score(fitted.model, test)
+        test_scores = TestScores("test", test.labels, scored.scores, test.patients)
+    except Exception as error:
+        run = Run.failed(spec, _one_line(error), split, describe_environment(backend.versions(), threads, weights))
+        store.save(run)
+        return run
+    sizes = {"val": val_scores, "test": test_scores}
+    losses = {part: total_loss(card, fitted.model, s.y_true, s.y_score) for part, s in sizes.items()}
+    columns = {
+        name: [float(row[name]) for row in fitted.history] for name in ("loss", "accuracy", "val_loss", "val_accuracy")
+    }
+    run = Run(
+        spec=spec,
+        status="ok",
+        finished=now(),
+        split=split,
+        threshold=threshold,
+        at_half={part: _figures(s, 0.5, losses[part]) for part, s in sizes.items()},
+        at_chosen={}
+        if threshold.value is None
+        else {part: _figures(s, threshold.value, losses[part]) for part, s in sizes.items()},
+        diagnosis=diagnose(val_scores, test_scores, columns, classes=spec.dataset.classes),
+        costs=_costs(fitted, scored.ms_per_image, time.perf_counter() - started),
+        environment=describe_environment(backend.versions(), threads, weights),
+    )
+    parts: list[tuple[Scores, LabelledImages]] = [(val_scores, val), (test_scores, test)]
+    store.save(
+        run,
+        [(scores, images.names) for scores, images in parts],
+        fitted.history,
+        fitted.model.save if spec.protocol.keep_models else None,
+    )
+    return run
+
+
+def _figures(scores: Scores, threshold: float, loss: float) -> dict[str, Figure]:
+    return {"loss": Figure("loss", loss, None, None, None, None), **figures(scores, threshold)}
+
+
+def _costs(fitted: Fitted, ms_per_image: float, seconds: float) -> Costs:
+    return Costs(
+        seconds=seconds,
+        epochs=len(fitted.history),
+        seconds_per_epoch=fitted.seconds_per_epoch,
+        inference_ms_per_image=ms_per_image,
+        peak_memory_mib=_peak_memory_mib(),
+        parameters=fitted.parameters,
+        trainable_parameters=fitted.trainable_parameters,
+    )
+
+
+def _peak_memory_mib() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1024**2 if sys.platform == "darwin" else 1024)  # bytes there, KiB elsewhere
+
+
+def _throttled(tell: Callable[[Progress], None]) -> Callable[[Step], None]:
+    last = 0.0
+
+    def on_step(step: Step) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= _EVERY_S or step.done == step.total:
+            last = now
+            tell(Progress(step.done, step.total, step.label))
+
+    return on_step
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())[:500]
+    return text if isinstance(error, (TrainingDiverged, ConfigError)) and text else f"{type(error).__name__}: {text}"
