@@ -37,7 +37,7 @@ def diagnose(
     share = max(float(np.mean(val.y_true)), 1 - float(np.mean(val.y_true)))
     found = [_collapse(val, test, threshold, classes), _gap(history, share), _overfitting(history)]
     if not found[0] and not found[1]:
-        found.append(_not_learning(history, share))
+        found.append(_not_learning(val, history, share))
     return tuple(finding for finding in found if finding is not None)
 
 
@@ -101,12 +101,13 @@ def _overfitting(history: Mapping[str, Sequence[float]]) -> Finding | None:
     )
 
 
-def _not_learning(history: Mapping[str, Sequence[float]], share: float) -> Finding | None:
-    last = history["accuracy"][-1]
-    if last > share + NEAR_CHANCE:
+def _not_learning(val: Scores, history: Mapping[str, Sequence[float]], share: float) -> Finding | None:
+    best, area = max(history["accuracy"]), auc(val)
+    if best > share + NEAR_CHANCE or area is None or area >= RANKING_SURVIVES:
         return None
     return Finding(
         "not-learning",
         "has not learned yet",
-        f"training accuracy of the last epoch is {last:.2f}; always answering the larger class gives {share:.2f}",
+        f"training accuracy never passed {best:.2f}, where always answering the larger class gives {share:.2f}; "
+        f"validation AUC {area:.3f}",
     )

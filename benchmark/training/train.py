@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import keras
@@ -55,6 +55,31 @@ class _Phase:
     learning_rate: float
     early_stopping: EarlyStopping | None
     views: list[int] = field(default_factory=list)
+
+
+@dataclass
+class _Epoch:
+    """Sums over the batches of an epoch, each counted by its images."""
+
+    images: int = 0
+    positives: int = 0
+    loss: float = 0.0
+    right: float = 0.0
+    found: float = 0.0
+
+    def add(self, logs: Mapping[str, float], images: int, positives: int) -> None:
+        self.images += images
+        self.positives += positives
+        self.loss += images * float(logs["loss"])
+        self.right += images * float(logs["accuracy"])
+        self.found += positives * float(logs["recall"])
+
+    def means(self) -> dict[str, float]:
+        return {
+            "loss": self.loss / self.images,
+            "accuracy": self.right / self.images,
+            "recall": self.found / max(self.positives, 1),
+        }
 
 
 def fit(
@@ -145,12 +170,13 @@ def _run_phase(
     for epoch, view in enumerate(phase.views, 1):
         start = time.perf_counter()
         order = np.random.default_rng([seed, number, epoch]).permutation(len(train))
-        tail.reset_metrics()
-        logs: dict[str, float] = {}
+        seen = _Epoch()
         for batch, first in enumerate(range(0, len(order), size), 1):
             chosen = order[first : first + size]
+            tail.reset_metrics()
             logs = tail.train_on_batch(features.batch(view, chosen), labels[chosen], return_dict=True)
-            if not math.isfinite(float(logs["loss"])):
+            seen.add(logs, len(chosen), int(labels[chosen].sum()))
+            if not math.isfinite(seen.loss):
                 raise TrainingDiverged(
                     f"the training loss is {float(logs['loss'])} in phase '{phase.name}', epoch {epoch}, batch "
                     f"{batch}; a lower learning rate in the card's recipe may help"
@@ -158,7 +184,7 @@ def _run_phase(
             report(batch, epoch)
         scores = run_batched(tail, val_features)[:, 0]
         row: Row = {"phase": phase.name, "epoch": epoch}
-        row |= {key: float(logs[key]) for key in ("loss", "accuracy", "recall")}
+        row |= seen.means()
         called = scores >= 0.5
         row["val_loss"] = total_loss(card, tail, val.labels, scores)
         row["val_accuracy"] = float(np.mean(called == val.labels))
