@@ -34,11 +34,11 @@ class Anatomy:
     rib_slope: float
     breast: float
     vessels: float
+    aeration: float
+    tilt: float
     kind: Kind
     severity: float
-    side: int
-    centre: tuple[float, float]
-    radius: float
+    foci: tuple[tuple[float, float, float], ...]
     texture_seed: int
 
 
@@ -66,7 +66,10 @@ def draw_anatomy(generator: np.random.Generator, ill: bool) -> Anatomy:
     """A patient; `ill` patients have a focal or diffuse opacity of a severity from barely visible to plain."""
     r = generator
     kind: Kind = "none" if not ill else ("focal" if r.random() < 0.6 else "diffuse")
-    side = -1 if r.random() < 0.5 else 1
+    foci = []
+    for _ in range(int(r.integers(1, 4))):
+        side = -1 if r.random() < 0.5 else 1
+        foci.append((side * r.uniform(0.22, 0.56), r.uniform(-0.50, 0.36), r.uniform(0.10, 0.22)))
     return Anatomy(
         width=r.uniform(0.78, 0.92),
         lung_top=r.uniform(-0.76, -0.66),
@@ -78,11 +81,11 @@ def draw_anatomy(generator: np.random.Generator, ill: bool) -> Anatomy:
         rib_slope=r.uniform(0.15, 0.40),
         breast=r.uniform(0.0, 0.16),
         vessels=r.uniform(0.15, 0.45),
+        aeration=r.uniform(0.45, 0.95),
+        tilt=r.normal(0, 0.12),
         kind=kind,
         severity=float(0.30 + 0.70 * r.beta(1.3, 1.3)),
-        side=side,
-        centre=(side * r.uniform(0.26, 0.52), r.uniform(-0.45, 0.30)),
-        radius=r.uniform(0.14, 0.32),
+        foci=tuple(foci),
         texture_seed=int(r.integers(2**31)),
     )
 
@@ -101,7 +104,7 @@ def draw_pose(generator: np.random.Generator, other_scanner: bool) -> Pose:
         mean=r.normal(118 + 14 * shift, 10),
         spread=r.normal(58 - 6 * shift, 5),
         gamma=float(np.exp(r.normal(0.10 * shift, 0.10))),
-        noise=r.uniform(0.012, 0.032) * (1 + 0.5 * shift),
+        noise=r.uniform(0.008, 0.022) * (1 + 0.4 * shift),
         scatter=r.uniform(0.1, 0.3),
         collimation=float(r.uniform(0.90, 1.1)),
         marker=bool(r.random() < 0.5),
@@ -121,11 +124,11 @@ def film(a: Anatomy, p: Pose, size: int, with_opacity: bool = True) -> npt.NDArr
     lung = _lungs(a, p, u, v)
     shape = np.clip(1 - (u / (a.width * (1 + 0.10 * v))) ** 2, 0, None)
     body = np.sqrt(shape) * _step((shape - 0.02) / 0.05)
-    path = 1.15 * body - 0.72 * lung * np.sqrt(np.clip(shape, 0, 1))
+    path = 1.15 * body - (a.aeration + a.tilt * u) * lung * np.sqrt(np.clip(shape, 0, 1))
     path += _bones(a, u, v) + _soft_parts(a, u, v)
     path += a.vessels * _vessels(a, u, v, size) * lung
     if with_opacity and a.kind != "none":
-        path += 0.62 * a.severity * opacity(a, p, size, u, v) * lung
+        path += 1.05 * a.severity * opacity(a, size, u, v) * lung
     blurred = gaussian_filter(path, 0.06 * size, mode="nearest", truncate=2.0)
     path = (1 - p.scatter) * path + p.scatter * blurred
     path += p.noise * _noise(p.noise_seed, size, 0.0) * np.exp(0.25 * path)
@@ -139,17 +142,18 @@ def film(a: Anatomy, p: Pose, size: int, with_opacity: bool = True) -> npt.NDArr
     return np.clip(np.rint(grey), 0, 255).astype(np.uint8)
 
 
-def opacity(a: Anatomy, p: Pose, size: int, u: Field, v: Field) -> Field:
-    """The opacity's density, 0 to about 1.5, before it is confined to the lungs."""
-    patches = _textured(a.texture_seed, size, 5.0, u, v)
-    fine = _textured(a.texture_seed + 1, size, 1.6, u, v)
+def opacity(a: Anatomy, size: int, u: Field, v: Field) -> Field:
+    """The opacity's density, about -0.5 to 1.5, before it is confined to the lungs: mottled, as air remains in it."""
+    mottled = _textured(a.texture_seed + 1, size, 2.2, u, v)
+    patches = _textured(a.texture_seed, size, 6.0, u, v)
     if a.kind == "diffuse":
-        spread = np.exp(-(((v - 0.05) / 0.55) ** 2))
-        cloud: Field = np.clip(0.35 + 0.55 * patches + 0.35 * fine, 0, 1.6) * spread
-        return cloud * 0.9
-    away = np.hypot((u - a.centre[0]) / a.radius, (v - a.centre[1]) / (1.25 * a.radius)) + 0.30 * patches
-    solid: Field = _step((1.0 - away) / 0.22) * (1.0 + 0.30 * fine)
-    return solid
+        cloud: Field = 0.12 + 0.70 * mottled * np.clip(0.8 + 0.5 * patches, 0, 1.6)
+        return cloud
+    total: Field = np.zeros_like(u)
+    for centre_u, centre_v, radius in a.foci:
+        away = np.hypot((u - centre_u) / radius, (v - centre_v) / (1.25 * radius)) + 0.30 * patches
+        total = np.maximum(total, _step((1.0 - away) / 0.22))
+    return total * (1.0 + 0.55 * mottled)
 
 
 def _lungs(a: Anatomy, p: Pose, u: Field, v: Field) -> Field:
