@@ -1,8 +1,12 @@
 """zoo: a declarative model-zoo benchmark for image classification on small labelled folders."""
 
-from zoo.card import Augmentation, ModelCard, PublishedFigure, Recipe
-from zoo.catalog import load_cards
-from zoo.registry import register_builder
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zoo.card import Augmentation, ModelCard, PublishedFigure, Recipe
+    from zoo.catalog import load_cards
+    from zoo.registry import register_builder
 
 __version__ = "0.1.0"
 
@@ -15,3 +19,19 @@ __all__ = [
     "load_cards",
     "register_builder",
 ]
+
+_ROOMS = {
+    "Augmentation": "zoo.card",
+    "ModelCard": "zoo.card",
+    "PublishedFigure": "zoo.card",
+    "Recipe": "zoo.card",
+    "load_cards": "zoo.catalog",
+    "register_builder": "zoo.registry",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded when first asked for: `zoo --help` needs none of them.
+    if name not in _ROOMS:
+        raise AttributeError(f"module 'zoo' has no attribute '{name}'")
+    return getattr(import_module(_ROOMS[name]), name)

