@@ -92,8 +92,11 @@ def _measured(
         if figure is not None:
             return figure.value, _interval(figure), figure.reason if figure.value is None else None
     column = name if published.split == "train" else f"val_{name}"
-    if published.split != "test" and history and column in history[0]:
-        row = history[0] if published.epoch == "first" else history[-1]
+    rows = [row for row in history if row.get(column)]
+    if published.split != "test" and rows:
+        row = rows[0] if published.epoch == "first" else rows[-1]
+        if published.epoch == "every":  # said of all epochs: the one that is furthest from it decides
+            row = max(rows, key=lambda row: abs(float(row[column]) - published.value))
         return float(row[column]), None, f"epoch {row['epoch']} of phase {row['phase']}"
     return None, None, "no measured counterpart"
 
@@ -134,6 +137,8 @@ def _difference_interval(
     n_published = _denominator(published.metric, negatives, positives)
     n_measured = _denominator(published.metric, int(tn + fp), int(tp + fn))
     if n_published is not None and n_measured is not None:
+        if wilson_from_rate(published.value, n_published, published.decimals) is None:
+            return None  # no number of images prints as this figure
         return newcombe(
             round(measured.value * n_measured), n_measured, round(published.value * n_published), n_published
         )

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
+from benchmark.runs.protocol import ThresholdRule
 from benchmark.runs.run import Run
 from reports.compare import Comparison
-from reports.numbers import MISSING, difference, interval, measured, number, published_value, seconds
+from reports.numbers import (
+    MISSING,
+    difference,
+    interval,
+    is_count,
+    measured,
+    number,
+    one_line,
+    published_value,
+    seconds,
+)
 from reports.report import Report, Section
 
 _DETAIL = (
@@ -84,7 +96,7 @@ def _published(comparisons: Sequence[Comparison]) -> list[str]:
                 str(c.seed),
                 f"{c.published.split} {c.published.metric}{when}",
                 f"{published_value(c)} {interval(c.published_interval)}".rstrip(),
-                f"{number(c.measured)} {interval(c.measured_interval)}".rstrip(),
+                f"{_number(c)} {interval(c.measured_interval)}".rstrip(),
                 difference(c),
                 "other data" if c.other_data else "same data",
                 c.published.where + (f" ({c.note})" if c.note else ""),
@@ -92,6 +104,10 @@ def _published(comparisons: Sequence[Comparison]) -> list[str]:
         )
     heads = ["card", "seed", "figure", "published", "measured", "difference", "data", "where"]
     return _table(heads, rows)
+
+
+def _number(c: Comparison) -> str:
+    return number(c.measured, 0 if is_count(c.published.metric) else 3)
 
 
 def _details(runs: Iterable[Run], chosen: bool) -> list[str]:
@@ -110,7 +126,9 @@ def _diagnoses(runs: Iterable[Run]) -> list[str]:
         name = f"`{run.spec.card.name}` seed {run.spec.seed}"
         if run.error:
             lines.append(f"- {name}: failed: {_cell(run.error)}")
-        lines += [f"- {name}: {finding.title}: {_cell(finding.evidence)}" for finding in run.diagnosis]
+        lines += [f"- {name}: {_cell(f'{finding.title}: {finding.evidence}')}" for finding in run.diagnosis]
+        if run.threshold is not None and run.threshold.reason:
+            lines.append(f"- {name}: no threshold chosen: {_cell(run.threshold.reason)}")
     return lines or ["Nothing found."]
 
 
@@ -126,9 +144,10 @@ def _methods(runs: Sequence[Run]) -> list[str]:
         f"{protocol.split}, split seed {protocol.split_seed}; fingerprint `{first.split.fingerprint[:16]}`",
         f"- Images {protocol.image_size} px; views of a training image: {protocol.views}, view seed "
         f"{protocol.view_seed}; precision {protocol.precision}",
-        f"- Threshold: {protocol.threshold.rule}, chosen on validation scores; the test split is scored once, after "
-        "training and after the threshold",
+        f"- Threshold: {_rule(protocol.threshold)}; the test split is scored once, after training and after the "
+        "threshold",
     ]
+    lines += [f"- Split: {_cell(note)}" for note in dict.fromkeys(note for run in runs for note in run.split.notes)]
     for run in runs:
         if run.costs is not None:
             c = run.costs
@@ -144,12 +163,19 @@ def _methods(runs: Sequence[Run]) -> list[str]:
         versions = ", ".join(f"{name} {version}" for name, version in environment.versions.items())
         lines.append(
             f"- Environment: {versions}; {environment.platform}; {environment.processor}, {environment.cores} cores, "
-            f"{environment.threads} threads a run, {environment.memory_gib} GiB"
+            f"{environment.threads} threads a run, {environment.memory_gib} GiB; "
+            f"frozen layers in {environment.precision}"
             + (f"; commit {environment.commit}" if environment.commit else "")
         )
     weights = {run.environment.weights for run in runs if run.environment and run.environment.weights}
     lines += [f"- Pretrained weights: {_cell(origin)}" for origin in sorted(weights)]
     return lines
+
+
+def _rule(threshold: ThresholdRule) -> str:
+    if threshold.rule == "fixed":
+        return f"fixed at {threshold.value:g}"
+    return f"{threshold.rule}, chosen on validation scores"
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -158,7 +184,8 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def _cell(text: str) -> str:
-    """Text that cannot break out of a table cell or be taken for markup."""
-    for old, new in (("\\", "\\\\"), ("|", "\\|"), ("<", "&lt;"), (">", "&gt;"), ("\n", " ")):
+    """Text that cannot break out of a table cell or be taken for markup; code spans stay."""
+    text = one_line(text)
+    for old, new in (("\\", "\\\\"), ("<", "&lt;"), (">", "&gt;")):
         text = text.replace(old, new)
-    return text
+    return re.sub(r"(!(?=\[)|\](?=[(\[:])|[|*])", r"\\\1", text)

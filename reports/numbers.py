@@ -8,6 +8,16 @@ from reports.compare import Comparison
 MISSING = "–"
 
 
+def one_line(text: str) -> str:
+    """`text` without line ends and control characters, which a terminal or a table would obey."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def is_count(metric: str) -> bool:
+    """Whether a metric counts images."""
+    return metric.startswith(("true_", "false_"))
+
+
 def number(value: float | None, decimals: int = 3) -> str:
     """`value` with a fixed number of decimals; counts as whole numbers."""
     if value is None:
@@ -27,8 +37,7 @@ def measured(figure: Figure | None, with_interval: bool = False) -> str:
     """A measured figure."""
     if figure is None or figure.value is None:
         return MISSING
-    counts = figure.metric.startswith(("true_", "false_"))
-    text = number(figure.value, 0 if counts else 3)
+    text = number(figure.value, 0 if is_count(figure.metric) else 3)
     if with_interval and figure.low is not None and figure.high is not None:
         text = f"{text} {interval((figure.low, figure.high))}"
     return text
@@ -47,8 +56,7 @@ def difference(comparison: Comparison | None, with_interval: bool = True) -> str
     """Measured minus published, in the metric's unit."""
     if comparison is None or comparison.difference is None:
         return "" if comparison is None else MISSING
-    counts = comparison.published.metric.startswith(("true_", "false_"))
-    text = f"{comparison.difference:+.{0 if counts else 3}f}"
+    text = f"{comparison.difference:+.{0 if is_count(comparison.published.metric) else 3}f}"
     bounds = interval(comparison.difference_interval, sign=True) if with_interval else ""
     return f"{text} {bounds}".rstrip()
 

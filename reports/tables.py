@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rich.console import Group, RenderableType
-from rich.markup import escape
+from rich import box
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.markup import escape as _escape_markup
 from rich.table import Table
 
 from reports.compare import final_test_figures
-from reports.numbers import difference, measured, published_value, seconds
+from reports.numbers import difference, measured, one_line, published_value, seconds
 
 if TYPE_CHECKING:
     from benchmark.data.describe import DataSummary
+    from benchmark.evidence.metrics import Figure
     from benchmark.runs.plan import Plan
     from benchmark.runs.run import Run
     from reports.compare import Comparison
     from reports.report import Report, Section
+
+_WIDE = 150
+
+
+def escape(text: str) -> str:
+    """`text` as rich shows it: no markup, no control characters; line ends are kept."""
+    return "\n".join(_escape_markup(one_line(line)) for line in text.split("\n"))
 
 
 def status_line(run: Run, reused: bool) -> str:
     """One line about a finished run."""
     name = f"{run.spec.card.name} seed {run.spec.seed}"
     if run.status == "failed":
-        return f"{name}: FAILED: {run.error}"
+        return f"{name}: FAILED: {one_line(run.error or '')}"
     figures = run.figures()
     parts = [f"{key} {measured(figures.get(key))}" for key in ("accuracy", "auc")]
     took = "reused" if reused else seconds(run.costs.seconds) if run.costs else ""
@@ -36,7 +46,7 @@ def comparison_tables(report: Report) -> RenderableType:
     """For every section the cards side by side, then the skipped cards."""
     parts: list[RenderableType] = []
     for section in report.sections:
-        parts += [_comparison(section), *(escape(note) for note in section.notes), ""]
+        parts += [_Comparison(section), *(escape(note) for note in section.notes), ""]
     parts += [f"skipped {escape(skip.card.name)}: {escape(skip.reason)}" for skip in report.skips]
     return Group(*parts)
 
@@ -92,50 +102,64 @@ def data_tables(summary: DataSummary) -> RenderableType:
     return Group(table, *(escape(fact) for fact in facts))
 
 
-def _comparison(section: Section) -> Table:
+@dataclass(frozen=True)
+class _Comparison:
+    """The cards of a section side by side: published figures in columns of their own where the terminal is wide, below
+    the measured ones where it is not. Figures are never cut."""
+
+    section: Section
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield _comparison(self.section, wide=options.max_width >= _WIDE)
+
+
+def _comparison(section: Section, wide: bool) -> Table:
     several = len({run.spec.seed for run in section.runs}) > 1
-    table = _table("card", "what it changes", title=escape(section.title))
+    table = _table("card, what it changes", title=escape(section.title))
+    table.columns[0].min_width, table.columns[0].max_width = 14, 26
     if several:
-        table.add_column("seed", justify="right")
-    for name in ("accuracy", "published", "difference", "recall", "AUC", "published", "difference"):
-        table.add_column(name, justify="right")
-    table.add_column("diagnosis", max_width=40)
-    table.add_column("time", justify="right")
+        table.add_column("seed", justify="right", no_wrap=True)
+    aside = ("published", "difference") if wide else ()
+    for name in ("accuracy", *aside, "recall", "AUC", *aside):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("diagnosis", overflow="fold", max_width=30)
+    table.add_column("time", justify="right", no_wrap=True)
     found = final_test_figures(section.comparisons)
     for run in section.runs:
         card, seed = run.spec.card.name, run.spec.seed
         figures = run.figures()
-        accuracy, auc = found.get((card, seed, "accuracy")), found.get((card, seed, "auc"))
         diagnosis = run.error or "; ".join(finding.title for finding in run.diagnosis)
         table.add_row(
-            escape(card),
-            escape(run.spec.card.changes),
+            f"[bold]{escape(card)}[/bold]\n{escape(run.spec.card.changes)}",
             *([str(seed)] if several else []),
-            _stack(measured(figures.get("accuracy"), with_interval=True)),
-            _published(accuracy),
-            _stack(difference(accuracy)),
+            *_beside(figures.get("accuracy"), found.get((card, seed, "accuracy")), wide),
             measured(figures.get("recall")),
-            _stack(measured(figures.get("auc"), with_interval=True)),
-            _published(auc),
-            _stack(difference(auc)),
+            *_beside(figures.get("auc"), found.get((card, seed, "auc")), wide),
             escape(diagnosis),
             seconds(run.costs.seconds) if run.costs else "",
         )
     return table
 
 
-def _published(comparison: Comparison | None) -> str:
-    text = published_value(comparison)
-    return f"{text}\nother data" if comparison is not None and comparison.other_data else text
+def _beside(figure: Figure | None, comparison: Comparison | None, wide: bool) -> list[str]:
+    """The cells of one figure: measured, published, difference; or all in one."""
+    own = _stack(measured(figure, with_interval=True))
+    if comparison is None:
+        return [own, "", ""] if wide else [own]
+    published, apart = published_value(comparison), _stack(difference(comparison))
+    data = "other data" if comparison.other_data else ""
+    if wide:
+        return [own, "\n".join(filter(None, (published, data))), apart]
+    return ["\n".join(filter(None, (own, f"published {published}", data, apart)))]
 
 
 def _stack(text: str) -> str:
-    """The interval below its figure: a narrow terminal has room for it there."""
+    """The interval below its figure: a narrow column has room for it there."""
     return escape(text.replace(" [", "\n["))
 
 
 def _table(*columns: str, title: str | None = None) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", pad_edge=False)
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
     return table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
@@ -11,7 +12,7 @@ LearningRate = Annotated[float, Field(gt=0.0, le=1.0, description="step size of 
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Augmentation(_Strict):
@@ -107,7 +108,7 @@ class ModelSpec(BaseModel):
     @property
     def params(self) -> dict[str, Any]:
         """The builder's parameters as written in the card."""
-        return dict(self.model_extra or {})
+        return deepcopy(self.model_extra or {})
 
 
 class Source(_Strict):
@@ -119,6 +120,20 @@ class Source(_Strict):
     data: str | None = None
     test_negatives: PositiveInt | None = None
     test_positives: PositiveInt | None = None
+
+
+_SHARES = {
+    "accuracy",
+    "balanced_accuracy",
+    "precision",
+    "recall",
+    "specificity",
+    "f1",
+    "auc",
+    "average_precision",
+    "brier",
+    "score",
+}
 
 
 class PublishedFigure(_Strict):
@@ -135,6 +150,15 @@ class PublishedFigure(_Strict):
     decimals: Annotated[int, Field(ge=0, le=10)]
     epoch: Literal["first", "last", "every"] | None = None
     where: str
+
+    @model_validator(mode="after")
+    def _plausible(self) -> PublishedFigure:
+        high = self.value if self.upper is None else self.upper
+        if high < self.value:
+            raise ValueError("upper must not be below value")
+        if self.metric in _SHARES and not (self.value >= 0 and high <= 1):
+            raise ValueError(f"{self.metric} must be within [0, 1]; is it given in percent?")
+        return self
 
 
 class ModelCard(_Strict):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.card import ModelCard, ModelSpec
-from zoo.registry import complete_params
+from zoo.registry import builder_names, complete_params, get_builder
 from zoo.strict_yaml import ConfigError, read_yaml, suggest, unknown, validate
 
 ENTRY_POINT_GROUP = "zoo.cards"
@@ -22,10 +22,13 @@ def load_cards(directories: Iterable[Path] = ()) -> dict[str, ModelCard]:
 
     Raises ConfigError with every error of every file.
     """
+    builder_names()  # a broken plug-in is one error here, not one for each card
     raw: dict[str, tuple[Path, dict[str, Any]]] = {}
     errors: list[str] = []
+    names: set[str] = set()
     for folder in _folders(directories):
-        for path in sorted(folder.glob("*.yaml")):
+        for path in sorted(path for path in folder.iterdir() if path.suffix in (".yaml", ".yml")):
+            names.add(path.stem)
             try:
                 data = read_yaml(path)
                 name = data.get("name", path.stem)
@@ -37,13 +40,19 @@ def load_cards(directories: Iterable[Path] = ()) -> dict[str, ModelCard]:
             except ConfigError as error:
                 errors += error.lines
     cards: dict[str, ModelCard] = {}
-    for name, (path, _) in raw.items():
+    failed = names - set(raw)
+    for name in sorted(raw, key=lambda name: _generations(name, raw)):
+        parent = raw[name][1].get("extends")
+        if isinstance(parent, str) and parent in failed:
+            failed.add(name)  # its parent's error says what to mend
+            continue
         try:
-            cards[name] = _resolve(name, path, raw)
+            cards[name] = _resolve(name, raw[name][0], raw)
         except ConfigError as error:
+            failed.add(name)
             errors += error.lines
     if errors:
-        raise ConfigError(*errors)
+        raise ConfigError(*dict.fromkeys(errors))
     return dict(sorted(cards.items()))
 
 
@@ -75,17 +84,47 @@ def _folders(directories: Iterable[Path]) -> list[Path]:
             raise ConfigError(
                 f"the card package '{entry.name}' ({entry.value}) cannot be loaded: {error}; mend or uninstall it"
             ) from error
+        if not folders[-1].is_dir():
+            raise ConfigError(f"the card package '{entry.name}' ({entry.value}) needs an __init__.py; mend its package")
     for folder in directories:
         if not folder.is_dir():
             raise ConfigError(f"--cards {folder}: not a folder; give a folder that holds card files (*.yaml)")
         folders.append(folder)
-    return folders
+    return list({folder.resolve(): folder for folder in folders}.values())
+
+
+def _generations(name: str, raw: Mapping[str, tuple[Path, dict[str, Any]]]) -> int:
+    """How many cards `name` extends, one through the other; a circle ends the count."""
+    seen: list[str] = []
+    parent: Any = name
+    while isinstance(parent, str) and parent in raw and parent not in seen:
+        seen.append(parent)
+        parent = raw[parent][1].get("extends")
+    return len(seen)
 
 
 def _resolve(name: str, path: Path, raw: Mapping[str, tuple[Path, dict[str, Any]]]) -> ModelCard:
     data = _inherit(name, raw, ())
-    card = validate(ModelCard, data, str(path))
-    params = complete_params(card.model.builder, card.model.params, f"{path}: model")
+    errors: list[str] = []
+    try:
+        card = validate(ModelCard, data, str(path))
+    except ConfigError as error:
+        errors += error.lines
+    params: dict[str, Any] = {}
+    model = data.get("model")
+    if isinstance(model, Mapping) and isinstance(model.get("builder"), str):
+        given = {key: value for key, value in model.items() if key != "builder"}
+        try:
+            get_builder(model["builder"])
+        except ConfigError as error:
+            errors += [f"{path}: model.builder: {line}" for line in error.lines]
+        else:
+            try:
+                params = complete_params(model["builder"], given, f"{path}: model")
+            except ConfigError as error:
+                errors += error.lines
+    if errors:
+        raise ConfigError(*errors)
     return card.model_copy(update={"model": ModelSpec(builder=card.model.builder, **params)})
 
 
@@ -101,6 +140,11 @@ def _inherit(name: str, raw: Mapping[str, tuple[Path, dict[str, Any]]], children
         raise ConfigError(f"{path}: extends: unknown card '{parent}'. {suggest(str(parent), raw)}")
     base = {k: v for k, v in _inherit(parent, raw, (*children, name)).items() if k not in _NOT_INHERITED}
     own_model = data.get("model")
-    if isinstance(own_model, Mapping) and "builder" in own_model:
-        base.pop("model", None)  # another builder's parameters mean nothing here
+    inherited = base.get("model")
+    if (
+        isinstance(own_model, Mapping)
+        and isinstance(inherited, Mapping)
+        and own_model.get("builder", inherited.get("builder")) != inherited.get("builder")
+    ):
+        del base["model"]  # another builder's parameters mean nothing here
     return merge(base, data)

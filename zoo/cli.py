@@ -67,9 +67,9 @@ def _explain(error: Exception) -> int:
     if isinstance(error, DataError):
         print(f"zoo: {error}", file=sys.stderr)
         return 2
-    if isinstance(error, OSError) and error.strerror:
+    if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
-        print(f"zoo: {where}{error.strerror}; nothing that was finished is lost", file=sys.stderr)
+        print(f"zoo: {where}{error.strerror or error}; nothing that was finished is lost", file=sys.stderr)
         return 2
     raise error
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 ENTRY_POINT_GROUP = "zoo.builders"
 _BUILT_IN = ("zoo.builders.scratch_cnn", "zoo.builders.vgg16")
+_STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 _BUILDERS: dict[str, Builder] = {}
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -130,4 +131,4 @@ def _parameter_model(name: str, function: Callable[..., Any]) -> type[BaseModel]
             raise ValueError(f"builder '{name}': parameter '{parameter.name}' must be keyword-only")
         default = ... if parameter.default is inspect.Parameter.empty else parameter.default
         fields[parameter.name] = (hints[parameter.name], default)
-    return create_model(f"{name}_parameters", __config__=ConfigDict(extra="forbid", frozen=True), **fields)
+    return create_model(f"{name}_parameters", __config__=_STRICT, **fields)

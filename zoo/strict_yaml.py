@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+_DEEPEST = 50
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -31,26 +32,37 @@ else:
     _Base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+def _fault(problem: str, node: Any) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(None, None, problem, node.start_mark)
+
+
 class _Loader(_Base):
     """SafeLoader that refuses duplicate keys and reads 1e-4 as a number, as YAML 1.2 does."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                raise _fault("'<<' is not supported; cards use `extends`", key_node)
             key = self.construct_object(key_node, deep=True)
-            if isinstance(key, (list, dict)):
-                raise yaml.MarkedYAMLError(None, None, "a key must be plain text", key_node.start_mark)
+            if not isinstance(key, str):
+                raise _fault("a key must be plain text", key_node)
             if key in seen:
-                raise yaml.MarkedYAMLError(None, None, f"the key '{key}' stands twice; keep one", key_node.start_mark)
+                raise _fault(f"the key '{key}' stands twice; keep one", key_node)
             seen.add(key)
         return super().construct_mapping(node, deep)
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+$"),
-    list("-+0123456789."),
-)
+class _Dumper(yaml.SafeDumper):
+    """SafeDumper that quotes text which _Loader would read as a number."""
+
+
+for _reader_or_writer in (_Loader, _Dumper):
+    _reader_or_writer.add_implicit_resolver(
+        "tag:yaml.org,2002:float",
+        re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+$"),
+        list("-+0123456789."),
+    )
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -60,6 +72,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read: {_first_line(error)}") from error
     try:
+        _refuse_unsafe_shape(text)
         data = yaml.load(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
@@ -68,15 +81,35 @@ def read_yaml(path: Path) -> dict[str, Any]:
         if "could not determine a constructor" in problem:
             problem = "a YAML tag would construct an object; only plain values are allowed"
         raise ConfigError(f"{where}: {problem}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError, AttributeError, LookupError, TypeError) as error:
+        # PyYAML's constructors raise any of these for a tag that does not fit its value.
         raise ConfigError(f"{path}: not valid YAML: {_first_line(error)}") from error
     if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
         raise ConfigError(f"{path}: must hold a mapping of `key: value` lines")
     return data
 
 
+def write_yaml(data: dict[str, Any]) -> str:
+    """`data` as YAML that `read_yaml` reads back as it is."""
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _refuse_unsafe_shape(text: str) -> None:
+    # PyYAML composes nested nodes recursively, the loader in C on a stack that Python does not guard.
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise _fault(f"nested deeper than {_DEEPEST} levels", event)
+        if isinstance(event, yaml.AliasEvent):
+            raise _fault(f"'*{event.anchor}': aliases are not supported", event)
+
+
 def validate(model: type[Model], data: Any, where: str) -> Model:
-    """`data` as a validated `model`. Raises ConfigError with one line for every error, each with its path."""
+    """`data` as a validated `model`. Raises ConfigError with one line for every error, each with its path.
+
+    `where` is the file, perhaps with the place of `data` in it: `card.yaml: model`.
+    """
     try:
         # JSON mode is strict about types and still takes a YAML list for a tuple.
         return model.model_validate_json(json.dumps(data, default=str), strict=True)
@@ -99,12 +132,14 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:
 
 def _explain(detail: Any, where: str, names: list[str]) -> str:
     path = ".".join(str(part) for part in detail["loc"])
+    joint = "." if path and ": " in where else ": "
+    at = f"{where}{joint}{path}" if path else where
     if detail["type"] == "extra_forbidden":
-        return f"{where}: {path}: unknown key. {suggest(str(detail['loc'][-1]), names)}"
+        return f"{at}: unknown key. {suggest(str(detail['loc'][-1]), names)}"
     message = detail["msg"].removeprefix("Value error, ")
-    got = detail.get("input")
-    shown = f" (got {json.dumps(got, default=str)[:60]})" if detail["type"] != "missing" else ""
-    return f"{where}: {path}: {message[0].lower()}{message[1:]}{shown}"
+    told = path and detail["type"] != "missing"
+    shown = f" (got {json.dumps(detail.get('input'), default=str)[:60]})" if told else ""
+    return f"{at}: {message[0].lower()}{message[1:]}{shown}"
 
 
 def _field_names(model: type[BaseModel]) -> Iterator[str]:

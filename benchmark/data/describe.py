@@ -55,7 +55,7 @@ def describe(dataset: Dataset) -> DataSummary:
     order = {"train": 0, "val": 1, "test": 2, "all": 3}
     keys = sorted(cells, key=lambda key: (order[key[0]], key[1]))
     groups = [group for group in digests.values() if len(group) > 1]
-    both = sum(len({image.label for image in group}) > 1 for group in groups)
+    both = sum(len(group) for group in groups if len({image.label for image in group}) > 1)
     patients = _shared(dataset, "patient")
     images = _shared(dataset, "digest")
     return DataSummary(
@@ -112,7 +112,7 @@ def _warnings(
     if groups:
         found.append(f"{groups} groups of byte-identical images; each stays on one side of a split")
     if both:
-        found.append(f"{both} images stand under both labels; they are left out of training")
+        found.append(f"{both} images stand under both labels; they are left out of train and val")
     if dataset.problems:
         found.append(f"{len(dataset.problems)} files could not be read and are left out")
     return tuple(found)

@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
@@ -31,6 +31,7 @@ def open_folder(path: Path, patient_pattern: str | None = None, source: str | No
     than 5% of its files cannot be read.
     """
     pattern = compile_pattern(patient_pattern)
+    root = path.resolve()
     layout = _layout(path)
     classes = _two_classes(path, layout)
     files = [(part, label, file) for part, folders in layout.items() for label, file in _files(folders, classes)]
@@ -44,12 +45,18 @@ def open_folder(path: Path, patient_pattern: str | None = None, source: str | No
         else:
             images.append(Image(name, part, label, _patient(file, name, pattern), scan["digest"]))
     _check_readable(path, len(files), problems)
-    _check_parts(path, classes, images)
+    _check_parts(path, classes, layout, images)
+    if patient_pattern is not None:
+        _check_pattern(path, patient_pattern, images)
     channels: Literal[1, 3] = 1 if all(scan["grey"] for scan in scans if not scan["reason"]) else 3
 
     def read(wanted: Sequence[Image], size: int) -> Pixels:
         def one(image: Image) -> Pixels:
-            return resize(decode((path / image.name).read_bytes()), size, channels)
+            try:
+                return resize(decode((root / image.name).read_bytes()), size, channels)
+            except OSError as error:
+                reason = error.strerror or str(error)
+                raise DataError(f"{root / image.name}: can no longer be read: {reason}; run again") from error
 
         with _threads() as pool:
             pixels = list(pool.map(one, wanted))
@@ -57,7 +64,7 @@ def open_folder(path: Path, patient_pattern: str | None = None, source: str | No
 
     return Dataset(
         source=source or str(path),
-        title=f"images in {path.name}",
+        title=f"images in {root.name}",
         synthetic=False,
         classes=classes,
         images=tuple(sorted(images, key=lambda image: image.name)),
@@ -108,17 +115,18 @@ def _folders(path: Path) -> dict[str, Path]:
         entries = sorted(path.iterdir())
     except OSError as error:
         raise DataError(f"{path}: cannot be listed: {error.strerror}") from error
-    return {entry.name: entry for entry in entries if entry.is_dir() and not _hidden(entry.name)}
+    return {entry.name: entry for entry in entries if entry.is_dir() and not is_hidden(entry.name)}
 
 
 def _visible(folder: Path) -> list[Path]:
     try:
-        return [entry for entry in folder.iterdir() if not _hidden(entry.name) and entry.is_file()]
+        return [entry for entry in folder.iterdir() if not is_hidden(entry.name) and not entry.is_dir()]
     except OSError as error:
         raise DataError(f"{folder}: cannot be listed: {error.strerror}") from error
 
 
-def _hidden(name: str) -> bool:
+def is_hidden(name: str) -> bool:
+    """Whether a name is one that systems leave beside a user's files."""
     return name.startswith((".", "__MACOSX")) or name in ("Thumbs.db", "desktop.ini")
 
 
@@ -138,7 +146,7 @@ def _scan(root: Path, files: Sequence[Path]) -> list[dict[str, Any]]:
         try:
             facts = file.stat()
             stamp = f"{file.relative_to(root).as_posix()}:{facts.st_size}:{facts.st_mtime_ns}"
-            return stamp, known[stamp] if stamp in known else _look(file)
+            return stamp, known[stamp] if _is_record(known.get(stamp)) else _look(file)
         except OSError as error:
             return "", {"reason": error.strerror or "cannot be read", "digest": "", "grey": True}
 
@@ -148,6 +156,10 @@ def _scan(root: Path, files: Sequence[Path]) -> list[dict[str, Any]]:
     if fresh != known:
         cache.write_json(place, {"version": _CACHE_VERSION, "files": fresh})
     return [facts for _, facts in found]
+
+
+def _is_record(found: Any) -> bool:
+    return isinstance(found, dict) and {"reason", "digest", "grey"} <= set(found)
 
 
 def _look(file: Path) -> dict[str, Any]:
@@ -176,9 +188,19 @@ def _check_readable(path: Path, count: int, problems: Sequence[Problem]) -> None
         )
 
 
-def _check_parts(path: Path, classes: tuple[str, str], images: Sequence[Image]) -> None:
+def _check_pattern(path: Path, pattern: str, images: Sequence[Image]) -> None:
+    """A declared pattern that fits few names would leave nearly every image a patient of its own."""
+    alone = [image for image in images if image.patient == image.name]
+    if len(alone) > 0.5 * len(images):
+        raise DataError(
+            f"--patients '{pattern}': fits only {len(images) - len(alone)} of {len(images)} file names of {path}, not "
+            f"{Path(alone[0].name).name}; it is matched from the start of the name"
+        )
+
+
+def _check_parts(path: Path, classes: tuple[str, str], layout: Iterable[Part], images: Sequence[Image]) -> None:
     counts = Counter((image.part, image.label) for image in images)
-    for part in {image.part for image in images}:
+    for part in layout:
         for label, name in enumerate(classes):
             if not counts[part, label]:
                 where = path if part == "all" else path / part

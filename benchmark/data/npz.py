@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -23,9 +25,11 @@ def open_npz(path: Path) -> Dataset:
     Raises DataError.
     """
     try:
+        with zipfile.ZipFile(path):
+            pass  # np.load takes other files too
         with np.load(path, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path}: not a readable .npz of plain arrays: {error}") from error
     for part in PARTS:
         for kind in ("images", "labels"):
@@ -39,6 +43,8 @@ def open_npz(path: Path) -> Dataset:
     for part in PARTS:
         images += _part(path, arrays, part, values, pixels)
     names = arrays.get("classes", values)
+    if len(names) != 2:
+        raise DataError(f"{path}: classes has {len(names)} names; two are needed")
     grey = all(is_grey(Pillow.fromarray(array)) for array in pixels.values())
     channels: Literal[1, 3] = 1 if grey else 3
 
@@ -74,6 +80,8 @@ def _part(
         raise DataError(f"{path}: {part}_images has {len(stack)} images, but labels or patients another number")
     if stack.ndim == 4 and stack.shape[-1] == 1:
         stack = stack[..., 0]
+    if len(np.unique(labels)) < 2:
+        raise DataError(f"{path}: {part}_labels holds {labels[:1].tolist()} alone; every part needs both classes")
     images = []
     for index, (image, label) in enumerate(zip(stack, labels, strict=True)):
         name = f"{part}/{index:06d}"

@@ -33,4 +33,5 @@ def patient_key(filename: str, pattern: re.Pattern[str]) -> str | None:
     match = pattern.match(filename)
     if match is None:
         return None
-    return "-".join(f"{name}={value}" for name, value in sorted(match.groupdict().items()) if value is not None)
+    key = "-".join(f"{name}={value}" for name, value in sorted(match.groupdict().items()) if value)
+    return key or None

@@ -25,14 +25,16 @@ def decode(content: bytes) -> Pillow.Image:
     image: Pillow.Image = Pillow.open(io.BytesIO(content))
     image.load()
     if image.mode in _SIXTEEN_BIT:
-        levels = np.asarray(image).astype(np.float64) / 257.0
+        levels = np.asarray(image).astype(np.float64)
+        if image.mode != "I" or levels.max() > 255:  # 32-bit files often hold 8-bit levels
+            levels /= 257.0
         return Pillow.fromarray(np.clip(np.rint(levels), 0, 255).astype(np.uint8))
     if image.mode == "F":
-        levels = np.asarray(image, dtype=np.float64)
+        levels = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0.0, neginf=0.0)
         low, high = float(levels.min()), float(levels.max())
         scaled = (levels - low) / (high - low) * 255 if high > low else np.zeros_like(levels)
         return Pillow.fromarray(np.rint(scaled).astype(np.uint8))
-    if image.mode in ("1", "L"):
+    if image.mode in ("1", "L") and "transparency" not in image.info:
         return image.convert("L")
     if "A" in image.mode or "transparency" in image.info:
         image = image.convert("RGBA")

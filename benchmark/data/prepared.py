@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,6 +22,7 @@ from benchmark.data.splits import Split
 SplitName = Literal["train", "val", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
 _VERSION = 1
+_STALE_S = 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -49,23 +51,34 @@ def prepare(dataset: Dataset, split: Split, size: int, root: Path | None = None)
     folder = (root or cache_dir() / "prepared") / hashlib.sha256(key.encode()).hexdigest()[:24]
     if folder.is_dir():
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
+    parts: dict[SplitName, tuple[Image, ...]] = {"train": split.train, "val": split.val, "test": split.test}
+    building: Path | None = None
     try:
-        for name in SPLITS:
-            images: tuple[Image, ...] = getattr(split, name)
-            np.save(building / f"{name}.npy", dataset.read(images, size))
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(folder.parent)
+        building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
+        building.chmod(0o755)
+        for name, images in parts.items():
+            pixels = dataset.read(images, size)
+            np.save(building / f"{name}.npy", pixels)
             rows = [[image.name, image.patient, image.label, image.digest] for image in images]
             (building / f"{name}.json").write_text(json.dumps(rows), encoding="utf-8")
         os.rename(building, folder)
-    except OSError:
-        shutil.rmtree(building, ignore_errors=True)
+    except OSError as error:
         if not folder.is_dir():  # another process may have put the same folder there first
-            raise
-    except BaseException:
-        shutil.rmtree(building, ignore_errors=True)
-        raise
+            what = f"{error.strerror or error} (in the cache; ZOO_CACHE_DIR names another folder)"
+            raise OSError(error.errno, what, str(folder.parent)) from error
+    finally:
+        if building is not None:
+            shutil.rmtree(building, ignore_errors=True)
     return folder
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed processes left behind, once it is a day old."""
+    for path in folder.glob(".building-*"):
+        if time.time() - path.stat().st_mtime > _STALE_S:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def load(folder: Path, split: SplitName) -> LabelledImages:

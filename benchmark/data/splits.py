@@ -64,9 +64,9 @@ def make_split(dataset: Dataset, sampling: Sampling, seed: Seed) -> Split:
     by_part: dict[str, list[Image]] = defaultdict(list)
     for image in sorted(dataset.images, key=lambda image: image.name):
         by_part[image.part].append(image)
-    pool, val_pool, test_pool = by_part["train"], by_part["val"], by_part["test"]
+    pool = _without_contradictions(by_part["train"] or by_part["all"], notes)
+    val_pool, test_pool = _without_contradictions(by_part["val"], notes), by_part["test"]
     if by_part["all"]:
-        pool = _without_contradictions(by_part["all"], notes)
         test_pool, pool = _take_share(pool, sampling.test_fraction, seed, "test")
         notes.append(f"the source has no test part: {len(test_pool)} images are drawn from it by patient")
     elif not test_pool:
@@ -78,7 +78,7 @@ def make_split(dataset: Dataset, sampling: Sampling, seed: Seed) -> Split:
             "validation is drawn from train by patient"
         )
         val_pool = []
-    pool = _without_contradictions(_apart(pool, test_pool, "train", "test", notes), notes)
+    pool = _apart(pool, test_pool, "train", "test", notes)
     if val_pool:
         val_pool = _apart(val_pool, test_pool, "val", "test", notes)
         pool = _apart(pool, val_pool, "train", "val", notes)
@@ -94,9 +94,8 @@ def make_split(dataset: Dataset, sampling: Sampling, seed: Seed) -> Split:
     for name, part in (("train", train), ("val", val), ("test", test)):
         if len({image.label for image in part}) < 2:
             raise DataError(
-                f"{dataset.source}: the {name} split would hold {len(part)} images of "
-                f"{len({image.label for image in part})} class; more patients of both classes are needed, or a "
-                "protocol with a smaller sampling"
+                f"{dataset.source}: the {name} split would hold {len(part)} images, not of both classes; more patients "
+                "of both classes are needed, or a protocol with a smaller sampling"
             )
     return Split(_by_name(train), _by_name(val), _by_name(test), tuple(notes))
 
@@ -137,7 +136,7 @@ def _draw(
             notes.append(f"{part}: {len(images)} images instead of {count}: there are no more")
         quotas = held
     else:
-        positive = min(held[1], max(1, round(count * held[1] / len(images))))
+        positive = min(held[1], max(1, min(count - 1, round(count * held[1] / len(images)))))
         quotas = [min(held[0], count - positive), positive]
     chosen: list[Image] = []
     left = list(quotas)

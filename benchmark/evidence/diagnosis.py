@@ -35,8 +35,11 @@ def diagnose(
 ) -> tuple[Finding, ...]:
     """Faults seen in the scores at `threshold` and in `history` (loss, accuracy, val_loss, val_accuracy by epoch)."""
     share = max(float(np.mean(val.y_true)), 1 - float(np.mean(val.y_true)))
-    found = [_collapse(val, test, threshold, classes), _gap(history, share), _overfitting(history)]
-    if not found[0] and not found[1]:
+    collapse, gap = _collapse(val, test, threshold, classes), _gap(history, share)
+    found = [collapse, gap]
+    if gap is None:  # a validation loss that explodes for that reason is not overfitting
+        found.append(_overfitting(history))
+    if collapse is None and gap is None:
         found.append(_not_learning(val, history, share))
     return tuple(finding for finding in found if finding is not None)
 
@@ -46,7 +49,8 @@ def _collapse(val: Scores, test: Scores, threshold: float, classes: tuple[str, s
         called = scores.y_score >= threshold
         positive = float(np.mean(called))
         share = max(positive, 1 - positive)
-        if share < ONE_CLASS_SHARE:
+        prevalence = float(np.mean(scores.y_true))
+        if share < ONE_CLASS_SHARE or (share < 1 and share <= max(prevalence, 1 - prevalence)):
             continue
         name = classes[int(positive >= 0.5)]
         low, high = float(scores.y_score.min()), float(scores.y_score.max())
@@ -73,7 +77,7 @@ def _collapse(val: Scores, test: Scores, threshold: float, classes: tuple[str, s
 def _gap(history: Mapping[str, Sequence[float]], share: float) -> Finding | None:
     accuracy, val_accuracy, val_loss = history["accuracy"], history["val_accuracy"], history["val_loss"]
     learned = accuracy[-1] >= 0.7 and accuracy[-1] - val_accuracy[-1] >= 0.15
-    at_chance = abs(val_accuracy[-1] - share) <= NEAR_CHANCE
+    at_chance = min(abs(val_accuracy[-1] - share), abs(val_accuracy[-1] - (1 - share))) <= NEAR_CHANCE
     exploded = max(val_loss) >= EXPLODED * min(history["loss"])
     if not (learned and at_chance and exploded):
         return None

@@ -115,8 +115,9 @@ def _figure(metric: Metric, scores: Scores, counted: Confusion) -> Figure:
         return Figure(metric.name, value, low, high, "Wilson", None)
     if metric.name == "auc":
         bounds = delong_interval(*delong(scores.y_true, scores.y_score))
-        if bounds is None:
-            return Figure(metric.name, value, None, None, None, "DeLong gives no interval at 0, 1 or no variance")
+        if bounds is None or min(np.bincount(scores.y_true, minlength=2)) < 2:
+            reason = "DeLong gives no interval at 0, 1 or no variance, nor for one image of a class"
+            return Figure(metric.name, value, None, None, None, reason)
         return Figure(metric.name, value, *bounds, "DeLong, logit", None)
     return Figure(metric.name, value, None, None, None, None)
 

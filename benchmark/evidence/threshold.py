@@ -69,7 +69,8 @@ def youden(scores: ValidationScores, value: float) -> float:
     """The largest sensitivity + specificity - 1 (Youden 1950), over the midpoints of neighbouring scores; among equals
     the one nearest to 0.5."""
     distinct = np.unique(scores.y_score)
-    candidates = (distinct[1:] + distinct[:-1]) / 2
+    middle = (distinct[1:] + distinct[:-1]) / 2
+    candidates = np.where(middle <= distinct[:-1], distinct[1:], middle)  # neighbours may leave no room between them
     positive = np.sort(scores.y_score[scores.y_true == 1])
     negative = np.sort(scores.y_score[scores.y_true == 0])
     sensitivity = 1 - np.searchsorted(positive, candidates, side="left") / len(positive)

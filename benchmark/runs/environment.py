@@ -16,7 +16,8 @@ _PACKAGES = ("numpy", "scipy", "scikit-learn", "pillow")
 
 
 class Environment(BaseModel):
-    """`threads` a run computes with; `memory_gib` of the machine; `weights` says where pretrained ones came from."""
+    """`threads` a run computes with; `memory_gib` of the machine; `precision` of frozen layers; `weights` says where
+    pretrained ones came from."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -27,10 +28,13 @@ class Environment(BaseModel):
     cores: int
     threads: int
     memory_gib: float
+    precision: str = "float32"
     weights: str | None = None
 
 
-def describe_environment(backend: dict[str, str], threads: int, weights: str | None) -> Environment:
+def describe_environment(
+    backend: dict[str, str], threads: int, precision: str, weights: str | None = None
+) -> Environment:
     """This machine and these versions; `backend` adds those of Keras and what lies below."""
     packages = {name: importlib.metadata.version(name) for name in _PACKAGES}
     return Environment(
@@ -41,6 +45,7 @@ def describe_environment(backend: dict[str, str], threads: int, weights: str | N
         cores=os.cpu_count() or 1,
         threads=threads,
         memory_gib=round(psutil.virtual_memory().total / 1024**3, 1),
+        precision=precision,
         weights=weights,
     )
 

@@ -7,7 +7,7 @@ import multiprocessing.connection
 import os
 import signal
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -18,7 +18,7 @@ from typing import Any, Literal
 from benchmark.data.dataset import Dataset
 from benchmark.data.prepared import prepare
 from benchmark.data.splits import make_split
-from benchmark.runs.run import Run, RunSpec, SplitFacts
+from benchmark.runs.run import Job, Run, RunSpec, SplitFacts
 from benchmark.runs.store import Store
 
 _POLL_S = 0.5
@@ -27,7 +27,8 @@ _RETRY_S = 2.0
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened to a run. `payload` is a Progress for "step", a Run for "done" and "reused"."""
+    """Something that happened to a run. `payload` is the run's SplitFacts for "started", a Progress for "step", a Run
+    for "done" and "reused"."""
 
     kind: Literal["preparing", "started", "step", "done", "reused", "elsewhere"]
     spec: RunSpec
@@ -59,7 +60,7 @@ def execute_all(
     finished is kept. On KeyboardInterrupt the runs in progress are ended.
     """
     store.sweep()
-    engine = _Engine(dataset, store, on_event)
+    engine = _Engine(dataset, store, on_event, _shared_cuts(specs))
     waiting: deque[RunSpec] = deque()
     done: dict[str, Run] = {}
     for spec in specs:
@@ -106,7 +107,14 @@ def execute_all(
 class _Engine:
     """Starts and follows worker processes; the splits it drew are prepared once."""
 
-    def __init__(self, dataset: Dataset, store: Store, on_event: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        store: Store,
+        on_event: Callable[[Event], None],
+        also_unfrozen: Mapping[str, tuple[int, ...]],
+    ) -> None:
+        self._also_unfrozen = also_unfrozen
         self._dataset = dataset
         self._store = store
         self._on_event = on_event
@@ -124,15 +132,14 @@ class _Engine:
             facts = SplitFacts.of(split)
             here, there = self._context.Pipe(duplex=False)
             threads = os.cpu_count() or 1
-            process = self._context.Process(
-                target=_work, args=(spec, folder, facts, self._store.root, threads, there), daemon=True
-            )
+            job = Job(spec, folder, facts, self._also_unfrozen[_feature_key(spec)])
+            process = self._context.Process(target=_work, args=(job, self._store.root, threads, there), daemon=True)
             process.start()
             there.close()
         except BaseException:
             claim.close()
             raise
-        self._on_event(Event("started", spec))
+        self._on_event(Event("started", spec, facts))
         return _Worker(spec, process, here, facts, claim)
 
     def watch(self, running: Sequence[_Worker], seconds: float) -> None:
@@ -181,6 +188,21 @@ class _Engine:
             split = make_split(self._dataset, spec.protocol.sampling, spec.split_seed)
             self._prepared[key] = prepare(self._dataset, split, spec.protocol.image_size), split
         return self._prepared[key]
+
+
+def _feature_key(spec: RunSpec) -> str:
+    """Equal for runs that may share features: the same builder, base, views and preprocessing."""
+    recipe, model = spec.card.recipe, spec.card.model
+    facts = (model.builder, model.params.get("weights"), recipe.preprocessing, recipe.augmentation)
+    return repr((*facts, spec.split_seed, spec.protocol.identity()))
+
+
+def _shared_cuts(specs: Sequence[RunSpec]) -> dict[str, tuple[int, ...]]:
+    """For each group of runs that may share features, the numbers of layers that they unfreeze."""
+    found: dict[str, set[int]] = {}
+    for spec in specs:
+        found.setdefault(_feature_key(spec), set()).add(int(spec.card.model.params.get("unfreeze_layers", 0)))
+    return {key: tuple(sorted(layers)) for key, layers in found.items()}
 
 
 def _work(*arguments: Any) -> None:

@@ -34,7 +34,8 @@ class Protocol(BaseModel):
 
     `image_size` is the side in pixels. `split: fixed` draws one split from `split_seed` for all seeds, `per-seed` one
     for each. `views` is the number of augmented views of a training image, `fresh` a new one every epoch; all come
-    from `view_seed`. `max_epochs` caps each phase of a card. `keep_models` stores the trained models too.
+    from `view_seed`. `precision` is that of frozen layers, `auto` meaning bfloat16 where the processor has it.
+    `max_epochs` caps each phase of a card. `keep_models` stores the trained models too.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -49,7 +50,7 @@ class Protocol(BaseModel):
     view_seed: NonNegativeInt = 0
     views: PositiveInt | Literal["fresh"] = "fresh"
     max_epochs: PositiveInt | None = None
-    precision: Literal["float32"] = "float32"
+    precision: Literal["float32", "bfloat16", "auto"] = "auto"
     threshold: ThresholdRule = ThresholdRule()
     keep_models: bool = False
 

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -102,6 +103,17 @@ class SplitFacts:
         """The facts of `split`."""
         sizes = {"train": len(split.train), "val": len(split.val), "test": len(split.test)}
         return cls(sizes, split.fingerprint, split.notes)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker computes: a run on prepared pixels in `folder`. `also_unfrozen` are the numbers of unfrozen layers
+    of other runs that will ask for the same features."""
+
+    spec: RunSpec
+    folder: Path
+    split: SplitFacts
+    also_unfrozen: tuple[int, ...] = ()
 
 
 class Costs(_Record):

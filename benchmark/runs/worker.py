@@ -19,10 +19,11 @@ from benchmark.evidence.diagnosis import diagnose
 from benchmark.evidence.metrics import Figure, figures
 from benchmark.evidence.scores import Scores, TestScores, ValidationScores
 from benchmark.evidence.threshold import choose
-from benchmark.runs.environment import describe_environment
-from benchmark.runs.run import Costs, Progress, Run, RunSpec, SplitFacts, now
+from benchmark.runs.environment import Environment, describe_environment
+from benchmark.runs.run import Costs, Job, Progress, Run, now
 from benchmark.runs.store import Store
-from benchmark.training.predict import score
+from benchmark.training.bank import default_bank
+from benchmark.training.predict import ms_per_image, score
 from benchmark.training.train import Fitted, Step, TrainingDiverged, fit, total_loss
 from zoo.strict_yaml import ConfigError
 from zoo.weights import load as load_weights
@@ -30,33 +31,32 @@ from zoo.weights import load as load_weights
 _EVERY_S = 0.25
 
 
-def work(spec: RunSpec, folder: Path, split: SplitFacts, store: Path, threads: int, pipe: Connection) -> None:
-    """Process entry: compute `spec` on the prepared `folder`, keep it in `store`, and tell `pipe` on the way.
+def work(job: Job, store: Path, threads: int, pipe: Connection) -> None:
+    """Process entry: compute `job`, keep its run in `store`, and tell `pipe` on the way.
 
     What is sent: Progress, then None when the run is stored, or the message of an error of the store.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        keep(spec, folder, split, Store(store), threads, pipe.send)
+        keep(job, Store(store), threads, pipe.send)
         pipe.send(None)
     except OSError as error:
         pipe.send(f"{error.filename or store}: {error.strerror or error}")
 
 
-def keep(
-    spec: RunSpec,
-    folder: Path,
-    split: SplitFacts,
-    store: Store,
-    threads: int,
-    tell: Callable[[Progress], None],
-) -> Run:
-    """Compute `spec` and save it; a failed training is saved as a failed run. Raises OSError of the store."""
+def keep(job: Job, store: Store, threads: int, tell: Callable[[Progress], None]) -> Run:
+    """Compute `job` and save its run; a failed training is saved as a failed run. Raises OSError of the store."""
     started = time.perf_counter()
+    spec, folder, split = job.spec, job.folder, job.split
     backend.prepare_process(spec.seed, threads)
+    precision = backend.resolve_precision(spec.protocol.precision)
     card = spec.protocol.budgeted(spec.card)
     weights = None
+
+    def environment() -> Environment:
+        return describe_environment(backend.versions(), threads, precision, weights)
+
     try:
         if card.model.params.get("weights", "random") != "random":
             record = load_weights(card.model.params["weights"])[1]
@@ -67,17 +67,19 @@ def keep(
             val := load(folder, "val"),
             seed=spec.seed,
             view_seed=spec.protocol.view_seed,
+            bank=default_bank(),
+            precision=precision,
+            also_unfrozen=job.also_unfrozen,
             views=None if spec.protocol.views == "fresh" else spec.protocol.views,
             on_step=_throttled(tell),
         )
-        val_scores = ValidationScores("val", val.labels, score(fitted.model, val).scores, val.patients)
+        val_scores = ValidationScores("val", val.labels, score(fitted, val), val.patients)
         threshold = choose(val_scores, spec.protocol.threshold.rule, spec.protocol.threshold.value)
         # Only here, with everything fitted and chosen, is the test split opened.
         test = load(folder, "test")
-        scored = score(fitted.model, test)
-        test_scores = TestScores("test", test.labels, scored.scores, test.patients)
+        test_scores = TestScores("test", test.labels, score(fitted, test), test.patients)
     except Exception as error:
-        run = Run.failed(spec, _one_line(error), split, describe_environment(backend.versions(), threads, weights))
+        run = Run.failed(spec, _one_line(error), split, environment())
         store.save(run)
         return run
     sizes = {"val": val_scores, "test": test_scores}
@@ -96,8 +98,8 @@ def keep(
         if threshold.value is None
         else {part: _figures(s, threshold.value, losses[part]) for part, s in sizes.items()},
         diagnosis=diagnose(val_scores, test_scores, columns, classes=spec.dataset.classes),
-        costs=_costs(fitted, scored.ms_per_image, time.perf_counter() - started),
-        environment=describe_environment(backend.versions(), threads, weights),
+        costs=_costs(fitted, ms_per_image(fitted, val), time.perf_counter() - started),
+        environment=environment(),
     )
     parts: list[tuple[Scores, LabelledImages]] = [(val_scores, val), (test_scores, test)]
     store.save(

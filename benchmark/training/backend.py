@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+_BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # two of x86, one of Arm
 
 
 @contextmanager
@@ -42,6 +46,28 @@ def prepare_process(seed: int, threads: int) -> None:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(1)
     keras.utils.set_random_seed(seed)
+
+
+def resolve_precision(declared: Literal["float32", "bfloat16", "auto"]) -> Literal["float32", "bfloat16"]:
+    """What `auto` means here: bfloat16 where the processor multiplies it natively, float32 elsewhere."""
+    if declared != "auto":
+        return declared
+    return "bfloat16" if _native_bfloat16() else "float32"
+
+
+def _native_bfloat16() -> bool:
+    """Whether the device that will compute says that it multiplies bfloat16; one that says nothing counts as no."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        for device in tf.config.list_physical_devices("GPU"):
+            capability = tf.config.experimental.get_device_details(device).get("compute_capability", (0, 0))
+            return bool(capability >= (8, 0))
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return bool(_BFLOAT16_FLAGS & set(flags.split()))
 
 
 def versions() -> dict[str, str]:

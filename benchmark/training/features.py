@@ -1,19 +1,39 @@
-"""What the trained part of a network reads: features of augmented views behind a frozen prefix."""
+"""What the trained part of a network reads: pixels of augmented views, or their features behind a frozen prefix.
+
+Behind a frozen prefix every (image, view) is computed once and kept in the bank, where every epoch, phase, run and card
+finds it that asks for the same pixels, view, preprocessing, weights, cut and precision.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
+import keras
 import numpy as np
 import numpy.typing as npt
 
+import benchmark.training.backend as backend
 from benchmark.data.prepared import LabelledImages
-from benchmark.training.network import BATCH, Floats, Parts, run_batched
+from benchmark.training.bank import Bank, Rows
+from benchmark.training.network import (
+    BATCH,
+    entry,
+    frozen_layers,
+    join,
+    layer_digests,
+    run_batched,
+    segment,
+    set_precision,
+)
 from benchmark.training.views import views
-from zoo.card import Augmentation
+from zoo.card import Augmentation, Recipe
 
-_KEEP_BYTES = 2 * 1024**3
+Precision = Literal["float32", "bfloat16"]
+_CHUNK = 4 * BATCH
 
 
 def view_order(seed: int, epochs: int, available: int | None) -> list[int]:
@@ -27,52 +47,182 @@ def view_order(seed: int, epochs: int, available: int | None) -> list[int]:
     return [int(v) for _ in range(cycles) for v in generator.permutation(count)][:epochs]
 
 
-class ViewFeatures:
-    """Features of the views of one training set.
+@dataclass(frozen=True)
+class _View:
+    """View `number` of images under `augmentation`; None is the images as they are."""
 
-    Behind a frozen prefix a view is computed once, for all images. `planned` are the view numbers in the order in
-    which they will be asked for: those that come again are kept as long as they fit a fixed memory budget. Without
-    a frozen prefix, features are preprocessed pixels, made batch by batch.
+    number: int
+    augmentation: Augmentation | None
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """The features last asked for; the next batch is most likely one of theirs."""
+
+    images: LabelledImages
+    view: _View
+    cut: str
+    rows: Rows
+
+
+class Network:
+    """A builder's model behind its preprocessing, cut where training begins.
+
+    `tail` is the part from the cut on, which trains; without a frozen prefix it begins at the pixels. `cut` names the
+    layer of the cut, None without a prefix. Call `recut` after changing which layers are trainable. `wanted` are
+    layers whose features are worth keeping on the way to a deeper cut, since another phase or card begins there.
     """
 
     def __init__(
         self,
-        parts: Parts,
-        images: LabelledImages,
-        augmentation: Augmentation | None,
+        model: keras.Model,
+        pixel_shape: tuple[int, int, int],
+        recipe: Recipe,
+        *,
         view_seed: int,
-        batch_size: int,
-        planned: Sequence[int],
+        bank: Bank,
+        precision: Precision = "float32",
+        wanted: Sequence[str] = (),
+        on_fill: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._parts = parts
-        self._images = images
-        self._augmentation = augmentation
+        self.model = model
+        self._front = entry(pixel_shape, recipe.preprocessing)
+        self._recipe = recipe
         self._view_seed = view_seed
-        self._batch_size = batch_size
-        self._again = {view for view, times in Counter(planned).items() if times > 1}
-        self._kept: dict[int, Floats] = {}
+        self._bank = bank
+        self._precision = precision
+        self._wanted = wanted
+        self._on_fill = on_fill
+        self._digests = layer_digests(model, frozen_layers(model))
+        self._shown: _Shown | None = None
+        self._segments: dict[tuple[str | None, str], keras.Model] = {}
+        self.cut: str | None = None
+        self.tail: keras.Model = model
+        self.recut()
 
-    def batch(self, view: int, indices: npt.NDArray[np.int64]) -> Floats:
-        """Features (len(indices), ...) of view number `view` of the images at `indices`."""
-        if not self._parts.frozen:
-            return run_batched(self._parts.prefix, self._pixels(view, indices), self._batch_size)
-        view = 0 if self._augmentation is None else view
-        if view not in self._kept:
-            if self._augmentation is not None:
-                self._kept = {number: held for number, held in self._kept.items() if number in self._again}
-            everything = self._whole_view(view)
-            while self._kept and everything.nbytes * (len(self._kept) + 1) > _KEEP_BYTES:
-                del self._kept[next(iter(self._kept))]
-            self._kept[view] = everything
-        return self._kept[view][indices]
+    def recut(self) -> None:
+        """Find the cut anew: behind the last of the leading layers that training leaves alone."""
+        frozen = frozen_layers(self.model)
+        self.cut = frozen[-1] if frozen else None
+        set_precision(self.model, frozen, self._precision)
+        self._segments = {}
+        self.tail = segment(self.model, self.cut, None) if frozen else join(self._front, self.model, "whole")
 
-    def _whole_view(self, view: int) -> Floats:
-        parts = []
-        for start in range(0, len(self._images), BATCH):
-            indices = np.arange(start, min(start + BATCH, len(self._images)))
-            parts.append(run_batched(self._parts.prefix, self._pixels(view, indices)))
-        return np.concatenate(parts)
+    def whole(self, name: str) -> keras.Model:
+        """One ordinary model from grey levels (n, h, w, c) to probabilities (n, 1)."""
+        if self.cut is None:
+            return join(self._front, self.model, name)
+        pixels = self._front.inputs
+        features = segment(self.model, None, self.cut)(self._front.outputs[0])
+        return keras.Model(pixels, segment(self.model, self.cut, None)(features), name=name)
 
-    def _pixels(self, view: int, indices: npt.NDArray[np.int64]) -> Floats:
-        keys = [self._images.digests[i] for i in indices]
-        return views(self._images.pixels[indices], keys, self._augmentation, view, self._view_seed)
+    def batch(self, images: LabelledImages, view: int, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """What the tail reads of augmented view `view` of the images at `indices`: (len(indices), ...)."""
+        return self._read(images, _View(view, self._recipe.augmentation), indices)
+
+    def plain(self, images: LabelledImages) -> npt.NDArray[np.float32]:
+        """What the tail reads of all `images` without augmentation."""
+        return self._read(images, _View(0, None), np.arange(len(images)))
+
+    def _read(self, images: LabelledImages, view: _View, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        if view.augmentation is None:
+            view = _View(0, None)
+        if self.cut is None:
+            return self._pixels(images, view, indices)
+        shown = self._shown
+        if shown is None or shown.images is not images or (shown.view, shown.cut) != (view, self.cut):
+            self._bank.forget()
+            shown = self._shown = _Shown(images, view, self.cut, self._features(images, view, self.cut))
+        return np.asarray(shown.rows.take(indices), dtype=np.float32)
+
+    def _pixels(self, images: LabelledImages, view: _View, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        digests = [images.digests[i] for i in indices]
+        return views(images.pixels[indices], digests, view.augmentation, view.number, self._view_seed)
+
+    def _features(self, images: LabelledImages, view: _View, cut: str) -> Rows:
+        """Features of every image at `cut`, from the bank; what it lacks is computed and put there."""
+        keys = _keys(images, view)
+        shelf = self._shelf(view, cut)
+        rows = self._bank.rows(shelf, keys)
+        if rows is not None:
+            return rows
+        with self._bank.filling(shelf):
+            held = self._bank.find(shelf, keys)
+            missing = {key: index for index, key in enumerate(keys) if key not in held}
+            fresh = self._compute(images, view, cut, missing)
+            rows = self._bank.rows(shelf, keys)
+        if rows is None:  # the bank has no room
+            if len(fresh) < len(set(keys)):
+                fresh = self._compute(images, view, cut, {key: index for index, key in enumerate(keys)})
+            rows = _in_memory([fresh[key] for key in keys])
+        return rows
+
+    def _compute(
+        self, images: LabelledImages, view: _View, cut: str, missing: dict[str, int]
+    ) -> dict[str, npt.NDArray[Any]]:
+        """Features at `cut` of the images in `missing`, each from the nearest shallower cut that the bank holds."""
+        fresh: dict[str, npt.NDArray[Any]] = {}
+        total = len(missing)
+        layers = list(self._digests)
+        shallower = layers[: layers.index(cut)]
+        for start in (*reversed(shallower), None):
+            held: Container[str] = missing
+            if start is not None:
+                held = self._bank.find(self._shelf(view, start), list(missing))
+            todo = [key for key in missing if key in held]
+            stops = [name for name in shallower if name in self._wanted] if start is None else []
+            for first in range(0, len(todo), _CHUNK):
+                chunk = todo[first : first + _CHUNK]
+                if start is None:
+                    values = self._pixels(images, view, np.array([missing[key] for key in chunk]))
+                else:
+                    found = self._bank.rows(self._shelf(view, start), chunk)
+                    if found is None:  # gone in the meantime; what is left is computed from the pixels
+                        break
+                    values = found.take(np.arange(len(chunk)))
+                at = start
+                for stop in (*stops, cut):
+                    values = run_batched(self._segment(at, stop), values)
+                    self._bank.write(self._shelf(view, stop), chunk, values)
+                    at = stop
+                fresh |= dict(zip(chunk, values, strict=True))
+                what = f"view {view.number}" if view.augmentation is not None else images.split
+                self._on_fill(f"features of {what} {len(fresh)}/{total}")
+            missing = {key: index for key, index in missing.items() if key not in fresh}
+        return fresh
+
+    def _segment(self, start: str | None, stop: str) -> keras.Model:
+        if (start, stop) not in self._segments:
+            part = segment(self.model, start, stop)
+            self._segments[start, stop] = join(self._front, part, "prefix") if start is None else part
+        return self._segments[start, stop]
+
+    def _shelf(self, view: _View, cut: str) -> str:
+        facts = {
+            "view": view.number,
+            "augmentation": None if view.augmentation is None else view.augmentation.model_dump(mode="json"),
+            "view_seed": None if view.augmentation is None else self._view_seed,
+            "preprocessing": self._recipe.preprocessing,
+            "pixels": self._front.input_shape,
+            "network": self._digests[cut],
+            "cut": cut,
+            "precision": self._precision,
+            "versions": backend.versions(),
+        }
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _keys(images: LabelledImages, view: _View) -> list[str]:
+    """A key for each image: its pixels and, since its digest seeds its augmented views, that too."""
+    keys = []
+    for pixels, digest in zip(images.pixels, images.digests, strict=True):
+        content = hashlib.blake2b(np.ascontiguousarray(pixels).tobytes(), digest_size=16)
+        if view.augmentation is not None:
+            content.update(digest.encode())
+        keys.append(content.hexdigest())
+    return keys
+
+
+def _in_memory(values: Sequence[npt.NDArray[Any]]) -> Rows:
+    places = np.stack([np.zeros(len(values), np.int64), np.arange(len(values))], axis=1)
+    return Rows((np.stack(values),), places)

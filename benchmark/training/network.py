@@ -1,9 +1,10 @@
-"""From grey levels to a probability: preprocessing in front of a builder's model, and its frozen prefix apart."""
+"""From grey levels to a probability: preprocessing in front of a builder's model, and the cuts of its frozen layers."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+import hashlib
+import json
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -23,16 +24,6 @@ class CaffePreprocessing(keras.layers.Layer):  # type: ignore[misc]
         return keras.ops.flip(inputs, axis=-1) - keras.ops.convert_to_tensor(_IMAGENET_MEANS_BGR, inputs.dtype)
 
 
-@dataclass(frozen=True)
-class Parts:
-    """A network cut in two: `prefix` maps grey levels to features without training anything, `tail` the features to
-    probabilities. `frozen` says whether the prefix holds weights, so that its features are worth keeping."""
-
-    prefix: keras.Model
-    tail: keras.Model
-    frozen: bool
-
-
 def entry(pixel_shape: tuple[int, int, int], preprocessing: Literal["rescale", "caffe"]) -> keras.Model:
     """The model from grey levels 0..255 of `pixel_shape` (h, w, 1 or 3) to the three channels a builder reads."""
     pixels = keras.Input(pixel_shape, name="pixels")
@@ -50,30 +41,67 @@ def join(front: keras.Model, model: keras.Model, name: str) -> keras.Model:
     return keras.Model(front.inputs, model(front.outputs[0]), name=name)
 
 
-def cut(front: keras.Model, model: keras.Model) -> Parts:
-    """`model` cut behind the last of its leading layers that training leaves alone.
+def frozen_layers(model: keras.Model) -> tuple[str, ...]:
+    """The leading layers of `model` that training leaves alone and behind which it may be cut, first to last.
 
-    The prefix is `front` and those layers. Where the graph does not allow a cut there, an earlier one is taken; with
-    none, the prefix is `front` alone.
+    Layers in front of the first weights are left out: features behind them are not worth keeping. In a graph with
+    branches only layers that everything passes through count.
     """
-    layers = model.layers
-    last = 0
-    while last + 1 < len(layers) and _is_fixed(layers[last + 1]):
-        last += 1
-    for index in range(last, 0, -1):
-        if not any(layer.weights for layer in layers[: index + 1]):
+    found: list[str] = []
+    weights = False
+    for layer in _without_input(model):
+        if not _is_fixed(layer):
             break
-        try:
-            tail = keras.Model(layers[index].output, model.output, name="tail")
-            head = keras.Model(model.inputs, layers[index].output, name="frozen")
-        except ValueError:
-            continue
-        return Parts(join(front, head, "prefix"), tail, frozen=True)
-    return Parts(front, model, frozen=False)
+        weights = weights or bool(layer.weights)
+        if weights:
+            found.append(layer.name)
+    while found and not _may_cut(model, found[-1]):
+        found.pop()
+    return tuple(found)
 
 
-def run_batched(model: keras.Model, inputs: npt.NDArray[np.generic], batch: int = BATCH) -> Floats:
-    """`model` in inference mode over `inputs` (n, ...), `batch` at a time.
+def segment(model: keras.Model, start: str | None, stop: str | None) -> keras.Model:
+    """The part of `model` behind layer `start` (None: its input) up to and with layer `stop` (None: its output).
+
+    Raises ValueError when the graph does not allow it. Weights are shared.
+    """
+    inputs = model.inputs if start is None else model.get_layer(start).output
+    outputs = model.outputs[0] if stop is None else model.get_layer(stop).output
+    return keras.Model(inputs, outputs, name=f"from_{start or 'input'}_to_{stop or 'output'}")
+
+
+def set_precision(model: keras.Model, lowered: tuple[str, ...], precision: Literal["float32", "bfloat16"]) -> None:
+    """Compute the layers named in `lowered` in `precision`, all others in float32; weights are float32 always."""
+    for layer in _without_input(model):
+        low = precision == "bfloat16" and layer.name in lowered
+        layer.dtype_policy = keras.DTypePolicy("mixed_bfloat16" if low else "float32")
+
+
+def layer_digests(model: keras.Model, layers: tuple[str, ...]) -> dict[str, str]:
+    """For each of `layers`, leading ones of `model` in order, a digest of all that decides its output: shapes,
+    settings, connections and weights of the layers up to and with it."""
+    total = hashlib.blake2b(digest_size=16)
+    digests: dict[str, str] = {}
+    left = set(layers)
+    total.update(repr(model.input_shape).encode())
+    described = {layer["config"]["name"]: layer for layer in model.get_config()["layers"]}
+    for layer in _without_input(model):
+        if not left:
+            break
+        facts = described[layer.name]
+        settings = {k: v for k, v in facts["config"].items() if k not in ("trainable", "dtype")}
+        joints = [facts["class_name"], settings, facts.get("inbound_nodes")]
+        total.update(json.dumps(joints, sort_keys=True, default=str).encode())
+        for weight in layer.weights:
+            total.update(np.ascontiguousarray(keras.ops.convert_to_numpy(weight)).tobytes())
+        if layer.name in left:
+            left.discard(layer.name)
+            digests[layer.name] = total.hexdigest()
+    return digests
+
+
+def run_batched(model: keras.Model, inputs: npt.NDArray[np.generic], batch: int = BATCH) -> npt.NDArray[Any]:
+    """`model` in inference mode over `inputs` (n, ...), `batch` at a time; float32, or bfloat16 where it computes so.
 
     The last batch is filled up with zeros, so that every call has one shape: it is compiled once and results repeat.
     """
@@ -83,7 +111,19 @@ def run_batched(model: keras.Model, inputs: npt.NDArray[np.generic], batch: int 
         filled = np.zeros((batch, *chosen.shape[1:]), np.float32)
         filled[: len(chosen)] = chosen
         parts.append(keras.ops.convert_to_numpy(model.predict_on_batch(filled))[: len(chosen)])
-    return np.concatenate(parts).astype(np.float32, copy=False)
+    return np.concatenate(parts)
+
+
+def _may_cut(model: keras.Model, name: str) -> bool:
+    try:
+        segment(model, name, None)
+    except (ValueError, AttributeError):  # branches pass by, or the model is no graph of layers
+        return False
+    return True
+
+
+def _without_input(model: keras.Model) -> list[keras.layers.Layer]:
+    return [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
 
 
 def _is_fixed(layer: keras.layers.Layer) -> bool:

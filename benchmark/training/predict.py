@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
 from benchmark.data.prepared import LabelledImages
 from benchmark.training.network import BATCH, run_batched
+from benchmark.training.train import Fitted
+
+_TIMED = 2 * BATCH
 
 
-@dataclass(frozen=True)
-class Scored:
-    """`scores` (n,) in [0, 1], float64, and the milliseconds one image took once the model was warm."""
-
-    scores: npt.NDArray[np.float64]
-    ms_per_image: float
+def score(fitted: Fitted, images: LabelledImages) -> npt.NDArray[np.float64]:
+    """The probability of the positive class for every image, in order, in inference mode: (n,), float64 in [0, 1]."""
+    return run_batched(fitted.network.tail, fitted.network.plain(images))[:, 0].astype(np.float64)
 
 
-def score(model: keras.Model, images: LabelledImages) -> Scored:
-    """The probability of the positive class for every image, in order, in inference mode."""
-    run_batched(model, images.pixels[:BATCH])
+def ms_per_image(fitted: Fitted, images: LabelledImages) -> float:
+    """Milliseconds the whole model takes for one image, from its pixels, once it is warm."""
+    sample = images.pixels[:_TIMED]
+    run_batched(fitted.model, sample[:BATCH])
     start = time.perf_counter()
-    scores = run_batched(model, images.pixels)[:, 0].astype(np.float64)
-    return Scored(scores, 1000 * (time.perf_counter() - start) / len(images))
+    run_batched(fitted.model, sample)
+    return 1000 * (time.perf_counter() - start) / len(sample)

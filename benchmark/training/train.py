@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import keras
@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.data.prepared import LabelledImages
-from benchmark.training.features import ViewFeatures, view_order
-from benchmark.training.network import Floats, cut, entry, join, run_batched
+from benchmark.training.bank import Bank
+from benchmark.training.features import Network, Precision, view_order
+from benchmark.training.network import frozen_layers, run_batched
 from zoo.card import EarlyStopping, Loss, ModelCard
 from zoo.registry import build, get_builder
 
@@ -37,11 +38,13 @@ class Step:
 class Fitted:
     """A trained model from grey levels 0..255 (n, h, w, c) to probabilities (n, 1).
 
-    `history` has one row an epoch: phase, epoch (from 1), loss, accuracy and recall in training mode, val_loss,
-    val_accuracy, val_recall in inference mode, seconds. Losses include weight penalties, as Keras' do.
+    `model` is one ordinary model, `network` the same weights cut where training began. `history` has one row an epoch:
+    phase, epoch (from 1), loss, accuracy and recall in training mode, val_loss, val_accuracy, val_recall in inference
+    mode, seconds. Losses include weight penalties, as Keras' do.
     """
 
     model: keras.Model
+    network: Network
     history: tuple[Row, ...]
     parameters: int
     trainable_parameters: int
@@ -89,45 +92,65 @@ def fit(
     *,
     seed: int,
     view_seed: int,
+    bank: Bank,
     views: int | None = None,
+    precision: Precision = "float32",
+    also_unfrozen: Sequence[int] = (),
     on_step: Callable[[Step], None] = lambda _: None,
 ) -> Fitted:
     """Train `card` on `train`, watching `val`.
 
     `seed` decides initial weights, dropout, batch order and the order of views; the process must have been prepared
     with it (`backend.prepare_process`). `views` is the number of augmented views an image has, None for a fresh one
-    every epoch. Raises TrainingDiverged when the loss is not finite, ValueError when handed another split.
+    every epoch. Features behind frozen layers, computed in `precision`, come from `bank`; those where the card's own
+    phases begin are kept there, and those where cards with `also_unfrozen` layers will. Raises TrainingDiverged when
+    the loss is not finite, ValueError when handed another split.
     """
     if (train.split, val.split) != ("train", "val"):
         raise ValueError(f"fit takes the train and val splits, not {train.split} and {val.split}")
-    front = entry(train.pixels.shape[1:], card.recipe.preprocessing)
-    model = build(card.model.builder, card.model.params, (*train.pixels.shape[1:3], 3))
+    pixel_shape = train.pixels.shape[1:]
+    model = build(card.model.builder, card.model.params, (*pixel_shape[:2], 3))
     phases = _phases(card, seed, views)
     batches = -(-len(train) // card.recipe.batch_size)
-    total = batches * sum(phase.epochs for phase in phases)
+    at = Step(0, batches * sum(phase.epochs for phase in phases), "")
+
+    def report(done: int, label: str) -> None:
+        nonlocal at
+        at = Step(done, at.total, label)
+        on_step(at)
+
+    network = Network(
+        model,
+        pixel_shape,
+        card.recipe,
+        view_seed=view_seed,
+        bank=bank,
+        precision=precision,
+        wanted=_cuts(card, model, also_unfrozen),
+        on_fill=lambda label: report(at.done, label),
+    )
     history: list[Row] = []
-    done = 0
+    first = 0
     for number, phase in enumerate(phases):
         if number:
-            _unfreeze(card, model)
-        parts = cut(front, model)
-        features = ViewFeatures(parts, train, card.recipe.augmentation, view_seed, card.recipe.batch_size, phase.views)
-        parts.tail.compile(
+            _unfreeze(card, model, _unfrozen(card))
+            network.recut()
+        network.tail.compile(
             optimizer=_optimizer(card.recipe.optimizer.name, phase.learning_rate),
             loss=loss_function(card.recipe.loss),
             metrics=[keras.metrics.BinaryAccuracy(name="accuracy"), keras.metrics.Recall(name="recall")],
             jit_compile=False,
         )
 
-        def report(batch: int, epoch: int, first: int = done, name: str = phase.name, last: int = phase.epochs) -> None:
-            on_step(Step(first + (epoch - 1) * batches + batch, total, f"{name} {epoch}/{last}"))
+        def step(batch: int, epoch: int, first: int = first, phase: _Phase = phase) -> None:
+            report(first + (epoch - 1) * batches + batch, f"{phase.name} {epoch}/{phase.epochs}")
 
-        val_features = run_batched(parts.prefix, val.pixels)
-        history += _run_phase(card, phase, number, parts.tail, features, train, val_features, val, seed, report)
-        done += phase.epochs * batches
+        history += _run_phase(card, phase, number, network, train, val, seed, step)
+        first += phase.epochs * batches
     seconds = [float(row["seconds"]) for row in history]
     return Fitted(
-        model=join(front, model, card.name.replace(".", "_")),
+        model=network.whole(card.name.replace(".", "_")),
+        network=network,
         history=tuple(history),
         parameters=model.count_params(),
         trainable_parameters=sum(math.prod(v.shape) for v in model.trainable_variables),
@@ -155,14 +178,14 @@ def _run_phase(
     card: ModelCard,
     phase: _Phase,
     number: int,
-    tail: keras.Model,
-    features: ViewFeatures,
+    network: Network,
     train: LabelledImages,
-    val_features: Floats,
     val: LabelledImages,
     seed: int,
     report: Callable[[int, int], None],
 ) -> list[Row]:
+    tail = network.tail
+    val_features = network.plain(val)
     stopping = _stopping(phase.early_stopping, tail)
     labels = train.labels.astype(np.float32)[:, None]
     size = card.recipe.batch_size
@@ -174,7 +197,7 @@ def _run_phase(
         for batch, first in enumerate(range(0, len(order), size), 1):
             chosen = order[first : first + size]
             tail.reset_metrics()
-            logs = tail.train_on_batch(features.batch(view, chosen), labels[chosen], return_dict=True)
+            logs = tail.train_on_batch(network.batch(train, view, chosen), labels[chosen], return_dict=True)
             seen.add(logs, len(chosen), int(labels[chosen].sum()))
             if not math.isfinite(seen.loss):
                 raise TrainingDiverged(
@@ -213,11 +236,27 @@ def _phases(card: ModelCard, seed: int, views: int | None) -> list[_Phase]:
     return phases
 
 
-def _unfreeze(card: ModelCard, model: keras.Model) -> None:
+def _unfrozen(card: ModelCard) -> int:
+    return int(card.model.params.get("unfreeze_layers", 0))
+
+
+def _unfreeze(card: ModelCard, model: keras.Model, layers: int) -> None:
     unfreeze = get_builder(card.model.builder).unfreeze
     if unfreeze is None:
         raise ValueError(f"card {card.name}: recipe.finetune: builder '{card.model.builder}' has no base to unfreeze")
-    unfreeze(model, int(card.model.params["unfreeze_layers"]))
+    unfreeze(model, layers)
+
+
+def _cuts(card: ModelCard, model: keras.Model, also_unfrozen: Sequence[int]) -> list[str]:
+    """The layers at which training begins with the card's own number of unfrozen layers, and with the others."""
+    found: list[str] = []
+    for layers in sorted({_unfrozen(card), *also_unfrozen} - {0}):
+        trainable = [(layer, layer.trainable) for layer in model.layers]
+        _unfreeze(card, model, layers)
+        found += frozen_layers(model)[-1:]
+        for layer, flag in trainable:
+            layer.trainable = flag
+    return found
 
 
 def _optimizer(name: str, learning_rate: float) -> keras.optimizers.Optimizer:

@@ -19,7 +19,7 @@ _BASE = [f"block{b}_{kind}" for b, n, _ in VGG16_BLOCKS for kind in (*[f"conv{c 
 def unfreeze_last(model: keras.Model, layers: int) -> None:
     """Make the last `layers` layers of the base trainable, counted as `base.layers[-layers:]` counts: pool layers
     count too, although they have no weights. 4 means block5_conv1, _conv2, _conv3 and block5_pool."""
-    for name in _BASE[len(_BASE) - layers :]:
+    for name in _BASE[max(0, len(_BASE) - layers) :]:
         model.get_layer(name).trainable = True
 
 

@@ -16,6 +16,7 @@ def command(
 ) -> None:
     """List the cards, or show one with everything it inherits."""
     from zoo.catalog import load_cards, select
+    from zoo.strict_yaml import write_yaml
 
     known = load_cards(cards or ())
     if name is not None:
@@ -23,12 +24,7 @@ def command(
         if json:
             print_json(card.model_dump(mode="json"))
         else:
-            import yaml
-
-            print(
-                yaml.safe_dump(card.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100),
-                end="",
-            )
+            print(write_yaml(card.model_dump(mode="json")), end="")
         return
     if json:
         print_json([card.model_dump(mode="json") for card in known.values()])

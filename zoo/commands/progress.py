@@ -30,11 +30,20 @@ def watching(console: Console, plan: Plan, dataset: Dataset) -> Iterator[Callabl
     console.print(f"{kind}: {dataset.title}; {len(plan.specs)} runs, {len(plan.skips)} cards skipped", markup=False)
     for skip in plan.skips:
         console.print(f"skipped {skip.card.name}: {skip.reason}", markup=False)
+    if dataset.problems:
+        console.print(f"warning: {len(dataset.problems)} files are left out; `zoo data` lists them", markup=False)
     view = _View(plan)
+
+    def warn(event: Event) -> None:
+        for note in event.payload.notes if event.kind == "started" else ():
+            if view.first_time(note):
+                console.print(f"note: {note}", markup=False, soft_wrap=True)
+
     if not console.is_terminal:
 
         def plain(event: Event) -> None:
             view.handle(event)
+            warn(event)
             if event.kind in ("done", "reused"):
                 left = f"; {view.time_left()}" if view.waiting else ""
                 line = f"[{view.finished}/{len(plan.specs)}] {status_line(event.payload, event.kind == 'reused')}"
@@ -48,6 +57,7 @@ def watching(console: Console, plan: Plan, dataset: Dataset) -> Iterator[Callabl
 
         def lively(event: Event) -> None:
             view.handle(event)
+            warn(event)
             live.update(view.table())
 
         yield lively
@@ -72,9 +82,9 @@ class _View:
     def finished(self) -> int:
         return len(self.states) - self.waiting
 
-    def first_time(self, run_id: str) -> bool:
-        new = run_id not in self._mentioned
-        self._mentioned.add(run_id)
+    def first_time(self, what: str) -> bool:
+        new = what not in self._mentioned
+        self._mentioned.add(what)
         return new
 
     def handle(self, event: Event) -> None:

@@ -1,0 +1,171 @@
+"""The summary of a data set counts what it holds and warns of what misleads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmark.data import Dataset, Image, open_dataset
+from benchmark.data.dataset import Pixels
+from benchmark.data.describe import SAMPLE, Cell, describe
+from tests.images import Row, image_folder, in_memory, rows_of
+
+
+def clean() -> list[Row]:
+    return rows_of("train", 120) + rows_of("val", 100) + rows_of("test", 60)
+
+
+def warned(dataset: Dataset, *words: str) -> bool:
+    return any(all(word in warning for word in words) for warning in describe(dataset).warnings)
+
+
+def test_cells_count_images_and_patients_by_part_and_class() -> None:
+    rows = rows_of("test", 6) + rows_of("train", 10)
+    rows += [("train/twin", "train", 1, "train-patient-1", "content-of-its-own")]
+    cells = describe(in_memory(rows)).cells
+    assert [(cell.part, cell.label, cell.images, cell.patients) for cell in cells] == [
+        ("train", "NORMAL", 5, 5),
+        ("train", "PNEUMONIA", 6, 5),
+        ("test", "NORMAL", 3, 3),
+        ("test", "PNEUMONIA", 3, 3),
+    ]
+
+
+def test_a_source_without_parts_has_a_cell_for_each_class() -> None:
+    summary = describe(in_memory(rows_of("all", 10)))
+    assert [(cell.part, cell.images) for cell in summary.cells] == [("all", 5), ("all", 5)]
+    assert summary.shared_patients == {}
+
+
+def test_grey_levels_are_those_of_the_images() -> None:
+    rows: list[Row] = [("a", "train", 0, "p1", "64"), ("b", "train", 0, "p2", "c8"), ("c", "train", 1, "p3", "32")]
+    normal, ill = describe(in_memory(rows)).cells
+    assert (normal.mean_grey, normal.sd_grey) == (150, 50)
+    assert (ill.mean_grey, ill.sd_grey) == (50, 0)
+
+
+def test_only_a_sample_of_a_large_cell_is_read() -> None:
+    asked: list[int] = []
+    dataset = in_memory(rows_of("train", 1000))
+
+    def read(wanted: Sequence[Image], size: int) -> Pixels:
+        asked.append(len(wanted))
+        return dataset.read(wanted, size)
+
+    describe(replace(dataset, read=read))
+    assert asked == [SAMPLE, SAMPLE]
+
+
+def test_a_sample_is_taken_from_all_of_a_cell() -> None:
+    rows: list[Row] = [(f"{i:04d}", "train", 0, f"p{i}", "00" if i < 500 else "c8") for i in range(1000)]
+    dark_and_bright = describe(in_memory([*rows, ("x", "train", 1, "px", "00")])).cells[0]
+    assert dark_and_bright.mean_grey == pytest.approx(100, abs=10)
+
+
+def test_the_source_is_named() -> None:
+    dataset = in_memory(rows_of("train", 4), source="somewhere")
+    summary = describe(dataset)
+    assert (summary.source, summary.title, summary.channels) == ("somewhere", "flat images", 1)
+    assert summary.classes == ("NORMAL", "PNEUMONIA")
+    assert summary.fingerprint == dataset.fingerprint
+
+
+def test_a_clean_source_gives_no_warning() -> None:
+    summary = describe(in_memory(clean()))
+    assert summary.warnings == ()
+    assert summary.shared_patients == {}
+    assert summary.shared_images == {}
+    assert summary.duplicate_groups == 0
+    assert summary.images_under_both_labels == 0
+
+
+def test_patients_in_two_parts_are_counted_and_warned_of() -> None:
+    rows = clean()
+    rows += [(f"test/s{i}", "test", 0, f"train-patient-{i}", f"s{i}") for i in range(3)]
+    rows += [("val/s", "val", 1, "train-patient-0", "s")]
+    dataset = in_memory(rows)
+    assert describe(dataset).shared_patients == {"train and val": 1, "train and test": 3, "val and test": 1}
+    assert warned(dataset, "3 patients", "train and test")
+
+
+def test_images_in_two_parts_are_counted_and_warned_of() -> None:
+    rows = clean()
+    rows += [(f"test/s{i}", "test", i % 2, f"other-{i}", f"train-content-{i}") for i in range(2)]
+    dataset = in_memory(rows)
+    summary = describe(dataset)
+    assert summary.shared_images == {"train and test": 2}
+    assert summary.shared_patients == {}
+    assert summary.duplicate_groups == 2
+    assert warned(dataset, "2 images", "train and test")
+
+
+def test_copies_inside_a_part_are_counted_by_group() -> None:
+    rows = clean()
+    rows += [(f"train/copy{i}", "train", 0, f"other-{i}", "train-content-0") for i in range(3)]
+    rows += [("train/copy9", "train", 1, "other-9", "train-content-1")]
+    dataset = in_memory(rows)
+    summary = describe(dataset)
+    assert summary.duplicate_groups == 2
+    assert summary.shared_images == {}
+    assert summary.images_under_both_labels == 0
+    assert warned(dataset, "2 groups")
+
+
+def test_an_image_under_both_labels_is_warned_of() -> None:
+    dataset = in_memory([*clean(), ("train/other", "train", 1, "other", "train-content-0")])
+    assert describe(dataset).images_under_both_labels > 0
+    assert warned(dataset, "both labels")
+
+
+@pytest.mark.parametrize(("count", "small"), [(16, True), (99, True), (100, False), (0, False)])
+def test_a_small_val_part_is_warned_of(count: int, small: bool) -> None:
+    dataset = in_memory(rows_of("train", 40) + rows_of("val", count) + rows_of("test", 40))
+    assert warned(dataset, f"val has {count} images") == small
+
+
+def test_a_synthetic_source_is_called_so() -> None:
+    dataset = in_memory(clean(), synthetic=True)
+    assert describe(dataset).synthetic
+    assert warned(dataset, "SYNTHETIC")
+    assert not warned(in_memory(clean()), "SYNTHETIC")
+
+
+def test_unreadable_files_are_passed_on_and_warned_of(tmp_path: Path) -> None:
+    image_folder(tmp_path, {"A": 20, "B": 20})
+    (tmp_path / "A" / "bad.png").write_bytes(b"bad")
+    dataset = open_dataset(str(tmp_path))
+    (problem,) = describe(dataset).problems
+    assert problem.name == "A/bad.png"
+    assert warned(dataset, "could not be read")
+
+
+def test_a_summary_can_be_written_as_json() -> None:
+    summary = describe(in_memory(clean()))
+    again = json.loads(json.dumps(asdict(summary)))
+    assert [Cell(**cell) for cell in again["cells"]] == list(summary.cells)
+
+
+def test_the_phantom_is_described_as_it_is_drawn() -> None:
+    summary = describe(open_dataset("phantom"))
+    assert summary.synthetic
+    assert sum(cell.patients for cell in summary.cells) == 566
+    assert summary.shared_patients == {}
+    assert summary.duplicate_groups == 0
+    exposure = {part: np.mean([c.mean_grey for c in summary.cells if c.part == part]) for part in ("train", "test")}
+    assert exposure["test"] > exposure["train"] + 5
+
+
+@pytest.mark.real_data
+def test_the_radiographs_are_warned_of(real_data: Path) -> None:
+    summary = describe(open_dataset(str(real_data)))
+    assert summary.shared_patients == {}
+    assert summary.shared_images == {}
+    assert summary.duplicate_groups > 0
+    assert summary.images_under_both_labels == 0
+    assert any("val has 16 images" in warning for warning in summary.warnings)
+    assert all(50 < cell.mean_grey < 200 and cell.sd_grey > 20 for cell in summary.cells)

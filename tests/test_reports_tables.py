@@ -1,0 +1,242 @@
+"""Tables say what they hold at every width of terminal."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from rich.console import Console, RenderableType
+
+from benchmark.data.dataset import Problem
+from benchmark.data.describe import Cell, DataSummary
+from benchmark.runs.plan import Plan, Skip
+from benchmark.runs.run import Run
+from reports.numbers import MISSING
+from reports.report import build_report
+from reports.tables import comparison_tables, data_tables, plan_table, runs_table, status_line
+from tests.records import (
+    KAGGLE,
+    PHANTOM,
+    cards,
+    history_rows,
+    make_card,
+    make_run,
+    make_spec,
+    of_counts,
+    on_test,
+    on_val,
+    planted,
+)
+
+WIDTHS = (80, 120, 160, 200)
+SUMMARY = DataSummary(
+    source="folder",
+    title="a folder",
+    synthetic=False,
+    fingerprint="ab" * 32,
+    channels=1,
+    classes=("NORMAL", "PNEUMONIA"),
+    cells=(Cell("train", "NORMAL", 1341, 1000, 122.4, 51.6), Cell("train", "PNEUMONIA", 3875, 1800, 118.9, 49.2)),
+    shared_patients={},
+    shared_images={},
+    duplicate_groups=0,
+    images_under_both_labels=0,
+    problems=(),
+    warnings=(),
+)
+
+
+def shown(renderable: RenderableType, width: int = 200) -> str:
+    console = Console(record=True, width=width, file=io.StringIO(), highlight=False)
+    console.print(renderable)
+    return console.export_text()
+
+
+def flat(text: str) -> str:
+    """The text with every run of blanks and line breaks as one blank."""
+    return " ".join(text.split())
+
+
+def compared(*runs: Run, skips: Sequence[Skip] = (), width: int = 200) -> str:
+    return shown(comparison_tables(build_report(runs, lambda _: history_rows(), skips)), width)
+
+
+@pytest.fixture(scope="module")
+def all_runs() -> list[Run]:
+    return [make_run(name) for name in cards()]
+
+
+@pytest.mark.parametrize("width", [160, 200])
+def test_every_card_is_named_in_full_in_the_comparison(all_runs: list[Run], width: int) -> None:
+    text = compared(*all_runs, width=width)
+    missing = [name for name in cards() if not re.search(rf"(?<!\S){re.escape(name)}(?!\S)", text)]
+    assert missing == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_no_line_is_wider_than_the_terminal(all_runs: list[Run], width: int) -> None:
+    assert max(len(line) for line in compared(*all_runs, width=width).splitlines()) <= width
+    assert max(len(line) for line in shown(runs_table(all_runs), width).splitlines()) <= width
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_measured_and_published_figures_stand_in_the_comparison(width: int) -> None:
+    text = compared(make_run("attempt-6b", test=of_counts(tp=90, fp=30, tn=72, fn=8)), width=width)
+    for figure in ("0.810", "0.918", "0.7671", "0.9340", "+0.043"):
+        assert figure in text
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_failed_run_is_a_row_that_shows_its_error(width: int) -> None:
+    text = compared(make_run("attempt-6b", error="boom"), make_run("attempt-1"), width=width)
+    assert "boom" in text
+    assert MISSING in text
+    assert "0.7671" in text
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_skipped_card_is_named_with_its_whole_reason(width: int) -> None:
+    skip = Skip(cards()["attempt-7"], "images of 16 px are too small: this network needs at least 32 px [sic]")
+    text = flat(compared(make_run(), skips=[skip], width=width))
+    assert f"skipped attempt-7: {skip.reason}" in text
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_synthetic_data_is_marked(width: int) -> None:
+    assert "SYNTHETIC" in compared(make_run(), width=width)
+    assert "SYNTHETIC" not in compared(make_run(dataset=KAGGLE), width=width)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_other_data_is_marked_beside_the_published_figure(width: int) -> None:
+    assert "other data" in compared(make_run("attempt-6b"), width=width)
+    assert "other data" not in compared(make_run("attempt-6b", dataset=KAGGLE), width=width)
+
+
+@pytest.mark.parametrize("width", [160, 200])
+def test_a_diagnosis_stands_in_the_row(width: int) -> None:
+    run = make_run(val=on_val([0, 1] * 30, [0.98] * 60), test=on_test([0, 1] * 50, [0.98] * 100))
+    text = flat(compared(run, width=width))
+    assert "single-class" in text
+    assert "PNEUMONIA" in text
+
+
+def test_an_undefined_figure_is_a_dash_and_not_zero() -> None:
+    text = compared(make_run(test=on_test([1] * 10, [0.9] * 10)))
+    assert MISSING in text
+    assert "0.000" not in text
+
+
+def test_several_seeds_are_told_apart() -> None:
+    one, two = compared(make_run(seed=7)), compared(make_run(seed=7), make_run(seed=8))
+    assert "seed" not in one
+    assert "seed" in two
+    assert {"7", "8"} <= set(two.split())
+
+
+def test_sections_of_other_data_have_titles_of_their_own() -> None:
+    text = compared(make_run(), make_run(dataset=KAGGLE))
+    assert PHANTOM.title in text
+    assert KAGGLE.title in text
+
+
+def test_brackets_in_names_and_errors_are_text_and_not_markup() -> None:
+    dataset = PHANTOM.model_copy(update={"title": "[bold]scans[/bold]"})
+    text = compared(make_run(make_card(changes="[red]x[/red]"), dataset=dataset, error="[/oops]"))
+    for literal in ("[bold]scans[/bold]", "[red]x[/red]", "[/oops]"):
+        assert literal in text
+
+
+@pytest.mark.parametrize("width", [160, 200])
+def test_the_store_s_table_has_a_row_for_every_run(all_runs: list[Run], width: int) -> None:
+    text = shown(runs_table(all_runs), width)
+    for run in all_runs:
+        assert run.run_id in text
+        assert run.spec.card.name in text or width < 200
+
+
+def test_the_store_s_table_marks_synthetic_data_and_failures() -> None:
+    runs = [make_run(), make_run("attempt-7", dataset=KAGGLE), make_run("attempt-2", error="[no] memory")]
+    text = flat(shown(runs_table(runs)))
+    assert text.count("synthetic") == 2
+    assert "failed" in text
+    assert "[no] memory" in text
+    assert f"{runs[0].figures()['accuracy'].value:.3f}" in text
+
+
+def test_a_plan_says_what_would_run_what_is_reused_and_what_is_skipped() -> None:
+    specs = (make_spec("attempt-1"), make_spec("attempt-2"), make_spec("attempt-2", seed=1))
+    skip = Skip(cards()["attempt-7"], "no weights [here]")
+    text = shown(plan_table(Plan(specs, (skip,)), {specs[0].run_id, "000000000000"}))
+    rows = {line.split()[0] + line.split()[1]: line for line in text.splitlines() if line.strip().startswith("attempt")}
+    assert "reuse" in rows["attempt-10"]
+    assert rows["attempt-20"].rstrip().endswith("run")
+    assert rows["attempt-21"].rstrip().endswith("run")
+    assert "no weights [here]" in text
+    assert "2 to run, 1 reused, 1 skipped" in text
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_data_summary_shows_counts_classes_and_the_positive_one(width: int) -> None:
+    text = flat(shown(data_tables(SUMMARY), width))
+    for part in ("NORMAL", "PNEUMONIA", "1341", "3875", "1000", "1800", "122", "positive class: PNEUMONIA"):
+        assert part in text
+    assert "SYNTHETIC" not in text
+
+
+def test_a_synthetic_data_summary_says_so() -> None:
+    assert "SYNTHETIC" in shown(data_tables(replace(SUMMARY, synthetic=True)))
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_data_summary_shows_warnings_and_what_was_left_out(width: int) -> None:
+    summary = replace(
+        SUMMARY, warnings=("2 patients stand in train and test",), problems=(Problem("a/b[1].jpeg", "truncated"),)
+    )
+    text = flat(shown(data_tables(summary), width))
+    assert "2 patients stand in train and test" in text
+    assert "a/b[1].jpeg: truncated" in text
+
+
+def test_a_long_list_of_what_was_left_out_is_cut_and_says_by_how_many() -> None:
+    problems = tuple(Problem(f"image-{i:03}.jpeg", "truncated") for i in range(33))
+    text = shown(data_tables(replace(SUMMARY, problems=problems)))
+    listed = len(re.findall(r"image-\d{3}\.jpeg", text))
+    assert 0 < listed < 33
+    assert f"{33 - listed} more" in text
+
+
+def test_a_status_line_names_card_seed_and_figures() -> None:
+    run = make_run("attempt-2", seed=4)
+    line = status_line(run, reused=False)
+    for part in (
+        "attempt-2",
+        "4",
+        f"{run.figures()['accuracy'].value:.3f}",
+        f"{run.figures()['auc'].value:.3f}",
+        "42 s",
+    ):
+        assert part in line
+    assert "\n" not in line
+
+
+def test_a_status_line_says_that_a_run_was_reused() -> None:
+    assert "reused" in status_line(make_run(), reused=True)
+    assert "reused" not in status_line(make_run(), reused=False)
+
+
+def test_a_status_line_of_a_failed_run_says_why() -> None:
+    line = status_line(make_run("attempt-7", error="no memory"), reused=False)
+    assert "attempt-7" in line
+    assert "FAILED" in line
+    assert "no memory" in line
+
+
+def test_a_status_line_names_what_was_found() -> None:
+    labels, drawn = planted(60, 60)
+    low = [score / 3 for score in drawn]
+    line = status_line(make_run(val=on_val(labels, low), test=on_test(labels, low)), reused=False)
+    assert "one class at 0.5 (NORMAL)" in line

@@ -1,0 +1,551 @@
+"""Cards: what is built in, what was published, what decides a run, and what a card may say."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from zoo import Augmentation, ModelCard, PublishedFigure, Recipe, load_cards
+from zoo.card import Loss, ModelSpec, Optimizer, Source
+from zoo.strict_yaml import ConfigError, validate
+
+CARDS = load_cards()
+ATTEMPTS = ("attempt-1", "attempt-2", "attempt-3", "attempt-4", "attempt-5", "attempt-6a", "attempt-6b", "attempt-7")
+VARIANTS = (
+    "attempt-1-batchnorm",
+    "attempt-1-batchnorm-fast",
+    "attempt-1-no-augmentation",
+    "attempt-3-focal",
+    "attempt-4-strong",
+    "attempt-6b-caffe",
+)
+PATIENT = {"patience": 3, "monitor": "val_loss", "restore_best_weights": True}
+
+# What each card changes against the one it extends, in model and recipe.
+DIFFERENCES: dict[str, dict[str, Any]] = {
+    "attempt-1-batchnorm": {"model.batch_norm_momentum": 0.99},
+    "attempt-1-batchnorm-fast": {"model.batch_norm_momentum": 0.9},
+    "attempt-1-no-augmentation": {"recipe.augmentation": None},
+    "attempt-2": {"model.filters": [64, 128, 256]},
+    "attempt-3": {"recipe.optimizer.learning_rate": 5e-5, "recipe.early_stopping": PATIENT},
+    "attempt-3-focal": {
+        "recipe.loss.name": "binary_focal_crossentropy",
+        "recipe.loss.alpha": 0.25,
+        "recipe.loss.gamma": 2.0,
+    },
+    "attempt-4": {"model.dropout": 0.6, "model.l2": 0.005},
+    "attempt-4-strong": {"model.dropout": 0.7, "model.l2": 0.01},
+    "attempt-5": {"model.pooling": "average"},
+    "attempt-6a": {"recipe.batch_size": 16},
+    "attempt-6b-caffe": {"recipe.preprocessing": "caffe"},
+    "attempt-7": {
+        "model.unfreeze_layers": 4,
+        "recipe.finetune": {"learning_rate": 1e-5, "epochs": 6, "early_stopping": None},
+    },
+}
+PARENTS = {
+    "attempt-1-batchnorm": "attempt-1",
+    "attempt-1-batchnorm-fast": "attempt-1-batchnorm",
+    "attempt-1-no-augmentation": "attempt-1",
+    "attempt-2": "attempt-1",
+    "attempt-3": "attempt-1",
+    "attempt-3-focal": "attempt-3",
+    "attempt-4": "attempt-3",
+    "attempt-4-strong": "attempt-4",
+    "attempt-5": "attempt-1",
+    "attempt-6a": "attempt-1",
+    "attempt-6b-caffe": "attempt-6b",
+    "attempt-7": "attempt-6b",
+}
+
+# Split, metric, epoch and the figure as the report prints it.
+PRINTED = {
+    "attempt-1": {
+        ("test", "loss", None, "2.6550"),
+        ("test", "accuracy", None, "0.5000"),
+        ("test", "score", None, "0.97-0.99"),
+    },
+    "attempt-2": {
+        ("train", "loss", "first", "2.9182"),
+        ("train", "loss", "last", "1.2375"),
+        ("train", "accuracy", "first", "0.7227"),
+        ("train", "accuracy", "last", "0.8403"),
+        ("val", "accuracy", "last", "0.5052"),
+        ("val", "loss", "first", "1.3703"),
+        ("val", "loss", "last", "24.3714"),
+        ("test", "loss", None, "2.3092"),
+        ("test", "accuracy", None, "0.6218"),
+    },
+    "attempt-3": {
+        ("train", "accuracy", "last", "0.4013-0.4727"),
+        ("train", "loss", "last", "0.0970"),
+        ("val", "loss", "last", "0.0943"),
+        ("val", "accuracy", "last", "0.4948"),
+        ("test", "loss", None, "0.0943"),
+        ("test", "accuracy", None, "0.4979"),
+        ("test", "score", None, "0.3-0.4"),
+    },
+    "attempt-4": {
+        ("train", "accuracy", "last", "0.8514"),
+        ("val", "loss", "first", "0.9500"),
+        ("val", "loss", "last", "1.4811"),
+        ("val", "accuracy", "last", "0.5042-0.5063"),
+        ("val", "recall", "every", "1.0000"),
+        ("test", "loss", None, "0.9538"),
+        ("test", "accuracy", None, "0.5000"),
+        ("test", "precision", None, "0.5000"),
+        ("test", "recall", None, "1.0000"),
+    },
+    "attempt-6b": {
+        ("test", "accuracy", None, "0.7671"),
+        ("test", "precision", None, "0.9562"),
+        ("test", "recall", None, "0.5598"),
+        ("test", "auc", None, "0.9340"),
+    },
+    "attempt-7": {
+        ("test", "accuracy", None, "0.9103"),
+        ("test", "precision", None, "0.9138"),
+        ("test", "recall", None, "0.9060"),
+        ("test", "auc", None, "0.9608"),
+        ("test", "true_positives", None, "131"),
+        ("test", "true_negatives", None, "228"),
+        ("test", "false_positives", None, "6"),
+        ("test", "false_negatives", None, "103"),
+    },
+}
+
+PLAIN: dict[str, Any] = {
+    "name": "plain",
+    "title": "A plain card",
+    "changes": "nothing",
+    "model": {"builder": "scratch_cnn", "filters": [4, 8]},
+    "recipe": {"optimizer": {"learning_rate": 0.01}, "epochs": 2, "batch_size": 4},
+}
+TUNED: dict[str, Any] = {
+    **PLAIN,
+    "model": {"builder": "vgg16", "weights": "random", "unfreeze_layers": 4},
+    "recipe": {
+        **PLAIN["recipe"],
+        "loss": {"name": "binary_focal_crossentropy", "alpha": 0.25, "gamma": 2.0},
+        "early_stopping": {"patience": 3},
+        "augmentation": {"rotation_degrees": 20, "brightness": [0.7, 1.3]},
+        "finetune": {"learning_rate": 1e-5, "epochs": 6, "early_stopping": {"patience": 2}},
+    },
+}
+
+
+def card(data: dict[str, Any]) -> ModelCard:
+    return validate(ModelCard, data, "card.yaml")
+
+
+def errors_in(data: dict[str, Any]) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        card(data)
+    return list(caught.value.lines)
+
+
+def changed(data: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    key, _, rest = path.partition(".")
+    return {**data, key: changed(data[key], rest, value) if rest else value}
+
+
+def content(name: str) -> dict[str, Any]:
+    return CARDS[name].model_dump(mode="json", include={"model", "recipe"})
+
+
+def printed(figure: PublishedFigure) -> str:
+    ends = [figure.value] if figure.upper is None else [figure.value, figure.upper]
+    return "-".join(f"{end:.{figure.decimals}f}" for end in ends)
+
+
+def test_the_fourteen_cards_of_the_report_are_built_in() -> None:
+    assert sorted(CARDS) == list(CARDS) == sorted((*ATTEMPTS, *VARIANTS))
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_a_card_is_frozen_through_and_through(name: str) -> None:
+    chosen = CARDS[name]
+    targets: list[tuple[Any, str]] = [
+        (chosen, "title"),
+        (chosen.model, "builder"),
+        (chosen.recipe, "epochs"),
+        (chosen.recipe.optimizer, "learning_rate"),
+        (chosen.recipe.loss, "name"),
+    ]
+    for target, field in targets:
+        with pytest.raises(ValidationError, match="frozen"):
+            setattr(target, field, getattr(target, field))
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_a_card_survives_json_unchanged(name: str) -> None:
+    text = CARDS[name].model_dump_json()
+    assert ModelCard.model_validate_json(text, strict=True) == CARDS[name]
+    assert validate(ModelCard, json.loads(text), "card.yaml") == CARDS[name]
+
+
+@pytest.mark.parametrize("name", ATTEMPTS)
+def test_an_attempt_says_where_it_comes_from_and_what_was_left_open(name: str) -> None:
+    source = CARDS[name].source
+    assert source is not None
+    assert source.report
+    assert source.section.startswith("Intento N")
+    assert source.data == "kaggle:paultimothymooney/chest-xray-pneumonia"
+    assert (source.test_negatives, source.test_positives) == (234, 234)
+    assert CARDS[name].left_open
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_variant_claims_no_source_and_no_figure_and_says_why_it_exists(name: str) -> None:
+    assert CARDS[name].source is None
+    assert CARDS[name].published == ()
+    assert CARDS[name].left_open
+
+
+def test_no_two_attempts_rest_on_the_same_section() -> None:
+    sections = [source.section for name in ATTEMPTS if (source := CARDS[name].source) is not None]
+    assert len(set(sections)) == len(ATTEMPTS)
+
+
+def test_every_card_extends_the_one_it_is_compared_with() -> None:
+    assert {name: chosen.extends for name, chosen in CARDS.items() if chosen.extends} == PARENTS
+
+
+@pytest.mark.parametrize("name", DIFFERENCES)
+def test_a_card_differs_from_the_one_it_extends_in_exactly_what_it_declares(name: str) -> None:
+    parent = expected = content(PARENTS[name])
+    for path, value in DIFFERENCES[name].items():
+        expected = changed(expected, path, value)
+    assert content(name) == expected != parent
+
+
+def test_no_two_cards_are_the_same_experiment() -> None:
+    experiments = {json.dumps(content(name), sort_keys=True) for name in CARDS}
+    assert len(experiments) == len(CARDS)
+
+
+def test_attempt_1_is_the_starting_point_of_the_report() -> None:
+    assert content("attempt-1")["model"] == {
+        "builder": "scratch_cnn",
+        "filters": [32, 64, 128],
+        "pooling": "max",
+        "dropout": 0.5,
+        "l2": 0.001,
+        "batch_norm_momentum": None,
+        "dense_units": 128,
+    }
+
+
+@pytest.mark.parametrize("name", ATTEMPTS)
+def test_every_attempt_augments_as_the_report_says(name: str) -> None:
+    assert CARDS[name].recipe.augmentation == Augmentation(
+        rotation_degrees=20,
+        width_shift=0.2,
+        height_shift=0.2,
+        shear_degrees=0.25,
+        zoom=(0.75, 1.25),
+        brightness=(0.7, 1.3),
+        channel_shift=75,
+        fill="nearest",
+    )
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_published_figures_are_the_printed_ones(name: str) -> None:
+    figures = [(f.split, f.metric, f.epoch, printed(f)) for f in CARDS[name].published]
+    assert len(figures) == len(set(figures))
+    assert set(figures) == PRINTED.get(name, set())
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_every_published_figure_says_where_it_stands(name: str) -> None:
+    assert all(figure.where.startswith("Intento N") for figure in CARDS[name].published)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("title", "Another title"),
+        ("changes", "other words"),
+        ("left_open", "more prose"),
+        ("extends", "another"),
+        ("source", {"report": "r", "section": "s"}),
+        ("published", [{"metric": "auc", "value": 0.9, "split": "test", "decimals": 2, "where": "w"}]),
+    ],
+)
+def test_prose_and_published_figures_are_no_part_of_identity(field: str, value: Any) -> None:
+    assert card({**TUNED, field: value}) != card(TUNED)
+    assert card({**TUNED, field: value}).identity() == card(TUNED).identity()
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("name", "other"),
+        ("model.builder", "resnet"),
+        ("model.weights", "imagenet"),
+        ("model.unfreeze_layers", 3),
+        ("model.new_parameter", 1),
+        ("recipe.optimizer.name", "sgd"),
+        ("recipe.optimizer.learning_rate", 0.02),
+        ("recipe.epochs", 3),
+        ("recipe.batch_size", 5),
+        ("recipe.loss", {"name": "binary_crossentropy"}),
+        ("recipe.loss.alpha", 0.3),
+        ("recipe.loss.gamma", 1.0),
+        ("recipe.early_stopping", None),
+        ("recipe.early_stopping.patience", 4),
+        ("recipe.early_stopping.monitor", "val_accuracy"),
+        ("recipe.early_stopping.restore_best_weights", False),
+        ("recipe.augmentation", None),
+        ("recipe.augmentation.rotation_degrees", 21),
+        ("recipe.augmentation.horizontal_flip", True),
+        ("recipe.augmentation.fill", "reflect"),
+        ("recipe.preprocessing", "caffe"),
+        ("recipe.finetune.learning_rate", 2e-5),
+        ("recipe.finetune.epochs", 7),
+        ("recipe.finetune.early_stopping", None),
+    ],
+)
+def test_whatever_decides_a_run_is_part_of_identity(path: str, value: Any) -> None:
+    assert card(changed(TUNED, path, value)).identity() != card(TUNED).identity()
+
+
+def test_every_field_of_a_recipe_is_part_of_identity() -> None:
+    identity = card(TUNED).identity()
+    assert set(identity) == {"name", "model", "recipe"}
+    assert set(identity["recipe"]) == set(Recipe.model_fields)
+    assert set(identity["recipe"]["augmentation"]) == set(Augmentation.model_fields)
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_identity_is_plain_json(name: str) -> None:
+    identity = CARDS[name].identity()
+    assert json.loads(json.dumps(identity, allow_nan=False)) == identity
+
+
+@given(
+    st.floats(min_value=0, max_value=1, exclude_min=True),
+    st.floats(min_value=0, max_value=1, exclude_min=True),
+    st.text(min_size=1, max_size=200),
+)
+def test_identity_follows_the_rate_and_not_the_title(first: float, second: float, title: str) -> None:
+    one = card(changed(PLAIN, "recipe.optimizer.learning_rate", first))
+    other = card(changed({**PLAIN, "title": title}, "recipe.optimizer.learning_rate", second))
+    assert (one.identity() == other.identity()) == (first == second)
+
+
+def test_the_defaults_of_a_recipe_leave_images_alone() -> None:
+    recipe = card(PLAIN).recipe
+    assert recipe.loss == Loss(name="binary_crossentropy", alpha=None, gamma=None)
+    assert (recipe.optimizer.name, recipe.preprocessing) == ("adam", "rescale")
+    assert (recipe.augmentation, recipe.early_stopping, recipe.finetune) == (None, None, None)
+    untouched = Augmentation()
+    assert (untouched.zoom, untouched.brightness, untouched.rotation_degrees) == ((1.0, 1.0), None, 0.0)
+
+
+def test_the_parameters_of_a_builder_stand_beside_its_name() -> None:
+    spec = ModelSpec.model_validate({"builder": "scratch_cnn", "filters": [4], "dropout": 0.1})
+    assert spec.params == {"filters": [4], "dropout": 0.1}
+    assert ModelSpec(builder="scratch_cnn").params == {}
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        {"name": "binary_focal_crossentropy"},
+        {"name": "binary_focal_crossentropy", "alpha": 0.25},
+        {"name": "binary_focal_crossentropy", "gamma": 2.0},
+        {"name": "binary_crossentropy", "alpha": 0.25},
+        {"name": "binary_crossentropy", "gamma": 2.0},
+        {"name": "binary_crossentropy", "alpha": 0.25, "gamma": 2.0},
+        {"alpha": 0.25, "gamma": 2.0},
+    ],
+)
+def test_alpha_and_gamma_belong_to_the_focal_loss_and_to_each_other(loss: dict[str, Any]) -> None:
+    (line,) = errors_in(changed(PLAIN, "recipe.loss", loss))
+    assert line.startswith("card.yaml: recipe.loss: alpha and gamma belong to binary_focal_crossentropy")
+
+
+def test_the_focal_loss_takes_a_gamma_of_zero() -> None:
+    loss = {"name": "binary_focal_crossentropy", "alpha": 0.5, "gamma": 0.0}
+    assert card(changed(PLAIN, "recipe.loss", loss)).recipe.loss.gamma == 0.0
+
+
+@pytest.mark.parametrize("name", ["zoom", "brightness"])
+def test_a_range_goes_from_low_to_high(name: str) -> None:
+    (line,) = errors_in(changed(PLAIN, "recipe.augmentation", {name: [1.3, 0.7]}))
+    assert line.startswith(f"card.yaml: recipe.augmentation: {name} must be [low, high]")
+    point = card(changed(PLAIN, "recipe.augmentation", {name: [1.1, 1.1]})).recipe.augmentation
+    assert point is not None
+    assert getattr(point, name) == (1.1, 1.1)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("rotation_degrees", -1),
+        ("rotation_degrees", 181),
+        ("width_shift", 1),
+        ("height_shift", -0.1),
+        ("shear_degrees", 90),
+        ("zoom", [0, 1]),
+        ("zoom", [1]),
+        ("zoom", [1, 1, 1]),
+        ("zoom", 0.25),
+        ("brightness", [-0.1, 1]),
+        ("channel_shift", 256),
+        ("horizontal_flip", 1),
+        ("fill", "wrap"),
+        ("rotation_degrees", float("nan")),
+    ],
+)
+def test_an_impossible_augmentation_is_refused_by_its_path(field: str, value: Any) -> None:
+    lines = errors_in(changed(PLAIN, "recipe.augmentation", {field: value}))
+    assert all(line.startswith(f"card.yaml: recipe.augmentation.{field}") for line in lines)
+
+
+def test_a_finetune_phase_needs_layers_to_unfreeze() -> None:
+    finetune = {"learning_rate": 1e-5, "epochs": 6}
+    for unfrozen in ({}, {"unfreeze_layers": 0}):
+        data = changed({**PLAIN, "model": {"builder": "vgg16", **unfrozen}}, "recipe.finetune", finetune)
+        (line,) = errors_in(data)
+        assert "recipe.finetune and model.unfreeze_layers go together" in line
+
+
+def test_unfrozen_layers_need_a_finetune_phase() -> None:
+    (line,) = errors_in({**PLAIN, "model": {"builder": "vgg16", "unfreeze_layers": 4}})
+    assert "recipe.finetune and model.unfreeze_layers go together" in line
+
+
+def test_no_layer_unfrozen_needs_no_finetune_phase() -> None:
+    assert card({**PLAIN, "model": {"builder": "vgg16", "unfreeze_layers": 0}}).recipe.finetune is None
+
+
+@pytest.mark.parametrize(
+    ("stopping", "path"),
+    [
+        ({}, "patience"),
+        ({"patience": 0}, "patience"),
+        ({"patience": 2.5}, "patience"),
+        ({"patience": 3, "monitor": "loss"}, "monitor"),
+        ({"patience": 3, "monitor": "test_loss"}, "monitor"),
+        ({"patience": 3, "restore_best_weights": "yes"}, "restore_best_weights"),
+        ({"patience": 3, "min_delta": 0.1}, "min_delta"),
+    ],
+)
+def test_early_stopping_watches_validation_with_patience(stopping: dict[str, Any], path: str) -> None:
+    (line,) = errors_in(changed(PLAIN, "recipe.early_stopping", stopping))
+    assert line.startswith(f"card.yaml: recipe.early_stopping.{path}: ")
+
+
+def test_early_stopping_restores_the_best_weights_unless_told_otherwise() -> None:
+    stopping = card(changed(PLAIN, "recipe.early_stopping", {"patience": 3})).recipe.early_stopping
+    assert stopping is not None
+    assert (stopping.monitor, stopping.restore_best_weights) == ("val_loss", True)
+
+
+@pytest.mark.parametrize("rate", [0, -1e-4, 1.5, float("nan"), float("inf"), "1e-4", True, None])
+def test_a_learning_rate_is_a_number_above_zero_and_at_most_one(rate: Any) -> None:
+    (line,) = errors_in(changed(PLAIN, "recipe.optimizer.learning_rate", rate))
+    assert line.startswith("card.yaml: recipe.optimizer.learning_rate: ")
+
+
+def test_a_learning_rate_of_one_is_allowed() -> None:
+    assert Optimizer(learning_rate=1.0).learning_rate == 1.0
+
+
+@pytest.mark.parametrize("field", ["epochs", "batch_size"])
+@pytest.mark.parametrize("value", [0, -1, 2.0, "3", True])
+def test_counts_are_whole_and_positive(field: str, value: Any) -> None:
+    (line,) = errors_in(changed(PLAIN, f"recipe.{field}", value))
+    assert line.startswith(f"card.yaml: recipe.{field}: ")
+
+
+@pytest.mark.parametrize(
+    ("path", "known"),
+    [
+        ("recipe.preprocessing", ["rescale", "caffe"]),
+        ("recipe.optimizer.name", ["adam", "sgd", "rmsprop"]),
+        ("recipe.loss.name", ["binary_crossentropy", "binary_focal_crossentropy"]),
+    ],
+)
+def test_an_unknown_choice_is_answered_with_all_that_there_are(path: str, known: list[str]) -> None:
+    data = changed(changed(PLAIN, "recipe.loss", {}), path, "another")
+    (line,) = errors_in(data)
+    assert line.startswith(f"card.yaml: {path}: ")
+    assert line.split("'")[1::2] == known
+
+
+@pytest.mark.parametrize("name", ["", "Upper", "a b", "../up", "-a", ".a", "ñ", "a" * 65])
+def test_a_name_that_is_no_safe_file_name_is_refused(name: str) -> None:
+    (line,) = errors_in({**PLAIN, "name": name})
+    assert line.startswith("card.yaml: name: ")
+
+
+@pytest.mark.parametrize("field", ["test_negatives", "test_positives"])
+def test_a_source_counts_at_least_one_image_of_a_class(field: str) -> None:
+    (line,) = errors_in({**PLAIN, "source": {"report": "r", "section": "s", field: 0}})
+    assert line.startswith(f"card.yaml: source.{field}: ")
+    assert Source(report="r", section="s").test_negatives is None
+
+
+def test_every_error_of_a_card_is_told_at_once_with_path_and_nearest_name() -> None:
+    lines = errors_in(
+        {
+            "name": "Bad Name",
+            "titel": "x",
+            "changes": "",
+            "model": {"filters": [4]},
+            "recipe": {
+                "optimizer": {"name": "adamw", "learnin_rate": 0.1},
+                "epochs": 0,
+                "batch_size": 4,
+                "augmentation": {"rotation": 20, "zoom": [0.5, "wide"]},
+            },
+            "published": [{"metric": "auc", "value": 0.9, "split": "test", "decimal": 4, "where": "w"}],
+        }
+    )
+    told = dict(line.removeprefix("card.yaml: ").split(": ", 1) for line in lines)
+    assert set(told) == {
+        "name",
+        "titel",
+        "title",
+        "changes",
+        "model.builder",
+        "recipe.optimizer.name",
+        "recipe.optimizer.learning_rate",
+        "recipe.optimizer.learnin_rate",
+        "recipe.epochs",
+        "recipe.augmentation.rotation",
+        "recipe.augmentation.zoom.1",
+        "published.0.decimal",
+        "published.0.decimals",
+    }
+    assert told["titel"] == "unknown key. Did you mean title?"
+    assert told["recipe.optimizer.learnin_rate"] == "unknown key. Did you mean learning_rate?"
+    assert told["recipe.augmentation.rotation"].startswith("unknown key. Did you mean rotation_degrees")
+    assert told["published.0.decimal"].startswith("unknown key. Did you mean decimals")
+    assert told["title"] == "field required"
+    assert "'adam', 'sgd' or 'rmsprop'" in told["recipe.optimizer.name"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("split", "holdout"), ("decimals", -1), ("decimals", 11), ("epoch", "third"), ("value", "0.9")]
+)
+def test_a_published_figure_is_a_number_with_a_place(field: str, value: Any) -> None:
+    figure = {"metric": "auc", "value": 0.9, "split": "test", "decimals": 2, "where": "w"}
+    (line,) = errors_in({**PLAIN, "published": [{**figure, field: value}]})
+    assert line.startswith(f"card.yaml: published.0.{field}: ")
+
+
+def test_a_card_has_a_json_schema_with_every_section() -> None:
+    schema = ModelCard.model_json_schema()
+    assert set(schema["properties"]) == set(ModelCard.model_fields)
+    assert set(schema["required"]) == {"name", "title", "changes", "model", "recipe"}
+    assert schema["additionalProperties"] is False
