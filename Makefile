@@ -25,7 +25,7 @@ $(VENV)/.offline: $(BIN)/python pyproject.toml
 	@touch $@
 
 $(VENV)/.dev: $(BIN)/python pyproject.toml
-	$(BIN)/python -m pip install -q -e ".[offline,dev]"
+	$(BIN)/python -m pip install -q -e ".[offline,search,dev]"
 	@touch $@
 
 clean:

@@ -81,7 +81,7 @@ def _comparison(section: Section) -> list[str]:
                 seconds(run.costs.seconds) if run.costs else MISSING,
             ]
         )
-    return _table(["card", "what it changes", "seed", "accuracy", "recall", "AUC", "diagnosis", "time"], rows)
+    return table(["card", "what it changes", "seed", "accuracy", "recall", "AUC", "diagnosis", "time"], rows)
 
 
 def _published(comparisons: Sequence[Comparison]) -> list[str]:
@@ -103,7 +103,7 @@ def _published(comparisons: Sequence[Comparison]) -> list[str]:
             ]
         )
     heads = ["card", "seed", "figure", "published", "measured", "difference", "data", "where"]
-    return _table(heads, rows)
+    return table(heads, rows)
 
 
 def _number(c: Comparison) -> str:
@@ -117,7 +117,7 @@ def _details(runs: Iterable[Run], chosen: bool) -> list[str]:
         threshold = run.threshold.value if chosen and run.threshold else 0.5
         name = [f"`{run.spec.card.name}`", str(run.spec.seed), number(threshold)]
         rows.append(name + [measured(figures.get(metric)) for metric in _DETAIL])
-    return _table(["card", "seed", "threshold", *(name.replace("_", " ") for name in _DETAIL)], rows)
+    return table(["card", "seed", "threshold", *(name.replace("_", " ") for name in _DETAIL)], rows)
 
 
 def _diagnoses(runs: Iterable[Run]) -> list[str]:
@@ -178,8 +178,9 @@ def _rule(threshold: ThresholdRule) -> str:
     return f"{threshold.rule}, chosen on validation scores"
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a table; cells are escaped."""
+    lines = ["| " + " | ".join(map(_cell, heads)) + " |", "|" + "---|" * len(heads)]
     return lines + ["| " + " | ".join(_cell(text) for text in row) + " |" for row in rows]
 
 

@@ -53,16 +53,16 @@ def comparison_tables(report: Report) -> RenderableType:
 
 def runs_table(runs: Sequence[Run]) -> Table:
     """One row a run."""
-    table = _table("run", "card", "seed", "data", "protocol", "status", "accuracy", "AUC", "time", "finished")
+    table = plain_table("run", "card", "seed", "data", "protocol", "status", "accuracy", "AUC", "time", "finished")
     for run in runs:
-        figures = run.figures()
+        figures = run.figures("test" if run.spec.stage == "bench" else "val")
         table.add_row(
             run.run_id,
             escape(run.spec.card.name),
             str(run.spec.seed),
             escape(run.spec.dataset.source) + (" (synthetic)" if run.spec.dataset.synthetic else ""),
             run.spec.protocol.name,
-            run.status if run.error is None else f"failed: {escape(run.error)}",
+            _status(run),
             measured(figures.get("accuracy")),
             measured(figures.get("auc")),
             seconds(run.costs.seconds) if run.costs else "",
@@ -71,9 +71,15 @@ def runs_table(runs: Sequence[Run]) -> Table:
     return table
 
 
+def _status(run: Run) -> str:
+    if run.error is not None:
+        return f"failed: {escape(run.error)}"
+    return run.status if run.spec.stage == "bench" else f"{run.status} ({run.spec.stage}: val alone)"
+
+
 def plan_table(plan: Plan, held: set[str]) -> RenderableType:
     """What would run, what would be reused, what is skipped and why."""
-    table = _table("card", "seed", "run", "would")
+    table = plain_table("card", "seed", "run", "would")
     for spec in plan.specs:
         would = "reuse" if spec.run_id in held else "run"
         table.add_row(escape(spec.card.name), str(spec.seed), spec.run_id, would)
@@ -86,7 +92,7 @@ def plan_table(plan: Plan, held: set[str]) -> RenderableType:
 def data_tables(summary: DataSummary) -> RenderableType:
     """A data summary: counts, intensity, then what to know about it."""
     kind = "SYNTHETIC, drawn by the program" if summary.synthetic else "images"
-    table = _table("part", "class", title=escape(f"{summary.title} ({kind})"))
+    table = plain_table("part", "class", title=escape(f"{summary.title} ({kind})"))
     for name in ("images", "patients", "grey mean", "grey sd"):
         table.add_column(name, justify="right")
     for cell in summary.cells:
@@ -115,7 +121,7 @@ class _Comparison:
 
 def _comparison(section: Section, wide: bool) -> Table:
     several = len({run.spec.seed for run in section.runs}) > 1
-    table = _table("card, what it changes", title=escape(section.title))
+    table = plain_table("card, what it changes", title=escape(section.title))
     table.columns[0].min_width, table.columns[0].max_width = 14, 26
     if several:
         table.add_column("seed", justify="right", no_wrap=True)
@@ -158,7 +164,8 @@ def _stack(text: str) -> str:
     return escape(text.replace(" [", "\n["))
 
 
-def _table(*columns: str, title: str | None = None) -> Table:
+def plain_table(*columns: str, title: str | None = None) -> Table:
+    """A table without vertical rules; cells fold."""
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")

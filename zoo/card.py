@@ -76,7 +76,7 @@ class EarlyStopping(_Strict):
 
 
 class Finetune(_Strict):
-    """The second phase: the declared layers are unfrozen and the model is compiled anew at this rate."""
+    """The second phase: the model's `unfreeze_layers`, 0 for its head alone, are trained at this rate."""
 
     learning_rate: LearningRate
     epochs: PositiveInt
@@ -180,11 +180,8 @@ class ModelCard(_Strict):
 
     @model_validator(mode="after")
     def _finetune_has_layers(self) -> ModelCard:
-        unfrozen = self.model.params.get("unfreeze_layers", 0)
-        if (self.recipe.finetune is not None) != bool(unfrozen):
-            raise ValueError(
-                "recipe.finetune and model.unfreeze_layers go together: give both, or neither (unfreeze_layers 0)"
-            )
+        if self.model.params.get("unfreeze_layers", 0) and self.recipe.finetune is None:
+            raise ValueError("model.unfreeze_layers needs recipe.finetune, the phase that trains them; add it")
         return self
 
     def identity(self) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Annotated
 
 import typer
 
-from zoo.commands import bench, cards, data, report, runs
+from zoo.commands import bench, cache, cards, data, report, runs, search
+
+_INTERRUPTED = 130
 
 app = typer.Typer(
     name="zoo",
@@ -21,8 +22,10 @@ app = typer.Typer(
 app.command("cards")(cards.command)
 app.command("data")(data.command)
 app.command("bench")(bench.command)
+app.command("search")(search.command)
 app.command("runs")(runs.command)
 app.command("report")(report.command)
+app.command("cache")(cache.command)
 
 
 def _version(asked: bool) -> None:
@@ -45,15 +48,12 @@ def _root(
 def main() -> None:
     """Run the command line; exit code 0 done, 1 done with failures, 2 the request is wrong, 130 interrupted."""
     try:
-        app()
-    except KeyboardInterrupt:
-        print("zoo: interrupted; the same command goes on from what is stored", file=sys.stderr)
-        sys.exit(130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        code = app(standalone_mode=False)
     except Exception as error:
         sys.exit(_explain(error))
+    if code == _INTERRUPTED:
+        print("zoo: interrupted; the same command goes on from what is stored", file=sys.stderr)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 def _explain(error: Exception) -> int:
@@ -66,6 +66,12 @@ def _explain(error: Exception) -> int:
         return 2
     if isinstance(error, DataError):
         print(f"zoo: {error}", file=sys.stderr)
+        return 2
+    if hasattr(error, "format_message"):  # Typer's errors of usage; without a command its message is the help
+        text = error.format_message()
+        context = getattr(error, "ctx", None)
+        hint = f" (`{context.command_path} --help` says more)" if context is not None else ""
+        print(text if "\n" in text else f"zoo: {text.rstrip('.')}{hint}", file=sys.stderr)
         return 2
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""

@@ -135,7 +135,8 @@ def _explain(detail: Any, where: str, names: list[str]) -> str:
     joint = "." if path and ": " in where else ": "
     at = f"{where}{joint}{path}" if path else where
     if detail["type"] == "extra_forbidden":
-        return f"{at}: unknown key. {suggest(str(detail['loc'][-1]), names)}"
+        wrong = str(detail["loc"][-1])
+        return f"{at}: unknown key. {suggest(wrong, [name for name in names if name != wrong])}"
     message = detail["msg"].removeprefix("Value error, ")
     told = path and detail["type"] != "missing"
     shown = f" (got {json.dumps(detail.get('input'), default=str)[:60]})" if told else ""

@@ -18,6 +18,8 @@ def open_dataset(source: str, *, patient_pattern: str | None = None) -> Dataset:
     `patient_pattern` is a regular expression whose named groups make the patient's key of a file name. Raises
     DataError when the source is unknown or cannot be used.
     """
+    if patient_pattern is not None and (source == "phantom" or source.endswith(".npz")):
+        raise DataError(f"--patients: {source} says itself who its patients are; the pattern is for names of files")
     if source == "phantom":
         from benchmark.data.phantom import open_phantom
 

@@ -4,17 +4,66 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import platformdirs
+
+KINDS = {
+    "features": "activations behind frozen layers",
+    "prepared": "decoded images of a split",
+    "scans": "digests and readability of the files of a folder",
+}
+_DEFAULT_GIB = 16.0
 
 
 def cache_dir() -> Path:
     """ZOO_CACHE_DIR, or the platform's cache folder for zoo."""
     own = os.environ.get("ZOO_CACHE_DIR")
     return Path(own).expanduser() if own else Path(platformdirs.user_cache_dir("zoo"))
+
+
+def declared_gib() -> float:
+    """The most that features may take, in GiB: ZOO_CACHE_GIB, 16 unless said, 0 to keep none.
+
+    Raises ValueError when it is not a number.
+    """
+    text = os.environ.get("ZOO_CACHE_GIB", "")
+    try:
+        return max(0.0, float(text)) if text else _DEFAULT_GIB
+    except ValueError:
+        raise ValueError(f"ZOO_CACHE_GIB is '{text}'; give a number of GiB, such as 16") from None
+
+
+def describe_cache() -> list[dict[str, Any]]:
+    """For each kind of thing kept: its name, what it is, how many files and bytes."""
+    found = []
+    for kind, what in KINDS.items():
+        sizes = [size for _, size in _files(kind)]
+        found.append({"kind": kind, "what": what, "files": len(sizes), "bytes": sum(sizes)})
+    return found
+
+
+def clear_cache() -> int:
+    """Remove everything that is kept; the number of bytes removed. Raises OSError."""
+    removed = 0
+    for kind in KINDS:
+        removed += sum(size for _, size in _files(kind))
+        if (cache_dir() / kind).exists():
+            shutil.rmtree(cache_dir() / kind)
+    return removed
+
+
+def _files(kind: str) -> Iterator[tuple[Path, int]]:
+    for path in (cache_dir() / kind).rglob("*"):
+        try:
+            if path.is_file():
+                yield path, path.stat().st_size
+        except OSError:  # another process has just removed it
+            continue
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -10,10 +10,11 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from sklearn.model_selection import StratifiedGroupKFold
 
 from benchmark.data.dataset import DataError, Dataset, Image
 
-_STREAMS = {"test": 1, "val": 2, "train": 3}
+_STREAMS = {"test": 1, "val": 2, "train": 3, "fold": 4}
 Seed = int | tuple[int, int]
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -98,6 +99,27 @@ def make_split(dataset: Dataset, sampling: Sampling, seed: Seed) -> Split:
                 "of both classes are needed, or a protocol with a smaller sampling"
             )
     return Split(_by_name(train), _by_name(val), _by_name(test), tuple(notes))
+
+
+def make_fold(split: Split, folds: int, index: int, seed: Seed) -> Split:
+    """Fold `index` of `folds` of the train and val images of `split`: its images are val, the others train.
+
+    Patients and byte-identical images stay together, classes keep their share (scikit-learn's StratifiedGroupKFold).
+    Test is what it was. Raises DataError when there are not enough patients.
+    """
+    pool = sorted((*split.train, *split.val), key=lambda image: image.name)
+    group = {image.name: number for number, members in enumerate(groups(pool)) for image in members}
+    labels, keys = [image.label for image in pool], [group[image.name] for image in pool]
+    state = int(np.random.default_rng([*np.atleast_1d(seed), _STREAMS["fold"]]).integers(2**31))
+    try:
+        chosen = list(StratifiedGroupKFold(folds, shuffle=True, random_state=state).split(labels, labels, keys))[index]
+    except ValueError as error:
+        raise DataError(f"folds: {folds} folds of {len(set(keys))} patients cannot be made: {error}") from error
+    train, val = (tuple(pool[i] for i in part) for part in chosen)
+    if len({image.label for image in val}) < 2 or len({image.label for image in train}) < 2:
+        raise DataError(f"folds: fold {index + 1} of {folds} would lack a class; fewer folds are needed")
+    note = f"fold {index + 1} of {folds} of the train and val images, by patient"
+    return Split(train, val, split.test, (*split.notes, note))
 
 
 def groups(images: Iterable[Image]) -> list[list[Image]]:

@@ -28,12 +28,13 @@ class Finding:
 
 def diagnose(
     val: Scores,
-    test: Scores,
+    test: Scores | None,
     history: Mapping[str, Sequence[float]],
     threshold: float = 0.5,
     classes: tuple[str, str] = ("0", "1"),
 ) -> tuple[Finding, ...]:
-    """Faults seen in the scores at `threshold` and in `history` (loss, accuracy, val_loss, val_accuracy by epoch)."""
+    """Faults seen in the scores at `threshold`, of test too where it was scored, and in `history` (loss, accuracy,
+    val_loss, val_accuracy by epoch)."""
     share = max(float(np.mean(val.y_true)), 1 - float(np.mean(val.y_true)))
     collapse, gap = _collapse(val, test, threshold, classes), _gap(history, share)
     found = [collapse, gap]
@@ -44,8 +45,8 @@ def diagnose(
     return tuple(finding for finding in found if finding is not None)
 
 
-def _collapse(val: Scores, test: Scores, threshold: float, classes: tuple[str, str]) -> Finding | None:
-    for scores in (test, val):
+def _collapse(val: Scores, test: Scores | None, threshold: float, classes: tuple[str, str]) -> Finding | None:
+    for scores in (test, val) if test is not None else (val,):
         called = scores.y_score >= threshold
         positive = float(np.mean(called))
         share = max(positive, 1 - positive)

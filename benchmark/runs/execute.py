@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from benchmark.data.dataset import Dataset
 from benchmark.data.prepared import prepare
-from benchmark.data.splits import make_split
+from benchmark.data.splits import make_fold, make_split
 from benchmark.runs.run import Job, Run, RunSpec, SplitFacts
 from benchmark.runs.store import Store
 
@@ -51,16 +51,18 @@ def execute_all(
     store: Store,
     *,
     jobs: int = 1,
+    also_unfrozen: Sequence[int] = (),
     on_event: Callable[[Event], None] = lambda _: None,
 ) -> list[Run]:
     """The runs of `specs`, in their order: those the store holds are reused, failed ones are tried again, the others
-    are computed, `jobs` at a time. A run that another process computes is waited for.
+    are computed, `jobs` at a time. A run that another process computes is waited for. `also_unfrozen` are numbers of
+    unfrozen layers that later runs will have.
 
     Raises DataError when the data cannot be split as asked, OSError when the store cannot be written; what was
     finished is kept. On KeyboardInterrupt the runs in progress are ended.
     """
     store.sweep()
-    engine = _Engine(dataset, store, on_event, _shared_cuts(specs))
+    engine = _Engine(dataset, store, on_event, _shared_cuts(specs, also_unfrozen))
     waiting: deque[RunSpec] = deque()
     done: dict[str, Run] = {}
     for spec in specs:
@@ -89,7 +91,8 @@ def execute_all(
                     on_event(Event("reused", spec, held))
                     continue
                 running.append(engine.start(spec, claim))
-            engine.watch(running, _POLL_S if running else _RETRY_S)
+            if running or waiting:
+                engine.watch(running, _POLL_S if running else _RETRY_S)
             for worker in [w for w in running if not w.process.is_alive()]:
                 engine.drain(worker)
                 running.remove(worker)
@@ -183,9 +186,11 @@ class _Engine:
             self._on_event(Event("step", worker.spec, message))
 
     def _prepare(self, spec: RunSpec) -> tuple[Path, Any]:
-        key = (spec.split_seed, spec.protocol.image_size, spec.protocol.sampling)
+        key = (spec.split_seed, spec.protocol.image_size, spec.protocol.sampling, spec.fold)
         if key not in self._prepared:
             split = make_split(self._dataset, spec.protocol.sampling, spec.split_seed)
+            if spec.fold is not None:
+                split = make_fold(split, *spec.fold, spec.split_seed)
             self._prepared[key] = prepare(self._dataset, split, spec.protocol.image_size), split
         return self._prepared[key]
 
@@ -197,11 +202,11 @@ def _feature_key(spec: RunSpec) -> str:
     return repr((*facts, spec.split_seed, spec.protocol.identity()))
 
 
-def _shared_cuts(specs: Sequence[RunSpec]) -> dict[str, tuple[int, ...]]:
+def _shared_cuts(specs: Sequence[RunSpec], also: Sequence[int]) -> dict[str, tuple[int, ...]]:
     """For each group of runs that may share features, the numbers of layers that they unfreeze."""
     found: dict[str, set[int]] = {}
     for spec in specs:
-        found.setdefault(_feature_key(spec), set()).add(int(spec.card.model.params.get("unfreeze_layers", 0)))
+        found.setdefault(_feature_key(spec), set(also)).add(int(spec.card.model.params.get("unfreeze_layers", 0)))
     return {key: tuple(sorted(layers)) for key, layers in found.items()}
 
 
@@ -214,7 +219,9 @@ def _work(*arguments: Any) -> None:
 
 def _finished(store: Store, spec: RunSpec) -> Run | None:
     held = store.get(spec.run_id)
-    return held if held is not None and held.status == "ok" else None
+    if held is None or held.status != "ok" or (spec.protocol.keep_models and not store.has_model(held)):
+        return None
+    return held
 
 
 def _why(code: int | None) -> str:

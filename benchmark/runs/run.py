@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -29,7 +30,8 @@ RECORD_VERSION = 1
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # JSON has no NaN and no infinity: a record that held one would not be read back as it was.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class DatasetFacts(_Record):
@@ -54,24 +56,34 @@ class DatasetFacts(_Record):
 
 
 class RunSpec(_Record):
-    """One card under one protocol on one data set with one seed."""
+    """One card under one protocol on one data set with one seed.
+
+    A run of stage `search` is scored on validation alone and never opens the test split. `fold` is (folds, index): the
+    train and val images are then dealt anew by patient.
+    """
 
     card: ModelCard
     protocol: Protocol
     dataset: DatasetFacts
     seed: int
     semantics: int = SEMANTICS
+    stage: Literal["bench", "search"] = "bench"
+    fold: tuple[int, int] | None = None
 
     @cached_property
     def run_id(self) -> str:
         """Twelve hexadecimal digits of a hash of all that decides the result."""
-        identity = {
+        identity: dict[str, object] = {
             "card": self.card.identity(),
             "protocol": self.protocol.identity(),
             "dataset": self.dataset.fingerprint,
             "seed": self.seed,
             "semantics": self.semantics,
         }
+        if self.stage != "bench":
+            identity["stage"] = self.stage
+        if self.fold is not None:
+            identity["fold"] = self.fold
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
@@ -155,6 +167,10 @@ class Run(_Record):
             raise ValueError("a finished run has figures, costs and a threshold, and no error")
         if self.status == "failed" and not self.error:
             raise ValueError("a failed run says why")
+        for figures in (*self.at_half.values(), *self.at_chosen.values()):
+            for figure in figures.values():
+                if any(x is not None and not math.isfinite(x) for x in (figure.value, figure.low, figure.high)):
+                    raise ValueError(f"{figure.metric} is not finite")
         return self
 
     @property

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import filelock
 from pydantic import ValidationError
@@ -27,6 +27,7 @@ from zoo.strict_yaml import ConfigError
 STORE_VERSION = 1
 _MARK = "store.json"
 _STALE_S = 24 * 3600
+_AGAIN = "delete its folder and run the card again"
 
 
 class Store:
@@ -40,10 +41,10 @@ class Store:
         if root.exists() and not root.is_dir():
             raise ConfigError(f"--store {root}: is a file; give a folder")
         try:
-            version = json.loads((root / _MARK).read_text(encoding="utf-8"))["version"]
+            version = int(json.loads((root / _MARK).read_text(encoding="utf-8"))["version"])
         except FileNotFoundError:
             return
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ConfigError(f"{root / _MARK}: is damaged; delete this one file, the runs are kept") from error
         if version > STORE_VERSION:
             raise ConfigError(
@@ -51,26 +52,37 @@ class Store:
                 f"{STORE_VERSION}); update zoo, or give another folder"
             )
 
-    def runs(self) -> tuple[list[Run], list[str]]:
-        """All runs, by card, data and seed, and a line for every folder that cannot be read."""
+    def runs(self, stage: Literal["bench", "search"] | None = None) -> tuple[list[Run], list[str]]:
+        """All runs, or those of one stage, by card, data and seed, and a line for every folder that cannot be read."""
         found: list[Run] = []
         problems: list[str] = []
         for path in sorted(self.root.glob("*/run.json")):
             if path.parent.name.startswith("."):
                 continue
             try:
-                found.append(_read(path))
+                run = _read(path)
+            except FileNotFoundError:  # replaced by another process just now
+                continue
             except ConfigError as error:
                 problems += error.lines
-        return sorted(found, key=_by_name), problems
+                continue
+            if run.run_id == path.parent.name:
+                found.append(run)
+            else:
+                problems.append(f"{path.parent}: holds the run {run.run_id}; rename the folder or delete it")
+        return sorted((run for run in found if stage in (None, run.spec.stage)), key=_by_name), problems
 
     def get(self, run: Run | str) -> Run | None:
         """The run with this id; None when there is none that can be read."""
         path = self._folder(run if isinstance(run, str) else run.run_id) / "run.json"
         try:
-            return _read(path) if path.is_file() else None
-        except ConfigError:
+            return _read(path)
+        except (FileNotFoundError, ConfigError):
             return None
+
+    def has_model(self, run: Run) -> bool:
+        """Whether the trained model of `run` was kept."""
+        return (self._folder(run.run_id) / "model.keras").is_file()
 
     def save(
         self,
@@ -94,13 +106,11 @@ class Store:
                 _write_history(building / "history.csv", history)
             if write_model is not None:
                 write_model(building / "model.keras")
-            _write_durably(building / "run.json", run.model_dump_json(indent=1))
-            if place.exists():
-                os.rename(place, building.with_name(f"{building.name}-old"))
-            os.rename(building, place)
+            write_whole(building / "run.json", run.model_dump_json(indent=1))
+            with filelock.FileLock(self.root / ".claims" / f"{run.run_id}.saving"):
+                _swap(building, place)
         finally:
             shutil.rmtree(building, ignore_errors=True)
-            shutil.rmtree(building.with_name(f"{building.name}-old"), ignore_errors=True)
         return place
 
     def history(self, run: Run) -> list[dict[str, str]]:
@@ -108,8 +118,11 @@ class Store:
         path = self._folder(run.run_id) / "history.csv"
         if not path.is_file():
             return []
-        with path.open(encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file))
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                return list(csv.DictReader(file))
+        except (OSError, ValueError, csv.Error) as error:
+            raise ConfigError(f"{path}: cannot be read: {error}; {_AGAIN}") from error
 
     def scores(self, run: Run, split: SplitName) -> Scores:
         """The per-image scores of one split of `run`, in a type that says which. Raises ConfigError."""
@@ -119,9 +132,10 @@ class Store:
 
             rows = pq.read_table(path, filters=[("split", "=", split)]).to_pydict()
             kind = {"val": ValidationScores, "test": TestScores}.get(split, Scores)
-            return kind(split, rows["y_true"], rows["y_score"], tuple(rows["patient"]))
-        except (OSError, ValueError, KeyError) as error:
-            raise ConfigError(f"{path}: cannot be read: {error}; delete the folder and run the card again") from error
+            patients = None if None in rows["patient"] else tuple(rows["patient"])
+            return kind(split, rows["y_true"], rows["y_score"], patients)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ConfigError(f"{path}: cannot be read: {error}; {_AGAIN}") from error
 
     @contextmanager
     def claim(self, run_id: str) -> Iterator[bool]:
@@ -150,10 +164,24 @@ class Store:
     def _make(self) -> None:
         (self.root / ".claims").mkdir(parents=True, exist_ok=True)
         if not (self.root / _MARK).exists():
-            _write_durably(self.root / _MARK, json.dumps({"version": STORE_VERSION}))
+            write_whole(self.root / _MARK, json.dumps({"version": STORE_VERSION}))
 
     def _folder(self, run_id: str) -> Path:
         return self.root / run_id
+
+
+def _swap(building: Path, place: Path) -> None:
+    """Put `building` in the place of `place`, which is put back when that fails."""
+    old = building.with_name(f"{building.name}-old")
+    if place.exists():
+        os.rename(place, old)
+    try:
+        os.rename(building, place)
+    except OSError:
+        if old.exists():
+            os.rename(old, place)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _by_name(run: Run) -> tuple[str, str, str, int]:
@@ -161,7 +189,7 @@ def _by_name(run: Run) -> tuple[str, str, str, int]:
 
 
 def _read(path: Path) -> Run:
-    again = "delete its folder and run the card again"
+    """The run in `path`. Raises FileNotFoundError, or ConfigError when it cannot be used."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         version = data["version"]
@@ -176,9 +204,11 @@ def _read(path: Path) -> Run:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise ConfigError(f"{path}: {where}: {first['msg']}; {again}") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{path}: is damaged ({error}); {again}") from error
+        raise ConfigError(f"{path}: {where}: {first['msg']}; {_AGAIN}") from error
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ConfigError(f"{path}: is damaged ({error}); {_AGAIN}") from error
     return run
 
 
@@ -203,8 +233,11 @@ def _write_history(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         writer.writerows(rows)
 
 
-def _write_durably(path: Path, text: str) -> None:
-    """Through a temporary file, on disk before the name is: a crash leaves the old file or the new one."""
+def write_whole(path: Path, text: str) -> None:
+    """Write `text` through a temporary file, on disk before the name is: a crash leaves the old file or the new one.
+
+    Raises OSError, which names `path`.
+    """
     handle, name = tempfile.mkstemp(prefix=".part-", dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -213,6 +246,9 @@ def _write_durably(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         os.chmod(name, 0o644)
         os.replace(name, path)
+    except OSError as error:
+        Path(name).unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise

@@ -75,15 +75,19 @@ def keep(job: Job, store: Store, threads: int, tell: Callable[[Progress], None])
         )
         val_scores = ValidationScores("val", val.labels, score(fitted, val), val.patients)
         threshold = choose(val_scores, spec.protocol.threshold.rule, spec.protocol.threshold.value)
-        # Only here, with everything fitted and chosen, is the test split opened.
-        test = load(folder, "test")
-        test_scores = TestScores("test", test.labels, score(fitted, test), test.patients)
+        parts: list[tuple[Scores, LabelledImages]] = [(val_scores, val)]
+        test_scores = None
+        if spec.stage == "bench":
+            # Only here, with everything fitted and chosen, is the test split opened.
+            test = load(folder, "test")
+            test_scores = TestScores("test", test.labels, score(fitted, test), test.patients)
+            parts.append((test_scores, test))
     except Exception as error:
         run = Run.failed(spec, _one_line(error), split, environment())
         store.save(run)
         return run
-    sizes = {"val": val_scores, "test": test_scores}
-    losses = {part: total_loss(card, fitted.model, s.y_true, s.y_score) for part, s in sizes.items()}
+    scored = {scores.split: scores for scores, _ in parts}
+    losses = {part: total_loss(card, fitted.model, s.y_true, s.y_score) for part, s in scored.items()}
     columns = {
         name: [float(row[name]) for row in fitted.history] for name in ("loss", "accuracy", "val_loss", "val_accuracy")
     }
@@ -93,15 +97,14 @@ def keep(job: Job, store: Store, threads: int, tell: Callable[[Progress], None])
         finished=now(),
         split=split,
         threshold=threshold,
-        at_half={part: _figures(s, 0.5, losses[part]) for part, s in sizes.items()},
+        at_half={part: _figures(s, 0.5, losses[part]) for part, s in scored.items()},
         at_chosen={}
         if threshold.value is None
-        else {part: _figures(s, threshold.value, losses[part]) for part, s in sizes.items()},
+        else {part: _figures(s, threshold.value, losses[part]) for part, s in scored.items()},
         diagnosis=diagnose(val_scores, test_scores, columns, classes=spec.dataset.classes),
         costs=_costs(fitted, ms_per_image(fitted, val), time.perf_counter() - started),
         environment=environment(),
     )
-    parts: list[tuple[Scores, LabelledImages]] = [(val_scores, val), (test_scores, test)]
     store.save(
         run,
         [(scores, images.names) for scores, images in parts],
@@ -140,7 +143,10 @@ def _throttled(tell: Callable[[Progress], None]) -> Callable[[Step], None]:
         now = time.monotonic()
         if now - last >= _EVERY_S or step.done == step.total:
             last = now
-            tell(Progress(step.done, step.total, step.label))
+            try:
+                tell(Progress(step.done, step.total, step.label))
+            except OSError:
+                os._exit(1)  # nobody listens any more: the parent has gone, and this run is nobody's
 
     return on_step
 

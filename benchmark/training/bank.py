@@ -23,7 +23,7 @@ import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 
-from benchmark.data.cache import cache_dir
+from benchmark.data.cache import cache_dir, declared_gib
 from zoo.strict_yaml import ConfigError
 
 Array = npt.NDArray[Any]
@@ -31,7 +31,6 @@ Array = npt.NDArray[Any]
 _MAGIC = b"zoo bank 1\n"
 _ALIGN = 64
 _SUFFIX = ".block"
-_DEFAULT_GIB = 16.0
 
 
 def default_bank() -> Bank:
@@ -39,7 +38,10 @@ def default_bank() -> Bank:
 
     Raises ConfigError when it is not a number.
     """
-    return Bank(cache_dir() / "features", round(_declared_gib() * 1024**3))
+    try:
+        return Bank(cache_dir() / "features", round(declared_gib() * 1024**3))
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
 
 
 @dataclass(frozen=True)
@@ -202,11 +204,3 @@ def _open(path: Path) -> tuple[tuple[str, ...], Array]:
 def _plain(values: Array) -> Array:
     """The same bytes as uint8, for types that the buffer protocol does not know."""
     return np.ascontiguousarray(values).reshape(-1).view(np.uint8)
-
-
-def _declared_gib() -> float:
-    text = os.environ.get("ZOO_CACHE_GIB", "")
-    try:
-        return max(0.0, float(text)) if text else _DEFAULT_GIB
-    except ValueError:
-        raise ConfigError(f"ZOO_CACHE_GIB is '{text}'; give a number of GiB, such as 16") from None

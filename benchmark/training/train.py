@@ -209,7 +209,12 @@ def _run_phase(
         row: Row = {"phase": phase.name, "epoch": epoch}
         row |= seen.means()
         called = scores >= 0.5
-        row["val_loss"] = total_loss(card, tail, val.labels, scores)
+        val_loss = row["val_loss"] = total_loss(card, tail, val.labels, scores)
+        if not (math.isfinite(val_loss) and np.isfinite(scores).all()):
+            raise TrainingDiverged(
+                f"the validation loss is {val_loss} in phase '{phase.name}', epoch {epoch}; a lower learning "
+                "rate in the card's recipe may help"
+            )
         row["val_accuracy"] = float(np.mean(called == val.labels))
         row["val_recall"] = float(np.mean(called[val.labels == 1]))
         row["seconds"] = time.perf_counter() - start
@@ -242,9 +247,10 @@ def _unfrozen(card: ModelCard) -> int:
 
 def _unfreeze(card: ModelCard, model: keras.Model, layers: int) -> None:
     unfreeze = get_builder(card.model.builder).unfreeze
-    if unfreeze is None:
-        raise ValueError(f"card {card.name}: recipe.finetune: builder '{card.model.builder}' has no base to unfreeze")
-    unfreeze(model, layers)
+    if unfreeze is not None:
+        unfreeze(model, layers)
+    elif layers:
+        raise ValueError(f"card {card.name}: model.unfreeze_layers: builder '{card.model.builder}' has no base")
 
 
 def _cuts(card: ModelCard, model: keras.Model, also_unfrozen: Sequence[int]) -> list[str]:

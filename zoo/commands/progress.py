@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from rich.live import Live
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from benchmark.runs.execute import Event
     from benchmark.runs.plan import Plan
     from benchmark.runs.run import Progress, Run, RunSpec
+    from benchmark.runs.trial import SearchResult
+    from search_spaces.space import SearchSpace
+    from zoo.card import ModelCard
 
 
 @contextmanager
@@ -63,6 +66,47 @@ def watching(console: Console, plan: Plan, dataset: Dataset) -> Iterator[Callabl
         yield lively
 
 
+@contextmanager
+def searching(
+    console: Console, space: SearchSpace, card: ModelCard, dataset: Dataset
+) -> Iterator[tuple[Callable[[Event], None], Callable[[SearchResult], None]]]:
+    """Handlers of a search's events and rounds: a status line on a terminal, a line a round everywhere."""
+    kind = "SYNTHETIC data" if dataset.synthetic else "data"
+    total = space.budget.trials
+    console.print(f"{kind}: {dataset.title}; {card.name}, space {space.name}, up to {total} trials", markup=False)
+    computed: list[float] = []
+    at = {"done": 0}
+
+    def left() -> str:
+        trials = total - at["done"]
+        if not computed or not trials:
+            return ""
+        return (
+            f"; about {_duration(sum(computed) / len(computed) * space.executions * (space.folds or 1) * trials)} left"
+        )
+
+    with console.status(f"trial 1/{total}") if console.is_terminal else nullcontext() as status:
+
+        def on_event(event: Event) -> None:
+            if event.kind == "done" and event.payload.costs is not None:
+                computed.append(event.payload.costs.seconds)
+            if event.kind == "step" and status is not None:
+                status.update(f"trial {at['done'] + 1}/{total}: {event.payload.label}{left()}")
+
+        def on_trial(result: SearchResult) -> None:
+            for trial in result.trials[at["done"] :]:
+                value = result.value(trial)
+                shown = f"failed: {trial.problem}" if value is None else f"val {result.metric} {value:.4f}"
+                told = ", ".join(
+                    f"{path.rsplit('.', 1)[-1]} {v:.3g}" if isinstance(v, float) else f"{path.rsplit('.', 1)[-1]} {v}"
+                    for path, v in trial.values.items()
+                )
+                at["done"] += 1
+                console.print(f"[{at['done']}/{total}] {told}: {shown}{left()}", markup=False, soft_wrap=True)
+
+        yield on_event, on_trial
+
+
 class _View:
     """What is known of the runs at one moment."""
 
@@ -100,6 +144,8 @@ class _View:
 
     def time_left(self) -> str:
         """The estimate in words. A run not started is taken to cost what its builder's epochs cost so far."""
+        if not self.started:
+            return "time left not known yet"
         per_epoch: dict[str, list[float]] = defaultdict(list)
         for run_id, record in self.records.items():
             if record.costs is not None:

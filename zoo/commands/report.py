@@ -15,18 +15,18 @@ def command(
     out_dir: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where report.md is written.")] = Path("."),
 ) -> None:
     """Write report.md from the runs of a store: figures, published figures, data, protocol, environment."""
-    from benchmark.runs.store import Store
+    from benchmark.runs.store import Store, write_whole
     from reports.markdown import render
     from reports.report import build_report
     from zoo.strict_yaml import ConfigError
 
     kept = Store(store)
-    runs, problems = kept.runs()
+    runs, problems = kept.runs("bench")
     for problem in problems:
         err().print(f"warning: {problem}", markup=False)
     if not runs:
         raise ConfigError(f"--store {store}: holds no runs; `zoo bench --all --store {store}` makes them")
     out_dir.mkdir(parents=True, exist_ok=True)
     path = out_dir / "report.md"
-    path.write_text(render(build_report(runs, kept.history)), encoding="utf-8")
+    write_whole(path, render(build_report(runs, kept.history)))
     out().print(f"wrote {path}", markup=False)

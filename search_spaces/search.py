@@ -1,0 +1,250 @@
+"""KerasTuner's oracles propose, the harness runs: every trial is a run in the store.
+
+A search keeps no state of its own. The oracle is built anew from its seed and told the objectives in order; what the
+store holds is not computed again. So a search that was killed goes on where it stood, whatever the tuner, and ends with
+the trials it would have had.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras_tuner
+
+import benchmark.training.backend  # noqa: F401 - first: it quietens the backend before keras_tuner imports it
+from benchmark.data.dataset import Dataset
+from benchmark.runs.execute import Event, execute_all
+from benchmark.runs.protocol import Protocol
+from benchmark.runs.run import DatasetFacts, Run, RunSpec
+from benchmark.runs.store import Store
+from benchmark.runs.trial import SearchResult, Trial, mean_objective
+from search_spaces.space import Parameter, SearchSpace, check_paths, trial_card
+from zoo.card import ModelCard
+from zoo.strict_yaml import ConfigError
+
+_NEVER = 10**9
+_RESEEDED_FROM = 1000
+
+
+def search(
+    card: ModelCard,
+    space: SearchSpace,
+    protocol: Protocol,
+    dataset: Dataset,
+    store: Store,
+    *,
+    jobs: int = 1,
+    on_event: Callable[[Event], None] = lambda _: None,
+    on_trial: Callable[[SearchResult], None] = lambda _: None,
+) -> SearchResult:
+    """Run the search of `space` over `card`, `jobs` trials at a time; the best are then run with other seeds.
+
+    Nothing of it opens the test split. A trial that fails is a trial without an objective, and the search goes on.
+    `on_trial` hears the result so far after each round. Raises ConfigError when the space does not fit the card.
+    """
+    check_paths(card, space)
+    harness = _Harness(card, space, protocol, dataset, store, jobs, on_event)
+    trials: list[Trial] = []
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="zoo-search-") as folder:
+        oracle = make_oracle(space)
+        oracle._set_project_dir(folder, "search")  # it insists on writing its state somewhere
+        while space.budget.minutes is None or time.monotonic() - started < 60 * space.budget.minutes:
+            proposed = _propose(oracle, jobs, space.budget.trials - len(trials))
+            if not proposed:
+                break
+            values = [_values(space, trial.hyperparameters.values) for trial in proposed]
+            epochs = [trial.hyperparameters.values.get("tuner/epochs", space.budget.epochs) for trial in proposed]
+            done = harness.measure(len(trials), values, epochs)
+            for theirs, ours in zip(proposed, done, strict=True):
+                _report(oracle, theirs, mean_objective(ours.runs, space.objective), space.objective)
+            trials += done
+            on_trial(harness.result(trials))
+    return harness.reseed(harness.result(trials))
+
+
+def make_oracle(space: SearchSpace) -> Any:
+    """KerasTuner's oracle for `space`. Its own seed is one more than the space's: it takes 0 for no seed at all."""
+    options: dict[str, Any] = {
+        "objective": keras_tuner.Objective(space.objective, "max" if space.direction == "higher" else "min"),
+        "hyperparameters": hyperparameters(space),
+        "allow_new_entries": False,
+        "tune_new_entries": False,
+        "seed": space.seed + 1,
+        "max_consecutive_failed_trials": _NEVER,
+    }
+    if space.tuner == "hyperband":
+        if space.budget.epochs is None:
+            raise ConfigError(f"space {space.name}: budget.epochs: hyperband needs it, the largest budget of a trial")
+        oracle = keras_tuner.oracles.HyperbandOracle(max_epochs=space.budget.epochs, hyperband_iterations=0, **options)
+    else:
+        kinds = {
+            "random": keras_tuner.oracles.RandomSearchOracle,
+            "bayesian": keras_tuner.oracles.BayesianOptimizationOracle,
+            "grid": keras_tuner.oracles.GridSearchOracle,
+        }
+        oracle = kinds[space.tuner](max_trials=space.budget.trials, **options)
+    oracle.verbose = 0
+    return oracle
+
+
+def hyperparameters(space: SearchSpace) -> keras_tuner.HyperParameters:
+    """The parameters of `space` as KerasTuner's; choices go by their JSON, since it knows plain values alone."""
+    found = keras_tuner.HyperParameters()
+    for path, parameter in space.parameters.items():
+        if parameter.when:
+            parent, values = next(iter(parameter.when.items()))
+            with found.conditional_scope(parent, [_told(space.parameters[parent], value) for value in values]):
+                _declare(found, path, parameter)
+        else:
+            _declare(found, path, parameter)
+    return found
+
+
+class _Harness:
+    """Turns proposals into runs."""
+
+    def __init__(
+        self,
+        card: ModelCard,
+        space: SearchSpace,
+        protocol: Protocol,
+        dataset: Dataset,
+        store: Store,
+        jobs: int,
+        on_event: Callable[[Event], None],
+    ) -> None:
+        self._card = card
+        self._space = space
+        self._protocol = protocol
+        self._dataset = dataset
+        self._facts = DatasetFacts.of(dataset)
+        self._store = store
+        self._jobs = jobs
+        self._on_event = on_event
+
+    def measure(self, first: int, values: Sequence[dict[str, Any]], epochs: Sequence[int | None]) -> list[Trial]:
+        """The trials of `values`, numbered from `first`, with their runs."""
+        trials = []
+        for number, (chosen, budget) in enumerate(zip(values, epochs, strict=True), first):
+            try:
+                card, error = trial_card(self._card, chosen), None
+            except ConfigError as problem:
+                card, error = None, str(problem)
+            trials.append(Trial(number, chosen, card, epochs=budget, error=error))
+        seeds = range(self._space.executions)
+        specs = {trial.number: self._specs(trial, seeds) for trial in trials}
+        runs = self._execute([spec for some in specs.values() for spec in some])
+        return [self._with_runs(trial, [runs[spec.run_id] for spec in specs[trial.number]]) for trial in trials]
+
+    def reseed(self, result: SearchResult) -> SearchResult:
+        """`result` with the best trials run under seeds that the search did not choose on."""
+        best = result.ranked()[: self._space.reseed.top]
+        seeds = range(_RESEEDED_FROM, _RESEEDED_FROM + self._space.reseed.seeds)
+        specs = {trial.number: self._specs(trial, seeds) for trial in best}
+        runs = self._execute([spec for some in specs.values() for spec in some])
+        trials = [
+            Trial(
+                trial.number,
+                trial.values,
+                trial.card,
+                trial.runs,
+                tuple(runs[spec.run_id] for spec in specs.get(trial.number, ())),
+                trial.epochs,
+                trial.error,
+            )
+            for trial in result.trials
+        ]
+        return self.result(trials)
+
+    def result(self, trials: Sequence[Trial]) -> SearchResult:
+        space = self._space
+        return SearchResult(
+            base=self._card,
+            space=space.name,
+            tuner=space.tuner,
+            metric=space.objective,
+            direction=space.direction,
+            parameters=tuple(space.parameters),
+            trials=tuple(trials),
+        )
+
+    def _specs(self, trial: Trial, seeds: Sequence[int]) -> list[RunSpec]:
+        if trial.card is None:
+            return []
+        caps = [cap for cap in (self._protocol.max_epochs, trial.epochs) if cap is not None]
+        protocol = self._protocol.model_copy(update={"max_epochs": min(caps) if caps else None})
+        folds = [(self._space.folds, index) for index in range(self._space.folds)] if self._space.folds else [None]
+        return [
+            RunSpec(card=trial.card, protocol=protocol, dataset=self._facts, seed=seed, stage="search", fold=fold)
+            for seed in seeds
+            for fold in folds
+        ]
+
+    def _execute(self, specs: Sequence[RunSpec]) -> dict[str, Run]:
+        distinct = list({spec.run_id: spec for spec in specs}.values())
+        runs = execute_all(
+            distinct,
+            self._dataset,
+            self._store,
+            jobs=self._jobs,
+            also_unfrozen=self._space.unfrozen(),
+            on_event=self._on_event,
+        )
+        return {run.run_id: run for run in runs}
+
+    def _with_runs(self, trial: Trial, runs: Sequence[Run]) -> Trial:
+        return Trial(trial.number, trial.values, trial.card, tuple(runs), (), trial.epochs, trial.error)
+
+
+def _propose(oracle: Any, jobs: int, left: int) -> list[Any]:
+    """The next trials, at most `jobs` and `left` of them. They are told to the oracle in the order of their proposal,
+    however they finish: the same search makes the same proposals."""
+    found = []
+    for worker in range(min(jobs, left)):
+        trial = oracle.create_trial(f"worker-{worker}")
+        if trial.status != "RUNNING":
+            break
+        found.append(trial)
+    return found
+
+
+def _report(oracle: Any, trial: Any, value: float | None, metric: str) -> None:
+    if value is None:
+        trial.status = "INVALID"
+    else:
+        oracle.update_trial(trial.trial_id, {metric: value})
+        trial = oracle.get_trial(trial.trial_id)
+        trial.status = "COMPLETED"
+    oracle.end_trial(trial)
+
+
+def _declare(found: keras_tuner.HyperParameters, path: str, parameter: Parameter) -> None:
+    if parameter.kind == "float":
+        found.Float(path, parameter.low, parameter.high, step=parameter.step, sampling=parameter.scale)
+    elif parameter.kind == "int":
+        step = None if parameter.step is None else int(parameter.step)
+        found.Int(path, int(parameter.low or 0), int(parameter.high or 0), step=step, sampling=parameter.scale)
+    elif parameter.kind == "boolean":
+        found.Boolean(path)
+    else:
+        found.Choice(path, [json.dumps(value) for value in parameter.values or ()], ordered=False)
+
+
+def _told(parameter: Parameter, value: Any) -> Any:
+    """`value` as the oracle knows it."""
+    return json.dumps(value) if parameter.kind == "choice" else value
+
+
+def _values(space: SearchSpace, proposed: dict[str, Any]) -> dict[str, Any]:
+    """What the oracle proposed, by path in the card; parameters that do not count are left out."""
+    values: dict[str, Any] = {}
+    for path, parameter in space.parameters.items():
+        if path in proposed:
+            known = proposed[path]
+            values[path] = json.loads(known) if parameter.kind == "choice" else known
+    return values

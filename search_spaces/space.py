@@ -1,0 +1,227 @@
+"""Search spaces: strict YAML -> validated, frozen data -> the card that a set of values makes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+
+from benchmark.evidence.metrics import METRICS
+from zoo.card import ModelCard
+from zoo.catalog import merge
+from zoo.registry import complete_params, get_builder
+from zoo.strict_yaml import ConfigError, read_yaml, suggest, unknown, validate
+
+TUNERS = ("random", "bayesian", "hyperband", "grid")
+Tuner = Literal["random", "bayesian", "hyperband", "grid"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Parameter(_Strict):
+    """One parameter of the card. `when` names another parameter and the values of it under which this one counts."""
+
+    kind: Literal["float", "int", "choice", "boolean"]
+    low: float | None = None
+    high: float | None = None
+    step: PositiveFloat | None = None
+    scale: Literal["linear", "log"] = "linear"
+    values: tuple[Any, ...] | None = None
+    when: dict[str, tuple[Any, ...]] = {}
+
+    @model_validator(mode="after")
+    def _whole(self) -> Parameter:
+        ranged, listed = self.kind in ("float", "int"), self.kind == "choice"
+        if ranged != (self.low is not None and self.high is not None):
+            raise ValueError(f"{self.kind} needs low and high" if ranged else f"{self.kind} takes no low or high")
+        if ranged and (self.low or 0.0) >= (self.high or 0.0):
+            raise ValueError("low must be below high")
+        if self.scale == "log" and (self.low or 0.0) <= 0:
+            raise ValueError("a log scale needs low above 0")
+        if self.kind == "int" and any(number is not None and number % 1 for number in (self.low, self.high, self.step)):
+            raise ValueError("low, high and step of an int are whole numbers")
+        if listed != bool(self.values):
+            raise ValueError("choice needs values" if listed else f"{self.kind} takes no values")
+        if len(self.when) > 1:
+            raise ValueError("when names one parameter")
+        return self
+
+    def options(self) -> list[Any]:
+        """The values of a choice, an int or a boolean; empty for a float."""
+        if self.kind == "int":
+            return list(range(int(self.low or 0), int(self.high or 0) + 1, int(self.step or 1)))
+        return [False, True] if self.kind == "boolean" else list(self.values or ())
+
+
+class Budget(_Strict):
+    """Where a search ends: after `trials`, or when `minutes` have passed. `epochs` caps each phase of a trial; for
+    hyperband it is the largest budget."""
+
+    trials: PositiveInt = 12
+    epochs: PositiveInt | None = None
+    minutes: PositiveFloat | None = None
+
+
+class Reseed(_Strict):
+    """After the search the best `top` trials run with `seeds` further seeds, to show what the winner owes to luck."""
+
+    top: NonNegativeInt = 3
+    seeds: NonNegativeInt = 3
+
+
+class SearchSpace(_Strict):
+    """Parameters by their path in the card, and how they are searched.
+
+    `objective` is a metric of the validation split; its direction is the metric's own. `executions` are seeds a trial,
+    `folds` deals the train and val images anew by patient, and the objective is the mean over both.
+    """
+
+    name: str
+    title: Annotated[str, Field(min_length=1, max_length=200)]
+    objective: str = "auc"
+    tuner: Tuner = "random"
+    seed: NonNegativeInt = 0
+    budget: Budget = Budget()
+    executions: PositiveInt = 1
+    folds: Annotated[int, Field(ge=2, le=20)] | None = None
+    reseed: Reseed = Reseed()
+    parameters: Annotated[dict[str, Parameter], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _known(self) -> SearchSpace:
+        directed = [name for name, metric in METRICS.items() if metric.direction != "none"]
+        if self.objective not in directed:
+            raise ValueError(f"objective: unknown metric '{self.objective}'. {suggest(self.objective, directed)}")
+        earlier: dict[str, Parameter] = {}
+        for path, parameter in self.parameters.items():
+            if path.split(".", 1)[0] not in ("model", "recipe") or "." not in path:
+                raise ValueError(f"parameters.{path}: must be a path in the card, model.* or recipe.*")
+            for parent, values in parameter.when.items():
+                if parent not in earlier:
+                    raise ValueError(f"parameters.{path}.when: '{parent}' must be a parameter listed above it")
+                options = earlier[parent].options()
+                if not options or any(value not in options for value in values):
+                    raise ValueError(f"parameters.{path}.when.{parent}: {list(values)} are not among its {options}")
+            earlier[path] = parameter
+        return self
+
+    @property
+    def direction(self) -> Literal["higher", "lower"]:
+        """Which way the objective is better."""
+        return "lower" if METRICS[self.objective].direction == "lower" else "higher"
+
+    def unfrozen(self) -> tuple[int, ...]:
+        """The numbers of unfrozen layers that a trial may have."""
+        parameter = self.parameters.get("model.unfreeze_layers")
+        return tuple(int(value) for value in parameter.options()) if parameter else ()
+
+
+def load_space(name: str) -> SearchSpace:
+    """The built-in space called `name`, or the one in the YAML file of that path. Raises ConfigError."""
+    built_in = {path.stem: path for path in Path(str(resources.files("search_spaces"))).glob("*.yaml")}
+    path = built_in.get(name)
+    if path is None:
+        path = Path(name).expanduser()
+        if path.suffix not in (".yaml", ".yml"):
+            raise unknown("search space", name, built_in)
+        if not path.is_file():
+            raise ConfigError(f"--space {name}: no such file; built-in spaces: {', '.join(sorted(built_in))}")
+    return validate(SearchSpace, {"name": path.stem, **read_yaml(path)}, str(path))
+
+
+def fitting_space(base: ModelCard) -> SearchSpace:
+    """The first built-in space, by name, whose parameters are all places in `base`. Raises ConfigError."""
+    for path in sorted(Path(str(resources.files("search_spaces"))).glob("*.yaml")):
+        space = load_space(path.stem)
+        try:
+            check_paths(base, space)
+        except ConfigError:
+            continue
+        return space
+    raise ConfigError(f"card {base.name}: no built-in space fits it; give one with --space FILE")
+
+
+def overridden(
+    space: SearchSpace, *, tuner: str | None = None, trials: int | None = None, executions: int | None = None
+) -> SearchSpace:
+    """`space` with what the caller declares instead of it; None leaves the space's own. Raises ConfigError."""
+    data = space.model_dump(mode="json")
+    data["tuner"] = tuner or space.tuner
+    data["executions"] = executions or space.executions
+    data["budget"]["trials"] = trials or space.budget.trials
+    if tuner is not None and tuner not in TUNERS:
+        raise unknown("tuner", tuner, TUNERS)
+    return validate(SearchSpace, data, f"space {space.name}")
+
+
+def trial_card(base: ModelCard, values: Mapping[str, Any], name: str | None = None) -> ModelCard:
+    """`base` with `values` laid over it by path. Raises ConfigError when that makes no card."""
+    data = merge(base.model_dump(mode="json"), nested(values))
+    data["name"] = name or base.name
+    data["published"] = []
+    where = f"card {base.name} with {json.dumps(dict(values), default=str)}"
+    card = validate(ModelCard, data, where)
+    params = complete_params(card.model.builder, card.model.params, f"{where}: model")
+    return card.model_copy(update={"model": card.model.model_copy(update=params)})
+
+
+def check_paths(base: ModelCard, space: SearchSpace) -> None:
+    """Raise ConfigError unless every parameter of `space` is a place in `base`."""
+    known = set(_paths(base.model_dump(mode="json", include={"model", "recipe"})))
+    known |= {f"model.{name}" for name in get_builder(base.model.builder).parameters.model_fields}
+    for path in space.parameters:
+        if path not in known:
+            raise ConfigError(
+                f"space {space.name}: parameters.{path}: card {base.name} has no such place. {suggest(path, known)}"
+            )
+
+
+def nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """`{"recipe.optimizer.learning_rate": 1}` as `{"recipe": {"optimizer": {"learning_rate": 1}}}`."""
+    data: dict[str, Any] = {}
+    for path, value in values.items():
+        *parents, last = path.split(".")
+        place = data
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[last] = value
+    return data
+
+
+def winner_yaml(
+    base: ModelCard, values: Mapping[str, Any], *, space: str, objective: str, epochs: int | None
+) -> dict[str, Any]:
+    """The card file of a search's winner: it extends `base` and states only what the search changed."""
+    change = nested(values)
+    if epochs is not None:
+        recipe = change.setdefault("recipe", {})
+        recipe["epochs"] = min(base.recipe.epochs, epochs)
+        if base.recipe.finetune is not None:
+            recipe.setdefault("finetune", {})["epochs"] = min(base.recipe.finetune.epochs, epochs)
+    told = ", ".join(f"{path.rsplit('.', 1)[-1]} {_shown(value)}" for path, value in values.items())
+    return {
+        "extends": base.name,
+        "title": f"{base.title}, tuned"[:200],
+        "changes": f"tuned: {told}"[:200],
+        "left_open": f"Chosen by a search of the space {space}: {objective}.",
+        **change,
+    }
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _paths(data: Mapping[str, Any], before: str = "") -> list[str]:
+    found = []
+    for key, value in data.items():
+        found.append(f"{before}{key}")
+        if isinstance(value, Mapping):
+            found += _paths(value, f"{before}{key}.")
+    return found

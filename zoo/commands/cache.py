@@ -1,0 +1,42 @@
+"""`zoo cache`: what the user's cache folder holds, and clearing it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from zoo.commands.options import JsonOption, out, print_json
+
+
+def command(
+    clear: Annotated[bool, typer.Option("--clear", help="Remove it all; it can be computed again.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Show what the cache folder holds, or clear it: scans of folders, decoded images, features of frozen layers."""
+    from benchmark.data.cache import cache_dir, clear_cache, declared_gib, describe_cache
+    from zoo.strict_yaml import ConfigError
+
+    if clear:
+        removed = clear_cache()
+        out().print(f"removed {removed / 1024**2:.0f} MiB from {cache_dir()}", markup=False, soft_wrap=True)
+        return
+    kinds = describe_cache()
+    try:
+        limit = declared_gib()
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    if json:
+        print_json({"folder": str(cache_dir()), "features_limit_gib": limit, "kinds": kinds})
+        return
+    from rich.table import Table
+
+    table = Table("kind", "files", "MiB", "what it is", box=None, pad_edge=False)
+    for kind in kinds:
+        table.add_row(kind["kind"], str(kind["files"]), f"{kind['bytes'] / 1024**2:.1f}", kind["what"])
+    out().print(table)
+    out().print(
+        f"in {cache_dir()} (ZOO_CACHE_DIR names another); features take at most {limit:g} GiB (ZOO_CACHE_GIB)",
+        markup=False,
+        soft_wrap=True,
+    )

@@ -1,0 +1,148 @@
+"""`zoo search`: tune a card, and bench what wins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from zoo.commands.options import (
+    CardsOption,
+    DataOption,
+    JsonOption,
+    PatientsOption,
+    ProtocolOption,
+    StoreOption,
+    err,
+    out,
+    print_json,
+)
+
+if TYPE_CHECKING:
+    from benchmark.runs.trial import SearchResult
+
+
+def command(
+    card: Annotated[str, typer.Argument(metavar="CARD", help="The card to tune.")],
+    space: Annotated[
+        str | None,
+        typer.Option(
+            "--space", metavar="NAME_OR_FILE", help="The search space; the first that fits the card if left out."
+        ),
+    ] = None,
+    tuner: Annotated[
+        str | None,
+        typer.Option("--tuner", metavar="NAME", help="random, bayesian, hyperband or grid, instead of the space's."),
+    ] = None,
+    trials: Annotated[
+        int | None, typer.Option("--trials", min=1, metavar="N", help="Trials, instead of the space's.")
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option("--seeds", min=1, metavar="N", help="Executions a trial, instead of the space's.")
+    ] = None,
+    data: DataOption = "phantom",
+    protocol: ProtocolOption = "quick",
+    store: StoreOption = Path("runs"),
+    out_dir: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Where the winning card and the search report are written.")
+    ] = Path("search"),
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="Name of the winning card; CARD-tuned if left out.")
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="Trials at a time.")] = 1,
+    cards: CardsOption = None,
+    patients: PatientsOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Tune a card on validation, write the winner as a card, and score it on the test split once."""
+    from benchmark.data import open_dataset
+    from benchmark.runs.execute import execute_all
+    from benchmark.runs.plan import make_plan
+    from benchmark.runs.protocol import load_protocol
+    from benchmark.runs.store import Store
+    from reports.report import build_report
+    from reports.search import search_tables, trial_rows
+    from reports.tables import comparison_tables
+    from search_spaces.space import fitting_space, load_space, overridden
+    from zoo.catalog import load_cards, select
+    from zoo.commands.progress import searching, watching
+    from zoo.strict_yaml import ConfigError
+
+    base = select(load_cards(cards or ()), [card])[0]
+    chosen = overridden(
+        load_space(space) if space else fitting_space(base), tuner=tuner, trials=trials, executions=seeds
+    )
+    rules = load_protocol(protocol)
+    kept = Store(store)
+    dataset = open_dataset(data, patient_pattern=patients)
+    plan = make_plan([base], rules, dataset)
+    if not plan.specs:
+        raise ConfigError(*(f"card {skip.card.name}: {skip.reason}" for skip in plan.skips))
+    out_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        from search_spaces.search import search
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"zoo search needs {error.name}; pip install 'zoo-bench[search]'") from error
+    with searching(err(), chosen, base, dataset) as (on_event, on_trial):
+        result = search(base, chosen, rules, dataset, kept, jobs=jobs, on_event=on_event, on_trial=on_trial)
+    _write_report(result, out_dir)
+    if not result.ranked():
+        out().print(search_tables(result))
+        raise typer.Exit(1)
+    winner = _write_winner(result, chosen.name, out_dir, name or f"{base.name}-tuned")
+    tuned = select(load_cards([*(cards or ()), out_dir]), [winner.stem])
+    plan = make_plan(tuned, rules, dataset)
+    with watching(err(), plan, dataset) as on_bench:
+        runs = execute_all(plan.specs, dataset, kept, also_unfrozen=chosen.unfrozen(), on_event=on_bench)
+    if json:
+        print_json(
+            {"card": str(winner), "trials": trial_rows(result), "bench": [r.model_dump(mode="json") for r in runs]}
+        )
+    else:
+        out().print(search_tables(result))
+        out().print(comparison_tables(build_report(runs, kept.history)))
+        out().print(
+            f"wrote {winner} and {out_dir / 'search.md'}; run it with: zoo bench {winner.stem} --cards {out_dir}",
+            markup=False,
+            soft_wrap=True,
+        )
+    if any(run.status == "failed" for run in runs):
+        raise typer.Exit(1)
+
+
+def _write_winner(result: SearchResult, space: str, folder: Path, name: str) -> Path:
+    from benchmark.runs.store import write_whole
+    from search_spaces.space import winner_yaml
+    from zoo.strict_yaml import write_yaml
+
+    best = result.ranked()[0]
+    told = f"val {result.metric} {result.value(best):.4f}, the best of {len(result.trials)} trials"
+    path = folder / f"{name}.yaml"
+    write_whole(
+        path, write_yaml(winner_yaml(result.base, best.values, space=space, objective=told, epochs=best.epochs))
+    )
+    return path
+
+
+def _write_report(result: SearchResult, folder: Path) -> None:
+    import csv
+    import io
+    import json
+
+    from benchmark.runs.store import write_whole
+    from reports.search import search_markdown, trial_rows
+    from reports.search_plots import search_pictures
+
+    rows: list[dict[str, Any]] = trial_rows(result)
+    write_whole(folder / "trials.json", json.dumps(rows, indent=2))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else ["trial"])
+    writer.writeheader()
+    writer.writerows(rows)
+    write_whole(folder / "trials.csv", text.getvalue())
+    files = {}
+    for number, (caption, svg) in enumerate(search_pictures(result).items()):
+        files[caption] = f"search-{number}.svg"
+        write_whole(folder / files[caption], svg)
+    write_whole(folder / "search.md", search_markdown(result, files))
