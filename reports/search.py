@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -61,7 +62,12 @@ def search_markdown(result: SearchResult, pictures: Mapping[str, str]) -> str:
     crossed = crosstab(result)
     if crossed is not None:
         title, cross_heads, cross_rows = crossed
-        lines += [f"## {title}", "", "Mean objective, in brackets the executions behind it.", ""]
+        lines += [
+            f"## {title}",
+            "",
+            "Mean objective, in brackets the executions behind it. A float stands for the half decade above it.",
+            "",
+        ]
         lines += [*markdown_table(cross_heads, cross_rows), ""]
     for caption, file in pictures.items():
         lines += [f"## {caption}", "", f"![{caption}]({file})", ""]
@@ -91,14 +97,17 @@ def luck(result: SearchResult) -> list[str]:
 
 
 def crosstab(result: SearchResult) -> tuple[str, list[str], list[list[str]]] | None:
-    """Two parameters against each other, the first float in decades or quarters; None with fewer than two."""
+    """The first two parameters against each other, floats by half decade; None with fewer than two.
+
+    Gives a title, the heads and the rows.
+    """
     if len(result.parameters) < 2:
         return None
     across, down = result.parameters[:2]
     cells: dict[tuple[str, str], list[float]] = {}
     for trial in result.trials:
         if across in trial.values and down in trial.values:
-            place = (_bin(result, down, trial), _bin(result, across, trial))
+            place = (_bin(down, trial), _bin(across, trial))
             known = [v for v in (objective(run, result.metric) for run in trial.runs) if v is not None]
             cells.setdefault(place, []).extend(known)
     columns = sorted({column for _, column in cells}, key=_order)
@@ -113,15 +122,12 @@ def _cell(values: Sequence[float]) -> str:
     return f"{statistics.fmean(values):.4f} ({len(values)})" if values else MISSING
 
 
-def _bin(result: SearchResult, path: str, trial: Trial) -> str:
-    """The value itself, or for floats the half decade it lies in."""
+def _bin(path: str, trial: Trial) -> str:
+    """The value itself, or the lower end of the half decade that a float lies in."""
     value = trial.values[path]
     if not isinstance(value, float) or value <= 0:
         return _shown(value)
-    exponent = f"{value:.0e}"
-    lead, power = exponent.split("e")
-    low = 3 if int(lead) >= 3 else 1
-    return f"{low}e{int(power):+03d}"
+    return f"{10 ** (math.floor(2 * math.log10(value)) / 2):.1e}"
 
 
 def _order(text: str) -> tuple[int, float, str]:

@@ -38,7 +38,8 @@ class Parameter(_Strict):
     @model_validator(mode="after")
     def _whole(self) -> Parameter:
         ranged, listed = self.kind in ("float", "int"), self.kind == "choice"
-        if ranged != (self.low is not None and self.high is not None):
+        given = [bound is not None for bound in (self.low, self.high)]
+        if not (all(given) if ranged else not any(given)):
             raise ValueError(f"{self.kind} needs low and high" if ranged else f"{self.kind} takes no low or high")
         if ranged and (self.low or 0.0) >= (self.high or 0.0):
             raise ValueError("low must be below high")
