@@ -1,0 +1,157 @@
+"""This project and what a user would write instead, side by side in one run: ratios of wall time and peak memory.
+
+    python tests/perf/compare.py {w1,w2,w3,w4} [--small] [--data SOURCE] [--views fresh|N]
+
+w1: a search (stock KerasTuner RandomSearch against `zoo search`: the same trials), w2: attempt-6b for 20 epochs,
+w3: three seeds of attempt-7, w4: attempt-1. Both sides see the same images, splits and epochs, in float32, each in
+processes of its own that start cold; this project starts with an empty cache. The plain side is handed decoded images.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmark.data import open_dataset
+from benchmark.data.prepared import load, prepare
+from benchmark.data.splits import make_split
+from benchmark.runs.protocol import Protocol
+from benchmark.runs.run import Run
+from benchmark.runs.store import Store
+
+ROOT = Path(__file__).resolve().parents[2]
+PLAIN = {"w1": "search", "w2": "frozen", "w3": "finetuned", "w4": "scratch"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("workload", choices=PLAIN)
+    parser.add_argument("--small", action="store_true", help="half the images, half the epochs, half the trials")
+    parser.add_argument("--data", default="phantom")
+    parser.add_argument("--views", default="fresh")
+    asked = parser.parse_args()
+    options = sizes(asked.workload, asked.small)
+    with tempfile.TemporaryDirectory(prefix="zoo-perf-") as folder:
+        place = Path(folder)
+        rules = protocol(asked.small, asked.views, options.get("cap"))
+        (place / "perf.yaml").write_text(json.dumps(rules), encoding="utf-8")  # JSON is YAML
+        arrays = write_arrays(asked.data, rules, place)
+        ours = timed(command(asked.workload, asked.data, options, place), place)
+        theirs = timed(
+            [
+                sys.executable,
+                str(ROOT / "tests/perf/plain.py"),
+                PLAIN[asked.workload],
+                str(arrays),
+                json.dumps(options),
+            ],
+            place,
+        )
+        print_ratio(asked, runs_of(place, asked.workload), ours, json.loads(theirs["out"].splitlines()[-1]), theirs)
+
+
+def sizes(workload: str, small: bool) -> dict[str, Any]:
+    """Epochs (of each phase), trials and seeds of a workload; `cap` is the protocol's max_epochs."""
+    half = 2 if small else 1
+    return {
+        "w1": {"epochs": 4 // half, "trials": 12 // half, "cap": 4 // half},
+        "w2": {"epochs": 20 // half},
+        "w3": {"epochs": 8 // half, "finetune_epochs": 4 if small else 6, "seeds": 3, "cap": 4 if small else None},
+        "w4": {"epochs": 12 // half, "cap": 12 // half},
+    }[workload]
+
+
+def protocol(small: bool, views: str, cap: int | None) -> dict[str, Any]:
+    half = 2 if small else 1
+    return {
+        "title": "Comparison with a plain script",
+        "image_size": 150,
+        "sampling": {"train": 480 // half, "val": 120 // half, "test": 20, "balanced": True},
+        "views": views if views == "fresh" else int(views),
+        "precision": "float32",
+        **({"max_epochs": cap} if cap else {}),
+    }
+
+
+def write_arrays(source: str, rules: dict[str, Any], place: Path) -> Path:
+    """The images of the split that the protocol draws, for the plain side."""
+    dataset = open_dataset(source)
+    perf = Protocol.model_validate({"name": "perf", **rules})
+    folder = prepare(dataset, make_split(dataset, perf.sampling, perf.split_seed), perf.image_size, place / "arrays")
+    train, val = load(folder, "train"), load(folder, "val")
+    path = place / "arrays.npz"
+    np.savez(path, x=train.pixels, y=train.labels, val_x=val.pixels, val_y=val.labels)
+    return path
+
+
+def command(workload: str, source: str, options: dict[str, Any], place: Path) -> list[str]:
+    data = str(Path(source).resolve()) if Path(source).exists() else source
+    shared = ["--data", data, "--protocol", "perf.yaml", "--store", "store"]
+    zoo = [sys.executable, "-m", "zoo"]
+    if workload == "w1":
+        space = SPACE | {"budget": {"trials": options["trials"]}}
+        (place / "space.yaml").write_text(json.dumps(space), encoding="utf-8")
+        return [*zoo, "search", "attempt-7", "--space", "space.yaml", "--out", "out", *shared]
+    if workload == "w2":
+        card = {"extends": "attempt-6b", "title": "t", "changes": "c", "recipe": {"epochs": options["epochs"]}}
+        (place / "cards").mkdir()
+        (place / "cards" / "longer.yaml").write_text(json.dumps(card), encoding="utf-8")
+        return [*zoo, "bench", "longer", "--cards", "cards", *shared]
+    if workload == "w3":
+        return [*zoo, "bench", "attempt-7", "--seeds", str(options["seeds"]), *shared]
+    return [*zoo, "bench", "attempt-1", *shared]
+
+
+SPACE = {
+    "title": "Learning rate x layers to unfreeze",
+    "objective": "auc",
+    "tuner": "random",
+    "reseed": {"top": 0, "seeds": 0},
+    "parameters": {
+        "recipe.finetune.learning_rate": {"kind": "float", "low": 1e-6, "high": 1e-3, "scale": "log"},
+        "model.unfreeze_layers": {"kind": "int", "low": 0, "high": 4},
+    },
+}
+
+
+def timed(arguments: list[str], place: Path) -> dict[str, Any]:
+    """Wall seconds, peak memory in MiB of the process itself, and what was printed."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "ZOO_CACHE_DIR": str(place / "cache")}
+    with (place / "out").open("w+") as out, (place / "err").open("w+") as err:
+        before = time.perf_counter()
+        process = subprocess.Popen(arguments, cwd=place, env=environment, stdout=out, stderr=err)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - before
+    if status:
+        sys.exit(f"{' '.join(arguments[:4])} failed:\n{(place / 'err').read_text()[-3000:]}")
+    return {"seconds": seconds, "peak": usage.ru_maxrss / 1024, "out": (place / "out").read_text()}
+
+
+def runs_of(place: Path, workload: str) -> list[Run]:
+    return Store(place / "store").runs("search" if workload == "w1" else "bench")[0]
+
+
+def print_ratio(
+    asked: argparse.Namespace, runs: list[Run], ours: dict[str, Any], plain: list[float], theirs: dict[str, Any]
+) -> None:
+    aucs = sorted(run.figures("val")["auc"].value or 0.0 for run in runs)
+    ratio = theirs["seconds"] / ours["seconds"]
+    peak = max(ours["peak"], *(run.costs.peak_memory_mib for run in runs if run.costs))
+    print(f"{asked.workload}{' --small' if asked.small else ''} on {asked.data}, views {asked.views}:")
+    print(f"  wall time: zoo {ours['seconds']:.0f} s, plain {theirs['seconds']:.0f} s: {ratio:.1f}x")
+    print(f"  best val AUC: zoo {aucs[-1]:.4f}, plain {max(plain):.4f}")
+    print(f"  all val AUCs: zoo {[round(x, 4) for x in aucs]}, plain {[round(x, 4) for x in sorted(plain)]}")
+    print(f"  peak memory of the largest process: zoo {peak:.0f} MiB, plain {theirs['peak']:.0f} MiB")
+
+
+if __name__ == "__main__":
+    main()

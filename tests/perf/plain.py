@@ -1,0 +1,143 @@
+"""What a user would write instead: plain Keras models fed by the legacy ImageDataGenerator, and stock KerasTuner.
+
+Run by compare.py in a process of its own: `plain.py WORKLOAD ARRAYS JSON`. Prints the validation AUCs as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from typing import Any
+
+import keras
+import numpy as np
+from keras.src.legacy.preprocessing.image import ImageDataGenerator
+from sklearn.metrics import roc_auc_score
+
+from zoo.weights import load
+
+REPORT = {
+    "rotation_range": 20,
+    "width_shift_range": 0.2,
+    "height_shift_range": 0.2,
+    "shear_range": 0.25,
+    "zoom_range": 0.25,
+    "brightness_range": [0.7, 1.3],
+    "channel_shift_range": 75,
+    "fill_mode": "nearest",
+}
+
+
+class Data:
+    """The same images as the other side, in memory as RGB: decoding is not timed, which favours this side."""
+
+    def __init__(self, path: str) -> None:
+        with np.load(path) as arrays:
+            self.x, self.y = np.repeat(arrays["x"], 3, axis=-1), arrays["y"].astype(np.float32)
+            self.val_x = np.repeat(arrays["val_x"], 3, axis=-1).astype(np.float32) / 255
+            self.val_y = arrays["val_y"].astype(np.float32)
+
+    def flow(self, batch: int) -> Any:
+        return ImageDataGenerator(rescale=1 / 255, **REPORT).flow(self.x, self.y, batch_size=batch, seed=0)
+
+    def auc(self, model: keras.Model) -> float:
+        return float(roc_auc_score(self.val_y, model.predict(self.val_x, verbose=0)[:, 0]))
+
+
+def vgg16(size: int, metrics: bool = False) -> tuple[keras.Model, keras.Model]:
+    base = keras.applications.VGG16(weights=None, include_top=False, input_shape=(size, size, 3))
+    for name, (kernel, bias) in load("imagenet")[0].items():
+        base.get_layer(name).set_weights([kernel, bias])
+    base.trainable = False
+    x = keras.layers.Flatten()(base.output)
+    x = keras.layers.Dropout(0.5)(keras.layers.Dense(128, activation="relu")(x))
+    model = keras.Model(base.input, keras.layers.Dense(1, activation="sigmoid")(x))
+    return base, model
+
+
+def compiled(model: keras.Model, rate: float) -> keras.Model:
+    model.compile(
+        optimizer=keras.optimizers.Adam(rate),
+        loss="binary_crossentropy",
+        metrics=["accuracy", keras.metrics.Recall(name="recall"), keras.metrics.AUC(name="auc", num_thresholds=1000)],
+    )
+    return model
+
+
+def fit(model: keras.Model, data: Data, epochs: int, batch: int = 32) -> Any:
+    return model.fit(data.flow(batch), epochs=epochs, validation_data=(data.val_x, data.val_y), verbose=0)
+
+
+def unfreeze(base: keras.Model, layers: int) -> None:
+    base.trainable = True
+    for layer in base.layers[: len(base.layers) - layers]:
+        layer.trainable = False
+
+
+def search(data: Data, options: dict[str, Any]) -> list[float]:
+    import keras_tuner
+
+    bases: dict[int, keras.Model] = {}
+
+    class Model(keras_tuner.HyperModel):  # type: ignore[misc]
+        def build(self, hp: Any) -> keras.Model:
+            hp.Float("recipe.finetune.learning_rate", 1e-6, 1e-3, sampling="log")
+            hp.Int("model.unfreeze_layers", 0, 4)
+            base, model = vgg16(data.x.shape[1])
+            bases[id(model)] = base
+            return compiled(model, 1e-4)
+
+        def fit(self, hp: Any, model: keras.Model, *args: Any, **kwargs: Any) -> Any:
+            fit(model, data, options["epochs"])
+            unfreeze(bases.pop(id(model)), hp.get("model.unfreeze_layers"))
+            return fit(compiled(model, hp.get("recipe.finetune.learning_rate")), data, options["epochs"])
+
+    with tempfile.TemporaryDirectory() as folder:
+        tuner = keras_tuner.RandomSearch(
+            Model(),
+            objective=keras_tuner.Objective("val_auc", "max"),
+            max_trials=options["trials"],
+            seed=1,
+            directory=folder,
+        )
+        tuner.search(verbose=0)
+        trials = tuner.oracle.trials.values()
+        return [float(trial.score) for trial in trials]
+
+
+def frozen(data: Data, options: dict[str, Any]) -> list[float]:
+    model = compiled(vgg16(data.x.shape[1])[1], 1e-4)
+    fit(model, data, options["epochs"])
+    return [data.auc(model)]
+
+
+def finetuned(data: Data, options: dict[str, Any]) -> list[float]:
+    found = []
+    for seed in range(options["seeds"]):
+        keras.utils.set_random_seed(seed)
+        base, model = vgg16(data.x.shape[1])
+        fit(compiled(model, 1e-4), data, options["epochs"])
+        unfreeze(base, 4)
+        fit(compiled(model, 1e-5), data, options["finetune_epochs"])
+        found.append(data.auc(model))
+    return found
+
+
+def scratch(data: Data, options: dict[str, Any]) -> list[float]:
+    size = data.x.shape[1]
+    layers: list[Any] = [keras.Input((size, size, 3))]
+    for count in (32, 64, 128):
+        layers += [keras.layers.Conv2D(count, 3, activation="relu"), keras.layers.MaxPooling2D()]
+    penalty = keras.regularizers.L2(0.001)
+    layers += [keras.layers.Flatten(), keras.layers.Dense(128, activation="relu", kernel_regularizer=penalty)]
+    layers += [keras.layers.Dropout(0.5), keras.layers.Dense(1, activation="sigmoid")]
+    model = compiled(keras.Sequential(layers), 1e-4)
+    fit(model, data, options["epochs"])
+    return [data.auc(model)]
+
+
+if __name__ == "__main__":
+    keras.utils.set_random_seed(0)
+    workloads = {"search": search, "frozen": frozen, "finetuned": finetuned, "scratch": scratch}
+    print(json.dumps(workloads[sys.argv[1]](Data(sys.argv[2]), json.loads(sys.argv[3]))))
