@@ -48,7 +48,7 @@ def watching(console: Console, plan: Plan, dataset: Dataset) -> Iterator[Callabl
             view.handle(event)
             warn(event)
             if event.kind in ("done", "reused"):
-                left = f"; {view.time_left()}" if view.waiting else ""
+                left = f"; {view.time_left()}" if view.waiting and event.kind == "done" else ""
                 line = f"[{view.finished}/{len(plan.specs)}] {status_line(event.payload, event.kind == 'reused')}"
                 console.print(line + left, markup=False, soft_wrap=True)
             elif event.kind == "elsewhere" and view.first_time(event.spec.run_id):
