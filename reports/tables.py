@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from reports.compare import Comparison
     from reports.report import Report, Section
 
-_WIDE = 150
+_WIDE = 158
 
 
 def escape(text: str) -> str:
@@ -122,7 +122,9 @@ class _Comparison:
 def _comparison(section: Section, wide: bool) -> Table:
     several = len({run.spec.seed for run in section.runs}) > 1
     table = plain_table("card, what it changes", title=escape(section.title))
-    table.columns[0].min_width, table.columns[0].max_width = 14, 26
+    longest = max(len(run.spec.card.name) for run in section.runs)
+    table.columns[0].min_width = min(longest, 26 if wide else 14)
+    table.columns[0].max_width = 26
     if several:
         table.add_column("seed", justify="right", no_wrap=True)
     aside = ("published", "difference") if wide else ()
@@ -166,7 +168,9 @@ def _stack(text: str) -> str:
 
 def plain_table(*columns: str, title: str | None = None) -> Table:
     """A table without vertical rules; cells fold."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
+    )
     for column in columns:
         table.add_column(column, overflow="fold")
     return table

@@ -240,3 +240,10 @@ def test_a_status_line_names_what_was_found() -> None:
     low = [score / 3 for score in drawn]
     line = status_line(make_run(val=on_val(labels, low), test=on_test(labels, low)), reused=False)
     assert "one class at 0.5 (NORMAL)" in line
+
+
+@pytest.mark.parametrize("width", [100, 149, 150, 157, 158, 160, 200])
+def test_no_column_is_pushed_out_of_the_terminal(all_runs: list[Run], width: int) -> None:
+    lines = compared(*all_runs, width=width).splitlines()
+    assert [line.rstrip().endswith(" time") for line in lines].count(True) == 1
+    assert [line.rstrip().endswith(" s") for line in lines].count(True) == len(all_runs)
