@@ -11,6 +11,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras_tuner
@@ -139,7 +140,7 @@ class _Harness:
         seeds = range(self._space.executions)
         specs = {trial.number: self._specs(trial, seeds) for trial in trials}
         runs = self._execute([spec for some in specs.values() for spec in some])
-        return [self._with_runs(trial, [runs[spec.run_id] for spec in specs[trial.number]]) for trial in trials]
+        return [replace(trial, runs=tuple(runs[spec.run_id] for spec in specs[trial.number])) for trial in trials]
 
     def reseed(self, result: SearchResult) -> SearchResult:
         """`result` with the best trials run under seeds that the search did not choose on."""
@@ -148,15 +149,7 @@ class _Harness:
         specs = {trial.number: self._specs(trial, seeds) for trial in best}
         runs = self._execute([spec for some in specs.values() for spec in some])
         trials = [
-            Trial(
-                trial.number,
-                trial.values,
-                trial.card,
-                trial.runs,
-                tuple(runs[spec.run_id] for spec in specs.get(trial.number, ())),
-                trial.epochs,
-                trial.error,
-            )
+            replace(trial, reseeded=tuple(runs[spec.run_id] for spec in specs.get(trial.number, ())))
             for trial in result.trials
         ]
         return self.result(trials)
@@ -196,9 +189,6 @@ class _Harness:
             on_event=self._on_event,
         )
         return {run.run_id: run for run in runs}
-
-    def _with_runs(self, trial: Trial, runs: Sequence[Run]) -> Trial:
-        return Trial(trial.number, trial.values, trial.card, tuple(runs), (), trial.epochs, trial.error)
 
 
 def _propose(oracle: Any, jobs: int, left: int) -> list[Any]:

@@ -14,9 +14,10 @@ from benchmark.evidence.metrics import METRICS
 from zoo.card import ModelCard
 from zoo.catalog import merge
 from zoo.registry import complete_params, get_builder
-from zoo.strict_yaml import ConfigError, read_yaml, suggest, unknown, validate
+from zoo.strict_yaml import ConfigError, named_file, read_yaml, suggest, unknown, validate
 
 TUNERS = ("random", "bayesian", "hyperband", "grid")
+_BUILT_IN = Path(str(resources.files("search_spaces")))
 Tuner = Literal["random", "bayesian", "hyperband", "grid"]
 
 
@@ -125,20 +126,13 @@ class SearchSpace(_Strict):
 
 def load_space(name: str) -> SearchSpace:
     """The built-in space called `name`, or the one in the YAML file of that path. Raises ConfigError."""
-    built_in = {path.stem: path for path in Path(str(resources.files("search_spaces"))).glob("*.yaml")}
-    path = built_in.get(name)
-    if path is None:
-        path = Path(name).expanduser()
-        if path.suffix not in (".yaml", ".yml"):
-            raise unknown("search space", name, built_in)
-        if not path.is_file():
-            raise ConfigError(f"--space {name}: no such file; built-in spaces: {', '.join(sorted(built_in))}")
+    path = named_file("search space", "--space", name, _BUILT_IN)
     return validate(SearchSpace, {"name": path.stem, **read_yaml(path)}, str(path))
 
 
 def fitting_space(base: ModelCard) -> SearchSpace:
     """The first built-in space, by name, whose parameters are all places in `base`. Raises ConfigError."""
-    for path in sorted(Path(str(resources.files("search_spaces"))).glob("*.yaml")):
+    for path in sorted(_BUILT_IN.glob("*.yaml")):
         space = load_space(path.stem)
         try:
             check_paths(base, space)

@@ -89,6 +89,22 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return data
 
 
+def named_file(kind: str, option: str, name: str, folder: Path) -> Path:
+    """The built-in file in `folder` called `name`, or the YAML file of that path.
+
+    `kind` and `option` name it in errors. Raises ConfigError.
+    """
+    built_in = {path.stem: path for path in folder.glob("*.yaml")}
+    if name in built_in:
+        return built_in[name]
+    path = Path(name).expanduser()
+    if path.suffix not in (".yaml", ".yml"):
+        raise unknown(kind, name, built_in)
+    if not path.is_file():
+        raise ConfigError(f"{option} {name}: no such file; built-in: {', '.join(sorted(built_in))}")
+    return path
+
+
 def write_yaml(data: dict[str, Any]) -> str:
     """`data` as YAML that `read_yaml` reads back as it is."""
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, 
 from benchmark.data.splits import Sampling
 from benchmark.evidence.threshold import rule_names
 from zoo.card import ModelCard
-from zoo.strict_yaml import ConfigError, read_yaml, suggest, unknown, validate
+from zoo.strict_yaml import ConfigError, named_file, read_yaml, suggest, validate
 
 
 class ThresholdRule(BaseModel):
@@ -78,20 +78,9 @@ class Protocol(BaseModel):
 
 def load_protocol(name: str) -> Protocol:
     """The built-in protocol called `name`, or the one in the YAML file of that path. Raises ConfigError."""
-    built_in = {path.stem: path for path in _built_in()}
-    path = built_in.get(name)
-    if path is None:
-        path = Path(name).expanduser()
-        if path.suffix not in (".yaml", ".yml"):
-            raise unknown("protocol", name, built_in)
-        if not path.is_file():
-            raise ConfigError(f"--protocol {name}: no such file; built-in protocols: {', '.join(sorted(built_in))}")
+    path = named_file("protocol", "--protocol", name, Path(str(resources.files("benchmark.runs.protocols"))))
     data = read_yaml(path)
     stem = path.stem
     if data.setdefault("name", stem) != stem:
         raise ConfigError(f"{path}: name: is '{data['name']}'; must equal the file's name, '{stem}'")
     return validate(Protocol, data, str(path))
-
-
-def _built_in() -> list[Path]:
-    return sorted(Path(str(resources.files("benchmark.runs.protocols"))).glob("*.yaml"))
