@@ -14,9 +14,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import benchmark.training.backend  # noqa: F401 - it quietens the backend before keras_tuner imports it
+
+# isort: split
 import keras_tuner
 
-import benchmark.training.backend  # noqa: F401 - first: it quietens the backend before keras_tuner imports it
 from benchmark.data.dataset import Dataset
 from benchmark.runs.execute import Event, execute_all
 from benchmark.runs.protocol import Protocol
