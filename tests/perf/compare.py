@@ -4,8 +4,8 @@
 
 w1: a search (stock KerasTuner RandomSearch against `zoo search`, the same trials; needs the extra `perf`),
 w2: attempt-6b for 20 epochs, w3: three seeds of attempt-7, w4: attempt-1. Both sides see the same images, splits and
-epochs, in float32, each in processes of its own that start cold; this project starts with an empty cache, the plain side
-is handed decoded images.
+epochs, in float32, each in processes of its own that start cold; this project starts with an empty cache, the plain
+side is handed decoded images.
 """
 
 from __future__ import annotations
