@@ -394,3 +394,27 @@ def test_a_full_disk_is_one_line_and_costs_no_finished_run(bench: Bench) -> None
     assert "Traceback" not in done.stderr
     assert store.runs() == before
     assert not list(store.root.glob(".writing-*"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["attempt-8"], "Unknown card 'attempt-8'"),
+        (["attempt-7", "--space", "vgg16_hed"], "Did you mean vgg16_head"),
+        (["attempt-7", "--tuner", "randm"], "Did you mean random"),
+        (["attempt-6b", "--space", "vgg16_finetune"], "has no such place"),
+        (["attempt-7", "--name", "My Card"], "--name My Card: a card's name is"),
+        (["attempt-7", "--name", "attempt-6b"], "a card of that name is there already"),
+        (["attempt-1", "--tuner", "hyperband", "--space", "vgg16_head"], "budget.epochs: hyperband needs it"),
+    ],
+)
+def test_a_search_that_cannot_be_is_refused_before_the_first_run(
+    zoo: Zoo, tmp_path: Path, arguments: list[str], says: str
+) -> None:
+    places = ["--store", tmp_path / "store", "--out", tmp_path / "out"]
+    answer = zoo("search", *arguments, *places)
+    [line] = answer.err.splitlines()[-1:]
+    assert (answer.code, answer.out) == (2, "")
+    assert line.startswith("zoo: ")
+    assert says in line
+    assert not list(tmp_path.glob("store/*/run.json"))

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
-Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 LearningRate = Annotated[float, Field(gt=0.0, le=1.0, description="step size of the optimiser, (0, 1]")]
 
 
@@ -168,7 +168,7 @@ class ModelCard(_Strict):
     source did not state and what the card chose.
     """
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+    name: Annotated[str, Field(pattern=NAME_PATTERN)]
     title: Annotated[str, Field(min_length=1, max_length=200)]
     changes: Annotated[str, Field(min_length=1, max_length=200)]
     extends: str | None = None

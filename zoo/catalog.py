@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from importlib import import_module, resources
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from zoo.card import ModelCard, ModelSpec
+from zoo.card import NAME_PATTERN, ModelCard, ModelSpec
 from zoo.registry import builder_names, complete_params, get_builder
 from zoo.strict_yaml import ConfigError, read_yaml, suggest, unknown, validate
 
@@ -64,6 +65,15 @@ def select(cards: Mapping[str, ModelCard], names: Iterable[str]) -> list[ModelCa
             raise unknown("card", name, cards)
         chosen.append(cards[name])
     return chosen
+
+
+def check_new_name(name: str, cards: Mapping[str, ModelCard], folder: Path) -> None:
+    """Raise ConfigError unless a card called `name` may be written into `folder`: a name that cards may have, and not
+    that of a card elsewhere."""
+    if not re.fullmatch(NAME_PATTERN, name):
+        raise ConfigError(f"--name {name}: a card's name is 1 to 64 of a-z, 0-9, '.', '_', '-', the first no mark")
+    if name in cards and not (folder / f"{name}.yaml").is_file():
+        raise ConfigError(f"--name {name}: a card of that name is there already; give another")
 
 
 def merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:

@@ -65,11 +65,14 @@ def command(
     from reports.search import search_tables, trial_rows
     from reports.tables import comparison_tables
     from search_spaces.space import fitting_space, load_space, overridden
-    from zoo.catalog import load_cards, select
+    from zoo.catalog import check_new_name, load_cards, select
     from zoo.commands.progress import searching, watching
     from zoo.strict_yaml import ConfigError
 
-    base = select(load_cards(cards or ()), [card])[0]
+    known = load_cards([*(cards or ()), *([out_dir] if out_dir.is_dir() else [])])
+    base = select(known, [card])[0]
+    winning = name or f"{base.name}-tuned"
+    check_new_name(winning, known, out_dir)
     chosen = overridden(
         load_space(space) if space else fitting_space(base), tuner=tuner, trials=trials, executions=seeds
     )
@@ -80,7 +83,9 @@ def command(
     if not plan.specs:
         raise ConfigError(*(f"card {skip.card.name}: {skip.reason}" for skip in plan.skips))
     out_dir.mkdir(parents=True, exist_ok=True)
-    try:
+    try:  # what is missing is told before the search, not after it
+        import matplotlib  # noqa: F401
+
         from search_spaces.search import search
     except ModuleNotFoundError as error:
         raise ConfigError(f"zoo search needs {error.name}; pip install 'zoo-bench[search]'") from error
@@ -90,7 +95,7 @@ def command(
     if not result.ranked():
         out().print(search_tables(result))
         raise typer.Exit(1)
-    winner = _write_winner(result, chosen.name, out_dir, name or f"{base.name}-tuned")
+    winner = _write_winner(result, chosen.name, out_dir, winning)
     tuned = select(load_cards([*(cards or ()), out_dir]), [winner.stem])
     plan = make_plan(tuned, rules, dataset)
     with watching(err(), plan, dataset) as on_bench:
