@@ -127,14 +127,14 @@ SPACE = {
 def timed(arguments: list[str], place: Path) -> dict[str, Any]:
     """Wall seconds, peak memory in MiB of the process itself, and what was printed."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "ZOO_CACHE_DIR": str(place / "cache")}
-    with (place / "out").open("w+") as out, (place / "err").open("w+") as err:
+    with (place / "stdout").open("w+") as out, (place / "stderr").open("w+") as err:
         before = time.perf_counter()
         process = subprocess.Popen(arguments, cwd=place, env=environment, stdout=out, stderr=err)
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - before
     if status:
         sys.exit(f"{' '.join(arguments[:4])} failed:\n{(place / 'err').read_text()[-3000:]}")
-    return {"seconds": seconds, "peak": usage.ru_maxrss / 1024, "out": (place / "out").read_text()}
+    return {"seconds": seconds, "peak": usage.ru_maxrss / 1024, "out": (place / "stdout").read_text()}
 
 
 def runs_of(place: Path, workload: str) -> list[Run]:
