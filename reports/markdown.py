@@ -154,7 +154,7 @@ def _methods(runs: Sequence[Run]) -> list[str]:
             lines.append(
                 f"- `{run.spec.card.name}` seed {run.spec.seed}: {c.parameters:,} parameters, "
                 f"{c.trainable_parameters:,} trainable; {c.epochs} epochs of {c.seconds_per_epoch:.1f} s; inference "
-                f"{c.inference_ms_per_image:.1f} ms an image; peak memory {c.peak_memory_mib:.0f} MiB"
+                f"{number(c.inference_ms_per_image, 1)} ms an image; peak memory {c.peak_memory_mib:.0f} MiB"
             )
     environments = {
         run.environment.model_dump_json(exclude={"weights"}): run.environment for run in runs if run.environment

@@ -8,6 +8,9 @@ from collections.abc import Sequence
 import pytest
 
 from benchmark.evidence import Finding, TestScores, ValidationScores, diagnose
+from benchmark.evidence.checks import Checks, Intensity, Modes
+from benchmark.evidence.diagnosis import FINDINGS
+from benchmark.evidence.metrics import log_loss
 from tests.records import HEALTHY, History, on_test, on_val, planted
 
 CLASSES = ("NORMAL", "PNEUMONIA")
@@ -66,7 +69,7 @@ def test_one_class_without_ranking_is_a_collapse_that_names_class_share_and_rang
 
 
 def test_constant_scores_are_a_collapse() -> None:
-    assert set(found(pair([0, 1] * 10, [0.5] * 20), HEALTHY)) == {"single-class-collapse"}
+    assert set(found(pair([0, 1] * 60, [0.5] * 120), HEALTHY)) == {"single-class-collapse"}
 
 
 def test_a_collapse_in_a_split_of_one_class_says_that_the_auc_is_undefined() -> None:
@@ -182,3 +185,96 @@ def test_titles_fit_in_a_table_and_codes_are_plain() -> None:
         assert code == code.lower().replace(" ", "-")
         assert len(finding.title) <= 50
         assert "\n" not in finding.title + finding.evidence
+
+
+LAG = Modes(images=128, inference_accuracy=0.50, inference_loss=8.1, batch_accuracy=0.85, batch_loss=0.4)
+LEVEL = Intensity(mean=120.0, between=10.0, within=50.0)
+
+
+def checked(checks: Checks, history: History = HEALTHY, labels: Sequence[int] | None = None) -> dict[str, Finding]:
+    scores = pair(*planted(60, 60))
+    return {finding.code: finding for finding in diagnose(*scores, history, 0.5, CLASSES, checks=checks)}
+
+
+def test_lagging_statistics_are_shown_by_the_same_images_in_both_modes() -> None:
+    evidence = checked(Checks(LAG), LAGGING)["train-inference-gap"].evidence
+    for figure in ("128 training images", "0.85", "0.40", "0.50", "8.10", "moving"):
+        assert figure in evidence
+
+
+def test_equal_modes_rule_lagging_statistics_out() -> None:
+    equal = Modes(128, 0.84, 0.4, 0.85, 0.4)
+    assert "train-inference-gap" not in checked(Checks(equal), LAGGING)
+
+
+def test_without_batch_normalisation_the_gap_is_between_the_images() -> None:
+    finding = checked(Checks(Modes(128, 0.84, 0.4)), LAGGING)["train-inference-gap"]
+    assert "not on validation" in finding.title
+    assert "batch-normalisation" not in finding.evidence
+
+
+def test_training_images_that_fail_in_inference_too_are_no_gap_between_images() -> None:
+    assert "train-inference-gap" not in checked(Checks(Modes(128, 0.51, 0.7)), LAGGING)
+
+
+@pytest.mark.parametrize(
+    ("other", "shifted"),
+    [
+        (Intensity(121.0, 10.0, 52.0), False),
+        (Intensity(127.0, 10.0, 50.0), False),
+        (Intensity(129.0, 10.0, 50.0), True),
+        (Intensity(111.0, 10.0, 50.0), True),
+        (Intensity(120.0, 10.0, 101.0), True),
+        (Intensity(0.47, 0.04, 0.2), True),
+    ],
+    ids=["alike", "near", "brighter", "darker", "more contrast", "left divided by 255"],
+)
+def test_a_split_on_another_intensity_scale_is_named(other: Intensity, shifted: bool) -> None:
+    findings = checked(Checks(intensity={"train": LEVEL, "val": LEVEL, "test": other}))
+    assert ("intensity-shift" in findings) == shifted
+    if shifted:
+        assert "test" in findings["intensity-shift"].title
+        assert "test" in findings["intensity-shift"].evidence
+
+
+@pytest.mark.parametrize(("positives", "shifted"), [(60, False), (66, False), (95, True)])
+def test_another_share_of_positives_in_test_is_a_prior_shift(positives: int, shifted: bool) -> None:
+    scores = on_val(*planted(60, 60)), on_test(*planted(120 - positives, positives))
+    assert ("prior-shift" in found(scores, HEALTHY)) == shifted
+
+
+@pytest.mark.parametrize(("each", "small"), [(8, True), (25, True), (60, False), (200, False)])
+def test_a_validation_split_too_small_to_choose_on_is_named(each: int, small: bool) -> None:
+    findings = found((on_val(*planted(each, each)), on_test(*planted(60, 60))), HEALTHY)
+    assert ("small-validation" in findings) == small
+    if small:
+        assert f"{each} NORMAL and {each} PNEUMONIA" in findings["small-validation"].evidence
+
+
+def test_a_validation_split_of_one_class_is_too_small_to_choose_on() -> None:
+    scores = on_val([1] * 100, [0.6] * 50 + [0.4] * 50), on_test(*planted(60, 60))
+    assert "small-validation" in found(scores, HEALTHY)
+
+
+@pytest.mark.parametrize(
+    ("factor", "code"),
+    [(0.9, "impossible-loss"), (1.0, None), (1.5, None), (3.0, "penalty-in-loss")],
+)
+def test_a_loss_is_held_against_what_its_own_scores_give(factor: float, code: str | None) -> None:
+    val, test = pair(*planted(60, 60))
+    own = log_loss(test)
+    assert own is not None
+    findings = {f.code for f in diagnose(val, test, HEALTHY, losses={"test": factor * own})}
+    assert findings == ({code} if code else set())
+
+
+def test_every_finding_names_the_change_that_would_test_it_and_is_described() -> None:
+    blind = pair([0, 1] * 60, [0.97, 0.97, 0.99, 0.99] * 30)
+    everything = [
+        *diagnose(*blind, LAGGING, checks=Checks(LAG, {"train": LEVEL, "val": Intensity(0.5, 0.1, 0.2)})),
+        *diagnose(*pair(*squeezed(0.6, 0.9)), OVERFITTED, losses={"val": 5.0, "test": 0.01}),
+        *diagnose(on_val([0, 1] * 4, [0.4, 0.6] * 4), on_test(*planted(20, 180)), HEALTHY),
+        *diagnose(*pair([0, 1] * 60, [0.4, 0.6, 0.6, 0.4] * 30), UNLEARNED),
+    ]
+    assert {finding.code for finding in everything} == set(FINDINGS)
+    assert all(finding.test for finding in everything)

@@ -1,4 +1,4 @@
-"""What went wrong in a run, named, with the figures that show it."""
+"""What went wrong in a run, named, with the figures that show it and the change that would test it."""
 
 from __future__ import annotations
 
@@ -8,22 +8,46 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmark.evidence.metrics import auc
+from benchmark.evidence.checks import Checks, Modes
+from benchmark.evidence.intervals import newcombe, wilson
+from benchmark.evidence.metrics import auc, log_loss
 from benchmark.evidence.scores import Scores
 
 ONE_CLASS_SHARE = 0.99
 RANKING_SURVIVES = 0.75
 NEAR_CHANCE = 0.05
 EXPLODED = 4.0
+MODE_GAP = 0.15
+LARGE_SHIFT = 0.8
+PRIOR_SHIFT = 0.1
+LOOSE = 0.1
+_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A named fault: `title` stands in a table row, `evidence` is a sentence with figures."""
+    """A named fault: `title` stands in a table row, `evidence` is a sentence with figures, `test` the one change that
+    would show whether the explanation is right."""
 
     code: str
     title: str
     evidence: str
+    test: str = ""
+
+
+FINDINGS: Mapping[str, str] = {
+    "single-class-collapse": "one class is called and the ranking is lost too: the network is blind",
+    "one-class-threshold": "one class is called at the threshold, but the ranking is good: the threshold is wrong",
+    "train-inference-gap": "the network that trains and the one that is evaluated are not the same",
+    "overfitting": "validation loss rose while training loss fell",
+    "not-learning": "training never beat the constant answer",
+    "intensity-shift": "a split has other grey levels than the training images",
+    "prior-shift": "validation and test do not hold the same share of positives",
+    "penalty-in-loss": "most of the loss is weight penalty, so it is not comparable with a cross-entropy",
+    "impossible-loss": "the loss is below what its own scores give",
+    "small-validation": "validation is too small to choose on",
+}
+"""What each code means."""
 
 
 def diagnose(
@@ -32,16 +56,27 @@ def diagnose(
     history: Mapping[str, Sequence[float]],
     threshold: float = 0.5,
     classes: tuple[str, str] = ("0", "1"),
+    *,
+    checks: Checks | None = None,
+    losses: Mapping[str, float] | None = None,
 ) -> tuple[Finding, ...]:
-    """Faults seen in the scores at `threshold`, of test too where it was scored, and in `history` (loss, accuracy,
-    val_loss, val_accuracy by epoch)."""
+    """Faults seen in the scores at `threshold`, of test too where it was scored, in `history` (loss, accuracy,
+    val_loss, val_accuracy by epoch), and in the `checks` of training time where they were made.
+
+    `losses` are the reported losses by split, given only where the training loss is cross-entropy.
+    """
     share = max(float(np.mean(val.y_true)), 1 - float(np.mean(val.y_true)))
-    collapse, gap = _collapse(val, test, threshold, classes), _gap(history, share)
+    modes = checks.modes if checks else None
+    collapse, gap = _collapse(val, test, threshold, classes), _gap(history, share, modes)
     found = [collapse, gap]
     if gap is None:  # a validation loss that explodes for that reason is not overfitting
         found.append(_overfitting(history))
     if collapse is None and gap is None:
         found.append(_not_learning(val, history, share))
+    if checks is not None:
+        found += _intensity_shifts(checks)
+    found += [_prior_shift(val, test), _small_validation(val, classes)]
+    found += [_loss(scores, (losses or {}).get(scores.split)) for scores in (val, test) if scores is not None]
     return tuple(finding for finding in found if finding is not None)
 
 
@@ -65,29 +100,53 @@ def _collapse(val: Scores, test: Scores | None, threshold: float, classes: tuple
                 "one-class-threshold",
                 f"one class at {threshold:g} ({name}), ranking intact",
                 f"{evidence}; {scores.split} AUC {area:.3f}: the order is right, the threshold is not",
+                "the same scores at the threshold chosen on validation",
             )
         shown = "undefined" if area is None else f"{area:.3f}"
         return Finding(
             "single-class-collapse",
             f"single-class collapse: {name}",
             f"{evidence}; {scores.split} AUC {shown}",
+            "the card without what it added to the one it extends; the training images scored in inference mode",
         )
     return None
 
 
-def _gap(history: Mapping[str, Sequence[float]], share: float) -> Finding | None:
+def _gap(history: Mapping[str, Sequence[float]], share: float, modes: Modes | None) -> Finding | None:
+    title = "learns in training mode, not in inference"
+    test = "the same card with batch-normalisation momentum 0.9, or without batch normalisation"
+    if modes is not None and modes.batch_accuracy is not None and modes.batch_loss is not None:
+        if modes.batch_accuracy - modes.inference_accuracy < MODE_GAP:
+            return None
+        return Finding(
+            "train-inference-gap",
+            title,
+            f"the same {modes.images} training images: accuracy {modes.batch_accuracy:.2f} and loss "
+            f"{modes.batch_loss:.2f} with the statistics of their batches, {modes.inference_accuracy:.2f} and "
+            f"{modes.inference_loss:.2f} with the moving ones: the moving statistics of batch normalisation lag behind",
+            test,
+        )
     accuracy, val_accuracy, val_loss = history["accuracy"], history["val_accuracy"], history["val_loss"]
-    learned = accuracy[-1] >= 0.7 and accuracy[-1] - val_accuracy[-1] >= 0.15
+    learned = accuracy[-1] >= 0.7 and accuracy[-1] - val_accuracy[-1] >= MODE_GAP
     at_chance = min(abs(val_accuracy[-1] - share), abs(val_accuracy[-1] - (1 - share))) <= NEAR_CHANCE
     exploded = max(val_loss) >= EXPLODED * min(history["loss"])
     if not (learned and at_chance and exploded):
         return None
+    evidence = (
+        f"training accuracy {accuracy[-1]:.2f} while validation stays at {val_accuracy[-1]:.2f} and its loss reached "
+        f"{max(val_loss):.2f} (training {history['loss'][-1]:.2f})"
+    )
+    if modes is None:
+        cause = "batch-normalisation statistics that lag behind, or validation images prepared otherwise"
+        return Finding("train-inference-gap", title, f"{evidence}: {cause}", test)
+    if modes.inference_accuracy - val_accuracy[-1] < MODE_GAP:
+        return None
     return Finding(
         "train-inference-gap",
-        "learns in training mode, not in inference",
-        f"training accuracy {accuracy[-1]:.2f} while validation stays at {val_accuracy[-1]:.2f} and its loss reached "
-        f"{max(val_loss):.2f} (training {history['loss'][-1]:.2f}): batch-normalisation statistics that lag behind, "
-        "or validation images prepared otherwise",
+        "right on training images, not on validation",
+        f"{evidence}; in inference mode the training images read {modes.inference_accuracy:.2f}: validation images are "
+        "other images, or prepared otherwise",
+        "the training images scored through the validation pipeline",
     )
 
 
@@ -103,6 +162,7 @@ def _overfitting(history: Mapping[str, Sequence[float]]) -> Finding | None:
         f"overfits after epoch {best + 1}",
         f"validation loss rose from {val_loss[best]:.3f} (epoch {best + 1}) to {val_loss[-1]:.3f} while training loss "
         f"fell from {loss[best]:.3f} to {loss[-1]:.3f}",
+        "early stopping on val_loss that restores the best weights",
     )
 
 
@@ -115,4 +175,85 @@ def _not_learning(val: Scores, history: Mapping[str, Sequence[float]], share: fl
         "has not learned yet",
         f"training accuracy never passed {best:.2f}, where always answering the larger class gives {share:.2f}; "
         f"validation AUC {area:.3f}",
+        "a learning rate ten times as high, or more epochs",
     )
+
+
+def _intensity_shifts(checks: Checks) -> list[Finding | None]:
+    """Splits whose images' mean grey level lies a large standardised difference (Cohen 1988: 0.8) from train's, or
+    whose contrast is another."""
+    train = checks.intensity.get("train")
+    found: list[Finding | None] = []
+    for name, split in checks.intensity.items():
+        if train is None or name == "train":
+            continue
+        shift = abs(split.mean - train.mean) / max(train.between, 1e-9)
+        contrast = max(split.within, 1e-9) / max(train.within, 1e-9)
+        if shift >= LARGE_SHIFT or not 0.5 <= contrast <= 2:
+            found.append(
+                Finding(
+                    "intensity-shift",
+                    f"{name} images have other grey levels",
+                    f"mean grey level {split.mean:.0f} in {name}, {train.mean:.0f} in train ({shift:.1f} standard "
+                    f"deviations between training images); contrast within an image {split.within:.0f} and "
+                    f"{train.within:.0f}",
+                    f"{name} scored after its grey levels are mapped to train's",
+                )
+            )
+    return found
+
+
+def _prior_shift(val: Scores, test: Scores | None) -> Finding | None:
+    if test is None:
+        return None
+    counts = int(test.y_true.sum()), len(test), int(val.y_true.sum()), len(val)
+    low, high = newcombe(*counts)
+    here, there = counts[0] / counts[1], counts[2] / counts[3]
+    if low <= 0 <= high or abs(here - there) < PRIOR_SHIFT:
+        return None
+    return Finding(
+        "prior-shift",
+        "test holds another share of positives",
+        f"{here:.2f} of test images are positive, {there:.2f} of validation images: a threshold and a calibration "
+        "from validation assume its share",
+        "scores re-weighted to the share of test, or figures that do not depend on it (recall, specificity, AUC)",
+    )
+
+
+def _small_validation(val: Scores, classes: tuple[str, str]) -> Finding | None:
+    """Whether a sensitivity or specificity of 0.9 would be known to +/- 0.1 (Wilson) on this many images."""
+    counts = [len(val) - int(val.y_true.sum()), int(val.y_true.sum())]
+    fewest = min(counts)
+    if fewest:
+        low, high = wilson(round(0.9 * fewest), fewest)
+        if (high - low) / 2 <= LOOSE:
+            return None
+    return Finding(
+        "small-validation",
+        "validation is too small to choose on",
+        f"validation holds {counts[0]} {classes[0]} and {counts[1]} {classes[1]}: a rate of 0.9 is not known to within "
+        f"{LOOSE:g} on so few",
+        "a protocol with more validation images, or folds by patient",
+    )
+
+
+def _loss(scores: Scores, reported: float | None) -> Finding | None:
+    """`reported` against the cross-entropy of its own scores: it cannot be less, and what it is more is penalty."""
+    own = log_loss(scores)
+    if reported is None or own is None:
+        return None
+    if reported < own - _TOLERANCE - 0.01 * own:
+        return Finding(
+            "impossible-loss",
+            f"{scores.split} loss below what its scores give",
+            f"reported {scores.split} loss {reported:.4f}, cross-entropy of the scores {own:.4f}",
+            "the loss computed anew from the stored scores",
+        )
+    if reported - own > 0.5 * reported:
+        return Finding(
+            "penalty-in-loss",
+            f"{scores.split} loss is mostly weight penalty",
+            f"reported {scores.split} loss {reported:.3f}, of which cross-entropy {own:.3f}",
+            "the cross-entropy alone, from the stored scores",
+        )
+    return None

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from benchmark.data.dataset import Dataset
 from benchmark.data.splits import Split
+from benchmark.evidence.checks import Checks
 from benchmark.evidence.diagnosis import Finding
 from benchmark.evidence.metrics import Figure
 from benchmark.evidence.threshold import Threshold
@@ -25,7 +26,7 @@ from zoo.card import ModelCard
 SEMANTICS = 1
 """Raised when the same spec would give another result."""
 
-RECORD_VERSION = 1
+RECORD_VERSION = 2
 """Raised when run.json changes its shape."""
 
 
@@ -129,12 +130,15 @@ class Job:
 
 
 class Costs(_Record):
-    """`seconds` of the whole run, `seconds_per_epoch` of training, `peak_memory_mib` of its process."""
+    """`seconds` of the whole run, `seconds_per_epoch` of training, `peak_memory_mib` of its process.
+
+    `inference_ms_per_image` is not measured in a search: it would cost a trial on a frozen base most of its time.
+    """
 
     seconds: float
     epochs: int
     seconds_per_epoch: float
-    inference_ms_per_image: float
+    inference_ms_per_image: float | None = None
     peak_memory_mib: float
     parameters: int
     trainable_parameters: int
@@ -145,7 +149,7 @@ class Run(_Record):
 
     A finished run has figures, costs and a threshold (perhaps without a value, with the reason); a failed one has an
     `error` of one line. `at_half` and `at_chosen` hold figures by split and metric at threshold 0.5 and at the one
-    chosen on validation. `finished` is the UTC time in ISO 8601.
+    chosen on validation. `checks` are what was recorded for the diagnosis. `finished` is the UTC time in ISO 8601.
     """
 
     version: int = RECORD_VERSION
@@ -158,6 +162,7 @@ class Run(_Record):
     at_half: dict[str, dict[str, Figure]] = {}
     at_chosen: dict[str, dict[str, Figure]] = {}
     diagnosis: tuple[Finding, ...] = ()
+    checks: Checks | None = None
     costs: Costs | None = None
     environment: Environment | None = None
 

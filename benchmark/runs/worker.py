@@ -15,6 +15,7 @@ from pathlib import Path
 
 import benchmark.training.backend as backend  # first: it quietens the backend before anything imports it
 from benchmark.data.prepared import LabelledImages, load
+from benchmark.evidence.checks import Checks
 from benchmark.evidence.diagnosis import diagnose
 from benchmark.evidence.metrics import Figure, figures
 from benchmark.evidence.scores import Scores, TestScores, ValidationScores
@@ -24,6 +25,7 @@ from benchmark.runs.run import Costs, Job, Progress, Run, now
 from benchmark.runs.store import Store
 from benchmark.training.bank import default_bank
 from benchmark.training.predict import ms_per_image, score
+from benchmark.training.probe import compare_modes, intensity
 from benchmark.training.train import Fitted, Step, TrainingDiverged, fit, total_loss
 from zoo.strict_yaml import ConfigError
 from zoo.weights import load as load_weights
@@ -63,7 +65,7 @@ def keep(job: Job, store: Store, threads: int, tell: Callable[[Progress], None])
             weights = f"{record.origin}, SHA-256 {record.digest[:16]}"
         fitted = fit(
             card,
-            load(folder, "train"),
+            train := load(folder, "train"),
             val := load(folder, "val"),
             seed=spec.seed,
             view_seed=spec.protocol.view_seed,
@@ -91,6 +93,11 @@ def keep(job: Job, store: Store, threads: int, tell: Callable[[Progress], None])
     columns = {
         name: [float(row[name]) for row in fitted.history] for name in ("loss", "accuracy", "val_loss", "val_accuracy")
     }
+    checks = Checks(
+        modes=compare_modes(fitted, train, card.recipe.batch_size),
+        intensity={images.split: intensity(images) for images in (train, *(images for _, images in parts))},
+    )
+    inference_ms = ms_per_image(fitted, val) if spec.stage == "bench" else None
     run = Run(
         spec=spec,
         status="ok",
@@ -101,8 +108,16 @@ def keep(job: Job, store: Store, threads: int, tell: Callable[[Progress], None])
         at_chosen={}
         if threshold.value is None
         else {part: _figures(s, threshold.value, losses[part]) for part, s in scored.items()},
-        diagnosis=diagnose(val_scores, test_scores, columns, classes=spec.dataset.classes),
-        costs=_costs(fitted, ms_per_image(fitted, val), time.perf_counter() - started),
+        diagnosis=diagnose(
+            val_scores,
+            test_scores,
+            columns,
+            classes=spec.dataset.classes,
+            checks=checks,
+            losses=losses if card.recipe.loss.name == "binary_crossentropy" else None,
+        ),
+        checks=checks,
+        costs=_costs(fitted, inference_ms, time.perf_counter() - started),
         environment=environment(),
     )
     store.save(
@@ -118,12 +133,12 @@ def _figures(scores: Scores, threshold: float, loss: float) -> dict[str, Figure]
     return {"loss": Figure("loss", loss, None, None, None, None), **figures(scores, threshold)}
 
 
-def _costs(fitted: Fitted, ms_per_image: float, seconds: float) -> Costs:
+def _costs(fitted: Fitted, inference_ms: float | None, seconds: float) -> Costs:
     return Costs(
         seconds=seconds,
         epochs=len(fitted.history),
         seconds_per_epoch=fitted.seconds_per_epoch,
-        inference_ms_per_image=ms_per_image,
+        inference_ms_per_image=inference_ms,
         peak_memory_mib=_peak_memory_mib(),
         parameters=fitted.parameters,
         trainable_parameters=fitted.trainable_parameters,

@@ -40,12 +40,13 @@ class Fitted:
 
     `model` is one ordinary model, `network` the same weights cut where training began. `history` has one row an epoch:
     phase, epoch (from 1), loss, accuracy and recall in training mode, val_loss, val_accuracy, val_recall in inference
-    mode, seconds. Losses include weight penalties, as Keras' do.
+    mode, seconds. Losses include weight penalties, as Keras' do. `last_view` is the augmented view of the last epoch.
     """
 
     model: keras.Model
     network: Network
     history: tuple[Row, ...]
+    last_view: int
     parameters: int
     trainable_parameters: int
     seconds_per_epoch: float
@@ -152,6 +153,7 @@ def fit(
         model=network.whole(card.name.replace(".", "_")),
         network=network,
         history=tuple(history),
+        last_view=phases[-1].views[sum(row["phase"] == phases[-1].name for row in history) - 1],
         parameters=model.count_params(),
         trainable_parameters=sum(math.prod(v.shape) for v in model.trainable_variables),
         seconds_per_epoch=sum(seconds) / len(seconds),

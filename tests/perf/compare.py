@@ -1,11 +1,11 @@
 """This project and what a user would write instead, side by side in one run: ratios of wall time and peak memory.
 
-    python tests/perf/compare.py {w1,w2,w3,w4} [--small] [--data SOURCE] [--views fresh|N]
+    python tests/perf/compare.py {w1,w2,w3,w4} [--small] [--data SOURCE] [--views fresh|N[,...]]
 
 w1: a search (stock KerasTuner RandomSearch against `zoo search`, the same trials; needs the extra `perf`),
 w2: attempt-6b for 20 epochs, w3: three seeds of attempt-7, w4: attempt-1. Both sides see the same images, splits and
 epochs, in float32, each in processes of its own that start cold; this project starts with an empty cache, the plain
-side is handed decoded images.
+side is handed decoded images. With several `--views` each is measured against the one plain run.
 """
 
 from __future__ import annotations
@@ -41,23 +41,21 @@ def main() -> None:
     parser.add_argument("--views", default="fresh")
     asked = parser.parse_args()
     options = sizes(asked.workload, asked.small)
+    ours = {}
     with tempfile.TemporaryDirectory(prefix="zoo-perf-") as folder:
-        place = Path(folder)
-        rules = protocol(asked.small, asked.views, options.get("cap"))
-        (place / "perf.yaml").write_text(json.dumps(rules), encoding="utf-8")  # JSON is YAML
-        arrays = write_arrays(asked.data, rules, place)
-        ours = timed(command(asked.workload, asked.data, options, place), place)
-        theirs = timed(
-            [
-                sys.executable,
-                str(ROOT / "tests/perf/plain.py"),
-                PLAIN[asked.workload],
-                str(arrays),
-                json.dumps(options),
-            ],
-            place,
-        )
-        print_ratio(asked, runs_of(place, asked.workload), ours, json.loads(theirs["out"].splitlines()[-1]), theirs)
+        for views in asked.views.split(","):
+            place = Path(folder) / f"views-{views}"
+            place.mkdir()
+            rules = protocol(asked.small, views, options.get("cap"))
+            (place / "perf.yaml").write_text(json.dumps(rules), encoding="utf-8")  # JSON is YAML
+            used = timed(command(asked.workload, asked.data, options, place), place)
+            ours[views] = used, runs_of(place, asked.workload)
+        arrays = write_arrays(asked.data, protocol(asked.small, "fresh", None), Path(folder))
+        plain = [sys.executable, str(ROOT / "tests/perf/plain.py"), PLAIN[asked.workload], str(arrays)]
+        theirs = timed([*plain, json.dumps(options)], Path(folder))
+    for views, (used, runs) in ours.items():
+        print(f"{asked.workload}{' --small' if asked.small else ''} on {asked.data}, views {views}:")
+        print_ratio(runs, used, json.loads(theirs["out"].splitlines()[-1]), theirs)
 
 
 def sizes(workload: str, small: bool) -> dict[str, Any]:
@@ -141,13 +139,10 @@ def runs_of(place: Path, workload: str) -> list[Run]:
     return Store(place / "store").runs("search" if workload == "w1" else "bench")[0]
 
 
-def print_ratio(
-    asked: argparse.Namespace, runs: list[Run], ours: dict[str, Any], plain: list[float], theirs: dict[str, Any]
-) -> None:
+def print_ratio(runs: list[Run], ours: dict[str, Any], plain: list[float], theirs: dict[str, Any]) -> None:
     aucs = sorted(run.figures("val")["auc"].value or 0.0 for run in runs)
     ratio = theirs["seconds"] / ours["seconds"]
     peak = max(ours["peak"], *(run.costs.peak_memory_mib for run in runs if run.costs))
-    print(f"{asked.workload}{' --small' if asked.small else ''} on {asked.data}, views {asked.views}:")
     print(f"  wall time: zoo {ours['seconds']:.0f} s, plain {theirs['seconds']:.0f} s: {ratio:.1f}x")
     print(f"  best val AUC: zoo {aucs[-1]:.4f}, plain {max(plain):.4f}")
     print(f"  all val AUCs: zoo {[round(x, 4) for x in aucs]}, plain {[round(x, 4) for x in sorted(plain)]}")
