@@ -25,6 +25,14 @@ _POLL_S = 0.5
 _RETRY_S = 2.0
 
 
+def warm_up() -> None:
+    """Start the process that workers are forked from: it imports Keras while this one does something else."""
+    if _context().get_start_method() == "forkserver":
+        from multiprocessing import forkserver  # not on every platform
+
+        forkserver.ensure_running()
+
+
 @dataclass(frozen=True)
 class Event:
     """Something that happened to a run. `payload` is the run's SplitFacts for "started", a Progress for "step", a Run
@@ -122,14 +130,11 @@ class _Engine:
         self._store = store
         self._on_event = on_event
         self._prepared: dict[Any, tuple[Path, Any]] = {}
-        # Workers are forked from a server that has imported Keras once and has run nothing. Elsewhere they import it.
-        methods = multiprocessing.get_all_start_methods()
-        self._context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-        if self._context.get_start_method() == "forkserver":
-            self._context.set_forkserver_preload(["benchmark.runs.worker"])
+        self._context = _context()
 
     def start(self, spec: RunSpec, claim: ExitStack) -> _Worker:
         self._on_event(Event("preparing", spec))
+        warm_up()
         try:
             folder, split = self._prepare(spec)
             facts = SplitFacts.of(split)
@@ -193,6 +198,15 @@ class _Engine:
                 split = make_fold(split, *spec.fold, spec.split_seed)
             self._prepared[key] = prepare(self._dataset, split, spec.protocol.image_size), split
         return self._prepared[key]
+
+
+def _context() -> Any:
+    """Workers are forked from a server that has imported Keras once and has run nothing. Elsewhere they import it."""
+    methods = multiprocessing.get_all_start_methods()
+    context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+    if context.get_start_method() == "forkserver":
+        context.set_forkserver_preload(["benchmark.runs.worker"])
+    return context
 
 
 def _feature_key(spec: RunSpec) -> str:

@@ -89,7 +89,7 @@ def keep(job: Job, store: Store, threads: int, tell: Callable[[Progress], None])
         store.save(run)
         return run
     scored = {scores.split: scores for scores, _ in parts}
-    losses = {part: total_loss(card, fitted.model, s.y_true, s.y_score) for part, s in scored.items()}
+    losses: dict[str, float] = {part: total_loss(card, fitted.model, s.y_true, s.y_score) for part, s in scored.items()}
     columns = {
         name: [float(row[name]) for row in fitted.history] for name in ("loss", "accuracy", "val_loss", "val_accuracy")
     }

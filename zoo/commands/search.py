@@ -57,7 +57,7 @@ def command(
 ) -> None:
     """Tune a card on validation, write the winner as a card, and score it on the test split once."""
     from benchmark.data import open_dataset
-    from benchmark.runs.execute import execute_all
+    from benchmark.runs.execute import execute_all, warm_up
     from benchmark.runs.plan import make_plan
     from benchmark.runs.protocol import load_protocol
     from benchmark.runs.store import Store
@@ -86,6 +86,7 @@ def command(
     try:  # what is missing is told before the search, not after it
         import matplotlib  # noqa: F401
 
+        warm_up()
         from search_spaces.search import search
     except ModuleNotFoundError as error:
         raise ConfigError(f"zoo search needs {error.name}; pip install 'zoo-bench[search]'") from error
