@@ -1,0 +1,147 @@
+"""What an estimate with its interval says of a claim: it holds, it does not, or the data cannot tell.
+
+Deciding by where a confidence interval lies against a margin is the two one-sided tests procedure (Schuirmann 1987) for
+"alike", and its mirror image for "differs".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Verdict = Literal["reproduced", "differs", "inconclusive", "impossible", "not comparable", "not run"]
+VERDICTS: tuple[Verdict, ...] = (
+    "reproduced",
+    "differs",
+    "inconclusive",
+    "impossible",
+    "not comparable",
+    "not run",
+)
+_NEVER = 1_000_000
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure or a difference with its 95% interval, on `n` test images; None where it could not be computed."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    reason: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise ValueError(f"interval [{self.low}, {self.high}] is upside down")
+        if self.n < 1:
+            raise ValueError(f"an estimate rests on at least one image, not {self.n}")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A verdict and why. `needed` is the number of test images that could decide what this many could not, when the
+    estimate stays where it is; None where no number of images below a million could."""
+
+    verdict: Verdict
+    reason: str
+    needed: int | None = None
+
+
+def within(estimate: Estimate, margin: float) -> Decision:
+    """Whether a difference lies within +/- `margin` (>= 0).
+
+    Reproduced when the interval does, differs when all of it lies outside, inconclusive otherwise.
+    """
+    _check_margin(margin)
+    if (complete := _complete(estimate)) is None:
+        return _untold(estimate)
+    value, low, high = complete
+    shown = f"difference {value:+.3f} [{low:+.3f}, {high:+.3f}], margin {margin:g}"
+    if -margin <= low and high <= margin:
+        return Decision("reproduced", f"{shown}: the interval lies inside")
+    if low > margin or high < -margin:
+        return Decision("differs", f"{shown}: the interval lies outside")
+    return Decision(
+        "inconclusive", f"{shown}: the interval crosses it", _needed(estimate.n, (high - low) / 2, margin - abs(value))
+    )
+
+
+def above(estimate: Estimate, bound: float) -> Decision:
+    """Whether a figure or a difference is more than `bound`."""
+    if (complete := _complete(estimate)) is None:
+        return _untold(estimate)
+    value, low, high = complete
+    shown = f"{value:.3f} [{low:.3f}, {high:.3f}] against {bound:g}"
+    if low > bound:
+        return Decision("reproduced", f"{shown}: the interval lies above")
+    if high < bound:
+        return Decision("differs", f"{shown}: the interval lies below")
+    return Decision(
+        "inconclusive", f"{shown}: the interval holds it", _needed(estimate.n, (high - low) / 2, value - bound)
+    )
+
+
+def below(estimate: Estimate, bound: float) -> Decision:
+    """Whether a figure or a difference is less than `bound`."""
+    opposite = above(estimate, bound)
+    turned: dict[Verdict, Verdict] = {"reproduced": "differs", "differs": "reproduced"}
+    return Decision(turned.get(opposite.verdict, opposite.verdict), opposite.reason, opposite.needed)
+
+
+def seen(runs: Sequence[bool], what: str) -> Decision:
+    """Whether a fault is there, from whether it is in each of the runs (seeds) of a card: all or none decide."""
+    if not runs:
+        return Decision("not run", f"no run says whether {what}")
+    count = sum(runs)
+    shown = f"{what} in {count} of {len(runs)} runs"
+    if count in (0, len(runs)):
+        return Decision("reproduced" if count else "differs", shown)
+    return Decision("inconclusive", shown)
+
+
+def all_hold(parts: Sequence[Decision]) -> Decision:
+    """Whether every part holds: one that does not decides, else one that cannot be told leaves it open."""
+    return _combine(parts, ("impossible", "differs", "not run", "not comparable", "inconclusive"))
+
+
+def any_holds(parts: Sequence[Decision]) -> Decision:
+    """Whether at least one part holds."""
+    return _combine(parts, ("reproduced", "not run", "not comparable", "inconclusive"), otherwise="differs")
+
+
+def _combine(parts: Sequence[Decision], first: Sequence[Verdict], otherwise: Verdict = "reproduced") -> Decision:
+    if not parts:
+        raise ValueError("a statement has at least one part")
+    verdict = next((v for v in first if any(part.verdict == v for part in parts)), otherwise)
+    deciding = [part for part in parts if part.verdict == verdict] or list(parts)
+    needed = [part.needed for part in parts if part.verdict == "inconclusive"]
+    return Decision(
+        verdict,
+        "; ".join(dict.fromkeys(part.reason for part in deciding)),
+        None if verdict != "inconclusive" or None in needed else max(n for n in needed if n is not None),
+    )
+
+
+def _needed(n: int, half: float, distance: float) -> int | None:
+    """Images at which an interval, which narrows with the root of their number, is half as wide as the distance."""
+    if half >= abs(distance) * math.sqrt(_NEVER / n):
+        return None
+    return math.ceil(max(n * (half / distance) ** 2, n + 1))
+
+
+def _untold(estimate: Estimate) -> Decision:
+    return Decision("inconclusive", estimate.reason or "no interval can be computed")
+
+
+def _complete(estimate: Estimate) -> tuple[float, float, float] | None:
+    if estimate.value is None or estimate.low is None or estimate.high is None:
+        return None
+    return estimate.value, estimate.low, estimate.high
+
+
+def _check_margin(margin: float) -> None:
+    if not margin >= 0:
+        raise ValueError(f"margin {margin} must not be negative")
