@@ -78,6 +78,7 @@ def command(
     )
     rules = load_protocol(protocol)
     kept = Store(store)
+    warm_up()
     dataset = open_dataset(data, patient_pattern=patients)
     plan = make_plan([base], rules, dataset)
     if not plan.specs:
@@ -86,7 +87,6 @@ def command(
     try:  # what is missing is told before the search, not after it
         import matplotlib  # noqa: F401
 
-        warm_up()
         from search_spaces.search import search
     except ModuleNotFoundError as error:
         raise ConfigError(f"zoo search needs {error.name}; pip install 'zoo-bench[search]'") from error
