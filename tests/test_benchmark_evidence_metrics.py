@@ -44,6 +44,7 @@ def decided(found: Rows, threshold: float) -> tuple[list[int], list[int]]:
     return [label for label, _ in found], [int(score >= threshold) for _, score in found]
 
 
+RANGES = {"mcc": (-1.0, 1.0), "log_loss": (0.0, -math.log(1e-7))}
 RATES: dict[str, Callable[..., Any]] = {
     "accuracy": reference.accuracy_score,
     "precision": lambda y, d: reference.precision_score(y, d, zero_division=np.nan),
@@ -232,11 +233,13 @@ def test_a_perfect_ranking_has_an_auc_without_an_interval_and_says_why() -> None
     assert "DeLong" in figure.reason
 
 
-def test_proportions_have_wilson_and_the_auc_a_delong_interval() -> None:
+def test_every_metric_has_an_interval_and_counts_have_none() -> None:
     measured = figures(on_test(*planted(50, 50)), 0.5)
-    by_method = {name: figure.method for name, figure in measured.items() if figure.method}
-    proportions = dict.fromkeys(("accuracy", "precision", "recall", "specificity"), "Wilson")
-    assert by_method == {**proportions, "auc": "DeLong, logit"}
+    assert {name for name, figure in measured.items() if figure.method is None} == {
+        name for name, metric in METRICS.items() if metric.direction == "none"
+    }
+    assert {measured[name].method for name in ("accuracy", "precision", "recall", "specificity", "f1")} == {"Wilson"}
+    assert measured["auc"].method == "DeLong, logit"
 
 
 def test_attempt_6b_s_matrix_gives_its_printed_row() -> None:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.data.splits import Sampling
-from benchmark.runs.protocol import Protocol, load_protocol
+from benchmark.evidence.rules import rule_names, value_range
+from benchmark.runs.protocol import Protocol, ThresholdRule, load_protocol
 from tests.tiny import card, protocol
 from zoo.card import ModelCard
 from zoo.strict_yaml import ConfigError
@@ -100,7 +101,13 @@ def test_a_file_needs_only_a_title_and_an_image_size(tmp_path: Path) -> None:
         ("precision: float16", "precision"),
         ("name: other", "must equal the file's name, 'mine'"),
         ("threshold: {rule: yuden}", "unknown rule 'yuden'. Did you mean youden?"),
-        ("threshold: {rule: fixed, value: 2}", "threshold.value"),
+        ("threshold: {rule: fixed, value: 2}", "threshold.value: rule fixed takes a value from 0 to 1 (got 2)"),
+        ("threshold: {rule: cost, value: 0}", "threshold.value: rule cost takes a value above 0"),
+        ("threshold: {rule: cost}", "threshold.value: rule cost needs a value above 0"),
+        ("threshold: {rule: cost, value: .inf}", "threshold.value: rule cost takes a value above 0"),
+        ("threshold: {rule: cost, value: '5'}", "threshold.value"),
+        ("threshold: {rule: sensitivity, value: 95}", "rule sensitivity takes a value above 0, 1 at most"),
+        ("threshold: {rule: youden, value: 0.3}", "threshold.value: rule youden takes no value"),
         ("max_epoch: 3", "Did you mean max_epochs"),
         ("sampling: {trian: 10}", "Did you mean train"),
         ("image_size: 64", "the key 'image_size' stands twice"),
@@ -142,6 +149,77 @@ def test_no_field_is_forgotten_by_the_tests_of_the_identity() -> None:
     named = {"name", "title", "seeds", "sampling", "keep_models", *OTHER}
     assert set(Protocol.model_fields) == named
     assert set(Sampling.model_fields) == set(OTHER_SAMPLING)
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_the_identity_of_a_rule_without_a_value_is_the_one_that_stored_runs_were_hashed_with(name: str) -> None:
+    assert load_protocol(name).identity()["threshold"] == {"rule": "youden", "value": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("line", "rule", "value"),
+    [
+        ("{rule: youden}", "youden", 0.5),
+        ("{rule: youden, value: 0.5}", "youden", 0.5),
+        ("{}", "youden", 0.5),
+        ("{rule: fixed}", "fixed", 0.5),
+        ("{rule: fixed, value: 0.5}", "fixed", 0.5),
+        ("{rule: fixed, value: 0}", "fixed", 0.0),
+        ("{rule: cost, value: 5}", "cost", 5.0),
+        ("{rule: sensitivity, value: 0.95}", "sensitivity", 0.95),
+        ("{rule: prevalence}", "prevalence", 0.5),
+    ],
+)
+def test_a_threshold_rule_is_read_with_its_value(tmp_path: Path, line: str, rule: str, value: float) -> None:
+    read = load_protocol(write(tmp_path, f"title: Mine\nimage_size: 32\nthreshold: {line}")).threshold
+    assert (read.rule, read.value) == (rule, value)
+
+
+@pytest.mark.parametrize("rule", rule_names())
+def test_a_threshold_rule_is_equal_after_a_round_trip_through_json(rule: str) -> None:
+    made = ThresholdRule.parse(rule if value_range(rule) is None else f"{rule}=0.9")
+    assert ThresholdRule.model_validate_json(made.model_dump_json(), strict=True) == made
+
+
+@pytest.mark.parametrize(
+    ("text", "rule", "value"),
+    [
+        ("youden", "youden", 0.5),
+        ("fixed", "fixed", 0.5),
+        ("fixed=0.4", "fixed", 0.4),
+        ("cost=5", "cost", 5.0),
+        (" cost = 2.5 ", "cost", 2.5),
+        ("sensitivity=0.95", "sensitivity", 0.95),
+        ("specificity=1", "specificity", 1.0),
+    ],
+)
+def test_a_rule_is_read_from_the_command_line(text: str, rule: str, value: float) -> None:
+    assert ThresholdRule.parse(text) == ThresholdRule(rule=rule, value=value)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("yuoden", "Unknown threshold rule 'yuoden'. Did you mean youden?"),
+        ("sensitivty=0.9", "Unknown threshold rule 'sensitivty'. Did you mean sensitivity?"),
+        ("0.4", "Unknown threshold rule '0.4'. Known: cost, f1, fixed, mcc"),
+        ("", "Unknown threshold rule ''. Known: cost"),
+        ("cost", "rule cost needs a value above 0"),
+        ("cost=0", "rule cost takes a value above 0"),
+        ("cost=nan", "rule cost takes a value above 0"),
+        ("cost=", "rule cost: '' is not a number"),
+        ("cost=5:1", "rule cost: '5:1' is not a number"),
+        ("fixed=2", "rule fixed takes a value from 0 to 1"),
+        ("youden=0.5", "rule youden takes no value"),
+        ("prevalence=0.15", "rule prevalence takes no value"),
+    ],
+)
+def test_a_rule_that_cannot_be_read_is_refused_in_one_line(text: str, says: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        ThresholdRule.parse(text)
+    assert len(caught.value.lines) == 1
+    assert caught.value.lines[0].startswith(says)
+    assert "\n" not in caught.value.lines[0]
 
 
 def two_phases(head: int, tune: int) -> ModelCard:

@@ -1,12 +1,13 @@
-"""Confidence intervals of proportions and areas under the ROC curve."""
+"""Formulas of confidence intervals: of proportions, of areas under the ROC curve, and of a metric from its variance."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
-import numpy.typing as npt
-from scipy.stats import norm, rankdata
+from scipy.stats import norm, t
+
+from benchmark.evidence.influence import CLIP, Floats, Labels, placements
 
 Bounds = tuple[float, float]
 
@@ -15,13 +16,18 @@ def wilson(successes: int, n: int, level: float = 0.95) -> Bounds:
     """Wilson's score interval of a proportion (Wilson 1927). Raises ValueError unless 0 <= successes <= n, n > 0."""
     if not 0 <= successes <= n or n <= 0:
         raise ValueError(f"{successes} of {n} is not a proportion")
-    z = _z(level)
-    p = successes / n
-    scale = 1 + z * z / n
-    centre = (p + z * z / (2 * n)) / scale
-    half = z / scale * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    low = 0.0 if successes == 0 else max(0.0, centre - half)
-    high = 1.0 if successes == n else min(1.0, centre + half)
+    return effective_wilson(successes / n, n, z_quantile(level))
+
+
+def effective_wilson(proportion: float, n: float, quantile: float) -> Bounds:
+    """Wilson's interval with an effective sample size `n` in place of a count, at a `quantile` of the normal or t
+    distribution (Korn and Graubard 1998, Dean and Pacheco 2009)."""
+    squared = quantile * quantile
+    scale = 1 + squared / n
+    centre = (proportion + squared / (2 * n)) / scale
+    half = quantile / scale * math.sqrt(proportion * (1 - proportion) / n + squared / (4 * n * n))
+    low = 0.0 if proportion == 0 else max(0.0, centre - half)
+    high = 1.0 if proportion == 1 else min(1.0, centre + half)
     return low, high
 
 
@@ -54,18 +60,17 @@ def hanley_mcneil(auc: float, positives: int, negatives: int) -> float:
     return math.sqrt(max(0.0, variance) / (positives * negatives))
 
 
-def delong(y_true: npt.NDArray[np.int64], y_score: npt.NDArray[np.float64]) -> tuple[float, float]:
+def delong(y_true: Labels, y_score: Floats) -> tuple[float, float]:
     """AUC and its variance (DeLong et al. 1988) by midranks (Sun and Xu 2014); ties count one half.
 
     Raises ValueError unless both classes are there.
     """
-    positive, negative = y_score[y_true == 1], y_score[y_true == 0]
-    m, n = len(positive), len(negative)
+    m = int(np.sum(y_true == 1))
+    n = len(y_true) - m
     if not m or not n:
         raise ValueError("an AUC needs both classes")
-    ranks = rankdata(np.concatenate([positive, negative]))
-    v10 = (ranks[:m] - rankdata(positive)) / n
-    v01 = 1 - (ranks[m:] - rankdata(negative)) / m
+    placed = placements(y_true, y_score)
+    v10, v01 = placed[y_true == 1], placed[y_true == 0]
     variance = (v10.var(ddof=1) / m if m > 1 else 0.0) + (v01.var(ddof=1) / n if n > 1 else 0.0)
     return float(v10.mean()), float(variance)
 
@@ -73,18 +78,61 @@ def delong(y_true: npt.NDArray[np.int64], y_score: npt.NDArray[np.float64]) -> t
 def delong_interval(auc: float, variance: float, level: float = 0.95) -> Bounds | None:
     """Interval of an AUC on the logit scale, which stays within (0, 1); None where the AUC is 0 or 1 or has no
     variance, since the method gives none there."""
-    if not 0 < auc < 1 or variance <= 0:
+    return around("auc", auc, variance, z_quantile(level))
+
+
+def mover(values: Bounds, first: Bounds, second: Bounds, correlation: float) -> Bounds:
+    """Interval of a difference from the two `values`, the interval of each and the correlation of their estimates
+    (Zou and Donner 2008; for two proportions Newcombe 1998's square-and-add)."""
+    a, b = values
+    below = (a - first[0], second[1] - b)
+    above = (first[1] - a, b - second[0])
+    low, high = (math.sqrt(max(0.0, x * x + y * y - 2 * correlation * x * y)) for x, y in (below, above))
+    return a - b - low, a - b + high
+
+
+def around(metric: str, value: float, variance: float, quantile: float) -> Bounds | None:
+    """Interval of `metric` from its variance, on the scale where it is most nearly normal: logit for AUC and average
+    precision, logarithm for losses, Fisher's z for MCC, Wilson's for rates (F1 by way of TP / (TP + FP + FN), which is
+    one). None where the value lies at the end of its range or nothing varies.
+
+    `quantile` is of the normal or t distribution.
+    """
+    if variance <= 0 or value <= (-1 if metric == "mcc" else 0) or (value >= 1 and metric != "log_loss"):
         return None
-    logit = math.log(auc / (1 - auc))
-    half = _z(level) * math.sqrt(variance) / (auc * (1 - auc))
-    return _expit(logit - half), _expit(logit + half)
+    half = quantile * math.sqrt(variance)
+    if metric in ("auc", "average_precision"):
+        logit, half = math.log(value / (1 - value)), half / (value * (1 - value))
+        return _expit(logit - half), _expit(logit + half)
+    if metric in ("log_loss", "brier"):
+        factor = math.exp(half / value)
+        return value / factor, min(value * factor, 1.0 if metric == "brier" else -math.log(CLIP))
+    if metric == "mcc":
+        z, half = math.atanh(value), half / (1 - value * value)
+        return math.tanh(z - half), math.tanh(z + half)
+    if metric == "f1":
+        jaccard = value / (2 - value)
+        low, high = effective_wilson(jaccard, jaccard * (1 - jaccard) / (variance * (1 + jaccard) ** 4 / 4), quantile)
+        return f1_of_jaccard(low), f1_of_jaccard(high)
+    return effective_wilson(value, value * (1 - value) / variance, quantile)
+
+
+def f1_of_jaccard(jaccard: float) -> float:
+    """F1 from J = TP / (TP + FP + FN)."""
+    return 2 * jaccard / (1 + jaccard)
+
+
+def t_quantile(level: float, degrees_of_freedom: float) -> float:
+    """What a t variable stays below, in size, with probability `level`."""
+    return float(t.ppf(0.5 + level / 2, degrees_of_freedom))
+
+
+def z_quantile(level: float) -> float:
+    """What a normal variable stays below, in size, with probability `level`."""
+    if not 0 < level < 1:
+        raise ValueError(f"level {level} must be within (0, 1)")
+    return float(norm.ppf(0.5 + level / 2))
 
 
 def _expit(x: float) -> float:
     return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
-
-
-def _z(level: float) -> float:
-    if not 0 < level < 1:
-        raise ValueError(f"level {level} must be within (0, 1)")
-    return float(norm.ppf(0.5 + level / 2))

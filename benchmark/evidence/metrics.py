@@ -11,10 +11,9 @@ from typing import Literal
 import numpy as np
 from sklearn.metrics import average_precision_score
 
-from benchmark.evidence.intervals import delong, delong_interval, wilson
+from benchmark.evidence.influence import ClassSizes, losses, placements
 from benchmark.evidence.scores import Scores
-
-_CLIP = 1e-7
+from benchmark.evidence.uncertainty import interval
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Figure:
 class Metric:
     """A registered metric: `of_decisions` reads a Confusion, `of_scores` the scores; one of the two is set.
 
-    `counts(confusion)` gives (successes, n) of a proportion, whose interval is Wilson's.
+    `counts(confusion)` gives (successes, n) of a proportion.
     """
 
     name: str
@@ -96,30 +95,35 @@ def confusion(scores: Scores, threshold: float) -> Confusion:
     )
 
 
-def figures(scores: Scores, threshold: float) -> dict[str, Figure]:
-    """Every metric of `scores` at `threshold`, with 95% intervals where a method is at hand: Wilson for proportions,
-    DeLong (logit) for the AUC."""
+def figures(scores: Scores, threshold: float, class_sizes: ClassSizes = "drawn") -> dict[str, Figure]:
+    """Every metric of `scores` at `threshold`, each with its 95% interval (`uncertainty.interval`): by patient where a
+    patient has several images. `class_sizes="fixed"` is for a test set whose share of positives was chosen, as in a
+    balanced draw."""
     counted = confusion(scores, threshold)
-    return {metric.name: _figure(metric, scores, counted) for metric in METRICS.values()}
+    return {metric.name: _figure(metric, scores, threshold, counted, class_sizes) for metric in METRICS.values()}
 
 
-def _figure(metric: Metric, scores: Scores, counted: Confusion) -> Figure:
+def value_of(metric: str, scores: Scores, threshold: float) -> float | None:
+    """The value of a metric by name, None where it is undefined. Raises KeyError for an unknown one."""
+    return _value(METRICS[metric], scores, confusion(scores, threshold))
+
+
+def _value(metric: Metric, scores: Scores, counted: Confusion) -> float | None:
     if metric.of_scores is not None:
-        value = metric.of_scores(scores)
-    else:
-        value = metric.of_decisions(counted) if metric.of_decisions else None
+        return metric.of_scores(scores)
+    return metric.of_decisions(counted) if metric.of_decisions else None
+
+
+def _figure(metric: Metric, scores: Scores, threshold: float, counted: Confusion, class_sizes: ClassSizes) -> Figure:
+    value = _value(metric, scores, counted)
     if value is None:
         return Figure(metric.name, None, None, None, None, "undefined for these decisions or classes")
-    if metric.counts is not None:
-        low, high = wilson(*metric.counts(counted))
-        return Figure(metric.name, value, low, high, "Wilson", None)
-    if metric.name == "auc":
-        bounds = delong_interval(*delong(scores.y_true, scores.y_score))
-        if bounds is None or min(np.bincount(scores.y_true, minlength=2)) < 2:
-            reason = "DeLong gives no interval at 0, 1 or no variance, nor for one image of a class"
-            return Figure(metric.name, value, None, None, None, reason)
-        return Figure(metric.name, value, *bounds, "DeLong, logit", None)
-    return Figure(metric.name, value, None, None, None, None)
+    if metric.direction == "none":
+        return Figure(metric.name, value, None, None, None, None)
+    found = interval(
+        metric.name, value, scores.y_true, scores.y_score, threshold, scores.patient, class_sizes=class_sizes
+    )
+    return Figure(metric.name, value, found.low, found.high, found.method, found.reason)
 
 
 def _ratio(numerator: float, denominator: float) -> float | None:
@@ -129,14 +133,13 @@ def _ratio(numerator: float, denominator: float) -> float | None:
 @score_metric("lower")
 def log_loss(scores: Scores) -> float | None:
     """Mean binary cross-entropy in nats, scores clipped to 1e-7 as Keras does."""
-    p = np.clip(scores.y_score, _CLIP, 1 - _CLIP)
-    return float(-np.mean(np.where(scores.y_true == 1, np.log(p), np.log1p(-p))))
+    return float(losses("log_loss", scores.y_true, scores.y_score).mean())
 
 
 @score_metric("lower")
 def brier(scores: Scores) -> float | None:
     """Mean squared difference of score and label (Brier 1950)."""
-    return float(np.mean((scores.y_score - scores.y_true) ** 2))
+    return float(losses("brier", scores.y_true, scores.y_score).mean())
 
 
 @score_metric("higher")
@@ -144,7 +147,7 @@ def auc(scores: Scores) -> float | None:
     """Area under the ROC curve, ties one half; undefined without both classes."""
     if len(np.unique(scores.y_true)) < 2:
         return None
-    return delong(scores.y_true, scores.y_score)[0]
+    return float(placements(scores.y_true, scores.y_score)[scores.y_true == 1].mean())
 
 
 @score_metric("higher")

@@ -4,29 +4,64 @@ from __future__ import annotations
 
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
 
 from benchmark.data.splits import Sampling
-from benchmark.evidence.threshold import rule_names
+from benchmark.evidence.rules import UNUSED, rule_names, rule_value, value_range
 from zoo.card import ModelCard
-from zoo.strict_yaml import ConfigError, named_file, read_yaml, suggest, validate
+from zoo.strict_yaml import ConfigError, named_file, read_yaml, suggest, unknown, validate
 
 
 class ThresholdRule(BaseModel):
-    """How the decision threshold is chosen on validation scores; `value` is the rule's own parameter."""
+    """How the decision threshold is chosen on validation scores; `value` is the rule's own parameter, UNUSED for a rule
+    that takes none."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     rule: str = "youden"
-    value: Annotated[float, Field(ge=0, le=1)] = 0.5
+    value: float = Field(default=None, validate_default=True)
 
-    @model_validator(mode="after")
-    def _known(self) -> ThresholdRule:
-        if self.rule not in rule_names():
-            raise ValueError(f"unknown rule '{self.rule}'. {suggest(self.rule, rule_names())}")
-        return self
+    @field_validator("rule")
+    @classmethod
+    def _known(cls, rule: str) -> str:
+        if rule not in rule_names():
+            raise ValueError(f"unknown rule '{rule}'. {suggest(rule, rule_names())}")
+        return rule
+
+    @field_validator("value", mode="wrap")
+    @classmethod
+    def _fits(cls, value: Any, parse: ValidatorFunctionWrapHandler, info: ValidationInfo) -> float:
+        given = None if value is None else parse(value)
+        return rule_value(info.data["rule"], given) if "rule" in info.data else UNUSED
+
+    @classmethod
+    def parse(cls, text: str) -> ThresholdRule:
+        """The rule written as `youden`, or with its value as `cost=5`. Raises ConfigError."""
+        name, equals, number = (part.strip() for part in text.partition("="))
+        if name not in rule_names():
+            raise unknown("threshold rule", name, rule_names())
+        try:
+            value = float(number) if equals else None
+        except ValueError as error:
+            raise ConfigError(f"rule {name}: '{number}' is not a number") from error
+        if equals and value_range(name) is None:
+            raise ConfigError(f"rule {name} takes no value")
+        try:
+            return cls(rule=name, value=rule_value(name, value))
+        except ValueError as error:
+            raise ConfigError(str(error)) from error
 
 
 class Protocol(BaseModel):
@@ -48,7 +83,7 @@ class Protocol(BaseModel):
     split: Literal["fixed", "per-seed"] = "fixed"
     split_seed: NonNegativeInt = 0
     view_seed: NonNegativeInt = 0
-    views: PositiveInt | Literal["fresh"] = "fresh"
+    views: PositiveInt | Literal["fresh"] = 2
     max_epochs: PositiveInt | None = None
     precision: Literal["float32", "bfloat16", "auto"] = "auto"
     threshold: ThresholdRule = ThresholdRule()

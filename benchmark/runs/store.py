@@ -137,6 +137,16 @@ class Store:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ConfigError(f"{path}: cannot be read: {error}; {_AGAIN}") from error
 
+    def images(self, run: Run, split: SplitName) -> tuple[str, ...]:
+        """The names of the images of one split of `run`, in the order of its scores. Raises ConfigError."""
+        path = self._folder(run.run_id) / "predictions.parquet"
+        try:
+            import pyarrow.parquet as pq
+
+            return tuple(pq.read_table(path, columns=["image"], filters=[("split", "=", split)])["image"].to_pylist())
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ConfigError(f"{path}: cannot be read: {error}; {_AGAIN}") from error
+
     @contextmanager
     def claim(self, run_id: str) -> Iterator[bool]:
         """Whether this process may compute the run; another's claim ends with its process, however it ends."""

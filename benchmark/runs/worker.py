@@ -19,7 +19,7 @@ from benchmark.evidence.checks import Checks
 from benchmark.evidence.diagnosis import diagnose
 from benchmark.evidence.metrics import Figure, figures
 from benchmark.evidence.scores import Scores, TestScores, ValidationScores
-from benchmark.evidence.threshold import choose
+from benchmark.evidence.threshold import choose_with_interval
 from benchmark.runs.environment import Environment, describe_environment
 from benchmark.runs.run import Costs, Job, Progress, Run, now
 from benchmark.runs.store import Store
@@ -76,7 +76,8 @@ def keep(job: Job, store: Store, threads: int, tell: Callable[[Progress], None])
             on_step=_throttled(tell),
         )
         val_scores = ValidationScores("val", val.labels, score(fitted, val), val.patients)
-        threshold = choose(val_scores, spec.protocol.threshold.rule, spec.protocol.threshold.value)
+        rule = spec.protocol.threshold
+        threshold = choose_with_interval(val_scores, rule.rule, rule.value)
         parts: list[tuple[Scores, LabelledImages]] = [(val_scores, val)]
         test_scores = None
         if spec.stage == "bench":
