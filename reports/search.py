@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from benchmark.runs.trial import SearchResult, Trial, objective, rank_under_reseeding
-from reports.markdown import table as markdown_table
+from reports.markdown_table import table as markdown_table
 from reports.numbers import MISSING, number, seconds
 from reports.tables import escape, plain_table
 

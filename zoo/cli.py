@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from zoo.commands import bench, cache, cards, data, report, runs, search
+from zoo.commands import audit, bench, cache, cards, compare, data, report, runs, search
 
 _INTERRUPTED = 130
 
@@ -25,6 +25,8 @@ app.command("bench")(bench.command)
 app.command("search")(search.command)
 app.command("runs")(runs.command)
 app.command("report")(report.command)
+app.command("compare")(compare.command)
+app.command("audit")(audit.command)
 app.command("cache")(cache.command)
 
 

@@ -1,0 +1,22 @@
+"""Tables and cells of GitHub-flavoured markdown; text cannot break out of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from reports.numbers import one_line
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a table; cells are escaped."""
+    lines = ["| " + " | ".join(map(cell, heads)) + " |", "|" + "---|" * len(heads)]
+    return lines + ["| " + " | ".join(cell(text) for text in row) + " |" for row in rows]
+
+
+def cell(text: str) -> str:
+    """Text that cannot break out of a table cell or be taken for markup; code spans stay."""
+    text = one_line(text)
+    for old, new in (("\\", "\\\\"), ("<", "&lt;"), (">", "&gt;")):
+        text = text.replace(old, new)
+    return re.sub(r"(!(?=\[)|\](?=[(\[:])|[|*])", r"\\\1", text)
