@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
+from benchmark.evidence.rules import value_range
 from benchmark.runs.protocol import ThresholdRule
 from benchmark.runs.run import Run
+from reports.claims_markdown import claims_markdown
 from reports.compare import Comparison
+from reports.markdown_table import cell, table
 from reports.numbers import (
     MISSING,
     difference,
@@ -15,10 +17,11 @@ from reports.numbers import (
     is_count,
     measured,
     number,
-    one_line,
     published_value,
     seconds,
 )
+from reports.pairs_tables import ranking_markdown
+from reports.probabilities_markdown import probabilities_markdown
 from reports.report import Report, Section
 
 _DETAIL = (
@@ -46,20 +49,26 @@ def render(report: Report) -> str:
     for section in report.sections:
         parts += _section(section)
     for skip in report.skips:
-        parts.append(f"- skipped `{skip.card.name}`: {_cell(skip.reason)}")
+        parts.append(f"- skipped `{skip.card.name}`: {cell(skip.reason)}")
     return "\n".join(parts).rstrip() + "\n"
 
 
 def _section(section: Section) -> list[str]:
-    lines = [f"## {_cell(section.title)}", ""]
-    lines += [f"> {_cell(note)}\n" for note in section.notes]
+    lines = [f"## {cell(section.title)}", ""]
+    lines += [f"> {cell(note)}\n" for note in section.notes]
+    for claims in section.claims:
+        lines += claims_markdown(claims)
     lines += ["### Comparison", "", "Test figures at threshold 0.5, with 95% intervals.", ""]
     lines += _comparison(section)
+    if section.ranking is not None:
+        lines += ["", *ranking_markdown(section.ranking)]
     lines += ["", "### Published and measured", ""]
     lines += _published(section.comparisons)
     lines += ["", "### Test figures", ""]
     for title, chosen in (("At threshold 0.5", False), ("At the threshold chosen on validation", True)):
         lines += [f"{title}:", "", *_details(section.runs, chosen), ""]
+    if section.probabilities:
+        lines += probabilities_markdown(section.probabilities)
     lines += ["### Diagnosis", "", *_diagnoses(section.runs), ""]
     lines += ["### Data, protocol, environment", "", *_methods(section.runs), ""]
     return lines
@@ -125,10 +134,10 @@ def _diagnoses(runs: Iterable[Run]) -> list[str]:
     for run in runs:
         name = f"`{run.spec.card.name}` seed {run.spec.seed}"
         if run.error:
-            lines.append(f"- {name}: failed: {_cell(run.error)}")
-        lines += [f"- {name}: {_cell(f'{finding.title}: {finding.evidence}')}" for finding in run.diagnosis]
-        if run.threshold is not None and run.threshold.reason:
-            lines.append(f"- {name}: no threshold chosen: {_cell(run.threshold.reason)}")
+            lines.append(f"- {name}: failed: {cell(run.error)}")
+        lines += [f"- {name}: {cell(f'{finding.title}: {finding.evidence}')}" for finding in run.diagnosis]
+        if run.threshold is not None and run.threshold.value is None and run.threshold.reason:
+            lines.append(f"- {name}: no threshold chosen: {cell(run.threshold.reason)}")
     return lines or ["Nothing found."]
 
 
@@ -138,16 +147,15 @@ def _methods(runs: Sequence[Run]) -> list[str]:
     sizes = ", ".join(f"{count} {split}" for split, count in first.split.sizes.items())
     sampling = protocol.sampling
     lines = [
-        f"- Data: {_cell(first.spec.dataset.title)}; classes {', '.join(map(_cell, first.spec.dataset.classes))} "
+        f"- Data: {cell(first.spec.dataset.title)}; classes {', '.join(map(cell, first.spec.dataset.classes))} "
         f"(the last is positive); fingerprint `{first.spec.dataset.fingerprint[:16]}`",
         f"- Split by patient: {sizes} images, {'balanced' if sampling.balanced else 'natural balance'}, "
         f"{protocol.split}, split seed {protocol.split_seed}; fingerprint `{first.split.fingerprint[:16]}`",
         f"- Images {protocol.image_size} px; views of a training image: {protocol.views}, view seed "
         f"{protocol.view_seed}; precision {protocol.precision}",
-        f"- Threshold: {_rule(protocol.threshold)}; the test split is scored once, after training and after the "
-        "threshold",
+        f"- Threshold: {_rule(protocol.threshold)}; the test split is scored once, after training",
     ]
-    lines += [f"- Split: {_cell(note)}" for note in dict.fromkeys(note for run in runs for note in run.split.notes)]
+    lines += [f"- Split: {cell(note)}" for note in dict.fromkeys(note for run in runs for note in run.split.notes)]
     for run in runs:
         if run.costs is not None:
             c = run.costs
@@ -162,31 +170,19 @@ def _methods(runs: Sequence[Run]) -> list[str]:
     for environment in environments.values():
         versions = ", ".join(f"{name} {version}" for name, version in environment.versions.items())
         lines.append(
-            f"- Environment: {versions}; {environment.platform}; {environment.processor}, {environment.cores} cores, "
+            f"- Environment: {cell(versions)}; {cell(environment.platform)}; {cell(environment.processor)}, "
+            f"{environment.cores} cores, "
             f"{environment.threads} threads a run, {environment.memory_gib} GiB; "
             f"frozen layers in {environment.precision}"
-            + (f"; commit {environment.commit}" if environment.commit else "")
+            + (f"; commit {cell(environment.commit)}" if environment.commit else "")
         )
     weights = {run.environment.weights for run in runs if run.environment and run.environment.weights}
-    lines += [f"- Pretrained weights: {_cell(origin)}" for origin in sorted(weights)]
+    lines += [f"- Pretrained weights: {cell(origin)}" for origin in sorted(weights)]
     return lines
 
 
 def _rule(threshold: ThresholdRule) -> str:
     if threshold.rule == "fixed":
         return f"fixed at {threshold.value:g}"
-    return f"{threshold.rule}, chosen on validation scores"
-
-
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """The lines of a table; cells are escaped."""
-    lines = ["| " + " | ".join(map(_cell, heads)) + " |", "|" + "---|" * len(heads)]
-    return lines + ["| " + " | ".join(_cell(text) for text in row) + " |" for row in rows]
-
-
-def _cell(text: str) -> str:
-    """Text that cannot break out of a table cell or be taken for markup; code spans stay."""
-    text = one_line(text)
-    for old, new in (("\\", "\\\\"), ("<", "&lt;"), (">", "&gt;")):
-        text = text.replace(old, new)
-    return re.sub(r"(!(?=\[)|\](?=[(\[:])|[|*])", r"\\\1", text)
+    value = "" if value_range(threshold.rule) is None else f" {threshold.value:g}"
+    return f"{threshold.rule}{value}, chosen on validation scores alone"

@@ -7,20 +7,32 @@ from dataclasses import dataclass
 
 from benchmark.runs.plan import Skip
 from benchmark.runs.run import Run
+from benchmark.runs.store import Store
+from reports.claim import Claims
+from reports.claims_report import ClaimsReport, judge
 from reports.compare import Comparison, compare_run, is_other_data
+from reports.measured import gather
+from reports.pairs import Ranking, rank
+from reports.probabilities import Probabilities, probabilities
 
 History = Callable[[Run], list[dict[str, str]]]
 
 
 @dataclass(frozen=True)
 class Section:
-    """Runs that may be compared: the same data under the same protocol."""
+    """Runs that may be compared: the same data under the same protocol.
+
+    `claims`, `ranking` and `probabilities` come from per-image scores and are empty without them.
+    """
 
     title: str
     synthetic: bool
     runs: tuple[Run, ...]
     comparisons: tuple[Comparison, ...]
     notes: tuple[str, ...]
+    claims: tuple[ClaimsReport, ...] = ()
+    ranking: Ranking | None = None
+    probabilities: tuple[Probabilities, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -31,24 +43,50 @@ class Report:
     skips: tuple[Skip, ...]
 
 
-def build_report(runs: Iterable[Run], history: History, skips: Sequence[Skip] = ()) -> Report:
-    """`runs` in groups of the same data and protocol; `history` gives a run's epochs."""
+def build_report(
+    runs: Iterable[Run],
+    history: History,
+    skips: Sequence[Skip] = (),
+    *,
+    scores: Store | None = None,
+    claims: Sequence[Claims] = (),
+    notes: Sequence[str] = (),
+) -> Report:
+    """`runs` in groups of the same data and protocol; `history` gives a run's epochs.
+
+    With `scores`, the store that holds the per-image scores of `runs`, cards are compared pairwise, probabilities are
+    assessed and `claims` are judged. `notes` stand before those of every section.
+    """
+    sections = [_section(group, history, scores, claims, notes) for group in same_conditions(runs)]
+    return Report(tuple(sections), tuple(skips))
+
+
+def same_conditions(runs: Iterable[Run]) -> list[list[Run]]:
+    """`runs` in groups of the same data and protocol, in the order of their first."""
     groups: dict[tuple[str, str], list[Run]] = {}
     for run in runs:
-        identity = run.spec.protocol.model_dump_json(exclude={"title", "seeds"})
+        identity = run.spec.protocol.model_dump_json(exclude={"title", "seeds", "keep_models"})
         groups.setdefault((run.spec.dataset.fingerprint, identity), []).append(run)
-    return Report(tuple(_section(group, history) for group in groups.values()), tuple(skips))
+    return list(groups.values())
 
 
-def _section(runs: Sequence[Run], history: History) -> Section:
+def _section(
+    runs: Sequence[Run], history: History, scores: Store | None, claims: Sequence[Claims], notes: Sequence[str]
+) -> Section:
     first = runs[0].spec
     kind = "SYNTHETIC, " if first.dataset.synthetic else ""
+    title = f"{first.dataset.title} ({kind}source {first.dataset.source}), protocol {first.protocol.name}"
+    measured = {} if scores is None else gather(runs, scores)
+    judged = () if scores is None else tuple(judge(each, measured, title, first.dataset.synthetic) for each in claims)
     return Section(
-        title=f"{first.dataset.title} ({kind}source {first.dataset.source}), protocol {first.protocol.name}",
+        title=title,
         synthetic=first.dataset.synthetic,
         runs=tuple(runs),
         comparisons=tuple(c for run in runs for c in compare_run(run, history(run))),
-        notes=_notes(runs),
+        notes=(*notes, *_notes(runs)),
+        claims=judged,
+        ranking=rank(list(measured.values()), "auc") if len(measured) > 1 else None,
+        probabilities=probabilities(measured),
     )
 
 

@@ -12,8 +12,9 @@ import pytest
 
 from benchmark.data import Dataset, Image, open_dataset
 from benchmark.data.dataset import Pixels
-from benchmark.data.describe import SAMPLE, Cell, describe
-from tests.images import Row, image_folder, in_memory, rows_of
+from benchmark.data.describe import Cell, describe
+from tests.images import Row, image_folder, in_memory, rows_of, save
+from tests.pictures import picture, reencoded
 
 
 def clean() -> list[Row]:
@@ -49,22 +50,24 @@ def test_grey_levels_are_those_of_the_images() -> None:
     assert (ill.mean_grey, ill.sd_grey) == (50, 0)
 
 
-def test_only_a_sample_of_a_large_cell_is_read() -> None:
-    asked: list[int] = []
-    dataset = in_memory(rows_of("train", 1000))
+def test_every_image_is_read_once_a_few_hundred_at_a_time() -> None:
+    asked: list[Sequence[Image]] = []
+    dataset = in_memory(rows_of("train", 1300))
 
     def read(wanted: Sequence[Image], size: int) -> Pixels:
-        asked.append(len(wanted))
+        asked.append(wanted)
         return dataset.read(wanted, size)
 
     describe(replace(dataset, read=read))
-    assert asked == [SAMPLE, SAMPLE]
+    assert [image for wanted in asked for image in wanted] == list(dataset.images)
+    assert max(len(wanted) for wanted in asked) < 1000
 
 
-def test_a_sample_is_taken_from_all_of_a_cell() -> None:
-    rows: list[Row] = [(f"{i:04d}", "train", 0, f"p{i}", "00" if i < 500 else "c8") for i in range(1000)]
+def test_grey_levels_are_those_of_all_images_of_a_cell() -> None:
+    rows: list[Row] = [(f"{i:04d}", "train", 0, f"p{i}", "00" if i < 250 else "c8") for i in range(1000)]
     dark_and_bright = describe(in_memory([*rows, ("x", "train", 1, "px", "00")])).cells[0]
-    assert dark_and_bright.mean_grey == pytest.approx(100, abs=10)
+    assert dark_and_bright.mean_grey == pytest.approx(150)
+    assert dark_and_bright.sd_grey == pytest.approx(np.std([0] * 250 + [200] * 750))
 
 
 def test_the_source_is_named() -> None:
@@ -144,10 +147,61 @@ def test_unreadable_files_are_passed_on_and_warned_of(tmp_path: Path) -> None:
     assert warned(dataset, "could not be read")
 
 
-def test_a_summary_can_be_written_as_json() -> None:
-    summary = describe(in_memory(clean()))
+def pictures(root: Path, brighter: int = 0) -> Path:
+    """80 pictures in train and 40 in test, all of different patients, those of test brighter by so many levels."""
+    for number in range(120):
+        part = "train" if number < 80 else "test"
+        shift = brighter if part == "test" else 0
+        image = picture(number).point([min(255, level + shift) for level in range(256)])
+        save(
+            image,
+            root / part / "AB"[number % 2] / f"person{number % 80}_{'virus' if number < 80 else 'bacteria'}_1.png",
+        )
+    return root
+
+
+def test_near_duplicates_across_parts_and_labels_are_warned_of(tmp_path: Path) -> None:
+    root = pictures(tmp_path)
+    save(reencoded(picture(4)), root / "test" / "A" / "copy.png")
+    save(reencoded(picture(5)), root / "test" / "A" / "other.png")
+    dataset = open_dataset(str(root))
+    summary = describe(dataset)
+    assert summary.leakage is not None
+    assert summary.leakage.test_images == ("test/A/copy.png", "test/A/other.png")
+    assert warned(dataset, "2 images of test are near duplicates of images of train")
+    assert warned(dataset, "1 pairs of near duplicates stand under both labels")
+    assert (summary.shared_images, summary.duplicate_groups) == ({}, 0)
+
+
+def test_parts_alike_are_not_warned_of(tmp_path: Path) -> None:
+    summary = describe(open_dataset(str(pictures(tmp_path))))
+    assert [effect.told for effect in summary.batch_effects] == [False]
+    assert summary.warnings == ()
+
+
+def test_a_part_of_another_brightness_is_warned_of(tmp_path: Path) -> None:
+    assert warned(open_dataset(str(pictures(tmp_path, brighter=6))), "test and train can be told apart by intensity")
+
+
+def test_a_weaker_key_of_the_pattern_it_was_opened_with_is_described(tmp_path: Path) -> None:
+    root = pictures(tmp_path)
+    summary = describe(open_dataset(str(root)))
+    assert summary.weaker_key is not None
+    assert [alarm.flagged for alarm in summary.weaker_key.false_alarms] == [40]
+    assert summary.shared_patients == {}
+    bare = r"person(?P<person>\d+)_"
+    summary = describe(open_dataset(str(root), patient_pattern=bare), bare)
+    assert summary.weaker_key is None
+    assert summary.shared_patients == {"train and test": 40}
+
+
+def test_a_summary_can_be_written_as_json(tmp_path: Path) -> None:
+    summary = describe(open_dataset(str(pictures(tmp_path))))
     again = json.loads(json.dumps(asdict(summary)))
     assert [Cell(**cell) for cell in again["cells"]] == list(summary.cells)
+    assert len(again["leakage"]["overlaps"]) == 3
+    assert again["weaker_key"]["dropped"] == ["kind"]
+    assert again["batch_effects"][0]["part"] == "test"
 
 
 def test_the_phantom_is_described_as_it_is_drawn() -> None:
@@ -158,6 +212,9 @@ def test_the_phantom_is_described_as_it_is_drawn() -> None:
     assert summary.duplicate_groups == 0
     exposure = {part: np.mean([c.mean_grey for c in summary.cells if c.part == part]) for part in ("train", "test")}
     assert exposure["test"] > exposure["train"] + 5
+    assert {effect.part for effect in summary.batch_effects if effect.told} == {"test"}
+    assert summary.leakage is not None
+    assert summary.leakage.leaks == ()
 
 
 @pytest.mark.real_data
@@ -167,5 +224,8 @@ def test_the_radiographs_are_warned_of(real_data: Path) -> None:
     assert summary.shared_images == {}
     assert summary.duplicate_groups > 0
     assert summary.images_under_both_labels == 0
+    assert summary.leakage is not None
+    assert summary.leakage.cutoff.distance is not None
+    assert summary.leakage.leaks == ()
     assert any("val has 16 images" in warning for warning in summary.warnings)
     assert all(50 < cell.mean_grey < 200 and cell.sd_grey > 20 for cell in summary.cells)

@@ -7,16 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmark.data.batch_effect import BatchEffect, Floats, batch_effects, intensities
 from benchmark.data.dataset import Dataset, Image, Problem
+from benchmark.data.leakage import Leakage, find_leaks
+from benchmark.data.similar import SIDE, Flags, Hashes, hashes, is_flat, thumbnails
+from benchmark.data.weaker_key import WeakerKey, weaker_key
 
-SAMPLE = 64
-_SIDE = 64
+_AT_A_TIME = 512
 _SMALL_VAL = 100
 
 
 @dataclass(frozen=True)
 class Cell:
-    """Images of one part and class; grey levels 0..255 are the mean and standard deviation over a sample."""
+    """Images of one part and class; the mean and standard deviation of their grey levels, 0..255."""
 
     part: str
     label: str
@@ -28,7 +31,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class DataSummary:
-    """Everything `zoo data` shows. `shared_patients` and `shared_images` count those that stand in two parts."""
+    """Everything `zoo data` shows.
+
+    `shared_patients` and `shared_images` count those that stand in two parts. `leakage` is what the parts share, image
+    by image, `weaker_key` what a weaker patient key would wrongly say of it, and `batch_effects` whether intensity
+    tells the parts apart.
+    """
 
     source: str
     title: str
@@ -43,14 +51,17 @@ class DataSummary:
     images_under_both_labels: int
     problems: tuple[Problem, ...]
     warnings: tuple[str, ...]
+    leakage: Leakage | None = None
+    weaker_key: WeakerKey | None = None
+    batch_effects: tuple[BatchEffect, ...] = ()
 
 
-def describe(dataset: Dataset) -> DataSummary:
-    """Count, compare and sample `dataset`."""
-    cells: dict[tuple[str, int], list[Image]] = defaultdict(list)
+def describe(dataset: Dataset, patient_pattern: str | None = None) -> DataSummary:
+    """Count and compare the images of `dataset`, reading each once; `patient_pattern` is what it was opened with."""
+    cells: dict[tuple[str, int], list[int]] = defaultdict(list)
     digests: dict[str, list[Image]] = defaultdict(list)
-    for image in dataset.images:
-        cells[image.part, image.label].append(image)
+    for index, image in enumerate(dataset.images):
+        cells[image.part, image.label].append(index)
         digests[image.digest].append(image)
     order = {"train": 0, "val": 1, "test": 2, "all": 3}
     keys = sorted(cells, key=lambda key: (order[key[0]], key[1]))
@@ -58,6 +69,9 @@ def describe(dataset: Dataset) -> DataSummary:
     both = sum(len(group) for group in groups if len({image.label for image in group}) > 1)
     patients = _shared(dataset, "patient")
     images = _shared(dataset, "digest")
+    bits, flat, levels = _look(dataset)
+    leakage = find_leaks(dataset.images, [image.part for image in dataset.images], bits, flat)
+    effects = batch_effects(dataset.images, levels)
     return DataSummary(
         source=dataset.source,
         title=dataset.title,
@@ -65,26 +79,44 @@ def describe(dataset: Dataset) -> DataSummary:
         fingerprint=dataset.fingerprint,
         channels=dataset.channels,
         classes=dataset.classes,
-        cells=tuple(_cell(dataset, part, label, cells[part, label]) for part, label in keys),
+        cells=tuple(_cell(dataset, levels, cells[key]) for key in keys),
         shared_patients=patients,
         shared_images=images,
         duplicate_groups=len(groups),
         images_under_both_labels=both,
         problems=dataset.problems,
-        warnings=_warnings(dataset, patients, images, len(groups), both),
+        warnings=(
+            *_warnings(dataset, patients, images, len(groups), both),
+            *_looks(leakage),
+            *(effect.line() for effect in effects if effect.told),
+        ),
+        leakage=leakage,
+        weaker_key=weaker_key(dataset, patient_pattern),
+        batch_effects=effects,
     )
 
 
-def _cell(dataset: Dataset, part: str, label: int, images: list[Image]) -> Cell:
-    step = max(1, len(images) // SAMPLE)
-    pixels = dataset.read(images[::step][:SAMPLE], _SIDE).astype(np.float64)
+def _look(dataset: Dataset) -> tuple[Hashes, Flags, Floats]:
+    """Of every image its hash, whether it is flat, and its intensities; a few hundred are read at a time."""
+    bits, flat, levels = [], [], []
+    for start in range(0, len(dataset.images), _AT_A_TIME):
+        grey = thumbnails(dataset.read(dataset.images[start : start + _AT_A_TIME], SIDE))
+        bits.append(hashes(grey))
+        flat.append(is_flat(grey))
+        levels.append(intensities(grey))
+    return np.concatenate(bits), np.concatenate(flat), np.concatenate(levels)
+
+
+def _cell(dataset: Dataset, levels: Floats, members: list[int]) -> Cell:
+    images = [dataset.images[index] for index in members]
+    mean, sd = levels[members, 0], levels[members, 1]
     return Cell(
-        part=part,
-        label=dataset.classes[label],
+        part=images[0].part,
+        label=dataset.classes[images[0].label],
         images=len(images),
         patients=len({image.patient for image in images}),
-        mean_grey=float(pixels.mean()),
-        sd_grey=float(pixels.std()),
+        mean_grey=float(mean.mean()),
+        sd_grey=float(np.sqrt((sd**2).mean() + mean.var())),
     )
 
 
@@ -116,3 +148,14 @@ def _warnings(
     if dataset.problems:
         found.append(f"{len(dataset.problems)} files could not be read and are left out")
     return tuple(found)
+
+
+def _looks(leakage: Leakage) -> list[str]:
+    found = [
+        f"{overlap.near_duplicate} images of {overlap.part} are near duplicates of images of {overlap.other}"
+        for overlap in leakage.overlaps
+        if overlap.near_duplicate and overlap.part != overlap.other
+    ]
+    if leakage.near_pairs_under_both_labels:
+        found.append(f"{leakage.near_pairs_under_both_labels} pairs of near duplicates stand under both labels")
+    return found

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +17,12 @@ from zoo.commands.options import (
     err,
     out,
 )
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from benchmark.data.dataset import Dataset
+    from benchmark.runs.execute import Event
 
 
 def command(
@@ -60,7 +67,29 @@ def command(
         return
     console = err()
     with watching(console, plan, dataset) as on_event:
-        runs = execute_all(plan.specs, dataset, kept, jobs=jobs, on_event=on_event)
+        handle = warning_of_leaks(console, dataset, on_event)
+        runs = execute_all(plan.specs, dataset, kept, jobs=jobs, on_event=handle)
     out().print(comparison_tables(build_report(runs, kept.history, plan.skips)))
     if any(run.status == "failed" for run in runs):
         raise typer.Exit(1)
+
+
+def warning_of_leaks(console: Console, dataset: Dataset, on_event: Callable[[Event], None]) -> Callable[[Event], None]:
+    """`on_event`, and on `console` what the parts of a split share, when the first run on it has started: its images
+    are prepared then, and comparing them takes less time than the run needs to load its network."""
+    from benchmark.data.leakage import leaks
+    from benchmark.data.splits import make_split
+
+    compared: set[str] = set()
+
+    def handle(event: Event) -> None:
+        on_event(event)
+        if event.kind != "started" or event.payload.fingerprint in compared:
+            return
+        compared.add(event.payload.fingerprint)
+        protocol = event.spec.protocol
+        split = make_split(dataset, protocol.sampling, event.spec.split_seed)
+        for line in leaks(dataset, split, protocol.image_size).lines():
+            console.print(f"warning: leakage: {line}", markup=False, soft_wrap=True)
+
+    return handle

@@ -17,11 +17,11 @@ def command(
     patients: PatientsOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show images, patients, classes by part, overlaps, duplicates, unreadable files and intensity of a source."""
+    """Show images, patients, classes and intensity by part, leakage between parts, duplicates and unreadable files."""
     from benchmark.data import open_dataset
     from benchmark.data.describe import describe
 
-    summary = describe(open_dataset(source, patient_pattern=patients))
+    summary = describe(open_dataset(source, patient_pattern=patients), patients)
     if json:
         print_json(asdict(summary))
         return

@@ -7,26 +7,69 @@ from typing import Annotated
 
 import typer
 
-from zoo.commands.options import StoreOption, err, out
+from zoo.commands.options import CardsOption, StoreOption, err, out
 
 
 def command(
     store: StoreOption = Path("runs"),
     out_dir: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where report.md is written.")] = Path("."),
+    claims: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--claims",
+            metavar="NAME_OR_FILE",
+            help="Claims to judge, built-in or a file; may be repeated. Left out: those about the store's cards.",
+        ),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 when a claim differs or is impossible.")
+    ] = False,
+    threshold: Annotated[
+        str | None,
+        typer.Option(
+            "--threshold",
+            metavar="RULE[=VALUE]",
+            help="Choose thresholds anew on the stored validation scores: youden, f1, cost=5, sensitivity=0.95, ...",
+        ),
+    ] = None,
+    cards: CardsOption = None,
 ) -> None:
-    """Write report.md from the runs of a store: figures, published figures, data, protocol, environment."""
+    """Write report.md from a store: verdicts on claims, figures, thresholds, calibration, data, environment."""
+    from benchmark.runs.protocol import ThresholdRule
     from benchmark.runs.store import Store, write_whole
+    from reports.claim import claims_about, load_claims
+    from reports.claims_markdown import claims_tables
+    from reports.claims_report import differs
     from reports.markdown import render
     from reports.report import build_report
+    from reports.rescored import rechosen
+    from zoo.catalog import load_cards
     from zoo.strict_yaml import ConfigError
 
+    rule = None if threshold is None else ThresholdRule.parse(threshold)
+    known = load_cards(cards or ())
+    named = [load_claims(name, known) for name in claims or ()]
     kept = Store(store)
     runs, problems = kept.runs("bench")
     for problem in problems:
         err().print(f"warning: {problem}", markup=False)
     if not runs:
         raise ConfigError(f"--store {store}: holds no runs; `zoo bench --all --store {store}` makes them")
+    notes = []
+    if rule is not None:
+        runs = [rechosen(run, kept, rule) for run in runs]
+        notes.append(
+            f"Thresholds were chosen anew by `--threshold {threshold}` on the stored validation scores. The rule was "
+            "named when test was already scored: figures at these thresholds are honest only if test did not suggest it."
+        )
+    judged = named if claims else claims_about({run.spec.card.name for run in runs}, known)
+    report = build_report(runs, kept.history, scores=kept, claims=judged, notes=notes)
     out_dir.mkdir(parents=True, exist_ok=True)
     path = out_dir / "report.md"
-    write_whole(path, render(build_report(runs, kept.history)))
+    write_whole(path, render(report))
+    verdicts = [claims for section in report.sections for claims in section.claims]
+    for each in verdicts:
+        out().print(claims_tables(each))
     out().print(f"wrote {path}", markup=False)
+    if strict and differs(verdicts):
+        raise typer.Exit(1)

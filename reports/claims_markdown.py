@@ -1,0 +1,131 @@
+"""A ClaimsReport as markdown lines and as a rich renderable; nothing here prints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from benchmark.evidence.verdict import Estimate, Verdict
+from reports.attribution import Cause
+from reports.audit_tables import audit_markdown
+from reports.claims_report import EXPLAINED, ClaimsReport
+from reports.markdown_table import cell, table
+from reports.numbers import MISSING, interval, is_count, number, one_line
+from reports.pairs_tables import p_text
+from reports.tables import escape, plain_table
+from reports.verdicts import Judgement
+
+_STYLES: dict[Verdict, str] = {
+    "reproduced": "green",
+    "differs": "bold yellow",
+    "inconclusive": "cyan",
+    "impossible": "bold red",
+    "not comparable": "dim",
+    "not run": "dim",
+}
+
+
+def claims_markdown(report: ClaimsReport) -> list[str]:
+    """Verdicts first, then what explains the failures, then the audit of the published figures."""
+    lines = [f"### Claims: {cell(report.claims.title)}", ""]
+    lines += [f"Held against {cell(report.data)}: {_summary(report)}.", ""]
+    lines += [line for note in report.notes for line in (f"> {cell(note)}", "")]
+    if report.statements:
+        lines += ["#### Statements", "", *table(["verdict", "statement", "why", "where"], _statements(report)), ""]
+    lines += ["#### Published figures", "", *table([*_FIGURE_HEADS, "where"], _figures(report)), ""]
+    if report.causes:
+        lines += ["#### What moves the failures", ""]
+        lines += [f"{_CAUSES_READ}, by image; p by Holm over the changes of a card.", ""]
+        lines += [*table(_CAUSE_HEADS, [row for causes in report.causes.values() for row in _causes(causes)]), ""]
+    return [*lines, "#### Audit of the published figures", "", *audit_markdown(report.audit), ""]
+
+
+def claims_tables(report: ClaimsReport) -> RenderableType:
+    """Statements and what explains the failures, for a terminal."""
+    parts: list[RenderableType] = [
+        Text(one_line(report.claims.title), style="bold"),
+        Text(f"held against {one_line(report.data)}: {_summary(report)}"),
+        *(Text(one_line(note)) for note in report.notes),
+    ]
+    if report.statements:
+        shown = plain_table("verdict", "statement", "why")
+        for judged in report.statements:
+            verdict = Text(judged.decision.verdict, style=_STYLES[judged.decision.verdict])
+            shown.add_row(verdict, escape(f"{judged.about}: {judged.claim}"), escape(_why(judged)))
+        parts += [Text(""), shown]
+    if report.causes:
+        causes = plain_table(*_CAUSE_HEADS)
+        for found in report.causes.values():
+            for row in _causes(found):
+                causes.add_row(*map(escape, row))
+        parts += [Text(""), Text(_CAUSES_READ), causes]
+    return Group(*parts)
+
+
+_FIGURE_HEADS = ["verdict", "row", "published", "measured", "difference", "why"]
+_CAUSE_HEADS = ["card", "single change", "measured by", "effect", "p"]
+_CAUSES_READ = f"Test {EXPLAINED} after a single change minus before it, at 0.5 but for the chosen threshold"
+
+
+def _summary(report: ClaimsReport) -> str:
+    counted = ", ".join(f"{verdict} {count}" for verdict, count in report.counts().items())
+    return f"{len(report.figures)} figures and {len(report.statements)} statements; {counted or 'none judged'}"
+
+
+def _statements(report: ClaimsReport) -> list[list[str]]:
+    return [
+        [
+            judged.decision.verdict,
+            f"`{judged.about}`: {judged.claim}" + (f" “{judged.quote}”" if judged.quote else ""),
+            _why(judged),
+            judged.where,
+        ]
+        for judged in report.statements
+    ]
+
+
+def _figures(report: ClaimsReport) -> list[list[str]]:
+    return [
+        [
+            judged.decision.verdict,
+            f"`{judged.about}`",
+            judged.claim,
+            _estimate(judged.measured, _decimals(judged)),
+            _estimate(judged.difference, _decimals(judged), sign=True),
+            _why(judged),
+            judged.where,
+        ]
+        for judged in report.figures
+    ]
+
+
+def _causes(causes: Sequence[Cause]) -> list[list[str]]:
+    return [
+        [
+            cause.card,
+            cause.change,
+            cause.other or "the same scores",
+            _estimate(cause.effect, 3, sign=True),
+            p_text(cause.p_adjusted),
+        ]
+        for cause in causes
+    ]
+
+
+def _why(judged: Judgement) -> str:
+    needed = judged.decision.needed
+    return judged.decision.reason + (f"; about {needed:,} test images could tell" if needed else "")
+
+
+def _decimals(judged: Judgement) -> int:
+    return 0 if judged.published is not None and is_count(judged.published.metric) else 3
+
+
+def _estimate(estimate: Estimate | None, decimals: int, sign: bool = False) -> str:
+    if estimate is None or estimate.value is None:
+        return MISSING
+    value = f"{estimate.value:+.{decimals}f}" if sign else number(estimate.value, decimals)
+    bounds = None if estimate.low is None or estimate.high is None else (estimate.low, estimate.high)
+    return f"{value} {interval(bounds, decimals, sign=sign)}".rstrip()

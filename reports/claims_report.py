@@ -1,0 +1,96 @@
+"""Everything that is said of one claims file: its audit, a verdict for every claim, and what explains the failures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from benchmark.evidence.verdict import VERDICTS, Verdict
+from reports.attribution import Cause, attribute
+from reports.audit import Audit, audit
+from reports.audit_figures import listed
+from reports.claim import Claims
+from reports.measured import Measured
+from reports.statement_verdicts import cards_of, judge_statements
+from reports.verdicts import Judgement, judge_figures
+
+EXPLAINED = "accuracy"
+_FAULTS = {"single-class-collapse", "one-class-threshold", "train-inference-gap"}
+
+
+@dataclass(frozen=True)
+class ClaimsReport:
+    """`claims` against the runs of one section, which `data` names: verdicts in the order of the file, and by card the
+    single changes that move its accuracy, for cards that fail or differ from what was published. `notes` say what the
+    verdicts leave out."""
+
+    claims: Claims
+    audit: Audit
+    data: str
+    synthetic: bool
+    figures: tuple[Judgement, ...]
+    statements: tuple[Judgement, ...]
+    causes: Mapping[str, tuple[Cause, ...]]
+    notes: tuple[str, ...]
+
+    def counts(self) -> dict[Verdict, int]:
+        """How many figures and statements have each verdict, those that none has left out."""
+        held = Counter(judged.decision.verdict for judged in (*self.figures, *self.statements))
+        return {verdict: held[verdict] for verdict in VERDICTS if held[verdict]}
+
+
+def judge(claims: Claims, measured: Mapping[str, Measured], data: str, synthetic: bool) -> ClaimsReport:
+    """The report on `claims` from what was `measured` on `data`."""
+    audited = audit(claims)
+    figures = judge_figures(claims, audited, measured)
+    statements = judge_statements(claims, audited, measured)
+    targets = dict.fromkeys((*_failing(measured), *_differing(claims, figures)))
+    causes = {name: attribute(name, EXPLAINED, measured) for name in targets}
+    notes = () if synthetic else tuple(_notes(claims, measured))
+    return ClaimsReport(claims, audited, data, synthetic, figures, statements, causes, notes)
+
+
+def differs(reports: Iterable[ClaimsReport]) -> bool:
+    """Whether any claim was found to differ or to be impossible."""
+    return any({"differs", "impossible"} & set(report.counts()) for report in reports)
+
+
+def _notes(claims: Claims, measured: Mapping[str, Measured]) -> Iterator[str]:
+    about = {name: measured[name] for name in sorted({*_cards(claims)} & set(measured))}
+    single = [name for name, found in about.items() if len(found.runs) == 1]
+    if single:
+        which = "every card" if len(single) == len(about) else listed(single)
+        yield f"One seed: of {which}. Verdicts that rest on one do not count how far figures vary over seeds."
+    for name, found in about.items():
+        if found.left_out:
+            seeds = listed([str(seed) for seed in found.left_out])
+            yield f"Left out: {name}, seed {seeds}, scored on other test images than its first seed."
+    data = claims.source.data
+    sources = {found.runs[0].spec.dataset.source for found in about.values()}
+    if data is not None and claims.statements and sources - {data}:
+        yield "Statements are judged on these images, since they are about cards; printed figures are about other images."
+
+
+def _cards(claims: Claims) -> Iterator[str]:
+    """The cards that rows and statements name."""
+    yield from (row.card for row in claims.rows if row.card is not None)
+    for statement in claims.statements:
+        for form in statement.says.forms():
+            yield from cards_of(form)
+
+
+def _failing(measured: Mapping[str, Measured]) -> Iterator[str]:
+    """Cards of which every run shows the same fault of its decisions."""
+    for name, found in measured.items():
+        codes = [{finding.code for finding in findings} & _FAULTS for findings in found.findings]
+        if set.intersection(*codes):
+            yield name
+
+
+def _differing(claims: Claims, figures: Iterable[Judgement]) -> Iterator[str]:
+    cards = {row.name: row.card for row in claims.rows}
+    for judged in figures:
+        card = cards[judged.about]
+        if judged.decision.verdict == "differs" and card is not None:
+            yield card

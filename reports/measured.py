@@ -1,0 +1,99 @@
+"""What was measured about each card: its runs, seed by seed, with the scores of every image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from benchmark.evidence.diagnosis import Finding, diagnose
+from benchmark.evidence.scores import TestScores, ValidationScores
+from benchmark.runs.run import Run
+from benchmark.runs.store import Store
+from zoo.card import ModelCard
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A card's finished runs under one protocol on one data set, by seed, all on the same test images.
+
+    `val`, `test` and `findings` are in the order of `runs`; `images` names the test images in the order of their
+    scores. `left_out` are seeds that saw other test images than the first.
+    """
+
+    card: ModelCard
+    runs: tuple[Run, ...]
+    val: tuple[ValidationScores, ...]
+    test: tuple[TestScores, ...]
+    findings: tuple[tuple[Finding, ...], ...]
+    images: tuple[str, ...]
+    left_out: tuple[int, ...] = ()
+
+    @property
+    def thresholds(self) -> tuple[float | None, ...]:
+        """The threshold that each run chose on validation."""
+        return tuple(run.threshold.value if run.threshold else None for run in self.runs)
+
+    def only(self, place: int) -> Measured:
+        """The run at `place` alone."""
+        one = slice(place, place + 1)
+        return replace(
+            self, runs=self.runs[one], val=self.val[one], test=self.test[one], findings=self.findings[one], left_out=()
+        )
+
+    def same_images(self, other: Measured) -> bool:
+        """Whether both were scored on the same test images, so that they may be compared pairwise."""
+        return self.images == other.images and self.test[0].y_true.tolist() == other.test[0].y_true.tolist()
+
+
+def gather(runs: Iterable[Run], store: Store) -> dict[str, Measured]:
+    """The finished bench runs of `runs`, which share data and protocol, by card name. Raises ConfigError when scores
+    cannot be read."""
+    found: dict[str, Measured] = {}
+    for run in sorted(runs, key=lambda run: (run.spec.card.name, run.spec.seed)):
+        if run.status != "ok" or run.spec.stage != "bench":
+            continue
+        one = _measured(run, store)
+        held = found.get(run.spec.card.name)
+        if held is None:
+            found[run.spec.card.name] = one
+        elif held.same_images(one):
+            found[run.spec.card.name] = replace(
+                held,
+                runs=held.runs + one.runs,
+                val=held.val + one.val,
+                test=held.test + one.test,
+                findings=held.findings + one.findings,
+            )
+        else:
+            found[run.spec.card.name] = replace(held, left_out=(*held.left_out, run.spec.seed))
+    return found
+
+
+def _measured(run: Run, store: Store) -> Measured:
+    val, test = store.scores(run, "val"), store.scores(run, "test")
+    if not isinstance(val, ValidationScores) or not isinstance(test, TestScores):
+        raise TypeError("a store reads each split in a type of its own")
+    return Measured(
+        run.spec.card, (run,), (val,), (test,), (_findings(run, val, test, store),), store.images(run, "test")
+    )
+
+
+def _findings(run: Run, val: ValidationScores, test: TestScores, store: Store) -> tuple[Finding, ...]:
+    """The diagnosis from what is stored, so that runs of before know what was learned since."""
+    columns: dict[str, list[float]] = {name: [] for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
+    for row in store.history(run):
+        for name, values in columns.items():
+            values.append(float(row[name]))
+    if not columns["loss"]:
+        return run.diagnosis
+    losses = {split: run.figures(split)["loss"].value for split in run.at_half if "loss" in run.figures(split)}
+    return diagnose(
+        val,
+        test,
+        columns,
+        classes=run.spec.dataset.classes,
+        checks=run.checks,
+        losses={split: value for split, value in losses.items() if value is not None}
+        if run.spec.card.recipe.loss.name == "binary_crossentropy"
+        else None,
+    )

@@ -1,0 +1,90 @@
+"""Pairs and rankings as rich renderables and as markdown lines; nothing here prints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from benchmark.evidence.paired import Difference
+from benchmark.evidence.seeds import SeedFigure
+from reports.markdown_table import table
+from reports.numbers import MISSING, interval, number, one_line
+from reports.pairs import Pair, Ranking
+from reports.tables import escape, plain_table
+
+_RANK_HEADS = ["card", "mean", "95% interval", "seeds", "sd of seeds", "group"]
+
+
+def pair_table(a: str, b: str, pairs: Sequence[Pair]) -> RenderableType:
+    """Two cards: each metric, the difference, its test, and what the test set could have shown."""
+    shown = plain_table("metric", a, b, f"{a} - {b}", "p", "Holm", "could show", "by")
+    for pair in pairs:
+        found = pair.difference
+        shown.add_row(
+            pair.metric.replace("_", " "),
+            number(pair.a.value),
+            number(pair.b.value),
+            _difference(found),
+            p_text(found.p_value),
+            p_text(pair.p_adjusted),
+            number(found.smallest_detectable),
+            escape(found.test or found.reason or MISSING),
+        )
+    notes = dict.fromkeys(pair.difference.note for pair in pairs if pair.difference.note)
+    seeds = pairs[0].difference.seeds if pairs else (0, 0)
+    head = f"test figures at 0.5, means over {seeds[0]} and {seeds[1]} seeds; 95% intervals"
+    return Group(Text(head), shown, *(Text(one_line(note)) for note in notes))
+
+
+def ranking_table(ranking: Ranking) -> RenderableType:
+    """Cards by one metric; the same letter means that no test told them apart."""
+    shown = plain_table(*_RANK_HEADS)
+    for row in _rank_rows(ranking):
+        shown.add_row(*map(escape, row))
+    return Group(Text(_told_apart(ranking)), shown)
+
+
+def ranking_markdown(ranking: Ranking) -> list[str]:
+    """The same as markdown lines."""
+    rows = [[f"`{row[0]}`", *row[1:]] for row in _rank_rows(ranking)]
+    return ["### Which cards can be told apart", "", _told_apart(ranking), "", *table(_RANK_HEADS, rows)]
+
+
+def p_text(value: float | None) -> str:
+    """A p-value to three decimals."""
+    if value is None:
+        return MISSING
+    return "<.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _told_apart(ranking: Ranking) -> str:
+    metric = ranking.metric.upper() if ranking.metric == "auc" else ranking.metric.replace("_", " ")
+    text = (
+        f"By test {metric}, paired by image: {ranking.apart} of {ranking.pairs} pairs told apart at the 5% level "
+        "(Holm). Cards that share a letter were not."
+    )
+    if ranking.typical_detectable is not None:
+        text += f" A typical pair would have had to differ by {ranking.typical_detectable:.3f} to show."
+    if ranking.left_out:
+        text += f" Left out, without that figure on the same images: {', '.join(ranking.left_out)}."
+    return text
+
+
+def _rank_rows(ranking: Ranking) -> list[list[str]]:
+    return [
+        [name, number(found.value), _bounds(found), str(found.seeds), number(found.spread), ranking.letters[name]]
+        for name, found in ranking.figures.items()
+    ]
+
+
+def _bounds(found: SeedFigure) -> str:
+    return MISSING if found.low is None or found.high is None else interval((found.low, found.high))
+
+
+def _difference(found: Difference) -> str:
+    if found.value is None:
+        return MISSING
+    bounds = None if found.low is None or found.high is None else (found.low, found.high)
+    return f"{found.value:+.3f} {interval(bounds, sign=True)}".rstrip()

@@ -1,0 +1,52 @@
+"""How the scores of each run serve as probabilities and decisions on test, with everything fitted on validation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from benchmark.evidence.calibration import Calibrator, best_calibrator
+from benchmark.evidence.metrics import confusion
+from benchmark.evidence.reliability import Reliability, assess
+from benchmark.evidence.transfer import Transfer, transfer
+from benchmark.evidence.utility import PredictiveValues, predictive_values
+from reports.measured import Measured
+
+
+@dataclass(frozen=True)
+class Probabilities:
+    """One run: how its threshold transfers, how calibrated its test scores are before and after, and what a call is
+    worth where the disease is rarer. `after` is None where the calibrator was rolled back; `values` is at the chosen
+    threshold, or at 0.5 where none was chosen."""
+
+    card: str
+    seed: int
+    transfer: Transfer
+    calibrator: Calibrator
+    before: Reliability
+    after: Reliability | None
+    values: tuple[PredictiveValues, ...]
+
+
+def probabilities(measured: Mapping[str, Measured]) -> tuple[Probabilities, ...]:
+    """Of every run that chose a threshold record, by card and seed."""
+    found = []
+    for name, cards in measured.items():
+        for run, val, test in zip(cards.runs, cards.val, cards.test, strict=True):
+            if run.threshold is None:
+                continue
+            calibrator = best_calibrator(val)
+            at = 0.5 if run.threshold.value is None else run.threshold.value
+            rule = run.spec.protocol.threshold
+            found.append(
+                Probabilities(
+                    card=name,
+                    seed=run.spec.seed,
+                    transfer=transfer(test, run.threshold, rule.value),
+                    calibrator=calibrator,
+                    before=assess(test),
+                    after=assess(calibrator.apply(test)) if calibrator.kept else None,
+                    values=tuple(predictive_values(confusion(test, at))),
+                )
+            )
+    return tuple(found)

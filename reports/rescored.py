@@ -1,0 +1,32 @@
+"""Stored runs read at another decision rule: nothing is trained, and the rule sees validation scores alone."""
+
+from __future__ import annotations
+
+from benchmark.evidence.metrics import METRICS, Figure, figures
+from benchmark.evidence.scores import ValidationScores
+from benchmark.evidence.threshold import choose_with_interval
+from benchmark.runs.protocol import ThresholdRule
+from benchmark.runs.run import Run
+from benchmark.runs.store import Store
+
+
+def rechosen(run: Run, store: Store, rule: ThresholdRule) -> Run:
+    """`run` with the threshold that `rule` chooses on its validation scores, and the figures at it. Its run_id stays,
+    since the store holds its scores under that.
+
+    A failed run comes back as it is. Raises ConfigError when the scores cannot be read.
+    """
+    if run.status != "ok":
+        return run
+    val = store.scores(run, "val")
+    if not isinstance(val, ValidationScores):
+        raise TypeError("a store reads validation scores in their own type")
+    threshold = choose_with_interval(val, rule.rule, rule.value)
+    at_chosen: dict[str, dict[str, Figure]] = {}
+    if threshold.value is not None:
+        for scores in (val, store.scores(run, "test")):
+            held = {name: figure for name, figure in run.figures(scores.split).items() if name not in METRICS}
+            at_chosen[scores.split] = held | figures(scores, threshold.value)
+    protocol = run.spec.protocol.model_copy(update={"threshold": rule})
+    spec = run.spec.model_copy(update={"protocol": protocol, "run_id": run.run_id})  # the folder of its scores
+    return run.model_copy(update={"spec": spec, "threshold": threshold, "at_chosen": at_chosen})

@@ -1,0 +1,246 @@
+"""How often 95% intervals hold the truth and tests of no difference cry wolf, as the tables of docs/simulation.md.
+
+    python -m tests.perf.simulation [--sets 2000] [--part coverage|alarms|seeds]
+
+Every number is a share of `--sets` simulated test sets of 468 images (`tests/worlds.py`). Beside the methods of
+`benchmark.evidence` stand the textbook's, which take every image for an independent one, and the percentile bootstrap.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmark.evidence.bootstrap import percentile, replicates
+from benchmark.evidence.influence import METRICS, ClassSizes, Floats, Units, influence
+from benchmark.evidence.intervals import Bounds, wilson, z_quantile
+from benchmark.evidence.metrics import METRICS as REGISTERED
+from benchmark.evidence.metrics import confusion, value_of
+from benchmark.evidence.paired import differences
+from benchmark.evidence.scores import Scores
+from benchmark.evidence.seeds import PairedScores, seed_figure
+from benchmark.evidence.uncertainty import interval
+from tests.worlds import Drawn, World, draw, truth
+
+OURS, TEXTBOOK, BOOTSTRAP = "ours", "textbook", "percentile bootstrap"
+DIFFERENCE = "interval without 0"
+REPLICATES = 400
+Z = z_quantile(0.95)
+
+
+@dataclass
+class Tally:
+    """Of `made` intervals or tests, `below` and `above` say how many intervals lay wholly on that side of the truth;
+    for a test, `above` counts its alarms."""
+
+    made: int = 0
+    below: int = 0
+    above: int = 0
+
+    def interval(self, low: float | None, high: float | None, true: float) -> None:
+        """Count an interval that was made."""
+        if low is not None and high is not None:
+            self.made += 1
+            self.below += high < true
+            self.above += low > true
+
+    def test(self, p_value: float | None) -> None:
+        """Count a test; one that could not be made raises no alarm."""
+        self.made += 1
+        self.above += p_value is not None and p_value < 0.05
+
+    @property
+    def missed(self) -> float:
+        """Share of intervals that miss the truth, or of tests that cry wolf."""
+        return (self.below + self.above) / self.made if self.made else math.nan
+
+
+Tallies = Mapping[tuple[str, str], Tally]
+
+
+def coverage(world: World, sets: int, seed: int, *, resampled: int = 0) -> Tallies:
+    """Tallies by (metric, method) of the intervals of one card; the bootstrap on the first `resampled` sets."""
+    drawn, counts = draw(world, sets, seed), _tallies()
+    true = truth(world, drawn.thresholds)
+    for k in range(sets):
+        scores, cut = _scores(drawn, k, 0, 0), float(drawn.cuts[k])
+        resamples: Mapping[str, Floats] = {}
+        if k < resampled:
+            resamples = replicates(
+                scores.y_true,
+                scores.y_score[None],
+                [cut],
+                scores.patient,
+                count=REPLICATES,
+                seed=k,
+                class_sizes=world.class_sizes,
+            )
+        for metric in METRICS:
+            value, at = value_of(metric, scores, cut), float(true[metric][k])
+            if value is None:
+                continue
+            found = interval(
+                metric, value, scores.y_true, scores.y_score, cut, scores.patient, class_sizes=world.class_sizes
+            )
+            counts[metric, OURS].interval(found.low, found.high, at)
+            counts[metric, TEXTBOOK].interval(*_textbook(metric, value, scores, cut), at)
+            if resamples:
+                counts[metric, BOOTSTRAP].interval(*(percentile(resamples[metric][:, 0]) or (None, None)), at)
+    return counts
+
+
+def false_alarms(world: World, sets: int, seed: int, *, seeds: int = 1, metrics: Iterable[str] = METRICS) -> Tallies:
+    """Tallies by (metric, method) of the tests of two equally good cards; DIFFERENCE tallies the intervals of their
+    difference, which hold 0 or not."""
+    drawn, counts = draw(world, sets, seed, cards=2, seeds=seeds), _tallies()
+    for k in range(sets):
+        cards = {name: _card(drawn, k, number) for number, name in enumerate("ab")}
+        found = differences(tuple(metrics), cards, class_sizes=world.class_sizes, count=REPLICATES, seed=k)
+        for (metric, _, _), one in found.items():
+            counts[metric, OURS].test(one.p_value)
+            counts[metric, DIFFERENCE].interval(one.low, one.high, 0.0)
+            counts[metric, TEXTBOOK].test(_naive_p(metric, cards["a"], cards["b"]))
+    return counts
+
+
+def seed_coverage(world: World, sets: int, seed: int, *, seeds: int) -> Tallies:
+    """Tallies by (metric, method) of the intervals of a mean over `seeds`; the textbook's counts the images alone."""
+    drawn, counts = draw(world, sets, seed, seeds=seeds), _tallies()
+    true = truth(world, drawn.thresholds)
+    for k in range(sets):
+        card = _card(drawn, k, 0)
+        units = Units(card.runs[0].y_true, card.runs[0].patient)
+        for metric in METRICS:
+            found, at = seed_figure(metric, card, class_sizes=world.class_sizes), float(true[metric][k])
+            counts[metric, OURS].interval(found.low, found.high, at)
+            if found.value is not None:
+                moved = card.influences(metric, world.class_sizes).mean(axis=0)
+                half = Z * math.sqrt(units.variance(moved))
+                counts[metric, TEXTBOOK].interval(found.value - half, found.value + half, at)
+    return counts
+
+
+def _tallies() -> defaultdict[tuple[str, str], Tally]:
+    return defaultdict(Tally)
+
+
+def _scores(drawn: Drawn, k: int, card: int, seed: int) -> Scores:
+    return Scores("test", drawn.y_true[k], drawn.scores[k, card, seed], drawn.patients)
+
+
+def _card(drawn: Drawn, k: int, card: int) -> PairedScores:
+    seeds = drawn.scores.shape[2]
+    cut = float(drawn.cuts[k])
+    return PairedScores(tuple(_scores(drawn, k, card, seed) for seed in range(seeds)), (cut,) * seeds)
+
+
+def _textbook(metric: str, value: float, scores: Scores, cut: float) -> Bounds:
+    """Wilson for proportions; value plus and minus 1.96 standard errors for the rest (DeLong's for the AUC)."""
+    counts = REGISTERED[metric].counts
+    if counts is not None:
+        return wilson(*counts(confusion(scores, cut)))
+    moved = influence(metric, scores.y_true, scores.y_score, cut)
+    half = 0.0 if moved is None else Z * math.sqrt(Units(scores.y_true).variance(moved))
+    return value - half, value + half
+
+
+def _naive_p(metric: str, a: PairedScores, b: PairedScores) -> float | None:
+    """A normal test of the mean difference over seeds, as if images were independent and seeds all there are."""
+    values = [*a.values(metric), *b.values(metric)]
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
+        return None
+    gap = float(np.mean(known[: a.seeds]) - np.mean(known[a.seeds :]))
+    moved = a.influences(metric, "drawn").mean(axis=0) - b.influences(metric, "drawn").mean(axis=0)
+    error = math.sqrt(Units(a.runs[0].y_true).variance(moved))
+    return math.erfc(abs(gap) / error / math.sqrt(2)) if error else None
+
+
+AUCS = (0.75, 0.85, 0.93, 0.98)
+SPECIFICITIES = (None, 0.8, 0.93)
+SAMPLINGS: tuple[tuple[str, bool, ClassSizes], ...] = (
+    ("images, classes drawn", False, "drawn"),
+    ("images, classes fixed", False, "fixed"),
+    ("patients, classes drawn", True, "drawn"),
+    ("patients, classes fixed", True, "fixed"),
+)
+
+
+def coverage_worlds(clustered: bool, class_sizes: ClassSizes) -> list[World]:
+    """Every AUC with every share of positives, at operating points that take turns."""
+    return [
+        World(auc, share, clustered, class_sizes, SPECIFICITIES[(i + j) % 3])
+        for i, auc in enumerate(AUCS)
+        for j, share in enumerate((0.3, 0.5, 0.625))
+    ]
+
+
+def alarm_worlds(clustered: bool, seed_sd: float = 0.0) -> list[World]:
+    """Every AUC, shares and operating points taking turns, class sizes drawn and fixed by turns."""
+    return [
+        World(auc, share, clustered, class_sizes, specificity, seed_sd)
+        for auc, share, class_sizes, specificity in zip(
+            AUCS, (0.3, 0.5, 0.625, 0.5), ("drawn", "fixed") * 2, (None, 0.8, 0.93, None), strict=True
+        )
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sets", type=int, default=2000)
+    parser.add_argument("--part", choices=("coverage", "alarms", "seeds"))
+    asked = parser.parse_args()
+    for part, print_part in (("coverage", print_coverage), ("alarms", print_alarms), ("seeds", print_seeds)):
+        if asked.part in (None, part):
+            print_part(asked.sets)
+
+
+def print_coverage(sets: int) -> None:
+    print(f"## Coverage of 95% intervals, % of {sets} test sets in each of 12 worlds: lowest to highest\n")
+    for number, (title, clustered, class_sizes) in enumerate(SAMPLINGS):
+        found = [
+            coverage(world, sets, 1000 * number + k, resampled=sets // 4)
+            for k, world in enumerate(coverage_worlds(clustered, class_sizes))
+        ]
+        print(f"### {title}\n")
+        print_rows(found, (OURS, TEXTBOOK, BOOTSTRAP), lambda missed: 100 - 100 * missed)
+
+
+def print_alarms(sets: int) -> None:
+    print(f"## False alarms at the 5% level, % of {sets} test sets in each of 4 worlds: lowest to highest\n")
+    for number, (title, clustered) in enumerate((("images", False), ("patients", True))):
+        found = [false_alarms(world, sets, 5000 + 100 * number + k) for k, world in enumerate(alarm_worlds(clustered))]
+        print(f"### {title}\n")
+        print_rows(found, (OURS, TEXTBOOK, DIFFERENCE), lambda missed: 100 * missed)
+
+
+def print_seeds(sets: int) -> None:
+    for seeds in (3, 5):
+        worlds = [*alarm_worlds(False, 0.15), *alarm_worlds(True, 0.3)]
+        print(f"## {seeds} seeds: coverage, % of {sets} test sets in each of {len(worlds)} worlds\n")
+        found = [seed_coverage(world, sets, 7000 + k, seeds=seeds) for k, world in enumerate(worlds)]
+        print_rows(found, (OURS, TEXTBOOK), lambda missed: 100 - 100 * missed)
+        print(f"## {seeds} seeds: false alarms, %\n")
+        found = [false_alarms(world, sets, 8000 + k, seeds=seeds) for k, world in enumerate(worlds)]
+        print_rows(found, (OURS, TEXTBOOK, DIFFERENCE), lambda missed: 100 * missed)
+
+
+def print_rows(found: list[Tallies], methods: tuple[str, ...], shown: Callable[[float], float]) -> None:
+    """A Markdown table: a row a metric, the range over worlds of each method."""
+    print("| metric | " + " | ".join(methods) + " |\n|---|" + "---|" * len(methods))
+    for metric in METRICS:
+        cells = []
+        for method in methods:
+            shares = [shown(tallies[metric, method].missed) for tallies in found if (metric, method) in tallies]
+            cells.append(f"{min(shares):.1f} to {max(shares):.1f}" if shares else "-")
+        print(f"| {metric} | " + " | ".join(cells) + " |", flush=True)
+    print()
+
+
+if __name__ == "__main__":
+    main()
