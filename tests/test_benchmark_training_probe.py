@@ -11,9 +11,10 @@ import pytest
 
 import benchmark.training.backend  # noqa: F401 - before Keras: it quietens it
 from benchmark.data.prepared import LabelledImages
+from benchmark.evidence.checks import Modes, modes_of
 from benchmark.training.bank import Bank
 from benchmark.training.network import run_batched
-from benchmark.training.probe import compare_modes, intensity
+from benchmark.training.probe import grey_levels, score_in_both_modes
 from benchmark.training.train import Fitted, fit
 from tests import tiny
 
@@ -34,6 +35,10 @@ def trained(tmp_path: Path, **model: Any) -> Fitted:
     card = tiny.card(model=model, epochs=3)
     bank = Bank(tmp_path, 1 << 30)
     return fit(card, images("train", 64), images("val", 16), seed=0, view_seed=0, bank=bank)
+
+
+def compare_modes(fitted: Fitted, train: LabelledImages, batch_size: int) -> Modes:
+    return modes_of(*score_in_both_modes(fitted, train, batch_size))
 
 
 def test_without_batch_normalisation_there_is_one_mode(tmp_path: Path) -> None:
@@ -81,10 +86,10 @@ def test_dropout_makes_no_difference_to_the_modes(tmp_path: Path) -> None:
     assert first == second
 
 
-def test_intensity_is_the_mean_its_spread_and_the_contrast() -> None:
+def test_grey_levels_are_the_mean_its_spread_and_the_contrast() -> None:
     made = images("train", 40)
-    found = intensity(made)
-    means = made.pixels.reshape(40, -1).astype(float).mean(axis=1)
-    assert found.mean == pytest.approx(means.mean())
-    assert found.between == pytest.approx(means.std())
-    assert found.within == pytest.approx(made.pixels.reshape(40, -1).astype(float).std(axis=1).mean())
+    mean, between, within = grey_levels(made)
+    pixels = made.pixels.reshape(40, -1).astype(float)
+    assert mean == pytest.approx(pixels.mean(axis=1).mean())
+    assert between == pytest.approx(pixels.mean(axis=1).std())
+    assert within == pytest.approx(pixels.std(axis=1).mean())

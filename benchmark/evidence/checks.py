@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
+
+from benchmark.evidence.influence import losses
+
 
 @dataclass(frozen=True)
 class Modes:
@@ -20,6 +25,19 @@ class Modes:
     inference_loss: float
     batch_accuracy: float | None = None
     batch_loss: float | None = None
+
+
+def modes_of(
+    y_true: npt.NDArray[np.int64], inference: npt.NDArray[np.float64], batch: npt.NDArray[np.float64] | None
+) -> Modes:
+    """The modes from labels (n,) and scores (n,) in each; `batch` is None for a network without batch normalisation."""
+    accuracy, loss = _figures(y_true, inference)
+    return Modes(len(y_true), accuracy, loss, *((None, None) if batch is None else _figures(y_true, batch)))
+
+
+def _figures(y_true: npt.NDArray[np.int64], scores: npt.NDArray[np.float64]) -> tuple[float, float]:
+    accuracy = float(np.mean((scores >= 0.5) == (y_true == 1)))
+    return accuracy, float(losses("log_loss", y_true, scores).mean())
 
 
 @dataclass(frozen=True)

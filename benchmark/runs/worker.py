@@ -15,7 +15,7 @@ from pathlib import Path
 
 import benchmark.training.backend as backend  # first: it quietens the backend before anything imports it
 from benchmark.data.prepared import LabelledImages, load
-from benchmark.evidence.checks import Checks
+from benchmark.evidence.checks import Checks, Intensity, modes_of
 from benchmark.evidence.diagnosis import diagnose
 from benchmark.evidence.metrics import Figure, figures
 from benchmark.evidence.scores import Scores, TestScores, ValidationScores
@@ -25,7 +25,7 @@ from benchmark.runs.run import Costs, Job, Progress, Run, now
 from benchmark.runs.store import Store
 from benchmark.training.bank import default_bank
 from benchmark.training.predict import ms_per_image, score
-from benchmark.training.probe import compare_modes, intensity
+from benchmark.training.probe import grey_levels, score_in_both_modes
 from benchmark.training.train import Fitted, Step, TrainingDiverged, fit, total_loss
 from zoo.strict_yaml import ConfigError
 from zoo.weights import load as load_weights
@@ -95,8 +95,10 @@ def keep(job: Job, store: Store, threads: int, tell: Callable[[Progress], None])
         name: [float(row[name]) for row in fitted.history] for name in ("loss", "accuracy", "val_loss", "val_accuracy")
     }
     checks = Checks(
-        modes=compare_modes(fitted, train, card.recipe.batch_size),
-        intensity={images.split: intensity(images) for images in (train, *(images for _, images in parts))},
+        modes=modes_of(*score_in_both_modes(fitted, train, card.recipe.batch_size)),
+        intensity={
+            images.split: Intensity(*grey_levels(images)) for images in (train, *(images for _, images in parts))
+        },
     )
     inference_ms = ms_per_image(fitted, val) if spec.stage == "bench" else None
     run = Run(

@@ -10,48 +10,42 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.data.prepared import LabelledImages
-from benchmark.evidence.checks import Intensity, Modes
 from benchmark.training.network import run_batched
 from benchmark.training.train import Fitted
 
+Labels = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 _IMAGES = 128
-_CLIP = 1e-7
 
 
-def compare_modes(fitted: Fitted, train: LabelledImages, batch_size: int) -> Modes:
-    """Up to 128 training images, in the augmented view of the last epoch, through the trained network in both modes.
+def score_in_both_modes(fitted: Fitted, train: LabelledImages, batch_size: int) -> tuple[Labels, Floats, Floats | None]:
+    """Labels (n,) and scores (n,) of up to 128 training images, in the augmented view of the last epoch: in inference
+    mode, and with the statistics of each batch in place of the moving ones, dropout off in both.
 
-    Batches of `batch_size` in an order that mixes the classes, as in training. The network is left as it was.
+    The latter are None for a network without batch normalisation. Batches are of `batch_size` in an order that mixes
+    the classes, as in training. The network is left as it was.
     """
     chosen = np.random.default_rng(0).permutation(len(train))[:_IMAGES]
     tail = fitted.network.tail
     inputs = fitted.network.batch(train, fitted.last_view, chosen)
-    labels = train.labels[chosen]
-    accuracy, loss = _figures(run_batched(tail, inputs)[:, 0], labels)
-    found = Modes(len(chosen), accuracy, loss)
+    scores = run_batched(tail, inputs)[:, 0].astype(np.float64)
     if not any(isinstance(layer, keras.layers.BatchNormalization) for layer in _leaves(tail)):
-        return found
+        return train.labels[chosen], scores, None
     with _batch_statistics(tail):
         parts = [
             keras.ops.convert_to_numpy(tail([inputs[first : first + batch_size]], training=True))[:, 0]
             for first in range(0, len(chosen), batch_size)
         ]
-    return Modes(len(chosen), accuracy, loss, *_figures(np.concatenate(parts), labels))
+    return train.labels[chosen], scores, np.concatenate(parts).astype(np.float64)
 
 
-def intensity(images: LabelledImages) -> Intensity:
-    """Grey levels of `images` as they were prepared."""
+def grey_levels(images: LabelledImages) -> tuple[float, float, float]:
+    """Of the images as prepared, 0..255: the mean of their means, the standard deviation between these, and the mean
+    standard deviation within an image."""
     means, within = np.empty(len(images)), np.empty(len(images))
     for i, pixels in enumerate(images.pixels):  # one at a time: a float copy of a whole split may not fit
         means[i], within[i] = pixels.mean(), pixels.std()
-    return Intensity(float(means.mean()), float(means.std()), float(within.mean()))
-
-
-def _figures(scores: npt.NDArray[np.floating], labels: npt.NDArray[np.int64]) -> tuple[float, float]:
-    """Accuracy at 0.5 and mean cross-entropy, scores clipped to 1e-7 as Keras does."""
-    p = np.clip(scores.astype(np.float64), _CLIP, 1 - _CLIP)
-    loss = -np.mean(np.where(labels == 1, np.log(p), np.log1p(-p)))
-    return float(np.mean((scores >= 0.5) == (labels == 1))), float(loss)
+    return float(means.mean()), float(means.std()), float(within.mean())
 
 
 @contextmanager
