@@ -61,7 +61,7 @@ def _notes(claims: Claims, measured: Mapping[str, Measured]) -> Iterator[str]:
     single = [name for name, found in about.items() if len(found.runs) == 1]
     if single:
         which = "every card" if len(single) == len(about) else listed(single)
-        yield f"One seed: of {which}. Verdicts that rest on one do not count how far figures vary over seeds."
+        yield f"Of {which} one seed was run: verdicts that rest on it do not count how far figures vary over seeds."
     for name, found in about.items():
         if found.left_out:
             seeds = listed([str(seed) for seed in found.left_out])
@@ -69,7 +69,7 @@ def _notes(claims: Claims, measured: Mapping[str, Measured]) -> Iterator[str]:
     data = claims.source.data
     sources = {found.runs[0].spec.dataset.source for found in about.values()}
     if data is not None and claims.statements and sources - {data}:
-        yield "Statements are judged on these images, since they are about cards; printed figures are about other images."
+        yield "Statements are about cards and judged on these images; printed figures are about other images."
 
 
 def _cards(claims: Claims) -> Iterator[str]:

@@ -16,22 +16,23 @@ def probabilities_markdown(rows: Sequence[Probabilities]) -> list[str]:
     return [
         "### How the threshold transfers",
         "",
-        "Test accuracy / recall / specificity at 0.5, at the threshold that the rule chose on validation, and at the one "
-        "that it would have chosen on test itself: hindsight, which nobody has, and a bound on what the rule could reach.",
+        "Test accuracy / recall / specificity at 0.5, at the threshold that the rule chose on validation, and at the "
+        "one that it would have chosen on test itself: hindsight, which nobody has when it matters.",
         "",
         *table(_TRANSFER_HEADS, map(_transfer, rows)),
         "",
         "### Calibration",
         "",
-        "Test scores before a calibrator fitted on validation, and after it in the last column; one that does not lower "
-        "the cross-fitted validation log loss is rolled back. Slope 1 is calibrated; ECE over 10 bins of equal mass.",
+        "Test scores before a calibrator fitted on validation and, in the last column, after it; one that does not "
+        "lower the cross-fitted validation log loss is rolled back. Slope 1 is calibrated; ECE over 10 bins of equal "
+        "mass.",
         "",
         *table(_CALIBRATION_HEADS, map(_calibration, rows)),
         "",
         "### What a call is worth at other prevalences",
         "",
-        "Predictive values by Bayes' rule from test recall and specificity at the chosen threshold, or at 0.5 where none "
-        "was chosen.",
+        "Predictive values by Bayes' rule from test recall and specificity at the chosen threshold, or at 0.5 where "
+        "none was chosen.",
         "",
         *table(_values_heads(rows), map(_values, rows)),
         "",
@@ -45,8 +46,8 @@ _TRANSFER_HEADS = [
     "threshold",
     "at 0.5",
     "at the chosen one",
-    "best in hindsight",
-    "at that one",
+    "hindsight",
+    "at hindsight",
 ]
 _CALIBRATION_HEADS = ["card", "seed", "calibrator", "log loss", "Brier", "ECE", "smooth ECE", "slope", "after"]
 

@@ -24,7 +24,7 @@ from benchmark.evidence.calibration import CLIP, METHODS, Calibrator, best_calib
 from benchmark.evidence.scores import Scores, TestScores, ValidationScores
 from tests.records import on_test, on_val, planted
 
-QUICK = settings(deadline=None, max_examples=1500)
+QUICK = settings(deadline=None, max_examples=40)
 GRID = st.lists(st.integers(1, 999).map(lambda k: k / 1000), min_size=2, max_size=40)
 TEMPERATURES = st.floats(0.5, 50)
 

@@ -21,7 +21,7 @@ from benchmark.evidence.reliability import Binning, assess, smooth_ece
 from benchmark.evidence.scores import Scores, TestScores
 from tests.records import on_test, planted
 
-QUICK = settings(deadline=None, max_examples=1500)
+QUICK = settings(deadline=None, max_examples=40)
 TIED = st.integers(0, 8).map(lambda k: k / 8)
 ANY = st.floats(0, 1, width=32)
 LABEL = st.integers(0, 1)

@@ -59,8 +59,8 @@ def command(
     if rule is not None:
         runs = [rechosen(run, kept, rule) for run in runs]
         notes.append(
-            f"Thresholds were chosen anew by `--threshold {threshold}` on the stored validation scores. The rule was "
-            "named when test was already scored: figures at these thresholds are honest only if test did not suggest it."
+            f"Thresholds were chosen anew by the rule {threshold} on the stored validation scores. It was named when "
+            "test was already scored: figures at these thresholds are fair only if test did not suggest the rule."
         )
     judged = named if claims else claims_about({run.spec.card.name for run in runs}, known)
     report = build_report(runs, kept.history, scores=kept, claims=judged, notes=notes)
