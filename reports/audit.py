@@ -60,11 +60,7 @@ class Audit:
 
     def ruled_out(self, row: str, figure: PublishedFigure) -> Finding | None:
         """The first finding by which a printed figure of a row is impossible."""
-        for finding in self.findings:
-            about = finding.row == row and finding.severity == "impossible" and finding.reading is None
-            if about and any(cited.figure == figure for cited in finding.rests_on):
-                return finding
-        return None
+        return next((f for f in self.findings if f.row == row and f.reading is None and figure in f.rules_out), None)
 
 
 def audit(claims: Claims) -> Audit:

@@ -129,6 +129,7 @@ def out_of_reach(group: Group, found: Matrices) -> Iterator[Finding]:
             f"{capital(named(area))} cannot come from scores with these decisions.",
             f"Pairs of a positive above the threshold and a negative below it are in order, the reverse out of order: "
             f"the AUC is within {low:.4f} and {high:.4f}, and {_AUC_SLACK:g} is left for a coarse curve.",
+            (cite(area),),
         )
 
 
@@ -147,6 +148,7 @@ def _off_grid(group: Group, metric: str, test: TestSet) -> Finding:
         [cite(figure)],
         f"{capital(named(figure))} is no whole number out of {n} {_DENOMINATORS[metric]}.",
         f"The nearest are {listed(near)}.",
+        [cite(figure)],
     )
 
 
@@ -160,6 +162,7 @@ def _no_matrix(group: Group, clash: Sequence[str], test: TestSet) -> Finding:
         f"No confusion matrix of {sizes(test)} images prints {together}{' together' if len(clash) > 1 else ''}.",
         "All were tried, with figures rounded or cut"
         + ("; leaving any one of them out, some fit." if len(clash) > 1 else "."),
+        cited,
     )
 
 
@@ -178,6 +181,7 @@ def _no_shares(group: Group, clash: Sequence[str]) -> Finding:
         cited,
         f"{capital(together)} cannot be of the same decisions, whatever the images.",
         derivation,
+        cited,
     )
 
 

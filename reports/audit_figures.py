@@ -53,7 +53,8 @@ class Finding:
 
     `impossible`: nothing can print these figures as they are read, `statement` saying how. `contradiction`: two things
     that were printed cannot both hold. `note`: a consequence worth knowing. `reading` is set when the finding is about
-    one way to take an ambiguous sentence and not about what was printed.
+    one way to take an ambiguous sentence and not about what was printed. `rules_out` are the printed figures that are
+    impossible, alone or together; figures they were held against are not among them.
     """
 
     kind: str
@@ -63,6 +64,7 @@ class Finding:
     rests_on: tuple[Cited, ...]
     statement: str
     derivation: str
+    rules_out: tuple[PublishedFigure, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,10 +98,17 @@ class Group:
         return ranges
 
     def finding(
-        self, kind: str, severity: Severity, rests_on: Sequence[Cited], statement: str, derivation: str
+        self,
+        kind: str,
+        severity: Severity,
+        rests_on: Sequence[Cited],
+        statement: str,
+        derivation: str,
+        rules_out: Sequence[Cited] = (),
     ) -> Finding:
         """A finding about this group."""
-        return Finding(kind, severity, self.row.name, self.reading, tuple(rests_on), statement, derivation)
+        figures = tuple(each.figure for each in rules_out if each.figure is not None)
+        return Finding(kind, severity, self.row.name, self.reading, tuple(rests_on), statement, derivation, figures)
 
 
 def groups(row: Row, reading: Reading | None = None) -> Iterator[Group]:

@@ -94,6 +94,7 @@ def _of_decisions(
             f"{''.join(f', {name} {least[name]:.4f}' for name in never)}; weight penalties only add to it."
             + (" Class weights in training are taken to be 1." if group.split == "train" else "")
             + "".join(f" {capital(name)} needs {least[name]:.4f} and fits." for name in fit),
+            rests_on[:1],
         )
     elif lowest > bounds[1]:
         certain = figure.metric == "brier"
@@ -107,6 +108,7 @@ def _of_decisions(
             + (
                 "." if certain else "; weight penalties, or a loss taken from logits without that limit, can exceed it."
             ),
+            rests_on[:1] if certain else (),
         )
 
 

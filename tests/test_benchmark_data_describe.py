@@ -204,6 +204,7 @@ def test_a_summary_can_be_written_as_json(tmp_path: Path) -> None:
     assert again["batch_effects"][0]["part"] == "test"
 
 
+@pytest.mark.slow
 def test_the_phantom_is_described_as_it_is_drawn() -> None:
     summary = describe(open_dataset("phantom"))
     assert summary.synthetic

@@ -40,7 +40,7 @@ WEIGHTED: dict[str, Callable[..., Any]] = {
 }
 
 
-def test_set(seed: int, n: int = 40, ties: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def drawn_set(seed: int, n: int = 40, ties: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Labels and scores in which every kind of decision occurs."""
     generator = np.random.default_rng(seed)
     y_true = np.arange(n) % 2
@@ -78,13 +78,13 @@ def definition_of_obuchowski(y_true: np.ndarray, y_score: np.ndarray, patients: 
 def test_every_metric_but_the_counts_has_an_influence() -> None:
     assert set(METRICS) == {name for name, metric in REGISTERED.items() if metric.direction != "none"}
     with pytest.raises(KeyError):
-        influence("true_positives", *test_set(0), CUT)
+        influence("true_positives", *drawn_set(0), CUT)
 
 
 @pytest.mark.parametrize("ties", [False, True])
 @pytest.mark.parametrize("metric", METRICS)
 def test_an_influence_is_the_derivative_of_scikit_learn_s_weighted_metric(metric: str, ties: bool) -> None:
-    y_true, y_score = test_set(3, ties=ties)
+    y_true, y_score = drawn_set(3, ties=ties)
     moved = influence(metric, y_true, y_score, CUT)
     assert moved is not None
     step = 1e-5
@@ -100,7 +100,7 @@ def test_an_influence_is_the_derivative_of_scikit_learn_s_weighted_metric(metric
 @QUICK
 @given(seed=st.integers(0, 10**6), ties=st.booleans())
 def test_influences_sum_to_nothing(metric: str, seed: int, ties: bool) -> None:
-    moved = influence(metric, *test_set(seed, ties=ties), CUT)
+    moved = influence(metric, *drawn_set(seed, ties=ties), CUT)
     assert moved is not None
     assert moved.sum() == pytest.approx(0, abs=1e-12)
 
@@ -137,7 +137,7 @@ def test_cells_are_numbered_in_the_order_of_the_counts() -> None:
 @QUICK
 @given(seed=st.integers(0, 10**6), ties=st.booleans())
 def test_the_variance_of_the_auc_is_delong_s_when_images_are_independent(seed: int, ties: bool) -> None:
-    y_true, y_score = test_set(seed, ties=ties)
+    y_true, y_score = drawn_set(seed, ties=ties)
     moved = influence("auc", y_true, y_score, CUT)
     assert moved is not None
     expected = delong(y_true, y_score)[1]
@@ -151,7 +151,7 @@ def test_the_variance_of_the_auc_is_delong_s_when_images_are_independent(seed: i
 def test_the_variance_of_the_auc_by_patient_is_that_of_obuchowski_s_definition(
     seed: int, owners: list[int], ties: bool
 ) -> None:
-    y_true, y_score = test_set(seed, ties=ties)
+    y_true, y_score = drawn_set(seed, ties=ties)
     patients = [f"p{owner}" for owner in owners]
     if min(len({p for p, y in zip(patients, y_true, strict=True) if y == label}) for label in (0, 1)) < 2:
         return
@@ -164,7 +164,7 @@ def test_the_variance_of_the_auc_by_patient_is_that_of_obuchowski_s_definition(
 @pytest.mark.parametrize("metric", METRICS)
 def test_a_second_copy_of_each_patient_s_image_tells_nothing_new(metric: str) -> None:
     """Counted as independent images they would halve the variance."""
-    y_true, y_score = test_set(5)
+    y_true, y_score = drawn_set(5)
     alone = influence(metric, y_true, y_score, CUT)
     twice = influence(metric, np.tile(y_true, 2), np.tile(y_score, 2), CUT)
     assert alone is not None
@@ -178,7 +178,7 @@ def test_a_second_copy_of_each_patient_s_image_tells_nothing_new(metric: str) ->
 @QUICK
 @given(data=st.data(), seed=st.integers(0, 10**6))
 def test_neither_the_order_of_images_nor_the_names_of_patients_matter(data: st.DataObject, seed: int) -> None:
-    y_true, y_score = test_set(seed)
+    y_true, y_score = drawn_set(seed)
     owners = np.arange(len(y_true)) // 3
     order = np.array(data.draw(st.permutations(range(len(y_true)))))
     moved = influence("mcc", y_true, y_score, CUT)
@@ -192,7 +192,7 @@ def test_neither_the_order_of_images_nor_the_names_of_patients_matter(data: st.D
 
 
 def test_fixed_class_sizes_leave_the_variance_within_the_classes() -> None:
-    y_true, y_score = test_set(8, n=60)
+    y_true, y_score = drawn_set(8, n=60)
     moved = influence("accuracy", y_true, y_score, CUT)
     assert moved is not None
     right = (y_score >= CUT) == (y_true == 1)

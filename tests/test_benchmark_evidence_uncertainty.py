@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import beta
 from statsmodels.stats.proportion import proportion_confint
 
-from benchmark.evidence.influence import METRICS
+from benchmark.evidence.influence import METRICS, Units
 from benchmark.evidence.intervals import delong, delong_interval, wilson
 from benchmark.evidence.metrics import Figure, figures
 from benchmark.evidence.scores import TestScores
@@ -156,13 +156,13 @@ def test_losses_that_are_alike_on_every_image_have_no_interval() -> None:
 
 
 def test_an_undefined_metric_has_no_interval() -> None:
-    found = interval("precision", 0.0, np.array([0, 1]), np.array([0.1, 0.2]), CUT)
+    found = interval("precision", 0.0, np.array([0.1, 0.2]), CUT, Units(np.array([0, 1])))
     assert found == Interval(None, None, None, "undefined for these decisions or classes")
 
 
 def test_a_count_has_no_interval() -> None:
     with pytest.raises(KeyError):
-        interval("true_positives", 1.0, SOME.y_true, SOME.y_score, CUT)
+        interval("true_positives", 1.0, SOME.y_score, CUT, Units(SOME.y_true))
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -182,7 +182,9 @@ def test_every_interval_holds_its_value_and_stays_in_range(metric: str, seed: in
 def test_a_higher_level_widens_the_interval(metric: str) -> None:
     value = measured(SOME, metric).value
     assert value is not None
-    narrow, wide = (interval(metric, value, SOME.y_true, SOME.y_score, CUT, level=level) for level in (0.8, 0.99))
+    narrow, wide = (
+        interval(metric, value, SOME.y_score, CUT, Units(SOME.y_true), level=level) for level in (0.8, 0.99)
+    )
     assert narrow.low is not None
     assert narrow.high is not None
     assert wide.low is not None

@@ -8,7 +8,6 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
@@ -50,15 +49,14 @@ def cells(y_true: Labels, y_score: Floats, threshold: float) -> Labels:
 
 
 def placements(y_true: Labels, y_score: Floats) -> Floats:
-    """Share of the other class that each image is on the right side of (n,), ties one half, by midranks (Sun and Xu
-    2014); both classes must be there."""
-    positive = y_true == 1
-    m, n = int(positive.sum()), int((~positive).sum())
-    ranks = rankdata(y_score)
-    found = np.empty(len(y_true))
-    found[positive] = (ranks[positive] - rankdata(y_score[positive])) / n
-    found[~positive] = 1 - (ranks[~positive] - rankdata(y_score[~positive])) / m
-    return found
+    """Share of the other class that each image is on the right side of (n,), ties one half (DeLong et al. 1988); both
+    classes must be there."""
+    step = np.unique(y_score, return_inverse=True)[1]
+    positive = np.bincount(step, y_true)
+    negative = np.bincount(step) - positive
+    below = (np.cumsum(negative) - negative / 2) / negative.sum()
+    above = 1 - (np.cumsum(positive) - positive / 2) / positive.sum()
+    return np.where(y_true == 1, below[step], above[step])
 
 
 def losses(metric: str, y_true: Labels, y_score: Floats) -> Floats:
@@ -87,7 +85,7 @@ class Units:
         self.y_true = y_true
         self.count = int(self.index.max()) + 1
         self.repeated = self.count < len(y_true)
-        self.counts = tuple(len(np.unique(self.index[y_true == label])) for label in (0, 1))
+        self.counts = tuple(int(np.count_nonzero(np.bincount(self.index[y_true == label]))) for label in (0, 1))
 
     def sums(self, values: Floats) -> Floats:
         """Sum of `values` (k, n) over the images of each unit: (k, count)."""

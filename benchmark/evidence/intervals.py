@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.stats import norm, t
+from scipy.special import ndtri, stdtrit
 
 from benchmark.evidence.influence import CLIP, Floats, Labels, placements
 
@@ -61,7 +61,7 @@ def hanley_mcneil(auc: float, positives: int, negatives: int) -> float:
 
 
 def delong(y_true: Labels, y_score: Floats) -> tuple[float, float]:
-    """AUC and its variance (DeLong et al. 1988) by midranks (Sun and Xu 2014); ties count one half.
+    """AUC and its variance (DeLong et al. 1988); ties count one half.
 
     Raises ValueError unless both classes are there.
     """
@@ -124,14 +124,16 @@ def f1_of_jaccard(jaccard: float) -> float:
 
 def t_quantile(level: float, degrees_of_freedom: float) -> float:
     """What a t variable stays below, in size, with probability `level`."""
-    return float(t.ppf(0.5 + level / 2, degrees_of_freedom))
+    if math.isinf(degrees_of_freedom):
+        return z_quantile(level)
+    return float(stdtrit(degrees_of_freedom, 0.5 + level / 2))
 
 
 def z_quantile(level: float) -> float:
     """What a normal variable stays below, in size, with probability `level`."""
     if not 0 < level < 1:
         raise ValueError(f"level {level} must be within (0, 1)")
-    return float(norm.ppf(0.5 + level / 2))
+    return float(ndtri(0.5 + level / 2))
 
 
 def _expit(x: float) -> float:

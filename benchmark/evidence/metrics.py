@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from sklearn.metrics import average_precision_score
 
-from benchmark.evidence.influence import ClassSizes, losses, placements
+from benchmark.evidence.influence import ClassSizes, Units, losses, placements
 from benchmark.evidence.scores import Scores
 from benchmark.evidence.uncertainty import interval
 
@@ -100,7 +100,8 @@ def figures(scores: Scores, threshold: float, class_sizes: ClassSizes = "drawn")
     patient has several images. `class_sizes="fixed"` is for a test set whose share of positives was chosen, as in a
     balanced draw."""
     counted = confusion(scores, threshold)
-    return {metric.name: _figure(metric, scores, threshold, counted, class_sizes) for metric in METRICS.values()}
+    units = Units(scores.y_true, scores.patient)
+    return {m.name: _figure(m, scores, threshold, counted, units, class_sizes) for m in METRICS.values()}
 
 
 def value_of(metric: str, scores: Scores, threshold: float) -> float | None:
@@ -114,15 +115,15 @@ def _value(metric: Metric, scores: Scores, counted: Confusion) -> float | None:
     return metric.of_decisions(counted) if metric.of_decisions else None
 
 
-def _figure(metric: Metric, scores: Scores, threshold: float, counted: Confusion, class_sizes: ClassSizes) -> Figure:
+def _figure(
+    metric: Metric, scores: Scores, threshold: float, counted: Confusion, units: Units, class_sizes: ClassSizes
+) -> Figure:
     value = _value(metric, scores, counted)
     if value is None:
         return Figure(metric.name, None, None, None, None, "undefined for these decisions or classes")
     if metric.direction == "none":
         return Figure(metric.name, value, None, None, None, None)
-    found = interval(
-        metric.name, value, scores.y_true, scores.y_score, threshold, scores.patient, class_sizes=class_sizes
-    )
+    found = interval(metric.name, value, scores.y_score, threshold, units, class_sizes=class_sizes)
     return Figure(metric.name, value, found.low, found.high, found.method, found.reason)
 
 

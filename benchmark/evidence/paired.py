@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
-from scipy.stats import t
+from scipy.special import ndtr, stdtr
 
 from benchmark.evidence.bootstrap import replicates
 from benchmark.evidence.influence import METRICS, ClassSizes, Floats, Units
@@ -168,7 +168,7 @@ def _normal(found: Difference, error: float, df: float, level: float, method: st
     if not error or found.value is None:
         return _nothing_varies(found)
     half = t_quantile(level, df) * error
-    p_value = 2 * float(t.sf(abs(found.value) / error, df))
+    p_value = 2 * _below(-abs(found.value) / error, df)
     low, high = found.value - half, found.value + half
     smallest = _smallest_detectable(error, df)
     return replace(found, low=low, high=high, method=method, p_value=p_value, test=method, smallest_detectable=smallest)
@@ -176,7 +176,12 @@ def _normal(found: Difference, error: float, df: float, level: float, method: st
 
 def _smallest_detectable(error: float, df: float) -> float | None:
     """The difference that a two-sided test at the 5% level shows with probability 0.8, given its standard error."""
-    return error * (t_quantile(0.95, df) + float(t.ppf(POWER, df))) if error else None
+    return error * (t_quantile(0.95, df) + t_quantile(2 * POWER - 1, df)) if error else None
+
+
+def _below(statistic: float, df: float) -> float:
+    """Probability of a t variable, or of a normal one where `df` is infinite, below `statistic`."""
+    return float(ndtr(statistic) if math.isinf(df) else stdtr(df, statistic))
 
 
 def _nothing_varies(found: Difference) -> Difference:
@@ -219,7 +224,7 @@ def _of_rates(
         run, cut = card.runs[0], card.thresholds[0]
         hits = ((run.y_score >= cut) == (y_true == 1)) * among
         rate = float(hits.sum() / among.sum())
-        own = interval(metric, rate, y_true, run.y_score, cut, run.patient, class_sizes=class_sizes, level=level)
+        own = interval(metric, rate, run.y_score, cut, units, class_sizes=class_sizes, level=level)
         if own.low is None or own.high is None:
             return replace(found, reason=own.reason)
         right.append(hits)

@@ -171,8 +171,9 @@ def _recalibration(scores: Scores) -> tuple[Figure, Figure]:
     rarer = min(_patients(scores, label) for label in (0, 1))
     design = np.column_stack([x, np.ones_like(x)])
     half, method = _half_widths(design, scores, expit(slope * x + intercept), rarer - 1)
-    return _figure("calibration_slope", slope, half, 0, method), _figure(
-        "calibration_intercept", intercept, half, 1, method
+    return (
+        _figure("calibration_slope", slope, half, 0, method),
+        _figure("calibration_intercept", intercept, half, 1, method),
     )
 
 
@@ -213,8 +214,8 @@ def _half_widths(design: _Floats, scores: Scores, fitted: _Floats, degrees: int)
     """Half the widths of the 95% intervals of a logistic regression's coefficients, and the method.
 
     The model's own (Wald) or, where patients have several images, by the cluster-robust variance of Liang and Zeger
-    (1986) and a t distribution of so many `degrees` of freedom; none for less than one. Normal quantiles and the total
-    of patients as degrees cover a slope of 1 in 90% only where the rarer class has about ten patients.
+    (1986) and a t distribution of so many `degrees` of freedom; none for less than one. For a slope they are counted in
+    the rarer class: with those of all patients its interval holds the truth in 90% only where that class has about ten.
     """
     bread = np.linalg.inv(design.T @ (design * (fitted * (1 - fitted))[:, None]))
     if _patients(scores) == len(scores):

@@ -101,19 +101,10 @@ def seed_figure(
         return SeedFigure(metric, None, None, None, None, reason, card.seeds, None, None)
     known = np.array(values, dtype=np.float64)
     value, first = float(known.mean()), card.runs[0]
-    if card.seeds == 1:
-        found = interval(
-            metric,
-            value,
-            first.y_true,
-            first.y_score,
-            card.thresholds[0],
-            first.patient,
-            class_sizes=class_sizes,
-            level=level,
-        )
-        return SeedFigure(metric, value, found.low, found.high, found.method, found.reason, 1, None, UNKNOWN_SPREAD)
     units = Units(first.y_true, first.patient)
+    if card.seeds == 1:
+        found = interval(metric, value, first.y_score, card.thresholds[0], units, class_sizes=class_sizes, level=level)
+        return SeedFigure(metric, value, found.low, found.high, found.method, found.reason, 1, None, UNKNOWN_SPREAD)
     moved = card.influences(metric, class_sizes)
     variance, df = seed_variance([known], units.covariance(moved), units.degrees_of_freedom(moved.mean(axis=0)))
     bounds = around(metric, value, variance, t_quantile(level, df))

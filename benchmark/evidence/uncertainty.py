@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -48,23 +48,22 @@ class Interval:
 def interval(
     metric: str,
     value: float,
-    y_true: Labels,
     y_score: Floats,
     threshold: float,
-    patients: Sequence[str] | None = None,
+    units: Units,
     *,
     class_sizes: ClassSizes = "drawn",
     level: float = 0.95,
 ) -> Interval:
-    """Interval of `metric`, which is `value` on `y_true` (n,) of 0 and 1 and `y_score` (n,) in [0, 1].
+    """Interval of `metric`, which is `value` on the labels of `units` and the `y_score` (n,) in [0, 1].
 
-    Several images of one of the `patients` (n,) count as the related observations that they are. With
-    `class_sizes="drawn"` the images are a sample with its own share of positives, and the interval is about the
-    population; with "fixed" it is about a population with just this share. Independent images have Wilson's interval
-    for proportions and DeLong's for the AUC; all else rests on the variance of the linearised metric with a t
-    quantile (Pan and Wall 2002). Raises KeyError for a metric without influences, such as a count.
+    Several images of one patient count as the related observations that they are. With `class_sizes="drawn"` the
+    images are a sample with its own share of positives, and the interval is about the population; with "fixed" it is
+    about a population with just this share. Independent images have Wilson's interval for proportions and DeLong's
+    for the AUC; all else rests on the variance of the linearised metric with a t quantile (Pan and Wall 2002). Raises
+    KeyError for a metric without influences, such as a count.
     """
-    units = Units(y_true, patients)
+    y_true = units.y_true
     moved = influence(metric, y_true, y_score, threshold)
     if moved is None:
         return Interval(None, None, None, "undefined for these decisions or classes")
@@ -75,7 +74,7 @@ def interval(
         counted = _counted(metric, y_true, y_score, threshold)
         return Interval(*_of_proportion(metric, moved, counted, units, class_sizes, level), f"Wilson{by}")
     if metric == "balanced_accuracy":
-        return Interval(*_of_balanced_accuracy(y_true, y_score, threshold, units, level), f"square-and-add{by}")
+        return Interval(*_of_balanced_accuracy(y_score, threshold, units, level), f"square-and-add{by}")
     if metric == "auc" and min(units.counts) < 2:
         return Interval(None, None, None, f"DeLong needs two {'patients' if by else 'images'} of each class")
     moved = centred(moved, y_true, class_sizes)
@@ -118,13 +117,13 @@ def _of_proportion(
     return (f1_of_jaccard(bounds[0]), f1_of_jaccard(bounds[1])) if metric == "f1" else bounds
 
 
-def _of_balanced_accuracy(y_true: Labels, y_score: Floats, threshold: float, units: Units, level: float) -> Bounds:
+def _of_balanced_accuracy(y_score: Floats, threshold: float, units: Units, level: float) -> Bounds:
     """Half of recall - (-specificity), from the interval of each."""
     rates, bounds, rows = [], [], []
     for metric in ("recall", "specificity"):
-        moved = influence(metric, y_true, y_score, threshold)
+        moved = influence(metric, units.y_true, y_score, threshold)
         assert moved is not None  # balanced accuracy is defined, so both are
-        counted = _counted(metric, y_true, y_score, threshold)
+        counted = _counted(metric, units.y_true, y_score, threshold)
         rates.append(float(counted[0].sum() / counted[1].sum()))
         bounds.append(_of_proportion(metric, moved, counted, units, "drawn", level))
         rows.append(moved)

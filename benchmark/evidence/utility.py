@@ -18,7 +18,7 @@ THRESHOLDS = tuple(percent / 100 for percent in range(1, 100))
 """Threshold probabilities of a decision curve."""
 
 PREVALENCES = (0.05, 0.15, 0.25)
-"""Shares of ill children among those examined, for which predictive values are stated."""
+"""Shares of positives for which predictive values are stated."""
 
 _EXTREME = 50.0  # log of a ratio of proportions beyond every limit that counts of images can give
 

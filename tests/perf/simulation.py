@@ -69,7 +69,7 @@ def coverage(world: World, sets: int, seed: int, *, resampled: int = 0) -> Talli
     true = truth(world, drawn.thresholds)
     for k in range(sets):
         scores, cut = _scores(drawn, k, 0, 0), float(drawn.cuts[k])
-        resamples: Mapping[str, Floats] = {}
+        units, resamples = Units(scores.y_true, scores.patient), dict[str, Floats]()
         if k < resampled:
             resamples = replicates(
                 scores.y_true,
@@ -84,9 +84,7 @@ def coverage(world: World, sets: int, seed: int, *, resampled: int = 0) -> Talli
             value, at = value_of(metric, scores, cut), float(true[metric][k])
             if value is None:
                 continue
-            found = interval(
-                metric, value, scores.y_true, scores.y_score, cut, scores.patient, class_sizes=world.class_sizes
-            )
+            found = interval(metric, value, scores.y_score, cut, units, class_sizes=world.class_sizes)
             counts[metric, OURS].interval(found.low, found.high, at)
             counts[metric, TEXTBOOK].interval(*_textbook(metric, value, scores, cut), at)
             if resamples:
