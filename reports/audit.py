@@ -36,15 +36,16 @@ class Derived:
 class AuditRow:
     """A row of the claims: the confusion matrices that print its final test figures, and what follows from them.
 
-    `matrices` is None, with `reason`, where they cannot be listed; empty when none prints the row. `cut` says that the
-    row fits only where decimals were dropped rather than rounded.
+    `matrices` print the figures rounded, `cut` are the further ones that print them where decimals were dropped
+    instead; `derived` is of the first, or of the second where there are none. Both are None, with `reason`, where they
+    cannot be listed, and empty when none prints the row.
     """
 
     name: str
     called: str | None
     test: TestSet | None
     matrices: tuple[Confusion, ...] | None
-    cut: bool
+    cut: tuple[Confusion, ...] | None
     reason: str | None
     derived: tuple[Derived, ...]
 
@@ -166,15 +167,15 @@ def _row(row: Row, found: Matrices | None) -> AuditRow:
         reason = "its test set is not stated" if row.test is None else "no figure of decisions on test"
     elif found.too_many:
         reason = "too many confusion matrices to list"
-    test = found.test if found else row.test
+    test, known = found.test if found else row.test, found is not None and not found.too_many
     return AuditRow(
         name=row.name,
         called=row.called,
         test=test,
-        matrices=found.matrices if found and not found.too_many else None,
-        cut=found.cut if found else False,
+        matrices=found.rounded if found and known else None,
+        cut=found.cut if found and known else None,
         reason=reason,
-        derived=(*_derived(found.matrices if found else ()), *_area(row, test)),
+        derived=(*_derived(found.likely if found else ()), *_area(row, test)),
     )
 
 

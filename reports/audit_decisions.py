@@ -9,6 +9,7 @@ from benchmark.evidence.bounds import auc_of_decisions
 from benchmark.evidence.feasible import (
     TooMany,
     feasible_matrices,
+    fits,
     neighbours,
     shares_possible,
     smallest_conflict,
@@ -36,26 +37,35 @@ _DENOMINATORS = {"accuracy": "images", "recall": "positives", "specificity": "ne
 class Matrices:
     """The confusion matrices of `test` that print a row's figures.
 
-    `cut` when they do so only where decimals were dropped rather than rounded. `too_many` when there were more
-    candidates than can be looked through; nothing is known then.
+    `rounded` are those that print them rounded, `cut` the further ones that do so where decimals were dropped instead.
+    `too_many` when there were more candidates than can be looked through; nothing is known then.
     """
 
     test: TestSet
-    matrices: tuple[Confusion, ...]
-    cut: bool = False
+    rounded: tuple[Confusion, ...]
+    cut: tuple[Confusion, ...] = ()
     too_many: bool = False
+
+    @property
+    def likely(self) -> tuple[Confusion, ...]:
+        """Those of rounded figures; those of cut ones where there are none."""
+        return self.rounded or self.cut
+
+    @property
+    def possible(self) -> tuple[Confusion, ...]:
+        """All of them: what none of these allows is impossible."""
+        return self.rounded + self.cut
 
 
 def matrices_of(group: Group, test: TestSet) -> Matrices:
-    """The matrices of `test` that print the group's figures rounded; where none does, rounded or cut."""
+    """The matrices of `test` that print the group's figures."""
     try:
-        found = feasible_matrices(group.decisions(), test.negatives, test.positives)
-        if found:
-            return Matrices(test, found)
         found = feasible_matrices(group.decisions(cut=True), test.negatives, test.positives)
     except TooMany:
         return Matrices(test, (), too_many=True)
-    return Matrices(test, found, cut=bool(found))
+    ranges = group.decisions()
+    rounded = tuple(matrix for matrix in found if fits(matrix, ranges))
+    return Matrices(test, rounded, tuple(matrix for matrix in found if not fits(matrix, ranges)))
 
 
 def printed_twice(group: Group) -> Iterator[Finding]:
@@ -83,7 +93,7 @@ def conflicts(group: Group, found: Matrices | None) -> Iterator[Finding]:
         if clash:
             yield _no_shares(group, clash)
         return
-    if found.matrices or found.too_many or not ranges:
+    if found.possible or found.too_many or not ranges:
         return
     test = found.test
 
@@ -102,13 +112,13 @@ def conflicts(group: Group, found: Matrices | None) -> Iterator[Finding]:
 
 def the_only_matrix(group: Group, found: Matrices) -> Iterator[Finding]:
     """A row that one confusion matrix alone prints."""
-    if len(found.matrices) == 1:
-        how = "cut to their decimals" if found.cut else "rounded to their decimals"
+    if len(found.likely) == 1:
+        how = "rounded to their decimals" if found.rounded else "cut to their decimals"
         yield group.finding(
             "one-matrix",
             "note",
             group.cited(tuple(group.decisions())),
-            f"One confusion matrix prints this row: {counts(found.matrices[0])}.",
+            f"One confusion matrix prints this row: {counts(found.likely[0])}.",
             f"Of all matrices of {sizes(found.test)} images no other has these figures, {how}.",
         )
 
@@ -116,9 +126,9 @@ def the_only_matrix(group: Group, found: Matrices) -> Iterator[Finding]:
 def out_of_reach(group: Group, found: Matrices) -> Iterator[Finding]:
     """An AUC outside of what scores with these decisions can have."""
     area = group.of("auc")
-    if area is None or not found.matrices:
+    if area is None or not found.possible:
         return
-    reach = [auc_of_decisions(matrix) for matrix in found.matrices]
+    reach = [auc_of_decisions(matrix) for matrix in found.possible]
     low, high = min(bounds[0] for bounds in reach), max(bounds[1] for bounds in reach)
     lowest, highest = figure_range(area, cut=True)
     if highest < low - _AUC_SLACK or lowest > high + _AUC_SLACK:

@@ -51,7 +51,7 @@ def _training_loss(
     scores = group.of("score")
     if scores is not None:
         share = test.positives / (test.negatives + test.positives)
-        within = figure_range(scores)
+        within = figure_range(scores, cut=True)
         costs = {loss.name: loss_of_scores(loss, within, share)[0] for loss in possible}
         fitting = [loss for loss in possible if _could_be(figure, costs[loss.name])]
         if read_as in possible and read_as not in fitting:
@@ -77,7 +77,7 @@ def _of_decisions(
     bounds = _bounds(group, read_as, found)
     if bounds is None:
         return
-    rests_on = (cite(figure), *group.cited(tuple(group.decisions()) if found and found.matrices else ("accuracy",)))
+    rests_on = (cite(figure), *group.cited(tuple(group.decisions()) if found and found.possible else ("accuracy",)))
     given = listed([each.text for each in rests_on[1:]])
     lowest, highest = figure_range(figure, cut=True)
     if highest < bounds[0]:
@@ -161,8 +161,8 @@ def _usual() -> tuple[LossFunction, ...]:
 
 def _bounds(group: Group, loss: LossFunction, found: Matrices | None) -> Range | None:
     threshold = group.row.threshold
-    if found is not None and found.matrices:
-        each = [loss_of_decisions(loss, matrix, threshold) for matrix in found.matrices]
+    if found is not None and found.possible:
+        each = [loss_of_decisions(loss, matrix, threshold) for matrix in found.possible]
         return min(low for low, _ in each), max(high for _, high in each)
     accuracy = group.of("accuracy")
     if accuracy is None:

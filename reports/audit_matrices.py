@@ -34,7 +34,7 @@ def which_test(group: Group, own: Matrices | None, others: Sequence[TestSet]) ->
     metrics = tuple(group.decisions())
     if not metrics or len(tests) < 2 or any(each.too_many for each in tests):
         return
-    fitting, failing = [each for each in tests if each.matrices], [each for each in tests if not each.matrices]
+    fitting, failing = [each for each in tests if each.possible], [each for each in tests if not each.possible]
     if not fitting:
         return
     fit, fail = (listed([sizes(each.test) for each in part]) if part else "" for part in (fitting, failing))
@@ -115,7 +115,7 @@ def printed_matrix(
     for name, other in rows.items():
         metrics = tuple(other.decisions())
         if name != matrix.row and len(metrics) > 1 and fits(counted, other.decisions()):
-            only = name in found and found[name].matrices == (counted,)
+            only = name in found and found[name].possible == (counted,)
             how = "no other prints that row" if only else "as far as that row is printed"
             yield group.finding(
                 "matrix-of-other-row",
@@ -164,7 +164,7 @@ def confusion_of(matrix: PrintedMatrix) -> Confusion:
 
 def _most_alike(found: Matrices) -> int | None:
     n = found.test.negatives + found.test.positives
-    return round(max(map(called_alike, found.matrices)) * n) if found.matrices else None
+    return round(max(map(called_alike, found.possible)) * n) if found.possible else None
 
 
 def _one_answer(test: TestSet) -> str:
@@ -174,10 +174,10 @@ def _one_answer(test: TestSet) -> str:
 
 
 def _how_it_fits(found: Matrices) -> str:
-    if not found.matrices:
+    if not found.possible:
         return "none prints it"
     n = found.test.negatives + found.test.positives
-    right = sorted({matrix.tp + matrix.tn for matrix in found.matrices})
+    right = sorted({matrix.tp + matrix.tn for matrix in found.likely})
     span = str(right[0]) if len(right) == 1 else f"{right[0]} to {right[-1]}"
-    many = f"{len(found.matrices)} confusion matrices print it" if len(found.matrices) > 1 else "one prints it"
+    many = f"{len(found.likely)} confusion matrices print it" if len(found.likely) > 1 else "one prints it"
     return f"{many}, {span} of {n} right"

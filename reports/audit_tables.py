@@ -64,10 +64,11 @@ def _matrices(row: AuditRow) -> list[str]:
     if row.matrices is None:
         return [row.reason or MISSING]
     of = f" of {sizes(row.test)}" if row.test else ""
-    if not row.matrices:
+    found = row.matrices or row.cut or ()
+    if not found:
         return [f"none{of}"]
-    head = f"{len(row.matrices)}{of}" + (", decimals cut" if row.cut else "")
-    return [head, *(map(counts, row.matrices) if len(row.matrices) <= _LISTED else [_span(row.matrices)])]
+    head = f"{len(found)}{of}" + ("" if row.matrices else ", decimals cut")
+    return [head, *(map(counts, found) if len(found) <= _LISTED else [_span(found)])]
 
 
 def _span(matrices: Sequence[object]) -> str:

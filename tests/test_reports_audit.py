@@ -247,7 +247,7 @@ def reports(draw: st.DrawFn) -> tuple[dict[str, Any], Confusion]:
         decimals = draw(st.integers(1, 5))
         figures.append(figure(name, printer(float(true[name]), decimals), split, decimals))
     if draw(st.booleans()):
-        figures.append(figure("score", round(float(p.min()), 2), split, 2, upper=round(float(p.max()), 2)))
+        figures.append(figure("score", printer(float(p.min()), 2), split, 2, upper=printer(float(p.max()), 2)))
     tn, fp, fn, tp = map(int, sk.confusion_matrix(y, called, labels=[0, 1]).ravel())
     matrix = {"row": "one", "where": "Table 2", "tp": tp, "fp": fp, "tn": tn, "fn": fn}
     data = contents(row("one", *figures), negatives=negatives, positives=positives, matrices=[matrix])
@@ -261,7 +261,8 @@ def test_figures_of_scores_that_exist_are_never_called_impossible(made: tuple[di
     with tempfile.TemporaryDirectory() as folder:
         done = audit(claims_of(Path(folder), data))
     assert [found for found in done.findings if found.severity != "note"] == []
-    assert done.rows[0].matrices is None or matrix in done.rows[0].matrices or done.rows[0].cut is False
+    (only,) = done.rows
+    assert only.matrices is None or matrix in (*only.matrices, *(only.cut or ()))
 
 
 def test_a_consistent_report_has_no_findings(tmp_path: Path) -> None:
@@ -352,8 +353,17 @@ def test_figures_that_were_cut_and_not_rounded_are_no_conflict(tmp_path: Path) -
     cut = row("cut", figure("recall", 0.66, decimals=2), test={"negatives": 3, "positives": 3, "where": "Table 1"})
     done = audit_of(tmp_path, cut)
     assert done.findings == ()
-    assert done.rows[0].cut
-    assert {m.tp for m in done.rows[0].matrices or ()} == {2}
+    assert done.rows[0].matrices == ()
+    assert {m.tp for m in done.rows[0].cut or ()} == {2}
+    assert derived(done, "cut", "recall").low == pytest.approx(2 / 3)
+
+
+def test_a_matrix_that_only_cut_figures_allow_keeps_an_auc_and_a_loss_possible(tmp_path: Path) -> None:
+    """3 of 31 right prints accuracy 0.0 when it is cut; all matrices of a rounded 0.0 have a lower AUC."""
+    cut = [figure("accuracy", 0.0, decimals=1), figure("auc", 0.5, decimals=1), figure("loss", 0.63, decimals=2)]
+    done = audit_of(tmp_path, row("one", *cut), negatives=28, positives=3)
+    assert {found.severity for found in done.findings} <= {"note"}
+    assert not {"loss-too-high", "loss-too-low"} & {found.kind for found in done.findings}
 
 
 def test_weight_penalties_may_raise_a_loss_but_nothing_lowers_it(tmp_path: Path) -> None:

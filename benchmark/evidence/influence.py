@@ -56,7 +56,8 @@ def placements(y_true: Labels, y_score: Floats) -> Floats:
     negative = np.bincount(step) - positive
     below = (np.cumsum(negative) - negative / 2) / negative.sum()
     above = 1 - (np.cumsum(positive) - positive / 2) / positive.sum()
-    return np.where(y_true == 1, below[step], above[step])
+    placed: Floats = np.where(y_true == 1, below[step], above[step])
+    return placed
 
 
 def losses(metric: str, y_true: Labels, y_score: Floats) -> Floats:

@@ -218,12 +218,12 @@ def print_alarms(sets: int) -> None:
 
 
 def print_seeds(sets: int) -> None:
+    worlds = [*alarm_worlds(False, 0.15)[::2], *alarm_worlds(True, 0.3)[1::2]]
     for seeds in (3, 5):
-        worlds = [*alarm_worlds(False, 0.15), *alarm_worlds(True, 0.3)]
-        print(f"## {seeds} seeds: coverage, % of {sets} test sets in each of {len(worlds)} worlds\n")
+        print(f"## Mean of {seeds} seeds: coverage, % of {sets} test sets in each of {len(worlds)} worlds\n")
         found = [seed_coverage(world, sets, 7000 + k, seeds=seeds) for k, world in enumerate(worlds)]
         print_rows(found, (OURS, TEXTBOOK), lambda missed: 100 - 100 * missed)
-        print(f"## {seeds} seeds: false alarms, %\n")
+        print(f"## Difference of two cards with {seeds} seeds: false alarms, %\n")
         found = [false_alarms(world, sets, 8000 + k, seeds=seeds) for k, world in enumerate(worlds)]
         print_rows(found, (OURS, TEXTBOOK, DIFFERENCE), lambda missed: 100 * missed)
 
