@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from benchmark.evidence.verdict import Estimate, Verdict
-from reports.attribution import Cause
 from reports.audit_tables import audit_markdown
 from reports.claims_report import EXPLAINED, ClaimsReport
 from reports.markdown_table import cell, table
@@ -38,7 +37,8 @@ def claims_markdown(report: ClaimsReport) -> list[str]:
     if report.causes:
         lines += ["#### What moves the failures", ""]
         lines += [f"{_CAUSES_READ}, by image; p by Holm over the changes of a card.", ""]
-        lines += [*table(_CAUSE_HEADS, [row for causes in report.causes.values() for row in _causes(causes)]), ""]
+        rows = [[f"`{card}`", *rest] for card, *rest in _causes(report)]
+        lines += [*table(_CAUSE_HEADS, rows), ""]
     return [*lines, "#### Audit of the published figures", "", *audit_markdown(report.audit), ""]
 
 
@@ -57,9 +57,8 @@ def claims_tables(report: ClaimsReport) -> RenderableType:
         parts += [Text(""), shown]
     if report.causes:
         causes = plain_table(*_CAUSE_HEADS)
-        for found in report.causes.values():
-            for row in _causes(found):
-                causes.add_row(*map(escape, row))
+        for row in _causes(report):
+            causes.add_row(*map(escape, row))
         parts += [Text(""), Text(_CAUSES_READ), causes]
     return Group(*parts)
 
@@ -101,17 +100,13 @@ def _figures(report: ClaimsReport) -> list[list[str]]:
     ]
 
 
-def _causes(causes: Sequence[Cause]) -> list[list[str]]:
-    return [
-        [
-            cause.card,
-            cause.change,
-            cause.other or "the same scores",
-            _estimate(cause.effect, 3, sign=True),
-            p_text(cause.p_adjusted),
-        ]
-        for cause in causes
-    ]
+def _causes(report: ClaimsReport) -> Iterator[list[str]]:
+    for card, causes in report.causes.items():
+        if not causes:
+            yield [card, "none was measured", MISSING, MISSING, MISSING]
+        for cause in causes:
+            effect = _estimate(cause.effect, 3, sign=True)
+            yield [card, cause.change, cause.other or "the same scores", effect, p_text(cause.p_adjusted)]
 
 
 def _why(judged: Judgement) -> str:

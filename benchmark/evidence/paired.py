@@ -154,7 +154,8 @@ def _difference(
     if seeds != (1, 1):
         return _normal(found, error, df, level, f"images and seeds, t with {df:.1f} df{by}")
     if metric in RATES:
-        found = replace(found, smallest_detectable=_smallest_detectable(error, df))
+        reason = None if error else "no smallest detectable difference: nothing varies between images"
+        found = replace(found, smallest_detectable=_smallest_detectable(error, df), reason=reason)
         return _of_rates(found, a, b, units, class_sizes, level, by)
     if metric == "auc":
         return _normal(found, error, df, level, f"DeLong{by}")
