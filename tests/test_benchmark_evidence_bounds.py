@@ -58,7 +58,7 @@ def test_no_scores_break_the_bounds_of_their_decisions(
     y, p = arrays(sample)
     decided = confusion(Scores("test", y, p), threshold)
     low, high = loss_of_decisions(LOSSES[name], decided, threshold)
-    assert low - 1e-6 <= mean_loss(name, y, p) <= high + 1e-6
+    assert low - 1e-5 <= mean_loss(name, y, p) <= high + 1e-5  # Keras clips the scores in the focal factor too
 
 
 @pytest.mark.parametrize("name", LOSSES)

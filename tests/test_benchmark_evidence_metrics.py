@@ -154,8 +154,9 @@ def test_an_interval_holds_its_value_and_names_its_method(found: Rows, threshold
     for figure in figures(scores(found), threshold).values():
         assert (figure.low is None) == (figure.high is None) == (figure.method is None)
         if figure.low is not None and figure.high is not None and figure.value is not None:
-            assert 0 <= figure.low <= figure.value + 1e-12
-            assert figure.value - 1e-12 <= figure.high <= 1
+            least, most = (-1 if figure.metric == "mcc" else 0), (math.inf if figure.metric == "log_loss" else 1)
+            assert least <= figure.low <= figure.value + 1e-12
+            assert figure.value - 1e-12 <= figure.high <= most
 
 
 @QUICK

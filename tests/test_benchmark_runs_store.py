@@ -170,7 +170,7 @@ def damaged(text: str) -> st.SearchStrategy[str]:
 
 def without(text: str, key: str) -> str:
     data = json.loads(text)
-    optional = ("error", "at_chosen", "diagnosis", "environment")
+    optional = ("error", "at_chosen", "diagnosis", "checks", "environment")
     return text if key in optional else json.dumps({k: v for k, v in data.items() if k != key})
 
 
