@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -47,10 +48,15 @@ class Measured:
 
 def gather(runs: Iterable[Run], store: Store) -> dict[str, Measured]:
     """The finished bench runs of `runs`, which share data and protocol, by card name. Raises ConfigError when scores
-    cannot be read."""
+    cannot be read.
+
+    Of a card that was changed under its name, or of a harness that was, only the version that ran last counts.
+    """
     found: dict[str, Measured] = {}
-    for run in sorted(runs, key=lambda run: (run.spec.card.name, run.spec.seed)):
-        if run.status != "ok" or run.spec.stage != "bench":
+    finished = [run for run in runs if run.status == "ok" and run.spec.stage == "bench"]
+    latest = {run.spec.card.name: _version(run) for run in sorted(finished, key=lambda run: (run.finished, run.run_id))}
+    for run in sorted(finished, key=lambda run: (run.spec.card.name, run.spec.seed)):
+        if _version(run) != latest[run.spec.card.name]:
             continue
         one = _measured(run, store)
         held = found.get(run.spec.card.name)
@@ -67,6 +73,11 @@ def gather(runs: Iterable[Run], store: Store) -> dict[str, Measured]:
         else:
             found[run.spec.card.name] = replace(held, left_out=(*held.left_out, run.spec.seed))
     return found
+
+
+def _version(run: Run) -> tuple[str, int]:
+    """What makes runs of one card name runs of one model."""
+    return json.dumps(run.spec.card.identity(), sort_keys=True), run.spec.semantics
 
 
 def _measured(run: Run, store: Store) -> Measured:

@@ -105,7 +105,8 @@ def _matrix_of(said: MatrixOf, claims: Claims, audit: Audit) -> Decision:
     matrices = next((audited.matrices for audited in audit.rows if row is not None and audited.name == row.name), None)
     if row is None or matrices is None or not any(is_of_decisions(figure) for figure in row.figures):
         return Decision("inconclusive", f"no printed figure says which confusion matrix {said.card} has")
-    if printed in matrices:
+    cut = next((audited.cut for audited in audit.rows if audited.name == row.name), ())
+    if printed in (*matrices, *(cut or ())):
         return Decision("reproduced", f"{counts(printed)} gives the figures of {row.name}")
     own = f", which come from {counts(matrices[0])}" if len(matrices) == 1 else ""
     return Decision("impossible", f"{counts(printed)} does not give the figures of {row.name}{own}")

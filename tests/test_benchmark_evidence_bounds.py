@@ -68,7 +68,7 @@ def test_no_scores_break_the_bounds_of_their_accuracy(name: str, sample: list[tu
     y, p = arrays(sample)
     accuracy = float(np.mean((p >= 0.5) == y))
     low, high = loss_of_accuracy(LOSSES[name], (accuracy, accuracy))
-    assert low - 1e-6 <= mean_loss(name, y, p) <= high + 1e-6
+    assert low - 1e-5 <= mean_loss(name, y, p) <= high + 1e-5  # Keras clips the scores in the focal factor too
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -77,7 +77,7 @@ def test_no_scores_break_the_bounds_of_their_accuracy(name: str, sample: list[tu
 def test_no_scores_break_the_bounds_of_their_range(name: str, sample: list[tuple[int, float]]) -> None:
     y, p = arrays(sample)
     low, high = loss_of_scores(LOSSES[name], (p.min(), p.max()), float(np.mean(y)))
-    assert low - 1e-6 <= mean_loss(name, y, p) <= high + 1e-6
+    assert low - 1e-5 <= mean_loss(name, y, p) <= high + 1e-5  # Keras clips the scores in the focal factor too
 
 
 @QUICK
