@@ -11,6 +11,7 @@ from benchmark.evidence.scores import TestScores, ValidationScores
 from benchmark.runs.run import Run
 from benchmark.runs.store import Store
 from zoo.card import ModelCard
+from zoo.strict_yaml import ConfigError
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,6 @@ class Measured:
     def thresholds(self) -> tuple[float | None, ...]:
         """The threshold that each run chose on validation."""
         return tuple(run.threshold.value if run.threshold else None for run in self.runs)
-
-    def only(self, place: int) -> Measured:
-        """The run at `place` alone."""
-        one = slice(place, place + 1)
-        return replace(
-            self, runs=self.runs[one], val=self.val[one], test=self.test[one], findings=self.findings[one], left_out=()
-        )
 
     def same_images(self, other: Measured) -> bool:
         """Whether both were scored on the same test images, so that they may be compared pairwise."""
@@ -80,6 +74,13 @@ def _version(run: Run) -> tuple[str, int]:
     return json.dumps(run.spec.card.identity(), sort_keys=True), run.spec.semantics
 
 
+def conditions(found: Measured) -> str:
+    """The data and the protocol of a card's runs in words."""
+    spec = found.runs[0].spec
+    kind = "SYNTHETIC, " if spec.dataset.synthetic else ""
+    return f"{spec.dataset.title} ({kind}source {spec.dataset.source}), protocol {spec.protocol.name}"
+
+
 def _measured(run: Run, store: Store) -> Measured:
     val, test = store.scores(run, "val"), store.scores(run, "test")
     if not isinstance(val, ValidationScores) or not isinstance(test, TestScores):
@@ -93,8 +94,14 @@ def _findings(run: Run, val: ValidationScores, test: TestScores, store: Store) -
     """The diagnosis from what is stored, so that runs of before know what was learned since."""
     columns: dict[str, list[float]] = {name: [] for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
     for row in store.history(run):
-        for name, values in columns.items():
-            values.append(float(row[name]))
+        try:
+            for name, values in columns.items():
+                values.append(float(row[name]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ConfigError(
+                f"--store {store.root}: history.csv of run {run.run_id} is damaged ({error}); delete its folder and run "
+                "the card again"
+            ) from error
     if not columns["loss"]:
         return run.diagnosis
     losses = {split: run.figures(split)["loss"].value for split in run.at_half if "loss" in run.figures(split)}

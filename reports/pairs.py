@@ -35,7 +35,8 @@ class Pair:
 class Ranking:
     """Cards by a test metric, best first. Cards that share a letter were not told apart at the 5% level, p-values by
     Holm over all pairs; `apart` counts the pairs that were, of `pairs`. `typical_detectable` is the smallest difference
-    that these images could have shown, the median over pairs. `left_out` saw other test images."""
+    that these images could have shown, the median over pairs. `left_out` saw other test images than most, or have no
+    such figure."""
 
     metric: str
     figures: Mapping[str, SeedFigure]
@@ -64,12 +65,15 @@ def figure(found: Measured, metric: str, split: str = "test") -> Estimate:
         return Estimate(None, None, None, n, "scores of training images are not kept")
     if metric not in METRICS:
         return Estimate(None, None, None, n, f"{metric} has no counterpart in the scores")
+    if split == "val" and len({run.spec.split_seed for run in found.runs}) > 1:
+        return Estimate(None, None, None, n, "each seed was validated on images of its own")
     scores = paired_scores(found, split)
+    n = len(scores.runs[0])
     if METRICS[metric].direction == "none":
         counts = [value for value in scores.values(metric) if value is not None]
         return Estimate(sum(counts) / len(counts), None, None, n, "a count has no interval")
     got = seed_figure(metric, scores, class_sizes=class_sizes(found))
-    return Estimate(got.value, got.low, got.high, len(scores.runs[0]), got.reason)
+    return Estimate(got.value, got.low, got.high, n, got.reason)
 
 
 def difference(a: Measured, b: Measured, metric: str) -> Difference:
@@ -119,8 +123,11 @@ def compare_pair(a: Measured, b: Measured, metrics: Sequence[str] = SHOWN) -> tu
 
 
 def rank(cards: Sequence[Measured], metric: str) -> Ranking | None:
-    """`cards` by test `metric`; None when fewer than two with that figure saw the same images."""
-    alike = [card for card in cards if card.same_images(cards[0])]
+    """`cards` by test `metric`; None when fewer than two with that figure saw the same images.
+
+    Where they saw several sets of images, ranked are those on the set that most of them saw.
+    """
+    alike = _on_most_common_images(cards)
     figures = {
         card.card.name: seed_figure(metric, paired_scores(card), class_sizes=class_sizes(card)) for card in alike
     }
@@ -146,3 +153,15 @@ def rank(cards: Sequence[Measured], metric: str) -> Ranking | None:
         typical_detectable=detectable[len(detectable) // 2] if detectable else None,
         left_out=tuple(sorted({card.card.name for card in cards} - set(values))),
     )
+
+
+def _on_most_common_images(cards: Sequence[Measured]) -> list[Measured]:
+    """The largest set of cards on the same images, whatever the order of `cards`."""
+    sets: list[list[Measured]] = []
+    for card in sorted(cards, key=lambda card: card.card.name):
+        same = next((held for held in sets if held[0].same_images(card)), None)
+        if same is None:
+            sets.append([card])
+        else:
+            same.append(card)
+    return max(sets, key=len, default=[])

@@ -19,23 +19,34 @@ _RANK_HEADS = ["card", "mean", "95% interval", "seeds", "sd of seeds", "group"]
 
 def pair_table(a: str, b: str, pairs: Sequence[Pair]) -> RenderableType:
     """Two cards: each metric, the difference, its test, and what the test set could have shown."""
-    shown = plain_table("metric", a, b, f"{a} - {b}", "p", "Holm", "could show", "by")
+    shown = plain_table("metric", "A", "B", "A - B", "p", "Holm", "could\nshow")
+    tests: dict[str, list[str]] = {}
     for pair in pairs:
         found = pair.difference
+        tests.setdefault(found.test or found.reason or MISSING, []).append(_spoken(pair.metric))
         shown.add_row(
-            pair.metric.replace("_", " "),
+            _spoken(pair.metric),
             number(pair.a.value),
             number(pair.b.value),
             _difference(found),
             p_text(found.p_value),
             p_text(pair.p_adjusted),
             number(found.smallest_detectable),
-            escape(found.test or found.reason or MISSING),
         )
-    notes = dict.fromkeys(pair.difference.note for pair in pairs if pair.difference.note)
     seeds = pairs[0].difference.seeds if pairs else (0, 0)
-    head = f"test figures at 0.5, means over {seeds[0]} and {seeds[1]} seeds; 95% intervals"
-    return Group(Text(head), shown, *(Text(one_line(note)) for note in notes))
+    notes = dict.fromkeys(pair.difference.note for pair in pairs if pair.difference.note)
+    lines = [
+        *(f"{side} is {name}, {_count(n)}" for side, name, n in zip("AB", (a, b), seeds, strict=True)),
+        "Test figures at threshold 0.5, means over seeds; A - B with its 95% interval. Holm: p adjusted for all rows. "
+        "Could show: the smallest difference that such a test set shows four times in five.",
+    ]
+    by = [f"{test}: {', '.join(metrics)}" for test, metrics in tests.items()]
+    below = [
+        "Tests:",
+        *(f"  {line}" for line in by),
+        *(f"Where a card has one seed, intervals count images alone: {note}." for note in notes),
+    ]
+    return Group(*(Text(one_line(line)) for line in lines), shown, *map(Text, below))
 
 
 def ranking_table(ranking: Ranking) -> RenderableType:
@@ -60,10 +71,9 @@ def p_text(value: float | None) -> str:
 
 
 def _told_apart(ranking: Ranking) -> str:
-    metric = ranking.metric.upper() if ranking.metric == "auc" else ranking.metric.replace("_", " ")
     text = (
-        f"By test {metric}, paired by image: {ranking.apart} of {ranking.pairs} pairs told apart at the 5% level "
-        "(Holm). Cards that share a letter were not."
+        f"By test {_spoken(ranking.metric)}, paired by image: {ranking.apart} of {ranking.pairs} pairs told apart at "
+        "the 5% level (Holm). Cards that share a letter were not."
     )
     if ranking.typical_detectable is not None:
         text += f" A typical pair would have had to differ by {ranking.typical_detectable:.3f} to show."
@@ -88,3 +98,11 @@ def _difference(found: Difference) -> str:
         return MISSING
     bounds = None if found.low is None or found.high is None else (found.low, found.high)
     return f"{found.value:+.3f} {interval(bounds, sign=True)}".rstrip()
+
+
+def _spoken(metric: str) -> str:
+    return metric.upper() if metric == "auc" else metric.replace("_", " ")
+
+
+def _count(seeds: int) -> str:
+    return f"{seeds} seed" + ("" if seeds == 1 else "s")
