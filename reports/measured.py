@@ -99,8 +99,8 @@ def _findings(run: Run, val: ValidationScores, test: TestScores, store: Store) -
                 values.append(float(row[name]))
         except (KeyError, TypeError, ValueError) as error:
             raise ConfigError(
-                f"--store {store.root}: history.csv of run {run.run_id} is damaged ({error}); delete its folder and run "
-                "the card again"
+                f"--store {store.root}: history.csv of run {run.run_id} is damaged ({error}); delete its folder and "
+                "run the card again"
             ) from error
     if not columns["loss"]:
         return run.diagnosis
