@@ -14,7 +14,7 @@ from reports.numbers import MISSING, interval, number, one_line
 from reports.pairs import Pair, Ranking
 from reports.tables import escape, plain_table
 
-_RANK_HEADS = ["card", "mean", "95% interval", "seeds", "sd of seeds", "group"]
+_RANK_HEADS = ["card", "mean", "95% interval", "seeds", "sd of\nseeds", "group"]
 
 
 def pair_table(a: str, b: str, pairs: Sequence[Pair]) -> RenderableType:

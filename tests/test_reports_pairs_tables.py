@@ -18,7 +18,7 @@ from tests.stored import keep
 from zoo.card import ModelCard
 
 WIDTHS = (80, 120, 160)
-LONG = ("a-scratch-network-with-batch-normalisation", "a-frozen-network-with-an-own-head-and-caffe-colours")
+LONG = ("a-scratch-network-of-four-blocks", "a-frozen-network-and-a-new-head")
 
 
 @pytest.fixture(scope="module")

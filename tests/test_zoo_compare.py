@@ -24,27 +24,25 @@ FAILED = "attempt-6a"
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store: attempt-1 with two seeds and a third on other images, others with one, one on other images, one that
     failed, and one that ran on other data alone."""
     store = Store(tmp_path_factory.mktemp("compare") / "runs")
-    made = {
-        f"attempt-1/{seed}": keep(store, "attempt-1", on_test(*planted(80, 80, 1.0, 10 + seed)), seed=seed)
-        for seed in (0, 1)
-    }
-    made["attempt-1/2"] = keep(store, "attempt-1", seed=2, images="others")
-    made["attempt-2"] = keep(store, "attempt-2", on_test(*planted(80, 80, 1.0, 20)))
-    made["attempt-6b"] = keep(store, "attempt-6b", on_test(*planted(80, 80, 4.0, 30)))
-    made[ELSEWHERE] = keep(store, ELSEWHERE, images="others")
-    made["attempt-7"] = keep(store, "attempt-7", dataset=PHANTOM)
-    made[FAILED] = make_run(FAILED, error="boom", dataset=KAGGLE)
-    store.save(made[FAILED])
-    return made
+    for seed in (0, 1):
+        keep(store, "attempt-1", on_test(*planted(80, 80, 1.0, 10 + seed)), seed=seed)
+    keep(store, "attempt-1", seed=2, images="others")
+    keep(store, "attempt-2", on_test(*planted(80, 80, 1.0, 20)))
+    keep(store, "attempt-6b", on_test(*planted(80, 80, 4.0, 30)))
+    keep(store, ELSEWHERE, images="others")
+    keep(store, "attempt-7", dataset=PHANTOM)
+    store.save(make_run(FAILED, error="boom", dataset=KAGGLE))
+    return store.root
 
 
 @pytest.fixture(scope="module")
-def root(runs: dict[str, Run], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return next(tmp_path_factory.getbasetemp().glob("compare*")) / "runs"
+def runs(root: Path) -> dict[str, Run]:
+    """The runs of the store, as CARD/SEED."""
+    return {f"{run.spec.card.name}/{run.spec.seed}": run for run in Store(root).runs()[0]}
 
 
 def document(answer: Answer) -> Any:
@@ -121,7 +119,7 @@ def test_a_run_that_its_card_leaves_out_can_be_compared_by_its_id(zoo: Zoo, root
 
 
 def test_a_card_is_compared_with_a_run_of_another(zoo: Zoo, root: Path, runs: dict[str, Run]) -> None:
-    (found,) = document(zoo("compare", "attempt-1", runs["attempt-2"].run_id, "--store", root, "--json"))
+    (found,) = document(zoo("compare", "attempt-1", runs["attempt-2/0"].run_id, "--store", root, "--json"))
     assert {tuple(one["difference"]["seeds"]) for one in found["metrics"]} == {(2, 1)}
 
 

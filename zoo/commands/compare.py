@@ -43,7 +43,7 @@ def command(
     kept = Store(store)
     runs, problems = kept.runs("bench")
     for problem in problems:
-        err().print(f"warning: {problem}", markup=False)
+        err().print(f"warning: {problem}", markup=False, soft_wrap=True)
     groups = same_conditions(run for run in runs if run.status == "ok")
     if not groups:
         raise ConfigError(f"--store {store}: holds no finished runs; `zoo bench --all --store {store}` makes them")
@@ -135,4 +135,5 @@ def _warn(found: Iterable[Measured]) -> None:
                 f"warning: {one.card.name}: left out are seeds scored on other test images than seed "
                 f"{one.runs[0].spec.seed}: {seeds}",
                 markup=False,
+                soft_wrap=True,
             )
