@@ -127,7 +127,7 @@ def rank(cards: Sequence[Measured], metric: str) -> Ranking | None:
 
     Where they saw several sets of images, ranked are those on the set that most of them saw.
     """
-    alike = [c for c in cards if c.same_images(cards[0])]
+    alike = _on_most_common_images(cards)
     figures = {
         card.card.name: seed_figure(metric, paired_scores(card), class_sizes=class_sizes(card)) for card in alike
     }
