@@ -20,7 +20,7 @@ import pytest
 from benchmark.data import DataError, Dataset, open_dataset
 from benchmark.data.splits import make_split
 from benchmark.evidence.metrics import figures
-from benchmark.evidence.threshold import choose
+from benchmark.evidence.threshold import choose_with_interval
 from benchmark.runs.execute import Event, execute_all
 from benchmark.runs.plan import make_plan
 from benchmark.runs.protocol import Protocol
@@ -148,7 +148,7 @@ def test_a_finished_run_knows_its_data_costs_and_environment(one: Done, dataset:
 def test_figures_and_threshold_follow_from_the_stored_scores(one: Done) -> None:
     for run in one.runs:
         val, test = one.store.scores(run, "val"), one.store.scores(run, "test")
-        assert run.threshold == choose(val)
+        assert run.threshold == choose_with_interval(val)
         assert run.threshold is not None
         assert run.threshold.value is not None
         for chosen, threshold in ((False, 0.5), (True, run.threshold.value)):
