@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from benchmark.evidence.diagnosis import Finding, diagnose
+from benchmark.evidence.influence import ClassSizes
 from benchmark.evidence.scores import TestScores, ValidationScores
-from benchmark.runs.run import Run
+from benchmark.runs.run import Run, RunSpec
 from benchmark.runs.store import Store
 from zoo.card import ModelCard
 from zoo.strict_yaml import ConfigError
@@ -34,6 +35,11 @@ class Measured:
     def thresholds(self) -> tuple[float | None, ...]:
         """The threshold that each run chose on validation."""
         return tuple(run.threshold.value if run.threshold else None for run in self.runs)
+
+    @property
+    def class_sizes(self) -> ClassSizes:
+        """Whether the protocol fixed how many images of each class there are."""
+        return self.runs[0].spec.protocol.class_sizes
 
     def same_images(self, other: Measured) -> bool:
         """Whether both were scored on the same test images, so that they may be compared pairwise."""
@@ -74,9 +80,8 @@ def _version(run: Run) -> tuple[str, int]:
     return json.dumps(run.spec.card.identity(), sort_keys=True), run.spec.semantics
 
 
-def conditions(found: Measured) -> str:
-    """The data and the protocol of a card's runs in words."""
-    spec = found.runs[0].spec
+def conditions(spec: RunSpec) -> str:
+    """The data and the protocol of a run in words."""
     kind = "SYNTHETIC, " if spec.dataset.synthetic else ""
     return f"{spec.dataset.title} ({kind}source {spec.dataset.source}), protocol {spec.protocol.name}"
 

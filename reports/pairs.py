@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from benchmark.evidence.calibration import best_calibrator
 from benchmark.evidence.family import groups, holm, letters
-from benchmark.evidence.influence import ClassSizes
 from benchmark.evidence.metrics import METRICS
 from benchmark.evidence.paired import Difference, differences
 from benchmark.evidence.paired import difference as paired_difference
@@ -53,11 +52,6 @@ def paired_scores(found: Measured, split: str = "test") -> PairedScores:
     return PairedScores(runs, (0.5,) * len(runs))
 
 
-def class_sizes(found: Measured) -> ClassSizes:
-    """Whether the protocol fixed how many images of each class there are."""
-    return "fixed" if found.runs[0].spec.protocol.sampling.balanced else "drawn"
-
-
 def figure(found: Measured, metric: str, split: str = "test") -> Estimate:
     """A metric of a card, mean over its seeds, at 0.5; without a value where it has none or none is kept."""
     n = len(found.test[0])
@@ -72,7 +66,7 @@ def figure(found: Measured, metric: str, split: str = "test") -> Estimate:
     if METRICS[metric].direction == "none":
         counts = [value for value in scores.values(metric) if value is not None]
         return Estimate(sum(counts) / len(counts), None, None, n, "a count has no interval")
-    got = seed_figure(metric, scores, class_sizes=class_sizes(found))
+    got = seed_figure(metric, scores, class_sizes=found.class_sizes)
     return Estimate(got.value, got.low, got.high, n, got.reason)
 
 
@@ -80,7 +74,7 @@ def difference(a: Measured, b: Measured, metric: str) -> Difference:
     """Test `metric` of `a` minus `b` at 0.5; without a value, with the reason, where they saw other test images."""
     if not a.same_images(b):
         return Difference(metric, None, reason="the cards were scored on other test images")
-    return paired_difference(metric, paired_scores(a), paired_scores(b), class_sizes=class_sizes(a))
+    return paired_difference(metric, paired_scores(a), paired_scores(b), class_sizes=a.class_sizes)
 
 
 def gain_of_threshold(found: Measured, metric: str) -> Difference:
@@ -89,7 +83,7 @@ def gain_of_threshold(found: Measured, metric: str) -> Difference:
     if len(chosen) < len(found.runs):
         return Difference(metric, None, reason="a run chose no threshold")
     after = PairedScores(found.test, tuple(chosen))
-    return paired_difference(metric, after, paired_scores(found), class_sizes=class_sizes(found))
+    return paired_difference(metric, after, paired_scores(found), class_sizes=found.class_sizes)
 
 
 def gain_of_calibration(found: Measured, metric: str) -> Difference:
@@ -99,7 +93,7 @@ def gain_of_calibration(found: Measured, metric: str) -> Difference:
         return Difference(metric, None, reason="a calibrator was rolled back")
     runs = tuple(calibrator.apply(test) for calibrator, test in zip(calibrators, found.test, strict=True))
     after = PairedScores(runs, (0.5,) * len(runs))
-    return paired_difference(metric, after, paired_scores(found), class_sizes=class_sizes(found))
+    return paired_difference(metric, after, paired_scores(found), class_sizes=found.class_sizes)
 
 
 def estimate(found: Difference, n: int) -> Estimate:
@@ -111,7 +105,7 @@ def compare_pair(a: Measured, b: Measured, metrics: Sequence[str] = SHOWN) -> tu
     """`metrics` of two cards. Raises ValueError when they saw other test images."""
     if not a.same_images(b):
         raise ValueError(f"{a.card.name} and {b.card.name} were scored on other test images")
-    sizes = class_sizes(a)
+    sizes = a.class_sizes
     sides = [{m: seed_figure(m, paired_scores(side), class_sizes=sizes) for m in metrics} for side in (a, b)]
     compared = differences(metrics, {"a": paired_scores(a), "b": paired_scores(b)}, class_sizes=sizes)
     found = [compared[metric, "a", "b"] for metric in metrics]
@@ -128,14 +122,12 @@ def rank(cards: Sequence[Measured], metric: str) -> Ranking | None:
     Where they saw several sets of images, ranked are those on the set that most of them saw.
     """
     alike = _on_most_common_images(cards)
-    figures = {
-        card.card.name: seed_figure(metric, paired_scores(card), class_sizes=class_sizes(card)) for card in alike
-    }
+    figures = {card.card.name: seed_figure(metric, paired_scores(card), class_sizes=card.class_sizes) for card in alike}
     values = {name: found.value for name, found in figures.items() if found.value is not None}
     if len(values) < 2:
         return None
     scores = {card.card.name: paired_scores(card) for card in alike if card.card.name in values}
-    compared = differences((metric,), scores, class_sizes=class_sizes(alike[0]))
+    compared = differences((metric,), scores, class_sizes=alike[0].class_sizes)
     found = {(a, b): one for (_, a, b), one in compared.items()}
     adjusted = holm([one.p_value for one in found.values()])
     apart = [pair for pair, p in zip(found, adjusted, strict=True) if p is not None and p <= SIGNIFICANT]

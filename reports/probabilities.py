@@ -9,7 +9,7 @@ from benchmark.evidence.calibration import Calibrator, best_calibrator
 from benchmark.evidence.metrics import confusion
 from benchmark.evidence.reliability import Reliability, assess
 from benchmark.evidence.transfer import Transfer, transfer
-from benchmark.evidence.utility import PredictiveValues, predictive_values
+from benchmark.evidence.utility import DecisionCurve, PredictiveValues, decision_curve, predictive_values
 from reports.measured import Measured
 
 
@@ -17,7 +17,8 @@ from reports.measured import Measured
 class Probabilities:
     """One run: how its threshold transfers, how calibrated its test scores are before and after, and what a call is
     worth where the disease is rarer. `after` is None where the calibrator was rolled back; `values` is at the chosen
-    threshold, or at 0.5 where none was chosen."""
+    threshold, or at 0.5 where none was chosen; `curve` reads the scores as calibrated, or as they are where the
+    calibrator was rolled back."""
 
     card: str
     seed: int
@@ -26,6 +27,7 @@ class Probabilities:
     before: Reliability
     after: Reliability | None
     values: tuple[PredictiveValues, ...]
+    curve: DecisionCurve
 
 
 def probabilities(measured: Mapping[str, Measured]) -> tuple[Probabilities, ...]:
@@ -36,6 +38,7 @@ def probabilities(measured: Mapping[str, Measured]) -> tuple[Probabilities, ...]
             if run.threshold is None:
                 continue
             calibrator = best_calibrator(val)
+            served = calibrator.apply(test) if calibrator.kept else test
             at = 0.5 if run.threshold.value is None else run.threshold.value
             rule = run.spec.protocol.threshold
             found.append(
@@ -45,8 +48,9 @@ def probabilities(measured: Mapping[str, Measured]) -> tuple[Probabilities, ...]
                     transfer=transfer(test, run.threshold, rule.value),
                     calibrator=calibrator,
                     before=assess(test),
-                    after=assess(calibrator.apply(test)) if calibrator.kept else None,
+                    after=assess(served) if calibrator.kept else None,
                     values=tuple(predictive_values(confusion(test, at))),
+                    curve=decision_curve(served),
                 )
             )
     return tuple(found)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 
 from benchmark.evidence.metrics import Figure
 from benchmark.evidence.reliability import Reliability
+from benchmark.evidence.utility import DecisionCurve
 from reports.markdown_table import table
 from reports.numbers import MISSING, interval, measured, number
 from reports.probabilities import Probabilities
@@ -32,7 +34,8 @@ def probabilities_markdown(rows: Sequence[Probabilities]) -> list[str]:
         "### What a call is worth at other prevalences",
         "",
         "Predictive values by Bayes' rule from test recall and specificity at the chosen threshold, or at 0.5 where "
-        "none was chosen.",
+        "none was chosen. The last column is where, by net benefit, acting on the scores is worth more than treating "
+        "everybody and than treating nobody: threshold probabilities, at test's own prevalence.",
         "",
         *table(_values_heads(rows), map(_values, rows)),
         "",
@@ -90,9 +93,18 @@ def _short(found: Reliability) -> list[str]:
 
 def _values_heads(rows: Sequence[Probabilities]) -> list[str]:
     shares = [f"{100 * value.prevalence:g}%" for value in rows[0].values] if rows else []
-    return ["card", "seed", *(f"{name} at {share}" for share in shares for name in ("PPV", "NPV"))]
+    return ["card", "seed", *(f"{name} at {share}" for share in shares for name in ("PPV", "NPV")), "useful at"]
 
 
 def _values(row: Probabilities) -> list[str]:
     cells = [measured(figure, with_interval=True) for value in row.values for figure in (value.ppv, value.npv)]
-    return [f"`{row.card}`", str(row.seed), *cells]
+    return [f"`{row.card}`", str(row.seed), *cells, _useful(row.curve)]
+
+
+def _useful(curve: DecisionCurve) -> str:
+    """The threshold probabilities at which the model beats both, as ranges of the points of the curve."""
+    beats = set(curve.better_than_both())
+    cuts = [point.threshold for point in curve.points]
+    ranges = [list(run) for held, run in groupby(cuts, key=beats.__contains__) if held]
+    shown = [number(run[0], 2) if len(run) == 1 else f"{number(run[0], 2)} to {number(run[-1], 2)}" for run in ranges]
+    return ", ".join(shown) or "nowhere"

@@ -11,7 +11,7 @@ from benchmark.runs.store import Store
 from reports.claim import Claims
 from reports.claims_report import ClaimsReport, judge
 from reports.compare import Comparison, compare_run, is_other_data
-from reports.measured import gather
+from reports.measured import conditions, gather
 from reports.pairs import Ranking, rank
 from reports.probabilities import Probabilities, probabilities
 
@@ -74,8 +74,7 @@ def _section(
     runs: Sequence[Run], history: History, scores: Store | None, claims: Sequence[Claims], notes: Sequence[str]
 ) -> Section:
     first = runs[0].spec
-    kind = "SYNTHETIC, " if first.dataset.synthetic else ""
-    title = f"{first.dataset.title} ({kind}source {first.dataset.source}), protocol {first.protocol.name}"
+    title = conditions(first)
     measured = {} if scores is None else gather(runs, scores)
     judged = () if scores is None else tuple(judge(each, measured, title, first.dataset.synthetic) for each in claims)
     return Section(

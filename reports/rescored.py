@@ -26,7 +26,7 @@ def rechosen(run: Run, store: Store, rule: ThresholdRule) -> Run:
     if threshold.value is not None:
         for scores in (val, store.scores(run, "test")):
             held = {name: figure for name, figure in run.figures(scores.split).items() if name not in METRICS}
-            at_chosen[scores.split] = held | figures(scores, threshold.value)
+            at_chosen[scores.split] = held | figures(scores, threshold.value, run.spec.protocol.class_sizes)
     protocol = run.spec.protocol.model_copy(update={"threshold": rule})
     spec = run.spec.model_copy(update={"protocol": protocol, "run_id": run.run_id})  # the folder of its scores
     return run.model_copy(update={"spec": spec, "threshold": threshold, "at_chosen": at_chosen})

@@ -16,7 +16,7 @@ from reports.audit import Audit, AuditRow
 from reports.audit_figures import metric_name
 from reports.claim import Claims, Row
 from reports.measured import Measured
-from reports.pairs import class_sizes, figure
+from reports.pairs import figure
 from zoo.card import PublishedFigure
 
 SYNTHETIC = "synthetic images say nothing about radiographs"
@@ -104,7 +104,7 @@ def _measured(found: Measured, metric: str, threshold: float) -> Estimate:
     if not has_direction(metric):
         return Estimate(None, None, None, n, "a count has no interval")
     scores = PairedScores(found.test, (threshold,) * len(found.test))
-    got = seed_figure(metric, scores, class_sizes=class_sizes(found))
+    got = seed_figure(metric, scores, class_sizes=found.class_sizes)
     return Estimate(got.value, got.low, got.high, n, got.reason)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchmark.evidence import Figure, Scores, TestScores, ValidationScores, choose, diagnose, figures
+from benchmark.evidence.influence import ClassSizes
 from benchmark.runs.environment import Environment
 from benchmark.runs.protocol import Protocol, load_protocol
 from benchmark.runs.run import Costs, DatasetFacts, Run, RunSpec, SplitFacts
@@ -143,20 +144,21 @@ def make_run(
         return Run(**{**fields, "status": "failed", "error": error, **changes})
     val = val or on_val(*planted(60, 60, seed=1))
     test = test or on_test(*planted(100, 100, seed=2))
+    sizes = spec.protocol.class_sizes
     threshold = choose(val, spec.protocol.threshold.rule, spec.protocol.threshold.value)
     fields |= {
         "status": "ok",
         "threshold": threshold,
-        "at_half": {"val": _figures(val, 0.5), "test": _figures(test, 0.5)},
+        "at_half": {"val": _figures(val, 0.5, sizes), "test": _figures(test, 0.5, sizes)},
         "at_chosen": {}
         if threshold.value is None
-        else {"val": _figures(val, threshold.value), "test": _figures(test, threshold.value)},
+        else {"val": _figures(val, threshold.value, sizes), "test": _figures(test, threshold.value, sizes)},
         "diagnosis": diagnose(val, test, history, classes=dataset.classes),
         "costs": COSTS,
     }
     return Run(**{**fields, **changes})
 
 
-def _figures(scores: Scores, threshold: float) -> dict[str, Figure]:
-    found = figures(scores, threshold)
+def _figures(scores: Scores, threshold: float, sizes: ClassSizes) -> dict[str, Figure]:
+    found = figures(scores, threshold, sizes)
     return {"loss": Figure("loss", found["log_loss"].value, None, None, None, None), **found}

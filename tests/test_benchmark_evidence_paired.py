@@ -19,6 +19,7 @@ from benchmark.evidence.intervals import mover, newcombe, wilson
 from benchmark.evidence.paired import Difference, difference, differences, sign_flip
 from benchmark.evidence.scores import TestScores
 from benchmark.evidence.seeds import UNKNOWN_SPREAD, PairedScores
+from tests.records import on_test
 
 QUICK = settings(deadline=None, max_examples=25)
 N = 120
@@ -310,3 +311,15 @@ def test_a_metric_without_a_test_is_refused(metrics: Sequence[str]) -> None:
 def test_one_card_alone_is_refused() -> None:
     with pytest.raises(ValueError, match="two cards"):
         differences(("auc",), {"a": scored(1)})
+
+
+def test_replicates_that_are_all_equal_but_for_rounding_give_no_interval() -> None:
+    """One card calls everything positive, the other is never wrong on what it calls: under fixed class sizes neither
+    precision varies."""
+    labels = [0] * 40 + [1] * 40
+    every, careful = on_test(labels, [0.9] * 80), on_test(labels, [0.1] * 40 + [0.9] * 30 + [0.1] * 10)
+    cards = [PairedScores((scores,), (0.5,)) for scores in (every, careful)]
+    found = difference("precision", *cards, class_sizes="fixed")
+    assert found.value == pytest.approx(-0.5)
+    assert (found.low, found.high, found.p_value) == (None, None, None)
+    assert found.reason

@@ -153,7 +153,9 @@ def test_figures_and_threshold_follow_from_the_stored_scores(one: Done) -> None:
         assert run.threshold.value is not None
         for chosen, threshold in ((False, 0.5), (True, run.threshold.value)):
             stored = run.figures("test", chosen)
-            assert {name: stored[name] for name in stored if name != "loss"} == figures(test, threshold)
+            assert {name: stored[name] for name in stored if name != "loss"} == figures(
+                test, threshold, run.spec.protocol.class_sizes
+            )
 
 
 def test_every_image_of_both_splits_has_its_score(one: Done, dataset: Dataset) -> None:

@@ -91,7 +91,9 @@ def test_figures_at_both_thresholds_are_shown() -> None:
 
 
 def test_published_and_measured_stand_side_by_side_with_the_place_in_the_source() -> None:
-    text = rendered(make_run("attempt-6b", dataset=KAGGLE, test=of_counts(tp=131, fp=6, tn=228, fn=103)))
+    text = rendered(
+        make_run("attempt-6b", protocol="full", dataset=KAGGLE, test=of_counts(tp=131, fp=6, tn=228, fn=103))
+    )
     row = next(row for table in tables(text) for row in table if row.get("figure") == "test accuracy")
     assert row["published"] == "0.7671 [0.727, 0.803]"
     assert row["measured"].startswith("0.767 [0.727, 0.803]")

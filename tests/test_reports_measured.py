@@ -147,7 +147,7 @@ def test_conditions_name_data_and_protocol_and_mark_synthetic_images(store: Stor
     keep(store, "attempt-1", dataset=PHANTOM)
     real = keep(store, "attempt-2")
     runs = store.runs()[0]
-    text = {name: conditions(found) for name, found in gather(runs, store).items()}
+    text = {name: conditions(found.runs[0].spec) for name, found in gather(runs, store).items()}
     assert "SYNTHETIC" in text["attempt-1"]
     assert "SYNTHETIC" not in text["attempt-2"]
     assert real.spec.dataset.source in text["attempt-2"]

@@ -21,7 +21,6 @@ from benchmark.runs.store import Store
 from reports.measured import Measured, gather
 from reports.pairs import (
     SHOWN,
-    class_sizes,
     compare_pair,
     difference,
     figure,
@@ -286,4 +285,4 @@ def test_validation_figures_of_seeds_with_splits_of_their_own_are_not_pooled(sto
 def test_the_protocol_says_whether_class_sizes_were_fixed(store: Store, protocol: object, sizes: str) -> None:
     keep(store, "attempt-1", protocol=protocol)
     assert load_protocol("quick").sampling.balanced
-    assert class_sizes(measured(store)["attempt-1"]) == sizes
+    assert measured(store)["attempt-1"].class_sizes == sizes

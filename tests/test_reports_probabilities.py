@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from scipy.special import expit, logit
 from sklearn.metrics import brier_score_loss, log_loss, recall_score
 
 from benchmark.evidence import TestScores, ValidationScores
+from benchmark.evidence.utility import DecisionCurve, NetBenefit
 from benchmark.runs.store import Store
 from reports.measured import gather
 from reports.probabilities import Probabilities, probabilities
@@ -120,3 +122,19 @@ def test_a_threshold_that_could_not_be_chosen_says_why_in_its_place(tmp_path: Pa
     found = of(tmp_path, on_val([0, 1] * 30, [0.4] * 60))
     assert found.transfer.chosen.reason is not None
     assert any(found.transfer.chosen.reason in line for line in probabilities_markdown([found]))
+
+
+def test_where_acting_on_the_scores_pays_is_shown_as_ranges(tmp_path: Path) -> None:
+    curve = DecisionCurve(
+        0.5,
+        tuple(
+            NetBenefit(cut, model, 0.2)
+            for cut, model in ((0.1, 0.3), (0.2, 0.3), (0.3, 0.1), (0.4, 0.25), (0.5, 0.0), (0.6, None))
+        ),
+    )
+    found = of(tmp_path)
+    assert found.curve.better_than_both()
+    text = "\n".join(probabilities_markdown([replace(found, curve=curve)]))
+    assert "| 0.10 to 0.20, 0.40 |" in text
+    never = replace(found, curve=DecisionCurve(0.5, (NetBenefit(0.5, 0.0, 0.2),)))
+    assert "| nowhere |" in "\n".join(probabilities_markdown([never]))

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 from scipy.special import ndtri, stdtrit
 
-from benchmark.evidence.influence import CLIP, Floats, Labels, placements
+from benchmark.evidence.influence import CLIP
 
 Bounds = tuple[float, float]
 
@@ -58,27 +57,6 @@ def hanley_mcneil(auc: float, positives: int, negatives: int) -> float:
     q2 = 2 * auc * auc / (1 + auc)
     variance = auc * (1 - auc) + (positives - 1) * (q1 - auc * auc) + (negatives - 1) * (q2 - auc * auc)
     return math.sqrt(max(0.0, variance) / (positives * negatives))
-
-
-def delong(y_true: Labels, y_score: Floats) -> tuple[float, float]:
-    """AUC and its variance (DeLong et al. 1988); ties count one half.
-
-    Raises ValueError unless both classes are there.
-    """
-    m = int(np.sum(y_true == 1))
-    n = len(y_true) - m
-    if not m or not n:
-        raise ValueError("an AUC needs both classes")
-    placed = placements(y_true, y_score)
-    v10, v01 = placed[y_true == 1], placed[y_true == 0]
-    variance = (v10.var(ddof=1) / m if m > 1 else 0.0) + (v01.var(ddof=1) / n if n > 1 else 0.0)
-    return float(v10.mean()), float(variance)
-
-
-def delong_interval(auc: float, variance: float, level: float = 0.95) -> Bounds | None:
-    """Interval of an AUC on the logit scale, which stays within (0, 1); None where the AUC is 0 or 1 or has no
-    variance, since the method gives none there."""
-    return around("auc", auc, variance, z_quantile(level))
 
 
 def mover(values: Bounds, first: Bounds, second: Bounds, correlation: float) -> Bounds:

@@ -21,6 +21,7 @@ __all__ = ["Difference", "PairedScores", "difference", "differences", "sign_flip
 RATES = ("accuracy", "recall", "specificity")
 """Metrics that are a share of the same images for every card, which McNemar's test compares."""
 POWER = 0.8
+_ROUNDING = 1e-12  # a standard error no larger comes from adding up equal numbers
 UNDEFINED_SHARE = 0.05
 """A metric that is undefined in more of the bootstrap replicates has no interval."""
 
@@ -166,7 +167,7 @@ def _difference(
 
 def _normal(found: Difference, error: float, df: float, level: float, method: str) -> Difference:
     """Value plus and minus a quantile of its standard error; the test that belongs to it."""
-    if not error or found.value is None:
+    if error <= _ROUNDING or found.value is None:
         return _nothing_varies(found)
     half = t_quantile(level, df) * error
     p_value = 2 * _below(-abs(found.value) / error, df)

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from benchmark.data.splits import Sampling
+from benchmark.evidence.influence import ClassSizes
 from benchmark.evidence.rules import UNUSED, rule_names, rule_value, value_range
 from zoo.card import ModelCard
 from zoo.strict_yaml import ConfigError, named_file, read_yaml, suggest, unknown, validate
@@ -94,6 +95,11 @@ class Protocol(BaseModel):
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError("seeds must differ from each other")
         return self
+
+    @property
+    def class_sizes(self) -> ClassSizes:
+        """Whether a balanced draw fixes how many images of each class a split has, which intervals have to know."""
+        return "fixed" if self.sampling.balanced else "drawn"
 
     def identity(self) -> dict[str, object]:
         """What decides a run's result: everything but the name, the prose, the list of seeds and what is kept."""

@@ -17,6 +17,7 @@ import benchmark.training.backend as backend  # first: it quietens the backend b
 from benchmark.data.prepared import LabelledImages, load
 from benchmark.evidence.checks import Checks, Intensity, modes_of
 from benchmark.evidence.diagnosis import diagnose
+from benchmark.evidence.influence import ClassSizes
 from benchmark.evidence.metrics import Figure, figures
 from benchmark.evidence.scores import Scores, TestScores, ValidationScores
 from benchmark.evidence.threshold import choose_with_interval
@@ -100,6 +101,7 @@ def keep(job: Job, store: Store, threads: int, tell: Callable[[Progress], None])
             images.split: Intensity(*grey_levels(images)) for images in (train, *(images for _, images in parts))
         },
     )
+    sizes = spec.protocol.class_sizes
     inference_ms = ms_per_image(fitted, val) if spec.stage == "bench" else None
     run = Run(
         spec=spec,
@@ -107,10 +109,10 @@ def keep(job: Job, store: Store, threads: int, tell: Callable[[Progress], None])
         finished=now(),
         split=split,
         threshold=threshold,
-        at_half={part: _figures(s, 0.5, losses[part]) for part, s in scored.items()},
+        at_half={part: _figures(s, 0.5, losses[part], sizes) for part, s in scored.items()},
         at_chosen={}
         if threshold.value is None
-        else {part: _figures(s, threshold.value, losses[part]) for part, s in scored.items()},
+        else {part: _figures(s, threshold.value, losses[part], sizes) for part, s in scored.items()},
         diagnosis=diagnose(
             val_scores,
             test_scores,
@@ -132,8 +134,8 @@ def keep(job: Job, store: Store, threads: int, tell: Callable[[Progress], None])
     return run
 
 
-def _figures(scores: Scores, threshold: float, loss: float) -> dict[str, Figure]:
-    return {"loss": Figure("loss", loss, None, None, None, None), **figures(scores, threshold)}
+def _figures(scores: Scores, threshold: float, loss: float, class_sizes: ClassSizes) -> dict[str, Figure]:
+    return {"loss": Figure("loss", loss, None, None, None, None), **figures(scores, threshold, class_sizes)}
 
 
 def _costs(fitted: Fitted, inference_ms: float | None, seconds: float) -> Costs:

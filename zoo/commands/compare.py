@@ -59,7 +59,7 @@ def _show_pairs(names: Sequence[str], pairs: Sequence[tuple[Measured, Measured]]
     from reports.pairs_tables import pair_table
 
     _warn(measured for pair in pairs for measured in pair)
-    compared = [(conditions(a), compare_pair(a, b)) for a, b in pairs]
+    compared = [(conditions(a.runs[0].spec), compare_pair(a, b)) for a, b in pairs]
     if json:
         print_json(
             [
@@ -81,7 +81,11 @@ def _show_rankings(groups: Sequence[Sequence[Run]], store: Store, metric: str, j
 
     gathered = [list(gather(group, store).values()) for group in groups]
     _warn(measured for group in gathered for measured in group)
-    ranked = [(conditions(group[0]), ranking) for group in gathered if (ranking := rank(group, metric)) is not None]
+    ranked = [
+        (conditions(group[0].runs[0].spec), ranking)
+        for group in gathered
+        if (ranking := rank(group, metric)) is not None
+    ]
     if not ranked:
         raise ConfigError(f"--store {store.root}: holds no two cards with {metric} on the same test images")
     if json:
