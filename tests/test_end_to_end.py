@@ -198,7 +198,8 @@ def test_every_run_is_whole(bench: Bench) -> None:
         assert run.status == "ok"
         assert run.split.sizes == {"train": 40, "val": 20, "test": 20}
         assert set(run.at_half) == {"val", "test"}
-        assert run.figures() == run.figures() | figures(bench.store.scores(run, "test"), 0.5)
+        expected = figures(bench.store.scores(run, "test"), 0.5, run.spec.protocol.class_sizes)
+        assert run.figures() == run.figures() | expected
 
 
 def test_the_budget_is_one_epoch_a_phase(bench: Bench) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar, get_args
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 from scipy.special import expit
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
@@ -141,7 +143,9 @@ def logistic_fit(x: Floats, y_true: npt.NDArray[np.int64], weight: Floats | None
     """
     centre, spread = float(np.mean(x)), float(np.std(x))
     model = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-10, max_iter=1000)
-    model.fit(((x - centre) / spread)[:, None], y_true, sample_weight=weight)
+    with warnings.catch_warnings():  # where its line search fails it goes on with another solver, and says so
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(((x - centre) / spread)[:, None], y_true, sample_weight=weight)
     slope = float(model.coef_[0, 0]) / spread
     return slope, float(model.intercept_[0]) - slope * centre
 
