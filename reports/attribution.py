@@ -10,10 +10,16 @@ from benchmark.evidence.family import holm
 from benchmark.evidence.paired import Difference
 from benchmark.evidence.verdict import Estimate
 from reports.measured import Measured
-from reports.pairs import difference, estimate, gain_of_calibration, gain_of_threshold
+from reports.pairs import difference, estimate, gain_of_calibration, gain_of_threshold, gain_without
 from zoo.card import ModelCard
 
-Kind = Literal["card", "threshold", "calibration"]
+Kind = Literal["card", "threshold", "calibration", "images"]
+_WITHOUT = {
+    "same patient": "without {} test images of patients who are in train or val",
+    "identical": "without {} test images identical to one in train or val",
+    "near duplicate": "without {} test images nearly the same as one in train or val",
+    "repeated": "without {} test images identical to another test image",
+}
 
 
 @dataclass(frozen=True)
@@ -21,7 +27,8 @@ class Cause:
     """One change and its effect on a metric of a card: the figure after it minus the figure before, by image.
 
     `kind` is "card" for another card that differs in one thing, "threshold" and "calibration" for the same scores read
-    otherwise. `p_adjusted` is Holm's over all causes asked for together; None where no test could be made.
+    otherwise, "images" for the same scores without some images. `p_adjusted` is Holm's over all causes asked for
+    together; None where no test could be made.
     """
 
     kind: Kind
@@ -47,6 +54,8 @@ def attribute(card: str, metric: str, measured: Mapping[str, Measured]) -> tuple
     ]
     found.append(("threshold", None, "threshold chosen on validation", gain_of_threshold(own, metric)))
     found.append(("calibration", None, "scores calibrated on validation", gain_of_calibration(own, metric)))
+    for reason, images in (own.related or {}).items():
+        found.append(("images", None, _WITHOUT[reason].format(len(images)), gain_without(own, images, metric)))
     found = [one for one in found if one[-1].value is not None]
     adjusted = holm([effect.p_value for *_, effect in found])
     causes = [

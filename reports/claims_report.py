@@ -66,6 +66,8 @@ def _notes(claims: Claims, measured: Mapping[str, Measured]) -> Iterator[str]:
         if found.left_out:
             seeds = listed([str(seed) for seed in found.left_out])
             yield f"Left out: {name}, seed {seeds}, scored on other test images than its first seed."
+    if about and all(found.related == {} for found in about.values()):
+        yield "No test image has a relative in train or val, or a copy in test: leakage explains nothing here."
     data = claims.source.data
     sources = {found.runs[0].spec.dataset.source for found in about.values()}
     if data is not None and claims.statements and sources - {data}:

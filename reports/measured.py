@@ -41,6 +41,17 @@ class Measured:
         """Whether the protocol fixed how many images of each class there are."""
         return self.runs[0].spec.protocol.class_sizes
 
+    @property
+    def related(self) -> dict[str, tuple[str, ...]] | None:
+        """The test images that any run found a relative of, by what makes them relatives; None where one did not
+        look."""
+        held = [run.checks.related if run.checks else None for run in self.runs]
+        looked = [found for found in held if found is not None]
+        if len(looked) < len(held):
+            return None
+        reasons = dict.fromkeys(reason for found in looked for reason in found)
+        return {reason: tuple(sorted({name for f in looked for name in f.get(reason, ())})) for reason in reasons}
+
     def same_images(self, other: Measured) -> bool:
         """Whether both were scored on the same test images, so that they may be compared pairwise."""
         return self.images == other.images and self.test[0].y_true.tolist() == other.test[0].y_true.tolist()

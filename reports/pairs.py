@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmark.evidence.calibration import best_calibrator
@@ -12,6 +12,7 @@ from benchmark.evidence.paired import Difference, differences
 from benchmark.evidence.paired import difference as paired_difference
 from benchmark.evidence.scores import Scores
 from benchmark.evidence.seeds import PairedScores, SeedFigure, seed_figure
+from benchmark.evidence.subset import effect_of_leaving_out
 from benchmark.evidence.verdict import Estimate
 from reports.measured import Measured
 
@@ -94,6 +95,12 @@ def gain_of_calibration(found: Measured, metric: str) -> Difference:
     runs = tuple(calibrator.apply(test) for calibrator, test in zip(calibrators, found.test, strict=True))
     after = PairedScores(runs, (0.5,) * len(runs))
     return paired_difference(metric, after, paired_scores(found), class_sizes=found.class_sizes)
+
+
+def gain_without(found: Measured, images: Collection[str], metric: str) -> Difference:
+    """Test `metric` at 0.5 of all test images but `images` minus that of all."""
+    scores = paired_scores(found)
+    return effect_of_leaving_out(metric, scores, found.images, images, class_sizes=found.class_sizes)
 
 
 def estimate(found: Difference, n: int) -> Estimate:

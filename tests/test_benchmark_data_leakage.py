@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from benchmark.data import Dataset, Image, Part, leakage, open_dataset
 from benchmark.data.dataset import Pixels
-from benchmark.data.leakage import Leak, Leakage, find_leaks, leaks
+from benchmark.data.leakage import Leak, Leakage, find_leaks, leaks, related_test_images
 from benchmark.data.phantom import open_phantom
+from benchmark.data.prepared import prepare
 from benchmark.data.similar import BITS, hashes, is_flat, thumbnails
 from benchmark.data.splits import Sampling, Split, make_split
 from tests.images import in_memory, rows_of, save
@@ -110,6 +111,27 @@ def test_copies_in_a_part_are_pairs_and_no_leaks(tmp_path: Path) -> None:
     assert (found.near_pairs, found.near_pairs_under_both_labels) == (2, 1)
     [inside] = [overlap for overlap in found.overlaps if overlap.part == overlap.other == "train"]
     assert (inside.images, inside.near_duplicate, inside.same_patient) == (43, 4, None)
+
+
+def test_related_test_images_are_named_by_reason(tmp_path: Path) -> None:
+    """From prepared pixels alone: a relative in train or val, or the same image before it in test."""
+    dataset, split = pictured(
+        {
+            "test/copy": ("test", 1, "another", 7, "darker"),
+            "test/known": ("test", 1, "train patient 1", 90, None),
+            "test/twin-a": ("test", 1, "twin", 91, None),
+            "test/twin-b": ("test", 1, "twin", 91, None),
+        }
+    )
+    patient, digest = split.train[1].patient, next(i for i in split.test if i.name == "test/twin-a").digest
+    changes = {"test/known": {"patient": patient}, "test/twin-b": {"digest": digest}}
+    test = tuple(replace(image, **changes.get(image.name, {})) for image in split.test)
+    folder = prepare(dataset, replace(split, test=test), SIDE, tmp_path)
+    assert related_test_images(folder) == {
+        "near duplicate": ("test/copy",),
+        "same patient": ("test/known",),
+        "repeated": ("test/twin-b",),
+    }
 
 
 def test_every_image_of_a_copied_test_part_leaks(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Scores without some images are those of the other images, of the same split, in the same order."""
+"""Scores without some images are those of the other images, and a figure moves as far as they carry it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import accuracy_score, brier_score_loss, f1_score, roc_auc_score
 
 from benchmark.evidence.metrics import figures
 from benchmark.evidence.scores import Scores, TestScores, ValidationScores
-from benchmark.evidence.subset import without
+from benchmark.evidence.seeds import PairedScores
+from benchmark.evidence.subset import effect_of_leaving_out, without
 
 NAMES = ("a", "b", "c", "d", "e")
 
@@ -77,3 +78,78 @@ def test_what_is_left_and_what_is_not_make_the_whole(rows: list[tuple[bool, floa
 def test_what_cannot_be_is_refused(names: tuple[str, ...], left_out: Collection[str], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         without(five(), names, left_out)
+
+
+def clustered(seed: int = 0, seeds: int = 1) -> tuple[PairedScores, list[str], list[str]]:
+    """Scores of 300 images of 150 patients; those of the last 30 patients are nearly perfect, as if they had leaked."""
+    generator = np.random.default_rng(seed)
+    patient = np.repeat(np.arange(150), 2)
+    y_true = np.repeat(generator.integers(0, 2, 150), 2)
+    leaked = patient >= 120
+    runs = []
+    for _ in range(seeds):
+        latent = 0.8 * y_true + np.repeat(generator.normal(0, 0.5, 150), 2) + generator.normal(0, 0.5, 300) - 0.4
+        latent = np.where(leaked, 4 * (2 * y_true - 1), latent)
+        runs.append(TestScores("test", y_true, 1 / (1 + np.exp(-latent)), tuple(map(str, patient))))
+    names = [f"{image:03d}" for image in range(300)]
+    return (
+        PairedScores(tuple(runs), (0.5,) * seeds),
+        names,
+        [name for name, out in zip(names, leaked, strict=True) if out],
+    )
+
+
+SECOND = {
+    "accuracy": lambda y, s: accuracy_score(y, s >= 0.5),
+    "f1": lambda y, s: f1_score(y, s >= 0.5),
+    "auc": roc_auc_score,
+    "brier": brier_score_loss,
+}
+
+
+@pytest.mark.parametrize("metric", sorted(SECOND))
+def test_the_effect_of_leaving_out_is_that_of_a_bootstrap_by_patient(metric: str) -> None:
+    """Value and standard error, from scikit-learn's metrics on 1,500 resamples of patients."""
+    card, names, out = clustered()
+    found = effect_of_leaving_out(metric, card, names, out)
+    y_true, y_score, patient = card.runs[0].y_true, card.runs[0].y_score, np.repeat(np.arange(150), 2)
+    of = SECOND[metric]
+
+    def change(rows: np.ndarray) -> float:
+        left = rows[patient[rows] < 120]
+        return float(of(y_true[left], y_score[left]) - of(y_true[rows], y_score[rows]))
+
+    assert found.value == pytest.approx(change(np.arange(300)))
+    generator = np.random.default_rng(1)
+    drawn = []
+    for _ in range(1500):
+        chosen = generator.integers(0, 150, 150)
+        drawn.append(change(np.concatenate([2 * chosen, 2 * chosen + 1])))
+    assert found.low is not None
+    assert found.high is not None
+    error = (found.high - found.low) / 2 / 1.959964
+    assert error == pytest.approx(np.std(drawn, ddof=1), rel=0.1)
+    assert found.method == "linearised, by patient"
+
+
+def test_seeds_count_in_the_effect() -> None:
+    """Three seeds alike in their images give a mean of their effects, and a wider test than z."""
+    card, names, out = clustered(seeds=3)
+    found = effect_of_leaving_out("accuracy", card, names, out)
+    each = [effect_of_leaving_out("accuracy", PairedScores((run,), (0.5,)), names, out).value for run in card.runs]
+    assert found.value == pytest.approx(np.mean([value for value in each if value is not None]))
+    assert (found.seeds, found.note) == ((3, 3), None)
+    assert found.p_value is not None
+    assert found.p_value < 0.01
+
+
+def test_leaving_out_nothing_changes_nothing() -> None:
+    card, names, _ = clustered()
+    found = effect_of_leaving_out("auc", card, names, ())
+    assert (found.value, found.low, found.p_value) == (0.0, None, 1.0)
+
+
+def test_a_class_that_would_vanish_leaves_no_effect_but_a_reason() -> None:
+    card = PairedScores((five(),), (0.5,))
+    found = effect_of_leaving_out("accuracy", card, NAMES, {"a", "d"})
+    assert (found.value, found.reason) == (None, "without these images a class would vanish")

@@ -13,6 +13,7 @@ from sklearn.metrics import accuracy_score
 from statsmodels.stats.multitest import multipletests
 
 from benchmark.evidence import TestScores, ValidationScores
+from benchmark.evidence.checks import Checks
 from benchmark.runs.store import Store
 from reports.attribution import Cause, attribute, single_change
 from reports.measured import Measured, gather
@@ -149,6 +150,28 @@ def test_the_largest_effect_stands_first_whatever_its_sign(collapse: dict[str, M
 def test_the_order_of_cards_decides_nothing(collapse: dict[str, Measured], order: list[str]) -> None:
     turned = {name: collapse[name] for name in order}
     assert attribute("after", "accuracy", turned) == attribute("after", "accuracy", collapse)
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_test_images_that_leak_are_a_cause(store: Store, seeds: int) -> None:
+    """All leaking images are decided rightly and the others no better than by chance: without them accuracy falls."""
+    labels = [0, 1] * 100
+    right = [0.1, 0.9] * 50 + [0.1, 0.1, 0.9, 0.9] * 25
+    leaking = {"same patient": tuple(f"test/{place}" for place in range(100))}
+    for seed in range(seeds):
+        keep(store, BEFORE, on_test(labels, right), seed=seed, checks=Checks(related=leaking))
+    [cause] = [cause for cause in attribute("before", "accuracy", measured(store)) if cause.kind == "images"]
+    assert cause.change == "without 100 test images of patients who are in train or val"
+    assert cause.effect.value == pytest.approx(0.5 - 0.75)
+    assert cause.effect.high is not None
+    assert cause.effect.high < -0.1
+    assert (cause.p_adjusted or 1.0) < 0.001
+
+
+@pytest.mark.parametrize("related", [None, {}])
+def test_without_related_images_leakage_is_no_cause(store: Store, related: dict[str, tuple[str, ...]] | None) -> None:
+    keep(store, BEFORE, GOOD, GOOD_VAL, checks=Checks(related=related))
+    assert "images" not in {cause.kind for cause in attribute("before", "accuracy", measured(store))}
 
 
 def test_a_rolled_back_calibrator_is_no_cause(store: Store) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from benchmark.evidence.checks import Checks
 from benchmark.evidence.verdict import VERDICTS
 from benchmark.runs.run import DatasetFacts
 from benchmark.runs.store import Store
@@ -132,6 +133,16 @@ def test_the_cards_with_one_seed_are_named_beside_those_with_several(tmp_path: P
     assert f"Of {CARD} one seed" in note
     keep(store, CARD, RIGHT, seed=1)
     assert reported(store, claims).notes == ()
+
+
+@pytest.mark.parametrize(("related", "said"), [({}, True), ({"identical": ("test/1",)}, False), (None, False)])
+def test_that_nothing_leaks_is_said_where_every_run_looked(
+    tmp_path: Path, related: dict[str, tuple[str, ...]] | None, said: bool
+) -> None:
+    store = Store(tmp_path / "runs")
+    keep(store, CARD, checks=Checks(related=related))
+    notes = reported(store, claims_of(tmp_path, accuracy(0.9))).notes
+    assert any("leakage explains nothing" in note for note in notes) == said
 
 
 def test_seeds_that_saw_other_test_images_are_named(tmp_path: Path) -> None:

@@ -116,10 +116,35 @@ def leaks(dataset: Dataset, split: Split, size: int, root: Path | None = None) -
     Images are compared as the runs at `size` px see them: their pixels are prepared on first use, for those runs too.
     `root` is the folder of prepared pixels, in the cache by default. Raises DataError and OSError as `prepare` does.
     """
-    folder = prepare(dataset, split, size, root)
-    grey = np.concatenate([thumbnails(load(folder, name).pixels) for name in SPLITS])
-    parts: list[Part] = [name for name in SPLITS for _ in getattr(split, name)]
-    return find_leaks((*split.train, *split.val, *split.test), parts, hashes(grey), is_flat(grey))
+    return _prepared_leaks(prepare(dataset, split, size, root))
+
+
+def related_test_images(folder: Path) -> dict[str, tuple[str, ...]]:
+    """The test images, by name, that a prepared `folder` holds a relative of: by REASONS one in train or val, and
+    under "repeated" an identical image before them in test. Reasons without an image are left out."""
+    found: dict[str, set[str]] = {reason: set() for reason in (*REASONS, "repeated")}
+    for leak in _prepared_leaks(folder).leaks:
+        if leak.part == "test":
+            found[leak.reason].add(leak.name)
+    test, seen = load(folder, "test"), set[str]()
+    for name, digest in zip(test.names, test.digests, strict=True):
+        if digest in seen:
+            found["repeated"].add(name)
+        seen.add(digest)
+    return {reason: tuple(sorted(names)) for reason, names in found.items() if names}
+
+
+def _prepared_leaks(folder: Path) -> Leakage:
+    splits = [load(folder, name) for name in SPLITS]
+    grey = np.concatenate([thumbnails(held.pixels) for held in splits])
+    images = [
+        Image(name, held.split, label, patient, digest)
+        for held in splits
+        for name, label, patient, digest in zip(
+            held.names, held.labels.tolist(), held.patients, held.digests, strict=True
+        )
+    ]
+    return find_leaks(images, [image.part for image in images], hashes(grey), is_flat(grey))
 
 
 def find_leaks(images: Sequence[Image], parts: Sequence[Part], bits: Hashes, flat: Flags) -> Leakage:

@@ -52,7 +52,12 @@ class Intensity:
 
 @dataclass(frozen=True)
 class Checks:
-    """Recorded at training time; `intensity` is by split, of the images as prepared, without augmentation."""
+    """Recorded at training time; `intensity` is by split, of the images as prepared, without augmentation.
+
+    `related` names the test images that have a relative in train or val, or an identical image before them in test,
+    by what makes them relatives; None in records that did not look.
+    """
 
     modes: Modes | None = None
     intensity: Mapping[str, Intensity] = field(default_factory=dict)
+    related: Mapping[str, tuple[str, ...]] | None = None

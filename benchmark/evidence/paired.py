@@ -16,7 +16,7 @@ from benchmark.evidence.intervals import mover, t_quantile
 from benchmark.evidence.seeds import UNKNOWN_SPREAD, PairedScores, check_same_images, seed_variance
 from benchmark.evidence.uncertainty import interval
 
-__all__ = ["Difference", "PairedScores", "difference", "differences", "sign_flip"]
+__all__ = ["Difference", "PairedScores", "difference", "differences", "judged", "sign_flip"]
 
 RATES = ("accuracy", "recall", "specificity")
 """Metrics that are a share of the same images for every card, which McNemar's test compares."""
@@ -153,20 +153,20 @@ def _difference(
     found = Difference(metric, float(of_a.mean() - of_b.mean()), seeds=seeds, note=note)
     by = ", by patient" if units.repeated else ""
     if seeds != (1, 1):
-        return _normal(found, error, df, level, f"images and seeds, t with {df:.1f} df{by}")
+        return judged(found, error, df, level, f"images and seeds, t with {df:.1f} df{by}")
     if metric in RATES:
         reason = None if error else "no smallest detectable difference: nothing varies between images"
         found = replace(found, smallest_detectable=_smallest_detectable(error, df), reason=reason)
         return _of_rates(found, a, b, units, class_sizes, level, by)
     if metric == "auc":
-        return _normal(found, error, df, level, f"DeLong{by}")
+        return judged(found, error, df, level, f"DeLong{by}")
     if not change.any():
         return _nothing_varies(found)
     return _of_replicates(found, drawn, level, f"paired bootstrap{by}")
 
 
-def _normal(found: Difference, error: float, df: float, level: float, method: str) -> Difference:
-    """Value plus and minus a quantile of its standard error; the test that belongs to it."""
+def judged(found: Difference, error: float, df: float, level: float, method: str) -> Difference:
+    """`found` with the interval and the two-sided test of its standard `error` with `df` degrees of freedom."""
     if error <= _ROUNDING or found.value is None:
         return _nothing_varies(found)
     half = t_quantile(level, df) * error
@@ -206,7 +206,7 @@ def _of_replicates(
     if len(defined) < (1 - UNDEFINED_SHARE) * len(change):
         share = 1 - len(defined) / len(change)
         return replace(found, reason=f"undefined in {share:.0%} of the bootstrap replicates")
-    return _normal(found, float(defined.std(ddof=1)), math.inf, level, method)
+    return judged(found, float(defined.std(ddof=1)), math.inf, level, method)
 
 
 def _of_rates(

@@ -1,14 +1,18 @@
-"""Scores with some images left out, so that figures can be computed again without them."""
+"""Scores with some images left out, and how far a figure moves without them."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
 
+from benchmark.evidence.influence import ClassSizes, Units, centred
+from benchmark.evidence.paired import Difference, judged
 from benchmark.evidence.scores import Scores
+from benchmark.evidence.seeds import UNKNOWN_SPREAD, PairedScores, seed_variance
 
 S = TypeVar("S", bound=Scores)
 
@@ -34,3 +38,45 @@ def without(scores: S, names: Sequence[str], left_out: Collection[str]) -> S:
             raise ValueError(f"without {len(out)} of {len(names)} images no image of class {label} would be left")
     patient = None if scores.patient is None else tuple(p for p, keep in zip(scores.patient, kept, strict=True) if keep)
     return replace(scores, y_true=scores.y_true[kept], y_score=scores.y_score[kept], patient=patient)
+
+
+def effect_of_leaving_out(
+    metric: str,
+    card: PairedScores,
+    names: Sequence[str],
+    left_out: Collection[str],
+    *,
+    class_sizes: ClassSizes = "drawn",
+    level: float = 0.95,
+) -> Difference:
+    """`metric` of the card without the images `left_out` minus that with them, mean over its seeds.
+
+    `names` (n,) are the images in the order of the scores. The interval counts images, by patient, and seeds: the
+    standard error is that of the linearised difference, in which an image left out has no weight in the first figure
+    and its own in the second. Raises ValueError as `without` does, but for a class that would vanish: that is a
+    difference without a value, with its reason.
+    """
+    seeds = (card.seeds, card.seeds)
+    first = card.runs[0]
+    out = frozenset(left_out)
+    kept = np.array([name not in out for name in names])
+    if len(kept) == len(first) and len({*first.y_true[kept].tolist()}) < len({*first.y_true.tolist()}):
+        return Difference(metric, None, reason="without these images a class would vanish", seeds=seeds)
+    after = PairedScores(tuple(without(run, names, out) for run in card.runs), card.thresholds)
+    changes = [
+        None if a is None or b is None else a - b
+        for a, b in zip(after.values(metric), card.values(metric), strict=True)
+    ]
+    known = np.array([change for change in changes if change is not None])
+    if len(known) < len(changes):
+        return Difference(metric, None, reason="undefined for these decisions or classes", seeds=seeds)
+    units = Units(first.y_true, first.patient)
+    moved = -card.influences(metric, class_sizes)
+    moved[:, kept] += after.influences(metric, class_sizes)
+    moved = centred(moved, first.y_true, class_sizes)
+    image_df = math.inf if card.seeds == 1 else units.degrees_of_freedom(moved.mean(axis=0))
+    variance, df = seed_variance([known], units.covariance(moved), image_df)
+    note = UNKNOWN_SPREAD if card.seeds == 1 else None
+    found = Difference(metric, float(known.mean()), seeds=seeds, note=note)
+    by = ", by patient" if units.repeated else ""
+    return judged(found, math.sqrt(variance), df, level, f"linearised{by}")

@@ -9,11 +9,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import benchmark.training.backend as backend  # first: it quietens the backend before anything imports it
+from benchmark.data.leakage import related_test_images
 from benchmark.data.prepared import LabelledImages, load
 from benchmark.evidence.checks import Checks, Intensity, modes_of
 from benchmark.evidence.diagnosis import diagnose
@@ -22,6 +24,7 @@ from benchmark.evidence.metrics import Figure, figures
 from benchmark.evidence.scores import Scores, TestScores, ValidationScores
 from benchmark.evidence.threshold import choose_with_interval
 from benchmark.runs.environment import Environment, describe_environment
+from benchmark.runs.kept import write_model
 from benchmark.runs.run import Costs, Job, Progress, Run, now
 from benchmark.runs.store import Store
 from benchmark.training.bank import default_bank
@@ -100,6 +103,7 @@ def keep(job: Job, store: Store, threads: int, tell: Callable[[Progress], None])
         intensity={
             images.split: Intensity(*grey_levels(images)) for images in (train, *(images for _, images in parts))
         },
+        related=related_test_images(folder) if spec.stage == "bench" else None,
     )
     sizes = spec.protocol.class_sizes
     inference_ms = ms_per_image(fitted, val) if spec.stage == "bench" else None
@@ -129,7 +133,7 @@ def keep(job: Job, store: Store, threads: int, tell: Callable[[Progress], None])
         run,
         [(scores, images.names) for scores, images in parts],
         fitted.history,
-        fitted.model.save if spec.protocol.keep_models else None,
+        partial(write_model, fitted, train, val) if spec.protocol.keep_models else None,
     )
     return run
 
