@@ -120,14 +120,19 @@ def _findings(run: Run, val: ValidationScores, test: TestScores, store: Store) -
             ) from error
     if not columns["loss"]:
         return run.diagnosis
-    losses = {split: run.figures(split)["loss"].value for split in run.at_half if "loss" in run.figures(split)}
     return diagnose(
         val,
         test,
         columns,
         classes=run.spec.dataset.classes,
         checks=run.checks,
-        losses={split: value for split, value in losses.items() if value is not None}
-        if run.spec.card.recipe.loss.name == "binary_crossentropy"
-        else None,
+        losses=cross_entropies(run),
     )
+
+
+def cross_entropies(run: Run) -> dict[str, float] | None:
+    """The reported losses of a run by split; None where its loss is not cross-entropy."""
+    if run.spec.card.recipe.loss.name != "binary_crossentropy":
+        return None
+    losses = {split: run.figures(split)["loss"].value for split in run.at_half if "loss" in run.figures(split)}
+    return {split: value for split, value in losses.items() if value is not None}

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from benchmark.evidence.diagnosis import observable
 from benchmark.evidence.metrics import METRICS
 from benchmark.evidence.verdict import Decision, Estimate, above, all_hold, any_holds, below, seen, within
 from reports.audit import Audit
 from reports.audit_figures import counts, metric_name
 from reports.audit_matrices import confusion_of
 from reports.claim import Claims
-from reports.measured import Measured
+from reports.measured import Measured, cross_entropies
 from reports.pairs import difference, estimate, figure, gain_of_threshold
 from reports.statement import Alike, Better, Diagnosis, Form, Level, MatrixOf, NoBetter, Statement, ThresholdMatters
 from reports.verdicts import SYNTHETIC, Judgement, has_direction, is_of_decisions, other_protocol
@@ -67,12 +68,22 @@ def _decide(form: Form, cards: list[Measured]) -> Decision:
             judge = above if form.name == "at_least" else below
             return judge(figure(cards[0], said.metric, said.split), said.value)
         case Diagnosis() as said:
-            runs = [any(finding.code in said.finding for finding in findings) for findings in cards[0].findings]
-            return seen(runs, " or ".join(said.finding))
+            return seen(
+                tuple(_has(cards[0], place, said.finding) for place in range(len(cards[0].runs))),
+                " or ".join(said.finding),
+            )
         case ThresholdMatters() as said:
             return above(_gain_of_threshold(said.metric, cards[0]), said.margin)
         case other:
             raise TypeError(f"no verdict for {type(other).__name__}")
+
+
+def _has(card: Measured, place: int, codes: Sequence[str]) -> bool | None:
+    """Whether a run shows one of the faults `codes`; None where it does not, and could not."""
+    if any(finding.code in codes for finding in card.findings[place]):
+        return True
+    run = card.runs[place]
+    return False if all(observable(code, run.checks, cross_entropies(run)) for code in codes) else None
 
 
 def _gain(said: Better | Alike, cards: list[Measured]) -> Estimate:

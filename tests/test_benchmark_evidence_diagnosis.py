@@ -9,7 +9,7 @@ import pytest
 
 from benchmark.evidence import Finding, TestScores, ValidationScores, diagnose
 from benchmark.evidence.checks import Checks, Intensity, Modes
-from benchmark.evidence.diagnosis import FINDINGS
+from benchmark.evidence.diagnosis import FINDINGS, observable
 from benchmark.evidence.metrics import log_loss
 from tests.records import HEALTHY, History, on_test, on_val, planted
 
@@ -278,3 +278,19 @@ def test_every_finding_names_the_change_that_would_test_it_and_is_described() ->
     ]
     assert {finding.code for finding in everything} == set(FINDINGS)
     assert all(finding.test for finding in everything)
+
+
+MODES = Modes(10, 0.5, 0.7, 0.9, 0.2)
+GREY = {"train": Intensity(100, 10, 40), "test": Intensity(100, 10, 40)}
+
+
+@pytest.mark.parametrize("code", FINDINGS)
+def test_a_fault_is_observable_where_its_records_were_made(code: str) -> None:
+    from_records = {"train-inference-gap", "intensity-shift", "penalty-in-loss", "impossible-loss"}
+    assert observable(code, Checks(MODES, GREY), {"val": 0.5})
+    assert observable(code, None, None) == (code not in from_records)
+
+
+def test_no_fault_of_an_unknown_name_is_observable() -> None:
+    with pytest.raises(KeyError):
+        observable("bad-luck", None, None)

@@ -79,9 +79,16 @@ def test_a_negative_margin_and_an_interval_upside_down_are_refused() -> None:
 
 @pytest.mark.parametrize(
     ("runs", "verdict"),
-    [([True, True], "reproduced"), ([False], "differs"), ([True, False, True], "inconclusive"), ([], "not run")],
+    [
+        ([True, True], "reproduced"),
+        ([False], "differs"),
+        ([True, False, True], "inconclusive"),
+        ([None, False], "inconclusive"),
+        ([None, True], "inconclusive"),
+        ([], "not run"),
+    ],
 )
-def test_a_fault_is_there_when_every_seed_shows_it(runs: list[bool], verdict: str) -> None:
+def test_a_fault_is_there_when_every_seed_shows_it(runs: list[bool | None], verdict: str) -> None:
     assert seen(runs, "single-class collapse").verdict == verdict
 
 

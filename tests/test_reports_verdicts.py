@@ -316,6 +316,7 @@ def pair(metric: str, a: str = A, b: str = B, **more: Any) -> dict[str, Any]:
         ({"at_least": {"card": A, "metric": "log_loss", "value": 0.5}}, "differs"),
         ({"diagnosis": {"card": "attempt-1", "finding": ["overfitting", "single-class-collapse"]}}, "reproduced"),
         ({"diagnosis": {"card": A, "finding": ["single-class-collapse"]}}, "differs"),
+        ({"diagnosis": {"card": A, "finding": ["intensity-shift"]}}, "inconclusive"),
         ({"diagnosis": {"card": "attempt-2", "finding": ["single-class-collapse"]}}, "not run"),
         ({"threshold_matters": {"card": "attempt-7", "metric": "accuracy"}}, "reproduced"),
         ({"threshold_matters": {"card": "attempt-7", "metric": "accuracy", "margin": 0.6}}, "differs"),

@@ -80,6 +80,19 @@ def diagnose(
     return tuple(finding for finding in found if finding is not None)
 
 
+def observable(code: str, checks: Checks | None, losses: Mapping[str, float] | None) -> bool:
+    """Whether a run with these records shows the fault `code` where it has it; `losses` as in `diagnose`. Raises
+    KeyError for a code that is none."""
+    match code:
+        case "train-inference-gap":
+            return checks is not None and checks.modes is not None
+        case "intensity-shift":
+            return checks is not None and len(checks.intensity) > 1
+        case "penalty-in-loss" | "impossible-loss":
+            return bool(losses)
+    return bool(FINDINGS[code])
+
+
 def _collapse(val: Scores, test: Scores | None, threshold: float, classes: tuple[str, str]) -> Finding | None:
     for scores in (test, val) if test is not None else (val,):
         called = scores.y_score >= threshold

@@ -91,12 +91,17 @@ def below(estimate: Estimate, bound: float) -> Decision:
     return Decision(turned.get(opposite.verdict, opposite.verdict), opposite.reason, opposite.needed)
 
 
-def seen(runs: Sequence[bool], what: str) -> Decision:
-    """Whether a fault is there, from whether it is in each of the runs (seeds) of a card: all or none decide."""
+def seen(runs: Sequence[bool | None], what: str) -> Decision:
+    """Whether a fault is there, from whether it is in each of the runs (seeds) of a card: all or none decide.
+
+    None stands for a run that did not record what would show it.
+    """
     if not runs:
         return Decision("not run", f"no run says whether {what}")
-    count = sum(runs)
+    count, blind = sum(run is True for run in runs), sum(run is None for run in runs)
     shown = f"{what} in {count} of {len(runs)} runs"
+    if blind:
+        return Decision("inconclusive", f"{shown}; {blind} did not record what would show it")
     if count in (0, len(runs)):
         return Decision("reproduced" if count else "differs", shown)
     return Decision("inconclusive", shown)
