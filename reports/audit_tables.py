@@ -25,9 +25,13 @@ def audit_tables(audit: Audit) -> RenderableType:
         head = Text.assemble((finding.severity, _STYLES[finding.severity]), f"  {one_line(_about(finding))}")
         told = (finding.statement, finding.derivation, f"rests on {_rests_on(finding)}")
         parts += [head, *(Padding(Text(one_line(line)), (0, 0, 0, 2), expand=False) for line in told), Text("")]
-    rows = plain_table("row", "confusion matrices", "what follows, with 95% intervals")
+    rows = plain_table("row", "confusion matrices")
+    rows.add_column("what follows, with 95% intervals", no_wrap=True)
     for row in audit.rows:
-        rows.add_row(escape(row.name), escape("\n".join(_matrices(row))), escape("\n".join(map(_derived, row.derived))))
+        # The counts of one matrix or range below each other: beside them stand about as many figures.
+        how_many, *counted = _matrices(row)
+        matrices = [how_many, *(counted[0].split(", ") if len(counted) == 1 else counted)]
+        rows.add_row(escape(row.name), escape("\n".join(matrices)), escape("\n".join(map(_derived, row.derived))))
     return Group(*parts, rows)
 
 

@@ -27,19 +27,20 @@ _STYLES: dict[Verdict, str] = {
 
 
 def claims_markdown(report: ClaimsReport) -> list[str]:
-    """Verdicts first, then what explains the failures, then the audit of the published figures."""
-    lines = [f"### Claims: {cell(report.claims.title)}", ""]
+    """Verdicts first, then the audit of the published figures, then what explains the failures."""
+    lines = ["### Claims", "", f"{cell(report.claims.title)}.", ""]
     lines += [f"Held against {cell(report.data)}: {_summary(report)}.", ""]
     lines += [line for note in report.notes for line in (f"> {cell(note)}", "")]
     if report.statements:
         lines += ["#### Statements", "", *table(["verdict", "statement", "why", "where"], _statements(report)), ""]
     lines += ["#### Published figures", "", *table([*_FIGURE_HEADS, "where"], _figures(report)), ""]
+    lines += ["#### Audit of the published figures", "", *audit_markdown(report.audit), ""]
     if report.causes:
         lines += ["#### What moves the failures", ""]
         lines += [f"{_CAUSES_READ}, by image; p by Holm over the changes of a card.", ""]
         rows = [[f"`{card}`", *rest] for card, *rest in _causes(report)]
         lines += [*table(_CAUSE_HEADS, rows), ""]
-    return [*lines, "#### Audit of the published figures", "", *audit_markdown(report.audit), ""]
+    return lines
 
 
 def claims_tables(report: ClaimsReport) -> RenderableType:
@@ -56,7 +57,9 @@ def claims_tables(report: ClaimsReport) -> RenderableType:
             shown.add_row(verdict, escape(f"{judged.about}: {judged.claim}"), escape(_why(judged)))
         parts += [Text(""), shown]
     if report.causes:
-        causes = plain_table(*_CAUSE_HEADS)
+        causes = plain_table(*_CAUSE_HEADS[:-2])
+        for head in _CAUSE_HEADS[-2:]:
+            causes.add_column(head, no_wrap=True)
         for row in _causes(report):
             causes.add_row(*map(escape, row))
         parts += [Text(""), Text(_CAUSES_READ), causes]

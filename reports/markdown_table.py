@@ -1,4 +1,4 @@
-"""Tables and cells of GitHub-flavoured markdown; text cannot break out of them."""
+"""Tables, cells and folded parts of GitHub-flavoured markdown; text cannot break out of them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,14 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """The lines of a table; cells are escaped."""
     lines = ["| " + " | ".join(map(cell, heads)) + " |", "|" + "---|" * len(heads)]
     return lines + ["| " + " | ".join(cell(text) for text in row) + " |" for row in rows]
+
+
+def folded(summary: str, lines: Sequence[str]) -> list[str]:
+    """`lines` behind a line that opens them on a code host; other readers show them as they are."""
+    held = list(lines)
+    while held and not held[-1]:
+        held.pop()
+    return ["<details>", f"<summary>{cell(summary)}</summary>", "", *held, "", "</details>", ""]
 
 
 def cell(text: str) -> str:

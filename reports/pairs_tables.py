@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from benchmark.evidence.paired import Difference
 from benchmark.evidence.seeds import SeedFigure
+from reports.audit_figures import metric_name
 from reports.markdown_table import table
 from reports.numbers import MISSING, interval, number, one_line
 from reports.pairs import Pair, Ranking
@@ -19,13 +22,13 @@ _RANK_HEADS = ["card", "mean", "95% interval", "seeds", "sd of\nseeds", "group"]
 
 def pair_table(a: str, b: str, pairs: Sequence[Pair]) -> RenderableType:
     """Two cards: each metric, the difference, its test, and what the test set could have shown."""
-    shown = plain_table("metric", "A", "B", "A - B", "p", "Holm", "could\nshow")
+    shown = _figures_table("metric", "A", "B", "A - B", "p", "Holm", "could\nshow")
     tests: dict[str, list[str]] = {}
     for pair in pairs:
         found = pair.difference
-        tests.setdefault(found.test or found.reason or MISSING, []).append(_spoken(pair.metric))
+        tests.setdefault(found.test or found.reason or MISSING, []).append(metric_name(pair.metric))
         shown.add_row(
-            _spoken(pair.metric),
+            metric_name(pair.metric),
             number(pair.a.value),
             number(pair.b.value),
             _difference(found),
@@ -41,17 +44,19 @@ def pair_table(a: str, b: str, pairs: Sequence[Pair]) -> RenderableType:
         "Could show: the smallest difference that such a test set shows four times in five.",
     ]
     by = [f"{test}: {', '.join(metrics)}" for test, metrics in tests.items()]
-    below = [
-        "Tests:",
-        *(f"  {line}" for line in by),
-        *(f"Where a card has one seed, intervals count images alone: {note}." for note in notes),
-    ]
-    return Group(*(Text(one_line(line)) for line in lines), shown, *map(Text, below))
+    below = [f"Where a card has one seed, intervals count images alone: {note}." for note in notes]
+    return Group(
+        *(Text(one_line(line)) for line in lines),
+        shown,
+        Text("Tests:"),
+        *(Padding(Text(line), (0, 0, 0, 2), expand=False) for line in by),
+        *map(Text, below),
+    )
 
 
 def ranking_table(ranking: Ranking) -> RenderableType:
     """Cards by one metric; the same letter means that no test told them apart."""
-    shown = plain_table(*_RANK_HEADS)
+    shown = _figures_table(*_RANK_HEADS)
     for row in _rank_rows(ranking):
         shown.add_row(*map(escape, row))
     return Group(Text(_told_apart(ranking)), shown)
@@ -70,10 +75,18 @@ def p_text(value: float | None) -> str:
     return "<.001" if value < 0.001 else f"{value:.3f}"
 
 
+def _figures_table(name: str, *figures: str) -> Table:
+    """A table of names, which fold where the terminal is narrow, and of figures, which do not."""
+    made = plain_table(name)
+    for head in figures:
+        made.add_column(head, no_wrap=True)
+    return made
+
+
 def _told_apart(ranking: Ranking) -> str:
     text = (
-        f"By test {_spoken(ranking.metric)}, paired by image: {ranking.apart} of {ranking.pairs} pairs told apart at "
-        "the 5% level (Holm). Cards that share a letter were not."
+        f"By test {metric_name(ranking.metric)}, paired by image: {ranking.apart} of {ranking.pairs} pairs told apart "
+        "at the 5% level (Holm). Cards that share a letter were not."
     )
     if ranking.typical_detectable is not None:
         text += f" A typical pair would have had to differ by {ranking.typical_detectable:.3f} to show."
@@ -98,10 +111,6 @@ def _difference(found: Difference) -> str:
         return MISSING
     bounds = None if found.low is None or found.high is None else (found.low, found.high)
     return f"{found.value:+.3f} {interval(bounds, sign=True)}".rstrip()
-
-
-def _spoken(metric: str) -> str:
-    return metric.upper() if metric == "auc" else metric.replace("_", " ")
 
 
 def _count(seeds: int) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
+from statistics import median
 
 from benchmark.evidence.metrics import Figure
 from benchmark.evidence.reliability import Reliability
 from benchmark.evidence.utility import DecisionCurve
-from reports.markdown_table import table
+from reports.markdown_table import folded, table
 from reports.numbers import MISSING, interval, measured, number
 from reports.probabilities import Probabilities
 
@@ -25,19 +26,24 @@ def probabilities_markdown(rows: Sequence[Probabilities]) -> list[str]:
         "",
         "### Calibration",
         "",
-        "Test scores before a calibrator fitted on validation and, in the last column, after it; one that does not "
-        "lower the cross-fitted validation log loss is rolled back. Slope 1 is calibrated; ECE over 10 bins of equal "
-        "mass.",
+        "Test scores as they are, and after a calibrator fitted on validation; one that does not lower the "
+        "cross-fitted validation log loss is rolled back. Slope 1 is calibrated; ECE over 10 bins of equal mass.",
         "",
-        *table(_CALIBRATION_HEADS, map(_calibration, rows)),
-        "",
+        *_kept(rows),
+        *folded(
+            "Calibration of every run",
+            table(_CALIBRATION_HEADS, (line for row in rows for line in _calibration(row))),
+        ),
         "### What a call is worth at other prevalences",
         "",
         "Predictive values by Bayes' rule from test recall and specificity at the chosen threshold, or at 0.5 where "
-        "none was chosen. The last column is where, by net benefit, acting on the scores is worth more than treating "
-        "everybody and than treating nobody: threshold probabilities, at test's own prevalence.",
+        "none was chosen.",
         "",
-        *table(_values_heads(rows), map(_values, rows)),
+        *folded("Predictive values of every run", [*_values_table(rows, "PPV"), "", *_values_table(rows, "NPV")]),
+        "Where, by net benefit, acting on the scores is worth more than treating everybody and than treating nobody: "
+        "threshold probabilities, at test's own prevalence.",
+        "",
+        *table(["card", "seed", "useful at"], ([f"`{row.card}`", str(row.seed), _useful(row.curve)] for row in rows)),
         "",
     ]
 
@@ -52,7 +58,7 @@ _TRANSFER_HEADS = [
     "hindsight",
     "at hindsight",
 ]
-_CALIBRATION_HEADS = ["card", "seed", "calibrator", "log loss", "Brier", "ECE", "smooth ECE", "slope", "after"]
+_CALIBRATION_HEADS = ["card", "seed", "scores", "log loss", "Brier", "ECE", "smooth ECE", "slope"]
 
 
 def _transfer(row: Probabilities) -> list[str]:
@@ -75,10 +81,23 @@ def _decisions(figures: Mapping[str, Figure]) -> str:
     return " / ".join(measured(figures.get(name)) for name in names) if figures else MISSING
 
 
-def _calibration(row: Probabilities) -> list[str]:
-    kept = row.calibrator.method if row.calibrator.kept else f"rolled back: {row.calibrator.reason}"
-    after = MISSING if row.after is None else "; ".join(_short(row.after))
-    return [f"`{row.card}`", str(row.seed), kept, *_parts(row.before), after]
+def _calibration(row: Probabilities) -> Iterator[list[str]]:
+    """The scores as they are, and a line of its own for what the calibrator makes of them, or why it is not used."""
+    name = [f"`{row.card}`", str(row.seed)]
+    rolled_back = "" if row.after is not None else f"; {row.calibrator.method} rolled back: {row.calibrator.reason}"
+    yield [*name, f"as they are{rolled_back}", *_parts(row.before)]
+    if row.after is not None:
+        yield [*name, row.calibrator.method, *_parts(row.after)]
+
+
+def _kept(rows: Sequence[Probabilities]) -> list[str]:
+    """In how many runs a calibrator was kept, and what it does to the calibration error of a typical one."""
+    kept = [(row.before.ece, row.after.ece) for row in rows if row.after is not None]
+    text = f"Kept in {len(kept)} of {len(rows)} runs"
+    if kept:
+        before, after = (median(side) for side in zip(*kept, strict=True))
+        text += f", where the median test ECE went from {number(before)} to {number(after)}"
+    return [f"{text}.", ""]
 
 
 def _parts(found: Reliability) -> list[str]:
@@ -86,19 +105,14 @@ def _parts(found: Reliability) -> list[str]:
     return [number(x) for x in (found.log_loss, found.brier, found.ece, found.smooth_ece)] + [slope]
 
 
-def _short(found: Reliability) -> list[str]:
-    names = ("log loss", "Brier", "ECE", "smooth ECE", "slope")
-    return [f"{name} {text}" for name, text in zip(names, _parts(found), strict=True)]
-
-
-def _values_heads(rows: Sequence[Probabilities]) -> list[str]:
+def _values_table(rows: Sequence[Probabilities], which: str) -> list[str]:
     shares = [f"{100 * value.prevalence:g}%" for value in rows[0].values] if rows else []
-    return ["card", "seed", *(f"{name} at {share}" for share in shares for name in ("PPV", "NPV")), "useful at"]
+    return table(["card", "seed", *(f"{which} at {share}" for share in shares)], (_values(row, which) for row in rows))
 
 
-def _values(row: Probabilities) -> list[str]:
-    cells = [measured(figure, with_interval=True) for value in row.values for figure in (value.ppv, value.npv)]
-    return [f"`{row.card}`", str(row.seed), *cells, _useful(row.curve)]
+def _values(row: Probabilities, which: str) -> list[str]:
+    figures = [value.ppv if which == "PPV" else value.npv for value in row.values]
+    return [f"`{row.card}`", str(row.seed), *(measured(figure, with_interval=True) for figure in figures)]
 
 
 def _useful(curve: DecisionCurve) -> str:

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from benchmark.runs.plan import Skip
 from benchmark.runs.run import Run
 from benchmark.runs.store import Store
+from reports.card_figures import CardFigures, card_figures
 from reports.claim import Claims
 from reports.claims_report import ClaimsReport, judge
 from reports.compare import Comparison, compare_run, is_other_data
+from reports.curves import CardCurves, History, card_curves
 from reports.measured import conditions, gather
+from reports.methods import Methods, methods
 from reports.pairs import Ranking, rank
 from reports.probabilities import Probabilities, probabilities
-
-History = Callable[[Run], list[dict[str, str]]]
 
 
 @dataclass(frozen=True)
 class Section:
     """Runs that may be compared: the same data under the same protocol.
 
-    `claims`, `ranking` and `probabilities` come from per-image scores and are empty without them.
+    `claims`, `ranking`, `probabilities` and `curves` come from per-image scores and are empty without them. `cards` are
+    the cards of `runs`, each over its seeds.
     """
 
     title: str
@@ -30,9 +32,12 @@ class Section:
     runs: tuple[Run, ...]
     comparisons: tuple[Comparison, ...]
     notes: tuple[str, ...]
+    cards: tuple[CardFigures, ...]
+    methods: Methods
     claims: tuple[ClaimsReport, ...] = ()
     ranking: Ranking | None = None
     probabilities: tuple[Probabilities, ...] = ()
+    curves: tuple[CardCurves, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,9 +88,12 @@ def _section(
         runs=tuple(runs),
         comparisons=tuple(c for run in runs for c in compare_run(run, history(run))),
         notes=(*notes, *_notes(runs)),
+        cards=card_figures(runs, measured),
+        methods=methods(runs, measured),
         claims=judged,
         ranking=rank(list(measured.values()), "auc") if len(measured) > 1 else None,
         probabilities=probabilities(measured),
+        curves=tuple(card_curves(found, history) for found in measured.values()),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,9 +10,10 @@ from rich import box
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.markup import escape as _escape_markup
 from rich.table import Table
+from rich.text import Text
 
 from reports.compare import final_test_figures
-from reports.numbers import difference, measured, one_line, published_value, seconds
+from reports.numbers import MISSING, difference, measured, one_line, published_value, seconds
 
 if TYPE_CHECKING:
     from benchmark.data.describe import DataSummary
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from reports.compare import Comparison
     from reports.report import Report, Section
 
-_WIDE = 158
+_NAME = 26  # columns of the longest built-in name
+_DATED = 100
+_NARROW, _WIDE = 110, 170
 
 
 def escape(text: str) -> str:
@@ -34,7 +37,7 @@ def escape(text: str) -> str:
 
 def status_line(run: Run, reused: bool) -> str:
     """One line about a finished run."""
-    name = f"{run.spec.card.name} seed {run.spec.seed}"
+    name = _named(run)
     if run.status == "failed":
         return f"{name}: FAILED: {one_line(run.error or '')}"
     figures = run.figures()
@@ -53,30 +56,55 @@ def comparison_tables(report: Report) -> RenderableType:
     return Group(*parts)
 
 
-def runs_table(runs: Sequence[Run]) -> Table:
-    """One row a run."""
-    table = plain_table("run", "card", "seed", "data", "protocol", "status", "accuracy", "AUC", "time", "finished")
+def runs_table(runs: Sequence[Run]) -> RenderableType:
+    """One row a run, in a table for each data set, protocol and stage; below each why runs failed. Ids stay whole."""
+    groups: dict[str, list[Run]] = {}
     for run in runs:
-        figures = run.figures("test" if run.spec.stage == "bench" else "val")
-        table.add_row(
-            run.run_id,
-            escape(run.spec.card.name),
-            str(run.spec.seed),
-            escape(run.spec.dataset.source) + (" (synthetic)" if run.spec.dataset.synthetic else ""),
-            run.spec.protocol.name,
-            _status(run),
-            measured(figures.get("accuracy")),
-            measured(figures.get("auc")),
-            seconds(run.costs.seconds) if run.costs else "",
-            run.finished,
-        )
-    return table
+        groups.setdefault(_alike(run), []).append(run)
+    parts: list[RenderableType] = []
+    for title, group in groups.items():
+        parts += [Text(title, style="bold"), _Runs(tuple(group))]
+        parts += [Text(f"{_named(run)}: failed: {one_line(run.error)}") for run in group if run.error is not None]
+    return Group(*parts)
 
 
-def _status(run: Run) -> str:
-    if run.error is not None:
-        return f"failed: {escape(run.error)}"
-    return run.status if run.spec.stage == "bench" else f"{run.status} ({run.spec.stage}: val alone)"
+def _alike(run: Run) -> str:
+    spec = run.spec
+    synthetic = " (synthetic)" if spec.dataset.synthetic else ""
+    trials = "; trials of a search, figures on validation" if spec.stage == "search" else ""
+    return one_line(f"{spec.dataset.source}{synthetic}, protocol {spec.protocol.name}{trials}")
+
+
+def _named(run: Run) -> str:
+    return f"{run.spec.card.name} seed {run.spec.seed}"
+
+
+@dataclass(frozen=True)
+class _Runs:
+    """Runs of one group; when they finished is shown where the terminal is not narrow."""
+
+    runs: tuple[Run, ...]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        dated = options.max_width >= _DATED
+        table = plain_table()
+        table.add_column("run", no_wrap=True)
+        table.add_column("card", overflow="fold")
+        for name in ("seed", "status", "accuracy", "AUC", "time", *(["finished (UTC)"] if dated else [])):
+            table.add_column(name, no_wrap=True, justify="left" if name == "status" else "right")
+        for run in self.runs:
+            figures = run.figures("test" if run.spec.stage == "bench" else "val")
+            table.add_row(
+                run.run_id,
+                escape(run.spec.card.name),
+                str(run.spec.seed),
+                run.status,
+                measured(figures.get("accuracy")),
+                measured(figures.get("auc")),
+                seconds(run.costs.seconds) if run.costs else MISSING,
+                *([run.finished[:16].replace("T", " ")] if dated else []),
+            )
+        yield table
 
 
 def plan_table(plan: Plan, held: set[str]) -> RenderableType:
@@ -93,8 +121,8 @@ def plan_table(plan: Plan, held: set[str]) -> RenderableType:
 
 def data_tables(summary: DataSummary) -> RenderableType:
     """A data summary: counts, intensity, what parts share, then what to know about it."""
-    kind = "SYNTHETIC, drawn by the program" if summary.synthetic else "images"
-    table = plain_table("part", "class", title=escape(f"{summary.title} ({kind})"))
+    kind = " (SYNTHETIC, drawn by the program)" if summary.synthetic else ""
+    table = plain_table("part", "class", title=escape(f"{summary.title}{kind}"))
     for name in ("images", "patients", "grey mean", "grey sd"):
         table.add_column(name, justify="right")
     for cell in summary.cells:
@@ -150,21 +178,24 @@ def _leakage_facts(summary: DataSummary) -> list[str]:
 
 @dataclass(frozen=True)
 class _Comparison:
-    """The cards of a section side by side: published figures in columns of their own where the terminal is wide, below
-    the measured ones where it is not. Figures are never cut."""
+    """The cards of a section side by side. A wide terminal has published figures in columns of their own, others below
+    the measured ones; a narrow one has seed, time and diagnosis below the card's name. Figures are never cut."""
 
     section: Section
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield _comparison(self.section, wide=options.max_width >= _WIDE)
+        if options.max_width < _NARROW:
+            yield _narrow_comparison(self.section)
+        else:
+            yield _comparison(self.section, wide=options.max_width >= _WIDE)
 
 
 def _comparison(section: Section, wide: bool) -> Table:
     several = len({run.spec.seed for run in section.runs}) > 1
     table = plain_table("card, what it changes", title=escape(section.title))
     longest = max(len(run.spec.card.name) for run in section.runs)
-    table.columns[0].min_width = min(longest, 26 if wide else 14)
-    table.columns[0].max_width = 26
+    table.columns[0].min_width = min(longest, _NAME)
+    table.columns[0].max_width = _NAME
     if several:
         table.add_column("seed", justify="right", no_wrap=True)
     aside = ("published", "difference") if wide else ()
@@ -172,21 +203,47 @@ def _comparison(section: Section, wide: bool) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("diagnosis", overflow="fold", max_width=30)
     table.add_column("time", justify="right", no_wrap=True)
-    found = final_test_figures(section.comparisons)
-    for run in section.runs:
-        card, seed = run.spec.card.name, run.spec.seed
-        figures = run.figures()
-        diagnosis = run.error or "; ".join(finding.title for finding in run.diagnosis)
+    for run, accuracy, auc, first in _compared(section, wide):
         table.add_row(
-            f"[bold]{escape(card)}[/bold]\n{escape(run.spec.card.changes)}",
-            *([str(seed)] if several else []),
-            *_beside(figures.get("accuracy"), found.get((card, seed, "accuracy")), wide),
-            measured(figures.get("recall")),
-            *_beside(figures.get("auc"), found.get((card, seed, "auc")), wide),
-            escape(diagnosis),
-            seconds(run.costs.seconds) if run.costs else "",
+            f"[bold]{escape(run.spec.card.name)}[/bold]" + (f"\n{escape(run.spec.card.changes)}" if first else ""),
+            *([str(run.spec.seed)] if several else []),
+            *accuracy,
+            measured(run.figures().get("recall")),
+            *auc,
+            escape(_diagnosis(run)),
+            seconds(run.costs.seconds) if run.costs else MISSING,
         )
     return table
+
+
+def _narrow_comparison(section: Section) -> Table:
+    table = plain_table("card, what it changes", title=escape(section.title))
+    for name in ("accuracy", "recall", "AUC"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for run, accuracy, auc, first in _compared(section, wide=False):
+        took = f", {seconds(run.costs.seconds)}" if run.costs else ""
+        told = [f"[bold]{escape(run.spec.card.name)}[/bold]", f"seed {run.spec.seed}{took}"]
+        told += [escape(run.spec.card.changes)] if first else []
+        told += [f"diagnosis: {escape(found)}"] if (found := _diagnosis(run)) else []
+        table.add_row("\n".join(told), *accuracy, measured(run.figures().get("recall")), *auc)
+    return table
+
+
+def _compared(section: Section, wide: bool) -> Iterator[tuple[Run, list[str], list[str], bool]]:
+    """Each run with its cells of accuracy and AUC, and whether it is the first of its card."""
+    found = final_test_figures(section.comparisons)
+    seen: set[str] = set()
+    for run in section.runs:
+        card, seed, figures = run.spec.card.name, run.spec.seed, run.figures()
+        accuracy = _beside(figures.get("accuracy"), found.get((card, seed, "accuracy")), wide)
+        yield run, accuracy, _beside(figures.get("auc"), found.get((card, seed, "auc")), wide), card not in seen
+        seen.add(card)
+
+
+def _diagnosis(run: Run) -> str:
+    if run.error is not None:
+        return f"failed: {run.error}"
+    return "; ".join(finding.title for finding in run.diagnosis)
 
 
 def _beside(figure: Figure | None, comparison: Comparison | None, wide: bool) -> list[str]:

@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from benchmark.runs.store import Store
+from reports.audit_figures import metric_name
 from reports.measured import Measured, gather
 from reports.numbers import MISSING
 from reports.pairs import compare_pair, rank
@@ -66,7 +67,7 @@ def test_each_metric_is_one_line_with_its_difference_and_interval(found: dict[st
     pairs = compare_pair(found[LONG[0]], found[LONG[1]])
     text = shown(pair_table(*LONG, pairs), width)
     for one in pairs:
-        spoken = "AUC" if one.metric == "auc" else one.metric.replace("_", " ")
+        spoken = metric_name(one.metric)
         row = " ".join(cells(text, spoken))
         gap = one.difference
         assert f"{one.a.value:.3f} {one.b.value:.3f} {gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}]" in row

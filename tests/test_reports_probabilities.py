@@ -114,7 +114,7 @@ def test_scores_that_show_nothing_are_a_row_too(
     tmp_path: Path, val: tuple[list[int], list[float]], test: tuple[list[int], list[float]]
 ) -> None:
     lines = probabilities_markdown([of(tmp_path, on_val(*val), on_test(*test))])
-    assert sum(line.startswith("| `attempt-1`") for line in lines) == 3
+    assert sum(line.startswith("| `attempt-1`") for line in lines) == 5
     assert not any("nan" in line.lower() or "none" in re.sub(r"where none was", "", line.lower()) for line in lines)
 
 

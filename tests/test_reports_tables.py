@@ -69,7 +69,7 @@ def all_runs() -> list[Run]:
     return [make_run(name) for name in cards()]
 
 
-@pytest.mark.parametrize("width", [160, 200])
+@pytest.mark.parametrize("width", WIDTHS)
 def test_every_card_is_named_in_full_in_the_comparison(all_runs: list[Run], width: int) -> None:
     text = compared(*all_runs, width=width)
     missing = [name for name in cards() if not re.search(rf"(?<!\S){re.escape(name)}(?!\S)", text)]
@@ -116,7 +116,7 @@ def test_other_data_is_marked_beside_the_published_figure(width: int) -> None:
     assert "other data" not in compared(make_run("attempt-6b", dataset=KAGGLE), width=width)
 
 
-@pytest.mark.parametrize("width", [160, 200])
+@pytest.mark.parametrize("width", WIDTHS)
 def test_a_diagnosis_stands_in_the_row(width: int) -> None:
     run = make_run(val=on_val([0, 1] * 30, [0.98] * 60), test=on_test([0, 1] * 50, [0.98] * 100))
     text = flat(compared(run, width=width))
@@ -150,21 +150,59 @@ def test_brackets_in_names_and_errors_are_text_and_not_markup() -> None:
         assert literal in text
 
 
-@pytest.mark.parametrize("width", [160, 200])
+@pytest.mark.parametrize("width", WIDTHS)
 def test_the_store_s_table_has_a_row_for_every_run(all_runs: list[Run], width: int) -> None:
     text = shown(runs_table(all_runs), width)
     for run in all_runs:
-        assert run.run_id in text
-        assert run.spec.card.name in text or width < 200
+        assert re.search(rf"(?<!\S){run.run_id} +{re.escape(run.spec.card.name)} +0 +ok ", text)
 
 
 def test_the_store_s_table_marks_synthetic_data_and_failures() -> None:
     runs = [make_run(), make_run("attempt-7", dataset=KAGGLE), make_run("attempt-2", error="[no] memory")]
-    text = flat(shown(runs_table(runs)))
-    assert text.count("synthetic") == 2
-    assert "failed" in text
-    assert "[no] memory" in text
+    text = shown(runs_table(runs), 80)
+    assert text.count("synthetic") == 1
+    assert re.search(rf"{runs[2].run_id} +attempt-2 +0 +failed +{MISSING} ", text)
+    assert "attempt-2 seed 0: failed: [no] memory" in text
     assert f"{runs[0].figures()['accuracy'].value:.3f}" in text
+
+
+def test_the_store_s_table_has_a_part_for_each_data_set_protocol_and_stage() -> None:
+    trial = make_run("attempt-3")
+    searched = trial.model_copy(update={"spec": trial.spec.model_copy(update={"stage": "search"})})
+    runs = [make_run(), make_run(seed=1), make_run(dataset=KAGGLE), make_run(protocol="published"), searched]
+    text = shown(runs_table(runs), 80)
+    heads = re.findall(r"(?m)^(\S.*), protocol (\w+)(.*)$", text)
+    assert [(source, protocol) for source, protocol, _ in heads] == [
+        ("phantom (synthetic)", "quick"),
+        (KAGGLE.source, "quick"),
+        ("phantom (synthetic)", "published"),
+        ("phantom (synthetic)", "quick"),
+    ]
+    assert "figures on validation" in heads[-1][2]
+    assert f"{trial.figures('val')['auc'].value:.3f}" in text.rsplit("validation", 1)[1]
+
+
+def test_the_time_of_a_run_is_shown_where_there_is_room() -> None:
+    assert "2026-01-02 03:04" in shown(runs_table([make_run()]), 120)
+    assert "2026-01-02" not in shown(runs_table([make_run()]), 80)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_longest_name_folds_and_no_figure_does(width: int) -> None:
+    name = "a" * 31 + "-" + "b" * 32
+    run = make_run(make_card().model_copy(update={"name": name}))
+    for text in (compared(run, width=width), shown(runs_table([run]), width)):
+        assert max(map(len, text.splitlines())) <= width
+        assert f"{run.figures()['auc'].value:.3f}" in text
+        assert name[:13] in text
+    assert f"[{run.figures()['auc'].low:.3f}, {run.figures()['auc'].high:.3f}]" in compared(run, width=width)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_what_a_card_changes_is_told_once_for_all_its_seeds(width: int) -> None:
+    text = flat(compared(*(make_run("attempt-6a", seed=seed) for seed in (0, 1, 2)), width=width))
+    assert text.count("attempt-6a") == 3
+    assert text.count(cards()["attempt-6a"].changes) == 1
 
 
 def test_a_plan_says_what_would_run_what_is_reused_and_what_is_skipped() -> None:
@@ -242,8 +280,17 @@ def test_a_status_line_names_what_was_found() -> None:
     assert "one class at 0.5 (NORMAL)" in line
 
 
-@pytest.mark.parametrize("width", [100, 149, 150, 157, 158, 160, 200])
+@pytest.mark.parametrize("width", [110, 149, 150, 157, 158, 169, 170, 200])
 def test_no_column_is_pushed_out_of_the_terminal(all_runs: list[Run], width: int) -> None:
     lines = compared(*all_runs, width=width).splitlines()
     assert [line.rstrip().endswith(" time") for line in lines].count(True) == 1
     assert [line.rstrip().endswith(" s") for line in lines].count(True) == len(all_runs)
+
+
+@pytest.mark.parametrize("width", [80, 100, 109])
+def test_a_narrow_terminal_has_seed_time_and_diagnosis_below_the_name(width: int) -> None:
+    collapsed = make_run("attempt-7", val=on_val([0, 1] * 30, [0.98] * 60), test=on_test([0, 1] * 50, [0.98] * 100))
+    lines = [line.strip() for line in compared(make_run(seed=3), collapsed, width=width).splitlines()]
+    assert sum(line.startswith("seed 3, 42 s") for line in lines) == 1
+    assert sum(line.startswith("seed 0, 42 s") for line in lines) == 1
+    assert any(line.startswith("diagnosis: single-class") for line in lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,9 +12,12 @@ from typing import Any
 
 import pytest
 
+from benchmark.data import open_dataset
+from benchmark.runs.run import DatasetFacts
 from benchmark.runs.store import Store
+from reports.write import WRITERS
 from tests.claims import contents, figure, row, write_claims
-from tests.records import KAGGLE, PHANTOM, make_run, of_counts, on_test, planted
+from tests.records import KAGGLE, PHANTOM, history_rows, make_run, of_counts, on_test, on_val, planted
 from tests.stored import keep
 from tests.test_reports_markdown import tables
 from zoo.cli import main
@@ -38,15 +42,20 @@ Report = Callable[..., Answer]
 
 @pytest.fixture
 def report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Report:
-    """`zoo report --store STORE --out OUT ARGUMENTS...` on the runs in `tmp_path`."""
+    """`zoo report --store STORE --out OUT ARGUMENTS...` on the runs in `tmp_path`, as markdown without pictures, which
+    take a second to draw, unless a format is among them."""
     monkeypatch.setenv("COLUMNS", "400")
 
     def run(*arguments: object) -> Answer:
         capsys.readouterr()
         where = ["--store", tmp_path / "runs", "--out", tmp_path / "out"]
-        monkeypatch.setattr("sys.argv", ["zoo", "report", *map(str, [*where, *arguments])])
-        with pytest.raises(SystemExit) as ended:
-            main()
+        with monkeypatch.context() as patched:
+            if "--format" not in arguments:
+                where += ["--format", "md"]
+                patched.setattr("reports.draw.draw", lambda *_: ())
+            patched.setattr("sys.argv", ["zoo", "report", *map(str, [*where, *arguments])])
+            with pytest.raises(SystemExit) as ended:
+                main()
         said = capsys.readouterr()
         path = tmp_path / "out" / "report.md"
         written = path.read_text(encoding="utf-8") if path.exists() else ""
@@ -113,6 +122,49 @@ def test_one_of_several_claims_files_is_enough_for_strict(tmp_path: Path, report
     assert answer.report.count("### Claims") == 2
 
 
+FILES = {
+    "md": ["report.md"],
+    "html": ["report.html"],
+    "json": ["report.json"],
+    "csv": [f"csv/{name}.csv" for name in ("causes", "cards", "claims", "figures", "ranking", "runs")],
+    "tex": ["report.tex"],
+}
+
+
+def written(folder: Path) -> set[str]:
+    """The files of the report, pictures left out."""
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    return {name for name in found if not name.startswith("figures/")}
+
+
+@pytest.mark.parametrize("name", list(FILES))
+def test_a_format_writes_its_files_and_no_others(tmp_path: Path, report: Report, name: str) -> None:
+    kept(tmp_path)
+    answer = report("--format", name)
+    assert answer.code == 0
+    assert written(tmp_path / "out") == set(FILES[name])
+    assert all(f"wrote {tmp_path / 'out' / path}" in answer.out for path in FILES[name])
+    assert (tmp_path / "out" / "figures").is_dir() == (name == "md")
+
+
+def test_formats_may_be_several_and_one_named_twice_is_written_once(tmp_path: Path, report: Report) -> None:
+    kept(tmp_path)
+    answer = report("--format", "tex", "--format", "json", "--format", "tex")
+    assert written(tmp_path / "out") == {"report.tex", "report.json"}
+    assert answer.out.count("wrote ") == 2
+
+
+def test_every_format_is_tested_here() -> None:
+    assert set(FILES) == set(WRITERS)
+
+
+def test_pictures_stand_beside_the_report_that_names_them(tmp_path: Path, report: Report) -> None:
+    kept(tmp_path)
+    named = re.findall(r"!\[[^]]+\]\((.*?)\)", report("--format", "md").report)
+    assert len(named) == 6
+    assert all((tmp_path / "out" / path).is_file() for path in named)
+
+
 def test_without_claims_those_about_the_store_s_cards_are_judged(tmp_path: Path, report: Report) -> None:
     kept(tmp_path)
     answer = report()
@@ -137,7 +189,7 @@ def test_a_rule_chooses_anew_and_the_report_says_that_it_came_late(tmp_path: Pat
     kept(tmp_path)
     before, after = report(), report("--threshold", "sensitivity=0.99")
     assert thresholds(before.report) != thresholds(after.report)
-    assert "Threshold: sensitivity 0.99, chosen on validation scores alone" in after.report
+    assert "**threshold**: sensitivity 0.99, chosen on validation scores alone" in after.report
     assert "chosen anew by the rule sensitivity=0.99" in after.report
     assert "chosen anew" not in before.report
 
@@ -179,6 +231,10 @@ def test_a_new_rule_leaves_the_store_as_it_was(tmp_path: Path, report: Report) -
         (["--threshold", "sensitivity"], ["sensitivity", "needs a value"]),
         (["--threshold", "youden=0.4"], ["youden takes no value"]),
         (["--claims", "pneumonia_reprot"], ["claims", "'pneumonia_reprot'", "pneumonia_report"]),
+        (["--format", "mdd"], ["format", "'mdd'", "Did you mean md"]),
+        (["--format", "md", "--format", "pdf"], ["format", "'pdf'", "csv, html, json, md, tex"]),
+        (["--gallery", "--format", "json"], ["--gallery", "md and html"]),
+        (["--data", "phantom"], ["--data", "--gallery"]),
         (["--claims", "missing.yaml"], ["missing.yaml", "no such file", "pneumonia_report"]),
         (["--out", "{}/file"], ["file"]),
     ],
@@ -220,9 +276,30 @@ def test_the_same_store_gives_the_same_report(tmp_path: Path, report: Report) ->
     assert report("--threshold", "f1").report == report("--threshold", "f1").report
 
 
+def test_a_gallery_is_shown_in_both_reports_and_its_picture_stands_beside(tmp_path: Path, report: Report) -> None:
+    """The images of the phantom under scores that were made up; no model was kept, so there are no maps."""
+    dataset = open_dataset("phantom")
+    names = [image.name for image in dataset.images if image.part == "test"][:80]
+    facts = DatasetFacts.of(dataset)
+    test = on_test(*planted(40, 40, seed=3))
+    run = make_run(CARD, dataset=facts, test=test)
+    store = Store(tmp_path / "runs")
+    store.save(
+        run, [(on_val(*planted(60, 60)), [f"val/{place}" for place in range(120)]), (test, names)], history_rows()
+    )
+    answer = report("--gallery", "--format", "md", "--format", "html")
+    assert answer.code == 0
+    assert "### Galleries" in answer.report
+    (picture,) = re.findall(r"\]\((figures/gallery-.*?\.png)\)", answer.report)
+    assert (tmp_path / "out" / picture).is_file()
+    assert "was not kept" in answer.report
+    assert "data:image/webp" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
 def test_a_report_loads_no_keras(tmp_path: Path) -> None:
     kept(tmp_path)
     arguments = ["report", "--store", str(tmp_path / "runs"), "--out", str(tmp_path / "out"), "--threshold", "f1"]
+    arguments += [part for name in FILES for part in ("--format", name)]
     code = (
         "import sys; from zoo.cli import main; "
         f"sys.argv = ['zoo', *{arguments!r}]\n"
@@ -231,5 +308,5 @@ def test_a_report_loads_no_keras(tmp_path: Path) -> None:
         "print('HEAVY', sorted({'keras', 'tensorflow', 'jax', 'torch', 'keras_tuner'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
-    assert (tmp_path / "out" / "report.md").is_file()
+    assert written(tmp_path / "out") == {path for of_format in FILES.values() for path in of_format}
     assert done.stdout.strip().endswith("HEAVY []")

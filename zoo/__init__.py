@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from reports.frames import load_figures, load_history, load_runs, load_scores, load_settings
     from zoo.card import Augmentation, ModelCard, PublishedFigure, Recipe
     from zoo.catalog import load_cards
     from zoo.registry import register_builder
@@ -17,6 +18,11 @@ __all__ = [
     "Recipe",
     "__version__",
     "load_cards",
+    "load_figures",
+    "load_history",
+    "load_runs",
+    "load_scores",
+    "load_settings",
     "register_builder",
 ]
 
@@ -26,6 +32,11 @@ _ROOMS = {
     "PublishedFigure": "zoo.card",
     "Recipe": "zoo.card",
     "load_cards": "zoo.catalog",
+    "load_figures": "reports.frames",
+    "load_history": "reports.frames",
+    "load_runs": "reports.frames",
+    "load_scores": "reports.frames",
+    "load_settings": "reports.frames",
     "register_builder": "zoo.registry",
 }
 

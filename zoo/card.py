@@ -122,7 +122,7 @@ class Source(_Strict):
     test_positives: PositiveInt | None = None
 
 
-_SHARES = {
+SHARES = {
     "accuracy",
     "balanced_accuracy",
     "precision",
@@ -134,6 +134,7 @@ _SHARES = {
     "brier",
     "score",
 }
+"""Metrics that are shares, within [0, 1]."""
 
 
 class PublishedFigure(_Strict):
@@ -156,7 +157,7 @@ class PublishedFigure(_Strict):
         high = self.value if self.upper is None else self.upper
         if high < self.value:
             raise ValueError("upper must not be below value")
-        if self.metric in _SHARES and not (self.value >= 0 and high <= 1):
+        if self.metric in SHARES and not (self.value >= 0 and high <= 1):
             raise ValueError(f"{self.metric} must be within [0, 1]; is it given in percent?")
         return self
 

@@ -7,7 +7,23 @@ from typing import Annotated
 
 import typer
 
-from zoo.commands import audit, bench, cache, cards, compare, data, report, runs, search
+from zoo.commands import (
+    audit,
+    bench,
+    cache,
+    cards,
+    compare,
+    data,
+    export,
+    log,
+    predict,
+    report,
+    runs,
+    schema,
+    search,
+    show,
+)
+from zoo.commands.letters import allow_plain_output
 
 _INTERRUPTED = 130
 
@@ -26,7 +42,12 @@ app.command("search")(search.command)
 app.command("runs")(runs.command)
 app.command("report")(report.command)
 app.command("compare")(compare.command)
+app.command("show")(show.command)
+app.command("predict")(predict.command)
+app.command("export")(export.command)
 app.command("audit")(audit.command)
+app.command("schema")(schema.command)
+app.add_typer(log.app, name="log", help="Send the store's runs to TensorBoard or MLflow.")
 app.command("cache")(cache.command)
 
 
@@ -49,6 +70,7 @@ def _root(
 
 def main() -> None:
     """Run the command line; exit code 0 done, 1 done with failures, 2 the request is wrong, 130 interrupted."""
+    allow_plain_output()
     try:
         code = app(standalone_mode=False)
     except Exception as error:

@@ -49,7 +49,8 @@ class Dataset:
 
     `classes[1]` is the positive class. `images` are sorted by name. `channels` is 1 when every image is grey, else
     3. `read(images, size)` returns uint8 pixels of shape (n, size, size, channels), in the order asked for.
-    `synthetic` marks images drawn by a program.
+    `original_size(image)` is its width and height in pixels before that, where the source knows it. `synthetic` marks
+    images drawn by a program.
     """
 
     source: str
@@ -60,6 +61,7 @@ class Dataset:
     channels: Literal[1, 3]
     read: Callable[[Sequence[Image], int], Pixels]
     problems: tuple[Problem, ...] = ()
+    original_size: Callable[[Image], tuple[int, int]] | None = None
 
     @cached_property
     def fingerprint(self) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from PIL import Image as Pillow
 
 from benchmark.data import cache
 from benchmark.data.dataset import DataError, Dataset, Image, Part, Pixels, Problem
@@ -62,6 +63,10 @@ def open_folder(path: Path, patient_pattern: str | None = None, source: str | No
             pixels = list(pool.map(one, wanted))
         return np.stack(pixels) if pixels else np.zeros((0, size, size, channels), np.uint8)
 
+    def original_size(image: Image) -> tuple[int, int]:
+        with Pillow.open(root / image.name) as file:
+            return file.size
+
     return Dataset(
         source=source or str(path),
         title=f"images in {root.name}",
@@ -71,6 +76,7 @@ def open_folder(path: Path, patient_pattern: str | None = None, source: str | No
         channels=channels,
         read=read,
         problems=tuple(problems),
+        original_size=original_size,
     )
 
 

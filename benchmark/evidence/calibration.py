@@ -71,6 +71,10 @@ class Calibrator:
         """
         return replace(scores, y_score=_calibrated(self, scores.y_score)) if self.kept else scores
 
+    def probability(self, score: float) -> float:
+        """What `apply` makes of one score in [0, 1]."""
+        return float(_calibrated(self, np.array([score]))[0]) if self.kept else score
+
 
 def calibrate(val: ValidationScores, method: str = "temperature", *, folds: int = 5, seed: int = 0) -> Calibrator:
     """Fit `method` on `val` and keep it where its cross-fitted log loss is below the log loss as it is.

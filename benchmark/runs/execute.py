@@ -74,7 +74,7 @@ def execute_all(
     waiting: deque[RunSpec] = deque()
     done: dict[str, Run] = {}
     for spec in specs:
-        held = _finished(store, spec)
+        held = finished(store, spec)
         if held is not None:
             done[spec.run_id] = held
             on_event(Event("reused", spec, held))
@@ -92,7 +92,7 @@ def execute_all(
                     on_event(Event("elsewhere", spec))
                     waiting.append(spec)
                     continue
-                held = _finished(store, spec)
+                held = finished(store, spec)
                 if held is not None:  # another process has just finished it
                     claim.close()
                     done[spec.run_id] = held
@@ -231,7 +231,8 @@ def _work(*arguments: Any) -> None:
     work(*arguments)
 
 
-def _finished(store: Store, spec: RunSpec) -> Run | None:
+def finished(store: Store, spec: RunSpec) -> Run | None:
+    """The stored run that serves for `spec`: it ended well, and its model was kept where the protocol asks for that."""
     held = store.get(spec.run_id)
     if held is None or held.status != "ok" or (spec.protocol.keep_models and not store.has_model(held)):
         return None

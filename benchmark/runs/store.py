@@ -82,7 +82,11 @@ class Store:
 
     def has_model(self, run: Run) -> bool:
         """Whether the trained model of `run` was kept."""
-        return (self._folder(run.run_id) / "model.keras").is_file()
+        return self.model_file(run).is_file()
+
+    def model_file(self, run: Run) -> Path:
+        """Where the trained model of `run` is when it was kept."""
+        return self._folder(run.run_id) / "model.keras"
 
     def save(
         self,

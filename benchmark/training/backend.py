@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
 _BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # two of x86, one of Arm
 
 
@@ -78,3 +82,32 @@ def versions() -> dict[str, str]:
 
         found["tensorflow"] = tf.__version__
     return found
+
+
+def gradients(function: Callable[[Any], Any], x: Floats) -> tuple[Floats, Floats]:
+    """`function` of the array `x`, and the derivative of the sum of its values by `x`, which has the shape of `x`.
+
+    `function` takes and returns a tensor of the backend. Raises NotImplementedError for a backend without gradients.
+    """
+    name = keras.backend.backend()
+    at = keras.ops.convert_to_tensor(x)
+    if name == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(at)
+            value = function(at)
+        slope = tape.gradient(value, at)
+    elif name == "jax":
+        import jax  # type: ignore[import-not-found, unused-ignore]
+
+        value, back = jax.vjp(function, at)
+        (slope,) = back(keras.ops.ones_like(value))
+    elif name == "torch":
+        at = at.detach().requires_grad_(True)
+        value = function(at)
+        value.sum().backward()
+        slope = at.grad
+    else:
+        raise NotImplementedError(f"the Keras backend '{name}' computes no gradients; tensorflow, jax and torch do")
+    return tuple(keras.ops.convert_to_numpy(keras.ops.cast(each, "float32")) for each in (value, slope))

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from zoo.commands.completion import claims_names
 from zoo.commands.options import CardsOption, JsonOption, out, print_json
 
 
@@ -13,7 +14,9 @@ def command(
     claims: Annotated[
         str | None,
         typer.Argument(
-            metavar="[CLAIMS]", help="A built-in claims file or a YAML file; every built-in one if left out."
+            metavar="[CLAIMS]",
+            help="A built-in claims file or a YAML file; every built-in one if left out.",
+            autocompletion=claims_names,
         ),
     ] = None,
     cards: CardsOption = None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zoo.commands.completion import card_names
 from zoo.commands.options import (
     CardsOption,
     DataOption,
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
 
 def command(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[CARD]...", help="Cards to run.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[CARD]...", help="Cards to run.", autocompletion=card_names)
+    ] = None,
     all_cards: Annotated[bool, typer.Option("--all", help="Run every card.")] = False,
     data: DataOption = "phantom",
     protocol: ProtocolOption = "quick",
@@ -36,13 +39,17 @@ def command(
     ] = None,
     store: StoreOption = Path("runs"),
     jobs: Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="Runs at a time.")] = 1,
+    keep_models: Annotated[
+        bool,
+        typer.Option("--keep-models", help="Keep trained models, for `zoo predict`; compute again runs without one."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run and what would be reused.")] = False,
     cards: CardsOption = None,
     patients: PatientsOption = None,
 ) -> None:
     """Run cards under a protocol, reuse what the store holds, and print the comparison."""
     from benchmark.data import open_dataset
-    from benchmark.runs.execute import execute_all
+    from benchmark.runs.execute import execute_all, finished
     from benchmark.runs.plan import make_plan
     from benchmark.runs.protocol import load_protocol
     from benchmark.runs.store import Store
@@ -57,13 +64,15 @@ def command(
         raise ConfigError("zoo bench: give cards by name, or --all for every card; `zoo cards` lists them")
     chosen = list(known.values()) if all_cards else select(known, names or ())
     rules = load_protocol(protocol)
+    if keep_models:
+        rules = rules.model_copy(update={"keep_models": True})
     kept = Store(store)
     dataset = open_dataset(data, patient_pattern=patients)
     plan = make_plan(chosen, rules, dataset, list(range(seeds)) if seeds else None)
     if not plan.specs:
         raise ConfigError(*(f"card {skip.card.name}: {skip.reason}" for skip in plan.skips))
     if dry_run:
-        out().print(plan_table(plan, {run.run_id for run in kept.runs()[0] if run.status == "ok"}))
+        out().print(plan_table(plan, {spec.run_id for spec in plan.specs if finished(kept, spec) is not None}))
         return
     console = err()
     with watching(console, plan, dataset) as on_event:

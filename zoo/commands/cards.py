@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zoo.commands.completion import card_names
 from zoo.commands.options import CardsOption, JsonOption, out, print_json
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from zoo.card import ModelCard
+
+_WIDE = 110
 
 
 def command(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Show this card, resolved.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Show this card, resolved.", autocompletion=card_names)
+    ] = None,
     cards: CardsOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -29,16 +40,22 @@ def command(
     if json:
         print_json([card.model_dump(mode="json") for card in known.values()])
         return
+    console = out()
+    console.print(cards_table(known.values(), console.width))
+
+
+def cards_table(cards: Iterable[ModelCard], width: int) -> Table:
+    """One row a card; on a terminal of few columns, what it extends stands below what it changes."""
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table("card", "builder", "extends", "what it changes", "published", box=None, pad_edge=False)
-    for card in known.values():
-        table.add_row(
-            escape(card.name),
-            card.model.builder,
-            escape(card.extends or ""),
-            escape(card.changes),
-            str(len(card.published)) if card.published else "",
-        )
-    out().print(table)
+    wide = width >= _WIDE
+    table = Table(box=None, pad_edge=False)
+    for head in ("card", "builder", *(["extends"] if wide else []), "what it changes", "published"):
+        table.add_column(head, overflow="fold", justify="right" if head == "published" else "left")
+    for card in cards:
+        parent = escape(card.extends or "")
+        changes = escape(card.changes)
+        told = [parent, changes] if wide else [f"{changes}\n(extends {parent})" if parent else changes]
+        table.add_row(escape(card.name), card.model.builder, *told, str(len(card.published) or ""))
+    return table

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zoo.commands.completion import run_names
 from zoo.commands.options import JsonOption, StoreOption, err, out, print_json
 
 if TYPE_CHECKING:
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
 def command(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[A B]", help="Two cards, or two runs by their id; all cards are ranked if left out."),
+        typer.Argument(
+            metavar="[A B]",
+            help="Two cards, or two runs by their id; all cards are ranked if left out.",
+            autocompletion=run_names,
+        ),
     ] = None,
     store: StoreOption = Path("runs"),
     metric: Annotated[

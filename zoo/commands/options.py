@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from zoo.commands import completion
+from zoo.commands.letters import takes_all_letters
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,9 +34,23 @@ PatientsOption = Annotated[
     ),
 ]
 ProtocolOption = Annotated[
-    str, typer.Option("--protocol", metavar="NAME_OR_FILE", help="quick, published, full, or a YAML file.")
+    str,
+    typer.Option(
+        "--protocol",
+        metavar="NAME_OR_FILE",
+        help="quick, published, full, or a YAML file.",
+        autocompletion=completion.protocol_names,
+    ),
 ]
 StoreOption = Annotated[Path, typer.Option("--store", metavar="DIR", help="The folder that holds the runs.")]
+RunArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="A run's id or its beginning, or CARD or CARD:SEED where that names one run.",
+        autocompletion=completion.run_names,
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
 
 
@@ -47,8 +65,8 @@ def err() -> Console:
 
 
 def print_json(document: Any) -> None:
-    """`document` on stdout, indented."""
-    print(json.dumps(document, indent=2, ensure_ascii=False, default=str))
+    """`document` on stdout, indented; in ASCII where stdout takes no other letters."""
+    print(json.dumps(document, indent=2, ensure_ascii=not takes_all_letters(sys.stdout), default=str))
 
 
 def _console(stderr: bool) -> Console:

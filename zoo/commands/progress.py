@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from rich.live import Live
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
-from reports.tables import status_line
+from reports.numbers import measured, one_line
+from reports.tables import escape, status_line
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, ConsoleOptions, RenderResult
 
     from benchmark.data.dataset import Dataset
     from benchmark.runs.execute import Event
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from benchmark.runs.trial import SearchResult
     from search_spaces.space import SearchSpace
     from zoo.card import ModelCard
+
+_AROUND = 4  # lines of the live view that are no run: title, head, what is not shown, the cursor's
 
 
 @contextmanager
@@ -35,14 +38,14 @@ def watching(console: Console, plan: Plan, dataset: Dataset) -> Iterator[Callabl
         console.print(f"skipped {skip.card.name}: {skip.reason}", markup=False)
     if dataset.problems:
         console.print(f"warning: {len(dataset.problems)} files are left out; `zoo data` lists them", markup=False)
-    view = _View(plan)
+    view = View(plan)
 
     def warn(event: Event) -> None:
         for note in event.payload.notes if event.kind == "started" else ():
             if view.first_time(note):
                 console.print(f"note: {note}", markup=False, soft_wrap=True)
 
-    if not console.is_terminal:
+    if not _redraws(console):
 
         def plain(event: Event) -> None:
             view.handle(event)
@@ -56,12 +59,11 @@ def watching(console: Console, plan: Plan, dataset: Dataset) -> Iterator[Callabl
 
         yield plain
         return
-    with Live(view.table(), console=console, refresh_per_second=4, transient=True) as live:
+    with Live(view, console=console, refresh_per_second=4, transient=True):
 
         def lively(event: Event) -> None:
             view.handle(event)
             warn(event)
-            live.update(view.table())
 
         yield lively
 
@@ -85,7 +87,7 @@ def searching(
             f"; about {_duration(sum(computed) / len(computed) * space.executions * (space.folds or 1) * trials)} left"
         )
 
-    with console.status(f"trial 1/{total}") if console.is_terminal else nullcontext() as status:
+    with console.status(f"trial 1/{total}", spinner="line") if _redraws(console) else nullcontext() as status:
 
         def on_event(event: Event) -> None:
             if event.kind == "done" and event.payload.costs is not None:
@@ -107,7 +109,7 @@ def searching(
         yield on_event, on_trial
 
 
-class _View:
+class View:
     """What is known of the runs at one moment."""
 
     def __init__(self, plan: Plan) -> None:
@@ -170,22 +172,62 @@ class _View:
                 return "time left not known yet"
         return f"{'at least ' if guessed else ''}about {_duration(seconds)} left"
 
-    def table(self) -> Table:
-        table = Table(box=None, pad_edge=False, title=f"{self.finished}/{len(self.states)} done; {self.time_left()}")
-        for column in ("card", "seed", "state", "test AUC", "diagnosis"):
-            table.add_column(column)
-        for run_id, state in self.states.items():
-            spec, record = self.specs[run_id], self.records.get(run_id)
-            shown, auc, diagnosis = state, "", ""
-            if state in ("started", "preparing") and run_id in self.progress:
-                at = self.progress[run_id]
-                shown = f"{at.label}  {at.done / at.total:.0%}"
-            if record is not None:
-                figure = record.figures().get("auc")
-                auc = "" if figure is None or figure.value is None else f"{figure.value:.3f}"
-                diagnosis = record.error or "; ".join(finding.title for finding in record.diagnosis)
-            table.add_row(spec.card.name, str(spec.seed), shown, auc, escape(diagnosis))
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield self.table(console.size.height)
+
+    def table(self, height: int) -> Table:
+        """The runs, one line each. Where a screen of `height` lines has no room for all, those that run are shown, the
+        last that are done and the next that wait; the rest are counted. Diagnoses end where the line does: the
+        comparison at the end has them whole."""
+        shown = self._fitting(max(1, height - _AROUND))
+        table = Table(box=None, pad_edge=False, title=self._title(), title_justify="left", title_style="bold")
+        for name in ("card", "seed", "state", "test AUC"):
+            table.add_column(name, no_wrap=True, justify="right" if name in ("seed", "test AUC") else "left")
+        table.add_column("diagnosis")
+        for run_id in shown:
+            table.add_row(*self._row(run_id))
+        hidden = [self._state(run_id) for run_id in self.states if run_id not in shown]
+        if hidden:
+            counts = ", ".join(f"{count} {state}" for state, count in Counter(hidden).items())
+            table.caption, table.caption_justify, table.caption_style = f"not shown: {counts}", "left", ""
         return table
+
+    def _title(self) -> str:
+        failed = sum(record.status == "failed" for record in self.records.values())
+        done = f"{self.finished}/{len(self.states)} done" + (f", {failed} failed" if failed else "")
+        return f"{done}; {self.time_left()}"
+
+    def _fitting(self, room: int) -> list[str]:
+        """As many ids as there is room for, in the order of the plan."""
+        ended = [run_id for run_id, state in self.states.items() if state in ("done", "reused")]
+        waiting = [run_id for run_id, state in self.states.items() if state in ("waiting", "elsewhere")]
+        running = [run_id for run_id in self.states if run_id not in (*ended, *waiting)]
+        recent = sorted(ended, key=list(self.records).index, reverse=True)
+        last = recent[: max(0, (room - len(running)) // 2)]
+        kept = list(dict.fromkeys([*running, *last, *waiting, *recent]))[:room]
+        return [run_id for run_id in self.states if run_id in kept]
+
+    def _state(self, run_id: str) -> str:
+        record = self.records.get(run_id)
+        return "failed" if record is not None and record.status == "failed" else self.states[run_id]
+
+    def _row(self, run_id: str) -> tuple[str | Text, ...]:
+        spec, record, state = self.specs[run_id], self.records.get(run_id), self._state(run_id)
+        if state in ("started", "preparing") and run_id in self.progress:
+            at = self.progress[run_id]
+            state = f"{at.label}  {at.done / at.total:.0%}"
+        auc = found = ""
+        if record is not None:
+            auc = measured(record.figures().get("auc"))
+            found = record.error or "; ".join(finding.title for finding in record.diagnosis)
+        # The one column that gives way to the others, and does so without a second line.
+        diagnosis = Text(one_line(found), no_wrap=True, overflow="ellipsis")
+        return spec.card.name, str(spec.seed), escape(state), auc, diagnosis
+
+
+def _redraws(console: Console) -> bool:
+    """Whether what was written can be drawn over: not in a file, and not on a terminal that only writes on."""
+    return console.is_terminal and not console.is_dumb_terminal
 
 
 def _epochs(spec: RunSpec) -> int:

@@ -1,4 +1,4 @@
-"""`zoo report`: a store as a markdown report."""
+"""`zoo report`: a store as a report, in one or several formats."""
 
 from __future__ import annotations
 
@@ -7,12 +7,18 @@ from typing import Annotated
 
 import typer
 
-from zoo.commands.options import CardsOption, StoreOption, err, out
+from zoo.commands.options import CardsOption, PatientsOption, StoreOption, err, out
 
 
 def command(
     store: StoreOption = Path("runs"),
-    out_dir: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where report.md is written.")] = Path("."),
+    out_dir: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the report is written.")] = Path("."),
+    formats: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format", metavar="NAME", help="md, html, json, csv or tex; may be repeated. Default: md, html."
+        ),
+    ] = None,
     claims: Annotated[
         list[str] | None,
         typer.Option(
@@ -32,20 +38,37 @@ def command(
             help="Choose thresholds anew on the stored validation scores: youden, f1, cost=5, sensitivity=0.95, ...",
         ),
     ] = None,
+    gallery: Annotated[
+        bool, typer.Option("--gallery", help="Show test images, with Grad-CAM of the models that were kept.")
+    ] = False,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data", metavar="SOURCE", help="Where --gallery finds the images. Left out: where the runs did."
+        ),
+    ] = None,
+    patients: PatientsOption = None,
     cards: CardsOption = None,
 ) -> None:
-    """Write report.md from a store: verdicts on claims, figures, thresholds, calibration, data, environment."""
+    """Write a report from a store: verdicts on claims, figures, curves, methods, limits, checklists."""
     from benchmark.runs.protocol import ThresholdRule
-    from benchmark.runs.store import Store, write_whole
+    from benchmark.runs.store import Store
     from reports.claim import claims_about, load_claims
     from reports.claims_markdown import claims_tables
     from reports.claims_report import differs
-    from reports.markdown import render
     from reports.report import build_report
     from reports.rescored import rechosen
+    from reports.write import SHOW_GALLERIES, check_formats, write_report
     from zoo.catalog import load_cards
+    from zoo.commands.gallery_of import galleries_of
     from zoo.strict_yaml import ConfigError
 
+    asked = formats or list(SHOW_GALLERIES)
+    check_formats(asked)
+    if gallery and not set(asked) & set(SHOW_GALLERIES):
+        raise ConfigError(f"--gallery: is shown in {' and '.join(SHOW_GALLERIES)} alone; ask for one of them too")
+    if not gallery and (data is not None or patients is not None):
+        raise ConfigError("--data and --patients say where --gallery finds its images; add --gallery or drop them")
     rule = None if threshold is None else ThresholdRule.parse(threshold)
     known = load_cards(cards or ())
     named = [load_claims(name, known) for name in claims or ()]
@@ -64,12 +87,12 @@ def command(
         )
     judged = named if claims else claims_about({run.spec.card.name for run in runs}, known)
     report = build_report(runs, kept.history, scores=kept, claims=judged, notes=notes)
-    out_dir.mkdir(parents=True, exist_ok=True)
-    path = out_dir / "report.md"
-    write_whole(path, render(report))
+    shown = galleries_of(runs, kept, data=data, patients=patients, tell=err().print) if gallery else {}
+    written = write_report(report, kept, out_dir, asked, shown)
     verdicts = [claims for section in report.sections for claims in section.claims]
     for each in verdicts:
         out().print(claims_tables(each))
-    out().print(f"wrote {path}", markup=False)
+    for path in written:
+        out().print(f"wrote {path}", markup=False)
     if strict and differs(verdicts):
         raise typer.Exit(1)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from zoo.commands.completion import card_names, space_names
 from zoo.commands.options import (
     CardsOption,
     DataOption,
@@ -24,11 +25,14 @@ if TYPE_CHECKING:
 
 
 def command(
-    card: Annotated[str, typer.Argument(metavar="CARD", help="The card to tune.")],
+    card: Annotated[str, typer.Argument(metavar="CARD", help="The card to tune.", autocompletion=card_names)],
     space: Annotated[
         str | None,
         typer.Option(
-            "--space", metavar="NAME_OR_FILE", help="The search space; the first that fits the card if left out."
+            "--space",
+            metavar="NAME_OR_FILE",
+            help="The search space; the first that fits the card if left out.",
+            autocompletion=space_names,
         ),
     ] = None,
     tuner: Annotated[

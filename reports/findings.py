@@ -1,0 +1,131 @@
+"""What a section found, told first: which claims hold, which do not, which cannot be told, and what else stands out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from benchmark.evidence.verdict import Verdict
+from reports.audit_figures import SEVERITIES
+from reports.card_figures import CardFigures
+from reports.claims_report import ClaimsReport
+from reports.numbers import interval, number
+from reports.pairs import Ranking
+from reports.report import Section
+from reports.verdicts import Judgement
+
+Answer = Literal["holds", "does not hold", "cannot be told"]
+ANSWERS: dict[Answer, tuple[Verdict, ...]] = {
+    "holds": ("reproduced",),
+    "does not hold": ("differs", "impossible"),
+    "cannot be told": ("inconclusive", "not comparable", "not run"),
+}
+"""The answers to "does the claim hold?" and the verdicts that give them."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Claims of one file with the same answer: `statements` and `figures` in the order of the file, and the same by
+    verdict and reason, the most frequent first."""
+
+    answer: Answer
+    statements: tuple[Judgement, ...]
+    figures: tuple[Judgement, ...]
+    reasons: tuple[tuple[Verdict, str, tuple[Judgement, ...]], ...]
+
+    def __len__(self) -> int:
+        return len(self.statements) + len(self.figures)
+
+
+@dataclass(frozen=True)
+class Findings:
+    """`claims` holds, for each claims file by its title, the three answers in the order of ANSWERS, empty ones too;
+    `remarks` are sentences about runs, cards and faults."""
+
+    claims: tuple[tuple[str, tuple[Answered, ...]], ...]
+    remarks: tuple[str, ...]
+
+    def counts(self) -> dict[Answer, int]:
+        """How many claims have each answer, over all files."""
+        return {
+            answer: sum(len(one) for _, held in self.claims for one in held if one.answer == answer)
+            for answer in ANSWERS
+        }
+
+
+def findings(section: Section) -> Findings:
+    """The findings of `section`."""
+    return Findings(
+        claims=tuple((report.claims.title, _answers(report)) for report in section.claims),
+        remarks=tuple(_remarks(section)),
+    )
+
+
+def _answers(report: ClaimsReport) -> tuple[Answered, ...]:
+    answered = []
+    for answer, verdicts in ANSWERS.items():
+        statements = tuple(one for one in report.statements if one.decision.verdict in verdicts)
+        figures = tuple(one for one in report.figures if one.decision.verdict in verdicts)
+        answered.append(Answered(answer, statements, figures, _reasons((*statements, *figures))))
+    return tuple(answered)
+
+
+def _reasons(judged: Sequence[Judgement]) -> tuple[tuple[Verdict, str, tuple[Judgement, ...]], ...]:
+    held: dict[tuple[Verdict, str], list[Judgement]] = {}
+    for one in judged:
+        held.setdefault((one.decision.verdict, one.decision.reason), []).append(one)
+    found = [(verdict, reason, tuple(alike)) for (verdict, reason), alike in held.items()]
+    return tuple(sorted(found, key=lambda one: -len(one[2])))
+
+
+def _remarks(section: Section) -> Iterator[str]:
+    failed = sum(run.status == "failed" for run in section.runs)
+    cards, runs = len(section.cards), len(section.runs)
+    ended = "all finished" if not failed else f"{failed} failed"
+    yield f"{runs} run{_s(runs)} of {cards} card{_s(cards)}; {ended}."
+    if section.ranking is not None:
+        yield _leading(section.ranking)
+    for report in section.claims:
+        severe = [finding.severity for finding in report.audit.findings]
+        counted = [_many(severe.count(name), name) for name in SEVERITIES if name in severe]
+        if counted:
+            yield f"Published figures held against themselves ({report.claims.title}): {', '.join(counted)}."
+    faults = list(_faults(section.cards))
+    if faults:
+        yield f"Faults of training or decision were found in {len(faults)} of {cards} cards: {'; '.join(faults)}."
+    elif any(card.at_half for card in section.cards):
+        yield "No fault of training or decision was found in any run."
+
+
+def _leading(ranking: Ranking) -> str:
+    """The card with the best figure, and whether that can be told from the rest."""
+    first = next(iter(ranking.figures))
+    found = ranking.figures[first]
+    bounds = None if found.low is None or found.high is None else (found.low, found.high)
+    metric = ranking.metric.upper() if ranking.metric == "auc" else ranking.metric.replace("_", " ")
+    shared = [
+        name for name in ranking.figures if name != first and set(ranking.letters[name]) & set(ranking.letters[first])
+    ]
+    told = "every other card was told apart from it" if not shared else f"no test told it from {', '.join(shared)}"
+    value = f"{number(found.value)} {interval(bounds)}".rstrip()
+    return f"The highest test {metric} is that of {first}, {value}; {told}."
+
+
+def _faults(cards: Sequence[CardFigures]) -> Iterator[str]:
+    for card in cards:
+        titles = [
+            title + ("" if count == len(card.seeds) else f" in {count} of {len(card.seeds)} runs")
+            for title, count in card.diagnosis.items()
+        ]
+        if titles:
+            yield f"{card.card.name} ({', '.join(titles)})"
+
+
+def _many(count: int, severity: str) -> str:
+    """`severity` counted: impossible is no noun."""
+    return f"{count} {severity}" + ("" if severity == "impossible" else _s(count))
+
+
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"

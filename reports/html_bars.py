@@ -1,0 +1,53 @@
+"""Figures and their intervals as places on an axis, in percent of its width."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from matplotlib.ticker import MaxNLocator
+
+Bounds = tuple[float, float]
+_NARROW, _MARGIN = 1e-6, 0.05
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A common scale from its first tick to its last; `zero` when a value of 0 means that nothing changed."""
+
+    ticks: tuple[float, ...]
+    zero: bool = False
+
+    def at(self, value: float) -> str:
+        """The place of `value` in percent of the width; what lies beyond the axis sits at its end."""
+        share = (value - self.ticks[0]) / (self.ticks[-1] - self.ticks[0])
+        return f"{100 * min(1.0, max(0.0, share)):.2f}"
+
+
+@dataclass(frozen=True)
+class Bar:
+    """What is drawn in one cell: a measured point, its interval, and a published figure or range."""
+
+    axis: Axis
+    value: float | None
+    bounds: Bounds | None = None
+    published: Bounds | None = None
+
+
+def axis_over(values: Iterable[float | None], *, zero: bool = False) -> Axis | None:
+    """The axis with round ticks that holds all `values`, and 0 if `zero`; None when there are none.
+    It is wider than nothing where they are all the same."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return None
+    known += [0.0] if zero else []
+    low, high = min(known), max(known)
+    if high - low < _NARROW * max(1.0, abs(low), abs(high)):
+        low, high = low - _MARGIN, high + _MARGIN
+    ticks = MaxNLocator(nbins=4, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    return Axis(tuple(float(tick) + 0.0 for tick in ticks), zero)
+
+
+def bounds(low: float | None, high: float | None) -> Bounds | None:
+    """The ends of an interval; None when one is missing."""
+    return None if low is None or high is None else (low, high)

@@ -1,0 +1,32 @@
+"""The settings of a run, card and protocol, as flat names and plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from benchmark.runs.run import RunSpec
+
+Value = bool | int | float | str
+_CARD_PROSE = {"name", "title", "changes", "extends", "source", "left_open", "published"}
+_PROTOCOL_PROSE = {"name", "title", "seeds", "keep_models"}
+
+
+def flat_settings(spec: RunSpec) -> dict[str, Value]:
+    """What decides the run, by its path: `model.*` and `recipe.*` of the card, `protocol.*`, then `seed`.
+
+    Lists are told as text, `[0.75, 1.25]`; what is not set is left out. Names, prose, published figures and what is
+    kept are left out too.
+    """
+    card = spec.card.model_dump(mode="json", exclude=_CARD_PROSE)
+    protocol = spec.protocol.model_dump(mode="json", exclude=_PROTOCOL_PROSE)
+    return {**dict(_flat(card, "")), **dict(_flat(protocol, "protocol.")), "seed": spec.seed}
+
+
+def _flat(data: Mapping[str, Any], before: str) -> Iterator[tuple[str, Value]]:
+    for key, value in data.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{before}{key}.")
+        elif value is not None:
+            yield f"{before}{key}", value if isinstance(value, bool | int | float | str) else str(value)

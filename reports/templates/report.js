@@ -1,0 +1,220 @@
+"use strict";
+(() => {
+  const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+  const MISSING = "–";
+
+  // Controls that do nothing without this script are hidden until it runs.
+  all("[data-js]").forEach((element) => { element.hidden = false; });
+
+  // ---- light and dark
+  const root = document.documentElement;
+  const theme = document.querySelector("[data-theme-toggle]");
+  const remembered = { // pages opened from disk may have no storage
+    get: () => { try { return localStorage.getItem("theme"); } catch { return null; } },
+    set: (value) => { try { localStorage.setItem("theme", value); } catch { /* the choice holds for this visit */ } },
+  };
+  const dark = () => root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  const label = () => {
+    theme.textContent = dark() ? "Light" : "Dark";
+    theme.setAttribute("aria-label", `Switch to ${dark() ? "light" : "dark"} colours`);
+  };
+  if (["light", "dark"].includes(remembered.get())) root.dataset.theme = remembered.get();
+  theme.hidden = false;
+  label();
+  theme.addEventListener("click", () => {
+    root.dataset.theme = dark() ? "light" : "dark";
+    remembered.set(root.dataset.theme);
+    label();
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", label);
+
+  // ---- sorting: by the number in data-sort where there is one, else by text; what is missing stays last
+  const key = (row, column) => {
+    const cell = row.cells[column];
+    return cell.dataset.sort ?? cell.textContent.trim();
+  };
+  const compare = (a, b) => a !== "" && b !== "" && !isNaN(a) && !isNaN(b)
+    ? a - b : a.localeCompare(b, "en", { numeric: true, sensitivity: "base" });
+  for (const table of all("table[data-sortable]")) {
+    const heads = all("thead th", table);
+    heads.forEach((head, column) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      const axis = head.querySelector(".axis");
+      button.append(...[...head.childNodes].filter((node) => node !== axis));
+      head.prepend(button);
+      head.setAttribute("aria-sort", "none");
+      button.addEventListener("click", () => {
+        const direction = head.getAttribute("aria-sort") === "ascending" ? "descending" : "ascending";
+        heads.forEach((each) => each.setAttribute("aria-sort", each === head ? direction : "none"));
+        const sign = direction === "ascending" ? 1 : -1;
+        const rows = [...table.tBodies[0].rows].map((row) => [key(row, column), row]);
+        rows.sort(([a], [b]) => (a === "") - (b === "") || sign * compare(a, b));
+        table.tBodies[0].append(...rows.map(([, row]) => row));
+      });
+    });
+  }
+
+  // ---- filtering: a row stays when it holds every word
+  for (const input of all("[data-filter]")) {
+    const rows = [...document.getElementById(input.dataset.filter).tBodies[0].rows];
+    const output = input.parentElement.querySelector("output");
+    input.addEventListener("input", () => {
+      const words = input.value.toLocaleLowerCase().split(/\s+/).filter(Boolean);
+      let shown = 0;
+      for (const row of rows) {
+        const text = row.textContent.toLocaleLowerCase();
+        row.hidden = !words.every((word) => text.includes(word));
+        shown += !row.hidden;
+      }
+      output.textContent = words.length ? `${shown} of ${rows.length} rows` : `${rows.length} rows`;
+    });
+  }
+
+  // ---- cards open where a link leads to them, and on paper
+  const reveal = () => {
+    const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const card = target && target.closest("details");
+    if (card) { card.open = true; card.scrollIntoView(); }
+  };
+  addEventListener("hashchange", reveal);
+  reveal();
+  const set = (part, open) => all("details.card").filter((card) => card.dataset.part === part).forEach((card) => { card.open = open; });
+  all("[data-open-all]").forEach((button) => button.addEventListener("click", () => set(button.dataset.openAll, true)));
+  all("[data-close-all]").forEach((button) => button.addEventListener("click", () => set(button.dataset.closeAll, false)));
+  let closed = [];
+  addEventListener("beforeprint", () => {
+    closed = all("details:not([open])");
+    closed.forEach((each) => { each.open = true; });
+  });
+  addEventListener("afterprint", () => closed.forEach((each) => { each.open = false; }));
+
+  // ---- the threshold: the same counts and figures as benchmark.evidence.metrics
+  const ratio = (a, b) => (b ? a / b : null);
+  const recall = (c) => ratio(c.tp, c.tp + c.fn);
+  const specificity = (c) => ratio(c.tn, c.tn + c.fp);
+  const METRICS = {
+    accuracy: (c) => ratio(c.tp + c.tn, c.tp + c.tn + c.fp + c.fn),
+    balanced_accuracy: (c) => recall(c) === null || specificity(c) === null ? null : (recall(c) + specificity(c)) / 2,
+    precision: (c) => ratio(c.tp, c.tp + c.fp),
+    recall,
+    specificity,
+    f1: (c) => ratio(2 * c.tp, 2 * c.tp + c.fp + c.fn),
+    mcc: (c) => ratio(c.tp * c.tn - c.fp * c.fn, Math.sqrt((c.tp + c.fp) * (c.tp + c.fn) * (c.tn + c.fp) * (c.tn + c.fn))),
+  };
+  const unpack = ({ bytes, data }) => {
+    const raw = Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
+    const view = new DataView(raw.buffer);
+    const read = bytes === 4 ? (at) => view.getFloat32(at, true) : (at) => view.getFloat64(at, true);
+    return Array.from({ length: raw.length / bytes }, (_, place) => read(place * bytes));
+  };
+  const reaching = (sorted, threshold) => { // how many of the sorted scores are at or above it
+    let low = 0, high = sorted.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (sorted[middle] < threshold) low = middle + 1; else high = middle;
+    }
+    return sorted.length - low;
+  };
+  const confusion = (run, threshold) => {
+    const tp = reaching(run.positives, threshold), fp = reaching(run.negatives, threshold);
+    return { tp, fp, tn: run.negatives.length - fp, fn: run.positives.length - tp };
+  };
+  const shown = (value) => {
+    if (value === null) return MISSING;
+    if (Math.abs(value * 16) % 2 !== 1) return value.toFixed(3);
+    const below = Math.floor(value * 1000); // a tie of the fourth decimal goes to the even third one, as in Python
+    return ((below % 2 === 0 ? below : below + 1) / 1000).toFixed(3);
+  };
+
+  const BINS = 50, MIDDLE = 65, TALLEST = 60, WIDTH = 400;
+  const element = (name, attributes) => {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+    Object.entries(attributes).forEach(([attribute, value]) => made.setAttribute(attribute, value));
+    return made;
+  };
+  const upright = (kind, at) => element("line", { class: kind, x1: WIDTH * at, x2: WIDTH * at, y1: 0, y2: 2 * MIDDLE });
+  const spread = (svg, run) => {
+    const count = (scores) => scores.reduce((bins, score) => {
+      bins[Math.min(BINS - 1, Math.floor(score * BINS))] += 1;
+      return bins;
+    }, Array(BINS).fill(0));
+    const up = count(run.positives), down = count(run.negatives), most = Math.max(1, ...up, ...down);
+    const width = WIDTH / BINS;
+    const bars = (bins, kind) => bins.map((n, place) => {
+      const height = TALLEST * Math.sqrt(n / most);
+      return element("rect", { class: kind, x: place * width + 0.5, width: width - 1, y: kind === "up" ? MIDDLE - height : MIDDLE, height });
+    });
+    const scale = svg.closest(".spread").querySelector(".scale");
+    all(".mark", scale).forEach((mark) => mark.remove());
+    const near = run.chosen !== null && Math.abs(run.chosen - 0.5) < 0.1; // two names would lie on each other
+    const names = near ? [[(0.5 + run.chosen) / 2, run.chosen < 0.5 ? "chosen, 0.5" : "0.5, chosen"]] : [[0.5, "0.5"], [run.chosen, "chosen"]];
+    for (const [at, name] of names) {
+      if (at === null) continue;
+      const mark = document.createElement("span");
+      mark.className = "mark";
+      mark.style.left = `clamp(1.5em, ${100 * at}%, calc(100% - 1.5em))`;
+      mark.textContent = name;
+      scale.append(mark);
+    }
+    const marks = [0.5, run.chosen].filter((at) => at !== null).map((at) => upright("mark", at));
+    const now = upright("now", 0.5);
+    svg.replaceChildren(...bars(up, "up"), ...bars(down, "down"),
+      element("line", { class: "mid", x1: 0, x2: WIDTH, y1: MIDDLE, y2: MIDDLE }), ...marks, now);
+    return now;
+  };
+
+  const held = JSON.parse(document.getElementById("sliders").textContent);
+  for (const part of all("[data-slider]")) {
+    const runs = held[part.dataset.slider].map((run) => ({ ...run, positives: unpack(run.positives), negatives: unpack(run.negatives) }));
+    const range = part.querySelector("input[type=range]"), exact = part.querySelector("input[type=number]");
+    const choose = part.querySelector("select"), svg = part.querySelector(".spread svg"), said = part.querySelector("[role=status]");
+    const chosenButton = part.querySelector("[data-at=chosen]");
+    const metrics = all("[data-metric]", part).filter((row) => METRICS[row.dataset.metric]);
+    let run, line, speak;
+
+    const move = (threshold) => {
+      const counts = confusion(run, threshold);
+      all("[data-count]", part).forEach((cell) => { cell.textContent = counts[cell.dataset.count]; });
+      metrics.forEach((row) => { row.querySelector("[data-where=here]").textContent = shown(METRICS[row.dataset.metric](counts)); });
+      line.setAttribute("x1", WIDTH * threshold);
+      line.setAttribute("x2", WIDTH * threshold);
+      range.setAttribute("aria-valuetext", threshold.toFixed(3));
+      clearTimeout(speak); // a screen reader hears where the slider stops, not every step
+      speak = setTimeout(() => {
+        said.textContent = `At ${threshold.toFixed(3)}: ${counts.tp} true and ${counts.fp} false positives, ${counts.tn} true and ` +
+          `${counts.fn} false negatives; accuracy ${shown(METRICS.accuracy(counts))}, recall ${shown(recall(counts))}, specificity ${shown(specificity(counts))}.`;
+      }, 400);
+    };
+    const fill = (where, threshold) => metrics.forEach((row) => {
+      const counts = threshold === null ? null : confusion(run, threshold);
+      row.querySelector(`[data-where=${where}]`).textContent = counts ? shown(METRICS[row.dataset.metric](counts)) : MISSING;
+    });
+    const go = (threshold) => {
+      range.value = threshold;
+      exact.value = threshold;
+      move(threshold);
+    };
+    const start = () => {
+      run = runs[choose.value];
+      line = spread(svg, run);
+      fill("half", 0.5);
+      fill("chosen", run.chosen);
+      chosenButton.textContent = run.chosen === null ? "none chosen" : `chosen ${run.chosen.toFixed(3)}`;
+      chosenButton.disabled = run.chosen === null;
+      const typed = Number(exact.value);
+      move(typed >= 0 && typed <= 1 && exact.value !== "" ? typed : 0.5);
+    };
+    range.addEventListener("input", () => { exact.value = range.value; move(Number(range.value)); });
+    exact.addEventListener("input", () => {
+      const typed = Number(exact.value);
+      const valid = exact.value !== "" && typed >= 0 && typed <= 1;
+      exact.setAttribute("aria-invalid", String(!valid));
+      if (valid) { range.value = typed; move(typed); }
+    });
+    all("[data-at]", part).forEach((button) => button.addEventListener("click", () => go(button.dataset.at === "chosen" ? run.chosen : Number(button.dataset.at))));
+    choose.addEventListener("change", start);
+    start();
+    clearTimeout(speak); // nothing is said before somebody moves it
+  }
+})();

@@ -1,0 +1,104 @@
+"""The live view has room for what runs, and what cannot be drawn over is printed a line a run."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from benchmark.runs.execute import Event
+from benchmark.runs.plan import Plan
+from benchmark.runs.run import Progress, RunSpec
+from tests.records import make_run, make_spec
+from zoo.commands.progress import View, watching
+
+
+def plan(runs: int) -> Plan:
+    return Plan(tuple(make_spec("attempt-1", seed=seed) for seed in range(runs)), ())
+
+
+def done(spec: RunSpec, **more: Any) -> Event:
+    return Event("done", spec, make_run("attempt-1", seed=spec.seed, **more))
+
+
+def screen(view: View, height: int, width: int = 80) -> list[str]:
+    """The lines of a terminal of so many lines."""
+    file = io.StringIO()
+    Console(file=file, width=width, height=height, highlight=False).print(view)
+    return [line.rstrip() for line in file.getvalue().splitlines()]
+
+
+def seeds(lines: list[str]) -> list[int]:
+    return [int(line.split()[1]) for line in lines if line.startswith("attempt-1")]
+
+
+@pytest.mark.parametrize("height", [8, 24, 60])
+def test_the_view_fits_the_screen_and_shows_what_runs(height: int) -> None:
+    view = View(plan(50))
+    for spec in list(view.specs.values())[:30]:
+        view.handle(done(spec))
+    running = list(view.specs.values())[30:32]
+    for spec in running:
+        view.handle(Event("started", spec))
+        view.handle(Event("step", spec, Progress(10, 400, "train 1/20")))
+    lines = screen(view, height)
+    assert len(lines) < height
+    assert {30, 31} <= set(seeds(lines))
+    assert seeds(lines) == sorted(seeds(lines))
+    assert sum("train 1/20" in line for line in lines) == 2
+    assert lines[0].startswith("30/50 done; ")
+
+
+def test_what_is_not_shown_is_counted() -> None:
+    view = View(plan(40))
+    for spec in list(view.specs.values())[:10]:
+        view.handle(done(spec))
+    lines = screen(view, 14)
+    shown = seeds(lines)
+    assert {9, 10} <= set(shown)  # the last that is done, the next that waits
+    hidden_done = sum(seed not in shown for seed in range(10))
+    hidden_waiting = sum(seed not in shown for seed in range(10, 40))
+    assert lines[-1] == f"not shown: {hidden_done} done, {hidden_waiting} waiting"
+    assert not any(line.startswith("not shown") for line in screen(view, 60))
+
+
+def test_a_failed_run_is_failed_and_not_done() -> None:
+    view = View(plan(2))
+    (first, _) = view.specs.values()
+    view.handle(done(first, error="out of [memory]"))
+    lines = screen(view, 24)
+    assert lines[0].startswith("1/2 done, 1 failed; ")
+    assert any("failed" in line and "out of [memory]" in line for line in lines)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_long_error_or_diagnosis_takes_one_line(width: int) -> None:
+    view = View(plan(1))
+    (spec,) = view.specs.values()
+    view.handle(done(spec, error="words " * 60 + "\nand a second line"))
+    lines = screen(view, 24, width)
+    assert len(lines) == 3
+    assert max(map(len, lines)) <= width
+
+
+@pytest.mark.parametrize(
+    ("terminal", "variables"),
+    [(False, {}), (True, {"TERM": "dumb"}), (True, {"TERM": "unknown"})],
+    ids=["a pipe", "a dumb terminal", "an unknown terminal"],
+)
+def test_where_nothing_can_be_drawn_over_every_run_is_a_line(terminal: bool, variables: dict[str, str]) -> None:
+    from benchmark.data import open_dataset
+
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=terminal, width=80, highlight=False, _environ=variables)
+    asked = plan(2)
+    with watching(console, asked, open_dataset("phantom")) as handle:
+        for spec in asked.specs:
+            handle(Event("started", spec, make_run().split))
+            handle(done(spec))
+    lines = file.getvalue().splitlines()
+    assert "\x1b" not in file.getvalue()
+    assert [line.split(":")[0] for line in lines[-2:]] == ["[1/2] attempt-1 seed 0", "[2/2] attempt-1 seed 1"]
+    assert lines[0].startswith("SYNTHETIC data: ")

@@ -1,0 +1,72 @@
+"""`zoo export`: a kept model in a folder that needs no zoo."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zoo.commands.options import RunArgument, StoreOption, out
+
+if TYPE_CHECKING:
+    from benchmark.runs.run import Run
+    from benchmark.runs.store import Store
+
+
+def command(
+    name: RunArgument,
+    store: StoreOption = Path("runs"),
+    out_dir: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="A folder that is not there yet; CARD-SEED if left out.")
+    ] = None,
+) -> None:
+    """Write a folder: the model as Keras and ONNX, threshold and calibration, a model card, a ten-line example."""
+    from benchmark.runs.pick import pick_run
+    from benchmark.runs.store import Store
+    from zoo.strict_yaml import ConfigError
+
+    kept = Store(store)
+    run = pick_run(kept, name)
+    folder = out_dir or Path(f"{run.spec.card.name}-{run.spec.seed}")
+    if folder.exists():
+        raise ConfigError(f"--out {folder}: is there already; remove it, or give another folder")
+    for path in _write(run, kept, folder):
+        out().print(f"wrote {path}", markup=False, soft_wrap=True)
+
+
+def _write(run: Run, store: Store, folder: Path) -> list[Path]:
+    """The files of `folder`, which is built beside its place and renamed into it: whole or not there."""
+    from benchmark.runs.decision import decider_of
+    from benchmark.runs.kept import model_of
+    from benchmark.runs.store import write_whole
+    from reports.bundle import Written, decision_document, example
+    from reports.model_card import model_card
+
+    model = model_of(run, store)  # one that is missing is told before Keras is loaded
+    import benchmark.training.backend as backend
+    from benchmark.training.export import check_installed, write_onnx
+    from benchmark.training.kept import load_kept
+
+    check_installed()
+    backend.prepare_process(run.spec.seed, os.cpu_count() or 1)
+    decider = decider_of(run, store)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder.parent))
+    try:
+        building.chmod(0o755)
+        shutil.copyfile(model, building / "model.keras")
+        written = Written(asdict(write_onnx(load_kept(model), building / "model.onnx")))
+        document = json.dumps(decision_document(run, decider, written), indent=2, ensure_ascii=False)
+        write_whole(building / "decision.json", document)
+        write_whole(building / "README.md", model_card(run, store, decider, written))
+        write_whole(building / "example.py", example(decider, written))
+        os.rename(building, folder)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return sorted(folder.iterdir())

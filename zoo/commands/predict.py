@@ -1,0 +1,51 @@
+"""`zoo predict`: what a kept model says of images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zoo.commands.options import JsonOption, RunArgument, StoreOption, err, out, print_json
+
+
+def command(
+    name: RunArgument,
+    paths: Annotated[list[Path], typer.Argument(metavar="IMAGE|FOLDER...", help="Images, or folders of images.")],
+    store: StoreOption = Path("runs"),
+    json: JsonOption = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Rows of CSV on stdout, nothing else.")] = False,
+) -> None:
+    """Say for each image how probable the positive class is, what is decided, and whether it is unlike the training."""
+    from rich.progress import track
+
+    from benchmark.runs.decision import decider_of
+    from benchmark.runs.kept import model_of, reference_note
+    from benchmark.runs.pick import pick_run
+    from benchmark.runs.predictions import image_files, predict_files
+    from benchmark.runs.store import Store
+    from reports.predictions import predictions_csv, predictions_document, predictions_table
+    from zoo.strict_yaml import ConfigError
+
+    if json and csv:
+        raise ConfigError("zoo predict: --json and --csv exclude each other; give one")
+    kept = Store(store)
+    run = pick_run(kept, name)
+    model_of(run, kept)  # a model that is missing is told before the images are looked for
+    files = image_files(paths)
+    decider = decider_of(run, kept)
+    made = predict_files(run, kept, decider, files)
+    console = err()
+    quiet = not console.is_terminal
+    bar = track(made, "predicting", total=len(files), console=console, transient=True, disable=quiet)
+    predictions = list(bar)
+    notes = [reference_note(run, kept)]
+    if json:
+        print_json(predictions_document(run, decider, predictions, notes))
+    elif csv:
+        print(predictions_csv(predictions), end="")
+    else:
+        out().print(predictions_table(run, decider, predictions, notes))
+    if any(each.error is not None for each in predictions):
+        raise typer.Exit(1)

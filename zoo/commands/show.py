@@ -1,0 +1,21 @@
+"""`zoo show`: everything about one run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from zoo.commands.options import JsonOption, RunArgument, StoreOption, out, print_json
+
+
+def command(name: RunArgument, store: StoreOption = Path("runs"), json: JsonOption = False) -> None:
+    """Show one run: what was asked for, figures with intervals, threshold, diagnosis, costs, a learning curve."""
+    from benchmark.runs.pick import pick_run
+    from benchmark.runs.store import Store
+    from reports.show import run_document, run_view
+
+    kept = Store(store)
+    run = pick_run(kept, name)
+    if json:
+        print_json(run_document(run, kept))
+        return
+    out().print(run_view(run, kept, out().width))
