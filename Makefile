@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: bench test clean
+.PHONY: bench test docs clean
 
 ## Set up and run the main job: every card on the embedded phantom.
 bench: $(VENV)/.offline
@@ -14,7 +14,11 @@ test: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
+
+## Build the documentation into build/docs.
+docs: $(VENV)/.dev
+	$(BIN)/sphinx-build -W -b html docs build/docs
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "zoo needs Python 3.11 or newer; set PYTHON=python3.11")'

@@ -124,6 +124,6 @@ def _decimals(judged: Judgement) -> int:
 def _estimate(estimate: Estimate | None, decimals: int, sign: bool = False) -> str:
     if estimate is None or estimate.value is None:
         return MISSING
-    value = f"{estimate.value:+.{decimals}f}" if sign else number(estimate.value, decimals)
+    value = f"{estimate.value:+z.{decimals}f}" if sign else number(estimate.value, decimals)
     bounds = None if estimate.low is None or estimate.high is None else (estimate.low, estimate.high)
     return f"{value} {interval(bounds, decimals, sign=sign)}".rstrip()

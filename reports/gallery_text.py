@@ -138,7 +138,7 @@ def _tests(rates: Sequence[Rate]) -> str:
     shown = []
     for rate in rates:
         if rate.adjusted is not None and rate.difference is not None:
-            shown.append(f"{rate.metric} {rate.difference:+.2f}, p {_p(rate.adjusted)}")
+            shown.append(f"{rate.metric} {rate.difference:+z.2f}, p {_p(rate.adjusted)}")
         elif rate.value is not None and rate.reason:
             shown.append(f"{rate.metric}: {rate.reason}")
     return "; ".join(shown) or MISSING

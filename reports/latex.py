@@ -146,5 +146,5 @@ def _estimate(found: Estimate | None, sign: bool = False) -> str:
     if found is None or found.value is None:
         return ""
     bounds = None if found.low is None or found.high is None else (found.low, found.high)
-    value = f"{found.value:+.3f}" if sign else number(found.value)
+    value = f"{found.value:+z.3f}" if sign else number(found.value)
     return f"{value} {interval(bounds, sign=sign)}".rstrip()

@@ -41,8 +41,8 @@ def epochs(history: Iterable[Mapping[str, str]]) -> list[Epoch]:
 
 
 def final_figures(run: Run) -> dict[str, Figure]:
-    """A run's figures by name: `test/auc`, `val/recall` at threshold 0.5, `test_chosen/recall` at the chosen one for what
-    depends on it. Figures without a value are left out."""
+    """A run's figures by name: `test/auc`, `val/recall` at threshold 0.5, `test_chosen/recall` at the chosen one for
+    what depends on it. Figures without a value are left out."""
     found = {f"{split}/{name}": figure for split, figures in run.at_half.items() for name, figure in figures.items()}
     for split, figures in run.at_chosen.items():
         found |= {f"{split}_chosen/{name}": figure for name, figure in figures.items() if _of_decisions(name)}

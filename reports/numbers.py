@@ -22,14 +22,14 @@ def number(value: float | None, decimals: int = 3) -> str:
     """`value` with a fixed number of decimals; counts as whole numbers."""
     if value is None:
         return MISSING
-    return f"{value:.0f}" if decimals == 0 else f"{value:.{decimals}f}"
+    return f"{value:z.{decimals}f}"
 
 
 def interval(bounds: tuple[float, float] | None, decimals: int = 3, sign: bool = False) -> str:
     """`[low, high]`, or nothing when there is none."""
     if bounds is None:
         return ""
-    shape = f"{'+' if sign else ''}.{decimals}f"
+    shape = f"{'+' if sign else ''}z.{decimals}f"
     return f"[{bounds[0]:{shape}}, {bounds[1]:{shape}}]"
 
 
@@ -56,7 +56,7 @@ def difference(comparison: Comparison | None, with_interval: bool = True) -> str
     """Measured minus published, in the metric's unit."""
     if comparison is None or comparison.difference is None:
         return "" if comparison is None else MISSING
-    text = f"{comparison.difference:+.{0 if is_count(comparison.published.metric) else 3}f}"
+    text = f"{comparison.difference:+z.{0 if is_count(comparison.published.metric) else 3}f}"
     bounds = interval(comparison.difference_interval, sign=True) if with_interval else ""
     return f"{text} {bounds}".rstrip()
 

@@ -110,7 +110,7 @@ def _difference(found: Difference) -> str:
     if found.value is None:
         return MISSING
     bounds = None if found.low is None or found.high is None else (found.low, found.high)
-    return f"{found.value:+.3f} {interval(bounds, sign=True)}".rstrip()
+    return f"{found.value:+z.3f} {interval(bounds, sign=True)}".rstrip()
 
 
 def _count(seeds: int) -> str:

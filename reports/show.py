@@ -22,7 +22,7 @@ from reports.compare import compare_run
 from reports.curves import SeedHistory, seed_history
 from reports.measured import conditions, gather
 from reports.methods import methods, rule_in_words
-from reports.numbers import MISSING, difference, measured, number, one_line, published_value, seconds
+from reports.numbers import MISSING, difference, is_count, measured, number, one_line, published_value, seconds
 from reports.predictions import calibration_line
 from reports.recipe import recipe_in_words
 from reports.tables import escape, plain_table
@@ -46,7 +46,7 @@ def run_view(run: Run, store: Store, width: int) -> RenderableType:
     if run.error is not None:
         parts.append(escape(f"FAILED: {run.error}"))
     if run.status == "ok":
-        parts += [*_figures(run, width), *_published(run, store), *_threshold(run, store)]
+        parts += [*_figures(run, width), *_published(run, store, width), *_threshold(run, store)]
         parts += _diagnosis(findings_of(run, store))
     parts += [*_learning(store.history(run), width), *_recipe(run), *_facts(run), *_kept(run, store)]
     return Group(*parts)
@@ -113,7 +113,7 @@ def _threshold(run: Run, store: Store) -> Iterator[RenderableType]:
     )
 
 
-def _published(run: Run, store: Store) -> Iterator[RenderableType]:
+def _published(run: Run, store: Store, width: int) -> Iterator[RenderableType]:
     compared = compare_run(run, store.history(run))
     if not compared:
         return
@@ -122,7 +122,9 @@ def _published(run: Run, store: Store) -> Iterator[RenderableType]:
         figure = each.published
         note = "; ".join(filter(None, ["other data" if each.other_data else "", each.note or ""]))
         what = f"{figure.split} {metric_name(figure.metric)}" + (f", {figure.epoch} epoch" if figure.epoch else "")
-        table.add_row(escape(what), published_value(each), number(each.measured), difference(each), escape(note))
+        apart = difference(each) if width >= _BESIDE else difference(each).replace(" ", "\n", 1)
+        value = number(each.measured, 0 if is_count(figure.metric) else 3)
+        table.add_row(escape(what), published_value(each), value, apart, escape(note))
     yield from _titled("Published beside measured, at 0.5", table)
 
 

@@ -100,3 +100,10 @@ def test_a_difference_carries_its_sign_and_its_interval() -> None:
 @pytest.mark.parametrize(("value", "text"), [(0.2, "0 s"), (42.4, "42 s"), (90.0, "90 s"), (150.0, "2.5 min")])
 def test_a_duration_is_in_seconds_and_from_some_length_in_minutes(value: float, text: str) -> None:
     assert seconds(value) == text
+
+
+def test_what_rounds_to_zero_has_no_minus() -> None:
+    assert number(-0.0002) == "0.000"
+    assert number(-0.4, 0) == "0"
+    assert difference(comparison(difference=-0.0002)) == "+0.000"
+    assert interval((-0.0001, 0.0001), sign=True) == "[+0.000, +0.000]"

@@ -59,7 +59,7 @@ def within(estimate: Estimate, margin: float) -> Decision:
     if (complete := _complete(estimate)) is None:
         return _untold(estimate)
     value, low, high = complete
-    shown = f"difference {value:+.3f} [{low:+.3f}, {high:+.3f}], margin {margin:g}"
+    shown = f"difference {value:+z.3f} [{low:+z.3f}, {high:+z.3f}], margin {margin:g}"
     if -margin <= low and high <= margin:
         return Decision("reproduced", f"{shown}: the interval lies inside")
     if low > margin or high < -margin:
@@ -74,7 +74,7 @@ def above(estimate: Estimate, bound: float) -> Decision:
     if (complete := _complete(estimate)) is None:
         return _untold(estimate)
     value, low, high = complete
-    shown = f"{value:.3f} [{low:.3f}, {high:.3f}] against {bound:g}"
+    shown = f"{value:z.3f} [{low:z.3f}, {high:z.3f}] against {bound:g}"
     if low > bound:
         return Decision("reproduced", f"{shown}: the interval lies above")
     if high < bound:

@@ -1,0 +1,1 @@
+"""The templates, style and script of report.html."""
