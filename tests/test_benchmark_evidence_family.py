@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
@@ -16,6 +16,7 @@ NAMES = "abcdefg"
 PAIRS = st.sets(st.sampled_from(list(combinations(NAMES, 2))))
 
 
+@settings(max_examples=20)  # statsmodels collects garbage in every call
 @given(p_values=P_VALUES)
 def test_holm_is_that_of_statsmodels(p_values: list[float]) -> None:
     assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1], abs=1e-12)

@@ -37,6 +37,7 @@ class CommandDirective(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Parsed as Markdown, so that the names of files and options read as they do in `--help`."""
+        self.env.note_reread()  # the program may have changed where the page has not
         name = self.arguments[0]
         known = commands()
         if name not in known:

@@ -24,6 +24,7 @@ class FieldsDirective(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """A row a field: name, what it takes, its default."""
+        self.env.note_reread()  # the program may have changed where the page has not
         module, _, name = self.arguments[0].rpartition(".")
         schema = getattr(import_module(module), name).model_json_schema()
         required = schema.get("required", ())
