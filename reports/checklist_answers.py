@@ -213,7 +213,11 @@ def _indeterminate(section: Section) -> str | None:
 @_answers
 def _variability(section: Section) -> str | None:
     several = sum(len(card.seeds) > 1 for card in section.cards)
-    return f"over seeds, in {several} of {len(section.cards)} cards; not by subgroup" if several else None
+    return (
+        f"over seeds, in {several} of {len(section.cards)} cards; by subgroup where a gallery was made"
+        if several
+        else None
+    )
 
 
 @_answers
@@ -225,7 +229,7 @@ def _imbalance(section: Section) -> str | None:
 
 @_answers
 def _fairness(section: Section) -> str | None:
-    return "not assessed: the program knows nothing of the patients but which images are of the same one"
+    return "not by groups of persons: the program knows nothing of patients but which images are of the same one"
 
 
 @_answers

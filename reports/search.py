@@ -89,9 +89,10 @@ def luck(result: SearchResult) -> list[str]:
         mean, rank = again[winner.number]
         values = [v for v in (objective(run, result.metric) for run in winner.reseeded) if v is not None]
         spread = f", from {min(values):.4f} to {max(values):.4f}" if len(values) > 1 else ""
+        others = "1 seed" if len(values) == 1 else f"{len(values)} seeds"
         lines.append(
-            f"Under {len(values)} seeds it was not chosen on it reads {mean:.4f}{spread}: {chosen - mean:+z.4f} of its "
-            f"figure is luck. Among the {len(again)} best trials run again it is number {rank}."
+            f"Under {others} it was not chosen on it reads {mean:.4f}{spread}: {chosen - mean:+z.4f} of its figure is "
+            f"luck. Among the {len(again)} best trials run again it is number {rank}."
         )
     return lines
 

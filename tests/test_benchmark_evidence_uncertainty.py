@@ -210,3 +210,16 @@ def test_wilson_by_patient_is_near_the_beta_interval_of_the_same_effective_size(
     k = p * effective
     expected = (beta.ppf(0.025, k + 0.5, effective - k + 0.5), beta.ppf(0.975, k + 0.5, effective - k + 0.5))
     assert bounds(measured(scores, "accuracy", patients=patients)) == pytest.approx(expected, abs=0.004)
+
+
+@pytest.mark.parametrize("patients", [False, True])
+@pytest.mark.parametrize("metric", ["accuracy", "precision", "f1"])
+def test_one_class_called_under_fixed_class_sizes_still_leaves_doubt(metric: str, patients: bool) -> None:
+    """Nothing varies within a class there; the interval is that of so many patients, each with images alike."""
+    y_true = np.repeat([0, 1], 100)
+    units = Units(y_true, [str(place // 2) for place in range(200)] if patients else None)
+    rates = {"accuracy": 0.5, "precision": 0.5, "f1": 2 / 3}
+    found = interval(metric, rates[metric], np.full(200, 0.9), 0.5, units, class_sizes="fixed")
+    low, high = proportion_confint(100 / (1 + patients), 200 / (1 + patients), method="wilson")
+    expected = (low, high) if metric != "f1" else (2 * low / (1 + low), 2 * high / (1 + high))
+    assert (found.low, found.high) == pytest.approx(expected)

@@ -9,6 +9,7 @@ from scipy.special import ndtri, stdtrit
 from benchmark.evidence.influence import CLIP
 
 Bounds = tuple[float, float]
+_ROUNDING = 1e-24  # a variance no larger comes from adding up equal numbers
 
 
 def wilson(successes: int, n: int, level: float = 0.95) -> Bounds:
@@ -76,7 +77,7 @@ def around(metric: str, value: float, variance: float, quantile: float) -> Bound
 
     `quantile` is of the normal or t distribution.
     """
-    if variance <= 0 or value <= (-1 if metric == "mcc" else 0) or (value >= 1 and metric != "log_loss"):
+    if variance <= _ROUNDING or value <= (-1 if metric == "mcc" else 0) or (value >= 1 and metric != "log_loss"):
         return None
     half = quantile * math.sqrt(variance)
     if metric in ("auc", "average_precision"):

@@ -106,14 +106,16 @@ def _of_proportion(
     successes, images = (int(which.sum()) for which in counted)
     if not units.repeated and (class_sizes == "drawn" or metric in ("recall", "specificity")):
         bounds = wilson(successes, images, level)
-    elif successes in (0, images):  # no spread to go by: as if all images of a patient were alike (Kish 1965)
-        shares = units.sums(counted[1][None])[0]
-        bounds = effective_wilson(successes / images, images**2 / float(shares @ shares), z_quantile(level))
     else:
         moved = centred(moved, units.y_true, class_sizes)
         rate = f1_of_jaccard(successes / images) if metric == "f1" else successes / images
         quantile = t_quantile(level, units.degrees_of_freedom(moved))
-        return around(metric, rate, units.variance(moved), quantile) or (0.0, 1.0)
+        spread = around(metric, rate, units.variance(moved), quantile)
+        if spread is not None:
+            return spread
+        # Nothing varies, as where one class is called: as if all images of a patient were alike (Kish 1965).
+        shares = units.sums(counted[1][None])[0]
+        bounds = effective_wilson(successes / images, images**2 / float(shares @ shares), z_quantile(level))
     return (f1_of_jaccard(bounds[0]), f1_of_jaccard(bounds[1])) if metric == "f1" else bounds
 
 
