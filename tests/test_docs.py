@@ -9,13 +9,11 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import pytest
-import typer.main
+from command_pages import commands
 
 from benchmark.evidence.calibration import METHODS
 from benchmark.evidence.diagnosis import FINDINGS
@@ -25,7 +23,6 @@ from benchmark.evidence.verdict import VERDICTS
 from reports.audit_figures import KINDS, SEVERITIES
 from reports.statement import Says
 from tests.tiny import ROOT, environment
-from zoo.cli import app
 
 DOCS = ROOT / "docs"
 PAGES = tuple(sorted(path for path in DOCS.rglob("*.md") if path.parent.name != "example"))
@@ -100,22 +97,6 @@ def first_column(name: str, header: str) -> list[str]:
     """What stands in backticks in the first column of the table that begins with `header`."""
     table = page(name).split(f"| {header} |", 1)[1].split("\n\n", 1)[0]
     return [name for row in table.splitlines()[2:] for name in re.findall(r"`([^`]+)`", row.split("|")[1])]
-
-
-@cache
-def commands() -> dict[str, Any]:
-    """Every command by what is typed after `zoo`."""
-    found: dict[str, Any] = {}
-
-    def visit(group: Any, before: str) -> None:
-        for name, command in group.commands.items():
-            if hasattr(command, "commands"):
-                visit(command, f"{before}{name} ")
-            else:
-                found[f"{before}{name}"] = command
-
-    visit(typer.main.get_command(app), "")
-    return found
 
 
 def test_every_verdict_has_an_entry_and_no_entry_is_of_another() -> None:
