@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 _DEEPEST = 50
+_TOO_DEEP = f"nested deeper than {_DEEPEST} levels"
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -80,6 +81,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         problem = error.problem or "not valid YAML"
         if "could not determine a constructor" in problem:
             problem = "a YAML tag would construct an object; only plain values are allowed"
+        elif "maximum nesting depth" in problem:  # libyaml's own, larger limit: its scanner meets it before an event
+            problem = _TOO_DEEP
         raise ConfigError(f"{where}: {problem}") from error
     except (yaml.YAMLError, ValueError, RecursionError, AttributeError, LookupError, TypeError) as error:
         # PyYAML's constructors raise any of these for a tag that does not fit its value.
@@ -116,7 +119,7 @@ def _refuse_unsafe_shape(text: str) -> None:
     for event in yaml.parse(text, Loader=_Loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
-            raise _fault(f"nested deeper than {_DEEPEST} levels", event)
+            raise _fault(_TOO_DEEP, event)
         if isinstance(event, yaml.AliasEvent):
             raise _fault(f"'*{event.anchor}': aliases are not supported", event)
 
