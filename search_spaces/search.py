@@ -24,6 +24,7 @@ from benchmark.runs.execute import Event, execute_all
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.run import DatasetFacts, Run, RunSpec
 from benchmark.runs.store import Store
+from benchmark.runs.trained import clear
 from benchmark.runs.trial import SearchResult, Trial, mean_objective
 from search_spaces.space import Parameter, SearchSpace, check_paths, trial_card
 from zoo.card import ModelCard
@@ -47,7 +48,9 @@ def search(
     """Run the search of `space` over `card`, `jobs` trials at a time; the best are then run with other seeds.
 
     Nothing of it opens the test split. A trial that fails is a trial without an objective, and the search goes on.
-    `on_trial` hears the result so far after each round. Raises ConfigError when the space does not fit the card.
+    `on_trial` hears the result so far after each round. The trained weights of the best trial are left in `store` for
+    the run that benches it; who has benched it clears them (`benchmark.runs.trained.clear`). Raises ConfigError when
+    the space does not fit the card.
     """
     check_paths(card, space)
     harness = _Harness(card, space, protocol, dataset, store, jobs, on_event)
@@ -66,7 +69,9 @@ def search(
             for theirs, ours in zip(proposed, done, strict=True):
                 _report(oracle, theirs, mean_objective(ours.runs, space.objective), space.objective)
             trials += done
-            on_trial(harness.result(trials))
+            result = harness.result(trials)
+            harness.keep_best(result)
+            on_trial(result)
     return harness.reseed(harness.result(trials))
 
 
@@ -141,8 +146,13 @@ class _Harness:
             trials.append(Trial(number, chosen, card, epochs=budget, error=error))
         seeds = range(self._space.executions)
         specs = {trial.number: self._specs(trial, seeds) for trial in trials}
-        runs = self._execute([spec for some in specs.values() for spec in some])
+        runs = self._execute([spec for some in specs.values() for spec in some], put_aside=True)
         return [replace(trial, runs=tuple(runs[spec.run_id] for spec in specs[trial.number])) for trial in trials]
+
+    def keep_best(self, result: SearchResult) -> None:
+        """Remove the trained weights of every trial but the best, which will be benched."""
+        best = result.ranked()[:1]
+        clear(self._store.root, [run.spec for trial in best for run in trial.runs])
 
     def reseed(self, result: SearchResult) -> SearchResult:
         """`result` with the best trials run under seeds that the search did not choose on."""
@@ -180,7 +190,7 @@ class _Harness:
             for fold in folds
         ]
 
-    def _execute(self, specs: Sequence[RunSpec]) -> dict[str, Run]:
+    def _execute(self, specs: Sequence[RunSpec], put_aside: bool = False) -> dict[str, Run]:
         distinct = list({spec.run_id: spec for spec in specs}.values())
         runs = execute_all(
             distinct,
@@ -188,6 +198,7 @@ class _Harness:
             self._store,
             jobs=self._jobs,
             also_unfrozen=self._space.unfrozen(),
+            put_aside=put_aside,
             on_event=self._on_event,
         )
         return {run.run_id: run for run in runs}

@@ -60,17 +60,19 @@ def execute_all(
     *,
     jobs: int = 1,
     also_unfrozen: Sequence[int] = (),
+    put_aside: bool = False,
     on_event: Callable[[Event], None] = lambda _: None,
 ) -> list[Run]:
     """The runs of `specs`, in their order: those the store holds are reused, failed ones are tried again, the others
     are computed, `jobs` at a time. A run that another process computes is waited for. `also_unfrozen` are numbers of
-    unfrozen layers that later runs will have.
+    unfrozen layers that later runs will have; `put_aside` keeps trained weights for a later run of the same training
+    (`benchmark.runs.trained`).
 
     Raises DataError when the data cannot be split as asked, OSError when the store cannot be written; what was
     finished is kept. On KeyboardInterrupt the runs in progress are ended.
     """
     store.sweep()
-    engine = _Engine(dataset, store, on_event, _shared_cuts(specs, also_unfrozen))
+    engine = _Engine(dataset, store, on_event, _shared_cuts(specs, also_unfrozen), put_aside)
     waiting: deque[RunSpec] = deque()
     done: dict[str, Run] = {}
     for spec in specs:
@@ -124,8 +126,10 @@ class _Engine:
         store: Store,
         on_event: Callable[[Event], None],
         also_unfrozen: Mapping[str, tuple[int, ...]],
+        put_aside: bool,
     ) -> None:
         self._also_unfrozen = also_unfrozen
+        self._put_aside = put_aside
         self._dataset = dataset
         self._store = store
         self._on_event = on_event
@@ -140,7 +144,7 @@ class _Engine:
             facts = SplitFacts.of(split)
             here, there = self._context.Pipe(duplex=False)
             threads = os.cpu_count() or 1
-            job = Job(spec, folder, facts, self._also_unfrozen[_feature_key(spec)])
+            job = Job(spec, folder, facts, self._also_unfrozen[_feature_key(spec)], self._put_aside)
             process = self._context.Process(target=_work, args=(job, self._store.root, threads, there), daemon=True)
             process.start()
             there.close()

@@ -27,6 +27,7 @@ from benchmark.runs.environment import Environment, describe_environment
 from benchmark.runs.kept import write_model
 from benchmark.runs.run import Costs, Job, Progress, Run, now
 from benchmark.runs.store import Store
+from benchmark.runs.trained import Trained, put_aside, take_up
 from benchmark.training.bank import default_bank
 from benchmark.training.predict import ms_per_image, score
 from benchmark.training.probe import grey_levels, score_in_both_modes
@@ -67,6 +68,8 @@ def keep(job: Job, store: Store, threads: int, tell: Callable[[Progress], None])
         if card.model.params.get("weights", "random") != "random":
             record = load_weights(card.model.params["weights"])[1]
             weights = f"{record.origin}, SHA-256 {record.digest[:16]}"
+        made_by = {**backend.versions(), "threads": threads, "precision": precision, "weights": weights}
+        before = take_up(store.root, spec, made_by)
         fitted = fit(
             card,
             train := load(folder, "train"),
@@ -77,8 +80,13 @@ def keep(job: Job, store: Store, threads: int, tell: Callable[[Progress], None])
             precision=precision,
             also_unfrozen=job.also_unfrozen,
             views=None if spec.protocol.views == "fresh" else spec.protocol.views,
+            trained=(before.weights, before.history) if before else None,
             on_step=_throttled(tell),
         )
+        if job.put_aside and before is None:
+            arrays = tuple(fitted.network.tail.get_weights())
+            seconds = time.perf_counter() - started
+            put_aside(store.root, spec, Trained(arrays, fitted.history, seconds, _peak_memory_mib(), made_by))
         val_scores = ValidationScores("val", val.labels, score(fitted, val), val.patients)
         rule = spec.protocol.threshold
         threshold = choose_with_interval(val_scores, rule.rule, rule.value)
@@ -126,7 +134,7 @@ def keep(job: Job, store: Store, threads: int, tell: Callable[[Progress], None])
             losses=losses if card.recipe.loss.name == "binary_crossentropy" else None,
         ),
         checks=checks,
-        costs=_costs(fitted, inference_ms, time.perf_counter() - started),
+        costs=_costs(fitted, inference_ms, time.perf_counter() - started, before),
         environment=environment(),
     )
     store.save(
@@ -142,13 +150,14 @@ def _figures(scores: Scores, threshold: float, loss: float, class_sizes: ClassSi
     return {"loss": Figure("loss", loss, None, None, None, None), **figures(scores, threshold, class_sizes)}
 
 
-def _costs(fitted: Fitted, inference_ms: float | None, seconds: float) -> Costs:
+def _costs(fitted: Fitted, inference_ms: float | None, seconds: float, before: Trained | None) -> Costs:
+    """What the run cost, with the training that was done `before` where it was taken up."""
     return Costs(
-        seconds=seconds,
+        seconds=seconds + (before.seconds if before else 0.0),
         epochs=len(fitted.history),
         seconds_per_epoch=fitted.seconds_per_epoch,
         inference_ms_per_image=inference_ms,
-        peak_memory_mib=_peak_memory_mib(),
+        peak_memory_mib=max(_peak_memory_mib(), before.peak_memory_mib if before else 0.0),
         parameters=fitted.parameters,
         trainable_parameters=fitted.trainable_parameters,
     )

@@ -97,6 +97,7 @@ def fit(
     views: int | None = None,
     precision: Precision = "float32",
     also_unfrozen: Sequence[int] = (),
+    trained: tuple[Sequence[npt.NDArray[np.float32]], Sequence[Row]] | None = None,
     on_step: Callable[[Step], None] = lambda _: None,
 ) -> Fitted:
     """Train `card` on `train`, watching `val`.
@@ -104,8 +105,10 @@ def fit(
     `seed` decides initial weights, dropout, batch order and the order of views; the process must have been prepared
     with it (`backend.prepare_process`). `views` is the number of augmented views an image has, None for a fresh one
     every epoch. Features behind frozen layers, computed in `precision`, come from `bank`; those where the card's own
-    phases begin are kept there, and those where cards with `also_unfrozen` layers will. Raises TrainingDiverged when
-    the loss is not finite, ValueError when handed another split.
+    phases begin are kept there, and those where cards with `also_unfrozen` layers will. `trained` holds the weights of
+    the tail and the history of this very training where it was done before: they are taken up, and nothing is trained.
+    Raises TrainingDiverged when the loss is not finite, ValueError when handed another split or weights that do not
+    fit.
     """
     if (train.split, val.split) != ("train", "val"):
         raise ValueError(f"fit takes the train and val splits, not {train.split} and {val.split}")
@@ -136,18 +139,18 @@ def fit(
         if number:
             _unfreeze(card, model, _unfrozen(card))
             network.recut()
-        network.tail.compile(
-            optimizer=_optimizer(card.recipe.optimizer.name, phase.learning_rate),
-            loss=loss_function(card.recipe.loss),
-            metrics=[keras.metrics.BinaryAccuracy(name="accuracy"), keras.metrics.Recall(name="recall")],
-            jit_compile=False,
-        )
+        _compile(network.tail, card, phase)
+        if trained is not None:
+            continue
 
         def step(batch: int, epoch: int, first: int = first, phase: _Phase = phase) -> None:
             report(first + (epoch - 1) * batches + batch, f"{phase.name} {epoch}/{phase.epochs}")
 
         history += _run_phase(card, phase, number, network, train, val, seed, step)
         first += phase.epochs * batches
+    if trained is not None:
+        network.tail.set_weights(list(trained[0]))
+        history = [dict(row) for row in trained[1]]
     seconds = [float(row["seconds"]) for row in history]
     return Fitted(
         model=network.whole(card.name.replace(".", "_")),
@@ -174,6 +177,15 @@ def total_loss(
     y_true = labels.astype(np.float32)[:, None]
     value = float(loss_function(card.recipe.loss)(y_true, np.asarray(scores, dtype=np.float32)[:, None]))
     return value + sum(float(penalty) for penalty in model.losses)
+
+
+def _compile(tail: keras.Model, card: ModelCard, phase: _Phase) -> None:
+    tail.compile(
+        optimizer=_optimizer(card.recipe.optimizer.name, phase.learning_rate),
+        loss=loss_function(card.recipe.loss),
+        metrics=[keras.metrics.BinaryAccuracy(name="accuracy"), keras.metrics.Recall(name="recall")],
+        jit_compile=False,
+    )
 
 
 def _run_phase(

@@ -65,6 +65,7 @@ def command(
     from benchmark.runs.plan import make_plan
     from benchmark.runs.protocol import load_protocol
     from benchmark.runs.store import Store
+    from benchmark.runs.trained import clear
     from reports.report import build_report
     from reports.search import search_tables, trial_rows
     from reports.tables import comparison_tables
@@ -105,6 +106,7 @@ def command(
     plan = make_plan(tuned, rules, dataset)
     with watching(err(), plan, dataset) as on_bench:
         runs = execute_all(plan.specs, dataset, kept, also_unfrozen=chosen.unfrozen(), on_event=on_bench)
+    clear(kept.root)
     if json:
         print_json(
             {"card": str(winner), "trials": trial_rows(result), "bench": [r.model_dump(mode="json") for r in runs]}
