@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import t
+from scipy.stats import chi2, t
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
 from benchmark.evidence.influence import METRICS, Units
+from benchmark.evidence.intervals import t_quantile
 from benchmark.evidence.metrics import figures, value_of
 from benchmark.evidence.scores import Scores, TestScores, ValidationScores
 from benchmark.evidence.seeds import UNKNOWN_SPREAD, PairedScores, check_same_images, seed_figure, seed_variance
@@ -48,12 +49,30 @@ def test_the_variance_is_that_of_two_crossed_random_effects() -> None:
     assert found == pytest.approx(expected, rel=1e-9)
 
 
-def test_degrees_of_freedom_follow_satterthwaite() -> None:
+def test_degrees_of_freedom_follow_satterthwaite_at_the_upper_end_of_the_seeds_part() -> None:
     values, covariance = np.array([0.8, 0.9, 0.85]), np.full((3, 3), 4e-4) + np.eye(3) * 1e-4
     between = np.var(values, ddof=1) / 3
     total, df = seed_variance([values], covariance, 50.0)
     assert total == pytest.approx(between + 4e-4)
-    assert df == pytest.approx(total**2 / (between**2 / 2 + 4e-4**2 / 50))
+    upper = between * 2 / chi2.ppf(0.3, 2)
+    assert df == pytest.approx((upper + 4e-4) ** 2 / (upper**2 / 2 + 4e-4**2 / 50))
+
+
+@pytest.mark.parametrize("cards", [1, 2])
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.9])
+def test_intervals_of_few_seeds_hold_the_truth_however_much_of_the_variance_is_theirs(cards: int, share: float) -> None:
+    """Normal figures of three seeds a card: their values, and variances over images with 60 degrees of freedom."""
+    generator, draws, seeds = np.random.default_rng(8), 4000, 3
+    held = 0
+    for _ in range(draws):
+        images = (1 - share) * generator.chisquare(60) / 60 / cards
+        values = [math.sqrt(share * seeds / cards) * generator.standard_normal(seeds) for _ in range(cards)]
+        covariance = np.kron(np.eye(cards), np.full((seeds, seeds), images))
+        total, df = seed_variance(values, covariance, 60.0)
+        gap = values[0].mean() - (values[1].mean() if cards == 2 else 0.0)
+        gap += math.sqrt(1 - share) * generator.standard_normal()
+        held += abs(gap) <= t_quantile(0.95, df) * math.sqrt(total)
+    assert 0.935 <= held / draws <= 0.97
 
 
 def test_seeds_that_do_not_differ_leave_the_images_and_their_degrees_of_freedom() -> None:
@@ -122,7 +141,8 @@ def test_the_interval_of_the_mean_brier_score_is_built_from_its_parts() -> None:
     between = means.var(ddof=1) / 3
     moved = rows.mean(axis=0) - rows.mean()
     image_df = 2 / ((moved**4).sum() / (moved**2).sum() ** 2 - 1 / N)
-    df = (between + shared) ** 2 / (between**2 / 2 + shared**2 / image_df)
+    upper = between * 2 / chi2.ppf(0.3, 2)
+    df = (upper + shared) ** 2 / (upper**2 / 2 + shared**2 / image_df)
     half = t.ppf(0.975, df) * math.sqrt(between + shared) / means.mean()
     found = seed_figure("brier", card(0, 1, 2))
     assert (found.low, found.high) == pytest.approx(

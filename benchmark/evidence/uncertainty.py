@@ -60,8 +60,9 @@ def interval(
     Several images of one patient count as the related observations that they are. With `class_sizes="drawn"` the
     images are a sample with its own share of positives, and the interval is about the population; with "fixed" it is
     about a population with just this share. Independent images have Wilson's interval for proportions and DeLong's
-    for the AUC; all else rests on the variance of the linearised metric with a t quantile (Pan and Wall 2002). Raises
-    KeyError for a metric without influences, such as a count.
+    for the AUC; all else rests on the variance of the linearised metric with a t quantile: for proportions with the
+    number of patients less one (Korn and Graubard 1998), else as `Units.degrees_of_freedom` says (Pan and Wall 2002).
+    Raises KeyError for a metric without influences, such as a count.
     """
     y_true = units.y_true
     moved = influence(metric, y_true, y_score, threshold)
@@ -104,17 +105,18 @@ def _of_proportion(
 ) -> Bounds:
     """Wilson's interval; with an effective sample size where images are related or class sizes were fixed."""
     successes, images = (int(which.sum()) for which in counted)
+    shares = units.sums(counted[1][None])[0]
     if not units.repeated and (class_sizes == "drawn" or metric in ("recall", "specificity")):
         bounds = wilson(successes, images, level)
     else:
         moved = centred(moved, units.y_true, class_sizes)
         rate = f1_of_jaccard(successes / images) if metric == "f1" else successes / images
-        quantile = t_quantile(level, units.degrees_of_freedom(moved))
+        # Not those of the variance itself: a few errors make them few, and Wilson's interval already allows for that.
+        quantile = t_quantile(level, max(1, int(np.count_nonzero(shares)) - 1))
         spread = around(metric, rate, units.variance(moved), quantile)
         if spread is not None:
             return spread
         # Nothing varies, as where one class is called: as if all images of a patient were alike (Kish 1965).
-        shares = units.sums(counted[1][None])[0]
         bounds = effective_wilson(successes / images, images**2 / float(shares @ shares), z_quantile(level))
     return (f1_of_jaccard(bounds[0]), f1_of_jaccard(bounds[1])) if metric == "f1" else bounds
 
