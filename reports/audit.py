@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from scipy.stats import norm
-
 from benchmark.evidence.feasible import Range
-from benchmark.evidence.intervals import hanley_mcneil, wilson
+from benchmark.evidence.intervals import printed_auc_interval, wilson
 from benchmark.evidence.metrics import METRICS, Confusion
 from reports.audit_decisions import Matrices, conflicts, matrices_of, out_of_reach, printed_twice, the_only_matrix
 from reports.audit_figures import SEVERITIES, Cited, Finding, Group, capital, groups, listed
@@ -201,6 +199,5 @@ def _area(row: Row, test: TestSet | None) -> Iterator[Derived]:
     if test is None:
         yield Derived("auc", low, high, None, None)
         return
-    z = float(norm.ppf(0.975))
-    below, above = (z * hanley_mcneil(end, test.positives, test.negatives) for end in (low, high))
-    yield Derived("auc", low, high, (max(0.0, low - below), min(1.0, high + above)), "Hanley-McNeil")
+    interval = printed_auc_interval(low, high, figure.decimals, test.positives, test.negatives)
+    yield Derived("auc", low, high, interval, "Hanley-McNeil")

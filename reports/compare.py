@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from scipy.stats import norm
-
-from benchmark.evidence.intervals import hanley_mcneil, newcombe, wilson_from_rate
+from benchmark.evidence.intervals import mover, printed_auc_interval, wilson_from_rate
 from benchmark.evidence.metrics import Figure
 from benchmark.runs.run import Run
 from zoo.card import PublishedFigure, Source
@@ -66,16 +63,16 @@ def _compare(run: Run, history: list[dict[str, str]], source: Source | None, pub
             difference = measured - published.value
     at_end = published.split == "test" and published.epoch is None and published.upper is None
     counts = (source.test_negatives, source.test_positives) if source and at_end else (None, None)
-    figure = run.figures("test").get(published.metric) if at_end else None
+    own = _published_interval(published, *counts)
     return Comparison(
         card=run.spec.card.name,
         seed=run.spec.seed,
         published=published,
-        published_interval=_published_interval(published, *counts),
+        published_interval=own,
         measured=measured,
         measured_interval=interval,
         difference=difference,
-        difference_interval=_difference_interval(run, published, figure, *counts),
+        difference_interval=_difference_interval(published, own, measured, interval),
         other_data=is_other_data(run),
         note=note,
     )
@@ -114,43 +111,17 @@ def _published_interval(
     if n is not None:
         return wilson_from_rate(published.value, n, published.decimals)
     if published.metric == "auc":
-        margin = float(norm.ppf(0.975)) * hanley_mcneil(published.value, positives, negatives)
-        return max(0.0, published.value - margin), min(1.0, published.value + margin)
+        return printed_auc_interval(published.value, published.value, published.decimals, positives, negatives)
     return None
 
 
 def _difference_interval(
-    run: Run,
-    published: PublishedFigure,
-    measured: Figure | None,
-    negatives: int | None,
-    positives: int | None,
+    published: PublishedFigure, own: tuple[float, float] | None, measured: float | None, its: tuple[float, float] | None
 ) -> tuple[float, float] | None:
-    """Of two independent samples: Newcombe's for proportions, normal with both standard errors for AUCs."""
-    if measured is None or measured.value is None or negatives is None or positives is None:
+    """Of two independent samples, square and add: Newcombe's for proportions of independent images."""
+    if measured is None or its is None or own is None:
         return None
-    figures = run.figures("test")
-    tp, fp, tn, fn = (
-        figures[name].value or 0.0
-        for name in ("true_positives", "false_positives", "true_negatives", "false_negatives")
-    )
-    n_published = _denominator(published.metric, negatives, positives)
-    n_measured = _denominator(published.metric, int(tn + fp), int(tp + fn))
-    if n_published is not None and n_measured is not None:
-        if wilson_from_rate(published.value, n_published, published.decimals) is None:
-            return None  # no number of images prints as this figure
-        return newcombe(
-            round(measured.value * n_measured), n_measured, round(published.value * n_published), n_published
-        )
-    if published.metric == "auc" and 0 < measured.value < 1:
-        errors = (
-            hanley_mcneil(measured.value, int(tp + fn), int(tn + fp)),
-            hanley_mcneil(published.value, positives, negatives),
-        )
-        margin = float(norm.ppf(0.975)) * math.hypot(*errors)
-        difference = measured.value - published.value
-        return difference - margin, difference + margin
-    return None
+    return mover((measured, published.value), its, own, 0.0)
 
 
 def _denominator(metric: str, negatives: int, positives: int) -> int | None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from scipy.stats import norm
 
 from benchmark.evidence.intervals import hanley_mcneil, newcombe, wilson
+from benchmark.evidence.scores import TestScores
 from benchmark.runs.run import DatasetFacts, Run
 from reports.compare import Comparison, compare_run, final_test_figures, is_other_data
 from tests.records import (
@@ -151,21 +153,46 @@ def test_a_measured_figure_carries_the_run_s_own_interval() -> None:
 
 
 def test_the_difference_of_rates_has_newcombe_s_interval_over_both_sample_sizes() -> None:
-    comparison = only(run_with(figure("accuracy", 0.7671), test=of_counts(tp=90, fp=30, tn=70, fn=10)))
-    assert comparison.difference_interval == newcombe(160, 200, 359, 468)
-    recall = only(run_with(figure("recall", 0.5598), test=of_counts(tp=90, fp=30, tn=70, fn=10)))
-    assert recall.difference_interval == newcombe(90, 100, 131, 234)
+    counts = of_counts(tp=90, fp=30, tn=70, fn=10)
+    recall = only(run_with(figure("recall", 0.5598), test=counts))
+    assert recall.difference_interval == pytest.approx(newcombe(90, 100, 131, 234), abs=1e-4)
+    accuracy = only(run_with(figure("accuracy", 0.7671), test=counts)).difference_interval
+    drawn = newcombe(160, 200, 359, 468)
+    assert accuracy is not None
+    assert drawn[0] < accuracy[0] < accuracy[1] < drawn[1]  # the class sizes of this test set were fixed
 
 
-def test_the_difference_of_aucs_has_an_interval_from_both_standard_errors() -> None:
+def test_the_difference_of_aucs_adds_the_squares_of_both_intervals() -> None:
     run = run_with(figure("auc", 0.9340), test=on_test(*planted(80, 120)))
-    comparison = only(run)
-    assert comparison.measured is not None
-    assert comparison.difference is not None
-    errors = hanley_mcneil(comparison.measured, 120, 80), hanley_mcneil(0.9340, 234, 234)
-    margin = norm.ppf(0.975) * (errors[0] ** 2 + errors[1] ** 2) ** 0.5
-    expected = comparison.difference - margin, comparison.difference + margin
-    assert comparison.difference_interval == pytest.approx(expected)
+    comparison, own = only(run), run.figures()["auc"]
+    assert own.value is not None
+    assert own.low is not None
+    assert own.high is not None
+    z = norm.ppf(0.975)
+    published = z * hanley_mcneil(0.9340, 234, 234)
+    low = own.value - 0.9340 - ((own.value - own.low) ** 2 + published**2) ** 0.5
+    high = own.value - 0.9340 + ((own.high - own.value) ** 2 + published**2) ** 0.5
+    assert comparison.difference_interval == pytest.approx((low, high))
+
+
+def test_images_of_one_patient_widen_the_difference_from_a_published_figure() -> None:
+    labels, scores = planted(80, 120)
+    patients = tuple(f"{label}-{number // 4}" for number, label in enumerate(labels))
+    alone = only(run_with(figure("auc", 0.9340), test=on_test(labels, scores))).difference_interval
+    related = only(
+        run_with(figure("auc", 0.9340), test=TestScores("test", np.array(labels), np.array(scores), patients))
+    ).difference_interval
+    assert alone is not None
+    assert related is not None
+    assert alone != related
+
+
+@pytest.mark.parametrize("printed", [0.0, 1.0])
+def test_a_printed_auc_at_the_end_of_the_scale_is_as_sure_as_its_rounding(printed: float) -> None:
+    interval = only(run_with(figure("auc", printed))).published_interval
+    assert interval is not None
+    assert interval[1] - interval[0] > 1e-4
+    assert interval[0] <= printed <= interval[1]
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,18 @@ def hanley_mcneil(auc: float, positives: int, negatives: int) -> float:
     return math.sqrt(max(0.0, variance) / (positives * negatives))
 
 
+def printed_auc_interval(low: float, high: float, decimals: int, positives: int, negatives: int) -> Bounds:
+    """95% interval of an AUC printed as `low` to `high` (the same for one figure) with `decimals`, from the class sizes
+    alone (Hanley and McNeil 1982). A printed 0 or 1 has no standard error; it gets that of what is rounded to it."""
+    rounding = 0.5 * 10.0**-decimals
+    errors = [
+        hanley_mcneil(min(max(end, rounding), 1 - rounding) if end in (0, 1) else end, positives, negatives)
+        for end in (low, high)
+    ]
+    z = z_quantile(0.95)
+    return max(0.0, low - z * errors[0]), min(1.0, high + z * errors[1])
+
+
 def mover(values: Bounds, first: Bounds, second: Bounds, correlation: float) -> Bounds:
     """Interval of a difference from the two `values`, the interval of each and the correlation of their estimates
     (Zou and Donner 2008; for two proportions Newcombe 1998's square-and-add)."""

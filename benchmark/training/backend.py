@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
+_WIDE = 256  # channels; with 128 both ways take the same time
 _BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # two of x86, one of Arm
 
 
@@ -82,6 +83,58 @@ def versions() -> dict[str, str]:
 
         found["tensorflow"] = tf.__version__
     return found
+
+
+@contextmanager
+def faster_gradients(model: keras.Model) -> Iterator[None]:
+    """While it lasts, wide convolutions of `model` get the gradient of their input from a convolution with the kernel
+    turned around: the same sums in another order.
+
+    TensorFlow's own operation for it reaches half the speed on a processor (512 channels at 9 x 9: 60 against 140
+    GFLOP/s); with few channels, and elsewhere, nothing is gained and nothing changed.
+    """
+    wide = [layer for layer in model.layers if _is_wide(layer)] if _tensorflow_on_cpu() else []
+    for layer in wide:
+        layer.convolution_op = _with_turned_kernel
+    try:
+        yield
+    finally:
+        for layer in wide:
+            del layer.convolution_op
+
+
+def _is_wide(layer: keras.layers.Layer) -> bool:
+    if not isinstance(layer, keras.layers.Conv2D) or layer.kernel is None:
+        return False
+    plain = layer.padding == "same" and layer.data_format == "channels_last" and layer.groups == 1
+    single_steps = set(layer.strides) | set(layer.dilation_rate) == {1}
+    height, width, incoming, outgoing = layer.kernel.shape
+    return bool(plain and single_steps and height % 2 and width % 2 and min(incoming, outgoing) >= _WIDE)
+
+
+def _tensorflow_on_cpu() -> bool:
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return not tf.config.list_physical_devices("GPU")
+
+
+def _with_turned_kernel(inputs: Any, kernel: Any) -> Any:
+    import tensorflow as tf
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator, unused-ignore]
+    def convolve(x: Any, weights: Any) -> Any:
+        def back(slope: Any) -> tuple[Any, Any]:
+            turned = tf.transpose(tf.reverse(weights, [0, 1]), [0, 1, 3, 2])
+            of_weights = tf.raw_ops.Conv2DBackpropFilter(
+                input=x, filter_sizes=tf.shape(weights), out_backprop=slope, strides=[1, 1, 1, 1], padding="SAME"
+            )
+            return tf.nn.conv2d(slope, turned, 1, "SAME"), of_weights
+
+        return tf.nn.conv2d(x, weights, 1, "SAME"), back
+
+    return convolve(tf.convert_to_tensor(inputs), tf.convert_to_tensor(kernel))
 
 
 def gradients(function: Callable[[Any], Any], x: Floats) -> tuple[Floats, Floats]:

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+import benchmark.training.backend as backend
 from benchmark.data.prepared import LabelledImages
 from benchmark.training.bank import Bank
 from benchmark.training.features import Network, Precision, view_order
@@ -146,7 +147,8 @@ def fit(
         def step(batch: int, epoch: int, first: int = first, phase: _Phase = phase) -> None:
             report(first + (epoch - 1) * batches + batch, f"{phase.name} {epoch}/{phase.epochs}")
 
-        history += _run_phase(card, phase, number, network, train, val, seed, step)
+        with backend.faster_gradients(model):
+            history += _run_phase(card, phase, number, network, train, val, seed, step)
         first += phase.epochs * batches
     if trained is not None:
         network.tail.set_weights(list(trained[0]))
