@@ -146,7 +146,8 @@ class _Harness:
             trials.append(Trial(number, chosen, card, epochs=budget, error=error))
         seeds = range(self._space.executions)
         specs = {trial.number: self._specs(trial, seeds) for trial in trials}
-        runs = self._execute([spec for some in specs.values() for spec in some], put_aside=True)
+        # The winner is benched on the whole of train: weights of a fold would never be taken up.
+        runs = self._execute([spec for some in specs.values() for spec in some], put_aside=not self._space.folds)
         return [replace(trial, runs=tuple(runs[spec.run_id] for spec in specs[trial.number])) for trial in trials]
 
     def keep_best(self, result: SearchResult) -> None:

@@ -105,11 +105,11 @@ def _of_proportion(
 ) -> Bounds:
     """Wilson's interval; with an effective sample size where images are related or class sizes were fixed."""
     successes, images = (int(which.sum()) for which in counted)
-    shares = units.sums(counted[1][None])[0]
     if not units.repeated and (class_sizes == "drawn" or metric in ("recall", "specificity")):
         bounds = wilson(successes, images, level)
     else:
         moved = centred(moved, units.y_true, class_sizes)
+        shares = units.sums(counted[1][None])[0]
         rate = f1_of_jaccard(successes / images) if metric == "f1" else successes / images
         # Not those of the variance itself: a few errors make them few, and Wilson's interval already allows for that.
         quantile = t_quantile(level, max(1, int(np.count_nonzero(shares)) - 1))

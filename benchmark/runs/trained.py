@@ -75,11 +75,10 @@ def take_up(store: Path, spec: RunSpec, made_by: dict[str, Any]) -> Trained | No
         with np.load(_file(store, training_id(spec)), allow_pickle=False) as arrays:
             facts = json.loads(str(arrays["facts"]))
             weights = tuple(arrays[f"weight_{i}"] for i in range(len(arrays.files) - 1))
+        found = Trained(weights, **(facts | {"history": tuple(facts["history"])}))
     except Exception:  # a damaged archive raises many kinds, and training anew is always possible
         return None
-    if facts["made_by"] != made_by:
-        return None
-    return Trained(weights, tuple(facts["history"]), facts["seconds"], facts["peak_memory_mib"], facts["made_by"])
+    return found if found.made_by == made_by else None
 
 
 def clear(store: Path, keep: Collection[RunSpec] = ()) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
-_WIDE = 256  # channels; with 128 both ways take the same time
+_WIDE = 256  # channels on the narrower side; with fewer no clear difference was measured
 _BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # two of x86, one of Arm
 
 
