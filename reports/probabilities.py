@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from benchmark.evidence.calibration import Calibrator, best_calibrator
+from benchmark.evidence.influence import Units
 from benchmark.evidence.metrics import confusion
 from benchmark.evidence.reliability import Reliability, assess
+from benchmark.evidence.scores import Scores
 from benchmark.evidence.transfer import Transfer, transfer
+from benchmark.evidence.uncertainty import worth_of_classes
 from benchmark.evidence.utility import DecisionCurve, PredictiveValues, decision_curve, predictive_values
 from reports.measured import Measured
 
@@ -49,8 +52,13 @@ def probabilities(measured: Mapping[str, Measured]) -> tuple[Probabilities, ...]
                     calibrator=calibrator,
                     before=assess(test),
                     after=assess(served) if calibrator.kept else None,
-                    values=tuple(predictive_values(confusion(test, at))),
+                    values=predictive_values(confusion(test, at), worth=_worth(test, at)),
                     curve=decision_curve(served),
                 )
             )
     return tuple(found)
+
+
+def _worth(test: Scores, threshold: float) -> tuple[float, float] | None:
+    units = Units(test.y_true, test.patient)
+    return worth_of_classes(test.y_true, test.y_score, threshold, units)

@@ -9,11 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
+from scipy.stats import t as student
 from statsmodels.stats.proportion import confint_proportions_2indep
 
+from benchmark.evidence.influence import Units
 from benchmark.evidence.metrics import Confusion, Figure, confusion
+from benchmark.evidence.scores import Scores
+from benchmark.evidence.uncertainty import worth_of_classes
 from benchmark.evidence.utility import PREVALENCES, THRESHOLDS, NetBenefit, decision_curve, predictive_values
 from tests.records import of_counts, on_test, planted
+from tests.worlds import World, draw, truth
 
 QUICK = settings(deadline=None, max_examples=40)
 SCORES = st.one_of(st.integers(0, 8).map(lambda k: k / 8), st.floats(0, 1, width=32))
@@ -301,3 +306,51 @@ def test_ppv_intervals_hold_the_truth_in_95_of_100_test_sets(sensitivity: float,
     """Exactly, by adding up all outcomes of 234 ill and 234 well children."""
     koopman, _ = coverage(234, sensitivity, specificity)
     assert 0.935 <= koopman <= 0.965
+
+
+def test_patients_whose_images_are_all_alike_count_once() -> None:
+    once = of_counts(tp=30, fp=4, tn=50, fn=6)
+    names = tuple(str(image) for image in range(len(once))) * 3
+    thrice = Scores("test", np.tile(once.y_true, 3), np.tile(once.y_score, 3), names)
+    worth = worth_of_classes(thrice.y_true, thrice.y_score, 0.5, Units(thrice.y_true, thrice.patient))
+    assert worth is not None
+    wanted = [(images - 1) * (norm.ppf(0.975) / student.ppf(0.975, images - 1)) ** 2 for images in (54, 36)]
+    assert worth == pytest.approx(wanted)
+    (by_patient,) = predictive_values(confusion(thrice, 0.5), (0.15,), worth=worth)
+    (alone,) = predictive_values(confusion(once, 0.5), (0.15,))
+    for metric in ("ppv", "npv"):
+        found, single = getattr(by_patient, metric), getattr(alone, metric)
+        assert found.value == pytest.approx(single.value)
+        assert found.low == pytest.approx(single.low, abs=0.02)
+        assert found.high == pytest.approx(single.high, abs=0.02)
+        assert found.method == "Koopman, likelihood ratio, by patient"
+
+
+def test_where_no_error_happened_patients_count_as_if_their_images_were_alike() -> None:
+    names = ("a", "a", "b", "b", "c", "c", "d", "d")
+    scores = Scores("test", np.array([0, 0, 0, 0, 1, 1, 1, 1]), np.array([0.1] * 4 + [0.9] * 4), names)
+    assert worth_of_classes(scores.y_true, scores.y_score, 0.5, Units(scores.y_true, names)) == (2, 2)
+
+
+@pytest.mark.parametrize("patients", [None, ("a", "b", "c", "d")])
+def test_single_images_are_worth_what_they_are(patients: tuple[str, ...] | None) -> None:
+    y_true, y_score = np.array([0, 0, 1, 1]), np.array([0.1, 0.6, 0.4, 0.9])
+    assert worth_of_classes(y_true, y_score, 0.5, Units(y_true, patients)) is None
+
+
+@pytest.mark.slow
+def test_predictive_values_by_patient_hold_the_truth_in_95_of_100_test_sets() -> None:
+    world = World(0.85, clustered=True, specificity=0.8)
+    drawn = draw(world, 400, seed=5)
+    true, missed = truth(world, drawn.thresholds), np.zeros(2)
+    for k, cut in enumerate(drawn.cuts.tolist()):
+        scores = Scores("test", drawn.y_true[k], drawn.scores[k, 0, 0], drawn.patients)
+        worth = worth_of_classes(scores.y_true, scores.y_score, cut, Units(scores.y_true, scores.patient))
+        called, healthy = true["recall"][k] * 0.15, true["specificity"][k] * 0.85
+        at = called / (called + 0.85 - healthy)
+        for method, counted in enumerate((worth, None)):
+            found = predictive_values(confusion(scores, cut), (0.15,), worth=counted)[0].ppv
+            missed[method] += not (found.low or 0) <= at <= (found.high or 1)
+    slack = 3.5 * math.sqrt(0.05 * 0.95 / 400)
+    assert missed[0] / 400 <= 0.05 + slack
+    assert missed[1] / 400 > 0.05 + slack

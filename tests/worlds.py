@@ -9,6 +9,7 @@ from scipy.special import expit, logit, roots_hermitenorm
 from scipy.stats import norm
 
 from benchmark.evidence.influence import CLIP, RATIOS, ClassSizes, Floats, Labels
+from benchmark.evidence.rules import Cuts, Goodness, cost, f1, prevalence, youden
 
 PATIENT_SIZES = (1, 2, 1, 3, 1, 5, 2, 1, 4, 2, 1, 3, 1, 2, 1, 4, 3, 1, 2, 5)
 """Images of one patient, over and over: 2.25 on average, about as in the pneumonia class of the chest set."""
@@ -21,6 +22,10 @@ def _normal_nodes(count: int) -> tuple[Floats, Floats]:
 
 NODES, WEIGHTS = _normal_nodes(200)
 SEED_NODES, SEED_WEIGHTS = _normal_nodes(21)
+
+
+GOODNESS: dict[str, Goodness] = {"youden": youden, "f1": f1, "cost": cost, "prevalence": prevalence}
+"""The rules that hold for shares of images as they do for their numbers."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +122,18 @@ def _truth(world: World, thresholds: Floats, shift: float) -> dict[str, Floats]:
         - (1 - share) * WEIGHTS @ np.log1p(-np.clip(negative, 0, 1 - CLIP)),
     }
     return found | {name: np.full(len(thresholds), value) for name, value in means.items()}
+
+
+def best_threshold(world: World, rule: str, value: float) -> float:
+    """The threshold, as a probability, that `rule` finds best in scores without end."""
+    if rule in ("sensitivity", "specificity"):
+        hidden = norm.isf(value, world.shift) if rule == "sensitivity" else norm.ppf(value)
+        return float(to_score(world, np.array(hidden)))
+    hidden = np.linspace(-8, world.shift + 8, 40_001)
+    tp, fp = world.share * norm.sf(hidden, world.shift), (1 - world.share) * norm.sf(hidden)
+    cuts = Cuts(hidden, tp, fp, 1 - world.share - fp, world.share - tp)
+    goodness = _truth(world, hidden, world.shift)["mcc"] if rule == "mcc" else GOODNESS[rule](cuts, value)
+    return float(to_score(world, hidden[np.nanargmax(goodness)]))
 
 
 def _labels(world: World, sets: int, generator: np.random.Generator) -> tuple[Labels, Labels]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from benchmark.evidence.bootstrap import draws, percentile
-from benchmark.evidence.rules import best_cut, best_cuts, rule_value
+from benchmark.evidence.rules import best_cut, rule_value
 from benchmark.evidence.scores import ValidationScores
+from benchmark.evidence.threshold_intervals import threshold_bounds
 
 
 @dataclass(frozen=True)
@@ -45,15 +43,12 @@ def choose_with_interval(
     replicates: int = 1000,
     seed: int = 0,
 ) -> Threshold:
-    """`choose`, with the middle 95% of the thresholds that the rule chooses on `replicates` resamples of `scores`.
-
-    Resampled are whole patients where they are known, else images (percentile bootstrap, Efron 1981), without strata:
-    class shares vary as they do between validation splits. The interval says how much the choice hangs on the images
-    drawn. It need not hold the best threshold of all images in 95 of 100 cases: the bootstrap of a maximiser is not
-    consistent in general (Abrevaya and Huang 2005), and it falls short where few images decide, as for a high cost.
+    """`choose`, with the 95% interval of `threshold_intervals.threshold_bounds`: which thresholds the rule might choose
+    on validation images without end. It says how much the choice hangs on the images drawn.
 
     There is no interval, with the reason, for a declared threshold, for images of one patient, and when more than one
-    resample in twenty has no threshold. Raises as `choose` does, and ValueError for fewer than 100 replicates.
+    in twenty of the `replicates` that `youden`, `f1` and `mcc` rest on has no threshold. Raises as `choose` does, and
+    ValueError for fewer than 100 replicates.
     """
     if replicates < 100:
         raise ValueError(f"{replicates} replicates are too few for a 95% interval; at least 100")
@@ -62,21 +57,7 @@ def choose_with_interval(
         return chosen
     if rule == "fixed":
         return replace(chosen, reason="a declared threshold has no interval")
-    if scores.patient is not None and len(set(scores.patient)) == 1:
-        return replace(chosen, reason="no interval: all validation images are of one patient")
-    given = rule_value(rule, value)
-    order = np.lexsort((scores.y_true, scores.y_score))  # the order of images must not decide who is drawn
-    ordered = ValidationScores(
-        "val",
-        scores.y_true[order],
-        scores.y_score[order],
-        None if scores.patient is None else tuple(scores.patient[image] for image in order),
-    )
-    blocks = draws(ordered.y_true, ordered.patient, count=replicates, seed=seed)
-    found = np.concatenate([best_cuts(ordered, rule, given, weights.T) for weights in blocks])
-    bounds = percentile(found)
+    bounds, missing = threshold_bounds(scores, rule, rule_value(rule, value), replicates=replicates, seed=seed)
     if bounds is None:
-        failed = int(np.isnan(found).sum())
-        reason = f"no interval: {failed} of {replicates} resamples lack a class or have no threshold"
-        return replace(chosen, reason=reason)
+        return replace(chosen, reason=f"no interval: {missing}")
     return replace(chosen, low=bounds[0], high=bounds[1])

@@ -88,6 +88,30 @@ def interval(
     return Interval(*bounds, _METHODS[metric] + by)
 
 
+def worth_of_classes(
+    y_true: Labels, y_score: Floats, threshold: float, units: Units, level: float = 0.95
+) -> tuple[float, float] | None:
+    """How many independent images the negatives and the positives are worth for the shares of them that are called
+    right, at `level` (Rao and Scott 1992, Korn and Graubard 1998); None where no patient has several, or a class is
+    missing."""
+    if not units.repeated or len(set(y_true.tolist())) < 2:
+        return None
+    found = []
+    for metric in ("specificity", "recall"):
+        moved = influence(metric, y_true, y_score, threshold)
+        assert moved is not None  # both classes are there
+        right, of_class = _counted(metric, y_true, y_score, threshold)
+        shares, rate = units.sums(of_class[None])[0], float(right.sum() / of_class.sum())
+        variance = units.variance(moved)
+        if variance > 0:
+            freedom = max(1, int(np.count_nonzero(shares)) - 1)
+            narrowed = (z_quantile(level) / t_quantile(level, freedom)) ** 2
+            found.append(rate * (1 - rate) / variance * narrowed)
+        else:  # as if all images of a patient were alike (Kish 1965)
+            found.append(float(of_class.sum() ** 2 / (shares @ shares)))
+    return found[0], found[1]
+
+
 def _counted(metric: str, y_true: Labels, y_score: Floats, threshold: float) -> tuple[Floats, Floats]:
     """Which images are a success, and which count at all (n,)."""
     cell = cells(y_true, y_score, threshold)

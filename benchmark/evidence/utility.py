@@ -92,14 +92,19 @@ def decision_curve(
 
 
 def predictive_values(
-    counted: Confusion, prevalences: Sequence[float] = PREVALENCES, level: float = 0.95
+    counted: Confusion,
+    prevalences: Sequence[float] = PREVALENCES,
+    level: float = 0.95,
+    *,
+    worth: tuple[float, float] | None = None,
 ) -> tuple[PredictiveValues, ...]:
     """Predictive values by Bayes' rule from the sensitivity and specificity of `counted`, with intervals.
 
     At a given prevalence a predictive value rises with a likelihood ratio, a ratio of two independent proportions; its
     limits are those of the ratio by Koopman's (1984) score interval. Unlike the logit interval of Mercaldo et al.
-    (2007) it exists where an error never happened. Images count as independent. Undefined, with the reason, where a
-    class is missing or nothing is called so.
+    (2007) it exists where an error never happened. Where patients have several images, `worth` is how many independent
+    ones the negatives and the positives are worth (Rao and Scott 1992), as `worth_of_classes` gives it; None: what
+    they are. Undefined, with the reason, where a class is missing or nothing is called so.
 
     Raises ValueError for a prevalence or level outside (0, 1).
     """
@@ -107,19 +112,27 @@ def predictive_values(
         raise ValueError(f"level {level} must be within (0, 1)")
     z = float(norm.ppf(0.5 + level / 2))
     positives, negatives = counted.tp + counted.fn, counted.tn + counted.fp
-    called_positive = _likelihood_ratio(counted.tp, positives, counted.fp, negatives, z, "positive")
-    called_negative = _likelihood_ratio(counted.tn, negatives, counted.fn, positives, z, "negative")
+    of_negatives, of_positives = (1.0, 1.0)
+    if worth is not None and positives and negatives:
+        of_negatives, of_positives = worth[0] / negatives, worth[1] / positives
+    tp, fn = counted.tp * of_positives, counted.fn * of_positives
+    fp, tn = counted.fp * of_negatives, counted.tn * of_negatives
+    method = "Koopman, likelihood ratio" + ("" if worth is None else ", by patient")
+    called_positive = _likelihood_ratio(tp, tp + fn, fp, tn + fp, z, "positive")
+    called_negative = _likelihood_ratio(tn, tn + fp, fn, tp + fn, z, "negative")
     return tuple(
         PredictiveValues(
             prevalence,
-            ppv=_predictive_value("ppv", called_positive, _valid(prevalence)),
-            npv=_predictive_value("npv", called_negative, 1 - prevalence),
+            ppv=_predictive_value("ppv", method, called_positive, _valid(prevalence)),
+            npv=_predictive_value("npv", method, called_negative, 1 - prevalence),
         )
         for prevalence in prevalences
     )
 
 
-def _likelihood_ratio(k1: int, n1: int, k2: int, n2: int, z: float, called: str) -> tuple[float, float, float] | str:
+def _likelihood_ratio(
+    k1: float, n1: float, k2: float, n2: float, z: float, called: str
+) -> tuple[float, float, float] | str:
     """(k1 / n1) / (k2 / n2) and its limits, infinite where k2 is 0; or why there is none."""
     if not n1 or not n2:
         return "one class is missing"
@@ -128,18 +141,18 @@ def _likelihood_ratio(k1: int, n1: int, k2: int, n2: int, z: float, called: str)
     return ((k1 / n1) / (k2 / n2) if k2 else math.inf), *_koopman(k1, n1, k2, n2, z)
 
 
-def _predictive_value(metric: str, ratio: tuple[float, float, float] | str, share: float) -> Figure:
+def _predictive_value(metric: str, method: str, ratio: tuple[float, float, float] | str, share: float) -> Figure:
     if isinstance(ratio, str):
         return Figure(metric, None, None, None, None, ratio)
     value, low, high = (_posterior(found, share) for found in ratio)
-    return Figure(metric, value, low, high, "Koopman, likelihood ratio", None)
+    return Figure(metric, value, low, high, method, None)
 
 
 def _posterior(ratio: float, share: float) -> float:
     return 1.0 if math.isinf(ratio) else ratio * share / (ratio * share + 1 - share)
 
 
-def _koopman(k1: int, n1: int, k2: int, n2: int, z: float) -> Bounds:
+def _koopman(k1: float, n1: float, k2: float, n2: float, z: float) -> Bounds:
     """Score interval of (k1 / n1) / (k2 / n2): the ratios that a score test does not reject (Koopman 1984)."""
 
     def deviation(log_ratio: float) -> float:

@@ -131,7 +131,7 @@ def timed(arguments: list[str], place: Path) -> dict[str, Any]:
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - before
     if status:
-        sys.exit(f"{' '.join(arguments[:4])} failed:\n{(place / 'err').read_text()[-3000:]}")
+        sys.exit(f"{' '.join(arguments[:4])} failed:\n{(place / 'stderr').read_text()[-3000:]}")
     return {"seconds": seconds, "peak": usage.ru_maxrss / 1024, "out": (place / "stdout").read_text()}
 
 

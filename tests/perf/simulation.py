@@ -1,6 +1,6 @@
 """How often 95% intervals hold the truth and tests of no difference cry wolf, as the tables of docs/simulation.md.
 
-    python -m tests.perf.simulation [--sets 2000] [--part coverage|alarms|seeds]
+    python -m tests.perf.simulation [--sets 2000] [--part coverage|alarms|seeds|thresholds]
 
 Every number is a share of `--sets` simulated test sets of 468 images (`tests/worlds.py`). Beside the methods of
 `benchmark.evidence` stand the textbook's, which take every image for an independent one, and the percentile bootstrap.
@@ -11,21 +11,23 @@ from __future__ import annotations
 import argparse
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from benchmark.evidence.bootstrap import percentile, replicates
+from benchmark.evidence.bootstrap import draws, percentile, replicates
 from benchmark.evidence.influence import METRICS, ClassSizes, Floats, Units, influence
 from benchmark.evidence.intervals import Bounds, wilson, z_quantile
 from benchmark.evidence.metrics import METRICS as REGISTERED
 from benchmark.evidence.metrics import confusion, value_of
 from benchmark.evidence.paired import differences
-from benchmark.evidence.scores import Scores
+from benchmark.evidence.rules import best_cuts, rule_value
+from benchmark.evidence.scores import Scores, ValidationScores
 from benchmark.evidence.seeds import PairedScores, seed_figure
+from benchmark.evidence.threshold import choose_with_interval
 from benchmark.evidence.uncertainty import interval
-from tests.worlds import Drawn, World, draw, truth
+from tests.worlds import Drawn, World, best_threshold, draw, truth
 
 OURS, TEXTBOOK, BOOTSTRAP = "ours", "textbook", "percentile bootstrap"
 DIFFERENCE = "interval without 0"
@@ -60,6 +62,28 @@ class Tally:
         return (self.below + self.above) / self.made if self.made else math.nan
 
 
+@dataclass(frozen=True)
+class Rule:
+    """A rule of thresholds and the value it takes."""
+
+    name: str
+    value: float | None = None
+
+    @property
+    def number(self) -> float:
+        """What the rule works with."""
+        return rule_value(self.name, self.value)
+
+    def __str__(self) -> str:
+        return self.name if self.value is None else f"{self.name}={self.value:g}"
+
+
+RULES = (
+    *(Rule(name) for name in ("youden", "f1", "mcc", "prevalence")),
+    *(Rule("cost", ratio) for ratio in (0.2, 5.0, 20.0)),
+    Rule("sensitivity", 0.95),
+    Rule("specificity", 0.9),
+)
 Tallies = Mapping[tuple[str, str], Tally]
 
 
@@ -120,6 +144,23 @@ def seed_coverage(world: World, sets: int, seed: int, *, seeds: int) -> Tallies:
                 moved = card.influences(metric, world.class_sizes).mean(axis=0)
                 half = Z * math.sqrt(units.variance(moved))
                 counts[metric, TEXTBOOK].interval(found.value - half, found.value + half, at)
+    return counts
+
+
+def threshold_coverage(world: World, sets: int, seed: int, *, resampled: int) -> Tallies:
+    """Tallies by (rule, method) of the intervals of chosen thresholds; where the bootstrap is not ours, its own on the
+    first `resampled` sets."""
+    drawn, counts = draw(world, sets, seed), _tallies()
+    true = {rule: best_threshold(world, rule.name, rule.number) for rule in RULES}
+    for k in range(sets):
+        scores = ValidationScores("val", drawn.y_true[k], drawn.scores[k, 0, 0], drawn.patients)
+        for rule, at in true.items():
+            found = choose_with_interval(scores, rule.name, rule.value, replicates=REPLICATES, seed=k)
+            counts[str(rule), OURS].interval(found.low, found.high, at)
+            if k < resampled and rule.name not in ("youden", "f1", "mcc"):
+                blocks = draws(scores.y_true, scores.patient, count=REPLICATES, seed=k)
+                cuts = np.concatenate([best_cuts(scores, rule.name, rule.number, weights.T) for weights in blocks])
+                counts[str(rule), BOOTSTRAP].interval(*(percentile(cuts) or (None, None)), at)
     return counts
 
 
@@ -191,9 +232,9 @@ def alarm_worlds(clustered: bool, seed_sd: float = 0.0) -> list[World]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", type=int, default=2000)
-    parser.add_argument("--part", choices=("coverage", "alarms", "seeds"))
+    parser.add_argument("--part", choices=PARTS)
     asked = parser.parse_args()
-    for part, print_part in (("coverage", print_coverage), ("alarms", print_alarms), ("seeds", print_seeds)):
+    for part, print_part in PARTS.items():
         if asked.part in (None, part):
             print_part(asked.sets)
 
@@ -228,10 +269,31 @@ def print_seeds(sets: int) -> None:
         print_rows(found, (OURS, TEXTBOOK, DIFFERENCE), lambda missed: 100 * missed)
 
 
-def print_rows(found: list[Tallies], methods: tuple[str, ...], shown: Callable[[float], float]) -> None:
-    """A Markdown table: a row a metric, the range over worlds of each method."""
-    print("| metric | " + " | ".join(methods) + " |\n|---|" + "---|" * len(methods))
-    for metric in METRICS:
+def print_thresholds(sets: int) -> None:
+    print("## Thresholds: coverage, % of validation sets in each of 4 worlds\n")
+    for number, (images, drawn) in enumerate(((120, sets), (468, sets // 4))):
+        for clustered in (False, True):
+            worlds = [replace(world, images=images, class_sizes="drawn") for world in alarm_worlds(clustered)]
+            print(f"### {drawn} sets of {images} images{', by patient' if clustered else ''}\n")
+            found = [
+                threshold_coverage(world, drawn, 9000 + 100 * number + 10 * clustered + k, resampled=drawn // 4)
+                for k, world in enumerate(worlds)
+            ]
+            print_rows(found, (OURS, BOOTSTRAP), lambda missed: 100 - 100 * missed, [str(rule) for rule in RULES])
+
+
+PARTS = {"coverage": print_coverage, "alarms": print_alarms, "seeds": print_seeds, "thresholds": print_thresholds}
+
+
+def print_rows(
+    found: list[Tallies],
+    methods: tuple[str, ...],
+    shown: Callable[[float], float],
+    rows: Sequence[str] = METRICS,
+) -> None:
+    """A Markdown table: a row a metric or rule, the range over worlds of each method."""
+    print(f"| {'metric' if rows is METRICS else 'rule'} | " + " | ".join(methods) + " |\n|---|" + "---|" * len(methods))
+    for metric in rows:
         cells = []
         for method in methods:
             shares = [shown(tallies[metric, method].missed) for tallies in found if (metric, method) in tallies]
