@@ -22,8 +22,8 @@ _FAULTS = {"single-class-collapse", "one-class-threshold", "train-inference-gap"
 @dataclass(frozen=True)
 class ClaimsReport:
     """`claims` against the runs of one section, which `data` names: verdicts in the order of the file, and by card the
-    single changes that move its accuracy, for cards that fail or differ from what was published. `notes` say what the
-    verdicts leave out."""
+    single changes that move its accuracy, for cards that fail or differ from what was published or said of them.
+    `notes` say what the verdicts leave out."""
 
     claims: Claims
     audit: Audit
@@ -45,7 +45,9 @@ def judge(claims: Claims, measured: Mapping[str, Measured], data: str, synthetic
     audited = audit(claims)
     figures = judge_figures(claims, audited, measured)
     statements = judge_statements(claims, audited, measured)
-    targets = dict.fromkeys((*_failing(measured), *_differing(claims, figures)))
+    targets = dict.fromkeys(
+        (*_failing(measured), *_differing(claims, figures), *_subjects(claims, statements, measured))
+    )
     causes = {name: attribute(name, EXPLAINED, measured) for name in targets}
     notes = () if synthetic else tuple(_notes(claims, measured))
     return ClaimsReport(claims, audited, data, synthetic, figures, statements, causes, notes)
@@ -96,3 +98,12 @@ def _differing(claims: Claims, figures: Iterable[Judgement]) -> Iterator[str]:
         card = cards[judged.about]
         if judged.decision.verdict == "differs" and card is not None:
             yield card
+
+
+def _subjects(claims: Claims, judged: Iterable[Judgement], measured: Mapping[str, Measured]) -> Iterator[str]:
+    """Cards of which a statement says something that differs; of two that are compared, the first."""
+    says = {statement.id: statement.says for statement in claims.statements}
+    for judgement in judged:
+        if judgement.decision.verdict == "differs":
+            for form in says[judgement.about].forms():
+                yield from (card for card in cards_of(form)[:1] if card in measured)

@@ -105,6 +105,19 @@ def test_a_card_that_is_as_published_is_not_explained(tmp_path: Path) -> None:
     assert reported(store, claims_of(tmp_path, accuracy(0.9103))).causes == {}
 
 
+@pytest.mark.parametrize(("better", "explained"), [((CARD, OTHER), set()), ((OTHER, CARD), {OTHER})])
+def test_a_card_of_which_a_statement_says_something_that_differs_is_explained(
+    tmp_path: Path, better: tuple[str, str], explained: set[str]
+) -> None:
+    store = Store(tmp_path / "runs")
+    keep(store, CARD, on_test(*planted(234, 234, 3.0, seed=2)))
+    keep(store, OTHER, on_test(*planted(234, 234, 1.0, seed=3)))
+    says = {"better": {"a": better[0], "b": better[1], "metric": "auc"}}
+    report = reported(store, claims_of(tmp_path, accuracy(0.9338), statements=[statement(says)]))
+    assert report.statements[0].decision.verdict == ("differs" if explained else "reproduced")
+    assert set(report.causes) - {CARD} == explained
+
+
 def test_a_fault_in_every_seed_is_explained_and_one_in_a_single_seed_is_not(tmp_path: Path) -> None:
     store = Store(tmp_path / "runs")
     labels = [0] * 100 + [1] * 100

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bisect
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -94,14 +96,26 @@ def _resampled(
 
 def _share_of(metric: str) -> Callable[[ValidationScores, _Cuts, float], np.ndarray]:
     def kept(scores: ValidationScores, cuts: _Cuts, target: float) -> np.ndarray:
-        units = Units(scores.y_true, scores.patient)
-        holds = []
-        for threshold in cuts.thresholds:
-            share = value_of(metric, scores, threshold)
+        units, thresholds = Units(scores.y_true, scores.patient), cuts.thresholds
+        rising = metric == "specificity"
+
+        @functools.cache
+        def side(cut: int) -> int:
+            """-1 where the share's interval lies below the target, 1 above it, 0 around it."""
+            share = value_of(metric, scores, thresholds[cut])
             assert share is not None  # both classes are there
-            found = interval(metric, share, scores.y_score, threshold, units, level=LEVEL)
-            holds.append(found.low is not None and found.high is not None and found.low <= target <= found.high)
-        return np.array(holds)
+            found = interval(metric, share, scores.y_score, thresholds[cut], units, level=LEVEL)
+            assert found.low is not None
+            assert found.high is not None
+            return int(found.low > target) - int(found.high < target)
+
+        # The share goes one way with the threshold, and its interval with it.
+        order = range(len(thresholds)) if rising else range(len(thresholds) - 1, -1, -1)
+        start = bisect.bisect_left(order, 0, key=side)
+        end = bisect.bisect_right(order, 0, key=side)
+        around = np.zeros(len(thresholds), dtype=bool)
+        around[list(order[start:end])] = True
+        return around
 
     return kept
 
@@ -132,9 +146,10 @@ def _worth_it(scores: ValidationScores, cuts: _Cuts, ratio: float) -> np.ndarray
         unit = np.unique(scores.patient, return_inverse=True)[1]
         held = np.zeros((unit.max() + 1, len(cuts.first)))
         np.add.at(held, (unit, step), 1)
-        before = np.apply_along_axis(_before, 1, held)
+        before = _before(held)
         products = before.T @ before
-        worth = counted / (products[high, high] + products[low, low] - 2 * products[low, high])
+        squares = np.diag(products)
+        worth = counted / (squares[high] + squares[low] - 2 * products[low, high])
         positives, counted = positives * worth, counted * worth
     few, many = _mid_tails(positives, counted, 1 / (1 + ratio))
     kept = np.ones(len(cuts.first), dtype=bool)
@@ -144,8 +159,9 @@ def _worth_it(scores: ValidationScores, cuts: _Cuts, ratio: float) -> np.ndarray
 
 
 def _before(counts: npt.ArrayLike) -> Floats:
-    """How many lie before each place."""
-    found: Floats = np.concatenate([[0.0], np.cumsum(counts)[:-1]])
+    """Of `counts` (..., c), how many lie before each of the c places."""
+    counted = np.asarray(counts, dtype=np.float64)
+    found: Floats = np.cumsum(counted, axis=-1) - counted
     return found
 
 
