@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from benchmark.evidence.metrics import METRICS, Figure, figures
 from benchmark.evidence.scores import ValidationScores
 from benchmark.evidence.threshold import choose_with_interval
 from benchmark.runs.protocol import ThresholdRule
-from benchmark.runs.run import Run
+from benchmark.runs.run import Run, RunSpec
 from benchmark.runs.store import Store
 
 
@@ -30,3 +32,19 @@ def rechosen(run: Run, store: Store, rule: ThresholdRule) -> Run:
     protocol = run.spec.protocol.model_copy(update={"threshold": rule})
     spec = run.spec.model_copy(update={"protocol": protocol, "run_id": run.run_id})  # the folder of its scores
     return run.model_copy(update={"spec": spec, "threshold": threshold, "at_chosen": at_chosen})
+
+
+def rechosen_all(runs: Sequence[Run], store: Store, rule: ThresholdRule) -> list[Run]:
+    """`rechosen` for each of `runs`, in their order. Of runs that differed in their rule alone, and so are the same
+    now, the one that finished last counts. Raises as `rechosen` does."""
+    last: dict[tuple[str, str], str] = {}
+    for run in sorted(runs, key=lambda run: (run.status == "ok", run.finished, run.run_id)):
+        last[_under(run, rule)] = run.run_id
+    return [rechosen(run, store, rule) for run in runs if last[_under(run, rule)] == run.run_id]
+
+
+def _under(run: Run, rule: ThresholdRule) -> tuple[str, str]:
+    """The name of the protocol, and what the id of the run would be if its protocol had this rule."""
+    protocol = run.spec.protocol.model_copy(update={"threshold": rule})
+    fields = {name: getattr(run.spec, name) for name in RunSpec.model_fields}  # a copy would carry the old id along
+    return protocol.name, RunSpec(**fields | {"protocol": protocol}).run_id

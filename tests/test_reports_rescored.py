@@ -15,7 +15,7 @@ from benchmark.runs.protocol import ThresholdRule
 from benchmark.runs.run import Run
 from benchmark.runs.store import Store
 from reports.measured import gather
-from reports.rescored import rechosen
+from reports.rescored import rechosen, rechosen_all
 from tests.records import make_run, on_test, on_val, planted
 from tests.stored import keep
 
@@ -116,3 +116,19 @@ def test_the_same_rule_again_gives_the_threshold_of_the_run(tmp_path: Path) -> N
 def test_a_failed_run_comes_back_as_it_is(tmp_path: Path) -> None:
     failed = make_run("attempt-1", error="ResourceExhausted: no memory")
     assert rechosen(failed, Store(tmp_path), YOUDEN) is failed
+
+
+def test_runs_that_differed_in_their_rule_alone_are_one_run_under_a_new_one(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    runs = [
+        keep(store, card, seed=seed, protocol=make_run().spec.protocol.model_copy(update={"threshold": rule}))
+        for card in ("attempt-1", "attempt-5")
+        for seed in (0, 1)
+        for rule in (YOUDEN, SENSITIVE)
+    ]
+    assert len({run.run_id for run in runs}) == 8
+    found = rechosen_all(runs, store, ThresholdRule(rule="cost", value=5))
+    assert [(run.spec.card.name, run.spec.seed) for run in found] == [
+        (card, seed) for card in ("attempt-1", "attempt-5") for seed in (0, 1)
+    ]
+    assert {run.run_id for run in found} < {run.run_id for run in runs}

@@ -57,7 +57,7 @@ def command(
     from reports.claims_markdown import claims_tables
     from reports.claims_report import differs
     from reports.report import build_report
-    from reports.rescored import rechosen
+    from reports.rescored import rechosen_all
     from reports.write import SHOW_GALLERIES, check_formats, write_report
     from zoo.catalog import load_cards
     from zoo.commands.gallery_of import galleries_of
@@ -80,7 +80,7 @@ def command(
         raise ConfigError(f"--store {store}: holds no runs; `zoo bench --all --store {store}` makes them")
     notes = []
     if rule is not None:
-        runs = [rechosen(run, kept, rule) for run in runs]
+        runs = rechosen_all(runs, kept, rule)
         notes.append(
             f"Thresholds were chosen anew by the rule {threshold} on the stored validation scores. It was named when "
             "test was already scored: figures at these thresholds are fair only if test did not suggest the rule."
