@@ -62,8 +62,8 @@ def _preprocessing(section: Section) -> str | None:
 
 
 @_answers
-def _augmentation(section: Section) -> str | None:
-    return _facts(section, "augmentation")
+def _parts(section: Section) -> str | None:
+    return "whole images, resized; none is cropped or masked"
 
 
 @_answers
@@ -131,7 +131,9 @@ def _initial_weights(section: Section) -> str | None:
 
 @_answers
 def _training(section: Section) -> str | None:
-    return f"{len(section.runs)} trainings; optimiser, rate, epochs, batch and stopping of each: Cards"
+    augmented = _facts(section, "augmentation")
+    settings = f"{len(section.runs)} trainings; loss, optimiser, rate, epochs, batch and stopping of each: Cards"
+    return f"{settings}; augmentation: {augmented}" if augmented else settings
 
 
 @_answers
@@ -192,7 +194,10 @@ def _blind_model(section: Section) -> str | None:
 
 @_answers
 def _blind_reference(section: Section) -> str | None:
-    return "labels were there before the models were run, so no score can have moved them"
+    return (
+        "labels were there before the models were run, so no score can have moved them; what else was known to those "
+        "who set them is not known"
+    )
 
 
 @_answers
@@ -256,9 +261,10 @@ def _estimates(section: Section) -> str | None:
 
 
 @_answers
-def _failures(section: Section) -> str | None:
+def _wrong_cases(section: Section) -> str | None:
     found = sum(bool(card.diagnosis) for card in section.cards)
-    return f"faults of training and decision in {found} of {len(section.cards)} cards: Diagnosis"
+    faults = f"faults of training and decision in {found} of {len(section.cards)} cards: Diagnosis"
+    return f"{_cross_table(section)}; {faults}"
 
 
 @_answers
@@ -287,3 +293,16 @@ def _protocol(section: Section) -> str | None:
 def _availability(section: Section) -> str | None:
     kept = "kept in the store" if section.runs[0].spec.protocol.keep_models else "not kept"
     return f"{_facts(section, 'versions') or 'versions not recorded'}; trained models {kept}"
+
+
+@_answers
+def _data_availability(section: Section) -> str | None:
+    if section.synthetic:
+        return "the program draws the same images again for anybody"
+    source = section.runs[0].spec.dataset.source
+    return f"images from {source}; whether others may have them is not known to the program"
+
+
+@_answers
+def _all_availability(section: Section) -> str | None:
+    return f"{_availability(section)}; {_data_availability(section)}"

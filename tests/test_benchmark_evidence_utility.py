@@ -354,3 +354,24 @@ def test_predictive_values_by_patient_hold_the_truth_in_95_of_100_test_sets() ->
     slack = 3.5 * math.sqrt(0.05 * 0.95 / 400)
     assert missed[0] / 400 <= 0.05 + slack
     assert missed[1] / 400 > 0.05 + slack
+
+
+def test_calling_all_images_positive_is_as_uncertain_by_patient_as_its_patients_are_few() -> None:
+    y_true = np.repeat([0, 1], 100)
+    scores = Scores("test", y_true, np.full(200, 0.9), tuple(str(image // 4) for image in range(200)))
+    worth = worth_of_classes(scores.y_true, scores.y_score, 0.5, Units(y_true, scores.patient))
+    assert worth == (25, 25)
+    counted = confusion(scores, 0.5)
+    by_patient, alone = (predictive_values(counted, (0.15,), worth=each)[0].ppv for each in (worth, None))
+    assert by_patient.low is not None
+    assert alone.low is not None
+    assert by_patient.low < alone.low < 0.15
+
+
+@pytest.mark.parametrize("n", [5, 25, 117, 233, 234, 1000])
+def test_where_all_are_called_positive_the_limits_are_those_of_algebra(n: int) -> None:
+    """With k1 = n1 and k2 = n2 the score test of a ratio r below 1 is sqrt(n (1 - r) / r)."""
+    ratio = n / (n + norm.ppf(0.975) ** 2)
+    found = ppv(Confusion(tp=n, fp=n, tn=0, fn=0), 0.05)
+    assert found.low == pytest.approx(ratio * 0.05 / (ratio * 0.05 + 0.95), rel=1e-9)
+    assert found.high == pytest.approx(0.05 / ratio / (0.05 / ratio + 0.95), rel=1e-9)

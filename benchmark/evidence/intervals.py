@@ -89,7 +89,7 @@ def around(metric: str, value: float, variance: float, quantile: float) -> Bound
 
     `quantile` is of the normal or t distribution.
     """
-    if variance <= _ROUNDING or value <= (-1 if metric == "mcc" else 0) or (value >= 1 and metric != "log_loss"):
+    if nothing_varies(variance) or value <= (-1 if metric == "mcc" else 0) or (value >= 1 and metric != "log_loss"):
         return None
     half = quantile * math.sqrt(variance)
     if metric in ("auc", "average_precision"):
@@ -106,6 +106,11 @@ def around(metric: str, value: float, variance: float, quantile: float) -> Bound
         low, high = effective_wilson(jaccard, jaccard * (1 - jaccard) / (variance * (1 + jaccard) ** 4 / 4), quantile)
         return f1_of_jaccard(low), f1_of_jaccard(high)
     return effective_wilson(value, value * (1 - value) / variance, quantile)
+
+
+def nothing_varies(variance: float) -> bool:
+    """Whether a variance is 0 but for rounding."""
+    return variance <= _ROUNDING
 
 
 def f1_of_jaccard(jaccard: float) -> float:

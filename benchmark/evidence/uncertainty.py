@@ -15,6 +15,7 @@ from benchmark.evidence.intervals import (
     effective_wilson,
     f1_of_jaccard,
     mover,
+    nothing_varies,
     t_quantile,
     wilson,
     z_quantile,
@@ -103,7 +104,7 @@ def worth_of_classes(
         right, of_class = _counted(metric, y_true, y_score, threshold)
         shares, rate = units.sums(of_class[None])[0], float(right.sum() / of_class.sum())
         variance = units.variance(moved)
-        if variance > 0:
+        if 0 < rate < 1 and not nothing_varies(variance):
             freedom = max(1, int(np.count_nonzero(shares)) - 1)
             narrowed = (z_quantile(level) / t_quantile(level, freedom)) ** 2
             found.append(rate * (1 - rate) / variance * narrowed)

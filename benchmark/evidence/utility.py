@@ -157,10 +157,12 @@ def _koopman(k1: float, n1: float, k2: float, n2: float, z: float) -> Bounds:
 
     def deviation(log_ratio: float) -> float:
         ratio = math.exp(log_ratio)
-        # The second proportion, most likely under this ratio: a root of a x^2 - b x + c, in the form that is stable.
-        a, b, c = ratio * (n1 + n2), ratio * (n1 + k2) + k1 + n2, k1 + k2
-        second = 2 * c / (b + math.sqrt(max(0.0, b * b - 4 * a * c)))
-        first = ratio * second
+        # The second proportion, most likely under this ratio: a root of a x^2 - b x + c, in the form that is stable;
+        # its discriminant as a sum of two terms, since b^2 and 4 a c cancel where nearly all are called so.
+        b, c = ratio * (n1 + k2) + k1 + n2, k1 + k2
+        root = math.sqrt((ratio * (n1 + k2) - (k1 + n2)) ** 2 + 4 * ratio * (n1 - k1) * (n2 - k2))
+        second = min(1.0, 2 * c / (b + root))
+        first = min(1.0, ratio * second)
         variance = first * (1 - first) / n1 + ratio * ratio * second * (1 - second) / n2
         return (k1 / n1 - ratio * k2 / n2) / math.sqrt(variance) if variance > 0 else 0.0
 
