@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from reports.audit import Audit, audit
+from reports.audit import Audit, AuditRow, Derived, audit
 from reports.audit_figures import Finding
 from reports.claim import Claims, load_claims
 
@@ -55,3 +55,13 @@ def audit_of(folder: Path, *rows: dict[str, Any], **more: Any) -> Audit:
 def of_kind(done: Audit, kind: str, row: str | None = None) -> list[Finding]:
     """The findings of a kind, of one row where it is given."""
     return [found for found in done.findings if found.kind == kind and row in (None, found.row)]
+
+
+def row_of(done: Audit, name: str) -> AuditRow:
+    """The row with this name."""
+    return next(each for each in done.rows if each.name == name)
+
+
+def derived(done: Audit, name: str, metric: str) -> Derived:
+    """What was derived of a metric from the matrices of a row."""
+    return next(each for each in row_of(done, name).derived if each.metric == metric)

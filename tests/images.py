@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from benchmark.data import DataError, Dataset, Image, Part
+from benchmark.data import DataError, Dataset, Image, Part, open_dataset
 from benchmark.data.dataset import Pixels
 
 Row = tuple[str, Part, int, str, str]
@@ -74,3 +74,8 @@ def rows_of(part: Part, count: int, prefix: str = "") -> list[Row]:
     """`count` rows in `part`, classes in turn, each a patient and a content of its own."""
     stem = f"{prefix}{part}"
     return [(f"{stem}/{i:03d}", part, i % 2, f"{stem}-patient-{i}", f"{stem}-content-{i}") for i in range(count)]
+
+
+def opened(root: Path) -> Dataset:
+    """The folder as a data set."""
+    return open_dataset(str(root))

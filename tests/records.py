@@ -162,3 +162,9 @@ def make_run(
 def _figures(scores: Scores, threshold: float, sizes: ClassSizes) -> dict[str, Figure]:
     found = figures(scores, threshold, sizes)
     return {"loss": Figure("loss", found["log_loss"].value, None, None, None, None), **found}
+
+
+def changed(data: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    """`data` with another value at a dotted path."""
+    key, _, rest = path.partition(".")
+    return {**data, key: changed(data[key], rest, value) if rest else value}

@@ -1,8 +1,7 @@
-"""A folder of class folders is a data set: what is read, what is left out, what is refused, what is remembered."""
+"""A folder of class folders is a data set: what is read, what is left out, what is refused."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,29 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-import benchmark.data.folder as folder
-from benchmark.data import Dataset, open_dataset
-from tests.images import image_folder, noise, refusal, save
+from benchmark.data import open_dataset
+from tests.images import image_folder, noise, opened, refusal, save
 
 KAGGLE = {"train/NORMAL": 4, "train/PNEUMONIA": 6, "val/NORMAL": 1, "val/PNEUMONIA": 1, "test/NORMAL": 2} | {
     "test/PNEUMONIA": 3
 }
-
-
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache folder of the test's own."""
-    place = tmp_path / "cache"
-    monkeypatch.setenv("ZOO_CACHE_DIR", str(place))
-    return place
-
-
-def opened(root: Path) -> Dataset:
-    return open_dataset(str(root))
-
-
-def never(content: bytes) -> Pillow.Image:
-    raise AssertionError("a known file was decoded again")
 
 
 def cut(image: Pillow.Image, path: Path) -> None:
@@ -436,117 +418,3 @@ def test_files_of_several_kinds_stand_side_by_side(tmp_path: Path) -> None:
     assert dataset.channels == 1
     assert (dataset.read(dataset.images, 8) == 77).all()
     assert len(dataset.images) == 4
-
-
-def test_the_scan_cache_is_where_the_environment_says(tmp_path: Path, cache: Path) -> None:
-    opened(image_folder(tmp_path / "data", {"A": 2, "B": 2}))
-    assert any(path.is_file() for path in cache.rglob("*"))
-
-
-def test_a_second_look_at_a_folder_gives_the_same_without_decoding(
-    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    root = image_folder(tmp_path / "data", {"A": 20, "B": 20})
-    (root / "A" / "bad.png").write_bytes(b"bad")
-    first = opened(root)
-    monkeypatch.setattr(folder, "decode", never)
-    second = opened(root)
-    assert second.images == first.images
-    assert second.problems == first.problems
-    assert second.channels == first.channels
-    assert second.fingerprint == first.fingerprint
-
-
-def test_a_changed_file_is_noticed(tmp_path: Path, cache: Path) -> None:
-    root = image_folder(tmp_path / "data", {"A": 2, "B": 2})
-    before = {image.name: image.digest for image in opened(root).images}
-    save(Pillow.new("RGB", (30, 30), (1, 2, 3)), root / "A" / "image_001.png")
-    dataset = opened(root)
-    after = {image.name: image.digest for image in dataset.images}
-    assert {name for name in after if after[name] != before[name]} == {"A/image_001.png"}
-    assert dataset.channels == 3
-
-
-def test_a_changed_file_of_the_same_length_is_noticed(tmp_path: Path, cache: Path) -> None:
-    root = tmp_path / "data"
-    file = save(Pillow.new("L", (8, 8), 10), root / "A" / "a.bmp")
-    save(Pillow.new("L", (8, 8), 20), root / "B" / "b.bmp")
-    before, facts = opened(root).fingerprint, file.stat()
-    save(Pillow.new("L", (8, 8), 30), file)
-    assert file.stat().st_size == facts.st_size
-    os.utime(file, ns=(facts.st_atime_ns, facts.st_mtime_ns + 1_000_000))
-    assert opened(root).fingerprint != before
-
-
-def test_a_file_of_another_length_and_the_same_date_is_noticed(tmp_path: Path, cache: Path) -> None:
-    root = image_folder(tmp_path / "data", {"A": 2, "B": 2})
-    file = root / "A" / "image_000.png"
-    before, facts = opened(root).fingerprint, file.stat()
-    save(noise(0, 40), file)
-    os.utime(file, ns=(facts.st_atime_ns, facts.st_mtime_ns))
-    assert opened(root).fingerprint != before
-
-
-def test_a_changed_file_is_decoded_once(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    root = image_folder(tmp_path / "data", {"A": 2, "B": 2})
-    opened(root)
-    save(noise(99, 40), root / "A" / "image_000.png")
-    changed = opened(root)
-    monkeypatch.setattr(folder, "decode", never)
-    assert opened(root).fingerprint == changed.fingerprint
-
-
-def test_a_cache_of_another_version_is_not_believed(tmp_path: Path, cache: Path) -> None:
-    root = image_folder(tmp_path / "data", {"A": 2, "B": 2})
-    before = opened(root)
-    (file,) = [path for path in cache.rglob("*.json") if path.is_file()]
-    stored = json.loads(file.read_text())
-    stored["version"] += 1
-    for facts in stored["files"].values():
-        facts["digest"] = "of another kind"
-    file.write_text(json.dumps(stored))
-    assert opened(root).images == before.images
-
-
-def test_a_mended_file_is_taken_in_again(tmp_path: Path, cache: Path) -> None:
-    root = image_folder(tmp_path / "data", {"A": 20, "B": 20})
-    (root / "A" / "bad.png").write_bytes(b"")
-    assert len(opened(root).problems) == 1
-    save(noise(500), root / "A" / "bad.png")
-    assert opened(root).problems == ()
-    assert len(opened(root).images) == 41
-
-
-def test_a_file_that_went_away_is_no_longer_an_image(tmp_path: Path, cache: Path) -> None:
-    root = image_folder(tmp_path / "data", {"A": 3, "B": 3})
-    opened(root)
-    (root / "A" / "image_002.png").unlink()
-    assert len(opened(root).images) == 5
-
-
-def test_two_folders_of_the_same_shape_are_kept_apart(tmp_path: Path, cache: Path) -> None:
-    one, other = tmp_path / "one", tmp_path / "other"
-    for index, root in enumerate((one, other)):
-        for name in ("A", "B"):
-            file = save(noise(10 * index + ord(name)), root / name / "image.bmp")
-            os.utime(file, (1_000_000, 1_000_000))
-    first = opened(one)
-    assert opened(other).fingerprint != first.fingerprint
-    assert opened(one).fingerprint == first.fingerprint
-
-
-@pytest.mark.parametrize("damage", ["", "{", "[1, 2]", '{"version": 1}', '{"version": -1, "files": {}}'])
-def test_a_damaged_cache_is_made_anew(tmp_path: Path, cache: Path, damage: str) -> None:
-    root = image_folder(tmp_path / "data", {"A": 2, "B": 2})
-    before = opened(root).fingerprint
-    for file in [path for path in cache.rglob("*") if path.is_file()]:
-        file.write_text(damage)
-    assert opened(root).fingerprint == before
-
-
-def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    root = image_folder(tmp_path / "data", {"A": 2, "B": 2})
-    (tmp_path / "file").write_text("in the way")
-    monkeypatch.setenv("ZOO_CACHE_DIR", str(tmp_path / "file"))
-    assert len(opened(root).images) == 4
-    assert (tmp_path / "file").read_text() == "in the way"
