@@ -63,7 +63,7 @@ def _preprocessing(section: Section) -> str | None:
 
 @_answers
 def _parts(section: Section) -> str | None:
-    return "whole images, resized; none is cropped or masked"
+    return f"whole images, none cropped or masked but by augmentation; {_subset(section)}"
 
 
 @_answers
@@ -189,7 +189,7 @@ def _cutoffs(section: Section) -> str | None:
 
 @_answers
 def _blind_model(section: Section) -> str | None:
-    return "the networks read pixels alone, nothing else about the patient"
+    return "the networks read pixels alone, nothing else about the patient, and no label of a test image"
 
 
 @_answers

@@ -127,8 +127,68 @@ def test_few_images_leave_a_high_target_open_to_the_end_of_the_scale() -> None:
     assert bounds(val_of(12), "cost", 50.0)[0] == 0.0
 
 
-def test_scores_with_few_steps_may_leave_no_threshold_near_a_matched_prevalence() -> None:
+@pytest.mark.parametrize(("rule", "value"), RULES)
+@pytest.mark.parametrize(("top", "patients"), [(0.99, 0), (1.0, 0), (0.99, 30)], ids=["plain", "saturated", "patients"])
+@pytest.mark.parametrize("steps", [4, 10, 1000])
+def test_the_choice_lies_within_whatever_the_ties(
+    rule: str, value: float | None, top: float, patients: int, steps: int
+) -> None:
+    for seed in range(15):
+        random = np.random.default_rng(seed)
+        y_true = (np.arange(120) < random.integers(4, 110)).astype(int)
+        drawn = np.round(random.normal(2.5 * y_true, 1.2) * steps / 4) / steps
+        names = tuple(str(name) for name in random.integers(0, patients, 120)) if patients else None
+        val = ValidationScores("val", y_true, np.clip(drawn, 0, top), names)
+        found = choose_with_interval(val, rule, value)
+        if found.value is not None:
+            assert found.low is not None
+            assert found.high is not None
+            assert 0 <= found.low <= found.value <= found.high <= 1
+
+
+def test_the_interval_reaches_from_the_choice_in_a_gap_to_the_scores_that_miss_the_target() -> None:
+    """Nothing lies between the classes: specificity alone puts the threshold into the gap."""
+    scores = [*np.linspace(0.01, 0.2, 100), *np.linspace(0.8, 0.99, 100)]
+    found = choose_with_interval(on_val([0] * 100 + [1] * 100, scores), "sensitivity", 0.9)
+    assert found.value == pytest.approx(0.5)
+    assert found.low == pytest.approx(0.2)
+    assert found.high is not None
+    assert 0.8 < found.high < 0.85
+
+
+def test_shares_that_jump_over_the_target_leave_the_threshold_before_the_jump() -> None:
+    labels = [1] * 100 + [0] * 100
+    scores = [0.2] * 3 + [0.4] * 40 + [0.6] * 57 + [0.2] * 70 + [0.4] * 10 + [0.6] * 20
+    assert bounds(on_val(labels, scores), "sensitivity", 0.9) == pytest.approx((0.2, 0.4))
+    mirrored = on_val([1 - label for label in labels], [1 - score for score in scores])
+    assert bounds(mirrored, "specificity", 0.9) == pytest.approx((0.6, 0.8))
+
+
+def test_a_jump_to_a_share_that_may_reach_the_target_leaves_both_thresholds() -> None:
+    """Recall .99, .88, .40: the second may be .9 on images without end, or the first is the choice."""
+    labels = [1] * 100 + [0] * 100
+    scores = [0.2] * 1 + [0.4] * 11 + [0.6] * 48 + [0.8] * 40 + [0.1] * 20 + [0.2] * 20 + [0.5] * 60
+    assert bounds(on_val(labels, scores), "sensitivity", 0.9) == pytest.approx((0.2, 0.6))
+
+
+def test_numbers_that_are_nowhere_equal_leave_the_thresholds_beside_the_jump() -> None:
     val = on_val([1] * 60 + [0] * 140, [0.2] * 20 + [0.8] * 40 + [0.2] * 10 + [0.8] * 130)
-    found = choose_with_interval(val, "prevalence")
+    assert bounds(val, "prevalence", None) == pytest.approx((0.2, 1.0))
+
+
+def test_scores_of_one_are_above_every_threshold() -> None:
+    labels, scores = [0] * 20 + [1] * 10, [0.2] * 10 + [1.0] * 10 + [0.5] * 5 + [1.0] * 5
+    found = choose_with_interval(on_val(labels, scores), "cost", 0.2)
     assert found.value is not None
-    assert found.reason == "no interval: no threshold comes near enough to the target"
+    assert (found.low, found.high) == pytest.approx((0.2, 1.0))
+
+
+@pytest.mark.parametrize(("rule", "value"), [("prevalence", None), ("sensitivity", 0.95), ("cost", 5.0)])
+def test_a_choice_between_the_cuts_that_are_looked_at_has_its_interval(rule: str, value: float | None) -> None:
+    scores = [*np.linspace(0.01, 0.2, 9900), *np.linspace(0.8, 0.99, 100)]
+    found = choose_with_interval(on_val([0] * 9900 + [1] * 100, scores), rule, value)
+    assert found.low is not None
+    assert found.value is not None
+    assert found.high is not None
+    assert found.low <= found.value <= found.high
+    assert found.high - found.low < 0.7

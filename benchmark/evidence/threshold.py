@@ -57,7 +57,8 @@ def choose_with_interval(
         return chosen
     if rule == "fixed":
         return replace(chosen, reason="a declared threshold has no interval")
-    bounds, missing = threshold_bounds(scores, rule, rule_value(rule, value), replicates=replicates, seed=seed)
+    given = rule_value(rule, value)
+    bounds, missing = threshold_bounds(scores, rule, given, chosen.value, replicates=replicates, seed=seed)
     if bounds is None:
         return replace(chosen, reason=f"no interval: {missing}")
     return replace(chosen, low=bounds[0], high=bounds[1])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
-import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,27 +26,26 @@ _WINDOW_LEVEL = 0.05
 
 
 def threshold_bounds(
-    scores: ValidationScores, rule: str, value: float, *, replicates: int, seed: int
+    scores: ValidationScores, rule: str, value: float, chosen: float, *, replicates: int, seed: int
 ) -> tuple[Bounds | None, str | None]:
     """Low and high end in [0, 1] of the thresholds that may be what `rule` would choose on images without end, or None
-    and the reason. `scores` hold both classes.
+    and the reason. `scores` hold both classes; on them it has `chosen`.
 
     Rules that set a share invert a test, as quantiles of a survey have their intervals (Woodruff 1952): for
     `sensitivity` and `specificity` all thresholds at which the share's own interval holds the target, for `prevalence`
     those at which false positives and false negatives may be equally many (McNemar 1947). For `cost` a threshold is
     out when among the images next to it, of any number above or below, significantly too few are positive, or too
-    many, to leave them on their side. `youden`, `f1` and `mcc` have the middle 95% of the choices on `replicates`
-    resamples (percentile bootstrap, Efron 1981). Everywhere patients are drawn where they are known, else images.
+    many, to leave them on their side. The thresholds that cut the images as `chosen` does always belong. `youden`, `f1`
+    and `mcc` have the middle 95% of the choices on `replicates` resamples (percentile bootstrap, Efron 1981).
+    Everywhere patients are drawn where they are known, else images.
     """
     if scores.patient is not None and len(set(scores.patient)) == 1:
         return None, "all validation images are of one patient"
     kept_at = _KEPT.get(rule)
     if kept_at is None:
         return _resampled(scores, rule, value, replicates, seed)
-    cuts = _cuts_of(scores)
-    kept = np.flatnonzero(kept_at(scores, cuts, value))
-    if not len(kept):
-        return None, "no threshold comes near enough to the target"
+    cuts = _cuts_of(scores, chosen)
+    kept = np.flatnonzero(kept_at(scores, cuts, value) | (cuts.first == cuts.of(chosen)))
     return (cuts.lowest(int(kept[0])), cuts.highest(int(kept[-1]))), None
 
 
@@ -61,9 +58,14 @@ class _Cuts:
     first: np.ndarray
 
     @property
-    def thresholds(self) -> list[float]:
-        """A threshold for each cut; where it calls none positive, the next number above all scores."""
-        return [*self.distinct[self.first[:-1]].tolist(), math.nextafter(self.distinct[-1], math.inf)]
+    def thresholds(self) -> Floats:
+        """A threshold for each cut (c,); where it calls none positive, the next number above all scores."""
+        found: Floats = np.append(self.distinct, math.nextafter(self.distinct[-1], math.inf))[self.first]
+        return found
+
+    def of(self, threshold: float) -> int:
+        """The first of the distinct scores that `threshold` calls positive."""
+        return int(np.searchsorted(self.distinct, threshold))
 
     def lowest(self, cut: int) -> float:
         """Where the thresholds end for which a lower candidate stands."""
@@ -74,10 +76,12 @@ class _Cuts:
         return 1.0 if cut + 1 == len(self.first) else float(self.distinct[self.first[cut + 1] - 1])
 
 
-def _cuts_of(scores: ValidationScores) -> _Cuts:
+def _cuts_of(scores: ValidationScores, chosen: float) -> _Cuts:
     distinct = np.unique(scores.y_score)
-    first = np.unique(np.linspace(0, len(distinct), min(CANDIDATES, len(distinct) + 1)).round().astype(int))
-    return _Cuts(distinct, first)
+    last = len(distinct) - int(distinct[-1] == 1)  # a score of 1 is positive at every threshold up to 1
+    first = np.linspace(0, last, min(CANDIDATES, last + 1)).round().astype(int)
+    cuts = _Cuts(distinct, first)
+    return _Cuts(distinct, np.union1d(first, cuts.of(chosen)))
 
 
 def _resampled(
@@ -95,39 +99,47 @@ def _resampled(
 
 
 def _share_of(metric: str) -> Callable[[ValidationScores, _Cuts, float], np.ndarray]:
+    label = int(metric == "recall")
+
     def kept(scores: ValidationScores, cuts: _Cuts, target: float) -> np.ndarray:
-        units, thresholds = Units(scores.y_true, scores.patient), cuts.thresholds
-        rising = metric == "specificity"
-
-        @functools.cache
-        def side(cut: int) -> int:
-            """-1 where the share's interval lies below the target, 1 above it, 0 around it."""
-            share = value_of(metric, scores, thresholds[cut])
-            assert share is not None  # both classes are there
-            found = interval(metric, share, scores.y_score, thresholds[cut], units, level=LEVEL)
-            assert found.low is not None
-            assert found.high is not None
-            return int(found.low > target) - int(found.high < target)
-
-        # The share goes one way with the threshold, and its interval with it.
-        order = range(len(thresholds)) if rising else range(len(thresholds) - 1, -1, -1)
-        start = bisect.bisect_left(order, 0, key=side)
-        end = bisect.bisect_right(order, 0, key=side)
-        around = np.zeros(len(thresholds), dtype=bool)
-        around[list(order[start:end])] = True
+        units = Units(scores.y_true, scores.patient)
+        sides = np.array([_side(metric, scores, threshold, units, target) for threshold in cuts.thresholds])
+        around: np.ndarray = sides == 0
+        # Where several images of the class share a score, the share may jump over the target there, and the threshold
+        # before the jump is what the rule would choose, however far its share lies above.
+        place = np.searchsorted(cuts.distinct, scores.y_score[scores.y_true == label])
+        at_once = np.bincount(np.searchsorted(cuts.first, place, side="right") - 1, minlength=len(sides))[:-1] > 1
+        falling, leaving = (sides[:-1], sides[1:]) if label else (sides[1:], sides[:-1])
+        jump = at_once & (falling > 0) & (leaving <= 0)
+        around[:-1] |= jump & bool(label)
+        around[1:] |= jump & (not label)
         return around
 
     return kept
 
 
+def _side(metric: str, scores: ValidationScores, threshold: float, units: Units, target: float) -> int:
+    """-1 where the interval of the share lies below the target, 1 above it, 0 around it."""
+    share = value_of(metric, scores, threshold)
+    assert share is not None  # both classes are there
+    found = interval(metric, share, scores.y_score, threshold, units, level=LEVEL)
+    assert found.low is not None
+    assert found.high is not None
+    return int(found.low > target) - int(found.high < target)
+
+
 def _balanced(scores: ValidationScores, cuts: _Cuts, value: float) -> np.ndarray:
     units = Units(scores.y_true, scores.patient)
-    called = scores.y_score >= np.array(cuts.thresholds)[:, None]
+    called = scores.y_score >= cuts.thresholds[:, None]
     wrong = units.sums(called.astype(np.float64) - scores.y_true)  # false positives less false negatives
     concerned = np.count_nonzero(wrong, axis=1).tolist()
     freedom = [max(1, count - 1) if units.repeated else math.inf for count in concerned]
     errors = np.sqrt((wrong**2).sum(axis=1))
-    kept: np.ndarray = abs(wrong.sum(axis=1)) <= errors * [t_quantile(LEVEL, each) for each in freedom]
+    more = wrong.sum(axis=1)
+    kept: np.ndarray = abs(more) <= errors * [t_quantile(LEVEL, each) for each in freedom]
+    if not kept.any():  # many images share a score, and the numbers are equal at neither of the cuts beside it
+        last = int(np.flatnonzero(more > 0)[-1])
+        kept[last : last + 2] = True
     return kept
 
 

@@ -93,8 +93,8 @@ def worth_of_classes(
     y_true: Labels, y_score: Floats, threshold: float, units: Units, level: float = 0.95
 ) -> tuple[float, float] | None:
     """How many independent images the negatives and the positives are worth for the shares of them that are called
-    right, at `level` (Rao and Scott 1992, Korn and Graubard 1998); None where no patient has several, or a class is
-    missing."""
+    right, at `level` (Rao and Scott 1992, Korn and Graubard 1998), never more than there are; None where no patient
+    has several, or a class is missing."""
     if not units.repeated or len(set(y_true.tolist())) < 2:
         return None
     found = []
@@ -107,7 +107,7 @@ def worth_of_classes(
         if 0 < rate < 1 and not nothing_varies(variance):
             freedom = max(1, int(np.count_nonzero(shares)) - 1)
             narrowed = (z_quantile(level) / t_quantile(level, freedom)) ** 2
-            found.append(rate * (1 - rate) / variance * narrowed)
+            found.append(min(float(of_class.sum()), rate * (1 - rate) / variance * narrowed))
         else:  # as if all images of a patient were alike (Kish 1965)
             found.append(float(of_class.sum() ** 2 / (shares @ shares)))
     return found[0], found[1]
