@@ -271,7 +271,8 @@ def print_seeds(sets: int) -> None:
 
 def print_thresholds(sets: int) -> None:
     print("## Thresholds: coverage, % of validation sets in each of 4 worlds\n")
-    for number, (images, drawn) in enumerate(((120, sets), (468, sets // 4))):
+    for number, (images, share) in enumerate(((120, 0.5), (468, 0.15))):  # resampling takes long
+        drawn = round(share * sets)
         for clustered in (False, True):
             worlds = [replace(world, images=images, class_sizes="drawn") for world in alarm_worlds(clustered)]
             print(f"### {drawn} sets of {images} images{', by patient' if clustered else ''}\n")
