@@ -42,7 +42,8 @@ def two_by_two(matrix: Confusion) -> tuple[np.ndarray, np.ndarray]:
     return y, called
 
 
-def test_a_finding_rules_something_out_when_it_is_impossible_and_only_then(report: Audit, skin: Audit) -> None:
+def test_a_finding_rules_something_out_when_it_is_impossible_and_only_then(skin: Audit) -> None:
+    report = audit(load_claims("pneumonia_report", cards()))
     for found in (*report.findings, *skin.findings):
         assert bool(found.rules_out) == (found.severity == "impossible")
         assert set(found.rules_out) <= {cited.figure for cited in found.rests_on}
