@@ -23,7 +23,7 @@ from benchmark.runs.environment import Environment
 from benchmark.runs.protocol import Protocol
 from zoo.card import ModelCard
 
-SEMANTICS = 2
+SEMANTICS = 3
 """Raised when the same spec would give another result."""
 
 RECORD_VERSION = 2

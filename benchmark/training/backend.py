@@ -53,6 +53,16 @@ def prepare_process(seed: int, threads: int) -> None:
     keras.utils.set_random_seed(seed)
 
 
+def threads() -> int:
+    """How many threads compute here: as many as `prepare_process` was told, or one a processor."""
+    given = 0
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        given = tf.config.threading.get_intra_op_parallelism_threads()
+    return given or os.cpu_count() or 1
+
+
 def resolve_precision(declared: Literal["float32", "bfloat16", "auto"]) -> Literal["float32", "bfloat16"]:
     """What `auto` means here: bfloat16 where the processor multiplies it natively, float32 elsewhere."""
     if declared != "auto":
@@ -93,7 +103,7 @@ def faster_gradients(model: keras.Model) -> Iterator[None]:
     TensorFlow's own operation for it reaches half the speed on a processor (512 channels at 9 x 9: 60 against 140
     GFLOP/s); with few channels, and elsewhere, nothing is gained and nothing changed.
     """
-    wide = [layer for layer in model.layers if _is_wide(layer)] if _tensorflow_on_cpu() else []
+    wide = [layer for layer in model.layers if _is_wide(layer)] if tensorflow_on_cpu() else []
     for layer in wide:
         layer.convolution_op = _with_turned_kernel
     try:
@@ -112,7 +122,8 @@ def _is_wide(layer: keras.layers.Layer) -> bool:
     return bool(plain and single_steps and height % 2 and width % 2 and min(incoming, outgoing) >= _WIDE)
 
 
-def _tensorflow_on_cpu() -> bool:
+def tensorflow_on_cpu() -> bool:
+    """Whether the backend is TensorFlow and a processor, not an accelerator, computes."""
     if keras.backend.backend() != "tensorflow":
         return False
     import tensorflow as tf

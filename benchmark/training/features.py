@@ -25,10 +25,10 @@ from benchmark.training.network import (
     frozen_layers,
     join,
     layer_digests,
-    run_batched,
     segment,
     set_precision,
 )
+from benchmark.training.prefix import Compute, prefix
 from benchmark.training.views import views
 from zoo.card import Augmentation, Recipe
 
@@ -95,7 +95,7 @@ class Network:
         self._on_fill = on_fill
         self._digests = layer_digests(model, frozen_layers(model))
         self._shown: _Shown | None = None
-        self._segments: dict[tuple[str | None, str], keras.Model] = {}
+        self._segments: dict[tuple[str | None, str], Compute] = {}
         self.cut: str | None = None
         self.tail: keras.Model = model
         self.recut()
@@ -182,7 +182,7 @@ class Network:
                     values = found.take(np.arange(len(chunk)))
                 at = start
                 for stop in (*stops, cut):
-                    values = run_batched(self._segment(at, stop), values)
+                    values = self._segment(at, stop)(values)
                     self._bank.write(self._shelf(view, stop), chunk, values)
                     at = stop
                 fresh |= dict(zip(chunk, values, strict=True))
@@ -191,10 +191,9 @@ class Network:
             missing = {key: index for key, index in missing.items() if key not in fresh}
         return fresh
 
-    def _segment(self, start: str | None, stop: str) -> keras.Model:
+    def _segment(self, start: str | None, stop: str) -> Compute:
         if (start, stop) not in self._segments:
-            part = segment(self.model, start, stop)
-            self._segments[start, stop] = join(self._front, part, "prefix") if start is None else part
+            self._segments[start, stop] = prefix(self._front, self.model, start, stop, self._precision)
         return self._segments[start, stop]
 
     def _shelf(self, view: _View, cut: str) -> str:
@@ -207,7 +206,8 @@ class Network:
             "network": self._digests[cut],
             "cut": cut,
             "precision": self._precision,
-            "versions": backend.versions(),
+            "versions": backend.versions() | {"numpy": np.__version__},
+            "on processor": backend.tensorflow_on_cpu(),
         }
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
 

@@ -55,7 +55,7 @@ def frozen_layers(model: keras.Model) -> tuple[str, ...]:
         weights = weights or bool(layer.weights)
         if weights:
             found.append(layer.name)
-    while found and not _may_cut(model, found[-1]):
+    while found and not may_cut(model, found[-1]):
         found.pop()
     return tuple(found)
 
@@ -114,7 +114,8 @@ def run_batched(model: keras.Model, inputs: npt.NDArray[np.generic], batch: int 
     return np.concatenate(parts)
 
 
-def _may_cut(model: keras.Model, name: str) -> bool:
+def may_cut(model: keras.Model, name: str) -> bool:
+    """Whether everything in `model` passes through layer `name`."""
     try:
         segment(model, name, None)
     except (ValueError, AttributeError):  # branches pass by, or the model is no graph of layers

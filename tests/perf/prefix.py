@@ -4,7 +4,8 @@
 
 Both are measured in turns in one process, in the same precision, and the medians compared. The product is the faster
 one of the backend's and, in float32, NumPy's. The prefix is what the feature bank runs: grey levels in, features of
-block5_pool out.
+block5_pool out. Its operations are counted as the definition of a convolution has them, so that one which gets by with
+fewer may pass 100%. Keras' own prefix stands beside it.
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ import keras
 import numpy as np
 
 from benchmark.training.network import BATCH, entry, join, run_batched, segment, set_precision
+from benchmark.training.prefix import prefix
 from zoo.registry import build
 
 SIDE = 4096
 CUT = "block5_pool"
 PREFIX = "prefix"
+KERAS = "prefix by Keras"
 
 
 def main() -> None:
@@ -40,7 +43,9 @@ def main() -> None:
     names = [layer.name for layer in model.layers]
     lowered = tuple(names[1 : names.index(CUT) + 1])
     set_precision(model, lowered, asked.precision)
-    prefix = join(entry((asked.size, asked.size, 1), "rescale"), segment(model, None, CUT), "prefix")
+    front = entry((asked.size, asked.size, 1), "rescale")
+    ours = prefix(front, model, None, CUT, asked.precision)
+    theirs = join(front, segment(model, None, CUT), "prefix")
     images = np.random.default_rng(0).integers(0, 256, (3 * BATCH, asked.size, asked.size, 1)).astype(np.float32)
     matrix = keras.ops.cast(keras.random.normal((SIDE, SIDE), seed=0), asked.precision)
 
@@ -48,7 +53,8 @@ def main() -> None:
         f"{keras.backend.backend()}'s": lambda: keras.ops.convert_to_numpy(
             keras.ops.sum(keras.ops.matmul(matrix, matrix)[0])
         ),
-        PREFIX: lambda: run_batched(prefix, images),
+        PREFIX: lambda: ours(images),
+        KERAS: lambda: run_batched(theirs, images),
     }
     if asked.precision == "float32":
         rows = keras.ops.convert_to_numpy(matrix)
@@ -60,16 +66,17 @@ def main() -> None:
     for _ in range(asked.rounds):
         for name, work in works.items():
             taken[name].append(seconds(work))
-    rate = len(images) / statistics.median(taken[PREFIX])
-    reached = rate * 2 * multiplications(model, lowered) / 1e9
     peak = 0.0
     for name in works:
-        if name == PREFIX:
+        if name in (PREFIX, KERAS):
             continue
         product = 2 * SIDE**3 / statistics.median(taken[name]) / 1e9
         print(f"{name} matrix product {SIDE} x {SIDE}, {asked.precision}: {product:.0f} GFLOP/s")
         peak = max(peak, product)
-    print(f"prefix to {CUT} at {asked.size} px: {rate:.1f} images/s, {reached:.0f} GFLOP/s: {reached / peak:.0%}")
+    for name in (PREFIX, KERAS):
+        rate = len(images) / statistics.median(taken[name])
+        reached = rate * 2 * multiplications(model, lowered) / 1e9
+        print(f"{name} to {CUT} at {asked.size} px: {rate:.1f} images/s, {reached:.0f} GFLOP/s: {reached / peak:.0%}")
 
 
 def multiplications(model: keras.Model, layers: tuple[str, ...]) -> int:
