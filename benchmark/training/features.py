@@ -28,12 +28,13 @@ from benchmark.training.network import (
     segment,
     set_precision,
 )
-from benchmark.training.prefix import Compute, prefix
+from benchmark.training.prefix import Compute, filtered_layers, prefix
 from benchmark.training.views import views
+from benchmark.training.winograd import VERSION as FILTERING
 from zoo.card import Augmentation, Recipe
 
 Precision = Literal["float32", "bfloat16"]
-_CHUNK = 4 * BATCH
+_CHUNK = 3 * BATCH  # whole batches, and whole groups of `winograd.GROUP`
 
 
 def view_order(seed: int, epochs: int, available: int | None) -> list[int]:
@@ -94,6 +95,7 @@ class Network:
         self._wanted = wanted
         self._on_fill = on_fill
         self._digests = layer_digests(model, frozen_layers(model))
+        self._filtered = filtered_layers(model) if self._digests and precision == "float32" else ()
         self._shown: _Shown | None = None
         self._segments: dict[tuple[str | None, str], Compute] = {}
         self.cut: str | None = None
@@ -193,7 +195,7 @@ class Network:
 
     def _segment(self, start: str | None, stop: str) -> Compute:
         if (start, stop) not in self._segments:
-            self._segments[start, stop] = prefix(self._front, self.model, start, stop, self._precision)
+            self._segments[start, stop] = prefix(self._front, self.model, start, stop, self._filtered)
         return self._segments[start, stop]
 
     def _shelf(self, view: _View, cut: str) -> str:
@@ -207,7 +209,7 @@ class Network:
             "cut": cut,
             "precision": self._precision,
             "versions": backend.versions() | {"numpy": np.__version__},
-            "on processor": backend.tensorflow_on_cpu(),
+            "filtered": [FILTERING, *self._filtered],
         }
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
 

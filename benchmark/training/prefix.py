@@ -1,11 +1,11 @@
-"""How a frozen part of a network is computed: by Winograd's filtering as far as it is a plain chain of convolutions, by
-Keras from there on."""
+"""How a frozen part of a network is computed: its first convolutions by Winograd's filtering, all else by Keras."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial, reduce
+from typing import Any
 
 import keras
 import numpy as np
@@ -19,62 +19,77 @@ Compute = Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
 _ACTIVATIONS = (keras.activations.relu, keras.activations.linear)
 
 
+def filtered_layers(model: keras.Model) -> tuple[str, ...]:
+    """The layers with which `model` begins that are computed by Winograd's filtering here, first to last.
+
+    They are 3 x 3 convolutions with steps of 1, each with relu or no activation and with a 2 x 2 maximum pooling or
+    none behind it, up to one that everything passes through. There are none where an accelerator or another backend
+    than TensorFlow computes, where the size of the images is left open, or where an image would not have the same bits
+    at every place of a batch. The answer holds for a model and a machine, not for a part: whatever the cuts, a layer is
+    always computed in the same way.
+    """
+    if not backend.tensorflow_on_cpu() or len(model.inputs) != 1 or None in model.input_shape[1:]:
+        return ()
+    names = _leading(model)
+    while names and not may_cut(model, names[-1]):
+        names.pop()
+    return tuple(names) if names and _chain(model, None, names).repeats() else ()
+
+
 def prefix(
-    front: keras.Model, model: keras.Model, start: str | None, stop: str, precision: Literal["float32", "bfloat16"]
+    front: keras.Model, model: keras.Model, start: str | None, stop: str, filtered: Sequence[str] = ()
 ) -> Compute:
     """The function from (n, ...) to (n, ...) that is the part of `model` behind layer `start` up to and with `stop`, in
     inference mode; where `start` is None, `front` and all layers up to `stop`.
 
-    In float32, on a processor and under TensorFlow, the chain of 3 x 3 convolutions and poolings with which the part
-    begins takes a quarter of the multiplications: the same figures to the sixth digit. Its weights are read here, not
-    when called. Raises ValueError when the graph does not allow the cuts.
+    Those of the `filtered` layers (`filtered_layers`) take a quarter of the multiplications: the same figures to the
+    sixth digit. Weights are read now, not when called. Raises ValueError when the graph does not allow the cuts.
     """
-    part = segment(model, start, stop)
-    layers, last = leading_convolutions(part)
-    chain = None
-    if precision == "float32" and backend.tensorflow_on_cpu() and layers and may_cut(model, last):
-        chain = _chain(layers, part.input_shape)
-    if chain is None:
-        whole = join(front, part, "prefix") if start is None else part
-        return lambda inputs: run_batched(whole, inputs)
-    filtering, count = chain, backend.threads()
-    rest = segment(model, last, stop) if last != stop else None
-
-    def compute(inputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        values = run_batched(front, inputs) if start is None else inputs
-        values = filtering(np.asarray(values, np.float32), count)
-        return values if rest is None else run_batched(rest, values)
-
-    return compute
-
-
-def _chain(layers: list[Convolution], shape: tuple[int | None, ...]) -> Chain | None:
-    _, height, width, _ = shape
-    if height is None or width is None:
-        return None
-    chain = Chain(layers, height, width)
-    return chain if chain.repeats() else None
+    first = 0 if start is None else [*filtered, start].index(start) + 1
+    last = [*filtered, stop].index(stop) + 1
+    names = list(filtered[first:last])
+    steps: list[Compute] = []
+    at = start
+    if names and start is not None and _is_plain_pooling(model.get_layer(names[0])):
+        steps.append(partial(run_batched, segment(model, at, names[0])))  # of the convolution at which the cut is
+        at = names.pop(0)
+    if names:
+        if start is None:
+            steps.append(partial(run_batched, front))
+        chain, threads = _chain(model, at, names), backend.threads()
+        steps.append(lambda values: chain(np.asarray(values, np.float32), threads))
+        at = names[-1]
+    if at != stop:
+        part = segment(model, at, stop)
+        steps.append(partial(run_batched, join(front, part, "prefix") if at is None else part))
+    return lambda inputs: reduce(lambda values, step: step(values), steps, inputs)
 
 
-def leading_convolutions(part: keras.Model) -> tuple[list[Convolution], str]:
-    """The layers with which `part` begins, as long as they are 3 x 3 convolutions with steps of 1, each with relu or no
-    activation and with a 2 x 2 maximum pooling or none behind it; and the name of the last of them, "" for none."""
-    found: list[Convolution] = []
-    name = ""
-    described = {layer["config"]["name"]: layer for layer in part.get_config()["layers"]}
-    for layer in part.layers:
-        if isinstance(layer, keras.layers.InputLayer):
+def _leading(model: keras.Model) -> list[str]:
+    names: list[str] = []
+    uses = {layer["name"]: len(layer["inbound_nodes"]) for layer in model.get_config()["layers"]}
+    behind_convolution = False
+    for operation in model.operations:
+        if isinstance(operation, keras.layers.InputLayer):
             continue
-        if len(described[layer.name]["inbound_nodes"]) != 1:
+        convolution = _is_plain_convolution(operation)
+        pooling = behind_convolution and _is_plain_pooling(operation)
+        if uses.get(operation.name) != 1 or not (convolution or pooling):
             break
-        if _is_plain_convolution(layer):
-            found.append(_convolution(layer))
-        elif _is_plain_pooling(layer) and found and not found[-1].pool:
-            found[-1] = dataclasses.replace(found[-1], pool=True)
+        behind_convolution = convolution
+        names.append(operation.name)
+    return names
+
+
+def _chain(model: keras.Model, start: str | None, names: Sequence[str]) -> Chain:
+    _, height, width, _ = model.input_shape if start is None else model.get_layer(start).output.shape
+    layers: list[Convolution] = []
+    for layer in map(model.get_layer, names):
+        if isinstance(layer, keras.layers.Conv2D):
+            layers.append(_convolution(layer))
         else:
-            break
-        name = layer.name
-    return found, name
+            layers[-1] = replace(layers[-1], pool=True)
+    return Chain(layers, height, width)
 
 
 def _is_plain_convolution(layer: keras.layers.Layer) -> bool:

@@ -1,9 +1,9 @@
 """3 x 3 convolutions in a quarter of the multiplications, on a processor: Winograd's minimal filtering F(4 x 4, 3 x 3).
 
 A tile of 6 x 6 inputs and the kernel are transformed, multiplied point by point and transformed back to 4 x 4 outputs:
-36 multiplications where the definition has 144, and additions beside them (Lavin & Gray, Fast algorithms for
-convolutional neural networks, CVPR 2016). Summed over channels the points are 36 matrix products, which NumPy hands to
-BLAS. In float32 the result differs from the definition's as two orders of its sums do: in the sixth digit.
+36 multiplications where the definition has 144, and additions beside them (Lavin and Gray 2016). Summed over channels,
+the points are 36 matrix products, which NumPy hands to BLAS. In float32 the result differs from the definition's as two
+orders of its sums do: in the sixth digit. A layer that reads few channels is computed by the definition.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -19,9 +20,13 @@ from threadpoolctl import threadpool_limits
 
 Floats = npt.NDArray[np.float32]
 
+VERSION = 1
+"""Raised when the same layers would give other bits."""
+
 GROUP = 6  # images that one thread computes side by side, always as many; why 6 and not 8: see `Chain.repeats`
 _TILE, _SPAN = 4, 6
 _ROWS = 160  # of one product, about: enough for BLAS, and few enough that its operands stay in the cache
+_CANVASES = 1 << 30  # bytes, about, that the threads together may hold between layers
 _NARROW = 16  # input channels; with fewer the transforms cost more than they save
 _KERNEL = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]], np.float32) / 24
 
@@ -41,9 +46,10 @@ class Convolution:
 
 
 class Chain:
-    """Convolutions one behind the other for images of `height` x `width`, their kernels transformed once."""
+    """Convolutions one behind the other for images of `height` x `width`; kernels are transformed when first needed."""
 
     def __init__(self, layers: Sequence[Convolution], height: int, width: int) -> None:
+        self._shape = (height, width, layers[0].kernel.shape[2])
         self._plans: list[_Plan] = []
         for layer in layers:
             plan = (_Narrow if _is_narrow(layer) else _Wide)(layer, height, width)
@@ -70,9 +76,19 @@ class Chain:
         return True
 
     def __call__(self, inputs: Floats, threads: int) -> Floats:
-        """(n, h, w, c) to (n, h', w', k), the same whatever the number of `threads`, which is 1 or more."""
+        """(n, h, w, c) to (n, h', w', k), the same whatever the number of `threads`, which is 1 or more.
+
+        Raises ValueError for images of another shape.
+        """
+        if inputs.shape[1:] != self._shape:
+            raise ValueError(f"the convolutions take images of shape {self._shape}, not {inputs.shape[1:]}")
         starts = range(0, len(inputs), GROUP)
-        with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
+        largest = 2 * max(plan.canvas_bytes() for plan in self._plans)  # one that is read, one that is written
+        at_once = max(1, min(threads, _CANVASES // largest))
+        one = partial(threadpool_limits, 1, "blas")  # where each thread has a limit of its own, it is set in each
+        with one(), ThreadPoolExecutor(at_once, initializer=one) as pool:
+            for plan in self._plans:
+                plan.prepare()
             done = list(pool.map(lambda start: self._group(inputs[start : start + GROUP]), starts))
         return np.concatenate(done)
 
@@ -89,7 +105,7 @@ class Chain:
 
 
 def _is_narrow(layer: Convolution) -> bool:
-    return layer.kernel.shape[2] < _NARROW and not layer.pool
+    return bool(layer.kernel.shape[2] < _NARROW)
 
 
 def _tiles(side: int) -> int:
@@ -101,6 +117,11 @@ def _canvas(height: int, width: int, channels: int) -> Floats:
     return np.zeros((_tiles(height) * _TILE + 2, _tiles(width) * _TILE + 2, GROUP, channels), np.float32)
 
 
+def _canvas_bytes(height: int, width: int, layer: Convolution) -> int:
+    sides = (_tiles(height) * _TILE + 2) * (_tiles(width) * _TILE + 2)
+    return 4 * GROUP * sides * int(max(layer.kernel.shape[2:]))
+
+
 def _dozens(rows: int) -> int:
     """`rows`, rounded up to what a product may have (`Chain.repeats`)."""
     return -(-rows // (2 * GROUP)) * 2 * GROUP
@@ -110,6 +131,12 @@ class _Plan(Protocol):
     """One layer for images of one size."""
 
     out_size: tuple[int, int]
+
+    def prepare(self) -> None:
+        """Transform the kernel, if that is still to be done."""
+
+    def canvas_bytes(self) -> int:
+        """What the larger one of its canvases takes."""
 
     def products(self) -> set[tuple[int, int, int]]:
         """Rows, inner and outer size of the matrix products that `run` makes."""
@@ -124,13 +151,20 @@ class _Narrow:
     def __init__(self, layer: Convolution, height: int, width: int) -> None:
         self._layer = layer
         self._kernel = np.ascontiguousarray(layer.kernel.reshape(-1, layer.kernel.shape[3]))
-        self.out_size = height, width
+        self._size = height, width
+        self.out_size = (height // 2, width // 2) if layer.pool else (height, width)
+
+    def prepare(self) -> None:
+        pass
+
+    def canvas_bytes(self) -> int:
+        return _canvas_bytes(*self._size, self._layer)
 
     def products(self) -> set[tuple[int, int, int]]:
-        return {(_dozens(self.out_size[1] * GROUP), *self._kernel.shape)}
+        return {(_dozens(self._size[1] * GROUP), *self._kernel.shape)}
 
     def run(self, canvas: Floats) -> Floats:
-        height, width = self.out_size
+        height, width = self._size
         _, _, channels, filters = self._layer.kernel.shape
         lines = np.ascontiguousarray(canvas.transpose(0, 2, 1, 3)).reshape(len(canvas), GROUP, -1)
         windows = np.lib.stride_tricks.sliding_window_view(lines, 3 * channels, axis=2)[:, :, ::channels]
@@ -144,6 +178,13 @@ class _Narrow:
                 around[:, :, row] = windows[line + row].swapaxes(0, 1)[:width]
             np.matmul(matrix, self._kernel, out=values)
             _finish(values[:rows].reshape(width, GROUP, filters), self._layer, out[line + 1, 1 : width + 1])
+        return self._pooled(out) if self._layer.pool else out
+
+    def _pooled(self, canvas: Floats) -> Floats:
+        height, width = self.out_size
+        out = _canvas(height, width, canvas.shape[3])
+        corners = [canvas[1 + i :: 2, 1 + j :: 2][:height, :width] for i in (0, 1) for j in (0, 1)]
+        out[1 : height + 1, 1 : width + 1] = np.maximum.reduce(corners)
         return out
 
 
@@ -152,20 +193,28 @@ class _Wide:
 
     def __init__(self, layer: Convolution, height: int, width: int) -> None:
         self._layer = layer
-        lines = np.tensordot(_KERNEL, layer.kernel, (1, 0))
-        self._kernel = np.concatenate([np.tensordot(_KERNEL, line, (1, 0)) for line in lines])  # (36, c, k)
+        self._kernel: Floats | None = None
+        self._size = height, width
         self._down, self._across = _tiles(height), _tiles(width)
         self._strip = min(self._down, max(1, round(_ROWS / (self._across * GROUP))))
         self._step = 2 if layer.pool else 1
         self.out_size = height // self._step, width // self._step
 
+    def prepare(self) -> None:
+        if self._kernel is None:
+            lines = np.tensordot(_KERNEL, self._layer.kernel, (1, 0))
+            self._kernel = np.concatenate([np.tensordot(_KERNEL, line, (1, 0)) for line in lines])  # (36, c, k)
+
+    def canvas_bytes(self) -> int:
+        return _canvas_bytes(*self._size, self._layer)
+
     def products(self) -> set[tuple[int, int, int]]:
         strips = {min(self._strip, self._down - top) for top in range(0, self._down, self._strip)}
-        return {(_dozens(rows * self._across * GROUP), *self._kernel.shape[1:]) for rows in strips}
+        return {(_dozens(rows * self._across * GROUP), *self._layer.kernel.shape[2:]) for rows in strips}
 
     def run(self, canvas: Floats) -> Floats:
         height, width = self.out_size
-        _, channels, filters = self._kernel.shape
+        _, _, channels, filters = self._layer.kernel.shape
         out = _canvas(height, width, filters)
         room = _Room(self._strip, self._across, channels, filters)
         side = _TILE // self._step
@@ -182,12 +231,13 @@ class _Wide:
 
     def _tiles(self, canvas: Floats, rows: int, room: _Room) -> Floats:
         """The first `rows` rows of tiles before bias and relu: (4, 4, places, k), or pooled (2, 2, places, k)."""
-        _, channels, filters = self._kernel.shape
+        _, _, channels, filters = self._layer.kernel.shape
         places = rows * self._across * GROUP
         points = _shaped(room.points, _SPAN**2, _dozens(places), channels)
         products = _shaped(room.products, _SPAN**2, _dozens(places), filters)
         points[:, places:] = 0
         _to_points(canvas, points[:, :places].reshape(_SPAN, _SPAN, rows, self._across, GROUP, channels), room)
+        assert self._kernel is not None
         np.matmul(points, self._kernel, out=products)
         tiles = _from_points(products[:, :places].reshape(_SPAN, _SPAN, places, filters), room)
         if self._step == 2:

@@ -23,7 +23,7 @@ import keras
 import numpy as np
 
 from benchmark.training.network import BATCH, entry, join, run_batched, segment, set_precision
-from benchmark.training.prefix import prefix
+from benchmark.training.prefix import filtered_layers, prefix
 from zoo.registry import build
 
 SIDE = 4096
@@ -44,7 +44,7 @@ def main() -> None:
     lowered = tuple(names[1 : names.index(CUT) + 1])
     set_precision(model, lowered, asked.precision)
     front = entry((asked.size, asked.size, 1), "rescale")
-    ours = prefix(front, model, None, CUT, asked.precision)
+    ours = prefix(front, model, None, CUT, filtered_layers(model) if asked.precision == "float32" else ())
     theirs = join(front, segment(model, None, CUT), "prefix")
     images = np.random.default_rng(0).integers(0, 256, (3 * BATCH, asked.size, asked.size, 1)).astype(np.float32)
     matrix = keras.ops.cast(keras.random.normal((SIDE, SIDE), seed=0), asked.precision)
