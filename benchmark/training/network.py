@@ -84,19 +84,21 @@ def layer_digests(model: keras.Model, layers: tuple[str, ...]) -> dict[str, str]
     digests: dict[str, str] = {}
     left = set(layers)
     total.update(repr(model.input_shape).encode())
-    described = {layer["config"]["name"]: layer for layer in model.get_config()["layers"]}
-    for layer in _without_input(model):
+    described = {entry["name"]: entry for entry in model.get_config()["layers"]}
+    for operation in model.operations:
         if not left:
             break
-        facts = described[layer.name]
+        if isinstance(operation, keras.layers.InputLayer):
+            continue
+        facts = described[operation.name]
         settings = {k: v for k, v in facts["config"].items() if k not in ("trainable", "dtype")}
         joints = [facts["class_name"], settings, facts.get("inbound_nodes")]
         total.update(json.dumps(joints, sort_keys=True, default=str).encode())
-        for weight in layer.weights:
+        for weight in getattr(operation, "weights", ()):  # an operation that is no layer has none
             total.update(np.ascontiguousarray(keras.ops.convert_to_numpy(weight)).tobytes())
-        if layer.name in left:
-            left.discard(layer.name)
-            digests[layer.name] = total.hexdigest()
+        if operation.name in left:
+            left.discard(operation.name)
+            digests[operation.name] = total.hexdigest()
     return digests
 
 
