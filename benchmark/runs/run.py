@@ -23,10 +23,10 @@ from benchmark.runs.environment import Environment
 from benchmark.runs.protocol import Protocol
 from zoo.card import ModelCard
 
-SEMANTICS = 3
+SEMANTICS = 4
 """Raised when the same spec would give another result."""
 
-RECORD_VERSION = 2
+RECORD_VERSION = 3
 """Raised when run.json changes its shape."""
 
 
