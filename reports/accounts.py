@@ -35,6 +35,7 @@ def ignored_line(entries: tuple[Ignored, ...]) -> str:
         reasons.setdefault(entry.reason, []).append(entry)
     parts = []
     for reason, members in reasons.items():
+        members.sort(key=lambda entry: not entry.files)  # empty folders last
         names = list(dict.fromkeys(_short(entry.name) for entry in members))
         shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
         parts.append(f"{shown} ({reason})")

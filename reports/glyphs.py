@@ -1,4 +1,4 @@
-"""Letters that no font at hand can draw: another font is taken where one has them, else their number stands for them."""
+"""Letters that a font lacks: another font is taken where one at hand has them, else their number stands for them."""
 
 from __future__ import annotations
 

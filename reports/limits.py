@@ -34,7 +34,8 @@ def _limits(section: Section) -> Iterator[str]:
     if first.protocol.split == "fixed":
         yield (
             f"All figures rest on one split (split seed {first.protocol.split_seed}): how far they would move with "
-            f"another draw of the {'images' if unknown else 'patients'} is counted for the test images, not for the training images."
+            f"another draw of the {'images' if unknown else 'patients'} is counted for the test images, not for the "
+            "training images."
         )
     yield (
         "Intervals are 95% each, not together. They count the test images, "

@@ -91,8 +91,8 @@ class Dataset:
     images drawn by a program. `problems` are files that were left out, `ignored` what is not read as an image.
     `patients` says whether patients are known, `notes` what else to know before figures are read. `positive` is the
     class that was named as the finding, None where the order of the source decides. `test_names` is the SHA-256 of the
-    sorted lines CLASS/NAME of the source's test part, joined by newlines, by which a published data set is known again; `known_as`
-    is the data set that the user said it is.
+    sorted lines CLASS/NAME of the source's test part, joined by newlines, by which a published data set is known again;
+    `known_as` is the data set that the user said it is.
     """
 
     source: str
@@ -110,6 +110,11 @@ class Dataset:
     positive: str | None = None
     test_names: str | None = None
     known_as: str | None = None
+
+    @property
+    def unit(self) -> str:
+        """What is drawn and counted as one: a patient, or an image where patients are not known."""
+        return "patient" if self.patients is None or self.patients.known else "image"
 
     @cached_property
     def fingerprint(self) -> str:

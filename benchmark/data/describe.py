@@ -77,8 +77,9 @@ def describe(dataset: Dataset, patient_pattern: str | None = None) -> DataSummar
     patients = _shared(dataset, "patient")
     images = _shared(dataset, "digest")
     bits, flat, levels = _look(dataset)
-    leakage = find_leaks(dataset.images, [image.part for image in dataset.images], bits, flat)
-    effects = batch_effects(dataset.images, levels)
+    unit = f"{dataset.unit}s"
+    leakage = find_leaks(dataset.images, [image.part for image in dataset.images], bits, flat, unit)
+    effects = batch_effects(dataset.images, levels, unit=unit)
     return DataSummary(
         source=dataset.source,
         title=dataset.title,

@@ -159,8 +159,7 @@ def _check_pattern(path: Path, pattern: str, images: Sequence[Image]) -> None:
 
 def _check_parts(layout: Layout, images: Sequence[Image]) -> None:
     counts = Counter((image.part, image.label) for image in images)
-    for part in layout.parts or ("all",):
+    for part, folder in layout.folders.items():
         for label, name in enumerate(layout.classes):
             if not counts[part, label]:
-                where = layout.root if part == "all" else layout.parts[part]
-                raise DataError(f"{where / name}: holds no readable image; every class needs images")
+                raise DataError(f"{folder / name}: holds no readable image; every class needs images")

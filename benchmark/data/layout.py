@@ -65,6 +65,11 @@ class Layout:
     ignored: tuple[Ignored, ...]
     notes: tuple[str, ...]
 
+    @property
+    def folders(self) -> Mapping[Part, Path]:
+        """The folder of each part; `root` itself where there are no parts."""
+        return {part: self.parts[part] for part in self.parts} or {"all": self.root}
+
 
 def is_hidden(name: str) -> bool:
     """Whether a name is one that systems leave beside a user's files."""

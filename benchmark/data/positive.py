@@ -8,15 +8,21 @@ from dataclasses import replace
 
 from benchmark.data.dataset import DataError, Dataset
 
-NO_FINDING = frozenset(
-    # English, Spanish, Portuguese, French, Italian, German; without accents, in small letters
-    ["benign", "benigna", "benignas", "benigne", "benigni", "benigno", "benignos", "benin", "benins", "clear", "control", "controle", "controlli", "controllo", "controlo", "controls", "gesund", "gesunde", "gesunden", "gutartig", "gutartige", "healthy", "kontrolle", "kontrollen", "negatif", "negatifs", "negativ", "negativa", "negativas", "negative", "negatives", "negativi", "negativo", "negativos", "neg", "normal", "normale", "normales", "normali", "normals", "normais", "nofinding", "nofindings", "saine", "sain", "sains", "saines", "saludable", "saludables", "sana", "sanas", "sani", "sano", "sanos", "sadia", "sadio", "saudavel", "saudaveis", "temoin", "temoins", "unaffected", "unaffaellig", "unauffallig", "unauffaellig", "uninfected"]
+_NO_FINDING = re.compile(
+    "|".join(
+        (
+            r"normal|normale|normales|normali|normals|normais|nofindings?",
+            r"healthy|unaffected|uninfected|clear|gesunde?n?|unauffa?e?llige?",
+            r"neg|negati[fv](e|es|a|as|o|os|i|s)?",
+            r"benign(e|es|a|as|o|os|i)?|benins?|gutartige?n?",
+            r"control|controls|controle|controles|controlo|controllo|controlli|kontrollen?|temoins?",
+            r"san[aoi]s?|saine?s?|sadi[ao]s?|saudavel|saudaveis|saludables?",
+        )
+    )
 )
-"""Words that say that nothing was found."""
+"""Words that say that nothing was found: English, German, French, Spanish, Italian, Portuguese, without accents."""
 
-_NOT = frozenset(
-    ["aucun", "aucune", "kein", "keine", "keinen", "nao", "nessun", "nessuna", "nicht", "ningun", "ninguna", "no", "non", "none", "not", "ohne", "pas", "sans", "sem", "sin", "senza", "without"]
-)
+_NOT = re.compile("no|non|not|none|without|kein|keinen?|nicht|ohne|aucune?|pas|sans|sin|ningun|nessuna?|senza|nao|sem")
 _FOLLOWED = 2
 
 
@@ -43,8 +49,8 @@ def positive_warning(classes: tuple[str, str], positive: str | None) -> str | No
         return None
     return (
         f"'{classes[1]}' is taken as the positive class, the finding that recall, precision and predictive values are "
-        f"about, because it comes last; if '{classes[0]}' is the finding, give --positive '{classes[0]}' (or --positive "
-        f"'{classes[1]}' to keep it)"
+        f"about, because it comes last; if '{classes[0]}' is the finding, give --positive '{classes[0]}' (or "
+        f"--positive '{classes[1]}' to keep it)"
     )
 
 
@@ -54,11 +60,11 @@ def says_no_finding(name: str) -> bool:
     parted = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
     plain = unicodedata.normalize("NFKD", parted.casefold().replace("ß", "ss"))
     words = re.findall(r"[a-z]+", "".join(letter for letter in plain if not unicodedata.combining(letter)))
-    denied = [word in _NOT for word in words]
+    denied = [_NOT.fullmatch(word) is not None for word in words]
     said = [
         place
         for place, word in enumerate(words)
-        if word in NO_FINDING and words[place : place + 2] not in (["clear", "cell"], ["clear", "cells"])
+        if _NO_FINDING.fullmatch(word) and words[place : place + 2] not in (["clear", "cell"], ["clear", "cells"])
     ]
     if said:
         return not any(denied[max(0, said[0] - _FOLLOWED) : said[0]])
