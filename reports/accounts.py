@@ -25,7 +25,7 @@ def account_lines(summary: DataSummary) -> Iterator[str]:
         yield ignored_line(summary.ignored)
     if left_out or ignored:
         whole = used + left_out + ignored
-        yield f"files: {used} used + {left_out} left out + {ignored} ignored = {whole} in the folder"
+        yield f"files: {used} used + {left_out} left out + {ignored} ignored = {whole} in all"
 
 
 def ignored_line(entries: tuple[Ignored, ...]) -> str:

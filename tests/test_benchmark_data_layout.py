@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from benchmark.data import Dataset, open_dataset
 from benchmark.data.describe import describe
-from benchmark.data.layout import PART_NAMES, is_hidden, read_layout
+from benchmark.data.entries import is_hidden
+from benchmark.data.layout import PART_NAMES, read_layout
 from reports.accounts import account_lines
 from tests.images import image_folder, noise, opened, refusal, save
 
@@ -196,15 +197,22 @@ def test_a_class_of_empty_folders_is_refused_as_such(tmp_path: Path) -> None:
 
 def test_a_link_to_a_folder_above_is_ignored_and_never_followed_for_ever(tmp_path: Path) -> None:
     root = image_folder(tmp_path, {"A": 2, "B": 2})
-    for number in range(3):
-        (root / "A" / f"up{number}").symlink_to(root / "A", target_is_directory=True)
+    image_folder(root / "A", {"first": 1})
+    (root / "A" / "again").symlink_to(root / "A" / "first", target_is_directory=True)
+    for number, aim in enumerate((root / "A", root, root.parent, Path("/"))):
+        (root / "A" / f"up{number}").symlink_to(aim, target_is_directory=True)
+        (root / f"up{number}").symlink_to(aim if number else root, target_is_directory=True)
     dataset = opened(root)
-    assert len(dataset.images) == 4
-    assert {entry.reason for entry in dataset.ignored} == {"a link to a folder that is read already"}
+    assert len(dataset.images) == 5
+    assert Counter(entry.reason for entry in dataset.ignored) == {
+        "a link to a folder that holds it": 8,
+        "a link to a folder that is read already": 1,
+    }
+    assert accounted(dataset) == files_below(root) == 5
     chain = tmp_path / "chain"
     chain.mkdir()
     (chain / "again").symlink_to(chain, target_is_directory=True)
-    assert str(chain) in refusal(lambda: opened(chain))
+    assert "holds no folders" in refusal(lambda: opened(chain))
 
 
 def test_without_a_test_part_the_validation_part_is_read(tmp_path: Path) -> None:
@@ -223,7 +231,7 @@ def test_the_lines_of_a_summary_add_up(tmp_path: Path) -> None:
     assert "5 files: __MACOSX/, Thumbs.db (left by systems); notes.txt (not in a class folder)" in lines[0] or (
         "5 files: Thumbs.db, __MACOSX/ (left by systems); notes.txt (not in a class folder)" in lines[0]
     )
-    assert lines[1] == f"files: 60 used + 1 left out + 5 ignored = {files_below(root)} in the folder"
+    assert lines[1] == f"files: 60 used + 1 left out + 5 ignored = {files_below(root)} in all"
 
 
 def test_a_summary_without_leftovers_has_no_such_lines(tmp_path: Path) -> None:

@@ -5,14 +5,25 @@ Every entry below the folder is one or the other, so that counts add up to what 
 
 from __future__ import annotations
 
-import os
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from benchmark.data.dataset import DataError, Ignored, Part
+from benchmark.data.entries import (
+    count_files,
+    folders_in,
+    holds_files,
+    identity,
+    is_folder,
+    is_hidden,
+    leads_up,
+    listed,
+    size_of,
+    sizes_below,
+)
 
 Named = Literal["train", "val", "test"]
 PART_NAMES: Mapping[Named, tuple[str, ...]] = {
@@ -23,19 +34,8 @@ PART_NAMES: Mapping[Named, tuple[str, ...]] = {
 """What folders of parts are called, in small or capital letters."""
 
 _PART_OF: Mapping[str, Named] = {name: part for part, names in PART_NAMES.items() for name in names}
-_SYSTEMS = {
-    "#recycle",
-    "$recycle.bin",
-    "@eadir",
-    "desktop.ini",
-    "ehthumbs.db",
-    "icon\r",
-    "lost+found",
-    "recycler",
-    "system volume information",
-    "thumbs.db",
-}
 _LEFT = "left by systems"
+_UP = "a link to a folder that holds it"
 _OUTSIDE = "not in a class folder"
 _NO_IMAGES = {".csv", ".html", ".json", ".md", ".pdf", ".txt", ".xml", ".yaml", ".yml"}
 _DEEPEST = 8
@@ -71,11 +71,6 @@ class Layout:
         return {part: self.parts[part] for part in self.parts} or {"all": self.root}
 
 
-def is_hidden(name: str) -> bool:
-    """Whether a name is one that systems leave beside a user's files."""
-    return name.startswith((".", "__MACOSX")) or name.casefold() in _SYSTEMS
-
-
 def read_layout(path: Path) -> Layout:
     """How the folder `path`, or the one below it that holds the images, is laid out.
 
@@ -92,17 +87,17 @@ def image_root(root: Path) -> Path:
     """
     here = root
     for _ in range(_DEEPEST):
-        inside = _folders(here)
+        inside = folders_in(here)
         if "train" in _parts_among(inside, here):
             return here
         if len(inside) != 1:
             break
         (only,) = inside.values()
-        if not _folders(only):  # a class without a second one
+        if not folders_in(only):  # a class without a second one
             break
         here = only
-    inside = _folders(here)
-    if any(_holds_files(folder) for folder in inside.values()):
+    inside = folders_in(here)
+    if any(holds_files(folder) for folder in inside.values()):
         return here if len(inside) > 1 else root
     level = list(inside.values())
     for _ in range(3):
@@ -112,7 +107,7 @@ def image_root(root: Path) -> Path:
             raise DataError(f"{root}: holds several data sets ({names}); give one of these folders")
         if held:
             return held[0]
-        level = [below for folder in level for below in _folders(folder).values()][:1000]
+        level = [below for folder in level for below in folders_in(folder).values()][:1000]
     return here if len(inside) > 1 else root
 
 
@@ -167,10 +162,12 @@ class _Reader:
     def _open(self, folder: Path) -> dict[str, Path]:
         """The folders in `folder`; its files, and what systems leave, are ignored."""
         found = {}
-        for entry in _listed(folder):
+        for entry in listed(folder):
             if is_hidden(entry.name):
                 self._skip(entry, _LEFT)
-            elif _is_folder(entry):
+            elif leads_up(entry):
+                self._skip(entry, _UP, files=0)
+            elif is_folder(entry):
                 found[entry.name] = entry
             else:
                 self._skip(entry, _OUTSIDE)
@@ -179,39 +176,41 @@ class _Reader:
     def _class(self, part: Part, folder: Path) -> list[Found]:
         """The files in and below a class folder, those of the folder itself first."""
         found: list[Found] = []
-        seen = {_identity(folder)}
+        seen = {identity(folder)}
         waiting: list[tuple[Path, tuple[str, ...]]] = [(folder, ())]
         while waiting:
             here, below = waiting.pop(0)
-            for entry in _listed(here):
+            for entry in listed(here):
                 if is_hidden(entry.name):
                     self._skip(entry, _LEFT)
-                elif not _is_folder(entry):
+                elif leads_up(entry):
+                    self._skip(entry, _UP, files=0)
+                elif not is_folder(entry):
                     found.append(Found(entry, part, folder.name, below))
                 elif not below and entry.name.casefold() in _PART_OF:
                     raise DataError(
                         f"{entry}: a part inside a class; put the classes into the parts, as in "
                         f"{entry.name}/{folder.name}"
                     )
-                elif _identity(entry) in seen:
+                elif identity(entry) in seen:
                     self._skip(entry, "a link to a folder that is read already", files=0)
                 else:
-                    seen.add(_identity(entry))
+                    seen.add(identity(entry))
                     waiting.append((entry, (*below, entry.name)))
         return found
 
     def _skip(self, entry: Path, reason: str, files: int | None = None) -> None:
         name = entry.relative_to(self.path).as_posix()
-        if _is_folder(entry):
-            self.ignored.append(Ignored(f"{name}/", reason, _count(entry) if files is None else files))
+        if is_folder(entry):
+            self.ignored.append(Ignored(f"{name}/", reason, count_files(entry) if files is None else files))
         else:
             self.ignored.append(Ignored(name, reason, 1))
 
     def _beside(self, root: Path, folders: Sequence[Path]) -> None:
         """Folders beside the parts, copies of the parts told from others by names and sizes."""
         for folder in folders:
-            sizes = dict(_sizes(folder))
-            alike = sum(_size(root / name) == size for name, size in sizes.items())
+            sizes = dict(sizes_below(folder))
+            alike = sum(size_of(root / name) == size for name, size in sizes.items())
             if alike and alike == len(sizes):
                 reason = "a copy: its files have the names and sizes of those that are read"
             elif alike:
@@ -267,7 +266,7 @@ def _parts_among(folders: Mapping[str, Path], root: Path) -> dict[Named, Path]:
         if part is not None:
             named[part].append(folder)
     if "train" not in named:
-        named = {part: held for part, held in named.items() if any(_folders(folder) for folder in held)}
+        named = {part: held for part, held in named.items() if any(folders_in(folder) for folder in held)}
     for part, held in named.items():
         if len(held) > 1:
             both = " and ".join(folder.name for folder in held)
@@ -310,7 +309,7 @@ def _check_not_empty(
         for name in classes:
             if (part, name) not in held:
                 where = _where(root, parts, part) / name
-                what = "holds folders but no files" if _folders(folders[part][name]) else "is empty"
+                what = "holds folders but no files" if folders_in(folders[part][name]) else "is empty"
                 raise DataError(f"{where}: {what}; every class needs images")
 
 
@@ -318,58 +317,7 @@ def _where(root: Path, parts: Mapping[Named, Path], part: Part) -> Path:
     return root if part == "all" else parts[part]
 
 
-def _listed(folder: Path) -> list[Path]:
-    try:
-        return sorted(folder.iterdir())
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be listed: {error.strerror}") from error
-
-
-def _is_folder(entry: Path) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError as error:
-        raise DataError(f"{entry}: cannot be looked at: {error.strerror}") from error
-
-
-def _folders(folder: Path) -> dict[str, Path]:
-    return {entry.name: entry for entry in _listed(folder) if not is_hidden(entry.name) and _is_folder(entry)}
-
-
-def _holds_files(folder: Path) -> bool:
-    return any(not is_hidden(entry.name) and not _is_folder(entry) for entry in _listed(folder))
-
-
 def _is_divided(folder: Path) -> bool:
     """Whether a folder holds a train part with class folders in it."""
-    train = _parts_among(_folders(folder), folder).get("train")
-    return train is not None and bool(_folders(train))
-
-
-def _identity(folder: Path) -> tuple[int, int]:
-    try:
-        facts = folder.stat()
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be looked at: {error.strerror}") from error
-    return facts.st_dev, facts.st_ino
-
-
-def _count(folder: Path) -> int:
-    return sum(len(names) for _, _, names in os.walk(folder))
-
-
-def _sizes(folder: Path) -> Iterator[tuple[str, int]]:
-    """Name below `folder` and size of each file in it, those that systems leave not counted."""
-    for place, inside, names in os.walk(folder):
-        inside[:] = [name for name in inside if not is_hidden(name)]
-        for name in names:
-            file = Path(place, name)
-            if not is_hidden(name) and (size := _size(file)) is not None:
-                yield file.relative_to(folder).as_posix(), size
-
-
-def _size(file: Path) -> int | None:
-    try:
-        return file.stat().st_size
-    except OSError:
-        return None
+    train = _parts_among(folders_in(folder), folder).get("train")
+    return train is not None and bool(folders_in(train))
