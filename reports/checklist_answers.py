@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from reports.methods import NO_PATIENTS
+from reports.methods import NO_PATIENTS, PATIENTS_UNKNOWN
 from reports.numbers import number
 from reports.report import Section
 
@@ -29,6 +29,10 @@ def _facts(section: Section, *topics: str) -> str | None:
 def _test_images(section: Section) -> int | None:
     rows = section.methods.flow
     return next((row.images for row in rows if (row.split, row.label) == ("test", None)), None)
+
+
+def _unknown(section: Section) -> bool:
+    return section.runs[0].spec.dataset.patients_unknown
 
 
 @_answers
@@ -73,7 +77,8 @@ def _subset(section: Section) -> str | None:
     asked = ", ".join(f"{count} {split}" for split, count in drawn.items() if count is not None)
     if not asked:
         return "every image of the source that the split could use"
-    return f"drawn at random by patient: {asked} images asked for; how the source's own series arose is not known"
+    by = "image" if _unknown(section) else "patient"
+    return f"drawn at random by {by}: {asked} images asked for; how the source's own series arose is not known"
 
 
 @_answers
@@ -96,8 +101,14 @@ def _partitions(section: Section) -> str | None:
 
 @_answers
 def _disjoint(section: Section) -> str | None:
+    facts = section.runs[0].spec.dataset
+    if facts.patients_unknown:
+        return f"images: no identical image stands in two partitions; {PATIENTS_UNKNOWN}"
     known = any(row.patients is not None for row in section.methods.flow)
-    return "patients, and identical images" if known else f"identical images; {NO_PATIENTS}"
+    if not known:
+        return f"identical images; {NO_PATIENTS}"
+    line = facts.patients.line() if facts.patients is not None else None
+    return "patients, and identical images" + (f"; {line}" if line else "")
 
 
 @_answers
@@ -156,8 +167,9 @@ def _metrics(section: Section) -> str | None:
 
 @_answers
 def _statistics(section: Section) -> str | None:
+    unit = f"by image, as {PATIENTS_UNKNOWN}" if _unknown(section) else "by patient where patients repeat"
     return (
-        "95% intervals: Wilson, DeLong, square and add; by patient where patients repeat, with seeds as a second "
+        f"95% intervals: Wilson, DeLong, square and add; {unit}, with seeds as a second "
         "random effect; paired tests on the same images, p-values by Holm"
     )
 
@@ -234,7 +246,8 @@ def _imbalance(section: Section) -> str | None:
 
 @_answers
 def _fairness(section: Section) -> str | None:
-    return "not by groups of persons: the program knows nothing of patients but which images are of the same one"
+    known = "" if _unknown(section) else " but which images are of the same one"
+    return f"not by groups of persons: the program knows nothing of patients{known}"
 
 
 @_answers
@@ -247,7 +260,11 @@ def _calibration(section: Section) -> str | None:
 
 @_answers
 def _flow(section: Section) -> str | None:
-    return "images and patients by split and class: Methods" if section.methods.flow else None
+    if not section.methods.flow:
+        return None
+    if _unknown(section):
+        return f"images by split and class: Methods; {PATIENTS_UNKNOWN}"
+    return "images and patients by split and class: Methods"
 
 
 @_answers

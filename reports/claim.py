@@ -37,15 +37,32 @@ class TestSet(Strict):
     where: Text
 
 
+class Recognise(Strict):
+    """By what the data are known again, whatever their folder is called. `test_names_sha256` is the SHA-256, in
+    hexadecimal, of the sorted lines CLASS/NAME of the files of its test part, joined by newlines; `zoo data --json`
+    shows it. `classes` are its two classes, the positive one last."""
+
+    test_names_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    classes: tuple[str, str] | None = None
+
+
 class Source(Strict):
-    """The report. `data` is a SOURCE of `zoo data`; `test` the images its figures rest on; `other_tests` further test
-    sets of the same data, which figures may rest on unsaid."""
+    """The report. `data` is a SOURCE of `zoo data`, and `recognise` by what it is known when it comes under another
+    name; `test` the images its figures rest on; `other_tests` further test sets of the same data, which figures may
+    rest on unsaid."""
 
     report: Text
     data: str | None = None
+    recognise: Recognise | None = None
     language: str | None = None
     test: TestSet | None = None
     other_tests: tuple[TestSet, ...] = ()
+
+    @model_validator(mode="after")
+    def _recognised_as_something(self) -> Source:
+        if self.recognise is not None and self.data is None:
+            raise ValueError("recognise says by what data are known, and data, which names them, is missing; add it")
+        return self
 
 
 class PrintedMatrix(Strict):
@@ -132,6 +149,12 @@ class Claims(Strict):
 def claims_names() -> tuple[str, ...]:
     """The claims files that are built in."""
     return tuple(sorted(path.stem for path in _BUILT_IN.glob("*.yaml")))
+
+
+def built_in_sources() -> tuple[Source, ...]:
+    """What the built-in claims say of their data."""
+    paths = [_BUILT_IN / f"{name}.yaml" for name in claims_names()]
+    return tuple(validate(Source, read_yaml(path)["source"], str(path)) for path in paths)
 
 
 def load_claims(name: str, cards: Mapping[str, ModelCard]) -> Claims:

@@ -12,6 +12,7 @@ from reports.audit import Audit, audit
 from reports.audit_figures import listed
 from reports.claim import Claims
 from reports.measured import Measured
+from reports.recognised import is_data
 from reports.statement_verdicts import cards_of, judge_statements
 from reports.verdicts import Judgement, judge_figures
 
@@ -69,10 +70,17 @@ def _notes(claims: Claims, measured: Mapping[str, Measured]) -> Iterator[str]:
             seeds = listed([str(seed) for seed in found.left_out])
             yield f"Left out: {name}, seed {seeds}, scored on other test images than its first seed."
     if about and all(found.related == {} for found in about.values()):
-        yield "No test image has a relative in train or val, or a copy in test: leakage explains nothing here."
+        known = not any(found.runs[0].spec.dataset.patients_unknown for found in about.values())
+        relative = "relative" if known else "near duplicate"
+        yield (
+            f"No test image has a {relative} in train or val, or a copy in test: leakage explains nothing here"
+            + ("." if known else ", as far as pixels tell; patients are not known.")
+        )
     data = claims.source.data
-    sources = {found.runs[0].spec.dataset.source for found in about.values()}
-    if data is not None and claims.statements and sources - {data}:
+    elsewhere = data is not None and any(
+        not is_data(found.runs[0].spec.dataset, data, [claims]) for found in about.values()
+    )
+    if claims.statements and elsewhere:
         yield "Statements are about cards and judged on these images; printed figures are about other images."
 
 

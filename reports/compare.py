@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from benchmark.evidence.intervals import mover, printed_auc_interval, wilson_from_rate
 from benchmark.evidence.metrics import Figure
 from benchmark.runs.run import Run
+from reports.claim import Claims
+from reports.recognised import is_data, turned
 from zoo.card import PublishedFigure, Source
 
 
@@ -32,10 +34,12 @@ class Comparison:
     note: str | None
 
 
-def compare_run(run: Run, history: list[dict[str, str]]) -> list[Comparison]:
-    """Every published figure of the run's card against the run, at threshold 0.5, as the source did."""
+def compare_run(run: Run, history: list[dict[str, str]], claims: Sequence[Claims] = ()) -> list[Comparison]:
+    """Every published figure of the run's card against the run, at threshold 0.5, as the source did. `claims` may say
+    by what the source's data are recognised."""
     card = run.spec.card
-    return [_compare(run, history, card.source, figure) for figure in card.published]
+    other = is_other_data(run, claims)
+    return [_compare(run, history, card.source, figure, other) for figure in card.published]
 
 
 def final_test_figures(comparisons: Iterable[Comparison]) -> dict[tuple[str, int, str], Comparison]:
@@ -47,13 +51,18 @@ def final_test_figures(comparisons: Iterable[Comparison]) -> dict[tuple[str, int
     }
 
 
-def is_other_data(run: Run) -> bool:
-    """Whether the run saw other data than its card's source; unknown counts as other."""
+def is_other_data(run: Run, claims: Sequence[Claims] = ()) -> bool:
+    """Whether the run saw other data than its card's source; unknown counts as other, and so do the same images with
+    the other class as the positive one."""
     source = run.spec.card.source
-    return source is None or source.data is None or run.spec.dataset.source != source.data
+    if source is None or source.data is None:
+        return True
+    return not is_data(run.spec.dataset, source.data, claims) or turned(run.spec.dataset, source.data, claims)
 
 
-def _compare(run: Run, history: list[dict[str, str]], source: Source | None, published: PublishedFigure) -> Comparison:
+def _compare(
+    run: Run, history: list[dict[str, str]], source: Source | None, published: PublishedFigure, other: bool
+) -> Comparison:
     measured, interval, note = _measured(run, history, published)
     low, high = published.value, published.upper if published.upper is not None else published.value
     difference = None
@@ -73,7 +82,7 @@ def _compare(run: Run, history: list[dict[str, str]], source: Source | None, pub
         measured_interval=interval,
         difference=difference,
         difference_interval=_difference_interval(published, own, measured, interval),
-        other_data=is_other_data(run),
+        other_data=other,
         note=note,
     )
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 from reports.gallery import Gallery, Tile
 from reports.gallery_pictures import LARGE, colour_bar, pixels_of
+from reports.glyphs import drawable
 from reports.numbers import one_line
 from reports.svg import styled
 
@@ -49,7 +50,8 @@ def write_grid(shown: Gallery, path: Path) -> Path:
     figure.set_dpi(_DPI)
     figure.set_facecolor("white")
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()
+    with drawable(figure):
+        canvas.draw()
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).save(path)
     return path

@@ -19,6 +19,8 @@ def limits(section: Section) -> tuple[str, ...]:
 
 def _limits(section: Section) -> Iterator[str]:
     first = section.runs[0].spec
+    unknown = first.dataset.patients_unknown
+    claims = [report.claims for report in section.claims]
     if section.synthetic:
         yield "The images are SYNTHETIC: no figure here says anything about radiographs or patients."
     else:
@@ -26,17 +28,19 @@ def _limits(section: Section) -> Iterator[str]:
             "Train, validation and test images come from one source: how the models do on images of another hospital, "
             "machine or population is not shown."
         )
-    if any(run.spec.card.published and is_other_data(run) for run in section.runs):
+    if any(run.spec.card.published and is_other_data(run, claims) for run in section.runs):
         yield "Published figures were read on other data than these: a difference may come from the images alone."
     yield from _seeds(section)
     if first.protocol.split == "fixed":
         yield (
             f"All figures rest on one split (split seed {first.protocol.split_seed}): how far they would move with "
-            "another draw of the patients is counted for the test images, not for the training images."
+            f"another draw of the {'images' if unknown else 'patients'} is counted for the test images, not for the "
+            "training images."
         )
     yield (
-        "Intervals are 95% each, not together. They count the test images, by patient where patients are known, and "
-        "the seeds where a card has several; not the choice of data, protocol, hardware or library versions."
+        "Intervals are 95% each, not together. They count the test images, "
+        + ("each as if independent (patients are not known)" if unknown else "by patient where patients are known")
+        + ", and the seeds where a card has several; not the choice of data, protocol, hardware or library versions."
     )
     yield from _test_set(section)
     yield from _validation(section)
@@ -71,7 +75,15 @@ def _test_set(section: Section) -> Iterator[str]:
             "average precision and calibration hold at that share, which is not that of a clinic."
         )
     if any(row.reason == NO_PATIENTS for row in rows):
-        yield "Patients are not known: images of one patient are counted as if independent, which narrows intervals."
+        yield "Patients are not recorded: images of one patient are counted as if independent, which narrows intervals."
+    facts = section.runs[0].spec.dataset
+    if facts.patients_unknown:
+        yield (
+            "Patients are not known: images of one patient may stand in train, val and test, which flatters figures, "
+            "and are counted as if independent, which narrows intervals."
+        )
+    elif facts.patients is not None and (line := facts.patients.line()) is not None:
+        yield f"{line[0].upper()}{line[1:]}, so that some of one patient may stand in two splits."
 
 
 def _validation(section: Section) -> Iterator[str]:

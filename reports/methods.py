@@ -12,7 +12,7 @@ from benchmark.evidence.rules import value_range
 from benchmark.evidence.scores import Scores
 from benchmark.runs.environment import Environment
 from benchmark.runs.protocol import Protocol, ThresholdRule
-from benchmark.runs.run import Run
+from benchmark.runs.run import DatasetFacts, Run
 from reports.measured import Measured
 from reports.recipe import PREPROCESSING, augmentation_in_words, kept_weights
 from zoo.card import ModelCard
@@ -21,6 +21,7 @@ UNKNOWN = "not known to the program"
 """What stands where a record does not say it."""
 NOT_KEPT = "scores of these images are not kept"
 NO_PATIENTS = "patients are not recorded"
+PATIENTS_UNKNOWN = "patients are not known"
 
 
 @dataclass(frozen=True)
@@ -95,27 +96,30 @@ def rule_in_words(threshold: ThresholdRule) -> str:
 
 def _flow(run: Run, held: Measured | None) -> Iterator[FlowRow]:
     classes, sizes = run.spec.dataset.classes, run.split.sizes
+    reason = PATIENTS_UNKNOWN if run.spec.dataset.patients_unknown else NO_PATIENTS
     for split in sizes:
         scores: Scores | None = None
         if held is not None and split in ("val", "test"):
             scores = held.val[0] if split == "val" else held.test[0]
         if scores is not None:
-            yield _counted(split, None, scores, np.ones(len(scores), dtype=bool))
+            yield _counted(split, None, scores, np.ones(len(scores), dtype=bool), reason)
         else:
             yield FlowRow(split, None, sizes[split], None, NOT_KEPT)
         for place, label in enumerate(classes):
             if scores is not None:
-                yield _counted(split, label, scores, scores.y_true == place)
+                yield _counted(split, label, scores, scores.y_true == place, reason)
             elif run.spec.protocol.sampling.balanced and run.spec.fold is None and sizes[split] % 2 == 0:
                 yield FlowRow(split, label, sizes[split] // 2, None, f"half of the split, balanced; {NOT_KEPT}")
             else:
                 yield FlowRow(split, label, None, None, NOT_KEPT)
 
 
-def _counted(split: str, label: str | None, scores: Scores, which: npt.NDArray[np.bool_]) -> FlowRow:
+def _counted(
+    split: str, label: str | None, scores: Scores, which: npt.NDArray[np.bool_], reason: str = NO_PATIENTS
+) -> FlowRow:
     images = int(np.count_nonzero(which))
     if scores.patient is None:
-        return FlowRow(split, label, images, None, NO_PATIENTS)
+        return FlowRow(split, label, images, None, reason)
     patients = {name for name, here in zip(scores.patient, which, strict=True) if here}
     return FlowRow(split, label, images, len(patients))
 
@@ -137,9 +141,20 @@ def _split_facts(runs: Sequence[Run], protocol: Protocol) -> Iterator[Fact]:
     drawn = f"one split from split seed {protocol.split_seed} for all seeds"
     if protocol.split == "per-seed":
         drawn = f"a split of its own for each seed, from split seed {protocol.split_seed} and the seed"
-    yield Fact("split", f"by patient: no patient and no identical image stands in two splits; {balance}; {drawn}")
+    yield Fact("split", f"{apart(runs[0].spec.dataset)}; {balance}; {drawn}")
     prints = dict.fromkeys(run.split.fingerprint[:16] for run in runs)
     yield Fact("split", f"fingerprint {', '.join(prints)}")
+
+
+def apart(data: DatasetFacts) -> str:
+    """What no two splits of `data` share."""
+    if data.patients_unknown:
+        return (
+            "by image: no identical image stands in two splits; patients are not known, so that images of one patient "
+            "may stand in several"
+        )
+    line = data.patients.line() if data.patients is not None else None
+    return "by patient: no patient and no identical image stands in two splits" + (f"; {line}" if line else "")
 
 
 def _preparation(runs: Sequence[Run], protocol: Protocol) -> Iterator[Fact]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from benchmark.data.positive import positive_warning
 from benchmark.runs.plan import Skip
 from benchmark.runs.run import Run
 from benchmark.runs.store import Store
@@ -17,6 +18,7 @@ from reports.measured import conditions, gather
 from reports.methods import Methods, methods
 from reports.pairs import Ranking, rank
 from reports.probabilities import Probabilities, probabilities
+from reports.recognised import identity_line
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,8 @@ def _section(
         title=title,
         synthetic=first.dataset.synthetic,
         runs=tuple(runs),
-        comparisons=tuple(c for run in runs for c in compare_run(run, history(run))),
-        notes=(*notes, *_notes(runs)),
+        comparisons=tuple(c for run in runs for c in compare_run(run, history(run), claims)),
+        notes=(*notes, *_notes(runs, claims)),
         cards=card_figures(runs, measured),
         methods=methods(runs, measured),
         claims=judged,
@@ -97,15 +99,25 @@ def _section(
     )
 
 
-def _notes(runs: Sequence[Run]) -> tuple[str, ...]:
+def _notes(runs: Sequence[Run], claims: Sequence[Claims]) -> tuple[str, ...]:
     notes = []
+    facts = runs[0].spec.dataset
+    if (warning := positive_warning(facts.classes, facts.positive)) is not None:
+        notes.append(f"{warning}.")
+    if facts.patients_unknown:
+        notes.append(
+            "Patients are not known: every image counts as a patient of its own, so that images of one patient may "
+            "stand in train, val and test."
+        )
+    if (line := identity_line(facts, claims)) is not None:
+        notes.append(f"{line[0].upper()}{line[1:]}.")
     if runs[0].spec.dataset.synthetic:
         notes.append(
             "Every measured figure here is from SYNTHETIC images drawn by the program; it says nothing about "
             "radiographs."
         )
     published = [run for run in runs if run.spec.card.published]
-    if published and any(is_other_data(run) for run in published):
+    if published and any(is_other_data(run, claims) for run in published):
         notes.append(
             "Published figures are marked 'other data': these runs did not see the data they were published for, so "
             "no verdict may be drawn from a difference."

@@ -17,6 +17,8 @@ import matplotlib
 import matplotlib.style
 from matplotlib.figure import Figure
 
+from reports.glyphs import drawable, quiet
+
 COLOURS: Mapping[str, str] = MappingProxyType(
     {
         "ink": "#1f2933",  # text, reference points
@@ -129,7 +131,7 @@ def save(figure: Figure, path: Path) -> None:
     """Write `figure` as SVG or PNG, as the end of `path` says, on a light background, the same bytes for the same
     figure. Raises ValueError for another ending, OSError."""
     if path.suffix == ".png":
-        with style():
+        with style(), drawable(figure):
             figure.savefig(path, format="png", dpi=200, metadata={"Software": None})
     elif path.suffix == ".svg":
         root = _root(figure)
@@ -147,7 +149,7 @@ def save(figure: Figure, path: Path) -> None:
 
 def _root(figure: Figure) -> ElementTree.Element:
     text = io.StringIO()
-    with style():
+    with style(), quiet():
         figure.savefig(
             text, format="svg", transparent=True, metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
         )

@@ -12,6 +12,7 @@ from rich.markup import escape as _escape_markup
 from rich.table import Table
 from rich.text import Text
 
+from reports.accounts import account_lines, patients_unknown
 from reports.compare import final_test_figures
 from reports.numbers import MISSING, difference, measured, one_line, published_value, seconds
 
@@ -125,16 +126,20 @@ def data_tables(summary: DataSummary) -> RenderableType:
     table = plain_table("part", "class", title=escape(f"{summary.title}{kind}"))
     for name in ("images", "patients", "grey mean", "grey sd"):
         table.add_column(name, justify="right")
+    unknown = patients_unknown(summary)
     for cell in summary.cells:
-        counts = (str(cell.images), str(cell.patients), f"{cell.mean_grey:.0f}", f"{cell.sd_grey:.0f}")
+        people = MISSING if unknown else str(cell.patients)
+        counts = (str(cell.images), people, f"{cell.mean_grey:.0f}", f"{cell.sd_grey:.0f}")
         table.add_row(cell.part, escape(cell.label), *counts)
     shared: list[RenderableType] = []
     if summary.leakage is not None:
-        shared = ["", _leakage_table(summary.leakage, summary.weaker_key)]
+        shared = ["", _leakage_table(summary.leakage, summary.weaker_key, unknown)]
     facts = [
         f"positive class: {summary.classes[1]}; channels: {summary.channels}; fingerprint {summary.fingerprint[:16]}",
         *(f"note: {warning}" for warning in summary.warnings),
+        *filter(None, [summary.identity]),
         *_leakage_facts(summary),
+        *account_lines(summary),
         *(f"left out: {problem.name}: {problem.reason}" for problem in summary.problems[:20]),
     ]
     if len(summary.problems) > 20:
@@ -142,7 +147,7 @@ def data_tables(summary: DataSummary) -> RenderableType:
     return Group(table, *shared, *(escape(fact) for fact in facts))
 
 
-def _leakage_table(leakage: Leakage, weaker: WeakerKey | None) -> Table:
+def _leakage_table(leakage: Leakage, weaker: WeakerKey | None, unknown: bool) -> Table:
     """How many images of each part have a relative in the same or an earlier one."""
     flagged = {(alarm.part, alarm.other): alarm.flagged for alarm in weaker.false_alarms} if weaker else {}
     table = plain_table("images of", "with a relative in", title="Leakage")
@@ -150,7 +155,7 @@ def _leakage_table(leakage: Leakage, weaker: WeakerKey | None) -> Table:
         table.add_column(name, justify="right")
     for overlap in leakage.overlaps:
         inside = overlap.part == overlap.other
-        counts = (overlap.images, overlap.same_patient, overlap.identical, overlap.near_duplicate)
+        counts = (overlap.images, None if unknown else overlap.same_patient, overlap.identical, overlap.near_duplicate)
         table.add_row(
             overlap.part,
             f"{overlap.other} itself" if inside else overlap.other,

@@ -17,6 +17,7 @@ from reports.audit_figures import metric_name
 from reports.claim import Claims, Row
 from reports.measured import Measured
 from reports.pairs import figure
+from reports.recognised import is_data, other_classes
 from zoo.card import PublishedFigure
 
 SYNTHETIC = "synthetic images say nothing about radiographs"
@@ -181,8 +182,10 @@ def _other_conditions(claims: Claims, row: Row, printed: PublishedFigure, found:
         return SYNTHETIC
     if claims.source.data is None:
         return "the claims do not say which data they are about"
-    if spec.dataset.source != claims.source.data:
+    if not is_data(spec.dataset, claims.source.data, [claims]):
         return f"other data: measured on {spec.dataset.title}, published on {claims.source.data}"
+    if (classes := other_classes(spec.dataset, claims.source)) is not None:
+        return classes
     if printed.metric == "loss" and row.loss is not None and row.loss.name != found.card.recipe.loss.name:
         return f"other loss: measured {found.card.recipe.loss.name}, published {row.loss.name}"
     return other_protocol(claims, spec) or _other_mix(row, printed, found)

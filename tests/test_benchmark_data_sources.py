@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from benchmark.data import open_dataset
-from benchmark.data.kaggle import image_root
+from benchmark.data.layout import image_root
 from tests.images import image_folder, refusal
 
 FOLDERS = {"train/NORMAL": 3, "train/PNEUMONIA": 3, "test/NORMAL": 2, "test/PNEUMONIA": 2}

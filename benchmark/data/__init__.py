@@ -6,18 +6,25 @@ import difflib
 from pathlib import Path
 
 from benchmark.data.dataset import DataError, Dataset, Image, Part, Problem
+from benchmark.data.positive import with_positive
 
 __all__ = ["DataError", "Dataset", "Image", "Part", "Problem", "open_dataset"]
 
 _KINDS = "phantom, a folder (train/val/test/CLASS/* or CLASS/*), a .npz file, or kaggle:OWNER/NAME"
 
 
-def open_dataset(source: str, *, patient_pattern: str | None = None) -> Dataset:
+def open_dataset(source: str, *, patient_pattern: str | None = None, positive: str | None = None) -> Dataset:
     """The data set that `source` names: phantom, a folder, a .npz file, or kaggle:OWNER/NAME.
 
-    `patient_pattern` is a regular expression whose named groups make the patient's key of a file name. Raises
-    DataError when the source is unknown or cannot be used.
+    `patient_pattern` is a regular expression whose named groups make the patient's key of a file name, or of the path
+    below the folder where it holds a slash. `positive` names the class that is the finding; left out, it is the one
+    that the source has last. Raises DataError when the source is unknown or cannot be used.
     """
+    dataset = _open(source, patient_pattern)
+    return dataset if positive is None else with_positive(dataset, positive)
+
+
+def _open(source: str, patient_pattern: str | None) -> Dataset:
     if patient_pattern is not None and (source == "phantom" or source.endswith(".npz")):
         raise DataError(f"--patients: {source} says itself who its patients are; the pattern is for names of files")
     if source == "phantom":

@@ -41,7 +41,8 @@ class BatchEffect:
     `auc` is that of a cross-validated linear classifier, among images of one class. `chance` is what it reaches at
     most in 95 of 100 data sets whose patients are shuffled between the two parts, and `p` the share of shuffles that
     reach `auc`. `strongest` is the feature that tells most by itself, `strongest_auc` its AUC: above 0.5 it is higher
-    in `part`, below 0.5 lower. All are None, and `reason` says why, where patients are too few.
+    in `part`, below 0.5 lower. All are None, and `reason` says why, where patients are too few. `unit` is what was
+    shuffled: images where patients are not known.
     """
 
     part: Part
@@ -52,6 +53,7 @@ class BatchEffect:
     strongest: str | None
     strongest_auc: float | None
     reason: str | None
+    unit: str = "patients"
 
     @property
     def told(self) -> bool:
@@ -66,8 +68,8 @@ class BatchEffect:
             return f"intensity does not tell {self.part} from {self.other}: AUC {self.auc:.2f}, p {self.p:.2f}"
         way = "higher" if self.strongest_auc > 0.5 else "lower"
         return (
-            f"{self.part} and {self.other} can be told apart by intensity alone: AUC {self.auc:.2f}, shuffled patients "
-            f"{self.chance:.2f}; most by a {way} {self.strongest} in {self.part}"
+            f"{self.part} and {self.other} can be told apart by intensity alone: AUC {self.auc:.2f}, shuffled "
+            f"{self.unit} {self.chance:.2f}; most by a {way} {self.strongest} in {self.part}"
         )
 
 
@@ -93,24 +95,28 @@ def intensities(grey: Pixels) -> Floats:
     return np.stack(columns, axis=1)
 
 
-def batch_effects(images: Sequence[Image], features: Floats, seed: int = 0) -> tuple[BatchEffect, ...]:
+def batch_effects(
+    images: Sequence[Image], features: Floats, seed: int = 0, unit: str = "patients"
+) -> tuple[BatchEffect, ...]:
     """val and test against train, those of them that `images` have; `features` are the images' intensities."""
     parts = np.array([image.part for image in images])
     later: tuple[Part, ...] = ("val", "test")
     return tuple(
-        _effect(images, features, part, "train", seed) for part in later if (parts == part).any() and "train" in parts
+        _effect(images, features, part, "train", seed, unit)
+        for part in later
+        if (parts == part).any() and "train" in parts
     )
 
 
-def _effect(images: Sequence[Image], features: Floats, part: Part, other: Part, seed: int) -> BatchEffect:
+def _effect(images: Sequence[Image], features: Floats, part: Part, other: Part, seed: int, unit: str) -> BatchEffect:
     chosen = [index for index, image in enumerate(images) if image.part in (part, other)]
     kept = [images[index] for index in chosen]
     for name in (part, other):
         for label in (0, 1):
             patients = {image.patient for image in kept if image.part == name and image.label == label}
             if len(patients) < _FEWEST:
-                reason = f"{name} has {len(patients)} patients of a class; {_FEWEST} are needed"
-                return BatchEffect(part, other, None, None, None, None, None, reason)
+                reason = f"{name} has {len(patients)} {unit} of a class; {_FEWEST} are needed"
+                return BatchEffect(part, other, None, None, None, None, None, reason, unit)
     labels = np.array([image.label for image in kept])
     groups = np.unique([image.patient for image in kept], return_inverse=True)[1]
     own = _standard(features[chosen], labels)
@@ -130,6 +136,7 @@ def _effect(images: Sequence[Image], features: Floats, part: Part, other: Part, 
         strongest=FEATURES[best],
         strongest_auc=float(alone[best]),
         reason=None,
+        unit=unit,
     )
 
 

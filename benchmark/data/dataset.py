@@ -43,6 +43,44 @@ class Problem:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A file or folder of the source that is not read as an image, why, and how many files that are."""
+
+    name: str
+    reason: str
+    files: int
+
+
+@dataclass(frozen=True)
+class PatientFacts:
+    """Whether a data set says who its patients are.
+
+    `origin` is what says it: file names, the folders in the class folders, arrays of an archive, the program that drew
+    the images, or nothing. Of `images` so many are `told`; each of the others counts as a patient of its own.
+    """
+
+    origin: Literal["names", "folders", "arrays", "program", "unknown"]
+    told: int
+    images: int
+
+    @property
+    def known(self) -> bool:
+        """Whether the patient of any image is known."""
+        return self.origin != "unknown"
+
+    def line(self) -> str | None:
+        """What to know of it, in a line; None where the patient of every image is known."""
+        if self.told == self.images:
+            return None
+        if self.known:
+            return (
+                f"patients are known of {self.told} of {self.images} images: each of the other "
+                f"{self.images - self.told} counts as a patient of its own"
+            )
+        return "patients are not known: every image counts as a patient of its own"
+
+
 @dataclass(frozen=True)
 class Dataset:
     """A labelled two-class image set.
@@ -50,7 +88,11 @@ class Dataset:
     `classes[1]` is the positive class. `images` are sorted by name. `channels` is 1 when every image is grey, else
     3. `read(images, size)` returns uint8 pixels of shape (n, size, size, channels), in the order asked for.
     `original_size(image)` is its width and height in pixels before that, where the source knows it. `synthetic` marks
-    images drawn by a program.
+    images drawn by a program. `problems` are files that were left out, `ignored` what is not read as an image.
+    `patients` says whether patients are known, `notes` what else to know before figures are read. `positive` is the
+    class that was named as the finding, None where the order of the source decides. `test_names` is the SHA-256 of the
+    sorted lines CLASS/NAME of the source's test part, joined by newlines, by which a published data set is known again;
+    `known_as` is the data set that the user said it is.
     """
 
     source: str
@@ -62,6 +104,17 @@ class Dataset:
     read: Callable[[Sequence[Image], int], Pixels]
     problems: tuple[Problem, ...] = ()
     original_size: Callable[[Image], tuple[int, int]] | None = None
+    ignored: tuple[Ignored, ...] = ()
+    patients: PatientFacts | None = None
+    notes: tuple[str, ...] = ()
+    positive: str | None = None
+    test_names: str | None = None
+    known_as: str | None = None
+
+    @property
+    def unit(self) -> str:
+        """What is drawn and counted as one: a patient, or an image where patients are not known."""
+        return "patient" if self.patients is None or self.patients.known else "image"
 
     @cached_property
     def fingerprint(self) -> str:

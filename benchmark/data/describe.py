@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmark.data.batch_effect import BatchEffect, Floats, batch_effects, intensities
-from benchmark.data.dataset import Dataset, Image, Problem
+from benchmark.data.dataset import Dataset, Ignored, Image, PatientFacts, Problem
 from benchmark.data.leakage import Leakage, find_leaks
+from benchmark.data.positive import positive_warning
 from benchmark.data.similar import SIDE, Flags, Hashes, hashes, is_flat, thumbnails
 from benchmark.data.weaker_key import WeakerKey, weaker_key
 
@@ -35,7 +36,9 @@ class DataSummary:
 
     `shared_patients` and `shared_images` count those that stand in two parts. `leakage` is what the parts share, image
     by image, `weaker_key` what a weaker patient key would wrongly say of it, and `batch_effects` whether intensity
-    tells the parts apart.
+    tells the parts apart. `ignored` are entries of the source that are not read as images, `patients` says whether
+    patients are known. `test_names` is the digest of the names of the test part (`Dataset`), and `identity` says by
+    what it is known again.
     """
 
     source: str
@@ -54,6 +57,10 @@ class DataSummary:
     leakage: Leakage | None = None
     weaker_key: WeakerKey | None = None
     batch_effects: tuple[BatchEffect, ...] = ()
+    ignored: tuple[Ignored, ...] = ()
+    patients: PatientFacts | None = None
+    test_names: str | None = None
+    identity: str | None = None
 
 
 def describe(dataset: Dataset, patient_pattern: str | None = None) -> DataSummary:
@@ -70,8 +77,9 @@ def describe(dataset: Dataset, patient_pattern: str | None = None) -> DataSummar
     patients = _shared(dataset, "patient")
     images = _shared(dataset, "digest")
     bits, flat, levels = _look(dataset)
-    leakage = find_leaks(dataset.images, [image.part for image in dataset.images], bits, flat)
-    effects = batch_effects(dataset.images, levels)
+    unit = f"{dataset.unit}s"
+    leakage = find_leaks(dataset.images, [image.part for image in dataset.images], bits, flat, unit)
+    effects = batch_effects(dataset.images, levels, unit=unit)
     return DataSummary(
         source=dataset.source,
         title=dataset.title,
@@ -86,6 +94,8 @@ def describe(dataset: Dataset, patient_pattern: str | None = None) -> DataSummar
         images_under_both_labels=both,
         problems=dataset.problems,
         warnings=(
+            *filter(None, [positive_warning(dataset.classes, dataset.positive)]),
+            *dataset.notes,
             *_warnings(dataset, patients, images, len(groups), both),
             *_looks(leakage),
             *(effect.line() for effect in effects if effect.told),
@@ -93,6 +103,9 @@ def describe(dataset: Dataset, patient_pattern: str | None = None) -> DataSummar
         leakage=leakage,
         weaker_key=weaker_key(dataset, patient_pattern),
         batch_effects=effects,
+        ignored=dataset.ignored,
+        patients=dataset.patients,
+        test_names=dataset.test_names,
     )
 
 

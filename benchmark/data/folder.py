@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
@@ -15,40 +14,51 @@ import numpy as np
 from PIL import Image as Pillow
 
 from benchmark.data import cache
-from benchmark.data.dataset import DataError, Dataset, Image, Part, Pixels, Problem
-from benchmark.data.patients import compile_pattern, patient_key
+from benchmark.data.dataset import DataError, Dataset, Image, Pixels, Problem
+from benchmark.data.known import names_digest
+from benchmark.data.layout import Layout, read_layout
+from benchmark.data.patients import compile_pattern, patient_facts, patient_key, patient_notes
 from benchmark.data.pixels import decode, is_grey, resize
 
-PARTS: tuple[Literal["train", "val", "test"], ...] = ("train", "val", "test")
 MOST_UNREADABLE = 0.05
 _CACHE_VERSION = 1
 
 
 def open_folder(path: Path, patient_pattern: str | None = None, source: str | None = None) -> Dataset:
-    """The data set in the folder `path`.
+    """The data set in the folder `path`, or in the one below it that holds the images.
 
     Labels are the names of the class folders, in alphabetical order; the second is the positive class. Files that
     cannot be decoded are left out and listed. Raises DataError when the folder does not hold two classes, or more
     than 5% of its files cannot be read.
     """
     pattern = compile_pattern(patient_pattern)
+    layout = read_layout(path)
+    path, classes, files = layout.root, layout.classes, layout.files
     root = path.resolve()
-    layout = _layout(path)
-    classes = _two_classes(path, layout)
-    files = [(part, label, file) for part, folders in layout.items() for label, file in _files(folders, classes)]
-    scans = _scan(path, [file for _, _, file in files])
+    scans = _scan(path, [found.path for found in files])
     images: list[Image] = []
     problems: list[Problem] = []
-    for (part, label, file), scan in zip(files, scans, strict=True):
-        name = file.relative_to(path).as_posix()
+    told = 0
+    test_names: list[str] = []
+    for found, scan in zip(files, scans, strict=True):
+        name = found.path.relative_to(path).as_posix()
         if scan["reason"]:
             problems.append(Problem(name, scan["reason"]))
-        else:
-            images.append(Image(name, part, label, _patient(file, name, pattern), scan["digest"]))
+            continue
+        patient = patient_key(name, pattern)
+        if patient is None and layout.by_folder and found.below and patient_pattern is None:
+            patient = f"folder={found.below[0]}"
+        told += patient is not None
+        label = classes.index(found.label)
+        images.append(Image(name, found.part, label, patient or name, scan["digest"]))
+        if found.part == "test":
+            test_names.append("/".join((found.label, *found.below, found.path.name)))
     _check_readable(path, len(files), problems)
-    _check_parts(path, classes, layout, images)
+    _check_parts(layout, images)
     if patient_pattern is not None:
         _check_pattern(path, patient_pattern, images)
+    images.sort(key=lambda image: image.name)
+    patients = patient_facts(told, len(images), by_folder=layout.by_folder and patient_pattern is None)
     channels: Literal[1, 3] = 1 if all(scan["grey"] for scan in scans if not scan["reason"]) else 3
 
     def read(wanted: Sequence[Image], size: int) -> Pixels:
@@ -72,73 +82,16 @@ def open_folder(path: Path, patient_pattern: str | None = None, source: str | No
         title=f"images in {root.name}",
         synthetic=False,
         classes=classes,
-        images=tuple(sorted(images, key=lambda image: image.name)),
+        images=tuple(images),
         channels=channels,
         read=read,
         problems=tuple(problems),
         original_size=original_size,
+        ignored=layout.ignored,
+        patients=patients,
+        notes=(*layout.notes, *patient_notes(images, patients)),
+        test_names=names_digest(test_names),
     )
-
-
-def _layout(path: Path) -> dict[Part, dict[str, Path]]:
-    """The class folders of each part."""
-    inside = _folders(path)
-    if not inside:
-        raise DataError(f"{path}: holds no folders; give train/val/test/CLASS/* or CLASS/*")
-    found: dict[Part, dict[str, Path]] = {part: _folders(inside[part]) for part in PARTS if part in inside}
-    if not found:
-        return {"all": inside}
-    if "train" not in found:
-        raise DataError(f"{path}: has {' and '.join(found)} but no train folder; name the parts train, val, test")
-    return found
-
-
-def _two_classes(path: Path, layout: dict[Part, dict[str, Path]]) -> tuple[str, str]:
-    names = sorted({name for folders in layout.values() for name in folders})
-    shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
-    if len(names) < 2:
-        raise DataError(f"{path}: holds {len(names)} class ({shown or 'none'}); two class folders are needed")
-    if len(names) > 2:
-        raise DataError(
-            f"{path}: holds {len(names)} classes ({shown}); two are needed, more than two are not supported"
-        )
-    for part, folders in layout.items():
-        for name in names:
-            where = path if part == "all" else path / part
-            if name not in folders:
-                raise DataError(f"{where}: has no folder for class '{name}'; every part needs both classes")
-            if not any(True for _ in _visible(folders[name])):
-                raise DataError(f"{where / name}: is empty; every class needs images")
-    return names[0], names[1]
-
-
-def _files(folders: dict[str, Path], classes: tuple[str, str]) -> list[tuple[int, Path]]:
-    return [(label, file) for label, name in enumerate(classes) for file in sorted(_visible(folders[name]))]
-
-
-def _folders(path: Path) -> dict[str, Path]:
-    try:
-        entries = sorted(path.iterdir())
-    except OSError as error:
-        raise DataError(f"{path}: cannot be listed: {error.strerror}") from error
-    return {entry.name: entry for entry in entries if entry.is_dir() and not is_hidden(entry.name)}
-
-
-def _visible(folder: Path) -> list[Path]:
-    try:
-        return [entry for entry in folder.iterdir() if not is_hidden(entry.name) and not entry.is_dir()]
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be listed: {error.strerror}") from error
-
-
-def is_hidden(name: str) -> bool:
-    """Whether a name is one that systems leave beside a user's files."""
-    return name.startswith((".", "__MACOSX")) or name in ("Thumbs.db", "desktop.ini")
-
-
-def _patient(file: Path, name: str, pattern: re.Pattern[str]) -> str:
-    key = patient_key(file.name, pattern)
-    return name if key is None else key
 
 
 def _scan(root: Path, files: Sequence[Path]) -> list[dict[str, Any]]:
@@ -204,10 +157,9 @@ def _check_pattern(path: Path, pattern: str, images: Sequence[Image]) -> None:
         )
 
 
-def _check_parts(path: Path, classes: tuple[str, str], layout: Iterable[Part], images: Sequence[Image]) -> None:
+def _check_parts(layout: Layout, images: Sequence[Image]) -> None:
     counts = Counter((image.part, image.label) for image in images)
-    for part in layout:
-        for label, name in enumerate(classes):
+    for part, folder in layout.folders.items():
+        for label, name in enumerate(layout.classes):
             if not counts[part, label]:
-                where = path if part == "all" else path / part
-                raise DataError(f"{where / name}: holds no readable image; every class needs images")
+                raise DataError(f"{folder / name}: holds no readable image; every class needs images")

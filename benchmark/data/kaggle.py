@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmark.data.dataset import DataError, Dataset
-from benchmark.data.folder import PARTS, is_hidden, open_folder
+from benchmark.data.folder import open_folder
 
 
 def open_kaggle(handle: str, patient_pattern: str | None = None) -> Dataset:
@@ -21,26 +21,4 @@ def open_kaggle(handle: str, patient_pattern: str | None = None) -> Dataset:
     except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(f"kaggle:{handle}: cannot be downloaded: {reason}") from error
-    return open_folder(image_root(root), patient_pattern, source=f"kaggle:{handle}")
-
-
-def image_root(root: Path) -> Path:
-    """The folder at or below `root` that holds train/..., or class folders with files; the shallowest one."""
-    level = [root]
-    for _ in range(4):
-        for folder in level:
-            inside = _folders(folder)
-            with_parts = {entry.name for entry in inside} & set(PARTS)
-            with_files = [entry for entry in inside if any(_is_image(child) for child in entry.iterdir())]
-            if "train" in with_parts or len(with_files) >= 2:
-                return folder
-        level = [entry for folder in level for entry in _folders(folder)]
-    return root
-
-
-def _folders(folder: Path) -> list[Path]:
-    return [entry for entry in sorted(folder.iterdir()) if entry.is_dir() and not is_hidden(entry.name)]
-
-
-def _is_image(entry: Path) -> bool:
-    return entry.is_file() and not is_hidden(entry.name)
+    return open_folder(root, patient_pattern, source=f"kaggle:{handle}")

@@ -147,11 +147,13 @@ def _prepared_leaks(folder: Path) -> Leakage:
     return find_leaks(images, [image.part for image in images], hashes(grey), is_flat(grey))
 
 
-def find_leaks(images: Sequence[Image], parts: Sequence[Part], bits: Hashes, flat: Flags) -> Leakage:
+def find_leaks(
+    images: Sequence[Image], parts: Sequence[Part], bits: Hashes, flat: Flags, unit: str = "patients"
+) -> Leakage:
     """What `parts` (n,) of `images` (n,) share; `bits` (n, BITS) are the images' hashes, and those that are `flat`
-    (n,) are not compared by them."""
+    (n,) are not compared by them. `unit` is what is known to be independent: patients, or images."""
     shown = np.flatnonzero(~flat)
-    cutoff = choose_cutoff(count_distances(bits[shown], _related(images)[shown]))
+    cutoff = choose_cutoff(count_distances(bits[shown], _related(images)[shown]), unit)
     near = np.zeros((0, 3), np.int64)
     if cutoff.distance is not None:
         content = _codes([image.digest for image in images])

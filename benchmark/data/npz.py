@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image as Pillow
 
-from benchmark.data.dataset import DataError, Dataset, Image, Pixels
+from benchmark.data.dataset import DataError, Dataset, Image, PatientFacts, Pixels
 from benchmark.data.pixels import is_grey, resize
 
 PARTS: tuple[Literal["train", "val", "test"], ...] = ("train", "val", "test")
@@ -60,7 +60,13 @@ def open_npz(path: Path) -> Dataset:
         images=tuple(sorted(images, key=lambda image: image.name)),
         channels=channels,
         read=read,
+        patients=_patients(arrays, images),
     )
+
+
+def _patients(arrays: dict[str, Any], images: Sequence[Image]) -> PatientFacts:
+    told = sum(f"{image.part}_patients" in arrays for image in images)
+    return PatientFacts("arrays" if told else "unknown", told, len(images))
 
 
 def _part(

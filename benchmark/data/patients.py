@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from benchmark.data.dataset import DataError
+from benchmark.data.dataset import DataError, Image, PatientFacts
 
 PUBLIC_CHEST_XRAY = (
     r"(?P<series>IM|NORMAL2)-(?:IM-)?(?P<number>\d+)-\d+(?:-\d+)?\.|"
@@ -12,6 +15,21 @@ PUBLIC_CHEST_XRAY = (
 )
 """File names of the public paediatric chest X-ray set. Its patient numbers start anew in each of the series bacteria,
 virus, IM and NORMAL2, so that a number alone joins different children."""
+
+_ENDINGS = (
+    r"(?P<patient>.+)_\d+\.",
+    r"(?P<patient>.+)-\d+\.",
+    r"(?P<patient>.+) ?\(\d+\)\.",
+    r"(?P<patient>.*\d)[_-][A-Za-z]+\d*\.",
+    r"(?P<patient>.*\d)[A-Da-d]\.",
+    r"(?P<patient>[^_-]*\d[^_-]*)[_-]",
+)
+"""Patterns that leave out how names of one patient's images end: a counter, a view, a letter, all behind the number."""
+
+_MOST = 0.8  # of the names match
+_FEWEST_STEMS = 3  # stems with several images: one or two are a class or a series
+_SHARE = 0.1  # of the stems, and of the images, are joined
+_LARGEST = 50  # images of a stem, on average
 
 
 def compile_pattern(pattern: str | None) -> re.Pattern[str]:
@@ -28,10 +46,83 @@ def compile_pattern(pattern: str | None) -> re.Pattern[str]:
     return compiled
 
 
-def patient_key(filename: str, pattern: re.Pattern[str]) -> str | None:
-    """The patient's key in `filename`, or None when the name does not match from its start."""
-    match = pattern.match(filename)
+def match_name(name: str, pattern: re.Pattern[str]) -> re.Match[str] | None:
+    """How the file name in the relative path `name` matches from its start; a pattern with a slash is matched against
+    the whole path instead."""
+    return pattern.match(name if "/" in pattern.pattern else name.rpartition("/")[2])
+
+
+def patient_key(name: str, pattern: re.Pattern[str]) -> str | None:
+    """The patient's key in `name`, or None when the name does not match."""
+    match = match_name(name, pattern)
     if match is None:
         return None
     key = "-".join(f"{name}={value}" for name, value in sorted(match.groupdict().items()) if value)
     return key or None
+
+
+def patient_facts(told: int, images: int, by_folder: bool = False) -> PatientFacts:
+    """Whether the patients of a folder are known, `told` of its `images` by name or by the folder they lie in."""
+    return PatientFacts("unknown" if not told else "folders" if by_folder else "names", told, images)
+
+
+def patient_notes(images: Sequence[Image], facts: PatientFacts) -> tuple[str, ...]:
+    """What to know of the patients of `images`, whose names told so many: one line, and one with a pattern that would
+    join images with names nearly alike."""
+    told = facts.line()
+    if told is None:
+        return ()
+    if not facts.known:
+        told = (
+            "no file name matches the default patient pattern: every image counts as a patient of its own; give "
+            "--patients"
+        )
+    alone = [image for image in images if image.patient == image.name]
+    found = near_names(alone)
+    return (told,) if found is None else (told, found.line())
+
+
+@dataclass(frozen=True)
+class NearNames:
+    """`images` have names that differ from another's only at their end, such as `first` and `second`; `pattern` joins
+    them into `stems`, of which `crossing` stand in two parts."""
+
+    pattern: str
+    first: str
+    second: str
+    images: int
+    stems: int
+    crossing: int
+
+    def line(self) -> str:
+        """The names, and the pattern that would join them."""
+        across = f", {self.crossing} of them in two parts" if self.crossing else ""
+        return (
+            f"{self.images} file names differ from another's only at their end ({self.first} and {self.second}): if "
+            f"these are images of one patient, give --patients '{self.pattern}', which makes {self.stems} "
+            f"patients{across}"
+        )
+
+
+def near_names(images: Sequence[Image]) -> NearNames | None:
+    """The first of `_ENDINGS` by which most names of `images` fall into many groups of a few; None where names are
+    plain counters, or where nothing is joined."""
+    for pattern in _ENDINGS:
+        compiled = re.compile(pattern)
+        stems: dict[str, list[Image]] = defaultdict(list)
+        for image in images:
+            if (key := patient_key(image.name, compiled)) is not None:
+                stems[key].append(image)
+        matched = sum(map(len, stems.values()))
+        several = [members for members in stems.values() if len(members) > 1]
+        joined = sum(map(len, several))
+        if matched < _MOST * len(images) or len(several) < max(_FEWEST_STEMS, _SHARE * len(stems)):
+            continue
+        if len(stems) * _LARGEST < matched or joined < _SHARE * matched:
+            continue
+        apart = [members for members in several if len({image.part for image in members}) > 1]
+        shown = (apart or several)[0]
+        other = next((image for image in shown if image.part != shown[0].part), shown[1])
+        first, second = (image.name if apart else image.name.rpartition("/")[2] for image in (shown[0], other))
+        return NearNames(pattern, first, second, joined, len(stems), len(apart))
+    return None

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.data.anatomy import Anatomy, Pose, draw_anatomy, draw_pose, film, lungs
-from benchmark.data.dataset import Dataset, Image, Pixels
+from benchmark.data.dataset import Dataset, Image, PatientFacts, Pixels
 
 VERSION = 2
 """Raised when the same seed would give other pixels."""
@@ -60,6 +60,7 @@ def open_phantom(seed: int = 0) -> Dataset:
         images=tuple(sorted(images, key=lambda image: image.name)),
         channels=1,
         read=read,
+        patients=PatientFacts("program", len(images), len(images)),
     )
 
 

@@ -42,13 +42,15 @@ class Cutoff:
     """The largest distance, in bits, at which two images count as near duplicates.
 
     It comes from `pairs` pairs of different patients, whose median distance is `typical`. `distance` is None, and
-    `reason` says why, where they do not allow one.
+    `reason` says why, where they do not allow one. `unit` is what the pairs are of: images where patients are not
+    known.
     """
 
     distance: int | None
     typical: int | None
     pairs: int
     reason: str | None
+    unit: str = "patients"
 
     def line(self) -> str:
         """The cut-off and where it comes from, in a line."""
@@ -56,7 +58,7 @@ class Cutoff:
             return f"near duplicates cannot be told: {self.reason}"
         return (
             f"near duplicates: hashes at most {self.distance} of {BITS} bits apart, where fewer than {EXPECTED} of the "
-            f"{self.pairs:,} pairs of different patients are expected by chance; their median is {self.typical}"
+            f"{self.pairs:,} pairs of different {self.unit} are expected by chance; their median is {self.typical}"
         )
 
 
@@ -93,7 +95,7 @@ def count_distances(bits: Hashes, groups: Codes) -> npt.NDArray[np.int64]:
     return counts
 
 
-def choose_cutoff(counts: npt.NDArray[np.int64]) -> Cutoff:
+def choose_cutoff(counts: npt.NDArray[np.int64], unit: str = "patients") -> Cutoff:
     """The distance within which fewer than `EXPECTED` pairs of different patients fall by chance; `counts` (BITS + 1,)
     are those of `count_distances`.
 
@@ -105,8 +107,8 @@ def choose_cutoff(counts: npt.NDArray[np.int64]) -> Cutoff:
     """
     pairs = int(counts.sum())
     if pairs < 10 * _FEWEST_TAIL:
-        reason = f"{pairs} pairs of different patients are too few to say how alike those are"
-        return Cutoff(None, None, pairs, reason)
+        reason = f"{pairs} pairs of different {unit} are too few to say how alike those are"
+        return Cutoff(None, None, pairs, reason, unit)
     typical = int(np.searchsorted(np.cumsum(counts), pairs / 2))
     images = np.sqrt(2 * pairs)
     places = np.flatnonzero(counts)
@@ -120,8 +122,9 @@ def choose_cutoff(counts: npt.NDArray[np.int64]) -> Cutoff:
     half = float(np.interp(np.log(number / 2), np.log(within[: tail + 1]), places[: tail + 1]))
     distance = int(np.floor(start - (start - half) / np.log(2) * np.log(number / EXPECTED)))
     if distance < 0 or half == start:
-        return Cutoff(None, typical, pairs, "different patients look too much alike to tell near duplicates from them")
-    return Cutoff(distance, typical, pairs, None)
+        reason = f"different {unit} look too much alike to tell near duplicates from them"
+        return Cutoff(None, typical, pairs, reason, unit)
+    return Cutoff(distance, typical, pairs, None, unit)
 
 
 def pairs_within(bits: Hashes, distance: int, *apart: Codes) -> npt.NDArray[np.int64]:

@@ -98,7 +98,8 @@ def make_split(dataset: Dataset, sampling: Sampling, seed: Seed) -> Split:
                 f"{dataset.source}: the {name} split would hold {len(part)} images, not of both classes; more patients "
                 "of both classes are needed, or a protocol with a smaller sampling"
             )
-    return Split(_by_name(train), _by_name(val), _by_name(test), tuple(notes))
+    said = tuple(note.replace("by patient", f"by {dataset.unit}") for note in notes)
+    return Split(_by_name(train), _by_name(val), _by_name(test), said)
 
 
 def make_fold(split: Split, folds: int, index: int, seed: Seed) -> Split:

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from itertools import combinations
-from pathlib import PurePosixPath
 
 from benchmark.data.dataset import Dataset, Part
-from benchmark.data.patients import compile_pattern, patient_key
+from benchmark.data.patients import compile_pattern, match_name, patient_key
 from benchmark.data.prepared import SPLITS
 
 
@@ -60,9 +59,8 @@ def weaker_key(dataset: Dataset, patient_pattern: str | None = None) -> WeakerKe
     pattern = compile_pattern(patient_pattern)
     named = {}
     for image in dataset.images:
-        filename = PurePosixPath(image.name).name
-        match = pattern.match(filename)
-        if match and image.patient == patient_key(filename, pattern):
+        match = match_name(image.name, pattern)
+        if match and image.patient == patient_key(image.name, pattern):
             named[image] = {group: value for group, value in match.groupdict().items() if value}
     used = sorted({group for values in named.values() for group in values})
     kept = tuple(g for g in used if all(values[g].isdecimal() for values in named.values() if g in values))

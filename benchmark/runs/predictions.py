@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from benchmark.data.folder import is_hidden
+from benchmark.data.entries import is_hidden
 from benchmark.runs.decision import Decider, Prediction, strangeness
 from benchmark.runs.kept import REFERENCE, model_of, read_references
 from benchmark.runs.run import Run

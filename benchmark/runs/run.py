@@ -13,7 +13,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from benchmark.data.dataset import Dataset
+from benchmark.data.dataset import Dataset, PatientFacts
 from benchmark.data.splits import Split
 from benchmark.evidence.checks import Checks
 from benchmark.evidence.diagnosis import Finding
@@ -36,13 +36,20 @@ class _Record(BaseModel):
 
 
 class DatasetFacts(_Record):
-    """What a run remembers of its data: enough to name it and to know it again."""
+    """What a run remembers of its data: enough to name it and to know it again.
+
+    `patients`, `positive`, `test_names` and `known_as` are the data set's; a record that does not say them has None.
+    """
 
     source: str
     title: str
     synthetic: bool
     classes: tuple[str, str]
     fingerprint: str
+    patients: PatientFacts | None = None
+    positive: str | None = None
+    test_names: str | None = None
+    known_as: str | None = None
 
     @classmethod
     def of(cls, dataset: Dataset) -> DatasetFacts:
@@ -53,7 +60,16 @@ class DatasetFacts(_Record):
             synthetic=dataset.synthetic,
             classes=dataset.classes,
             fingerprint=dataset.fingerprint,
+            patients=dataset.patients,
+            positive=dataset.positive,
+            test_names=dataset.test_names,
+            known_as=dataset.known_as,
         )
+
+    @property
+    def patients_unknown(self) -> bool:
+        """Whether it is known that nobody says which images are of one patient."""
+        return self.patients is not None and not self.patients.known
 
 
 class RunSpec(_Record):

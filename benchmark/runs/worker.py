@@ -87,7 +87,8 @@ def keep(job: Job, store: Store, threads: int, tell: Callable[[Progress], None])
             arrays = tuple(fitted.network.tail.get_weights())
             seconds = time.perf_counter() - started
             put_aside(store.root, spec, Trained(arrays, fitted.history, seconds, _peak_memory_mib(), made_by))
-        val_scores = ValidationScores("val", val.labels, score(fitted, val), val.patients)
+        known = not spec.dataset.patients_unknown
+        val_scores = ValidationScores("val", val.labels, score(fitted, val), val.patients if known else None)
         rule = spec.protocol.threshold
         threshold = choose_with_interval(val_scores, rule.rule, rule.value)
         parts: list[tuple[Scores, LabelledImages]] = [(val_scores, val)]
@@ -95,7 +96,7 @@ def keep(job: Job, store: Store, threads: int, tell: Callable[[Progress], None])
         if spec.stage == "bench":
             # Only here, with everything fitted and chosen, is the test split opened.
             test = load(folder, "test")
-            test_scores = TestScores("test", test.labels, score(fitted, test), test.patients)
+            test_scores = TestScores("test", test.labels, score(fitted, test), test.patients if known else None)
             parts.append((test_scores, test))
     except Exception as error:
         run = Run.failed(spec, _one_line(error), split, environment())

@@ -11,8 +11,10 @@ import typer
 from zoo.commands.completion import card_names
 from zoo.commands.options import (
     CardsOption,
+    DataIsOption,
     DataOption,
     PatientsOption,
+    PositiveOption,
     ProtocolOption,
     StoreOption,
     err,
@@ -46,9 +48,10 @@ def command(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run and what would be reused.")] = False,
     cards: CardsOption = None,
     patients: PatientsOption = None,
+    positive: PositiveOption = None,
+    data_is: DataIsOption = None,
 ) -> None:
     """Run cards under a protocol, reuse what the store holds, and print the comparison."""
-    from benchmark.data import open_dataset
     from benchmark.runs.execute import execute_all, finished
     from benchmark.runs.plan import make_plan
     from benchmark.runs.protocol import load_protocol
@@ -56,6 +59,7 @@ def command(
     from reports.report import build_report
     from reports.tables import comparison_tables, plan_table
     from zoo.catalog import load_cards, select
+    from zoo.commands.of_data import opened, saying, tell_notes
     from zoo.commands.progress import watching
     from zoo.strict_yaml import ConfigError
 
@@ -67,17 +71,21 @@ def command(
     if keep_models:
         rules = rules.model_copy(update={"keep_models": True})
     kept = Store(store)
-    dataset = open_dataset(data, patient_pattern=patients)
+    dataset = opened(data, patients, positive, data_is)
+    console = err()
+    tell_notes(console, dataset, chosen)
     plan = make_plan(chosen, rules, dataset, list(range(seeds)) if seeds else None)
     if not plan.specs:
         raise ConfigError(*(f"card {skip.card.name}: {skip.reason}" for skip in plan.skips))
     if dry_run:
         out().print(plan_table(plan, {spec.run_id for spec in plan.specs if finished(kept, spec) is not None}))
         return
-    console = err()
     with watching(console, plan, dataset) as on_event:
         handle = warning_of_leaks(console, dataset, on_event)
         runs = execute_all(plan.specs, dataset, kept, jobs=jobs, on_event=handle)
+    if data_is is not None and any(run.spec.dataset.known_as != data_is for run in runs):
+        console.print("note: runs that are reused do not carry --data-is; give it to zoo report too", markup=False)
+        runs = [saying(run, data_is) for run in runs]
     out().print(comparison_tables(build_report(runs, kept.history, plan.skips)))
     if any(run.status == "failed" for run in runs):
         raise typer.Exit(1)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from zoo.commands.options import JsonOption, PatientsOption, out, print_json
+from zoo.commands.options import JsonOption, PatientsOption, PositiveOption, out, print_json
 
 
 def command(
@@ -15,13 +15,19 @@ def command(
         str, typer.Argument(metavar="[SOURCE]", help="phantom, a folder, a .npz file, or kaggle:OWNER/NAME.")
     ] = "phantom",
     patients: PatientsOption = None,
+    positive: PositiveOption = None,
     json: JsonOption = False,
 ) -> None:
     """Show images, patients, classes and intensity by part, leakage between parts, duplicates and unreadable files."""
-    from benchmark.data import open_dataset
-    from benchmark.data.describe import describe
+    from dataclasses import replace
 
-    summary = describe(open_dataset(source, patient_pattern=patients), patients)
+    from benchmark.data.describe import describe
+    from benchmark.runs.run import DatasetFacts
+    from reports.recognised import identity_line
+    from zoo.commands.of_data import opened
+
+    dataset = opened(source, patients, positive)
+    summary = replace(describe(dataset, patients), identity=identity_line(DatasetFacts.of(dataset)))
     if json:
         print_json(asdict(summary))
         return

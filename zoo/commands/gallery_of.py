@@ -34,16 +34,16 @@ def galleries_of(
     """
     chosen = _one_a_card(runs, store)
     given = None if data is None else _open(data, patients)
-    if given is not None and chosen and not any(given.fits(run) for run in chosen):
+    if given is not None and chosen and not any(given.in_order_of(run).fits(run) for run in chosen):
         raise given.refusal(chosen[0])
     opened: dict[str, _TestImages] = {}
     found: dict[str, Gallery] = {}
     for run in chosen:
         tell(f"gallery of {run.spec.card.name}, seed {run.spec.seed}")
-        test = given
+        test = None if given is None else given.in_order_of(run)
         if test is None or not test.fits(run):
             source = run.spec.dataset.source
-            test = opened[source] = opened.get(source) or _open(source, patients)
+            test = opened[source] = (opened.get(source) or _open(source, patients)).in_order_of(run)
         found[run.run_id] = _gallery(run, store, test)
     return found
 
@@ -69,6 +69,13 @@ class _TestImages:
                 f"run {run.run_id}: its test image {missing[0]} is not in {self._source}; run the card again"
             )
         return tuple(self._by_name[name] for name in names)
+
+    def in_order_of(self, run: Run) -> _TestImages:
+        """These images with the positive class of `run`."""
+        from benchmark.data.positive import in_order
+
+        turned = in_order(self.dataset, run.spec.dataset.classes[1])
+        return self if turned is self.dataset else _TestImages(turned, self._source)
 
     def fits(self, run: Run) -> bool:
         """Whether these are the data that `run` saw."""

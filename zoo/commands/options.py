@@ -33,6 +33,20 @@ PatientsOption = Annotated[
         "--patients", metavar="REGEX", help="Pattern of file names whose named groups make the patient's key."
     ),
 ]
+PositiveOption = Annotated[
+    str | None,
+    typer.Option(
+        "--positive", metavar="NAME", help="The class that is the finding. Left out: the one that the source has last."
+    ),
+]
+DataIsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--data-is",
+        metavar="NAME",
+        help="The published data set that the images are, as claims and cards name it, such as kaggle:OWNER/NAME.",
+    ),
+]
 ProtocolOption = Annotated[
     str,
     typer.Option(

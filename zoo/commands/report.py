@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from zoo.commands.options import CardsOption, PatientsOption, StoreOption, err, out
+from zoo.commands.options import CardsOption, DataIsOption, PatientsOption, StoreOption, err, out
 
 
 def command(
@@ -48,6 +48,7 @@ def command(
         ),
     ] = None,
     patients: PatientsOption = None,
+    data_is: DataIsOption = None,
     cards: CardsOption = None,
 ) -> None:
     """Write a report from a store: verdicts on claims, figures, curves, methods, limits, checklists."""
@@ -61,6 +62,7 @@ def command(
     from reports.write import SHOW_GALLERIES, check_formats, write_report
     from zoo.catalog import load_cards
     from zoo.commands.gallery_of import galleries_of
+    from zoo.commands.of_data import stated
     from zoo.strict_yaml import ConfigError
 
     asked = formats or list(SHOW_GALLERIES)
@@ -79,6 +81,8 @@ def command(
     if not runs:
         raise ConfigError(f"--store {store}: holds no runs; `zoo bench --all --store {store}` makes them")
     notes = []
+    if data_is is not None:
+        runs = stated(runs, data_is)
     if rule is not None:
         runs = rechosen_all(runs, kept, rule)
         notes.append(

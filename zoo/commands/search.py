@@ -13,6 +13,7 @@ from zoo.commands.options import (
     DataOption,
     JsonOption,
     PatientsOption,
+    PositiveOption,
     ProtocolOption,
     StoreOption,
     err,
@@ -57,10 +58,10 @@ def command(
     jobs: Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="Trials at a time.")] = 1,
     cards: CardsOption = None,
     patients: PatientsOption = None,
+    positive: PositiveOption = None,
     json: JsonOption = False,
 ) -> None:
     """Tune a card on validation, write the winner as a card, and score it on the test split once."""
-    from benchmark.data import open_dataset
     from benchmark.runs.execute import execute_all, warm_up
     from benchmark.runs.plan import make_plan
     from benchmark.runs.protocol import load_protocol
@@ -71,6 +72,7 @@ def command(
     from reports.tables import comparison_tables
     from search_spaces.space import fitting_space, load_space, overridden
     from zoo.catalog import check_new_name, load_cards, select
+    from zoo.commands.of_data import opened, tell_notes
     from zoo.commands.progress import searching, watching
     from zoo.strict_yaml import ConfigError
 
@@ -84,7 +86,8 @@ def command(
     rules = load_protocol(protocol)
     kept = Store(store)
     warm_up()
-    dataset = open_dataset(data, patient_pattern=patients)
+    dataset = opened(data, patients, positive)
+    tell_notes(err(), dataset, [base])
     plan = make_plan([base], rules, dataset)
     if not plan.specs:
         raise ConfigError(*(f"card {skip.card.name}: {skip.reason}" for skip in plan.skips))
