@@ -133,6 +133,7 @@ def data_tables(summary: DataSummary) -> RenderableType:
         shared = ["", _leakage_table(summary.leakage, summary.weaker_key)]
     facts = [
         f"positive class: {summary.classes[1]}; channels: {summary.channels}; fingerprint {summary.fingerprint[:16]}",
+        *(summary.formats.lines() if summary.formats else ()),
         *(f"note: {warning}" for warning in summary.warnings),
         *_leakage_facts(summary),
         *(f"left out: {problem.name}: {problem.reason}" for problem in summary.problems[:20]),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+
+from benchmark.data.levels import Levels, Stored
 
 Part = Literal["train", "val", "test", "all"]
 Pixels = npt.NDArray[np.uint8]
@@ -50,7 +52,8 @@ class Dataset:
     `classes[1]` is the positive class. `images` are sorted by name. `channels` is 1 when every image is grey, else
     3. `read(images, size)` returns uint8 pixels of shape (n, size, size, channels), in the order asked for.
     `original_size(image)` is its width and height in pixels before that, where the source knows it. `synthetic` marks
-    images drawn by a program.
+    images drawn by a program. `levels` is the scale by which `read` makes grey levels 0..255 of deeper ones, and `stored`
+    says by name how the file of each image stores it, where the source has files.
     """
 
     source: str
@@ -62,12 +65,23 @@ class Dataset:
     read: Callable[[Sequence[Image], int], Pixels]
     problems: tuple[Problem, ...] = ()
     original_size: Callable[[Image], tuple[int, int]] | None = None
+    levels: Levels = field(default_factory=dict)
+    stored: Mapping[str, Stored] = field(default_factory=dict)
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of everything a result can depend on: classes, names, parts, labels, patients, digests."""
-        digest = hashlib.sha256("\0".join(self.classes).encode())
+        """SHA-256 of everything a result can depend on: classes, names, parts, labels, patients, digests, and how
+        pixels are read where that is not as they are stored."""
+        digest = hashlib.sha256(_bytes("\0".join(self.classes)))
         for image in self.images:
             row = (image.name, image.part, str(image.label), image.patient, image.digest)
-            digest.update(("\n" + "\0".join(row)).encode())
+            digest.update(_bytes("\n" + "\0".join(row)))
+        if self.levels:
+            digest.update(_bytes(f"\nlevels {sorted(self.levels.items())}"))
+        if any(each.turned for each in self.stored.values()):
+            digest.update(b"\nupright by EXIF")
         return digest.hexdigest()
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")  # a name from elsewhere may hold bytes that are not UTF-8

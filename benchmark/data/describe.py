@@ -9,6 +9,7 @@ import numpy as np
 
 from benchmark.data.batch_effect import BatchEffect, Floats, batch_effects, intensities
 from benchmark.data.dataset import Dataset, Image, Problem
+from benchmark.data.formats import Formats, formats
 from benchmark.data.leakage import Leakage, find_leaks
 from benchmark.data.similar import SIDE, Flags, Hashes, hashes, is_flat, thumbnails
 from benchmark.data.weaker_key import WeakerKey, weaker_key
@@ -35,7 +36,7 @@ class DataSummary:
 
     `shared_patients` and `shared_images` count those that stand in two parts. `leakage` is what the parts share, image
     by image, `weaker_key` what a weaker patient key would wrongly say of it, and `batch_effects` whether intensity
-    tells the parts apart.
+    tells the parts apart. `formats` is how the files store their images.
     """
 
     source: str
@@ -54,6 +55,7 @@ class DataSummary:
     leakage: Leakage | None = None
     weaker_key: WeakerKey | None = None
     batch_effects: tuple[BatchEffect, ...] = ()
+    formats: Formats | None = None
 
 
 def describe(dataset: Dataset, patient_pattern: str | None = None) -> DataSummary:
@@ -72,6 +74,7 @@ def describe(dataset: Dataset, patient_pattern: str | None = None) -> DataSummar
     bits, flat, levels = _look(dataset)
     leakage = find_leaks(dataset.images, [image.part for image in dataset.images], bits, flat)
     effects = batch_effects(dataset.images, levels)
+    files = formats(dataset)
     return DataSummary(
         source=dataset.source,
         title=dataset.title,
@@ -89,10 +92,12 @@ def describe(dataset: Dataset, patient_pattern: str | None = None) -> DataSummar
             *_warnings(dataset, patients, images, len(groups), both),
             *_looks(leakage),
             *(effect.line() for effect in effects if effect.told),
+            *(files.warnings if files else ()),
         ),
         leakage=leakage,
         weaker_key=weaker_key(dataset, patient_pattern),
         batch_effects=effects,
+        formats=files,
     )
 
 

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
-from PIL import Image as Pillow
-
-from benchmark.data import cache
-from benchmark.data.dataset import DataError, Dataset, Image, Part, Pixels, Problem
+from benchmark.data.dataset import DataError, Dataset, Image, Part, Problem
+from benchmark.data.levels import Stored, levels_of
+from benchmark.data.names import printable
 from benchmark.data.patients import compile_pattern, patient_key
-from benchmark.data.pixels import decode, is_grey, resize
+from benchmark.data.pixels import DICOM
+from benchmark.data.scan import reader, scan
 
 PARTS: tuple[Literal["train", "val", "test"], ...] = ("train", "val", "test")
 MOST_UNREADABLE = 0.05
-_CACHE_VERSION = 1
 
 
 def open_folder(path: Path, patient_pattern: str | None = None, source: str | None = None) -> Dataset:
@@ -36,47 +31,37 @@ def open_folder(path: Path, patient_pattern: str | None = None, source: str | No
     layout = _layout(path)
     classes = _two_classes(path, layout)
     files = [(part, label, file) for part, folders in layout.items() for label, file in _files(folders, classes)]
-    scans = _scan(path, [file for _, _, file in files])
     images: list[Image] = []
     problems: list[Problem] = []
-    for (part, label, file), scan in zip(files, scans, strict=True):
-        name = file.relative_to(path).as_posix()
-        if scan["reason"]:
-            problems.append(Problem(name, scan["reason"]))
+    paths: dict[str, Path] = {}
+    stored: dict[str, Stored] = {}
+    for (part, label, file), found in zip(files, scan(path, [file for _, _, file in files]), strict=True):
+        name = printable(file.relative_to(path).as_posix())
+        if found.stored is None:
+            problems.append(Problem(name, found.reason or "cannot be read"))
+        elif name in paths:
+            problems.append(Problem(name, "its name as text is that of another file, whose name is not UTF-8"))
         else:
-            images.append(Image(name, part, label, _patient(file, name, pattern), scan["digest"]))
+            paths[name], stored[name] = root / file.relative_to(path), found.stored
+            images.append(Image(name, part, label, _patient(printable(file.name), name, pattern), found.digest))
     _check_readable(path, len(files), problems)
     _check_parts(path, classes, layout, images)
     if patient_pattern is not None:
         _check_pattern(path, patient_pattern, images)
-    channels: Literal[1, 3] = 1 if all(scan["grey"] for scan in scans if not scan["reason"]) else 3
-
-    def read(wanted: Sequence[Image], size: int) -> Pixels:
-        def one(image: Image) -> Pixels:
-            try:
-                return resize(decode((root / image.name).read_bytes()), size, channels)
-            except OSError as error:
-                reason = error.strerror or str(error)
-                raise DataError(f"{root / image.name}: can no longer be read: {reason}; run again") from error
-
-        with _threads() as pool:
-            pixels = list(pool.map(one, wanted))
-        return np.stack(pixels) if pixels else np.zeros((0, size, size, channels), np.uint8)
-
-    def original_size(image: Image) -> tuple[int, int]:
-        with Pillow.open(root / image.name) as file:
-            return file.size
-
+    channels: Literal[1, 3] = 3 if any(each.colour for each in stored.values()) else 1
+    levels = levels_of(stored.values())
     return Dataset(
-        source=source or str(path),
-        title=f"images in {root.name}",
+        source=source or printable(str(path)),
+        title=f"images in {printable(root.name)}",
         synthetic=False,
-        classes=classes,
+        classes=(printable(classes[0]), printable(classes[1])),
         images=tuple(sorted(images, key=lambda image: image.name)),
         channels=channels,
-        read=read,
+        read=reader(root, paths, channels, levels),
         problems=tuple(problems),
-        original_size=original_size,
+        original_size=lambda image: (stored[image.name].width, stored[image.name].height),
+        levels=levels,
+        stored=stored,
     )
 
 
@@ -136,58 +121,16 @@ def is_hidden(name: str) -> bool:
     return name.startswith((".", "__MACOSX")) or name in ("Thumbs.db", "desktop.ini")
 
 
-def _patient(file: Path, name: str, pattern: re.Pattern[str]) -> str:
-    key = patient_key(file.name, pattern)
+def _patient(filename: str, name: str, pattern: re.Pattern[str]) -> str:
+    key = patient_key(filename, pattern)
     return name if key is None else key
-
-
-def _scan(root: Path, files: Sequence[Path]) -> list[dict[str, Any]]:
-    """Digest, greyness and readability of every file; what was found before is taken from the user's cache."""
-    key = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:24]
-    place = cache.cache_dir() / "scans" / f"{key}.json"
-    stored = cache.read_json(place)
-    known = stored.get("files", {}) if stored.get("version") == _CACHE_VERSION else {}
-
-    def scan(file: Path) -> tuple[str, dict[str, Any]]:
-        try:
-            facts = file.stat()
-            stamp = f"{file.relative_to(root).as_posix()}:{facts.st_size}:{facts.st_mtime_ns}"
-            return stamp, known[stamp] if _is_record(known.get(stamp)) else _look(file)
-        except OSError as error:
-            return "", {"reason": error.strerror or "cannot be read", "digest": "", "grey": True}
-
-    with _threads() as pool:
-        found = list(pool.map(scan, files))
-    fresh = {stamp: facts for stamp, facts in found if stamp}
-    if fresh != known:
-        cache.write_json(place, {"version": _CACHE_VERSION, "files": fresh})
-    return [facts for _, facts in found]
-
-
-def _is_record(found: Any) -> bool:
-    return isinstance(found, dict) and {"reason", "digest", "grey"} <= set(found)
-
-
-def _look(file: Path) -> dict[str, Any]:
-    content = file.read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    try:
-        grey = is_grey(decode(content))
-    except Exception as error:
-        # Pillow's decoders raise many kinds of errors on damaged files.
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        reason = "not an image" if "cannot identify image file" in reason else reason
-        return {"reason": reason, "digest": digest, "grey": True}
-    return {"reason": None, "digest": digest, "grey": grey}
-
-
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=min(16, os.cpu_count() or 1))
 
 
 def _check_readable(path: Path, count: int, problems: Sequence[Problem]) -> None:
     if len(problems) > MOST_UNREADABLE * count:
         first = "; ".join(f"{problem.name} ({problem.reason})" for problem in problems[:3])
+        if all(problem.reason == DICOM for problem in problems):
+            raise DataError(f"{path}: {len(problems)} of {count} files are DICOM, such as {problems[0].name}. {DICOM}")
         raise DataError(
             f"{path}: {len(problems)} of {count} files cannot be read, more than {MOST_UNREADABLE:.0%}: {first}; mend "
             "or remove them"

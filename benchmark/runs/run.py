@@ -36,13 +36,18 @@ class _Record(BaseModel):
 
 
 class DatasetFacts(_Record):
-    """What a run remembers of its data: enough to name it and to know it again."""
+    """What a run remembers of its data: enough to name it, to know it again, and to read other images alike.
+
+    `levels` has for each depth of the images the stored levels that become 0 and 255; it is empty where all hold 8 bits.
+    Records of old have None: their 16-bit images were read as 0..65535.
+    """
 
     source: str
     title: str
     synthetic: bool
     classes: tuple[str, str]
     fingerprint: str
+    levels: dict[str, tuple[float, float]] | None = None
 
     @classmethod
     def of(cls, dataset: Dataset) -> DatasetFacts:
@@ -53,7 +58,13 @@ class DatasetFacts(_Record):
             synthetic=dataset.synthetic,
             classes=dataset.classes,
             fingerprint=dataset.fingerprint,
+            levels=dict(dataset.levels),
         )
+
+    @property
+    def reading(self) -> dict[str, tuple[float, float]]:
+        """The levels by which the run read its images."""
+        return {"8-bit": (0.0, 255.0), "16-bit": (0.0, 65535.0)} if self.levels is None else self.levels
 
 
 class RunSpec(_Record):
