@@ -65,8 +65,8 @@ def decision_document(run: Run, decider: Decider, written: Written) -> dict[str,
             "levels": {depth: list(ends) for depth, ends in spec.dataset.reading.items()},
             "steps": [
                 "turn the picture upright by its EXIF orientation; transparent pixels are laid on black",
-                "grey levels of 8 bits as they are; of more bits (level - low) / (high - low) x 255, rounded and cut to "
-                "0..255, with low and high in `levels` by depth; of a depth not in it by the range that holds them",
+                "grey levels of 8 bits as they are; of more bits (level - low) / (high - low) x 255, rounded and cut "
+                "to 0..255, with low and high in `levels` by depth; of a depth not in it by the range that holds them",
                 "grey (ITU-R 601-2 luma, as Pillow's mode L)" if channels == 1 else "RGB",
                 f"resize to {size} x {size} pixels, bilinear with antialias (Pillow's BILINEAR), aspect ratio not kept",
                 f"float32 grey levels 0..255 of shape (n, {size}, {size}, {channels}); no scaling",

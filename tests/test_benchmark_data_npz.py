@@ -155,8 +155,8 @@ def test_one_class_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "images",
     [
-        pytest.param(np.zeros((6, 8, 8)), id="float"),
-        pytest.param(np.zeros((6, 8, 8), np.uint16), id="16 bit"),
+        pytest.param(np.zeros((6, 8, 8), np.complex64), id="complex"),
+        pytest.param(np.zeros((6, 8, 8), np.uint64), id="64 bit"),
         pytest.param(np.zeros((6, 64), np.uint8), id="flattened"),
         pytest.param(np.zeros((6, 8, 8, 4), np.uint8), id="four channels"),
         pytest.param(np.zeros((6, 8, 8, 8, 1), np.uint8), id="volumes"),

@@ -52,8 +52,8 @@ class Dataset:
     `classes[1]` is the positive class. `images` are sorted by name. `channels` is 1 when every image is grey, else
     3. `read(images, size)` returns uint8 pixels of shape (n, size, size, channels), in the order asked for.
     `original_size(image)` is its width and height in pixels before that, where the source knows it. `synthetic` marks
-    images drawn by a program. `levels` is the scale by which `read` makes grey levels 0..255 of deeper ones, and `stored`
-    says by name how the file of each image stores it, where the source has files.
+    images drawn by a program. `levels` is the scale by which `read` makes grey levels 0..255 of deeper ones. `stored`
+    says by name how each image is stored, where the source knows it.
     """
 
     source: str

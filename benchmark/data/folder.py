@@ -51,7 +51,7 @@ def open_folder(path: Path, patient_pattern: str | None = None, source: str | No
     channels: Literal[1, 3] = 3 if any(each.colour for each in stored.values()) else 1
     levels = levels_of(stored.values())
     return Dataset(
-        source=source or printable(str(path)),
+        source=printable(source or str(path)),
         title=f"images in {printable(root.name)}",
         synthetic=False,
         classes=(printable(classes[0]), printable(classes[1])),

@@ -16,9 +16,12 @@ _NAMED = 3
 
 @dataclass(frozen=True)
 class FormatCell:
-    """The files of one part and class: how many there are by format, depth and Pillow's mode; by depth their smallest and
-    largest level as stored; the smallest and largest width and height in pixels; how many were turned by their EXIF orientation,
-    hold more frames than the one that is read, or are in colour."""
+    """The files of one part and class.
+
+    `formats`, `depths` and `modes` (Pillow's) count the files of each kind. `levels` has the smallest and largest level
+    as stored, by depth; `widths` and `heights` those in pixels. `turned` files have an EXIF orientation, `more_frames`
+    hold others than the one that is read, `colour` are in colour.
+    """
 
     part: str
     label: str
@@ -38,12 +41,12 @@ class FormatCell:
         sides = [f"{a}" if a == b else f"{a}-{b}" for a, b in (self.widths, self.heights)]
         colour = "colour" if self.colour == self.files else f"{self.colour} in colour" if self.colour else "grey"
         levels = [
-            f"{low:g}..{high:g}" + (f" ({depth})" * (len(self.levels) > 1))
+            f"{low:.4g}..{high:.5g}" + (f" ({depth})" * (len(self.levels) > 1))
             for depth, (low, high) in self.levels.items()
         ]
         return (
-            f"{_mix(self.formats)}; {_mix(self.depths)}, mode {_mix(self.modes)}; {colour}; levels {', '.join(levels)}; "
-            f"{sides[0]} x {sides[1]} px"
+            f"{_mix(self.formats)}; {_mix(self.depths)}, mode {_mix(self.modes)}; {colour}; "
+            f"levels {', '.join(levels)}; {sides[0]} x {sides[1]} px"
         )
 
 

@@ -16,6 +16,9 @@ Depth = Literal["8-bit", "16-bit colour", "16-bit", "32-bit", "float"]
 Levels = Mapping[str, tuple[float, float]]
 """By depth the levels that become 0 and 255. It is empty where all images hold 8 bits, which are read as they are."""
 
+LARGEST = 1e30
+"""A level beyond it counts as infinite."""
+
 DEEP: tuple[Depth, ...] = ("16-bit", "32-bit", "float")
 """The depths whose levels need a scale."""
 
@@ -48,17 +51,18 @@ def range_of(depth: str, low: float, high: float) -> tuple[float, float]:
     of 10, 12, 14 or 16 bits, whichever holds `high`; with levels below 0 both ends are powers of two. So the scale is a
     unit, like the bit depth of a detector: it moves only where a level crosses a power of two.
     """
+    low, high = float(low), float(high)
     if low < 0:
-        ends = [math.ldexp(1.0, min(math.ceil(math.log2(x)), 1023)) if x > 0 else 0.0 for x in (-low, high)]
+        ends = [math.ldexp(1.0, math.ceil(math.log2(x))) if x > 0 else 0.0 for x in (-low, high)]
         return -ends[0], ends[1]
     if high <= 255:
         return 0.0, 1.0 if depth == "float" and high <= 1 else 255.0
     bits = math.ceil(math.log2(high + 1))
-    return 0.0, math.ldexp(1.0, min(bits + bits % 2 if bits < 16 else bits, 1023)) - 1
+    return 0.0, math.ldexp(1.0, bits + bits % 2 if bits < 16 else bits) - 1
 
 
 def levels_of(files: Iterable[Stored]) -> dict[str, tuple[float, float]]:
-    """The levels of a source that holds `files`: for each depth one range for all, and nothing where all hold 8 bits."""
+    """The levels of a source that holds `files`: one range for each depth; nothing where all hold 8 bits."""
     ends: dict[str, tuple[float, float]] = {}
     for each in files:
         low, high = ends.get(each.depth, (each.low, each.high))
@@ -71,15 +75,16 @@ def levels_of(files: Iterable[Stored]) -> dict[str, tuple[float, float]]:
 def scaled(levels: npt.NDArray[Any], low: float, high: float) -> npt.NDArray[np.uint8]:
     """`levels` of any shape as grey levels: `low` and below becomes 0, `high` and above 255."""
     if levels.dtype == np.uint16 and levels.size > 65536:
-        table: npt.NDArray[np.uint8] = scaled(np.arange(65536, dtype=np.uint16), low, high)
-        return table[levels]
-    steps = (levels.astype(np.float64) - low) / ((high - low) / 255 or 1.0)
+        table = scaled(np.arange(65536, dtype=np.uint16), low, high)
+        return np.take(table, levels)
+    with np.errstate(over="ignore"):  # a level far above a tiny range is white
+        steps = (levels.astype(np.float64) - low) / ((high - low) / 255 or 1.0)
     return np.clip(np.rint(steps), 0, 255).astype(np.uint8)
 
 
 def check_finite(levels: npt.NDArray[Any]) -> None:
-    """Raises ValueError where a level is NaN or infinite."""
-    if levels.dtype.kind == "f" and not np.isfinite(levels).all():
+    """Raises ValueError where a level is NaN, infinite, or beyond LARGEST."""
+    if levels.dtype.kind == "f" and not (np.abs(levels) <= LARGEST).all():
         raise ValueError("holds levels that are NaN or infinite")
 
 

@@ -23,8 +23,14 @@ PARTS: tuple[Literal["train", "val", "test"], ...] = ("train", "val", "test")
 MOST_BYTES = 4 * 2**30
 """How many bytes the arrays of an archive may take in memory."""
 
-_DEPTHS: dict[str, Depth] = {"uint8": "8-bit", "uint16": "16-bit", "int16": "32-bit", "int32": "32-bit"} | {
-    f"float{bits}": "float" for bits in (16, 32, 64)
+_DEPTHS: dict[str, Depth] = {
+    "uint8": "8-bit",
+    "uint16": "16-bit",
+    "int16": "32-bit",
+    "int32": "32-bit",
+    "float16": "float",
+    "float32": "float",
+    "float64": "float",
 }
 _PLAIN = "biufUS"  # NumPy's kinds of numbers and words
 
@@ -166,8 +172,8 @@ def _part(
         or (stack.ndim == 4 and stack.shape[-1] not in (1, 3))
     ):
         raise DataError(
-            f"{path}: {part}_images is {str(stack.dtype)[:80]} of shape {stack.shape}; uint8, uint16 or floats (n, h, w) "
-            "or (n, h, w, 3) are needed"
+            f"{path}: {part}_images is {str(stack.dtype)[:80]} of shape {stack.shape}; uint8 (n, h, w) or (n, h, w, 3) "
+            "is needed, or uint16, int16, int32 or floats of that shape"
         )
     if stack.dtype != first:
         raise DataError(f"{path}: {part}_images is {stack.dtype}, train_images {first}; one type is needed")

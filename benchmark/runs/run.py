@@ -38,8 +38,8 @@ class _Record(BaseModel):
 class DatasetFacts(_Record):
     """What a run remembers of its data: enough to name it, to know it again, and to read other images alike.
 
-    `levels` has for each depth of the images the stored levels that become 0 and 255; it is empty where all hold 8 bits.
-    Records of old have None: their 16-bit images were read as 0..65535.
+    `levels` has for each depth of the images the stored levels that become 0 and 255, and is empty where all hold 8
+    bits. Old records have None: their 16-bit images were read as 0..65535.
     """
 
     source: str
