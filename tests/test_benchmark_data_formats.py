@@ -71,7 +71,7 @@ def test_files_of_another_depth_are_named_and_read_by_their_own_scale(tmp_path: 
     dataset = opened(root)
     (odd,) = (image for image in dataset.images if image.name == "B/deep.png")
     assert (dataset.read([odd], 12) == 128).all()
-    assert "stored as 16-bit, most others as 8-bit: 1 of 41 files: B/deep.png" in told(root)
+    assert "stored as 16-bit, others as 8-bit: 1 of 41 files: B/deep.png" in told(root)
 
 
 def test_few_files_that_set_the_scale_for_all_are_named(tmp_path: Path) -> None:

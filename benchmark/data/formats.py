@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from benchmark.data.dataset import Dataset, Image
 from benchmark.data.levels import DEEP, Levels, Stored, levels_line, range_of
@@ -36,6 +37,11 @@ class FormatCell:
     more_frames: int
     colour: int
 
+    @property
+    def kinds(self) -> tuple[frozenset[str], ...]:
+        """What kinds of files there are, whatever their numbers."""
+        return frozenset(self.formats), frozenset(self.depths), frozenset(self.modes)
+
     def line(self) -> str:
         """The cell in one line, without its part and label."""
         sides = [f"{a}" if a == b else f"{a}-{b}" for a, b in (self.widths, self.heights)]
@@ -59,10 +65,14 @@ class Formats:
     warnings: tuple[str, ...]
 
     def lines(self) -> tuple[str, ...]:
-        """What the files hold: one line for all where the cells are alike, else one for each."""
-        found: dict[str, list[str]] = defaultdict(list)
+        """What the files hold: one line for each group of cells that hold the same kinds of files."""
+        groups: dict[tuple[frozenset[str], ...], list[FormatCell]] = defaultdict(list)
         for cell in self.cells:
-            found[cell.line()].append(cell.label if cell.part == "all" else f"{cell.part}/{cell.label}")
+            groups[cell.kinds].append(cell)
+        found = {
+            _together(cells).line(): [c.label if c.part == "all" else f"{c.part}/{c.label}" for c in cells]
+            for cells in groups.values()
+        }
         told = [
             f"files: {text}" if len(found) == 1 else f"files of {', '.join(of)}: {text}" for text, of in found.items()
         ]
@@ -106,9 +116,33 @@ def _cell(part: str, label: str, files: Sequence[Stored]) -> FormatCell:
     )
 
 
+def _together(cells: Sequence[FormatCell]) -> FormatCell:
+    """All files of `cells` as one cell, under the part and label of the first."""
+    counts = [[getattr(cell, name) for cell in cells] for name in ("formats", "depths", "modes")]
+    sums = [dict(sum(map(Counter, each), Counter[str]()).most_common()) for each in counts]
+    return FormatCell(
+        part=cells[0].part,
+        label=cells[0].label,
+        files=sum(cell.files for cell in cells),
+        formats=sums[0],
+        depths=sums[1],
+        modes=sums[2],
+        levels={depth: _outer(cell.levels[depth] for cell in cells) for depth in cells[0].levels},
+        widths=_outer(cell.widths for cell in cells),
+        heights=_outer(cell.heights for cell in cells),
+        turned=sum(cell.turned for cell in cells),
+        more_frames=sum(cell.more_frames for cell in cells),
+        colour=sum(cell.colour for cell in cells),
+    )
+
+
+def _outer(pairs: Iterable[tuple[Any, Any]]) -> tuple[Any, Any]:
+    lows, highs = zip(*pairs, strict=True)
+    return min(lows), max(highs)
+
+
 def _ends(files: Iterable[Stored]) -> tuple[float, float]:
-    ends = [(each.low, each.high) for each in files]
-    return min(low for low, _ in ends), max(high for _, high in ends)
+    return _outer((each.low, each.high) for each in files)
 
 
 def _warnings(dataset: Dataset, rows: Sequence[tuple[Image, Stored]]) -> Iterator[str]:
@@ -132,7 +166,7 @@ def _depths(rows: Sequence[tuple[Image, Stored]]) -> Iterator[str]:
     for depth in sorted({stored.depth for _, stored in rows}):
         names = [image.name for image, stored in rows if stored.depth == depth]
         if depth != common:
-            yield f"stored as {depth}, most others as {common}: {_of(names, len(rows))}"
+            yield f"stored as {depth}, others as {common}: {_of(names, len(rows))}"
         if depth == "16-bit colour":
             yield f"stored as {depth}, of which only the upper 8 bits are read: {_of(names, len(rows))}"
 
