@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from benchmark.data.levels import range_of
+from benchmark.data.pixels import FORMATS
 from benchmark.evidence.calibration import CLIP, Calibrator
 from benchmark.runs.decision import Decider
 from benchmark.runs.run import Run
 from reports.recipe import PREPROCESSING
 
-FORMAT = 1
+FORMAT = 2
 """Of decision.json; raised when its shape changes."""
 
 
@@ -58,8 +62,11 @@ def decision_document(run: Run, decider: Decider, written: Written) -> dict[str,
         "image": {
             "size": size,
             "channels": channels,
+            "levels": {depth: list(ends) for depth, ends in spec.dataset.reading.items()},
             "steps": [
-                "decode to 8 bits; 16-bit grey levels are divided by 257, transparent pixels laid on black",
+                "turn the picture upright by its EXIF orientation; transparent pixels are laid on black",
+                "grey levels of 8 bits as they are; of more bits (level - low) / (high - low) x 255, rounded and cut "
+                "to 0..255, with low and high in `levels` by depth; of a depth not in it by the range that holds them",
                 "grey (ITU-R 601-2 luma, as Pillow's mode L)" if channels == 1 else "RGB",
                 f"resize to {size} x {size} pixels, bilinear with antialias (Pillow's BILINEAR), aspect ratio not kept",
                 f"float32 grey levels 0..255 of shape (n, {size}, {size}, {channels}); no scaling",
@@ -92,20 +99,42 @@ def example(decider: Decider, written: Written) -> str:
     decided = "no threshold" if decider.threshold.value is None else None
     decision = repr(decided) if decided else 'facts["classes"][score >= facts["threshold"]["raw"]]'
     return f'''\
-"""Scores images: pip install numpy onnxruntime pillow; python example.py IMAGE... (8-bit grey or RGB files)"""
-import json, pathlib, sys
-import numpy as np, onnxruntime, PIL.Image
+"""Scores images: pip install numpy onnxruntime pillow; python example.py IMAGE... (grey or RGB files)"""
+import json, math, pathlib, sys
+import numpy as np, onnxruntime, PIL.Image, PIL.ImageOps
+
+{_source_of_range()}
+
+def in_eight_bits(image):  # levels of more bits are scaled as those of the training images were
+    if image.mode[0] not in "IF":
+        return image
+    depth = {{"I": "32-bit", "F": "float"}}.get(image.mode, "16-bit")
+    levels = np.asarray(image, float)
+    low, high = facts["image"]["levels"].get(depth) or range_of(depth, levels.min(), levels.max())
+    return PIL.Image.fromarray(np.clip(np.rint((levels - low) / (high - low) * 255), 0, 255).astype(np.uint8))
 
 here = pathlib.Path(__file__).resolve().parent
 facts = json.loads((here / "decision.json").read_text(encoding="utf-8"))
 session = onnxruntime.InferenceSession(here / "model.onnx")
 for name in sys.argv[1:]:
-    image = PIL.Image.open(name).convert("{mode}").resize(({size}, {size}), PIL.Image.Resampling.BILINEAR)
+    image = in_eight_bits(PIL.ImageOps.exif_transpose(PIL.Image.open(name, formats={list(FORMATS)!r})))
+    image = image.convert("{mode}").resize(({size}, {size}), PIL.Image.Resampling.BILINEAR)
     pixels = np.asarray(image, np.float32).reshape(1, {size}, {size}, {channels})
     score = float(session.run(None, {{"{written.onnx["input"]}": pixels}})[0][0, 0])
     probability = {_expression(decider.calibrator)}
     print(name, f"{{probability:.6f}}", {decision})
 '''
+
+
+def _source_of_range() -> str:
+    """The program's own function, without its docstring and types."""
+    tree = ast.parse(inspect.getsource(range_of))
+    function = tree.body[0]
+    assert isinstance(function, ast.FunctionDef)
+    function.body, function.returns = function.body[1:], None
+    for argument in function.args.args:
+        argument.annotation = None
+    return ast.unparse(tree)
 
 
 def _expression(calibrator: Calibrator) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from benchmark.data.levels import levels_line
 from benchmark.evidence.rules import value_range
 from benchmark.evidence.scores import Scores
 from benchmark.runs.environment import Environment
@@ -129,6 +130,8 @@ def _facts(runs: Sequence[Run], first: Run) -> Iterator[Fact]:
     kind = "SYNTHETIC images drawn by the program" if data.synthetic else "images as the source holds them"
     yield Fact("data", f"{data.title}, source {data.source}; {kind}; fingerprint {data.fingerprint[:16]}")
     yield Fact("data", f"classes {' and '.join(data.classes)}, the last one positive; labels are those of the source")
+    if (scale := levels_line(data.levels or {})) is not None:
+        yield Fact("data", f"grey levels: {scale}")
     yield from _split_facts(runs, protocol)
     yield from _preparation(runs, protocol)
     yield from _selection(runs, protocol)

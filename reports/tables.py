@@ -136,6 +136,7 @@ def data_tables(summary: DataSummary) -> RenderableType:
         shared = ["", _leakage_table(summary.leakage, summary.weaker_key, unknown)]
     facts = [
         f"positive class: {summary.classes[1]}; channels: {summary.channels}; fingerprint {summary.fingerprint[:16]}",
+        *(summary.formats.lines() if summary.formats else ()),
         *(f"note: {warning}" for warning in summary.warnings),
         *filter(None, [summary.identity]),
         *_leakage_facts(summary),

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from PIL import Image as Pillow
 
-import benchmark.data.folder as folder
-from tests.images import image_folder, noise, opened, save
+import benchmark.data.scan as scanning
+from benchmark.data.levels import Stored
+from tests.images import image_folder, noise, opened, refusal, save
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return place
 
 
-def never(content: bytes) -> Pillow.Image:
+def never(content: bytes) -> Stored:
     raise AssertionError("a known file was decoded again")
 
 
@@ -36,7 +37,7 @@ def test_a_second_look_at_a_folder_gives_the_same_without_decoding(
     root = image_folder(tmp_path / "data", {"A": 20, "B": 20})
     (root / "A" / "bad.png").write_bytes(b"bad")
     first = opened(root)
-    monkeypatch.setattr(folder, "decode", never)
+    monkeypatch.setattr(scanning, "look", never)
     second = opened(root)
     assert second.images == first.images
     assert second.problems == first.problems
@@ -74,12 +75,62 @@ def test_a_file_of_another_length_and_the_same_date_is_noticed(tmp_path: Path, c
     assert opened(root).fingerprint != before
 
 
+def same_times(file: Path, content: bytes) -> None:
+    """`content` in `file`, with the size and time stamp that it had."""
+    facts = file.stat()
+    assert len(content) == facts.st_size
+    file.write_bytes(content)
+    os.utime(file, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+
+
+def two_levels(tmp_path: Path) -> tuple[Path, bytes]:
+    """A folder of BMP files, and another content for A/a.bmp."""
+    root = tmp_path / "data"
+    for index, name in enumerate(("A/a", "A/c", "B/b", "B/d")):
+        save(Pillow.new("L", (8, 8), 10 + index), root / f"{name}.bmp")
+    return root, save(Pillow.new("L", (8, 8), 200), tmp_path / "other.bmp").read_bytes()
+
+
+def test_a_changed_file_of_the_same_length_and_date_is_noticed(tmp_path: Path, cache: Path) -> None:
+    root, other = two_levels(tmp_path)
+    before = opened(root).fingerprint
+    same_times(root / "A" / "a.bmp", other)
+    assert opened(root).fingerprint != before
+
+
+def test_a_file_that_changes_after_the_look_is_refused_once(tmp_path: Path, cache: Path) -> None:
+    root, other = two_levels(tmp_path)
+    dataset = opened(root)
+    same_times(root / "A" / "a.bmp", other)
+    assert refusal(lambda: dataset.read(dataset.images, 8)) == (
+        f"{root / 'A' / 'a.bmp'}: has changed since it was scanned; run again"
+    )
+    again = opened(root)
+    assert again.fingerprint != dataset.fingerprint
+    assert (again.read(again.images, 8)[0] == 200).all()
+
+
+def test_a_wrong_digest_in_the_cache_is_found_when_pixels_are_read(tmp_path: Path, cache: Path) -> None:
+    root, _ = two_levels(tmp_path)
+    right = opened(root).fingerprint
+    (file,) = [path for path in cache.rglob("*.json") if path.is_file()]
+    stored = json.loads(file.read_text())
+    for stamp in stored["files"]:
+        if stamp.startswith("A/a.bmp:"):
+            stored["files"][stamp]["digest"] = "0" * 64
+    file.write_text(json.dumps(stored))
+    wrong = opened(root)
+    assert wrong.fingerprint != right
+    assert "has changed since it was scanned" in refusal(lambda: wrong.read(wrong.images, 8))
+    assert opened(root).fingerprint == right
+
+
 def test_a_changed_file_is_decoded_once(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = image_folder(tmp_path / "data", {"A": 2, "B": 2})
     opened(root)
     save(noise(99, 40), root / "A" / "image_000.png")
     changed = opened(root)
-    monkeypatch.setattr(folder, "decode", never)
+    monkeypatch.setattr(scanning, "look", never)
     assert opened(root).fingerprint == changed.fingerprint
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+import benchmark.data.npz as npz
 from benchmark.data import Dataset, open_dataset
 from tests.images import refusal
 
@@ -155,8 +158,8 @@ def test_one_class_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "images",
     [
-        pytest.param(np.zeros((6, 8, 8)), id="float"),
-        pytest.param(np.zeros((6, 8, 8), np.uint16), id="16 bit"),
+        pytest.param(np.zeros((6, 8, 8), np.complex64), id="complex"),
+        pytest.param(np.zeros((6, 8, 8), np.uint64), id="64 bit"),
         pytest.param(np.zeros((6, 64), np.uint8), id="flattened"),
         pytest.param(np.zeros((6, 8, 8, 4), np.uint8), id="four channels"),
         pytest.param(np.zeros((6, 8, 8, 8, 1), np.uint8), id="volumes"),
@@ -189,3 +192,119 @@ def test_a_file_that_is_no_archive_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "archive.npz"
     path.write_bytes(b"hello world, this is no archive")
     assert refusal(lambda: open_dataset(str(path))).startswith(f"{path}: not a readable .npz")
+
+
+def test_words_in_one_part_and_numbers_in_another_are_refused(tmp_path: Path) -> None:
+    message = refusal(lambda: opened(tmp_path, arrays(train_labels=np.array(["a", "b"] * 3))))
+    assert "labels are words in one part and numbers in another" in message
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        pytest.param(
+            {"train_labels": np.array([0, 1, 0, 1, 0, np.nan])},
+            "train_labels holds values that are NaN",
+            id="NaN label",
+        ),
+        pytest.param(
+            {"val_patients": np.array([1, 2, np.inf, 3])}, "val_patients holds values that are NaN", id="no patient"
+        ),
+        pytest.param(
+            {"train_labels": np.zeros(6, [("a", int), ("b", float)])},
+            "train_labels is of type [('a', '<i8'), ('b', '<f8')]; numbers or words are needed",
+            id="structured labels",
+        ),
+        pytest.param(
+            {"test_labels": np.array(["2020-01-01", "2020-01-02"], "M8[D]")},
+            "test_labels is of type datetime64[D]; numbers or words are needed",
+            id="dates",
+        ),
+        pytest.param({"classes": np.array("ill")}, "classes has shape (); two names are needed", id="scalar classes"),
+        pytest.param({"classes": np.array([["a", "b"]])}, "classes has shape (1, 2)", id="a row of classes"),
+        pytest.param(
+            {"classes": np.array(["ill", "ill"])}, "classes names both 'ill'; two different names", id="one name twice"
+        ),
+        pytest.param(
+            {"train_images": np.zeros((6, 0, 8), np.uint8)}, "every image needs pixels", id="images without height"
+        ),
+        pytest.param(
+            {"val_images": np.zeros((4, 8, 8), np.uint16)},
+            "val_images is uint16, train_images uint8; one type is needed",
+            id="two depths",
+        ),
+    ],
+)
+def test_what_names_no_two_classes_of_images_is_refused_in_a_line(tmp_path: Path, change: Arrays, says: str) -> None:
+    assert says in refusal(lambda: opened(tmp_path, arrays() | change))
+
+
+def in_depth(dtype: str, factor: float) -> Arrays:
+    deep = {key: (value.astype(float) * factor).astype(dtype) for key, value in arrays().items() if "images" in key}
+    return arrays() | deep
+
+
+@pytest.mark.parametrize(
+    ("dtype", "factor", "levels"),
+    [
+        pytest.param("uint16", 1, {"16-bit": (0, 255)}, id="8 bits in 16"),
+        pytest.param("uint16", 4095 / 255, {"16-bit": (0, 4095)}, id="12 bits in 16"),
+        pytest.param("uint16", 257, {"16-bit": (0, 65535)}, id="16 bits"),
+        pytest.param("int32", 257, {"32-bit": (0, 65535)}, id="16 bits in 32"),
+        pytest.param("float32", 1 / 255, {"float": (0, 1)}, id="shares of white"),
+        pytest.param("float64", 1, {"float": (0, 255)}, id="8-bit levels as floats"),
+    ],
+)
+def test_deeper_arrays_are_read_by_one_scale(tmp_path: Path, dtype: str, factor: float, levels: object) -> None:
+    plain = opened(tmp_path, arrays())
+    deep = opened(tmp_path, in_depth(dtype, factor))
+    assert deep.levels == levels
+    apart = deep.read(deep.images, 8).astype(int) - plain.read(plain.images, 8)
+    assert np.abs(apart).max() <= 1
+    assert plain.levels == {}
+
+
+def test_an_image_that_is_not_finite_is_named(tmp_path: Path) -> None:
+    content = in_depth("float32", 1)
+    content["val_images"][2, 3, 3] = np.nan
+    assert "image val/000002 holds levels that are NaN" in refusal(lambda: opened(tmp_path, content))
+
+
+def claiming(shape: tuple[int, ...]) -> bytes:
+    """An .npy file whose header claims bytes that do not follow."""
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [((10**9, 1000, 10**4), "8.88 PiB"), ((10**6, 100, 100), "9.31 GiB"), ((10**30,), "8.67e+11 EiB")],
+)
+def test_a_claim_beyond_the_bound_is_refused_before_it_is_read(
+    tmp_path: Path, shape: tuple[int, ...], size: str
+) -> None:
+    content = arrays()
+    del content["train_images"]
+    path = archive(tmp_path, content)
+    with zipfile.ZipFile(path, "a") as file:
+        file.writestr("train_images.npy", claiming(shape))
+    message = refusal(lambda: open_dataset(str(path)))
+    assert f"train_images alone {size}; at most 4 GiB are read" in message
+
+
+def test_a_bomb_is_refused_by_what_it_unpacks_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(npz, "MOST_BYTES", 2**20)
+    path = tmp_path / "bomb.npz"
+    np.savez_compressed(path, **arrays(train_images=np.zeros((6, 600, 600), np.uint8)))
+    assert path.stat().st_size < 2**16
+    assert "at most 1 MiB are read" in refusal(lambda: open_dataset(str(path)))
+
+
+def test_other_arrays_beside_those_of_the_data_set_are_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(npz, "MOST_BYTES", 2**16)
+    objects = np.array([Path("a"), 1], dtype=object)
+    dataset = opened(tmp_path, arrays(notes=objects, embedding=np.zeros((600, 600))))
+    assert len(dataset.images) == 12

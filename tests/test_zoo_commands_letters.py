@@ -38,6 +38,21 @@ def test_a_stream_that_takes_all_letters_is_left_alone(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_a_byte_that_is_no_letter_is_written_as_an_escape(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert written("ni\udcf1o-1.png", encoding, monkeypatch) == r"ni\xf1o-1.png"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_a_document_with_such_a_byte_is_valid_json(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", stream)
+    allow_plain_output()
+    print_json({"image": "ni\udcf1o-1.png"})
+    stream.flush()
+    assert json.loads(stream.buffer.getvalue().decode(encoding)) == {"image": "ni\udcf1o-1.png"}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
 def test_a_document_is_valid_json_in_every_encoding(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     monkeypatch.setattr(sys, "stdout", stream)

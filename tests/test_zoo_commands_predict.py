@@ -183,6 +183,69 @@ def test_larger_images_in_other_formats_are_read_as_training_images_are(zoo: Zoo
         assert row["score"] == pytest.approx(describer.describe(pixels[None]).scores[0], abs=1e-6)
 
 
+def in_depths(grey: np.ndarray, folder: Path) -> list[Path]:
+    """The same picture in 8 bits, 12 bits in 16, floats of 8-bit levels and shares of white, and lying with EXIF."""
+    folder.mkdir()
+    Pillow.fromarray(grey).save(folder / "eight.png")
+    Pillow.fromarray(grey.astype(np.uint16) * 16).save(folder / "twelve.png")
+    Pillow.fromarray(grey.astype(np.float32)).save(folder / "levels.tif")
+    Pillow.fromarray(grey.astype(np.float32) / 255).save(folder / "shares.tif")
+    exif = Pillow.Exif()
+    exif[0x0112] = 6
+    Pillow.fromarray(grey).transpose(Pillow.Transpose.ROTATE_90).save(folder / "lying.png", exif=exif)
+    return sorted(folder.iterdir())
+
+
+def test_a_picture_scores_the_same_in_every_depth_and_position(
+    zoo: Zoo, world: World, exported: Path, tmp_path: Path
+) -> None:
+    grey = np.array(world.test.pixels[0, ..., 0])
+    grey[0, :2] = 240, 0  # its range, as 8-bit pictures have it
+    paths = in_depths(grey, tmp_path / "depths")
+    rows = predicted(zoo, world, *paths)
+    assert [row["score"] for row in rows.values()] == pytest.approx([rows["eight.png"]["score"]] * 5, abs=2e-3)
+    assert "16-bit, trained on 8-bit images; 0..4095 is read as 0..255" in rows["twelve.png"]["outside"]
+    assert "float, trained on 8-bit images; 0..1 is read as 0..255" in rows["shares.tif"]["outside"]
+    assert not any("trained on" in reason for reason in rows["eight.png"]["outside"])
+    done = subprocess.run(
+        [sys.executable, exported / "example.py", *paths], capture_output=True, text=True, check=True, cwd=exported
+    )
+    for line, row in zip(done.stdout.splitlines(), rows.values(), strict=True):
+        assert float(line.rsplit(" ", 2)[1]) == pytest.approx(row["probability"], abs=1e-3)
+
+
+def test_a_file_is_read_by_the_scale_of_the_training_images(world: World, tmp_path: Path) -> None:
+    from benchmark.training.kept import load_kept
+    from benchmark.training.predict import Describer
+
+    dark = np.full((32, 32), 300, np.uint16)
+    Pillow.fromarray(dark).save(tmp_path / "dark.png")
+    describer = Describer(load_kept(world.store.model_file(world.run)), {"16-bit": (0.0, 4095.0)})
+    (seen,) = describer.describe_files([tmp_path / "dark.png"])
+    assert seen.described is not None
+    assert seen.described.grey.tolist() == [[19] * 5]
+    assert seen.note is None
+
+
+def test_what_is_no_regular_file_is_a_row_and_is_not_opened(zoo: Zoo, world: World, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    os.mkfifo(tmp_path / "images" / "pipe.png")
+    (tmp_path / "images" / "zero.png").symlink_to("/dev/zero")
+    rows = predicted(zoo, world, tmp_path / "images", code=1)
+    assert {name: row["error"] for name, row in rows.items()} == dict.fromkeys(
+        ("pipe.png", "zero.png"), "not a regular file"
+    )
+
+
+def test_a_name_that_is_not_utf_8_is_predicted_like_others(zoo: Zoo, world: World, tmp_path: Path) -> None:
+    place = os.path.join(os.fsencode(tmp_path), b"ni\xf1o.png")
+    try:
+        shutil.copy(next(iter(world.files.values())), place)
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    assert list(predicted(zoo, world, tmp_path)) == ["ni\\xf1o.png"]
+
+
 def test_a_model_without_a_reference_says_that_nothing_tells_strange_images(zoo: Zoo, world: World) -> None:
     place = world.store.model_file(world.run).with_name(REFERENCE)
     kept = place.read_bytes()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+
+from benchmark.data.levels import Levels, Stored
 
 Part = Literal["train", "val", "test", "all"]
 Pixels = npt.NDArray[np.uint8]
@@ -92,7 +94,8 @@ class Dataset:
     `patients` says whether patients are known, `notes` what else to know before figures are read. `positive` is the
     class that was named as the finding, None where the order of the source decides. `test_names` is the SHA-256 of the
     sorted lines CLASS/NAME of the source's test part, joined by newlines, by which a published data set is known again;
-    `known_as` is the data set that the user said it is.
+    `known_as` is the data set that the user said it is. `levels` is the scale by which `read` makes grey levels 0..255
+    of deeper ones. `stored` says by name how each image is stored, where the source knows it.
     """
 
     source: str
@@ -110,6 +113,8 @@ class Dataset:
     positive: str | None = None
     test_names: str | None = None
     known_as: str | None = None
+    levels: Levels = field(default_factory=dict)
+    stored: Mapping[str, Stored] = field(default_factory=dict)
 
     @property
     def unit(self) -> str:
@@ -118,9 +123,18 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of everything a result can depend on: classes, names, parts, labels, patients, digests."""
-        digest = hashlib.sha256("\0".join(self.classes).encode())
+        """SHA-256 of everything a result can depend on: classes, names, parts, labels, patients, digests, and how
+        pixels are read where that is not as they are stored."""
+        digest = hashlib.sha256(_bytes("\0".join(self.classes)))
         for image in self.images:
             row = (image.name, image.part, str(image.label), image.patient, image.digest)
-            digest.update(("\n" + "\0".join(row)).encode())
+            digest.update(_bytes("\n" + "\0".join(row)))
+        if self.levels:
+            digest.update(_bytes(f"\nlevels {sorted(self.levels.items())}"))
+        if any(each.turned for each in self.stored.values()):
+            digest.update(b"\nupright by EXIF")
         return digest.hexdigest()
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")  # a name from elsewhere may hold bytes that are not UTF-8

@@ -9,6 +9,7 @@ import numpy as np
 
 from benchmark.data.batch_effect import BatchEffect, Floats, batch_effects, intensities
 from benchmark.data.dataset import Dataset, Ignored, Image, PatientFacts, Problem
+from benchmark.data.formats import Formats, formats
 from benchmark.data.leakage import Leakage, find_leaks
 from benchmark.data.positive import positive_warning
 from benchmark.data.similar import SIDE, Flags, Hashes, hashes, is_flat, thumbnails
@@ -38,7 +39,7 @@ class DataSummary:
     by image, `weaker_key` what a weaker patient key would wrongly say of it, and `batch_effects` whether intensity
     tells the parts apart. `ignored` are entries of the source that are not read as images, `patients` says whether
     patients are known. `test_names` is the digest of the names of the test part (`Dataset`), and `identity` says by
-    what it is known again.
+    what it is known again. `formats` is how the files store their images.
     """
 
     source: str
@@ -61,6 +62,7 @@ class DataSummary:
     patients: PatientFacts | None = None
     test_names: str | None = None
     identity: str | None = None
+    formats: Formats | None = None
 
 
 def describe(dataset: Dataset, patient_pattern: str | None = None) -> DataSummary:
@@ -80,6 +82,7 @@ def describe(dataset: Dataset, patient_pattern: str | None = None) -> DataSummar
     unit = f"{dataset.unit}s"
     leakage = find_leaks(dataset.images, [image.part for image in dataset.images], bits, flat, unit)
     effects = batch_effects(dataset.images, levels, unit=unit)
+    files = formats(dataset)
     return DataSummary(
         source=dataset.source,
         title=dataset.title,
@@ -99,6 +102,7 @@ def describe(dataset: Dataset, patient_pattern: str | None = None) -> DataSummar
             *_warnings(dataset, patients, images, len(groups), both),
             *_looks(leakage),
             *(effect.line() for effect in effects if effect.told),
+            *(files.warnings if files else ()),
         ),
         leakage=leakage,
         weaker_key=weaker_key(dataset, patient_pattern),
@@ -106,6 +110,7 @@ def describe(dataset: Dataset, patient_pattern: str | None = None) -> DataSummar
         ignored=dataset.ignored,
         patients=dataset.patients,
         test_names=dataset.test_names,
+        formats=files,
     )
 
 

@@ -1,41 +1,154 @@
-"""Decoding and resizing of single images with Pillow."""
+"""Reading, decoding and resizing of single images with Pillow."""
 
 from __future__ import annotations
 
+import contextlib
 import io
-from typing import Literal
+import stat
+import threading
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image as Pillow
+from PIL import ImageOps, TiffImagePlugin, WebPImagePlugin  # noqa: F401 (the others are there from the start)
+
+from benchmark.data.levels import DEEP, Depth, Levels, Stored, check_finite, range_of, scaled
 
 Array = npt.NDArray[np.uint8]
 Channels = Literal[1, 3]
-_SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I")
+
+FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TIFF", "WEBP", "GIF", "PPM")
+"""The formats that are read, by Pillow's names; others, such as EPS, would start programs."""
+
+MOST_BYTES = 512 * 2**20
+"""The largest file that is read, in bytes."""
+
+MOST_PIXELS = 120_000_000
+"""The largest image that is decoded, in pixels."""
+
+DICOM = "DICOM files are not read; convert them to PNG or TIFF"
+
+_LARGE = 20_000_000
+_one_large_image = threading.Lock()  # many threads decode; together they would fill the memory
+_ORIENTATION = 0x0112
+
+Pillow.MAX_IMAGE_PIXELS = None  # our own bound is smaller, and said in our own words
+warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd metadata, which do not concern the pixels
 
 
-def decode(content: bytes) -> Pillow.Image:
-    """The image in `content`, wholly decoded, in mode L or RGB.
+class _Whole(NamedTuple):
+    image: Pillow.Image
+    format: str
+    depth: Depth
+    turned: bool
+    more: bool
 
-    16-bit grey is scaled by 1/257; float grey by its own range; transparent pixels are laid on black. Raises
-    ValueError, OSError or Pillow's own errors when it is not a whole image.
+
+def read_content(path: Path) -> bytes:
+    """The bytes of an image file. What is not a regular file is never opened: to read it may take for ever.
+
+    Raises OSError, and ValueError for what is no regular file, empty, or larger than MOST_BYTES.
     """
+    facts = path.stat()
+    if not stat.S_ISREG(facts.st_mode):
+        raise ValueError("not a regular file")
+    if not facts.st_size:  # also a file of /proc, which may wait for ever
+        raise ValueError("the file is empty")
+    if facts.st_size > MOST_BYTES:
+        raise ValueError(f"{facts.st_size / 2**20:,.0f} MiB; files of at most {MOST_BYTES // 2**20} MiB are read")
+    return path.read_bytes()
+
+
+def look(content: bytes) -> Stored:
+    """How `content` stores its image, wholly decoded. Raises as `decode` does."""
+    with _whole(content) as (image, kind, depth, turned, more):
+        if depth in DEEP:
+            levels, colour = _levels(image), False
+        else:
+            levels = np.asarray(_eight_bits(image))
+            colour = not _equal_channels(levels)
+        low, high = float(levels.min()), float(levels.max())
+        return Stored(kind, image.mode, depth, low, high, image.width, image.height, turned, more, colour)
+
+
+def decode(content: bytes, levels: Levels | None = None) -> Pillow.Image:
+    """The image in `content`, wholly decoded, upright by its EXIF orientation, in mode L or RGB.
+
+    `levels` scales deeper levels; an image of a depth that is not in it is scaled by its own. Transparent pixels are
+    laid on black. Raises ValueError, OSError or Pillow's own errors when it is not a whole image of FORMATS, has more
+    than MOST_PIXELS, or levels that are not finite.
+    """
+    return decode_other(content, levels or {})[0]
+
+
+def decode_other(content: bytes, levels: Levels) -> tuple[Pillow.Image, str | None]:
+    """As `decode`, and what there is to say where the file is of another depth than the images that `levels` is of."""
+    with _whole(content) as (image, _, depth, _, _):
+        same = depth in levels if levels else depth not in DEEP
+        trained = " and ".join(levels) or "8-bit"
+        if depth not in DEEP:
+            return _eight_bits(image), None if same else f"{depth}, trained on {trained} images"
+        deep = _levels(image)
+        low, high = levels.get(depth) or range_of(depth, float(deep.min()), float(deep.max()))
+        note = None if same else f"{depth}, trained on {trained} images; {low:g}..{high:g} is read as 0..255"
+        return Pillow.fromarray(scaled(deep, low, high)), note
+
+
+@contextlib.contextmanager
+def _whole(content: bytes) -> Iterator[_Whole]:
     if not content:
         raise ValueError("the file is empty")
-    image: Pillow.Image = Pillow.open(io.BytesIO(content))
-    image.load()
-    if image.mode in _SIXTEEN_BIT:
-        levels = np.asarray(image).astype(np.float64)
-        if image.mode != "I" or levels.max() > 255:  # 32-bit files often hold 8-bit levels
-            levels /= 257.0
-        return Pillow.fromarray(np.clip(np.rint(levels), 0, 255).astype(np.uint8))
+    if content[128:132] == b"DICM":
+        raise ValueError(DICOM)
+    image: Pillow.Image = Pillow.open(io.BytesIO(content), formats=FORMATS)
+    kind, pixels = image.format or "", image.width * image.height
+    if pixels > MOST_PIXELS:
+        raise ValueError(
+            f"{image.width} x {image.height} pixels; images of at most {MOST_PIXELS // 10**6} million pixels are read"
+        )
+    with _one_large_image if pixels > _LARGE else contextlib.nullcontext():
+        depth = _depth(image)
+        more = kind != "MPO" and bool(getattr(image, "is_animated", False))  # cameras put a small copy behind
+        turned = kind == "TIFF" and _orientation(image) > 1  # Pillow itself turns a TIFF as it loads
+        image.load()
+        if _orientation(image) > 1:
+            turned = True
+            ImageOps.exif_transpose(image, in_place=True)
+        yield _Whole(image, kind, depth, turned, more)
+
+
+def _orientation(image: Pillow.Image) -> int:
+    try:
+        value = image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # damaged metadata raise many kinds; the pixels may be whole
+        return 1
+    return value if isinstance(value, int) and 1 < value < 9 else 1
+
+
+def _depth(image: Pillow.Image) -> Depth:
+    if image.mode.startswith("I;16"):
+        return "16-bit"
+    if image.mode == "I":
+        return "32-bit"
     if image.mode == "F":
-        levels = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0.0, neginf=0.0)
-        low, high = float(levels.min()), float(levels.max())
-        scaled = (levels - low) / (high - low) * 255 if high > low else np.zeros_like(levels)
-        return Pillow.fromarray(np.rint(scaled).astype(np.uint8))
+        return "float"
+    tiles: Any = getattr(image, "tile", ())
+    return "16-bit colour" if any(";16" in str(tile[3]) for tile in tiles) else "8-bit"
+
+
+def _levels(image: Pillow.Image) -> npt.NDArray[Any]:
+    levels = np.asarray(image)
+    check_finite(levels)
+    return levels
+
+
+def _eight_bits(image: Pillow.Image) -> Pillow.Image:
     if image.mode in ("1", "L") and "transparency" not in image.info:
-        return image.convert("L")
+        return image if image.mode == "L" else image.convert("L")
     if "A" in image.mode or "transparency" in image.info:
         image = image.convert("RGBA")
         black = Pillow.new("RGBA", image.size, (0, 0, 0, 255))
@@ -45,9 +158,12 @@ def decode(content: bytes) -> Pillow.Image:
 
 def is_grey(image: Pillow.Image) -> bool:
     """Whether red, green and blue are the same everywhere."""
-    if image.mode == "L":
+    return image.mode == "L" or _equal_channels(np.asarray(image))
+
+
+def _equal_channels(pixels: Array) -> bool:
+    if pixels.ndim == 2:
         return True
-    pixels = np.asarray(image)
     return bool(np.array_equal(pixels[..., 0], pixels[..., 1]) and np.array_equal(pixels[..., 0], pixels[..., 2]))
 
 

@@ -21,7 +21,7 @@ from benchmark.data.splits import Split
 
 SplitName = Literal["train", "val", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
-_VERSION = 1
+_VERSION = 2
 _STALE_S = 24 * 3600
 
 

@@ -51,7 +51,7 @@ class Split:
     def fingerprint(self) -> str:
         """Hexadecimal SHA-256 of the names in each part."""
         parts = ("\n".join(image.name for image in part) for part in (self.train, self.val, self.test))
-        return hashlib.sha256("\n\n".join(parts).encode()).hexdigest()
+        return hashlib.sha256("\n\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def make_split(dataset: Dataset, sampling: Sampling, seed: Seed) -> Split:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from benchmark.data.entries import is_hidden
+from benchmark.data.names import printable
 from benchmark.runs.decision import Decider, Prediction, strangeness
 from benchmark.runs.kept import REFERENCE, model_of, read_references
 from benchmark.runs.run import Run
@@ -23,12 +24,12 @@ def image_files(paths: Iterable[Path]) -> list[Path]:
         if path.is_dir():
             inside = sorted(_below(path))
             if not inside:
-                raise ConfigError(f"{path}: holds no files; give images, or a folder of images")
+                raise ConfigError(f"{printable(str(path))}: holds no files; give images, or a folder of images")
             found += inside
         elif path.exists():
             found.append(path)
         else:
-            raise ConfigError(f"{path}: no such file or folder; give images, or a folder of images")
+            raise ConfigError(f"{printable(str(path))}: no such file or folder; give images, or a folder of images")
     return found
 
 
@@ -45,7 +46,7 @@ def predict_files(run: Run, store: Store, decider: Decider, files: Iterable[Path
     path = model_of(run, store)
     references = read_references(path.with_name(REFERENCE))
     backend.prepare_process(run.spec.seed, os.cpu_count() or 1)
-    describer = Describer(load_kept(path))
+    describer = Describer(load_kept(path), run.spec.dataset.reading)
     for seen in describer.describe_files(files):
         if seen.described is None:
             yield Prediction(seen.name, error=seen.error)
@@ -56,11 +57,14 @@ def predict_files(run: Run, store: Store, decider: Decider, files: Iterable[Path
             probability=decider.probability(score),
             score=score,
             decision=decider.decide(score),
-            outside=strangeness(
-                references,
-                seen.described.looks(),
-                colour=seen.colour,
-                channels=describer.channels,
+            outside=(
+                *([seen.note] if seen.note else []),
+                *strangeness(
+                    references,
+                    seen.described.looks(),
+                    colour=seen.colour,
+                    channels=describer.channels,
+                ),
             ),
         )
 

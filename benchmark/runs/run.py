@@ -36,9 +36,11 @@ class _Record(BaseModel):
 
 
 class DatasetFacts(_Record):
-    """What a run remembers of its data: enough to name it and to know it again.
+    """What a run remembers of its data: enough to name it, to know it again, and to read other images alike.
 
     `patients`, `positive`, `test_names` and `known_as` are the data set's; a record that does not say them has None.
+    `levels` has for each depth of the images the stored levels that become 0 and 255, and is empty where all hold 8
+    bits. Old records have None: their 16-bit images were read as 0..65535.
     """
 
     source: str
@@ -50,6 +52,7 @@ class DatasetFacts(_Record):
     positive: str | None = None
     test_names: str | None = None
     known_as: str | None = None
+    levels: dict[str, tuple[float, float]] | None = None
 
     @classmethod
     def of(cls, dataset: Dataset) -> DatasetFacts:
@@ -64,12 +67,18 @@ class DatasetFacts(_Record):
             positive=dataset.positive,
             test_names=dataset.test_names,
             known_as=dataset.known_as,
+            levels=dict(dataset.levels),
         )
 
     @property
     def patients_unknown(self) -> bool:
         """Whether it is known that nobody says which images are of one patient."""
         return self.patients is not None and not self.patients.known
+
+    @property
+    def reading(self) -> dict[str, tuple[float, float]]:
+        """The levels by which the run read its images."""
+        return {"8-bit": (0.0, 255.0), "16-bit": (0.0, 65535.0)} if self.levels is None else self.levels
 
 
 class RunSpec(_Record):

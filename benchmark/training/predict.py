@@ -15,8 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.data.dataset import Pixels
-from benchmark.data.pixels import Channels, decode, is_grey, resize
+from benchmark.data.levels import Levels
+from benchmark.data.names import printable
+from benchmark.data.pixels import Channels, decode_other, is_grey, read_content, resize
 from benchmark.data.prepared import LabelledImages
+from benchmark.data.scan import reason_of
 from benchmark.training.kept import with_features
 from benchmark.training.network import BATCH, run_batched
 from benchmark.training.train import Fitted
@@ -61,18 +64,22 @@ class Described:
 
 @dataclass(frozen=True)
 class Seen:
-    """An image file: its description as one row, and whether it is in colour; or why it could not be read."""
+    """An image file: its description as one row, whether it is in colour, and a note where it is stored in another
+    depth than the training images; or why it could not be read."""
 
     name: str
     described: Described | None = None
     colour: bool = False
     error: str | None = None
+    note: str | None = None
 
 
 class Describer:
-    """A model as `load_kept` gives it, compiled once for scores and features together."""
+    """A model as `load_kept` gives it, compiled once for scores and features together. `levels` is the scale by which
+    its training images were read."""
 
-    def __init__(self, model: keras.Model) -> None:
+    def __init__(self, model: keras.Model, levels: Levels | None = None) -> None:
+        self._levels: Levels = levels or {}
         self._model = with_features(model)
         _, height, width, channels = model.input_shape
         if height != width or channels not in (1, 3):
@@ -106,23 +113,21 @@ class Describer:
             left = iter(files)
             while chunk := list(islice(left, BATCH)):
                 read = list(pool.map(self._read, chunk))
-                good = [pixels for pixels, _, _ in read if pixels is not None]
+                good = [pixels for pixels, *_ in read if pixels is not None]
                 rows = iter(_rows(self.describe(np.stack(good))) if good else ())
-                for path, (pixels, colour, error) in zip(chunk, read, strict=True):
-                    yield Seen(str(path), None if pixels is None else next(rows), colour, error)
+                for path, (pixels, colour, error, note) in zip(chunk, read, strict=True):
+                    yield Seen(printable(str(path)), None if pixels is None else next(rows), colour, error, note)
 
-    def _read(self, path: Path) -> tuple[Pixels | None, bool, str | None]:
+    def _read(self, path: Path) -> tuple[Pixels | None, bool, str | None, str | None]:
         try:
-            image = decode(path.read_bytes())
+            image, note = decode_other(read_content(path), self._levels)
             colour = not is_grey(image)
             if colour and self.channels == 1:
                 image = image.convert("L")
-            return resize(image, self.size, self.channels), colour, None
-        except OSError as error:
-            reason = error.strerror or _first_line(error)
+            return resize(image, self.size, self.channels), colour, None, note
         except Exception as error:  # Pillow's decoders raise many kinds of errors on damaged files
-            reason = _first_line(error)
-        return None, False, "not an image" if "cannot identify image file" in reason else reason
+            reason = getattr(error, "strerror", None) or reason_of(error, path)
+        return None, False, reason, None
 
 
 def _layout(image: Pixels) -> Floats:
@@ -136,7 +141,3 @@ def _rows(described: Described) -> Sequence[Described]:
     count = len(described.scores)
     parts = (np.split(each, count) for each in (described.scores, *described.looks().values()))
     return [Described(*row) for row in zip(*parts, strict=True)]
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

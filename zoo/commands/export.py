@@ -26,7 +26,7 @@ def command(
         Path | None, typer.Option("--out", metavar="DIR", help="A folder that is not there yet; CARD-SEED if left out.")
     ] = None,
 ) -> None:
-    """Write a folder: the model as Keras and ONNX, threshold and calibration, a model card, a ten-line example."""
+    """Write a folder: the model as Keras and ONNX, threshold and calibration, a model card, a short example."""
     from benchmark.runs.pick import pick_run
     from benchmark.runs.store import Store
     from zoo.strict_yaml import ConfigError

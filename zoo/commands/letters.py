@@ -13,10 +13,10 @@ _HANDLER = "zoo.plain"
 
 def allow_plain_output() -> None:
     """Let stdout and stderr write what their encoding has no letters for: plain signs where there are such, escapes
-    (`\\u0142`) elsewhere. A stream that takes all letters stays as it is."""
+    (`\\u0142`) elsewhere. A byte of a file name that is no letter in any encoding is written as `\\xf1`."""
     codecs.register_error(_HANDLER, _plain)
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper) and not takes_all_letters(stream):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=_HANDLER)
 
 
@@ -29,5 +29,10 @@ def _plain(error: UnicodeError) -> tuple[str | bytes, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     letters = error.object[error.start : error.end]
-    text = "".join(_INSTEAD.get(c) or c.encode("ascii", "backslashreplace").decode("ascii") for c in letters)
-    return text, error.end
+    return "".join(map(_instead, letters)), error.end
+
+
+def _instead(letter: str) -> str:
+    if "\udc80" <= letter <= "\udcff":  # how Python hands on a byte that is not UTF-8
+        return f"\\x{ord(letter) - 0xDC00:02x}"
+    return _INSTEAD.get(letter) or letter.encode("ascii", "backslashreplace").decode("ascii")

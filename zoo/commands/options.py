@@ -80,7 +80,12 @@ def err() -> Console:
 
 def print_json(document: Any) -> None:
     """`document` on stdout, indented; in ASCII where stdout takes no other letters."""
-    print(json.dumps(document, indent=2, ensure_ascii=not takes_all_letters(sys.stdout), default=str))
+    text = json.dumps(document, indent=2, ensure_ascii=not takes_all_letters(sys.stdout), default=str)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a file name that is not UTF-8
+        text = json.dumps(document, indent=2, default=str)
+    print(text)
 
 
 def _console(stderr: bool) -> Console:

@@ -1,0 +1,229 @@
+"""How the files of a source store their images: depth, range, format, size, orientation, and what misleads in that."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from benchmark.data.dataset import Dataset, Image
+from benchmark.data.levels import DEEP, Levels, Stored, levels_line, range_of
+
+_FEW = 0.1  # the share up to which files differ from the rest, rather than being of another kind
+_APART = 0.1  # how far the shares of a kind of file may lie apart between the classes before a network can tell by it
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class FormatCell:
+    """The files of one part and class.
+
+    `formats`, `depths` and `modes` (Pillow's) count the files of each kind. `levels` has the smallest and largest level
+    as stored, by depth; `widths` and `heights` those in pixels. `turned` files have an EXIF orientation, `more_frames`
+    hold others than the one that is read, `colour` are in colour.
+    """
+
+    part: str
+    label: str
+    files: int
+    formats: dict[str, int]
+    depths: dict[str, int]
+    modes: dict[str, int]
+    levels: dict[str, tuple[float, float]]
+    widths: tuple[int, int]
+    heights: tuple[int, int]
+    turned: int
+    more_frames: int
+    colour: int
+
+    @property
+    def kinds(self) -> tuple[frozenset[str], ...]:
+        """What kinds of files there are, whatever their numbers."""
+        return frozenset(self.formats), frozenset(self.depths), frozenset(self.modes)
+
+    def line(self) -> str:
+        """The cell in one line, without its part and label."""
+        sides = [f"{a}" if a == b else f"{a}-{b}" for a, b in (self.widths, self.heights)]
+        colour = "colour" if self.colour == self.files else f"{self.colour} in colour" if self.colour else "grey"
+        levels = [
+            f"{low:.4g}..{high:.5g}" + (f" ({depth})" * (len(self.levels) > 1))
+            for depth, (low, high) in self.levels.items()
+        ]
+        return (
+            f"{_mix(self.formats)}; {_mix(self.depths)}, mode {_mix(self.modes)}; {colour}; "
+            f"levels {', '.join(levels)}; {sides[0]} x {sides[1]} px"
+        )
+
+
+@dataclass(frozen=True)
+class Formats:
+    """`levels` says for each depth which stored levels become 0 and 255; it is empty where all hold 8 bits."""
+
+    cells: tuple[FormatCell, ...]
+    levels: Levels
+    warnings: tuple[str, ...]
+
+    def lines(self) -> tuple[str, ...]:
+        """What the files hold: one line for each group of cells that hold the same kinds of files."""
+        groups: dict[tuple[frozenset[str], ...], list[FormatCell]] = defaultdict(list)
+        for cell in self.cells:
+            groups[cell.kinds].append(cell)
+        found = {
+            _together(cells).line(): [c.label if c.part == "all" else f"{c.part}/{c.label}" for c in cells]
+            for cells in groups.values()
+        }
+        told = [
+            f"files: {text}" if len(found) == 1 else f"files of {', '.join(of)}: {text}" for text, of in found.items()
+        ]
+        scale = levels_line(self.levels)
+        return (*told, *([f"grey levels: {scale}"] if scale else []))
+
+
+def formats(dataset: Dataset) -> Formats | None:
+    """How the files of `dataset` store their images; None for a source without files."""
+    rows = [(image, dataset.stored[image.name]) for image in dataset.images if image.name in dataset.stored]
+    if not rows:
+        return None
+    cells: dict[tuple[str, int], list[Stored]] = defaultdict(list)
+    for image, stored in rows:
+        cells[image.part, image.label].append(stored)
+    order = {"train": 0, "val": 1, "test": 2, "all": 3}
+    keys = sorted(cells, key=lambda key: (order[key[0]], key[1]))
+    return Formats(
+        cells=tuple(_cell(part, dataset.classes[label], cells[part, label]) for part, label in keys),
+        levels=dict(dataset.levels),
+        warnings=tuple(_warnings(dataset, rows)),
+    )
+
+
+def _cell(part: str, label: str, files: Sequence[Stored]) -> FormatCell:
+    return FormatCell(
+        part=part,
+        label=label,
+        files=len(files),
+        formats=_counts(each.format for each in files),
+        depths=_counts(each.depth for each in files),
+        modes=_counts(each.mode for each in files),
+        levels={
+            depth: _ends(each for each in files if each.depth == depth) for depth in sorted({x.depth for x in files})
+        },
+        widths=(min(each.width for each in files), max(each.width for each in files)),
+        heights=(min(each.height for each in files), max(each.height for each in files)),
+        turned=sum(each.turned for each in files),
+        more_frames=sum(each.more for each in files),
+        colour=sum(each.colour for each in files),
+    )
+
+
+def _together(cells: Sequence[FormatCell]) -> FormatCell:
+    """All files of `cells` as one cell, under the part and label of the first."""
+    counts = [[getattr(cell, name) for cell in cells] for name in ("formats", "depths", "modes")]
+    sums = [dict(sum(map(Counter, each), Counter[str]()).most_common()) for each in counts]
+    return FormatCell(
+        part=cells[0].part,
+        label=cells[0].label,
+        files=sum(cell.files for cell in cells),
+        formats=sums[0],
+        depths=sums[1],
+        modes=sums[2],
+        levels={depth: _outer(cell.levels[depth] for cell in cells) for depth in cells[0].levels},
+        widths=_outer(cell.widths for cell in cells),
+        heights=_outer(cell.heights for cell in cells),
+        turned=sum(cell.turned for cell in cells),
+        more_frames=sum(cell.more_frames for cell in cells),
+        colour=sum(cell.colour for cell in cells),
+    )
+
+
+def _outer(pairs: Iterable[tuple[Any, Any]]) -> tuple[Any, Any]:
+    lows, highs = zip(*pairs, strict=True)
+    return min(lows), max(highs)
+
+
+def _ends(files: Iterable[Stored]) -> tuple[float, float]:
+    return _outer((each.low, each.high) for each in files)
+
+
+def _warnings(dataset: Dataset, rows: Sequence[tuple[Image, Stored]]) -> Iterator[str]:
+    yield from _depths(rows)
+    yield from _ranges(dataset.levels, rows)
+    colour = [image.name for image, stored in rows if stored.colour]
+    if dataset.channels == 3 and len(colour) <= _FEW * len(rows):
+        yield f"channels: 3 because of colour in {_of(colour, len(rows))}"
+    turned = [image.name for image, stored in rows if stored.turned]
+    if turned:
+        yield f"an EXIF orientation, which is applied, in {_of(turned, len(rows))}"
+    more = [image.name for image, stored in rows if stored.more]
+    if more:
+        yield f"several frames or pages, of which the first is read, in {_of(more, len(rows))}"
+    yield from _between_classes(dataset.classes, rows)
+
+
+def _depths(rows: Sequence[tuple[Image, Stored]]) -> Iterator[str]:
+    """Names the files whose depth differs from that of most."""
+    common = Counter(stored.depth for _, stored in rows).most_common(1)[0][0]
+    for depth in sorted({stored.depth for _, stored in rows}):
+        names = [image.name for image, stored in rows if stored.depth == depth]
+        if depth != common:
+            yield f"stored as {depth}, others as {common}: {_of(names, len(rows))}"
+        if depth == "16-bit colour":
+            yield f"stored as {depth}, of which only the upper 8 bits are read: {_of(names, len(rows))}"
+
+
+def _ranges(levels: Levels, rows: Sequence[tuple[Image, Stored]]) -> Iterator[str]:
+    """Names the files whose range differs from that of the others of their depth: few that set the scale for all, and
+    those that hold so small levels that the scale makes them black."""
+    for depth, (low, high) in levels.items():
+        if depth not in DEEP:
+            continue
+        files = [(image.name, stored) for image, stored in rows if stored.depth == depth]
+        own = [(name, range_of(depth, stored.low, stored.high)) for name, stored in files]
+        setting = [name for name, (start, end) in own if start == low < 0 or end == high]
+        if len(setting) <= _FEW * len(files):
+            yield (
+                f"few {depth} files set the scale {low:g}..{high:g} for all, the others hold smaller levels: "
+                f"{_of(setting, len(files))}"
+            )
+        dark = [name for name, (start, end) in own if low == start == 0 and end < high / 15]
+        if dark:
+            yield (
+                f"{depth} levels far below the scale {low:g}..{high:g}, so that the image is nearly black, in "
+                f"{_of(dark, len(files))}"
+            )
+
+
+def _between_classes(classes: tuple[str, str], rows: Sequence[tuple[Image, Stored]]) -> Iterator[str]:
+    """Whether a network can tell the classes by how their files are stored."""
+    ways: Mapping[str, Callable[[Stored], str]] = {
+        "depth": lambda stored: stored.depth,
+        "format": lambda stored: stored.format,
+    }
+    shares: dict[str, list[dict[str, int]]] = {}
+    for name, way in ways.items():
+        counts = [_counts(way(stored) for image, stored in rows if image.label == label) for label in (0, 1)]
+        totals = [sum(each.values()) for each in counts]
+        if all(totals) and any(
+            abs(counts[0].get(kind, 0) / totals[0] - counts[1].get(kind, 0) / totals[1]) > _APART
+            for kind in {*counts[0], *counts[1]}
+        ):
+            shares[name] = counts
+    if shares:
+        told = [f"{label} {', '.join(_mix(each[i]) for each in shares.values())}" for i, label in enumerate(classes)]
+        verb = "differ" if len(shares) > 1 else "differs"
+        yield f"{' and '.join(shares)} {verb} between the classes ({'; '.join(told)}): a network can tell them by that"
+
+
+def _counts(values: Iterable[str]) -> dict[str, int]:
+    return dict(Counter(values).most_common())
+
+
+def _mix(counts: Mapping[str, int]) -> str:
+    """One kind by its name, several with their counts."""
+    return next(iter(counts)) if len(counts) == 1 else " + ".join(f"{count} {kind}" for kind, count in counts.items())
+
+
+def _of(names: Sequence[str], total: int) -> str:
+    """How many of `total` files, and which."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{len(names)} of {total} files: {', '.join(names[:_NAMED])}{more}"
