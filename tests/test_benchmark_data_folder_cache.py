@@ -182,6 +182,21 @@ def test_a_damaged_cache_is_made_anew(tmp_path: Path, cache: Path, damage: str) 
     assert opened(root).fingerprint == before
 
 
+@pytest.mark.parametrize("damage", [None, 7, {}, {"stored": {}}, {"high": "white"}, {"low": None}, {"width": "wide"}])
+def test_a_damaged_look_is_made_anew(tmp_path: Path, cache: Path, damage: object) -> None:
+    root, _ = two_levels(tmp_path)
+    right = opened(root)
+    (file,) = [path for path in cache.rglob("*.json") if path.is_file()]
+    kept = json.loads(file.read_text())
+    for stamp, record in kept["files"].items():
+        inside = isinstance(damage, dict) and "stored" not in damage and damage
+        kept["files"][stamp] = record | {"stored": record["stored"] | damage} if inside else damage
+    file.write_text(json.dumps(kept))
+    again = opened(root)
+    assert again.images == right.images
+    assert again.stored == right.stored
+
+
 def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = image_folder(tmp_path / "data", {"A": 2, "B": 2})
     (tmp_path / "file").write_text("in the way")

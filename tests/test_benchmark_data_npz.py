@@ -240,8 +240,10 @@ def test_what_names_no_two_classes_of_images_is_refused_in_a_line(tmp_path: Path
 
 
 def in_depth(dtype: str, factor: float) -> Arrays:
-    deep = {key: (value.astype(float) * factor).astype(dtype) for key, value in arrays().items() if "images" in key}
-    return arrays() | deep
+    return {
+        key: (value.astype(float) * factor).astype(dtype) if "images" in key else value
+        for key, value in arrays().items()
+    }
 
 
 @pytest.mark.parametrize(

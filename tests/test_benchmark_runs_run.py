@@ -116,6 +116,19 @@ def test_a_run_cannot_be_changed() -> None:
         finished(spec()).status = "failed"
 
 
+def test_a_run_remembers_how_levels_are_read_and_has_the_same_id_without() -> None:
+    scaled = spec().model_copy(update={"dataset": facts(levels={"16-bit": (0.0, 4095.0)})})
+    again = RunSpec.model_validate_json(scaled.model_dump_json())
+    assert again.dataset.reading == {"16-bit": (0.0, 4095.0)}
+    assert again.run_id == spec().run_id
+
+
+def test_a_record_that_says_nothing_of_levels_was_read_as_sixteen_bits() -> None:
+    record = spec().model_dump(mode="json")
+    del record["dataset"]["levels"]
+    assert RunSpec.model_validate(record).dataset.reading == {"8-bit": (0.0, 255.0), "16-bit": (0.0, 65535.0)}
+
+
 def test_an_unknown_field_of_a_record_is_refused() -> None:
     data = finished(spec()).model_dump(mode="json")
     with pytest.raises(ValidationError, match="Extra inputs are not permitted"):

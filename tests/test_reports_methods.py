@@ -11,7 +11,7 @@ from reports.limits import limits
 from reports.methods import NO_PATIENTS, NOT_KEPT, FlowRow, Methods, methods
 from reports.recipe import augmentation_in_words, recipe_in_words
 from reports.report import Section, build_report
-from tests.records import ENVIRONMENT, cards, history_rows, make_run
+from tests.records import ENVIRONMENT, PHANTOM, cards, history_rows, make_run
 from tests.stored import keep
 from tests.study import report_in
 from tests.tiny import protocol
@@ -76,6 +76,17 @@ def test_seeds_threshold_and_split_are_told() -> None:
     assert texts(found, "threshold")[0].startswith("youden, chosen on validation scores alone")
     own = without_scores(make_run(protocol=protocol(split="per-seed"))).methods
     assert "a split of its own for each seed" in texts(own, "split")[0]
+
+
+def test_the_scale_of_deeper_levels_is_told() -> None:
+    def told(levels: dict[str, tuple[float, float]] | None) -> list[str]:
+        dataset = PHANTOM.model_copy(update={"levels": levels})
+        found = without_scores(make_run(dataset=dataset)).methods
+        return [fact.text for fact in found.facts if fact.text.startswith("grey levels: ")]
+
+    scale = "grey levels: 16-bit levels 0..4095 are read as 0..255, one scale for the whole source"
+    assert told({"16-bit": (0, 4095), "8-bit": (0, 255)}) == [scale]
+    assert told({}) == told(None) == []
 
 
 def test_a_commit_that_was_not_recorded_is_not_known() -> None:

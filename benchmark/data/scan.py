@@ -7,6 +7,7 @@ that the digest is compared again whenever pixels are decoded.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -137,7 +138,9 @@ def _of_record(record: Any) -> Scanned | None:
     try:
         held = record["stored"]
         stored = None if held is None else Stored(**{field.name: held[field.name] for field in fields(Stored)})
-        digest, reason = record["digest"], record["reason"]
+        digest, reason = str(record["digest"]), record["reason"]
+        if stored is not None and not stored.low <= stored.high < math.inf > stored.width * stored.height:
+            return None
     except (KeyError, TypeError):
         return None
     return Scanned(digest, stored, reason) if (stored is None) == isinstance(reason, str) else None
