@@ -1,0 +1,104 @@
+"""The trial of a machine: in which way it computes frozen convolutions fastest, and how near to float32 by Keras."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+import benchmark.training.backend as backend
+from benchmark.training.network import BATCH, entry, join, run_batched, segment, set_precision
+from benchmark.training.prefix import filtered_layers, prefix
+from benchmark.training.ways import Trial, Way
+from benchmark.training.winograd import GROUP
+
+Images = npt.NDArray[np.float32]
+
+SIDE = 75
+BLOCKS = ((64, 64), (128,), (256,), (512,), (512,))
+ROUNDS = 5
+_CHUNK = 3 * BATCH  # as the bank computes them
+_MANY = 3  # threads that a chunk smaller than the bank's would not keep busy
+
+
+def measure() -> Trial | None:
+    """The trial, a second or two on two cores; None where an accelerator or another backend than TensorFlow computes.
+
+    The network is VGG16's convolutions up to the last pooling at half the report's size, each block with one of its
+    layers: every shape of them is there, few twice. The ways are computed in turn, so that whatever else the machine
+    does at a time slows all of them.
+    """
+    if not backend.tensorflow_on_cpu():
+        return None
+    works = _works()
+    found: dict[Way, npt.NDArray[Any]] = {}
+    for way, work in list(works.items()):
+        try:
+            found[way] = work()  # compiles, and warms the caches
+        except Exception:  # of many kinds: this machine or version cannot do it
+            if way == "keras":
+                raise
+            del works[way]
+    taken: dict[Way, list[float]] = {way: [] for way in works}
+    for _ in range(ROUNDS):
+        for way, work in works.items():
+            start = time.perf_counter()
+            work()
+            taken[way].append((time.perf_counter() - start) / len(found[way]))
+    reference = taken["keras"]
+    return Trial(
+        rates={way: 1 / statistics.median(seconds) for way, seconds in taken.items()},
+        speedups={
+            way: statistics.median(theirs / ours for ours, theirs in zip(seconds, reference, strict=True))
+            for way, seconds in taken.items()
+        },
+        differences={way: _difference(values, found["keras"]) for way, values in found.items()},
+    )
+
+
+def _works() -> dict[Way, Callable[[], npt.NDArray[Any]]]:
+    """For each way that there is here the function that computes features of some images."""
+    model, lowered = _network(), _network()
+    lowered.set_weights(model.get_weights())
+    last = model.layers[-1].name
+    set_precision(lowered, tuple(layer.name for layer in lowered.layers[1:]), "bfloat16")
+    front = entry((SIDE, SIDE, 1), "rescale")
+    images = np.random.default_rng(0).integers(0, 256, (_CHUNK, SIDE, SIDE, 1)).astype(np.float32)
+    few = backend.threads() < _MANY
+    batch, groups = (images[:BATCH], images[: 6 * GROUP]) if few else (images, images)
+    whole = join(front, segment(model, None, last), "keras")
+    works: dict[Way, Callable[[], npt.NDArray[Any]]] = {"keras": lambda: run_batched(whole, batch)}
+    if filtered := filtered_layers(model):
+        chain = prefix(front, model, None, last, filtered)
+        works["filtered"] = lambda: chain(groups)
+    low = join(front, segment(lowered, None, last), "bfloat16")
+    works["bfloat16"] = lambda: run_batched(low, batch)
+    return works
+
+
+def _network() -> keras.Model:
+    """Weights keep the size of activations from layer to layer, as trained ones do (He et al. 2015)."""
+    inputs = keras.Input((SIDE, SIDE, 3))
+    x, seed = inputs, 0
+    for block, widths in enumerate(BLOCKS, 1):
+        for number, filters in enumerate(widths, 1):
+            seed += 1
+            kernel = keras.initializers.HeNormal(seed=seed)
+            name = f"block{block}_conv{number}"
+            convolution = keras.layers.Conv2D(
+                filters, 3, padding="same", activation="relu", kernel_initializer=kernel, name=name
+            )
+            x = convolution(x)
+        x = keras.layers.MaxPooling2D(2, name=f"block{block}_pool")(x)
+    return keras.Model(inputs, x)
+
+
+def _difference(values: npt.NDArray[Any], reference: npt.NDArray[Any]) -> float:
+    count = min(len(values), len(reference))
+    ours, theirs = (array[:count].astype(np.float64) for array in (values, reference))
+    return float(np.sqrt(np.mean((ours - theirs) ** 2) / np.mean(theirs**2)))
