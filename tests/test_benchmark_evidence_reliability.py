@@ -204,7 +204,9 @@ def test_slope_and_intercept_and_their_intervals_are_those_of_statsmodels(s: Tes
     (intercept, slope), limits = expected.params, expected.conf_int()
     found = assess(s)
     assert (found.slope.value, *bounds(found.slope)) == pytest.approx((slope, *limits[1]), rel=1e-5, abs=1e-7)
-    assert (found.intercept.value, *bounds(found.intercept)) == pytest.approx((intercept, *limits[0]), rel=1e-5, abs=1e-7)
+    assert (found.intercept.value, *bounds(found.intercept)) == pytest.approx(
+        (intercept, *limits[0]), rel=1e-5, abs=1e-7
+    )
     assert found.slope.method == "Wald"
 
 
@@ -213,7 +215,9 @@ def test_calibration_in_the_large_is_statsmodels_intercept_with_the_logits_as_of
     model = sm.GLM(s.y_true, np.ones(len(s)), family=sm.families.Binomial(), offset=logit(s.y_score))
     expected = model.fit(tol=1e-12)
     found = assess(s).in_the_large
-    assert (found.value, *bounds(found)) == pytest.approx((expected.params[0], *expected.conf_int()[0]), rel=1e-5, abs=1e-7)
+    assert (found.value, *bounds(found)) == pytest.approx(
+        (expected.params[0], *expected.conf_int()[0]), rel=1e-5, abs=1e-7
+    )
 
 
 def test_intervals_of_several_images_a_patient_are_statsmodels_cluster_robust_ones() -> None:
