@@ -19,19 +19,18 @@ from benchmark.training.winograd import GROUP
 
 Images = npt.NDArray[np.float32]
 
-SIDE = 75
-BLOCKS = ((64, 64), (128,), (256,), (512,), (512,))
-ROUNDS = 5
-_CHUNK = 3 * BATCH  # as the bank computes them
-_MANY = 3  # threads that a chunk smaller than the bank's would not keep busy
+SIDE = 96
+BLOCKS = ((64, 64), (128, 128), (256, 256), (512, 512), (512,))
+ROUNDS = 3
+_GROUPS = 3 * BATCH // GROUP  # that the bank's chunks have
 
 
 def measure() -> Trial | None:
-    """The trial, a second or two on two cores; None where an accelerator or another backend than TensorFlow computes.
+    """The trial, a few seconds on two cores; None where an accelerator or another backend than TensorFlow computes.
 
-    The network is VGG16's convolutions up to the last pooling at half the report's size, each block with one of its
-    layers: every shape of them is there, few twice. The ways are computed in turn, so that whatever else the machine
-    does at a time slows all of them.
+    The network is VGG16's convolutions up to the last pooling, each shape once, on images between the sizes of the
+    built-in protocols. The ways are computed in turn, so that whatever else the machine does at a time slows all of
+    them, and how much slower one is than Keras in float32 is read within each turn.
     """
     if not backend.tensorflow_on_cpu():
         return None
@@ -49,7 +48,8 @@ def measure() -> Trial | None:
         for way, work in works.items():
             start = time.perf_counter()
             work()
-            taken[way].append((time.perf_counter() - start) / len(found[way]))
+            seconds = (time.perf_counter() - start) / len(found[way])
+            taken[way].append(seconds / _busy(backend.threads()) if way == "filtered" else seconds)
     reference = taken["keras"]
     return Trial(
         rates={way: 1 / statistics.median(seconds) for way, seconds in taken.items()},
@@ -68,17 +68,25 @@ def _works() -> dict[Way, Callable[[], npt.NDArray[Any]]]:
     last = model.layers[-1].name
     set_precision(lowered, tuple(layer.name for layer in lowered.layers[1:]), "bfloat16")
     front = entry((SIDE, SIDE, 1), "rescale")
-    images = np.random.default_rng(0).integers(0, 256, (_CHUNK, SIDE, SIDE, 1)).astype(np.float32)
-    few = backend.threads() < _MANY
-    batch, groups = (images[:BATCH], images[: 6 * GROUP]) if few else (images, images)
+    count = GROUP * min(_GROUPS, max(2, backend.threads()))  # as many as keep all threads busy
+    images = np.random.default_rng(0).integers(0, 256, (count, SIDE, SIDE, 1)).astype(np.float32)
+    batch = min(count, BATCH)
+    whole_batches = images[: count // batch * batch]
     whole = join(front, segment(model, None, last), "keras")
-    works: dict[Way, Callable[[], npt.NDArray[Any]]] = {"keras": lambda: run_batched(whole, batch)}
+    works: dict[Way, Callable[[], npt.NDArray[Any]]] = {"keras": lambda: run_batched(whole, whole_batches, batch)}
     if filtered := filtered_layers(model):
         chain = prefix(front, model, None, last, filtered)
-        works["filtered"] = lambda: chain(groups)
+        works["filtered"] = lambda: chain(images)
     low = join(front, segment(lowered, None, last), "bfloat16")
-    works["bfloat16"] = lambda: run_batched(low, batch)
+    works["bfloat16"] = lambda: run_batched(low, whole_batches, batch)
     return works
+
+
+def _busy(threads: int) -> float:
+    """The share of the threads' time that the bank's chunks use. In the trial each thread has a group in every turn;
+    the groups of a chunk leave some threads without one in the last turn."""
+    turns = -(-_GROUPS // threads)
+    return 1.0 if threads > _GROUPS else _GROUPS / (threads * turns)
 
 
 def _network() -> keras.Model:
