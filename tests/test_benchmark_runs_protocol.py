@@ -25,6 +25,7 @@ OTHER: dict[str, Any] = {
     "views": "fresh",
     "max_epochs": 3,
     "precision": "bfloat16",
+    "prefix": "keras",
     "threshold": {"rule": "fixed", "value": 0.4},
 }
 OTHER_SAMPLING: dict[str, Any] = {
