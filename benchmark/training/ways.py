@@ -30,9 +30,9 @@ _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Trial(BaseModel):
-    """What a trial of this machine found, by way: `rates` in images per second, `speedups` over Keras' float32, both
-    medians of rounds taken in turn, and `differences` of the features from Keras' float32 (as TOLERANCE has them). A
-    way that could not be computed is missing."""
+    """What a trial of this machine found, by way: `rates` in images per second, `speedups` over Keras' float32, and
+    `differences` of the features from Keras' float32 (as TOLERANCE has them). A way that could not be computed is
+    missing."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
