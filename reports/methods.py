@@ -178,8 +178,8 @@ def _seeds(runs: Sequence[Run], protocol: Protocol) -> Iterator[Fact]:
         yield Fact("seeds", f"{many} {', '.join(map(str, numbers))}: {which}")
     yield Fact("seeds", "a seed decides initial weights, dropout, batch order and the order of views")
     yield Fact("precision", f"frozen layers in {protocol.precision}" + _precisions(runs, protocol))
-    for text, names in _by_way(runs).items():
-        yield Fact("precision", f"{text}: {names}")
+    for text, of_cards in _by_way(runs).items():
+        yield Fact("precision", f"{text}: {of_cards}")
 
 
 def _precisions(runs: Sequence[Run], protocol: Protocol) -> str:
