@@ -196,11 +196,23 @@ def _seeds(runs: Sequence[Run], protocol: Protocol) -> Iterator[Fact]:
         yield Fact("seeds", f"{many} {', '.join(map(str, numbers))}: {which}")
     yield Fact("seeds", "a seed decides initial weights, dropout, batch order and the order of views")
     yield Fact("precision", f"frozen layers in {protocol.precision}" + _precisions(runs, protocol))
+    for text, of_cards in _by_way(runs).items():
+        yield Fact("precision", f"{text}: {of_cards}")
 
 
 def _precisions(runs: Sequence[Run], protocol: Protocol) -> str:
     used = sorted({run.environment.precision for run in runs if run.environment})
     return f", which was {', '.join(used)}" if protocol.precision == "auto" and used else ""
+
+
+def _by_way(runs: Sequence[Run]) -> dict[str, str]:
+    """How frozen layers were computed and why: the sentence to the names of the cards, for runs that say it."""
+    found: dict[str, list[str]] = {}
+    for run in runs:
+        told = run.environment.prefix_in_words() if run.environment else None
+        if told is not None:
+            found.setdefault(f"computed by {told}", []).append(run.spec.card.name)
+    return {text: ", ".join(dict.fromkeys(names)) for text, names in found.items()}
 
 
 def _environments(runs: Sequence[Run]) -> Iterator[Fact]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,14 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real radiographs: {folder.name} is not beside the repository (set ZOO_REAL_DATA)")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_trial() -> Iterator[None]:
+    """Caches of tests are new: each would have the machine tried out, and the run would depend on what was found."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ZOO_PREFIX", "filtered")
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -141,8 +141,12 @@ def test_a_finished_run_knows_its_data_costs_and_environment(one: Done, dataset:
     assert run.costs is not None
     assert run.costs.epochs == len(one.epochs(0))
     assert run.costs.trainable_parameters == run.costs.parameters > 0
+    assert {"start", "data", "training", "features", "scoring", "figures"} == set(run.costs.stages)
+    assert all(seconds >= 0 for seconds in run.costs.stages.values())
+    assert run.costs.stages["features"] == 0  # nothing is frozen
     assert run.environment is not None
     assert {"keras", "backend", "python", "zoo", "numpy"} <= set(run.environment.versions)
+    assert (run.environment.prefix, run.environment.prefix_reason) == (None, None)
 
 
 def test_figures_and_threshold_follow_from_the_stored_scores(one: Done) -> None:

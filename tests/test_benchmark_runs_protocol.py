@@ -25,6 +25,7 @@ OTHER: dict[str, Any] = {
     "views": "fresh",
     "max_epochs": 3,
     "precision": "bfloat16",
+    "prefix": "keras",
     "threshold": {"rule": "fixed", "value": 0.4},
 }
 OTHER_SAMPLING: dict[str, Any] = {
@@ -99,6 +100,9 @@ def test_a_file_needs_only_a_title_and_an_image_size(tmp_path: Path) -> None:
         ("sampling: {train: 1.5}", "sampling.train"),
         ("sampling: {val_fraction: 1}", "sampling.val_fraction"),
         ("precision: float16", "precision"),
+        ("prefix: bfloat16", "prefix"),
+        ("precision: bfloat16\nprefix: filtered", "precision: bfloat16 and prefix: filtered"),
+        ("precision: bfloat16\nprefix: keras", "leave one of them out"),
         ("name: other", "must equal the file's name, 'mine'"),
         ("threshold: {rule: yuden}", "unknown rule 'yuden'. Did you mean youden?"),
         ("threshold: {rule: fixed, value: 2}", "threshold.value: rule fixed takes a value from 0 to 1 (got 2)"),
@@ -119,6 +123,13 @@ def test_a_wrong_field_is_one_line_with_file_and_field(tmp_path: Path, line: str
         load_protocol(path)
     assert all(said.startswith(path) for said in caught.value.lines)
     assert says in caught.value.lines[0]
+
+
+def test_only_a_forced_way_of_computing_frozen_layers_makes_another_run() -> None:
+    plain = load_protocol("quick")
+    assert "prefix" not in plain.identity()
+    forced = [plain.model_copy(update={"prefix": way}) for way in ("keras", "filtered")]
+    assert len({str(rules.identity()) for rules in (plain, *forced)}) == 3
 
 
 def test_every_error_of_a_file_is_said_at_once(tmp_path: Path) -> None:

@@ -10,14 +10,16 @@ import keras
 import numpy as np
 import pytest
 
-import benchmark.training.backend as backend  # before Keras: it quietens it
+import benchmark.training.backend  # noqa: F401 - before Keras: it quietens it
 from benchmark.data.prepared import LabelledImages
 from benchmark.training.bank import Bank
 from benchmark.training.features import Network, view_order
 from benchmark.training.network import entry, join, run_batched
 from benchmark.training.predict import score
+from benchmark.training.prefix import Taken, filtered_layers
 from benchmark.training.train import Fitted, Step, fit, loss_function
 from benchmark.training.views import views
+from benchmark.training.ways import BFLOAT16, FILTERED, KERAS, WAYS, Ways
 from zoo.card import ModelCard
 from zoo.catalog import load_cards
 from zoo.registry import build, get_builder
@@ -188,13 +190,14 @@ def test_only_what_is_missing_is_computed(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("change", ["pixels", "view", "view_seed", "preprocessing", "precision", "weights"])
+@pytest.mark.parametrize("change", ["pixels", "view", "view_seed", "preprocessing", "bfloat16", "keras", "weights"])
 def test_nothing_that_decides_a_feature_is_left_out_of_its_name(tmp_path: Path, change: str) -> None:
     bank = Bank(tmp_path, ROOMY)
     train = images("train", 6)
+    assert network(bank, []).taken == Taken("filtered", "asked for", filtered_layers(network(bank, []).model))
     network(bank, []).batch(train, 0, np.arange(6))
     model = build("vgg16", FROZEN.model.params, (SIDE, SIDE, 3))
-    recipe, view, options = FROZEN.recipe, 0, {"view_seed": 0, "precision": "float32"}
+    recipe, view, options = FROZEN.recipe, 0, {"view_seed": 0, "ways": FILTERED}
     if change == "pixels":
         train.pixels[0, 0, 0] ^= 1
     if change == "view":
@@ -203,8 +206,8 @@ def test_nothing_that_decides_a_feature_is_left_out_of_its_name(tmp_path: Path, 
         options["view_seed"] = 1
     if change == "preprocessing":
         recipe = CAFFE.recipe
-    if change == "precision":
-        options["precision"] = "bfloat16"
+    if change in WAYS:
+        options["ways"] = {"bfloat16": BFLOAT16, "keras": KERAS}[change]
     if change == "weights":
         kernel, bias = model.get_layer("block1_conv1").get_weights()
         model.get_layer("block1_conv1").set_weights([kernel, bias + 1e-3])
@@ -230,7 +233,7 @@ def test_a_damaged_block_is_computed_again(tmp_path: Path) -> None:
 def test_bfloat16_keeps_the_trained_part_in_float32_and_stays_near(tmp_path: Path) -> None:
     test = images("test", 16)
     full = fitted(UNFROZEN, Bank(tmp_path, ROOMY))
-    low = fitted(UNFROZEN, Bank(tmp_path, ROOMY), precision="bfloat16")
+    low = fitted(UNFROZEN, Bank(tmp_path, ROOMY), ways=BFLOAT16)
     dtypes = {layer.name: layer.compute_dtype for layer in low.network.model.layers}
     assert dtypes["block4_conv3"] == "bfloat16"
     assert dtypes["block5_conv1"] == dtypes["dense"] == "float32"
@@ -240,15 +243,13 @@ def test_bfloat16_keeps_the_trained_part_in_float32_and_stays_near(tmp_path: Pat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("made", "precision"), [(UNFROZEN, "float32"), (CAFFE, "float32"), (UNFROZEN, "bfloat16")])
-def test_the_saved_model_is_ordinary_and_reads_pixels(
-    made: ModelCard, precision: Literal["float32", "bfloat16"], tmp_path: Path
-) -> None:
-    trained = fitted(made, Bank(tmp_path / "bank", ROOMY), precision=precision)
+@pytest.mark.parametrize(("made", "ways"), [(UNFROZEN, FILTERED), (CAFFE, FILTERED), (UNFROZEN, BFLOAT16)])
+def test_the_saved_model_is_ordinary_and_reads_pixels(made: ModelCard, ways: Ways, tmp_path: Path) -> None:
+    trained = fitted(made, Bank(tmp_path / "bank", ROOMY), ways=ways)
     trained.model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras", compile=False)
     test = images("test", 16)
-    tolerance = 1e-5 if precision == "float32" else 1e-2
+    tolerance = 1e-2 if ways is BFLOAT16 else 1e-5
     assert loaded.input_shape == (None, SIDE, SIDE, 1)
     assert np.abs(run_batched(loaded, test.pixels)[:, 0] - score(trained, test)).max() < tolerance
 
@@ -259,11 +260,3 @@ def test_views_are_cycled_in_an_order_that_the_seed_draws() -> None:
     assert sorted(view_order(0, 7, None)) == list(range(7))
     assert view_order(0, 8, 4) == order[:8]
     assert len({tuple(view_order(seed, 8, 4)) for seed in range(6)}) > 1
-
-
-def test_auto_precision_follows_what_the_processor_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert backend.resolve_precision("bfloat16") == "bfloat16"
-    assert backend.resolve_precision("float32") == "float32"
-    for native, expected in ((True, "bfloat16"), (False, "float32")):
-        monkeypatch.setattr(backend, "_native_bfloat16", lambda native=native: native)
-        assert backend.resolve_precision("auto") == expected

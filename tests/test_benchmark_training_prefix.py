@@ -11,7 +11,8 @@ import pytest
 
 import benchmark.training.backend as backend
 from benchmark.training.network import entry, join, run_batched, segment
-from benchmark.training.prefix import filtered_layers, prefix
+from benchmark.training.prefix import Taken, filtered_layers, prefix, take, ways_here
+from benchmark.training.ways import BFLOAT16, Ways
 from benchmark.training.winograd import Chain
 from zoo.registry import build
 
@@ -174,3 +175,42 @@ def test_what_is_no_plain_chain_is_computed_all_the_same(name: str, made: list[C
 def test_images_of_open_size_are_left_to_keras() -> None:
     inputs = keras.Input((None, None, 3))
     assert filtered_layers(keras.Model(inputs, plain("a")(inputs))) == ()
+
+
+def frozen(model: keras.Model) -> list[str]:
+    return [layer.name for layer in model.layers if not isinstance(layer, L.InputLayer)]
+
+
+FASTEST = Ways((("bfloat16", "fastest"), ("filtered", "next"), ("keras", "last")))
+
+
+def test_the_first_way_that_fits_is_taken(
+    vgg16: keras.Model, made: list[Chain], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    to_the_pool = [name for name in frozen(vgg16) if name.startswith("block")]
+    assert take(vgg16, to_the_pool, FASTEST) == Taken("bfloat16", "fastest")
+    filtered = Ways(FASTEST.order[1:])
+    assert take(vgg16, to_the_pool, filtered) == Taken("filtered", "next", filtered_layers(vgg16))
+    monkeypatch.setattr(Chain, "repeats", lambda _: False)
+    found = take(vgg16, to_the_pool, filtered)
+    assert (found.way, found.filtered) == ("keras", ())
+    assert "does not fit" in found.reason
+
+
+def test_a_trial_of_convolutions_speaks_for_no_other_network(made: list[Chain]) -> None:
+    model = chained(plain("a"), L.BatchNormalization(), plain("last"))
+    found = take(model, frozen(model), FASTEST)
+    assert (found.way, found.filtered) == ("filtered", ("a",))
+    model = chained(L.Conv2D(8, 5, name="last"))
+    assert take(model, frozen(model), FASTEST).way == "keras"
+    assert take(model, frozen(model), BFLOAT16).way == "bfloat16"
+
+
+def test_on_an_accelerator_keras_computes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backend, "tensorflow_on_cpu", lambda: False)
+    for native, expected in ((True, "bfloat16"), (False, "keras")):
+        monkeypatch.setattr(backend, "accelerator_has_bfloat16", lambda native=native: native)
+        assert ways_here("auto", "auto", "filtered").names == [expected]
+        assert ways_here("float32", "auto", "filtered").names == ["keras"]
+        assert ways_here("auto", "keras", "filtered").names == ["keras"]
+        assert ways_here("bfloat16", "auto", None) == BFLOAT16

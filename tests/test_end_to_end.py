@@ -221,6 +221,13 @@ def test_a_run_says_where_its_pretrained_weights_came_from(bench: Bench) -> None
         assert bool(run.environment.weights) == (load_cards()[name].model.builder == "vgg16")
 
 
+def test_a_run_says_how_its_frozen_layers_were_computed_and_why(bench: Bench) -> None:
+    for name, run in bench.runs.items():
+        assert run.environment is not None
+        frozen = load_cards()[name].model.builder == "vgg16"
+        assert (run.environment.prefix in ("filtered", "keras")) == bool(run.environment.prefix_reason) == frozen
+
+
 def test_the_same_command_again_reuses_every_run(bench: Bench) -> None:
     before = files(bench.store)
     again = bench.place.zoo(*ALL)

@@ -89,6 +89,24 @@ def test_the_scale_of_deeper_levels_is_told() -> None:
     assert told({}) == told(None) == []
 
 
+def test_the_way_in_which_frozen_layers_were_computed_is_told_with_its_reason() -> None:
+    taken = {"prefix": "filtered", "prefix_reason": "1.43 times as fast"}
+    filtered, keras = ENVIRONMENT.model_copy(update=taken), ENVIRONMENT.model_copy(update=taken | {"prefix": "keras"})
+    runs = [make_run("attempt-6b", environment=filtered, seed=seed) for seed in (0, 1)]
+    found = without_scores(*runs, make_run("attempt-7", environment=keras), make_run("attempt-1")).methods
+    assert texts(found, "precision")[1:] == [
+        "computed by Winograd's filtering in float32; 1.43 times as fast: attempt-6b",
+        "computed by Keras in float32; 1.43 times as fast: attempt-7",
+    ]
+
+
+def test_a_record_that_does_not_say_how_frozen_layers_were_computed_is_read() -> None:
+    old = ENVIRONMENT.model_dump(mode="json")
+    del old["prefix"], old["prefix_reason"]
+    environment = type(ENVIRONMENT).model_validate(old)
+    assert len(texts(without_scores(make_run(environment=environment)).methods, "precision")) == 1
+
+
 def test_a_commit_that_was_not_recorded_is_not_known() -> None:
     environment = ENVIRONMENT.model_copy(update={"commit": None})
     found = without_scores(make_run(environment=environment)).methods

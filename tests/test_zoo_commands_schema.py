@@ -180,6 +180,7 @@ def at(data: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("protocol", PROTOCOL, "sampling", {"trian": 3}),
         ("protocol", PROTOCOL, "views", "new"),
         ("protocol", PROTOCOL, "seeds", []),
+        ("protocol", PROTOCOL | {"precision": "bfloat16"}, "prefix", "keras"),
         ("protocol", PROTOCOL, "seeds", [1, 1]),
         ("protocol", PROTOCOL, "threshold", {"rule": "yoden"}),
         ("protocol", PROTOCOL, "threshold", {"rule": "youden", "value": 0.3}),

@@ -6,13 +6,15 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 
+CHOICES = "choices"
 KINDS = {
+    CHOICES: "which way this machine computes frozen layers fastest",
     "features": "activations behind frozen layers",
     "prepared": "decoded images of a split",
     "scans": "digests and readability of the files of a folder",
@@ -48,9 +50,24 @@ def describe_cache() -> list[dict[str, Any]]:
 
 
 def clear_cache() -> int:
-    """Remove everything that is kept; the number of bytes removed. Raises OSError."""
+    """Remove everything that can be computed again to the same bits; the number of bytes removed. Raises OSError.
+
+    Choices stay (`forget_choices`): measured anew, another could be made, and the same spec would give other bits.
+    """
+    return _remove(kind for kind in KINDS if kind != CHOICES)
+
+
+def forget_choices() -> int:
+    """Remove what was measured of this machine, so that it is measured again; the number of bytes removed.
+
+    Raises OSError.
+    """
+    return _remove([CHOICES])
+
+
+def _remove(kinds: Iterable[str]) -> int:
     removed = 0
-    for kind in KINDS:
+    for kind in kinds:
         removed += sum(size for _, size in _files(kind))
         if (cache_dir() / kind).exists():
             shutil.rmtree(cache_dir() / kind)

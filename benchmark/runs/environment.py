@@ -12,12 +12,15 @@ from pathlib import Path
 import psutil
 from pydantic import BaseModel, ConfigDict
 
+from benchmark.training.ways import WORDS
+
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "pillow")
 
 
 class Environment(BaseModel):
-    """`threads` a run computes with; `memory_gib` of the machine; `precision` of frozen layers; `weights` says where
-    pretrained ones came from."""
+    """`threads` a run computes with; `memory_gib` of the machine; `precision` of frozen layers; `prefix` is the way in
+    which they were computed (`benchmark.training.ways`) and `prefix_reason` why, None where there are none or a record
+    does not say; `weights` says where pretrained ones came from."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -29,23 +32,34 @@ class Environment(BaseModel):
     threads: int
     memory_gib: float
     precision: str = "float32"
+    prefix: str | None = None
+    prefix_reason: str | None = None
     weights: str | None = None
+
+    def prefix_in_words(self) -> str | None:
+        """How frozen layers were computed and why; None where the record does not say."""
+        if self.prefix is None:
+            return None
+        return f"{WORDS.get(self.prefix, self.prefix)}; {self.prefix_reason}"
 
 
 def describe_environment(
-    backend: dict[str, str], threads: int, precision: str, weights: str | None = None
+    backend: dict[str, str], threads: int, way: str | None, reason: str | None, weights: str | None = None
 ) -> Environment:
-    """This machine and these versions; `backend` adds those of Keras and what lies below."""
+    """This machine and these versions; `backend` adds those of Keras and what lies below. Frozen layers were computed
+    in `way` for the `reason`."""
     packages = {name: importlib.metadata.version(name) for name in _PACKAGES}
     return Environment(
         versions={"zoo": _own_version(), "python": platform.python_version(), **backend, **packages},
         commit=_commit(),
         platform=f"{platform.system()} {platform.machine()}",
-        processor=_processor(),
+        processor=processor(),
         cores=os.cpu_count() or 1,
         threads=threads,
         memory_gib=round(psutil.virtual_memory().total / 1024**3, 1),
-        precision=precision,
+        precision="bfloat16" if way == "bfloat16" else "float32",
+        prefix=way,
+        prefix_reason=reason,
         weights=weights,
     )
 
@@ -74,7 +88,8 @@ def _git(root: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The processor's name, as far as the platform tells it."""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):

@@ -15,10 +15,11 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Literal
 
+import benchmark.runs.machine as machine
 from benchmark.data.dataset import Dataset
 from benchmark.data.prepared import prepare
 from benchmark.data.splits import make_fold, make_split
-from benchmark.runs.run import Job, Run, RunSpec, SplitFacts
+from benchmark.runs.run import Job, Progress, Run, RunSpec, SplitFacts
 from benchmark.runs.store import Store
 
 _POLL_S = 0.5
@@ -144,7 +145,9 @@ class _Engine:
             facts = SplitFacts.of(split)
             here, there = self._context.Pipe(duplex=False)
             threads = os.cpu_count() or 1
-            job = Job(spec, folder, facts, self._also_unfrozen[_feature_key(spec)], self._put_aside)
+            measuring = Event("step", spec, Progress(0, 1, machine.MEASURING))
+            trial = machine.trial_for(spec, threads, self._context, lambda: self._on_event(measuring))
+            job = Job(spec, folder, facts, self._also_unfrozen[_feature_key(spec)], self._put_aside, trial)
             process = self._context.Process(target=_work, args=(job, self._store.root, threads, there), daemon=True)
             process.start()
             there.close()

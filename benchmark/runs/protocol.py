@@ -70,8 +70,11 @@ class Protocol(BaseModel):
 
     `image_size` is the side in pixels. `split: fixed` draws one split from `split_seed` for all seeds, `per-seed` one
     for each. `views` is the number of augmented views of a training image, `fresh` a new one every epoch; all come
-    from `view_seed`. `precision` is that of frozen layers, `auto` meaning bfloat16 where the processor has it.
-    `max_epochs` caps each phase of a card. `keep_models` stores the trained models too.
+    from `view_seed`. `precision` is that of frozen layers. `prefix` says how float32 computes
+    them: `keras`, `filtered` (by Winograd's filtering, the same figures to the sixth digit), or `auto`: filtered where
+    a trial of the machine finds that clearly faster. `precision: auto` also takes bfloat16 where the trial finds it
+    clearly faster still and its features within 2% of float32's. `max_epochs` caps each phase of a card. `keep_models`
+    stores the trained models too.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -87,6 +90,7 @@ class Protocol(BaseModel):
     views: PositiveInt | Literal["fresh"] = 2
     max_epochs: PositiveInt | None = None
     precision: Literal["float32", "bfloat16", "auto"] = "auto"
+    prefix: Literal["auto", "keras", "filtered"] = "auto"
     threshold: ThresholdRule = ThresholdRule()
     keep_models: bool = False
 
@@ -96,6 +100,15 @@ class Protocol(BaseModel):
             raise ValueError("seeds must differ from each other")
         return self
 
+    @model_validator(mode="after")
+    def _computable(self) -> Protocol:
+        if self.precision == "bfloat16" and self.prefix != "auto":
+            raise ValueError(
+                f"precision: bfloat16 and prefix: {self.prefix}, which computes in float32, contradict each other; "
+                "leave one of them out"
+            )
+        return self
+
     @property
     def class_sizes(self) -> ClassSizes:
         """Whether a balanced draw fixes how many images of each class a split has, which intervals have to know."""
@@ -103,7 +116,10 @@ class Protocol(BaseModel):
 
     def identity(self) -> dict[str, object]:
         """What decides a run's result: everything but the name, the prose, the list of seeds and what is kept."""
-        return self.model_dump(mode="json", exclude={"name", "title", "seeds", "keep_models"})
+        facts = self.model_dump(mode="json", exclude={"name", "title", "seeds", "keep_models"})
+        if self.prefix == "auto":  # as it was before there was a choice: the ids of older runs hold
+            del facts["prefix"]
+        return facts
 
     def budgeted(self, card: ModelCard) -> ModelCard:
         """`card` with each phase cut to `max_epochs`."""

@@ -14,6 +14,7 @@ def schema() -> Schema:
     """The document."""
     root, shared = definitions(Protocol)[Protocol]
     restrict(shared, root, "seeds", uniqueItems=True)
+    add_rules(shared[root], when({"precision": {"const": "bfloat16"}}, {"properties": {"prefix": {"const": "auto"}}}))
     rule = "ThresholdRule"
     restrict(shared, rule, "rule", enum=list(rule_names()))
     restrict(shared, rule, "value", type=["number", "null"])

@@ -21,6 +21,7 @@ from benchmark.evidence.metrics import Figure
 from benchmark.evidence.threshold import Threshold
 from benchmark.runs.environment import Environment
 from benchmark.runs.protocol import Protocol
+from benchmark.training.ways import Trial, Way
 from zoo.card import ModelCard
 
 SEMANTICS = 4
@@ -147,19 +148,23 @@ class SplitFacts:
 class Job:
     """What a worker computes: a run on prepared pixels in `folder`. `also_unfrozen` are the numbers of unfrozen layers
     of other runs that will ask for the same features. `put_aside` keeps the trained weights for a run that trains the
-    same."""
+    same. `trial` is what chooses how frozen layers are computed, where the protocol leaves that open."""
 
     spec: RunSpec
     folder: Path
     split: SplitFacts
     also_unfrozen: tuple[int, ...] = ()
     put_aside: bool = False
+    trial: Trial | Way | None = None
 
 
 class Costs(_Record):
     """`seconds` of the whole run, `seconds_per_epoch` of training, `peak_memory_mib` of its process.
 
     `inference_ms_per_image` is not measured in a search: it would cost a trial on a frozen base most of its time.
+    `stages` are seconds by stage: `start` (of the process, until it reads data), `data` (prepared images), `features`
+    (of frozen layers, computed or read), `training`, `scoring`, and `figures` (with all that the diagnosis needs); a
+    record may lack them.
     """
 
     seconds: float
@@ -169,6 +174,7 @@ class Costs(_Record):
     peak_memory_mib: float
     parameters: int
     trainable_parameters: int
+    stages: dict[str, float] = {}
 
 
 class Run(_Record):

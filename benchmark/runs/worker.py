@@ -26,10 +26,12 @@ from benchmark.evidence.threshold import choose_with_interval
 from benchmark.runs.environment import Environment, describe_environment
 from benchmark.runs.kept import write_model
 from benchmark.runs.run import Costs, Job, Progress, Run, now
+from benchmark.runs.stages import Stages
 from benchmark.runs.store import Store
 from benchmark.runs.trained import Trained, put_aside, take_up
 from benchmark.training.bank import default_bank
 from benchmark.training.predict import ms_per_image, score
+from benchmark.training.prefix import Taken, ways_here
 from benchmark.training.probe import grey_levels, score_in_both_modes
 from benchmark.training.train import Fitted, Step, TrainingDiverged, fit, total_loss
 from zoo.strict_yaml import ConfigError
@@ -54,35 +56,43 @@ def work(job: Job, store: Path, threads: int, pipe: Connection) -> None:
 
 def keep(job: Job, store: Store, threads: int, tell: Callable[[Progress], None]) -> Run:
     """Compute `job` and save its run; a failed training is saved as a failed run. Raises OSError of the store."""
-    started = time.perf_counter()
+    started, stages = time.perf_counter(), Stages()
     spec, folder, split = job.spec, job.folder, job.split
     backend.prepare_process(spec.seed, threads)
-    precision = backend.resolve_precision(spec.protocol.precision)
+    ways = ways_here(spec.protocol.precision, spec.protocol.prefix, job.trial)
+    taken: Taken | None = None
     card = spec.protocol.budgeted(spec.card)
     weights = None
 
     def environment() -> Environment:
-        return describe_environment(backend.versions(), threads, precision, weights)
+        way, reason = (None, None) if taken is None else (taken.way, taken.reason)
+        return describe_environment(backend.versions(), threads, way, reason, weights)
 
     try:
         if card.model.params.get("weights", "random") != "random":
             record = load_weights(card.model.params["weights"])[1]
             weights = f"{record.origin}, SHA-256 {record.digest[:16]}"
-        made_by = {**backend.versions(), "threads": threads, "precision": precision, "weights": weights}
+        made_by = {**backend.versions(), "threads": threads, "ways": ways.names, "weights": weights}
         before = take_up(store.root, spec, made_by)
+        stages.end("start")
+        train, val = load(folder, "train"), load(folder, "val")
+        stages.end("data")
         fitted = fit(
             card,
-            train := load(folder, "train"),
-            val := load(folder, "val"),
+            train,
+            val,
             seed=spec.seed,
             view_seed=spec.protocol.view_seed,
             bank=default_bank(),
-            precision=precision,
+            ways=ways,
             also_unfrozen=job.also_unfrozen,
             views=None if spec.protocol.views == "fresh" else spec.protocol.views,
             trained=(before.weights, before.history) if before else None,
             on_step=_throttled(tell),
         )
+        taken = fitted.network.taken
+        stages.end("training")
+        stages.move(at_fit := fitted.network.seconds_of_features, "training", "features")
         if job.put_aside and before is None:
             arrays = tuple(fitted.network.tail.get_weights())
             seconds = time.perf_counter() - started
@@ -98,6 +108,8 @@ def keep(job: Job, store: Store, threads: int, tell: Callable[[Progress], None])
             test = load(folder, "test")
             test_scores = TestScores("test", test.labels, score(fitted, test), test.patients if known else None)
             parts.append((test_scores, test))
+        stages.end("scoring")
+        stages.move(fitted.network.seconds_of_features - at_fit, "scoring", "features")
     except Exception as error:
         run = Run.failed(spec, _one_line(error), split, environment())
         store.save(run)
@@ -135,7 +147,7 @@ def keep(job: Job, store: Store, threads: int, tell: Callable[[Progress], None])
             losses=losses if card.recipe.loss.name == "binary_crossentropy" else None,
         ),
         checks=checks,
-        costs=_costs(fitted, inference_ms, time.perf_counter() - started, before),
+        costs=_costs(fitted, inference_ms, time.perf_counter() - started, before, stages),
         environment=environment(),
     )
     store.save(
@@ -151,8 +163,9 @@ def _figures(scores: Scores, threshold: float, loss: float, class_sizes: ClassSi
     return {"loss": Figure("loss", loss, None, None, None, None), **figures(scores, threshold, class_sizes)}
 
 
-def _costs(fitted: Fitted, inference_ms: float | None, seconds: float, before: Trained | None) -> Costs:
-    """What the run cost, with the training that was done `before` where it was taken up."""
+def _costs(fitted: Fitted, inference_ms: float | None, seconds: float, before: Trained | None, stages: Stages) -> Costs:
+    """What the run cost, with the training that was done `before` where it was taken up; `stages` ends here."""
+    stages.end("figures")
     return Costs(
         seconds=seconds + (before.seconds if before else 0.0),
         epochs=len(fitted.history),
@@ -161,6 +174,7 @@ def _costs(fitted: Fitted, inference_ms: float | None, seconds: float, before: T
         peak_memory_mib=max(_peak_memory_mib(), before.peak_memory_mib if before else 0.0),
         parameters=fitted.parameters,
         trainable_parameters=fitted.trainable_parameters,
+        stages=stages.seconds,
     )
 
 

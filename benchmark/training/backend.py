@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 _WIDE = 256  # channels on the narrower side; with fewer no clear difference was measured
-_BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # two of x86, one of Arm
 
 
 @contextmanager
@@ -63,26 +61,15 @@ def threads() -> int:
     return given or os.cpu_count() or 1
 
 
-def resolve_precision(declared: Literal["float32", "bfloat16", "auto"]) -> Literal["float32", "bfloat16"]:
-    """What `auto` means here: bfloat16 where the processor multiplies it natively, float32 elsewhere."""
-    if declared != "auto":
-        return declared
-    return "bfloat16" if _native_bfloat16() else "float32"
-
-
-def _native_bfloat16() -> bool:
-    """Whether the device that will compute says that it multiplies bfloat16; one that says nothing counts as no."""
+def accelerator_has_bfloat16() -> bool:
+    """Whether an accelerator computes that says that it multiplies bfloat16."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
         for device in tf.config.list_physical_devices("GPU"):
             capability = tf.config.experimental.get_device_details(device).get("compute_capability", (0, 0))
             return bool(capability >= (8, 0))
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return False
-    return bool(_BFLOAT16_FLAGS & set(flags.split()))
+    return False
 
 
 def versions() -> dict[str, str]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import numpy as np
@@ -28,12 +29,12 @@ from benchmark.training.network import (
     segment,
     set_precision,
 )
-from benchmark.training.prefix import Compute, filtered_layers, prefix
+from benchmark.training.prefix import Compute, Taken, prefix, take
 from benchmark.training.views import views
+from benchmark.training.ways import FILTERED, Ways
 from benchmark.training.winograd import VERSION as FILTERING
 from zoo.card import Augmentation, Recipe
 
-Precision = Literal["float32", "bfloat16"]
 _CHUNK = 3 * BATCH  # whole batches, and whole groups of `winograd.GROUP`
 
 
@@ -72,6 +73,8 @@ class Network:
     `tail` is the part from the cut on, which trains; without a frozen prefix it begins at the pixels. `cut` names the
     layer of the cut, None without a prefix. Call `recut` after changing which layers are trainable. `wanted` are
     layers whose features are worth keeping on the way to a deeper cut, since another phase or card begins there.
+    `taken` is which of `ways` computes the frozen layers, None where there are none; `seconds_of_features` is the time
+    spent on reading and computing them.
     """
 
     def __init__(
@@ -82,7 +85,7 @@ class Network:
         *,
         view_seed: int,
         bank: Bank,
-        precision: Precision = "float32",
+        ways: Ways = FILTERED,
         wanted: Sequence[str] = (),
         on_fill: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -91,11 +94,11 @@ class Network:
         self._recipe = recipe
         self._view_seed = view_seed
         self._bank = bank
-        self._precision = precision
         self._wanted = wanted
         self._on_fill = on_fill
         self._digests = layer_digests(model, frozen_layers(model))
-        self._filtered = filtered_layers(model) if self._digests and precision == "float32" else ()
+        self.taken: Taken | None = take(model, list(self._digests), ways) if self._digests else None
+        self.seconds_of_features = 0.0
         self._shown: _Shown | None = None
         self._segments: dict[tuple[str | None, str], Compute] = {}
         self.cut: str | None = None
@@ -106,7 +109,8 @@ class Network:
         """Find the cut anew: behind the last of the leading layers that training leaves alone."""
         frozen = frozen_layers(self.model)
         self.cut = frozen[-1] if frozen else None
-        set_precision(self.model, frozen, self._precision)
+        low = self.taken is not None and self.taken.way == "bfloat16"
+        set_precision(self.model, frozen, "bfloat16" if low else "float32")
         self._segments = {}
         self.tail = segment(self.model, self.cut, None) if frozen else join(self._front, self.model, "whole")
 
@@ -134,7 +138,9 @@ class Network:
         shown = self._shown
         if shown is None or shown.images is not images or (shown.view, shown.cut) != (view, self.cut):
             self._bank.forget()
+            start = time.perf_counter()
             shown = self._shown = _Shown(images, view, self.cut, self._features(images, view, self.cut))
+            self.seconds_of_features += time.perf_counter() - start
         return np.asarray(shown.rows.take(indices), dtype=np.float32)
 
     def _pixels(self, images: LabelledImages, view: _View, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
@@ -195,7 +201,8 @@ class Network:
 
     def _segment(self, start: str | None, stop: str) -> Compute:
         if (start, stop) not in self._segments:
-            self._segments[start, stop] = prefix(self._front, self.model, start, stop, self._filtered)
+            filtered = self.taken.filtered if self.taken is not None else ()
+            self._segments[start, stop] = prefix(self._front, self.model, start, stop, filtered)
         return self._segments[start, stop]
 
     def _shelf(self, view: _View, cut: str) -> str:
@@ -207,9 +214,9 @@ class Network:
             "pixels": self._front.input_shape,
             "network": self._digests[cut],
             "cut": cut,
-            "precision": self._precision,
             "versions": backend.versions() | {"numpy": np.__version__},
-            "filtered": [FILTERING, *self._filtered],
+            "way": None if self.taken is None else [self.taken.way, *self.taken.filtered],
+            "filtering": FILTERING,
         }
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial, reduce
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -13,10 +13,59 @@ import numpy.typing as npt
 
 import benchmark.training.backend as backend
 from benchmark.training.network import join, may_cut, run_batched, segment
+from benchmark.training.ways import BFLOAT16, KERAS, WORDS, Trial, Way, Ways, ways_of
 from benchmark.training.winograd import Chain, Convolution
 
 Compute = Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
 _ACTIVATIONS = (keras.activations.relu, keras.activations.linear)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The way in which frozen layers are computed, why, and those that are `filtered`."""
+
+    way: Way
+    reason: str
+    filtered: tuple[str, ...] = ()
+
+
+def ways_here(
+    precision: Literal["float32", "bfloat16", "auto"],
+    prefix: Literal["auto", "keras", "filtered"],
+    trial: Trial | Way | None,
+) -> Ways:
+    """What a protocol allows (`ways_of`), and on what computes here. An accelerator and a backend other than TensorFlow
+    are not tried out: Keras computes, in bfloat16 where that is left open and an accelerator says that it has it."""
+    if backend.tensorflow_on_cpu() or precision == "bfloat16":
+        return ways_of(precision, prefix, trial)
+    if precision == "auto" and prefix == "auto" and backend.accelerator_has_bfloat16():
+        return replace(BFLOAT16, order=(("bfloat16", "the accelerator multiplies it natively"),))
+    return replace(KERAS, order=(("keras", "an accelerator or another backend than TensorFlow computes"),))
+
+
+def take(model: keras.Model, frozen: Sequence[str], ways: Ways) -> Taken:
+    """The first of `ways` that fits the `frozen` layers with which `model` begins; Keras in float32 where none does.
+
+    Filtering needs layers that it can compute (`filtered_layers`). A trial that found bfloat16 fastest speaks for 3 x 3
+    convolutions alone: unless it is forced, bfloat16 fits where all weights of the frozen layers lie in such.
+    """
+    for way, reason in ways.order:
+        if way == ways.order[0][0]:
+            why = reason
+        else:
+            why = f"{WORDS[ways.order[0][0]]} does not fit this network here"
+            why = f"{why}; {reason}" if way != "keras" and reason else why
+        if way == "filtered":
+            if layers := filtered_layers(model):
+                return Taken(way, why, layers)
+        elif way == "keras" or ways.forced or _all_plain(model, frozen):
+            return Taken(way, why)
+    return Taken("keras", "nothing else fits this network")
+
+
+def _all_plain(model: keras.Model, frozen: Sequence[str]) -> bool:
+    plain = set(_leading(model))
+    return all(name in plain for name in frozen if model.get_layer(name).weights)
 
 
 def filtered_layers(model: keras.Model) -> tuple[str, ...]:

@@ -14,8 +14,9 @@ import numpy.typing as npt
 import benchmark.training.backend as backend
 from benchmark.data.prepared import LabelledImages
 from benchmark.training.bank import Bank
-from benchmark.training.features import Network, Precision, view_order
+from benchmark.training.features import Network, view_order
 from benchmark.training.network import frozen_layers, run_batched
+from benchmark.training.ways import FILTERED, Ways
 from zoo.card import EarlyStopping, Loss, ModelCard
 from zoo.registry import build, get_builder
 
@@ -96,7 +97,7 @@ def fit(
     view_seed: int,
     bank: Bank,
     views: int | None = None,
-    precision: Precision = "float32",
+    ways: Ways = FILTERED,
     also_unfrozen: Sequence[int] = (),
     trained: tuple[Sequence[npt.NDArray[np.float32]], Sequence[Row]] | None = None,
     on_step: Callable[[Step], None] = lambda _: None,
@@ -105,7 +106,7 @@ def fit(
 
     `seed` decides initial weights, dropout, batch order and the order of views; the process must have been prepared
     with it (`backend.prepare_process`). `views` is the number of augmented views an image has, None for a fresh one
-    every epoch. Features behind frozen layers, computed in `precision`, come from `bank`; those where the card's own
+    every epoch. Features behind frozen layers, computed in one of `ways`, come from `bank`; those where the card's own
     phases begin are kept there, and those where cards with `also_unfrozen` layers will. `trained` holds the weights of
     the tail and the history of this very training where it was done before: they are taken up, and nothing is trained.
     Raises TrainingDiverged when the loss is not finite, ValueError when handed another split or weights that do not
@@ -130,7 +131,7 @@ def fit(
         card.recipe,
         view_seed=view_seed,
         bank=bank,
-        precision=precision,
+        ways=ways,
         wanted=_cuts(card, model, also_unfrozen),
         on_fill=lambda label: report(at.done, label),
     )

@@ -1,11 +1,13 @@
 """This project and what a user would write instead, side by side in one run: ratios of wall time and peak memory.
 
-    python tests/perf/compare.py {w1,w2,w3,w4} [--small] [--data SOURCE] [--views fresh|N[,...]]
+    python tests/perf/compare.py {w1,w2,w3,w4} [--small] [--data SOURCE] [--views fresh|N[,...]] [--precision P]
 
 w1: a search (stock KerasTuner RandomSearch against `zoo search`, the same trials; needs the extra `perf`),
 w2: attempt-6b for 20 epochs, w3: three seeds of attempt-7, w4: attempt-1. Both sides see the same images, splits and
-epochs, in float32, each in processes of its own that start cold; this project starts with an empty cache, the plain
-side is handed decoded images. With several `--views` each is measured against the one plain run.
+epochs, each in processes of its own that start cold; this project starts with an empty cache, and so with the trial of
+the machine, the plain side is handed decoded images. The plain side computes in float32, this project in `--precision`,
+float32 unless said. With several `--views` each is measured against the one plain run. Last stands what the time of a
+run goes to: the means of its stages, and of all else (the trial, drawing the split, decoding, the report) by run.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="half the images, half the epochs, half the trials")
     parser.add_argument("--data", default="phantom")
     parser.add_argument("--views", default="fresh")
+    parser.add_argument("--precision", choices=("float32", "bfloat16", "auto"), default="float32")
     asked = parser.parse_args()
     options = sizes(asked.workload, asked.small)
     ours = {}
@@ -46,7 +49,7 @@ def main() -> None:
         for views in asked.views.split(","):
             place = Path(folder) / f"views-{views}"
             place.mkdir()
-            rules = protocol(asked.small, views, options.get("cap"))
+            rules = protocol(asked.small, views, options.get("cap"), asked.precision)
             (place / "perf.yaml").write_text(json.dumps(rules), encoding="utf-8")  # JSON is YAML
             used = timed(command(asked.workload, asked.data, options, place), place)
             ours[views] = used, runs_of(place, asked.workload)
@@ -54,8 +57,10 @@ def main() -> None:
         plain = [sys.executable, str(ROOT / "tests/perf/plain.py"), PLAIN[asked.workload], str(arrays)]
         theirs = timed([*plain, json.dumps(options)], Path(folder))
     for views, (used, runs) in ours.items():
-        print(f"{asked.workload}{' --small' if asked.small else ''} on {asked.data}, views {views}:")
-        print_ratio(runs, used, json.loads(theirs["out"].splitlines()[-1]), theirs)
+        print(f"{asked.workload}{' --small' if asked.small else ''} on {asked.data}, views {views}, {asked.precision}:")
+        measured = [run for run in runs if run.spec.stage == "search" or asked.workload != "w1"]
+        print_ratio(measured, used, json.loads(theirs["out"].splitlines()[-1]), theirs)
+        print_story(runs, used["seconds"])
 
 
 def sizes(workload: str, small: bool) -> dict[str, Any]:
@@ -69,14 +74,14 @@ def sizes(workload: str, small: bool) -> dict[str, Any]:
     }[workload]
 
 
-def protocol(small: bool, views: str, cap: int | None) -> dict[str, Any]:
+def protocol(small: bool, views: str, cap: int | None, precision: str = "float32") -> dict[str, Any]:
     half = 2 if small else 1
     return {
         "title": "Comparison with a plain script",
         "image_size": 150,
         "sampling": {"train": 480 // half, "val": 120 // half, "test": 20, "balanced": True},
         "views": views if views == "fresh" else int(views),
-        "precision": "float32",
+        "precision": precision,
         **({"max_epochs": cap} if cap else {}),
     }
 
@@ -136,7 +141,9 @@ def timed(arguments: list[str], place: Path) -> dict[str, Any]:
 
 
 def runs_of(place: Path, workload: str) -> list[Run]:
-    return Store(place / "store").runs("search" if workload == "w1" else "bench")[0]
+    """The runs of the store, the winner of a search among them."""
+    store = Store(place / "store")
+    return [run for stage in (("search", "bench") if workload == "w1" else ("bench",)) for run in store.runs(stage)[0]]
 
 
 def print_ratio(runs: list[Run], ours: dict[str, Any], plain: list[float], theirs: dict[str, Any]) -> None:
@@ -147,6 +154,18 @@ def print_ratio(runs: list[Run], ours: dict[str, Any], plain: list[float], their
     print(f"  best val AUC: zoo {aucs[-1]:.4f}, plain {max(plain):.4f}")
     print(f"  all val AUCs: zoo {[round(x, 4) for x in aucs]}, plain {[round(x, 4) for x in sorted(plain)]}")
     print(f"  peak memory of the largest process: zoo {peak:.0f} MiB, plain {theirs['peak']:.0f} MiB")
+
+
+def print_story(runs: list[Run], seconds: float) -> None:
+    told = {run.environment.prefix_in_words() for run in runs if run.environment}
+    print(f"  frozen layers: {'; '.join(sorted(text for text in told if text)) or 'none'}")
+    stages: dict[str, float] = {}
+    for run in runs:
+        for stage, spent in (run.costs.stages if run.costs else {}).items():
+            stages[stage] = stages.get(stage, 0.0) + spent
+    stages["else"] = seconds - sum(stages.values())
+    means = ", ".join(f"{stage} {spent / len(runs):.1f} s" for stage, spent in stages.items())
+    print(f"  of {len(runs)} runs, each on average: {means}")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 """Images per second of the frozen VGG16 prefix, as a share of what a matrix product reaches on the same machine.
 
-    python tests/perf/prefix.py [--size 150] [--precision float32|bfloat16] [--rounds 5]
+    python tests/perf/prefix.py [--size 150] [--precision all|float32|bfloat16] [--rounds 5]
 
-Both are measured in turns in one process, in the same precision, and the medians compared. The product is the faster
-one of the backend's and, in float32, NumPy's. The prefix is what the feature bank runs: grey levels in, features of
-block5_pool out. Its operations are counted as the definition of a convolution has them, so that one which gets by with
-fewer may pass 100%. Keras' own prefix stands beside it.
+Every way of computing it (`benchmark.training.ways`) and the products are measured in turns in one process, and the
+medians compared, each with the product of its precision: in float32 the faster one of the backend's and NumPy's. The
+prefix is what the feature bank runs: grey levels in, features of block5_pool out. Its operations are counted as the
+definition of a convolution has them, so that one which gets by with fewer may pass 100%. Last stands what the trial of
+the machine finds, and what it takes.
 """
 
 from __future__ import annotations
@@ -22,67 +23,109 @@ import benchmark.training.backend as backend
 import keras
 import numpy as np
 
-from benchmark.training.network import BATCH, entry, join, run_batched, segment, set_precision
+from benchmark.training.fastest import measure
+from benchmark.training.network import BATCH, entry, set_precision
 from benchmark.training.prefix import filtered_layers, prefix
+from benchmark.training.ways import WAYS, WORDS, Way
 from zoo.registry import build
 
 SIDE = 4096
 CUT = "block5_pool"
-PREFIX = "prefix"
-KERAS = "prefix by Keras"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, default=150)
-    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
+    parser.add_argument("--precision", choices=("all", "float32", "bfloat16"), default="all")
     parser.add_argument("--rounds", type=int, default=5)
     asked = parser.parse_args()
     backend.prepare_process(0, os.cpu_count() or 1)
-    model = build("vgg16", {"weights": "random"}, (asked.size, asked.size, 3))
-    names = [layer.name for layer in model.layers]
-    lowered = tuple(names[1 : names.index(CUT) + 1])
-    set_precision(model, lowered, asked.precision)
-    front = entry((asked.size, asked.size, 1), "rescale")
-    ours = prefix(front, model, None, CUT, filtered_layers(model) if asked.precision == "float32" else ())
-    theirs = join(front, segment(model, None, CUT), "prefix")
+    precisions = ("float32", "bfloat16") if asked.precision == "all" else (asked.precision,)
     images = np.random.default_rng(0).integers(0, 256, (3 * BATCH, asked.size, asked.size, 1)).astype(np.float32)
-    matrix = keras.ops.cast(keras.random.normal((SIDE, SIDE), seed=0), asked.precision)
-
-    works: dict[str, Callable[[], object]] = {
-        f"{keras.backend.backend()}'s": lambda: keras.ops.convert_to_numpy(
-            keras.ops.sum(keras.ops.matmul(matrix, matrix)[0])
-        ),
-        PREFIX: lambda: ours(images),
-        KERAS: lambda: run_batched(theirs, images),
+    model = network(asked.size)
+    prefixes: dict[Way, Callable[[], object]] = {
+        way: compute for way in WAYS if (compute := computed(way, model, images)) and precision_of(way) in precisions
     }
-    if asked.precision == "float32":
-        rows = keras.ops.convert_to_numpy(matrix)
-        out = np.empty_like(rows)
-        works["NumPy's"] = lambda: np.matmul(rows, rows, out=out)
+    products = {name: work for precision in precisions for name, work in products_in(precision).items()}
+    works: dict[str, Callable[[], object]] = {**products, **prefixes}
     for work in works.values():
         work()
     taken: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(asked.rounds):
         for name, work in works.items():
             taken[name].append(seconds(work))
-    peak = 0.0
-    for name in works:
-        if name in (PREFIX, KERAS):
-            continue
-        product = 2 * SIDE**3 / statistics.median(taken[name]) / 1e9
-        print(f"{name} matrix product {SIDE} x {SIDE}, {asked.precision}: {product:.0f} GFLOP/s")
-        peak = max(peak, product)
-    for name in (PREFIX, KERAS):
-        rate = len(images) / statistics.median(taken[name])
-        reached = rate * 2 * multiplications(model, lowered) / 1e9
-        print(f"{name} to {CUT} at {asked.size} px: {rate:.1f} images/s, {reached:.0f} GFLOP/s: {reached / peak:.0%}")
+    peaks = dict.fromkeys(precisions, 0.0)
+    for name in products:
+        speed = 2 * SIDE**3 / statistics.median(taken[name]) / 1e9
+        print(f"{name} matrix product, {SIDE} x {SIDE}: {speed:.0f} GFLOP/s")
+        precision = name.rpartition(" ")[2]
+        peaks[precision] = max(peaks[precision], speed)
+    for way in prefixes:
+        rate = len(images) / statistics.median(taken[way])
+        reached = rate * 2 * multiplications(model) / 1e9
+        share = reached / peaks[precision_of(way)]
+        print(f"{WORDS[way]}, to {CUT} at {asked.size} px: {rate:.1f} images/s, {reached:.0f} GFLOP/s: {share:.0%}")
+    start = time.perf_counter()
+    trial = measure()
+    if trial is None:
+        print("no trial: an accelerator or another backend than TensorFlow computes")
+        return
+    rates = ", ".join(
+        f"{way} {rate:.1f} images/s ({trial.speedups[way]:.2f} times Keras, features {trial.differences[way]:.2g} off)"
+        for way, rate in trial.rates.items()
+    )
+    print(f"trial of {time.perf_counter() - start:.1f} s: {rates}")
+    for allowed in (WAYS, ("keras", "filtered")):
+        print(f"it takes, of {', '.join(allowed)}: {trial.preferred(allowed)[0]}")
 
 
-def multiplications(model: keras.Model, layers: tuple[str, ...]) -> int:
-    """Multiply-adds that the convolutions among `layers` need for one image."""
+def network(size: int) -> keras.Model:
+    return build("vgg16", {"weights": "random"}, (size, size, 3))
+
+
+def precision_of(way: Way) -> str:
+    return "bfloat16" if way == "bfloat16" else "float32"
+
+
+def computed(way: Way, model: keras.Model, images: np.ndarray) -> Callable[[], object] | None:
+    """The prefix of `images` in this way; None where there is none."""
+    front = entry(images.shape[1:], "rescale")
+    if way == "bfloat16":
+        lowered = network(images.shape[1])
+        lowered.set_weights(model.get_weights())
+        set_precision(lowered, frozen(lowered), "bfloat16")
+        model = lowered
+    filtered = filtered_layers(model) if way == "filtered" else ()
+    if way == "filtered" and not filtered:
+        return None
+    compute = prefix(front, model, None, CUT, filtered)
+    return lambda: compute(images)
+
+
+def products_in(precision: str) -> dict[str, Callable[[], object]]:
+    matrix = keras.ops.cast(keras.random.normal((SIDE, SIDE), seed=0), precision)
+    # A sum in bfloat16 is a number, not an array of one, when it comes out of TensorFlow; cast, it is an array.
+    works: dict[str, Callable[[], object]] = {
+        f"{keras.backend.backend()}'s {precision}": lambda: keras.ops.convert_to_numpy(
+            keras.ops.sum(keras.ops.cast(keras.ops.matmul(matrix, matrix)[0], "float32"))
+        )
+    }
+    if precision == "float32":
+        rows = keras.ops.convert_to_numpy(matrix)
+        out = np.empty_like(rows)
+        works["NumPy's float32"] = lambda: np.matmul(rows, rows, out=out)
+    return works
+
+
+def frozen(model: keras.Model) -> tuple[str, ...]:
+    names = [layer.name for layer in model.layers]
+    return tuple(names[1 : names.index(CUT) + 1])
+
+
+def multiplications(model: keras.Model) -> int:
+    """Multiply-adds that the convolutions up to the cut need for one image."""
     total = 0
-    for name in layers:
+    for name in frozen(model):
         layer = model.get_layer(name)
         if isinstance(layer, keras.layers.Conv2D):
             _, height, width, _ = layer.output.shape

@@ -10,15 +10,26 @@ from zoo.commands.options import JsonOption, out, print_json
 
 
 def command(
-    clear: Annotated[bool, typer.Option("--clear", help="Remove it all; it can be computed again.")] = False,
+    clear: Annotated[
+        bool, typer.Option("--clear", help="Remove all that can be computed again to the same bits: all but choices.")
+    ] = False,
+    forget_choices: Annotated[
+        bool,
+        typer.Option(
+            "--forget-choices",
+            help="Forget how this machine computes frozen layers fastest; the next run measures it again, and the "
+            "same spec may give other bits.",
+        ),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Show what the cache folder holds, or clear it: scans of folders, decoded images, features of frozen layers."""
+    from benchmark.data import cache
     from benchmark.data.cache import cache_dir, clear_cache, declared_gib, describe_cache
     from zoo.strict_yaml import ConfigError
 
-    if clear:
-        removed = clear_cache()
+    if clear or forget_choices:
+        removed = (clear_cache() if clear else 0) + (cache.forget_choices() if forget_choices else 0)
         out().print(f"removed {removed / 1024**2:.0f} MiB from {cache_dir()}", markup=False, soft_wrap=True)
         return
     kinds = describe_cache()
