@@ -11,8 +11,11 @@ _STARTS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def csv_text(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A line of `heads`, then one a row. None is an empty cell, a number is written in full, and text that a
-    spreadsheet would run as a formula (names of classes, files and cards are anybody's) gets an apostrophe before it."""
+    """A line of `heads`, then one per row.
+
+    None is an empty cell, and a number is written in full. Text that a spreadsheet would run as a formula gets an
+    apostrophe before it: names of classes, files and cards are anybody's.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([_cell(head) for head in heads])

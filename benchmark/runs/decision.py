@@ -80,9 +80,7 @@ def decider_of(run: Run, store: Store) -> Decider:
         raise ValueError(f"the run {run.run_id} did not finish")
     cut = run.threshold.value
     if cut is not None and not 0 <= cut <= 1:  # also when it is not a number
-        raise ConfigError(
-            f"the run {run.run_id}: its threshold {cut} is not in [0, 1]; delete its folder, bench it again"
-        )
+        raise ConfigError(f"the run {run.run_id}: its threshold {cut} is not in [0, 1]; bench the card again")
     val = store.scores(run, "val")
     assert isinstance(val, ValidationScores)
     return Decider(run.spec.dataset.classes, run.threshold, best_calibrator(val))

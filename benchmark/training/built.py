@@ -58,7 +58,7 @@ class Built:
 
 
 def build_flat(builder: str, params: Mapping[str, Any], input_shape: Shape) -> Built:
-    """The network of `builder` for images of `input_shape` (h, w, channels), as `flatten` gives it. Raises ConfigError."""
+    """The network of `builder` for images of `input_shape` (h, w, channels), `flatten`ed. Raises ConfigError."""
     return flatten(build(builder, params, input_shape), input_shape, builder)
 
 

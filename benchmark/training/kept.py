@@ -70,8 +70,8 @@ def _misfit(model: keras.Model) -> str | None:
 def with_features(model: keras.Model) -> keras.Model:
     """`model` with a second output: the means over all places of its last feature maps, (n, filters).
 
-    Where no layer has feature maps, it is the input of the last layer; where the builder's model could not be taken apart
-    (`built.Built.whole_because`), it is the score. The first output is as before.
+    Where no layer has feature maps, it is the input of the last layer; where the builder's model could not be taken
+    apart (`built.Built.whole_because`), it is the score. The first output is as before.
     """
     parts = [layer for layer in model.layers if isinstance(layer, keras.Model)]
     if not all(is_open(part) and not any(isinstance(layer, keras.Model) for layer in part.layers) for part in parts):
