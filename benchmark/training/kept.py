@@ -46,12 +46,12 @@ def _load_with(path: Path, made: Callable[[], keras.Model]) -> keras.Model | Non
 
 
 def _own_classes(model: keras.Model) -> dict[str, type]:
-    """The classes of layers in `model`, to any depth, that are not Keras' own, by the names that a file gives them."""
+    """The classes of `model` and of layers in it, to any depth, that are not Keras' own, by their names in a file."""
     found: dict[str, type] = {}
-    for layer in model.layers:
+    for layer in (model, *model.layers):
         if not type(layer).__module__.startswith("keras."):
             found |= {type(layer).__name__: type(layer), keras.saving.get_registered_name(type(layer)): type(layer)}
-        if isinstance(layer, keras.Model):
+        if isinstance(layer, keras.Model) and layer is not model:
             found |= _own_classes(layer)
     return found
 
