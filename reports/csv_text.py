@@ -16,11 +16,14 @@ def csv_text(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     None is an empty cell, and a number is written in full. Text that a spreadsheet would run as a formula gets an
     apostrophe before it: names of classes, files and cards are anybody's.
     """
+    return "".join(_line(row) for row in (heads, *rows))
+
+
+def _line(row: Sequence[Any]) -> str:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([_cell(head) for head in heads])
-    writer.writerows([_cell(value) for value in row] for row in rows)
-    return text.getvalue()
+    # Only characters of the line's end are put in quotes: with \n alone, a \r in a name would begin a new row.
+    csv.writer(text, lineterminator="\r\n").writerow([_cell(value) for value in row])
+    return text.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _cell(value: Any) -> Any:
