@@ -20,7 +20,7 @@ from benchmark.training.features import view_order
 from benchmark.training.kept import load_kept, with_features
 from benchmark.training.network import entry, join, run_batched
 from benchmark.training.predict import Describer, score
-from benchmark.training.train import Fitted, Step, fit, loss_function
+from benchmark.training.train import Fitted, Step, TrainingDiverged, fit, loss_function
 from benchmark.training.views import views
 from tests.nested import SHAPE, SIDE, Own, base, headed, sequential
 from zoo import registry
@@ -230,3 +230,11 @@ def test_a_base_of_keras_applications_uses_the_bank(name: str, tmp_path: Path) -
 def _unfreeze_last(model: keras.Model, inner: str, count: int) -> None:
     for layer in model.get_layer(inner).layers[-count:]:
         layer.trainable = True
+
+
+def test_scores_that_are_no_numbers_never_reach_the_figures(tmp_path: Path) -> None:
+    trained = fitted(card("listed"), tmp_path)
+    weights = trained.network.tail.get_weights()
+    trained.network.tail.set_weights([np.full_like(each, np.nan) for each in weights])
+    with pytest.raises(TrainingDiverged, match="16 of 16 test images get scores that are no probabilities, as nan"):
+        score(trained, images("test", 16))

@@ -16,6 +16,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from benchmark.training.kept import own_classes
 from benchmark.training.network import run_batched
 from zoo.strict_yaml import ConfigError
 
@@ -107,7 +108,8 @@ def write_onnx(model: keras.Model, path: Path) -> OnnxFacts:
 def in_float32(model: keras.Model) -> tuple[keras.Model, bool]:
     """A copy of `model` that computes every layer in float32, and whether any layer computed in less."""
     config, lowered = _raised(model.get_config())
-    copy = type(model).from_config(config)
+    with keras.saving.custom_object_scope(own_classes(model)):
+        copy = type(model).from_config(config)
     copy.set_weights(model.get_weights())
     return copy, lowered
 

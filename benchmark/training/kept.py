@@ -40,19 +40,19 @@ def _load(path: Path, classes: Mapping[str, type] | None = None) -> keras.Model:
 
 def _load_with(path: Path, made: Callable[[], keras.Model]) -> keras.Model | None:
     try:
-        return _load(path, _own_classes(made()))
+        return _load(path, own_classes(made()))
     except Exception:  # the first error, without these classes, says what is wrong with the file
         return None
 
 
-def _own_classes(model: keras.Model) -> dict[str, type]:
+def own_classes(model: keras.Model) -> dict[str, type]:
     """The classes of `model` and of layers in it, to any depth, that are not Keras' own, by their names in a file."""
     found: dict[str, type] = {}
     for layer in (model, *model.layers):
         if not type(layer).__module__.startswith("keras."):
             found |= {type(layer).__name__: type(layer), keras.saving.get_registered_name(type(layer)): type(layer)}
         if isinstance(layer, keras.Model) and layer is not model:
-            found |= _own_classes(layer)
+            found |= own_classes(layer)
     return found
 
 
