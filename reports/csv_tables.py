@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from benchmark.evidence.metrics import Figure
 from benchmark.evidence.verdict import Estimate
 from benchmark.runs.run import Run
 from reports.card_figures import CardFigures
+from reports.csv_text import csv_text
 from reports.report import Report, Section
 
 Value = str | int | float | None
-_STARTS_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def render(report: Report) -> dict[str, str]:
@@ -23,12 +21,12 @@ def render(report: Report) -> dict[str, str]:
     What is missing is an empty cell. Text that a spreadsheet would run as a formula gets an apostrophe before it.
     """
     return {
-        "figures": _table(_FIGURES, _figures(report)),
-        "cards": _table(_CARDS, _cards(report)),
-        "claims": _table(_CLAIMS, _claims(report)),
-        "causes": _table(_CAUSES, _causes(report)),
-        "ranking": _table(_RANKING, _ranking(report)),
-        "runs": _table(_RUNS, _runs(report)),
+        "figures": csv_text(_FIGURES, _figures(report)),
+        "cards": csv_text(_CARDS, _cards(report)),
+        "claims": csv_text(_CLAIMS, _claims(report)),
+        "causes": csv_text(_CAUSES, _causes(report)),
+        "ranking": csv_text(_RANKING, _ranking(report)),
+        "runs": csv_text(_RUNS, _runs(report)),
     }
 
 
@@ -69,18 +67,6 @@ _RUNS = (
     "trainable_parameters",
     "finished",
 )
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[Value]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(heads)
-    writer.writerows([_cell(value) for value in row] for row in rows)
-    return text.getvalue()
-
-
-def _cell(value: Value) -> Value:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_STARTS_FORMULA) else value
 
 
 def _where(section: Section) -> tuple[Value, ...]:

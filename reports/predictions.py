@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -13,6 +11,7 @@ from rich.console import Group, RenderableType
 from benchmark.evidence.calibration import Calibrator
 from benchmark.runs.decision import Decider, Prediction
 from benchmark.runs.run import Run
+from reports.csv_text import csv_text
 from reports.numbers import MISSING, number, one_line
 from reports.tables import escape, plain_table
 
@@ -36,14 +35,9 @@ def predictions_table(
 
 
 def predictions_csv(predictions: Sequence[Prediction]) -> str:
-    """One row an image, figures unrounded; what is missing is empty."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["image", "probability", "score", "decision", "note"])
-    for each in predictions:
-        figures = ("" if value is None else repr(value) for value in (each.probability, each.score))
-        writer.writerow([each.image, *figures, each.decision or "", _note(each)])
-    return text.getvalue()
+    """One row per image, figures unrounded; what is missing is empty, and no text starts a formula."""
+    heads = ("image", "probability", "score", "decision", "note")
+    return csv_text(heads, [(p.image, p.probability, p.score, p.decision, _note(p)) for p in predictions])
 
 
 def predictions_document(
@@ -86,7 +80,7 @@ def summary(run: Run, decider: Decider, predictions: Sequence[Prediction]) -> li
             f"chosen on validation; as a probability {number(decider.calibrated_threshold)})"
         )
     return [
-        f"{len(predictions)} images: {counts}; {outside} outside what it was trained on; {broken} not read",
+        f"{len(predictions)} images: {counts}; {outside} outside what it was trained on; {broken} without a prediction",
         f"run {run.run_id}: {run.spec.card.name} seed {run.spec.seed}, trained on {run.spec.dataset.title}",
         told,
         calibration_line(decider.calibrator),
@@ -106,5 +100,5 @@ def calibration_line(calibrator: Calibrator) -> str:
 
 def _note(each: Prediction) -> str:
     if each.error is not None:
-        return f"not read: {one_line(each.error)}"
+        return f"no prediction: {one_line(each.error)}"
     return f"outside: {'; '.join(each.outside)}" if each.outside else ""

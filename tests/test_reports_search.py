@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 from rich.console import Console
 
@@ -11,6 +13,7 @@ from benchmark.runs.trial import SearchResult, Trial
 from reports.search import crosstab, luck, search_markdown, search_tables, trial_rows
 from reports.search_plots import search_pictures
 from tests.tiny import card, finished, spec, split_facts
+from zoo.commands.search import _write_report
 
 RATE, UNITS = "recipe.optimizer.learning_rate", "model.dense_units"
 
@@ -34,6 +37,14 @@ def test_every_trial_is_a_row_with_every_execution() -> None:
     assert rows[0]["executions"] == [0.91]
     assert rows[3]["val_auc"] is None
     assert rows[3]["error"] == "it | broke <script>"
+
+
+def test_the_file_of_trials_holds_no_formula(tmp_path: Path) -> None:
+    failed = Run.failed(spec(9), "=HYPERLINK(1)", split_facts())
+    trial = Trial(0, {RATE: "@SUM(1)", UNITS: -8}, card(), (failed,))
+    _write_report(SearchResult(card(), "mine", "random", "auc", "higher", (RATE, UNITS), (trial,)), tmp_path)
+    (row,) = csv.DictReader((tmp_path / "trials.csv").open(encoding="utf-8", newline=""))
+    assert (row[RATE], row[UNITS], row["error"], row["val_auc"]) == ("'@SUM(1)", "-8", "'=HYPERLINK(1)", "")
 
 
 def test_the_winners_luck_is_told() -> None:

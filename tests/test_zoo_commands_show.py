@@ -246,5 +246,5 @@ def test_a_prediction_row_shows_hostile_file_names(store: Store) -> None:
     text = printed(predictions_table(run, decider("platt"), rows), 120)
     assert "\x1b" not in text
     assert "[red]" in text
-    assert "not read: cut off" in text
+    assert "no prediction: cut off" in text
     assert predictions_csv(rows).count("\n") == 3

@@ -13,6 +13,7 @@ from benchmark.evidence.scores import ValidationScores
 from benchmark.evidence.threshold import Threshold
 from benchmark.runs.run import Run
 from benchmark.runs.store import Store
+from zoo.strict_yaml import ConfigError
 
 LOOKS = {"grey": "grey levels", "layout": "grey levels by place", "features": "features"}
 """What the references of a kept model compare, in words."""
@@ -41,6 +42,15 @@ class Decider:
         calibrator was rolled back."""
         return self.calibrator.probability(score)
 
+    def problem(self, score: float) -> str | None:
+        """Why nothing is said of an image with this raw `score`; None for a score and a probability in [0, 1]."""
+        if not 0 <= score <= 1:  # also when it is not a number
+            return f"the model gives {score:.6g}, which is no probability"
+        probability = self.probability(score)
+        if not 0 <= probability <= 1:
+            return f"calibration makes {probability:.6g} of the score {score:.6g}, which is no probability"
+        return None
+
     def decide(self, score: float) -> str | None:
         """The class called; None where no threshold was chosen."""
         return None if self.threshold.value is None else self.classes[int(score >= self.threshold.value)]
@@ -52,7 +62,7 @@ class Prediction:
     class.
 
     `outside` lists why the image is unlike those the model was trained on; empty when nothing says so. An image that
-    could not be read has an `error`, and nothing else.
+    could not be read, or of which the model says nothing that is a probability, has an `error`, and nothing else.
     """
 
     image: str
@@ -68,6 +78,9 @@ def decider_of(run: Run, store: Store) -> Decider:
     cross-fitted log loss on its stored validation scores, as in the report. Raises ConfigError."""
     if run.threshold is None:
         raise ValueError(f"the run {run.run_id} did not finish")
+    cut = run.threshold.value
+    if cut is not None and not 0 <= cut <= 1:  # also when it is not a number
+        raise ConfigError(f"the run {run.run_id}: its threshold {cut} is not in [0, 1]; bench the card again")
     val = store.scores(run, "val")
     assert isinstance(val, ValidationScores)
     return Decider(run.spec.dataset.classes, run.threshold, best_calibrator(val))
@@ -85,11 +98,11 @@ def strangeness(
     found = ["in colour, trained on grey images alone"] if colour and channels == 1 else []
     for name, reference in references.items():
         distance = float(reference.distances(described[name])[0])
-        if distance > reference.limit:
+        if not distance <= reference.limit:  # also when it is not a number
             found.append(f"{LOOKS.get(name, name)} {_ratio(distance, reference.limit)} times the limit")
     return tuple(found)
 
 
 def _ratio(distance: float, limit: float) -> str:
     times = distance / limit if limit > 0 else math.inf
-    return "over 100" if times > 100 else f"{times:.2f}" if times < 2 else f"{times:.0f}"
+    return "over 100" if not times <= 100 else f"{times:.2f}" if times < 2 else f"{times:.0f}"

@@ -4,7 +4,7 @@ them. Keras is loaded only where a model is written."""
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,8 @@ from benchmark.runs.store import Store
 from zoo.strict_yaml import ConfigError
 
 if TYPE_CHECKING:
+    import keras
+
     from benchmark.data.prepared import LabelledImages
     from benchmark.training.train import Fitted
 
@@ -34,13 +36,19 @@ def write_model(fitted: Fitted, train: LabelledImages, val: LabelledImages, path
     images unlike it are told: grey levels, their layout, features.
 
     The file is read back and used as a later prediction will use it. Features that are not finite leave no reference.
-    Raises OSError.
+    Raises OSError, and ConfigError for a model that Keras cannot write or read again.
     """
     from benchmark.training.kept import load_kept
     from benchmark.training.predict import Describer
 
-    fitted.model.save(path)
-    describer = Describer(load_kept(path))
+    try:
+        fitted.model.save(path)
+    except OSError:
+        raise
+    except Exception as error:  # layers of other packages raise many kinds
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ConfigError(f"the model cannot be kept: {reason}; its layers must say their configuration") from error
+    describer = Describer(load_kept(path, lambda: fitted.model))
     chosen, others = _some(len(train)), _some(len(val))
     shown, checked = describer.describe(train.pixels[chosen]), describer.describe(val.pixels[others])
     labels = train.labels[chosen]
@@ -81,6 +89,14 @@ def model_of(run: Run, store: Store) -> Path:
             f"with: {command_that_keeps(run, store)}"
         )
     return path
+
+
+def maker_of(run: Run) -> Callable[[], keras.Model]:
+    """What makes the network of `run` anew, untrained: its builder may define layers that the kept file holds."""
+    from zoo.registry import build
+
+    model, size = run.spec.card.model, run.spec.protocol.image_size
+    return lambda: build(model.builder, model.params, (size, size, 3))
 
 
 def reference_note(run: Run, store: Store) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmark.data.entries import is_hidden
 from benchmark.data.names import printable
 from benchmark.runs.decision import Decider, Prediction, strangeness
-from benchmark.runs.kept import REFERENCE, model_of, read_references
+from benchmark.runs.kept import REFERENCE, maker_of, model_of, read_references
 from benchmark.runs.run import Run
 from benchmark.runs.store import Store
 from zoo.strict_yaml import ConfigError
@@ -35,7 +35,7 @@ def image_files(paths: Iterable[Path]) -> list[Path]:
 
 def predict_files(run: Run, store: Store, decider: Decider, files: Iterable[Path]) -> Iterator[Prediction]:
     """A prediction for each of `files`, in their order, as the bench scored its own images: the same decoding,
-    resizing, preprocessing, precision and batches.
+    resizing, preprocessing, precision and batches. Where the model gives no probability, nothing is decided.
 
     Raises ConfigError when the run's model was not kept or cannot be read.
     """
@@ -46,12 +46,15 @@ def predict_files(run: Run, store: Store, decider: Decider, files: Iterable[Path
     path = model_of(run, store)
     references = read_references(path.with_name(REFERENCE))
     backend.prepare_process(run.spec.seed, os.cpu_count() or 1)
-    describer = Describer(load_kept(path), run.spec.dataset.reading)
+    describer = Describer(load_kept(path, maker_of(run)), run.spec.dataset.reading)
     for seen in describer.describe_files(files):
         if seen.described is None:
             yield Prediction(seen.name, error=seen.error)
             continue
         score = float(seen.described.scores[0])
+        if (problem := decider.problem(score)) is not None:
+            yield Prediction(seen.name, error=problem)
+            continue
         yield Prediction(
             seen.name,
             probability=decider.probability(score),

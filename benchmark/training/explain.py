@@ -14,6 +14,7 @@ from scipy.special import expit
 
 from benchmark.data.dataset import Pixels
 from benchmark.training.backend import gradients
+from benchmark.training.built import is_open
 
 Floats = npt.NDArray[np.float32]
 _BATCH = 8  # a few layers' activations of as many images are held at a time
@@ -93,11 +94,11 @@ class _Parts:
 
         def call(layer: keras.layers.Layer, x: Any, *more: Any, **named: Any) -> Any:
             """What `layer` gives for `x`, layers of inner models one by one."""
-            if isinstance(layer, keras.Sequential):
+            if isinstance(layer, keras.Sequential) and is_open(layer):
                 for inner in _without_input(layer):
                     x = call(inner, x)
                 return x
-            if isinstance(layer, keras.Model):
+            if is_open(layer):
                 _replay(layer, x, call)
                 return steps[-1][1]
             found = _logit(layer, x) if layer is last else layer(x, *more, **named)
@@ -106,7 +107,7 @@ class _Parts:
 
         inputs = keras.Input(model.input_shape[1:], name="levels")
         call(model, inputs)
-        place = _feature_step([(layer, tensor) for layer, tensor in steps[:-1]], model.name)
+        place = _feature_step(steps, model.name)
         layer, maps = steps[place]
         self.layer: str = layer.name
         self._front = keras.Model(inputs, maps)
@@ -146,7 +147,7 @@ def _replay(model: keras.Model, x: Any, call: Any) -> None:
 
 
 def _last_layer(model: keras.layers.Layer) -> keras.layers.Layer:
-    return _last_layer(model.layers[-1]) if isinstance(model, keras.Model) else model
+    return _last_layer(model.layers[-1]) if is_open(model) else model
 
 
 def _logit(layer: keras.layers.Layer, x: keras.KerasTensor) -> keras.KerasTensor:
@@ -170,12 +171,15 @@ def _logit(layer: keras.layers.Layer, x: keras.KerasTensor) -> keras.KerasTensor
 
 
 def _feature_step(steps: Sequence[tuple[keras.layers.Layer, keras.KerasTensor]], model: str) -> int:
-    """The last of `steps` that is as wide and high as the last convolution."""
-    found = [place for place, (layer, _) in enumerate(steps) if isinstance(layer, _CONVOLUTIONS)]
+    """The last of `steps`, the one to the logit left out, that is as wide and high as the last convolution."""
+    found = [place for place, (layer, _) in enumerate(steps[:-1]) if isinstance(layer, _CONVOLUTIONS)]
+    whole = [layer.name for layer, _ in steps if isinstance(layer, keras.Model)]
+    if not found and whole:
+        raise NoFeatureMaps(f"{model}: {whole[0]} has a call of its own, so that its feature maps cannot be reached")
     if not found:
         raise NoFeatureMaps(f"{model}: has no convolution, so that Grad-CAM has no feature maps to weigh")
     size = steps[found[-1]][1].shape[1:3]
-    alike = [place for place, (_, x) in enumerate(steps) if len(x.shape) == 4 and x.shape[1:3] == size]
+    alike = [place for place, (_, x) in enumerate(steps[:-1]) if len(x.shape) == 4 and x.shape[1:3] == size]
     return next(place for place in reversed(alike) if place >= found[-1])
 
 

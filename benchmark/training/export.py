@@ -16,6 +16,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from benchmark.training.kept import own_classes
 from benchmark.training.network import run_batched
 from zoo.strict_yaml import ConfigError
 
@@ -60,8 +61,8 @@ def check_installed() -> None:
 def write_onnx(model: keras.Model, path: Path) -> OnnxFacts:
     """Write `model`, as `load_kept` gives it, to `path` as ONNX in float32 and inference mode, and check its scores.
 
-    Raises ConfigError when a package is missing, a layer has no ONNX form, or the written file does not give Keras'
-    scores to `TOLERANCE`.
+    Raises ConfigError when a package is missing, a layer has no ONNX form, the scores are no probabilities, or the
+    written file does not give Keras' scores to `TOLERANCE`.
     """
     check_installed()
     import onnx
@@ -70,6 +71,9 @@ def write_onnx(model: keras.Model, path: Path) -> OnnxFacts:
     plain, lowered = in_float32(model)
     images = _drawn(plain.input_shape[1:])
     expected = run_batched(plain, images)  # a model that was never called cannot be exported
+    as_kept = run_batched(model, images) if lowered else expected
+    if not all(((scores >= 0) & (scores <= 1)).all() for scores in (expected, as_kept)):  # also when not numbers
+        raise ConfigError("the kept model gives scores that are no probabilities, so that it cannot be checked")
     try:
         with _quietly():
             plain.export(path, format="onnx", verbose=False, opset_version=OPSET)
@@ -82,6 +86,8 @@ def write_onnx(model: keras.Model, path: Path) -> OnnxFacts:
     onnx.save(written, path)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     found = session.run([OUTPUT], {INPUT: images.astype(np.float32)})[0]
+    if found.shape != expected.shape:
+        raise ConfigError(f"the ONNX file gives scores of shape {found.shape}, Keras {expected.shape}")
     difference = float(np.abs(found - expected).max())
     if not difference <= TOLERANCE:  # also when it is not a number
         raise ConfigError(f"the ONNX file's scores differ from Keras' by {difference:.2g}, more than {TOLERANCE:g}")
@@ -95,14 +101,15 @@ def write_onnx(model: keras.Model, path: Path) -> OnnxFacts:
         difference=difference,
         checked=len(images),
         lowered=lowered,
-        lowered_difference=float(np.abs(run_batched(model, images) - expected).max()) if lowered else None,
+        lowered_difference=float(np.abs(as_kept - expected).max()) if lowered else None,
     )
 
 
 def in_float32(model: keras.Model) -> tuple[keras.Model, bool]:
     """A copy of `model` that computes every layer in float32, and whether any layer computed in less."""
     config, lowered = _raised(model.get_config())
-    copy = type(model).from_config(config)
+    with keras.saving.custom_object_scope(own_classes(model)):
+        copy = type(model).from_config(config)
     copy.set_weights(model.get_weights())
     return copy, lowered
 

@@ -10,6 +10,8 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from benchmark.training.built import runs_in_inference_mode
+
 Floats = npt.NDArray[np.float32]
 _IMAGENET_MEANS_BGR = (103.939, 116.779, 123.68)
 BATCH = 32
@@ -45,7 +47,8 @@ def frozen_layers(model: keras.Model) -> tuple[str, ...]:
     """The leading layers of `model` that training leaves alone and behind which it may be cut, first to last.
 
     Layers in front of the first weights are left out: features behind them are not worth keeping. In a graph with
-    branches only layers that everything passes through count.
+    branches only layers that everything passes through count. There are none where a layer has no configuration, by
+    which its features would be told from those of another.
     """
     found: list[str] = []
     weights = False
@@ -57,7 +60,7 @@ def frozen_layers(model: keras.Model) -> tuple[str, ...]:
             found.append(layer.name)
     while found and not may_cut(model, found[-1]):
         found.pop()
-    return tuple(found)
+    return tuple(found) if found and _has_config(model) else ()
 
 
 def segment(model: keras.Model, start: str | None, stop: str | None) -> keras.Model:
@@ -83,6 +86,8 @@ def layer_digests(model: keras.Model, layers: tuple[str, ...]) -> dict[str, str]
     total = hashlib.blake2b(digest_size=16)
     digests: dict[str, str] = {}
     left = set(layers)
+    if not left:
+        return digests
     total.update(repr(model.input_shape).encode())
     described = {entry["name"]: entry for entry in model.get_config()["layers"]}
     for operation in model.operations:
@@ -130,6 +135,20 @@ def _without_input(model: keras.Model) -> list[keras.layers.Layer]:
 
 
 def _is_fixed(layer: keras.layers.Layer) -> bool:
-    # A layer that draws random numbers (dropout) is another function in training than in inference.
-    draws = getattr(layer, "seed_generator", None) is not None
-    return not layer.trainable_variables and not draws
+    """Whether training changes neither the weights of `layer` nor what it computes."""
+    if layer.trainable_variables:
+        return False
+    if runs_in_inference_mode(layer):
+        return True
+    # A layer that draws random numbers (dropout) is another function in training than in inference; its seeds are
+    # variables that do not count as weights. Batch normalisation without scale and offset still follows the batches.
+    draws = len(layer.variables) > len(layer.weights)
+    return not draws and not (isinstance(layer, keras.layers.BatchNormalization) and layer.trainable)
+
+
+def _has_config(model: keras.Model) -> bool:
+    try:
+        model.get_config()
+    except Exception:  # layers of other packages raise many kinds
+        return False
+    return True

@@ -22,7 +22,7 @@ from benchmark.data.prepared import LabelledImages
 from benchmark.data.scan import reason_of
 from benchmark.training.kept import with_features
 from benchmark.training.network import BATCH, run_batched
-from benchmark.training.train import Fitted
+from benchmark.training.train import Fitted, TrainingDiverged
 
 Floats = npt.NDArray[np.float64]
 
@@ -33,8 +33,16 @@ _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 def score(fitted: Fitted, images: LabelledImages) -> Floats:
-    """The probability of the positive class for every image, in order, in inference mode: (n,), float64 in [0, 1]."""
-    return run_batched(fitted.network.tail, fitted.network.plain(images))[:, 0].astype(np.float64)
+    """The probability of the positive class for every image, in order, in inference mode: (n,), float64 in [0, 1].
+
+    Raises TrainingDiverged where the network gives something else.
+    """
+    scores = run_batched(fitted.network.tail, fitted.network.plain(images))[:, 0].astype(np.float64)
+    wrong = scores[~((scores >= 0) & (scores <= 1))]
+    if len(wrong):
+        count = f"{len(wrong)} of {len(scores)} {images.split} images"
+        raise TrainingDiverged(f"{count} get scores that are no probabilities, as {wrong[0]:.4g}")
+    return scores
 
 
 def ms_per_image(fitted: Fitted, images: LabelledImages) -> float:

@@ -14,11 +14,12 @@ import numpy.typing as npt
 import benchmark.training.backend as backend
 from benchmark.data.prepared import LabelledImages
 from benchmark.training.bank import Bank
+from benchmark.training.built import Built, build_flat, check_scores
 from benchmark.training.features import Network, view_order
-from benchmark.training.network import frozen_layers, run_batched
+from benchmark.training.network import BATCH, frozen_layers, run_batched
 from benchmark.training.ways import FILTERED, Ways
 from zoo.card import EarlyStopping, Loss, ModelCard
-from zoo.registry import build, get_builder
+from zoo.registry import get_builder
 
 Row = dict[str, float | int | str]
 
@@ -109,13 +110,14 @@ def fit(
     every epoch. Features behind frozen layers, computed in one of `ways`, come from `bank`; those where the card's own
     phases begin are kept there, and those where cards with `also_unfrozen` layers will. `trained` holds the weights of
     the tail and the history of this very training where it was done before: they are taken up, and nothing is trained.
-    Raises TrainingDiverged when the loss is not finite, ValueError when handed another split or weights that do not
-    fit.
+    Raises TrainingDiverged when the loss is not finite, ConfigError when the builder's model does not turn images into
+    probabilities, ValueError when handed another split or weights that do not fit.
     """
     if (train.split, val.split) != ("train", "val"):
         raise ValueError(f"fit takes the train and val splits, not {train.split} and {val.split}")
     pixel_shape = train.pixels.shape[1:]
-    model = build(card.model.builder, card.model.params, (*pixel_shape[:2], 3))
+    built = build_flat(card.model.builder, card.model.params, (*pixel_shape[:2], 3))
+    model = built.model
     phases = _phases(card, seed, views)
     batches = -(-len(train) // card.recipe.batch_size)
     at = Step(0, batches * sum(phase.epochs for phase in phases), "")
@@ -132,14 +134,14 @@ def fit(
         view_seed=view_seed,
         bank=bank,
         ways=ways,
-        wanted=_cuts(card, model, also_unfrozen),
+        wanted=_cuts(card, built, also_unfrozen),
         on_fill=lambda label: report(at.done, label),
     )
     history: list[Row] = []
     first = 0
     for number, phase in enumerate(phases):
         if number:
-            _unfreeze(card, model, _unfrozen(card))
+            _unfreeze(card, built, _unfrozen(card))
             network.recut()
         _compile(network.tail, card, phase)
         if trained is not None:
@@ -203,6 +205,7 @@ def _run_phase(
 ) -> list[Row]:
     tail = network.tail
     val_features = network.plain(val)
+    check_scores(card.model.builder, run_batched(tail, val_features[:BATCH])[:, 0])
     stopping = _stopping(phase.early_stopping, tail)
     labels = train.labels.astype(np.float32)[:, None]
     size = card.recipe.batch_size
@@ -232,6 +235,7 @@ def _run_phase(
                 f"the validation loss is {val_loss} in phase '{phase.name}', epoch {epoch}; a lower learning "
                 "rate in the card's recipe may help"
             )
+        check_scores(card.model.builder, scores)
         row["val_accuracy"] = float(np.mean(called == val.labels))
         row["val_recall"] = float(np.mean(called[val.labels == 1]))
         row["seconds"] = time.perf_counter() - start
@@ -262,23 +266,23 @@ def _unfrozen(card: ModelCard) -> int:
     return int(card.model.params.get("unfreeze_layers", 0))
 
 
-def _unfreeze(card: ModelCard, model: keras.Model, layers: int) -> None:
+def _unfreeze(card: ModelCard, built: Built, layers: int) -> None:
     unfreeze = get_builder(card.model.builder).unfreeze
     if unfreeze is not None:
-        unfreeze(model, layers)
+        unfreeze(built.made, layers)
+        built.follow()
     elif layers:
         raise ValueError(f"card {card.name}: model.unfreeze_layers: builder '{card.model.builder}' has no base")
 
 
-def _cuts(card: ModelCard, model: keras.Model, also_unfrozen: Sequence[int]) -> list[str]:
+def _cuts(card: ModelCard, built: Built, also_unfrozen: Sequence[int]) -> list[str]:
     """The layers at which training begins with the card's own number of unfrozen layers, and with the others."""
     found: list[str] = []
     for layers in sorted({_unfrozen(card), *also_unfrozen} - {0}):
-        trainable = [(layer, layer.trainable) for layer in model.layers]
-        _unfreeze(card, model, layers)
-        found += frozen_layers(model)[-1:]
-        for layer, flag in trainable:
-            layer.trainable = flag
+        flags = built.flags()
+        _unfreeze(card, built, layers)
+        found += frozen_layers(built.model)[-1:]
+        built.restore(flags)
     return found
 
 

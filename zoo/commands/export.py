@@ -43,7 +43,7 @@ def command(
 def _write(run: Run, store: Store, folder: Path) -> list[Path]:
     """The files of `folder`, which is built beside its place and renamed into it: whole or not there."""
     from benchmark.runs.decision import decider_of
-    from benchmark.runs.kept import model_of
+    from benchmark.runs.kept import maker_of, model_of
     from benchmark.runs.store import write_whole
     from reports.bundle import Written, decision_document, example
     from reports.model_card import model_card
@@ -61,7 +61,7 @@ def _write(run: Run, store: Store, folder: Path) -> list[Path]:
     try:
         building.chmod(0o755)
         shutil.copyfile(model, building / "model.keras")
-        written = Written(asdict(write_onnx(load_kept(model), building / "model.onnx")))
+        written = Written(asdict(write_onnx(load_kept(model, maker_of(run)), building / "model.onnx")))
         document = json.dumps(decision_document(run, decider, written), indent=2, ensure_ascii=False)
         write_whole(building / "decision.json", document)
         write_whole(building / "README.md", model_card(run, store, decider, written))

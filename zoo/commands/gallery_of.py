@@ -150,17 +150,19 @@ def _heat(
 
     import benchmark.training.backend  # noqa: F401  # first: it quietens the backend before anything imports it
     from benchmark.evidence.saliency import inside, sanity
+    from benchmark.runs.kept import maker_of
     from benchmark.training.explain import NoFeatureMaps, explain
     from benchmark.training.kept import load_kept
     from reports.gallery import Heat, decided_at
 
     stored = scores.y_score[list(picked.explained)]
     try:
-        found = explain(load_kept(store.model_file(run)), pixels, (stored >= decided_at(run)[0]).astype(int))
+        model = load_kept(store.model_file(run), maker_of(run))
+        found = explain(model, pixels, (stored >= decided_at(run)[0]).astype(int))
     except NoFeatureMaps as error:
         return None, str(error), []
     notes = []
-    if (away := float(np.abs(found.scores - stored).max())) > _TOLERANCE:
+    if not (away := float(np.abs(found.scores - stored).max())) <= _TOLERANCE:  # also when it is not a number
         notes.append(
             f"The kept model's probabilities differ from the stored ones by up to {away:.2f}; run the card again."
         )

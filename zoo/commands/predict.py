@@ -17,7 +17,10 @@ def command(
     json: JsonOption = False,
     csv: Annotated[bool, typer.Option("--csv", help="Rows of CSV on stdout, nothing else.")] = False,
 ) -> None:
-    """Say for each image how probable the positive class is, what is decided, and whether it is unlike the training."""
+    """Say for each image how probable the positive class is, what is decided, and whether it is unlike the training.
+
+    An image that cannot be read or gets no probability is named and not decided: exit code 1.
+    """
     from rich.progress import track
 
     from benchmark.runs.decision import decider_of

@@ -141,21 +141,17 @@ def _write_winner(result: SearchResult, space: str, folder: Path, name: str) -> 
 
 
 def _write_report(result: SearchResult, folder: Path) -> None:
-    import csv
-    import io
     import json
 
     from benchmark.runs.store import write_whole
+    from reports.csv_text import csv_text
     from reports.search import search_markdown, trial_rows
     from reports.search_plots import search_pictures
 
     rows: list[dict[str, Any]] = trial_rows(result)
     write_whole(folder / "trials.json", json.dumps(rows, indent=2))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else ["trial"])
-    writer.writeheader()
-    writer.writerows(rows)
-    write_whole(folder / "trials.csv", text.getvalue())
+    heads = list(rows[0]) if rows else ["trial"]
+    write_whole(folder / "trials.csv", csv_text(heads, [list(row.values()) for row in rows]))
     files = {}
     for number, (caption, svg) in enumerate(search_pictures(result).items()):
         files[caption] = f"search-{number}.svg"
