@@ -22,8 +22,9 @@ class Unreadable(ConfigError):
 def read_bytes(path: Path, most: int) -> bytes:
     """The content of the regular file `path`, or of the one it links to.
 
-    A pipe or a device is never opened, since reading it may wait for ever. Raises FileNotFoundError, Damaged for what
-    is no regular file or holds more than `most` bytes, and Unreadable when the system refuses.
+    A pipe or a device is never opened, since reading it may wait for ever. Raises FileNotFoundError,
+    NotADirectoryError, Damaged for what is no regular file or holds more than `most` bytes, and Unreadable when the
+    system refuses.
     """
     try:
         size = _size(path)
@@ -33,8 +34,8 @@ def read_bytes(path: Path, most: int) -> bytes:
             return b""
         with path.open("rb") as file:
             return file.read(size)
-    except NotADirectoryError as error:
-        raise FileNotFoundError(error.errno, error.strerror, str(path)) from error
+    except NotADirectoryError:
+        raise
     except FileNotFoundError as error:
         if path.is_symlink():
             raise Damaged(f"{path}: links to a file that is not there") from error

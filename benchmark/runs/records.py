@@ -15,14 +15,14 @@ from benchmark.runs.run import RECORD_VERSION, Run
 MOST_BYTES = 64 * 1024**2
 """More than any record takes."""
 
-AGAIN = "the same `zoo bench` command computes the run again, or delete its folder"
+AGAIN = "run the card again (the same `zoo bench` command does), or delete the folder of the run"
 """What to do about a damaged run."""
 
 _NEWEST_THINKABLE = 10**6  # what is greater is no version
 
 
 def read_record(path: Path) -> Run:
-    """The run in `path`. Raises FileNotFoundError, Damaged, or Unreadable for one that may be whole."""
+    """The run in `path`. Raises FileNotFoundError, NotADirectoryError, Damaged; Unreadable where it may be whole."""
     try:
         data = json.loads(read_bytes(path, MOST_BYTES).decode("utf-8"), parse_constant=_refuse, parse_float=_finite)
         version = version_of(data)
@@ -40,7 +40,8 @@ def read_record(path: Path) -> Run:
     except ValidationError as error:
         first = error.errors()[0]
         where = one_line(".".join(map(str, first["loc"])))
-        raise Damaged(f"{path}: {where}: {one_line(first['msg'])}; {AGAIN}") from error
+        what = one_line(first["msg"].removeprefix("Value error, "))
+        raise Damaged(": ".join(filter(None, (str(path), where, f"{what}; {AGAIN}")))) from error
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise Damaged(f"{path}: is damaged ({one_line(error)}); {AGAIN}") from error
     return run

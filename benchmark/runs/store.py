@@ -94,7 +94,7 @@ class Store:
                 if stage not in (None, run.spec.stage):
                     continue
                 run = self._checked(run)
-            except FileNotFoundError:  # no run, or replaced by another process just now
+            except (FileNotFoundError, NotADirectoryError):  # no run, or one that was removed just now
                 continue
             except ConfigError as error:
                 problems += [Problem(name, line, run) for line in error.lines]
@@ -109,7 +109,7 @@ class Store:
         """
         try:
             return self._checked(self._record(run if isinstance(run, str) else run.run_id))
-        except (FileNotFoundError, Damaged):
+        except (FileNotFoundError, NotADirectoryError, Damaged):
             return None
 
     def has_model(self, run: Run) -> bool:
@@ -228,7 +228,7 @@ class Store:
         """Whether `old` is a run that was moved away for one that never came, and is now in its place."""
         try:
             run_id = read_record(old / _RECORD).run_id
-        except (FileNotFoundError, ConfigError):
+        except (OSError, ConfigError):
             return False
         place = self.root / run_id
         with self._saving(run_id, timeout=0):
@@ -249,7 +249,7 @@ class Store:
         return sorted(replaced.union(name for name in there if not name.startswith(".")))
 
     def _record(self, run_id: str) -> Run:
-        """The record in the folder `run_id`. Raises FileNotFoundError or ConfigError."""
+        """The record in the folder `run_id`. Raises FileNotFoundError, NotADirectoryError or ConfigError."""
         path = self._folder(run_id) / _RECORD
         try:
             run = read_record(path)
