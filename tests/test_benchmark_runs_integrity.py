@@ -423,7 +423,7 @@ def test_whatever_is_changed_in_a_file_no_false_figure_is_returned(
     root = tmp_path_factory.mktemp("changed") / "runs"
     shutil.copytree(original, root)
     _, folder = named(Store(root), "attempt-1")
-    if before and name == HISTORY:
+    if before:
         as_of_before(folder)
     raw = (folder / name).read_bytes()
     at = data.draw(st.integers(0, len(raw)))

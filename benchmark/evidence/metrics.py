@@ -118,10 +118,14 @@ def value_of(metric: str, scores: Scores, threshold: float) -> float | None:
     return _value(METRICS[metric], scores, confusion(scores, threshold))
 
 
-def values(scores: Scores, threshold: float) -> dict[str, float | None]:
-    """Every metric of `scores` at `threshold` without its interval, None where it is undefined."""
+def values(
+    scores: Scores, threshold: float, known: Mapping[str, float | None] = MappingProxyType({})
+) -> dict[str, float | None]:
+    """Every metric of `scores` at `threshold` without its interval, None where it is undefined; those that are `known`
+    are taken over."""
     counted = confusion(scores, threshold)
-    return {metric.name: _value(metric, scores, counted) for metric in METRICS.values()}
+    missing = {name: _value(metric, scores, counted) for name, metric in METRICS.items() if name not in known}
+    return {name: known[name] if name in known else missing[name] for name in METRICS}
 
 
 def out_of_range(figure: Figure) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
-from benchmark.evidence.metrics import Figure, values
+from benchmark.evidence.metrics import METRICS, Figure, values
 from benchmark.evidence.scores import Scores
 from benchmark.runs.run import Run
 
@@ -18,12 +18,14 @@ def disagreement(run: Run, scores: Mapping[str, Scores]) -> str | None:
 
     Figures that do not come from scores alone, as the `loss` with its penalties, are taken as recorded.
     """
+    ranked: dict[str, dict[str, float | None]] = {}  # by split: what no threshold changes is computed once
     for where, threshold, split, recorded in _figures(run):
         if threshold is None:
             return f"it has figures at a chosen threshold, {where}, and no such threshold"
         if split not in scores:
             return f"it has figures of {split}, and no scores of it"
-        known = values(scores[split], threshold)
+        known = values(scores[split], threshold, ranked.get(split, {}))
+        ranked[split] = {name: value for name, value in known.items() if METRICS[name].of_scores is not None}
         for name, figure in recorded.items():
             if name in known and not _same(figure.value, known[name]):
                 return (

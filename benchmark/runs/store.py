@@ -112,13 +112,18 @@ class Store:
         except (FileNotFoundError, NotADirectoryError, Damaged):
             return None
 
+    def folder(self, run_id: str) -> Path:
+        """Where the run is: in its place, or beside it when its writer was killed between two renames."""
+        place, beside = self.root / run_id, self.root / f"{REPLACED}{run_id}"
+        return beside if not os.path.lexists(place) and os.path.lexists(beside) else place
+
     def has_model(self, run: Run) -> bool:
         """Whether there is a file of the trained model of `run`."""
         return self.model_file(run).is_file()
 
     def model_file(self, run: Run) -> Path:
         """Where the trained model of `run` is when it was kept."""
-        return self._folder(run.run_id) / MODEL
+        return self.folder(run.run_id) / MODEL
 
     def model_is_whole(self, run: Run) -> bool:
         """Whether the model of `run` was kept and is as it was saved, with all that lies beside it. Raises ConfigError
@@ -132,7 +137,7 @@ class Store:
     def check_model(self, run: Run, advice: str = AGAIN) -> None:
         """Raise ConfigError, with the `advice` what to do, when the model of `run` or another of its files is not there
         or not the one that was saved. Records without digests are believed."""
-        folder = self._folder(run.run_id)
+        folder = self.folder(run.run_id)
         for name in sorted({MODEL, *run.files}):
             try:
                 digest = digest_of(folder / name)
@@ -176,7 +181,7 @@ class Store:
 
     def history(self, run: Run) -> list[dict[str, str]]:
         """The epochs of `run` as text, in order; empty when it has none. Raises ConfigError."""
-        if _HISTORY not in run.files and not os.path.lexists(self._folder(run.run_id) / _HISTORY):
+        if _HISTORY not in run.files and not os.path.lexists(self.folder(run.run_id) / _HISTORY):
             return []
         return self._parsed(run, _HISTORY, history_in)
 
@@ -250,11 +255,11 @@ class Store:
 
     def _record(self, run_id: str) -> Run:
         """The record in the folder `run_id`. Raises FileNotFoundError, NotADirectoryError or ConfigError."""
-        path = self._folder(run_id) / _RECORD
+        path = self.folder(run_id) / _RECORD
         try:
             run = read_record(path)
         except FileNotFoundError:
-            run = read_record(self._folder(run_id) / _RECORD)  # it may have been replaced between two looks
+            run = read_record(self.folder(run_id) / _RECORD)  # it may have been replaced between two looks
         if run.run_id != run_id:
             raise ConfigError(f"{path.parent}: holds the run {run.run_id}; rename the folder or delete it")
         return run
@@ -275,7 +280,7 @@ class Store:
         """Raise ConfigError when the scores or the epochs of `run` are not as they were saved, or when its figures are
         not those of the scores."""
         old = run.version <= _WITHOUT_DIGESTS and run.status == "ok"
-        folder = self._folder(run.run_id)
+        folder = self.folder(run.run_id)
         there = {name for name in (_PREDICTIONS, _HISTORY) if name in run.files or os.path.lexists(folder / name)}
         if _HISTORY in there or old:
             self._parsed(run, _HISTORY, history_in if _HISTORY in run.files else curves_in)
@@ -286,7 +291,7 @@ class Store:
 
     def _parsed(self, run: Run, name: str, parse: Callable[[bytes], _Result]) -> _Result:
         """What `parse` makes of a file of `run`, once it is the file that was saved. Raises ConfigError."""
-        path = self._folder(run.run_id) / name
+        path = self.folder(run.run_id) / name
         try:
             data = read_bytes(path, _MOST_FILE)
         except FileNotFoundError as error:
@@ -309,11 +314,6 @@ class Store:
         (self.root / ".claims").mkdir(parents=True, exist_ok=True)
         if not (self.root / _MARK).exists():
             write_whole(self.root / _MARK, json.dumps({"version": STORE_VERSION}))
-
-    def _folder(self, run_id: str) -> Path:
-        """Where the run is: in its place, or beside it when its writer was killed between two renames."""
-        place, beside = self.root / run_id, self.root / f"{REPLACED}{run_id}"
-        return beside if not os.path.lexists(place) and os.path.lexists(beside) else place
 
 
 def _compare(path: Path, run: Run, digest: str, advice: str = AGAIN) -> None:
