@@ -14,12 +14,13 @@ STALE_S = 24 * 3600
 def remove_stale(path: Path) -> None:
     """Remove a file or a folder in which nothing was written for a day; what cannot be removed stays."""
     with suppress(OSError):
+        folder = path.is_dir() and not path.is_symlink()
         newest = path.lstat().st_mtime
-        for folder, _, names in os.walk(path):
-            newest = max([newest, *(os.lstat(Path(folder, name)).st_mtime for name in (".", *names))])
+        for place, _, names in os.walk(path) if folder else ():
+            newest = max([newest, *(os.lstat(Path(place, name)).st_mtime for name in (".", *names))])
         if time.time() - newest <= STALE_S:
             return
-        if path.is_dir() and not path.is_symlink():
+        if folder:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink()
