@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -45,19 +46,23 @@ def frame_of(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]], fram
 
 
 def converted(table: pyarrow.Table, frame: Frame) -> Any:
-    """`table` as a `frame`. Raises ConfigError for an unknown one, and for a library that is not installed."""
+    """`table` as a `frame`. Raises as `check_frame` does."""
+    check_frame(frame)
+    if frame == "polars":
+        import polars
+
+        return polars.from_arrow(table)
+    return table if frame == "arrow" else table.to_pandas()
+
+
+def check_frame(frame: Frame) -> None:
+    """Raise ConfigError for an unknown frame, and for a library that is not installed."""
     if frame not in FRAMES:
         raise unknown("frame", frame, FRAMES)
     if frame == "arrow":
-        return table
+        return
     try:
-        if frame == "polars":
-            import polars
-
-            return polars.from_arrow(table)
-        import pandas  # noqa: F401
-
-        return table.to_pandas()
+        importlib.import_module(frame)
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"frame={frame!r}: {frame} is not installed; `pip install 'zoo-bench[frames]'`, or take frame=\"arrow\""

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from benchmark.evidence.influence import METRICS as WITH_INTERVAL
 from benchmark.evidence.metrics import METRICS
 from benchmark.runs.store import Store
-from reports.frame_tables import Frame, column_type, common, converted, frame_of, table
+from reports.frame_tables import Frame, check_frame, column_type, common, converted, frame_of, table
 from reports.logged import epochs
 from reports.settings import flat_settings
 from zoo.strict_yaml import ConfigError, unknown
@@ -121,7 +121,7 @@ def load_runs(store: str | Path, *, stage: Stage | None = "bench", frame: Frame 
 
     `load_figures` has all figures, in rows; `load_settings` what the cards and protocols say.
     """
-    kept = _open(store)
+    kept = _open(store, frame)
     columns = {**_RUN, **dict.fromkeys(_figure_columns(), "float64")}
     return frame_of(columns, [_run_row(run, kept) for run in _runs(kept, stage)], frame)
 
@@ -141,7 +141,7 @@ def load_figures(store: str | Path, *, stage: Stage | None = "bench", frame: Fra
     `metric`, `value`, `low` and `high` (95% interval), `method` (of the interval), `reason` (why something is missing).
     """
     rows = []
-    for run in _runs(_open(store), stage):
+    for run in _runs(_open(store, frame), stage):
         chosen = run.threshold.value if run.threshold else None
         for at, threshold, by_split in (("half", 0.5, run.at_half), ("chosen", chosen, run.at_chosen)):
             for split, figures in by_split.items():
@@ -184,7 +184,7 @@ def load_scores(
 
     if split is not None and split not in _SPLITS:
         raise unknown("split", split, _SPLITS)
-    kept = _open(store)
+    kept = _open(store, frame)
     wanted = None if runs is None else list(dict.fromkeys(runs))
     found = _runs(kept, "bench" if wanted is None else None)
     if wanted is not None:
@@ -217,7 +217,7 @@ def load_history(store: str | Path, *, stage: Stage | None = "bench", frame: Fra
     through all phases), then what training recorded: `loss`, `accuracy`, `recall`, the same on validation as `val_*`,
     `seconds`.
     """
-    kept = _open(store)
+    kept = _open(store, frame)
     rows: list[dict[str, Any]] = []
     for run in _runs(kept, stage):
         for epoch in epochs(kept.history(run)):
@@ -242,14 +242,15 @@ def load_settings(store: str | Path, *, stage: Stage | None = "bench", frame: Fr
     `recipe.optimizer.learning_rate`, `protocol.image_size`, ... A setting that is a number for one run and
     text for another (`protocol.views`: 2, fresh) is text for all.
     """
-    rows = [{**_key(run), **flat_settings(run.spec)} for run in _runs(_open(store), stage)]
+    rows = [{**_key(run), **flat_settings(run.spec)} for run in _runs(_open(store, frame), stage)]
     named = sorted({name: None for row in rows for name in row if name not in _KEY}, key=_group)
     columns = {**_KEY, **{name: common({type(row[name]) for row in rows if name in row}) for name in named}}
     texts = {name for name, kind in columns.items() if kind == "string"}
     return frame_of(columns, [{k: str(v) if k in texts else v for k, v in row.items()} for row in rows], frame)
 
 
-def _open(store: str | Path) -> Store:
+def _open(store: str | Path, frame: Frame) -> Store:
+    check_frame(frame)
     root = Path(store).expanduser()
     if not root.exists():
         raise ConfigError(f"{root}: no such store; `zoo bench --all --store {root}` makes one")

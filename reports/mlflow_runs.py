@@ -111,7 +111,7 @@ def _send(client: Any, experiment: str, run: Run, store: Store) -> None:
     for some in _batches(list(_metrics(run, store, start, end)), _METRICS_AT_ONCE):
         client.log_batch(made, metrics=some)
     for name in _FILES:
-        if (path := store.root / run.run_id / name).is_file():
+        if (path := store.folder(run.run_id) / name).is_file():
             client.log_artifact(made, str(path))
     client.set_terminated(made, status=_ENDED[run.status], end_time=end)  # last: without it the run is not whole
 

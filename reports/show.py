@@ -27,6 +27,7 @@ from reports.predictions import calibration_line
 from reports.recipe import recipe_in_words
 from reports.tables import escape, plain_table
 from reports.text_chart import text_chart
+from zoo.strict_yaml import ConfigError
 
 _COUNTS = ("true_positives", "false_positives", "true_negatives", "false_negatives")
 _TOPICS = ("data", "split", "precision", "versions", "hardware", "pretrained weights")
@@ -53,7 +54,8 @@ def run_view(run: Run, store: Store, width: int) -> RenderableType:
 
 
 def run_document(run: Run, store: Store) -> dict[str, Any]:
-    """The record of the run with its epochs, how it decides, whether its model was kept, and its methods in words."""
+    """The record of the run with its epochs, how it decides, its model where that was kept, why that cannot be used,
+    and its methods in words."""
     decider = decider_of(run, store) if run.status == "ok" else None
     return {
         "run_id": run.run_id,
@@ -64,6 +66,7 @@ def run_document(run: Run, store: Store) -> dict[str, Any]:
         "recipe": dict(recipe_in_words(run.spec.protocol.budgeted(run.spec.card))),
         "methods": [{"topic": fact.topic, "text": fact.text} for fact in methods([run], {}).facts],
         "model": str(store.model_file(run)) if store.has_model(run) else None,
+        "model_problem": _model_problem(run, store),
     }
 
 
@@ -188,10 +191,25 @@ def _kept(run: Run, store: Store) -> Iterator[RenderableType]:
 
     if run.status != "ok":
         return
-    if store.has_model(run):
+    if (problem := _model_problem(run, store)) is not None:
+        yield escape(f"model kept, and not to be used: {problem}")
+    elif store.has_model(run):
         yield escape(f"model kept: `zoo predict {run.run_id} IMAGE...`, `zoo export {run.run_id}`")
     elif run.spec.stage == "bench":
         yield escape(f"model not kept; keep it with: {command_that_keeps(run, store)}")
+
+
+def _model_problem(run: Run, store: Store) -> str | None:
+    """Why the model of a finished run cannot be used although there is one; None when it can be, or there is none."""
+    from benchmark.runs.kept import model_of
+
+    if run.status != "ok" or not store.has_model(run):
+        return None
+    try:
+        model_of(run, store)
+    except ConfigError as error:
+        return str(error)
+    return None
 
 
 def _titled(title: str, *parts: RenderableType) -> Iterator[RenderableType]:

@@ -8,7 +8,6 @@ the trials it would have had.
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -56,9 +55,9 @@ def search(
     harness = _Harness(card, space, protocol, dataset, store, jobs, on_event)
     trials: list[Trial] = []
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="zoo-search-") as folder:
+    with store.scratch("search") as folder:
         oracle = make_oracle(space)
-        oracle._set_project_dir(folder, "search")  # it insists on writing its state somewhere
+        oracle._set_project_dir(str(folder), "search")  # it insists on writing its state somewhere
         while space.budget.minutes is None or time.monotonic() - started < 60 * space.budget.minutes:
             proposed = _propose(oracle, jobs, space.budget.trials - len(trials))
             if not proposed:

@@ -45,7 +45,7 @@ def test_a_card_of_several_runs_lists_them(store: Store) -> None:
 def test_an_ambiguous_beginning_lists_what_it_may_mean(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Run, "run_id", property(lambda run: f"ab{run.spec.seed}"))
     runs = [make_run("attempt-1", seed=0), make_run("attempt-1", seed=1)]
-    monkeypatch.setattr(store, "runs", lambda: (runs, []))
+    monkeypatch.setattr(store, "survey", lambda: (runs, []))
     with pytest.raises(ConfigError, match=r"'ab' names 2 runs: ab0 .*, ab1 .*give one by its id"):
         pick_run(store, "ab")
 

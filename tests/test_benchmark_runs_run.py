@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from benchmark.evidence.diagnosis import Finding
 from benchmark.evidence.metrics import Figure
+from benchmark.evidence.rules import rule_names
 from benchmark.evidence.threshold import Threshold
 from benchmark.runs.environment import Environment
 from benchmark.runs.run import RECORD_VERSION, Run, RunSpec
@@ -147,13 +148,20 @@ def test_figures_are_of_the_test_split_at_one_half_unless_asked() -> None:
     assert run.figures("train") == {}
 
 
+def bounds_in_order(three: tuple[float | None, float | None, float | None]) -> tuple[float | None, ...]:
+    value, low, high = three
+    return (value, low, high) if low is None or high is None else (value, min(low, high), max(low, high))
+
+
 @st.composite
 def runs(draw: st.DrawFn) -> Run:
     texts = st.text(max_size=20)
-    figure = st.builds(
-        Figure, texts, st.none() | numbers, st.none() | numbers, st.none() | numbers, st.none() | texts, texts
-    )
-    by_split = st.dictionaries(st.sampled_from(["val", "test"]), st.dictionaries(texts, figure, max_size=3), min_size=1)
+    values = st.tuples(st.none() | numbers, st.none() | numbers, st.none() | numbers).map(bounds_in_order)
+    figures = st.dictionaries(
+        texts.filter(lambda name: name != "loss"), st.tuples(values, st.none() | texts, texts), max_size=3
+    ).map(lambda held: {name: Figure(name, *three, method, reason) for name, (three, method, reason) in held.items()})
+    by_split = st.dictionaries(st.sampled_from(["val", "test"]), figures, min_size=1)
+    shares = st.none() | st.floats(0, 1)
     environment = st.builds(
         Environment,
         versions=st.dictionaries(texts, texts, max_size=2),
@@ -169,7 +177,7 @@ def runs(draw: st.DrawFn) -> Run:
         spec(seed=draw(st.integers(0, 2**64))),
         at_half=draw(by_split),
         at_chosen=draw(by_split),
-        threshold=draw(st.builds(Threshold, st.none() | numbers, texts, st.none() | texts)),
+        threshold=draw(st.builds(Threshold, shares, st.sampled_from(rule_names()), st.none() | texts)),
         diagnosis=draw(st.lists(st.builds(Finding, texts, texts, texts), max_size=2).map(tuple)),
         environment=draw(st.none() | environment),
     )

@@ -91,6 +91,20 @@ def test_what_a_killed_writer_left_is_not_read(tmp_path: Path) -> None:
     assert Bank(tmp_path, ROOMY).rows("shelf", ["a"]) is None
 
 
+def test_what_a_killed_writer_left_is_swept_when_it_is_a_day_old(tmp_path: Path) -> None:
+    bank = Bank(tmp_path, ROOMY)
+    bank.write("shelf", ["a"], rows(1))
+    old, young = tmp_path / "shelf" / ".writing-old", tmp_path / "shelf" / ".writing-young"
+    for path in (old, young):
+        path.write_bytes(b"half a block")
+    past = time.time() - 25 * 3600
+    os.utime(old, (past, past))
+    bank.write("other", ["b"], rows(2))
+    assert not old.exists()
+    assert young.exists()
+    assert bank.rows("shelf", ["a"]) is not None
+
+
 def test_the_blocks_used_longest_ago_go_first(tmp_path: Path) -> None:
     bank = Bank(tmp_path, ROOMY)
     for index, key in enumerate("abc"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -102,6 +103,16 @@ def test_a_search_killed_twice_ends_with_the_trials_of_one_left_alone(
     again = search(card(), asked, protocol(), dataset, Store(tmp_path / "killed"), jobs=jobs)
     assert told(again) == told(alone)
     assert len(alone.trials) == 8
+
+
+def test_a_search_writes_nowhere_but_in_its_store(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searching, "execute_all", executor())
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "no-such-folder"))
+    store = Store(tmp_path / "runs")
+    search(card(), space(tuner="random"), protocol(), dataset, store)
+    assert not list(store.root.glob(".writing-*"))
 
 
 @pytest.mark.parametrize("tuner", TUNERS)

@@ -236,7 +236,10 @@ def test_scores_of_a_third_card_that_cannot_be_read_do_not_stop_two_others(zoo: 
     kept = [keep(store, name, of_counts(40, 10, 30, 20)) for name in ("attempt-1", "attempt-2", "attempt-3")]
     (store.root / kept[2].run_id / "predictions.parquet").unlink()
     assert zoo("compare", "attempt-1", "attempt-2", "--store", store.root).code == 0
-    assert "predictions.parquet" in one_line(zoo("compare", "--store", store.root))
+    ranked = zoo("compare", "--store", store.root)
+    assert ranked.code == 0
+    assert "attempt-3" not in ranked.out
+    assert "predictions.parquet: is missing" in ranked.err
 
 
 def test_keras_is_not_imported(root: Path) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 
 import platformdirs
 
+from benchmark.data.leftovers import remove_stale
+
 CHOICES = "choices"
 KINDS = {
     CHOICES: "which way this machine computes frozen layers fastest",
@@ -96,6 +98,8 @@ def write_json(path: Path, data: dict[str, Any]) -> None:
     """Put `data` into `path`, whole or not at all; a cache that cannot be written is left as it is."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        for leftover in path.parent.glob(".writing-*"):
+            remove_stale(leftover)
         handle, name = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:

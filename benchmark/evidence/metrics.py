@@ -42,7 +42,7 @@ class Figure:
 class Metric:
     """A registered metric: `of_decisions` reads a Confusion, `of_scores` the scores; one of the two is set.
 
-    `counts(confusion)` gives (successes, n) of a proportion.
+    `counts(confusion)` gives (successes, n) of a proportion. `within` are the least and the greatest value.
     """
 
     name: str
@@ -50,11 +50,16 @@ class Metric:
     of_decisions: Callable[[Confusion], float | None] | None = None
     of_scores: Callable[[Scores], float | None] | None = None
     counts: Callable[[Confusion], tuple[int, int]] | None = None
+    within: tuple[float, float] = (0.0, 1.0)
 
 
 _METRICS: dict[str, Metric] = {}
 METRICS: Mapping[str, Metric] = MappingProxyType(_METRICS)
 """All metrics by name."""
+
+_ANY = (-math.inf, math.inf)
+_LOSS = (0.0, math.inf)
+_ROUNDING = 1e-9  # a correlation or a mean of a perfect ranking may come out a few bits above 1
 
 _Decision = Callable[[Confusion], float | None]
 _Score = Callable[[Scores], float | None]
@@ -63,21 +68,25 @@ _Score = Callable[[Scores], float | None]
 def decision_metric(
     direction: Literal["higher", "lower", "none"],
     counts: Callable[[Confusion], tuple[int, int]] | None = None,
+    within: tuple[float, float] = (0.0, 1.0),
 ) -> Callable[[_Decision], _Decision]:
     """Register a function of a Confusion under its own name."""
 
     def register(function: _Decision) -> _Decision:
-        _METRICS[function.__name__] = Metric(function.__name__, direction, of_decisions=function, counts=counts)
+        name = function.__name__
+        _METRICS[name] = Metric(name, direction, of_decisions=function, counts=counts, within=within)
         return function
 
     return register
 
 
-def score_metric(direction: Literal["higher", "lower"]) -> Callable[[_Score], _Score]:
+def score_metric(
+    direction: Literal["higher", "lower"], within: tuple[float, float] = (0.0, 1.0)
+) -> Callable[[_Score], _Score]:
     """Register a function of Scores under its own name."""
 
     def register(function: _Score) -> _Score:
-        _METRICS[function.__name__] = Metric(function.__name__, direction, of_scores=function)
+        _METRICS[function.__name__] = Metric(function.__name__, direction, of_scores=function, within=within)
         return function
 
     return register
@@ -109,6 +118,30 @@ def value_of(metric: str, scores: Scores, threshold: float) -> float | None:
     return _value(METRICS[metric], scores, confusion(scores, threshold))
 
 
+def values(
+    scores: Scores, threshold: float, known: Mapping[str, float | None] = MappingProxyType({})
+) -> dict[str, float | None]:
+    """Every metric of `scores` at `threshold` without its interval, None where it is undefined; those that are `known`
+    are taken over."""
+    counted = confusion(scores, threshold)
+    missing = {name: _value(metric, scores, counted) for name, metric in METRICS.items() if name not in known}
+    return {name: known[name] if name in known else missing[name] for name in METRICS}
+
+
+def out_of_range(figure: Figure) -> str | None:
+    """Why `figure` cannot be one of its metric, in words: a value or a bound that the metric cannot take, bounds in
+    the wrong order. None when it can be, and for a metric that is not registered, the `loss` of a recipe apart."""
+    least, greatest = (
+        _LOSS if figure.metric == "loss" else METRICS[figure.metric].within if figure.metric in METRICS else _ANY
+    )
+    for number in (figure.value, figure.low, figure.high):
+        if number is not None and not least - _ROUNDING <= number <= greatest + _ROUNDING:
+            return f"{figure.metric} {number:g} is not within {least:g} and {greatest:g}"
+    if figure.low is not None and figure.high is not None and figure.low > figure.high:
+        return f"{figure.metric}: the interval ends at {figure.high:g}, below its begin at {figure.low:g}"
+    return None
+
+
 def _value(metric: Metric, scores: Scores, counted: Confusion) -> float | None:
     if metric.of_scores is not None:
         return metric.of_scores(scores)
@@ -131,7 +164,7 @@ def _ratio(numerator: float, denominator: float) -> float | None:
     return numerator / denominator if denominator else None
 
 
-@score_metric("lower")
+@score_metric("lower", within=(0.0, math.inf))
 def log_loss(scores: Scores) -> float | None:
     """Mean binary cross-entropy in nats, scores clipped to 1e-7 as Keras does."""
     return float(losses("log_loss", scores.y_true, scores.y_score).mean())
@@ -196,32 +229,32 @@ def f1(c: Confusion) -> float | None:
     return _ratio(2 * c.tp, 2 * c.tp + c.fp + c.fn)
 
 
-@decision_metric("higher")
+@decision_metric("higher", within=(-1.0, 1.0))
 def mcc(c: Confusion) -> float | None:
     """Matthews' correlation; undefined when all decisions or all labels are of one class."""
     margins = (c.tp + c.fp) * (c.tp + c.fn) * (c.tn + c.fp) * (c.tn + c.fn)
     return _ratio(c.tp * c.tn - c.fp * c.fn, math.sqrt(margins))
 
 
-@decision_metric("none")
+@decision_metric("none", within=(0.0, math.inf))
 def true_positives(c: Confusion) -> float | None:
     """Positives called positive."""
     return float(c.tp)
 
 
-@decision_metric("none")
+@decision_metric("none", within=(0.0, math.inf))
 def false_positives(c: Confusion) -> float | None:
     """Negatives called positive."""
     return float(c.fp)
 
 
-@decision_metric("none")
+@decision_metric("none", within=(0.0, math.inf))
 def true_negatives(c: Confusion) -> float | None:
     """Negatives called negative."""
     return float(c.tn)
 
 
-@decision_metric("none")
+@decision_metric("none", within=(0.0, math.inf))
 def false_negatives(c: Confusion) -> float | None:
     """Positives called negative."""
     return float(c.fn)

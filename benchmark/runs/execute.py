@@ -239,9 +239,10 @@ def _work(*arguments: Any) -> None:
 
 
 def finished(store: Store, spec: RunSpec) -> Run | None:
-    """The stored run that serves for `spec`: it ended well, and its model was kept where the protocol asks for that."""
+    """The stored run that serves for `spec`: it ended well and is whole, with its model where the protocol asks for
+    that."""
     held = store.get(spec.run_id)
-    if held is None or held.status != "ok" or (spec.protocol.keep_models and not store.has_model(held)):
+    if held is None or held.status != "ok" or (spec.protocol.keep_models and not store.model_is_whole(held)):
         return None
     return held
 

@@ -3,6 +3,7 @@ them. Keras is loaded only where a model is written."""
 
 from __future__ import annotations
 
+import io
 import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 
 from benchmark.evidence.novelty import Reference, fit_reference
 from benchmark.runs.decision import LOOKS
+from benchmark.runs.files import Damaged, read_bytes
 from benchmark.runs.run import Run
 from benchmark.runs.store import Store
 from zoo.strict_yaml import ConfigError
@@ -28,6 +30,7 @@ MOST_IMAGES = 1000
 REFERENCE = "reference.npz"
 """The file beside a kept model that says what its training images look like."""
 
+_MOST_BYTES = 1024**3
 _FIELDS = ("means", "precision", "limit", "share", "images")
 
 
@@ -67,19 +70,23 @@ def write_references(path: Path, references: Mapping[str, Reference]) -> None:
 
 
 def read_references(path: Path) -> dict[str, Reference]:
-    """What `write_references` wrote; empty when there is no such file. Raises ConfigError when it is damaged."""
-    if not path.is_file():
+    """What `write_references` wrote; empty when there is no such file. Raises ConfigError when it is damaged, or cannot
+    be read now."""
+    try:
+        data = read_bytes(path, _MOST_BYTES)
+    except FileNotFoundError:
         return {}
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             names = dict.fromkeys(key.rpartition(".")[0] for key in arrays.files)
             return {name: _reference({field: arrays[f"{name}.{field}"] for field in _FIELDS}) for name in names}
     except Exception as error:  # a damaged archive raises many kinds
-        raise ConfigError(f"{path}: cannot be read: {error}; keep the model again") from error
+        raise Damaged(f"{path}: cannot be read: {error}; keep the model again") from error
 
 
 def model_of(run: Run, store: Store) -> Path:
-    """The file of the run's kept model. Raises ConfigError, with the command that keeps it, when there is none."""
+    """The file of the run's kept model, once it is the one that was saved with the run. Raises ConfigError, with the
+    command that keeps it, when there is none or another one, or when it cannot be read."""
     if run.status != "ok":
         raise ConfigError(f"the run {run.run_id} ({run.spec.card.name} seed {run.spec.seed}) failed: {run.error}")
     path = store.model_file(run)
@@ -88,6 +95,7 @@ def model_of(run: Run, store: Store) -> Path:
             f"the model of the run {run.run_id} ({run.spec.card.name} seed {run.spec.seed}) was not kept; keep it "
             f"with: {command_that_keeps(run, store)}"
         )
+    store.check_model(run, f"keep the model again with: {command_that_keeps(run, store)}")
     return path
 
 

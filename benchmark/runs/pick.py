@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from benchmark.runs.run import Run
-from benchmark.runs.store import Store
+from benchmark.runs.store import Problem, Store
 from zoo.strict_yaml import ConfigError, unknown
 
 _SHOWN = 6
 
 
-def pick_run(store: Store, name: str) -> Run:
+def pick_run(store: Store, name: str, tell: Callable[[str], None] = lambda _: None) -> Run:
     """The run that `name` means: a run id, a card or CARD:SEED, or the beginning of a run id, tried in this order.
 
     A card means its benchmark runs, not the trials of a search. Among several runs of that name the finished ones
-    count. Raises ConfigError when no run or more than one is left.
+    count. `tell` hears of every folder of the store that cannot be used. Raises ConfigError when no run or more than
+    one is left, and with the reason where the name means a damaged one alone.
     """
-    runs = store.runs()[0]
+    runs, problems = store.survey()
+    found = next(filter(None, (_finished(reading) for reading in _readings(runs, name))), [])
+    if not found and (meant := [problem.line for problem in problems if _means(name, problem)]):
+        raise ConfigError(*meant)
+    for problem in problems:
+        tell(problem.line)
     if not runs:
         raise ConfigError(f"--store {store.root}: holds no runs; `zoo bench --all --store {store.root}` makes them")
-    found = next(filter(None, (_finished(reading) for reading in _readings(runs, name))), [])
     if not found:
         cards = {run.spec.card.name for run in runs}
         seeds = {f"{run.spec.card.name}:{run.spec.seed}" for run in runs}
@@ -31,6 +36,13 @@ def pick_run(store: Store, name: str) -> Run:
         more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         raise ConfigError(f"'{name}' names {len(found)} runs: {', '.join(listed)}{more}; give one by its id")
     return found[0]
+
+
+def _means(name: str, problem: Problem) -> bool:
+    """Whether the folder of `problem` would be meant by `name` if it held a run."""
+    if re.fullmatch(r"[0-9a-f]+", name) and problem.folder.startswith(name):
+        return True
+    return problem.run is not None and any(_readings([problem.run], name))
 
 
 def _readings(runs: Sequence[Run], name: str) -> list[list[Run]]:

@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from benchmark.data.dataset import Dataset, PatientFacts
 from benchmark.data.splits import Split
 from benchmark.evidence.checks import Checks
 from benchmark.evidence.diagnosis import Finding
-from benchmark.evidence.metrics import Figure
+from benchmark.evidence.metrics import Figure, out_of_range
+from benchmark.evidence.rules import rule_names
 from benchmark.evidence.threshold import Threshold
 from benchmark.runs.environment import Environment
 from benchmark.runs.protocol import Protocol
@@ -29,6 +30,9 @@ SEMANTICS = 4
 
 RECORD_VERSION = 3
 """Raised when run.json changes its shape."""
+
+_FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+_Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class _Record(BaseModel):
@@ -183,6 +187,8 @@ class Run(_Record):
     A finished run has figures, costs and a threshold (perhaps without a value, with the reason); a failed one has an
     `error` of one line. `at_half` and `at_chosen` hold figures by split and metric at threshold 0.5 and at the one
     chosen on validation. `checks` are what was recorded for the diagnosis. `finished` is the UTC time in ISO 8601.
+    `files` holds the SHA-256 of every other file of the run by its name; the store writes it, and records older than it
+    have none.
     """
 
     version: int = RECORD_VERSION
@@ -198,6 +204,7 @@ class Run(_Record):
     checks: Checks | None = None
     costs: Costs | None = None
     environment: Environment | None = None
+    files: dict[_FileName, _Sha256] = {}
 
     @model_validator(mode="after")
     def _whole(self) -> Run:
@@ -206,9 +213,15 @@ class Run(_Record):
         if self.status == "failed" and not self.error:
             raise ValueError("a failed run says why")
         for figures in (*self.at_half.values(), *self.at_chosen.values()):
-            for figure in figures.values():
+            for name, figure in figures.items():
+                if figure.metric != name:
+                    raise ValueError(f"{name} holds a figure of {figure.metric}")
                 if any(x is not None and not math.isfinite(x) for x in (figure.value, figure.low, figure.high)):
                     raise ValueError(f"{figure.metric} is not finite")
+                if (problem := out_of_range(figure)) is not None:
+                    raise ValueError(problem)
+        if self.threshold is not None:
+            _check_threshold(self.threshold)
         return self
 
     @property
@@ -224,6 +237,14 @@ class Run(_Record):
     def figures(self, split: str = "test", chosen: bool = False) -> dict[str, Figure]:
         """Figures of `split` at 0.5, or at the chosen threshold; empty when there are none."""
         return (self.at_chosen if chosen else self.at_half).get(split, {})
+
+
+def _check_threshold(threshold: Threshold) -> None:
+    if threshold.rule not in rule_names():
+        raise ValueError(f"unknown threshold rule '{threshold.rule}'")
+    for number in (threshold.value, threshold.low, threshold.high):
+        if number is not None and not 0 <= number <= 1:
+            raise ValueError(f"the threshold {number:g} is not within 0 and 1")
 
 
 def now() -> str:

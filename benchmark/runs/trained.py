@@ -71,8 +71,11 @@ def put_aside(store: Path, spec: RunSpec, trained: Trained) -> None:
 
 def take_up(store: Path, spec: RunSpec, made_by: dict[str, Any]) -> Trained | None:
     """What was put aside for a training like that of `spec` and made as `made_by` says; None where there is none."""
+    path = _file(store, training_id(spec))
     try:
-        with np.load(_file(store, training_id(spec)), allow_pickle=False) as arrays:
+        if not path.is_file():  # a pipe would wait for ever
+            return None
+        with np.load(path, allow_pickle=False) as arrays:
             facts = json.loads(str(arrays["facts"]))
             weights = tuple(arrays[f"weight_{i}"] for i in range(len(arrays.files) - 1))
         found = Trained(weights, **(facts | {"history": tuple(facts["history"])}))

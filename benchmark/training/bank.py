@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.data.cache import cache_dir, declared_gib
+from benchmark.data.leftovers import remove_stale
 from zoo.strict_yaml import ConfigError
 
 Array = npt.NDArray[Any]
@@ -31,6 +32,7 @@ Array = npt.NDArray[Any]
 _MAGIC = b"zoo bank 1\n"
 _ALIGN = 64
 _SUFFIX = ".block"
+_WRITING = ".writing-"
 
 
 def default_bank() -> Bank:
@@ -105,12 +107,12 @@ class Bank:
                 return False
             folder = self.root / shelf
             folder.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=".writing-", dir=folder)
+            handle, name = tempfile.mkstemp(prefix=_WRITING, dir=folder)
             building = Path(name)
             with os.fdopen(handle, "wb") as file:
                 file.write(header)
                 file.write(_plain(values).data)
-            os.replace(building, folder / f"{building.name.removeprefix('.writing-')}{_SUFFIX}")
+            os.replace(building, folder / f"{building.name.removeprefix(_WRITING)}{_SUFFIX}")
         except OSError:
             if building is not None:
                 building.unlink(missing_ok=True)
@@ -151,11 +153,13 @@ class Bank:
         return self._mapped[path]
 
     def _make_room(self, size: int) -> bool:
-        """Remove the blocks used longest ago until `size` more bytes fit."""
+        """Remove what killed writers left, and the blocks used longest ago until `size` more bytes fit."""
         if size > self.limit:
             return False
         self.root.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(self.root / ".lock"):
+            for path in self.root.glob(f"*/{_WRITING}*"):
+                remove_stale(path)
             blocks = sorted(_blocks(self.root))
             total = sum(held for _, _, held in blocks)
             for _, path, held in blocks:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zoo.commands.completion import run_names
-from zoo.commands.options import JsonOption, StoreOption, err, out, print_json
+from zoo.commands.options import JsonOption, StoreOption, err, out, print_json, warn
 
 if TYPE_CHECKING:
     from benchmark.runs.run import Run
@@ -48,7 +48,7 @@ def command(
     kept = Store(store)
     runs, problems = kept.runs("bench")
     for problem in problems:
-        err().print(f"warning: {problem}", markup=False, soft_wrap=True)
+        warn(problem)
     groups = same_conditions(run for run in runs if run.status == "ok")
     if not groups:
         raise ConfigError(f"--store {store}: holds no finished runs; `zoo bench --all --store {store}` makes them")

@@ -76,6 +76,8 @@ def _runs(store: Path) -> Iterator[tuple[str, str, int]]:
     """Id, card and seed of every run of the store; what cannot be read is no name to complete."""
     for path in store.glob("[!.]*/run.json"):
         try:
+            if not path.is_file():  # a pipe would wait for ever
+                continue
             spec = json.loads(path.read_text(encoding="utf-8"))["spec"]
             yield path.parent.name, str(spec["card"]["name"]), int(spec["seed"])
         except (OSError, ValueError, KeyError, TypeError, RecursionError):

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zoo.commands.options import RunArgument, StoreOption, out
+from zoo.commands.options import RunArgument, StoreOption, out, warn
 
 if TYPE_CHECKING:
     from benchmark.runs.run import Run
     from benchmark.runs.store import Store
+
+_BUILDING = ".zoo-export-"  # in a folder of the user's, where nothing else is called so
 
 
 def command(
@@ -32,7 +34,7 @@ def command(
     from zoo.strict_yaml import ConfigError
 
     kept = Store(store)
-    run = pick_run(kept, name)
+    run = pick_run(kept, name, warn)
     folder = out_dir or Path(f"{run.spec.card.name}-{run.spec.seed}")
     if folder.exists():
         raise ConfigError(f"--out {folder}: is there already; remove it, or give another folder")
@@ -42,6 +44,7 @@ def command(
 
 def _write(run: Run, store: Store, folder: Path) -> list[Path]:
     """The files of `folder`, which is built beside its place and renamed into it: whole or not there."""
+    from benchmark.data.leftovers import remove_stale
     from benchmark.runs.decision import decider_of
     from benchmark.runs.kept import maker_of, model_of
     from benchmark.runs.store import write_whole
@@ -57,7 +60,9 @@ def _write(run: Run, store: Store, folder: Path) -> list[Path]:
     backend.prepare_process(run.spec.seed, os.cpu_count() or 1)
     decider = decider_of(run, store)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder.parent))
+    for leftover in folder.parent.glob(f"{_BUILDING}*"):
+        remove_stale(leftover)
+    building = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=folder.parent))
     try:
         building.chmod(0o755)
         shutil.copyfile(model, building / "model.keras")

@@ -148,6 +148,9 @@ def _heat(
     """Maps of `images` from the kept model, or why there are none, and what to know of them."""
     import numpy as np
 
+    from benchmark.runs.kept import model_of
+
+    model = model_of(run, store)  # one that is not the run's own is told before Keras is loaded
     import benchmark.training.backend  # noqa: F401  # first: it quietens the backend before anything imports it
     from benchmark.evidence.saliency import inside, sanity
     from benchmark.runs.kept import maker_of
@@ -157,8 +160,7 @@ def _heat(
 
     stored = scores.y_score[list(picked.explained)]
     try:
-        model = load_kept(store.model_file(run), maker_of(run))
-        found = explain(model, pixels, (stored >= decided_at(run)[0]).astype(int))
+        found = explain(load_kept(model, maker_of(run)), pixels, (stored >= decided_at(run)[0]).astype(int))
     except NoFeatureMaps as error:
         return None, str(error), []
     notes = []

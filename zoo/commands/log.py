@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zoo.commands.options import StoreOption, err, out
+from zoo.commands.options import StoreOption, out, warn
 
 if TYPE_CHECKING:
     from benchmark.runs.run import Run
@@ -58,7 +58,7 @@ def _runs(store: Path) -> tuple[Store, list[Run]]:
     kept = Store(store)
     runs, problems = kept.runs()
     for problem in problems:
-        err().print(f"warning: {problem}", markup=False, soft_wrap=True)
+        warn(problem)
     if not runs:
         raise ConfigError(f"--store {store}: holds no runs; `zoo bench --all --store {store}` makes them")
     return kept, runs

@@ -78,6 +78,11 @@ def err() -> Console:
     return _console(stderr=True)
 
 
+def warn(line: str) -> None:
+    """`line` as a warning on stderr, whole."""
+    err().print(f"warning: {line}", markup=False, soft_wrap=True)
+
+
 def print_json(document: Any) -> None:
     """`document` on stdout, indented; in ASCII where stdout takes no other letters."""
     text = json.dumps(document, indent=2, ensure_ascii=not takes_all_letters(sys.stdout), default=str)

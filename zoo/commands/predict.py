@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from zoo.commands.options import JsonOption, RunArgument, StoreOption, err, out, print_json
+from zoo.commands.options import JsonOption, RunArgument, StoreOption, err, out, print_json, warn
 
 
 def command(
@@ -34,7 +34,7 @@ def command(
     if json and csv:
         raise ConfigError("zoo predict: --json and --csv exclude each other; give one")
     kept = Store(store)
-    run = pick_run(kept, name)
+    run = pick_run(kept, name, warn)
     model_of(run, kept)  # a model that is missing is told before the images are looked for
     files = image_files(paths)
     decider = decider_of(run, kept)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from zoo.commands.options import CardsOption, DataIsOption, PatientsOption, StoreOption, err, out
+from zoo.commands.options import CardsOption, DataIsOption, PatientsOption, StoreOption, err, out, warn
 
 
 def command(
@@ -77,7 +77,7 @@ def command(
     kept = Store(store)
     runs, problems = kept.runs("bench")
     for problem in problems:
-        err().print(f"warning: {problem}", markup=False)
+        warn(problem)
     if not runs:
         raise ConfigError(f"--store {store}: holds no runs; `zoo bench --all --store {store}` makes them")
     notes = []

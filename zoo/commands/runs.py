@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from zoo.commands.options import JsonOption, StoreOption, err, out, print_json
+from zoo.commands.options import JsonOption, StoreOption, out, print_json, warn
 
 
 def command(store: StoreOption = Path("runs"), json: JsonOption = False) -> None:
@@ -13,7 +13,7 @@ def command(store: StoreOption = Path("runs"), json: JsonOption = False) -> None
 
     runs, problems = Store(store).runs()
     for problem in problems:
-        err().print(f"warning: {problem}", markup=False)
+        warn(problem)
     if json:
         print_json([run.model_dump(mode="json") for run in runs])
         return

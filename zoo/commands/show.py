@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from zoo.commands.options import JsonOption, RunArgument, StoreOption, out, print_json
+from zoo.commands.options import JsonOption, RunArgument, StoreOption, out, print_json, warn
 
 
 def command(name: RunArgument, store: StoreOption = Path("runs"), json: JsonOption = False) -> None:
@@ -14,7 +14,7 @@ def command(name: RunArgument, store: StoreOption = Path("runs"), json: JsonOpti
     from reports.show import run_document, run_view
 
     kept = Store(store)
-    run = pick_run(kept, name)
+    run = pick_run(kept, name, warn)
     if json:
         print_json(run_document(run, kept))
         return

@@ -1,0 +1,26 @@
+"""What killed processes left behind, in folders that are the program's own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from contextlib import suppress
+from pathlib import Path
+
+STALE_S = 24 * 3600
+
+
+def remove_stale(path: Path) -> None:
+    """Remove a file or a folder in which nothing was written for a day; what cannot be removed stays."""
+    with suppress(OSError):
+        folder = path.is_dir() and not path.is_symlink()
+        newest = path.lstat().st_mtime
+        for place, _, names in os.walk(path) if folder else ():
+            newest = max([newest, *(os.lstat(Path(place, name)).st_mtime for name in (".", *names))])
+        if time.time() - newest <= STALE_S:
+            return
+        if folder:
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
