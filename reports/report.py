@@ -17,6 +17,7 @@ from reports.measured import conditions, gather
 from reports.methods import Methods, methods
 from reports.pairs import Ranking, rank
 from reports.probabilities import Probabilities, probabilities
+from reports.split_faults import split_faults
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Section:
     """Runs that may be compared: the same data under the same protocol.
 
     `claims`, `ranking`, `probabilities` and `curves` come from per-image scores and are empty without them. `cards` are
-    the cards of `runs`, each over its seeds.
+    the cards of `runs`, each over its seeds. `split_faults` are sentences about faults that all cards share.
     """
 
     title: str
@@ -34,6 +35,7 @@ class Section:
     notes: tuple[str, ...]
     cards: tuple[CardFigures, ...]
     methods: Methods
+    split_faults: tuple[str, ...] = ()
     claims: tuple[ClaimsReport, ...] = ()
     ranking: Ranking | None = None
     probabilities: tuple[Probabilities, ...] = ()
@@ -90,6 +92,7 @@ def _section(
         notes=(*notes, *_notes(runs)),
         cards=card_figures(runs, measured),
         methods=methods(runs, measured),
+        split_faults=split_faults(runs, measured),
         claims=judged,
         ranking=rank(list(measured.values()), "auc") if len(measured) > 1 else None,
         probabilities=probabilities(measured),

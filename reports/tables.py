@@ -14,6 +14,7 @@ from rich.text import Text
 
 from reports.compare import final_test_figures
 from reports.numbers import MISSING, difference, measured, one_line, published_value, seconds
+from reports.split_faults import own_faults
 
 if TYPE_CHECKING:
     from benchmark.data.describe import DataSummary
@@ -43,7 +44,7 @@ def status_line(run: Run, reused: bool) -> str:
     figures = run.figures()
     parts = [f"{key} {measured(figures.get(key))}" for key in ("accuracy", "auc")]
     took = "reused" if reused else seconds(run.costs.seconds) if run.costs else ""
-    found = "; ".join(finding.title for finding in run.diagnosis)
+    found = "; ".join(finding.title for finding in own_faults(run.diagnosis))
     return f"{name}: test {', '.join(parts)}; {took}" + (f"; {found}" if found else "")
 
 
@@ -51,7 +52,7 @@ def comparison_tables(report: Report) -> RenderableType:
     """For every section the cards side by side, then the skipped cards."""
     parts: list[RenderableType] = []
     for section in report.sections:
-        parts += [_Comparison(section), *(escape(note) for note in section.notes), ""]
+        parts += [_Comparison(section), *(escape(note) for note in (*section.split_faults, *section.notes)), ""]
     parts += [f"skipped {escape(skip.card.name)}: {escape(skip.reason)}" for skip in report.skips]
     return Group(*parts)
 
@@ -243,7 +244,7 @@ def _compared(section: Section, wide: bool) -> Iterator[tuple[Run, list[str], li
 def _diagnosis(run: Run) -> str:
     if run.error is not None:
         return f"failed: {run.error}"
-    return "; ".join(finding.title for finding in run.diagnosis)
+    return "; ".join(finding.title for finding in own_faults(run.diagnosis))
 
 
 def _beside(figure: Figure | None, comparison: Comparison | None, wide: bool) -> list[str]:

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reports.numbers import measured, one_line
+from reports.split_faults import own_faults
 from reports.tables import escape, status_line
 
 if TYPE_CHECKING:
@@ -219,7 +220,7 @@ class View:
         auc = found = ""
         if record is not None:
             auc = measured(record.figures().get("auc"))
-            found = record.error or "; ".join(finding.title for finding in record.diagnosis)
+            found = record.error or "; ".join(finding.title for finding in own_faults(record.diagnosis))
         # The one column that gives way to the others, and does so without a second line.
         diagnosis = Text(one_line(found), no_wrap=True, overflow="ellipsis")
         return spec.card.name, str(spec.seed), escape(state), auc, diagnosis
