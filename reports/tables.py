@@ -108,8 +108,8 @@ class _Runs:
         yield table
 
 
-def plan_table(plan: Plan, held: set[str]) -> RenderableType:
-    """What would run, what would be reused, what is skipped and why."""
+def plan_table(plan: Plan, held: set[str], splits: Sequence[str] = ()) -> RenderableType:
+    """What would run, what would be reused, what is skipped and why, after lines about the `splits`."""
     table = plain_table("card", "seed", "run", "would")
     for spec in plan.specs:
         would = "reuse" if spec.run_id in held else "run"
@@ -117,7 +117,9 @@ def plan_table(plan: Plan, held: set[str]) -> RenderableType:
     for skip in plan.skips:
         table.add_row(escape(skip.card.name), "", "", f"skip: {escape(skip.reason)}")
     reused = sum(spec.run_id in held for spec in plan.specs)
-    return Group(table, f"{len(plan.specs) - reused} to run, {reused} reused, {len(plan.skips)} skipped")
+    return Group(
+        *map(escape, splits), table, f"{len(plan.specs) - reused} to run, {reused} reused, {len(plan.skips)} skipped"
+    )
 
 
 def data_tables(summary: DataSummary) -> RenderableType:
