@@ -86,7 +86,7 @@ def diagnose(
         found.append(_not_learning(val, test, history, share))
     if checks is not None:
         found += _intensity_shifts(checks, {scores.split: len(scores) for scores in (val, test) if scores is not None})
-    scored = {scores.split: _counts(scores) for scores in (val, test) if scores is not None}
+    scored: dict[str, tuple[int, int]] = {scores.split: _counts(scores) for scores in (val, test) if scores is not None}
     found += faults_of_counts({**(counts or {}), **scored}, classes)
     found += [_loss(scores, (losses or {}).get(scores.split)) for scores in (val, test) if scores is not None]
     return tuple(finding for finding in found if finding is not None)
