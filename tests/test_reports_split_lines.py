@@ -41,7 +41,7 @@ def test_every_part_is_counted_by_class_and_what_is_left_out() -> None:
 def test_what_the_counts_alone_show_is_warned_of_before_training() -> None:
     lines = split_lines([planned(0, *SMALL)], CLASSES, 500)
     assert [line.split(":")[1].strip() for line in lines[1:]] == [
-        "training is too small to learn from",
+        "training is too small to rely on",
         "validation is too small to choose on",
     ]
 

@@ -48,7 +48,7 @@ FINDINGS: Mapping[str, str] = {
     "penalty-in-loss": "most of the loss is weight penalty, so it is not comparable with a cross-entropy",
     "impossible-loss": "the loss is below what its own scores give",
     "small-validation": "validation is too small to choose on",
-    "small-training": "training has too few images of a class to learn from",
+    "small-training": "training has too few images of a class to rely on",
 }
 """What each code means."""
 
@@ -322,9 +322,9 @@ def _small_training(train: tuple[int, int] | None, classes: tuple[str, str]) -> 
         return None
     return Finding(
         "small-training",
-        "training is too small to learn from",
+        "training is too small to rely on",
         f"training holds {train[0]} {classes[0]} and {train[1]} {classes[1]}, fewer than {FEW_TRAINING} of a class: "
-        "what a network learns from so few is mostly these images",
+        "what is learned from so few depends on which they are",
         "more images, or a protocol that asks for fewer in validation and test",
     )
 
