@@ -117,6 +117,15 @@ def test_too_few_patients_of_a_class_are_counted_and_refused(rare: int) -> None:
     assert f"40 of NORMAL and {rare} of PNEUMONIA" in message
 
 
+def test_a_refusal_names_the_setting_that_set_images_aside() -> None:
+    rows: list[Row] = [(f"train/{i}", "train", i % 2, f"p{i}", f"d{i}") for i in range(4)]
+    rows += [(f"val/{i}", "val", i % 2, f"v{i}", f"e{i}") for i in range(40)]
+    message = refusal(lambda: make_split(in_memory(rows), Sampling(), 0))
+    assert "2 of NORMAL and 2 of PNEUMONIA" in message
+    assert "val part has 40 images, fewer than 100 (min_val): it is set aside" in message
+    assert make_split(in_memory(rows), Sampling(min_val=40), 0).val
+
+
 @st.composite
 def sources(draw: st.DrawFn) -> Dataset:
     """Sources of one, two or three parts with a common and a rare class, small and large patients, some of both

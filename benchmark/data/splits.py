@@ -124,6 +124,13 @@ def _drawn(dataset: Dataset, sampling: Sampling, seed: Seed, limited: bool) -> _
     pool = _without_contradictions(by_part["train"] or by_part["all"], log)
     val_pool, test_pool = _without_contradictions(by_part["val"], log), by_part["test"]
     apart = bool(val_pool) and len(val_pool) >= sampling.min_val
+    if val_pool and not apart:
+        log.leave_out(
+            len(val_pool),
+            f"the source's val part has {len(val_pool)} images, fewer than {sampling.min_val} (min_val): it is set aside "
+            "and validation is drawn from train by patient",
+        )
+        val_pool = []
     parts = ("train",) if apart else ("train", "val")
     shared, kept = count_classes(pool), (0, 0)
     if by_part["all"] or not test_pool:
@@ -138,13 +145,6 @@ def _drawn(dataset: Dataset, sampling: Sampling, seed: Seed, limited: bool) -> _
         test_pool, pool = _flat(taken), _flat(rest)
         origin = "it" if by_part["all"] else "train"
         log.notes.append(f"the source has no test part: {len(test_pool)} images are drawn from {origin} by patient")
-    if val_pool and not apart:
-        log.leave_out(
-            len(val_pool),
-            f"the source's val part has {len(val_pool)} images, fewer than {sampling.min_val}: it is set aside and "
-            "validation is drawn from train by patient",
-        )
-        val_pool = []
     pool = _apart(pool, test_pool, "train", "test", log)
     if val_pool:
         val_pool = _apart(val_pool, test_pool, "val", "test", log)
