@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from benchmark.data.dataset import Image
@@ -106,3 +106,30 @@ def take_groups(
             take(min((place for place in left if leaves_enough(place)), key=lambda place: sum(counts[place])))
     order = sorted(taken)
     return [shuffled[place] for place in order], [g for place, g in enumerate(shuffled) if place not in set(taken)]
+
+
+def pick(shuffled: Iterable[list[Image]], quotas: Counts) -> list[Image]:
+    """The first images of each class, up to its quota."""
+    chosen: list[Image] = []
+    left = list(quotas)
+    for group in shuffled:
+        for image in group:
+            if left[image.label]:
+                left[image.label] -= 1
+                chosen.append(image)
+    return chosen
+
+
+def least(first: Counts, second: Counts) -> Counts:
+    """The smaller count of each class."""
+    return min(first[0], second[0]), min(first[1], second[1])
+
+
+def minus(first: Counts, second: Counts) -> Counts:
+    """What is left of each class."""
+    return first[0] - second[0], first[1] - second[1]
+
+
+def even(counts: Counts) -> Counts:
+    """As many of each class as there are of the rarer."""
+    return min(counts), min(counts)

@@ -13,7 +13,19 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 from sklearn.model_selection import StratifiedGroupKFold
 
 from benchmark.data.dataset import DataError, Dataset, Image
-from benchmark.data.shares import Counts, Shares, asked_of_each, count_classes, fraction_of_each, share_out, take_groups
+from benchmark.data.shares import (
+    Counts,
+    Shares,
+    asked_of_each,
+    count_classes,
+    even,
+    fraction_of_each,
+    least,
+    minus,
+    pick,
+    share_out,
+    take_groups,
+)
 
 _STREAMS = {"test": 1, "val": 2, "train": 3, "fold": 4}
 Seed = int | tuple[int, int]
@@ -109,7 +121,7 @@ class _Drawn:
             asked, present = getattr(sampling, name), count_classes(getattr(self.split, name))
             if asked is not None and sum(present) < (asked // 2 * 2 if sampling.balanced else asked):
                 return False
-            pool = _even(self.pool) if sampling.balanced else self.pool
+            pool = even(self.pool) if sampling.balanced else self.pool
             if asked is None and name == "train" and any(2 * present[c] < pool[c] for c in (0, 1)):
                 return False
         return True
@@ -127,8 +139,8 @@ def _drawn(dataset: Dataset, sampling: Sampling, seed: Seed, limited: bool) -> _
     if val_pool and not apart:
         log.leave_out(
             len(val_pool),
-            f"the source's val part has {len(val_pool)} images, fewer than {sampling.min_val} (min_val): it is set aside "
-            "and validation is drawn from train by patient",
+            f"the source's val part has {len(val_pool)} images, fewer than {sampling.min_val} (min_val): it is set "
+            "aside and validation is drawn from train by patient",
         )
         val_pool = []
     parts = ("train",) if apart else ("train", "val")
@@ -140,7 +152,7 @@ def _drawn(dataset: Dataset, sampling: Sampling, seed: Seed, limited: bool) -> _
             _check_patients(dataset, pool, parts, log)
             shares, wanted = _shares_with_test(shared, sampling, "val" in parts)
             _note_shares(dataset, shared, shares, parts, sampling, log)
-            kept, most = shares.train, _minus(_minus(shared, shares.train), shares.val)
+            kept, most = shares.train, minus(minus(shared, shares.train), shares.val)
         taken, rest = take_groups(_shuffled(groups(pool), seed, "test"), wanted, most, len(parts) - 1 if limited else 0)
         test_pool, pool = _flat(taken), _flat(rest)
         origin = "it" if by_part["all"] else "train"
@@ -214,25 +226,13 @@ def _draw(images: Sequence[Image], count: int | None, balanced: bool, seed: Seed
     """`count` of `images`, whole patients first, each class in its share."""
     present = count_classes(images)
     asked = present if count is None else asked_of_each(present, count, balanced)
-    quotas = _even(_least(asked, present)) if balanced else asked
+    quotas = even(least(asked, present)) if balanced else asked
     if count is not None and part not in log.explained:
         if balanced and quotas[0] < count // 2:
             log.notes.append(f"{part}: {sum(quotas)} images instead of {count}: a class has no more than {quotas[0]}")
         elif not balanced and count > len(images):
             log.notes.append(f"{part}: {len(images)} images instead of {count}: there are no more")
-    return _pick(_shuffled(groups(images), seed, part), quotas)
-
-
-def _pick(shuffled: Iterable[list[Image]], quotas: Counts) -> list[Image]:
-    """The first images of each class, up to its quota."""
-    chosen: list[Image] = []
-    left = list(quotas)
-    for group in shuffled:
-        for image in group:
-            if left[image.label]:
-                left[image.label] -= 1
-                chosen.append(image)
-    return chosen
+    return pick(_shuffled(groups(images), seed, part), quotas)
 
 
 def _shares_with_test(present: Counts, sampling: Sampling, with_val: bool) -> tuple[Shares, Counts]:
@@ -244,13 +244,13 @@ def _shares_with_test(present: Counts, sampling: Sampling, with_val: bool) -> tu
     share = fraction_of_each(present, sampling.test_fraction)
     asked = share if sampling.test is None else asked_of_each(present, sampling.test, sampling.balanced)
     aside = max(share[0], asked[0]), max(share[1], asked[1])
-    val = _val_wish(_minus(present, share), sampling) if with_val else (0, 0)
+    val = _val_wish(minus(present, share), sampling) if with_val else (0, 0)
     train = _train_wish(present, sampling)
     shares = share_out(present, train, val, aside)
     if not shares.scaled:
         return shares, aside
     shares = share_out(present, train, val, asked)
-    return shares, _even(shares.test) if sampling.balanced and sampling.test is not None else shares.test
+    return shares, even(shares.test) if sampling.balanced and sampling.test is not None else shares.test
 
 
 def _train_wish(present: Counts, sampling: Sampling) -> Counts | None:
@@ -269,21 +269,21 @@ def _take_val(
     """The validation images of `pool`, and what may be trained on: at least `kept` of each class, whole patients
     permitting."""
     present = count_classes(pool)
-    room = _minus(present, kept)
+    room = minus(present, kept)
     room = (max(1, room[0]), max(1, room[1]))
     shuffled = _shuffled(groups(pool), seed, "val")
     if sampling.val is None:
-        wanted = _least(fraction_of_each(present, sampling.val_fraction), room)
+        wanted = least(fraction_of_each(present, sampling.val_fraction), room)
         taken, others = take_groups(shuffled, wanted, room, parts_left)
         return _draw(_flat(taken), None, sampling.balanced, seed, "val", log), _flat(others)
     asked = asked_of_each(present, sampling.val, sampling.balanced)
-    quotas = _least(_least(asked, present), room)
+    quotas = least(least(asked, present), room)
     if sampling.balanced:
-        quotas = _even(quotas)
+        quotas = even(quotas)
     taken, _ = take_groups(shuffled, quotas, room, parts_left)
-    val = _pick(taken, quotas)
+    val = pick(taken, quotas)
     if sampling.balanced:
-        val = _pick([val], _even(count_classes(val)))
+        val = pick([val], even(count_classes(val)))
     if len(val) < sum(asked) and "val" not in log.explained:
         log.notes.append(f"val: {len(val)} images instead of {sampling.val}: by patient, no more are left for it")
     rest = _apart(pool, val, "train", "val", _Log())
@@ -378,18 +378,6 @@ def _listed(names: Sequence[str]) -> str:
 
 def _flat(found: Iterable[list[Image]]) -> list[Image]:
     return [image for group in found for image in group]
-
-
-def _least(first: Counts, second: Counts) -> Counts:
-    return min(first[0], second[0]), min(first[1], second[1])
-
-
-def _minus(first: Counts, second: Counts) -> Counts:
-    return first[0] - second[0], first[1] - second[1]
-
-
-def _even(counts: Counts) -> Counts:
-    return min(counts), min(counts)
 
 
 def _by_name(images: Iterable[Image]) -> tuple[Image, ...]:
