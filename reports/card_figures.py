@@ -11,6 +11,7 @@ from benchmark.evidence.verdict import Estimate
 from benchmark.runs.run import Run
 from reports.measured import Measured
 from reports.pairs import paired_scores
+from reports.split_faults import own_faults
 from zoo.card import ModelCard
 
 KEY_METRICS = (
@@ -36,8 +37,8 @@ class CardFigures:
     `at_half` and `at_chosen` hold an Estimate for each of KEY_METRICS, decided at 0.5 and at the threshold that each
     run chose on validation; `at_chosen` is empty where a run chose none, and both are where no run finished. `failed`
     are seeds without a finished run, `left_out` seeds whose figures are not in the means, since they saw other test
-    images or an earlier version of the card. `diagnosis` counts the runs in which each fault was found. `seconds` are
-    the times of the finished runs, in the order of `seeds`.
+    images or an earlier version of the card. `diagnosis` counts the runs in which each fault of the card was
+    found, those of the split left out. `seconds` are the times of the finished runs, in the order of `seeds`.
     """
 
     card: ModelCard
@@ -70,7 +71,7 @@ def _of_card(runs: Sequence[Run], found: Measured | None) -> CardFigures:
     thresholds = tuple(run.threshold.value if run.threshold else None for run in finished)
     chosen = finished and None not in thresholds
     findings = found.findings if found is not None else tuple(run.diagnosis for run in finished)
-    titles = [finding.title for of_run in findings for finding in of_run]
+    titles = [finding.title for of_run in findings for finding in own_faults(of_run)]
     return CardFigures(
         card=(finished or runs)[-1].spec.card,
         seeds=tuple(run.spec.seed for run in finished),

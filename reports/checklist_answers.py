@@ -291,7 +291,7 @@ def _shift(section: Section) -> str | None:
     if not looked and not shifts:
         return None
     return "grey levels and class shares of the splits were compared: " + (
-        f"{', '.join(sorted(shifts))} found: Diagnosis" if shifts else "no shift found"
+        f"{', '.join(sorted(shifts))} found: Findings" if shifts else "no shift found"
     )
 
 

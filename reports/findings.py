@@ -92,6 +92,7 @@ def _remarks(section: Section) -> Iterator[str]:
         if counted:
             yield f"Published figures held against themselves ({report.claims.title}): {', '.join(counted)}."
     faults = list(_faults(section.cards))
+    yield from section.split_faults
     if faults:
         yield f"Faults of training or decision were found in {len(faults)} of {cards} cards: {'; '.join(faults)}."
     elif any(card.at_half for card in section.cards):

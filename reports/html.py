@@ -38,6 +38,7 @@ from reports.limits import limits
 from reports.methods import UNKNOWN
 from reports.pairs_tables import p_text
 from reports.report import Report, Section
+from reports.split_faults import own_faults
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,7 @@ def _environment() -> Environment:
         "is_count": numbers.is_count,
         "metric": metric_name,
         "capital": capital,
+        "own_faults": own_faults,
         "p_text": p_text,
         "gallery_sentences": sentences,
         "gallery_rows": subgroup_rows,

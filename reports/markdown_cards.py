@@ -12,6 +12,7 @@ from reports.markdown_table import cell, folded, table
 from reports.numbers import MISSING, interval, measured, number
 from reports.recipe import recipe_in_words
 from reports.report import Section
+from reports.split_faults import own_faults
 
 SHOWN = ("accuracy", "recall", "specificity", "auc")
 """The metrics of the comparison: a code host cuts what is wider."""
@@ -51,13 +52,13 @@ def comparison_markdown(section: Section) -> list[str]:
 
 
 def diagnosis_markdown(runs: Iterable[Run]) -> list[str]:
-    """What went wrong in which run, with the figures that show it."""
+    """What went wrong in which run, with the figures that show it; faults of the split stand under Findings."""
     lines = []
     for run in runs:
         name = f"`{run.spec.card.name}` seed {run.spec.seed}"
         if run.error:
             lines.append(f"- {name}: failed: {cell(run.error)}")
-        lines += [f"- {name}: {cell(f'{finding.title}: {finding.evidence}')}" for finding in run.diagnosis]
+        lines += [f"- {name}: {cell(f'{finding.title}: {finding.evidence}')}" for finding in own_faults(run.diagnosis)]
         if run.threshold is not None and run.threshold.value is None and run.threshold.reason:
             lines.append(f"- {name}: no threshold chosen: {cell(run.threshold.reason)}")
     return ["### Diagnosis", "", *(lines or ["Nothing found."]), ""]

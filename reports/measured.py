@@ -127,6 +127,7 @@ def _findings(run: Run, val: ValidationScores, test: TestScores, store: Store) -
         classes=run.spec.dataset.classes,
         checks=run.checks,
         losses=cross_entropies(run),
+        counts=run.split.classes,
     )
 
 

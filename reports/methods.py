@@ -109,6 +109,8 @@ def _flow(run: Run, held: Measured | None) -> Iterator[FlowRow]:
         for place, label in enumerate(classes):
             if scores is not None:
                 yield _counted(split, label, scores, scores.y_true == place, reason)
+            elif split in run.split.classes:
+                yield FlowRow(split, label, run.split.classes[split][place], None, NOT_KEPT)
             elif run.spec.protocol.sampling.balanced and run.spec.fold is None and sizes[split] % 2 == 0:
                 yield FlowRow(split, label, sizes[split] // 2, None, f"half of the split, balanced; {NOT_KEPT}")
             else:

@@ -19,6 +19,7 @@ from reports.methods import Methods, methods
 from reports.pairs import Ranking, rank
 from reports.probabilities import Probabilities, probabilities
 from reports.recognised import identity_line
+from reports.split_faults import split_faults
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Section:
     """Runs that may be compared: the same data under the same protocol.
 
     `claims`, `ranking`, `probabilities` and `curves` come from per-image scores and are empty without them. `cards` are
-    the cards of `runs`, each over its seeds.
+    the cards of `runs`, each over its seeds. `split_faults` are sentences about faults that all cards share.
     """
 
     title: str
@@ -36,6 +37,7 @@ class Section:
     notes: tuple[str, ...]
     cards: tuple[CardFigures, ...]
     methods: Methods
+    split_faults: tuple[str, ...] = ()
     claims: tuple[ClaimsReport, ...] = ()
     ranking: Ranking | None = None
     probabilities: tuple[Probabilities, ...] = ()
@@ -92,6 +94,7 @@ def _section(
         notes=(*notes, *_notes(runs, claims)),
         cards=card_figures(runs, measured),
         methods=methods(runs, measured),
+        split_faults=split_faults(runs, measured),
         claims=judged,
         ranking=rank(list(measured.values()), "auc") if len(measured) > 1 else None,
         probabilities=probabilities(measured),

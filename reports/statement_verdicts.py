@@ -83,7 +83,9 @@ def _has(card: Measured, place: int, codes: Sequence[str]) -> bool | None:
     if any(finding.code in codes for finding in card.findings[place]):
         return True
     run = card.runs[place]
-    return False if all(observable(code, run.checks, cross_entropies(run)) for code in codes) else None
+    return (
+        False if all(observable(code, run.checks, cross_entropies(run), run.split.classes) for code in codes) else None
+    )
 
 
 def _gain(said: Better | Alike, cards: list[Measured]) -> Estimate:

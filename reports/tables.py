@@ -15,6 +15,7 @@ from rich.text import Text
 from reports.accounts import account_lines, patients_unknown
 from reports.compare import final_test_figures
 from reports.numbers import MISSING, difference, measured, one_line, published_value, seconds
+from reports.split_faults import own_faults
 
 if TYPE_CHECKING:
     from benchmark.data.describe import DataSummary
@@ -44,7 +45,7 @@ def status_line(run: Run, reused: bool) -> str:
     figures = run.figures()
     parts = [f"{key} {measured(figures.get(key))}" for key in ("accuracy", "auc")]
     took = "reused" if reused else seconds(run.costs.seconds) if run.costs else ""
-    found = "; ".join(finding.title for finding in run.diagnosis)
+    found = "; ".join(finding.title for finding in own_faults(run.diagnosis))
     return f"{name}: test {', '.join(parts)}; {took}" + (f"; {found}" if found else "")
 
 
@@ -52,7 +53,7 @@ def comparison_tables(report: Report) -> RenderableType:
     """For every section the cards side by side, then the skipped cards."""
     parts: list[RenderableType] = []
     for section in report.sections:
-        parts += [_Comparison(section), *(escape(note) for note in section.notes), ""]
+        parts += [_Comparison(section), *(escape(note) for note in (*section.split_faults, *section.notes)), ""]
     parts += [f"skipped {escape(skip.card.name)}: {escape(skip.reason)}" for skip in report.skips]
     return Group(*parts)
 
@@ -108,8 +109,8 @@ class _Runs:
         yield table
 
 
-def plan_table(plan: Plan, held: set[str]) -> RenderableType:
-    """What would run, what would be reused, what is skipped and why."""
+def plan_table(plan: Plan, held: set[str], splits: Sequence[str] = ()) -> RenderableType:
+    """What would run, what would be reused, what is skipped and why, after lines about the `splits`."""
     table = plain_table("card", "seed", "run", "would")
     for spec in plan.specs:
         would = "reuse" if spec.run_id in held else "run"
@@ -117,7 +118,9 @@ def plan_table(plan: Plan, held: set[str]) -> RenderableType:
     for skip in plan.skips:
         table.add_row(escape(skip.card.name), "", "", f"skip: {escape(skip.reason)}")
     reused = sum(spec.run_id in held for spec in plan.specs)
-    return Group(table, f"{len(plan.specs) - reused} to run, {reused} reused, {len(plan.skips)} skipped")
+    return Group(
+        *map(escape, splits), table, f"{len(plan.specs) - reused} to run, {reused} reused, {len(plan.skips)} skipped"
+    )
 
 
 def data_tables(summary: DataSummary) -> RenderableType:
@@ -249,7 +252,7 @@ def _compared(section: Section, wide: bool) -> Iterator[tuple[Run, list[str], li
 def _diagnosis(run: Run) -> str:
     if run.error is not None:
         return f"failed: {run.error}"
-    return "; ".join(finding.title for finding in run.diagnosis)
+    return "; ".join(finding.title for finding in own_faults(run.diagnosis))
 
 
 def _beside(figure: Figure | None, comparison: Comparison | None, wide: bool) -> list[str]:

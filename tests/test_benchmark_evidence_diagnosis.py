@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 
 from benchmark.evidence import Finding, TestScores, ValidationScores, diagnose
 from benchmark.evidence.checks import Checks, Intensity, Modes
-from benchmark.evidence.diagnosis import FINDINGS, observable
-from benchmark.evidence.metrics import log_loss
+from benchmark.evidence.diagnosis import FINDINGS, OF_THE_SPLIT, faults_of_counts, observable
+from benchmark.evidence.metrics import auc, log_loss
 from tests.records import HEALTHY, History, on_test, on_val, planted
 
 CLASSES = ("NORMAL", "PNEUMONIA")
@@ -73,7 +74,7 @@ def test_constant_scores_are_a_collapse() -> None:
 
 
 def test_a_collapse_in_a_split_of_one_class_says_that_the_auc_is_undefined() -> None:
-    scores = on_val(*planted(60, 60)), on_test([1] * 10, [0.9] * 10)
+    scores = on_val(*planted(60, 60)), on_test([1] * 60, [0.9] * 60)
     assert "AUC undefined" in found(scores, HEALTHY)["single-class-collapse"].evidence
 
 
@@ -97,6 +98,36 @@ def test_a_threshold_between_the_scores_ends_the_fault_of_the_threshold() -> Non
 def test_a_collapse_on_validation_alone_is_found_too() -> None:
     labels, drawn = squeezed(0.6, 0.9)
     assert "val images" in found(pair(labels, drawn, planted(60, 60)[1]), HEALTHY)["one-class-threshold"].evidence
+
+
+def test_one_class_on_one_large_split_alone_is_said_of_that_split() -> None:
+    labels, drawn = squeezed(0.6, 0.9)
+    on_validation = found(pair(labels, drawn, planted(60, 60)[1]), HEALTHY)["one-class-threshold"]
+    assert on_validation.title == "one class at 0.5 on val (PNEUMONIA), ranking intact"
+    blind = on_val(*planted(60, 60)), on_test([0, 1] * 60, [0.97, 0.97, 0.99, 0.99] * 30)
+    assert found(blind, HEALTHY)["single-class-collapse"].title == "single-class collapse on test: PNEUMONIA"
+
+
+def test_a_few_validation_images_called_alike_are_no_collapse_where_test_is_not() -> None:
+    """Sixteen validation images, test accuracy .67, test AUC .91."""
+    labels, drawn = planted(234, 234, shift=1.9)
+    test = on_test(labels, [0.5 * score + 0.39 for score in drawn])
+    assert np.mean((test.y_score >= 0.5) == test.y_true) == pytest.approx(0.67, abs=0.03)
+    assert auc(test) == pytest.approx(0.91, abs=0.02)
+    assert set(found((on_val([0, 1] * 8, [0.6] * 16), test), HEALTHY)) == {"small-validation"}
+
+
+@pytest.mark.parametrize(("images", "said"), [(16, False), (30, False), (40, True), (200, True)])
+def test_one_class_needs_more_images_than_chance_would_call_alike(images: int, said: bool) -> None:
+    """Of 16 images called alike, one in five may be called otherwise."""
+    alone = {f.code for f in diagnose(on_val([0, 1] * (images // 2), [0.9] * images), None, HEALTHY)}
+    assert ("single-class-collapse" in alone) == said
+
+
+def test_small_splits_that_agree_are_counted_together() -> None:
+    labels = [0, 1] * 10
+    assert "single-class-collapse" in found((on_val(labels, [0.9] * 20), on_test(labels, [0.9] * 20)), HEALTHY)
+    assert "single-class-collapse" not in found((on_val(labels, [0.9] * 20), on_test(labels, [0.1] * 20)), HEALTHY)
 
 
 def test_two_calls_in_a_hundred_of_the_other_class_are_no_collapse() -> None:
@@ -173,6 +204,46 @@ def test_one_epoch_is_enough_to_judge() -> None:
     assert set(found(pair(*planted(60, 60, shift=0.1)), history)) == {"not-learning"}
 
 
+def test_what_training_beat_by_less_than_chance_is_learned_where_test_is_ranked_well() -> None:
+    labels, drawn = planted(60, 60)
+    assert set(found((on_val(*planted(60, 60, shift=0.1)), on_test(labels, drawn)), UNLEARNED)) == set()
+
+
+def test_validation_at_chance_is_no_gap_where_test_is_right_or_validation_is_tiny() -> None:
+    blind = [0, 1] * 60, [0.6, 0.6, 0.4, 0.4] * 30
+    right = on_test(*planted(60, 60))
+    assert "train-inference-gap" in found(pair(*blind), LAGGING)
+    assert "train-inference-gap" not in found((on_val(*blind), right), LAGGING)
+    few = on_val([0, 1] * 4, [0.6, 0.6, 0.4, 0.4] * 2)
+    assert "train-inference-gap" not in found((few, on_test(*blind)), LAGGING)
+
+
+def test_grey_levels_of_four_images_may_differ_by_chance() -> None:
+    other = Checks(intensity={"train": LEVEL, "val": Intensity(129.0, 10.0, 50.0)})
+    many, four = on_val(*planted(60, 60)), on_val([0, 1, 0, 1], [0.4, 0.6, 0.4, 0.6])
+    assert "intensity-shift" in {f.code for f in diagnose(many, None, HEALTHY, checks=other)}
+    assert "intensity-shift" not in {f.code for f in diagnose(four, None, HEALTHY, checks=other)}
+
+
+@pytest.mark.parametrize(
+    ("train", "few"), [((240, 240), False), ((20, 20), False), ((19, 400), True), ((4, 4), True), (None, False)]
+)
+def test_too_few_training_images_of_a_class_are_named(train: tuple[int, int] | None, few: bool) -> None:
+    counts = None if train is None else {"train": train}
+    findings = {f.code: f for f in diagnose(*pair(*planted(60, 60)), HEALTHY, 0.5, CLASSES, counts=counts)}
+    assert ("small-training" in findings) == few
+    if few and train is not None:
+        assert f"{train[0]} NORMAL and {train[1]} PNEUMONIA" in findings["small-training"].evidence
+
+
+def test_faults_of_the_split_need_nothing_but_the_images_of_each_class() -> None:
+    counts = {"train": (8, 8), "val": (8, 8), "test": (20, 180)}
+    known = {f.code for f in faults_of_counts(counts, CLASSES)}
+    assert known == {"small-training", "small-validation", "prior-shift"}
+    assert known < OF_THE_SPLIT
+    assert faults_of_counts({}, CLASSES) == []
+
+
 def test_titles_fit_in_a_table_and_codes_are_plain() -> None:
     cases = [
         (pair([0, 1] * 60, [0.99] * 120), LAGGING),
@@ -183,7 +254,7 @@ def test_titles_fit_in_a_table_and_codes_are_plain() -> None:
     assert len(findings) == 5
     for code, finding in findings.items():
         assert code == code.lower().replace(" ", "-")
-        assert len(finding.title) <= 50
+        assert len(finding.title) <= 52
         assert "\n" not in finding.title + finding.evidence
 
 
@@ -191,8 +262,8 @@ LAG = Modes(images=128, inference_accuracy=0.50, inference_loss=8.1, batch_accur
 LEVEL = Intensity(mean=120.0, between=10.0, within=50.0)
 
 
-def checked(checks: Checks, history: History = HEALTHY, labels: Sequence[int] | None = None) -> dict[str, Finding]:
-    scores = pair(*planted(60, 60))
+def checked(checks: Checks, history: History = HEALTHY, shift: float = 2.0) -> dict[str, Finding]:
+    scores = pair(*planted(60, 60, shift))
     return {finding.code: finding for finding in diagnose(*scores, history, 0.5, CLASSES, checks=checks)}
 
 
@@ -204,17 +275,17 @@ def test_lagging_statistics_are_shown_by_the_same_images_in_both_modes() -> None
 
 def test_equal_modes_rule_lagging_statistics_out() -> None:
     equal = Modes(128, 0.84, 0.4, 0.85, 0.4)
-    assert "train-inference-gap" not in checked(Checks(equal), LAGGING)
+    assert "train-inference-gap" not in checked(Checks(equal), LAGGING, shift=0.1)
 
 
 def test_without_batch_normalisation_the_gap_is_between_the_images() -> None:
-    finding = checked(Checks(Modes(128, 0.84, 0.4)), LAGGING)["train-inference-gap"]
+    finding = checked(Checks(Modes(128, 0.84, 0.4)), LAGGING, shift=0.1)["train-inference-gap"]
     assert "not on validation" in finding.title
     assert "batch-normalisation" not in finding.evidence
 
 
 def test_training_images_that_fail_in_inference_too_are_no_gap_between_images() -> None:
-    assert "train-inference-gap" not in checked(Checks(Modes(128, 0.51, 0.7)), LAGGING)
+    assert "train-inference-gap" not in checked(Checks(Modes(128, 0.51, 0.7)), LAGGING, shift=0.1)
 
 
 @pytest.mark.parametrize(
@@ -273,7 +344,7 @@ def test_every_finding_names_the_change_that_would_test_it_and_is_described() ->
     everything = [
         *diagnose(*blind, LAGGING, checks=Checks(LAG, {"train": LEVEL, "val": Intensity(0.5, 0.1, 0.2)})),
         *diagnose(*pair(*squeezed(0.6, 0.9)), OVERFITTED, losses={"val": 5.0, "test": 0.01}),
-        *diagnose(on_val([0, 1] * 4, [0.4, 0.6] * 4), on_test(*planted(20, 180)), HEALTHY),
+        *diagnose(on_val([0, 1] * 4, [0.4, 0.6] * 4), on_test(*planted(20, 180)), HEALTHY, counts={"train": (4, 4)}),
         *diagnose(*pair([0, 1] * 60, [0.4, 0.6, 0.6, 0.4] * 30), UNLEARNED),
     ]
     assert {finding.code for finding in everything} == set(FINDINGS)
@@ -287,7 +358,8 @@ GREY = {"train": Intensity(100, 10, 40), "test": Intensity(100, 10, 40)}
 @pytest.mark.parametrize("code", FINDINGS)
 def test_a_fault_is_observable_where_its_records_were_made(code: str) -> None:
     from_records = {"train-inference-gap", "intensity-shift", "penalty-in-loss", "impossible-loss"}
-    assert observable(code, Checks(MODES, GREY), {"val": 0.5})
+    from_records |= {"small-training"}
+    assert observable(code, Checks(MODES, GREY), {"val": 0.5}, {"train": (4, 4)})
     assert observable(code, None, None) == (code not in from_records)
 
 

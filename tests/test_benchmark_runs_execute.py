@@ -277,7 +277,7 @@ def test_data_that_cannot_be_split_as_asked_start_no_run(tmp_path: Path, store: 
     np.savez(tmp_path / "poor.npz", **arrays)
     poor = open_dataset(str(tmp_path / "poor.npz"))
     under = protocol(sampling={"min_val": 100})
-    with pytest.raises(DataError, match="val split would hold 2 images"):
+    with pytest.raises(DataError, match="train and val need patients of both classes"):
         execute_all(specs(poor, card(), under=under), poor, store)
     assert store.runs() == ([], [])
     with store.claim(specs(poor, card(), under=under)[0].run_id) as mine:

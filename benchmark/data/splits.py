@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import numpy as np
@@ -13,6 +13,19 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 from sklearn.model_selection import StratifiedGroupKFold
 
 from benchmark.data.dataset import DataError, Dataset, Image
+from benchmark.data.shares import (
+    Counts,
+    Shares,
+    asked_of_each,
+    count_classes,
+    even,
+    fraction_of_each,
+    least,
+    minus,
+    pick,
+    share_out,
+    take_groups,
+)
 
 _STREAMS = {"test": 1, "val": 2, "train": 3, "fold": 4}
 Seed = int | tuple[int, int]
@@ -20,10 +33,12 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Sampling(BaseModel):
-    """How many images each part gets; None takes all there are.
+    """How many images each part is to get; None asks for all there are.
 
-    `balanced` draws the same number of each class. `val_fraction` is the share of the training part's patients that
-    validation gets when `val` is None. `test_fraction` is for sources without a test part. A source's validation
+    Sizes are wishes. Of the images that several parts are drawn from, train keeps half of each class, or what it asks
+    for where that is less; val and test share the rest, in proportion to what is asked for them where it is too
+    little. `balanced` draws the same number of each class. `val_fraction` is the share of the training part's patients
+    that validation gets when `val` is None. `test_fraction` is for sources without a test part. A source's validation
     part with fewer than `min_val` images is set aside.
     """
 
@@ -40,7 +55,10 @@ class Sampling(BaseModel):
 
 @dataclass(frozen=True)
 class Split:
-    """Images of each part, sorted by name, and what a reader should know about how they were drawn."""
+    """Images of each part, sorted by name, and what a reader should know about how they were drawn.
+
+    `notes` count and explain the images of the source that stand in no part.
+    """
 
     train: tuple[Image, ...]
     val: tuple[Image, ...]
@@ -54,52 +72,114 @@ class Split:
         return hashlib.sha256("\n\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
+@dataclass
+class _Log:
+    """What is noted while a split is drawn: sentences, how many images they leave out, and the parts whose sizes they
+    have explained."""
+
+    notes: list[str] = field(default_factory=list)
+    left_out: int = 0
+    explained: tuple[str, ...] = ()
+
+    def leave_out(self, count: int, note: str) -> None:
+        if count:
+            self.left_out += count
+            self.notes.append(note)
+
+    def reasons(self) -> str:
+        """What was noted, as the end of a sentence."""
+        return "".join(f"; {note}" for note in self.notes)
+
+
 def make_split(dataset: Dataset, sampling: Sampling, seed: Seed) -> Split:
     """Draw the split of `dataset` that `seed` stands for.
 
     No patient and no content stands in two parts. The source's test part is all that test is drawn from; where
-    training images share a patient or content with it, they are left out. Raises DataError when a part would lack a
-    class.
+    training images share a patient or content with it, they are left out. Parts that are drawn from the same images
+    get what the protocol asks for as far as training keeps half of each class (`benchmark.data.shares`). Raises
+    DataError when a part would lack a class.
     """
-    notes: list[str] = []
+    try:
+        drawn = _drawn(dataset, sampling, seed, limited=False)
+    except DataError:
+        return _drawn(dataset, sampling, seed, limited=True).split
+    return drawn.split if drawn.met(sampling) else _drawn(dataset, sampling, seed, limited=True).split
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """A split, the parts that were drawn from the same images, and how many of each class these were."""
+
+    split: Split
+    parts: tuple[str, ...]
+    pool: Counts
+
+    def met(self, sampling: Sampling) -> bool:
+        """Whether those parts have what the protocol asks for, and training, where it asks for all, half of each
+        class."""
+        for name in self.parts:
+            asked, present = getattr(sampling, name), count_classes(getattr(self.split, name))
+            if asked is not None and sum(present) < (asked // 2 * 2 if sampling.balanced else asked):
+                return False
+            pool = even(self.pool) if sampling.balanced else self.pool
+            if asked is None and name == "train" and any(2 * present[c] < pool[c] for c in (0, 1)):
+                return False
+        return True
+
+
+def _drawn(dataset: Dataset, sampling: Sampling, seed: Seed, limited: bool) -> _Drawn:
+    """The split with every part served in the order test, validation, training; `limited` by what is the others'."""
+    log = _Log()
     by_part: dict[str, list[Image]] = defaultdict(list)
     for image in sorted(dataset.images, key=lambda image: image.name):
         by_part[image.part].append(image)
-    pool = _without_contradictions(by_part["train"] or by_part["all"], notes)
-    val_pool, test_pool = _without_contradictions(by_part["val"], notes), by_part["test"]
-    if by_part["all"]:
-        test_pool, pool = _take_share(pool, sampling.test_fraction, seed, "test")
-        notes.append(f"the source has no test part: {len(test_pool)} images are drawn from it by patient")
-    elif not test_pool:
-        test_pool, pool = _take_share(pool, sampling.test_fraction, seed, "test")
-        notes.append(f"the source has no test part: {len(test_pool)} images are drawn from train by patient")
-    if val_pool and len(val_pool) < sampling.min_val:
-        notes.append(
-            f"the source's val part has {len(val_pool)} images, fewer than {sampling.min_val}: it is set aside and "
-            "validation is drawn from train by patient"
+    pool = _without_contradictions(by_part["train"] or by_part["all"], log)
+    val_pool, test_pool = _without_contradictions(by_part["val"], log), by_part["test"]
+    apart = bool(val_pool) and len(val_pool) >= sampling.min_val
+    if val_pool and not apart:
+        log.leave_out(
+            len(val_pool),
+            f"the source's val part has {len(val_pool)} images, fewer than {sampling.min_val} (min_val): it is set "
+            "aside and validation is drawn from train by patient",
         )
         val_pool = []
-    pool = _apart(pool, test_pool, "train", "test", notes)
+    parts = ("train",) if apart else ("train", "val")
+    shared, kept = count_classes(pool), (0, 0)
+    if by_part["all"] or not test_pool:
+        parts = (*parts, "test")
+        wanted, most = fraction_of_each(shared, sampling.test_fraction), shared
+        if limited:
+            _check_patients(dataset, pool, parts, log)
+            shares, wanted = _shares_with_test(shared, sampling, "val" in parts)
+            _note_shares(dataset, shared, shares, parts, sampling, log)
+            kept, most = shares.train, minus(minus(shared, shares.train), shares.val)
+        taken, rest = take_groups(_shuffled(groups(pool), seed, "test"), wanted, most, len(parts) - 1 if limited else 0)
+        test_pool, pool = _flat(taken), _flat(rest)
+        origin = "it" if by_part["all"] else "train"
+        log.notes.append(f"the source has no test part: {len(test_pool)} images are drawn from {origin} by patient")
+    pool = _apart(pool, test_pool, "train", "test", log)
     if val_pool:
-        val_pool = _apart(val_pool, test_pool, "val", "test", notes)
-        pool = _apart(pool, val_pool, "train", "val", notes)
-        val = _draw(val_pool, sampling.val, sampling.balanced, seed, "val", notes)
-    elif sampling.val is None:
-        val_pool, pool = _take_share(pool, sampling.val_fraction, seed, "val")
-        val = _draw(val_pool, None, sampling.balanced, seed, "val", notes)
+        val_pool = _apart(val_pool, test_pool, "val", "test", log)
+        pool = _apart(pool, val_pool, "train", "val", log)
+        val = _draw(val_pool, sampling.val, sampling.balanced, seed, "val", log)
     else:
-        val = _draw(pool, sampling.val, sampling.balanced, seed, "val", notes)
-        pool = _apart(pool, val, "train", "val", [])
-    train = _draw(pool, sampling.train, sampling.balanced, seed, "train", notes)
-    test = _draw(test_pool, sampling.test, sampling.balanced, seed, "test", notes)
+        if "test" not in parts:
+            shared = count_classes(pool)
+        if limited and "test" not in parts:
+            _check_patients(dataset, pool, parts, log)
+            shares = share_out(shared, _train_wish(shared, sampling), _val_wish(shared, sampling), (0, 0))
+            _note_shares(dataset, shared, shares, parts, sampling, log)
+            kept = shares.train
+        val, pool = _take_val(pool, sampling, kept, 1 if limited else 0, seed, log)
+    train = _draw(pool, sampling.train, sampling.balanced, seed, "train", log)
+    test = _draw(test_pool, sampling.test, sampling.balanced, seed, "test", log)
     for name, part in (("train", train), ("val", val), ("test", test)):
-        if len({image.label for image in part}) < 2:
-            raise DataError(
-                f"{dataset.source}: the {name} split would hold {len(part)} images, not of both classes; more patients "
-                "of both classes are needed, or a protocol with a smaller sampling"
-            )
-    said = tuple(note.replace("by patient", f"by {dataset.unit}") for note in notes)
-    return Split(_by_name(train), _by_name(val), _by_name(test), said)
+        _check_classes(dataset, name, part, sampling, log)
+    undrawn = len(dataset.images) - len(train) - len(val) - len(test) - log.left_out
+    log.leave_out(undrawn, f"{_many(undrawn)} not drawn: the protocol asks for {_asked(sampling)}")
+    notes = tuple(note.replace("by patient", f"by {dataset.unit}") for note in log.notes)
+    split = Split(_by_name(train), _by_name(val), _by_name(test), notes)
+    return _Drawn(split, parts, shared)
 
 
 def make_fold(split: Split, folds: int, index: int, seed: Seed) -> Split:
@@ -143,47 +223,74 @@ def groups(images: Iterable[Image]) -> list[list[Image]]:
     return list(found.values())
 
 
-def _draw(
-    images: Sequence[Image], count: int | None, balanced: bool, seed: Seed, part: str, notes: list[str]
-) -> list[Image]:
+def _draw(images: Sequence[Image], count: int | None, balanced: bool, seed: Seed, part: str, log: _Log) -> list[Image]:
     """`count` of `images`, whole patients first, each class in its share."""
-    held = [sum(image.label == label for image in images) for label in (0, 1)]
-    if balanced:
-        asked = sum(held) // 2 if count is None else count // 2
-        quota = min(asked, *held)
-        if count is not None and quota < asked:
-            notes.append(f"{part}: {2 * quota} images instead of {count}: a class has no more than {quota}")
-        quotas = [quota, quota]
-    elif count is None or count >= len(images):
-        if count is not None and count > len(images):
-            notes.append(f"{part}: {len(images)} images instead of {count}: there are no more")
-        quotas = held
-    else:
-        positive = min(held[1], max(1, min(count - 1, round(count * held[1] / len(images)))))
-        quotas = [min(held[0], count - positive), positive]
-    chosen: list[Image] = []
-    left = list(quotas)
-    for group in _shuffled(groups(images), seed, part):
-        for image in group:
-            if left[image.label]:
-                left[image.label] -= 1
-                chosen.append(image)
-    return chosen
+    present = count_classes(images)
+    asked = present if count is None else asked_of_each(present, count, balanced)
+    quotas = even(least(asked, present)) if balanced else asked
+    if count is not None and part not in log.explained:
+        if balanced and quotas[0] < count // 2:
+            log.notes.append(f"{part}: {sum(quotas)} images instead of {count}: a class has no more than {quotas[0]}")
+        elif not balanced and count > len(images):
+            log.notes.append(f"{part}: {len(images)} images instead of {count}: there are no more")
+    return pick(_shuffled(groups(images), seed, part), quotas)
 
 
-def _take_share(images: Sequence[Image], share: float, seed: Seed, part: str) -> tuple[list[Image], list[Image]]:
-    """Whole patients with about `share` of each class's images, and the rest."""
-    totals = [sum(image.label == label for image in images) for label in (0, 1)]
-    wanted = [max(1, round(share * total)) if total > 1 else 0 for total in totals]
-    taken: list[Image] = []
-    rest: list[Image] = []
-    for group in _shuffled(groups(images), seed, part):
-        needed = any(wanted[image.label] > 0 for image in group)
-        (taken if needed else rest).extend(group)
-        if needed:
-            for image in group:
-                wanted[image.label] -= 1
-    return taken, rest
+def _shares_with_test(present: Counts, sampling: Sampling, with_val: bool) -> tuple[Shares, Counts]:
+    """How test, validation and training share `present` images of each class, and how many are set aside for test.
+
+    A source without a test part sets `test_fraction` aside even where fewer are asked for, as long as all others have
+    what they ask for.
+    """
+    share = fraction_of_each(present, sampling.test_fraction)
+    asked = share if sampling.test is None else asked_of_each(present, sampling.test, sampling.balanced)
+    aside = max(share[0], asked[0]), max(share[1], asked[1])
+    val = _val_wish(minus(present, share), sampling) if with_val else (0, 0)
+    train = _train_wish(present, sampling)
+    shares = share_out(present, train, val, aside)
+    if not shares.scaled:
+        return shares, aside
+    shares = share_out(present, train, val, asked)
+    return shares, even(shares.test) if sampling.balanced and sampling.test is not None else shares.test
+
+
+def _train_wish(present: Counts, sampling: Sampling) -> Counts | None:
+    return None if sampling.train is None else asked_of_each(present, sampling.train, sampling.balanced)
+
+
+def _val_wish(present: Counts, sampling: Sampling) -> Counts:
+    if sampling.val is None:
+        return fraction_of_each(present, sampling.val_fraction)
+    return asked_of_each(present, sampling.val, sampling.balanced)
+
+
+def _take_val(
+    pool: list[Image], sampling: Sampling, kept: Counts, parts_left: int, seed: Seed, log: _Log
+) -> tuple[list[Image], list[Image]]:
+    """The validation images of `pool`, and what may be trained on: at least `kept` of each class, whole patients
+    permitting."""
+    present = count_classes(pool)
+    room = minus(present, kept)
+    room = (max(1, room[0]), max(1, room[1]))
+    shuffled = _shuffled(groups(pool), seed, "val")
+    if sampling.val is None:
+        wanted = least(fraction_of_each(present, sampling.val_fraction), room)
+        taken, others = take_groups(shuffled, wanted, room, parts_left)
+        return _draw(_flat(taken), None, sampling.balanced, seed, "val", log), _flat(others)
+    asked = asked_of_each(present, sampling.val, sampling.balanced)
+    quotas = least(least(asked, present), room)
+    if sampling.balanced:
+        quotas = even(quotas)
+    taken, _ = take_groups(shuffled, quotas, room, parts_left)
+    val = pick(taken, quotas)
+    if sampling.balanced:
+        val = pick([val], even(count_classes(val)))
+    if len(val) < sum(asked) and "val" not in log.explained:
+        log.notes.append(f"val: {len(val)} images instead of {sampling.val}: by patient, no more are left for it")
+    rest = _apart(pool, val, "train", "val", _Log())
+    siblings = len(pool) - len(val) - len(rest)
+    log.leave_out(siblings, f"{_many(siblings)} left out: val holds other images of their patients")
+    return val, rest
 
 
 def _shuffled(found: list[list[Image]], seed: Seed, part: str) -> list[list[Image]]:
@@ -191,29 +298,87 @@ def _shuffled(found: list[list[Image]], seed: Seed, part: str) -> list[list[Imag
     return [found[index] for index in order]
 
 
-def _apart(images: Sequence[Image], others: Sequence[Image], name: str, other: str, notes: list[str]) -> list[Image]:
+def _apart(images: Sequence[Image], others: Sequence[Image], name: str, other: str, log: _Log) -> list[Image]:
     """`images` without those that share a patient or content with `others`."""
     patients = {image.patient for image in others}
     digests = {image.digest for image in others}
     same_content = sum(image.digest in digests for image in images)
-    kept = [image for image in images if image.patient not in patients and image.digest not in digests]
-    if len(kept) < len(images):
-        notes.append(
-            f"{len(images) - len(kept)} {name} images left out: their patient is in {other} too, or they are the same "
-            f"image ({same_content})"
-        )
-    return kept
+    clear = [image for image in images if image.patient not in patients and image.digest not in digests]
+    log.leave_out(
+        len(images) - len(clear),
+        f"{len(images) - len(clear)} {name} images left out: their patient is in {other} too, or they are the same "
+        f"image ({same_content})",
+    )
+    return clear
 
 
-def _without_contradictions(images: Sequence[Image], notes: list[str]) -> list[Image]:
+def _without_contradictions(images: Sequence[Image], log: _Log) -> list[Image]:
     """`images` without those that stand under both labels."""
     labels: dict[str, set[int]] = defaultdict(set)
     for image in images:
         labels[image.digest].add(image.label)
-    kept = [image for image in images if len(labels[image.digest]) == 1]
-    if len(kept) < len(images):
-        notes.append(f"{len(images) - len(kept)} images left out: the same content stands under both labels")
-    return kept
+    clear = [image for image in images if len(labels[image.digest]) == 1]
+    both = len(images) - len(clear)
+    log.leave_out(both, f"{both} images left out: the same content stands under both labels")
+    return clear
+
+
+def _check_patients(dataset: Dataset, pool: Sequence[Image], drawn: Sequence[str], log: _Log) -> None:
+    """Raise DataError where the parts that are `drawn` from `pool` cannot have a patient of each class each."""
+    found = groups(pool)
+    bearing = [sum(any(image.label == label for image in group) for group in found) for label in (0, 1)]
+    if min(bearing) < len(drawn):
+        raise DataError(
+            f"{dataset.source}: {_listed(drawn)} need patients of both classes, {len(drawn)} of each; the images they "
+            f"are drawn from hold {bearing[0]} of {dataset.classes[0]} and {bearing[1]} of {dataset.classes[1]}"
+            + log.reasons()
+        )
+
+
+def _check_classes(dataset: Dataset, name: str, part: Sequence[Image], sampling: Sampling, log: _Log) -> None:
+    negative, positive = count_classes(part)
+    if negative and positive:
+        return
+    asked = getattr(sampling, name)
+    why = f"; the protocol's sampling asks for {name} {asked}" if asked is not None and asked < 2 else log.reasons()
+    raise DataError(
+        f"{dataset.source}: the {name} split would hold {negative} images of {dataset.classes[0]} and {positive} of "
+        f"{dataset.classes[1]}, and needs both classes{why}"
+    )
+
+
+def _note_shares(
+    dataset: Dataset, shared: Counts, shares: Shares, parts: Sequence[str], sampling: Sampling, log: _Log
+) -> None:
+    if not shares.scaled:
+        return
+    others = [name for name in parts if name != "train"]
+    rest = "gets the rest" if len(others) == 1 else "share the rest in proportion to what is asked for them"
+    log.explained = tuple(parts)
+    log.notes.append(
+        f"{_listed(parts)} are drawn from the same {shared[0]} images of {dataset.classes[0]} and {shared[1]} of "
+        f"{dataset.classes[1]}, too few for the protocol's {_asked(sampling)}: train keeps half of each class, "
+        f"{_listed(others)} {rest}"
+    )
+
+
+def _asked(sampling: Sampling) -> str:
+    """The sizes of a sampling in words."""
+    sizes = [f"{name} {size:,}" for name in ("train", "val", "test") if (size := getattr(sampling, name)) is not None]
+    even = ["as many of each class"] if sampling.balanced else []
+    return ", ".join((*sizes, *even)) or "whole patients"
+
+
+def _many(images: int) -> str:
+    return f"{images:,} image{'' if images == 1 else 's'}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else names[0]
+
+
+def _flat(found: Iterable[list[Image]]) -> list[Image]:
+    return [image for group in found for image in group]
 
 
 def _by_name(images: Iterable[Image]) -> tuple[Image, ...]:

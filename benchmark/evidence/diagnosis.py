@@ -14,6 +14,7 @@ from benchmark.evidence.metrics import auc, log_loss
 from benchmark.evidence.scores import Scores
 
 ONE_CLASS_SHARE = 0.99
+ONE_CLASS_SURE = 0.9
 RANKING_SURVIVES = 0.75
 NEAR_CHANCE = 0.05
 EXPLODED = 4.0
@@ -21,6 +22,7 @@ MODE_GAP = 0.15
 LARGE_SHIFT = 0.8
 PRIOR_SHIFT = 0.1
 LOOSE = 0.1
+FEW_TRAINING = 20
 _TOLERANCE = 1e-3
 
 
@@ -46,8 +48,15 @@ FINDINGS: Mapping[str, str] = {
     "penalty-in-loss": "most of the loss is weight penalty, so it is not comparable with a cross-entropy",
     "impossible-loss": "the loss is below what its own scores give",
     "small-validation": "validation is too small to choose on",
+    "small-training": "training has too few images of a class to rely on",
 }
 """What each code means."""
+
+OF_THE_SPLIT = frozenset({"intensity-shift", "prior-shift", "small-validation", "small-training"})
+"""Codes of faults that the data or the protocol has: every run on the same split shows them, whatever its card."""
+
+ClassCounts = Mapping[str, tuple[int, int]]
+"""Images of class 0 and of class 1 by split."""
 
 
 def diagnose(
@@ -59,31 +68,44 @@ def diagnose(
     *,
     checks: Checks | None = None,
     losses: Mapping[str, float] | None = None,
+    counts: ClassCounts | None = None,
 ) -> tuple[Finding, ...]:
     """Faults seen in the scores at `threshold`, of test too where it was scored, in `history` (loss, accuracy,
     val_loss, val_accuracy by epoch), and in the `checks` of training time where they were made.
 
-    `losses` are the reported losses by split, given only where the training loss is cross-entropy.
+    `losses` are the reported losses by split, given only where the training loss is cross-entropy. `counts` has the
+    training images of each class under "train", where they were recorded; val and test are counted in the scores.
     """
     share = max(float(np.mean(val.y_true)), 1 - float(np.mean(val.y_true)))
     modes = checks.modes if checks else None
-    collapse, gap = _collapse(val, test, threshold, classes), _gap(history, share, modes)
+    collapse, gap = _one_class(val, test, threshold, classes), _gap(val, test, threshold, history, share, modes)
     found = [collapse, gap]
     if gap is None:  # a validation loss that explodes for that reason is not overfitting
         found.append(_overfitting(history))
     if collapse is None and gap is None:
-        found.append(_not_learning(val, history, share))
+        found.append(_not_learning(val, test, history, share))
     if checks is not None:
-        found += _intensity_shifts(checks)
-    found += [_prior_shift(val, test), _small_validation(val, classes)]
+        found += _intensity_shifts(checks, {scores.split: len(scores) for scores in (val, test) if scores is not None})
+    scored: dict[str, tuple[int, int]] = {scores.split: _counts(scores) for scores in (val, test) if scores is not None}
+    found += faults_of_counts({**(counts or {}), **scored}, classes)
     found += [_loss(scores, (losses or {}).get(scores.split)) for scores in (val, test) if scores is not None]
     return tuple(finding for finding in found if finding is not None)
 
 
-def observable(code: str, checks: Checks | None, losses: Mapping[str, float] | None) -> bool:
-    """Whether a run with these records shows the fault `code` where it has it; `losses` as in `diagnose`. Raises
-    KeyError for a code that is none."""
+def faults_of_counts(counts: ClassCounts, classes: tuple[str, str]) -> list[Finding]:
+    """The faults that the images of each class by split show, before anything is trained. Splits may be missing."""
+    found = [_small_training(counts.get("train"), classes), _prior_shift(counts), _small_validation(counts, classes)]
+    return [finding for finding in found if finding is not None]
+
+
+def observable(
+    code: str, checks: Checks | None, losses: Mapping[str, float] | None, counts: ClassCounts | None = None
+) -> bool:
+    """Whether a run with these records shows the fault `code` where it has it; `losses` and `counts` as in `diagnose`.
+    Raises KeyError for a code that is none."""
     match code:
+        case "small-training":
+            return bool(counts) and "train" in (counts or {})
         case "train-inference-gap":
             return checks is not None and checks.modes is not None
         case "intensity-shift":
@@ -93,41 +115,75 @@ def observable(code: str, checks: Checks | None, losses: Mapping[str, float] | N
     return bool(FINDINGS[code])
 
 
-def _collapse(val: Scores, test: Scores | None, threshold: float, classes: tuple[str, str]) -> Finding | None:
-    for scores in (test, val) if test is not None else (val,):
-        called = scores.y_score >= threshold
-        positive = float(np.mean(called))
-        share = max(positive, 1 - positive)
-        prevalence = float(np.mean(scores.y_true))
-        if share < ONE_CLASS_SHARE or (share < 1 and share <= max(prevalence, 1 - prevalence)):
-            continue
-        name = classes[int(positive >= 0.5)]
-        low, high = float(scores.y_score.min()), float(scores.y_score.max())
-        area = auc(scores)
-        evidence = (
-            f"{round(share * len(scores))} of {len(scores)} {scores.split} images called {name} at {threshold:g}; "
-            f"scores {low:.3f} to {high:.3f}"
-        )
-        if area is not None and area >= RANKING_SURVIVES:
-            return Finding(
-                "one-class-threshold",
-                f"one class at {threshold:g} ({name}), ranking intact",
-                f"{evidence}; {scores.split} AUC {area:.3f}: the order is right, the threshold is not",
-                "the same scores at the threshold chosen on validation",
-            )
-        shown = "undefined" if area is None else f"{area:.3f}"
+def _one_class(val: Scores, test: Scores | None, threshold: float, classes: tuple[str, str]) -> Finding | None:
+    """Whether the network calls one class. Test decides where it was scored, since a few validation images may be
+    called alike by chance; validation alone counts where it is large, and is then named."""
+    alike = {scores.split: _called_alike(scores, threshold) for scores in (test, val) if scores is not None}
+    named = {label for label in alike.values() if label is not None}
+    if not named or (all(label is not None for label in alike.values()) and len(named) > 1):
+        return None
+    seen = [scores for scores in (test, val) if scores is not None and alike[scores.split] is not None]
+    label = named.pop()
+    images = sum(map(len, seen))
+    calls = sum(int(np.sum((scores.y_score >= threshold) == bool(label))) for scores in seen)
+    if wilson(calls, images)[0] < ONE_CLASS_SURE:
+        return None
+    scores, name, place = seen[0], classes[label], "" if len(seen) == len(alike) else f" on {seen[0].split}"
+    own = int(np.sum((scores.y_score >= threshold) == bool(label)))
+    low, high = float(scores.y_score.min()), float(scores.y_score.max())
+    area = auc(scores)
+    evidence = (
+        f"{own} of {len(scores)} {scores.split} images called {name} at {threshold:g}; scores {low:.3f} to {high:.3f}"
+    )
+    if area is not None and area >= RANKING_SURVIVES:
         return Finding(
-            "single-class-collapse",
-            f"single-class collapse: {name}",
-            f"{evidence}; {scores.split} AUC {shown}",
-            "the card without what it added to the one it extends; the training images scored in inference mode",
+            "one-class-threshold",
+            f"one class at {threshold:g}{place} ({name}), ranking intact",
+            f"{evidence}; {scores.split} AUC {area:.3f}: the order is right, the threshold is not",
+            "the same scores at the threshold chosen on validation",
         )
-    return None
+    shown = "undefined" if area is None else f"{area:.3f}"
+    return Finding(
+        "single-class-collapse",
+        f"single-class collapse{place}: {name}",
+        f"{evidence}; {scores.split} AUC {shown}",
+        "the card without what it added to the one it extends; the training images scored in inference mode",
+    )
 
 
-def _gap(history: Mapping[str, Sequence[float]], share: float, modes: Modes | None) -> Finding | None:
+def _called_alike(scores: Scores, threshold: float) -> int | None:
+    """The class that nearly all images are called, where that is more than the larger class holds."""
+    positive = float(np.mean(scores.y_score >= threshold))
+    share, prevalence = max(positive, 1 - positive), float(np.mean(scores.y_true))
+    if share < ONE_CLASS_SHARE or (share < 1 and share <= max(prevalence, 1 - prevalence)):
+        return None
+    return int(positive >= 0.5)
+
+
+def _counts(scores: Scores) -> tuple[int, int]:
+    positive = int(scores.y_true.sum())
+    return len(scores) - positive, positive
+
+
+def _shares(scores: Scores) -> tuple[float, float]:
+    positive = float(np.mean(scores.y_true))
+    return 1 - positive, positive
+
+
+def _accuracy(scores: Scores, threshold: float) -> float:
+    return float(np.mean((scores.y_score >= threshold) == scores.y_true.astype(bool)))
+
+
+def _gap(
+    val: Scores,
+    test: Scores | None,
+    threshold: float,
+    history: Mapping[str, Sequence[float]],
+    share: float,
+    modes: Modes | None,
+) -> Finding | None:
     title = "learns in training mode, not in inference"
-    test = "the same card with batch-normalisation momentum 0.9, or without batch normalisation"
+    change = "the same card with batch-normalisation momentum 0.9, or without batch normalisation"
     if modes is not None and modes.batch_accuracy is not None and modes.batch_loss is not None:
         if modes.batch_accuracy - modes.inference_accuracy < MODE_GAP:
             return None
@@ -137,7 +193,7 @@ def _gap(history: Mapping[str, Sequence[float]], share: float, modes: Modes | No
             f"the same {modes.images} training images: accuracy {modes.batch_accuracy:.2f} and loss "
             f"{modes.batch_loss:.2f} with the statistics of their batches, {modes.inference_accuracy:.2f} and "
             f"{modes.inference_loss:.2f} with the moving ones: the moving statistics of batch normalisation lag behind",
-            test,
+            change,
         )
     accuracy, val_accuracy, val_loss = history["accuracy"], history["val_accuracy"], history["val_loss"]
     learned = accuracy[-1] >= 0.7 and accuracy[-1] - val_accuracy[-1] >= MODE_GAP
@@ -145,13 +201,17 @@ def _gap(history: Mapping[str, Sequence[float]], share: float, modes: Modes | No
     exploded = max(val_loss) >= EXPLODED * min(history["loss"])
     if not (learned and at_chance and exploded):
         return None
+    if wilson(round(val_accuracy[-1] * len(val)), len(val))[1] >= accuracy[-1]:
+        return None  # on so few validation images, chance and what training reads are one
+    if test is not None and _accuracy(test, threshold) - max(_shares(test)) >= MODE_GAP:
+        return None  # the same network, evaluated on test, is right
     evidence = (
         f"training accuracy {accuracy[-1]:.2f} while validation stays at {val_accuracy[-1]:.2f} and its loss reached "
         f"{max(val_loss):.2f} (training {history['loss'][-1]:.2f})"
     )
     if modes is None:
         cause = "batch-normalisation statistics that lag behind, or validation images prepared otherwise"
-        return Finding("train-inference-gap", title, f"{evidence}: {cause}", test)
+        return Finding("train-inference-gap", title, f"{evidence}: {cause}", change)
     if modes.inference_accuracy - val_accuracy[-1] < MODE_GAP:
         return None
     return Finding(
@@ -179,9 +239,13 @@ def _overfitting(history: Mapping[str, Sequence[float]]) -> Finding | None:
     )
 
 
-def _not_learning(val: Scores, history: Mapping[str, Sequence[float]], share: float) -> Finding | None:
+def _not_learning(
+    val: Scores, test: Scores | None, history: Mapping[str, Sequence[float]], share: float
+) -> Finding | None:
     best, area = max(history["accuracy"]), auc(val)
     if best > share + NEAR_CHANCE or area is None or area >= RANKING_SURVIVES:
+        return None
+    if test is not None and (auc(test) or 0.0) >= RANKING_SURVIVES:
         return None
     return Finding(
         "not-learning",
@@ -192,9 +256,9 @@ def _not_learning(val: Scores, history: Mapping[str, Sequence[float]], share: fl
     )
 
 
-def _intensity_shifts(checks: Checks) -> list[Finding | None]:
-    """Splits whose images' mean grey level lies a large standardised difference (Cohen 1988: 0.8) from train's, or
-    whose contrast is another."""
+def _intensity_shifts(checks: Checks, images: Mapping[str, int]) -> list[Finding | None]:
+    """Splits whose images' mean grey level lies a large standardised difference (Cohen 1988: 0.8) from train's, and
+    farther than the mean of so many `images` does by chance, or whose contrast is another."""
     train = checks.intensity.get("train")
     found: list[Finding | None] = []
     for name, split in checks.intensity.items():
@@ -202,7 +266,8 @@ def _intensity_shifts(checks: Checks) -> list[Finding | None]:
             continue
         shift = abs(split.mean - train.mean) / max(train.between, 1e-9)
         contrast = max(split.within, 1e-9) / max(train.within, 1e-9)
-        if shift >= LARGE_SHIFT or not 0.5 <= contrast <= 2:
+        by_chance = 1.96 / math.sqrt(images.get(name) or 1)
+        if shift >= max(LARGE_SHIFT, by_chance) or not 0.5 <= contrast <= 2:
             found.append(
                 Finding(
                     "intensity-shift",
@@ -216,12 +281,12 @@ def _intensity_shifts(checks: Checks) -> list[Finding | None]:
     return found
 
 
-def _prior_shift(val: Scores, test: Scores | None) -> Finding | None:
-    if test is None:
+def _prior_shift(counts: ClassCounts) -> Finding | None:
+    if "test" not in counts or "val" not in counts or not sum(counts["test"]) or not sum(counts["val"]):
         return None
-    counts = int(test.y_true.sum()), len(test), int(val.y_true.sum()), len(val)
-    low, high = newcombe(*counts)
-    here, there = counts[0] / counts[1], counts[2] / counts[3]
+    test, val = counts["test"], counts["val"]
+    low, high = newcombe(test[1], sum(test), val[1], sum(val))
+    here, there = test[1] / sum(test), val[1] / sum(val)
     if low <= 0 <= high or abs(here - there) < PRIOR_SHIFT:
         return None
     return Finding(
@@ -233,10 +298,12 @@ def _prior_shift(val: Scores, test: Scores | None) -> Finding | None:
     )
 
 
-def _small_validation(val: Scores, classes: tuple[str, str]) -> Finding | None:
+def _small_validation(counts: ClassCounts, classes: tuple[str, str]) -> Finding | None:
     """Whether a sensitivity or specificity of 0.9 would be known to +/- 0.1 (Wilson) on this many images."""
-    counts = [len(val) - int(val.y_true.sum()), int(val.y_true.sum())]
-    fewest = min(counts)
+    if "val" not in counts:
+        return None
+    val = counts["val"]
+    fewest = min(val)
     if fewest:
         low, high = wilson(round(0.9 * fewest), fewest)
         if (high - low) / 2 <= LOOSE:
@@ -244,9 +311,21 @@ def _small_validation(val: Scores, classes: tuple[str, str]) -> Finding | None:
     return Finding(
         "small-validation",
         "validation is too small to choose on",
-        f"validation holds {counts[0]} {classes[0]} and {counts[1]} {classes[1]}: a rate of 0.9 is not known to within "
+        f"validation holds {val[0]} {classes[0]} and {val[1]} {classes[1]}: a rate of 0.9 is not known to within "
         f"{LOOSE:g} on so few",
         "a protocol with more validation images, or folds by patient",
+    )
+
+
+def _small_training(train: tuple[int, int] | None, classes: tuple[str, str]) -> Finding | None:
+    if train is None or min(train) >= FEW_TRAINING:
+        return None
+    return Finding(
+        "small-training",
+        "training is too small to rely on",
+        f"training holds {train[0]} {classes[0]} and {train[1]} {classes[1]}, fewer than {FEW_TRAINING} of a class: "
+        "what is learned from so few depends on which they are",
+        "more images, or a protocol that asks for fewer in validation and test",
     )
 
 

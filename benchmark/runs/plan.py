@@ -6,11 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from benchmark.data.dataset import Dataset
+from benchmark.data.splits import make_split
 from benchmark.runs.protocol import Protocol
-from benchmark.runs.run import DatasetFacts, RunSpec
+from benchmark.runs.run import DatasetFacts, RunSpec, SplitFacts
 from zoo.card import ModelCard
 from zoo.registry import get_builder
 from zoo.weights import WeightsUnavailable, find
+
+MOST_SPLITS = 20
+"""Splits of a plan that are drawn before it starts; with one for each seed there may be many."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,26 @@ def make_plan(
         wanted = protocol.seeds if seeds is None else seeds
         specs += [RunSpec(card=card, protocol=protocol, dataset=facts, seed=seed) for seed in wanted]
     return Plan(tuple(specs), tuple(skips))
+
+
+@dataclass(frozen=True)
+class PlannedSplit:
+    """A split that runs with these seeds will be made on."""
+
+    seeds: tuple[int, ...]
+    facts: SplitFacts
+
+
+def planned_splits(plan: Plan, dataset: Dataset) -> tuple[PlannedSplit, ...]:
+    """The splits of `dataset` that the runs of `plan` will be made on, the first MOST_SPLITS of them; no pixel is read.
+    Raises DataError when one cannot be drawn as the protocol asks."""
+    seeds: dict[int | tuple[int, int], dict[int, None]] = {}
+    for spec in plan.specs:
+        seeds.setdefault(spec.split_seed, {})[spec.seed] = None
+    return tuple(
+        PlannedSplit(tuple(of_split), SplitFacts.of(make_split(dataset, plan.specs[0].protocol.sampling, split_seed)))
+        for split_seed, of_split in list(seeds.items())[:MOST_SPLITS]
+    )
 
 
 def _obstacle(card: ModelCard, protocol: Protocol) -> str | None:

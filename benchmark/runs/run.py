@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from benchmark.data.dataset import Dataset, PatientFacts
+from benchmark.data.shares import count_classes
 from benchmark.data.splits import Split
 from benchmark.evidence.checks import Checks
 from benchmark.evidence.diagnosis import Finding
@@ -135,17 +136,20 @@ class Progress:
 
 @dataclass(frozen=True)
 class SplitFacts:
-    """What a run records about its split: images in each part, a fingerprint, what to know of how it was drawn."""
+    """What a run records about its split: images in each part, a fingerprint, what to know of how it was drawn, and
+    images of class 0 and of class 1 in each part (empty in records that did not count them)."""
 
     sizes: dict[str, int]
     fingerprint: str
     notes: tuple[str, ...]
+    classes: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, split: Split) -> SplitFacts:
         """The facts of `split`."""
-        sizes = {"train": len(split.train), "val": len(split.val), "test": len(split.test)}
-        return cls(sizes, split.fingerprint, split.notes)
+        parts = {"train": split.train, "val": split.val, "test": split.test}
+        classes = {name: count_classes(part) for name, part in parts.items()}
+        return cls({name: len(part) for name, part in parts.items()}, split.fingerprint, split.notes, classes)
 
 
 @dataclass(frozen=True)

@@ -145,6 +145,7 @@ def keep(job: Job, store: Store, threads: int, tell: Callable[[Progress], None])
             classes=spec.dataset.classes,
             checks=checks,
             losses=losses if card.recipe.loss.name == "binary_crossentropy" else None,
+            counts=split.classes,
         ),
         checks=checks,
         costs=_costs(fitted, inference_ms, time.perf_counter() - started, before, stages),

@@ -53,10 +53,11 @@ def command(
 ) -> None:
     """Run cards under a protocol, reuse what the store holds, and print the comparison."""
     from benchmark.runs.execute import execute_all, finished
-    from benchmark.runs.plan import make_plan
+    from benchmark.runs.plan import make_plan, planned_splits
     from benchmark.runs.protocol import load_protocol
     from benchmark.runs.store import Store
     from reports.report import build_report
+    from reports.split_lines import split_lines, split_notes
     from reports.tables import comparison_tables, plan_table
     from zoo.catalog import load_cards, select
     from zoo.commands.of_data import opened, saying, tell_notes
@@ -78,7 +79,11 @@ def command(
     if not plan.specs:
         raise ConfigError(*(f"card {skip.card.name}: {skip.reason}" for skip in plan.skips))
     if dry_run:
-        out().print(plan_table(plan, {spec.run_id for spec in plan.specs if finished(kept, spec) is not None}))
+        splits = planned_splits(plan, dataset)
+        lines = split_lines(splits, dataset.classes, len(dataset.images))
+        lines += [f"note: {note}" for note in split_notes(splits)]
+        reused = {spec.run_id for spec in plan.specs if finished(kept, spec) is not None}
+        out().print(plan_table(plan, reused, lines))
         return
     with watching(console, plan, dataset) as on_event:
         handle = warning_of_leaks(console, dataset, on_event)

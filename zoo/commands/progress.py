@@ -13,6 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from reports.numbers import measured, one_line
+from reports.split_faults import own_faults
+from reports.split_lines import split_lines, split_notes
 from reports.tables import escape, status_line
 
 if TYPE_CHECKING:
@@ -31,7 +33,10 @@ _AROUND = 4  # lines of the live view that are no run: title, head, what is not 
 
 @contextmanager
 def watching(console: Console, plan: Plan, dataset: Dataset) -> Iterator[Callable[[Event], None]]:
-    """A handler of events that keeps a live table on a terminal, and prints a line a finished run elsewhere."""
+    """A handler of events that keeps a live table on a terminal, and prints a line a finished run elsewhere. Raises
+    DataError when the data cannot be split as the protocol asks."""
+    from benchmark.runs.plan import planned_splits
+
     kind = "SYNTHETIC data" if dataset.synthetic else "data"
     console.print(f"{kind}: {dataset.title}; {len(plan.specs)} runs, {len(plan.skips)} cards skipped", markup=False)
     for skip in plan.skips:
@@ -39,6 +44,14 @@ def watching(console: Console, plan: Plan, dataset: Dataset) -> Iterator[Callabl
     if dataset.problems:
         console.print(f"warning: {len(dataset.problems)} files are left out; `zoo data` lists them", markup=False)
     view = View(plan)
+    splits = planned_splits(plan, dataset)
+    for line in split_lines(splits, dataset.classes, len(dataset.images)):
+        console.print(line, markup=False, soft_wrap=True)
+    for note in split_notes(splits):
+        console.print(f"note: {note}", markup=False, soft_wrap=True)
+    for split in splits:
+        for note in split.facts.notes:
+            view.first_time(note)
 
     def warn(event: Event) -> None:
         for note in event.payload.notes if event.kind == "started" else ():
@@ -219,7 +232,7 @@ class View:
         auc = found = ""
         if record is not None:
             auc = measured(record.figures().get("auc"))
-            found = record.error or "; ".join(finding.title for finding in record.diagnosis)
+            found = record.error or "; ".join(finding.title for finding in own_faults(record.diagnosis))
         # The one column that gives way to the others, and does so without a second line.
         diagnosis = Text(one_line(found), no_wrap=True, overflow="ellipsis")
         return spec.card.name, str(spec.seed), escape(state), auc, diagnosis

@@ -63,12 +63,13 @@ def command(
 ) -> None:
     """Tune a card on validation, write the winner as a card, and score it on the test split once."""
     from benchmark.runs.execute import execute_all, warm_up
-    from benchmark.runs.plan import make_plan
+    from benchmark.runs.plan import make_plan, planned_splits
     from benchmark.runs.protocol import load_protocol
     from benchmark.runs.store import Store
     from benchmark.runs.trained import clear
     from reports.report import build_report
     from reports.search import search_tables, trial_rows
+    from reports.split_lines import split_lines
     from reports.tables import comparison_tables
     from search_spaces.space import fitting_space, load_space, overridden
     from zoo.catalog import check_new_name, load_cards, select
@@ -98,7 +99,10 @@ def command(
         from search_spaces.search import search
     except ModuleNotFoundError as error:
         raise ConfigError(f"zoo search needs {error.name}; pip install 'zoo-bench[search]'") from error
-    with searching(err(), chosen, base, dataset) as (on_event, on_trial):
+    console = err()
+    for line in split_lines(planned_splits(plan, dataset), dataset.classes, len(dataset.images)):
+        console.print(line, markup=False, soft_wrap=True)
+    with searching(console, chosen, base, dataset) as (on_event, on_trial):
         result = search(base, chosen, rules, dataset, kept, jobs=jobs, on_event=on_event, on_trial=on_trial)
     _write_report(result, out_dir)
     if not result.ranked():
