@@ -50,7 +50,7 @@ class Dataset:
     `classes[1]` is the positive class. `images` are sorted by name. `channels` is 1 when every image is grey, else
     3. `read(images, size)` returns uint8 pixels of shape (n, size, size, channels), in the order asked for.
     `original_size(image)` is its width and height in pixels before that, where the source knows it. `synthetic` marks
-    images drawn by a program.
+    images drawn by a program. `patient_pattern` is the pattern of file names that was asked for when it was opened.
     """
 
     source: str
@@ -62,6 +62,7 @@ class Dataset:
     read: Callable[[Sequence[Image], int], Pixels]
     problems: tuple[Problem, ...] = ()
     original_size: Callable[[Image], tuple[int, int]] | None = None
+    patient_pattern: str | None = None
 
     @cached_property
     def fingerprint(self) -> str:

@@ -36,13 +36,14 @@ class _Record(BaseModel):
 
 
 class DatasetFacts(_Record):
-    """What a run remembers of its data: enough to name it and to know it again."""
+    """What a run remembers of its data: enough to name it, to open it as it was opened and to know it again."""
 
     source: str
     title: str
     synthetic: bool
     classes: tuple[str, str]
     fingerprint: str
+    patient_pattern: str | None = None
 
     @classmethod
     def of(cls, dataset: Dataset) -> DatasetFacts:
@@ -53,6 +54,7 @@ class DatasetFacts(_Record):
             synthetic=dataset.synthetic,
             classes=dataset.classes,
             fingerprint=dataset.fingerprint,
+            patient_pattern=dataset.patient_pattern,
         )
 
 
