@@ -24,7 +24,7 @@ from reports.report import build_report
 from reports.tables import comparison_tables
 
 DOCS = Path(__file__).resolve().parent
-COLUMNS = 160
+COLUMNS = 120
 SIZE = {"width": 1100, "height": 1010}
 _COMPARISON = "section[id$='-comparison']"
 

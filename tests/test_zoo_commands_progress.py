@@ -12,9 +12,10 @@ from rich.console import Console
 from benchmark.runs.execute import Event
 from benchmark.runs.plan import Plan
 from benchmark.runs.run import Progress, RunSpec
+from search_spaces.space import load_space
 from tests.records import make_run, make_spec
 from zoo.commands.plain_progress import counted
-from zoo.commands.progress import View, watching
+from zoo.commands.progress import View, searching, watching
 
 
 def plan(runs: int) -> Plan:
@@ -178,6 +179,25 @@ def test_what_is_counted_comes_as_it_is_and_is_told_now_and_then() -> None:
     assert told[0] == "predicting: 5 of 100, about 10 min left"
     assert told[-1] == "predicting: 95 of 100, about 30 s left"
     assert len(told) == 19
+
+
+def test_a_search_in_a_file_tells_every_half_minute_where_it_is() -> None:
+    from benchmark.data import open_dataset
+
+    file, clock, (spec,) = io.StringIO(), Clock(), plan(1).specs
+    console = Console(file=file, width=200, highlight=False)
+    with searching(console, load_space("scratch_cnn"), spec.card, open_dataset("phantom"), clock=clock) as (handle, _):
+        for step in range(1, 101):
+            clock.now += 1
+            handle(Event("step", spec, Progress(step, 100, f"train {step}")))
+        ended = make_run("attempt-1")
+        handle(Event("done", spec, ended))
+        clock.now += 30
+        handle(Event("step", spec, Progress(1, 100, "train 1")))
+    assert not set(file.getvalue()) & {"\r", "\x1b", "\b"}
+    lines = [line for line in file.getvalue().splitlines() if line.startswith("trial ")]
+    assert lines[:3] == [f"trial 1/30: train {second}, {second}% done" for second in (30, 60, 90)]
+    assert lines[3].startswith("trial 1/30: train 1, 1% done; about ")
 
 
 def test_runs_side_by_side_end_in_the_time_of_one() -> None:
