@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: bench test docs clean
+.PHONY: bench test docs pictures clean
 
 ## Set up and run the main job: every card on the embedded phantom.
 bench: $(VENV)/.offline
@@ -19,6 +19,10 @@ test: $(VENV)/.dev
 ## Build the documentation into build/docs.
 docs: $(VENV)/.dev
 	$(BIN)/sphinx-build -W -b html docs build/docs
+
+## Make the README's pictures and the example report, all from one bench on the phantom; needs Chromium.
+pictures: $(VENV)/.dev
+	$(BIN)/python -m docs.pictures
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "zoo needs Python 3.11 or newer; set PYTHON=python3.11")'

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from benchmark.evidence.bounds import auc_of_decisions
 from benchmark.evidence.feasible import (
     TooMany,
+    any_matrix,
     feasible_matrices,
     fits,
     neighbours,
@@ -64,8 +65,11 @@ def matrices_of(group: Group, test: TestSet) -> Matrices:
     except TooMany:
         return Matrices(test, (), too_many=True)
     ranges = group.decisions()
-    rounded = tuple(matrix for matrix in found if fits(matrix, ranges))
-    return Matrices(test, rounded, tuple(matrix for matrix in found if not fits(matrix, ranges)))
+    rounded: list[Confusion] = []
+    cut: list[Confusion] = []
+    for matrix in found:
+        (rounded if fits(matrix, ranges) else cut).append(matrix)
+    return Matrices(test, tuple(rounded), tuple(cut))
 
 
 def printed_twice(group: Group) -> Iterator[Finding]:
@@ -99,7 +103,7 @@ def conflicts(group: Group, found: Matrices | None) -> Iterator[Finding]:
 
     def possible(names: Sequence[str]) -> bool:
         try:
-            return bool(feasible_matrices({name: ranges[name] for name in names}, test.negatives, test.positives))
+            return any_matrix({name: ranges[name] for name in names}, test.negatives, test.positives)
         except TooMany:
             return True
 

@@ -14,7 +14,7 @@ from benchmark.evidence.bounds import (
     cross_entropy,
     focal,
     loss_of_accuracy,
-    loss_of_decisions,
+    loss_of_any,
     loss_of_scores,
     squared_error,
 )
@@ -162,8 +162,7 @@ def _usual() -> tuple[LossFunction, ...]:
 def _bounds(group: Group, loss: LossFunction, found: Matrices | None) -> Range | None:
     threshold = group.row.threshold
     if found is not None and found.possible:
-        each = [loss_of_decisions(loss, matrix, threshold) for matrix in found.possible]
-        return min(low for low, _ in each), max(high for _, high in each)
+        return loss_of_any(loss, found.possible, threshold)
     accuracy = group.of("accuracy")
     if accuracy is None:
         return None

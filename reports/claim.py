@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, model_validator
 
 from reports.statement import (
+    AT_MOST,
     ONE_OR_MORE,
-    PRINTED_METRICS,
     Name,
     Statement,
     Strict,
     Text,
     unknown_in_statement,
+    unknown_metric,
     unknown_name,
 )
-from zoo.card import Loss, ModelCard, PublishedFigure
+from zoo.card import ImageCount, Loss, ModelCard, PublishedFigure
 from zoo.strict_yaml import ConfigError, named_file, read_yaml, validate
 
 _BUILT_IN = Path(str(resources.files("reports.claims")))
 _COUNTS = ("true_positives", "false_positives", "true_negatives", "false_negatives")
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
 class TestSet(Strict):
@@ -32,8 +33,8 @@ class TestSet(Strict):
 
     __test__ = False  # not a test class, whatever its name
 
-    negatives: PositiveInt
-    positives: PositiveInt
+    negatives: ImageCount
+    positives: ImageCount
     where: Text
 
 
@@ -56,7 +57,7 @@ class Source(Strict):
     recognise: Recognise | None = None
     language: str | None = None
     test: TestSet | None = None
-    other_tests: tuple[TestSet, ...] = ()
+    other_tests: Annotated[tuple[TestSet, ...], Field(max_length=20)] = ()
 
     @model_validator(mode="after")
     def _recognised_as_something(self) -> Source:
@@ -91,13 +92,14 @@ class Reading(Strict):
 
     row: Name
     reading: Text
-    figures: Annotated[tuple[PublishedFigure, ...], ONE_OR_MORE]
+    figures: Annotated[tuple[PublishedFigure, ...], ONE_OR_MORE, AT_MOST]
 
 
 class Row(Strict):
     """What was printed about one model. `called` is the source's own name for it.
 
-    `card` adds the card's published figures before `figures`, and its test images and loss where the row states none.
+    `card` adds the card's published figures before `figures`, each once where both state it, and its test images and
+    loss where the row states none.
     `loss` is what printed losses are read as, cross-entropy where nothing else is said; `threshold` is that of the
     decisions behind accuracy, precision and recall.
     """
@@ -105,7 +107,7 @@ class Row(Strict):
     name: Name
     card: Name | None = None
     called: str | None = None
-    figures: tuple[PublishedFigure, ...] = ()
+    figures: Annotated[tuple[PublishedFigure, ...], AT_MOST] = ()
     test: TestSet | None = None
     loss: Loss | None = None
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
@@ -121,8 +123,8 @@ class Conditions(Strict):
     """Under which conditions the figures were read: the side of an image in pixels, the number of training images. Runs
     under others are not comparable; what is not stated excludes nothing."""
 
-    image_size: PositiveInt | None = None
-    train: PositiveInt | None = None
+    image_size: Annotated[int, Field(gt=0, le=100_000)] | None = None
+    train: Annotated[int, Field(gt=0, le=1_000_000_000)] | None = None
 
 
 class Claims(Strict):
@@ -138,12 +140,12 @@ class Claims(Strict):
     source: Source
     conditions: Conditions = Conditions()
     margin: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    loss_margin: Annotated[float, Field(gt=0)] = 0.1
-    rows: Annotated[tuple[Row, ...], ONE_OR_MORE]
-    readings: tuple[Reading, ...] = ()
-    matrices: tuple[PrintedMatrix, ...] = ()
-    settings: tuple[Setting, ...] = ()
-    statements: tuple[Statement, ...] = ()
+    loss_margin: Annotated[float, Field(gt=0, le=1000)] = 0.1
+    rows: Annotated[tuple[Row, ...], ONE_OR_MORE, AT_MOST]
+    readings: Annotated[tuple[Reading, ...], AT_MOST] = ()
+    matrices: Annotated[tuple[PrintedMatrix, ...], AT_MOST] = ()
+    settings: Annotated[tuple[Setting, ...], AT_MOST] = ()
+    statements: Annotated[tuple[Statement, ...], AT_MOST] = ()
 
 
 def claims_names() -> tuple[str, ...]:
@@ -187,7 +189,7 @@ def _resolve(claims: Claims, cards: Mapping[str, ModelCard]) -> Claims:
     rows, matrices = [], list(claims.matrices)
     for row in claims.rows:
         card = cards[row.card] if row.card is not None else None
-        figures = (*(card.published if card else ()), *row.figures)
+        figures = _together(card.published if card else (), row.figures)
         counts = {figure.metric: figure for figure in figures if _is_final_count(figure)}
         if len(counts) == len(_COUNTS):
             figures = tuple(figure for figure in figures if not _is_final_count(figure))
@@ -199,6 +201,18 @@ def _resolve(claims: Claims, cards: Mapping[str, ModelCard]) -> Claims:
         loss = row.loss or (card.recipe.loss if card else Loss())
         rows.append(row.model_copy(update={"figures": figures, "test": test, "loss": loss}))
     return claims.model_copy(update={"rows": tuple(rows), "matrices": tuple(matrices)})
+
+
+def _together(of_card: Sequence[PublishedFigure], of_row: Sequence[PublishedFigure]) -> tuple[PublishedFigure, ...]:
+    """The figures of a card, then those of its row; one that both state stands once, as stated with more decimals."""
+    stated = {_known_by(figure): figure for figure in of_row}
+    finer = [max(figure, stated.get(_known_by(figure), figure), key=lambda each: each.decimals) for figure in of_card]
+    known = {_known_by(figure) for figure in of_card}
+    return (*finer, *(figure for figure in of_row if _known_by(figure) not in known))
+
+
+def _known_by(figure: PublishedFigure) -> tuple[object, ...]:
+    return figure.metric, figure.split, figure.epoch, figure.value, figure.upper
 
 
 def _is_final_count(figure: PublishedFigure) -> bool:
@@ -245,7 +259,7 @@ def _matrix_problems(claims: Claims) -> Iterator[str]:
 
 def _unknown_metrics(where: str, figures: Iterable[PublishedFigure]) -> Iterator[str]:
     for i, figure in enumerate(figures):
-        yield from unknown_name(f"{where}.figures.{i}.metric", "metric", figure.metric, PRINTED_METRICS)
+        yield from unknown_metric(f"{where}.figures.{i}.metric", figure.metric)
 
 
 def _twice(where: str, field: str, names: Iterable[str]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from reports.claim import Claims
 from reports.statement import PRINTED_METRICS
 from zoo.card_schema import add_card_rules
 from zoo.json_schema import Schema, add_rules, definitions, document, restrict, without_null
+from zoo.metric_names import ALIASES
 
 _OF_METRICS = ("PublishedFigure", "Better", "NoBetter", "Alike", "Level", "ThresholdMatters")
 
@@ -16,7 +17,7 @@ def schema() -> Schema:
     root, shared = definitions(Claims)[Claims]
     add_card_rules(shared)
     for definition in _OF_METRICS:
-        restrict(shared, definition, "metric", enum=list(PRINTED_METRICS))
+        restrict(shared, definition, "metric", enum=[*PRINTED_METRICS, *ALIASES])
     restrict(shared, "Diagnosis", "finding", minItems=1)
     shared["Diagnosis"]["properties"]["finding"]["items"] = {"enum": list(FINDINGS)}
     restrict(shared, root, "rows", minItems=1)

@@ -11,7 +11,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from benchmark.evidence.diagnosis import FINDINGS
 from benchmark.evidence.metrics import METRICS
 from benchmark.evidence.scores import SplitName
-from zoo.card import NAME_PATTERN, ModelCard
+from zoo.card import MOST_ENTRIES, NAME_PATTERN, MetricName, ModelCard, Printed
+from zoo.metric_names import ALIASES
 from zoo.strict_yaml import suggest
 
 PRINTED_METRICS = (*METRICS, "loss", "score")
@@ -19,6 +20,7 @@ PRINTED_METRICS = (*METRICS, "loss", "score")
 Entry = TypeVar("Entry")
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Text = Annotated[str, Field(min_length=1)]
+Margin = Annotated[float, Field(ge=0, le=1e9)]
 
 
 def _at_least(count: int) -> AfterValidator:
@@ -34,6 +36,7 @@ def _at_least(count: int) -> AfterValidator:
 
 ONE_OR_MORE = _at_least(1)
 _TWO_OR_MORE = _at_least(2)
+AT_MOST = Field(max_length=MOST_ENTRIES)
 
 
 class Strict(BaseModel):
@@ -47,8 +50,8 @@ class Better(Strict):
 
     a: Name
     b: Name
-    metric: str
-    margin: Annotated[float, Field(ge=0)] = 0.0
+    metric: MetricName
+    margin: Margin = 0.0
     split: SplitName = "test"
 
 
@@ -61,8 +64,8 @@ class Alike(Strict):
 
     a: Name
     b: Name
-    metric: str
-    within: Annotated[float, Field(gt=0)]
+    metric: MetricName
+    within: Annotated[float, Field(gt=0, le=1e9)]
     split: SplitName = "test"
 
 
@@ -70,8 +73,8 @@ class Level(Strict):
     """A card's metric against a value."""
 
     card: Name
-    metric: str
-    value: float
+    metric: MetricName
+    value: Printed
     split: SplitName = "test"
 
 
@@ -79,7 +82,7 @@ class Diagnosis(Strict):
     """Any of these findings of `benchmark.evidence.diagnosis` holds for the card."""
 
     card: Name
-    finding: Annotated[tuple[str, ...], ONE_OR_MORE]
+    finding: Annotated[tuple[str, ...], ONE_OR_MORE, AT_MOST]
 
 
 class MatrixOf(Strict):
@@ -93,8 +96,8 @@ class ThresholdMatters(Strict):
     """On test, a threshold chosen on validation beats 0.5 on a metric by more than `margin`."""
 
     card: Name
-    metric: str
-    margin: Annotated[float, Field(ge=0)] = 0.0
+    metric: MetricName
+    margin: Margin = 0.0
 
 
 class Form(Strict):
@@ -125,8 +128,8 @@ class Form(Strict):
 class Says(Form):
     """What a statement says: one form, or several of which all or any must hold."""
 
-    all: Annotated[tuple[Form, ...], _TWO_OR_MORE] = ()
-    any: Annotated[tuple[Form, ...], _TWO_OR_MORE] = ()
+    all: Annotated[tuple[Form, ...], _TWO_OR_MORE, AT_MOST] = ()
+    any: Annotated[tuple[Form, ...], _TWO_OR_MORE, AT_MOST] = ()
 
     def forms(self) -> tuple[Form, ...]:
         """The forms inside; itself when it is one."""
@@ -156,9 +159,15 @@ def unknown_in_statement(statement: Statement, cards: Mapping[str, ModelCard]) -
             if hasattr(said, field):
                 yield from unknown_name(f"{where}.{field}", "card", getattr(said, field), cards)
         if hasattr(said, "metric"):
-            yield from unknown_name(f"{where}.metric", "metric", said.metric, PRINTED_METRICS)
+            yield from unknown_metric(f"{where}.metric", said.metric)
         for i, code in enumerate(getattr(said, "finding", ())):
             yield from unknown_name(f"{where}.finding.{i}", "finding", code, FINDINGS)
+
+
+def unknown_metric(where: str, name: str) -> Iterator[str]:
+    """A line when no figure is of a metric called `name`, with the nearest names there are for metrics."""
+    if name not in PRINTED_METRICS:
+        yield f"{where}: unknown metric '{name}'. {suggest(name, PRINTED_METRICS, ALIASES)}"
 
 
 def unknown_name(where: str, kind: str, name: str, known: Iterable[str]) -> Iterator[str]:

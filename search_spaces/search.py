@@ -249,5 +249,7 @@ def _values(space: SearchSpace, proposed: dict[str, Any]) -> dict[str, Any]:
     for path, parameter in space.parameters.items():
         if path in proposed:
             known = proposed[path]
+            if parameter.kind == "int":
+                known = int(known)  # KerasTuner's grid multiplies on a log scale, and has numbers such as 8.0 then
             values[path] = json.loads(known) if parameter.kind == "choice" else known
     return values

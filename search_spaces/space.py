@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from benchmark.evidence.metrics import METRICS
-from zoo.card import ModelCard
+from zoo.card import MOST_ENTRIES, Epochs, MetricName, ModelCard
 from zoo.catalog import merge
+from zoo.metric_names import ALIASES
 from zoo.registry import complete_params, get_builder
 from zoo.strict_yaml import ConfigError, named_file, read_yaml, suggest, unknown, validate
 
+_UNFREEZE = "model.unfreeze_layers"
+_SHOWN = 12
 TUNERS = ("random", "bayesian", "hyperband", "grid")
 _BUILT_IN = Path(str(resources.files("search_spaces")))
 Tuner = Literal["random", "bayesian", "hyperband", "grid"]
+Bound = Annotated[float, Field(ge=-1e9, le=1e9)]
+AT_MOST = Field(max_length=MOST_ENTRIES)
+
+
+MOST_TRIALS = 10_000
+"""How many trials a search may have."""
 
 
 class _Strict(BaseModel):
@@ -26,15 +36,19 @@ class _Strict(BaseModel):
 
 
 class Parameter(_Strict):
-    """One parameter of the card. `when` names another parameter and the values of it under which this one counts."""
+    """One parameter of the card.
+
+    `step` is the distance of neighbouring values; on a log scale it is their factor, above 1. `when` names another
+    parameter and the values of it under which this one counts.
+    """
 
     kind: Literal["float", "int", "choice", "boolean"]
-    low: float | None = None
-    high: float | None = None
-    step: PositiveFloat | None = None
+    low: Bound | None = None
+    high: Bound | None = None
+    step: Annotated[float, Field(gt=0, le=1e9)] | None = None
     scale: Literal["linear", "log"] = "linear"
-    values: tuple[Any, ...] | None = None
-    when: dict[str, tuple[Any, ...]] = {}
+    values: Annotated[tuple[Any, ...], AT_MOST] | None = None
+    when: dict[str, Annotated[tuple[Any, ...], AT_MOST]] = {}
 
     @model_validator(mode="after")
     def _whole(self) -> Parameter:
@@ -54,10 +68,24 @@ class Parameter(_Strict):
             raise ValueError("when names one parameter")
         return self
 
-    def options(self) -> list[Any]:
-        """The values of a choice, an int or a boolean; empty for a float."""
+    def count(self) -> int | None:
+        """How many values there are, as KerasTuner counts them; None for a float without steps."""
+        if self.kind not in ("float", "int"):
+            return len(self.options())
+        low, high = self.low or 0.0, self.high or 0.0
+        if self.step is None and self.kind == "float":
+            return None
+        if self.step is not None and self.scale == "log":
+            return int(math.log(high / low, self.step) + 1e-8) + 1  # its slack included
+        return int((high - low) // (self.step or 1)) + 1
+
+    def options(self) -> Sequence[Any]:
+        """The values of a choice, an int or a boolean, as KerasTuner counts them; empty for a float."""
         if self.kind == "int":
-            return list(range(int(self.low or 0), int(self.high or 0) + 1, int(self.step or 1)))
+            low, high, step = int(self.low or 0), int(self.high or 0), int(self.step or 1)
+            if self.scale == "log" and self.step is not None:
+                return [low * step**index for index in range(self.count() or 0)]
+            return range(low, high + 1, step)
         return [False, True] if self.kind == "boolean" else list(self.values or ())
 
 
@@ -65,16 +93,16 @@ class Budget(_Strict):
     """Where a search ends: after `trials`, or when `minutes` have passed. `epochs` caps each phase of a trial; for
     hyperband it is the largest budget."""
 
-    trials: PositiveInt = 12
-    epochs: PositiveInt | None = None
-    minutes: PositiveFloat | None = None
+    trials: Annotated[int, Field(gt=0, le=MOST_TRIALS)] = 12
+    epochs: Epochs | None = None
+    minutes: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
 
 
 class Reseed(_Strict):
     """After the search the best `top` trials run with `seeds` further seeds, to show what the winner owes to luck."""
 
-    top: NonNegativeInt = 3
-    seeds: NonNegativeInt = 3
+    top: Annotated[int, Field(ge=0, le=1000)] = 3
+    seeds: Annotated[int, Field(ge=0, le=1000)] = 3
 
 
 class SearchSpace(_Strict):
@@ -86,30 +114,45 @@ class SearchSpace(_Strict):
 
     name: str
     title: Annotated[str, Field(min_length=1, max_length=200)]
-    objective: str = "auc"
+    objective: MetricName = "auc"
     tuner: Tuner = "random"
-    seed: NonNegativeInt = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32 - 1)] = 0
     budget: Budget = Budget()
-    executions: PositiveInt = 1
+    executions: Annotated[int, Field(gt=0, le=1000)] = 1
     folds: Annotated[int, Field(ge=2, le=20)] | None = None
     reseed: Reseed = Reseed()
-    parameters: Annotated[dict[str, Parameter], Field(min_length=1)]
+    parameters: Annotated[dict[str, Parameter], Field(min_length=1, max_length=100)]
 
     @model_validator(mode="after")
     def _known(self) -> SearchSpace:
         directed = [name for name, metric in METRICS.items() if metric.direction != "none"]
         if self.objective not in directed:
-            raise ValueError(f"objective: unknown metric '{self.objective}'. {suggest(self.objective, directed)}")
+            others = [name for name, metric in ALIASES.items() if metric in directed]
+            raise ValueError(
+                f"objective: unknown metric '{self.objective}'. {suggest(self.objective, directed, others)}"
+            )
         earlier: dict[str, Parameter] = {}
         for path, parameter in self.parameters.items():
             if path.split(".", 1)[0] not in ("model", "recipe") or "." not in path:
                 raise ValueError(f"parameters.{path}: must be a path in the card, model.* or recipe.*")
+            if parameter.scale == "log" and parameter.step is not None and parameter.step <= 1:
+                raise ValueError(
+                    f"parameters.{path}.step: on a log scale a step is a factor above 1, such as 2; "
+                    f"it is {parameter.step:g}"
+                )
+            most = MOST_ENTRIES if path == _UNFREEZE else MOST_TRIALS if self.tuner == "grid" else None
+            if most is not None and (parameter.count() or 0) > most:
+                raise ValueError(
+                    f"parameters.{path}: has {parameter.count()} values, more than {most}; raise its step or narrow it"
+                )
             for parent, values in parameter.when.items():
                 if parent not in earlier:
                     raise ValueError(f"parameters.{path}.when: '{parent}' must be a parameter listed above it")
                 options = earlier[parent].options()
                 if not options or any(value not in options for value in values):
-                    raise ValueError(f"parameters.{path}.when.{parent}: {list(values)} are not among its {options}")
+                    raise ValueError(
+                        f"parameters.{path}.when.{parent}: {list(values)} are not among its {_listed(options)}"
+                    )
             earlier[path] = parameter
         return self
 
@@ -120,7 +163,7 @@ class SearchSpace(_Strict):
 
     def unfrozen(self) -> tuple[int, ...]:
         """The numbers of unfrozen layers that a trial may have."""
-        parameter = self.parameters.get("model.unfreeze_layers")
+        parameter = self.parameters.get(_UNFREEZE)
         return tuple(int(value) for value in parameter.options()) if parameter else ()
 
 
@@ -207,6 +250,14 @@ def winner_yaml(
         "left_open": f"Chosen by a search of the space {space}: {objective}.",
         **change,
     }
+
+
+def _listed(options: Sequence[Any]) -> str:
+    """`[8, 16, 32]`; of many the first and the last."""
+    if len(options) <= _SHOWN:
+        return str(list(options))
+    first = ", ".join(map(str, options[: _SHOWN - 2]))
+    return f"[{first}, ..., {options[-1]}]"
 
 
 def _shown(value: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmark.evidence.metrics import METRICS
 from search_spaces.space import SearchSpace
 from zoo.json_schema import Schema, add_rules, definitions, document, restrict, when
+from zoo.metric_names import ALIASES
 
 _ABSENT: Schema = {"type": "null"}
 
@@ -13,7 +14,8 @@ def schema() -> Schema:
     """The document."""
     root, shared = definitions(SearchSpace)[SearchSpace]
     directed = [name for name, metric in METRICS.items() if metric.direction != "none"]
-    restrict(shared, root, "objective", enum=directed)
+    others = [name for name, metric in ALIASES.items() if metric in directed]
+    restrict(shared, root, "objective", enum=[*directed, *others])
     restrict(shared, root, "parameters", propertyNames={"pattern": r"^(model|recipe)\..+"})
     restrict(shared, "Parameter", "when", maxProperties=1)
     number, whole = {"type": "number"}, {"type": ["number", "null"], "multipleOf": 1}
@@ -28,6 +30,9 @@ def schema() -> Schema:
             {"properties": {**no_bounds, "values": {"type": "array", "minItems": 1}}, "required": ["values"]},
         ),
         when({"kind": {"const": "boolean"}}, {"properties": {**no_bounds, "values": {"maxItems": 0}}}),
-        when({"scale": {"const": "log"}}, {"properties": {"low": {"exclusiveMinimum": 0}}, "required": ["low"]}),
+        when(
+            {"scale": {"const": "log"}},
+            {"properties": {"low": {"exclusiveMinimum": 0}, "step": {"exclusiveMinimum": 1}}, "required": ["low"]},
+        ),
     )
     return document(root, shared, "A search space of zoo")

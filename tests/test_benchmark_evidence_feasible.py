@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from benchmark.evidence.feasible import (
     TooMany,
+    any_matrix,
     called_alike,
     feasible_matrices,
     fits,
@@ -91,6 +92,29 @@ def test_the_matrices_are_those_found_by_trying_all(
     assert {(m.tp, m.tn) for m in found} == slowly(ranges, negatives, positives)
     assert len(found) == len({(m.tp, m.tn) for m in found})
     assert all((m.tn + m.fp, m.tp + m.fn) == (negatives, positives) for m in found)
+
+
+@QUICK
+@given(negatives=SIZE, positives=SIZE, names=SHOWN, data=st.data())
+def test_there_is_a_matrix_where_one_is_listed(
+    negatives: int, positives: int, names: list[str], data: st.DataObject
+) -> None:
+    top = {name: 14 if name.startswith(("true", "false")) else 1 for name in names}
+    ends = {name: sorted(data.draw(st.tuples(*[st.floats(-0.1, top[name] + 0.1)] * 2))) for name in names}
+    ranges = {name: (low, high) for name, (low, high) in ends.items()}
+    assert any_matrix(ranges, negatives, positives) == bool(feasible_matrices(ranges, negatives, positives))
+
+
+def test_a_million_images_of_each_class_are_looked_through() -> None:
+    million = 10**6
+    matrix = Confusion(tp=912_345, fp=54_321, tn=million - 54_321, fn=million - 912_345)
+    true = values(matrix)
+    ranges = {name: printed_range(true[name], 10) for name in ("accuracy", "precision", "recall")}
+    assert feasible_matrices(ranges, million, million) == (matrix,)
+    with pytest.raises(TooMany):
+        feasible_matrices({"accuracy": printed_range(0.9, 2)}, million, million)
+    with pytest.raises(TooMany):
+        any_matrix({"f1": printed_range(0.9, 2)}, million, million)
 
 
 @QUICK

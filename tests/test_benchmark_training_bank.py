@@ -152,9 +152,20 @@ def test_mapped_rows_survive_the_removal_of_their_block(tmp_path: Path) -> None:
 def test_the_declared_size_must_be_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ZOO_CACHE_GIB", "0.5")
     assert default_bank().limit == 1 << 29
-    monkeypatch.setenv("ZOO_CACHE_GIB", "plenty")
-    with pytest.raises(ConfigError, match="ZOO_CACHE_GIB is 'plenty'"):
-        default_bank()
+    for wrong in ("plenty", "nan", "-1", "-inf"):
+        monkeypatch.setenv("ZOO_CACHE_GIB", wrong)
+        with pytest.raises(ConfigError, match=f"ZOO_CACHE_GIB is '{wrong}'; give a number of GiB from 0"):
+            default_bank()
+
+
+def test_without_a_limit_everything_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZOO_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("ZOO_CACHE_GIB", "inf")
+    bank = default_bank()
+    assert bank.write("shelf", ["a"], rows(1))
+    assert bank.rows("shelf", ["a"]) is not None
+    monkeypatch.setenv("ZOO_CACHE_GIB", "0")
+    assert not default_bank().write("shelf", ["b"], rows(2))
 
 
 WRITER = """

@@ -51,6 +51,52 @@ def test_four_published_counts_are_the_row_s_matrix(report: Claims) -> None:
     assert report.matrices == (PrintedMatrix(row="attempt-7", where=where, tp=131, fp=6, tn=228, fn=103),)
 
 
+def stated(*figures: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A claims file whose row is of a card and states figures of its own."""
+    return contents({"name": "attempt-4", "card": "attempt-4", "figures": list(figures), **more})
+
+
+def test_a_figure_of_a_card_that_its_row_states_too_counts_once(tmp_path: Path) -> None:
+    published = cards()["attempt-4"].published
+    again = [{**each.model_dump(exclude_none=True), "where": "elsewhere"} for each in published]
+    (found,) = load_claims(str(write_claims(tmp_path, stated(*again))), cards()).rows
+    assert found.figures == published
+
+
+def test_of_a_figure_that_both_state_the_one_with_more_decimals_counts(tmp_path: Path) -> None:
+    published = cards()["attempt-4"].published
+    finer = {**published[0].model_dump(exclude_none=True), "decimals": 7, "where": "the log"}
+    other = figure("brier", 0.123)
+    (found,) = load_claims(str(write_claims(tmp_path, stated(finer, other))), cards()).rows
+    assert [each.where for each in found.figures] == ["the log", *(f.where for f in published[1:]), other["where"]]
+
+
+@pytest.mark.parametrize(
+    "change", [{"value": 0.001}, {"split": "val"}, {"epoch": "last"}, {"upper": 0.999}, {"metric": "brier"}]
+)
+def test_a_figure_that_differs_from_the_card_s_counts_beside_it(tmp_path: Path, change: dict[str, Any]) -> None:
+    published = cards()["attempt-4"].published
+    own = next(f for f in published if f.metric == "accuracy" and f.split == "test")
+    other = {**own.model_dump(exclude_none=True), **change}
+    (found,) = load_claims(str(write_claims(tmp_path, stated(other))), cards()).rows
+    assert len(found.figures) == len(published) + 1
+
+
+def test_the_field_s_other_names_mean_the_metric(tmp_path: Path) -> None:
+    printed = [figure("sensitivity", 0.5), figure("ppv", 0.6), figure("roc_auc", 0.7), figure("tn", 7, decimals=0)]
+    says = {"better": {"a": "attempt-1", "b": "attempt-2", "metric": "f1_score"}}
+    data = contents(row("one", *printed), statements=[{**SAID, "says": says}])
+    claims = load_claims(str(write_claims(tmp_path, data)), cards())
+    assert [each.metric for each in claims.rows[0].figures] == ["recall", "precision", "auc", "true_negatives"]
+    assert claims.statements[0].says.better is not None
+    assert claims.statements[0].says.better.metric == "f1"
+
+
+def test_a_share_in_percent_is_refused_under_any_name(tmp_path: Path) -> None:
+    (line,) = problems(tmp_path, contents(row("one", figure("sensitivity", 93.1))))
+    assert "recall must be within [0, 1]; is it given in percent?" in line
+
+
 def test_fewer_counts_than_four_stay_figures(tmp_path: Path) -> None:
     figures = [figure(name, 5, decimals=0) for name in COUNTS[:3]]
     claims = claims_of(tmp_path, contents(row("one", *figures)))
@@ -125,8 +171,12 @@ def test_every_quoted_statement_is_translated(report: Claims) -> None:
             ["statements.0.says.better.b", "attempt-1"],
         ),
         (
-            {"statements": [{**SAID, "says": {"at_least": {"card": "attempt-7", "metric": "acc", "value": 0.9}}}]},
-            ["statements.0.says.at_least.metric", "unknown metric 'acc'"],
+            {
+                "statements": [
+                    {**SAID, "says": {"at_least": {"card": "attempt-7", "metric": "presicion", "value": 0.9}}}
+                ]
+            },
+            ["statements.0.says.at_least.metric", "unknown metric 'presicion'. Did you mean precision"],
         ),
         (
             {"statements": [{**SAID, "says": {"diagnosis": {"card": "attempt-7", "finding": ["overfit"]}}}]},

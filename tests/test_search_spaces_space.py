@@ -78,6 +78,16 @@ def test_a_path_that_the_card_lacks_is_refused() -> None:
         ({"kind": "choice"}, "choice needs values"),
         ({"kind": "boolean", "values": [1]}, "boolean takes no values"),
         ({"kind": "choice", "values": [1], "low": 0.0}, "choice takes no low or high"),
+        (
+            {"kind": "float", "low": 1e-4, "high": 0.1, "step": 0.001, "scale": "log"},
+            "parameters.model.dropout.step: on a log scale a step is a factor above 1, such as 2; it is 0.001",
+        ),
+        (
+            {"kind": "int", "low": 1, "high": 10, "step": 1, "scale": "log"},
+            "parameters.model.dropout.step: on a log scale a step is a factor above 1, such as 2; it is 1",
+        ),
+        ({"kind": "int", "low": 1, "high": 10**10}, "model.dropout.high: input should be less than or equal to"),
+        ({"kind": "choice", "values": [0.1] * 1001}, "at most 1000 items"),
     ],
 )
 def test_a_parameter_that_makes_no_sense_is_refused(parameter: dict[str, Any], says: str) -> None:
@@ -89,6 +99,19 @@ def test_a_parameter_that_makes_no_sense_is_refused(parameter: dict[str, Any], s
     ("changes", "says"),
     [
         ({"objective": "aux"}, "Did you mean auc"),
+        ({"objective": "sensitvity"}, "Did you mean sensitivity"),
+        ({"objective": "tp"}, "unknown metric 'true_positives'"),
+        ({"seed": 2**32}, "seed"),
+        ({"executions": 200_000}, "executions"),
+        ({"budget": {"trials": 10**9}}, "budget.trials"),
+        (
+            {"tuner": "grid", "parameters": {"model.l2": {"kind": "float", "low": 0, "high": 1, "step": 1e-9}}},
+            "values, more than 10000",
+        ),
+        (
+            {"parameters": {"model.unfreeze_layers": {"kind": "int", "low": 0, "high": 10**9}}},
+            "has 1000000001 values, more than 1000",
+        ),
         ({"tuner": "genetic"}, "tuner"),
         ({"seed": -1}, "seed"),
         ({"parameters": {}}, "parameters"),
@@ -99,6 +122,44 @@ def test_a_parameter_that_makes_no_sense_is_refused(parameter: dict[str, Any], s
 )
 def test_a_space_that_makes_no_sense_is_refused(changes: dict[str, Any], says: str) -> None:
     assert any(says in line for line in lines_of(**changes))
+
+
+@pytest.mark.parametrize(
+    ("values", "right"), [([16], False), ([8], True), ([64], True), ([8, 64], True), ([8, 16], False), ([], True)]
+)
+def test_on_a_log_scale_a_condition_names_what_multiplying_gives(values: list[int], right: bool) -> None:
+    parameters = {
+        "recipe.batch_size": {"kind": "int", "low": 8, "high": 64, "step": 8, "scale": "log"},
+        "model.dropout": {"kind": "float", "low": 0.1, "high": 0.5, "when": {"recipe.batch_size": values}},
+    }
+    if right:
+        space = validate(SearchSpace, {"name": "mine", "title": "Mine", "parameters": parameters}, "mine.yaml")
+        assert list(space.parameters["recipe.batch_size"].options()) == [8, 64]
+    else:
+        [line] = lines_of(parameters=parameters)
+        assert f"parameters.model.dropout.when.recipe.batch_size: {values} are not among its [8, 64]" in line
+
+
+def test_of_many_values_the_first_and_the_last_are_named() -> None:
+    parameters = {
+        "recipe.batch_size": {"kind": "int", "low": 1, "high": 10**9},
+        "model.dropout": {"kind": "float", "low": 0.1, "high": 0.5, "when": {"recipe.batch_size": [0]}},
+    }
+    [line] = lines_of(parameters=parameters)
+    assert "[0] are not among its [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, ..., 1000000000]" in line
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"), [("sensitivity", "recall"), ("roc_auc", "auc"), ("f1_score", "f1"), ("brier_score", "brier")]
+)
+def test_an_objective_may_bear_another_name_of_the_field(said: str, meant: str) -> None:
+    data = {
+        "name": "mine",
+        "title": "Mine",
+        "objective": said,
+        "parameters": {"model.dropout": {"kind": "float", "low": 0.1, "high": 0.5}},
+    }
+    assert validate(SearchSpace, data, "mine.yaml").objective == meant
 
 
 def test_the_direction_is_the_metrics_own() -> None:

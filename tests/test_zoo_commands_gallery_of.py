@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,6 +14,7 @@ from PIL import Image as Pillow
 
 from benchmark.data import Dataset, open_dataset
 from benchmark.evidence.scores import Scores
+from benchmark.runs.kept import command_that_keeps
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.run import DatasetFacts, Run
 from benchmark.runs.store import Store
@@ -110,6 +112,42 @@ def test_data_given_are_read_in_place_of_the_recorded_source(tmp_path: Path, fol
     assert galleries_of([run], store, data=str(moved))[run.run_id].card == "tiny"
     with pytest.raises(ValueError, match="no such source"):
         galleries_of([run], store)
+
+
+PATIENTS = r"(?P<key>[a-z]+\d{2})"
+
+
+def test_a_run_s_own_patient_pattern_opens_its_images(tmp_path: Path, folder: Path) -> None:
+    store = Store(tmp_path / "store")
+    keep(store, open_dataset(str(folder), patient_pattern=PATIENTS))
+    (run,), _ = store.runs()
+    assert run.spec.dataset.patient_pattern == PATIENTS
+    assert run.spec.dataset.fingerprint != open_dataset(str(folder)).fingerprint
+    assert galleries_of([run], store)[run.run_id].card == "tiny"
+    with pytest.raises(ConfigError, match="is not the data that run"):
+        galleries_of([run], store, patients=r"(?P<key>[a-z]+)")
+
+
+def test_moved_data_are_opened_with_the_pattern_of_each_run(tmp_path: Path, folder: Path) -> None:
+    store = Store(tmp_path / "store")
+    patterned = keep(store, open_dataset(str(folder), patient_pattern=PATIENTS))
+    plain = keep(store, open_dataset(str(folder)))
+    moved = folder.rename(tmp_path / "moved")
+    assert set(galleries_of([patterned, plain], store, data=str(moved))) == {patterned.run_id, plain.run_id}
+
+
+def test_the_command_that_keeps_a_model_names_the_pattern(tmp_path: Path, folder: Path) -> None:
+    store = Store(tmp_path / "store")
+    run = keep(store, open_dataset(str(folder), patient_pattern=PATIENTS))
+    words = shlex.split(command_that_keeps(run, store))
+    assert words[words.index("--patients") + 1] == PATIENTS
+    assert "--patients" not in command_that_keeps(keep(store, open_dataset(str(folder))), store)
+
+
+def test_a_record_without_a_pattern_is_read(tmp_path: Path, folder: Path) -> None:
+    facts = DatasetFacts.of(open_dataset(str(folder))).model_dump()
+    del facts["patient_pattern"]
+    assert DatasetFacts.model_validate(facts).patient_pattern is None
 
 
 def test_other_data_are_refused_in_one_line(tmp_path: Path, folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,8 +12,10 @@ from rich.console import Console
 from benchmark.runs.execute import Event
 from benchmark.runs.plan import Plan
 from benchmark.runs.run import Progress, RunSpec
+from search_spaces.space import load_space
 from tests.records import make_run, make_spec
-from zoo.commands.progress import View, watching
+from zoo.commands.plain_progress import counted
+from zoo.commands.progress import View, searching, watching
 
 
 def plan(runs: int) -> Plan:
@@ -100,5 +103,109 @@ def test_where_nothing_can_be_drawn_over_every_run_is_a_line(terminal: bool, var
             handle(done(spec))
     lines = file.getvalue().splitlines()
     assert "\x1b" not in file.getvalue()
-    assert [line.split(":")[0] for line in lines[-2:]] == ["[1/2] attempt-1 seed 0", "[2/2] attempt-1 seed 1"]
+    assert [line.split(":")[0] for line in lines[-4:]] == [
+        "attempt-1 seed 0",
+        "[1/2] attempt-1 seed 0",
+        "attempt-1 seed 1",
+        "[2/2] attempt-1 seed 1",
+    ]
     assert lines[0].startswith("SYNTHETIC data: ")
+
+
+class Clock:
+    """A clock that stands until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def written(minutes: float, every: float, runs: int = 1) -> list[str]:
+    """What is written to a file while each run takes so many minutes and tells of its steps every so many seconds."""
+    from benchmark.data import open_dataset
+
+    file, clock, asked = io.StringIO(), Clock(), plan(runs)
+    console = Console(file=file, width=80, highlight=False)
+    steps = round(60 * minutes / every)
+    with watching(console, asked, open_dataset("phantom"), clock=clock) as handle:
+        for spec in asked.specs:
+            handle(Event("started", spec, make_run().split))
+            for step in range(1, steps + 1):
+                clock.now += every
+                handle(Event("step", spec, Progress(step, steps, f"train {step}")))
+            handle(done(spec))
+    assert not set(file.getvalue()) & {"\r", "\x1b", "\b"}
+    return [line for line in file.getvalue().splitlines() if " seed " in line]
+
+
+def test_a_long_run_tells_every_half_minute_where_it_is_and_what_is_left() -> None:
+    started, *steps, ended = written(minutes=5, every=1)
+    assert started == "attempt-1 seed 0: started; time left not known yet"
+    assert steps == [
+        f"attempt-1 seed 0: train {second}, {second / 300:.0%} done; "
+        + (f"about {left} left" if second > 30 else "time left not known yet")
+        for second, left in zip(
+            range(30, 301, 30),
+            ["", "4 min", "4 min", "3 min", "2 min", "2 min", "2 min", "60 s", "30 s", "0 s"],
+            strict=True,
+        )
+    ]
+    assert ended.startswith("[1/1] attempt-1 seed 0: ")
+
+
+@pytest.mark.parametrize("every", [0.1, 7, 29])
+def test_lines_about_steps_are_half_a_minute_apart(every: float) -> None:
+    assert len(written(minutes=4, every=every)) <= 2 + 8
+
+
+def test_a_short_run_has_its_start_and_its_end_alone() -> None:
+    lines = written(minutes=0.2, every=1, runs=3)
+    assert [line.split(":")[0] for line in lines] == [
+        f"{mark}attempt-1 seed {seed}" for seed in range(3) for mark in ("", f"[{seed + 1}/3] ")
+    ]
+
+
+def test_what_is_counted_comes_as_it_is_and_is_told_now_and_then() -> None:
+    clock, told = Clock(), list[str]()
+
+    def slowly() -> Iterator[int]:
+        for number in range(100):
+            clock.now += 6
+            yield number
+
+    assert list(counted(slowly(), 100, "predicting", told.append, clock)) == list(range(100))
+    assert told[0] == "predicting: 5 of 100, about 10 min left"
+    assert told[-1] == "predicting: 95 of 100, about 30 s left"
+    assert len(told) == 19
+
+
+def test_a_search_in_a_file_tells_every_half_minute_where_it_is() -> None:
+    from benchmark.data import open_dataset
+
+    file, clock, (spec,) = io.StringIO(), Clock(), plan(1).specs
+    console = Console(file=file, width=200, highlight=False)
+    with searching(console, load_space("scratch_cnn"), spec.card, open_dataset("phantom"), clock=clock) as (handle, _):
+        for step in range(1, 101):
+            clock.now += 1
+            handle(Event("step", spec, Progress(step, 100, f"train {step}")))
+        ended = make_run("attempt-1")
+        handle(Event("done", spec, ended))
+        clock.now += 30
+        handle(Event("step", spec, Progress(1, 100, "train 1")))
+    assert not set(file.getvalue()) & {"\r", "\x1b", "\b"}
+    lines = [line for line in file.getvalue().splitlines() if line.startswith("trial ")]
+    assert lines[:3] == [f"trial 1/30: train {second}, {second}% done" for second in (30, 60, 90)]
+    assert lines[3].startswith("trial 1/30: train 1, 1% done; about ")
+
+
+def test_runs_side_by_side_end_in_the_time_of_one() -> None:
+    clock = Clock()
+    view = View(plan(2), clock)
+    for spec in view.specs.values():
+        view.handle(Event("started", spec))
+    clock.now += 100
+    for spec in view.specs.values():
+        view.handle(Event("step", spec, Progress(50, 100, "train")))
+    assert view.time_left() == "about 2 min left"

@@ -153,6 +153,10 @@ def at(data: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("card", CARD, "recipe/epochs", None),
         ("card", CARD, "recipe/epochs", "two"),
         ("card", CARD, "recipe/epochs", 0),
+        ("card", CARD, "recipe/epochs", 10**9),
+        ("card", CARD, "recipe/batch_size", 10**9),
+        ("card", CARD, "model/filters", [10**9]),
+        ("card", CARD, "published", [{**FIGURE, "metric": "sensitivity", "value": 91.0}]),
         ("card", CARD, "recipe/optimizer/name", "adm"),
         ("card", CARD, "recipe/optimizer/learning_rate", 10.0),
         ("card", CARD, "recipe/loss", {"name": "binary_focal_crossentropy"}),
@@ -182,6 +186,10 @@ def at(data: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("protocol", PROTOCOL, "seeds", []),
         ("protocol", PROTOCOL | {"precision": "bfloat16"}, "prefix", "keras"),
         ("protocol", PROTOCOL, "seeds", [1, 1]),
+        ("protocol", PROTOCOL, "seeds", [2**32]),
+        ("protocol", PROTOCOL, "seeds", list(range(1001))),
+        ("protocol", PROTOCOL, "views", 10**6),
+        ("protocol", PROTOCOL, "threshold", {"rule": "cost", "value": 1e300}),
         ("protocol", PROTOCOL, "threshold", {"rule": "yoden"}),
         ("protocol", PROTOCOL, "threshold", {"rule": "youden", "value": 0.3}),
         ("protocol", PROTOCOL, "threshold", {"value": 0.3}),
@@ -195,6 +203,9 @@ def at(data: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("space", SPACE, "parameters/model.dropout/high", None),
         ("space", SPACE, "parameters/model.dropout/low", 0),
         ("space", SPACE, "parameters/recipe.epochs/low", 1.5),
+        ("space", SPACE, "parameters/model.dropout/step", 0.1),
+        ("space", SPACE, "parameters/model.dropout/high", 1e300),
+        ("space", SPACE, "budget", {"trials": 10**6}),
         ("space", SPACE, "parameters/recipe.batch_size/values", None),
         ("space", SPACE, "parameters/recipe.batch_size/low", 3),
         ("space", SPACE, "parameters/model.flip", {"kind": "boolean", "values": [True]}),
@@ -204,6 +215,7 @@ def at(data: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("claims", CLAIMS, "rows/0/figures", None),
         ("claims", CLAIMS, "rows/0/figures", []),
         ("claims", CLAIMS, "rows/0/figures/0/metric", "acuracy"),
+        ("claims", CLAIMS, "source", {"report": "r", "test": {"negatives": 10**9, "positives": 1, "where": "x"}}),
         ("claims", CLAIMS, "rows/0/figures/0/value", 90),
         ("claims", CLAIMS, "statements/0/says", {}),
         ("claims", CLAIMS, "statements/0/says/better/metric", "acuracy"),
@@ -259,6 +271,23 @@ def test_builders_are_listed_with_their_own_parameters() -> None:
     assert {"scratch_cnn", "vgg16"} <= set(SCHEMAS["card"]["$defs"]["ModelSpec"]["properties"]["builder"]["enum"])
     assert faults("card", {**CHILD, "model": {"unfreeze_layers": 2}}) == []
     assert faults("card", {**CHILD, "model": {"unfreeze_layers": 2, "filters": [4]}}) != []
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "path", "value"),
+    [
+        ("card", CARD, "published", [{**FIGURE, "metric": "sensitivity"}]),
+        ("space", SPACE, "objective", "roc_auc"),
+        ("claims", CLAIMS, "rows/0/figures/0/metric", "ppv"),
+        ("claims", CLAIMS, "statements/0/says/better/metric", "auprc"),
+    ],
+)
+def test_another_name_of_a_metric_is_accepted_by_schema_and_loader(
+    kind: str, data: dict[str, Any], path: str, value: Any, tmp_path: Path
+) -> None:
+    right = at(data, path, value)
+    assert refused_by_loader(kind, [right], tmp_path) == [False]
+    assert faults(kind, right) == []
 
 
 def test_zoo_schema_prints_one_document_and_an_unknown_kind_is_one_line(

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
-from zoo.strict_yaml import ConfigError, read_yaml, suggest, unknown, validate, write_yaml
+from zoo.strict_yaml import LARGEST_INT, ConfigError, read_yaml, suggest, unknown, validate, write_yaml
 
 
 class Engine(BaseModel):
@@ -156,6 +156,53 @@ def test_a_missing_file_cannot_be_read(tmp_path: Path) -> None:
     assert message.startswith(f"{tmp_path / 'nothing.yaml'}: cannot be read: ")
 
 
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [
+        ("9" * 20_000, "a number of 20000 characters"),
+        ("0x" + "f" * 20_000, "a number of 20002 characters"),
+        ("0" + "7" * 20_000, "a number of 20001 characters"),
+        ("0b" + "1" * 20_000, "a number of 20002 characters"),
+        ("1" + ":59" * 9000, "a number of 27001 characters"),
+        ("1" * 400 + ".5", "a number of 402 characters"),
+        (str(2**63), "a whole number beyond 64 bits"),
+        (f"-0x{2**63:x}", "a whole number beyond 64 bits"),
+        ("1e999", "'1e999' is not a finite number"),
+        (".inf", "'.inf' is not a finite number"),
+        ("-.INF", "'-.INF' is not a finite number"),
+        (".nan", "'.nan' is not a finite number"),
+        ("!!int x", "'x' is not a whole number"),
+        ("!!float x", "'x' is not a number"),
+    ],
+)
+def test_a_number_without_bounds_is_one_line_with_its_place(tmp_path: Path, number: str, says: str) -> None:
+    path = written(tmp_path, f"a: 1\nb:\n  - c: {number}\n")
+    (line,) = lines_of(path)
+    assert line.startswith(f"{path}:3:8: {says}")
+
+
+@pytest.mark.parametrize("number", [0, LARGEST_INT, -LARGEST_INT])
+def test_a_whole_number_of_64_bits_is_read(tmp_path: Path, number: int) -> None:
+    assert read_yaml(written(tmp_path, f"a: {number}\nb: 0b{abs(number):_b}\n")) == {"a": number, "b": abs(number)}
+
+
+def test_data_that_json_cannot_hold_are_one_line() -> None:
+    (line,) = errors_in({"label": "x", "engine": {"power": 1.0, "cylinders": 10**5000}})
+    assert line.startswith("car.yaml: cannot be checked: ")
+
+
+def test_of_many_errors_the_first_are_told_and_the_rest_counted() -> None:
+    lines = errors_in({"label": "x", "engine": {"power": 1.0, "cylinders": 4}, "sizes": ["no"] * 10_000})
+    assert len(lines) == 51
+    assert lines[-1] == "car.yaml: 9950 more errors"
+
+
+def test_an_error_about_a_strange_key_stays_one_line() -> None:
+    (line,) = errors_in({"label": "x", "engine": {"power": 1.0, "cylinders": 4}, "a\nb" + "c" * 999: 1})
+    assert "\n" not in line
+    assert len(line) < 400
+
+
 def test_a_folder_cannot_be_read_as_a_file(tmp_path: Path) -> None:
     (message,) = lines_of(tmp_path)
     assert message.startswith(f"{tmp_path}: cannot be read: ")
@@ -243,7 +290,11 @@ def test_an_unknown_name_says_what_it_was_taken_for() -> None:
 # PyYAML writes the text "1e5" without quotes; a YAML 1.2 reader rightly takes that for a number.
 PLAIN_TEXT = st.text(max_size=20).filter(lambda text: not re.fullmatch(r"[-+]?[\d.]+[eE][-+]?\d+", text))
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | PLAIN_TEXT,
+    st.none()
+    | st.booleans()
+    | st.integers(-LARGEST_INT, LARGEST_INT)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | PLAIN_TEXT,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(PLAIN_TEXT, inner, max_size=3),
     max_leaves=8,
 )

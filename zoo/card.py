@@ -5,10 +5,24 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from zoo.metric_names import canonical
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 LearningRate = Annotated[float, Field(gt=0.0, le=1.0, description="step size of the optimiser, (0, 1]")]
+
+# Upper bounds are far above what is ever asked for: they stop slips of the keyboard and files made to cost time.
+Epochs = Annotated[int, Field(gt=0, le=100_000)]
+ImageCount = Annotated[int, Field(gt=0, le=1_000_000)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Factor = Annotated[float, Field(gt=0, le=1000)]
+Printed = Annotated[float, Field(ge=-1e9, le=1e9)]
+MetricName = Annotated[str, AfterValidator(canonical)]
+"""A metric by its own name or another of the field's; kept under its own."""
+
+MOST_ENTRIES = 1000
+"""How many entries a list of a file may hold."""
 
 
 class _Strict(BaseModel):
@@ -25,10 +39,10 @@ class Augmentation(_Strict):
     width_shift: Annotated[float, Field(ge=0, lt=1, description="share of the width")] = 0.0
     height_shift: Annotated[float, Field(ge=0, lt=1, description="share of the height")] = 0.0
     shear_degrees: Annotated[float, Field(ge=0, lt=90)] = 0.0
-    zoom: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = Field(
+    zoom: tuple[Factor, Factor] = Field(
         default=(1.0, 1.0), description="range of two independent factors; above 1 zooms out"
     )
-    brightness: tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]] | None = Field(
+    brightness: tuple[Annotated[float, Field(ge=0, le=1000)], Annotated[float, Field(ge=0, le=1000)]] | None = Field(
         default=None, description="range of a factor on grey levels"
     )
     channel_shift: Annotated[float, Field(ge=0, le=255, description="grey levels of 255")] = 0.0
@@ -57,7 +71,7 @@ class Loss(_Strict):
 
     name: Literal["binary_crossentropy", "binary_focal_crossentropy"] = "binary_crossentropy"
     alpha: Annotated[float, Field(gt=0, lt=1)] | None = None
-    gamma: Annotated[float, Field(ge=0)] | None = None
+    gamma: Annotated[float, Field(ge=0, le=1000)] | None = None
 
     @model_validator(mode="after")
     def _focal(self) -> Loss:
@@ -71,7 +85,7 @@ class EarlyStopping(_Strict):
     """Stops a phase when a validation figure has not improved for `patience` epochs."""
 
     monitor: Literal["val_loss", "val_accuracy"] = "val_loss"
-    patience: PositiveInt
+    patience: Epochs
     restore_best_weights: bool = True
 
 
@@ -79,7 +93,7 @@ class Finetune(_Strict):
     """The second phase: the model's `unfreeze_layers`, 0 for its head alone, are trained at this rate."""
 
     learning_rate: LearningRate
-    epochs: PositiveInt
+    epochs: Epochs
     early_stopping: EarlyStopping | None = None
 
 
@@ -87,8 +101,8 @@ class Recipe(_Strict):
     """How a model is trained. `preprocessing` maps grey levels 0..255 to what the network reads."""
 
     optimizer: Optimizer
-    epochs: PositiveInt
-    batch_size: PositiveInt
+    epochs: Epochs
+    batch_size: Annotated[int, Field(gt=0, le=100_000)]
     loss: Loss = Loss()
     early_stopping: EarlyStopping | None = None
     augmentation: Augmentation | None = None
@@ -118,8 +132,8 @@ class Source(_Strict):
     report: str
     section: str
     data: str | None = None
-    test_negatives: PositiveInt | None = None
-    test_positives: PositiveInt | None = None
+    test_negatives: ImageCount | None = None
+    test_positives: ImageCount | None = None
 
 
 SHARES = {
@@ -144,9 +158,9 @@ class PublishedFigure(_Strict):
     finished model.
     """
 
-    metric: str
-    value: float
-    upper: float | None = None
+    metric: MetricName
+    value: Printed
+    upper: Printed | None = None
     split: Literal["train", "val", "test"]
     decimals: Annotated[int, Field(ge=0, le=10)]
     epoch: Literal["first", "last", "every"] | None = None
@@ -177,7 +191,7 @@ class ModelCard(_Strict):
     left_open: str | None = None
     model: ModelSpec
     recipe: Recipe
-    published: tuple[PublishedFigure, ...] = ()
+    published: Annotated[tuple[PublishedFigure, ...], Field(max_length=MOST_ENTRIES)] = ()
 
     @model_validator(mode="after")
     def _finetune_has_layers(self) -> ModelCard:

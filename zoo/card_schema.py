@@ -6,6 +6,7 @@ from typing import Any
 
 from zoo.card import SHARES, ModelCard
 from zoo.json_schema import Schema, add_rules, definitions, document, loosened, reference, when
+from zoo.metric_names import ALIASES
 from zoo.registry import builder_names, get_builder
 
 _CHANGED = "Changed"
@@ -49,9 +50,10 @@ def add_card_rules(shared: dict[str, Schema]) -> None:
     is_focal = when({"name": {"const": "binary_focal_crossentropy"}}, {"properties": focal, "required": list(focal)})
     add_rules(shared["Loss"], {**is_focal, "else": {"properties": {name: {"type": "null"} for name in focal}}})
     share = {"minimum": 0, "maximum": 1}
+    others = [name for name, metric in ALIASES.items() if metric in SHARES]
     add_rules(
         shared["PublishedFigure"],
-        when({"metric": {"enum": sorted(SHARES)}}, {"properties": {"value": share, "upper": share}}),
+        when({"metric": {"enum": [*sorted(SHARES), *others]}}, {"properties": {"value": share, "upper": share}}),
     )
 
 

@@ -1,9 +1,11 @@
-"""YAML files read strictly: no duplicate key, no constructed object, every error of a file at once with its path."""
+"""YAML files read strictly: no duplicate key, no constructed object, no number without bound, every error of a file at
+once with its path."""
 
 from __future__ import annotations
 
 import difflib
 import json
+import math
 import re
 import typing
 from collections.abc import Iterable, Iterator
@@ -13,8 +15,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from zoo.plain_file import NotPlain, read_plain
+
+LARGEST_FILE = 2**20
+"""How many bytes a YAML file may hold."""
+
+LARGEST_INT = 2**63 - 1
+"""The largest absolute value of a whole number in a YAML file."""
+
 _DEEPEST = 50
 _TOO_DEEP = f"nested deeper than {_DEEPEST} levels"
+_LONGEST_NUMBER = 100  # characters: 64 binary digits with a mark between any two of them fit
+_MOST_ERRORS = 50
+_LONGEST_NAME = 200  # what is longer resembles no name, and comparing it takes long
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -53,6 +66,36 @@ class _Loader(_Base):
             seen.add(key)
         return super().construct_mapping(node, deep)
 
+    def construct_whole(self, node: yaml.ScalarNode) -> int:
+        # Python reads a number in time that grows with the square of its digits, or refuses to.
+        self._refuse_long(node)
+        try:
+            value = int(self.construct_yaml_int(node))
+        except (ValueError, IndexError) as error:
+            raise _fault(f"'{node.value}' is not a whole number", node) from error
+        if abs(value) > LARGEST_INT:
+            raise _fault(f"a whole number beyond 64 bits; the largest is {LARGEST_INT}", node)
+        return value
+
+    def construct_finite(self, node: yaml.ScalarNode) -> float:
+        self._refuse_long(node)
+        try:
+            value = float(self.construct_yaml_float(node))
+        except (ValueError, IndexError, OverflowError) as error:
+            raise _fault(f"'{node.value}' is not a number", node) from error
+        if not math.isfinite(value):
+            raise _fault(f"'{node.value}' is not a finite number", node)
+        return value
+
+    def _refuse_long(self, node: yaml.ScalarNode) -> None:
+        length = len(self.construct_scalar(node))
+        if length > _LONGEST_NUMBER:
+            raise _fault(f"a number of {length} characters; the longest has {_LONGEST_NUMBER}", node)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_whole)
+_Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_finite)
+
 
 class _Dumper(yaml.SafeDumper):
     """SafeDumper that quotes text which _Loader would read as a number."""
@@ -67,9 +110,12 @@ for _reader_or_writer in (_Loader, _Dumper):
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping in the YAML file `path`. Raises ConfigError when it is not one plain mapping."""
+    """The mapping in the YAML file `path`: a regular file of at most LARGEST_FILE bytes whose numbers are finite and,
+    if whole, within LARGEST_INT. Raises ConfigError when it is not one plain mapping."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_plain(path, LARGEST_FILE).decode("utf-8")
+    except NotPlain as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read: {_first_line(error)}") from error
     try:
@@ -84,7 +130,15 @@ def read_yaml(path: Path) -> dict[str, Any]:
         elif "maximum nesting depth" in problem:  # libyaml's own, larger limit: its scanner meets it before an event
             problem = _TOO_DEEP
         raise ConfigError(f"{where}: {problem}") from error
-    except (yaml.YAMLError, ValueError, RecursionError, AttributeError, LookupError, TypeError) as error:
+    except (
+        yaml.YAMLError,
+        ArithmeticError,
+        ValueError,
+        RecursionError,
+        AttributeError,
+        LookupError,
+        TypeError,
+    ) as error:
         # PyYAML's constructors raise any of these for a tag that does not fit its value.
         raise ConfigError(f"{path}: not valid YAML: {_first_line(error)}") from error
     if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
@@ -93,7 +147,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def named_file(kind: str, option: str, name: str, folder: Path) -> Path:
-    """The built-in file in `folder` called `name`, or the YAML file of that path.
+    """The built-in file in `folder` called `name`, or the YAML file of that path, which must bear another name.
 
     `kind` and `option` name it in errors. Raises ConfigError.
     """
@@ -103,8 +157,11 @@ def named_file(kind: str, option: str, name: str, folder: Path) -> Path:
     path = Path(name).expanduser()
     if path.suffix not in (".yaml", ".yml"):
         raise unknown(kind, name, built_in)
-    if not path.is_file():
+    if not path.exists():
         raise ConfigError(f"{option} {name}: no such file; built-in: {', '.join(sorted(built_in))}")
+    # Runs and reports name it by its stem: two of one name could not be told apart.
+    if path.stem in built_in and not path.samefile(built_in[path.stem]):
+        raise ConfigError(f"{option} {name}: '{path.stem}' is the name of a built-in {kind}; rename the file")
     return path
 
 
@@ -131,26 +188,35 @@ def validate(model: type[Model], data: Any, where: str) -> Model:
     """
     try:
         # JSON mode is strict about types and still takes a YAML list for a tuple.
-        return model.model_validate_json(json.dumps(data, default=str), strict=True)
+        text = json.dumps(data, default=str)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ConfigError(f"{where}: cannot be checked: {_first_line(error)}") from error
+    try:
+        return model.model_validate_json(text, strict=True)
     except ValidationError as error:
         names = sorted(set(_field_names(model)))
-        raise ConfigError(*(_explain(detail, where, names) for detail in error.errors())) from error
+        details = error.errors(include_url=False)
+        lines = [_explain(detail, where, names) for detail in details[:_MOST_ERRORS]]
+        if len(details) > _MOST_ERRORS:
+            lines.append(f"{where}: {len(details) - _MOST_ERRORS} more errors")
+        raise ConfigError(*lines) from error
 
 
-def suggest(name: str, known: Iterable[str]) -> str:
-    """A sentence with the nearest known names, or all of them when none is near."""
+def suggest(name: str, known: Iterable[str], others: Iterable[str] = ()) -> str:
+    """A sentence with the nearest known names, or all of them when none is near; `others` are further names that may be
+    near, but are not listed."""
     known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+    near = difflib.get_close_matches(name[:_LONGEST_NAME], [*known, *others], n=3, cutoff=0.6)
     return f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(known) or 'none'}."
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:
-    """The error for a name that does not exist, with the nearest ones."""
-    return ConfigError(f"Unknown {kind} '{name}'. {suggest(name, known)}")
+def unknown(kind: str, name: str, known: Iterable[str], others: Iterable[str] = ()) -> ConfigError:
+    """The error for a name that does not exist, with the nearest ones as `suggest` finds them."""
+    return ConfigError(f"Unknown {kind} '{name}'. {suggest(name, known, others)}")
 
 
 def _explain(detail: Any, where: str, names: list[str]) -> str:
-    path = ".".join(str(part) for part in detail["loc"])
+    path = ".".join(" ".join(str(part).split())[:_LONGEST_NAME] for part in detail["loc"])
     joint = "." if path and ": " in where else ": "
     at = f"{where}{joint}{path}" if path else where
     if detail["type"] == "extra_forbidden":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from dataclasses import replace
 from pathlib import Path
 
 from benchmark.data.dataset import DataError, Dataset, Image, Part, Problem
@@ -34,7 +35,8 @@ def _open(source: str, patient_pattern: str | None) -> Dataset:
     if source.startswith("kaggle:"):
         from benchmark.data.kaggle import open_kaggle
 
-        return open_kaggle(source.removeprefix("kaggle:"), patient_pattern)
+        found = open_kaggle(source.removeprefix("kaggle:"), patient_pattern)
+        return replace(found, patient_pattern=patient_pattern)
     try:
         path = Path(source).expanduser()
         known = bool(source.strip()) and path.exists()
@@ -47,7 +49,7 @@ def _open(source: str, patient_pattern: str | None) -> Dataset:
     if known and path.is_dir():
         from benchmark.data.folder import open_folder
 
-        return open_folder(path, patient_pattern, source)
+        return replace(open_folder(path, patient_pattern, source), patient_pattern=patient_pattern)
     near = difflib.get_close_matches(source, ["phantom"], n=1, cutoff=0.6)
     hint = f" Did you mean {near[0]}?" if near else ""
     if known:

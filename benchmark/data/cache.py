@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -13,6 +14,7 @@ from typing import Any
 import platformdirs
 
 from benchmark.data.leftovers import remove_stale
+from zoo.strict_yaml import ConfigError
 
 CHOICES = "choices"
 KINDS = {
@@ -31,15 +33,18 @@ def cache_dir() -> Path:
 
 
 def declared_gib() -> float:
-    """The most that features may take, in GiB: ZOO_CACHE_GIB, 16 unless said, 0 to keep none.
+    """The most that features may take, in GiB: ZOO_CACHE_GIB, 16 unless said, 0 to keep none, `inf` for no limit.
 
-    Raises ValueError when it is not a number.
+    Raises ConfigError when it is not a number from 0.
     """
     text = os.environ.get("ZOO_CACHE_GIB", "")
     try:
-        return max(0.0, float(text)) if text else _DEFAULT_GIB
+        limit = float(text) if text else _DEFAULT_GIB
     except ValueError:
-        raise ValueError(f"ZOO_CACHE_GIB is '{text}'; give a number of GiB, such as 16") from None
+        limit = math.nan
+    if not limit >= 0:  # which holds of no number, too
+        raise ConfigError(f"ZOO_CACHE_GIB is '{text}'; give a number of GiB from 0, such as 16, or inf for no limit")
+    return limit
 
 
 def describe_cache() -> list[dict[str, Any]]:

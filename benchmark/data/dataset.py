@@ -95,7 +95,8 @@ class Dataset:
     class that was named as the finding, None where the order of the source decides. `test_names` is the SHA-256 of the
     sorted lines CLASS/NAME of the source's test part, joined by newlines, by which a published data set is known again;
     `known_as` is the data set that the user said it is. `levels` is the scale by which `read` makes grey levels 0..255
-    of deeper ones. `stored` says by name how each image is stored, where the source knows it.
+    of deeper ones. `stored` says by name how each image is stored, where the source knows it. `patient_pattern`
+    is the pattern of file names that was asked for when it was opened.
     """
 
     source: str
@@ -115,6 +116,7 @@ class Dataset:
     known_as: str | None = None
     levels: Levels = field(default_factory=dict)
     stored: Mapping[str, Stored] = field(default_factory=dict)
+    patient_pattern: str | None = None
 
     @property
     def unit(self) -> str:

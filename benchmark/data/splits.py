@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field
 from sklearn.model_selection import StratifiedGroupKFold
 
 from benchmark.data.dataset import DataError, Dataset, Image
@@ -30,6 +30,7 @@ from benchmark.data.shares import (
 _STREAMS = {"test": 1, "val": 2, "train": 3, "fold": 4}
 Seed = int | tuple[int, int]
 Share = Annotated[float, Field(gt=0, lt=1)]
+Count = Annotated[int, Field(gt=0, le=1_000_000_000)]
 
 
 class Sampling(BaseModel):
@@ -44,13 +45,13 @@ class Sampling(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    train: PositiveInt | None = None
-    val: PositiveInt | None = None
-    test: PositiveInt | None = None
+    train: Count | None = None
+    val: Count | None = None
+    test: Count | None = None
     balanced: bool = False
     val_fraction: Share = 0.2
     test_fraction: Share = 0.2
-    min_val: Annotated[int, Field(ge=0)] = 100
+    min_val: Annotated[int, Field(ge=0, le=1_000_000_000)] = 100
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from scipy.optimize import minimize_scalar
@@ -48,12 +48,20 @@ def loss_of_decisions(loss: LossFunction, matrix: Confusion, threshold: float = 
 
     A positive below the threshold costs at least what one at the threshold costs, one above it at most that.
     """
+    return loss_of_any(loss, [matrix], threshold)
+
+
+def loss_of_any(loss: LossFunction, matrices: Sequence[Confusion], threshold: float = 0.5) -> Range:
+    """The least and the largest mean loss as `loss_of_decisions` has them, over one or more matrices."""
     at = loss.positive(threshold), loss.negative(threshold)
     worst, best = (loss.positive(0), loss.negative(1)), (loss.positive(1), loss.negative(0))
-    n = matrix.tp + matrix.fp + matrix.tn + matrix.fn
-    low = matrix.tp * best[0] + matrix.fn * at[0] + matrix.tn * best[1] + matrix.fp * at[1]
-    high = matrix.tp * at[0] + matrix.fn * worst[0] + matrix.tn * at[1] + matrix.fp * worst[1]
-    return low / n, high / n
+    low, high = math.inf, -math.inf
+    for matrix in matrices:
+        tp, fp, tn, fn = matrix.tp, matrix.fp, matrix.tn, matrix.fn
+        n = tp + fp + tn + fn
+        low = min(low, (tp * best[0] + fn * at[0] + tn * best[1] + fp * at[1]) / n)
+        high = max(high, (tp * at[0] + fn * worst[0] + tn * at[1] + fp * worst[1]) / n)
+    return low, high
 
 
 def loss_of_accuracy(loss: LossFunction, accuracy: Range, threshold: float = 0.5) -> Range:

@@ -7,17 +7,21 @@ print them.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
+import numpy.typing as npt
 from scipy.optimize import linprog
 
 from benchmark.evidence.metrics import METRICS, Confusion
 
 Range = tuple[float, float]
+Counts = npt.NDArray[np.int64]
+Truths = npt.NDArray[np.bool_]
 _SLACK = 1e-7  # single precision, in which Keras holds its metrics
 _MOST = 300_000
+_ROUNDING = 1e-9
 _SHARES = {  # metric: the outcomes counted in the numerator, and in the denominator, out of (tp, fp, tn, fn)
     "accuracy": ((1, 0, 1, 0), (1, 1, 1, 1)),
     "precision": ((1, 0, 0, 0), (1, 1, 0, 0)),
@@ -46,6 +50,18 @@ def feasible_matrices(ranges: Mapping[str, Range], negatives: int, positives: in
     `ranges` maps metrics of decisions to (low, high). Raises ValueError for another metric or a class without images,
     TooMany when the proportions in it leave more candidates than can be looked through.
     """
+    _check(ranges, negatives, positives)
+    return tuple(_fitting(ranges, negatives, positives))
+
+
+def any_matrix(ranges: Mapping[str, Range], negatives: int, positives: int) -> bool:
+    """Whether there is a confusion matrix as `feasible_matrices` lists them, which takes less time to tell. Raises what
+    it raises."""
+    _check(ranges, negatives, positives)
+    return next(_fitting(ranges, negatives, positives), None) is not None
+
+
+def _check(ranges: Mapping[str, Range], negatives: int, positives: int) -> None:
     unknown = [name for name in ranges if name not in METRICS or METRICS[name].of_decisions is None]
     if unknown or negatives < 1 or positives < 1:
         raise ValueError(
@@ -53,17 +69,36 @@ def feasible_matrices(ranges: Mapping[str, Range], negatives: int, positives: in
             if unknown
             else f"{negatives} negatives and {positives} positives: both classes are needed"
         )
-    columns = [_true_negatives(tp, ranges, negatives, positives) for tp in range(positives + 1)]
-    candidates = sum(max(0, high - low + 1) for low, high in columns)
+
+
+def _fitting(ranges: Mapping[str, Range], negatives: int, positives: int) -> Iterator[Confusion]:
+    tp, low, high = _columns(ranges, negatives, positives)
+    widths = high - low + 1
+    candidates = int(widths.sum())
     if candidates > _MOST:
         raise TooMany(f"{candidates:,} confusion matrices would have to be looked through")
-    found = []
-    for tp, (low, high) in enumerate(columns):
-        for tn in range(low, high + 1):
-            matrix = Confusion(tp=tp, fp=negatives - tn, tn=tn, fn=positives - tp)
-            if fits(matrix, ranges):
-                found.append(matrix)
-    return tuple(found)
+    every_tp = np.repeat(tp, widths)
+    every_tn = np.arange(candidates) - np.repeat(np.cumsum(widths) - widths, widths) + np.repeat(low, widths)
+    near = _nearly(ranges, every_tp, every_tn, negatives, positives)
+    for one, other in zip(every_tp[near].tolist(), every_tn[near].tolist(), strict=True):
+        matrix = Confusion(tp=one, fp=negatives - other, tn=other, fn=positives - one)
+        if fits(matrix, ranges):
+            yield matrix
+
+
+def _nearly(ranges: Mapping[str, Range], tp: Counts, tn: Counts, negatives: int, positives: int) -> Truths:
+    """Which matrices may fit, told of all at once and with a little room for rounding; `fits` has the last word."""
+    outcomes = (tp, negatives - tn, tn, positives - tp)
+    shares = {
+        name: sum(w * c for w, c in zip(above, outcomes, strict=True))
+        / np.maximum(sum(w * c for w, c in zip(below, outcomes, strict=True)), 1)
+        for name, (above, below) in _SHARES.items()
+    }
+    shares["balanced_accuracy"] = (tp / positives + tn / negatives) / 2
+    near = np.ones(len(tp), dtype=bool)
+    for name in ranges.keys() & shares.keys():
+        near &= (ranges[name][0] - _ROUNDING <= shares[name]) & (shares[name] <= ranges[name][1] + _ROUNDING)
+    return near
 
 
 def fits(matrix: Confusion, ranges: Mapping[str, Range]) -> bool:
@@ -79,33 +114,41 @@ def metric_of(matrix: Confusion, name: str) -> float:
     return function(matrix) or 0.0
 
 
-def _true_negatives(tp: int, ranges: Mapping[str, Range], negatives: int, positives: int) -> tuple[int, int]:
-    """The least and the most true negatives that the proportions in `ranges` leave beside `tp`; a superset."""
-    low, high = 0.0, float(negatives)
+def _columns(ranges: Mapping[str, Range], negatives: int, positives: int) -> tuple[Counts, Counts, Counts]:
+    """True positives, and beside each the least and the most true negatives that the proportions in `ranges` leave: a
+    superset, without true positives that leave none."""
     everything: Range = (-math.inf, math.inf)
-    recall = ranges.get("recall", everything)
     count, missed = ranges.get("true_positives", everything), ranges.get("false_negatives", everything)
-    if not (recall[0] <= tp / positives <= recall[1] and count[0] <= tp <= count[1]):
-        return 1, 0
-    if not missed[0] <= positives - tp <= missed[1]:
-        return 1, 0
+    recall = ranges.get("recall", everything)
+    # A little wider than the ranges, so that no rounding of a product cuts off what the quotient below lets in.
+    least = max(0.0, count[0], positives - missed[1], recall[0] * positives - 1)
+    most = min(float(positives), count[1], positives - missed[0], recall[1] * positives + 1)
+    if most < least:
+        least, most = 1.0, 0.0
+    tp = np.arange(math.ceil(least), math.floor(most) + 1, dtype=np.int64)
+    tp = tp[(recall[0] <= tp / positives) & (tp / positives <= recall[1])]
+    low, high = np.zeros(len(tp)), np.full(len(tp), float(negatives))
     if "accuracy" in ranges:
-        least, most = (bound * (negatives + positives) - tp for bound in ranges["accuracy"])
-        low, high = max(low, least), min(high, most)
+        right = [bound * (negatives + positives) - tp for bound in ranges["accuracy"]]
+        low, high = np.maximum(low, right[0]), np.minimum(high, right[1])
     if "specificity" in ranges:
-        least, most = (bound * negatives for bound in ranges["specificity"])
-        low, high = max(low, least), min(high, most)
-    if "precision" in ranges and tp:
-        least, most = ranges["precision"]
-        # precision = tp / (tp + fp), so fp lies between tp / most - tp and tp / least - tp
-        low = max(low, negatives + tp - tp / least) if least > 0 else low
-        high = min(high, negatives + tp - tp / most) if most > 0 else -1.0
+        low = np.maximum(low, ranges["specificity"][0] * negatives)
+        high = np.minimum(high, ranges["specificity"][1] * negatives)
+    if "precision" in ranges:
+        below, above = ranges["precision"]
+        called = tp > 0
+        # precision = tp / (tp + fp), so fp lies between tp / above - tp and tp / below - tp
+        if below > 0:
+            low = np.where(called, np.maximum(low, negatives + tp - tp / below), low)
+        high = np.where(called, np.minimum(high, negatives + tp - tp / above) if above > 0 else -1.0, high)
     if "true_negatives" in ranges:
-        low, high = max(low, ranges["true_negatives"][0]), min(high, ranges["true_negatives"][1])
+        low, high = np.maximum(low, ranges["true_negatives"][0]), np.minimum(high, ranges["true_negatives"][1])
     if "false_positives" in ranges:
-        least, most = ranges["false_positives"]
-        low, high = max(low, negatives - most), min(high, negatives - least)
-    return math.ceil(low - 1e-6), math.floor(high + 1e-6)
+        fewest, many = ranges["false_positives"]
+        low, high = np.maximum(low, negatives - many), np.minimum(high, negatives - fewest)
+    first, last = np.ceil(low - 1e-6), np.floor(high + 1e-6)
+    some = last >= first
+    return tp[some], first[some].astype(np.int64), last[some].astype(np.int64)
 
 
 def shares_possible(ranges: Mapping[str, Range]) -> bool:

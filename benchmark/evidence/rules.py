@@ -215,7 +215,7 @@ def mcc(cuts: Cuts, value: float) -> Array:
     return (cuts.tp * cuts.tn - cuts.fp * cuts.fn) / np.sqrt(np.maximum(margins, 1))  # 0 only where one class is called
 
 
-@threshold_rule("cost", value=Range(0, open_low=True), one_class=True)
+@threshold_rule("cost", value=Range(0, 1e9, open_low=True), one_class=True)
 def cost(cuts: Cuts, value: float) -> Array:
     """The least cost on the scores at hand, a false negative costing `value` times a false positive."""
     return -(value * cuts.fn + cuts.fp) / min(value, 1)  # in units of the cheaper error: a tiny `value` makes no ties

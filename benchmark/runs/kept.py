@@ -135,6 +135,7 @@ def command_that_keeps(run: Run, store: Store) -> str:
         built_in = False
     words = ["zoo", "bench", spec.card.name, "--keep-models", "--data", spec.dataset.source]
     words += ["--positive", spec.dataset.positive] if spec.dataset.positive is not None else []
+    words += [] if spec.dataset.patient_pattern is None else ["--patients", spec.dataset.patient_pattern]
     words += ["--protocol", spec.protocol.name if built_in else f"{spec.protocol.name}.yaml"]
     words += ["--seeds", str(spec.seed + 1)] if spec.seed not in spec.protocol.seeds else []
     return shlex.join([*words, "--store", str(store.root)])

@@ -10,8 +10,6 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    NonNegativeInt,
-    PositiveInt,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
     field_validator,
@@ -21,7 +19,7 @@ from pydantic import (
 from benchmark.data.splits import Sampling
 from benchmark.evidence.influence import ClassSizes
 from benchmark.evidence.rules import UNUSED, rule_names, rule_value, value_range
-from zoo.card import ModelCard
+from zoo.card import MOST_ENTRIES, Epochs, ModelCard, Seed
 from zoo.strict_yaml import ConfigError, named_file, read_yaml, suggest, unknown, validate
 
 
@@ -82,13 +80,13 @@ class Protocol(BaseModel):
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
     title: Annotated[str, Field(min_length=1, max_length=200)]
     image_size: Annotated[int, Field(ge=8, le=2048)]
-    seeds: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)] = (0,)
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1, max_length=MOST_ENTRIES)] = (0,)
     sampling: Sampling = Sampling()
     split: Literal["fixed", "per-seed"] = "fixed"
-    split_seed: NonNegativeInt = 0
-    view_seed: NonNegativeInt = 0
-    views: PositiveInt | Literal["fresh"] = 2
-    max_epochs: PositiveInt | None = None
+    split_seed: Seed = 0
+    view_seed: Seed = 0
+    views: Annotated[int, Field(gt=0, le=1000)] | Literal["fresh"] = 2
+    max_epochs: Epochs | None = None
     precision: Literal["float32", "bfloat16", "auto"] = "auto"
     prefix: Literal["auto", "keras", "filtered"] = "auto"
     threshold: ThresholdRule = ThresholdRule()

@@ -42,7 +42,8 @@ class _Record(BaseModel):
 
 
 class DatasetFacts(_Record):
-    """What a run remembers of its data: enough to name it, to know it again, and to read other images alike.
+    """What a run remembers of its data: enough to name it, to open it as it was opened, to know it
+    again, and to read other images alike.
 
     `patients`, `positive`, `test_names` and `known_as` are the data set's; a record that does not say them has None.
     `levels` has for each depth of the images the stored levels that become 0 and 255, and is empty where all hold 8
@@ -59,6 +60,7 @@ class DatasetFacts(_Record):
     test_names: str | None = None
     known_as: str | None = None
     levels: dict[str, tuple[float, float]] | None = None
+    patient_pattern: str | None = None
 
     @classmethod
     def of(cls, dataset: Dataset) -> DatasetFacts:
@@ -74,6 +76,7 @@ class DatasetFacts(_Record):
             test_names=dataset.test_names,
             known_as=dataset.known_as,
             levels=dict(dataset.levels),
+            patient_pattern=dataset.patient_pattern,
         )
 
     @property

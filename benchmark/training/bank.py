@@ -9,7 +9,9 @@ blocks used longest ago go first.
 from __future__ import annotations
 
 import json
+import math
 import os
+import sys
 import tempfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -25,7 +27,6 @@ import numpy.typing as npt
 
 from benchmark.data.cache import cache_dir, declared_gib
 from benchmark.data.leftovers import remove_stale
-from zoo.strict_yaml import ConfigError
 
 Array = npt.NDArray[Any]
 
@@ -36,14 +37,13 @@ _WRITING = ".writing-"
 
 
 def default_bank() -> Bank:
-    """The bank in the user's cache folder. ZOO_CACHE_GIB declares its size in GiB, 16 unless said; 0 keeps nothing.
+    """The bank in the user's cache folder. ZOO_CACHE_GIB declares its size in GiB, 16 unless said; 0 keeps nothing, and
+    `inf` is no limit.
 
-    Raises ConfigError when it is not a number.
+    Raises ConfigError when it is not a number from 0.
     """
-    try:
-        return Bank(cache_dir() / "features", round(declared_gib() * 1024**3))
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
+    limit = declared_gib() * 1024**3
+    return Bank(cache_dir() / "features", round(limit) if math.isfinite(limit) else sys.maxsize)
 
 
 @dataclass(frozen=True)

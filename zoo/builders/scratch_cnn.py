@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 from zoo.registry import register_builder
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Momentum = Annotated[float, Field(gt=0, lt=1)]
+Units = Annotated[int, Field(gt=0, le=100_000)]
 
 
 def smallest_side(params: Mapping[str, Any]) -> int:
@@ -28,12 +29,12 @@ def smallest_side(params: Mapping[str, Any]) -> int:
 def scratch_cnn(
     input_shape: tuple[int, int, int],
     *,
-    filters: Annotated[tuple[PositiveInt, ...], Field(min_length=1, max_length=8)] = (32, 64, 128),
+    filters: Annotated[tuple[Units, ...], Field(min_length=1, max_length=8)] = (32, 64, 128),
     pooling: Literal["max", "average"] = "max",
     dropout: Share = 0.5,
-    l2: Annotated[float, Field(ge=0)] = 0.001,
+    l2: Annotated[float, Field(ge=0, le=1000)] = 0.001,
     batch_norm_momentum: Momentum | None = None,
-    dense_units: PositiveInt = 128,
+    dense_units: Units = 128,
 ) -> keras.Model:
     """A plain CNN: blocks of 3 x 3 convolution, ReLU and pooling, then one hidden dense layer.
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
-from zoo.builders.scratch_cnn import Share
+from zoo.builders.scratch_cnn import Share, Units
 from zoo.registry import register_builder
 from zoo.weights import VGG16_BLOCKS, load
 
@@ -29,7 +29,7 @@ def vgg16(
     *,
     weights: str = "imagenet",
     unfreeze_layers: Annotated[int, Field(ge=0, le=len(_BASE))] = 0,
-    dense_units: PositiveInt = 128,
+    dense_units: Units = 128,
     dropout: Share = 0.5,
 ) -> keras.Model:
     """VGG16's thirteen convolutions, all frozen, then flatten, one hidden dense layer, dropout and a probability.

@@ -37,7 +37,7 @@ def command(
     protocol: ProtocolOption = "quick",
     seeds: Annotated[
         int | None,
-        typer.Option("--seeds", min=1, help="Run seeds 0 to N-1 instead of the protocol's.", metavar="N"),
+        typer.Option("--seeds", min=1, max=1000, help="Run seeds 0 to N-1 instead of the protocol's.", metavar="N"),
     ] = None,
     store: StoreOption = Path("runs"),
     jobs: Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="Runs at a time.")] = 1,
@@ -52,6 +52,7 @@ def command(
     data_is: DataIsOption = None,
 ) -> None:
     """Run cards under a protocol, reuse what the store holds, and print the comparison."""
+    from benchmark.data.cache import declared_gib
     from benchmark.runs.execute import execute_all, finished
     from benchmark.runs.plan import make_plan, planned_splits
     from benchmark.runs.protocol import load_protocol
@@ -64,6 +65,7 @@ def command(
     from zoo.commands.progress import watching
     from zoo.strict_yaml import ConfigError
 
+    declared_gib()  # a wrong limit is told now and not by every run
     known = load_cards(cards or ())
     if all_cards == bool(names):
         raise ConfigError("zoo bench: give cards by name, or --all for every card; `zoo cards` lists them")

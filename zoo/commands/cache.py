@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 import typer
@@ -26,19 +27,17 @@ def command(
     """Show what the cache folder holds, or clear it: scans of folders, decoded images, features of frozen layers."""
     from benchmark.data import cache
     from benchmark.data.cache import cache_dir, clear_cache, declared_gib, describe_cache
-    from zoo.strict_yaml import ConfigError
 
     if clear or forget_choices:
         removed = (clear_cache() if clear else 0) + (cache.forget_choices() if forget_choices else 0)
         out().print(f"removed {removed / 1024**2:.0f} MiB from {cache_dir()}", markup=False, soft_wrap=True)
         return
     kinds = describe_cache()
-    try:
-        limit = declared_gib()
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
+    limit = declared_gib()
+    bounded = math.isfinite(limit)
+    most = f"at most {limit:g} GiB" if bounded else "as much as there is"
     if json:
-        print_json({"folder": str(cache_dir()), "features_limit_gib": limit, "kinds": kinds})
+        print_json({"folder": str(cache_dir()), "features_limit_gib": limit if bounded else None, "kinds": kinds})
         return
     from rich.table import Table
 
@@ -47,7 +46,7 @@ def command(
         table.add_row(kind["kind"], str(kind["files"]), f"{kind['bytes'] / 1024**2:.1f}", kind["what"])
     out().print(table)
     out().print(
-        f"in {cache_dir()} (ZOO_CACHE_DIR names another); features take at most {limit:g} GiB (ZOO_CACHE_GIB)",
+        f"in {cache_dir()} (ZOO_CACHE_DIR names another); features take {most} (ZOO_CACHE_GIB)",
         markup=False,
         soft_wrap=True,
     )

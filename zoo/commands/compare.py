@@ -37,14 +37,17 @@ def command(
     from benchmark.evidence.influence import METRICS
     from benchmark.runs.store import Store
     from reports.report import same_conditions
+    from zoo.metric_names import ALIASES, canonical
     from zoo.strict_yaml import ConfigError, unknown
 
     if names and len(names) != 2:
         raise ConfigError(f"zoo compare takes two names, not {len(names)}; without names it ranks all cards")
     if names and metric is not None:
         raise ConfigError("--metric is what all cards are ranked by; leave it out for two names")
+    metric = None if metric is None else canonical(metric)
     if metric is not None and metric not in METRICS:
-        raise unknown("metric", metric, METRICS)
+        others = [name for name, own in ALIASES.items() if own in METRICS]
+        raise unknown("metric", metric, METRICS, others)
     kept = Store(store)
     runs, problems = kept.runs("bench")
     for problem in problems:

@@ -28,23 +28,28 @@ def galleries_of(
     """The gallery of one run of each card, data set and protocol, by run id: the first seed whose model was kept, else
     the first seed, then without maps. Failed runs have none.
 
-    `data`, opened with the pattern `patients`, is read in place of the source that runs name, for those that saw it;
-    `tell` hears what is being done. Raises ConfigError when no run saw `data`, when a source no longer holds what a run
-    saw, or when the store cannot be read, and DataError when a source cannot be opened: one line for the user each.
+    A source is opened with the pattern `patients`, or with that of the run where none is given. `data` is read in place
+    of the source that runs name, for those that saw it; `tell` hears what is being done. Raises ConfigError when no run
+    saw `data`, when a source no longer holds what a run saw, or when the store cannot be read, and DataError when a
+    source cannot be opened: one line for the user each.
     """
     chosen = _one_a_card(runs, store)
-    given = None if data is None else _open(data, patients)
-    if given is not None and chosen and not any(given.in_order_of(run).fits(run) for run in chosen):
-        raise given.refusal(chosen[0])
-    opened: dict[str, _TestImages] = {}
+    opened: dict[tuple[str, str | None], _TestImages] = {}
+
+    def images_of(source: str, run: Run) -> _TestImages:
+        pattern = run.spec.dataset.patient_pattern if patients is None else patients
+        if (source, pattern) not in opened:
+            opened[source, pattern] = _open(source, pattern)
+        return opened[source, pattern].in_order_of(run)
+
+    given = {run.run_id for run in chosen if data is not None and images_of(data, run).fits(run)}
+    if data is not None and chosen and not given:
+        raise images_of(data, chosen[0]).refusal(chosen[0])
     found: dict[str, Gallery] = {}
     for run in chosen:
         tell(f"gallery of {run.spec.card.name}, seed {run.spec.seed}")
-        test = None if given is None else given.in_order_of(run)
-        if test is None or not test.fits(run):
-            source = run.spec.dataset.source
-            test = opened[source] = (opened.get(source) or _open(source, patients)).in_order_of(run)
-        found[run.run_id] = _gallery(run, store, test)
+        source = data if data is not None and run.run_id in given else run.spec.dataset.source
+        found[run.run_id] = _gallery(run, store, images_of(source, run))
     return found
 
 

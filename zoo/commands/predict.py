@@ -21,6 +21,8 @@ def command(
 
     An image that cannot be read or gets no probability is named and not decided: exit code 1.
     """
+    from functools import partial
+
     from rich.progress import track
 
     from benchmark.runs.decision import decider_of
@@ -29,6 +31,7 @@ def command(
     from benchmark.runs.predictions import image_files, predict_files
     from benchmark.runs.store import Store
     from reports.predictions import predictions_csv, predictions_document, predictions_table
+    from zoo.commands.plain_progress import can_redraw, counted
     from zoo.strict_yaml import ConfigError
 
     if json and csv:
@@ -40,9 +43,10 @@ def command(
     decider = decider_of(run, kept)
     made = predict_files(run, kept, decider, files)
     console = err()
-    quiet = not console.is_terminal
-    bar = track(made, "predicting", total=len(files), console=console, transient=True, disable=quiet)
-    predictions = list(bar)
+    if can_redraw(console):
+        predictions = list(track(made, "predicting", total=len(files), console=console, transient=True))
+    else:
+        predictions = list(counted(made, len(files), "predicting", partial(console.print, markup=False)))
     notes = [reference_note(run, kept)]
     if json:
         print_json(predictions_document(run, decider, predictions, notes))

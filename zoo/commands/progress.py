@@ -16,6 +16,7 @@ from reports.numbers import measured, one_line
 from reports.split_faults import own_faults
 from reports.split_lines import split_lines, split_notes
 from reports.tables import escape, status_line
+from zoo.commands.plain_progress import Clock, Pace, can_redraw, duration, step_line
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -32,9 +33,12 @@ _AROUND = 4  # lines of the live view that are no run: title, head, what is not 
 
 
 @contextmanager
-def watching(console: Console, plan: Plan, dataset: Dataset) -> Iterator[Callable[[Event], None]]:
-    """A handler of events that keeps a live table on a terminal, and prints a line a finished run elsewhere. Raises
-    DataError when the data cannot be split as the protocol asks."""
+def watching(
+    console: Console, plan: Plan, dataset: Dataset, *, clock: Clock = time.monotonic
+) -> Iterator[Callable[[Event], None]]:
+    """A handler of events that keeps a live table on a terminal. Elsewhere it prints a line when a run starts and when
+    it ends, and in between how far it is, now and then. Raises DataError when the data cannot be split as the protocol
+    asks."""
     from benchmark.runs.plan import planned_splits
 
     kind = "SYNTHETIC data" if dataset.synthetic else "data"
@@ -43,7 +47,7 @@ def watching(console: Console, plan: Plan, dataset: Dataset) -> Iterator[Callabl
         console.print(f"skipped {skip.card.name}: {skip.reason}", markup=False)
     if dataset.problems:
         console.print(f"warning: {len(dataset.problems)} files are left out; `zoo data` lists them", markup=False)
-    view = View(plan)
+    view = View(plan, clock)
     splits = planned_splits(plan, dataset)
     for line in split_lines(splits, dataset.classes, len(dataset.images)):
         console.print(line, markup=False, soft_wrap=True)
@@ -58,17 +62,27 @@ def watching(console: Console, plan: Plan, dataset: Dataset) -> Iterator[Callabl
             if view.first_time(note):
                 console.print(f"note: {note}", markup=False, soft_wrap=True)
 
-    if not _redraws(console):
+    if not can_redraw(console):
+        pace = Pace(clock)
+
+        def tell(line: str) -> None:
+            console.print(line, markup=False, soft_wrap=True)
+            pace.restart()
 
         def plain(event: Event) -> None:
             view.handle(event)
             warn(event)
+            run = f"{event.spec.card.name} seed {event.spec.seed}"
             if event.kind in ("done", "reused"):
                 left = f"; {view.time_left()}" if view.waiting and event.kind == "done" else ""
                 line = f"[{view.finished}/{len(plan.specs)}] {status_line(event.payload, event.kind == 'reused')}"
-                console.print(line + left, markup=False, soft_wrap=True)
+                tell(line + left)
+            elif event.kind == "started":
+                tell(f"{run}: started; {view.time_left()}")
+            elif event.kind == "step" and pace.due():
+                tell(f"{run}: {step_line(event.payload)}; {view.time_left()}")
             elif event.kind == "elsewhere" and view.first_time(event.spec.run_id):
-                console.print(f"{event.spec.card.name}: another process computes it", markup=False)
+                tell(f"{event.spec.card.name}: another process computes it")
 
         yield plain
         return
@@ -83,9 +97,10 @@ def watching(console: Console, plan: Plan, dataset: Dataset) -> Iterator[Callabl
 
 @contextmanager
 def searching(
-    console: Console, space: SearchSpace, card: ModelCard, dataset: Dataset
+    console: Console, space: SearchSpace, card: ModelCard, dataset: Dataset, *, clock: Clock = time.monotonic
 ) -> Iterator[tuple[Callable[[Event], None], Callable[[SearchResult], None]]]:
-    """Handlers of a search's events and rounds: a status line on a terminal, a line a round everywhere."""
+    """Handlers of a search's events and rounds: a line a trial everywhere, and in between a status line on a terminal,
+    elsewhere a line now and then."""
     kind = "SYNTHETIC data" if dataset.synthetic else "data"
     total = space.budget.trials
     console.print(f"{kind}: {dataset.title}; {card.name}, space {space.name}, up to {total} trials", markup=False)
@@ -97,16 +112,22 @@ def searching(
         if not computed or not trials:
             return ""
         return (
-            f"; about {_duration(sum(computed) / len(computed) * space.executions * (space.folds or 1) * trials)} left"
+            f"; about {duration(sum(computed) / len(computed) * space.executions * (space.folds or 1) * trials)} left"
         )
 
-    with console.status(f"trial 1/{total}", spinner="line") if _redraws(console) else nullcontext() as status:
+    pace = Pace(clock)
+    with console.status(f"trial 1/{total}", spinner="line") if can_redraw(console) else nullcontext() as status:
 
         def on_event(event: Event) -> None:
             if event.kind == "done" and event.payload.costs is not None:
                 computed.append(event.payload.costs.seconds)
-            if event.kind == "step" and status is not None:
-                status.update(f"trial {at['done'] + 1}/{total}: {event.payload.label}{left()}")
+            if event.kind == "step":
+                number = min(at["done"] + 1, total)
+                if status is not None:
+                    status.update(f"trial {number}/{total}: {event.payload.label}{left()}")
+                elif pace.due():
+                    line = f"trial {number}/{total}: {step_line(event.payload)}{left()}"
+                    console.print(line, markup=False, soft_wrap=True)
 
         def on_trial(result: SearchResult) -> None:
             for trial in result.trials[at["done"] :]:
@@ -118,6 +139,7 @@ def searching(
                 )
                 at["done"] += 1
                 console.print(f"[{at['done']}/{total}] {told}: {shown}{left()}", markup=False, soft_wrap=True)
+                pace.restart()
 
         yield on_event, on_trial
 
@@ -125,7 +147,8 @@ def searching(
 class View:
     """What is known of the runs at one moment."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, clock: Clock = time.monotonic) -> None:
+        self._clock = clock
         self.specs = {spec.run_id: spec for spec in plan.specs}
         self.states = dict.fromkeys(self.specs, "waiting")
         self.records: dict[str, Run] = {}
@@ -153,7 +176,7 @@ class View:
         else:
             self.states[run_id] = event.kind
             if event.kind == "started":
-                self.started[run_id] = time.monotonic()
+                self.started[run_id] = self._clock()
             if event.kind in ("done", "reused"):
                 self.records[run_id] = event.payload
 
@@ -175,7 +198,7 @@ class View:
             spec = self.specs[run_id]
             own = per_epoch[spec.card.model.builder]
             if done is not None and done.done > 0.1 * done.total and run_id in self.started:
-                spent = time.monotonic() - self.started[run_id]
+                spent = self._clock() - self.started[run_id]
                 seconds += spent / done.done * (done.total - done.done)
             elif own or everything:
                 guessed = guessed or not own
@@ -183,7 +206,9 @@ class View:
                 seconds += sum(known) / len(known) * _epochs(spec)
             else:
                 return "time left not known yet"
-        return f"{'at least ' if guessed else ''}about {_duration(seconds)} left"
+        # The pace of a run was measured beside the others that run, so that so many of them end in its time.
+        together = max(1, sum(state in ("preparing", "started") for state in self.states.values()))
+        return f"{'at least ' if guessed else ''}about {duration(seconds / together)} left"
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield self.table(console.size.height)
@@ -238,16 +263,7 @@ class View:
         return spec.card.name, str(spec.seed), escape(state), auc, diagnosis
 
 
-def _redraws(console: Console) -> bool:
-    """Whether what was written can be drawn over: not in a file, and not on a terminal that only writes on."""
-    return console.is_terminal and not console.is_dumb_terminal
-
-
 def _epochs(spec: RunSpec) -> int:
     recipe = spec.protocol.budgeted(spec.card).recipe
     tune = recipe.finetune
     return recipe.epochs + (tune.epochs if tune else 0)
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

@@ -41,10 +41,11 @@ def command(
         typer.Option("--tuner", metavar="NAME", help="random, bayesian, hyperband or grid, instead of the space's."),
     ] = None,
     trials: Annotated[
-        int | None, typer.Option("--trials", min=1, metavar="N", help="Trials, instead of the space's.")
+        int | None, typer.Option("--trials", min=1, max=10_000, metavar="N", help="Trials, instead of the space's.")
     ] = None,
     seeds: Annotated[
-        int | None, typer.Option("--seeds", min=1, metavar="N", help="Executions a trial, instead of the space's.")
+        int | None,
+        typer.Option("--seeds", min=1, max=1000, metavar="N", help="Executions a trial, instead of the space's."),
     ] = None,
     data: DataOption = "phantom",
     protocol: ProtocolOption = "quick",
@@ -62,6 +63,7 @@ def command(
     json: JsonOption = False,
 ) -> None:
     """Tune a card on validation, write the winner as a card, and score it on the test split once."""
+    from benchmark.data.cache import declared_gib
     from benchmark.runs.execute import execute_all, warm_up
     from benchmark.runs.plan import make_plan, planned_splits
     from benchmark.runs.protocol import load_protocol
@@ -77,6 +79,7 @@ def command(
     from zoo.commands.progress import searching, watching
     from zoo.strict_yaml import ConfigError
 
+    declared_gib()  # a wrong limit is told now and not by every trial
     known = load_cards([*(cards or ()), *([out_dir] if out_dir.is_dir() else [])])
     base = select(known, [card])[0]
     winning = name or f"{base.name}-tuned"

@@ -1,0 +1,98 @@
+"""The README's two pictures and the example report, all from one store: `make pictures`.
+
+It benches every card on the phantom into a temporary folder, which takes minutes. With `--store DIR` it shows the runs
+of a store that is there already.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+from rich.console import Console
+
+from benchmark.runs.store import Store
+from reports.report import build_report
+from reports.tables import comparison_tables
+
+DOCS = Path(__file__).resolve().parent
+COLUMNS = 120
+SIZE = {"width": 1100, "height": 1010}
+_COMPARISON = "section[id$='-comparison']"
+
+
+def main() -> None:
+    """Make `bench.svg`, `report.png` and `example/` below the folder of the documentation."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--store", type=Path, help="a store of runs on the phantom, instead of benching all cards")
+    parser.add_argument("--out", type=Path, default=DOCS, help="the folder to write into, %(default)s if left out")
+    asked = parser.parse_args()
+    chromium()  # what is missing is told before the bench
+    with tempfile.TemporaryDirectory(prefix="zoo-pictures-") as folder:
+        store = asked.store or Path(folder) / "phantom-runs"
+        if asked.store is None:
+            _zoo("bench", "--all", "--store", str(store))
+        asked.out.mkdir(parents=True, exist_ok=True)
+        draw_table(store, asked.out / "bench.svg")
+        example = asked.out / "example"
+        if example.exists():
+            shutil.rmtree(example)  # figures of cards that are gone would stay
+        _zoo("report", "--store", str(store), "--out", str(example))
+        photograph(example / "report.html", asked.out / "report.png")
+
+
+def draw_table(store: Path, path: Path) -> None:
+    """The comparison that `zoo bench` prints of the runs in `store`, as a picture of a terminal."""
+    kept = Store(store)
+    runs, problems = kept.runs("bench")
+    if problems or not runs:
+        sys.exit("\n".join(problems) or f"{store}: holds no runs")
+    console = Console(record=True, width=COLUMNS, highlight=False, file=io.StringIO(), force_terminal=True)
+    console.print(comparison_tables(build_report(runs, kept.history)))
+    drawn = console.export_svg(title="zoo bench --all", unique_id="bench")
+    # A picture asks nothing of the network: of the sources of a font those on the machine are left.
+    drawn = re.sub(r'(src: local\("[^"]+"\)),\s*(?:url\("[^"]+"\) format\("[^"]+"\)[,;]\s*)+', r"\1;\n        ", drawn)
+    path.write_text("\n".join(line.rstrip() for line in drawn.splitlines()) + "\n", encoding="utf-8")
+
+
+def photograph(page: Path, path: Path) -> None:
+    """The comparison of the report `page` as a browser shows it."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
+        opened = browser.new_page(viewport=SIZE)
+        opened.goto(page.resolve().as_uri())
+        opened.add_style_tag(content="nav.contents, .contents { display: none !important; }")
+        top = opened.locator(_COMPARISON).first.bounding_box()
+        if top is None:
+            sys.exit(f"{page}: holds no comparison")
+        heading = opened.locator(f"{_COMPARISON} > h3").first.bounding_box() or top
+        picture = opened.screenshot(full_page=True, clip={"x": 0, "y": heading["y"], **SIZE})
+        browser.close()
+    # A palette is enough for a few colours, and a third of the size.
+    Image.open(io.BytesIO(picture)).convert("RGB").quantize(256).save(path, optimize=True)
+
+
+def chromium() -> str:
+    """The system's browser, as the tests find it."""
+    path = os.environ.get("ZOO_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        sys.exit("no Chromium: install one, or set ZOO_CHROMIUM to its path")
+    return path
+
+
+def _zoo(*arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", "zoo", *arguments], cwd=DOCS.parent, check=True)
+
+
+if __name__ == "__main__":
+    main()
