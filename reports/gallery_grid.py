@@ -12,12 +12,13 @@ from PIL import Image
 
 from reports.gallery import Gallery, Tile
 from reports.gallery_pictures import LARGE, colour_bar, pixels_of
-from reports.glyphs import drawable
+from reports.glyphs import drawable, with_numbers
 from reports.numbers import one_line
 from reports.svg import styled
 
 _DPI = 110
 _CELL = (3.05, 2.08)  # inches of an image beside its map, with its caption
+_FITS = 56  # characters of a caption that fit below an image
 _LONGEST = 38  # characters of a name that fit below an image
 
 
@@ -83,7 +84,8 @@ def _draw(axes: Axes, tile: Tile) -> None:
     )
     axes.set_axis_off()
     mark = "\N{CHECK MARK} right" if tile.right else "\N{MULTIPLICATION X} WRONG"
-    axes.text(0, -0.05, tile.caption, fontsize=7.3, va="top", transform=axes.transData)
+    small = min(1.0, _FITS / max(1, len(with_numbers(tile.caption))))  # long class names would run into the next image
+    axes.text(0, -0.05, tile.caption, fontsize=7.3 * small, va="top", transform=axes.transData)
     axes.text(0, -0.19, mark, fontsize=7.3, va="top", weight="bold")
     axes.text(
         0.78, -0.19, _name(tile.name) + (" (even map)" if tile.even else ""), fontsize=6.8, va="top", color="#52606d"

@@ -158,13 +158,20 @@ def test_folders_below_the_classes_are_the_patients(tmp_path: Path) -> None:
     assert (dataset.patients.origin, dataset.patients.told) == ("folders", 40)
 
 
-def test_patients_of_one_name_in_both_classes_are_one_unless_the_path_says_otherwise(tmp_path: Path) -> None:
-    root = image_folder(tmp_path, {f"{label}/patient{patient}": 3 for label in "AB" for patient in range(5)})
+@pytest.mark.parametrize("part", ["", "train/"])
+@pytest.mark.parametrize("day", ["", "/day1"])
+def test_patients_of_one_name_in_both_classes_are_one_unless_the_path_says_otherwise(
+    tmp_path: Path, part: str, day: str
+) -> None:
+    folders = {f"{part}{label}/patient{patient}{day}": 3 for label in "AB" for patient in range(5)}
+    root = image_folder(tmp_path, folders)
     dataset = opened(root)
     assert len({image.patient for image in dataset.images}) == 5
     note = next(note for note in dataset.notes if "same name in both classes" in note)
     pattern = note.split("give --patients '", 1)[1].rpartition("'")[0]
-    assert len({image.patient for image in open_dataset(str(root), patient_pattern=pattern).images}) == 10
+    apart = open_dataset(str(root), patient_pattern=pattern)
+    assert len({image.patient for image in apart.images}) == 10
+    assert apart.notes == ()
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.data import open_dataset
 from benchmark.data.dataset import PatientFacts
 from benchmark.runs.run import DatasetFacts
 from benchmark.runs.store import Store
@@ -15,8 +16,11 @@ from reports.html import render as html
 from reports.limits import limits
 from reports.markdown import render as markdown
 from reports.report import Section, build_report
+from tests.images import noise, save
+from tests.kept import compute
 from tests.records import KAGGLE, on_test, planted
 from tests.stored import keep
+from tests.tiny import card, protocol
 
 UNKNOWN = KAGGLE.model_copy(update={"patients": PatientFacts("unknown", 0, 1068)})
 KNOWN = KAGGLE.model_copy(update={"patients": PatientFacts("names", 1068, 1068)})
@@ -81,3 +85,17 @@ def test_a_record_of_before_is_read_and_says_nothing_of_it() -> None:
     old = {name: value for name, value in KAGGLE.model_dump().items() if name not in ("patients", "known_as")}
     assert DatasetFacts.model_validate(old) == KAGGLE
     assert not KAGGLE.patients_unknown
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("known", [True, False])
+def test_a_run_keeps_patients_with_its_scores_only_where_they_are_known(tmp_path: Path, known: bool) -> None:
+    form = "person{}_virus_{}.png" if known else "case{}x{}.png"
+    for number in range(120):
+        save(noise(number, 32), tmp_path / "data" / "AB"[number % 2] / form.format(number // 4, number % 4))
+    store, tiny = Store(tmp_path / "runs"), protocol(sampling={"min_val": 0})
+    run = compute(card(), tiny, open_dataset(str(tmp_path / "data")), store, tmp_path / "cache")
+    for split in ("val", "test"):
+        assert (store.scores(run, split).patient is not None) == known  # type: ignore[arg-type]
+    text = markdown(build_report([run], store.history, scores=store))
+    assert ("no patient and no identical image stands in two splits" in text) == known

@@ -228,3 +228,16 @@ def test_without_a_kept_model_no_keras_is_imported(tmp_path: Path, folder: Path)
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["1", "False"]
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_the_images_are_opened_with_the_run_s_own_positive_class(tmp_path: Path, folder: Path, given: bool) -> None:
+    store, dataset = Store(tmp_path / "store"), open_dataset(str(folder), positive="HEALTHY")
+    run, plain = keep(store, dataset), keep(store, open_dataset(str(folder)), seed=1)
+    found = galleries_of([run, plain], store, data=str(folder) if given else None)
+    assert {name: shown.classes for name, shown in found.items()} == {
+        run.run_id: ("ILL", "HEALTHY"),
+        plain.run_id: ("HEALTHY", "ILL"),
+    }
+    labels = {image.name: dataset.classes[image.label] for image in dataset.images}
+    assert all(labels[tile.name] == tile.real for shown in found.values() for g in shown.groups for tile in g.tiles)

@@ -72,7 +72,11 @@ def open_folder(path: Path, patient_pattern: str | None = None, source: str | No
         original_size=lambda image: (stored[image.name].width, stored[image.name].height),
         ignored=layout.ignored,
         patients=patients,
-        notes=(*layout.notes, *patient_notes(images, patients)),
+        notes=(
+            *layout.notes,
+            *(layout.patient_notes if patients.origin == "folders" else ()),
+            *patient_notes(images, patients),
+        ),
         test_names=names_digest(test_names),
         levels=levels,
         stored=stored,

@@ -55,7 +55,8 @@ class Found:
 @dataclass(frozen=True)
 class Layout:
     """The `files` below `root`, by part, class and name. With `by_folder` the first folder below the class is the
-    patient. `parts` are the folders of the parts. Names in `ignored` are relative to the folder that was given."""
+    patient, and `patient_notes` say so. `parts` are the folders of the parts. Names in `ignored` are relative to the
+    folder that was given."""
 
     root: Path
     parts: Mapping[Named, Path]
@@ -64,6 +65,7 @@ class Layout:
     by_folder: bool
     ignored: tuple[Ignored, ...]
     notes: tuple[str, ...]
+    patient_notes: tuple[str, ...]
 
     @property
     def folders(self) -> Mapping[Part, Path]:
@@ -118,6 +120,7 @@ class _Reader:
         self.path = path
         self.ignored: list[Ignored] = []
         self.notes: list[str] = []
+        self.patient_notes: list[str] = []
 
     def layout(self) -> Layout:
         root = self._descend()
@@ -145,6 +148,7 @@ class _Reader:
             by_folder=self._by_folder(files),
             ignored=tuple(sorted(self.ignored, key=lambda entry: entry.name)),
             notes=tuple(self.notes),
+            patient_notes=tuple(self.patient_notes),
         )
 
     def _descend(self) -> Path:
@@ -234,12 +238,13 @@ class _Reader:
         enough = all(len(held) > 1 for held in names.values()) and len(set().union(*names.values())) >= _FEWEST_FOLDERS
         if not direct and enough and len(names) == 2:
             both = set.intersection(*names.values())
-            self.notes.append("the first folder below a class is taken as the patient")
+            self.patient_notes.append("the first folder below a class is taken as the patient")
             if both:
-                self.notes.append(
+                part = "" if files[0].part == "all" else "[^/]+/"
+                self.patient_notes.append(
                     f"{len(both)} folders, such as {min(both)}, have the same name in both classes and count as one "
                     "patient each; where numbers start anew in each class, give --patients "
-                    "'.*?(?P<label>[^/]+)/(?P<patient>[^/]+)/[^/]+$'"
+                    f"'{part}(?P<label>[^/]+)/(?P<patient>[^/]+)/'"
                 )
             return True
         counts = Counter((found.part, found.label, found.below[0]) for found in nested)
