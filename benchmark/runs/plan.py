@@ -9,7 +9,8 @@ from benchmark.data.dataset import Dataset
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.run import DatasetFacts, RunSpec
 from zoo.card import ModelCard
-from zoo.registry import get_builder
+from zoo.registry import smallest_image
+from zoo.strict_yaml import ConfigError
 from zoo.weights import WeightsUnavailable, find
 
 
@@ -48,7 +49,10 @@ def make_plan(
 
 
 def _obstacle(card: ModelCard, protocol: Protocol) -> str | None:
-    smallest = get_builder(card.model.builder).minimum_size(card.model.params)
+    try:
+        smallest = smallest_image(card.model.builder, card.model.params)
+    except ConfigError as error:
+        return " ".join(error.lines)
     if protocol.image_size < smallest:
         return (
             f"images of {protocol.image_size} px (protocol {protocol.name}: image_size) are too small: this network "

@@ -25,6 +25,9 @@ from benchmark.runs.run import RECORD_VERSION, Run
 from zoo.strict_yaml import ConfigError
 
 STORE_VERSION = 1
+TRACEBACK = "traceback.txt"
+"""The file in a failed run's folder that says where in the program it failed."""
+
 _MARK = "store.json"
 _STALE_S = 24 * 3600
 _AGAIN = "delete its folder and run the card again"
@@ -94,8 +97,10 @@ class Store:
         scores: Sequence[tuple[Scores, Sequence[str]]] = (),
         history: Sequence[Mapping[str, Any]] = (),
         write_model: Callable[[Path], None] | None = None,
+        traceback: str = "",
     ) -> Path:
-        """Keep `run` with its `scores` and the names of their images, its epochs and, when asked, its model.
+        """Keep `run` with its `scores` and the names of their images, its epochs and, when asked, its model; of a
+        failed run what there is of them, and the `traceback` of its error.
 
         A run of the same id is replaced. Raises OSError; the store is then as before.
         """
@@ -108,6 +113,8 @@ class Store:
                 _write_predictions(building / "predictions.parquet", scores)
             if history:
                 _write_history(building / "history.csv", history)
+            if traceback:
+                (building / TRACEBACK).write_text(traceback, encoding="utf-8", errors="backslashreplace")
             if write_model is not None:
                 write_model(building / "model.keras")
             write_whole(building / "run.json", run.model_dump_json(indent=1))

@@ -14,8 +14,12 @@ from zoo.commands.options import (
     DataOption,
     PatientsOption,
     ProtocolOption,
+    RunMemoryOption,
+    RunTimeoutOption,
     StoreOption,
     err,
+    known_cards,
+    limits_of,
     out,
 )
 
@@ -43,6 +47,8 @@ def command(
         bool,
         typer.Option("--keep-models", help="Keep trained models, for `zoo predict`; compute again runs without one."),
     ] = False,
+    run_timeout: RunTimeoutOption = "24h",
+    run_memory: RunMemoryOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run and what would be reused.")] = False,
     cards: CardsOption = None,
     patients: PatientsOption = None,
@@ -55,11 +61,12 @@ def command(
     from benchmark.runs.store import Store
     from reports.report import build_report
     from reports.tables import comparison_tables, plan_table
-    from zoo.catalog import load_cards, select
+    from zoo.catalog import select
     from zoo.commands.progress import watching
     from zoo.strict_yaml import ConfigError
 
-    known = load_cards(cards or ())
+    limits = limits_of(run_timeout, run_memory)
+    known = known_cards(cards)
     if all_cards == bool(names):
         raise ConfigError("zoo bench: give cards by name, or --all for every card; `zoo cards` lists them")
     chosen = list(known.values()) if all_cards else select(known, names or ())
@@ -77,7 +84,7 @@ def command(
     console = err()
     with watching(console, plan, dataset) as on_event:
         handle = warning_of_leaks(console, dataset, on_event)
-        runs = execute_all(plan.specs, dataset, kept, jobs=jobs, on_event=handle)
+        runs = execute_all(plan.specs, dataset, kept, jobs=jobs, limits=limits, on_event=handle)
     out().print(comparison_tables(build_report(runs, kept.history, plan.skips)))
     if any(run.status == "failed" for run in runs):
         raise typer.Exit(1)
