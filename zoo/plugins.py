@@ -50,11 +50,7 @@ def load(group: str) -> Plugins:
     broken: list[str] = []
     if _TRIAL:  # one that looks the others up on import tries none of them out
         return Plugins((), ())
-    try:
-        entries = list(entry_points(group=group))
-    except Exception as error:  # a file of entry points that cannot be parsed names no file
-        return Plugins((), (f"the entry points of installed packages cannot be read: {_in_a_line(error)}",))
-    for entry in entries:
+    for entry in entry_points(group=group):
         problem = _problem(entry)
         if problem is None:
             try:

@@ -47,7 +47,7 @@ class Reached:
 def failed_run(job: Job, reached: Reached, error: BaseException, *, teaches: bool) -> Run:
     """The record of a run that failed with `error`, in one line: the step, what was wrong, what is kept. `teaches`
     says that the error's own words are meant for users."""
-    text = " ".join(str(error).split())[:_LONGEST]
+    text = _words(error)
     said = text if teaches and text else f"{type(error).__name__}: {text}".removesuffix(": ")
     kept = f"; {'scores are kept, ' if reached.parts else ''}traceback in {TRACEBACK}"
     if reached.history:
@@ -88,3 +88,10 @@ def holds_finished(store: Store, run: Run) -> bool:
     """Whether the store holds a finished run with the id of `run`."""
     held = store.get(run.run_id)
     return held is not None and held.status == "ok"
+
+
+def _words(error: BaseException) -> str:
+    try:
+        return " ".join(str(error).split())[:_LONGEST]
+    except Exception:  # an error of a plug-in may fail to say what it is
+        return ""

@@ -9,7 +9,7 @@ from benchmark.data.dataset import Dataset
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.run import DatasetFacts, RunSpec
 from zoo.card import ModelCard
-from zoo.registry import smallest_image
+from zoo.registry import get_builder, smallest_image
 from zoo.strict_yaml import ConfigError
 from zoo.weights import WeightsUnavailable, find
 
@@ -49,8 +49,9 @@ def make_plan(
 
 
 def _obstacle(card: ModelCard, protocol: Protocol) -> str | None:
+    builder = get_builder(card.model.builder)
     try:
-        smallest = smallest_image(card.model.builder, card.model.params)
+        smallest = smallest_image(builder.name, card.model.params)
     except ConfigError as error:
         return " ".join(error.lines)
     if protocol.image_size < smallest:
