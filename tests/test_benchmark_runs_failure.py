@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
     root = tmp_path_factory.mktemp("failure")
     dataset = open_dataset(str(write_npz(root / "tiny.npz")))
-    asked = RunSpec(card=card(epochs=1), protocol=protocol(keep_models=True), dataset=DatasetFacts.of(dataset), seed=0)
+    asked = RunSpec(card=card(epochs=1), protocol=protocol(), dataset=DatasetFacts.of(dataset), seed=0)
     split = make_split(dataset, asked.protocol.sampling, asked.split_seed)
     done: list[Any] = []
     with in_this_process(root / "cache"):
@@ -77,7 +77,11 @@ def keep(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> C
 
     monkeypatch.setattr(worker, "fit", trained.fit)
 
-    def computed(tell: Callable[[Message], None] = lambda _: None, job: Job = trained.job) -> Run:
+    def computed(
+        tell: Callable[[Message], None] = lambda _: None, job: Job = trained.job, keep_models: bool = False
+    ) -> Run:
+        spec = job.spec.model_copy(update={"protocol": protocol(keep_models=keep_models)})
+        job = replace(job, spec=spec)
         with in_this_process(tmp_path / "cache"):
             return worker.keep(job, Store(tmp_path / "runs"), 2, tell)
 
@@ -95,8 +99,14 @@ def scores_of(run: Run, store: Store, split: Any) -> list[float]:
     return store.scores(run, split).y_score.tolist()
 
 
-@pytest.mark.parametrize("error", [KeyError("jaccard"), OSError(28, "No space left"), SystemExit("no more")])
-@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        *((name, KeyError("jaccard")) for name in STEPS),
+        ("write_model", OSError(28, "No space left on device")),
+        ("total_loss", SystemExit("no more")),
+    ],
+)
 def test_a_step_that_fails_after_training_is_named_and_loses_nothing(
     name: str,
     error: BaseException,
@@ -108,7 +118,7 @@ def test_a_step_that_fails_after_training_is_named_and_loses_nothing(
     from benchmark.runs import worker
 
     monkeypatch.setattr(worker, name, fails(error))
-    run = keep()
+    run = keep(keep_models=name == "write_model")
     store = Store(tmp_path / "runs")
     words = " ".join(str(error).split())
     assert run.status == "failed"
@@ -185,7 +195,7 @@ def test_a_finished_run_is_not_replaced_by_one_that_failed(
     before = finished_run(trained.job.spec)
     store.save(before)
     monkeypatch.setattr(worker, "write_model", fails(ValueError("no such layer")))
-    run = keep()
+    run = keep(keep_models=True)
     assert run.error is not None
     assert "writing the model failed" in run.error
     assert store.runs() == ([before], [])

@@ -32,7 +32,7 @@ def test_none_is_no_limit() -> None:
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "soon", "2 weeks", "1e9", "nan", "inf", "1h30m", "9" * 20_000])
 def test_what_is_no_time_is_told_by_its_option(text: str) -> None:
-    with pytest.raises(ConfigError, match="^--run-timeout .*such as 30m"):
+    with pytest.raises(ConfigError, match=r"^--run-timeout .*such as 30m"):
         seconds_of(text, "--run-timeout")
 
 

@@ -41,7 +41,7 @@ def seconds_of(text: str, option: str) -> float | None:
         return None
     match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(s|m|min|h|d|)", text.strip().lower())
     if match is None or float(match[1]) == 0:
-        raise ConfigError(f"{option} {text}: give seconds, or a number with s, m, h or d, such as 30m; or none")
+        raise ConfigError(f"{option} {text[:20]}: give seconds, or a number with s, m, h or d, such as 30m; or none")
     return float(match[1]) * _UNITS[match[2]]
 
 
@@ -50,7 +50,7 @@ def in_words(seconds: float) -> str:
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= size and seconds % size == 0:
             return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:g} s"
+    return f"{seconds:.0f} s" if seconds % 1 == 0 else f"{seconds:g} s"
 
 
 def family(pid: int) -> list[psutil.Process]:
