@@ -235,7 +235,9 @@ class Mute(Exception):
 
 
 @pytest.mark.parametrize(
-    "error", [Mute(), ValueError("x " * 10_000), ValueError("\n\n"), ValueError("\udc80 \x1b[31m")], ids=repr
+    "error",
+    [Mute(), ValueError("x " * 10_000), ValueError("\n\n"), ValueError("\udc80 \x1b[31m")],
+    ids=["mute", "long", "empty", "no text"],
 )
 def test_a_record_takes_whatever_an_error_says(error: Exception, tmp_path: Path) -> None:
     store = Store(tmp_path)

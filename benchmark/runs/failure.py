@@ -92,6 +92,7 @@ def holds_finished(store: Store, run: Run) -> bool:
 
 def _words(error: BaseException) -> str:
     try:
-        return " ".join(str(error).split())[:_LONGEST]
+        text = " ".join(str(error).split())[:_LONGEST]
     except Exception:  # an error of a plug-in may fail to say what it is
         return ""
+    return text.encode("utf-8", "backslashreplace").decode()
