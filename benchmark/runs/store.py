@@ -91,6 +91,10 @@ class Store:
         """Where the trained model of `run` is when it was kept."""
         return self._folder(run.run_id) / "model.keras"
 
+    def traceback_file(self, run: Run) -> Path:
+        """Where the traceback of `run` is when it failed with one."""
+        return self._folder(run.run_id) / TRACEBACK
+
     def save(
         self,
         run: Run,
