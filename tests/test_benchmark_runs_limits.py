@@ -41,8 +41,15 @@ def test_a_time_in_words_says_the_same_time(seconds: int) -> None:
     assert seconds_of(in_words(seconds), "--run-timeout") == seconds
 
 
+@pytest.fixture
+def _of_gib(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process n holds n GiB."""
+    monkeypatch.setattr(limits, "memory_of", lambda pid: pid * GIB)
+
+
+@pytest.mark.usefixtures("_of_gib")
 def test_each_run_beyond_a_limit_of_its_own_is_ended() -> None:
-    found = over_memory({"a": 3 * GIB, "b": 1 * GIB, "c": 2 * GIB}, Limits(memory_gib=1.5))
+    found = over_memory({"a": 3, "b": 1, "c": 2}, Limits(memory_gib=1.5))
     assert found == {
         "a": "ended at 3.0 GiB of memory (--run-memory 1.5)",
         "c": "ended at 2.0 GiB of memory (--run-memory 1.5)",
@@ -50,11 +57,12 @@ def test_each_run_beyond_a_limit_of_its_own_is_ended() -> None:
 
 
 @pytest.mark.parametrize(("left", "ended"), [(0, ["b"]), (0.3, ["b"]), (0.5, []), (8, [])])
+@pytest.mark.usefixtures("_of_gib")
 def test_without_one_the_largest_is_ended_when_the_machine_s_is_used_up(
     left: float, ended: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "memory_left", lambda: (int(left * GIB), 20 * GIB))
-    found = over_memory({"a": 3 * GIB, "b": 14 * GIB}, Limits())
+    found = over_memory({"a": 3, "b": 14}, Limits())
     assert list(found) == ended
     assert all("14.0 GiB" in why and "of 20.0 GiB were left" in why for why in found.values())
     assert over_memory({}, Limits()) == {}

@@ -21,7 +21,7 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.prepared import prepare
 from benchmark.data.splits import Split, make_fold, make_split
 from benchmark.runs.failure import save_failed
-from benchmark.runs.limits import NO_LIMITS, Limits, end, in_words, memory_of, over_memory
+from benchmark.runs.limits import NO_LIMITS, Limits, end, in_words, over_memory
 from benchmark.runs.messages import Begun, Message, NotStored, PreparedLost, Scored, Stored
 from benchmark.runs.run import Job, Progress, Run, RunSpec, SplitFacts
 from benchmark.runs.store import Store
@@ -164,6 +164,7 @@ class _Engine:
             facts = SplitFacts.of(split)
             here, there = self._context.Pipe(duplex=False)
             threads = os.cpu_count() or 1
+            before = self._store.get(spec.run_id)
             job = Job(spec, folder, facts, self._also_unfrozen[_feature_key(spec)], self._put_aside)
             process = self._context.Process(target=_work, args=(job, self._store.root, threads, there), daemon=True)
             process.start()
@@ -172,7 +173,7 @@ class _Engine:
             claim.close()
             raise
         self._on_event(Event("started", spec, facts))
-        return _Worker(spec, process, here, facts, claim, self._store.get(spec.run_id))
+        return _Worker(spec, process, here, facts, claim, before)
 
     def watch(self, running: Sequence[_Worker], seconds: float) -> None:
         """Wait for news of any worker, and pass it on."""
@@ -234,8 +235,8 @@ class _Engine:
         if now - self._looked >= _POLL_S:
             self._looked = now
             by_id = {worker.spec.run_id: worker for worker in running if worker.ended is None}
-            held = {run_id: memory_of(_pid(worker)) for run_id, worker in by_id.items()}
-            for run_id, why in over_memory(held, self._limits).items():
+            pids = {run_id: _pid(worker) for run_id, worker in by_id.items()}
+            for run_id, why in over_memory(pids, self._limits).items():
                 self._end(by_id[run_id], why)
 
     def _end(self, worker: _Worker, why: str) -> None:

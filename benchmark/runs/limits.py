@@ -79,17 +79,19 @@ def memory_of(pid: int) -> int:
     return held
 
 
-def over_memory(held: Mapping[str, int], limits: Limits) -> dict[str, str]:
-    """Which of the runs that hold so many bytes are to be ended, by their keys, and why."""
-    if limits.memory_gib is not None:
+def over_memory(pids: Mapping[str, int], limits: Limits) -> dict[str, str]:
+    """Which of the runs with these process ids are to be ended, by their keys, and why."""
+    most = None if limits.memory_gib is None else limits.memory_gib * _GIB
+    left, total = memory_left() if most is None else (0, 0)
+    if not pids or (most is None and left >= _SCARCE * total):
+        return {}  # nothing is measured, which costs a look at every process of the machine
+    held = {run: memory_of(pid) for run, pid in pids.items()}
+    if most is not None:
         return {
-            run: f"ended at {held[run] / _GIB:.1f} GiB of memory (--run-memory {limits.memory_gib:g})"
-            for run in held
-            if held[run] > limits.memory_gib * _GIB
+            run: f"ended at {size / _GIB:.1f} GiB of memory (--run-memory {limits.memory_gib:g})"
+            for run, size in held.items()
+            if size > most
         }
-    left, total = memory_left()
-    if not held or left >= _SCARCE * total:
-        return {}
     largest = max(held, key=lambda run: held[run])
     return {
         largest: f"ended at {held[largest] / _GIB:.1f} GiB of memory: {left / _GIB:.1f} of {total / _GIB:.1f} GiB "
