@@ -46,6 +46,8 @@ def run_view(run: Run, store: Store, width: int) -> RenderableType:
         parts.append("SYNTHETIC images: no figure here says anything about radiographs or patients.")
     if run.error is not None:
         parts.append(escape(f"FAILED: {run.error}"))
+        if (traceback := store.traceback_file(run)).is_file():
+            parts.append(escape(f"traceback: {traceback}"))
     if run.status == "ok":
         parts += [*_figures(run, width), *_published(run, store, width), *_threshold(run, store)]
         parts += _diagnosis(findings_of(run, store))

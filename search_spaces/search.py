@@ -20,6 +20,7 @@ import keras_tuner
 
 from benchmark.data.dataset import Dataset
 from benchmark.runs.execute import Event, execute_all
+from benchmark.runs.limits import NO_LIMITS, Limits
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.run import DatasetFacts, Run, RunSpec
 from benchmark.runs.store import Store
@@ -41,10 +42,12 @@ def search(
     store: Store,
     *,
     jobs: int = 1,
+    limits: Limits = NO_LIMITS,
     on_event: Callable[[Event], None] = lambda _: None,
     on_trial: Callable[[SearchResult], None] = lambda _: None,
 ) -> SearchResult:
-    """Run the search of `space` over `card`, `jobs` trials at a time; the best are then run with other seeds.
+    """Run the search of `space` over `card`, `jobs` trials at a time; the best are then run with other seeds. Each run
+    keeps to `limits`.
 
     Nothing of it opens the test split. A trial that fails is a trial without an objective, and the search goes on.
     `on_trial` hears the result so far after each round. The trained weights of the best trial are left in `store` for
@@ -52,7 +55,7 @@ def search(
     the space does not fit the card.
     """
     check_paths(card, space)
-    harness = _Harness(card, space, protocol, dataset, store, jobs, on_event)
+    harness = _Harness(card, space, protocol, dataset, store, jobs, limits, on_event)
     trials: list[Trial] = []
     started = time.monotonic()
     with store.scratch("search") as folder:
@@ -123,6 +126,7 @@ class _Harness:
         dataset: Dataset,
         store: Store,
         jobs: int,
+        limits: Limits,
         on_event: Callable[[Event], None],
     ) -> None:
         self._card = card
@@ -132,6 +136,7 @@ class _Harness:
         self._facts = DatasetFacts.of(dataset)
         self._store = store
         self._jobs = jobs
+        self._limits = limits
         self._on_event = on_event
 
     def measure(self, first: int, values: Sequence[dict[str, Any]], epochs: Sequence[int | None]) -> list[Trial]:
@@ -199,6 +204,7 @@ class _Harness:
             jobs=self._jobs,
             also_unfrozen=self._space.unfrozen(),
             put_aside=put_aside,
+            limits=self._limits,
             on_event=self._on_event,
         )
         return {run.run_id: run for run in runs}

@@ -307,9 +307,10 @@ def test_cards_and_builders_of_an_installed_package_are_found(tmp_path: Path) ->
 def test_a_broken_plug_in_is_told_in_a_line_that_names_it(
     tmp_path: Path, points: str, files: dict[str, str], said: str
 ) -> None:
-    done = zoo_with(distribution(tmp_path, points, **files), "cards")
-    assert (done.returncode, done.stdout) == (2, "")
-    (line,) = set(done.stderr.splitlines())
+    done = zoo_with(distribution(tmp_path, points, **files), "cards", "--json")
+    assert done.returncode == 2
+    assert {document["name"] for document in json.loads(done.stdout)} == set(BUILT_IN)
+    (line,) = done.stderr.splitlines()
     assert line.startswith(f"zoo: {said}")
     assert "uninstall" in line
 

@@ -15,7 +15,7 @@ _EXTENDS = {"properties": {"extends": {"type": "string"}}, "required": ["extends
 
 def schema() -> Schema:
     """The document. A card that extends another may leave out whatever it inherits; its `model` may name parameters
-    alone. Raises ConfigError when a builder plug-in cannot be loaded."""
+    alone. Builders are those built in and those of the plug-ins that can be loaded."""
     builders = {name: get_builder(name) for name in builder_names()}
     found = definitions(ModelCard, *(builder.parameters for builder in builders.values()))
     card, shared = found[ModelCard]

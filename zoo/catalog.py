@@ -3,31 +3,47 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from importlib import import_module, resources
-from importlib.metadata import entry_points
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from zoo import plugins
 from zoo.card import NAME_PATTERN, ModelCard, ModelSpec
 from zoo.registry import builder_names, complete_params, get_builder
 from zoo.strict_yaml import ConfigError, read_yaml, suggest, unknown, validate
 
-ENTRY_POINT_GROUP = "zoo.cards"
 _NOT_INHERITED = ("name", "extends", "published", "source", "left_open")
 
 
-def load_cards(directories: Iterable[Path] = ()) -> dict[str, ModelCard]:
+class _UnknownParent(ConfigError):
+    """A card that extends one which there is not."""
+
+
+class _OfAMissingPlugin(ConfigError):
+    """A card that names what a plug-in may hold that could not be loaded."""
+
+
+def _warn(problem: str) -> None:
+    warnings.warn(problem, RuntimeWarning, stacklevel=3)
+
+
+def load_cards(directories: Iterable[Path] = (), on_problem: Callable[[str], None] = _warn) -> dict[str, ModelCard]:
     """All cards by name, resolved and validated: the built-in ones, those of installed packages (entry-point group
     "zoo.cards", a package that holds YAML files) and those in `directories`.
 
-    Raises ConfigError with every error of every file.
+    `on_problem` hears a line for every plug-in that cannot be loaded and for every card that is left out with it, a
+    RuntimeWarning unless said. Raises ConfigError with every error of every file.
     """
-    builder_names()  # a broken plug-in is one error here, not one for each card
+    builder_names()
     raw: dict[str, tuple[Path, dict[str, Any]]] = {}
     errors: list[str] = []
     names: set[str] = set()
-    for folder in _folders(directories):
+    packages, broken = _packages()
+    for line in (*plugins.load(plugins.BUILDERS).broken, *broken):
+        on_problem(line)
+    for folder in _folders(packages, directories):
         for path in sorted(path for path in folder.iterdir() if path.suffix in (".yaml", ".yml")):
             names.add(path.stem)
             try:
@@ -48,7 +64,10 @@ def load_cards(directories: Iterable[Path] = ()) -> dict[str, ModelCard]:
             failed.add(name)  # its parent's error says what to mend
             continue
         try:
-            cards[name] = _resolve(name, raw[name][0], raw)
+            cards[name] = _resolve(name, raw[name][0], raw, bool(broken))
+        except _OfAMissingPlugin as error:
+            failed.add(name)
+            on_problem(f"the card {name} is left out: {' '.join(error.lines)}")
         except ConfigError as error:
             failed.add(name)
             errors += error.lines
@@ -85,17 +104,25 @@ def merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _folders(directories: Iterable[Path]) -> list[Path]:
-    folders = [Path(str(resources.files("zoo.cards")))]
-    for entry in entry_points(group=ENTRY_POINT_GROUP):
+def _packages() -> tuple[list[Path], list[str]]:
+    """Folders of the card packages, and a line for each that cannot be used."""
+    found = plugins.load(plugins.CARDS)
+    folders, broken = [], list(found.broken)
+    for entry, package in found.loaded:
         try:
-            folders.append(Path(str(resources.files(import_module(entry.value)))))
-        except Exception as error:
-            raise ConfigError(
-                f"the card package '{entry.name}' ({entry.value}) cannot be loaded: {error}; mend or uninstall it"
-            ) from error
-        if not folders[-1].is_dir():
-            raise ConfigError(f"the card package '{entry.name}' ({entry.value}) needs an __init__.py; mend its package")
+            folder = Path(str(resources.files(package)))
+        except Exception as error:  # a plug-in may be anything
+            broken.append(plugins.told(entry, f"it is no package: {' '.join(str(error).split())}"))
+            continue
+        if folder.is_dir():
+            folders.append(folder)
+        else:
+            broken.append(plugins.told(entry, "it needs an __init__.py"))
+    return folders, broken
+
+
+def _folders(packages: Iterable[Path], directories: Iterable[Path]) -> list[Path]:
+    folders = [Path(str(resources.files("zoo.cards"))), *packages]
     for folder in directories:
         if not folder.is_dir():
             raise ConfigError(f"--cards {folder}: not a folder; give a folder that holds card files (*.yaml)")
@@ -113,8 +140,14 @@ def _generations(name: str, raw: Mapping[str, tuple[Path, dict[str, Any]]]) -> i
     return len(seen)
 
 
-def _resolve(name: str, path: Path, raw: Mapping[str, tuple[Path, dict[str, Any]]]) -> ModelCard:
-    data = _inherit(name, raw, ())
+def _resolve(name: str, path: Path, raw: Mapping[str, tuple[Path, dict[str, Any]]], cards_missing: bool) -> ModelCard:
+    """The card `name`; `cards_missing` says that a package of cards could not be loaded."""
+    try:
+        data = _inherit(name, raw, ())
+    except _UnknownParent as error:
+        if cards_missing:
+            raise _OfAMissingPlugin(*error.lines) from error
+        raise
     errors: list[str] = []
     try:
         card = validate(ModelCard, data, str(path))
@@ -127,7 +160,10 @@ def _resolve(name: str, path: Path, raw: Mapping[str, tuple[Path, dict[str, Any]
         try:
             get_builder(model["builder"])
         except ConfigError as error:
-            errors += [f"{path}: model.builder: {line}" for line in error.lines]
+            lines = [f"{path}: model.builder: {line}" for line in error.lines]
+            if plugins.load(plugins.BUILDERS).broken:
+                raise _OfAMissingPlugin(*lines) from error
+            errors += lines
         else:
             try:
                 params = complete_params(model["builder"], given, f"{path}: model")
@@ -147,7 +183,7 @@ def _inherit(name: str, raw: Mapping[str, tuple[Path, dict[str, Any]]], children
         cycle = " -> ".join([*children, name, str(parent)])
         raise ConfigError(f"{path}: extends: goes in a circle: {cycle}; one of them must extend nothing")
     if not isinstance(parent, str) or parent not in raw:
-        raise ConfigError(f"{path}: extends: unknown card '{parent}'. {suggest(str(parent), raw)}")
+        raise _UnknownParent(f"{path}: extends: unknown card '{parent}'. {suggest(str(parent), raw)}")
     base = {k: v for k, v in _inherit(parent, raw, (*children, name)).items() if k not in _NOT_INHERITED}
     own_model = data.get("model")
     inherited = base.get("model")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from zoo.__main__ import INTERRUPTED, interrupted
 from zoo.commands import (
     audit,
     bench,
@@ -24,8 +25,6 @@ from zoo.commands import (
     show,
 )
 from zoo.commands.letters import allow_plain_output
-
-_INTERRUPTED = 130
 
 app = typer.Typer(
     name="zoo",
@@ -75,8 +74,10 @@ def main() -> None:
         code = app(standalone_mode=False)
     except Exception as error:
         sys.exit(_explain(error))
-    if code == _INTERRUPTED:
-        print("zoo: interrupted; the same command goes on from what is stored", file=sys.stderr)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    if code == INTERRUPTED:
+        interrupted()
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import entry_points
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, create_model
 
+from zoo import plugins
 from zoo.strict_yaml import ConfigError, unknown, validate
 
 if TYPE_CHECKING:
     import keras
 
-ENTRY_POINT_GROUP = "zoo.builders"
 _BUILT_IN = ("zoo.builders.scratch_cnn", "zoo.builders.vgg16")
 _STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+_PATIENCE_S = 10.0
 _BUILDERS: dict[str, Builder] = {}
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -72,7 +75,9 @@ def register_builder(
 
 def get_builder(name: str) -> Builder:
     """The builder called `name`; raises ConfigError with the nearest names when there is none."""
-    _load()
+    _load_built_in()
+    if name not in _BUILDERS:
+        plugins.load(plugins.BUILDERS)
     try:
         return _BUILDERS[name]
     except KeyError:
@@ -80,9 +85,26 @@ def get_builder(name: str) -> Builder:
 
 
 def builder_names() -> tuple[str, ...]:
-    """The names of all builders, sorted."""
-    _load()
+    """The names of all builders, sorted: those built in, and those of the plug-ins that can be imported."""
+    _load_built_in()
+    plugins.load(plugins.BUILDERS)
     return tuple(sorted(_BUILDERS))
+
+
+def smallest_image(name: str, params: Mapping[str, Any]) -> int:
+    """The smallest image side in pixels that the builder `name` takes with `params`.
+
+    Raises ConfigError with one line, also where the builder's own function fails, hangs or gives no number.
+    """
+    function = get_builder(name).minimum_size
+    try:
+        with _at_most(_PATIENCE_S):
+            return int(function(params))
+    except ConfigError:
+        raise
+    except (Exception, SystemExit) as error:
+        what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        raise ConfigError(f"builder {name}: its minimum_size fails: {what}; mend its package") from error
 
 
 def complete_params(name: str, params: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -97,7 +119,7 @@ def build(name: str, params: Mapping[str, Any], input_shape: tuple[int, int, int
     """The model `name` for images of `input_shape` (height, width, channels). Raises ConfigError."""
     builder = get_builder(name)
     values = validate(builder.parameters, dict(params), f"builder {name}")
-    smallest = builder.minimum_size(values.model_dump())
+    smallest = smallest_image(name, values.model_dump())
     if min(input_shape[:2]) < smallest:
         raise ConfigError(
             f"builder {name}: images of {input_shape[0]} x {input_shape[1]} px are too small; it needs at least "
@@ -107,17 +129,29 @@ def build(name: str, params: Mapping[str, Any], input_shape: tuple[int, int, int
 
 
 @cache
-def _load() -> None:
+def _load_built_in() -> None:
     for module in _BUILT_IN:
         importlib.import_module(module)
-    for entry in entry_points(group=ENTRY_POINT_GROUP):
-        try:
-            entry.load()
-        except Exception as error:
-            raise ConfigError(
-                f"the builder plug-in '{entry.name}' ({entry.value}) cannot be loaded: {error}; "
-                "mend or uninstall its package"
-            ) from error
+
+
+@contextmanager
+def _at_most(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError in what takes longer, where a signal can: in the main thread of a process that has alarms."""
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def late(*_: Any) -> None:
+        raise TimeoutError(f"no answer within {seconds:.0f} s")
+
+    before = signal.signal(signal.SIGALRM, late)
+    timer = signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, *timer)
 
 
 def _parameter_model(name: str, function: Callable[..., Any]) -> type[BaseModel]:

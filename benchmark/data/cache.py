@@ -11,7 +11,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import platformdirs
+from zoo.cache_place import cache_dir
+
+__all__ = ["KINDS", "cache_dir", "clear_cache", "declared_gib", "describe_cache", "read_json", "write_json"]
 
 from benchmark.data.leftovers import remove_stale
 from zoo.strict_yaml import ConfigError
@@ -20,16 +22,12 @@ CHOICES = "choices"
 KINDS = {
     CHOICES: "which way this machine computes frozen layers fastest",
     "features": "activations behind frozen layers",
+    "plugins": "plug-ins that were tried out",
     "prepared": "decoded images of a split",
     "scans": "digests and readability of the files of a folder",
 }
 _DEFAULT_GIB = 16.0
-
-
-def cache_dir() -> Path:
-    """ZOO_CACHE_DIR, or the platform's cache folder for zoo."""
-    own = os.environ.get("ZOO_CACHE_DIR")
-    return Path(own).expanduser() if own else Path(platformdirs.user_cache_dir("zoo"))
+_CLEARED = ".cleared-"
 
 
 def declared_gib() -> float:
@@ -77,7 +75,10 @@ def _remove(kinds: Iterable[str]) -> int:
     for kind in kinds:
         removed += sum(size for _, size in _files(kind))
         if (cache_dir() / kind).exists():
-            shutil.rmtree(cache_dir() / kind)
+            # Renamed first: a command that is at work finds all of it or nothing, and may fill it again meanwhile.
+            os.replace(cache_dir() / kind, Path(tempfile.mkdtemp(prefix=_CLEARED, dir=cache_dir())) / kind)
+    for path in cache_dir().glob(f"{_CLEARED}*"):
+        shutil.rmtree(path)
     return removed
 
 

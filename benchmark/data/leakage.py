@@ -116,7 +116,10 @@ def leaks(dataset: Dataset, split: Split, size: int, root: Path | None = None) -
     Images are compared as the runs at `size` px see them: their pixels are prepared on first use, for those runs too.
     `root` is the folder of prepared pixels, in the cache by default. Raises DataError and OSError as `prepare` does.
     """
-    return _prepared_leaks(prepare(dataset, split, size, root))
+    try:
+        return _prepared_leaks(prepare(dataset, split, size, root))
+    except FileNotFoundError:  # the cache was cleared between the two
+        return _prepared_leaks(prepare(dataset, split, size, root))
 
 
 def related_test_images(folder: Path) -> dict[str, tuple[str, ...]]:

@@ -49,8 +49,19 @@ def prepare(dataset: Dataset, split: Split, size: int, root: Path | None = None)
     """
     key = f"{_VERSION}:{dataset.fingerprint}:{split.fingerprint}:{size}:{dataset.channels}"
     folder = (root or cache_dir() / "prepared") / hashlib.sha256(key.encode()).hexdigest()[:24]
-    if folder.is_dir():
-        return folder
+    for again in (True, True, False):
+        if is_whole(folder) or _fill(folder, dataset, split, size, again):
+            break
+    return folder
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether `folder` holds every file of a prepared split, which it does until the cache is cleared."""
+    return all((folder / f"{name}.{suffix}").is_file() for name in SPLITS for suffix in ("npy", "json"))
+
+
+def _fill(folder: Path, dataset: Dataset, split: Split, size: int, again: bool) -> bool:
+    """Whether `folder` is filled. Not when the cache was cleared meanwhile: an error, unless it is tried `again`."""
     parts: dict[SplitName, tuple[Image, ...]] = {"train": split.train, "val": split.val, "test": split.test}
     building: Path | None = None
     try:
@@ -63,15 +74,19 @@ def prepare(dataset: Dataset, split: Split, size: int, root: Path | None = None)
             np.save(building / f"{name}.npy", pixels)
             rows = [[image.name, image.patient, image.label, image.digest] for image in images]
             (building / f"{name}.json").write_text(json.dumps(rows), encoding="utf-8")
+        if folder.is_dir() and not is_whole(folder):
+            shutil.rmtree(folder, ignore_errors=True)
         os.rename(building, folder)
     except OSError as error:
-        if not folder.is_dir():  # another process may have put the same folder there first
+        if again and isinstance(error, FileNotFoundError) and building is not None and not building.is_dir():
+            return False
+        if not is_whole(folder):  # another process may have put the same folder there first
             what = f"{error.strerror or error} (in the cache; ZOO_CACHE_DIR names another folder)"
             raise OSError(error.errno, what, str(folder.parent)) from error
     finally:
         if building is not None:
             shutil.rmtree(building, ignore_errors=True)
-    return folder
+    return True
 
 
 def _sweep(folder: Path) -> None:

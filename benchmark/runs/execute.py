@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import multiprocessing.connection
 import os
 import signal
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -18,7 +20,10 @@ from typing import Any, Literal
 import benchmark.runs.machine as machine
 from benchmark.data.dataset import Dataset
 from benchmark.data.prepared import prepare
-from benchmark.data.splits import make_fold, make_split
+from benchmark.data.splits import Split, make_fold, make_split
+from benchmark.runs.failure import save_failed
+from benchmark.runs.limits import NO_LIMITS, Limits, end, in_words, over_memory
+from benchmark.runs.messages import Begun, Message, NotStored, PreparedLost, Scored, Stored
 from benchmark.runs.run import Job, Progress, Run, RunSpec, SplitFacts
 from benchmark.runs.store import Store
 
@@ -29,9 +34,15 @@ _RETRY_S = 2.0
 def warm_up() -> None:
     """Start the process that workers are forked from: it imports Keras while this one does something else."""
     if _context().get_start_method() == "forkserver":
-        from multiprocessing import forkserver  # not on every platform
+        from multiprocessing import forkserver, resource_tracker  # not on every platform
 
-        forkserver.ensure_running()
+        resource_tracker.ensure_running()  # it unblocks the signal, and is started by the other unless it is there
+        # The new process has it blocked from its first moment on: Ctrl-C is this one's to answer.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            forkserver.ensure_running()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @dataclass(frozen=True)
@@ -51,7 +62,12 @@ class _Worker:
     pipe: Connection
     split: SplitFacts
     claim: ExitStack
-    stored: bool = False
+    before: Run | None
+    started: float = field(default_factory=time.monotonic)
+    step: str = "its start"
+    scored: Scored | None = None
+    stored: Stored | None = None
+    ended: str | None = None
 
 
 def execute_all(
@@ -62,18 +78,19 @@ def execute_all(
     jobs: int = 1,
     also_unfrozen: Sequence[int] = (),
     put_aside: bool = False,
+    limits: Limits = NO_LIMITS,
     on_event: Callable[[Event], None] = lambda _: None,
 ) -> list[Run]:
     """The runs of `specs`, in their order: those the store holds are reused, failed ones are tried again, the others
     are computed, `jobs` at a time. A run that another process computes is waited for. `also_unfrozen` are numbers of
     unfrozen layers that later runs will have; `put_aside` keeps trained weights for a later run of the same training
-    (`benchmark.runs.trained`).
+    (`benchmark.runs.trained`). A run beyond its `limits` is ended and is a failed run; the others go on.
 
     Raises DataError when the data cannot be split as asked, OSError when the store cannot be written; what was
     finished is kept. On KeyboardInterrupt the runs in progress are ended.
     """
     store.sweep()
-    engine = _Engine(dataset, store, on_event, _shared_cuts(specs, also_unfrozen), put_aside)
+    engine = _Engine(dataset, store, on_event, _shared_cuts(specs, also_unfrozen), put_aside, limits)
     waiting: deque[RunSpec] = deque()
     done: dict[str, Run] = {}
     for spec in specs:
@@ -112,7 +129,7 @@ def execute_all(
                 on_event(Event("done", worker.spec, run))
     finally:
         for worker in running:
-            worker.process.kill()
+            end(_pid(worker))
             worker.process.join()
             worker.claim.close()
     return [done[spec.run_id] for spec in specs]
@@ -128,13 +145,16 @@ class _Engine:
         on_event: Callable[[Event], None],
         also_unfrozen: Mapping[str, tuple[int, ...]],
         put_aside: bool,
+        limits: Limits,
     ) -> None:
         self._also_unfrozen = also_unfrozen
         self._put_aside = put_aside
         self._dataset = dataset
         self._store = store
         self._on_event = on_event
-        self._prepared: dict[Any, tuple[Path, Any]] = {}
+        self._limits = limits
+        self._looked = -math.inf
+        self._splits: dict[Any, Split] = {}
         self._context = _context()
 
     def start(self, spec: RunSpec, claim: ExitStack) -> _Worker:
@@ -147,6 +167,7 @@ class _Engine:
             threads = os.cpu_count() or 1
             measuring = Event("step", spec, Progress(0, 1, machine.MEASURING))
             trial = machine.trial_for(spec, threads, self._context, lambda: self._on_event(measuring))
+            before = self._store.get(spec.run_id)
             job = Job(spec, folder, facts, self._also_unfrozen[_feature_key(spec)], self._put_aside, trial)
             process = self._context.Process(target=_work, args=(job, self._store.root, threads, there), daemon=True)
             process.start()
@@ -155,7 +176,7 @@ class _Engine:
             claim.close()
             raise
         self._on_event(Event("started", spec, facts))
-        return _Worker(spec, process, here, facts, claim)
+        return _Worker(spec, process, here, facts, claim, before)
 
     def watch(self, running: Sequence[_Worker], seconds: float) -> None:
         """Wait for news of any worker, and pass it on."""
@@ -165,6 +186,7 @@ class _Engine:
         for worker in running:
             if worker.pipe in ready:
                 self.drain(worker)
+        self._end_those_beyond_limits([worker for worker in running if worker.ended is None])
 
     def drain(self, worker: _Worker) -> None:
         """Read everything a worker has said so far."""
@@ -177,34 +199,62 @@ class _Engine:
             self._heard(worker, message)
 
     def collect(self, worker: _Worker) -> Run:
-        """The stored run of a worker that has ended; a crashed one is stored as failed."""
+        """The stored run of a worker that has ended; a crashed one is stored as failed, with the scores it had."""
         try:
             worker.process.join()
-            run = self._store.get(worker.spec.run_id) if worker.stored else None
-            if run is None:
-                run = Run.failed(worker.spec, _why(worker.process.exitcode), worker.split)
-                self._store.save(run)
+            if worker.stored is not None and worker.stored.failed is not None:
+                return worker.stored.failed
+            run = self._store.get(worker.spec.run_id)
+            if run is not None and (worker.stored is not None or run != worker.before):
+                return run
+            run = Run.failed(worker.spec, _why(worker), worker.split)
+            scored = worker.scored or Scored((), ())
+            save_failed(self._store, run, scored.scores, scored.history)
             return run
         finally:
             worker.claim.close()
 
-    def _heard(self, worker: _Worker, message: Any) -> None:
-        if message is None:
-            worker.stored = True
-        elif isinstance(message, str):
-            worker.process.join()
-            raise OSError(None, f"{message}; the run {worker.spec.card.name} could not be stored")
-        else:
-            self._on_event(Event("step", worker.spec, message))
+    def _heard(self, worker: _Worker, message: Message) -> None:
+        match message:
+            case Progress():
+                self._on_event(Event("step", worker.spec, message))
+            case Begun(step):
+                worker.step = step
+            case Scored():
+                worker.scored = message
+            case PreparedLost():
+                self._prepare(worker.spec)
+            case Stored():
+                worker.stored = message
+            case NotStored(reason):
+                worker.process.join()
+                raise OSError(None, f"{reason}; the run {worker.spec.card.name} could not be stored")
 
-    def _prepare(self, spec: RunSpec) -> tuple[Path, Any]:
-        key = (spec.split_seed, spec.protocol.image_size, spec.protocol.sampling, spec.fold)
-        if key not in self._prepared:
+    def _end_those_beyond_limits(self, running: Sequence[_Worker]) -> None:
+        now = time.monotonic()
+        for worker in running:
+            if self._limits.seconds is not None and now - worker.started > self._limits.seconds:
+                self._end(worker, f"ended after {in_words(self._limits.seconds)} (--run-timeout)")
+        if now - self._looked >= _POLL_S:
+            self._looked = now
+            by_id = {worker.spec.run_id: worker for worker in running if worker.ended is None}
+            pids = {run_id: _pid(worker) for run_id, worker in by_id.items()}
+            for run_id, why in over_memory(pids, self._limits).items():
+                self._end(by_id[run_id], why)
+
+    def _end(self, worker: _Worker, why: str) -> None:
+        worker.ended = why
+        end(_pid(worker))
+
+    def _prepare(self, spec: RunSpec) -> tuple[Path, Split]:
+        """The folder of the prepared images, filled again where it was cleared, and their split, drawn once."""
+        key = (spec.split_seed, spec.protocol.sampling, spec.fold)
+        if key not in self._splits:
             split = make_split(self._dataset, spec.protocol.sampling, spec.split_seed)
             if spec.fold is not None:
                 split = make_fold(split, *spec.fold, spec.split_seed)
-            self._prepared[key] = prepare(self._dataset, split, spec.protocol.image_size), split
-        return self._prepared[key]
+            self._splits[key] = split
+        return prepare(self._dataset, self._splits[key], spec.protocol.image_size), self._splits[key]
 
 
 def _context() -> Any:
@@ -247,9 +297,21 @@ def finished(store: Store, spec: RunSpec) -> Run | None:
     return held
 
 
-def _why(code: int | None) -> str:
-    if code is not None and code < 0:
+def _pid(worker: _Worker) -> int:
+    assert worker.process.pid is not None
+    return worker.process.pid
+
+
+def _why(worker: _Worker) -> str:
+    """Why a worker ended without a run, in one line."""
+    code, hint = worker.process.exitcode, ""
+    if worker.ended is not None:
+        what = worker.ended
+    elif code is not None and code < 0:
         name = signal.Signals(-code).name
+        what = f"the process of this run was ended by {name}"
         hint = "; the machine may have run out of memory" if name == "SIGKILL" else ""
-        return f"the process of this run was ended by {name}{hint}"
-    return f"the process of this run ended with code {code} without a result"
+    else:
+        what = f"the process of this run ended with code {code} without a result"
+    kept = "; scores are kept" if worker.scored is not None else ""
+    return f"{what} during {worker.step}{hint}{kept}"

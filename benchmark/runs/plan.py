@@ -10,7 +10,8 @@ from benchmark.data.splits import make_split
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.run import DatasetFacts, RunSpec, SplitFacts
 from zoo.card import ModelCard
-from zoo.registry import get_builder
+from zoo.registry import get_builder, smallest_image
+from zoo.strict_yaml import ConfigError
 from zoo.weights import WeightsUnavailable, find
 
 MOST_SPLITS = 20
@@ -72,7 +73,11 @@ def planned_splits(plan: Plan, dataset: Dataset) -> tuple[PlannedSplit, ...]:
 
 
 def _obstacle(card: ModelCard, protocol: Protocol) -> str | None:
-    smallest = get_builder(card.model.builder).minimum_size(card.model.params)
+    builder = get_builder(card.model.builder)
+    try:
+        smallest = smallest_image(builder.name, card.model.params)
+    except ConfigError as error:
+        return " ".join(error.lines)
     if protocol.image_size < smallest:
         return (
             f"images of {protocol.image_size} px (protocol {protocol.name}: image_size) are too small: this network "

@@ -34,6 +34,9 @@ STORE_VERSION = 1
 MODEL = "model.keras"
 """The file of a run that holds its trained model, where it was kept."""
 
+TRACEBACK = "traceback.txt"
+"""The file in a failed run's folder that says where in the program it failed."""
+
 _RECORD, _PREDICTIONS, _HISTORY = "run.json", "predictions.parquet", "history.csv"
 _MARK = "store.json"
 _PART = ".part-"
@@ -147,15 +150,20 @@ class Store:
                 raise Damaged(f"{error}; {advice}") from error
             _compare(folder / name, run, digest, advice)
 
+    def traceback_file(self, run: Run) -> Path:
+        """Where the traceback of `run` is when it failed with one."""
+        return self.folder(run.run_id) / TRACEBACK
+
     def save(
         self,
         run: Run,
         scores: Sequence[tuple[Scores, Sequence[str]]] = (),
         history: Sequence[Mapping[str, Any]] = (),
         write_model: Callable[[Path], None] | None = None,
+        traceback: str = "",
     ) -> Path:
-        """Keep `run` with its `scores` and the names of their images, its epochs and, when asked, its model; the record
-        gets a digest of each file.
+        """Keep `run` with its `scores` and the names of their images, its epochs and, when asked, its model; of a
+        failed run what there is of them, and the `traceback` of its error. The record gets a digest of each file.
 
         A run of the same id is replaced. Raises OSError; the store is then as before.
         """
@@ -168,6 +176,8 @@ class Store:
                 write_predictions(building / _PREDICTIONS, scores)
             if history:
                 write_history(building / _HISTORY, history)
+            if traceback:
+                (building / TRACEBACK).write_text(traceback, encoding="utf-8", errors="backslashreplace")
             if write_model is not None:
                 write_model(building / MODEL)
             digests = {path.name: digest_of(path) for path in sorted(building.iterdir())}

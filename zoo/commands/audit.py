@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from zoo.commands.completion import claims_names
-from zoo.commands.options import CardsOption, JsonOption, out, print_json
+from zoo.commands.options import CardsOption, JsonOption, known_cards, out, print_json
 
 
 def command(
@@ -25,9 +25,8 @@ def command(
     """Check published figures against themselves: which can be, which cannot, and what follows from them."""
     from reports.audit import Audit, audit
     from reports.claim import claims_names, load_claims
-    from zoo.catalog import load_cards
 
-    known = load_cards(cards or ())
+    known = known_cards(cards)
     names = [claims] if claims is not None else claims_names()
     audits = [audit(load_claims(name, known)) for name in names]
     if json:

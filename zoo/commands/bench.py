@@ -16,8 +16,12 @@ from zoo.commands.options import (
     PatientsOption,
     PositiveOption,
     ProtocolOption,
+    RunMemoryOption,
+    RunTimeoutOption,
     StoreOption,
     err,
+    known_cards,
+    limits_of,
     out,
 )
 
@@ -45,6 +49,8 @@ def command(
         bool,
         typer.Option("--keep-models", help="Keep trained models, for `zoo predict`; compute again runs without one."),
     ] = False,
+    run_timeout: RunTimeoutOption = "24h",
+    run_memory: RunMemoryOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run and what would be reused.")] = False,
     cards: CardsOption = None,
     patients: PatientsOption = None,
@@ -60,13 +66,14 @@ def command(
     from reports.report import build_report
     from reports.split_lines import split_lines, split_notes
     from reports.tables import comparison_tables, plan_table
-    from zoo.catalog import load_cards, select
+    from zoo.catalog import select
     from zoo.commands.of_data import opened, saying, tell_notes
     from zoo.commands.progress import watching
     from zoo.strict_yaml import ConfigError
 
     declared_gib()  # a wrong limit is told now and not by every run
-    known = load_cards(cards or ())
+    limits = limits_of(run_timeout, run_memory)
+    known = known_cards(cards)
     if all_cards == bool(names):
         raise ConfigError("zoo bench: give cards by name, or --all for every card; `zoo cards` lists them")
     chosen = list(known.values()) if all_cards else select(known, names or ())
@@ -89,7 +96,7 @@ def command(
         return
     with watching(console, plan, dataset) as on_event:
         handle = warning_of_leaks(console, dataset, on_event)
-        runs = execute_all(plan.specs, dataset, kept, jobs=jobs, on_event=handle)
+        runs = execute_all(plan.specs, dataset, kept, jobs=jobs, limits=limits, on_event=handle)
     if data_is is not None and any(run.spec.dataset.known_as != data_is for run in runs):
         console.print("note: runs that are reused do not carry --data-is; give it to zoo report too", markup=False)
         runs = [saying(run, data_is) for run in runs]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,11 +26,17 @@ def command(
     cards: CardsOption = None,
     json: JsonOption = False,
 ) -> None:
-    """List the cards, or show one with everything it inherits."""
+    """List the cards, or show one with everything it inherits.
+
+    A plug-in that cannot be loaded is named; the list is then of the others, and the exit code 2.
+    """
     from zoo.catalog import load_cards, select
     from zoo.strict_yaml import write_yaml
 
-    known = load_cards(cards or ())
+    problems: list[str] = []
+    known = load_cards(cards or (), problems.append)
+    for problem in problems:
+        print(f"zoo: {problem}", file=sys.stderr)
     if name is not None:
         card = select(known, [name])[0]
         if json:
@@ -39,9 +46,11 @@ def command(
         return
     if json:
         print_json([card.model_dump(mode="json") for card in known.values()])
-        return
-    console = out()
-    console.print(cards_table(known.values(), console.width))
+    else:
+        console = out()
+        console.print(cards_table(known.values(), console.width))
+    if problems:
+        raise typer.Exit(2)
 
 
 def cards_table(cards: Iterable[ModelCard], width: int) -> Table:

@@ -22,8 +22,9 @@ def card_names(ctx: typer.Context, incomplete: str) -> list[str]:
     folders = [_package("zoo.cards"), *map(Path, ctx.params.get("cards") or ())]
     for entry in entry_points(group="zoo.cards"):
         with suppress(ImportError, ValueError):  # a broken plug-in is told by the command, not by the tab key
-            spec = find_spec(entry.value)
-            folders += [Path(place) for place in (spec and spec.submodule_search_locations) or ()]
+            outermost, *inner = entry.value.split(".")
+            spec = find_spec(outermost)  # of an inner one it would import the outer ones
+            folders += [Path(place, *inner) for place in (spec and spec.submodule_search_locations) or ()]
     named = ctx.params.get("names") or ()
     return _beginning(incomplete, (name for folder in folders for name in _stems(folder) if name not in named))
 

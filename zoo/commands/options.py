@@ -15,6 +15,9 @@ from zoo.commands.letters import takes_all_letters
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from benchmark.runs.limits import Limits
+    from zoo.card import ModelCard
+
 CardsOption = Annotated[
     list[Path] | None,
     typer.Option("--cards", metavar="DIR", help="A folder with more cards; may be repeated."),
@@ -65,7 +68,41 @@ RunArgument = Annotated[
         autocompletion=completion.run_names,
     ),
 ]
+RunTimeoutOption = Annotated[
+    str,
+    typer.Option("--run-timeout", metavar="TIME", help="End a run that takes longer: 90s, 30m, 2h, or none."),
+]
+RunMemoryOption = Annotated[
+    float | None,
+    typer.Option(
+        "--run-memory",
+        metavar="GIB",
+        help="End a run that holds more memory; without it the largest, when the machine's is used up.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
+
+
+def known_cards(directories: list[Path] | None) -> dict[str, ModelCard]:
+    """All cards; plug-ins that cannot be loaded, and the cards left out with them, are warnings on stderr."""
+    from zoo.catalog import load_cards
+
+    return load_cards(directories or (), warn)
+
+
+def warn(problem: str) -> None:
+    """`problem` as a line on stderr."""
+    err().print(f"warning: {problem}", markup=False, soft_wrap=True)
+
+
+def limits_of(run_timeout: str, run_memory: float | None) -> Limits:
+    """The limits that the two options ask for. Raises ConfigError."""
+    from benchmark.runs.limits import Limits, seconds_of
+    from zoo.strict_yaml import ConfigError
+
+    if run_memory is not None and not run_memory > 0:
+        raise ConfigError(f"--run-memory {run_memory:g}: give GiB above 0, such as 4")
+    return Limits(seconds_of(run_timeout, "--run-timeout"), run_memory)
 
 
 def out() -> Console:
@@ -76,11 +113,6 @@ def out() -> Console:
 def err() -> Console:
     """The console on stderr, for progress and warnings."""
     return _console(stderr=True)
-
-
-def warn(line: str) -> None:
-    """`line` as a warning on stderr, whole."""
-    err().print(f"warning: {line}", markup=False, soft_wrap=True)
 
 
 def print_json(document: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from zoo.commands.options import CardsOption, DataIsOption, PatientsOption, StoreOption, err, out, warn
+from zoo.commands.options import CardsOption, DataIsOption, PatientsOption, StoreOption, err, known_cards, out, warn
 
 
 def command(
@@ -60,7 +60,6 @@ def command(
     from reports.report import build_report
     from reports.rescored import rechosen_all
     from reports.write import SHOW_GALLERIES, check_formats, write_report
-    from zoo.catalog import load_cards
     from zoo.commands.gallery_of import galleries_of
     from zoo.commands.of_data import stated
     from zoo.strict_yaml import ConfigError
@@ -72,7 +71,7 @@ def command(
     if not gallery and (data is not None or patients is not None):
         raise ConfigError("--data and --patients say where --gallery finds its images; add --gallery or drop them")
     rule = None if threshold is None else ThresholdRule.parse(threshold)
-    known = load_cards(cards or ())
+    known = known_cards(cards)
     named = [load_claims(name, known) for name in claims or ()]
     kept = Store(store)
     runs, problems = kept.runs("bench")

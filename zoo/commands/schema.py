@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -32,8 +33,14 @@ def command(
     """
     from importlib import import_module
 
+    from zoo import plugins
     from zoo.strict_yaml import unknown
 
     if kind not in _ROOMS:
         raise unknown("schema", kind, _ROOMS)
     print_json(import_module(_ROOMS[kind]).schema())
+    broken = plugins.load(plugins.BUILDERS).broken if kind == "card" else ()
+    for problem in broken:
+        print(f"zoo: {problem}; its builders are not in the schema", file=sys.stderr)
+    if broken:
+        raise typer.Exit(2)

@@ -15,8 +15,12 @@ from zoo.commands.options import (
     PatientsOption,
     PositiveOption,
     ProtocolOption,
+    RunMemoryOption,
+    RunTimeoutOption,
     StoreOption,
     err,
+    known_cards,
+    limits_of,
     out,
     print_json,
 )
@@ -57,6 +61,8 @@ def command(
         str | None, typer.Option("--name", metavar="NAME", help="Name of the winning card; CARD-tuned if left out.")
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="Trials at a time.")] = 1,
+    run_timeout: RunTimeoutOption = "24h",
+    run_memory: RunMemoryOption = None,
     cards: CardsOption = None,
     patients: PatientsOption = None,
     positive: PositiveOption = None,
@@ -80,7 +86,8 @@ def command(
     from zoo.strict_yaml import ConfigError
 
     declared_gib()  # a wrong limit is told now and not by every trial
-    known = load_cards([*(cards or ()), *([out_dir] if out_dir.is_dir() else [])])
+    limits = limits_of(run_timeout, run_memory)
+    known = known_cards([*(cards or ()), *([out_dir] if out_dir.is_dir() else [])])
     base = select(known, [card])[0]
     winning = name or f"{base.name}-tuned"
     check_new_name(winning, known, out_dir)
@@ -106,16 +113,18 @@ def command(
     for line in split_lines(planned_splits(plan, dataset), dataset.classes, len(dataset.images)):
         console.print(line, markup=False, soft_wrap=True)
     with searching(console, chosen, base, dataset) as (on_event, on_trial):
-        result = search(base, chosen, rules, dataset, kept, jobs=jobs, on_event=on_event, on_trial=on_trial)
+        result = search(
+            base, chosen, rules, dataset, kept, jobs=jobs, limits=limits, on_event=on_event, on_trial=on_trial
+        )
     _write_report(result, out_dir)
     if not result.ranked():
         out().print(search_tables(result))
         raise typer.Exit(1)
     winner = _write_winner(result, chosen.name, out_dir, winning)
-    tuned = select(load_cards([*(cards or ()), out_dir]), [winner.stem])
+    tuned = select(load_cards([*(cards or ()), out_dir], lambda _: None), [winner.stem])
     plan = make_plan(tuned, rules, dataset)
     with watching(err(), plan, dataset) as on_bench:
-        runs = execute_all(plan.specs, dataset, kept, also_unfrozen=chosen.unfrozen(), on_event=on_bench)
+        runs = execute_all(plan.specs, dataset, kept, also_unfrozen=chosen.unfrozen(), limits=limits, on_event=on_bench)
     clear(kept.root)
     if json:
         print_json(
