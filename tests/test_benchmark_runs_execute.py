@@ -263,7 +263,7 @@ def test_a_run_that_another_process_computes_is_waited_for(dataset: Dataset, sto
                 Store(store.root).save(theirs, write_model=lambda path: path.write_bytes(b"a model"))
                 claim.close()
 
-        assert execute_all([wanted], dataset, store, on_event=watch) == [theirs]
+        assert execute_all([wanted], dataset, store, on_event=watch) == [store.get(theirs)]
     assert kinds == ["elsewhere", "reused"]
 
 

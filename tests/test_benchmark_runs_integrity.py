@@ -297,6 +297,15 @@ def test_a_model_of_another_run_is_told_with_the_command_that_keeps_it(store: St
     assert store.runs()[1] == []  # figures do not rest on it
 
 
+def test_a_model_that_was_put_beside_a_run_is_not_its_own(store: Store) -> None:
+    run, folder = named(store, "attempt-1")
+    (folder / MODEL).write_text("a model from elsewhere")
+    with pytest.raises(
+        Damaged, match=r"model\.keras: was not saved with the run; keep the model again with: zoo bench"
+    ):
+        model_of(run, store)
+
+
 def test_a_reference_of_another_model_is_told_too(store: Store) -> None:
     run, folder = with_model(store, "attempt-1")
     (folder / REFERENCE).write_text("another reference")

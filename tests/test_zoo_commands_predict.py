@@ -27,6 +27,7 @@ from benchmark.runs.run import Run
 from benchmark.runs.store import Store
 from tests import test_zoo_cli
 from tests.kept import compute, images_of, in_this_process, write_images, write_strange
+from tests.stored import believed
 from tests.test_zoo_cli import Zoo
 from tests.tiny import card, protocol
 from zoo.card import ModelCard
@@ -251,12 +252,37 @@ def test_a_model_without_a_reference_says_that_nothing_tells_strange_images(zoo:
     kept = place.read_bytes()
     try:
         place.unlink()
-        answer = zoo("predict", "scratch", world.strange[0], "--store", world.store.root)
-        assert "nothing of the training images was kept" in answer.out
-        place.write_bytes(b"PK\x03\x04 damaged")
-        answer = zoo("predict", "scratch", world.strange[0], "--store", world.store.root)
+        with believed(world.store, world.run):
+            answer = zoo("predict", "scratch", world.strange[0], "--store", world.store.root)
+            assert "nothing of the training images was kept" in answer.out
+            place.write_bytes(b"PK\x03\x04 damaged")
+            answer = zoo("predict", "scratch", world.strange[0], "--store", world.store.root)
         assert answer.code == 2
         assert answer.err.startswith(f"zoo: {place}: cannot be read")
+    finally:
+        place.write_bytes(kept)
+
+
+@pytest.mark.parametrize("command", ["predict", "export"])
+@pytest.mark.parametrize("name", ["model.keras", REFERENCE])
+def test_a_file_that_was_not_saved_with_the_run_is_told_in_one_line(
+    zoo: Zoo, world: World, tmp_path: Path, name: str, command: str
+) -> None:
+    place = world.store.model_file(world.run).with_name(name)
+    kept = place.read_bytes()
+    more = [world.strange[0]] if command == "predict" else ["--out", tmp_path / "exported"]
+    try:
+        for content in (kept[:1000], None):
+            place.unlink()
+            if content is not None:
+                place.write_bytes(content)
+            answer = zoo(command, "scratch", *more, "--store", world.store.root)
+            assert answer.code == 2
+            assert answer.out == ""
+            assert f"{name}: is " in answer.err or "was not kept" in answer.err
+            assert "zoo bench scratch --keep-models" in answer.err
+            assert answer.err.count("\n") == 1
+            place.write_bytes(kept)
     finally:
         place.write_bytes(kept)
 
@@ -266,7 +292,8 @@ def test_a_damaged_model_is_told_in_one_line(zoo: Zoo, world: World) -> None:
     kept = place.read_bytes()
     try:
         place.write_bytes(kept[:1000])
-        answer = zoo("predict", "scratch", world.strange[0], "--store", world.store.root)
+        with believed(world.store, world.run):
+            answer = zoo("predict", "scratch", world.strange[0], "--store", world.store.root)
         assert answer.code == 2
         assert answer.err.startswith(f"zoo: {place}: is no model that can be read")
         assert answer.err.count("\n") == 1

@@ -24,7 +24,7 @@ from reports.predictions import predictions_csv, predictions_table
 from reports.show import run_document, run_view
 from tests import test_zoo_cli
 from tests.records import PHANTOM, make_card, make_run, on_val, planted
-from tests.stored import keep
+from tests.stored import believed, keep
 from tests.test_zoo_cli import Zoo
 from tests.tiny import write_protocol
 
@@ -131,7 +131,8 @@ def test_a_path_without_images_is_refused(zoo: Zoo, store: Store, tmp_path: Path
     run = store.runs()[0][0]
     store.model_file(run).write_bytes(b"never opened")
     (tmp_path / "empty").mkdir()
-    answer = zoo("predict", "attempt-1", tmp_path / name, "--store", store.root)
+    with believed(store, run):
+        answer = zoo("predict", "attempt-1", tmp_path / name, "--store", store.root)
     assert (answer.code, answer.err.count("\n")) == (2, 1)
     assert str(tmp_path / name) in answer.err
 
@@ -248,3 +249,25 @@ def test_a_prediction_row_shows_hostile_file_names(store: Store) -> None:
     assert "[red]" in text
     assert "no prediction: cut off" in text
     assert predictions_csv(rows).count("\n") == 3
+
+
+def test_a_model_that_is_not_the_run_s_is_told_and_not_offered(zoo: Zoo, store: Store) -> None:
+    run = store.runs()[0][0]
+    store.model_file(run).write_bytes(b"from elsewhere")
+    told = " ".join(zoo("show", run.run_id, "--store", store.root).out.split())
+    assert "model kept, and not to be used: " in told
+    assert "model.keras: was not saved with the run" in told
+    assert "`zoo predict" not in told
+    document = json.loads(zoo("show", run.run_id, "--store", store.root, "--json").out)
+    assert "was not saved with the run" in document["model_problem"]
+
+
+@pytest.mark.parametrize("command", ["show", "predict", "export"])
+def test_a_damaged_run_is_told_by_what_is_wrong_with_it(zoo: Zoo, store: Store, command: str) -> None:
+    run = store.runs()[0][0]
+    (store.folder(run.run_id) / "predictions.parquet").write_bytes(b"")
+    more = [store.root / "store.json"] if command == "predict" else []
+    answer = zoo(command, run.run_id, *more, "--store", store.root)
+    assert (answer.code, answer.out, answer.err.count("\n")) == (2, "", 1)
+    assert "predictions.parquet: is not the file that was saved with the run" in answer.err
+    assert "Unknown run" not in answer.err

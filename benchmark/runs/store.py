@@ -139,7 +139,7 @@ class Store:
 
     def check_model(self, run: Run, advice: str = AGAIN) -> None:
         """Raise ConfigError, with the `advice` what to do, when the model of `run` or another of its files is not there
-        or not the one that was saved. Records without digests are believed."""
+        or not the one that was saved. Where a record has no digests at all, its files are believed."""
         folder = self.folder(run.run_id)
         for name in sorted({MODEL, *run.files}):
             try:
@@ -148,6 +148,8 @@ class Store:
                 raise Damaged(f"{folder / name}: is missing; {advice}") from error
             except Damaged as error:
                 raise Damaged(f"{error}; {advice}") from error
+            if run.files and name not in run.files:
+                raise Damaged(f"{folder / name}: was not saved with the run; {advice}")
             _compare(folder / name, run, digest, advice)
 
     def traceback_file(self, run: Run) -> Path:
