@@ -110,9 +110,9 @@ def command(
     except ModuleNotFoundError as error:
         raise ConfigError(f"zoo search needs {error.name}; pip install 'zoo-bench[search]'") from error
     console = err()
-    for line in split_lines(planned_splits(plan, dataset), dataset.classes, len(dataset.images)):
-        console.print(line, markup=False, soft_wrap=True)
     with searching(console, chosen, base, dataset) as (on_event, on_trial):
+        for line in split_lines(planned_splits(plan, dataset), dataset.classes, len(dataset.images)):
+            console.print(line, markup=False, soft_wrap=True)
         result = search(
             base, chosen, rules, dataset, kept, jobs=jobs, limits=limits, on_event=on_event, on_trial=on_trial
         )
