@@ -92,6 +92,19 @@ def test_the_field_s_other_names_mean_the_metric(tmp_path: Path) -> None:
     assert claims.statements[0].says.better.metric == "f1"
 
 
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("sensitvity", "Did you mean sensitivity?"),
+        ("presicion", "Did you mean precision?"),
+        ("npv", "Known: accuracy, "),
+    ],
+)
+def test_a_metric_misspelt_is_answered_with_one_that_means_the_same(tmp_path: Path, name: str, says: str) -> None:
+    (line,) = problems(tmp_path, contents(row("one", figure(name, 0.5))))
+    assert line.startswith(f"rows.0.figures.0.metric: unknown metric '{name}'. {says}")
+
+
 def test_a_share_in_percent_is_refused_under_any_name(tmp_path: Path) -> None:
     (line,) = problems(tmp_path, contents(row("one", figure("sensitivity", 93.1))))
     assert "recall must be within [0, 1]; is it given in percent?" in line

@@ -347,7 +347,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     write_npz(folder / "tiny.npz")
     write_protocol(folder / "smallest.yaml")
     steep = {"name": "sgd", "learning_rate": 1.0}  # each step makes the weights 2000 times as large
-    for each in (card("good"), card("exploding", model={"l2": 1000.0}, optimizer=steep, epochs=20)):
+    for each in (card("good"), card("exploding", model={"l2": 1000.0}, optimizer=steep, batch_size=2)):
         write_card(folder / "cards", each.name, yaml.safe_dump(each.model_dump(mode="json")))
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):

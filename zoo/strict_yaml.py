@@ -203,10 +203,14 @@ def validate(model: type[Model], data: Any, where: str) -> Model:
 
 
 def suggest(name: str, known: Iterable[str], others: Iterable[str] = ()) -> str:
-    """A sentence with the nearest known names, or all of them when none is near; `others` are further names that may be
-    near, but are not listed."""
+    """A sentence with the nearest known names, or all of them when none is near.
+
+    `others` are further names, which come first when very near and are not listed: of short ones many are alike that
+    mean something else.
+    """
     known = sorted(known)
-    near = difflib.get_close_matches(name[:_LONGEST_NAME], [*known, *others], n=3, cutoff=0.6)
+    near = difflib.get_close_matches(name[:_LONGEST_NAME], known, n=3, cutoff=0.6)
+    near = difflib.get_close_matches(name[:_LONGEST_NAME], others, n=1, cutoff=0.8) or near
     return f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(known) or 'none'}."
 
 
