@@ -24,15 +24,14 @@ from tests.tiny import card, protocol, write_npz, write_protocol
 
 pytestmark = pytest.mark.slow
 
-IN_A_WORKER = "import multiprocessing, os, signal\n"
-"""For a metric that a plug-in registers: in the command's own process it is harmless."""
 CRASH_IN_FIGURES = (
-    "\nfrom benchmark.evidence.metrics import METRICS, score_metric\n\n\n"
+    "\nimport os, signal\nfrom benchmark.evidence.metrics import score_metric\n\n\n"
     "@score_metric('higher')\n"
     "def crashing_metric(scores):\n"
-    "    if multiprocessing.parent_process() is not None:\n"
+    "    if 'LATE_GUEST' in os.environ:\n"
     "        os.kill(os.getpid(), signal.SIGSEGV)\n"
 )
+"""A metric that crashes the process that built `late_guest`."""
 BODIES = {
     "good_guest": NET,
     "hanging_guest": "    subprocess.Popen(['sleep', '4321.25'])\n    time.sleep(4000)\n",
@@ -45,7 +44,7 @@ BODIES = {
     "exiting_guest": "    sys.exit('no more')\n",
     "ending_guest": "    os._exit(0)\n",
     "crashing_guest": "    os.kill(os.getpid(), signal.SIGSEGV)\n",
-    "late_guest": NET,
+    "late_guest": f"    os.environ['LATE_GUEST'] = 'built'\n{NET}",
 }
 
 
@@ -69,7 +68,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     for name, body in BODIES.items():
         text = builder(name, body)
         if name == "late_guest":
-            text = IN_A_WORKER + text + CRASH_IN_FIGURES
+            text += CRASH_IN_FIGURES
         install(packages, name.replace("_", "-"), {"zoo.builders": name}, **{name: text})
     write_cards(folder / "own", *BODIES)
     write_protocol(folder / "smallest.yaml")
