@@ -17,7 +17,7 @@ from benchmark.data.prepared import LabelledImages
 from benchmark.training.bank import Bank
 from benchmark.training.explain import NoFeatureMaps, explain
 from benchmark.training.features import view_order
-from benchmark.training.kept import load_kept, with_features
+from benchmark.training.kept import load_kept, save_kept, with_features
 from benchmark.training.network import entry, join, run_batched
 from benchmark.training.predict import Describer, score
 from benchmark.training.train import Fitted, Step, TrainingDiverged, fit, loss_function
@@ -238,3 +238,31 @@ def test_scores_that_are_no_numbers_never_reach_the_figures(tmp_path: Path) -> N
     trained.network.tail.set_weights([np.full_like(each, np.nan) for each in weights])
     with pytest.raises(TrainingDiverged, match="16 of 16 test images get scores that are no probabilities, as nan"):
         score(trained, images("test", 16))
+
+
+class Opaque(layers.Layer):  # type: ignore[misc]
+    """A layer that does not say its configuration."""
+
+    def __init__(self, thing: object) -> None:
+        super().__init__()
+        self.thing = thing
+
+    def call(self, inputs: Any) -> Any:
+        return inputs
+
+
+@pytest.mark.parametrize(
+    ("layer", "told"),
+    [
+        (lambda: layers.Lambda(lambda x: x * 2, name="twice"), "twice is a Lambda layer, whose code is never read"),
+        (lambda: Opaque(object()), "Object Opaque was created by passing non-serializable argument values"),
+    ],
+)
+def test_a_model_that_could_not_be_read_again_is_not_kept(layer: Any, told: str, tmp_path: Path) -> None:
+    inputs = keras.Input(SHAPE)
+    x = layers.GlobalAveragePooling2D()(layer()(inputs))
+    model = keras.Model(inputs, layers.Dense(1, activation="sigmoid")(x))
+    whole = join(entry((SIDE, SIDE, 1), "rescale"), model, "whole")
+    with pytest.raises(ConfigError, match=f"the model cannot be kept: {told}") as caught:
+        save_kept(whole, tmp_path / "model.keras")
+    assert "\n" not in str(caught.value)

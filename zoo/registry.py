@@ -34,7 +34,8 @@ class Builder:
 
     `function(input_shape, **params)` returns a `keras.Model` that maps (n, height, width, channels) float32, already
     preprocessed, to probabilities (n, 1). `minimum_size(params)` is the smallest image side in pixels.
-    `unfreeze(model, layers)` makes the last `layers` layers of the base trainable; None when there is no base.
+    `unfreeze(model, layers)` makes the last `layers` layers of the base trainable, in the model as `function` returned
+    it; None when there is no base.
     """
 
     name: str

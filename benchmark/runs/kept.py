@@ -41,17 +41,10 @@ def write_model(fitted: Fitted, train: LabelledImages, val: LabelledImages, path
     The file is read back and used as a later prediction will use it. Features that are not finite leave no reference.
     Raises OSError, and ConfigError for a model that Keras cannot write or read again.
     """
-    from benchmark.training.kept import load_kept
+    from benchmark.training.kept import save_kept
     from benchmark.training.predict import Describer
 
-    try:
-        fitted.model.save(path)
-    except OSError:
-        raise
-    except Exception as error:  # layers of other packages raise many kinds
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ConfigError(f"the model cannot be kept: {reason}; its layers must say their configuration") from error
-    describer = Describer(load_kept(path, lambda: fitted.model))
+    describer = Describer(save_kept(fitted.model, path))
     chosen, others = _some(len(train)), _some(len(val))
     shown, checked = describer.describe(train.pixels[chosen]), describer.describe(val.pixels[others])
     labels = train.labels[chosen]

@@ -14,6 +14,30 @@ from benchmark.training.network import CaffePreprocessing  # noqa: F401
 from zoo.strict_yaml import ConfigError
 
 
+def save_kept(model: keras.Model, path: Path) -> keras.Model:
+    """Write `model` to `path`, and give it as it is read from there.
+
+    Raises OSError, and ConfigError for a model that Keras cannot write, or would not read again.
+    """
+    if (layer := _first_lambda(model)) is not None:
+        raise ConfigError(
+            f"the model cannot be kept: {layer} is a Lambda layer, whose code is never read from a file; use a class "
+            "of its own, or keras.ops"
+        )
+    try:
+        model.save(path)
+    except OSError:
+        raise
+    except Exception as error:  # layers of other packages raise many kinds
+        reason = " ".join(str(error).split()).split(". ")[0]
+        raise ConfigError(f"the model cannot be kept: {reason}") from error
+    try:
+        return load_kept(path, lambda: model)
+    except ConfigError as error:
+        problem = str(error).removeprefix(f"{path}: ").removesuffix("; run the card again")
+        raise ConfigError(f"the model cannot be kept: its file {problem}") from error
+
+
 def load_kept(path: Path, made: Callable[[], keras.Model] | None = None) -> keras.Model:
     """The model in `path` as it was kept: grey levels 0..255 (n, s, s, 1 or 3) to probabilities (n, 1). Nothing in it
     is unpickled.
@@ -43,6 +67,15 @@ def _load_with(path: Path, made: Callable[[], keras.Model]) -> keras.Model | Non
         return _load(path, own_classes(made()))
     except Exception:  # the first error, without these classes, says what is wrong with the file
         return None
+
+
+def _first_lambda(model: keras.Model) -> str | None:
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Lambda):
+            return str(layer.name)
+        if isinstance(layer, keras.Model) and (found := _first_lambda(layer)) is not None:
+            return found
+    return None
 
 
 def own_classes(model: keras.Model) -> dict[str, type]:
