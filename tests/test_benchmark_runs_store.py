@@ -144,7 +144,7 @@ def test_a_model_lies_in_the_folder_of_its_run(store: Store) -> None:
 
 def test_scores_of_a_run_without_any_are_a_clear_error(store: Store) -> None:
     store.save(finished(spec()))
-    with pytest.raises(ConfigError, match=r"predictions\.parquet: is missing; the same `zoo bench` command"):
+    with pytest.raises(ConfigError, match=r"predictions\.parquet: is missing; run the card again"):
         store.scores(finished(spec()), "test")
 
 

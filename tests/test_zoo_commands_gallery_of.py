@@ -208,6 +208,16 @@ def test_a_model_that_is_not_the_run_s_is_told(tmp_path: Path, folder: Path) -> 
     assert any("differ from the stored ones" in line for line in sentences(found))
 
 
+def test_a_model_that_was_not_saved_with_the_run_is_not_explained(tmp_path: Path, folder: Path) -> None:
+    store = Store(tmp_path / "store")
+    keep(store, open_dataset(str(folder)), with_model=True)
+    (run,) = store.runs()[0]
+    store.model_file(run).write_bytes(b"another model")
+    with pytest.raises(ConfigError, match=r"model\.keras: is not the file that was saved with the run") as refused:
+        galleries_of([run], store)
+    assert len(refused.value.lines) == 1
+
+
 def test_protocols_are_shown_apart(tmp_path: Path, folder: Path) -> None:
     store, dataset = Store(tmp_path / "store"), open_dataset(str(folder))
     run = keep(store, dataset)

@@ -112,7 +112,8 @@ def _try_out(entry: EntryPoint) -> tuple[str | None, bool]:
             try:
                 code = process.wait(_TRIAL_S)
             except subprocess.TimeoutExpired:
-                return f"its import does not end within {_TRIAL_S:.0f} s", False
+                again = "it is tried again in an hour, or after `zoo cache --clear`"
+                return f"its import does not end within {_TRIAL_S:.0f} s ({again})", False
             finally:
                 with suppress(ProcessLookupError, PermissionError):
                     os.killpg(process.pid, signal.SIGKILL)  # with all that it started
