@@ -292,7 +292,7 @@ def _run_row(run: Run, store: Store) -> dict[str, Any]:
         "threshold": run.threshold.value if run.threshold else None,
         "threshold_rule": run.spec.protocol.threshold.rule,
         "diagnosis": None if run.status == "failed" else ", ".join(finding.code for finding in run.diagnosis),
-        **(costs.model_dump() if costs is not None else {}),
+        **(costs.model_dump(exclude={"stages"}) if costs is not None else {}),
         "model_kept": store.has_model(run),
     }
     for split in _SPLITS:

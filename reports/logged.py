@@ -61,9 +61,12 @@ def bounds(figures: Mapping[str, Figure]) -> dict[str, float]:
 
 
 def costs(run: Run) -> dict[str, float]:
-    """The chosen `threshold`, and what the run cost: `cost/seconds`, `cost/parameters` and so on."""
+    """The chosen `threshold`, and what the run cost: `cost/seconds`, `cost/parameters` and so on, and the seconds of
+    each stage as `cost/seconds/NAME`."""
     found: dict[str, float | None] = {"threshold": run.threshold.value if run.threshold else None}
-    found |= {f"cost/{name}": value for name, value in (run.costs.model_dump() if run.costs else {}).items()}
+    if run.costs is not None:
+        found |= {f"cost/{name}": value for name, value in run.costs.model_dump(exclude={"stages"}).items()}
+        found |= {f"cost/seconds/{stage}": value for stage, value in run.costs.stages.items()}
     return {name: float(value) for name, value in found.items() if value is not None}
 
 

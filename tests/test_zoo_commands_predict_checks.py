@@ -18,11 +18,12 @@ import numpy as np
 import pytest
 from keras import layers
 from PIL import Image as Pillow
+from pydantic import ValidationError
 
 from benchmark.evidence.calibration import Calibrator
 from benchmark.evidence.novelty import Reference
 from benchmark.evidence.threshold import Threshold
-from benchmark.runs.decision import Decider, decider_of, strangeness
+from benchmark.runs.decision import Decider, strangeness
 from benchmark.runs.store import Store
 from benchmark.training.export import write_onnx
 from tests import test_zoo_cli
@@ -151,10 +152,9 @@ def test_what_does_not_decide_is_told_by_the_decider() -> None:
 
 
 @pytest.mark.parametrize("cut", [float("nan"), -0.1, 1.5])
-def test_a_threshold_outside_0_to_1_decides_nothing(tmp_path: Path, cut: float) -> None:
-    run = make_run(card(), threshold=Threshold(cut, "youden"))
-    with pytest.raises(ConfigError, match="is not in"):
-        decider_of(run, Store(tmp_path / "runs"))
+def test_no_record_holds_a_threshold_outside_0_to_1(cut: float) -> None:
+    with pytest.raises(ValidationError, match="is not within 0 and 1"):
+        make_run(card(), threshold=Threshold(cut, "youden"))
 
 
 def test_features_that_are_no_numbers_are_unlike_the_training() -> None:

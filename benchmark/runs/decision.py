@@ -13,7 +13,6 @@ from benchmark.evidence.scores import ValidationScores
 from benchmark.evidence.threshold import Threshold
 from benchmark.runs.run import Run
 from benchmark.runs.store import Store
-from zoo.strict_yaml import ConfigError
 
 LOOKS = {"grey": "grey levels", "layout": "grey levels by place", "features": "features"}
 """What the references of a kept model compare, in words."""
@@ -78,9 +77,6 @@ def decider_of(run: Run, store: Store) -> Decider:
     cross-fitted log loss on its stored validation scores, as in the report. Raises ConfigError."""
     if run.threshold is None:
         raise ValueError(f"the run {run.run_id} did not finish")
-    cut = run.threshold.value
-    if cut is not None and not 0 <= cut <= 1:  # also when it is not a number
-        raise ConfigError(f"the run {run.run_id}: its threshold {cut} is not in [0, 1]; bench the card again")
     val = store.scores(run, "val")
     assert isinstance(val, ValidationScores)
     return Decider(run.spec.dataset.classes, run.threshold, best_calibrator(val))
