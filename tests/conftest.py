@@ -30,3 +30,18 @@ def _no_trial() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ZOO_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture(scope="session")
+def needs_bfloat16() -> None:
+    """Skips where no convolution is computed in bfloat16: oneDNN that is told to do without what the processor has
+    (ONEDNN_MAX_CPU_ISA) refuses it, and TensorFlow does not fall back."""
+    import benchmark.training.backend  # noqa: F401 - before Keras: it quietens it
+
+    # isort: split
+    import keras
+
+    try:
+        keras.ops.conv(keras.ops.ones((4, 40, 40, 3), "bfloat16"), keras.ops.ones((3, 3, 3, 4), "bfloat16"))
+    except Exception as error:  # of the backend's own kinds
+        pytest.skip(f"this machine computes no convolution in bfloat16: {type(error).__name__}")

@@ -162,7 +162,7 @@ def test_a_new_machine_is_measured_in_a_process_of_its_own() -> None:
     assert heard == ["measuring"]
     assert machine.read_trial(machine.trial_file(threads)) == found
     assert found.differences["keras"] == 0
-    assert {"keras", "bfloat16"} <= set(found.rates)
+    assert "keras" in found.rates
     for way, difference in found.differences.items():
         assert difference < {"keras": 1e-9, "filtered": 1e-4, "bfloat16": 0.02}[way]
     assert machine.trial_for(make_spec("attempt-6b"), threads, None, lambda: pytest.fail("measured again")) == found

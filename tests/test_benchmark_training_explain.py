@@ -172,6 +172,7 @@ def test_new_weights_of_the_head_leave_the_feature_maps() -> None:
     assert len(set(spread)) > 1
 
 
+@pytest.mark.usefixtures("needs_bfloat16")
 def test_a_bfloat16_model_has_a_map_in_float32() -> None:
     keras.utils.set_random_seed(0)
     model = build("scratch_cnn", {"filters": [4], "dense_units": 8}, (SIDE, SIDE, 3))

@@ -191,7 +191,11 @@ def test_only_what_is_missing_is_computed(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("change", ["pixels", "view", "view_seed", "preprocessing", "bfloat16", "keras", "weights"])
-def test_nothing_that_decides_a_feature_is_left_out_of_its_name(tmp_path: Path, change: str) -> None:
+def test_nothing_that_decides_a_feature_is_left_out_of_its_name(
+    tmp_path: Path, change: str, request: pytest.FixtureRequest
+) -> None:
+    if change == "bfloat16":
+        request.getfixturevalue("needs_bfloat16")
     bank = Bank(tmp_path, ROOMY)
     train = images("train", 6)
     assert network(bank, []).taken == Taken("filtered", "asked for", filtered_layers(network(bank, []).model))
@@ -230,6 +234,7 @@ def test_a_damaged_block_is_computed_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("needs_bfloat16")
 def test_bfloat16_keeps_the_trained_part_in_float32_and_stays_near(tmp_path: Path) -> None:
     test = images("test", 16)
     full = fitted(UNFROZEN, Bank(tmp_path, ROOMY))
@@ -244,7 +249,11 @@ def test_bfloat16_keeps_the_trained_part_in_float32_and_stays_near(tmp_path: Pat
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("made", "ways"), [(UNFROZEN, FILTERED), (CAFFE, FILTERED), (UNFROZEN, BFLOAT16)])
-def test_the_saved_model_is_ordinary_and_reads_pixels(made: ModelCard, ways: Ways, tmp_path: Path) -> None:
+def test_the_saved_model_is_ordinary_and_reads_pixels(
+    made: ModelCard, ways: Ways, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    if ways is BFLOAT16:
+        request.getfixturevalue("needs_bfloat16")
     trained = fitted(made, Bank(tmp_path / "bank", ROOMY), ways=ways)
     trained.model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras", compile=False)
