@@ -131,25 +131,25 @@ def test_the_command_forgets_choices_only_when_told(measured: list[int]) -> None
 @pytest.mark.parametrize("rules", [{"precision": "bfloat16"}, {"prefix": "keras"}, {"prefix": "filtered"}])
 def test_a_protocol_that_says_it_needs_no_trial(rules: dict[str, str]) -> None:
     spec = make_spec("attempt-6b", protocol=protocol(**rules))
-    assert machine.trial_for(spec, 2, CONTEXT, lambda: pytest.fail("measured")) is None
+    assert machine.Machine(2, CONTEXT).trial_for(spec, lambda: pytest.fail("measured")) is None
 
 
 def test_a_network_without_a_base_needs_no_trial() -> None:
-    assert machine.trial_for(make_spec("attempt-1"), 2, CONTEXT, lambda: pytest.fail("measured")) is None
+    assert machine.Machine(2, CONTEXT).trial_for(make_spec("attempt-1"), lambda: pytest.fail("measured")) is None
 
 
 def test_the_variable_stands_for_the_trial(monkeypatch: pytest.MonkeyPatch) -> None:
     spec = make_spec("attempt-6b")
     monkeypatch.setenv(machine.VARIABLE, "bfloat16")
-    assert machine.trial_for(spec, 2, CONTEXT, lambda: pytest.fail("measured")) == "bfloat16"
+    assert machine.Machine(2, CONTEXT).trial_for(spec, lambda: pytest.fail("measured")) == "bfloat16"
     monkeypatch.setenv(machine.VARIABLE, "avx512")
     with pytest.raises(ConfigError, match=r"ZOO_PREFIX is 'avx512'; it can be keras, filtered, bfloat16"):
-        machine.trial_for(spec, 2, CONTEXT, lambda: None)
+        machine.Machine(2, CONTEXT).trial_for(spec, lambda: None)
 
 
 def test_a_trial_that_is_kept_is_read_without_a_process(measured: list[int]) -> None:
     kept = machine.keep_trial(machine.trial_file(2), 2)
-    found = machine.trial_for(make_spec("attempt-6b"), 2, None, lambda: pytest.fail("measured"))
+    found = machine.Machine(2, None).trial_for(make_spec("attempt-6b"), lambda: pytest.fail("measured"))
     assert found == kept
 
 
@@ -157,7 +157,7 @@ def test_a_trial_that_is_kept_is_read_without_a_process(measured: list[int]) -> 
 def test_a_new_machine_is_measured_in_a_process_of_its_own() -> None:
     threads = os.cpu_count() or 1
     heard: list[str] = []
-    found = machine.trial_for(make_spec("attempt-6b"), threads, CONTEXT, lambda: heard.append("measuring"))
+    found = machine.Machine(threads, CONTEXT).trial_for(make_spec("attempt-6b"), lambda: heard.append("measuring"))
     assert isinstance(found, Trial)
     assert heard == ["measuring"]
     assert machine.read_trial(machine.trial_file(threads)) == found
@@ -165,4 +165,7 @@ def test_a_new_machine_is_measured_in_a_process_of_its_own() -> None:
     assert "keras" in found.rates
     for way, difference in found.differences.items():
         assert difference < {"keras": 1e-9, "filtered": 1e-4, "bfloat16": 0.02}[way]
-    assert machine.trial_for(make_spec("attempt-6b"), threads, None, lambda: pytest.fail("measured again")) == found
+    assert (
+        machine.Machine(threads, None).trial_for(make_spec("attempt-6b"), lambda: pytest.fail("measured again"))
+        == found
+    )

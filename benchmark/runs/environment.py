@@ -97,3 +97,15 @@ def processor() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
+
+
+def processor_features() -> tuple[str, ...]:
+    """What the processor says that it can do, sorted: processors of one name may differ in it. Empty where the platform
+    does not tell."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.partition(":")[0].strip() in ("flags", "Features"):
+                return tuple(sorted(line.partition(":")[2].split()))
+    except OSError:
+        pass
+    return ()

@@ -17,12 +17,12 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Literal
 
-import benchmark.runs.machine as machine
 from benchmark.data.dataset import Dataset
 from benchmark.data.prepared import prepare
 from benchmark.data.splits import Split, make_fold, make_split
 from benchmark.runs.failure import save_failed
 from benchmark.runs.limits import NO_LIMITS, Limits, end, in_words, over_memory
+from benchmark.runs.machine import MEASURING, Machine
 from benchmark.runs.messages import Begun, Message, NotStored, PreparedLost, Scored, Stored
 from benchmark.runs.run import Job, Progress, Run, RunSpec, SplitFacts
 from benchmark.runs.store import Store
@@ -156,6 +156,8 @@ class _Engine:
         self._looked = -math.inf
         self._splits: dict[Any, Split] = {}
         self._context = _context()
+        self._threads = os.cpu_count() or 1
+        self._machine = Machine(self._threads, self._context)
 
     def start(self, spec: RunSpec, claim: ExitStack) -> _Worker:
         self._on_event(Event("preparing", spec))
@@ -164,12 +166,13 @@ class _Engine:
             folder, split = self._prepare(spec)
             facts = SplitFacts.of(split)
             here, there = self._context.Pipe(duplex=False)
-            threads = os.cpu_count() or 1
-            measuring = Event("step", spec, Progress(0, 1, machine.MEASURING))
-            trial = machine.trial_for(spec, threads, self._context, lambda: self._on_event(measuring))
+            measuring = Event("step", spec, Progress(0, 1, MEASURING))
+            trial = self._machine.trial_for(spec, lambda: self._on_event(measuring))
             before = self._store.get(spec.run_id)
             job = Job(spec, folder, facts, self._also_unfrozen[_feature_key(spec)], self._put_aside, trial)
-            process = self._context.Process(target=_work, args=(job, self._store.root, threads, there), daemon=True)
+            process = self._context.Process(
+                target=_work, args=(job, self._store.root, self._threads, there), daemon=True
+            )
             process.start()
             there.close()
         except BaseException:

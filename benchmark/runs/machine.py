@@ -21,7 +21,7 @@ import filelock
 from pydantic import ValidationError
 
 from benchmark.data.cache import CHOICES, cache_dir, read_json, write_json
-from benchmark.runs.environment import processor
+from benchmark.runs.environment import processor, processor_features
 from benchmark.runs.run import RunSpec
 from benchmark.training.ways import Trial, Way
 from benchmark.training.winograd import VERSION as FILTERING
@@ -44,29 +44,37 @@ _SETTINGS = (
     "CUDA_VISIBLE_DEVICES",
 )
 
-_known: dict[Path, Trial | None] = {}
 
+class Machine:
+    """This machine as the runs of one command see it: it is asked, or measured, once. Workers compute with `threads`
+    threads, in processes of `context`."""
 
-def trial_for(spec: RunSpec, threads: int, context: Any, on_measure: Callable[[], None]) -> Trial | Way | None:
-    """What chooses the way of the frozen layers of `spec`: the trial of this machine, or the way that ZOO_PREFIX names.
+    def __init__(self, threads: int, context: Any) -> None:
+        self._threads = threads
+        self._context = context
+        self._trials: dict[Path, Trial | None] = {}
 
-    None where there is nothing to choose: the protocol says it, the builder has no base that could be frozen, an
-    accelerator computes, or the trial failed. A machine that has no trial yet gets one, in a process of `context`;
-    `on_measure` hears of it. Raises ConfigError for a ZOO_PREFIX that names no way.
-    """
-    free = spec.protocol.precision != "bfloat16" and spec.protocol.prefix == "auto"
-    if not free or get_builder(spec.card.model.builder).unfreeze is None:
-        return None
-    if (named := _named()) is not None:
-        return named
-    path = trial_file(threads)
-    if path not in _known:
-        found = read_trial(path)
-        if found is None:
-            on_measure()
-            found = _measured(path, threads, context)
-        _known[path] = found
-    return _known[path]
+    def trial_for(self, spec: RunSpec, on_measure: Callable[[], None]) -> Trial | Way | None:
+        """What chooses how the frozen layers of `spec` are computed: the trial of this machine, or what ZOO_PREFIX
+        names.
+
+        None where there is nothing to choose: the protocol says it, the builder has no base that could be frozen, an
+        accelerator computes, or the trial failed. A machine that has no trial yet gets one, in a process of its own;
+        `on_measure` hears of it. Raises ConfigError for a ZOO_PREFIX that is none of the ways.
+        """
+        free = spec.protocol.precision != "bfloat16" and spec.protocol.prefix == "auto"
+        if not free or get_builder(spec.card.model.builder).unfreeze is None:
+            return None
+        if (named := _named()) is not None:
+            return named
+        path = trial_file(self._threads)
+        if path not in self._trials:
+            trial = read_trial(path)
+            if trial is None:
+                on_measure()
+                trial = _measured(path, self._threads, self._context)
+            self._trials[path] = trial
+        return self._trials[path]
 
 
 def trial_file(threads: int) -> Path:
@@ -74,7 +82,7 @@ def trial_file(threads: int) -> Path:
     facts = {
         "version": _VERSION,
         "filtering": FILTERING,
-        "processor": processor(),
+        "processor": [processor(), *processor_features()],
         "threads": threads,
         "versions": {name: _version(name) for name in _PACKAGES},
         "settings": {name: os.environ[name] for name in _SETTINGS if name in os.environ},
