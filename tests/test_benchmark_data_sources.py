@@ -66,14 +66,14 @@ def test_the_home_folder_may_be_written_as_a_tilde(tmp_path: Path, monkeypatch: 
 @pytest.mark.parametrize("source", ["phantm", "Phantom", "fantom"])
 def test_a_slip_of_the_pen_is_answered_with_phantom(source: str) -> None:
     message = refusal(lambda: open_dataset(source))
-    assert f"--data {source}" in message
+    assert message.startswith(f"{source}: no such source")
     assert "Did you mean phantom?" in message
 
 
 @pytest.mark.parametrize("source", ["no/such/folder", "archive.npz", "chest_xray"])
 def test_an_unknown_source_is_answered_with_what_there_is(source: str) -> None:
     message = refusal(lambda: open_dataset(source))
-    assert f"--data {source}: no such source" in message
+    assert message.startswith(f"{source}: no such source")
     assert "Did you mean" not in message
     assert all(kind in message for kind in ("phantom", "train/val/test/CLASS", ".npz", "kaggle:OWNER/NAME"))
 
