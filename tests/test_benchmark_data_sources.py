@@ -81,7 +81,7 @@ def test_an_unknown_source_is_answered_with_what_there_is(source: str) -> None:
 def test_a_file_that_is_no_archive_is_not_a_source(tmp_path: Path) -> None:
     (tmp_path / "images.zip").write_bytes(b"PK")
     message = refusal(lambda: open_dataset(str(tmp_path / "images.zip")))
-    assert f"--data {tmp_path / 'images.zip'}" in message
+    assert message.startswith(str(tmp_path / "images.zip"))
     assert "neither a folder nor a .npz file" in message
 
 
