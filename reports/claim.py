@@ -39,7 +39,7 @@ class TestSet(Strict):
 
 
 class Recognise(Strict):
-    """By what the data are known again, whatever their folder is called. `test_names_sha256` is the SHA-256, in
+    """How the data are recognised, whatever their folder is called. `test_names_sha256` is the SHA-256, in
     hexadecimal, of the sorted lines CLASS/NAME of the files of its test part, joined by newlines; `zoo data --json`
     shows it. `classes` are its two classes, the positive one last."""
 
@@ -48,9 +48,8 @@ class Recognise(Strict):
 
 
 class Source(Strict):
-    """The report. `data` is a SOURCE of `zoo data`, and `recognise` by what it is known when it comes under another
-    name; `test` the images its figures rest on; `other_tests` further test sets of the same data, which figures may
-    rest on unsaid."""
+    """The report. `data` is a SOURCE of `zoo data`, and `recognise` how it is recognised under another name; `test` the
+    images its figures rest on; `other_tests` further test sets of the same data, which figures may rest on unsaid."""
 
     report: Text
     data: str | None = None
@@ -62,7 +61,7 @@ class Source(Strict):
     @model_validator(mode="after")
     def _recognised_as_something(self) -> Source:
         if self.recognise is not None and self.data is None:
-            raise ValueError("recognise says by what data are known, and data, which names them, is missing; add it")
+            raise ValueError("recognise needs data, the name of the data set; add it")
         return self
 
 

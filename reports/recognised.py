@@ -29,15 +29,15 @@ def recognised_as(facts: DatasetFacts, claims: Iterable[Claims] = ()) -> str | N
 
 
 def identity_line(facts: DatasetFacts, claims: Iterable[Claims] = ()) -> str | None:
-    """By what `facts` are known to be a published data set, in a line; None where they are not."""
+    """How `facts` are recognised as a published data set, in a line; None where they are not."""
     if facts.known_as is not None:
-        return f"said to be {facts.known_as} (--data-is): published figures are held against these images"
+        return f"declared as {facts.known_as} (--data-is): published figures are compared with these images"
     name = recognised_as(facts, claims)
     if name is None:
         return None
     return (
-        f"the test part has the names of {name}, so that published figures are held against these images; contents "
-        "were not compared"
+        f"the file names of the test part are those of {name}: published figures are compared with these images; "
+        "contents were not compared"
     )
 
 

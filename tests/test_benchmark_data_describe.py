@@ -144,7 +144,7 @@ def test_unreadable_files_are_passed_on_and_warned_of(tmp_path: Path) -> None:
     dataset = open_dataset(str(tmp_path))
     (problem,) = describe(dataset).problems
     assert problem.name == "A/bad.png"
-    assert warned(dataset, "could not be read")
+    assert warned(dataset, "1 file could not be read and is left out")
 
 
 def pictures(root: Path, brighter: int = 0) -> Path:

@@ -146,7 +146,7 @@ def test_a_cache_of_another_version_is_not_believed(tmp_path: Path, cache: Path)
     assert opened(root).images == before.images
 
 
-def test_a_mended_file_is_taken_in_again(tmp_path: Path, cache: Path) -> None:
+def test_a_repaired_file_is_taken_in_again(tmp_path: Path, cache: Path) -> None:
     root = image_folder(tmp_path / "data", {"A": 20, "B": 20})
     (root / "A" / "bad.png").write_bytes(b"")
     assert len(opened(root).problems) == 1

@@ -54,7 +54,7 @@ def test_twelve_bits_in_sixteen_are_read_as_their_upper_eight(tmp_path: Path) ->
     assert one.levels == {"16-bit": (0, 4095)}
     apart = one.read(one.images, 20).astype(int) - other.read(other.images, 20)
     assert np.abs(apart).max() <= 1
-    assert "grey levels: 16-bit levels 0..4095 are read as 0..255, one scale for the whole source" in told(twelve)
+    assert "grey levels: 16-bit levels 0..4095 are read as 0..255, one scale for all files of a depth" in told(twelve)
 
 
 def test_a_dark_file_of_a_deep_source_stays_dark(tmp_path: Path) -> None:

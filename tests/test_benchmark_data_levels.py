@@ -1,4 +1,4 @@
-"""Stored levels become grey levels by one scale for a whole source, which is a unit and no fit."""
+"""Stored levels become grey levels by one scale for all files of a depth, which is a unit and no fit."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_one_range_for_each_depth_of_a_source() -> None:
     files = [stored("16-bit", 0, 900), stored("16-bit", 2, 1700), stored("float", 0, 1), stored("8-bit", 0, 99)]
     assert levels_of(files) == {"16-bit": (0, 4095), "8-bit": (0, 255), "float": (0, 1)}
     assert levels_line(levels_of(files)) == (
-        "16-bit levels 0..4095 and float levels 0..1 are read as 0..255, one scale for the whole source"
+        "16-bit levels 0..4095 and float levels 0..1 are read as 0..255, one scale for all files of a depth"
     )
 
 

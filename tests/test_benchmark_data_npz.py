@@ -204,11 +204,11 @@ def test_words_in_one_part_and_numbers_in_another_are_refused(tmp_path: Path) ->
     [
         pytest.param(
             {"train_labels": np.array([0, 1, 0, 1, 0, np.nan])},
-            "train_labels holds values that are NaN",
+            "train_labels holds NaN or infinite values",
             id="NaN label",
         ),
         pytest.param(
-            {"val_patients": np.array([1, 2, np.inf, 3])}, "val_patients holds values that are NaN", id="no patient"
+            {"val_patients": np.array([1, 2, np.inf, 3])}, "val_patients holds NaN or infinite values", id="no patient"
         ),
         pytest.param(
             {"train_labels": np.zeros(6, [("a", int), ("b", float)])},

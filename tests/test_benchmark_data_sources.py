@@ -66,14 +66,14 @@ def test_the_home_folder_may_be_written_as_a_tilde(tmp_path: Path, monkeypatch: 
 @pytest.mark.parametrize("source", ["phantm", "Phantom", "fantom"])
 def test_a_slip_of_the_pen_is_answered_with_phantom(source: str) -> None:
     message = refusal(lambda: open_dataset(source))
-    assert f"--data {source}" in message
+    assert message.startswith(f"{source}: no such source")
     assert "Did you mean phantom?" in message
 
 
 @pytest.mark.parametrize("source", ["no/such/folder", "archive.npz", "chest_xray"])
 def test_an_unknown_source_is_answered_with_what_there_is(source: str) -> None:
     message = refusal(lambda: open_dataset(source))
-    assert f"--data {source}: no such source" in message
+    assert message.startswith(f"{source}: no such source")
     assert "Did you mean" not in message
     assert all(kind in message for kind in ("phantom", "train/val/test/CLASS", ".npz", "kaggle:OWNER/NAME"))
 
@@ -81,7 +81,7 @@ def test_an_unknown_source_is_answered_with_what_there_is(source: str) -> None:
 def test_a_file_that_is_no_archive_is_not_a_source(tmp_path: Path) -> None:
     (tmp_path / "images.zip").write_bytes(b"PK")
     message = refusal(lambda: open_dataset(str(tmp_path / "images.zip")))
-    assert f"--data {tmp_path / 'images.zip'}" in message
+    assert message.startswith(str(tmp_path / "images.zip"))
     assert "neither a folder nor a .npz file" in message
 
 

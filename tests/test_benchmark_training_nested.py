@@ -236,7 +236,9 @@ def test_scores_that_are_no_numbers_never_reach_the_figures(tmp_path: Path) -> N
     trained = fitted(card("listed"), tmp_path)
     weights = trained.network.tail.get_weights()
     trained.network.tail.set_weights([np.full_like(each, np.nan) for each in weights])
-    with pytest.raises(TrainingDiverged, match="16 of 16 test images get scores that are no probabilities, as nan"):
+    with pytest.raises(
+        TrainingDiverged, match=r"16 of 16 test images get scores that are NaN or outside \[0, 1\], such as nan"
+    ):
         score(trained, images("test", 16))
 
 

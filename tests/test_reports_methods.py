@@ -84,7 +84,7 @@ def test_the_scale_of_deeper_levels_is_told() -> None:
         found = without_scores(make_run(dataset=dataset)).methods
         return [fact.text for fact in found.facts if fact.text.startswith("grey levels: ")]
 
-    scale = "grey levels: 16-bit levels 0..4095 are read as 0..255, one scale for the whole source"
+    scale = "grey levels: 16-bit levels 0..4095 are read as 0..255, one scale for all files of a depth"
     assert told({"16-bit": (0, 4095), "8-bit": (0, 255)}) == [scale]
     assert told({}) == told(None) == []
 

@@ -75,7 +75,7 @@ def test_known_patients_are_said_to_be_apart(tmp_path: Path) -> None:
 
 def test_patients_known_in_part_are_counted_where_it_matters(tmp_path: Path) -> None:
     found = section(tmp_path, PARTLY)
-    told = "patients are known of 1000 of 1068 images"
+    told = "patients are known for 1000 of 1068 images"
     assert told in (ANSWERS["disjoint"](found) or "")
     assert any(told in fact.text for fact in found.methods.facts if fact.topic == "split")
     assert any("some of one patient may stand in two splits" in limit for limit in limits(found))

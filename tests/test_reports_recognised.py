@@ -150,7 +150,7 @@ def test_a_wrong_way_to_recognise_is_refused_by_its_place(tmp_path: Path, change
 def test_data_that_are_recognised_need_a_name(tmp_path: Path) -> None:
     source = {"report": "Smith", "recognise": {"test_names_sha256": DIGEST}}
     written = contents(row("one", figure("accuracy", 0.9)), source=source)
-    with pytest.raises(ConfigError, match="data, which names them, is missing"):
+    with pytest.raises(ConfigError, match="recognise needs data, the name of the data set; add it"):
         load_claims(str(write_claims(tmp_path, written)), cards())
 
 

@@ -64,7 +64,7 @@ def test_the_others_are_listed_each_bad_one_is_named_and_the_exit_code_is_2(pack
         [line] = [line for line in said if f"'{name}' (guest_{name})" in line]
         assert line == (
             f"zoo: the builder plug-in '{name}' (guest_{name}) cannot be loaded: {problem}; "
-            "mend or uninstall its package"
+            "fix or uninstall its package"
         )
     assert sum("the card package 'cards-exit' (cards_exit) cannot be loaded: its import exits" in x for x in said) == 1
 

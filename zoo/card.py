@@ -201,5 +201,5 @@ class ModelCard(_Strict):
 
     def identity(self) -> dict[str, Any]:
         """What decides a run's result: name, model and recipe. Prose and published figures are left out, so that
-        mending a sentence does not cost a training."""
+        editing a sentence causes no retraining."""
         return self.model_dump(mode="json", include={"name", "model", "recipe"})

@@ -61,7 +61,7 @@ def load_cards(directories: Iterable[Path] = (), on_problem: Callable[[str], Non
     for name in sorted(raw, key=lambda name: _generations(name, raw)):
         parent = raw[name][1].get("extends")
         if isinstance(parent, str) and parent in failed:
-            failed.add(name)  # its parent's error says what to mend
+            failed.add(name)  # its parent's error says what to fix
             continue
         try:
             cards[name] = _resolve(name, raw[name][0], raw, bool(broken))

@@ -69,7 +69,7 @@ def told(entry: EntryPoint, problem: str) -> str:
     """A line that names the plug-in and its `problem`."""
     return (
         f"the {_KINDS.get(entry.group, 'plug-in')} '{entry.name}' ({entry.value}) cannot be loaded: {problem}; "
-        "mend or uninstall its package"
+        "fix or uninstall its package"
     )
 
 

@@ -105,7 +105,7 @@ def smallest_image(name: str, params: Mapping[str, Any]) -> int:
         raise
     except (Exception, SystemExit) as error:
         what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        raise ConfigError(f"builder {name}: its minimum_size fails: {what}; mend its package") from error
+        raise ConfigError(f"builder {name}: its minimum_size fails: {what}; fix its package") from error
 
 
 def complete_params(name: str, params: Mapping[str, Any], where: str) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def _open(source: str, patient_pattern: str | None) -> Dataset:
         path = Path(source).expanduser()
         known = bool(source.strip()) and path.exists()
     except (OSError, RuntimeError, ValueError) as error:  # a name too long, a user unknown
-        raise DataError(f"--data {source[:80]}: cannot be looked up: {error}; give {_KINDS}") from error
+        raise DataError(f"{source[:80]}: cannot be looked up: {error}; give {_KINDS}") from error
     if known and path.suffix == ".npz" and path.is_file():
         from benchmark.data.npz import open_npz
 
@@ -51,7 +51,7 @@ def _open(source: str, patient_pattern: str | None) -> Dataset:
 
         return replace(open_folder(path, patient_pattern, source), patient_pattern=patient_pattern)
     near = difflib.get_close_matches(source, ["phantom"], n=1, cutoff=0.6)
-    hint = f" Did you mean {near[0]}?" if near else ""
+    hint = f". Did you mean {near[0]}?" if near else ""
     if known:
-        raise DataError(f"--data {source}: is neither a folder nor a .npz file; give {_KINDS}.{hint}")
-    raise DataError(f"--data {source}: no such source; give {_KINDS}.{hint}")
+        raise DataError(f"{source}: is neither a folder nor a .npz file; give {_KINDS}{hint}")
+    raise DataError(f"{source if source.strip() else repr(source)}: no such source; give {_KINDS}{hint}")

@@ -21,7 +21,7 @@ from zoo.strict_yaml import ConfigError
 CHOICES = "choices"
 KINDS = {
     CHOICES: "which way this machine computes frozen layers fastest",
-    "features": "activations behind frozen layers",
+    "features": "outputs of frozen layers",
     "plugins": "plug-ins that were tried out",
     "prepared": "decoded images of a split",
     "scans": "digests and readability of the files of a folder",
@@ -31,7 +31,7 @@ _CLEARED = ".cleared-"
 
 
 def declared_gib() -> float:
-    """The most that features may take, in GiB: ZOO_CACHE_GIB, 16 unless said, 0 to keep none, `inf` for no limit.
+    """The most that features may take, in GiB: ZOO_CACHE_GIB, 16 by default, 0 to keep none, `inf` for no limit.
 
     Raises ConfigError when it is not a number from 0.
     """

@@ -77,7 +77,7 @@ class PatientFacts:
             return None
         if self.known:
             return (
-                f"patients are known of {self.told} of {self.images} images: each of the other "
+                f"patients are known for {self.told} of {self.images} images; each of the other "
                 f"{self.images - self.told} counts as a patient of its own"
             )
         return "patients are not known: every image counts as a patient of its own"
@@ -93,9 +93,9 @@ class Dataset:
     images drawn by a program. `problems` are files that were left out, `ignored` what is not read as an image.
     `patients` says whether patients are known, `notes` what else to know before figures are read. `positive` is the
     class that was named as the finding, None where the order of the source decides. `test_names` is the SHA-256 of the
-    sorted lines CLASS/NAME of the source's test part, joined by newlines, by which a published data set is known again;
-    `known_as` is the data set that the user said it is. `levels` is the scale by which `read` makes grey levels 0..255
-    of deeper ones. `stored` says by name how each image is stored, where the source knows it. `patient_pattern`
+    sorted lines CLASS/NAME of the source's test part, joined by newlines, by which a published data set is recognised;
+    `known_as` is the data set that the user declared it to be. `levels` is the scale by which `read` makes grey levels
+    0..255 of deeper ones. `stored` says by name how each image is stored, where the source knows it. `patient_pattern`
     is the pattern of file names that was asked for when it was opened.
     """
 

@@ -38,8 +38,8 @@ class DataSummary:
     `shared_patients` and `shared_images` count those that stand in two parts. `leakage` is what the parts share, image
     by image, `weaker_key` what a weaker patient key would wrongly say of it, and `batch_effects` whether intensity
     tells the parts apart. `ignored` are entries of the source that are not read as images, `patients` says whether
-    patients are known. `test_names` is the digest of the names of the test part (`Dataset`), and `identity` says by
-    what it is known again. `formats` is how the files store their images.
+    patients are known. `test_names` is the digest of the names of the test part (`Dataset`), and `identity` says how
+    it is recognised. `formats` is how the files store their images.
     """
 
     source: str
@@ -164,7 +164,9 @@ def _warnings(
     if both:
         found.append(f"{both} images stand under both labels; they are left out of train and val")
     if dataset.problems:
-        found.append(f"{len(dataset.problems)} files could not be read and are left out")
+        count = len(dataset.problems)
+        files, are = ("file", "is") if count == 1 else ("files", "are")
+        found.append(f"{count} {files} could not be read and {are} left out")
     return tuple(found)
 
 

@@ -89,8 +89,8 @@ def _check_readable(path: Path, count: int, problems: Sequence[Problem]) -> None
         if all(problem.reason == DICOM for problem in problems):
             raise DataError(f"{path}: {len(problems)} of {count} files are DICOM, such as {problems[0].name}. {DICOM}")
         raise DataError(
-            f"{path}: {len(problems)} of {count} files cannot be read, more than {MOST_UNREADABLE:.0%}: {first}; mend "
-            "or remove them"
+            f"{path}: {len(problems)} of {count} files cannot be read, more than {MOST_UNREADABLE:.0%}: {first}; "
+            "repair or remove them"
         )
 
 

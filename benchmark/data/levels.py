@@ -1,4 +1,5 @@
-"""What range the stored levels of images have, and how they become grey levels 0..255: one scale for a whole source."""
+"""What range the stored levels of images have, and how they become grey levels 0..255: one scale for all
+files of a bit depth."""
 
 from __future__ import annotations
 
@@ -91,4 +92,4 @@ def check_finite(levels: npt.NDArray[Any]) -> None:
 def levels_line(levels: Levels) -> str | None:
     """How levels become grey levels, in words; None where all are read as they are."""
     deep = [f"{depth} levels {low:g}..{high:g}" for depth, (low, high) in levels.items() if depth in DEEP]
-    return f"{' and '.join(deep)} are read as 0..255, one scale for the whole source" if deep else None
+    return f"{' and '.join(deep)} are read as 0..255, one scale for all files of a depth" if deep else None

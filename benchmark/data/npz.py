@@ -147,7 +147,7 @@ def _check_plain(path: Path, arrays: Arrays, key: str) -> None:
     if array.dtype.kind not in _PLAIN:
         raise DataError(f"{path}: {key} is of type {str(array.dtype)[:80]}; numbers or words are needed")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise DataError(f"{path}: {key} holds values that are NaN or infinite; every image needs a whole one")
+        raise DataError(f"{path}: {key} holds NaN or infinite values; every image needs a finite value")
 
 
 def _names(path: Path, arrays: Arrays, values: npt.NDArray[Any]) -> tuple[str, str]:

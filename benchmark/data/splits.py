@@ -36,7 +36,7 @@ Count = Annotated[int, Field(gt=0, le=1_000_000_000)]
 class Sampling(BaseModel):
     """How many images each part is to get; None asks for all there are.
 
-    Sizes are wishes. Of the images that several parts are drawn from, train keeps half of each class, or what it asks
+    Sizes are targets. Of the images that several parts are drawn from, train keeps half of each class, or what it asks
     for where that is less; val and test share the rest, in proportion to what is asked for them where it is too
     little. `balanced` draws the same number of each class. `val_fraction` is the share of the training part's patients
     that validation gets when `val` is None. `test_fraction` is for sources without a test part. A source's validation
@@ -156,8 +156,9 @@ def _drawn(dataset: Dataset, sampling: Sampling, seed: Seed, limited: bool) -> _
             kept, most = shares.train, minus(minus(shared, shares.train), shares.val)
         taken, rest = take_groups(_shuffled(groups(pool), seed, "test"), wanted, most, len(parts) - 1 if limited else 0)
         test_pool, pool = _flat(taken), _flat(rest)
-        origin = "it" if by_part["all"] else "train"
-        log.notes.append(f"the source has no test part: {len(test_pool)} images are drawn from {origin} by patient")
+        origin = "" if by_part["all"] else "from train "
+        drawn = f"{len(test_pool)} test images are drawn {origin}at random, by patient"
+        log.notes.append(f"the source has no test part: {drawn}")
     pool = _apart(pool, test_pool, "train", "test", log)
     if val_pool:
         val_pool = _apart(val_pool, test_pool, "val", "test", log)
@@ -354,11 +355,11 @@ def _note_shares(
     if not shares.scaled:
         return
     others = [name for name in parts if name != "train"]
-    rest = "gets the rest" if len(others) == 1 else "share the rest in proportion to what is asked for them"
+    rest = "gets the rest" if len(others) == 1 else "share the rest in proportion to their requested sizes"
     log.explained = tuple(parts)
     log.notes.append(
         f"{_listed(parts)} are drawn from the same {shared[0]} images of {dataset.classes[0]} and {shared[1]} of "
-        f"{dataset.classes[1]}, too few for the protocol's {_asked(sampling)}: train keeps half of each class, "
+        f"{dataset.classes[1]}, too few for the protocol's {_asked(sampling)}: train keeps half of each class; "
         f"{_listed(others)} {rest}"
     )
 

@@ -95,7 +95,7 @@ def over_memory(pids: Mapping[str, int], limits: Limits) -> dict[str, str]:
     largest = max(held, key=lambda run: held[run])
     return {
         largest: f"ended at {held[largest] / _GIB:.1f} GiB of memory: {left / _GIB:.1f} of {total / _GIB:.1f} GiB "
-        "were left (fewer --jobs, or --run-memory, leave more)"
+        "were left (use fewer --jobs, or set --run-memory)"
     }
 
 

@@ -68,11 +68,11 @@ class Protocol(BaseModel):
 
     `image_size` is the side in pixels. `split: fixed` draws one split from `split_seed` for all seeds, `per-seed` one
     for each. `views` is the number of augmented views of a training image, `fresh` a new one every epoch; all come
-    from `view_seed`. `precision` is that of frozen layers. `prefix` says how float32 computes
-    them: `keras`, `filtered` (by Winograd's filtering, the same figures to the sixth digit), or `auto`: filtered where
-    a trial of the machine finds that clearly faster. `precision: auto` also takes bfloat16 where the trial finds it
-    clearly faster still and its features within 2% of float32's. `max_epochs` caps each phase of a card. `keep_models`
-    stores the trained models too.
+    from `view_seed`. `precision` is that of frozen layers. `prefix` says how float32 computes them: `keras`,
+    `filtered` (by Winograd's filtering, the same features to about six digits), or `auto`: filtered where a trial of
+    the machine finds that clearly faster. `precision: auto` also takes bfloat16 where the trial finds it clearly faster
+    still and its features within 2% of float32's. `max_epochs` caps each phase of a card. `keep_models` stores the
+    trained models too.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -37,7 +37,7 @@ _WRITING = ".writing-"
 
 
 def default_bank() -> Bank:
-    """The bank in the user's cache folder. ZOO_CACHE_GIB declares its size in GiB, 16 unless said; 0 keeps nothing, and
+    """The bank in the user's cache folder. ZOO_CACHE_GIB declares its size in GiB, 16 by default; 0 keeps nothing, and
     `inf` is no limit.
 
     Raises ConfigError when it is not a number from 0.

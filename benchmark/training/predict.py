@@ -41,7 +41,7 @@ def score(fitted: Fitted, images: LabelledImages) -> Floats:
     wrong = scores[~((scores >= 0) & (scores <= 1))]
     if len(wrong):
         count = f"{len(wrong)} of {len(scores)} {images.split} images"
-        raise TrainingDiverged(f"{count} get scores that are no probabilities, as {wrong[0]:.4g}")
+        raise TrainingDiverged(f"{count} get scores that are NaN or outside [0, 1], such as {wrong[0]:.4g}")
     return scores
 
 

@@ -91,8 +91,8 @@ def prefix(
     """The function from (n, ...) to (n, ...) that is the part of `model` behind layer `start` up to and with `stop`, in
     inference mode; where `start` is None, `front` and all layers up to `stop`.
 
-    Those of the `filtered` layers (`filtered_layers`) take a quarter of the multiplications: the same figures to the
-    sixth digit. Weights are read now, not when called. Raises ValueError when the graph does not allow the cuts.
+    Those of the `filtered` layers (`filtered_layers`) take a quarter of the multiplications: the same features to
+    about six digits. Weights are read now, not when called. Raises ValueError when the graph does not allow the cuts.
     """
     first = 0 if start is None else [*filtered, start].index(start) + 1
     last = [*filtered, stop].index(stop) + 1

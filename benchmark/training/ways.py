@@ -112,7 +112,7 @@ def ways_of(
     if prefix != "auto":
         return KERAS if prefix == "keras" else FILTERED
     if trial is None:
-        return Ways((("keras", "this machine was not tried out for this network"),))
+        return Ways((("keras", "no trial was run for this network"),))
     allowed = WAYS if precision == "auto" else ("keras", "filtered")
     if isinstance(trial, str):
         named = tuple((way, f"ZOO_PREFIX names {way}") for way in (trial,) if way in allowed and way != "keras")

@@ -47,7 +47,10 @@ def command(
     jobs: Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="Runs at a time.")] = 1,
     keep_models: Annotated[
         bool,
-        typer.Option("--keep-models", help="Keep trained models, for `zoo predict`; compute again runs without one."),
+        typer.Option(
+            "--keep-models",
+            help="Keep trained models, for `zoo predict`; runs stored without a model are computed again.",
+        ),
     ] = False,
     run_timeout: RunTimeoutOption = "24h",
     run_memory: RunMemoryOption = None,
@@ -98,7 +101,7 @@ def command(
         handle = warning_of_leaks(console, dataset, on_event)
         runs = execute_all(plan.specs, dataset, kept, jobs=jobs, limits=limits, on_event=handle)
     if data_is is not None and any(run.spec.dataset.known_as != data_is for run in runs):
-        console.print("note: runs that are reused do not carry --data-is; give it to zoo report too", markup=False)
+        console.print("note: reused runs do not record --data-is; give it to `zoo report` too", markup=False)
         runs = [saying(run, data_is) for run in runs]
     out().print(comparison_tables(build_report(runs, kept.history, plan.skips)))
     if any(run.status == "failed" for run in runs):

@@ -12,14 +12,14 @@ from zoo.commands.options import JsonOption, out, print_json
 
 def command(
     clear: Annotated[
-        bool, typer.Option("--clear", help="Remove all that can be computed again to the same bits: all but choices.")
+        bool, typer.Option("--clear", help="Remove everything except the choice of how to compute frozen layers.")
     ] = False,
     forget_choices: Annotated[
         bool,
         typer.Option(
             "--forget-choices",
-            help="Forget how this machine computes frozen layers fastest; the next run measures it again, and the "
-            "same spec may give other bits.",
+            help="Forget the fastest way to compute frozen layers; the next run measures again and may give other "
+            "last digits.",
         ),
     ] = False,
     json: JsonOption = False,

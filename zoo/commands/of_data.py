@@ -24,7 +24,7 @@ def opened(source: str, patients: str | None, positive: str | None, data_is: str
     from zoo.strict_yaml import ConfigError
 
     if dataset.synthetic:
-        raise ConfigError(f"--data-is {data_is}: {source} is drawn by the program and no published data set")
+        raise ConfigError(f"--data-is {data_is}: {source} is drawn by the program; --data-is is for real images")
     return replace(dataset, known_as=data_is)
 
 
@@ -58,7 +58,7 @@ def stated(runs: Iterable[Run], data_is: str) -> list[Run]:
     held = list(runs)
     real = {run.spec.dataset.fingerprint: run.spec.dataset for run in held if not run.spec.dataset.synthetic}
     if len(real) != 1:
-        what = ", ".join(facts.source for facts in real.values()) or "none but drawn images"
+        what = ", ".join(facts.source for facts in real.values()) or "synthetic images only"
         raise ConfigError(f"--data-is {data_is}: the runs must be on one data set; the store has runs on {what}")
     return [run if run.spec.dataset.synthetic else saying(run, data_is) for run in held]
 

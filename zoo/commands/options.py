@@ -33,13 +33,17 @@ DataOption = Annotated[
 PatientsOption = Annotated[
     str | None,
     typer.Option(
-        "--patients", metavar="REGEX", help="Pattern of file names whose named groups make the patient's key."
+        "--patients",
+        metavar="REGEX",
+        help="Regular expression for file names; its named groups form the patient's key.",
     ),
 ]
 PositiveOption = Annotated[
     str | None,
     typer.Option(
-        "--positive", metavar="NAME", help="The class that is the finding. Left out: the one that the source has last."
+        "--positive",
+        metavar="NAME",
+        help="The positive class. Default: the second in alphabetical order; in an .npz the higher label.",
     ),
 ]
 DataIsOption = Annotated[
@@ -47,7 +51,7 @@ DataIsOption = Annotated[
     typer.Option(
         "--data-is",
         metavar="NAME",
-        help="The published data set that the images are, as claims and cards name it, such as kaggle:OWNER/NAME.",
+        help="Declare which published data set the images are, by its name in claims and cards: kaggle:OWNER/NAME.",
     ),
 ]
 ProtocolOption = Annotated[
@@ -70,14 +74,15 @@ RunArgument = Annotated[
 ]
 RunTimeoutOption = Annotated[
     str,
-    typer.Option("--run-timeout", metavar="TIME", help="End a run that takes longer: 90s, 30m, 2h, or none."),
+    typer.Option("--run-timeout", metavar="TIME", help="End a run that takes longer: 90s, 30m, 2h, 1d, or none."),
 ]
 RunMemoryOption = Annotated[
     float | None,
     typer.Option(
         "--run-memory",
         metavar="GIB",
-        help="End a run that holds more memory; without it the largest, when the machine's is used up.",
+        help="End a run that uses more memory. Default: end the largest run when less than 2% of the machine's "
+        "is left.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]

@@ -17,7 +17,7 @@ def command(
     json: JsonOption = False,
     csv: Annotated[bool, typer.Option("--csv", help="Rows of CSV on stdout, nothing else.")] = False,
 ) -> None:
-    """Say for each image how probable the positive class is, what is decided, and whether it is unlike the training.
+    """Give the probability of the positive class per image, the decision, and a mark if unlike the training images.
 
     An image that cannot be read or gets no probability is named and not decided: exit code 1.
     """
