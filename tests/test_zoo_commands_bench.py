@@ -1,11 +1,13 @@
-"""Before a bench trains, what leaks in its splits is said once a split, and nothing where nothing leaks."""
+"""Before a bench trains, it says what is left out, how files differ, and what leaks in a split, once per split."""
 
 from __future__ import annotations
 
 import io
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image as Pillow
 from rich.console import Console
 
 from benchmark.data import Dataset, open_dataset
@@ -16,6 +18,7 @@ from tests.images import save
 from tests.pictures import picture, reencoded
 from tests.tiny import protocol, spec
 from zoo.commands.bench import warning_of_leaks
+from zoo.commands.of_data import tell_notes
 
 
 def folder(root: Path, copied: bool) -> Dataset:
@@ -54,3 +57,16 @@ def test_a_leak_is_said_once_a_split(tmp_path: Path) -> None:
 def test_nothing_is_said_when_nothing_leaks_or_nothing_runs(tmp_path: Path, copied: bool) -> None:
     dataset = folder(tmp_path, copied)
     assert said(dataset, *(["reused"] if copied else ["preparing", "started", "done"]))[0] == []
+
+
+def test_files_that_are_left_out_or_stored_otherwise_are_said_before_anything_runs(tmp_path: Path) -> None:
+    folder(tmp_path, copied=False)
+    (tmp_path / "train" / "A" / "broken.png").write_bytes(b"no picture")
+    for path in sorted((tmp_path / "train" / "B").glob("*.png"))[:4]:
+        levels = np.asarray(Pillow.open(path).convert("L")).astype(np.uint16) * 16
+        Pillow.fromarray(levels).save(path)
+    text = io.StringIO()
+    tell_notes(Console(file=text), open_dataset(str(tmp_path)))
+    lines = text.getvalue().splitlines()
+    assert "warning: 1 file is left out; `zoo data` lists them" in lines
+    assert any(line.startswith("note: stored as 16-bit, others as 8-bit: 4 of 48 files: ") for line in lines)

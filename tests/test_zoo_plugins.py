@@ -21,7 +21,7 @@ HOSTILE = {
     "ends": ("import os; os._exit(0)", "its import ends the process (exit code 0)"),
     "crashes": ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "its import crashes Python (SIGSEGV)"),
     "interrupts": ("raise KeyboardInterrupt", "KeyboardInterrupt"),
-    "raises": ("raise RuntimeError('one\\ntwo\\n\\nthree')", "one two three"),
+    "raises": ("raise RuntimeError('one\\ntwo\\n\\n\\x1b[31mthree')", "one two [31mthree"),
     "lacks": ("import there_is_no_such_module", "No module named 'there_is_no_such_module'"),
 }
 GOOD = builder("good_guest", "    return None", minimum_size="7")

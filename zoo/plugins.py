@@ -129,7 +129,8 @@ def _try_out(entry: EntryPoint) -> tuple[str | None, bool]:
 
 
 def _in_a_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())[:_LONGEST]
+    printable = "".join(c if c.isprintable() else " " for c in str(error))  # a terminal would obey the rest
+    text = " ".join(printable.split())[:_LONGEST]
     if isinstance(error, SystemExit):
         return f"its import exits ({text or 'without a code'})"
     return text if " " in text else f"{type(error).__name__}: {text}".removesuffix(": ")

@@ -31,9 +31,11 @@ def opened(source: str, patients: str | None, positive: str | None, data_is: str
 def tell_notes(console: Console, dataset: Dataset, cards: Iterable[ModelCard] = ()) -> None:
     """Print on `console` what to know of `dataset` before its figures are read, a line each; `cards` are those that
     will run on it."""
+    from benchmark.data.formats import formats
     from benchmark.data.positive import positive_warning
     from benchmark.runs.run import DatasetFacts
     from reports.claim import built_in_sources
+    from reports.numbers import one_line
     from reports.recognised import identity_line
 
     facts = DatasetFacts.of(dataset)
@@ -46,8 +48,13 @@ def tell_notes(console: Console, dataset: Dataset, cards: Iterable[ModelCard] = 
             markup=False,
             soft_wrap=True,
         )
-    for note in (*dataset.notes, *filter(None, [identity_line(facts)])):
-        console.print(f"note: {note}", markup=False, soft_wrap=True)
+    if (count := len(dataset.problems)) > 0:
+        files = "1 file is" if count == 1 else f"{count} files are"
+        console.print(f"warning: {files} left out; `zoo data` lists them", markup=False, soft_wrap=True)
+    stored = formats(dataset)
+    on_files = stored.warnings if stored is not None else ()
+    for note in (*dataset.notes, *on_files, *filter(None, [identity_line(facts)])):
+        console.print(f"note: {one_line(note)}", markup=False, soft_wrap=True)
 
 
 def stated(runs: Iterable[Run], data_is: str) -> list[Run]:

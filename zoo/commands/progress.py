@@ -45,8 +45,6 @@ def watching(
     console.print(f"{kind}: {dataset.title}; {len(plan.specs)} runs, {len(plan.skips)} cards skipped", markup=False)
     for skip in plan.skips:
         console.print(f"skipped {skip.card.name}: {skip.reason}", markup=False)
-    if dataset.problems:
-        console.print(f"warning: {len(dataset.problems)} files are left out; `zoo data` lists them", markup=False)
     view = View(plan, clock)
     splits = planned_splits(plan, dataset)
     for line in split_lines(splits, dataset.classes, len(dataset.images)):
