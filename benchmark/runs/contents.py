@@ -49,7 +49,7 @@ class Predictions:
         unpacked = sum(facts.row_group(number).total_byte_size for number in range(facts.num_row_groups))
         if facts.num_rows > _MOST_ROWS or unpacked > _MOST_BYTES:
             raise ValueError(f"it claims {facts.num_rows:,} rows of {unpacked:,} bytes")
-        self._table: pyarrow.Table = file.read()
+        self._table: pyarrow.Table = file.read(use_threads=False)  # a few rows: threads cost more than they bring
 
     def all(self) -> dict[str, Scores]:
         """The scores of every split there is."""
