@@ -35,7 +35,7 @@ def trial(
         (trial(0.77, 0.56), ["keras"], ["keras"]),
         (trial(1.4, 2.0), ["bfloat16", "filtered", "keras"], ["filtered", "keras"]),
         (trial(1.4, 1.5), ["filtered", "keras"], ["filtered", "keras"]),  # bfloat16 is not clearly faster
-        (trial(1.1, 2.0), ["bfloat16", "keras"], ["keras"]),
+        (trial(1.05, 2.0), ["bfloat16", "keras"], ["keras"]),
         (trial(None, 2.0), ["bfloat16", "keras"], ["keras"]),
         (trial(1.4, 2.0, {"bfloat16": 0.1}), ["filtered", "keras"], ["filtered", "keras"]),  # too far from float32
         (trial(1.4, 2.0, {"bfloat16": math.inf}), ["filtered", "keras"], ["filtered", "keras"]),

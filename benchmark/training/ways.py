@@ -20,7 +20,7 @@ WORDS: dict[str, str] = {
     "bfloat16": "Keras in bfloat16",
 }
 
-CLEARLY = 1.15
+CLEARLY = 1.1
 """How many times faster a way must be to be preferred: more than the noise of a trial, so that choices repeat."""
 
 TOLERANCE: dict[Way, float] = {"filtered": 1e-4, "bfloat16": 0.02}
