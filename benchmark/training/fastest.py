@@ -20,7 +20,7 @@ Images = npt.NDArray[np.float32]
 
 SIDE = 96
 BLOCKS = ((64, 64), (128, 128), (256, 256), (512, 512), (512,))
-LEAST, MOST = 3, 10  # rounds: the least on a machine at rest, the most on one that does other things
+LEAST, MOST = 3, 6  # rounds: the least on a machine at rest, the most on one that does other things
 _SETTLED = 1.05
 _FAR = 1e9
 _GROUPS = 3 * BATCH // GROUP  # that the bank's chunks have
