@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from benchmark.data.levels import LARGEST, Stored, levels_line, levels_of, range_of, scaled
@@ -42,6 +42,7 @@ def test_the_range_is_the_unit_that_holds_the_levels(
     assert range_of(depth, low, high) == ends
 
 
+@example("16-bit", 0.0, float(2**49))
 @given(DEPTHS, REALS, REALS)
 def test_every_range_holds_its_levels_and_is_finite(depth: str, a: float, b: float) -> None:
     low, high = sorted((a, b))

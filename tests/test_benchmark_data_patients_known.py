@@ -86,6 +86,15 @@ def test_series_of_many_images_are_no_patients() -> None:
     assert near_names(in_memory(rows).images) is None  # type: ignore[arg-type]
 
 
+def test_names_that_say_the_part_and_the_class_are_no_patients() -> None:
+    rows = []
+    for part in ("train", "val", "test"):
+        for number in range(40):
+            name = f"{part}/{part}_{'NA'[number % 2]}_{number // 2}.png"
+            rows.append((name, part, number % 2, name, name))
+    assert near_names(in_memory(rows).images) is None  # type: ignore[arg-type]
+
+
 def test_where_no_name_matches_patients_are_not_known(tmp_path: Path) -> None:
     dataset = opened(image_folder(tmp_path, {"A": 30, "B": 30}))
     assert dataset.patients is not None

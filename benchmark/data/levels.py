@@ -58,7 +58,7 @@ def range_of(depth: str, low: float, high: float) -> tuple[float, float]:
         return -ends[0], ends[1]
     if high <= 255:
         return 0.0, 1.0 if depth == "float" and high <= 1 else 255.0
-    bits = math.ceil(math.log2(high + 1))
+    bits = math.ceil(high).bit_length()
     return 0.0, math.ldexp(1.0, bits + bits % 2 if bits < 16 else bits) - 1
 
 

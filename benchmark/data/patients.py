@@ -120,6 +120,8 @@ def near_names(images: Sequence[Image]) -> NearNames | None:
             continue
         if len(stems) * _LARGEST < matched or joined < _SHARE * matched:
             continue
+        if len(stems) <= len({(image.part, image.label) for image in images}):  # names that say the part or the class
+            continue
         apart = [members for members in several if len({image.part for image in members}) > 1]
         shown = (apart or several)[0]
         other = next((image for image in shown if image.part != shown[0].part), shown[1])
