@@ -37,7 +37,8 @@ def claims_markdown(report: ClaimsReport) -> list[str]:
     lines += ["#### Audit of the published figures", "", *audit_markdown(report.audit), ""]
     if report.causes:
         lines += ["#### What moves the failures", ""]
-        lines += [f"{_CAUSES_READ}, by image; p by Holm over the changes of a card.", ""]
+        counted = "paired by image and counted by patient where patients are known"
+        lines += [f"{_CAUSES_READ}, {counted}; p by Holm over the changes of a card.", ""]
         rows = [[f"`{card}`", *rest] for card, *rest in _causes(report)]
         lines += [*table(_CAUSE_HEADS, rows), ""]
     return lines

@@ -17,7 +17,7 @@ def methods_markdown(methods: Methods) -> list[str]:
     lines = ["### Methods", "", "#### Flow of images", ""]
     lines += table(["split", "class", "images", "patients"], _flow(methods))
     lines += [""]
-    lines += [f"- left out: {cell(note)}" for note in methods.left_out]
+    lines += [f"- {cell(note)}" for note in methods.left_out]
     lines += [f"- {cell(f'{split}: {reason}')}" for split, reason in _reasons(methods)]
     lines += ["", "#### Settings", ""]
     for topic in dict.fromkeys(fact.topic for fact in methods.facts):

@@ -42,6 +42,7 @@ def test_what_is_a_day_old_is_removed_and_what_is_younger_stays(tmp_path: Path, 
 
 def test_what_is_gone_already_is_no_error(tmp_path: Path) -> None:
     remove_stale(tmp_path / "gone")
+    assert not list(tmp_path.iterdir())
 
 
 def test_half_written_scans_are_swept_by_the_next_one(tmp_path: Path) -> None:

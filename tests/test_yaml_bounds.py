@@ -95,9 +95,10 @@ FILES: dict[str, dict[str, Any]] = {
 }
 
 
-def load_card(path: Path) -> None:
+def load_card(path: Path) -> ModelCard:
     card = validate(ModelCard, {"name": path.stem, **read_yaml(path)}, str(path))
     complete_params(card.model.builder, card.model.params, f"{path}: model")
+    return card
 
 
 LOADERS: dict[str, Callable[[Path], Any]] = {
@@ -166,7 +167,7 @@ NUMBERS = st.one_of(WHOLE, BROKEN, st.sampled_from([".inf", "-.inf", ".nan", str
 def test_the_files_are_valid_as_they_are(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(json.dumps(FILES[kind]), encoding="utf-8")
-    LOADERS[kind](path)
+    assert LOADERS[kind](path)
 
 
 @KINDS

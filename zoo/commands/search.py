@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -131,10 +132,14 @@ def command(
             {"card": str(winner), "trials": trial_rows(result), "bench": [r.model_dump(mode="json") for r in runs]}
         )
     else:
+        again = ["zoo", "bench", winner.stem, "--cards", str(out_dir), "--data", data, "--protocol", protocol]
+        again += [] if patients is None else ["--patients", patients]
+        again += [] if positive is None else ["--positive", positive]
+        again += ["--store", str(store)]
         out().print(search_tables(result))
         out().print(comparison_tables(build_report(runs, kept.history)))
         out().print(
-            f"wrote {winner} and {out_dir / 'search.md'}; run it with: zoo bench {winner.stem} --cards {out_dir}",
+            f"wrote {winner} and {out_dir / 'search.md'}; run it with: {shlex.join(again)}",
             markup=False,
             soft_wrap=True,
         )
