@@ -16,12 +16,13 @@ _WIDE = 256  # channels on the narrower side; with fewer no clear difference was
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Send what native code writes to stderr nowhere. TensorFlow greets from C++ before any logger of its can be set;
-    who sets TF_CPP_MIN_LOG_LEVEL wants to read it."""
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+    """Discard what native code writes to stderr. TensorFlow logs from C++ before any of its loggers can be configured.
+
+    A TF_CPP_MIN_LOG_LEVEL below 3 asks for these messages; 3 does not silence them, and child processes inherit it.
+    """
+    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
         yield
         return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:
