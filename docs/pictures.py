@@ -19,9 +19,9 @@ from pathlib import Path
 from PIL import Image
 from rich.console import Console
 
-from benchmark.runs.store import Store
+from benchmark.runs.storage.store import Store
+from reports.render.terminal.tables import comparison_tables
 from reports.report import build_report
-from reports.tables import comparison_tables
 
 DOCS = Path(__file__).resolve().parent
 COLUMNS = 120

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmark.evidence.verdict import Verdict
-from reports.audit_figures import SEVERITIES
-from reports.card_figures import CardFigures
-from reports.claims_report import ClaimsReport
-from reports.numbers import interval, number
-from reports.pairs import Ranking
+from benchmark.evidence.comparison.verdict import Verdict
+from reports.audit.figures import SEVERITIES
 from reports.report import Section
-from reports.verdicts import Judgement
+from reports.results.card_figures import CardFigures
+from reports.results.pairs import Ranking
+from reports.text import interval, number
+from reports.verdicts.figures import Judgement
+from reports.verdicts.report import ClaimsReport
 
 Answer = Literal["holds", "does not hold", "cannot be told"]
 ANSWERS: dict[Answer, tuple[Verdict, ...]] = {

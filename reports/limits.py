@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reports.compare import is_other_data
-from reports.methods import NO_PATIENTS
 from reports.report import Section
+from reports.results.compare import is_other_data
+from reports.results.methods import NO_PATIENTS
 
 FEW_SEEDS = 3
 SMALL_VALIDATION = 200

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from benchmark.data.positive import positive_warning
+from benchmark.data.positive_class import positive_warning
 from benchmark.runs.plan import Skip
 from benchmark.runs.run import Run
-from benchmark.runs.store import Store
-from reports.card_figures import CardFigures, card_figures
-from reports.claim import Claims
-from reports.claims_report import ClaimsReport, judge
-from reports.compare import Comparison, compare_run, is_other_data
-from reports.curves import CardCurves, History, card_curves
-from reports.measured import conditions, gather
-from reports.methods import Methods, methods
-from reports.pairs import Ranking, rank
-from reports.probabilities import Probabilities, probabilities
-from reports.recognised import identity_line
-from reports.split_faults import split_faults
+from benchmark.runs.storage.store import Store
+from reports.claims.model import Claims
+from reports.results.card_figures import CardFigures, card_figures
+from reports.results.compare import Comparison, compare_run, is_other_data
+from reports.results.curves import CardCurves, History, card_curves
+from reports.results.measured import conditions, gather
+from reports.results.methods import Methods, methods
+from reports.results.pairs import Ranking, rank
+from reports.results.probabilities import Probabilities, probabilities
+from reports.results.recognised import identity_line
+from reports.results.split_faults import split_faults
+from reports.verdicts.report import ClaimsReport, judge
 
 
 @dataclass(frozen=True)

@@ -19,16 +19,16 @@ import benchmark.training.backend  # noqa: F401 - it quietens the backend before
 import keras_tuner
 
 from benchmark.data.dataset import Dataset
-from benchmark.runs.execute import Event, execute_all
-from benchmark.runs.limits import NO_LIMITS, Limits
+from benchmark.runs.execution.execute import Event, execute_all
+from benchmark.runs.execution.limits import NO_LIMITS, Limits
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.run import DatasetFacts, Run, RunSpec
-from benchmark.runs.store import Store
+from benchmark.runs.storage.store import Store
 from benchmark.runs.trained import clear
 from benchmark.runs.trial import SearchResult, Trial, mean_objective
 from search_spaces.space import Parameter, SearchSpace, check_paths, trial_card
-from zoo.card import ModelCard
-from zoo.strict_yaml import ConfigError
+from zoo.config.strict_yaml import ConfigError
+from zoo.models.card import ModelCard
 
 _NEVER = 10**9
 _RESEEDED_FROM = 1000

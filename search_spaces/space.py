@@ -11,12 +11,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from benchmark.evidence.metrics import METRICS
-from zoo.card import MOST_ENTRIES, Epochs, MetricName, ModelCard
-from zoo.catalog import merge
-from zoo.metric_names import ALIASES
-from zoo.registry import complete_params, get_builder
-from zoo.strict_yaml import ConfigError, named_file, read_yaml, suggest, unknown, validate
+from benchmark.evidence.metrics.definitions import METRICS
+from zoo.config.metric_names import ALIASES
+from zoo.config.strict_yaml import ConfigError, named_file, read_yaml, suggest, unknown, validate
+from zoo.models.card import MOST_ENTRIES, Epochs, MetricName, ModelCard
+from zoo.models.catalog import merge
+from zoo.models.registry import complete_params, get_builder
 
 _UNFREEZE = "model.unfreeze_layers"
 _SHOWN = 12

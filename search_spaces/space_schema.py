@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from benchmark.evidence.metrics import METRICS
+from benchmark.evidence.metrics.definitions import METRICS
 from search_spaces.space import SearchSpace
-from zoo.json_schema import Schema, add_rules, definitions, document, restrict, when
-from zoo.metric_names import ALIASES
+from zoo.config.json_schema import Schema, add_rules, definitions, document, restrict, when
+from zoo.config.metric_names import ALIASES
 
 _ABSENT: Schema = {"type": "null"}
 

@@ -1,10 +1,15 @@
-"""Who may import whom, and what stays out of the quick commands."""
+"""Who may import whom, and what stays out of the quick commands.
+
+Every import counts: at the top of a module, inside a function, for type checking only, and by name in a string, as
+lazy tables have them.
+"""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,85 +17,136 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("zoo", "benchmark", "search_spaces", "reports")
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-KERAS_ROOMS = ("zoo/builders/", "zoo/weights.py", "benchmark/training/", "search_spaces/search.py")
-FRONT = ("zoo/cli.py", "zoo/__main__.py", "zoo/commands/")
-GROUND = (
-    "zoo.card",
-    "zoo.registry",
-    "zoo.builders",
-    "zoo.weights",
-    "zoo.strict_yaml",
-    "zoo.catalog",
-    "zoo.cards",
+
+LAYERS = (
+    # A module imports from its own package and from the rows above it. The longest prefix decides a module's row.
+    ("zoo.config",),
+    ("zoo.models",),
+    ("benchmark.evidence.scores",),
+    ("benchmark.evidence.metrics",),
+    ("benchmark.evidence.intervals",),
+    ("benchmark.evidence.comparison",),
+    (
+        "benchmark.evidence.calibration",
+        "benchmark.evidence.diagnosis",
+        "benchmark.evidence.published",
+        "benchmark.evidence.thresholds",
+    ),
+    ("benchmark.evidence",),
+    ("benchmark.data",),
+    ("benchmark.data.decoding",),
+    ("benchmark.data.sources",),
+    ("benchmark.data.checks",),
+    ("benchmark.training",),
+    ("benchmark.training.frozen",),
+    ("benchmark.training.fit",),
+    ("benchmark.training.use",),
+    ("benchmark.runs",),
+    ("benchmark.runs.storage",),
+    ("benchmark.runs.deployment",),
+    ("benchmark.runs.execution",),
+    ("search_spaces", "reports.text"),
+    ("reports.claims",),
+    ("reports.audit",),
+    ("reports.results",),
+    ("reports.verdicts",),
+    ("reports",),
+    ("reports.checklists",),
+    ("reports.gallery",),
+    ("reports.figures",),
+    ("reports.render",),
+    ("reports.render.terminal", "reports.render.markdown"),
+    ("reports.render.html",),
+    ("reports.render.files",),
+    ("reports.tracking",),
+    ("reports.export", "reports.frames"),
+    ("zoo.api",),
+    ("zoo",),
+    ("zoo.cli",),
+    ("zoo.cli.commands",),
+    ("zoo.cli.app",),
+    ("zoo.__main__",),
 )
-
-
-def imports(path: Path) -> set[str]:
-    """Every module a file names in an import, type-checking blocks left out."""
-    found: set[str] = set()
-
-    def visit(node: ast.AST) -> None:
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            return
-        if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
-        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found.add(node.module)
-            found.update(f"{node.module}.{alias.name}" for alias in node.names)
-        for child in ast.iter_child_nodes(node):
-            visit(child)
-
-    visit(ast.parse(path.read_text(encoding="utf-8")))
-    return found
+NEVER = (
+    # importer, imported: never, whatever the row.
+    ("benchmark.evidence", "zoo"),
+    ("benchmark.data", "benchmark.evidence"),
+    ("benchmark.training", "benchmark.evidence"),
+    ("reports", "benchmark.training"),
+)
+KERAS = ("zoo.models", "benchmark.training", "search_spaces.search")
+TENSORFLOW = ("benchmark.training.backend",)
 
 
 def name(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-def uses(path: Path, *prefixes: str) -> set[str]:
-    return {m for m in imports(path) for p in prefixes if m == p or m.startswith(f"{p}.")}
+def below(module: str, package: str) -> bool:
+    return module == package or module.startswith(f"{package}.")
 
 
-@pytest.mark.parametrize("path", FILES, ids=name)
-def test_a_module_imports_only_from_the_floors_below(path: Path) -> None:
-    room = name(path)
-    if room.startswith(FRONT):
-        return
-    assert not uses(path, "zoo.cli", "zoo.commands"), "nobody imports the front door"
-    if room.startswith("zoo/"):
-        assert not uses(path, "benchmark", "reports", "search_spaces")
-    if room.startswith("benchmark/"):
-        assert not uses(path, "reports", "search_spaces")
-    if room.startswith("benchmark/evidence/"):
-        assert not uses(path, "benchmark.data", "benchmark.training", "benchmark.runs", "zoo")
-    if room.startswith("benchmark/data/"):
-        assert not uses(path, "benchmark.evidence", "benchmark.training", "benchmark.runs")
-    if room.startswith("benchmark/training/"):
-        assert not uses(path, "benchmark.evidence", "benchmark.runs")
-    if room.startswith("reports/"):
-        assert not uses(path, "search_spaces", "benchmark.training")
-    if room.startswith("search_spaces/"):
-        assert not uses(path, "reports")
+MODULES = {name(path): path for path in FILES}
 
 
-@pytest.mark.parametrize("path", FILES, ids=name)
-def test_keras_is_imported_only_in_its_rooms(path: Path) -> None:
-    if uses(path, "keras"):
-        assert name(path).startswith(KERAS_ROOMS)
-    if uses(path, "tensorflow"):
-        assert name(path) == "benchmark/training/backend.py"
+@cache
+def imports(module: str) -> frozenset[str]:
+    """Every module that `module` names: in any import statement, or as a whole string."""
+    named: set[str] = set()
+    for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            named |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert not node.level, "relative imports hide where a module is"
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            named |= inner & MODULES.keys() if inner <= MODULES.keys() else inner & MODULES.keys() | {node.module}
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and "." in node.value:
+            named |= {node.value} & MODULES.keys()
+    return frozenset(named - {module})
 
 
-@pytest.mark.parametrize("path", FILES, ids=name)
-def test_a_module_can_be_read_in_one_sitting(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+def row(module: str) -> tuple[int, str]:
+    """The row of a module in LAYERS, and the prefix that put it there."""
+    return max(
+        ((index, prefix) for index, prefixes in enumerate(LAYERS) for prefix in prefixes if below(module, prefix)),
+        key=lambda found: len(found[1]),
+    )
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_only_from_the_rows_above(module: str) -> None:
+    here, own = row(module)
+    for other in imports(module) & MODULES.keys():
+        there, prefix = row(other)
+        assert there < here or prefix == own, f"{module} may not import {other}"
+        assert not [pair for pair in NEVER if below(module, pair[0]) and below(other, pair[1])]
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    finished: set[str] = set()
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, " -> ".join((*path[path.index(module) :], module))
+        if module not in finished:
+            for other in sorted(imports(module) & MODULES.keys()):
+                visit(other, (*path, module))
+            finished.add(module)
+
+    for module in MODULES:
+        visit(module, ())
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_keras_is_imported_only_where_networks_are(module: str) -> None:
+    roots = {other.partition(".")[0] for other in imports(module)}
+    assert "keras" not in roots or any(below(module, allowed) for allowed in KERAS)
+    assert "tensorflow" not in roots or module in TENSORFLOW
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["cards"], ["cards", "attempt-7"], ["bench", "--help"]])
 def test_quick_commands_load_no_network_library(arguments: list[str]) -> None:
     code = (
-        "import sys; from zoo.cli import app; "
+        "import sys; from zoo.cli.app import app; "
         f"sys.argv = ['zoo', *{arguments!r}]\n"
         "try: app()\n"
         "except SystemExit: pass\n"

@@ -13,12 +13,12 @@ from pytest_benchmark.fixture import BenchmarkFixture
 import benchmark.training.backend  # noqa: F401 - quietens the backend before Keras is imported
 from benchmark.data import open_dataset
 from benchmark.evidence import Scores, figures
-from benchmark.training.bank import Bank
-from benchmark.training.features import Network
+from benchmark.training.augmentation import views
+from benchmark.training.frozen.bank import Bank
+from benchmark.training.frozen.features import Network
 from benchmark.training.network import BATCH, run_batched
-from benchmark.training.views import views
-from zoo.catalog import load_cards
-from zoo.registry import build
+from zoo.models.catalog import load_cards
+from zoo.models.registry import build
 
 SIDE = 64
 CARDS = {"scratch_cnn": "attempt-1", "vgg16": "attempt-7"}

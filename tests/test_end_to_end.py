@@ -16,12 +16,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from benchmark.evidence.metrics import figures
+from benchmark.evidence.metrics.definitions import figures
 from benchmark.runs.run import Run
-from benchmark.runs.store import Store
-from tests.tiny import run_zoo, start_zoo, write_protocol
-from zoo.catalog import load_cards
-from zoo.weights import WeightsUnavailable, find
+from benchmark.runs.storage.store import Store
+from tests.support.tiny import run_zoo, start_zoo, write_protocol
+from zoo.models.catalog import load_cards
+from zoo.models.vgg16.weights import WeightsUnavailable, find
 
 pytestmark = pytest.mark.slow
 PATIENCE_S = 120

@@ -4,12 +4,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from reports.frames import load_figures, load_history, load_runs, load_scores, load_settings
-    from zoo.card import Augmentation, ModelCard, PublishedFigure, Recipe
-    from zoo.catalog import load_cards
-    from zoo.registry import register_builder
+    from reports.frames.load import load_figures, load_history, load_runs, load_scores, load_settings
+    from zoo.models.card import Augmentation, ModelCard, PublishedFigure, Recipe
+    from zoo.models.catalog import load_cards
+    from zoo.models.registry import register_builder
 
-__version__ = "0.1.0"
+    __version__: str
 
 __all__ = [
     "Augmentation",
@@ -26,23 +26,25 @@ __all__ = [
     "register_builder",
 ]
 
-_ROOMS = {
-    "Augmentation": "zoo.card",
-    "ModelCard": "zoo.card",
-    "PublishedFigure": "zoo.card",
-    "Recipe": "zoo.card",
-    "load_cards": "zoo.catalog",
-    "load_figures": "reports.frames",
-    "load_history": "reports.frames",
-    "load_runs": "reports.frames",
-    "load_scores": "reports.frames",
-    "load_settings": "reports.frames",
-    "register_builder": "zoo.registry",
+_LAZY = {
+    "Augmentation": "zoo.models.card",
+    "ModelCard": "zoo.models.card",
+    "PublishedFigure": "zoo.models.card",
+    "Recipe": "zoo.models.card",
+    "load_cards": "zoo.models.catalog",
+    "load_figures": "reports.frames.load",
+    "load_history": "reports.frames.load",
+    "load_runs": "reports.frames.load",
+    "load_scores": "reports.frames.load",
+    "load_settings": "reports.frames.load",
+    "register_builder": "zoo.models.registry",
 }
 
 
 def __getattr__(name: str) -> Any:
-    # Loaded when first asked for: `zoo --help` needs none of them.
-    if name not in _ROOMS:
+    # Loaded on first use: `zoo --help` needs none of them.
+    if name == "__version__":
+        return import_module("importlib.metadata").version("zoo-bench")
+    if name not in _LAZY:
         raise AttributeError(f"module 'zoo' has no attribute '{name}'")
-    return getattr(import_module(_ROOMS[name]), name)
+    return getattr(import_module(_LAZY[name]), name)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmark.data.dataset import DataError, Dataset, Image, Part, Problem
-from benchmark.data.positive import with_positive
+from benchmark.data.positive_class import with_positive
 
 __all__ = ["DataError", "Dataset", "Image", "Part", "Problem", "open_dataset"]
 
@@ -29,11 +29,11 @@ def _open(source: str, patient_pattern: str | None) -> Dataset:
     if patient_pattern is not None and (source == "phantom" or source.endswith(".npz")):
         raise DataError(f"--patients: {source} says itself who its patients are; the pattern is for names of files")
     if source == "phantom":
-        from benchmark.data.phantom import open_phantom
+        from benchmark.data.sources.phantom import open_phantom
 
         return open_phantom()
     if source.startswith("kaggle:"):
-        from benchmark.data.kaggle import open_kaggle
+        from benchmark.data.sources.kaggle import open_kaggle
 
         found = open_kaggle(source.removeprefix("kaggle:"), patient_pattern)
         return replace(found, patient_pattern=patient_pattern)
@@ -43,11 +43,11 @@ def _open(source: str, patient_pattern: str | None) -> Dataset:
     except (OSError, RuntimeError, ValueError) as error:  # a name too long, a user unknown
         raise DataError(f"{source[:80]}: cannot be looked up: {error}; give {_KINDS}") from error
     if known and path.suffix == ".npz" and path.is_file():
-        from benchmark.data.npz import open_npz
+        from benchmark.data.sources.npz import open_npz
 
         return open_npz(path)
     if known and path.is_dir():
-        from benchmark.data.folder import open_folder
+        from benchmark.data.sources.folder import open_folder
 
         return replace(open_folder(path, patient_pattern, source), patient_pattern=patient_pattern)
     near = difflib.get_close_matches(source, ["phantom"], n=1, cutoff=0.6)

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from zoo.cache_place import cache_dir
+from zoo.config.cache_dir import cache_dir
 
 __all__ = ["KINDS", "cache_dir", "clear_cache", "declared_gib", "describe_cache", "read_json", "write_json"]
 
-from benchmark.data.leftovers import remove_stale
-from zoo.strict_yaml import ConfigError
+from zoo.config.leftovers import remove_stale
+from zoo.config.strict_yaml import ConfigError
 
 CHOICES = "choices"
 KINDS = {

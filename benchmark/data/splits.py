@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sklearn.model_selection import StratifiedGroupKFold
 
 from benchmark.data.dataset import DataError, Dataset, Image
-from benchmark.data.shares import (
+from benchmark.data.quotas import (
     Counts,
     Shares,
     asked_of_each,
@@ -97,7 +97,7 @@ def make_split(dataset: Dataset, sampling: Sampling, seed: Seed) -> Split:
 
     No patient and no content stands in two parts. The source's test part is all that test is drawn from; where
     training images share a patient or content with it, they are left out. Parts that are drawn from the same images
-    get what the protocol asks for as far as training keeps half of each class (`benchmark.data.shares`). Raises
+    get what the protocol asks for as far as training keeps half of each class (`benchmark.data.quotas`). Raises
     DataError when a part would lack a class.
     """
     try:

@@ -1,9 +1,9 @@
 """Pure functions of scores: no Keras, no files."""
 
-from benchmark.evidence.diagnosis import Finding, diagnose
-from benchmark.evidence.metrics import METRICS, Confusion, Figure, confusion, figures
+from benchmark.evidence.diagnosis.causes import Finding, diagnose
+from benchmark.evidence.metrics.definitions import METRICS, Confusion, Figure, confusion, figures
 from benchmark.evidence.scores import Scores, TestScores, ValidationScores
-from benchmark.evidence.threshold import Threshold, choose
+from benchmark.evidence.thresholds.choice import Threshold, choose
 
 __all__ = [
     "METRICS",

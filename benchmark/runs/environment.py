@@ -12,15 +12,15 @@ from pathlib import Path
 import psutil
 from pydantic import BaseModel, ConfigDict
 
-from benchmark.training.ways import WORDS
+from benchmark.training.frozen.methods import WORDS
 
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "pillow")
 
 
 class Environment(BaseModel):
     """`threads` a run computes with; `memory_gib` of the machine; `precision` of frozen layers; `prefix` is the way in
-    which they were computed (`benchmark.training.ways`) and `prefix_reason` why, None where there are none or a record
-    does not say; `weights` says where pretrained ones came from."""
+    which they were computed (`benchmark.training.frozen.methods`) and `prefix_reason` why, None where there are none or
+    a record does not say; `weights` says where pretrained ones came from."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -50,7 +50,12 @@ def describe_environment(
     in `way` for the `reason`."""
     packages = {name: importlib.metadata.version(name) for name in _PACKAGES}
     return Environment(
-        versions={"zoo": _own_version(), "python": platform.python_version(), **backend, **packages},
+        versions={
+            "zoo": importlib.metadata.version("zoo-bench"),
+            "python": platform.python_version(),
+            **backend,
+            **packages,
+        },
         commit=_commit(),
         platform=f"{platform.system()} {platform.machine()}",
         processor=processor(),
@@ -62,12 +67,6 @@ def describe_environment(
         prefix_reason=reason,
         weights=weights,
     )
-
-
-def _own_version() -> str:
-    from zoo import __version__
-
-    return __version__
 
 
 @cache

@@ -9,10 +9,10 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.splits import make_split
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.run import DatasetFacts, RunSpec, SplitFacts
-from zoo.card import ModelCard
-from zoo.registry import get_builder, smallest_image
-from zoo.strict_yaml import ConfigError
-from zoo.weights import WeightsUnavailable, find
+from zoo.config.strict_yaml import ConfigError
+from zoo.models.card import ModelCard
+from zoo.models.registry import get_builder, smallest_image
+from zoo.models.vgg16.weights import WeightsUnavailable, find
 
 MOST_SPLITS = 20
 """Splits of a plan that are drawn before it starts; with one for each seed there may be many."""

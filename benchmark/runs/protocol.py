@@ -17,10 +17,10 @@ from pydantic import (
 )
 
 from benchmark.data.splits import Sampling
-from benchmark.evidence.influence import ClassSizes
-from benchmark.evidence.rules import UNUSED, rule_names, rule_value, value_range
-from zoo.card import MOST_ENTRIES, Epochs, ModelCard, Seed
-from zoo.strict_yaml import ConfigError, named_file, read_yaml, suggest, unknown, validate
+from benchmark.evidence.metrics.influence import ClassSizes
+from benchmark.evidence.thresholds.rules import UNUSED, rule_names, rule_value, value_range
+from zoo.config.strict_yaml import ConfigError, named_file, read_yaml, suggest, unknown, validate
+from zoo.models.card import MOST_ENTRIES, Epochs, ModelCard, Seed
 
 
 class ThresholdRule(BaseModel):

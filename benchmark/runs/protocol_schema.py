@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from benchmark.evidence.rules import UNUSED, rule_names, value_range
+from benchmark.evidence.thresholds.rules import UNUSED, rule_names, value_range
 from benchmark.runs.protocol import Protocol, ThresholdRule
-from zoo.json_schema import Schema, add_rules, definitions, document, restrict, when
+from zoo.config.json_schema import Schema, add_rules, definitions, document, restrict, when
 
 
 def schema() -> Schema:

@@ -14,17 +14,17 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from benchmark.data.dataset import Dataset, PatientFacts
-from benchmark.data.shares import count_classes
+from benchmark.data.quotas import count_classes
 from benchmark.data.splits import Split
-from benchmark.evidence.checks import Checks
-from benchmark.evidence.diagnosis import Finding
-from benchmark.evidence.metrics import Figure, out_of_range
-from benchmark.evidence.rules import rule_names
-from benchmark.evidence.threshold import Threshold
+from benchmark.evidence.diagnosis.causes import Finding
+from benchmark.evidence.diagnosis.training_record import Checks
+from benchmark.evidence.metrics.definitions import Figure, out_of_range
+from benchmark.evidence.thresholds.choice import Threshold
+from benchmark.evidence.thresholds.rules import rule_names
 from benchmark.runs.environment import Environment
 from benchmark.runs.protocol import Protocol
-from benchmark.training.ways import Trial, Way
-from zoo.card import ModelCard
+from benchmark.training.frozen.methods import Trial, Way
+from zoo.models.card import ModelCard
 
 SEMANTICS = 4
 """Raised when the same spec would give another result."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from benchmark.runs.run import Run
-from zoo.card import ModelCard
+from zoo.models.card import ModelCard
 
 Direction = Literal["higher", "lower"]
 

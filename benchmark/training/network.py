@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from benchmark.training.built import runs_in_inference_mode
+from benchmark.training.model_graph import runs_in_inference_mode
 
 Floats = npt.NDArray[np.float32]
 _IMAGENET_MEANS_BGR = (103.939, 116.779, 123.68)

@@ -8,7 +8,7 @@ import typer.main
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-from zoo.cli import app as front_door
+from zoo.cli.app import app as front_door
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx

@@ -1,1 +1,1 @@
-"""Reporting checklists as data: the items of each guideline in own words, and what answers them."""
+"""Reporting checklists, filled in from results."""

@@ -1,1 +1,1 @@
-"""Claims of reports, as data."""
+"""What was published, as data."""

@@ -25,11 +25,11 @@ from typing import Any
 import numpy as np
 
 from benchmark.data import open_dataset
-from benchmark.data.prepared import load, prepare
+from benchmark.data.decoding.prepared import load, prepare
 from benchmark.data.splits import make_split
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.run import Run
-from benchmark.runs.store import Store
+from benchmark.runs.storage.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAIN = {"w1": "search", "w2": "frozen", "w3": "finetuned", "w4": "scratch"}

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from compare import protocol, timed
 
-from benchmark.runs.store import Store
+from benchmark.runs.storage.store import Store
 
 SPACE = {
     "title": "Learning rate and dropout of the scratch CNN",

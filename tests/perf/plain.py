@@ -15,7 +15,7 @@ import numpy as np
 from keras.src.legacy.preprocessing.image import ImageDataGenerator
 from sklearn.metrics import roc_auc_score
 
-from zoo.weights import load
+from zoo.models.vgg16.weights import load
 
 REPORT = {
     "rotation_range": 20,

@@ -2,9 +2,9 @@
 
     python tests/perf/prefix.py [--size 150] [--precision all|float32|bfloat16] [--rounds 5]
 
-Every way of computing it (`benchmark.training.ways`) and the products are measured in turns in one process, and the
-medians compared, each with the product of its precision: in float32 the faster one of the backend's and NumPy's. The
-prefix is what the feature bank runs: grey levels in, features of block5_pool out. Its operations are counted as the
+Every way of computing it (`benchmark.training.frozen.methods`) and the products are measured in turns in one
+process, and the medians compared, each with the product of its precision: in float32 the faster one of the backend's
+and NumPy's. The prefix is what the feature bank runs: grey levels in, features of block5_pool out. Its operations are counted as the
 definition of a convolution has them, so that one which gets by with fewer may pass 100%. Last stands what the trial of
 the machine finds, and what it takes.
 """
@@ -23,11 +23,11 @@ import benchmark.training.backend as backend
 import keras
 import numpy as np
 
-from benchmark.training.fastest import measure
+from benchmark.training.frozen.methods import WAYS, WORDS, Way
+from benchmark.training.frozen.prefix import filtered_layers, prefix
+from benchmark.training.frozen.trial import measure
 from benchmark.training.network import BATCH, entry, set_precision
-from benchmark.training.prefix import filtered_layers, prefix
-from benchmark.training.ways import WAYS, WORDS, Way
-from zoo.registry import build
+from zoo.models.registry import build
 
 SIDE = 4096
 CUT = "block5_pool"

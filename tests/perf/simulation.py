@@ -2,7 +2,7 @@
 
     python -m tests.perf.simulation [--sets 2000] [--part coverage|alarms|seeds|thresholds]
 
-Every number is a share of `--sets` simulated test sets of 468 images (`tests/worlds.py`). Beside the methods of
+Every number is a share of `--sets` simulated test sets of 468 images (`tests/support/worlds.py`). Beside the methods of
 `benchmark.evidence` stand the textbook's, which take every image for an independent one, and the percentile bootstrap.
 """
 
@@ -16,18 +16,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from benchmark.evidence.bootstrap import draws, percentile, replicates
-from benchmark.evidence.influence import METRICS, ClassSizes, Floats, Units, influence
-from benchmark.evidence.intervals import Bounds, wilson, z_quantile
-from benchmark.evidence.metrics import METRICS as REGISTERED
-from benchmark.evidence.metrics import confusion, value_of
-from benchmark.evidence.paired import differences
-from benchmark.evidence.rules import best_cuts, rule_value
+from benchmark.evidence.comparison.paired import differences
+from benchmark.evidence.intervals.bootstrap import draws, percentile, replicates
+from benchmark.evidence.intervals.formulas import Bounds, wilson, z_quantile
+from benchmark.evidence.intervals.seeds import PairedScores, seed_figure
+from benchmark.evidence.intervals.uncertainty import interval
+from benchmark.evidence.metrics.definitions import METRICS as REGISTERED
+from benchmark.evidence.metrics.definitions import confusion, value_of
+from benchmark.evidence.metrics.influence import METRICS, ClassSizes, Floats, Units, influence
 from benchmark.evidence.scores import Scores, ValidationScores
-from benchmark.evidence.seeds import PairedScores, seed_figure
-from benchmark.evidence.threshold import choose_with_interval
-from benchmark.evidence.uncertainty import interval
-from tests.worlds import Drawn, World, best_threshold, draw, truth
+from benchmark.evidence.thresholds.choice import choose_with_interval
+from benchmark.evidence.thresholds.rules import best_cuts, rule_value
+from tests.support.worlds import Drawn, World, best_threshold, draw, truth
 
 OURS, TEXTBOOK, BOOTSTRAP = "ours", "textbook", "percentile bootstrap"
 DIFFERENCE = "interval without 0"

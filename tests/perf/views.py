@@ -21,7 +21,7 @@ from pathlib import Path
 import yaml
 
 from benchmark.runs.protocol import load_protocol
-from benchmark.runs.store import Store
+from benchmark.runs.storage.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 

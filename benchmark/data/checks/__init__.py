@@ -1,0 +1,1 @@
+"""Checks of a data set: leakage, near duplicates, batch effects."""

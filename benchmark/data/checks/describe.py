@@ -1,0 +1,181 @@
+"""What a data set holds, as plain data."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmark.data.checks.batch_effect import BatchEffect, Floats, batch_effects, intensities
+from benchmark.data.checks.leakage import Leakage, find_leaks
+from benchmark.data.checks.near_duplicates import SIDE, Flags, Hashes, hashes, is_flat, thumbnails
+from benchmark.data.checks.weaker_key import WeakerKey, weaker_key
+from benchmark.data.dataset import Dataset, Ignored, Image, PatientFacts, Problem
+from benchmark.data.decoding.formats import Formats, formats
+from benchmark.data.positive_class import positive_warning
+
+_AT_A_TIME = 512
+_SMALL_VAL = 100
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Images of one part and class; the mean and standard deviation of their grey levels, 0..255."""
+
+    part: str
+    label: str
+    images: int
+    patients: int
+    mean_grey: float
+    sd_grey: float
+
+
+@dataclass(frozen=True)
+class DataSummary:
+    """Everything `zoo data` shows.
+
+    `shared_patients` and `shared_images` count those that stand in two parts. `leakage` is what the parts share, image
+    by image, `weaker_key` what a weaker patient key would wrongly say of it, and `batch_effects` whether intensity
+    tells the parts apart. `ignored` are entries of the source that are not read as images, `patients` says whether
+    patients are known. `test_names` is the digest of the names of the test part (`Dataset`), and `identity` says how
+    it is recognised. `formats` is how the files store their images.
+    """
+
+    source: str
+    title: str
+    synthetic: bool
+    fingerprint: str
+    channels: int
+    classes: tuple[str, str]
+    cells: tuple[Cell, ...]
+    shared_patients: dict[str, int]
+    shared_images: dict[str, int]
+    duplicate_groups: int
+    images_under_both_labels: int
+    problems: tuple[Problem, ...]
+    warnings: tuple[str, ...]
+    leakage: Leakage | None = None
+    weaker_key: WeakerKey | None = None
+    batch_effects: tuple[BatchEffect, ...] = ()
+    ignored: tuple[Ignored, ...] = ()
+    patients: PatientFacts | None = None
+    test_names: str | None = None
+    identity: str | None = None
+    formats: Formats | None = None
+
+
+def describe(dataset: Dataset, patient_pattern: str | None = None) -> DataSummary:
+    """Count and compare the images of `dataset`, reading each once; `patient_pattern` is what it was opened with."""
+    cells: dict[tuple[str, int], list[int]] = defaultdict(list)
+    digests: dict[str, list[Image]] = defaultdict(list)
+    for index, image in enumerate(dataset.images):
+        cells[image.part, image.label].append(index)
+        digests[image.digest].append(image)
+    order = {"train": 0, "val": 1, "test": 2, "all": 3}
+    keys = sorted(cells, key=lambda key: (order[key[0]], key[1]))
+    groups = [group for group in digests.values() if len(group) > 1]
+    both = sum(len(group) for group in groups if len({image.label for image in group}) > 1)
+    patients = _shared(dataset, "patient")
+    images = _shared(dataset, "digest")
+    bits, flat, levels = _look(dataset)
+    unit = f"{dataset.unit}s"
+    leakage = find_leaks(dataset.images, [image.part for image in dataset.images], bits, flat, unit)
+    effects = batch_effects(dataset.images, levels, unit=unit)
+    files = formats(dataset)
+    return DataSummary(
+        source=dataset.source,
+        title=dataset.title,
+        synthetic=dataset.synthetic,
+        fingerprint=dataset.fingerprint,
+        channels=dataset.channels,
+        classes=dataset.classes,
+        cells=tuple(_cell(dataset, levels, cells[key]) for key in keys),
+        shared_patients=patients,
+        shared_images=images,
+        duplicate_groups=len(groups),
+        images_under_both_labels=both,
+        problems=dataset.problems,
+        warnings=(
+            *filter(None, [positive_warning(dataset.classes, dataset.positive)]),
+            *dataset.notes,
+            *_warnings(dataset, patients, images, len(groups), both),
+            *_looks(leakage),
+            *(effect.line() for effect in effects if effect.told),
+            *(files.warnings if files else ()),
+        ),
+        leakage=leakage,
+        weaker_key=weaker_key(dataset, patient_pattern),
+        batch_effects=effects,
+        ignored=dataset.ignored,
+        patients=dataset.patients,
+        test_names=dataset.test_names,
+        formats=files,
+    )
+
+
+def _look(dataset: Dataset) -> tuple[Hashes, Flags, Floats]:
+    """Of every image its hash, whether it is flat, and its intensities; a few hundred are read at a time."""
+    bits, flat, levels = [], [], []
+    for start in range(0, len(dataset.images), _AT_A_TIME):
+        grey = thumbnails(dataset.read(dataset.images[start : start + _AT_A_TIME], SIDE))
+        bits.append(hashes(grey))
+        flat.append(is_flat(grey))
+        levels.append(intensities(grey))
+    return np.concatenate(bits), np.concatenate(flat), np.concatenate(levels)
+
+
+def _cell(dataset: Dataset, levels: Floats, members: list[int]) -> Cell:
+    images = [dataset.images[index] for index in members]
+    mean, sd = levels[members, 0], levels[members, 1]
+    return Cell(
+        part=images[0].part,
+        label=dataset.classes[images[0].label],
+        images=len(images),
+        patients=len({image.patient for image in images}),
+        mean_grey=float(mean.mean()),
+        sd_grey=float(np.sqrt((sd**2).mean() + mean.var())),
+    )
+
+
+def _shared(dataset: Dataset, field: str) -> dict[str, int]:
+    """How many values of `field` stand in two parts, for each pair of parts that share any."""
+    parts: dict[str, set[str]] = defaultdict(set)
+    for image in dataset.images:
+        parts[image.part].add(getattr(image, field))
+    names = [name for name in ("train", "val", "test") if name in parts]
+    pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
+    return {f"{a} and {b}": len(parts[a] & parts[b]) for a, b in pairs if parts[a] & parts[b]}
+
+
+def _warnings(
+    dataset: Dataset, patients: dict[str, int], images: dict[str, int], groups: int, both: int
+) -> tuple[str, ...]:
+    found = []
+    if dataset.synthetic:
+        found.append("SYNTHETIC: the images are drawn by the program")
+    val = sum(image.part == "val" for image in dataset.images)
+    if 0 < val < _SMALL_VAL:
+        found.append(f"val has {val} images: too few to choose on; protocols set it aside and re-split train")
+    found += [f"{count} patients stand in {pair}" for pair, count in patients.items()]
+    found += [f"{count} images stand in {pair}, byte for byte" for pair, count in images.items()]
+    if groups:
+        found.append(f"{groups} groups of byte-identical images; each stays on one side of a split")
+    if both:
+        found.append(f"{both} images stand under both labels; they are left out of train and val")
+    if dataset.problems:
+        count = len(dataset.problems)
+        files, are = ("file", "is") if count == 1 else ("files", "are")
+        found.append(f"{count} {files} could not be read and {are} left out")
+    return tuple(found)
+
+
+def _looks(leakage: Leakage) -> list[str]:
+    found = [
+        f"{overlap.near_duplicate} images of {overlap.part} are near duplicates of images of {overlap.other}"
+        for overlap in leakage.overlaps
+        if overlap.near_duplicate and overlap.part != overlap.other
+    ]
+    if leakage.near_pairs_under_both_labels:
+        found.append(f"{leakage.near_pairs_under_both_labels} pairs of near duplicates stand under both labels")
+    return found

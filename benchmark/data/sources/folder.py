@@ -1,0 +1,112 @@
+"""Images in folders: train/val/test/CLASS/*, or CLASS/*."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from benchmark.data.dataset import DataError, Dataset, Image, Problem
+from benchmark.data.decoding.pixels import DICOM
+from benchmark.data.file_names import printable
+from benchmark.data.levels import Stored, levels_of
+from benchmark.data.patients import compile_pattern, patient_facts, patient_key, patient_notes
+from benchmark.data.sources.layout import Layout, read_layout
+from benchmark.data.sources.recognition import names_digest
+from benchmark.data.sources.scan import reader, scan
+
+MOST_UNREADABLE = 0.05
+
+
+def open_folder(path: Path, patient_pattern: str | None = None, source: str | None = None) -> Dataset:
+    """The data set in the folder `path`, or in the one below it that holds the images.
+
+    Labels are the names of the class folders, in alphabetical order; the second is the positive class. Files that
+    cannot be decoded are left out and listed. Raises DataError when the folder does not hold two classes, or more
+    than 5% of its files cannot be read.
+    """
+    pattern = compile_pattern(patient_pattern)
+    layout = read_layout(path)
+    path, classes, files = layout.root, layout.classes, layout.files
+    root = path.resolve()
+    images: list[Image] = []
+    problems: list[Problem] = []
+    paths: dict[str, Path] = {}
+    stored: dict[str, Stored] = {}
+    matching = 0
+    test_names: list[str] = []
+    for found, scanned in zip(files, scan(path, [found.path for found in files]), strict=True):
+        name = printable(found.path.relative_to(path).as_posix())
+        if scanned.stored is None:
+            problems.append(Problem(name, scanned.reason or "cannot be read"))
+            continue
+        if name in paths:
+            problems.append(Problem(name, "its name as text is that of another file, whose name is not UTF-8"))
+            continue
+        paths[name], stored[name] = root / found.path.relative_to(path), scanned.stored
+        patient = patient_key(name, pattern)
+        if patient is None and layout.by_folder and found.below and patient_pattern is None:
+            patient = printable(f"folder={found.below[0]}")
+        matching += patient is not None
+        images.append(Image(name, found.part, classes.index(found.label), patient or name, scanned.digest))
+        if found.part == "test":
+            test_names.append(printable("/".join((found.label, *found.below, found.path.name))))
+    _check_readable(path, len(files), problems)
+    _check_parts(layout, images)
+    if patient_pattern is not None:
+        _check_pattern(path, patient_pattern, images)
+    images.sort(key=lambda image: image.name)
+    patients = patient_facts(matching, len(images), by_folder=layout.by_folder and patient_pattern is None)
+    channels: Literal[1, 3] = 3 if any(each.colour for each in stored.values()) else 1
+    levels = levels_of(stored.values())
+    return Dataset(
+        source=printable(source or str(path)),
+        title=f"images in {printable(root.name)}",
+        synthetic=False,
+        classes=(printable(classes[0]), printable(classes[1])),
+        images=tuple(images),
+        channels=channels,
+        read=reader(root, paths, channels, levels),
+        problems=tuple(problems),
+        original_size=lambda image: (stored[image.name].width, stored[image.name].height),
+        ignored=layout.ignored,
+        patients=patients,
+        notes=(
+            *layout.notes,
+            *(layout.patient_notes if patients.origin == "folders" else ()),
+            *patient_notes(images, patients),
+        ),
+        test_names=names_digest(test_names),
+        levels=levels,
+        stored=stored,
+    )
+
+
+def _check_readable(path: Path, count: int, problems: Sequence[Problem]) -> None:
+    if len(problems) > MOST_UNREADABLE * count:
+        first = "; ".join(f"{problem.name} ({problem.reason})" for problem in problems[:3])
+        if all(problem.reason == DICOM for problem in problems):
+            raise DataError(f"{path}: {len(problems)} of {count} files are DICOM, such as {problems[0].name}. {DICOM}")
+        raise DataError(
+            f"{path}: {len(problems)} of {count} files cannot be read, more than {MOST_UNREADABLE:.0%}: {first}; "
+            "repair or remove them"
+        )
+
+
+def _check_pattern(path: Path, pattern: str, images: Sequence[Image]) -> None:
+    """A declared pattern that fits few names would leave nearly every image a patient of its own."""
+    alone = [image for image in images if image.patient == image.name]
+    if len(alone) > 0.5 * len(images):
+        raise DataError(
+            f"--patients '{pattern}': fits only {len(images) - len(alone)} of {len(images)} file names of {path}, not "
+            f"{Path(alone[0].name).name}; it is matched from the start of the name"
+        )
+
+
+def _check_parts(layout: Layout, images: Sequence[Image]) -> None:
+    counts = Counter((image.part, image.label) for image in images)
+    for part, folder in layout.folders.items():
+        for label, name in enumerate(layout.classes):
+            if not counts[part, label]:
+                raise DataError(f"{folder / name}: holds no readable image; every class needs images")

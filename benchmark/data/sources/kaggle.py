@@ -1,0 +1,24 @@
+"""Data sets of Kaggle through the package kagglehub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmark.data.dataset import DataError, Dataset
+from benchmark.data.sources.folder import open_folder
+
+
+def open_kaggle(handle: str, patient_pattern: str | None = None) -> Dataset:
+    """The data set OWNER/NAME, downloaded once into kagglehub's own cache. Raises DataError."""
+    if handle.count("/") != 1 or not all(handle.split("/")):
+        raise DataError(f"kaggle:{handle}: must be kaggle:OWNER/NAME")
+    try:
+        import kagglehub
+    except ImportError:
+        raise DataError(f"kaggle:{handle}: needs kagglehub; pip install 'zoo-bench[kaggle]'") from None
+    try:
+        root = Path(kagglehub.dataset_download(handle))
+    except Exception as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(f"kaggle:{handle}: cannot be downloaded: {reason}") from error
+    return open_folder(root, patient_pattern, source=f"kaggle:{handle}")

@@ -1,0 +1,229 @@
+"""MedMNIST-style archives: arrays train_images, train_labels, val_images, ... in one .npz file."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import zipfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image as Pillow
+
+from benchmark.data.dataset import DataError, Dataset, Image, PatientFacts, Pixels
+from benchmark.data.decoding.pixels import Channels, resize
+from benchmark.data.levels import DEEP, Depth, Levels, Stored, check_finite, levels_of, scaled
+
+PARTS: tuple[Literal["train", "val", "test"], ...] = ("train", "val", "test")
+
+MOST_BYTES = 4 * 2**30
+"""How many bytes the arrays of an archive may take in memory."""
+
+_DEPTHS: dict[str, Depth] = {
+    "uint8": "8-bit",
+    "uint16": "16-bit",
+    "int16": "32-bit",
+    "int32": "32-bit",
+    "float16": "float",
+    "float32": "float",
+    "float64": "float",
+}
+_PLAIN = "biufUS"  # NumPy's kinds of numbers and words
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+def open_npz(path: Path) -> Dataset:
+    """The data set in the archive `path`: images (n, h, w) or (n, h, w, 3), labels (n,) or (n, 1) of two kinds.
+
+    Images of more than 8 bits are scaled as those of a folder are. Optional keys: `classes` (two names) and
+    PART_patients (n,); without these every image is a patient of its own. Raises DataError.
+    """
+    arrays = _load(path)
+    values = _values(path, arrays)
+    names = _names(path, arrays, values)
+    pixels: dict[str, npt.NDArray[Any]] = {}
+    images: list[Image] = []
+    for part in PARTS:
+        images += _part(path, arrays, part, values, pixels)
+    stored = _stored(path, arrays, pixels)
+    channels: Channels = 3 if any(each.colour for each in stored.values()) else 1
+    levels = levels_of(stored.values())
+    return Dataset(
+        source=str(path),
+        title=f"arrays in {path.name}",
+        synthetic=False,
+        classes=names,
+        images=tuple(sorted(images, key=lambda image: image.name)),
+        channels=channels,
+        read=_reader(pixels, channels, levels),
+        levels=levels,
+        stored=stored,
+        patients=_patients(arrays, images),
+    )
+
+
+def _patients(arrays: Arrays, images: Sequence[Image]) -> PatientFacts:
+    labelled = sum(f"{image.part}_patients" in arrays for image in images)
+    return PatientFacts("arrays" if labelled else "unknown", labelled, len(images))
+
+
+def _load(path: Path) -> Arrays:
+    """The arrays of the archive that a data set is made of; what they claim to take is looked at before."""
+    wanted = {"classes"} | {f"{part}_{kind}" for part in PARTS for kind in ("images", "labels", "patients")}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            claimed: dict[str, int] = {}
+            for member in archive.infolist():
+                key = member.filename.removesuffix(".npy")
+                if key in wanted:
+                    claimed[key] = claimed.get(key, 0) + _claimed(archive, member)
+        if sum(claimed.values()) > MOST_BYTES:
+            key = max(claimed, key=lambda key: claimed[key])
+            raise DataError(
+                f"{path}: its arrays take {_size(sum(claimed.values()))}, {key} alone {_size(claimed[key])}; at most "
+                f"{_size(MOST_BYTES)} are read; give a folder of images"
+            )
+        with np.load(path, allow_pickle=False) as file:
+            return {key: file[key] if key in wanted else np.zeros(0) for key in file.files}
+    except DataError:
+        raise
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        MemoryError,
+        OverflowError,
+        RuntimeError,
+        NotImplementedError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        raise DataError(f"{path}: not a readable .npz of plain arrays: {_first_line(error)}") from error
+
+
+def _claimed(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
+    """How many bytes `member` says that its array takes: the larger of what the archive and the array's header say."""
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(file)
+    return max(member.file_size, math.prod(int(side) for side in shape) * dtype.itemsize)
+
+
+def _size(count: int) -> str:
+    step = min(int(math.log2(max(count, 1))) // 10, 6)
+    return f"{count / 2 ** (10 * step):.3g} {('bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB')[step]}"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _values(path: Path, arrays: Arrays) -> npt.NDArray[Any]:
+    """The two values that labels have."""
+    for part in PARTS:
+        for kind in ("images", "labels"):
+            if f"{part}_{kind}" not in arrays:
+                raise DataError(f"{path}: key '{part}_{kind}' is missing; found {', '.join(sorted(arrays))}")
+        for key in (f"{part}_labels", f"{part}_patients"):
+            _check_plain(path, arrays, key)
+    if len({arrays[f"{part}_labels"].dtype.kind in "US" for part in PARTS}) > 1:
+        raise DataError(f"{path}: labels are words in one part and numbers in another; give either in all")
+    values = np.unique(np.concatenate([arrays[f"{part}_labels"].reshape(-1) for part in PARTS]))
+    if len(values) != 2:
+        raise DataError(f"{path}: labels have {len(values)} values ({values[:8].tolist()}); two classes are needed")
+    return values
+
+
+def _check_plain(path: Path, arrays: Arrays, key: str) -> None:
+    array = arrays.get(key)
+    if array is None:
+        return
+    if array.dtype.kind not in _PLAIN:
+        raise DataError(f"{path}: {key} is of type {str(array.dtype)[:80]}; numbers or words are needed")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise DataError(f"{path}: {key} holds NaN or infinite values; every image needs a finite value")
+
+
+def _names(path: Path, arrays: Arrays, values: npt.NDArray[Any]) -> tuple[str, str]:
+    _check_plain(path, arrays, "classes")
+    names = arrays.get("classes", values)
+    if names.ndim != 1 or len(names) != 2:
+        raise DataError(f"{path}: classes has shape {names.shape}; two names are needed")
+    first, second = (
+        name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else str(name) for name in names
+    )
+    if first == second:
+        raise DataError(f"{path}: classes names both '{first}'; two different names are needed")
+    return first, second
+
+
+def _part(
+    path: Path,
+    arrays: Arrays,
+    part: Literal["train", "val", "test"],
+    values: npt.NDArray[Any],
+    pixels: dict[str, npt.NDArray[Any]],
+) -> list[Image]:
+    stack, labels = arrays[f"{part}_images"], arrays[f"{part}_labels"].reshape(-1)
+    first = arrays["train_images"].dtype
+    if (
+        stack.dtype.name not in _DEPTHS
+        or stack.ndim not in (3, 4)
+        or (stack.ndim == 4 and stack.shape[-1] not in (1, 3))
+    ):
+        raise DataError(
+            f"{path}: {part}_images is {str(stack.dtype)[:80]} of shape {stack.shape}; uint8 (n, h, w) or (n, h, w, 3) "
+            "is needed, or uint16, int16, int32 or floats of that shape"
+        )
+    if stack.dtype != first:
+        raise DataError(f"{path}: {part}_images is {stack.dtype}, train_images {first}; one type is needed")
+    patients = arrays.get(f"{part}_patients")
+    if len(labels) != len(stack) or (patients is not None and patients.shape[:1] != stack.shape[:1]):
+        raise DataError(f"{path}: {part}_images has {len(stack)} images, but labels or patients another number")
+    if not all(stack.shape):
+        raise DataError(f"{path}: {part}_images has shape {stack.shape}; every image needs pixels")
+    if stack.ndim == 4 and stack.shape[-1] == 1:
+        stack = stack[..., 0]
+    if len(np.unique(labels)) < 2:
+        raise DataError(f"{path}: {part}_labels holds {labels[:1].tolist()} alone; every part needs both classes")
+    images = []
+    for index, (image, label) in enumerate(zip(stack, labels, strict=True)):
+        name = f"{part}/{index:06d}"
+        pixels[name] = image
+        digest = hashlib.sha256(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes()).hexdigest()
+        patient = name if patients is None else str(patients[index])
+        images.append(Image(name, part, int(label == values[1]), patient, digest))
+    return images
+
+
+def _stored(path: Path, arrays: Arrays, pixels: dict[str, npt.NDArray[Any]]) -> dict[str, Stored]:
+    dtype = arrays["train_images"].dtype.name
+    found = {}
+    for name, image in pixels.items():
+        try:
+            check_finite(image)
+        except ValueError as error:
+            raise DataError(f"{path}: image {name} {error}; leave it out of the archive") from None
+        low, high = float(image.min()), float(image.max())
+        colour = image.ndim == 3 and not (image == image[..., :1]).all()
+        height, width = image.shape[:2]
+        found[name] = Stored("npz", dtype, _DEPTHS[dtype], low, high, width, height, False, False, bool(colour))
+    return found
+
+
+def _reader(pixels: dict[str, npt.NDArray[Any]], channels: Channels, levels: Levels) -> Any:
+    deep = next((levels[depth] for depth in DEEP if depth in levels), None)
+
+    def read(wanted: Sequence[Image], size: int) -> Pixels:
+        arrays = [pixels[image.name] for image in wanted]
+        grey = arrays if deep is None else [scaled(array, *deep) for array in arrays]
+        found = [resize(Pillow.fromarray(array), size, channels) for array in grey]
+        return np.stack(found) if found else np.zeros((0, size, size, channels), np.uint8)
+
+    return read

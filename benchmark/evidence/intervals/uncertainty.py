@@ -1,0 +1,162 @@
+"""The interval of a metric on one card's scores: how far it would move with other images, or other patients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from benchmark.evidence.intervals.formulas import (
+    Bounds,
+    around,
+    effective_wilson,
+    f1_of_jaccard,
+    mover,
+    nothing_varies,
+    t_quantile,
+    wilson,
+    z_quantile,
+)
+from benchmark.evidence.metrics.influence import RATIOS, ClassSizes, Floats, Labels, Units, cells, centred, influence
+
+COUNTED: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]] = MappingProxyType(
+    {name: RATIOS[name] for name in ("accuracy", "precision", "recall", "specificity")}
+    | {"f1": ((1, 0, 0, 0), (1, 1, 0, 1))}  # F1 is 2J / (1 + J) of J = TP / (TP + FP + FN)
+)
+"""Metrics that rest on a number of images among others, and which of TP, FP, TN and FN count as either."""
+
+_METHODS = {
+    "auc": "DeLong, logit",
+    "average_precision": "linearised, logit",
+    "log_loss": "linearised, log",
+    "brier": "linearised, log",
+    "mcc": "linearised, Fisher z",
+}
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Bounds of a metric and the `method` they come from; None with a `reason` where there are none."""
+
+    low: float | None
+    high: float | None
+    method: str | None
+    reason: str | None = None
+
+
+def interval(
+    metric: str,
+    value: float,
+    y_score: Floats,
+    threshold: float,
+    units: Units,
+    *,
+    class_sizes: ClassSizes = "drawn",
+    level: float = 0.95,
+) -> Interval:
+    """Interval of `metric`, which is `value` on the labels of `units` and the `y_score` (n,) in [0, 1].
+
+    Several images of one patient count as the related observations that they are. With `class_sizes="drawn"` the
+    images are a sample with its own share of positives, and the interval is about the population; with "fixed" it is
+    about a population with just this share. Independent images have Wilson's interval for proportions and DeLong's
+    for the AUC; all else rests on the variance of the linearised metric with a t quantile: for proportions with the
+    number of patients less one (Korn and Graubard 1998), else as `Units.degrees_of_freedom` says (Pan and Wall 2002).
+    Raises KeyError for a metric without influences, such as a count.
+    """
+    y_true = units.y_true
+    moved = influence(metric, y_true, y_score, threshold)
+    if moved is None:
+        return Interval(None, None, None, "undefined for these decisions or classes")
+    if units.repeated and units.count < 2:
+        return Interval(None, None, None, "one patient alone shows no spread")
+    by = ", by patient" if units.repeated else ""
+    if metric in COUNTED:
+        counted = _counted(metric, y_true, y_score, threshold)
+        return Interval(*_of_proportion(metric, moved, counted, units, class_sizes, level), f"Wilson{by}")
+    if metric == "balanced_accuracy":
+        return Interval(*_of_balanced_accuracy(y_score, threshold, units, level), f"square-and-add{by}")
+    if metric == "auc" and min(units.counts) < 2:
+        return Interval(None, None, None, f"DeLong needs two {'patients' if by else 'images'} of each class")
+    moved = centred(moved, y_true, class_sizes)
+    independent = metric == "auc" and not units.repeated
+    quantile = z_quantile(level) if independent else t_quantile(level, units.degrees_of_freedom(moved))
+    bounds = around(metric, value, units.variance(moved), quantile)
+    if bounds is None:
+        name = "DeLong gives" if metric == "auc" else "linearisation gives"
+        return Interval(None, None, None, f"{name} no interval at the end of the range, or where nothing varies")
+    return Interval(*bounds, _METHODS[metric] + by)
+
+
+def worth_of_classes(
+    y_true: Labels, y_score: Floats, threshold: float, units: Units, level: float = 0.95
+) -> tuple[float, float] | None:
+    """How many independent images the negatives and the positives are worth for the shares of them that are called
+    right, at `level` (Rao and Scott 1992, Korn and Graubard 1998), never more than there are; None where no patient
+    has several, or a class is missing."""
+    if not units.repeated or len(set(y_true.tolist())) < 2:
+        return None
+    found = []
+    for metric in ("specificity", "recall"):
+        moved = influence(metric, y_true, y_score, threshold)
+        assert moved is not None  # both classes are there
+        right, of_class = _counted(metric, y_true, y_score, threshold)
+        shares, rate = units.sums(of_class[None])[0], float(right.sum() / of_class.sum())
+        variance = units.variance(moved)
+        if 0 < rate < 1 and not nothing_varies(variance):
+            freedom = max(1, int(np.count_nonzero(shares)) - 1)
+            narrowed = (z_quantile(level) / t_quantile(level, freedom)) ** 2
+            found.append(min(float(of_class.sum()), rate * (1 - rate) / variance * narrowed))
+        else:  # as if all images of a patient were alike (Kish 1965)
+            found.append(float(of_class.sum() ** 2 / (shares @ shares)))
+    return found[0], found[1]
+
+
+def _counted(metric: str, y_true: Labels, y_score: Floats, threshold: float) -> tuple[Floats, Floats]:
+    """Which images are a success, and which count at all (n,)."""
+    cell = cells(y_true, y_score, threshold)
+    above, below = (np.array(weights, dtype=np.float64)[cell] for weights in COUNTED[metric])
+    return above, below
+
+
+def _of_proportion(
+    metric: str,
+    moved: Floats,
+    counted: tuple[Floats, Floats],
+    units: Units,
+    class_sizes: ClassSizes,
+    level: float,
+) -> Bounds:
+    """Wilson's interval; with an effective sample size where images are related or class sizes were fixed."""
+    successes, images = (int(which.sum()) for which in counted)
+    if not units.repeated and (class_sizes == "drawn" or metric in ("recall", "specificity")):
+        bounds = wilson(successes, images, level)
+    else:
+        moved = centred(moved, units.y_true, class_sizes)
+        shares = units.sums(counted[1][None])[0]
+        rate = f1_of_jaccard(successes / images) if metric == "f1" else successes / images
+        # Not those of the variance itself: a few errors make them few, and Wilson's interval already allows for that.
+        quantile = t_quantile(level, max(1, int(np.count_nonzero(shares)) - 1))
+        spread = around(metric, rate, units.variance(moved), quantile)
+        if spread is not None:
+            return spread
+        # Nothing varies, as where one class is called: as if all images of a patient were alike (Kish 1965).
+        bounds = effective_wilson(successes / images, images**2 / float(shares @ shares), z_quantile(level))
+    return (f1_of_jaccard(bounds[0]), f1_of_jaccard(bounds[1])) if metric == "f1" else bounds
+
+
+def _of_balanced_accuracy(y_score: Floats, threshold: float, units: Units, level: float) -> Bounds:
+    """Half of recall - (-specificity), from the interval of each."""
+    rates, bounds, rows = [], [], []
+    for metric in ("recall", "specificity"):
+        moved = influence(metric, units.y_true, y_score, threshold)
+        assert moved is not None  # balanced accuracy is defined, so both are
+        counted = _counted(metric, units.y_true, y_score, threshold)
+        rates.append(float(counted[0].sum() / counted[1].sum()))
+        bounds.append(_of_proportion(metric, moved, counted, units, "drawn", level))
+        rows.append(moved)
+    low, high = bounds[1]
+    correlation = -units.correlation(rows[0], rows[1])
+    low, high = mover((rates[0], -rates[1]), bounds[0], (-high, -low), correlation)
+    return low / 2, high / 2

@@ -1,0 +1,1 @@
+"""What each metric is, and how far each image moves it."""

@@ -1,0 +1,1 @@
+"""What published figures imply: feasible confusion matrices, bounds."""

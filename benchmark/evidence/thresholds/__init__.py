@@ -1,0 +1,1 @@
+"""Decision thresholds: rules, the choice on validation, its interval, its transfer to test."""

@@ -1,0 +1,1 @@
+"""Stored models in use: model files, decision rules, predictions."""

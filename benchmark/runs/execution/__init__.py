@@ -1,0 +1,1 @@
+"""Execution of runs: one process per run, its limits, messages and failures."""

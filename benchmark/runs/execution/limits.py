@@ -1,0 +1,132 @@
+"""Limits of a run: the time and the memory after which it is ended, so that the others can go on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from zoo.config.strict_yaml import ConfigError
+
+_GIB = 1024**3
+_UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
+_SCARCE = 0.02
+_CGROUPS = Path("/sys/fs/cgroup")
+_NO_LIMIT = 1 << 60
+"""What the kernel gives for "none" is larger than this."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """`seconds` that a run may take, and `memory_gib` that its processes may hold; None is no limit of its own. Without
+    a limit of memory the largest run is ended when the machine's is used up."""
+
+    seconds: float | None = None
+    memory_gib: float | None = None
+
+
+NO_LIMITS = Limits()
+
+
+def seconds_of(text: str, option: str) -> float | None:
+    """`text` in seconds: a number of them, or one with s, m, h or d behind it; None for `none`.
+
+    Raises ConfigError, which names `option`.
+    """
+    if text.strip().lower() == "none":
+        return None
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(s|m|min|h|d|)", text.strip().lower())
+    if match is None or float(match[1]) == 0:
+        raise ConfigError(f"{option} {text[:20]}: give seconds, or a number with s, m, h or d, such as 30m; or none")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+def in_words(seconds: float) -> str:
+    """`seconds` in the largest unit of which they are a whole number."""
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s" if seconds % 1 == 0 else f"{seconds:g} s"
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """The process `pid` and all that it started."""
+    try:
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
+    except psutil.Error:
+        return []
+
+
+def end(pid: int) -> None:
+    """Kill the process `pid` and all that it started."""
+    for process in reversed(family(pid)):
+        with suppress(psutil.Error):
+            process.kill()
+
+
+def memory_of(pid: int) -> int:
+    """Bytes of memory that the process `pid` and all that it started hold, without files that are mapped."""
+    held = 0
+    for process in family(pid):
+        with suppress(psutil.Error):
+            facts = process.memory_info()
+            held += facts.rss - getattr(facts, "shared", 0)
+    return held
+
+
+def over_memory(pids: Mapping[str, int], limits: Limits) -> dict[str, str]:
+    """Which of the runs with these process ids are to be ended, by their keys, and why."""
+    most = None if limits.memory_gib is None else limits.memory_gib * _GIB
+    left, total = memory_left() if most is None else (0, 0)
+    if not pids or (most is None and left >= _SCARCE * total):
+        return {}  # nothing is measured, which costs a look at every process of the machine
+    held = {run: memory_of(pid) for run, pid in pids.items()}
+    if most is not None:
+        return {
+            run: f"ended at {size / _GIB:.1f} GiB of memory (--run-memory {limits.memory_gib:g})"
+            for run, size in held.items()
+            if size > most
+        }
+    largest = max(held, key=lambda run: held[run])
+    return {
+        largest: f"ended at {held[largest] / _GIB:.1f} GiB of memory: {left / _GIB:.1f} of {total / _GIB:.1f} GiB "
+        "were left (use fewer --jobs, or set --run-memory)"
+    }
+
+
+def memory_left() -> tuple[int, int]:
+    """Bytes of memory that can still be had and that there are: of the machine with its swap, or of the container."""
+    memory, swap = psutil.virtual_memory(), psutil.swap_memory()
+    left, total = memory.available + swap.free, memory.total + swap.total
+    for folder, limit, used in _cgroups():
+        with suppress(OSError, ValueError):
+            most = int((folder / limit).read_text(encoding="ascii"))
+            if most < min(total, _NO_LIMIT):
+                left = min(left, most - int((folder / used).read_text(encoding="ascii")) + _reclaimable(folder))
+                total = most
+    return max(0, left), total
+
+
+def _cgroups() -> Sequence[tuple[Path, str, str]]:
+    """Folders that may hold a limit of this process's memory, with the names of the files of limit and use."""
+    found = []
+    with suppress(OSError):
+        for line in Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines():
+            _, kinds, path = line.split(":", 2)
+            if kinds not in ("", "memory"):
+                continue
+            root = _CGROUPS / "memory" if kinds else _CGROUPS
+            names = ("memory.limit_in_bytes", "memory.usage_in_bytes") if kinds else ("memory.max", "memory.current")
+            found += [(root / place, *names) for place in dict.fromkeys((path.strip("/"), ""))]
+    return found
+
+
+def _reclaimable(folder: Path) -> int:
+    """Bytes of files that the kernel lets go of when memory is asked for."""
+    lines = [line.split() for line in (folder / "memory.stat").read_text(encoding="ascii").splitlines()]
+    return max((int(value) for name, value in lines if name in ("inactive_file", "total_inactive_file")), default=0)

@@ -1,0 +1,1 @@
+"""The store: one folder per run."""

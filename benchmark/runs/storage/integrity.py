@@ -1,0 +1,54 @@
+"""Whether a record says what its own scores say. Intervals are not computed again: that would take seconds a run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+from benchmark.evidence.metrics.definitions import METRICS, Figure, values
+from benchmark.evidence.scores import Scores
+from benchmark.runs.run import Run
+
+TOLERANCE = 1e-6
+"""Figures that differ by less, absolutely or relatively, are the same: machines round sums differently."""
+
+
+def disagreement(run: Run, scores: Mapping[str, Scores]) -> str | None:
+    """The first figure of `run` that its stored `scores`, by split, do not give, in words; None when all agree.
+
+    Figures that do not come from scores alone, as the `loss` with its penalties, are taken as recorded.
+    """
+    ranked: dict[str, dict[str, float | None]] = {}  # by split: what no threshold changes is computed once
+    for where, threshold, split, recorded in _figures(run):
+        if threshold is None:
+            return f"it has figures at a chosen threshold, {where}, and no such threshold"
+        if split not in scores:
+            return f"it has figures of {split}, and no scores of it"
+        known = values(scores[split], threshold, ranked.get(split, {}))
+        ranked[split] = {name: value for name, value in known.items() if METRICS[name].of_scores is not None}
+        for name, figure in recorded.items():
+            if name in known and not _same(figure.value, known[name]):
+                return (
+                    f"{where} {name} is {_number(figure.value)} in run.json, but {_number(known[name])} by the scores "
+                    "in predictions.parquet"
+                )
+    return None
+
+
+def _figures(run: Run) -> Iterator[tuple[str, float | None, str, Mapping[str, Figure]]]:
+    """Figures with the words for where they stand, their threshold and their split."""
+    chosen = run.threshold.value if run.threshold else None
+    for split, figures in run.at_half.items():
+        yield f"{split} at 0.5:", 0.5, split, figures
+    for split, figures in run.at_chosen.items():
+        yield f"{split} at the chosen threshold:", chosen, split, figures
+
+
+def _same(one: float | None, other: float | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+
+
+def _number(value: float | None) -> str:
+    return "missing" if value is None else f"{value:.6g}"

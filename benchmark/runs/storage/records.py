@@ -1,0 +1,66 @@
+"""`run.json` read: a record as it was written, or the reason why it cannot be used, on one line."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pydantic import ValidationError
+
+from benchmark.runs.run import RECORD_VERSION, Run
+from benchmark.runs.storage.files import Damaged, Unreadable, one_line, read_bytes
+
+MOST_BYTES = 64 * 1024**2
+"""More than any record takes."""
+
+AGAIN = "run the card again (the same `zoo bench` command does), or delete the folder of the run"
+"""What to do about a damaged run."""
+
+_NEWEST_THINKABLE = 10**6  # what is greater is no version
+
+
+def read_record(path: Path) -> Run:
+    """The run in `path`. Raises FileNotFoundError, NotADirectoryError, Damaged; Unreadable where it may be whole."""
+    try:
+        data = json.loads(read_bytes(path, MOST_BYTES).decode("utf-8"), parse_constant=_refuse, parse_float=_finite)
+        version = version_of(data)
+        if version > RECORD_VERSION:
+            raise Unreadable(
+                f"{path}: was written by a newer version of zoo (record version {version}, this one knows "
+                f"{RECORD_VERSION}); update zoo"
+            )
+        run = Run.model_validate(data)
+        _ = run.run_id
+    except Unreadable:
+        raise
+    except Damaged as error:
+        raise Damaged(f"{error}; {AGAIN}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = one_line(".".join(map(str, first["loc"])))
+        what = one_line(first["msg"].removeprefix("Value error, "))
+        raise Damaged(": ".join(filter(None, (str(path), where, f"{what}; {AGAIN}")))) from error
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise Damaged(f"{path}: is damaged ({one_line(error)}); {AGAIN}") from error
+    return run
+
+
+def version_of(data: Any) -> int:
+    """The version that a record or a mark declares. Raises ValueError, KeyError or TypeError."""
+    version = data["version"]
+    if type(version) is not int or not 0 < version < _NEWEST_THINKABLE:
+        raise ValueError("its version is no version")
+    return version
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"it holds {name}, which JSON does not have")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"it holds the number {text}")
+    return number

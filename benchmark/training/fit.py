@@ -1,0 +1,306 @@
+"""Training one card on one split: phases, batches, early stopping. It is never handed the test split."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+import benchmark.training.backend as backend
+from benchmark.data.decoding.prepared import LabelledImages
+from benchmark.training.frozen.bank import Bank
+from benchmark.training.frozen.features import Network, view_order
+from benchmark.training.frozen.methods import FILTERED, Ways
+from benchmark.training.model_graph import Built, build_flat, check_scores
+from benchmark.training.network import BATCH, frozen_layers, run_batched
+from zoo.models.card import EarlyStopping, Loss, ModelCard
+from zoo.models.registry import get_builder
+
+Row = dict[str, float | int | str]
+
+
+class TrainingDiverged(RuntimeError):
+    """The training loss is no longer a number."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """Progress within a training: `done` of `total` batches over all phases, and the epoch's name."""
+
+    done: int
+    total: int
+    label: str
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained model from grey levels 0..255 (n, h, w, c) to probabilities (n, 1).
+
+    `model` is one ordinary model, `network` the same weights cut where training began. `history` has one row an epoch:
+    phase, epoch (from 1), loss, accuracy and recall in training mode, val_loss, val_accuracy, val_recall in inference
+    mode, seconds. Losses include weight penalties, as Keras' do. `last_view` is the augmented view of the last epoch.
+    """
+
+    model: keras.Model
+    network: Network
+    history: tuple[Row, ...]
+    last_view: int
+    parameters: int
+    trainable_parameters: int
+    seconds_per_epoch: float
+
+
+@dataclass
+class _Phase:
+    name: str
+    epochs: int
+    learning_rate: float
+    early_stopping: EarlyStopping | None
+    views: list[int] = field(default_factory=list)
+
+
+@dataclass
+class _Epoch:
+    """Sums over the batches of an epoch, each counted by its images."""
+
+    images: int = 0
+    positives: int = 0
+    loss: float = 0.0
+    right: float = 0.0
+    found: float = 0.0
+
+    def add(self, logs: Mapping[str, float], images: int, positives: int) -> None:
+        self.images += images
+        self.positives += positives
+        self.loss += images * float(logs["loss"])
+        self.right += images * float(logs["accuracy"])
+        self.found += positives * float(logs["recall"])
+
+    def means(self) -> dict[str, float]:
+        return {
+            "loss": self.loss / self.images,
+            "accuracy": self.right / self.images,
+            "recall": self.found / max(self.positives, 1),
+        }
+
+
+def fit(
+    card: ModelCard,
+    train: LabelledImages,
+    val: LabelledImages,
+    *,
+    seed: int,
+    view_seed: int,
+    bank: Bank,
+    views: int | None = None,
+    ways: Ways = FILTERED,
+    also_unfrozen: Sequence[int] = (),
+    trained: tuple[Sequence[npt.NDArray[np.float32]], Sequence[Row]] | None = None,
+    on_step: Callable[[Step], None] = lambda _: None,
+) -> Fitted:
+    """Train `card` on `train`, watching `val`.
+
+    `seed` decides initial weights, dropout, batch order and the order of views; the process must have been prepared
+    with it (`backend.prepare_process`). `views` is the number of augmented views an image has, None for a fresh one
+    every epoch. Features behind frozen layers, computed in one of `ways`, come from `bank`; those where the card's own
+    phases begin are kept there, and those where cards with `also_unfrozen` layers will. `trained` holds the weights of
+    the tail and the history of this very training where it was done before: they are taken up, and nothing is trained.
+    Raises TrainingDiverged when the loss is not finite, ConfigError when the builder's model does not turn images into
+    probabilities, ValueError when handed another split or weights that do not fit.
+    """
+    if (train.split, val.split) != ("train", "val"):
+        raise ValueError(f"fit takes the train and val splits, not {train.split} and {val.split}")
+    pixel_shape = train.pixels.shape[1:]
+    built = build_flat(card.model.builder, card.model.params, (*pixel_shape[:2], 3))
+    model = built.model
+    phases = _phases(card, seed, views)
+    batches = -(-len(train) // card.recipe.batch_size)
+    at = Step(0, batches * sum(phase.epochs for phase in phases), "")
+
+    def report(done: int, label: str) -> None:
+        nonlocal at
+        at = Step(done, at.total, label)
+        on_step(at)
+
+    network = Network(
+        model,
+        pixel_shape,
+        card.recipe,
+        view_seed=view_seed,
+        bank=bank,
+        ways=ways,
+        wanted=_cuts(card, built, also_unfrozen),
+        on_fill=lambda label: report(at.done, label),
+    )
+    history: list[Row] = []
+    first = 0
+    for number, phase in enumerate(phases):
+        if number:
+            _unfreeze(card, built, _unfrozen(card))
+            network.recut()
+        _compile(network.tail, card, phase)
+        if trained is not None:
+            continue
+
+        def step(batch: int, epoch: int, first: int = first, phase: _Phase = phase) -> None:
+            report(first + (epoch - 1) * batches + batch, f"{phase.name} {epoch}/{phase.epochs}")
+
+        with backend.faster_gradients(model):
+            history += _run_phase(card, phase, number, network, train, val, seed, step)
+        first += phase.epochs * batches
+    if trained is not None:
+        network.tail.set_weights(list(trained[0]))
+        history = [dict(row) for row in trained[1]]
+    seconds = [float(row["seconds"]) for row in history]
+    return Fitted(
+        model=network.whole(card.name.replace(".", "_")),
+        network=network,
+        history=tuple(history),
+        last_view=phases[-1].views[sum(row["phase"] == phases[-1].name for row in history) - 1],
+        parameters=model.count_params(),
+        trainable_parameters=sum(math.prod(v.shape) for v in model.trainable_variables),
+        seconds_per_epoch=sum(seconds) / len(seconds),
+    )
+
+
+def loss_function(loss: Loss) -> keras.losses.Loss:
+    """The Keras loss a card declares; focal loss is balanced by class (Lin et al. 2017)."""
+    if loss.name == "binary_focal_crossentropy":
+        return keras.losses.BinaryFocalCrossentropy(apply_class_balancing=True, alpha=loss.alpha, gamma=loss.gamma)
+    return keras.losses.BinaryCrossentropy()
+
+
+def total_loss(
+    card: ModelCard, model: keras.Model, labels: npt.NDArray[np.int64], scores: npt.NDArray[np.floating]
+) -> float:
+    """The card's loss of `scores` (n,) against `labels` (n,), weight penalties included, as Keras' evaluate gives."""
+    y_true = labels.astype(np.float32)[:, None]
+    value = float(loss_function(card.recipe.loss)(y_true, np.asarray(scores, dtype=np.float32)[:, None]))
+    return value + sum(float(penalty) for penalty in model.losses)
+
+
+def _compile(tail: keras.Model, card: ModelCard, phase: _Phase) -> None:
+    tail.compile(
+        optimizer=_optimizer(card.recipe.optimizer.name, phase.learning_rate),
+        loss=loss_function(card.recipe.loss),
+        metrics=[keras.metrics.BinaryAccuracy(name="accuracy"), keras.metrics.Recall(name="recall")],
+        jit_compile=False,
+    )
+
+
+def _run_phase(
+    card: ModelCard,
+    phase: _Phase,
+    number: int,
+    network: Network,
+    train: LabelledImages,
+    val: LabelledImages,
+    seed: int,
+    report: Callable[[int, int], None],
+) -> list[Row]:
+    tail = network.tail
+    val_features = network.plain(val)
+    check_scores(card.model.builder, run_batched(tail, val_features[:BATCH])[:, 0])
+    stopping = _stopping(phase.early_stopping, tail)
+    labels = train.labels.astype(np.float32)[:, None]
+    size = card.recipe.batch_size
+    rows: list[Row] = []
+    for epoch, view in enumerate(phase.views, 1):
+        start = time.perf_counter()
+        order = np.random.default_rng([seed, number, epoch]).permutation(len(train))
+        seen = _Epoch()
+        for batch, first in enumerate(range(0, len(order), size), 1):
+            chosen = order[first : first + size]
+            tail.reset_metrics()
+            logs = tail.train_on_batch(network.batch(train, view, chosen), labels[chosen], return_dict=True)
+            seen.add(logs, len(chosen), int(labels[chosen].sum()))
+            if not math.isfinite(seen.loss):
+                raise TrainingDiverged(
+                    f"the training loss is {float(logs['loss'])} in phase '{phase.name}', epoch {epoch}, batch "
+                    f"{batch}; a lower learning rate in the card's recipe may help"
+                )
+            report(batch, epoch)
+        scores = run_batched(tail, val_features)[:, 0]
+        row: Row = {"phase": phase.name, "epoch": epoch}
+        row |= seen.means()
+        called = scores >= 0.5
+        val_loss = row["val_loss"] = total_loss(card, tail, val.labels, scores)
+        if not (math.isfinite(val_loss) and np.isfinite(scores).all()):
+            raise TrainingDiverged(
+                f"the validation loss is {val_loss} in phase '{phase.name}', epoch {epoch}; a lower learning "
+                "rate in the card's recipe may help"
+            )
+        check_scores(card.model.builder, scores)
+        row["val_accuracy"] = float(np.mean(called == val.labels))
+        row["val_recall"] = float(np.mean(called[val.labels == 1]))
+        row["seconds"] = time.perf_counter() - start
+        rows.append(row)
+        if stopping is not None:
+            stopping.on_epoch_end(epoch - 1, {"val_loss": row["val_loss"], "val_accuracy": row["val_accuracy"]})
+            if tail.stop_training:
+                break
+    if stopping is not None:
+        stopping.on_train_end()
+    return rows
+
+
+def _phases(card: ModelCard, seed: int, views: int | None) -> list[_Phase]:
+    recipe = card.recipe
+    phases = [_Phase("train", recipe.epochs, recipe.optimizer.learning_rate, recipe.early_stopping)]
+    if recipe.finetune is not None:
+        tune = recipe.finetune
+        phases[0].name = "head"
+        phases.append(_Phase("finetune", tune.epochs, tune.learning_rate, tune.early_stopping))
+    order = view_order(seed, sum(phase.epochs for phase in phases), views)
+    for phase in phases:
+        phase.views, order = order[: phase.epochs], order[phase.epochs :]
+    return phases
+
+
+def _unfrozen(card: ModelCard) -> int:
+    return int(card.model.params.get("unfreeze_layers", 0))
+
+
+def _unfreeze(card: ModelCard, built: Built, layers: int) -> None:
+    unfreeze = get_builder(card.model.builder).unfreeze
+    if unfreeze is not None:
+        unfreeze(built.made, layers)
+        built.follow()
+    elif layers:
+        raise ValueError(f"card {card.name}: model.unfreeze_layers: builder '{card.model.builder}' has no base")
+
+
+def _cuts(card: ModelCard, built: Built, also_unfrozen: Sequence[int]) -> list[str]:
+    """The layers at which training begins with the card's own number of unfrozen layers, and with the others."""
+    found: list[str] = []
+    for layers in sorted({_unfrozen(card), *also_unfrozen} - {0}):
+        flags = built.flags()
+        _unfreeze(card, built, layers)
+        found += frozen_layers(built.model)[-1:]
+        built.restore(flags)
+    return found
+
+
+def _optimizer(name: str, learning_rate: float) -> keras.optimizers.Optimizer:
+    makers = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD, "rmsprop": keras.optimizers.RMSprop}
+    return makers[name](learning_rate=learning_rate)
+
+
+def _stopping(declared: EarlyStopping | None, model: keras.Model) -> keras.callbacks.EarlyStopping | None:
+    if declared is None:
+        return None
+    callback = keras.callbacks.EarlyStopping(
+        monitor=declared.monitor,
+        mode="min" if declared.monitor == "val_loss" else "max",
+        patience=declared.patience,
+        restore_best_weights=declared.restore_best_weights,
+    )
+    model.stop_training = False
+    callback.set_model(model)
+    callback.on_train_begin()
+    return callback

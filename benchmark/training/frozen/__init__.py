@@ -1,0 +1,1 @@
+"""Frozen layers: computed once, by the fastest method of the machine, and cached."""

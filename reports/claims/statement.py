@@ -1,0 +1,177 @@
+"""Statements: the sentences of a report as data, in a small vocabulary. Strict, frozen; what they are worth is decided
+elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Self, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from benchmark.evidence.diagnosis.causes import FINDINGS
+from benchmark.evidence.metrics.definitions import METRICS
+from benchmark.evidence.scores import SplitName
+from zoo.config.metric_names import ALIASES
+from zoo.config.strict_yaml import suggest
+from zoo.models.card import MOST_ENTRIES, NAME_PATTERN, MetricName, ModelCard, Printed
+
+PRINTED_METRICS = (*METRICS, "loss", "score")
+"""What a figure may be of: every metric, the loss of training, and the scores themselves."""
+Entry = TypeVar("Entry")
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+Text = Annotated[str, Field(min_length=1)]
+Margin = Annotated[float, Field(ge=0, le=1e9)]
+
+
+def _at_least(count: int) -> AfterValidator:
+    """Entries of a tuple, counted once each is valid: pydantic's own `min_length` also counts those that are not."""
+
+    def check(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+        if len(entries) < count:
+            raise ValueError(f"needs at least {count} {'entry' if count == 1 else 'entries'}")
+        return entries
+
+    return AfterValidator(check)
+
+
+ONE_OR_MORE = _at_least(1)
+_TWO_OR_MORE = _at_least(2)
+AT_MOST = Field(max_length=MOST_ENTRIES)
+
+
+class Strict(BaseModel):
+    """No unknown field, nothing changed after it was made, no infinite number."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Better(Strict):
+    """A beats B on a metric by more than `margin`."""
+
+    a: Name
+    b: Name
+    metric: MetricName
+    margin: Margin = 0.0
+    split: SplitName = "test"
+
+
+class NoBetter(Better):
+    """A does not beat B on a metric by more than `margin`; it may be worse."""
+
+
+class Alike(Strict):
+    """A and B differ by no more than `within` on a metric, in either direction."""
+
+    a: Name
+    b: Name
+    metric: MetricName
+    within: Annotated[float, Field(gt=0, le=1e9)]
+    split: SplitName = "test"
+
+
+class Level(Strict):
+    """A card's metric against a value."""
+
+    card: Name
+    metric: MetricName
+    value: Printed
+    split: SplitName = "test"
+
+
+class Diagnosis(Strict):
+    """Any of these findings of `benchmark.evidence.diagnosis.causes` holds for the card."""
+
+    card: Name
+    finding: Annotated[tuple[str, ...], ONE_OR_MORE, AT_MOST]
+
+
+class MatrixOf(Strict):
+    """The confusion matrix printed with row `matrix` is the one of `card`."""
+
+    matrix: Name
+    card: Name
+
+
+class ThresholdMatters(Strict):
+    """On test, a threshold chosen on validation beats 0.5 on a metric by more than `margin`."""
+
+    card: Name
+    metric: MetricName
+    margin: Margin = 0.0
+
+
+class Form(Strict):
+    """One thing that a statement says; exactly one of the fields is given."""
+
+    better: Better | None = None
+    no_better: NoBetter | None = None
+    alike: Alike | None = None
+    at_least: Level | None = None
+    at_most: Level | None = None
+    diagnosis: Diagnosis | None = None
+    matrix_of: MatrixOf | None = None
+    threshold_matters: ThresholdMatters | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        given = self.model_fields_set
+        if len(given) != 1 or getattr(self, next(iter(given))) is None:
+            raise ValueError(f"takes exactly one of {', '.join(type(self).model_fields)}")
+        return self
+
+    @property
+    def name(self) -> str:
+        """The name of the field that is given."""
+        return next(iter(self.model_fields_set))
+
+
+class Says(Form):
+    """What a statement says: one form, or several of which all or any must hold."""
+
+    all: Annotated[tuple[Form, ...], _TWO_OR_MORE, AT_MOST] = ()
+    any: Annotated[tuple[Form, ...], _TWO_OR_MORE, AT_MOST] = ()
+
+    def forms(self) -> tuple[Form, ...]:
+        """The forms inside; itself when it is one."""
+        return self.all or self.any or (self,)
+
+    def asserted(self) -> tuple[Form, ...]:
+        """The forms that must hold for the statement to hold: all but those of `any`."""
+        return () if self.any else self.forms()
+
+
+class Statement(Strict):
+    """A sentence of the report: quoted, translated, and as data. `reading` says how the words became `says`."""
+
+    id: Name
+    where: Text
+    text: Text
+    translation: str | None = None
+    reading: str | None = None
+    says: Says
+
+
+def unknown_in_statement(statement: Statement, cards: Mapping[str, ModelCard]) -> Iterator[str]:
+    """Names in a statement that mean nothing, each with its place below the statement."""
+    for form in statement.says.forms():
+        said, where = getattr(form, form.name), f"says.{form.name}"
+        for field in ("a", "b", "card"):
+            if hasattr(said, field):
+                yield from unknown_name(f"{where}.{field}", "card", getattr(said, field), cards)
+        if hasattr(said, "metric"):
+            yield from unknown_metric(f"{where}.metric", said.metric)
+        for i, code in enumerate(getattr(said, "finding", ())):
+            yield from unknown_name(f"{where}.finding.{i}", "finding", code, FINDINGS)
+
+
+def unknown_metric(where: str, name: str) -> Iterator[str]:
+    """A line when no figure is of a metric called `name`, with the nearest names there are for metrics."""
+    if name not in PRINTED_METRICS:
+        yield f"{where}: unknown metric '{name}'. {suggest(name, PRINTED_METRICS, ALIASES)}"
+
+
+def unknown_name(where: str, kind: str, name: str, known: Iterable[str]) -> Iterator[str]:
+    """A line when `name` is not `known`, with the nearest ones."""
+    known = list(known)
+    if name not in known:
+        yield f"{where}: unknown {kind} '{name}'. {suggest(name, known)}"

@@ -1,0 +1,1 @@
+"""What `zoo export` writes beside the model."""

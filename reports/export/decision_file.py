@@ -1,0 +1,150 @@
+"""What `zoo export` writes beside the model: decision.json, and an example that needs no zoo."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from benchmark.data.decoding.pixels import FORMATS
+from benchmark.data.levels import range_of
+from benchmark.evidence.calibration.calibrators import CLIP, Calibrator
+from benchmark.runs.deployment.decision_rule import Decider
+from benchmark.runs.run import Run
+from reports.results.recipe import PREPROCESSING
+
+FORMAT = 2
+"""Of decision.json; raised when its shape changes."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """The exported ONNX file: the fields of `benchmark.training.use.export.OnnxFacts` by name."""
+
+    onnx: Mapping[str, Any]
+
+
+def decision_document(run: Run, decider: Decider, written: Written) -> dict[str, Any]:
+    """Everything that turns an image into a probability and a decision, and where it comes from."""
+    spec, chosen, calibrator = run.spec, decider.threshold, decider.calibrator
+    size, channels = written.onnx["size"], written.onnx["channels"]
+    return {
+        "format": FORMAT,
+        "clinical_use": False,
+        "run": run.run_id,
+        "card": spec.card.name,
+        "title": spec.card.title,
+        "seed": spec.seed,
+        "protocol": spec.protocol.name,
+        "data": spec.dataset.model_dump(mode="json"),
+        "classes": list(decider.classes),
+        "positive": decider.classes[1],
+        "threshold": {
+            "rule": chosen.rule,
+            "raw": chosen.value,
+            "calibrated": decider.calibrated_threshold,
+            "low": chosen.low,
+            "high": chosen.high,
+            "reason": chosen.reason,
+            "decision": "classes[1] where the raw score is at least `raw`, else classes[0], whatever the calibration",
+        },
+        "calibration": {
+            "method": calibrator.method if calibrator.kept else None,
+            "reason": calibrator.reason,
+            "parameters": list(calibrator.parameters),
+            "knots_x": list(calibrator.knots_x),
+            "knots_y": list(calibrator.knots_y),
+            "clip": CLIP,
+            "formula": formula(calibrator),
+        },
+        "image": {
+            "size": size,
+            "channels": channels,
+            "levels": {depth: list(ends) for depth, ends in spec.dataset.reading.items()},
+            "steps": [
+                "turn the picture upright by its EXIF orientation; transparent pixels are laid on black",
+                "grey levels of 8 bits as they are; of more bits (level - low) / (high - low) x 255, rounded and cut "
+                "to 0..255, with low and high in `levels` by depth; of a depth not in it by the range that holds them",
+                "grey (ITU-R 601-2 luma, as Pillow's mode L)" if channels == 1 else "RGB",
+                f"resize to {size} x {size} pixels, bilinear with antialias (Pillow's BILINEAR), aspect ratio not kept",
+                f"float32 grey levels 0..255 of shape (n, {size}, {size}, {channels}); no scaling",
+            ],
+            "inside_the_model": PREPROCESSING[spec.card.recipe.preprocessing],
+        },
+        "onnx": dict(written.onnx),
+        "versions": dict(run.environment.versions) if run.environment else {},
+        "precision_of_frozen_layers": run.environment.precision if run.environment else None,
+    }
+
+
+def formula(calibrator: Calibrator) -> str:
+    """The calibrated probability of a raw score in words of arithmetic."""
+    if not calibrator.kept:
+        return "probability = score"
+    if calibrator.method == "isotonic":
+        return "probability = interpolation of (knots_x, knots_y) at score, constant outside"
+    logit = f"x = ln(s / (1 - s)) with s = score clipped to [{CLIP:g}, 1 - {CLIP:g}]"
+    if calibrator.method == "temperature":
+        return f"probability = 1 / (1 + exp(-x / {calibrator.parameters[0]!r})), {logit}"
+    slope, intercept = calibrator.parameters
+    return f"probability = 1 / (1 + exp(-({slope!r} x + {intercept!r}))), {logit}"
+
+
+def example(decider: Decider, written: Written) -> str:
+    """A program that scores images with numpy, onnxruntime and Pillow alone: the same probability and decision."""
+    size, channels = written.onnx["size"], written.onnx["channels"]
+    mode = "L" if channels == 1 else "RGB"
+    decided = "no threshold" if decider.threshold.value is None else None
+    decision = repr(decided) if decided else 'facts["classes"][score >= facts["threshold"]["raw"]]'
+    return f'''\
+"""Scores images: pip install numpy onnxruntime pillow; python example.py IMAGE... (grey or RGB files)"""
+import json, math, pathlib, sys
+import numpy as np, onnxruntime, PIL.Image, PIL.ImageOps
+
+{_source_of_range()}
+
+def in_eight_bits(image):  # levels of more bits are scaled as those of the training images were
+    if image.mode[0] not in "IF":
+        return image
+    depth = {{"I": "32-bit", "F": "float"}}.get(image.mode, "16-bit")
+    levels = np.asarray(image, float)
+    low, high = facts["image"]["levels"].get(depth) or range_of(depth, levels.min(), levels.max())
+    return PIL.Image.fromarray(np.clip(np.rint((levels - low) / (high - low) * 255), 0, 255).astype(np.uint8))
+
+here = pathlib.Path(__file__).resolve().parent
+facts = json.loads((here / "decision.json").read_text(encoding="utf-8"))
+session = onnxruntime.InferenceSession(here / "model.onnx")
+for name in sys.argv[1:]:
+    image = in_eight_bits(PIL.ImageOps.exif_transpose(PIL.Image.open(name, formats={list(FORMATS)!r})))
+    image = image.convert("{mode}").resize(({size}, {size}), PIL.Image.Resampling.BILINEAR)
+    pixels = np.asarray(image, np.float32).reshape(1, {size}, {size}, {channels})
+    score = float(session.run(None, {{"{written.onnx["input"]}": pixels}})[0][0, 0])
+    if not 0 <= score <= 1: sys.exit(f"{{name}}: the model gives {{score}}, which is no probability")
+    probability = {_expression(decider.calibrator)}
+    print(name, f"{{probability:.6f}}", {decision})
+'''
+
+
+def _source_of_range() -> str:
+    """The program's own function, without its docstring and types."""
+    tree = ast.parse(inspect.getsource(range_of))
+    function = tree.body[0]
+    assert isinstance(function, ast.FunctionDef)
+    function.body, function.returns = function.body[1:], None
+    for argument in function.args.args:
+        argument.annotation = None
+    return ast.unparse(tree)
+
+
+def _expression(calibrator: Calibrator) -> str:
+    if not calibrator.kept:
+        return "score"
+    if calibrator.method == "isotonic":
+        return 'np.interp(score, facts["calibration"]["knots_x"], facts["calibration"]["knots_y"])'
+    odds = f"(lambda s: np.log(s / (1 - s)))(np.clip(score, {CLIP!r}, 1 - {CLIP!r}))"
+    if calibrator.method == "temperature":
+        return f"1 / (1 + np.exp(-{odds} / {calibrator.parameters[0]!r}))"
+    slope, intercept = calibrator.parameters
+    return f"1 / (1 + np.exp(-({slope!r} * {odds} + {intercept!r})))"

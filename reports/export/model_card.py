@@ -1,0 +1,160 @@
+"""The model card of an exported run (Mitchell et al. 2019), as markdown; text of the user's cannot break out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from benchmark.evidence.calibration.reliability import assess
+from benchmark.runs.deployment.decision_rule import Decider
+from benchmark.runs.run import Run
+from benchmark.runs.storage.store import Store
+from reports.audit.figures import metric_name
+from reports.export.decision_file import Written, formula
+from reports.limits import limits
+from reports.render.markdown.table import cell, table
+from reports.render.terminal.predictions import NOT_CLINICAL, calibration_line
+from reports.render.terminal.show import findings_of
+from reports.report import build_report
+from reports.results.card_figures import KEY_METRICS
+from reports.results.methods import methods, rule_in_words
+from reports.results.recipe import recipe_in_words
+from reports.text import measured, number
+
+_COUNTS = ("true_positives", "false_positives", "true_negatives", "false_negatives")
+
+
+def model_card(run: Run, store: Store, decider: Decider, written: Written) -> str:
+    """README.md of the folder that `zoo export` writes. Raises ConfigError when the scores of `run` cannot be read."""
+    spec = run.spec
+    lines = [
+        f"# {cell(spec.card.title)}",
+        "",
+        f"Card `{spec.card.name}`, seed {spec.seed}, run `{run.run_id}`: {cell(spec.card.changes)}.",
+        "",
+        f"**{NOT_CLINICAL}**" + (" **It was trained on SYNTHETIC images.**" if spec.dataset.synthetic else ""),
+        "",
+        *_use(run, decider),
+        *_files(decider, written),
+        *_decision(decider, run),
+        *_figures(run, store, decider),
+        *_trained(run),
+        *_limits(run, store, written),
+    ]
+    return "\n".join(lines)
+
+
+def _use(run: Run, decider: Decider) -> list[str]:
+    classes = " from ".join(f"`{_code(name)}`" for name in reversed(decider.classes))
+    return [
+        "## Intended use",
+        "",
+        f"To tell {classes} in images like those it was trained on, in research: to repeat a benchmark's figures, to "
+        "compare models, to look at single images.",
+        "",
+        "Not intended: diagnosis, triage or any decision about a person; images of another kind, body part, age group, "
+        "machine or hospital than those of its data. No such use was tested.",
+        "",
+    ]
+
+
+def _files(decider: Decider, written: Written) -> list[str]:
+    onnx = written.onnx
+    lowered = (
+        f" The benchmark computed some layers in bfloat16, this file computes them in float32: its scores differ from "
+        f"the benchmark's, on drawn images by up to {onnx['lowered_difference']:.1g}, and a score that near the "
+        "threshold may fall on its other side."
+        if onnx["lowered"]
+        else ""
+    )
+    return [
+        "## Files",
+        "",
+        f"- `model.onnx`: ONNX, opset {onnx['opset']}, float32. Input `{onnx['input']}`: grey levels 0..255, shape "
+        f"(n, {onnx['size']}, {onnx['size']}, {onnx['channels']}). Output `{onnx['output']}`: raw score of the "
+        f"positive class, shape (n, 1). On {onnx['checked']} drawn images its scores were within "
+        f"{onnx['difference']:.1g} of Keras' in float32.{lowered}",
+        "- `model.keras`: the same model as Keras kept it; reading it needs Keras and, where its preprocessing is "
+        "caffe, `zoo`.",
+        "- `decision.json`: classes, threshold, calibration, how an image is prepared, versions.",
+        "- `example.py`: scores images without `zoo`: `pip install numpy onnxruntime pillow`, then "
+        "`python example.py IMAGE...`. It takes 8-bit grey and RGB files; `zoo predict` takes more, and tells images "
+        "unlike the training.",
+        "",
+    ]
+
+
+def _decision(decider: Decider, run: Run) -> list[str]:
+    chosen = decider.threshold
+    lines = ["## Decision and probability", ""]
+    if chosen.value is None:
+        lines.append(f"No threshold was chosen: {cell(chosen.reason or '')}. There is no decision, only a score.")
+    else:
+        bounds = (
+            "" if chosen.low is None or chosen.high is None else f", 95% [{number(chosen.low)}, {number(chosen.high)}]"
+        )
+        lines.append(
+            f"`{_code(decider.classes[1])}` where the raw score is {chosen.value!r} or more{bounds} "
+            f"({rule_in_words(run.spec.protocol.threshold)}); else `{_code(decider.classes[0])}`. As a probability the "
+            f"threshold is {number(decider.calibrated_threshold)}. The decision is on the raw score, as in the "
+            "benchmark; calibration never changes it."
+        )
+    return [*lines, "", f"{cell(calibration_line(decider.calibrator))}: `{formula(decider.calibrator)}`.", ""]
+
+
+def _figures(run: Run, store: Store, decider: Decider) -> Iterator[str]:
+    chosen = run.threshold.value if run.threshold else None
+    columns = [("test at 0.5", run.figures("test"))]
+    if chosen is not None:
+        columns += [(f"test at {number(chosen)}", run.figures("test", True))]
+        columns += [(f"validation at {number(chosen)}", run.figures("val", True))]
+    yield from ("## Figures", "", "With 95% intervals. Validation chose the threshold: its figures there flatter.", "")
+    rows = [
+        [metric_name(name), *(measured(figures.get(name), with_interval=True) for _, figures in columns)]
+        for name in (*KEY_METRICS, *_COUNTS)
+    ]
+    yield from table(["metric", *(name for name, _ in columns)], rows)
+    yield ""
+    if run.spec.stage != "bench":
+        yield "This run is a trial of a search: it was never scored on test."
+    else:
+        test = store.scores(run, "test")
+        before, after = assess(test), assess(decider.calibrator.apply(test))
+        yield (
+            f"Calibration on test: ECE {number(before.ece)} as scored, {number(after.ece)} as probability; Brier score "
+            f"{number(before.brier)} and {number(after.brier)}; log loss {number(before.log_loss)} and "
+            f"{number(after.log_loss)}."
+        )
+    yield ""
+
+
+def _trained(run: Run) -> Iterator[str]:
+    yield from ("## Data and training", "")
+    sizes = ", ".join(f"{count} {split}" for split, count in run.split.sizes.items())
+    yield f"- images: {sizes}"
+    yield from (f"- note: {cell(note)}" for note in run.split.notes)
+    yield from (
+        f"- {topic}: {cell(text)}" for topic, text in recipe_in_words(run.spec.protocol.budgeted(run.spec.card))
+    )
+    skipped = ("seeds", "preprocessing", "augmentation", "selection", "threshold", "calibration")
+    facts = methods([run], {}).facts
+    yield from (f"- {fact.topic}: {cell(fact.text)}" for fact in facts if fact.topic not in skipped)
+    if run.spec.card.model.params.get("weights") == "imagenet":
+        yield "- licence of the pretrained weights: CC BY 4.0, the authors of VGG16 (Simonyan and Zisserman, ICLR 2015)"
+    if run.costs is not None:
+        yield f"- parameters: {run.costs.parameters:,}, of which {run.costs.trainable_parameters:,} were trained"
+    yield ""
+
+
+def _limits(run: Run, store: Store, written: Written) -> Iterator[str]:
+    yield from ("## Limits", "")
+    for finding in findings_of(run, store):
+        yield f"- {cell(finding.title)}: {cell(finding.evidence)}"
+    if run.spec.stage == "bench":
+        section = build_report([run], store.history, scores=store).sections[0]
+        yield from (f"- {cell(text)}" for text in limits(section))
+    yield "- Nothing in this folder tells an image unlike the training; `zoo predict` does, from the run's own store."
+    yield ""
+
+
+def _code(text: str) -> str:
+    return cell(text).replace("`", "'")

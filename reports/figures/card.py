@@ -1,0 +1,256 @@
+"""Figures of one card's runs, as matplotlib draws them: history, ROC, precision-recall, reliability, decision curve."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from benchmark.evidence.calibration.reliability import Reliability
+from benchmark.evidence.intervals.seeds import SeedFigure
+from reports.figures.svg import COLOURS, styled
+from reports.results.curves import CardCurves, Curve, SeedHistory
+from reports.results.probabilities import Probabilities
+
+INK, MUTED, ACCENT, SECOND, PAPER = (COLOURS[name] for name in ("ink", "muted", "accent", "accent-2", "paper"))
+_DASHED = (0, (3.5, 2))
+_DOTTED = (0, (1, 2))
+_WIDE_RANGE = 20  # above this ratio of the largest to the smallest loss the axis is logarithmic
+_LEGEND_BELOW = 0.4  # precision that leaves room for the legend below it
+_GAP = 0.09  # between labels at the end of lines, as a share of the axis
+
+
+@styled
+def history_figure(curves: CardCurves) -> Figure:
+    """Loss and accuracy by epoch, training dashed and validation solid, a line a seed; a dotted line where a phase
+    begins. The loss is on a logarithmic axis where it spans more than a factor of 20."""
+    figure = Figure(figsize=(4.0, 4.0))
+    loss, accuracy = figure.subplots(2, 1, sharex=True)
+    figure.subplots_adjust(left=0.15, right=0.81, top=0.94, bottom=0.115, hspace=0.14)
+    if not any(seed.epochs for seed in curves.history):
+        return _nothing(figure, "no epochs were recorded")
+    _lines(loss, curves.history, "loss")
+    values = [v for seed in curves.history for v in (*seed.loss, *seed.val_loss) if v is not None]
+    if values and min(values) > 0 and max(values) / min(values) > _WIDE_RANGE:
+        loss.set_yscale("log")
+    loss.set_ylabel("loss" + (", log scale" if loss.get_yscale() == "log" else ""))
+    _lines(accuracy, curves.history, "accuracy")
+    shares = [v for seed in curves.history for v in (*seed.accuracy, *seed.val_accuracy) if v is not None]
+    accuracy.set_ylim(max(0.0, min([0.45, *(share - 0.05 for share in shares)])), 1.02)
+    accuracy.set_ylabel("accuracy")
+    accuracy.set_xlabel("epoch")
+    accuracy.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    last = max(seed.epochs[-1] for seed in curves.history if seed.epochs)
+    accuracy.set_xlim(*((1, last) if last > 1 else (0.5, 1.5)))
+    for axes, name in ((loss, "loss"), (accuracy, "accuracy")):
+        _phases(axes, curves.history, named=axes is loss)
+        _label_ends(axes, curves.history, name)
+    return figure
+
+
+@styled
+def roc_figure(curves: CardCurves) -> Figure:
+    """Recall against false alarms, mean over seeds with its band, and where the decisions of each seed sit."""
+    figure, axes = _square("1 \N{MINUS SIGN} specificity (false positive rate)", "recall (sensitivity)")
+    if curves.roc is None:
+        return _nothing(figure, curves.reason)
+    axes.plot([0, 1], [0, 1], color=MUTED, linestyle=_DOTTED, linewidth=1.2)
+    axes.text(0.58, 0.565, "chance", color=MUTED, rotation=45, ha="center", va="top", rotation_mode="anchor")
+    _draw(axes, curves.roc, "AUC", curves.auc)
+    for chosen in (False, True):
+        places = [
+            (1 - point.specificity, point.recall)
+            for point in curves.points
+            if point.chosen == chosen and point.specificity is not None and point.recall is not None
+        ]
+        _mark(axes, places, chosen)
+    axes.legend(loc="lower right")
+    return figure
+
+
+@styled
+def precision_recall_figure(curves: CardCurves) -> Figure:
+    """Precision against recall, mean over seeds with its band, and the precision of calling everything positive."""
+    figure, axes = _square("recall (sensitivity)", "precision (positive predictive value)")
+    if curves.precision_recall is None:
+        return _nothing(figure, curves.reason)
+    axes.axhline(
+        curves.prevalence, color=MUTED, linestyle=_DOTTED, linewidth=1.2, label=f"prevalence {curves.prevalence:.2f}"
+    )
+    _draw(axes, curves.precision_recall, "average precision", curves.average_precision)
+    for chosen in (False, True):
+        places = [
+            (point.recall, point.precision)
+            for point in curves.points
+            if point.chosen == chosen and point.recall is not None and point.precision is not None
+        ]
+        _mark(axes, places, chosen)
+    lowest = min(curves.prevalence, *curves.precision_recall.y)
+    axes.legend(loc="lower left" if lowest > _LEGEND_BELOW else "best")
+    return figure
+
+
+@styled
+def reliability_figure(runs: Sequence[Probabilities]) -> Figure:
+    """Share of positives against the mean score of a bin, with 95% intervals, before and after calibration; a line a
+    run. `runs` are those of one card, at least one."""
+    figure = Figure(figsize=(4.0, 2.55))
+    panels = [figure.add_axes((left, 0.205, 0.415, 0.651)) for left in (0.115, 0.565)]
+    kept = [run.after for run in runs if run.after is not None]
+    _reliability(panels[0], [run.before for run in runs], "as scored")
+    _reliability(panels[1], kept, "calibrated on validation" if len(kept) == len(runs) else f"{len(kept)} calibrated")
+    if not kept:
+        panels[1].set_title("calibrated", loc="left")
+        panels[1].text(0.5, 0.5, "none was kept:\nno gain on validation", ha="center", va="center", color=MUTED)
+    panels[0].set_ylabel("share of positives")
+    panels[1].set_yticklabels([])
+    figure.text(0.547, 0.03, "mean score of a bin", ha="center")
+    return figure
+
+
+@styled
+def decision_figure(runs: Sequence[Probabilities]) -> Figure:
+    """Net benefit against the threshold probability, a line a run, beside treating all and treating none. `runs` are
+    those of one card, at least one."""
+    figure = Figure(figsize=(4.0, 2.55))
+    axes = figure.subplots()
+    figure.subplots_adjust(left=0.15, right=0.97, top=0.88, bottom=0.17)
+    curve = runs[0].curve
+    at = [point.threshold for point in curve.points]
+    axes.axhline(0, color=INK, linestyle=_DOTTED, linewidth=1.2, label="treat none")
+    axes.plot(at, [point.treat_all for point in curve.points], color=MUTED, linestyle=_DASHED, label="treat all")
+    for place, run in enumerate(runs):
+        label = "" if place else "model" + (f" ({len(runs)} seeds)" if len(runs) > 1 else "")
+        axes.plot(
+            [point.threshold for point in run.curve.points],
+            [math.nan if point.model is None else point.model for point in run.curve.points],
+            color=ACCENT,
+            label=label or "_",
+            linewidth=1.6 if len(runs) == 1 else 1.1,
+        )
+    axes.set_xlim(0, 1)
+    axes.set_ylim(-0.2 * curve.prevalence, max(1.08 * curve.prevalence, 0.01))
+    axes.set_xlabel("threshold probability")
+    axes.set_ylabel("net benefit (TP an image)")
+    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    handles, labels = axes.get_legend_handles_labels()
+    axes.legend(handles[::-1], labels[::-1], loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=3, columnspacing=1.2)
+    return figure
+
+
+def draw_spans(axes: Axes, spans: Sequence[tuple[float, float, float, float]], colour: str) -> None:
+    """Straight lines (x, y, x, y), all of them one line with gaps, which takes less room in a file."""
+    axes.plot(
+        [x for start, _, end, _ in spans for x in (start, end, math.nan)],
+        [y for _, start, _, end in spans for y in (start, end, math.nan)],
+        color=colour,
+        linewidth=1,
+        solid_capstyle="butt",
+    )
+
+
+def _nothing(figure: Figure, reason: str | None) -> Figure:
+    """Instead of a figure, why there is none."""
+    figure.clear()
+    figure.text(0.5, 0.5, reason or "there is nothing to draw", ha="center", va="center", color=MUTED)
+    return figure
+
+
+def _square(x: str, y: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(4.0, 4.0))
+    axes = figure.add_axes((0.125, 0.115, 0.85, 0.85))
+    axes.set_aspect("equal")
+    axes.set_xlim(-0.01, 1.01)
+    axes.set_ylim(-0.01, 1.01)
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    return figure, axes
+
+
+def _draw(axes: Axes, curve: Curve, name: str, area: SeedFigure) -> None:
+    lines = [] if area.seeds == 1 else [f"mean of {area.seeds} seeds"]
+    if area.value is not None:
+        ends = "" if area.low is None or area.high is None else f" ({area.low:.3f}–{area.high:.3f})"
+        lines.append(f"{name} {area.value:.3f}{ends}")
+    axes.plot(curve.x, curve.y, color=ACCENT, label="\n".join(lines))
+    if curve.low is not None and curve.high is not None:
+        axes.fill_between(curve.x, curve.low, curve.high, color=ACCENT, alpha=0.16, linewidth=0, label="95% band")
+
+
+def _mark(axes: Axes, places: Sequence[tuple[float, float]], chosen: bool) -> None:
+    """The decisions of every seed: at 0.5 a hollow circle, at the threshold from validation a full diamond."""
+    if places:
+        axes.plot(
+            *zip(*places, strict=True),
+            linestyle="",
+            marker="D" if chosen else "o",
+            markersize=5 if chosen else 7,
+            markerfacecolor=INK if chosen else PAPER,
+            markeredgecolor=INK,
+            markeredgewidth=1.1,
+            label="threshold from validation" if chosen else "threshold 0.5",
+            clip_on=False,
+            zorder=4 if chosen else 3,
+        )
+
+
+def _lines(axes: Axes, history: Sequence[SeedHistory], name: str) -> None:
+    for seed in history:
+        for column, colour, dashes in ((name, SECOND, _DASHED), (f"val_{name}", ACCENT, "-")):
+            values = [math.nan if value is None else value for value in getattr(seed, column)]
+            axes.plot(seed.epochs, values, color=colour, linestyle=dashes, linewidth=1.6 if len(history) == 1 else 1.1)
+            if len(values) == 1:
+                axes.plot(seed.epochs, values, color=colour, marker="o")
+
+
+def _phases(axes: Axes, history: Sequence[SeedHistory], named: bool) -> None:
+    """A line before the first epoch of every phase but the first, which is named where there are others."""
+    begins: dict[str, set[int]] = {}
+    for seed in history:
+        for first, name in seed.phases:
+            begins.setdefault(name, set()).add(first)
+    if len(begins) < 2:
+        return
+    for place, (name, firsts) in enumerate(begins.items()):
+        for first in sorted(firsts) if place else ():
+            axes.axvline(first - 0.5, color=MUTED, linestyle=_DOTTED, linewidth=1)
+        if named:
+            at = (min(firsts) - 0.5 if place else 1, 1.02)
+            axes.text(*at, name, transform=axes.get_xaxis_transform(), color=MUTED, fontsize=8.5)
+
+
+def _label_ends(axes: Axes, history: Sequence[SeedHistory], name: str) -> None:
+    """Names of the lines at their right end, kept apart."""
+    labels = []
+    for column, text, colour in ((name, "training", SECOND), (f"val_{name}", "validation", ACCENT)):
+        last = [values[-1] for seed in history if (values := getattr(seed, column)) and values[-1] is not None]
+        if last:
+            at = axes.transAxes.inverted().transform(axes.transData.transform((1, sum(last) / len(last))))[1]
+            labels.append([at, text, colour])
+    labels.sort()
+    if len(labels) == 2 and labels[1][0] - labels[0][0] < _GAP:
+        middle = (labels[0][0] + labels[1][0]) / 2
+        labels[0][0], labels[1][0] = middle - _GAP / 2, middle + _GAP / 2
+    for at, text, colour in labels:
+        axes.text(1.02, at, text, transform=axes.transAxes, color=colour, va="center", fontsize=8.5)
+
+
+def _reliability(axes: Axes, assessed: Sequence[Reliability], title: str) -> None:
+    axes.plot([0, 1], [0, 1], color=MUTED, linestyle=_DOTTED, linewidth=1.2)
+    for one in assessed:
+        places = [part.mean_score for part in one.curve]
+        draw_spans(axes, [(part.mean_score, part.low, part.mean_score, part.high) for part in one.curve], ACCENT)
+        axes.plot(places, [part.share for part in one.curve], color=ACCENT, marker="o", markersize=3.5, linewidth=1.2)
+    errors = [one.ece for one in assessed]
+    if errors:
+        axes.set_title(title, loc="left")
+        error = f"{errors[0]:.3f}" if len(errors) == 1 else f"{min(errors):.3f}–{max(errors):.3f}"
+        axes.text(0.98, 0.03, f"ECE {error}", ha="right", transform=axes.transAxes, fontsize=8.5)
+    axes.set_aspect("equal")
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_ylim(-0.02, 1.02)
+    axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+    axes.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])

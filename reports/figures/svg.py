@@ -1,0 +1,249 @@
+"""The look of every figure, and figures as files and as SVG that stands inside a page."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from types import MappingProxyType
+from typing import ParamSpec, TypeVar
+from xml.etree import ElementTree
+
+import matplotlib
+import matplotlib.style
+from matplotlib.figure import Figure
+
+from reports.figures.glyphs import drawable, quiet
+
+COLOURS: Mapping[str, str] = MappingProxyType(
+    {
+        "ink": "#1f2933",  # text, reference points
+        "muted": "#52606d",  # axes, chance lines, what is there to compare with
+        "grid": "#e1e5ea",
+        "accent": "#0b5fa5",  # what was measured
+        "accent-2": "#b4430c",  # the other series: training, published
+        "paper": "#ffffff",  # behind a figure, inside hollow markers
+    }
+)
+"""Every colour of a figure by its CSS custom property (`--ink`), as it is on a light page."""
+
+_SVG = "http://www.w3.org/2000/svg"
+_FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+_REFER = ("href", "clip-path")
+_STYLE = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.labelsize": 9,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "legend.fontsize": 8.5,
+    "legend.frameon": False,
+    "text.color": COLOURS["ink"],
+    "text.parse_math": False,  # a card's name may hold any sign
+    "axes.labelcolor": COLOURS["ink"],
+    "axes.titlecolor": COLOURS["ink"],
+    "axes.edgecolor": COLOURS["muted"],
+    "axes.facecolor": "none",
+    "axes.linewidth": 0.8,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": COLOURS["grid"],
+    "grid.linewidth": 0.8,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "xtick.minor.size": 0,
+    "ytick.minor.size": 0,
+    "xtick.labelcolor": COLOURS["muted"],
+    "ytick.labelcolor": COLOURS["muted"],
+    "figure.facecolor": COLOURS["paper"],
+    "savefig.facecolor": COLOURS["paper"],
+    "lines.linewidth": 1.6,
+    "lines.markersize": 5,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "zoo",
+}
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Matplotlib's own defaults with the look of this project; whatever was set before holds again afterwards."""
+    with matplotlib.style.context(["default", _STYLE]):
+        yield
+
+
+def styled(draw: Callable[_P, _R]) -> Callable[_P, _R]:
+    """`draw` within `style`."""
+
+    @wraps(draw)
+    def within(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        with style():
+            return draw(*args, **kwargs)
+
+    return within
+
+
+def inline_svg(figure: Figure, title: str, description: str, *, key: str = "") -> str:
+    """`figure` as an `<svg>` element for an HTML page, the same bytes for the same figure and texts.
+
+    It is as wide as what holds it, an image called `title` to a screen reader, with the page's own font, no
+    background and the colours of the page's custom properties (`COLOURS`). Its ids begin with a hash of all of this
+    and of `key`, which tells apart figures that are the same in all else.
+    """
+    title, description = printable(title), printable(description)
+    root = _root(figure)
+    _slim(root)
+    body = "".join(_text(child) for child in root)
+    prefix = "f" + hashlib.sha256("\0".join((key, title, description, body)).encode(errors="replace")).hexdigest()[:8]
+    _rename(root, prefix)
+    for element in root.iter():
+        if "style" in element.attrib:
+            element.set("style", _for_page(element.attrib["style"]))
+    box = root.attrib["viewBox"]
+    root.attrib.clear()
+    named = {"title": title, "desc": description}
+    root.attrib.update(
+        {
+            "viewBox": box,
+            "width": "100%",
+            "role": "img",
+            "aria-labelledby": " ".join(f"{prefix}-{name}" for name in named),
+            "style": "stroke-linejoin:round",
+        }
+    )
+    for place, (name, text) in enumerate(named.items()):
+        element = ElementTree.Element(name, {"id": f"{prefix}-{name}"})
+        element.text = text
+        root.insert(place, element)
+    return _text(root)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write `figure` as SVG or PNG, as the end of `path` says, on a light background, the same bytes for the same
+    figure. Raises ValueError for another ending, OSError."""
+    if path.suffix == ".png":
+        with style(), drawable(figure):
+            figure.savefig(path, format="png", dpi=200, metadata={"Software": None})
+    elif path.suffix == ".svg":
+        root = _root(figure)
+        background = ElementTree.Element(
+            "rect", {"width": "100%", "height": "100%", "style": f"fill:{COLOURS['paper']}"}
+        )
+        _slim(root)
+        root.insert(0, background)
+        root.attrib |= {"xmlns": _SVG, "font-family": _FONTS}
+        root.set("style", "stroke-linejoin:round")
+        path.write_text(_text(root) + "\n", encoding="utf-8")
+    else:
+        raise ValueError(f"{path}: a figure is written as .svg or .png")
+
+
+def _root(figure: Figure) -> ElementTree.Element:
+    text = io.StringIO()
+    with style(), quiet():
+        figure.savefig(
+            text, format="svg", transparent=True, metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
+        )
+    root = ElementTree.fromstring(printable(text.getvalue()))
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]
+        for name in [name for name in element.attrib if name.endswith("}href")]:
+            element.set("href", element.attrib.pop(name))
+    return root
+
+
+def _slim(root: ElementTree.Element) -> None:
+    """Drop what does not show: unused ids, groups that only hold, decimals beyond what is seen, the sheet of styles,
+    which would hold for all of a page, and fonts, which are the page's."""
+    used = set(re.findall(r"#([^) ]+)", " ".join(v for e in root.iter() for n, v in e.attrib.items() if n in _REFER)))
+    root[:] = [child for child in root if child.find("style") is None and child.tag != "metadata"]
+    _slim_children(root, used)
+
+
+def _slim_children(parent: ElementTree.Element, used: set[str]) -> None:
+    kept = []
+    for child in parent:
+        child.tail = None
+        if child.attrib.get("id") not in used:
+            child.attrib.pop("id", None)
+        _slim_children(child, used)
+        _slim_attributes(child)
+        hollow = {"fill:none", "fill:none;stroke:none"} & {child.attrib.get("style")}
+        if child.tag == "g" and not child.attrib:
+            kept += list(child)
+        elif not (hollow or (child.tag in ("g", "defs") and not len(child))):
+            kept.append(child)
+    parent[:] = kept
+    if not (parent.text or "").strip():
+        parent.text = None
+
+
+def _slim_attributes(element: ElementTree.Element) -> None:
+    attributes = element.attrib
+    if "style" in attributes:
+        attributes["style"] = _slim_style(attributes["style"])
+    if attributes.get("transform", "").startswith("rotate(-0 "):
+        del attributes["transform"]
+    for name in ("d", "transform", "x", "y", "width", "height"):
+        if name in attributes:
+            attributes[name] = re.sub(r"-?\d+\.\d+", lambda number: _short(float(number[0])), attributes[name])
+    if "d" in attributes:
+        attributes["d"] = _slim_path(attributes["d"])
+
+
+def _slim_style(text: str) -> str:
+    parts = [part.strip() for part in text.split(";")]
+    dropped = ("font-family", "stroke-linejoin", "stroke-dashoffset: 0", "text-anchor: start")
+    return ";".join(re.sub(r":\s+", ":", part) for part in parts if part and not part.startswith(dropped))
+
+
+def _slim_path(text: str) -> str:
+    """The same path; points that fall on the one before are left out."""
+    kept: list[str] = []
+    for part in re.findall(r"[A-Za-z][^A-Za-z]*", text):
+        word = part[0] + " ".join(part[1:].split())
+        if not (word[0] == "L" and kept and word[1:] == kept[-1][1:]):
+            kept.append(word)
+    return "".join(kept)
+
+
+def _short(value: float) -> str:
+    """`value` in points to a tenth, or a hundredth within the small shapes of markers."""
+    text = f"{value:.{1 if abs(value) >= 10 else 2}f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else re.sub(r"^(-?)0\.", r"\1.", text)
+
+
+def _rename(root: ElementTree.Element, prefix: str) -> None:
+    names = {e.attrib["id"]: f"{prefix}-{place}" for place, e in enumerate(e for e in root.iter() if "id" in e.attrib)}
+    for element in root.iter():
+        for attribute, value in element.attrib.items():
+            if attribute == "id":
+                element.set("id", names[value])
+            elif attribute == "href":
+                element.set("href", f"#{names[value[1:]]}")
+            elif value.startswith("url(#"):
+                element.set(attribute, f"url(#{names[value[5:-1]]})")
+
+
+def _for_page(text: str) -> str:
+    for name, colour in COLOURS.items():
+        text = text.replace(colour, f"var(--{name},{colour})")
+    return text
+
+
+def _text(element: ElementTree.Element) -> str:
+    return ElementTree.tostring(element, encoding="unicode")
+
+
+def printable(text: str) -> str:
+    """`text` without the characters that XML forbids."""
+    return re.sub("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", text)

@@ -1,0 +1,128 @@
+"""Published figures against measured ones with their intervals and the verdict on each, as one picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+from benchmark.evidence.comparison.verdict import Verdict
+from benchmark.evidence.published.feasible import Range
+from reports.audit.figures import metric_name
+from reports.figures.card import draw_spans
+from reports.figures.svg import COLOURS, printable, styled
+from reports.verdicts.figures import Judgement
+from reports.verdicts.report import ClaimsReport
+
+_INCHES_A_ROW = 0.3
+_INCHES_A_PANEL = 0.62  # title and axis
+_INCHES_BELOW = 0.3  # legend
+_APART = 0.15  # of a row, from its middle to what was measured and to what was published
+_LONGEST = 28  # characters of a row's name
+
+
+@dataclass(frozen=True)
+class _Row:
+    about: str
+    metric: str
+    measured: float
+    measured_interval: Range | None
+    published: float
+    published_interval: Range | None
+    verdict: Verdict
+
+
+@styled
+def verdicts_figure(claims: ClaimsReport) -> Figure | None:
+    """Every published test figure of a finished model that has a measured counterpart, in the order of the claims:
+    losses on an axis of their own, which is logarithmic. None when there is no such figure."""
+    rows = [row for judged in claims.figures if (row := _row(claims, judged)) is not None]
+    panels = [part for part in (_shares(rows), _losses(rows)) if part]
+    if not panels:
+        return None
+    heights = [_INCHES_A_PANEL + _INCHES_A_ROW * len(part) for part in panels]
+    height = sum(heights) + _INCHES_BELOW
+    figure = Figure(figsize=(7.6, height))
+    left = min(0.4, 0.03 + 0.0095 * max(len(_name(row)) for row in rows))
+    top = height
+    for part, own in zip(panels, heights, strict=True):
+        top -= own
+        box = (left, (top + _INCHES_A_PANEL - 0.3) / height, 0.84 - left, (own - _INCHES_A_PANEL) / height)
+        _panel(figure.add_axes(box), part)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="lower left", bbox_to_anchor=(left - 0.01, 0), ncols=2, borderaxespad=0.2)
+    return figure
+
+
+def _row(claims: ClaimsReport, judged: Judgement) -> _Row | None:
+    printed, measured = judged.published, judged.measured
+    if printed is None or measured is None or measured.value is None:
+        return None
+    derived = next((row.derived for row in claims.audit.rows if row.name == judged.about), ())
+    return _Row(
+        about=judged.about,
+        metric=printed.metric,
+        measured=measured.value,
+        measured_interval=None if measured.low is None or measured.high is None else (measured.low, measured.high),
+        published=printed.value,
+        published_interval=next((d.interval for d in derived if d.metric == printed.metric and d.interval), None),
+        verdict=judged.decision.verdict,
+    )
+
+
+def _losses(rows: Sequence[_Row]) -> list[_Row]:
+    return [row for row in rows if row.metric in ("loss", "log_loss")]
+
+
+def _shares(rows: Sequence[_Row]) -> list[_Row]:
+    """Rows of metrics within [0, 1], which leaves out losses and counts."""
+    loss = _losses(rows)
+    return [row for row in rows if row not in loss and max(row.published, row.measured) <= 1]
+
+
+def _panel(axes: Axes, rows: Sequence[_Row]) -> None:
+    loss = bool(_losses(rows))
+    for row_interval, shift, colour in (
+        ("measured_interval", -_APART, COLOURS["accent"]),
+        ("published_interval", _APART, COLOURS["accent-2"]),
+    ):
+        ends = [(place + shift, getattr(row, row_interval)) for place, row in enumerate(rows)]
+        draw_spans(axes, [(found[0], place, found[1], place) for place, found in ends if found is not None], colour)
+    axes.plot(
+        [row.measured for row in rows],
+        [place - _APART for place in range(len(rows))],
+        linestyle="",
+        marker="o",
+        color=COLOURS["accent"],
+        label="measured, 95% interval",
+    )
+    axes.plot(
+        [row.published for row in rows],
+        [place + _APART for place in range(len(rows))],
+        linestyle="",
+        marker="D",
+        markerfacecolor=COLOURS["paper"],
+        markeredgecolor=COLOURS["accent-2"],
+        label="published, 95% interval",
+    )
+    for place, row in enumerate(rows):
+        axes.text(1.02, place, row.verdict, transform=axes.get_yaxis_transform(), va="center")
+    axes.set_yticks(range(len(rows)), [_name(row) for row in rows])
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.grid(axis="y", visible=False)
+    if loss:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set_title("test loss, log scale", loc="left")
+    else:
+        axes.set_title("test figures at the published threshold", loc="left")
+
+
+def _name(row: _Row) -> str:
+    about = " ".join(printable(row.about).split())
+    return f"{about if len(about) <= _LONGEST else about[: _LONGEST - 1] + '…'}  {metric_name(row.metric)}"

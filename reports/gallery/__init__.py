@@ -1,0 +1,1 @@
+"""The images that a card misclassifies, with what explains them."""

@@ -1,0 +1,1 @@
+"""Renderers: results as text, tables and pages. Nothing here computes a figure."""

@@ -1,0 +1,103 @@
+"""How the runs of a section were made, what their figures do not show, and the checklists, as markdown lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reports.checklists.checklist import Checklist, checklists
+from reports.limits import limits
+from reports.render.markdown.table import cell, folded, table
+from reports.report import Section
+from reports.results.methods import UNKNOWN, Methods, RunCosts
+from reports.text import number, seconds
+
+
+def methods_markdown(methods: Methods) -> list[str]:
+    """Flow of images and patients, then every setting, then times and sizes."""
+    lines = ["### Methods", "", "#### Flow of images", ""]
+    lines += table(["split", "class", "images", "patients"], _flow(methods))
+    lines += [""]
+    lines += [f"- {cell(note)}" for note in methods.left_out]
+    lines += [f"- {cell(f'{split}: {reason}')}" for split, reason in _reasons(methods)]
+    lines += ["", "#### Settings", ""]
+    for topic in dict.fromkeys(fact.topic for fact in methods.facts):
+        texts = [cell(fact.text) for fact in methods.facts if fact.topic == topic]
+        lines += [f"- **{topic}**: {texts[0]}"] if len(texts) == 1 else [f"- **{topic}**:"]
+        lines += [f"  - {text}" for text in texts] if len(texts) > 1 else []
+    lines += [""]
+    if methods.costs:
+        lines += folded("Sizes and times of every run", table(_COST_HEADS, map(_costs, methods.costs)))
+    return lines
+
+
+def limits_markdown(section: Section) -> list[str]:
+    """What the figures do not show."""
+    return ["### Limits", "", *(f"- {cell(limit)}" for limit in limits(section)), ""]
+
+
+def checklists_markdown(section: Section) -> list[str]:
+    """How many items of each guideline the program fills in, then the items."""
+    filled = checklists(section)
+    rows = [
+        [one.guideline.name, one.guideline.title, str(len(one.items)), str(one.known), one.guideline.source]
+        for one in filled
+    ]
+    lines = [
+        "### Checklists",
+        "",
+        f"Items in own words; what stands as {UNKNOWN} is for the authors. A filled item is not a complete one.",
+        "",
+        *table(["guideline", "about", "items", "filled in", "source"], rows),
+        "",
+    ]
+    for one in filled:
+        lines += folded(f"{one.guideline.name}, item by item", table(["item", "part", "asks", "answer"], _items(one)))
+    return lines
+
+
+_COST_HEADS = [
+    "card",
+    "seed",
+    "parameters",
+    "trainable",
+    "epochs",
+    "an epoch",
+    "whole run",
+    "ms an image",
+    "peak MiB",
+]
+
+
+def _costs(c: RunCosts) -> list[str]:
+    return [
+        f"`{c.card}`",
+        str(c.seed),
+        f"{c.parameters:,}",
+        f"{c.trainable:,}",
+        str(c.epochs),
+        f"{c.seconds_per_epoch:.1f} s",
+        seconds(c.seconds),
+        number(c.inference_ms_per_image, 1),
+        number(c.peak_memory_mib, 0),
+    ]
+
+
+def _flow(methods: Methods) -> Iterator[list[str]]:
+    for row in methods.flow:
+        label = "all" if row.label is None else row.label
+        yield [row.split, label, _count(row.images), _count(row.patients)]
+
+
+def _count(count: int | None) -> str:
+    return UNKNOWN if count is None else str(count)
+
+
+def _reasons(methods: Methods) -> list[tuple[str, str]]:
+    """Why something of a split is not known, or how it is, once for all of its rows."""
+    told = [(row.split, row.reason) for row in methods.flow if row.reason is not None]
+    return list(dict.fromkeys(told))
+
+
+def _items(checklist: Checklist) -> Iterator[list[str]]:
+    for filled in checklist.items:
+        yield [filled.item.number, filled.item.part, filled.item.asks, filled.answer or UNKNOWN]

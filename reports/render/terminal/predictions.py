@@ -1,0 +1,104 @@
+"""Predictions as a table, a CSV file and a JSON document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Group, RenderableType
+
+from benchmark.evidence.calibration.calibrators import Calibrator
+from benchmark.runs.deployment.decision_rule import Decider, Prediction
+from benchmark.runs.run import Run
+from reports.render.csv_text import csv_text
+from reports.render.terminal.tables import escape, plain_table
+from reports.text import MISSING, number, one_line
+
+NOT_CLINICAL = "Not for clinical use: a benchmark's model, never checked on patients."
+
+
+def predictions_table(
+    run: Run, decider: Decider, predictions: Sequence[Prediction], notes: Sequence[str] = ()
+) -> RenderableType:
+    """One row an image, then how it was decided."""
+    table = plain_table("image", f"P({escape(decider.classes[1])})", "score", "decision", "note")
+    for each in predictions:
+        table.add_row(
+            escape(each.image),
+            number(each.probability),
+            number(each.score),
+            escape(each.decision or MISSING),
+            escape(_note(each)),
+        )
+    return Group(table, *(escape(line) for line in (*summary(run, decider, predictions), *notes)))
+
+
+def predictions_csv(predictions: Sequence[Prediction]) -> str:
+    """One row per image, figures unrounded; what is missing is empty, and no text starts a formula."""
+    heads = ("image", "probability", "score", "decision", "note")
+    return csv_text(heads, [(p.image, p.probability, p.score, p.decision, _note(p)) for p in predictions])
+
+
+def predictions_document(
+    run: Run, decider: Decider, predictions: Sequence[Prediction], notes: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The run, how it decides, and the predictions."""
+    return {
+        "run": run.run_id,
+        "card": run.spec.card.name,
+        "seed": run.spec.seed,
+        "classes": list(decider.classes),
+        "positive": decider.classes[1],
+        "threshold": {
+            "rule": decider.threshold.rule,
+            "raw": decider.threshold.value,
+            "calibrated": decider.calibrated_threshold,
+            "reason": decider.threshold.reason if decider.threshold.value is None else None,
+        },
+        "calibration": {
+            "method": decider.calibrator.method if decider.calibrator.kept else None,
+            "reason": decider.calibrator.reason,
+        },
+        "notes": list(notes),
+        "images": [asdict(each) for each in predictions],
+    }
+
+
+def summary(run: Run, decider: Decider, predictions: Sequence[Prediction]) -> list[str]:
+    """How many images were called what, how, and by which run."""
+    decided = [each for each in predictions if each.error is None]
+    counts = ", ".join(f"{sum(each.decision == name for each in decided)} {name}" for name in decider.classes)
+    outside = sum(bool(each.outside) for each in decided)
+    broken = len(predictions) - len(decided)
+    chosen = decider.threshold
+    if chosen.value is None:
+        told = f"no decision: no threshold was chosen ({chosen.reason})"
+    else:
+        told = (
+            f"decision: {decider.classes[1]} where the score is {number(chosen.value)} or more (rule {chosen.rule}, "
+            f"chosen on validation; as a probability {number(decider.calibrated_threshold)})"
+        )
+    return [
+        f"{len(predictions)} images: {counts}; {outside} outside what it was trained on; {broken} without a prediction",
+        f"run {run.run_id}: {run.spec.card.name} seed {run.spec.seed}, trained on {run.spec.dataset.title}",
+        told,
+        calibration_line(decider.calibrator),
+        NOT_CLINICAL,
+    ]
+
+
+def calibration_line(calibrator: Calibrator) -> str:
+    """Which calibrator makes the probabilities, or why none does."""
+    if not calibrator.kept:
+        return f"probability: the score itself, since calibration was rolled back ({calibrator.reason})"
+    return (
+        f"probability: calibrated by {calibrator.method} fitted on validation (log loss "
+        f"{number(calibrator.log_loss_before)} before, {number(calibrator.log_loss_after)} after, cross-fitted)"
+    )
+
+
+def _note(each: Prediction) -> str:
+    if each.error is not None:
+        return f"no prediction: {one_line(each.error)}"
+    return f"outside: {'; '.join(each.outside)}" if each.outside else ""

@@ -1,0 +1,231 @@
+"""Everything about one run: as a rich renderable for a terminal of any width, and as a document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich.columns import Columns
+from rich.console import Group, RenderableType
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from benchmark.evidence.diagnosis.causes import Finding
+from benchmark.runs.deployment.decision_rule import Decider, decider_of
+from benchmark.runs.run import Run
+from benchmark.runs.storage.store import Store
+from reports.audit.figures import metric_name
+from reports.render.terminal.predictions import calibration_line
+from reports.render.terminal.tables import escape, plain_table
+from reports.render.terminal.text_chart import text_chart
+from reports.results.card_figures import KEY_METRICS
+from reports.results.compare import compare_run, difference_text, published_text
+from reports.results.curves import SeedHistory, seed_history
+from reports.results.measured import conditions, gather
+from reports.results.methods import methods, rule_in_words
+from reports.results.recipe import recipe_in_words
+from reports.text import MISSING, is_count, measured, number, one_line, seconds
+from zoo.config.strict_yaml import ConfigError
+
+_COUNTS = ("true_positives", "false_positives", "true_negatives", "false_negatives")
+_TOPICS = ("data", "split", "precision", "versions", "hardware", "pretrained weights")
+_BESIDE = 110  # columns from which two charts fit beside each other
+
+
+def run_view(run: Run, store: Store, width: int) -> RenderableType:
+    """The run at `width` columns: what was asked for, figures, threshold, diagnosis, learning curve, costs,
+    environment. Raises ConfigError when its scores or epochs cannot be read."""
+    spec = run.spec
+    parts: list[RenderableType] = [
+        Text(one_line(f"{spec.card.name} seed {spec.seed}: {spec.card.title}"), style="bold"),
+        escape(f"run {run.run_id}, {spec.stage}, {run.status}, finished {run.finished}; {conditions(spec)}"),
+    ]
+    if spec.dataset.synthetic:
+        parts.append("SYNTHETIC images: no figure here says anything about radiographs or patients.")
+    if run.error is not None:
+        parts.append(escape(f"FAILED: {run.error}"))
+        if (traceback := store.traceback_file(run)).is_file():
+            parts.append(escape(f"traceback: {traceback}"))
+    if run.status == "ok":
+        parts += [*_figures(run, width), *_published(run, store, width), *_threshold(run, store)]
+        parts += _diagnosis(findings_of(run, store))
+    parts += [*_learning(store.history(run), width), *_recipe(run), *_facts(run), *_kept(run, store)]
+    return Group(*parts)
+
+
+def run_document(run: Run, store: Store) -> dict[str, Any]:
+    """The record of the run with its epochs, how it decides, its model where that was kept, why that cannot be used,
+    and its methods in words."""
+    decider = decider_of(run, store) if run.status == "ok" else None
+    return {
+        "run_id": run.run_id,
+        "record": run.model_dump(mode="json"),
+        "history": store.history(run),
+        "calibration": None if decider is None else _calibration(decider),
+        "findings": [asdict(finding) for finding in findings_of(run, store)],
+        "recipe": dict(recipe_in_words(run.spec.protocol.budgeted(run.spec.card))),
+        "methods": [{"topic": fact.topic, "text": fact.text} for fact in methods([run], {}).facts],
+        "model": str(store.model_file(run)) if store.has_model(run) else None,
+        "model_problem": _model_problem(run, store),
+    }
+
+
+def findings_of(run: Run, store: Store) -> tuple[Finding, ...]:
+    """The diagnosis of a run by what the program knows now, from what is stored; of a trial, as it was recorded."""
+    found = gather([run], store)
+    return found[run.spec.card.name].findings[0] if found else run.diagnosis
+
+
+def _calibration(decider: Decider) -> dict[str, Any]:
+    calibrator = decider.calibrator
+    return {
+        "method": calibrator.method if calibrator.kept else None,
+        "reason": calibrator.reason,
+        "calibrated_threshold": decider.calibrated_threshold,
+    }
+
+
+def _figures(run: Run, width: int) -> Iterator[RenderableType]:
+    """A column for each split and threshold; at few columns the intervals stand below the figures."""
+    chosen = run.threshold.value if run.threshold else None
+    columns = [
+        (f"{split} at {'0.5' if not at_chosen else number(chosen)}", run.figures(split, at_chosen))
+        for split in ("val", "test")
+        for at_chosen in (False, True)
+        if run.figures(split, at_chosen)
+    ]
+    table = plain_table("metric, 95% interval", *(name for name, _ in columns))
+    for metric in ("loss", *KEY_METRICS, *_COUNTS):
+        shown = [measured(figures.get(metric), with_interval=True) for _, figures in columns]
+        if any(text != MISSING for text in shown):
+            table.add_row(
+                metric_name(metric), *(text.replace(" ", "\n", 1) if width < _BESIDE else text for text in shown)
+            )
+    yield from _titled("Figures", table)
+
+
+def _threshold(run: Run, store: Store) -> Iterator[RenderableType]:
+    decider = decider_of(run, store)
+    chosen = decider.threshold
+    bounds = "" if chosen.low is None or chosen.high is None else f" [{number(chosen.low)}, {number(chosen.high)}]"
+    value = f"{number(chosen.value)}{bounds}" if chosen.value is not None else f"none: {chosen.reason}"
+    yield from _titled(
+        "Threshold and calibration",
+        escape(f"threshold {value}; {rule_in_words(run.spec.protocol.threshold)}"),
+        escape(f"as a probability {number(decider.calibrated_threshold)}; {calibration_line(decider.calibrator)}"),
+    )
+
+
+def _published(run: Run, store: Store, width: int) -> Iterator[RenderableType]:
+    compared = compare_run(run, store.history(run))
+    if not compared:
+        return
+    table = plain_table("published", "figure", "measured", "difference", "note")
+    for each in compared:
+        figure = each.published
+        note = "; ".join(filter(None, ["other data" if each.other_data else "", each.note or ""]))
+        what = f"{figure.split} {metric_name(figure.metric)}" + (f", {figure.epoch} epoch" if figure.epoch else "")
+        apart = difference_text(each) if width >= _BESIDE else difference_text(each).replace(" ", "\n", 1)
+        value = number(each.measured, 0 if is_count(figure.metric) else 3)
+        table.add_row(escape(what), published_text(each), value, apart, escape(note))
+    yield from _titled("Published beside measured, at 0.5", table)
+
+
+def _diagnosis(findings: Sequence[Finding]) -> Iterator[RenderableType]:
+    lines = []
+    for finding in findings:
+        lines.append(escape(f"- {finding.title} ({finding.code}): {finding.evidence}"))
+        if finding.test:
+            lines.append(escape(f"  what would test it: {finding.test}"))
+    yield from _titled("Diagnosis", *(lines or ["no fault that the harness knows was seen"]))
+
+
+def _learning(rows: Sequence[Mapping[str, str]], width: int) -> Iterator[RenderableType]:
+    if not rows:
+        return
+    history = seed_history(0, rows)
+    beside = width >= _BESIDE
+    each = width // 2 - 2 if beside else width
+    charts = ["\n".join(lines) for name in ("loss", "accuracy") if (lines := _chart(history, name, each, beside))]
+    phases = ", ".join(f"{name} from epoch {first}" for first, name in history.phases)
+    legend = f"t training, v validation, # both; {len(rows)} epochs: {phases} (| below)"
+    drawn: RenderableType = (
+        Columns([Text(chart) for chart in charts], padding=(0, 2), equal=True)
+        if beside
+        else Group(*(Text(chart) for chart in charts))
+    )
+    yield from _titled("Learning curve", escape(legend), drawn)
+
+
+def _chart(history: SeedHistory, name: str, width: int, beside: bool) -> list[str]:
+    pair = {"t": getattr(history, name), "v": getattr(history, f"val_{name}")}
+    breaks = [first for first, _ in history.phases]
+    lines = text_chart(pair, "tv", width=min(width, 100), breaks=breaks, height=10 if beside else 8)
+    last = [number(values[-1]) for values in pair.values()]
+    return [f"{name}; last epoch: training {last[0]}, validation {last[1]}", *lines] if lines else []
+
+
+def _recipe(run: Run) -> Iterator[RenderableType]:
+    card = run.spec.protocol.budgeted(run.spec.card)
+    yield from _titled("Recipe", _pairs([("changes", card.changes), *recipe_in_words(card)]))
+
+
+def _facts(run: Run) -> Iterator[RenderableType]:
+    sizes = ", ".join(f"{count} {split}" for split, count in run.split.sizes.items())
+    rows = [("images", sizes)]
+    rows += [(fact.topic, fact.text) for fact in methods([run], {}).facts if fact.topic in _TOPICS]
+    rows += [("note", note) for note in run.split.notes]
+    if (costs := run.costs) is not None:
+        per_image = costs.inference_ms_per_image
+        rows += [
+            ("time", f"{seconds(costs.seconds)}, {costs.epochs} epochs of {costs.seconds_per_epoch:.1f} s"),
+            ("inference", MISSING if per_image is None else f"{per_image:.1f} ms an image"),
+            ("memory", f"{costs.peak_memory_mib:.0f} MiB at most"),
+            ("parameters", f"{costs.parameters:,}, of which {costs.trainable_parameters:,} trained"),
+        ]
+    yield from _titled("How it was made", _pairs(rows))
+
+
+def _kept(run: Run, store: Store) -> Iterator[RenderableType]:
+    from benchmark.runs.deployment.model_files import command_that_keeps
+
+    if run.status != "ok":
+        return
+    if (problem := _model_problem(run, store)) is not None:
+        yield escape(f"model kept, and not to be used: {problem}")
+    elif store.has_model(run):
+        yield escape(f"model kept: `zoo predict {run.run_id} IMAGE...`, `zoo export {run.run_id}`")
+    elif run.spec.stage == "bench":
+        yield escape(f"model not kept; keep it with: {command_that_keeps(run, store)}")
+
+
+def _model_problem(run: Run, store: Store) -> str | None:
+    """Why the model of a finished run cannot be used although there is one; None when it can be, or there is none."""
+    from benchmark.runs.deployment.model_files import model_of
+
+    if run.status != "ok" or not store.has_model(run):
+        return None
+    try:
+        model_of(run, store)
+    except ConfigError as error:
+        return str(error)
+    return None
+
+
+def _titled(title: str, *parts: RenderableType) -> Iterator[RenderableType]:
+    yield ""
+    yield Rule(title, align="left", characters="-", style="none")
+    yield from parts
+
+
+def _pairs(rows: Sequence[tuple[str, str]]) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("topic", no_wrap=True)
+    table.add_column("text", overflow="fold")
+    before = ""
+    for topic, text in rows:
+        table.add_row("" if topic == before else topic, escape(text))
+        before = topic
+    return table

@@ -1,0 +1,1 @@
+"""Runs as plain data that every renderer reads."""

@@ -1,0 +1,72 @@
+"""A card's model and recipe in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+from zoo.models.card import Augmentation, EarlyStopping, Loss, ModelCard
+
+PREPROCESSING: Mapping[str, str] = MappingProxyType(
+    {"rescale": "grey levels / 255", "caffe": "BGR minus the ImageNet means"}
+)
+"""What each way of preprocessing hands to the network."""
+
+
+def recipe_in_words(card: ModelCard) -> tuple[tuple[str, str], ...]:
+    """Topics and what the card says of each: network, optimiser, loss, epochs, augmentation, preprocessing."""
+    return tuple(_recipe(card))
+
+
+def _recipe(card: ModelCard) -> Iterator[tuple[str, str]]:
+    recipe, params = card.recipe, card.model.params
+    settings = ", ".join(
+        f"{name.replace('_', ' ')} {_setting(value)}" for name, value in params.items() if value is not None
+    )
+    yield "network", card.model.builder + (f": {settings}" if settings else "")
+    yield "optimiser", f"{recipe.optimizer.name}, learning rate {recipe.optimizer.learning_rate:g}"
+    yield "loss", _loss(recipe.loss)
+    yield "epochs", f"{recipe.epochs}, batch {recipe.batch_size}; {kept_weights(card)}"
+    if recipe.finetune is not None:
+        rate, epochs = recipe.finetune.learning_rate, recipe.finetune.epochs
+        yield "fine-tuning", f"{epochs} epochs, learning rate {rate:g}"
+    yield "augmentation", augmentation_in_words(recipe.augmentation)
+    yield "preprocessing", PREPROCESSING[recipe.preprocessing]
+
+
+def _loss(loss: Loss) -> str:
+    name = loss.name.replace("_", " ")
+    return name if loss.alpha is None else f"{name}, alpha {loss.alpha:g}, gamma {loss.gamma:g}"
+
+
+def augmentation_in_words(augmentation: Augmentation | None) -> str:
+    """The random changes of a training image; those that change nothing are left out."""
+    if augmentation is None:
+        return "none"
+    neutral = Augmentation().model_dump()
+    changed = {name: value for name, value in augmentation.model_dump().items() if value != neutral[name]}
+    shown = [f"{name.replace('_', ' ')} {_setting(value)}" for name, value in changed.items()]
+    return ", ".join([*shown, f"fill {augmentation.fill}"] if "fill" not in changed else shown) if shown else "none"
+
+
+def _setting(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple | list):
+        return "-".join(map(_setting, value))
+    return f"{value:g}" if isinstance(value, int | float) else str(value)
+
+
+def kept_weights(card: ModelCard) -> str:
+    """Which epoch's weights a recipe keeps, and when it stops before its last epoch."""
+    first, second = card.recipe, card.recipe.finetune
+    if second is None or second.early_stopping == first.early_stopping:
+        return _stopping(first.early_stopping)
+    return f"{_stopping(first.early_stopping)}; in fine-tuning {_stopping(second.early_stopping)}"
+
+
+def _stopping(stopping: EarlyStopping | None) -> str:
+    if stopping is None:
+        return "weights of the last epoch"
+    kept = "weights of the best epoch restored" if stopping.restore_best_weights else "weights of the last epoch"
+    return f"stopped when {stopping.monitor} had not improved for {stopping.patience} epochs, {kept}"

@@ -1,0 +1,222 @@
+"""Published figures against what was measured: a verdict for each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from benchmark.evidence.comparison.verdict import Decision, Estimate, within
+from benchmark.evidence.intervals.formulas import mover
+from benchmark.evidence.intervals.seeds import PairedScores, seed_figure
+from benchmark.evidence.metrics.definitions import METRICS
+from benchmark.evidence.published.feasible import Range
+from benchmark.runs.run import RunSpec
+from reports.audit.audit import Audit, AuditRow
+from reports.audit.figures import metric_name
+from reports.claims.model import Claims, Row
+from reports.results.measured import Measured
+from reports.results.pairs import figure
+from reports.results.recognised import is_data, other_classes
+from zoo.models.card import PublishedFigure
+
+SYNTHETIC = "synthetic images say nothing about radiographs"
+"""Why no verdict rests on them."""
+_LOSSES = {"loss", "log_loss"}
+_WHATEVER_THE_MIX = {"auc", "balanced_accuracy", "recall", "specificity"}
+_SAME_MIX = 0.01
+_NEVER = 1_000_000
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A claim and its verdict.
+
+    `claim` says it in words, `where` where it stands; `published` is the printed figure of a figure claim.
+    `measured` and `difference` (measured minus published) are there where they could be computed, even when the
+    verdict may not rest on them.
+    """
+
+    about: str
+    claim: str
+    where: str
+    decision: Decision
+    published: PublishedFigure | None = None
+    measured: Estimate | None = None
+    difference: Estimate | None = None
+    quote: str | None = None
+
+
+def judge_figures(claims: Claims, audit: Audit, measured: Mapping[str, Measured]) -> tuple[Judgement, ...]:
+    """A verdict for every figure of every row, in the order of the file."""
+    rows = {row.name: row for row in audit.rows}
+    return tuple(
+        _judge_figure(claims, audit, row, rows[row.name], printed, measured.get(row.card or ""))
+        for row in claims.rows
+        for printed in row.figures
+    )
+
+
+def _judge_figure(
+    claims: Claims, audit: Audit, row: Row, audited: AuditRow, printed: PublishedFigure, found: Measured | None
+) -> Judgement:
+    value, own, delta = None, None, None
+    if found is not None and _has_counterpart(printed):
+        value = _measured(found, printed.metric, row.threshold)
+        own = _published_interval(printed, value, audited)
+        delta = _minus_published(value, printed, own)
+    ruled_out = audit.ruled_out(row.name, printed)
+    if ruled_out is not None:
+        decision = Decision("impossible", ruled_out.statement)
+    elif found is None:
+        decision = Decision("not run", f"the store holds no finished run of {row.card or row.name}")
+    elif value is None or delta is None:
+        decision = Decision("not comparable", _why_no_counterpart(printed))
+    elif (other := _other_conditions(claims, row, printed, found)) is not None:
+        decision = Decision("not comparable", other)
+    else:
+        margin = claims.loss_margin * printed.value if printed.metric in _LOSSES else claims.margin
+        decision = _with_images_needed(within(delta, margin), value, own, margin - abs(delta.value or 0.0))
+    return Judgement(row.name, _in_words(printed), printed.where, decision, printed, value, delta)
+
+
+def has_direction(metric: str) -> bool:
+    """Whether a metric is read from scores and is better high or low, which a count is not."""
+    return metric in METRICS and METRICS[metric].direction != "none"
+
+
+def is_of_decisions(figure: PublishedFigure) -> bool:
+    """Whether a printed figure rests on the decisions of the finished model on test."""
+    return _has_counterpart(figure) and figure.metric in METRICS and METRICS[figure.metric].of_decisions is not None
+
+
+def _has_counterpart(printed: PublishedFigure) -> bool:
+    final = printed.split == "test" and printed.epoch is None and printed.upper is None
+    return final and (printed.metric == "loss" or printed.metric in METRICS)
+
+
+def _measured(found: Measured, metric: str, threshold: float) -> Estimate:
+    """A test figure at the threshold that was published with it, mean over seeds."""
+    if metric == "loss":
+        return _loss(found)
+    if threshold == 0.5 or METRICS[metric].of_decisions is None:
+        return figure(found, metric)
+    n = len(found.test[0])
+    if not has_direction(metric):
+        return Estimate(None, None, None, n, "a count has no interval")
+    scores = PairedScores(found.test, (threshold,) * len(found.test))
+    got = seed_figure(metric, scores, class_sizes=found.class_sizes)
+    return Estimate(got.value, got.low, got.high, n, got.reason)
+
+
+def _loss(found: Measured) -> Estimate:
+    """The test loss as it was reported: weight penalties, the same for every image, shift the interval of the mean
+    cross-entropy. Another loss has no interval."""
+    entropy = figure(found, "log_loss")
+    reported = [run.figures("test").get("loss") for run in found.runs]
+    known = [loss.value for loss in reported if loss is not None and loss.value is not None]
+    if entropy.value is None or len(known) < len(reported):
+        return Estimate(None, None, None, entropy.n, entropy.reason or "a run has no test loss")
+    mean = sum(known) / len(known)
+    if found.card.recipe.loss.name != "binary_crossentropy":
+        return Estimate(mean, None, None, entropy.n, "how a focal loss varies between images is not kept")
+    added = mean - entropy.value
+    low, high = (None if end is None else end + added for end in (entropy.low, entropy.high))
+    return Estimate(mean, low, high, entropy.n, entropy.reason)
+
+
+def _published_interval(printed: PublishedFigure, measured: Estimate, audited: AuditRow) -> Range | None:
+    """The audit's. A printed loss has none; it is taken to be as uncertain as the measured one, image for image."""
+    own = next((d.interval for d in audited.derived if d.metric == printed.metric and d.interval), None)
+    if own is not None or printed.metric not in _LOSSES or audited.test is None:
+        return own
+    if measured.value is None or measured.low is None or measured.high is None:
+        return None
+    scale = math.sqrt(measured.n / (audited.test.negatives + audited.test.positives))
+    return (
+        printed.value - scale * (measured.value - measured.low),
+        printed.value + scale * (measured.high - measured.value),
+    )
+
+
+def _minus_published(measured: Estimate, printed: PublishedFigure, own: Range | None) -> Estimate:
+    """Measured minus published of two independent samples, the uncertainty of both counted (square and add)."""
+    if measured.value is None:
+        return measured
+    value = measured.value - printed.value
+    if measured.low is None or measured.high is None:
+        return Estimate(value, None, None, measured.n, measured.reason)
+    if own is None:
+        return Estimate(value, None, None, measured.n, "the published figure has no interval")
+    low, high = mover((measured.value, printed.value), (measured.low, measured.high), own, 0.0)
+    return Estimate(value, low, high, measured.n)
+
+
+def _with_images_needed(decision: Decision, measured: Estimate, own: Range | None, distance: float) -> Decision:
+    """`decision` with the images that could tell, from `distance` to the margin: they narrow the measured interval
+    alone, and none can tell where the published one is as wide."""
+    if decision.verdict != "inconclusive" or own is None or measured.low is None or measured.high is None:
+        return decision
+    left = distance**2 - ((own[1] - own[0]) / 2) ** 2
+    if left <= 0:
+        reason = f"{decision.reason}, and the published figure alone is too uncertain for any number of images to tell"
+        return replace(decision, reason=reason, needed=None)
+    needed = math.ceil(measured.n * ((measured.high - measured.low) / 2) ** 2 / left)
+    return replace(decision, needed=max(needed, measured.n + 1) if needed < _NEVER else None)
+
+
+def _why_no_counterpart(printed: PublishedFigure) -> str:
+    if printed.split != "test":
+        return f"a {printed.split} figure, read on images that are not stated"
+    if printed.epoch is not None:
+        return "read during training, not of the finished model"
+    if printed.upper is not None:
+        return "a printed range has no single counterpart"
+    return f"{metric_name(printed.metric)} has no measured counterpart"
+
+
+def _other_conditions(claims: Claims, row: Row, printed: PublishedFigure, found: Measured) -> str | None:
+    """Why what was measured is not about what the printed figure is about, or None."""
+    spec = found.runs[0].spec
+    if spec.dataset.synthetic:
+        return SYNTHETIC
+    if claims.source.data is None:
+        return "the claims do not say which data they are about"
+    if not is_data(spec.dataset, claims.source.data, [claims]):
+        return f"other data: measured on {spec.dataset.title}, published on {claims.source.data}"
+    if (classes := other_classes(spec.dataset, claims.source)) is not None:
+        return classes
+    if printed.metric == "loss" and row.loss is not None and row.loss.name != found.card.recipe.loss.name:
+        return f"other loss: measured {found.card.recipe.loss.name}, published {row.loss.name}"
+    return other_protocol(claims, spec) or _other_mix(row, printed, found)
+
+
+def _other_mix(row: Row, printed: PublishedFigure, found: Measured) -> str | None:
+    if row.test is None or printed.metric in _WHATEVER_THE_MIX:
+        return None
+    published = row.test.positives / (row.test.negatives + row.test.positives)
+    measured = float(found.test[0].y_true.mean())
+    if abs(measured - published) <= _SAME_MIX:
+        return None
+    return f"other class mix: {measured:.0%} of the test images are positive instead of {published:.0%}"
+
+
+def other_protocol(claims: Claims, spec: RunSpec) -> str | None:
+    """Which of the conditions of `claims` the protocol of `spec` does not keep, or None."""
+    differing = [
+        f"{name} {measured} instead of {stated}"
+        for name, stated, measured in (
+            ("image size", claims.conditions.image_size, spec.protocol.image_size),
+            ("training images", claims.conditions.train, spec.protocol.sampling.train),
+        )
+        if stated is not None and measured != stated
+    ]
+    return f"other protocol ({spec.protocol.name}): {', '.join(differing)}" if differing else None
+
+
+def _in_words(printed: PublishedFigure) -> str:
+    value = f"{printed.value:.{printed.decimals}f}"
+    if printed.upper is not None:
+        value += f" to {printed.upper:.{printed.decimals}f}"
+    when = f", {printed.epoch} epoch" if printed.epoch else ""
+    return f"{printed.split} {metric_name(printed.metric)} {value}{when}"

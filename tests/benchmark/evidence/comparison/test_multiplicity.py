@@ -1,0 +1,101 @@
+"""Adjusted p-values, and groups that cannot be told apart."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from statsmodels.stats.multitest import multipletests
+
+from benchmark.evidence.comparison.multiplicity import groups, holm, letters
+
+P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=12)
+NAMES = "abcdefg"
+PAIRS = st.sets(st.sampled_from(list(combinations(NAMES, 2))))
+
+
+@settings(max_examples=20)  # statsmodels collects garbage in every call
+@given(p_values=P_VALUES)
+def test_holm_is_that_of_statsmodels(p_values: list[float]) -> None:
+    assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1], abs=1e-12)
+
+
+@given(p_values=P_VALUES, data=st.data())
+def test_holm_keeps_the_order_of_p_values_and_never_lowers_one(p_values: list[float], data: st.DataObject) -> None:
+    adjusted = holm(p_values)
+    for (p, a), (q, b) in combinations(zip(p_values, adjusted, strict=True), 2):
+        assert a is not None
+        assert b is not None
+        assert p <= a <= 1
+        assert p >= q or a <= b
+    order = data.draw(st.permutations(range(len(p_values))))
+    assert holm([p_values[k] for k in order]) == tuple(adjusted[k] for k in order)
+
+
+def test_a_test_that_was_not_made_stays_missing_and_does_not_count() -> None:
+    assert holm([0.01, None, 0.04]) == (0.02, None, 0.04)
+    assert holm([]) == ()
+
+
+@pytest.mark.parametrize("p", [-0.1, 1.1, float("nan")])
+def test_what_is_no_p_value_is_refused(p: float) -> None:
+    with pytest.raises(ValueError, match="p-values"):
+        holm([0.5, p])
+
+
+def test_cards_that_nothing_tells_apart_are_one_group_and_share_a_letter() -> None:
+    found = groups({"a": 0.9, "b": 0.8, "c": 0.7}, [])
+    assert found == (("a", "b", "c"),)
+    assert letters(found) == {"a": "a", "b": "a", "c": "a"}
+
+
+def test_the_middle_card_stands_in_both_groups_when_only_the_ends_are_told_apart() -> None:
+    found = groups({"low": 0.7, "middle": 0.8, "high": 0.9}, [("low", "high")])
+    assert found == (("high", "middle"), ("middle", "low"))
+    assert letters(found) == {"high": "a", "middle": "ab", "low": "b"}
+
+
+def test_the_best_card_is_first_where_lower_is_better() -> None:
+    assert groups({"a": 0.9, "b": 0.1}, [("a", "b")], higher_is_better=False) == (("b",), ("a",))
+
+
+@given(apart=PAIRS, data=st.data())
+def test_groups_are_the_largest_sets_without_a_pair_told_apart(
+    apart: set[tuple[str, str]], data: st.DataObject
+) -> None:
+    values = {name: data.draw(st.floats(0, 1)) for name in NAMES}
+    forbidden = {frozenset(pair) for pair in apart}
+
+    def alike(names: tuple[str, ...]) -> bool:
+        return not any(frozenset(pair) in forbidden for pair in combinations(names, 2))
+
+    every = [frozenset(c) for k in range(1, len(NAMES) + 1) for c in combinations(NAMES, k) if alike(c)]
+    largest = {c for c in every if not any(c < other for other in every)}
+    found = groups(values, apart)
+    assert {frozenset(group) for group in found} == largest
+    assert len(found) == len(largest)
+
+
+@given(apart=PAIRS, data=st.data())
+def test_two_cards_share_a_letter_exactly_when_they_were_not_told_apart(
+    apart: set[tuple[str, str]], data: st.DataObject
+) -> None:
+    shown = letters(groups({name: data.draw(st.floats(0, 1)) for name in NAMES}, apart))
+    forbidden = {frozenset(pair) for pair in apart}
+    for x, y in combinations(NAMES, 2):
+        assert bool(set(shown[x]) & set(shown[y])) == (frozenset((x, y)) not in forbidden)
+
+
+@given(apart=PAIRS, data=st.data())
+def test_the_order_of_cards_and_pairs_changes_nothing(apart: set[tuple[str, str]], data: st.DataObject) -> None:
+    values = {name: data.draw(st.sampled_from([0.5, 0.6, 0.7])) for name in NAMES}
+    shuffled = {name: values[name] for name in data.draw(st.permutations(NAMES))}
+    turned = [(y, x) for x, y in data.draw(st.permutations(sorted(apart)))]
+    assert groups(shuffled, turned) == groups(values, sorted(apart))
+
+
+def test_a_pair_with_a_card_without_a_value_is_refused() -> None:
+    with pytest.raises(ValueError, match="without a value: x"):
+        groups({"a": 0.5}, [("a", "x")])

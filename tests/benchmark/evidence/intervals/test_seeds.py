@@ -1,0 +1,222 @@
+"""Means over seeds, with intervals that count images and seeds."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import chi2, t
+from statsmodels.formula.api import ols
+from statsmodels.stats.anova import anova_lm
+
+from benchmark.evidence.intervals.formulas import t_quantile
+from benchmark.evidence.intervals.seeds import (
+    UNKNOWN_SPREAD,
+    PairedScores,
+    check_same_images,
+    seed_figure,
+    seed_variance,
+)
+from benchmark.evidence.metrics.definitions import figures, value_of
+from benchmark.evidence.metrics.influence import METRICS, Units
+from benchmark.evidence.scores import Scores, TestScores, ValidationScores
+
+QUICK = settings(deadline=None, max_examples=30)
+N = 120
+LABELS = np.arange(N) % 2
+
+
+def run(seed: int, shift: float = 1.5, patients: tuple[str, ...] | None = None) -> TestScores:
+    """One seed's scores; what makes an image hard is the same for all seeds."""
+    hard = np.random.default_rng(99).standard_normal(N)
+    own = np.random.default_rng(seed).standard_normal(N)
+    hidden = shift * (LABELS - 0.5) + 0.8 * hard + 0.6 * own
+    return TestScores("test", LABELS, 1 / (1 + np.exp(-hidden)), patients)
+
+
+def card(*seeds: int, patients: tuple[str, ...] | None = None) -> PairedScores:
+    return PairedScores(tuple(run(seed, 1.2 + 0.3 * seed, patients) for seed in seeds), (0.5,) * len(seeds))
+
+
+def test_the_variance_is_that_of_two_crossed_random_effects() -> None:
+    """Accuracy is a mean over images x seeds; statsmodels' mean squares give the variance of its grand mean."""
+    runs = [run(seed) for seed in range(4)]
+    right = np.array([((r.y_score >= 0.5) == (r.y_true == 1)).astype(float) for r in runs])
+    table = pd.DataFrame(
+        {"right": right.ravel(), "seed": np.repeat(np.arange(4), N), "image": np.tile(np.arange(N), 4)}
+    )
+    squares = anova_lm(ols("right ~ C(seed) + C(image)", table).fit())["mean_sq"]
+    expected = (squares["C(seed)"] + squares["C(image)"] - squares["Residual"]) / (4 * N)
+    found, _ = seed_variance([right.mean(axis=1)], np.cov(right) / N, math.inf)
+    assert found == pytest.approx(expected, rel=1e-9)
+
+
+def test_degrees_of_freedom_follow_satterthwaite_at_the_upper_end_of_the_seeds_part() -> None:
+    values, covariance = np.array([0.8, 0.9, 0.85]), np.full((3, 3), 4e-4) + np.eye(3) * 1e-4
+    between = np.var(values, ddof=1) / 3
+    total, df = seed_variance([values], covariance, 50.0)
+    assert total == pytest.approx(between + 4e-4)
+    upper = between * 2 / chi2.ppf(0.3, 2)
+    assert df == pytest.approx((upper + 4e-4) ** 2 / (upper**2 / 2 + 4e-4**2 / 50))
+
+
+@pytest.mark.parametrize("cards", [1, 2])
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.9])
+def test_intervals_of_few_seeds_hold_the_truth_however_much_of_the_variance_is_theirs(cards: int, share: float) -> None:
+    """Normal figures of three seeds a card: their values, and variances over images with 60 degrees of freedom."""
+    generator, draws, seeds = np.random.default_rng(8), 4000, 3
+    held = 0
+    for _ in range(draws):
+        images = (1 - share) * generator.chisquare(60) / 60 / cards
+        values = [math.sqrt(share * seeds / cards) * generator.standard_normal(seeds) for _ in range(cards)]
+        covariance = np.kron(np.eye(cards), np.full((seeds, seeds), images))
+        total, df = seed_variance(values, covariance, 60.0)
+        gap = values[0].mean() - (values[1].mean() if cards == 2 else 0.0)
+        gap += math.sqrt(1 - share) * generator.standard_normal()
+        held += abs(gap) <= t_quantile(0.95, df) * math.sqrt(total)
+    assert 0.935 <= held / draws <= 0.97
+
+
+def test_seeds_that_do_not_differ_leave_the_images_and_their_degrees_of_freedom() -> None:
+    total, df = seed_variance([np.full(3, 0.8)], np.full((3, 3), 4e-4), 40.0)
+    assert (total, df) == (pytest.approx(4e-4), pytest.approx(40.0))
+
+
+def test_images_that_all_seeds_get_right_leave_the_seeds() -> None:
+    total, df = seed_variance([np.array([0.8, 0.9, 0.85])], np.eye(3) * 1e-4, 40.0)
+    assert total == pytest.approx(np.var([0.8, 0.9, 0.85], ddof=1) / 3)
+    assert df == pytest.approx(2.0)
+
+
+def test_one_seed_counts_its_images_alone() -> None:
+    assert seed_variance([np.array([0.8])], np.array([[4e-4]]), 40.0) == (pytest.approx(4e-4), pytest.approx(40.0))
+    assert seed_variance([np.array([0.8])], np.array([[4e-4]]), math.inf) == (pytest.approx(4e-4), math.inf)
+
+
+def test_the_difference_of_two_cards_adds_both_cards_seeds_and_takes_off_what_images_share() -> None:
+    a, b = np.array([0.8, 0.9, 0.85]), np.array([0.7, 0.74])
+    covariance = np.full((5, 5), 2e-4)  # across cards
+    covariance[:3, :3], covariance[3:, 3:] = 4e-4, 5e-4
+    covariance += np.eye(5) * 1e-4
+    total, _ = seed_variance([a, b], covariance, math.inf)
+    seeds = np.var(a, ddof=1) / 3 + np.var(b, ddof=1) / 2
+    assert total == pytest.approx(seeds + 4e-4 + 5e-4 - 2 * 2e-4)
+
+
+@QUICK
+@given(seed=st.integers(0, 10**6), sizes=st.tuples(st.integers(1, 4), st.integers(1, 4)))
+def test_turning_the_two_cards_around_changes_no_variance(seed: int, sizes: tuple[int, int]) -> None:
+    generator = np.random.default_rng(seed)
+    values = [generator.random(size) for size in sizes]
+    root = generator.standard_normal((sum(sizes), 8)) / 50
+    covariance = root @ root.T
+    order = [*range(sizes[0], sum(sizes)), *range(sizes[0])]
+    turned = seed_variance(values[::-1], covariance[np.ix_(order, order)], 30.0)
+    assert turned == pytest.approx(seed_variance(values, covariance, 30.0), rel=1e-9)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_with_one_seed_the_figure_is_the_run_s_and_says_that_seeds_are_not_counted(metric: str) -> None:
+    found, alone = seed_figure(metric, card(1)), figures(card(1).runs[0], 0.5)[metric]
+    assert (found.value, found.low, found.high, found.method) == (alone.value, alone.low, alone.high, alone.method)
+    assert (found.seeds, found.spread, found.note) == (1, None, UNKNOWN_SPREAD)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_with_several_seeds_the_figure_is_their_mean_and_the_interval_holds_it(metric: str) -> None:
+    found = seed_figure(metric, card(0, 1, 2))
+    each = [value_of(metric, one, 0.5) for one in card(0, 1, 2).runs]
+    assert found.value == pytest.approx(np.mean([value for value in each if value is not None]))
+    assert found.spread == pytest.approx(np.std([value for value in each if value is not None], ddof=1))
+    assert found.low is not None
+    assert found.high is not None
+    assert found.value is not None
+    assert found.low < found.value < found.high
+    assert (found.seeds, found.note) == (3, None)
+
+
+def test_the_interval_of_the_mean_brier_score_is_built_from_its_parts() -> None:
+    """On the log scale, with Obuchowski and Rockette's variance worked out by hand."""
+    rows = np.array([(one.y_score - one.y_true) ** 2 for one in card(0, 1, 2).runs])
+    means, covariance = rows.mean(axis=1), np.cov(rows) / N
+    shared = covariance[~np.eye(3, dtype=bool)].mean()
+    between = means.var(ddof=1) / 3
+    moved = rows.mean(axis=0) - rows.mean()
+    image_df = 2 / ((moved**4).sum() / (moved**2).sum() ** 2 - 1 / N)
+    upper = between * 2 / chi2.ppf(0.3, 2)
+    df = (upper + shared) ** 2 / (upper**2 / 2 + shared**2 / image_df)
+    half = t.ppf(0.975, df) * math.sqrt(between + shared) / means.mean()
+    found = seed_figure("brier", card(0, 1, 2))
+    assert (found.low, found.high) == pytest.approx(
+        (means.mean() * math.exp(-half), means.mean() * math.exp(half)), rel=0.01
+    )
+
+
+def test_more_seeds_narrow_the_interval() -> None:
+    few, many = (seed_figure("auc", card(*range(k))) for k in (2, 8))
+    assert few.low is not None
+    assert few.high is not None
+    assert many.low is not None
+    assert many.high is not None
+    assert many.high - many.low < few.high - few.low
+
+
+def test_an_interval_over_patients_says_so() -> None:
+    found = seed_figure("auc", card(0, 1, 2, patients=tuple(f"p{k // 3}" for k in range(N))))
+    assert found.method
+    assert found.method.endswith(", by patient")
+
+
+def test_a_metric_that_one_seed_lacks_has_no_mean_and_says_how_many_lack_it() -> None:
+    silent = TestScores("test", LABELS, np.full(N, 0.1))
+    found = seed_figure("precision", PairedScores((run(0), silent), (0.5, 0.5)))
+    assert (found.value, found.low) == (None, None)
+    assert found.reason == "undefined for these decisions or classes of 1 of 2 seeds"
+
+
+def test_perfect_seeds_have_a_mean_without_an_interval_and_the_reason_is_told() -> None:
+    perfect = TestScores("test", LABELS, np.where(LABELS == 1, 0.9, 0.1))
+    found = seed_figure("auc", PairedScores((perfect, perfect), (0.5, 0.5)))
+    assert (found.value, found.low, found.spread) == (1.0, None, 0.0)
+    assert found.reason
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (TestScores("test", 1 - LABELS, np.full(N, 0.5)), "different labels"),
+        (TestScores("test", LABELS[:50], np.full(50, 0.5)), "120 and 50 scores"),
+        (TestScores("test", LABELS, np.full(N, 0.5), ("p",) * N), "different patients"),
+        (ValidationScores("val", LABELS, np.full(N, 0.5)), "scores of test and of val"),
+    ],
+)
+def test_scores_of_other_images_are_refused(other: Scores, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        check_same_images(run(0), other)
+    with pytest.raises(ValueError, match=message):
+        PairedScores((run(0), other), (0.5, 0.5))
+
+
+@pytest.mark.parametrize("thresholds", [(), (0.5, 0.5)])
+def test_a_card_needs_a_run_and_a_threshold_for_each(thresholds: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="1 runs with"):
+        PairedScores((run(0),), thresholds)
+    with pytest.raises(ValueError, match="0 runs"):
+        PairedScores((), ())
+
+
+def test_influences_of_a_metric_that_a_seed_lacks_are_refused() -> None:
+    silent = TestScores("test", LABELS, np.full(N, 0.1))
+    with pytest.raises(ValueError, match="precision is undefined for 1 of 2 seeds"):
+        PairedScores((run(0), silent), (0.5, 0.5)).influences("precision", "drawn")
+
+
+def test_one_seed_s_influences_are_the_rows_of_the_card_s() -> None:
+    rows = card(0, 1).influences("auc", "drawn")
+    assert rows.shape == (2, N)
+    assert (rows[1] == card(1).influences("auc", "drawn")[0]).all()
+    assert Units(LABELS).variance(rows[0]) > 0

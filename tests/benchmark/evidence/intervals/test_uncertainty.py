@@ -1,0 +1,228 @@
+"""A figure's interval knows its metric, its patients and how its class sizes came about."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import beta, norm
+from statsmodels.stats.proportion import proportion_confint
+
+from benchmark.evidence.intervals.formulas import wilson
+from benchmark.evidence.intervals.uncertainty import Interval, interval
+from benchmark.evidence.metrics.definitions import Figure, figures
+from benchmark.evidence.metrics.influence import METRICS, Units
+from benchmark.evidence.scores import TestScores
+from tests.support.records import of_counts, on_test, planted
+
+QUICK = settings(deadline=None, max_examples=30)
+CUT = 0.5
+
+
+def measured(
+    scores: TestScores, metric: str, class_sizes: str = "drawn", patients: tuple[str, ...] | None = None
+) -> Figure:
+    own = TestScores("test", scores.y_true, scores.y_score, patients)
+    return figures(own, CUT, class_sizes=class_sizes)[metric]  # type: ignore[arg-type]
+
+
+def bounds(figure: Figure) -> tuple[float, float]:
+    assert figure.low is not None, figure.reason
+    assert figure.high is not None
+    return figure.low, figure.high
+
+
+def width(figure: Figure) -> float:
+    low, high = bounds(figure)
+    return high - low
+
+
+def doubled(scores: TestScores) -> tuple[TestScores, tuple[str, ...]]:
+    """Every image twice, and whose it is."""
+    twice = on_test(np.repeat(scores.y_true, 2).tolist(), np.repeat(scores.y_score, 2).tolist())
+    return twice, tuple(str(k // 2) for k in range(len(twice)))
+
+
+SOME = on_test(*planted(90, 110, shift=1.5, seed=4))
+
+
+def test_independent_proportions_have_the_interval_of_statsmodels() -> None:
+    figure = measured(of_counts(tp=131, fp=6, tn=228, fn=103), "precision")
+    assert bounds(figure) == pytest.approx(proportion_confint(131, 137, method="wilson"), abs=1e-12)
+    assert figure.method == "Wilson"
+
+
+def test_the_auc_of_independent_images_has_delong_s_interval() -> None:
+    ill, well = SOME.y_score[SOME.y_true == 1], SOME.y_score[SOME.y_true == 0]
+    wins = (ill[:, None] > well) + 0.5 * (ill[:, None] == well)  # DeLong et al. 1988, by all pairs
+    area = wins.mean()
+    variance = wins.mean(axis=1).var(ddof=1) / len(ill) + wins.mean(axis=0).var(ddof=1) / len(well)
+    logit, half = np.log(area / (1 - area)), norm.ppf(0.975) * np.sqrt(variance) / (area * (1 - area))
+    found = tuple(1 / (1 + np.exp(-end)) for end in (logit - half, logit + half))
+    assert bounds(measured(SOME, "auc")) == pytest.approx(found, abs=1e-12)
+
+
+def test_f1_has_the_interval_of_its_jaccard_proportion() -> None:
+    low, high = wilson(131, 131 + 6 + 103)
+    figure = measured(of_counts(tp=131, fp=6, tn=228, fn=103), "f1")
+    assert bounds(figure) == pytest.approx((2 * low / (1 + low), 2 * high / (1 + high)), abs=1e-12)
+
+
+def test_balanced_accuracy_adds_the_squares_of_recall_and_specificity() -> None:
+    scores = of_counts(tp=131, fp=6, tn=228, fn=103)
+    recall, specificity, figure = (measured(scores, m) for m in ("recall", "specificity", "balanced_accuracy"))
+    assert recall.value is not None
+    assert specificity.value is not None
+    assert figure.value is not None
+    down = math.hypot(recall.value - bounds(recall)[0], specificity.value - bounds(specificity)[0]) / 2
+    up = math.hypot(bounds(recall)[1] - recall.value, bounds(specificity)[1] - specificity.value) / 2
+    assert bounds(figure) == pytest.approx((figure.value - down, figure.value + up), abs=1e-12)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_second_copy_of_every_image_narrows_the_interval_only_where_patients_are_unknown(metric: str) -> None:
+    twice, patients = doubled(SOME)
+    once = width(measured(SOME, metric))
+    assert width(measured(twice, metric, patients=patients)) == pytest.approx(once, rel=0.06)
+    assert width(measured(twice, metric)) == pytest.approx(once / math.sqrt(2), rel=0.06)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_patients_with_one_image_each_change_nothing(metric: str) -> None:
+    alone = tuple(f"p{k}" for k in range(len(SOME)))
+    found, expected = measured(SOME, metric, patients=alone), measured(SOME, metric)
+    # The names put the images in another order, in which sums may end in another last bit.
+    assert (found.value, *bounds(found)) == pytest.approx((expected.value, *bounds(expected)), rel=1e-9, abs=1e-12)
+    assert (found.method, found.reason) == (expected.method, expected.reason)
+
+
+def test_an_interval_by_patient_says_so() -> None:
+    twice, patients = doubled(SOME)
+    found = figures(TestScores("test", twice.y_true, twice.y_score, patients), CUT)
+    assert all(found[metric].method.endswith(", by patient") for metric in METRICS)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_fixed_class_sizes_never_widen_an_interval(metric: str) -> None:
+    assert width(measured(SOME, metric, "fixed")) <= width(measured(SOME, metric)) * 1.03
+
+
+def test_precision_varies_less_where_the_number_of_positives_was_fixed() -> None:
+    """With recall .97 and specificity .55 most of what Wilson counts is the class sizes'."""
+    scores = of_counts(tp=227, fp=105, tn=129, fn=7)
+    recall, fallout, positives, negatives = 227 / 234, 105 / 234, 234, 234
+    value = 227 / 332
+    delta = value**2 * (1 - value) ** 2 * ((1 - recall) / (positives * recall) + (1 - fallout) / (negatives * fallout))
+    figure = measured(scores, "precision", "fixed")
+    assert width(figure) == pytest.approx(2 * 1.96 * math.sqrt(delta), rel=0.03)
+    assert width(measured(scores, "precision")) > 1.5 * width(figure)
+
+
+@pytest.mark.parametrize("class_sizes", ["drawn", "fixed"])
+@pytest.mark.parametrize("counts", [(40, 0, 40, 0), (40, 40, 0, 0), (0, 0, 40, 40), (0, 40, 0, 40)])
+def test_decisions_without_spread_have_intervals_of_rates_that_hold_the_truth_of_chance(
+    counts: tuple[int, int, int, int], class_sizes: str
+) -> None:
+    tp, fp, tn, fn = counts
+    found = figures(of_counts(tp, fp, tn, fn), CUT, class_sizes=class_sizes)  # type: ignore[arg-type]
+    for metric in ("accuracy", "recall", "specificity", "balanced_accuracy"):
+        low, high = bounds(found[metric])
+        value = found[metric].value
+        assert value is not None
+        assert 0 <= low <= value <= high <= 1
+        assert low < high
+
+
+def test_patients_who_are_all_right_count_once_each() -> None:
+    scores, patients = of_counts(tp=30, fp=0, tn=30, fn=0), tuple(f"p{k // 3}" for k in range(60))
+    assert bounds(measured(scores, "accuracy", patients=patients)) == pytest.approx(wilson(20, 20), abs=1e-12)
+
+
+def test_one_patient_alone_has_no_interval_and_the_reason_is_told() -> None:
+    figure = measured(SOME, "accuracy", patients=("p",) * len(SOME))
+    assert (figure.low, figure.method) == (None, None)
+    assert figure.reason == "one patient alone shows no spread"
+
+
+@pytest.mark.parametrize(("metric", "value"), [("auc", 1.0), ("average_precision", 1.0), ("mcc", 1.0)])
+def test_a_perfect_figure_without_a_proportion_has_no_interval_and_the_reason_is_told(
+    metric: str, value: float
+) -> None:
+    figure = measured(on_test([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9]), metric)
+    assert (figure.value, figure.low) == (value, None)
+    assert figure.reason
+    assert "no interval" in figure.reason
+
+
+def test_losses_that_are_alike_on_every_image_have_no_interval() -> None:
+    figure = measured(on_test([0, 1, 0, 1], [0.5] * 4), "brier")
+    assert (figure.value, figure.low) == (0.25, None)
+    assert figure.reason
+
+
+def test_an_undefined_metric_has_no_interval() -> None:
+    found = interval("precision", 0.0, np.array([0.1, 0.2]), CUT, Units(np.array([0, 1])))
+    assert found == Interval(None, None, None, "undefined for these decisions or classes")
+
+
+def test_a_count_has_no_interval() -> None:
+    with pytest.raises(KeyError):
+        interval("true_positives", 1.0, SOME.y_score, CUT, Units(SOME.y_true))
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@QUICK
+@given(seed=st.integers(0, 10**6), size=st.integers(2, 6), class_sizes=st.sampled_from(["drawn", "fixed"]))
+def test_every_interval_holds_its_value_and_stays_in_range(metric: str, seed: int, size: int, class_sizes: str) -> None:
+    scores = on_test(*planted(30, 25, shift=1.0, seed=seed))
+    patients = tuple(f"p{k // size}" for k in range(len(scores)))
+    figure = measured(scores, metric, class_sizes, patients)
+    low, high = bounds(figure)
+    assert figure.value is not None
+    assert (-1 if metric == "mcc" else 0) <= low <= figure.value + 1e-12
+    assert figure.value - 1e-12 <= high <= (16.2 if metric == "log_loss" else 1)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_higher_level_widens_the_interval(metric: str) -> None:
+    value = measured(SOME, metric).value
+    assert value is not None
+    narrow, wide = (
+        interval(metric, value, SOME.y_score, CUT, Units(SOME.y_true), level=level) for level in (0.8, 0.99)
+    )
+    assert narrow.low is not None
+    assert narrow.high is not None
+    assert wide.low is not None
+    assert wide.high is not None
+    assert wide.low < narrow.low < narrow.high < wide.high
+
+
+def test_wilson_by_patient_is_near_the_beta_interval_of_the_same_effective_size() -> None:
+    """Korn and Graubard 1998 put the same effective sample size into the beta distribution."""
+    generator = np.random.default_rng(0)
+    ease = np.repeat(generator.beta(6, 2, 150), 3)
+    labels, right = np.tile([0, 1], 225), generator.random(450) < ease
+    scores = on_test(labels.tolist(), np.where(right == (labels == 1), 0.9, 0.1).tolist())
+    patients = tuple(f"p{k // 3}" for k in range(450))
+    by_patient = right.reshape(150, 3).sum(axis=1)
+    p = right.mean()
+    effective = p * (1 - p) / (np.var(by_patient / 3, ddof=1) / 150)
+    k = p * effective
+    expected = (beta.ppf(0.025, k + 0.5, effective - k + 0.5), beta.ppf(0.975, k + 0.5, effective - k + 0.5))
+    assert bounds(measured(scores, "accuracy", patients=patients)) == pytest.approx(expected, abs=0.004)
+
+
+@pytest.mark.parametrize("patients", [False, True])
+@pytest.mark.parametrize("metric", ["accuracy", "precision", "f1"])
+def test_one_class_called_under_fixed_class_sizes_still_leaves_doubt(metric: str, patients: bool) -> None:
+    """Nothing varies within a class there; the interval is that of so many patients, each with images alike."""
+    y_true = np.repeat([0, 1], 100)
+    units = Units(y_true, [str(place // 2) for place in range(200)] if patients else None)
+    rates = {"accuracy": 0.5, "precision": 0.5, "f1": 2 / 3}
+    found = interval(metric, rates[metric], np.full(200, 0.9), 0.5, units, class_sizes="fixed")
+    low, high = proportion_confint(100 / (1 + patients), 200 / (1 + patients), method="wilson")
+    expected = (low, high) if metric != "f1" else (2 * low / (1 + low), 2 * high / (1 + high))
+    assert (found.low, found.high) == pytest.approx(expected)

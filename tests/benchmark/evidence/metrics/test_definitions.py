@@ -1,0 +1,249 @@
+"""Metrics agree with scikit-learn, and what is undefined stays missing."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import sklearn.metrics as reference
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmark.evidence import METRICS, Confusion, Scores, confusion, figures
+from tests.support.records import of_counts, on_test, planted
+
+QUICK = settings(deadline=None, max_examples=40)
+TIED = st.integers(0, 8).map(lambda k: k / 8)
+ANY = st.floats(0, 1, width=32)
+Rows = list[tuple[int, float]]
+
+
+def rows(min_size: int = 1) -> st.SearchStrategy[Rows]:
+    """Labels and scores, ties and single classes included."""
+    label = st.integers(0, 1)
+    return st.one_of(*(st.lists(st.tuples(label, s), min_size=min_size, max_size=40) for s in (TIED, ANY)))
+
+
+def both_classes() -> st.SearchStrategy[Rows]:
+    return rows(min_size=2).filter(lambda found: len({label for label, _ in found}) == 2)
+
+
+def scores(found: Rows) -> Scores:
+    return on_test([label for label, _ in found], [score for _, score in found])
+
+
+def value(found: Rows, metric: str, threshold: float = 0.5) -> float | None:
+    return figures(scores(found), threshold)[metric].value
+
+
+def decided(found: Rows, threshold: float) -> tuple[list[int], list[int]]:
+    return [label for label, _ in found], [int(score >= threshold) for _, score in found]
+
+
+RANGES = {"mcc": (-1.0, 1.0), "log_loss": (0.0, -math.log(1e-7))}
+RATES: dict[str, Callable[..., Any]] = {
+    "accuracy": reference.accuracy_score,
+    "precision": lambda y, d: reference.precision_score(y, d, zero_division=np.nan),
+    "recall": lambda y, d: reference.recall_score(y, d, zero_division=np.nan),
+    "specificity": lambda y, d: reference.recall_score(y, d, pos_label=0, zero_division=np.nan),
+    "f1": lambda y, d: reference.f1_score(y, d, zero_division=np.nan),
+}
+
+
+@pytest.mark.parametrize("metric", RATES)
+@QUICK
+@given(found=rows(), threshold=TIED)
+def test_a_rate_is_that_of_scikit_learn_and_missing_where_that_is_nan(
+    metric: str, found: Rows, threshold: float
+) -> None:
+    expected = RATES[metric](*decided(found, threshold))
+    measured = value(found, metric, threshold)
+    if math.isnan(expected):
+        assert measured is None
+    else:
+        assert measured == pytest.approx(expected, abs=1e-12)
+
+
+@QUICK
+@given(found=both_classes(), threshold=TIED)
+def test_balanced_accuracy_is_that_of_scikit_learn(found: Rows, threshold: float) -> None:
+    expected = reference.balanced_accuracy_score(*decided(found, threshold))
+    assert value(found, "balanced_accuracy", threshold) == pytest.approx(expected, abs=1e-12)
+
+
+@QUICK
+@given(found=rows(), threshold=TIED)
+def test_mcc_is_that_of_scikit_learn_and_missing_where_a_margin_is_empty(found: Rows, threshold: float) -> None:
+    labels, decisions = decided(found, threshold)
+    measured = value(found, "mcc", threshold)
+    if len(set(labels)) < 2 or len(set(decisions)) < 2:
+        assert measured is None
+    else:
+        assert measured == pytest.approx(reference.matthews_corrcoef(labels, decisions), abs=1e-12)
+
+
+@QUICK
+@given(found=both_classes())
+def test_auc_and_average_precision_are_those_of_scikit_learn(found: Rows) -> None:
+    y, s = scores(found).y_true, scores(found).y_score
+    assert value(found, "auc") == pytest.approx(reference.roc_auc_score(y, s), abs=1e-12)
+    assert value(found, "average_precision") == pytest.approx(reference.average_precision_score(y, s), abs=1e-12)
+
+
+@QUICK
+@given(found=rows())
+def test_brier_and_log_loss_are_those_of_scikit_learn(found: Rows) -> None:
+    y, s = scores(found).y_true, scores(found).y_score
+    clipped = np.clip(s, 1e-7, 1 - 1e-7)
+    assert value(found, "brier") == pytest.approx(reference.brier_score_loss(y, s, pos_label=1), abs=1e-12)
+    assert value(found, "log_loss") == pytest.approx(reference.log_loss(y, clipped, labels=[0, 1]), rel=1e-9)
+
+
+def test_a_certain_and_wrong_score_costs_a_finite_log_loss() -> None:
+    assert figures(on_test([1, 0], [0.0, 1.0]), 0.5)["log_loss"].value == pytest.approx(-math.log(1e-7), rel=1e-6)
+
+
+@QUICK
+@given(found=rows(), threshold=TIED)
+def test_confusion_counts_are_those_of_scikit_learn_and_sum_to_n(found: Rows, threshold: float) -> None:
+    counted = confusion(scores(found), threshold)
+    (tn, fp), (fn, tp) = reference.confusion_matrix(*decided(found, threshold), labels=[0, 1])
+    assert counted == Confusion(tp=tp, fp=fp, tn=tn, fn=fn)
+    assert counted.tp + counted.fp + counted.tn + counted.fn == len(found)
+
+
+def test_a_score_at_the_threshold_is_called_positive() -> None:
+    assert confusion(on_test([1, 0], [0.5, 0.5]), 0.5) == Confusion(tp=1, fp=1, tn=0, fn=0)
+
+
+@QUICK
+@given(found=rows(), threshold=TIED)
+def test_counts_are_figures_too(found: Rows, threshold: float) -> None:
+    counted, measured = confusion(scores(found), threshold), figures(scores(found), threshold)
+    names = ("true_positives", "false_positives", "true_negatives", "false_negatives")
+    assert [measured[name].value for name in names] == [counted.tp, counted.fp, counted.tn, counted.fn]
+
+
+@QUICK
+@given(found=rows(), data=st.data())
+def test_the_order_of_images_changes_nothing(found: Rows, data: st.DataObject) -> None:
+    shuffled = data.draw(st.permutations(found))
+    before, after = figures(scores(found), 0.5), figures(scores(shuffled), 0.5)
+    for name, figure in before.items():
+        same = pytest.approx(figure.value, rel=1e-9, abs=1e-12) if figure.value is not None else None
+        assert after[name].value == same
+        assert (after[name].method, after[name].reason) == (figure.method, figure.reason)
+
+
+@QUICK
+@given(found=rows(), threshold=TIED)
+def test_a_missing_value_has_a_reason_and_no_interval(found: Rows, threshold: float) -> None:
+    for figure in figures(scores(found), threshold).values():
+        if figure.value is None:
+            assert figure.reason
+            assert (figure.low, figure.high, figure.method) == (None, None, None)
+
+
+@QUICK
+@given(found=rows(), threshold=TIED)
+def test_an_interval_holds_its_value_and_names_its_method(found: Rows, threshold: float) -> None:
+    for figure in figures(scores(found), threshold).values():
+        assert (figure.low is None) == (figure.high is None) == (figure.method is None)
+        if figure.low is not None and figure.high is not None and figure.value is not None:
+            least, most = (-1 if figure.metric == "mcc" else 0), (math.inf if figure.metric == "log_loss" else 1)
+            assert least <= figure.low <= figure.value + 1e-12
+            assert figure.value - 1e-12 <= figure.high <= most
+
+
+@QUICK
+@given(found=rows())
+def test_figures_cover_every_metric(found: Rows) -> None:
+    measured = figures(scores(found), 0.5)
+    assert list(measured) == list(METRICS)
+    assert all(figure.metric == name for name, figure in measured.items())
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_metric_declares_its_direction_and_one_thing_it_reads(name: str) -> None:
+    metric = METRICS[name]
+    assert metric.name == name
+    assert (metric.of_decisions is None) != (metric.of_scores is None)
+    lower = {"log_loss", "brier"}
+    counts = {"true_positives", "false_positives", "true_negatives", "false_negatives"}
+    assert metric.direction == ("lower" if name in lower else "none" if name in counts else "higher")
+
+
+def test_the_registry_cannot_be_written_through_its_public_name() -> None:
+    with pytest.raises(TypeError):
+        METRICS["accuracy"] = METRICS["auc"]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("metric", [m for m in METRICS.values() if m.direction == "higher"], ids=lambda m: m.name)
+def test_a_higher_is_better_metric_is_one_at_perfection_and_falls_with_an_error(metric: Any) -> None:
+    perfect = figures(on_test([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9]), 0.5)[metric.name].value
+    wrong = figures(on_test([0, 0, 1, 1], [0.1, 0.85, 0.3, 0.9]), 0.5)[metric.name].value
+    assert perfect == 1
+    assert wrong is not None
+    assert wrong < 1
+
+
+@pytest.mark.parametrize("name", ["log_loss", "brier"])
+def test_a_lower_is_better_metric_rises_with_an_error(name: str) -> None:
+    right = figures(on_test([0, 1], [0.1, 0.9]), 0.5)[name].value
+    wrong = figures(on_test([0, 1], [0.1, 0.3]), 0.5)[name].value
+    assert right is not None
+    assert wrong is not None
+    assert right < wrong
+
+
+def test_precision_without_a_positive_call_is_missing_and_not_zero() -> None:
+    measured = figures(of_counts(tp=0, fp=0, tn=5, fn=5), 0.5)
+    assert measured["precision"].value is None
+    assert measured["mcc"].value is None
+    assert measured["precision"].reason
+    assert measured["recall"].value == 0
+
+
+@pytest.mark.parametrize(
+    ("label", "missing"),
+    [
+        (1, {"specificity", "balanced_accuracy", "mcc", "auc", "average_precision"}),
+        (0, {"recall", "balanced_accuracy", "mcc", "auc", "average_precision"}),
+    ],
+)
+def test_what_needs_both_classes_is_missing_with_one(label: int, missing: set[str]) -> None:
+    measured = figures(on_test([label] * 4, [0.2, 0.4, 0.6, 0.8]), 0.5)
+    assert {name for name, figure in measured.items() if figure.value is None} == missing
+
+
+def test_no_figure_warns_about_a_division() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for labels in ([1, 1], [0, 1]):
+            assert figures(on_test(labels, [0.2, 0.2]), 0.5)["precision"].value is None
+
+
+def test_a_perfect_ranking_has_an_auc_without_an_interval_and_says_why() -> None:
+    figure = figures(on_test([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9]), 0.5)["auc"]
+    assert (figure.value, figure.low, figure.high) == (1.0, None, None)
+    assert figure.reason
+    assert "DeLong" in figure.reason
+
+
+def test_every_metric_has_an_interval_and_counts_have_none() -> None:
+    measured = figures(on_test(*planted(50, 50)), 0.5)
+    assert {name for name, figure in measured.items() if figure.method is None} == {
+        name for name, metric in METRICS.items() if metric.direction == "none"
+    }
+    assert {measured[name].method for name in ("accuracy", "precision", "recall", "specificity", "f1")} == {"Wilson"}
+    assert measured["auc"].method == "DeLong, logit"
+
+
+def test_attempt_6b_s_matrix_gives_its_printed_row() -> None:
+    measured = figures(of_counts(tp=131, fp=6, tn=228, fn=103), 0.5)
+    printed = {"accuracy": 0.7671, "precision": 0.9562, "recall": 0.5598}
+    assert {name: round(measured[name].value or 0, 4) for name in printed} == printed

@@ -1,0 +1,243 @@
+"""Influences are the derivatives of the metrics, and their sums by patient give the published variances."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import sklearn.metrics as reference
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmark.evidence.metrics.definitions import METRICS as REGISTERED
+from benchmark.evidence.metrics.influence import METRICS, Units, cells, centred, influence
+
+QUICK = settings(deadline=None, max_examples=30)
+CUT = 0.5
+
+
+def decided(function: Callable[..., Any], **more: Any) -> Callable[..., Any]:
+    return lambda y, s, w: function(y, s >= CUT, sample_weight=w, **more)
+
+
+WEIGHTED: dict[str, Callable[..., Any]] = {
+    "auc": lambda y, s, w: reference.roc_auc_score(y, s, sample_weight=w),
+    "average_precision": lambda y, s, w: reference.average_precision_score(y, s, sample_weight=w),
+    "log_loss": lambda y, s, w: reference.log_loss(y, np.clip(s, 1e-7, 1 - 1e-7), sample_weight=w),
+    "brier": lambda y, s, w: reference.brier_score_loss(y, s, sample_weight=w),
+    "accuracy": decided(reference.accuracy_score),
+    "precision": decided(reference.precision_score),
+    "recall": decided(reference.recall_score),
+    "specificity": decided(reference.recall_score, pos_label=0),
+    "f1": decided(reference.f1_score),
+    "balanced_accuracy": decided(reference.balanced_accuracy_score),
+    "mcc": decided(reference.matthews_corrcoef),
+}
+
+
+def drawn_set(seed: int, n: int = 40, ties: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and scores in which every kind of decision occurs."""
+    generator = np.random.default_rng(seed)
+    y_true = np.arange(n) % 2
+    y_score = np.clip(0.5 + 0.15 * (y_true - 0.5) + 0.2 * generator.standard_normal(n), 0.01, 0.99)
+    y_true[:4], y_score[:4] = (0, 0, 1, 1), (0.2, 0.8, 0.2, 0.8)
+    return y_true, np.round(y_score, 1) if ties else y_score
+
+
+def definition_of_obuchowski(y_true: np.ndarray, y_score: np.ndarray, patients: list[str]) -> float:
+    """Obuchowski 1997, patient by patient and pair by pair."""
+    positive, negative = y_score[y_true == 1], y_score[y_true == 0]
+    m, n = len(positive), len(negative)
+
+    def psi(x: float, y: float) -> float:
+        return 1.0 if x > y else 0.5 if x == y else 0.0
+
+    area = sum(psi(x, y) for x in positive for y in negative) / (m * n)
+    s10, s01, s11 = 0.0, 0.0, 0.0
+    names = sorted(set(patients))
+    with_positive = with_negative = 0
+    for name in names:
+        own = [k for k, patient in enumerate(patients) if patient == name]
+        ill = [y_score[k] for k in own if y_true[k] == 1]
+        well = [y_score[k] for k in own if y_true[k] == 0]
+        of_ill = sum(sum(psi(x, y) for y in negative) / n for x in ill) - len(ill) * area
+        of_well = sum(sum(psi(x, y) for x in positive) / m for y in well) - len(well) * area
+        s10, s01, s11 = s10 + of_ill**2, s01 + of_well**2, s11 + of_ill * of_well
+        with_positive, with_negative = with_positive + bool(ill), with_negative + bool(well)
+    i10, i01, i = with_positive, with_negative, len(names)
+    s10 *= i10 / ((i10 - 1) * m)
+    s01 *= i01 / ((i01 - 1) * n)
+    return s10 / m + s01 / n + 2 * i / (i - 1) * s11 / (m * n)
+
+
+def test_every_metric_but_the_counts_has_an_influence() -> None:
+    assert set(METRICS) == {name for name, metric in REGISTERED.items() if metric.direction != "none"}
+    with pytest.raises(KeyError):
+        influence("true_positives", *drawn_set(0), CUT)
+
+
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize("metric", METRICS)
+def test_an_influence_is_the_derivative_of_scikit_learn_s_weighted_metric(metric: str, ties: bool) -> None:
+    y_true, y_score = drawn_set(3, ties=ties)
+    moved = influence(metric, y_true, y_score, CUT)
+    assert moved is not None
+    step = 1e-5
+    for image in range(len(y_true)):
+        up, down = np.ones(len(y_true)), np.ones(len(y_true))
+        up[image] += step
+        down[image] -= step
+        slope = (WEIGHTED[metric](y_true, y_score, up) - WEIGHTED[metric](y_true, y_score, down)) / (2 * step)
+        assert moved[image] == pytest.approx(slope, abs=1e-7)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@QUICK
+@given(seed=st.integers(0, 10**6), ties=st.booleans())
+def test_influences_sum_to_nothing(metric: str, seed: int, ties: bool) -> None:
+    moved = influence(metric, *drawn_set(seed, ties=ties), CUT)
+    assert moved is not None
+    assert moved.sum() == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("metric", "labels", "scores"),
+    [
+        ("auc", [1, 1], [0.2, 0.3]),
+        ("average_precision", [0, 0], [0.2, 0.3]),
+        ("precision", [0, 1], [0.2, 0.3]),
+        ("recall", [0, 0], [0.2, 0.3]),
+        ("specificity", [1, 1], [0.2, 0.3]),
+        ("balanced_accuracy", [1, 1], [0.2, 0.3]),
+        ("f1", [0, 0], [0.2, 0.3]),
+        ("mcc", [0, 1], [0.2, 0.3]),
+    ],
+)
+def test_an_undefined_metric_has_no_influence(metric: str, labels: list[int], scores: list[float]) -> None:
+    assert influence(metric, np.array(labels), np.array(scores), CUT) is None
+
+
+def test_no_influence_warns_about_a_division() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = [
+            influence(metric, np.array(labels), np.array(scores), CUT)
+            for metric in METRICS
+            for labels, scores in (([1, 1, 0], [0.0, 0.0, 0.0]), ([1, 1], [0.0, 1.0]))
+        ]
+    assert all(np.isfinite(moved).all() for moved in found if moved is not None)
+
+
+def test_cells_are_numbered_in_the_order_of_the_counts() -> None:
+    assert cells(np.array([1, 0, 0, 1]), np.array([0.9, 0.9, 0.1, 0.1]), CUT).tolist() == [0, 1, 2, 3]
+
+
+@QUICK
+@given(seed=st.integers(0, 10**6), ties=st.booleans())
+def test_the_variance_of_the_auc_is_delong_s_when_images_are_independent(seed: int, ties: bool) -> None:
+    y_true, y_score = drawn_set(seed, ties=ties)
+    moved = influence("auc", y_true, y_score, CUT)
+    assert moved is not None
+    ill, well = y_score[y_true == 1], y_score[y_true == 0]
+    wins = (ill[:, None] > well) + 0.5 * (ill[:, None] == well)  # DeLong et al. 1988, by all pairs
+    expected = wins.mean(axis=1).var(ddof=1) / len(ill) + wins.mean(axis=0).var(ddof=1) / len(well)
+    assert Units(y_true).variance(moved) == pytest.approx(expected, rel=1e-9)
+    alone = [str(image) for image in range(len(y_true))]
+    assert Units(y_true, alone).variance(moved) == pytest.approx(expected, rel=1e-9)
+
+
+@QUICK
+@given(seed=st.integers(0, 10**6), owners=st.lists(st.integers(0, 9), min_size=40, max_size=40), ties=st.booleans())
+def test_the_variance_of_the_auc_by_patient_is_that_of_obuchowski_s_definition(
+    seed: int, owners: list[int], ties: bool
+) -> None:
+    y_true, y_score = drawn_set(seed, ties=ties)
+    patients = [f"p{owner}" for owner in owners]
+    if min(len({p for p, y in zip(patients, y_true, strict=True) if y == label}) for label in (0, 1)) < 2:
+        return
+    moved = influence("auc", y_true, y_score, CUT)
+    assert moved is not None
+    found = float(Units(y_true, patients).covariance(moved[None])[0, 0])
+    assert found == pytest.approx(definition_of_obuchowski(y_true, y_score, patients), rel=1e-9, abs=1e-15)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_second_copy_of_each_patient_s_image_tells_nothing_new(metric: str) -> None:
+    """Counted as independent images they would halve the variance."""
+    y_true, y_score = drawn_set(5)
+    alone = influence(metric, y_true, y_score, CUT)
+    twice = influence(metric, np.tile(y_true, 2), np.tile(y_score, 2), CUT)
+    assert alone is not None
+    assert twice is not None
+    patients = [str(image % len(y_true)) for image in range(2 * len(y_true))]
+    once = Units(y_true).variance(alone)
+    assert Units(np.tile(y_true, 2), patients).variance(twice) == pytest.approx(once, rel=1e-9)
+    assert Units(np.tile(y_true, 2)).variance(twice) == pytest.approx(once / 2, rel=0.05)
+
+
+@QUICK
+@given(data=st.data(), seed=st.integers(0, 10**6))
+def test_neither_the_order_of_images_nor_the_names_of_patients_matter(data: st.DataObject, seed: int) -> None:
+    y_true, y_score = drawn_set(seed)
+    owners = np.arange(len(y_true)) // 3
+    order = np.array(data.draw(st.permutations(range(len(y_true)))))
+    moved = influence("mcc", y_true, y_score, CUT)
+    shuffled = influence("mcc", y_true[order], y_score[order], CUT)
+    assert moved is not None
+    assert shuffled is not None
+    one = Units(y_true, [f"p{o}" for o in owners])
+    other = Units(y_true[order], [f"{100 - o}" for o in owners[order]])
+    assert other.variance(shuffled) == pytest.approx(one.variance(moved), rel=1e-9)
+    assert other.degrees_of_freedom(shuffled) == pytest.approx(one.degrees_of_freedom(moved), rel=1e-9)
+
+
+def test_fixed_class_sizes_leave_the_variance_within_the_classes() -> None:
+    y_true, y_score = drawn_set(8, n=60)
+    moved = influence("accuracy", y_true, y_score, CUT)
+    assert moved is not None
+    right = (y_score >= CUT) == (y_true == 1)
+    stratified = sum(
+        (len(own) / len(right)) ** 2 * own.var(ddof=1) / len(own) for own in (right[y_true == 0], right[y_true == 1])
+    )
+    assert Units(y_true).variance(centred(moved, y_true, "fixed")) == pytest.approx(stratified, rel=1e-9)
+    assert centred(moved, y_true, "drawn") is moved
+
+
+def test_degrees_of_freedom_are_about_the_number_of_patients_when_they_are_alike() -> None:
+    generator = np.random.default_rng(0)
+    y_true, owners = np.arange(4000) % 2, [str(k // 2) for k in range(4000)]
+    units = Units(y_true, owners)
+    assert units.degrees_of_freedom(generator.standard_normal(4000)) == pytest.approx(2000, rel=0.1)
+
+
+def test_degrees_of_freedom_are_few_when_one_patient_carries_the_variance() -> None:
+    moved = np.full(100, 1e-6)
+    moved[0] = 1.0
+    assert Units(np.arange(100) % 2).degrees_of_freedom(moved) == pytest.approx(2, rel=0.05)
+
+
+@pytest.mark.parametrize("values", [np.zeros(4), np.array([1.0, -1.0, 1.0, -1.0])])
+def test_degrees_of_freedom_stay_within_1_and_the_number_of_units_less_1(values: np.ndarray) -> None:
+    assert 1 <= Units(np.array([0, 1, 0, 1])).degrees_of_freedom(values) <= 3
+
+
+def test_what_cannot_vary_is_correlated_with_nothing() -> None:
+    units = Units(np.array([0, 1, 0, 1]))
+    assert units.correlation(np.zeros(4), np.array([1.0, -1.0, 0.0, 0.0])) == 0
+    assert units.correlation(np.array([1.0, -1.0, 0, 0]), np.array([2.0, -2.0, 0, 0])) == pytest.approx(1)
+
+
+def test_patients_of_another_number_than_images_are_refused() -> None:
+    with pytest.raises(ValueError, match="3 patients for 2 images"):
+        Units(np.array([0, 1]), ["a", "b", "c"])
+
+
+def test_a_unit_s_sum_is_that_of_its_images() -> None:
+    units = Units(np.array([0, 1, 1]), ["b", "a", "b"])
+    assert units.sums(np.array([[1.0, 2.0, 4.0]])).tolist() == [[2.0, 5.0]]
+    assert (units.count, units.counts, units.repeated) == (2, (1, 2), True)
+    assert math.isclose(units.variance(np.array([1.0, 2.0, 4.0])), units.covariance(np.array([[1.0, 2.0, 4.0]]))[0, 0])

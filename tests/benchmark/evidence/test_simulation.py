@@ -1,0 +1,48 @@
+"""Intervals hold the truth and tests keep quiet in simulated test sets: `tests/perf/simulation.py` in short."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from benchmark.evidence.metrics.influence import METRICS
+from tests.perf.simulation import OURS, TEXTBOOK, coverage, false_alarms, seed_coverage
+from tests.support.worlds import World
+
+SETS = 400
+SLACK = 3.5 * math.sqrt(0.05 * 0.95 / SETS)
+"""Three and a half standard errors of a share of 5% among so many sets; clustered worlds cover up to 98%."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("clustered", [False, True], ids=["images", "patients"])
+def test_every_interval_misses_about_five_in_a_hundred(clustered: bool) -> None:
+    tallies = coverage(World(0.93, clustered=clustered, class_sizes="fixed", specificity=0.8), SETS, seed=1)
+    for metric in METRICS:
+        found = tallies[metric, OURS]
+        assert found.made == SETS
+        assert found.missed <= 0.05 + SLACK, metric
+        assert found.missed >= 0.005, metric
+
+
+@pytest.mark.slow
+def test_taking_a_patient_s_images_for_independent_ones_is_what_fails() -> None:
+    tallies = coverage(World(0.93, clustered=True, class_sizes="fixed", specificity=0.8), SETS, seed=1)
+    assert tallies["auc", TEXTBOOK].missed > 0.05 + SLACK
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("clustered", [False, True], ids=["images", "patients"])
+def test_two_equally_good_cards_are_rarely_told_apart(clustered: bool) -> None:
+    metrics = ("auc", "accuracy", "recall", "balanced_accuracy")
+    tallies = false_alarms(World(0.93, clustered=clustered, specificity=0.8), SETS, seed=2, metrics=metrics)
+    for metric in metrics:
+        assert tallies[metric, OURS].missed <= 0.05 + SLACK, metric
+
+
+@pytest.mark.slow
+def test_counting_images_alone_fails_where_seeds_differ_and_counting_both_does_not() -> None:
+    tallies = seed_coverage(World(0.93, seed_sd=0.15, specificity=0.8), SETS, seed=3, seeds=3)
+    assert tallies["auc", OURS].missed <= 0.05 + SLACK
+    assert tallies["auc", TEXTBOOK].missed > 0.05 + SLACK

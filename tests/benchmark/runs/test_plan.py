@@ -1,0 +1,78 @@
+"""Cards x protocol x seeds: what runs, and what does not, with the reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmark.data import Dataset, open_dataset
+from benchmark.runs.plan import make_plan
+from benchmark.runs.protocol import load_protocol
+from tests.support.tiny import card, protocol, write_npz
+from zoo.config.strict_yaml import ConfigError
+from zoo.models.catalog import load_cards
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return open_dataset(str(write_npz(tmp_path_factory.mktemp("plan") / "tiny.npz")))
+
+
+def test_every_card_runs_with_every_seed_in_the_order_given(dataset: Dataset) -> None:
+    plan = make_plan([card("b"), card("a")], protocol(seeds=(3, 1)), dataset)
+    assert [(spec.card.name, spec.seed) for spec in plan.specs] == [("b", 3), ("b", 1), ("a", 3), ("a", 1)]
+    assert plan.skips == ()
+
+
+def test_seeds_that_are_given_replace_those_of_the_protocol(dataset: Dataset) -> None:
+    plan = make_plan([card()], protocol(seeds=(7,)), dataset, seeds=[0, 1])
+    assert [spec.seed for spec in plan.specs] == [0, 1]
+
+
+def test_the_same_seed_is_the_same_run_wherever_it_was_named(dataset: Dataset) -> None:
+    listed = make_plan([card()], protocol(seeds=(0, 1)), dataset)
+    given = make_plan([card()], protocol(seeds=(5,)), dataset, seeds=[0, 1])
+    assert [spec.run_id for spec in listed.specs] == [spec.run_id for spec in given.specs]
+
+
+def test_a_spec_remembers_its_data(dataset: Dataset) -> None:
+    facts = make_plan([card()], protocol(), dataset).specs[0].dataset
+    assert facts.fingerprint == dataset.fingerprint
+    assert (facts.source, facts.classes, facts.synthetic) == (dataset.source, dataset.classes, False)
+
+
+def test_a_network_that_needs_larger_images_is_skipped_with_both_sizes(dataset: Dataset) -> None:
+    deep = card("deep", model={"filters": [4, 4, 4, 4, 4]})
+    plan = make_plan([deep, card()], protocol(), dataset)
+    assert [spec.card.name for spec in plan.specs] == ["tiny"]
+    [skip] = plan.skips
+    assert skip.card.name == "deep"
+    assert "32 px" in skip.reason
+    assert "at least 94 px" in skip.reason
+
+
+def test_a_card_whose_weights_are_not_at_hand_is_skipped_with_the_reason(dataset: Dataset, tmp_path: Path) -> None:
+    nowhere = str(tmp_path / "nowhere.h5")
+    plan = make_plan([card(model={"builder": "vgg16", "weights": nowhere})], protocol(), dataset)
+    assert plan.specs == ()
+    assert nowhere in plan.skips[0].reason
+
+
+def test_a_card_with_random_weights_needs_none(dataset: Dataset) -> None:
+    assert make_plan([card(model={"builder": "vgg16", "weights": "random"})], protocol(), dataset).skips == ()
+
+
+def test_an_unknown_builder_is_no_reason_to_skip(dataset: Dataset) -> None:
+    with pytest.raises(ConfigError, match="Did you mean scratch_cnn"):
+        make_plan([card(model={"builder": "scratch_cn"})], protocol(), dataset)
+
+
+@pytest.mark.parametrize("name", ["quick", "published", "full"])
+def test_no_built_in_card_is_too_large_for_a_built_in_protocol(
+    dataset: Dataset, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZOO_OFFLINE", "1")
+    plan = make_plan(load_cards().values(), load_protocol(name), dataset)
+    assert [skip.card.name for skip in plan.skips if "too small" in skip.reason] == []
+    assert len({spec.run_id for spec in plan.specs}) == len(plan.specs)

@@ -1,0 +1,83 @@
+"""The gradient of wide convolutions: TensorFlow's, in less time."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import benchmark.training.backend as backend
+
+# isort: split
+import keras
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="only TensorFlow's is replaced")
+
+
+def network(channels: int, kernel: int = 3, **settings: object) -> keras.Model:
+    keras.utils.set_random_seed(0)
+    image = keras.Input((6, 5, channels))
+    x = keras.layers.Conv2D(channels, kernel, padding="same", activation="relu", name="first", **settings)(image)
+    x = keras.layers.Conv2D(channels, kernel, padding="same", name="second", **settings)(x)
+    model = keras.Model(image, keras.layers.Dense(1)(keras.layers.Flatten()(x)))
+    model.compile(keras.optimizers.SGD(1e-4), "mse", jit_compile=False)
+    return model
+
+
+def trained(model: keras.Model) -> list[np.ndarray]:
+    generator = np.random.default_rng(0)
+    x, y = generator.standard_normal((8, *model.input_shape[1:])), generator.standard_normal((8, 1))
+    for _ in range(3):
+        model.train_on_batch(x.astype(np.float32), y.astype(np.float32))
+    return [np.asarray(weight) for weight in model.get_weights()]
+
+
+@pytest.mark.parametrize("kernel", [1, 3, 5])
+def test_training_comes_to_the_same_weights(kernel: int) -> None:
+    plain = trained(network(256, kernel))
+    model = network(256, kernel)
+    with backend.faster_gradients(model):
+        turned = trained(model)
+    for start, one, other in zip(network(256, kernel).get_weights(), plain, turned, strict=True):
+        moved = float(np.abs(one - start).max())
+        assert moved > 1e-6
+        assert float(np.abs(one - other).max()) < 1e-3 * moved
+
+
+def test_layers_are_as_they_were_afterwards() -> None:
+    model = network(256)
+    before = model.get_layer("first").convolution_op
+    with backend.faster_gradients(model):
+        assert model.get_layer("first").convolution_op is not before
+    assert model.get_layer("first").convolution_op == before
+
+
+@pytest.mark.parametrize(
+    ("channels", "settings"), [(8, {}), (256, {"dilation_rate": 2}), (256, {"groups": 2}), (256, {"strides": 2})]
+)
+def test_other_convolutions_are_left_alone(channels: int, settings: dict[str, object]) -> None:
+    model = network(channels, **settings)
+    before = model.get_layer("first").convolution_op
+    with backend.faster_gradients(model):
+        assert model.get_layer("first").convolution_op == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("level", "quiet"), [(None, True), ("3", True), ("0", False)])
+def test_native_messages_are_silenced_unless_a_level_below_3_asks_for_them(level: str | None, quiet: bool) -> None:
+    """A child process inherits the 3 that its parent set: it must be as quiet as the parent."""
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    if level is not None:
+        environment["TF_CPP_MIN_LOG_LEVEL"] = level
+    done = subprocess.run(
+        [sys.executable, "-c", "import benchmark.training.backend"],
+        env=environment,
+        cwd=Path(__file__).resolve().parents[3],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (done.stderr == "") == quiet

@@ -1,0 +1,67 @@
+"""Pictures beside a report: whole SVG files under the names that the report gives them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from reports.figures.files import draw
+from reports.figures.forest import forest_figure
+from reports.figures.svg import inline_svg
+from reports.render.markdown.document import render
+from reports.report import Report, build_report
+from reports.results.card_figures import card_figures
+from tests.support.records import history_rows, make_card, make_run
+from tests.support.study import COLLAPSED, FAILED, SEVERAL, SINGLE, report_in
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    return report_in(tmp_path_factory.mktemp("study"))
+
+
+def test_every_picture_that_is_named_is_a_file_and_every_file_is_named(report: Report, tmp_path: Path) -> None:
+    (pictures,) = draw(report, tmp_path)
+    assert pictures.comparison is not None
+    named = [pictures.comparison, *(picture for of_card in pictures.cards.values() for picture in of_card)]
+    assert {picture.path for picture in named} == {f"figures/{path.name}" for path in (tmp_path / "figures").iterdir()}
+    for picture in named:
+        assert ElementTree.parse(tmp_path / picture.path).getroot().tag.endswith("svg")
+    text = render(report, (pictures,))
+    assert all(f"]({picture.path})" in text for picture in named)
+    assert set(pictures.cards) == {SINGLE, SEVERAL, COLLAPSED}
+    assert FAILED not in pictures.cards
+
+
+def test_sections_do_not_share_pictures(tmp_path: Path) -> None:
+    report = build_report([make_run(), make_run(protocol="published")], lambda _: history_rows())
+    paths = [pictures.comparison.path for pictures in draw(report, tmp_path) if pictures.comparison]
+    assert paths == ["figures/1-comparison.svg", "figures/2-comparison.svg"]
+
+
+def test_a_report_without_a_finished_run_has_no_picture(tmp_path: Path) -> None:
+    (pictures,) = draw(build_report([make_run(error="no memory")], lambda _: []), tmp_path)
+    assert pictures.comparison is None
+    assert pictures.cards == {}
+
+
+def test_a_picture_that_cannot_be_written_leaves_none_behind(report: Report, tmp_path: Path) -> None:
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures" / "comparison.svg").mkdir()
+    with pytest.raises(IsADirectoryError):
+        draw(report, tmp_path)
+    assert [path.name for path in (tmp_path / "figures").iterdir()] == ["comparison.svg"]
+
+
+def test_the_comparison_shows_what_was_measured_and_what_was_published() -> None:
+    cards = card_figures([make_run(), make_run("attempt-7"), make_run("attempt-2", error="no memory")], {})
+    text = inline_svg(forest_figure(cards), "Comparison", "Cards side by side")
+    for part in ("attempt-1", "attempt-7", "attempt-2", "accuracy at 0.5", "AUC", "published", "measured"):
+        assert part in text
+
+
+def test_a_card_without_figures_has_its_row_all_the_same() -> None:
+    figure = forest_figure(card_figures([make_run(make_card(published=[])), make_run("attempt-2", error="x")], {}))
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["attempt-1", "attempt-2"]

@@ -1,0 +1,357 @@
+"""A gallery shows what its rules choose from the stored scores, says what maps are worth, and obeys no file name."""
+
+from __future__ import annotations
+
+import base64
+import io
+import subprocess
+import sys
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from jinja2 import Environment
+from PIL import Image
+
+from benchmark.evidence.diagnosis.saliency import Inside, inside, sanity
+from benchmark.evidence.diagnosis.subgroups import Grouping, subgroups
+from benchmark.evidence.scores import TestScores
+from benchmark.evidence.thresholds.choice import Threshold
+from benchmark.runs.run import Run
+from reports.gallery.gallery import Gallery, Heat, Picked, decided_at, gallery, pick
+from reports.gallery.grid import grid, write_grid
+from reports.gallery.tiles import LARGE, SMALL, overlay, pixels_of, shown, small, where_strongest
+from reports.render.gallery_text import gallery_markdown, inside_line, sanity_line, sentences, subgroup_rows
+from tests.support.records import PHANTOM, make_run, on_test, planted
+
+ROOT = Path(__file__).resolve().parents[3]
+HOSTILE = 'test/<script>alert("1")</script> $x_1$ |*[a](b)é' + "n" * 280 + ".png"
+SCORES = on_test(*planted(40, 40, shift=1.5, seed=4))
+NAMES = tuple(f"test/{n:03d}.png" for n in range(80))
+
+
+def run_at(threshold: float | None = 0.5) -> Run:
+    reason = None if threshold is not None else "constant scores"
+    return make_run(test=SCORES, dataset=PHANTOM, threshold=Threshold(threshold, "youden", reason), at_chosen={})
+
+
+def pictures(count: int, side: int = 40, channels: int = 1) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 255, (count, side, side, channels)).astype(np.uint8)
+
+
+def heat_of(picked: Picked, empty: int | None = None, stays: bool = False) -> Heat:
+    count = len(picked.explained)
+    maps = np.zeros((count, 40, 40), np.float32)
+    maps[:, 25:, :10] = 1
+    if empty is not None:
+        maps[empty] = 0
+    coarse = np.random.default_rng(1).random((count, 6, 6)).astype(np.float32)
+    other = coarse if stays else coarse[::-1]
+    region = np.zeros(maps.shape, bool)
+    region[:, :, :20] = True
+    found = inside(maps, region)
+    return Heat("conv3", maps, sanity(coarse, other[None], other[None]), "lungs", found, (0.5,) * count)
+
+
+@cache
+def made(
+    names: tuple[str, ...] = NAMES, *, with_maps: bool = True, threshold: float | None = 0.5, **more: object
+) -> Gallery:
+    run = run_at(threshold)
+    at = decided_at(run)[0]
+    labels = Grouping("names", ("a",) * 40 + ("b",) * 40, ("a", "b"))
+    groups = subgroups(SCORES, at, [labels, Grouping("size", None, reason="size is not known")])
+    picked = pick(SCORES, at, names, groups)
+    heat = heat_of(picked, **more) if with_maps else None  # type: ignore[arg-type]
+    pixels = pictures(len(picked.places))
+    why = None if with_maps else "the model was not kept"
+    return gallery(run, SCORES, names, picked, pixels, heat=heat, maps_reason=why, subgroups=groups)
+
+
+def wrong(scores: TestScores, threshold: float = 0.5) -> np.ndarray:
+    return (scores.y_score >= threshold) != (scores.y_true == 1)
+
+
+def test_groups_hold_what_they_say() -> None:
+    picked = pick(SCORES, 0.5, NAMES)
+    assert not wrong(SCORES)[list(picked.groups["correct"])].any()
+    assert wrong(SCORES)[list(picked.groups["wrong"])].all()
+    assert wrong(SCORES)[list(picked.groups["certain"])].all()
+    assert [len(group) for group in picked.groups.values()] == [4, 4, 4, 4]
+
+
+def test_the_most_certain_wrong_are_the_farthest_from_the_threshold() -> None:
+    away = np.where(wrong(SCORES), np.abs(SCORES.y_score - 0.5), -1)
+    assert set(pick(SCORES, 0.5, NAMES).groups["certain"]) == set(np.argsort(-away)[:4].tolist())
+
+
+def test_the_nearest_are_the_nearest_of_those_left() -> None:
+    picked = pick(SCORES, 0.3, NAMES)
+    others = [place for place in range(80) if place not in picked.groups["certain"]]
+    expected = sorted(others, key=lambda place: abs(SCORES.y_score[place] - 0.3))[:4]
+    assert list(picked.groups["nearest"]) == expected
+
+
+def test_right_and_wrong_are_shown_of_both_classes() -> None:
+    picked = pick(SCORES, 0.5, NAMES)
+    for key in ("correct", "wrong"):
+        assert SCORES.y_true[list(picked.groups[key])].tolist() == [1, 1, 0, 0]
+
+
+def test_no_image_stands_in_two_groups() -> None:
+    for count in (6, 10, 80):
+        part = on_test(SCORES.y_true[:: 80 // count].tolist(), SCORES.y_score[:: 80 // count].tolist())
+        explained = pick(part, 0.5, NAMES[: len(part)]).explained
+        assert len(explained) == len(set(explained))
+
+
+def test_the_choice_does_not_hang_on_the_order_of_images() -> None:
+    tied = on_test(SCORES.y_true.tolist(), np.round(SCORES.y_score, 1).tolist())
+    order = np.random.default_rng(5).permutation(80)
+    shuffled = on_test(tied.y_true[order].tolist(), tied.y_score[order].tolist())
+    one = pick(tied, 0.5, NAMES).groups
+    other = pick(shuffled, 0.5, [NAMES[place] for place in order]).groups
+    assert {k: [NAMES[p] for p in v] for k, v in one.items()} == {
+        k: [NAMES[order[p]] for p in v] for k, v in other.items()
+    }
+
+
+def test_a_collapsed_model_shows_the_groups_it_has() -> None:
+    constant = on_test([0] * 20 + [1] * 20, [0.9] * 40)
+    picked = pick(constant, 0.5, [str(n) for n in range(40)])
+    assert all(constant.y_true[place] == 1 for place in picked.groups["correct"])
+    assert all(constant.y_true[place] == 0 for place in picked.groups["wrong"])
+
+
+def test_a_group_without_images_says_why() -> None:
+    perfect = on_test([0] * 20 + [1] * 20, [0.1] * 20 + [0.9] * 20)
+    picked = pick(perfect, 0.5, [str(n) for n in range(40)])
+    found = gallery(
+        run_at(), perfect, [str(n) for n in range(40)], picked, pictures(len(picked.places)), maps_reason="-"
+    )
+    reasons = {group.key: group.reason for group in found.groups}
+    assert reasons["certain"] == "no test image was decided wrongly"
+    assert reasons["wrong"] == "there are no other wrong decisions"
+    assert reasons["correct"] is None
+
+
+def test_the_caption_is_the_report_s() -> None:
+    scores = on_test([1, 0], [0.71, 0.2])
+    picked = pick(scores, 0.5, ["a", "b"])
+    found = gallery(run_at(), scores, ["a", "b"], picked, pictures(2), maps_reason="-")
+    captions = {tile.name: tile.caption for group in found.groups for tile in group.tiles}
+    assert captions["a"] == "Real: PNEUMONIA  Pred: PNEUMONIA  Prob(P): 0.71"
+    assert captions["b"] == "Real: NORMAL  Pred: NORMAL  Prob(P): 0.20"
+
+
+def test_decisions_fall_at_the_chosen_threshold() -> None:
+    scores = on_test([1, 0], [0.71, 0.2])
+    run = run_at(0.8)
+    found = gallery(run, scores, ["a", "b"], pick(scores, 0.8, ["a", "b"]), pictures(2), maps_reason="-")
+    tile = next(tile for group in found.groups for tile in group.tiles if tile.name == "a")
+    assert (tile.predicted, tile.verdict) == ("NORMAL", "wrong")
+    assert "wrongly called NORMAL with probability 0.71 of PNEUMONIA" in tile.alt
+    assert found.decided == "0.8, chosen on validation by the rule youden"
+
+
+def test_without_a_chosen_threshold_it_is_a_half_and_says_so() -> None:
+    assert decided_at(run_at(None)) == (0.5, "0.5; none could be chosen on validation: constant scores")
+
+
+def test_a_probability_can_be_told_from_the_threshold() -> None:
+    scores = on_test([1, 1], [0.5001, 0.9])
+    found = gallery(run_at(), scores, ["a", "b"], pick(scores, 0.5, ["a", "b"]), pictures(2), maps_reason="-")
+    assert any("Prob(P): 0.5001" in tile.caption for group in found.groups for tile in group.tiles)
+
+
+def test_classes_with_one_initial_are_written_out() -> None:
+    run = make_run(test=SCORES, dataset=PHANTOM.model_copy(update={"classes": ("CAR", "CAT")}))
+    scores = on_test([1, 0], [0.7, 0.2])
+    found = gallery(run, scores, ["a", "b"], pick(scores, 0.5, ["a", "b"]), pictures(2), maps_reason="-")
+    assert all("Prob(CAT): " in tile.caption for group in found.groups for tile in group.tiles)
+
+
+def test_pictures_are_small_webp_of_the_image() -> None:
+    smooth = np.tile(np.linspace(20, 220, 300).astype(np.uint8)[None, :, None], (300, 1, 1))
+    for picture, side in ((shown(smooth), LARGE), (small(smooth), SMALL)):
+        opened = Image.open(io.BytesIO(picture))
+        assert (opened.format, opened.size) == ("WEBP", (side, side))
+        assert abs(pixels_of(picture).mean() - smooth.mean()) < 3
+        assert len(picture) < 5000
+
+
+def test_colour_stays_colour_and_shape_stays_shape() -> None:
+    red = np.zeros((30, 60, 3), np.uint8)
+    red[..., 0] = 200
+    found = pixels_of(shown(red))
+    assert found.shape == (LARGE // 2, LARGE, 3)
+    assert found[..., 0].mean() > 150 > 60 > found[..., 2].mean()
+
+
+def test_the_overlay_changes_the_image_where_the_map_is_and_lines_it() -> None:
+    grey = np.full((LARGE, LARGE, 1), 100, np.uint8)
+    heat = np.zeros((LARGE, LARGE), np.float32)
+    heat[80:120, 20:60] = 1
+    changed = np.abs(pixels_of(overlay(grey, heat)).astype(int) - 100).max(axis=2)
+    assert changed[90:110, 30:50].min() > 40
+    assert changed[:60].max() < 12
+    dark, bright = (
+        pixels_of(overlay(grey, heat))[76:84, 30:50].min(),
+        pixels_of(overlay(grey, heat))[76:84, 30:50].max(),
+    )
+    assert dark < 50 < 180 < bright  # a line that needs no colour
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "words"),
+    [
+        (slice(0, 5), slice(0, 5), "upper left"),
+        (slice(25, 30), slice(12, 18), "lower"),
+        (slice(12, 18),) * 2 + ("middle",),
+    ],
+)
+def test_where_a_map_is_strongest_is_said_in_words(rows: slice, columns: slice, words: str) -> None:
+    heat = np.zeros((30, 30), np.float32)
+    heat[rows, columns] = 1
+    assert where_strongest(heat) == words
+
+
+def test_every_tile_says_what_it_shows() -> None:
+    for group in made().groups:
+        for tile in group.tiles:
+            assert tile.name in tile.alt
+            assert tile.real in tile.alt
+            assert "strongest in the lower left" in tile.overlay_alt
+            assert "100% of it lies inside the lungs" in tile.overlay_alt
+
+
+def test_data_uris_hold_the_pictures() -> None:
+    tile = made().groups[0].tiles[0]
+    head, _, body = tile.image_uri.partition(",")
+    assert head == "data:image/webp;base64"
+    assert base64.b64decode(body) == tile.image
+
+
+def test_fourteen_galleries_fit_into_a_page() -> None:
+    found = made()
+    tiles = [tile for group in found.groups for tile in group.tiles] + [tile for row in found.failures for tile in row]
+    noise = sum(len(tile.image_uri) + len(tile.overlay_uri or "") for tile in tiles)  # noise compresses worst of all
+    assert 14 * noise < 5_000_000
+
+
+def test_an_empty_map_is_told_and_not_drawn() -> None:
+    found = made(empty=0)
+    tile = found.groups[0].tiles[0]
+    assert tile.overlay is None
+    assert tile.overlay_uri is None
+    assert tile.overlay_reason == f"empty map: nothing in conv3 speaks for {tile.predicted}"
+
+
+def test_maps_that_point_at_no_place_are_counted() -> None:
+    run, picked = run_at(), pick(SCORES, 0.5, NAMES)
+    heat = heat_of(picked)
+    heat.maps[:3] = np.linspace(0.5, 1, 40, dtype=np.float32)
+    found = gallery(run, SCORES, NAMES, picked, pictures(len(picked.places)), heat=heat)
+    line = "3 of 16 maps are nearly even, at least half of the largest value everywhere: they point at no place."
+    assert line in sentences(found)
+    assert "is nearly even over the picture" in found.groups[0].tiles[0].overlay_alt
+    assert not any("nearly even" in sentence for sentence in sentences(made()))
+
+
+def test_without_a_model_images_are_shown_and_the_reason() -> None:
+    found = made(with_maps=False)
+    assert all(tile.overlay is None for group in found.groups for tile in group.tiles)
+    assert "No Grad-CAM: the model was not kept." in sentences(found)
+    assert sanity_line(found) is None
+    assert inside_line(found) is None
+
+
+def test_the_sanity_check_is_told_either_way() -> None:
+    assert "passed: the maps depend on the weights" in str(sanity_line(made()))
+    line = str(sanity_line(made(stays=True)))
+    assert "FAILED: the maps hardly depend on the weights" in line
+    assert "is 1.00 (1.00 with only the layers behind conv3), median of 16 images; below 0.5 passes" in line
+
+
+def test_a_sanity_check_without_a_verdict_gives_the_reason() -> None:
+    none = np.zeros((16, 6, 6))
+    found = replace(made(), sanity=sanity(none, none[None], none[None]))
+    assert "cannot be told, 0 of 16 images have a map; 4 are needed" in str(sanity_line(found))
+
+
+def test_the_share_inside_stands_against_that_of_a_uniform_map() -> None:
+    assert "Inside the lungs lie 100% of the maps, mean of the 16 images" in str(inside_line(made()))
+    assert "a uniform map would have 50%" in str(inside_line(made()))
+    empty = replace(made(), inside=Inside((None,), None, 0.5, 0, 0))
+    assert inside_line(empty) == "Share of the maps inside the lungs: not known, all maps are empty."
+
+
+def test_failures_stand_beside_their_subgroup() -> None:
+    found = made()
+    assert found.subgroups is not None
+    for group, tiles in zip(found.subgroups.groups, found.failures, strict=True):
+        assert [tile.name for tile in tiles] == [NAMES[place] for place in group.failures[:3]]
+        assert not any(tile.right for tile in tiles)
+
+
+def test_subgroup_rows_hold_rates_with_intervals_or_the_reason() -> None:
+    a, b = subgroup_rows(made())
+    assert a[:3] == ["names", "a", "40"]
+    assert "no image of this class" in a[3]
+    assert "/40" in b[3]
+    assert b[3].count("[") == 1
+
+
+def test_a_hostile_name_is_shown_and_not_run_in_html() -> None:
+    tile = made((HOSTILE, *NAMES[1:])).groups
+    everything = [each for group in tile for each in group.tiles]
+    template = Environment(autoescape=True).from_string('<img alt="{{ t.alt }}" src="{{ t.image_uri }}">{{ t.name }}')
+    for each in everything:
+        html = template.render(t=replace(each, name=HOSTILE, alt=f"Test image {HOSTILE}"))
+        assert "<script" not in html
+        assert html.count('"') == 4
+
+
+def test_a_hostile_name_is_drawn(tmp_path: Path) -> None:
+    names = tuple(f"{n}{HOSTILE}\n\x07" for n in range(80))
+    path = write_grid(made(names), tmp_path / "gallery" / "card-0.png")
+    with Image.open(path) as picture:
+        assert picture.format == "PNG"
+        assert picture.width > 1200
+
+
+def test_the_grid_has_every_caption_and_says_wrong_in_words() -> None:
+    found = made(empty=0)
+    texts = [text.get_text() for axes in grid(found).axes for text in axes.texts]
+    for group in found.groups:
+        for tile in group.tiles:
+            assert tile.caption in texts
+    wrongs = sum(not tile.right for group in found.groups for tile in group.tiles)
+    assert sum("WRONG" in text for text in texts) == wrongs
+    assert sum("empty map" in text for text in texts) == 1
+
+
+def test_a_gallery_without_any_image_is_still_drawn() -> None:
+    nothing = replace(made(), groups=())
+    assert any("attempt-1, seed 0" in text.get_text() for text in grid(nothing).texts)
+
+
+def test_markdown_holds_the_picture_the_table_and_the_reasons() -> None:
+    text = "\n".join(gallery_markdown(made(), "gallery/attempt-1-0.png"))
+    assert "](gallery/attempt-1-0.png)" in text
+    assert "| grouped by | group |" in text
+    assert "Not grouped: size is not known." in text
+    assert "Holm over" in text
+
+
+def test_a_gallery_s_file_is_named_after_card_and_seed() -> None:
+    assert made().file_name == "attempt-1-0.png"
+
+
+def test_galleries_are_drawn_without_keras() -> None:
+    modules = "reports.gallery.gallery, reports.gallery.grid, reports.render.gallery_text"
+    code = f"import sys, {modules}; print('keras' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

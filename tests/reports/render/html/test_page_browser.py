@@ -1,0 +1,371 @@
+"""The HTML report in a browser: opened from disk, sorted, filtered, its threshold moved, printed, on a phone, in the
+dark, read by a checker of accessibility, and attacked. Pictures of it are kept in build/screenshots."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmark.evidence.metrics.definitions import METRICS, confusion, value_of
+from benchmark.evidence.scores import Scores
+from reports.render.html.page import render
+from reports.render.html.scores import test_scores
+from reports.text import number
+from tests.support.pages import LONG, hostile, ordinary, synthetic
+from tests.support.tiny import ROOT
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (pip install '.[dev]')")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+
+PICTURES = ROOT / "build" / "screenshots"
+DESKTOP, PHONE = {"width": 1200, "height": 900}, {"width": 360, "height": 780}
+_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """The system's Chromium; tests are skipped where there is none."""
+    path = os.environ.get("ZOO_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("no Chromium: install one, or set ZOO_CHROMIUM to its path")
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=path, args=_ARGUMENTS)
+        yield opened
+        opened.close()
+
+
+@dataclass
+class Opened:
+    """A page in the browser, and what the browser said about it."""
+
+    page: Any
+    said: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def open_page(browser: Any) -> Iterator[Any]:
+    """Opens a file in a browser of its own; what is said to the console and asked of the network is kept."""
+    contexts = []
+
+    def opened(path: Path, **options: Any) -> Opened:
+        context = browser.new_context(**{"viewport": DESKTOP, **options})
+        contexts.append(context)
+        found = Opened(context.new_page())
+        found.page.set_default_timeout(20_000)
+        found.page.on("console", lambda message: found.said.append(message.text))
+        found.page.on("pageerror", lambda error: found.said.append(str(error)))
+        found.page.on("dialog", lambda dialog: (found.said.append(f"dialog {dialog.message}"), dialog.dismiss()))
+        found.page.on("request", lambda request: found.asked.append(request.url))
+        found.page.goto(path.as_uri())
+        return found
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Scores], list[Any]]:
+    """The page of ordinary runs, their test scores by run id, and the runs of attempt-5."""
+    folder = tmp_path_factory.mktemp("ordinary")
+    made, store = ordinary(folder)
+    scores = test_scores(made, store)
+    path = folder / "report.html"
+    path.write_text(render(made, scores), encoding="utf-8")
+    return path, scores, [run for run in made.sections[0].runs if run.spec.card.name == "attempt-5"]
+
+
+@pytest.fixture(scope="module")
+def attacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of hostile texts."""
+    folder = tmp_path_factory.mktemp("hostile")
+    made, store, galleries = hostile(folder)
+    path = folder / "report.html"
+    path.write_text(render(made, test_scores(made, store), galleries), encoding="utf-8")
+    return path
+
+
+def picture(page: Any, name: str, *, whole: bool = False) -> None:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=PICTURES / f"{name}.png", full_page=whole)
+
+
+def open_all(page: Any) -> None:
+    page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+
+
+def wider_than_the_window(page: Any) -> int:
+    return int(page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
+
+
+def first_column(page: Any) -> list[str]:
+    cells = page.locator("#part1-table tbody tr:visible th a")
+    return [str(text) for text in cells.all_inner_texts()]
+
+
+def test_the_page_opens_from_disk_in_silence_and_asks_for_nothing(open_page: Any, report: Any) -> None:
+    opened = open_page(report[0])
+    open_all(opened.page)
+    opened.page.wait_for_load_state("networkidle")
+    assert opened.said == []
+    assert opened.asked == [report[0].as_uri()]
+    assert opened.page.locator("#part1-verdicts .answers strong").count() == 3
+    picture(opened.page, "report-desktop")
+    opened.page.evaluate("document.querySelectorAll('.contents').forEach((each) => each.remove())")
+    picture(opened.page, "report-desktop-whole", whole=True)
+
+
+def test_a_click_on_a_heading_sorts_by_its_column_and_a_second_one_turns_it_round(open_page: Any, report: Any) -> None:
+    page = open_page(report[0]).page
+    assert first_column(page) == ["attempt-5", "attempt-6a", "attempt-7"]
+    heads = page.locator("#part1-table thead th")
+    auc = next(place for place in range(heads.count()) if heads.nth(place).inner_text().startswith("AUC"))
+    button = heads.nth(auc).get_by_role("button")
+    button.click()
+    assert heads.nth(auc).get_attribute("aria-sort") == "ascending"
+    assert first_column(page) == ["attempt-6a", "attempt-5", "attempt-7"], "what has no figure stays last"
+    button.focus()
+    page.keyboard.press("Enter")
+    assert heads.nth(auc).get_attribute("aria-sort") == "descending"
+    assert first_column(page) == ["attempt-5", "attempt-6a", "attempt-7"]
+    assert [heads.nth(place).get_attribute("aria-sort") for place in range(heads.count())].count("none") == (
+        heads.count() - 1
+    )
+    heads.first.get_by_role("button").click()
+    heads.first.get_by_role("button").click()
+    assert first_column(page) == ["attempt-7", "attempt-6a", "attempt-5"]
+
+
+def test_every_column_of_the_comparison_can_be_sorted(open_page: Any, report: Any) -> None:
+    page = open_page(report[0]).page
+    heads = page.locator("#part1-table thead th")
+    for place in range(heads.count()):
+        heads.nth(place).get_by_role("button").click()
+        assert heads.nth(place).get_attribute("aria-sort") == "ascending"
+        assert sorted(first_column(page)) == ["attempt-5", "attempt-6a", "attempt-7"]
+
+
+def test_a_filter_keeps_the_rows_that_hold_every_word(open_page: Any, report: Any) -> None:
+    page = open_page(report[0]).page
+    box, told = page.get_by_label("Filter"), page.locator("#part1-comparison output")
+    box.fill("ATTEMPT pooling")
+    assert first_column(page) == ["attempt-5"]
+    assert told.inner_text() == "1 of 3 rows"
+    box.fill("memoryerror")
+    assert first_column(page) == ["attempt-7"]
+    box.fill("nothing of the kind")
+    assert first_column(page) == []
+    assert told.inner_text() == "0 of 3 rows"
+    box.fill("")
+    assert len(first_column(page)) == 3
+
+
+def read_slider(part: Any) -> tuple[dict[str, int], dict[str, dict[str, str]]]:
+    """The counts, and the figures by column and metric."""
+    cells = part.evaluate(
+        "(part) => [...part.querySelectorAll('[data-count], [data-where]')].map((cell) => "
+        "[cell.dataset.count, cell.dataset.where, cell.closest('tr').dataset.metric, cell.textContent])"
+    )
+    figures: dict[str, dict[str, str]] = {"here": {}, "half": {}, "chosen": {}}
+    for count, where, metric, text in cells:
+        if count is None:
+            figures[where][metric] = text
+    return {count: int(text) for count, _, _, text in cells if count is not None}, figures
+
+
+def expected(scores: Scores, threshold: float) -> tuple[dict[str, int], dict[str, str]]:
+    counted = confusion(scores, threshold)
+    names = [name for name, metric in METRICS.items() if metric.of_decisions and metric.direction != "none"]
+    return vars(counted).copy(), {name: number(value_of(name, scores, threshold)) for name in names}
+
+
+def test_the_sliders_counts_and_figures_are_the_programs_at_twenty_thresholds(open_page: Any, report: Any) -> None:
+    path, scores, runs = report
+    page = open_page(path).page
+    page.evaluate("location.hash = '#part1-card-attempt-5'")
+    part = page.locator("[data-slider='part1-attempt-5']")
+    tried = 0
+    for place, run in enumerate(runs):
+        part.get_by_label("Run").select_option(str(place))
+        held = scores[run.run_id]
+        ties = sorted(held.y_score.tolist())[7:-7:55]
+        chosen = run.threshold.value
+        for threshold in (0.0, 1.0, 0.5, 0.123, 1e-6, 0.8125, chosen, *ties):
+            part.get_by_label("Threshold, typed").fill(repr(threshold))
+            counts, figures = read_slider(part)
+            assert (counts, figures["here"]) == expected(held, threshold), threshold
+            assert figures["half"] == expected(held, 0.5)[1]
+            assert figures["chosen"] == expected(held, chosen)[1]
+            tried += 1
+    assert tried >= 20
+    part.scroll_into_view_if_needed()
+    picture(page, "report-slider")
+
+
+def test_the_slider_moves_by_keyboard_and_its_marks_lead_to_their_thresholds(open_page: Any, report: Any) -> None:
+    path, scores, runs = report
+    page = open_page(path).page
+    page.evaluate("location.hash = '#part1-card-attempt-5'")
+    part = page.locator("[data-slider='part1-attempt-5']")
+    slider = part.get_by_role("slider")
+    slider.focus()
+    page.keyboard.press("Home")
+    assert read_slider(part)[0] == expected(scores[runs[0].run_id], 0.0)[0]
+    page.keyboard.press("ArrowRight")
+    assert read_slider(part)[0] == expected(scores[runs[0].run_id], 0.001)[0]
+    assert slider.get_attribute("aria-valuetext") == "0.001"
+    part.get_by_role("button", name="chosen").click()
+    assert read_slider(part)[0] == expected(scores[runs[0].run_id], runs[0].threshold.value)[0]
+    part.get_by_role("button", name="0.5", exact=True).click()
+    assert read_slider(part)[0] == expected(scores[runs[0].run_id], 0.5)[0]
+    playwright.expect(part.get_by_role("status")).to_contain_text("At 0.500: ")
+
+
+def test_what_is_typed_outside_of_zero_and_one_moves_nothing_and_is_marked(open_page: Any, report: Any) -> None:
+    page = open_page(report[0]).page
+    page.evaluate("location.hash = '#part1-card-attempt-5'")
+    part = page.locator("[data-slider='part1-attempt-5']")
+    before = read_slider(part)
+    typed = part.get_by_label("Threshold, typed")
+    for text in ("1.5", "-0.1", ""):
+        typed.fill(text)
+        assert typed.get_attribute("aria-invalid") == "true"
+        assert read_slider(part) == before
+    typed.fill("0.25")
+    assert typed.get_attribute("aria-invalid") == "false"
+
+
+def test_a_card_without_a_chosen_threshold_says_so(open_page: Any, report: Any) -> None:
+    page = open_page(report[0]).page
+    page.evaluate("location.hash = '#part1-card-attempt-6a'")
+    part = page.locator("[data-slider='part1-attempt-6a']")
+    assert part.get_by_role("button", name="none chosen").is_disabled()
+    assert set(read_slider(part)[1]["chosen"].values()) == {"–"}
+
+
+def test_a_link_to_a_card_opens_it(open_page: Any, report: Any) -> None:
+    page = open_page(report[0]).page
+    card = page.locator("#part1-card-attempt-5")
+    assert card.get_attribute("open") is None
+    page.locator("#part1-table").get_by_role("link", name="attempt-5", exact=True).click()
+    playwright.expect(card).to_have_attribute("open", "")
+    page.get_by_role("button", name="Close all").click()
+    assert card.get_attribute("open") is None
+    page.get_by_role("button", name="Open all").click()
+    assert page.locator("details.card[open]").count() == page.locator("details.card").count()
+
+
+def test_without_scripts_everything_but_the_controls_is_there(open_page: Any, report: Any) -> None:
+    page = open_page(report[0], java_script_enabled=False).page
+    assert page.locator("#part1-table tbody tr").count() == 3
+    assert page.locator("#part1-filter").is_hidden()
+    assert page.locator("[data-theme-toggle]").is_hidden()
+    page.locator("#part1-card-attempt-5 > summary").click()
+    assert page.locator("#part1-card-attempt-5 .figures").is_visible()
+    assert page.locator("#part1-card-attempt-5 .chart svg").count() == 5
+    assert page.locator("#part1-card-attempt-5 .slider").is_hidden()
+
+
+def test_on_paper_all_is_open_and_controls_are_gone(open_page: Any, report: Any) -> None:
+    page = open_page(report[0], color_scheme="dark").page
+    page.emulate_media(media="print")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    for selector in (".contents", ".slider", ".filter", ".tools"):
+        for place in range(page.locator(selector).count()):
+            assert page.locator(selector).nth(place).is_hidden()
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("details:not([open])").count() == 0
+    assert page.locator("#part1-card-attempt-5 .figures").is_visible()
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator("details.card[open]").count() == 0
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    page.pdf(path=PICTURES / "report.pdf", format="A4", prefer_css_page_size=True)
+    assert (PICTURES / "report.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_a_phone_needs_no_sideways_scrolling(open_page: Any, report: Any) -> None:
+    opened = open_page(report[0], viewport=PHONE)
+    assert wider_than_the_window(opened.page) <= 0
+    picture(opened.page, "report-phone")
+    open_all(opened.page)
+    assert wider_than_the_window(opened.page) <= 0
+    assert opened.said == []
+    picture(opened.page, "report-phone-whole", whole=True)
+
+
+def test_dark_colours_follow_the_system_and_the_button(open_page: Any, report: Any) -> None:
+    page = open_page(report[0], color_scheme="dark").page
+    background = "getComputedStyle(document.body).backgroundColor"
+    dark = page.evaluate(background)
+    assert dark != "rgb(255, 255, 255)"
+    picture(page, "report-dark")
+    page.get_by_role("button", name="Switch to light colours").click()
+    assert page.evaluate(background) == "rgb(255, 255, 255)"
+    page.get_by_role("button", name="Switch to dark colours").click()
+    assert page.evaluate(background) == dark
+
+
+def test_the_first_stop_of_the_keyboard_leads_to_the_report(open_page: Any, report: Any) -> None:
+    page = open_page(report[0]).page
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the report"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(scheme: str, open_page: Any, report: Any) -> None:
+    page = open_page(report[0], color_scheme=scheme).page
+    open_all(page)
+    found = axe.Axe().run(page).response["violations"]
+    grave = [
+        (one["id"], one["nodes"][0]["html"][:200], len(one["nodes"]))
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]
+    assert grave == []
+
+
+def test_hostile_texts_are_shown_and_not_run_and_do_not_break_the_layout(open_page: Any, attacked: Path) -> None:
+    opened = open_page(attacked, viewport=PHONE)
+    page = opened.page
+    open_all(page)
+    page.wait_for_load_state("networkidle")
+    assert opened.said == []
+    assert opened.asked[0] == attacked.as_uri()
+    assert all(url.startswith("data:image/") for url in opened.asked[1:])
+    assert page.evaluate("typeof window.hacked") == "undefined"
+    assert page.evaluate("document.scripts.length") == 2
+    page.evaluate("Promise.all([...document.images].map((image) => image.decode()))")
+    visible = LONG.replace("\u202e", " ")
+    assert page.get_by_text(visible).count() > 10
+    assert wider_than_the_window(page) <= 0
+    picture(page, "report-hostile-phone")
+    page.set_viewport_size(DESKTOP)
+    assert wider_than_the_window(page) <= 0
+    picture(page, "report-hostile", whole=True)
+
+
+def test_two_parts_have_their_own_contents_and_say_that_they_are_synthetic(open_page: Any, tmp_path: Path) -> None:
+    made = synthetic()
+    path = tmp_path / "report.html"
+    path.write_text(render(made), encoding="utf-8")
+    opened = open_page(path, viewport=PHONE)
+    assert opened.page.get_by_text("Synthetic data.").first.is_visible()
+    assert opened.page.get_by_role("navigation").count() == 1 + len(made.sections)
+    assert wider_than_the_window(opened.page) <= 0
+    assert opened.said == []

@@ -1,0 +1,134 @@
+"""A threshold that is chosen anew comes from stored validation scores and from nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import roc_curve
+
+from benchmark.evidence import TestScores, choose
+from benchmark.runs.protocol import ThresholdRule
+from benchmark.runs.run import Run
+from benchmark.runs.storage.store import Store
+from reports.results.measured import gather
+from reports.results.rescored import rechosen, rechosen_all
+from tests.support.records import make_run, on_test, on_val, planted
+from tests.support.stored import keep
+
+YOUDEN, SENSITIVE = ThresholdRule(rule="youden"), ThresholdRule(rule="sensitivity", value=0.95)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("kept")
+
+
+def kept(root: Path, test: TestScores | None = None) -> tuple[Run, Store]:
+    store = Store(root)
+    return keep(store, "attempt-1", test, on_val(*planted(60, 60, 1.5, seed=1))), store
+
+
+def test_the_rule_is_read_on_validation_scores(tmp_path: Path) -> None:
+    """Youden's threshold lies where scikit-learn's ROC curve of validation has the largest TPR - FPR."""
+    run, store = kept(tmp_path)
+    found = rechosen(run, store, YOUDEN)
+    assert found.threshold is not None
+    assert found.threshold.value is not None
+    labels, scores = planted(60, 60, 1.5, seed=1)
+    called = np.array(scores) >= found.threshold.value
+    fpr, tpr, _ = roc_curve(labels, scores)
+    assert np.mean(called[60:]) - np.mean(called[:60]) == pytest.approx(np.max(tpr - fpr))
+
+
+def test_the_figures_are_those_at_the_threshold_that_was_chosen(tmp_path: Path) -> None:
+    run, store = kept(tmp_path)
+    found = rechosen(run, store, SENSITIVE)
+    assert found.threshold is not None
+    assert found.threshold.value is not None
+    assert found.threshold.low is not None
+    assert found.threshold.high is not None
+    assert found.threshold.low <= found.threshold.value <= found.threshold.high
+    labels, scores = planted(100, 100, seed=2)
+    called = np.array(scores)[np.array(labels) == 1] >= found.threshold.value
+    assert found.figures("test", chosen=True)["recall"].value == pytest.approx(np.mean(called))
+    assert found.figures("val", chosen=True)["recall"].value == pytest.approx(57 / 60, abs=1 / 60)
+    assert found.figures("test", chosen=True)["loss"] == run.figures("test")["loss"]
+    assert found.at_half == run.at_half
+
+
+def test_the_record_says_which_rule_chose_and_still_finds_its_scores(tmp_path: Path) -> None:
+    run, store = kept(tmp_path)
+    found = rechosen(run, store, SENSITIVE)
+    assert found.spec.protocol.threshold == SENSITIVE
+    assert found.run_id == run.run_id
+    assert len(store.history(found)) == 3
+    assert gather([found], store)["attempt-1"].thresholds == (found.threshold.value if found.threshold else None,)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(order=st.permutations(range(40)), rule=st.sampled_from([YOUDEN, SENSITIVE, ThresholdRule(rule="mcc")]))
+def test_permuted_test_scores_never_change_a_threshold(place: Path, order: list[int], rule: ThresholdRule) -> None:
+    labels, scores = planted(20, 20, seed=2)
+    thresholds = []
+    for permuted in (range(40), order):
+        run, store = kept(place, on_test(labels, [scores[place] for place in permuted]))
+        thresholds.append(rechosen(run, store, rule).threshold)
+    assert thresholds[0] == thresholds[1]
+
+
+def test_other_test_scores_never_change_a_threshold(tmp_path: Path) -> None:
+    labels = [0, 1] * 20
+    found = {
+        rechosen(*kept(tmp_path, on_test(labels, scores)), YOUDEN).threshold
+        for scores in ([0.5] * 40, [0.9, 0.1] * 20, [0.1, 0.9] * 20)
+    }
+    assert len(found) == 1
+
+
+def test_constant_validation_scores_choose_nothing_and_say_why(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    run = keep(store, "attempt-1", val=on_val([0, 1] * 30, [0.4] * 60))
+    found = rechosen(run, store, SENSITIVE)
+    assert found.threshold is not None
+    assert found.threshold.value is None
+    assert found.threshold.reason
+    assert found.at_chosen == {}
+
+
+def test_a_declared_threshold_is_taken_as_it_is(tmp_path: Path) -> None:
+    found = rechosen(*kept(tmp_path), ThresholdRule(rule="fixed", value=0.3))
+    assert found.threshold is not None
+    assert found.threshold.value == 0.3
+
+
+def test_the_same_rule_again_gives_the_threshold_of_the_run(tmp_path: Path) -> None:
+    run, store = kept(tmp_path)
+    found = rechosen(run, store, run.spec.protocol.threshold)
+    assert found.threshold is not None
+    assert found.threshold.value == choose(on_val(*planted(60, 60, 1.5, seed=1))).value
+    assert found.at_chosen == run.at_chosen
+
+
+def test_a_failed_run_comes_back_as_it_is(tmp_path: Path) -> None:
+    failed = make_run("attempt-1", error="ResourceExhausted: no memory")
+    assert rechosen(failed, Store(tmp_path), YOUDEN) is failed
+
+
+def test_runs_that_differed_in_their_rule_alone_are_one_run_under_a_new_one(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    runs = [
+        keep(store, card, seed=seed, protocol=make_run().spec.protocol.model_copy(update={"threshold": rule}))
+        for card in ("attempt-1", "attempt-5")
+        for seed in (0, 1)
+        for rule in (YOUDEN, SENSITIVE)
+    ]
+    assert len({run.run_id for run in runs}) == 8
+    found = rechosen_all(runs, store, ThresholdRule(rule="cost", value=5))
+    assert [(run.spec.card.name, run.spec.seed) for run in found] == [
+        (card, seed) for card in ("attempt-1", "attempt-5") for seed in (0, 1)
+    ]
+    assert {run.run_id for run in found} < {run.run_id for run in runs}

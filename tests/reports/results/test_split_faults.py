@@ -1,0 +1,59 @@
+"""A fault that all cards on a split share is said once, and a card's own stay with the card."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+from rich.console import Console
+
+from benchmark.evidence import Finding
+from benchmark.runs.run import Run
+from reports.findings import findings
+from reports.render.html.page import render as html
+from reports.render.markdown.document import render
+from reports.render.terminal.tables import comparison_tables, status_line
+from reports.report import build_report
+from reports.results.split_faults import own_faults, split_faults
+from tests.support.records import make_run
+
+SMALL = Finding("small-validation", "validation is too small to choose on", "validation holds 8 NORMAL and 8 PNEUMONIA")
+GREY = Finding("intensity-shift", "test images have other grey levels", "mean grey level 140 in test, 128 in train")
+OVER = Finding("overfitting", "overfits after epoch 2", "validation loss rose")
+
+
+def run(card: str, seed: int, split: str, *found: Finding) -> Run:
+    one = make_run(card, seed=seed)
+    return one.model_copy(update={"diagnosis": found, "split": replace(one.split, fingerprint=split)})
+
+
+def test_a_fault_of_one_split_is_one_sentence_for_all_cards() -> None:
+    runs = [run(card, 0, "s", SMALL, OVER) for card in ("attempt-1", "attempt-6b")]
+    assert split_faults(runs, {}) == (f"This split: {SMALL.title}: {SMALL.evidence}.",)
+    assert own_faults(runs[0].diagnosis) == (OVER,)
+
+
+def test_splits_of_their_own_are_told_apart() -> None:
+    first, second = run("attempt-1", 0, "a", SMALL, GREY), run("attempt-1", 1, "b", replace(GREY, evidence="141"))
+    small, grey = split_faults([first, second], {})
+    assert small.startswith("The split of seed 0: validation is too small")
+    assert grey == f"Every split: {GREY.title}: {GREY.evidence} (seed 0)."
+
+
+def test_every_rendering_says_it_once() -> None:
+    runs = [run(card, 0, "s", SMALL, OVER) for card in ("attempt-1", "attempt-6b")]
+    report = build_report(runs, lambda _: [])
+    text = io.StringIO()
+    Console(file=text, width=200).print(comparison_tables(report))
+    remarks = "\n".join(findings(report.sections[0]).remarks)
+    for shown in (text.getvalue(), render(report), html(report), remarks):
+        assert shown.count(SMALL.title) == 1
+        assert shown.count(OVER.title) >= 2
+    assert all(list(card.diagnosis) == [OVER.title] for card in report.sections[0].cards)
+    assert [finding.code for finding in report.sections[0].runs[0].diagnosis] == ["small-validation", "overfitting"]
+
+
+def test_the_line_of_a_finished_run_holds_its_own_faults_alone() -> None:
+    line = status_line(run("attempt-1", 0, "s", SMALL, OVER), reused=False)
+    assert OVER.title in line
+    assert SMALL.title not in line

@@ -1,0 +1,191 @@
+"""A failure is put down to single changes: of one card to another, and of how the same scores are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import accuracy_score
+from statsmodels.stats.multitest import multipletests
+
+from benchmark.evidence import TestScores, ValidationScores
+from benchmark.evidence.diagnosis.training_record import Checks
+from benchmark.runs.storage.store import Store
+from reports.results.measured import Measured, gather
+from reports.results.pairs import difference, gain_of_calibration, gain_of_threshold
+from reports.verdicts.attribution import Cause, attribute, single_change
+from tests.support.records import make_card, on_test, on_val, planted
+from tests.support.stored import keep
+from zoo.models.card import ModelCard
+
+GOOD = on_test(*planted(100, 100, seed=2))
+GOOD_VAL = on_val(*planted(60, 60, seed=1))
+
+
+def changed(name: str, *, of: str = "attempt-1", extends: str | None = None, **model: Any) -> ModelCard:
+    """A card whose model differs from that of `of` in `model`."""
+    base = make_card(of).model_dump(mode="json")
+    own = {"name": name, "extends": extends, "changes": f"what {name} says", "model": {**base["model"], **model}}
+    return ModelCard.model_validate({**base, **own})
+
+
+def high(scores: TestScores | ValidationScores) -> list[float]:
+    """As good a ranking, every score above 0.5."""
+    return [0.6 + 0.4 * float(score) for score in scores.y_score]
+
+
+COLLAPSED = on_test(GOOD.y_true.tolist(), high(GOOD))
+COLLAPSED_VAL = on_val(GOOD_VAL.y_true.tolist(), high(GOOD_VAL))
+BEFORE, AFTER = changed("before"), changed("after", dropout=0.1)
+BOTH = changed("both", dropout=0.1, dense_units=8)
+CHILD = changed("child", extends="before", dropout=0.1, dense_units=8)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "runs")
+
+
+@pytest.fixture(scope="module")
+def collapse(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Measured]:
+    """A card that collapsed, one setting away from a good one, and cards that must not be blamed."""
+    kept = Store(tmp_path_factory.mktemp("collapse"))
+    keep(kept, BEFORE, COLLAPSED, COLLAPSED_VAL)
+    keep(kept, AFTER, GOOD, GOOD_VAL)
+    keep(kept, BOTH, on_test(*planted(100, 100, seed=6)), GOOD_VAL)
+    keep(kept, changed("elsewhere", dropout=0.2), GOOD, GOOD_VAL, images="others")
+    return measured(kept)
+
+
+def measured(store: Store) -> dict[str, Measured]:
+    return gather(store.runs()[0], store)
+
+
+def by_kind(causes: tuple[Cause, ...]) -> dict[tuple[str, str | None], Cause]:
+    return {(cause.kind, cause.other): cause for cause in causes}
+
+
+def test_a_card_that_extends_the_other_is_one_change_in_its_own_words() -> None:
+    assert single_change(BEFORE, CHILD) == "what child says"
+    assert single_change(CHILD, BEFORE) == "without: what child says"
+
+
+def test_one_differing_setting_is_one_change_in_either_direction() -> None:
+    there, back = single_change(BEFORE, AFTER), single_change(AFTER, BEFORE)
+    assert there == "model.dropout: 0.5 to 0.1"
+    assert back == "model.dropout: 0.1 to 0.5"
+
+
+@pytest.mark.parametrize("other", [BOTH, changed("same")])
+def test_two_differing_settings_or_none_are_no_single_change(other: ModelCard) -> None:
+    assert single_change(BEFORE, other) is None
+    assert single_change(other, BEFORE) is None
+
+
+def test_a_setting_that_is_not_there_is_shown_as_nothing() -> None:
+    assert single_change(BEFORE, changed("with", batch_norm_momentum=0.9)) == (
+        "model.batch_norm_momentum: nothing to 0.9"
+    )
+
+
+def test_a_list_is_one_setting_and_a_recipe_counts_too() -> None:
+    assert single_change(BEFORE, changed("wide", filters=[64, 128, 256])) == (
+        "model.filters: [32, 64, 128] to [64, 128, 256]"
+    )
+    base = BEFORE.model_dump(mode="json")
+    small = ModelCard.model_validate({**base, "name": "small", "recipe": {**base["recipe"], "batch_size": 16}})
+    assert single_change(BEFORE, small) == "recipe.batch_size: 32 to 16"
+
+
+def test_a_planted_collapse_is_recovered_by_each_of_its_causes(collapse: dict[str, Measured]) -> None:
+    own = collapse["before"]
+    assert accuracy_score(own.test[0].y_true, own.test[0].y_score >= 0.5) == 0.5
+    causes = by_kind(attribute("before", "accuracy", collapse))
+    assert set(causes) == {("card", "after"), ("threshold", None), ("calibration", None)}
+    for cause in causes.values():
+        assert cause.card == "before"
+        assert cause.effect.low is not None
+        assert cause.effect.low > 0.25
+        assert cause.effect.n == len(GOOD)
+        assert cause.p_adjusted is not None
+        assert cause.p_adjusted < 0.001
+    recovered = accuracy_score(GOOD.y_true, GOOD.y_score >= 0.5) - 0.5
+    assert causes["card", "after"].effect.value == pytest.approx(recovered)
+    assert causes["card", "after"].change == "model.dropout: 0.5 to 0.1"
+
+
+def test_a_sibling_is_blamed_for_what_it_costs(collapse: dict[str, Measured]) -> None:
+    """From the good card, the same change costs as much as it gained."""
+    gained = by_kind(attribute("before", "accuracy", collapse))["card", "after"].effect
+    lost = by_kind(attribute("after", "accuracy", collapse))["card", "before"].effect
+    assert lost.value == pytest.approx(-(gained.value or 0.0))
+    assert lost.low == pytest.approx(-(gained.high or 0.0))
+
+
+@pytest.mark.parametrize("card", ["before", "after", "both"])
+def test_p_values_are_adjusted_by_holm_over_all_causes_of_a_card(collapse: dict[str, Measured], card: str) -> None:
+    own = collapse[card]
+    causes = attribute(card, "accuracy", collapse)
+    gains = {"threshold": gain_of_threshold, "calibration": gain_of_calibration}
+    effects = [
+        difference(collapse[cause.other], own, "accuracy") if cause.other else gains[cause.kind](own, "accuracy")
+        for cause in causes
+    ]
+    raw = [effect.p_value for effect in effects]
+    assert pytest.approx(multipletests(raw, method="holm")[1]) == [cause.p_adjusted for cause in causes]
+
+
+def test_the_largest_effect_stands_first_whatever_its_sign(collapse: dict[str, Measured]) -> None:
+    for name in ("before", "after", "both"):
+        sizes = [abs(cause.effect.value or 0.0) for cause in attribute(name, "log_loss", collapse)]
+        assert sizes == sorted(sizes, reverse=True)
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(order=st.permutations(["before", "after", "both", "elsewhere"]))
+def test_the_order_of_cards_decides_nothing(collapse: dict[str, Measured], order: list[str]) -> None:
+    turned = {name: collapse[name] for name in order}
+    assert attribute("after", "accuracy", turned) == attribute("after", "accuracy", collapse)
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_test_images_that_leak_are_a_cause(store: Store, seeds: int) -> None:
+    """All leaking images are decided rightly and the others no better than by chance: without them accuracy falls."""
+    labels = [0, 1] * 100
+    right = [0.1, 0.9] * 50 + [0.1, 0.1, 0.9, 0.9] * 25
+    leaking = {"same patient": tuple(f"test/{place}" for place in range(100))}
+    for seed in range(seeds):
+        keep(store, BEFORE, on_test(labels, right), seed=seed, checks=Checks(related=leaking))
+    [cause] = [cause for cause in attribute("before", "accuracy", measured(store)) if cause.kind == "images"]
+    assert cause.change == "without 100 test images of patients who are in train or val"
+    assert cause.effect.value == pytest.approx(0.5 - 0.75)
+    assert cause.effect.high is not None
+    assert cause.effect.high < -0.1
+    assert (cause.p_adjusted or 1.0) < 0.001
+
+
+@pytest.mark.parametrize("related", [None, {}])
+def test_without_related_images_leakage_is_no_cause(store: Store, related: dict[str, tuple[str, ...]] | None) -> None:
+    keep(store, BEFORE, GOOD, GOOD_VAL, checks=Checks(related=related))
+    assert "images" not in {cause.kind for cause in attribute("before", "accuracy", measured(store))}
+
+
+def test_a_rolled_back_calibrator_is_no_cause(store: Store) -> None:
+    """Ranking on validation is upside down, so no calibration is kept."""
+    labels, scores = planted(60, 60)
+    keep(store, BEFORE, COLLAPSED, on_val(labels, (1 - np.array(scores)).tolist()))
+    assert "calibration" not in {cause.kind for cause in attribute("before", "accuracy", measured(store))}
+
+
+def test_scores_without_a_threshold_leave_no_cause(store: Store) -> None:
+    keep(store, BEFORE, COLLAPSED, on_val([0, 1] * 30, [0.7] * 60))
+    assert attribute("before", "accuracy", measured(store)) == ()
+
+
+def test_a_card_that_was_not_measured_is_an_error(collapse: dict[str, Measured]) -> None:
+    with pytest.raises(KeyError, match="nobody"):
+        attribute("nobody", "accuracy", collapse)

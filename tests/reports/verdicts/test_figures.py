@@ -1,0 +1,193 @@
+"""Every published figure has the verdict that what was measured bears out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+from sklearn.metrics import accuracy_score, log_loss
+
+from benchmark.evidence import Figure, TestScores
+from benchmark.evidence.comparison.verdict import Decision
+from benchmark.runs.storage.store import Store
+from reports.results.measured import gather
+from reports.verdicts.figures import Judgement
+from tests.support.claims import figure, row
+from tests.support.judging import CARD, ELSEWHERE, RIGHT, claims_about, judged, of_figure
+from tests.support.records import KAGGLE, PHANTOM, of_counts, on_test, planted
+from tests.support.stored import keep
+
+
+@pytest.mark.parametrize(
+    ("printed", "verdict"), [(0.9103, "reproduced"), (0.9145, "reproduced"), (0.5, "differs"), (0.8697, "inconclusive")]
+)
+def test_a_figure_is_judged_by_the_interval_of_its_difference(tmp_path: Path, printed: float, verdict: str) -> None:
+    found = of_figure(tmp_path, of_counts(**RIGHT), figure("accuracy", printed))
+    assert found.decision.verdict == verdict
+    assert found.measured is not None
+    assert found.measured.value == pytest.approx(426 / 468)
+    assert found.difference is not None
+    assert found.difference.value == pytest.approx(426 / 468 - printed)
+
+
+def test_the_difference_counts_the_uncertainty_of_both_test_sets(tmp_path: Path) -> None:
+    """Both standard errors under the root, as for two independent proportions."""
+    found = of_figure(tmp_path, of_counts(**RIGHT), figure("recall", 0.6026)).difference
+    p, q, n = 212 / 234, 141 / 234, 234
+    wanted = norm.ppf(0.975) * np.sqrt(p * (1 - p) / n + q * (1 - q) / n)
+    assert found is not None
+    assert found.low is not None
+    assert found.high is not None
+    assert (found.high - found.low) / 2 == pytest.approx(wanted, rel=0.03)
+
+
+def test_a_larger_published_test_set_makes_a_difference_more_certain(tmp_path: Path) -> None:
+    widths = []
+    for images in (234, 2340):
+        found = of_figure(tmp_path / str(images), of_counts(**RIGHT), figure("accuracy", 0.5), sizes=(images, images))
+        assert found.difference is not None
+        assert found.difference.low is not None
+        assert found.difference.high is not None
+        widths.append(found.difference.high - found.difference.low)
+    assert widths[1] < widths[0]
+
+
+def test_the_images_that_are_said_to_be_needed_would_tell_and_two_thirds_would_not(tmp_path: Path) -> None:
+    def scaled(factor: float) -> Judgement:
+        test = of_counts(**{name: round(count * factor) for name, count in RIGHT.items()})
+        return of_figure(tmp_path / str(factor), test, figure("accuracy", 0.88), sizes=(23400, 23400))
+
+    first = scaled(1)
+    assert first.decision.verdict == "inconclusive"
+    assert first.decision.needed is not None
+    factor = first.decision.needed / 468
+    assert scaled(1.1 * factor).decision.verdict == "reproduced"
+    assert scaled(max(1.0, 0.66 * factor)).decision.verdict == "inconclusive"
+
+
+def test_no_number_of_images_can_tell_what_the_published_figure_leaves_open(tmp_path: Path) -> None:
+    """More of our images do not narrow an interval of 468 images of others."""
+    many = of_counts(**{name: 100 * count for name, count in RIGHT.items()})
+    for place, test in enumerate((of_counts(**RIGHT), many)):
+        decision = of_figure(tmp_path / str(place), test, figure("accuracy", 0.8697)).decision
+        assert decision.verdict == "inconclusive"
+        assert decision.needed is None
+        assert "published figure alone is too uncertain" in decision.reason
+
+
+@pytest.mark.parametrize(
+    ("printed", "says"),
+    [
+        (figure("accuracy", 0.9103, "train"), "train figure"),
+        (figure("accuracy", 0.9103, "val"), "val figure"),
+        (figure("accuracy", 0.9, decimals=1, upper=0.95), "range"),
+        (figure("accuracy", 0.9103, epoch="last"), "during training"),
+        (figure("score", 0.5), "score has no measured counterpart"),
+    ],
+)
+def test_a_figure_without_a_counterpart_is_not_comparable(tmp_path: Path, printed: dict[str, Any], says: str) -> None:
+    decision = of_figure(tmp_path, of_counts(**RIGHT), printed).decision
+    assert decision.verdict == "not comparable"
+    assert says in decision.reason
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"dataset": PHANTOM}, ["synthetic"]),
+        ({"dataset": ELSEWHERE}, ["other data", "other radiographs", KAGGLE.source]),
+        ({"data": None}, ["which data"]),
+        ({"conditions": {"image_size": 150}}, ["quick", "image size 64 instead of 150"]),
+        ({"conditions": {"train": 5000}}, ["training images 480 instead of 5000"]),
+        ({"sizes": (100, 300)}, ["class mix", "50%", "75%"]),
+    ],
+)
+def test_a_figure_measured_under_other_conditions_is_not_comparable_and_the_reason_says_which(
+    tmp_path: Path, more: dict[str, Any], says: list[str]
+) -> None:
+    decision = of_figure(tmp_path, of_counts(**RIGHT), figure("accuracy", 0.91, decimals=2), **more).decision
+    assert decision.verdict == "not comparable"
+    assert [part for part in says if part not in decision.reason] == []
+
+
+def test_recall_and_auc_are_comparable_under_another_class_mix(tmp_path: Path) -> None:
+    for metric in ("recall", "auc"):
+        found = of_figure(tmp_path / metric, of_counts(**RIGHT), figure(metric, 0.9, decimals=1), sizes=(100, 300))
+        assert found.decision.verdict in ("reproduced", "inconclusive")
+
+
+def test_a_card_that_never_ran_is_not_run(tmp_path: Path) -> None:
+    decision = of_figure(tmp_path, None, figure("accuracy", 0.9103)).decision
+    assert decision.verdict == "not run"
+    assert CARD in decision.reason
+
+
+@pytest.mark.parametrize("test", [None, of_counts(**RIGHT)])
+def test_what_the_audit_rules_out_is_impossible_with_or_without_a_run(tmp_path: Path, test: TestScores | None) -> None:
+    decision = of_figure(tmp_path, test, figure("accuracy", 0.9113)).decision
+    assert decision.verdict == "impossible"
+    assert "0.9113" in decision.reason
+
+
+def test_a_figure_is_measured_at_the_threshold_it_was_published_for(tmp_path: Path) -> None:
+    test = on_test(*planted(234, 234, seed=3))
+    found = of_figure(tmp_path, test, figure("accuracy", 0.5), threshold=0.3)
+    assert found.measured is not None
+    assert found.measured.value == pytest.approx(accuracy_score(test.y_true, test.y_score >= 0.3))
+    assert found.measured.value != pytest.approx(accuracy_score(test.y_true, test.y_score >= 0.5))
+
+
+def test_a_printed_count_has_its_difference_and_no_interval(tmp_path: Path) -> None:
+    found = of_figure(tmp_path, of_counts(**RIGHT), figure("true_positives", 200, decimals=0), conditions={})
+    assert found.difference is not None
+    assert found.difference.value == 12
+    assert found.decision == Decision("inconclusive", "a count has no interval")
+
+
+def test_a_perfect_ranking_is_no_difference_of_one(tmp_path: Path) -> None:
+    """An AUC of 1 has no interval; the difference to the published one is still a difference."""
+    perfect = on_test([0] * 50 + [1] * 50, np.linspace(0, 1, 100).tolist())
+    found = of_figure(tmp_path, perfect, figure("auc", 0.96, decimals=2))
+    assert found.difference is not None
+    assert found.difference.value == pytest.approx(0.04)
+    assert found.decision.verdict == "inconclusive"
+
+
+def test_an_undefined_figure_is_inconclusive_with_its_reason(tmp_path: Path) -> None:
+    found = of_figure(tmp_path, of_counts(tp=0, fp=0, tn=234, fn=234), figure("precision", 0.9, decimals=1))
+    assert found.measured is not None
+    assert found.measured.value is None
+    assert found.decision.verdict == "inconclusive"
+    assert "undefined" in found.decision.reason
+
+
+def test_a_printed_loss_is_held_against_the_reported_loss_with_its_penalty(tmp_path: Path) -> None:
+    test = on_test(*planted(234, 234, seed=3))
+    entropy, penalty = log_loss(test.y_true, test.y_score), 0.25
+    store = Store(tmp_path / "runs")
+    run = keep(store, CARD, test)
+    reported = {
+        split: figures | {"loss": Figure("loss", entropy + penalty, None, None, None, None)}
+        for split, figures in run.at_half.items()
+    }
+    measured = gather([run.model_copy(update={"at_half": reported})], store)
+    printed = figure("loss", round(entropy + penalty, 4))
+    found = judged(claims_about(tmp_path / "claims", row("one", printed, card=CARD)), measured)[0]
+    assert found.measured is not None
+    assert found.measured.value == pytest.approx(entropy + penalty)
+    assert found.measured.low is not None
+    assert found.measured.high is not None
+    assert found.measured.low < entropy + penalty < found.measured.high
+    assert found.decision.verdict in ("reproduced", "inconclusive")
+    far = figure("loss", round(3 * entropy + penalty, 4))
+    assert judged(claims_about(tmp_path / "far", row("one", far, card=CARD)), measured)[0].decision.verdict == "differs"
+
+
+def test_a_loss_of_another_kind_is_not_comparable(tmp_path: Path) -> None:
+    focal = {"name": "binary_focal_crossentropy", "alpha": 0.25, "gamma": 2}
+    decision = of_figure(tmp_path, of_counts(**RIGHT), figure("loss", 0.1), loss=focal).decision
+    assert decision.verdict == "not comparable"
+    assert "focal" in decision.reason

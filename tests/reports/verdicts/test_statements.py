@@ -1,0 +1,348 @@
+"""Every statement has a verdict that was planted or that its figures bear out, whatever the order of cards and runs."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scipy.stats import norm
+
+from benchmark.evidence import TestScores
+from benchmark.evidence.comparison.verdict import Decision, Verdict
+from benchmark.runs.run import DatasetFacts
+from benchmark.runs.storage.store import Store
+from reports.audit.audit import audit
+from reports.claims.model import load_claims
+from reports.results.measured import Measured, gather
+from reports.verdicts.statements import judge_statements
+from tests.support.claims import figure, row
+from tests.support.judging import CARD, ELSEWHERE, RIGHT, claims_about, judged, of_statement, of_store
+from tests.support.records import KAGGLE, PHANTOM, cards, of_counts, on_test, on_val, planted
+from tests.support.stored import keep
+
+
+def noisy(shift: float, seed: int, images: int = 234) -> TestScores:
+    """Scores on the same labels for every seed; the larger the shift, the better."""
+    return on_test(*planted(images, images, shift, seed))
+
+
+A, B = "attempt-5", "attempt-6a"
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A good card A, a poor card B, a copy of A nearly, and a collapsed card."""
+    root = tmp_path_factory.mktemp("kept")
+    kept = Store(root / "runs")
+    good = noisy(3.0, 1)
+    keep(kept, A, good)
+    keep(kept, B, noisy(0.5, 2))
+    generator = np.random.default_rng(3)
+    near = np.clip(good.y_score + generator.normal(0, 1e-3, len(good)), 0, 1)
+    keep(kept, "attempt-6b", on_test(good.y_true.tolist(), near.tolist()))
+    one_class = [0.9] * 468
+    keep(kept, "attempt-1", on_test(good.y_true.tolist(), one_class), on_val([0, 1] * 60, [0.9] * 120))
+    low = on_val(*planted(60, 60, 3.0, seed=4))
+    shifted = on_val(low.y_true.tolist(), (low.y_score * 0.3).tolist())
+    keep(kept, "attempt-7", on_test(good.y_true.tolist(), (good.y_score * 0.3).tolist()), shifted)
+    return root
+
+
+def pair(metric: str, a: str = A, b: str = B, **more: Any) -> dict[str, Any]:
+    return {"a": a, "b": b, "metric": metric, **more}
+
+
+@pytest.mark.parametrize(
+    ("says", "verdict"),
+    [
+        ({"better": pair("auc")}, "reproduced"),
+        ({"better": pair("auc", B, A)}, "differs"),
+        ({"better": pair("auc", margin=0.6)}, "differs"),
+        ({"better": pair("log_loss")}, "reproduced"),
+        ({"better": pair("log_loss", B, A)}, "differs"),
+        ({"better": pair("brier")}, "reproduced"),
+        ({"better": pair("accuracy")}, "reproduced"),
+        ({"better": pair("auc", A, "attempt-6b")}, "inconclusive"),
+        ({"better": pair("auc", A, "attempt-2")}, "not run"),
+        ({"better": pair("auc", split="val")}, "inconclusive"),
+        ({"better": pair("true_positives")}, "inconclusive"),
+        ({"better": pair("loss")}, "inconclusive"),
+        ({"no_better": pair("auc", B, A)}, "reproduced"),
+        ({"no_better": pair("auc")}, "differs"),
+        ({"no_better": pair("log_loss", B, A)}, "reproduced"),
+        ({"no_better": pair("auc", A, "attempt-6b", margin=0.05)}, "reproduced"),
+        ({"alike": pair("auc", within=0.02)}, "differs"),
+        ({"alike": pair("auc", A, "attempt-6b", within=0.05)}, "reproduced"),
+        ({"alike": pair("log_loss", within=0.05)}, "differs"),
+        ({"at_least": {"card": A, "metric": "auc", "value": 0.9}}, "reproduced"),
+        ({"at_least": {"card": B, "metric": "auc", "value": 0.9}}, "differs"),
+        ({"at_least": {"card": A, "metric": "auc", "value": 0.9, "split": "val"}}, "inconclusive"),
+        ({"at_least": {"card": A, "metric": "auc", "value": 0.9, "split": "train"}}, "inconclusive"),
+        ({"at_least": {"card": A, "metric": "true_positives", "value": 10}}, "inconclusive"),
+        ({"at_most": {"card": B, "metric": "auc", "value": 0.9}}, "reproduced"),
+        ({"at_most": {"card": A, "metric": "auc", "value": 0.9}}, "differs"),
+        ({"at_most": {"card": A, "metric": "log_loss", "value": 0.5}}, "reproduced"),
+        ({"at_least": {"card": A, "metric": "log_loss", "value": 0.5}}, "differs"),
+        ({"diagnosis": {"card": "attempt-1", "finding": ["overfitting", "single-class-collapse"]}}, "reproduced"),
+        ({"diagnosis": {"card": A, "finding": ["single-class-collapse"]}}, "differs"),
+        ({"diagnosis": {"card": A, "finding": ["intensity-shift"]}}, "inconclusive"),
+        ({"diagnosis": {"card": "attempt-2", "finding": ["single-class-collapse"]}}, "not run"),
+        ({"threshold_matters": {"card": "attempt-7", "metric": "accuracy"}}, "reproduced"),
+        ({"threshold_matters": {"card": "attempt-7", "metric": "accuracy", "margin": 0.6}}, "differs"),
+        ({"threshold_matters": {"card": "attempt-7", "metric": "auc"}}, "inconclusive"),
+        ({"threshold_matters": {"card": "attempt-7", "metric": "loss"}}, "inconclusive"),
+        ({"threshold_matters": {"card": "attempt-7", "metric": "true_positives"}}, "inconclusive"),
+        ({"threshold_matters": {"card": "attempt-1", "metric": "accuracy"}}, "inconclusive"),
+    ],
+)
+def test_each_form_of_statement_has_the_verdict_of_what_was_planted(
+    store: Path, tmp_path: Path, says: dict[str, Any], verdict: str
+) -> None:
+    claims = claims_about(tmp_path, says=[says])
+    decision = judged(claims, of_store(Store(store / "runs")))[-1].decision
+    assert decision.verdict == verdict
+    assert decision.reason
+
+
+HOLDS, FAILS = {"better": pair("auc")}, {"better": pair("auc", B, A)}
+OPEN, UNRUN = {"better": pair("auc", A, "attempt-6b")}, {"better": pair("auc", A, "attempt-2")}
+
+
+@pytest.mark.parametrize(
+    ("said", "all_of", "any_of"),
+    [
+        ([HOLDS, HOLDS], "reproduced", "reproduced"),
+        ([HOLDS, FAILS], "differs", "reproduced"),
+        ([FAILS, FAILS], "differs", "differs"),
+        ([HOLDS, OPEN], "inconclusive", "reproduced"),
+        ([FAILS, OPEN], "differs", "inconclusive"),
+        ([HOLDS, UNRUN], "not run", "reproduced"),
+        ([FAILS, UNRUN], "differs", "not run"),
+    ],
+)
+def test_all_and_any_are_decided_in_three_values(
+    store: Path, tmp_path: Path, said: list[dict[str, Any]], all_of: str, any_of: str
+) -> None:
+    claims = claims_about(tmp_path, says=[{"all": said}, {"any": said}])
+    verdicts = [one.decision.verdict for one in judged(claims, of_store(Store(store / "runs")))[1:]]
+    assert verdicts == [all_of, any_of]
+
+
+@pytest.mark.parametrize(
+    ("figures", "verdict"),
+    [
+        ({"accuracy": 0.9103, "precision": 0.9138, "recall": 0.9060}, "reproduced"),
+        ({"accuracy": 0.7671, "precision": 0.9562, "recall": 0.5598}, "impossible"),
+        ({"auc": 0.96}, "inconclusive"),
+    ],
+)
+def test_a_printed_matrix_is_held_against_the_row_of_a_card_without_any_run(
+    tmp_path: Path, figures: dict[str, float], verdict: str
+) -> None:
+    about = row("one", *(figure(name, value) for name, value in figures.items()), card=CARD)
+    printed = {"row": "one", "where": "Table 2", **RIGHT}
+    says = {"matrix_of": {"matrix": "one", "card": CARD}}
+    claims = claims_about(tmp_path / "claims", about, says=[says], matrices=[printed])
+    assert judged(claims, {})[-1].decision.verdict == verdict
+
+
+def test_a_matrix_does_not_vouch_for_itself(tmp_path: Path) -> None:
+    """A row that holds nothing but a matrix has no other figures that the matrix could give."""
+    says = {"matrix_of": {"matrix": "one", "card": CARD}}
+    about = row("one", figure("auc", 0.96), card=CARD)
+    claims = claims_about(tmp_path, about, says=[says], matrices=[{"row": "one", "where": "Table 2", **RIGHT}])
+    assert judged(claims, {})[-1].decision.verdict == "inconclusive"
+
+
+def test_several_seeds_decide_together_and_a_fault_in_some_of_them_is_inconclusive(tmp_path: Path) -> None:
+    kept = Store(tmp_path / "runs")
+    blind = on_val([0, 1] * 60, [0.9] * 120)
+    keep(kept, A, on_test(*planted(100, 100, 3.0, 1)), seed=0)
+    keep(kept, A, on_test([0] * 100 + [1] * 100, [0.9] * 200), blind, seed=1)
+    finding = {"diagnosis": {"card": A, "finding": ["single-class-collapse"]}}
+    decision = of_statement(tmp_path, finding)
+    assert decision == Decision("inconclusive", f"{A}: single-class-collapse in 1 of 2 runs")
+
+
+def test_seeds_that_disagree_leave_open_what_one_seed_would_have_decided(tmp_path: Path) -> None:
+    says = {"better": pair("auc")}
+    verdicts = []
+    for seeds in (1, 3):
+        kept = Store(tmp_path / str(seeds) / "runs")
+        for seed in range(seeds):
+            keep(kept, A, noisy((2.0, 0.2, 1.0)[seed], 10 + seed), seed=seed)
+            keep(kept, B, noisy((1.0, 1.2, 0.8)[seed], 20 + seed), seed=seed)
+        verdicts.append(of_statement(tmp_path / str(seeds), says).verdict)
+    assert verdicts == ["reproduced", "inconclusive"]
+
+
+def test_a_figure_of_several_seeds_is_their_mean(tmp_path: Path) -> None:
+    kept = Store(tmp_path / "runs")
+    for seed, right in enumerate((80, 90, 85)):
+        scores = [0.9] * right + [0.1] * 100 + [0.9] * (100 - right)  # as many right of each class
+        keep(kept, CARD, on_test([1] * 100 + [0] * 100, scores), seed=seed)
+    claims = claims_about(tmp_path / "claims", row("one", figure("accuracy", 0.85, decimals=2), card=CARD))
+    found = judged(claims, of_store(kept))[0].measured
+    assert found is not None
+    assert found.value == pytest.approx(0.85)
+
+
+def test_cards_on_other_test_images_are_not_compared(tmp_path: Path) -> None:
+    kept = Store(tmp_path / "runs")
+    keep(kept, A, noisy(3.0, 1))
+    keep(kept, B, noisy(0.5, 2), images="elsewhere")
+    decision = of_statement(tmp_path, {"better": pair("auc")})
+    assert decision.verdict == "inconclusive"
+    assert "other test images" in decision.reason
+
+
+def test_statements_are_judged_on_other_real_data_and_figures_are_not(tmp_path: Path) -> None:
+    kept = Store(tmp_path / "runs")
+    for card, shift in ((A, 3.0), (B, 0.5)):
+        keep(kept, card, noisy(shift, 1), dataset=ELSEWHERE)
+    claims = claims_about(tmp_path, row("one", figure("auc", 0.9), card=A), says=[HOLDS])
+    verdicts = [one.decision.verdict for one in judged(claims, of_store(kept))]
+    assert verdicts == ["not comparable", "reproduced"]
+
+
+def test_statements_under_another_protocol_are_not_comparable_and_say_how_they_read_there(
+    store: Path, tmp_path: Path
+) -> None:
+    claims = claims_about(tmp_path, says=[HOLDS], conditions={"image_size": 150})
+    decision = judged(claims, of_store(Store(store / "runs")))[-1].decision
+    assert decision.verdict == "not comparable"
+    assert "image size 64 instead of 150" in decision.reason
+    assert "reads reproduced" in decision.reason
+
+
+FORMS: list[dict[str, Any]] = [
+    HOLDS,
+    FAILS,
+    OPEN,
+    {"alike": pair("auc", within=0.05)},
+    {"no_better": pair("accuracy")},
+    {"at_least": {"card": A, "metric": "auc", "value": 0.5}},
+    {"at_most": {"card": B, "metric": "auc", "value": 0.5}},
+    {"diagnosis": {"card": "attempt-1", "finding": ["single-class-collapse"]}},
+    {"threshold_matters": {"card": "attempt-7", "metric": "accuracy"}},
+    {"any": [HOLDS, FAILS]},
+    {"all": [HOLDS, HOLDS]},
+]
+
+
+def synthetic_store(root: Path) -> Store:
+    kept = Store(root)
+    for place, card in enumerate((A, B, "attempt-1", "attempt-6b", "attempt-7")):
+        keep(kept, card, noisy(3.0 - place, place), dataset=PHANTOM)
+    return kept
+
+
+def test_synthetic_images_decide_nothing(tmp_path: Path) -> None:
+    allowed: set[Verdict] = {"not comparable", "not run", "impossible"}
+    figures = [figure("accuracy", 0.9103), figure("auc", 0.9), figure("loss", 0.3), figure("recall", 0.5, "val")]
+    rows = [row("one", *figures, card=A), row("two", figure("accuracy", 0.9113), card=B)]
+    claims = claims_about(tmp_path, *rows, row("three", figure("auc", 0.9), card="attempt-2"), says=FORMS)
+    verdicts = [one.decision.verdict for one in judged(claims, of_store(synthetic_store(tmp_path / "runs")))]
+    assert set(verdicts) == allowed
+    assert set(verdicts[-len(FORMS) :]) == {"not comparable"}
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(order=st.permutations(range(5)), rows_order=st.permutations(range(2)))
+def test_verdicts_do_not_depend_on_the_order_of_cards_and_runs(
+    store: Path, order: list[int], rows_order: list[int]
+) -> None:
+    """Nor on the order of rows and statements in the file."""
+    kept = Store(store / "runs")
+    runs = kept.runs()[0]
+    assert len(runs) == 5
+    rows = [row("one", figure("accuracy", 0.9103), card=A), row("two", figure("auc", 0.7), card=B)]
+
+    def verdicts(runs_order: Sequence[int], in_file: Sequence[int]) -> dict[str, Decision]:
+        measured = gather([runs[place] for place in runs_order], kept)
+        measured = dict([*measured.items()][place] for place in runs_order)
+        with tempfile.TemporaryDirectory() as folder:
+            claims = claims_about(Path(folder), *(rows[place] for place in in_file), says=FORMS)
+        return {f"{one.about} {one.claim} {one.where}": one.decision for one in judged(claims, measured)}
+
+    assert verdicts(order, rows_order) == verdicts(range(5), range(2))
+
+
+@pytest.mark.parametrize("dataset", [KAGGLE, PHANTOM, ELSEWHERE])
+def test_every_claim_of_the_report_has_a_verdict_and_a_reason(tmp_path: Path, dataset: DatasetFacts) -> None:
+    kept = Store(tmp_path / "runs")
+    for place, name in enumerate(cards()):
+        keep(kept, name, noisy(0.2 * place, place), dataset=dataset, protocol="published")
+    claims = load_claims("pneumonia_report", cards())
+    found = judged(claims, of_store(kept))
+    assert len(found) == sum(len(one.figures) for one in claims.rows) + len(claims.statements)
+    assert all(one.decision.reason for one in found)
+    assert not any(one.decision.verdict == "not run" for one in found)
+
+
+def test_the_report_s_own_numbers_reproduce_the_report(tmp_path: Path) -> None:
+    """Scores with exactly the published decisions of attempts 6b and 7."""
+    kept = Store(tmp_path / "runs")
+    keep(kept, "attempt-6b", of_counts(131, 6, 228, 103), protocol="published")
+    keep(kept, "attempt-7", of_counts(**RIGHT), protocol="published")
+    claims = load_claims("pneumonia_report", cards())
+    found = {
+        (one.about, one.published.metric): one.decision.verdict
+        for one in judged(claims, of_store(kept))
+        if one.published is not None
+    }
+    assert found["attempt-7", "accuracy"] == "reproduced"
+    for card in ("attempt-6b", "attempt-7"):  # an interval of 234 images around no difference can be wider than 0.05
+        assert {found[card, metric] for metric in ("accuracy", "precision", "recall")} <= {"reproduced", "inconclusive"}
+
+
+def drawn(first: float, second: float, images: int, generator: np.random.Generator) -> list[TestScores]:
+    """Scores of two cards with these AUCs on the same balanced images; what they share correlates by 0.5."""
+    labels = np.repeat([0, 1], images // 2)
+    shared = generator.normal(size=len(labels))
+    found = []
+    for auc in (first, second):
+        hidden = np.sqrt(0.5) * shared + np.sqrt(0.5) * generator.normal(size=len(labels))
+        hidden = hidden + np.sqrt(2) * norm.ppf(auc) * labels
+        found.append(TestScores("test", labels, 1 / (1 + np.exp(-hidden))))
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("images", [468, 4680])
+def test_verdicts_on_planted_truths_are_right_where_they_decide(tmp_path: Path, images: int) -> None:
+    """Of `alike within 0.05` and `better` on cards whose AUCs are known, at least 95% of those that decide are right;
+    under 1% of `better` point the wrong way; with ten times the images at least 90% decide."""
+    claims = claims_about(tmp_path, says=[{"alike": pair("auc", within=0.05)}, {"better": pair("auc")}])
+    first = keep(Store(tmp_path / "runs"), A, noisy(3.0, 1))
+    base = gather([first], Store(tmp_path / "runs"))[A]
+    worlds = [(0.9, 0.9), (0.9, 0.91), (0.93, 0.9), (0.9, 0.86), (0.9, 0.84), (0.9, 0.8), (0.75, 0.9), (0.95, 0.83)]
+    generator = np.random.default_rng(7)
+    decided = right = wrong_way = total = 0
+    for a, b in worlds:
+        truths = (abs(a - b) <= 0.05, a > b)
+        for _ in range(150):
+            one, two = drawn(a, b, images, generator)
+            measured = {
+                name: Measured(card, base.runs, base.val, (scores,), base.findings, tuple(map(str, range(images))))
+                for name, card, scores in ((A, cards()[A], one), (B, cards()[B], two))
+            }
+            found = [each.decision.verdict for each in judge_statements(claims, audit(claims), measured)]
+            for number, (verdict, truth) in enumerate(zip(found, truths, strict=True)):
+                if number == 1 and abs(a - b) < 0.02:
+                    continue  # nobody can be asked to tell cards that are alike apart
+                total += 1
+                if verdict in ("reproduced", "differs"):
+                    decided += 1
+                    right += (verdict == "reproduced") == truth
+                    wrong_way += number == 1 and (verdict == "reproduced") != truth
+    assert right / decided >= 0.95
+    assert wrong_way / decided < 0.01
+    if images == 4680:
+        assert decided / total >= 0.9

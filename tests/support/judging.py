@@ -1,0 +1,71 @@
+"""Claims about the built-in cards, and their judgements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmark.evidence import TestScores
+from benchmark.evidence.comparison.verdict import Decision
+from benchmark.runs.storage.store import Store
+from reports.audit.audit import audit
+from reports.claims.model import Claims, load_claims
+from reports.results.measured import Measured, gather
+from reports.verdicts.figures import Judgement, judge_figures
+from reports.verdicts.statements import judge_statements
+from tests.support.claims import contents, figure, row, write_claims
+from tests.support.records import KAGGLE, cards
+from tests.support.stored import keep
+
+RIGHT = {"tp": 212, "fp": 20, "tn": 214, "fn": 22}  # accuracy 426/468 = 0.9103, recall 212/234 = 0.9060
+ELSEWHERE = KAGGLE.model_copy(update={"source": "folder", "title": "other radiographs"})
+CARD = "attempt-5"  # publishes nothing itself
+
+
+def claims_about(
+    folder: Path,
+    *rows: dict[str, Any],
+    says: Sequence[dict[str, Any]] = (),
+    data: str | None = KAGGLE.source,
+    **more: Any,
+) -> Claims:
+    """Claims about the built-in cards and the real data."""
+    test = {"negatives": 234, "positives": 234, "where": "Section 2"}
+    source = {"report": "A study", "data": data, "test": test}
+    statements = [
+        {"id": f"said-{place}", "where": "Conclusion", "text": "Dicho.", "says": one} for place, one in enumerate(says)
+    ]
+    rows = rows or (row("nothing", figure("score", 0.5)),)
+    held = contents(*rows, source=source, statements=statements, **more)
+    return load_claims(str(write_claims(folder, held)), cards())
+
+
+def judged(claims: Claims, measured: Mapping[str, Measured]) -> tuple[Judgement, ...]:
+    """Every claim judged: figures first, then statements."""
+    done = audit(claims)
+    return (*judge_figures(claims, done, measured), *judge_statements(claims, done, measured))
+
+
+def of_store(store: Store) -> dict[str, Measured]:
+    """What the runs of a store measured."""
+    return gather(store.runs()[0], store)
+
+
+def of_figure(folder: Path, test: TestScores | None, *figures: dict[str, Any], **more: Any) -> Judgement:
+    """The judgement of the first of these figures of a card with these scores; None: the card never ran."""
+    kept = Store(folder / "runs")
+    run = {name: more.pop(name) for name in ("dataset", "protocol") if name in more}
+    about = {name: more.pop(name) for name in ("threshold", "loss") if name in more}
+    if "sizes" in more:
+        about["test"] = dict(zip(("negatives", "positives"), more.pop("sizes"), strict=True)) | {"where": "Table 1"}
+    if test is not None:
+        keep(kept, CARD, test, **run)
+    claims = claims_about(folder / "claims", row("one", *figures, card=CARD, **about), **more)
+    return judged(claims, of_store(kept))[0]
+
+
+def of_statement(folder: Path, says: dict[str, Any], **more: Any) -> Decision:
+    """The decision on a statement of this form from the store beside `folder`."""
+    claims = claims_about(folder / "claims", says=[says], **more)
+    return judged(claims, of_store(Store(folder / "runs")))[-1].decision

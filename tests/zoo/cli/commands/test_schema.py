@@ -1,0 +1,305 @@
+"""JSON Schemas accept what the loader accepts and refuse what it refuses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from importlib import import_module, resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from benchmark.runs.protocol import load_protocol
+from reports.claims.model import load_claims
+from search_spaces.space import load_space
+from tests.support.records import cards
+from zoo.cli.app import main
+from zoo.cli.commands.schema import _ROOMS
+from zoo.config.strict_yaml import ConfigError, read_yaml, write_yaml
+from zoo.models.catalog import load_cards
+
+FOLDERS = {
+    "card": "zoo.models.cards",
+    "protocol": "benchmark.runs.protocols",
+    "space": "search_spaces",
+    "claims": "reports.claims.data",
+}
+SHIPPED = [
+    (kind, path)
+    for kind, package in FOLDERS.items()
+    for path in sorted(Path(str(resources.files(package))).glob("*.yaml"))
+]
+SCHEMAS: dict[str, dict[str, Any]] = {kind: import_module(room).schema() for kind, room in _ROOMS.items()}
+CHECKS = {kind: Draft202012Validator(schema) for kind, schema in SCHEMAS.items()}
+KINDS = pytest.mark.parametrize("kind", list(_ROOMS))
+
+CARD: dict[str, Any] = {
+    "title": "Mine",
+    "changes": "mine",
+    "model": {"builder": "scratch_cnn", "filters": [4]},
+    "recipe": {"optimizer": {"learning_rate": 0.01}, "epochs": 2, "batch_size": 16},
+}
+CHILD: dict[str, Any] = {"extends": "attempt-7", "changes": "slower", "recipe": {"finetune": {"learning_rate": 1e-6}}}
+FIGURE = {"metric": "accuracy", "value": 0.9, "split": "test", "decimals": 2, "where": "table 1"}
+PROTOCOL: dict[str, Any] = {"title": "Mine", "image_size": 32, "threshold": {"rule": "cost", "value": 5}}
+SPACE: dict[str, Any] = {
+    "title": "Mine",
+    "parameters": {
+        "model.dropout": {"kind": "float", "low": 0.1, "high": 0.5, "scale": "log"},
+        "recipe.batch_size": {"kind": "choice", "values": [8, 16]},
+        "recipe.epochs": {"kind": "int", "low": 1, "high": 3, "when": {"recipe.batch_size": [8]}},
+    },
+}
+CLAIMS: dict[str, Any] = {
+    "title": "A report",
+    "source": {"report": "A report"},
+    "rows": [{"name": "one", "figures": [FIGURE]}, {"name": "two", "card": "attempt-1"}],
+    "statements": [
+        {
+            "id": "better",
+            "where": "page 1",
+            "text": "A is better",
+            "says": {"better": {"a": "attempt-1", "b": "attempt-2", "metric": "auc"}},
+        }
+    ],
+}
+
+
+def refused_by_loader(kind: str, files: list[dict[str, Any]], folder: Path) -> list[bool]:
+    """For every file whether the loader refuses it."""
+    folder.mkdir(exist_ok=True)
+    paths = [folder / f"mine-{number}.yaml" for number in range(len(files))]
+    for path, data in zip(paths, files, strict=True):
+        path.write_text(write_yaml(data), encoding="utf-8")
+    if kind == "card":  # all at once: its errors name every file
+        try:
+            load_cards([folder])
+        except ConfigError as error:
+            return [any(line.startswith(f"{path}:") for line in error.lines) for path in paths]
+        return [False] * len(paths)
+    load = {"protocol": load_protocol, "space": load_space, "claims": lambda path: load_claims(path, cards())}[kind]
+    return [_refuses(load, path) for path in paths]
+
+
+def _refuses(load: Callable[[str], Any], path: Path) -> bool:
+    try:
+        load(str(path))
+    except ConfigError:
+        return True
+    return False
+
+
+def faults(kind: str, data: Any) -> list[str]:
+    """What the schema says against `data`."""
+    return [error.message for error in CHECKS[kind].iter_errors(data)]
+
+
+@KINDS
+def test_a_schema_is_one_valid_document_with_title_description_and_no_id(kind: str) -> None:
+    schema = SCHEMAS[kind]
+    Draft202012Validator.check_schema(schema)
+    assert schema["$schema"] == Draft202012Validator.META_SCHEMA["$id"]
+    assert "$id" not in schema
+    assert schema["title"]
+    assert schema["description"]
+
+
+@KINDS
+def test_every_reference_in_a_schema_is_kept_and_every_definition_is_used(kind: str) -> None:
+    def references(part: Any) -> Iterator[str]:
+        if isinstance(part, dict):
+            yield from [part["$ref"]] if isinstance(part.get("$ref"), str) else []
+            part = list(part.values())
+        for inner in part if isinstance(part, list) else ():
+            yield from references(inner)
+
+    assert {name.removeprefix("#/$defs/") for name in references(SCHEMAS[kind])} == set(SCHEMAS[kind]["$defs"])
+
+
+@pytest.mark.parametrize(("kind", "path"), SHIPPED, ids=lambda value: value.stem if isinstance(value, Path) else value)
+def test_every_shipped_file_is_valid(kind: str, path: Path) -> None:
+    assert faults(kind, read_yaml(path)) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"), [("card", CARD), ("card", CHILD), ("protocol", PROTOCOL), ("space", SPACE), ("claims", CLAIMS)]
+)
+def test_a_small_file_is_valid_for_loader_and_schema(kind: str, data: dict[str, Any], tmp_path: Path) -> None:
+    assert refused_by_loader(kind, [data], tmp_path) == [False]
+    assert faults(kind, data) == []
+
+
+def at(data: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    """`data` with `value` at a path such as `rows/0/figures`; None leaves the key out."""
+    changed = deepcopy(data)
+    *parents, last = (int(part) if part.isdigit() else part for part in path.split("/"))
+    place: Any = changed
+    for parent in parents:
+        place = place[parent]
+    if value is None:
+        del place[last]
+    else:
+        place[last] = value
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "path", "value"),
+    [
+        ("card", CARD, "recipe/epocs", 3),
+        ("card", CARD, "recipe/epochs", None),
+        ("card", CARD, "recipe/epochs", "two"),
+        ("card", CARD, "recipe/epochs", 0),
+        ("card", CARD, "recipe/epochs", 10**9),
+        ("card", CARD, "recipe/batch_size", 10**9),
+        ("card", CARD, "model/filters", [10**9]),
+        ("card", CARD, "published", [{**FIGURE, "metric": "sensitivity", "value": 91.0}]),
+        ("card", CARD, "recipe/optimizer/name", "adm"),
+        ("card", CARD, "recipe/optimizer/learning_rate", 10.0),
+        ("card", CARD, "recipe/loss", {"name": "binary_focal_crossentropy"}),
+        ("card", CARD, "recipe/loss", {"alpha": 0.5}),
+        ("card", CARD, "recipe/augmentation", {"zoom": [1.0]}),
+        ("card", CARD, "recipe/preprocessing", "divide"),
+        ("card", CARD, "model", {"builder": "scratch_cn"}),
+        ("card", CARD, "model/dense_unit", 8),
+        ("card", CARD, "model/unfreeze_layers", 2),
+        ("card", CARD, "model", {"builder": "vgg16", "unfreeze_layers": 2}),
+        ("card", CARD, "model/filters", [0]),
+        ("card", CARD, "name", "Mine"),
+        ("card", CARD, "title", None),
+        ("card", CARD, "model", None),
+        ("card", CARD, "published", [{**FIGURE, "value": 91.0}]),
+        ("card", CARD, "published", [{**FIGURE, "split": "tset"}]),
+        ("card", CHILD, "recipe/finetune/epocs", 3),
+        ("card", CHILD, "recipe/optimizer", {"learning_rate": "fast"}),
+        ("card", CHILD, "model", {"pooling": "max", "weights": "none"}),
+        ("card", CHILD, "model", {"builder": "vgg61"}),
+        ("card", CHILD, "published", [{"metric": "auc"}]),
+        ("card", CHILD, "source", {"report": "a report"}),
+        ("protocol", PROTOCOL, "image_size", 4),
+        ("protocol", PROTOCOL, "image_size", None),
+        ("protocol", PROTOCOL, "sampling", {"trian": 3}),
+        ("protocol", PROTOCOL, "views", "new"),
+        ("protocol", PROTOCOL, "seeds", []),
+        ("protocol", PROTOCOL | {"precision": "bfloat16"}, "prefix", "keras"),
+        ("protocol", PROTOCOL, "seeds", [1, 1]),
+        ("protocol", PROTOCOL, "seeds", [2**32]),
+        ("protocol", PROTOCOL, "seeds", list(range(1001))),
+        ("protocol", PROTOCOL, "views", 10**6),
+        ("protocol", PROTOCOL, "threshold", {"rule": "cost", "value": 1e300}),
+        ("protocol", PROTOCOL, "threshold", {"rule": "yoden"}),
+        ("protocol", PROTOCOL, "threshold", {"rule": "youden", "value": 0.3}),
+        ("protocol", PROTOCOL, "threshold", {"value": 0.3}),
+        ("protocol", PROTOCOL, "threshold", {"rule": "fixed", "value": 2}),
+        ("protocol", PROTOCOL, "threshold", {"rule": "cost"}),
+        ("protocol", PROTOCOL, "threshold", {"rule": "cost", "value": 0}),
+        ("space", SPACE, "objective", "acuracy"),
+        ("space", SPACE, "objective", "true_positives"),
+        ("space", SPACE, "parameters", {}),
+        ("space", SPACE, "parameters/dropout", {"kind": "boolean"}),
+        ("space", SPACE, "parameters/model.dropout/high", None),
+        ("space", SPACE, "parameters/model.dropout/low", 0),
+        ("space", SPACE, "parameters/recipe.epochs/low", 1.5),
+        ("space", SPACE, "parameters/model.dropout/step", 0.1),
+        ("space", SPACE, "parameters/model.dropout/high", 1e300),
+        ("space", SPACE, "budget", {"trials": 10**6}),
+        ("space", SPACE, "parameters/recipe.batch_size/values", None),
+        ("space", SPACE, "parameters/recipe.batch_size/low", 3),
+        ("space", SPACE, "parameters/model.flip", {"kind": "boolean", "values": [True]}),
+        ("space", SPACE, "tuner", "baysian"),
+        ("space", SPACE, "folds", 1),
+        ("claims", CLAIMS, "rows", []),
+        ("claims", CLAIMS, "rows/0/figures", None),
+        ("claims", CLAIMS, "rows/0/figures", []),
+        ("claims", CLAIMS, "rows/0/figures/0/metric", "acuracy"),
+        ("claims", CLAIMS, "source", {"report": "r", "test": {"negatives": 10**9, "positives": 1, "where": "x"}}),
+        ("claims", CLAIMS, "rows/0/figures/0/value", 90),
+        ("claims", CLAIMS, "statements/0/says", {}),
+        ("claims", CLAIMS, "statements/0/says/better/metric", "acuracy"),
+        (
+            "claims",
+            CLAIMS,
+            "statements/0/says/alike",
+            {"a": "attempt-1", "b": "attempt-2", "metric": "auc", "within": 1},
+        ),
+        ("claims", CLAIMS, "statements/0/says", {"diagnosis": {"card": "attempt-1", "finding": ["overfiting"]}}),
+        ("claims", CLAIMS, "statements/0/says", {"all": [CLAIMS["statements"][0]["says"]]}),
+        ("claims", CLAIMS, "margin", 5),
+        ("claims", CLAIMS, "statement", []),
+    ],
+)
+def test_a_typical_mistake_is_refused_by_schema_and_loader(
+    kind: str, data: dict[str, Any], path: str, value: Any, tmp_path: Path
+) -> None:
+    wrong = at(data, path, value)
+    assert refused_by_loader(kind, [wrong], tmp_path) == [True]
+    assert faults(kind, wrong) != []
+
+
+def changes(data: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """A key left out, a value of another kind, a number out of range: at every place of a mapping."""
+    yield f"{before}unheard_of", 1
+    for key, value in data.items():
+        path = f"{before}{key}"
+        yield from ((path, other) for other in (None, "words", -1, 0, 0.5, 7, [], {}, True))
+        if isinstance(value, dict):
+            yield from changes(value, f"{path}/")
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            yield from changes(value[0], f"{path}/0/")
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"), [("card", CARD), ("card", CHILD), ("protocol", PROTOCOL), ("space", SPACE), ("claims", CLAIMS)]
+)
+def test_the_schema_refuses_nothing_that_the_loader_takes(kind: str, data: dict[str, Any], tmp_path: Path) -> None:
+    told = [change for change in changes(data) if faults(kind, at(data, *change))]
+    refused = refused_by_loader(kind, [at(data, *change) for change in told], tmp_path)
+    assert [change for change, as_well in zip(told, refused, strict=True) if not as_well] == []
+
+
+def test_a_property_s_description_is_what_its_model_says_of_it() -> None:
+    properties = SCHEMAS["protocol"]["properties"]
+    assert "side in pixels" in properties["image_size"]["description"]
+    assert "caps each phase" in properties["max_epochs"]["description"]
+    assert SCHEMAS["card"]["$defs"]["Optimizer"]["properties"]["learning_rate"]["description"].startswith("step size")
+
+
+def test_builders_are_listed_with_their_own_parameters() -> None:
+    assert {"scratch_cnn", "vgg16"} <= set(SCHEMAS["card"]["$defs"]["ModelSpec"]["properties"]["builder"]["enum"])
+    assert faults("card", {**CHILD, "model": {"unfreeze_layers": 2}}) == []
+    assert faults("card", {**CHILD, "model": {"unfreeze_layers": 2, "filters": [4]}}) != []
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "path", "value"),
+    [
+        ("card", CARD, "published", [{**FIGURE, "metric": "sensitivity"}]),
+        ("space", SPACE, "objective", "roc_auc"),
+        ("claims", CLAIMS, "rows/0/figures/0/metric", "ppv"),
+        ("claims", CLAIMS, "statements/0/says/better/metric", "auprc"),
+    ],
+)
+def test_another_name_of_a_metric_is_accepted_by_schema_and_loader(
+    kind: str, data: dict[str, Any], path: str, value: Any, tmp_path: Path
+) -> None:
+    right = at(data, path, value)
+    assert refused_by_loader(kind, [right], tmp_path) == [False]
+    assert faults(kind, right) == []
+
+
+def test_zoo_schema_prints_one_document_and_an_unknown_kind_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["zoo", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    code, out, err = said("schema", "protocol")
+    assert (code, json.loads(out), err) == (0, SCHEMAS["protocol"], "")
+    assert said("schema", "protocols") == (2, "", "zoo: Unknown schema 'protocols'. Did you mean protocol?\n")

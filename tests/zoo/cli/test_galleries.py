@@ -1,0 +1,253 @@
+"""Images, stored scores and kept models meet: the right images, the right run, and a refusal of other data."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from benchmark.data import Dataset, open_dataset
+from benchmark.evidence.scores import Scores
+from benchmark.runs.deployment.model_files import command_that_keeps
+from benchmark.runs.protocol import Protocol
+from benchmark.runs.run import DatasetFacts, Run
+from benchmark.runs.storage.store import Store
+from reports.render.gallery_text import sentences
+from tests.support.records import history_rows, make_run, on_test, on_val, planted
+from tests.support.tiny import ROOT, SIDE, card, protocol
+from zoo.cli.galleries import galleries_of
+from zoo.config.strict_yaml import ConfigError
+
+SIZES = {"small": (40, 40), "large": (60, 80)}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """48 test images of two series and two sizes, and a train part."""
+    generator = np.random.default_rng(0)
+    for part, count in (("train", 4), ("test", 24)):
+        for number, name in enumerate(("HEALTHY", "ILL")):
+            place = tmp_path / "data" / part / name
+            place.mkdir(parents=True)
+            for index in range(count):
+                series = "small" if index % 2 else "large"
+                pixels = generator.integers(20 + 40 * number, 120 + 40 * number, SIZES[series], dtype=np.uint8)
+                Pillow.fromarray(pixels).save(place / f"{series}{index:03d}.png")
+    return tmp_path / "data"
+
+
+def keep(store: Store, dataset: Dataset, seed: int = 0, *, with_model: bool = False, **changes: object) -> Run:
+    """A run that scored the test part of `dataset`, with the model of `tiny.card` untrained when one is asked for."""
+    images = [image for image in dataset.images if image.part == "test"]
+    labels = [image.label for image in images]
+    scores = np.random.default_rng(seed).random(len(images))
+    model = _untrained() if with_model else None
+    if model is not None:
+        scores = model.predict_on_batch(dataset.read(images, SIDE))[:, 0]
+    test: Scores = on_test(labels, scores.tolist())
+    test = replace(test, patient=tuple(image.patient for image in images))
+    val = on_val(*planted(20, 20, seed=1))
+    run = make_run(
+        card(), val=val, test=test, seed=seed, protocol=protocol(), dataset=DatasetFacts.of(dataset), **changes
+    )
+    parts: list[tuple[Scores, list[str]]] = [(val, [f"v{n}" for n in range(40)]), (test, [i.name for i in images])]
+    store.save(run, parts, history_rows(), None if model is None else model.save)
+    return run
+
+
+def _untrained() -> object:
+    import keras
+
+    from benchmark.training.network import entry, join
+    from zoo.models.registry import build
+
+    keras.utils.set_random_seed(0)
+    model = build("scratch_cnn", {"filters": [4], "dense_units": 8}, (SIDE, SIDE, 3))
+    return join(entry((SIDE, SIDE, 1), "rescale"), model, "tiny")
+
+
+def test_a_gallery_shows_the_run_s_own_images(tmp_path: Path, folder: Path) -> None:
+    store, dataset = Store(tmp_path / "store"), open_dataset(str(folder))
+    run = keep(store, dataset)
+    found = galleries_of([run], store)[run.run_id]
+    labels = {image.name: dataset.classes[image.label] for image in dataset.images}
+    tiles = [tile for group in found.groups for tile in group.tiles]
+    assert len(tiles) == 16
+    assert all(labels[tile.name] == tile.real for tile in tiles)
+    assert found.layer is None
+    assert found.maps_reason == "the model of this run was not kept; `zoo bench --keep-models` keeps it"
+
+
+def test_subgroups_are_of_names_sizes_and_brightness(tmp_path: Path, folder: Path) -> None:
+    store = Store(tmp_path / "store")
+    run = keep(store, open_dataset(str(folder)))
+    found = galleries_of([run], store)[run.run_id].subgroups
+    assert found is not None
+    by_kind: dict[str, list[str]] = {}
+    for group in found.groups:
+        by_kind.setdefault(group.kind, []).append(group.name)
+    assert set(by_kind["file names"]) == {"small#", "large#"}
+    assert by_kind["image size"] == ["smallest third (1,600 to 1,600 pixels)", "middle third (4,800 to 4,800 pixels)"]
+    assert len(by_kind["mean grey level"]) == 3
+
+
+def test_the_phantom_says_that_it_knows_no_sizes(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    run = keep(store, open_dataset("phantom"))
+    found = galleries_of([run], store)[run.run_id]
+    assert found.synthetic
+    assert any("does not say what sizes" in line for line in found.subgroups.left_out)  # type: ignore[union-attr]
+
+
+def test_data_given_are_read_in_place_of_the_recorded_source(tmp_path: Path, folder: Path) -> None:
+    store = Store(tmp_path / "store")
+    run = keep(store, open_dataset(str(folder)))
+    moved = folder.rename(tmp_path / "moved")
+    assert galleries_of([run], store, data=str(moved))[run.run_id].card == "tiny"
+    with pytest.raises(ValueError, match="no such source"):
+        galleries_of([run], store)
+
+
+PATIENTS = r"(?P<key>[a-z]+\d{2})"
+
+
+def test_a_run_s_own_patient_pattern_opens_its_images(tmp_path: Path, folder: Path) -> None:
+    store = Store(tmp_path / "store")
+    keep(store, open_dataset(str(folder), patient_pattern=PATIENTS))
+    (run,), _ = store.runs()
+    assert run.spec.dataset.patient_pattern == PATIENTS
+    assert run.spec.dataset.fingerprint != open_dataset(str(folder)).fingerprint
+    assert galleries_of([run], store)[run.run_id].card == "tiny"
+    with pytest.raises(ConfigError, match="is not the data that run"):
+        galleries_of([run], store, patients=r"(?P<key>[a-z]+)")
+
+
+def test_moved_data_are_opened_with_the_pattern_of_each_run(tmp_path: Path, folder: Path) -> None:
+    store = Store(tmp_path / "store")
+    patterned = keep(store, open_dataset(str(folder), patient_pattern=PATIENTS))
+    plain = keep(store, open_dataset(str(folder)))
+    moved = folder.rename(tmp_path / "moved")
+    assert set(galleries_of([patterned, plain], store, data=str(moved))) == {patterned.run_id, plain.run_id}
+
+
+def test_the_command_that_keeps_a_model_names_the_pattern(tmp_path: Path, folder: Path) -> None:
+    store = Store(tmp_path / "store")
+    run = keep(store, open_dataset(str(folder), patient_pattern=PATIENTS))
+    words = shlex.split(command_that_keeps(run, store))
+    assert words[words.index("--patients") + 1] == PATIENTS
+    assert "--patients" not in command_that_keeps(keep(store, open_dataset(str(folder))), store)
+
+
+def test_a_record_without_a_pattern_is_read(tmp_path: Path, folder: Path) -> None:
+    facts = DatasetFacts.of(open_dataset(str(folder))).model_dump()
+    del facts["patient_pattern"]
+    assert DatasetFacts.model_validate(facts).patient_pattern is None
+
+
+def test_other_data_are_refused_in_one_line(tmp_path: Path, folder: Path) -> None:
+    store = Store(tmp_path / "store")
+    run = keep(store, open_dataset(str(folder)))
+    with pytest.raises(ConfigError, match="is not the data that run") as caught:
+        galleries_of([run], store, data="phantom")
+    assert str(caught.value).count("\n") == 0
+    assert run.spec.dataset.fingerprint[:12] in str(caught.value)
+
+
+def test_a_source_that_changed_since_is_refused(tmp_path: Path, folder: Path) -> None:
+    store = Store(tmp_path / "store")
+    run = keep(store, open_dataset(str(folder)))
+    (folder / "test" / "ILL" / "small001.png").unlink()
+    with pytest.raises(ConfigError, match="is not the data that run"):
+        galleries_of([run], store)
+
+
+def test_one_seed_of_a_card_is_shown_the_first_with_a_model(tmp_path: Path, folder: Path) -> None:
+    store, dataset = Store(tmp_path / "store"), open_dataset(str(folder))
+    first = keep(store, dataset, seed=0)
+    second = keep(store, dataset, seed=1, with_model=True)
+    failed = make_run("attempt-2", error="out of memory", dataset=DatasetFacts.of(dataset))
+    heard: list[str] = []
+    found = galleries_of([first, second, failed], store, tell=heard.append)
+    assert list(found) == [second.run_id]
+    assert heard == ["gallery of tiny, seed 1"]
+
+
+def test_a_kept_model_gives_maps_and_a_sanity_check(tmp_path: Path, folder: Path) -> None:
+    store = Store(tmp_path / "store")
+    run = keep(store, open_dataset(str(folder)), with_model=True)
+    found = galleries_of([run], store)[run.run_id]
+    assert found.layer == "conv1"
+    assert any(tile.overlay is not None for group in found.groups for tile in group.tiles)
+    assert found.sanity is not None
+    assert found.sanity.draws == 3
+    assert found.inside is None
+    assert found.notes == ()
+
+
+def test_lungs_are_known_in_the_phantom(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    run = keep(store, open_dataset("phantom"), with_model=True)
+    found = galleries_of([run], store)[run.run_id]
+    assert found.region == "lungs"
+    assert found.inside is not None
+    assert 0.08 < found.inside.expected < 0.5
+
+
+def test_a_model_that_is_not_the_run_s_is_told(tmp_path: Path, folder: Path) -> None:
+    store = Store(tmp_path / "store")
+    dataset = open_dataset(str(folder))
+    run = keep(store, dataset)
+    _untrained().save(store.model_file(run))  # type: ignore[attr-defined]
+    found = galleries_of([run], store)[run.run_id]
+    assert any("differ from the stored ones" in line for line in sentences(found))
+
+
+def test_a_model_that_was_not_saved_with_the_run_is_not_explained(tmp_path: Path, folder: Path) -> None:
+    store = Store(tmp_path / "store")
+    keep(store, open_dataset(str(folder)), with_model=True)
+    (run,) = store.runs()[0]
+    store.model_file(run).write_bytes(b"another model")
+    with pytest.raises(ConfigError, match=r"model\.keras: is not the file that was saved with the run") as refused:
+        galleries_of([run], store)
+    assert len(refused.value.lines) == 1
+
+
+def test_protocols_are_shown_apart(tmp_path: Path, folder: Path) -> None:
+    store, dataset = Store(tmp_path / "store"), open_dataset(str(folder))
+    run = keep(store, dataset)
+    other: Protocol = protocol(image_size=40)
+    twin = run.model_copy(update={"spec": run.spec.model_copy(update={"protocol": other})})
+    store.save(twin, [(store.scores(run, "test"), store.images(run, "test"))])
+    assert set(galleries_of([run, twin], store)) == {run.run_id, twin.run_id}
+
+
+def test_without_a_kept_model_no_keras_is_imported(tmp_path: Path, folder: Path) -> None:
+    store = Store(tmp_path / "store")
+    keep(store, open_dataset(str(folder)))
+    code = (
+        "import sys; from pathlib import Path; from benchmark.runs.storage.store import Store\n"
+        "from zoo.cli.galleries import galleries_of\n"
+        f"store = Store(Path({str(tmp_path / 'store')!r}))\n"
+        "print(len(galleries_of(store.runs()[0], store)), 'keras' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "False"]
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_the_images_are_opened_with_the_run_s_own_positive_class(tmp_path: Path, folder: Path, given: bool) -> None:
+    store, dataset = Store(tmp_path / "store"), open_dataset(str(folder), positive="HEALTHY")
+    run, plain = keep(store, dataset), keep(store, open_dataset(str(folder)), seed=1)
+    found = galleries_of([run, plain], store, data=str(folder) if given else None)
+    assert {name: shown.classes for name, shown in found.items()} == {
+        run.run_id: ("ILL", "HEALTHY"),
+        plain.run_id: ("HEALTHY", "ILL"),
+    }
+    labels = {image.name: dataset.classes[image.label] for image in dataset.images}
+    assert all(labels[tile.name] == tile.real for shown in found.values() for g in shown.groups for tile in g.tiles)

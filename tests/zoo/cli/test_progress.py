@@ -1,0 +1,211 @@
+"""The live view has room for what runs, and what cannot be drawn over is printed a line a run."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from benchmark.runs.execution.execute import Event
+from benchmark.runs.plan import Plan
+from benchmark.runs.run import Progress, RunSpec
+from search_spaces.space import load_space
+from tests.support.records import make_run, make_spec
+from zoo.cli.plain_progress import counted
+from zoo.cli.progress import View, searching, watching
+
+
+def plan(runs: int) -> Plan:
+    return Plan(tuple(make_spec("attempt-1", seed=seed) for seed in range(runs)), ())
+
+
+def done(spec: RunSpec, **more: Any) -> Event:
+    return Event("done", spec, make_run("attempt-1", seed=spec.seed, **more))
+
+
+def screen(view: View, height: int, width: int = 80) -> list[str]:
+    """The lines of a terminal of so many lines."""
+    file = io.StringIO()
+    Console(file=file, width=width, height=height, highlight=False).print(view)
+    return [line.rstrip() for line in file.getvalue().splitlines()]
+
+
+def seeds(lines: list[str]) -> list[int]:
+    return [int(line.split()[1]) for line in lines if line.startswith("attempt-1")]
+
+
+@pytest.mark.parametrize("height", [8, 24, 60])
+def test_the_view_fits_the_screen_and_shows_what_runs(height: int) -> None:
+    view = View(plan(50))
+    for spec in list(view.specs.values())[:30]:
+        view.handle(done(spec))
+    running = list(view.specs.values())[30:32]
+    for spec in running:
+        view.handle(Event("started", spec))
+        view.handle(Event("step", spec, Progress(10, 400, "train 1/20")))
+    lines = screen(view, height)
+    assert len(lines) < height
+    assert {30, 31} <= set(seeds(lines))
+    assert seeds(lines) == sorted(seeds(lines))
+    assert sum("train 1/20" in line for line in lines) == 2
+    assert lines[0].startswith("30/50 done; ")
+
+
+def test_what_is_not_shown_is_counted() -> None:
+    view = View(plan(40))
+    for spec in list(view.specs.values())[:10]:
+        view.handle(done(spec))
+    lines = screen(view, 14)
+    shown = seeds(lines)
+    assert {9, 10} <= set(shown)  # the last that is done, the next that waits
+    hidden_done = sum(seed not in shown for seed in range(10))
+    hidden_waiting = sum(seed not in shown for seed in range(10, 40))
+    assert lines[-1] == f"not shown: {hidden_done} done, {hidden_waiting} waiting"
+    assert not any(line.startswith("not shown") for line in screen(view, 60))
+
+
+def test_a_failed_run_is_failed_and_not_done() -> None:
+    view = View(plan(2))
+    (first, _) = view.specs.values()
+    view.handle(done(first, error="out of [memory]"))
+    lines = screen(view, 24)
+    assert lines[0].startswith("1/2 done, 1 failed; ")
+    assert any("failed" in line and "out of [memory]" in line for line in lines)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_long_error_or_diagnosis_takes_one_line(width: int) -> None:
+    view = View(plan(1))
+    (spec,) = view.specs.values()
+    view.handle(done(spec, error="words " * 60 + "\nand a second line"))
+    lines = screen(view, 24, width)
+    assert len(lines) == 3
+    assert max(map(len, lines)) <= width
+
+
+@pytest.mark.parametrize(
+    ("terminal", "variables"),
+    [(False, {}), (True, {"TERM": "dumb"}), (True, {"TERM": "unknown"})],
+    ids=["a pipe", "a dumb terminal", "an unknown terminal"],
+)
+def test_where_nothing_can_be_drawn_over_every_run_is_a_line(terminal: bool, variables: dict[str, str]) -> None:
+    from benchmark.data import open_dataset
+
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=terminal, width=80, highlight=False, _environ=variables)
+    asked = plan(2)
+    with watching(console, asked, open_dataset("phantom")) as handle:
+        for spec in asked.specs:
+            handle(Event("started", spec, make_run().split))
+            handle(done(spec))
+    lines = file.getvalue().splitlines()
+    assert "\x1b" not in file.getvalue()
+    assert [line.split(":")[0] for line in lines[-4:]] == [
+        "attempt-1 seed 0",
+        "[1/2] attempt-1 seed 0",
+        "attempt-1 seed 1",
+        "[2/2] attempt-1 seed 1",
+    ]
+    assert lines[0].startswith("SYNTHETIC data: ")
+
+
+class Clock:
+    """A clock that stands until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def written(minutes: float, every: float, runs: int = 1) -> list[str]:
+    """What is written to a file while each run takes so many minutes and tells of its steps every so many seconds."""
+    from benchmark.data import open_dataset
+
+    file, clock, asked = io.StringIO(), Clock(), plan(runs)
+    console = Console(file=file, width=80, highlight=False)
+    steps = round(60 * minutes / every)
+    with watching(console, asked, open_dataset("phantom"), clock=clock) as handle:
+        for spec in asked.specs:
+            handle(Event("started", spec, make_run().split))
+            for step in range(1, steps + 1):
+                clock.now += every
+                handle(Event("step", spec, Progress(step, steps, f"train {step}")))
+            handle(done(spec))
+    assert not set(file.getvalue()) & {"\r", "\x1b", "\b"}
+    return [line for line in file.getvalue().splitlines() if " seed " in line]
+
+
+def test_a_long_run_tells_every_half_minute_where_it_is_and_what_is_left() -> None:
+    started, *steps, ended = written(minutes=5, every=1)
+    assert started == "attempt-1 seed 0: started; time left not known yet"
+    assert steps == [
+        f"attempt-1 seed 0: train {second}, {second / 300:.0%} done; "
+        + (f"about {left} left" if second > 30 else "time left not known yet")
+        for second, left in zip(
+            range(30, 301, 30),
+            ["", "4 min", "4 min", "3 min", "2 min", "2 min", "2 min", "60 s", "30 s", "0 s"],
+            strict=True,
+        )
+    ]
+    assert ended.startswith("[1/1] attempt-1 seed 0: ")
+
+
+@pytest.mark.parametrize("every", [0.1, 7, 29])
+def test_lines_about_steps_are_half_a_minute_apart(every: float) -> None:
+    assert len(written(minutes=4, every=every)) <= 2 + 8
+
+
+def test_a_short_run_has_its_start_and_its_end_alone() -> None:
+    lines = written(minutes=0.2, every=1, runs=3)
+    assert [line.split(":")[0] for line in lines] == [
+        f"{mark}attempt-1 seed {seed}" for seed in range(3) for mark in ("", f"[{seed + 1}/3] ")
+    ]
+
+
+def test_what_is_counted_comes_as_it_is_and_is_told_now_and_then() -> None:
+    clock, told = Clock(), list[str]()
+
+    def slowly() -> Iterator[int]:
+        for number in range(100):
+            clock.now += 6
+            yield number
+
+    assert list(counted(slowly(), 100, "predicting", told.append, clock)) == list(range(100))
+    assert told[0] == "predicting: 5 of 100, about 10 min left"
+    assert told[-1] == "predicting: 95 of 100, about 30 s left"
+    assert len(told) == 19
+
+
+def test_a_search_in_a_file_tells_every_half_minute_where_it_is() -> None:
+    from benchmark.data import open_dataset
+
+    file, clock, (spec,) = io.StringIO(), Clock(), plan(1).specs
+    console = Console(file=file, width=200, highlight=False)
+    with searching(console, load_space("scratch_cnn"), spec.card, open_dataset("phantom"), clock=clock) as (handle, _):
+        for step in range(1, 101):
+            clock.now += 1
+            handle(Event("step", spec, Progress(step, 100, f"train {step}")))
+        ended = make_run("attempt-1")
+        handle(Event("done", spec, ended))
+        clock.now += 30
+        handle(Event("step", spec, Progress(1, 100, "train 1")))
+    assert not set(file.getvalue()) & {"\r", "\x1b", "\b"}
+    lines = [line for line in file.getvalue().splitlines() if line.startswith("trial ")]
+    assert lines[:3] == [f"trial 1/30: train {second}, {second}% done" for second in (30, 60, 90)]
+    assert lines[3].startswith("trial 1/30: train 1, 1% done; about ")
+
+
+def test_runs_side_by_side_end_in_the_time_of_one() -> None:
+    clock = Clock()
+    view = View(plan(2), clock)
+    for spec in view.specs.values():
+        view.handle(Event("started", spec))
+    clock.now += 100
+    for spec in view.specs.values():
+        view.handle(Event("step", spec, Progress(50, 100, "train")))
+    assert view.time_left() == "about 2 min left"

@@ -1,0 +1,329 @@
+"""Cards: what decides a run, and what a card may say."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.records import changed
+from zoo import Augmentation, ModelCard, Recipe, load_cards
+from zoo.config.strict_yaml import ConfigError, validate
+from zoo.models.card import Loss, ModelSpec, Optimizer, Source
+
+CARDS = load_cards()
+
+PLAIN: dict[str, Any] = {
+    "name": "plain",
+    "title": "A plain card",
+    "changes": "nothing",
+    "model": {"builder": "scratch_cnn", "filters": [4, 8]},
+    "recipe": {"optimizer": {"learning_rate": 0.01}, "epochs": 2, "batch_size": 4},
+}
+TUNED: dict[str, Any] = {
+    **PLAIN,
+    "model": {"builder": "vgg16", "weights": "random", "unfreeze_layers": 4},
+    "recipe": {
+        **PLAIN["recipe"],
+        "loss": {"name": "binary_focal_crossentropy", "alpha": 0.25, "gamma": 2.0},
+        "early_stopping": {"patience": 3},
+        "augmentation": {"rotation_degrees": 20, "brightness": [0.7, 1.3]},
+        "finetune": {"learning_rate": 1e-5, "epochs": 6, "early_stopping": {"patience": 2}},
+    },
+}
+
+
+def card(data: dict[str, Any]) -> ModelCard:
+    return validate(ModelCard, data, "card.yaml")
+
+
+def errors_in(data: dict[str, Any]) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        card(data)
+    return list(caught.value.lines)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("title", "Another title"),
+        ("changes", "other words"),
+        ("left_open", "more prose"),
+        ("extends", "another"),
+        ("source", {"report": "r", "section": "s"}),
+        ("published", [{"metric": "auc", "value": 0.9, "split": "test", "decimals": 2, "where": "w"}]),
+    ],
+)
+def test_prose_and_published_figures_are_no_part_of_identity(field: str, value: Any) -> None:
+    assert card({**TUNED, field: value}) != card(TUNED)
+    assert card({**TUNED, field: value}).identity() == card(TUNED).identity()
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("name", "other"),
+        ("model.builder", "resnet"),
+        ("model.weights", "imagenet"),
+        ("model.unfreeze_layers", 3),
+        ("model.new_parameter", 1),
+        ("recipe.optimizer.name", "sgd"),
+        ("recipe.optimizer.learning_rate", 0.02),
+        ("recipe.epochs", 3),
+        ("recipe.batch_size", 5),
+        ("recipe.loss", {"name": "binary_crossentropy"}),
+        ("recipe.loss.alpha", 0.3),
+        ("recipe.loss.gamma", 1.0),
+        ("recipe.early_stopping", None),
+        ("recipe.early_stopping.patience", 4),
+        ("recipe.early_stopping.monitor", "val_accuracy"),
+        ("recipe.early_stopping.restore_best_weights", False),
+        ("recipe.augmentation", None),
+        ("recipe.augmentation.rotation_degrees", 21),
+        ("recipe.augmentation.horizontal_flip", True),
+        ("recipe.augmentation.fill", "reflect"),
+        ("recipe.preprocessing", "caffe"),
+        ("recipe.finetune.learning_rate", 2e-5),
+        ("recipe.finetune.epochs", 7),
+        ("recipe.finetune.early_stopping", None),
+    ],
+)
+def test_whatever_decides_a_run_is_part_of_identity(path: str, value: Any) -> None:
+    assert card(changed(TUNED, path, value)).identity() != card(TUNED).identity()
+
+
+def test_every_field_of_a_recipe_is_part_of_identity() -> None:
+    identity = card(TUNED).identity()
+    assert set(identity) == {"name", "model", "recipe"}
+    assert set(identity["recipe"]) == set(Recipe.model_fields)
+    assert set(identity["recipe"]["augmentation"]) == set(Augmentation.model_fields)
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_identity_is_plain_json(name: str) -> None:
+    identity = CARDS[name].identity()
+    assert json.loads(json.dumps(identity, allow_nan=False)) == identity
+
+
+@given(
+    st.floats(min_value=0, max_value=1, exclude_min=True),
+    st.floats(min_value=0, max_value=1, exclude_min=True),
+    st.text(min_size=1, max_size=200),
+)
+def test_identity_follows_the_rate_and_not_the_title(first: float, second: float, title: str) -> None:
+    one = card(changed(PLAIN, "recipe.optimizer.learning_rate", first))
+    other = card(changed({**PLAIN, "title": title}, "recipe.optimizer.learning_rate", second))
+    assert (one.identity() == other.identity()) == (first == second)
+
+
+def test_the_defaults_of_a_recipe_leave_images_alone() -> None:
+    recipe = card(PLAIN).recipe
+    assert recipe.loss == Loss(name="binary_crossentropy", alpha=None, gamma=None)
+    assert (recipe.optimizer.name, recipe.preprocessing) == ("adam", "rescale")
+    assert (recipe.augmentation, recipe.early_stopping, recipe.finetune) == (None, None, None)
+    untouched = Augmentation()
+    assert (untouched.zoom, untouched.brightness, untouched.rotation_degrees) == ((1.0, 1.0), None, 0.0)
+
+
+def test_the_parameters_of_a_builder_stand_beside_its_name() -> None:
+    spec = ModelSpec.model_validate({"builder": "scratch_cnn", "filters": [4], "dropout": 0.1})
+    assert spec.params == {"filters": [4], "dropout": 0.1}
+    assert ModelSpec(builder="scratch_cnn").params == {}
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        {"name": "binary_focal_crossentropy"},
+        {"name": "binary_focal_crossentropy", "alpha": 0.25},
+        {"name": "binary_focal_crossentropy", "gamma": 2.0},
+        {"name": "binary_crossentropy", "alpha": 0.25},
+        {"name": "binary_crossentropy", "gamma": 2.0},
+        {"name": "binary_crossentropy", "alpha": 0.25, "gamma": 2.0},
+        {"alpha": 0.25, "gamma": 2.0},
+    ],
+)
+def test_alpha_and_gamma_belong_to_the_focal_loss_and_to_each_other(loss: dict[str, Any]) -> None:
+    (line,) = errors_in(changed(PLAIN, "recipe.loss", loss))
+    assert line.startswith("card.yaml: recipe.loss: alpha and gamma belong to binary_focal_crossentropy")
+
+
+def test_the_focal_loss_takes_a_gamma_of_zero() -> None:
+    loss = {"name": "binary_focal_crossentropy", "alpha": 0.5, "gamma": 0.0}
+    assert card(changed(PLAIN, "recipe.loss", loss)).recipe.loss.gamma == 0.0
+
+
+@pytest.mark.parametrize("name", ["zoom", "brightness"])
+def test_a_range_goes_from_low_to_high(name: str) -> None:
+    (line,) = errors_in(changed(PLAIN, "recipe.augmentation", {name: [1.3, 0.7]}))
+    assert line.startswith(f"card.yaml: recipe.augmentation: {name} must be [low, high]")
+    point = card(changed(PLAIN, "recipe.augmentation", {name: [1.1, 1.1]})).recipe.augmentation
+    assert point is not None
+    assert getattr(point, name) == (1.1, 1.1)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("rotation_degrees", -1),
+        ("rotation_degrees", 181),
+        ("width_shift", 1),
+        ("height_shift", -0.1),
+        ("shear_degrees", 90),
+        ("zoom", [0, 1]),
+        ("zoom", [1]),
+        ("zoom", [1, 1, 1]),
+        ("zoom", 0.25),
+        ("brightness", [-0.1, 1]),
+        ("channel_shift", 256),
+        ("horizontal_flip", 1),
+        ("fill", "wrap"),
+        ("rotation_degrees", float("nan")),
+    ],
+)
+def test_an_impossible_augmentation_is_refused_by_its_path(field: str, value: Any) -> None:
+    lines = errors_in(changed(PLAIN, "recipe.augmentation", {field: value}))
+    assert all(line.startswith(f"card.yaml: recipe.augmentation.{field}") for line in lines)
+
+
+def test_a_second_phase_may_train_the_head_alone() -> None:
+    finetune = {"learning_rate": 1e-5, "epochs": 6}
+    for unfrozen in ({}, {"unfreeze_layers": 0}):
+        made = card(changed({**PLAIN, "model": {"builder": "vgg16", **unfrozen}}, "recipe.finetune", finetune))
+        assert made.recipe.finetune is not None
+
+
+def test_unfrozen_layers_need_a_finetune_phase() -> None:
+    (line,) = errors_in({**PLAIN, "model": {"builder": "vgg16", "unfreeze_layers": 4}})
+    assert "model.unfreeze_layers needs recipe.finetune" in line
+
+
+def test_no_layer_unfrozen_needs_no_finetune_phase() -> None:
+    assert card({**PLAIN, "model": {"builder": "vgg16", "unfreeze_layers": 0}}).recipe.finetune is None
+
+
+@pytest.mark.parametrize(
+    ("stopping", "path"),
+    [
+        ({}, "patience"),
+        ({"patience": 0}, "patience"),
+        ({"patience": 2.5}, "patience"),
+        ({"patience": 3, "monitor": "loss"}, "monitor"),
+        ({"patience": 3, "monitor": "test_loss"}, "monitor"),
+        ({"patience": 3, "restore_best_weights": "yes"}, "restore_best_weights"),
+        ({"patience": 3, "min_delta": 0.1}, "min_delta"),
+    ],
+)
+def test_early_stopping_watches_validation_with_patience(stopping: dict[str, Any], path: str) -> None:
+    (line,) = errors_in(changed(PLAIN, "recipe.early_stopping", stopping))
+    assert line.startswith(f"card.yaml: recipe.early_stopping.{path}: ")
+
+
+def test_early_stopping_restores_the_best_weights_unless_told_otherwise() -> None:
+    stopping = card(changed(PLAIN, "recipe.early_stopping", {"patience": 3})).recipe.early_stopping
+    assert stopping is not None
+    assert (stopping.monitor, stopping.restore_best_weights) == ("val_loss", True)
+
+
+@pytest.mark.parametrize("rate", [0, -1e-4, 1.5, float("nan"), float("inf"), "1e-4", True, None])
+def test_a_learning_rate_is_a_number_above_zero_and_at_most_one(rate: Any) -> None:
+    (line,) = errors_in(changed(PLAIN, "recipe.optimizer.learning_rate", rate))
+    assert line.startswith("card.yaml: recipe.optimizer.learning_rate: ")
+
+
+def test_a_learning_rate_of_one_is_allowed() -> None:
+    assert Optimizer(learning_rate=1.0).learning_rate == 1.0
+
+
+@pytest.mark.parametrize("field", ["epochs", "batch_size"])
+@pytest.mark.parametrize("value", [0, -1, 2.0, "3", True])
+def test_counts_are_whole_and_positive(field: str, value: Any) -> None:
+    (line,) = errors_in(changed(PLAIN, f"recipe.{field}", value))
+    assert line.startswith(f"card.yaml: recipe.{field}: ")
+
+
+@pytest.mark.parametrize(
+    ("path", "known"),
+    [
+        ("recipe.preprocessing", ["rescale", "caffe"]),
+        ("recipe.optimizer.name", ["adam", "sgd", "rmsprop"]),
+        ("recipe.loss.name", ["binary_crossentropy", "binary_focal_crossentropy"]),
+    ],
+)
+def test_an_unknown_choice_is_answered_with_all_that_there_are(path: str, known: list[str]) -> None:
+    data = changed(changed(PLAIN, "recipe.loss", {}), path, "another")
+    (line,) = errors_in(data)
+    assert line.startswith(f"card.yaml: {path}: ")
+    assert line.split("'")[1::2] == known
+
+
+@pytest.mark.parametrize("name", ["", "Upper", "a b", "../up", "-a", ".a", "ñ", "a" * 65])
+def test_a_name_that_is_no_safe_file_name_is_refused(name: str) -> None:
+    (line,) = errors_in({**PLAIN, "name": name})
+    assert line.startswith("card.yaml: name: ")
+
+
+@pytest.mark.parametrize("field", ["test_negatives", "test_positives"])
+def test_a_source_counts_at_least_one_image_of_a_class(field: str) -> None:
+    (line,) = errors_in({**PLAIN, "source": {"report": "r", "section": "s", field: 0}})
+    assert line.startswith(f"card.yaml: source.{field}: ")
+    assert Source(report="r", section="s").test_negatives is None
+
+
+def test_every_error_of_a_card_is_told_at_once_with_path_and_nearest_name() -> None:
+    lines = errors_in(
+        {
+            "name": "Bad Name",
+            "titel": "x",
+            "changes": "",
+            "model": {"filters": [4]},
+            "recipe": {
+                "optimizer": {"name": "adamw", "learnin_rate": 0.1},
+                "epochs": 0,
+                "batch_size": 4,
+                "augmentation": {"rotation": 20, "zoom": [0.5, "wide"]},
+            },
+            "published": [{"metric": "auc", "value": 0.9, "split": "test", "decimal": 4, "where": "w"}],
+        }
+    )
+    told = dict(line.removeprefix("card.yaml: ").split(": ", 1) for line in lines)
+    assert set(told) == {
+        "name",
+        "titel",
+        "title",
+        "changes",
+        "model.builder",
+        "recipe.optimizer.name",
+        "recipe.optimizer.learning_rate",
+        "recipe.optimizer.learnin_rate",
+        "recipe.epochs",
+        "recipe.augmentation.rotation",
+        "recipe.augmentation.zoom.1",
+        "published.0.decimal",
+        "published.0.decimals",
+    }
+    assert told["titel"] == "unknown key. Did you mean title?"
+    assert told["recipe.optimizer.learnin_rate"] == "unknown key. Did you mean learning_rate?"
+    assert told["recipe.augmentation.rotation"].startswith("unknown key. Did you mean rotation_degrees")
+    assert told["published.0.decimal"].startswith("unknown key. Did you mean decimals")
+    assert told["title"] == "field required"
+    assert "'adam', 'sgd' or 'rmsprop'" in told["recipe.optimizer.name"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("split", "holdout"), ("decimals", -1), ("decimals", 11), ("epoch", "third"), ("value", "0.9")]
+)
+def test_a_published_figure_is_a_number_with_a_place(field: str, value: Any) -> None:
+    figure = {"metric": "auc", "value": 0.9, "split": "test", "decimals": 2, "where": "w"}
+    (line,) = errors_in({**PLAIN, "published": [{**figure, field: value}]})
+    assert line.startswith(f"card.yaml: published.0.{field}: ")
+
+
+def test_a_card_has_a_json_schema_with_every_section() -> None:
+    schema = ModelCard.model_json_schema()
+    assert set(schema["properties"]) == set(ModelCard.model_fields)
+    assert set(schema["required"]) == {"name", "title", "changes", "model", "recipe"}
+    assert schema["additionalProperties"] is False

@@ -1,0 +1,232 @@
+"""The built-in cards say what the report says."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from tests.support.records import changed
+from zoo import Augmentation, ModelCard, PublishedFigure, load_cards
+from zoo.config.strict_yaml import validate
+
+CARDS = load_cards()
+ATTEMPTS = ("attempt-1", "attempt-2", "attempt-3", "attempt-4", "attempt-5", "attempt-6a", "attempt-6b", "attempt-7")
+VARIANTS = (
+    "attempt-1-batchnorm",
+    "attempt-1-batchnorm-fast",
+    "attempt-1-no-augmentation",
+    "attempt-3-focal",
+    "attempt-4-strong",
+    "attempt-6b-caffe",
+)
+PATIENT = {"patience": 3, "monitor": "val_loss", "restore_best_weights": True}
+
+# What each card changes against the one it extends, in model and recipe.
+DIFFERENCES: dict[str, dict[str, Any]] = {
+    "attempt-1-batchnorm": {"model.batch_norm_momentum": 0.99},
+    "attempt-1-batchnorm-fast": {"model.batch_norm_momentum": 0.9},
+    "attempt-1-no-augmentation": {"recipe.augmentation": None},
+    "attempt-2": {"model.filters": [64, 128, 256]},
+    "attempt-3": {"recipe.optimizer.learning_rate": 5e-5, "recipe.early_stopping": PATIENT},
+    "attempt-3-focal": {
+        "recipe.loss.name": "binary_focal_crossentropy",
+        "recipe.loss.alpha": 0.25,
+        "recipe.loss.gamma": 2.0,
+    },
+    "attempt-4": {"model.dropout": 0.6, "model.l2": 0.005},
+    "attempt-4-strong": {"model.dropout": 0.7, "model.l2": 0.01},
+    "attempt-5": {"model.pooling": "average"},
+    "attempt-6a": {"recipe.batch_size": 16},
+    "attempt-6b-caffe": {"recipe.preprocessing": "caffe"},
+    "attempt-7": {
+        "model.unfreeze_layers": 4,
+        "recipe.finetune": {"learning_rate": 1e-5, "epochs": 6, "early_stopping": None},
+    },
+}
+PARENTS = {
+    "attempt-1-batchnorm": "attempt-1",
+    "attempt-1-batchnorm-fast": "attempt-1-batchnorm",
+    "attempt-1-no-augmentation": "attempt-1",
+    "attempt-2": "attempt-1",
+    "attempt-3": "attempt-1",
+    "attempt-3-focal": "attempt-3",
+    "attempt-4": "attempt-3",
+    "attempt-4-strong": "attempt-4",
+    "attempt-5": "attempt-1",
+    "attempt-6a": "attempt-1",
+    "attempt-6b-caffe": "attempt-6b",
+    "attempt-7": "attempt-6b",
+}
+
+
+# Split, metric, epoch and the figure as the report prints it.
+PRINTED = {
+    "attempt-1": {
+        ("test", "loss", None, "2.6550"),
+        ("test", "accuracy", None, "0.5000"),
+        ("test", "score", None, "0.97-0.99"),
+    },
+    "attempt-2": {
+        ("train", "loss", "first", "2.9182"),
+        ("train", "loss", "last", "1.2375"),
+        ("train", "accuracy", "first", "0.7227"),
+        ("train", "accuracy", "last", "0.8403"),
+        ("val", "accuracy", "last", "0.5052"),
+        ("val", "loss", "first", "1.3703"),
+        ("val", "loss", "last", "24.3714"),
+        ("test", "loss", None, "2.3092"),
+        ("test", "accuracy", None, "0.6218"),
+    },
+    "attempt-3": {
+        ("train", "accuracy", "last", "0.4013-0.4727"),
+        ("train", "loss", "last", "0.0970"),
+        ("val", "loss", "last", "0.0943"),
+        ("val", "accuracy", "last", "0.4948"),
+        ("test", "loss", None, "0.0943"),
+        ("test", "accuracy", None, "0.4979"),
+        ("test", "score", None, "0.3-0.4"),
+    },
+    "attempt-4": {
+        ("train", "accuracy", "last", "0.8514"),
+        ("val", "loss", "first", "0.9500"),
+        ("val", "loss", "last", "1.4811"),
+        ("val", "accuracy", "last", "0.5042-0.5063"),
+        ("val", "recall", "every", "1.0000"),
+        ("test", "loss", None, "0.9538"),
+        ("test", "accuracy", None, "0.5000"),
+        ("test", "precision", None, "0.5000"),
+        ("test", "recall", None, "1.0000"),
+    },
+    "attempt-6b": {
+        ("test", "accuracy", None, "0.7671"),
+        ("test", "precision", None, "0.9562"),
+        ("test", "recall", None, "0.5598"),
+        ("test", "auc", None, "0.9340"),
+    },
+    "attempt-7": {
+        ("test", "accuracy", None, "0.9103"),
+        ("test", "precision", None, "0.9138"),
+        ("test", "recall", None, "0.9060"),
+        ("test", "auc", None, "0.9608"),
+        ("test", "true_positives", None, "131"),
+        ("test", "true_negatives", None, "228"),
+        ("test", "false_positives", None, "6"),
+        ("test", "false_negatives", None, "103"),
+    },
+}
+
+
+def content(name: str) -> dict[str, Any]:
+    return CARDS[name].model_dump(mode="json", include={"model", "recipe"})
+
+
+def printed(figure: PublishedFigure) -> str:
+    ends = [figure.value] if figure.upper is None else [figure.value, figure.upper]
+    return "-".join(f"{end:.{figure.decimals}f}" for end in ends)
+
+
+def test_the_fourteen_cards_of_the_report_are_built_in() -> None:
+    assert sorted(CARDS) == list(CARDS) == sorted((*ATTEMPTS, *VARIANTS))
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_a_card_is_frozen_through_and_through(name: str) -> None:
+    chosen = CARDS[name]
+    targets: list[tuple[Any, str]] = [
+        (chosen, "title"),
+        (chosen.model, "builder"),
+        (chosen.recipe, "epochs"),
+        (chosen.recipe.optimizer, "learning_rate"),
+        (chosen.recipe.loss, "name"),
+    ]
+    for target, field in targets:
+        with pytest.raises(ValidationError, match="frozen"):
+            setattr(target, field, getattr(target, field))
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_a_card_survives_json_unchanged(name: str) -> None:
+    text = CARDS[name].model_dump_json()
+    assert ModelCard.model_validate_json(text, strict=True) == CARDS[name]
+    assert validate(ModelCard, json.loads(text), "card.yaml") == CARDS[name]
+
+
+@pytest.mark.parametrize("name", ATTEMPTS)
+def test_an_attempt_says_where_it_comes_from_and_what_was_left_open(name: str) -> None:
+    source = CARDS[name].source
+    assert source is not None
+    assert source.report
+    assert source.section.startswith("Intento N")
+    assert source.data == "kaggle:paultimothymooney/chest-xray-pneumonia"
+    assert (source.test_negatives, source.test_positives) == (234, 234)
+    assert CARDS[name].left_open
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_variant_claims_no_source_and_no_figure_and_says_why_it_exists(name: str) -> None:
+    assert CARDS[name].source is None
+    assert CARDS[name].published == ()
+    assert CARDS[name].left_open
+
+
+def test_no_two_attempts_rest_on_the_same_section() -> None:
+    sections = [source.section for name in ATTEMPTS if (source := CARDS[name].source) is not None]
+    assert len(set(sections)) == len(ATTEMPTS)
+
+
+def test_every_card_extends_the_one_it_is_compared_with() -> None:
+    assert {name: chosen.extends for name, chosen in CARDS.items() if chosen.extends} == PARENTS
+
+
+@pytest.mark.parametrize("name", DIFFERENCES)
+def test_a_card_differs_from_the_one_it_extends_in_exactly_what_it_declares(name: str) -> None:
+    parent = expected = content(PARENTS[name])
+    for path, value in DIFFERENCES[name].items():
+        expected = changed(expected, path, value)
+    assert content(name) == expected != parent
+
+
+def test_no_two_cards_are_the_same_experiment() -> None:
+    experiments = {json.dumps(content(name), sort_keys=True) for name in CARDS}
+    assert len(experiments) == len(CARDS)
+
+
+def test_attempt_1_is_the_starting_point_of_the_report() -> None:
+    assert content("attempt-1")["model"] == {
+        "builder": "scratch_cnn",
+        "filters": [32, 64, 128],
+        "pooling": "max",
+        "dropout": 0.5,
+        "l2": 0.001,
+        "batch_norm_momentum": None,
+        "dense_units": 128,
+    }
+
+
+@pytest.mark.parametrize("name", ATTEMPTS)
+def test_every_attempt_augments_as_the_report_says(name: str) -> None:
+    assert CARDS[name].recipe.augmentation == Augmentation(
+        rotation_degrees=20,
+        width_shift=0.2,
+        height_shift=0.2,
+        shear_degrees=0.25,
+        zoom=(0.75, 1.25),
+        brightness=(0.7, 1.3),
+        channel_shift=75,
+        fill="nearest",
+    )
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_published_figures_are_the_printed_ones(name: str) -> None:
+    figures = [(f.split, f.metric, f.epoch, printed(f)) for f in CARDS[name].published]
+    assert len(figures) == len(set(figures))
+    assert set(figures) == PRINTED.get(name, set())
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_every_published_figure_says_where_it_stands(name: str) -> None:
+    assert all(figure.where.startswith("Intento N") for figure in CARDS[name].published)

@@ -1,1 +1,0 @@
-"""One family of models a file; each registers its builder."""

@@ -1,1 +1,0 @@
-"""The model cards that come with zoo, one YAML file each."""

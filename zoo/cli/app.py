@@ -1,0 +1,109 @@
+"""The front door: wires the commands and turns errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from zoo.cli.commands import (
+    audit,
+    bench,
+    cache,
+    cards,
+    compare,
+    data,
+    export,
+    log,
+    predict,
+    report,
+    runs,
+    schema,
+    search,
+    show,
+)
+from zoo.cli.encoding import allow_plain_output
+from zoo.cli.interrupt import INTERRUPTED, interrupted
+
+app = typer.Typer(
+    name="zoo",
+    help="Benchmark a zoo of image-classification models on a small labelled folder.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("cards")(cards.command)
+app.command("data")(data.command)
+app.command("bench")(bench.command)
+app.command("search")(search.command)
+app.command("runs")(runs.command)
+app.command("report")(report.command)
+app.command("compare")(compare.command)
+app.command("show")(show.command)
+app.command("predict")(predict.command)
+app.command("export")(export.command)
+app.command("audit")(audit.command)
+app.command("schema")(schema.command)
+app.add_typer(log.app, name="log", help="Send the store's runs to TensorBoard or MLflow.")
+app.command("cache")(cache.command)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from zoo import __version__
+
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; exit code 0 done, 1 done with failures, 2 the request is wrong, 130 interrupted."""
+    allow_plain_output()
+    try:
+        code = app(standalone_mode=False)
+    except Exception as error:
+        sys.exit(_explain(error))
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    if code == INTERRUPTED:
+        interrupted()
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _explain(error: Exception) -> int:
+    from benchmark.data.dataset import DataError
+    from zoo.config.strict_yaml import ConfigError
+
+    if isinstance(error, ConfigError):
+        for line in error.lines:
+            print(f"zoo: {line}", file=sys.stderr)
+        return 2
+    if isinstance(error, DataError):
+        print(f"zoo: {error}", file=sys.stderr)
+        return 2
+    if hasattr(error, "format_message"):  # Typer's errors of usage; without a command its message is the help
+        text = error.format_message()
+        context = getattr(error, "ctx", None)
+        hint = f" (`{context.command_path} --help` says more)" if context is not None else ""
+        print(text if "\n" in text else f"zoo: {text.rstrip('.')}{hint}", file=sys.stderr)
+        return 2
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"zoo: {where}{error.strerror or error}; nothing that was finished is lost", file=sys.stderr)
+        return 2
+    raise error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""`zoo data`: what a source holds."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from zoo.cli.options import JsonOption, PatientsOption, PositiveOption, out, print_json
+
+
+def command(
+    source: Annotated[
+        str, typer.Argument(metavar="[SOURCE]", help="phantom, a folder, a .npz file, or kaggle:OWNER/NAME.")
+    ] = "phantom",
+    patients: PatientsOption = None,
+    positive: PositiveOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show images, patients, classes and intensity by part, leakage between parts, duplicates and unreadable files."""
+    from dataclasses import replace
+
+    from benchmark.data.checks.describe import describe
+    from benchmark.runs.run import DatasetFacts
+    from reports.results.recognised import identity_line
+    from zoo.cli.data_notes import opened
+
+    dataset = opened(source, patients, positive)
+    summary = replace(describe(dataset, patients), identity=identity_line(DatasetFacts.of(dataset)))
+    if json:
+        print_json(asdict(summary))
+        return
+    from reports.render.terminal.tables import data_tables
+
+    out().print(data_tables(summary))

@@ -1,0 +1,141 @@
+"""Options that several commands share, and the consoles they print to."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from zoo.cli import completion
+from zoo.cli.encoding import takes_all_letters
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from benchmark.runs.execution.limits import Limits
+    from zoo.models.card import ModelCard
+
+CardsOption = Annotated[
+    list[Path] | None,
+    typer.Option("--cards", metavar="DIR", help="A folder with more cards; may be repeated."),
+]
+DataOption = Annotated[
+    str,
+    typer.Option(
+        "--data",
+        metavar="SOURCE",
+        help="phantom, a folder (train/val/test/CLASS/* or CLASS/*), a .npz file, or kaggle:OWNER/NAME.",
+    ),
+]
+PatientsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--patients",
+        metavar="REGEX",
+        help="Regular expression for file names; its named groups form the patient's key.",
+    ),
+]
+PositiveOption = Annotated[
+    str | None,
+    typer.Option(
+        "--positive",
+        metavar="NAME",
+        help="The positive class. Default: the second in alphabetical order; in an .npz the higher label.",
+    ),
+]
+DataIsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--data-is",
+        metavar="NAME",
+        help="Declare which published data set the images are, by its name in claims and cards: kaggle:OWNER/NAME.",
+    ),
+]
+ProtocolOption = Annotated[
+    str,
+    typer.Option(
+        "--protocol",
+        metavar="NAME_OR_FILE",
+        help="quick, published, full, or a YAML file.",
+        autocompletion=completion.protocol_names,
+    ),
+]
+StoreOption = Annotated[Path, typer.Option("--store", metavar="DIR", help="The folder that holds the runs.")]
+RunArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="A run's id or its beginning, or CARD or CARD:SEED where that names one run.",
+        autocompletion=completion.run_names,
+    ),
+]
+RunTimeoutOption = Annotated[
+    str,
+    typer.Option("--run-timeout", metavar="TIME", help="End a run that takes longer: 90s, 30m, 2h, 1d, or none."),
+]
+RunMemoryOption = Annotated[
+    float | None,
+    typer.Option(
+        "--run-memory",
+        metavar="GIB",
+        help="End a run that uses more memory. Default: end the largest run when less than 2% of the machine's "
+        "is left.",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
+
+
+def known_cards(directories: list[Path] | None) -> dict[str, ModelCard]:
+    """All cards; plug-ins that cannot be loaded, and the cards left out with them, are warnings on stderr."""
+    from zoo.models.catalog import load_cards
+
+    return load_cards(directories or (), warn)
+
+
+def warn(problem: str) -> None:
+    """`problem` as a line on stderr."""
+    err().print(f"warning: {problem}", markup=False, soft_wrap=True)
+
+
+def limits_of(run_timeout: str, run_memory: float | None) -> Limits:
+    """The limits that the two options ask for. Raises ConfigError."""
+    from benchmark.runs.execution.limits import Limits, seconds_of
+    from zoo.config.strict_yaml import ConfigError
+
+    if run_memory is not None and not run_memory > 0:
+        raise ConfigError(f"--run-memory {run_memory:g}: give GiB above 0, such as 4")
+    return Limits(seconds_of(run_timeout, "--run-timeout"), run_memory)
+
+
+def out() -> Console:
+    """The console on stdout, as wide as the terminal, or 160 columns when it is not one."""
+    return _console(stderr=False)
+
+
+def err() -> Console:
+    """The console on stderr, for progress and warnings."""
+    return _console(stderr=True)
+
+
+def print_json(document: Any) -> None:
+    """`document` on stdout, indented; in ASCII where stdout takes no other letters."""
+    text = json.dumps(document, indent=2, ensure_ascii=not takes_all_letters(sys.stdout), default=str)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a file name that is not UTF-8
+        text = json.dumps(document, indent=2, default=str)
+    print(text)
+
+
+def _console(stderr: bool) -> Console:
+    import os
+
+    from rich.console import Console
+
+    console = Console(stderr=stderr, highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console = Console(stderr=stderr, highlight=False, width=160)
+    return console

@@ -1,1 +1,0 @@
-"""One file a command: its arguments, one call, what is printed."""

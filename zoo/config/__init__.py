@@ -1,0 +1,1 @@
+"""What every package builds on: strict YAML, JSON Schema, plug-ins, files, the cache folder."""

@@ -1,0 +1,1 @@
+"""CNNs trained from scratch."""

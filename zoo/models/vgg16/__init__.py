@@ -1,0 +1,1 @@
+"""VGG16 and its pretrained weights."""

