@@ -41,7 +41,7 @@ LAYERS = (
     ("benchmark.training.frozen",),
     ("benchmark.training.fit",),
     ("benchmark.training.use",),
-    ("benchmark.runs",),
+    ("benchmark", "benchmark.runs"),
     ("benchmark.runs.storage",),
     ("benchmark.runs.deployment",),
     ("benchmark.runs.execution",),

@@ -39,8 +39,8 @@ def send_runs(
     `uri` is MLflow's tracking URI (`sqlite:///mlflow.db`, `http://...`), None what MLflow itself is set to; `artifacts`
     the URI below which a new experiment keeps files. Parameters are `reports.results.settings.flat_settings`;
     metrics are what each epoch recorded, by step, then final figures with the bounds of their intervals, and costs;
-    tags `zoo.run_id`, `zoo.card`, `zoo.dataset_fingerprint` and so on say what the run is. A run is known again by `zoo.run_id` and
-    `zoo.finished`. Raises ConfigError when MLflow is not installed or refuses.
+    tags `zoo.run_id`, `zoo.card`, `zoo.dataset_fingerprint` and so on identify the run. A run that was sent before is
+    recognised by `zoo.run_id` and `zoo.finished`. Raises ConfigError when MLflow is not installed or refuses.
     """
     try:
         from mlflow import MlflowClient

@@ -2,11 +2,11 @@
 
     python tests/perf/prefix.py [--size 150] [--precision all|float32|bfloat16] [--rounds 5]
 
-Every way of computing it (`benchmark.training.frozen.methods`) and the products are measured in turns in one
-process, and the medians compared, each with the product of its precision: in float32 the faster one of the backend's
-and NumPy's. The prefix is what the feature bank runs: grey levels in, features of block5_pool out. Its operations are counted as the
-definition of a convolution has them, so that one which gets by with fewer may pass 100%. Last stands what the trial of
-the machine finds, and what it takes.
+Every method of computing it (`benchmark.training.frozen.methods`) and the products are measured in turns in one
+process. Medians are compared, each with the product of its precision: in float32 the faster of the backend's and
+NumPy's. The prefix is what the feature bank runs: grey levels in, features of block5_pool out. Operations are counted
+by the definition of a convolution, so that a method that needs fewer may exceed 100%. The last lines show what the
+trial of the machine chooses, and how long it takes.
 """
 
 from __future__ import annotations
