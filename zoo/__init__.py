@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from benchmark.data.sources import register_source
     from reports.frames.load import load_figures, load_history, load_runs, load_scores, load_settings
     from zoo.models.card import Augmentation, ModelCard, PublishedFigure, Recipe
     from zoo.models.catalog import load_cards
@@ -24,6 +25,7 @@ __all__ = [
     "load_scores",
     "load_settings",
     "register_builder",
+    "register_source",
 ]
 
 _LAZY = {
@@ -38,6 +40,7 @@ _LAZY = {
     "load_scores": "reports.frames.load",
     "load_settings": "reports.frames.load",
     "register_builder": "zoo.models.registry",
+    "register_source": "benchmark.data.sources",
 }
 
 

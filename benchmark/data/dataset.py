@@ -84,6 +84,19 @@ class PatientFacts:
 
 
 @dataclass(frozen=True)
+class Region:
+    """Where in an image the finding can be, for a source that knows it.
+
+    Attributes:
+        name: What it shows, in the plural: "lungs".
+        mask: `mask(image, size)` is True inside the region: bool (size, size).
+    """
+
+    name: str
+    mask: Callable[[Image, int], npt.NDArray[np.bool_]]
+
+
+@dataclass(frozen=True)
 class Dataset:
     """A labelled two-class image set.
 
@@ -117,6 +130,7 @@ class Dataset:
     levels: Levels = field(default_factory=dict)
     stored: Mapping[str, Stored] = field(default_factory=dict)
     patient_pattern: str | None = None
+    region: Region | None = None
 
     @property
     def unit(self) -> str:

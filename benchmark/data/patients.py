@@ -46,19 +46,20 @@ def compile_pattern(pattern: str | None) -> re.Pattern[str]:
     return compiled
 
 
-def match_name(name: str, pattern: re.Pattern[str]) -> re.Match[str] | None:
-    """How the file name in the relative path `name` matches from its start; a pattern with a slash is matched against
-    the whole path instead."""
-    return pattern.match(name if "/" in pattern.pattern else name.rpartition("/")[2])
-
-
 def patient_key(name: str, pattern: re.Pattern[str]) -> str | None:
-    """The patient's key in `name`, or None when the name does not match."""
-    match = match_name(name, pattern)
+    """The patient's key in a file name.
+
+    Args:
+        name: A relative POSIX path.
+        pattern: It is matched from the start of the last part of `name`, or of all of `name` if it contains a slash.
+
+    Returns:
+        The values of the named groups, or None if the pattern does not match.
+    """
+    match = pattern.match(name if "/" in pattern.pattern else name.rpartition("/")[2])
     if match is None:
         return None
-    key = "-".join(f"{name}={value}" for name, value in sorted(match.groupdict().items()) if value)
-    return key or None
+    return "-".join(f"{group}={value}" for group, value in sorted(match.groupdict().items()) if value) or None
 
 
 def patient_facts(told: int, images: int, by_folder: bool = False) -> PatientFacts:

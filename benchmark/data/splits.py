@@ -10,6 +10,7 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
+from scipy.cluster.hierarchy import DisjointSet
 from sklearn.model_selection import StratifiedGroupKFold
 
 from benchmark.data.dataset import DataError, Dataset, Image
@@ -206,23 +207,22 @@ def make_fold(split: Split, folds: int, index: int, seed: Seed) -> Split:
 
 
 def groups(images: Iterable[Image]) -> list[list[Image]]:
-    """Images that must stay together: of one patient, or of one content, in sorted order."""
-    parent: dict[str, str] = {}
+    """Group images that must stay in one part: those of one patient or with the same content, also through others.
 
-    def root(key: str) -> str:
-        while parent.setdefault(key, key) != key:
-            parent[key] = parent[parent[key]]
-            key = parent[key]
-        return key
+    Args:
+        images: Images in any order.
 
-    listed = sorted(images, key=lambda image: image.name)
-    for image in listed:
-        a, b = sorted((root(f"p{image.patient}"), root(f"d{image.digest}")))
-        parent[b] = a
-    found: dict[str, list[Image]] = defaultdict(list)
-    for image in listed:
-        found[root(f"p{image.patient}")].append(image)
-    return list(found.values())
+    Returns:
+        Groups in the order of their first image; images sorted by name.
+    """
+    by_name = _by_name(images)
+    linked = DisjointSet(key for image in by_name for key in (("patient", image.patient), ("digest", image.digest)))
+    for image in by_name:
+        linked.merge(("patient", image.patient), ("digest", image.digest))
+    members: dict[object, list[Image]] = defaultdict(list)
+    for image in by_name:
+        members[linked["patient", image.patient]].append(image)
+    return list(members.values())
 
 
 def _draw(images: Sequence[Image], count: int | None, balanced: bool, seed: Seed, part: str, log: _Log) -> list[Image]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.data import open_dataset
 from benchmark.data.dataset import PatientFacts
+from benchmark.data.sources import open_dataset
 from benchmark.runs.run import DatasetFacts
 from benchmark.runs.storage.store import Store
 from reports.checklists.answers import ANSWERS

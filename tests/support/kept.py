@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from benchmark.data import Dataset
-from benchmark.data.dataset import Pixels
+from benchmark.data.dataset import Dataset, Pixels
 from benchmark.data.decoding.prepared import LabelledImages, load, prepare
 from benchmark.data.splits import make_split
 from benchmark.runs.protocol import Protocol

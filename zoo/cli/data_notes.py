@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def opened(source: str, patients: str | None, positive: str | None, data_is: str | None = None) -> Dataset:
     """The data set `source` as the options say. Raises DataError."""
-    from benchmark.data import open_dataset
+    from benchmark.data.sources import open_dataset
 
     dataset = open_dataset(source, patient_pattern=patients, positive=positive)
     if data_is is None:

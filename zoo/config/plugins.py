@@ -24,7 +24,8 @@ from typing import Any
 from zoo.config.cache_dir import cache_dir
 
 BUILDERS, CARDS = "zoo.builders", "zoo.cards"
-_KINDS = {BUILDERS: "builder plug-in", CARDS: "card package"}
+SOURCES = "zoo.sources"
+_KINDS = {BUILDERS: "builder plug-in", CARDS: "card package", SOURCES: "source plug-in"}
 _TRIAL_S = 60.0
 _HUNG_S = 3600.0
 """How long a plug-in that hung is not tried out again, unless its files change."""

@@ -10,7 +10,6 @@ import numpy as np
 from benchmark.data.checks.batch_effect import BatchEffect, Floats, batch_effects, intensities
 from benchmark.data.checks.leakage import Leakage, find_leaks
 from benchmark.data.checks.near_duplicates import SIDE, Flags, Hashes, hashes, is_flat, thumbnails
-from benchmark.data.checks.weaker_key import WeakerKey, weaker_key
 from benchmark.data.dataset import Dataset, Ignored, Image, PatientFacts, Problem
 from benchmark.data.decoding.formats import Formats, formats
 from benchmark.data.positive_class import positive_warning
@@ -36,7 +35,7 @@ class DataSummary:
     """Everything `zoo data` shows.
 
     `shared_patients` and `shared_images` count those that stand in two parts. `leakage` is what the parts share, image
-    by image, `weaker_key` what a weaker patient key would wrongly say of it, and `batch_effects` whether intensity
+    by image, `batch_effects` whether intensity
     tells the parts apart. `ignored` are entries of the source that are not read as images, `patients` says whether
     patients are known. `test_names` is the digest of the names of the test part (`Dataset`), and `identity` says how
     it is recognised. `formats` is how the files store their images.
@@ -56,7 +55,6 @@ class DataSummary:
     problems: tuple[Problem, ...]
     warnings: tuple[str, ...]
     leakage: Leakage | None = None
-    weaker_key: WeakerKey | None = None
     batch_effects: tuple[BatchEffect, ...] = ()
     ignored: tuple[Ignored, ...] = ()
     patients: PatientFacts | None = None
@@ -65,8 +63,8 @@ class DataSummary:
     formats: Formats | None = None
 
 
-def describe(dataset: Dataset, patient_pattern: str | None = None) -> DataSummary:
-    """Count and compare the images of `dataset`, reading each once; `patient_pattern` is what it was opened with."""
+def describe(dataset: Dataset) -> DataSummary:
+    """Count and compare the images of `dataset`, reading each once."""
     cells: dict[tuple[str, int], list[int]] = defaultdict(list)
     digests: dict[str, list[Image]] = defaultdict(list)
     for index, image in enumerate(dataset.images):
@@ -105,7 +103,6 @@ def describe(dataset: Dataset, patient_pattern: str | None = None) -> DataSummar
             *(files.warnings if files else ()),
         ),
         leakage=leakage,
-        weaker_key=weaker_key(dataset, patient_pattern),
         batch_effects=effects,
         ignored=dataset.ignored,
         patients=dataset.patients,

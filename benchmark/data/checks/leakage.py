@@ -97,11 +97,6 @@ class Leakage:
     closest: tuple[NearPair, ...]
     flat: int
 
-    @property
-    def test_images(self) -> tuple[str, ...]:
-        """The names of the test images that leak, for any reason, in order; `leaks` says why each does."""
-        return tuple(sorted({leak.name for leak in self.leaks if leak.part == "test"}))
-
     def lines(self) -> tuple[str, ...]:
         """One line for each pair of parts and reason by which images leak, test first; empty when none do."""
         found: dict[tuple[Part, Part, Reason], list[Leak]] = defaultdict(list)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,11 +10,10 @@ from typing import Literal
 
 from benchmark.data.dataset import DataError, Dataset, Image, Problem
 from benchmark.data.decoding.pixels import DICOM
-from benchmark.data.file_names import printable
 from benchmark.data.levels import Stored, levels_of
 from benchmark.data.patients import compile_pattern, patient_facts, patient_key, patient_notes
+from benchmark.data.sources.entries import printable
 from benchmark.data.sources.layout import Layout, read_layout
-from benchmark.data.sources.recognition import names_digest
 from benchmark.data.sources.scan import reader, scan
 
 MOST_UNREADABLE = 0.05
@@ -77,7 +77,7 @@ def open_folder(path: Path, patient_pattern: str | None = None, source: str | No
             *(layout.patient_notes if patients.origin == "folders" else ()),
             *patient_notes(images, patients),
         ),
-        test_names=names_digest(test_names),
+        test_names=_names_digest(test_names),
         levels=levels,
         stored=stored,
     )
@@ -110,3 +110,8 @@ def _check_parts(layout: Layout, images: Sequence[Image]) -> None:
         for label, name in enumerate(layout.classes):
             if not counts[part, label]:
                 raise DataError(f"{folder / name}: holds no readable image; every class needs images")
+
+
+def _names_digest(names: Sequence[str]) -> str | None:
+    """SHA-256 of the sorted `names`, by which a published data set is recognised; None if there are none."""
+    return hashlib.sha256("\n".join(sorted(names)).encode("utf-8", "surrogateescape")).hexdigest() if names else None

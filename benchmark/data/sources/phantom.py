@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from benchmark.data.dataset import Dataset, Image, PatientFacts, Pixels
+from benchmark.data.dataset import Dataset, Image, PatientFacts, Pixels, Region
 from benchmark.data.sources.phantom_anatomy import Anatomy, Pose, draw_anatomy, draw_pose, film, lungs
 
 VERSION = 2
@@ -48,9 +48,11 @@ def open_phantom(seed: int = 0) -> Dataset:
     def read(wanted: Sequence[Image], size: int) -> Pixels:
         pixels = np.zeros((len(wanted), size, size, 1), np.uint8)
         for index, image in enumerate(wanted):
-            anatomy, pose = _describe(seed, places[image.name])
-            pixels[index, :, :, 0] = film(anatomy, pose, size)
+            pixels[index, :, :, 0] = film(*_describe(seed, places[image.name]), size)
         return pixels
+
+    def lung_mask(image: Image, size: int) -> npt.NDArray[np.bool_]:
+        return lungs(*_describe(seed, places[image.name]), size) > 0.5
 
     return Dataset(
         source="phantom",
@@ -61,19 +63,8 @@ def open_phantom(seed: int = 0) -> Dataset:
         channels=1,
         read=read,
         patients=PatientFacts("program", len(images), len(images)),
+        region=Region("lungs", lung_mask),
     )
-
-
-def lung_mask(image: Image, size: int, seed: int = 0) -> npt.NDArray[np.bool_]:
-    """Where the lungs are in an image of `open_phantom(seed)`: (size, size)."""
-    anatomy, pose = _describe(seed, _places(seed)[image.name])
-    return lungs(anatomy, pose, size) > 0.5
-
-
-def healthy_twin(image: Image, size: int, seed: int = 0) -> Pixels:
-    """The same image of `open_phantom(seed)` without its opacity: uint8 (size, size, 1)."""
-    anatomy, pose = _describe(seed, _places(seed)[image.name])
-    return film(anatomy, pose, size, with_opacity=False)[..., None]
 
 
 def _places(seed: int) -> dict[str, _Place]:

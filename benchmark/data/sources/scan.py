@@ -20,8 +20,8 @@ import numpy as np
 from benchmark.data import cache
 from benchmark.data.dataset import DataError, Image, Pixels
 from benchmark.data.decoding.pixels import DICOM, Channels, decode, look, read_content, resize
-from benchmark.data.file_names import printable
 from benchmark.data.levels import Levels, Stored
+from benchmark.data.sources.entries import printable
 
 _CACHE_VERSION = 2
 

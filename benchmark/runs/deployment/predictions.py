@@ -6,8 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from benchmark.data.file_names import printable
-from benchmark.data.sources.entries import is_hidden
+from benchmark.data.sources.entries import is_hidden, printable
 from benchmark.runs.deployment.decision_rule import Decider, Prediction, strangeness
 from benchmark.runs.deployment.model_files import REFERENCE, maker_of, model_of, read_references
 from benchmark.runs.run import Run

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.data import Dataset, open_dataset
 from benchmark.data.checks.describe import describe
+from benchmark.data.dataset import Dataset
 from benchmark.data.positive_class import in_order, says_no_finding
+from benchmark.data.sources import open_dataset
 from benchmark.runs.deployment.model_files import command_that_keeps
 from benchmark.runs.run import DatasetFacts
 from benchmark.runs.storage.store import Store

@@ -14,7 +14,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from benchmark.data import DataError, Dataset, Image, Part, open_dataset
+from benchmark.data.dataset import DataError, Dataset, Image, Part
+from benchmark.data.sources import open_dataset
 from benchmark.data.sources.phantom import open_phantom
 from benchmark.data.splits import Sampling, Seed, Split, groups, make_split
 from benchmark.runs.protocol import load_protocol

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmark.data import DataError
+from benchmark.data.dataset import DataError
 from benchmark.data.sources.phantom import open_phantom
 from benchmark.runs.execution.execute import Event
 from benchmark.runs.plan import MOST_SPLITS, PlannedSplit, make_plan, planned_splits

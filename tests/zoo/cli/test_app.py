@@ -16,7 +16,7 @@ import pytest
 import typer
 import yaml
 
-from benchmark.data import open_dataset
+from benchmark.data.sources import open_dataset
 from benchmark.runs.plan import make_plan
 from benchmark.runs.protocol import load_protocol
 from benchmark.runs.storage.store import STORE_VERSION, Store
@@ -107,7 +107,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("bench attempt-1 --protocol {}/rule.yaml", ["rule.yaml", "threshold", "Did you mean youden"]),
         ("bench attempt-1 --data phantm", ["phantm: no such source", "Did you mean phantom"]),
         ("data phamtom", ["phamtom: no such source", "Did you mean phantom"]),
-        ("data {}/file", ["neither a folder nor a .npz file"]),
+        ("data {}/file", ["not a data source"]),
         ("data kaggle:someone", ["kaggle:OWNER/NAME"]),
         ("data {}/one", ["one", "1 class (A)", "two class folders are needed"]),
         ("data {}/three", ["three", "3 classes (A, B, C)", "two are needed"]),

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from benchmark.data import Dataset, open_dataset
+from benchmark.data.dataset import Dataset
+from benchmark.data.sources import open_dataset
 from benchmark.evidence.scores import Scores
 from benchmark.runs.deployment.model_files import command_that_keeps
 from benchmark.runs.protocol import Protocol

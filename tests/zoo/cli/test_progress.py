@@ -92,7 +92,7 @@ def test_a_long_error_or_diagnosis_takes_one_line(width: int) -> None:
     ids=["a pipe", "a dumb terminal", "an unknown terminal"],
 )
 def test_where_nothing_can_be_drawn_over_every_run_is_a_line(terminal: bool, variables: dict[str, str]) -> None:
-    from benchmark.data import open_dataset
+    from benchmark.data.sources import open_dataset
 
     file = io.StringIO()
     console = Console(file=file, force_terminal=terminal, width=80, highlight=False, _environ=variables)
@@ -124,7 +124,7 @@ class Clock:
 
 def written(minutes: float, every: float, runs: int = 1) -> list[str]:
     """What is written to a file while each run takes so many minutes and tells of its steps every so many seconds."""
-    from benchmark.data import open_dataset
+    from benchmark.data.sources import open_dataset
 
     file, clock, asked = io.StringIO(), Clock(), plan(runs)
     console = Console(file=file, width=80, highlight=False)
@@ -182,7 +182,7 @@ def test_what_is_counted_comes_as_it_is_and_is_told_now_and_then() -> None:
 
 
 def test_a_search_in_a_file_tells_every_half_minute_where_it_is() -> None:
-    from benchmark.data import open_dataset
+    from benchmark.data.sources import open_dataset
 
     file, clock, (spec,) = io.StringIO(), Clock(), plan(1).specs
     console = Console(file=file, width=200, highlight=False)

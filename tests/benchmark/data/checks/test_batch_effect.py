@@ -9,9 +9,9 @@ import numpy.typing as npt
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from benchmark.data import Image, Part
 from benchmark.data.checks.batch_effect import FEATURES, BatchEffect, batch_effects, intensities
 from benchmark.data.checks.near_duplicates import thumbnails
+from benchmark.data.dataset import Image, Part
 from benchmark.data.sources.phantom import open_phantom
 
 Levels = npt.NDArray[np.float64]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from benchmark.data import open_dataset
+from benchmark.data.sources import open_dataset
 from tests.support.images import image_folder, noise, opened, refusal, save
 
 KAGGLE = {"train/NORMAL": 4, "train/PNEUMONIA": 6, "val/NORMAL": 1, "val/PNEUMONIA": 1, "test/NORMAL": 2} | {

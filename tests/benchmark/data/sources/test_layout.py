@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmark.data import Dataset, open_dataset
 from benchmark.data.checks.describe import describe
+from benchmark.data.dataset import Dataset
+from benchmark.data.sources import open_dataset
 from benchmark.data.sources.entries import is_hidden
-from benchmark.data.sources.layout import PART_NAMES, read_layout
+from benchmark.data.sources.layout import PART_NAMES, image_root, read_layout
 from reports.results.accounts import account_lines
 from tests.support.images import image_folder, noise, opened, refusal, save
 
@@ -256,7 +257,7 @@ PLACES = st.sampled_from(
 def test_every_file_is_used_or_ignored_or_the_folder_is_refused(
     tmp_path_factory: pytest.TempPathFactory, files: list[tuple[str, str]]
 ) -> None:
-    from benchmark.data import DataError
+    from benchmark.data.dataset import DataError
 
     root = tmp_path_factory.mktemp("any")
     for place, name in files:
@@ -268,3 +269,13 @@ def test_every_file_is_used_or_ignored_or_the_folder_is_refused(
         return
     assert len(layout.files) + sum(entry.files for entry in layout.ignored) == files_below(root)
     assert len({found.path for found in layout.files}) == len(layout.files)
+
+
+def test_the_outermost_of_two_copies_is_taken(tmp_path: Path) -> None:
+    image_folder(tmp_path / "chest_xray", PARTED)
+    image_folder(tmp_path / "chest_xray" / "chest_xray", PARTED)
+    assert image_root(tmp_path) == tmp_path / "chest_xray"
+
+
+def test_a_download_that_is_the_data_set_is_its_own_root(tmp_path: Path) -> None:
+    assert image_root(image_folder(tmp_path, PARTED)) == tmp_path

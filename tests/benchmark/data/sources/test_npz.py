@@ -13,7 +13,8 @@ import numpy.typing as npt
 import pytest
 
 import benchmark.data.sources.npz as npz
-from benchmark.data import Dataset, open_dataset
+from benchmark.data.dataset import Dataset
+from benchmark.data.sources import open_dataset
 from tests.support.images import refusal
 
 Arrays = dict[str, npt.NDArray[Any]]

@@ -17,7 +17,8 @@ import h5py
 import numpy as np
 import pytest
 
-from benchmark.data import DataError, Dataset, open_dataset
+from benchmark.data.dataset import DataError, Dataset
+from benchmark.data.sources import open_dataset
 from benchmark.data.splits import make_split
 from benchmark.evidence.metrics.definitions import figures
 from benchmark.evidence.thresholds.choice import choose_with_interval

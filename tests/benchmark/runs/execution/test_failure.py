@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from benchmark.data import Dataset, open_dataset
+from benchmark.data.dataset import Dataset
 from benchmark.data.decoding.prepared import prepare
+from benchmark.data.sources import open_dataset
 from benchmark.data.splits import make_split
 from benchmark.evidence.metrics import definitions as metrics
 from benchmark.evidence.metrics.definitions import Figure, Metric

@@ -13,8 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from benchmark.data import Dataset, open_dataset
 from benchmark.data.cache import clear_cache
+from benchmark.data.dataset import Dataset
+from benchmark.data.sources import open_dataset
 from benchmark.runs.execution.execute import Event, execute_all
 from benchmark.runs.plan import make_plan
 from benchmark.runs.run import Run

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image as Pillow
 from rich.console import Console
 
-from benchmark.data import Dataset, open_dataset
+from benchmark.data.dataset import Dataset
+from benchmark.data.sources import open_dataset
 from benchmark.data.splits import make_split
 from benchmark.runs.execution.execute import Event
 from benchmark.runs.run import SplitFacts

@@ -19,8 +19,8 @@ import onnxruntime
 import pytest
 from PIL import Image as Pillow
 
-from benchmark.data import open_dataset
 from benchmark.data.decoding.prepared import LabelledImages
+from benchmark.data.sources import open_dataset
 from benchmark.runs.deployment.decision_rule import decider_of
 from benchmark.runs.deployment.model_files import REFERENCE
 from benchmark.runs.run import Run

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from benchmark.data import open_dataset
+from benchmark.data.sources import open_dataset
 from benchmark.runs.run import DatasetFacts
 from benchmark.runs.storage.store import Store
 from reports.render.files import WRITERS
