@@ -9,7 +9,18 @@ from benchmark.data.sources.folder import open_folder
 
 
 def open_kaggle(handle: str, patient_pattern: str | None = None) -> Dataset:
-    """The data set OWNER/NAME, downloaded once into kagglehub's own cache. Raises DataError."""
+    """Open a data set of Kaggle, downloaded once into the cache of kagglehub.
+
+    Args:
+        handle: OWNER/NAME.
+        patient_pattern: A regular expression for file names whose named groups form the patient's key.
+
+    Returns:
+        The data set.
+
+    Raises:
+        DataError: kagglehub is not installed, or the data set cannot be downloaded or used.
+    """
     if handle.count("/") != 1 or not all(handle.split("/")):
         raise DataError(f"kaggle:{handle}: must be kaggle:OWNER/NAME")
     try:

@@ -22,8 +22,8 @@ PATIENTS: dict[Literal["train", "val", "test"], int] = {"train": 300, "val": 66,
 
 
 @dataclass(frozen=True)
-class _Place:
-    """Where an image stands: its patient's and its own number, which seed everything about it."""
+class _Case:
+    """What an image shows: the numbers of its patient and of itself, which seed everything about it."""
 
     patient: int
     image: int
@@ -32,27 +32,33 @@ class _Place:
 
 
 def open_phantom(seed: int = 0) -> Dataset:
-    """About 1,400 synthetic radiographs of 566 patients, in train, val and a test part from another scanner.
+    """Draw about 1,400 grey synthetic radiographs of 566 patients.
 
-    PNEUMONIA adds a focal or diffuse opacity inside the lungs, from barely visible to plain. An image depends on
-    `seed` and its name alone, and can be read at any size; grey, one channel.
+    The test part comes from another scanner than train and val. PNEUMONIA adds a focal or diffuse opacity inside the
+    lungs, from barely visible to plain. An image depends only on `seed` and its name, and can be read at any size.
+
+    Args:
+        seed: Decides the patients and their images.
+
+    Returns:
+        The data set; its region is the lungs.
     """
-    places = _places(seed)
+    cases = _cases(seed)
     images = []
-    for name, place in places.items():
+    for name, case in cases.items():
         part, label, _ = name.split("/")
         digest = hashlib.sha256(f"phantom {VERSION} {seed} {name}".encode()).hexdigest()
         known: Literal["train", "val", "test"] = "train" if part == "train" else "val" if part == "val" else "test"
-        images.append(Image(name, known, CLASSES.index(label), f"p{place.patient:04d}", digest))
+        images.append(Image(name, known, CLASSES.index(label), f"p{case.patient:04d}", digest))
 
-    def read(wanted: Sequence[Image], size: int) -> Pixels:
-        pixels = np.zeros((len(wanted), size, size, 1), np.uint8)
-        for index, image in enumerate(wanted):
-            pixels[index, :, :, 0] = film(*_describe(seed, places[image.name]), size)
+    def read(requested: Sequence[Image], size: int) -> Pixels:
+        pixels = np.zeros((len(requested), size, size, 1), np.uint8)
+        for index, image in enumerate(requested):
+            pixels[index, :, :, 0] = film(*_describe(seed, cases[image.name]), size)
         return pixels
 
     def lung_mask(image: Image, size: int) -> npt.NDArray[np.bool_]:
-        return lungs(*_describe(seed, places[image.name]), size) > 0.5
+        return lungs(*_describe(seed, cases[image.name]), size) > 0.5
 
     return Dataset(
         source="phantom",
@@ -67,21 +73,21 @@ def open_phantom(seed: int = 0) -> Dataset:
     )
 
 
-def _places(seed: int) -> dict[str, _Place]:
+def _cases(seed: int) -> dict[str, _Case]:
     generator = np.random.default_rng([seed, VERSION, 0])
-    places: dict[str, _Place] = {}
+    cases: dict[str, _Case] = {}
     patient = 0
     for part, count in PATIENTS.items():
         for number in range(count):
             ill = number % 2 == 1
             for shot in range(int(generator.integers(1, 5))):
                 name = f"{part}/{CLASSES[ill]}/p{patient:04d}_{shot}.png"
-                places[name] = _Place(patient, len(places), ill, part == "test")
+                cases[name] = _Case(patient, len(cases), ill, part == "test")
             patient += 1
-    return places
+    return cases
 
 
-def _describe(seed: int, place: _Place) -> tuple[Anatomy, Pose]:
-    anatomy = draw_anatomy(np.random.default_rng([seed, VERSION, 1, place.patient]), place.ill)
-    pose = draw_pose(np.random.default_rng([seed, VERSION, 2, place.image]), place.test)
+def _describe(seed: int, case: _Case) -> tuple[Anatomy, Pose]:
+    anatomy = draw_anatomy(np.random.default_rng([seed, VERSION, 1, case.patient]), case.ill)
+    pose = draw_pose(np.random.default_rng([seed, VERSION, 2, case.image]), case.test)
     return anatomy, pose

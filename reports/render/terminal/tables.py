@@ -168,7 +168,7 @@ def _leakage_table(leakage: Leakage, unknown: bool) -> Table:
 
 def _leakage_facts(summary: DataSummary) -> list[str]:
     """What the table of leakage needs to be read, and what was looked for and not found."""
-    facts = [effect.line() for effect in summary.batch_effects if not effect.told]
+    facts = [effect.line() for effect in summary.batch_effects if not effect.significant]
     leakage = summary.leakage
     if leakage is not None:
         facts.append(leakage.cutoff.line())

@@ -112,7 +112,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("data {}/one", ["one", "1 class (A)", "two class folders are needed"]),
         ("data {}/three", ["three", "3 classes (A, B, C)", "two are needed"]),
         ("data {}/hollow", ["hollow/B", "is empty"]),
-        ("data {}/empty", ["empty", "holds no folders"]),
+        ("data {}/empty", ["empty", "contains no folders"]),
         ("bench attempt-1 --data {}/one", ["1 class (A)"]),
         ("data {}/three --patients (", ["--patients '('", "not a regular expression"]),
         ("data {}/three --patients p", ["--patients 'p'", "named group"]),

@@ -82,7 +82,7 @@ def test_a_test_image_nearly_the_same_as_a_train_image_leaks(tmp_path: Path, cop
     assert leak.distance <= found.cutoff.distance
     assert leaking_test_images(found) == ("test/copy",)
     [line] = found.lines()
-    assert "1 test image nearly the same as images of train" in line
+    assert "1 test image nearly identical to images of train" in line
     assert "test/copy" in line
     assert "train/007" in line
 
@@ -164,7 +164,7 @@ def test_an_image_with_several_relatives_is_told_once_for_each_part_and_reason()
     )
     assert [leak.name for leak in found.leaks[4:]] == ["val/a", "val/a"]
     assert len(found.lines()) == 6
-    assert found.lines()[0] == "1 test image of patients who are in train too, such as test/a and train/a"
+    assert found.lines()[0] == "1 test image of patients who are also in train, such as test/a and train/a"
 
 
 @given(
@@ -214,7 +214,7 @@ def test_a_source_without_parts_has_pairs_alone() -> None:
 
 
 def test_a_long_list_of_pairs_is_cut_but_all_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leakage, "MOST_LISTED", 3)
+    monkeypatch.setattr(leakage, "MAX_LISTED", 3)
     copies: dict[str, tuple[Part, int, str, int, str | None]] = {
         f"test/copy{seed}": ("test", 0, f"another {seed}", seed, "darker") for seed in range(8)
     }

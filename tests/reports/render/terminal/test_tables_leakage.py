@@ -45,7 +45,7 @@ def test_each_kind_of_leak_has_its_column(tmp_path: Path) -> None:
 def test_near_duplicates_that_cannot_be_told_are_no_zeros(tmp_path: Path) -> None:
     text = shown(describe(open_dataset(str(image_folder(tmp_path, {"A": 4, "B": 4})))))
     assert cells(text, "all", "all", "itself") == ["8", "-", "0", "-"]
-    assert "near duplicates cannot be told: 28 pairs of different images are too few" in text
+    assert "near duplicates are undetermined: 28 pairs of different images are too few" in text
 
 
 def test_flat_images_are_said_not_to_be_compared() -> None:

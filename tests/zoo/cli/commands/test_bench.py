@@ -49,7 +49,7 @@ def said(dataset: Dataset, *kinds: str, seeds: int = 1) -> tuple[list[str], list
 def test_a_leak_is_said_once_a_split(tmp_path: Path) -> None:
     lines, passed = said(folder(tmp_path, copied=True), "preparing", "started", "done", seeds=3)
     [line] = lines
-    assert line.startswith("warning: leakage: 1 test image nearly the same as images of ")
+    assert line.startswith("warning: leakage: 1 test image nearly identical to images of ")
     assert "test/A/copy.jpeg and train/A/04.png" in line
     assert passed == ["preparing", "started", "done"] * 3
 
