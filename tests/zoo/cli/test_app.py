@@ -120,7 +120,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("cards --cards {}/builder", ["mine.yaml", "Unknown builder 'scratch_cn'", "Did you mean scratch_cnn"]),
         ("cards --cards {}/parameter", ["mine.yaml", "dense_unit", "Did you mean dense_units"]),
         ("cards --cards {}/value", ["mine.yaml", "recipe.epochs"]),
-        ("cards --cards {}/twice", ["mine.yaml:5:1", "'title' stands twice"]),
+        ("cards --cards {}/twice", ["mine.yaml:5:1", "'title' is duplicated"]),
         ("cards --cards {}/object", ["mine.yaml:5", "construct an object"]),
         ("cards --cards {}/list", ["mine.yaml", "must hold a mapping"]),
         ("cards --cards {}/broken", ["mine.yaml"]),
