@@ -159,7 +159,7 @@ def _refuse_unsafe_shape(text: str) -> None:
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
             raise _fault(f"nested deeper than {_DEEPEST} levels", event)
-        if getattr(event, "tag", None) is not None:
+        if isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent) and event.tag is not None:
             raise _fault(f"the YAML tag {event.tag} is not supported; only plain values are allowed", event)
         if isinstance(event, yaml.AliasEvent):
             raise _fault(f"'*{event.anchor}': aliases are not supported", event)

@@ -121,7 +121,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("cards --cards {}/parameter", ["mine.yaml", "dense_unit", "Did you mean dense_units"]),
         ("cards --cards {}/value", ["mine.yaml", "recipe.epochs"]),
         ("cards --cards {}/twice", ["mine.yaml:5:1", "'title' is duplicated"]),
-        ("cards --cards {}/object", ["mine.yaml:5", "construct an object"]),
+        ("cards --cards {}/object", ["mine.yaml:5", "the YAML tag"]),
         ("cards --cards {}/list", ["mine.yaml", "must hold a mapping"]),
         ("cards --cards {}/broken", ["mine.yaml"]),
         ("cards --cards {}/parent", ["mine.yaml", "extends", "attempt-11", "Did you mean attempt-1"]),
