@@ -1,9 +1,8 @@
-"""Converts docstrings (prose, lists and Google's sections, names in backticks) to the reStructuredText of Sphinx."""
+"""Docstrings of this project are plain prose and lists with names in backticks; Sphinx reads reStructuredText."""
 
 from __future__ import annotations
 
 import re
-from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -12,7 +11,6 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 _CODE = re.compile(r"(`[^`]+`)")
-_SECTION = re.compile(r"(Args|Attributes|Returns|Yields|Raises):\n(.*)", re.S)
 
 
 def to_rst(text: str) -> list[str]:
@@ -22,11 +20,6 @@ def to_rst(text: str) -> list[str]:
     """
     lines: list[str] = []
     for paragraph in re.split(r"\n\s*\n", text.strip()):
-        if section := _SECTION.fullmatch(paragraph):
-            lines += [f"**{section[1]}**", ""]
-            paragraph = dedent(section[2])
-            if section[1] in ("Args", "Attributes", "Raises"):
-                paragraph = re.sub(r"^(\w+): ", r"- `\1`: ", paragraph, flags=re.M)
         for entry in re.split(r"\n(?=- )", paragraph):
             lines += [_escaped(" ".join(entry.split())), ""]
     return lines
