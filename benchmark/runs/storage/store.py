@@ -230,7 +230,7 @@ class Store:
     def sweep(self) -> None:
         """Remove what interrupted writers left behind, once it is a day old; a run that one was about to replace is
         put back when nothing took its place."""
-        for path in sorted([*self.root.glob(".*"), *(self.root / ".trained").glob(f"{_PART}*")]):
+        for path in sorted(self.root.glob(".*")):
             name = path.name
             with suppress(OSError, filelock.Timeout):
                 if name.startswith(REPLACED):
