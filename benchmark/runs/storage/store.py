@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -25,9 +24,10 @@ from benchmark.runs.run import Run
 from benchmark.runs.storage.contents import Predictions, curves_in, history_in, write_history, write_predictions
 from benchmark.runs.storage.files import Damaged, Unreadable, digest_of, one_line, read_bytes, refusal
 from benchmark.runs.storage.integrity import disagreement
-from benchmark.runs.storage.moves import REPLACED, WRITING, is_left_aside, settle, swap
+from benchmark.runs.storage.moves import REPLACED, is_left_aside, settle, swap
 from benchmark.runs.storage.records import AGAIN, MOST_BYTES, read_record, version_of
-from zoo.config.leftovers import remove_stale
+from zoo.config.atomic import atomic_folder, write_text
+from zoo.config.leftovers import PREFIX, remove_stale
 from zoo.config.strict_yaml import ConfigError
 
 STORE_VERSION = 1
@@ -171,9 +171,7 @@ class Store:
         """
         self._make()
         place = self.root / run.run_id
-        building = Path(tempfile.mkdtemp(prefix=WRITING, dir=self.root))
-        try:
-            building.chmod(0o755)
+        with atomic_folder(place, move=self._replace) as building:
             if scores:
                 write_predictions(building / _PREDICTIONS, scores)
             if history:
@@ -184,11 +182,7 @@ class Store:
                 write_model(building / MODEL)
             digests = {path.name: digest_of(path) for path in sorted(building.iterdir())}
             record = run.model_copy(update={"files": digests})
-            write_whole(building / _RECORD, record.model_dump_json(indent=1))
-            with self._saving(run.run_id):
-                swap(building, place)
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
+            (building / _RECORD).write_text(record.model_dump_json(indent=1), encoding="utf-8")
         return place
 
     def history(self, run: Run) -> list[dict[str, str]]:
@@ -224,7 +218,7 @@ class Store:
     def scratch(self, purpose: str) -> Iterator[Path]:
         """A folder for files that nobody needs afterwards; what a killed process leaves of it is swept."""
         self._make()
-        with tempfile.TemporaryDirectory(prefix=f"{WRITING}{purpose}-", dir=self.root) as folder:
+        with tempfile.TemporaryDirectory(prefix=f"{PREFIX}{purpose}-", dir=self.root) as folder:
             yield Path(folder)
 
     def sweep(self) -> None:
@@ -238,7 +232,7 @@ class Store:
                         settle(path, self.root / name.removeprefix(REPLACED))
                 elif is_left_aside(name) and self._put_back(path):
                     continue
-                elif name.startswith((WRITING, _PART)):
+                elif name.startswith((PREFIX, _PART)):
                     remove_stale(path)
 
     def _put_back(self, old: Path) -> bool:
@@ -316,6 +310,10 @@ class Store:
         except Exception as error:  # Parquet and CSV raise many kinds for a damaged file, and other faults are ours
             raise Damaged(f"{path}: cannot be read: {one_line(error)}; {AGAIN}") from error
 
+    def _replace(self, building: Path, place: Path) -> None:
+        with self._saving(place.name):
+            swap(building, place)
+
     @contextmanager
     def _saving(self, run_id: str, timeout: float = -1) -> Iterator[None]:
         """Hold the place of a run against other writers. Raises filelock.Timeout."""
@@ -325,7 +323,7 @@ class Store:
     def _make(self) -> None:
         (self.root / ".claims").mkdir(parents=True, exist_ok=True)
         if not (self.root / _MARK).exists():
-            write_whole(self.root / _MARK, json.dumps({"version": STORE_VERSION}))
+            write_text(self.root / _MARK, json.dumps({"version": STORE_VERSION}))
 
 
 def _compare(path: Path, run: Run, digest: str, advice: str = AGAIN) -> None:
@@ -336,24 +334,3 @@ def _compare(path: Path, run: Run, digest: str, advice: str = AGAIN) -> None:
 
 def _by_name(run: Run) -> tuple[str, str, str, int]:
     return run.spec.dataset.title, run.spec.protocol.name, run.spec.card.name, run.spec.seed
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write `text` through a temporary file, on disk before the name is: a crash leaves the old file or the new one.
-
-    Raises OSError, which names `path`.
-    """
-    handle, name = tempfile.mkstemp(prefix=".part-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except OSError as error:
-        Path(name).unlink(missing_ok=True)
-        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
