@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from sklearn.model_selection import StratifiedGroupKFold
 
 from benchmark.data.dataset import DataError, Dataset, Image
@@ -26,6 +26,7 @@ from benchmark.data.quotas import (
     share_out,
     take_groups,
 )
+from zoo.config.strict import Strict
 
 _STREAMS = {"test": 1, "val": 2, "train": 3, "fold": 4}
 Seed = int | tuple[int, int]
@@ -33,7 +34,7 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(gt=0, le=1_000_000_000)]
 
 
-class Sampling(BaseModel):
+class Sampling(Strict):
     """How many images each part is to get; None asks for all there are.
 
     Sizes are targets. Of the images that several parts are drawn from, train keeps half of each class, or what it asks
@@ -42,8 +43,6 @@ class Sampling(BaseModel):
     that validation gets when `val` is None. `test_fraction` is for sources without a test part. A source's validation
     part with fewer than `min_val` images is set aside.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     train: Count | None = None
     val: Count | None = None

@@ -12,8 +12,9 @@ from typing import Annotated
 from pydantic import Field
 
 from reports.checklists.answers import ANSWERS
-from reports.claims.statement import ONE_OR_MORE, Strict, Text
+from reports.claims.statement import ONE_OR_MORE, Text
 from reports.report import Section
+from zoo.config.strict import Strict
 from zoo.config.strict_yaml import ConfigError, read_yaml, unknown, validate
 
 _BUILT_IN = Path(str(resources.files("reports.checklists.data")))

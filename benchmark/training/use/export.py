@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from benchmark.training.network import run_batched
 from benchmark.training.use.model_file import own_classes
+from zoo.config.errors import first_line
 from zoo.config.strict_yaml import ConfigError
 
 OPSET = 17
@@ -78,7 +79,7 @@ def write_onnx(model: keras.Model, path: Path) -> OnnxFacts:
         with _quietly():
             plain.export(path, format="onnx", verbose=False, opset_version=OPSET)
     except Exception as error:  # the converter raises many kinds for a layer that it does not know
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise ConfigError(f"the model {model.name} cannot be written as ONNX: {reason}") from error
     written = onnx.load(path)
     _rename(written, INPUT, OUTPUT)

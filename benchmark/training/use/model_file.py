@@ -11,6 +11,7 @@ from benchmark.training.model_graph import is_open
 
 # Registers the layers of our own that a saved model may hold.
 from benchmark.training.network import CaffePreprocessing  # noqa: F401
+from zoo.config.errors import first_line
 from zoo.config.strict_yaml import ConfigError
 
 
@@ -50,7 +51,7 @@ def load_kept(path: Path, made: Callable[[], keras.Model] | None = None) -> kera
     except Exception as error:  # Keras raises many kinds for a damaged archive
         again = None if made is None else _load_with(path, made)
         if again is None:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            reason = first_line(error)
             raise ConfigError(f"{path}: is no model that can be read: {reason}; run the card again") from error
         model = again
     if (problem := _misfit(model)) is not None:
