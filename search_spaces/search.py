@@ -19,7 +19,8 @@ import benchmark.training.backend  # noqa: F401 - it quietens the backend before
 import keras_tuner
 
 from benchmark.data.dataset import Dataset
-from benchmark.runs.execution.execute import Event, execute_all
+from benchmark.runs.execution.events import Event
+from benchmark.runs.execution.execute import execute_all
 from benchmark.runs.execution.limits import NO_LIMITS, Limits
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.run import DatasetFacts, Run, RunSpec

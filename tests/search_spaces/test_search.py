@@ -17,7 +17,8 @@ import pytest
 from benchmark.data.dataset import Dataset
 from benchmark.data.sources.npz import open_npz
 from benchmark.data.splits import make_fold, make_split
-from benchmark.runs.execution.execute import Event, execute_all
+from benchmark.runs.execution.events import Event, Stepped
+from benchmark.runs.execution.execute import execute_all
 from benchmark.runs.run import Run, RunSpec
 from benchmark.runs.storage.store import Store
 from benchmark.runs.trial import SearchResult, Trial, rank_under_reseeding
@@ -246,7 +247,7 @@ def test_the_winner_is_benched_without_training_it_again_and_to_the_same_figures
     [taken] = execute_all([bench], dataset, store, on_event=events.append)
     [anew] = execute_all([bench], dataset, Store(tmp_path / "anew"))
     assert taken.status == anew.status == "ok"
-    assert not [event for event in events if event.kind == "step"]
+    assert not [event for event in events if isinstance(event, Stepped)]
     left_out = {"costs", "finished", "files"}  # epochs hold their seconds, and so differ
     assert taken.model_dump(exclude=left_out) == anew.model_dump(exclude=left_out)
     for part in ("val", "test"):

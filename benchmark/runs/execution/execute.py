@@ -15,11 +15,12 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from benchmark.data.dataset import Dataset
 from benchmark.data.decoding.prepared import prepare
 from benchmark.data.splits import Split, make_fold, make_split
+from benchmark.runs.execution.events import Elsewhere, Event, Finished, Preparing, Reused, Started, Stepped
 from benchmark.runs.execution.failure import save_failed
 from benchmark.runs.execution.limits import NO_LIMITS, Limits, end, in_words, over_memory
 from benchmark.runs.execution.messages import Begun, Message, NotStored, PreparedLost, Scored, Stored
@@ -43,16 +44,6 @@ def warm_up() -> None:
             forkserver.ensure_running()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@dataclass(frozen=True)
-class Event:
-    """Something that happened to a run. `payload` is the run's SplitFacts for "started", a Progress for "step", a Run
-    for "done" and "reused"."""
-
-    kind: Literal["preparing", "started", "step", "done", "reused", "elsewhere"]
-    spec: RunSpec
-    payload: Any = None
 
 
 @dataclass
@@ -97,7 +88,7 @@ def execute_all(
         held = finished(store, spec)
         if held is not None:
             done[spec.run_id] = held
-            on_event(Event("reused", spec, held))
+            on_event(Reused(spec, held))
         else:
             waiting.append(spec)
     running: list[_Worker] = []
@@ -109,14 +100,14 @@ def execute_all(
                 spec = waiting.popleft()
                 claim = ExitStack()
                 if not claim.enter_context(store.claim(spec.run_id)):
-                    on_event(Event("elsewhere", spec))
+                    on_event(Elsewhere(spec))
                     waiting.append(spec)
                     continue
                 held = finished(store, spec)
                 if held is not None:  # another process has just finished it
                     claim.close()
                     done[spec.run_id] = held
-                    on_event(Event("reused", spec, held))
+                    on_event(Reused(spec, held))
                     continue
                 running.append(engine.start(spec, claim))
             if running or waiting:
@@ -126,7 +117,7 @@ def execute_all(
                 running.remove(worker)
                 run = engine.collect(worker)
                 done[worker.spec.run_id] = run
-                on_event(Event("done", worker.spec, run))
+                on_event(Finished(worker.spec, run))
     finally:
         for worker in running:
             end(_pid(worker))
@@ -160,13 +151,13 @@ class _Engine:
         self._machine = Machine(self._threads, self._context)
 
     def start(self, spec: RunSpec, claim: ExitStack) -> _Worker:
-        self._on_event(Event("preparing", spec))
+        self._on_event(Preparing(spec))
         warm_up()
         try:
             folder, split = self._prepare(spec)
             facts = SplitFacts.of(split)
             here, there = self._context.Pipe(duplex=False)
-            measuring = Event("step", spec, Progress(0, 1, MEASURING))
+            measuring = Stepped(spec, Progress(0, 1, MEASURING))
             trial = self._machine.trial_for(spec, lambda: self._on_event(measuring))
             before = self._store.get(spec.run_id)
             job = Job(spec, folder, facts, self._also_unfrozen[_feature_key(spec)], self._put_aside, trial)
@@ -178,7 +169,7 @@ class _Engine:
         except BaseException:
             claim.close()
             raise
-        self._on_event(Event("started", spec, facts))
+        self._on_event(Started(spec, facts))
         return _Worker(spec, process, here, facts, claim, before)
 
     def watch(self, running: Sequence[_Worker], seconds: float) -> None:
@@ -220,7 +211,7 @@ class _Engine:
     def _heard(self, worker: _Worker, message: Message) -> None:
         match message:
             case Progress():
-                self._on_event(Event("step", worker.spec, message))
+                self._on_event(Stepped(worker.spec, message))
             case Begun(step):
                 worker.step = step
             case Scored():

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from benchmark.data.dataset import Dataset
-    from benchmark.runs.execution.execute import Event
+    from benchmark.runs.execution.events import Event
 
 
 def command(
@@ -113,14 +113,15 @@ def warning_of_leaks(console: Console, dataset: Dataset, on_event: Callable[[Eve
     are prepared then, and comparing them takes less time than the run needs to load its network."""
     from benchmark.data.checks.leakage import leaks
     from benchmark.data.splits import make_split
+    from benchmark.runs.execution.events import Started
 
     compared: set[str] = set()
 
     def handle(event: Event) -> None:
         on_event(event)
-        if event.kind != "started" or event.payload.fingerprint in compared:
+        if not isinstance(event, Started) or event.split.fingerprint in compared:
             return
-        compared.add(event.payload.fingerprint)
+        compared.add(event.split.fingerprint)
         protocol = event.spec.protocol
         split = make_split(dataset, protocol.sampling, event.spec.split_seed)
         for line in leaks(dataset, split, protocol.image_size).lines():
