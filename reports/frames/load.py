@@ -25,7 +25,6 @@ from benchmark.evidence.metrics.influence import METRICS as WITH_INTERVAL
 from benchmark.runs.storage.store import Store
 from reports.frames.arrow import Frame, check_frame, column_type, common, converted, frame_of, table
 from reports.results.settings import flat_settings
-from reports.tracking.records import epochs
 from zoo.config.strict_yaml import ConfigError, unknown
 
 if TYPE_CHECKING:
@@ -220,7 +219,7 @@ def load_history(store: str | Path, *, stage: Stage | None = "bench", frame: Fra
     kept = _open(store, frame)
     rows: list[dict[str, Any]] = []
     for run in _runs(kept, stage):
-        for epoch in epochs(kept.history(run)):
+        for epoch in kept.history(run).epochs:
             place = {"phase": epoch.phase, "epoch": epoch.epoch, "step": epoch.step}
             rows.append({**_key(run), **place, **epoch.values})
     fixed = {**_KEY, "phase": "string", "epoch": "int64", "step": "int64"}

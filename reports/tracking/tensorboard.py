@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from reports.render.markdown.table import table
 from reports.results.settings import flat_settings
 from reports.text import MISSING, measured
-from reports.tracking.records import Epoch, about, costs, epochs, final_figures, times, values
+from reports.tracking.records import about, costs, final_figures, times, values
 from zoo.config.strict_yaml import ConfigError
 
 if TYPE_CHECKING:
+    from benchmark.runs.history import Epoch
     from benchmark.runs.run import Run
     from benchmark.runs.storage.store import Store
 
@@ -40,7 +41,7 @@ def write_logs(runs: Iterable[Run], store: Store, out: Path) -> list[Path]:
     for run in runs:
         folder = out / ("search" if run.spec.stage == "search" else "") / folder_name(run)
         folder.mkdir(parents=True, exist_ok=True)
-        _replace(folder / FILE, _records(run, epochs(store.history(run))))
+        _replace(folder / FILE, _records(run, store.history(run).epochs))
         written.append(folder)
     return written
 
@@ -50,7 +51,7 @@ def folder_name(run: Run) -> str:
     return f"{run.spec.card.name}-seed{run.spec.seed}-{run.run_id}"
 
 
-def _records(run: Run, history: list[Epoch]) -> bytes:
+def _records(run: Run, history: Sequence[Epoch]) -> bytes:
     from tensorboard.summary.writer.record_writer import RecordWriter
 
     buffer = io.BytesIO()
@@ -60,7 +61,7 @@ def _records(run: Run, history: list[Epoch]) -> bytes:
     return buffer.getvalue()
 
 
-def _events(run: Run, history: list[Epoch]) -> Iterator[Any]:
+def _events(run: Run, history: Sequence[Epoch]) -> Iterator[Any]:
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
 

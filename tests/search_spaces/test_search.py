@@ -253,9 +253,9 @@ def test_the_winner_is_benched_without_training_it_again_and_to_the_same_figures
     for part in ("val", "test"):
         ours, theirs = store.scores(taken, part), Store(tmp_path / "anew").scores(anew, part)
         assert np.array_equal(ours.y_score, theirs.y_score)
-    assert [row["loss"] for row in store.history(taken)] == [row["loss"] for row in store.history(searched)]
+    assert store.history(taken).column("loss") == store.history(searched).column("loss")
     assert taken.costs is not None
-    assert taken.costs.seconds > sum(float(row["seconds"]) for row in store.history(searched))
+    assert taken.costs.seconds > sum(epoch.values["seconds"] for epoch in store.history(searched).epochs)
 
 
 @pytest.mark.slow

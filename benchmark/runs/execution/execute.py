@@ -25,6 +25,7 @@ from benchmark.runs.execution.failure import save_failed
 from benchmark.runs.execution.limits import NO_LIMITS, Limits, end, in_words, over_memory
 from benchmark.runs.execution.messages import Begun, Message, NotStored, PreparedLost, Scored, Stored
 from benchmark.runs.execution.prefix_trial import MEASURING, Machine
+from benchmark.runs.history import NO_HISTORY
 from benchmark.runs.run import Job, Progress, Run, RunSpec, SplitFacts
 from benchmark.runs.storage.store import Store
 
@@ -202,7 +203,7 @@ class _Engine:
             if run is not None and (worker.stored is not None or run != worker.before):
                 return run
             run = Run.failed(worker.spec, _why(worker), worker.split)
-            scored = worker.scored or Scored((), ())
+            scored = worker.scored or Scored((), NO_HISTORY)
             save_failed(self._store, run, scored.scores, scored.history)
             return run
         finally:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from benchmark.data.decoding.prepared import LabelledImages
 from benchmark.evidence.scores import Scores
 from benchmark.runs.environment import Environment
 from benchmark.runs.execution.messages import Begun, Message, Scored
+from benchmark.runs.history import NO_HISTORY, History
 from benchmark.runs.run import Job, Run
 from benchmark.runs.storage.store import TRACEBACK, Store
 
@@ -25,7 +25,7 @@ class Reached:
     tell: Callable[[Message], None]
     step: str = "starting"
     environment: Environment | None = None
-    history: tuple[Mapping[str, Any], ...] = ()
+    history: History = NO_HISTORY
     parts: list[tuple[Scores, LabelledImages]] = field(default_factory=list)
 
     @property
@@ -67,7 +67,7 @@ def save_failed(
     store: Store,
     run: Run,
     scores: Sequence[tuple[Scores, Sequence[str]]],
-    history: Sequence[Mapping[str, Any]],
+    history: History,
     traceback: str = "",
 ) -> None:
     """Save the failed `run` with what there is of it, unless the store holds a finished one in its place.

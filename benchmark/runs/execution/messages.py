@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from benchmark.evidence.scores import Scores
+from benchmark.runs.history import History
 from benchmark.runs.run import Progress, Run
 
 
@@ -23,7 +22,7 @@ class Scored:
     the worker does not live to store them."""
 
     scores: tuple[tuple[Scores, tuple[str, ...]], ...]
-    history: tuple[Mapping[str, Any], ...]
+    history: History
 
 
 @dataclass(frozen=True)

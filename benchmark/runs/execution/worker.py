@@ -31,6 +31,7 @@ from benchmark.runs.environment import describe_environment
 from benchmark.runs.execution.failure import Reached, failed_run, holds_finished, save_failed, traceback_of
 from benchmark.runs.execution.messages import Message, NotStored, PreparedLost, Stored
 from benchmark.runs.execution.stages import Stages
+from benchmark.runs.history import History
 from benchmark.runs.run import Costs, Job, Progress, Run, now
 from benchmark.runs.storage.store import Store
 from benchmark.runs.trained import Trained, put_aside, take_up
@@ -138,7 +139,7 @@ def _train_and_score(job: Job, store: Path, threads: int, started: float, reache
         trained=(before.weights, before.history) if before else None,
         on_step=_throttled(reached.tell),
     )
-    reached.history = fitted.history
+    reached.history = History.of(fitted.history)
     if (taken := fitted.network.taken) is not None:
         reached.environment = describe_environment(backend.versions(), threads, taken.way, taken.reason, weights)
     stages.end("training")
@@ -174,9 +175,6 @@ def _assess(job: Job, scored: _Scored, started: float, reached: Reached, stages:
     by_part: dict[str, Scores] = {scores.split: scores for scores, _ in reached.parts}
     reached.begin("the loss")
     losses = {part: total_loss(card, fitted.model, s.y_true, s.y_score) for part, s in by_part.items()}
-    columns = {
-        name: [float(row[name]) for row in fitted.history] for name in ("loss", "accuracy", "val_loss", "val_accuracy")
-    }
     reached.begin("the probe in both modes")
     modes = modes_of(*score_in_both_modes(fitted, train, card.recipe.batch_size))
     reached.begin("the grey levels")
@@ -203,7 +201,7 @@ def _assess(job: Job, scored: _Scored, started: float, reached: Reached, stages:
     diagnosis = diagnose(
         scored.val_scores,
         scored.test_scores,
-        columns,
+        reached.history.curves(),
         classes=spec.dataset.classes,
         checks=checks,
         losses=losses if card.recipe.loss.name == "binary_crossentropy" else None,

@@ -11,17 +11,24 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import filelock
 
 from benchmark.evidence.scores import Scores, SplitName
+from benchmark.runs.history import NO_HISTORY, History
 from benchmark.runs.run import Run
-from benchmark.runs.storage.contents import Predictions, curves_in, history_in, write_history, write_predictions
+from benchmark.runs.storage.contents import (
+    Predictions,
+    read_history,
+    read_whole_history,
+    write_history,
+    write_predictions,
+)
 from benchmark.runs.storage.files import Damaged, Unreadable, digest_of, one_line, read_bytes, refusal
 from benchmark.runs.storage.integrity import disagreement
 from benchmark.runs.storage.moves import REPLACED, is_left_aside, settle, swap
@@ -160,7 +167,7 @@ class Store:
         self,
         run: Run,
         scores: Sequence[tuple[Scores, Sequence[str]]] = (),
-        history: Sequence[Mapping[str, Any]] = (),
+        history: History = NO_HISTORY,
         write_model: Callable[[Path], None] | None = None,
         traceback: str = "",
     ) -> Path:
@@ -185,11 +192,11 @@ class Store:
             (building / _RECORD).write_text(record.model_dump_json(indent=1), encoding="utf-8")
         return place
 
-    def history(self, run: Run) -> list[dict[str, str]]:
-        """The epochs of `run` as text, in order; empty when it has none. Raises ConfigError."""
+    def history(self, run: Run) -> History:
+        """The epochs of `run`. Raises ConfigError."""
         if _HISTORY not in run.files and not os.path.lexists(self.folder(run.run_id) / _HISTORY):
-            return []
-        return self._parsed(run, _HISTORY, history_in)
+            return NO_HISTORY
+        return self._parsed(run, _HISTORY, read_history)
 
     def scores(self, run: Run, split: SplitName) -> Scores:
         """The per-image scores of one split of `run`, in a type that says which. Raises ConfigError."""
@@ -289,7 +296,7 @@ class Store:
         folder = self.folder(run.run_id)
         there = {name for name in (_PREDICTIONS, _HISTORY) if name in run.files or os.path.lexists(folder / name)}
         if _HISTORY in there or old:
-            self._parsed(run, _HISTORY, history_in if _HISTORY in run.files else curves_in)
+            self._parsed(run, _HISTORY, read_history if _HISTORY in run.files else read_whole_history)
         if _PREDICTIONS in there or old:
             scores = self._parsed(run, _PREDICTIONS, lambda data: Predictions(data).all())
             if (fault := disagreement(run, scores)) is not None:

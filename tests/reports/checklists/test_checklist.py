@@ -10,7 +10,7 @@ import pytest
 from reports.checklists.answers import ANSWERS
 from reports.checklists.checklist import Checklist, checklists, guidelines
 from reports.report import Section, build_report
-from tests.support.records import history_rows, make_run
+from tests.support.records import make_run, recorded_history
 from tests.support.study import report_in
 from zoo.config.strict_yaml import ConfigError, write_yaml
 
@@ -74,7 +74,7 @@ def test_answers_come_from_the_section(section: Section) -> None:
 
 
 def test_answers_change_with_what_was_run() -> None:
-    (synthetic,) = build_report([make_run()], lambda _: history_rows()).sections
+    (synthetic,) = build_report([make_run()], lambda _: recorded_history()).sections
     assert "drawn by the program" in (answer(synthetic, "STARD 2015", "5") or "")
     assert answer(synthetic, "TRIPOD+AI", "24") is None
     assert answer(synthetic, "STARD 2015", "17") is None

@@ -12,22 +12,22 @@ from benchmark.evidence import Finding, TestScores, ValidationScores, diagnose
 from benchmark.evidence.diagnosis.causes import FINDINGS, OF_THE_SPLIT, faults_of_counts, observable
 from benchmark.evidence.diagnosis.training_record import Checks, Intensity, Modes
 from benchmark.evidence.metrics.definitions import auc, log_loss
-from tests.support.records import HEALTHY, History, on_test, on_val, planted
+from tests.support.records import HEALTHY, Curves, on_test, on_val, planted
 
 CLASSES = ("NORMAL", "PNEUMONIA")
-UNLEARNED: History = {
+UNLEARNED: Curves = {
     "loss": [0.70, 0.70, 0.69],
     "accuracy": [0.48, 0.51, 0.52],
     "val_loss": [0.70, 0.69, 0.69],
     "val_accuracy": [0.50, 0.52, 0.51],
 }
-LAGGING: History = {
+LAGGING: Curves = {
     "loss": [0.9, 0.7, 0.55, 0.5],
     "accuracy": [0.55, 0.65, 0.72, 0.75],
     "val_loss": [1.2, 9.0, 24.0, 40.0],
     "val_accuracy": [0.50, 0.50, 0.50, 0.50],
 }
-OVERFITTED: History = {
+OVERFITTED: Curves = {
     "loss": [0.6, 0.3, 0.1, 0.02],
     "accuracy": [0.7, 0.85, 0.97, 1.0],
     "val_loss": [0.55, 0.40, 0.55, 0.80],
@@ -47,7 +47,7 @@ def squeezed(low: float, high: float, shift: float = 2.0) -> tuple[list[int], li
     return labels, [low + (high - low) * score for score in drawn]
 
 
-def found(scores: tuple[ValidationScores, TestScores], history: History, threshold: float = 0.5) -> dict[str, Finding]:
+def found(scores: tuple[ValidationScores, TestScores], history: Curves, threshold: float = 0.5) -> dict[str, Finding]:
     return {finding.code: finding for finding in diagnose(*scores, history, threshold, CLASSES)}
 
 
@@ -154,7 +154,7 @@ def test_batch_normalisation_s_signature_is_a_gap_between_training_and_inference
     ],
     ids=["validation follows", "validation loss stays", "training does not learn"],
 )
-def test_each_part_of_the_signature_is_needed_for_a_gap(change: History) -> None:
+def test_each_part_of_the_signature_is_needed_for_a_gap(change: Curves) -> None:
     assert "train-inference-gap" not in found(pair(*planted(60, 60)), {**LAGGING, **change})
 
 
@@ -176,7 +176,7 @@ def test_a_validation_loss_that_turns_while_training_falls_is_overfitting() -> N
     ],
     ids=["rises a little", "training rises too", "best at the end", "not finite"],
 )
-def test_no_overfitting_without_a_clear_turn(change: History) -> None:
+def test_no_overfitting_without_a_clear_turn(change: Curves) -> None:
     assert "overfitting" not in found(pair(*planted(60, 60)), {**OVERFITTED, **change})
 
 
@@ -262,7 +262,7 @@ LAG = Modes(images=128, inference_accuracy=0.50, inference_loss=8.1, batch_accur
 LEVEL = Intensity(mean=120.0, between=10.0, within=50.0)
 
 
-def checked(checks: Checks, history: History = HEALTHY, shift: float = 2.0) -> dict[str, Finding]:
+def checked(checks: Checks, history: Curves = HEALTHY, shift: float = 2.0) -> dict[str, Finding]:
     scores = pair(*planted(60, 60, shift))
     return {finding.code: finding for finding in diagnose(*scores, history, 0.5, CLASSES, checks=checks)}
 

@@ -83,8 +83,8 @@ class Done:
     def scores(self, number: int, split: Any) -> list[float]:
         return self.store.scores(self.runs[number], split).y_score.tolist()
 
-    def epochs(self, number: int) -> list[dict[str, str]]:
-        rows = self.store.history(self.runs[number])
+    def epochs(self, number: int) -> list[dict[str, Any]]:
+        rows = self.store.history(self.runs[number]).rows()
         return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
 
     def weights(self, number: int) -> dict[str, list[float]]:

@@ -17,6 +17,7 @@ from benchmark.evidence.metrics.definitions import Figure, Metric
 from benchmark.runs.execution.execute import finished
 from benchmark.runs.execution.failure import Reached, failed_run, traceback_of
 from benchmark.runs.execution.messages import Message, PreparedLost, Scored
+from benchmark.runs.history import History
 from benchmark.runs.run import DatasetFacts, Job, Run, RunSpec, SplitFacts
 from benchmark.runs.storage.store import TRACEBACK, Store
 from reports.render.terminal.tables import runs_table, status_line
@@ -244,7 +245,7 @@ class Mute(Exception):
 def test_a_record_takes_whatever_an_error_says(error: Exception, tmp_path: Path) -> None:
     store = Store(tmp_path)
     job = Job(spec(), tmp_path, split_facts())
-    reached = Reached(lambda _: None, step="the figures", history=({"phase": "train", "loss": 1.0},))
+    reached = Reached(lambda _: None, step="the figures", history=History.of([{"phase": "train", "loss": 1.0}]))
     run = failed_run(job, reached, error, teaches=False)
     assert run.error is not None
     assert "\n" not in run.error

@@ -127,7 +127,7 @@ def test_one_that_crashes_after_training_leaves_its_scores(bench: Bench) -> None
     run = bench.run("late_guest")
     assert len(bench.store.scores(run, "test")) == len(bench.store.images(run, "test")) == 20
     assert len(bench.store.scores(run, "val")) == 20
-    assert [row["phase"] for row in bench.store.history(run)] == ["train"]
+    assert [epoch.phase for epoch in bench.store.history(run).epochs] == ["train"]
 
 
 def _words(process: psutil.Process) -> list[str]:
