@@ -16,10 +16,9 @@ from zoo.config.metric_names import ALIASES
 from zoo.config.strict import Strict
 from zoo.config.strict_yaml import ConfigError, named_file, read_yaml, suggest, unknown, validate
 from zoo.models.card import MOST_ENTRIES, Epochs, MetricName, ModelCard
-from zoo.models.catalog import merge
+from zoo.models.catalog import check_phases, merge
 from zoo.models.registry import complete_params, get_builder
 
-_UNFREEZE = "model.unfreeze_layers"
 _SHOWN = 12
 TUNERS = ("random", "bayesian", "hyperband", "grid")
 _BUILT_IN = Path(str(resources.files("search_spaces")))
@@ -137,10 +136,10 @@ class SearchSpace(Strict):
                     f"parameters.{path}.step: on a log scale a step is a factor above 1, such as 2; "
                     f"it is {parameter.step:g}"
                 )
-            most = MOST_ENTRIES if path == _UNFREEZE else MOST_TRIALS if self.tuner == "grid" else None
-            if most is not None and (parameter.count() or 0) > most:
+            if self.tuner == "grid" and (parameter.count() or 0) > MOST_TRIALS:
                 raise ValueError(
-                    f"parameters.{path}: has {parameter.count()} values, more than {most}; raise its step or narrow it"
+                    f"parameters.{path}: has {parameter.count()} values, more than {MOST_TRIALS}; raise its step or "
+                    "narrow it"
                 )
             for parent, values in parameter.when.items():
                 if parent not in earlier:
@@ -158,10 +157,12 @@ class SearchSpace(Strict):
         """Which way the objective is better."""
         return "lower" if METRICS[self.objective].direction == "lower" else "higher"
 
-    def unfrozen(self) -> tuple[int, ...]:
-        """The numbers of unfrozen layers that a trial may have."""
-        parameter = self.parameters.get(_UNFREEZE)
-        return tuple(int(value) for value in parameter.options()) if parameter else ()
+    def unfrozen(self, base: ModelCard) -> tuple[int, ...]:
+        """The numbers of unfrozen layers that a trial over `base` may have, where the space varies them."""
+        unfreeze = get_builder(base.model.builder).unfreeze
+        parameter = None if unfreeze is None else self.parameters.get(f"model.{unfreeze.parameter}")
+        options = () if parameter is None else parameter.options()[:MOST_ENTRIES]
+        return tuple(value for value in options if isinstance(value, int))
 
 
 def load_space(name: str) -> SearchSpace:
@@ -203,6 +204,7 @@ def trial_card(base: ModelCard, values: Mapping[str, Any], name: str | None = No
     where = f"card {base.name} with {json.dumps(dict(values), default=str)}"
     card = validate(ModelCard, data, where)
     params = complete_params(card.model.builder, card.model.params, f"{where}: model")
+    check_phases(card, where)
     return card.model_copy(update={"model": card.model.model_copy(update=params)})
 
 

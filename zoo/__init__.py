@@ -7,15 +7,17 @@ if TYPE_CHECKING:
     from reports.frames.load import load_figures, load_history, load_runs, load_scores, load_settings
     from zoo.models.card import Augmentation, ModelCard, PublishedFigure, Recipe
     from zoo.models.catalog import load_cards
-    from zoo.models.registry import register_builder
+    from zoo.models.registry import PretrainedWeights, Unfreeze, register_builder
 
     __version__: str
 
 __all__ = [
     "Augmentation",
     "ModelCard",
+    "PretrainedWeights",
     "PublishedFigure",
     "Recipe",
+    "Unfreeze",
     "__version__",
     "load_cards",
     "load_figures",
@@ -29,8 +31,10 @@ __all__ = [
 _LAZY = {
     "Augmentation": "zoo.models.card",
     "ModelCard": "zoo.models.card",
+    "PretrainedWeights": "zoo.models.registry",
     "PublishedFigure": "zoo.models.card",
     "Recipe": "zoo.models.card",
+    "Unfreeze": "zoo.models.registry",
     "load_cards": "zoo.models.catalog",
     "load_figures": "reports.frames.load",
     "load_history": "reports.frames.load",

@@ -154,14 +154,13 @@ class SplitFacts:
 @dataclass(frozen=True)
 class Job:
     """What a worker computes: a run on prepared pixels in `folder`. `also_unfrozen` are the numbers of unfrozen layers
-    of other runs that will ask for the same features. `put_aside` keeps the trained weights for a run that trains the
-    same. `trial` is what chooses how frozen layers are computed, where the protocol leaves that open."""
+    of other runs that will ask for the same features. `trial` is what chooses how frozen layers are computed, where the
+    protocol leaves that open."""
 
     spec: RunSpec
     folder: Path
     split: SplitFacts
     also_unfrozen: tuple[int, ...] = ()
-    put_aside: bool = False
     trial: Trial | Way | None = None
 
 

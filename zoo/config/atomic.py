@@ -41,6 +41,8 @@ def atomic_file(path: Path, *, mode: int = 0o644, sync: bool = True) -> Iterator
             _sync(Path(part))
         os.replace(part, path)
     except OSError as error:
+        if error.errno is None:  # raised by the block, not by the system
+            raise
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     finally:
         if part is not None:

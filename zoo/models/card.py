@@ -87,7 +87,7 @@ class EarlyStopping(Strict):
 
 
 class Finetune(Strict):
-    """The second phase: the model's `unfreeze_layers`, 0 for its head alone, are trained at this rate."""
+    """The second phase: the layers that the model's parameters unfreeze, or its head alone, train at this rate."""
 
     learning_rate: LearningRate
     epochs: Epochs
@@ -189,12 +189,6 @@ class ModelCard(Strict):
     model: ModelSpec
     recipe: Recipe
     published: Annotated[tuple[PublishedFigure, ...], Field(max_length=MOST_ENTRIES)] = ()
-
-    @model_validator(mode="after")
-    def _finetune_has_layers(self) -> ModelCard:
-        if self.model.params.get("unfreeze_layers", 0) and self.recipe.finetune is None:
-            raise ValueError("model.unfreeze_layers needs recipe.finetune, the phase that trains them; add it")
-        return self
 
     def identity(self) -> dict[str, Any]:
         """What decides a run's result: name, model and recipe. Prose and published figures are left out, so that

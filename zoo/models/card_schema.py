@@ -23,10 +23,7 @@ def schema() -> Schema:
     parameters = {name: found[builder.parameters][0] for name, builder in builders.items()}
     add_rules(
         shared[card],
-        when(
-            {"model": {"properties": {"unfreeze_layers": {"exclusiveMinimum": 0}}, "required": ["unfreeze_layers"]}},
-            {"properties": {"recipe": {"properties": {"finetune": {"type": "object"}}, "required": ["finetune"]}}},
-        ),
+        *(_unfrozen_needs_finetune(name, b.unfreeze.parameter) for name, b in builders.items() if b.unfreeze),
     )
     for name, definition in parameters.items():
         shared[definition]["properties"] = {
@@ -54,6 +51,14 @@ def add_card_rules(shared: dict[str, Schema]) -> None:
     add_rules(
         shared["PublishedFigure"],
         when({"metric": {"enum": [*sorted(SHARES), *others]}}, {"properties": {"value": share, "upper": share}}),
+    )
+
+
+def _unfrozen_needs_finetune(builder: str, parameter: str) -> Schema:
+    unfrozen = {"builder": {"const": builder}, parameter: {"exclusiveMinimum": 0}}
+    return when(
+        {"model": {"properties": unfrozen, "required": list(unfrozen)}},
+        {"properties": {"recipe": {"properties": {"finetune": {"type": "object"}}, "required": ["finetune"]}}},
     )
 
 

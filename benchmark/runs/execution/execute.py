@@ -28,6 +28,7 @@ from benchmark.runs.execution.prefix_trial import MEASURING, Machine
 from benchmark.runs.history import NO_HISTORY
 from benchmark.runs.run import Job, Progress, Run, RunSpec, SplitFacts
 from benchmark.runs.storage.store import Store
+from zoo.models.registry import get_builder
 
 _POLL_S = 0.5
 _RETRY_S = 2.0
@@ -69,20 +70,18 @@ def execute_all(
     *,
     jobs: int = 1,
     also_unfrozen: Sequence[int] = (),
-    put_aside: bool = False,
     limits: Limits = NO_LIMITS,
     on_event: Callable[[Event], None] = lambda _: None,
 ) -> list[Run]:
     """The runs of `specs`, in their order: those the store holds are reused, failed ones are tried again, the others
     are computed, `jobs` at a time. A run that another process computes is waited for. `also_unfrozen` are numbers of
-    unfrozen layers that later runs will have; `put_aside` keeps trained weights for a later run of the same training
-    (`benchmark.runs.trained`). A run beyond its `limits` is ended and is a failed run; the others go on.
+    unfrozen layers that later runs will have. A run beyond its `limits` is ended and is a failed run; the others go on.
 
     Raises DataError when the data cannot be split as asked, OSError when the store cannot be written; what was
     finished is kept. On KeyboardInterrupt the runs in progress are ended.
     """
     store.sweep()
-    engine = _Engine(dataset, store, on_event, _shared_cuts(specs, also_unfrozen), put_aside, limits)
+    engine = _Engine(dataset, store, on_event, _shared_cuts(specs, also_unfrozen), limits)
     waiting: deque[RunSpec] = deque()
     done: dict[str, Run] = {}
     for spec in specs:
@@ -136,11 +135,9 @@ class _Engine:
         store: Store,
         on_event: Callable[[Event], None],
         also_unfrozen: Mapping[str, tuple[int, ...]],
-        put_aside: bool,
         limits: Limits,
     ) -> None:
         self._also_unfrozen = also_unfrozen
-        self._put_aside = put_aside
         self._dataset = dataset
         self._store = store
         self._on_event = on_event
@@ -161,7 +158,7 @@ class _Engine:
             measuring = Stepped(spec, Progress(0, 1, MEASURING))
             trial = self._machine.trial_for(spec, lambda: self._on_event(measuring))
             before = self._store.get(spec.run_id)
-            job = Job(spec, folder, facts, self._also_unfrozen[_feature_key(spec)], self._put_aside, trial)
+            job = Job(spec, folder, facts, self._also_unfrozen[_feature_key(spec)], trial)
             process = self._context.Process(
                 target=_work, args=(job, self._store.root, self._threads, there), daemon=True
             )
@@ -264,7 +261,8 @@ def _context() -> Any:
 def _feature_key(spec: RunSpec) -> str:
     """Equal for runs that may share features: the same builder, base, views and preprocessing."""
     recipe, model = spec.card.recipe, spec.card.model
-    facts = (model.builder, model.params.get("weights"), recipe.preprocessing, recipe.augmentation)
+    weights = get_builder(model.builder).weights_of(model.params)
+    facts = (model.builder, weights and weights.name, recipe.preprocessing, recipe.augmentation)
     return repr((*facts, spec.split_seed, spec.protocol.identity()))
 
 
@@ -272,7 +270,8 @@ def _shared_cuts(specs: Sequence[RunSpec], also: Sequence[int]) -> dict[str, tup
     """For each group of runs that may share features, the numbers of layers that they unfreeze."""
     found: dict[str, set[int]] = {}
     for spec in specs:
-        found.setdefault(_feature_key(spec), set(also)).add(int(spec.card.model.params.get("unfreeze_layers", 0)))
+        model = spec.card.model
+        found.setdefault(_feature_key(spec), set(also)).add(get_builder(model.builder).unfrozen(model.params))
     return {key: tuple(sorted(layers)) for key, layers in found.items()}
 
 

@@ -34,14 +34,13 @@ from benchmark.runs.execution.stages import Stages
 from benchmark.runs.history import History
 from benchmark.runs.run import Costs, Job, Progress, Run, now
 from benchmark.runs.storage.store import Store
-from benchmark.runs.trained import Trained, put_aside, take_up
-from benchmark.training.fit import Fitted, Step, TrainingDiverged, fit, total_loss
+from benchmark.training.fit import FeatureOptions, Fitted, Step, TrainingDiverged, fit, total_loss
 from benchmark.training.frozen.bank import default_bank
 from benchmark.training.frozen.prefix import ways_here
 from benchmark.training.use.predict import ms_per_image, score
 from benchmark.training.use.probe import grey_levels, score_in_both_modes
 from zoo.config.strict_yaml import ConfigError
-from zoo.models.vgg16.weights import load as load_weights
+from zoo.models.registry import get_builder
 
 _EVERY_S = 0.25
 _PATIENCE_S = 3600.0
@@ -76,7 +75,7 @@ def keep(job: Job, store: Store, threads: int, tell: Callable[[Message], None]) 
     started, stages = time.perf_counter(), Stages()
     reached = Reached(tell)
     try:
-        scored = _train_and_score(job, store.root, threads, started, reached, stages)
+        scored = _train_and_score(job, threads, reached, stages)
         run = _assess(job, scored, started, reached, stages)
         reached.begin(_STORING)
         store.save(
@@ -95,7 +94,7 @@ def keep(job: Job, store: Store, threads: int, tell: Callable[[Message], None]) 
 
 @dataclass(frozen=True)
 class _Scored:
-    """A training, its scores and the threshold chosen on those of validation; `before` is the training it took up."""
+    """A training, its scores and the threshold chosen on those of validation."""
 
     fitted: Fitted
     train: LabelledImages
@@ -103,10 +102,9 @@ class _Scored:
     val_scores: ValidationScores
     test_scores: TestScores | None
     threshold: Threshold
-    before: Trained | None
 
 
-def _train_and_score(job: Job, store: Path, threads: int, started: float, reached: Reached, stages: Stages) -> _Scored:
+def _train_and_score(job: Job, threads: int, reached: Reached, stages: Stages) -> _Scored:
     """Train, score validation, choose the threshold there, and only then score the test split."""
     spec = job.spec
     backend.prepare_process(spec.seed, threads)
@@ -114,13 +112,10 @@ def _train_and_score(job: Job, store: Path, threads: int, started: float, reache
     reached.environment = describe_environment(backend.versions(), threads, None, None)
     card = spec.protocol.budgeted(spec.card)
     weights = None
-    if card.model.params.get("weights", "random") != "random":
+    if (pretrained := get_builder(card.model.builder).weights_of(card.model.params)) is not None:
         reached.begin("reading the pretrained weights")
-        record = load_weights(card.model.params["weights"])[1]
-        weights = f"{record.origin}, SHA-256 {record.digest[:16]}"
+        weights = f"{pretrained.find()}, SHA-256 {pretrained.digest()[:16]}"
         reached.environment = reached.environment.model_copy(update={"weights": weights})
-    made_by = {**backend.versions(), "threads": threads, "ways": ways.names, "weights": weights}
-    before = take_up(store, spec, made_by)
     stages.end("start")
     reached.begin("reading the prepared images")
     train, val = (_loaded(job.folder, part, reached) for part in ("train", "val"))
@@ -132,11 +127,8 @@ def _train_and_score(job: Job, store: Path, threads: int, started: float, reache
         val,
         seed=spec.seed,
         view_seed=spec.protocol.view_seed,
-        bank=default_bank(),
-        ways=ways,
-        also_unfrozen=job.also_unfrozen,
         views=None if spec.protocol.views == "fresh" else spec.protocol.views,
-        trained=(before.weights, before.history) if before else None,
+        features=FeatureOptions(default_bank(), ways, job.also_unfrozen),
         on_step=_throttled(reached.tell),
     )
     reached.history = History.of(fitted.history)
@@ -144,11 +136,6 @@ def _train_and_score(job: Job, store: Path, threads: int, started: float, reache
         reached.environment = describe_environment(backend.versions(), threads, taken.way, taken.reason, weights)
     stages.end("training")
     stages.move(at_fit := fitted.network.seconds_of_features, "training", "features")
-    if job.put_aside and before is None:
-        reached.begin("putting the weights aside")
-        arrays = tuple(fitted.network.tail.get_weights())
-        seconds = time.perf_counter() - started
-        put_aside(store, spec, Trained(arrays, fitted.history, seconds, _peak_memory_mib(), made_by))
     reached.begin("scoring validation")
     known = not spec.dataset.patients_unknown
     val_scores = ValidationScores("val", val.labels, score(fitted, val), val.patients if known else None)
@@ -165,7 +152,7 @@ def _train_and_score(job: Job, store: Path, threads: int, started: float, reache
         reached.scored(test_scores, test)
     stages.end("scoring")
     stages.move(fitted.network.seconds_of_features - at_fit, "scoring", "features")
-    return _Scored(fitted, train, val, val_scores, test_scores, threshold, before)
+    return _Scored(fitted, train, val, val_scores, test_scores, threshold)
 
 
 def _assess(job: Job, scored: _Scored, started: float, reached: Reached, stages: Stages) -> Run:
@@ -218,7 +205,7 @@ def _assess(job: Job, scored: _Scored, started: float, reached: Reached, stages:
         at_chosen=at_chosen,
         diagnosis=diagnosis,
         checks=checks,
-        costs=_costs(fitted, inference_ms, time.perf_counter() - started, scored.before, stages),
+        costs=_costs(fitted, inference_ms, time.perf_counter() - started, stages),
         environment=reached.environment,
     )
 
@@ -254,15 +241,15 @@ def _figures(scores: Scores, threshold: float, loss: float, class_sizes: ClassSi
     return {"loss": Figure("loss", loss, None, None, None, None), **figures(scores, threshold, class_sizes)}
 
 
-def _costs(fitted: Fitted, inference_ms: float | None, seconds: float, before: Trained | None, stages: Stages) -> Costs:
-    """What the run cost, with the training that was done `before` where it was taken up; `stages` ends here."""
+def _costs(fitted: Fitted, inference_ms: float | None, seconds: float, stages: Stages) -> Costs:
+    """What the run cost; `stages` ends here."""
     stages.end("figures")
     return Costs(
-        seconds=seconds + (before.seconds if before else 0.0),
+        seconds=seconds,
         epochs=len(fitted.history),
         seconds_per_epoch=fitted.seconds_per_epoch,
         inference_ms_per_image=inference_ms,
-        peak_memory_mib=max(_peak_memory_mib(), before.peak_memory_mib if before else 0.0),
+        peak_memory_mib=_peak_memory_mib(),
         parameters=fitted.parameters,
         trainable_parameters=fitted.trainable_parameters,
         stages=stages.seconds,

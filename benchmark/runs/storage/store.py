@@ -46,7 +46,6 @@ TRACEBACK = "traceback.txt"
 
 _RECORD, _PREDICTIONS, _HISTORY = "run.json", "predictions.parquet", "history.csv"
 _MARK = "store.json"
-_PART = ".part-"
 _MOST_FILE = 1024**3
 _WITHOUT_DIGESTS = 2  # the last version of records that name no files: a finished run had scores and epochs
 
@@ -231,7 +230,7 @@ class Store:
     def sweep(self) -> None:
         """Remove what interrupted writers left behind, once it is a day old; a run that one was about to replace is
         put back when nothing took its place."""
-        for path in sorted([*self.root.glob(".*"), *(self.root / ".trained").glob(f"{_PART}*")]):
+        for path in sorted(self.root.glob(".*")):
             name = path.name
             with suppress(OSError, filelock.Timeout):
                 if name.startswith(REPLACED):
@@ -239,7 +238,7 @@ class Store:
                         settle(path, self.root / name.removeprefix(REPLACED))
                 elif is_left_aside(name) and self._put_back(path):
                     continue
-                elif name.startswith((PREFIX, _PART)):
+                elif name.startswith(PREFIX):
                     remove_stale(path)
 
     def _put_back(self, old: Path) -> bool:

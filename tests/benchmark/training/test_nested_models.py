@@ -15,7 +15,7 @@ from keras import layers
 
 from benchmark.data.decoding.prepared import LabelledImages
 from benchmark.training.augmentation import views
-from benchmark.training.fit import Fitted, Step, TrainingDiverged, fit, loss_function
+from benchmark.training.fit import FeatureOptions, Fitted, Step, TrainingDiverged, fit, loss_function
 from benchmark.training.frozen.bank import Bank
 from benchmark.training.frozen.features import view_order
 from benchmark.training.network import entry, join, run_batched
@@ -26,7 +26,7 @@ from tests.support.nested import SHAPE, SIDE, Own, base, headed, sequential
 from zoo.config.strict_yaml import ConfigError
 from zoo.models import registry
 from zoo.models.card import ModelCard
-from zoo.models.registry import build, builder_names, get_builder, register_builder
+from zoo.models.registry import Unfreeze, build, builder_names, get_builder, register_builder
 
 ROOMY = 1 << 30
 
@@ -42,8 +42,8 @@ def _builders(monkeypatch: pytest.MonkeyPatch) -> None:
     builder_names()
     monkeypatch.setattr(registry, "_BUILDERS", dict(registry._BUILDERS))
 
-    @register_builder("on_a_base", unfreeze=unfreeze_base)
-    def on_a_base(input_shape: tuple[int, int, int], *, unfreeze_layers: int = 0) -> keras.Model:
+    @register_builder("on_a_base", unfreeze=Unfreeze("tune_last", unfreeze_base))
+    def on_a_base(input_shape: tuple[int, int, int], *, tune_last: int = 0) -> keras.Model:
         return headed(base(trainable=False), training=False)
 
     @register_builder("listed")
@@ -72,7 +72,7 @@ def card(builder: str, *, model: dict[str, Any] | None = None, **recipe: Any) ->
 
 
 FROZEN = card("on_a_base")
-UNFROZEN = card("on_a_base", model={"unfreeze_layers": 3}, finetune={"learning_rate": 0.02, "epochs": 2})
+UNFROZEN = card("on_a_base", model={"tune_last": 3}, finetune={"learning_rate": 0.02, "epochs": 2})
 
 
 def images(split: Literal["train", "val", "test"], count: int) -> LabelledImages:
@@ -87,7 +87,7 @@ def images(split: Literal["train", "val", "test"], count: int) -> LabelledImages
 def fitted(made: ModelCard, bank: Path, seed: int = 0, **options: Any) -> Fitted:
     keras.utils.set_random_seed(seed)
     train, val = images("train", 24), images("val", 12)
-    return fit(made, train, val, seed=seed, view_seed=0, bank=Bank(bank, ROOMY), **options)
+    return fit(made, train, val, seed=seed, view_seed=0, features=FeatureOptions(Bank(bank, ROOMY)), **options)
 
 
 def trained_whole(made: ModelCard) -> keras.Model:
@@ -104,7 +104,7 @@ def trained_whole(made: ModelCard) -> keras.Model:
         if number:
             unfreeze = get_builder("on_a_base").unfreeze
             assert unfreeze is not None
-            unfreeze(model, int(made.model.params["unfreeze_layers"]))
+            unfreeze.apply(model, int(made.model.params["tune_last"]))
         whole.compile(keras.optimizers.SGD(rate), loss_function(made.recipe.loss), jit_compile=False)
         for epoch in range(1, epochs + 1):
             view = next(order)
@@ -201,8 +201,10 @@ def test_a_file_with_another_model_is_named_in_one_line(made: Any, told: str, tm
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["DenseNet121", "MobileNetV2"])
 def test_a_base_of_keras_applications_uses_the_bank(name: str, tmp_path: Path) -> None:
-    @register_builder("application", unfreeze=lambda model, count: _unfreeze_last(model, name.lower(), count))
-    def application(input_shape: tuple[int, int, int], *, unfreeze_layers: int = 0) -> keras.Model:
+    unfreeze = Unfreeze("tune_last", lambda model, count: _unfreeze_last(model, name.lower(), count))
+
+    @register_builder("application", unfreeze=unfreeze)
+    def application(input_shape: tuple[int, int, int], *, tune_last: int = 0) -> keras.Model:
         inner = getattr(keras.applications, name)(
             weights=None, include_top=False, input_shape=(32, 32, 3), pooling="avg", name=name.lower()
         )
@@ -214,10 +216,10 @@ def test_a_base_of_keras_applications_uses_the_bank(name: str, tmp_path: Path) -
         pixels = of.pixels.repeat(2, axis=1).repeat(2, axis=2)
         return LabelledImages(of.split, pixels, of.labels, of.names, of.patients, of.digests)
 
-    made = card("application", model={"unfreeze_layers": 3}, finetune={"learning_rate": 1e-3, "epochs": 1}, epochs=1)
+    made = card("application", model={"tune_last": 3}, finetune={"learning_rate": 1e-3, "epochs": 1}, epochs=1)
     keras.utils.set_random_seed(0)
     train, val = larger(images("train", 24)), larger(images("val", 12))
-    trained = fit(made, train, val, seed=0, view_seed=0, bank=Bank(tmp_path, ROOMY))
+    trained = fit(made, train, val, seed=0, view_seed=0, features=FeatureOptions(Bank(tmp_path, ROOMY)))
     assert trained.network.cut is not None
     assert 0 < trained.trainable_parameters < trained.parameters / 2
     trained.model.save(tmp_path / "model.keras")

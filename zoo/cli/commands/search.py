@@ -75,7 +75,6 @@ def command(
     from benchmark.runs.plan import make_plan, planned_splits
     from benchmark.runs.protocol import load_protocol
     from benchmark.runs.storage.store import Store
-    from benchmark.runs.trained import clear
     from reports.render.search import search_tables, trial_rows
     from reports.render.terminal.tables import comparison_tables
     from reports.report import build_report
@@ -125,8 +124,7 @@ def command(
     tuned = select(load_cards([*(cards or ()), out_dir], lambda _: None), [winner.stem])
     plan = make_plan(tuned, rules, dataset)
     with watching(err(), plan, dataset) as on_bench:
-        runs = execute_all(plan.specs, dataset, kept, also_unfrozen=chosen.unfrozen(), limits=limits, on_event=on_bench)
-    clear(kept.root)
+        runs = execute_all(plan.specs, dataset, kept, limits=limits, on_event=on_bench)
     if json:
         print_json(
             {"card": str(winner), "trials": trial_rows(result), "bench": [r.model_dump(mode="json") for r in runs]}
