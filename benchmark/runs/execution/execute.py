@@ -1,4 +1,4 @@
-"""Runs executed in processes of their own, some at a time, each kept as soon as it is done."""
+"""Runs executed in processes of their own, some at a time, each stored as soon as it is done."""
 
 from __future__ import annotations
 
@@ -23,9 +23,8 @@ from benchmark.data.splits import Split, make_fold, make_split
 from benchmark.runs.execution.events import Elsewhere, Event, Finished, Preparing, Reused, Started, Stepped
 from benchmark.runs.execution.failure import save_failed
 from benchmark.runs.execution.limits import NO_LIMITS, Limits, end, in_words, over_memory
-from benchmark.runs.execution.messages import Begun, Message, NotStored, PreparedLost, Scored, Stored
+from benchmark.runs.execution.messages import Message, NotStored, PreparedLost, ScoresReady, StepBegun, Stored
 from benchmark.runs.execution.prefix_trial import MEASURING, Machine
-from benchmark.runs.history import NO_HISTORY
 from benchmark.runs.run import Job, Progress, Run, RunSpec, SplitFacts
 from benchmark.runs.storage.store import Store
 from zoo.models.registry import get_builder
@@ -58,7 +57,7 @@ class _Worker:
     before: Run | None
     started: float = field(default_factory=time.monotonic)
     step: str = "its start"
-    scored: Scored | None = None
+    scores: ScoresReady = field(default_factory=ScoresReady)
     stored: Stored | None = None
     ended: str | None = None
 
@@ -85,10 +84,10 @@ def execute_all(
     waiting: deque[RunSpec] = deque()
     done: dict[str, Run] = {}
     for spec in specs:
-        held = finished(store, spec)
-        if held is not None:
-            done[spec.run_id] = held
-            on_event(Reused(spec, held))
+        run = reusable_run(store, spec)
+        if run is not None:
+            done[spec.run_id] = run
+            on_event(Reused(spec, run))
         else:
             waiting.append(spec)
     running: list[_Worker] = []
@@ -103,11 +102,11 @@ def execute_all(
                     on_event(Elsewhere(spec))
                     waiting.append(spec)
                     continue
-                held = finished(store, spec)
-                if held is not None:  # another process has just finished it
+                run = reusable_run(store, spec)
+                if run is not None:  # another process has just finished it
                     claim.close()
-                    done[spec.run_id] = held
-                    on_event(Reused(spec, held))
+                    done[spec.run_id] = run
+                    on_event(Reused(spec, run))
                     continue
                 running.append(engine.start(spec, claim))
             if running or waiting:
@@ -188,7 +187,7 @@ class _Engine:
             except (EOFError, OSError):
                 worker.pipe.close()
                 return
-            self._heard(worker, message)
+            self._handle(worker, message)
 
     def collect(self, worker: _Worker) -> Run:
         """The stored run of a worker that has ended; a crashed one is stored as failed, with the scores it had."""
@@ -200,20 +199,19 @@ class _Engine:
             if run is not None and (worker.stored is not None or run != worker.before):
                 return run
             run = Run.failed(worker.spec, _why(worker), worker.split)
-            scored = worker.scored or Scored((), NO_HISTORY)
-            save_failed(self._store, run, scored.scores, scored.history)
+            save_failed(self._store, run, worker.scores.scores, worker.scores.history)
             return run
         finally:
             worker.claim.close()
 
-    def _heard(self, worker: _Worker, message: Message) -> None:
+    def _handle(self, worker: _Worker, message: Message) -> None:
         match message:
             case Progress():
                 self._on_event(Stepped(worker.spec, message))
-            case Begun(step):
+            case StepBegun(step):
                 worker.step = step
-            case Scored():
-                worker.scored = message
+            case ScoresReady():
+                worker.scores = message
             case PreparedLost():
                 self._prepare(worker.spec)
             case Stored():
@@ -282,13 +280,12 @@ def _work(*arguments: Any) -> None:
     work(*arguments)
 
 
-def finished(store: Store, spec: RunSpec) -> Run | None:
-    """The stored run that serves for `spec`: it ended well and is whole, with its model where the protocol asks for
-    that."""
-    held = store.get(spec.run_id)
-    if held is None or held.status != "ok" or (spec.protocol.keep_models and not store.model_is_whole(held)):
+def reusable_run(store: Store, spec: RunSpec) -> Run | None:
+    """The stored run that serves for `spec`: it ended well and is whole, with its model if the protocol asks for it."""
+    run = store.get(spec.run_id)
+    if run is None or run.status != "ok" or (spec.protocol.keep_models and not store.model_is_whole(run)):
         return None
-    return held
+    return run
 
 
 def _pid(worker: _Worker) -> int:
@@ -307,5 +304,5 @@ def _why(worker: _Worker) -> str:
         hint = "; the machine may have run out of memory" if name == "SIGKILL" else ""
     else:
         what = f"the process of this run ended with code {code} without a result"
-    kept = "; scores are kept" if worker.scored is not None else ""
+    kept = "; scores are kept" if worker.scores.scores else ""
     return f"{what} during {worker.step}{hint}{kept}"

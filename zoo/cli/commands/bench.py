@@ -62,7 +62,7 @@ def command(
 ) -> None:
     """Run cards under a protocol, reuse what the store holds, and print the comparison."""
     from benchmark.data.cache import declared_gib
-    from benchmark.runs.execution.execute import execute_all, finished
+    from benchmark.runs.execution.execute import execute_all, reusable_run
     from benchmark.runs.plan import make_plan, planned_splits
     from benchmark.runs.protocol import load_protocol
     from benchmark.runs.storage.store import Store
@@ -94,7 +94,7 @@ def command(
         splits = planned_splits(plan, dataset)
         lines = split_lines(splits, dataset.classes, len(dataset.images))
         lines += [f"note: {note}" for note in split_notes(splits)]
-        reused = {spec.run_id for spec in plan.specs if finished(kept, spec) is not None}
+        reused = {spec.run_id for spec in plan.specs if reusable_run(kept, spec) is not None}
         out().print(plan_table(plan, reused, lines))
         return
     with watching(console, plan, dataset) as on_event:

@@ -28,12 +28,12 @@ def command(
     ] = None,
 ) -> None:
     """Write a folder: the model as Keras and ONNX, threshold and calibration, a model card, a short example."""
-    from benchmark.runs.storage.lookup import pick_run
+    from benchmark.runs.storage.lookup import resolve_run
     from benchmark.runs.storage.store import Store
     from zoo.config.strict_yaml import ConfigError
 
     kept = Store(store)
-    run = pick_run(kept, name, warn)
+    run = resolve_run(kept, name, warn)
     folder = out_dir or Path(f"{run.spec.card.name}-{run.spec.seed}")
     if folder.exists():
         raise ConfigError(f"--out {folder}: is there already; remove it, or give another folder")
