@@ -17,7 +17,7 @@ from benchmark.data.dataset import Dataset, PatientFacts
 from benchmark.data.quotas import count_classes
 from benchmark.data.splits import Split
 from benchmark.evidence.diagnosis.causes import Finding
-from benchmark.evidence.diagnosis.training_record import Checks
+from benchmark.evidence.diagnosis.training_record import TrainingDiagnostics
 from benchmark.evidence.metrics.definitions import Figure, out_of_range
 from benchmark.evidence.thresholds.choice import Threshold
 from benchmark.evidence.thresholds.rules import rule_names
@@ -203,7 +203,7 @@ class Run(Strict):
     at_half: dict[str, dict[str, Figure]] = Field(default={})
     at_chosen: dict[str, dict[str, Figure]] = Field(default={})
     diagnosis: tuple[Finding, ...] = ()
-    checks: Checks | None = None
+    checks: TrainingDiagnostics | None = None
     costs: Costs | None = None
     environment: Environment | None = None
     files: dict[_FileName, _Sha256] = Field(default={})

@@ -27,6 +27,7 @@ from benchmark.runs.execution.messages import Message, NotStored, PreparedLost, 
 from benchmark.runs.execution.prefix_trial import MEASURING, Machine
 from benchmark.runs.run import Job, Progress, Run, RunSpec, SplitFacts
 from benchmark.runs.storage.store import Store
+from benchmark.training.quiet import load_keras
 from zoo.models.registry import get_builder
 
 _POLL_S = 0.5
@@ -252,7 +253,7 @@ def _context() -> Any:
     methods = multiprocessing.get_all_start_methods()
     context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
     if context.get_start_method() == "forkserver":
-        context.set_forkserver_preload(["benchmark.runs.execution.worker"])
+        context.set_forkserver_preload(["benchmark.runs.execution.preload"])
     return context
 
 
@@ -266,15 +267,16 @@ def _feature_key(spec: RunSpec) -> str:
 
 def _shared_cuts(specs: Sequence[RunSpec], also: Sequence[int]) -> dict[str, tuple[int, ...]]:
     """For each group of runs that may share features, the numbers of layers that they unfreeze."""
-    found: dict[str, set[int]] = {}
+    numbers: dict[str, set[int]] = {}
     for spec in specs:
         model = spec.card.model
-        found.setdefault(_feature_key(spec), set(also)).add(get_builder(model.builder).unfrozen(model.params))
-    return {key: tuple(sorted(layers)) for key, layers in found.items()}
+        numbers.setdefault(_feature_key(spec), set(also)).add(get_builder(model.builder).unfrozen(model.params))
+    return {key: tuple(sorted(layers)) for key, layers in numbers.items()}
 
 
 def _work(*arguments: Any) -> None:
     # The worker imports Keras, which the parent never needs.
+    load_keras()
     from benchmark.runs.execution.worker import work
 
     work(*arguments)

@@ -17,11 +17,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TypeVar
 
-import benchmark.training.backend as backend  # first: it quietens the backend before anything imports it
+import benchmark.training.backend as backend
 from benchmark.data.checks.leakage import related_test_images
 from benchmark.data.decoding.prepared import LabelledImages, SplitName, is_whole, load
 from benchmark.evidence.diagnosis.causes import diagnose
-from benchmark.evidence.diagnosis.training_record import Checks, Intensity, modes_of
+from benchmark.evidence.diagnosis.training_record import Intensity, TrainingDiagnostics, batch_norm_probe
 from benchmark.evidence.metrics.definitions import Figure, figures
 from benchmark.evidence.metrics.influence import ClassSizes
 from benchmark.evidence.scores import Scores, TestScores, ValidationScores
@@ -170,7 +170,7 @@ def assess(job: Job, scored: Scored, state: RunState) -> Run:
     state.begin("the loss")
     losses = {part: total_loss(card, fitted.model, s.y_true, s.y_score) for part, s in by_part.items()}
     state.begin("the probe in both modes")
-    modes = modes_of(*score_in_both_modes(fitted, train, card.recipe.batch_size))
+    modes = batch_norm_probe(*score_in_both_modes(fitted, train, card.recipe.batch_size))
     state.begin("the grey levels")
     seen = (train, *(images for _, images in state.parts))
     intensity: dict[str, Intensity] = {images.split: Intensity(*grey_levels(images)) for images in seen}
@@ -178,7 +178,7 @@ def assess(job: Job, scored: Scored, state: RunState) -> Run:
     if bench:
         state.begin("the search for related images")
         related = _with_prepared(job.folder, related_test_images, state)
-    checks = Checks(modes=modes, intensity=intensity, related=related)
+    checks = TrainingDiagnostics(modes=modes, intensity=intensity, related=related)
     inference_ms = None
     if bench:
         state.begin("the timing of inference")

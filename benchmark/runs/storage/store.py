@@ -89,12 +89,12 @@ class Store:
         """All runs, or those of one stage, by card, data and seed, and a line for every folder that cannot be used: its
         record cannot be read, a file is not as it was saved, a figure is not that of its scores. Raises ConfigError
         when the store itself cannot be read."""
-        found, problems = self.survey(stage)
-        return found, [problem.line for problem in problems]
+        runs, problems = self.survey(stage)
+        return runs, [problem.line for problem in problems]
 
     def survey(self, stage: Literal["bench", "search"] | None = None) -> tuple[list[Run], list[Problem]]:
         """As `runs`, with what is known of the folders that cannot be used."""
-        found: list[Run] = []
+        runs: list[Run] = []
         problems: list[Problem] = []
         for name in self._names():
             run = None
@@ -108,8 +108,8 @@ class Store:
             except ConfigError as error:
                 problems += [Problem(name, line, run) for line in error.lines]
                 continue
-            found.append(run)
-        return sorted(found, key=_by_name), problems
+            runs.append(run)
+        return sorted(runs, key=_by_name), problems
 
     def get(self, run: Run | str) -> Run | None:
         """The run with this id; None when there is none, or a damaged one, which may be computed again.

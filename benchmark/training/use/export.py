@@ -60,7 +60,7 @@ def check_installed() -> None:
 
 
 def write_onnx(model: keras.Model, path: Path) -> OnnxFacts:
-    """Write `model`, as `load_kept` gives it, to `path` as ONNX in float32 and inference mode, and check its scores.
+    """Write `model`, as `load_model` gives it, to `path` as ONNX in float32 and inference mode, and check its scores.
 
     Raises ConfigError when a package is missing, a layer has no ONNX form, the scores are no probabilities, or the
     written file does not give Keras' scores to `TOLERANCE`.

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from benchmark.evidence.comparison.verdict import VERDICTS
-from benchmark.evidence.diagnosis.training_record import Checks
+from benchmark.evidence.diagnosis.training_record import TrainingDiagnostics
 from benchmark.runs.history import NO_HISTORY
 from benchmark.runs.run import DatasetFacts
 from benchmark.runs.storage.store import Store
@@ -156,7 +156,7 @@ def test_that_nothing_leaks_is_said_where_every_run_looked(
     tmp_path: Path, related: dict[str, tuple[str, ...]] | None, said: bool
 ) -> None:
     store = Store(tmp_path / "runs")
-    keep(store, CARD, checks=Checks(related=related))
+    keep(store, CARD, checks=TrainingDiagnostics(related=related))
     notes = reported(store, claims_of(tmp_path, accuracy(0.9))).notes
     assert any("leakage explains nothing" in note for note in notes) == said
 

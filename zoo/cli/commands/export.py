@@ -45,15 +45,17 @@ def _write(run: Run, store: Store, folder: Path) -> list[Path]:
     """The files of `folder`, which is built beside its place and renamed into it: whole or not there."""
     from benchmark.runs.deployment.decision_rule import decider_of
     from benchmark.runs.deployment.model_files import maker_of, model_of
+    from benchmark.training.quiet import load_keras
     from reports.export.decision_file import Written, decision_document, example
     from reports.export.model_card import model_card
     from zoo.config.atomic import atomic_folder, write_text
     from zoo.config.leftovers import sweep
 
     model = model_of(run, store)  # one that is missing is told before Keras is loaded
+    load_keras()
     import benchmark.training.backend as backend
     from benchmark.training.use.export import check_installed, write_onnx
-    from benchmark.training.use.model_file import load_kept
+    from benchmark.training.use.model_file import load_model
 
     check_installed()
     backend.prepare_process(run.spec.seed, os.cpu_count() or 1)
@@ -62,7 +64,7 @@ def _write(run: Run, store: Store, folder: Path) -> list[Path]:
     sweep(folder.parent, f"{_BUILDING}*")
     with atomic_folder(folder, prefix=_BUILDING) as building:
         shutil.copyfile(model, building / "model.keras")
-        written = Written(asdict(write_onnx(load_kept(model, maker_of(run)), building / "model.onnx")))
+        written = Written(asdict(write_onnx(load_model(model, maker_of(run)), building / "model.onnx")))
         document = json.dumps(decision_document(run, decider, written), indent=2, ensure_ascii=False)
         write_text(building / "decision.json", document)
         write_text(building / "README.md", model_card(run, store, decider, written))

@@ -10,9 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import benchmark.training.backend  # noqa: F401 - quietens the backend before Keras is imported
-
-# isort: split
 import keras
 import numpy as np
 import pytest
