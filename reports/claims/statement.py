@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Self, TypeVar
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from benchmark.evidence.diagnosis.causes import FINDINGS
 from benchmark.evidence.metrics.definitions import METRICS
@@ -97,6 +97,8 @@ class ThresholdMatters(Strict):
 
 class Form(Strict):
     """One thing that a statement says; exactly one of the fields is given."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
 
     better: Better | None = None
     no_better: NoBetter | None = None
