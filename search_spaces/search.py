@@ -11,23 +11,23 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
-
-import benchmark.training.backend  # noqa: F401 - it quietens the backend before keras_tuner imports it
-
-# isort: split
-import keras_tuner
+from typing import TYPE_CHECKING, Any
 
 from benchmark.data.dataset import Dataset
-from benchmark.runs.execution.execute import Event, execute_all
+from benchmark.runs.execution.events import Event
+from benchmark.runs.execution.execute import execute_all
 from benchmark.runs.execution.limits import NO_LIMITS, Limits
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.run import DatasetFacts, Run, RunSpec
 from benchmark.runs.storage.store import Store
 from benchmark.runs.trial import SearchResult, Trial, mean_objective
+from benchmark.training.quiet import load_keras
 from search_spaces.space import Parameter, SearchSpace, check_paths, trial_card
 from zoo.config.strict_yaml import ConfigError
 from zoo.models.card import ModelCard
+
+if TYPE_CHECKING:
+    import keras_tuner
 
 _NEVER = 10**9
 _RESEEDED_FROM = 1000
@@ -74,6 +74,9 @@ def search(
 
 def make_oracle(space: SearchSpace) -> Any:
     """KerasTuner's oracle for `space`. Its own seed is one more than the space's: it takes 0 for no seed at all."""
+    load_keras()
+    import keras_tuner
+
     options: dict[str, Any] = {
         "objective": keras_tuner.Objective(space.objective, "max" if space.direction == "higher" else "min"),
         "hyperparameters": hyperparameters(space),
@@ -99,6 +102,9 @@ def make_oracle(space: SearchSpace) -> Any:
 
 def hyperparameters(space: SearchSpace) -> keras_tuner.HyperParameters:
     """The parameters of `space` as KerasTuner's; choices go by their JSON, since it knows plain values alone."""
+    load_keras()
+    import keras_tuner
+
     found = keras_tuner.HyperParameters()
     for path, parameter in space.parameters.items():
         if parameter.when:

@@ -9,10 +9,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from benchmark.evidence.metrics.definitions import METRICS
 from zoo.config.metric_names import ALIASES
+from zoo.config.strict import Strict
 from zoo.config.strict_yaml import ConfigError, named_file, read_yaml, suggest, unknown, validate
 from zoo.models.card import MOST_ENTRIES, Epochs, MetricName, ModelCard
 from zoo.models.catalog import check_phases, merge
@@ -30,11 +31,7 @@ MOST_TRIALS = 10_000
 """How many trials a search may have."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Parameter(_Strict):
+class Parameter(Strict):
     """One parameter of the card.
 
     `step` is the distance of neighbouring values; on a log scale it is their factor, above 1. `when` names another
@@ -47,7 +44,7 @@ class Parameter(_Strict):
     step: Annotated[float, Field(gt=0, le=1e9)] | None = None
     scale: Literal["linear", "log"] = "linear"
     values: Annotated[tuple[Any, ...], AT_MOST] | None = None
-    when: dict[str, Annotated[tuple[Any, ...], AT_MOST]] = {}
+    when: dict[str, Annotated[tuple[Any, ...], AT_MOST]] = Field(default={})
 
     @model_validator(mode="after")
     def _whole(self) -> Parameter:
@@ -88,7 +85,7 @@ class Parameter(_Strict):
         return [False, True] if self.kind == "boolean" else list(self.values or ())
 
 
-class Budget(_Strict):
+class Budget(Strict):
     """Where a search ends: after `trials`, or when `minutes` have passed. `epochs` caps each phase of a trial; for
     hyperband it is the largest budget."""
 
@@ -97,14 +94,14 @@ class Budget(_Strict):
     minutes: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
 
 
-class Reseed(_Strict):
+class Reseed(Strict):
     """After the search the best `top` trials run with `seeds` further seeds, to show what the winner owes to luck."""
 
     top: Annotated[int, Field(ge=0, le=1000)] = 3
     seeds: Annotated[int, Field(ge=0, le=1000)] = 3
 
 
-class SearchSpace(_Strict):
+class SearchSpace(Strict):
     """Parameters by their path in the card, and how they are searched.
 
     `objective` is a metric of the validation split; its direction is the metric's own. `executions` are seeds a trial,

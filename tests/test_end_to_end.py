@@ -203,7 +203,7 @@ def test_every_run_is_whole(bench: Bench) -> None:
 
 def test_the_budget_is_one_epoch_a_phase(bench: Bench) -> None:
     for name, run in bench.runs.items():
-        phases = [row["phase"] for row in bench.store.history(run)]
+        phases = [epoch.phase for epoch in bench.store.history(run).epochs]
         assert phases == (["head", "finetune"] if load_cards()[name].recipe.finetune else ["train"])
 
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from zoo.config.atomic import atomic_file
 from zoo.config.cache_dir import cache_dir
 
 __all__ = ["KINDS", "CacheUse", "cache_dir", "clear_cache", "declared_gib", "describe_cache", "read_json", "write_json"]
 
-from zoo.config.leftovers import remove_stale
+from zoo.config.leftovers import sweep
 from zoo.config.strict_yaml import ConfigError
 
 CHOICES = "choices"
@@ -137,15 +138,8 @@ def write_json(path: Path, data: dict[str, Any]) -> None:
     """Write `data` to `path` atomically; do nothing if the cache cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        for leftover in path.parent.glob(".writing-*"):
-            remove_stale(leftover)
-        handle, name = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(data, file)
-            os.replace(name, path)
-        except BaseException:
-            os.unlink(name)
-            raise
+        sweep(path.parent)
+        with atomic_file(path, sync=False) as part:
+            part.write_text(json.dumps(data), encoding="utf-8")
     except OSError:
         return

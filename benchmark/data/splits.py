@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from scipy.cluster.hierarchy import DisjointSet
 from sklearn.model_selection import StratifiedGroupKFold
 
@@ -27,6 +27,7 @@ from benchmark.data.quotas import (
     share_out,
     take_groups,
 )
+from zoo.config.strict import Strict
 
 _STREAMS = {"test": 1, "val": 2, "train": 3, "fold": 4}
 Seed = int | tuple[int, int]
@@ -34,7 +35,7 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(gt=0, le=1_000_000_000)]
 
 
-class Sampling(BaseModel):
+class Sampling(Strict):
     """How many images each part gets; None requests all.
 
     Sizes are targets. Of the images from which several parts are drawn, train keeps half of each class, or its request
@@ -43,8 +44,6 @@ class Sampling(BaseModel):
     `val` is None. `test_fraction` is for sources without a test part. A source's validation part with fewer than
     `min_val` images is set aside.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     train: Count | None = None
     val: Count | None = None

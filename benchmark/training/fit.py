@@ -126,7 +126,7 @@ def fit(
             with it (`backend.prepare_process`).
         view_seed: Decides the augmented views.
         features: How features of frozen layers are computed and stored.
-        views: The number of augmented views per image; None for a fresh one every epoch.
+        views: The number of augmented views per image; None for a new one every epoch.
         on_step: Called after every batch.
 
     Returns:

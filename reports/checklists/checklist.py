@@ -13,8 +13,9 @@ from jinja2 import Environment, StrictUndefined, TemplateSyntaxError, meta
 from pydantic import AfterValidator, Field
 
 from reports.checklists.facts import Facts, facts
-from reports.claims.statement import ONE_OR_MORE, Strict, Text
+from reports.claims.statement import ONE_OR_MORE, Text
 from reports.report import Section
+from zoo.config.strict import Strict
 from zoo.config.strict_yaml import ConfigError, read_yaml, unknown, validate
 
 _FOLDER = Path(str(resources.files("reports.checklists")))

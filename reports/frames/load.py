@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from benchmark.runs.storage.store import Store
 from reports.frames.tables import KEY, arrow_table, arrow_type, figures_table, key_of, runs_table, settings_table
-from reports.tracking.records import epochs
 from zoo.config.strict_yaml import ConfigError, unknown
 
 if TYPE_CHECKING:
@@ -122,7 +121,7 @@ def load_history(store: str | Path, *, stage: Stage | None = "bench", frame: Fra
     source = _open(store, frame)
     rows: list[dict[str, Any]] = []
     for run in _runs(source, stage):
-        for epoch in epochs(source.history(run)):
+        for epoch in source.history(run).epochs:
             place = {"phase": epoch.phase, "epoch": epoch.epoch, "step": epoch.step}
             rows.append({**key_of(run), **place, **epoch.values})
     fixed = {**KEY, "phase": "string", "epoch": "int64", "step": "int64"}

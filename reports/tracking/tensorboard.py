@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from reports.render.markdown.table import table
 from reports.results.settings import flat_settings
 from reports.text import MISSING, measured
-from reports.tracking.records import about, costs, epochs, final_figures, times, values
+from reports.tracking.records import about, costs, final_figures, times, values
+from zoo.config.atomic import atomic_file
 from zoo.config.strict_yaml import ConfigError
 
 if TYPE_CHECKING:
@@ -55,9 +55,8 @@ def write_logs(runs: Iterable[Run], store: Store, out: Path) -> list[Path]:
             with SummaryWriter(work) as writer:
                 _write(writer, run, store)
             (events,) = Path(work).iterdir()
-            part = folder / ".part"  # beside the file, since a rename is atomic within one file system alone
-            shutil.copyfile(events, part)
-            os.replace(part, folder / FILE)
+            with atomic_file(folder / FILE) as part:
+                shutil.copyfile(events, part)
         folders.append(folder)
     return folders
 
@@ -75,7 +74,7 @@ def _write(writer: Any, run: Run, store: Store) -> None:
     _, session_start, session_end = hparams(flat_settings(run.spec), {})
     writer.file_writer.add_summary(session_start, walltime=start)
     clock, step = start, 0
-    for epoch in epochs(store.history(run)):
+    for epoch in store.history(run).epochs:
         clock, step = min(end, clock + epoch.values.get("seconds", 0.0)), epoch.step
         for name, value in _by_split(epoch.values).items():
             writer.add_scalar(name, value, step, clock)

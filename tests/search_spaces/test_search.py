@@ -241,7 +241,7 @@ def test_the_winner_is_trained_again_and_to_the_same_figures(dataset: Dataset, t
     [benched] = execute_all([bench], dataset, store)
     assert benched.status == "ok"
     assert np.array_equal(store.scores(benched, "val").y_score, store.scores(searched, "val").y_score)
-    assert [row["loss"] for row in store.history(benched)] == [row["loss"] for row in store.history(searched)]
+    assert store.history(benched).column("loss") == store.history(searched).column("loss")
 
 
 @pytest.mark.slow

@@ -35,13 +35,13 @@ def compute(card: ModelCard, protocol: Protocol, dataset: Dataset, store: Store,
     """The run of `card` with seed 0, kept in `store` as a worker keeps it."""
     import keras
 
-    from benchmark.runs.execution.worker import keep
+    from benchmark.runs.execution.worker import run_job
 
     keras.utils.set_random_seed(0)
     spec = RunSpec(card=card, protocol=protocol, dataset=DatasetFacts.of(dataset), seed=0)
     folder, facts = _prepared(protocol, dataset, cache)
     with in_this_process(cache):
-        run = keep(Job(spec, folder, facts), store, 2, lambda _: None)
+        run = run_job(Job(spec, folder, facts), store, 2)
     assert run.status == "ok", run.error
     return run
 

@@ -161,18 +161,19 @@ def _heat(
     import numpy as np
 
     from benchmark.runs.deployment.model_files import model_of
+    from benchmark.training.quiet import load_keras
 
     model = model_of(run, store)  # one that is not the run's own is told before Keras is loaded
-    import benchmark.training.backend  # noqa: F401  # first: it quietens the backend before anything imports it
+    load_keras()
     from benchmark.evidence.diagnosis.saliency import inside, sanity
     from benchmark.runs.deployment.model_files import maker_of
     from benchmark.training.use.explain import NoFeatureMaps, explain
-    from benchmark.training.use.model_file import load_kept
+    from benchmark.training.use.model_file import load_model
     from reports.gallery.gallery import Heat, decided_at
 
     stored = scores.y_score[list(picked.explained)]
     try:
-        found = explain(load_kept(model, maker_of(run)), pixels, (stored >= decided_at(run)[0]).astype(int))
+        found = explain(load_model(model, maker_of(run)), pixels, (stored >= decided_at(run)[0]).astype(int))
     except NoFeatureMaps as error:
         return None, str(error), []
     notes = []

@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import redirect_stdout, suppress
@@ -21,6 +20,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from zoo.config.atomic import atomic_file
 from zoo.config.cache_dir import cache_dir
 
 BUILDERS, CARDS = "zoo.builders", "zoo.cards"
@@ -168,7 +168,5 @@ def _write(path: Path, facts: dict[str, Any]) -> None:
     """Write `facts` whole or not at all; without a cache a plug-in is tried out each time."""
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(facts, file)
-        os.replace(name, path)
+        with atomic_file(path, sync=False) as part:
+            part.write_text(json.dumps(facts), encoding="utf-8")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from zoo.config.errors import first_line
 from zoo.config.plain_file import NotPlain, read_plain
 
 LARGEST_FILE = 2**20
@@ -113,7 +114,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except NotPlain as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read: {_first_line(error)}") from error
+        raise ConfigError(f"{path}: cannot be read: {first_line(error)}") from error
     try:
         _refuse_unsafe_shape(text)
         data = yaml.load(text, Loader=_Loader)
@@ -122,7 +123,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
         raise ConfigError(f"{where}: {error.problem or 'not valid YAML'}") from error
     except (yaml.YAMLError, ValueError) as error:  # a date such as 2020-13-01 is a ValueError
-        raise ConfigError(f"{path}: not valid YAML: {_first_line(error)}") from error
+        raise ConfigError(f"{path}: not valid YAML: {first_line(error)}") from error
     if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
         raise ConfigError(f"{path}: must hold a mapping of `key: value` lines")
     return data
@@ -174,7 +175,7 @@ def validate(model: type[Model], data: Any, where: str) -> Model:
         # JSON mode is strict about types and still takes a YAML list for a tuple.
         text = json.dumps(data, default=str)
     except (ValueError, TypeError, RecursionError) as error:
-        raise ConfigError(f"{where}: cannot be checked: {_first_line(error)}") from error
+        raise ConfigError(f"{where}: cannot be checked: {first_line(error)}") from error
     try:
         return model.model_validate_json(text, strict=True)
     except ValidationError as error:
@@ -229,7 +230,3 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
         yield annotation
     for argument in arguments:
         yield from _models_in(argument)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -14,15 +14,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, create_model
+from pydantic import BaseModel, create_model
 
 from zoo.config import plugins
+from zoo.config.strict import Strict
 from zoo.config.strict_yaml import ConfigError, unknown, validate
 
 if TYPE_CHECKING:
     import keras
 
-_STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 _PATIENCE_S = 10.0
 _BUILDERS: dict[str, Builder] = {}
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -258,4 +258,4 @@ def _parameter_model(name: str, function: Callable[..., Any]) -> type[BaseModel]
             raise ValueError(f"builder '{name}': parameter '{parameter.name}' must be keyword-only")
         default = ... if parameter.default is inspect.Parameter.empty else parameter.default
         fields[parameter.name] = (hints[parameter.name], default)
-    return create_model(f"{name}_parameters", __config__=_STRICT, **fields)
+    return create_model(f"{name}_parameters", __base__=Strict, **fields)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,11 +15,12 @@ import numpy.typing as npt
 from benchmark.data.cache import cache_dir
 from benchmark.data.dataset import Dataset, Image, Pixels
 from benchmark.data.splits import Split
+from zoo.config.atomic import atomic_folder
+from zoo.config.leftovers import sweep
 
 SplitName = Literal["train", "val", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
 _VERSION = 2
-_STALE_S = 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -83,37 +81,25 @@ def is_whole(folder: Path) -> bool:
 def _fill(folder: Path, dataset: Dataset, split: Split, size: int, again: bool) -> bool:
     """Fill `folder`; False if the cache was cleared meanwhile, which is an error unless it is tried `again`."""
     parts: dict[SplitName, tuple[Image, ...]] = {"train": split.train, "val": split.val, "test": split.test}
-    building: Path | None = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(folder.parent)
-        building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
-        building.chmod(0o755)
-        for name, images in parts.items():
-            pixels = dataset.read(images, size)
-            np.save(building / f"{name}.npy", pixels)
-            rows = [[image.name, image.patient, image.label, image.digest] for image in images]
-            (building / f"{name}.json").write_text(json.dumps(rows), encoding="utf-8")
-        if folder.is_dir() and not is_whole(folder):
-            shutil.rmtree(folder, ignore_errors=True)
-        os.rename(building, folder)
+        sweep(folder.parent)
+        with atomic_folder(folder, sync=False) as building:
+            for name, images in parts.items():
+                pixels = dataset.read(images, size)
+                np.save(building / f"{name}.npy", pixels)
+                rows = [[image.name, image.patient, image.label, image.digest] for image in images]
+                (building / f"{name}.json").write_text(json.dumps(rows), encoding="utf-8")
+            if folder.is_dir() and not is_whole(folder):
+                shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
-        if again and isinstance(error, FileNotFoundError) and building is not None and not building.is_dir():
+        missing = isinstance(error, FileNotFoundError) and error.filename is not None
+        if again and missing and Path(error.filename).is_relative_to(folder.parent):
             return False
         if not is_whole(folder):  # another process may have put the same folder there first
             what = f"{error.strerror or error} (in the cache; ZOO_CACHE_DIR names another folder)"
             raise OSError(error.errno, what, str(folder.parent)) from error
-    finally:
-        if building is not None:
-            shutil.rmtree(building, ignore_errors=True)
     return True
-
-
-def _sweep(folder: Path) -> None:
-    """Remove folders that killed processes left, once they are a day old."""
-    for path in folder.glob(".building-*"):
-        if time.time() - path.stat().st_mtime > _STALE_S:
-            shutil.rmtree(path, ignore_errors=True)
 
 
 def load(folder: Path, split: SplitName) -> LabelledImages:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from benchmark.data.dataset import DataError, Dataset
 from benchmark.data.sources.folder import open_folder
+from zoo.config.errors import first_line
 
 
 def open_kaggle(handle: str, patient_pattern: str | None = None) -> Dataset:
@@ -30,6 +31,6 @@ def open_kaggle(handle: str, patient_pattern: str | None = None) -> Dataset:
     try:
         root = Path(kagglehub.dataset_download(handle))
     except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise DataError(f"kaggle:{handle}: cannot be downloaded: {reason}") from error
     return open_folder(root, patient_pattern, source=f"kaggle:{handle}")

@@ -17,6 +17,7 @@ from PIL import Image as Pillow
 from benchmark.data.dataset import DataError, Dataset, Image, PatientFacts, Pixels
 from benchmark.data.decoding.pixels import Channels, resize
 from benchmark.data.levels import DEEP, Depth, Levels, Stored, check_finite, levels_of, scaled
+from zoo.config.errors import first_line
 
 PARTS: tuple[Literal["train", "val", "test"], ...] = ("train", "val", "test")
 
@@ -113,7 +114,7 @@ def _load(path: Path) -> Arrays:
         zipfile.BadZipFile,
         zlib.error,
     ) as error:
-        raise DataError(f"{path}: not a readable .npz of plain arrays: {_first_line(error)}") from error
+        raise DataError(f"{path}: not a readable .npz of plain arrays: {first_line(error)}") from error
 
 
 def _claimed(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
@@ -128,10 +129,6 @@ def _claimed(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
 def _size(count: int) -> str:
     step = min(int(math.log2(max(count, 1))) // 10, 6)
     return f"{count / 2 ** (10 * step):.3g} {('bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB')[step]}"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _values(path: Path, arrays: Arrays) -> npt.NDArray[Any]:

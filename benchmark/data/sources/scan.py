@@ -22,6 +22,7 @@ from benchmark.data.dataset import DataError, Image, Pixels
 from benchmark.data.decoding.pixels import DICOM, Channels, decode, look, read_content, resize
 from benchmark.data.levels import Levels, Stored
 from benchmark.data.sources.entries import printable
+from zoo.config.errors import first_line
 
 _CACHE_VERSION = 2
 
@@ -111,7 +112,7 @@ def threads() -> ThreadPoolExecutor:
 
 def reason_of(error: Exception, path: Path) -> str:
     """Say in one line why the image file `path` could not be read."""
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    reason = first_line(error)
     if "cannot identify image file" not in reason:
         return reason
     return DICOM if path.suffix.lower() in (".dcm", ".dicom") else "not an image"

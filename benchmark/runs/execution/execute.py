@@ -1,4 +1,4 @@
-"""Runs executed in processes of their own, some at a time, each kept as soon as it is done."""
+"""Runs executed in processes of their own, some at a time, each stored as soon as it is done."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from benchmark.data.dataset import Dataset
 from benchmark.data.decoding.prepared import prepare
 from benchmark.data.splits import Split, make_fold, make_split
+from benchmark.runs.execution.events import Elsewhere, Event, Finished, Preparing, Reused, Started, Stepped
 from benchmark.runs.execution.failure import save_failed
 from benchmark.runs.execution.limits import NO_LIMITS, Limits, end, in_words, over_memory
-from benchmark.runs.execution.messages import Begun, Message, NotStored, PreparedLost, Scored, Stored
+from benchmark.runs.execution.messages import Message, NotStored, PreparedLost, ScoresReady, StepBegun, Stored
 from benchmark.runs.execution.prefix_trial import MEASURING, Machine
 from benchmark.runs.run import Job, Progress, Run, RunSpec, SplitFacts
 from benchmark.runs.storage.store import Store
+from benchmark.training.quiet import load_keras
 from zoo.models.registry import get_builder
 
 _POLL_S = 0.5
@@ -46,16 +48,6 @@ def warm_up() -> None:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-@dataclass(frozen=True)
-class Event:
-    """Something that happened to a run. `payload` is the run's SplitFacts for "started", a Progress for "step", a Run
-    for "done" and "reused"."""
-
-    kind: Literal["preparing", "started", "step", "done", "reused", "elsewhere"]
-    spec: RunSpec
-    payload: Any = None
-
-
 @dataclass
 class _Worker:
     spec: RunSpec
@@ -66,7 +58,7 @@ class _Worker:
     before: Run | None
     started: float = field(default_factory=time.monotonic)
     step: str = "its start"
-    scored: Scored | None = None
+    scores: ScoresReady = field(default_factory=ScoresReady)
     stored: Stored | None = None
     ended: str | None = None
 
@@ -93,10 +85,10 @@ def execute_all(
     waiting: deque[RunSpec] = deque()
     done: dict[str, Run] = {}
     for spec in specs:
-        held = finished(store, spec)
-        if held is not None:
-            done[spec.run_id] = held
-            on_event(Event("reused", spec, held))
+        run = reusable_run(store, spec)
+        if run is not None:
+            done[spec.run_id] = run
+            on_event(Reused(spec, run))
         else:
             waiting.append(spec)
     running: list[_Worker] = []
@@ -108,14 +100,14 @@ def execute_all(
                 spec = waiting.popleft()
                 claim = ExitStack()
                 if not claim.enter_context(store.claim(spec.run_id)):
-                    on_event(Event("elsewhere", spec))
+                    on_event(Elsewhere(spec))
                     waiting.append(spec)
                     continue
-                held = finished(store, spec)
-                if held is not None:  # another process has just finished it
+                run = reusable_run(store, spec)
+                if run is not None:  # another process has just finished it
                     claim.close()
-                    done[spec.run_id] = held
-                    on_event(Event("reused", spec, held))
+                    done[spec.run_id] = run
+                    on_event(Reused(spec, run))
                     continue
                 running.append(engine.start(spec, claim))
             if running or waiting:
@@ -125,7 +117,7 @@ def execute_all(
                 running.remove(worker)
                 run = engine.collect(worker)
                 done[worker.spec.run_id] = run
-                on_event(Event("done", worker.spec, run))
+                on_event(Finished(worker.spec, run))
     finally:
         for worker in running:
             end(_pid(worker))
@@ -157,13 +149,13 @@ class _Engine:
         self._machine = Machine(self._threads, self._context)
 
     def start(self, spec: RunSpec, claim: ExitStack) -> _Worker:
-        self._on_event(Event("preparing", spec))
+        self._on_event(Preparing(spec))
         warm_up()
         try:
             folder, split = self._prepare(spec)
             facts = SplitFacts.of(split)
             here, there = self._context.Pipe(duplex=False)
-            measuring = Event("step", spec, Progress(0, 1, MEASURING))
+            measuring = Stepped(spec, Progress(0, 1, MEASURING))
             trial = self._machine.trial_for(spec, lambda: self._on_event(measuring))
             before = self._store.get(spec.run_id)
             job = Job(spec, folder, facts, self._also_unfrozen[_feature_key(spec)], trial)
@@ -175,7 +167,7 @@ class _Engine:
         except BaseException:
             claim.close()
             raise
-        self._on_event(Event("started", spec, facts))
+        self._on_event(Started(spec, facts))
         return _Worker(spec, process, here, facts, claim, before)
 
     def watch(self, running: Sequence[_Worker], seconds: float) -> None:
@@ -196,7 +188,7 @@ class _Engine:
             except (EOFError, OSError):
                 worker.pipe.close()
                 return
-            self._heard(worker, message)
+            self._handle(worker, message)
 
     def collect(self, worker: _Worker) -> Run:
         """The stored run of a worker that has ended; a crashed one is stored as failed, with the scores it had."""
@@ -208,20 +200,19 @@ class _Engine:
             if run is not None and (worker.stored is not None or run != worker.before):
                 return run
             run = Run.failed(worker.spec, _why(worker), worker.split)
-            scored = worker.scored or Scored((), ())
-            save_failed(self._store, run, scored.scores, scored.history)
+            save_failed(self._store, run, worker.scores.scores, worker.scores.history)
             return run
         finally:
             worker.claim.close()
 
-    def _heard(self, worker: _Worker, message: Message) -> None:
+    def _handle(self, worker: _Worker, message: Message) -> None:
         match message:
             case Progress():
-                self._on_event(Event("step", worker.spec, message))
-            case Begun(step):
+                self._on_event(Stepped(worker.spec, message))
+            case StepBegun(step):
                 worker.step = step
-            case Scored():
-                worker.scored = message
+            case ScoresReady():
+                worker.scores = message
             case PreparedLost():
                 self._prepare(worker.spec)
             case Stored():
@@ -262,7 +253,7 @@ def _context() -> Any:
     methods = multiprocessing.get_all_start_methods()
     context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
     if context.get_start_method() == "forkserver":
-        context.set_forkserver_preload(["benchmark.runs.execution.worker"])
+        context.set_forkserver_preload(["benchmark.runs.execution.preload"])
     return context
 
 
@@ -276,27 +267,27 @@ def _feature_key(spec: RunSpec) -> str:
 
 def _shared_cuts(specs: Sequence[RunSpec], also: Sequence[int]) -> dict[str, tuple[int, ...]]:
     """For each group of runs that may share features, the numbers of layers that they unfreeze."""
-    found: dict[str, set[int]] = {}
+    numbers: dict[str, set[int]] = {}
     for spec in specs:
         model = spec.card.model
-        found.setdefault(_feature_key(spec), set(also)).add(get_builder(model.builder).unfrozen(model.params))
-    return {key: tuple(sorted(layers)) for key, layers in found.items()}
+        numbers.setdefault(_feature_key(spec), set(also)).add(get_builder(model.builder).unfrozen(model.params))
+    return {key: tuple(sorted(layers)) for key, layers in numbers.items()}
 
 
 def _work(*arguments: Any) -> None:
     # The worker imports Keras, which the parent never needs.
+    load_keras()
     from benchmark.runs.execution.worker import work
 
     work(*arguments)
 
 
-def finished(store: Store, spec: RunSpec) -> Run | None:
-    """The stored run that serves for `spec`: it ended well and is whole, with its model where the protocol asks for
-    that."""
-    held = store.get(spec.run_id)
-    if held is None or held.status != "ok" or (spec.protocol.keep_models and not store.model_is_whole(held)):
+def reusable_run(store: Store, spec: RunSpec) -> Run | None:
+    """The stored run that serves for `spec`: it ended well and is whole, with its model if the protocol asks for it."""
+    run = store.get(spec.run_id)
+    if run is None or run.status != "ok" or (spec.protocol.keep_models and not store.model_is_whole(run)):
         return None
-    return held
+    return run
 
 
 def _pid(worker: _Worker) -> int:
@@ -315,5 +306,5 @@ def _why(worker: _Worker) -> str:
         hint = "; the machine may have run out of memory" if name == "SIGKILL" else ""
     else:
         what = f"the process of this run ended with code {code} without a result"
-    kept = "; scores are kept" if worker.scored is not None else ""
+    kept = "; scores are kept" if worker.scores.scores else ""
     return f"{what} during {worker.step}{hint}{kept}"

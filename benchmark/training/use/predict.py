@@ -83,7 +83,7 @@ class Seen:
 
 
 class Describer:
-    """A model as `load_kept` gives it, compiled once for scores and features together. `levels` is the scale by which
+    """A model as `load_model` gives it, compiled once for scores and features together. `levels` is the scale by which
     its training images were read."""
 
     def __init__(self, model: keras.Model, levels: Levels | None = None) -> None:

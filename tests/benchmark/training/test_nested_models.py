@@ -5,22 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-import benchmark.training.backend  # noqa: F401 - quietens the backend before Keras is imported
-
-# isort: split
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
 from benchmark.data.decoding.prepared import LabelledImages
-from benchmark.training.augmentation import views
+from benchmark.training.augmentation import augmented_view
 from benchmark.training.fit import FeatureOptions, Fitted, Step, TrainingDiverged, fit, loss_function
 from benchmark.training.frozen.bank import Bank
 from benchmark.training.frozen.features import view_order
 from benchmark.training.network import entry, join, run_batched
 from benchmark.training.use.explain import NoFeatureMaps, explain
-from benchmark.training.use.model_file import load_kept, save_kept, with_features
+from benchmark.training.use.model_file import load_model, save_model, with_features
 from benchmark.training.use.predict import Describer, score
 from tests.support.nested import SHAPE, SIDE, Own, base, headed, sequential
 from zoo.config.strict_yaml import ConfigError
@@ -112,7 +109,7 @@ def trained_whole(made: ModelCard) -> keras.Model:
             for first in range(0, len(shuffled), made.recipe.batch_size):
                 chosen = shuffled[first : first + made.recipe.batch_size]
                 digests = [train.digests[i] for i in chosen]
-                pixels = views(train.pixels[chosen], digests, made.recipe.augmentation, view, 0)
+                pixels = augmented_view(train.pixels[chosen], digests, made.recipe.augmentation, view, 0)
                 whole.train_on_batch(pixels, train.labels[chosen].astype(np.float32)[:, None])
     return whole
 
@@ -149,7 +146,7 @@ def test_what_was_trained_is_kept_scored_described_and_explained(made: ModelCard
     trained, test = fitted(made, tmp_path / "bank"), images("test", 16)
     assert trained.history[-1]["val_loss"]
     trained.model.save(tmp_path / "model.keras")
-    kept = load_kept(tmp_path / "model.keras")
+    kept = load_model(tmp_path / "model.keras")
     scores = score(trained, test)
     np.testing.assert_allclose(run_batched(kept, test.pixels)[:, 0], scores, atol=1e-5)
     described = Describer(kept).describe(test.pixels)
@@ -166,8 +163,8 @@ def test_a_model_with_a_call_of_its_own_trains_is_kept_and_says_why_it_has_no_ma
     path = tmp_path / "model.keras"
     trained.model.save(path)
     with pytest.raises(ConfigError, match=r"model\.keras: is no model that can be read"):
-        load_kept(path)
-    kept = load_kept(path, lambda: build("own", {}, SHAPE))
+        load_model(path)
+    kept = load_model(path, lambda: build("own", {}, SHAPE))
     scores = score(trained, test)
     np.testing.assert_allclose(run_batched(kept, test.pixels)[:, 0], scores, atol=1e-5)
     values, features = with_features(kept).predict_on_batch(test.pixels.astype(np.float32))
@@ -195,7 +192,7 @@ def test_a_file_with_another_model_is_named_in_one_line(made: Any, told: str, tm
     model = made()
     model.save(tmp_path / "model.keras")
     with pytest.raises(ConfigError, match=rf"model\.keras: is not the model of a run: .*{told}"):
-        load_kept(tmp_path / "model.keras")
+        load_model(tmp_path / "model.keras")
 
 
 @pytest.mark.slow
@@ -224,7 +221,7 @@ def test_a_base_of_keras_applications_uses_the_bank(name: str, tmp_path: Path) -
     assert 0 < trained.trainable_parameters < trained.parameters / 2
     trained.model.save(tmp_path / "model.keras")
     test = larger(images("test", 8))
-    kept = load_kept(tmp_path / "model.keras")
+    kept = load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(run_batched(kept, test.pixels)[:, 0], score(trained, test), atol=1e-5)
     assert explain(kept, test.pixels, np.ones(8, int), seeds=()).maps.shape == (8, 32, 32)
 
@@ -268,5 +265,5 @@ def test_a_model_that_could_not_be_read_again_is_not_kept(layer: Any, told: str,
     model = keras.Model(inputs, layers.Dense(1, activation="sigmoid")(x))
     whole = join(entry((SIDE, SIDE, 1), "rescale"), model, "whole")
     with pytest.raises(ConfigError, match=f"the model cannot be kept: {told}") as caught:
-        save_kept(whole, tmp_path / "model.keras")
+        save_model(whole, tmp_path / "model.keras")
     assert "\n" not in str(caught.value)

@@ -11,7 +11,7 @@ from reports.checklists import checklist
 from reports.checklists.checklist import Checklist, checklists, guidelines
 from reports.checklists.facts import Facts
 from reports.report import Section, build_report
-from tests.support.records import history_rows, make_run
+from tests.support.records import make_run, recorded_history
 from tests.support.study import report_in
 from zoo.config.strict_yaml import ConfigError, read_yaml, write_yaml
 
@@ -70,7 +70,7 @@ def test_answers_come_from_the_section(section: Section) -> None:
 
 
 def test_answers_change_with_what_was_run() -> None:
-    (synthetic,) = build_report([make_run()], lambda _: history_rows()).sections
+    (synthetic,) = build_report([make_run()], lambda _: recorded_history()).sections
     assert "drawn by the program" in (answer(synthetic, "STARD 2015", "5") or "")
     assert answer(synthetic, "TRIPOD+AI", "24") is None
     assert answer(synthetic, "STARD 2015", "17") is None

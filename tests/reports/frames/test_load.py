@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import zoo
+from benchmark.runs.history import History
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from reports.frames.load import load_figures, load_history, load_runs, load_scores, load_settings
@@ -146,7 +147,7 @@ def test_epochs_are_rows_with_a_step_that_runs_through_all_phases(tmp_path: Path
         {"phase": "head", "epoch": 1, "loss": 0.5, "val_loss": ""},
         {"phase": "finetune", "epoch": 1, "loss": 0.25, "val_loss": 0.75},
     ]
-    Store(tmp_path).save(make_run(), history=rows)
+    Store(tmp_path).save(make_run(), history=History.of(rows))
     frame = load_history(tmp_path)
     assert frame[["phase", "epoch", "step"]].to_numpy().tolist() == [["head", 1, 1], ["finetune", 1, 2]]
     assert frame["loss"].tolist() == [0.5, 0.25]

@@ -18,7 +18,7 @@ from reports.render import csv as csv_tables
 from reports.render import json as json_document
 from reports.render import latex
 from reports.report import Report, build_report
-from tests.support.records import PHANTOM, history_rows, make_card, make_run
+from tests.support.records import PHANTOM, make_card, make_run, recorded_history
 from tests.support.study import COLLAPSED, FAILED, SEVERAL, SINGLE, report_in
 
 HOSTILE = (
@@ -37,7 +37,7 @@ NO_STORE = Store(Path("no-such-store"))
 def hostile() -> Report:
     card = make_card(changes=HOSTILE[:200], title=HOSTILE[:200])
     dataset = PHANTOM.model_copy(update={"title": HOSTILE, "source": HOSTILE})
-    return build_report([make_run(card, dataset=dataset, error=HOSTILE)], lambda _: history_rows())
+    return build_report([make_run(card, dataset=dataset, error=HOSTILE)], lambda _: recorded_history())
 
 
 def rows(report: Report, table: str) -> list[dict[str, str]]:

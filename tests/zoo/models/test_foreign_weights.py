@@ -141,7 +141,7 @@ def test_the_builders_own_weights_are_loaded_and_recorded(place: Path) -> None:
 
 
 def test_the_builders_own_parameter_says_which_layers_the_second_phase_trains(place: Path) -> None:
-    phases = [row["phase"] for row in Store(place / "mine").history(run_of(place, "tuned"))]
+    phases = [epoch.phase for epoch in Store(place / "mine").history(run_of(place, "tuned")).epochs]
     assert phases == ["head", "finetune"]
     assert is_in(checkpoint()["first_kernel"], kernels(place, "tuned"))
     assert not is_in(checkpoint()["second_kernel"], kernels(place, "tuned"))

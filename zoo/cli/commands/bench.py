@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from benchmark.data.dataset import Dataset
-    from benchmark.runs.execution.execute import Event
+    from benchmark.runs.execution.events import Event
 
 
 def command(
@@ -62,7 +62,7 @@ def command(
 ) -> None:
     """Run cards under a protocol, reuse what the store holds, and print the comparison."""
     from benchmark.data.cache import declared_gib
-    from benchmark.runs.execution.execute import execute_all, finished
+    from benchmark.runs.execution.execute import execute_all, reusable_run
     from benchmark.runs.plan import make_plan, planned_splits
     from benchmark.runs.protocol import load_protocol
     from benchmark.runs.storage.store import Store
@@ -94,7 +94,7 @@ def command(
         splits = planned_splits(plan, dataset)
         lines = split_lines(splits, dataset.classes, len(dataset.images))
         lines += [f"note: {note}" for note in split_notes(splits)]
-        reused = {spec.run_id for spec in plan.specs if finished(kept, spec) is not None}
+        reused = {spec.run_id for spec in plan.specs if reusable_run(kept, spec) is not None}
         out().print(plan_table(plan, reused, lines))
         return
     with watching(console, plan, dataset) as on_event:
@@ -113,14 +113,15 @@ def warning_of_leaks(console: Console, dataset: Dataset, on_event: Callable[[Eve
     are prepared then, and comparing them takes less time than the run needs to load its network."""
     from benchmark.data.checks.leakage import leaks
     from benchmark.data.splits import make_split
+    from benchmark.runs.execution.events import Started
 
     compared: set[str] = set()
 
     def handle(event: Event) -> None:
         on_event(event)
-        if event.kind != "started" or event.payload.fingerprint in compared:
+        if not isinstance(event, Started) or event.split.fingerprint in compared:
             return
-        compared.add(event.payload.fingerprint)
+        compared.add(event.split.fingerprint)
         protocol = event.spec.protocol
         split = make_split(dataset, protocol.sampling, event.spec.split_seed)
         for line in leaks(dataset, split, protocol.image_size).lines():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -29,12 +28,12 @@ def command(
     ] = None,
 ) -> None:
     """Write a folder: the model as Keras and ONNX, threshold and calibration, a model card, a short example."""
-    from benchmark.runs.storage.lookup import pick_run
+    from benchmark.runs.storage.lookup import resolve_run
     from benchmark.runs.storage.store import Store
     from zoo.config.strict_yaml import ConfigError
 
     kept = Store(store)
-    run = pick_run(kept, name, warn)
+    run = resolve_run(kept, name, warn)
     folder = out_dir or Path(f"{run.spec.card.name}-{run.spec.seed}")
     if folder.exists():
         raise ConfigError(f"--out {folder}: is there already; remove it, or give another folder")
@@ -46,32 +45,28 @@ def _write(run: Run, store: Store, folder: Path) -> list[Path]:
     """The files of `folder`, which is built beside its place and renamed into it: whole or not there."""
     from benchmark.runs.deployment.decision_rule import decider_of
     from benchmark.runs.deployment.model_files import maker_of, model_of
-    from benchmark.runs.storage.store import write_whole
+    from benchmark.training.quiet import load_keras
     from reports.export.decision_file import Written, decision_document, example
     from reports.export.model_card import model_card
-    from zoo.config.leftovers import remove_stale
+    from zoo.config.atomic import atomic_folder, write_text
+    from zoo.config.leftovers import sweep
 
     model = model_of(run, store)  # one that is missing is told before Keras is loaded
+    load_keras()
     import benchmark.training.backend as backend
     from benchmark.training.use.export import check_installed, write_onnx
-    from benchmark.training.use.model_file import load_kept
+    from benchmark.training.use.model_file import load_model
 
     check_installed()
     backend.prepare_process(run.spec.seed, os.cpu_count() or 1)
     decider = decider_of(run, store)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in folder.parent.glob(f"{_BUILDING}*"):
-        remove_stale(leftover)
-    building = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=folder.parent))
-    try:
-        building.chmod(0o755)
+    sweep(folder.parent, f"{_BUILDING}*")
+    with atomic_folder(folder, prefix=_BUILDING) as building:
         shutil.copyfile(model, building / "model.keras")
-        written = Written(asdict(write_onnx(load_kept(model, maker_of(run)), building / "model.onnx")))
+        written = Written(asdict(write_onnx(load_model(model, maker_of(run)), building / "model.onnx")))
         document = json.dumps(decision_document(run, decider, written), indent=2, ensure_ascii=False)
-        write_whole(building / "decision.json", document)
-        write_whole(building / "README.md", model_card(run, store, decider, written))
-        write_whole(building / "example.py", example(decider, written))
-        os.rename(building, folder)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+        write_text(building / "decision.json", document)
+        write_text(building / "README.md", model_card(run, store, decider, written))
+        write_text(building / "example.py", example(decider, written))
     return sorted(folder.iterdir())

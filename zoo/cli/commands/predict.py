@@ -28,7 +28,7 @@ def command(
     from benchmark.runs.deployment.decision_rule import decider_of
     from benchmark.runs.deployment.model_files import model_of, reference_note
     from benchmark.runs.deployment.predictions import image_files, predict_files
-    from benchmark.runs.storage.lookup import pick_run
+    from benchmark.runs.storage.lookup import resolve_run
     from benchmark.runs.storage.store import Store
     from reports.render.terminal.predictions import predictions_csv, predictions_document, predictions_table
     from zoo.cli.plain_progress import can_redraw, counted
@@ -37,7 +37,7 @@ def command(
     if json and csv:
         raise ConfigError("zoo predict: --json and --csv exclude each other; give one")
     kept = Store(store)
-    run = pick_run(kept, name, warn)
+    run = resolve_run(kept, name, warn)
     model_of(run, kept)  # a model that is missing is told before the images are looked for
     files = image_files(paths)
     decider = decider_of(run, kept)

@@ -146,33 +146,31 @@ def command(
 
 
 def _write_winner(result: SearchResult, space: str, folder: Path, name: str) -> Path:
-    from benchmark.runs.storage.store import write_whole
     from search_spaces.space import winner_yaml
+    from zoo.config.atomic import write_text
     from zoo.config.strict_yaml import write_yaml
 
     best = result.ranked()[0]
     told = f"val {result.metric} {result.value(best):.4f}, the best of {len(result.trials)} trials"
     path = folder / f"{name}.yaml"
-    write_whole(
-        path, write_yaml(winner_yaml(result.base, best.values, space=space, objective=told, epochs=best.epochs))
-    )
+    write_text(path, write_yaml(winner_yaml(result.base, best.values, space=space, objective=told, epochs=best.epochs)))
     return path
 
 
 def _write_report(result: SearchResult, folder: Path) -> None:
     import json
 
-    from benchmark.runs.storage.store import write_whole
     from reports.figures.search import search_pictures
     from reports.render.csv_text import csv_text
     from reports.render.search import search_markdown, trial_rows
+    from zoo.config.atomic import write_text
 
     rows: list[dict[str, Any]] = trial_rows(result)
-    write_whole(folder / "trials.json", json.dumps(rows, indent=2))
+    write_text(folder / "trials.json", json.dumps(rows, indent=2))
     heads = list(rows[0]) if rows else ["trial"]
-    write_whole(folder / "trials.csv", csv_text(heads, [list(row.values()) for row in rows]))
+    write_text(folder / "trials.csv", csv_text(heads, [list(row.values()) for row in rows]))
     files = {}
     for number, (caption, svg) in enumerate(search_pictures(result).items()):
         files[caption] = f"search-{number}.svg"
-        write_whole(folder / files[caption], svg)
-    write_whole(folder / "search.md", search_markdown(result, files))
+        write_text(folder / files[caption], svg)
+    write_text(folder / "search.md", search_markdown(result, files))

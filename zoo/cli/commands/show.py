@@ -9,12 +9,12 @@ from zoo.cli.options import JsonOption, RunArgument, StoreOption, out, print_jso
 
 def command(name: RunArgument, store: StoreOption = Path("runs"), json: JsonOption = False) -> None:
     """Show one run: what was asked for, figures with intervals, threshold, diagnosis, costs, a learning curve."""
-    from benchmark.runs.storage.lookup import pick_run
+    from benchmark.runs.storage.lookup import resolve_run
     from benchmark.runs.storage.store import Store
     from reports.render.terminal.show import run_document, run_view
 
     kept = Store(store)
-    run = pick_run(kept, name, warn)
+    run = resolve_run(kept, name, warn)
     if json:
         print_json(run_document(run, kept))
         return

@@ -15,13 +15,13 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.config.atomic import atomic_file
 from zoo.config.strict_yaml import ConfigError
 
 if TYPE_CHECKING:
@@ -190,28 +190,19 @@ def _download(reasons: list[str]) -> WeightsFile | None:
     import urllib.request
 
     target = _keras_cache() / FILE_NAME
-    part: Path | None = None
     try:
         with urllib.request.urlopen(_URL, timeout=_TIMEOUT_S) as answer:
             target.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=".download-", dir=target.parent)
-            part = Path(name)
             digest = hashlib.md5(usedforsecurity=False)
-            with os.fdopen(handle, "wb") as file:
+            with atomic_file(target) as part, part.open("wb") as file:
                 while chunk := answer.read(1 << 20):
                     digest.update(chunk)
                     file.write(chunk)
-        if digest.hexdigest() != _MD5:
-            reasons.append("the downloaded file was damaged")
-            return None
-        part.chmod(0o644)
-        os.replace(part, target)
+                if digest.hexdigest() != _MD5:
+                    raise OSError("the downloaded file was damaged")
     except (OSError, http.client.HTTPException) as error:
         reasons.append(f"no download ({getattr(error, 'reason', error)})")
         return None
-    finally:
-        if part is not None:
-            part.unlink(missing_ok=True)
     return WeightsFile("Keras' download", target)
 
 

@@ -14,6 +14,7 @@ from benchmark.runs.storage import moves as places
 from benchmark.runs.storage.store import Store
 from tests.support.records import on_test, planted
 from tests.support.stored import keep
+from zoo.config.leftovers import PREFIX
 
 DAY_S = 24 * 3600
 
@@ -114,7 +115,7 @@ def test_a_writer_that_cannot_take_the_place_leaves_the_old_run(store: Store, mo
     really = os.rename
 
     def rename(source: Path, target: Path) -> None:
-        if source.name.startswith(places.WRITING):
+        if source.name.startswith(PREFIX):
             raise OSError(28, "No space left on device", str(target))
         really(source, target)
 
@@ -126,7 +127,7 @@ def test_a_writer_that_cannot_take_the_place_leaves_the_old_run(store: Store, mo
 
 
 def write_part(store: Store) -> list[Path]:
-    part = store.root / ".part-abc"
+    part = store.root / ".writing-abc"
     part.write_text("half")
     return [part]
 

@@ -10,9 +10,8 @@ import keras
 import numpy as np
 import pytest
 
-import benchmark.training.backend  # noqa: F401 - before Keras: it quietens it
 from benchmark.data.decoding.prepared import LabelledImages
-from benchmark.training.augmentation import views
+from benchmark.training.augmentation import augmented_view
 from benchmark.training.fit import FeatureOptions, Fitted, Step, fit, loss_function
 from benchmark.training.frozen.bank import Bank
 from benchmark.training.frozen.features import Network, view_order
@@ -79,7 +78,7 @@ def trained_whole(card: ModelCard, seed: int) -> tuple[Any, list[float]]:
             for first in range(0, len(shuffled), card.recipe.batch_size):
                 chosen = shuffled[first : first + card.recipe.batch_size]
                 digests = [train.digests[i] for i in chosen]
-                pixels = views(train.pixels[chosen], digests, card.recipe.augmentation, view, 0)
+                pixels = augmented_view(train.pixels[chosen], digests, card.recipe.augmentation, view, 0)
                 whole.reset_metrics()
                 loss = whole.train_on_batch(pixels, train.labels[chosen].astype(np.float32)[:, None])
                 total += float(np.asarray(loss).reshape(-1)[0]) * len(chosen)

@@ -13,11 +13,11 @@ from rich.console import Console
 from benchmark.data.dataset import Dataset
 from benchmark.data.sources import open_dataset
 from benchmark.data.splits import make_split
-from benchmark.runs.execution.execute import Event
+from benchmark.runs.execution.events import Event, Finished, Preparing, Reused, Started
 from benchmark.runs.run import SplitFacts
 from tests.support.images import save
 from tests.support.pictures import picture, reencoded
-from tests.support.tiny import protocol, spec
+from tests.support.tiny import finished, protocol, spec
 from zoo.cli.commands.bench import warning_of_leaks
 from zoo.cli.data_notes import tell_notes
 
@@ -32,32 +32,35 @@ def folder(root: Path, copied: bool) -> Dataset:
     return open_dataset(str(root))
 
 
-def said(dataset: Dataset, *kinds: str, seeds: int = 1) -> tuple[list[str], list[str]]:
-    """What is printed, and the events passed on, when so many runs on one split send events of these kinds."""
+def warned(dataset: Dataset, reused: bool = False, seeds: int = 1) -> list[str]:
+    """The warnings of so many runs on one split, which are computed or reused; every event must be passed on."""
     sampling = {"train": 20, "val": 10, "test": 17}
     asked = spec(protocol=protocol(image_size=48, sampling=sampling | {"min_val": 0}))
     facts = SplitFacts.of(make_split(dataset, asked.protocol.sampling, asked.split_seed))
     text = io.StringIO()
-    passed: list[str] = []
-    handle = warning_of_leaks(Console(file=text, width=40), dataset, lambda event: passed.append(event.kind))
+    events: list[Event] = []
     for seed in range(seeds):
-        for kind in kinds:
-            handle(Event(kind, asked.model_copy(update={"seed": seed}), facts if kind == "started" else None))  # type: ignore[arg-type]
-    return text.getvalue().splitlines(), passed
+        run = finished(asked.model_copy(update={"seed": seed}))
+        computed = (Preparing(run.spec), Started(run.spec, facts), Finished(run.spec, run))
+        events += [Reused(run.spec, run)] if reused else computed
+    passed: list[Event] = []
+    handle = warning_of_leaks(Console(file=text, width=40), dataset, passed.append)
+    for event in events:
+        handle(event)
+    assert passed == events
+    return text.getvalue().splitlines()
 
 
 def test_a_leak_is_said_once_a_split(tmp_path: Path) -> None:
-    lines, passed = said(folder(tmp_path, copied=True), "preparing", "started", "done", seeds=3)
-    [line] = lines
+    [line] = warned(folder(tmp_path, copied=True), seeds=3)
     assert line.startswith("warning: leakage: 1 test image nearly identical to images of ")
     assert "test/A/copy.jpeg and train/A/04.png" in line
-    assert passed == ["preparing", "started", "done"] * 3
 
 
 @pytest.mark.parametrize("copied", [False, True])
 def test_nothing_is_said_when_nothing_leaks_or_nothing_runs(tmp_path: Path, copied: bool) -> None:
     dataset = folder(tmp_path, copied)
-    assert said(dataset, *(["reused"] if copied else ["preparing", "started", "done"]))[0] == []
+    assert warned(dataset, reused=copied) == []
 
 
 def test_files_that_are_left_out_or_stored_otherwise_are_said_before_anything_runs(tmp_path: Path) -> None:
