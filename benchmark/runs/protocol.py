@@ -18,7 +18,7 @@ from pydantic import (
 
 from benchmark.data.splits import Sampling
 from benchmark.evidence.metrics.influence import ClassSizes
-from benchmark.evidence.thresholds.rules import UNUSED, rule_names, rule_value, value_range
+from benchmark.evidence.thresholds.rules import UNUSED, get_rule, rule_names
 from zoo.config.strict_yaml import ConfigError, named_file, read_yaml, suggest, unknown, validate
 from zoo.models.card import MOST_ENTRIES, Epochs, ModelCard, Seed
 
@@ -43,7 +43,7 @@ class ThresholdRule(BaseModel):
     @classmethod
     def _fits(cls, value: Any, parse: ValidatorFunctionWrapHandler, info: ValidationInfo) -> float:
         given = None if value is None else parse(value)
-        return rule_value(info.data["rule"], given) if "rule" in info.data else UNUSED
+        return get_rule(info.data["rule"]).parameter(given) if "rule" in info.data else UNUSED
 
     @classmethod
     def parse(cls, text: str) -> ThresholdRule:
@@ -55,12 +55,16 @@ class ThresholdRule(BaseModel):
             value = float(number) if equals else None
         except ValueError as error:
             raise ConfigError(f"rule {name}: '{number}' is not a number") from error
-        if equals and value_range(name) is None:
+        if equals and get_rule(name).value is None:
             raise ConfigError(f"rule {name} takes no value")
         try:
-            return cls(rule=name, value=rule_value(name, value))
+            return cls(rule=name, value=get_rule(name).parameter(value))
         except ValueError as error:
             raise ConfigError(str(error)) from error
+
+    def in_words(self) -> str:
+        """How the threshold is chosen, for prose."""
+        return get_rule(self.rule).in_words(self.value)
 
 
 class Protocol(BaseModel):

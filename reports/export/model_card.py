@@ -16,7 +16,7 @@ from reports.render.terminal.predictions import NOT_CLINICAL, calibration_line
 from reports.render.terminal.show import findings_of
 from reports.report import build_report
 from reports.results.card_figures import KEY_METRICS
-from reports.results.methods import methods, rule_in_words
+from reports.results.methods import methods
 from reports.results.recipe import recipe_in_words
 from reports.text import measured, number
 
@@ -94,7 +94,7 @@ def _decision(decider: Decider, run: Run) -> list[str]:
         )
         lines.append(
             f"`{_code(decider.classes[1])}` where the raw score is {chosen.value!r} or more{bounds} "
-            f"({rule_in_words(run.spec.protocol.threshold)}); else `{_code(decider.classes[0])}`. As a probability the "
+            f"({run.spec.protocol.threshold.in_words()}); else `{_code(decider.classes[0])}`. As a probability the "
             f"threshold is {number(decider.calibrated_threshold)}. The decision is on the raw score, as in the "
             "benchmark; calibration never changes it."
         )

@@ -24,7 +24,7 @@ from reports.results.card_figures import KEY_METRICS
 from reports.results.compare import compare_run, difference_text, published_text
 from reports.results.curves import SeedHistory, seed_history
 from reports.results.measured import conditions, gather
-from reports.results.methods import methods, rule_in_words
+from reports.results.methods import methods
 from reports.results.recipe import recipe_in_words
 from reports.text import MISSING, is_count, measured, number, one_line, seconds
 from zoo.config.strict_yaml import ConfigError
@@ -113,7 +113,7 @@ def _threshold(run: Run, store: Store) -> Iterator[RenderableType]:
     value = f"{number(chosen.value)}{bounds}" if chosen.value is not None else f"none: {chosen.reason}"
     yield from _titled(
         "Threshold and calibration",
-        escape(f"threshold {value}; {rule_in_words(run.spec.protocol.threshold)}"),
+        escape(f"threshold {value}; {run.spec.protocol.threshold.in_words()}"),
         escape(f"as a probability {number(decider.calibrated_threshold)}; {calibration_line(decider.calibrator)}"),
     )
 

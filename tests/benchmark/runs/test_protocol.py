@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.data.splits import Sampling
-from benchmark.evidence.thresholds.rules import rule_names, value_range
+from benchmark.evidence.thresholds.rules import get_rule, rule_names
 from benchmark.runs.protocol import Protocol, ThresholdRule, load_protocol
 from tests.support.tiny import card, protocol
 from zoo.config.strict_yaml import ConfigError
@@ -189,7 +189,7 @@ def test_a_threshold_rule_is_read_with_its_value(tmp_path: Path, line: str, rule
 
 @pytest.mark.parametrize("rule", rule_names())
 def test_a_threshold_rule_is_equal_after_a_round_trip_through_json(rule: str) -> None:
-    made = ThresholdRule.parse(rule if value_range(rule) is None else f"{rule}=0.9")
+    made = ThresholdRule.parse(rule if get_rule(rule).value is None else f"{rule}=0.9")
     assert ThresholdRule.model_validate_json(made.model_dump_json(), strict=True) == made
 
 
