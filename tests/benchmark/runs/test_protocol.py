@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from benchmark.data.splits import Sampling
 from benchmark.evidence.thresholds.rules import get_rule, rule_names
-from benchmark.runs.protocol import Protocol, ThresholdRule, load_protocol
+from benchmark.runs.protocol import Protocol, ThresholdRule, decides, load_protocol
 from tests.support.tiny import card, protocol
 from zoo.config.strict_yaml import ConfigError
 from zoo.models.card import ModelCard
@@ -157,10 +157,18 @@ def test_how_images_are_sampled_changes_the_identity(field: str) -> None:
     assert protocol(sampling=sampling).identity() != protocol().identity()
 
 
-def test_no_field_is_forgotten_by_the_tests_of_the_identity() -> None:
-    named = {"name", "title", "seeds", "sampling", "keep_models", *OTHER}
-    assert set(Protocol.model_fields) == named
+def test_every_field_says_once_whether_it_decides_results_display_or_retention() -> None:
+    marks = {name: decides(field) for name, field in Protocol.model_fields.items()}
+    assert set(marks.values()) == {"result", "display", "retention"}
+    assert {name for name, mark in marks.items() if mark == "result"} == {"sampling", *OTHER}
     assert set(Sampling.model_fields) == set(OTHER_SAMPLING)
+
+
+def test_conditions_are_the_identity_and_the_name() -> None:
+    first, second = protocol(), protocol(name="other")
+    assert first.conditions() == {"name": first.name, **first.identity()}
+    assert first.conditions() != second.conditions()
+    assert first.conditions() == protocol(title="Other", seeds=(3, 4), keep_models=True).conditions()
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
