@@ -11,7 +11,7 @@ from reports.audit.figures import SEVERITIES
 from reports.report import Section
 from reports.results.card_figures import CardFigures
 from reports.results.pairs import Ranking
-from reports.text import interval, number
+from reports.text import interval, number, plural
 from reports.verdicts.figures import Judgement
 from reports.verdicts.report import ClaimsReport
 
@@ -83,7 +83,7 @@ def _remarks(section: Section) -> Iterator[str]:
     failed = sum(run.status == "failed" for run in section.runs)
     cards, runs = len(section.cards), len(section.runs)
     ended = "all finished" if not failed else f"{failed} failed"
-    yield f"{runs} run{_s(runs)} of {cards} card{_s(cards)}; {ended}."
+    yield f"{plural(runs, 'run')} of {plural(cards, 'card')}; {ended}."
     if section.ranking is not None:
         yield _leading(section.ranking)
     for report in section.claims:
@@ -125,8 +125,4 @@ def _faults(cards: Sequence[CardFigures]) -> Iterator[str]:
 
 def _many(count: int, severity: str) -> str:
     """`severity` counted: impossible is no noun."""
-    return f"{count} {severity}" + ("" if severity == "impossible" else _s(count))
-
-
-def _s(count: int) -> str:
-    return "" if count == 1 else "s"
+    return f"{count} {severity}" if severity == "impossible" else plural(count, severity)

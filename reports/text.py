@@ -1,6 +1,8 @@
-"""Figures, intervals, differences and times as text. Missing is shown as a dash, never as zero."""
+"""Figures, intervals, differences, times and lists as text. Missing is shown as a dash, never as zero."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from benchmark.evidence.metrics.definitions import Figure
 
@@ -45,3 +47,25 @@ def measured(figure: Figure | None, with_interval: bool = False) -> str:
 def seconds(value: float) -> str:
     """A duration."""
     return f"{value:.0f} s" if value < 100 else f"{value / 60:.1f} min"
+
+
+def p_text(value: float | None) -> str:
+    """A p-value to three decimals."""
+    if value is None:
+        return MISSING
+    return "<.001" if value < 0.001 else f"{value:.3f}"
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 card`, `2 cards`."""
+    return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
+def capital(text: str) -> str:
+    """`text` as the start of a sentence."""
+    return text[:1].upper() + text[1:]
+
+
+def listed(parts: Sequence[str]) -> str:
+    """`a, b and c`. Raises IndexError for no part."""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -9,10 +9,11 @@ from benchmark.evidence.intervals.formulas import printed_auc_interval, wilson
 from benchmark.evidence.metrics.definitions import METRICS, Confusion
 from benchmark.evidence.published.feasible import Range
 from reports.audit.decisions import Matrices, conflicts, matrices_of, out_of_reach, printed_twice, the_only_matrix
-from reports.audit.figures import SEVERITIES, Cited, Finding, Group, capital, groups, listed
+from reports.audit.figures import SEVERITIES, Cited, Finding, Group, groups
 from reports.audit.losses import losses
 from reports.audit.matrices import confusion_of, one_class, printed_matrix, sample_sizes, which_test
 from reports.claims.model import Claims, Reading, Row, TestSet
+from reports.text import capital, listed
 from zoo.models.card import PublishedFigure
 
 _DERIVED = ("accuracy", "balanced_accuracy", "precision", "recall", "specificity", "f1", "mcc")

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from benchmark.evidence.calibration.reliability import Reliability
 from benchmark.evidence.intervals.seeds import SeedFigure
-from reports.figures.svg import COLOURS, styled
+from reports.figures.style import COLOURS, styled
 from reports.results.curves import CardCurves, Curve, SeedHistory
 from reports.results.probabilities import Probabilities
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.figures.svg import COLOURS, styled
+from reports.figures.style import COLOURS, styled
 from reports.results.card_figures import CardFigures
 
 _INCHES_A_CARD = 0.3

@@ -13,7 +13,8 @@ from benchmark.evidence.comparison.verdict import Verdict
 from benchmark.evidence.published.feasible import Range
 from reports.audit.figures import metric_name
 from reports.figures.card import draw_spans
-from reports.figures.svg import COLOURS, printable, styled
+from reports.figures.style import COLOURS, styled
+from reports.figures.svg import printable
 from reports.verdicts.figures import Judgement
 from reports.verdicts.report import ClaimsReport
 

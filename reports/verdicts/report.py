@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from benchmark.evidence.comparison.verdict import VERDICTS, Verdict
 from reports.audit.audit import Audit, audit
-from reports.audit.figures import listed
 from reports.claims.model import Claims
 from reports.results.measured import Measured
 from reports.results.recognised import is_data
+from reports.text import listed
 from reports.verdicts.attribution import Cause, attribute
 from reports.verdicts.figures import Judgement, judge_figures
 from reports.verdicts.statements import cards_of, judge_statements

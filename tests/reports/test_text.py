@@ -8,7 +8,7 @@ import pytest
 
 from benchmark.evidence import Figure
 from reports.results.compare import Comparison, difference_text, published_text
-from reports.text import MISSING, interval, measured, number, seconds
+from reports.text import MISSING, capital, interval, listed, measured, number, p_text, plural, seconds
 from zoo.models.card import PublishedFigure
 
 
@@ -107,3 +107,16 @@ def test_what_rounds_to_zero_has_no_minus() -> None:
     assert number(-0.4, 0) == "0"
     assert difference_text(comparison(difference=-0.0002)) == "+0.000"
     assert interval((-0.0001, 0.0001), sign=True) == "[+0.000, +0.000]"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, MISSING), (0.0, "<.001"), (0.0009, "<.001"), (0.0012, "0.001"), (1.0, "1.000")]
+)
+def test_a_p_value_has_three_decimals_and_is_never_zero(value: float | None, text: str) -> None:
+    assert p_text(value) == text
+
+
+def test_lists_counts_and_sentences_are_english() -> None:
+    assert [plural(count, "seed") for count in (0, 1, 2)] == ["0 seeds", "1 seed", "2 seeds"]
+    assert [listed("abc"[:count]) for count in (1, 2, 3)] == ["a", "a and b", "a, b and c"]
+    assert capital("test AUC") == "Test AUC"

@@ -12,7 +12,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from reports.render.terminal.tables import escape, status_line
+from reports.render.terminal.runs import status_line
+from reports.render.terminal.table import escape
 from reports.results.split_faults import own_faults
 from reports.results.split_lines import split_lines, split_notes
 from reports.text import measured, one_line

@@ -15,12 +15,12 @@ from markupsafe import Markup
 
 from benchmark.evidence.scores import Scores
 from reports import text as numbers
-from reports.audit.figures import capital, metric_name
+from reports.audit.figures import metric_name
 from reports.checklists.checklist import Checklist, checklists
 from reports.findings import Findings, findings
 from reports.gallery.gallery import Gallery
+from reports.gallery.text import SUBGROUP_HEADS, sentences, subgroup_rows, subgroup_sentences
 from reports.limits import limits
-from reports.render.gallery_text import SUBGROUP_HEADS, sentences, subgroup_rows, subgroup_sentences
 from reports.render.html.cards import (
     COMPARED,
     COUNTED,
@@ -33,7 +33,6 @@ from reports.render.html.cards import (
     ranking_view,
 )
 from reports.render.html.verdicts import MEANINGS, ClaimsView, claims_view
-from reports.render.pairs import p_text
 from reports.report import Report, Section
 from reports.results.card_figures import KEY_METRICS
 from reports.results.compare import difference_text, published_text
@@ -137,9 +136,9 @@ def _environment() -> Environment:
         "difference": difference_text,
         "is_count": numbers.is_count,
         "metric": metric_name,
-        "capital": capital,
+        "capital": numbers.capital,
         "own_faults": own_faults,
-        "p_text": p_text,
+        "p_text": numbers.p_text,
         "gallery_sentences": sentences,
         "gallery_rows": subgroup_rows,
         "subgroup_sentences": subgroup_sentences,

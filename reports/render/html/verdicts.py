@@ -10,10 +10,10 @@ from benchmark.evidence.comparison.verdict import Verdict
 from reports.audit.audit import AuditRow
 from reports.findings import Answered
 from reports.render.html.bars import Axis, Bar, axis_over, bounds
-from reports.text import is_count
 from reports.verdicts.attribution import Cause
 from reports.verdicts.figures import Judgement
 from reports.verdicts.report import ClaimsReport
+from reports.verdicts.text import decimals
 
 MEANINGS: Mapping[Verdict, str] = {
     "reproduced": "the whole interval lies where the claim says",
@@ -124,9 +124,8 @@ def _alone(judged: Judgement, of_row: Mapping[str, str | None]) -> Bundle:
 
 
 def _item(judged: Judgement, of_row: Mapping[str, str | None]) -> Item:
-    decimals = 0 if judged.published is not None and is_count(judged.published.metric) else 3
     reasons = tuple(judged.decision.reason.split("; "))
-    return Item(judged, of_row.get(judged.about), decimals, reasons, _figure_bar(judged))
+    return Item(judged, of_row.get(judged.about), decimals(judged), reasons, _figure_bar(judged))
 
 
 def _figure_bar(judged: Judgement) -> Bar | None:

@@ -18,7 +18,7 @@ from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from reports.audit.figures import metric_name
 from reports.render.terminal.predictions import calibration_line
-from reports.render.terminal.tables import escape, plain_table
+from reports.render.terminal.table import escape, plain_table
 from reports.render.terminal.text_chart import text_chart
 from reports.results.card_figures import KEY_METRICS
 from reports.results.compare import compare_run, difference_text, published_text

@@ -18,7 +18,7 @@ from benchmark.runs.deployment.model_files import command_that_keeps
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.run import DatasetFacts, Run
 from benchmark.runs.storage.store import Store
-from reports.render.gallery_text import sentences
+from reports.gallery.text import sentences
 from tests.support.records import history_rows, make_run, on_test, on_val, planted
 from tests.support.tiny import ROOT, SIDE, card, protocol
 from zoo.cli.galleries import galleries_of

@@ -55,8 +55,8 @@ def command(
     from benchmark.runs.protocol import ThresholdRule
     from benchmark.runs.storage.store import Store
     from reports.claims.model import claims_about, load_claims
-    from reports.render.claims import claims_tables
     from reports.render.files import SHOW_GALLERIES, check_formats, write_report
+    from reports.render.terminal.claims import claims_tables
     from reports.report import build_report
     from reports.results.rescored import all_with_threshold_rule
     from reports.verdicts.report import differs

@@ -19,7 +19,7 @@ from benchmark.runs.execution.failure import Reached, failed_run, traceback_of
 from benchmark.runs.execution.messages import Message, PreparedLost, Scored
 from benchmark.runs.run import DatasetFacts, Job, Run, RunSpec, SplitFacts
 from benchmark.runs.storage.store import TRACEBACK, Store
-from reports.render.terminal.tables import runs_table, status_line
+from reports.render.terminal.runs import runs_table, status_line
 from tests.support.kept import in_this_process
 from tests.support.tiny import card, protocol, spec, split_facts, write_npz
 from tests.support.tiny import finished as finished_run

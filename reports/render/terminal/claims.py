@@ -1,0 +1,42 @@
+"""Judged claims for a terminal."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from benchmark.evidence.comparison.verdict import Verdict
+from reports.render.terminal.table import escape, plain_table
+from reports.text import one_line
+from reports.verdicts.report import ClaimsReport
+from reports.verdicts.text import CAUSE_HEADS, CAUSES_READ, cause_rows, reason, summary
+
+_STYLES: dict[Verdict, str] = {
+    "reproduced": "green",
+    "differs": "bold yellow",
+    "inconclusive": "cyan",
+    "impossible": "bold red",
+    "not comparable": "dim",
+    "not run": "dim",
+}
+
+
+def claims_tables(report: ClaimsReport) -> RenderableType:
+    """The statements with their verdicts, then what explains the failures."""
+    parts: list[RenderableType] = [
+        Text(one_line(report.claims.title), style="bold"),
+        Text(f"held against {one_line(report.data)}: {summary(report)}"),
+        *(Text(one_line(note)) for note in report.notes),
+    ]
+    if report.statements:
+        statements = plain_table("verdict", "statement", "why")
+        for judged in report.statements:
+            verdict = Text(judged.decision.verdict, style=_STYLES[judged.decision.verdict])
+            statements.add_row(verdict, escape(f"{judged.about}: {judged.claim}"), escape(reason(judged)))
+        parts += [Text(""), statements]
+    if report.causes:
+        causes = plain_table(*CAUSE_HEADS[:-2], whole=CAUSE_HEADS[-2:])
+        for row in cause_rows(report):
+            causes.add_row(*map(escape, row))
+        parts += [Text(""), Text(CAUSES_READ), causes]
+    return Group(*parts)
