@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from benchmark.evidence.comparison.verdict import Estimate
+from benchmark.evidence.estimate import Estimate
 from reports.report import Report, Section
 from reports.results.pairs import Ranking
-from reports.text import interval, number, one_line
+from reports.text import estimate, interval, number, one_line
 from reports.verdicts.report import ClaimsReport
 
 _SPECIAL = {
@@ -126,9 +126,10 @@ def _ranked(ranking: Ranking) -> str:
 def _ranking(ranking: Ranking) -> tuple[str, list[str], list[list[str]]]:
     rows = []
     for name, found in ranking.figures.items():
-        bounds = None if found.low is None or found.high is None else (found.low, found.high)
         spread = "" if found.spread is None else number(found.spread)
-        rows.append([name, number(found.value), interval(bounds), str(found.seeds), spread, ranking.letters[name]])
+        rows.append(
+            [name, number(found.value), interval(found.bounds), str(found.seeds), spread, ranking.letters[name]]
+        )
     return "lrrrrl", ["card", "mean", "interval", "seeds", "sd of seeds", "group"], rows
 
 
@@ -143,8 +144,4 @@ def _claims(report: ClaimsReport) -> tuple[str, list[str], list[list[str]]]:
 
 
 def _estimate(found: Estimate | None, sign: bool = False) -> str:
-    if found is None or found.value is None:
-        return ""
-    bounds = None if found.low is None or found.high is None else (found.low, found.high)
-    value = f"{found.value:+z.3f}" if sign else number(found.value)
-    return f"{value} {interval(bounds, sign=sign)}".rstrip()
+    return "" if found is None or found.value is None else estimate(found, sign=sign)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from benchmark.evidence.estimate import Estimate
 from benchmark.evidence.scores import ValidationScores
 from benchmark.evidence.thresholds.cuts import Array
 from benchmark.evidence.thresholds.intervals import Choice
@@ -11,7 +12,7 @@ from benchmark.evidence.thresholds.rules import get_rule
 
 
 @dataclass(frozen=True)
-class Threshold:
+class Threshold(Estimate):
     """A threshold in [0, 1], the rule that chose it, and its 95% interval (`low`, `high`) where one was asked for.
 
     `reason` says why there is no value, or no interval to a value.
