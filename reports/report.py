@@ -10,8 +10,8 @@ from benchmark.runs.plan import Skip
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from reports.claims.model import Claims
-from reports.results.card_figures import CardFigures, card_figures
-from reports.results.compare import Comparison, compare_run, is_other_data
+from reports.results.card_figures import CardFigures, by_card, card_figures
+from reports.results.compare import Comparison, compare_card, is_other_data
 from reports.results.curves import CardCurves, History, card_curves
 from reports.results.measured import conditions, gather
 from reports.results.methods import Methods, methods
@@ -89,7 +89,11 @@ def _section(
         title=title,
         synthetic=first.dataset.synthetic,
         runs=tuple(runs),
-        comparisons=tuple(c for run in runs for c in compare_run(run, history(run), claims)),
+        comparisons=tuple(
+            comparison
+            for card, of_card in by_card(runs).items()
+            for comparison in compare_card(of_card, history, measured.get(card), claims)
+        ),
         notes=(*notes, *_notes(runs, claims)),
         cards=card_figures(runs, measured),
         methods=methods(runs, measured),

@@ -59,10 +59,15 @@ def card_figures(runs: Iterable[Run], measured: Mapping[str, Measured]) -> tuple
     Of a card that is not there, the figures are those that its runs recorded: with an interval where it has one run,
     without one where it has several.
     """
-    by_card: dict[str, list[Run]] = {}
+    return tuple(_of_card(of_card, measured.get(name)) for name, of_card in by_card(runs).items())
+
+
+def by_card(runs: Iterable[Run]) -> dict[str, list[Run]]:
+    """`runs` by the name of their card, in the order of its first run."""
+    cards: dict[str, list[Run]] = {}
     for run in runs:
-        by_card.setdefault(run.spec.card.name, []).append(run)
-    return tuple(_of_card(of_card, measured.get(name)) for name, of_card in by_card.items())
+        cards.setdefault(run.spec.card.name, []).append(run)
+    return cards
 
 
 def _of_card(runs: Sequence[Run], found: Measured | None) -> CardFigures:
@@ -89,7 +94,7 @@ def _of_card(runs: Sequence[Run], found: Measured | None) -> CardFigures:
 def _estimates(found: Measured | None, runs: Sequence[Run], chosen: bool) -> Iterator[tuple[str, SampleEstimate]]:
     if found is None:
         for name in KEY_METRICS:
-            yield name, _recorded([run.figures("test", chosen).get(name) for run in runs], _test_images(runs))
+            yield name, recorded([run.figures("test", chosen).get(name) for run in runs], _test_images(runs))
         return
     scores = paired_scores(found)
     if chosen:
@@ -99,8 +104,8 @@ def _estimates(found: Measured | None, runs: Sequence[Run], chosen: bool) -> Ite
         yield name, SampleEstimate.of(got, len(found.test[0]))
 
 
-def _recorded(figures: Sequence[Figure | None], n: int) -> SampleEstimate:
-    """A figure that was recorded with each run, from those records alone."""
+def recorded(figures: Sequence[Figure | None], n: int) -> SampleEstimate:
+    """The mean over runs of a figure on `n` images that each run recorded; None stands for a run that did not."""
     known = [figure for figure in figures if figure is not None and figure.value is not None]
     if len(known) < len(figures):
         return SampleEstimate.missing(n, "undefined or not recorded in a run")

@@ -80,14 +80,6 @@ class CardView:
     galleries: tuple[Gallery, ...]
 
     @property
-    def published(self) -> tuple[tuple[Comparison, ...], ...]:
-        """The comparisons of each published figure, a seed each, in the order of the card."""
-        together: dict[str, list[Comparison]] = {}
-        for comparison in self.comparisons:
-            together.setdefault(comparison.published.model_dump_json(), []).append(comparison)
-        return tuple(map(tuple, together.values()))
-
-    @property
     def card(self) -> ModelCard:
         """The version of the card that its figures are of."""
         return self.figures.card
@@ -95,10 +87,11 @@ class CardView:
 
 def comparison_view(section: Section) -> ComparisonView:
     """The cards of `section` side by side, at 0.5."""
-    published: dict[tuple[str, str], Comparison] = {}
-    for (card, _, metric), found in final_test_figures(section.comparisons).items():
-        if metric in COMPARED and found.published.upper is None:
-            published.setdefault((card, metric), found)
+    published = {
+        (card, metric): comparison
+        for (card, metric), comparison in final_test_figures(section.comparisons).items()
+        if metric in COMPARED and comparison.published.upper is None
+    }
     axes = {}
     for metric in COMPARED:
         measured = [card.at_half[metric] for card in section.cards if metric in card.at_half]

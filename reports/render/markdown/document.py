@@ -18,7 +18,7 @@ from reports.render.markdown.ranking import ranking_markdown
 from reports.render.markdown.table import cell, folded, image, table
 from reports.report import Report, Section
 from reports.results.compare import Comparison, difference_text, published_text
-from reports.text import interval, is_count, number
+from reports.text import MISSING, estimate, interval, is_count
 
 
 def render(report: Report, pictures: Sequence[Pictures] = (), galleries: Mapping[str, Gallery] | None = None) -> str:
@@ -65,26 +65,25 @@ def _section(section: Section, pictures: Pictures, galleries: Mapping[str, Galle
 
 
 def _published(section: Section) -> list[str]:
-    """Run by run; folded where the claims above have said the same of each card."""
-    heading = ["### Published and measured, run by run", ""]
+    """Card by card; folded where the claims above have said the same."""
+    heading = ["### Published and measured", ""]
     if not section.comparisons:
         return [*heading, "No card here has published figures.", ""]
-    heads = ["card", "seed", "figure", "published", "measured", "difference", "data", "where"]
+    heads = ["card", "seeds", "figure", "published", "measured", "difference", "data", "where"]
     lines = table(heads, map(_comparison, section.comparisons))
     if not section.claims:
         return [*heading, *lines, ""]
-    return [*heading, *folded(f"{len(lines) - 2} published figures beside each run", lines)]
+    return [*heading, *folded(f"{len(lines) - 2} published figures beside those measured", lines)]
 
 
 def _comparison(c: Comparison) -> list[str]:
     when = f", {c.published.epoch} epoch" if c.published.epoch else ""
-    measured = number(c.measured, 0 if is_count(c.published.metric) else 3)
     return [
         f"`{c.card}`",
-        str(c.seed),
+        ", ".join(map(str, c.seeds)) or MISSING,
         f"{c.published.split} {c.published.metric}{when}",
         f"{published_text(c)} {interval(c.published_interval)}".rstrip(),
-        f"{measured} {interval(c.measured_interval)}".rstrip(),
+        estimate(c.measured, 0 if is_count(c.published.metric) else 3),
         difference_text(c),
         "other data" if c.other_data else "same data",
         c.published.where + (f" ({c.note})" if c.note else ""),

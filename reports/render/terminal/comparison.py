@@ -88,12 +88,16 @@ def _narrow_comparison(section: Section) -> Table:
 
 def _compared(section: Section, wide: bool) -> Iterator[tuple[Run, list[str], list[str], bool]]:
     """Each run with its cells of accuracy and AUC, and whether it is the first of its card."""
-    found = final_test_figures(section.comparisons)
+    comparisons = final_test_figures(section.comparisons)
     seen: set[str] = set()
     for run in section.runs:
-        card, seed, figures = run.spec.card.name, run.spec.seed, run.figures()
-        accuracy = _beside(figures.get("accuracy"), found.get((card, seed, "accuracy")), wide)
-        yield run, accuracy, _beside(figures.get("auc"), found.get((card, seed, "auc")), wide), card not in seen
+        card, figures = run.spec.card.name, run.figures()
+        first = card not in seen
+        accuracy, auc = (
+            _beside(figures.get(metric), comparisons.get((card, metric)) if first else None, wide)
+            for metric in ("accuracy", "auc")
+        )
+        yield run, accuracy, auc, first
         seen.add(card)
 
 
@@ -109,6 +113,7 @@ def _beside(figure: Figure | None, comparison: Comparison | None, wide: bool) ->
     if comparison is None:
         return [own, "", ""] if wide else [own]
     published, apart = published_text(comparison), _stack(difference_text(comparison))
+    apart += f"\nover {len(comparison.seeds)} seeds" if len(comparison.seeds) > 1 else ""
     data = "other data" if comparison.other_data else ""
     if wide:
         return [own, "\n".join(filter(None, (published, data))), apart]

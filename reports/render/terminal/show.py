@@ -21,7 +21,7 @@ from reports.render.terminal.predictions import calibration_line
 from reports.render.terminal.table import escape, plain_table
 from reports.render.terminal.text_chart import text_chart
 from reports.results.card_figures import KEY_METRICS
-from reports.results.compare import compare_run, difference_text, published_text
+from reports.results.compare import compare_card, difference_text, published_text
 from reports.results.curves import SeedHistory, seed_history
 from reports.results.measured import conditions, gather
 from reports.results.methods import methods
@@ -118,7 +118,7 @@ def _threshold(run: Run, store: Store) -> Iterator[RenderableType]:
 
 
 def _published(run: Run, store: Store, width: int) -> Iterator[RenderableType]:
-    compared = compare_run(run, store.history(run))
+    compared = compare_card([run], store.history, gather([run], store).get(run.spec.card.name))
     if not compared:
         return
     table = plain_table("published", "figure", "measured", "difference", "note")
@@ -127,7 +127,7 @@ def _published(run: Run, store: Store, width: int) -> Iterator[RenderableType]:
         note = "; ".join(filter(None, ["other data" if each.other_data else "", each.note or ""]))
         what = f"{figure.split} {metric_name(figure.metric)}" + (f", {figure.epoch} epoch" if figure.epoch else "")
         apart = difference_text(each) if width >= _BESIDE else difference_text(each).replace(" ", "\n", 1)
-        value = number(each.measured, 0 if is_count(figure.metric) else 3)
+        value = number(each.measured.value, 0 if is_count(figure.metric) else 3)
         table.add_row(escape(what), published_text(each), value, apart, escape(note))
     yield from _titled("Published beside measured, at 0.5", table)
 
