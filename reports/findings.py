@@ -11,7 +11,7 @@ from reports.audit.figures import SEVERITIES
 from reports.report import Section
 from reports.results.card_figures import CardFigures
 from reports.results.pairs import Ranking
-from reports.text import interval, number, plural
+from reports.text import estimate, plural
 from reports.verdicts.figures import Judgement
 from reports.verdicts.report import ClaimsReport
 
@@ -102,14 +102,12 @@ def _leading(ranking: Ranking) -> str:
     """The card with the best figure, and whether that can be told from the rest."""
     first = next(iter(ranking.figures))
     found = ranking.figures[first]
-    bounds = None if found.low is None or found.high is None else (found.low, found.high)
     metric = ranking.metric.upper() if ranking.metric == "auc" else ranking.metric.replace("_", " ")
     shared = [
         name for name in ranking.figures if name != first and set(ranking.letters[name]) & set(ranking.letters[first])
     ]
     told = "every other card was told apart from it" if not shared else f"no test told it from {', '.join(shared)}"
-    value = f"{number(found.value)} {interval(bounds)}".rstrip()
-    return f"The highest test {metric} is that of {first}, {value}; {told}."
+    return f"The highest test {metric} is that of {first}, {estimate(found)}; {told}."
 
 
 def _faults(cards: Sequence[CardFigures]) -> Iterator[str]:

@@ -72,10 +72,9 @@ def build_report(
 
 def same_conditions(runs: Iterable[Run]) -> list[list[Run]]:
     """`runs` in groups of the same data and protocol, in the order of their first."""
-    groups: dict[tuple[str, str], list[Run]] = {}
+    groups: dict[str, list[Run]] = {}
     for run in runs:
-        identity = run.spec.protocol.model_dump_json(exclude={"title", "seeds", "keep_models"})
-        groups.setdefault((run.spec.dataset.fingerprint, identity), []).append(run)
+        groups.setdefault(run.spec.conditions, []).append(run)
     return list(groups.values())
 
 

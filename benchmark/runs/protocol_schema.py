@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from benchmark.evidence.thresholds.rules import UNUSED, rule_names, value_range
+from benchmark.evidence.thresholds.rules import UNUSED, get_rule, rule_names
 from benchmark.runs.protocol import Protocol, ThresholdRule
 from zoo.config.json_schema import Schema, add_rules, definitions, document, restrict, when
 
@@ -26,7 +26,7 @@ def schema() -> Schema:
 
 def _value(rule: str) -> Schema:
     """What `value` may be beside this rule."""
-    allowed = value_range(rule)
+    allowed = get_rule(rule).value
     if allowed is None:
         return {"properties": {"value": {"enum": [None, UNUSED]}}}
     bounds: dict[str, Any] = {"exclusiveMinimum" if allowed.open_low else "minimum": allowed.low}

@@ -67,7 +67,7 @@ def _row(claims: ClaimsReport, judged: Judgement) -> _Row | None:
         about=judged.about,
         metric=printed.metric,
         measured=measured.value,
-        measured_interval=None if measured.low is None or measured.high is None else (measured.low, measured.high),
+        measured_interval=measured.bounds,
         published=printed.value,
         published_interval=next((d.interval for d in derived if d.metric == printed.metric and d.interval), None),
         verdict=judged.decision.verdict,

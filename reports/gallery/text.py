@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from benchmark.evidence.diagnosis.subgroups import Rate, Subgroup
 from reports.gallery.gallery import Gallery
-from reports.text import MISSING, interval, number, p_text
+from reports.text import MISSING, estimate, p_text
 
 SUBGROUP_HEADS = ("grouped by", "group", "images", "recall", "specificity", "accuracy", "test against the others")
 
@@ -109,8 +109,7 @@ def _row(group: Subgroup) -> list[str]:
 def _rate(rate: Rate) -> str:
     if rate.value is None:
         return f"{MISSING} {rate.reason}" if rate.reason else MISSING
-    bounds = "" if rate.low is None or rate.high is None else f" {interval((rate.low, rate.high), 2)}"
-    return f"{number(rate.value, 2)}{bounds}, {rate.right}/{rate.images}"
+    return f"{estimate(rate, 2)}, {rate.right}/{rate.images}"
 
 
 def _tests(rates: Sequence[Rate]) -> str:

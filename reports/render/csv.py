@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from benchmark.evidence.comparison.verdict import Estimate
+from benchmark.evidence.estimate import Estimate
 from benchmark.evidence.metrics.definitions import Figure
 from benchmark.runs.run import Run
 from reports.render.csv_text import csv_text

@@ -12,9 +12,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from reports.report import Report, Section
 from reports.results import ranking_text
 from reports.results.pairs import Ranking
-from reports.text import MISSING, one_line
+from reports.text import MISSING, estimate, one_line
 from reports.verdicts.report import ClaimsReport
-from reports.verdicts.text import estimate_text
 
 _SPECIAL = str.maketrans(
     {
@@ -104,7 +103,7 @@ def _tables(section: Section, end: str) -> Iterator[_Table]:
 
 def _comparison(section: Section, label: str, caption: str) -> _Table:
     rows = [
-        [card.card.name, str(len(card.seeds)), *(estimate_text(card.at_half.get(metric)) for metric in _METRICS)]
+        [card.card.name, str(len(card.seeds)), *(estimate(card.at_half.get(metric)) for metric in _METRICS)]
         for card in section.cards
     ]
     columns = f"{_wrapped(0.16)}r" + "r" * len(_METRICS)
@@ -125,8 +124,8 @@ def _claims(report: ClaimsReport, label: str, caption: str) -> _Table:
             judged.decision.verdict,
             judged.about,
             judged.claim,
-            estimate_text(judged.measured),
-            estimate_text(judged.difference, sign=True),
+            estimate(judged.measured),
+            estimate(judged.difference, sign=True),
         ]
         for judged in (*report.statements, *report.figures)
     ]

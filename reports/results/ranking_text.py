@@ -15,7 +15,7 @@ def rows(ranking: Ranking) -> list[list[str]]:
         [
             name,
             number(figure.value),
-            MISSING if figure.low is None or figure.high is None else interval((figure.low, figure.high)),
+            interval(figure.bounds) or MISSING,
             str(figure.seeds),
             number(figure.spread),
             ranking.letters[name],

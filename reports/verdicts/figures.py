@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from benchmark.evidence.comparison.verdict import Decision, Estimate, within
+from benchmark.evidence.comparison.verdict import Decision, within
+from benchmark.evidence.estimate import SampleEstimate
 from benchmark.evidence.intervals.formulas import mover
 from benchmark.evidence.intervals.seeds import PairedScores, seed_figure
 from benchmark.evidence.metrics.definitions import METRICS
@@ -42,8 +43,8 @@ class Judgement:
     where: str
     decision: Decision
     published: PublishedFigure | None = None
-    measured: Estimate | None = None
-    difference: Estimate | None = None
+    measured: SampleEstimate | None = None
+    difference: SampleEstimate | None = None
     quote: str | None = None
 
 
@@ -95,7 +96,7 @@ def _has_counterpart(printed: PublishedFigure) -> bool:
     return final and (printed.metric == "loss" or printed.metric in METRICS)
 
 
-def _measured(found: Measured, metric: str, threshold: float) -> Estimate:
+def _measured(found: Measured, metric: str, threshold: float) -> SampleEstimate:
     """A test figure at the threshold that was published with it, mean over seeds."""
     if metric == "loss":
         return _loss(found)
@@ -103,29 +104,29 @@ def _measured(found: Measured, metric: str, threshold: float) -> Estimate:
         return figure(found, metric)
     n = len(found.test[0])
     if not has_direction(metric):
-        return Estimate(None, None, None, n, "a count has no interval")
+        return SampleEstimate.missing(n, "a count has no interval")
     scores = PairedScores(found.test, (threshold,) * len(found.test))
     got = seed_figure(metric, scores, class_sizes=found.class_sizes)
-    return Estimate(got.value, got.low, got.high, n, got.reason)
+    return SampleEstimate.of(got, n)
 
 
-def _loss(found: Measured) -> Estimate:
+def _loss(found: Measured) -> SampleEstimate:
     """The test loss as it was reported: weight penalties, the same for every image, shift the interval of the mean
     cross-entropy. Another loss has no interval."""
     entropy = figure(found, "log_loss")
     reported = [run.figures("test").get("loss") for run in found.runs]
     known = [loss.value for loss in reported if loss is not None and loss.value is not None]
     if entropy.value is None or len(known) < len(reported):
-        return Estimate(None, None, None, entropy.n, entropy.reason or "a run has no test loss")
+        return SampleEstimate.missing(entropy.n, entropy.reason or "a run has no test loss")
     mean = sum(known) / len(known)
     if found.card.recipe.loss.name != "binary_crossentropy":
-        return Estimate(mean, None, None, entropy.n, "how a focal loss varies between images is not kept")
+        return SampleEstimate(mean, None, None, entropy.n, "how a focal loss varies between images is not kept")
     added = mean - entropy.value
     low, high = (None if end is None else end + added for end in (entropy.low, entropy.high))
-    return Estimate(mean, low, high, entropy.n, entropy.reason)
+    return SampleEstimate(mean, low, high, entropy.n, entropy.reason)
 
 
-def _published_interval(printed: PublishedFigure, measured: Estimate, audited: AuditRow) -> Range | None:
+def _published_interval(printed: PublishedFigure, measured: SampleEstimate, audited: AuditRow) -> Range | None:
     """The audit's. A printed loss has none; it is taken to be as uncertain as the measured one, image for image."""
     own = next((d.interval for d in audited.derived if d.metric == printed.metric and d.interval), None)
     if own is not None or printed.metric not in _LOSSES or audited.test is None:
@@ -139,20 +140,20 @@ def _published_interval(printed: PublishedFigure, measured: Estimate, audited: A
     )
 
 
-def _minus_published(measured: Estimate, printed: PublishedFigure, own: Range | None) -> Estimate:
+def _minus_published(measured: SampleEstimate, printed: PublishedFigure, own: Range | None) -> SampleEstimate:
     """Measured minus published of two independent samples, the uncertainty of both counted (square and add)."""
     if measured.value is None:
         return measured
     value = measured.value - printed.value
     if measured.low is None or measured.high is None:
-        return Estimate(value, None, None, measured.n, measured.reason)
+        return SampleEstimate(value, None, None, measured.n, measured.reason)
     if own is None:
-        return Estimate(value, None, None, measured.n, "the published figure has no interval")
+        return SampleEstimate(value, None, None, measured.n, "the published figure has no interval")
     low, high = mover((measured.value, printed.value), (measured.low, measured.high), own, 0.0)
-    return Estimate(value, low, high, measured.n)
+    return SampleEstimate(value, low, high, measured.n)
 
 
-def _with_images_needed(decision: Decision, measured: Estimate, own: Range | None, distance: float) -> Decision:
+def _with_images_needed(decision: Decision, measured: SampleEstimate, own: Range | None, distance: float) -> Decision:
     """`decision` with the images that could tell, from `distance` to the margin: they narrow the measured interval
     alone, and none can tell where the published one is as wide."""
     if decision.verdict != "inconclusive" or own is None or measured.low is None or measured.high is None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from benchmark.evidence.comparison.verdict import Decision, Estimate, above, all_hold, any_holds, below, seen, within
+from benchmark.evidence.comparison.verdict import Decision, above, all_hold, any_holds, below, seen, within
 from benchmark.evidence.diagnosis.causes import observable
+from benchmark.evidence.estimate import SampleEstimate
 from benchmark.evidence.metrics.definitions import METRICS
 from reports.audit.audit import Audit
 from reports.audit.figures import counts, metric_name
@@ -98,27 +100,25 @@ def _has(card: Measured, place: int, codes: Sequence[str]) -> bool | None:
     )
 
 
-def _gain(said: Better | Alike, cards: list[Measured]) -> Estimate:
+def _gain(said: Better | Alike, cards: list[Measured]) -> SampleEstimate:
     """How much better A is than B, whichever direction the metric has."""
     if said.split != "test" or not has_direction(said.metric):
-        return Estimate(None, None, None, 1, f"{said.split} {metric_name(said.metric)} is not compared by image")
+        return SampleEstimate.missing(1, f"{said.split} {metric_name(said.metric)} is not compared by image")
     return _turned(estimate(difference(cards[0], cards[1], said.metric), len(cards[0].test[0])), said.metric)
 
 
-def _gain_of_threshold(metric: str, card: Measured) -> Estimate:
+def _gain_of_threshold(metric: str, card: Measured) -> SampleEstimate:
     """How much better a card is at its chosen thresholds than at 0.5, whichever direction the metric has."""
     if not has_direction(metric):
-        return Estimate(None, None, None, 1, f"{metric_name(metric)} is not compared by image")
+        return SampleEstimate.missing(1, f"{metric_name(metric)} is not compared by image")
     return _turned(estimate(gain_of_threshold(card, metric), len(card.test[0])), metric)
 
 
-def _turned(estimate: Estimate, metric: str) -> Estimate:
+def _turned(estimate: SampleEstimate, metric: str) -> SampleEstimate:
     if METRICS[metric].direction != "lower" or estimate.value is None:
         return estimate
-    low, high = estimate.low, estimate.high
-    return Estimate(
-        -estimate.value, None if high is None else -high, None if low is None else -low, estimate.n, estimate.reason
-    )
+    low, high = (None, None) if estimate.bounds is None else (-estimate.bounds[1], -estimate.bounds[0])
+    return replace(estimate, value=-estimate.value, low=low, high=high)
 
 
 def _matrix_of(said: MatrixOf, claims: Claims, audit: Audit) -> Decision:

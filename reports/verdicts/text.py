@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from benchmark.evidence.comparison.verdict import Estimate
-from reports.text import MISSING, interval, is_count, number, p_text
+from reports.text import MISSING, estimate, is_count, p_text
 from reports.verdicts.figures import Judgement
 from reports.verdicts.report import EXPLAINED, ClaimsReport
 
@@ -31,19 +30,10 @@ def cause_rows(report: ClaimsReport) -> Iterator[list[str]]:
         if not causes:
             yield [card, "none was measured", MISSING, MISSING, MISSING]
         for cause in causes:
-            effect = estimate_text(cause.effect, 3, sign=True)
+            effect = estimate(cause.effect, 3, sign=True)
             yield [card, cause.change, cause.other or "the same scores", effect, p_text(cause.p_adjusted)]
 
 
 def decimals(judged: Judgement) -> int:
     """The decimals that the figures of a claim are shown with: none for counts."""
     return 0 if judged.published is not None and is_count(judged.published.metric) else 3
-
-
-def estimate_text(estimate: Estimate | None, decimals: int = 3, sign: bool = False) -> str:
-    """An estimate with its interval, where it has one."""
-    if estimate is None or estimate.value is None:
-        return MISSING
-    value = f"{estimate.value:+z.{decimals}f}" if sign else number(estimate.value, decimals)
-    bounds = None if estimate.low is None or estimate.high is None else (estimate.low, estimate.high)
-    return f"{value} {interval(bounds, decimals, sign=sign)}".rstrip()

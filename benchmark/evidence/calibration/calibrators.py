@@ -75,6 +75,19 @@ class Calibrator:
         """What `apply` makes of one score in [0, 1]."""
         return float(_calibrated(self, np.array([score]))[0]) if self.kept else score
 
+    def formula(self, logit: str = "x", knots: str = "knots_{}", module: str = "") -> str:
+        """The calibrated probability as an expression of Python.
+
+        Args:
+            logit: What stands for the log odds of `score`, which is clipped as `logit` does.
+            knots: What stands for `knots_x` and `knots_y`, with `{}` for the axis.
+            module: What stands before the functions `exp` and `interp`, such as `np.`.
+        """
+        if not self.kept:
+            return "score"
+        x, y = (knots.format(axis) for axis in "xy")
+        return _FORMULAS[self.method].format(*self.parameters, logit=logit, x=x, y=y, module=module)
+
 
 def calibrate(val: ValidationScores, method: str = "temperature", *, folds: int = 5, seed: int = 0) -> Calibrator:
     """Fit `method` on `val` and keep it where its cross-fitted log loss is below the log loss as it is.
@@ -182,6 +195,13 @@ _FITS: dict[Method, Callable[[npt.NDArray[np.int64], Floats], Calibrator]] = {
     "temperature": _temperature,
     "platt": _platt,
     "isotonic": _isotonic,
+}
+
+
+_FORMULAS: dict[Method, str] = {  # what `_calibrated` computes, for those who have no zoo
+    "temperature": "1 / (1 + {module}exp(-{logit} / {0!r}))",
+    "platt": "1 / (1 + {module}exp(-({0!r} * {logit} + {1!r})))",
+    "isotonic": "{module}interp(score, {x}, {y})",
 }
 
 

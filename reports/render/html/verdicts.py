@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from benchmark.evidence.comparison.verdict import Verdict
 from reports.audit.audit import AuditRow
 from reports.findings import Answered
-from reports.render.html.bars import Axis, Bar, axis_over, bounds
+from reports.render.html.bars import Axis, Bar, axis_over
 from reports.verdicts.attribution import Cause
 from reports.verdicts.figures import Judgement
 from reports.verdicts.report import ClaimsReport
@@ -124,12 +124,12 @@ def _figure_bar(judged: Judgement) -> Bar | None:
         return None
     published = (printed.value, printed.value if printed.upper is None else printed.upper)
     axis = axis_over((*published, found.value, found.low, found.high))
-    return None if axis is None else Bar(axis, found.value, bounds(found.low, found.high), published)
+    return None if axis is None else Bar(axis, found.value, found.bounds, published)
 
 
 def _effect(cause: Cause, axis: Axis | None) -> Effect:
     found = cause.effect
-    return Effect(cause, None if axis is None else Bar(axis, found.value, bounds(found.low, found.high)))
+    return Effect(cause, None if axis is None else Bar(axis, found.value, found.bounds))
 
 
 def _spans(row: AuditRow) -> tuple[tuple[int, int], ...]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from reports.render.markdown.audit import audit_markdown
 from reports.render.markdown.table import cell, table
+from reports.text import estimate
 from reports.verdicts.report import ClaimsReport
-from reports.verdicts.text import CAUSE_HEADS, CAUSES_READ, cause_rows, decimals, estimate_text, reason, summary
+from reports.verdicts.text import CAUSE_HEADS, CAUSES_READ, cause_rows, decimals, reason, summary
 
 _FIGURE_HEADS = ("verdict", "row", "published", "measured", "difference", "why", "where")
 
@@ -45,8 +46,8 @@ def _figures(report: ClaimsReport) -> list[list[str]]:
             judged.decision.verdict,
             f"`{judged.about}`",
             judged.claim,
-            estimate_text(judged.measured, decimals(judged)),
-            estimate_text(judged.difference, decimals(judged), sign=True),
+            estimate(judged.measured, decimals(judged)),
+            estimate(judged.difference, decimals(judged), sign=True),
             reason(judged),
             judged.where,
         ]

@@ -8,12 +8,11 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from benchmark.evidence.comparison.paired import Difference
 from reports.audit.figures import metric_name
 from reports.render.terminal.table import escape, plain_table
 from reports.results import ranking_text
 from reports.results.pairs import Pair, Ranking
-from reports.text import MISSING, interval, number, one_line, p_text, plural
+from reports.text import MISSING, estimate, number, one_line, p_text, plural
 
 _PAIR_HEADS = ("A", "B", "A - B", "p", "Holm", "could\nshow")
 
@@ -35,7 +34,7 @@ def pair_table(a: str, b: str, pairs: Sequence[Pair]) -> RenderableType:
             metric_name(pair.metric),
             number(pair.a.value),
             number(pair.b.value),
-            _difference(difference),
+            estimate(difference, sign=True),
             p_text(difference.p_value),
             p_text(pair.p_adjusted),
             number(difference.smallest_detectable),
@@ -65,10 +64,3 @@ def ranking_table(ranking: Ranking) -> RenderableType:
     for row in ranking_text.rows(ranking):
         table.add_row(*map(escape, row))
     return Group(Text(ranking_text.summary(ranking)), table)
-
-
-def _difference(difference: Difference) -> str:
-    if difference.value is None:
-        return MISSING
-    bounds = None if difference.low is None or difference.high is None else (difference.low, difference.high)
-    return f"{difference.value:+z.3f} {interval(bounds, sign=True)}".rstrip()

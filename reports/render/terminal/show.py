@@ -24,9 +24,9 @@ from reports.results.card_figures import KEY_METRICS
 from reports.results.compare import compare_run, difference_text, published_text
 from reports.results.curves import SeedHistory, seed_history
 from reports.results.measured import conditions, gather
-from reports.results.methods import methods, rule_in_words
+from reports.results.methods import methods
 from reports.results.recipe import recipe_in_words
-from reports.text import MISSING, is_count, measured, number, one_line, seconds
+from reports.text import MISSING, estimate, is_count, measured, number, one_line, seconds
 from zoo.config.strict_yaml import ConfigError
 
 _COUNTS = ("true_positives", "false_positives", "true_negatives", "false_negatives")
@@ -109,11 +109,10 @@ def _figures(run: Run, width: int) -> Iterator[RenderableType]:
 def _threshold(run: Run, store: Store) -> Iterator[RenderableType]:
     decider = decider_of(run, store)
     chosen = decider.threshold
-    bounds = "" if chosen.low is None or chosen.high is None else f" [{number(chosen.low)}, {number(chosen.high)}]"
-    value = f"{number(chosen.value)}{bounds}" if chosen.value is not None else f"none: {chosen.reason}"
+    value = estimate(chosen) if chosen.value is not None else f"none: {chosen.reason}"
     yield from _titled(
         "Threshold and calibration",
-        escape(f"threshold {value}; {rule_in_words(run.spec.protocol.threshold)}"),
+        escape(f"threshold {value}; {run.spec.protocol.threshold.in_words()}"),
         escape(f"as a probability {number(decider.calibrated_threshold)}; {calibration_line(decider.calibrator)}"),
     )
 
