@@ -9,7 +9,7 @@ from zoo.config.json_schema import Schema, add_rules, definitions, document, res
 from zoo.config.metric_names import ALIASES
 from zoo.models.card_schema import add_card_rules
 
-_OF_METRICS = ("PublishedFigure", "Better", "NoBetter", "Alike", "Level", "ThresholdMatters")
+_OF_METRICS = ("PublishedFigure", "Better", "NoBetter", "Alike", "AtLeast", "AtMost", "ThresholdMatters")
 
 
 def schema() -> Schema:
