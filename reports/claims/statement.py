@@ -123,6 +123,8 @@ class ThresholdMatters(Assertion):
 class Form(Strict):
     """One thing that a statement says; exactly one of the fields is given."""
 
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+
     better: Better | None = None
     no_better: NoBetter | None = None
     alike: Alike | None = None

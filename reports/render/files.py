@@ -67,7 +67,7 @@ def _csv(report: Report, store: Store, folder: Path, galleries: Galleries) -> li
     from reports.render.csv import render
 
     (folder / "csv").mkdir(exist_ok=True)
-    return [_whole(folder / "csv" / f"{name}.csv", text) for name, text in render(report).items()]
+    return [_whole(folder / "csv" / f"{name}.csv", text) for name, text in render(report, store).items()]
 
 
 def _tex(report: Report, store: Store, folder: Path, galleries: Galleries) -> list[Path]:
