@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import get_args
 
-from benchmark.evidence.comparison.verdict import Verdict
+from benchmark.evidence.comparison.verdict import VERDICTS, Answer, Verdict
 from reports.audit.figures import SEVERITIES
 from reports.report import Section
 from reports.results.card_figures import CardFigures
@@ -15,13 +15,8 @@ from reports.text import estimate, plural
 from reports.verdicts.figures import Judgement
 from reports.verdicts.report import ClaimsReport
 
-Answer = Literal["holds", "does not hold", "cannot be told"]
-ANSWERS: dict[Answer, tuple[Verdict, ...]] = {
-    "holds": ("reproduced",),
-    "does not hold": ("differs", "impossible"),
-    "cannot be told": ("inconclusive", "not comparable", "not run"),
-}
-"""The answers to "does the claim hold?" and the verdicts that give them."""
+ANSWERS: tuple[Answer, ...] = get_args(Answer)
+"""The answers to "does the claim hold?", in the order of a report."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +59,15 @@ def findings(section: Section) -> Findings:
 
 def _answers(report: ClaimsReport) -> tuple[Answered, ...]:
     answered = []
-    for answer, verdicts in ANSWERS.items():
-        statements = tuple(one for one in report.statements if one.decision.verdict in verdicts)
-        figures = tuple(one for one in report.figures if one.decision.verdict in verdicts)
+    for answer in ANSWERS:
+        statements = tuple(_with_answer(answer, report.statements))
+        figures = tuple(_with_answer(answer, report.figures))
         answered.append(Answered(answer, statements, figures, _reasons((*statements, *figures))))
     return tuple(answered)
+
+
+def _with_answer(answer: Answer, judged: Iterable[Judgement]) -> Iterator[Judgement]:
+    return (each for each in judged if VERDICTS[each.decision.verdict].answer == answer)
 
 
 def _reasons(judged: Sequence[Judgement]) -> tuple[tuple[Verdict, str, tuple[Judgement, ...]], ...]:

@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from benchmark.evidence.metrics.definitions import log_loss
+from benchmark.evidence.metrics.influence import CLIP
 from benchmark.evidence.scores import Scores, ValidationScores
 
 Method = Literal["temperature", "platt", "isotonic"]
@@ -24,9 +25,6 @@ METHODS: tuple[Method, ...] = get_args(Method)
 
 Floats = npt.NDArray[np.float64]
 _Scores = TypeVar("_Scores", bound=Scores)
-
-CLIP = 1e-7
-"""Scores nearer than this to 0 or 1 count as this far away: their logit is finite, as in the log loss."""
 
 SAME = 1e-6
 """Logits that differ by less count as one score: a slope over them would be noise."""

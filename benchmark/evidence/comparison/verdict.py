@@ -7,22 +7,37 @@ Deciding by where a confidence interval lies against a margin is the two one-sid
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 from benchmark.evidence.estimate import SampleEstimate
 
 Verdict = Literal["reproduced", "differs", "inconclusive", "impossible", "not comparable", "not run"]
-VERDICTS: tuple[Verdict, ...] = (
-    "reproduced",
-    "differs",
-    "inconclusive",
-    "impossible",
-    "not comparable",
-    "not run",
-)
+Answer = Literal["holds", "does not hold", "cannot be told"]
 _NEVER = 1_000_000
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a verdict answers to "does the claim hold?", and what it says in a few words."""
+
+    answer: Answer
+    words: str
+
+
+VERDICTS: Mapping[Verdict, Meaning] = MappingProxyType(
+    {
+        "reproduced": Meaning("holds", "the whole interval lies where the claim says"),
+        "differs": Meaning("does not hold", "the whole interval lies elsewhere"),
+        "inconclusive": Meaning("cannot be told", "the interval reaches both sides: too few images or seeds"),
+        "impossible": Meaning("does not hold", "no scores can give what was printed"),
+        "not comparable": Meaning("cannot be told", "measured under other conditions than published"),
+        "not run": Meaning("cannot be told", "no finished run of the card"),
+    }
+)
+"""Every verdict, in the order in which reports list them."""
 
 
 @dataclass(frozen=True)

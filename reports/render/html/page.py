@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from benchmark.evidence.comparison.verdict import VERDICTS
 from benchmark.evidence.scores import Scores
 from reports import text as numbers
 from reports.audit.figures import metric_name
@@ -32,13 +33,14 @@ from reports.render.html.cards import (
     comparison_view,
     ranking_view,
 )
-from reports.render.html.verdicts import MEANINGS, ClaimsView, claims_view
+from reports.render.html.verdicts import ClaimsView, claims_view
 from reports.report import Report, Section
 from reports.results.card_figures import KEY_METRICS
 from reports.results.compare import difference_text, published_text
 from reports.results.methods import UNKNOWN
 from reports.results.split_faults import own_faults
 from reports.verdicts.report import EXPLAINED
+from reports.verdicts.style import STYLES, TONES
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,9 @@ def _environment() -> Environment:
     }
     environment.globals |= {
         "MISSING": numbers.MISSING,
-        "MEANINGS": MEANINGS,
+        "VERDICTS": VERDICTS,
+        "STYLES": STYLES,
+        "TONES": {verdict: TONES[meaning.answer] for verdict, meaning in VERDICTS.items()},
         "COMPARED": COMPARED,
         "DECIDED": DECIDED,
         "COUNTED": COUNTED,

@@ -13,19 +13,9 @@ from reports.render.html.bars import Axis, Bar, axis_over
 from reports.verdicts.attribution import Cause
 from reports.verdicts.figures import Judgement
 from reports.verdicts.report import ClaimsReport
+from reports.verdicts.style import TONES
 from reports.verdicts.text import decimals
 
-MEANINGS: Mapping[Verdict, str] = {
-    "reproduced": "the whole interval lies where the claim says",
-    "differs": "the whole interval lies elsewhere",
-    "impossible": "no scores can give what was printed",
-    "inconclusive": "the interval reaches both sides: too few images or seeds",
-    "not comparable": "measured under other conditions than published",
-    "not run": "no finished run of the card",
-}
-"""What each verdict says, in a few words."""
-_KEYS = {"holds": "holds", "does not hold": "fails", "cannot be told": "open"}
-_TITLES = {"holds": "What holds", "does not hold": "What does not hold", "cannot be told": "What cannot be told"}
 _BUNDLED = 3
 
 
@@ -99,8 +89,8 @@ def claims_view(report: ClaimsReport, answered: Iterable[Answered], cards: Itera
 def _answer(answered: Answered, of_row: Mapping[str, str | None]) -> Answer:
     verdicts = Counter(judged.decision.verdict for judged in (*answered.statements, *answered.figures))
     return Answer(
-        key=_KEYS[answered.answer],
-        title=_TITLES[answered.answer],
+        key=TONES[answered.answer],
+        title=f"What {answered.answer}",
         total=len(answered),
         counts=dict(verdicts.most_common()),
         bundles=tuple(_bundles(answered, of_row)),

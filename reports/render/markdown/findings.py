@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 from reports.findings import Answered, Findings
 from reports.render.markdown.table import cell
-from reports.text import plural
+from reports.text import capital, plural
 from reports.verdicts.figures import Judgement
 
-_HEADS = {"holds": "Holds", "does not hold": "Does not hold", "cannot be told": "Cannot be told"}
 _NAMED = 3
 """Up to so many claims with the same reason are named; more are counted."""
 
@@ -25,7 +24,7 @@ def findings_markdown(found: Findings) -> list[str]:
             lines += [f"{cell(title)}:", ""]
         for one in answered:
             if len(one):
-                lines += [f"**{_HEADS[one.answer]}** ({len(one)})", "", *_claims(one), ""]
+                lines += [f"**{capital(one.answer)}** ({len(one)})", "", *_claims(one), ""]
     return lines
 
 

@@ -5,20 +5,11 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from benchmark.evidence.comparison.verdict import Verdict
 from reports.render.terminal.table import escape, plain_table
 from reports.text import one_line
 from reports.verdicts.report import ClaimsReport
+from reports.verdicts.style import STYLES
 from reports.verdicts.text import CAUSE_HEADS, CAUSES_READ, cause_rows, reason, summary
-
-_STYLES: dict[Verdict, str] = {
-    "reproduced": "green",
-    "differs": "bold yellow",
-    "inconclusive": "cyan",
-    "impossible": "bold red",
-    "not comparable": "dim",
-    "not run": "dim",
-}
 
 
 def claims_tables(report: ClaimsReport) -> RenderableType:
@@ -31,7 +22,7 @@ def claims_tables(report: ClaimsReport) -> RenderableType:
     if report.statements:
         statements = plain_table("verdict", "statement", "why")
         for judged in report.statements:
-            verdict = Text(judged.decision.verdict, style=_STYLES[judged.decision.verdict])
+            verdict = Text(judged.decision.verdict, style=STYLES[judged.decision.verdict].terminal)
             statements.add_row(verdict, escape(f"{judged.about}: {judged.claim}"), escape(reason(judged)))
         parts += [Text(""), statements]
     if report.causes:
