@@ -34,7 +34,7 @@ def command(
 
         print_json(TypeAdapter(list[Audit]).dump_python(audits, mode="json"))
         return
-    from reports.render.audit import audit_tables
+    from reports.render.terminal.audit import audit_tables
 
     for each in audits:
         out().print(audit_tables(each))

@@ -66,7 +66,8 @@ def command(
     from benchmark.runs.plan import make_plan, planned_splits
     from benchmark.runs.protocol import load_protocol
     from benchmark.runs.storage.store import Store
-    from reports.render.terminal.tables import comparison_tables, plan_table
+    from reports.render.terminal.comparison import comparison_tables
+    from reports.render.terminal.runs import plan_table
     from reports.report import build_report
     from reports.results.split_lines import split_lines, split_notes
     from zoo.cli.data_notes import opened, saying, tell_notes

@@ -62,7 +62,7 @@ def command(
 
 
 def _show_pairs(names: Sequence[str], pairs: Sequence[tuple[Measured, Measured]], json: bool) -> None:
-    from reports.render.pairs import pair_table
+    from reports.render.terminal.pairs import pair_table
     from reports.results.measured import conditions
     from reports.results.pairs import compare_pair
 
@@ -82,7 +82,7 @@ def _show_pairs(names: Sequence[str], pairs: Sequence[tuple[Measured, Measured]]
 
 
 def _show_rankings(groups: Sequence[Sequence[Run]], store: Store, metric: str, json: bool) -> None:
-    from reports.render.pairs import ranking_table
+    from reports.render.terminal.pairs import ranking_table
     from reports.results.measured import conditions, gather
     from reports.results.pairs import rank
     from zoo.config.strict_yaml import ConfigError

@@ -55,10 +55,10 @@ def command(
     from benchmark.runs.protocol import ThresholdRule
     from benchmark.runs.storage.store import Store
     from reports.claims.model import claims_about, load_claims
-    from reports.render.claims import claims_tables
     from reports.render.files import SHOW_GALLERIES, check_formats, write_report
+    from reports.render.terminal.claims import claims_tables
     from reports.report import build_report
-    from reports.results.rescored import rechosen_all
+    from reports.results.rescored import all_with_threshold_rule
     from reports.verdicts.report import differs
     from zoo.cli.data_notes import stated
     from zoo.cli.galleries import galleries_of
@@ -83,7 +83,7 @@ def command(
     if data_is is not None:
         runs = stated(runs, data_is)
     if rule is not None:
-        runs = rechosen_all(runs, kept, rule)
+        runs = all_with_threshold_rule(runs, kept, rule)
         notes.append(
             f"Thresholds were chosen anew by the rule {threshold} on the stored validation scores. It was named when "
             "test was already scored: figures at these thresholds are fair only if test did not suggest the rule."

@@ -75,9 +75,10 @@ def command(
     from benchmark.runs.plan import make_plan, planned_splits
     from benchmark.runs.protocol import load_protocol
     from benchmark.runs.storage.store import Store
-    from reports.render.search import search_tables, trial_rows
-    from reports.render.terminal.tables import comparison_tables
+    from reports.render.terminal.comparison import comparison_tables
+    from reports.render.terminal.search import search_tables
     from reports.report import build_report
+    from reports.results.search import trial_rows
     from reports.results.split_lines import split_lines
     from search_spaces.space import fitting_space, load_space, overridden
     from zoo.cli.data_notes import opened, tell_notes
@@ -162,7 +163,8 @@ def _write_report(result: SearchResult, folder: Path) -> None:
 
     from reports.figures.search import search_pictures
     from reports.render.csv_text import csv_text
-    from reports.render.search import search_markdown, trial_rows
+    from reports.render.markdown.search import search_markdown
+    from reports.results.search import trial_rows
     from zoo.config.atomic import write_text
 
     rows: list[dict[str, Any]] = trial_rows(result)
