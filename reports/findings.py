@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from benchmark.evidence.comparison.verdict import Verdict
+from benchmark.evidence.metrics.definitions import label_of
 from reports.audit.figures import SEVERITIES
 from reports.report import Section
 from reports.results.card_figures import CardFigures
@@ -104,13 +105,12 @@ def _leading(ranking: Ranking) -> str:
     first = next(iter(ranking.figures))
     found = ranking.figures[first]
     bounds = None if found.low is None or found.high is None else (found.low, found.high)
-    metric = ranking.metric.upper() if ranking.metric == "auc" else ranking.metric.replace("_", " ")
     shared = [
         name for name in ranking.figures if name != first and set(ranking.letters[name]) & set(ranking.letters[first])
     ]
     told = "every other card was told apart from it" if not shared else f"no test told it from {', '.join(shared)}"
     value = f"{number(found.value)} {interval(bounds)}".rstrip()
-    return f"The highest test {metric} is that of {first}, {value}; {told}."
+    return f"The highest test {label_of(ranking.metric)} is that of {first}, {value}; {told}."
 
 
 def _faults(cards: Sequence[CardFigures]) -> Iterator[str]:

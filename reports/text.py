@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmark.evidence.metrics.definitions import Figure
+from benchmark.evidence.metrics.definitions import Figure, find_metric
 
 MISSING = "–"
 
@@ -12,9 +12,10 @@ def one_line(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
-def is_count(metric: str) -> bool:
-    """Whether a metric counts images."""
-    return metric.startswith(("true_", "false_"))
+def decimals_of(metric: str) -> int:
+    """How many decimals figures of `metric` have."""
+    record = find_metric(metric)
+    return 3 if record is None else record.decimals
 
 
 def number(value: float | None, decimals: int = 3) -> str:
@@ -36,7 +37,7 @@ def measured(figure: Figure | None, with_interval: bool = False) -> str:
     """A measured figure."""
     if figure is None or figure.value is None:
         return MISSING
-    text = number(figure.value, 0 if is_count(figure.metric) else 3)
+    text = number(figure.value, decimals_of(figure.metric))
     if with_interval and figure.low is not None and figure.high is not None:
         text = f"{text} {interval((figure.low, figure.high))}"
     return text

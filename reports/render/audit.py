@@ -8,8 +8,9 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from benchmark.evidence.metrics.definitions import label_of
 from reports.audit.audit import Audit, AuditRow, Derived
-from reports.audit.figures import SEVERITIES, Finding, counts, metric_name, sizes
+from reports.audit.figures import SEVERITIES, Finding, counts, sizes
 from reports.render.markdown.table import table
 from reports.render.terminal.tables import escape, plain_table
 from reports.text import MISSING, interval, number, one_line
@@ -87,4 +88,4 @@ def _span(matrices: Sequence[object]) -> str:
 def _derived(derived: Derived) -> str:
     low, high = number(derived.low), number(derived.high)
     value = low if low == high else f"{low} to {high}"
-    return f"{metric_name(derived.metric)} {value} {interval(derived.interval)}".rstrip()
+    return f"{label_of(derived.metric)} {value} {interval(derived.interval)}".rstrip()

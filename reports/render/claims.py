@@ -12,7 +12,7 @@ from reports.render.audit import audit_markdown
 from reports.render.markdown.table import cell, table
 from reports.render.pairs import p_text
 from reports.render.terminal.tables import escape, plain_table
-from reports.text import MISSING, interval, is_count, number, one_line
+from reports.text import MISSING, decimals_of, interval, number, one_line
 from reports.verdicts.figures import Judgement
 from reports.verdicts.report import EXPLAINED, ClaimsReport
 
@@ -119,7 +119,7 @@ def _why(judged: Judgement) -> str:
 
 
 def _decimals(judged: Judgement) -> int:
-    return 0 if judged.published is not None and is_count(judged.published.metric) else 3
+    return 3 if judged.published is None else decimals_of(judged.published.metric)
 
 
 def _estimate(estimate: Estimate | None, decimals: int, sign: bool = False) -> str:

@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 
 from benchmark.evidence.comparison.verdict import Estimate
+from benchmark.evidence.metrics.definitions import label_of
 from reports.report import Report, Section
+from reports.results.card_figures import summary_metrics
 from reports.results.pairs import Ranking
 from reports.text import interval, number, one_line
 from reports.verdicts.report import ClaimsReport
@@ -107,8 +109,8 @@ def _wrapped(share: float) -> str:
 
 
 def _comparison(section: Section) -> tuple[str, list[str], list[list[str]]]:
-    metrics = ("accuracy", "recall", "specificity", "auc")
-    heads = ["card", "seeds", "accuracy", "recall", "specificity", "AUC"]
+    metrics = summary_metrics()
+    heads = ["card", "seeds", *(metric.label for metric in metrics.values())]
     rows = [
         [card.card.name, str(len(card.seeds)), *(_estimate(card.at_half.get(metric)) for metric in metrics)]
         for card in section.cards
@@ -118,8 +120,8 @@ def _comparison(section: Section) -> tuple[str, list[str], list[list[str]]]:
 
 def _ranked(ranking: Ranking) -> str:
     return (
-        f"Cards by test {ranking.metric.upper()}; {ranking.apart} of {ranking.pairs} pairs told apart at the 5% level "
-        "(Holm), cards that share a letter were not"
+        f"Cards by test {label_of(ranking.metric)}; {ranking.apart} of {ranking.pairs} pairs told apart at the 5% "
+        "level (Holm), cards that share a letter were not"
     )
 
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from benchmark.evidence.comparison.paired import Difference
 from benchmark.evidence.intervals.seeds import SeedFigure
-from reports.audit.figures import metric_name
+from benchmark.evidence.metrics.definitions import label_of
 from reports.render.markdown.table import table
 from reports.render.terminal.tables import escape, plain_table
 from reports.results.pairs import Pair, Ranking
@@ -26,9 +26,9 @@ def pair_table(a: str, b: str, pairs: Sequence[Pair]) -> RenderableType:
     tests: dict[str, list[str]] = {}
     for pair in pairs:
         found = pair.difference
-        tests.setdefault(found.test or found.reason or MISSING, []).append(metric_name(pair.metric))
+        tests.setdefault(found.test or found.reason or MISSING, []).append(label_of(pair.metric))
         shown.add_row(
-            metric_name(pair.metric),
+            label_of(pair.metric),
             number(pair.a.value),
             number(pair.b.value),
             _difference(found),
@@ -85,7 +85,7 @@ def _figures_table(name: str, *figures: str) -> Table:
 
 def _told_apart(ranking: Ranking) -> str:
     text = (
-        f"By test {metric_name(ranking.metric)}, paired by image: {ranking.apart} of {ranking.pairs} pairs told apart "
+        f"By test {label_of(ranking.metric)}, paired by image: {ranking.apart} of {ranking.pairs} pairs told apart "
         "at the 5% level (Holm). Cards that share a letter were not."
     )
     if ranking.typical_detectable is not None:

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from benchmark.evidence.intervals.formulas import mover, printed_auc_interval, wilson_from_rate
-from benchmark.evidence.metrics.definitions import Figure
+from benchmark.evidence.metrics.definitions import Figure, find_metric
 from benchmark.runs.run import Run
 from reports.claims.model import Claims
 from reports.results.recognised import is_data, turned
-from reports.text import MISSING, interval, is_count
+from reports.text import MISSING, decimals_of, interval
 from zoo.models.card import PublishedFigure, Source
 
 
@@ -117,10 +117,11 @@ def _published_interval(
 ) -> tuple[float, float] | None:
     if negatives is None or positives is None:
         return None
-    n = _denominator(published.metric, negatives, positives)
-    if n is not None:
-        return wilson_from_rate(published.value, n, published.decimals)
-    if published.metric == "auc":
+    metric = find_metric(published.metric)
+    sizes = {"images": negatives + positives, "positives": positives, "negatives": negatives}
+    if metric is not None and metric.ratio is not None and metric.ratio.population is not None:
+        return wilson_from_rate(published.value, sizes[metric.ratio.population], published.decimals)
+    if metric is not None and metric.variance == "DeLong":
         return printed_auc_interval(published.value, published.value, published.decimals, positives, negatives)
     return None
 
@@ -132,11 +133,6 @@ def _difference_interval(
     if measured is None or its is None or own is None:
         return None
     return mover((measured, published.value), its, own, 0.0)
-
-
-def _denominator(metric: str, negatives: int, positives: int) -> int | None:
-    """Images a proportion counts over; None for precision, whose denominator a publication rarely states."""
-    return {"accuracy": negatives + positives, "recall": positives, "specificity": negatives}.get(metric)
 
 
 def published_text(comparison: Comparison | None) -> str:
@@ -152,6 +148,6 @@ def difference_text(comparison: Comparison | None, with_interval: bool = True) -
     """Measured minus published, in the metric's unit."""
     if comparison is None or comparison.difference is None:
         return "" if comparison is None else MISSING
-    text = f"{comparison.difference:+z.{0 if is_count(comparison.published.metric) else 3}f}"
+    text = f"{comparison.difference:+z.{decimals_of(comparison.published.metric)}f}"
     bounds = interval(comparison.difference_interval, sign=True) if with_interval else ""
     return f"{text} {bounds}".rstrip()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmark.evidence.metrics.definitions import METRICS, Figure, figures
+from benchmark.evidence.intervals.figures import figures
+from benchmark.evidence.metrics.definitions import NOT_METRICS, Figure
 from benchmark.evidence.scores import ValidationScores
 from benchmark.evidence.thresholds.choice import choose_with_interval
 from benchmark.runs.protocol import ThresholdRule
@@ -27,7 +28,7 @@ def rechosen(run: Run, store: Store, rule: ThresholdRule) -> Run:
     at_chosen: dict[str, dict[str, Figure]] = {}
     if threshold.value is not None:
         for scores in (val, store.scores(run, "test")):
-            held = {name: figure for name, figure in run.figures(scores.split).items() if name not in METRICS}
+            held = {name: figure for name, figure in run.figures(scores.split).items() if name in NOT_METRICS}
             at_chosen[scores.split] = held | figures(scores, threshold.value, run.spec.protocol.class_sizes)
     protocol = run.spec.protocol.model_copy(update={"threshold": rule})
     spec = run.spec.model_copy(update={"protocol": protocol, "run_id": run.run_id})  # the folder of its scores

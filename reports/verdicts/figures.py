@@ -9,11 +9,10 @@ from dataclasses import dataclass, replace
 from benchmark.evidence.comparison.verdict import Decision, Estimate, within
 from benchmark.evidence.intervals.formulas import mover
 from benchmark.evidence.intervals.seeds import PairedScores, seed_figure
-from benchmark.evidence.metrics.definitions import METRICS
+from benchmark.evidence.metrics.definitions import find_metric, get_metric, label_of, measures
 from benchmark.evidence.published.feasible import Range
 from benchmark.runs.run import RunSpec
 from reports.audit.audit import Audit, AuditRow
-from reports.audit.figures import metric_name
 from reports.claims.model import Claims, Row
 from reports.results.measured import Measured
 from reports.results.pairs import figure
@@ -22,8 +21,6 @@ from zoo.models.card import PublishedFigure
 
 SYNTHETIC = "synthetic images say nothing about radiographs"
 """Why no verdict rests on them."""
-_LOSSES = {"loss", "log_loss"}
-_WHATEVER_THE_MIX = {"auc", "balanced_accuracy", "recall", "specificity"}
 _SAME_MIX = 0.01
 _NEVER = 1_000_000
 
@@ -75,31 +72,38 @@ def _judge_figure(
     elif (other := _other_conditions(claims, row, printed, found)) is not None:
         decision = Decision("not comparable", other)
     else:
-        margin = claims.loss_margin * printed.value if printed.metric in _LOSSES else claims.margin
+        margin = claims.loss_margin * printed.value if is_open_loss(printed.metric) else claims.margin
         decision = _with_images_needed(within(delta, margin), value, own, margin - abs(delta.value or 0.0))
     return Judgement(row.name, _in_words(printed), printed.where, decision, printed, value, delta)
 
 
 def has_direction(metric: str) -> bool:
     """Whether a metric is read from scores and is better high or low, which a count is not."""
-    return metric in METRICS and METRICS[metric].direction != "none"
+    return metric in measures()
+
+
+def is_open_loss(metric: str) -> bool:
+    """Whether a printed figure is a loss that may exceed 1, so that margins and axes are relative."""
+    record = find_metric(metric)
+    return metric == "loss" if record is None else record.kind == "loss" and not record.is_fraction
 
 
 def is_of_decisions(figure: PublishedFigure) -> bool:
     """Whether a printed figure rests on the decisions of the finished model on test."""
-    return _has_counterpart(figure) and figure.metric in METRICS and METRICS[figure.metric].of_decisions is not None
+    metric = find_metric(figure.metric)
+    return _has_counterpart(figure) and metric is not None and metric.uses_threshold
 
 
 def _has_counterpart(printed: PublishedFigure) -> bool:
     final = printed.split == "test" and printed.epoch is None and printed.upper is None
-    return final and (printed.metric == "loss" or printed.metric in METRICS)
+    return final and (printed.metric == "loss" or find_metric(printed.metric) is not None)
 
 
 def _measured(found: Measured, metric: str, threshold: float) -> Estimate:
     """A test figure at the threshold that was published with it, mean over seeds."""
     if metric == "loss":
         return _loss(found)
-    if threshold == 0.5 or METRICS[metric].of_decisions is None:
+    if threshold == 0.5 or not get_metric(metric).uses_threshold:
         return figure(found, metric)
     n = len(found.test[0])
     if not has_direction(metric):
@@ -128,7 +132,7 @@ def _loss(found: Measured) -> Estimate:
 def _published_interval(printed: PublishedFigure, measured: Estimate, audited: AuditRow) -> Range | None:
     """The audit's. A printed loss has none; it is taken to be as uncertain as the measured one, image for image."""
     own = next((d.interval for d in audited.derived if d.metric == printed.metric and d.interval), None)
-    if own is not None or printed.metric not in _LOSSES or audited.test is None:
+    if own is not None or not is_open_loss(printed.metric) or audited.test is None:
         return own
     if measured.value is None or measured.low is None or measured.high is None:
         return None
@@ -172,7 +176,7 @@ def _why_no_counterpart(printed: PublishedFigure) -> str:
         return "read during training, not of the finished model"
     if printed.upper is not None:
         return "a printed range has no single counterpart"
-    return f"{metric_name(printed.metric)} has no measured counterpart"
+    return f"{label_of(printed.metric)} has no measured counterpart"
 
 
 def _other_conditions(claims: Claims, row: Row, printed: PublishedFigure, found: Measured) -> str | None:
@@ -192,7 +196,8 @@ def _other_conditions(claims: Claims, row: Row, printed: PublishedFigure, found:
 
 
 def _other_mix(row: Row, printed: PublishedFigure, found: Measured) -> str | None:
-    if row.test is None or printed.metric in _WHATEVER_THE_MIX:
+    metric = find_metric(printed.metric)
+    if row.test is None or (metric is not None and not metric.depends_on_prevalence):
         return None
     published = row.test.positives / (row.test.negatives + row.test.positives)
     measured = float(found.test[0].y_true.mean())
@@ -219,4 +224,4 @@ def _in_words(printed: PublishedFigure) -> str:
     if printed.upper is not None:
         value += f" to {printed.upper:.{printed.decimals}f}"
     when = f", {printed.epoch} epoch" if printed.epoch else ""
-    return f"{printed.split} {metric_name(printed.metric)} {value}{when}"
+    return f"{printed.split} {label_of(printed.metric)} {value}{when}"

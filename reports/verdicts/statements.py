@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from benchmark.evidence.comparison.verdict import Decision, Estimate, above, all_hold, any_holds, below, seen, within
 from benchmark.evidence.diagnosis.causes import observable
-from benchmark.evidence.metrics.definitions import METRICS
+from benchmark.evidence.metrics.definitions import get_metric, label_of
 from reports.audit.audit import Audit
-from reports.audit.figures import counts, metric_name
+from reports.audit.figures import counts
 from reports.audit.matrices import confusion_of
 from reports.claims.model import Claims
 from reports.claims.statement import (
@@ -101,19 +101,19 @@ def _has(card: Measured, place: int, codes: Sequence[str]) -> bool | None:
 def _gain(said: Better | Alike, cards: list[Measured]) -> Estimate:
     """How much better A is than B, whichever direction the metric has."""
     if said.split != "test" or not has_direction(said.metric):
-        return Estimate(None, None, None, 1, f"{said.split} {metric_name(said.metric)} is not compared by image")
+        return Estimate(None, None, None, 1, f"{said.split} {label_of(said.metric)} is not compared by image")
     return _turned(estimate(difference(cards[0], cards[1], said.metric), len(cards[0].test[0])), said.metric)
 
 
 def _gain_of_threshold(metric: str, card: Measured) -> Estimate:
     """How much better a card is at its chosen thresholds than at 0.5, whichever direction the metric has."""
     if not has_direction(metric):
-        return Estimate(None, None, None, 1, f"{metric_name(metric)} is not compared by image")
+        return Estimate(None, None, None, 1, f"{label_of(metric)} is not compared by image")
     return _turned(estimate(gain_of_threshold(card, metric), len(card.test[0])), metric)
 
 
 def _turned(estimate: Estimate, metric: str) -> Estimate:
-    if METRICS[metric].direction != "lower" or estimate.value is None:
+    if get_metric(metric).direction != "lower" or estimate.value is None:
         return estimate
     low, high = estimate.low, estimate.high
     return Estimate(
@@ -138,15 +138,15 @@ def _matrix_of(said: MatrixOf, claims: Claims, audit: Audit) -> Decision:
 def _said(form: Form) -> str:
     match getattr(form, form.name):
         case NoBetter() as said:
-            return f"{said.a} not better than {said.b} in {metric_name(said.metric)}"
+            return f"{said.a} not better than {said.b} in {label_of(said.metric)}"
         case Better() as said:
-            return f"{said.a} better than {said.b} in {metric_name(said.metric)}"
+            return f"{said.a} better than {said.b} in {label_of(said.metric)}"
         case Alike() as said:
-            return f"{said.a} and {said.b} alike in {metric_name(said.metric)}"
+            return f"{said.a} and {said.b} alike in {label_of(said.metric)}"
         case Level() as said:
             split = "" if said.split == "test" else f"{said.split} "
-            return f"{said.card} {split}{metric_name(said.metric)} {form.name.replace('_', ' ')} {said.value:g}"
+            return f"{said.card} {split}{label_of(said.metric)} {form.name.replace('_', ' ')} {said.value:g}"
         case ThresholdMatters() as said:
-            return f"{said.card} better in {metric_name(said.metric)} at the threshold from validation than at 0.5"
+            return f"{said.card} better in {label_of(said.metric)} at the threshold from validation than at 0.5"
         case said:
             return str(said.card)

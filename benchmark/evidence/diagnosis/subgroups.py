@@ -18,7 +18,7 @@ from scipy.special import stdtr
 from scipy.stats import fisher_exact
 
 from benchmark.evidence.comparison.multiplicity import holm
-from benchmark.evidence.metrics.definitions import figures
+from benchmark.evidence.intervals.figures import figures
 from benchmark.evidence.metrics.influence import Units
 from benchmark.evidence.scores import Scores
 

@@ -10,7 +10,7 @@ from benchmark.evidence.comparison.verdict import Verdict
 from reports.audit.audit import AuditRow
 from reports.findings import Answered
 from reports.render.html.bars import Axis, Bar, axis_over, bounds
-from reports.text import is_count
+from reports.text import decimals_of
 from reports.verdicts.attribution import Cause
 from reports.verdicts.figures import Judgement
 from reports.verdicts.report import ClaimsReport
@@ -124,7 +124,7 @@ def _alone(judged: Judgement, of_row: Mapping[str, str | None]) -> Bundle:
 
 
 def _item(judged: Judgement, of_row: Mapping[str, str | None]) -> Item:
-    decimals = 0 if judged.published is not None and is_count(judged.published.metric) else 3
+    decimals = 3 if judged.published is None else decimals_of(judged.published.metric)
     reasons = tuple(judged.decision.reason.split("; "))
     return Item(judged, of_row.get(judged.about), decimals, reasons, _figure_bar(judged))
 

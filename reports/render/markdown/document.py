@@ -18,7 +18,7 @@ from reports.render.markdown.table import cell, folded, table
 from reports.render.pairs import ranking_markdown
 from reports.report import Report, Section
 from reports.results.compare import Comparison, difference_text, published_text
-from reports.text import interval, is_count, number
+from reports.text import decimals_of, interval, number
 
 
 def render(report: Report, pictures: Sequence[Pictures] = (), galleries: Mapping[str, Gallery] | None = None) -> str:
@@ -82,7 +82,7 @@ def _published(section: Section) -> list[str]:
 
 def _comparison(c: Comparison) -> list[str]:
     when = f", {c.published.epoch} epoch" if c.published.epoch else ""
-    measured = number(c.measured, 0 if is_count(c.published.metric) else 3)
+    measured = number(c.measured, decimals_of(c.published.metric))
     return [
         f"`{c.card}`",
         str(c.seed),

@@ -13,7 +13,8 @@ import sklearn.metrics as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmark.evidence import METRICS, Confusion, Scores, confusion, figures
+from benchmark.evidence import Confusion, Scores, confusion, figures
+from benchmark.evidence.metrics.definitions import Metric, measures, metrics
 from tests.support.records import of_counts, on_test, planted
 
 QUICK = settings(deadline=None, max_examples=40)
@@ -163,27 +164,12 @@ def test_an_interval_holds_its_value_and_names_its_method(found: Rows, threshold
 @given(found=rows())
 def test_figures_cover_every_metric(found: Rows) -> None:
     measured = figures(scores(found), 0.5)
-    assert list(measured) == list(METRICS)
+    assert list(measured) == list(metrics())
     assert all(figure.metric == name for name, figure in measured.items())
 
 
-@pytest.mark.parametrize("name", METRICS)
-def test_a_metric_declares_its_direction_and_one_thing_it_reads(name: str) -> None:
-    metric = METRICS[name]
-    assert metric.name == name
-    assert (metric.of_decisions is None) != (metric.of_scores is None)
-    lower = {"log_loss", "brier"}
-    counts = {"true_positives", "false_positives", "true_negatives", "false_negatives"}
-    assert metric.direction == ("lower" if name in lower else "none" if name in counts else "higher")
-
-
-def test_the_registry_cannot_be_written_through_its_public_name() -> None:
-    with pytest.raises(TypeError):
-        METRICS["accuracy"] = METRICS["auc"]  # type: ignore[index]
-
-
-@pytest.mark.parametrize("metric", [m for m in METRICS.values() if m.direction == "higher"], ids=lambda m: m.name)
-def test_a_higher_is_better_metric_is_one_at_perfection_and_falls_with_an_error(metric: Any) -> None:
+@pytest.mark.parametrize("metric", measures(lambda metric: metric.direction == "higher").values(), ids=lambda m: m.name)
+def test_a_higher_is_better_metric_is_one_at_perfection_and_falls_with_an_error(metric: Metric) -> None:
     perfect = figures(on_test([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9]), 0.5)[metric.name].value
     wrong = figures(on_test([0, 0, 1, 1], [0.1, 0.85, 0.3, 0.9]), 0.5)[metric.name].value
     assert perfect == 1
@@ -237,7 +223,7 @@ def test_a_perfect_ranking_has_an_auc_without_an_interval_and_says_why() -> None
 def test_every_metric_has_an_interval_and_counts_have_none() -> None:
     measured = figures(on_test(*planted(50, 50)), 0.5)
     assert {name for name, figure in measured.items() if figure.method is None} == {
-        name for name, metric in METRICS.items() if metric.direction == "none"
+        name for name, metric in metrics().items() if metric.kind == "count"
     }
     assert {measured[name].method for name in ("accuracy", "precision", "recall", "specificity", "f1")} == {"Wilson"}
     assert measured["auc"].method == "DeLong, logit"
