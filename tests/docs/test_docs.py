@@ -43,7 +43,8 @@ TOGETHER: Mapping[str, tuple[str, ...]] = {
     "tutorial": ("index.md", "tutorial.md"),
     "look-up": ("audit.md", "commands.md", "python.md"),
     "extend": tuple(
-        f"extend/{page}.md" for page in ("index", "sources", "protocols", "cards", "builders", "spaces", "claims")
+        f"extend/{page}.md"
+        for page in ("index", "sources", "protocols", "cards", "builders", "metrics", "spaces", "claims")
     ),
 }
 """Pages whose commands are run in one folder, in the order in which they stand."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark.evidence import Confusion, Scores, confusion, figures
-from benchmark.evidence.metrics.definitions import Metric, measures, metrics
+from benchmark.evidence.metrics import definitions
+from benchmark.evidence.metrics.definitions import (
+    Metric,
+    Ratio,
+    canonical,
+    find_metric,
+    label_of,
+    measures,
+    metrics,
+    register_metric,
+)
 from tests.support.records import of_counts, on_test, planted
 
 QUICK = settings(deadline=None, max_examples=40)
@@ -233,3 +245,101 @@ def test_attempt_6b_s_matrix_gives_its_printed_row() -> None:
     measured = figures(of_counts(tp=131, fp=6, tn=228, fn=103), 0.5)
     printed = {"accuracy": 0.7671, "precision": 0.9562, "recall": 0.5598}
     assert {name: round(measured[name].value or 0, 4) for name in printed} == printed
+
+
+JACCARD: dict[str, Any] = {
+    "reads": "decisions",
+    "label": "Jaccard index",
+    "kind": "share",
+    "direction": "higher",
+    "range": (0, 1),
+    "depends_on_prevalence": True,
+    "ratio": Ratio((1, 0, 0, 0), (1, 1, 0, 1)),
+    "scale": "Wilson",
+}
+"""A complete registration."""
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is registered in a test is gone after it."""
+    monkeypatch.setattr(definitions, "_METRICS", dict(definitions._METRICS))
+
+
+def register(name: str = "jaccard", **fields: Any) -> None:
+    def value(c: Confusion) -> float | None:
+        return c.tp / (c.tp + c.fp + c.fn) if c.tp + c.fp + c.fn else None
+
+    value.__name__ = name
+    kept = {key: field for key, field in (JACCARD | fields).items() if field != "absent"}
+    register_metric(**kept)(value)
+
+
+def test_a_registered_metric_is_known_by_its_names_and_has_its_figure(registry: None) -> None:
+    register(aliases=("iou",))
+    assert canonical("iou") == "jaccard"
+    assert label_of("jaccard") == "Jaccard index"
+    figure = figures(of_counts(tp=6, fp=2, tn=8, fn=4), 0.5)["jaccard"]
+    assert figure.value == 0.5
+    assert figure.method == "Wilson"
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"label": "absent"}, "it lacks label"),
+        ({"label": "absent", "range": "absent"}, "it lacks label, range"),
+        ({"label": " "}, "it lacks a label"),
+        ({"ratio": "absent"}, "it lacks an influence; give ratio, mean_of, or influence"),
+        ({"reads": "scores"}, "it lacks an influence; give per_image, or influence"),
+        ({"reads": "scores", "influence": len}, "it lacks weighted, its value under weights of the images"),
+        ({"kind": "proportion"}, "its kind is 'proportion'; must be one of share, correlation, loss, count"),
+        ({"direction": "up"}, "its direction is 'up'; must be one of higher, lower, none"),
+        ({"direction": "none"}, "counts, and no others, have the direction 'none'"),
+        ({"shown": "always"}, "its shown is 'always'; must be one of summary, comparison, detail"),
+        ({"scale": "absent"}, "its scale is None; must be one of Wilson, Dice, square-and-add, logit, log, Fisher z"),
+        ({"range": (1, 0)}, "its range is (1, 0); must be its least and its greatest value"),
+        ({"range": (0, 2)}, "the scale 'Wilson' needs the range 0 to 1"),
+        ({"range": (-1, 1), "scale": "log"}, "the scale 'log' needs a range that begins at 0"),
+        ({"ratio": Ratio((5, 0, 0, 0), (5, 1, 0, 4))}, "the scale 'Wilson' needs a ratio with weights of 0 and 1"),
+        ({"scale": "square-and-add"}, "the scale 'square-and-add' needs mean_of"),
+        ({"name": "accuracy"}, "the name 'accuracy' is taken by the metric 'accuracy'"),
+        ({"name": "sensitivity"}, "the name 'sensitivity' is taken by the metric 'recall'"),
+        ({"aliases": ("f1",)}, "the name 'f1' is taken by the metric 'f1'"),
+        ({"name": "loss"}, "the name 'loss' is taken"),
+    ],
+)
+def test_an_incomplete_or_ambiguous_registration_is_refused_with_one_sentence(
+    registry: None, fields: dict[str, Any], problem: str
+) -> None:
+    name = fields.get("name", "jaccard")
+    before = find_metric(name)
+    with pytest.raises(ValueError, match=rf"^the metric '{name}' cannot be registered: {re.escape(problem)}"):
+        register(**fields)
+    assert find_metric(name) is before
+
+
+def test_a_registration_may_be_repeated_by_the_same_function(registry: None) -> None:
+    register()
+    register(label="Jaccard")
+    assert label_of("jaccard") == "Jaccard"
+
+
+@pytest.mark.parametrize("name", metrics())
+def test_a_ratio_or_a_mean_of_ratios_is_what_the_function_computes(name: str) -> None:
+    metric = metrics()[name]
+    matrix = Confusion(tp=7, fp=2, tn=11, fn=3)
+    if metric.ratios and metric.of_decisions is not None:
+        shares = [counted[0] / counted[1] for counted in (ratio.counted(matrix) for ratio in metric.ratios)]
+        assert metric.of_decisions(matrix) == pytest.approx(sum(shares) / len(shares))
+    if metric.per_image is not None and metric.of_scores is not None:
+        sample = on_test([0, 1, 1], [0.2, 0.4, 0.9])
+        assert metric.of_scores(sample) == pytest.approx(metric.per_image(sample.y_true, sample.y_score).mean())
+
+
+def test_a_metric_without_a_vectorised_form_has_the_same_replicates(registry: None) -> None:
+    weighted = definitions.get_metric("mcc").of_weighted_counts
+    counts = np.array([[3.0, 0, 5], [1, 0, 2], [4, 3, 0.5], [2, 1, 1]])
+    plain = replace(definitions.get_metric("mcc"), weighted=None)
+    with np.errstate(invalid="ignore"):
+        assert plain.of_weighted_counts(counts) == pytest.approx(weighted(counts), nan_ok=True)
