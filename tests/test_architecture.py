@@ -24,6 +24,7 @@ LAYERS = (
     ("zoo.models",),
     ("benchmark.evidence.scores", "benchmark.evidence.estimate"),
     ("benchmark.evidence.metrics",),
+    ("zoo.models",),
     ("benchmark.evidence.intervals",),
     ("benchmark.evidence.comparison",),
     (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from benchmark.evidence.metrics.definitions import METRICS
+from benchmark.evidence.metrics.definitions import find_metric
 
 if TYPE_CHECKING:
     from benchmark.evidence.metrics.definitions import Figure
@@ -101,5 +101,5 @@ def times(run: Run) -> tuple[float, float]:
 
 
 def _of_decisions(metric: str) -> bool:
-    known = METRICS.get(metric)
-    return known is not None and known.of_decisions is not None
+    record = find_metric(metric)
+    return record is not None and record.uses_threshold

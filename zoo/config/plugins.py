@@ -23,8 +23,8 @@ from typing import Any
 
 from zoo.config.cache_dir import cache_dir
 
-BUILDERS, CARDS = "zoo.builders", "zoo.cards"
-_KINDS = {BUILDERS: "builder plug-in", CARDS: "card package"}
+BUILDERS, CARDS, METRICS = "zoo.builders", "zoo.cards", "zoo.metrics"
+_KINDS = {BUILDERS: "builder plug-in", CARDS: "card package", METRICS: "metric plug-in"}
 _TRIAL_S = 60.0
 _HUNG_S = 3600.0
 """How long a plug-in that hung is not tried out again, unless its files change."""

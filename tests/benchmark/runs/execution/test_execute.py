@@ -19,7 +19,7 @@ import pytest
 
 from benchmark.data import DataError, Dataset, open_dataset
 from benchmark.data.splits import make_split
-from benchmark.evidence.metrics.definitions import figures
+from benchmark.evidence.intervals.figures import figures
 from benchmark.evidence.thresholds.choice import choose_with_interval
 from benchmark.runs.execution.execute import Event, execute_all
 from benchmark.runs.plan import make_plan
