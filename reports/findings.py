@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from benchmark.evidence.comparison.verdict import VERDICTS, Answer, Verdict
+from benchmark.evidence.metrics.definitions import label_of
 from reports.audit.figures import SEVERITIES
 from reports.report import Section
 from reports.results.card_figures import CardFigures
@@ -102,12 +103,11 @@ def _leading(ranking: Ranking) -> str:
     """The card with the best figure, and whether that can be told from the rest."""
     first = next(iter(ranking.figures))
     found = ranking.figures[first]
-    metric = ranking.metric.upper() if ranking.metric == "auc" else ranking.metric.replace("_", " ")
     shared = [
         name for name in ranking.figures if name != first and set(ranking.letters[name]) & set(ranking.letters[first])
     ]
     told = "every other card was told apart from it" if not shared else f"no test told it from {', '.join(shared)}"
-    return f"The highest test {metric} is that of {first}, {estimate(found)}; {told}."
+    return f"The highest test {label_of(ranking.metric)} is that of {first}, {estimate(found)}; {told}."
 
 
 def _faults(cards: Sequence[CardFigures]) -> Iterator[str]:

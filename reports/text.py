@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmark.evidence.estimate import Estimate
-from benchmark.evidence.metrics.definitions import Figure
+from benchmark.evidence.metrics.definitions import Figure, find_metric
 
 MISSING = "–"
 
@@ -15,9 +15,10 @@ def one_line(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
-def is_count(metric: str) -> bool:
-    """Whether a metric counts images."""
-    return metric.startswith(("true_", "false_"))
+def decimals_of(metric: str) -> int:
+    """How many decimals figures of `metric` have."""
+    record = find_metric(metric)
+    return 3 if record is None else record.decimals
 
 
 def number(value: float | None, decimals: int = 3, sign: bool = False) -> str:
@@ -52,7 +53,7 @@ def measured(figure: Figure | None, with_interval: bool = False) -> str:
     """A measured figure; a count without decimals."""
     if figure is None:
         return MISSING
-    decimals = 0 if is_count(figure.metric) else 3
+    decimals = decimals_of(figure.metric)
     return estimate(figure, decimals) if with_interval else number(figure.value, decimals)
 
 

@@ -11,12 +11,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from benchmark.evidence.metrics.definitions import METRICS
-from zoo.config.metric_names import ALIASES
+from benchmark.evidence.metrics.definitions import aliases, get_metric, measures
 from zoo.config.strict import Strict
 from zoo.config.strict_yaml import ConfigError, named_file, read_yaml, suggest, unknown, validate
-from zoo.models.card import MOST_ENTRIES, Epochs, MetricName, ModelCard
+from zoo.models.card import MOST_ENTRIES, Epochs, ModelCard
 from zoo.models.catalog import check_phases, merge
+from zoo.models.metrics import MetricName
 from zoo.models.registry import complete_params, get_builder
 
 _SHOWN = 12
@@ -121,12 +121,10 @@ class SearchSpace(Strict):
 
     @model_validator(mode="after")
     def _known(self) -> SearchSpace:
-        directed = [name for name, metric in METRICS.items() if metric.direction != "none"]
-        if self.objective not in directed:
-            others = [name for name, metric in ALIASES.items() if metric in directed]
-            raise ValueError(
-                f"objective: unknown metric '{self.objective}'. {suggest(self.objective, directed, others)}"
-            )
+        known = measures()
+        if self.objective not in known:
+            nearest = suggest(self.objective, known, aliases(known))
+            raise ValueError(f"objective: unknown metric '{self.objective}'. {nearest}")
         earlier: dict[str, Parameter] = {}
         for path, parameter in self.parameters.items():
             if path.split(".", 1)[0] not in ("model", "recipe") or "." not in path:
@@ -155,7 +153,7 @@ class SearchSpace(Strict):
     @property
     def direction(self) -> Literal["higher", "lower"]:
         """Which way the objective is better."""
-        return "lower" if METRICS[self.objective].direction == "lower" else "higher"
+        return "lower" if get_metric(self.objective).direction == "lower" else "higher"
 
     def unfrozen(self, base: ModelCard) -> tuple[int, ...]:
         """The numbers of unfrozen layers that a trial over `base` may have, where the space varies them."""

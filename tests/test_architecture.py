@@ -21,9 +21,9 @@ FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("
 LAYERS = (
     # A module imports from its own package and from the rows above it. The longest prefix decides a module's row.
     ("zoo.config",),
-    ("zoo.models",),
     ("benchmark.evidence.scores", "benchmark.evidence.estimate"),
     ("benchmark.evidence.metrics",),
+    ("zoo.models",),
     ("benchmark.evidence.intervals",),
     ("benchmark.evidence.comparison",),
     (

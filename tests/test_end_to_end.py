@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from benchmark.evidence.metrics.definitions import figures
+from benchmark.evidence.intervals.figures import figures
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from tests.support.tiny import run_zoo, start_zoo, write_protocol

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 _CODE = re.compile(r"(`[^`]+`)")
+_SECTIONS = ("Args:", "Attributes:", "Returns:", "Raises:")
 
 
 def to_rst(text: str) -> list[str]:
@@ -20,9 +21,19 @@ def to_rst(text: str) -> list[str]:
     """
     lines: list[str] = []
     for paragraph in re.split(r"\n\s*\n", text.strip()):
+        section, _, body = paragraph.partition("\n")
+        if section in _SECTIONS:
+            entries = (" ".join(entry.split()) for entry in re.split(r"\n(?= {4}\S)", body))
+            lines += [f"**{section}**", "", *(_escaped(f"- {_named(entry)}") for entry in entries), ""]
+            continue
         for entry in re.split(r"\n(?=- )", paragraph):
             lines += [_escaped(" ".join(entry.split())), ""]
     return lines
+
+
+def _named(entry: str) -> str:
+    """An entry of a section, its name in backticks."""
+    return re.sub(r"^([*\w]+): ", r"`\1`: ", entry)
 
 
 def _escaped(line: str) -> str:

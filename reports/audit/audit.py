@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmark.evidence.intervals.formulas import printed_auc_interval, wilson
-from benchmark.evidence.metrics.definitions import METRICS, Confusion
+from benchmark.evidence.metrics.definitions import Confusion, measures
 from benchmark.evidence.published.feasible import Range
 from reports.audit.decisions import Matrices, conflicts, matrices_of, out_of_reach, printed_twice, the_only_matrix
 from reports.audit.figures import SEVERITIES, Cited, Finding, Group, groups
@@ -15,8 +15,6 @@ from reports.audit.matrices import confusion_of, one_class, printed_matrix, samp
 from reports.claims.model import Claims, PrintedMatrix, Reading, Row, TestSet
 from reports.text import capital, listed
 from zoo.models.card import PublishedFigure
-
-_DERIVED = ("accuracy", "balanced_accuracy", "precision", "recall", "specificity", "f1", "mcc")
 
 
 @dataclass(frozen=True)
@@ -190,13 +188,13 @@ def _row(row: Row, found: Matrices | None) -> AuditRow:
 
 
 def _derived(matrices: Sequence[Confusion]) -> Iterator[Derived]:
-    for name in _DERIVED:
-        metric = METRICS[name]
+    for name, metric in measures(lambda metric: metric.uses_threshold).items():
         values = [metric.of_decisions(matrix) for matrix in matrices] if metric.of_decisions else []
         known = [value for value in values if value is not None]
         if not known:
             continue
-        counted = {metric.counts(matrix) for matrix in matrices} if metric.counts else set()
+        proportion = metric.ratio if metric.scale == "Wilson" else None
+        counted = {proportion.counted(matrix) for matrix in matrices} if proportion is not None else set()
         bounds = [wilson(successes, n) for successes, n in counted if n]
         interval = (min(low for low, _ in bounds), max(high for _, high in bounds)) if bounds else None
         yield Derived(name, min(known), max(known), interval, "Wilson" if bounds else None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from benchmark.evidence.metrics.definitions import Confusion
+from benchmark.evidence.metrics.definitions import Confusion, get_metric
 from benchmark.evidence.published.bounds import auc_of_decisions
 from benchmark.evidence.published.feasible import (
     TooMany,
@@ -21,7 +21,6 @@ from reports.claims.model import TestSet
 from reports.text import capital, listed
 
 _AUC_SLACK = 0.01  # Keras integrates the curve over 200 thresholds
-_DENOMINATORS = {"accuracy": "images", "recall": "positives", "specificity": "negatives"}
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,9 @@ def conflicts(group: Group, found: Matrices | None) -> Iterator[Finding]:
 
     alone = [name for name in ranges if not possible([name])]
     for name in alone:
-        yield _off_grid(group, name, test) if name in _DENOMINATORS else _no_matrix(group, [name], test)
+        ratio = get_metric(name).ratio
+        population = None if ratio is None else ratio.population
+        yield _off_grid(group, name, population, test) if population else _no_matrix(group, [name], test)
     if not alone and (clash := smallest_conflict(tuple(ranges), possible)):
         yield _no_matrix(group, clash, test)
 
@@ -137,20 +138,17 @@ def out_of_reach(group: Group, found: Matrices) -> Iterator[Finding]:
         )
 
 
-def _off_grid(group: Group, metric: str, test: TestSet) -> Finding:
+def _off_grid(group: Group, metric: str, population: str, test: TestSet) -> Finding:
     figure = group.of(metric)
     assert figure is not None
-    n = {
-        "accuracy": test.negatives + test.positives,
-        "recall": test.positives,
-        "specificity": test.negatives,
-    }[metric]
+    sizes = {"images": test.negatives + test.positives, "positives": test.positives, "negatives": test.negatives}
+    n = sizes[population]
     near = [f"{round(value * n)}/{n} = {value:.{figure.decimals + 2}f}" for value in neighbours(figure.value, n)]
     return group.finding(
         "off-grid",
         "impossible",
         [cite(figure)],
-        f"{capital(named(figure))} is no whole number out of {n} {_DENOMINATORS[metric]}.",
+        f"{capital(named(figure))} is no whole number out of {n} {population}.",
         f"The nearest are {listed(near)}.",
         [cite(figure)],
     )

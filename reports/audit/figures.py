@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmark.evidence.metrics.definitions import METRICS, Confusion
+from benchmark.evidence.metrics.definitions import Confusion, find_metric, label_of
 from benchmark.evidence.published.feasible import Range, printed_range
 from reports.claims.model import PrintedMatrix, Reading, Row, TestSet
 from zoo.models.card import PublishedFigure
@@ -92,7 +92,8 @@ class Group:
         """
         ranges: dict[str, Range] = {}
         for figure in self.figures:
-            if figure.metric in METRICS and METRICS[figure.metric].of_decisions is not None:
+            metric = find_metric(figure.metric)
+            if metric is not None and metric.uses_threshold:
                 new, old = figure_range(figure, cut), ranges.get(figure.metric)
                 ranges[figure.metric] = new if old is None else _common(old, new)
         return ranges
@@ -136,7 +137,8 @@ def groups(row: Row, reading: Reading | None = None) -> Iterator[Group]:
 
 def figure_range(figure: PublishedFigure, cut: bool = False) -> Range:
     """Everything that prints as `figure`; a count stands for itself."""
-    counted = figure.metric.startswith(("true_", "false_"))
+    metric = find_metric(figure.metric)
+    counted = metric is not None and metric.kind == "count"
     return printed_range(figure.value, figure.decimals, figure.upper, cut and not counted)
 
 
@@ -148,18 +150,13 @@ def cite(figure: PublishedFigure) -> Cited:
 
 def named(figure: PublishedFigure) -> str:
     """`test accuracy 0.7671`."""
-    return f"{figure.split} {metric_name(figure.metric)} {printed(figure)}"
+    return f"{figure.split} {label_of(figure.metric)} {printed(figure)}"
 
 
 def printed(figure: PublishedFigure) -> str:
     """The value or the range as it was printed."""
     text = f"{figure.value:.{figure.decimals}f}"
     return text if figure.upper is None else f"{text}–{figure.upper:.{figure.decimals}f}"
-
-
-def metric_name(metric: str) -> str:
-    """A metric's name in a sentence."""
-    return {"auc": "AUC", "f1": "F1", "mcc": "MCC"}.get(metric, metric.replace("_", " "))
 
 
 def counts(matrix: Confusion | PrintedMatrix) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from benchmark.evidence.diagnosis.causes import ONE_CLASS_SHARE
-from benchmark.evidence.metrics.definitions import Confusion
+from benchmark.evidence.metrics.definitions import Confusion, label_of
 from benchmark.evidence.published.feasible import called_alike, fits, fitting_sizes, metric_of
 from reports.audit.decisions import Matrices, matrices_of
-from reports.audit.figures import Cited, Finding, Group, cite, counts, figure_range, metric_name, printed, sizes
+from reports.audit.figures import Cited, Finding, Group, cite, counts, figure_range, printed, sizes
 from reports.claims.model import Claims, PrintedMatrix, TestSet
 from reports.text import capital, listed
 
@@ -92,7 +92,7 @@ def printed_matrix(
     misfits = [name for name, bounds in ranges.items() if not fits(counted, {name: bounds})]
     if group is None or not misfits:
         return
-    gives = listed([f"{metric_name(name)} {metric_of(counted, name):.4f}" for name in misfits])
+    gives = listed([f"{label_of(name)} {metric_of(counted, name):.4f}" for name in misfits])
     shown = listed([printed(each.figure) for each in group.cited(misfits) if each.figure])
     yield group.finding(
         "matrix-not-of-row",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from benchmark.evidence.metrics.definitions import label_of
 from reports.audit.audit import Audit, AuditRow, Derived
-from reports.audit.figures import SEVERITIES, Finding, counts, metric_name, sizes
+from reports.audit.figures import SEVERITIES, Finding, counts, sizes
 from reports.text import MISSING, interval, number, plural
 
 ROW_HEADS = ("row", "confusion matrices", "what follows, with 95% intervals")
@@ -45,7 +46,7 @@ def derived_figure(derived: Derived) -> str:
     """A figure that follows from the printed ones, with its 95% interval."""
     low, high = number(derived.low), number(derived.high)
     value = low if low == high else f"{low} to {high}"
-    return f"{metric_name(derived.metric)} {value} {interval(derived.interval)}".rstrip()
+    return f"{label_of(derived.metric)} {value} {interval(derived.interval)}".rstrip()
 
 
 def _ranges(matrices: Sequence[object]) -> str:

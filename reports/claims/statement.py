@@ -9,15 +9,13 @@ from typing import Annotated, Self, TypeVar
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from benchmark.evidence.diagnosis.causes import FINDINGS
-from benchmark.evidence.metrics.definitions import METRICS
+from benchmark.evidence.metrics.definitions import NOT_METRICS, aliases, metrics
 from benchmark.evidence.scores import SplitName
-from zoo.config.metric_names import ALIASES
 from zoo.config.strict import Strict
 from zoo.config.strict_yaml import suggest
-from zoo.models.card import MOST_ENTRIES, NAME_PATTERN, MetricName, ModelCard, Printed
+from zoo.models.card import MOST_ENTRIES, NAME_PATTERN, ModelCard, Printed
+from zoo.models.metrics import MetricName
 
-PRINTED_METRICS = (*METRICS, "loss", "score")
-"""What a figure may be of: every metric, the loss of training, and the scores themselves."""
 Entry = TypeVar("Entry")
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Text = Annotated[str, Field(min_length=1)]
@@ -187,10 +185,16 @@ def unknown_in_statement(statement: Statement, cards: Mapping[str, ModelCard]) -
             yield from unknown_name(f"{where}.finding.{i}", "finding", code, FINDINGS)
 
 
+def printed_metrics() -> tuple[str, ...]:
+    """What a printed figure may be of: every metric, the loss of training, and the scores themselves."""
+    return (*metrics(), *NOT_METRICS)
+
+
 def unknown_metric(where: str, name: str) -> Iterator[str]:
     """A line when no figure is of a metric called `name`, with the nearest names there are for metrics."""
-    if name not in PRINTED_METRICS:
-        yield f"{where}: unknown metric '{name}'. {suggest(name, PRINTED_METRICS, ALIASES)}"
+    known = printed_metrics()
+    if name not in known:
+        yield f"{where}: unknown metric '{name}'. {suggest(name, known, aliases())}"
 
 
 def unknown_name(where: str, kind: str, name: str, known: Iterable[str]) -> Iterator[str]:

@@ -6,25 +6,22 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from benchmark.evidence.calibration.reliability import assess
+from benchmark.evidence.metrics.definitions import label_of, metrics
 from benchmark.runs.deployment.decision_rule import Decider
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
-from reports.audit.figures import metric_name
 from reports.export.decision_file import Written, formula
 from reports.limits import limits
 from reports.render.markdown.table import cell, table
 from reports.render.terminal.predictions import NOT_CLINICAL, calibration_line
 from reports.render.terminal.show import findings_of
 from reports.report import build_report
-from reports.results.card_figures import KEY_METRICS
 from reports.results.methods import methods
 from reports.results.recipe import recipe_in_words
 from reports.text import interval, measured, number
 from zoo.config.strict_yaml import ConfigError
 from zoo.models.card import ModelSpec
 from zoo.models.registry import get_builder
-
-_COUNTS = ("true_positives", "false_positives", "true_negatives", "false_negatives")
 
 
 def model_card(run: Run, store: Store, decider: Decider, written: Written) -> str:
@@ -111,8 +108,8 @@ def _figures(run: Run, store: Store, decider: Decider) -> Iterator[str]:
         columns += [(f"validation at {number(chosen)}", run.figures("val", True))]
     yield from ("## Figures", "", "With 95% intervals. Validation chose the threshold: its figures there flatter.", "")
     rows = [
-        [metric_name(name), *(measured(figures.get(name), with_interval=True) for _, figures in columns)]
-        for name in (*KEY_METRICS, *_COUNTS)
+        [label_of(name), *(measured(figures.get(name), with_interval=True) for _, figures in columns)]
+        for name in metrics()
     ]
     yield from table(["metric", *(name for name, _ in columns)], rows)
     yield ""

@@ -10,11 +10,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from benchmark.evidence.comparison.verdict import Verdict
+from benchmark.evidence.metrics.definitions import label_of
 from benchmark.evidence.published.feasible import Range
-from reports.audit.figures import metric_name
 from reports.figures.card import draw_spans
 from reports.figures.style import COLOURS, styled
 from reports.figures.svg import printable
+from reports.results.compare import is_open_loss
 from reports.verdicts.figures import Judgement
 from reports.verdicts.report import ClaimsReport
 
@@ -75,7 +76,7 @@ def _row(claims: ClaimsReport, judged: Judgement) -> _Row | None:
 
 
 def _losses(rows: Sequence[_Row]) -> list[_Row]:
-    return [row for row in rows if row.metric in ("loss", "log_loss")]
+    return [row for row in rows if is_open_loss(row.metric)]
 
 
 def _shares(rows: Sequence[_Row]) -> list[_Row]:
@@ -126,4 +127,4 @@ def _panel(axes: Axes, rows: Sequence[_Row]) -> None:
 
 def _name(row: _Row) -> str:
     about = " ".join(printable(row.about).split())
-    return f"{about if len(about) <= _LONGEST else about[: _LONGEST - 1] + '…'}  {metric_name(row.metric)}"
+    return f"{about if len(about) <= _LONGEST else about[: _LONGEST - 1] + '…'}  {label_of(row.metric)}"

@@ -6,8 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from benchmark.evidence.metrics.definitions import METRICS
-from benchmark.evidence.metrics.influence import METRICS as WITH_INTERVAL
+from benchmark.evidence.metrics.definitions import metrics
 from reports.results.settings import flat_settings
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ KEY = {"run_id": "string", "card": "string", "seed": "int64"}
 CONDITIONS = ("data", "protocol", "synthetic")
 """The columns that say under which conditions a run was made."""
 
-_OF_DECISIONS = tuple(name for name, metric in METRICS.items() if metric.of_decisions is not None)
 _RUN = {
     **KEY,
     "stage": "string",
@@ -157,11 +155,11 @@ def _run_row(run: Run, store: Store) -> dict[str, Any]:
 def _figure_columns() -> Iterator[str]:
     for split in ("test", "val"):
         yield f"{split}_loss"
-        for metric in METRICS:
+        for metric, record in metrics().items():
             yield f"{split}_{metric}"
-            if metric in WITH_INTERVAL:
+            if record.kind != "count":
                 yield from (f"{split}_{metric}_low", f"{split}_{metric}_high")
-    yield from (f"test_chosen_{metric}" for metric in _OF_DECISIONS)
+    yield from (f"test_chosen_{metric}" for metric in metrics(lambda record: record.uses_threshold))
 
 
 def _figure_rows(run: Run) -> Iterator[Row]:

@@ -7,34 +7,19 @@ from dataclasses import dataclass
 
 from benchmark.evidence.estimate import SampleEstimate
 from benchmark.evidence.intervals.seeds import PairedScores, seed_figure
-from benchmark.evidence.metrics.definitions import Figure
+from benchmark.evidence.metrics.definitions import Figure, Metric, measures
 from benchmark.runs.run import Run
 from reports.results.measured import Measured
 from reports.results.pairs import paired_scores
 from reports.results.split_faults import own_faults
 from zoo.models.card import ModelCard
 
-KEY_METRICS = (
-    "accuracy",
-    "balanced_accuracy",
-    "recall",
-    "specificity",
-    "precision",
-    "f1",
-    "mcc",
-    "auc",
-    "average_precision",
-    "brier",
-    "log_loss",
-)
-"""The metrics of a card, in the order in which they are shown."""
-
 
 @dataclass(frozen=True)
 class CardFigures:
     """One card over its seeds on test.
 
-    `at_half` and `at_chosen` hold an estimate for each of KEY_METRICS, decided at 0.5 and at the threshold that each
+    `at_half` and `at_chosen` hold an estimate for each metric but counts, decided at 0.5 and at the threshold that each
     run chose on validation; `at_chosen` is empty where a run chose none, and both are where no run finished. `failed`
     are seeds without a finished run, `left_out` seeds whose figures are not in the means, since they saw other test
     images or an earlier version of the card. `diagnosis` counts the runs in which each fault of the card was
@@ -51,6 +36,11 @@ class CardFigures:
     diagnosis: Mapping[str, int]
     errors: tuple[str, ...]
     seconds: tuple[float, ...]
+
+
+def summary_metrics() -> dict[str, Metric]:
+    """The metrics of tables that show cards side by side; a code host and a page cut what is wider."""
+    return measures(lambda metric: metric.shown == "summary")
 
 
 def card_figures(runs: Iterable[Run], measured: Mapping[str, Measured]) -> tuple[CardFigures, ...]:
@@ -93,13 +83,13 @@ def _of_card(runs: Sequence[Run], found: Measured | None) -> CardFigures:
 
 def _estimates(found: Measured | None, runs: Sequence[Run], chosen: bool) -> Iterator[tuple[str, SampleEstimate]]:
     if found is None:
-        for name in KEY_METRICS:
+        for name in measures():
             yield name, recorded([run.figures("test", chosen).get(name) for run in runs], _test_images(runs))
         return
     scores = paired_scores(found)
     if chosen:
         scores = PairedScores(found.test, tuple(cut for cut in found.thresholds if cut is not None))
-    for name in KEY_METRICS:
+    for name in measures():
         got = seed_figure(name, scores, class_sizes=found.class_sizes)
         yield name, SampleEstimate.of(got, len(found.test[0]))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from benchmark.evidence.estimate import SampleEstimate
 from benchmark.evidence.intervals.formulas import Bounds, mover
 from benchmark.evidence.intervals.seeds import PairedScores, seed_figure
-from benchmark.evidence.metrics.definitions import METRICS
+from benchmark.evidence.metrics.definitions import find_metric
 from benchmark.runs.run import Run
 from reports.audit.audit import AuditRow, audit_row
 from reports.claims.model import Claims, row_of_card
@@ -18,10 +18,9 @@ from reports.results.curves import Histories
 from reports.results.measured import Measured
 from reports.results.pairs import figure
 from reports.results.recognised import is_data, turned
-from reports.text import estimate, is_count, listed
+from reports.text import decimals_of, estimate, listed
 from zoo.models.card import PublishedFigure
 
-LOSSES = {"loss", "log_loss"}
 NO_COUNTERPART = "no measured counterpart"
 
 
@@ -113,20 +112,27 @@ def is_other_data(run: Run, claims: Sequence[Claims] = ()) -> bool:
 def has_counterpart(published: PublishedFigure) -> bool:
     """Whether a printed figure is one number about the finished model on test that scores give too."""
     final = published.split == "test" and published.epoch is None and published.upper is None
-    return final and (published.metric == "loss" or published.metric in METRICS)
+    return final and (published.metric == "loss" or find_metric(published.metric) is not None)
 
 
 def measured_on_test(results: Measured, metric: str, threshold: float) -> SampleEstimate:
     """A test figure at the threshold that was published with it, mean over seeds."""
     if metric == "loss":
         return _loss(results)
-    if threshold == 0.5 or METRICS[metric].of_decisions is None:
+    record = find_metric(metric)
+    if threshold == 0.5 or record is None or not record.uses_threshold:
         return figure(results, metric)
     n = len(results.test[0])
-    if METRICS[metric].direction == "none":
+    if record.kind == "count":
         return SampleEstimate.missing(n, "a count has no interval")
     scores = PairedScores(results.test, (threshold,) * len(results.test))
     return SampleEstimate.of(seed_figure(metric, scores, class_sizes=results.class_sizes), n)
+
+
+def is_open_loss(metric: str) -> bool:
+    """Whether a printed figure is a loss that may exceed 1, so that margins and axes are relative."""
+    record = find_metric(metric)
+    return metric == "loss" if record is None else record.kind == "loss" and not record.is_fraction
 
 
 def published_interval(published: PublishedFigure, measured: SampleEstimate, audited: AuditRow) -> Bounds | None:
@@ -143,7 +149,7 @@ def published_interval(published: PublishedFigure, measured: SampleEstimate, aud
     if not has_counterpart(published):
         return None
     interval = next((d.interval for d in audited.derived if d.metric == published.metric and d.interval), None)
-    if interval is not None or published.metric not in LOSSES or audited.test is None:
+    if interval is not None or not is_open_loss(published.metric) or audited.test is None:
         return interval
     if measured.value is None or measured.bounds is None:
         return None
@@ -189,7 +195,7 @@ def difference_text(comparison: Comparison | None) -> str:
     """Measured minus published, in the metric's unit."""
     if comparison is None:
         return ""
-    return estimate(comparison.difference, 0 if is_count(comparison.published.metric) else 3, sign=True)
+    return estimate(comparison.difference, decimals_of(comparison.published.metric), sign=True)
 
 
 def _counterpart(
@@ -198,15 +204,16 @@ def _counterpart(
     metric, split = published.metric, published.split
     n = max(1, runs[0].split.sizes.get(split, 1))
     if published.epoch is None and split == "test":
-        if metric not in METRICS and metric != "loss":
+        record = find_metric(metric)
+        if record is None and metric != "loss":
             return SampleEstimate.missing(n, NO_COUNTERPART), None
         if results is not None:
             return measured_on_test(results, metric, threshold), None
-        if threshold != 0.5 and metric in METRICS and METRICS[metric].of_decisions is not None:
+        if threshold != 0.5 and record is not None and record.uses_threshold:
             return SampleEstimate.missing(n, f"figures at threshold {threshold:g} need the scores of every image"), None
         return recorded([run.figures("test").get(metric) for run in runs], n), None
     if published.epoch is None and split == "val":
-        of_scores = None if results is None or metric not in METRICS else figure(results, metric, "val")
+        of_scores = None if results is None or find_metric(metric) is None else figure(results, metric, "val")
         if of_scores is not None and of_scores.value is not None:
             return of_scores, None
         of_runs = recorded([run.figures("val").get(metric) for run in runs], n)

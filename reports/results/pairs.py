@@ -12,12 +12,11 @@ from benchmark.evidence.comparison.paired import difference as paired_difference
 from benchmark.evidence.comparison.subset import effect_of_leaving_out
 from benchmark.evidence.estimate import SampleEstimate
 from benchmark.evidence.intervals.seeds import PairedScores, SeedFigure, seed_figure
-from benchmark.evidence.metrics.definitions import METRICS
+from benchmark.evidence.metrics.definitions import find_metric, get_metric, measures
 from benchmark.evidence.scores import Scores
 from reports.results.measured import Measured
 
 SIGNIFICANT = 0.05
-SHOWN = ("accuracy", "balanced_accuracy", "recall", "specificity", "precision", "f1", "auc", "log_loss", "brier")
 
 
 @dataclass(frozen=True)
@@ -58,13 +57,14 @@ def figure(found: Measured, metric: str, split: str = "test") -> SampleEstimate:
     n = len(found.test[0])
     if split == "train":
         return SampleEstimate.missing(n, "scores of training images are not kept")
-    if metric not in METRICS:
+    record = find_metric(metric)
+    if record is None:
         return SampleEstimate.missing(n, f"{metric} has no counterpart in the scores")
     if split == "val" and len({run.spec.split_seed for run in found.runs}) > 1:
         return SampleEstimate.missing(n, "each seed was validated on images of its own")
     scores = paired_scores(found, split)
     n = len(scores.runs[0])
-    if METRICS[metric].direction == "none":
+    if record.kind == "count":
         counts = [value for value in scores.values(metric) if value is not None]
         return SampleEstimate(sum(counts) / len(counts), None, None, n, "a count has no interval")
     got = seed_figure(metric, scores, class_sizes=found.class_sizes)
@@ -108,8 +108,11 @@ def estimate(found: Difference, n: int) -> SampleEstimate:
     return SampleEstimate.of(found, n)
 
 
-def compare_pair(a: Measured, b: Measured, metrics: Sequence[str] = SHOWN) -> tuple[Pair, ...]:
-    """`metrics` of two cards. Raises ValueError when they saw other test images."""
+def compare_pair(a: Measured, b: Measured, metrics: Sequence[str] | None = None) -> tuple[Pair, ...]:
+    """`metrics` of two cards; if None, all but those for details alone. Raises ValueError when they saw other test
+    images."""
+    if metrics is None:
+        metrics = list(measures(lambda metric: metric.shown != "detail"))
     if not a.same_images(b):
         raise ValueError(f"{a.card.name} and {b.card.name} were scored on other test images")
     sizes = a.class_sizes
@@ -138,9 +141,10 @@ def rank(cards: Sequence[Measured], metric: str) -> Ranking | None:
     found = {(a, b): one for (_, a, b), one in compared.items()}
     adjusted = holm([one.p_value for one in found.values()])
     apart = [pair for pair, p in zip(found, adjusted, strict=True) if p is not None and p <= SIGNIFICANT]
-    together = groups(values, apart, higher_is_better=METRICS[metric].direction != "lower")
+    higher = get_metric(metric).direction == "higher"
+    together = groups(values, apart, higher_is_better=higher)
     shown = letters(together)
-    sign = 1 if METRICS[metric].direction == "lower" else -1
+    sign = -1 if higher else 1
     order = sorted(values, key=lambda name: (sign * values[name], name))
     detectable = sorted(one.smallest_detectable for one in found.values() if one.smallest_detectable)
     return Ranking(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reports.audit.figures import metric_name
+from benchmark.evidence.metrics.definitions import label_of
 from reports.results.pairs import Ranking
 from reports.text import MISSING, interval, number
 
@@ -27,7 +27,7 @@ def rows(ranking: Ranking) -> list[list[str]]:
 def summary(ranking: Ranking) -> str:
     """How many pairs differ significantly, what could have been detected, and which cards are left out."""
     text = (
-        f"By test {metric_name(ranking.metric)}, paired by image: {ranking.apart} of {ranking.pairs} pairs told apart "
+        f"By test {label_of(ranking.metric)}, paired by image: {ranking.apart} of {ranking.pairs} pairs told apart "
         "at the 5% level (Holm). Cards that share a letter were not."
     )
     if ranking.typical_detectable is not None:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from benchmark.evidence.metrics.definitions import METRICS, Figure, figures
+from benchmark.evidence.intervals.figures import figures
+from benchmark.evidence.metrics.definitions import NOT_METRICS, Figure
 from benchmark.evidence.scores import ValidationScores
 from benchmark.evidence.thresholds.choice import choose_with_interval
 from benchmark.runs.protocol import ThresholdRule
@@ -51,7 +52,7 @@ def with_threshold_rule(run: Run, store: Store, rule: ThresholdRule) -> Run:
     at_chosen: dict[str, dict[str, Figure]] = {}
     if threshold.value is not None:
         for scores in (val, store.scores(run, "test")):
-            unaffected = {name: figure for name, figure in run.figures(scores.split).items() if name not in METRICS}
+            unaffected = {name: figure for name, figure in run.figures(scores.split).items() if name in NOT_METRICS}
             at_chosen[scores.split] = unaffected | figures(scores, threshold.value, run.spec.protocol.class_sizes)
     changes = {"spec": _under(run, rule), "threshold": threshold, "at_chosen": at_chosen, "stored_as": run.run_id}
     return RescoredRun.model_construct(**dict(run) | changes)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from benchmark.evidence.metrics.definitions import METRICS
+from benchmark.evidence.metrics.definitions import find_metric
 
 if TYPE_CHECKING:
     from benchmark.evidence.metrics.definitions import Figure
@@ -74,5 +74,5 @@ def times(run: Run) -> tuple[float, float]:
 
 
 def _of_decisions(metric: str) -> bool:
-    known = METRICS.get(metric)
-    return known is not None and known.of_decisions is not None
+    record = find_metric(metric)
+    return record is not None and record.uses_threshold

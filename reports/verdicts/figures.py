@@ -8,15 +8,14 @@ from dataclasses import dataclass, replace
 
 from benchmark.evidence.comparison.verdict import Decision, within
 from benchmark.evidence.estimate import SampleEstimate
-from benchmark.evidence.metrics.definitions import METRICS
+from benchmark.evidence.metrics.definitions import find_metric, label_of, measures
 from benchmark.evidence.published.feasible import Range
 from benchmark.runs.run import RunSpec
 from reports.audit.audit import Audit, AuditRow
-from reports.audit.figures import metric_name
 from reports.claims.model import Claims, Row
 from reports.results.compare import (
-    LOSSES,
     has_counterpart,
+    is_open_loss,
     measured_on_test,
     minus_published,
     published_interval,
@@ -27,7 +26,6 @@ from zoo.models.card import PublishedFigure
 
 SYNTHETIC = "synthetic images say nothing about radiographs"
 """Why no verdict rests on them."""
-_WHATEVER_THE_MIX = {"auc", "balanced_accuracy", "recall", "specificity"}
 _SAME_MIX = 0.01
 _NEVER = 1_000_000
 
@@ -79,19 +77,20 @@ def _judge_figure(
     elif (other := _other_conditions(claims, row, printed, found)) is not None:
         decision = Decision("not comparable", other)
     else:
-        margin = claims.loss_margin * printed.value if printed.metric in LOSSES else claims.margin
+        margin = claims.loss_margin * printed.value if is_open_loss(printed.metric) else claims.margin
         decision = _with_images_needed(within(delta, margin), value, own, margin - abs(delta.value or 0.0))
     return Judgement(row.name, _in_words(printed), printed.where, decision, printed, value, delta)
 
 
 def has_direction(metric: str) -> bool:
     """Whether a metric is read from scores and is better high or low, which a count is not."""
-    return metric in METRICS and METRICS[metric].direction != "none"
+    return metric in measures()
 
 
 def is_of_decisions(figure: PublishedFigure) -> bool:
     """Whether a printed figure rests on the decisions of the finished model on test."""
-    return has_counterpart(figure) and figure.metric in METRICS and METRICS[figure.metric].of_decisions is not None
+    metric = find_metric(figure.metric)
+    return has_counterpart(figure) and metric is not None and metric.uses_threshold
 
 
 def _with_images_needed(decision: Decision, measured: SampleEstimate, own: Range | None, distance: float) -> Decision:
@@ -114,7 +113,7 @@ def _why_no_counterpart(printed: PublishedFigure) -> str:
         return "read during training, not of the finished model"
     if printed.upper is not None:
         return "a printed range has no single counterpart"
-    return f"{metric_name(printed.metric)} has no measured counterpart"
+    return f"{label_of(printed.metric)} has no measured counterpart"
 
 
 def _other_conditions(claims: Claims, row: Row, printed: PublishedFigure, found: Measured) -> str | None:
@@ -134,7 +133,8 @@ def _other_conditions(claims: Claims, row: Row, printed: PublishedFigure, found:
 
 
 def _other_mix(row: Row, printed: PublishedFigure, found: Measured) -> str | None:
-    if row.test is None or printed.metric in _WHATEVER_THE_MIX:
+    metric = find_metric(printed.metric)
+    if row.test is None or (metric is not None and not metric.depends_on_prevalence):
         return None
     published = row.test.positives / (row.test.negatives + row.test.positives)
     measured = float(found.test[0].y_true.mean())
@@ -161,4 +161,4 @@ def _in_words(printed: PublishedFigure) -> str:
     if printed.upper is not None:
         value += f" to {printed.upper:.{printed.decimals}f}"
     when = f", {printed.epoch} epoch" if printed.epoch else ""
-    return f"{printed.split} {metric_name(printed.metric)} {value}{when}"
+    return f"{printed.split} {label_of(printed.metric)} {value}{when}"

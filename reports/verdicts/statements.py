@@ -9,9 +9,9 @@ from functools import singledispatch
 from benchmark.evidence.comparison.verdict import Decision, above, all_hold, any_holds, below, seen, within
 from benchmark.evidence.diagnosis.causes import observable
 from benchmark.evidence.estimate import SampleEstimate
-from benchmark.evidence.metrics.definitions import METRICS
+from benchmark.evidence.metrics.definitions import get_metric, label_of
 from reports.audit.audit import Audit
-from reports.audit.figures import counts, metric_name
+from reports.audit.figures import counts
 from reports.audit.matrices import confusion_of
 from reports.claims.model import Claims
 from reports.claims.statement import (
@@ -84,19 +84,19 @@ def decide(assertion: Assertion, evidence: Evidence) -> Decision:
 
 @decide.register
 def _better(assertion: Better, evidence: Evidence) -> Decision:
-    words = f"{assertion.a} better than {assertion.b} in {metric_name(assertion.metric)}"
+    words = f"{assertion.a} better than {assertion.b} in {label_of(assertion.metric)}"
     return _explained(words, above(_gain(assertion, evidence.cards), assertion.margin))
 
 
 @decide.register
 def _no_better(assertion: NoBetter, evidence: Evidence) -> Decision:
-    words = f"{assertion.a} not better than {assertion.b} in {metric_name(assertion.metric)}"
+    words = f"{assertion.a} not better than {assertion.b} in {label_of(assertion.metric)}"
     return _explained(words, below(_gain(assertion, evidence.cards), assertion.margin))
 
 
 @decide.register
 def _alike(assertion: Alike, evidence: Evidence) -> Decision:
-    words = f"{assertion.a} and {assertion.b} alike in {metric_name(assertion.metric)}"
+    words = f"{assertion.a} and {assertion.b} alike in {label_of(assertion.metric)}"
     return _explained(words, within(_gain(assertion, evidence.cards), assertion.within))
 
 
@@ -119,7 +119,7 @@ def _diagnosis(assertion: Diagnosis, evidence: Evidence) -> Decision:
 
 @decide.register
 def _threshold_matters(assertion: ThresholdMatters, evidence: Evidence) -> Decision:
-    metric = metric_name(assertion.metric)
+    metric = label_of(assertion.metric)
     words = f"{assertion.card} better in {metric} at the threshold from validation than at 0.5"
     return _explained(words, above(_gain_of_threshold(assertion.metric, evidence.cards[0]), assertion.margin))
 
@@ -146,7 +146,7 @@ def _explained(words: str, decision: Decision) -> Decision:
 
 def _level(assertion: AtLeast, bound: str) -> str:
     split = "" if assertion.split == "test" else f"{assertion.split} "
-    return f"{assertion.card} {split}{metric_name(assertion.metric)} {bound} {assertion.value:g}"
+    return f"{assertion.card} {split}{label_of(assertion.metric)} {bound} {assertion.value:g}"
 
 
 def _figure(assertion: AtLeast, evidence: Evidence) -> SampleEstimate:
@@ -166,7 +166,7 @@ def _shows(card: Measured, index: int, codes: Sequence[str]) -> bool | None:
 def _gain(assertion: Better | Alike, cards: Sequence[Measured]) -> SampleEstimate:
     """How much better A is than B, whichever direction the metric has."""
     if assertion.split != "test" or not has_direction(assertion.metric):
-        why = f"{assertion.split} {metric_name(assertion.metric)} is not compared by image"
+        why = f"{assertion.split} {label_of(assertion.metric)} is not compared by image"
         return SampleEstimate.missing(1, why)
     gain = estimate(difference(cards[0], cards[1], assertion.metric), len(cards[0].test[0]))
     return _turned(gain, assertion.metric)
@@ -175,12 +175,12 @@ def _gain(assertion: Better | Alike, cards: Sequence[Measured]) -> SampleEstimat
 def _gain_of_threshold(metric: str, card: Measured) -> SampleEstimate:
     """How much better a card is at its chosen thresholds than at 0.5, whichever direction the metric has."""
     if not has_direction(metric):
-        return SampleEstimate.missing(1, f"{metric_name(metric)} is not compared by image")
+        return SampleEstimate.missing(1, f"{label_of(metric)} is not compared by image")
     return _turned(estimate(gain_of_threshold(card, metric), len(card.test[0])), metric)
 
 
 def _turned(estimate: SampleEstimate, metric: str) -> SampleEstimate:
-    if METRICS[metric].direction != "lower" or estimate.value is None:
+    if get_metric(metric).direction != "lower" or estimate.value is None:
         return estimate
     low, high = (None, None) if estimate.bounds is None else (-estimate.bounds[1], -estimate.bounds[0])
     return replace(estimate, value=-estimate.value, low=low, high=high)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reports.text import MISSING, estimate, is_count, p_text
+from reports.text import MISSING, decimals_of, estimate, p_text
 from reports.verdicts.figures import Judgement
 from reports.verdicts.report import EXPLAINED, ClaimsReport
 
@@ -36,4 +36,4 @@ def cause_rows(report: ClaimsReport) -> Iterator[list[str]]:
 
 def decimals(judged: Judgement) -> int:
     """The decimals that the figures of a claim are shown with: none for counts."""
-    return 0 if judged.published is not None and is_count(judged.published.metric) else 3
+    return 3 if judged.published is None else decimals_of(judged.published.metric)

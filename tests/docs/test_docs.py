@@ -18,7 +18,7 @@ from command_pages import commands
 from benchmark.evidence.calibration.calibrators import METHODS
 from benchmark.evidence.comparison.verdict import VERDICTS
 from benchmark.evidence.diagnosis.causes import FINDINGS
-from benchmark.evidence.metrics.definitions import METRICS
+from benchmark.evidence.metrics.definitions import metrics
 from benchmark.evidence.thresholds.rules import get_rule, rule_names
 from reports.audit.figures import KINDS, SEVERITIES
 from reports.claims.statement import Says
@@ -43,7 +43,8 @@ TOGETHER: Mapping[str, tuple[str, ...]] = {
     "tutorial": ("index.md", "tutorial.md"),
     "look-up": ("audit.md", "commands.md", "python.md"),
     "extend": tuple(
-        f"extend/{page}.md" for page in ("index", "sources", "protocols", "cards", "builders", "spaces", "claims")
+        f"extend/{page}.md"
+        for page in ("index", "sources", "protocols", "cards", "builders", "metrics", "spaces", "claims")
     ),
 }
 """Pages whose commands are run in one folder, in the order in which they stand."""
@@ -120,7 +121,7 @@ def test_every_kind_of_audit_finding_has_an_entry() -> None:
 
 
 def test_every_metric_rule_and_calibrator_has_an_entry() -> None:
-    assert sorted(first_column("statistics/intervals.md", "metric")) == sorted(METRICS)
+    assert sorted(first_column("statistics/intervals.md", "metric")) == sorted(metrics())
     assert sorted(first_column("statistics/thresholds.md", "rule")) == sorted(rule_names())
     for rule in rule_names():
         assert f"| `{rule}` | {get_rule(rule).optimises}" in page("statistics/thresholds.md")

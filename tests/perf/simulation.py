@@ -21,14 +21,15 @@ from benchmark.evidence.intervals.bootstrap import draws, percentile, replicates
 from benchmark.evidence.intervals.formulas import Bounds, wilson, z_quantile
 from benchmark.evidence.intervals.seeds import PairedScores, seed_figure
 from benchmark.evidence.intervals.uncertainty import interval
-from benchmark.evidence.metrics.definitions import METRICS as REGISTERED
-from benchmark.evidence.metrics.definitions import confusion, value_of
-from benchmark.evidence.metrics.influence import METRICS, ClassSizes, Floats, Units, influence
+from benchmark.evidence.metrics.definitions import confusion, get_metric, measures, value_of
+from benchmark.evidence.metrics.influence import ClassSizes, Floats, Units
 from benchmark.evidence.scores import Scores, ValidationScores
 from benchmark.evidence.thresholds.choice import choose_with_interval
 from benchmark.evidence.thresholds.intervals import bootstrap
 from benchmark.evidence.thresholds.rules import get_rule
 from tests.support.worlds import Drawn, World, best_threshold, draw, truth
+
+METRICS = tuple(measures())
 
 OURS, TEXTBOOK, BOOTSTRAP = "ours", "textbook", "percentile bootstrap"
 DIFFERENCE = "interval without 0"
@@ -182,10 +183,10 @@ def _card(drawn: Drawn, k: int, card: int) -> PairedScores:
 
 def _textbook(metric: str, value: float, scores: Scores, cut: float) -> Bounds:
     """Wilson for proportions; value plus and minus 1.96 standard errors for the rest (DeLong's for the AUC)."""
-    counts = REGISTERED[metric].counts
-    if counts is not None:
-        return wilson(*counts(confusion(scores, cut)))
-    moved = influence(metric, scores.y_true, scores.y_score, cut)
+    record = get_metric(metric)
+    if record.ratio is not None and record.scale == "Wilson":
+        return wilson(*record.ratio.counted(confusion(scores, cut)))
+    moved = record.influences(scores.y_true, scores.y_score, cut)
     half = 0.0 if moved is None else Z * math.sqrt(Units(scores.y_true).variance(moved))
     return value - half, value + half
 

@@ -8,7 +8,8 @@ import numpy as np
 from scipy.special import expit, logit, roots_hermitenorm
 from scipy.stats import norm
 
-from benchmark.evidence.metrics.influence import CLIP, RATIOS, ClassSizes, Floats, Labels
+from benchmark.evidence.metrics.definitions import measures
+from benchmark.evidence.metrics.influence import CLIP, ClassSizes, Floats, Labels
 from benchmark.evidence.thresholds.cuts import Cuts, Goodness
 from benchmark.evidence.thresholds.rules import cost, f1, prevalence, youden
 
@@ -109,7 +110,7 @@ def _truth(world: World, thresholds: Floats, shift: float) -> dict[str, Floats]:
     share = round(world.share * world.images) / world.images if world.class_sizes == "fixed" else world.share
     recall, fallout = norm.sf(thresholds, shift), norm.sf(thresholds)
     counts = np.stack([share * recall, (1 - share) * fallout, (1 - share) * (1 - fallout), share * (1 - recall)])
-    found = {name: np.array(above) @ counts / (np.array(below) @ counts) for name, (above, below) in RATIOS.items()}
+    found = {name: metric.ratio.of(counts) for name, metric in measures().items() if metric.ratio is not None}
     found["balanced_accuracy"] = (found["recall"] + found["specificity"]) / 2
     tp, fp, tn, fn = counts
     found["mcc"] = (tp * tn - fp * fn) / np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))

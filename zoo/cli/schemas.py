@@ -12,13 +12,12 @@ from typing import Any
 from pydantic import BaseModel
 
 from benchmark.evidence.diagnosis.causes import FINDINGS
-from benchmark.evidence.metrics.definitions import METRICS
+from benchmark.evidence.metrics.definitions import aliases, measures
 from benchmark.evidence.thresholds.rules import rule_names
 from benchmark.runs.protocol import Protocol
 from reports.claims.model import Claims
-from reports.claims.statement import PRINTED_METRICS
+from reports.claims.statement import printed_metrics
 from search_spaces.space import SearchSpace
-from zoo.config.metric_names import ALIASES
 from zoo.models.card import ModelCard
 from zoo.models.registry import builder_names, get_builder
 
@@ -30,6 +29,7 @@ def card() -> Schema:
     """The schema of cards. Builders are those built in and those of the plug-ins that can be loaded."""
     schema = _document(ModelCard, "A model card of zoo")
     definitions = schema["$defs"]
+    definitions["PublishedFigure"]["properties"]["metric"]["examples"] = [*printed_metrics(), *aliases()]
     # A card that extends another states only what it changes.
     for name, definition in definitions.items():
         if name not in _NEVER_INHERITED:
@@ -65,9 +65,8 @@ def protocol() -> Schema:
 def space() -> Schema:
     """The schema of search spaces."""
     schema = _document(SearchSpace, "A search space of zoo")
-    directed = [name for name, metric in METRICS.items() if metric.direction != "none"]
-    aliases = [alias for alias, name in ALIASES.items() if name in directed]
-    schema["properties"]["objective"]["enum"] = [*directed, *aliases]
+    objectives = measures()
+    schema["properties"]["objective"]["enum"] = [*objectives, *aliases(objectives)]
     schema["properties"]["parameters"]["propertyNames"] = {"pattern": r"^(model|recipe)\..+"}
     return schema
 
@@ -78,7 +77,7 @@ def claims() -> Schema:
     definitions = schema["$defs"]
     for definition in definitions.values():
         if "metric" in definition["properties"]:
-            definition["properties"]["metric"]["enum"] = [*PRINTED_METRICS, *ALIASES]
+            definition["properties"]["metric"]["enum"] = [*printed_metrics(), *aliases()]
     definitions["Diagnosis"]["properties"]["finding"]["items"] = {"enum": list(FINDINGS)}
     return schema
 

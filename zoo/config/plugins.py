@@ -24,8 +24,8 @@ from zoo.config.atomic import atomic_file
 from zoo.config.cache_dir import cache_dir
 
 BUILDERS, CARDS = "zoo.builders", "zoo.cards"
-SOURCES = "zoo.sources"
-_KINDS = {BUILDERS: "builder plug-in", CARDS: "card package", SOURCES: "source plug-in"}
+METRICS, SOURCES = "zoo.metrics", "zoo.sources"
+_KINDS = {BUILDERS: "builder plug-in", CARDS: "card package", METRICS: "metric plug-in", SOURCES: "source plug-in"}
 _TRIAL_S = 60.0
 _HUNG_S = 3600.0
 """How long a plug-in that hung is not tried out again, unless its files change."""

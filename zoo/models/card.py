@@ -5,10 +5,11 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from zoo.config.metric_names import canonical
+from benchmark.evidence.metrics.definitions import find_metric
 from zoo.config.strict import Strict
+from zoo.models.metrics import MetricName
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 LearningRate = Annotated[float, Field(gt=0.0, le=1.0, description="step size of the optimiser, (0, 1]")]
@@ -19,8 +20,6 @@ ImageCount = Annotated[int, Field(gt=0, le=1_000_000)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Factor = Annotated[float, Field(gt=0, le=1000)]
 Printed = Annotated[float, Field(ge=-1e9, le=1e9)]
-MetricName = Annotated[str, AfterValidator(canonical)]
-"""A metric by its own name or another of the field's; kept under its own."""
 
 MOST_ENTRIES = 1000
 """How many entries a list of a file may hold."""
@@ -133,21 +132,6 @@ class Source(Strict):
     test_positives: ImageCount | None = None
 
 
-SHARES = {
-    "accuracy",
-    "balanced_accuracy",
-    "precision",
-    "recall",
-    "specificity",
-    "f1",
-    "auc",
-    "average_precision",
-    "brier",
-    "score",
-}
-"""Metrics that are shares, within [0, 1]."""
-
-
 class PublishedFigure(Strict):
     """One printed figure: its value, where it stands, and with how many decimals it was printed.
 
@@ -168,7 +152,9 @@ class PublishedFigure(Strict):
         high = self.value if self.upper is None else self.upper
         if high < self.value:
             raise ValueError("upper must not be below value")
-        if self.metric in SHARES and not (self.value >= 0 and high <= 1):
+        metric = find_metric(self.metric)
+        fraction = self.metric == "score" if metric is None else metric.is_fraction
+        if fraction and not (self.value >= 0 and high <= 1):
             raise ValueError(f"{self.metric} must be within [0, 1]; is it given in percent?")
         return self
 

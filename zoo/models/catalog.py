@@ -41,7 +41,7 @@ def load_cards(directories: Iterable[Path] = (), on_problem: Callable[[str], Non
     errors: list[str] = []
     names: set[str] = set()
     packages, broken = _packages()
-    for line in (*plugins.load(plugins.BUILDERS).broken, *broken):
+    for line in (*plugins.load(plugins.BUILDERS).broken, *plugins.load(plugins.METRICS).broken, *broken):
         on_problem(line)
     for folder in _folders(packages, directories):
         for path in sorted(path for path in folder.iterdir() if path.suffix in (".yaml", ".yml")):

@@ -15,7 +15,8 @@ from scipy.stats import norm, t
 
 from benchmark.evidence.calibration.calibrators import SAME, logistic_fit, logit
 from benchmark.evidence.intervals.formulas import wilson
-from benchmark.evidence.metrics.definitions import Figure, brier, log_loss
+from benchmark.evidence.metrics.definitions import Figure
+from benchmark.evidence.metrics.probabilities import brier, log_loss
 from benchmark.evidence.scores import Scores
 
 Binning = Literal["mass", "width"]
@@ -166,7 +167,7 @@ def _recalibration(scores: Scores) -> tuple[Figure, Figure]:
     x = logit(scores.y_score)
     reason = _no_slope(x, scores.y_true)
     if reason is not None:
-        return _missing("calibration_slope", reason), _missing("calibration_intercept", reason)
+        return Figure.missing("calibration_slope", reason), Figure.missing("calibration_intercept", reason)
     slope, intercept = logistic_fit(x, scores.y_true)
     rarer = min(_patients(scores, label) for label in (0, 1))
     design = np.column_stack([x, np.ones_like(x)])
@@ -180,7 +181,7 @@ def _recalibration(scores: Scores) -> tuple[Figure, Figure]:
 def _in_the_large(scores: Scores) -> Figure:
     """Calibration in the large: the intercept when the slope is held at 1."""
     if len(np.unique(scores.y_true)) < 2:
-        return _missing("calibration_in_the_large", "one class is missing: there is no finite intercept")
+        return Figure.missing("calibration_in_the_large", "one class is missing: there is no finite intercept")
     x, positives = logit(scores.y_score), np.sum(scores.y_true)
 
     def excess(shift: float) -> float:
@@ -231,10 +232,6 @@ def _half_widths(design: _Floats, scores: Scores, fitted: _Floats, degrees: int)
 
 def _figure(metric: str, value: float, half: _Floats | None, coefficient: int, method: str | None) -> Figure:
     if half is None:
-        return Figure(metric, value, None, None, None, "one patient of a class, or in all: there is no interval")
+        return Figure(metric, value, reason="one patient of a class, or in all: there is no interval")
     width = float(half[coefficient])
-    return Figure(metric, value, value - width, value + width, method, None)
-
-
-def _missing(metric: str, reason: str) -> Figure:
-    return Figure(metric, None, None, None, None, reason)
+    return Figure(metric, value, value - width, value + width, method)

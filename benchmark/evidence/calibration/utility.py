@@ -143,9 +143,9 @@ def _likelihood_ratio(
 
 def _predictive_value(metric: str, method: str, ratio: tuple[float, float, float] | str, share: float) -> Figure:
     if isinstance(ratio, str):
-        return Figure(metric, None, None, None, None, ratio)
+        return Figure.missing(metric, ratio)
     value, low, high = (_posterior(found, share) for found in ratio)
-    return Figure(metric, value, low, high, method, None)
+    return Figure(metric, value, low, high, method)
 
 
 def _posterior(ratio: float, share: float) -> float:

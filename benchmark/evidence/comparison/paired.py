@@ -15,12 +15,11 @@ from benchmark.evidence.intervals.bootstrap import replicates
 from benchmark.evidence.intervals.formulas import mover, t_quantile
 from benchmark.evidence.intervals.seeds import UNKNOWN_SPREAD, PairedScores, check_same_images, seed_variance
 from benchmark.evidence.intervals.uncertainty import interval
-from benchmark.evidence.metrics.influence import METRICS, ClassSizes, Floats, Units
+from benchmark.evidence.metrics.definitions import UNDEFINED, Metric, Ratio, get_metric, measures
+from benchmark.evidence.metrics.influence import ClassSizes, Floats, Units, cells
 
 __all__ = ["Difference", "PairedScores", "difference", "differences", "judged", "sign_flip"]
 
-RATES = ("accuracy", "recall", "specificity")
-"""Metrics that are a share of the same images for every card, which McNemar's test compares."""
 POWER = 0.8
 _ROUNDING = 1e-12  # a standard error no larger comes from adding up equal numbers
 UNDEFINED_SHARE = 0.05
@@ -61,11 +60,12 @@ def difference(
 ) -> Difference:
     """`metric` of `a` minus `b`, image by image, each at its own thresholds.
 
-    One seed each: DeLong et al. 1988 for the AUC (Obuchowski 1997 where patients have several images); for accuracy,
-    recall and specificity McNemar's exact test, its signs flipped by patient, with the interval of Newcombe 1998; for
-    all other metrics a t-test of the standard error over `count` bootstrap replicates, by patient, or of the linearised
-    one where that is larger. Several seeds on either side: a t-test that counts images and seeds
-    (`seeds.seed_variance`). Raises ValueError for scores that cannot be paired or a metric without a test.
+    One seed each: DeLong et al. 1988 for the AUC (Obuchowski 1997 where patients have several images); for shares of
+    the same images, such as accuracy, recall and specificity, McNemar's exact test, its signs flipped by patient, with
+    the interval of Newcombe 1998; for all other metrics a t-test of the standard error over `count` bootstrap
+    replicates, by patient, or of the linearised one where that is larger. Several seeds on either side: a t-test that
+    counts images and seeds (`seeds.seed_variance`). Raises ValueError for scores that cannot be paired or a metric
+    without a test.
     """
     found = differences((metric,), {"a": a, "b": b}, class_sizes=class_sizes, level=level, count=count, seed=seed)
     return found[metric, "a", "b"]
@@ -84,8 +84,9 @@ def differences(
 
     Raises ValueError as `difference` does, and for fewer than two cards.
     """
-    if unknown := sorted(set(metrics) - set(METRICS)):
-        raise ValueError(f"no test for {', '.join(unknown)}; known: {', '.join(METRICS)}")
+    known = measures()
+    if unknown := sorted(set(metrics) - set(known)):
+        raise ValueError(f"no test for {', '.join(unknown)}; known: {', '.join(known)}")
     names = sorted(cards)
     if len(names) < 2:
         raise ValueError("a comparison needs two cards")
@@ -94,7 +95,7 @@ def differences(
         check_same_images(first, cards[name].runs[0])
     units = Units(first.y_true, first.patient)
     single = [name for name in names if cards[name].seeds == 1]
-    resampled = [metric for metric in metrics if metric not in (*RATES, "auc")]
+    resampled = [name for name in metrics if _share_of_images(known[name]) is None and not _by_delong(known[name])]
     drawn: dict[tuple[str, str], Floats] = {}
     if resampled and len(single) > 1:
         found = replicates(
@@ -143,7 +144,7 @@ def _difference(
     values = [*a.values(metric), *b.values(metric)]
     known = [value for value in values if value is not None]
     if len(known) < len(values):
-        return Difference(metric, None, reason="undefined for these decisions or classes", seeds=seeds)
+        return Difference(metric, None, reason=UNDEFINED, seeds=seeds)
     of_a, of_b = np.array(known[: a.seeds]), np.array(known[a.seeds :])
     moved = np.concatenate([a.influences(metric, class_sizes), b.influences(metric, class_sizes)])
     change = moved[: a.seeds].mean(axis=0) - moved[a.seeds :].mean(axis=0)
@@ -155,15 +156,25 @@ def _difference(
     by = ", by patient" if units.repeated else ""
     if seeds != (1, 1):
         return judged(found, error, df, level, f"images and seeds, t with {df:.1f} df{by}")
-    if metric in RATES:
+    record = get_metric(metric)
+    if (share := _share_of_images(record)) is not None:
         reason = None if error else "no smallest detectable difference: nothing varies between images"
         found = replace(found, smallest_detectable=_smallest_detectable(error, df), reason=reason)
-        return _of_rates(found, a, b, units, class_sizes, level, by)
-    if metric == "auc":
+        return _of_rates(found, share, a, b, units, class_sizes, level, by)
+    if _by_delong(record):
         return judged(found, error, df, level, f"DeLong{by}")
     if not change.any():
         return _nothing_varies(found)
     return _of_replicates(found, drawn, error, units.degrees_of_freedom(change), level, f"paired bootstrap{by}")
+
+
+def _share_of_images(metric: Metric) -> Ratio | None:
+    """The ratio of a metric that is a share of the same images for every card, which McNemar's test compares."""
+    return metric.ratio if metric.ratio is not None and metric.ratio.population is not None else None
+
+
+def _by_delong(metric: Metric) -> bool:
+    return metric.variance == "DeLong"
 
 
 def judged(found: Difference, error: float, df: float, level: float, method: str) -> Difference:
@@ -218,6 +229,7 @@ def _of_replicates(
 
 def _of_rates(
     found: Difference,
+    share: Ratio,
     a: PairedScores,
     b: PairedScores,
     units: Units,
@@ -227,11 +239,12 @@ def _of_rates(
 ) -> Difference:
     """McNemar's exact test, and the square-and-add interval of paired proportions (Newcombe 1998, method 10)."""
     y_true, metric = units.y_true, found.metric
-    among = {"accuracy": np.ones(len(y_true)), "recall": y_true, "specificity": 1 - y_true}[metric]
+    success, counted = (np.array(part, dtype=np.float64) for part in (share.numerator, share.denominator))
+    among = counted[cells(y_true, a.runs[0].y_score, a.thresholds[0])]  # the same for both
     right, rates, bounds = [], [], []
     for card in (a, b):
         run, cut = card.runs[0], card.thresholds[0]
-        hits = ((run.y_score >= cut) == (y_true == 1)) * among
+        hits = success[cells(y_true, run.y_score, cut)]
         rate = float(hits.sum() / among.sum())
         own = interval(metric, rate, run.y_score, cut, units, class_sizes=class_sizes, level=level)
         if own.low is None or own.high is None:
@@ -241,8 +254,8 @@ def _of_rates(
         bounds.append((own.low, own.high))
     changes = units.sums((right[0] - right[1])[None])[0]
     correlation = units.correlation(a.influences(metric, class_sizes)[0], b.influences(metric, class_sizes)[0])
-    counted = int(np.count_nonzero(units.sums(among[None].astype(np.float64))))
-    low, high = mover((rates[0], rates[1]), bounds[0], bounds[1], _continuous(correlation, rates, counted))
+    concerned = int(np.count_nonzero(units.sums(among[None])))
+    low, high = mover((rates[0], rates[1]), bounds[0], bounds[1], _continuous(correlation, rates, concerned))
     return replace(
         found,
         low=max(-1.0, low),

@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmark.evidence.diagnosis.training_record import BatchNormProbe, TrainingDiagnostics
 from benchmark.evidence.intervals.formulas import newcombe, wilson
-from benchmark.evidence.metrics.definitions import auc, log_loss
+from benchmark.evidence.metrics.probabilities import auc, log_loss
 from benchmark.evidence.scores import Scores
 
 ONE_CLASS_SHARE = 0.99

@@ -19,7 +19,7 @@ from scipy.stats import fisher_exact
 
 from benchmark.evidence.comparison.multiplicity import holm
 from benchmark.evidence.estimate import Estimate
-from benchmark.evidence.metrics.definitions import figures
+from benchmark.evidence.intervals.figures import figures
 from benchmark.evidence.metrics.influence import Units
 from benchmark.evidence.scores import Scores
 

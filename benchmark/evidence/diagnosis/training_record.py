@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from benchmark.evidence.metrics.influence import losses
+from benchmark.evidence.metrics.probabilities import log_losses
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def batch_norm_probe(
 
 def _figures(y_true: npt.NDArray[np.int64], scores: npt.NDArray[np.float64]) -> tuple[float, float]:
     accuracy = float(np.mean((scores >= 0.5) == (y_true == 1)))
-    return accuracy, float(losses("log_loss", y_true, scores).mean())
+    return accuracy, float(log_losses(y_true, scores).mean())
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from benchmark.evidence.metrics.influence import METRICS, RATIOS, ClassSizes, Floats, Labels, Units, cells, losses
+from benchmark.evidence.metrics.definitions import measures
+from benchmark.evidence.metrics.influence import ClassSizes, Floats, Labels, Units, cells
 
 _CHUNK = 200
 
@@ -19,10 +20,10 @@ def replicates(
     *,
     count: int = 10_000,
     seed: int,
-    metrics: Sequence[str] = METRICS,
+    metrics: Sequence[str] | None = None,
     class_sizes: ClassSizes = "drawn",
 ) -> dict[str, Floats]:
-    """`count` bootstrap replicates of each metric of m cards on the same n images: {metric: (count, m)}.
+    """`count` bootstrap replicates of `metrics`, all if None, of m cards on the same n images: {metric: (count, m)}.
 
     `y_true` (n,) of 0 and 1, `scores` (m, n) in [0, 1], `thresholds` (m,). Each replicate draws as many patients as
     there are, with replacement, each with all its images (Field and Welsh 2007, "cluster bootstrap"); single images
@@ -35,17 +36,25 @@ def replicates(
     cutoffs = np.asarray(thresholds, dtype=np.float64)
     if scores.shape[1] != len(y_true) or cutoffs.shape != (len(scores),):
         raise ValueError(f"scores {scores.shape} and thresholds {cutoffs.shape} do not fit {len(y_true)} labels")
-    if unknown := set(metrics) - set(METRICS):
-        raise ValueError(f"no replicates of {', '.join(sorted(unknown))}; known: {', '.join(METRICS)}")
-    cards = [_Card(y_true, row, cutoff) for row, cutoff in zip(scores, cutoffs, strict=True)]
-    found = {metric: np.empty((count, len(cards))) for metric in metrics}
+    known = measures()
+    if metrics is not None and (unknown := set(metrics) - set(known)):
+        raise ValueError(f"no replicates of {', '.join(sorted(unknown))}; known: {', '.join(known)}")
+    records = [known[name] for name in (known if metrics is None else metrics)]
+    values = {record.name: np.empty((count, len(scores))) for record in records}
+    decided = [np.eye(4)[:, cells(y_true, row, cutoff)] for row, cutoff in zip(scores, cutoffs, strict=True)]
     start = 0
     for weights in draws(y_true, patients, count=count, seed=seed, class_sizes=class_sizes):
         rows = slice(start, start := start + weights.shape[1])
-        for column, card in enumerate(cards):
-            for metric, values in card.weighted(weights, metrics).items():
-                found[metric][rows, column] = values
-    return found
+        for card, y_score in enumerate(scores):
+            counts = decided[card] @ weights
+            for record in records:
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    values[record.name][rows, card] = (
+                        record.of_weighted_counts(counts)
+                        if record.uses_threshold
+                        else record.of_weighted_scores(y_true, y_score, weights)
+                    )
+    return values
 
 
 def draws(
@@ -79,48 +88,3 @@ def percentile(values: Floats, level: float = 0.95) -> tuple[float, float] | Non
         return None
     low, high = np.quantile(defined, [0.5 - level / 2, 0.5 + level / 2])
     return float(low), float(high)
-
-
-class _Card:
-    """One card's scores, sorted once; `weighted` gives its metrics under weights of the images."""
-
-    def __init__(self, y_true: Labels, y_score: Floats, threshold: float) -> None:
-        self.cell = np.eye(4)[:, cells(y_true, y_score, threshold)]
-        self.losses = {name: losses(name, y_true, y_score) for name in ("log_loss", "brier")}
-        self.order = np.argsort(-y_score, kind="stable")
-        self.positive = y_true[self.order].astype(np.float64)[:, None]
-        falls = np.diff(y_score[self.order]) != 0
-        self.steps = np.append(np.flatnonzero(falls), len(y_true) - 1)  # the last image of each distinct score
-
-    def weighted(self, weights: Floats, metrics: Sequence[str]) -> dict[str, Floats]:
-        """Each metric (R,) under `weights` (n, R)."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            found = _of_counts(self.cell @ weights)
-            total = weights.sum(axis=0)
-            found |= {name: values @ weights / total for name, values in self.losses.items()}
-            if {"auc", "average_precision"} & set(metrics):
-                found |= self._of_ranks(weights[self.order])
-        return {metric: found[metric] for metric in metrics}
-
-    def _of_ranks(self, weights: Floats) -> dict[str, Floats]:
-        called = np.cumsum(weights, axis=0)
-        tp = np.cumsum(weights * self.positive, axis=0)
-        if len(self.steps) < len(weights):
-            called, tp = called[self.steps], tp[self.steps]
-        positives, negatives = tp[-1], called[-1] - tp[-1]
-        here = np.diff(tp, axis=0, prepend=0)
-        fp_here = np.diff(called - tp, axis=0, prepend=0)
-        pairs = np.einsum("sr,sr->r", fp_here, tp - here / 2)
-        steps = np.einsum("sr,sr->r", here, tp / np.maximum(called, np.finfo(float).tiny))
-        average_precision = np.where(negatives > 0, steps / positives, np.nan)
-        return {"auc": pairs / (positives * negatives), "average_precision": average_precision}
-
-
-def _of_counts(counts: Floats) -> dict[str, Floats]:
-    """The metrics of decisions (R,) from the four counts (4, R); 0 / 0 is NaN."""
-    found = {name: np.array(above) @ counts / (np.array(below) @ counts) for name, (above, below) in RATIOS.items()}
-    found["balanced_accuracy"] = (found["recall"] + found["specificity"]) / 2
-    tp, fp, tn, fn = counts
-    margins = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
-    found["mcc"] = (tp * tn - fp * fn) / np.sqrt(margins)
-    return found

@@ -6,7 +6,7 @@ import math
 
 from scipy.special import ndtri, stdtrit
 
-from benchmark.evidence.metrics.influence import CLIP
+from benchmark.evidence.metrics.definitions import Metric
 
 Bounds = tuple[float, float]
 _ROUNDING = 1e-24  # a variance no larger comes from adding up equal numbers
@@ -82,26 +82,32 @@ def mover(values: Bounds, first: Bounds, second: Bounds, correlation: float) -> 
     return a - b - low, a - b + high
 
 
-def around(metric: str, value: float, variance: float, quantile: float) -> Bounds | None:
-    """Interval of `metric` from its variance, on the scale where it is most nearly normal: logit for AUC and average
-    precision, logarithm for losses, Fisher's z for MCC, Wilson's for rates (F1 by way of TP / (TP + FP + FN), which is
-    one). None where the value lies at the end of its range or nothing varies.
+def around(metric: Metric, value: float, variance: float, quantile: float) -> Bounds | None:
+    """Interval of `metric` from its variance, on its scale.
 
-    `quantile` is of the normal or t distribution.
+    Args:
+        metric: What `value` is of, not a count.
+        value: The estimate.
+        variance: Its variance.
+        quantile: Of the normal or t distribution.
+
+    Returns:
+        Both ends; None where the value lies at the end of its range or nothing varies.
     """
-    if nothing_varies(variance) or value <= (-1 if metric == "mcc" else 0) or (value >= 1 and metric != "log_loss"):
+    low, high = metric.range
+    if nothing_varies(variance) or not low < value < high:
         return None
     half = quantile * math.sqrt(variance)
-    if metric in ("auc", "average_precision"):
+    if metric.scale == "logit":
         logit, half = math.log(value / (1 - value)), half / (value * (1 - value))
         return _expit(logit - half), _expit(logit + half)
-    if metric in ("log_loss", "brier"):
+    if metric.scale == "log":
         factor = math.exp(half / value)
-        return value / factor, min(value * factor, 1.0 if metric == "brier" else -math.log(CLIP))
-    if metric == "mcc":
+        return value / factor, min(value * factor, high)
+    if metric.scale == "Fisher z":
         z, half = math.atanh(value), half / (1 - value * value)
         return math.tanh(z - half), math.tanh(z + half)
-    if metric == "f1":
+    if metric.scale == "Dice":
         jaccard = value / (2 - value)
         low, high = effective_wilson(jaccard, jaccard * (1 - jaccard) / (variance * (1 + jaccard) ** 4 / 4), quantile)
         return f1_of_jaccard(low), f1_of_jaccard(high)

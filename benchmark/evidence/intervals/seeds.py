@@ -13,8 +13,8 @@ from scipy.special import chdtri
 from benchmark.evidence.estimate import Estimate
 from benchmark.evidence.intervals.formulas import around, t_quantile
 from benchmark.evidence.intervals.uncertainty import interval
-from benchmark.evidence.metrics.definitions import value_of
-from benchmark.evidence.metrics.influence import ClassSizes, Floats, Units, centred, influence
+from benchmark.evidence.metrics.definitions import UNDEFINED, get_metric, value_of
+from benchmark.evidence.metrics.influence import ClassSizes, Floats, Units, centred
 from benchmark.evidence.scores import Scores
 
 _BELOW_UPPER = 0.3  # how often a sum of squares is so small that even its upper limit lies below what it estimates
@@ -48,7 +48,8 @@ class PairedScores:
 
     def influences(self, metric: str, class_sizes: ClassSizes) -> Floats:
         """Influences (seeds, n) of a metric that every seed has. Raises ValueError where it is undefined."""
-        rows = [influence(metric, r.y_true, r.y_score, cut) for r, cut in zip(self.runs, self.thresholds, strict=True)]
+        record = get_metric(metric)
+        rows = [record.influences(r.y_true, r.y_score, cut) for r, cut in zip(self.runs, self.thresholds, strict=True)]
         defined = [row for row in rows if row is not None]
         if len(defined) < len(rows):
             raise ValueError(f"{metric} is undefined for {len(rows) - len(defined)} of {len(rows)} seeds")
@@ -98,9 +99,7 @@ def seed_figure(
     values = card.values(metric)
     if any(value is None for value in values):
         missing = sum(value is None for value in values)
-        reason = "undefined for these decisions or classes" + (
-            f" of {missing} of {card.seeds} seeds" if card.seeds > 1 else ""
-        )
+        reason = UNDEFINED + (f" of {missing} of {card.seeds} seeds" if card.seeds > 1 else "")
         return SeedFigure(metric, None, None, None, None, reason, card.seeds, None, None)
     known = np.array(values, dtype=np.float64)
     value, first = float(known.mean()), card.runs[0]
@@ -110,7 +109,7 @@ def seed_figure(
         return SeedFigure(metric, value, found.low, found.high, found.method, found.reason, 1, None, UNKNOWN_SPREAD)
     moved = card.influences(metric, class_sizes)
     variance, df = seed_variance([known], units.covariance(moved), units.degrees_of_freedom(moved.mean(axis=0)))
-    bounds = around(metric, value, variance, t_quantile(level, df))
+    bounds = around(get_metric(metric), value, variance, t_quantile(level, df))
     spread = float(known.std(ddof=1))
     if bounds is None:
         reason = "no interval at the end of the range, or where nothing varies"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 
@@ -19,21 +17,8 @@ from benchmark.evidence.intervals.formulas import (
     wilson,
     z_quantile,
 )
-from benchmark.evidence.metrics.influence import RATIOS, ClassSizes, Floats, Labels, Units, cells, centred, influence
-
-COUNTED: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]] = MappingProxyType(
-    {name: RATIOS[name] for name in ("accuracy", "precision", "recall", "specificity")}
-    | {"f1": ((1, 0, 0, 0), (1, 1, 0, 1))}  # F1 is 2J / (1 + J) of J = TP / (TP + FP + FN)
-)
-"""Metrics that rest on a number of images among others, and which of TP, FP, TN and FN count as either."""
-
-_METHODS = {
-    "auc": "DeLong, logit",
-    "average_precision": "linearised, logit",
-    "log_loss": "linearised, log",
-    "brier": "linearised, log",
-    "mcc": "linearised, Fisher z",
-}
+from benchmark.evidence.metrics.definitions import UNDEFINED, Metric, Ratio, get_metric
+from benchmark.evidence.metrics.influence import ClassSizes, Floats, Labels, Units, cells, centred
 
 
 @dataclass(frozen=True)
@@ -66,27 +51,30 @@ def interval(
     Raises KeyError for a metric without influences, such as a count.
     """
     y_true = units.y_true
-    moved = influence(metric, y_true, y_score, threshold)
+    record = get_metric(metric)
+    moved = record.influences(y_true, y_score, threshold)
     if moved is None:
-        return Interval(None, None, None, "undefined for these decisions or classes")
+        return Interval(None, None, None, UNDEFINED)
     if units.repeated and units.count < 2:
         return Interval(None, None, None, "one patient alone shows no spread")
     by = ", by patient" if units.repeated else ""
-    if metric in COUNTED:
-        counted = _counted(metric, y_true, y_score, threshold)
-        return Interval(*_of_proportion(metric, moved, counted, units, class_sizes, level), f"Wilson{by}")
-    if metric == "balanced_accuracy":
-        return Interval(*_of_balanced_accuracy(y_score, threshold, units, level), f"square-and-add{by}")
-    if metric == "auc" and min(units.counts) < 2:
+    cell = cells(y_true, y_score, threshold)
+    if record.ratio is not None and record.scale in ("Wilson", "Dice"):
+        bounds = _of_proportion(record.ratio, record, cell, moved, units, class_sizes, level)
+        return Interval(*bounds, f"Wilson{by}")
+    if record.mean_of is not None and record.scale == "square-and-add":
+        return Interval(*_of_mean(record.mean_of, record, cell, units, level), f"square-and-add{by}")
+    delong = record.variance == "DeLong"
+    if delong and min(units.counts) < 2:
         return Interval(None, None, None, f"DeLong needs two {'patients' if by else 'images'} of each class")
     moved = centred(moved, y_true, class_sizes)
-    independent = metric == "auc" and not units.repeated
+    independent = delong and not units.repeated
     quantile = z_quantile(level) if independent else t_quantile(level, units.degrees_of_freedom(moved))
-    bounds = around(metric, value, units.variance(moved), quantile)
-    if bounds is None:
-        name = "DeLong gives" if metric == "auc" else "linearisation gives"
+    ends = around(record, value, units.variance(moved), quantile)
+    if ends is None:
+        name = "DeLong gives" if delong else "linearisation gives"
         return Interval(None, None, None, f"{name} no interval at the end of the range, or where nothing varies")
-    return Interval(*bounds, _METHODS[metric] + by)
+    return Interval(*ends, f"{record.variance}, {record.scale}{by}")
 
 
 def worth_of_classes(
@@ -99,9 +87,11 @@ def worth_of_classes(
         return None
     found = []
     for metric in ("specificity", "recall"):
-        moved = influence(metric, y_true, y_score, threshold)
+        record, cell = get_metric(metric), cells(y_true, y_score, threshold)
+        moved = record.influences(y_true, y_score, threshold)
         assert moved is not None  # both classes are there
-        right, of_class = _counted(metric, y_true, y_score, threshold)
+        assert record.ratio is not None
+        right, of_class = _counted(record.ratio, cell)
         shares, rate = units.sums(of_class[None])[0], float(right.sum() / of_class.sum())
         variance = units.variance(moved)
         if 0 < rate < 1 and not nothing_varies(variance):
@@ -113,29 +103,31 @@ def worth_of_classes(
     return found[0], found[1]
 
 
-def _counted(metric: str, y_true: Labels, y_score: Floats, threshold: float) -> tuple[Floats, Floats]:
-    """Which images are a success, and which count at all (n,)."""
-    cell = cells(y_true, y_score, threshold)
-    above, below = (np.array(weights, dtype=np.float64)[cell] for weights in COUNTED[metric])
+def _counted(ratio: Ratio, cell: Labels) -> tuple[Floats, Floats]:
+    """Which images are a success, and which count at all (n,), of a proportion or of the J of a Dice coefficient."""
+    above, below = (np.array(part, dtype=np.float64).clip(max=1)[cell] for part in (ratio.numerator, ratio.denominator))
     return above, below
 
 
 def _of_proportion(
-    metric: str,
+    ratio: Ratio,
+    metric: Metric,
+    cell: Labels,
     moved: Floats,
-    counted: tuple[Floats, Floats],
     units: Units,
     class_sizes: ClassSizes,
     level: float,
 ) -> Bounds:
     """Wilson's interval; with an effective sample size where images are related or class sizes were fixed."""
-    successes, images = (int(which.sum()) for which in counted)
-    if not units.repeated and (class_sizes == "drawn" or metric in ("recall", "specificity")):
+    success, counts = _counted(ratio, cell)
+    successes, images = int(success.sum()), int(counts.sum())
+    dice = metric.scale == "Dice"
+    if not units.repeated and (class_sizes == "drawn" or ratio.population in ("positives", "negatives")):
         bounds = wilson(successes, images, level)
     else:
         moved = centred(moved, units.y_true, class_sizes)
-        shares = units.sums(counted[1][None])[0]
-        rate = f1_of_jaccard(successes / images) if metric == "f1" else successes / images
+        shares = units.sums(counts[None])[0]
+        rate = f1_of_jaccard(successes / images) if dice else successes / images
         # Not those of the variance itself: a few errors make them few, and Wilson's interval already allows for that.
         quantile = t_quantile(level, max(1, int(np.count_nonzero(shares)) - 1))
         spread = around(metric, rate, units.variance(moved), quantile)
@@ -143,20 +135,21 @@ def _of_proportion(
             return spread
         # Nothing varies, as where one class is called: as if all images of a patient were alike (Kish 1965).
         bounds = effective_wilson(successes / images, images**2 / float(shares @ shares), z_quantile(level))
-    return (f1_of_jaccard(bounds[0]), f1_of_jaccard(bounds[1])) if metric == "f1" else bounds
+    return (f1_of_jaccard(bounds[0]), f1_of_jaccard(bounds[1])) if dice else bounds
 
 
-def _of_balanced_accuracy(y_score: Floats, threshold: float, units: Units, level: float) -> Bounds:
-    """Half of recall - (-specificity), from the interval of each."""
-    rates, bounds, rows = [], [], []
-    for metric in ("recall", "specificity"):
-        moved = influence(metric, units.y_true, y_score, threshold)
-        assert moved is not None  # balanced accuracy is defined, so both are
-        counted = _counted(metric, units.y_true, y_score, threshold)
-        rates.append(float(counted[0].sum() / counted[1].sum()))
-        bounds.append(_of_proportion(metric, moved, counted, units, "drawn", level))
-        rows.append(moved)
+def _of_mean(ratios: tuple[Ratio, Ratio], metric: Metric, cell: Labels, units: Units, level: float) -> Bounds:
+    """Half of a - (-b), from the interval of each of the two ratios a and b."""
+    counts = np.bincount(cell, minlength=4).astype(np.float64)
+    rates, bounds, influences = [], [], []
+    for ratio in ratios:
+        gradient = ratio.gradient(counts)
+        assert gradient is not None  # the mean is defined, so both are
+        success, counted = _counted(ratio, cell)
+        rates.append(float(success.sum() / counted.sum()))
+        bounds.append(_of_proportion(ratio, metric, cell, gradient[cell], units, "drawn", level))
+        influences.append(gradient[cell])
     low, high = bounds[1]
-    correlation = -units.correlation(rows[0], rows[1])
+    correlation = -units.correlation(influences[0], influences[1])
     low, high = mover((rates[0], -rates[1]), bounds[0], (-high, -low), correlation)
     return low / 2, high / 2

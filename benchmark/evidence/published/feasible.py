@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linprog
 
-from benchmark.evidence.metrics.definitions import METRICS, Confusion
+from benchmark.evidence.metrics.definitions import Confusion, Ratio, find_metric, metrics
+from benchmark.evidence.metrics.influence import Floats
 
 Range = tuple[float, float]
 Counts = npt.NDArray[np.int64]
@@ -22,13 +23,6 @@ Truths = npt.NDArray[np.bool_]
 _SLACK = 1e-7  # single precision, in which Keras holds its metrics
 _MOST = 300_000
 _ROUNDING = 1e-9
-_SHARES = {  # metric: the outcomes counted in the numerator, and in the denominator, out of (tp, fp, tn, fn)
-    "accuracy": ((1, 0, 1, 0), (1, 1, 1, 1)),
-    "precision": ((1, 0, 0, 0), (1, 1, 0, 0)),
-    "recall": ((1, 0, 0, 0), (1, 0, 0, 1)),
-    "specificity": ((0, 0, 1, 0), (0, 1, 1, 0)),
-    "f1": ((2, 0, 0, 0), (2, 1, 0, 1)),
-}
 
 
 class TooMany(ValueError):
@@ -62,7 +56,8 @@ def any_matrix(ranges: Mapping[str, Range], negatives: int, positives: int) -> b
 
 
 def _check(ranges: Mapping[str, Range], negatives: int, positives: int) -> None:
-    unknown = [name for name in ranges if name not in METRICS or METRICS[name].of_decisions is None]
+    decided = metrics(lambda metric: metric.uses_threshold)
+    unknown = [name for name in ranges if name not in decided]
     if unknown or negatives < 1 or positives < 1:
         raise ValueError(
             f"{', '.join(unknown)}: not read from a confusion matrix"
@@ -89,16 +84,21 @@ def _fitting(ranges: Mapping[str, Range], negatives: int, positives: int) -> Ite
 def _nearly(ranges: Mapping[str, Range], tp: Counts, tn: Counts, negatives: int, positives: int) -> Truths:
     """Which matrices may fit, told of all at once and with a little room for rounding; `fits` has the last word."""
     outcomes = (tp, negatives - tn, tn, positives - tp)
-    shares = {
-        name: sum(w * c for w, c in zip(above, outcomes, strict=True))
-        / np.maximum(sum(w * c for w, c in zip(below, outcomes, strict=True)), 1)
-        for name, (above, below) in _SHARES.items()
-    }
-    shares["balanced_accuracy"] = (tp / positives + tn / negatives) / 2
     near = np.ones(len(tp), dtype=bool)
-    for name in ranges.keys() & shares.keys():
-        near &= (ranges[name][0] - _ROUNDING <= shares[name]) & (shares[name] <= ranges[name][1] + _ROUNDING)
+    for name, metric in metrics(lambda metric: metric.name in ranges).items():
+        if metric.ratios:
+            share = sum(_share(ratio, outcomes) for ratio in metric.ratios) / len(metric.ratios)
+            near &= (ranges[name][0] - _ROUNDING <= share) & (share <= ranges[name][1] + _ROUNDING)
     return near
+
+
+def _share(ratio: Ratio, outcomes: tuple[Counts, ...]) -> Floats:
+    above, below = (
+        sum(weight * count for weight, count in zip(part, outcomes, strict=True))
+        for part in (ratio.numerator, ratio.denominator)
+    )
+    share: Floats = above / np.maximum(below, 1)
+    return share
 
 
 def fits(matrix: Confusion, ranges: Mapping[str, Range]) -> bool:
@@ -108,10 +108,10 @@ def fits(matrix: Confusion, ranges: Mapping[str, Range]) -> bool:
 
 def metric_of(matrix: Confusion, name: str) -> float:
     """A metric of decisions, 0 where it is undefined. Raises ValueError for any other metric."""
-    function = METRICS[name].of_decisions if name in METRICS else None
-    if function is None:
+    metric = find_metric(name)
+    if metric is None or metric.of_decisions is None:
         raise ValueError(f"{name}: not read from a confusion matrix")
-    return function(matrix) or 0.0
+    return metric.of_decisions(matrix) or 0.0
 
 
 def _columns(ranges: Mapping[str, Range], negatives: int, positives: int) -> tuple[Counts, Counts, Counts]:
@@ -154,13 +154,15 @@ def _columns(ranges: Mapping[str, Range], negatives: int, positives: int) -> tup
 def shares_possible(ranges: Mapping[str, Range]) -> bool:
     """Whether any number of images, with any share of positives, can have metrics within `ranges`.
 
-    Reads accuracy, precision, recall, specificity and f1 and leaves other metrics aside. The four outcomes are shares
+    Reads metrics that are a ratio of counts and leaves others aside. The four outcomes are shares
     that add up to 1, in which each of these figures is a pair of linear inequalities: a linear programme.
     """
     rows = []
     for name, (low, high) in ranges.items():
-        if name in _SHARES:
-            numerator, denominator = (np.array(part, dtype=float) for part in _SHARES[name])
+        metric = find_metric(name)
+        if metric is not None and metric.ratio is not None:
+            ratio = metric.ratio
+            numerator, denominator = (np.array(part, dtype=float) for part in (ratio.numerator, ratio.denominator))
             rows += [numerator - high * denominator, low * denominator - numerator]
     if not rows:
         return True

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from benchmark.evidence.metrics.definitions import get_metric
 from benchmark.evidence.scores import Scores
 
 Array = npt.NDArray[np.float64]
@@ -28,6 +29,13 @@ class Cuts:
     fp: Array
     tn: Array
     fn: Array
+
+    def figure(self, metric: str) -> Array:
+        """A metric of decisions at every cut; NaN where it is undefined."""
+        counts = np.stack([self.tp, self.fp, self.tn, self.fn])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            figures = get_metric(metric).of_weighted_counts(counts.reshape(4, -1))
+        return figures.reshape(self.tp.shape)
 
     @property
     def sensitivity(self) -> Array:

@@ -187,15 +187,13 @@ def youden(cuts: Cuts, value: float) -> Array:
 def f1(cuts: Cuts, value: float) -> Array:
     """The harmonic mean of precision and recall (van Rijsbergen 1979). Calling all images positive is the best answer
     when the scores say little (Lipton et al. 2014)."""
-    return 2 * cuts.tp / (2 * cuts.tp + cuts.fp + cuts.fn)
+    return cuts.figure("f1")
 
 
 @threshold_rule("mcc", optimises="the largest Matthews correlation", interval=bootstrap)
 def mcc(cuts: Cuts, value: float) -> Array:
     """The correlation of decision and label (Matthews 1975), undefined when one class is called."""
-    called, left = cuts.tp + cuts.fp, cuts.tn + cuts.fn
-    margins = called * left * (cuts.tp + cuts.fn) * (cuts.tn + cuts.fp)
-    return (cuts.tp * cuts.tn - cuts.fp * cuts.fn) / np.sqrt(np.maximum(margins, 1))  # 0 only where one class is called
+    return np.nan_to_num(cuts.figure("mcc"))
 
 
 @threshold_rule(

@@ -21,8 +21,13 @@ import benchmark.training.backend as backend
 from benchmark.data.checks.leakage import related_test_images
 from benchmark.data.decoding.prepared import LabelledImages, SplitName, is_whole, load
 from benchmark.evidence.diagnosis.causes import diagnose
-from benchmark.evidence.diagnosis.training_record import Intensity, TrainingDiagnostics, batch_norm_probe
-from benchmark.evidence.metrics.definitions import Figure, figures
+from benchmark.evidence.diagnosis.training_record import (
+    Intensity,
+    TrainingDiagnostics,
+    batch_norm_probe,
+)
+from benchmark.evidence.intervals.figures import figures
+from benchmark.evidence.metrics.definitions import Figure
 from benchmark.evidence.metrics.influence import ClassSizes
 from benchmark.evidence.scores import Scores, TestScores, ValidationScores
 from benchmark.evidence.thresholds.choice import Threshold, choose_with_interval
@@ -245,7 +250,7 @@ def _wait_for(folder: Path) -> None:
 
 
 def _figures(scores: Scores, threshold: float, loss: float, class_sizes: ClassSizes) -> dict[str, Figure]:
-    return {"loss": Figure("loss", loss, None, None, None, None), **figures(scores, threshold, class_sizes)}
+    return {"loss": Figure("loss", loss), **figures(scores, threshold, class_sizes)}
 
 
 def _costs(fitted: Fitted, inference_ms: float | None, state: RunState) -> Costs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
-from benchmark.evidence.metrics.definitions import METRICS, Figure, values
+from benchmark.evidence.metrics.definitions import Figure, metrics, values
 from benchmark.evidence.scores import Scores
 from benchmark.runs.run import Run
 
@@ -18,6 +18,7 @@ def disagreement(run: Run, scores: Mapping[str, Scores]) -> str | None:
 
     Figures that do not come from scores alone, as the `loss` with its penalties, are taken as recorded.
     """
+    fixed = metrics(lambda metric: not metric.uses_threshold)
     ranked: dict[str, dict[str, float | None]] = {}  # by split: what no threshold changes is computed once
     for where, threshold, split, recorded in _figures(run):
         if threshold is None:
@@ -25,7 +26,7 @@ def disagreement(run: Run, scores: Mapping[str, Scores]) -> str | None:
         if split not in scores:
             return f"it has figures of {split}, and no scores of it"
         known = values(scores[split], threshold, ranked.get(split, {}))
-        ranked[split] = {name: value for name, value in known.items() if METRICS[name].of_scores is not None}
+        ranked[split] = {name: value for name, value in known.items() if name in fixed}
         for name, figure in recorded.items():
             if name in known and not _same(figure.value, known[name]):
                 return (

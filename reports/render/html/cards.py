@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmark.evidence.estimate import Estimate
-from benchmark.evidence.metrics.definitions import METRICS
+from benchmark.evidence.metrics.definitions import Weights, measures
 from benchmark.evidence.scores import Scores
 from benchmark.runs.run import Run
 from reports.gallery.gallery import Gallery
@@ -22,9 +22,27 @@ from reports.results.probabilities import Probabilities
 from zoo.models.card import ModelCard
 
 COMPARED = ("accuracy", "recall", "auc")
-DECIDED = tuple(m.name for m in METRICS.values() if m.of_decisions is not None and m.direction != "none")
-"""Metrics that move with the threshold."""
-COUNTED = tuple(m.name for m in METRICS.values() if m.direction == "none")
+"""The metrics of the comparison: bars leave no room for more."""
+_IN_SCRIPT = ("mcc",)
+"""Metrics whose formula `report.js` holds; it computes a mean of ratios of counts from their weights."""
+
+
+@dataclass(frozen=True)
+class SliderMetric:
+    """A metric that moves with the threshold slider, and the ratios of TP, FP, TN and FN that it is the mean of."""
+
+    name: str
+    label: str
+    ratios: tuple[tuple[Weights, Weights], ...]
+
+
+def slider_metrics() -> list[SliderMetric]:
+    """The metrics of decisions that the page can compute."""
+    return [
+        SliderMetric(name, metric.label, tuple((ratio.numerator, ratio.denominator) for ratio in metric.ratios))
+        for name, metric in measures(lambda metric: metric.uses_threshold).items()
+        if metric.ratios or name in _IN_SCRIPT
+    ]
 
 
 @dataclass(frozen=True)

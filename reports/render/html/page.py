@@ -14,9 +14,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from benchmark.evidence.comparison.verdict import VERDICTS
+from benchmark.evidence.metrics.definitions import label_of, metrics
 from benchmark.evidence.scores import Scores
 from reports import text as numbers
-from reports.audit.figures import metric_name
 from reports.checklists.checklist import Checklist, checklists
 from reports.findings import Findings, findings
 from reports.gallery.gallery import Gallery
@@ -24,18 +24,16 @@ from reports.gallery.text import SUBGROUP_HEADS, sentences, subgroup_rows, subgr
 from reports.limits import limits
 from reports.render.html.cards import (
     COMPARED,
-    COUNTED,
-    DECIDED,
     CardView,
     ComparisonView,
     RankingView,
     card_views,
     comparison_view,
     ranking_view,
+    slider_metrics,
 )
 from reports.render.html.verdicts import ClaimsView, claims_view
 from reports.report import Report, Section
-from reports.results.card_figures import KEY_METRICS
 from reports.results.compare import difference_text, published_text
 from reports.results.methods import UNKNOWN
 from reports.results.split_faults import own_faults
@@ -136,8 +134,8 @@ def _environment() -> Environment:
         "mean_seconds": lambda values: numbers.seconds(sum(values) / len(values)) if values else numbers.MISSING,
         "published": published_text,
         "difference": difference_text,
-        "is_count": numbers.is_count,
-        "metric": metric_name,
+        "decimals_of": numbers.decimals_of,
+        "metric": label_of,
         "capital": numbers.capital,
         "own_faults": own_faults,
         "p_text": numbers.p_text,
@@ -151,9 +149,8 @@ def _environment() -> Environment:
         "STYLES": STYLES,
         "TONES": {verdict: TONES[meaning.answer] for verdict, meaning in VERDICTS.items()},
         "COMPARED": COMPARED,
-        "DECIDED": DECIDED,
-        "COUNTED": COUNTED,
-        "KEY_METRICS": KEY_METRICS,
+        "slider_metrics": slider_metrics,
+        "metrics": metrics,
         "EXPLAINED": EXPLAINED,
         "UNKNOWN": UNKNOWN,
         "SUBGROUP_HEADS": SUBGROUP_HEADS,

@@ -4,41 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from benchmark.evidence.metrics.definitions import label_of, metrics
 from benchmark.runs.run import Run
-from reports.audit.figures import metric_name
 from reports.render.markdown.table import cell, folded, table
 from reports.report import Section
-from reports.results.card_figures import CardFigures
+from reports.results.card_figures import CardFigures, summary_metrics
 from reports.results.recipe import recipe_in_words
 from reports.results.split_faults import own_faults
 from reports.text import estimate, measured, number
 
-SHOWN = ("accuracy", "recall", "specificity", "auc")
-"""The metrics of the comparison: a code host cuts what is wider."""
-DETAIL = (
-    "loss",
-    "accuracy",
-    "balanced_accuracy",
-    "precision",
-    "recall",
-    "specificity",
-    "f1",
-    "mcc",
-    "auc",
-    "average_precision",
-    "brier",
-    "true_positives",
-    "false_positives",
-    "true_negatives",
-    "false_negatives",
-)
 _ABREAST = 3
 """Runs beside each other in one table of figures."""
 
 
 def comparison_markdown(section: Section) -> list[str]:
     """The cards side by side, means over their seeds."""
-    heads = ["card", "what it changes", "seeds", *map(metric_name, SHOWN), "diagnosis"]
+    heads = ["card", "what it changes", "seeds", *(metric.label for metric in summary_metrics().values()), "diagnosis"]
     return [
         "### Comparison",
         "",
@@ -84,7 +65,7 @@ def _compared(card: CardFigures) -> list[str]:
         f"`{card.card.name}`",
         card.card.changes,
         _seeds(card),
-        *(estimate(card.at_half.get(name)) for name in SHOWN),
+        *(estimate(card.at_half.get(name)) for name in summary_metrics()),
         "; ".join((*card.errors, *found)),
     ]
 
@@ -130,9 +111,9 @@ def _figures(runs: Sequence[Run]) -> Iterator[str]:
 
 def _rows(runs: Sequence[Run], chosen: bool) -> Iterator[list[str]]:
     yield ["threshold", *(number(_threshold(run, chosen)) for run in runs)]
-    for name in DETAIL:
+    for name in ("loss", *metrics()):
         yield [
-            metric_name(name),
+            label_of(name),
             *(measured(run.figures("test", chosen).get(name), with_interval=True) for run in runs),
         ]
 

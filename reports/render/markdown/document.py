@@ -18,7 +18,7 @@ from reports.render.markdown.ranking import ranking_markdown
 from reports.render.markdown.table import cell, folded, image, table
 from reports.report import Report, Section
 from reports.results.compare import Comparison, difference_text, published_text
-from reports.text import MISSING, estimate, interval, is_count
+from reports.text import MISSING, decimals_of, estimate, interval
 
 
 def render(report: Report, pictures: Sequence[Pictures] = (), galleries: Mapping[str, Gallery] | None = None) -> str:
@@ -83,7 +83,7 @@ def _comparison(c: Comparison) -> list[str]:
         ", ".join(map(str, c.seeds)) or MISSING,
         f"{c.published.split} {c.published.metric}{when}",
         f"{published_text(c)} {interval(c.published_interval)}".rstrip(),
-        estimate(c.measured, 0 if is_count(c.published.metric) else 3),
+        estimate(c.measured, decimals_of(c.published.metric)),
         difference_text(c),
         "other data" if c.other_data else "same data",
         c.published.where + (f" ({c.note})" if c.note else ""),

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from reports.audit.figures import metric_name
+from benchmark.evidence.metrics.definitions import label_of
 from reports.render.terminal.table import escape, plain_table
 from reports.results import ranking_text
 from reports.results.pairs import Pair, Ranking
@@ -29,9 +29,9 @@ def pair_table(a: str, b: str, pairs: Sequence[Pair]) -> RenderableType:
     tests: dict[str, list[str]] = {}
     for pair in pairs:
         difference = pair.difference
-        tests.setdefault(difference.test or difference.reason or MISSING, []).append(metric_name(pair.metric))
+        tests.setdefault(difference.test or difference.reason or MISSING, []).append(label_of(pair.metric))
         table.add_row(
-            metric_name(pair.metric),
+            label_of(pair.metric),
             number(pair.a.value),
             number(pair.b.value),
             estimate(difference, sign=True),

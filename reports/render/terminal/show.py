@@ -13,24 +13,22 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmark.evidence.diagnosis.causes import Finding
+from benchmark.evidence.metrics.definitions import label_of, metrics
 from benchmark.runs.deployment.decision_rule import Decider, decider_of
 from benchmark.runs.history import History
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
-from reports.audit.figures import metric_name
 from reports.render.terminal.predictions import calibration_line
 from reports.render.terminal.table import escape, plain_table
 from reports.render.terminal.text_chart import text_chart
-from reports.results.card_figures import KEY_METRICS
 from reports.results.compare import compare_card, difference_text, published_text
 from reports.results.curves import SeedHistory, seed_history
 from reports.results.measured import conditions, gather
 from reports.results.methods import methods
 from reports.results.recipe import recipe_in_words
-from reports.text import MISSING, estimate, is_count, measured, number, one_line, seconds
+from reports.text import MISSING, decimals_of, estimate, measured, number, one_line, seconds
 from zoo.config.strict_yaml import ConfigError
 
-_COUNTS = ("true_positives", "false_positives", "true_negatives", "false_negatives")
 _TOPICS = ("data", "split", "precision", "versions", "hardware", "pretrained weights")
 _BESIDE = 110  # columns from which two charts fit beside each other
 
@@ -98,11 +96,11 @@ def _figures(run: Run, width: int) -> Iterator[RenderableType]:
         if run.figures(split, at_chosen)
     ]
     table = plain_table("metric, 95% interval", *(name for name, _ in columns))
-    for metric in ("loss", *KEY_METRICS, *_COUNTS):
+    for metric in ("loss", *metrics()):
         shown = [measured(figures.get(metric), with_interval=True) for _, figures in columns]
         if any(text != MISSING for text in shown):
             table.add_row(
-                metric_name(metric), *(text.replace(" ", "\n", 1) if width < _BESIDE else text for text in shown)
+                label_of(metric), *(text.replace(" ", "\n", 1) if width < _BESIDE else text for text in shown)
             )
     yield from _titled("Figures", table)
 
@@ -126,9 +124,9 @@ def _published(run: Run, store: Store, width: int) -> Iterator[RenderableType]:
     for each in compared:
         figure = each.published
         note = "; ".join(filter(None, ["other data" if each.other_data else "", each.note or ""]))
-        what = f"{figure.split} {metric_name(figure.metric)}" + (f", {figure.epoch} epoch" if figure.epoch else "")
+        what = f"{figure.split} {label_of(figure.metric)}" + (f", {figure.epoch} epoch" if figure.epoch else "")
         apart = difference_text(each) if width >= _BESIDE else difference_text(each).replace(" ", "\n", 1)
-        value = number(each.measured.value, 0 if is_count(figure.metric) else 3)
+        value = number(each.measured.value, decimals_of(figure.metric))
         table.add_row(escape(what), published_text(each), value, apart, escape(note))
     yield from _titled("Published beside measured, at 0.5", table)
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.evidence.metrics.definitions import measures
 from benchmark.runs.storage.store import Store
-from reports.results.card_figures import KEY_METRICS, CardFigures, card_figures
+from reports.results.card_figures import CardFigures, card_figures
 from reports.results.measured import gather
 from tests.support.records import make_run, of_counts, on_test, on_val, planted
 from tests.support.stored import keep
@@ -28,7 +29,7 @@ def of(store: Store) -> dict[str, CardFigures]:
 def test_every_card_has_every_metric_at_half(found: dict[str, CardFigures]) -> None:
     assert set(found) == {SINGLE, SEVERAL, COLLAPSED, FAILED}
     for name in (SINGLE, SEVERAL, COLLAPSED):
-        assert tuple(found[name].at_half) == KEY_METRICS
+        assert list(found[name].at_half) == list(measures())
 
 
 def test_figures_of_one_seed_are_those_of_its_counts(found: dict[str, CardFigures]) -> None:

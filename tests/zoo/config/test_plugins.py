@@ -129,7 +129,7 @@ def test_what_one_prints_on_import_is_not_in_the_document(tmp_path: Path) -> Non
 
 
 def test_the_cards_of_python_warn_of_a_bad_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = {plugins.BUILDERS: ("a bad one",), plugins.CARDS: ()}
+    broken = {plugins.BUILDERS: ("a bad one",), plugins.CARDS: (), plugins.METRICS: ()}
     monkeypatch.setattr(plugins, "load", lambda group: plugins.Plugins((), broken[group]))
     with pytest.warns(RuntimeWarning, match="a bad one"):
         cards = load_cards()

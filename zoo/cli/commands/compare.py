@@ -34,20 +34,22 @@ def command(
     json: JsonOption = False,
 ) -> None:
     """Compare cards on the same test images: differences with intervals and tests, groups that cannot be told apart."""
-    from benchmark.evidence.metrics.influence import METRICS
+    from benchmark.evidence.metrics.definitions import aliases, canonical, measures
     from benchmark.runs.storage.store import Store
     from reports.report import same_conditions
-    from zoo.config.metric_names import ALIASES, canonical
+    from zoo.config import plugins
     from zoo.config.strict_yaml import ConfigError, unknown
 
     if names and len(names) != 2:
         raise ConfigError(f"zoo compare takes two names, not {len(names)}; without names it ranks all cards")
     if names and metric is not None:
         raise ConfigError("--metric is what all cards are ranked by; leave it out for two names")
+    for problem in plugins.load(plugins.METRICS).broken:
+        warn(problem)
     metric = None if metric is None else canonical(metric)
-    if metric is not None and metric not in METRICS:
-        others = [name for name, own in ALIASES.items() if own in METRICS]
-        raise unknown("metric", metric, METRICS, others)
+    known = measures()
+    if metric is not None and metric not in known:
+        raise unknown("metric", metric, known, aliases(known))
     kept = Store(store)
     runs, problems = kept.runs("bench")
     for problem in problems:

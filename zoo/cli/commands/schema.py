@@ -33,8 +33,9 @@ def command(
     if kind not in SCHEMAS:
         raise unknown("schema", kind, SCHEMAS)
     print_json(SCHEMAS[kind]())
-    broken = plugins.load(plugins.BUILDERS).broken if kind == "card" else ()
+    groups = {"card": (plugins.BUILDERS, plugins.METRICS), "space": (plugins.METRICS,), "claims": (plugins.METRICS,)}
+    broken = [problem for group in groups.get(kind, ()) for problem in plugins.load(group).broken]
     for problem in broken:
-        print(f"zoo: {problem}; its builders are not in the schema", file=sys.stderr)
+        print(f"zoo: {problem}; what it registers is not in the schema", file=sys.stderr)
     if broken:
         raise typer.Exit(2)

@@ -91,16 +91,17 @@
 
   // ---- the threshold: the same counts and figures as benchmark.evidence.metrics
   const ratio = (a, b) => (b ? a / b : null);
+  const accuracy = (c) => ratio(c.tp + c.tn, c.tp + c.tn + c.fp + c.fn);
   const recall = (c) => ratio(c.tp, c.tp + c.fn);
   const specificity = (c) => ratio(c.tn, c.tn + c.fp);
-  const METRICS = {
-    accuracy: (c) => ratio(c.tp + c.tn, c.tp + c.tn + c.fp + c.fn),
-    balanced_accuracy: (c) => recall(c) === null || specificity(c) === null ? null : (recall(c) + specificity(c)) / 2,
-    precision: (c) => ratio(c.tp, c.tp + c.fp),
-    recall,
-    specificity,
-    f1: (c) => ratio(2 * c.tp, 2 * c.tp + c.fp + c.fn),
+  const METRICS = { // those that are no mean of ratios
     mcc: (c) => ratio(c.tp * c.tn - c.fp * c.fn, Math.sqrt((c.tp + c.fp) * (c.tp + c.fn) * (c.tn + c.fp) * (c.tn + c.fn))),
+  };
+  const weighted = ([tp, fp, tn, fn], c) => tp * c.tp + fp * c.fp + tn * c.tn + fn * c.fn;
+  const figure = ({ metric, ratios }, c) => {
+    if (metric in METRICS) return METRICS[metric](c);
+    const shares = JSON.parse(ratios).map(([above, below]) => ratio(weighted(above, c), weighted(below, c)));
+    return shares.includes(null) ? null : shares.reduce((a, b) => a + b) / shares.length;
   };
   const unpack = ({ bytes, data }) => {
     const raw = Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
@@ -176,19 +177,19 @@
     const move = (threshold) => {
       const counts = confusion(run, threshold);
       all("[data-count]", part).forEach((cell) => { cell.textContent = counts[cell.dataset.count]; });
-      metrics.forEach((row) => { row.querySelector("[data-where=here]").textContent = shown(METRICS[row.dataset.metric](counts)); });
+      metrics.forEach((row) => { row.querySelector("[data-where=here]").textContent = shown(figure(row.dataset, counts)); });
       line.setAttribute("x1", WIDTH * threshold);
       line.setAttribute("x2", WIDTH * threshold);
       range.setAttribute("aria-valuetext", threshold.toFixed(3));
       clearTimeout(speak); // a screen reader hears where the slider stops, not every step
       speak = setTimeout(() => {
         said.textContent = `At ${threshold.toFixed(3)}: ${counts.tp} true and ${counts.fp} false positives, ${counts.tn} true and ` +
-          `${counts.fn} false negatives; accuracy ${shown(METRICS.accuracy(counts))}, recall ${shown(recall(counts))}, specificity ${shown(specificity(counts))}.`;
+          `${counts.fn} false negatives; accuracy ${shown(accuracy(counts))}, recall ${shown(recall(counts))}, specificity ${shown(specificity(counts))}.`;
       }, 400);
     };
     const fill = (where, threshold) => metrics.forEach((row) => {
       const counts = threshold === null ? null : confusion(run, threshold);
-      row.querySelector(`[data-where=${where}]`).textContent = counts ? shown(METRICS[row.dataset.metric](counts)) : MISSING;
+      row.querySelector(`[data-where=${where}]`).textContent = counts ? shown(figure(row.dataset, counts)) : MISSING;
     });
     const go = (threshold) => {
       range.value = threshold;

@@ -17,9 +17,11 @@ from statsmodels.stats.power import NormalIndPower
 from benchmark.evidence.comparison.paired import Difference, difference, differences, sign_flip
 from benchmark.evidence.intervals.formulas import mover, newcombe, wilson
 from benchmark.evidence.intervals.seeds import UNKNOWN_SPREAD, PairedScores
-from benchmark.evidence.metrics.influence import METRICS
+from benchmark.evidence.metrics.definitions import measures
 from benchmark.evidence.scores import TestScores
 from tests.support.records import on_test
+
+METRICS = tuple(measures())
 
 QUICK = settings(deadline=None, max_examples=25)
 N = 120

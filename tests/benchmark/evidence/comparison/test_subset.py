@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, brier_score_loss, f1_score, roc_auc_score
 
 from benchmark.evidence.comparison.subset import effect_of_leaving_out, without
+from benchmark.evidence.intervals.figures import figures
 from benchmark.evidence.intervals.seeds import PairedScores
-from benchmark.evidence.metrics.definitions import figures
 from benchmark.evidence.scores import Scores, TestScores, ValidationScores
 
 NAMES = ("a", "b", "c", "d", "e")

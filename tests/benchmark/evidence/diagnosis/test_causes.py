@@ -11,7 +11,7 @@ import pytest
 from benchmark.evidence import Finding, TestScores, ValidationScores, diagnose
 from benchmark.evidence.diagnosis.causes import FINDINGS, OF_THE_SPLIT, faults_of_counts, observable
 from benchmark.evidence.diagnosis.training_record import BatchNormProbe, Intensity, TrainingDiagnostics
-from benchmark.evidence.metrics.definitions import auc, log_loss
+from benchmark.evidence.metrics.probabilities import auc, log_loss
 from tests.support.records import HEALTHY, Curves, on_test, on_val, planted
 
 CLASSES = ("NORMAL", "PNEUMONIA")

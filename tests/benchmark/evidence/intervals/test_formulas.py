@@ -13,8 +13,9 @@ from sklearn.metrics import roc_auc_score
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from benchmark.evidence.intervals.formulas import around, hanley_mcneil, newcombe, wilson, wilson_from_rate, z_quantile
-from benchmark.evidence.metrics.definitions import auc
-from benchmark.evidence.metrics.influence import Units, influence
+from benchmark.evidence.metrics.definitions import get_metric
+from benchmark.evidence.metrics.influence import Units
+from benchmark.evidence.metrics.probabilities import auc
 from benchmark.evidence.scores import Scores
 from tests.support.records import planted
 
@@ -30,7 +31,7 @@ CLASSES = st.one_of(
 
 def delong(labels: np.ndarray, drawn: np.ndarray) -> tuple[float, float]:
     """The area under the ROC curve and the variance on which its interval rests."""
-    moved, scores = influence("auc", labels, drawn, 0.5), rankdata(drawn) / (len(drawn) + 1)
+    moved, scores = get_metric("auc").influences(labels, drawn, 0.5), rankdata(drawn) / (len(drawn) + 1)
     area = auc(Scores("test", labels, scores))
     assert moved is not None
     assert area is not None
@@ -38,7 +39,7 @@ def delong(labels: np.ndarray, drawn: np.ndarray) -> tuple[float, float]:
 
 
 def delong_interval(area: float, variance: float, level: float = 0.95) -> tuple[float, float] | None:
-    return around("auc", area, variance, z_quantile(level))
+    return around(get_metric("auc"), area, variance, z_quantile(level))
 
 
 def slow_delong(positive: list[float], negative: list[float]) -> tuple[float, float]:

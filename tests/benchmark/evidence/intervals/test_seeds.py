@@ -13,6 +13,7 @@ from scipy.stats import chi2, t
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
+from benchmark.evidence.intervals.figures import figures
 from benchmark.evidence.intervals.formulas import t_quantile
 from benchmark.evidence.intervals.seeds import (
     UNKNOWN_SPREAD,
@@ -21,9 +22,11 @@ from benchmark.evidence.intervals.seeds import (
     seed_figure,
     seed_variance,
 )
-from benchmark.evidence.metrics.definitions import figures, value_of
-from benchmark.evidence.metrics.influence import METRICS, Units
+from benchmark.evidence.metrics.definitions import measures, value_of
+from benchmark.evidence.metrics.influence import Units
 from benchmark.evidence.scores import Scores, TestScores, ValidationScores
+
+METRICS = tuple(measures())
 
 QUICK = settings(deadline=None, max_examples=30)
 N = 120

@@ -11,12 +11,15 @@ from hypothesis import strategies as st
 from scipy.stats import beta, norm
 from statsmodels.stats.proportion import proportion_confint
 
+from benchmark.evidence.intervals.figures import figures
 from benchmark.evidence.intervals.formulas import wilson
 from benchmark.evidence.intervals.uncertainty import Interval, interval
-from benchmark.evidence.metrics.definitions import Figure, figures
-from benchmark.evidence.metrics.influence import METRICS, Units
+from benchmark.evidence.metrics.definitions import Figure, measures
+from benchmark.evidence.metrics.influence import Units
 from benchmark.evidence.scores import TestScores
 from tests.support.records import of_counts, on_test, planted
+
+METRICS = tuple(measures())
 
 QUICK = settings(deadline=None, max_examples=30)
 CUT = 0.5

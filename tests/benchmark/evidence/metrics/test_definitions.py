@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,18 @@ import sklearn.metrics as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmark.evidence import METRICS, Confusion, Scores, confusion, figures
+from benchmark.evidence import Confusion, Scores, confusion, figures
+from benchmark.evidence.metrics import definitions
+from benchmark.evidence.metrics.definitions import (
+    Metric,
+    Ratio,
+    canonical,
+    find_metric,
+    label_of,
+    measures,
+    metrics,
+    register_metric,
+)
 from tests.support.records import of_counts, on_test, planted
 
 QUICK = settings(deadline=None, max_examples=40)
@@ -163,27 +176,12 @@ def test_an_interval_holds_its_value_and_names_its_method(found: Rows, threshold
 @given(found=rows())
 def test_figures_cover_every_metric(found: Rows) -> None:
     measured = figures(scores(found), 0.5)
-    assert list(measured) == list(METRICS)
+    assert list(measured) == list(metrics())
     assert all(figure.metric == name for name, figure in measured.items())
 
 
-@pytest.mark.parametrize("name", METRICS)
-def test_a_metric_declares_its_direction_and_one_thing_it_reads(name: str) -> None:
-    metric = METRICS[name]
-    assert metric.name == name
-    assert (metric.of_decisions is None) != (metric.of_scores is None)
-    lower = {"log_loss", "brier"}
-    counts = {"true_positives", "false_positives", "true_negatives", "false_negatives"}
-    assert metric.direction == ("lower" if name in lower else "none" if name in counts else "higher")
-
-
-def test_the_registry_cannot_be_written_through_its_public_name() -> None:
-    with pytest.raises(TypeError):
-        METRICS["accuracy"] = METRICS["auc"]  # type: ignore[index]
-
-
-@pytest.mark.parametrize("metric", [m for m in METRICS.values() if m.direction == "higher"], ids=lambda m: m.name)
-def test_a_higher_is_better_metric_is_one_at_perfection_and_falls_with_an_error(metric: Any) -> None:
+@pytest.mark.parametrize("metric", measures(lambda metric: metric.direction == "higher").values(), ids=lambda m: m.name)
+def test_a_higher_is_better_metric_is_one_at_perfection_and_falls_with_an_error(metric: Metric) -> None:
     perfect = figures(on_test([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9]), 0.5)[metric.name].value
     wrong = figures(on_test([0, 0, 1, 1], [0.1, 0.85, 0.3, 0.9]), 0.5)[metric.name].value
     assert perfect == 1
@@ -237,7 +235,7 @@ def test_a_perfect_ranking_has_an_auc_without_an_interval_and_says_why() -> None
 def test_every_metric_has_an_interval_and_counts_have_none() -> None:
     measured = figures(on_test(*planted(50, 50)), 0.5)
     assert {name for name, figure in measured.items() if figure.method is None} == {
-        name for name, metric in METRICS.items() if metric.direction == "none"
+        name for name, metric in metrics().items() if metric.kind == "count"
     }
     assert {measured[name].method for name in ("accuracy", "precision", "recall", "specificity", "f1")} == {"Wilson"}
     assert measured["auc"].method == "DeLong, logit"
@@ -247,3 +245,101 @@ def test_attempt_6b_s_matrix_gives_its_printed_row() -> None:
     measured = figures(of_counts(tp=131, fp=6, tn=228, fn=103), 0.5)
     printed = {"accuracy": 0.7671, "precision": 0.9562, "recall": 0.5598}
     assert {name: round(measured[name].value or 0, 4) for name in printed} == printed
+
+
+JACCARD: dict[str, Any] = {
+    "reads": "decisions",
+    "label": "Jaccard index",
+    "kind": "share",
+    "direction": "higher",
+    "range": (0, 1),
+    "depends_on_prevalence": True,
+    "ratio": Ratio((1, 0, 0, 0), (1, 1, 0, 1)),
+    "scale": "Wilson",
+}
+"""A complete registration."""
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is registered in a test is gone after it."""
+    monkeypatch.setattr(definitions, "_METRICS", dict(definitions._METRICS))
+
+
+def register(name: str = "jaccard", **fields: Any) -> None:
+    def value(c: Confusion) -> float | None:
+        return c.tp / (c.tp + c.fp + c.fn) if c.tp + c.fp + c.fn else None
+
+    value.__name__ = name
+    kept = {key: field for key, field in (JACCARD | fields).items() if field != "absent"}
+    register_metric(**kept)(value)
+
+
+def test_a_registered_metric_is_known_by_its_names_and_has_its_figure(registry: None) -> None:
+    register(aliases=("iou",))
+    assert canonical("iou") == "jaccard"
+    assert label_of("jaccard") == "Jaccard index"
+    figure = figures(of_counts(tp=6, fp=2, tn=8, fn=4), 0.5)["jaccard"]
+    assert figure.value == 0.5
+    assert figure.method == "Wilson"
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"label": "absent"}, "it lacks label"),
+        ({"label": "absent", "range": "absent"}, "it lacks label, range"),
+        ({"label": " "}, "it lacks a label"),
+        ({"ratio": "absent"}, "it lacks an influence; give ratio, mean_of, or influence"),
+        ({"reads": "scores"}, "it lacks an influence; give per_image, or influence"),
+        ({"reads": "scores", "influence": len}, "it lacks weighted, its value under weights of the images"),
+        ({"kind": "proportion"}, "its kind is 'proportion'; must be one of share, correlation, loss, count"),
+        ({"direction": "up"}, "its direction is 'up'; must be one of higher, lower, none"),
+        ({"direction": "none"}, "counts, and no others, have the direction 'none'"),
+        ({"shown": "always"}, "its shown is 'always'; must be one of summary, comparison, detail"),
+        ({"scale": "absent"}, "its scale is None; must be one of Wilson, Dice, square-and-add, logit, log, Fisher z"),
+        ({"range": (1, 0)}, "its range is (1, 0); must be its least and its greatest value"),
+        ({"range": (0, 2)}, "the scale 'Wilson' needs the range 0 to 1"),
+        ({"range": (-1, 1), "scale": "log"}, "the scale 'log' needs a range that begins at 0"),
+        ({"ratio": Ratio((5, 0, 0, 0), (5, 1, 0, 4))}, "the scale 'Wilson' needs a ratio with weights of 0 and 1"),
+        ({"scale": "square-and-add"}, "the scale 'square-and-add' needs mean_of"),
+        ({"name": "accuracy"}, "the name 'accuracy' is taken by the metric 'accuracy'"),
+        ({"name": "sensitivity"}, "the name 'sensitivity' is taken by the metric 'recall'"),
+        ({"aliases": ("f1",)}, "the name 'f1' is taken by the metric 'f1'"),
+        ({"name": "loss"}, "the name 'loss' is taken"),
+    ],
+)
+def test_an_incomplete_or_ambiguous_registration_is_refused_with_one_sentence(
+    registry: None, fields: dict[str, Any], problem: str
+) -> None:
+    name = fields.get("name", "jaccard")
+    before = find_metric(name)
+    with pytest.raises(ValueError, match=rf"^the metric '{name}' cannot be registered: {re.escape(problem)}"):
+        register(**fields)
+    assert find_metric(name) is before
+
+
+def test_a_registration_may_be_repeated_by_the_same_function(registry: None) -> None:
+    register()
+    register(label="Jaccard")
+    assert label_of("jaccard") == "Jaccard"
+
+
+@pytest.mark.parametrize("name", metrics())
+def test_a_ratio_or_a_mean_of_ratios_is_what_the_function_computes(name: str) -> None:
+    metric = metrics()[name]
+    matrix = Confusion(tp=7, fp=2, tn=11, fn=3)
+    if metric.ratios and metric.of_decisions is not None:
+        shares = [counted[0] / counted[1] for counted in (ratio.counted(matrix) for ratio in metric.ratios)]
+        assert metric.of_decisions(matrix) == pytest.approx(sum(shares) / len(shares))
+    if metric.per_image is not None and metric.of_scores is not None:
+        sample = on_test([0, 1, 1], [0.2, 0.4, 0.9])
+        assert metric.of_scores(sample) == pytest.approx(metric.per_image(sample.y_true, sample.y_score).mean())
+
+
+def test_a_metric_without_a_vectorised_form_has_the_same_replicates(registry: None) -> None:
+    weighted = definitions.get_metric("mcc").of_weighted_counts
+    counts = np.array([[3.0, 0, 5], [1, 0, 2], [4, 3, 0.5], [2, 1, 1]])
+    plain = replace(definitions.get_metric("mcc"), weighted=None)
+    with np.errstate(invalid="ignore"):
+        assert plain.of_weighted_counts(counts) == pytest.approx(weighted(counts), nan_ok=True)

@@ -20,7 +20,7 @@ import pytest
 from benchmark.data.dataset import DataError, Dataset
 from benchmark.data.sources import open_dataset
 from benchmark.data.splits import make_split
-from benchmark.evidence.metrics.definitions import figures
+from benchmark.evidence.intervals.figures import figures
 from benchmark.evidence.thresholds.choice import choose_with_interval
 from benchmark.runs.execution.events import Elsewhere, Event, Finished, Preparing, Reused, Started, Stepped
 from benchmark.runs.execution.execute import execute_all

@@ -14,7 +14,7 @@ from benchmark.data.decoding.prepared import prepare
 from benchmark.data.sources import open_dataset
 from benchmark.data.splits import make_split
 from benchmark.evidence.metrics import definitions as metrics
-from benchmark.evidence.metrics.definitions import Figure, Metric
+from benchmark.evidence.metrics.definitions import Figure, get_metric
 from benchmark.runs.execution.execute import reusable_run
 from benchmark.runs.execution.failure import RunState, failed_run, traceback_of
 from benchmark.runs.execution.messages import Message, PreparedLost, ScoresReady
@@ -146,7 +146,8 @@ def test_a_step_that_fails_after_training_is_named_and_loses_nothing(
 def test_a_metric_of_somebody_else_that_fails_costs_no_training(
     compute: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(metrics._METRICS, "jaccard", Metric("jaccard", "higher", of_scores=lambda _: {}["influence"]))
+    failing = replace(get_metric("brier"), name="jaccard", aliases=(), of_scores=lambda _: {}["influence"])
+    monkeypatch.setitem(metrics._METRICS, "jaccard", failing)
     run = compute()
     assert run.error is not None
     assert run.error.startswith("the figures failed after training: KeyError: 'influence'; scores are kept")

@@ -27,8 +27,9 @@ from tests.support.tiny import card, protocol, write_npz, write_protocol
 pytestmark = pytest.mark.slow
 
 CRASH_IN_FIGURES = (
-    "\nimport os, signal\nfrom benchmark.evidence.metrics.definitions import score_metric\n\n\n"
-    "@score_metric('higher')\n"
+    "\nimport os, signal\nfrom benchmark.evidence.metrics.definitions import register_metric\n\n\n"
+    "@register_metric(reads='scores', label='C', kind='loss', direction='lower', range=(0, 1), scale='log',\n"
+    "                 depends_on_prevalence=False, per_image=lambda y, s: s)\n"
     "def crashing_metric(scores):\n"
     "    if 'LATE_GUEST' in os.environ:\n"
     "        os.kill(os.getpid(), signal.SIGSEGV)\n"

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmark.evidence.metrics.definitions import METRICS, values
+from benchmark.evidence.metrics.definitions import metrics, values
 from benchmark.runs.deployment.model_files import REFERENCE, model_of
 from benchmark.runs.execution.execute import reusable_run
 from benchmark.runs.run import Run
@@ -404,7 +404,7 @@ def check_that_nothing_false_is_returned(store: Store, wrong: str) -> None:
                 threshold = run.threshold.value if chosen and run.threshold else 0.5
                 assert threshold is not None
                 own = values(store.scores(run, split), threshold)  # type: ignore[arg-type]
-                for name in METRICS.keys() & recorded.keys():
+                for name in metrics().keys() & recorded.keys():
                     assert recorded[name].value == pytest.approx(own[name], rel=1e-6, abs=1e-6)
 
 

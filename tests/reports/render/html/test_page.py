@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from benchmark.evidence.comparison.verdict import VERDICTS
-from benchmark.evidence.metrics.definitions import METRICS
+from benchmark.evidence.metrics.definitions import measures
 from benchmark.evidence.scores import TestScores
 from benchmark.runs.history import NO_HISTORY
 from benchmark.runs.storage.store import Store
@@ -191,10 +191,13 @@ def test_without_scores_there_is_no_slider_and_no_curve() -> None:
 def test_every_metric_of_decisions_moves_with_the_slider(page: Page) -> None:
     script = (ROOT / "reports/render/html/templates/report.js").read_text(encoding="utf-8")
     functions = script[script.index("const METRICS") : script.index("const unpack")]
-    moved = {name for name, metric in METRICS.items() if metric.of_decisions and metric.direction != "none"}
-    assert moved == {attributes["data-metric"] for _, attributes in page.tags if "data-metric" in attributes}
-    for name in moved:
-        assert re.search(rf"^    {name}[:,]", functions, flags=re.MULTILINE), name
+    moved = measures(lambda metric: metric.uses_threshold)
+    rows = {attributes["data-metric"]: attributes for _, attributes in page.tags if "data-metric" in attributes}
+    assert rows.keys() == moved.keys()
+    for name, metric in moved.items():
+        ratios = json.loads(rows[name]["data-ratios"] or "")
+        assert ratios == [[list(ratio.numerator), list(ratio.denominator)] for ratio in metric.ratios]
+        assert ratios or re.search(rf"^    {name}:", functions, flags=re.MULTILINE), name
 
 
 def test_synthetic_data_is_said_at_the_top_and_in_every_part() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from benchmark.evidence.metrics.definitions import METRICS, confusion, value_of
+from benchmark.evidence.metrics.definitions import confusion, measures, value_of
 from benchmark.evidence.scores import Scores
 from reports.render.html.page import render
 from reports.render.html.scores import test_scores
@@ -189,7 +189,7 @@ def read_slider(part: Any) -> tuple[dict[str, int], dict[str, dict[str, str]]]:
 
 def expected(scores: Scores, threshold: float) -> tuple[dict[str, int], dict[str, str]]:
     counted = confusion(scores, threshold)
-    names = [name for name, metric in METRICS.items() if metric.of_decisions and metric.direction != "none"]
+    names = list(measures(lambda metric: metric.uses_threshold))
     return vars(counted).copy(), {name: number(value_of(name, scores, threshold)) for name in names}
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console, RenderableType
 
+from benchmark.evidence.metrics.definitions import label_of
 from benchmark.runs.storage.store import Store
-from reports.audit.figures import metric_name
 from reports.render.terminal.pairs import pair_table, ranking_table
 from reports.results.measured import Measured, gather
 from reports.results.pairs import compare_pair, rank
@@ -67,7 +67,7 @@ def test_each_metric_is_one_line_with_its_difference_and_interval(found: dict[st
     pairs = compare_pair(found[LONG[0]], found[LONG[1]])
     text = shown(pair_table(*LONG, pairs), width)
     for one in pairs:
-        spoken = metric_name(one.metric)
+        spoken = label_of(one.metric)
         row = " ".join(cells(text, spoken))
         gap = one.difference
         assert f"{one.a.value:.3f} {one.b.value:.3f} {gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}]" in row

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmark.evidence.metrics.influence import METRICS
+from benchmark.evidence.metrics.definitions import measures
 from benchmark.runs.protocol import load_protocol
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
@@ -17,6 +17,8 @@ from tests.support.stored import keep
 from tests.support.tiny import ROOT, run_python
 from tests.zoo.cli import test_app as test_zoo_cli
 from tests.zoo.cli.test_app import Answer, Zoo
+
+METRICS = tuple(measures())
 
 zoo = test_zoo_cli.zoo
 ELSEWHERE = "attempt-4"

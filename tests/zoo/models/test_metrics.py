@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from benchmark.evidence.metrics.definitions import METRICS
-from reports.claims.statement import PRINTED_METRICS
-from zoo.config.metric_names import ALIASES, canonical
+from benchmark.evidence.metrics.definitions import aliases, canonical, metrics
+from reports.claims.statement import printed_metrics
 
 
-@pytest.mark.parametrize("name", list(ALIASES))
+@pytest.mark.parametrize("name", list(aliases()))
 def test_another_name_means_a_metric_and_is_none(name: str) -> None:
-    assert canonical(name) in METRICS
-    assert name not in PRINTED_METRICS
+    assert canonical(name) in metrics()
+    assert name not in printed_metrics()
 
 
-@pytest.mark.parametrize("name", [*PRINTED_METRICS, "unheard_of", ""])
+@pytest.mark.parametrize("name", [*printed_metrics(), "unheard_of", ""])
 def test_any_other_name_stays(name: str) -> None:
     assert canonical(name) == name
 
 
 @pytest.mark.parametrize(
-    ("said", "meant"),
+    ("alias", "name"),
     [
         ("sensitivity", "recall"),
         ("tpr", "recall"),
@@ -36,5 +35,5 @@ def test_any_other_name_stays(name: str) -> None:
         ("brier_score", "brier"),
     ],
 )
-def test_the_words_of_the_field_are_understood(said: str, meant: str) -> None:
-    assert canonical(said) == meant
+def test_the_words_of_the_field_are_understood(alias: str, name: str) -> None:
+    assert canonical(alias) == name

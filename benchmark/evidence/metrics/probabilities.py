@@ -1,0 +1,168 @@
+"""Metrics of scores, whatever the threshold: how they rank the images, and how far they are from the labels."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from benchmark.evidence.metrics.definitions import register_metric
+from benchmark.evidence.metrics.influence import CLIP, Floats, Labels
+from benchmark.evidence.scores import Scores
+
+
+def placements(y_true: Labels, y_score: Floats) -> Floats:
+    """Share of the other class that each image is on the right side of (n,), ties one half (DeLong et al. 1988); both
+    classes must be there."""
+    step = np.unique(y_score, return_inverse=True)[1]
+    positive = np.bincount(step, y_true)
+    negative = np.bincount(step) - positive
+    below = (np.cumsum(negative) - negative / 2) / negative.sum()
+    above = 1 - (np.cumsum(positive) - positive / 2) / positive.sum()
+    shares: Floats = np.where(y_true == 1, below[step], above[step])
+    return shares
+
+
+def log_losses(y_true: Labels, y_score: Floats) -> Floats:
+    """Cross-entropy of each image in nats (n,), scores clipped as Keras does."""
+    p = np.clip(y_score, CLIP, 1 - CLIP)
+    return np.where(y_true == 1, -np.log(p), -np.log1p(-p))
+
+
+def _squared_errors(y_true: Labels, y_score: Floats) -> Floats:
+    return np.asarray((y_score - y_true) ** 2, dtype=np.float64)
+
+
+def _one_class(y_true: Labels) -> bool:
+    return int(y_true.sum()) in (0, len(y_true))
+
+
+def _auc_influence(y_true: Labels, y_score: Floats) -> Floats | None:
+    if _one_class(y_true):
+        return None
+    positives = int(y_true.sum())
+    shares = placements(y_true, y_score)
+    area = shares[y_true == 1].mean()
+    influence: Floats = (shares - area) / np.where(y_true == 1, positives, len(y_true) - positives)
+    return influence
+
+
+def _average_precision_influence(y_true: Labels, y_score: Floats) -> Floats | None:
+    if _one_class(y_true):
+        return None
+    positives = int(y_true.sum())
+    step = np.unique(-y_score, return_inverse=True)[1]  # equal scores are one step of the curve, the highest is first
+    here = np.bincount(step, y_true)
+    tp, called = np.cumsum(here), np.cumsum(np.bincount(step))
+    precision = tp / called
+    value = here @ precision / positives
+
+    def after(values: Floats) -> Floats:
+        """Sum of a step's and all later steps' values."""
+        return np.cumsum(values[::-1])[::-1]
+
+    gain = (precision - value + after(here * (called - tp) / called**2)) / positives
+    loss = -after(here * tp / called**2) / positives
+    return np.where(y_true == 1, gain[step], loss[step])
+
+
+def _steps(y_true: Labels, y_score: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """Weight of the images called positive, and of the true positives among them, from the highest threshold down: two
+    arrays (distinct scores, r)."""
+    order = np.argsort(-y_score, kind="stable")
+    called = np.cumsum(weights[order], axis=0)
+    tp = np.cumsum(weights[order] * y_true[order].astype(np.float64)[:, None], axis=0)
+    last = np.append(np.flatnonzero(np.diff(y_score[order]) != 0), len(y_true) - 1)  # of each distinct score
+    return (called[last], tp[last]) if len(last) < len(weights) else (called, tp)
+
+
+def _auc_weighted(y_true: Labels, y_score: Floats, weights: Floats) -> Floats:
+    called, tp = _steps(y_true, y_score, weights)
+    positives, negatives = tp[-1], called[-1] - tp[-1]
+    here = np.diff(tp, axis=0, prepend=0)
+    fp_here = np.diff(called - tp, axis=0, prepend=0)
+    area: Floats = np.einsum("sr,sr->r", fp_here, tp - here / 2) / (positives * negatives)
+    return area
+
+
+def _average_precision_weighted(y_true: Labels, y_score: Floats, weights: Floats) -> Floats:
+    called, tp = _steps(y_true, y_score, weights)
+    positives, negatives = tp[-1], called[-1] - tp[-1]
+    here = np.diff(tp, axis=0, prepend=0)
+    area = np.einsum("sr,sr->r", here, tp / np.maximum(called, np.finfo(float).tiny))
+    return np.where(negatives > 0, area / positives, np.nan)
+
+
+@register_metric(
+    reads="scores",
+    label="AUC",
+    aliases=("auroc", "roc_auc", "auc_roc", "c_statistic"),
+    kind="share",
+    direction="higher",
+    range=(0.0, 1.0),
+    depends_on_prevalence=False,
+    influence=_auc_influence,
+    weighted=_auc_weighted,
+    scale="logit",
+    variance="DeLong",
+    shown="summary",
+)
+def auc(scores: Scores) -> float | None:
+    """Area under the ROC curve, ties one half; undefined without both classes."""
+    if _one_class(scores.y_true):
+        return None
+    return float(placements(scores.y_true, scores.y_score)[scores.y_true == 1].mean())
+
+
+@register_metric(
+    reads="scores",
+    label="average precision",
+    aliases=("ap", "auprc", "pr_auc", "auc_pr"),
+    kind="share",
+    direction="higher",
+    range=(0.0, 1.0),
+    depends_on_prevalence=True,
+    influence=_average_precision_influence,
+    weighted=_average_precision_weighted,
+    scale="logit",
+    shown="detail",
+)
+def average_precision(scores: Scores) -> float | None:
+    """Area under the precision-recall steps; undefined without both classes."""
+    if _one_class(scores.y_true):
+        return None
+    from sklearn.metrics import average_precision_score  # here, so that names of metrics are known quickly
+
+    return float(average_precision_score(scores.y_true, scores.y_score))
+
+
+@register_metric(
+    reads="scores",
+    label="brier",
+    aliases=("brier_score",),
+    kind="loss",
+    direction="lower",
+    range=(0.0, 1.0),
+    depends_on_prevalence=True,
+    per_image=_squared_errors,
+    scale="log",
+)
+def brier(scores: Scores) -> float | None:
+    """Mean squared difference of score and label (Brier 1950)."""
+    return float(_squared_errors(scores.y_true, scores.y_score).mean())
+
+
+@register_metric(
+    reads="scores",
+    label="log loss",
+    aliases=("cross_entropy", "logloss"),
+    kind="loss",
+    direction="lower",
+    range=(0.0, -math.log(CLIP)),
+    depends_on_prevalence=True,
+    per_image=log_losses,
+    scale="log",
+)
+def log_loss(scores: Scores) -> float | None:
+    """Mean binary cross-entropy in nats, scores clipped to 1e-7 as Keras does."""
+    return float(log_losses(scores.y_true, scores.y_score).mean())
