@@ -78,7 +78,7 @@ class Ratio:
     @property
     def population(self) -> Literal["images", "positives", "negatives"] | None:
         """Which images it is a share of, where no decision changes that; else None."""
-        return _POPULATIONS.get(self.denominator)
+        return _POPULATIONS.get(self.denominator) if {*self.numerator} <= {0, 1} else None
 
     def of(self, counts: Floats) -> Floats:
         """The ratio (...) of `counts` (4, ...); NaN for 0 / 0."""

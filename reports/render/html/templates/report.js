@@ -171,7 +171,7 @@
     const range = part.querySelector("input[type=range]"), exact = part.querySelector("input[type=number]");
     const choose = part.querySelector("select"), svg = part.querySelector(".spread svg"), said = part.querySelector("[role=status]");
     const chosenButton = part.querySelector("[data-at=chosen]");
-    const metrics = all("[data-metric]", part).filter((row) => METRICS[row.dataset.metric]);
+    const metrics = all("[data-metric]", part);
     let run, line, speak;
 
     const move = (threshold) => {
