@@ -26,7 +26,9 @@ def pick_run(store: Store, name: str, tell: Callable[[str], None] = lambda _: No
     for problem in problems:
         tell(problem.line)
     if not runs:
-        raise ConfigError(f"--store {store.root}: holds no runs; `zoo bench --all --store {store.root}` makes them")
+        raise ConfigError(
+            f"--store {store.root}: contains no runs; `zoo bench --all --store {store.root}` creates them"
+        )
     if not found:
         cards = {run.spec.card.name for run in runs}
         seeds = {f"{run.spec.card.name}:{run.spec.seed}" for run in runs}

@@ -1,14 +1,12 @@
-"""Before a bench trains, it says what is left out, how files differ, and what leaks in a split, once per split."""
+"""Before a bench trains, it reports what is left out, how files differ, and what leaks in a split, once per split."""
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image as Pillow
-from rich.console import Console
 
 from benchmark.data import Dataset, open_dataset
 from benchmark.data.splits import make_split
@@ -17,8 +15,8 @@ from benchmark.runs.run import SplitFacts
 from tests.support.images import save
 from tests.support.pictures import picture, reencoded
 from tests.support.tiny import protocol, spec
-from zoo.cli.commands.bench import warning_of_leaks
-from zoo.cli.data_notes import tell_notes
+from zoo.api.data_messages import LeakCheck, report_data
+from zoo.api.messages import Messages
 
 
 def folder(root: Path, copied: bool) -> Dataset:
@@ -31,32 +29,29 @@ def folder(root: Path, copied: bool) -> Dataset:
     return open_dataset(str(root))
 
 
-def said(dataset: Dataset, *kinds: str, seeds: int = 1) -> tuple[list[str], list[str]]:
-    """What is printed, and the events passed on, when so many runs on one split send events of these kinds."""
+def warnings(dataset: Dataset, *kinds: str, seeds: int = 1) -> list[str]:
+    """The messages when so many runs on one split send events of these kinds."""
     sampling = {"train": 20, "val": 10, "test": 17}
-    asked = spec(protocol=protocol(image_size=48, sampling=sampling | {"min_val": 0}))
-    facts = SplitFacts.of(make_split(dataset, asked.protocol.sampling, asked.split_seed))
-    text = io.StringIO()
-    passed: list[str] = []
-    handle = warning_of_leaks(Console(file=text, width=40), dataset, lambda event: passed.append(event.kind))
+    requested = spec(protocol=protocol(image_size=48, sampling=sampling | {"min_val": 0}))
+    facts = SplitFacts.of(make_split(dataset, requested.protocol.sampling, requested.split_seed))
+    lines: list[str] = []
+    check = LeakCheck(dataset, Messages(lines.append))
     for seed in range(seeds):
         for kind in kinds:
-            handle(Event(kind, asked.model_copy(update={"seed": seed}), facts if kind == "started" else None))  # type: ignore[arg-type]
-    return text.getvalue().splitlines(), passed
+            check.handle(Event(kind, requested.model_copy(update={"seed": seed}), facts if kind == "started" else None))  # type: ignore[arg-type]
+    return lines
 
 
-def test_a_leak_is_said_once_a_split(tmp_path: Path) -> None:
-    lines, passed = said(folder(tmp_path, copied=True), "preparing", "started", "done", seeds=3)
-    [line] = lines
+def test_a_leak_is_reported_once_per_split(tmp_path: Path) -> None:
+    [line] = warnings(folder(tmp_path, copied=True), "preparing", "started", "done", seeds=3)
     assert line.startswith("warning: leakage: 1 test image nearly the same as images of ")
     assert "test/A/copy.jpeg and train/A/04.png" in line
-    assert passed == ["preparing", "started", "done"] * 3
 
 
 @pytest.mark.parametrize("copied", [False, True])
-def test_nothing_is_said_when_nothing_leaks_or_nothing_runs(tmp_path: Path, copied: bool) -> None:
+def test_nothing_is_reported_when_nothing_leaks_or_nothing_runs(tmp_path: Path, copied: bool) -> None:
     dataset = folder(tmp_path, copied)
-    assert said(dataset, *(["reused"] if copied else ["preparing", "started", "done"]))[0] == []
+    assert warnings(dataset, *(["reused"] if copied else ["preparing", "started", "done"])) == []
 
 
 def test_files_that_are_left_out_or_stored_otherwise_are_said_before_anything_runs(tmp_path: Path) -> None:
@@ -65,8 +60,7 @@ def test_files_that_are_left_out_or_stored_otherwise_are_said_before_anything_ru
     for path in sorted((tmp_path / "train" / "B").glob("*.png"))[:4]:
         levels = np.asarray(Pillow.open(path).convert("L")).astype(np.uint16) * 16
         Pillow.fromarray(levels).save(path)
-    text = io.StringIO()
-    tell_notes(Console(file=text), open_dataset(str(tmp_path)))
-    lines = text.getvalue().splitlines()
+    lines: list[str] = []
+    report_data(open_dataset(str(tmp_path)), Messages(lines.append))
     assert "warning: 1 file is left out; `zoo data` lists them" in lines
     assert any(line.startswith("note: stored as 16-bit, others as 8-bit: 4 of 48 files: ") for line in lines)
