@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from benchmark.evidence import Figure
-from reports.results.compare import Comparison
-from reports.text import MISSING, difference, interval, measured, number, published_value, seconds
+from reports.results.compare import Comparison, difference_text, published_text
+from reports.text import MISSING, interval, measured, number, seconds
 from zoo.models.card import PublishedFigure
 
 
@@ -37,7 +37,7 @@ def comparison(metric: str = "accuracy", value: float = 0.5, decimals: int = 4, 
 
 
 def test_missing_is_a_dash_that_holds_no_digit() -> None:
-    shown = [number(None), measured(None), measured(figure(value=None)), difference(comparison())]
+    shown = [number(None), measured(None), measured(figure(value=None)), difference_text(comparison())]
     assert shown == [MISSING] * 4
     assert not any(character.isdigit() for character in MISSING)
 
@@ -45,7 +45,7 @@ def test_missing_is_a_dash_that_holds_no_digit() -> None:
 def test_zero_is_shown_as_zero() -> None:
     assert number(0.0) == "0.000"
     assert measured(figure(value=0.0)) == "0.000"
-    assert difference(comparison(difference=0.0)) == "+0.000"
+    assert difference_text(comparison(difference=0.0)) == "+0.000"
 
 
 @pytest.mark.parametrize(
@@ -72,29 +72,29 @@ def test_a_measured_figure_shows_its_interval_only_when_asked_and_when_it_has_on
 @pytest.mark.parametrize("metric", ["true_positives", "false_positives", "true_negatives", "false_negatives"])
 def test_counts_are_whole_numbers(metric: str) -> None:
     assert measured(figure(metric, 131.0)) == "131"
-    assert published_value(comparison(metric, 131, decimals=0)) == "131"
-    assert difference(comparison(metric, 131, decimals=0, difference=-52.0)) == "-52"
+    assert published_text(comparison(metric, 131, decimals=0)) == "131"
+    assert difference_text(comparison(metric, 131, decimals=0, difference=-52.0)) == "-52"
 
 
 @pytest.mark.parametrize(("value", "decimals", "text"), [(0.5, 4, "0.5000"), (0.934, 4, "0.9340"), (0.3, 1, "0.3")])
 def test_a_published_figure_keeps_the_decimals_it_was_printed_with(value: float, decimals: int, text: str) -> None:
-    assert published_value(comparison(value=value, decimals=decimals)) == text
+    assert published_text(comparison(value=value, decimals=decimals)) == text
 
 
 def test_a_published_range_shows_both_ends() -> None:
-    assert published_value(comparison(value=0.4013, upper=0.4727)) == "0.4013–0.4727"
+    assert published_text(comparison(value=0.4013, upper=0.4727)) == "0.4013–0.4727"
 
 
 def test_no_published_figure_is_an_empty_cell() -> None:
-    assert published_value(None) == ""
-    assert difference(None) == ""
+    assert published_text(None) == ""
+    assert difference_text(None) == ""
 
 
 def test_a_difference_carries_its_sign_and_its_interval() -> None:
     found = comparison(difference=0.27, difference_interval=(-0.01, 0.34))
-    assert difference(found) == "+0.270 [-0.010, +0.340]"
-    assert difference(found, with_interval=False) == "+0.270"
-    assert difference(comparison(difference=-0.06)) == "-0.060"
+    assert difference_text(found) == "+0.270 [-0.010, +0.340]"
+    assert difference_text(found, with_interval=False) == "+0.270"
+    assert difference_text(comparison(difference=-0.06)) == "-0.060"
 
 
 @pytest.mark.parametrize(("value", "text"), [(0.2, "0 s"), (42.4, "42 s"), (90.0, "90 s"), (150.0, "2.5 min")])
@@ -105,5 +105,5 @@ def test_a_duration_is_in_seconds_and_from_some_length_in_minutes(value: float, 
 def test_what_rounds_to_zero_has_no_minus() -> None:
     assert number(-0.0002) == "0.000"
     assert number(-0.4, 0) == "0"
-    assert difference(comparison(difference=-0.0002)) == "+0.000"
+    assert difference_text(comparison(difference=-0.0002)) == "+0.000"
     assert interval((-0.0001, 0.0001), sign=True) == "[+0.000, +0.000]"

@@ -120,7 +120,7 @@ def _asset(name: str) -> str:
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("reports"),
+        loader=PackageLoader("reports.render.html"),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_shown,

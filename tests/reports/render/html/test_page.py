@@ -188,7 +188,7 @@ def test_without_scores_there_is_no_slider_and_no_curve() -> None:
 
 
 def test_every_metric_of_decisions_moves_with_the_slider(page: Page) -> None:
-    script = (ROOT / "reports" / "templates" / "report.js").read_text(encoding="utf-8")
+    script = (ROOT / "reports/render/html/templates/report.js").read_text(encoding="utf-8")
     functions = script[script.index("const METRICS") : script.index("const unpack")]
     moved = {name for name, metric in METRICS.items() if metric.of_decisions and metric.direction != "none"}
     assert moved == {attributes["data-metric"] for _, attributes in page.tags if "data-metric" in attributes}
