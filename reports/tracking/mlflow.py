@@ -73,7 +73,9 @@ def _experiment(client: Any, name: str, artifacts: str | None) -> str:
     if known is None:
         return str(client.create_experiment(name, artifact_location=artifacts))
     if known.lifecycle_stage != "active":
-        raise ConfigError(f"zoo track mlflow: the experiment '{name}' was deleted in MLflow; restore it or give another")
+        raise ConfigError(
+            f"zoo track mlflow: the experiment '{name}' was deleted in MLflow; restore it or give another"
+        )
     return str(known.experiment_id)
 
 
