@@ -60,7 +60,7 @@ ProtocolOption = Annotated[
         autocompletion=completion.protocol_names,
     ),
 ]
-StoreOption = Annotated[Path, typer.Option("--store", metavar="DIR", help="The folder that holds the runs.")]
+StoreOption = Annotated[Path, typer.Option("--store", metavar="DIR", help="The folder of the runs.")]
 RunArgument = Annotated[
     str,
     typer.Argument(

@@ -37,7 +37,7 @@ def command(
         typer.Option("--seeds", min=1, max=1000, help="Run seeds 0 to N-1 instead of the protocol's.", metavar="N"),
     ] = None,
     store: StoreOption = Path("runs"),
-    jobs: Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="Runs at a time.")] = 1,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="Number of simultaneous runs.")] = 1,
     keep_models: Annotated[
         bool,
         typer.Option(
@@ -47,13 +47,15 @@ def command(
     ] = False,
     run_timeout: RunTimeoutOption = "24h",
     run_memory: RunMemoryOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run and what would be reused.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Report what would run and what would be reused, and stop.")
+    ] = False,
     cards: CardsOption = None,
     patients: PatientsOption = None,
     positive: PositiveOption = None,
     data_is: DataIsOption = None,
 ) -> None:
-    """Run cards under a protocol, reuse what the store holds, and print the comparison."""
+    """Run cards under a protocol, reuse stored runs, and print the comparison."""
     from reports.render.terminal.tables import comparison_tables, plan_table
     from reports.results.split_lines import split_lines, split_notes
     from zoo.api.bench import plan_bench

@@ -1,4 +1,4 @@
-"""`zoo cache`: what the user's cache folder holds, and clearing it."""
+"""`zoo cache`: the contents of the user's cache folder, and clearing it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def command(
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Show what the cache folder holds, or clear it: scans of folders, decoded images, features of frozen layers."""
+    """Show the contents of the cache folder, or clear it: scans of folders, decoded images, features of frozen layers."""
     from benchmark.data import cache
     from benchmark.data.cache import cache_dir, clear_cache, declared_gib, describe_cache
 
@@ -35,7 +35,7 @@ def command(
     kinds = describe_cache()
     limit = declared_gib()
     bounded = math.isfinite(limit)
-    most = f"at most {limit:g} GiB" if bounded else "as much as there is"
+    most = f"at most {limit:g} GiB" if bounded else "the whole disk"
     if json:
         print_json({"folder": str(cache_dir()), "features_limit_gib": limit if bounded else None, "kinds": kinds})
         return
@@ -46,7 +46,7 @@ def command(
         table.add_row(kind["kind"], str(kind["files"]), f"{kind['bytes'] / 1024**2:.1f}", kind["what"])
     out().print(table)
     out().print(
-        f"in {cache_dir()} (ZOO_CACHE_DIR names another); features take {most} (ZOO_CACHE_GIB)",
+        f"in {cache_dir()} (ZOO_CACHE_DIR sets another); features take {most} (ZOO_CACHE_GIB)",
         markup=False,
         soft_wrap=True,
     )

@@ -58,7 +58,7 @@ def command(
     name: Annotated[
         str | None, typer.Option("--name", metavar="NAME", help="Name of the winning card; CARD-tuned if left out.")
     ] = None,
-    jobs: Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="Trials at a time.")] = 1,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="Number of simultaneous trials.")] = 1,
     run_timeout: RunTimeoutOption = "24h",
     run_memory: RunMemoryOption = None,
     cards: CardsOption = None,
