@@ -1,5 +1,5 @@
-"""Docstrings of this project are plain prose and lists with names in backticks, then Google-style sections. Sphinx reads
-reStructuredText; napoleon translates the sections."""
+"""Docstrings of this project are plain prose and lists with names in backticks, then Google-style sections. Sphinx
+reads reStructuredText; napoleon translates the sections."""
 
 from __future__ import annotations
 

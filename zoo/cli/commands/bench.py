@@ -47,9 +47,7 @@ def command(
     ] = False,
     run_timeout: RunTimeoutOption = "24h",
     run_memory: RunMemoryOption = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Report what would run and what would be reused, and stop.")
-    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report what would run and be reused, and stop.")] = False,
     cards: CardsOption = None,
     patients: PatientsOption = None,
     positive: PositiveOption = None,

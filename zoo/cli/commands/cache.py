@@ -24,7 +24,7 @@ def command(
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Show the contents of the cache folder, or clear it: scans of folders, decoded images, features of frozen layers."""
+    """Show or clear the contents of the cache folder: scans of folders, decoded images, features of frozen layers."""
     from benchmark.data import cache
     from benchmark.data.cache import cache_dir, clear_cache, declared_gib, describe_cache
 
@@ -35,7 +35,7 @@ def command(
     kinds = describe_cache()
     limit = declared_gib()
     bounded = math.isfinite(limit)
-    most = f"at most {limit:g} GiB" if bounded else "the whole disk"
+    most = f"at most {limit:g} GiB" if bounded else "any amount of space"
     if json:
         print_json({"folder": str(cache_dir()), "features_limit_gib": limit if bounded else None, "kinds": kinds})
         return
