@@ -147,11 +147,11 @@ def compare(
         raise ConfigError(f"zoo compare takes two names, not {len(names)}; without names it ranks all cards")
     if names and metric is not None:
         raise ConfigError("--metric is what all cards are ranked by; leave it out for two names")
+    source, messages = resolve_store(store), Messages(on_message)
     metric = None if metric is None else canonical(metric)
     if metric is not None and metric not in METRICS:
         aliases = [alias for alias, name in ALIASES.items() if name in METRICS]
         raise unknown("metric", metric, METRICS, aliases)
-    source, messages = resolve_store(store), Messages(on_message)
     runs = readable_runs(source, messages, "bench")
     groups = same_conditions(run for run in runs if run.status == "ok")
     if not groups:
