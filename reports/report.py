@@ -12,7 +12,7 @@ from benchmark.runs.storage.store import Store
 from reports.claims.model import Claims
 from reports.results.card_figures import CardFigures, card_figures
 from reports.results.compare import Comparison, compare_run, is_other_data
-from reports.results.curves import CardCurves, History, card_curves
+from reports.results.curves import CardCurves, Histories, card_curves
 from reports.results.measured import conditions, gather
 from reports.results.methods import Methods, methods
 from reports.results.pairs import Ranking, rank
@@ -54,7 +54,7 @@ class Report:
 
 def build_report(
     runs: Iterable[Run],
-    history: History,
+    history: Histories,
     skips: Sequence[Skip] = (),
     *,
     scores: Store | None = None,
@@ -80,7 +80,7 @@ def same_conditions(runs: Iterable[Run]) -> list[list[Run]]:
 
 
 def _section(
-    runs: Sequence[Run], history: History, scores: Store | None, claims: Sequence[Claims], notes: Sequence[str]
+    runs: Sequence[Run], history: Histories, scores: Store | None, claims: Sequence[Claims], notes: Sequence[str]
 ) -> Section:
     first = runs[0].spec
     title = conditions(first)

@@ -11,24 +11,23 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
-
-import benchmark.training.backend  # noqa: F401 - it quietens the backend before keras_tuner imports it
-
-# isort: split
-import keras_tuner
+from typing import TYPE_CHECKING, Any
 
 from benchmark.data.dataset import Dataset
-from benchmark.runs.execution.execute import Event, execute_all
+from benchmark.runs.execution.events import Event
+from benchmark.runs.execution.execute import execute_all
 from benchmark.runs.execution.limits import NO_LIMITS, Limits
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.run import DatasetFacts, Run, RunSpec
 from benchmark.runs.storage.store import Store
-from benchmark.runs.trained import clear
 from benchmark.runs.trial import SearchResult, Trial, mean_objective
+from benchmark.training.quiet import load_keras
 from search_spaces.space import Parameter, SearchSpace, check_paths, trial_card
 from zoo.config.strict_yaml import ConfigError
 from zoo.models.card import ModelCard
+
+if TYPE_CHECKING:
+    import keras_tuner
 
 _NEVER = 10**9
 _RESEEDED_FROM = 1000
@@ -50,9 +49,7 @@ def search(
     keeps to `limits`.
 
     Nothing of it opens the test split. A trial that fails is a trial without an objective, and the search goes on.
-    `on_trial` hears the result so far after each round. The trained weights of the best trial are left in `store` for
-    the run that benches it; who has benched it clears them (`benchmark.runs.trained.clear`). Raises ConfigError when
-    the space does not fit the card.
+    `on_trial` hears the result so far after each round. Raises ConfigError when the space does not fit the card.
     """
     check_paths(card, space)
     harness = _Harness(card, space, protocol, dataset, store, jobs, limits, on_event)
@@ -71,14 +68,15 @@ def search(
             for theirs, ours in zip(proposed, done, strict=True):
                 _report(oracle, theirs, mean_objective(ours.runs, space.objective), space.objective)
             trials += done
-            result = harness.result(trials)
-            harness.keep_best(result)
-            on_trial(result)
+            on_trial(harness.result(trials))
     return harness.reseed(harness.result(trials))
 
 
 def make_oracle(space: SearchSpace) -> Any:
     """KerasTuner's oracle for `space`. Its own seed is one more than the space's: it takes 0 for no seed at all."""
+    load_keras()
+    import keras_tuner
+
     options: dict[str, Any] = {
         "objective": keras_tuner.Objective(space.objective, "max" if space.direction == "higher" else "min"),
         "hyperparameters": hyperparameters(space),
@@ -104,6 +102,9 @@ def make_oracle(space: SearchSpace) -> Any:
 
 def hyperparameters(space: SearchSpace) -> keras_tuner.HyperParameters:
     """The parameters of `space` as KerasTuner's; choices go by their JSON, since it knows plain values alone."""
+    load_keras()
+    import keras_tuner
+
     found = keras_tuner.HyperParameters()
     for path, parameter in space.parameters.items():
         if parameter.when:
@@ -150,14 +151,8 @@ class _Harness:
             trials.append(Trial(number, chosen, card, epochs=budget, error=error))
         seeds = range(self._space.executions)
         specs = {trial.number: self._specs(trial, seeds) for trial in trials}
-        # The winner is benched on the whole of train: weights of a fold would never be taken up.
-        runs = self._execute([spec for some in specs.values() for spec in some], put_aside=not self._space.folds)
+        runs = self._execute([spec for some in specs.values() for spec in some])
         return [replace(trial, runs=tuple(runs[spec.run_id] for spec in specs[trial.number])) for trial in trials]
-
-    def keep_best(self, result: SearchResult) -> None:
-        """Remove the trained weights of every trial but the best, which will be benched."""
-        best = result.ranked()[:1]
-        clear(self._store.root, [run.spec for trial in best for run in trial.runs])
 
     def reseed(self, result: SearchResult) -> SearchResult:
         """`result` with the best trials run under seeds that the search did not choose on."""
@@ -195,15 +190,14 @@ class _Harness:
             for fold in folds
         ]
 
-    def _execute(self, specs: Sequence[RunSpec], put_aside: bool = False) -> dict[str, Run]:
+    def _execute(self, specs: Sequence[RunSpec]) -> dict[str, Run]:
         distinct = list({spec.run_id: spec for spec in specs}.values())
         runs = execute_all(
             distinct,
             self._dataset,
             self._store,
             jobs=self._jobs,
-            also_unfrozen=self._space.unfrozen(),
-            put_aside=put_aside,
+            also_unfrozen=self._space.unfrozen(self._card),
             limits=self._limits,
             on_event=self._on_event,
         )

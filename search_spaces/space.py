@@ -9,16 +9,16 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from benchmark.evidence.metrics.definitions import METRICS
 from zoo.config.metric_names import ALIASES
+from zoo.config.strict import Strict
 from zoo.config.strict_yaml import ConfigError, named_file, read_yaml, suggest, unknown, validate
 from zoo.models.card import MOST_ENTRIES, Epochs, MetricName, ModelCard
-from zoo.models.catalog import merge
+from zoo.models.catalog import check_phases, merge
 from zoo.models.registry import complete_params, get_builder
 
-_UNFREEZE = "model.unfreeze_layers"
 _SHOWN = 12
 TUNERS = ("random", "bayesian", "hyperband", "grid")
 _BUILT_IN = Path(str(resources.files("search_spaces")))
@@ -31,11 +31,7 @@ MOST_TRIALS = 10_000
 """How many trials a search may have."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Parameter(_Strict):
+class Parameter(Strict):
     """One parameter of the card.
 
     `step` is the distance of neighbouring values; on a log scale it is their factor, above 1. `when` names another
@@ -48,7 +44,7 @@ class Parameter(_Strict):
     step: Annotated[float, Field(gt=0, le=1e9)] | None = None
     scale: Literal["linear", "log"] = "linear"
     values: Annotated[tuple[Any, ...], AT_MOST] | None = None
-    when: dict[str, Annotated[tuple[Any, ...], AT_MOST]] = {}
+    when: dict[str, Annotated[tuple[Any, ...], AT_MOST]] = Field(default={})
 
     @model_validator(mode="after")
     def _whole(self) -> Parameter:
@@ -89,7 +85,7 @@ class Parameter(_Strict):
         return [False, True] if self.kind == "boolean" else list(self.values or ())
 
 
-class Budget(_Strict):
+class Budget(Strict):
     """Where a search ends: after `trials`, or when `minutes` have passed. `epochs` caps each phase of a trial; for
     hyperband it is the largest budget."""
 
@@ -98,14 +94,14 @@ class Budget(_Strict):
     minutes: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
 
 
-class Reseed(_Strict):
+class Reseed(Strict):
     """After the search the best `top` trials run with `seeds` further seeds, to show what the winner owes to luck."""
 
     top: Annotated[int, Field(ge=0, le=1000)] = 3
     seeds: Annotated[int, Field(ge=0, le=1000)] = 3
 
 
-class SearchSpace(_Strict):
+class SearchSpace(Strict):
     """Parameters by their path in the card, and how they are searched.
 
     `objective` is a metric of the validation split; its direction is the metric's own. `executions` are seeds a trial,
@@ -140,10 +136,10 @@ class SearchSpace(_Strict):
                     f"parameters.{path}.step: on a log scale a step is a factor above 1, such as 2; "
                     f"it is {parameter.step:g}"
                 )
-            most = MOST_ENTRIES if path == _UNFREEZE else MOST_TRIALS if self.tuner == "grid" else None
-            if most is not None and (parameter.count() or 0) > most:
+            if self.tuner == "grid" and (parameter.count() or 0) > MOST_TRIALS:
                 raise ValueError(
-                    f"parameters.{path}: has {parameter.count()} values, more than {most}; raise its step or narrow it"
+                    f"parameters.{path}: has {parameter.count()} values, more than {MOST_TRIALS}; raise its step or "
+                    "narrow it"
                 )
             for parent, values in parameter.when.items():
                 if parent not in earlier:
@@ -161,10 +157,12 @@ class SearchSpace(_Strict):
         """Which way the objective is better."""
         return "lower" if METRICS[self.objective].direction == "lower" else "higher"
 
-    def unfrozen(self) -> tuple[int, ...]:
-        """The numbers of unfrozen layers that a trial may have."""
-        parameter = self.parameters.get(_UNFREEZE)
-        return tuple(int(value) for value in parameter.options()) if parameter else ()
+    def unfrozen(self, base: ModelCard) -> tuple[int, ...]:
+        """The numbers of unfrozen layers that a trial over `base` may have, where the space varies them."""
+        unfreeze = get_builder(base.model.builder).unfreeze
+        parameter = None if unfreeze is None else self.parameters.get(f"model.{unfreeze.parameter}")
+        options = () if parameter is None else parameter.options()[:MOST_ENTRIES]
+        return tuple(value for value in options if isinstance(value, int))
 
 
 def load_space(name: str) -> SearchSpace:
@@ -206,6 +204,7 @@ def trial_card(base: ModelCard, values: Mapping[str, Any], name: str | None = No
     where = f"card {base.name} with {json.dumps(dict(values), default=str)}"
     card = validate(ModelCard, data, where)
     params = complete_params(card.model.builder, card.model.params, f"{where}: model")
+    check_phases(card, where)
     return card.model_copy(update={"model": card.model.model_copy(update=params)})
 
 

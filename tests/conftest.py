@@ -36,9 +36,6 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 def needs_bfloat16() -> None:
     """Skips where no convolution is computed in bfloat16: oneDNN that is told to do without what the processor has
     (ONEDNN_MAX_CPU_ISA) refuses it, and TensorFlow does not fall back."""
-    import benchmark.training.backend  # noqa: F401 - before Keras: it quietens it
-
-    # isort: split
     import keras
 
     try:

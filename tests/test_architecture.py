@@ -52,7 +52,7 @@ LAYERS = (
     ("reports.verdicts",),
     ("reports",),
     ("reports.checklists",),
-    ("reports.gallery",),
+    ("reports.gallery", "reports.frames.tables"),
     ("reports.figures",),
     ("reports.render",),
     ("reports.render.terminal", "reports.render.markdown"),

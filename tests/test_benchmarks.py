@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-import benchmark.training.backend  # noqa: F401 - quietens the backend before Keras is imported
-from benchmark.data import open_dataset
+from benchmark.data.sources import open_dataset
 from benchmark.evidence import Scores, figures
 from benchmark.training.augmentation import views
 from benchmark.training.frozen.bank import Bank

@@ -20,8 +20,9 @@ from benchmark.evidence.metrics.definitions import figures
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from tests.support.tiny import run_zoo, start_zoo, write_protocol
+from zoo.config.strict_yaml import ConfigError
 from zoo.models.catalog import load_cards
-from zoo.models.vgg16.weights import WeightsUnavailable, find
+from zoo.models.registry import find_weights
 
 pytestmark = pytest.mark.slow
 PATIENCE_S = 120
@@ -31,10 +32,8 @@ def runnable() -> list[str]:
     """The cards whose weights are at hand here."""
     names = []
     for name, card in load_cards().items():
-        weights = card.model.params.get("weights", "random")
-        with contextlib.suppress(WeightsUnavailable):
-            if weights != "random":
-                find(weights)
+        with contextlib.suppress(ConfigError):
+            find_weights(card.model.builder, card.model.params)
             names.append(name)
     return names
 
@@ -204,7 +203,7 @@ def test_every_run_is_whole(bench: Bench) -> None:
 
 def test_the_budget_is_one_epoch_a_phase(bench: Bench) -> None:
     for name, run in bench.runs.items():
-        phases = [row["phase"] for row in bench.store.history(run)]
+        phases = [epoch.phase for epoch in bench.store.history(run).epochs]
         assert phases == (["head", "finetune"] if load_cards()[name].recipe.finetune else ["train"])
 
 

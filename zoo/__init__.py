@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from benchmark.data.sources import register_source as register_source
     from reports.frames.load import load_figures as load_figures
     from reports.frames.load import load_history as load_history
     from reports.frames.load import load_runs as load_runs
@@ -32,11 +33,14 @@ if TYPE_CHECKING:
     from zoo.models.card import PublishedFigure as PublishedFigure
     from zoo.models.card import Recipe as Recipe
     from zoo.models.catalog import load_cards as load_cards
+    from zoo.models.registry import PretrainedWeights as PretrainedWeights
+    from zoo.models.registry import Unfreeze as Unfreeze
     from zoo.models.registry import register_builder as register_builder
 
     __version__: str
 
 _GROUPS = {
+    "benchmark.data.sources": ("register_source",),
     "zoo.api.audit": ("AuditResults", "audit"),
     "zoo.api.bench": ("BenchPlan", "BenchResults", "bench", "plan_bench"),
     "zoo.api.compare": ("CompareResults", "compare"),
@@ -47,7 +51,7 @@ _GROUPS = {
     "reports.frames.load": ("load_figures", "load_history", "load_runs", "load_scores", "load_settings"),
     "zoo.models.card": ("Augmentation", "ModelCard", "PublishedFigure", "Recipe"),
     "zoo.models.catalog": ("load_cards",),
-    "zoo.models.registry": ("register_builder",),
+    "zoo.models.registry": ("PretrainedWeights", "Unfreeze", "register_builder"),
 }
 _MODULES = {name: module for module, names in _GROUPS.items() for name in names}
 

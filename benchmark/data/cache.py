@@ -1,4 +1,4 @@
-"""The user's cache folder: things that can be computed again."""
+"""The user's cache folder: results that can be computed again."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from zoo.config.atomic import atomic_file
 from zoo.config.cache_dir import cache_dir
 
-__all__ = ["KINDS", "cache_dir", "clear_cache", "declared_gib", "describe_cache", "read_json", "write_json"]
+__all__ = ["KINDS", "CacheUse", "cache_dir", "clear_cache", "declared_gib", "describe_cache", "read_json", "write_json"]
 
-from zoo.config.leftovers import remove_stale
+from zoo.config.leftovers import sweep
 from zoo.config.strict_yaml import ConfigError
 
 CHOICES = "choices"
@@ -30,42 +32,74 @@ _DEFAULT_GIB = 16.0
 _CLEARED = ".cleared-"
 
 
-def declared_gib() -> float:
-    """The most that features may take, in GiB: ZOO_CACHE_GIB, 16 by default, 0 to keep none, `inf` for no limit.
+@dataclass(frozen=True)
+class CacheUse:
+    """The space that one kind of cached result takes.
 
-    Raises ConfigError when it is not a number from 0.
+    Attributes:
+        kind: One of `KINDS`, the name of a folder in the cache.
+        what: What it is, in words.
+        files: Number of files.
+        bytes: Their size together.
+    """
+
+    kind: str
+    what: str
+    files: int
+    bytes: int
+
+
+def declared_gib() -> float:
+    """Read the most space that features may take from ZOO_CACHE_GIB.
+
+    Returns:
+        GiB; 16 by default, 0 to store none, infinity for no limit.
+
+    Raises:
+        ConfigError: The value is not a number from 0.
     """
     text = os.environ.get("ZOO_CACHE_GIB", "")
     try:
         limit = float(text) if text else _DEFAULT_GIB
     except ValueError:
         limit = math.nan
-    if not limit >= 0:  # which holds of no number, too
+    if not limit >= 0:  # also true for NaN
         raise ConfigError(f"ZOO_CACHE_GIB is '{text}'; give a number of GiB from 0, such as 16, or inf for no limit")
     return limit
 
 
-def describe_cache() -> list[dict[str, Any]]:
-    """For each kind of thing kept: its name, what it is, how many files and bytes."""
-    found = []
+def describe_cache() -> list[CacheUse]:
+    """Measure the space that each kind of cached result takes."""
+    uses = []
     for kind, what in KINDS.items():
         sizes = [size for _, size in _files(kind)]
-        found.append({"kind": kind, "what": what, "files": len(sizes), "bytes": sum(sizes)})
-    return found
+        uses.append(CacheUse(kind, what, len(sizes), sum(sizes)))
+    return uses
 
 
 def clear_cache() -> int:
-    """Remove everything that can be computed again to the same bits; the number of bytes removed. Raises OSError.
+    """Remove everything that can be computed again to the same bits.
 
-    Choices stay (`forget_choices`): measured anew, another could be made, and the same spec would give other bits.
+    Choices stay (see `forget_choices`): a new measurement could make another choice, and the same spec would then give
+    other bits.
+
+    Returns:
+        The number of bytes removed.
+
+    Raises:
+        OSError: A file cannot be removed.
     """
     return _remove(kind for kind in KINDS if kind != CHOICES)
 
 
 def forget_choices() -> int:
-    """Remove what was measured of this machine, so that it is measured again; the number of bytes removed.
+    """Remove what was measured of this machine, so that the next run measures it again.
 
-    Raises OSError.
+    Returns:
+        The number of bytes removed.
+
+    Raises:
+        OSError: A file cannot be removed.
     """
     return _remove([CHOICES])
 
@@ -75,7 +109,7 @@ def _remove(kinds: Iterable[str]) -> int:
     for kind in kinds:
         removed += sum(size for _, size in _files(kind))
         if (cache_dir() / kind).exists():
-            # Renamed first: a command that is at work finds all of it or nothing, and may fill it again meanwhile.
+            # Renamed first: another command finds all of it or nothing, and may fill it again meanwhile.
             os.replace(cache_dir() / kind, Path(tempfile.mkdtemp(prefix=_CLEARED, dir=cache_dir())) / kind)
     for path in cache_dir().glob(f"{_CLEARED}*"):
         shutil.rmtree(path)
@@ -87,12 +121,12 @@ def _files(kind: str) -> Iterator[tuple[Path, int]]:
         try:
             if path.is_file():
                 yield path, path.stat().st_size
-        except OSError:  # another process has just removed it
+        except OSError:  # removed by another process meanwhile
             continue
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in `path`; empty when there is none that can be read."""
+    """Read the JSON object in `path`; empty if the file is missing or cannot be read."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -101,18 +135,11 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, data: dict[str, Any]) -> None:
-    """Put `data` into `path`, whole or not at all; a cache that cannot be written is left as it is."""
+    """Write `data` to `path` atomically; do nothing if the cache cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        for leftover in path.parent.glob(".writing-*"):
-            remove_stale(leftover)
-        handle, name = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(data, file)
-            os.replace(name, path)
-        except BaseException:
-            os.unlink(name)
-            raise
+        sweep(path.parent)
+        with atomic_file(path, sync=False) as part:
+            part.write_text(json.dumps(data), encoding="utf-8")
     except OSError:
         return

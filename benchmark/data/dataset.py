@@ -1,4 +1,4 @@
-"""What a data source holds: images with class, patient and content digest, and how to read their pixels."""
+"""What a data source contains: images with class, patient and content digest, and how to read their pixels."""
 
 from __future__ import annotations
 
@@ -18,16 +18,19 @@ Pixels = npt.NDArray[np.uint8]
 
 
 class DataError(ValueError):
-    """The data cannot be used as asked; the message says what is wrong, where, and what would be right."""
+    """The data cannot be used as requested; the message says what is wrong, where, and what would be right."""
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
     """One labelled image.
 
-    `name` is unique in its data set (a relative POSIX path for folders). `part` is the part the source itself put
-    the image in, "all" when the source has no parts. `label` is 0 or 1, 1 being the positive class. `patient`
-    groups images that are not independent. `digest` is the SHA-256 of the content, in hexadecimal.
+    Attributes:
+        name: Unique in its data set; a relative POSIX path for folders.
+        part: The part in which the source has the image; "all" if the source has no parts.
+        label: 0 or 1; 1 is the positive class.
+        patient: The same for images that are not independent.
+        digest: SHA-256 of the content, in hexadecimal.
     """
 
     name: str
@@ -47,7 +50,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """A file or folder of the source that is not read as an image, why, and how many files that are."""
+    """A file or folder of the source that is not read as an image, why, and the number of files in it."""
 
     name: str
     reason: str
@@ -56,10 +59,13 @@ class Ignored:
 
 @dataclass(frozen=True)
 class PatientFacts:
-    """Whether a data set says who its patients are.
+    """Whether the patients of a data set are known.
 
-    `origin` is what says it: file names, the folders in the class folders, arrays of an archive, the program that drew
-    the images, or nothing. Of `images` so many are `told`; each of the others counts as a patient of its own.
+    Attributes:
+        origin: Where patients come from: file names, the folders in the class folders, arrays of an archive, the
+            program that drew the images, or nowhere.
+        told: Number of images with a known patient; each other image counts as a patient of its own.
+        images: Number of all images.
     """
 
     origin: Literal["names", "folders", "arrays", "program", "unknown"]
@@ -72,7 +78,7 @@ class PatientFacts:
         return self.origin != "unknown"
 
     def line(self) -> str | None:
-        """What to know of it, in a line; None where the patient of every image is known."""
+        """Say in one line which patients are unknown; None if all are known."""
         if self.told == self.images:
             return None
         if self.known:
@@ -84,19 +90,43 @@ class PatientFacts:
 
 
 @dataclass(frozen=True)
+class Region:
+    """Where in an image the finding can be, for a source that knows it.
+
+    Attributes:
+        name: What the region shows, in the plural: "lungs".
+        mask: `mask(image, size)` is True inside the region: bool (size, size).
+    """
+
+    name: str
+    mask: Callable[[Image, int], npt.NDArray[np.bool_]]
+
+
+@dataclass(frozen=True)
 class Dataset:
     """A labelled two-class image set.
 
-    `classes[1]` is the positive class. `images` are sorted by name. `channels` is 1 when every image is grey, else
-    3. `read(images, size)` returns uint8 pixels of shape (n, size, size, channels), in the order asked for.
-    `original_size(image)` is its width and height in pixels before that, where the source knows it. `synthetic` marks
-    images drawn by a program. `problems` are files that were left out, `ignored` what is not read as an image.
-    `patients` says whether patients are known, `notes` what else to know before figures are read. `positive` is the
-    class that was named as the finding, None where the order of the source decides. `test_names` is the SHA-256 of the
-    sorted lines CLASS/NAME of the source's test part, joined by newlines, by which a published data set is recognised;
-    `known_as` is the data set that the user declared it to be. `levels` is the scale by which `read` makes grey levels
-    0..255 of deeper ones. `stored` says by name how each image is stored, where the source knows it. `patient_pattern`
-    is the pattern of file names that was asked for when it was opened.
+    Attributes:
+        source: The source string that opens it again.
+        title: What it is, for people.
+        synthetic: Whether the images are drawn by a program.
+        classes: Names of the two classes; `classes[1]` is the positive one.
+        images: Sorted by name.
+        channels: 1 if every image is grey, else 3.
+        read: `read(images, size)` returns uint8 pixels (n, size, size, channels) in the order of `images`.
+        problems: Files that were left out.
+        original_size: Width and height of an image in pixels as stored, if the source knows it.
+        ignored: Files and folders that are not read as images.
+        patients: Whether patients are known.
+        notes: What a reader should know before figures are read, one line each.
+        positive: The class that the user named as positive; None if the order of the source decides.
+        test_names: SHA-256 of the sorted lines CLASS/NAME of the source's test part, joined by newlines. A published
+            data set is recognised by it.
+        known_as: The data set that the user declared it to be.
+        levels: The scale by which `read` turns deeper levels into 0..255, by bit depth.
+        stored: How each image is stored, by name, if the source knows it.
+        patient_pattern: The pattern for file names with which it was opened.
+        region: Where a finding can be, if the source knows it.
     """
 
     source: str
@@ -117,26 +147,27 @@ class Dataset:
     levels: Levels = field(default_factory=dict)
     stored: Mapping[str, Stored] = field(default_factory=dict)
     patient_pattern: str | None = None
+    region: Region | None = None
 
     @property
     def unit(self) -> str:
-        """What is drawn and counted as one: a patient, or an image where patients are not known."""
+        """The unit that is drawn and counted: a patient, or an image if patients are not known."""
         return "patient" if self.patients is None or self.patients.known else "image"
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of everything a result can depend on: classes, names, parts, labels, patients, digests, and how
-        pixels are read where that is not as they are stored."""
+        """SHA-256 of everything that can decide a result: classes, names, parts, labels, patients, digests, and how
+        pixels are read if that differs from how they are stored."""
         digest = hashlib.sha256(_bytes("\0".join(self.classes)))
         for image in self.images:
             row = (image.name, image.part, str(image.label), image.patient, image.digest)
             digest.update(_bytes("\n" + "\0".join(row)))
         if self.levels:
             digest.update(_bytes(f"\nlevels {sorted(self.levels.items())}"))
-        if any(each.turned for each in self.stored.values()):
+        if any(file.turned for file in self.stored.values()):
             digest.update(b"\nupright by EXIF")
         return digest.hexdigest()
 
 
 def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")  # a name from elsewhere may hold bytes that are not UTF-8
+    return text.encode("utf-8", "surrogatepass")  # a name may contain bytes that are not UTF-8

@@ -1,5 +1,5 @@
-"""What range the stored levels of images have, and how they become grey levels 0..255: one scale for all
-files of a bit depth."""
+"""The range of the stored levels of images, and how they become grey levels 0..255: one scale for all files of a bit
+depth."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 Depth = Literal["8-bit", "16-bit colour", "16-bit", "32-bit", "float"]
-"""How levels are stored. Of 16-bit colour the decoder gives the upper 8 bits."""
+"""How levels are stored. The decoder gives the upper 8 bits of 16-bit colour."""
 
 Levels = Mapping[str, tuple[float, float]]
-"""By depth the levels that become 0 and 255. It is empty where all images hold 8 bits, which are read as they are."""
+"""The levels that become 0 and 255, by depth. Empty if all images have 8 bits, which are read as they are."""
 
 LARGEST = 1e30
-"""A level beyond it counts as infinite."""
+"""Levels beyond it count as infinite."""
 
 DEEP: tuple[Depth, ...] = ("16-bit", "32-bit", "float")
 """The depths whose levels need a scale."""
@@ -28,9 +28,17 @@ DEEP: tuple[Depth, ...] = ("16-bit", "32-bit", "float")
 class Stored:
     """How a file stores its image.
 
-    `format` and `mode` are Pillow's names. `low` and `high` are the smallest and largest level as stored. `width` and
-    `height`, in pixels, are those of the picture as it is shown. `turned`: an EXIF orientation was applied. `more`:
-    other frames or pages follow the one that is read. `colour`: red, green and blue are not the same everywhere.
+    Attributes:
+        format: Pillow's name of the file format.
+        mode: Pillow's name of the pixel mode.
+        depth: How levels are stored.
+        low: The smallest level as stored.
+        high: The largest level as stored.
+        width: In pixels, as the image is displayed.
+        height: In pixels, as the image is displayed.
+        turned: Whether an EXIF orientation was applied.
+        more: Whether other frames or pages follow the one that is read.
+        colour: Whether red, green and blue differ anywhere.
     """
 
     format: str
@@ -46,11 +54,19 @@ class Stored:
 
 
 def range_of(depth: str, low: float, high: float) -> tuple[float, float]:
-    """The levels that become 0 and 255 where the stored ones of `depth` lie in low..high.
+    """Choose the levels that become 0 and 255.
 
-    Up to 255 they are grey levels already, and floats up to 1 shares of white. Beyond that white is the largest number
-    of 10, 12, 14 or 16 bits, whichever holds `high`; with levels below 0 both ends are powers of two. So the scale is a
-    unit, like the bit depth of a detector: it moves only where a level crosses a power of two.
+    Levels up to 255 are grey levels already, and floats up to 1 are shares of white. Beyond that, white is the largest
+    number of 10, 12, 14 or 16 bits, whichever contains `high`. With levels below 0, both ends are powers of two. The
+    scale is a unit, like the bit depth of a detector: it changes only if a level crosses a power of two.
+
+    Args:
+        depth: How the levels are stored.
+        low: The smallest stored level.
+        high: The largest stored level.
+
+    Returns:
+        The levels that become 0 and 255.
     """
     low, high = float(low), float(high)
     if low < 0:
@@ -63,18 +79,25 @@ def range_of(depth: str, low: float, high: float) -> tuple[float, float]:
 
 
 def levels_of(files: Iterable[Stored]) -> dict[str, tuple[float, float]]:
-    """The levels of a source that holds `files`: one range for each depth; nothing where all hold 8 bits."""
+    """Choose one range for each depth of a source.
+
+    Args:
+        files: How its files store their images.
+
+    Returns:
+        The levels that become 0 and 255, by depth; empty if all files have 8 bits.
+    """
     ends: dict[str, tuple[float, float]] = {}
-    for each in files:
-        low, high = ends.get(each.depth, (each.low, each.high))
-        ends[each.depth] = (min(low, each.low), max(high, each.high))
+    for file in files:
+        low, high = ends.get(file.depth, (file.low, file.high))
+        ends[file.depth] = (min(low, file.low), max(high, file.high))
     if not any(depth in DEEP for depth in ends):
         return {}
     return {depth: range_of(depth, *ends[depth]) if depth in DEEP else (0.0, 255.0) for depth in sorted(ends)}
 
 
 def scaled(levels: npt.NDArray[Any], low: float, high: float) -> npt.NDArray[np.uint8]:
-    """`levels` of any shape as grey levels: `low` and below becomes 0, `high` and above 255."""
+    """Scale levels of any shape to grey levels 0..255; levels outside `low`..`high` are clipped."""
     if levels.dtype == np.uint16 and levels.size > 65536:
         table = scaled(np.arange(65536, dtype=np.uint16), low, high)
         return np.take(table, levels)
@@ -84,12 +107,12 @@ def scaled(levels: npt.NDArray[Any], low: float, high: float) -> npt.NDArray[np.
 
 
 def check_finite(levels: npt.NDArray[Any]) -> None:
-    """Raises ValueError where a level is NaN, infinite, or beyond LARGEST."""
+    """Raise ValueError if a level is NaN, infinite, or beyond LARGEST."""
     if levels.dtype.kind == "f" and not (np.abs(levels) <= LARGEST).all():
-        raise ValueError("holds levels that are NaN or infinite")
+        raise ValueError("contains levels that are NaN or infinite")
 
 
 def levels_line(levels: Levels) -> str | None:
-    """How levels become grey levels, in words; None where all are read as they are."""
+    """Say in one line how levels become grey levels; None if all are read as they are."""
     deep = [f"{depth} levels {low:g}..{high:g}" for depth, (low, high) in levels.items() if depth in DEEP]
     return f"{' and '.join(deep)} are read as 0..255, one scale for all files of a depth" if deep else None

@@ -24,18 +24,25 @@ _ENDINGS = (
     r"(?P<patient>.*\d)[A-Da-d]\.",
     r"(?P<patient>[^_-]*\d[^_-]*)[_-]",
 )
-"""Patterns that leave out how names of one patient's images end: a counter, a view, a letter, all behind the number."""
+"""Patterns that leave out the end of a name: a counter, a view or a letter behind the patient's number."""
 
-_MOST = 0.8  # of the names match
-_FEWEST_STEMS = 3  # stems with several images: one or two are a class or a series
-_SHARE = 0.1  # of the stems, and of the images, are joined
-_LARGEST = 50  # images of a stem, on average
+_MIN_MATCHING = 0.8  # of the names
+_MIN_STEMS = 3  # stems with several images: one or two are a class or a series
+_MIN_JOINED = 0.1  # of the stems, and of the images
+_MAX_IMAGES = 50  # per stem, on average
 
 
 def compile_pattern(pattern: str | None) -> re.Pattern[str]:
-    """`pattern`, or the public set's; the values of its named groups, together, are the patient's key.
+    """Compile a pattern for patients.
 
-    Raises DataError when it is not a regular expression with a named group.
+    Args:
+        pattern: A regular expression whose named groups form the patient's key; None for the public chest X-ray set's.
+
+    Returns:
+        The compiled pattern.
+
+    Raises:
+        DataError: It is not a regular expression with a named group.
     """
     try:
         compiled = re.compile(PUBLIC_CHEST_XRAY if pattern is None else pattern)
@@ -46,46 +53,59 @@ def compile_pattern(pattern: str | None) -> re.Pattern[str]:
     return compiled
 
 
-def match_name(name: str, pattern: re.Pattern[str]) -> re.Match[str] | None:
-    """How the file name in the relative path `name` matches from its start; a pattern with a slash is matched against
-    the whole path instead."""
-    return pattern.match(name if "/" in pattern.pattern else name.rpartition("/")[2])
-
-
 def patient_key(name: str, pattern: re.Pattern[str]) -> str | None:
-    """The patient's key in `name`, or None when the name does not match."""
-    match = match_name(name, pattern)
+    """The patient's key in a file name.
+
+    Args:
+        name: A relative POSIX path.
+        pattern: It is matched from the start of the last part of `name`, or of all of `name` if it contains a slash.
+
+    Returns:
+        The values of the named groups, or None if the pattern does not match.
+    """
+    match = pattern.match(name if "/" in pattern.pattern else name.rpartition("/")[2])
     if match is None:
         return None
-    key = "-".join(f"{name}={value}" for name, value in sorted(match.groupdict().items()) if value)
-    return key or None
+    return "-".join(f"{group}={value}" for group, value in sorted(match.groupdict().items()) if value) or None
 
 
-def patient_facts(told: int, images: int, by_folder: bool = False) -> PatientFacts:
-    """Whether the patients of a folder are known, `told` of its `images` by name or by the folder they lie in."""
-    return PatientFacts("unknown" if not told else "folders" if by_folder else "names", told, images)
+def patient_facts(known: int, images: int, by_folder: bool = False) -> PatientFacts:
+    """Say whether the patients of a folder are known.
+
+    Args:
+        known: Number of images with a known patient.
+        images: Number of all images.
+        by_folder: Whether patients come from folders, not from file names.
+    """
+    return PatientFacts("unknown" if not known else "folders" if by_folder else "names", known, images)
 
 
 def patient_notes(images: Sequence[Image], facts: PatientFacts) -> tuple[str, ...]:
-    """What to know of the patients of `images`, whose names told so many: one line, and one with a pattern that would
-    join images with names nearly alike."""
-    told = facts.line()
-    if told is None:
+    """Say what to know of the patients of `images`: one line, and one with a pattern that joins similar names."""
+    line = facts.line()
+    if line is None:
         return ()
     if not facts.known:
-        told = (
+        line = (
             "no file name matches the default patient pattern: every image counts as a patient of its own; give "
             "--patients"
         )
-    alone = [image for image in images if image.patient == image.name]
-    found = near_names(alone)
-    return (told,) if found is None else (told, found.line())
+    near = near_names([image for image in images if image.patient == image.name])
+    return (line,) if near is None else (line, near.line())
 
 
 @dataclass(frozen=True)
 class NearNames:
-    """`images` have names that differ from another's only at their end, such as `first` and `second`; `pattern` joins
-    them into `stems`, of which `crossing` stand in two parts."""
+    """Images whose names differ from another's only at their end.
+
+    Attributes:
+        pattern: A pattern that joins them.
+        first: One of two such names.
+        second: The other.
+        images: Number of such images.
+        stems: Number of patients by `pattern`.
+        crossing: Number of those patients with images in two parts.
+    """
 
     pattern: str
     first: str
@@ -95,18 +115,24 @@ class NearNames:
     crossing: int
 
     def line(self) -> str:
-        """The names, and the pattern that would join them."""
+        """Describe the names and the pattern in one line."""
         across = f", {self.crossing} of them in two parts" if self.crossing else ""
         return (
             f"{self.images} file names differ from another's only at their end ({self.first} and {self.second}): if "
-            f"these are images of one patient, give --patients '{self.pattern}', which makes {self.stems} "
+            f"these are images of one patient, give --patients '{self.pattern}', which gives {self.stems} "
             f"patients{across}"
         )
 
 
 def near_names(images: Sequence[Image]) -> NearNames | None:
-    """The first of `_ENDINGS` by which most names of `images` fall into many groups of a few; None where names are
-    plain counters, or where nothing is joined."""
+    """Find a pattern by which most names of `images` fall into many small groups.
+
+    Args:
+        images: Images without a known patient.
+
+    Returns:
+        The names and the pattern; None if names are plain counters or nothing is joined.
+    """
     for pattern in _ENDINGS:
         compiled = re.compile(pattern)
         stems: dict[str, list[Image]] = defaultdict(list)
@@ -116,15 +142,15 @@ def near_names(images: Sequence[Image]) -> NearNames | None:
         matched = sum(map(len, stems.values()))
         several = [members for members in stems.values() if len(members) > 1]
         joined = sum(map(len, several))
-        if matched < _MOST * len(images) or len(several) < max(_FEWEST_STEMS, _SHARE * len(stems)):
+        if matched < _MIN_MATCHING * len(images) or len(several) < max(_MIN_STEMS, _MIN_JOINED * len(stems)):
             continue
-        if len(stems) * _LARGEST < matched or joined < _SHARE * matched:
+        if len(stems) * _MAX_IMAGES < matched or joined < _MIN_JOINED * matched:
             continue
-        if len(stems) <= len({(image.part, image.label) for image in images}):  # names that say the part or the class
+        if len(stems) <= len({(image.part, image.label) for image in images}):  # names of parts or classes
             continue
-        apart = [members for members in several if len({image.part for image in members}) > 1]
-        shown = (apart or several)[0]
-        other = next((image for image in shown if image.part != shown[0].part), shown[1])
-        first, second = (image.name if apart else image.name.rpartition("/")[2] for image in (shown[0], other))
-        return NearNames(pattern, first, second, joined, len(stems), len(apart))
+        crossing = [members for members in several if len({image.part for image in members}) > 1]
+        example = (crossing or several)[0]
+        other = next((image for image in example if image.part != example[0].part), example[1])
+        first, second = (image.name if crossing else image.name.rpartition("/")[2] for image in (example[0], other))
+        return NearNames(pattern, first, second, joined, len(stems), len(crossing))
     return None

@@ -1,4 +1,4 @@
-"""Which class is the finding: named by the user, or taken by the order of the source and then questioned."""
+"""Which class is positive: the one that the user names, or the last of the source, with a warning if that is odd."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _NO_FINDING = re.compile(
         )
     )
 )
-"""Words that say that nothing was found: English, German, French, Spanish, Italian, Portuguese, without accents."""
+"""Words for "no finding" in English, German, French, Spanish, Italian and Portuguese, without accents."""
 
 _NOT = re.compile("no|non|not|none|without|kein|keinen?|nicht|ohne|aucune?|pas|sans|sin|ningun|nessuna?|senza|nao|sem")
-_FOLLOWED = 2
+_REACH = 2  # words after a negation that it applies to
 
 
 def with_positive(dataset: Dataset, name: str) -> Dataset:
-    """`dataset` with the class `name` as the positive one. Raises DataError when there is no such class."""
+    """Make the class `name` positive, as the user asked. Raises DataError if there is no such class."""
     if name not in dataset.classes:
         first, second = dataset.classes
         raise DataError(f"--positive {name}: {dataset.source} has the classes {first} and {second}; give one of them")
@@ -35,7 +35,7 @@ def with_positive(dataset: Dataset, name: str) -> Dataset:
 
 
 def in_order(dataset: Dataset, positive: str) -> Dataset:
-    """`dataset` with its classes and labels turned where `positive` is its first class; else as it is."""
+    """Swap the classes and labels if `positive` is the first class."""
     first, second = dataset.classes
     if positive != first:
         return dataset
@@ -44,7 +44,15 @@ def in_order(dataset: Dataset, positive: str) -> Dataset:
 
 
 def positive_warning(classes: tuple[str, str], positive: str | None) -> str | None:
-    """What to know where nobody named the `positive` class and the one taken sounds as if nothing were found."""
+    """Warn if the user named no positive class and the name of the last class says that nothing was found.
+
+    Args:
+        classes: The two names, the positive class last.
+        positive: The class that the user named, if any.
+
+    Returns:
+        The warning in one line, or None.
+    """
     if positive is not None or not says_no_finding(classes[1]):
         return None
     return (
@@ -55,17 +63,19 @@ def positive_warning(classes: tuple[str, str], positive: str | None) -> str | No
 
 
 def says_no_finding(name: str) -> bool:
-    """Whether a class name says word by word that nothing was found: "normal", "sin hallazgos", "no pneumonia"; not
-    "abnormal" or "non-healthy"."""
-    parted = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
-    plain = unicodedata.normalize("NFKD", parted.casefold().replace("ß", "ss"))
-    words = re.findall(r"[a-z]+", "".join(letter for letter in plain if not unicodedata.combining(letter)))
-    denied = [_NOT.fullmatch(word) is not None for word in words]
-    said = [
-        place
-        for place, word in enumerate(words)
-        if _NO_FINDING.fullmatch(word) and words[place : place + 2] not in (["clear", "cell"], ["clear", "cells"])
+    """Whether a class name says in words that nothing was found.
+
+    It does so in "normal", "sin hallazgos" and "no pneumonia"; not in "abnormal" or "non-healthy".
+    """
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+    decomposed = unicodedata.normalize("NFKD", spaced.casefold().replace("ß", "ss"))
+    words = re.findall(r"[a-z]+", "".join(letter for letter in decomposed if not unicodedata.combining(letter)))
+    negations = [_NOT.fullmatch(word) is not None for word in words]
+    matches = [
+        index
+        for index, word in enumerate(words)
+        if _NO_FINDING.fullmatch(word) and words[index : index + 2] not in (["clear", "cell"], ["clear", "cells"])
     ]
-    if said:
-        return not any(denied[max(0, said[0] - _FOLLOWED) : said[0]])
-    return bool(words) and (denied[0] or denied[-1])
+    if matches:
+        return not any(negations[max(0, matches[0] - _REACH) : matches[0]])
+    return bool(words) and (negations[0] or negations[-1])

@@ -9,23 +9,25 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+from scipy.cluster.hierarchy import DisjointSet
 from sklearn.model_selection import StratifiedGroupKFold
 
 from benchmark.data.dataset import DataError, Dataset, Image
 from benchmark.data.quotas import (
     Counts,
     Shares,
-    asked_of_each,
     count_classes,
     even,
     fraction_of_each,
     least,
     minus,
     pick,
+    requested_of_each,
     share_out,
     take_groups,
 )
+from zoo.config.strict import Strict
 
 _STREAMS = {"test": 1, "val": 2, "train": 3, "fold": 4}
 Seed = int | tuple[int, int]
@@ -33,17 +35,15 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(gt=0, le=1_000_000_000)]
 
 
-class Sampling(BaseModel):
-    """How many images each part is to get; None asks for all there are.
+class Sampling(Strict):
+    """How many images each part gets; None requests all.
 
-    Sizes are targets. Of the images that several parts are drawn from, train keeps half of each class, or what it asks
-    for where that is less; val and test share the rest, in proportion to what is asked for them where it is too
-    little. `balanced` draws the same number of each class. `val_fraction` is the share of the training part's patients
-    that validation gets when `val` is None. `test_fraction` is for sources without a test part. A source's validation
-    part with fewer than `min_val` images is set aside.
+    Sizes are targets. Of the images from which several parts are drawn, train keeps half of each class, or its request
+    if that is less; val and test share the rest, in proportion to their requests if it is too small. `balanced` draws
+    equal numbers of each class. `val_fraction` is the share of the training part's patients that validation gets if
+    `val` is None. `test_fraction` is for sources without a test part. A source's validation part with fewer than
+    `min_val` images is set aside.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     train: Count | None = None
     val: Count | None = None
@@ -56,9 +56,13 @@ class Sampling(BaseModel):
 
 @dataclass(frozen=True)
 class Split:
-    """Images of each part, sorted by name, and what a reader should know about how they were drawn.
+    """Images of each part, sorted by name.
 
-    `notes` count and explain the images of the source that stand in no part.
+    Attributes:
+        train: Images to train on.
+        val: Images to choose on.
+        test: Images to measure on.
+        notes: How the parts were drawn, and why and how many images of the source are in none.
     """
 
     train: tuple[Image, ...]
@@ -68,15 +72,15 @@ class Split:
 
     @property
     def fingerprint(self) -> str:
-        """Hexadecimal SHA-256 of the names in each part."""
+        """SHA-256 of the names in each part, in hexadecimal."""
         parts = ("\n".join(image.name for image in part) for part in (self.train, self.val, self.test))
         return hashlib.sha256("\n\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @dataclass
 class _Log:
-    """What is noted while a split is drawn: sentences, how many images they leave out, and the parts whose sizes they
-    have explained."""
+    """Notes of a split as it is drawn, the number of images that they leave out, and the parts whose sizes they
+    explain."""
 
     notes: list[str] = field(default_factory=list)
     left_out: int = 0
@@ -88,17 +92,27 @@ class _Log:
             self.notes.append(note)
 
     def reasons(self) -> str:
-        """What was noted, as the end of a sentence."""
+        """The notes as the end of a sentence."""
         return "".join(f"; {note}" for note in self.notes)
 
 
 def make_split(dataset: Dataset, sampling: Sampling, seed: Seed) -> Split:
-    """Draw the split of `dataset` that `seed` stands for.
+    """Draw a split.
 
-    No patient and no content stands in two parts. The source's test part is all that test is drawn from; where
-    training images share a patient or content with it, they are left out. Parts that are drawn from the same images
-    get what the protocol asks for as far as training keeps half of each class (`benchmark.data.quotas`). Raises
-    DataError when a part would lack a class.
+    No patient and no content is in two parts. Test is drawn from the source's test part, if there is one; training
+    images that share a patient or content with it are left out. Parts drawn from the same images get what the protocol
+    requests, as far as training keeps half of each class (`benchmark.data.quotas`).
+
+    Args:
+        dataset: The images.
+        sampling: The size of each part.
+        seed: Decides the draw.
+
+    Returns:
+        The split.
+
+    Raises:
+        DataError: A part would lack a class.
     """
     try:
         drawn = _drawn(dataset, sampling, seed, limited=False)
@@ -109,27 +123,26 @@ def make_split(dataset: Dataset, sampling: Sampling, seed: Seed) -> Split:
 
 @dataclass(frozen=True)
 class _Drawn:
-    """A split, the parts that were drawn from the same images, and how many of each class these were."""
+    """A split, the parts that were drawn from the same images, and the number of those images by class."""
 
     split: Split
     parts: tuple[str, ...]
     pool: Counts
 
     def met(self, sampling: Sampling) -> bool:
-        """Whether those parts have what the protocol asks for, and training, where it asks for all, half of each
-        class."""
+        """Whether these parts have what the protocol requests; training has half of each class if it requests all."""
         for name in self.parts:
-            asked, present = getattr(sampling, name), count_classes(getattr(self.split, name))
-            if asked is not None and sum(present) < (asked // 2 * 2 if sampling.balanced else asked):
+            requested, present = getattr(sampling, name), count_classes(getattr(self.split, name))
+            if requested is not None and sum(present) < (requested // 2 * 2 if sampling.balanced else requested):
                 return False
             pool = even(self.pool) if sampling.balanced else self.pool
-            if asked is None and name == "train" and any(2 * present[c] < pool[c] for c in (0, 1)):
+            if requested is None and name == "train" and any(2 * present[c] < pool[c] for c in (0, 1)):
                 return False
         return True
 
 
 def _drawn(dataset: Dataset, sampling: Sampling, seed: Seed, limited: bool) -> _Drawn:
-    """The split with every part served in the order test, validation, training; `limited` by what is the others'."""
+    """Draw test, validation and training in this order; with `limited`, each part leaves the others their shares."""
     log = _Log()
     by_part: dict[str, list[Image]] = defaultdict(list)
     for image in sorted(dataset.images, key=lambda image: image.name):
@@ -145,16 +158,17 @@ def _drawn(dataset: Dataset, sampling: Sampling, seed: Seed, limited: bool) -> _
         )
         val_pool = []
     parts = ("train",) if apart else ("train", "val")
-    shared, kept = count_classes(pool), (0, 0)
+    shared, of_train = count_classes(pool), (0, 0)
     if by_part["all"] or not test_pool:
         parts = (*parts, "test")
-        wanted, most = fraction_of_each(shared, sampling.test_fraction), shared
+        requested, limit = fraction_of_each(shared, sampling.test_fraction), shared
         if limited:
             _check_patients(dataset, pool, parts, log)
-            shares, wanted = _shares_with_test(shared, sampling, "val" in parts)
+            shares, requested = _shares_with_test(shared, sampling, "val" in parts)
             _note_shares(dataset, shared, shares, parts, sampling, log)
-            kept, most = shares.train, minus(minus(shared, shares.train), shares.val)
-        taken, rest = take_groups(_shuffled(groups(pool), seed, "test"), wanted, most, len(parts) - 1 if limited else 0)
+            of_train, limit = shares.train, minus(minus(shared, shares.train), shares.val)
+        shuffled = _shuffled(groups(pool), seed, "test")
+        taken, rest = take_groups(shuffled, requested, limit, len(parts) - 1 if limited else 0)
         test_pool, pool = _flat(taken), _flat(rest)
         origin = "" if by_part["all"] else "from train "
         drawn = f"{len(test_pool)} test images are drawn {origin}at random, by patient"
@@ -169,26 +183,37 @@ def _drawn(dataset: Dataset, sampling: Sampling, seed: Seed, limited: bool) -> _
             shared = count_classes(pool)
         if limited and "test" not in parts:
             _check_patients(dataset, pool, parts, log)
-            shares = share_out(shared, _train_wish(shared, sampling), _val_wish(shared, sampling), (0, 0))
+            shares = share_out(shared, _train_request(shared, sampling), _val_request(shared, sampling), (0, 0))
             _note_shares(dataset, shared, shares, parts, sampling, log)
-            kept = shares.train
-        val, pool = _take_val(pool, sampling, kept, 1 if limited else 0, seed, log)
+            of_train = shares.train
+        val, pool = _take_val(pool, sampling, of_train, 1 if limited else 0, seed, log)
     train = _draw(pool, sampling.train, sampling.balanced, seed, "train", log)
     test = _draw(test_pool, sampling.test, sampling.balanced, seed, "test", log)
     for name, part in (("train", train), ("val", val), ("test", test)):
         _check_classes(dataset, name, part, sampling, log)
     undrawn = len(dataset.images) - len(train) - len(val) - len(test) - log.left_out
-    log.leave_out(undrawn, f"{_many(undrawn)} not drawn: the protocol asks for {_asked(sampling)}")
+    log.leave_out(undrawn, f"{_many(undrawn)} not drawn: the protocol asks for {_requests(sampling)}")
     notes = tuple(note.replace("by patient", f"by {dataset.unit}") for note in log.notes)
     split = Split(_by_name(train), _by_name(val), _by_name(test), notes)
     return _Drawn(split, parts, shared)
 
 
 def make_fold(split: Split, folds: int, index: int, seed: Seed) -> Split:
-    """Fold `index` of `folds` of the train and val images of `split`: its images are val, the others train.
+    """Make one fold of cross-validation over the train and val images of a split.
 
-    Patients and byte-identical images stay together, classes keep their share (scikit-learn's StratifiedGroupKFold).
-    Test is what it was. Raises DataError when there are not enough patients.
+    Patients and byte-identical images stay together; classes keep their shares (scikit-learn's StratifiedGroupKFold).
+
+    Args:
+        split: The split; its test images stay as they are.
+        folds: Number of folds.
+        index: The fold whose images become val, from 0; all others become train.
+        seed: Decides the draw.
+
+    Returns:
+        The split of this fold.
+
+    Raises:
+        DataError: There are too few patients.
     """
     pool = sorted((*split.train, *split.val), key=lambda image: image.name)
     group = {image.name: number for number, members in enumerate(groups(pool)) for image in members}
@@ -206,30 +231,29 @@ def make_fold(split: Split, folds: int, index: int, seed: Seed) -> Split:
 
 
 def groups(images: Iterable[Image]) -> list[list[Image]]:
-    """Images that must stay together: of one patient, or of one content, in sorted order."""
-    parent: dict[str, str] = {}
+    """Group images that must stay in one part: those of one patient or with the same content, also through others.
 
-    def root(key: str) -> str:
-        while parent.setdefault(key, key) != key:
-            parent[key] = parent[parent[key]]
-            key = parent[key]
-        return key
+    Args:
+        images: Images in any order.
 
-    listed = sorted(images, key=lambda image: image.name)
-    for image in listed:
-        a, b = sorted((root(f"p{image.patient}"), root(f"d{image.digest}")))
-        parent[b] = a
-    found: dict[str, list[Image]] = defaultdict(list)
-    for image in listed:
-        found[root(f"p{image.patient}")].append(image)
-    return list(found.values())
+    Returns:
+        Groups in the order of their first image; images sorted by name.
+    """
+    by_name = _by_name(images)
+    linked = DisjointSet(key for image in by_name for key in (("patient", image.patient), ("digest", image.digest)))
+    for image in by_name:
+        linked.merge(("patient", image.patient), ("digest", image.digest))
+    members: dict[object, list[Image]] = defaultdict(list)
+    for image in by_name:
+        members[linked["patient", image.patient]].append(image)
+    return list(members.values())
 
 
 def _draw(images: Sequence[Image], count: int | None, balanced: bool, seed: Seed, part: str, log: _Log) -> list[Image]:
-    """`count` of `images`, whole patients first, each class in its share."""
+    """Draw `count` of `images`, whole patients first, each class in its share."""
     present = count_classes(images)
-    asked = present if count is None else asked_of_each(present, count, balanced)
-    quotas = even(least(asked, present)) if balanced else asked
+    requested = present if count is None else requested_of_each(present, count, balanced)
+    quotas = even(least(requested, present)) if balanced else requested
     if count is not None and part not in log.explained:
         if balanced and quotas[0] < count // 2:
             log.notes.append(f"{part}: {sum(quotas)} images instead of {count}: a class has no more than {quotas[0]}")
@@ -239,69 +263,70 @@ def _draw(images: Sequence[Image], count: int | None, balanced: bool, seed: Seed
 
 
 def _shares_with_test(present: Counts, sampling: Sampling, with_val: bool) -> tuple[Shares, Counts]:
-    """How test, validation and training share `present` images of each class, and how many are set aside for test.
+    """Share `present` images of each class between test, validation and training, and say how many to set aside for
+    test.
 
-    A source without a test part sets `test_fraction` aside even where fewer are asked for, as long as all others have
-    what they ask for.
+    A source without a test part sets `test_fraction` aside even if fewer are requested, as long as the other parts get
+    what they request.
     """
     share = fraction_of_each(present, sampling.test_fraction)
-    asked = share if sampling.test is None else asked_of_each(present, sampling.test, sampling.balanced)
-    aside = max(share[0], asked[0]), max(share[1], asked[1])
-    val = _val_wish(minus(present, share), sampling) if with_val else (0, 0)
-    train = _train_wish(present, sampling)
+    requested = share if sampling.test is None else requested_of_each(present, sampling.test, sampling.balanced)
+    aside = max(share[0], requested[0]), max(share[1], requested[1])
+    val = _val_request(minus(present, share), sampling) if with_val else (0, 0)
+    train = _train_request(present, sampling)
     shares = share_out(present, train, val, aside)
     if not shares.scaled:
         return shares, aside
-    shares = share_out(present, train, val, asked)
+    shares = share_out(present, train, val, requested)
     return shares, even(shares.test) if sampling.balanced and sampling.test is not None else shares.test
 
 
-def _train_wish(present: Counts, sampling: Sampling) -> Counts | None:
-    return None if sampling.train is None else asked_of_each(present, sampling.train, sampling.balanced)
+def _train_request(present: Counts, sampling: Sampling) -> Counts | None:
+    return None if sampling.train is None else requested_of_each(present, sampling.train, sampling.balanced)
 
 
-def _val_wish(present: Counts, sampling: Sampling) -> Counts:
+def _val_request(present: Counts, sampling: Sampling) -> Counts:
     if sampling.val is None:
         return fraction_of_each(present, sampling.val_fraction)
-    return asked_of_each(present, sampling.val, sampling.balanced)
+    return requested_of_each(present, sampling.val, sampling.balanced)
 
 
 def _take_val(
-    pool: list[Image], sampling: Sampling, kept: Counts, parts_left: int, seed: Seed, log: _Log
+    pool: list[Image], sampling: Sampling, of_train: Counts, parts_left: int, seed: Seed, log: _Log
 ) -> tuple[list[Image], list[Image]]:
-    """The validation images of `pool`, and what may be trained on: at least `kept` of each class, whole patients
-    permitting."""
+    """Split `pool` into validation images and those to train on: at least `of_train` of each class, if whole patients
+    allow it."""
     present = count_classes(pool)
-    room = minus(present, kept)
-    room = (max(1, room[0]), max(1, room[1]))
+    limit = minus(present, of_train)
+    limit = (max(1, limit[0]), max(1, limit[1]))
     shuffled = _shuffled(groups(pool), seed, "val")
     if sampling.val is None:
-        wanted = least(fraction_of_each(present, sampling.val_fraction), room)
-        taken, others = take_groups(shuffled, wanted, room, parts_left)
+        requested = least(fraction_of_each(present, sampling.val_fraction), limit)
+        taken, others = take_groups(shuffled, requested, limit, parts_left)
         return _draw(_flat(taken), None, sampling.balanced, seed, "val", log), _flat(others)
-    asked = asked_of_each(present, sampling.val, sampling.balanced)
-    quotas = least(least(asked, present), room)
+    requested = requested_of_each(present, sampling.val, sampling.balanced)
+    quotas = least(least(requested, present), limit)
     if sampling.balanced:
         quotas = even(quotas)
-    taken, _ = take_groups(shuffled, quotas, room, parts_left)
+    taken, _ = take_groups(shuffled, quotas, limit, parts_left)
     val = pick(taken, quotas)
     if sampling.balanced:
         val = pick([val], even(count_classes(val)))
-    if len(val) < sum(asked) and "val" not in log.explained:
+    if len(val) < sum(requested) and "val" not in log.explained:
         log.notes.append(f"val: {len(val)} images instead of {sampling.val}: by patient, no more are left for it")
     rest = _apart(pool, val, "train", "val", _Log())
     siblings = len(pool) - len(val) - len(rest)
-    log.leave_out(siblings, f"{_many(siblings)} left out: val holds other images of their patients")
+    log.leave_out(siblings, f"{_many(siblings)} left out: val contains other images of their patients")
     return val, rest
 
 
-def _shuffled(found: list[list[Image]], seed: Seed, part: str) -> list[list[Image]]:
-    order = np.random.default_rng([*np.atleast_1d(seed), _STREAMS[part]]).permutation(len(found))
-    return [found[index] for index in order]
+def _shuffled(grouped: list[list[Image]], seed: Seed, part: str) -> list[list[Image]]:
+    order = np.random.default_rng([*np.atleast_1d(seed), _STREAMS[part]]).permutation(len(grouped))
+    return [grouped[index] for index in order]
 
 
 def _apart(images: Sequence[Image], others: Sequence[Image], name: str, other: str, log: _Log) -> list[Image]:
-    """`images` without those that share a patient or content with `others`."""
+    """Leave out images that share a patient or content with `others`."""
     patients = {image.patient for image in others}
     digests = {image.digest for image in others}
     same_content = sum(image.digest in digests for image in images)
@@ -315,24 +340,24 @@ def _apart(images: Sequence[Image], others: Sequence[Image], name: str, other: s
 
 
 def _without_contradictions(images: Sequence[Image], log: _Log) -> list[Image]:
-    """`images` without those that stand under both labels."""
+    """Leave out images whose content has both labels."""
     labels: dict[str, set[int]] = defaultdict(set)
     for image in images:
         labels[image.digest].add(image.label)
     clear = [image for image in images if len(labels[image.digest]) == 1]
     both = len(images) - len(clear)
-    log.leave_out(both, f"{both} images left out: the same content stands under both labels")
+    log.leave_out(both, f"{both} images left out: identical images have both labels")
     return clear
 
 
 def _check_patients(dataset: Dataset, pool: Sequence[Image], drawn: Sequence[str], log: _Log) -> None:
-    """Raise DataError where the parts that are `drawn` from `pool` cannot have a patient of each class each."""
-    found = groups(pool)
-    bearing = [sum(any(image.label == label for image in group) for group in found) for label in (0, 1)]
-    if min(bearing) < len(drawn):
+    """Raise DataError if `pool` has too few patients for one of each class in each of the parts `drawn` from it."""
+    grouped = groups(pool)
+    patients = [sum(any(image.label == label for image in group) for group in grouped) for label in (0, 1)]
+    if min(patients) < len(drawn):
         raise DataError(
             f"{dataset.source}: {_listed(drawn)} need patients of both classes, {len(drawn)} of each; the images they "
-            f"are drawn from hold {bearing[0]} of {dataset.classes[0]} and {bearing[1]} of {dataset.classes[1]}"
+            f"are drawn from contain {patients[0]} of {dataset.classes[0]} and {patients[1]} of {dataset.classes[1]}"
             + log.reasons()
         )
 
@@ -341,10 +366,10 @@ def _check_classes(dataset: Dataset, name: str, part: Sequence[Image], sampling:
     negative, positive = count_classes(part)
     if negative and positive:
         return
-    asked = getattr(sampling, name)
-    why = f"; the protocol's sampling asks for {name} {asked}" if asked is not None and asked < 2 else log.reasons()
+    size = getattr(sampling, name)
+    why = f"; the protocol's sampling asks for {name} {size}" if size is not None and size < 2 else log.reasons()
     raise DataError(
-        f"{dataset.source}: the {name} split would hold {negative} images of {dataset.classes[0]} and {positive} of "
+        f"{dataset.source}: the {name} split would contain {negative} images of {dataset.classes[0]} and {positive} of "
         f"{dataset.classes[1]}, and needs both classes{why}"
     )
 
@@ -359,13 +384,13 @@ def _note_shares(
     log.explained = tuple(parts)
     log.notes.append(
         f"{_listed(parts)} are drawn from the same {shared[0]} images of {dataset.classes[0]} and {shared[1]} of "
-        f"{dataset.classes[1]}, too few for the protocol's {_asked(sampling)}: train keeps half of each class; "
+        f"{dataset.classes[1]}, too few for the protocol's {_requests(sampling)}: train keeps half of each class; "
         f"{_listed(others)} {rest}"
     )
 
 
-def _asked(sampling: Sampling) -> str:
-    """The sizes of a sampling in words."""
+def _requests(sampling: Sampling) -> str:
+    """The requested sizes, in words."""
     sizes = [f"{name} {size:,}" for name in ("train", "val", "test") if (size := getattr(sampling, name)) is not None]
     even = ["as many of each class"] if sampling.balanced else []
     return ", ".join((*sizes, *even)) or "whole patients"
@@ -379,8 +404,8 @@ def _listed(names: Sequence[str]) -> str:
     return " and ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else names[0]
 
 
-def _flat(found: Iterable[list[Image]]) -> list[Image]:
-    return [image for group in found for image in group]
+def _flat(grouped: Iterable[list[Image]]) -> list[Image]:
+    return [image for group in grouped for image in group]
 
 
 def _by_name(images: Iterable[Image]) -> tuple[Image, ...]:

@@ -10,19 +10,17 @@ from functools import cache
 from pathlib import Path
 
 import psutil
-from pydantic import BaseModel, ConfigDict
 
 from benchmark.training.frozen.methods import WORDS
+from zoo.config.strict import Strict
 
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "pillow")
 
 
-class Environment(BaseModel):
+class Environment(Strict):
     """`threads` a run computes with; `memory_gib` of the machine; `precision` of frozen layers; `prefix` is the way in
     which they were computed (`benchmark.training.frozen.methods`) and `prefix_reason` why, None where there are none or
     a record does not say; `weights` says where pretrained ones came from."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     versions: dict[str, str]
     commit: str | None

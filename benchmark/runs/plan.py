@@ -11,8 +11,7 @@ from benchmark.runs.protocol import Protocol
 from benchmark.runs.run import DatasetFacts, RunSpec, SplitFacts
 from zoo.config.strict_yaml import ConfigError
 from zoo.models.card import ModelCard
-from zoo.models.registry import get_builder, smallest_image
-from zoo.models.vgg16.weights import WeightsUnavailable, find
+from zoo.models.registry import find_weights, get_builder, smallest_image
 
 MOST_SPLITS = 20
 """Splits of a plan that are drawn before it starts; with one for each seed there may be many."""
@@ -73,20 +72,15 @@ def planned_splits(plan: Plan, dataset: Dataset) -> tuple[PlannedSplit, ...]:
 
 
 def _obstacle(card: ModelCard, protocol: Protocol) -> str | None:
-    builder = get_builder(card.model.builder)
+    builder, params = get_builder(card.model.builder).name, card.model.params  # an unknown one is no reason to skip
     try:
-        smallest = smallest_image(builder.name, card.model.params)
+        smallest = smallest_image(builder, params)
+        if protocol.image_size < smallest:
+            return (
+                f"images of {protocol.image_size} px (protocol {protocol.name}: image_size) are too small: this "
+                f"network needs at least {smallest} px"
+            )
+        find_weights(builder, params)
     except ConfigError as error:
         return " ".join(error.lines)
-    if protocol.image_size < smallest:
-        return (
-            f"images of {protocol.image_size} px (protocol {protocol.name}: image_size) are too small: this network "
-            f"needs at least {smallest} px"
-        )
-    weights = card.model.params.get("weights", "random")
-    if weights != "random":
-        try:
-            find(weights)
-        except WeightsUnavailable as error:
-            return str(error)
     return None

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
@@ -19,15 +17,14 @@ from pydantic import (
 from benchmark.data.splits import Sampling
 from benchmark.evidence.metrics.influence import ClassSizes
 from benchmark.evidence.thresholds.rules import UNUSED, rule_names, rule_value, value_range
+from zoo.config.strict import Strict
 from zoo.config.strict_yaml import ConfigError, named_file, read_yaml, suggest, unknown, validate
 from zoo.models.card import MOST_ENTRIES, Epochs, ModelCard, Seed
 
 
-class ThresholdRule(BaseModel):
+class ThresholdRule(Strict):
     """How the decision threshold is chosen on validation scores; `value` is the rule's own parameter, UNUSED for a rule
     that takes none."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     rule: str = "youden"
     value: float = Field(default=None, validate_default=True)
@@ -63,7 +60,7 @@ class ThresholdRule(BaseModel):
             raise ConfigError(str(error)) from error
 
 
-class Protocol(BaseModel):
+class Protocol(Strict):
     """Image size, sampling, seeds and budget.
 
     `image_size` is the side in pixels. `split: fixed` draws one split from `split_seed` for all seeds, `per-seed` one
@@ -74,8 +71,6 @@ class Protocol(BaseModel):
     still and its features within 2% of float32's. `max_epochs` caps each phase of a card. `keep_models` stores the
     trained models too.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
     title: Annotated[str, Field(min_length=1, max_length=200)]

@@ -11,19 +11,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from benchmark.data.dataset import Dataset, PatientFacts
 from benchmark.data.quotas import count_classes
 from benchmark.data.splits import Split
 from benchmark.evidence.diagnosis.causes import Finding
-from benchmark.evidence.diagnosis.training_record import Checks
+from benchmark.evidence.diagnosis.training_record import TrainingDiagnostics
 from benchmark.evidence.metrics.definitions import Figure, out_of_range
 from benchmark.evidence.thresholds.choice import Threshold
 from benchmark.evidence.thresholds.rules import rule_names
 from benchmark.runs.environment import Environment
 from benchmark.runs.protocol import Protocol
 from benchmark.training.frozen.methods import Trial, Way
+from zoo.config.strict import Strict
 from zoo.models.card import ModelCard
 
 SEMANTICS = 4
@@ -36,12 +37,7 @@ _FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class _Record(BaseModel):
-    # JSON has no NaN and no infinity: a record that held one would not be read back as it was.
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class DatasetFacts(_Record):
+class DatasetFacts(Strict):
     """What a run remembers of its data: enough to name it, to open it as it was opened, to know it
     again, and to read other images alike.
 
@@ -90,7 +86,7 @@ class DatasetFacts(_Record):
         return {"8-bit": (0.0, 255.0), "16-bit": (0.0, 65535.0)} if self.levels is None else self.levels
 
 
-class RunSpec(_Record):
+class RunSpec(Strict):
     """One card under one protocol on one data set with one seed.
 
     A run of stage `search` is scored on validation alone and never opens the test split. `fold` is (folds, index): the
@@ -158,18 +154,17 @@ class SplitFacts:
 @dataclass(frozen=True)
 class Job:
     """What a worker computes: a run on prepared pixels in `folder`. `also_unfrozen` are the numbers of unfrozen layers
-    of other runs that will ask for the same features. `put_aside` keeps the trained weights for a run that trains the
-    same. `trial` is what chooses how frozen layers are computed, where the protocol leaves that open."""
+    of other runs that will ask for the same features. `trial` is what chooses how frozen layers are computed, where the
+    protocol leaves that open."""
 
     spec: RunSpec
     folder: Path
     split: SplitFacts
     also_unfrozen: tuple[int, ...] = ()
-    put_aside: bool = False
     trial: Trial | Way | None = None
 
 
-class Costs(_Record):
+class Costs(Strict):
     """`seconds` of the whole run, `seconds_per_epoch` of training, `peak_memory_mib` of its process.
 
     `inference_ms_per_image` is not measured in a search: it would cost a trial on a frozen base most of its time.
@@ -185,10 +180,10 @@ class Costs(_Record):
     peak_memory_mib: float
     parameters: int
     trainable_parameters: int
-    stages: dict[str, float] = {}
+    stages: dict[str, float] = Field(default={})
 
 
-class Run(_Record):
+class Run(Strict):
     """The outcome of a RunSpec.
 
     A finished run has figures, costs and a threshold (perhaps without a value, with the reason); a failed one has an
@@ -205,13 +200,13 @@ class Run(_Record):
     error: str | None = None
     split: SplitFacts
     threshold: Threshold | None = None
-    at_half: dict[str, dict[str, Figure]] = {}
-    at_chosen: dict[str, dict[str, Figure]] = {}
+    at_half: dict[str, dict[str, Figure]] = Field(default={})
+    at_chosen: dict[str, dict[str, Figure]] = Field(default={})
     diagnosis: tuple[Finding, ...] = ()
-    checks: Checks | None = None
+    checks: TrainingDiagnostics | None = None
     costs: Costs | None = None
     environment: Environment | None = None
-    files: dict[_FileName, _Sha256] = {}
+    files: dict[_FileName, _Sha256] = Field(default={})
 
     @model_validator(mode="after")
     def _whole(self) -> Run:

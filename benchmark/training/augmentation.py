@@ -1,4 +1,4 @@
-"""Augmented views: view k of image i, always the same picture, in batches.
+"""Augmented views of images in batches: a view number and an image always give the same picture.
 
 The random changes mean what Keras' legacy ImageDataGenerator means by them (keras.src.legacy.preprocessing.image):
 one affine map (rotation, shift, shear, zoom, in that order, about the image's centre, bilinear), then channel shift,
@@ -21,7 +21,7 @@ from zoo.models.card import Augmentation
 Floats = npt.NDArray[np.float64]
 Fill = Literal["nearest", "reflect", "constant"]
 
-# One stream of random numbers a parameter, so that leaving one out of a card changes no other.
+# One stream of random numbers per parameter, so that leaving one out of a card changes no other.
 _STREAMS = (
     "theta",
     "shift_x",
@@ -56,16 +56,24 @@ class ViewParameters:
     flip_vertical: npt.NDArray[np.bool_]
 
 
-def views(
+def augmented_view(
     images: npt.NDArray[np.uint8],
     keys: Sequence[str],
     augmentation: Augmentation | None,
     view: int,
     view_seed: int,
 ) -> npt.NDArray[np.float32]:
-    """View number `view` of `images`, uint8 (n, h, w, c), as grey levels 0..255, float32, of the same shape.
+    """The augmented view number `view` of images.
 
-    `keys` are the images' content digests in hexadecimal. Without augmentation the pixels come back as they are.
+    Args:
+        images: uint8 (n, h, w, c).
+        keys: The content digest of each image, in hexadecimal.
+        augmentation: The random changes; None for none.
+        view: The number of the view, from 0.
+        view_seed: Decides all views.
+
+    Returns:
+        Grey levels 0..255, float32, of the shape of `images`.
     """
     if augmentation is None:
         return images.astype(np.float32)

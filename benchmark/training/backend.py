@@ -7,34 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+import keras
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 _WIDE = 256  # channels on the narrower side; with fewer no clear difference was measured
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Discard what native code writes to stderr. TensorFlow logs from C++ before any of its loggers can be configured.
-
-    A TF_CPP_MIN_LOG_LEVEL below 3 asks for these messages; 3 does not silence them, and child processes inherit it.
-    """
-    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
-        yield
-        return
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
-
-
-with _quiet():
-    import keras
 
 
 def prepare_process(seed: int, threads: int) -> None:

@@ -55,6 +55,22 @@ class Fitted:
     seconds_per_epoch: float
 
 
+@dataclass(frozen=True)
+class FeatureOptions:
+    """How features of frozen layers are computed and stored.
+
+    Attributes:
+        bank: Where they are looked up and stored.
+        ways: The ways in which they may be computed.
+        also_unfrozen: Numbers of unfrozen layers of other runs with this base; the features that those runs will read
+            are stored on the way to those of this one.
+    """
+
+    bank: Bank
+    ways: Ways = FILTERED
+    also_unfrozen: tuple[int, ...] = ()
+
+
 @dataclass
 class _Phase:
     name: str
@@ -96,22 +112,30 @@ def fit(
     *,
     seed: int,
     view_seed: int,
-    bank: Bank,
+    features: FeatureOptions,
     views: int | None = None,
-    ways: Ways = FILTERED,
-    also_unfrozen: Sequence[int] = (),
-    trained: tuple[Sequence[npt.NDArray[np.float32]], Sequence[Row]] | None = None,
     on_step: Callable[[Step], None] = lambda _: None,
 ) -> Fitted:
-    """Train `card` on `train`, watching `val`.
+    """Train `card`.
 
-    `seed` decides initial weights, dropout, batch order and the order of views; the process must have been prepared
-    with it (`backend.prepare_process`). `views` is the number of augmented views an image has, None for a fresh one
-    every epoch. Features behind frozen layers, computed in one of `ways`, come from `bank`; those where the card's own
-    phases begin are kept there, and those where cards with `also_unfrozen` layers will. `trained` holds the weights of
-    the tail and the history of this very training where it was done before: they are taken up, and nothing is trained.
-    Raises TrainingDiverged when the loss is not finite, ConfigError when the builder's model does not turn images into
-    probabilities, ValueError when handed another split or weights that do not fit.
+    Args:
+        card: The model and its recipe.
+        train: The images that it is trained on.
+        val: The images that every epoch is measured on and early stopping watches.
+        seed: Decides initial weights, dropout, batch order and the order of views. The process must have been prepared
+            with it (`backend.prepare_process`).
+        view_seed: Decides the augmented views.
+        features: How features of frozen layers are computed and stored.
+        views: The number of augmented views per image; None for a new one every epoch.
+        on_step: Called after every batch.
+
+    Returns:
+        The trained model and its history.
+
+    Raises:
+        TrainingDiverged: The loss is not finite.
+        ConfigError: The builder's model does not turn images into probabilities.
+        ValueError: `train` or `val` is another split.
     """
     if (train.split, val.split) != ("train", "val"):
         raise ValueError(f"fit takes the train and val splits, not {train.split} and {val.split}")
@@ -132,9 +156,9 @@ def fit(
         pixel_shape,
         card.recipe,
         view_seed=view_seed,
-        bank=bank,
-        ways=ways,
-        wanted=_cuts(card, built, also_unfrozen),
+        bank=features.bank,
+        ways=features.ways,
+        wanted=_cuts(card, built, features.also_unfrozen),
         on_fill=lambda label: report(at.done, label),
     )
     history: list[Row] = []
@@ -144,8 +168,6 @@ def fit(
             _unfreeze(card, built, _unfrozen(card))
             network.recut()
         _compile(network.tail, card, phase)
-        if trained is not None:
-            continue
 
         def step(batch: int, epoch: int, first: int = first, phase: _Phase = phase) -> None:
             report(first + (epoch - 1) * batches + batch, f"{phase.name} {epoch}/{phase.epochs}")
@@ -153,9 +175,6 @@ def fit(
         with backend.faster_gradients(model):
             history += _run_phase(card, phase, number, network, train, val, seed, step)
         first += phase.epochs * batches
-    if trained is not None:
-        network.tail.set_weights(list(trained[0]))
-        history = [dict(row) for row in trained[1]]
     seconds = [float(row["seconds"]) for row in history]
     return Fitted(
         model=network.whole(card.name.replace(".", "_")),
@@ -263,16 +282,14 @@ def _phases(card: ModelCard, seed: int, views: int | None) -> list[_Phase]:
 
 
 def _unfrozen(card: ModelCard) -> int:
-    return int(card.model.params.get("unfreeze_layers", 0))
+    return get_builder(card.model.builder).unfrozen(card.model.params)
 
 
 def _unfreeze(card: ModelCard, built: Built, layers: int) -> None:
     unfreeze = get_builder(card.model.builder).unfreeze
     if unfreeze is not None:
-        unfreeze(built.made, layers)
+        unfreeze.apply(built.made, layers)
         built.follow()
-    elif layers:
-        raise ValueError(f"card {card.name}: model.unfreeze_layers: builder '{card.model.builder}' has no base")
 
 
 def _cuts(card: ModelCard, built: Built, also_unfrozen: Sequence[int]) -> list[str]:

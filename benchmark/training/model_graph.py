@@ -16,6 +16,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from zoo.config.errors import first_line
 from zoo.config.strict_yaml import ConfigError
 from zoo.models.registry import build
 
@@ -92,7 +93,7 @@ def flatten(made: Any, input_shape: Shape, builder: str) -> Built:
             return Built(model, made, tuple(flattening.copies.values()))
         reason = "a copy of its layers gives other scores"
     except Exception as error:  # layers of other packages raise many kinds
-        reason = _first_line(error)
+        reason = first_line(error)
     return _whole(made, input_shape, builder, reason)
 
 
@@ -272,7 +273,7 @@ def _asked(builder: str, shape: Shape, call: Callable[[], _T]) -> _T:
         return call()
     except Exception as error:  # layers raise many kinds for a shape that they do not read
         raise ConfigError(
-            f"builder {builder}: its model does not read images of shape {shape}: {_first_line(error)}"
+            f"builder {builder}: its model does not read images of shape {shape}: {first_line(error)}"
         ) from error
 
 
@@ -289,7 +290,3 @@ def _check_ends(builder: str, shape: Shape, inputs: Sequence[Any], outputs: Sequ
 
 def _words(shape: Sequence[int | None]) -> str:
     return f"({', '.join(str(size) for size in ('n', *shape))})"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -2,30 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from jinja2 import Environment, StrictUndefined, TemplateSyntaxError, meta
+from pydantic import AfterValidator, Field
 
-from reports.checklists.answers import ANSWERS
-from reports.claims.statement import ONE_OR_MORE, Strict, Text
+from reports.checklists.facts import Facts, facts
+from reports.claims.statement import ONE_OR_MORE, Text
 from reports.report import Section
+from zoo.config.strict import Strict
 from zoo.config.strict_yaml import ConfigError, read_yaml, unknown, validate
 
-_BUILT_IN = Path(str(resources.files("reports.checklists.data")))
+_FOLDER = Path(str(resources.files("reports.checklists")))
+_BUILT_IN = _FOLDER / "data"
+_JINJA = Environment(undefined=StrictUndefined, finalize=lambda value: "" if value is None else value)
+
+
+def _check(template: str, known: Collection[str]) -> str:
+    """`template` as it is. Raises ValueError where it is not valid Jinja or names what is not `known`."""
+    try:
+        names = meta.find_undeclared_variables(_JINJA.parse(template))
+    except TemplateSyntaxError as error:
+        raise ValueError(f"not a Jinja template: {error.message}") from error
+    for name in sorted(names.difference(known)):
+        raise unknown("fact", name, known)
+    return template
+
+
+@cache
+def _shared() -> Mapping[str, str]:
+    """The templates of answers that several items share. Each may use those above it."""
+    templates = read_yaml(_FOLDER / "answers.yaml")
+    known = list(Facts.__annotations__)
+    for name, template in templates.items():
+        _check(template, known)
+        known.append(name)
+    return templates
+
+
+def _check_answer(template: str) -> str:
+    return _check(template, (*Facts.__annotations__, *_shared()))
 
 
 class Item(Strict):
-    """One item of a guideline in own words; `answer` names the function that fills it in, None: the authors must."""
+    """One item of a guideline in own words. `answer` is a Jinja template; without one the authors must answer."""
 
     number: Annotated[str, Field(pattern=r"^[1-9][0-9]?[a-z]?$")]
     part: Text
     asks: Text
-    answer: str | None = None
+    answer: Annotated[str, AfterValidator(_check_answer)] | None = None
 
 
 class Guideline(Strict):
@@ -67,14 +97,18 @@ def guidelines(folder: Path = _BUILT_IN) -> tuple[Guideline, ...]:
 
 def checklists(section: Section) -> tuple[Checklist, ...]:
     """Every built-in guideline, filled in from `section`."""
-    answers: Mapping[str, str | None] = {name: say(section) for name, say in ANSWERS.items()}
+    names: dict[str, object] = {**facts(section)}
+    for name, template in _shared().items():
+        names[name] = _rendered(template, names)
     return tuple(
-        Checklist(
-            guideline,
-            tuple(Filled(item, answers[item.answer] if item.answer else None) for item in guideline.items),
-        )
+        Checklist(guideline, tuple(Filled(item, _rendered(item.answer, names)) for item in guideline.items))
         for guideline in guidelines()
     )
+
+
+def _rendered(template: str | None, names: Mapping[str, object]) -> str | None:
+    """The answer in one line; None where there is no template, or it renders to nothing."""
+    return " ".join(_JINJA.from_string(template or "").render(names).split()) or None
 
 
 def _load(path: Path) -> Guideline:
@@ -82,8 +116,5 @@ def _load(path: Path) -> Guideline:
     numbers = [item.number for item in guideline.items]
     twice = sorted({number for number in numbers if numbers.count(number) > 1})
     if twice:
-        raise ConfigError(f"{path}: items: the number {twice[0]} stands twice; keep one")
-    for place, item in enumerate(guideline.items):
-        if item.answer is not None and item.answer not in ANSWERS:
-            raise ConfigError(f"{path}: items.{place}.answer: {unknown('answer', item.answer, ANSWERS)}")
+        raise ConfigError(f"{path}: items: the number {twice[0]} is duplicated; keep one")
     return guideline

@@ -14,12 +14,12 @@ from reports.claims.statement import (
     ONE_OR_MORE,
     Name,
     Statement,
-    Strict,
     Text,
     unknown_in_statement,
     unknown_metric,
     unknown_name,
 )
+from zoo.config.strict import Strict
 from zoo.config.strict_yaml import ConfigError, named_file, read_yaml, validate
 from zoo.models.card import ImageCount, Loss, ModelCard, PublishedFigure
 

@@ -6,12 +6,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from benchmark.evidence.diagnosis.causes import FINDINGS
 from benchmark.evidence.metrics.definitions import METRICS
 from benchmark.evidence.scores import SplitName
 from zoo.config.metric_names import ALIASES
+from zoo.config.strict import Strict
 from zoo.config.strict_yaml import suggest
 from zoo.models.card import MOST_ENTRIES, NAME_PATTERN, MetricName, ModelCard, Printed
 
@@ -37,12 +38,6 @@ def _at_least(count: int) -> AfterValidator:
 ONE_OR_MORE = _at_least(1)
 _TWO_OR_MORE = _at_least(2)
 AT_MOST = Field(max_length=MOST_ENTRIES)
-
-
-class Strict(BaseModel):
-    """No unknown field, nothing changed after it was made, no infinite number."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Better(Strict):
@@ -102,6 +97,8 @@ class ThresholdMatters(Strict):
 
 class Form(Strict):
     """One thing that a statement says; exactly one of the fields is given."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
 
     better: Better | None = None
     no_better: NoBetter | None = None

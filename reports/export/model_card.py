@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from benchmark.evidence.calibration.reliability import assess
 from benchmark.runs.deployment.decision_rule import Decider
@@ -19,6 +20,9 @@ from reports.results.card_figures import KEY_METRICS
 from reports.results.methods import methods, rule_in_words
 from reports.results.recipe import recipe_in_words
 from reports.text import measured, number
+from zoo.config.strict_yaml import ConfigError
+from zoo.models.card import ModelSpec
+from zoo.models.registry import get_builder
 
 _COUNTS = ("true_positives", "false_positives", "true_negatives", "false_negatives")
 
@@ -138,11 +142,19 @@ def _trained(run: Run) -> Iterator[str]:
     skipped = ("seeds", "preprocessing", "augmentation", "selection", "threshold", "calibration")
     facts = methods([run], {}).facts
     yield from (f"- {fact.topic}: {cell(fact.text)}" for fact in facts if fact.topic not in skipped)
-    if run.spec.card.model.params.get("weights") == "imagenet":
-        yield "- licence of the pretrained weights: CC BY 4.0, the authors of VGG16 (Simonyan and Zisserman, ICLR 2015)"
+    if (licence := _licence(run.spec.card.model)) is not None:
+        yield f"- licence of the pretrained weights: {cell(licence)}"
     if run.costs is not None:
         yield f"- parameters: {run.costs.parameters:,}, of which {run.costs.trainable_parameters:,} were trained"
     yield ""
+
+
+def _licence(model: ModelSpec) -> str | None:
+    """The licence of the pretrained weights, as their builder states it; None if its package is no longer there."""
+    with suppress(ConfigError):
+        weights = get_builder(model.builder).weights_of(model.params)
+        return None if weights is None else weights.licence
+    return None
 
 
 def _limits(run: Run, store: Store, written: Written) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -24,6 +23,8 @@ from reports.gallery.grid import write_grid
 from reports.report import Report, Section
 from reports.results.curves import CardCurves
 from reports.results.probabilities import Probabilities
+from zoo.config.atomic import atomic_file
+from zoo.config.leftovers import sweep
 
 FOLDER = "figures"
 
@@ -35,6 +36,7 @@ def draw(report: Report, folder: Path, galleries: Mapping[str, Gallery] | None =
     Raises OSError.
     """
     (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+    sweep(folder / FOLDER)
     found = []
     for place, section in enumerate(report.sections, start=1):
         before = "" if len(report.sections) == 1 else f"{place}-"
@@ -81,11 +83,6 @@ def _svg(figure: Figure, folder: Path, name: str) -> str:
 
 def _whole(folder: Path, name: str, write: Callable[[Path], object]) -> str:
     """The path, relative to `folder`, of what `write` wrote beside its place before it was moved there."""
-    path = folder / FOLDER / name
-    part = path.with_name(f".part-{name}")
-    try:
+    with atomic_file(folder / FOLDER / name) as part:
         write(part)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
     return f"{FOLDER}/{name}"

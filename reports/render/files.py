@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from benchmark.runs.storage.store import Store, write_whole
+from benchmark.runs.storage.store import Store
 from reports.gallery.gallery import Gallery
 from reports.report import Report
+from zoo.config.atomic import write_text
 from zoo.config.strict_yaml import unknown
 
 SHOW_GALLERIES = ("md", "html")
@@ -67,7 +68,7 @@ def _csv(report: Report, store: Store, folder: Path, galleries: Galleries) -> li
     from reports.render.csv import render
 
     (folder / "csv").mkdir(exist_ok=True)
-    return [_whole(folder / "csv" / f"{name}.csv", text) for name, text in render(report).items()]
+    return [_whole(folder / "csv" / f"{name}.csv", text) for name, text in render(report, store).items()]
 
 
 def _tex(report: Report, store: Store, folder: Path, galleries: Galleries) -> list[Path]:
@@ -77,7 +78,7 @@ def _tex(report: Report, store: Store, folder: Path, galleries: Galleries) -> li
 
 
 def _whole(path: Path, text: str) -> Path:
-    write_whole(path, text)
+    write_text(path, text)
     return path
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from benchmark.evidence.intervals.formulas import mover, printed_auc_interval, wilson_from_rate
 from benchmark.evidence.metrics.definitions import Figure
+from benchmark.runs.history import History
 from benchmark.runs.run import Run
 from reports.claims.model import Claims
 from reports.results.recognised import is_data, turned
@@ -35,7 +36,7 @@ class Comparison:
     note: str | None
 
 
-def compare_run(run: Run, history: list[dict[str, str]], claims: Sequence[Claims] = ()) -> list[Comparison]:
+def compare_run(run: Run, history: History, claims: Sequence[Claims] = ()) -> list[Comparison]:
     """Every published figure of the run's card against the run, at threshold 0.5, as the source did. `claims` may say
     by what the source's data are recognised."""
     card = run.spec.card
@@ -61,9 +62,7 @@ def is_other_data(run: Run, claims: Sequence[Claims] = ()) -> bool:
     return not is_data(run.spec.dataset, source.data, claims) or turned(run.spec.dataset, source.data, claims)
 
 
-def _compare(
-    run: Run, history: list[dict[str, str]], source: Source | None, published: PublishedFigure, other: bool
-) -> Comparison:
+def _compare(run: Run, history: History, source: Source | None, published: PublishedFigure, other: bool) -> Comparison:
     measured, interval, note = _measured(run, history, published)
     low, high = published.value, published.upper if published.upper is not None else published.value
     difference = None
@@ -89,7 +88,7 @@ def _compare(
 
 
 def _measured(
-    run: Run, history: list[dict[str, str]], published: PublishedFigure
+    run: Run, history: History, published: PublishedFigure
 ) -> tuple[float | None, tuple[float, float] | None, str | None]:
     if run.status != "ok":
         return None, None, run.error
@@ -99,12 +98,12 @@ def _measured(
         if figure is not None:
             return figure.value, _interval(figure), figure.reason if figure.value is None else None
     column = name if published.split == "train" else f"val_{name}"
-    rows = [row for row in history if row.get(column)]
-    if published.split != "test" and rows:
-        row = rows[0] if published.epoch == "first" else rows[-1]
+    epochs = [epoch for epoch in history.epochs if column in epoch.values]
+    if published.split != "test" and epochs:
+        epoch = epochs[0] if published.epoch == "first" else epochs[-1]
         if published.epoch == "every":  # said of all epochs: the one that is furthest from it decides
-            row = max(rows, key=lambda row: abs(float(row[column]) - published.value))
-        return float(row[column]), None, f"epoch {row['epoch']} of phase {row['phase']}"
+            epoch = max(epochs, key=lambda epoch: abs(epoch.values[column] - published.value))
+        return epoch.values[column], None, f"epoch {epoch.epoch} of phase {epoch.phase}"
     return None, None, "no measured counterpart"
 
 

@@ -13,11 +13,13 @@ from benchmark.evidence.intervals.seeds import UNKNOWN_SPREAD, SeedFigure, seed_
 from benchmark.evidence.metrics.definitions import value_of
 from benchmark.evidence.metrics.influence import Floats, Labels, Units
 from benchmark.evidence.scores import Scores
+from benchmark.runs.history import CURVES, History
 from benchmark.runs.run import Run
 from reports.results.measured import Measured
 from reports.results.pairs import paired_scores
 
-History = Callable[[Run], list[dict[str, str]]]
+Histories = Callable[[Run], History]
+"""Where the epochs of a run come from, such as `Store.history`."""
 
 REPLICATES = 1000
 _LEVEL = 0.95
@@ -93,8 +95,8 @@ class CardCurves:
     notes: tuple[str, ...] = ()
 
 
-def card_curves(found: Measured, history: History, *, replicates: int = REPLICATES) -> CardCurves:
-    """The curves of a card's runs; `history` gives a run's epochs as the store reads them.
+def card_curves(found: Measured, history: Histories, *, replicates: int = REPLICATES) -> CardCurves:
+    """The curves of a card's runs; `history` gives a run's epochs.
 
     Curves of several seeds are averaged vertically (Fawcett 2006), recall at each false alarm rate and precision at
     each recall, so that the areas under them are the means of the AUC and of the average precision. Between scores a
@@ -129,18 +131,15 @@ def card_curves(found: Measured, history: History, *, replicates: int = REPLICAT
     )
 
 
-def seed_history(seed: int, rows: Sequence[Mapping[str, str]]) -> SeedHistory:
-    """The epochs `rows` of one seed. Raises ValueError for a figure that is not a number."""
-    columns = {
-        name: tuple(_number(row.get(name)) for row in rows) for name in ("loss", "val_loss", "accuracy", "val_accuracy")
-    }
-    names = [row.get("phase") or "train" for row in rows]
-    begins = [place for place, name in enumerate(names) if place == 0 or name != names[place - 1]]
+def seed_history(seed: int, history: History) -> SeedHistory:
+    """The learning curves of one seed; what is not finite counts as not recorded."""
+    names = [epoch.phase or "train" for epoch in history.epochs]
+    begins = [index for index, name in enumerate(names) if index == 0 or name != names[index - 1]]
     return SeedHistory(
         seed=seed,
-        epochs=tuple(range(1, len(rows) + 1)),
-        phases=tuple((place + 1, names[place]) for place in begins),
-        **columns,
+        epochs=tuple(range(1, len(history) + 1)),
+        phases=tuple((index + 1, names[index]) for index in begins),
+        **{name: tuple(map(_finite, history.column(name))) for name in CURVES},
     )
 
 
@@ -262,7 +261,5 @@ def _plain(values: Floats) -> tuple[float, ...]:
     return tuple(values.tolist())
 
 
-def _number(text: str | None) -> float | None:
-    """None where nothing, or nothing finite, was recorded."""
-    value = float(text) if text else math.nan
-    return value if math.isfinite(value) else None
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

@@ -108,22 +108,20 @@ def _measured(run: Run, store: Store) -> Measured:
 
 def _findings(run: Run, val: ValidationScores, test: TestScores, store: Store) -> tuple[Finding, ...]:
     """The diagnosis from what is stored, so that runs of before know what was learned since."""
-    columns: dict[str, list[float]] = {name: [] for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
-    for row in store.history(run):
-        try:
-            for name, values in columns.items():
-                values.append(float(row[name]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise ConfigError(
-                f"--store {store.root}: history.csv of run {run.run_id} is damaged ({error}); delete its folder and "
-                "run the card again"
-            ) from error
-    if not columns["loss"]:
+    history = store.history(run)
+    if not history:
         return run.diagnosis
+    try:
+        curves = history.curves()
+    except ValueError as error:
+        raise ConfigError(
+            f"--store {store.root}: history.csv of run {run.run_id} is damaged ({error}); delete its folder and "
+            "run the card again"
+        ) from error
     return diagnose(
         val,
         test,
-        columns,
+        curves,
         classes=run.spec.dataset.classes,
         checks=run.checks,
         losses=cross_entropies(run),

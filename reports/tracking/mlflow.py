@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reports.results.settings import flat_settings
-from reports.tracking.records import about, bounds, costs, epochs, final_figures, times, values
+from reports.tracking.records import about, bounds, costs, final_figures, times, values
 from zoo.config.strict_yaml import ConfigError
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _metrics(run: Run, store: Store, start: int, end: int) -> Iterator[Any]:
     from mlflow.entities import Metric
 
     clock, step = start, 0
-    for epoch in epochs(store.history(run)):
+    for epoch in store.history(run).epochs:
         clock = min(end, clock + int(1000 * epoch.values.get("seconds", 0.0)))
         step = epoch.step
         yield from (Metric(name, value, clock, step) for name, value in epoch.values.items())

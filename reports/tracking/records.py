@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -12,32 +11,6 @@ from benchmark.evidence.metrics.definitions import METRICS
 if TYPE_CHECKING:
     from benchmark.evidence.metrics.definitions import Figure
     from benchmark.runs.run import Run
-
-_NOT_FIGURES = ("phase", "epoch")
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One epoch: `epoch` counts from 1 in its phase, `step` from 1 through all phases. `values` are what training
-    recorded; what it did not record is left out."""
-
-    step: int
-    phase: str
-    epoch: int
-    values: dict[str, float]
-
-
-def epochs(history: Iterable[Mapping[str, str]]) -> list[Epoch]:
-    """The epochs of a run from its history as the store reads it."""
-    return [
-        Epoch(
-            step,
-            row.get("phase", ""),
-            int(row["epoch"]),
-            {name: float(text) for name, text in row.items() if name not in _NOT_FIGURES and text},
-        )
-        for step, row in enumerate(history, start=1)
-    ]
 
 
 def final_figures(run: Run) -> dict[str, Figure]:

@@ -1,18 +1,18 @@
-"""Runs as TensorBoard logs: one folder a run with one event file, written without TensorFlow."""
+"""Runs as TensorBoard logs: one folder per run with one event file, written without TensorFlow."""
 
 from __future__ import annotations
 
-import io
-import os
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from reports.render.markdown.table import table
 from reports.results.settings import flat_settings
 from reports.text import MISSING, measured
-from reports.tracking.records import Epoch, about, costs, epochs, final_figures, times, values
+from reports.tracking.records import about, costs, final_figures, times, values
+from zoo.config.atomic import atomic_file
 from zoo.config.strict_yaml import ConfigError
 
 if TYPE_CHECKING:
@@ -23,26 +23,42 @@ FILE = "events.out.tfevents.zoo"
 
 
 def write_logs(runs: Iterable[Run], store: Store, out: Path) -> list[Path]:
-    """Write every run's folder below `out` and return them; one that is there is replaced, whole or not at all.
+    """Write one folder per run below `out`: `CARD-seedN-RUN_ID`, in `search/` for trials.
 
-    A folder is `CARD-seedN-RUN_ID`, in `search/` for trials. It holds, by epoch, the scalars `loss/train`, `loss/val`
-    and so on, then the final figures and costs at the last epoch, the settings as hyperparameters, and two texts:
-    what the run is, and its figures with their intervals.
-    Raises ConfigError when TensorBoard is not installed, OSError when a file cannot be written.
+    A folder holds, by epoch, the scalars `loss/train`, `loss/val` and so on, then the final figures and costs at the
+    last epoch, the settings as hyperparameters, and two texts: what the run is, and its figures with their intervals.
+    An existing event file is replaced in one step, so a run that is written twice exists once.
+
+    Args:
+        runs: The runs, finished or failed.
+        store: Holds their histories.
+        out: The folder for `tensorboard --logdir`.
+
+    Returns:
+        The folders, one per run.
+
+    Raises:
+        ConfigError: tensorboardX is not installed.
+        OSError: A file cannot be written.
     """
     try:
-        import tensorboard  # noqa: F401
+        from tensorboardX import SummaryWriter
     except ModuleNotFoundError as error:
         raise ConfigError(
-            "zoo log tensorboard: TensorBoard is not installed; `pip install 'zoo-bench[tensorboard]'`"
+            "zoo log tensorboard: tensorboardX is not installed; `pip install 'zoo-bench[tensorboard]'`"
         ) from error
-    written = []
+    folders = []
     for run in runs:
         folder = out / ("search" if run.spec.stage == "search" else "") / folder_name(run)
         folder.mkdir(parents=True, exist_ok=True)
-        _replace(folder / FILE, _records(run, epochs(store.history(run))))
-        written.append(folder)
-    return written
+        with TemporaryDirectory() as work:
+            with SummaryWriter(work) as writer:
+                _write(writer, run, store)
+            (events,) = Path(work).iterdir()
+            with atomic_file(folder / FILE) as part:
+                shutil.copyfile(events, part)
+        folders.append(folder)
+    return folders
 
 
 def folder_name(run: Run) -> str:
@@ -50,95 +66,33 @@ def folder_name(run: Run) -> str:
     return f"{run.spec.card.name}-seed{run.spec.seed}-{run.run_id}"
 
 
-def _records(run: Run, history: list[Epoch]) -> bytes:
-    from tensorboard.summary.writer.record_writer import RecordWriter
-
-    buffer = io.BytesIO()
-    writer = RecordWriter(buffer)
-    for event in _events(run, history):
-        writer.write(event.SerializeToString())
-    return buffer.getvalue()
-
-
-def _events(run: Run, history: list[Epoch]) -> Iterator[Any]:
-    from tensorboard.compat.proto.event_pb2 import Event
-    from tensorboard.compat.proto.summary_pb2 import Summary
+def _write(writer: Any, run: Run, store: Store) -> None:
+    from tensorboardX.summary import hparams
 
     start, end = times(run)
-    yield Event(wall_time=start, file_version="brain.Event:2")
-    yield Event(wall_time=start, summary=Summary(value=[_session_start(run, start)]))
-    clock = start
-    for epoch in history:
-        clock = min(end, clock + epoch.values.get("seconds", 0.0))
-        yield Event(wall_time=clock, step=epoch.step, summary=_scalars(_by_split(epoch.values)))
-    last = history[-1].step if history else 0
-    yield Event(wall_time=end, step=last, summary=_scalars({**values(final_figures(run)), **costs(run)}))
-    texts = [_text("about", table(("what", "this run"), about(run).items())), _text("figures", _figures(run))]
-    yield Event(wall_time=end, step=last, summary=Summary(value=texts))
-    yield Event(wall_time=end, summary=Summary(value=[_session_end(run, end)]))
+    # Not `add_hparams`: it adds a folder, and a list of hyperparameters that hides those that other cards have.
+    _, session_start, session_end = hparams(flat_settings(run.spec), {})
+    writer.file_writer.add_summary(session_start, walltime=start)
+    clock, step = start, 0
+    for epoch in store.history(run).epochs:
+        clock, step = min(end, clock + epoch.values.get("seconds", 0.0)), epoch.step
+        for name, value in _by_split(epoch.values).items():
+            writer.add_scalar(name, value, step, clock)
+    for name, value in {**values(final_figures(run)), **costs(run)}.items():
+        writer.add_scalar(name, value, step, end)
+    writer.add_text("about", "\n".join(table(("what", "this run"), about(run).items())), step, end)
+    writer.add_text("figures", "\n".join(_figures(run)), step, end)
+    if run.status == "ok":  # the library knows no other end of a session than success
+        writer.file_writer.add_summary(session_end, walltime=end)
 
 
 def _by_split(recorded: Mapping[str, float]) -> dict[str, float]:
     """`val_loss` as `loss/val` and `loss` as `loss/train`, so that TensorBoard puts the two side by side."""
-    found = {}
+    by_split = {}
     for name, value in recorded.items():
         part = "val" if name.startswith("val_") else "epoch" if name == "seconds" else "train"
-        found[f"{name.removeprefix('val_')}/{part}"] = value
-    return found
-
-
-def _scalars(found: Mapping[str, float]) -> Any:
-    from tensorboard.compat.proto.summary_pb2 import Summary
-
-    return Summary(value=[Summary.Value(tag=name, simple_value=value) for name, value in found.items()])
-
-
-def _text(tag: str, lines: Sequence[str]) -> Any:
-    from tensorboard.compat.proto.summary_pb2 import Summary
-    from tensorboard.compat.proto.tensor_pb2 import TensorProto
-    from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
-    from tensorboard.compat.proto.types_pb2 import DT_STRING
-    from tensorboard.plugins.text.metadata import create_summary_metadata
-
-    tensor = TensorProto(
-        dtype=DT_STRING, tensor_shape=TensorShapeProto(), string_val=["\n".join(lines).encode("utf-8")]
-    )
-    metadata = create_summary_metadata(display_name=tag, description="")
-    return Summary.Value(tag=tag, metadata=metadata, tensor=tensor)
-
-
-def _session_start(run: Run, start: float) -> Any:
-    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionStartInfo
-
-    spec = run.spec
-    # Runs that differ in their seed alone are one group, and its figures are their means.
-    info = SessionStartInfo(
-        group_name=f"{spec.card.name}, {spec.protocol.name}, {spec.dataset.fingerprint[:12]}", start_time_secs=start
-    )
-    for name, value in flat_settings(spec).items():
-        if isinstance(value, bool):
-            info.hparams[name].bool_value = value
-        elif isinstance(value, str):
-            info.hparams[name].string_value = value
-        else:
-            info.hparams[name].number_value = value
-    return _hparams("_hparams_/session_start_info", HParamsPluginData(session_start_info=info))
-
-
-def _session_end(run: Run, end: float) -> Any:
-    from tensorboard.plugins.hparams.api_pb2 import Status
-    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionEndInfo
-
-    status = Status.STATUS_SUCCESS if run.status == "ok" else Status.STATUS_FAILURE
-    info = SessionEndInfo(status=status, end_time_secs=end)
-    return _hparams("_hparams_/session_end_info", HParamsPluginData(session_end_info=info))
-
-
-def _hparams(tag: str, data: Any) -> Any:
-    from tensorboard.compat.proto.summary_pb2 import Summary
-    from tensorboard.plugins.hparams.metadata import NULL_TENSOR, create_summary_metadata
-
-    return Summary.Value(tag=tag, metadata=create_summary_metadata(data), tensor=NULL_TENSOR)
+        by_split[f"{name.removeprefix('val_')}/{part}"] = value
+    return by_split
 
 
 def _figures(run: Run) -> list[str]:
@@ -150,14 +104,3 @@ def _figures(run: Run) -> list[str]:
         for name in half
     ]
     return table((split, "at 0.5", "at the chosen threshold"), rows)
-
-
-def _replace(path: Path, data: bytes) -> None:
-    handle, name = tempfile.mkstemp(prefix=".part-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    finally:
-        Path(name).unlink(missing_ok=True)

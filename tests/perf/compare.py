@@ -24,8 +24,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.data import open_dataset
 from benchmark.data.decoding.prepared import load, prepare
+from benchmark.data.sources import open_dataset
 from benchmark.data.splits import make_split
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.run import Run

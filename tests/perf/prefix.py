@@ -17,12 +17,10 @@ import statistics
 import time
 from collections.abc import Callable
 
-import benchmark.training.backend as backend
-
-# isort: split
 import keras
 import numpy as np
 
+import benchmark.training.backend as backend
 from benchmark.training.frozen.methods import WAYS, WORDS, Way
 from benchmark.training.frozen.prefix import filtered_layers, prefix
 from benchmark.training.frozen.trial import measure

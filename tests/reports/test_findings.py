@@ -9,7 +9,7 @@ import pytest
 from reports.findings import ANSWERS, findings
 from reports.render.markdown.findings import findings_markdown
 from reports.report import Section, build_report
-from tests.support.records import PHANTOM, history_rows, make_run
+from tests.support.records import PHANTOM, make_run, recorded_history
 from tests.support.study import report_in
 
 
@@ -63,7 +63,7 @@ def test_runs_failures_faults_and_the_leading_card_are_remarked(section: Section
 
 
 def test_runs_without_a_fault_are_said_to_have_none() -> None:
-    (section,) = build_report([make_run()], lambda _: history_rows()).sections
+    (section,) = build_report([make_run()], lambda _: recorded_history()).sections
     found = findings(section)
     assert found.claims == ()
     assert found.remarks == (

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from benchmark.data import DataError, Dataset, Image, Part, open_dataset
-from benchmark.data.dataset import Pixels
+from benchmark.data.dataset import DataError, Dataset, Image, Part, Pixels
+from benchmark.data.sources import open_dataset
 
 Row = tuple[str, Part, int, str, str]
 """Name, part, label, patient and digest of an image."""

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from benchmark.data import Dataset
-from benchmark.data.dataset import Pixels
+from benchmark.data.dataset import Dataset, Pixels
 from benchmark.data.decoding.prepared import LabelledImages, load, prepare
 from benchmark.data.splits import make_split
 from benchmark.runs.protocol import Protocol
@@ -36,13 +35,13 @@ def compute(card: ModelCard, protocol: Protocol, dataset: Dataset, store: Store,
     """The run of `card` with seed 0, kept in `store` as a worker keeps it."""
     import keras
 
-    from benchmark.runs.execution.worker import keep
+    from benchmark.runs.execution.worker import run_job
 
     keras.utils.set_random_seed(0)
     spec = RunSpec(card=card, protocol=protocol, dataset=DatasetFacts.of(dataset), seed=0)
     folder, facts = _prepared(protocol, dataset, cache)
     with in_this_process(cache):
-        run = keep(Job(spec, folder, facts), store, 2, lambda _: None)
+        run = run_job(Job(spec, folder, facts), store, 2)
     assert run.status == "ok", run.error
     return run
 

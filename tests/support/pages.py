@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmark.runs.history import NO_HISTORY
 from benchmark.runs.plan import Skip
 from benchmark.runs.protocol import load_protocol
 from benchmark.runs.storage.store import Store
@@ -107,4 +108,4 @@ def synthetic() -> Report:
     """Phantom runs under two protocols, their scores not at hand: two sections."""
     quick = load_protocol("quick")
     other = quick.model_copy(update={"name": "other", "image_size": 32})
-    return build_report([make_run("attempt-1", protocol=one) for one in (quick, other)], lambda _: [])
+    return build_report([make_run("attempt-1", protocol=one) for one in (quick, other)], lambda _: NO_HISTORY)

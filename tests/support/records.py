@@ -11,12 +11,13 @@ import numpy as np
 from benchmark.evidence import Figure, Scores, TestScores, ValidationScores, choose, diagnose, figures
 from benchmark.evidence.metrics.influence import ClassSizes
 from benchmark.runs.environment import Environment
+from benchmark.runs.history import History
 from benchmark.runs.protocol import Protocol, load_protocol
 from benchmark.runs.run import Costs, DatasetFacts, Run, RunSpec, SplitFacts
 from zoo.models.card import ModelCard
 from zoo.models.catalog import load_cards
 
-History = Mapping[str, Sequence[float]]
+Curves = Mapping[str, Sequence[float]]
 
 PHANTOM = DatasetFacts(
     source="phantom",
@@ -53,7 +54,7 @@ COSTS = Costs(
     parameters=1_234_567,
     trainable_parameters=234_567,
 )
-HEALTHY: History = {
+HEALTHY: Curves = {
     "loss": [0.69, 0.5, 0.4],
     "accuracy": [0.55, 0.75, 0.85],
     "recall": [0.6, 0.75, 0.85],
@@ -112,13 +113,14 @@ def planted(negatives: int, positives: int, shift: float = 2.0, seed: int = 0) -
     return labels, (1 / (1 + np.exp(-drawn))).tolist()
 
 
-def history_rows(history: History = HEALTHY, phase: str = "train") -> list[dict[str, str]]:
-    """`history` as the store reads it back: text, one row an epoch."""
-    epochs = range(len(history["loss"]))
-    return [
-        {"phase": phase, "epoch": str(i + 1), **{name: str(values[i]) for name, values in history.items()}}
+def recorded_history(curves: Curves = HEALTHY, *phases: str) -> History:
+    """`curves` as a training records them, in each of the `phases` anew (one, `train`, where none is given)."""
+    epochs = range(len(curves["loss"]))
+    return History.of(
+        {"phase": phase, "epoch": i + 1, **{name: values[i] for name, values in curves.items()}}
+        for phase in phases or ("train",)
         for i in epochs
-    ]
+    )
 
 
 def make_run(
@@ -126,7 +128,7 @@ def make_run(
     *,
     val: ValidationScores | None = None,
     test: TestScores | None = None,
-    history: History = HEALTHY,
+    history: Curves = HEALTHY,
     seed: int = 0,
     protocol: str | Protocol = "quick",
     dataset: DatasetFacts = PHANTOM,

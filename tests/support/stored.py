@@ -10,7 +10,7 @@ from typing import Any
 from benchmark.evidence import TestScores, ValidationScores
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
-from tests.support.records import HEALTHY, KAGGLE, History, history_rows, make_run, on_test, on_val, planted
+from tests.support.records import HEALTHY, KAGGLE, Curves, make_run, on_test, on_val, planted, recorded_history
 from zoo.models.card import ModelCard
 
 
@@ -20,7 +20,7 @@ def keep(
     test: TestScores | None = None,
     val: ValidationScores | None = None,
     *,
-    history: History = HEALTHY,
+    history: Curves = HEALTHY,
     images: str = "test",
     **more: Any,
 ) -> Run:
@@ -30,7 +30,7 @@ def keep(
     val = val or on_val(*planted(60, 60, seed=1))
     run = make_run(card, val=val, test=test, history=history, **{"dataset": KAGGLE, **more})
     names = [[f"{part}/{place}" for place in range(len(scores))] for part, scores in (("val", val), (images, test))]
-    store.save(run, [(val, names[0]), (test, names[1])], history_rows(history))
+    store.save(run, [(val, names[0]), (test, names[1])], recorded_history(history))
     return run
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from benchmark.data.cache import declared_gib
 from benchmark.data.dataset import Dataset
-from benchmark.runs.execution.execute import Event, execute_all, finished
+from benchmark.runs.execution.events import Event
+from benchmark.runs.execution.execute import execute_all, reusable_run
 from benchmark.runs.execution.limits import NO_LIMITS, Limits
 from benchmark.runs.execution.main_module import registration_of, stop_in_worker
 from benchmark.runs.plan import Plan, PlannedSplit, Skip, make_plan, planned_splits
@@ -102,7 +103,6 @@ class BenchPlan:
         jobs: Number of simultaneous runs.
         limits: Time and memory of a run.
         data_is: The published data set that the images were declared to be.
-        also_unfrozen: Numbers of unfrozen layers for which features are kept ready for later runs.
         messages: Lines that begin with `warning:` or `note:`.
     """
 
@@ -112,13 +112,12 @@ class BenchPlan:
     jobs: int = 1
     limits: Limits = NO_LIMITS
     data_is: str | None = None
-    also_unfrozen: tuple[int, ...] = ()
     messages: tuple[str, ...] = ()
 
     @cached_property
     def reused(self) -> set[str]:
         """Ids of the runs that the store already holds."""
-        return {spec.run_id for spec in self.plan.specs if finished(self.store, spec) is not None}
+        return {spec.run_id for spec in self.plan.specs if reusable_run(self.store, spec) is not None}
 
     @cached_property
     def splits(self) -> tuple[PlannedSplit, ...]:
@@ -148,7 +147,6 @@ class BenchPlan:
             self.dataset,
             self.store,
             jobs=self.jobs,
-            also_unfrozen=self.also_unfrozen,
             limits=self.limits,
             on_event=handle,
         )

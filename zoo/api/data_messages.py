@@ -9,7 +9,7 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.decoding.formats import formats
 from benchmark.data.positive_class import positive_warning
 from benchmark.data.splits import make_split
-from benchmark.runs.execution.execute import Event
+from benchmark.runs.execution.events import Event, Started
 from benchmark.runs.run import DatasetFacts
 from reports.claims.model import built_in_sources
 from reports.results.recognised import identity_line
@@ -48,9 +48,9 @@ class LeakCheck:
 
     def handle(self, event: Event) -> None:
         """Check the split of a run that has just started."""
-        if event.kind != "started" or event.payload.fingerprint in self._checked:
+        if not isinstance(event, Started) or event.split.fingerprint in self._checked:
             return
-        self._checked.add(event.payload.fingerprint)
+        self._checked.add(event.split.fingerprint)
         protocol = event.spec.protocol
         split = make_split(self._dataset, protocol.sampling, event.spec.split_seed)
         for line in leaks(self._dataset, split, protocol.image_size).lines():

@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmark.runs.deployment.decision_rule import decider_of
 from benchmark.runs.deployment.model_files import maker_of, model_of
 from benchmark.runs.run import Run
-from benchmark.runs.storage.store import Store, write_whole
+from benchmark.runs.storage.store import Store
+from benchmark.training.quiet import load_keras
 from reports.export.decision_file import Written, decision_document, example
 from reports.export.model_card import model_card
 from zoo.api.inputs import PathLike, resolve_run, resolve_store
 from zoo.api.messages import Messages, OnMessage, silent
 from zoo.api.tables import html_table
-from zoo.config.leftovers import remove_stale
+from zoo.config.atomic import atomic_folder, write_text
+from zoo.config.leftovers import sweep
 from zoo.config.strict_yaml import ConfigError
 
 _BUILDING = ".zoo-export-"  # in a folder of the user's, where nothing else has such a name
@@ -72,25 +73,20 @@ def export(
 def _write(run: Run, store: Store, folder: Path) -> None:
     """Build the folder beside its place and rename it into it."""
     model = model_of(run, store)  # a missing model is reported before Keras is loaded
+    load_keras()
     import benchmark.training.backend as backend
     from benchmark.training.use.export import check_installed, write_onnx
-    from benchmark.training.use.model_file import load_kept
+    from benchmark.training.use.model_file import load_model
 
     check_installed()
     backend.prepare_process(run.spec.seed, os.cpu_count() or 1)
     decider = decider_of(run, store)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in folder.parent.glob(f"{_BUILDING}*"):
-        remove_stale(leftover)
-    building = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=folder.parent))
-    try:
-        building.chmod(0o755)
+    sweep(folder.parent, f"{_BUILDING}*")
+    with atomic_folder(folder, prefix=_BUILDING) as building:
         shutil.copyfile(model, building / "model.keras")
-        written = Written(asdict(write_onnx(load_kept(model, maker_of(run)), building / "model.onnx")))
+        written = Written(asdict(write_onnx(load_model(model, maker_of(run)), building / "model.onnx")))
         document = json.dumps(decision_document(run, decider, written), indent=2, ensure_ascii=False)
-        write_whole(building / "decision.json", document)
-        write_whole(building / "README.md", model_card(run, store, decider, written))
-        write_whole(building / "example.py", example(decider, written))
-        os.rename(building, folder)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+        write_text(building / "decision.json", document)
+        write_text(building / "README.md", model_card(run, store, decider, written))
+        write_text(building / "example.py", example(decider, written))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from benchmark.data.dataset import Dataset, Image, Pixels
+    from benchmark.data.dataset import Dataset, Image, Pixels, Region
     from benchmark.evidence.diagnosis.subgroups import Grouping
     from benchmark.evidence.scores import Scores
     from benchmark.runs.run import Run
@@ -122,7 +122,7 @@ class _TestImages:
 
 
 def _open(source: str, patients: str | None) -> _TestImages:
-    from benchmark.data import open_dataset
+    from benchmark.data.sources import open_dataset
 
     return _TestImages(open_dataset(source, patient_pattern=patients), source)
 
@@ -143,29 +143,37 @@ def _gallery(run: Run, store: Store, test: _TestImages) -> Gallery:
         reason: str | None = "the model of this run was not kept; `zoo bench --keep-models` keeps it"
     else:
         explained = [images[place] for place in picked.explained]
-        heat, reason, notes = _heat(run, store, scores, picked, explained, pixels[: len(explained)])
+        region = test.dataset.region
+        heat, reason, notes = _heat(run, store, scores, picked, explained, pixels[: len(explained)], region)
     return gallery(run, scores, names, picked, pixels, heat=heat, maps_reason=reason, subgroups=groups, notes=notes)
 
 
 def _heat(
-    run: Run, store: Store, scores: Scores, picked: Picked, images: Sequence[Image], pixels: Pixels
+    run: Run,
+    store: Store,
+    scores: Scores,
+    picked: Picked,
+    images: Sequence[Image],
+    pixels: Pixels,
+    region: Region | None,
 ) -> tuple[Heat | None, str | None, list[str]]:
     """Maps of `images` from the kept model, or why there are none, and what to know of them."""
     import numpy as np
 
     from benchmark.runs.deployment.model_files import model_of
+    from benchmark.training.quiet import load_keras
 
     model = model_of(run, store)  # one that is not the run's own is told before Keras is loaded
-    import benchmark.training.backend  # noqa: F401  # first: it quietens the backend before anything imports it
+    load_keras()
     from benchmark.evidence.diagnosis.saliency import inside, sanity
     from benchmark.runs.deployment.model_files import maker_of
     from benchmark.training.use.explain import NoFeatureMaps, explain
-    from benchmark.training.use.model_file import load_kept
+    from benchmark.training.use.model_file import load_model
     from reports.gallery.gallery import Heat, decided_at
 
     stored = scores.y_score[list(picked.explained)]
     try:
-        found = explain(load_kept(model, maker_of(run)), pixels, (stored >= decided_at(run)[0]).astype(int))
+        found = explain(load_model(model, maker_of(run)), pixels, (stored >= decided_at(run)[0]).astype(int))
     except NoFeatureMaps as error:
         return None, str(error), []
     notes = []
@@ -174,13 +182,11 @@ def _heat(
             f"The kept model's probabilities differ from the stored ones by up to {away:.2f}; run the card again."
         )
     checked = sanity(found.coarse, found.head_random, found.all_random)
-    if run.spec.dataset.source != "phantom":
+    if region is None:
         return Heat(found.layer, found.maps, checked), None, notes
-    from benchmark.data.sources.phantom import lung_mask
-
-    masks = np.stack([lung_mask(image, pixels.shape[1]) for image in images])
+    masks = np.stack([region.mask(image, pixels.shape[1]) for image in images])
     areas = tuple(masks.mean(axis=(1, 2)).tolist())
-    return Heat(found.layer, found.maps, checked, "lungs", inside(found.maps, masks), areas), None, notes
+    return Heat(found.layer, found.maps, checked, region.name, inside(found.maps, masks), areas), None, notes
 
 
 def _one_a_card(runs: Sequence[Run], store: Store) -> list[Run]:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from benchmark.data.dataset import Dataset
 from benchmark.runs.execution.limits import Limits, seconds_of
 from benchmark.runs.protocol import Protocol, load_protocol
-from benchmark.runs.storage.lookup import pick_run
+from benchmark.runs.storage import lookup
 from benchmark.runs.storage.store import Store
 from zoo.api.messages import Messages
 from zoo.config.strict_yaml import ConfigError
 from zoo.models.card import ModelCard, ModelSpec
-from zoo.models.catalog import load_cards, select
+from zoo.models.catalog import check_phases, load_cards, select
 from zoo.models.registry import complete_params
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def resolve_data(
 
         dataset = data if positive is None else with_positive(data, positive)
     else:
-        from benchmark.data import open_dataset
+        from benchmark.data.sources import open_dataset
 
         dataset = open_dataset(str(data), patient_pattern=patients, positive=positive)
     if data_is is None:
@@ -153,7 +153,7 @@ def stored_runs(store: Store, messages: Messages, stage: Literal["bench", "searc
 
 def resolve_run(run: str | Run, store: Store, messages: Messages) -> Run:
     """The run itself, or the one of that name in `store`. Raises ConfigError when none or several have it."""
-    return pick_run(store, run, messages.warn) if isinstance(run, str) else run
+    return lookup.resolve_run(store, run, messages.warn) if isinstance(run, str) else run
 
 
 def declared(runs: Sequence[Run], data_is: str) -> list[Run]:
@@ -186,4 +186,6 @@ def _by_name(card: str | Path, known: dict[str, ModelCard]) -> ModelCard:
 def _completed(card: ModelCard) -> ModelCard:
     """`card` as a YAML file with the same content would give it."""
     params = complete_params(card.model.builder, card.model.params, f"card {card.name}: model")
-    return card.model_copy(update={"model": ModelSpec(builder=card.model.builder, **params)})
+    card = card.model_copy(update={"model": ModelSpec(builder=card.model.builder, **params)})
+    check_phases(card, f"card {card.name}")
+    return card

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,7 @@ from benchmark.runs.execution.limits import NO_LIMITS, Limits
 from benchmark.runs.execution.main_module import stop_in_worker
 from benchmark.runs.plan import PlannedSplit, make_plan, planned_splits
 from benchmark.runs.protocol import Protocol
-from benchmark.runs.storage.store import Store, write_whole
-from benchmark.runs.trained import clear
+from benchmark.runs.storage.store import Store
 from benchmark.runs.trial import SearchResult
 from reports.figures.search import search_pictures
 from reports.render.csv_text import csv_text
@@ -40,6 +40,7 @@ from zoo.api.inputs import (
 )
 from zoo.api.messages import Messages, OnMessage, silent
 from zoo.api.tables import frame, html_table
+from zoo.config.atomic import write_text
 from zoo.config.strict_yaml import ConfigError, write_yaml
 from zoo.models.card import ModelCard
 from zoo.models.catalog import check_new_name, load_cards, select
@@ -165,11 +166,9 @@ class SearchPlan:
             self.dataset,
             self.store,
             limits=self.limits,
-            also_unfrozen=self.space.unfrozen(),
         )
         with watch(plan) as on_event:
             bench = plan.run(on_event=on_event, on_message=on_message)
-        clear(self.store.root)
         return SearchResults(trials, winner, bench, (winner, *paths), (*self.messages, *bench.messages))
 
     def _write_winner(self, trials: SearchResult) -> Path:
@@ -177,7 +176,7 @@ class SearchPlan:
         objective = f"val {trials.metric} {trials.value(best):.4f}, the best of {len(trials.trials)} trials"
         path = self.out / f"{self.name}.yaml"
         card = winner_yaml(trials.base, best.values, space=self.space.name, objective=objective, epochs=best.epochs)
-        write_whole(path, write_yaml(card))
+        write_text(path, write_yaml(card))
         return path
 
 
@@ -313,11 +312,9 @@ def plan_search(
     plan = make_plan([base], conditions, dataset)
     if not plan.specs:
         raise ConfigError(*(f"card {skip.card.name}: {skip.reason}" for skip in plan.skips))
+    if find_spec("keras_tuner") is None:  # reported before the search, not in it
+        raise ConfigError("zoo search needs keras_tuner; pip install 'zoo-bench[search]'")
     folder.mkdir(parents=True, exist_ok=True)
-    try:  # a missing library is reported before the search, not after it
-        import search_spaces.search  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"zoo search needs {error.name}; pip install 'zoo-bench[search]'") from error
     return SearchPlan(
         card=base,
         space=chosen,
@@ -348,5 +345,5 @@ def write_search_report(trials: SearchResult, folder: Path) -> list[Path]:
         texts[pictures[caption]] = svg
     texts = {"search.md": search_markdown(trials, pictures), **texts}
     for name, text in texts.items():
-        write_whole(folder / name, text)
+        write_text(folder / name, text)
     return [folder / name for name in texts]

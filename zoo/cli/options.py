@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from benchmark.data.sources import source_descriptions
 from zoo.cli import completion
 from zoo.cli.encoding import takes_all_letters
 
@@ -24,7 +25,7 @@ DataOption = Annotated[
     typer.Option(
         "--data",
         metavar="SOURCE",
-        help="phantom, a folder (train/val/test/CLASS/* or CLASS/*), a .npz file, or kaggle:OWNER/NAME.",
+        help=f"{source_descriptions()}.",
     ),
 ]
 PatientsOption = Annotated[

@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from benchmark.runs.execution.events import Elsewhere, Finished, Preparing, Reused, Started, Stepped
 from reports.render.terminal.tables import escape, status_line
 from reports.results.split_faults import own_faults
 from reports.results.split_lines import split_lines, split_notes
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
     from benchmark.data.dataset import Dataset
-    from benchmark.runs.execution.execute import Event
+    from benchmark.runs.execution.events import Event
     from benchmark.runs.plan import Plan
     from benchmark.runs.run import Progress, Run, RunSpec
     from benchmark.runs.trial import SearchResult
@@ -56,7 +57,7 @@ def watching(
             view.first_time(note)
 
     def warn(event: Event) -> None:
-        for note in event.payload.notes if event.kind == "started" else ():
+        for note in event.split.notes if isinstance(event, Started) else ():
             if view.first_time(note):
                 console.print(f"note: {note}", markup=False, soft_wrap=True)
 
@@ -70,17 +71,19 @@ def watching(
         def plain(event: Event) -> None:
             view.handle(event)
             warn(event)
-            run = f"{event.spec.card.name} seed {event.spec.seed}"
-            if event.kind in ("done", "reused"):
-                left = f"; {view.time_left()}" if view.waiting and event.kind == "done" else ""
-                line = f"[{view.finished}/{len(plan.specs)}] {status_line(event.payload, event.kind == 'reused')}"
-                tell(line + left)
-            elif event.kind == "started":
-                tell(f"{run}: started; {view.time_left()}")
-            elif event.kind == "step" and pace.due():
-                tell(f"{run}: {step_line(event.payload)}; {view.time_left()}")
-            elif event.kind == "elsewhere" and view.first_time(event.spec.run_id):
-                tell(f"{event.spec.card.name}: another process computes it")
+            name, count = f"{event.spec.card.name} seed {event.spec.seed}", f"[{view.finished}/{len(plan.specs)}]"
+            match event:
+                case Started():
+                    tell(f"{name}: started; {view.time_left()}")
+                case Stepped(progress=progress) if pace.due():
+                    tell(f"{name}: {step_line(progress)}; {view.time_left()}")
+                case Finished(run=run):
+                    left = f"; {view.time_left()}" if view.waiting else ""
+                    tell(f"{count} {status_line(run, reused=False)}{left}")
+                case Reused(run=run):
+                    tell(f"{count} {status_line(run, reused=True)}")
+                case Elsewhere(spec) if view.first_time(spec.run_id):
+                    tell(f"{spec.card.name}: another process computes it")
 
         yield plain
         return
@@ -117,15 +120,14 @@ def searching(
     with console.status(f"trial 1/{total}", spinner="line") if can_redraw(console) else nullcontext() as status:
 
         def on_event(event: Event) -> None:
-            if event.kind == "done" and event.payload.costs is not None:
-                computed.append(event.payload.costs.seconds)
-            if event.kind == "step":
-                number = min(at["done"] + 1, total)
-                if status is not None:
-                    status.update(f"trial {number}/{total}: {event.payload.label}{left()}")
-                elif pace.due():
-                    line = f"trial {number}/{total}: {step_line(event.payload)}{left()}"
-                    console.print(line, markup=False, soft_wrap=True)
+            trial = f"trial {min(at['done'] + 1, total)}/{total}"
+            match event:
+                case Finished(run=run) if run.costs is not None:
+                    computed.append(run.costs.seconds)
+                case Stepped(progress=progress) if status is not None:
+                    status.update(f"{trial}: {progress.label}{left()}")
+                case Stepped(progress=progress) if pace.due():
+                    console.print(f"{trial}: {step_line(progress)}{left()}", markup=False, soft_wrap=True)
 
         def on_trial(result: SearchResult) -> None:
             for trial in result.trials[at["done"] :]:
@@ -169,14 +171,19 @@ class View:
 
     def handle(self, event: Event) -> None:
         run_id = event.spec.run_id
-        if event.kind == "step":
-            self.progress[run_id] = event.payload
-        else:
-            self.states[run_id] = event.kind
-            if event.kind == "started":
-                self.started[run_id] = self._clock()
-            if event.kind in ("done", "reused"):
-                self.records[run_id] = event.payload
+        match event:
+            case Preparing():
+                self.states[run_id] = "preparing"
+            case Started():
+                self.states[run_id], self.started[run_id] = "started", self._clock()
+            case Stepped(progress=progress):
+                self.progress[run_id] = progress
+            case Finished(run=run):
+                self.states[run_id], self.records[run_id] = "done", run
+            case Reused(run=run):
+                self.states[run_id], self.records[run_id] = "reused", run
+            case Elsewhere():
+                self.states[run_id] = "elsewhere"
 
     def time_left(self) -> str:
         """The estimate in words. A run not started is taken to cost what its builder's epochs cost so far."""

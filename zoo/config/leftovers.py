@@ -1,4 +1,4 @@
-"""What killed processes left behind, in folders that are the program's own."""
+"""Temporary files and folders that killed processes left behind (`zoo.config.atomic`)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,21 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+PREFIX = ".writing-"
+"""How the names of temporary files and folders begin."""
+
 STALE_S = 24 * 3600
+
+
+def sweep(folder: Path, pattern: str = f"{PREFIX}*") -> None:
+    """Remove temporary files and folders in `folder` that are a day old.
+
+    Args:
+        folder: May be missing.
+        pattern: A glob pattern of their paths within `folder`.
+    """
+    for path in folder.glob(pattern):
+        remove_stale(path)
 
 
 def remove_stale(path: Path) -> None:

@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import redirect_stdout, suppress
@@ -21,10 +20,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from zoo.config.atomic import atomic_file
 from zoo.config.cache_dir import cache_dir
 
 BUILDERS, CARDS = "zoo.builders", "zoo.cards"
-_KINDS = {BUILDERS: "builder plug-in", CARDS: "card package"}
+SOURCES = "zoo.sources"
+_KINDS = {BUILDERS: "builder plug-in", CARDS: "card package", SOURCES: "source plug-in"}
 _TRIAL_S = 60.0
 _HUNG_S = 3600.0
 """How long a plug-in that hung is not tried out again, unless its files change."""
@@ -167,7 +168,5 @@ def _write(path: Path, facts: dict[str, Any]) -> None:
     """Write `facts` whole or not at all; without a cache a plug-in is tried out each time."""
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(facts, file)
-        os.replace(name, path)
+        with atomic_file(path, sync=False) as part:
+            part.write_text(json.dumps(facts), encoding="utf-8")

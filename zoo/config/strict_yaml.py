@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from zoo.config.errors import first_line
 from zoo.config.plain_file import NotPlain, read_plain
 
 LARGEST_FILE = 2**20
@@ -24,7 +25,6 @@ LARGEST_INT = 2**63 - 1
 """The largest absolute value of a whole number in a YAML file."""
 
 _DEEPEST = 50
-_TOO_DEEP = f"nested deeper than {_DEEPEST} levels"
 _LONGEST_NUMBER = 100  # characters: 64 binary digits with a mark between any two of them fit
 _MOST_ERRORS = 50
 _LONGEST_NAME = 200  # what is longer resembles no name, and comparing it takes long
@@ -62,7 +62,7 @@ class _Loader(_Base):
             if not isinstance(key, str):
                 raise _fault("a key must be plain text", key_node)
             if key in seen:
-                raise _fault(f"the key '{key}' stands twice; keep one", key_node)
+                raise _fault(f"the key '{key}' is duplicated; keep one", key_node)
             seen.add(key)
         return super().construct_mapping(node, deep)
 
@@ -71,7 +71,7 @@ class _Loader(_Base):
         self._refuse_long(node)
         try:
             value = int(self.construct_yaml_int(node))
-        except (ValueError, IndexError) as error:
+        except ValueError as error:
             raise _fault(f"'{node.value}' is not a whole number", node) from error
         if abs(value) > LARGEST_INT:
             raise _fault(f"a whole number beyond 64 bits; the largest is {LARGEST_INT}", node)
@@ -79,10 +79,7 @@ class _Loader(_Base):
 
     def construct_finite(self, node: yaml.ScalarNode) -> float:
         self._refuse_long(node)
-        try:
-            value = float(self.construct_yaml_float(node))
-        except (ValueError, IndexError, OverflowError) as error:
-            raise _fault(f"'{node.value}' is not a number", node) from error
+        value = float(self.construct_yaml_float(node))
         if not math.isfinite(value):
             raise _fault(f"'{node.value}' is not a finite number", node)
         return value
@@ -117,30 +114,16 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except NotPlain as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read: {_first_line(error)}") from error
+        raise ConfigError(f"{path}: cannot be read: {first_line(error)}") from error
     try:
         _refuse_unsafe_shape(text)
         data = yaml.load(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
-        problem = error.problem or "not valid YAML"
-        if "could not determine a constructor" in problem:
-            problem = "a YAML tag would construct an object; only plain values are allowed"
-        elif "maximum nesting depth" in problem:  # libyaml's own, larger limit: its scanner meets it before an event
-            problem = _TOO_DEEP
-        raise ConfigError(f"{where}: {problem}") from error
-    except (
-        yaml.YAMLError,
-        ArithmeticError,
-        ValueError,
-        RecursionError,
-        AttributeError,
-        LookupError,
-        TypeError,
-    ) as error:
-        # PyYAML's constructors raise any of these for a tag that does not fit its value.
-        raise ConfigError(f"{path}: not valid YAML: {_first_line(error)}") from error
+        raise ConfigError(f"{where}: {error.problem or 'not valid YAML'}") from error
+    except (yaml.YAMLError, ValueError) as error:  # a date such as 2020-13-01 is a ValueError
+        raise ConfigError(f"{path}: not valid YAML: {first_line(error)}") from error
     if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
         raise ConfigError(f"{path}: must hold a mapping of `key: value` lines")
     return data
@@ -176,7 +159,9 @@ def _refuse_unsafe_shape(text: str) -> None:
     for event in yaml.parse(text, Loader=_Loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
-            raise _fault(_TOO_DEEP, event)
+            raise _fault(f"nested deeper than {_DEEPEST} levels", event)
+        if isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent) and event.tag is not None:
+            raise _fault(f"the YAML tag {event.tag} is not supported; only plain values are allowed", event)
         if isinstance(event, yaml.AliasEvent):
             raise _fault(f"'*{event.anchor}': aliases are not supported", event)
 
@@ -190,7 +175,7 @@ def validate(model: type[Model], data: Any, where: str) -> Model:
         # JSON mode is strict about types and still takes a YAML list for a tuple.
         text = json.dumps(data, default=str)
     except (ValueError, TypeError, RecursionError) as error:
-        raise ConfigError(f"{where}: cannot be checked: {_first_line(error)}") from error
+        raise ConfigError(f"{where}: cannot be checked: {first_line(error)}") from error
     try:
         return model.model_validate_json(text, strict=True)
     except ValidationError as error:
@@ -245,7 +230,3 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
         yield annotation
     for argument in arguments:
         yield from _models_in(argument)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

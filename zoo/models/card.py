@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from zoo.config.metric_names import canonical
+from zoo.config.strict import Strict
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 LearningRate = Annotated[float, Field(gt=0.0, le=1.0, description="step size of the optimiser, (0, 1]")]
@@ -25,11 +26,7 @@ MOST_ENTRIES = 1000
 """How many entries a list of a file may hold."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Augmentation(_Strict):
+class Augmentation(Strict):
     """Random changes of a training image, in physical units, with the meaning of Keras' ImageDataGenerator.
 
     A range `r` given as one number means uniform on [-r, r]. Every default changes nothing.
@@ -59,14 +56,14 @@ class Augmentation(_Strict):
         return self
 
 
-class Optimizer(_Strict):
+class Optimizer(Strict):
     """The optimiser of a phase."""
 
     name: Literal["adam", "sgd", "rmsprop"] = "adam"
     learning_rate: LearningRate
 
 
-class Loss(_Strict):
+class Loss(Strict):
     """The training loss. `alpha` and `gamma` are those of the balanced focal loss (Lin et al. 2017)."""
 
     name: Literal["binary_crossentropy", "binary_focal_crossentropy"] = "binary_crossentropy"
@@ -81,7 +78,7 @@ class Loss(_Strict):
         return self
 
 
-class EarlyStopping(_Strict):
+class EarlyStopping(Strict):
     """Stops a phase when a validation figure has not improved for `patience` epochs."""
 
     monitor: Literal["val_loss", "val_accuracy"] = "val_loss"
@@ -89,15 +86,15 @@ class EarlyStopping(_Strict):
     restore_best_weights: bool = True
 
 
-class Finetune(_Strict):
-    """The second phase: the model's `unfreeze_layers`, 0 for its head alone, are trained at this rate."""
+class Finetune(Strict):
+    """The second phase: the layers that the model's parameters unfreeze, or its head alone, train at this rate."""
 
     learning_rate: LearningRate
     epochs: Epochs
     early_stopping: EarlyStopping | None = None
 
 
-class Recipe(_Strict):
+class Recipe(Strict):
     """How a model is trained. `preprocessing` maps grey levels 0..255 to what the network reads."""
 
     optimizer: Optimizer
@@ -125,7 +122,7 @@ class ModelSpec(BaseModel):
         return deepcopy(self.model_extra or {})
 
 
-class Source(_Strict):
+class Source(Strict):
     """Where a model comes from: a report, its section, the data set it used (a SOURCE of `zoo data`) and how many
     negative and positive test images its figures rest on."""
 
@@ -151,7 +148,7 @@ SHARES = {
 """Metrics that are shares, within [0, 1]."""
 
 
-class PublishedFigure(_Strict):
+class PublishedFigure(Strict):
     """One printed figure: its value, where it stands, and with how many decimals it was printed.
 
     `upper` makes it a printed range [value, upper]. `epoch` says where in training it was read; None means the
@@ -176,7 +173,7 @@ class PublishedFigure(_Strict):
         return self
 
 
-class ModelCard(_Strict):
+class ModelCard(Strict):
     """A model, its recipe and what was published about it.
 
     `changes` says in a few words what the card changes against the one it comes from; `left_open` says what the
@@ -192,12 +189,6 @@ class ModelCard(_Strict):
     model: ModelSpec
     recipe: Recipe
     published: Annotated[tuple[PublishedFigure, ...], Field(max_length=MOST_ENTRIES)] = ()
-
-    @model_validator(mode="after")
-    def _finetune_has_layers(self) -> ModelCard:
-        if self.model.params.get("unfreeze_layers", 0) and self.recipe.finetune is None:
-            raise ValueError("model.unfreeze_layers needs recipe.finetune, the phase that trains them; add it")
-        return self
 
     def identity(self) -> dict[str, Any]:
         """What decides a run's result: name, model and recipe. Prose and published figures are left out, so that

@@ -98,6 +98,15 @@ def check_new_name(name: str, cards: Mapping[str, ModelCard], folder: Path) -> N
         raise ConfigError(f"--name {name}: a card of that name already exists; give another")
 
 
+def check_phases(card: ModelCard, where: str) -> None:
+    """Raise ConfigError, named by `where`, if `card` unfreezes layers and has no phase that trains them."""
+    builder = get_builder(card.model.builder)
+    if builder.unfreeze is not None and builder.unfrozen(card.model.params) and card.recipe.finetune is None:
+        raise ConfigError(
+            f"{where}: model.{builder.unfreeze.parameter} needs recipe.finetune, the phase that trains them; add it"
+        )
+
+
 def merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
     """`base` with `change` laid over it: mappings are merged key by key, everything else is replaced."""
     merged = dict(base)
@@ -180,7 +189,9 @@ def _resolve(name: str, path: Path, raw: Mapping[str, tuple[Path, dict[str, Any]
                 errors += error.lines
     if errors:
         raise ConfigError(*errors)
-    return card.model_copy(update={"model": ModelSpec(builder=card.model.builder, **params)})
+    card = card.model_copy(update={"model": ModelSpec(builder=card.model.builder, **params)})
+    check_phases(card, str(path))
+    return card
 
 
 def _inherit(name: str, raw: Mapping[str, tuple[Path, dict[str, Any]]], children: tuple[str, ...]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a data set holds, as plain data."""
+"""What a data set contains, as plain data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 from benchmark.data.checks.batch_effect import BatchEffect, Floats, batch_effects, intensities
 from benchmark.data.checks.leakage import Leakage, find_leaks
 from benchmark.data.checks.near_duplicates import SIDE, Flags, Hashes, hashes, is_flat, thumbnails
-from benchmark.data.checks.weaker_key import WeakerKey, weaker_key
 from benchmark.data.dataset import Dataset, Ignored, Image, PatientFacts, Problem
 from benchmark.data.decoding.formats import Formats, formats
 from benchmark.data.positive_class import positive_warning
@@ -21,7 +20,16 @@ _SMALL_VAL = 100
 
 @dataclass(frozen=True)
 class Cell:
-    """Images of one part and class; the mean and standard deviation of their grey levels, 0..255."""
+    """Images of one part and class.
+
+    Attributes:
+        part: The part.
+        label: The name of the class.
+        images: Number of images.
+        patients: Number of patients.
+        mean_grey: Mean of their grey levels, 0..255.
+        sd_grey: Standard deviation of their grey levels.
+    """
 
     part: str
     label: str
@@ -33,13 +41,29 @@ class Cell:
 
 @dataclass(frozen=True)
 class DataSummary:
-    """Everything `zoo data` shows.
+    """Everything that `zoo data` reports.
 
-    `shared_patients` and `shared_images` count those that stand in two parts. `leakage` is what the parts share, image
-    by image, `weaker_key` what a weaker patient key would wrongly say of it, and `batch_effects` whether intensity
-    tells the parts apart. `ignored` are entries of the source that are not read as images, `patients` says whether
-    patients are known. `test_names` is the digest of the names of the test part (`Dataset`), and `identity` says how
-    it is recognised. `formats` is how the files store their images.
+    Attributes:
+        source: The source string.
+        title: What it is, for people.
+        synthetic: Whether the images are drawn by a program.
+        fingerprint: SHA-256 of everything that can decide a result.
+        channels: 1 if every image is grey, else 3.
+        classes: Names of the two classes, the positive one last.
+        cells: One per part and class.
+        shared_patients: Number of patients in both of two parts, by "train and test".
+        shared_images: Number of identical images in both of two parts, likewise.
+        duplicate_groups: Number of groups of identical images.
+        images_under_both_labels: Number of images with an identical one of the other class.
+        problems: Files that were left out.
+        warnings: What a reader should know, one line each.
+        leakage: What the parts share, image by image.
+        batch_effects: Whether intensity distinguishes the parts.
+        ignored: Entries of the source that are not read as images.
+        patients: Whether patients are known.
+        test_names: Digest of the names in the test part (`Dataset`).
+        identity: How the test part is recognised, in one line.
+        formats: How the files store their images.
     """
 
     source: str
@@ -56,7 +80,6 @@ class DataSummary:
     problems: tuple[Problem, ...]
     warnings: tuple[str, ...]
     leakage: Leakage | None = None
-    weaker_key: WeakerKey | None = None
     batch_effects: tuple[BatchEffect, ...] = ()
     ignored: tuple[Ignored, ...] = ()
     patients: PatientFacts | None = None
@@ -65,8 +88,15 @@ class DataSummary:
     formats: Formats | None = None
 
 
-def describe(dataset: Dataset, patient_pattern: str | None = None) -> DataSummary:
-    """Count and compare the images of `dataset`, reading each once; `patient_pattern` is what it was opened with."""
+def describe(dataset: Dataset) -> DataSummary:
+    """Count and compare the images of a data set, reading each once.
+
+    Args:
+        dataset: The data set.
+
+    Returns:
+        The summary; `identity` is left to the caller.
+    """
     cells: dict[tuple[str, int], list[int]] = defaultdict(list)
     digests: dict[str, list[Image]] = defaultdict(list)
     for index, image in enumerate(dataset.images):
@@ -78,7 +108,7 @@ def describe(dataset: Dataset, patient_pattern: str | None = None) -> DataSummar
     both = sum(len(group) for group in groups if len({image.label for image in group}) > 1)
     patients = _shared(dataset, "patient")
     images = _shared(dataset, "digest")
-    bits, flat, levels = _look(dataset)
+    bits, flat, levels = _measure(dataset)
     unit = f"{dataset.unit}s"
     leakage = find_leaks(dataset.images, [image.part for image in dataset.images], bits, flat, unit)
     effects = batch_effects(dataset.images, levels, unit=unit)
@@ -100,12 +130,11 @@ def describe(dataset: Dataset, patient_pattern: str | None = None) -> DataSummar
             *filter(None, [positive_warning(dataset.classes, dataset.positive)]),
             *dataset.notes,
             *_warnings(dataset, patients, images, len(groups), both),
-            *_looks(leakage),
-            *(effect.line() for effect in effects if effect.told),
+            *_near_duplicate_warnings(leakage),
+            *(effect.line() for effect in effects if effect.significant),
             *(files.warnings if files else ()),
         ),
         leakage=leakage,
-        weaker_key=weaker_key(dataset, patient_pattern),
         batch_effects=effects,
         ignored=dataset.ignored,
         patients=dataset.patients,
@@ -114,8 +143,8 @@ def describe(dataset: Dataset, patient_pattern: str | None = None) -> DataSummar
     )
 
 
-def _look(dataset: Dataset) -> tuple[Hashes, Flags, Floats]:
-    """Of every image its hash, whether it is flat, and its intensities; a few hundred are read at a time."""
+def _measure(dataset: Dataset) -> tuple[Hashes, Flags, Floats]:
+    """Hash, flatness and intensities of each image; a few hundred are read at a time."""
     bits, flat, levels = [], [], []
     for start in range(0, len(dataset.images), _AT_A_TIME):
         grey = thumbnails(dataset.read(dataset.images[start : start + _AT_A_TIME], SIDE))
@@ -139,7 +168,7 @@ def _cell(dataset: Dataset, levels: Floats, members: list[int]) -> Cell:
 
 
 def _shared(dataset: Dataset, field: str) -> dict[str, int]:
-    """How many values of `field` stand in two parts, for each pair of parts that share any."""
+    """Count the values of `field` in both of two parts, for each pair of parts that share any."""
     parts: dict[str, set[str]] = defaultdict(set)
     for image in dataset.images:
         parts[image.part].add(getattr(image, field))
@@ -151,31 +180,31 @@ def _shared(dataset: Dataset, field: str) -> dict[str, int]:
 def _warnings(
     dataset: Dataset, patients: dict[str, int], images: dict[str, int], groups: int, both: int
 ) -> tuple[str, ...]:
-    found = []
+    warnings = []
     if dataset.synthetic:
-        found.append("SYNTHETIC: the images are drawn by the program")
+        warnings.append("SYNTHETIC: the images are drawn by the program")
     val = sum(image.part == "val" for image in dataset.images)
     if 0 < val < _SMALL_VAL:
-        found.append(f"val has {val} images: too few to choose on; protocols set it aside and re-split train")
-    found += [f"{count} patients stand in {pair}" for pair, count in patients.items()]
-    found += [f"{count} images stand in {pair}, byte for byte" for pair, count in images.items()]
+        warnings.append(f"val has {val} images: too few to choose on; protocols set it aside and re-split train")
+    warnings += [f"{count} patients are in both {pair}" for pair, count in patients.items()]
+    warnings += [f"{count} identical images are in both {pair}" for pair, count in images.items()]
     if groups:
-        found.append(f"{groups} groups of byte-identical images; each stays on one side of a split")
+        warnings.append(f"{groups} groups of byte-identical images; each stays on one side of a split")
     if both:
-        found.append(f"{both} images stand under both labels; they are left out of train and val")
+        warnings.append(f"{both} identical images have both labels; they are left out of train and val")
     if dataset.problems:
         count = len(dataset.problems)
         files, are = ("file", "is") if count == 1 else ("files", "are")
-        found.append(f"{count} {files} could not be read and {are} left out")
-    return tuple(found)
+        warnings.append(f"{count} {files} could not be read and {are} left out")
+    return tuple(warnings)
 
 
-def _looks(leakage: Leakage) -> list[str]:
-    found = [
+def _near_duplicate_warnings(leakage: Leakage) -> list[str]:
+    warnings = [
         f"{overlap.near_duplicate} images of {overlap.part} are near duplicates of images of {overlap.other}"
         for overlap in leakage.overlaps
         if overlap.near_duplicate and overlap.part != overlap.other
     ]
     if leakage.near_pairs_under_both_labels:
-        found.append(f"{leakage.near_pairs_under_both_labels} pairs of near duplicates stand under both labels")
-    return found
+        warnings.append(f"{leakage.near_pairs_under_both_labels} pairs of near duplicates have different labels")
+    return warnings

@@ -1,7 +1,7 @@
 """What the parts of a data set, or the splits of a bench, share: patients, identical images and near duplicates.
 
-A part is here either of the two: where the source put an image, or the split a protocol drew it for. A leak is told of
-the later part, in the order train, val, test: it is a test image that has a relative in train.
+A part is either where the source has an image, or the split for which a protocol drew it. A leak is reported for the
+later part, in the order train, val, test: a test image with a relative in train.
 """
 
 from __future__ import annotations
@@ -33,15 +33,21 @@ from benchmark.data.splits import Split, groups
 
 Reason = Literal["same patient", "identical", "near duplicate"]
 REASONS: tuple[Reason, ...] = ("same patient", "identical", "near duplicate")
-MOST_LISTED = 1000
+MAX_LISTED = 1000
 _ORDER: tuple[Part, ...] = ("train", "val", "test", "all")
 
 
 @dataclass(frozen=True)
 class Leak:
-    """The image `name` of `part` has a relative in the earlier part `other_part`: the image `other`.
+    """An image with a relative in an earlier part.
 
-    `distance` is that of the hashes of near duplicates, in bits; None for other reasons.
+    Attributes:
+        name: The image.
+        part: Its part.
+        other: The relative.
+        other_part: The part of the relative.
+        reason: How they are related.
+        distance: Distance of the hashes of near duplicates in bits; None for other reasons.
     """
 
     name: str
@@ -54,7 +60,7 @@ class Leak:
 
 @dataclass(frozen=True)
 class NearPair:
-    """Two images that are not identical but look the same; `distance` is that of their hashes, in bits."""
+    """Two images that look the same without being identical; `distance` is that of their hashes, in bits."""
 
     first: str
     second: str
@@ -65,10 +71,18 @@ class NearPair:
 
 @dataclass(frozen=True)
 class Overlap:
-    """How many of the `images` of `part` have a relative in `other`, for each reason.
+    """Number of images of `part` with a relative in `other`, by reason.
 
-    With `part` equal to `other` it is another image of the same part; `same_patient` is None then, as a patient may
-    well have several images there. `near_duplicate` is None where near duplicates cannot be told.
+    If both are the same part, the relative is another image of it, and `same_patient` is None, since a patient may have
+    several images in a part.
+
+    Attributes:
+        part: The part.
+        other: The same or an earlier part.
+        images: Number of images of `part`.
+        same_patient: Images of a patient with images in `other`.
+        identical: Images with an identical image in `other`.
+        near_duplicate: Images with a near duplicate in `other`; None if near duplicates are undetermined.
     """
 
     part: Part
@@ -83,10 +97,14 @@ class Overlap:
 class Leakage:
     """What parts share.
 
-    `leaks` has an entry for each image, earlier part and reason, those of test first. `near_pairs` counts all pairs of
-    near duplicates, `near_pairs_under_both_labels` those of two classes, and `closest` lists up to 1,000 of them, the
-    closest first; images of one patient, part and class are no such pair. `flat` images show nothing and are not
-    compared.
+    Attributes:
+        overlaps: Counts by pair of parts.
+        leaks: One entry per image, earlier part and reason; test first.
+        cutoff: The largest distance of near duplicates.
+        near_pairs: Number of pairs of near duplicates, without those of one patient, part and class.
+        near_pairs_under_both_labels: Number of those pairs with different labels.
+        closest: Up to 1,000 of those pairs, the closest first.
+        flat: Number of images that show nothing and are not compared.
     """
 
     overlaps: tuple[Overlap, ...]
@@ -97,24 +115,31 @@ class Leakage:
     closest: tuple[NearPair, ...]
     flat: int
 
-    @property
-    def test_images(self) -> tuple[str, ...]:
-        """The names of the test images that leak, for any reason, in order; `leaks` says why each does."""
-        return tuple(sorted({leak.name for leak in self.leaks if leak.part == "test"}))
-
     def lines(self) -> tuple[str, ...]:
-        """One line for each pair of parts and reason by which images leak, test first; empty when none do."""
-        found: dict[tuple[Part, Part, Reason], list[Leak]] = defaultdict(list)
+        """Describe the leaks in one line per pair of parts and reason, test first; empty without leaks."""
+        by_reason: dict[tuple[Part, Part, Reason], list[Leak]] = defaultdict(list)
         for leak in self.leaks:
-            found[leak.part, leak.other_part, leak.reason].append(leak)
-        return tuple(_line(members) for members in found.values())
+            by_reason[leak.part, leak.other_part, leak.reason].append(leak)
+        return tuple(_line(leaks) for leaks in by_reason.values())
 
 
 def leaks(dataset: Dataset, split: Split, size: int, root: Path | None = None) -> Leakage:
-    """What train, val and test of `split` share.
+    """Find what train, val and test of a split share.
 
-    Images are compared as the runs at `size` px see them: their pixels are prepared on first use, for those runs too.
-    `root` is the folder of prepared pixels, in the cache by default. Raises DataError and OSError as `prepare` does.
+    Images are compared as runs at this size see them. Their pixels are prepared on first use, and runs reuse them.
+
+    Args:
+        dataset: The images.
+        split: Their parts.
+        size: Side in pixels.
+        root: Parent of prepared pixels; by default in the cache.
+
+    Returns:
+        What the parts share.
+
+    Raises:
+        DataError: An image can no longer be read.
+        OSError: The pixels cannot be written.
     """
     try:
         return _prepared_leaks(prepare(dataset, split, size, root))
@@ -123,28 +148,35 @@ def leaks(dataset: Dataset, split: Split, size: int, root: Path | None = None) -
 
 
 def related_test_images(folder: Path) -> dict[str, tuple[str, ...]]:
-    """The test images, by name, that a prepared `folder` holds a relative of: by REASONS one in train or val, and
-    under "repeated" an identical image before them in test. Reasons without an image are left out."""
-    found: dict[str, set[str]] = {reason: set() for reason in (*REASONS, "repeated")}
+    """Find the test images of a prepared split with a relative.
+
+    Args:
+        folder: The folder of prepared pixels.
+
+    Returns:
+        Names of test images by REASONS, for a relative in train or val, and by "repeated", for an identical test image
+        before them. Reasons without images are left out.
+    """
+    related: dict[str, set[str]] = {reason: set() for reason in (*REASONS, "repeated")}
     for leak in _prepared_leaks(folder).leaks:
         if leak.part == "test":
-            found[leak.reason].add(leak.name)
+            related[leak.reason].add(leak.name)
     test, seen = load(folder, "test"), set[str]()
     for name, digest in zip(test.names, test.digests, strict=True):
         if digest in seen:
-            found["repeated"].add(name)
+            related["repeated"].add(name)
         seen.add(digest)
-    return {reason: tuple(sorted(names)) for reason, names in found.items() if names}
+    return {reason: tuple(sorted(names)) for reason, names in related.items() if names}
 
 
 def _prepared_leaks(folder: Path) -> Leakage:
     splits = [load(folder, name) for name in SPLITS]
-    grey = np.concatenate([thumbnails(held.pixels) for held in splits])
+    grey = np.concatenate([thumbnails(part.pixels) for part in splits])
     images = [
-        Image(name, held.split, label, patient, digest)
-        for held in splits
+        Image(name, part.split, label, patient, digest)
+        for part in splits
         for name, label, patient, digest in zip(
-            held.names, held.labels.tolist(), held.patients, held.digests, strict=True
+            part.names, part.labels.tolist(), part.patients, part.digests, strict=True
         )
     ]
     return find_leaks(images, [image.part for image in images], hashes(grey), is_flat(grey))
@@ -153,21 +185,31 @@ def _prepared_leaks(folder: Path) -> Leakage:
 def find_leaks(
     images: Sequence[Image], parts: Sequence[Part], bits: Hashes, flat: Flags, unit: str = "patients"
 ) -> Leakage:
-    """What `parts` (n,) of `images` (n,) share; `bits` (n, BITS) are the images' hashes, and those that are `flat`
-    (n,) are not compared by them. `unit` is what is known to be independent: patients, or images."""
-    shown = np.flatnonzero(~flat)
-    cutoff = choose_cutoff(count_distances(bits[shown], _related(images)[shown]), unit)
+    """Find what parts share.
+
+    Args:
+        images: The images (n,).
+        parts: The part of each (n,).
+        bits: Their hashes (n, BITS).
+        flat: Which show nothing (n,); they are not compared by hash.
+        unit: "images" if patients are not known.
+
+    Returns:
+        What the parts share.
+    """
+    textured = np.flatnonzero(~flat)
+    cutoff = choose_cutoff(count_distances(bits[textured], _related(images)[textured]), unit)
     near = np.zeros((0, 3), np.int64)
     if cutoff.distance is not None:
         content = _codes([image.digest for image in images])
         series = _codes([(image.patient, part, image.label) for image, part in zip(images, parts, strict=True)])
-        near = pairs_within(bits[shown], cutoff.distance, content[shown], series[shown])
-        near[:, :2] = shown[near[:, :2]]
-    found = [*_shared(images, parts, "same patient"), *_shared(images, parts, "identical"), *_near(images, parts, near)]
-    found.sort(key=lambda leak: (-_ORDER.index(leak.part), leak.name, leak.other_part, REASONS.index(leak.reason)))
+        near = pairs_within(bits[textured], cutoff.distance, content[textured], series[textured])
+        near[:, :2] = textured[near[:, :2]]
+    leaks = [*_shared(images, parts, "same patient"), *_shared(images, parts, "identical"), *_near(images, parts, near)]
+    leaks.sort(key=lambda leak: (-_ORDER.index(leak.part), leak.name, leak.other_part, REASONS.index(leak.reason)))
     return Leakage(
-        overlaps=_overlaps(images, parts, found, near, cutoff.distance is not None),
-        leaks=tuple(found),
+        overlaps=_overlaps(images, parts, leaks, near, cutoff.distance is not None),
+        leaks=tuple(leaks),
         cutoff=cutoff,
         near_pairs=len(near),
         near_pairs_under_both_labels=sum(images[i].label != images[j].label for i, j, _ in near.tolist()),
@@ -179,25 +221,25 @@ def find_leaks(
                 same_patient=images[i].patient == images[j].patient,
                 same_class=images[i].label == images[j].label,
             )
-            for i, j, distance in near[:MOST_LISTED].tolist()
+            for i, j, distance in near[:MAX_LISTED].tolist()
         ),
         flat=int(flat.sum()),
     )
 
 
-def _line(found: Sequence[Leak]) -> str:
-    first, count = found[0], len(found)
+def _line(leaks: Sequence[Leak]) -> str:
+    first, count = leaks[0], len(leaks)
     images = f"{count} {first.part} {'images' if count > 1 else 'image'}"
     what = {
-        "same patient": f"{images} of patients who are in {first.other_part} too",
+        "same patient": f"{images} of patients who are also in {first.other_part}",
         "identical": f"{images} identical to images of {first.other_part}",
-        "near duplicate": f"{images} nearly the same as images of {first.other_part}",
+        "near duplicate": f"{images} nearly identical to images of {first.other_part}",
     }
     return f"{what[first.reason]}, such as {first.name} and {first.other}"
 
 
 def _shared(images: Sequence[Image], parts: Sequence[Part], reason: Literal["same patient", "identical"]) -> list[Leak]:
-    """Leaks of images that have the same patient, or the same content, in an earlier part."""
+    """Leaks of images whose patient or content is in an earlier part, too."""
     field = "patient" if reason == "same patient" else "digest"
     holders: dict[str, dict[Part, str]] = defaultdict(dict)
     for image, part in zip(images, parts, strict=True):
@@ -211,25 +253,24 @@ def _shared(images: Sequence[Image], parts: Sequence[Part], reason: Literal["sam
 
 
 def _near(images: Sequence[Image], parts: Sequence[Part], near: Codes) -> list[Leak]:
-    """Leaks of images that have a near duplicate in an earlier part, with the closest one; `near` has the closest pair
-    first."""
-    found: dict[tuple[int, Part], Leak] = {}
+    """Leaks of images with a near duplicate in an earlier part, with the closest one; `near` is sorted by distance."""
+    leaks: dict[tuple[int, Part], Leak] = {}
     for i, j, distance in near.tolist():
         later, earlier = (i, j) if _ORDER.index(parts[i]) > _ORDER.index(parts[j]) else (j, i)
         if parts[later] != parts[earlier]:
             leak = Leak(
                 images[later].name, parts[later], images[earlier].name, parts[earlier], "near duplicate", distance
             )
-            found.setdefault((later, parts[earlier]), leak)
-    return list(found.values())
+            leaks.setdefault((later, parts[earlier]), leak)
+    return list(leaks.values())
 
 
 def _overlaps(
-    images: Sequence[Image], parts: Sequence[Part], found: Sequence[Leak], near: Codes, told: bool
+    images: Sequence[Image], parts: Sequence[Part], leaks: Sequence[Leak], near: Codes, determined: bool
 ) -> tuple[Overlap, ...]:
-    """Every part with itself, then with each earlier one."""
+    """Count relatives of each part in itself, then in each earlier part."""
     sizes = Counter(parts)
-    across = Counter((leak.part, leak.other_part, leak.reason) for leak in found)
+    across = Counter((leak.part, leak.other_part, leak.reason) for leak in leaks)
     copies = Counter((part, image.digest) for image, part in zip(images, parts, strict=True))
     twins = {index for i, j, _ in near.tolist() if parts[i] == parts[j] for index in (i, j)}
     present = [part for part in _ORDER if part in sizes]
@@ -240,7 +281,7 @@ def _overlaps(
             images=sizes[part],
             same_patient=None,
             identical=sum(count for (where, _), count in copies.items() if where == part and count > 1),
-            near_duplicate=sum(parts[index] == part for index in twins) if told else None,
+            near_duplicate=sum(parts[index] == part for index in twins) if determined else None,
         )
         for part in present
     ]
@@ -251,7 +292,7 @@ def _overlaps(
             images=sizes[part],
             same_patient=across[part, other, "same patient"],
             identical=across[part, other, "identical"],
-            near_duplicate=across[part, other, "near duplicate"] if told else None,
+            near_duplicate=across[part, other, "near duplicate"] if determined else None,
         )
         for other, part in combinations(present, 2)
     ]
@@ -259,7 +300,7 @@ def _overlaps(
 
 
 def _related(images: Sequence[Image]) -> Codes:
-    """Equal numbers for images that are of one patient or of one content."""
+    """Equal numbers for images of one patient or content."""
     number = {image.name: code for code, members in enumerate(groups(images)) for image in members}
     return np.array([number[image.name] for image in images], dtype=np.int64)
 

@@ -1,8 +1,9 @@
 """Which images look the same: a perceptual hash, and pairs whose hashes are closer than those of different patients.
 
 The hash is pHash (Zauner 2010, "Implementation and benchmarking of perceptual image hash functions"): whether each of
-the lowest frequencies of the image is above their median. Brightness, contrast, size and compression hardly move it;
-a crop of more than a hundredth or a turn by a degree does, and such copies are found in small data sets alone.
+the lowest frequencies of the image is above their median. It is `phash(image, hash_size=16)` of the package imagehash,
+but for the resampling of the thumbnail. Brightness, contrast, size and compression hardly change it. A crop of more
+than a hundredth or a rotation by a degree does; such copies are found only in small data sets.
 """
 
 from __future__ import annotations
@@ -19,17 +20,17 @@ from benchmark.data.dataset import Pixels
 from benchmark.data.decoding.pixels import resize
 
 SIDE = 64
-"""The side of the grey thumbnail, in pixels, that an image is hashed and described at."""
+"""Side in pixels of the grey thumbnail from which an image is hashed and described."""
 
 BITS = 256
 EXPECTED = 0.05
-"""How many pairs of different patients may fall within the cut-off, in expectation. One would do for a list that a
-person reads; a warning that says nothing when nothing is wrong needs less."""
+"""Expected number of pairs of different patients within the cut-off. One would do for a list that a person reads; a
+warning that is silent if nothing is wrong needs fewer."""
 
-_KEPT = 16
+_FREQUENCIES = 16
 _ROWS = 512
-_FLAT = 1.0
-_FEWEST_TAIL = 50
+_FLAT_SD = 1.0
+_MIN_TAIL = 50
 _GAP = 12
 
 Hashes = npt.NDArray[np.bool_]
@@ -39,11 +40,14 @@ Codes = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Cutoff:
-    """The largest distance, in bits, at which two images count as near duplicates.
+    """The largest distance at which two images count as near duplicates.
 
-    It comes from `pairs` pairs of different patients, whose median distance is `typical`. `distance` is None, and
-    `reason` says why, where they do not allow one. `unit` is what the pairs are of: images where patients are not
-    known.
+    Attributes:
+        distance: In bits; None if the pairs of different patients do not allow one.
+        typical: Median distance of those pairs, in bits.
+        pairs: Number of those pairs.
+        reason: Why `distance` is None, else None.
+        unit: "images" if patients are not known.
     """
 
     distance: int | None
@@ -53,9 +57,9 @@ class Cutoff:
     unit: str = "patients"
 
     def line(self) -> str:
-        """The cut-off and where it comes from, in a line."""
+        """Describe the cut-off and its origin in one line."""
         if self.distance is None:
-            return f"near duplicates cannot be told: {self.reason}"
+            return f"near duplicates are undetermined: {self.reason}"
         return (
             f"near duplicates: hashes at most {self.distance} of {BITS} bits apart, where fewer than {EXPECTED} of the "
             f"{self.pairs:,} pairs of different {self.unit} are expected by chance; their median is {self.typical}"
@@ -63,7 +67,7 @@ class Cutoff:
 
 
 def thumbnails(pixels: Pixels) -> Pixels:
-    """Grey images uint8 (n, SIDE, SIDE) of `pixels`, uint8 (n, height, width, channels)."""
+    """Make grey thumbnails, uint8 (n, SIDE, SIDE), of `pixels`, uint8 (n, height, width, channels)."""
     small = np.empty((len(pixels), SIDE, SIDE), np.uint8)
     for index, image in enumerate(pixels):
         grey = Pillow.fromarray(image[..., 0] if image.shape[-1] == 1 else image).convert("L")
@@ -72,22 +76,37 @@ def thumbnails(pixels: Pixels) -> Pixels:
 
 
 def hashes(grey: Pixels) -> Hashes:
-    """The hash of each of `grey`, uint8 (n, SIDE, SIDE): bits (n, BITS)."""
+    """Hash thumbnails.
+
+    Args:
+        grey: uint8 (n, SIDE, SIDE).
+
+    Returns:
+        Bits, bool (n, BITS).
+    """
     bits = np.empty((len(grey), BITS), bool)
     for start in range(0, len(grey), _ROWS):
         levels = grey[start : start + _ROWS].astype(np.float32)
-        waves = dctn(levels, axes=(1, 2))[:, :_KEPT, :_KEPT].reshape(len(levels), BITS)
-        bits[start : start + _ROWS] = waves > np.median(waves, axis=1, keepdims=True)
+        frequencies = dctn(levels, axes=(1, 2))[:, :_FREQUENCIES, :_FREQUENCIES].reshape(len(levels), BITS)
+        bits[start : start + _ROWS] = frequencies > np.median(frequencies, axis=1, keepdims=True)
     return bits
 
 
 def is_flat(grey: Pixels) -> Flags:
-    """Which of `grey` (n, height, width) show nothing: their grey levels have a standard deviation below 1."""
-    return np.array([image.std() < _FLAT for image in grey], dtype=np.bool_)
+    """Find images that show nothing: grey levels (n, height, width) with a standard deviation below 1."""
+    return np.array([image.std() < _FLAT_SD for image in grey], dtype=np.bool_)
 
 
 def count_distances(bits: Hashes, groups: Codes) -> npt.NDArray[np.int64]:
-    """How many pairs of different `groups` (n,) are at each distance 0..BITS."""
+    """Count the pairs of different groups at each distance.
+
+    Args:
+        bits: Hashes (n, BITS).
+        groups: Equal for images that belong together, int64 (n,).
+
+    Returns:
+        Number of pairs at each distance, int64 (BITS + 1,).
+    """
     counts = np.zeros(BITS + 1, np.int64)
     for rows, columns, distances in _blocks(bits):
         different = (groups[rows, None] != groups[None, columns]) & _each_once(distances)
@@ -96,55 +115,69 @@ def count_distances(bits: Hashes, groups: Codes) -> npt.NDArray[np.int64]:
 
 
 def choose_cutoff(counts: npt.NDArray[np.int64], unit: str = "patients") -> Cutoff:
-    """The distance within which fewer than `EXPECTED` pairs of different patients fall by chance; `counts` (BITS + 1,)
-    are those of `count_distances`.
+    """Choose the distance within which fewer than `EXPECTED` pairs of different patients are expected by chance.
 
-    It is read off their closest pairs, as many as a tenth of the images and at least 50. Going down from there, the
-    number of pairs is taken to go on falling as an exponential, at the rate at which it falls to a half (peaks over
-    threshold, Pickands 1975, for a light tail); a tail that falls ever faster makes the cut-off err on the small side.
-    Near duplicates under two patients' names are among these pairs. Where they are no more than the images, and a gap
-    of 12 bits parts them from the others, they are not counted; else they make the cut-off smaller.
+    It is extrapolated from their closest pairs, as many as a tenth of the images and at least 50. Below these, the
+    number of pairs is assumed to fall exponentially, at the rate at which it falls to a half (peaks over threshold,
+    Pickands 1975, for a light tail); a tail that falls ever faster makes the cut-off too small rather than too large.
+    Near duplicates under two patients' names are among these pairs. If they are at most as many as the images and
+    separated from the others by a gap of 12 bits, they are not counted; else they make the cut-off smaller.
+
+    Args:
+        counts: Number of pairs at each distance (BITS + 1,), from `count_distances`.
+        unit: "images" if patients are not known.
+
+    Returns:
+        The cut-off, or the reason for none.
     """
     pairs = int(counts.sum())
-    if pairs < 10 * _FEWEST_TAIL:
-        reason = f"{pairs} pairs of different {unit} are too few to say how alike those are"
+    if pairs < 10 * _MIN_TAIL:
+        reason = f"{pairs} pairs of different {unit} are too few to estimate how similar they are"
         return Cutoff(None, None, pairs, reason, unit)
     typical = int(np.searchsorted(np.cumsum(counts), pairs / 2))
     images = np.sqrt(2 * pairs)
-    places = np.flatnonzero(counts)
-    within = np.cumsum(counts[places]).astype(np.float64)
-    after_gap = 1 + np.flatnonzero((np.diff(places) >= _GAP) & (within[:-1] <= images))
+    distances = np.flatnonzero(counts)
+    within = np.cumsum(counts[distances]).astype(np.float64)
+    after_gap = 1 + np.flatnonzero((np.diff(distances) >= _GAP) & (within[:-1] <= images))
     if len(after_gap):
-        places = places[after_gap[-1] :]
+        distances = distances[after_gap[-1] :]
         within = within[after_gap[-1] :] - within[after_gap[-1] - 1]
-    tail = int(np.searchsorted(within, max(_FEWEST_TAIL, images / 10)))
-    start, number = float(places[tail]), within[tail]
-    half = float(np.interp(np.log(number / 2), np.log(within[: tail + 1]), places[: tail + 1]))
+    tail = int(np.searchsorted(within, max(_MIN_TAIL, images / 10)))
+    start, number = float(distances[tail]), within[tail]
+    half = float(np.interp(np.log(number / 2), np.log(within[: tail + 1]), distances[: tail + 1]))
     distance = int(np.floor(start - (start - half) / np.log(2) * np.log(number / EXPECTED)))
     if distance < 0 or half == start:
-        reason = f"different {unit} look too much alike to tell near duplicates from them"
+        reason = f"different {unit} look too similar to detect near duplicates"
         return Cutoff(None, typical, pairs, reason, unit)
     return Cutoff(distance, typical, pairs, None, unit)
 
 
 def pairs_within(bits: Hashes, distance: int, *apart: Codes) -> npt.NDArray[np.int64]:
-    """Pairs no further than `distance` apart that differ in each of `apart` (n,): rows (first, second, distance), the
-    first before the second, the closest pair first."""
-    found = [np.zeros((0, 3), np.int64)]
+    """Find near pairs that differ in every one of some groupings.
+
+    Args:
+        bits: Hashes (n, BITS).
+        distance: The largest distance in bits.
+        apart: Groupings, int64 (n,) each.
+
+    Returns:
+        Rows (first, second, distance), int64 (pairs, 3): `first` before `second`, the closest pair first.
+    """
+    blocks = [np.zeros((0, 3), np.int64)]
     for rows, columns, distances in _blocks(bits):
         near = (distances <= distance) & _each_once(distances)
         for codes in apart:
             near &= codes[rows, None] != codes[None, columns]
         i, j = np.nonzero(near)
-        found.append(np.stack([i + rows.start, j + columns.start, distances[i, j]], axis=1))
-    pairs = np.concatenate(found)
+        blocks.append(np.stack([i + rows.start, j + columns.start, distances[i, j]], axis=1))
+    pairs = np.concatenate(blocks)
     return pairs[np.lexsort((pairs[:, 1], pairs[:, 0], pairs[:, 2]))]
 
 
 def _blocks(bits: Hashes) -> Iterator[tuple[slice, slice, npt.NDArray[np.int16]]]:
-    """The distances of some rows from themselves and all that follow, block by block, so that memory stays small.
+    """Distances of some rows from themselves and all that follow, in blocks that limit memory.
 
-    With bits as signs a distance is a scalar product, exact in float32 and faster than counting bits.
+    With bits as signs, a distance is a scalar product, exact in float32 and faster than counting bits.
     """
     signs = np.where(bits, np.float32(1), np.float32(-1))
     for start in range(0, len(bits), _ROWS):

@@ -1,4 +1,4 @@
-"""How the files of a source store their images: depth, range, format, size, orientation, and what misleads in that."""
+"""How the files of a source store their images: depth, range, format, size, orientation, and what is misleading."""
 
 from __future__ import annotations
 
@@ -10,18 +10,28 @@ from typing import Any
 from benchmark.data.dataset import Dataset, Image
 from benchmark.data.levels import DEEP, Levels, Stored, levels_line, range_of
 
-_FEW = 0.1  # the share up to which files differ from the rest, rather than being of another kind
-_APART = 0.1  # how far the shares of a kind of file may lie apart between the classes before a network can tell by it
-_NAMED = 3
+_FEW = 0.1  # up to this share, files differ from the rest rather than being of another kind
+_MAX_DIFFERENCE = 0.1  # between the classes' shares of a kind of file; beyond it a network could learn the kind
+_EXAMPLES = 3
 
 
 @dataclass(frozen=True)
 class FormatCell:
     """The files of one part and class.
 
-    `formats`, `depths` and `modes` (Pillow's) count the files of each kind. `levels` has the smallest and largest level
-    as stored, by depth; `widths` and `heights` those in pixels. `turned` files have an EXIF orientation, `more_frames`
-    hold others than the one that is read, `colour` are in colour.
+    Attributes:
+        part: The part.
+        label: The name of the class.
+        files: Number of files.
+        formats: Number of files by format.
+        depths: Number of files by depth.
+        modes: Number of files by Pillow's mode.
+        levels: The smallest and largest level as stored, by depth.
+        widths: The smallest and largest width in pixels.
+        heights: The smallest and largest height in pixels.
+        turned: Number of files with an EXIF orientation.
+        more_frames: Number of files with frames other than the one that is read.
+        colour: Number of files in colour.
     """
 
     part: str
@@ -39,11 +49,11 @@ class FormatCell:
 
     @property
     def kinds(self) -> tuple[frozenset[str], ...]:
-        """What kinds of files there are, whatever their numbers."""
+        """The kinds of files, without their numbers."""
         return frozenset(self.formats), frozenset(self.depths), frozenset(self.modes)
 
     def line(self) -> str:
-        """The cell in one line, without its part and label."""
+        """Describe the cell in one line, without its part and label."""
         sides = [f"{a}" if a == b else f"{a}-{b}" for a, b in (self.widths, self.heights)]
         colour = "colour" if self.colour == self.files else f"{self.colour} in colour" if self.colour else "grey"
         levels = [
@@ -58,30 +68,36 @@ class FormatCell:
 
 @dataclass(frozen=True)
 class Formats:
-    """`levels` says for each depth which stored levels become 0 and 255; it is empty where all hold 8 bits."""
+    """How the files of a source store their images.
+
+    Attributes:
+        cells: One per part and class.
+        levels: The stored levels that become 0 and 255, by depth; empty if all files have 8 bits.
+        warnings: What is misleading, one line each.
+    """
 
     cells: tuple[FormatCell, ...]
     levels: Levels
     warnings: tuple[str, ...]
 
     def lines(self) -> tuple[str, ...]:
-        """What the files hold: one line for each group of cells that hold the same kinds of files."""
+        """Describe the files: one line for each group of cells with the same kinds of files, one for the scale."""
         groups: dict[tuple[frozenset[str], ...], list[FormatCell]] = defaultdict(list)
         for cell in self.cells:
             groups[cell.kinds].append(cell)
-        found = {
+        labels = {
             _together(cells).line(): [c.label if c.part == "all" else f"{c.part}/{c.label}" for c in cells]
             for cells in groups.values()
         }
-        told = [
-            f"files: {text}" if len(found) == 1 else f"files of {', '.join(of)}: {text}" for text, of in found.items()
+        lines = [
+            f"files: {text}" if len(labels) == 1 else f"files of {', '.join(of)}: {text}" for text, of in labels.items()
         ]
         scale = levels_line(self.levels)
-        return (*told, *([f"grey levels: {scale}"] if scale else []))
+        return (*lines, *([f"grey levels: {scale}"] if scale else []))
 
 
 def formats(dataset: Dataset) -> Formats | None:
-    """How the files of `dataset` store their images; None for a source without files."""
+    """Summarise how the files of `dataset` store their images; None for a source without files."""
     rows = [(image, dataset.stored[image.name]) for image in dataset.images if image.name in dataset.stored]
     if not rows:
         return None
@@ -117,7 +133,7 @@ def _cell(part: str, label: str, files: Sequence[Stored]) -> FormatCell:
 
 
 def _together(cells: Sequence[FormatCell]) -> FormatCell:
-    """All files of `cells` as one cell, under the part and label of the first."""
+    """Join cells into one, under the part and label of the first."""
     counts = [[getattr(cell, name) for cell in cells] for name in ("formats", "depths", "modes")]
     sums = [dict(sum(map(Counter, each), Counter[str]()).most_common()) for each in counts]
     return FormatCell(
@@ -161,7 +177,7 @@ def _warnings(dataset: Dataset, rows: Sequence[tuple[Image, Stored]]) -> Iterato
 
 
 def _depths(rows: Sequence[tuple[Image, Stored]]) -> Iterator[str]:
-    """Names the files whose depth differs from that of most."""
+    """Name the files whose depth differs from that of most."""
     common = Counter(stored.depth for _, stored in rows).most_common(1)[0][0]
     for depth in sorted({stored.depth for _, stored in rows}):
         names = [image.name for image, stored in rows if stored.depth == depth]
@@ -172,20 +188,20 @@ def _depths(rows: Sequence[tuple[Image, Stored]]) -> Iterator[str]:
 
 
 def _ranges(levels: Levels, rows: Sequence[tuple[Image, Stored]]) -> Iterator[str]:
-    """Names the files whose range differs from that of the others of their depth: few that set the scale for all, and
-    those that hold so small levels that the scale makes them black."""
+    """Name the files whose range differs from the others of their depth: few that set the scale for all, and those with
+    levels so small that the scale makes them nearly black."""
     for depth, (low, high) in levels.items():
         if depth not in DEEP:
             continue
         files = [(image.name, stored) for image, stored in rows if stored.depth == depth]
-        own = [(name, range_of(depth, stored.low, stored.high)) for name, stored in files]
-        setting = [name for name, (start, end) in own if start == low < 0 or end == high]
+        ranges = [(name, range_of(depth, stored.low, stored.high)) for name, stored in files]
+        setting = [name for name, (start, end) in ranges if start == low < 0 or end == high]
         if len(setting) <= _FEW * len(files):
             yield (
-                f"few {depth} files set the scale {low:g}..{high:g} for all, the others hold smaller levels: "
+                f"few {depth} files set the scale {low:g}..{high:g} for all, the others have smaller levels: "
                 f"{_of(setting, len(files))}"
             )
-        dark = [name for name, (start, end) in own if low == start == 0 and end < high / 15]
+        dark = [name for name, (start, end) in ranges if low == start == 0 and end < high / 15]
         if dark:
             yield (
                 f"{depth} levels far below the scale {low:g}..{high:g}, so that the image is nearly black, in "
@@ -194,24 +210,26 @@ def _ranges(levels: Levels, rows: Sequence[tuple[Image, Stored]]) -> Iterator[st
 
 
 def _between_classes(classes: tuple[str, str], rows: Sequence[tuple[Image, Stored]]) -> Iterator[str]:
-    """Whether a network can tell the classes by how their files are stored."""
-    ways: Mapping[str, Callable[[Stored], str]] = {
+    """Warn if a network could separate the classes by how their files are stored."""
+    properties: Mapping[str, Callable[[Stored], str]] = {
         "depth": lambda stored: stored.depth,
         "format": lambda stored: stored.format,
     }
     shares: dict[str, list[dict[str, int]]] = {}
-    for name, way in ways.items():
-        counts = [_counts(way(stored) for image, stored in rows if image.label == label) for label in (0, 1)]
+    for name, value in properties.items():
+        counts = [_counts(value(stored) for image, stored in rows if image.label == label) for label in (0, 1)]
         totals = [sum(each.values()) for each in counts]
         if all(totals) and any(
-            abs(counts[0].get(kind, 0) / totals[0] - counts[1].get(kind, 0) / totals[1]) > _APART
+            abs(counts[0].get(kind, 0) / totals[0] - counts[1].get(kind, 0) / totals[1]) > _MAX_DIFFERENCE
             for kind in {*counts[0], *counts[1]}
         ):
             shares[name] = counts
     if shares:
-        told = [f"{label} {', '.join(_mix(each[i]) for each in shares.values())}" for i, label in enumerate(classes)]
+        mixes = "; ".join(
+            f"{label} {', '.join(_mix(counts[i]) for counts in shares.values())}" for i, label in enumerate(classes)
+        )
         verb = "differ" if len(shares) > 1 else "differs"
-        yield f"{' and '.join(shares)} {verb} between the classes ({'; '.join(told)}): a network can tell them by that"
+        yield f"{' and '.join(shares)} {verb} between the classes ({mixes}): a network can separate them by that alone"
 
 
 def _counts(values: Iterable[str]) -> dict[str, int]:
@@ -219,11 +237,11 @@ def _counts(values: Iterable[str]) -> dict[str, int]:
 
 
 def _mix(counts: Mapping[str, int]) -> str:
-    """One kind by its name, several with their counts."""
+    """One kind as its name, several with their counts."""
     return next(iter(counts)) if len(counts) == 1 else " + ".join(f"{count} {kind}" for kind, count in counts.items())
 
 
 def _of(names: Sequence[str], total: int) -> str:
-    """How many of `total` files, and which."""
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{len(names)} of {total} files: {', '.join(names[:_NAMED])}{more}"
+    """Say how many of `total` files, with a few names."""
+    more = f" and {len(names) - _EXAMPLES} more" if len(names) > _EXAMPLES else ""
+    return f"{len(names)} of {total} files: {', '.join(names[:_EXAMPLES])}{more}"

@@ -22,7 +22,7 @@ Array = npt.NDArray[np.uint8]
 Channels = Literal[1, 3]
 
 FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TIFF", "WEBP", "GIF", "PPM")
-"""The formats that are read, by Pillow's names; others, such as EPS, would start programs."""
+"""The formats that are read, by Pillow's names. Others, such as EPS, would start programs."""
 
 MOST_BYTES = 512 * 2**20
 """The largest file that is read, in bytes."""
@@ -33,11 +33,11 @@ MOST_PIXELS = 120_000_000
 DICOM = "DICOM files are not read; convert them to PNG or TIFF"
 
 _LARGE = 20_000_000
-_one_large_image = threading.Lock()  # many threads decode; together they would fill the memory
+_one_large_image = threading.Lock()  # many threads decode; large images at once would fill the memory
 _ORIENTATION = 0x0112
 
-Pillow.MAX_IMAGE_PIXELS = None  # our own bound is smaller, and said in our own words
-warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd metadata, which do not concern the pixels
+Pillow.MAX_IMAGE_PIXELS = None  # MOST_PIXELS is smaller and has its own message
+warnings.filterwarnings("ignore", module=r"PIL\.")  # about odd metadata, which do not affect the pixels
 
 
 class _Whole(NamedTuple):
@@ -49,22 +49,30 @@ class _Whole(NamedTuple):
 
 
 def read_content(path: Path) -> bytes:
-    """The bytes of an image file. What is not a regular file is never opened: to read it may take for ever.
+    """Read an image file. Anything but a regular file is never opened, since reading it may never end.
 
-    Raises OSError, and ValueError for what is no regular file, empty, or larger than MOST_BYTES.
+    Args:
+        path: The file.
+
+    Returns:
+        Its bytes.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is not a regular file, is empty, or is larger than MOST_BYTES.
     """
-    facts = path.stat()
-    if not stat.S_ISREG(facts.st_mode):
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
         raise ValueError("not a regular file")
-    if not facts.st_size:  # also a file of /proc, which may wait for ever
+    if not status.st_size:  # also files of /proc, which may block
         raise ValueError("the file is empty")
-    if facts.st_size > MOST_BYTES:
-        raise ValueError(f"{facts.st_size / 2**20:,.0f} MiB; files of at most {MOST_BYTES // 2**20} MiB are read")
+    if status.st_size > MOST_BYTES:
+        raise ValueError(f"{status.st_size / 2**20:,.0f} MiB; files of at most {MOST_BYTES // 2**20} MiB are read")
     return path.read_bytes()
 
 
 def look(content: bytes) -> Stored:
-    """How `content` stores its image, wholly decoded. Raises as `decode` does."""
+    """Say how `content` stores its image, after decoding it completely. Raises as `decode` does."""
     with _whole(content) as (image, kind, depth, turned, more):
         if depth in DEEP:
             levels, colour = _levels(image), False
@@ -76,17 +84,24 @@ def look(content: bytes) -> Stored:
 
 
 def decode(content: bytes, levels: Levels | None = None) -> Pillow.Image:
-    """The image in `content`, wholly decoded, upright by its EXIF orientation, in mode L or RGB.
+    """Decode an image completely, upright by its EXIF orientation, with transparent pixels on black.
 
-    `levels` scales deeper levels; an image of a depth that is not in it is scaled by its own. Transparent pixels are
-    laid on black. Raises ValueError, OSError or Pillow's own errors when it is not a whole image of FORMATS, has more
-    than MOST_PIXELS, or levels that are not finite.
+    Args:
+        content: The bytes of the file.
+        levels: The scale of deeper levels; an image of another depth is scaled by its own range.
+
+    Returns:
+        The image in mode L or RGB.
+
+    Raises:
+        ValueError: It has more than MOST_PIXELS, levels that are not finite, or is empty.
+        OSError: It is damaged, or not of FORMATS. Pillow's decoders raise errors of other kinds, too.
     """
     return decode_other(content, levels or {})[0]
 
 
 def decode_other(content: bytes, levels: Levels) -> tuple[Pillow.Image, str | None]:
-    """As `decode`, and what there is to say where the file is of another depth than the images that `levels` is of."""
+    """Decode as `decode` does, with a note if the file has another depth than the images of `levels`."""
     with _whole(content) as (image, _, depth, _, _):
         same = depth in levels if levels else depth not in DEEP
         trained = " and ".join(levels) or "8-bit"
@@ -112,7 +127,7 @@ def _whole(content: bytes) -> Iterator[_Whole]:
         )
     with _one_large_image if pixels > _LARGE else contextlib.nullcontext():
         depth = _depth(image)
-        more = kind != "MPO" and bool(getattr(image, "is_animated", False))  # cameras put a small copy behind
+        more = kind != "MPO" and bool(getattr(image, "is_animated", False))  # cameras append a small copy
         turned = kind == "TIFF" and _orientation(image) > 1  # Pillow itself turns a TIFF as it loads
         image.load()
         if _orientation(image) > 1:
@@ -124,7 +139,7 @@ def _whole(content: bytes) -> Iterator[_Whole]:
 def _orientation(image: Pillow.Image) -> int:
     try:
         value = image.getexif().get(_ORIENTATION, 1)
-    except Exception:  # damaged metadata raise many kinds; the pixels may be whole
+    except Exception:  # damaged metadata raise many kinds of errors; the pixels may be intact
         return 1
     return value if isinstance(value, int) and 1 < value < 9 else 1
 
@@ -157,7 +172,7 @@ def _eight_bits(image: Pillow.Image) -> Pillow.Image:
 
 
 def is_grey(image: Pillow.Image) -> bool:
-    """Whether red, green and blue are the same everywhere."""
+    """Whether red, green and blue are equal everywhere."""
     return image.mode == "L" or _equal_channels(np.asarray(image))
 
 
@@ -168,9 +183,9 @@ def _equal_channels(pixels: Array) -> bool:
 
 
 def resize(image: Pillow.Image, size: int, channels: Channels) -> Array:
-    """`image` as (size, size, channels), bilinear with antialias; the aspect ratio is not kept, as in the source."""
+    """Resize to uint8 (size, size, channels), bilinear with antialiasing; the aspect ratio is not preserved."""
     if channels == 1 and image.mode != "L":
-        image = image.getchannel(0)  # all channels are the same
+        image = image.getchannel(0)  # all channels are equal
     elif channels == 3:
         image = image.convert("RGB")
     small = np.asarray(image.resize((size, size), Pillow.Resampling.BILINEAR), dtype=np.uint8)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,17 +15,26 @@ import numpy.typing as npt
 from benchmark.data.cache import cache_dir
 from benchmark.data.dataset import Dataset, Image, Pixels
 from benchmark.data.splits import Split
+from zoo.config.atomic import atomic_folder
+from zoo.config.leftovers import sweep
 
 SplitName = Literal["train", "val", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
 _VERSION = 2
-_STALE_S = 24 * 3600
 
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """The images of one split: uint8 `pixels` (n, size, size, channels), `labels` (n,) of 0 and 1, and per image its
-    name, patient and content digest, all in the same order."""
+    """The images of one split, in one order.
+
+    Attributes:
+        split: Its name.
+        pixels: uint8 (n, size, size, channels).
+        labels: 0 or 1, int64 (n,).
+        names: Name of each image.
+        patients: Patient of each image.
+        digests: Content digest of each image.
+    """
 
     split: SplitName
     pixels: Pixels
@@ -42,10 +48,22 @@ class LabelledImages:
 
 
 def prepare(dataset: Dataset, split: Split, size: int, root: Path | None = None) -> Path:
-    """The folder that holds the pixels of `split` at `size` px, one pair of files a split, filled on first use.
+    """Decode the images of a split into a folder, unless the folder is already there.
 
-    It is written beside its place and renamed into it, so that it is whole or not there. `root` is the cache folder
-    by default.
+    The folder is written elsewhere and renamed into place, so that it is complete or absent.
+
+    Args:
+        dataset: The images.
+        split: Which of them.
+        size: Side in pixels.
+        root: Parent of the folder; by default in the cache.
+
+    Returns:
+        The folder, with a pair of files per split.
+
+    Raises:
+        DataError: An image can no longer be read.
+        OSError: The folder cannot be written.
     """
     key = f"{_VERSION}:{dataset.fingerprint}:{split.fingerprint}:{size}:{dataset.channels}"
     folder = (root or cache_dir() / "prepared") / hashlib.sha256(key.encode()).hexdigest()[:24]
@@ -56,48 +74,36 @@ def prepare(dataset: Dataset, split: Split, size: int, root: Path | None = None)
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether `folder` holds every file of a prepared split, which it does until the cache is cleared."""
+    """Whether `folder` contains every file of a prepared split, as it does until the cache is cleared."""
     return all((folder / f"{name}.{suffix}").is_file() for name in SPLITS for suffix in ("npy", "json"))
 
 
 def _fill(folder: Path, dataset: Dataset, split: Split, size: int, again: bool) -> bool:
-    """Whether `folder` is filled. Not when the cache was cleared meanwhile: an error, unless it is tried `again`."""
+    """Fill `folder`; False if the cache was cleared meanwhile, which is an error unless it is tried `again`."""
     parts: dict[SplitName, tuple[Image, ...]] = {"train": split.train, "val": split.val, "test": split.test}
-    building: Path | None = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(folder.parent)
-        building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
-        building.chmod(0o755)
-        for name, images in parts.items():
-            pixels = dataset.read(images, size)
-            np.save(building / f"{name}.npy", pixels)
-            rows = [[image.name, image.patient, image.label, image.digest] for image in images]
-            (building / f"{name}.json").write_text(json.dumps(rows), encoding="utf-8")
-        if folder.is_dir() and not is_whole(folder):
-            shutil.rmtree(folder, ignore_errors=True)
-        os.rename(building, folder)
+        sweep(folder.parent)
+        with atomic_folder(folder, sync=False) as building:
+            for name, images in parts.items():
+                pixels = dataset.read(images, size)
+                np.save(building / f"{name}.npy", pixels)
+                rows = [[image.name, image.patient, image.label, image.digest] for image in images]
+                (building / f"{name}.json").write_text(json.dumps(rows), encoding="utf-8")
+            if folder.is_dir() and not is_whole(folder):
+                shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
-        if again and isinstance(error, FileNotFoundError) and building is not None and not building.is_dir():
+        missing = isinstance(error, FileNotFoundError) and error.filename is not None
+        if again and missing and Path(error.filename).is_relative_to(folder.parent):
             return False
         if not is_whole(folder):  # another process may have put the same folder there first
             what = f"{error.strerror or error} (in the cache; ZOO_CACHE_DIR names another folder)"
             raise OSError(error.errno, what, str(folder.parent)) from error
-    finally:
-        if building is not None:
-            shutil.rmtree(building, ignore_errors=True)
     return True
 
 
-def _sweep(folder: Path) -> None:
-    """Remove what killed processes left behind, once it is a day old."""
-    for path in folder.glob(".building-*"):
-        if time.time() - path.stat().st_mtime > _STALE_S:
-            shutil.rmtree(path, ignore_errors=True)
-
-
 def load(folder: Path, split: SplitName) -> LabelledImages:
-    """One split of a prepared folder, its pixels memory-mapped."""
+    """Load one split of a prepared folder, with memory-mapped pixels."""
     rows = json.loads((folder / f"{split}.json").read_text(encoding="utf-8"))
     names, patients, labels, digests = zip(*rows, strict=True)
     pixels = np.load(folder / f"{split}.npy", mmap_mode="r", allow_pickle=False)

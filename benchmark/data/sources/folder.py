@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,22 +10,31 @@ from typing import Literal
 
 from benchmark.data.dataset import DataError, Dataset, Image, Problem
 from benchmark.data.decoding.pixels import DICOM
-from benchmark.data.file_names import printable
 from benchmark.data.levels import Stored, levels_of
 from benchmark.data.patients import compile_pattern, patient_facts, patient_key, patient_notes
+from benchmark.data.sources.entries import printable
 from benchmark.data.sources.layout import Layout, read_layout
-from benchmark.data.sources.recognition import names_digest
 from benchmark.data.sources.scan import reader, scan
 
 MOST_UNREADABLE = 0.05
 
 
 def open_folder(path: Path, patient_pattern: str | None = None, source: str | None = None) -> Dataset:
-    """The data set in the folder `path`, or in the one below it that holds the images.
+    """Open a folder of images, or the folder below it that contains them.
 
-    Labels are the names of the class folders, in alphabetical order; the second is the positive class. Files that
-    cannot be decoded are left out and listed. Raises DataError when the folder does not hold two classes, or more
-    than 5% of its files cannot be read.
+    Labels are the names of the class folders; the second in alphabetical order is the positive class. Files that cannot
+    be decoded are left out and listed.
+
+    Args:
+        path: The folder.
+        patient_pattern: A regular expression for file names whose named groups form the patient's key.
+        source: What the user named; `path` by default.
+
+    Returns:
+        The data set.
+
+    Raises:
+        DataError: The folder does not contain two classes, or more than 5% of its files cannot be read.
     """
     pattern = compile_pattern(patient_pattern)
     layout = read_layout(path)
@@ -36,29 +46,29 @@ def open_folder(path: Path, patient_pattern: str | None = None, source: str | No
     stored: dict[str, Stored] = {}
     matching = 0
     test_names: list[str] = []
-    for found, scanned in zip(files, scan(path, [found.path for found in files]), strict=True):
-        name = printable(found.path.relative_to(path).as_posix())
+    for file, scanned in zip(files, scan(path, [file.path for file in files]), strict=True):
+        name = printable(file.path.relative_to(path).as_posix())
         if scanned.stored is None:
             problems.append(Problem(name, scanned.reason or "cannot be read"))
             continue
         if name in paths:
-            problems.append(Problem(name, "its name as text is that of another file, whose name is not UTF-8"))
+            problems.append(Problem(name, "its printable name is that of another file, whose name is not UTF-8"))
             continue
-        paths[name], stored[name] = root / found.path.relative_to(path), scanned.stored
+        paths[name], stored[name] = root / file.path.relative_to(path), scanned.stored
         patient = patient_key(name, pattern)
-        if patient is None and layout.by_folder and found.below and patient_pattern is None:
-            patient = printable(f"folder={found.below[0]}")
+        if patient is None and layout.by_folder and file.below and patient_pattern is None:
+            patient = printable(f"folder={file.below[0]}")
         matching += patient is not None
-        images.append(Image(name, found.part, classes.index(found.label), patient or name, scanned.digest))
-        if found.part == "test":
-            test_names.append(printable("/".join((found.label, *found.below, found.path.name))))
+        images.append(Image(name, file.part, classes.index(file.label), patient or name, scanned.digest))
+        if file.part == "test":
+            test_names.append(printable("/".join((file.label, *file.below, file.path.name))))
     _check_readable(path, len(files), problems)
     _check_parts(layout, images)
     if patient_pattern is not None:
         _check_pattern(path, patient_pattern, images)
     images.sort(key=lambda image: image.name)
     patients = patient_facts(matching, len(images), by_folder=layout.by_folder and patient_pattern is None)
-    channels: Literal[1, 3] = 3 if any(each.colour for each in stored.values()) else 1
+    channels: Literal[1, 3] = 3 if any(image.colour for image in stored.values()) else 1
     levels = levels_of(stored.values())
     return Dataset(
         source=printable(source or str(path)),
@@ -77,7 +87,7 @@ def open_folder(path: Path, patient_pattern: str | None = None, source: str | No
             *(layout.patient_notes if patients.origin == "folders" else ()),
             *patient_notes(images, patients),
         ),
-        test_names=names_digest(test_names),
+        test_names=_names_digest(test_names),
         levels=levels,
         stored=stored,
     )
@@ -95,12 +105,12 @@ def _check_readable(path: Path, count: int, problems: Sequence[Problem]) -> None
 
 
 def _check_pattern(path: Path, pattern: str, images: Sequence[Image]) -> None:
-    """A declared pattern that fits few names would leave nearly every image a patient of its own."""
+    """Refuse a pattern that matches few names: it would make nearly every image a patient of its own."""
     alone = [image for image in images if image.patient == image.name]
     if len(alone) > 0.5 * len(images):
         raise DataError(
-            f"--patients '{pattern}': fits only {len(images) - len(alone)} of {len(images)} file names of {path}, not "
-            f"{Path(alone[0].name).name}; it is matched from the start of the name"
+            f"--patients '{pattern}': matches only {len(images) - len(alone)} of {len(images)} file names of {path}, "
+            f"not {Path(alone[0].name).name}; it is matched from the start of the name"
         )
 
 
@@ -109,4 +119,9 @@ def _check_parts(layout: Layout, images: Sequence[Image]) -> None:
     for part, folder in layout.folders.items():
         for label, name in enumerate(layout.classes):
             if not counts[part, label]:
-                raise DataError(f"{folder / name}: holds no readable image; every class needs images")
+                raise DataError(f"{folder / name}: contains no readable image; every class needs images")
+
+
+def _names_digest(names: Sequence[str]) -> str | None:
+    """SHA-256 of the sorted `names`, by which a published data set is recognised; None if there are none."""
+    return hashlib.sha256("\n".join(sorted(names)).encode("utf-8", "surrogateescape")).hexdigest() if names else None

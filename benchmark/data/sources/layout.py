@@ -1,4 +1,4 @@
-"""What the files of a folder are: images of a part, a class and perhaps a patient's folder, or ignored, and why.
+"""What the files of a folder are: images of a part, a class and possibly a patient's folder, or ignored, and why.
 
 Every entry below the folder is one or the other, so that counts add up to what is on disk.
 """
@@ -13,14 +13,14 @@ from typing import Literal
 
 from benchmark.data.dataset import DataError, Ignored, Part
 from benchmark.data.sources.entries import (
+    contains_files,
     count_files,
     folders_in,
-    holds_files,
     identity,
     is_folder,
     is_hidden,
-    leads_up,
-    listed,
+    links_up,
+    list_entries,
     size_of,
     sizes_below,
 )
@@ -31,20 +31,27 @@ PART_NAMES: Mapping[Named, tuple[str, ...]] = {
     "val": ("val", "valid", "validation", "dev"),
     "test": ("test", "testing"),
 }
-"""What folders of parts are called, in small or capital letters."""
+"""Names of the folders of each part, in lower or upper case."""
 
 _PART_OF: Mapping[str, Named] = {name: part for part, names in PART_NAMES.items() for name in names}
-_LEFT = "left by systems"
-_UP = "a link to a folder that holds it"
+_SYSTEM = "system files"
+_CYCLE = "a link to a folder that contains it"
 _OUTSIDE = "not in a class folder"
-_NO_IMAGES = {".csv", ".html", ".json", ".md", ".pdf", ".txt", ".xml", ".yaml", ".yml"}
-_DEEPEST = 8
-_FEWEST_FOLDERS = 4
+_NOT_IMAGES = {".csv", ".html", ".json", ".md", ".pdf", ".txt", ".xml", ".yaml", ".yml"}
+_MAX_DEPTH = 8
+_MIN_FOLDERS = 4
 
 
 @dataclass(frozen=True)
-class Found:
-    """A file that is taken for an image: its part, the name of its class, and the folders between class and file."""
+class ImageFile:
+    """A file that is read as an image.
+
+    Attributes:
+        path: Where it is.
+        part: Its part; "all" if the source has no parts.
+        label: The name of its class.
+        below: The folders between the class folder and the file.
+    """
 
     path: Path
     part: Part
@@ -54,14 +61,23 @@ class Found:
 
 @dataclass(frozen=True)
 class Layout:
-    """The `files` below `root`, by part, class and name. With `by_folder` the first folder below the class is the
-    patient, and `patient_notes` say so. `parts` are the folders of the parts. Names in `ignored` are relative to the
-    folder that was given."""
+    """How a folder is laid out.
+
+    Attributes:
+        root: The folder that contains the parts or the classes.
+        parts: The folder of each part; empty if there are no parts.
+        classes: Names of the two classes, in alphabetical order.
+        files: By part, class and name.
+        by_folder: Whether the first folder below the class is the patient.
+        ignored: Files and folders that are not read; names are relative to the folder that was given.
+        notes: What a reader should know about the layout.
+        patient_notes: What a reader should know about `by_folder`.
+    """
 
     root: Path
     parts: Mapping[Named, Path]
     classes: tuple[str, str]
-    files: tuple[Found, ...]
+    files: tuple[ImageFile, ...]
     by_folder: bool
     ignored: tuple[Ignored, ...]
     notes: tuple[str, ...]
@@ -69,52 +85,67 @@ class Layout:
 
     @property
     def folders(self) -> Mapping[Part, Path]:
-        """The folder of each part; `root` itself where there are no parts."""
+        """The folder of each part; `root` if there are no parts."""
         return {part: self.parts[part] for part in self.parts} or {"all": self.root}
 
 
 def read_layout(path: Path) -> Layout:
-    """How the folder `path`, or the one below it that holds the images, is laid out.
+    """Read how a folder, or the one below it that contains the images, is laid out.
 
-    Raises DataError when it does not hold two classes, when a part lacks one, or when two folders mean one part.
+    Args:
+        path: The folder that the user named.
+
+    Returns:
+        The layout; every file below `path` is in it, as an image or as ignored.
+
+    Raises:
+        DataError: There are not two classes, a part lacks a class, or two folders mean one part.
     """
     return _Reader(path).layout()
 
 
 def image_root(root: Path) -> Path:
-    """The folder at or below `root` that holds a train part, or class folders: `root` itself, the one to which a chain
-    of single folders leads, or else the shallowest with a train part.
+    """Find the folder at or below `root` that contains a train part or class folders.
 
-    Raises DataError when several hold a train part and none stands above the others.
+    It is `root` itself, the end of a chain of single folders, or the shallowest folder with a train part.
+
+    Args:
+        root: The folder that the user named.
+
+    Returns:
+        The folder that contains the images.
+
+    Raises:
+        DataError: Several folders of one depth have a train part.
     """
-    here = root
-    for _ in range(_DEEPEST):
-        inside = folders_in(here)
-        if "train" in _parts_among(inside, here):
-            return here
-        if len(inside) != 1:
+    folder = root
+    for _ in range(_MAX_DEPTH):
+        subfolders = folders_in(folder)
+        if "train" in _parts_among(subfolders, folder):
+            return folder
+        if len(subfolders) != 1:
             break
-        (only,) = inside.values()
-        if not folders_in(only):  # a class without a second one
+        (only,) = subfolders.values()
+        if not folders_in(only):  # one class, without a second
             break
-        here = only
-    inside = folders_in(here)
-    if any(holds_files(folder) for folder in inside.values()):
-        return here if len(inside) > 1 else root
-    level = list(inside.values())
+        folder = only
+    subfolders = folders_in(folder)
+    if any(contains_files(each) for each in subfolders.values()):
+        return folder if len(subfolders) > 1 else root
+    level = list(subfolders.values())
     for _ in range(3):
-        held = [folder for folder in level if _is_divided(folder)]
-        if len(held) > 1:
-            names = ", ".join(folder.relative_to(root).as_posix() for folder in held[:4])
-            raise DataError(f"{root}: holds several data sets ({names}); give one of these folders")
-        if held:
-            return held[0]
-        level = [below for folder in level for below in folders_in(folder).values()][:1000]
-    return here if len(inside) > 1 else root
+        divided = [each for each in level if _is_divided(each)]
+        if len(divided) > 1:
+            names = ", ".join(each.relative_to(root).as_posix() for each in divided[:4])
+            raise DataError(f"{root}: contains several data sets ({names}); give one of these folders")
+        if divided:
+            return divided[0]
+        level = [below for each in level for below in folders_in(each).values()][:1000]
+    return folder if len(subfolders) > 1 else root
 
 
 class _Reader:
-    """Reads one folder, and writes down what it passes by."""
+    """Reads one folder and records what it ignores."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -124,21 +155,23 @@ class _Reader:
 
     def layout(self) -> Layout:
         root = self._descend()
-        inside = self._open(root)
-        if not inside:
-            raise DataError(f"{root}: holds no folders; give train/val/test/CLASS/* or CLASS/*")
-        parts = _parts_among(inside, root)
+        subfolders = self._open(root)
+        if not subfolders:
+            raise DataError(f"{root}: contains no folders; give train/val/test/CLASS/* or CLASS/*")
+        parts = _parts_among(subfolders, root)
         if not parts:
-            folders: dict[Part, dict[str, Path]] = {"all": inside}
+            folders: dict[Part, dict[str, Path]] = {"all": subfolders}
         elif "train" not in parts:
             names = " and ".join(folder.name for folder in parts.values())
             raise DataError(f"{root}: has {names} but no train folder; name the parts train, val, test")
         else:
             folders = {part: self._open(folder) for part, folder in parts.items()}
         classes = _two_classes(root, parts, folders)
-        files = [found for part, held in folders.items() for name in classes for found in self._class(part, held[name])]
+        files = [
+            file for part, by_class in folders.items() for name in classes for file in self._class(part, by_class[name])
+        ]
         if parts:
-            self._beside(root, [folder for folder in inside.values() if folder not in parts.values()])
+            self._ignore_other_folders(root, [folder for folder in subfolders.values() if folder not in parts.values()])
         _check_not_empty(root, parts, classes, folders, files)
         return Layout(
             root=root,
@@ -153,89 +186,90 @@ class _Reader:
 
     def _descend(self) -> Path:
         root = image_root(self.path)
-        here = self.path
-        for step in root.relative_to(self.path).parts:
-            for folder in self._open(here).values():
-                if folder.name != step:
-                    self._skip(folder, "beside the folder that is read")
-            here /= step
+        folder = self.path
+        for name in root.relative_to(self.path).parts:
+            for other in self._open(folder).values():
+                if other.name != name:
+                    self._ignore(other, "outside the folder that is read")
+            folder /= name
         if root != self.path:
-            self.notes.append(f"read from {root.relative_to(self.path).as_posix()}/, the folder that holds the images")
+            below = root.relative_to(self.path).as_posix()
+            self.notes.append(f"read from {below}/, the folder that contains the images")
         return root
 
     def _open(self, folder: Path) -> dict[str, Path]:
-        """The folders in `folder`; its files, and what systems leave, are ignored."""
-        found = {}
-        for entry in listed(folder):
+        """The folders in `folder`; its files and system files are ignored."""
+        folders = {}
+        for entry in list_entries(folder):
             if is_hidden(entry.name):
-                self._skip(entry, _LEFT)
-            elif leads_up(entry):
-                self._skip(entry, _UP, files=0)
+                self._ignore(entry, _SYSTEM)
+            elif links_up(entry):
+                self._ignore(entry, _CYCLE, files=0)
             elif is_folder(entry):
-                found[entry.name] = entry
+                folders[entry.name] = entry
             else:
-                self._skip(entry, _OUTSIDE)
-        return found
+                self._ignore(entry, _OUTSIDE)
+        return folders
 
-    def _class(self, part: Part, folder: Path) -> list[Found]:
+    def _class(self, part: Part, folder: Path) -> list[ImageFile]:
         """The files in and below a class folder, those of the folder itself first."""
-        found: list[Found] = []
+        files: list[ImageFile] = []
         seen = {identity(folder)}
-        waiting: list[tuple[Path, tuple[str, ...]]] = [(folder, ())]
-        while waiting:
-            here, below = waiting.pop(0)
-            for entry in listed(here):
+        queue: list[tuple[Path, tuple[str, ...]]] = [(folder, ())]
+        while queue:
+            parent, below = queue.pop(0)
+            for entry in list_entries(parent):
                 if is_hidden(entry.name):
-                    self._skip(entry, _LEFT)
-                elif leads_up(entry):
-                    self._skip(entry, _UP, files=0)
+                    self._ignore(entry, _SYSTEM)
+                elif links_up(entry):
+                    self._ignore(entry, _CYCLE, files=0)
                 elif not is_folder(entry):
-                    found.append(Found(entry, part, folder.name, below))
+                    files.append(ImageFile(entry, part, folder.name, below))
                 elif not below and entry.name.casefold() in _PART_OF:
                     raise DataError(
                         f"{entry}: a part inside a class; put the classes into the parts, as in "
                         f"{entry.name}/{folder.name}"
                     )
                 elif identity(entry) in seen:
-                    self._skip(entry, "a link to a folder that is read already", files=0)
+                    self._ignore(entry, "a link to a folder that is read already", files=0)
                 else:
                     seen.add(identity(entry))
-                    waiting.append((entry, (*below, entry.name)))
-        return found
+                    queue.append((entry, (*below, entry.name)))
+        return files
 
-    def _skip(self, entry: Path, reason: str, files: int | None = None) -> None:
+    def _ignore(self, entry: Path, reason: str, files: int | None = None) -> None:
         name = entry.relative_to(self.path).as_posix()
         if is_folder(entry):
             self.ignored.append(Ignored(f"{name}/", reason, count_files(entry) if files is None else files))
         else:
             self.ignored.append(Ignored(name, reason, 1))
 
-    def _beside(self, root: Path, folders: Sequence[Path]) -> None:
-        """Folders beside the parts, copies of the parts told from others by names and sizes."""
+    def _ignore_other_folders(self, root: Path, folders: Sequence[Path]) -> None:
+        """Ignore folders beside the parts; copies of the parts are recognised by file names and sizes."""
         for folder in folders:
             sizes = dict(sizes_below(folder))
-            alike = sum(size_of(root / name) == size for name, size in sizes.items())
-            if alike and alike == len(sizes):
+            same = sum(size_of(root / name) == size for name, size in sizes.items())
+            if same and same == len(sizes):
                 reason = "a copy: its files have the names and sizes of those that are read"
-            elif alike:
-                reason = (
-                    f"the parts again: {alike} of its {len(sizes)} files have names and sizes of those that are read"
-                )
+            elif same:
+                reason = f"a partial copy: {same} of its {len(sizes)} files have names and sizes of those that are read"
             else:
-                reason = "beside the parts and not one of them"
-            self._skip(folder, reason)
+                reason = "not one of the parts"
+            self._ignore(folder, reason)
 
-    def _by_folder(self, files: Sequence[Found]) -> bool:
-        """Whether the first folder below a class is the patient: all images lie in such folders, and these are several
-        in each class. Else what lies in folders is said."""
-        nested = [found for found in files if found.below]
+    def _by_folder(self, files: Sequence[ImageFile]) -> bool:
+        """Whether the first folder below a class is the patient: all images are in such folders, and each class has
+        several. Otherwise, note the images in folders."""
+        nested = [file for file in files if file.below]
         if not nested:
             return False
-        direct = [found for found in files if not found.below and found.path.suffix.lower() not in _NO_IMAGES]
+        direct = [file for file in files if not file.below and file.path.suffix.lower() not in _NOT_IMAGES]
         names: dict[str, set[str]] = defaultdict(set)
-        for found in nested:
-            names[found.label].add(found.below[0])
-        enough = all(len(held) > 1 for held in names.values()) and len(set().union(*names.values())) >= _FEWEST_FOLDERS
+        for file in nested:
+            names[file.label].add(file.below[0])
+        enough = (
+            all(len(folders) > 1 for folders in names.values()) and len(set().union(*names.values())) >= _MIN_FOLDERS
+        )
         if not direct and enough and len(names) == 2:
             both = set.intersection(*names.values())
             self.patient_notes.append("the first folder below a class is taken as the patient")
@@ -247,7 +281,7 @@ class _Reader:
                     f"'{part}(?P<label>[^/]+)/(?P<patient>[^/]+)/'"
                 )
             return True
-        counts = Counter((found.part, found.label, found.below[0]) for found in nested)
+        counts = Counter((file.part, file.label, file.below[0]) for file in nested)
         if len(counts) > 3:
             part, label, name = min(counts)
             where = f"{label}/{name}" if part == "all" else f"{part}/{label}/{name}"
@@ -263,18 +297,18 @@ class _Reader:
 
 
 def _parts_among(folders: Mapping[str, Path], root: Path) -> dict[Named, Path]:
-    """The folders that are parts. Where none is the train part, those that hold no folders may be classes, such as
-    `valid` and `invalid`."""
+    """The folders that are parts. Without a train part, folders that contain no folders may be classes, such as `valid`
+    and `invalid`."""
     named: dict[Named, list[Path]] = defaultdict(list)
     for name, folder in folders.items():
         part = _PART_OF.get(name.casefold())
         if part is not None:
             named[part].append(folder)
     if "train" not in named:
-        named = {part: held for part, held in named.items() if any(folders_in(folder) for folder in held)}
-    for part, held in named.items():
-        if len(held) > 1:
-            both = " and ".join(folder.name for folder in held)
+        named = {part: paths for part, paths in named.items() if any(folders_in(path) for path in paths)}
+    for part, paths in named.items():
+        if len(paths) > 1:
+            both = " and ".join(path.name for path in paths)
             raise DataError(f"{root}: {both} both mean the part {part}; join them, or rename one")
     return {part: named[part][0] for part in PART_NAMES if part in named}
 
@@ -282,20 +316,20 @@ def _parts_among(folders: Mapping[str, Path], root: Path) -> dict[Named, Path]:
 def _two_classes(
     root: Path, parts: Mapping[Named, Path], folders: Mapping[Part, Mapping[str, Path]]
 ) -> tuple[str, str]:
-    names = sorted({name for held in folders.values() for name in held})
-    shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+    names = sorted({name for by_class in folders.values() for name in by_class})
+    listing = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
     if len(names) < 2:
-        raise DataError(f"{root}: holds {len(names)} class ({shown or 'none'}); two class folders are needed")
+        raise DataError(f"{root}: contains {len(names)} class ({listing or 'none'}); two class folders are needed")
     if len(names) > 2:
-        alike = Counter(name.casefold() for name in names)
-        twice = [name for name in names if alike[name.casefold()] > 1]
-        hint = f"; {' and '.join(twice[:2])} differ in case only: name them alike" if twice else ""
+        spellings = Counter(name.casefold() for name in names)
+        twice = [name for name in names if spellings[name.casefold()] > 1]
+        hint = f"; {' and '.join(twice[:2])} differ only in case: give them one name" if twice else ""
         raise DataError(
-            f"{root}: holds {len(names)} classes ({shown}); two are needed, more than two are not supported{hint}"
+            f"{root}: contains {len(names)} classes ({listing}); two are needed, more than two are not supported{hint}"
         )
-    for part, held in folders.items():
+    for part, by_class in folders.items():
         for name in names:
-            if name not in held:
+            if name not in by_class:
                 raise DataError(
                     f"{_where(root, parts, part)}: has no folder for class '{name}'; every part needs both classes"
                 )
@@ -307,14 +341,14 @@ def _check_not_empty(
     parts: Mapping[Named, Path],
     classes: tuple[str, str],
     folders: Mapping[Part, Mapping[str, Path]],
-    files: Sequence[Found],
+    files: Sequence[ImageFile],
 ) -> None:
-    held = {(found.part, found.label) for found in files}
+    with_files = {(file.part, file.label) for file in files}
     for part in folders:
         for name in classes:
-            if (part, name) not in held:
+            if (part, name) not in with_files:
                 where = _where(root, parts, part) / name
-                what = "holds folders but no files" if folders_in(folders[part][name]) else "is empty"
+                what = "contains folders but no files" if folders_in(folders[part][name]) else "is empty"
                 raise DataError(f"{where}: {what}; every class needs images")
 
 
@@ -323,6 +357,6 @@ def _where(root: Path, parts: Mapping[Named, Path], part: Part) -> Path:
 
 
 def _is_divided(folder: Path) -> bool:
-    """Whether a folder holds a train part with class folders in it."""
+    """Whether a folder contains a train part with class folders."""
     train = _parts_among(folders_in(folder), folder).get("train")
     return train is not None and bool(folders_in(train))

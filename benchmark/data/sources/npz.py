@@ -17,11 +17,12 @@ from PIL import Image as Pillow
 from benchmark.data.dataset import DataError, Dataset, Image, PatientFacts, Pixels
 from benchmark.data.decoding.pixels import Channels, resize
 from benchmark.data.levels import DEEP, Depth, Levels, Stored, check_finite, levels_of, scaled
+from zoo.config.errors import first_line
 
 PARTS: tuple[Literal["train", "val", "test"], ...] = ("train", "val", "test")
 
 MOST_BYTES = 4 * 2**30
-"""How many bytes the arrays of an archive may take in memory."""
+"""The most bytes that the arrays of an archive may take in memory."""
 
 _DEPTHS: dict[str, Depth] = {
     "uint8": "8-bit",
@@ -32,16 +33,26 @@ _DEPTHS: dict[str, Depth] = {
     "float32": "float",
     "float64": "float",
 }
-_PLAIN = "biufUS"  # NumPy's kinds of numbers and words
+_PLAIN = "biufUS"  # NumPy's kinds of numbers and strings
 
 Arrays = dict[str, npt.NDArray[Any]]
 
 
 def open_npz(path: Path) -> Dataset:
-    """The data set in the archive `path`: images (n, h, w) or (n, h, w, 3), labels (n,) or (n, 1) of two kinds.
+    """Open an archive in the layout of MedMNIST.
 
-    Images of more than 8 bits are scaled as those of a folder are. Optional keys: `classes` (two names) and
-    PART_patients (n,); without these every image is a patient of its own. Raises DataError.
+    Images are (n, h, w) or (n, h, w, 3), labels (n,) or (n, 1) with two values. Images of more than 8 bits are scaled
+    like those of a folder. Optional keys are `classes` (two names) and PART_patients (n,); without patients, every
+    image is a patient of its own.
+
+    Args:
+        path: A .npz file.
+
+    Returns:
+        The data set.
+
+    Raises:
+        DataError: The file cannot be read, or its arrays do not have these shapes.
     """
     arrays = _load(path)
     values = _values(path, arrays)
@@ -51,7 +62,7 @@ def open_npz(path: Path) -> Dataset:
     for part in PARTS:
         images += _part(path, arrays, part, values, pixels)
     stored = _stored(path, arrays, pixels)
-    channels: Channels = 3 if any(each.colour for each in stored.values()) else 1
+    channels: Channels = 3 if any(image.colour for image in stored.values()) else 1
     levels = levels_of(stored.values())
     return Dataset(
         source=str(path),
@@ -73,14 +84,14 @@ def _patients(arrays: Arrays, images: Sequence[Image]) -> PatientFacts:
 
 
 def _load(path: Path) -> Arrays:
-    """The arrays of the archive that a data set is made of; what they claim to take is looked at before."""
-    wanted = {"classes"} | {f"{part}_{kind}" for part in PARTS for kind in ("images", "labels", "patients")}
+    """Read the arrays of a data set, after checking how much memory they claim to take."""
+    keys = {"classes"} | {f"{part}_{kind}" for part in PARTS for kind in ("images", "labels", "patients")}
     try:
         with zipfile.ZipFile(path) as archive:
             claimed: dict[str, int] = {}
             for member in archive.infolist():
                 key = member.filename.removesuffix(".npy")
-                if key in wanted:
+                if key in keys:
                     claimed[key] = claimed.get(key, 0) + _claimed(archive, member)
         if sum(claimed.values()) > MOST_BYTES:
             key = max(claimed, key=lambda key: claimed[key])
@@ -89,7 +100,7 @@ def _load(path: Path) -> Arrays:
                 f"{_size(MOST_BYTES)} are read; give a folder of images"
             )
         with np.load(path, allow_pickle=False) as file:
-            return {key: file[key] if key in wanted else np.zeros(0) for key in file.files}
+            return {key: file[key] if key in keys else np.zeros(0) for key in file.files}
     except DataError:
         raise
     except (
@@ -103,15 +114,15 @@ def _load(path: Path) -> Arrays:
         zipfile.BadZipFile,
         zlib.error,
     ) as error:
-        raise DataError(f"{path}: not a readable .npz of plain arrays: {_first_line(error)}") from error
+        raise DataError(f"{path}: not a readable .npz of plain arrays: {first_line(error)}") from error
 
 
 def _claimed(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
-    """How many bytes `member` says that its array takes: the larger of what the archive and the array's header say."""
+    """The bytes that an array claims to take: the larger of what the archive and the array's header say."""
     with archive.open(member) as file:
         version = np.lib.format.read_magic(file)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read(file)
+        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read_header(file)
     return max(member.file_size, math.prod(int(side) for side in shape) * dtype.itemsize)
 
 
@@ -120,20 +131,16 @@ def _size(count: int) -> str:
     return f"{count / 2 ** (10 * step):.3g} {('bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB')[step]}"
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
-
-
 def _values(path: Path, arrays: Arrays) -> npt.NDArray[Any]:
-    """The two values that labels have."""
+    """The two values of the labels."""
     for part in PARTS:
         for kind in ("images", "labels"):
             if f"{part}_{kind}" not in arrays:
-                raise DataError(f"{path}: key '{part}_{kind}' is missing; found {', '.join(sorted(arrays))}")
+                raise DataError(f"{path}: key '{part}_{kind}' is missing; it contains {', '.join(sorted(arrays))}")
         for key in (f"{part}_labels", f"{part}_patients"):
             _check_plain(path, arrays, key)
     if len({arrays[f"{part}_labels"].dtype.kind in "US" for part in PARTS}) > 1:
-        raise DataError(f"{path}: labels are words in one part and numbers in another; give either in all")
+        raise DataError(f"{path}: labels are strings in one part and numbers in another; use one kind in all")
     values = np.unique(np.concatenate([arrays[f"{part}_labels"].reshape(-1) for part in PARTS]))
     if len(values) != 2:
         raise DataError(f"{path}: labels have {len(values)} values ({values[:8].tolist()}); two classes are needed")
@@ -145,9 +152,9 @@ def _check_plain(path: Path, arrays: Arrays, key: str) -> None:
     if array is None:
         return
     if array.dtype.kind not in _PLAIN:
-        raise DataError(f"{path}: {key} is of type {str(array.dtype)[:80]}; numbers or words are needed")
+        raise DataError(f"{path}: {key} is of type {str(array.dtype)[:80]}; numbers or strings are needed")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise DataError(f"{path}: {key} holds NaN or infinite values; every image needs a finite value")
+        raise DataError(f"{path}: {key} contains NaN or infinite values; every image needs a finite value")
 
 
 def _names(path: Path, arrays: Arrays, values: npt.NDArray[Any]) -> tuple[str, str]:
@@ -185,13 +192,13 @@ def _part(
         raise DataError(f"{path}: {part}_images is {stack.dtype}, train_images {first}; one type is needed")
     patients = arrays.get(f"{part}_patients")
     if len(labels) != len(stack) or (patients is not None and patients.shape[:1] != stack.shape[:1]):
-        raise DataError(f"{path}: {part}_images has {len(stack)} images, but labels or patients another number")
+        raise DataError(f"{path}: {part}_images has {len(stack)} images, but labels or patients have another length")
     if not all(stack.shape):
         raise DataError(f"{path}: {part}_images has shape {stack.shape}; every image needs pixels")
     if stack.ndim == 4 and stack.shape[-1] == 1:
         stack = stack[..., 0]
     if len(np.unique(labels)) < 2:
-        raise DataError(f"{path}: {part}_labels holds {labels[:1].tolist()} alone; every part needs both classes")
+        raise DataError(f"{path}: {part}_labels contains only {labels[:1].tolist()}; every part needs both classes")
     images = []
     for index, (image, label) in enumerate(zip(stack, labels, strict=True)):
         name = f"{part}/{index:06d}"
@@ -204,7 +211,7 @@ def _part(
 
 def _stored(path: Path, arrays: Arrays, pixels: dict[str, npt.NDArray[Any]]) -> dict[str, Stored]:
     dtype = arrays["train_images"].dtype.name
-    found = {}
+    stored = {}
     for name, image in pixels.items():
         try:
             check_finite(image)
@@ -213,17 +220,17 @@ def _stored(path: Path, arrays: Arrays, pixels: dict[str, npt.NDArray[Any]]) -> 
         low, high = float(image.min()), float(image.max())
         colour = image.ndim == 3 and not (image == image[..., :1]).all()
         height, width = image.shape[:2]
-        found[name] = Stored("npz", dtype, _DEPTHS[dtype], low, high, width, height, False, False, bool(colour))
-    return found
+        stored[name] = Stored("npz", dtype, _DEPTHS[dtype], low, high, width, height, False, False, bool(colour))
+    return stored
 
 
 def _reader(pixels: dict[str, npt.NDArray[Any]], channels: Channels, levels: Levels) -> Any:
     deep = next((levels[depth] for depth in DEEP if depth in levels), None)
 
-    def read(wanted: Sequence[Image], size: int) -> Pixels:
-        arrays = [pixels[image.name] for image in wanted]
+    def read(images: Sequence[Image], size: int) -> Pixels:
+        arrays = [pixels[image.name] for image in images]
         grey = arrays if deep is None else [scaled(array, *deep) for array in arrays]
-        found = [resize(Pillow.fromarray(array), size, channels) for array in grey]
-        return np.stack(found) if found else np.zeros((0, size, size, channels), np.uint8)
+        resized = [resize(Pillow.fromarray(array), size, channels) for array in grey]
+        return np.stack(resized) if resized else np.zeros((0, size, size, channels), np.uint8)
 
     return read

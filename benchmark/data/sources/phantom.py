@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from benchmark.data.dataset import Dataset, Image, PatientFacts, Pixels
+from benchmark.data.dataset import Dataset, Image, PatientFacts, Pixels, Region
 from benchmark.data.sources.phantom_anatomy import Anatomy, Pose, draw_anatomy, draw_pose, film, lungs
 
 VERSION = 2
@@ -22,8 +22,8 @@ PATIENTS: dict[Literal["train", "val", "test"], int] = {"train": 300, "val": 66,
 
 
 @dataclass(frozen=True)
-class _Place:
-    """Where an image stands: its patient's and its own number, which seed everything about it."""
+class _Case:
+    """What an image shows: the numbers of its patient and of itself, which seed everything about it."""
 
     patient: int
     image: int
@@ -32,25 +32,33 @@ class _Place:
 
 
 def open_phantom(seed: int = 0) -> Dataset:
-    """About 1,400 synthetic radiographs of 566 patients, in train, val and a test part from another scanner.
+    """Draw about 1,400 grey synthetic radiographs of 566 patients.
 
-    PNEUMONIA adds a focal or diffuse opacity inside the lungs, from barely visible to plain. An image depends on
-    `seed` and its name alone, and can be read at any size; grey, one channel.
+    The test part comes from another scanner than train and val. PNEUMONIA adds a focal or diffuse opacity inside the
+    lungs, from barely visible to plain. An image depends only on `seed` and its name, and can be read at any size.
+
+    Args:
+        seed: Decides the patients and their images.
+
+    Returns:
+        The data set; its region is the lungs.
     """
-    places = _places(seed)
+    cases = _cases(seed)
     images = []
-    for name, place in places.items():
+    for name, case in cases.items():
         part, label, _ = name.split("/")
         digest = hashlib.sha256(f"phantom {VERSION} {seed} {name}".encode()).hexdigest()
         known: Literal["train", "val", "test"] = "train" if part == "train" else "val" if part == "val" else "test"
-        images.append(Image(name, known, CLASSES.index(label), f"p{place.patient:04d}", digest))
+        images.append(Image(name, known, CLASSES.index(label), f"p{case.patient:04d}", digest))
 
-    def read(wanted: Sequence[Image], size: int) -> Pixels:
-        pixels = np.zeros((len(wanted), size, size, 1), np.uint8)
-        for index, image in enumerate(wanted):
-            anatomy, pose = _describe(seed, places[image.name])
-            pixels[index, :, :, 0] = film(anatomy, pose, size)
+    def read(requested: Sequence[Image], size: int) -> Pixels:
+        pixels = np.zeros((len(requested), size, size, 1), np.uint8)
+        for index, image in enumerate(requested):
+            pixels[index, :, :, 0] = film(*_describe(seed, cases[image.name]), size)
         return pixels
+
+    def lung_mask(image: Image, size: int) -> npt.NDArray[np.bool_]:
+        return lungs(*_describe(seed, cases[image.name]), size) > 0.5
 
     return Dataset(
         source="phantom",
@@ -61,36 +69,25 @@ def open_phantom(seed: int = 0) -> Dataset:
         channels=1,
         read=read,
         patients=PatientFacts("program", len(images), len(images)),
+        region=Region("lungs", lung_mask),
     )
 
 
-def lung_mask(image: Image, size: int, seed: int = 0) -> npt.NDArray[np.bool_]:
-    """Where the lungs are in an image of `open_phantom(seed)`: (size, size)."""
-    anatomy, pose = _describe(seed, _places(seed)[image.name])
-    return lungs(anatomy, pose, size) > 0.5
-
-
-def healthy_twin(image: Image, size: int, seed: int = 0) -> Pixels:
-    """The same image of `open_phantom(seed)` without its opacity: uint8 (size, size, 1)."""
-    anatomy, pose = _describe(seed, _places(seed)[image.name])
-    return film(anatomy, pose, size, with_opacity=False)[..., None]
-
-
-def _places(seed: int) -> dict[str, _Place]:
+def _cases(seed: int) -> dict[str, _Case]:
     generator = np.random.default_rng([seed, VERSION, 0])
-    places: dict[str, _Place] = {}
+    cases: dict[str, _Case] = {}
     patient = 0
     for part, count in PATIENTS.items():
         for number in range(count):
             ill = number % 2 == 1
             for shot in range(int(generator.integers(1, 5))):
                 name = f"{part}/{CLASSES[ill]}/p{patient:04d}_{shot}.png"
-                places[name] = _Place(patient, len(places), ill, part == "test")
+                cases[name] = _Case(patient, len(cases), ill, part == "test")
             patient += 1
-    return places
+    return cases
 
 
-def _describe(seed: int, place: _Place) -> tuple[Anatomy, Pose]:
-    anatomy = draw_anatomy(np.random.default_rng([seed, VERSION, 1, place.patient]), place.ill)
-    pose = draw_pose(np.random.default_rng([seed, VERSION, 2, place.image]), place.test)
+def _describe(seed: int, case: _Case) -> tuple[Anatomy, Pose]:
+    anatomy = draw_anatomy(np.random.default_rng([seed, VERSION, 1, case.patient]), case.ill)
+    pose = draw_pose(np.random.default_rng([seed, VERSION, 2, case.image]), case.test)
     return anatomy, pose

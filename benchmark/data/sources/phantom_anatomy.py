@@ -147,7 +147,7 @@ def lungs(a: Anatomy, p: Pose, size: int) -> Field:
     return _lungs(a, p, u, v)
 
 
-def film(a: Anatomy, p: Pose, size: int, with_opacity: bool = True) -> npt.NDArray[np.uint8]:
+def film(a: Anatomy, p: Pose, size: int) -> npt.NDArray[np.uint8]:
     """The image, uint8 (size, size): the beam through the chest, its scatter and noise, and the film's response."""
     u, v = _plane(p, size)
     lung = _lungs(a, p, u, v)
@@ -156,7 +156,7 @@ def film(a: Anatomy, p: Pose, size: int, with_opacity: bool = True) -> npt.NDArr
     path = 1.15 * body - (a.aeration + a.tilt * u) * lung * np.sqrt(np.clip(shape, 0, 1))
     path += _bones(a, u, v) + _soft_parts(a, u, v)
     path += a.vessels * _vessels(a, u, v, size) * lung
-    if with_opacity and a.kind != "none":
+    if a.kind != "none":
         path += 1.05 * a.severity * opacity(a, size, u, v) * lung
     blurred = gaussian_filter(path, 0.06 * size, mode="nearest", truncate=2.0)
     path = (1 - p.scatter) * path + p.scatter * blurred

@@ -1,7 +1,7 @@
-"""What the files of a folder hold, looked at once, and how their pixels are read.
+"""What the files of a folder contain, scanned once, and how their pixels are read.
 
-A look is kept in the user's cache under size, times and inode of the file. A file can change behind all of these, so
-that the digest is compared again whenever pixels are decoded.
+A scan is cached under size, times and inode of the file. A file can change while all of these stay the same, so its
+digest is compared again whenever pixels are decoded.
 """
 
 from __future__ import annotations
@@ -20,15 +20,22 @@ import numpy as np
 from benchmark.data import cache
 from benchmark.data.dataset import DataError, Image, Pixels
 from benchmark.data.decoding.pixels import DICOM, Channels, decode, look, read_content, resize
-from benchmark.data.file_names import printable
 from benchmark.data.levels import Levels, Stored
+from benchmark.data.sources.entries import printable
+from zoo.config.errors import first_line
 
 _CACHE_VERSION = 2
 
 
 @dataclass(frozen=True)
 class Scanned:
-    """What a file holds: the SHA-256 of its content and how its image is stored, or the `reason` why it has none."""
+    """The scan of one file.
+
+    Attributes:
+        digest: SHA-256 of its content, in hexadecimal.
+        stored: How its image is stored; None if it is not a readable image.
+        reason: Why it is not a readable image, else None.
+    """
 
     digest: str
     stored: Stored | None
@@ -36,34 +43,49 @@ class Scanned:
 
 
 def scan(root: Path, files: Sequence[Path]) -> list[Scanned]:
-    """What each of `files`, which lie below `root`, holds; what was found before is taken from the user's cache."""
+    """Scan files, or look their scans up in the cache.
+
+    Args:
+        root: The folder whose scans are cached together.
+        files: Files below `root`.
+
+    Returns:
+        The scan of each file, in order.
+    """
     known = _known(root)
 
-    def one(file: Path) -> tuple[str, Scanned]:
+    def scan_one(file: Path) -> tuple[str, Scanned]:
         try:
             stamp = _stamp(root, file)
-            return stamp, _of_record(known.get(stamp)) or _look(file)
+            return stamp, _of_record(known.get(stamp)) or _scan(file)
         except OSError as error:
             return "", Scanned("", None, error.strerror or "cannot be read")
 
     with threads() as pool:
-        found = list(pool.map(one, files))
-    fresh = {stamp: asdict(scanned) for stamp, scanned in found if stamp}
-    if fresh != known:
-        cache.write_json(_place(root), {"version": _CACHE_VERSION, "files": fresh})
-    return [scanned for _, scanned in found]
+        stamped = list(pool.map(scan_one, files))
+    records = {stamp: asdict(scanned) for stamp, scanned in stamped if stamp}
+    if records != known:
+        cache.write_json(_cache_file(root), {"version": _CACHE_VERSION, "files": records})
+    return [scanned for _, scanned in stamped]
 
 
 def reader(
     root: Path, paths: Mapping[str, Path], channels: Channels, levels: Levels
 ) -> Callable[[Sequence[Image], int], Pixels]:
-    """A function that reads images, whose files `paths` names, as `Dataset.read` does.
+    """Make the `read` function of a `Dataset` of files.
 
-    It raises DataError for a file that cannot be read, or has another content than when it was scanned; such a file is
-    looked at again the next time.
+    Args:
+        root: The folder whose scans are cached together.
+        paths: The file of each image, by name.
+        channels: Channels of the pixels.
+        levels: The scale of deeper levels.
+
+    Returns:
+        A function as `Dataset.read`. It raises DataError for a file that cannot be read or has changed since its scan;
+        such a file is scanned again the next time.
     """
 
-    def one(image: Image, size: int) -> Pixels:
+    def read_one(image: Image, size: int) -> Pixels:
         path = paths[image.name]
         try:
             content = read_content(path)
@@ -75,28 +97,28 @@ def reader(
             raise DataError(f"{printable(str(path))}: has changed since it was scanned; run again")
         return resize(decode(content, levels), size, channels)
 
-    def read(wanted: Sequence[Image], size: int) -> Pixels:
+    def read(images: Sequence[Image], size: int) -> Pixels:
         with threads() as pool:
-            pixels = list(pool.map(lambda image: one(image, size), wanted))
+            pixels = list(pool.map(lambda image: read_one(image, size), images))
         return np.stack(pixels) if pixels else np.zeros((0, size, size, channels), np.uint8)
 
     return read
 
 
 def threads() -> ThreadPoolExecutor:
-    """The threads that files are read with."""
+    """A pool of threads that read files."""
     return ThreadPoolExecutor(max_workers=min(16, os.cpu_count() or 1))
 
 
 def reason_of(error: Exception, path: Path) -> str:
-    """Why the image file `path` could not be read, in one line."""
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    """Say in one line why the image file `path` could not be read."""
+    reason = first_line(error)
     if "cannot identify image file" not in reason:
         return reason
     return DICOM if path.suffix.lower() in (".dcm", ".dicom") else "not an image"
 
 
-def _look(file: Path) -> Scanned:
+def _scan(file: Path) -> Scanned:
     try:
         content = read_content(file)
     except ValueError as error:
@@ -109,35 +131,35 @@ def _look(file: Path) -> Scanned:
         return Scanned(digest, None, reason_of(error, file))
 
 
-def _place(root: Path) -> Path:
+def _cache_file(root: Path) -> Path:
     key = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:24]
     return cache.cache_dir() / "scans" / f"{key}.json"
 
 
 def _known(root: Path) -> dict[str, Any]:
-    held = cache.read_json(_place(root))
-    files = held.get("files") if held.get("version") == _CACHE_VERSION else None
+    cached = cache.read_json(_cache_file(root))
+    files = cached.get("files") if cached.get("version") == _CACHE_VERSION else None
     return files if isinstance(files, dict) else {}
 
 
 def _stamp(root: Path, file: Path) -> str:
-    facts = file.stat()
-    moment = f"{facts.st_size}:{facts.st_mtime_ns}:{facts.st_ctime_ns}:{facts.st_ino}"
-    return f"{file.relative_to(root).as_posix()}:{moment}"
+    status = file.stat()
+    version = f"{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}:{status.st_ino}"
+    return f"{file.relative_to(root).as_posix()}:{version}"
 
 
 def _forget(root: Path, file: Path) -> None:
-    """Drop what the cache says of `file`, whatever its stamp is."""
-    begin = f"{file.relative_to(root).as_posix()}:"
-    left = {stamp: facts for stamp, facts in _known(root).items() if not stamp.startswith(begin)}
-    cache.write_json(_place(root), {"version": _CACHE_VERSION, "files": left})
+    """Remove the scan of `file` from the cache, whatever its stamp is."""
+    prefix = f"{file.relative_to(root).as_posix()}:"
+    others = {stamp: record for stamp, record in _known(root).items() if not stamp.startswith(prefix)}
+    cache.write_json(_cache_file(root), {"version": _CACHE_VERSION, "files": others})
 
 
 def _of_record(record: Any) -> Scanned | None:
-    """What the cache holds of a file; None where it is not what `scan` writes."""
+    """The scan in a record of the cache; None if the record is not as `scan` writes it."""
     try:
-        held = record["stored"]
-        stored = None if held is None else Stored(**{field.name: held[field.name] for field in fields(Stored)})
+        values = record["stored"]
+        stored = None if values is None else Stored(**{field.name: values[field.name] for field in fields(Stored)})
         digest, reason = str(record["digest"]), record["reason"]
         if stored is not None and not stored.low <= stored.high < math.inf > stored.width * stored.height:
             return None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmark.evidence.diagnosis.training_record import Checks, Modes
+from benchmark.evidence.diagnosis.training_record import BatchNormProbe, TrainingDiagnostics
 from benchmark.evidence.intervals.formulas import newcombe, wilson
 from benchmark.evidence.metrics.definitions import auc, log_loss
 from benchmark.evidence.scores import Scores
@@ -66,7 +66,7 @@ def diagnose(
     threshold: float = 0.5,
     classes: tuple[str, str] = ("0", "1"),
     *,
-    checks: Checks | None = None,
+    checks: TrainingDiagnostics | None = None,
     losses: Mapping[str, float] | None = None,
     counts: ClassCounts | None = None,
 ) -> tuple[Finding, ...]:
@@ -99,7 +99,7 @@ def faults_of_counts(counts: ClassCounts, classes: tuple[str, str]) -> list[Find
 
 
 def observable(
-    code: str, checks: Checks | None, losses: Mapping[str, float] | None, counts: ClassCounts | None = None
+    code: str, checks: TrainingDiagnostics | None, losses: Mapping[str, float] | None, counts: ClassCounts | None = None
 ) -> bool:
     """Whether a run with these records shows the fault `code` where it has it; `losses` and `counts` as in `diagnose`.
     Raises KeyError for a code that is none."""
@@ -180,7 +180,7 @@ def _gap(
     threshold: float,
     history: Mapping[str, Sequence[float]],
     share: float,
-    modes: Modes | None,
+    modes: BatchNormProbe | None,
 ) -> Finding | None:
     title = "learns in training mode, not in inference"
     change = "the same card with batch-normalisation momentum 0.9, or without batch normalisation"
@@ -256,7 +256,7 @@ def _not_learning(
     )
 
 
-def _intensity_shifts(checks: Checks, images: Mapping[str, int]) -> list[Finding | None]:
+def _intensity_shifts(checks: TrainingDiagnostics, images: Mapping[str, int]) -> list[Finding | None]:
     """Splits whose images' mean grey level lies a large standardised difference (Cohen 1988: 0.8) from train's, and
     farther than the mean of so many `images` does by chance, or whose contrast is another."""
     train = checks.intensity.get("train")

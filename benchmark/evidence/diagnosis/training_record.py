@@ -12,7 +12,7 @@ from benchmark.evidence.metrics.influence import losses
 
 
 @dataclass(frozen=True)
-class Modes:
+class BatchNormProbe:
     """The same augmented training images through the trained network in inference mode and, where it has batch
     normalisation, with the statistics of each batch in place of the moving ones (dropout off in both).
 
@@ -27,12 +27,12 @@ class Modes:
     batch_loss: float | None = None
 
 
-def modes_of(
+def batch_norm_probe(
     y_true: npt.NDArray[np.int64], inference: npt.NDArray[np.float64], batch: npt.NDArray[np.float64] | None
-) -> Modes:
-    """The modes from labels (n,) and scores (n,) in each; `batch` is None for a network without batch normalisation."""
+) -> BatchNormProbe:
+    """The probe from labels (n,) and scores (n,) in each mode; `batch` is None without batch normalisation."""
     accuracy, loss = _figures(y_true, inference)
-    return Modes(len(y_true), accuracy, loss, *((None, None) if batch is None else _figures(y_true, batch)))
+    return BatchNormProbe(len(y_true), accuracy, loss, *((None, None) if batch is None else _figures(y_true, batch)))
 
 
 def _figures(y_true: npt.NDArray[np.int64], scores: npt.NDArray[np.float64]) -> tuple[float, float]:
@@ -51,13 +51,13 @@ class Intensity:
 
 
 @dataclass(frozen=True)
-class Checks:
+class TrainingDiagnostics:
     """Recorded at training time; `intensity` is by split, of the images as prepared, without augmentation.
 
     `related` names the test images that have a relative in train or val, or an identical image before them in test,
     by what makes them relatives; None in records that did not look.
     """
 
-    modes: Modes | None = None
+    modes: BatchNormProbe | None = None
     intensity: Mapping[str, Intensity] = field(default_factory=dict)
     related: Mapping[str, tuple[str, ...]] | None = None

@@ -91,12 +91,12 @@ def strangeness(
 ) -> tuple[str, ...]:
     """Why an image is unlike the training images. `described` holds its row (1, d) by the name of each reference;
     `colour` says that it is in colour, `channels` 1 that all training images were grey."""
-    found = ["in colour, trained on grey images alone"] if colour and channels == 1 else []
+    reasons = ["in colour, trained on grey images alone"] if colour and channels == 1 else []
     for name, reference in references.items():
         distance = float(reference.distances(described[name])[0])
         if not distance <= reference.limit:  # also when it is not a number
-            found.append(f"{LOOKS.get(name, name)} {_ratio(distance, reference.limit)} times the limit")
-    return tuple(found)
+            reasons.append(f"{LOOKS.get(name, name)} {_ratio(distance, reference.limit)} times the limit")
+    return tuple(reasons)
 
 
 def _ratio(distance: float, limit: float) -> str:

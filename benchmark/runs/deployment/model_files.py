@@ -39,10 +39,10 @@ def write_model(fitted: Fitted, train: LabelledImages, val: LabelledImages, path
     The file is read back and used as a later prediction will use it. Features that are not finite leave no reference.
     Raises OSError, and ConfigError for a model that Keras cannot write or read again.
     """
-    from benchmark.training.use.model_file import save_kept
+    from benchmark.training.use.model_file import save_model
     from benchmark.training.use.predict import Describer
 
-    describer = Describer(save_kept(fitted.model, path))
+    describer = Describer(save_model(fitted.model, path))
     chosen, others = _some(len(train)), _some(len(val))
     shown, checked = describer.describe(train.pixels[chosen]), describer.describe(val.pixels[others])
     labels = train.labels[chosen]

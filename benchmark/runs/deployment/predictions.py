@@ -6,12 +6,12 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from benchmark.data.file_names import printable
-from benchmark.data.sources.entries import is_hidden
+from benchmark.data.sources.entries import is_hidden, printable
 from benchmark.runs.deployment.decision_rule import Decider, Prediction, strangeness
 from benchmark.runs.deployment.model_files import REFERENCE, maker_of, model_of, read_references
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
+from benchmark.training.quiet import load_keras
 from zoo.config.strict_yaml import ConfigError
 
 
@@ -19,18 +19,18 @@ def image_files(paths: Iterable[Path]) -> list[Path]:
     """The files of `paths` in order, folders replaced by the files in and below them, sorted by name; hidden ones, and
     those that systems leave behind, are left out. Raises ConfigError for a path that is not there or an empty folder.
     """
-    found: list[Path] = []
+    files: list[Path] = []
     for path in paths:
         if path.is_dir():
             inside = sorted(_below(path))
             if not inside:
                 raise ConfigError(f"{printable(str(path))}: holds no files; give images, or a folder of images")
-            found += inside
+            files += inside
         elif path.exists():
-            found.append(path)
+            files.append(path)
         else:
             raise ConfigError(f"{printable(str(path))}: no such file or folder; give images, or a folder of images")
-    return found
+    return files
 
 
 def predict_files(run: Run, store: Store, decider: Decider, files: Iterable[Path]) -> Iterator[Prediction]:
@@ -39,14 +39,15 @@ def predict_files(run: Run, store: Store, decider: Decider, files: Iterable[Path
 
     Raises ConfigError when the run's model was not kept or cannot be read.
     """
+    load_keras()
     import benchmark.training.backend as backend
-    from benchmark.training.use.model_file import load_kept
+    from benchmark.training.use.model_file import load_model
     from benchmark.training.use.predict import Describer
 
     path = model_of(run, store)
     references = read_references(path.with_name(REFERENCE))
     backend.prepare_process(run.spec.seed, os.cpu_count() or 1)
-    describer = Describer(load_kept(path, maker_of(run)), run.spec.dataset.reading)
+    describer = Describer(load_model(path, maker_of(run)), run.spec.dataset.reading)
     for seen in describer.describe_files(files):
         if seen.described is None:
             yield Prediction(seen.name, error=seen.error)

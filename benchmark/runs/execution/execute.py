@@ -1,4 +1,4 @@
-"""Runs executed in processes of their own, some at a time, each kept as soon as it is done."""
+"""Runs executed in processes of their own, some at a time, each stored as soon as it is done."""
 
 from __future__ import annotations
 
@@ -15,18 +15,21 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from benchmark.data.dataset import Dataset
 from benchmark.data.decoding.prepared import prepare
 from benchmark.data.splits import Split, make_fold, make_split
+from benchmark.runs.execution.events import Elsewhere, Event, Finished, Preparing, Reused, Started, Stepped
 from benchmark.runs.execution.failure import save_failed
 from benchmark.runs.execution.limits import NO_LIMITS, Limits, end, in_words, over_memory
 from benchmark.runs.execution.main_module import Registration, main_left_out, registration_of
-from benchmark.runs.execution.messages import Begun, Message, NotStored, PreparedLost, Scored, Stored
+from benchmark.runs.execution.messages import Message, NotStored, PreparedLost, ScoresReady, StepBegun, Stored
 from benchmark.runs.execution.prefix_trial import MEASURING, Machine
 from benchmark.runs.run import Job, Progress, Run, RunSpec, SplitFacts
 from benchmark.runs.storage.store import Store
+from benchmark.training.quiet import load_keras
+from zoo.models.registry import get_builder
 
 _POLL_S = 0.5
 _RETRY_S = 2.0
@@ -46,16 +49,6 @@ def warm_up() -> None:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-@dataclass(frozen=True)
-class Event:
-    """Something that happened to a run. `payload` is the run's SplitFacts for "started", a Progress for "step", a Run
-    for "done" and "reused"."""
-
-    kind: Literal["preparing", "started", "step", "done", "reused", "elsewhere"]
-    spec: RunSpec
-    payload: Any = None
-
-
 @dataclass
 class _Worker:
     spec: RunSpec
@@ -66,7 +59,7 @@ class _Worker:
     before: Run | None
     started: float = field(default_factory=time.monotonic)
     step: str = "its start"
-    scored: Scored | None = None
+    scores: ScoresReady = field(default_factory=ScoresReady)
     stored: Stored | None = None
     ended: str | None = None
 
@@ -78,27 +71,25 @@ def execute_all(
     *,
     jobs: int = 1,
     also_unfrozen: Sequence[int] = (),
-    put_aside: bool = False,
     limits: Limits = NO_LIMITS,
     on_event: Callable[[Event], None] = lambda _: None,
 ) -> list[Run]:
     """The runs of `specs`, in their order: those the store holds are reused, failed ones are tried again, the others
     are computed, `jobs` at a time. A run that another process computes is waited for. `also_unfrozen` are numbers of
-    unfrozen layers that later runs will have; `put_aside` keeps trained weights for a later run of the same training
-    (`benchmark.runs.trained`). A run beyond its `limits` is ended and is a failed run; the others go on.
+    unfrozen layers that later runs will have. A run beyond its `limits` is ended and is a failed run; the others go on.
 
     Raises DataError when the data cannot be split as asked, OSError when the store cannot be written; what was
     finished is kept. On KeyboardInterrupt the runs in progress are ended.
     """
     store.sweep()
-    engine = _Engine(dataset, store, on_event, _shared_cuts(specs, also_unfrozen), put_aside, limits)
+    engine = _Engine(dataset, store, on_event, _shared_cuts(specs, also_unfrozen), limits)
     waiting: deque[RunSpec] = deque()
     done: dict[str, Run] = {}
     for spec in specs:
-        held = finished(store, spec)
-        if held is not None:
-            done[spec.run_id] = held
-            on_event(Event("reused", spec, held))
+        run = reusable_run(store, spec)
+        if run is not None:
+            done[spec.run_id] = run
+            on_event(Reused(spec, run))
         else:
             waiting.append(spec)
     running: list[_Worker] = []
@@ -110,14 +101,14 @@ def execute_all(
                 spec = waiting.popleft()
                 claim = ExitStack()
                 if not claim.enter_context(store.claim(spec.run_id)):
-                    on_event(Event("elsewhere", spec))
+                    on_event(Elsewhere(spec))
                     waiting.append(spec)
                     continue
-                held = finished(store, spec)
-                if held is not None:  # another process has just finished it
+                run = reusable_run(store, spec)
+                if run is not None:  # another process has just finished it
                     claim.close()
-                    done[spec.run_id] = held
-                    on_event(Event("reused", spec, held))
+                    done[spec.run_id] = run
+                    on_event(Reused(spec, run))
                     continue
                 running.append(engine.start(spec, claim))
             if running or waiting:
@@ -127,7 +118,7 @@ def execute_all(
                 running.remove(worker)
                 run = engine.collect(worker)
                 done[worker.spec.run_id] = run
-                on_event(Event("done", worker.spec, run))
+                on_event(Finished(worker.spec, run))
     finally:
         for worker in running:
             end(_pid(worker))
@@ -145,11 +136,9 @@ class _Engine:
         store: Store,
         on_event: Callable[[Event], None],
         also_unfrozen: Mapping[str, tuple[int, ...]],
-        put_aside: bool,
         limits: Limits,
     ) -> None:
         self._also_unfrozen = also_unfrozen
-        self._put_aside = put_aside
         self._dataset = dataset
         self._store = store
         self._on_event = on_event
@@ -161,16 +150,16 @@ class _Engine:
         self._machine = Machine(self._threads, self._context)
 
     def start(self, spec: RunSpec, claim: ExitStack) -> _Worker:
-        self._on_event(Event("preparing", spec))
+        self._on_event(Preparing(spec))
         warm_up()
         try:
             folder, split = self._prepare(spec)
             facts = SplitFacts.of(split)
             here, there = self._context.Pipe(duplex=False)
-            measuring = Event("step", spec, Progress(0, 1, MEASURING))
+            measuring = Stepped(spec, Progress(0, 1, MEASURING))
             trial = self._machine.trial_for(spec, lambda: self._on_event(measuring))
             before = self._store.get(spec.run_id)
-            job = Job(spec, folder, facts, self._also_unfrozen[_feature_key(spec)], self._put_aside, trial)
+            job = Job(spec, folder, facts, self._also_unfrozen[_feature_key(spec)], trial)
             registration = registration_of(spec.card.model.builder)
             process = self._context.Process(
                 target=_work, args=(registration, job, self._store.root, self._threads, there), daemon=True
@@ -181,7 +170,7 @@ class _Engine:
         except BaseException:
             claim.close()
             raise
-        self._on_event(Event("started", spec, facts))
+        self._on_event(Started(spec, facts))
         return _Worker(spec, process, here, facts, claim, before)
 
     def watch(self, running: Sequence[_Worker], seconds: float) -> None:
@@ -202,7 +191,7 @@ class _Engine:
             except (EOFError, OSError):
                 worker.pipe.close()
                 return
-            self._heard(worker, message)
+            self._handle(worker, message)
 
     def collect(self, worker: _Worker) -> Run:
         """The stored run of a worker that has ended; a crashed one is stored as failed, with the scores it had."""
@@ -214,20 +203,19 @@ class _Engine:
             if run is not None and (worker.stored is not None or run != worker.before):
                 return run
             run = Run.failed(worker.spec, _why(worker), worker.split)
-            scored = worker.scored or Scored((), ())
-            save_failed(self._store, run, scored.scores, scored.history)
+            save_failed(self._store, run, worker.scores.scores, worker.scores.history)
             return run
         finally:
             worker.claim.close()
 
-    def _heard(self, worker: _Worker, message: Message) -> None:
+    def _handle(self, worker: _Worker, message: Message) -> None:
         match message:
             case Progress():
-                self._on_event(Event("step", worker.spec, message))
-            case Begun(step):
+                self._on_event(Stepped(worker.spec, message))
+            case StepBegun(step):
                 worker.step = step
-            case Scored():
-                worker.scored = message
+            case ScoresReady():
+                worker.scores = message
             case PreparedLost():
                 self._prepare(worker.spec)
             case Stored():
@@ -268,40 +256,42 @@ def _context() -> Any:
     methods = multiprocessing.get_all_start_methods()
     context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
     if context.get_start_method() == "forkserver":
-        context.set_forkserver_preload(["benchmark.runs.execution.worker"])
+        context.set_forkserver_preload(["benchmark.runs.execution.preload"])
     return context
 
 
 def _feature_key(spec: RunSpec) -> str:
     """Equal for runs that may share features: the same builder, base, views and preprocessing."""
     recipe, model = spec.card.recipe, spec.card.model
-    facts = (model.builder, model.params.get("weights"), recipe.preprocessing, recipe.augmentation)
+    weights = get_builder(model.builder).weights_of(model.params)
+    facts = (model.builder, weights and weights.name, recipe.preprocessing, recipe.augmentation)
     return repr((*facts, spec.split_seed, spec.protocol.identity()))
 
 
 def _shared_cuts(specs: Sequence[RunSpec], also: Sequence[int]) -> dict[str, tuple[int, ...]]:
     """For each group of runs that may share features, the numbers of layers that they unfreeze."""
-    found: dict[str, set[int]] = {}
+    numbers: dict[str, set[int]] = {}
     for spec in specs:
-        found.setdefault(_feature_key(spec), set(also)).add(int(spec.card.model.params.get("unfreeze_layers", 0)))
-    return {key: tuple(sorted(layers)) for key, layers in found.items()}
+        model = spec.card.model
+        numbers.setdefault(_feature_key(spec), set(also)).add(get_builder(model.builder).unfrozen(model.params))
+    return {key: tuple(sorted(layers)) for key, layers in numbers.items()}
 
 
 def _work(registration: Registration, *arguments: Any) -> None:
     registration.ensure()
     # The worker imports Keras, which the parent never needs.
+    load_keras()
     from benchmark.runs.execution.worker import work
 
     work(*arguments)
 
 
-def finished(store: Store, spec: RunSpec) -> Run | None:
-    """The stored run that serves for `spec`: it ended well and is whole, with its model where the protocol asks for
-    that."""
-    held = store.get(spec.run_id)
-    if held is None or held.status != "ok" or (spec.protocol.keep_models and not store.model_is_whole(held)):
+def reusable_run(store: Store, spec: RunSpec) -> Run | None:
+    """The stored run that serves for `spec`: it ended well and is whole, with its model if the protocol asks for it."""
+    run = store.get(spec.run_id)
+    if run is None or run.status != "ok" or (spec.protocol.keep_models and not store.model_is_whole(run)):
         return None
-    return held
+    return run
 
 
 def _pid(worker: _Worker) -> int:
@@ -320,5 +310,5 @@ def _why(worker: _Worker) -> str:
         hint = "; the machine may have run out of memory" if name == "SIGKILL" else ""
     else:
         what = f"the process of this run ended with code {code} without a result"
-    kept = "; scores are kept" if worker.scored is not None else ""
+    kept = "; scores are kept" if worker.scores.scores else ""
     return f"{what} during {worker.step}{hint}{kept}"

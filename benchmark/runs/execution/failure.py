@@ -1,16 +1,18 @@
-"""What a run has come to when a step of it fails: which step, how, and what is kept."""
+"""How far a run is, and its record when a step of it fails: which step, why, and what is kept."""
 
 from __future__ import annotations
 
+import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from benchmark.data.decoding.prepared import LabelledImages
 from benchmark.evidence.scores import Scores
 from benchmark.runs.environment import Environment
-from benchmark.runs.execution.messages import Begun, Message, Scored
+from benchmark.runs.execution.messages import Message, ScoresReady, StepBegun
+from benchmark.runs.execution.stages import Stages
+from benchmark.runs.history import NO_HISTORY, History
 from benchmark.runs.run import Job, Run
 from benchmark.runs.storage.store import TRACEBACK, Store
 
@@ -19,14 +21,26 @@ _LONGEST_TRACEBACK = 20_000
 
 
 @dataclass
-class Reached:
-    """How far a run is. `step` is at work; `history` is there once it is trained, `parts` as they are scored."""
+class RunState:
+    """How far a run is.
 
-    tell: Callable[[Message], None]
+    Attributes:
+        notify: Sends messages to the process that started the run.
+        step: What is at work, in words that fit "... failed" and "during ...".
+        environment: The machine and the versions, once they are known.
+        history: The epochs, once it is trained.
+        parts: Scores and images of each split, once it is scored.
+        stages: How long its stages took so far.
+        started: When it started, in seconds of `time.perf_counter`.
+    """
+
+    notify: Callable[[Message], None]
     step: str = "starting"
     environment: Environment | None = None
-    history: tuple[Mapping[str, Any], ...] = ()
+    history: History = NO_HISTORY
     parts: list[tuple[Scores, LabelledImages]] = field(default_factory=list)
+    stages: Stages = field(default_factory=Stages)
+    started: float = field(default_factory=time.perf_counter)
 
     @property
     def scores(self) -> tuple[tuple[Scores, tuple[str, ...]], ...]:
@@ -36,25 +50,34 @@ class Reached:
     def begin(self, step: str) -> None:
         """`step` is at work from here on."""
         self.step = step
-        self.tell(Begun(step))
+        self.notify(StepBegun(step))
 
-    def scored(self, scores: Scores, images: LabelledImages) -> None:
+    def add_scores(self, scores: Scores, images: LabelledImages) -> None:
         """`images` have these `scores`: whatever happens to this process, they are not lost."""
         self.parts.append((scores, images))
-        self.tell(Scored(self.scores, self.history))
+        self.notify(ScoresReady(self.scores, self.history))
 
 
-def failed_run(job: Job, reached: Reached, error: BaseException, *, teaches: bool) -> Run:
-    """The record of a run that failed with `error`, in one line: the step, what was wrong, what is kept. `teaches`
-    says that the error's own words are meant for users."""
+def failed_run(job: Job, state: RunState, error: BaseException, *, is_plain: bool) -> Run:
+    """The record of a run that failed.
+
+    Args:
+        job: What was to be computed.
+        state: How far it was.
+        error: What it failed with.
+        is_plain: Whether the error's own words are meant for users, without its type.
+
+    Returns:
+        A record whose error says in one line which step failed, why, and what is kept.
+    """
     text = _words(error)
-    said = text if teaches and text else f"{type(error).__name__}: {text}".removesuffix(": ")
-    kept = f"; {'scores are kept, ' if reached.parts else ''}traceback in {TRACEBACK}"
-    if reached.history:
-        said = f"{reached.step} failed after training: {said}{kept}"
-    elif said != text:
-        said = f"{reached.step} failed: {said}{kept}"
-    return Run.failed(job.spec, said, job.split, reached.environment)
+    reason = text if is_plain and text else f"{type(error).__name__}: {text}".removesuffix(": ")
+    kept = f"; {'scores are kept, ' if state.parts else ''}traceback in {TRACEBACK}"
+    if state.history:
+        reason = f"{state.step} failed after training: {reason}{kept}"
+    elif reason != text:
+        reason = f"{state.step} failed: {reason}{kept}"
+    return Run.failed(job.spec, reason, job.split, state.environment)
 
 
 def traceback_of(error: BaseException) -> str:
@@ -67,7 +90,7 @@ def save_failed(
     store: Store,
     run: Run,
     scores: Sequence[tuple[Scores, Sequence[str]]],
-    history: Sequence[Mapping[str, Any]],
+    history: History,
     traceback: str = "",
 ) -> None:
     """Save the failed `run` with what there is of it, unless the store holds a finished one in its place.
@@ -86,8 +109,8 @@ def save_failed(
 
 def holds_finished(store: Store, run: Run) -> bool:
     """Whether the store holds a finished run with the id of `run`."""
-    held = store.get(run.run_id)
-    return held is not None and held.status == "ok"
+    stored = store.get(run.run_id)
+    return stored is not None and stored.status == "ok"
 
 
 def _words(error: BaseException) -> str:

@@ -71,12 +71,12 @@ def end(pid: int) -> None:
 
 def memory_of(pid: int) -> int:
     """Bytes of memory that the process `pid` and all that it started hold, without files that are mapped."""
-    held = 0
+    size = 0
     for process in family(pid):
         with suppress(psutil.Error):
             facts = process.memory_info()
-            held += facts.rss - getattr(facts, "shared", 0)
-    return held
+            size += facts.rss - getattr(facts, "shared", 0)
+    return size
 
 
 def over_memory(pids: Mapping[str, int], limits: Limits) -> dict[str, str]:
@@ -85,16 +85,16 @@ def over_memory(pids: Mapping[str, int], limits: Limits) -> dict[str, str]:
     left, total = memory_left() if most is None else (0, 0)
     if not pids or (most is None and left >= _SCARCE * total):
         return {}  # nothing is measured, which costs a look at every process of the machine
-    held = {run: memory_of(pid) for run, pid in pids.items()}
+    sizes = {run: memory_of(pid) for run, pid in pids.items()}
     if most is not None:
         return {
             run: f"ended at {size / _GIB:.1f} GiB of memory (--run-memory {limits.memory_gib:g})"
-            for run, size in held.items()
+            for run, size in sizes.items()
             if size > most
         }
-    largest = max(held, key=lambda run: held[run])
+    largest = max(sizes, key=lambda run: sizes[run])
     return {
-        largest: f"ended at {held[largest] / _GIB:.1f} GiB of memory: {left / _GIB:.1f} of {total / _GIB:.1f} GiB "
+        largest: f"ended at {sizes[largest] / _GIB:.1f} GiB of memory: {left / _GIB:.1f} of {total / _GIB:.1f} GiB "
         "were left (use fewer --jobs, or set --run-memory)"
     }
 
@@ -114,7 +114,7 @@ def memory_left() -> tuple[int, int]:
 
 def _cgroups() -> Sequence[tuple[Path, str, str]]:
     """Folders that may hold a limit of this process's memory, with the names of the files of limit and use."""
-    found = []
+    limits = []
     with suppress(OSError):
         for line in Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines():
             _, kinds, path = line.split(":", 2)
@@ -122,8 +122,8 @@ def _cgroups() -> Sequence[tuple[Path, str, str]]:
                 continue
             root = _CGROUPS / "memory" if kinds else _CGROUPS
             names = ("memory.limit_in_bytes", "memory.usage_in_bytes") if kinds else ("memory.max", "memory.current")
-            found += [(root / place, *names) for place in dict.fromkeys((path.strip("/"), ""))]
-    return found
+            limits += [(root / place, *names) for place in dict.fromkeys((path.strip("/"), ""))]
+    return limits
 
 
 def _reclaimable(folder: Path) -> int:

@@ -1,29 +1,28 @@
-"""What a worker says to the process that started it, over a pipe between the two."""
+"""What a worker sends to the process that started it, over a pipe between the two."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from benchmark.evidence.scores import Scores
+from benchmark.runs.history import NO_HISTORY, History
 from benchmark.runs.run import Progress, Run
 
 
 @dataclass(frozen=True)
-class Begun:
+class StepBegun:
     """The run begins `step`, in words that fit "... failed" and "during ..."."""
 
     step: str
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoresReady:
     """The training is done. Its `scores` with the names of their images, and its epochs, are kept here in case that
     the worker does not live to store them."""
 
-    scores: tuple[tuple[Scores, tuple[str, ...]], ...]
-    history: tuple[Mapping[str, Any], ...]
+    scores: tuple[tuple[Scores, tuple[str, ...]], ...] = ()
+    history: History = NO_HISTORY
 
 
 @dataclass(frozen=True)
@@ -45,4 +44,4 @@ class NotStored:
     reason: str
 
 
-Message = Begun | Progress | Scored | PreparedLost | Stored | NotStored
+Message = StepBegun | Progress | ScoresReady | PreparedLost | Stored | NotStored

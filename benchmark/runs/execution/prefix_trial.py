@@ -25,6 +25,7 @@ from benchmark.runs.environment import processor, processor_features
 from benchmark.runs.run import RunSpec
 from benchmark.training.frozen.methods import Trial, Way
 from benchmark.training.frozen.winograd import VERSION as FILTERING
+from benchmark.training.quiet import load_keras
 from zoo.config.strict_yaml import ConfigError
 from zoo.models.registry import get_builder
 
@@ -112,15 +113,16 @@ def keep_trial(path: Path, threads: int) -> Trial | None:
     except OSError:  # a cache that cannot be written: every command measures for itself
         return _measure(threads)
     try:
-        found = read_trial(path)
-        if found is None and (found := _measure(threads)) is not None:
-            write_json(path, found.model_dump(mode="json"))
-        return found
+        trial = read_trial(path)
+        if trial is None and (trial := _measure(threads)) is not None:
+            write_json(path, trial.model_dump(mode="json"))
+        return trial
     finally:
         lock.release()
 
 
 def _measure(threads: int) -> Trial | None:
+    load_keras()
     import benchmark.training.backend as backend
     from benchmark.training.frozen.trial import measure
 
@@ -134,14 +136,14 @@ def _measured(path: Path, threads: int, context: Any) -> Trial | None:
     process.start()
     there.close()
     try:
-        found: Trial | None = here.recv() if here.poll(_LIMIT_S) else None
+        trial: Trial | None = here.recv() if here.poll(_LIMIT_S) else None
     except EOFError:  # it crashed
-        found = None
+        trial = None
     finally:
         process.kill()
         process.join()
         here.close()
-    return found
+    return trial
 
 
 def _tell_trial(path: Path, threads: int, pipe: Connection) -> None:

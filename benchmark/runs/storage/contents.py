@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.evidence.scores import Scores, SplitName, TestScores, ValidationScores
+from benchmark.runs.history import History
 
 if TYPE_CHECKING:
     import pyarrow
-
-CURVES = ("loss", "accuracy", "val_loss", "val_accuracy")
-"""Columns of a history that learning curves and the diagnosis read."""
 
 _MOST_ROWS = 50_000_000
 _MOST_BYTES = 4 * 1024**3  # unpacked: a small file can claim any size
@@ -73,28 +71,24 @@ class Predictions:
         return self._table.filter(pc.equal(self._table["split"], split))
 
 
-def write_history(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+def write_history(path: Path, history: History) -> None:
     """Write epochs as CSV. Raises OSError."""
+    rows = history.rows()
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer = csv.DictWriter(file, fieldnames=list(dict.fromkeys(name for row in rows for name in row)))
         writer.writeheader()
         writer.writerows(rows)
 
 
-def history_in(data: bytes) -> list[dict[str, str]]:
-    """The epochs in a CSV file as text, in order. Raises ValueError or csv.Error."""
-    return list(csv.DictReader(io.StringIO(data.decode("utf-8"), newline="")))
+def read_history(data: bytes) -> History:
+    """The epochs in a CSV file. Raises ValueError, TypeError or csv.Error."""
+    return History.of(csv.DictReader(io.StringIO(data.decode("utf-8"), newline="")))
 
 
-def curves_in(data: bytes) -> list[dict[str, str]]:
-    """As `history_in`; an epoch without a number where learning curves need one is a ValueError too."""
-    rows = history_in(data)
-    if not rows:
+def read_whole_history(data: bytes) -> History:
+    """As `read_history`; a file without epochs, or without a value of a learning curve, is a ValueError too."""
+    history = read_history(data)
+    if not history:
         raise ValueError("it holds no epochs")
-    for number, row in enumerate(rows, 1):
-        for name in CURVES:
-            try:
-                float(row[name])
-            except (KeyError, TypeError, ValueError):
-                raise ValueError(f"epoch {number} has no number for {name}") from None
-    return rows
+    history.curves()
+    return history

@@ -12,32 +12,37 @@ from zoo.config.strict_yaml import ConfigError, unknown
 _SHOWN = 6
 
 
-def pick_run(store: Store, name: str, tell: Callable[[str], None] = lambda _: None) -> Run:
-    """The run that `name` means: a run id, a card or CARD:SEED, or the beginning of a run id, tried in this order.
+def resolve_run(store: Store, name: str, warn: Callable[[str], None] = lambda _: None) -> Run:
+    """The run that a person means by `name`.
 
-    A card means its benchmark runs, not the trials of a search. Among several runs of that name the finished ones
-    count. `tell` hears of every folder of the store that cannot be used. Raises ConfigError when no run or more than
-    one is left, and with the reason where the name means a damaged one alone.
+    Args:
+        store: Where to look.
+        name: A run id, a card, CARD:SEED, or the beginning of a run id, tried in this order. A card means its benchmark
+            runs, not the trials of a search. Among several runs the finished ones count.
+        warn: Called with a line about every folder of the store that cannot be used.
+
+    Raises:
+        ConfigError: No run or more than one is left, or the name means a damaged one alone.
     """
     runs, problems = store.survey()
-    found = next(filter(None, (_finished(reading) for reading in _readings(runs, name))), [])
-    if not found and (meant := [problem.line for problem in problems if _means(name, problem)]):
-        raise ConfigError(*meant)
+    matches = next(filter(None, (_finished(reading) for reading in _readings(runs, name))), [])
+    if not matches and (damaged := [problem.line for problem in problems if _means(name, problem)]):
+        raise ConfigError(*damaged)
     for problem in problems:
-        tell(problem.line)
+        warn(problem.line)
     if not runs:
         raise ConfigError(
             f"--store {store.root}: contains no runs; `zoo bench --all --store {store.root}` creates them"
         )
-    if not found:
+    if not matches:
         cards = {run.spec.card.name for run in runs}
         seeds = {f"{run.spec.card.name}:{run.spec.seed}" for run in runs}
         raise unknown("run", name, seeds if ":" in name else cards | {run.run_id for run in runs if len(name) > 3})
-    if len(found) > 1:
-        listed = [f"{run.run_id} ({_told(run)})" for run in found[:_SHOWN]]
-        more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-        raise ConfigError(f"'{name}' names {len(found)} runs: {', '.join(listed)}{more}; give one by its id")
-    return found[0]
+    if len(matches) > 1:
+        listed = [f"{run.run_id} ({_described(run)})" for run in matches[:_SHOWN]]
+        more = f" and {len(matches) - _SHOWN} more" if len(matches) > _SHOWN else ""
+        raise ConfigError(f"'{name}' names {len(matches)} runs: {', '.join(listed)}{more}; give one by its id")
+    return matches[0]
 
 
 def _means(name: str, problem: Problem) -> bool:
@@ -62,5 +67,5 @@ def _finished(runs: list[Run]) -> list[Run]:
     return [run for run in runs if run.status == "ok"] or runs
 
 
-def _told(run: Run) -> str:
+def _described(run: Run) -> str:
     return f"{run.spec.card.name}:{run.spec.seed}, {run.spec.protocol.name}, {run.spec.dataset.source}"

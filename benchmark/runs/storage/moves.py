@@ -9,8 +9,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-WRITING = ".writing-"
-"""How the name of what is being written begins."""
+from zoo.config.leftovers import PREFIX
 
 REPLACED = ".replaced-"
 """How the name of a run begins that lies beside its place, for as long as its successor needs to get there."""
@@ -49,6 +48,6 @@ def settle(beside: Path, place: Path) -> None:
         os.rename(beside, place)
         return
     # Renamed first: half of a removed run must not be found when its successor is deleted.
-    rest = Path(tempfile.mkdtemp(prefix=WRITING, dir=place.parent))
+    rest = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place.parent))
     os.rename(beside, rest / place.name)
     shutil.rmtree(rest, ignore_errors=True)

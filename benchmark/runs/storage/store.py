@@ -10,24 +10,31 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import filelock
 
 from benchmark.evidence.scores import Scores, SplitName
+from benchmark.runs.history import NO_HISTORY, History
 from benchmark.runs.run import Run
-from benchmark.runs.storage.contents import Predictions, curves_in, history_in, write_history, write_predictions
+from benchmark.runs.storage.contents import (
+    Predictions,
+    read_history,
+    read_whole_history,
+    write_history,
+    write_predictions,
+)
 from benchmark.runs.storage.files import Damaged, Unreadable, digest_of, one_line, read_bytes, refusal
 from benchmark.runs.storage.integrity import disagreement
-from benchmark.runs.storage.moves import REPLACED, WRITING, is_left_aside, settle, swap
+from benchmark.runs.storage.moves import REPLACED, is_left_aside, settle, swap
 from benchmark.runs.storage.records import AGAIN, MOST_BYTES, read_record, version_of
-from zoo.config.leftovers import remove_stale
+from zoo.config.atomic import atomic_folder, write_text
+from zoo.config.leftovers import PREFIX, remove_stale
 from zoo.config.strict_yaml import ConfigError
 
 STORE_VERSION = 1
@@ -39,7 +46,6 @@ TRACEBACK = "traceback.txt"
 
 _RECORD, _PREDICTIONS, _HISTORY = "run.json", "predictions.parquet", "history.csv"
 _MARK = "store.json"
-_PART = ".part-"
 _MOST_FILE = 1024**3
 _WITHOUT_DIGESTS = 2  # the last version of records that name no files: a finished run had scores and epochs
 
@@ -83,12 +89,12 @@ class Store:
         """All runs, or those of one stage, by card, data and seed, and a line for every folder that cannot be used: its
         record cannot be read, a file is not as it was saved, a figure is not that of its scores. Raises ConfigError
         when the store itself cannot be read."""
-        found, problems = self.survey(stage)
-        return found, [problem.line for problem in problems]
+        runs, problems = self.survey(stage)
+        return runs, [problem.line for problem in problems]
 
     def survey(self, stage: Literal["bench", "search"] | None = None) -> tuple[list[Run], list[Problem]]:
         """As `runs`, with what is known of the folders that cannot be used."""
-        found: list[Run] = []
+        runs: list[Run] = []
         problems: list[Problem] = []
         for name in self._names():
             run = None
@@ -102,8 +108,8 @@ class Store:
             except ConfigError as error:
                 problems += [Problem(name, line, run) for line in error.lines]
                 continue
-            found.append(run)
-        return sorted(found, key=_by_name), problems
+            runs.append(run)
+        return sorted(runs, key=_by_name), problems
 
     def get(self, run: Run | str) -> Run | None:
         """The run with this id; None when there is none, or a damaged one, which may be computed again.
@@ -160,7 +166,7 @@ class Store:
         self,
         run: Run,
         scores: Sequence[tuple[Scores, Sequence[str]]] = (),
-        history: Sequence[Mapping[str, Any]] = (),
+        history: History = NO_HISTORY,
         write_model: Callable[[Path], None] | None = None,
         traceback: str = "",
     ) -> Path:
@@ -171,9 +177,7 @@ class Store:
         """
         self._make()
         place = self.root / run.run_id
-        building = Path(tempfile.mkdtemp(prefix=WRITING, dir=self.root))
-        try:
-            building.chmod(0o755)
+        with atomic_folder(place, move=self._replace) as building:
             if scores:
                 write_predictions(building / _PREDICTIONS, scores)
             if history:
@@ -184,18 +188,14 @@ class Store:
                 write_model(building / MODEL)
             digests = {path.name: digest_of(path) for path in sorted(building.iterdir())}
             record = run.model_copy(update={"files": digests})
-            write_whole(building / _RECORD, record.model_dump_json(indent=1))
-            with self._saving(run.run_id):
-                swap(building, place)
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
+            (building / _RECORD).write_text(record.model_dump_json(indent=1), encoding="utf-8")
         return place
 
-    def history(self, run: Run) -> list[dict[str, str]]:
-        """The epochs of `run` as text, in order; empty when it has none. Raises ConfigError."""
+    def history(self, run: Run) -> History:
+        """The epochs of `run`. Raises ConfigError."""
         if _HISTORY not in run.files and not os.path.lexists(self.folder(run.run_id) / _HISTORY):
-            return []
-        return self._parsed(run, _HISTORY, history_in)
+            return NO_HISTORY
+        return self._parsed(run, _HISTORY, read_history)
 
     def scores(self, run: Run, split: SplitName) -> Scores:
         """The per-image scores of one split of `run`, in a type that says which. Raises ConfigError."""
@@ -224,13 +224,13 @@ class Store:
     def scratch(self, purpose: str) -> Iterator[Path]:
         """A folder for files that nobody needs afterwards; what a killed process leaves of it is swept."""
         self._make()
-        with tempfile.TemporaryDirectory(prefix=f"{WRITING}{purpose}-", dir=self.root) as folder:
+        with tempfile.TemporaryDirectory(prefix=f"{PREFIX}{purpose}-", dir=self.root) as folder:
             yield Path(folder)
 
     def sweep(self) -> None:
         """Remove what interrupted writers left behind, once it is a day old; a run that one was about to replace is
         put back when nothing took its place."""
-        for path in sorted([*self.root.glob(".*"), *(self.root / ".trained").glob(f"{_PART}*")]):
+        for path in sorted(self.root.glob(".*")):
             name = path.name
             with suppress(OSError, filelock.Timeout):
                 if name.startswith(REPLACED):
@@ -238,7 +238,7 @@ class Store:
                         settle(path, self.root / name.removeprefix(REPLACED))
                 elif is_left_aside(name) and self._put_back(path):
                     continue
-                elif name.startswith((WRITING, _PART)):
+                elif name.startswith(PREFIX):
                     remove_stale(path)
 
     def _put_back(self, old: Path) -> bool:
@@ -295,7 +295,7 @@ class Store:
         folder = self.folder(run.run_id)
         there = {name for name in (_PREDICTIONS, _HISTORY) if name in run.files or os.path.lexists(folder / name)}
         if _HISTORY in there or old:
-            self._parsed(run, _HISTORY, history_in if _HISTORY in run.files else curves_in)
+            self._parsed(run, _HISTORY, read_history if _HISTORY in run.files else read_whole_history)
         if _PREDICTIONS in there or old:
             scores = self._parsed(run, _PREDICTIONS, lambda data: Predictions(data).all())
             if (fault := disagreement(run, scores)) is not None:
@@ -316,6 +316,10 @@ class Store:
         except Exception as error:  # Parquet and CSV raise many kinds for a damaged file, and other faults are ours
             raise Damaged(f"{path}: cannot be read: {one_line(error)}; {AGAIN}") from error
 
+    def _replace(self, building: Path, place: Path) -> None:
+        with self._saving(place.name):
+            swap(building, place)
+
     @contextmanager
     def _saving(self, run_id: str, timeout: float = -1) -> Iterator[None]:
         """Hold the place of a run against other writers. Raises filelock.Timeout."""
@@ -325,7 +329,7 @@ class Store:
     def _make(self) -> None:
         (self.root / ".claims").mkdir(parents=True, exist_ok=True)
         if not (self.root / _MARK).exists():
-            write_whole(self.root / _MARK, json.dumps({"version": STORE_VERSION}))
+            write_text(self.root / _MARK, json.dumps({"version": STORE_VERSION}))
 
 
 def _compare(path: Path, run: Run, digest: str, advice: str = AGAIN) -> None:
@@ -336,24 +340,3 @@ def _compare(path: Path, run: Run, digest: str, advice: str = AGAIN) -> None:
 
 def _by_name(run: Run) -> tuple[str, str, str, int]:
     return run.spec.dataset.title, run.spec.protocol.name, run.spec.card.name, run.spec.seed
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write `text` through a temporary file, on disk before the name is: a crash leaves the old file or the new one.
-
-    Raises OSError, which names `path`.
-    """
-    handle, name = tempfile.mkstemp(prefix=".part-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except OSError as error:
-        Path(name).unlink(missing_ok=True)
-        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -12,7 +12,7 @@ import json
 import math
 import os
 import sys
-import tempfile
+import uuid
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,14 +26,14 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.data.cache import cache_dir, declared_gib
-from zoo.config.leftovers import remove_stale
+from zoo.config.atomic import atomic_file
+from zoo.config.leftovers import PREFIX, sweep
 
 Array = npt.NDArray[Any]
 
 _MAGIC = b"zoo bank 1\n"
 _ALIGN = 64
 _SUFFIX = ".block"
-_WRITING = ".writing-"
 
 
 def default_bank() -> Bank:
@@ -81,7 +81,7 @@ class Bank:
         """Where the rows of `keys` lie: block and row, for those that are there."""
         wanted = set(keys)
         found: dict[str, tuple[Path, int]] = {}
-        for path in sorted((self.root / shelf).glob(f"*{_SUFFIX}")):
+        for path in sorted((self.root / shelf).glob(f"[!.]*{_SUFFIX}")):
             block = self._block(path)
             if block is not None:
                 found.update({key: (path, row) for row, key in enumerate(block[0]) if key in wanted})
@@ -101,21 +101,16 @@ class Bank:
         """Keep `values` (n, ...) under `keys`; False when there is no room for them."""
         header = _header(keys, values)
         size = len(header) + values.nbytes
-        building = None
         try:
             if not self._make_room(size):
                 return False
             folder = self.root / shelf
             folder.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=_WRITING, dir=folder)
-            building = Path(name)
-            with os.fdopen(handle, "wb") as file:
+            path = folder / f"{uuid.uuid4().hex}{_SUFFIX}"
+            with atomic_file(path, sync=False) as part, part.open("wb") as file:
                 file.write(header)
                 file.write(_plain(values).data)
-            os.replace(building, folder / f"{building.name.removeprefix(_WRITING)}{_SUFFIX}")
         except OSError:
-            if building is not None:
-                building.unlink(missing_ok=True)
             return False
         return True
 
@@ -158,8 +153,7 @@ class Bank:
             return False
         self.root.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(self.root / ".lock"):
-            for path in self.root.glob(f"*/{_WRITING}*"):
-                remove_stale(path)
+            sweep(self.root, f"*/{PREFIX}*")
             blocks = sorted(_blocks(self.root))
             total = sum(held for _, _, held in blocks)
             for _, path, held in blocks:
@@ -173,7 +167,7 @@ class Bank:
 
 def _blocks(root: Path) -> Iterator[tuple[float, Path, int]]:
     """Every block: when it was last used, where it is, its size in bytes."""
-    for path in root.glob(f"*/*{_SUFFIX}"):
+    for path in root.glob(f"*/[!.]*{_SUFFIX}"):
         try:
             facts = path.stat()
         except FileNotFoundError:  # another process has just removed it

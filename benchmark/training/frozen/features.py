@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 import benchmark.training.backend as backend
 from benchmark.data.decoding.prepared import LabelledImages
-from benchmark.training.augmentation import views
+from benchmark.training.augmentation import augmented_view
 from benchmark.training.frozen.bank import Bank, Rows
 from benchmark.training.frozen.methods import FILTERED, Ways
 from benchmark.training.frozen.prefix import Compute, Taken, prefix, take
@@ -41,7 +41,7 @@ _CHUNK = 3 * BATCH  # whole batches, and whole groups of `winograd.GROUP`
 def view_order(seed: int, epochs: int, available: int | None) -> list[int]:
     """Which augmented view each of `epochs` epochs sees, in an order drawn by `seed`.
 
-    `available` views are cycled, each cycle in a new order; None makes a fresh one for every epoch.
+    `available` views are cycled, each cycle in a new order; None makes a new one for every epoch.
     """
     count = available or epochs
     generator = np.random.default_rng([seed, 0x76696577])
@@ -145,7 +145,7 @@ class Network:
 
     def _pixels(self, images: LabelledImages, view: _View, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         digests = [images.digests[i] for i in indices]
-        return views(images.pixels[indices], digests, view.augmentation, view.number, self._view_seed)
+        return augmented_view(images.pixels[indices], digests, view.augmentation, view.number, self._view_seed)
 
     def _features(self, images: LabelledImages, view: _View, cut: str) -> Rows:
         """Features of every image at `cut`, from the bank; what it lacks is computed and put there."""

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from zoo.config.strict import Strict
 
 Way = Literal["keras", "filtered", "bfloat16"]
 WAYS: tuple[Way, ...] = get_args(Way)
@@ -26,19 +28,17 @@ CLEARLY = 1.1
 TOLERANCE: dict[Way, float] = {"filtered": 1e-4, "bfloat16": 0.02}
 """How far features may be from those of Keras' float32: root mean square of the differences by that of the features."""
 
-_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Positive = Annotated[float, Field(gt=0)]
 
 
-class Trial(BaseModel):
+class Trial(Strict):
     """What a trial of this machine found, by way: `rates` in images per second, `speedups` over Keras' float32, and
     `differences` of the features from Keras' float32 (as TOLERANCE has them). A way that could not be computed is
     missing."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     rates: dict[Way, _Positive]
     speedups: dict[Way, _Positive]
-    differences: dict[Way, Annotated[float, Field(ge=0)]]
+    differences: dict[Way, Annotated[float, Field(ge=0, allow_inf_nan=True)]]
 
     @model_validator(mode="after")
     def _whole(self) -> Trial:

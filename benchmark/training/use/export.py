@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from benchmark.training.network import run_batched
 from benchmark.training.use.model_file import own_classes
+from zoo.config.errors import first_line
 from zoo.config.strict_yaml import ConfigError
 
 OPSET = 17
@@ -59,7 +60,7 @@ def check_installed() -> None:
 
 
 def write_onnx(model: keras.Model, path: Path) -> OnnxFacts:
-    """Write `model`, as `load_kept` gives it, to `path` as ONNX in float32 and inference mode, and check its scores.
+    """Write `model`, as `load_model` gives it, to `path` as ONNX in float32 and inference mode, and check its scores.
 
     Raises ConfigError when a package is missing, a layer has no ONNX form, the scores are no probabilities, or the
     written file does not give Keras' scores to `TOLERANCE`.
@@ -78,7 +79,7 @@ def write_onnx(model: keras.Model, path: Path) -> OnnxFacts:
         with _quietly():
             plain.export(path, format="onnx", verbose=False, opset_version=OPSET)
     except Exception as error:  # the converter raises many kinds for a layer that it does not know
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise ConfigError(f"the model {model.name} cannot be written as ONNX: {reason}") from error
     written = onnx.load(path)
     _rename(written, INPUT, OUTPUT)

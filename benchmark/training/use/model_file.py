@@ -11,10 +11,11 @@ from benchmark.training.model_graph import is_open
 
 # Registers the layers of our own that a saved model may hold.
 from benchmark.training.network import CaffePreprocessing  # noqa: F401
+from zoo.config.errors import first_line
 from zoo.config.strict_yaml import ConfigError
 
 
-def save_kept(model: keras.Model, path: Path) -> keras.Model:
+def save_model(model: keras.Model, path: Path) -> keras.Model:
     """Write `model` to `path`, and give it as it is read from there.
 
     Raises OSError, and ConfigError for a model that Keras cannot write, or would not read again.
@@ -32,13 +33,13 @@ def save_kept(model: keras.Model, path: Path) -> keras.Model:
         reason = " ".join(str(error).split()).split(". ")[0]
         raise ConfigError(f"the model cannot be kept: {reason}") from error
     try:
-        return load_kept(path, lambda: model)
+        return load_model(path, lambda: model)
     except ConfigError as error:
         problem = str(error).removeprefix(f"{path}: ").removesuffix("; run the card again")
         raise ConfigError(f"the model cannot be kept: its file {problem}") from error
 
 
-def load_kept(path: Path, made: Callable[[], keras.Model] | None = None) -> keras.Model:
+def load_model(path: Path, made: Callable[[], keras.Model] | None = None) -> keras.Model:
     """The model in `path` as it was kept: grey levels 0..255 (n, s, s, 1 or 3) to probabilities (n, 1). Nothing in it
     is unpickled.
 
@@ -50,7 +51,7 @@ def load_kept(path: Path, made: Callable[[], keras.Model] | None = None) -> kera
     except Exception as error:  # Keras raises many kinds for a damaged archive
         again = None if made is None else _load_with(path, made)
         if again is None:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            reason = first_line(error)
             raise ConfigError(f"{path}: is no model that can be read: {reason}; run the card again") from error
         model = again
     if (problem := _misfit(model)) is not None:
@@ -73,20 +74,20 @@ def _first_lambda(model: keras.Model) -> str | None:
     for layer in model.layers:
         if isinstance(layer, keras.layers.Lambda):
             return str(layer.name)
-        if isinstance(layer, keras.Model) and (found := _first_lambda(layer)) is not None:
-            return found
+        if isinstance(layer, keras.Model) and (inner := _first_lambda(layer)) is not None:
+            return inner
     return None
 
 
 def own_classes(model: keras.Model) -> dict[str, type]:
     """The classes of `model` and of layers in it, to any depth, that are not Keras' own, by their names in a file."""
-    found: dict[str, type] = {}
+    classes: dict[str, type] = {}
     for layer in (model, *model.layers):
         if not type(layer).__module__.startswith("keras."):
-            found |= {type(layer).__name__: type(layer), keras.saving.get_registered_name(type(layer)): type(layer)}
+            classes |= {type(layer).__name__: type(layer), keras.saving.get_registered_name(type(layer)): type(layer)}
         if isinstance(layer, keras.Model) and layer is not model:
-            found |= own_classes(layer)
-    return found
+            classes |= own_classes(layer)
+    return classes
 
 
 def _misfit(model: keras.Model) -> str | None:

@@ -17,8 +17,8 @@ import numpy.typing as npt
 from benchmark.data.dataset import Pixels
 from benchmark.data.decoding.pixels import Channels, decode_other, is_grey, read_content, resize
 from benchmark.data.decoding.prepared import LabelledImages
-from benchmark.data.file_names import printable
 from benchmark.data.levels import Levels
+from benchmark.data.sources.entries import printable
 from benchmark.data.sources.scan import reason_of
 from benchmark.training.fit import Fitted, TrainingDiverged
 from benchmark.training.network import BATCH, run_batched
@@ -83,7 +83,7 @@ class Seen:
 
 
 class Describer:
-    """A model as `load_kept` gives it, compiled once for scores and features together. `levels` is the scale by which
+    """A model as `load_model` gives it, compiled once for scores and features together. `levels` is the scale by which
     its training images were read."""
 
     def __init__(self, model: keras.Model, levels: Levels | None = None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -14,6 +14,7 @@ from rich.text import Text
 
 from benchmark.evidence.diagnosis.causes import Finding
 from benchmark.runs.deployment.decision_rule import Decider, decider_of
+from benchmark.runs.history import History
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from reports.audit.figures import metric_name
@@ -62,7 +63,7 @@ def run_document(run: Run, store: Store) -> dict[str, Any]:
     return {
         "run_id": run.run_id,
         "record": run.model_dump(mode="json"),
-        "history": store.history(run),
+        "history": [{name: str(value) for name, value in row.items()} for row in store.history(run).rows()],
         "calibration": None if decider is None else _calibration(decider),
         "findings": [asdict(finding) for finding in findings_of(run, store)],
         "recipe": dict(recipe_in_words(run.spec.protocol.budgeted(run.spec.card))),
@@ -142,15 +143,15 @@ def _diagnosis(findings: Sequence[Finding]) -> Iterator[RenderableType]:
     yield from _titled("Diagnosis", *(lines or ["no fault that the harness knows was seen"]))
 
 
-def _learning(rows: Sequence[Mapping[str, str]], width: int) -> Iterator[RenderableType]:
-    if not rows:
+def _learning(epochs: History, width: int) -> Iterator[RenderableType]:
+    if not epochs:
         return
-    history = seed_history(0, rows)
+    history = seed_history(0, epochs)
     beside = width >= _BESIDE
     each = width // 2 - 2 if beside else width
     charts = ["\n".join(lines) for name in ("loss", "accuracy") if (lines := _chart(history, name, each, beside))]
     phases = ", ".join(f"{name} from epoch {first}" for first, name in history.phases)
-    legend = f"t training, v validation, # both; {len(rows)} epochs: {phases} (| below)"
+    legend = f"t training, v validation, # both; {len(epochs)} epochs: {phases} (| below)"
     drawn: RenderableType = (
         Columns([Text(chart) for chart in charts], padding=(0, 2), equal=True)
         if beside

@@ -20,7 +20,6 @@ from reports.text import MISSING, measured, one_line, seconds
 if TYPE_CHECKING:
     from benchmark.data.checks.describe import DataSummary
     from benchmark.data.checks.leakage import Leakage
-    from benchmark.data.checks.weaker_key import WeakerKey
     from benchmark.evidence.metrics.definitions import Figure
     from benchmark.runs.plan import Plan
     from benchmark.runs.run import Run
@@ -136,7 +135,7 @@ def data_tables(summary: DataSummary) -> RenderableType:
         table.add_row(cell.part, escape(cell.label), *counts)
     shared: list[RenderableType] = []
     if summary.leakage is not None:
-        shared = ["", _leakage_table(summary.leakage, summary.weaker_key, unknown)]
+        shared = ["", _leakage_table(summary.leakage, unknown)]
     facts = [
         f"positive class: {summary.classes[1]}; channels: {summary.channels}; fingerprint {summary.fingerprint[:16]}",
         *(summary.formats.lines() if summary.formats else ()),
@@ -151,11 +150,10 @@ def data_tables(summary: DataSummary) -> RenderableType:
     return Group(table, *shared, *(escape(fact) for fact in facts))
 
 
-def _leakage_table(leakage: Leakage, weaker: WeakerKey | None, unknown: bool) -> Table:
+def _leakage_table(leakage: Leakage, unknown: bool) -> Table:
     """How many images of each part have a relative in the same or an earlier one."""
-    flagged = {(alarm.part, alarm.other): alarm.flagged for alarm in weaker.false_alarms} if weaker else {}
     table = plain_table("images of", "with a relative in", title="Leakage")
-    for name in ("images", "same patient", "identical", "near duplicate", *(["number alone"] if flagged else [])):
+    for name in ("images", "same patient", "identical", "near duplicate"):
         table.add_column(name, justify="right")
     for overlap in leakage.overlaps:
         inside = overlap.part == overlap.other
@@ -164,14 +162,13 @@ def _leakage_table(leakage: Leakage, weaker: WeakerKey | None, unknown: bool) ->
             overlap.part,
             f"{overlap.other} itself" if inside else overlap.other,
             *("-" if count is None else str(count) for count in counts),
-            *([str(flagged.get((overlap.part, overlap.other), "-"))] if flagged else []),
         )
     return table
 
 
 def _leakage_facts(summary: DataSummary) -> list[str]:
     """What the table of leakage needs to be read, and what was looked for and not found."""
-    facts = [effect.line() for effect in summary.batch_effects if not effect.told]
+    facts = [effect.line() for effect in summary.batch_effects if not effect.significant]
     leakage = summary.leakage
     if leakage is not None:
         facts.append(leakage.cutoff.line())
@@ -180,8 +177,6 @@ def _leakage_facts(summary: DataSummary) -> list[str]:
             facts.append(f"near duplicates: {leakage.near_pairs - 5} more pairs (--json lists the closest)")
         if leakage.flat:
             facts.append(f"{leakage.flat} images are flat and not compared for near duplicates")
-    if summary.weaker_key is not None:
-        facts.append(f"number alone: {summary.weaker_key.line()}")
     return facts
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.data import Dataset, open_dataset
+from benchmark.data.dataset import Dataset
 from benchmark.data.patients import compile_pattern, patient_key
+from benchmark.data.sources import open_dataset
 from tests.support.images import image_folder, noise, refusal, save
 
 BARE = r"person(?P<person>\d+)_"

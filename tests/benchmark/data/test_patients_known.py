@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.data import Dataset, open_dataset
 from benchmark.data.checks.describe import describe
+from benchmark.data.dataset import Dataset
 from benchmark.data.patients import near_names
+from benchmark.data.sources import open_dataset
 from benchmark.data.splits import Sampling, make_split
 from reports.render.terminal.tables import data_tables
 from tests.reports.render.terminal.test_tables_leakage import cells, shown

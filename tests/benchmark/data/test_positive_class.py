@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.data import Dataset, open_dataset
 from benchmark.data.checks.describe import describe
+from benchmark.data.dataset import Dataset
 from benchmark.data.positive_class import in_order, says_no_finding
+from benchmark.data.sources import open_dataset
 from benchmark.runs.deployment.model_files import command_that_keeps
+from benchmark.runs.history import NO_HISTORY
 from benchmark.runs.run import DatasetFacts
 from benchmark.runs.storage.store import Store
 from reports.report import build_report
@@ -92,7 +94,7 @@ def test_the_question_is_asked_once_and_not_when_the_class_was_named(sources: di
 @pytest.mark.parametrize(("positive", "asked"), [(None, True), ("normal", False)])
 def test_a_report_asks_too(sources: dict[str, str], positive: str | None, asked: bool) -> None:
     run = make_run(dataset=DatasetFacts.of(open_dataset(sources["folder"], positive=positive)))
-    [section] = build_report([run], lambda _: []).sections
+    [section] = build_report([run], lambda _: NO_HISTORY).sections
     assert any("--positive 'abnormal'" in note for note in section.notes) == asked
 
 

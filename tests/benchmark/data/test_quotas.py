@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmark.data import DataError, Dataset, Image
+from benchmark.data.dataset import DataError, Dataset, Image
 from benchmark.data.quotas import count_classes, share_out
 from benchmark.data.splits import Sampling, Split, groups, make_split
 from benchmark.runs.protocol import load_protocol

@@ -14,7 +14,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from benchmark.data import DataError, Dataset, Image, Part, open_dataset
+from benchmark.data.dataset import DataError, Dataset, Image, Part
+from benchmark.data.sources import open_dataset
 from benchmark.data.sources.phantom import open_phantom
 from benchmark.data.splits import Sampling, Seed, Split, groups, make_split
 from benchmark.runs.protocol import load_protocol
@@ -399,7 +400,7 @@ def test_train_that_lies_wholly_in_test_is_refused() -> None:
     rows = rows_of("test", 20)
     rows += [(f"train/{i}", "train", label, patient, digest) for i, (_, _, label, patient, digest) in enumerate(rows)]
     message = refusal(lambda: make_split(in_memory(rows), Sampling(), 0))
-    assert "hold 0 of NORMAL and 0 of PNEUMONIA" in message
+    assert "contain 0 of NORMAL and 0 of PNEUMONIA" in message
     assert "20 train images left out: their patient is in test too" in message
 
 

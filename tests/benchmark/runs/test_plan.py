@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.data import Dataset, open_dataset
+from benchmark.data.dataset import Dataset
+from benchmark.data.sources import open_dataset
 from benchmark.runs.plan import make_plan
 from benchmark.runs.protocol import load_protocol
 from tests.support.tiny import card, protocol, write_npz

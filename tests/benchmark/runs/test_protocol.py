@@ -115,7 +115,7 @@ def test_a_file_needs_only_a_title_and_an_image_size(tmp_path: Path) -> None:
         ("threshold: {rule: youden, value: 0.3}", "threshold.value: rule youden takes no value"),
         ("max_epoch: 3", "Did you mean max_epochs"),
         ("sampling: {trian: 10}", "Did you mean train"),
-        ("image_size: 64", "the key 'image_size' stands twice"),
+        ("image_size: 64", "the key 'image_size' is duplicated"),
     ],
 )
 def test_a_wrong_field_is_one_line_with_file_and_field(tmp_path: Path, line: str, says: str) -> None:

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import benchmark.training.backend  # noqa: F401 - quietens the backend before Keras is imported
-from benchmark.training.augmentation import ViewParameters, draw_parameters, render, views
+from benchmark.training.augmentation import ViewParameters, augmented_view, draw_parameters, render
 from zoo.models.card import Augmentation
 from zoo.models.catalog import load_cards
 
@@ -100,26 +99,26 @@ def test_a_shear_of_a_quarter_degree_changes_next_to_nothing() -> None:
 
 def test_without_augmentation_pixels_come_back_as_they_are() -> None:
     images = picture()[None]
-    assert np.array_equal(views(images, KEYS[:1], None, 0, 0), images.astype(np.float32))
+    assert np.array_equal(augmented_view(images, KEYS[:1], None, 0, 0), images.astype(np.float32))
 
 
 def test_an_augmentation_of_defaults_changes_nothing() -> None:
     images = picture()[None]
-    assert np.array_equal(views(images, KEYS[:1], Augmentation(), 3, 7), images.astype(np.float32))
+    assert np.array_equal(augmented_view(images, KEYS[:1], Augmentation(), 3, 7), images.astype(np.float32))
 
 
 def test_a_view_does_not_depend_on_the_batch_it_is_made_in() -> None:
     images = np.stack([np.roll(picture(), shift, axis=0) for shift in range(6)])
-    together = views(images, KEYS[:6], REPORT, 2, 0)
-    alone = np.concatenate([views(images[i : i + 1], KEYS[i : i + 1], REPORT, 2, 0) for i in range(6)])
+    together = augmented_view(images, KEYS[:6], REPORT, 2, 0)
+    alone = np.concatenate([augmented_view(images[i : i + 1], KEYS[i : i + 1], REPORT, 2, 0) for i in range(6)])
     assert np.abs(together - alone).max() <= 1.0
     assert np.mean(together != alone) < 0.01
 
 
 def test_grey_images_stay_grey_and_agree_with_their_colour_twin() -> None:
     grey = picture(channels=1)[None]
-    one = views(grey, KEYS[:1], REPORT, 1, 0)
-    three = views(np.repeat(grey, 3, axis=-1), KEYS[:1], REPORT, 1, 0)
+    one = augmented_view(grey, KEYS[:1], REPORT, 1, 0)
+    three = augmented_view(np.repeat(grey, 3, axis=-1), KEYS[:1], REPORT, 1, 0)
     assert one.shape[-1] == 1
     assert np.array_equal(np.repeat(one, 3, axis=-1), three)
 

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
-import benchmark.training.backend as backend
-
-# isort: split
 import keras
 import numpy as np
 import pytest
+
+import benchmark.training.backend as backend
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="only TensorFlow's is replaced")
 
@@ -63,21 +57,3 @@ def test_other_convolutions_are_left_alone(channels: int, settings: dict[str, ob
     before = model.get_layer("first").convolution_op
     with backend.faster_gradients(model):
         assert model.get_layer("first").convolution_op == before
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("level", "quiet"), [(None, True), ("3", True), ("0", False)])
-def test_native_messages_are_silenced_unless_a_level_below_3_asks_for_them(level: str | None, quiet: bool) -> None:
-    """A child process inherits the 3 that its parent set: it must be as quiet as the parent."""
-    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
-    if level is not None:
-        environment["TF_CPP_MIN_LOG_LEVEL"] = level
-    done = subprocess.run(
-        [sys.executable, "-c", "import benchmark.training.backend"],
-        env=environment,
-        cwd=Path(__file__).resolve().parents[3],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert (done.stderr == "") == quiet

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import benchmark.training.backend  # noqa: F401 - quietens the backend before Keras is imported
-
-# isort: split
 import keras
 import numpy as np
 import pytest

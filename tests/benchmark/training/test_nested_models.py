@@ -5,28 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-import benchmark.training.backend  # noqa: F401 - quietens the backend before Keras is imported
-
-# isort: split
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
 from benchmark.data.decoding.prepared import LabelledImages
-from benchmark.training.augmentation import views
-from benchmark.training.fit import Fitted, Step, TrainingDiverged, fit, loss_function
+from benchmark.training.augmentation import augmented_view
+from benchmark.training.fit import FeatureOptions, Fitted, Step, TrainingDiverged, fit, loss_function
 from benchmark.training.frozen.bank import Bank
 from benchmark.training.frozen.features import view_order
 from benchmark.training.network import entry, join, run_batched
 from benchmark.training.use.explain import NoFeatureMaps, explain
-from benchmark.training.use.model_file import load_kept, save_kept, with_features
+from benchmark.training.use.model_file import load_model, save_model, with_features
 from benchmark.training.use.predict import Describer, score
 from tests.support.nested import SHAPE, SIDE, Own, base, headed, sequential
 from zoo.config.strict_yaml import ConfigError
 from zoo.models import registry
 from zoo.models.card import ModelCard
-from zoo.models.registry import build, builder_names, get_builder, register_builder
+from zoo.models.registry import Unfreeze, build, builder_names, get_builder, register_builder
 
 ROOMY = 1 << 30
 
@@ -42,8 +39,8 @@ def _builders(monkeypatch: pytest.MonkeyPatch) -> None:
     builder_names()
     monkeypatch.setattr(registry, "_BUILDERS", dict(registry._BUILDERS))
 
-    @register_builder("on_a_base", unfreeze=unfreeze_base)
-    def on_a_base(input_shape: tuple[int, int, int], *, unfreeze_layers: int = 0) -> keras.Model:
+    @register_builder("on_a_base", unfreeze=Unfreeze("tune_last", unfreeze_base))
+    def on_a_base(input_shape: tuple[int, int, int], *, tune_last: int = 0) -> keras.Model:
         return headed(base(trainable=False), training=False)
 
     @register_builder("listed")
@@ -72,7 +69,7 @@ def card(builder: str, *, model: dict[str, Any] | None = None, **recipe: Any) ->
 
 
 FROZEN = card("on_a_base")
-UNFROZEN = card("on_a_base", model={"unfreeze_layers": 3}, finetune={"learning_rate": 0.02, "epochs": 2})
+UNFROZEN = card("on_a_base", model={"tune_last": 3}, finetune={"learning_rate": 0.02, "epochs": 2})
 
 
 def images(split: Literal["train", "val", "test"], count: int) -> LabelledImages:
@@ -87,7 +84,7 @@ def images(split: Literal["train", "val", "test"], count: int) -> LabelledImages
 def fitted(made: ModelCard, bank: Path, seed: int = 0, **options: Any) -> Fitted:
     keras.utils.set_random_seed(seed)
     train, val = images("train", 24), images("val", 12)
-    return fit(made, train, val, seed=seed, view_seed=0, bank=Bank(bank, ROOMY), **options)
+    return fit(made, train, val, seed=seed, view_seed=0, features=FeatureOptions(Bank(bank, ROOMY)), **options)
 
 
 def trained_whole(made: ModelCard) -> keras.Model:
@@ -104,7 +101,7 @@ def trained_whole(made: ModelCard) -> keras.Model:
         if number:
             unfreeze = get_builder("on_a_base").unfreeze
             assert unfreeze is not None
-            unfreeze(model, int(made.model.params["unfreeze_layers"]))
+            unfreeze.apply(model, int(made.model.params["tune_last"]))
         whole.compile(keras.optimizers.SGD(rate), loss_function(made.recipe.loss), jit_compile=False)
         for epoch in range(1, epochs + 1):
             view = next(order)
@@ -112,7 +109,7 @@ def trained_whole(made: ModelCard) -> keras.Model:
             for first in range(0, len(shuffled), made.recipe.batch_size):
                 chosen = shuffled[first : first + made.recipe.batch_size]
                 digests = [train.digests[i] for i in chosen]
-                pixels = views(train.pixels[chosen], digests, made.recipe.augmentation, view, 0)
+                pixels = augmented_view(train.pixels[chosen], digests, made.recipe.augmentation, view, 0)
                 whole.train_on_batch(pixels, train.labels[chosen].astype(np.float32)[:, None])
     return whole
 
@@ -149,7 +146,7 @@ def test_what_was_trained_is_kept_scored_described_and_explained(made: ModelCard
     trained, test = fitted(made, tmp_path / "bank"), images("test", 16)
     assert trained.history[-1]["val_loss"]
     trained.model.save(tmp_path / "model.keras")
-    kept = load_kept(tmp_path / "model.keras")
+    kept = load_model(tmp_path / "model.keras")
     scores = score(trained, test)
     np.testing.assert_allclose(run_batched(kept, test.pixels)[:, 0], scores, atol=1e-5)
     described = Describer(kept).describe(test.pixels)
@@ -166,8 +163,8 @@ def test_a_model_with_a_call_of_its_own_trains_is_kept_and_says_why_it_has_no_ma
     path = tmp_path / "model.keras"
     trained.model.save(path)
     with pytest.raises(ConfigError, match=r"model\.keras: is no model that can be read"):
-        load_kept(path)
-    kept = load_kept(path, lambda: build("own", {}, SHAPE))
+        load_model(path)
+    kept = load_model(path, lambda: build("own", {}, SHAPE))
     scores = score(trained, test)
     np.testing.assert_allclose(run_batched(kept, test.pixels)[:, 0], scores, atol=1e-5)
     values, features = with_features(kept).predict_on_batch(test.pixels.astype(np.float32))
@@ -195,14 +192,16 @@ def test_a_file_with_another_model_is_named_in_one_line(made: Any, told: str, tm
     model = made()
     model.save(tmp_path / "model.keras")
     with pytest.raises(ConfigError, match=rf"model\.keras: is not the model of a run: .*{told}"):
-        load_kept(tmp_path / "model.keras")
+        load_model(tmp_path / "model.keras")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["DenseNet121", "MobileNetV2"])
 def test_a_base_of_keras_applications_uses_the_bank(name: str, tmp_path: Path) -> None:
-    @register_builder("application", unfreeze=lambda model, count: _unfreeze_last(model, name.lower(), count))
-    def application(input_shape: tuple[int, int, int], *, unfreeze_layers: int = 0) -> keras.Model:
+    unfreeze = Unfreeze("tune_last", lambda model, count: _unfreeze_last(model, name.lower(), count))
+
+    @register_builder("application", unfreeze=unfreeze)
+    def application(input_shape: tuple[int, int, int], *, tune_last: int = 0) -> keras.Model:
         inner = getattr(keras.applications, name)(
             weights=None, include_top=False, input_shape=(32, 32, 3), pooling="avg", name=name.lower()
         )
@@ -214,15 +213,15 @@ def test_a_base_of_keras_applications_uses_the_bank(name: str, tmp_path: Path) -
         pixels = of.pixels.repeat(2, axis=1).repeat(2, axis=2)
         return LabelledImages(of.split, pixels, of.labels, of.names, of.patients, of.digests)
 
-    made = card("application", model={"unfreeze_layers": 3}, finetune={"learning_rate": 1e-3, "epochs": 1}, epochs=1)
+    made = card("application", model={"tune_last": 3}, finetune={"learning_rate": 1e-3, "epochs": 1}, epochs=1)
     keras.utils.set_random_seed(0)
     train, val = larger(images("train", 24)), larger(images("val", 12))
-    trained = fit(made, train, val, seed=0, view_seed=0, bank=Bank(tmp_path, ROOMY))
+    trained = fit(made, train, val, seed=0, view_seed=0, features=FeatureOptions(Bank(tmp_path, ROOMY)))
     assert trained.network.cut is not None
     assert 0 < trained.trainable_parameters < trained.parameters / 2
     trained.model.save(tmp_path / "model.keras")
     test = larger(images("test", 8))
-    kept = load_kept(tmp_path / "model.keras")
+    kept = load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(run_batched(kept, test.pixels)[:, 0], score(trained, test), atol=1e-5)
     assert explain(kept, test.pixels, np.ones(8, int), seeds=()).maps.shape == (8, 32, 32)
 
@@ -266,5 +265,5 @@ def test_a_model_that_could_not_be_read_again_is_not_kept(layer: Any, told: str,
     model = keras.Model(inputs, layers.Dense(1, activation="sigmoid")(x))
     whole = join(entry((SIDE, SIDE, 1), "rescale"), model, "whole")
     with pytest.raises(ConfigError, match=f"the model cannot be kept: {told}") as caught:
-        save_kept(whole, tmp_path / "model.keras")
+        save_model(whole, tmp_path / "model.keras")
     assert "\n" not in str(caught.value)

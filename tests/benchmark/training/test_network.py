@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import benchmark.training.backend  # noqa: F401 - quietens the backend before Keras is imported
-
-# isort: split
 import keras
 
 from benchmark.training.network import layer_digests

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from benchmark.evidence import TestScores
+from benchmark.runs.history import History
 from benchmark.runs.storage.store import Store
 from reports.claims.model import load_claims
 from reports.figures.card import (
@@ -32,7 +33,7 @@ from reports.results.measured import gather
 from reports.results.probabilities import Probabilities, probabilities
 from reports.verdicts.report import ClaimsReport, judge
 from tests.support.claims import contents, figure, row, write_claims
-from tests.support.records import HEALTHY, KAGGLE, cards, history_rows, of_counts, on_test, planted
+from tests.support.records import HEALTHY, KAGGLE, cards, of_counts, on_test, planted, recorded_history
 from tests.support.stored import keep
 
 Card = tuple[CardCurves, tuple[Probabilities, ...]]
@@ -100,14 +101,14 @@ def test_a_history_shows_the_stored_epochs(drawn: dict[str, Figure]) -> None:
 
 
 def test_phases_are_named_where_they_begin(curves: CardCurves) -> None:
-    rows = [*history_rows(phase="head"), *history_rows(phase="finetune")]
+    rows = recorded_history(HEALTHY, "head", "finetune")
     shown = history_figure(replace(curves, history=(seed_history(0, rows),)))
     assert {"head", "finetune"} <= {text.get_text() for text in shown.axes[0].texts}
     assert [list(line.get_xdata()) for line in shown.axes[1].lines if len(line.get_xdata()) == 2] == [[3.5, 3.5]]
 
 
 def test_a_loss_that_explodes_is_on_a_logarithmic_axis_that_says_so(curves: CardCurves) -> None:
-    rows = history_rows({**HEALTHY, "val_loss": [0.7, 3.0, 40.0]})
+    rows = recorded_history({**HEALTHY, "val_loss": [0.7, 3.0, 40.0]})
     shown = history_figure(replace(curves, history=(seed_history(0, rows),)))
     assert shown.axes[0].get_ylabel() == "loss, log scale"
     assert shown.axes[0].get_yscale() == "log"
@@ -115,7 +116,7 @@ def test_a_loss_that_explodes_is_on_a_logarithmic_axis_that_says_so(curves: Card
 
 @pytest.mark.parametrize(("epochs", "said"), [(0, "no epochs were recorded"), (1, "validation")])
 def test_a_history_of_few_epochs_is_drawn_or_said_to_be_missing(curves: CardCurves, epochs: int, said: str) -> None:
-    shown = history_figure(replace(curves, history=(seed_history(0, history_rows()[:epochs]),)))
+    shown = history_figure(replace(curves, history=(seed_history(0, History(recorded_history().epochs[:epochs])),)))
     assert said in words(shown)
     assert len(shown.axes) == (2 if epochs else 0)
 

@@ -7,13 +7,14 @@ from xml.etree import ElementTree
 
 import pytest
 
+from benchmark.runs.history import NO_HISTORY
 from reports.figures.files import draw
 from reports.figures.forest import forest_figure
 from reports.figures.svg import inline_svg
 from reports.render.markdown.document import render
 from reports.report import Report, build_report
 from reports.results.card_figures import card_figures
-from tests.support.records import history_rows, make_card, make_run
+from tests.support.records import make_card, make_run, recorded_history
 from tests.support.study import COLLAPSED, FAILED, SEVERAL, SINGLE, report_in
 
 
@@ -36,13 +37,13 @@ def test_every_picture_that_is_named_is_a_file_and_every_file_is_named(report: R
 
 
 def test_sections_do_not_share_pictures(tmp_path: Path) -> None:
-    report = build_report([make_run(), make_run(protocol="published")], lambda _: history_rows())
+    report = build_report([make_run(), make_run(protocol="published")], lambda _: recorded_history())
     paths = [pictures.comparison.path for pictures in draw(report, tmp_path) if pictures.comparison]
     assert paths == ["figures/1-comparison.svg", "figures/2-comparison.svg"]
 
 
 def test_a_report_without_a_finished_run_has_no_picture(tmp_path: Path) -> None:
-    (pictures,) = draw(build_report([make_run(error="no memory")], lambda _: []), tmp_path)
+    (pictures,) = draw(build_report([make_run(error="no memory")], lambda _: NO_HISTORY), tmp_path)
     assert pictures.comparison is None
     assert pictures.cards == {}
 

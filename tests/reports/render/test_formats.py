@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmark.runs.storage.store import Store
+from reports.frames.load import load_figures, load_runs
 from reports.render import csv as csv_tables
 from reports.render import json as json_document
 from reports.render import latex
 from reports.report import Report, build_report
-from tests.support.records import PHANTOM, history_rows, make_card, make_run
+from tests.support.records import PHANTOM, make_card, make_run, recorded_history
 from tests.support.study import COLLAPSED, FAILED, SEVERAL, SINGLE, report_in
 
 HOSTILE = (
@@ -29,14 +31,17 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
     return report_in(tmp_path_factory.mktemp("study"))
 
 
+NO_STORE = Store(Path("no-such-store"))
+
+
 def hostile() -> Report:
     card = make_card(changes=HOSTILE[:200], title=HOSTILE[:200])
     dataset = PHANTOM.model_copy(update={"title": HOSTILE, "source": HOSTILE})
-    return build_report([make_run(card, dataset=dataset, error=HOSTILE)], lambda _: history_rows())
+    return build_report([make_run(card, dataset=dataset, error=HOSTILE)], lambda _: recorded_history())
 
 
 def rows(report: Report, table: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(csv_tables.render(report)[table])))
+    return list(csv.DictReader(io.StringIO(csv_tables.render(report, NO_STORE)[table])))
 
 
 # JSON
@@ -100,22 +105,37 @@ def test_hostile_text_comes_back_from_json_as_it_was() -> None:
 
 
 def test_tables_are_tidy(report: Report) -> None:
-    for name in csv_tables.render(report):
-        held = rows(report, name)
-        assert held
-        assert all(None not in row and None not in row.values() for row in held)
-        assert {(row["protocol"], row["synthetic"]) for row in held} == {("quick", "false")}
+    for name in csv_tables.render(report, NO_STORE):
+        table = rows(report, name)
+        assert table
+        assert all(None not in row and None not in row.values() for row in table)
+        if name != "figures":
+            assert {(row["protocol"], row["synthetic"]) for row in table} == {("quick", "false")}
+
+
+def test_runs_and_figures_have_the_columns_and_values_of_the_frames(tmp_path: Path) -> None:
+    report = report_in(tmp_path)
+    store = Store(tmp_path / "runs")
+    files = csv_tables.render(report, store)
+    for name, load in (("runs", load_runs), ("figures", load_figures)):
+        frame = load(store.root, frame="arrow")
+        cells = list(csv.reader(io.StringIO(files[name])))
+        assert cells[0] == frame.column_names
+        assert len(cells) == 1 + frame.num_rows
+    accuracy = {row["run_id"]: row["test_accuracy"] for row in load_runs(store.root, frame="arrow").to_pylist()}
+    for row in csv.DictReader(io.StringIO(files["runs"])):
+        assert (float(row["test_accuracy"]) if row["test_accuracy"] else None) == accuracy[row["run_id"]]
 
 
 def test_every_run_has_its_figures_at_both_thresholds(report: Report) -> None:
-    held = [row for row in rows(report, "figures") if row["card"] == SEVERAL and row["metric"] == "recall"]
-    assert {(row["seed"], row["split"], row["decided"]) for row in held} == {
-        (seed, split, decided) for seed in "01" for split in ("val", "test") for decided in ("0.5", "chosen")
+    recalls = [row for row in rows(report, "figures") if row["card"] == SEVERAL and row["metric"] == "recall"]
+    assert {(row["seed"], row["split"], row["at"]) for row in recalls} == {
+        (seed, split, at) for seed in "01" for split in ("val", "test") for at in ("half", "chosen")
     }
     (accuracy,) = [
         row
         for row in rows(report, "figures")
-        if (row["card"], row["split"], row["decided"], row["metric"]) == (SINGLE, "test", "0.5", "accuracy")
+        if (row["card"], row["split"], row["at"], row["metric"]) == (SINGLE, "test", "half", "accuracy")
     ]
     assert float(accuracy["value"]) == pytest.approx(359 / 468)
     assert float(accuracy["low"]) < float(accuracy["value"]) < float(accuracy["high"])
@@ -205,7 +225,7 @@ def test_the_three_formats_agree(report: Report, tmp_path: Path) -> None:
     document: dict[str, Any] = json.loads(json_document.render(report))["sections"][0]
     found = {card["card"]["name"]: card["at_half"] for card in document["cards"]}
     for row in rows(report, "cards"):
-        if row["decided"] == "0.5":
+        if row["at"] == "half":
             value = found[row["card"]][row["metric"]]["value"]
             assert (row["value"] == "") == (value is None)
             assert value is None or float(row["value"]) == pytest.approx(value)

@@ -10,6 +10,7 @@ from scipy.stats import norm
 
 from benchmark.evidence.intervals.formulas import hanley_mcneil, newcombe, wilson
 from benchmark.evidence.scores import TestScores
+from benchmark.runs.history import NO_HISTORY, History
 from benchmark.runs.run import DatasetFacts, Run
 from reports.results.compare import Comparison, compare_run, final_test_figures, is_other_data
 from tests.support.records import (
@@ -17,13 +18,13 @@ from tests.support.records import (
     KAGGLE,
     PHANTOM,
     cards,
-    history_rows,
     make_card,
     make_run,
     of_counts,
     on_test,
     on_val,
     planted,
+    recorded_history,
 )
 
 SOURCE = {
@@ -39,8 +40,8 @@ def figure(metric: str, value: float, split: str = "test", decimals: int = 4, **
     return {"metric": metric, "value": value, "split": split, "decimals": decimals, "where": "a table", **more}
 
 
-def only(run: Run, rows: list[dict[str, str]] | None = None) -> Comparison:
-    (comparison,) = compare_run(run, history_rows() if rows is None else rows)
+def only(run: Run, history: History | None = None) -> Comparison:
+    (comparison,) = compare_run(run, recorded_history() if history is None else history)
     return comparison
 
 
@@ -49,20 +50,20 @@ def run_with(published: dict[str, Any], **more: Any) -> Run:
 
 
 def by_metric(run: Run) -> dict[str, Comparison]:
-    return {c.published.metric: c for c in compare_run(run, history_rows())}
+    return {c.published.metric: c for c in compare_run(run, recorded_history())}
 
 
 @pytest.mark.parametrize("name", cards())
 def test_every_published_figure_of_a_card_is_compared_once_and_in_order(name: str) -> None:
     run = make_run(name, seed=3)
-    compared = compare_run(run, history_rows())
+    compared = compare_run(run, recorded_history())
     assert [c.published for c in compared] == list(cards()[name].published)
     assert {(c.card, c.seed) for c in compared} <= {(name, 3)}
 
 
 @pytest.mark.parametrize("name", cards())
 def test_without_a_measured_figure_there_is_a_note_and_no_difference(name: str) -> None:
-    for c in compare_run(make_run(name), []):
+    for c in compare_run(make_run(name), NO_HISTORY):
         assert (c.measured is None) == (c.difference is None)
         if c.measured is None:
             assert c.note
@@ -98,7 +99,7 @@ def test_attempt_7_s_error_analysis_fits_attempt_6b_s_matrix_and_not_its_own_row
 )
 def test_against_a_printed_range_the_difference_is_the_distance_to_it(measured: float, difference: float) -> None:
     run = run_with(figure("accuracy", 0.4013, "train", upper=0.4727, epoch="last"))
-    comparison = only(run, history_rows({**HEALTHY, "accuracy": [0.1, 0.2, measured]}))
+    comparison = only(run, recorded_history({**HEALTHY, "accuracy": [0.1, 0.2, measured]}))
     assert comparison.difference == pytest.approx(difference)
 
 
@@ -250,7 +251,7 @@ def test_an_undefined_figure_is_missing_with_its_reason_and_not_zero() -> None:
 
 @pytest.mark.parametrize("name", ["attempt-1", "attempt-2", "attempt-7"])
 def test_a_failed_run_gives_notes_and_no_figure(name: str) -> None:
-    compared = compare_run(make_run(name, error="ResourceExhausted: no memory"), [])
+    compared = compare_run(make_run(name, error="ResourceExhausted: no memory"), NO_HISTORY)
     assert len(compared) == len(cards()[name].published)
     for c in compared:
         assert c.note == "ResourceExhausted: no memory"
@@ -258,14 +259,14 @@ def test_a_failed_run_gives_notes_and_no_figure(name: str) -> None:
 
 
 def test_a_card_that_published_nothing_has_nothing_to_compare() -> None:
-    assert compare_run(make_run("attempt-5"), history_rows()) == []
+    assert compare_run(make_run("attempt-5"), recorded_history()) == []
 
 
 @pytest.mark.parametrize(("dataset", "other"), [(PHANTOM, True), (KAGGLE, False)])
 def test_only_a_run_on_the_source_s_data_is_the_same_data(dataset: DatasetFacts, other: bool) -> None:
     run = make_run("attempt-6b", dataset=dataset)
     assert is_other_data(run) is other
-    assert {c.other_data for c in compare_run(run, history_rows())} == {other}
+    assert {c.other_data for c in compare_run(run, recorded_history())} == {other}
 
 
 @pytest.mark.parametrize("source", [None, {**SOURCE, "data": None}], ids=["no source", "no data"])
@@ -276,13 +277,13 @@ def test_unknown_data_counts_as_other(source: dict[str, Any] | None) -> None:
 
 
 def test_final_test_figures_leave_out_other_splits_and_epochs() -> None:
-    compared = compare_run(make_run("attempt-2", seed=1), history_rows())
+    compared = compare_run(make_run("attempt-2", seed=1), recorded_history())
     assert set(final_test_figures(compared)) == {("attempt-2", 1, "loss"), ("attempt-2", 1, "accuracy")}
 
 
 def test_final_test_figures_keep_cards_and_seeds_apart() -> None:
     runs = [make_run(name, seed=seed) for name in ("attempt-6b", "attempt-7") for seed in (0, 1)]
-    found = final_test_figures(c for run in runs for c in compare_run(run, history_rows()))
+    found = final_test_figures(c for run in runs for c in compare_run(run, recorded_history()))
     for run in runs:
         comparison = found[run.spec.card.name, run.spec.seed, "auc"]
         assert (comparison.card, comparison.seed) == (run.spec.card.name, run.spec.seed)

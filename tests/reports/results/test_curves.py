@@ -11,11 +11,12 @@ import pytest
 from sklearn.metrics import auc, precision_recall_curve, precision_score, recall_score, roc_curve
 
 from benchmark.evidence import TestScores
+from benchmark.runs.history import History
 from benchmark.runs.storage.store import Store
 from reports.report import build_report
 from reports.results.curves import CardCurves, Curve, card_curves, seed_history
 from reports.results.measured import gather
-from tests.support.records import history_rows, on_test, on_val, planted
+from tests.support.records import HEALTHY, on_test, on_val, planted, recorded_history
 from tests.support.stored import keep
 
 Patients = Sequence[str] | None
@@ -210,7 +211,7 @@ def test_precision_is_missing_where_nothing_is_called_positive(tmp_path: Path) -
 
 
 def test_epochs_are_counted_through_all_phases() -> None:
-    rows = [*history_rows(phase="head"), *history_rows(phase="finetune")]
+    rows = recorded_history(HEALTHY, "head", "finetune")
     found = seed_history(3, rows)
     assert found.seed == 3
     assert found.epochs == (1, 2, 3, 4, 5, 6)
@@ -219,11 +220,9 @@ def test_epochs_are_counted_through_all_phases() -> None:
 
 
 def test_what_was_not_recorded_is_missing_and_not_nought() -> None:
-    found = seed_history(0, [{"epoch": "1", "loss": "nan", "accuracy": "", "val_loss": "0.5"}])
+    found = seed_history(0, History.of([{"epoch": "1", "loss": "nan", "accuracy": "", "val_loss": "0.5"}]))
     assert (found.loss, found.accuracy, found.val_loss, found.val_accuracy) == ((None,), (None,), (0.5,), (None,))
-    assert seed_history(0, []).epochs == ()
-    with pytest.raises(ValueError, match="could not convert"):
-        seed_history(0, [{"loss": "low"}])
+    assert seed_history(0, History()).epochs == ()
 
 
 def test_a_report_has_the_curves_of_every_card_where_there_are_scores(tmp_path: Path) -> None:

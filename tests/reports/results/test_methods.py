@@ -11,7 +11,7 @@ from reports.limits import limits
 from reports.report import Section, build_report
 from reports.results.methods import NO_PATIENTS, NOT_KEPT, FlowRow, Methods, methods
 from reports.results.recipe import augmentation_in_words, recipe_in_words
-from tests.support.records import ENVIRONMENT, PHANTOM, cards, history_rows, make_run
+from tests.support.records import ENVIRONMENT, PHANTOM, cards, make_run, recorded_history
 from tests.support.stored import keep
 from tests.support.study import report_in
 from tests.support.tiny import protocol
@@ -25,7 +25,7 @@ def section(tmp_path_factory: pytest.TempPathFactory) -> Section:
 
 
 def without_scores(*runs: object) -> Section:
-    (found,) = build_report(runs, lambda _: history_rows()).sections  # type: ignore[arg-type]
+    (found,) = build_report(runs, lambda _: recorded_history()).sections  # type: ignore[arg-type]
     return found
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmark.data import open_dataset
+from benchmark.data.sources import open_dataset
 from benchmark.runs.run import DatasetFacts, Run
 from benchmark.runs.storage.store import Store
 from reports.claims.model import Claims, built_in_sources, load_claims

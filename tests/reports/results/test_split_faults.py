@@ -8,6 +8,7 @@ from dataclasses import replace
 from rich.console import Console
 
 from benchmark.evidence import Finding
+from benchmark.runs.history import NO_HISTORY
 from benchmark.runs.run import Run
 from reports.findings import findings
 from reports.render.html.page import render as html
@@ -42,7 +43,7 @@ def test_splits_of_their_own_are_told_apart() -> None:
 
 def test_every_rendering_says_it_once() -> None:
     runs = [run(card, 0, "s", SMALL, OVER) for card in ("attempt-1", "attempt-6b")]
-    report = build_report(runs, lambda _: [])
+    report = build_report(runs, lambda _: NO_HISTORY)
     text = io.StringIO()
     Console(file=text, width=200).print(comparison_tables(report))
     remarks = "\n".join(findings(report.sections[0]).remarks)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmark.data import DataError
+from benchmark.data.dataset import DataError
 from benchmark.data.sources.phantom import open_phantom
-from benchmark.runs.execution.execute import Event
+from benchmark.runs.execution.events import Started
 from benchmark.runs.plan import MOST_SPLITS, PlannedSplit, make_plan, planned_splits
 from benchmark.runs.protocol import Protocol, load_protocol
 from benchmark.runs.run import SplitFacts
@@ -78,7 +78,7 @@ def test_the_header_of_a_bench_says_it_and_no_note_is_said_twice(tmp_path: Path)
     dataset = in_memory(rows_of("all", 150))
     plan = make_plan([card()], under(), dataset)
     with (tmp_path / "said").open("w") as file, watching(Console(file=file, width=200), plan, dataset) as handle:
-        handle(Event("started", plan.specs[0], planned_splits(plan, dataset)[0].facts))
+        handle(Started(plan.specs[0], planned_splits(plan, dataset)[0].facts))
     said = (tmp_path / "said").read_text().splitlines()
     assert sum(line.startswith("split: train 76 (38 NORMAL + 38 PNEUMONIA), val 28 (14 + 14)") for line in said) == 1
     assert sum("too few for the protocol" in line for line in said) == 1

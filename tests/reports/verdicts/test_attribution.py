@@ -13,7 +13,7 @@ from sklearn.metrics import accuracy_score
 from statsmodels.stats.multitest import multipletests
 
 from benchmark.evidence import TestScores, ValidationScores
-from benchmark.evidence.diagnosis.training_record import Checks
+from benchmark.evidence.diagnosis.training_record import TrainingDiagnostics
 from benchmark.runs.storage.store import Store
 from reports.results.measured import Measured, gather
 from reports.results.pairs import difference, gain_of_calibration, gain_of_threshold
@@ -159,7 +159,7 @@ def test_test_images_that_leak_are_a_cause(store: Store, seeds: int) -> None:
     right = [0.1, 0.9] * 50 + [0.1, 0.1, 0.9, 0.9] * 25
     leaking = {"same patient": tuple(f"test/{place}" for place in range(100))}
     for seed in range(seeds):
-        keep(store, BEFORE, on_test(labels, right), seed=seed, checks=Checks(related=leaking))
+        keep(store, BEFORE, on_test(labels, right), seed=seed, checks=TrainingDiagnostics(related=leaking))
     [cause] = [cause for cause in attribute("before", "accuracy", measured(store)) if cause.kind == "images"]
     assert cause.change == "without 100 test images of patients who are in train or val"
     assert cause.effect.value == pytest.approx(0.5 - 0.75)
@@ -170,7 +170,7 @@ def test_test_images_that_leak_are_a_cause(store: Store, seeds: int) -> None:
 
 @pytest.mark.parametrize("related", [None, {}])
 def test_without_related_images_leakage_is_no_cause(store: Store, related: dict[str, tuple[str, ...]] | None) -> None:
-    keep(store, BEFORE, GOOD, GOOD_VAL, checks=Checks(related=related))
+    keep(store, BEFORE, GOOD, GOOD_VAL, checks=TrainingDiagnostics(related=related))
     assert "images" not in {cause.kind for cause in attribute("before", "accuracy", measured(store))}
 
 

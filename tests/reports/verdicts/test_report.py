@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from benchmark.evidence.comparison.verdict import VERDICTS
-from benchmark.evidence.diagnosis.training_record import Checks
+from benchmark.evidence.diagnosis.training_record import TrainingDiagnostics
+from benchmark.runs.history import NO_HISTORY
 from benchmark.runs.run import DatasetFacts
 from benchmark.runs.storage.store import Store
 from reports.claims.model import Claims, load_claims
@@ -81,7 +82,9 @@ def test_claims_are_judged_where_no_run_finished(tmp_path: Path) -> None:
 
 
 def test_without_scores_no_claim_is_judged(tmp_path: Path) -> None:
-    section = build_report([make_run(CARD)], lambda _: [], claims=[claims_of(tmp_path, accuracy(0.5))]).sections[0]
+    section = build_report(
+        [make_run(CARD)], lambda _: NO_HISTORY, claims=[claims_of(tmp_path, accuracy(0.5))]
+    ).sections[0]
     assert (section.claims, section.ranking, section.probabilities) == ((), None, ())
 
 
@@ -153,7 +156,7 @@ def test_that_nothing_leaks_is_said_where_every_run_looked(
     tmp_path: Path, related: dict[str, tuple[str, ...]] | None, said: bool
 ) -> None:
     store = Store(tmp_path / "runs")
-    keep(store, CARD, checks=Checks(related=related))
+    keep(store, CARD, checks=TrainingDiagnostics(related=related))
     notes = reported(store, claims_of(tmp_path, accuracy(0.9))).notes
     assert any("leakage explains nothing" in note for note in notes) == said
 
@@ -185,4 +188,4 @@ def test_runs_that_only_keep_their_models_or_not_are_compared(tmp_path: Path) ->
     run = make_run(CARD)
     kept = run.spec.protocol.model_copy(update={"keep_models": True})
     other = make_run(OTHER, protocol=kept)
-    assert len(build_report([run, other], lambda _: []).sections) == 1
+    assert len(build_report([run, other], lambda _: NO_HISTORY).sections) == 1

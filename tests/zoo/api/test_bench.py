@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import zoo as package
-from benchmark.data import DataError
+from benchmark.data.dataset import DataError
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from tests.support.records import make_run

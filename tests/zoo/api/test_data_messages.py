@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from benchmark.data import Dataset, open_dataset
+from benchmark.data.dataset import Dataset
+from benchmark.data.sources import open_dataset
 from benchmark.data.splits import make_split
-from benchmark.runs.execution.execute import Event
+from benchmark.runs.execution.events import Finished, Preparing, Reused, Started
 from benchmark.runs.run import SplitFacts
 from tests.support.images import save
 from tests.support.pictures import picture, reencoded
-from tests.support.tiny import protocol, spec
+from tests.support.tiny import finished, protocol, spec
 from zoo.api.data_messages import LeakCheck, report_data
 from zoo.api.messages import Messages
 
@@ -29,29 +30,30 @@ def folder(root: Path, copied: bool) -> Dataset:
     return open_dataset(str(root))
 
 
-def warnings(dataset: Dataset, *kinds: str, seeds: int = 1) -> list[str]:
-    """The messages when so many runs on one split send events of these kinds."""
+def warnings(dataset: Dataset, reused: bool = False, seeds: int = 1) -> list[str]:
+    """The messages of so many runs on one split, which are computed or reused."""
     sampling = {"train": 20, "val": 10, "test": 17}
     requested = spec(protocol=protocol(image_size=48, sampling=sampling | {"min_val": 0}))
     facts = SplitFacts.of(make_split(dataset, requested.protocol.sampling, requested.split_seed))
     lines: list[str] = []
     check = LeakCheck(dataset, Messages(lines.append))
     for seed in range(seeds):
-        for kind in kinds:
-            check.handle(Event(kind, requested.model_copy(update={"seed": seed}), facts if kind == "started" else None))  # type: ignore[arg-type]
+        run = finished(requested.model_copy(update={"seed": seed}))
+        computed = (Preparing(run.spec), Started(run.spec, facts), Finished(run.spec, run))
+        for event in (Reused(run.spec, run),) if reused else computed:
+            check.handle(event)
     return lines
 
 
 def test_a_leak_is_reported_once_per_split(tmp_path: Path) -> None:
-    [line] = warnings(folder(tmp_path, copied=True), "preparing", "started", "done", seeds=3)
-    assert line.startswith("warning: leakage: 1 test image nearly the same as images of ")
+    [line] = warnings(folder(tmp_path, copied=True), seeds=3)
+    assert line.startswith("warning: leakage: 1 test image nearly identical to images of ")
     assert "test/A/copy.jpeg and train/A/04.png" in line
 
 
 @pytest.mark.parametrize("copied", [False, True])
 def test_nothing_is_reported_when_nothing_leaks_or_nothing_runs(tmp_path: Path, copied: bool) -> None:
-    dataset = folder(tmp_path, copied)
-    assert warnings(dataset, *(["reused"] if copied else ["preparing", "started", "done"])) == []
+    assert warnings(folder(tmp_path, copied), reused=copied) == []
 
 
 def test_files_that_are_left_out_or_stored_otherwise_are_said_before_anything_runs(tmp_path: Path) -> None:

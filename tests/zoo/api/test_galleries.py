@@ -12,14 +12,15 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from benchmark.data import Dataset, open_dataset
+from benchmark.data.dataset import Dataset
+from benchmark.data.sources import open_dataset
 from benchmark.evidence.scores import Scores
 from benchmark.runs.deployment.model_files import command_that_keeps
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.run import DatasetFacts, Run
 from benchmark.runs.storage.store import Store
 from reports.render.gallery_text import sentences
-from tests.support.records import history_rows, make_run, on_test, on_val, planted
+from tests.support.records import make_run, on_test, on_val, planted, recorded_history
 from tests.support.tiny import ROOT, SIDE, card, protocol
 from zoo.api.galleries import galleries_of
 from zoo.config.strict_yaml import ConfigError
@@ -57,7 +58,7 @@ def keep(store: Store, dataset: Dataset, seed: int = 0, *, with_model: bool = Fa
         card(), val=val, test=test, seed=seed, protocol=protocol(), dataset=DatasetFacts.of(dataset), **changes
     )
     parts: list[tuple[Scores, list[str]]] = [(val, [f"v{n}" for n in range(40)]), (test, [i.name for i in images])]
-    store.save(run, parts, history_rows(), None if model is None else model.save)
+    store.save(run, parts, recorded_history(), None if model is None else model.save)
     return run
 
 

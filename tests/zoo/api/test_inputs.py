@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from benchmark.data import DataError, open_dataset
+from benchmark.data.dataset import DataError
+from benchmark.data.sources import open_dataset
 from benchmark.runs.protocol import load_protocol
 from tests.support.tiny import card, write_folder
 from zoo.api.inputs import resolve_cards, resolve_data, resolve_limits, resolve_protocol, resolve_seeds, resolve_store

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import zoo as package
-from benchmark.data import open_dataset
+from benchmark.data.sources import open_dataset
 from benchmark.runs.storage.store import Store
 from tests.support.kept import in_this_process
 from tests.support.tiny import run_python, write_folder

@@ -16,7 +16,7 @@ import pytest
 import typer
 import yaml
 
-from benchmark.data import open_dataset
+from benchmark.data.sources import open_dataset
 from benchmark.runs.plan import make_plan
 from benchmark.runs.protocol import load_protocol
 from benchmark.runs.storage.store import STORE_VERSION, Store
@@ -107,12 +107,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("bench attempt-1 --protocol {}/rule.yaml", ["rule.yaml", "threshold", "Did you mean youden"]),
         ("bench attempt-1 --data phantm", ["phantm: no such source", "Did you mean phantom"]),
         ("data phamtom", ["phamtom: no such source", "Did you mean phantom"]),
-        ("data {}/file", ["neither a folder nor a .npz file"]),
+        ("data {}/file", ["not a data source"]),
         ("data kaggle:someone", ["kaggle:OWNER/NAME"]),
         ("data {}/one", ["one", "1 class (A)", "two class folders are needed"]),
         ("data {}/three", ["three", "3 classes (A, B, C)", "two are needed"]),
         ("data {}/hollow", ["hollow/B", "is empty"]),
-        ("data {}/empty", ["empty", "holds no folders"]),
+        ("data {}/empty", ["empty", "contains no folders"]),
         ("bench attempt-1 --data {}/one", ["1 class (A)"]),
         ("data {}/three --patients (", ["--patients '('", "not a regular expression"]),
         ("data {}/three --patients p", ["--patients 'p'", "named group"]),
@@ -120,8 +120,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("cards --cards {}/builder", ["mine.yaml", "Unknown builder 'scratch_cn'", "Did you mean scratch_cnn"]),
         ("cards --cards {}/parameter", ["mine.yaml", "dense_unit", "Did you mean dense_units"]),
         ("cards --cards {}/value", ["mine.yaml", "recipe.epochs"]),
-        ("cards --cards {}/twice", ["mine.yaml:5:1", "'title' stands twice"]),
-        ("cards --cards {}/object", ["mine.yaml:5", "construct an object"]),
+        ("cards --cards {}/twice", ["mine.yaml:5:1", "'title' is duplicated"]),
+        ("cards --cards {}/object", ["mine.yaml:5", "the YAML tag"]),
         ("cards --cards {}/list", ["mine.yaml", "must hold a mapping"]),
         ("cards --cards {}/broken", ["mine.yaml"]),
         ("cards --cards {}/parent", ["mine.yaml", "extends", "attempt-11", "Did you mean attempt-1"]),

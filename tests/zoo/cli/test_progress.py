@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from benchmark.runs.execution.execute import Event
+from benchmark.runs.execution.events import Finished, Started, Stepped
 from benchmark.runs.plan import Plan
 from benchmark.runs.run import Progress, RunSpec
 from search_spaces.space import load_space
@@ -22,8 +22,8 @@ def plan(runs: int) -> Plan:
     return Plan(tuple(make_spec("attempt-1", seed=seed) for seed in range(runs)), ())
 
 
-def done(spec: RunSpec, **more: Any) -> Event:
-    return Event("done", spec, make_run("attempt-1", seed=spec.seed, **more))
+def done(spec: RunSpec, **more: Any) -> Finished:
+    return Finished(spec, make_run("attempt-1", seed=spec.seed, **more))
 
 
 def screen(view: View, height: int, width: int = 80) -> list[str]:
@@ -44,8 +44,8 @@ def test_the_view_fits_the_screen_and_shows_what_runs(height: int) -> None:
         view.handle(done(spec))
     running = list(view.specs.values())[30:32]
     for spec in running:
-        view.handle(Event("started", spec))
-        view.handle(Event("step", spec, Progress(10, 400, "train 1/20")))
+        view.handle(Started(spec, make_run().split))
+        view.handle(Stepped(spec, Progress(10, 400, "train 1/20")))
     lines = screen(view, height)
     assert len(lines) < height
     assert {30, 31} <= set(seeds(lines))
@@ -92,14 +92,14 @@ def test_a_long_error_or_diagnosis_takes_one_line(width: int) -> None:
     ids=["a pipe", "a dumb terminal", "an unknown terminal"],
 )
 def test_where_nothing_can_be_drawn_over_every_run_is_a_line(terminal: bool, variables: dict[str, str]) -> None:
-    from benchmark.data import open_dataset
+    from benchmark.data.sources import open_dataset
 
     file = io.StringIO()
     console = Console(file=file, force_terminal=terminal, width=80, highlight=False, _environ=variables)
     asked = plan(2)
     with watching(console, asked, open_dataset("phantom")) as handle:
         for spec in asked.specs:
-            handle(Event("started", spec, make_run().split))
+            handle(Started(spec, make_run().split))
             handle(done(spec))
     lines = file.getvalue().splitlines()
     assert "\x1b" not in file.getvalue()
@@ -124,17 +124,17 @@ class Clock:
 
 def written(minutes: float, every: float, runs: int = 1) -> list[str]:
     """What is written to a file while each run takes so many minutes and tells of its steps every so many seconds."""
-    from benchmark.data import open_dataset
+    from benchmark.data.sources import open_dataset
 
     file, clock, asked = io.StringIO(), Clock(), plan(runs)
     console = Console(file=file, width=80, highlight=False)
     steps = round(60 * minutes / every)
     with watching(console, asked, open_dataset("phantom"), clock=clock) as handle:
         for spec in asked.specs:
-            handle(Event("started", spec, make_run().split))
+            handle(Started(spec, make_run().split))
             for step in range(1, steps + 1):
                 clock.now += every
-                handle(Event("step", spec, Progress(step, steps, f"train {step}")))
+                handle(Stepped(spec, Progress(step, steps, f"train {step}")))
             handle(done(spec))
     assert not set(file.getvalue()) & {"\r", "\x1b", "\b"}
     return [line for line in file.getvalue().splitlines() if " seed " in line]
@@ -182,18 +182,18 @@ def test_what_is_counted_comes_as_it_is_and_is_told_now_and_then() -> None:
 
 
 def test_a_search_in_a_file_tells_every_half_minute_where_it_is() -> None:
-    from benchmark.data import open_dataset
+    from benchmark.data.sources import open_dataset
 
     file, clock, (spec,) = io.StringIO(), Clock(), plan(1).specs
     console = Console(file=file, width=200, highlight=False)
     with searching(console, load_space("scratch_cnn"), spec.card, open_dataset("phantom"), clock=clock) as (handle, _):
         for step in range(1, 101):
             clock.now += 1
-            handle(Event("step", spec, Progress(step, 100, f"train {step}")))
+            handle(Stepped(spec, Progress(step, 100, f"train {step}")))
         ended = make_run("attempt-1")
-        handle(Event("done", spec, ended))
+        handle(Finished(spec, ended))
         clock.now += 30
-        handle(Event("step", spec, Progress(1, 100, "train 1")))
+        handle(Stepped(spec, Progress(1, 100, "train 1")))
     assert not set(file.getvalue()) & {"\r", "\x1b", "\b"}
     lines = [line for line in file.getvalue().splitlines() if line.startswith("trial ")]
     assert lines[:3] == [f"trial 1/30: train {second}, {second}% done" for second in (30, 60, 90)]
@@ -204,8 +204,8 @@ def test_runs_side_by_side_end_in_the_time_of_one() -> None:
     clock = Clock()
     view = View(plan(2), clock)
     for spec in view.specs.values():
-        view.handle(Event("started", spec))
+        view.handle(Started(spec, make_run().split))
     clock.now += 100
     for spec in view.specs.values():
-        view.handle(Event("step", spec, Progress(50, 100, "train")))
+        view.handle(Stepped(spec, Progress(50, 100, "train")))
     assert view.time_left() == "about 2 min left"

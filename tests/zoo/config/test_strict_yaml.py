@@ -52,12 +52,12 @@ def errors_in(data: Any) -> list[str]:
 
 def test_a_duplicate_key_is_refused_with_its_line(tmp_path: Path) -> None:
     path = written(tmp_path, "a: 1\nb: 2\na: 3\n")
-    assert lines_of(path) == (f"{path}:3:1: the key 'a' stands twice; keep one",)
+    assert lines_of(path) == (f"{path}:3:1: the key 'a' is duplicated; keep one",)
 
 
 def test_a_nested_duplicate_key_is_refused_with_line_and_column(tmp_path: Path) -> None:
     path = written(tmp_path, "a: 1\nb:\n  - c: 1\n    d: {e: 1, e: 1}\n")
-    assert lines_of(path) == (f"{path}:4:15: the key 'e' stands twice; keep one",)
+    assert lines_of(path) == (f"{path}:4:15: the key 'e' is duplicated; keep one",)
 
 
 def test_the_same_key_in_two_mappings_is_fine(tmp_path: Path) -> None:
@@ -89,12 +89,17 @@ def test_what_only_looks_like_scientific_notation_stays_text(tmp_path: Path, tex
 
 
 @pytest.mark.parametrize(
-    "value",
-    ["!!python/object:os.PathLike {}", "!!python/object/apply:os.getcwd []", "!!python/name:os.system", "!mine 3"],
+    ("value", "tag"),
+    [
+        ("!!python/object:os.PathLike {}", "tag:yaml.org,2002:python/object:os.PathLike"),
+        ("!!python/object/apply:os.getcwd []", "tag:yaml.org,2002:python/object/apply:os.getcwd"),
+        ("!mine 3", "!mine"),
+        ("!!int '3'", "tag:yaml.org,2002:int"),
+    ],
 )
-def test_a_tag_that_would_construct_an_object_is_refused(tmp_path: Path, value: str) -> None:
+def test_a_tag_is_refused_with_its_place(tmp_path: Path, value: str, tag: str) -> None:
     path = written(tmp_path, f"ok: 1\na: {value}\n")
-    assert lines_of(path) == (f"{path}:2:4: a YAML tag would construct an object; only plain values are allowed",)
+    assert lines_of(path) == (f"{path}:2:4: the YAML tag {tag} is not supported; only plain values are allowed",)
 
 
 def test_a_refused_tag_runs_nothing(tmp_path: Path) -> None:
@@ -118,17 +123,16 @@ def test_a_key_that_is_no_plain_text_is_refused(tmp_path: Path, text: str, place
     assert lines_of(path) == (f"{path}:{place}: a key must be plain text",)
 
 
-@pytest.mark.parametrize("text", ["a: !!timestamp x\n", "a: !!bool x\n", "a: !!int ''\n"])
-def test_a_tag_that_does_not_fit_is_one_line(tmp_path: Path, text: str) -> None:
-    path = written(tmp_path, text)
+def test_a_date_that_does_not_exist_is_one_line(tmp_path: Path) -> None:
+    path = written(tmp_path, "a: 2020-13-01\n")
     [line] = lines_of(path)
-    assert str(path) in line
+    assert line.startswith(f"{path}: not valid YAML: month must be in 1..12")
 
 
 @pytest.mark.parametrize("text", ["a: " + "[" * 200_000, "a: " + "{b: " * 60 + "1" + "}" * 60])
 def test_nesting_without_end_is_refused(tmp_path: Path, text: str) -> None:
     [line] = lines_of(written(tmp_path, text))
-    assert "nested deeper than 50 levels" in line
+    assert re.search("nested deeper than 50 levels|maximum nesting", line)
 
 
 def test_an_alias_is_refused(tmp_path: Path) -> None:
@@ -171,8 +175,7 @@ def test_a_missing_file_cannot_be_read(tmp_path: Path) -> None:
         (".inf", "'.inf' is not a finite number"),
         ("-.INF", "'-.INF' is not a finite number"),
         (".nan", "'.nan' is not a finite number"),
-        ("!!int x", "'x' is not a whole number"),
-        ("!!float x", "'x' is not a number"),
+        ("0b_", "'0b_' is not a whole number"),
     ],
 )
 def test_a_number_without_bounds_is_one_line_with_its_place(tmp_path: Path, number: str, says: str) -> None:

@@ -106,7 +106,7 @@ def test_a_card_has_the_dropout_and_the_head_it_declares(name: str) -> None:
 @pytest.mark.parametrize("name", CARDS)
 def test_a_card_whose_second_phase_unfreezes_layers_has_a_builder_that_can(name: str) -> None:
     if CARDS[name].recipe.finetune is None:
-        assert not CARDS[name].model.params.get("unfreeze_layers")
+        assert not get_builder(CARDS[name].model.builder).unfrozen(CARDS[name].model.params)
     else:
         assert get_builder(CARDS[name].model.builder).unfreeze is not None
 
@@ -265,7 +265,7 @@ def test_the_base_of_vgg16_computes_what_keras_own_computes() -> None:
 def test_four_unfrozen_layers_are_the_three_convolutions_of_block_5() -> None:
     model = vgg()
     head = count(model.trainable_weights)
-    get_builder("vgg16").unfreeze(model, 4)
+    get_builder("vgg16").unfreeze.apply(model, 4)
     assert trainable_convolutions(model) == ["block5_conv1", "block5_conv2", "block5_conv3"]
     assert count(model.trainable_weights) - head == BLOCK_5_WEIGHTS == 3 * (9 * 512 * 512 + 512)
 
@@ -273,14 +273,14 @@ def test_four_unfrozen_layers_are_the_three_convolutions_of_block_5() -> None:
 @pytest.mark.parametrize(("layers", "convolutions"), [(0, 0), (1, 0), (2, 1), (5, 3), (6, 4), (9, 6), (18, 13)])
 def test_pool_layers_count_as_layers(layers: int, convolutions: int) -> None:
     model = vgg()
-    get_builder("vgg16").unfreeze(model, layers)
+    get_builder("vgg16").unfreeze.apply(model, layers)
     assert trainable_convolutions(model) == CONVOLUTIONS[len(CONVOLUTIONS) - convolutions :]
 
 
 def test_unfreezing_one_layer_changes_no_trainable_weight() -> None:
     model = vgg()
     before = [weight.path for weight in model.trainable_weights]
-    get_builder("vgg16").unfreeze(model, 1)
+    get_builder("vgg16").unfreeze.apply(model, 1)
     assert [weight.path for weight in model.trainable_weights] == before
 
 
@@ -288,7 +288,7 @@ def test_unfrozen_layers_are_those_of_keras_own_model() -> None:
     reference = keras.applications.VGG16(weights=None, include_top=False, input_shape=(32, 32, 3))
     for layers in (1, 4, 7):
         model = vgg()
-        get_builder("vgg16").unfreeze(model, layers)
+        get_builder("vgg16").unfreeze.apply(model, layers)
         expected = [layer.name for layer in reference.layers[-layers:] if layer.weights]
         assert trainable_convolutions(model) == expected
 
@@ -300,7 +300,7 @@ def test_a_card_that_unfreezes_layers_is_born_frozen_all_the_same() -> None:
 def test_unfreezing_leaves_the_numbers_as_they_are() -> None:
     model, batch = vgg(), images(32)
     before = keras.ops.convert_to_numpy(model(batch, training=False))
-    get_builder("vgg16").unfreeze(model, 4)
+    get_builder("vgg16").unfreeze.apply(model, 4)
     assert np.array_equal(keras.ops.convert_to_numpy(model(batch, training=False)), before)
 
 

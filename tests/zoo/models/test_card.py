@@ -196,15 +196,6 @@ def test_a_second_phase_may_train_the_head_alone() -> None:
         assert made.recipe.finetune is not None
 
 
-def test_unfrozen_layers_need_a_finetune_phase() -> None:
-    (line,) = errors_in({**PLAIN, "model": {"builder": "vgg16", "unfreeze_layers": 4}})
-    assert "model.unfreeze_layers needs recipe.finetune" in line
-
-
-def test_no_layer_unfrozen_needs_no_finetune_phase() -> None:
-    assert card({**PLAIN, "model": {"builder": "vgg16", "unfreeze_layers": 0}}).recipe.finetune is None
-
-
 @pytest.mark.parametrize(
     ("stopping", "path"),
     [

@@ -320,3 +320,13 @@ def test_a_broken_card_of_an_installed_package_is_told_with_its_file(tmp_path: P
     done = zoo_with(tmp_path, "cards")
     assert done.returncode == 2
     assert str(Path("guest", "visitor.yaml")) in done.stderr
+
+
+@pytest.mark.parametrize(("layers", "complains"), [(0, False), (4, True)])
+def test_unfrozen_layers_need_a_finetune_phase(layers: int, complains: bool, tmp_path: Path) -> None:
+    write(tmp_path, own=f"{OWN}model: {{builder: vgg16, unfreeze_layers: {layers}}}\n{RECIPE}")
+    line = f"{tmp_path / 'own.yaml'}: model.unfreeze_layers needs recipe.finetune, the phase that trains them; add it"
+    if complains:
+        assert errors_of(tmp_path) == [line]
+    else:
+        assert load_cards([tmp_path])["own"].recipe.finetune is None

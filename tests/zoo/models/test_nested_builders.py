@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 GUEST = '''
 """Networks of another package."""
-from zoo import register_builder
+from zoo import Unfreeze, register_builder
 
 
 def unfreeze(model, count):
@@ -28,8 +28,8 @@ def unfreeze(model, count):
         layer.trainable = True
 
 
-@register_builder("guest_nested", unfreeze=unfreeze)
-def nested(input_shape, *, unfreeze_layers: int = 0):
+@register_builder("guest_nested", unfreeze=Unfreeze("tune_last", unfreeze))
+def nested(input_shape, *, tune_last: int = 0):
     """A frozen base under a head."""
     import keras
     from keras import layers
@@ -114,7 +114,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (info / "entry_points.txt").write_text("[zoo.builders]\nguest = guest\n", encoding="utf-8")
     (folder / "cards").mkdir()
     for name in NAMES:
-        model = ", unfreeze_layers: 2" if name == "nested" else ""
+        model = ", tune_last: 2" if name == "nested" else ""
         text = CARD.format(title=name, model=model)
         text += "  finetune: {learning_rate: 1e-3, epochs: 1}\n" if name == "nested" else ""
         (folder / "cards" / f"{name}.yaml").write_text(text, encoding="utf-8")

@@ -14,7 +14,16 @@ from pydantic import Field, PositiveInt
 from zoo import load_cards
 from zoo.config.strict_yaml import ConfigError
 from zoo.models import registry
-from zoo.models.registry import build, builder_names, complete_params, get_builder, register_builder
+from zoo.models.registry import (
+    PretrainedWeights,
+    Unfreeze,
+    build,
+    builder_names,
+    complete_params,
+    find_weights,
+    get_builder,
+    register_builder,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 Shape = tuple[int, int, int]
@@ -184,6 +193,42 @@ def test_a_builder_without_a_base_has_nothing_to_unfreeze() -> None:
     assert get_builder("toy").unfreeze is None
     assert get_builder("scratch_cnn").unfreeze is None
     assert get_builder("vgg16").unfreeze is not None
+
+
+def test_the_number_of_unfrozen_layers_is_the_parameter_that_unfreeze_names() -> None:
+    register_builder("toy", unfreeze=Unfreeze("depth", lambda model, layers: None))(toy)
+    assert get_builder("toy").unfrozen({"width": 1, "depth": 5}) == 5
+    assert get_builder("toy").unfrozen({"width": 1}) == 2
+    assert get_builder("scratch_cnn").unfrozen({"unfreeze_layers": 3}) == 0
+
+
+def test_a_parameter_that_unfreeze_names_must_exist() -> None:
+    with pytest.raises(ValueError, match="'toy': unfreeze names 'layers', which is none of its parameters"):
+        register_builder("toy", unfreeze=Unfreeze("layers", lambda model, layers: None))(toy)
+
+
+def weights_of(params: Any) -> PretrainedWeights | None:
+    def find() -> str:
+        raise KeyError("gone")
+
+    found = PretrainedWeights("tall", lambda: "a shelf", lambda: "0" * 64)
+    return {"flat": None, "tall": found}[params["kind"]] if params["depth"] < 9 else PretrainedWeights("", find, find)
+
+
+def test_weights_may_depend_on_every_parameter_and_on_defaults() -> None:
+    register_builder("toy", pretrained=weights_of)(toy)
+    assert find_weights("toy", {"width": 1}) is None
+    assert find_weights("toy", {"width": 1, "kind": "tall"}) == "a shelf"
+    assert find_weights("scratch_cnn", {}) is None
+
+
+@pytest.mark.parametrize("params", [{"kind": "odd"}, {"depth": 9}])
+def test_a_search_for_weights_that_fails_is_a_line(params: dict[str, Any]) -> None:
+    register_builder("toy", pretrained=weights_of)(toy)
+    with pytest.raises(
+        ConfigError, match=r"^builder toy: its search for pretrained weights fails: KeyError: .*package$"
+    ):
+        find_weights("toy", params)
 
 
 def test_looking_builders_and_cards_up_loads_no_keras() -> None:

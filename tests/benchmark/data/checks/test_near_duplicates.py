@@ -134,7 +134,7 @@ def test_few_pairs_give_no_cutoff() -> None:
     assert (cutoff.distance, cutoff.pairs) == (None, 190)
     assert cutoff.reason is not None
     assert "190 pairs" in cutoff.reason
-    assert "cannot be told" in cutoff.line()
+    assert "undetermined" in cutoff.line()
 
 
 def test_patients_who_all_look_alike_give_no_cutoff() -> None:
@@ -144,7 +144,7 @@ def test_patients_who_all_look_alike_give_no_cutoff() -> None:
     cutoff = choose_cutoff(count_distances(bits, np.arange(60)))
     assert cutoff.distance is None
     assert cutoff.reason is not None
-    assert "too much alike" in cutoff.reason
+    assert "too similar" in cutoff.reason
 
 
 def test_different_pictures_are_no_near_duplicates() -> None:

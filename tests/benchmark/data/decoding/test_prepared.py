@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark.data import Dataset, Image
-from benchmark.data.dataset import Pixels
+from benchmark.data.dataset import Dataset, Image, Pixels
 from benchmark.data.decoding.prepared import SPLITS, SplitName, load, prepare
 from benchmark.data.sources.phantom import open_phantom
 from benchmark.data.splits import Sampling, Split, make_split

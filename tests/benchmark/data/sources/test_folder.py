@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from benchmark.data import open_dataset
+from benchmark.data.sources import open_dataset
 from tests.support.images import image_folder, noise, opened, refusal, save
 
 KAGGLE = {"train/NORMAL": 4, "train/PNEUMONIA": 6, "val/NORMAL": 1, "val/PNEUMONIA": 1, "test/NORMAL": 2} | {
@@ -154,7 +154,7 @@ def test_the_radiographs_are_those_of_the_table(real_data: Path) -> None:
             id="no train",
         ),
         pytest.param({"train": 0}, "", ["two class folders are needed"], id="no class"),
-        pytest.param({}, "", ["holds no folders", "give train/val/test/CLASS/* or CLASS/*"], id="nothing"),
+        pytest.param({}, "", ["contains no folders", "give train/val/test/CLASS/* or CLASS/*"], id="nothing"),
         pytest.param({"A": 0, "B": 0}, "A", ["is empty"], id="all empty"),
     ],
 )
@@ -183,7 +183,7 @@ def test_many_classes_are_named_in_short(tmp_path: Path) -> None:
 
 def test_images_without_class_folders_are_refused(tmp_path: Path) -> None:
     save(noise(0), tmp_path / "a.png")
-    assert "holds no folders" in refusal(lambda: opened(tmp_path))
+    assert "contains no folders" in refusal(lambda: opened(tmp_path))
 
 
 def test_a_class_without_a_readable_image_is_refused(tmp_path: Path) -> None:

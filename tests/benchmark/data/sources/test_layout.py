@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmark.data import Dataset, open_dataset
 from benchmark.data.checks.describe import describe
+from benchmark.data.dataset import Dataset
+from benchmark.data.sources import open_dataset
 from benchmark.data.sources.entries import is_hidden
-from benchmark.data.sources.layout import PART_NAMES, read_layout
+from benchmark.data.sources.layout import PART_NAMES, image_root, read_layout
 from reports.results.accounts import account_lines
 from tests.support.images import image_folder, noise, opened, refusal, save
 
@@ -73,7 +74,7 @@ def test_classes_that_differ_in_case_only_are_refused_as_such(tmp_path: Path) ->
     image_folder(tmp_path, {"train/NORMAL": 1, "train/SICK": 1, "test/Normal": 1, "test/Sick": 1})
     message = refusal(lambda: opened(tmp_path))
     assert "4 classes (NORMAL, Normal, SICK, Sick)" in message
-    assert "NORMAL and Normal differ in case only" in message
+    assert "NORMAL and Normal differ only in case" in message
 
 
 def test_what_systems_leave_is_ignored_everywhere_and_counted(tmp_path: Path) -> None:
@@ -86,7 +87,7 @@ def test_what_systems_leave_is_ignored_everywhere_and_counted(tmp_path: Path) ->
     dataset = opened(root)
     assert dataset.classes == ("A", "B")
     assert len(dataset.images) == 6
-    assert {entry.reason for entry in dataset.ignored} == {"left by systems"}
+    assert {entry.reason for entry in dataset.ignored} == {"system files"}
     assert {f"{folder}/" for folder in LEFT_FOLDERS} <= {entry.name for entry in dataset.ignored}
     assert accounted(dataset) == files_below(root) == 6 + 2 * len(LEFT_FOLDERS) + len(LEFT)
 
@@ -125,7 +126,7 @@ def test_the_public_archive_is_read_as_it_unpacks(tmp_path: Path) -> None:
     assert len(inside.images) == 17
     assert above.fingerprint == inside.fingerprint
     reasons = {entry.name: (entry.files, entry.reason) for entry in inside.ignored}
-    assert reasons["__MACOSX/"] == (2, "left by systems")
+    assert reasons["__MACOSX/"] == (2, "system files")
     assert reasons["chest_xray/"] == (18, "a copy: its files have the names and sizes of those that are read")
     assert "read from chest_xray/" in said(above)
     assert "read from" not in said(inside)
@@ -138,8 +139,8 @@ def test_a_folder_beside_the_parts_that_is_no_copy_is_not_called_one(tmp_path: P
     save(noise(999, 40), root / "more" / "train" / "NORMAL" / "image_000.png")
     image_folder(root / "figures", {"a": 1})
     reasons = {entry.name: entry.reason for entry in opened(root).ignored}
-    assert reasons["more/"].startswith("the parts again: ")
-    assert reasons["figures/"] == "beside the parts and not one of them"
+    assert reasons["more/"].startswith("a partial copy: ")
+    assert reasons["figures/"] == "not one of the parts"
 
 
 def test_two_data_sets_in_one_folder_are_refused_by_name(tmp_path: Path) -> None:
@@ -199,7 +200,7 @@ def test_parts_inside_of_classes_are_refused_with_what_would_be_right(tmp_path: 
 
 def test_a_class_of_empty_folders_is_refused_as_such(tmp_path: Path) -> None:
     image_folder(tmp_path, {"A": 2, "B/one": 0})
-    assert "B: holds folders but no files" in refusal(lambda: opened(tmp_path))
+    assert "B: contains folders but no files" in refusal(lambda: opened(tmp_path))
 
 
 def test_a_link_to_a_folder_above_is_ignored_and_never_followed_for_ever(tmp_path: Path) -> None:
@@ -212,14 +213,14 @@ def test_a_link_to_a_folder_above_is_ignored_and_never_followed_for_ever(tmp_pat
     dataset = opened(root)
     assert len(dataset.images) == 5
     assert Counter(entry.reason for entry in dataset.ignored) == {
-        "a link to a folder that holds it": 8,
+        "a link to a folder that contains it": 8,
         "a link to a folder that is read already": 1,
     }
     assert accounted(dataset) == files_below(root) == 5
     chain = tmp_path / "chain"
     chain.mkdir()
     (chain / "again").symlink_to(chain, target_is_directory=True)
-    assert "holds no folders" in refusal(lambda: opened(chain))
+    assert "contains no folders" in refusal(lambda: opened(chain))
 
 
 def test_without_a_test_part_the_validation_part_is_read(tmp_path: Path) -> None:
@@ -235,8 +236,8 @@ def test_the_lines_of_a_summary_add_up(tmp_path: Path) -> None:
     (root / "A" / "Thumbs.db").write_bytes(b"x")
     (root / "notes.txt").write_text("notes")
     lines = list(account_lines(describe(opened(root))))
-    assert "5 files: __MACOSX/, Thumbs.db (left by systems); notes.txt (not in a class folder)" in lines[0] or (
-        "5 files: Thumbs.db, __MACOSX/ (left by systems); notes.txt (not in a class folder)" in lines[0]
+    assert "5 files: __MACOSX/, Thumbs.db (system files); notes.txt (not in a class folder)" in lines[0] or (
+        "5 files: Thumbs.db, __MACOSX/ (system files); notes.txt (not in a class folder)" in lines[0]
     )
     assert lines[1] == f"files: 60 used + 1 left out + 5 ignored = {files_below(root)} in all"
 
@@ -256,7 +257,7 @@ PLACES = st.sampled_from(
 def test_every_file_is_used_or_ignored_or_the_folder_is_refused(
     tmp_path_factory: pytest.TempPathFactory, files: list[tuple[str, str]]
 ) -> None:
-    from benchmark.data import DataError
+    from benchmark.data.dataset import DataError
 
     root = tmp_path_factory.mktemp("any")
     for place, name in files:
@@ -268,3 +269,13 @@ def test_every_file_is_used_or_ignored_or_the_folder_is_refused(
         return
     assert len(layout.files) + sum(entry.files for entry in layout.ignored) == files_below(root)
     assert len({found.path for found in layout.files}) == len(layout.files)
+
+
+def test_the_outermost_of_two_copies_is_taken(tmp_path: Path) -> None:
+    image_folder(tmp_path / "chest_xray", PARTED)
+    image_folder(tmp_path / "chest_xray" / "chest_xray", PARTED)
+    assert image_root(tmp_path) == tmp_path / "chest_xray"
+
+
+def test_a_download_that_is_the_data_set_is_its_own_root(tmp_path: Path) -> None:
+    assert image_root(image_folder(tmp_path, PARTED)) == tmp_path

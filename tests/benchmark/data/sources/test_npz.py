@@ -13,7 +13,8 @@ import numpy.typing as npt
 import pytest
 
 import benchmark.data.sources.npz as npz
-from benchmark.data import Dataset, open_dataset
+from benchmark.data.dataset import Dataset
+from benchmark.data.sources import open_dataset
 from tests.support.images import refusal
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -196,7 +197,7 @@ def test_a_file_that_is_no_archive_is_refused(tmp_path: Path) -> None:
 
 def test_words_in_one_part_and_numbers_in_another_are_refused(tmp_path: Path) -> None:
     message = refusal(lambda: opened(tmp_path, arrays(train_labels=np.array(["a", "b"] * 3))))
-    assert "labels are words in one part and numbers in another" in message
+    assert "labels are strings in one part and numbers in another" in message
 
 
 @pytest.mark.parametrize(
@@ -204,20 +205,22 @@ def test_words_in_one_part_and_numbers_in_another_are_refused(tmp_path: Path) ->
     [
         pytest.param(
             {"train_labels": np.array([0, 1, 0, 1, 0, np.nan])},
-            "train_labels holds NaN or infinite values",
+            "train_labels contains NaN or infinite values",
             id="NaN label",
         ),
         pytest.param(
-            {"val_patients": np.array([1, 2, np.inf, 3])}, "val_patients holds NaN or infinite values", id="no patient"
+            {"val_patients": np.array([1, 2, np.inf, 3])},
+            "val_patients contains NaN or infinite",
+            id="no patient",
         ),
         pytest.param(
             {"train_labels": np.zeros(6, [("a", int), ("b", float)])},
-            "train_labels is of type [('a', '<i8'), ('b', '<f8')]; numbers or words are needed",
+            "train_labels is of type [('a', '<i8'), ('b', '<f8')]; numbers or strings are needed",
             id="structured labels",
         ),
         pytest.param(
             {"test_labels": np.array(["2020-01-01", "2020-01-02"], "M8[D]")},
-            "test_labels is of type datetime64[D]; numbers or words are needed",
+            "test_labels is of type datetime64[D]; numbers or strings are needed",
             id="dates",
         ),
         pytest.param({"classes": np.array("ill")}, "classes has shape (); two names are needed", id="scalar classes"),
@@ -269,7 +272,7 @@ def test_deeper_arrays_are_read_by_one_scale(tmp_path: Path, dtype: str, factor:
 def test_an_image_that_is_not_finite_is_named(tmp_path: Path) -> None:
     content = in_depth("float32", 1)
     content["val_images"][2, 3, 3] = np.nan
-    assert "image val/000002 holds levels that are NaN" in refusal(lambda: opened(tmp_path, content))
+    assert "image val/000002 contains levels that are NaN" in refusal(lambda: opened(tmp_path, content))
 
 
 def claiming(shape: tuple[int, ...]) -> bytes:

@@ -10,24 +10,24 @@ import pytest
 
 from benchmark.evidence import Finding, TestScores, ValidationScores, diagnose
 from benchmark.evidence.diagnosis.causes import FINDINGS, OF_THE_SPLIT, faults_of_counts, observable
-from benchmark.evidence.diagnosis.training_record import Checks, Intensity, Modes
+from benchmark.evidence.diagnosis.training_record import BatchNormProbe, Intensity, TrainingDiagnostics
 from benchmark.evidence.metrics.definitions import auc, log_loss
-from tests.support.records import HEALTHY, History, on_test, on_val, planted
+from tests.support.records import HEALTHY, Curves, on_test, on_val, planted
 
 CLASSES = ("NORMAL", "PNEUMONIA")
-UNLEARNED: History = {
+UNLEARNED: Curves = {
     "loss": [0.70, 0.70, 0.69],
     "accuracy": [0.48, 0.51, 0.52],
     "val_loss": [0.70, 0.69, 0.69],
     "val_accuracy": [0.50, 0.52, 0.51],
 }
-LAGGING: History = {
+LAGGING: Curves = {
     "loss": [0.9, 0.7, 0.55, 0.5],
     "accuracy": [0.55, 0.65, 0.72, 0.75],
     "val_loss": [1.2, 9.0, 24.0, 40.0],
     "val_accuracy": [0.50, 0.50, 0.50, 0.50],
 }
-OVERFITTED: History = {
+OVERFITTED: Curves = {
     "loss": [0.6, 0.3, 0.1, 0.02],
     "accuracy": [0.7, 0.85, 0.97, 1.0],
     "val_loss": [0.55, 0.40, 0.55, 0.80],
@@ -47,7 +47,7 @@ def squeezed(low: float, high: float, shift: float = 2.0) -> tuple[list[int], li
     return labels, [low + (high - low) * score for score in drawn]
 
 
-def found(scores: tuple[ValidationScores, TestScores], history: History, threshold: float = 0.5) -> dict[str, Finding]:
+def found(scores: tuple[ValidationScores, TestScores], history: Curves, threshold: float = 0.5) -> dict[str, Finding]:
     return {finding.code: finding for finding in diagnose(*scores, history, threshold, CLASSES)}
 
 
@@ -154,7 +154,7 @@ def test_batch_normalisation_s_signature_is_a_gap_between_training_and_inference
     ],
     ids=["validation follows", "validation loss stays", "training does not learn"],
 )
-def test_each_part_of_the_signature_is_needed_for_a_gap(change: History) -> None:
+def test_each_part_of_the_signature_is_needed_for_a_gap(change: Curves) -> None:
     assert "train-inference-gap" not in found(pair(*planted(60, 60)), {**LAGGING, **change})
 
 
@@ -176,7 +176,7 @@ def test_a_validation_loss_that_turns_while_training_falls_is_overfitting() -> N
     ],
     ids=["rises a little", "training rises too", "best at the end", "not finite"],
 )
-def test_no_overfitting_without_a_clear_turn(change: History) -> None:
+def test_no_overfitting_without_a_clear_turn(change: Curves) -> None:
     assert "overfitting" not in found(pair(*planted(60, 60)), {**OVERFITTED, **change})
 
 
@@ -219,7 +219,7 @@ def test_validation_at_chance_is_no_gap_where_test_is_right_or_validation_is_tin
 
 
 def test_grey_levels_of_four_images_may_differ_by_chance() -> None:
-    other = Checks(intensity={"train": LEVEL, "val": Intensity(129.0, 10.0, 50.0)})
+    other = TrainingDiagnostics(intensity={"train": LEVEL, "val": Intensity(129.0, 10.0, 50.0)})
     many, four = on_val(*planted(60, 60)), on_val([0, 1, 0, 1], [0.4, 0.6, 0.4, 0.6])
     assert "intensity-shift" in {f.code for f in diagnose(many, None, HEALTHY, checks=other)}
     assert "intensity-shift" not in {f.code for f in diagnose(four, None, HEALTHY, checks=other)}
@@ -258,34 +258,34 @@ def test_titles_fit_in_a_table_and_codes_are_plain() -> None:
         assert "\n" not in finding.title + finding.evidence
 
 
-LAG = Modes(images=128, inference_accuracy=0.50, inference_loss=8.1, batch_accuracy=0.85, batch_loss=0.4)
+LAG = BatchNormProbe(images=128, inference_accuracy=0.50, inference_loss=8.1, batch_accuracy=0.85, batch_loss=0.4)
 LEVEL = Intensity(mean=120.0, between=10.0, within=50.0)
 
 
-def checked(checks: Checks, history: History = HEALTHY, shift: float = 2.0) -> dict[str, Finding]:
+def checked(checks: TrainingDiagnostics, history: Curves = HEALTHY, shift: float = 2.0) -> dict[str, Finding]:
     scores = pair(*planted(60, 60, shift))
     return {finding.code: finding for finding in diagnose(*scores, history, 0.5, CLASSES, checks=checks)}
 
 
 def test_lagging_statistics_are_shown_by_the_same_images_in_both_modes() -> None:
-    evidence = checked(Checks(LAG), LAGGING)["train-inference-gap"].evidence
+    evidence = checked(TrainingDiagnostics(LAG), LAGGING)["train-inference-gap"].evidence
     for figure in ("128 training images", "0.85", "0.40", "0.50", "8.10", "moving"):
         assert figure in evidence
 
 
 def test_equal_modes_rule_lagging_statistics_out() -> None:
-    equal = Modes(128, 0.84, 0.4, 0.85, 0.4)
-    assert "train-inference-gap" not in checked(Checks(equal), LAGGING, shift=0.1)
+    equal = BatchNormProbe(128, 0.84, 0.4, 0.85, 0.4)
+    assert "train-inference-gap" not in checked(TrainingDiagnostics(equal), LAGGING, shift=0.1)
 
 
 def test_without_batch_normalisation_the_gap_is_between_the_images() -> None:
-    finding = checked(Checks(Modes(128, 0.84, 0.4)), LAGGING, shift=0.1)["train-inference-gap"]
+    finding = checked(TrainingDiagnostics(BatchNormProbe(128, 0.84, 0.4)), LAGGING, shift=0.1)["train-inference-gap"]
     assert "not on validation" in finding.title
     assert "batch-normalisation" not in finding.evidence
 
 
 def test_training_images_that_fail_in_inference_too_are_no_gap_between_images() -> None:
-    assert "train-inference-gap" not in checked(Checks(Modes(128, 0.51, 0.7)), LAGGING, shift=0.1)
+    assert "train-inference-gap" not in checked(TrainingDiagnostics(BatchNormProbe(128, 0.51, 0.7)), LAGGING, shift=0.1)
 
 
 @pytest.mark.parametrize(
@@ -301,7 +301,7 @@ def test_training_images_that_fail_in_inference_too_are_no_gap_between_images() 
     ids=["alike", "near", "brighter", "darker", "more contrast", "left divided by 255"],
 )
 def test_a_split_on_another_intensity_scale_is_named(other: Intensity, shifted: bool) -> None:
-    findings = checked(Checks(intensity={"train": LEVEL, "val": LEVEL, "test": other}))
+    findings = checked(TrainingDiagnostics(intensity={"train": LEVEL, "val": LEVEL, "test": other}))
     assert ("intensity-shift" in findings) == shifted
     if shifted:
         assert "test" in findings["intensity-shift"].title
@@ -342,7 +342,7 @@ def test_a_loss_is_held_against_what_its_own_scores_give(factor: float, code: st
 def test_every_finding_names_the_change_that_would_test_it_and_is_described() -> None:
     blind = pair([0, 1] * 60, [0.97, 0.97, 0.99, 0.99] * 30)
     everything = [
-        *diagnose(*blind, LAGGING, checks=Checks(LAG, {"train": LEVEL, "val": Intensity(0.5, 0.1, 0.2)})),
+        *diagnose(*blind, LAGGING, checks=TrainingDiagnostics(LAG, {"train": LEVEL, "val": Intensity(0.5, 0.1, 0.2)})),
         *diagnose(*pair(*squeezed(0.6, 0.9)), OVERFITTED, losses={"val": 5.0, "test": 0.01}),
         *diagnose(on_val([0, 1] * 4, [0.4, 0.6] * 4), on_test(*planted(20, 180)), HEALTHY, counts={"train": (4, 4)}),
         *diagnose(*pair([0, 1] * 60, [0.4, 0.6, 0.6, 0.4] * 30), UNLEARNED),
@@ -351,7 +351,7 @@ def test_every_finding_names_the_change_that_would_test_it_and_is_described() ->
     assert all(finding.test for finding in everything)
 
 
-MODES = Modes(10, 0.5, 0.7, 0.9, 0.2)
+MODES = BatchNormProbe(10, 0.5, 0.7, 0.9, 0.2)
 GREY = {"train": Intensity(100, 10, 40), "test": Intensity(100, 10, 40)}
 
 
@@ -359,7 +359,7 @@ GREY = {"train": Intensity(100, 10, 40), "test": Intensity(100, 10, 40)}
 def test_a_fault_is_observable_where_its_records_were_made(code: str) -> None:
     from_records = {"train-inference-gap", "intensity-shift", "penalty-in-loss", "impossible-loss"}
     from_records |= {"small-training"}
-    assert observable(code, Checks(MODES, GREY), {"val": 0.5}, {"train": (4, 4)})
+    assert observable(code, TrainingDiagnostics(MODES, GREY), {"val": 0.5}, {"train": (4, 4)})
     assert observable(code, None, None) == (code not in from_records)
 
 

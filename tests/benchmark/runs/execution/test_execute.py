@@ -17,11 +17,13 @@ import h5py
 import numpy as np
 import pytest
 
-from benchmark.data import DataError, Dataset, open_dataset
+from benchmark.data.dataset import DataError, Dataset
+from benchmark.data.sources import open_dataset
 from benchmark.data.splits import make_split
 from benchmark.evidence.metrics.definitions import figures
 from benchmark.evidence.thresholds.choice import choose_with_interval
-from benchmark.runs.execution.execute import Event, execute_all
+from benchmark.runs.execution.events import Elsewhere, Event, Finished, Preparing, Reused, Started, Stepped
+from benchmark.runs.execution.execute import execute_all
 from benchmark.runs.plan import make_plan
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.run import DatasetFacts, Run, RunSpec
@@ -82,8 +84,8 @@ class Done:
     def scores(self, number: int, split: Any) -> list[float]:
         return self.store.scores(self.runs[number], split).y_score.tolist()
 
-    def epochs(self, number: int) -> list[dict[str, str]]:
-        rows = self.store.history(self.runs[number])
+    def epochs(self, number: int) -> list[dict[str, Any]]:
+        rows = self.store.history(self.runs[number]).rows()
         return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
 
     def weights(self, number: int) -> dict[str, list[float]]:
@@ -126,12 +128,12 @@ def test_runs_finish_in_the_order_asked_for(one: Done) -> None:
 
 
 def test_a_run_says_what_happens_to_it(one: Done) -> None:
-    kinds = [event.kind for event in one.events if event.spec.seed == 0]
-    assert kinds[:2] == ["preparing", "started"]
-    assert kinds[-1] == "done"
-    assert "step" in kinds
-    steps = [event.payload for event in one.events if event.kind == "step"]
-    assert all(0 < step.done <= step.total for step in steps)
+    run = one.runs[0]
+    first, second, *steps, last = [event for event in one.events if event.spec.seed == 0]
+    assert (first, second, last) == (Preparing(run.spec), Started(run.spec, run.split), Finished(run.spec, run))
+    progress = [step.progress for step in steps if isinstance(step, Stepped)]
+    assert len(progress) == len(steps) > 0
+    assert all(0 < at.done <= at.total for at in progress)
 
 
 def test_a_finished_run_knows_its_data_costs_and_environment(one: Done, dataset: Dataset) -> None:
@@ -214,13 +216,13 @@ def test_nothing_that_is_fitted_or_chosen_has_seen_the_test_split(one: Done, els
 
 def test_what_the_store_holds_is_not_computed_again(one: Done, dataset: Dataset) -> None:
     again = compute([run.spec for run in one.runs], dataset, one.store.root)
-    assert [event.kind for event in again.events] == ["reused", "reused"]
+    assert again.events == [Reused(run.spec, run) for run in one.runs]
     assert again.runs == one.runs
 
 
 def test_a_killed_worker_is_a_failed_run_that_is_tried_again(dataset: Dataset, store: Store) -> None:
     def kill(event: Event) -> None:
-        if event.kind == "step":
+        if isinstance(event, Stepped):
             for process in multiprocessing.active_children():
                 assert process.pid is not None
                 os.kill(process.pid, signal.SIGKILL)
@@ -253,18 +255,18 @@ def test_a_training_that_diverges_is_a_failed_run_that_names_the_epoch(dataset: 
 def test_a_run_that_another_process_computes_is_waited_for(dataset: Dataset, store: Store) -> None:
     [wanted] = specs(dataset, card())
     theirs = finished(wanted)
-    kinds: list[str] = []
+    events: list[Event] = []
     with ExitStack() as claim:
         assert claim.enter_context(store.claim(wanted.run_id))
 
         def watch(event: Event) -> None:
-            kinds.append(event.kind)
-            if event.kind == "elsewhere":
+            events.append(event)
+            if isinstance(event, Elsewhere):
                 Store(store.root).save(theirs, write_model=lambda path: path.write_bytes(b"a model"))
                 claim.close()
 
         assert execute_all([wanted], dataset, store, on_event=watch) == [store.get(theirs)]
-    assert kinds == ["elsewhere", "reused"]
+    assert [type(event) for event in events] == [Elsewhere, Reused]
 
 
 def test_data_that_cannot_be_split_as_asked_start_no_run(tmp_path: Path, store: Store) -> None:

@@ -9,20 +9,21 @@ from typing import Any
 
 import pytest
 
-from benchmark.data import Dataset, open_dataset
+from benchmark.data.dataset import Dataset
 from benchmark.data.decoding.prepared import prepare
+from benchmark.data.sources import open_dataset
 from benchmark.data.splits import make_split
 from benchmark.evidence.metrics import definitions as metrics
 from benchmark.evidence.metrics.definitions import Figure, Metric
-from benchmark.runs.execution.execute import finished
-from benchmark.runs.execution.failure import Reached, failed_run, traceback_of
-from benchmark.runs.execution.messages import Message, PreparedLost, Scored
+from benchmark.runs.execution.execute import reusable_run
+from benchmark.runs.execution.failure import RunState, failed_run, traceback_of
+from benchmark.runs.execution.messages import Message, PreparedLost, ScoresReady
+from benchmark.runs.history import History
 from benchmark.runs.run import DatasetFacts, Job, Run, RunSpec, SplitFacts
 from benchmark.runs.storage.store import TRACEBACK, Store
 from reports.render.terminal.tables import runs_table, status_line
 from tests.support.kept import in_this_process
-from tests.support.tiny import card, protocol, spec, split_facts, write_npz
-from tests.support.tiny import finished as finished_run
+from tests.support.tiny import card, finished, protocol, spec, split_facts, write_npz
 
 STEPS = {
     "total_loss": "the loss",
@@ -65,25 +66,25 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(worker, "fit", lambda *a, **k: done.append(fit(*a, **k)) or done[0])
             store = Store(root / "runs")
-            run = worker.keep(job, store, 2, lambda _: None)
+            run = worker.run_job(job, store, 2)
     assert run.status == "ok", run.error
     return Trained(job, dataset, lambda *_, **__: done[0], run, store)
 
 
 @pytest.fixture
-def keep(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run]:
+def compute(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run]:
     """Compute the job again, its training taken as done, into a store of the test's own."""
     from benchmark.runs.execution import worker
 
     monkeypatch.setattr(worker, "fit", trained.fit)
 
     def computed(
-        tell: Callable[[Message], None] = lambda _: None, job: Job = trained.job, keep_models: bool = False
+        notify: Callable[[Message], None] = lambda _: None, job: Job = trained.job, keep_models: bool = False
     ) -> Run:
         spec = job.spec.model_copy(update={"protocol": protocol(keep_models=keep_models)})
         job = replace(job, spec=spec)
         with in_this_process(tmp_path / "cache"):
-            return worker.keep(job, Store(tmp_path / "runs"), 2, tell)
+            return worker.run_job(job, Store(tmp_path / "runs"), 2, notify)
 
     return computed
 
@@ -110,7 +111,7 @@ def scores_of(run: Run, store: Store, split: Any) -> list[float]:
 def test_a_step_that_fails_after_training_is_named_and_loses_nothing(
     name: str,
     error: BaseException,
-    keep: Callable[..., Run],
+    compute: Callable[..., Run],
     trained: Trained,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -118,7 +119,7 @@ def test_a_step_that_fails_after_training_is_named_and_loses_nothing(
     from benchmark.runs.execution import worker
 
     monkeypatch.setattr(worker, name, fails(error))
-    run = keep(keep_models=name == "write_model")
+    run = compute(keep_models=name == "write_model")
     store = Store(tmp_path / "runs")
     words = " ".join(str(error).split())
     assert run.status == "failed"
@@ -137,39 +138,39 @@ def test_a_step_that_fails_after_training_is_named_and_loses_nothing(
     assert text.startswith("Traceback (most recent call last):")
     assert type(error).__name__ in text
     assert run.environment == trained.run.environment
-    assert finished(store, run.spec) is None  # the same command tries it again
+    assert reusable_run(store, run.spec) is None  # the same command tries it again
     assert run.error in status_line(run, reused=False)
     assert not list(store.root.glob(".writing-*"))
 
 
 def test_a_metric_of_somebody_else_that_fails_costs_no_training(
-    keep: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+    compute: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(metrics._METRICS, "jaccard", Metric("jaccard", "higher", of_scores=lambda _: {}["influence"]))
-    run = keep()
+    run = compute()
     assert run.error is not None
     assert run.error.startswith("the figures failed after training: KeyError: 'influence'; scores are kept")
 
 
 def test_a_figure_that_cannot_be_recorded_is_a_step_that_failed(
-    keep: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+    compute: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from benchmark.runs.execution import worker
 
     monkeypatch.setattr(worker, "total_loss", lambda *_: float("inf"))
-    run = keep()
+    run = compute()
     assert run.error is not None
     assert run.error.startswith("the record failed after training: ValidationError: ")
     assert "\n" not in run.error
 
 
 def test_without_a_threshold_the_scores_of_validation_are_kept_and_test_stays_closed(
-    keep: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    compute: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from benchmark.runs.execution import worker
 
     monkeypatch.setattr(worker, "choose_with_interval", fails(ValueError("two\nlines")))
-    run = keep()
+    run = compute()
     assert run.error is not None
     assert run.error.startswith("choosing the threshold failed after training: ValueError: two lines; scores are kept")
     store = Store(tmp_path / "runs")
@@ -178,33 +179,33 @@ def test_without_a_threshold_the_scores_of_validation_are_kept_and_test_stays_cl
 
 
 def test_a_training_that_fails_leaves_its_traceback(
-    keep: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    compute: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from benchmark.runs.execution import worker
 
     monkeypatch.setattr(worker, "fit", fails(RuntimeError("a\nbuilder")))
-    run = keep()
+    run = compute()
     assert run.error == f"building and training failed: RuntimeError: a builder; traceback in {TRACEBACK}"
     assert "RuntimeError" in (tmp_path / "runs" / run.run_id / TRACEBACK).read_text(encoding="utf-8")
 
 
 def test_a_finished_run_is_not_replaced_by_one_that_failed(
-    keep: Callable[..., Run], trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    compute: Callable[..., Run], trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from benchmark.runs.execution import worker
 
     store = Store(tmp_path / "runs")
-    before = finished_run(trained.job.spec)
+    before = finished(trained.job.spec)
     store.save(before)
     monkeypatch.setattr(worker, "write_model", fails(ValueError("no such layer")))
-    run = keep(keep_models=True)
+    run = compute(keep_models=True)
     assert run.error is not None
     assert "writing the model failed" in run.error
     assert store.runs() == ([before], [])
 
 
 def test_what_is_lost_from_the_cache_is_asked_for_and_waited_for(
-    keep: Callable[..., Run], trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    compute: Callable[..., Run], trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     split = make_split(trained.dataset, trained.job.spec.protocol.sampling, trained.job.spec.split_seed)
     job = Job(trained.job.spec, tmp_path / "cache" / "prepared" / trained.job.folder.name, trained.job.split)
@@ -215,15 +216,15 @@ def test_what_is_lost_from_the_cache_is_asked_for_and_waited_for(
             asked.append(message)
             assert prepare(trained.dataset, split, 32, job.folder.parent) == job.folder
 
-    run = keep(answer, job)
+    run = compute(answer, job)
     assert (run.status, len(asked)) == ("ok", 1), run.error
     assert run.figures() == trained.run.figures()
 
 
-def test_scores_are_told_before_anything_else_can_fail(keep: Callable[..., Run], trained: Trained) -> None:
+def test_scores_are_told_before_anything_else_can_fail(compute: Callable[..., Run], trained: Trained) -> None:
     heard: list[Message] = []
-    keep(heard.append)
-    last = [message for message in heard if isinstance(message, Scored)][-1]
+    compute(heard.append)
+    last = [message for message in heard if isinstance(message, ScoresReady)][-1]
     told = {scores.split: scores.y_score.tolist() for scores, _ in last.scores}
     assert told == {split: scores_of(trained.run, trained.store, split) for split in ("val", "test")}
     assert len(last.history) == 1
@@ -244,8 +245,8 @@ class Mute(Exception):
 def test_a_record_takes_whatever_an_error_says(error: Exception, tmp_path: Path) -> None:
     store = Store(tmp_path)
     job = Job(spec(), tmp_path, split_facts())
-    reached = Reached(lambda _: None, step="the figures", history=({"phase": "train", "loss": 1.0},))
-    run = failed_run(job, reached, error, teaches=False)
+    state = RunState(lambda _: None, step="the figures", history=History.of([{"phase": "train", "loss": 1.0}]))
+    run = failed_run(job, state, error, is_plain=False)
     assert run.error is not None
     assert "\n" not in run.error
     assert len(run.error) < 700
@@ -254,7 +255,7 @@ def test_a_record_takes_whatever_an_error_says(error: Exception, tmp_path: Path)
     assert "failed after training" in str(runs_table([run]).renderables[-1])  # type: ignore[union-attr]
 
 
-def test_figures_of_a_whole_run_are_what_they_were(keep: Callable[..., Run], trained: Trained) -> None:
-    run = keep()
+def test_figures_of_a_whole_run_are_what_they_were(compute: Callable[..., Run], trained: Trained) -> None:
+    run = compute()
     assert run.at_half == trained.run.at_half
     assert isinstance(run.figures()["auc"], Figure)

@@ -13,9 +13,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from benchmark.data import Dataset, open_dataset
 from benchmark.data.cache import clear_cache
-from benchmark.runs.execution.execute import Event, execute_all
+from benchmark.data.dataset import Dataset
+from benchmark.data.sources import open_dataset
+from benchmark.runs.execution.events import Event, Preparing, Started, Stepped
+from benchmark.runs.execution.execute import execute_all
 from benchmark.runs.plan import make_plan
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import TRACEBACK, Store
@@ -126,7 +128,7 @@ def test_one_that_crashes_after_training_leaves_its_scores(bench: Bench) -> None
     run = bench.run("late_guest")
     assert len(bench.store.scores(run, "test")) == len(bench.store.images(run, "test")) == 20
     assert len(bench.store.scores(run, "val")) == 20
-    assert [row["phase"] for row in bench.store.history(run)] == ["train"]
+    assert [epoch.phase for epoch in bench.store.history(run).epochs] == ["train"]
 
 
 def _words(process: psutil.Process) -> list[str]:
@@ -142,15 +144,15 @@ def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:
     return open_dataset(str(write_npz(tmp_path / "tiny.npz")))
 
 
-@pytest.mark.parametrize("at", ["preparing", "started", "step"])
+@pytest.mark.parametrize("at", [Preparing, Started, Stepped])
 def test_a_cache_that_is_cleared_at_the_second_of_four_runs_costs_none(
-    at: str, dataset: Dataset, tmp_path: Path
+    at: type[Event], dataset: Dataset, tmp_path: Path
 ) -> None:
     specs = make_plan([card(epochs=1)], protocol(), dataset, range(4)).specs
     cleared: list[int] = []
 
     def clear(event: Event) -> None:
-        if event.kind == at and event.spec.seed >= 1 and event.spec.seed not in cleared:
+        if isinstance(event, at) and event.spec.seed >= 1 and event.spec.seed not in cleared:
             cleared.append(event.spec.seed)
             clear_cache()
 

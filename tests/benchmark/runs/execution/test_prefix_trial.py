@@ -113,8 +113,8 @@ def test_clearing_the_cache_keeps_choices_and_forgetting_removes_them(measured: 
     machine.keep_trial(path, 2)
     clear_cache()
     assert machine.read_trial(path) is not None
-    kinds = {row["kind"]: row for row in describe_cache()}
-    assert kinds[CHOICES]["bytes"] == path.stat().st_size
+    uses = {use.kind: use for use in describe_cache()}
+    assert uses[CHOICES].bytes == path.stat().st_size
     assert forget_choices() > 0
     assert machine.read_trial(path) is None
 

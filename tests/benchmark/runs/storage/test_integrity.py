@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 
 from benchmark.evidence.metrics.definitions import METRICS, values
 from benchmark.runs.deployment.model_files import REFERENCE, model_of
-from benchmark.runs.execution.execute import finished
+from benchmark.runs.execution.execute import reusable_run
 from benchmark.runs.run import Run
 from benchmark.runs.storage.files import Damaged, Unreadable
-from benchmark.runs.storage.lookup import pick_run
+from benchmark.runs.storage.lookup import resolve_run
 from benchmark.runs.storage.store import Store
 from tests.support.records import on_test, planted
 from tests.support.stored import keep
@@ -118,12 +118,12 @@ def test_a_run_with_a_damaged_file_is_named_and_left_out(store: Store, damage: D
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_a_damaged_run_is_computed_again_and_then_whole(store: Store, damage: Damage) -> None:
     run, folder = named(store, "attempt-1")
-    assert finished(store, run.spec) == run
+    assert reusable_run(store, run.spec) == run
     damage(folder)
-    assert finished(store, run.spec) is None
+    assert reusable_run(store, run.spec) is None
     keep(store, "attempt-1")
     assert store.runs()[1] == []
-    assert finished(store, run.spec) is not None
+    assert reusable_run(store, run.spec) is not None
 
 
 @pytest.mark.parametrize("before", [False, True], ids=["with digests", "record of before"])
@@ -243,7 +243,7 @@ def test_permission_is_not_damage(store: Store, monkeypatch: pytest.MonkeyPatch,
     line = left_out(store, folder)
     assert line == f"{folder / name}: cannot be read: Permission denied"
     with pytest.raises(Unreadable, match="Permission denied"):
-        finished(store, run.spec)  # it may be whole: computing it again could replace what is there
+        reusable_run(store, run.spec)  # it may be whole: computing it again could replace what is there
 
 
 def test_a_store_that_may_not_be_read_is_not_an_empty_one(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,7 +262,7 @@ def test_a_run_under_another_name_is_not_computed_over(store: Store) -> None:
     shutil.copytree(there, folder)
     assert f"holds the run {other.run_id}" in left_out(store, folder)
     with pytest.raises(ConfigError, match="rename the folder"):
-        finished(store, run.spec)
+        reusable_run(store, run.spec)
 
 
 def with_model(store: Store, card: str) -> tuple[Run, Path]:
@@ -282,7 +282,7 @@ def test_a_model_of_another_run_is_told_with_the_command_that_keeps_it(store: St
     _, other = with_model(store, "attempt-2")
     keeping = run.spec.model_copy(update={"protocol": run.spec.protocol.model_copy(update={"keep_models": True})})
     assert model_of(run, store) == folder / MODEL
-    assert finished(store, keeping) == run
+    assert reusable_run(store, keeping) == run
     (folder / MODEL).unlink()
     if damage == "swapped":
         shutil.copy(other / MODEL, folder / MODEL)
@@ -291,7 +291,7 @@ def test_a_model_of_another_run_is_told_with_the_command_that_keeps_it(store: St
     with pytest.raises(ConfigError, match="zoo bench attempt-1 --keep-models") as refused:
         model_of(run, store)
     assert len(refused.value.lines) == 1
-    assert finished(store, keeping) is None
+    assert reusable_run(store, keeping) is None
     assert store.runs()[1] == []  # figures do not rest on it
 
 
@@ -316,17 +316,17 @@ def test_a_name_that_means_a_damaged_run_says_what_is_wrong_with_it(store: Store
     empty(folder)
     for name in ("attempt-1", "attempt-1:0", run.run_id, run.run_id[:6]):
         with pytest.raises(ConfigError, match=PREDICTIONS):
-            pick_run(store, name)
+            resolve_run(store, name)
     (folder / RECORD).write_text("{")
     with pytest.raises(ConfigError, match=RECORD):
-        pick_run(store, run.run_id[:6])
+        resolve_run(store, run.run_id[:6])
 
 
 def test_picking_a_run_tells_of_the_damaged_ones(store: Store) -> None:
     _, folder = named(store, "attempt-1")
     empty(folder)
     told: list[str] = []
-    assert pick_run(store, "attempt-2", told.append).spec.card.name == "attempt-2"
+    assert resolve_run(store, "attempt-2", told.append).spec.card.name == "attempt-2"
     assert [PREDICTIONS in line for line in told] == [True]
 
 

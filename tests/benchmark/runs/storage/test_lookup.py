@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.runs.run import Run
-from benchmark.runs.storage.lookup import pick_run
+from benchmark.runs.storage.lookup import resolve_run
 from benchmark.runs.storage.store import Store
 from tests.support.records import make_run
 from zoo.config.strict_yaml import ConfigError
@@ -29,17 +29,17 @@ def held(store: Store, card: str, seed: int) -> Run:
 def test_id_prefix_card_and_seed_name_a_run(store: Store) -> None:
     run = held(store, "attempt-1", 1)
     for name in (run.run_id, run.run_id[:8], "attempt-1:1"):
-        assert pick_run(store, name) == run
-    assert pick_run(store, "attempt-2") == held(store, "attempt-2", 0)  # its other run failed
+        assert resolve_run(store, name) == run
+    assert resolve_run(store, "attempt-2") == held(store, "attempt-2", 0)  # its other run failed
 
 
 def test_a_failed_run_is_found_when_it_is_the_only_one(store: Store) -> None:
-    assert pick_run(store, "attempt-2:1").status == "failed"
+    assert resolve_run(store, "attempt-2:1").status == "failed"
 
 
 def test_a_card_of_several_runs_lists_them(store: Store) -> None:
     with pytest.raises(ConfigError, match=r"'attempt-1' names 2 runs: .*attempt-1:0.*attempt-1:1.*give one by its id"):
-        pick_run(store, "attempt-1")
+        resolve_run(store, "attempt-1")
 
 
 def test_an_ambiguous_beginning_lists_what_it_may_mean(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,7 +47,7 @@ def test_an_ambiguous_beginning_lists_what_it_may_mean(store: Store, monkeypatch
     runs = [make_run("attempt-1", seed=0), make_run("attempt-1", seed=1)]
     monkeypatch.setattr(store, "survey", lambda: (runs, []))
     with pytest.raises(ConfigError, match=r"'ab' names 2 runs: ab0 .*, ab1 .*give one by its id"):
-        pick_run(store, "ab")
+        resolve_run(store, "ab")
 
 
 @pytest.mark.parametrize(
@@ -61,9 +61,9 @@ def test_an_ambiguous_beginning_lists_what_it_may_mean(store: Store, monkeypatch
 )
 def test_an_unknown_name_answers_with_the_nearest(store: Store, name: str, near: str) -> None:
     with pytest.raises(ConfigError, match=f"Unknown run '{name}'.*{near}"):
-        pick_run(store, name)
+        resolve_run(store, name)
 
 
 def test_an_empty_store_says_how_to_fill_it(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="contains no runs; `zoo bench --all"):
-        pick_run(Store(tmp_path), "attempt-1")
+        resolve_run(Store(tmp_path), "attempt-1")

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmark.evidence.scores import Scores, TestScores, ValidationScores
+from benchmark.runs.history import NO_HISTORY, History
 from benchmark.runs.run import RECORD_VERSION, Run
 from benchmark.runs.storage.store import STORE_VERSION, Store
 from tests.support.tiny import finished, run_python, spec, split_facts
@@ -76,7 +77,7 @@ def test_a_failed_run_is_kept_too(store: Store) -> None:
     run = Run.failed(spec(), "the training loss is nan", split_facts())
     store.save(run)
     assert store.get(run) == run
-    assert store.history(run) == []
+    assert store.history(run) == NO_HISTORY
 
 
 def test_runs_are_sorted_by_card_and_seed_whatever_their_ids(store: Store) -> None:
@@ -86,7 +87,7 @@ def test_runs_are_sorted_by_card_and_seed_whatever_their_ids(store: Store) -> No
 
 
 def test_a_second_result_replaces_the_first_with_all_its_files(store: Store) -> None:
-    store.save(finished(spec(), auc=0.6), [(scores(), names())], [{"loss": 1}], lambda path: path.touch())
+    store.save(finished(spec(), auc=0.6), [(scores(), names())], History.of([{"loss": 1}]), lambda path: path.touch())
     second = finished(spec(), auc=0.7)
     place = store.save(second)
     assert store.runs() == ([second], [])
@@ -122,7 +123,7 @@ def test_scores_are_read_back_exactly(data: st.DataObject, fresh: Callable[[], S
                 "phase": words,
                 "epoch": st.integers(1, 999),
                 "loss": st.floats(allow_nan=False),
-                'odd, "name"': words,
+                'odd, "name"': st.floats(0, 1) | st.just(""),
             }
         ),
         max_size=5,
@@ -130,11 +131,15 @@ def test_scores_are_read_back_exactly(data: st.DataObject, fresh: Callable[[], S
 )
 def test_a_history_is_read_back_exactly(rows: list[dict[str, Any]], fresh: Callable[[], Store]) -> None:
     store, run = fresh(), finished(spec())
-    store.save(run, history=rows)
-    read = store.history(run)
-    assert [set(row) for row in read] == [set(row) for row in rows]
-    assert [(float(row["loss"]), int(row["epoch"])) for row in read] == [(r["loss"], r["epoch"]) for r in rows]
-    assert [row["phase"] for row in read] == [row["phase"] for row in rows]
+    history = History.of(rows)
+    store.save(run, history=history)
+    assert store.history(run) == history
+    assert [epoch.step for epoch in history.epochs] == list(range(1, len(rows) + 1))
+    assert history.column("loss") == tuple(row["loss"] for row in rows)
+    assert history.column('odd, "name"') == tuple(
+        None if row['odd, "name"'] == "" else row['odd, "name"'] for row in rows
+    )
+    assert [(epoch.phase, epoch.epoch) for epoch in history.epochs] == [(row["phase"], row["epoch"]) for row in rows]
 
 
 def test_a_model_lies_in_the_folder_of_its_run(store: Store) -> None:
@@ -257,7 +262,7 @@ def disk_full(path: Path) -> NoReturn:
 @pytest.mark.parametrize("interrupt", [give_up, disk_full])
 def test_an_interrupted_writer_leaves_nothing(store: Store, interrupt: Callable[[Path], NoReturn]) -> None:
     with pytest.raises((KeyboardInterrupt, OSError)):
-        store.save(GOOD, [(scores(), names())], [{"loss": 1}], interrupt)
+        store.save(GOOD, [(scores(), names())], History.of([{"loss": 1}]), interrupt)
     assert store.runs() == ([], [])
     assert visible(store) == ["store.json"]
     assert leftovers(store) == []
@@ -304,19 +309,20 @@ class Bomb:
 
 def test_nothing_in_a_store_is_unpickled(store: Store, tmp_path: Path) -> None:
     went_off = tmp_path / "went-off"
-    place = store.save(GOOD, [(scores(), names())], [{"loss": 1}])
+    place = store.save(GOOD, [(scores(), names())], History.of([{"loss": 1}]))
     for path in (*place.iterdir(), place / "model.keras", place / "run.pkl", store.root / "index.pkl"):
         path.write_bytes(pickle.dumps(Bomb(went_off), protocol=0))
     assert store.get(GOOD) is None
     assert len(store.runs()[1]) == 1
-    store.history(GOOD)
+    with pytest.raises(ConfigError):
+        store.history(GOOD)
     with pytest.raises(ConfigError):
         store.scores(GOOD, "test")
     assert not went_off.exists()
 
 
 def test_scores_need_no_file_but_the_predictions(store: Store) -> None:
-    place = store.save(GOOD, [(scores("val"), names()), (scores("test"), names())], [{"loss": 1}])
+    place = store.save(GOOD, [(scores("val"), names()), (scores("test"), names())], History.of([{"loss": 1}]))
     for path in place.iterdir():
         if path.name != "predictions.parquet":
             path.unlink()
@@ -406,15 +412,17 @@ WRITE = (
     "import numpy as np\n"
     "from benchmark.evidence.metrics.definitions import Figure\n"
     "from benchmark.evidence.scores import TestScores\n"
+    "from benchmark.runs.history import History\n"
     "from benchmark.runs.storage.store import Store\n"
     "from tests.support.tiny import finished, spec\n"
     "store, writer = Store(Path(sys.argv[1])), int(sys.argv[2])\n"
     "for number in range(12):\n"
+    "    history = History.of([{'loss': writer}])\n"
     "    rows = TestScores('test', np.ones(50), np.arange(50) < 10 * writer, ('p',) * 50), ['i'] * 50\n"
     "    figures = {'test': {'recall': Figure('recall', writer / 5, None, None, None, None)}}\n"
     "    with contextlib.suppress(OSError):\n"
-    "        store.save(finished(spec(seed=0), at_half=figures), [rows], [{'loss': writer}])\n"
-    "    store.save(finished(spec(seed=1000 * writer + number), at_half=figures), [rows], [{'loss': writer}])\n"
+    "        store.save(finished(spec(seed=0), at_half=figures), [rows], history)\n"
+    "    store.save(finished(spec(seed=1000 * writer + number), at_half=figures), [rows], history)\n"
 )
 
 

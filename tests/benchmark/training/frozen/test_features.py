@@ -10,10 +10,9 @@ import keras
 import numpy as np
 import pytest
 
-import benchmark.training.backend  # noqa: F401 - before Keras: it quietens it
 from benchmark.data.decoding.prepared import LabelledImages
-from benchmark.training.augmentation import views
-from benchmark.training.fit import Fitted, Step, fit, loss_function
+from benchmark.training.augmentation import augmented_view
+from benchmark.training.fit import FeatureOptions, Fitted, Step, fit, loss_function
 from benchmark.training.frozen.bank import Bank
 from benchmark.training.frozen.features import Network, view_order
 from benchmark.training.frozen.methods import BFLOAT16, FILTERED, KERAS, WAYS, Ways
@@ -50,9 +49,10 @@ UNFROZEN = card("attempt-7", finetune={"learning_rate": 1e-4, "epochs": 2})
 CAFFE = card("attempt-6b-caffe")
 
 
-def fitted(card: ModelCard, bank: Bank, seed: int = 0, **options: Any) -> Fitted:
+def fitted(card: ModelCard, bank: Bank, seed: int = 0, ways: Ways = FILTERED, **options: Any) -> Fitted:
     keras.utils.set_random_seed(seed)
-    return fit(card, images("train", 24), images("val", 12), seed=seed, view_seed=0, bank=bank, **options)
+    train, val = images("train", 24), images("val", 12)
+    return fit(card, train, val, seed=seed, view_seed=0, features=FeatureOptions(bank, ways), **options)
 
 
 def trained_whole(card: ModelCard, seed: int) -> tuple[Any, list[float]]:
@@ -70,7 +70,7 @@ def trained_whole(card: ModelCard, seed: int) -> tuple[Any, list[float]]:
         if number:
             unfreeze = get_builder(card.model.builder).unfreeze
             assert unfreeze is not None
-            unfreeze(model, int(card.model.params["unfreeze_layers"]))
+            unfreeze.apply(model, int(card.model.params["unfreeze_layers"]))
         whole.compile(optimizer=keras.optimizers.Adam(rate), loss=loss_function(card.recipe.loss), jit_compile=False)
         for epoch in range(1, epochs + 1):
             view, total = next(order), 0.0
@@ -78,7 +78,7 @@ def trained_whole(card: ModelCard, seed: int) -> tuple[Any, list[float]]:
             for first in range(0, len(shuffled), card.recipe.batch_size):
                 chosen = shuffled[first : first + card.recipe.batch_size]
                 digests = [train.digests[i] for i in chosen]
-                pixels = views(train.pixels[chosen], digests, card.recipe.augmentation, view, 0)
+                pixels = augmented_view(train.pixels[chosen], digests, card.recipe.augmentation, view, 0)
                 whole.reset_metrics()
                 loss = whole.train_on_batch(pixels, train.labels[chosen].astype(np.float32)[:, None])
                 total += float(np.asarray(loss).reshape(-1)[0]) * len(chosen)
@@ -137,7 +137,7 @@ def network(bank: Bank, steps: list[str], unfrozen: int = 0, wanted: Sequence[st
     unfreeze = get_builder("vgg16").unfreeze
     assert unfreeze is not None
     if unfrozen:
-        unfreeze(model, unfrozen)
+        unfreeze.apply(model, unfrozen)
     return Network(model, (SIDE, SIDE, 1), FROZEN.recipe, view_seed=0, bank=bank, wanted=wanted, on_fill=steps.append)
 
 

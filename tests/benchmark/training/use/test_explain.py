@@ -14,7 +14,7 @@ from benchmark.evidence.diagnosis.saliency import sanity
 from benchmark.training.backend import gradients
 from benchmark.training.network import entry, join, segment
 from benchmark.training.use.explain import Explanation, NoFeatureMaps, explain
-from benchmark.training.use.model_file import load_kept
+from benchmark.training.use.model_file import load_model
 from zoo.models.registry import build
 
 SIDE = 40
@@ -153,7 +153,7 @@ def test_every_kept_shape_of_model_has_a_map(layer: str) -> None:
 def test_a_model_read_from_its_file_has_the_same_map(tmp_path: Path) -> None:
     model = wholes()["norm2"]()
     model.save(tmp_path / "model.keras")
-    kept = load_kept(tmp_path / "model.keras")
+    kept = load_model(tmp_path / "model.keras")
     one, other = (explain(each, spots(), np.ones(4, int)) for each in (model, kept))
     np.testing.assert_allclose(one.maps, other.maps, atol=1e-5)
     np.testing.assert_allclose(one.all_random, other.all_random, atol=1e-5)

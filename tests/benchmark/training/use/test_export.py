@@ -13,7 +13,7 @@ from keras import layers
 
 from benchmark.training.network import entry, join, run_batched, set_precision
 from benchmark.training.use.export import INPUT, OUTPUT, check_installed, in_float32, write_onnx
-from benchmark.training.use.model_file import load_kept, with_features
+from benchmark.training.use.model_file import load_model, with_features
 from zoo.config.strict_yaml import ConfigError
 
 pytestmark = pytest.mark.slow
@@ -51,7 +51,7 @@ def test_lowered_layers_are_written_in_float32_and_said_to_be(tmp_path: Path) ->
     model = network()
     set_precision(model.get_layer("inner"), ("conv1", "norm", "conv2"), "bfloat16")
     model.save(tmp_path / "model.keras")
-    kept = load_kept(tmp_path / "model.keras")
+    kept = load_model(tmp_path / "model.keras")
     raised, lowered = in_float32(kept)
     assert lowered
     assert not np.array_equal(run_batched(raised, pixels()), run_batched(kept, pixels()))

@@ -9,10 +9,9 @@ import keras
 import numpy as np
 import pytest
 
-import benchmark.training.backend  # noqa: F401 - before Keras: it quietens it
 from benchmark.data.decoding.prepared import LabelledImages
-from benchmark.evidence.diagnosis.training_record import Modes, modes_of
-from benchmark.training.fit import Fitted, fit
+from benchmark.evidence.diagnosis.training_record import BatchNormProbe, batch_norm_probe
+from benchmark.training.fit import FeatureOptions, Fitted, fit
 from benchmark.training.frozen.bank import Bank
 from benchmark.training.network import run_batched
 from benchmark.training.use.probe import grey_levels, score_in_both_modes
@@ -33,12 +32,12 @@ def images(split: Literal["train", "val", "test"], count: int, level: float = 11
 def trained(tmp_path: Path, learning_rate: float = 0.01, **model: Any) -> Fitted:
     keras.utils.set_random_seed(0)
     card = tiny.card(model=model, epochs=3, optimizer={"name": "adam", "learning_rate": learning_rate})
-    bank = Bank(tmp_path, 1 << 30)
-    return fit(card, images("train", 64), images("val", 16), seed=0, view_seed=0, bank=bank)
+    features = FeatureOptions(Bank(tmp_path, 1 << 30))
+    return fit(card, images("train", 64), images("val", 16), seed=0, view_seed=0, features=features)
 
 
-def compare_modes(fitted: Fitted, train: LabelledImages, batch_size: int) -> Modes:
-    return modes_of(*score_in_both_modes(fitted, train, batch_size))
+def compare_modes(fitted: Fitted, train: LabelledImages, batch_size: int) -> BatchNormProbe:
+    return batch_norm_probe(*score_in_both_modes(fitted, train, batch_size))
 
 
 def test_without_batch_normalisation_there_is_one_mode(tmp_path: Path) -> None:

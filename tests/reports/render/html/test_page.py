@@ -15,6 +15,7 @@ import pytest
 
 from benchmark.evidence.metrics.definitions import METRICS
 from benchmark.evidence.scores import TestScores
+from benchmark.runs.history import NO_HISTORY
 from benchmark.runs.storage.store import Store
 from reports.render.html.bars import Axis, axis_over
 from reports.render.html.page import render
@@ -181,7 +182,7 @@ def test_a_class_without_test_images_has_no_scores() -> None:
 
 
 def test_without_scores_there_is_no_slider_and_no_curve() -> None:
-    found = Page(render(build_report([make_run(), make_run("attempt-7")], lambda _: [])))
+    found = Page(render(build_report([make_run(), make_run("attempt-7")], lambda _: NO_HISTORY)))
     assert found.broken == []
     assert not [attributes for _, attributes in found.tags if "data-slider" in attributes]
     assert not [tag for tag, _ in found.tags if tag == "figure"]
@@ -222,7 +223,7 @@ def test_texts_of_cards_claims_data_and_files_are_shown_and_not_run(attacked: Pa
 
 
 def test_a_report_without_runs_is_a_page_that_says_so() -> None:
-    found = Page(render(build_report([], lambda _: [])))
+    found = Page(render(build_report([], lambda _: NO_HISTORY)))
     assert found.broken == []
     assert "There are no runs to report." in text_of(found)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import pytest
 
+from benchmark.runs.history import NO_HISTORY
 from benchmark.runs.plan import Skip
 from benchmark.runs.protocol import Protocol, load_protocol
 from benchmark.runs.run import Run, SplitFacts
@@ -20,20 +21,20 @@ from tests.support.records import (
     PHANTOM,
     SPLIT,
     cards,
-    history_rows,
     make_card,
     make_run,
     of_counts,
     on_test,
     on_val,
     planted,
+    recorded_history,
 )
 
 HOSTILE = "<script>alert(1)</script> | broken |\n| a | row |\n\n# heading"
 
 
 def rendered(*runs: Run, skips: Iterable[Skip] = ()) -> str:
-    return render(build_report(runs, lambda _: history_rows(), tuple(skips)))
+    return render(build_report(runs, lambda _: recorded_history(), tuple(skips)))
 
 
 def tables(text: str) -> list[list[dict[str, str]]]:
@@ -98,7 +99,7 @@ def test_a_report_ends_with_one_line_break_and_opens_with_a_heading() -> None:
 
 
 def test_an_empty_report_is_a_heading() -> None:
-    assert render(build_report([], lambda _: [])).strip().startswith("# ")
+    assert render(build_report([], lambda _: NO_HISTORY)).strip().startswith("# ")
 
 
 def test_the_same_runs_give_the_same_text() -> None:
@@ -239,7 +240,7 @@ def test_commits_of_the_same_versions_are_named_together() -> None:
 
 
 def test_pictures_are_named_where_they_belong_and_left_out_where_there_are_none() -> None:
-    report = build_report([make_run(), make_run("attempt-2")], lambda _: history_rows())
+    report = build_report([make_run(), make_run("attempt-2")], lambda _: recorded_history())
     shown = Pictures(Picture("figures/comparison.svg", "every ] card"), {"attempt-2": (Picture("figures/a.svg", "x"),)})
     text = render(report, [shown])
     assert "![every ) card](figures/comparison.svg)" in text

@@ -17,7 +17,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from benchmark.data.dataset import Problem
-from benchmark.runs.execution.execute import Event
+from benchmark.runs.execution.events import Finished, Started, Stepped
 from benchmark.runs.plan import Plan, Skip
 from benchmark.runs.run import Progress
 from benchmark.runs.storage.store import Store
@@ -80,10 +80,10 @@ def _live() -> progress.View:
     view = progress.View(Plan(specs, ()))
     for spec in specs[:5]:
         failed = {"error": "ResourceExhausted: no memory"} if spec.card.name == "attempt-2" else {}
-        view.handle(Event("started", spec))
-        view.handle(Event("done", spec, make_run(spec.card.name, **failed)))
-    view.handle(Event("started", specs[5]))
-    view.handle(Event("step", specs[5], Progress(20, 400, "train 1/20")))
+        view.handle(Started(spec, make_run().split))
+        view.handle(Finished(spec, make_run(spec.card.name, **failed)))
+    view.handle(Started(specs[5], make_run().split))
+    view.handle(Stepped(specs[5], Progress(20, 400, "train 1/20")))
     return view
 
 

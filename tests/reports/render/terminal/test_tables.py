@@ -21,7 +21,6 @@ from tests.support.records import (
     KAGGLE,
     PHANTOM,
     cards,
-    history_rows,
     make_card,
     make_run,
     make_spec,
@@ -29,6 +28,7 @@ from tests.support.records import (
     on_test,
     on_val,
     planted,
+    recorded_history,
 )
 
 WIDTHS = (80, 120, 160, 200)
@@ -61,7 +61,7 @@ def flat(text: str) -> str:
 
 
 def compared(*runs: Run, skips: Sequence[Skip] = (), width: int = 200) -> str:
-    return shown(comparison_tables(build_report(runs, lambda _: history_rows(), skips)), width)
+    return shown(comparison_tables(build_report(runs, lambda _: recorded_history(), skips)), width)
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import benchmark.training.backend  # noqa: F401 - quietens the backend before Keras is imported
-
-# isort: split
 import keras
 import numpy as np
 import pytest
@@ -27,7 +24,7 @@ from benchmark.runs.deployment.decision_rule import Decider, strangeness
 from benchmark.runs.storage.store import Store
 from benchmark.training.use.export import write_onnx
 from tests.support.kept import in_this_process
-from tests.support.records import PHANTOM, history_rows, make_run, on_test, on_val, planted
+from tests.support.records import PHANTOM, make_run, on_test, on_val, planted, recorded_history
 from tests.support.tiny import SIDE, card, protocol
 from tests.zoo.cli import test_app as test_zoo_cli
 from tests.zoo.cli.test_app import Zoo
@@ -59,7 +56,7 @@ def keep(store: Store, model: keras.Model, classes: tuple[str, str] = ("NORMAL",
     data = PHANTOM.model_copy(update={"classes": classes})
     run = make_run(card(), val=val, test=test, protocol=protocol(), dataset=data)
     names = [[f"{part}{number}" for number in range(60)] for part in ("v", "t")]
-    store.save(run, [(val, names[0]), (test, names[1])], history_rows(), model.save)
+    store.save(run, [(val, names[0]), (test, names[1])], recorded_history(), model.save)
 
 
 def pictures(folder: Path, **levels: int) -> Path:

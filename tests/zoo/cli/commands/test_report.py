@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from benchmark.data import open_dataset
+from benchmark.data.sources import open_dataset
 from benchmark.runs.run import DatasetFacts
 from benchmark.runs.storage.store import Store
 from reports.render.files import WRITERS
 from tests.reports.render.markdown.test_document import tables
 from tests.support.claims import contents, figure, row, write_claims
-from tests.support.records import KAGGLE, PHANTOM, history_rows, make_run, of_counts, on_test, on_val, planted
+from tests.support.records import KAGGLE, PHANTOM, make_run, of_counts, on_test, on_val, planted, recorded_history
 from tests.support.stored import keep
 from zoo.cli.app import main
 
@@ -288,7 +288,7 @@ def test_a_gallery_is_shown_in_both_reports_and_its_picture_stands_beside(tmp_pa
     store.save(
         run,
         [(on_val(*planted(60, 60, seed=1)), [f"val/{place}" for place in range(120)]), (test, names)],
-        history_rows(),
+        recorded_history(),
     )
     answer = report("--gallery", "--format", "md", "--format", "html")
     assert answer.code == 0

@@ -141,7 +141,7 @@ def test_keeping_models_runs_again_what_has_none(zoo: Zoo, tmp_path: Path) -> No
     rules, root = write_protocol(tmp_path / "p.yaml"), tmp_path / "runs"
     common = ("bench", "attempt-1", "--protocol", rules, "--store", root, "--dry-run")
     first = zoo(*common)
-    from benchmark.data import open_dataset
+    from benchmark.data.sources import open_dataset
     from benchmark.runs.plan import make_plan
     from benchmark.runs.protocol import load_protocol
     from zoo.models.catalog import load_cards, select

@@ -32,10 +32,10 @@ def test_a_wrong_request_is_one_line(
     assert "wandb" in refused(monkeypatch, capsys, "wandb")
 
 
-@pytest.mark.parametrize("tracker", ["tensorboard", "mlflow"])
+@pytest.mark.parametrize(("tracker", "library"), [("tensorboard", "tensorboardX"), ("mlflow", "mlflow")])
 def test_a_tracker_that_is_not_installed_is_named_with_its_extra(
-    tracker: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    tracker: str, library: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     Store(tmp_path).save(make_run(error="boom"))
-    monkeypatch.setitem(sys.modules, tracker, None)
+    monkeypatch.setitem(sys.modules, library, None)
     assert f"zoo-bench[{tracker}]" in refused(monkeypatch, capsys, tracker, "--store", tmp_path)

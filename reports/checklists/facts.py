@@ -1,0 +1,103 @@
+"""What the program knows about a section, under the names that the answers of checklists use."""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict
+
+from reports.report import Section
+from reports.text import number
+
+
+class Facts(TypedDict):
+    """Plain values for Jinja templates; None where a record does not say it.
+
+    The fields from `data` to `pretrained_weights` are sentences of the section's methods. `requested` and `sizes` list
+    images by split, `left_out` the images in no split. `patients_note` says for how many images the patient is known;
+    `detectable` is the AUC difference that a typical pair of cards would have needed. `claims`, `effects`, `diagnosed`
+    and `calibrated` count published claims, effects of single changes, cards with a finding, and runs with a
+    calibrator that was kept. `shifts` are the codes of dataset shifts, None where nothing was compared.
+    """
+
+    data: str | None
+    split: str | None
+    preprocessing: str | None
+    augmentation: str | None
+    selection: str | None
+    threshold: str | None
+    versions: str | None
+    pretrained_weights: str | None
+    source: str
+    synthetic: bool
+    classes: tuple[str, str]
+    requested: str
+    balanced: bool
+    left_out: str
+    sizes: str
+    test_images: int | None
+    patients: Literal["known", "unknown", "not recorded"]
+    patients_note: str | None
+    builders: str
+    cards: int
+    runs: int
+    cards_with_several_seeds: int
+    claims: int
+    effects: int
+    diagnosed: int
+    assessed: int
+    calibrated: int
+    detectable: str | None
+    shifts: str | None
+    protocol: str
+    models_kept: bool
+
+
+def facts(section: Section) -> Facts:
+    """The facts of a section."""
+    spec, flow = section.runs[0].spec, section.methods.flow
+    sampling = spec.protocol.sampling
+    requested = {"train": sampling.train, "val": sampling.val, "test": sampling.test}
+    known = any(row.patients is not None for row in flow)
+    detectable = section.ranking.typical_detectable if section.ranking is not None else None
+    return {
+        "data": _topic(section, "data"),
+        "split": _topic(section, "split"),
+        "preprocessing": _topic(section, "preprocessing"),
+        "augmentation": _topic(section, "augmentation"),
+        "selection": _topic(section, "selection"),
+        "threshold": _topic(section, "threshold"),
+        "versions": _topic(section, "versions"),
+        "pretrained_weights": _topic(section, "pretrained weights"),
+        "source": spec.dataset.source,
+        "synthetic": section.synthetic,
+        "classes": section.methods.classes,
+        "requested": ", ".join(f"{count} {split}" for split, count in requested.items() if count is not None),
+        "balanced": sampling.balanced,
+        "left_out": "; ".join(section.methods.left_out),
+        "sizes": ", ".join(f"{row.images} {row.split}" for row in flow if row.label is None),
+        "test_images": next((row.images for row in flow if (row.split, row.label) == ("test", None)), None),
+        "patients": "unknown" if spec.dataset.patients_unknown else "known" if known else "not recorded",
+        "patients_note": spec.dataset.patients.line() if spec.dataset.patients is not None else None,
+        "builders": ", ".join(dict.fromkeys(card.card.model.builder for card in section.cards)),
+        "cards": len(section.cards),
+        "runs": len(section.runs),
+        "cards_with_several_seeds": sum(len(card.seeds) > 1 for card in section.cards),
+        "claims": sum(len(report.figures) + len(report.statements) for report in section.claims),
+        "effects": sum(len(causes) for report in section.claims for causes in report.causes.values()),
+        "diagnosed": sum(bool(card.diagnosis) for card in section.cards),
+        "assessed": len(section.probabilities),
+        "calibrated": sum(row.after is not None for row in section.probabilities),
+        "detectable": None if detectable is None else number(detectable),
+        "shifts": _shifts(section),
+        "protocol": f"{spec.protocol.name}: {spec.protocol.title}",
+        "models_kept": spec.protocol.keep_models,
+    }
+
+
+def _topic(section: Section, topic: str) -> str | None:
+    return "; ".join(fact.text for fact in section.methods.facts if fact.topic == topic) or None
+
+
+def _shifts(section: Section) -> str | None:
+    shifts = {f.code for run in section.runs for f in run.diagnosis} & {"intensity-shift", "prior-shift"}
+    compared = any(run.checks is not None and run.checks.intensity for run in section.runs)
+    return ", ".join(sorted(shifts)) if shifts or compared else None

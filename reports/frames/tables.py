@@ -1,0 +1,186 @@
+"""Runs as Arrow tables: what `zoo.load_runs` and its siblings return and what the CSV files of a report hold."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from benchmark.evidence.metrics.definitions import METRICS
+from benchmark.evidence.metrics.influence import METRICS as WITH_INTERVAL
+from reports.results.settings import flat_settings
+
+if TYPE_CHECKING:
+    import pyarrow
+
+    from benchmark.runs.run import Run
+    from benchmark.runs.storage.store import Store
+
+Row = Mapping[str, Any]
+KEY = {"run_id": "string", "card": "string", "seed": "int64"}
+"""The columns that identify a run in every table, name to type."""
+
+CONDITIONS = ("data", "protocol", "synthetic")
+"""The columns that say under which conditions a run was made."""
+
+_OF_DECISIONS = tuple(name for name, metric in METRICS.items() if metric.of_decisions is not None)
+_RUN = {
+    **KEY,
+    "stage": "string",
+    "status": "string",
+    "error": "string",
+    "finished": "time",
+    "data": "string",
+    "data_title": "string",
+    "data_fingerprint": "string",
+    "synthetic": "bool",
+    "negative_class": "string",
+    "positive_class": "string",
+    "protocol": "string",
+    "image_size": "int64",
+    "builder": "string",
+    "train_images": "int64",
+    "val_images": "int64",
+    "test_images": "int64",
+    "split_fingerprint": "string",
+    "threshold": "float64",
+    "threshold_rule": "string",
+    "diagnosis": "string",
+    "seconds": "float64",
+    "epochs": "int64",
+    "seconds_per_epoch": "float64",
+    "inference_ms_per_image": "float64",
+    "peak_memory_mib": "float64",
+    "parameters": "int64",
+    "trainable_parameters": "int64",
+    "model_kept": "bool",
+}
+_FIGURE = {
+    **KEY,
+    "split": "string",
+    "at": "string",
+    "threshold": "float64",
+    "metric": "string",
+    "value": "float64",
+    "low": "float64",
+    "high": "float64",
+    "method": "string",
+    "reason": "string",
+}
+
+
+def arrow_table(columns: Mapping[str, str], rows: Iterable[Row]) -> pyarrow.Table:
+    """Rows as an Arrow table.
+
+    Args:
+        columns: The type of each column: an Arrow alias such as `float64`, or `time` for UTC times.
+        rows: Values by column name. A value that a row does not have is null.
+    """
+    import pyarrow as pa
+
+    rows = list(rows)
+    return pa.table(
+        {name: pa.array([row.get(name) for row in rows], arrow_type(kind)) for name, kind in columns.items()}
+    )
+
+
+def arrow_type(kind: str) -> Any:
+    """The Arrow type of that alias; `time` is a UTC time in microseconds."""
+    import pyarrow as pa
+
+    return pa.timestamp("us", tz="UTC") if kind == "time" else pa.type_for_alias(kind)
+
+
+def runs_table(runs: Iterable[Run], store: Store) -> pyarrow.Table:
+    """One row per run; the columns are those of `zoo.load_runs`."""
+    columns = {**_RUN, **dict.fromkeys(_figure_columns(), "float64")}
+    return arrow_table(columns, (_run_row(run, store) for run in runs))
+
+
+def figures_table(runs: Iterable[Run]) -> pyarrow.Table:
+    """One row per run, split, threshold and metric; the columns are those of `zoo.load_figures`."""
+    return arrow_table(_FIGURE, (row for run in runs for row in _figure_rows(run)))
+
+
+def settings_table(runs: Iterable[Run]) -> pyarrow.Table:
+    """One row per run, one column per setting; the columns are those of `zoo.load_settings`."""
+    rows = [{**key_of(run), **flat_settings(run.spec)} for run in runs]
+    names = sorted({name: None for row in rows for name in row if name not in KEY}, key=_group)
+    columns = {**KEY, **{name: _common({type(row[name]) for row in rows if name in row}) for name in names}}
+    texts = {name for name, kind in columns.items() if kind == "string"}
+    return arrow_table(columns, [{k: str(v) if k in texts else v for k, v in row.items()} for row in rows])
+
+
+def key_of(run: Run) -> dict[str, Any]:
+    """The columns of KEY."""
+    return {"run_id": run.run_id, "card": run.spec.card.name, "seed": run.spec.seed}
+
+
+def conditions_of(run: Run) -> dict[str, Any]:
+    """The columns of CONDITIONS."""
+    spec = run.spec
+    return {"data": spec.dataset.source, "protocol": spec.protocol.name, "synthetic": spec.dataset.synthetic}
+
+
+def _run_row(run: Run, store: Store) -> dict[str, Any]:
+    data, costs = run.spec.dataset, run.costs
+    row: dict[str, Any] = {
+        **key_of(run),
+        "stage": run.spec.stage,
+        "status": run.status,
+        "error": run.error,
+        "finished": datetime.fromisoformat(run.finished),
+        **conditions_of(run),
+        "data_title": data.title,
+        "data_fingerprint": data.fingerprint,
+        "negative_class": data.classes[0],
+        "positive_class": data.classes[1],
+        "image_size": run.spec.protocol.image_size,
+        "builder": run.spec.card.model.builder,
+        **{f"{part}_images": run.split.sizes.get(part) for part in ("train", "val", "test")},
+        "split_fingerprint": run.split.fingerprint,
+        "threshold": run.threshold.value if run.threshold else None,
+        "threshold_rule": run.spec.protocol.threshold.rule,
+        "diagnosis": None if run.status == "failed" else ", ".join(finding.code for finding in run.diagnosis),
+        **(costs.model_dump(exclude={"stages"}) if costs is not None else {}),
+        "model_kept": store.has_model(run),
+    }
+    for split in ("val", "test"):
+        for name, figure in run.figures(split).items():
+            row |= {f"{split}_{name}": figure.value, f"{split}_{name}_low": figure.low}
+            row[f"{split}_{name}_high"] = figure.high
+    chosen = run.figures("test", chosen=True)
+    row |= {f"test_chosen_{name}": figure.value for name, figure in chosen.items()}
+    return row
+
+
+def _figure_columns() -> Iterator[str]:
+    for split in ("test", "val"):
+        yield f"{split}_loss"
+        for metric in METRICS:
+            yield f"{split}_{metric}"
+            if metric in WITH_INTERVAL:
+                yield from (f"{split}_{metric}_low", f"{split}_{metric}_high")
+    yield from (f"test_chosen_{metric}" for metric in _OF_DECISIONS)
+
+
+def _figure_rows(run: Run) -> Iterator[Row]:
+    chosen = run.threshold.value if run.threshold else None
+    for at, threshold, by_split in (("half", 0.5, run.at_half), ("chosen", chosen, run.at_chosen)):
+        for split, figures in by_split.items():
+            for name, f in figures.items():
+                place = {**key_of(run), "split": split, "at": at, "threshold": threshold, "metric": name}
+                yield {**place, "value": f.value, "low": f.low, "high": f.high, "method": f.method, "reason": f.reason}
+
+
+def _common(kinds: Collection[type]) -> str:
+    """The column type that holds values of all `kinds`, of which there is at least one."""
+    names = {bool: "bool", int: "int64", float: "float64"}
+    if set(kinds) == {int, float}:
+        return "float64"
+    (first, *others) = set(kinds)
+    return "string" if others else names.get(first, "string")
+
+
+def _group(setting: str) -> int:
+    return ("model", "recipe", "protocol").index(setting.partition(".")[0])
