@@ -20,7 +20,7 @@ from PIL import Image
 from rich.console import Console
 
 from benchmark.runs.storage.store import Store
-from reports.render.terminal.tables import comparison_tables
+from reports.render.terminal.comparison import comparison_tables
 from reports.report import build_report
 
 DOCS = Path(__file__).resolve().parent

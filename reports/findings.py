@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import get_args
 
-from benchmark.evidence.comparison.verdict import Verdict
+from benchmark.evidence.comparison.verdict import VERDICTS, Answer, Verdict
 from reports.audit.figures import SEVERITIES
 from reports.report import Section
 from reports.results.card_figures import CardFigures
 from reports.results.pairs import Ranking
-from reports.text import interval, number
+from reports.text import estimate, plural
 from reports.verdicts.figures import Judgement
 from reports.verdicts.report import ClaimsReport
 
-Answer = Literal["holds", "does not hold", "cannot be told"]
-ANSWERS: dict[Answer, tuple[Verdict, ...]] = {
-    "holds": ("reproduced",),
-    "does not hold": ("differs", "impossible"),
-    "cannot be told": ("inconclusive", "not comparable", "not run"),
-}
-"""The answers to "does the claim hold?" and the verdicts that give them."""
+ANSWERS: tuple[Answer, ...] = get_args(Answer)
+"""The answers to "does the claim hold?", in the order of a report."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +59,15 @@ def findings(section: Section) -> Findings:
 
 def _answers(report: ClaimsReport) -> tuple[Answered, ...]:
     answered = []
-    for answer, verdicts in ANSWERS.items():
-        statements = tuple(one for one in report.statements if one.decision.verdict in verdicts)
-        figures = tuple(one for one in report.figures if one.decision.verdict in verdicts)
+    for answer in ANSWERS:
+        statements = tuple(_with_answer(answer, report.statements))
+        figures = tuple(_with_answer(answer, report.figures))
         answered.append(Answered(answer, statements, figures, _reasons((*statements, *figures))))
     return tuple(answered)
+
+
+def _with_answer(answer: Answer, judged: Iterable[Judgement]) -> Iterator[Judgement]:
+    return (each for each in judged if VERDICTS[each.decision.verdict].answer == answer)
 
 
 def _reasons(judged: Sequence[Judgement]) -> tuple[tuple[Verdict, str, tuple[Judgement, ...]], ...]:
@@ -83,7 +82,7 @@ def _remarks(section: Section) -> Iterator[str]:
     failed = sum(run.status == "failed" for run in section.runs)
     cards, runs = len(section.cards), len(section.runs)
     ended = "all finished" if not failed else f"{failed} failed"
-    yield f"{runs} run{_s(runs)} of {cards} card{_s(cards)}; {ended}."
+    yield f"{plural(runs, 'run')} of {plural(cards, 'card')}; {ended}."
     if section.ranking is not None:
         yield _leading(section.ranking)
     for report in section.claims:
@@ -103,14 +102,12 @@ def _leading(ranking: Ranking) -> str:
     """The card with the best figure, and whether that can be told from the rest."""
     first = next(iter(ranking.figures))
     found = ranking.figures[first]
-    bounds = None if found.low is None or found.high is None else (found.low, found.high)
     metric = ranking.metric.upper() if ranking.metric == "auc" else ranking.metric.replace("_", " ")
     shared = [
         name for name in ranking.figures if name != first and set(ranking.letters[name]) & set(ranking.letters[first])
     ]
     told = "every other card was told apart from it" if not shared else f"no test told it from {', '.join(shared)}"
-    value = f"{number(found.value)} {interval(bounds)}".rstrip()
-    return f"The highest test {metric} is that of {first}, {value}; {told}."
+    return f"The highest test {metric} is that of {first}, {estimate(found)}; {told}."
 
 
 def _faults(cards: Sequence[CardFigures]) -> Iterator[str]:
@@ -125,8 +122,4 @@ def _faults(cards: Sequence[CardFigures]) -> Iterator[str]:
 
 def _many(count: int, severity: str) -> str:
     """`severity` counted: impossible is no noun."""
-    return f"{count} {severity}" + ("" if severity == "impossible" else _s(count))
-
-
-def _s(count: int) -> str:
-    return "" if count == 1 else "s"
+    return f"{count} {severity}" if severity == "impossible" else plural(count, severity)

@@ -10,8 +10,8 @@ from benchmark.runs.plan import Skip
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from reports.claims.model import Claims
-from reports.results.card_figures import CardFigures, card_figures
-from reports.results.compare import Comparison, compare_run, is_other_data
+from reports.results.card_figures import CardFigures, by_card, card_figures
+from reports.results.compare import Comparison, compare_card, is_other_data
 from reports.results.curves import CardCurves, Histories, card_curves
 from reports.results.measured import conditions, gather
 from reports.results.methods import Methods, methods
@@ -72,10 +72,9 @@ def build_report(
 
 def same_conditions(runs: Iterable[Run]) -> list[list[Run]]:
     """`runs` in groups of the same data and protocol, in the order of their first."""
-    groups: dict[tuple[str, str], list[Run]] = {}
+    groups: dict[str, list[Run]] = {}
     for run in runs:
-        identity = run.spec.protocol.model_dump_json(exclude={"title", "seeds", "keep_models"})
-        groups.setdefault((run.spec.dataset.fingerprint, identity), []).append(run)
+        groups.setdefault(run.spec.conditions, []).append(run)
     return list(groups.values())
 
 
@@ -90,7 +89,11 @@ def _section(
         title=title,
         synthetic=first.dataset.synthetic,
         runs=tuple(runs),
-        comparisons=tuple(c for run in runs for c in compare_run(run, history(run), claims)),
+        comparisons=tuple(
+            comparison
+            for card, of_card in by_card(runs).items()
+            for comparison in compare_card(of_card, history, measured.get(card), claims)
+        ),
         notes=(*notes, *_notes(runs, claims)),
         cards=card_figures(runs, measured),
         methods=methods(runs, measured),

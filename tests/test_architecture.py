@@ -22,7 +22,7 @@ LAYERS = (
     # A module imports from its own package and from the rows above it. The longest prefix decides a module's row.
     ("zoo.config",),
     ("zoo.models",),
-    ("benchmark.evidence.scores",),
+    ("benchmark.evidence.scores", "benchmark.evidence.estimate"),
     ("benchmark.evidence.metrics",),
     ("benchmark.evidence.intervals",),
     ("benchmark.evidence.comparison",),

@@ -13,10 +13,11 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 
 from benchmark.data.splits import Sampling
 from benchmark.evidence.metrics.influence import ClassSizes
-from benchmark.evidence.thresholds.rules import UNUSED, rule_names, rule_value, value_range
+from benchmark.evidence.thresholds.rules import UNUSED, get_rule, rule_names
 from zoo.config.strict import Strict
 from zoo.config.strict_yaml import ConfigError, named_file, read_yaml, suggest, unknown, validate
 from zoo.models.card import MOST_ENTRIES, Epochs, ModelCard, Seed
@@ -40,7 +41,7 @@ class ThresholdRule(Strict):
     @classmethod
     def _fits(cls, value: Any, parse: ValidatorFunctionWrapHandler, info: ValidationInfo) -> float:
         given = None if value is None else parse(value)
-        return rule_value(info.data["rule"], given) if "rule" in info.data else UNUSED
+        return get_rule(info.data["rule"]).parameter(given) if "rule" in info.data else UNUSED
 
     @classmethod
     def parse(cls, text: str) -> ThresholdRule:
@@ -52,12 +53,20 @@ class ThresholdRule(Strict):
             value = float(number) if equals else None
         except ValueError as error:
             raise ConfigError(f"rule {name}: '{number}' is not a number") from error
-        if equals and value_range(name) is None:
+        if equals and get_rule(name).value is None:
             raise ConfigError(f"rule {name} takes no value")
         try:
-            return cls(rule=name, value=rule_value(name, value))
+            return cls(rule=name, value=get_rule(name).parameter(value))
         except ValueError as error:
             raise ConfigError(str(error)) from error
+
+    def in_words(self) -> str:
+        """How the threshold is chosen, for prose."""
+        return get_rule(self.rule).in_words(self.value)
+
+
+RESULT, DISPLAY, RETENTION = (Field(json_schema_extra={"decides": what}) for what in ("result", "display", "retention"))
+"""What a field of a protocol decides: the result of a run, how it is displayed, or which runs and files there are."""
 
 
 class Protocol(Strict):
@@ -72,20 +81,20 @@ class Protocol(Strict):
     trained models too.
     """
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
-    title: Annotated[str, Field(min_length=1, max_length=200)]
-    image_size: Annotated[int, Field(ge=8, le=2048)]
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1, max_length=MOST_ENTRIES)] = (0,)
-    sampling: Sampling = Sampling()
-    split: Literal["fixed", "per-seed"] = "fixed"
-    split_seed: Seed = 0
-    view_seed: Seed = 0
-    views: Annotated[int, Field(gt=0, le=1000)] | Literal["fresh"] = 2
-    max_epochs: Epochs | None = None
-    precision: Literal["float32", "bfloat16", "auto"] = "auto"
-    prefix: Literal["auto", "keras", "filtered"] = "auto"
-    threshold: ThresholdRule = ThresholdRule()
-    keep_models: bool = False
+    name: Annotated[str, DISPLAY, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+    title: Annotated[str, DISPLAY, Field(min_length=1, max_length=200)]
+    image_size: Annotated[int, RESULT, Field(ge=8, le=2048)]
+    seeds: Annotated[tuple[Seed, ...], RETENTION, Field(min_length=1, max_length=MOST_ENTRIES)] = (0,)
+    sampling: Annotated[Sampling, RESULT] = Sampling()
+    split: Annotated[Literal["fixed", "per-seed"], RESULT] = "fixed"
+    split_seed: Annotated[Seed, RESULT] = 0
+    view_seed: Annotated[Seed, RESULT] = 0
+    views: Annotated[Annotated[int, Field(gt=0, le=1000)] | Literal["fresh"], RESULT] = 2
+    max_epochs: Annotated[Epochs | None, RESULT] = None
+    precision: Annotated[Literal["float32", "bfloat16", "auto"], RESULT] = "auto"
+    prefix: Annotated[Literal["auto", "keras", "filtered"], RESULT] = "auto"
+    threshold: Annotated[ThresholdRule, RESULT] = ThresholdRule()
+    keep_models: Annotated[bool, RETENTION] = False
 
     @model_validator(mode="after")
     def _distinct(self) -> Protocol:
@@ -107,12 +116,21 @@ class Protocol(Strict):
         """Whether a balanced draw fixes how many images of each class a split has, which intervals have to know."""
         return "fixed" if self.sampling.balanced else "drawn"
 
+    @classmethod
+    def result_fields(cls) -> set[str]:
+        """The names of the fields that decide the result of a run."""
+        return {name for name, field in cls.model_fields.items() if decides(field) == "result"}
+
     def identity(self) -> dict[str, object]:
-        """What decides a run's result: everything but the name, the prose, the list of seeds and what is kept."""
-        facts = self.model_dump(mode="json", exclude={"name", "title", "seeds", "keep_models"})
-        if self.prefix == "auto":  # as it was before there was a choice: the ids of older runs hold
+        """What decides the result of a run, as run ids hash it."""
+        facts = self.model_dump(mode="json", include=self.result_fields())
+        if self.prefix == "auto":  # the default is left out: older run ids, from before the field, stay valid
             del facts["prefix"]
         return facts
+
+    def conditions(self) -> dict[str, object]:
+        """What runs that are compared in one table share: the name of the protocol and what decides the results."""
+        return {"name": self.name, **self.identity()}
 
     def budgeted(self, card: ModelCard) -> ModelCard:
         """`card` with each phase cut to `max_epochs`."""
@@ -124,6 +142,12 @@ class Protocol(Strict):
             epochs = min(recipe.finetune.epochs, self.max_epochs)
             changes["finetune"] = recipe.finetune.model_copy(update={"epochs": epochs})
         return card.model_copy(update={"recipe": recipe.model_copy(update=changes)})
+
+
+def decides(field: FieldInfo) -> str | None:
+    """What a field of a protocol decides: `result`, `display` or `retention`; None where it is not marked."""
+    extra = field.json_schema_extra
+    return str(extra["decides"]) if isinstance(extra, dict) and "decides" in extra else None
 
 
 def load_protocol(name: str) -> Protocol:

@@ -7,7 +7,6 @@ import json
 import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -101,7 +100,7 @@ class RunSpec(Strict):
     stage: Literal["bench", "search"] = "bench"
     fold: tuple[int, int] | None = None
 
-    @cached_property
+    @property
     def run_id(self) -> str:
         """Twelve hexadecimal digits of a hash of all that decides the result."""
         identity: dict[str, object] = {
@@ -116,6 +115,11 @@ class RunSpec(Strict):
         if self.fold is not None:
             identity["fold"] = self.fold
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
+
+    @property
+    def conditions(self) -> str:
+        """Equal for runs that may be compared: the same data under the same protocol."""
+        return json.dumps([self.dataset.fingerprint, self.protocol.conditions()], sort_keys=True)
 
     @property
     def split_seed(self) -> int | tuple[int, int]:

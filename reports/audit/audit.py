@@ -9,10 +9,11 @@ from benchmark.evidence.intervals.formulas import printed_auc_interval, wilson
 from benchmark.evidence.metrics.definitions import METRICS, Confusion
 from benchmark.evidence.published.feasible import Range
 from reports.audit.decisions import Matrices, conflicts, matrices_of, out_of_reach, printed_twice, the_only_matrix
-from reports.audit.figures import SEVERITIES, Cited, Finding, Group, capital, groups, listed
+from reports.audit.figures import SEVERITIES, Cited, Finding, Group, groups
 from reports.audit.losses import losses
 from reports.audit.matrices import confusion_of, one_class, printed_matrix, sample_sizes, which_test
-from reports.claims.model import Claims, Reading, Row, TestSet
+from reports.claims.model import Claims, PrintedMatrix, Reading, Row, TestSet
+from reports.text import capital, listed
 from zoo.models.card import PublishedFigure
 
 _DERIVED = ("accuracy", "balanced_accuracy", "precision", "recall", "specificity", "f1", "mcc")
@@ -84,9 +85,7 @@ def audit(claims: Claims) -> Audit:
             if split != "test" or row.test is None:
                 findings += sample_sizes([group for group in together if group.split == split])
         if row.name in printed and row.name not in final:
-            matrix = printed[row.name]
-            where = TestSet(negatives=matrix.tn + matrix.fp, positives=matrix.tp + matrix.fn, where=matrix.where)
-            found[row.name] = Matrices(row.test or where, (confusion_of(matrix),))
+            found[row.name] = _of_printed(row, printed[row.name])
     rows = {row.name: row for row in claims.rows}
     for reading in claims.readings:
         findings += _of_reading(rows[reading.row], reading)
@@ -99,6 +98,19 @@ def audit(claims: Claims) -> Audit:
     return Audit(
         claims.name, claims.title, tuple(findings), tuple(_row(row, found.get(row.name)) for row in claims.rows)
     )
+
+
+def audit_row(row: Row, matrix: PrintedMatrix | None = None) -> AuditRow:
+    """What follows from the final test figures of a row, or from its printed `matrix` where it has none."""
+    final = [group for group in groups(row) if _is_final(group) and group.decisions()]
+    if final:
+        return _row(row, _matrices(final[-1], row.test))
+    return _row(row, None if matrix is None else _of_printed(row, matrix))
+
+
+def _of_printed(row: Row, matrix: PrintedMatrix) -> Matrices:
+    test = TestSet(negatives=matrix.tn + matrix.fp, positives=matrix.tp + matrix.fn, where=matrix.where)
+    return Matrices(row.test or test, (confusion_of(matrix),))
 
 
 def _is_final(group: Group) -> bool:

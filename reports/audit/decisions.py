@@ -16,8 +16,9 @@ from benchmark.evidence.published.feasible import (
     shares_possible,
     smallest_conflict,
 )
-from reports.audit.figures import Finding, Group, capital, cite, counts, figure_range, listed, named, printed, sizes
+from reports.audit.figures import Finding, Group, cite, counts, figure_range, named, printed, sizes
 from reports.claims.model import TestSet
+from reports.text import capital, listed
 
 _AUC_SLACK = 0.01  # Keras integrates the curve over 200 thresholds
 _DENOMINATORS = {"accuracy": "images", "recall": "positives", "specificity": "negatives"}

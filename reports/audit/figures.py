@@ -162,16 +162,6 @@ def metric_name(metric: str) -> str:
     return {"auc": "AUC", "f1": "F1", "mcc": "MCC"}.get(metric, metric.replace("_", " "))
 
 
-def capital(text: str) -> str:
-    """`text` as the start of a sentence."""
-    return text[:1].upper() + text[1:]
-
-
-def listed(parts: Sequence[str]) -> str:
-    """`a, b and c`."""
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-
-
 def counts(matrix: Confusion | PrintedMatrix) -> str:
     """The four counts in a sentence."""
     return f"TP {matrix.tp}, FP {matrix.fp}, TN {matrix.tn}, FN {matrix.fn}"

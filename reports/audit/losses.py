@@ -20,8 +20,9 @@ from benchmark.evidence.published.bounds import (
 )
 from benchmark.evidence.published.feasible import Range
 from reports.audit.decisions import Matrices
-from reports.audit.figures import Finding, Group, capital, cite, figure_range, listed, named, printed
+from reports.audit.figures import Finding, Group, cite, figure_range, named, printed
 from reports.claims.model import Row, TestSet
+from reports.text import capital, listed
 from zoo.models.card import PublishedFigure
 
 _FIXED = {"log_loss": cross_entropy, "brier": squared_error}

@@ -8,20 +8,9 @@ from benchmark.evidence.diagnosis.causes import ONE_CLASS_SHARE
 from benchmark.evidence.metrics.definitions import Confusion
 from benchmark.evidence.published.feasible import called_alike, fits, fitting_sizes, metric_of
 from reports.audit.decisions import Matrices, matrices_of
-from reports.audit.figures import (
-    Cited,
-    Finding,
-    Group,
-    capital,
-    cite,
-    counts,
-    figure_range,
-    listed,
-    metric_name,
-    printed,
-    sizes,
-)
+from reports.audit.figures import Cited, Finding, Group, cite, counts, figure_range, metric_name, printed, sizes
 from reports.claims.model import Claims, PrintedMatrix, TestSet
+from reports.text import capital, listed
 
 _ONE_CLASS = {"single-class-collapse", "one-class-threshold"}
 _LARGEST_SET = 10_000

@@ -184,6 +184,18 @@ def claims_about(names: Collection[str], cards: Mapping[str, ModelCard]) -> list
     return [claims for claims in loaded if any(row.card in names for row in claims.rows)]
 
 
+def row_of_card(card: ModelCard, claims: Sequence[Claims] = ()) -> tuple[Row, PrintedMatrix | None]:
+    """What was published about a card: the first row of `claims` about it, else what the card itself states, and the
+    printed confusion matrix of that row."""
+    own = Row(name=card.name, card=card.name)
+    alone = _resolve(
+        Claims(name=card.name, title=card.title, source=Source(report=card.title), rows=(own,)), {card.name: card}
+    )
+    rows = ((row, each.matrices) for each in (*claims, alone) for row in each.rows if row.card == card.name)
+    row, matrices = next(rows)
+    return row, next((matrix for matrix in matrices if matrix.row == row.name), None)
+
+
 def _resolve(claims: Claims, cards: Mapping[str, ModelCard]) -> Claims:
     rows, matrices = [], list(claims.matrices)
     for row in claims.rows:

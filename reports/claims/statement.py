@@ -38,9 +38,20 @@ def _at_least(count: int) -> AfterValidator:
 ONE_OR_MORE = _at_least(1)
 _TWO_OR_MORE = _at_least(2)
 AT_MOST = Field(max_length=MOST_ENTRIES)
+_CARDS = ("a", "b", "card")
 
 
-class Better(Strict):
+class Assertion(Strict):
+    """What one form of statement asserts. A new form is a subclass, a field of `Form` and a function in
+    `reports.verdicts.statements` that judges it."""
+
+    @property
+    def cards(self) -> tuple[str, ...]:
+        """The cards whose runs decide it."""
+        return tuple(getattr(self, field) for field in _CARDS if field in type(self).model_fields)
+
+
+class Better(Assertion):
     """A beats B on a metric by more than `margin`."""
 
     a: Name
@@ -54,7 +65,7 @@ class NoBetter(Better):
     """A does not beat B on a metric by more than `margin`; it may be worse."""
 
 
-class Alike(Strict):
+class Alike(Assertion):
     """A and B differ by no more than `within` on a metric, in either direction."""
 
     a: Name
@@ -64,8 +75,8 @@ class Alike(Strict):
     split: SplitName = "test"
 
 
-class Level(Strict):
-    """A card's metric against a value."""
+class AtLeast(Assertion):
+    """A card's metric is at least `value`."""
 
     card: Name
     metric: MetricName
@@ -73,21 +84,30 @@ class Level(Strict):
     split: SplitName = "test"
 
 
-class Diagnosis(Strict):
+class AtMost(AtLeast):
+    """A card's metric is at most `value`."""
+
+
+class Diagnosis(Assertion):
     """Any of these findings of `benchmark.evidence.diagnosis.causes` holds for the card."""
 
     card: Name
     finding: Annotated[tuple[str, ...], ONE_OR_MORE, AT_MOST]
 
 
-class MatrixOf(Strict):
+class MatrixOf(Assertion):
     """The confusion matrix printed with row `matrix` is the one of `card`."""
 
     matrix: Name
     card: Name
 
+    @property
+    def cards(self) -> tuple[str, ...]:
+        """None: the audit of what was printed decides it."""
+        return ()
 
-class ThresholdMatters(Strict):
+
+class ThresholdMatters(Assertion):
     """On test, a threshold chosen on validation beats 0.5 on a metric by more than `margin`."""
 
     card: Name
@@ -103,8 +123,8 @@ class Form(Strict):
     better: Better | None = None
     no_better: NoBetter | None = None
     alike: Alike | None = None
-    at_least: Level | None = None
-    at_most: Level | None = None
+    at_least: AtLeast | None = None
+    at_most: AtMost | None = None
     diagnosis: Diagnosis | None = None
     matrix_of: MatrixOf | None = None
     threshold_matters: ThresholdMatters | None = None
@@ -120,6 +140,12 @@ class Form(Strict):
     def name(self) -> str:
         """The name of the field that is given."""
         return next(iter(self.model_fields_set))
+
+    @property
+    def assertion(self) -> Assertion:
+        """The field that is given."""
+        assertion: Assertion = getattr(self, self.name)
+        return assertion
 
 
 class Says(Form):
@@ -151,13 +177,13 @@ class Statement(Strict):
 def unknown_in_statement(statement: Statement, cards: Mapping[str, ModelCard]) -> Iterator[str]:
     """Names in a statement that mean nothing, each with its place below the statement."""
     for form in statement.says.forms():
-        said, where = getattr(form, form.name), f"says.{form.name}"
-        for field in ("a", "b", "card"):
-            if hasattr(said, field):
-                yield from unknown_name(f"{where}.{field}", "card", getattr(said, field), cards)
-        if hasattr(said, "metric"):
-            yield from unknown_metric(f"{where}.metric", said.metric)
-        for i, code in enumerate(getattr(said, "finding", ())):
+        assertion, where = form.assertion, f"says.{form.name}"
+        for field in _CARDS:
+            if hasattr(assertion, field):
+                yield from unknown_name(f"{where}.{field}", "card", getattr(assertion, field), cards)
+        if hasattr(assertion, "metric"):
+            yield from unknown_metric(f"{where}.metric", assertion.metric)
+        for i, code in enumerate(getattr(assertion, "finding", ())):
             yield from unknown_name(f"{where}.finding.{i}", "finding", code, FINDINGS)
 
 

@@ -10,13 +10,16 @@ from typing import Any
 
 from benchmark.data.decoding.pixels import FORMATS
 from benchmark.data.levels import range_of
-from benchmark.evidence.calibration.calibrators import CLIP, Calibrator
+from benchmark.evidence.calibration.calibrators import Calibrator
+from benchmark.evidence.metrics.influence import CLIP
 from benchmark.runs.deployment.decision_rule import Decider
 from benchmark.runs.run import Run
 from reports.results.recipe import PREPROCESSING
 
 FORMAT = 2
 """Of decision.json; raised when its shape changes."""
+
+_CLIPPED = f"clip(score, {CLIP!r}, 1 - {CLIP!r})"
 
 
 @dataclass(frozen=True)
@@ -80,16 +83,11 @@ def decision_document(run: Run, decider: Decider, written: Written) -> dict[str,
 
 
 def formula(calibrator: Calibrator) -> str:
-    """The calibrated probability of a raw score in words of arithmetic."""
-    if not calibrator.kept:
-        return "probability = score"
-    if calibrator.method == "isotonic":
-        return "probability = interpolation of (knots_x, knots_y) at score, constant outside"
-    logit = f"x = ln(s / (1 - s)) with s = score clipped to [{CLIP:g}, 1 - {CLIP:g}]"
-    if calibrator.method == "temperature":
-        return f"probability = 1 / (1 + exp(-x / {calibrator.parameters[0]!r})), {logit}"
-    slope, intercept = calibrator.parameters
-    return f"probability = 1 / (1 + exp(-({slope!r} x + {intercept!r}))), {logit}"
+    """How the calibrated probability follows from a raw score, as arithmetic."""
+    clipped = (
+        "" if calibrator.method == "isotonic" or not calibrator.kept else f", x = log(s / (1 - s)), s = {_CLIPPED}"
+    )
+    return f"probability = {calibrator.formula()}{clipped}"
 
 
 def example(decider: Decider, written: Written) -> str:
@@ -97,6 +95,9 @@ def example(decider: Decider, written: Written) -> str:
     size, channels = written.onnx["size"], written.onnx["channels"]
     mode = "L" if channels == 1 else "RGB"
     decided = "no threshold" if decider.threshold.value is None else None
+    calibrated = decider.calibrator.formula(
+        logit=f"(lambda s: np.log(s / (1 - s)))(np.{_CLIPPED})", knots='facts["calibration"]["knots_{}"]', module="np."
+    )
     decision = repr(decided) if decided else 'facts["classes"][score >= facts["threshold"]["raw"]]'
     return f'''\
 """Scores images: pip install numpy onnxruntime pillow; python example.py IMAGE... (grey or RGB files)"""
@@ -122,7 +123,7 @@ for name in sys.argv[1:]:
     pixels = np.asarray(image, np.float32).reshape(1, {size}, {size}, {channels})
     score = float(session.run(None, {{"{written.onnx["input"]}": pixels}})[0][0, 0])
     if not 0 <= score <= 1: sys.exit(f"{{name}}: the model gives {{score}}, which is no probability")
-    probability = {_expression(decider.calibrator)}
+    probability = {calibrated}
     print(name, f"{{probability:.6f}}", {decision})
 '''
 
@@ -136,15 +137,3 @@ def _source_of_range() -> str:
     for argument in function.args.args:
         argument.annotation = None
     return ast.unparse(tree)
-
-
-def _expression(calibrator: Calibrator) -> str:
-    if not calibrator.kept:
-        return "score"
-    if calibrator.method == "isotonic":
-        return 'np.interp(score, facts["calibration"]["knots_x"], facts["calibration"]["knots_y"])'
-    odds = f"(lambda s: np.log(s / (1 - s)))(np.clip(score, {CLIP!r}, 1 - {CLIP!r}))"
-    if calibrator.method == "temperature":
-        return f"1 / (1 + np.exp(-{odds} / {calibrator.parameters[0]!r}))"
-    slope, intercept = calibrator.parameters
-    return f"1 / (1 + np.exp(-({slope!r} * {odds} + {intercept!r})))"

@@ -17,9 +17,9 @@ from reports.render.terminal.predictions import NOT_CLINICAL, calibration_line
 from reports.render.terminal.show import findings_of
 from reports.report import build_report
 from reports.results.card_figures import KEY_METRICS
-from reports.results.methods import methods, rule_in_words
+from reports.results.methods import methods
 from reports.results.recipe import recipe_in_words
-from reports.text import measured, number
+from reports.text import interval, measured, number
 from zoo.config.strict_yaml import ConfigError
 from zoo.models.card import ModelSpec
 from zoo.models.registry import get_builder
@@ -93,12 +93,10 @@ def _decision(decider: Decider, run: Run) -> list[str]:
     if chosen.value is None:
         lines.append(f"No threshold was chosen: {cell(chosen.reason or '')}. There is no decision, only a score.")
     else:
-        bounds = (
-            "" if chosen.low is None or chosen.high is None else f", 95% [{number(chosen.low)}, {number(chosen.high)}]"
-        )
+        bounds = "" if chosen.bounds is None else f", 95% {interval(chosen.bounds)}"
         lines.append(
             f"`{_code(decider.classes[1])}` where the raw score is {chosen.value!r} or more{bounds} "
-            f"({rule_in_words(run.spec.protocol.threshold)}); else `{_code(decider.classes[0])}`. As a probability the "
+            f"({run.spec.protocol.threshold.in_words()}); else `{_code(decider.classes[0])}`. As a probability the "
             f"threshold is {number(decider.calibrated_threshold)}. The decision is on the raw score, as in the "
             "benchmark; calibration never changes it."
         )

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from benchmark.evidence.calibration.reliability import Reliability
 from benchmark.evidence.intervals.seeds import SeedFigure
-from reports.figures.svg import COLOURS, styled
+from reports.figures.style import COLOURS, styled
 from reports.results.curves import CardCurves, Curve, SeedHistory
 from reports.results.probabilities import Probabilities
 
@@ -173,7 +173,7 @@ def _square(x: str, y: str) -> tuple[Figure, Axes]:
 def _draw(axes: Axes, curve: Curve, name: str, area: SeedFigure) -> None:
     lines = [] if area.seeds == 1 else [f"mean of {area.seeds} seeds"]
     if area.value is not None:
-        ends = "" if area.low is None or area.high is None else f" ({area.low:.3f}–{area.high:.3f})"
+        ends = "" if area.bounds is None else f" ({area.bounds[0]:.3f}–{area.bounds[1]:.3f})"
         lines.append(f"{name} {area.value:.3f}{ends}")
     axes.plot(curve.x, curve.y, color=ACCENT, label="\n".join(lines))
     if curve.low is not None and curve.high is not None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -17,9 +16,8 @@ from reports.figures.card import (
 )
 from reports.figures.forest import forest_figure
 from reports.figures.pictures import Picture, Pictures
-from reports.figures.svg import save
+from reports.figures.svg import svg_file
 from reports.gallery.gallery import Gallery
-from reports.gallery.grid import write_grid
 from reports.report import Report, Section
 from reports.results.curves import CardCurves
 from reports.results.probabilities import Probabilities
@@ -30,18 +28,26 @@ FOLDER = "figures"
 
 
 def draw(report: Report, folder: Path, galleries: Mapping[str, Gallery] | None = None) -> tuple[Pictures, ...]:
-    """Write the pictures of `report` in `folder`/figures, each whole or not at all, and say where they are: SVG, and
-    PNG of the `galleries` of its runs, by run id.
+    """Write the pictures of `report` below `folder`/figures, each whole or not at all.
 
-    Raises OSError.
+    Args:
+        report: What the pictures show.
+        folder: Where the report itself goes.
+        galleries: Of some of its runs, by run id; a folder of WebP tiles each. All other pictures are SVG.
+
+    Returns:
+        Where the pictures of each section are.
+
+    Raises:
+        OSError: If a file cannot be written.
     """
     (folder / FOLDER).mkdir(parents=True, exist_ok=True)
     sweep(folder / FOLDER)
-    found = []
-    for place, section in enumerate(report.sections, start=1):
-        before = "" if len(report.sections) == 1 else f"{place}-"
-        found.append(_of_section(section, folder, before, galleries or {}))
-    return tuple(found)
+    several = len(report.sections) > 1
+    return tuple(
+        _of_section(section, folder, f"{number}-" if several else "", galleries or {})
+        for number, section in enumerate(report.sections, start=1)
+    )
 
 
 def _of_section(section: Section, folder: Path, before: str, galleries: Mapping[str, Gallery]) -> Pictures:
@@ -59,12 +65,8 @@ def _of_section(section: Section, folder: Path, before: str, galleries: Mapping[
             Picture(_svg(figure, folder, f"{before}{curves.card}-{name}"), f"{alt} of {curves.card}")
             for name, alt, figure in drawn
         )
-    grids = {
-        run.run_id: _whole(folder, f"{before}gallery-{shown.file_name}", partial(write_grid, shown))
-        for run in section.runs
-        if (shown := galleries.get(run.run_id)) is not None
-    }
-    return Pictures(comparison, cards, grids)
+    shown = [galleries[run.run_id] for run in section.runs if run.run_id in galleries]
+    return Pictures(comparison, cards, {gallery.run_id: _tiles(gallery, folder, before) for gallery in shown})
 
 
 def _of_card(curves: CardCurves, runs: list[Probabilities]) -> Iterator[tuple[str, str, Figure]]:
@@ -77,12 +79,25 @@ def _of_card(curves: CardCurves, runs: list[Probabilities]) -> Iterator[tuple[st
         yield "decision", "Decision curve on test", decision_figure(runs)
 
 
+def _tiles(gallery: Gallery, folder: Path, before: str) -> str:
+    """The path, relative to `folder`, of the folder with the pictures of `gallery` as files."""
+    path = f"{FOLDER}/{before}gallery-{gallery.folder}"
+    for group in gallery.groups:
+        for name, tile in group.named():
+            _write(folder / path / f"{name}.webp", tile.image)
+            if tile.overlay is not None:
+                _write(folder / path / f"{name}-map.webp", tile.overlay)
+    return path
+
+
 def _svg(figure: Figure, folder: Path, name: str) -> str:
-    return _whole(folder, f"{name}.svg", partial(save, figure))
+    """The path, relative to `folder`, of `figure` as a file."""
+    path = f"{FOLDER}/{name}.svg"
+    _write(folder / path, svg_file(figure).encode("utf-8"))
+    return path
 
 
-def _whole(folder: Path, name: str, write: Callable[[Path], object]) -> str:
-    """The path, relative to `folder`, of what `write` wrote beside its place before it was moved there."""
-    with atomic_file(folder / FOLDER / name) as part:
-        write(part)
-    return f"{FOLDER}/{name}"
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_file(path) as part:
+        part.write_bytes(content)

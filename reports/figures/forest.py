@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.figures.svg import COLOURS, styled
+from reports.figures.style import COLOURS, styled
 from reports.results.card_figures import CardFigures
 
 _INCHES_A_CARD = 0.3
@@ -39,8 +39,8 @@ def _rows(axes: Axes, cards: Sequence[CardFigures], metric: str) -> None:
     measured = [(place, found) for place, card in enumerate(cards) if (found := card.at_half.get(metric)) is not None]
     known = [(place, found.value) for place, found in measured if found.value is not None]
     for place, found in measured:
-        if found.low is not None and found.high is not None:
-            axes.plot([found.low, found.high], [place, place], color=COLOURS["accent"], solid_capstyle="round")
+        if found.bounds is not None:
+            axes.plot(found.bounds, [place, place], color=COLOURS["accent"], solid_capstyle="round")
     axes.plot(
         [value for _, value in known],
         [place for place, _ in known],

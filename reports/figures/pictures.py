@@ -17,8 +17,8 @@ class Picture:
 
 @dataclass(frozen=True)
 class Pictures:
-    """The pictures of one section: one that compares cards, those of each card by its name, and the path of the grid
-    of each gallery by the id of its run."""
+    """The pictures of one section: one that compares cards, those of each card by its name, and the folder with the
+    tiles of each gallery by the id of its run, relative to the report."""
 
     comparison: Picture | None = None
     cards: Mapping[str, tuple[Picture, ...]] = field(default_factory=dict)

@@ -1,20 +1,21 @@
-"""Pictures of a search, as SVG text drawn by matplotlib."""
+"""Pictures of a search, as SVG files."""
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
 from benchmark.runs.trial import SearchResult
+from reports.figures.style import styled
+from reports.figures.svg import svg_file
 
 
+@styled
 def search_pictures(result: SearchResult) -> dict[str, str]:
-    """SVG text by caption: best so far against trial, and the objective against each parameter."""
-    import matplotlib
-
-    matplotlib.use("svg")
-    pictures = {}
-    known = [(t, value) for t in result.trials if (value := result.value(t)) is not None]
+    """The text of SVG files by caption: best so far against trial, and the objective against each parameter."""
+    known = [(trial, value) for trial in result.trials if (value := result.value(trial)) is not None]
     if not known:
         return {}
     better = max if result.direction == "higher" else min
@@ -27,7 +28,7 @@ def search_pictures(result: SearchResult) -> dict[str, str]:
     axes.step(numbers, best, where="post", label="best so far")
     axes.set_xlabel("trial")
     axes.legend()
-    pictures["Best so far"] = _svg(figure)
+    pictures = {"Best so far": svg_file(figure)}
     for path in result.parameters:
         points = [(trial.values[path], value) for trial, value in known if path in trial.values]
         if points:
@@ -37,26 +38,17 @@ def search_pictures(result: SearchResult) -> dict[str, str]:
 
 def _against(result: SearchResult, path: str, points: list[tuple[Any, float]]) -> str:
     figure, axes = _figure(result)
-    plain = all(isinstance(x, (int, float)) and not isinstance(x, bool) for x, _ in points)
-    xs: list[Any] = [x if plain else str(x) for x, _ in points]
+    numeric = all(isinstance(x, (int, float)) and not isinstance(x, bool) for x, _ in points)
+    xs: list[Any] = [x if numeric else str(x) for x, _ in points]
     axes.plot(xs, [value for _, value in points], "o")
-    if plain and min(xs) > 0 and max(xs) / min(xs) >= 30:
+    if numeric and min(xs) > 0 and max(xs) / min(xs) >= 30:
         axes.set_xscale("log")
     axes.set_xlabel(path)
-    return _svg(figure)
+    return svg_file(figure)
 
 
-def _figure(result: SearchResult) -> tuple[Any, Any]:
-    from matplotlib.figure import Figure
-
+def _figure(result: SearchResult) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(6, 3.5), layout="constrained")
     axes = figure.add_subplot()
     axes.set_ylabel(f"val {result.metric}")
-    axes.grid(alpha=0.3)
     return figure, axes
-
-
-def _svg(figure: Any) -> str:
-    text = io.StringIO()
-    figure.savefig(text, format="svg", metadata={"Date": None})
-    return text.getvalue()

@@ -1,95 +1,20 @@
-"""The look of every figure, and figures as files and as SVG that stands inside a page."""
+"""Figures as SVG: inside a page and as files."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from functools import wraps
-from pathlib import Path
-from types import MappingProxyType
-from typing import ParamSpec, TypeVar
+import warnings
 from xml.etree import ElementTree
 
-import matplotlib
-import matplotlib.style
 from matplotlib.figure import Figure
 
-from reports.figures.glyphs import drawable, quiet
-
-COLOURS: Mapping[str, str] = MappingProxyType(
-    {
-        "ink": "#1f2933",  # text, reference points
-        "muted": "#52606d",  # axes, chance lines, what is there to compare with
-        "grid": "#e1e5ea",
-        "accent": "#0b5fa5",  # what was measured
-        "accent-2": "#b4430c",  # the other series: training, published
-        "paper": "#ffffff",  # behind a figure, inside hollow markers
-    }
-)
-"""Every colour of a figure by its CSS custom property (`--ink`), as it is on a light page."""
+from reports.figures.style import COLOURS, style
 
 _SVG = "http://www.w3.org/2000/svg"
 _FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 _REFER = ("href", "clip-path")
-_STYLE = {
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 9,
-    "axes.titlesize": 9,
-    "axes.labelsize": 9,
-    "xtick.labelsize": 8.5,
-    "ytick.labelsize": 8.5,
-    "legend.fontsize": 8.5,
-    "legend.frameon": False,
-    "text.color": COLOURS["ink"],
-    "text.parse_math": False,  # a card's name may hold any sign
-    "axes.labelcolor": COLOURS["ink"],
-    "axes.titlecolor": COLOURS["ink"],
-    "axes.edgecolor": COLOURS["muted"],
-    "axes.facecolor": "none",
-    "axes.linewidth": 0.8,
-    "axes.axisbelow": True,
-    "axes.grid": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "grid.color": COLOURS["grid"],
-    "grid.linewidth": 0.8,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-    "xtick.minor.size": 0,
-    "ytick.minor.size": 0,
-    "xtick.labelcolor": COLOURS["muted"],
-    "ytick.labelcolor": COLOURS["muted"],
-    "figure.facecolor": COLOURS["paper"],
-    "savefig.facecolor": COLOURS["paper"],
-    "lines.linewidth": 1.6,
-    "lines.markersize": 5,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "zoo",
-}
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
-
-
-@contextmanager
-def style() -> Iterator[None]:
-    """Matplotlib's own defaults with the look of this project; whatever was set before holds again afterwards."""
-    with matplotlib.style.context(["default", _STYLE]):
-        yield
-
-
-def styled(draw: Callable[_P, _R]) -> Callable[_P, _R]:
-    """`draw` within `style`."""
-
-    @wraps(draw)
-    def within(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        with style():
-            return draw(*args, **kwargs)
-
-    return within
 
 
 def inline_svg(figure: Figure, title: str, description: str, *, key: str = "") -> str:
@@ -127,29 +52,23 @@ def inline_svg(figure: Figure, title: str, description: str, *, key: str = "") -
     return _text(root)
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write `figure` as SVG or PNG, as the end of `path` says, on a light background, the same bytes for the same
-    figure. Raises ValueError for another ending, OSError."""
-    if path.suffix == ".png":
-        with style(), drawable(figure):
-            figure.savefig(path, format="png", dpi=200, metadata={"Software": None})
-    elif path.suffix == ".svg":
-        root = _root(figure)
-        background = ElementTree.Element(
-            "rect", {"width": "100%", "height": "100%", "style": f"fill:{COLOURS['paper']}"}
-        )
-        _slim(root)
-        root.insert(0, background)
-        root.attrib |= {"xmlns": _SVG, "font-family": _FONTS}
-        root.set("style", "stroke-linejoin:round")
-        path.write_text(_text(root) + "\n", encoding="utf-8")
-    else:
-        raise ValueError(f"{path}: a figure is written as .svg or .png")
+def svg_file(figure: Figure) -> str:
+    """`figure` as the text of an SVG file on a light background, the same for the same figure."""
+    root = _root(figure)
+    _slim(root)
+    root.insert(
+        0, ElementTree.Element("rect", {"width": "100%", "height": "100%", "style": f"fill:{COLOURS['paper']}"})
+    )
+    root.attrib |= {"xmlns": _SVG, "font-family": _FONTS}
+    root.set("style", "stroke-linejoin:round")
+    return _text(root) + "\n"
 
 
 def _root(figure: Figure) -> ElementTree.Element:
     text = io.StringIO()
-    with style(), quiet():
+    with style(), warnings.catch_warnings():
+        # Glyphs that no font here has: the reader's fonts draw the text.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
         figure.savefig(
             text, format="svg", transparent=True, metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
         )

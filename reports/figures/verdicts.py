@@ -13,7 +13,8 @@ from benchmark.evidence.comparison.verdict import Verdict
 from benchmark.evidence.published.feasible import Range
 from reports.audit.figures import metric_name
 from reports.figures.card import draw_spans
-from reports.figures.svg import COLOURS, printable, styled
+from reports.figures.style import COLOURS, styled
+from reports.figures.svg import printable
 from reports.verdicts.figures import Judgement
 from reports.verdicts.report import ClaimsReport
 
@@ -66,7 +67,7 @@ def _row(claims: ClaimsReport, judged: Judgement) -> _Row | None:
         about=judged.about,
         metric=printed.metric,
         measured=measured.value,
-        measured_interval=None if measured.low is None or measured.high is None else (measured.low, measured.high),
+        measured_interval=measured.bounds,
         published=printed.value,
         published_interval=next((d.interval for d in derived if d.metric == printed.metric and d.interval), None),
         verdict=judged.decision.verdict,

@@ -3,7 +3,7 @@ that decided. What to show is chosen from the stored test scores alone, so that 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -74,6 +74,11 @@ class Group:
     tiles: tuple[Tile, ...]
     reason: str | None = None
 
+    def named(self) -> Iterator[tuple[str, Tile]]:
+        """The tiles, each with the name that its files begin with, such as `correct-1`."""
+        for number, tile in enumerate(self.tiles, start=1):
+            yield f"{self.key}-{number}", tile
+
 
 @dataclass(frozen=True)
 class Gallery:
@@ -103,9 +108,9 @@ class Gallery:
     notes: tuple[str, ...] = ()
 
     @property
-    def file_name(self) -> str:
-        """What its picture is called beside a report: `CARD-SEED.png`."""
-        return f"{self.card}-{self.seed}.png"
+    def folder(self) -> str:
+        """What the folder of its pictures beside a report is named after: `CARD-SEED`."""
+        return f"{self.card}-{self.seed}"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ Map = npt.NDArray[np.float32]
 MIME = "image/webp"
 LARGE, SMALL = 144, 80
 """Longest sides in pixels, of a tile and of one in a subgroup's row."""
-COLOURS = "plasma"
+COLOUR_MAP = "plasma"
 """A colour map that is even in lightness and readable with any colour vision (Smith and van der Walt 2015)."""
 CONTOUR = 0.5
 """Where the line around the strongest part runs, as a share of the map's largest value."""
@@ -65,23 +65,11 @@ def data_uri(picture: bytes) -> str:
     return f"data:{MIME};base64,{base64.b64encode(picture).decode('ascii')}"
 
 
-def pixels_of(picture: bytes) -> Pixels:
-    """`picture` decoded: uint8 (h, w, 3)."""
-    return np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"))
-
-
-def colour_bar(width: int, height: int) -> Pixels:
-    """The colours of a map over mid grey, weak to strong from left to right: uint8 (height, width, 3)."""
-    heat = np.linspace(0, 1, width, dtype=np.float32)[:, None]
-    row = (1 - _OPAQUE * heat) * 128 + _OPAQUE * heat * _colours()[np.rint(255 * heat[:, 0]).astype(int)]
-    return np.broadcast_to(np.rint(row).astype(np.uint8), (height, width, 3))
-
-
 @cache
 def _colours() -> npt.NDArray[np.float32]:
     from matplotlib import colormaps
 
-    return np.asarray(colormaps[COLOURS](np.linspace(_FIRST, 1, 256))[:, :3] * 255, dtype=np.float32)
+    return np.asarray(colormaps[COLOUR_MAP](np.linspace(_FIRST, 1, 256))[:, :3] * 255, dtype=np.float32)
 
 
 def _edge(region: npt.NDArray[np.bool_], outside: bool = False) -> npt.NDArray[np.bool_]:

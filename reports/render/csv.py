@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from benchmark.evidence.comparison.verdict import Estimate
-from benchmark.evidence.intervals.seeds import SeedFigure
+from benchmark.evidence.estimate import Estimate
 from reports.frames.tables import CONDITIONS, conditions_of, figures_table, runs_table
 from reports.render.csv_text import csv_text
 from reports.report import Report, Section
@@ -79,7 +78,7 @@ def _ranking(section: Section) -> Iterator[Row]:
             yield {"metric": ranking.metric, "card": card, **_bounds(figure), **spread}
 
 
-def _bounds(estimate: Estimate | SeedFigure | None, prefix: str = "") -> Row:
+def _bounds(estimate: Estimate | None, prefix: str = "") -> Row:
     return {f"{prefix}{name}": getattr(estimate, name, None) for name in _VALUE}
 
 

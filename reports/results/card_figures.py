@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmark.evidence.comparison.verdict import Estimate
+from benchmark.evidence.estimate import SampleEstimate
 from benchmark.evidence.intervals.seeds import PairedScores, seed_figure
 from benchmark.evidence.metrics.definitions import Figure
 from benchmark.runs.run import Run
@@ -34,7 +34,7 @@ KEY_METRICS = (
 class CardFigures:
     """One card over its seeds on test.
 
-    `at_half` and `at_chosen` hold an Estimate for each of KEY_METRICS, decided at 0.5 and at the threshold that each
+    `at_half` and `at_chosen` hold an estimate for each of KEY_METRICS, decided at 0.5 and at the threshold that each
     run chose on validation; `at_chosen` is empty where a run chose none, and both are where no run finished. `failed`
     are seeds without a finished run, `left_out` seeds whose figures are not in the means, since they saw other test
     images or an earlier version of the card. `diagnosis` counts the runs in which each fault of the card was
@@ -46,8 +46,8 @@ class CardFigures:
     failed: tuple[int, ...]
     left_out: tuple[int, ...]
     thresholds: tuple[float | None, ...]
-    at_half: Mapping[str, Estimate]
-    at_chosen: Mapping[str, Estimate]
+    at_half: Mapping[str, SampleEstimate]
+    at_chosen: Mapping[str, SampleEstimate]
     diagnosis: Mapping[str, int]
     errors: tuple[str, ...]
     seconds: tuple[float, ...]
@@ -59,10 +59,15 @@ def card_figures(runs: Iterable[Run], measured: Mapping[str, Measured]) -> tuple
     Of a card that is not there, the figures are those that its runs recorded: with an interval where it has one run,
     without one where it has several.
     """
-    by_card: dict[str, list[Run]] = {}
+    return tuple(_of_card(of_card, measured.get(name)) for name, of_card in by_card(runs).items())
+
+
+def by_card(runs: Iterable[Run]) -> dict[str, list[Run]]:
+    """`runs` by the name of their card, in the order of its first run."""
+    cards: dict[str, list[Run]] = {}
     for run in runs:
-        by_card.setdefault(run.spec.card.name, []).append(run)
-    return tuple(_of_card(of_card, measured.get(name)) for name, of_card in by_card.items())
+        cards.setdefault(run.spec.card.name, []).append(run)
+    return cards
 
 
 def _of_card(runs: Sequence[Run], found: Measured | None) -> CardFigures:
@@ -86,28 +91,28 @@ def _of_card(runs: Sequence[Run], found: Measured | None) -> CardFigures:
     )
 
 
-def _estimates(found: Measured | None, runs: Sequence[Run], chosen: bool) -> Iterator[tuple[str, Estimate]]:
+def _estimates(found: Measured | None, runs: Sequence[Run], chosen: bool) -> Iterator[tuple[str, SampleEstimate]]:
     if found is None:
         for name in KEY_METRICS:
-            yield name, _recorded([run.figures("test", chosen).get(name) for run in runs], _test_images(runs))
+            yield name, recorded([run.figures("test", chosen).get(name) for run in runs], _test_images(runs))
         return
     scores = paired_scores(found)
     if chosen:
         scores = PairedScores(found.test, tuple(cut for cut in found.thresholds if cut is not None))
     for name in KEY_METRICS:
         got = seed_figure(name, scores, class_sizes=found.class_sizes)
-        yield name, Estimate(got.value, got.low, got.high, len(found.test[0]), got.reason)
+        yield name, SampleEstimate.of(got, len(found.test[0]))
 
 
-def _recorded(figures: Sequence[Figure | None], n: int) -> Estimate:
-    """A figure that was recorded with each run, from those records alone."""
+def recorded(figures: Sequence[Figure | None], n: int) -> SampleEstimate:
+    """The mean over runs of a figure on `n` images that each run recorded; None stands for a run that did not."""
     known = [figure for figure in figures if figure is not None and figure.value is not None]
     if len(known) < len(figures):
-        return Estimate(None, None, None, n, "undefined or not recorded in a run")
+        return SampleEstimate.missing(n, "undefined or not recorded in a run")
     if len(known) == 1:
-        return Estimate(known[0].value, known[0].low, known[0].high, n, known[0].reason)
+        return SampleEstimate.of(known[0], n)
     mean = sum(figure.value for figure in known if figure.value is not None) / len(known)
-    return Estimate(mean, None, None, n, "an interval over seeds needs the scores of every image")
+    return SampleEstimate(mean, None, None, n, "an interval over seeds needs the scores of every image")
 
 
 def _test_images(runs: Sequence[Run]) -> int:

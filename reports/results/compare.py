@@ -2,52 +2,100 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from benchmark.evidence.intervals.formulas import mover, printed_auc_interval, wilson_from_rate
-from benchmark.evidence.metrics.definitions import Figure
-from benchmark.runs.history import History
+from benchmark.evidence.estimate import SampleEstimate
+from benchmark.evidence.intervals.formulas import Bounds, mover
+from benchmark.evidence.intervals.seeds import PairedScores, seed_figure
+from benchmark.evidence.metrics.definitions import METRICS
 from benchmark.runs.run import Run
-from reports.claims.model import Claims
+from reports.audit.audit import AuditRow, audit_row
+from reports.claims.model import Claims, row_of_card
+from reports.results.card_figures import recorded
+from reports.results.curves import Histories
+from reports.results.measured import Measured
+from reports.results.pairs import figure
 from reports.results.recognised import is_data, turned
-from reports.text import MISSING, interval, is_count
-from zoo.models.card import PublishedFigure, Source
+from reports.text import estimate, is_count, listed
+from zoo.models.card import PublishedFigure
+
+LOSSES = {"loss", "log_loss"}
+NO_COUNTERPART = "no measured counterpart"
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One published figure and its measured counterpart.
+    """One published figure of a card and its measured counterpart, over the seeds of the card.
 
-    `measured` is None with a `note` when there is no counterpart. `difference` is measured minus published;
-    against a printed range it is the distance to the range, 0.0 inside. Intervals are 95% and None where none can be
-    computed. `other_data` is True when the run did not see the data of the source: no conclusion may be drawn.
+    Attributes:
+        card: Name of the card.
+        seeds: Of the finished runs.
+        published: The printed figure.
+        published_interval: Its 95% interval; None where none can be computed.
+        measured: Without a value, with the reason, where there is no counterpart.
+        difference: Measured minus published; against a printed range the distance to the range, 0.0 inside.
+        other_data: Whether the runs did not see the data of the source: no conclusion may be drawn.
+        note: Where in training a figure was read, or why there is no counterpart.
     """
 
     card: str
-    seed: int
+    seeds: tuple[int, ...]
     published: PublishedFigure
-    published_interval: tuple[float, float] | None
-    measured: float | None
-    measured_interval: tuple[float, float] | None
-    difference: float | None
-    difference_interval: tuple[float, float] | None
+    published_interval: Bounds | None
+    measured: SampleEstimate
+    difference: SampleEstimate
     other_data: bool
     note: str | None
 
 
-def compare_run(run: Run, history: History, claims: Sequence[Claims] = ()) -> list[Comparison]:
-    """Every published figure of the run's card against the run, at threshold 0.5, as the source did. `claims` may say
-    by what the source's data are recognised."""
-    card = run.spec.card
-    other = is_other_data(run, claims)
-    return [_compare(run, history, card.source, figure, other) for figure in card.published]
+def compare_card(
+    runs: Sequence[Run], history: Histories, results: Measured | None = None, claims: Sequence[Claims] = ()
+) -> list[Comparison]:
+    """Every published figure of a card against its runs.
+
+    Args:
+        runs: Those of one card, on the same data under the same protocol.
+        history: The epochs of a run.
+        results: The scores of the finished runs. Without them, test figures are means of those that runs recorded.
+        claims: What else was published about the card: at which threshold, and how the data are recognised.
+
+    Returns:
+        A comparison for each figure, in the order of the card.
+    """
+    finished = [run for run in runs if run.status == "ok"] if results is None else list(results.runs)
+    card = (finished or runs)[-1].spec.card
+    if not card.published:
+        return []
+    row, matrix = row_of_card(card, claims)
+    audited = audit_row(row, matrix)
+    compared = []
+    for published in card.published:
+        if finished:
+            measured, note = _counterpart(published, finished, history, results, row.threshold)
+        else:
+            measured, note = SampleEstimate.missing(1, runs[-1].error or "no run finished"), None
+        interval = published_interval(published, measured, audited)
+        compared.append(
+            Comparison(
+                card=card.name,
+                seeds=tuple(run.spec.seed for run in finished),
+                published=published,
+                published_interval=interval,
+                measured=measured,
+                difference=minus_published(measured, published, interval),
+                other_data=is_other_data((finished or runs)[-1], claims),
+                note=measured.reason if measured.value is None else note,
+            )
+        )
+    return compared
 
 
-def final_test_figures(comparisons: Iterable[Comparison]) -> dict[tuple[str, int, str], Comparison]:
-    """The comparisons of a finished model's test figures, by card, seed and metric."""
+def final_test_figures(comparisons: Iterable[Comparison]) -> dict[tuple[str, str], Comparison]:
+    """The comparisons of a finished model's test figures, by card and metric."""
     return {
-        (c.card, c.seed, c.published.metric): c
+        (c.card, c.published.metric): c
         for c in comparisons
         if c.published.split == "test" and c.published.epoch is None
     }
@@ -62,95 +110,145 @@ def is_other_data(run: Run, claims: Sequence[Claims] = ()) -> bool:
     return not is_data(run.spec.dataset, source.data, claims) or turned(run.spec.dataset, source.data, claims)
 
 
-def _compare(run: Run, history: History, source: Source | None, published: PublishedFigure, other: bool) -> Comparison:
-    measured, interval, note = _measured(run, history, published)
-    low, high = published.value, published.upper if published.upper is not None else published.value
-    difference = None
-    if measured is not None:
-        difference = measured - low if measured < low else max(0.0, measured - high)
-        if published.upper is None:
-            difference = measured - published.value
-    at_end = published.split == "test" and published.epoch is None and published.upper is None
-    counts = (source.test_negatives, source.test_positives) if source and at_end else (None, None)
-    own = _published_interval(published, *counts)
-    return Comparison(
-        card=run.spec.card.name,
-        seed=run.spec.seed,
-        published=published,
-        published_interval=own,
-        measured=measured,
-        measured_interval=interval,
-        difference=difference,
-        difference_interval=_difference_interval(published, own, measured, interval),
-        other_data=other,
-        note=note,
-    )
+def has_counterpart(published: PublishedFigure) -> bool:
+    """Whether a printed figure is one number about the finished model on test that scores give too."""
+    final = published.split == "test" and published.epoch is None and published.upper is None
+    return final and (published.metric == "loss" or published.metric in METRICS)
 
 
-def _measured(
-    run: Run, history: History, published: PublishedFigure
-) -> tuple[float | None, tuple[float, float] | None, str | None]:
-    if run.status != "ok":
-        return None, None, run.error
-    name = published.metric
-    if published.epoch is None and published.split != "train":
-        figure = run.figures("test" if published.split == "test" else "val").get(name)
-        if figure is not None:
-            return figure.value, _interval(figure), figure.reason if figure.value is None else None
-    column = name if published.split == "train" else f"val_{name}"
-    epochs = [epoch for epoch in history.epochs if column in epoch.values]
-    if published.split != "test" and epochs:
-        epoch = epochs[0] if published.epoch == "first" else epochs[-1]
-        if published.epoch == "every":  # said of all epochs: the one that is furthest from it decides
-            epoch = max(epochs, key=lambda epoch: abs(epoch.values[column] - published.value))
-        return epoch.values[column], None, f"epoch {epoch.epoch} of phase {epoch.phase}"
-    return None, None, "no measured counterpart"
+def measured_on_test(results: Measured, metric: str, threshold: float) -> SampleEstimate:
+    """A test figure at the threshold that was published with it, mean over seeds."""
+    if metric == "loss":
+        return _loss(results)
+    if threshold == 0.5 or METRICS[metric].of_decisions is None:
+        return figure(results, metric)
+    n = len(results.test[0])
+    if METRICS[metric].direction == "none":
+        return SampleEstimate.missing(n, "a count has no interval")
+    scores = PairedScores(results.test, (threshold,) * len(results.test))
+    return SampleEstimate.of(seed_figure(metric, scores, class_sizes=results.class_sizes), n)
 
 
-def _interval(figure: Figure) -> tuple[float, float] | None:
-    return None if figure.low is None or figure.high is None else (figure.low, figure.high)
+def published_interval(published: PublishedFigure, measured: SampleEstimate, audited: AuditRow) -> Bounds | None:
+    """The 95% interval of a printed final test figure.
 
+    Args:
+        published: The printed figure.
+        measured: Its counterpart: a printed loss is taken to be as uncertain as the measured one, image for image.
+        audited: What follows from the printed row: the confusion matrices that print it, and its AUC.
 
-def _published_interval(
-    published: PublishedFigure, negatives: int | None, positives: int | None
-) -> tuple[float, float] | None:
-    if negatives is None or positives is None:
+    Returns:
+        None for ranges, for other splits, and where the row does not say how many images were tested.
+    """
+    if not has_counterpart(published):
         return None
-    n = _denominator(published.metric, negatives, positives)
-    if n is not None:
-        return wilson_from_rate(published.value, n, published.decimals)
-    if published.metric == "auc":
-        return printed_auc_interval(published.value, published.value, published.decimals, positives, negatives)
-    return None
-
-
-def _difference_interval(
-    published: PublishedFigure, own: tuple[float, float] | None, measured: float | None, its: tuple[float, float] | None
-) -> tuple[float, float] | None:
-    """Of two independent samples, square and add: Newcombe's for proportions of independent images."""
-    if measured is None or its is None or own is None:
+    interval = next((d.interval for d in audited.derived if d.metric == published.metric and d.interval), None)
+    if interval is not None or published.metric not in LOSSES or audited.test is None:
+        return interval
+    if measured.value is None or measured.bounds is None:
         return None
-    return mover((measured, published.value), its, own, 0.0)
+    scale = math.sqrt(measured.n / (audited.test.negatives + audited.test.positives))
+    low, high = measured.bounds
+    return published.value - scale * (measured.value - low), published.value + scale * (high - measured.value)
 
 
-def _denominator(metric: str, negatives: int, positives: int) -> int | None:
-    """Images a proportion counts over; None for precision, whose denominator a publication rarely states."""
-    return {"accuracy": negatives + positives, "recall": positives, "specificity": negatives}.get(metric)
+def minus_published(measured: SampleEstimate, published: PublishedFigure, interval: Bounds | None) -> SampleEstimate:
+    """Measured minus published of two independent samples.
+
+    Args:
+        measured: The counterpart of `published`.
+        published: A printed figure, or a printed range: then the distance to the range counts.
+        interval: That of the printed figure.
+
+    Returns:
+        The difference with its 95% interval by square and add, Newcombe's for proportions of independent images.
+    """
+    if measured.value is None:
+        return measured
+    value = measured.value - published.value
+    if published.upper is not None and value > 0:
+        value = max(0.0, measured.value - published.upper)
+    if measured.bounds is None:
+        return SampleEstimate(value, None, None, measured.n, measured.reason)
+    if interval is None:
+        return SampleEstimate(value, None, None, measured.n, "the published figure has no interval")
+    low, high = mover((measured.value, published.value), measured.bounds, interval, 0.0)
+    return SampleEstimate(value, low, high, measured.n)
 
 
 def published_text(comparison: Comparison | None) -> str:
     """A printed figure or range, with the decimals it was printed with."""
     if comparison is None:
         return ""
-    figure = comparison.published
-    text = f"{figure.value:.{figure.decimals}f}"
-    return text if figure.upper is None else f"{text}–{figure.upper:.{figure.decimals}f}"
+    printed = comparison.published
+    text = f"{printed.value:.{printed.decimals}f}"
+    return text if printed.upper is None else f"{text}–{printed.upper:.{printed.decimals}f}"
 
 
-def difference_text(comparison: Comparison | None, with_interval: bool = True) -> str:
+def difference_text(comparison: Comparison | None) -> str:
     """Measured minus published, in the metric's unit."""
-    if comparison is None or comparison.difference is None:
-        return "" if comparison is None else MISSING
-    text = f"{comparison.difference:+z.{0 if is_count(comparison.published.metric) else 3}f}"
-    bounds = interval(comparison.difference_interval, sign=True) if with_interval else ""
-    return f"{text} {bounds}".rstrip()
+    if comparison is None:
+        return ""
+    return estimate(comparison.difference, 0 if is_count(comparison.published.metric) else 3, sign=True)
+
+
+def _counterpart(
+    published: PublishedFigure, runs: Sequence[Run], history: Histories, results: Measured | None, threshold: float
+) -> tuple[SampleEstimate, str | None]:
+    metric, split = published.metric, published.split
+    n = max(1, runs[0].split.sizes.get(split, 1))
+    if published.epoch is None and split == "test":
+        if metric not in METRICS and metric != "loss":
+            return SampleEstimate.missing(n, NO_COUNTERPART), None
+        if results is not None:
+            return measured_on_test(results, metric, threshold), None
+        if threshold != 0.5 and metric in METRICS and METRICS[metric].of_decisions is not None:
+            return SampleEstimate.missing(n, f"figures at threshold {threshold:g} need the scores of every image"), None
+        return recorded([run.figures("test").get(metric) for run in runs], n), None
+    if published.epoch is None and split == "val":
+        of_scores = None if results is None or metric not in METRICS else figure(results, metric, "val")
+        if of_scores is not None and of_scores.value is not None:
+            return of_scores, None
+        of_runs = recorded([run.figures("val").get(metric) for run in runs], n)
+        if of_runs.value is not None:
+            return of_runs, None
+    if split == "test":
+        return SampleEstimate.missing(n, NO_COUNTERPART), None
+    return _of_epochs(published, runs, history, n)
+
+
+def _of_epochs(
+    published: PublishedFigure, runs: Sequence[Run], history: Histories, n: int
+) -> tuple[SampleEstimate, str | None]:
+    """Mean over seeds of a figure that was read during training; of one said of every epoch, the furthest from it."""
+    column = published.metric if published.split == "train" else f"val_{published.metric}"
+    values, places = [], []
+    for run in runs:
+        epochs = [epoch for epoch in history(run).epochs if column in epoch.values]
+        if not epochs:
+            return SampleEstimate.missing(n, NO_COUNTERPART), None
+        epoch = epochs[0] if published.epoch == "first" else epochs[-1]
+        if published.epoch == "every":
+            epoch = max(epochs, key=lambda epoch: abs(epoch.values[column] - published.value))
+        values.append(epoch.values[column])
+        places.append(f"epoch {epoch.epoch} of phase {epoch.phase}")
+    mean = sum(values) / len(values)
+    return SampleEstimate(mean, None, None, n, "figures of epochs have no interval"), listed(
+        list(dict.fromkeys(places))
+    )
+
+
+def _loss(results: Measured) -> SampleEstimate:
+    """The test loss as it was reported: weight penalties, the same for every image, shift the interval of the mean
+    cross-entropy. Another loss has no interval."""
+    entropy = figure(results, "log_loss")
+    reported = [run.figures("test").get("loss") for run in results.runs]
+    known = [loss.value for loss in reported if loss is not None and loss.value is not None]
+    if entropy.value is None or len(known) < len(reported):
+        return SampleEstimate.missing(entropy.n, entropy.reason or "a run has no test loss")
+    mean = sum(known) / len(known)
+    if results.card.recipe.loss.name != "binary_crossentropy":
+        return SampleEstimate(mean, None, None, entropy.n, "how a focal loss varies between images is not kept")
+    added = mean - entropy.value
+    low, high = (None if end is None else end + added for end in (entropy.low, entropy.high))
+    return SampleEstimate(mean, low, high, entropy.n, entropy.reason)

@@ -10,9 +10,8 @@ import numpy.typing as npt
 
 from benchmark.data.levels import levels_line
 from benchmark.evidence.scores import Scores
-from benchmark.evidence.thresholds.rules import value_range
 from benchmark.runs.environment import Environment
-from benchmark.runs.protocol import Protocol, ThresholdRule
+from benchmark.runs.protocol import Protocol
 from benchmark.runs.run import DatasetFacts, Run
 from reports.results.measured import Measured
 from reports.results.recipe import PREPROCESSING, augmentation_in_words, kept_weights
@@ -85,14 +84,6 @@ def methods(runs: Sequence[Run], measured: Mapping[str, Measured]) -> Methods:
         facts=tuple(_facts(runs, first)),
         costs=tuple(_costs(runs)),
     )
-
-
-def rule_in_words(threshold: ThresholdRule) -> str:
-    """How the decision threshold was chosen."""
-    if threshold.rule == "fixed":
-        return f"fixed at {threshold.value:g}"
-    value = "" if value_range(threshold.rule) is None else f" {threshold.value:g}"
-    return f"{threshold.rule}{value}, chosen on validation scores alone"
 
 
 def _flow(run: Run, held: Measured | None) -> Iterator[FlowRow]:
@@ -178,7 +169,7 @@ def _selection(runs: Sequence[Run], protocol: Protocol) -> Iterator[Fact]:
     for text, names in _by_text(runs, kept_weights).items():
         yield Fact("selection", f"{text}: {names}")
     yield Fact("selection", "every card of the store is shown; none was picked by its test figures")
-    yield Fact("threshold", f"{rule_in_words(protocol.threshold)}; the test split is scored once, after training")
+    yield Fact("threshold", f"{protocol.threshold.in_words()}; the test split is scored once, after training")
     yield Fact(
         "calibration",
         "fitted on validation scores alone; rolled back where it does not lower the cross-fitted validation log loss",

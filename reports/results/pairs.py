@@ -10,7 +10,7 @@ from benchmark.evidence.comparison.multiplicity import groups, holm, letters
 from benchmark.evidence.comparison.paired import Difference, differences
 from benchmark.evidence.comparison.paired import difference as paired_difference
 from benchmark.evidence.comparison.subset import effect_of_leaving_out
-from benchmark.evidence.comparison.verdict import Estimate
+from benchmark.evidence.estimate import SampleEstimate
 from benchmark.evidence.intervals.seeds import PairedScores, SeedFigure, seed_figure
 from benchmark.evidence.metrics.definitions import METRICS
 from benchmark.evidence.scores import Scores
@@ -53,22 +53,22 @@ def paired_scores(found: Measured, split: str = "test") -> PairedScores:
     return PairedScores(runs, (0.5,) * len(runs))
 
 
-def figure(found: Measured, metric: str, split: str = "test") -> Estimate:
+def figure(found: Measured, metric: str, split: str = "test") -> SampleEstimate:
     """A metric of a card, mean over its seeds, at 0.5; without a value where it has none or none is kept."""
     n = len(found.test[0])
     if split == "train":
-        return Estimate(None, None, None, n, "scores of training images are not kept")
+        return SampleEstimate.missing(n, "scores of training images are not kept")
     if metric not in METRICS:
-        return Estimate(None, None, None, n, f"{metric} has no counterpart in the scores")
+        return SampleEstimate.missing(n, f"{metric} has no counterpart in the scores")
     if split == "val" and len({run.spec.split_seed for run in found.runs}) > 1:
-        return Estimate(None, None, None, n, "each seed was validated on images of its own")
+        return SampleEstimate.missing(n, "each seed was validated on images of its own")
     scores = paired_scores(found, split)
     n = len(scores.runs[0])
     if METRICS[metric].direction == "none":
         counts = [value for value in scores.values(metric) if value is not None]
-        return Estimate(sum(counts) / len(counts), None, None, n, "a count has no interval")
+        return SampleEstimate(sum(counts) / len(counts), None, None, n, "a count has no interval")
     got = seed_figure(metric, scores, class_sizes=found.class_sizes)
-    return Estimate(got.value, got.low, got.high, n, got.reason)
+    return SampleEstimate.of(got, n)
 
 
 def difference(a: Measured, b: Measured, metric: str) -> Difference:
@@ -103,9 +103,9 @@ def gain_without(found: Measured, images: Collection[str], metric: str) -> Diffe
     return effect_of_leaving_out(metric, scores, found.images, images, class_sizes=found.class_sizes)
 
 
-def estimate(found: Difference, n: int) -> Estimate:
+def estimate(found: Difference, n: int) -> SampleEstimate:
     """A difference as an estimate on `n` images."""
-    return Estimate(found.value, found.low, found.high, n, found.reason)
+    return SampleEstimate.of(found, n)
 
 
 def compare_pair(a: Measured, b: Measured, metrics: Sequence[str] = SHOWN) -> tuple[Pair, ...]:

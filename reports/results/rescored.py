@@ -1,8 +1,10 @@
-"""Stored runs read at another decision rule: nothing is trained, and the rule sees validation scores alone."""
+"""Stored runs under another threshold rule: nothing is trained, and the rule sees validation scores alone."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+from pydantic import Field
 
 from benchmark.evidence.metrics.definitions import METRICS, Figure, figures
 from benchmark.evidence.scores import ValidationScores
@@ -12,11 +14,33 @@ from benchmark.runs.run import Run, RunSpec
 from benchmark.runs.storage.store import Store
 
 
-def rechosen(run: Run, store: Store, rule: ThresholdRule) -> Run:
-    """`run` with the threshold that `rule` chooses on its validation scores, and the figures at it. Its run_id stays,
-    since the store holds its scores under that.
+class RescoredRun(Run):
+    """A finished run under another threshold rule than it was computed with.
 
-    A failed run comes back as it is. Raises ConfigError when the scores cannot be read.
+    `spec` has the new rule. `stored_as` is the id of the run as it was computed: the store has its scores under that.
+    """
+
+    stored_as: str = Field(exclude=True)
+
+    @property
+    def run_id(self) -> str:
+        """The id of the stored run."""
+        return self.stored_as
+
+
+def with_threshold_rule(run: Run, store: Store, rule: ThresholdRule) -> Run:
+    """A run with the threshold that `rule` chooses on its validation scores, and the figures at it.
+
+    Args:
+        run: A run of `store`.
+        store: Holds the scores of `run`.
+        rule: The rule and its parameter.
+
+    Returns:
+        The rescored run; a failed run as it is.
+
+    Raises:
+        ConfigError: The scores cannot be read.
     """
     if run.status != "ok":
         return run
@@ -27,24 +51,29 @@ def rechosen(run: Run, store: Store, rule: ThresholdRule) -> Run:
     at_chosen: dict[str, dict[str, Figure]] = {}
     if threshold.value is not None:
         for scores in (val, store.scores(run, "test")):
-            held = {name: figure for name, figure in run.figures(scores.split).items() if name not in METRICS}
-            at_chosen[scores.split] = held | figures(scores, threshold.value, run.spec.protocol.class_sizes)
-    protocol = run.spec.protocol.model_copy(update={"threshold": rule})
-    spec = run.spec.model_copy(update={"protocol": protocol, "run_id": run.run_id})  # the folder of its scores
-    return run.model_copy(update={"spec": spec, "threshold": threshold, "at_chosen": at_chosen})
+            unaffected = {name: figure for name, figure in run.figures(scores.split).items() if name not in METRICS}
+            at_chosen[scores.split] = unaffected | figures(scores, threshold.value, run.spec.protocol.class_sizes)
+    changes = {"spec": _under(run, rule), "threshold": threshold, "at_chosen": at_chosen, "stored_as": run.run_id}
+    return RescoredRun.model_construct(**dict(run) | changes)
 
 
-def rechosen_all(runs: Sequence[Run], store: Store, rule: ThresholdRule) -> list[Run]:
-    """`rechosen` for each of `runs`, in their order. Of runs that differed in their rule alone, and so are the same
-    now, the one that finished last counts. Raises as `rechosen` does."""
+def all_with_threshold_rule(runs: Sequence[Run], store: Store, rule: ThresholdRule) -> list[Run]:
+    """`with_threshold_rule` for each of `runs`, in their order.
+
+    Runs that differ in their rule alone are the same under `rule`: the one that finished last counts. Raises as
+    `with_threshold_rule` does.
+    """
     last: dict[tuple[str, str], str] = {}
     for run in sorted(runs, key=lambda run: (run.status == "ok", run.finished, run.run_id)):
-        last[_under(run, rule)] = run.run_id
-    return [rechosen(run, store, rule) for run in runs if last[_under(run, rule)] == run.run_id]
+        last[_key(run, rule)] = run.run_id
+    return [with_threshold_rule(run, store, rule) for run in runs if last[_key(run, rule)] == run.run_id]
 
 
-def _under(run: Run, rule: ThresholdRule) -> tuple[str, str]:
-    """The name of the protocol, and what the id of the run would be if its protocol had this rule."""
+def _under(run: Run, rule: ThresholdRule) -> RunSpec:
     protocol = run.spec.protocol.model_copy(update={"threshold": rule})
-    fields = {name: getattr(run.spec, name) for name in RunSpec.model_fields}  # a copy would carry the old id along
-    return protocol.name, RunSpec(**fields | {"protocol": protocol}).run_id
+    return run.spec.model_copy(update={"protocol": protocol})
+
+
+def _key(run: Run, rule: ThresholdRule) -> tuple[str, str]:
+    """The name of the protocol, and the id that the run would have if its protocol had this rule."""
+    return run.spec.protocol.name, _under(run, rule).run_id

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
 
 Value = bool | int | float | str
 _CARD_PROSE = {"name", "title", "changes", "extends", "source", "left_open", "published"}
-_PROTOCOL_PROSE = {"name", "title", "seeds", "keep_models"}
 
 
 def flat_settings(spec: RunSpec) -> dict[str, Value]:
@@ -20,7 +19,7 @@ def flat_settings(spec: RunSpec) -> dict[str, Value]:
     kept are left out too.
     """
     card = spec.card.model_dump(mode="json", exclude=_CARD_PROSE)
-    protocol = spec.protocol.model_dump(mode="json", exclude=_PROTOCOL_PROSE)
+    protocol = spec.protocol.model_dump(mode="json", include=spec.protocol.result_fields())
     return {**dict(_flat(card, "")), **dict(_flat(protocol, "protocol.")), "seed": spec.seed}
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from benchmark.evidence.comparison.multiplicity import holm
 from benchmark.evidence.comparison.paired import Difference
-from benchmark.evidence.comparison.verdict import Estimate
+from benchmark.evidence.estimate import SampleEstimate
 from reports.results.measured import Measured
 from reports.results.pairs import difference, estimate, gain_of_calibration, gain_of_threshold, gain_without
 from zoo.models.card import ModelCard
@@ -36,7 +36,7 @@ class Cause:
     other: str | None
     change: str
     metric: str
-    effect: Estimate
+    effect: SampleEstimate
     p_adjusted: float | None = None
 
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from benchmark.evidence.comparison.verdict import VERDICTS, Verdict
 from reports.audit.audit import Audit, audit
-from reports.audit.figures import listed
 from reports.claims.model import Claims
 from reports.results.measured import Measured
 from reports.results.recognised import is_data
+from reports.text import listed
 from reports.verdicts.attribution import Cause, attribute
 from reports.verdicts.figures import Judgement, judge_figures
-from reports.verdicts.statements import cards_of, judge_statements
+from reports.verdicts.statements import judge_statements
 
 EXPLAINED = "accuracy"
 _FAULTS = {"single-class-collapse", "one-class-threshold", "train-inference-gap"}
@@ -56,7 +56,7 @@ def judge(claims: Claims, measured: Mapping[str, Measured], data: str, synthetic
 
 def differs(reports: Iterable[ClaimsReport]) -> bool:
     """Whether any claim was found to differ or to be impossible."""
-    return any({"differs", "impossible"} & set(report.counts()) for report in reports)
+    return any(VERDICTS[verdict].answer == "does not hold" for report in reports for verdict in report.counts())
 
 
 def _notes(claims: Claims, measured: Mapping[str, Measured]) -> Iterator[str]:
@@ -89,7 +89,7 @@ def _cards(claims: Claims) -> Iterator[str]:
     yield from (row.card for row in claims.rows if row.card is not None)
     for statement in claims.statements:
         for form in statement.says.forms():
-            yield from cards_of(form)
+            yield from form.assertion.cards
 
 
 def _failing(measured: Mapping[str, Measured]) -> Iterator[str]:
@@ -114,4 +114,4 @@ def _subjects(claims: Claims, judged: Iterable[Judgement], measured: Mapping[str
     for judgement in judged:
         if judgement.decision.verdict == "differs":
             for form in says[judgement.about].forms():
-                yield from (card for card in cards_of(form)[:1] if card in measured)
+                yield from (card for card in form.assertion.cards[:1] if card in measured)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import singledispatch
 
-from benchmark.evidence.comparison.verdict import Decision, Estimate, above, all_hold, any_holds, below, seen, within
+from benchmark.evidence.comparison.verdict import Decision, above, all_hold, any_holds, below, seen, within
 from benchmark.evidence.diagnosis.causes import observable
+from benchmark.evidence.estimate import SampleEstimate
 from benchmark.evidence.metrics.definitions import METRICS
 from reports.audit.audit import Audit
 from reports.audit.figures import counts, metric_name
@@ -13,10 +16,12 @@ from reports.audit.matrices import confusion_of
 from reports.claims.model import Claims
 from reports.claims.statement import (
     Alike,
+    Assertion,
+    AtLeast,
+    AtMost,
     Better,
     Diagnosis,
     Form,
-    Level,
     MatrixOf,
     NoBetter,
     Statement,
@@ -32,14 +37,6 @@ def judge_statements(claims: Claims, audit: Audit, measured: Mapping[str, Measur
     return tuple(_judge_statement(claims, audit, statement, measured) for statement in claims.statements)
 
 
-def cards_of(form: Form) -> tuple[str, ...]:
-    """The cards whose runs a form is judged by; none for a printed matrix."""
-    said = getattr(form, form.name)
-    if isinstance(said, MatrixOf):
-        return ()
-    return (said.a, said.b) if isinstance(said, (Better, Alike)) else (said.card,)
-
-
 def _judge_statement(claims: Claims, audit: Audit, statement: Statement, measured: Mapping[str, Measured]) -> Judgement:
     says = statement.says
     parts = [_judge_form(form, claims, audit, measured) for form in says.forms()]
@@ -49,15 +46,13 @@ def _judge_statement(claims: Claims, audit: Audit, statement: Statement, measure
 
 
 def _judge_form(form: Form, claims: Claims, audit: Audit, measured: Mapping[str, Measured]) -> Decision:
-    said = getattr(form, form.name)
-    if isinstance(said, MatrixOf):
-        return _matrix_of(said, claims, audit)
-    names = cards_of(form)
+    names = form.assertion.cards
     missing = [name for name in names if name not in measured]
     if missing:
         return Decision("not run", f"the store holds no finished run of {', '.join(missing)}")
-    decision = _decide(form, [measured[name] for name in names])
-    decision = Decision(decision.verdict, f"{_said(form)}: {decision.reason}", decision.needed)
+    decision = decide(form.assertion, Evidence(claims, audit, [measured[name] for name in names]))
+    if not names:
+        return decision
     spec = measured[names[0]].runs[0].spec
     other = other_protocol(claims, spec)
     if spec.dataset.synthetic or other is not None:
@@ -66,87 +61,126 @@ def _judge_form(form: Form, claims: Claims, audit: Audit, measured: Mapping[str,
     return decision
 
 
-def _decide(form: Form, cards: list[Measured]) -> Decision:
-    match getattr(form, form.name):
-        case NoBetter() as said:
-            return below(_gain(said, cards), said.margin)
-        case Better() as said:
-            return above(_gain(said, cards), said.margin)
-        case Alike() as said:
-            return within(_gain(said, cards), said.within)
-        case Level() as said:
-            judge = above if form.name == "at_least" else below
-            return judge(figure(cards[0], said.metric, said.split), said.value)
-        case Diagnosis() as said:
-            return seen(
-                tuple(_has(cards[0], place, said.finding) for place in range(len(cards[0].runs))),
-                " or ".join(said.finding),
-            )
-        case ThresholdMatters() as said:
-            return above(_gain_of_threshold(said.metric, cards[0]), said.margin)
-        case other:
-            raise TypeError(f"no verdict for {type(other).__name__}")
+@dataclass(frozen=True)
+class Evidence:
+    """What an assertion is judged by: the claims, their audit, and its cards in the order in which it names them."""
+
+    claims: Claims
+    audit: Audit
+    cards: Sequence[Measured]
 
 
-def _has(card: Measured, place: int, codes: Sequence[str]) -> bool | None:
+@singledispatch
+def decide(assertion: Assertion, evidence: Evidence) -> Decision:
+    """Whether an assertion holds, with the assertion in words as a part of the reason.
+
+    Every form registers a function of its own.
+
+    Raises:
+        TypeError: If a form has registered none.
+    """
+    raise TypeError(f"no judgement of {type(assertion).__name__}")
+
+
+@decide.register
+def _better(assertion: Better, evidence: Evidence) -> Decision:
+    words = f"{assertion.a} better than {assertion.b} in {metric_name(assertion.metric)}"
+    return _explained(words, above(_gain(assertion, evidence.cards), assertion.margin))
+
+
+@decide.register
+def _no_better(assertion: NoBetter, evidence: Evidence) -> Decision:
+    words = f"{assertion.a} not better than {assertion.b} in {metric_name(assertion.metric)}"
+    return _explained(words, below(_gain(assertion, evidence.cards), assertion.margin))
+
+
+@decide.register
+def _alike(assertion: Alike, evidence: Evidence) -> Decision:
+    words = f"{assertion.a} and {assertion.b} alike in {metric_name(assertion.metric)}"
+    return _explained(words, within(_gain(assertion, evidence.cards), assertion.within))
+
+
+@decide.register
+def _at_least(assertion: AtLeast, evidence: Evidence) -> Decision:
+    return _explained(_level(assertion, "at least"), above(_figure(assertion, evidence), assertion.value))
+
+
+@decide.register
+def _at_most(assertion: AtMost, evidence: Evidence) -> Decision:
+    return _explained(_level(assertion, "at most"), below(_figure(assertion, evidence), assertion.value))
+
+
+@decide.register
+def _diagnosis(assertion: Diagnosis, evidence: Evidence) -> Decision:
+    (card,) = evidence.cards
+    runs = tuple(_shows(card, index, assertion.finding) for index in range(len(card.runs)))
+    return _explained(assertion.card, seen(runs, " or ".join(assertion.finding)))
+
+
+@decide.register
+def _threshold_matters(assertion: ThresholdMatters, evidence: Evidence) -> Decision:
+    metric = metric_name(assertion.metric)
+    words = f"{assertion.card} better in {metric} at the threshold from validation than at 0.5"
+    return _explained(words, above(_gain_of_threshold(assertion.metric, evidence.cards[0]), assertion.margin))
+
+
+@decide.register
+def _matrix_of(assertion: MatrixOf, evidence: Evidence) -> Decision:
+    """By the audit alone: whether the printed matrix is one of those that print the card's row."""
+    claims, audit = evidence.claims, evidence.audit
+    printed = next(confusion_of(matrix) for matrix in claims.matrices if matrix.row == assertion.matrix)
+    row = next((row for row in claims.rows if row.card == assertion.card), None)
+    audited = next((audited for audited in audit.rows if row is not None and audited.name == row.name), None)
+    matrices = None if audited is None else audited.matrices
+    if row is None or audited is None or matrices is None or not any(map(is_of_decisions, row.figures)):
+        return Decision("inconclusive", f"no printed figure says which confusion matrix {assertion.card} has")
+    if printed in (*matrices, *(audited.cut or ())):
+        return Decision("reproduced", f"{counts(printed)} gives the figures of {row.name}")
+    only = f", which come from {counts(matrices[0])}" if len(matrices) == 1 else ""
+    return Decision("impossible", f"{counts(printed)} does not give the figures of {row.name}{only}")
+
+
+def _explained(words: str, decision: Decision) -> Decision:
+    return replace(decision, reason=f"{words}: {decision.reason}")
+
+
+def _level(assertion: AtLeast, bound: str) -> str:
+    split = "" if assertion.split == "test" else f"{assertion.split} "
+    return f"{assertion.card} {split}{metric_name(assertion.metric)} {bound} {assertion.value:g}"
+
+
+def _figure(assertion: AtLeast, evidence: Evidence) -> SampleEstimate:
+    return figure(evidence.cards[0], assertion.metric, assertion.split)
+
+
+def _shows(card: Measured, index: int, codes: Sequence[str]) -> bool | None:
     """Whether a run shows one of the faults `codes`; None where it does not, and could not."""
-    if any(finding.code in codes for finding in card.findings[place]):
+    if any(finding.code in codes for finding in card.findings[index]):
         return True
-    run = card.runs[place]
+    run = card.runs[index]
     return (
         False if all(observable(code, run.checks, cross_entropies(run), run.split.classes) for code in codes) else None
     )
 
 
-def _gain(said: Better | Alike, cards: list[Measured]) -> Estimate:
+def _gain(assertion: Better | Alike, cards: Sequence[Measured]) -> SampleEstimate:
     """How much better A is than B, whichever direction the metric has."""
-    if said.split != "test" or not has_direction(said.metric):
-        return Estimate(None, None, None, 1, f"{said.split} {metric_name(said.metric)} is not compared by image")
-    return _turned(estimate(difference(cards[0], cards[1], said.metric), len(cards[0].test[0])), said.metric)
+    if assertion.split != "test" or not has_direction(assertion.metric):
+        why = f"{assertion.split} {metric_name(assertion.metric)} is not compared by image"
+        return SampleEstimate.missing(1, why)
+    gain = estimate(difference(cards[0], cards[1], assertion.metric), len(cards[0].test[0]))
+    return _turned(gain, assertion.metric)
 
 
-def _gain_of_threshold(metric: str, card: Measured) -> Estimate:
+def _gain_of_threshold(metric: str, card: Measured) -> SampleEstimate:
     """How much better a card is at its chosen thresholds than at 0.5, whichever direction the metric has."""
     if not has_direction(metric):
-        return Estimate(None, None, None, 1, f"{metric_name(metric)} is not compared by image")
+        return SampleEstimate.missing(1, f"{metric_name(metric)} is not compared by image")
     return _turned(estimate(gain_of_threshold(card, metric), len(card.test[0])), metric)
 
 
-def _turned(estimate: Estimate, metric: str) -> Estimate:
+def _turned(estimate: SampleEstimate, metric: str) -> SampleEstimate:
     if METRICS[metric].direction != "lower" or estimate.value is None:
         return estimate
-    low, high = estimate.low, estimate.high
-    return Estimate(
-        -estimate.value, None if high is None else -high, None if low is None else -low, estimate.n, estimate.reason
-    )
-
-
-def _matrix_of(said: MatrixOf, claims: Claims, audit: Audit) -> Decision:
-    """By the audit alone: whether the printed matrix is one of those that print the card's row."""
-    printed = next(confusion_of(matrix) for matrix in claims.matrices if matrix.row == said.matrix)
-    row = next((row for row in claims.rows if row.card == said.card), None)
-    matrices = next((audited.matrices for audited in audit.rows if row is not None and audited.name == row.name), None)
-    if row is None or matrices is None or not any(is_of_decisions(figure) for figure in row.figures):
-        return Decision("inconclusive", f"no printed figure says which confusion matrix {said.card} has")
-    cut = next((audited.cut for audited in audit.rows if audited.name == row.name), ())
-    if printed in (*matrices, *(cut or ())):
-        return Decision("reproduced", f"{counts(printed)} gives the figures of {row.name}")
-    own = f", which come from {counts(matrices[0])}" if len(matrices) == 1 else ""
-    return Decision("impossible", f"{counts(printed)} does not give the figures of {row.name}{own}")
-
-
-def _said(form: Form) -> str:
-    match getattr(form, form.name):
-        case NoBetter() as said:
-            return f"{said.a} not better than {said.b} in {metric_name(said.metric)}"
-        case Better() as said:
-            return f"{said.a} better than {said.b} in {metric_name(said.metric)}"
-        case Alike() as said:
-            return f"{said.a} and {said.b} alike in {metric_name(said.metric)}"
-        case Level() as said:
-            split = "" if said.split == "test" else f"{said.split} "
-            return f"{said.card} {split}{metric_name(said.metric)} {form.name.replace('_', ' ')} {said.value:g}"
-        case ThresholdMatters() as said:
-            return f"{said.card} better in {metric_name(said.metric)} at the threshold from validation than at 0.5"
-        case said:
-            return str(said.card)
+    low, high = (None, None) if estimate.bounds is None else (-estimate.bounds[1], -estimate.bounds[0])
+    return replace(estimate, value=-estimate.value, low=low, high=high)

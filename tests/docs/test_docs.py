@@ -19,7 +19,7 @@ from benchmark.evidence.calibration.calibrators import METHODS
 from benchmark.evidence.comparison.verdict import VERDICTS
 from benchmark.evidence.diagnosis.causes import FINDINGS
 from benchmark.evidence.metrics.definitions import METRICS
-from benchmark.evidence.thresholds.rules import rule_names
+from benchmark.evidence.thresholds.rules import get_rule, rule_names
 from reports.audit.figures import KINDS, SEVERITIES
 from reports.claims.statement import Says
 from tests.support.tiny import ROOT, environment
@@ -122,6 +122,8 @@ def test_every_kind_of_audit_finding_has_an_entry() -> None:
 def test_every_metric_rule_and_calibrator_has_an_entry() -> None:
     assert sorted(first_column("statistics/intervals.md", "metric")) == sorted(METRICS)
     assert sorted(first_column("statistics/thresholds.md", "rule")) == sorted(rule_names())
+    for rule in rule_names():
+        assert f"| `{rule}` | {get_rule(rule).optimises}" in page("statistics/thresholds.md")
     assert sorted(first_column("statistics/calibration.md", "method")) == sorted(METHODS)
 
 

@@ -26,7 +26,8 @@ from benchmark.evidence.metrics.definitions import confusion, value_of
 from benchmark.evidence.metrics.influence import METRICS, ClassSizes, Floats, Units, influence
 from benchmark.evidence.scores import Scores, ValidationScores
 from benchmark.evidence.thresholds.choice import choose_with_interval
-from benchmark.evidence.thresholds.rules import best_cuts, rule_value
+from benchmark.evidence.thresholds.intervals import bootstrap
+from benchmark.evidence.thresholds.rules import get_rule
 from tests.support.worlds import Drawn, World, best_threshold, draw, truth
 
 OURS, TEXTBOOK, BOOTSTRAP = "ours", "textbook", "percentile bootstrap"
@@ -72,7 +73,7 @@ class Rule:
     @property
     def number(self) -> float:
         """What the rule works with."""
-        return rule_value(self.name, self.value)
+        return get_rule(self.name).parameter(self.value)
 
     def __str__(self) -> str:
         return self.name if self.value is None else f"{self.name}={self.value:g}"
@@ -157,9 +158,10 @@ def threshold_coverage(world: World, sets: int, seed: int, *, resampled: int) ->
         for rule, at in true.items():
             found = choose_with_interval(scores, rule.name, rule.value, replicates=REPLICATES, seed=k)
             counts[str(rule), OURS].interval(found.low, found.high, at)
-            if k < resampled and rule.name not in ("youden", "f1", "mcc"):
+            registered = get_rule(rule.name)
+            if k < resampled and registered.interval is not bootstrap:
                 blocks = draws(scores.y_true, scores.patient, count=REPLICATES, seed=k)
-                cuts = np.concatenate([best_cuts(scores, rule.name, rule.number, weights.T) for weights in blocks])
+                cuts = np.concatenate([registered.best_cuts(scores, rule.number, weights.T) for weights in blocks])
                 counts[str(rule), BOOTSTRAP].interval(*(percentile(cuts) or (None, None)), at)
     return counts
 

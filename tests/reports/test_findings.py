@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.evidence.comparison.verdict import VERDICTS
 from reports.findings import ANSWERS, findings
 from reports.render.markdown.findings import findings_markdown
 from reports.report import Section, build_report
@@ -34,7 +35,7 @@ def test_the_answer_is_that_of_the_verdict(section: Section) -> None:
     ((_, answered),) = findings(section).claims
     for held in answered:
         for one in (*held.statements, *held.figures):
-            assert one.decision.verdict in ANSWERS[held.answer]
+            assert VERDICTS[one.decision.verdict].answer == held.answer
         assert sum(len(alike) for *_, alike in held.reasons) == len(held)
 
 

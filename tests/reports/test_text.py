@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from benchmark.evidence import Figure
+from benchmark.evidence.estimate import SampleEstimate
 from reports.results.compare import Comparison, difference_text, published_text
-from reports.text import MISSING, interval, measured, number, seconds
+from reports.text import MISSING, capital, estimate, interval, listed, measured, number, p_text, plural, seconds
 from zoo.models.card import PublishedFigure
 
 
@@ -23,13 +24,11 @@ def comparison(metric: str = "accuracy", value: float = 0.5, decimals: int = 4, 
     )
     fields: dict[str, Any] = {
         "card": "attempt-1",
-        "seed": 0,
+        "seeds": (0,),
         "published": published,
         "published_interval": None,
-        "measured": None,
-        "measured_interval": None,
-        "difference": None,
-        "difference_interval": None,
+        "measured": SampleEstimate.missing(1, "not run"),
+        "difference": SampleEstimate(more.pop("difference", None), *more.pop("bounds", (None, None)), 1, None),
         "other_data": True,
         "note": None,
     }
@@ -69,6 +68,27 @@ def test_a_measured_figure_shows_its_interval_only_when_asked_and_when_it_has_on
     assert measured(figure(), with_interval=True) == "0.800"
 
 
+@pytest.mark.parametrize(
+    ("value", "bounds", "sign", "text"),
+    [
+        (0.8, (0.7, 0.9), False, "0.80 [0.70, 0.90]"),
+        (0.8, (0.7, 0.9), True, "+0.80 [+0.70, +0.90]"),
+        (-0.8, None, True, "-0.80"),
+        (None, None, False, MISSING),
+    ],
+)
+def test_an_estimate_is_its_value_and_its_interval(
+    value: float | None, bounds: tuple[float, float] | None, sign: bool, text: str
+) -> None:
+    low, high = bounds or (None, None)
+    for estimated in (figure(value=value, bounds=bounds), SampleEstimate(value, low, high, 1)):
+        assert estimate(estimated, 2, sign) == text
+
+
+def test_no_estimate_is_a_dash() -> None:
+    assert estimate(None) == MISSING
+
+
 @pytest.mark.parametrize("metric", ["true_positives", "false_positives", "true_negatives", "false_negatives"])
 def test_counts_are_whole_numbers(metric: str) -> None:
     assert measured(figure(metric, 131.0)) == "131"
@@ -91,9 +111,8 @@ def test_no_published_figure_is_an_empty_cell() -> None:
 
 
 def test_a_difference_carries_its_sign_and_its_interval() -> None:
-    found = comparison(difference=0.27, difference_interval=(-0.01, 0.34))
+    found = comparison(difference=0.27, bounds=(-0.01, 0.34))
     assert difference_text(found) == "+0.270 [-0.010, +0.340]"
-    assert difference_text(found, with_interval=False) == "+0.270"
     assert difference_text(comparison(difference=-0.06)) == "-0.060"
 
 
@@ -107,3 +126,16 @@ def test_what_rounds_to_zero_has_no_minus() -> None:
     assert number(-0.4, 0) == "0"
     assert difference_text(comparison(difference=-0.0002)) == "+0.000"
     assert interval((-0.0001, 0.0001), sign=True) == "[+0.000, +0.000]"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, MISSING), (0.0, "<.001"), (0.0009, "<.001"), (0.0012, "0.001"), (1.0, "1.000")]
+)
+def test_a_p_value_has_three_decimals_and_is_never_zero(value: float | None, text: str) -> None:
+    assert p_text(value) == text
+
+
+def test_lists_counts_and_sentences_are_english() -> None:
+    assert [plural(count, "seed") for count in (0, 1, 2)] == ["0 seeds", "1 seed", "2 seeds"]
+    assert [listed("abc"[:count]) for count in (1, 2, 3)] == ["a", "a and b", "a, b and c"]
+    assert capital("test AUC") == "Test AUC"

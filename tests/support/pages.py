@@ -15,7 +15,7 @@ from benchmark.runs.storage.store import Store
 from reports.gallery.gallery import Gallery, Group, Tile
 from reports.gallery.tiles import small
 from reports.report import Report, build_report
-from tests.reports.render.test_claims import study
+from tests.support.judging import study
 from tests.support.records import KAGGLE, cards, make_card, make_run, of_counts, on_test, on_val, planted
 from tests.support.stored import keep
 

@@ -9,7 +9,8 @@ from scipy.special import expit, logit, roots_hermitenorm
 from scipy.stats import norm
 
 from benchmark.evidence.metrics.influence import CLIP, RATIOS, ClassSizes, Floats, Labels
-from benchmark.evidence.thresholds.rules import Cuts, Goodness, cost, f1, prevalence, youden
+from benchmark.evidence.thresholds.cuts import Cuts, Goodness
+from benchmark.evidence.thresholds.rules import cost, f1, prevalence, youden
 
 PATIENT_SIZES = (1, 2, 1, 3, 1, 5, 2, 1, 4, 2, 1, 3, 1, 2, 1, 4, 3, 1, 2, 5)
 """Images of one patient, over and over: 2.25 on average, about as in the pneumonia class of the chest set."""

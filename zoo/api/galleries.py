@@ -191,12 +191,11 @@ def _heat(
 
 def _one_a_card(runs: Sequence[Run], store: Store) -> list[Run]:
     """One finished run of each card, data set and protocol: the first whose model was kept, else the first."""
-    found: dict[tuple[str, str, str], Run] = {}
+    representatives: dict[tuple[str, str], Run] = {}
     for run in runs:
         if run.status != "ok":
             continue
-        identity = run.spec.protocol.model_dump_json(exclude={"title", "seeds", "keep_models"})
-        key = (run.spec.card.name, run.spec.dataset.fingerprint, identity)
-        if key not in found or (store.has_model(run) and not store.has_model(found[key])):
-            found[key] = run
-    return list(found.values())
+        key = (run.spec.card.name, run.spec.conditions)
+        if key not in representatives or (store.has_model(run) and not store.has_model(representatives[key])):
+            representatives[key] = run
+    return list(representatives.values())

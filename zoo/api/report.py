@@ -12,7 +12,7 @@ from benchmark.runs.storage.store import Store
 from reports.claims.model import Claims, claims_about, load_claims
 from reports.render.files import SHOW_GALLERIES, check_formats, write_report
 from reports.report import Report, build_report
-from reports.results.rescored import rechosen_all
+from reports.results.rescored import all_with_threshold_rule
 from reports.verdicts.report import ClaimsReport, differs
 from zoo.api.galleries import galleries_of
 from zoo.api.inputs import PathLike, Paths, as_list, declared, known_cards, resolve_store, stored_runs
@@ -125,7 +125,7 @@ def report(
     if data_is is not None:
         runs = declared(runs, data_is)
     if rule is not None:
-        runs = rechosen_all(runs, source, rule)
+        runs = all_with_threshold_rule(runs, source, rule)
         notes.append(
             f"Thresholds were chosen anew by the rule {threshold_rule} on the stored validation scores. It was named "
             "when test was already scored: figures at these thresholds are fair only if test did not suggest the rule."

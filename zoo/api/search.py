@@ -21,7 +21,8 @@ from benchmark.runs.storage.store import Store
 from benchmark.runs.trial import SearchResult
 from reports.figures.search import search_pictures
 from reports.render.csv_text import csv_text
-from reports.render.search import search_markdown, trial_rows
+from reports.render.markdown.search import search_markdown
+from reports.results.search import trial_rows
 from search_spaces.space import SearchSpace, fitting_space, load_space, overridden, winner_yaml
 from zoo.api.bench import BenchPlan, BenchResults, OnEvent
 from zoo.api.data_messages import report_data

@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmark.runs.execution.events import Elsewhere, Finished, Preparing, Reused, Started, Stepped
-from reports.render.terminal.tables import escape, status_line
+from reports.render.terminal.runs import status_line
+from reports.render.terminal.table import escape
 from reports.results.split_faults import own_faults
 from reports.results.split_lines import split_lines, split_notes
 from reports.text import measured, one_line

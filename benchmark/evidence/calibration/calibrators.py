@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from benchmark.evidence.metrics.definitions import log_loss
+from benchmark.evidence.metrics.influence import CLIP
 from benchmark.evidence.scores import Scores, ValidationScores
 
 Method = Literal["temperature", "platt", "isotonic"]
@@ -24,9 +25,6 @@ METHODS: tuple[Method, ...] = get_args(Method)
 
 Floats = npt.NDArray[np.float64]
 _Scores = TypeVar("_Scores", bound=Scores)
-
-CLIP = 1e-7
-"""Scores nearer than this to 0 or 1 count as this far away: their logit is finite, as in the log loss."""
 
 SAME = 1e-6
 """Logits that differ by less count as one score: a slope over them would be noise."""
@@ -74,6 +72,19 @@ class Calibrator:
     def probability(self, score: float) -> float:
         """What `apply` makes of one score in [0, 1]."""
         return float(_calibrated(self, np.array([score]))[0]) if self.kept else score
+
+    def formula(self, logit: str = "x", knots: str = "knots_{}", module: str = "") -> str:
+        """The calibrated probability as an expression of Python.
+
+        Args:
+            logit: What stands for the log odds of `score`, which is clipped as `logit` does.
+            knots: What stands for `knots_x` and `knots_y`, with `{}` for the axis.
+            module: What stands before the functions `exp` and `interp`, such as `np.`.
+        """
+        if not self.kept:
+            return "score"
+        x, y = (knots.format(axis) for axis in "xy")
+        return _FORMULAS[self.method].format(*self.parameters, logit=logit, x=x, y=y, module=module)
 
 
 def calibrate(val: ValidationScores, method: str = "temperature", *, folds: int = 5, seed: int = 0) -> Calibrator:
@@ -182,6 +193,13 @@ _FITS: dict[Method, Callable[[npt.NDArray[np.int64], Floats], Calibrator]] = {
     "temperature": _temperature,
     "platt": _platt,
     "isotonic": _isotonic,
+}
+
+
+_FORMULAS: dict[Method, str] = {  # what `_calibrated` computes, for those who have no zoo
+    "temperature": "1 / (1 + {module}exp(-{logit} / {0!r}))",
+    "platt": "1 / (1 + {module}exp(-({0!r} * {logit} + {1!r})))",
+    "isotonic": "{module}interp(score, {x}, {y})",
 }
 
 

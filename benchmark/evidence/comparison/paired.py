@@ -10,6 +10,7 @@ from itertools import combinations
 import numpy as np
 from scipy.special import ndtr, stdtr
 
+from benchmark.evidence.estimate import Estimate
 from benchmark.evidence.intervals.bootstrap import replicates
 from benchmark.evidence.intervals.formulas import mover, t_quantile
 from benchmark.evidence.intervals.seeds import UNKNOWN_SPREAD, PairedScores, check_same_images, seed_variance
@@ -27,7 +28,7 @@ UNDEFINED_SHARE = 0.05
 
 
 @dataclass(frozen=True)
-class Difference:
+class Difference(Estimate):
     """`metric` of one card minus that of another on the same images.
 
     `low` and `high` bound it by `method`, `p_value` is that of `test` of no difference, two-sided.

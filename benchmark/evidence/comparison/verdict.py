@@ -7,37 +7,37 @@ Deciding by where a confidence interval lies against a margin is the two one-sid
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
+from benchmark.evidence.estimate import SampleEstimate
+
 Verdict = Literal["reproduced", "differs", "inconclusive", "impossible", "not comparable", "not run"]
-VERDICTS: tuple[Verdict, ...] = (
-    "reproduced",
-    "differs",
-    "inconclusive",
-    "impossible",
-    "not comparable",
-    "not run",
-)
+Answer = Literal["holds", "does not hold", "cannot be told"]
 _NEVER = 1_000_000
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """A figure or a difference with its 95% interval, on `n` test images; None where it could not be computed."""
+class Meaning:
+    """What a verdict answers to "does the claim hold?", and what it says in a few words."""
 
-    value: float | None
-    low: float | None
-    high: float | None
-    n: int
-    reason: str | None = None
+    answer: Answer
+    words: str
 
-    def __post_init__(self) -> None:
-        if self.low is not None and self.high is not None and self.low > self.high:
-            raise ValueError(f"interval [{self.low}, {self.high}] is upside down")
-        if self.n < 1:
-            raise ValueError(f"an estimate rests on at least one image, not {self.n}")
+
+VERDICTS: Mapping[Verdict, Meaning] = MappingProxyType(
+    {
+        "reproduced": Meaning("holds", "the whole interval lies where the claim says"),
+        "differs": Meaning("does not hold", "the whole interval lies elsewhere"),
+        "inconclusive": Meaning("cannot be told", "the interval reaches both sides: too few images or seeds"),
+        "impossible": Meaning("does not hold", "no scores can give what was printed"),
+        "not comparable": Meaning("cannot be told", "measured under other conditions than published"),
+        "not run": Meaning("cannot be told", "no finished run of the card"),
+    }
+)
+"""Every verdict, in the order in which reports list them."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Decision:
     needed: int | None = None
 
 
-def within(estimate: Estimate, margin: float) -> Decision:
+def within(estimate: SampleEstimate, margin: float) -> Decision:
     """Whether a difference lies within +/- `margin` (>= 0).
 
     Reproduced when the interval does, differs when all of it lies outside, inconclusive otherwise.
@@ -69,7 +69,7 @@ def within(estimate: Estimate, margin: float) -> Decision:
     )
 
 
-def above(estimate: Estimate, bound: float) -> Decision:
+def above(estimate: SampleEstimate, bound: float) -> Decision:
     """Whether a figure or a difference is more than `bound`."""
     if (complete := _complete(estimate)) is None:
         return _untold(estimate)
@@ -84,7 +84,7 @@ def above(estimate: Estimate, bound: float) -> Decision:
     )
 
 
-def below(estimate: Estimate, bound: float) -> Decision:
+def below(estimate: SampleEstimate, bound: float) -> Decision:
     """Whether a figure or a difference is less than `bound`."""
     opposite = above(estimate, bound)
     turned: dict[Verdict, Verdict] = {"reproduced": "differs", "differs": "reproduced"}
@@ -137,14 +137,12 @@ def _needed(n: int, half: float, distance: float) -> int | None:
     return math.ceil(max(n * (half / distance) ** 2, n + 1))
 
 
-def _untold(estimate: Estimate) -> Decision:
+def _untold(estimate: SampleEstimate) -> Decision:
     return Decision("inconclusive", estimate.reason or "no interval can be computed")
 
 
-def _complete(estimate: Estimate) -> tuple[float, float, float] | None:
-    if estimate.value is None or estimate.low is None or estimate.high is None:
-        return None
-    return estimate.value, estimate.low, estimate.high
+def _complete(estimate: SampleEstimate) -> tuple[float, float, float] | None:
+    return None if estimate.value is None or estimate.bounds is None else (estimate.value, *estimate.bounds)
 
 
 def _check_margin(margin: float) -> None:

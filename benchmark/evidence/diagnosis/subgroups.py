@@ -18,6 +18,7 @@ from scipy.special import stdtr
 from scipy.stats import fisher_exact
 
 from benchmark.evidence.comparison.multiplicity import holm
+from benchmark.evidence.estimate import Estimate
 from benchmark.evidence.metrics.definitions import figures
 from benchmark.evidence.metrics.influence import Units
 from benchmark.evidence.scores import Scores
@@ -43,7 +44,7 @@ class Grouping:
 
 
 @dataclass(frozen=True)
-class Rate:
+class Rate(Estimate):
     """Right decisions among the images of a group that `metric` counts, with a 95% interval by `method`.
 
     `difference` is the rate minus that of the images outside of the group, `p_value` that of no difference by `test`,

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import chdtri
 
+from benchmark.evidence.estimate import Estimate
 from benchmark.evidence.intervals.formulas import around, t_quantile
 from benchmark.evidence.intervals.uncertainty import interval
 from benchmark.evidence.metrics.definitions import value_of
@@ -55,7 +56,7 @@ class PairedScores:
 
 
 @dataclass(frozen=True)
-class SeedFigure:
+class SeedFigure(Estimate):
     """The mean of a metric over `seeds`, with the interval that counts images and seeds.
 
     `spread` is the standard deviation between seeds, None for one; `note` says what the interval leaves out, `reason`

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 from sklearn.metrics import average_precision_score
 
+from benchmark.evidence.estimate import Estimate
 from benchmark.evidence.intervals.uncertainty import interval
 from benchmark.evidence.metrics.influence import ClassSizes, Units, losses, placements
 from benchmark.evidence.scores import Scores
@@ -27,7 +28,7 @@ class Confusion:
 
 
 @dataclass(frozen=True)
-class Figure:
+class Figure(Estimate):
     """A metric's value with its 95% interval; `method` names the interval's, `reason` says why something is missing."""
 
     metric: str

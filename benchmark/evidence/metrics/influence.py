@@ -15,7 +15,7 @@ ClassSizes = Literal["drawn", "fixed"]
 """Whether the number of images of each class came with the sample, or was fixed beforehand, as in a balanced draw."""
 
 CLIP = 1e-7
-"""Scores are clipped to [CLIP, 1 - CLIP] before a logarithm is taken, as Keras does."""
+"""Scores are clipped to [CLIP, 1 - CLIP] before a logarithm or a logit is taken, as Keras does."""
 
 RATIOS: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]] = MappingProxyType(
     {

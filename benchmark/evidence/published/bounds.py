@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from scipy.optimize import minimize_scalar
 
 from benchmark.evidence.metrics.definitions import Confusion
+from benchmark.evidence.metrics.influence import CLIP
 from benchmark.evidence.published.feasible import Range
-
-CLIP = 1e-7  # Keras' epsilon: probabilities are held this far from 0 before a logarithm is taken
 
 
 @dataclass(frozen=True)

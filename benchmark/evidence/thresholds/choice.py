@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from benchmark.evidence.estimate import Estimate
 from benchmark.evidence.scores import ValidationScores
-from benchmark.evidence.thresholds.intervals import threshold_bounds
-from benchmark.evidence.thresholds.rules import best_cut, rule_value
+from benchmark.evidence.thresholds.cuts import Array
+from benchmark.evidence.thresholds.intervals import Choice
+from benchmark.evidence.thresholds.rules import get_rule
 
 
 @dataclass(frozen=True)
-class Threshold:
+class Threshold(Estimate):
     """A threshold in [0, 1], the rule that chose it, and its 95% interval (`low`, `high`) where one was asked for.
 
     `reason` says why there is no value, or no interval to a value.
@@ -31,8 +33,9 @@ def choose(scores: ValidationScores, rule: str = "youden", value: float | None =
     """
     if type(scores) is not ValidationScores:
         raise TypeError(f"a threshold is chosen on ValidationScores, not on {type(scores).__name__}")
-    found, reason = best_cut(scores, rule, rule_value(rule, value))
-    return Threshold(found, rule, reason)
+    registered = get_rule(rule)
+    threshold, reason = registered.best_cut(scores, registered.parameter(value))
+    return Threshold(threshold, rule, reason)
 
 
 def choose_with_interval(
@@ -43,22 +46,37 @@ def choose_with_interval(
     replicates: int = 1000,
     seed: int = 0,
 ) -> Threshold:
-    """`choose`, with the 95% interval of `threshold_intervals.threshold_bounds`: which thresholds the rule might choose
-    on validation images without end. It says how much the choice hangs on the images drawn.
+    """`choose`, with the 95% interval of the thresholds that the rule might choose on validation images without end.
 
-    There is no interval, with the reason, for a declared threshold, for images of one patient, and when more than one
-    in twenty of the `replicates` that `youden`, `f1` and `mcc` rest on has no threshold. Raises as `choose` does, and
-    ValueError for fewer than 100 replicates.
+    The interval shows how much the choice depends on the images that were drawn.
+
+    Args:
+        scores: Validation scores.
+        rule: The name of a registered rule.
+        value: The rule's own parameter; None for its default.
+        replicates: Resamples for the rules whose interval is a bootstrap, at least 100.
+        seed: What resamples are drawn from.
+
+    Returns:
+        The threshold. There is no interval, with the reason, for a declared threshold, for images of one patient, and
+        when more than one in twenty of the replicates has no threshold.
+
+    Raises:
+        TypeError: The scores are of another split.
+        ValueError: The rule is unknown or does not take `value`, or there are fewer than 100 replicates.
     """
     if replicates < 100:
         raise ValueError(f"{replicates} replicates are too few for a 95% interval; at least 100")
     chosen = choose(scores, rule, value)
     if chosen.value is None:
         return chosen
-    if rule == "fixed":
-        return replace(chosen, reason="a declared threshold has no interval")
-    given = rule_value(rule, value)
-    bounds, missing = threshold_bounds(scores, rule, given, chosen.value, replicates=replicates, seed=seed)
-    if bounds is None:
-        return replace(chosen, reason=f"no interval: {missing}")
+    registered = get_rule(rule)
+    parameter = registered.parameter(value)
+
+    def again(resampled: ValidationScores, weights: Array) -> Array:
+        return registered.best_cuts(resampled, parameter, weights)
+
+    bounds = registered.interval(Choice(scores, parameter, chosen.value, again, replicates, seed))
+    if isinstance(bounds, str):
+        return replace(chosen, reason=bounds)
     return replace(chosen, low=bounds[0], high=bounds[1])

@@ -1,10 +1,11 @@
-"""95% intervals of chosen thresholds: those that the validation images do not speak against."""
+"""95% intervals of chosen thresholds: those that the validation images do not exclude."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -16,37 +17,94 @@ from benchmark.evidence.intervals.uncertainty import interval
 from benchmark.evidence.metrics.definitions import value_of
 from benchmark.evidence.metrics.influence import Floats, Units
 from benchmark.evidence.scores import ValidationScores
-from benchmark.evidence.thresholds.rules import best_cuts
 
 LEVEL = 0.95
 CANDIDATES = 400
 """As many cuts are looked at, at most; between them an interval reaches to the next one."""
 
 _WINDOW_LEVEL = 0.05
+_ONE_PATIENT = "no interval: all validation images are of one patient"
 
 
-def threshold_bounds(
-    scores: ValidationScores, rule: str, value: float, chosen: float, *, replicates: int, seed: int
-) -> tuple[Bounds | None, str | None]:
-    """Low and high end in [0, 1] of the thresholds that may be what `rule` would choose on images without end, or None
-    and the reason. `scores` hold both classes; on them it has `chosen`.
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """A threshold that a rule chose, and all that its interval may rest on.
 
-    Rules that set a share invert a test, as quantiles of a survey have their intervals (Woodruff 1952): for
-    `sensitivity` and `specificity` all thresholds at which the share's own interval holds the target, for `prevalence`
-    those at which false positives and false negatives may be equally many (McNemar 1947). For `cost` a threshold is
-    out when among the images next to it, of any number above or below, significantly too few are positive, or too
-    many, to leave them on their side. The thresholds that cut the images as `chosen` does always belong. `youden`, `f1`
-    and `mcc` have the middle 95% of the choices on `replicates` resamples (percentile bootstrap, Efron 1981).
-    Everywhere patients are drawn where they are known, else images.
+    Attributes:
+        scores: Validation scores of both classes, not all the same.
+        value: The rule's parameter.
+        threshold: What the rule chose on `scores`.
+        again: The rule's choices on resamples: (scores, weights (samples, n)) -> thresholds (samples,), NaN for none.
+        replicates: How many resamples to draw.
+        seed: What resamples are drawn from.
     """
-    if scores.patient is not None and len(set(scores.patient)) == 1:
-        return None, "all validation images are of one patient"
-    kept_at = _KEPT.get(rule)
-    if kept_at is None:
-        return _resampled(scores, rule, value, replicates, seed)
-    cuts = _cuts_of(scores, chosen)
-    kept = np.flatnonzero(kept_at(scores, cuts, value) | (cuts.first == cuts.of(chosen)))
-    return (cuts.lowest(int(kept[0])), cuts.highest(int(kept[-1]))), None
+
+    scores: ValidationScores
+    value: float
+    threshold: float
+    again: Callable[[ValidationScores, Floats], Floats]
+    replicates: int
+    seed: int
+
+
+IntervalFunction = Callable[[Choice], Bounds | str]
+"""The 95% interval in [0, 1] of the thresholds that the rule might choose on images without end, or why there is none.
+Patients are what was drawn where they are known, else images."""
+
+
+def declared(choice: Choice) -> Bounds | str:
+    """No interval: nothing was chosen."""
+    return "a declared threshold has no interval"
+
+
+def bootstrap(choice: Choice) -> Bounds | str:
+    """The middle 95% of the choices on resamples (percentile bootstrap, Efron 1981)."""
+    if _one_patient(choice.scores):
+        return _ONE_PATIENT
+    scores = choice.scores
+    order = np.lexsort((scores.y_true, scores.y_score))  # the order of images must not decide who is drawn
+    patients = None if scores.patient is None else tuple(scores.patient[image] for image in order)
+    ordered = ValidationScores("val", scores.y_true[order], scores.y_score[order], patients)
+    blocks = draws(ordered.y_true, ordered.patient, count=choice.replicates, seed=choice.seed)
+    thresholds = np.concatenate([choice.again(ordered, weights.T) for weights in blocks])
+    missing = int(np.isnan(thresholds).sum())
+    return percentile(thresholds, LEVEL) or (
+        f"no interval: {missing} of {choice.replicates} resamples lack a class or have no threshold"
+    )
+
+
+def share_target(metric: str, choice: Choice) -> Bounds | str:
+    """The thresholds at which the 95% interval of `metric`, `recall` or `specificity`, contains the target (Woodruff
+    1952)."""
+    return _inverted(choice, partial(_around_target, metric))
+
+
+def balanced_errors(choice: Choice) -> Bounds | str:
+    """The thresholds at which false positives and false negatives may be equally many (McNemar 1947)."""
+    return _inverted(choice, _balanced)
+
+
+def worthwhile_windows(choice: Choice) -> Bounds | str:
+    """The thresholds that no window of images beside them excludes.
+
+    A threshold is excluded if some window of images directly above it contains significantly too few positives to
+    belong there, or some window directly below it significantly too many.
+    """
+    return _inverted(choice, _worth_it)
+
+
+def _inverted(choice: Choice, accept: Callable[[ValidationScores, _Cuts, float], np.ndarray]) -> Bounds | str:
+    # The thresholds that cut the images as the chosen one does always belong.
+    if _one_patient(choice.scores):
+        return _ONE_PATIENT
+    cuts = _cuts_of(choice.scores, choice.threshold)
+    accepted = accept(choice.scores, cuts, choice.value) | (cuts.first == cuts.of(choice.threshold))
+    indices = np.flatnonzero(accepted)
+    return cuts.lowest(int(indices[0])), cuts.highest(int(indices[-1]))
+
+
+def _one_patient(scores: ValidationScores) -> bool:
+    return scores.patient is not None and len(set(scores.patient)) == 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,8 +118,8 @@ class _Cuts:
     @property
     def thresholds(self) -> Floats:
         """A threshold for each cut (c,); where it calls none positive, the next number above all scores."""
-        found: Floats = np.append(self.distinct, math.nextafter(self.distinct[-1], math.inf))[self.first]
-        return found
+        values: Floats = np.append(self.distinct, math.nextafter(self.distinct[-1], math.inf))[self.first]
+        return values
 
     def of(self, threshold: float) -> int:
         """The first of the distinct scores that `threshold` calls positive."""
@@ -84,48 +142,30 @@ def _cuts_of(scores: ValidationScores, chosen: float) -> _Cuts:
     return _Cuts(distinct, np.union1d(first, cuts.of(chosen)))
 
 
-def _resampled(
-    scores: ValidationScores, rule: str, value: float, replicates: int, seed: int
-) -> tuple[Bounds | None, str | None]:
-    order = np.lexsort((scores.y_true, scores.y_score))  # the order of images must not decide who is drawn
-    patients = None if scores.patient is None else tuple(scores.patient[image] for image in order)
-    ordered = ValidationScores("val", scores.y_true[order], scores.y_score[order], patients)
-    blocks = draws(ordered.y_true, ordered.patient, count=replicates, seed=seed)
-    found = np.concatenate([best_cuts(ordered, rule, value, weights.T) for weights in blocks])
-    bounds = percentile(found, LEVEL)
-    if bounds is not None:
-        return bounds, None
-    return None, f"{int(np.isnan(found).sum())} of {replicates} resamples lack a class or have no threshold"
-
-
-def _share_of(metric: str) -> Callable[[ValidationScores, _Cuts, float], np.ndarray]:
+def _around_target(metric: str, scores: ValidationScores, cuts: _Cuts, target: float) -> np.ndarray:
     label = int(metric == "recall")
-
-    def kept(scores: ValidationScores, cuts: _Cuts, target: float) -> np.ndarray:
-        units = Units(scores.y_true, scores.patient)
-        sides = np.array([_side(metric, scores, threshold, units, target) for threshold in cuts.thresholds])
-        around: np.ndarray = sides == 0
-        # Where several images of the class share a score, the share may jump over the target there, and the threshold
-        # before the jump is what the rule would choose, however far its share lies above.
-        place = np.searchsorted(cuts.distinct, scores.y_score[scores.y_true == label])
-        at_once = np.bincount(np.searchsorted(cuts.first, place, side="right") - 1, minlength=len(sides))[:-1] > 1
-        falling, leaving = (sides[:-1], sides[1:]) if label else (sides[1:], sides[:-1])
-        jump = at_once & (falling > 0) & (leaving <= 0)
-        around[:-1] |= jump & bool(label)
-        around[1:] |= jump & (not label)
-        return around
-
-    return kept
+    units = Units(scores.y_true, scores.patient)
+    sides = np.array([_side(metric, scores, threshold, units, target) for threshold in cuts.thresholds])
+    around: np.ndarray = sides == 0
+    # Where several images of the class share a score, the share may jump over the target there, and the threshold
+    # before the jump is what the rule would choose, however far its share lies above.
+    index = np.searchsorted(cuts.distinct, scores.y_score[scores.y_true == label])
+    at_once = np.bincount(np.searchsorted(cuts.first, index, side="right") - 1, minlength=len(sides))[:-1] > 1
+    falling, leaving = (sides[:-1], sides[1:]) if label else (sides[1:], sides[:-1])
+    jump = at_once & (falling > 0) & (leaving <= 0)
+    around[:-1] |= jump & bool(label)
+    around[1:] |= jump & (not label)
+    return around
 
 
 def _side(metric: str, scores: ValidationScores, threshold: float, units: Units, target: float) -> int:
     """-1 where the interval of the share lies below the target, 1 above it, 0 around it."""
     share = value_of(metric, scores, threshold)
     assert share is not None  # both classes are there
-    found = interval(metric, share, scores.y_score, threshold, units, level=LEVEL)
-    assert found.low is not None
-    assert found.high is not None
-    return int(found.low > target) - int(found.high < target)
+    estimate = interval(metric, share, scores.y_score, threshold, units, level=LEVEL)
+    assert estimate.low is not None
+    assert estimate.high is not None
+    return int(estimate.low > target) - int(estimate.high < target)
 
 
 def _balanced(scores: ValidationScores, cuts: _Cuts, value: float) -> np.ndarray:
@@ -184,11 +224,3 @@ def _mid_tails(successes: Floats, n: Floats, share: float) -> tuple[Floats, Floa
     fewer = np.where(successes > 0, betainc(n - successes + 1, np.maximum(successes, 1e-12), 1 - share), 0.0)
     few: Floats = (up_to + fewer) / 2
     return few, 1 - few
-
-
-_KEPT: dict[str, Callable[[ValidationScores, _Cuts, float], np.ndarray]] = {
-    "sensitivity": _share_of("recall"),
-    "specificity": _share_of("specificity"),
-    "prevalence": _balanced,
-    "cost": _worth_it,
-}

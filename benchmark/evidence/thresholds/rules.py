@@ -1,29 +1,37 @@
-"""Rules that say which cut of the scores is best. What may be chosen, and on which scores, is threshold.py's matter."""
+"""Threshold rules: what each one optimises, the values it takes, how it chooses, and how its interval is computed.
+
+A rule is one registration. Which scores a rule may see is decided in `choice.py`.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 
 from benchmark.evidence.scores import Scores
-
-Array = npt.NDArray[np.float64]
+from benchmark.evidence.thresholds.cuts import Array, Cuts, Goodness, best_cuts
+from benchmark.evidence.thresholds.intervals import (
+    IntervalFunction,
+    balanced_errors,
+    bootstrap,
+    declared,
+    share_target,
+    worthwhile_windows,
+)
 
 UNUSED = 0.5
-"""What a rule that takes no value carries in its place, in protocols and in their stored identities."""
-
-_TIE = 1e-12
+"""The value of a rule that takes none, in protocols and in their stored identities."""
 
 
 @dataclass(frozen=True)
 class Range:
-    """The values a rule takes: finite numbers from `low`, or above it where `open_low`, to `high`.
+    """The values that a rule takes: finite numbers from `low`, or above it where `open_low`, to `high`.
 
-    `default` stands where no value is given; None: one must be given, since it is a judgement.
+    `default` applies where no value is given; None: a value must be given, since it is a judgement.
     """
 
     low: float
@@ -40,206 +48,201 @@ class Range:
         return f"above {self.low:g}, {self.high:g} at most" if self.open_low else f"from {self.low:g} to {self.high:g}"
 
 
-@dataclass(frozen=True, eq=False)
-class Cuts:
-    """Every way to cut samples of scores in two, from "all positive" to "all negative".
+@dataclass(frozen=True)
+class Rule:
+    """A registered threshold rule.
 
-    All arrays are (samples, cuts): the threshold, halfway between the neighbouring scores of its sample (or between the
-    last one and the end of the scale, 0 or 1), and the images counted at it. Each sample holds both classes.
+    Attributes:
+        name: As protocols and the command line write it.
+        optimises: What the chosen threshold is best at, in words.
+        interval: The 95% interval of a choice of this rule.
+        goodness: What the best cut has most of. None: nothing is searched, the value is the threshold.
+        value: The values of the rule's parameter. None: it takes none.
+        one_class: Whether calling all images positive, or all negative, may be the answer.
     """
 
-    threshold: Array
-    tp: Array
-    fp: Array
-    tn: Array
-    fn: Array
+    name: str
+    optimises: str
+    interval: IntervalFunction
+    goodness: Goodness | None
+    value: Range | None = None
+    one_class: bool = False
 
-    @property
-    def sensitivity(self) -> Array:
-        """Share of positives called positive."""
-        return self.tp / (self.tp + self.fn)
+    def parameter(self, value: float | None = None) -> float:
+        """The parameter that the rule works with.
 
-    @property
-    def specificity(self) -> Array:
-        """Share of negatives called negative."""
-        return self.tn / (self.tn + self.fp)
+        Args:
+            value: As it was given; None for the default.
+
+        Returns:
+            `value`, or its default; UNUSED for a rule that takes no value.
+
+        Raises:
+            ValueError: The value is missing, out of range, or of no use.
+        """
+        if self.value is None:
+            if value not in (None, UNUSED):
+                raise ValueError(f"rule {self.name} takes no value")
+            return UNUSED
+        if value is None:
+            if self.value.default is None:
+                raise ValueError(f"rule {self.name} needs a value {self.value}")
+            return self.value.default
+        if value not in self.value:
+            raise ValueError(f"rule {self.name} takes a value {self.value}")
+        return value
+
+    def in_words(self, value: float) -> str:
+        """How a threshold was chosen with the parameter `value`, for prose."""
+        if self.goodness is None:
+            return f"{self.name} at {value:g}"
+        parameter = "" if self.value is None else f" {value:g}"
+        return f"{self.name}{parameter}, chosen on validation scores alone"
+
+    def best_cuts(self, scores: Scores, value: float, weights: Array) -> Array:
+        """The best threshold of every resample (samples,), NaN where there is none; `weights` (samples, n) says how
+        often each image occurs."""
+        if self.goodness is None:
+            return np.full(len(weights), value)
+        return best_cuts(scores, self.goodness, value, weights, one_class=self.one_class)
+
+    def best_cut(self, scores: Scores, value: float) -> tuple[float | None, str | None]:
+        """The best threshold in [0, 1] on `scores`, or None and the reason. Among equals it is the one nearest to 0.5.
+
+        A plain number, for choices and for yardsticks: only `choice.choose` makes a Threshold.
+        """
+        split = "validation" if scores.split == "val" else scores.split
+        if self.goodness is not None:
+            if len(np.unique(scores.y_true)) < 2:
+                return None, f"the {split} split lacks a class"
+            if np.ptp(scores.y_score) == 0:
+                return None, f"all {split} scores are the same"
+        threshold = float(self.best_cuts(scores, value, np.ones((1, len(scores))))[0])
+        if math.isnan(threshold):
+            return None, f"no threshold up to 1 gives the {split} split a {self.name} of {value:g}"
+        return threshold, None
 
 
-Goodness = Callable[[Cuts, float], Array]
-"""`(cuts, value) -> goodness` of every cut: the largest is the best, -inf is out of the question. `value` is the rule's
-own parameter."""
+_RULES: dict[str, Rule] = {}
 
 
-@dataclass(frozen=True)
-class _Rule:
-    goodness: Goodness | None  # None: nothing is searched, the value is the threshold
-    value: Range | None
-    one_class: bool
+def register_rule(rule: Rule) -> None:
+    """Add `rule` to those that protocols may name.
+
+    Raises:
+        ValueError: The registration is incomplete, or its name is taken.
+    """
+    parts = {
+        "name": rule.name,
+        "text for what it optimises": rule.optimises,
+        "interval function": rule.interval,
+        "goodness or value": rule.goodness or rule.value,
+    }
+    for part, given in parts.items():
+        if not given:
+            raise ValueError(f"threshold rule '{rule.name}' has no {part}; register it with one")
+    if rule.name in _RULES:
+        raise ValueError(f"threshold rule '{rule.name}' is registered twice; rename one")
+    _RULES[rule.name] = rule
 
 
-_RULES: dict[str, _Rule] = {"fixed": _Rule(None, Range(0, 1, default=0.5), one_class=True)}
+def threshold_rule(
+    name: str, *, optimises: str, interval: IntervalFunction, value: Range | None = None, one_class: bool = False
+) -> Callable[[Goodness], Goodness]:
+    """Register the decorated goodness as a rule; the arguments are the fields of `Rule`.
 
+    Raises:
+        ValueError: As `register_rule` does.
+    """
 
-def threshold_rule(name: str, *, value: Range | None = None, one_class: bool = False) -> Callable[[Goodness], Goodness]:
-    """Register a rule. `value` is the range of its parameter, None when it takes none; `one_class` says that calling
-    all images positive, or all negative, may be the answer. Raises ValueError for a name that is taken."""
-
-    def register(function: Goodness) -> Goodness:
-        if name in _RULES:
-            raise ValueError(f"threshold rule '{name}' is registered twice")
-        _RULES[name] = _Rule(function, value, one_class)
-        return function
+    def register(goodness: Goodness) -> Goodness:
+        register_rule(Rule(name, optimises, interval, goodness, value, one_class))
+        return goodness
 
     return register
 
 
 def rule_names() -> tuple[str, ...]:
-    """The rules there are."""
+    """The names of all rules, sorted."""
     return tuple(sorted(_RULES))
 
 
-def value_range(rule: str) -> Range | None:
-    """The values that `rule` takes; None when it takes none. Raises ValueError for an unknown rule."""
-    return _rule(rule).value
-
-
-def rule_value(rule: str, value: float | None = None) -> float:
-    """The value that `rule` works with: `value`, or its default when that is None.
-
-    A rule that takes no value gives UNUSED and accepts it. Raises ValueError for an unknown rule and for a value that
-    is missing, out of range, or of no use.
-    """
-    allowed = value_range(rule)
-    if allowed is None:
-        if value not in (None, UNUSED):
-            raise ValueError(f"rule {rule} takes no value")
-        return UNUSED
-    if value is None:
-        if allowed.default is None:
-            raise ValueError(f"rule {rule} needs a value {allowed}")
-        return allowed.default
-    if value not in allowed:
-        raise ValueError(f"rule {rule} takes a value {allowed}")
-    return value
-
-
-def best_cut(scores: Scores, rule: str, value: float) -> tuple[float | None, str | None]:
-    """The threshold in [0, 1] that `rule` finds best on `scores`, or None and the reason. Among equals it is the one
-    nearest to 0.5.
-
-    A plain number, for choices and for yardsticks: a Threshold comes from `threshold.choose` alone.
-    """
-    split = "validation" if scores.split == "val" else scores.split
-    if _rule(rule).goodness is not None:
-        if len(np.unique(scores.y_true)) < 2:
-            return None, f"the {split} split lacks a class"
-        if np.ptp(scores.y_score) == 0:
-            return None, f"all {split} scores are the same"
-    found = float(best_cuts(scores, rule, value, np.ones((1, len(scores))))[0])
-    if math.isnan(found):
-        return None, f"no threshold up to 1 gives the {split} split a {rule} of {value:g}"
-    return found, None
-
-
-def best_cuts(scores: Scores, rule: str, value: float, weights: Array) -> Array:
-    """The best threshold of every sample, (samples,), as `best_cut` would find it; NaN where it would find none.
-
-    `weights` (samples, n) says how often each image of `scores` is in each sample.
-    """
-    declared = _rule(rule)
-    if declared.goodness is None:
-        return np.full(len(weights), value)
-    found = np.full(len(weights), np.nan)
-    order = np.argsort(scores.y_score, kind="stable")
-    distinct, first = np.unique(scores.y_score[order], return_index=True)
-    positive = np.add.reduceat((weights * scores.y_true)[:, order], first, axis=1)
-    negative = np.add.reduceat((weights * (1 - scores.y_true))[:, order], first, axis=1)
-    usable = positive.any(axis=1) & negative.any(axis=1) & (np.count_nonzero(positive + negative, axis=1) > 1)
-    if not usable.any():
-        return found
-    cuts = _cuts(distinct, positive[usable], negative[usable])
-    called = cuts.tp + cuts.fp
-    goodness = declared.goodness(cuts, value)
-    if not declared.one_class:
-        goodness = np.where((called == 0) | (called == called[:, :1]), -np.inf, goodness)
-    # A score of 1 is positive at every threshold up to 1: such a sample has no cut that calls all negative.
-    full = (positive + negative)[usable] > 0
-    topmost = np.where(full, distinct, 0).max(axis=1, keepdims=True)
-    goodness = np.where((called == 0) & (topmost == 1), -np.inf, goodness)
-    best = goodness.max(axis=1, keepdims=True)
-    equal = goodness >= best - _TIE * np.maximum(1, np.abs(best))
-    nearest = np.where(equal, np.abs(cuts.threshold - 0.5), np.inf).argmin(axis=1)
-    picked = cuts.threshold[np.arange(len(nearest)), nearest]
-    found[usable] = np.where(np.isfinite(best[:, 0]), picked, np.nan)
-    return found
-
-
-def _cuts(distinct: Array, positive: Array, negative: Array) -> Cuts:
-    # positive and negative (samples, scores): the images of each class at each distinct score, ascending. A score that
-    # no image of a sample has is no neighbour there: its cuts repeat those beside it.
-    start, end = np.zeros((len(positive), 1)), np.ones((len(positive), 1))
-    held = positive + negative > 0
-    fn = np.hstack([start, np.cumsum(positive, axis=1)])
-    tn = np.hstack([start, np.cumsum(negative, axis=1)])
-    below = np.hstack([start, np.maximum.accumulate(np.where(held, distinct, 0), axis=1)])
-    above = np.hstack([np.minimum.accumulate(np.where(held, distinct, 1)[:, ::-1], axis=1)[:, ::-1], end])
-    middle = (below + above) / 2
-    threshold = np.where(middle <= below, above, middle)  # neighbours may leave no room between them
-    return Cuts(threshold, tp=fn[:, -1:] - fn, fp=tn[:, -1:] - tn, tn=tn, fn=fn)
-
-
-def _rule(name: str) -> _Rule:
+def get_rule(name: str) -> Rule:
+    """The rule called `name`. Raises ValueError for an unknown one."""
     if name not in _RULES:
         raise ValueError(f"unknown threshold rule '{name}'; known: {', '.join(rule_names())}")
     return _RULES[name]
 
 
-@threshold_rule("youden")
+register_rule(Rule("fixed", "the value itself", declared, goodness=None, value=Range(0, 1, default=0.5)))
+
+
+@threshold_rule("youden", optimises="the largest recall + specificity − 1", interval=bootstrap)
 def youden(cuts: Cuts, value: float) -> Array:
-    """The largest sensitivity + specificity - 1 (Youden 1950)."""
+    """Youden 1950."""
     return cuts.sensitivity + cuts.specificity
 
 
-@threshold_rule("f1", one_class=True)
+@threshold_rule("f1", optimises="the largest F1", interval=bootstrap, one_class=True)
 def f1(cuts: Cuts, value: float) -> Array:
-    """The largest harmonic mean of precision and recall (van Rijsbergen 1979). Calling all images positive is the best
-    answer when the scores say little (Lipton et al. 2014)."""
+    """The harmonic mean of precision and recall (van Rijsbergen 1979). Calling all images positive is the best answer
+    when the scores say little (Lipton et al. 2014)."""
     return 2 * cuts.tp / (2 * cuts.tp + cuts.fp + cuts.fn)
 
 
-@threshold_rule("mcc")
+@threshold_rule("mcc", optimises="the largest Matthews correlation", interval=bootstrap)
 def mcc(cuts: Cuts, value: float) -> Array:
-    """The largest correlation of decision and label (Matthews 1975), undefined when one class is called."""
+    """The correlation of decision and label (Matthews 1975), undefined when one class is called."""
     called, left = cuts.tp + cuts.fp, cuts.tn + cuts.fn
     margins = called * left * (cuts.tp + cuts.fn) * (cuts.tn + cuts.fp)
     return (cuts.tp * cuts.tn - cuts.fp * cuts.fn) / np.sqrt(np.maximum(margins, 1))  # 0 only where one class is called
 
 
-@threshold_rule("cost", value=Range(0, 1e9, open_low=True), one_class=True)
+@threshold_rule(
+    "cost",
+    optimises="the least cost, a missed positive costing `value` false alarms",
+    interval=worthwhile_windows,
+    value=Range(0, 1e9, open_low=True),
+    one_class=True,
+)
 def cost(cuts: Cuts, value: float) -> Array:
-    """The least cost on the scores at hand, a false negative costing `value` times a false positive."""
+    """Minus the cost on these scores, a false negative costing `value` times a false positive."""
     return -(value * cuts.fn + cuts.fp) / min(value, 1)  # in units of the cheaper error: a tiny `value` makes no ties
 
 
-@threshold_rule("sensitivity", value=Range(0, 1, open_low=True), one_class=True)
+@threshold_rule(
+    "sensitivity",
+    optimises="recall of at least `value`, then the highest specificity",
+    interval=partial(share_target, "recall"),
+    value=Range(0, 1, open_low=True),
+    one_class=True,
+)
 def sensitivity(cuts: Cuts, value: float) -> Array:
     """A sensitivity of at least `value`; among those the highest specificity, then the highest sensitivity."""
     return np.where(cuts.sensitivity >= value, _first_then(cuts.tn, cuts.tp), -np.inf)
 
 
-@threshold_rule("specificity", value=Range(0, 1, open_low=True), one_class=True)
+@threshold_rule(
+    "specificity",
+    optimises="specificity of at least `value`, then the highest recall",
+    interval=partial(share_target, "specificity"),
+    value=Range(0, 1, open_low=True),
+    one_class=True,
+)
 def specificity(cuts: Cuts, value: float) -> Array:
     """A specificity of at least `value`; among those the highest sensitivity, then the highest specificity. None when
     too many negatives have a score of 1."""
     return np.where(cuts.specificity >= value, _first_then(cuts.tp, cuts.tn), -np.inf)
 
 
-@threshold_rule("prevalence")
+@threshold_rule(
+    "prevalence", optimises="as many images called positive as there are positives", interval=balanced_errors
+)
 def prevalence(cuts: Cuts, value: float) -> Array:
-    """As many images called positive as there are positives, or as near to it as a cut gets: the share of positive
-    calls matches the class share of the same scores, and false positives balance false negatives.
+    """The share of positive calls matches the class share of the same scores as nearly as a cut allows: false positives
+    balance false negatives.
 
-    It takes no value: matching another prevalence is a matter of weighing errors, which `cost` does openly.
+    It takes no value: to match another prevalence is to weigh errors, which `cost` does openly.
     """
     return -np.abs(cuts.fp - cuts.fn)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from benchmark.evidence.metrics.definitions import Figure, figures
 from benchmark.evidence.scores import TestScores
 from benchmark.evidence.thresholds.choice import Threshold
-from benchmark.evidence.thresholds.rules import best_cut, rule_value
+from benchmark.evidence.thresholds.rules import get_rule
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,9 @@ def hindsight(scores: TestScores, rule: str = "youden", value: float | None = No
     """
     if type(scores) is not TestScores:
         raise TypeError(f"hindsight is of TestScores, not of {type(scores).__name__}")
-    found, reason = best_cut(scores, rule, rule_value(rule, value))
-    return Hindsight(found, rule, {} if found is None else figures(scores, found), reason)
+    registered = get_rule(rule)
+    threshold, reason = registered.best_cut(scores, registered.parameter(value))
+    return Hindsight(threshold, rule, {} if threshold is None else figures(scores, threshold), reason)
 
 
 def transfer(test: TestScores, chosen: Threshold, value: float | None = None) -> Transfer:

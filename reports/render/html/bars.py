@@ -46,8 +46,3 @@ def axis_over(values: Iterable[float | None], *, zero: bool = False) -> Axis | N
         low, high = low - _MARGIN, high + _MARGIN
     ticks = MaxNLocator(nbins=4, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
     return Axis(tuple(float(tick) + 0.0 for tick in ticks), zero)
-
-
-def bounds(low: float | None, high: float | None) -> Bounds | None:
-    """The ends of an interval; None when one is missing."""
-    return None if low is None or high is None else (low, high)

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmark.evidence.comparison.verdict import Estimate
+from benchmark.evidence.estimate import Estimate
 from benchmark.evidence.metrics.definitions import METRICS
 from benchmark.evidence.scores import Scores
 from benchmark.runs.run import Run
 from reports.gallery.gallery import Gallery
-from reports.render.html.bars import Axis, Bar, axis_over, bounds
+from reports.render.html.bars import Axis, Bar, axis_over
 from reports.render.html.charts import Chart, charts
 from reports.render.html.scores import slider_data
 from reports.report import Section
@@ -80,14 +80,6 @@ class CardView:
     galleries: tuple[Gallery, ...]
 
     @property
-    def published(self) -> tuple[tuple[Comparison, ...], ...]:
-        """The comparisons of each published figure, a seed each, in the order of the card."""
-        together: dict[str, list[Comparison]] = {}
-        for comparison in self.comparisons:
-            together.setdefault(comparison.published.model_dump_json(), []).append(comparison)
-        return tuple(map(tuple, together.values()))
-
-    @property
     def card(self) -> ModelCard:
         """The version of the card that its figures are of."""
         return self.figures.card
@@ -95,10 +87,11 @@ class CardView:
 
 def comparison_view(section: Section) -> ComparisonView:
     """The cards of `section` side by side, at 0.5."""
-    published: dict[tuple[str, str], Comparison] = {}
-    for (card, _, metric), found in final_test_figures(section.comparisons).items():
-        if metric in COMPARED and found.published.upper is None:
-            published.setdefault((card, metric), found)
+    published = {
+        (card, metric): comparison
+        for (card, metric), comparison in final_test_figures(section.comparisons).items()
+        if metric in COMPARED and comparison.published.upper is None
+    }
     axes = {}
     for metric in COMPARED:
         measured = [card.at_half[metric] for card in section.cards if metric in card.at_half]
@@ -119,7 +112,7 @@ def ranking_view(ranking: Ranking) -> RankingView:
     """`ranking` with its groups and bars."""
     axis = axis_over(x for f in ranking.figures.values() for x in (f.value, f.low, f.high))
     rows = tuple(
-        Ranked(name, Bar(axis, f.value, bounds(f.low, f.high)) if axis else None, ranking.letters[name])
+        Ranked(name, Bar(axis, f.value, f.bounds) if axis else None, ranking.letters[name])
         for name, f in ranking.figures.items()
     )
     return RankingView(ranking, rows, "".join(sorted({x for row in rows for x in row.letters})), axis)
@@ -152,9 +145,9 @@ def _cell(measured: Estimate | None, published: Comparison | None, axis: Axis | 
     printed = None if published is None else published.published.value
     if axis is None or (printed is None and (measured is None or measured.value is None)):
         return Cell(measured, published, None)
-    found = Estimate(None, None, None, 1) if measured is None else measured
+    value, bounds = (None, None) if measured is None else (measured.value, measured.bounds)
     between = None if printed is None else (printed, printed)
-    return Cell(measured, published, Bar(axis, found.value, bounds(found.low, found.high), between))
+    return Cell(measured, published, Bar(axis, value, bounds, between))
 
 
 def _counted(figures: CardFigures, runs: Sequence[Run]) -> tuple[Run, ...]:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from reports.audit.figures import capital
 from reports.figures import card as plots
 from reports.figures.svg import inline_svg
 from reports.results.curves import CardCurves
 from reports.results.probabilities import Probabilities
+from reports.text import capital
 
 
 @dataclass(frozen=True)

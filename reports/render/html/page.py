@@ -13,14 +13,15 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from benchmark.evidence.comparison.verdict import VERDICTS
 from benchmark.evidence.scores import Scores
 from reports import text as numbers
-from reports.audit.figures import capital, metric_name
+from reports.audit.figures import metric_name
 from reports.checklists.checklist import Checklist, checklists
 from reports.findings import Findings, findings
 from reports.gallery.gallery import Gallery
+from reports.gallery.text import SUBGROUP_HEADS, sentences, subgroup_rows, subgroup_sentences
 from reports.limits import limits
-from reports.render.gallery_text import SUBGROUP_HEADS, sentences, subgroup_rows, subgroup_sentences
 from reports.render.html.cards import (
     COMPARED,
     COUNTED,
@@ -32,14 +33,14 @@ from reports.render.html.cards import (
     comparison_view,
     ranking_view,
 )
-from reports.render.html.verdicts import MEANINGS, ClaimsView, claims_view
-from reports.render.pairs import p_text
+from reports.render.html.verdicts import ClaimsView, claims_view
 from reports.report import Report, Section
 from reports.results.card_figures import KEY_METRICS
 from reports.results.compare import difference_text, published_text
 from reports.results.methods import UNKNOWN
 from reports.results.split_faults import own_faults
 from reports.verdicts.report import EXPLAINED
+from reports.verdicts.style import STYLES, TONES
 
 
 @dataclass(frozen=True)
@@ -137,16 +138,18 @@ def _environment() -> Environment:
         "difference": difference_text,
         "is_count": numbers.is_count,
         "metric": metric_name,
-        "capital": capital,
+        "capital": numbers.capital,
         "own_faults": own_faults,
-        "p_text": p_text,
+        "p_text": numbers.p_text,
         "gallery_sentences": sentences,
         "gallery_rows": subgroup_rows,
         "subgroup_sentences": subgroup_sentences,
     }
     environment.globals |= {
         "MISSING": numbers.MISSING,
-        "MEANINGS": MEANINGS,
+        "VERDICTS": VERDICTS,
+        "STYLES": STYLES,
+        "TONES": {verdict: TONES[meaning.answer] for verdict, meaning in VERDICTS.items()},
         "COMPARED": COMPARED,
         "DECIDED": DECIDED,
         "COUNTED": COUNTED,

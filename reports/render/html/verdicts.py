@@ -9,23 +9,13 @@ from dataclasses import dataclass
 from benchmark.evidence.comparison.verdict import Verdict
 from reports.audit.audit import AuditRow
 from reports.findings import Answered
-from reports.render.html.bars import Axis, Bar, axis_over, bounds
-from reports.text import is_count
+from reports.render.html.bars import Axis, Bar, axis_over
 from reports.verdicts.attribution import Cause
 from reports.verdicts.figures import Judgement
 from reports.verdicts.report import ClaimsReport
+from reports.verdicts.style import TONES
+from reports.verdicts.text import decimals
 
-MEANINGS: Mapping[Verdict, str] = {
-    "reproduced": "the whole interval lies where the claim says",
-    "differs": "the whole interval lies elsewhere",
-    "impossible": "no scores can give what was printed",
-    "inconclusive": "the interval reaches both sides: too few images or seeds",
-    "not comparable": "measured under other conditions than published",
-    "not run": "no finished run of the card",
-}
-"""What each verdict says, in a few words."""
-_KEYS = {"holds": "holds", "does not hold": "fails", "cannot be told": "open"}
-_TITLES = {"holds": "What holds", "does not hold": "What does not hold", "cannot be told": "What cannot be told"}
 _BUNDLED = 3
 
 
@@ -99,8 +89,8 @@ def claims_view(report: ClaimsReport, answered: Iterable[Answered], cards: Itera
 def _answer(answered: Answered, of_row: Mapping[str, str | None]) -> Answer:
     verdicts = Counter(judged.decision.verdict for judged in (*answered.statements, *answered.figures))
     return Answer(
-        key=_KEYS[answered.answer],
-        title=_TITLES[answered.answer],
+        key=TONES[answered.answer],
+        title=f"What {answered.answer}",
         total=len(answered),
         counts=dict(verdicts.most_common()),
         bundles=tuple(_bundles(answered, of_row)),
@@ -124,9 +114,8 @@ def _alone(judged: Judgement, of_row: Mapping[str, str | None]) -> Bundle:
 
 
 def _item(judged: Judgement, of_row: Mapping[str, str | None]) -> Item:
-    decimals = 0 if judged.published is not None and is_count(judged.published.metric) else 3
     reasons = tuple(judged.decision.reason.split("; "))
-    return Item(judged, of_row.get(judged.about), decimals, reasons, _figure_bar(judged))
+    return Item(judged, of_row.get(judged.about), decimals(judged), reasons, _figure_bar(judged))
 
 
 def _figure_bar(judged: Judgement) -> Bar | None:
@@ -135,12 +124,12 @@ def _figure_bar(judged: Judgement) -> Bar | None:
         return None
     published = (printed.value, printed.value if printed.upper is None else printed.upper)
     axis = axis_over((*published, found.value, found.low, found.high))
-    return None if axis is None else Bar(axis, found.value, bounds(found.low, found.high), published)
+    return None if axis is None else Bar(axis, found.value, found.bounds, published)
 
 
 def _effect(cause: Cause, axis: Axis | None) -> Effect:
     found = cause.effect
-    return Effect(cause, None if axis is None else Bar(axis, found.value, bounds(found.low, found.high)))
+    return Effect(cause, None if axis is None else Bar(axis, found.value, found.bounds))
 
 
 def _spans(row: AuditRow) -> tuple[tuple[int, int], ...]:

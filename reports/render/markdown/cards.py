@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from benchmark.evidence.comparison.verdict import Estimate
 from benchmark.runs.run import Run
 from reports.audit.figures import metric_name
 from reports.render.markdown.table import cell, folded, table
@@ -12,7 +11,7 @@ from reports.report import Section
 from reports.results.card_figures import CardFigures
 from reports.results.recipe import recipe_in_words
 from reports.results.split_faults import own_faults
-from reports.text import MISSING, interval, measured, number
+from reports.text import estimate, measured, number
 
 SHOWN = ("accuracy", "recall", "specificity", "auc")
 """The metrics of the comparison: a code host cuts what is wider."""
@@ -85,7 +84,7 @@ def _compared(card: CardFigures) -> list[str]:
         f"`{card.card.name}`",
         card.card.changes,
         _seeds(card),
-        *(_estimate(card.at_half.get(name)) for name in SHOWN),
+        *(estimate(card.at_half.get(name)) for name in SHOWN),
         "; ".join((*card.errors, *found)),
     ]
 
@@ -99,13 +98,6 @@ def _seeds(card: CardFigures) -> str:
 
 def _share(count: int, runs: int) -> str:
     return "" if count == runs else f" ({count} of {runs})"
-
-
-def _estimate(found: Estimate | None) -> str:
-    if found is None or found.value is None:
-        return MISSING
-    bounds = None if found.low is None or found.high is None else (found.low, found.high)
-    return f"{number(found.value)} {interval(bounds)}".rstrip()
 
 
 def _about(card: CardFigures) -> Iterator[str]:

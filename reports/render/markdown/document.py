@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 
-from reports.figures.pictures import Picture, Pictures
+from reports.figures.pictures import Pictures
 from reports.findings import findings
 from reports.gallery.gallery import Gallery
-from reports.render.claims import claims_markdown
-from reports.render.gallery_text import gallery_markdown
 from reports.render.markdown.cards import cards_markdown, comparison_markdown, diagnosis_markdown
+from reports.render.markdown.claims import claims_markdown
 from reports.render.markdown.findings import findings_markdown
+from reports.render.markdown.gallery import gallery_markdown
 from reports.render.markdown.methods import checklists_markdown, limits_markdown, methods_markdown
 from reports.render.markdown.probabilities import probabilities_markdown
-from reports.render.markdown.table import cell, folded, table
-from reports.render.pairs import ranking_markdown
+from reports.render.markdown.ranking import ranking_markdown
+from reports.render.markdown.table import cell, folded, image, table
 from reports.report import Report, Section
 from reports.results.compare import Comparison, difference_text, published_text
-from reports.text import interval, is_count, number
+from reports.text import MISSING, estimate, interval, is_count
 
 
 def render(report: Report, pictures: Sequence[Pictures] = (), galleries: Mapping[str, Gallery] | None = None) -> str:
@@ -37,19 +37,13 @@ def render(report: Report, pictures: Sequence[Pictures] = (), galleries: Mapping
     return "\n".join(parts).rstrip() + "\n"
 
 
-def image(picture: Picture) -> str:
-    """A picture as markdown names it."""
-    alt = cell(picture.alt).replace("[", "(").replace("]", ")")
-    return f"![{alt}]({picture.path})"
-
-
 def _section(section: Section, pictures: Pictures, galleries: Mapping[str, Gallery]) -> list[str]:
     lines = [f"## {cell(section.title)}", ""]
     lines += [line for note in section.notes for line in (f"> {cell(note)}", "")]
     lines += findings_markdown(findings(section))
     lines += comparison_markdown(section)
     if pictures.comparison is not None:
-        lines += [image(pictures.comparison), ""]
+        lines += [image(pictures.comparison.path, pictures.comparison.alt), ""]
     if section.ranking is not None:
         lines += [*ranking_markdown(section.ranking), ""]
     for claims in section.claims:
@@ -58,37 +52,38 @@ def _section(section: Section, pictures: Pictures, galleries: Mapping[str, Galle
     if section.probabilities:
         lines += probabilities_markdown(section.probabilities)
     lines += diagnosis_markdown(section.runs)
-    shown = [galleries[run.run_id] for run in section.runs if run.run_id in galleries]
-    if shown:
+    galleries_here = [galleries[run.run_id] for run in section.runs if run.run_id in galleries]
+    if galleries_here:
         lines += ["### Galleries", ""]
-        lines += [line for one in shown for line in gallery_markdown(one, pictures.galleries.get(one.run_id))]
-    lines += cards_markdown(section, {name: [image(one) for one in held] for name, held in pictures.cards.items()})
+        for gallery in galleries_here:
+            lines += gallery_markdown(gallery, pictures.galleries.get(gallery.run_id))
+    curves = {name: [image(each.path, each.alt) for each in drawn] for name, drawn in pictures.cards.items()}
+    lines += cards_markdown(section, curves)
     lines += methods_markdown(section.methods)
     lines += limits_markdown(section)
     return lines + checklists_markdown(section)
 
 
 def _published(section: Section) -> list[str]:
-    """Run by run; folded where the claims above have said the same of each card."""
-    heading = ["### Published and measured, run by run", ""]
+    """Card by card; folded where the claims above have said the same."""
+    heading = ["### Published and measured", ""]
     if not section.comparisons:
         return [*heading, "No card here has published figures.", ""]
-    heads = ["card", "seed", "figure", "published", "measured", "difference", "data", "where"]
+    heads = ["card", "seeds", "figure", "published", "measured", "difference", "data", "where"]
     lines = table(heads, map(_comparison, section.comparisons))
     if not section.claims:
         return [*heading, *lines, ""]
-    return [*heading, *folded(f"{len(lines) - 2} published figures beside each run", lines)]
+    return [*heading, *folded(f"{len(lines) - 2} published figures beside those measured", lines)]
 
 
 def _comparison(c: Comparison) -> list[str]:
     when = f", {c.published.epoch} epoch" if c.published.epoch else ""
-    measured = number(c.measured, 0 if is_count(c.published.metric) else 3)
     return [
         f"`{c.card}`",
-        str(c.seed),
+        ", ".join(map(str, c.seeds)) or MISSING,
         f"{c.published.split} {c.published.metric}{when}",
         f"{published_text(c)} {interval(c.published_interval)}".rstrip(),
-        f"{measured} {interval(c.measured_interval)}".rstrip(),
+        estimate(c.measured, 0 if is_count(c.published.metric) else 3),
         difference_text(c),
         "other data" if c.other_data else "same data",
         c.published.where + (f" ({c.note})" if c.note else ""),

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from reports.findings import Answered, Findings
 from reports.render.markdown.table import cell
+from reports.text import capital, plural
 from reports.verdicts.figures import Judgement
 
-_HEADS = {"holds": "Holds", "does not hold": "Does not hold", "cannot be told": "Cannot be told"}
 _NAMED = 3
 """Up to so many claims with the same reason are named; more are counted."""
 
@@ -24,7 +24,7 @@ def findings_markdown(found: Findings) -> list[str]:
             lines += [f"{cell(title)}:", ""]
         for one in answered:
             if len(one):
-                lines += [f"**{_HEADS[one.answer]}** ({len(one)})", "", *_claims(one), ""]
+                lines += [f"**{capital(one.answer)}** ({len(one)})", "", *_claims(one), ""]
     return lines
 
 
@@ -37,10 +37,10 @@ def _counts(found: Findings) -> str:
         for answered in held
         for one in (*answered.statements, *answered.figures)
     )
-    no, untold = counts["does not hold"], counts["cannot be told"]
+    holds, no, untold = (counts[answer] for answer in ("holds", "does not hold", "cannot be told"))
     printed = f" ({impossible} of them impossible as printed)" if impossible else ""
     return (
-        f"Of {total} published claim{'' if total == 1 else 's'}, **{counts['holds']} hold{_s(counts['holds'])}**, "
+        f"Of {plural(total, 'published claim')}, **{holds} hold{'s' if holds == 1 else ''}**, "
         f"**{no} do{'es' if no == 1 else ''} not**{printed}, and **{untold} cannot be told** from these runs."
     )
 
@@ -64,7 +64,3 @@ def _claims(answered: Answered) -> Iterator[str]:
 
 def _named(judged: Judgement) -> str:
     return f"`{judged.about}`: {cell(judged.claim).rstrip('.')}"
-
-
-def _s(count: int) -> str:
-    return "s" if count == 1 else ""

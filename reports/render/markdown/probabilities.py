@@ -11,7 +11,7 @@ from benchmark.evidence.calibration.utility import DecisionCurve
 from benchmark.evidence.metrics.definitions import Figure
 from reports.render.markdown.table import folded, table
 from reports.results.probabilities import Probabilities
-from reports.text import MISSING, interval, measured, number
+from reports.text import MISSING, estimate, measured, number
 
 
 def probabilities_markdown(rows: Sequence[Probabilities]) -> list[str]:
@@ -63,12 +63,11 @@ _CALIBRATION_HEADS = ["card", "seed", "scores", "log loss", "Brier", "ECE", "smo
 
 def _transfer(row: Probabilities) -> list[str]:
     chosen, best = row.transfer.chosen, row.transfer.hindsight
-    bounds = None if chosen.low is None or chosen.high is None else (chosen.low, chosen.high)
     return [
         f"`{row.card}`",
         str(row.seed),
         chosen.rule,
-        f"{number(chosen.value)} {interval(bounds)}".rstrip() if chosen.value is not None else chosen.reason or MISSING,
+        estimate(chosen) if chosen.value is not None else chosen.reason or MISSING,
         _decisions(row.transfer.at_half),
         _decisions(row.transfer.at_chosen),
         number(best.value),

@@ -8,6 +8,18 @@ from collections.abc import Iterable, Sequence
 from reports.text import one_line
 
 
+class Markup(str):
+    """Text that is markdown already; `cell` keeps it as it is."""
+
+    __slots__ = ()
+
+
+def image(path: str, alt: str) -> Markup:
+    """The picture at `path`, relative to the document; `alt` says what it shows."""
+    alt = cell(alt).replace("[", "(").replace("]", ")")
+    return Markup(f"![{alt}]({path})")
+
+
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """The lines of a table; cells are escaped."""
     lines = ["| " + " | ".join(map(cell, heads)) + " |", "|" + "---|" * len(heads)]
@@ -16,14 +28,16 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 def folded(summary: str, lines: Sequence[str]) -> list[str]:
     """`lines` behind a line that opens them on a code host; other readers show them as they are."""
-    held = list(lines)
-    while held and not held[-1]:
-        held.pop()
-    return ["<details>", f"<summary>{cell(summary)}</summary>", "", *held, "", "</details>", ""]
+    body = list(lines)
+    while body and not body[-1]:
+        body.pop()
+    return ["<details>", f"<summary>{cell(summary)}</summary>", "", *body, "", "</details>", ""]
 
 
 def cell(text: str) -> str:
     """Text that cannot break out of a table cell or be taken for markup; code spans stay."""
+    if isinstance(text, Markup):
+        return text
     text = one_line(text)
     for old, new in (("\\", "\\\\"), ("<", "&lt;"), (">", "&gt;")):
         text = text.replace(old, new)

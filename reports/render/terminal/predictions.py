@@ -12,7 +12,7 @@ from benchmark.evidence.calibration.calibrators import Calibrator
 from benchmark.runs.deployment.decision_rule import Decider, Prediction
 from benchmark.runs.run import Run
 from reports.render.csv_text import csv_text
-from reports.render.terminal.tables import escape, plain_table
+from reports.render.terminal.table import escape, plain_table
 from reports.text import MISSING, number, one_line
 
 NOT_CLINICAL = "Not for clinical use: a benchmark's model, never checked on patients."

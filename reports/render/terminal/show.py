@@ -19,15 +19,15 @@ from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from reports.audit.figures import metric_name
 from reports.render.terminal.predictions import calibration_line
-from reports.render.terminal.tables import escape, plain_table
+from reports.render.terminal.table import escape, plain_table
 from reports.render.terminal.text_chart import text_chart
 from reports.results.card_figures import KEY_METRICS
-from reports.results.compare import compare_run, difference_text, published_text
+from reports.results.compare import compare_card, difference_text, published_text
 from reports.results.curves import SeedHistory, seed_history
 from reports.results.measured import conditions, gather
-from reports.results.methods import methods, rule_in_words
+from reports.results.methods import methods
 from reports.results.recipe import recipe_in_words
-from reports.text import MISSING, is_count, measured, number, one_line, seconds
+from reports.text import MISSING, estimate, is_count, measured, number, one_line, seconds
 from zoo.config.strict_yaml import ConfigError
 
 _COUNTS = ("true_positives", "false_positives", "true_negatives", "false_negatives")
@@ -110,17 +110,16 @@ def _figures(run: Run, width: int) -> Iterator[RenderableType]:
 def _threshold(run: Run, store: Store) -> Iterator[RenderableType]:
     decider = decider_of(run, store)
     chosen = decider.threshold
-    bounds = "" if chosen.low is None or chosen.high is None else f" [{number(chosen.low)}, {number(chosen.high)}]"
-    value = f"{number(chosen.value)}{bounds}" if chosen.value is not None else f"none: {chosen.reason}"
+    value = estimate(chosen) if chosen.value is not None else f"none: {chosen.reason}"
     yield from _titled(
         "Threshold and calibration",
-        escape(f"threshold {value}; {rule_in_words(run.spec.protocol.threshold)}"),
+        escape(f"threshold {value}; {run.spec.protocol.threshold.in_words()}"),
         escape(f"as a probability {number(decider.calibrated_threshold)}; {calibration_line(decider.calibrator)}"),
     )
 
 
 def _published(run: Run, store: Store, width: int) -> Iterator[RenderableType]:
-    compared = compare_run(run, store.history(run))
+    compared = compare_card([run], store.history, gather([run], store).get(run.spec.card.name))
     if not compared:
         return
     table = plain_table("published", "figure", "measured", "difference", "note")
@@ -129,7 +128,7 @@ def _published(run: Run, store: Store, width: int) -> Iterator[RenderableType]:
         note = "; ".join(filter(None, ["other data" if each.other_data else "", each.note or ""]))
         what = f"{figure.split} {metric_name(figure.metric)}" + (f", {figure.epoch} epoch" if figure.epoch else "")
         apart = difference_text(each) if width >= _BESIDE else difference_text(each).replace(" ", "\n", 1)
-        value = number(each.measured, 0 if is_count(figure.metric) else 3)
+        value = number(each.measured.value, 0 if is_count(figure.metric) else 3)
         table.add_row(escape(what), published_text(each), value, apart, escape(note))
     yield from _titled("Published beside measured, at 0.5", table)
 

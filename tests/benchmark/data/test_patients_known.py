@@ -13,8 +13,8 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.patients import near_names
 from benchmark.data.sources import open_dataset
 from benchmark.data.splits import Sampling, make_split
-from reports.render.terminal.tables import data_tables
-from tests.reports.render.terminal.test_tables_leakage import cells, shown
+from reports.render.terminal.data import data_tables
+from tests.reports.render.terminal.test_data import cells, summarised
 from tests.support.images import image_folder, in_memory, noise, opened, save
 from tests.support.tiny import write_npz
 
@@ -105,7 +105,7 @@ def test_where_no_name_matches_patients_are_not_known(tmp_path: Path) -> None:
     )
     summary = describe(dataset)
     assert dataset.notes[0] in summary.warnings
-    text = shown(summary)
+    text = summarised(summary)
     assert cells(text, "all", "A")[:2] == ["30", "–"]
     assert "pairs of different patients" not in text
     split = make_split(dataset, Sampling(), 0)
@@ -119,7 +119,7 @@ def test_names_that_match_in_part_are_counted(tmp_path: Path) -> None:
         save(noise(100 + number), root / "A" / f"person{number}_virus_1.jpeg")
     dataset = opened(root)
     assert dataset.notes[0].startswith("patients are known for 10 of 16 images; each of the other 6 counts as")
-    assert cells(shown(describe(dataset)), "all", "A")[:2] == ["13", "13"]
+    assert cells(summarised(describe(dataset)), "all", "A")[:2] == ["13", "13"]
 
 
 def test_archives_and_the_phantom_say_it_themselves(tmp_path: Path) -> None:
@@ -137,5 +137,5 @@ def test_known_patients_of_one_image_each_are_shown_as_such(tmp_path: Path) -> N
         save(noise(number), tmp_path / "AB"[number % 2] / f"person{number}_virus_1.jpeg")
     dataset = opened(tmp_path)
     assert dataset.notes == ()
-    assert cells(shown(describe(dataset)), "all", "A")[:2] == ["10", "10"]
+    assert cells(summarised(describe(dataset)), "all", "A")[:2] == ["10", "10"]
     assert data_tables(describe(dataset)) is not None

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.data.splits import Sampling
-from benchmark.evidence.thresholds.rules import rule_names, value_range
-from benchmark.runs.protocol import Protocol, ThresholdRule, load_protocol
+from benchmark.evidence.thresholds.rules import get_rule, rule_names
+from benchmark.runs.protocol import Protocol, ThresholdRule, decides, load_protocol
 from tests.support.tiny import card, protocol
 from zoo.config.strict_yaml import ConfigError
 from zoo.models.card import ModelCard
@@ -157,10 +157,18 @@ def test_how_images_are_sampled_changes_the_identity(field: str) -> None:
     assert protocol(sampling=sampling).identity() != protocol().identity()
 
 
-def test_no_field_is_forgotten_by_the_tests_of_the_identity() -> None:
-    named = {"name", "title", "seeds", "sampling", "keep_models", *OTHER}
-    assert set(Protocol.model_fields) == named
+def test_every_field_says_once_whether_it_decides_results_display_or_retention() -> None:
+    marks = {name: decides(field) for name, field in Protocol.model_fields.items()}
+    assert set(marks.values()) == {"result", "display", "retention"}
+    assert {name for name, mark in marks.items() if mark == "result"} == {"sampling", *OTHER}
     assert set(Sampling.model_fields) == set(OTHER_SAMPLING)
+
+
+def test_conditions_are_the_identity_and_the_name() -> None:
+    first, second = protocol(), protocol(name="other")
+    assert first.conditions() == {"name": first.name, **first.identity()}
+    assert first.conditions() != second.conditions()
+    assert first.conditions() == protocol(title="Other", seeds=(3, 4), keep_models=True).conditions()
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
@@ -189,7 +197,7 @@ def test_a_threshold_rule_is_read_with_its_value(tmp_path: Path, line: str, rule
 
 @pytest.mark.parametrize("rule", rule_names())
 def test_a_threshold_rule_is_equal_after_a_round_trip_through_json(rule: str) -> None:
-    made = ThresholdRule.parse(rule if value_range(rule) is None else f"{rule}=0.9")
+    made = ThresholdRule.parse(rule if get_rule(rule).value is None else f"{rule}=0.9")
     assert ThresholdRule.model_validate_json(made.model_dump_json(), strict=True) == made
 
 

@@ -30,6 +30,16 @@ def test_a_run_id_is_twelve_hexadecimal_digits() -> None:
     assert int(spec().run_id, 16) >= 0
 
 
+def test_the_id_of_a_stored_run_stays_what_it_was_computed_with() -> None:
+    assert spec(seed=3, semantics=4).run_id == "9ef5c4e0f1cd"
+
+
+def test_a_copy_with_another_protocol_has_another_id() -> None:
+    first = spec()
+    assert first.run_id
+    assert first.model_copy(update={"protocol": protocol(view_seed=7)}).run_id != first.run_id
+
+
 @pytest.mark.parametrize(
     "other",
     [

@@ -237,7 +237,7 @@ def test_drawing_leaves_the_settings_of_matplotlib_as_they_were(card: Card) -> N
 
 def test_figures_need_neither_pyplot_nor_keras() -> None:
     code = (
-        "import sys, reports.figures.card, reports.figures.verdicts, reports.figures.svg;"
+        "import sys, reports.figures.card, reports.figures.verdicts, reports.figures.search;"
         "print([name for name in ('matplotlib.pyplot', 'keras', 'tensorflow') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -14,6 +16,7 @@ from reports.figures.svg import inline_svg
 from reports.render.markdown.document import render
 from reports.report import Report, build_report
 from reports.results.card_figures import card_figures
+from tests.support.galleries import made
 from tests.support.records import make_card, make_run, recorded_history
 from tests.support.study import COLLAPSED, FAILED, SEVERAL, SINGLE, report_in
 
@@ -34,6 +37,18 @@ def test_every_picture_that_is_named_is_a_file_and_every_file_is_named(report: R
     assert all(f"]({picture.path})" in text for picture in named)
     assert set(pictures.cards) == {SINGLE, SEVERAL, COLLAPSED}
     assert FAILED not in pictures.cards
+
+
+def test_the_tiles_of_a_gallery_are_files_that_the_report_shows(tmp_path: Path) -> None:
+    gallery = made()
+    report = build_report([make_run()], lambda _: recorded_history())
+    galleries = {report.sections[0].runs[0].run_id: replace(gallery, run_id=report.sections[0].runs[0].run_id)}
+    pictures = draw(report, tmp_path, galleries)
+    files = {path.relative_to(tmp_path).as_posix() for path in (tmp_path / "figures" / "gallery-attempt-1-0").iterdir()}
+    assert len(files) == 32
+    shown = re.findall(r"\]\((figures/gallery[^)]*)\)", render(report, pictures, galleries))
+    assert files == set(shown)
+    assert (tmp_path / "figures/gallery-attempt-1-0/wrong-2.webp").read_bytes() == gallery.groups[1].tiles[1].image
 
 
 def test_sections_do_not_share_pictures(tmp_path: Path) -> None:

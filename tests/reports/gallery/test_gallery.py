@@ -7,7 +7,6 @@ import io
 import subprocess
 import sys
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -15,59 +14,17 @@ import pytest
 from jinja2 import Environment
 from PIL import Image
 
-from benchmark.evidence.diagnosis.saliency import Inside, inside, sanity
-from benchmark.evidence.diagnosis.subgroups import Grouping, subgroups
 from benchmark.evidence.scores import TestScores
-from benchmark.evidence.thresholds.choice import Threshold
-from benchmark.runs.run import Run
-from reports.gallery.gallery import Gallery, Heat, Picked, decided_at, gallery, pick
-from reports.gallery.grid import grid, write_grid
-from reports.gallery.tiles import LARGE, SMALL, overlay, pixels_of, shown, small, where_strongest
-from reports.render.gallery_text import gallery_markdown, inside_line, sanity_line, sentences, subgroup_rows
-from tests.support.records import PHANTOM, make_run, on_test, planted
+from reports.gallery.gallery import decided_at, gallery, pick
+from reports.gallery.tiles import LARGE, SMALL, overlay, shown, small, where_strongest
+from tests.support.galleries import HOSTILE, NAMES, SCORES, made, pictures, run_at
+from tests.support.records import PHANTOM, make_run, on_test
 
 ROOT = Path(__file__).resolve().parents[3]
-HOSTILE = 'test/<script>alert("1")</script> $x_1$ |*[a](b)é' + "n" * 280 + ".png"
-SCORES = on_test(*planted(40, 40, shift=1.5, seed=4))
-NAMES = tuple(f"test/{n:03d}.png" for n in range(80))
 
 
-def run_at(threshold: float | None = 0.5) -> Run:
-    reason = None if threshold is not None else "constant scores"
-    return make_run(test=SCORES, dataset=PHANTOM, threshold=Threshold(threshold, "youden", reason), at_chosen={})
-
-
-def pictures(count: int, side: int = 40, channels: int = 1) -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 255, (count, side, side, channels)).astype(np.uint8)
-
-
-def heat_of(picked: Picked, empty: int | None = None, stays: bool = False) -> Heat:
-    count = len(picked.explained)
-    maps = np.zeros((count, 40, 40), np.float32)
-    maps[:, 25:, :10] = 1
-    if empty is not None:
-        maps[empty] = 0
-    coarse = np.random.default_rng(1).random((count, 6, 6)).astype(np.float32)
-    other = coarse if stays else coarse[::-1]
-    region = np.zeros(maps.shape, bool)
-    region[:, :, :20] = True
-    found = inside(maps, region)
-    return Heat("conv3", maps, sanity(coarse, other[None], other[None]), "lungs", found, (0.5,) * count)
-
-
-@cache
-def made(
-    names: tuple[str, ...] = NAMES, *, with_maps: bool = True, threshold: float | None = 0.5, **more: object
-) -> Gallery:
-    run = run_at(threshold)
-    at = decided_at(run)[0]
-    labels = Grouping("names", ("a",) * 40 + ("b",) * 40, ("a", "b"))
-    groups = subgroups(SCORES, at, [labels, Grouping("size", None, reason="size is not known")])
-    picked = pick(SCORES, at, names, groups)
-    heat = heat_of(picked, **more) if with_maps else None  # type: ignore[arg-type]
-    pixels = pictures(len(picked.places))
-    why = None if with_maps else "the model was not kept"
-    return gallery(run, SCORES, names, picked, pixels, heat=heat, maps_reason=why, subgroups=groups)
+def pixels_of(picture: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"))
 
 
 def wrong(scores: TestScores, threshold: float = 0.5) -> np.ndarray:
@@ -249,59 +206,12 @@ def test_an_empty_map_is_told_and_not_drawn() -> None:
     assert tile.overlay_reason == f"empty map: nothing in conv3 speaks for {tile.predicted}"
 
 
-def test_maps_that_point_at_no_place_are_counted() -> None:
-    run, picked = run_at(), pick(SCORES, 0.5, NAMES)
-    heat = heat_of(picked)
-    heat.maps[:3] = np.linspace(0.5, 1, 40, dtype=np.float32)
-    found = gallery(run, SCORES, NAMES, picked, pictures(len(picked.places)), heat=heat)
-    line = "3 of 16 maps are nearly even, at least half of the largest value everywhere: they point at no place."
-    assert line in sentences(found)
-    assert "is nearly even over the picture" in found.groups[0].tiles[0].overlay_alt
-    assert not any("nearly even" in sentence for sentence in sentences(made()))
-
-
-def test_without_a_model_images_are_shown_and_the_reason() -> None:
-    found = made(with_maps=False)
-    assert all(tile.overlay is None for group in found.groups for tile in group.tiles)
-    assert "No Grad-CAM: the model was not kept." in sentences(found)
-    assert sanity_line(found) is None
-    assert inside_line(found) is None
-
-
-def test_the_sanity_check_is_told_either_way() -> None:
-    assert "passed: the maps depend on the weights" in str(sanity_line(made()))
-    line = str(sanity_line(made(stays=True)))
-    assert "FAILED: the maps hardly depend on the weights" in line
-    assert "is 1.00 (1.00 with only the layers behind conv3), median of 16 images; below 0.5 passes" in line
-
-
-def test_a_sanity_check_without_a_verdict_gives_the_reason() -> None:
-    none = np.zeros((16, 6, 6))
-    found = replace(made(), sanity=sanity(none, none[None], none[None]))
-    assert "cannot be told, 0 of 16 images have a map; 4 are needed" in str(sanity_line(found))
-
-
-def test_the_share_inside_stands_against_that_of_a_uniform_map() -> None:
-    assert "Inside the lungs lie 100% of the maps, mean of the 16 images" in str(inside_line(made()))
-    assert "a uniform map would have 50%" in str(inside_line(made()))
-    empty = replace(made(), inside=Inside((None,), None, 0.5, 0, 0))
-    assert inside_line(empty) == "Share of the maps inside the lungs: not known, all maps are empty."
-
-
 def test_failures_stand_beside_their_subgroup() -> None:
     found = made()
     assert found.subgroups is not None
     for group, tiles in zip(found.subgroups.groups, found.failures, strict=True):
         assert [tile.name for tile in tiles] == [NAMES[place] for place in group.failures[:3]]
         assert not any(tile.right for tile in tiles)
-
-
-def test_subgroup_rows_hold_rates_with_intervals_or_the_reason() -> None:
-    a, b = subgroup_rows(made())
-    assert a[:3] == ["names", "a", "40"]
-    assert "no image of this class" in a[3]
-    assert "/40" in b[3]
-    assert b[3].count("[") == 1
 
 
 def test_a_hostile_name_is_shown_and_not_run_in_html() -> None:
@@ -314,44 +224,8 @@ def test_a_hostile_name_is_shown_and_not_run_in_html() -> None:
         assert html.count('"') == 4
 
 
-def test_a_hostile_name_is_drawn(tmp_path: Path) -> None:
-    names = tuple(f"{n}{HOSTILE}\n\x07" for n in range(80))
-    path = write_grid(made(names), tmp_path / "gallery" / "card-0.png")
-    with Image.open(path) as picture:
-        assert picture.format == "PNG"
-        assert picture.width > 1200
-
-
-def test_the_grid_has_every_caption_and_says_wrong_in_words() -> None:
-    found = made(empty=0)
-    texts = [text.get_text() for axes in grid(found).axes for text in axes.texts]
-    for group in found.groups:
-        for tile in group.tiles:
-            assert tile.caption in texts
-    wrongs = sum(not tile.right for group in found.groups for tile in group.tiles)
-    assert sum("WRONG" in text for text in texts) == wrongs
-    assert sum("empty map" in text for text in texts) == 1
-
-
-def test_a_gallery_without_any_image_is_still_drawn() -> None:
-    nothing = replace(made(), groups=())
-    assert any("attempt-1, seed 0" in text.get_text() for text in grid(nothing).texts)
-
-
-def test_markdown_holds_the_picture_the_table_and_the_reasons() -> None:
-    text = "\n".join(gallery_markdown(made(), "gallery/attempt-1-0.png"))
-    assert "](gallery/attempt-1-0.png)" in text
-    assert "| grouped by | group |" in text
-    assert "Not grouped: size is not known." in text
-    assert "Holm over" in text
-
-
-def test_a_gallery_s_file_is_named_after_card_and_seed() -> None:
-    assert made().file_name == "attempt-1-0.png"
-
-
 def test_galleries_are_drawn_without_keras() -> None:
-    modules = "reports.gallery.gallery, reports.gallery.grid, reports.render.gallery_text"
+    modules = "reports.figures.files, reports.render.markdown.gallery"
     code = f"import sys, {modules}; print('keras' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -14,7 +14,7 @@ from benchmark.runs.run import DatasetFacts, Run
 from benchmark.runs.storage.store import Store
 from reports.claims.model import Claims, built_in_sources, load_claims
 from reports.report import build_report
-from reports.results.compare import compare_run, is_other_data
+from reports.results.compare import compare_card, is_other_data
 from reports.results.recognised import identity_line, is_data, recognised_as
 from tests.support.claims import contents, figure, row, write_claims
 from tests.support.images import image_folder, noise, save
@@ -120,7 +120,7 @@ def test_published_figures_of_a_card_are_held_against_the_public_names() -> None
     assert is_other_data(make_run("attempt-6b", dataset=elsewhere))
     known = make_run("attempt-6b", dataset=elsewhere.model_copy(update={"test_names": PUBLIC}))
     assert not is_other_data(known)
-    assert not any(each.other_data for each in compare_run(known, []))
+    assert not any(each.other_data for each in compare_card([known], lambda run: []))
     assert identity_line(known.spec.dataset) is not None
     assert identity_line(KAGGLE.model_copy(update={"test_names": PUBLIC})) is None  # its name says it already
     turned = {"test_names": PUBLIC, "classes": ("PNEUMONIA", "NORMAL")}

@@ -13,7 +13,8 @@ from benchmark.runs.run import Run
 from reports.findings import findings
 from reports.render.html.page import render as html
 from reports.render.markdown.document import render
-from reports.render.terminal.tables import comparison_tables, status_line
+from reports.render.terminal.comparison import comparison_tables
+from reports.render.terminal.runs import status_line
 from reports.report import build_report
 from reports.results.split_faults import own_faults, split_faults
 from tests.support.records import make_run

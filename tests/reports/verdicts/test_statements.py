@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -19,8 +19,9 @@ from benchmark.runs.run import DatasetFacts
 from benchmark.runs.storage.store import Store
 from reports.audit.audit import audit
 from reports.claims.model import load_claims
+from reports.claims.statement import Assertion, Form
 from reports.results.measured import Measured, gather
-from reports.verdicts.statements import judge_statements
+from reports.verdicts.statements import decide, judge_statements
 from tests.support.claims import figure, row
 from tests.support.judging import CARD, ELSEWHERE, RIGHT, claims_about, judged, of_statement, of_store
 from tests.support.records import KAGGLE, PHANTOM, cards, of_counts, on_test, on_val, planted
@@ -108,6 +109,13 @@ def test_each_form_of_statement_has_the_verdict_of_what_was_planted(
     decision = judged(claims, of_store(Store(store / "runs")))[-1].decision
     assert decision.verdict == verdict
     assert decision.reason
+
+
+def test_every_form_has_a_judgement_of_its_own() -> None:
+    forms = [next(iter(get_args(field.annotation))) for field in Form.model_fields.values()]
+    judges = {decide.dispatch(form) for form in forms}
+    assert len(judges) == len(forms)
+    assert decide.dispatch(Assertion) not in judges
 
 
 HOLDS, FAILS = {"better": pair("auc")}, {"better": pair("auc", B, A)}

@@ -19,7 +19,7 @@ from benchmark.runs.deployment.model_files import command_that_keeps
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.run import DatasetFacts, Run
 from benchmark.runs.storage.store import Store
-from reports.render.gallery_text import sentences
+from reports.gallery.text import sentences
 from tests.support.records import make_run, on_test, on_val, planted, recorded_history
 from tests.support.tiny import ROOT, SIDE, card, protocol
 from zoo.api.galleries import galleries_of

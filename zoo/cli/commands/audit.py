@@ -29,7 +29,7 @@ def command(
     if json:
         print_json(results.to_dict())
         return
-    from reports.render.audit import audit_tables
+    from reports.render.terminal.audit import audit_tables
 
     for each in results.audits:
         out().print(audit_tables(each))

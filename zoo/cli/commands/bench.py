@@ -54,7 +54,8 @@ def command(
     data_is: DataIsOption = None,
 ) -> None:
     """Run cards under a protocol, reuse stored runs, and print the comparison."""
-    from reports.render.terminal.tables import comparison_tables, plan_table
+    from reports.render.terminal.comparison import comparison_tables
+    from reports.render.terminal.runs import plan_table
     from reports.results.split_lines import split_lines, split_notes
     from zoo.api.bench import plan_bench
     from zoo.cli.progress import watching

@@ -28,7 +28,7 @@ def command(
 ) -> None:
     """Compare cards on the same test images: differences with intervals and tests, groups that are
     not distinguishable."""
-    from reports.render.pairs import pair_table, ranking_table
+    from reports.render.terminal.pairs import pair_table, ranking_table
     from zoo.api.compare import compare
 
     results = compare(*(names or ()), store=store, metric=metric, on_message=say)

@@ -30,6 +30,6 @@ def command(
     if json:
         print_json(asdict(summary))
         return
-    from reports.render.terminal.tables import data_tables
+    from reports.render.terminal.data import data_tables
 
     out().print(data_tables(summary))

@@ -52,7 +52,7 @@ def command(
     cards: CardsOption = None,
 ) -> None:
     """Write a report from a store: verdicts on claims, figures, curves, methods, limits, checklists."""
-    from reports.render.claims import claims_tables
+    from reports.render.terminal.claims import claims_tables
     from zoo.api.report import report
 
     results = report(

@@ -16,6 +16,6 @@ def command(store: StoreOption = Path("runs"), json: JsonOption = False) -> None
     if json:
         print_json([run.model_dump(mode="json") for run in runs])
         return
-    from reports.render.terminal.tables import runs_table
+    from reports.render.terminal.runs import runs_table
 
     out().print(runs_table(runs) if runs else f"no runs in {store}")

@@ -67,8 +67,8 @@ def command(
     json: JsonOption = False,
 ) -> None:
     """Tune a card on validation, write the winner as a card, and score it on the test split once."""
-    from reports.render.search import search_tables
-    from reports.render.terminal.tables import comparison_tables
+    from reports.render.terminal.comparison import comparison_tables
+    from reports.render.terminal.search import search_tables
     from reports.results.split_lines import split_lines
     from zoo.api.search import plan_search
     from zoo.cli.progress import searching, watching

@@ -21,7 +21,6 @@ from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
 
 from benchmark.evidence.calibration.calibrators import (
-    CLIP,
     METHODS,
     Calibrator,
     best_calibrator,
@@ -29,6 +28,7 @@ from benchmark.evidence.calibration.calibrators import (
     logistic_fit,
     logit,
 )
+from benchmark.evidence.metrics.influence import CLIP
 from benchmark.evidence.scores import Scores, TestScores, ValidationScores
 from tests.support.records import on_test, on_val, planted
 

@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from benchmark.evidence.comparison.verdict import Decision, Estimate, above, all_hold, any_holds, below, seen, within
+from benchmark.evidence.comparison.verdict import Decision, above, all_hold, any_holds, below, seen, within
+from benchmark.evidence.estimate import SampleEstimate
 
 
-def estimate(value: float, half: float, n: int = 100) -> Estimate:
-    return Estimate(value, value - half, value + half, n)
+def estimate(value: float, half: float, n: int = 100) -> SampleEstimate:
+    return SampleEstimate(value, value - half, value + half, n)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,7 @@ def test_on_the_margin_itself_no_number_of_images_decides() -> None:
 
 
 def test_without_an_interval_the_data_cannot_tell_and_the_reason_is_kept() -> None:
-    decision = within(Estimate(0.1, None, None, 20, "one class is missing"), 0.05)
+    decision = within(SampleEstimate(0.1, None, None, 20, "one class is missing"), 0.05)
     assert decision == Decision("inconclusive", "one class is missing")
 
 
@@ -74,7 +75,7 @@ def test_a_negative_margin_and_an_interval_upside_down_are_refused() -> None:
     with pytest.raises(ValueError, match="negative"):
         within(estimate(0, 0.1), -0.1)
     with pytest.raises(ValueError, match="upside down"):
-        Estimate(0.5, 0.6, 0.4, 10)
+        SampleEstimate(0.5, 0.6, 0.4, 10)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +136,7 @@ def test_planted_truths_are_rarely_judged_wrongly(truth: float) -> None:
     error, margin = 0.02, 0.05
     half = float(norm.ppf(0.975)) * error
     drawn = np.random.default_rng(0).normal(truth, error, 4000)
-    verdicts = [within(Estimate(x, x - half, x + half, 468), margin).verdict for x in drawn]
+    verdicts = [within(SampleEstimate(x, x - half, x + half, 468), margin).verdict for x in drawn]
     right = "reproduced" if truth <= margin else "differs"
     decided = [verdict for verdict in verdicts if verdict != "inconclusive"]
     assert sum(verdict != right for verdict in decided) <= 0.05 * len(drawn)

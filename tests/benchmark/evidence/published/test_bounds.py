@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
 from benchmark.evidence.metrics.definitions import Confusion, confusion
+from benchmark.evidence.metrics.influence import CLIP
 from benchmark.evidence.published.bounds import (
-    CLIP,
     LossFunction,
     auc_of_decisions,
     best_constant,

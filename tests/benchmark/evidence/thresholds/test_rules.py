@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,16 +16,19 @@ from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix, f1_score, matthews_corrcoef, roc_curve
 
 from benchmark.evidence.metrics.definitions import Confusion, confusion
+from benchmark.evidence.thresholds import rules
+from benchmark.evidence.thresholds.choice import choose_with_interval
+from benchmark.evidence.thresholds.intervals import bootstrap
 from benchmark.evidence.thresholds.rules import (
     UNUSED,
     Range,
-    best_cut,
-    best_cuts,
+    Rule,
+    get_rule,
+    register_rule,
     rule_names,
-    rule_value,
     threshold_rule,
-    value_range,
 )
+from benchmark.runs.protocol import ThresholdRule
 from tests.support.records import on_test, on_val, planted
 
 QUICK = settings(deadline=None, max_examples=60)
@@ -95,7 +100,7 @@ def test_a_rule_finds_the_best_of_all_cuts_and_the_nearest_to_one_half_among_equ
     value = data.draw(VALUES.get(rule, st.just(UNUSED)))
     ranked = [(ORACLES[rule](counted(rows, cut), Fraction(str(value))), cut) for cut in all_cuts(rows, rule)]
     possible = [(found, cut) for found, cut in ranked if found is not None]
-    chosen, reason = best_cut(on_val([label for label, _ in rows], [score for _, score in rows]), rule, value)
+    chosen, reason = get_rule(rule).best_cut(on_val([label for label, _ in rows], [score for _, score in rows]), value)
     if not possible:
         assert chosen is None
         assert reason is not None
@@ -112,7 +117,7 @@ def test_a_rule_finds_the_best_of_all_cuts_and_the_nearest_to_one_half_among_equ
 @given(rows=ROWS, data=st.data())
 def test_the_order_of_images_changes_nothing(rule: str, rows: Rows, data: st.DataObject) -> None:
     shuffled = data.draw(st.permutations(rows))
-    found = [best_cut(on_val(*zip(*images, strict=True)), rule, usual(rule)) for images in (rows, shuffled)]
+    found = [get_rule(rule).best_cut(on_val(*zip(*images, strict=True)), usual(rule)) for images in (rows, shuffled)]
     assert found[0] == found[1]
 
 
@@ -122,10 +127,12 @@ def test_the_order_of_images_changes_nothing(rule: str, rows: Rows, data: st.Dat
 def test_a_resample_by_weights_has_the_cut_of_the_images_themselves(rule: str, rows: Rows, data: st.DataObject) -> None:
     times = st.lists(st.integers(0, 3), min_size=len(rows), max_size=len(rows))
     samples = data.draw(st.lists(times, min_size=1, max_size=4))
-    found = best_cuts(on_val(*zip(*rows, strict=True)), rule, usual(rule), np.array(samples, dtype=float))
+    found = get_rule(rule).best_cuts(on_val(*zip(*rows, strict=True)), usual(rule), np.array(samples, dtype=float))
     for cut, counts in zip(found, samples, strict=True):
         images = [row for row, count in zip(rows, counts, strict=True) for _ in range(count)]
-        expected = best_cut(on_val(*zip(*images, strict=True)), rule, usual(rule))[0] if of_both(images) else None
+        expected = (
+            get_rule(rule).best_cut(on_val(*zip(*images, strict=True)), usual(rule))[0] if of_both(images) else None
+        )
         assert cut == pytest.approx(math.nan if expected is None else expected, abs=0, nan_ok=True)
 
 
@@ -143,7 +150,7 @@ def test_no_score_as_a_cut_beats_the_rule_by_scikit_learn_s_count(
 ) -> None:
     labels, drawn = planted(50, 30, shift=1.0, seed=seed)
     y, scores = np.array(labels), np.array(drawn)
-    chosen, _ = best_cut(on_val(labels, drawn), rule, usual(rule))
+    chosen, _ = get_rule(rule).best_cut(on_val(labels, drawn), usual(rule))
     best = max(figure(y, scores >= cut) for cut in [*drawn, 1.0])
     assert figure(y, scores >= chosen) == pytest.approx(best, abs=1e-12)
 
@@ -155,7 +162,7 @@ def test_sensitivity_specificity_and_youden_lie_on_scikit_learn_s_roc_curve_wher
     val = on_val(labels, drawn)
 
     def rates(rule: str) -> tuple[float, float]:
-        chosen, _ = best_cut(val, rule, usual(rule))
+        chosen, _ = get_rule(rule).best_cut(val, usual(rule))
         assert chosen is not None
         c = confusion(val, chosen)
         return c.fp / (c.fp + c.tn), c.tp / (c.tp + c.fn)
@@ -167,20 +174,20 @@ def test_sensitivity_specificity_and_youden_lie_on_scikit_learn_s_roc_curve_wher
 
 def test_a_false_negative_that_costs_more_never_raises_the_cut() -> None:
     val = on_val(*planted(50, 50, shift=1.0))
-    cuts = [best_cut(val, "cost", value)[0] or 0 for value in (0.01, 0.2, 1, 5, 100)]
+    cuts = [get_rule("cost").best_cut(val, value)[0] or 0 for value in (0.01, 0.2, 1, 5, 100)]
     assert cuts == sorted(cuts, reverse=True)
     assert cuts[0] > cuts[-1]
 
 
 def test_one_false_positive_for_one_false_negative_makes_the_least_errors() -> None:
     labels, drawn = planted(40, 40, shift=1.0)
-    chosen, _ = best_cut(on_val(labels, drawn), "cost", 1)
+    chosen, _ = get_rule("cost").best_cut(on_val(labels, drawn), 1)
     errors = [np.sum((np.array(drawn) >= cut) != np.array(labels)) for cut in (chosen, *drawn)]
     assert errors[0] == min(errors)
 
 
 def test_scores_that_mislead_leave_the_best_f1_to_calling_all_images_positive() -> None:
-    chosen, _ = best_cut(on_val([1, 1, 0, 0], [0.2, 0.3, 0.7, 0.8]), "f1", UNUSED)
+    chosen, _ = get_rule("f1").best_cut(on_val([1, 1, 0, 0], [0.2, 0.3, 0.7, 0.8]), UNUSED)
     assert chosen == pytest.approx(0.1)
 
 
@@ -189,7 +196,7 @@ def test_scores_that_mislead_leave_the_best_f1_to_calling_all_images_positive() 
 @given(rows=ROWS)
 def test_a_rule_of_agreement_calls_both_classes_even_when_scores_mislead(rule: str, rows: Rows) -> None:
     val = on_val(*zip(*rows, strict=True))
-    chosen, _ = best_cut(val, rule, UNUSED)
+    chosen, _ = get_rule(rule).best_cut(val, UNUSED)
     assert chosen is not None
     c = confusion(val, chosen)
     assert c.tp + c.fp
@@ -198,13 +205,13 @@ def test_a_rule_of_agreement_calls_both_classes_even_when_scores_mislead(rule: s
 
 def test_full_sensitivity_is_always_within_reach() -> None:
     val = on_val([1, 0, 1], [0.0, 0.5, 1.0])
-    assert best_cut(val, "sensitivity", 1) == (0.0, None)
+    assert get_rule("sensitivity").best_cut(val, 1) == (0.0, None)
 
 
 def test_a_specificity_out_of_reach_for_negatives_that_score_1_is_refused_with_the_reason() -> None:
     val = on_val([0, 0, 1, 1], [0.2, 1.0, 0.7, 1.0])
-    assert best_cut(val, "specificity", 0.5)[0] == pytest.approx(0.45)
-    assert best_cut(val, "specificity", 0.6) == (
+    assert get_rule("specificity").best_cut(val, 0.5)[0] == pytest.approx(0.45)
+    assert get_rule("specificity").best_cut(val, 0.6) == (
         None,
         "no threshold up to 1 gives the validation split a specificity of 0.6",
     )
@@ -212,7 +219,7 @@ def test_a_specificity_out_of_reach_for_negatives_that_score_1_is_refused_with_t
 
 def test_as_many_images_are_called_positive_as_there_are_positives() -> None:
     val = on_val(*planted(70, 30, shift=1.0))
-    chosen, _ = best_cut(val, "prevalence", UNUSED)
+    chosen, _ = get_rule("prevalence").best_cut(val, UNUSED)
     assert chosen is not None
     assert int(np.sum(val.y_score >= chosen)) == 30
 
@@ -221,12 +228,12 @@ def test_neighbours_without_room_between_them_are_still_parted() -> None:
     low = 0.3
     high = math.nextafter(low, 1)
     for rule in SEARCHING:
-        assert best_cut(on_val([0, 1], [low, high]), rule, usual(rule)) == (high, None)
+        assert get_rule(rule).best_cut(on_val([0, 1], [low, high]), usual(rule)) == (high, None)
 
 
 def test_the_reason_names_the_split() -> None:
-    assert best_cut(on_test([1, 1], [0.2, 0.4]), "f1", UNUSED) == (None, "the test split lacks a class")
-    assert best_cut(on_test([0, 1], [0.2, 0.2]), "f1", UNUSED) == (None, "all test scores are the same")
+    assert get_rule("f1").best_cut(on_test([1, 1], [0.2, 0.4]), UNUSED) == (None, "the test split lacks a class")
+    assert get_rule("f1").best_cut(on_test([0, 1], [0.2, 0.2]), UNUSED) == (None, "all test scores are the same")
 
 
 @pytest.mark.parametrize(
@@ -248,21 +255,22 @@ def test_the_reason_names_the_split() -> None:
 )
 def test_a_value_that_a_rule_cannot_use_is_refused_in_one_line(rule: str, value: float | None, says: str) -> None:
     with pytest.raises(ValueError, match=says) as caught:
-        rule_value(rule, value)
+        get_rule(rule).parameter(value)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("rule", rule_names())
 def test_a_rule_that_takes_no_value_carries_the_one_that_stored_protocols_hold(rule: str) -> None:
-    if value_range(rule) is None:
-        assert rule_value(rule) == rule_value(rule, UNUSED) == 0.5
+    registered = get_rule(rule)
+    if registered.value is None:
+        assert registered.parameter() == registered.parameter(UNUSED) == 0.5
 
 
 @pytest.mark.parametrize("value", [0.0, 0.4, 1.0])
 def test_ends_of_a_closed_range_are_in_it(value: float) -> None:
     assert value in Range(0, 1)
-    assert rule_value("fixed", value) == value
-    assert rule_value("fixed") == 0.5
+    assert get_rule("fixed").parameter(value) == value
+    assert get_rule("fixed").parameter() == 0.5
 
 
 def test_a_range_says_what_it_holds() -> None:
@@ -272,5 +280,46 @@ def test_a_range_says_what_it_holds() -> None:
 
 @pytest.mark.parametrize("name", ["youden", "fixed"])
 def test_a_name_that_is_taken_cannot_be_registered_again(name: str) -> None:
-    with pytest.raises(ValueError, match=f"'{name}' is registered twice"):
-        threshold_rule(name)(lambda cuts, value: cuts.tp)
+    with pytest.raises(ValueError, match=f"threshold rule '{name}' is registered twice; rename one"):
+        threshold_rule(name, optimises="true positives", interval=bootstrap)(lambda cuts, value: cuts.tp)
+
+
+COMPLETE = Rule("most", "true positives", bootstrap, goodness=lambda cuts, value: cuts.tp)
+
+
+@pytest.mark.parametrize(
+    ("missing", "says"),
+    [
+        ({"name": ""}, "threshold rule '' has no name"),
+        ({"optimises": ""}, "threshold rule 'most' has no text for what it optimises"),
+        ({"interval": None}, "threshold rule 'most' has no interval function"),
+        ({"goodness": None}, "threshold rule 'most' has no goodness or value"),
+    ],
+)
+def test_an_incomplete_registration_is_refused_in_one_line(missing: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=says) as caught:
+        register_rule(dataclasses.replace(COMPLETE, **missing))
+    assert "\n" not in str(caught.value)
+    assert "most" not in rule_names()
+
+
+def test_a_foreign_rule_chooses_with_its_own_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "_RULES", dict(rules._RULES))
+    threshold_rule("most", optimises="true positives", interval=lambda choice: (0.0, choice.threshold))(
+        lambda cuts, value: cuts.tp
+    )
+    chosen = choose_with_interval(on_val(*planted(20, 20)), "most")
+    assert (chosen.low, chosen.high) == (0.0, chosen.value)
+    assert ThresholdRule.parse("most").in_words() == "most, chosen on validation scores alone"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("fixed=0.4", "fixed at 0.4"),
+        ("youden", "youden, chosen on validation scores alone"),
+        ("cost=5", "cost 5, chosen on validation scores alone"),
+    ],
+)
+def test_a_rule_has_its_words_for_prose(text: str, words: str) -> None:
+    assert ThresholdRule.parse(text).in_words() == words

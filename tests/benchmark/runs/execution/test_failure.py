@@ -21,7 +21,7 @@ from benchmark.runs.execution.messages import Message, PreparedLost, ScoresReady
 from benchmark.runs.history import History
 from benchmark.runs.run import DatasetFacts, Job, Run, RunSpec, SplitFacts
 from benchmark.runs.storage.store import TRACEBACK, Store
-from reports.render.terminal.tables import runs_table, status_line
+from reports.render.terminal.runs import runs_table, status_line
 from tests.support.kept import in_this_process
 from tests.support.tiny import card, finished, protocol, spec, split_facts, write_npz
 

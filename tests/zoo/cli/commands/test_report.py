@@ -277,7 +277,7 @@ def test_the_same_store_gives_the_same_report(tmp_path: Path, report: Report) ->
     assert report("--threshold-rule", "f1").report == report("--threshold-rule", "f1").report
 
 
-def test_a_gallery_is_shown_in_both_reports_and_its_picture_stands_beside(tmp_path: Path, report: Report) -> None:
+def test_a_gallery_is_shown_in_both_reports_and_its_pictures_are_beside(tmp_path: Path, report: Report) -> None:
     """The images of the phantom under scores that were made up; no model was kept, so there are no maps."""
     dataset = open_dataset("phantom")
     names = [image.name for image in dataset.images if image.part == "test"][:80]
@@ -293,8 +293,9 @@ def test_a_gallery_is_shown_in_both_reports_and_its_picture_stands_beside(tmp_pa
     answer = report("--gallery", "--format", "md", "--format", "html")
     assert answer.code == 0
     assert "### Galleries" in answer.report
-    (picture,) = re.findall(r"\]\((figures/gallery-.*?\.png)\)", answer.report)
-    assert (tmp_path / "out" / picture).is_file()
+    pictures = re.findall(r"\]\((figures/gallery-.*?\.webp)\)", answer.report)
+    assert len(pictures) == 16
+    assert all((tmp_path / "out" / picture).is_file() for picture in pictures)
     assert "was not kept" in answer.report
     assert "data:image/webp" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 

@@ -19,6 +19,7 @@ from benchmark.runs.deployment.decision_rule import Decider, decider_of, strange
 from benchmark.runs.deployment.model_files import command_that_keeps, read_references, write_references
 from benchmark.runs.storage.store import Store
 from reports.export.decision_file import Written, decision_document, example
+from reports.export.decision_file import formula as formula_of
 from reports.export.model_card import model_card
 from reports.render.terminal.predictions import predictions_csv, predictions_table
 from reports.render.terminal.show import run_document, run_view
@@ -177,6 +178,20 @@ def test_the_example_calculates_the_same_probability(method: str) -> None:
     for score in (0.0, 1e-9, 0.2, 0.4, 0.5, 0.999, 1.0):
         found = eval(line, {"np": np, "facts": facts, "score": score})
         assert found == pytest.approx(read.probability(score), abs=1e-12)
+
+
+@pytest.mark.parametrize("method", [*METHODS, "none"])
+def test_the_printed_formula_calculates_the_same_probability(method: str) -> None:
+    calibrator = decider(method).calibrator
+    formula, _, logit = formula_of(calibrator).removeprefix("probability = ").partition(", x = ")
+    functions = {"exp": np.exp, "log": np.log, "clip": np.clip, "interp": np.interp}
+    for score in (0.0, 1e-9, 0.2, 0.4, 0.5, 0.999, 1.0):
+        names = {**functions, "score": score, "knots_x": calibrator.knots_x, "knots_y": calibrator.knots_y}
+        if logit:
+            x, clipped = logit.split(", s = ")
+            names["s"] = eval(clipped, names)
+            names["x"] = eval(x, names)
+        assert eval(formula, names) == pytest.approx(calibrator.probability(score), abs=1e-12)
 
 
 def test_the_example_is_short_and_says_where_there_is_no_threshold() -> None:

@@ -10,7 +10,7 @@ from rich.console import Console, RenderableType
 
 from benchmark.runs.storage.store import Store
 from reports.audit.figures import metric_name
-from reports.render.pairs import p_text, pair_table, ranking_markdown, ranking_table
+from reports.render.terminal.pairs import pair_table, ranking_table
 from reports.results.measured import Measured, gather
 from reports.results.pairs import compare_pair, rank
 from reports.text import MISSING
@@ -111,14 +111,6 @@ def test_who_was_left_out_of_a_ranking_is_named(found: dict[str, Measured]) -> N
     assert "Left out, without that figure on the same images: never." in text
 
 
-def test_markdown_holds_the_same_rows(found: dict[str, Measured]) -> None:
-    ranking = rank(list(found.values()), "auc")
-    assert ranking is not None
-    rows = [line for line in ranking_markdown(ranking) if line.startswith("| `")]
-    assert [row.split("`")[1] for row in rows] == list(ranking.figures)
-    assert len({row.count("|") for row in rows}) == 1
-
-
 def test_names_are_no_markup(tmp_path: Path) -> None:
     store = Store(tmp_path)
     for number, name in enumerate(("attempt-1", "attempt-2")):
@@ -127,10 +119,3 @@ def test_names_are_no_markup(tmp_path: Path) -> None:
     assert "A is [red]x, 1 seed" in shown(
         pair_table("[red]x", "b", compare_pair(found["attempt-1"], found["attempt-2"], ["accuracy"])), 80
     )
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(None, MISSING), (0.0, "<.001"), (0.0009, "<.001"), (0.0012, "0.001"), (1.0, "1.000")]
-)
-def test_a_p_value_has_three_decimals_and_is_never_zero(value: float | None, text: str) -> None:
-    assert p_text(value) == text

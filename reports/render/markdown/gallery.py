@@ -1,0 +1,40 @@
+"""A gallery as markdown lines."""
+
+from __future__ import annotations
+
+from reports.gallery.gallery import Gallery, Group, Tile
+from reports.gallery.text import SUBGROUP_HEADS, sentences, subgroup_rows, subgroup_sentences
+from reports.render.markdown.table import cell, image, table
+
+
+def gallery_markdown(gallery: Gallery, folder: str | None) -> list[str]:
+    """What to know before looking, the tiles of each group, then the subgroups.
+
+    Args:
+        gallery: What is shown.
+        folder: Where its pictures are, relative to the report; None leaves them out.
+    """
+    lines = [f"#### `{gallery.card}`, seed {gallery.seed}", ""]
+    lines += [line for text in sentences(gallery) for line in (cell(text), "")]
+    for group in gallery.groups:
+        if group.reason:
+            lines += [f"**{group.title}**: {group.reason}.", ""]
+        elif folder is not None:
+            lines += [f"**{group.title}**: {group.about}", "", *_tiles(group, folder), ""]
+    if rows := subgroup_rows(gallery):
+        lines += [*table(SUBGROUP_HEADS, rows), ""]
+    return lines + [line for text in subgroup_sentences(gallery) for line in (cell(text), "")]
+
+
+def _tiles(group: Group, folder: str) -> list[str]:
+    """A column per tile: decision, image, map, caption, name."""
+    tiles = list(group.named())
+    rows: list[list[str]] = [[image(f"{folder}/{name}.webp", tile.alt) for name, tile in tiles]]
+    if any(tile.overlay or tile.overlay_reason for _, tile in tiles):
+        rows.append([_map(f"{folder}/{name}-map.webp", tile) for name, tile in tiles])
+    rows += [[tile.caption for _, tile in tiles], [tile.name for _, tile in tiles]]
+    return table(["right" if tile.right else "WRONG" for _, tile in tiles], rows)
+
+
+def _map(path: str, tile: Tile) -> str:
+    return tile.overlay_reason or "" if tile.overlay is None else image(path, tile.overlay_alt)

@@ -1,0 +1,31 @@
+"""An audit for a terminal."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from reports.audit.audit import Audit
+from reports.audit.text import ROW_HEADS, citations, derived_figure, matrices, subject, summary
+from reports.render.terminal.table import escape, plain_table
+from reports.text import one_line
+
+_STYLES = {"impossible": "bold red", "contradiction": "bold yellow", "note": "bold"}
+
+
+def audit_tables(audit: Audit) -> RenderableType:
+    """The findings, each with its derivation and what it rests on, then the rows with what follows from them."""
+    parts: list[RenderableType] = [Text(one_line(audit.title), style="bold"), Text(summary(audit)), Text("")]
+    for finding in audit.findings:
+        head = Text.assemble((finding.severity, _STYLES[finding.severity]), f"  {one_line(subject(finding))}")
+        lines = (finding.statement, finding.derivation, f"rests on {citations(finding)}")
+        parts += [head, *(Padding(Text(one_line(line)), (0, 0, 0, 2), expand=False) for line in lines), Text("")]
+    rows = plain_table(*ROW_HEADS[:2], whole=ROW_HEADS[2:])
+    for row in audit.rows:
+        # The counts of one matrix or range go below each other: the column of figures beside them is about as long.
+        size, *counted = matrices(row)
+        cells = [size, *(counted[0].split(", ") if len(counted) == 1 else counted)]
+        derived = "\n".join(map(derived_figure, row.derived))
+        rows.add_row(*map(escape, (row.name, "\n".join(cells), derived)))
+    return Group(*parts, rows)

@@ -1,0 +1,74 @@
+"""A data summary for a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from reports.render.terminal.table import escape, plain_table
+from reports.results.accounts import account_lines, patients_unknown
+from reports.text import MISSING
+
+if TYPE_CHECKING:
+    from benchmark.data.checks.describe import DataSummary
+    from benchmark.data.checks.leakage import Leakage
+
+
+def data_tables(summary: DataSummary) -> RenderableType:
+    """A data summary: counts, intensity, what parts share, then what to know about it."""
+    kind = " (SYNTHETIC, drawn by the program)" if summary.synthetic else ""
+    table = plain_table("part", "class", title=escape(f"{summary.title}{kind}"))
+    for name in ("images", "patients", "grey mean", "grey sd"):
+        table.add_column(name, justify="right")
+    unknown = patients_unknown(summary)
+    for cell in summary.cells:
+        people = MISSING if unknown else str(cell.patients)
+        counts = (str(cell.images), people, f"{cell.mean_grey:.0f}", f"{cell.sd_grey:.0f}")
+        table.add_row(cell.part, escape(cell.label), *counts)
+    shared: list[RenderableType] = []
+    if summary.leakage is not None:
+        shared = ["", _leakage_table(summary.leakage, unknown)]
+    facts = [
+        f"positive class: {summary.classes[1]}; channels: {summary.channels}; fingerprint {summary.fingerprint[:16]}",
+        *(summary.formats.lines() if summary.formats else ()),
+        *(f"note: {warning}" for warning in summary.warnings),
+        *filter(None, [summary.identity]),
+        *_leakage_facts(summary),
+        *account_lines(summary),
+        *(f"left out: {problem.name}: {problem.reason}" for problem in summary.problems[:20]),
+    ]
+    if len(summary.problems) > 20:
+        facts.append(f"left out: {len(summary.problems) - 20} more (--json lists all)")
+    return Group(table, *shared, *(escape(fact) for fact in facts))
+
+
+def _leakage_table(leakage: Leakage, unknown: bool) -> Table:
+    """How many images of each part have a relative in the same or an earlier one."""
+    table = plain_table("images of", "with a relative in", title="Leakage")
+    for name in ("images", "same patient", "identical", "near duplicate"):
+        table.add_column(name, justify="right")
+    for overlap in leakage.overlaps:
+        inside = overlap.part == overlap.other
+        counts = (overlap.images, None if unknown else overlap.same_patient, overlap.identical, overlap.near_duplicate)
+        table.add_row(
+            overlap.part,
+            f"{overlap.other} itself" if inside else overlap.other,
+            *("-" if count is None else str(count) for count in counts),
+        )
+    return table
+
+
+def _leakage_facts(summary: DataSummary) -> list[str]:
+    """What the table of leakage needs to be read, and what was looked for and not found."""
+    facts = [effect.line() for effect in summary.batch_effects if not effect.significant]
+    leakage = summary.leakage
+    if leakage is not None:
+        facts.append(leakage.cutoff.line())
+        facts += [f"near duplicates: {p.first} and {p.second}, {p.distance} bits apart" for p in leakage.closest[:5]]
+        if leakage.near_pairs > 5:
+            facts.append(f"near duplicates: {leakage.near_pairs - 5} more pairs (--json lists the closest)")
+        if leakage.flat:
+            facts.append(f"{leakage.flat} images are flat and not compared for near duplicates")
+    return facts
