@@ -14,11 +14,21 @@ project = "zoo"
 release = zoo.__version__
 copyright = "the authors of zoo"
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "docstrings", "command_pages", "field_tables", "example_files"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "docstrings",
+    "sphinx.ext.napoleon",
+    "command_pages",
+    "field_tables",
+    "example_files",
+]
 myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
 default_role = "code"  # docstrings name things in single backticks
 autodoc_member_order = "bysource"
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 python_use_unqualified_type_names = True

@@ -4,54 +4,68 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from benchmark.data.sources import register_source
-    from reports.frames.load import load_figures, load_history, load_runs, load_scores, load_settings
-    from zoo.models.card import Augmentation, ModelCard, PublishedFigure, Recipe
-    from zoo.models.catalog import load_cards
-    from zoo.models.registry import PretrainedWeights, Unfreeze, register_builder
+    from benchmark.data.sources import register_source as register_source
+    from reports.frames.load import load_figures as load_figures
+    from reports.frames.load import load_history as load_history
+    from reports.frames.load import load_runs as load_runs
+    from reports.frames.load import load_scores as load_scores
+    from reports.frames.load import load_settings as load_settings
+    from zoo.api.audit import AuditResults as AuditResults
+    from zoo.api.audit import audit as audit
+    from zoo.api.bench import BenchPlan as BenchPlan
+    from zoo.api.bench import BenchResults as BenchResults
+    from zoo.api.bench import bench as bench
+    from zoo.api.bench import plan_bench as plan_bench
+    from zoo.api.compare import CompareResults as CompareResults
+    from zoo.api.compare import compare as compare
+    from zoo.api.export import ExportResults as ExportResults
+    from zoo.api.export import export as export
+    from zoo.api.predict import PredictResults as PredictResults
+    from zoo.api.predict import predict as predict
+    from zoo.api.report import ReportResults as ReportResults
+    from zoo.api.report import report as report
+    from zoo.api.search import SearchPlan as SearchPlan
+    from zoo.api.search import SearchResults as SearchResults
+    from zoo.api.search import plan_search as plan_search
+    from zoo.api.search import search as search
+    from zoo.models.card import Augmentation as Augmentation
+    from zoo.models.card import ModelCard as ModelCard
+    from zoo.models.card import PublishedFigure as PublishedFigure
+    from zoo.models.card import Recipe as Recipe
+    from zoo.models.catalog import load_cards as load_cards
+    from zoo.models.registry import PretrainedWeights as PretrainedWeights
+    from zoo.models.registry import Unfreeze as Unfreeze
+    from zoo.models.registry import register_builder as register_builder
 
     __version__: str
 
-__all__ = [
-    "Augmentation",
-    "ModelCard",
-    "PretrainedWeights",
-    "PublishedFigure",
-    "Recipe",
-    "Unfreeze",
-    "__version__",
-    "load_cards",
-    "load_figures",
-    "load_history",
-    "load_runs",
-    "load_scores",
-    "load_settings",
-    "register_builder",
-    "register_source",
-]
-
-_LAZY = {
-    "Augmentation": "zoo.models.card",
-    "ModelCard": "zoo.models.card",
-    "PretrainedWeights": "zoo.models.registry",
-    "PublishedFigure": "zoo.models.card",
-    "Recipe": "zoo.models.card",
-    "Unfreeze": "zoo.models.registry",
-    "load_cards": "zoo.models.catalog",
-    "load_figures": "reports.frames.load",
-    "load_history": "reports.frames.load",
-    "load_runs": "reports.frames.load",
-    "load_scores": "reports.frames.load",
-    "load_settings": "reports.frames.load",
-    "register_builder": "zoo.models.registry",
-    "register_source": "benchmark.data.sources",
+_GROUPS = {
+    "benchmark.data.sources": ("register_source",),
+    "zoo.api.audit": ("AuditResults", "audit"),
+    "zoo.api.bench": ("BenchPlan", "BenchResults", "bench", "plan_bench"),
+    "zoo.api.compare": ("CompareResults", "compare"),
+    "zoo.api.export": ("ExportResults", "export"),
+    "zoo.api.predict": ("PredictResults", "predict"),
+    "zoo.api.report": ("ReportResults", "report"),
+    "zoo.api.search": ("SearchPlan", "SearchResults", "plan_search", "search"),
+    "reports.frames.load": ("load_figures", "load_history", "load_runs", "load_scores", "load_settings"),
+    "zoo.models.card": ("Augmentation", "ModelCard", "PublishedFigure", "Recipe"),
+    "zoo.models.catalog": ("load_cards",),
+    "zoo.models.registry": ("PretrainedWeights", "Unfreeze", "register_builder"),
 }
+_MODULES = {name: module for module, names in _GROUPS.items() for name in names}
+
+__all__ = ["__version__", *sorted(_MODULES)]
 
 
 def __getattr__(name: str) -> Any:
-    # Loaded on first use: `zoo --help` needs none of them.
+    # Loaded on first use: `import zoo` loads neither Keras nor NumPy.
     if name == "__version__":
         return import_module("importlib.metadata").version("zoo-bench")
-    if name not in _LAZY:
+    if name not in _MODULES:
         raise AttributeError(f"module 'zoo' has no attribute '{name}'")
-    return getattr(import_module(_LAZY[name]), name)
+    return getattr(import_module(_MODULES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import keras
@@ -18,15 +18,17 @@ _WIDE = 256  # channels on the narrower side; with fewer no clear difference was
 def prepare_process(seed: int, threads: int) -> None:
     """Make this process compute the same figures each time: seeds, deterministic kernels, a fixed number of threads.
 
-    Must be called before the first operation of the backend. `seed` may be 0; `threads` >= 1.
+    Call it before the first operation of the backend; later, as in a notebook, the process keeps its threads. `seed`
+    may be 0; `threads` >= 1.
     """
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
         tf.get_logger().setLevel("ERROR")
         tf.config.experimental.enable_op_determinism()
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
+        with suppress(RuntimeError):
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
+            tf.config.threading.set_inter_op_parallelism_threads(1)
     keras.utils.set_random_seed(seed)
 
 

@@ -1,4 +1,5 @@
-"""Docstrings of this project are plain prose and lists with names in backticks; Sphinx reads reStructuredText."""
+"""Docstrings of this project are plain prose and lists with names in backticks, then Google-style sections. Sphinx
+reads reStructuredText; napoleon translates the sections."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 _CODE = re.compile(r"(`[^`]+`)")
-_SECTIONS = ("Args:", "Attributes:", "Returns:", "Raises:")
+_SECTION = re.compile(r"^(?:Args|Attributes|Returns|Yields|Raises):$", re.M)
 
 
 def to_rst(text: str) -> list[str]:
@@ -21,19 +22,9 @@ def to_rst(text: str) -> list[str]:
     """
     lines: list[str] = []
     for paragraph in re.split(r"\n\s*\n", text.strip()):
-        section, _, body = paragraph.partition("\n")
-        if section in _SECTIONS:
-            entries = (" ".join(entry.split()) for entry in re.split(r"\n(?= {4}\S)", body))
-            lines += [f"**{section}**", "", *(_escaped(f"- {_named(entry)}") for entry in entries), ""]
-            continue
         for entry in re.split(r"\n(?=- )", paragraph):
             lines += [_escaped(" ".join(entry.split())), ""]
     return lines
-
-
-def _named(entry: str) -> str:
-    """An entry of a section, its name in backticks."""
-    return re.sub(r"^([*\w]+): ", r"`\1`: ", entry)
 
 
 def _escaped(line: str) -> str:
@@ -41,8 +32,16 @@ def _escaped(line: str) -> str:
     return "".join(f"`{part}`" if _CODE.fullmatch(part) else re.sub(r"([*|_])", r"\\\1", part) for part in parts)
 
 
+def _escaped_sections(text: str) -> list[str]:
+    """The lines of Google-style sections; the names before the colons stay as they are."""
+    return [line if _SECTION.fullmatch(line) else _escaped(line) for line in text.split("\n")]
+
+
 def _process(app: Sphinx, what: str, name: str, obj: object, options: Any, lines: list[str]) -> None:
-    lines[:] = to_rst("\n".join(lines))
+    text = "\n".join(lines)
+    section = _SECTION.search(text)
+    prose, sections = (text, "") if section is None else (text[: section.start()], text[section.start() :])
+    lines[:] = [*to_rst(prose), *_escaped_sections(sections)]
 
 
 def _signature(app: Sphinx, what: str, name: str, obj: object, options: Any, *_: Any) -> tuple[str, str] | None:

@@ -46,7 +46,7 @@ def send_runs(
         from mlflow import MlflowClient
         from mlflow.exceptions import MlflowException
     except ModuleNotFoundError as error:
-        raise ConfigError("zoo log mlflow: MLflow is not installed; `pip install 'zoo-bench[mlflow]'`") from error
+        raise ConfigError("zoo track mlflow: MLflow is not installed; `pip install 'zoo-bench[mlflow]'`") from error
     added: list[str] = []
     held: list[str] = []
     replaced: list[str] = []
@@ -64,7 +64,7 @@ def send_runs(
                 client.delete_run(one.info.run_id)
             (replaced if old else added).append(run.run_id)
     except MlflowException as error:
-        raise ConfigError(f"zoo log mlflow: {_first_sentences(str(error))}") from error
+        raise ConfigError(f"zoo track mlflow: {_first_sentences(str(error))}") from error
     return Sent(tuple(added), tuple(held), tuple(replaced))
 
 
@@ -73,7 +73,9 @@ def _experiment(client: Any, name: str, artifacts: str | None) -> str:
     if known is None:
         return str(client.create_experiment(name, artifact_location=artifacts))
     if known.lifecycle_stage != "active":
-        raise ConfigError(f"zoo log mlflow: the experiment '{name}' was deleted in MLflow; restore it or give another")
+        raise ConfigError(
+            f"zoo track mlflow: the experiment '{name}' was deleted in MLflow; restore it or give another"
+        )
     return str(known.experiment_id)
 
 

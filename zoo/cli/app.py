@@ -1,4 +1,4 @@
-"""The front door: wires the commands and turns errors into one line and an exit code."""
+"""The command line: registers the commands and turns errors into one line and an exit code."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from zoo.cli.commands import (
     compare,
     data,
     export,
-    log,
     predict,
     report,
     runs,
     schema,
     search,
     show,
+    track,
 )
 from zoo.cli.encoding import allow_plain_output
 from zoo.cli.interrupt import INTERRUPTED, interrupted
+from zoo.cli.renames import renamed
 
 app = typer.Typer(
     name="zoo",
@@ -46,7 +47,7 @@ app.command("predict")(predict.command)
 app.command("export")(export.command)
 app.command("audit")(audit.command)
 app.command("schema")(schema.command)
-app.add_typer(log.app, name="log", help="Send the store's runs to TensorBoard or MLflow.")
+app.add_typer(track.app, name="track", help="Send the store's runs to TensorBoard or MLflow.")
 app.command("cache")(cache.command)
 
 
@@ -70,6 +71,7 @@ def _root(
 def main() -> None:
     """Run the command line; exit code 0 done, 1 done with failures, 2 the request is wrong, 130 interrupted."""
     allow_plain_output()
+    sys.argv[1:] = renamed(sys.argv[1:])
     try:
         code = app(standalone_mode=False)
     except Exception as error:
@@ -95,12 +97,12 @@ def _explain(error: Exception) -> int:
     if hasattr(error, "format_message"):  # Typer's errors of usage; without a command its message is the help
         text = error.format_message()
         context = getattr(error, "ctx", None)
-        hint = f" (`{context.command_path} --help` says more)" if context is not None else ""
+        hint = f" (`{context.command_path} --help` explains it)" if context is not None else ""
         print(text if "\n" in text else f"zoo: {text.rstrip('.')}{hint}", file=sys.stderr)
         return 2
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
-        print(f"zoo: {where}{error.strerror or error}; nothing that was finished is lost", file=sys.stderr)
+        print(f"zoo: {where}{error.strerror or error}; finished runs are kept", file=sys.stderr)
         return 2
     raise error
 

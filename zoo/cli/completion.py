@@ -21,7 +21,7 @@ def card_names(ctx: typer.Context, incomplete: str) -> list[str]:
     """Cards that are built in, installed, or in the folders of `--cards`, but for those on the line already."""
     folders = [_package("zoo.models.cards"), *map(Path, ctx.params.get("cards") or ())]
     for entry in entry_points(group="zoo.cards"):
-        with suppress(ImportError, ValueError):  # a broken plug-in is told by the command, not by the tab key
+        with suppress(ImportError, ValueError):  # a broken plug-in is reported by the command, not by the tab key
             outermost, *inner = entry.value.split(".")
             spec = find_spec(outermost)  # of an inner one it would import the outer ones
             folders += [Path(place, *inner) for place in (spec and spec.submodule_search_locations) or ()]
@@ -30,7 +30,7 @@ def card_names(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def run_names(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
-    """Cards that the store of `--store` has runs of, and the ids of its runs, each with what it is."""
+    """Cards with runs in the store of `--store`, and the ids of its runs, each with a description."""
     found: dict[str, str] = {}
     told = list(_runs(Path(ctx.params.get("store") or "runs")))
     for _, card, _ in told:

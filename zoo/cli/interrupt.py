@@ -13,5 +13,5 @@ INTERRUPTED = 130
 def interrupted() -> NoReturn:
     """Report that Ctrl-C ended the command, and exit with 130."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the next one would only disturb the end
-    print("zoo: interrupted; the same command goes on from what is stored", file=sys.stderr)
+    print("zoo: interrupted; run the same command again to resume", file=sys.stderr)
     sys.exit(INTERRUPTED)

@@ -16,9 +16,6 @@ from zoo.cli.encoding import takes_all_letters
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from benchmark.runs.execution.limits import Limits
-    from zoo.models.card import ModelCard
-
 CardsOption = Annotated[
     list[Path] | None,
     typer.Option("--cards", metavar="DIR", help="A folder with more cards; may be repeated."),
@@ -64,7 +61,7 @@ ProtocolOption = Annotated[
         autocompletion=completion.protocol_names,
     ),
 ]
-StoreOption = Annotated[Path, typer.Option("--store", metavar="DIR", help="The folder that holds the runs.")]
+StoreOption = Annotated[Path, typer.Option("--store", metavar="DIR", help="The folder of the runs.")]
 RunArgument = Annotated[
     str,
     typer.Argument(
@@ -89,26 +86,9 @@ RunMemoryOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
 
 
-def known_cards(directories: list[Path] | None) -> dict[str, ModelCard]:
-    """All cards; plug-ins that cannot be loaded, and the cards left out with them, are warnings on stderr."""
-    from zoo.models.catalog import load_cards
-
-    return load_cards(directories or (), warn)
-
-
-def warn(problem: str) -> None:
-    """`problem` as a line on stderr."""
-    err().print(f"warning: {problem}", markup=False, soft_wrap=True)
-
-
-def limits_of(run_timeout: str, run_memory: float | None) -> Limits:
-    """The limits that the two options ask for. Raises ConfigError."""
-    from benchmark.runs.execution.limits import Limits, seconds_of
-    from zoo.config.strict_yaml import ConfigError
-
-    if run_memory is not None and not run_memory > 0:
-        raise ConfigError(f"--run-memory {run_memory:g}: give GiB above 0, such as 4")
-    return Limits(seconds_of(run_timeout, "--run-timeout"), run_memory)
+def say(message: str) -> None:
+    """`message` as a line on stderr."""
+    err().print(message, markup=False, soft_wrap=True)
 
 
 def out() -> Console:

@@ -29,9 +29,11 @@ def _warn(problem: str) -> None:
     warnings.warn(problem, RuntimeWarning, stacklevel=3)
 
 
-def load_cards(directories: Iterable[Path] = (), on_problem: Callable[[str], None] = _warn) -> dict[str, ModelCard]:
+def load_cards(
+    directories: Iterable[Path] = (), on_problem: Callable[[str], None] = _warn, files: Iterable[Path] = ()
+) -> dict[str, ModelCard]:
     """All cards by name, resolved and validated: the built-in ones, those of installed packages (entry-point group
-    "zoo.cards", a package that holds YAML files) and those in `directories`.
+    "zoo.cards", a package that holds YAML files), those in `directories` and those in single `files`.
 
     `on_problem` hears a line for every plug-in that cannot be loaded and for every card that is left out with it, a
     RuntimeWarning unless said. Raises ConfigError with every error of every file.
@@ -43,19 +45,18 @@ def load_cards(directories: Iterable[Path] = (), on_problem: Callable[[str], Non
     packages, broken = _packages()
     for line in (*plugins.load(plugins.BUILDERS).broken, *plugins.load(plugins.METRICS).broken, *broken):
         on_problem(line)
-    for folder in _folders(packages, directories):
-        for path in sorted(path for path in folder.iterdir() if path.suffix in (".yaml", ".yml")):
-            names.add(path.stem)
-            try:
-                data = read_yaml(path)
-                name = data.get("name", path.stem)
-                if name != path.stem:
-                    raise ConfigError(f"{path}: name: is '{name}'; must equal the file's name, '{path.stem}'")
-                if name in raw:
-                    raise ConfigError(f"{path}: name: '{name}' is already taken by {raw[name][0]}; rename the file")
-                raw[name] = (path, {**data, "name": name})
-            except ConfigError as error:
-                errors += error.lines
+    for path in _card_files(_folders(packages, directories), files):
+        names.add(path.stem)
+        try:
+            data = read_yaml(path)
+            name = data.get("name", path.stem)
+            if name != path.stem:
+                raise ConfigError(f"{path}: name: is '{name}'; must equal the file's name, '{path.stem}'")
+            if name in raw:
+                raise ConfigError(f"{path}: name: '{name}' is already taken by {raw[name][0]}; rename the file")
+            raw[name] = (path, {**data, "name": name})
+        except ConfigError as error:
+            errors += error.lines
     cards: dict[str, ModelCard] = {}
     failed = names - set(raw)
     for name in sorted(raw, key=lambda name: _generations(name, raw)):
@@ -90,9 +91,11 @@ def check_new_name(name: str, cards: Mapping[str, ModelCard], folder: Path) -> N
     """Raise ConfigError unless a card called `name` may be written into `folder`: a name that cards may have, and not
     that of a card elsewhere."""
     if not re.fullmatch(NAME_PATTERN, name):
-        raise ConfigError(f"--name {name}: a card's name is 1 to 64 of a-z, 0-9, '.', '_', '-', the first no mark")
+        raise ConfigError(
+            f"--name {name}: a card's name is 1 to 64 of a-z, 0-9, '.', '_', '-' and must start with a letter or digit"
+        )
     if name in cards and not (folder / f"{name}.yaml").is_file():
-        raise ConfigError(f"--name {name}: a card of that name is there already; give another")
+        raise ConfigError(f"--name {name}: a card of that name already exists; give another")
 
 
 def check_phases(card: ModelCard, where: str) -> None:
@@ -128,6 +131,12 @@ def _packages() -> tuple[list[Path], list[str]]:
         else:
             broken.append(plugins.told(entry, "it needs an __init__.py"))
     return folders, broken
+
+
+def _card_files(folders: Iterable[Path], files: Iterable[Path]) -> list[Path]:
+    """The YAML files of `folders`, then `files`, each once."""
+    paths = [path for folder in folders for path in sorted(folder.iterdir()) if path.suffix in (".yaml", ".yml")]
+    return list({path.resolve(): path for path in (*paths, *files)}.values())
 
 
 def _folders(packages: Iterable[Path], directories: Iterable[Path]) -> list[Path]:
@@ -192,7 +201,7 @@ def _inherit(name: str, raw: Mapping[str, tuple[Path, dict[str, Any]]], children
         return data
     if parent in (*children, name):
         cycle = " -> ".join([*children, name, str(parent)])
-        raise ConfigError(f"{path}: extends: goes in a circle: {cycle}; one of them must extend nothing")
+        raise ConfigError(f"{path}: extends: forms a cycle: {cycle}; one of them must extend nothing")
     if not isinstance(parent, str) or parent not in raw:
         raise _UnknownParent(f"{path}: extends: unknown card '{parent}'. {suggest(str(parent), raw)}")
     base = {k: v for k, v in _inherit(parent, raw, (*children, name)).items() if k not in _NOT_INHERITED}

@@ -23,6 +23,7 @@ from benchmark.data.splits import Split, make_fold, make_split
 from benchmark.runs.execution.events import Elsewhere, Event, Finished, Preparing, Reused, Started, Stepped
 from benchmark.runs.execution.failure import save_failed
 from benchmark.runs.execution.limits import NO_LIMITS, Limits, end, in_words, over_memory
+from benchmark.runs.execution.main_module import Registration, main_left_out, registration_of
 from benchmark.runs.execution.messages import Message, NotStored, PreparedLost, ScoresReady, StepBegun, Stored
 from benchmark.runs.execution.prefix_trial import MEASURING, Machine
 from benchmark.runs.run import Job, Progress, Run, RunSpec, SplitFacts
@@ -159,10 +160,12 @@ class _Engine:
             trial = self._machine.trial_for(spec, lambda: self._on_event(measuring))
             before = self._store.get(spec.run_id)
             job = Job(spec, folder, facts, self._also_unfrozen[_feature_key(spec)], trial)
+            registration = registration_of(spec.card.model.builder)
             process = self._context.Process(
-                target=_work, args=(job, self._store.root, self._threads, there), daemon=True
+                target=_work, args=(registration, job, self._store.root, self._threads, there), daemon=True
             )
-            process.start()
+            with main_left_out():
+                process.start()
             there.close()
         except BaseException:
             claim.close()
@@ -274,7 +277,8 @@ def _shared_cuts(specs: Sequence[RunSpec], also: Sequence[int]) -> dict[str, tup
     return {key: tuple(sorted(layers)) for key, layers in numbers.items()}
 
 
-def _work(*arguments: Any) -> None:
+def _work(registration: Registration, *arguments: Any) -> None:
+    registration.ensure()
     # The worker imports Keras, which the parent never needs.
     load_keras()
     from benchmark.runs.execution.worker import work

@@ -31,7 +31,9 @@ def resolve_run(store: Store, name: str, warn: Callable[[str], None] = lambda _:
     for problem in problems:
         warn(problem.line)
     if not runs:
-        raise ConfigError(f"--store {store.root}: holds no runs; `zoo bench --all --store {store.root}` makes them")
+        raise ConfigError(
+            f"--store {store.root}: contains no runs; `zoo bench --all --store {store.root}` creates them"
+        )
     if not matches:
         cards = {run.spec.card.name for run in runs}
         seeds = {f"{run.spec.card.name}:{run.spec.seed}" for run in runs}

@@ -10,7 +10,7 @@ from benchmark.runs.trial import SearchResult, Trial
 from reports.results.search import crosstab, luck, trial_rows
 from tests.support.searches import RATE, UNITS, result, without_objective
 from tests.support.tiny import card, spec, split_facts
-from zoo.cli.commands.search import _write_report
+from zoo.api.search import write_search_report
 
 
 def test_every_trial_is_a_row_with_every_execution() -> None:
@@ -25,7 +25,7 @@ def test_every_trial_is_a_row_with_every_execution() -> None:
 def test_the_file_of_trials_holds_no_formula(tmp_path: Path) -> None:
     failed = Run.failed(spec(9), "=HYPERLINK(1)", split_facts())
     trial = Trial(0, {RATE: "@SUM(1)", UNITS: -8}, card(), (failed,))
-    _write_report(SearchResult(card(), "mine", "random", "auc", "higher", (RATE, UNITS), (trial,)), tmp_path)
+    write_search_report(SearchResult(card(), "mine", "random", "auc", "higher", (RATE, UNITS), (trial,)), tmp_path)
     (row,) = csv.DictReader((tmp_path / "trials.csv").open(encoding="utf-8", newline=""))
     assert (row[RATE], row[UNITS], row["error"], row["val_auc"]) == ("'@SUM(1)", "-8", "'=HYPERLINK(1)", "")
 

@@ -113,7 +113,7 @@ def test_a_run_that_was_not_sent_whole_or_was_computed_again_is_replaced(trackin
 
 @pytest.mark.slow
 def test_what_mlflow_refuses_is_one_line(tracking: Any) -> None:
-    with pytest.raises(ConfigError, match="zoo log mlflow: ") as caught:
+    with pytest.raises(ConfigError, match="zoo track mlflow: ") as caught:
         send_runs([tracking.run], tracking.store, "zoo", uri=(tracking.artifacts.parent / "files").as_uri())
     assert len(caught.value.lines) == 1
     assert "\n" not in caught.value.lines[0]

@@ -144,7 +144,7 @@ def test_without_the_library_the_extra_is_named_in_one_line(
 def test_the_command_writes_every_run_and_loads_no_tensorflow(store: Store, tmp_path: Path) -> None:
     keep(store, "attempt-1")
     keep(store, "attempt-7")
-    arguments = ["zoo", "log", "tensorboard", "--store", str(store.root), "--out", str(tmp_path / "logs")]
+    arguments = ["zoo", "track", "tensorboard", "--store", str(store.root), "--out", str(tmp_path / "logs")]
     code = (
         f"import sys; from zoo.cli.app import app; sys.argv = {arguments!r}\n"
         "try: app()\n"

@@ -137,7 +137,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("runs --store {}/file", ["is a file"]),
         ("runs --store {}/newer", ["newer version"]),
         ("report --store {}/file", ["is a file"]),
-        ("report --store {}/none", ["--store", "none", "holds no runs"]),
+        ("report --store {}/none", ["--store", "none", "contains no runs"]),
     ],
 )
 def test_a_wrong_request_is_one_line_that_says_what(zoo: Zoo, place: Path, request_: str, says: list[str]) -> None:
@@ -166,7 +166,7 @@ def test_every_card_of_a_circle_is_named(zoo: Zoo, tmp_path: Path) -> None:
     assert answer.err
     for line in answer.err.splitlines():
         assert line.startswith("zoo: ")
-        assert "extends: goes in a circle" in line
+        assert "extends: forms a cycle" in line
         assert "first -> second" in line or "second -> first" in line
 
 
@@ -406,7 +406,7 @@ def test_a_full_disk_is_one_line_and_costs_no_finished_run(bench: Bench) -> None
         (["attempt-7", "--tuner", "randm"], "Did you mean random"),
         (["attempt-6b", "--space", "vgg16_finetune"], "has no such place"),
         (["attempt-7", "--name", "My Card"], "--name My Card: a card's name is"),
-        (["attempt-7", "--name", "attempt-6b"], "a card of that name is there already"),
+        (["attempt-7", "--name", "attempt-6b"], "a card of that name already exists"),
         (["attempt-1", "--tuner", "hyperband", "--space", "vgg16_head"], "budget.epochs: hyperband needs it"),
     ],
 )

@@ -72,7 +72,7 @@ def test_a_damaged_run_or_no_store_is_no_error_on_a_press_of_the_tab_key(complet
         ("zoo search attempt-1 --space scr", ["scratch_cnn"]),
         ("zoo audit pneu", ["pneumonia_report"]),
         ("zoo schema c", ["card", "claims"]),
-        ("zoo lo", ["log"]),
+        ("zoo tr", ["track"]),
     ],
 )
 def test_names_that_are_built_in_are_completed(line: str, offered: list[str], complete: Complete) -> None:

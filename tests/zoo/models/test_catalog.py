@@ -165,7 +165,7 @@ def test_cards_that_extend_in_a_circle_are_refused(tmp_path: Path, members: list
         write(tmp_path, **{name: f"{OWN}extends: {parent}\n"})
     lines = errors_of(tmp_path)
     circle = " -> ".join([*members, members[0]])
-    assert any(f"extends: goes in a circle: {circle};" in line for line in lines)
+    assert any(f"extends: forms a cycle: {circle};" in line for line in lines)
     assert all(line.startswith(f"{tmp_path}{os.sep}") for line in lines)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from zoo.cli.completion import claims_names
-from zoo.cli.options import CardsOption, JsonOption, known_cards, out, print_json
+from zoo.cli.options import CardsOption, JsonOption, out, print_json, say
 
 
 def command(
@@ -23,18 +23,13 @@ def command(
     json: JsonOption = False,
 ) -> None:
     """Check published figures against themselves: which can be, which cannot, and what follows from them."""
-    from reports.audit.audit import Audit, audit
-    from reports.claims.model import claims_names, load_claims
+    from zoo.api.audit import audit
 
-    known = known_cards(cards)
-    names = [claims] if claims is not None else claims_names()
-    audits = [audit(load_claims(name, known)) for name in names]
+    results = audit(claims, card_folders=cards or (), on_message=say)
     if json:
-        from pydantic import TypeAdapter
-
-        print_json(TypeAdapter(list[Audit]).dump_python(audits, mode="json"))
+        print_json(results.to_dict())
         return
     from reports.render.terminal.audit import audit_tables
 
-    for each in audits:
+    for each in results.audits:
         out().print(audit_tables(each))

@@ -1,4 +1,4 @@
-"""`zoo cache`: what the user's cache folder holds, and clearing it."""
+"""`zoo cache`: the contents of the user's cache folder, and clearing it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def command(
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Show what the cache folder holds, or clear it: scans of folders, decoded images, features of frozen layers."""
+    """Show or clear the contents of the cache folder: scans of folders, decoded images, features of frozen layers."""
     from benchmark.data import cache
     from benchmark.data.cache import cache_dir, clear_cache, declared_gib, describe_cache
 
@@ -36,7 +36,7 @@ def command(
     uses = describe_cache()
     limit = declared_gib()
     bounded = math.isfinite(limit)
-    most = f"at most {limit:g} GiB" if bounded else "as much as there is"
+    most = f"at most {limit:g} GiB" if bounded else "any amount of space"
     if json:
         kinds = [asdict(use) for use in uses]
         print_json({"folder": str(cache_dir()), "features_limit_gib": limit if bounded else None, "kinds": kinds})
@@ -48,7 +48,7 @@ def command(
         table.add_row(use.kind, str(use.files), f"{use.bytes / 1024**2:.1f}", use.what)
     out().print(table)
     out().print(
-        f"in {cache_dir()} (ZOO_CACHE_DIR names another); features take {most} (ZOO_CACHE_GIB)",
+        f"in {cache_dir()} (ZOO_CACHE_DIR sets another); features take {most} (ZOO_CACHE_GIB)",
         markup=False,
         soft_wrap=True,
     )

@@ -28,7 +28,7 @@ def command(
 ) -> None:
     """List the cards, or show one with everything it inherits.
 
-    A plug-in that cannot be loaded is named; the list is then of the others, and the exit code 2.
+    A plug-in that cannot be loaded is reported; the list then has the others, and the exit code is 2.
     """
     from zoo.config.strict_yaml import write_yaml
     from zoo.models.catalog import load_cards, select

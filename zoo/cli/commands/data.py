@@ -1,4 +1,4 @@
-"""`zoo data`: what a source holds."""
+"""`zoo data`: the contents of a source."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def command(
     from benchmark.data.checks.describe import describe
     from benchmark.runs.run import DatasetFacts
     from reports.results.recognised import identity_line
-    from zoo.cli.data_notes import opened
+    from zoo.api.inputs import resolve_data
 
-    dataset = opened(source, patients, positive)
+    dataset = resolve_data(source, patients, positive)
     summary = replace(describe(dataset), identity=identity_line(DatasetFacts.of(dataset)))
     if json:
         print_json(asdict(summary))

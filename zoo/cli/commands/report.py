@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from zoo.cli.options import CardsOption, DataIsOption, PatientsOption, StoreOption, err, known_cards, out, warn
+from zoo.cli.options import CardsOption, DataIsOption, PatientsOption, StoreOption, err, out, say
 
 
 def command(
@@ -30,10 +30,10 @@ def command(
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 when a claim differs or is impossible.")
     ] = False,
-    threshold: Annotated[
+    threshold_rule: Annotated[
         str | None,
         typer.Option(
-            "--threshold",
+            "--threshold-rule",
             metavar="RULE[=VALUE]",
             help="Choose thresholds anew on the stored validation scores: youden, f1, cost=5, sensitivity=0.95, ...",
         ),
@@ -52,50 +52,26 @@ def command(
     cards: CardsOption = None,
 ) -> None:
     """Write a report from a store: verdicts on claims, figures, curves, methods, limits, checklists."""
-    from benchmark.runs.protocol import ThresholdRule
-    from benchmark.runs.storage.store import Store
-    from reports.claims.model import claims_about, load_claims
-    from reports.render.files import SHOW_GALLERIES, check_formats, write_report
     from reports.render.terminal.claims import claims_tables
-    from reports.report import build_report
-    from reports.results.rescored import all_with_threshold_rule
-    from reports.verdicts.report import differs
-    from zoo.cli.data_notes import stated
-    from zoo.cli.galleries import galleries_of
-    from zoo.config.strict_yaml import ConfigError
+    from zoo.api.report import report
 
-    asked = formats or list(SHOW_GALLERIES)
-    check_formats(asked)
-    if gallery and not set(asked) & set(SHOW_GALLERIES):
-        raise ConfigError(f"--gallery: is shown in {' and '.join(SHOW_GALLERIES)} alone; ask for one of them too")
-    if not gallery and (data is not None or patients is not None):
-        raise ConfigError("--data and --patients say where --gallery finds its images; add --gallery or drop them")
-    rule = None if threshold is None else ThresholdRule.parse(threshold)
-    known = known_cards(cards)
-    named = [load_claims(name, known) for name in claims or ()]
-    kept = Store(store)
-    runs, problems = kept.runs("bench")
-    for problem in problems:
-        warn(problem)
-    if not runs:
-        raise ConfigError(f"--store {store}: holds no runs; `zoo bench --all --store {store}` makes them")
-    notes = []
-    if data_is is not None:
-        runs = stated(runs, data_is)
-    if rule is not None:
-        runs = all_with_threshold_rule(runs, kept, rule)
-        notes.append(
-            f"Thresholds were chosen anew by the rule {threshold} on the stored validation scores. It was named when "
-            "test was already scored: figures at these thresholds are fair only if test did not suggest the rule."
-        )
-    judged = named if claims else claims_about({run.spec.card.name for run in runs}, known)
-    report = build_report(runs, kept.history, scores=kept, claims=judged, notes=notes)
-    shown = galleries_of(runs, kept, data=data, patients=patients, tell=err().print) if gallery else {}
-    written = write_report(report, kept, out_dir, asked, shown)
-    verdicts = [claims for section in report.sections for claims in section.claims]
-    for each in verdicts:
+    results = report(
+        store,
+        out=out_dir,
+        formats=formats or ("md", "html"),
+        claims=claims,
+        threshold_rule=threshold_rule,
+        gallery=gallery,
+        data=data,
+        patients=patients,
+        data_is=data_is,
+        card_folders=cards or (),
+        on_message=say,
+        on_progress=err().print,
+    )
+    for each in results.verdicts:
         out().print(claims_tables(each))
-    for path in written:
+    for path in results.paths:
         out().print(f"wrote {path}", markup=False)
-    if strict and differs(verdicts):
+    if strict and results.differs:
         raise typer.Exit(1)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from zoo.cli.options import JsonOption, StoreOption, out, print_json, warn
+from zoo.cli.options import JsonOption, StoreOption, out, print_json, say
 
 
 def command(store: StoreOption = Path("runs"), json: JsonOption = False) -> None:
     """List the runs of a store."""
-    from benchmark.runs.storage.store import Store
+    from zoo.api.inputs import readable_runs, resolve_store
+    from zoo.api.messages import Messages
 
-    runs, problems = Store(store).runs()
-    for problem in problems:
-        warn(problem)
+    runs = readable_runs(resolve_store(store), Messages(say))
     if json:
         print_json([run.model_dump(mode="json") for run in runs])
         return

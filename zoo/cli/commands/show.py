@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from zoo.cli.options import JsonOption, RunArgument, StoreOption, out, print_json, warn
+from zoo.cli.options import JsonOption, RunArgument, StoreOption, out, print_json, say
 
 
 def command(name: RunArgument, store: StoreOption = Path("runs"), json: JsonOption = False) -> None:
     """Show one run: what was asked for, figures with intervals, threshold, diagnosis, costs, a learning curve."""
-    from benchmark.runs.storage.lookup import resolve_run
-    from benchmark.runs.storage.store import Store
     from reports.render.terminal.show import run_document, run_view
+    from zoo.api.inputs import resolve_run, resolve_store
+    from zoo.api.messages import Messages
 
-    kept = Store(store)
-    run = resolve_run(kept, name, warn)
+    source = resolve_store(store)
+    run = resolve_run(name, source, Messages(say))
     if json:
-        print_json(run_document(run, kept))
+        print_json(run_document(run, source))
         return
-    out().print(run_view(run, kept, out().width))
+    out().print(run_view(run, source, out().width))

@@ -65,5 +65,5 @@ def test_an_unknown_name_answers_with_the_nearest(store: Store, name: str, near:
 
 
 def test_an_empty_store_says_how_to_fill_it(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="holds no runs; `zoo bench --all"):
+    with pytest.raises(ConfigError, match="contains no runs; `zoo bench --all"):
         resolve_run(Store(tmp_path), "attempt-1")

@@ -101,7 +101,9 @@ def test_seeds_on_other_images_are_left_out_and_named(zoo: Zoo, root: Path) -> N
     for request in ([], ["attempt-1", "attempt-2"]):
         answer = zoo("compare", *request, "--store", root)
         assert answer.code == 0
-        assert answer.err == ("warning: attempt-1: left out are seeds scored on other test images than seed 0: 2\n")
+        assert answer.err == (
+            "warning: attempt-1: seeds 2 are left out; they were scored on different test images than seed 0\n"
+        )
 
 
 def test_two_runs_are_compared_by_their_ids(zoo: Zoo, root: Path, runs: dict[str, Run]) -> None:
@@ -189,7 +191,7 @@ def test_cards_that_met_under_two_protocols_are_compared_under_each(zoo: Zoo, tm
         ("--metric true_positives", ["Unknown metric 'true_positives'"]),
         ("attempt-1 attempt-2 --metric f1", ["--metric", "leave it out for two names"]),
         ("attempt-1 attempt-1", ["share the run"]),
-        (f"attempt-1 {ELSEWHERE}", ["attempt-1", ELSEWHERE, "other test images"]),
+        (f"attempt-1 {ELSEWHERE}", ["attempt-1", ELSEWHERE, "different test images"]),
         (f"attempt-1 {FAILED}", [FAILED, "no finished run"]),
         ("attempt-1 attempt-7", ["not run on the same data and protocol"]),
     ],
@@ -209,7 +211,7 @@ def test_a_card_and_one_of_its_own_runs_are_refused(zoo: Zoo, root: Path, runs: 
 def test_a_store_without_finished_runs_says_what_makes_them(zoo: Zoo, tmp_path: Path, request_: list[str]) -> None:
     store = Store(tmp_path / "runs")
     line = one_line(zoo("compare", *request_, "--store", store.root))
-    assert "holds no finished runs" in line
+    assert "contains no finished runs" in line
     assert "zoo bench" in line
     store.save(make_run(error="boom"))
     assert one_line(zoo("compare", *request_, "--store", store.root)) == line

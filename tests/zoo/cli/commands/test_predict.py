@@ -338,7 +338,7 @@ def test_an_export_is_whole_and_overwrites_nothing(zoo: Zoo, world: World, expor
     assert (exported / "model.keras").read_bytes() == world.store.model_file(world.run).read_bytes()
     answer = zoo("export", "scratch", "--store", world.store.root, "--out", exported)
     assert answer.code == 2
-    assert "is there already" in answer.err
+    assert "already exists" in answer.err
     assert not list(exported.parent.glob(".writing-*"))
 
 

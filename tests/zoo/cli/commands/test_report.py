@@ -187,7 +187,7 @@ def thresholds(text: str) -> list[str]:
 
 def test_a_rule_chooses_anew_and_the_report_says_that_it_came_late(tmp_path: Path, report: Report) -> None:
     kept(tmp_path)
-    before, after = report(), report("--threshold", "sensitivity=0.99")
+    before, after = report(), report("--threshold-rule", "sensitivity=0.99")
     assert thresholds(before.report) != thresholds(after.report)
     assert "**threshold**: sensitivity 0.99, chosen on validation scores alone" in after.report
     assert "chosen anew by the rule sensitivity=0.99" in after.report
@@ -197,7 +197,7 @@ def test_a_rule_chooses_anew_and_the_report_says_that_it_came_late(tmp_path: Pat
 def test_a_declared_threshold_is_not_said_to_be_missing(tmp_path: Path, report: Report) -> None:
     """It has no interval, which is another thing than no value."""
     kept(tmp_path)
-    answer = report("--threshold", "fixed=0.3")
+    answer = report("--threshold-rule", "fixed=0.3")
     assert thresholds(answer.report) == ["0.300"]
     assert "no threshold chosen" not in answer.report
 
@@ -208,7 +208,7 @@ def test_permuted_test_scores_never_change_a_threshold(tmp_path: Path, report: R
     found = []
     for order in (scores, scores[::-1], [0.5] * 120):
         keep(Store(tmp_path / "runs"), CARD, on_test(labels, order))
-        answer = report("--threshold", rule)
+        answer = report("--threshold-rule", rule)
         assert answer.code == 0
         found.append(thresholds(answer.report))
     assert found[0] == found[1] == found[2]
@@ -218,18 +218,18 @@ def test_permuted_test_scores_never_change_a_threshold(tmp_path: Path, report: R
 def test_a_new_rule_leaves_the_store_as_it_was(tmp_path: Path, report: Report) -> None:
     kept(tmp_path)
     held = {path: path.read_bytes() for path in (tmp_path / "runs").rglob("*") if path.is_file()}
-    report("--threshold", "f1")
+    report("--threshold-rule", "f1")
     assert {path: path.read_bytes() for path in (tmp_path / "runs").rglob("*") if path.is_file()} == held
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--threshold", "yuoden"], ["threshold rule", "'yuoden'", "youden"]),
-        (["--threshold", "cost=-1"], ["cost"]),
-        (["--threshold", "sensitivity=high"], ["'high' is not a number"]),
-        (["--threshold", "sensitivity"], ["sensitivity", "needs a value"]),
-        (["--threshold", "youden=0.4"], ["youden takes no value"]),
+        (["--threshold-rule", "yuoden"], ["threshold rule", "'yuoden'", "youden"]),
+        (["--threshold-rule", "cost=-1"], ["cost"]),
+        (["--threshold-rule", "sensitivity=high"], ["'high' is not a number"]),
+        (["--threshold-rule", "sensitivity"], ["sensitivity", "needs a value"]),
+        (["--threshold-rule", "youden=0.4"], ["youden takes no value"]),
         (["--claims", "pneumonia_reprot"], ["claims", "'pneumonia_reprot'", "pneumonia_report"]),
         (["--format", "mdd"], ["format", "'mdd'", "Did you mean md"]),
         (["--format", "md", "--format", "pdf"], ["format", "'pdf'", "csv, html, json, md, tex"]),
@@ -269,12 +269,12 @@ def test_scores_that_cannot_be_read_are_a_line(tmp_path: Path, report: Report) -
     assert answer.code == 2
     damaged, empty = answer.err.splitlines()
     assert "predictions.parquet" in damaged
-    assert "holds no runs" in empty
+    assert "contains no runs" in empty
 
 
 def test_the_same_store_gives_the_same_report(tmp_path: Path, report: Report) -> None:
     kept(tmp_path)
-    assert report("--threshold", "f1").report == report("--threshold", "f1").report
+    assert report("--threshold-rule", "f1").report == report("--threshold-rule", "f1").report
 
 
 def test_a_gallery_is_shown_in_both_reports_and_its_pictures_are_beside(tmp_path: Path, report: Report) -> None:
@@ -302,7 +302,7 @@ def test_a_gallery_is_shown_in_both_reports_and_its_pictures_are_beside(tmp_path
 
 def test_a_report_loads_no_keras(tmp_path: Path) -> None:
     kept(tmp_path)
-    arguments = ["report", "--store", str(tmp_path / "runs"), "--out", str(tmp_path / "out"), "--threshold", "f1"]
+    arguments = ["report", "--store", str(tmp_path / "runs"), "--out", str(tmp_path / "out"), "--threshold-rule", "f1"]
     arguments += [part for name in FILES for part in ("--format", name)]
     code = (
         "import sys; from zoo.cli.app import main; "

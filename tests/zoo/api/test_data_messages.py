@@ -1,25 +1,23 @@
-"""Before a bench trains, it says what is left out, how files differ, and what leaks in a split, once per split."""
+"""Before a bench trains, it reports what is left out, how files differ, and what leaks in a split, once per split."""
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image as Pillow
-from rich.console import Console
 
 from benchmark.data.dataset import Dataset
 from benchmark.data.sources import open_dataset
 from benchmark.data.splits import make_split
-from benchmark.runs.execution.events import Event, Finished, Preparing, Reused, Started
+from benchmark.runs.execution.events import Finished, Preparing, Reused, Started
 from benchmark.runs.run import SplitFacts
 from tests.support.images import save
 from tests.support.pictures import picture, reencoded
 from tests.support.tiny import finished, protocol, spec
-from zoo.cli.commands.bench import warning_of_leaks
-from zoo.cli.data_notes import tell_notes
+from zoo.api.data_messages import LeakCheck, report_data
+from zoo.api.messages import Messages
 
 
 def folder(root: Path, copied: bool) -> Dataset:
@@ -32,35 +30,30 @@ def folder(root: Path, copied: bool) -> Dataset:
     return open_dataset(str(root))
 
 
-def warned(dataset: Dataset, reused: bool = False, seeds: int = 1) -> list[str]:
-    """The warnings of so many runs on one split, which are computed or reused; every event must be passed on."""
+def warnings(dataset: Dataset, reused: bool = False, seeds: int = 1) -> list[str]:
+    """The messages of so many runs on one split, which are computed or reused."""
     sampling = {"train": 20, "val": 10, "test": 17}
-    asked = spec(protocol=protocol(image_size=48, sampling=sampling | {"min_val": 0}))
-    facts = SplitFacts.of(make_split(dataset, asked.protocol.sampling, asked.split_seed))
-    text = io.StringIO()
-    events: list[Event] = []
+    requested = spec(protocol=protocol(image_size=48, sampling=sampling | {"min_val": 0}))
+    facts = SplitFacts.of(make_split(dataset, requested.protocol.sampling, requested.split_seed))
+    lines: list[str] = []
+    check = LeakCheck(dataset, Messages(lines.append))
     for seed in range(seeds):
-        run = finished(asked.model_copy(update={"seed": seed}))
+        run = finished(requested.model_copy(update={"seed": seed}))
         computed = (Preparing(run.spec), Started(run.spec, facts), Finished(run.spec, run))
-        events += [Reused(run.spec, run)] if reused else computed
-    passed: list[Event] = []
-    handle = warning_of_leaks(Console(file=text, width=40), dataset, passed.append)
-    for event in events:
-        handle(event)
-    assert passed == events
-    return text.getvalue().splitlines()
+        for event in (Reused(run.spec, run),) if reused else computed:
+            check.handle(event)
+    return lines
 
 
-def test_a_leak_is_said_once_a_split(tmp_path: Path) -> None:
-    [line] = warned(folder(tmp_path, copied=True), seeds=3)
+def test_a_leak_is_reported_once_per_split(tmp_path: Path) -> None:
+    [line] = warnings(folder(tmp_path, copied=True), seeds=3)
     assert line.startswith("warning: leakage: 1 test image nearly identical to images of ")
     assert "test/A/copy.jpeg and train/A/04.png" in line
 
 
 @pytest.mark.parametrize("copied", [False, True])
-def test_nothing_is_said_when_nothing_leaks_or_nothing_runs(tmp_path: Path, copied: bool) -> None:
-    dataset = folder(tmp_path, copied)
-    assert warned(dataset, reused=copied) == []
+def test_nothing_is_reported_when_nothing_leaks_or_nothing_runs(tmp_path: Path, copied: bool) -> None:
+    assert warnings(folder(tmp_path, copied), reused=copied) == []
 
 
 def test_files_that_are_left_out_or_stored_otherwise_are_said_before_anything_runs(tmp_path: Path) -> None:
@@ -69,8 +62,7 @@ def test_files_that_are_left_out_or_stored_otherwise_are_said_before_anything_ru
     for path in sorted((tmp_path / "train" / "B").glob("*.png"))[:4]:
         levels = np.asarray(Pillow.open(path).convert("L")).astype(np.uint16) * 16
         Pillow.fromarray(levels).save(path)
-    text = io.StringIO()
-    tell_notes(Console(file=text), open_dataset(str(tmp_path)))
-    lines = text.getvalue().splitlines()
+    lines: list[str] = []
+    report_data(open_dataset(str(tmp_path)), Messages(lines.append))
     assert "warning: 1 file is left out; `zoo data` lists them" in lines
     assert any(line.startswith("note: stored as 16-bit, others as 8-bit: 4 of 48 files: ") for line in lines)

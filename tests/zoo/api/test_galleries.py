@@ -22,7 +22,7 @@ from benchmark.runs.storage.store import Store
 from reports.gallery.text import sentences
 from tests.support.records import make_run, on_test, on_val, planted, recorded_history
 from tests.support.tiny import ROOT, SIDE, card, protocol
-from zoo.cli.galleries import galleries_of
+from zoo.api.galleries import galleries_of
 from zoo.config.strict_yaml import ConfigError
 
 SIZES = {"small": (40, 40), "large": (60, 80)}
@@ -233,7 +233,7 @@ def test_without_a_kept_model_no_keras_is_imported(tmp_path: Path, folder: Path)
     keep(store, open_dataset(str(folder)))
     code = (
         "import sys; from pathlib import Path; from benchmark.runs.storage.store import Store\n"
-        "from zoo.cli.galleries import galleries_of\n"
+        "from zoo.api.galleries import galleries_of\n"
         f"store = Store(Path({str(tmp_path / 'store')!r}))\n"
         "print(len(galleries_of(store.runs()[0], store)), 'keras' in sys.modules)"
     )

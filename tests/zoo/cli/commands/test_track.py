@@ -1,4 +1,4 @@
-"""`zoo log` refuses what it cannot do in one line."""
+"""`zoo track` refuses what it cannot do in one line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zoo.cli.app import main
 
 def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     """The line that the command is refused with."""
-    monkeypatch.setattr("sys.argv", ["zoo", "log", *map(str, arguments)])
+    monkeypatch.setattr("sys.argv", ["zoo", "track", *map(str, arguments)])
     with pytest.raises(SystemExit) as ended:
         main()
     out, err = capsys.readouterr()
@@ -27,8 +27,8 @@ def test_a_wrong_request_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     for tracker in ("tensorboard", "mlflow"):
-        assert "holds no runs; `zoo bench" in refused(monkeypatch, capsys, tracker, "--store", tmp_path / "none")
-    assert "zoo log --help" in refused(monkeypatch, capsys)
+        assert "contains no runs; `zoo bench" in refused(monkeypatch, capsys, tracker, "--store", tmp_path / "none")
+    assert "zoo track --help" in refused(monkeypatch, capsys)
     assert "wandb" in refused(monkeypatch, capsys, "wandb")
 
 

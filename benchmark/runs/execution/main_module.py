@@ -1,0 +1,91 @@
+"""The caller's script in the processes of its runs: it is imported there only where it registers a run's builder.
+
+Python's `multiprocessing` imports the main module in every new process, so that a script without
+`if __name__ == "__main__"` would start its benchmark again there. Here the main module is left out; a process that
+does not know the builder of its run imports the module that registered it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import runpy
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from zoo.config.strict_yaml import ConfigError
+from zoo.models.registry import get_builder
+
+_NAME = "__mp_main__"  # what multiprocessing calls a main module in another process
+_importing = False
+
+
+class _Stop(BaseException):
+    """Ends the import of a script where it would start a benchmark."""
+
+
+@dataclass(frozen=True)
+class Registration:
+    """Where `builder` is registered: in an importable `module`, or in the script `file`."""
+
+    builder: str
+    module: str | None = None
+    file: str | None = None
+
+    def ensure(self) -> None:
+        """Import the place unless the builder is known; a script only up to the call that starts a benchmark."""
+        global _importing
+        try:
+            get_builder(self.builder)
+            return
+        except ConfigError:
+            _importing = True
+        try:
+            if self.file is not None:
+                runpy.run_path(self.file, run_name=_NAME)
+            elif self.module is not None:
+                importlib.import_module(self.module)
+        except _Stop:
+            pass
+        finally:
+            _importing = False
+
+
+def registration_of(builder: str) -> Registration:
+    """Where another process finds `builder`.
+
+    Raises:
+        ConfigError: The builder is unknown, or registered in an interactive session, which no other process can import.
+    """
+    module = get_builder(builder).function.__module__
+    if module != "__main__":
+        return Registration(builder, module)
+    main = sys.modules["__main__"]
+    if (spec := getattr(main, "__spec__", None)) is not None:
+        return Registration(builder, spec.name)
+    if (file := getattr(main, "__file__", None)) is None:
+        raise ConfigError(
+            f"builder {builder}: is registered in an interactive session, which the processes of runs cannot import; "
+            "move it to a .py file and import that file"
+        )
+    return Registration(builder, file=file)
+
+
+@contextmanager
+def main_left_out() -> Iterator[None]:
+    """Processes that are started meanwhile do not import the main module."""
+    main = vars(sys.modules["__main__"])
+    hidden: dict[str, Any] = {name: main[name] for name in ("__spec__", "__file__") if name in main}
+    main.update(dict.fromkeys(hidden))
+    try:
+        yield
+    finally:
+        main.update(hidden)
+
+
+def stop_in_worker() -> None:
+    """Where a script is imported by the process of a run, end its import: it is about to start a benchmark."""
+    if _importing:
+        raise _Stop

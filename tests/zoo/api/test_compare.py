@@ -1,0 +1,82 @@
+"""`zoo.compare` gives what `zoo compare` prints."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import zoo as package
+from benchmark.runs.storage.store import Store
+from tests.support.records import on_test, planted
+from tests.support.stored import keep
+from tests.support.tiny import card
+from tests.zoo.cli import test_app as test_zoo_cli
+from tests.zoo.cli.test_app import Zoo
+from zoo.config.strict_yaml import ConfigError
+
+zoo = test_zoo_cli.zoo
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """Two cards, the first with a seed on images of its own."""
+    store = Store(tmp_path_factory.mktemp("compare") / "runs")
+    keep(store, "attempt-1", on_test(*planted(80, 80, 1.0, 10)))
+    keep(store, "attempt-1", seed=1, images="others")
+    keep(store, "attempt-2", on_test(*planted(80, 80, 3.0, 20)))
+    return store
+
+
+def plain(document: Any) -> Any:
+    return json.loads(json.dumps(document))
+
+
+@pytest.mark.parametrize("names", [[], ["attempt-1", "attempt-2"]])
+def test_document_and_messages_are_those_of_the_command(zoo: Zoo, store: Store, names: list[str]) -> None:
+    lines: list[str] = []
+    results = package.compare(*names, store=store, on_message=lines.append)
+    answer = zoo("compare", *names, "--store", store.root, "--json")
+    assert plain(results.to_dict()) == json.loads(answer.out)
+    assert list(results.messages) == lines == answer.err.splitlines()
+    assert "attempt-1: seeds 1 are left out" in lines[0]
+
+
+def test_frames_have_a_row_per_metric_or_card(store: Store) -> None:
+    pair = package.compare("attempt-1", "attempt-2", store=store.root).to_frame()
+    assert set(pair["a"]) == {"attempt-1"}
+    assert {"auc", "accuracy"} <= set(pair["metric"])
+    assert (pair["value_a"] - pair["value_b"] - pair["difference"]).abs().max() < 1e-12
+    ranked = package.compare(store=str(store.root), metric="accuracy").to_frame()
+    assert list(ranked["card"]) == ["attempt-2", "attempt-1"]
+
+
+def test_names_of_cards_are_escaped(tmp_path: Path) -> None:
+    store = Store(tmp_path / "<b>runs</b>")
+    for seed, name in enumerate(("one", "two")):
+        keep(store, card(name, epochs=seed + 1), on_test(*planted(40, 40, seed=seed)))
+    for names in ([], ["one", "two"]):
+        text = package.compare(*names, store=store)._repr_html_()
+        assert "<td>" in text
+        assert "<b>" not in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"names": ["attempt-1"]}, "two names, not 1"),
+        ({"names": ["attempt-1", "atempt-2"]}, "Did you mean attempt-2"),
+        ({"names": [], "metric": "acuracy"}, "Did you mean accuracy"),
+    ],
+)
+def test_a_wrong_request_is_one_line(store: Store, arguments: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigError, match=says) as refused:
+        package.compare(*arguments.pop("names"), store=store, **arguments)
+    assert len(refused.value.lines) == 1
+
+
+def test_an_empty_store_says_how_to_fill_it(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="contains no finished runs; `zoo bench --all"):
+        package.compare(store=tmp_path / "none")

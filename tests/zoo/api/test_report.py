@@ -1,0 +1,74 @@
+"""`zoo.report` writes the files of `zoo report` and returns the verdicts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import zoo as package
+from tests.support.study import claims_in, store_in
+from tests.zoo.cli import test_app as test_zoo_cli
+from tests.zoo.cli.test_app import Zoo
+from zoo.config.strict_yaml import ConfigError
+
+zoo = test_zoo_cli.zoo
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_files_are_those_of_the_command(zoo: Zoo, tmp_path: Path) -> None:
+    store = store_in(tmp_path)
+    formats = ("json", "csv", "tex")
+    results = package.report(store, out=tmp_path / "ours", formats=formats, threshold_rule="cost=5")
+    options = [option for name in formats for option in ("--format", name)]
+    answer = zoo("report", "--store", store.root, "--out", tmp_path / "theirs", *options, "--threshold-rule", "cost=5")
+    assert answer.code == 0
+    assert files(tmp_path / "ours") == files(tmp_path / "theirs") != {}
+    assert [path for path in results.paths if not path.is_file()] == []
+    assert all(
+        f"wrote {tmp_path / 'theirs' / path.relative_to(tmp_path / 'ours')}" in answer.out for path in results.paths
+    )
+
+
+def test_verdicts_are_rows_and_claims_may_be_objects(tmp_path: Path) -> None:
+    store, claims = store_in(tmp_path), claims_in(tmp_path)
+    results = package.report(store.root, out=tmp_path / "out", formats="json", claims=claims)
+    table = results.to_frame()
+    assert len(table) == sum(len(each.figures) + len(each.statements) for each in results.verdicts) > 3
+    assert results.differs == bool({"differs", "impossible"} & set(table["verdict"]))
+    assert str(tmp_path / "out" / "report.json") in results._repr_html_()
+
+
+def test_a_damaged_run_is_a_message(tmp_path: Path) -> None:
+    store = store_in(tmp_path)
+    (store.root / "0123456789ab").mkdir()
+    (store.root / "0123456789ab" / "run.json").write_text("{")
+    lines: list[str] = []
+    results = package.report(store, out=tmp_path / "out", formats="json", on_message=lines.append)
+    assert list(results.messages) == lines
+    assert [line.startswith("warning: ") and "0123456789ab" in line for line in lines] == [True]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"formats": "pdf"}, "Unknown format 'pdf'"),
+        ({"formats": ["csv"], "gallery": True}, "--gallery"),
+        ({"data": "phantom"}, "add --gallery"),
+        ({"threshold_rule": "yuoden"}, "Did you mean youden"),
+        ({"claims": "nothing"}, "Unknown claims 'nothing'"),
+        ({"store": "none"}, "contains no runs"),
+        ({"data_is": "kaggle:a/b", "store": "none"}, "contains no runs"),
+    ],
+)
+def test_a_wrong_request_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: dict[str, Any], says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=says):
+        package.report(**{"out": "out", **arguments})
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,80 @@
+"""`zoo.audit`: published figures against themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter
+
+from reports.audit.audit import Audit
+from reports.audit.audit import audit as audit_claims
+from reports.claims.model import Claims, claims_names, load_claims
+from zoo.api.inputs import Paths, as_list, known_cards
+from zoo.api.messages import Messages, OnMessage, silent
+from zoo.api.tables import frame, html_table
+
+if TYPE_CHECKING:
+    import pandas
+
+_COLUMNS = ("claims", "severity", "row", "kind", "statement", "derivation")
+
+
+@dataclass(frozen=True)
+class AuditResults:
+    """The findings of several claims files.
+
+    Attributes:
+        audits: One per claims file: findings, and what follows from each row.
+        messages: Lines that begin with `warning:` or `note:`.
+    """
+
+    audits: tuple[Audit, ...]
+    messages: tuple[str, ...] = ()
+
+    def to_dict(self) -> list[dict[str, Any]]:
+        """The document that `zoo audit --json` prints."""
+        document: list[dict[str, Any]] = TypeAdapter(list[Audit]).dump_python(list(self.audits), mode="json")
+        return document
+
+    def to_frame(self) -> pandas.DataFrame:
+        """One row per finding. Raises ConfigError when pandas is not installed."""
+        return frame([dict(zip(_COLUMNS, row, strict=True)) for row in self._rows()], _COLUMNS)
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        return [
+            (audit.name, finding.severity, finding.row, finding.kind, finding.statement, finding.derivation)
+            for audit in self.audits
+            for finding in audit.findings
+        ]
+
+    def _repr_html_(self) -> str:
+        return html_table("Findings", _COLUMNS, self._rows(), self.messages)
+
+
+def audit(
+    claims: str | Path | Claims | Iterable[str | Path | Claims] | None = None,
+    *,
+    card_folders: Paths = (),
+    on_message: OnMessage = silent,
+) -> AuditResults:
+    """Check published figures against themselves, as `zoo audit` does; nothing is trained.
+
+    Args:
+        claims: Built-in names, YAML files or Claims; None audits every built-in file.
+        card_folders: Folders with more cards.
+        on_message: Called with each warning when it arises; the result collects them too.
+
+    Returns:
+        The findings of each file, the gravest first.
+
+    Raises:
+        ConfigError: A claims file is unknown or invalid.
+    """
+    messages = Messages(on_message)
+    known = known_cards(card_folders, messages)
+    requested = claims_names() if claims is None else as_list(claims, (str, Path, Claims))
+    loaded = [each if isinstance(each, Claims) else load_claims(str(each), known) for each in requested]
+    return AuditResults(tuple(map(audit_claims, loaded)), messages.lines())

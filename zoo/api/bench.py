@@ -1,0 +1,270 @@
+"""`zoo.bench`: run cards under a protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from benchmark.data.cache import declared_gib
+from benchmark.data.dataset import Dataset
+from benchmark.runs.execution.events import Event
+from benchmark.runs.execution.execute import execute_all, reusable_run
+from benchmark.runs.execution.limits import NO_LIMITS, Limits
+from benchmark.runs.execution.main_module import registration_of, stop_in_worker
+from benchmark.runs.plan import Plan, PlannedSplit, Skip, make_plan, planned_splits
+from benchmark.runs.protocol import Protocol
+from benchmark.runs.run import Run
+from benchmark.runs.storage.store import Store
+from reports.report import Report, build_report
+from reports.results.split_faults import own_faults
+from reports.text import measured
+from zoo.api.data_messages import LeakCheck, report_data
+from zoo.api.inputs import (
+    Cards,
+    PathLike,
+    Paths,
+    declared,
+    resolve_cards,
+    resolve_data,
+    resolve_limits,
+    resolve_protocol,
+    resolve_seeds,
+    resolve_store,
+)
+from zoo.api.messages import Messages, OnMessage, silent
+from zoo.api.tables import html_table
+from zoo.config.strict_yaml import ConfigError
+
+if TYPE_CHECKING:
+    import pandas
+
+OnEvent = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class BenchResults:
+    """The runs of a benchmark.
+
+    Attributes:
+        runs: One record per card and seed, in the order of the plan; failed runs are among them.
+        skips: Cards that could not run, each with the reason.
+        store: The store that holds the runs.
+        messages: Lines that begin with `warning:` or `note:`.
+    """
+
+    runs: tuple[Run, ...]
+    skips: tuple[Skip, ...]
+    store: Store
+    messages: tuple[str, ...] = ()
+
+    @property
+    def failed(self) -> tuple[Run, ...]:
+        """The runs that failed; each has an `error`."""
+        return tuple(run for run in self.runs if run.status == "failed")
+
+    @cached_property
+    def report(self) -> Report:
+        """The comparison of the cards as plain data."""
+        return build_report(self.runs, self.store.history, self.skips)
+
+    def to_frame(self) -> pandas.DataFrame:
+        """One row per run with the columns of `zoo.load_runs`. Raises ConfigError when pandas is not installed."""
+        from reports.frames.load import load_runs
+
+        table: pandas.DataFrame = load_runs(self.store.root)
+        return table.set_index("run_id", drop=False).loc[[run.run_id for run in self.runs]].reset_index(drop=True)
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                run.spec.card.name,
+                run.spec.seed,
+                run.status,
+                measured(run.figures().get("auc"), with_interval=True),
+                run.error or "; ".join(finding.title for finding in own_faults(run.diagnosis)),
+            )
+            for run in self.runs
+        ]
+        skipped = [f"skipped {skip.card.name}: {skip.reason}" for skip in self.skips]
+        heads = ("card", "seed", "status", "test AUC", "diagnosis")
+        return html_table(f"Runs in {self.store.root}", heads, rows, (*skipped, *self.messages))
+
+
+@dataclass(frozen=True)
+class BenchPlan:
+    """What a benchmark will run.
+
+    Attributes:
+        plan: The runs in order, and the cards that are skipped.
+        dataset: The data of every run.
+        store: Where runs are reused from and stored.
+        jobs: Number of simultaneous runs.
+        limits: Time and memory of a run.
+        data_is: The published data set that the images were declared to be.
+        messages: Lines that begin with `warning:` or `note:`.
+    """
+
+    plan: Plan
+    dataset: Dataset
+    store: Store
+    jobs: int = 1
+    limits: Limits = NO_LIMITS
+    data_is: str | None = None
+    messages: tuple[str, ...] = ()
+
+    @cached_property
+    def reused(self) -> set[str]:
+        """Ids of the runs that the store already holds."""
+        return {spec.run_id for spec in self.plan.specs if reusable_run(self.store, spec) is not None}
+
+    @cached_property
+    def splits(self) -> tuple[PlannedSplit, ...]:
+        """The splits of the runs. Raises DataError when the data cannot be split as the protocol asks."""
+        return planned_splits(self.plan, self.dataset)
+
+    def run(self, *, on_event: OnEvent = silent, on_message: OnMessage = silent) -> BenchResults:
+        """Compute the runs that the store lacks, each in a process of its own.
+
+        Args:
+            on_event: Called with each `Event` of a run: started, step, done, reused and so on.
+            on_message: Called with each further message.
+
+        Raises:
+            DataError: The data cannot be split as the protocol asks.
+            OSError: The store cannot be written; finished runs are kept.
+        """
+        messages = Messages(on_message, self.messages)
+        leaks = LeakCheck(self.dataset, messages)
+
+        def handle(event: Event) -> None:
+            on_event(event)
+            leaks.handle(event)
+
+        runs = execute_all(
+            self.plan.specs,
+            self.dataset,
+            self.store,
+            jobs=self.jobs,
+            limits=self.limits,
+            on_event=handle,
+        )
+        if self.data_is is not None and any(run.spec.dataset.known_as != self.data_is for run in runs):
+            messages.note("reused runs do not record --data-is; give it to `zoo report` too")
+            runs = declared(runs, self.data_is)
+        return BenchResults(tuple(runs), self.plan.skips, self.store, messages.lines())
+
+
+def bench(
+    cards: Cards,
+    *,
+    data: PathLike | Dataset = "phantom",
+    protocol: PathLike | Protocol = "quick",
+    seeds: int | Iterable[int] | None = None,
+    store: PathLike | Store = "runs",
+    jobs: int = 1,
+    keep_models: bool = False,
+    run_timeout: str = "24h",
+    run_memory: float | None = None,
+    card_folders: Paths = (),
+    patients: str | None = None,
+    positive: str | None = None,
+    data_is: str | None = None,
+    on_event: OnEvent = silent,
+    on_message: OnMessage = silent,
+) -> BenchResults:
+    """Run cards under a protocol and reuse the runs that the store already holds, as `zoo bench` does.
+
+    Each run has a process of its own. A script needs no `if __name__ == "__main__"`: it is imported in these processes
+    only if it registers a builder itself, and then up to its first call of this function.
+
+    Args:
+        cards: Names, paths of YAML files or ModelCard objects; one of them or several. None runs every known card.
+        data: `phantom`, a folder, an .npz file, `kaggle:OWNER/NAME`, or a Dataset.
+        protocol: A built-in name (`quick`, `published`, `full`), a YAML file, or a Protocol.
+        seeds: A number N for the seeds 0 to N-1, or the seeds themselves; None takes the protocol's.
+        store: The folder of the runs, or a Store.
+        jobs: Number of simultaneous runs.
+        keep_models: Store the trained models for `predict`; runs stored without a model are computed again.
+        run_timeout: Time after which a run is ended: `90s`, `30m`, `2h`, `1d` or `none`.
+        run_memory: Memory in GiB above which a run is ended. None ends the largest run when less than 2% of the
+            machine's memory is left.
+        card_folders: Folders with more cards.
+        patients: Regular expression for file names; its named groups form the patient's key.
+        positive: The positive class; None takes the last class of the source.
+        data_is: The published data set that the images are, by its name in claims and cards.
+        on_event: Called with each `Event` of a run, for progress.
+        on_message: Called with each warning and note when it arises; the result collects them too.
+
+    Returns:
+        The runs, failed ones included: a run that fails is a record with an error, not an exception.
+
+    Raises:
+        ConfigError: A card, the protocol, a limit or the store cannot be used, no card can run, or a notebook registers
+            the builder of one, which must be in a .py file.
+        DataError: The data cannot be read, or not split as the protocol asks.
+        OSError: The store cannot be written.
+    """
+    plan = plan_bench(
+        cards,
+        data=data,
+        protocol=protocol,
+        seeds=seeds,
+        store=store,
+        jobs=jobs,
+        keep_models=keep_models,
+        run_timeout=run_timeout,
+        run_memory=run_memory,
+        card_folders=card_folders,
+        patients=patients,
+        positive=positive,
+        data_is=data_is,
+        on_message=on_message,
+    )
+    return plan.run(on_event=on_event, on_message=on_message)
+
+
+def plan_bench(
+    cards: Cards,
+    *,
+    data: PathLike | Dataset = "phantom",
+    protocol: PathLike | Protocol = "quick",
+    seeds: int | Iterable[int] | None = None,
+    store: PathLike | Store = "runs",
+    jobs: int = 1,
+    keep_models: bool = False,
+    run_timeout: str = "24h",
+    run_memory: float | None = None,
+    card_folders: Paths = (),
+    patients: str | None = None,
+    positive: str | None = None,
+    data_is: str | None = None,
+    on_message: OnMessage = silent,
+) -> BenchPlan:
+    """What `bench` would run with the same arguments, without computing or writing anything.
+
+    Returns:
+        The plan; its `run` method computes it, `reused` names the runs that the store already holds.
+
+    Raises:
+        ConfigError: As `bench`.
+        DataError: As `bench`.
+    """
+    stop_in_worker()
+    declared_gib()  # a wrong limit of the cache is reported now and not by every run
+    messages = Messages(on_message)
+    limits = resolve_limits(run_timeout, run_memory)
+    chosen = resolve_cards(cards, card_folders, messages)
+    for card in chosen:
+        registration_of(card.model.builder)
+    conditions = resolve_protocol(protocol)
+    if keep_models:
+        conditions = conditions.model_copy(update={"keep_models": True})
+    seed_list, target = resolve_seeds(seeds), resolve_store(store)
+    dataset = resolve_data(data, patients, positive, data_is)
+    report_data(dataset, messages, chosen)
+    plan = make_plan(chosen, conditions, dataset, seed_list)
+    if not plan.specs:
+        raise ConfigError(*(f"card {skip.card.name}: {skip.reason}" for skip in plan.skips))
+    return BenchPlan(plan, dataset, target, jobs, limits, data_is, messages=messages.lines())

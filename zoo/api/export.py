@@ -1,0 +1,92 @@
+"""`zoo.export`: a stored model in a folder that needs no zoo."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from benchmark.runs.deployment.decision_rule import decider_of
+from benchmark.runs.deployment.model_files import maker_of, model_of
+from benchmark.runs.run import Run
+from benchmark.runs.storage.store import Store
+from benchmark.training.quiet import load_keras
+from reports.export.decision_file import Written, decision_document, example
+from reports.export.model_card import model_card
+from zoo.api.inputs import PathLike, resolve_run, resolve_store
+from zoo.api.messages import Messages, OnMessage, silent
+from zoo.api.tables import html_table
+from zoo.config.atomic import atomic_folder, write_text
+from zoo.config.leftovers import sweep
+from zoo.config.strict_yaml import ConfigError
+
+_BUILDING = ".zoo-export-"  # in a folder of the user's, where nothing else has such a name
+
+
+@dataclass(frozen=True)
+class ExportResults:
+    """An exported model.
+
+    Attributes:
+        run: The run whose model it is.
+        paths: The files written, all in one folder.
+        messages: Lines that begin with `warning:` or `note:`.
+    """
+
+    run: Run
+    paths: tuple[Path, ...]
+    messages: tuple[str, ...] = ()
+
+    def _repr_html_(self) -> str:
+        return html_table(f"Model of the run {self.run.run_id}", ("file",), [[path] for path in self.paths])
+
+
+def export(
+    run: str | Run, *, store: PathLike | Store = "runs", out: PathLike | None = None, on_message: OnMessage = silent
+) -> ExportResults:
+    """Write the model as Keras and ONNX, threshold and calibration, a model card and an example, as `zoo export` does.
+
+    Args:
+        run: As in `predict`.
+        store: The folder of the runs, or a Store.
+        out: A new folder; None takes CARD-SEED.
+        on_message: Called with each warning when it arises; the result collects them too.
+
+    Returns:
+        The files of the folder, which is complete or absent.
+
+    Raises:
+        ConfigError: The run is unknown, its model was not stored, `out` exists, or a library is not installed.
+        OSError: `out` cannot be written.
+    """
+    source, messages = resolve_store(store), Messages(on_message)
+    chosen = resolve_run(run, source, messages)
+    folder = Path(out) if out is not None else Path(f"{chosen.spec.card.name}-{chosen.spec.seed}")
+    if folder.exists():
+        raise ConfigError(f"--out {folder}: already exists; remove it, or give another folder")
+    _write(chosen, source, folder)
+    return ExportResults(chosen, tuple(sorted(folder.iterdir())), messages.lines())
+
+
+def _write(run: Run, store: Store, folder: Path) -> None:
+    """Build the folder beside its place and rename it into it."""
+    model = model_of(run, store)  # a missing model is reported before Keras is loaded
+    load_keras()
+    import benchmark.training.backend as backend
+    from benchmark.training.use.export import check_installed, write_onnx
+    from benchmark.training.use.model_file import load_model
+
+    check_installed()
+    backend.prepare_process(run.spec.seed, os.cpu_count() or 1)
+    decider = decider_of(run, store)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    sweep(folder.parent, f"{_BUILDING}*")
+    with atomic_folder(folder, prefix=_BUILDING) as building:
+        shutil.copyfile(model, building / "model.keras")
+        written = Written(asdict(write_onnx(load_model(model, maker_of(run)), building / "model.onnx")))
+        document = json.dumps(decision_document(run, decider, written), indent=2, ensure_ascii=False)
+        write_text(building / "decision.json", document)
+        write_text(building / "README.md", model_card(run, store, decider, written))
+        write_text(building / "example.py", example(decider, written))

@@ -1,0 +1,191 @@
+"""What every verb takes: cards, protocols, data and stores by name, by path or as objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from benchmark.data.dataset import Dataset
+from benchmark.runs.execution.limits import Limits, seconds_of
+from benchmark.runs.protocol import Protocol, load_protocol
+from benchmark.runs.storage import lookup
+from benchmark.runs.storage.store import Store
+from zoo.api.messages import Messages
+from zoo.config.strict_yaml import ConfigError
+from zoo.models.card import ModelCard, ModelSpec
+from zoo.models.catalog import check_phases, load_cards, select
+from zoo.models.registry import complete_params
+
+if TYPE_CHECKING:
+    from benchmark.runs.run import Run
+
+PathLike = str | Path
+CardLike = str | Path | ModelCard
+Cards = CardLike | Iterable[CardLike] | None
+Paths = PathLike | Iterable[PathLike]
+
+
+def as_list(items: Any, single: type | tuple[type, ...] = (str, Path)) -> list[Any]:
+    """`items` as a list; an instance of `single` is a list of one."""
+    return [items] if isinstance(items, single) else list(items)
+
+
+def known_cards(card_folders: Paths, messages: Messages, files: Iterable[Path] = ()) -> dict[str, ModelCard]:
+    """All cards by name; problems with plug-ins become warnings. Raises ConfigError."""
+    return load_cards(map(Path, as_list(card_folders)), messages.warn, files)
+
+
+def resolve_cards(cards: Cards, card_folders: Paths, messages: Messages) -> list[ModelCard]:
+    """The cards that a caller asks for, each once.
+
+    Args:
+        cards: Names, paths of YAML files or ModelCard objects; one of them or several. None means every known card.
+        card_folders: Folders with more cards than the built-in and installed ones.
+        messages: Receives a warning for every plug-in that cannot be loaded.
+
+    Returns:
+        The cards in the order asked for, with the defaults of their builders filled in.
+
+    Raises:
+        ConfigError: A card is unknown or invalid, none was given, or two different ones share a name.
+    """
+    requested = None if cards is None else as_list(cards, (str, Path, ModelCard))
+    files = [Path(card) for card in requested or () if not isinstance(card, ModelCard) and is_file(card)]
+    known = known_cards(card_folders, messages, files)
+    if requested is None:
+        return list(known.values())
+    chosen: dict[str, ModelCard] = {}
+    for request in requested:
+        card = _completed(request) if isinstance(request, ModelCard) else _by_name(request, known)
+        if chosen.setdefault(card.name, card) != card:
+            raise ConfigError(f"two different cards have the name '{card.name}'; rename one")
+    if not chosen:
+        raise ConfigError("no card was given; give names, YAML files or ModelCard objects, or None for every card")
+    return list(chosen.values())
+
+
+def resolve_protocol(protocol: PathLike | Protocol) -> Protocol:
+    """The protocol itself, or the built-in one or YAML file of that name. Raises ConfigError."""
+    return protocol if isinstance(protocol, Protocol) else load_protocol(str(protocol))
+
+
+def resolve_store(store: PathLike | Store) -> Store:
+    """The store itself, or the one in that folder. Raises ConfigError."""
+    return store if isinstance(store, Store) else Store(Path(store))
+
+
+def resolve_data(
+    data: PathLike | Dataset, patients: str | None = None, positive: str | None = None, data_is: str | None = None
+) -> Dataset:
+    """The data set that a caller asks for.
+
+    Args:
+        data: A source (`phantom`, a folder, an .npz file, `kaggle:OWNER/NAME`) or a Dataset.
+        patients: Regular expression for file names whose named groups form the patient's key.
+        positive: The positive class; None keeps the order of the source.
+        data_is: The published data set that the images are, by its name in claims and cards.
+
+    Raises:
+        DataError: The source is unknown or cannot be used.
+        ConfigError: `patients` with a Dataset, which already defines its patients, or `data_is` with synthetic images.
+    """
+    if isinstance(data, Dataset):
+        if patients is not None:
+            raise ConfigError(f"--patients: the Dataset {data.source} already defines its patients; leave it out")
+        from benchmark.data.positive_class import with_positive
+
+        dataset = data if positive is None else with_positive(data, positive)
+    else:
+        from benchmark.data.sources import open_dataset
+
+        dataset = open_dataset(str(data), patient_pattern=patients, positive=positive)
+    if data_is is None:
+        return dataset
+    if dataset.synthetic:
+        raise ConfigError(f"--data-is {data_is}: {data} is drawn by the program; --data-is is for real images")
+    return replace(dataset, known_as=data_is)
+
+
+def resolve_seeds(seeds: int | Iterable[int] | None) -> list[int] | None:
+    """The seeds 0 to N-1 for a number N, else the given ones; None means the protocol's. Raises ConfigError."""
+    if seeds is None:
+        return None
+    resolved = list(range(seeds)) if isinstance(seeds, int) else list(dict.fromkeys(seeds))
+    if not resolved or min(resolved) < 0:
+        raise ConfigError(f"seeds: {seeds!r} names no seed; give how many (1 or more), or a list such as [0, 1]")
+    return resolved
+
+
+def resolve_limits(run_timeout: str, run_memory: float | None) -> Limits:
+    """The limits of a run.
+
+    Args:
+        run_timeout: Time such as `90s`, `30m`, `2h`, `1d`, or `none`.
+        run_memory: Memory in GiB, above 0; None sets no limit.
+
+    Raises:
+        ConfigError: One of them cannot be used.
+    """
+    if run_memory is not None and not run_memory > 0:
+        raise ConfigError(f"--run-memory {run_memory:g}: give GiB above 0, such as 4")
+    return Limits(seconds_of(run_timeout, "--run-timeout"), run_memory)
+
+
+def readable_runs(store: Store, messages: Messages, stage: Literal["bench", "search"] | None = None) -> list[Run]:
+    """The runs of `store`; folders that cannot be used become warnings. Raises ConfigError."""
+    runs, problems = store.runs(stage)
+    for problem in problems:
+        messages.warn(problem)
+    return runs
+
+
+def stored_runs(store: Store, messages: Messages, stage: Literal["bench", "search"] | None = None) -> list[Run]:
+    """As `readable_runs`. Raises ConfigError also when there is no run."""
+    runs = readable_runs(store, messages, stage)
+    if not runs:
+        raise ConfigError(
+            f"--store {store.root}: contains no runs; `zoo bench --all --store {store.root}` creates them"
+        )
+    return runs
+
+
+def resolve_run(run: str | Run, store: Store, messages: Messages) -> Run:
+    """The run itself, or the one of that name in `store`. Raises ConfigError when none or several have it."""
+    return lookup.resolve_run(store, run, messages.warn) if isinstance(run, str) else run
+
+
+def declared(runs: Sequence[Run], data_is: str) -> list[Run]:
+    """`runs`, declared to have used the published data set `data_is`; synthetic images stay as they are.
+
+    Raises:
+        ConfigError: The runs used no real data set, or more than one.
+    """
+    real = {run.spec.dataset.fingerprint: run.spec.dataset for run in runs if not run.spec.dataset.synthetic}
+    if len(real) != 1:
+        sources = ", ".join(facts.source for facts in real.values()) or "synthetic images only"
+        raise ConfigError(f"--data-is {data_is}: the runs must be on one data set; the store has runs on {sources}")
+    return [run if run.spec.dataset.synthetic else _declare(run, data_is) for run in runs]
+
+
+def _declare(run: Run, data_is: str) -> Run:
+    facts = run.spec.dataset.model_copy(update={"known_as": data_is})
+    return run.model_copy(update={"spec": run.spec.model_copy(update={"dataset": facts})})
+
+
+def is_file(card: str | Path) -> bool:
+    """Whether a card is asked for by the path of its YAML file."""
+    return isinstance(card, Path) or card.endswith((".yaml", ".yml"))
+
+
+def _by_name(card: str | Path, known: dict[str, ModelCard]) -> ModelCard:
+    return select(known, [Path(card).stem if is_file(card) else str(card)])[0]
+
+
+def _completed(card: ModelCard) -> ModelCard:
+    """`card` as a YAML file with the same content would give it."""
+    params = complete_params(card.model.builder, card.model.params, f"card {card.name}: model")
+    card = card.model_copy(update={"model": ModelSpec(builder=card.model.builder, **params)})
+    check_phases(card, f"card {card.name}")
+    return card

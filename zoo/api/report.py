@@ -1,0 +1,138 @@
+"""`zoo.report`: a store as a report, in one or several formats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmark.runs.protocol import ThresholdRule
+from benchmark.runs.storage.store import Store
+from reports.claims.model import Claims, claims_about, load_claims
+from reports.render.files import SHOW_GALLERIES, check_formats, write_report
+from reports.report import Report, build_report
+from reports.results.rescored import all_with_threshold_rule
+from reports.verdicts.report import ClaimsReport, differs
+from zoo.api.galleries import galleries_of
+from zoo.api.inputs import PathLike, Paths, as_list, declared, known_cards, resolve_store, stored_runs
+from zoo.api.messages import Messages, OnMessage, silent
+from zoo.api.tables import frame, html_table
+from zoo.config.strict_yaml import ConfigError
+
+if TYPE_CHECKING:
+    import pandas
+
+ClaimsLike = str | Path | Claims
+_COLUMNS = ("claims", "data", "kind", "about", "verdict", "reason")
+
+
+@dataclass(frozen=True)
+class ReportResults:
+    """A written report.
+
+    Attributes:
+        report: What every format shows, as plain data.
+        paths: The files to open.
+        messages: Lines that begin with `warning:` or `note:`.
+    """
+
+    report: Report
+    paths: tuple[Path, ...]
+    messages: tuple[str, ...] = ()
+
+    @property
+    def verdicts(self) -> tuple[ClaimsReport, ...]:
+        """The verdicts on each claims file, section by section."""
+        return tuple(claims for section in self.report.sections for claims in section.claims)
+
+    @property
+    def differs(self) -> bool:
+        """Whether a claim differs or is impossible."""
+        return differs(self.verdicts)
+
+    def to_frame(self) -> pandas.DataFrame:
+        """One row per figure or statement with its verdict. Raises ConfigError when pandas is not installed."""
+        return frame([dict(zip(_COLUMNS, row, strict=True)) for row in self._rows()], _COLUMNS)
+
+    def _rows(self) -> list[tuple[str, str, str, str, str, str]]:
+        return [
+            (each.claims.name, each.data, kind, judgement.about, judgement.decision.verdict, judgement.decision.reason)
+            for each in self.verdicts
+            for kind, judgements in (("figure", each.figures), ("statement", each.statements))
+            for judgement in judgements
+        ]
+
+    def _repr_html_(self) -> str:
+        written = [f"wrote {path}" for path in self.paths]
+        return html_table("Verdicts on claims", _COLUMNS, self._rows(), (*written, *self.messages))
+
+
+def report(
+    store: PathLike | Store = "runs",
+    *,
+    out: PathLike = ".",
+    formats: str | Iterable[str] = SHOW_GALLERIES,
+    claims: ClaimsLike | Iterable[ClaimsLike] | None = None,
+    threshold_rule: str | None = None,
+    gallery: bool = False,
+    data: PathLike | None = None,
+    patients: str | None = None,
+    data_is: str | None = None,
+    card_folders: Paths = (),
+    on_message: OnMessage = silent,
+    on_progress: Callable[[str], None] = silent,
+) -> ReportResults:
+    """Write a report from a store, as `zoo report` does: verdicts, figures, curves, methods, limits, checklists.
+
+    Args:
+        store: The folder of the runs, or a Store.
+        out: The folder for the report.
+        formats: `md`, `html`, `json`, `csv` or `tex`; one or several.
+        claims: Claims to judge: built-in names, YAML files or Claims. None judges the built-in ones about the store's
+            cards.
+        threshold_rule: Choose thresholds anew on the stored validation scores: `youden`, `cost=5`, ...
+        gallery: Show test images, with Grad-CAM of stored models.
+        data: The source of the gallery's images; None takes the one that the runs name.
+        patients: Pattern of the gallery's file names; None takes that of the runs.
+        data_is: The published data set that the images are, by its name in claims and cards.
+        card_folders: Folders with more cards.
+        on_message: Called with each warning when it arises; the result collects them too.
+        on_progress: Called with a line before each gallery.
+
+    Returns:
+        The report as data, and the files written.
+
+    Raises:
+        ConfigError: An argument cannot be used, or the store contains no runs.
+        DataError: The gallery's images cannot be read.
+        OSError: `out` cannot be written.
+    """
+    chosen: list[str] = as_list(formats, str)
+    check_formats(chosen)
+    if gallery and not set(chosen) & set(SHOW_GALLERIES):
+        raise ConfigError(f"--gallery: only {' and '.join(SHOW_GALLERIES)} show it; ask for one of them too")
+    if not gallery and (data is not None or patients is not None):
+        raise ConfigError("--data and --patients locate the images of --gallery; add --gallery or drop them")
+    rule = None if threshold_rule is None else ThresholdRule.parse(threshold_rule)
+    messages = Messages(on_message)
+    known = known_cards(card_folders, messages)
+    given = as_list(claims or (), (str, Path, Claims))
+    named = [each if isinstance(each, Claims) else load_claims(str(each), known) for each in given]
+    source = resolve_store(store)
+    runs = stored_runs(source, messages, "bench")
+    notes = []
+    if data_is is not None:
+        runs = declared(runs, data_is)
+    if rule is not None:
+        runs = all_with_threshold_rule(runs, source, rule)
+        notes.append(
+            f"Thresholds were chosen anew by the rule {threshold_rule} on the stored validation scores. It was named "
+            "when test was already scored: figures at these thresholds are fair only if test did not suggest the rule."
+        )
+    judged = named or claims_about({run.spec.card.name for run in runs}, known)
+    content = build_report(runs, source.history, scores=source, claims=judged, notes=notes)
+    place = None if data is None else str(data)
+    galleries = galleries_of(runs, source, data=place, patients=patients, tell=on_progress) if gallery else {}
+    paths = write_report(content, source, Path(out), chosen, galleries)
+    return ReportResults(content, tuple(paths), messages.lines())

@@ -1,0 +1,350 @@
+"""`zoo.search`: tune a card on validation, and bench the winner."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmark.data.cache import declared_gib
+from benchmark.data.dataset import Dataset
+from benchmark.runs.execution.execute import warm_up
+from benchmark.runs.execution.limits import NO_LIMITS, Limits
+from benchmark.runs.execution.main_module import stop_in_worker
+from benchmark.runs.plan import PlannedSplit, make_plan, planned_splits
+from benchmark.runs.protocol import Protocol
+from benchmark.runs.storage.store import Store
+from benchmark.runs.trial import SearchResult
+from reports.figures.search import search_pictures
+from reports.render.csv_text import csv_text
+from reports.render.markdown.search import search_markdown
+from reports.results.search import trial_rows
+from search_spaces.space import SearchSpace, fitting_space, load_space, overridden, winner_yaml
+from zoo.api.bench import BenchPlan, BenchResults, OnEvent
+from zoo.api.data_messages import report_data
+from zoo.api.inputs import (
+    CardLike,
+    PathLike,
+    Paths,
+    as_list,
+    is_file,
+    known_cards,
+    resolve_cards,
+    resolve_data,
+    resolve_limits,
+    resolve_protocol,
+    resolve_store,
+)
+from zoo.api.messages import Messages, OnMessage, silent
+from zoo.api.tables import frame, html_table
+from zoo.config.atomic import write_text
+from zoo.config.strict_yaml import ConfigError, write_yaml
+from zoo.models.card import ModelCard
+from zoo.models.catalog import check_new_name, load_cards, select
+
+if TYPE_CHECKING:
+    import pandas
+
+OnTrial = Callable[[SearchResult], None]
+Watch = Callable[[BenchPlan], AbstractContextManager[OnEvent]]
+
+
+@dataclass(frozen=True)
+class SearchResults:
+    """The outcome of a search.
+
+    Attributes:
+        trials: Every trial with its objective on validation.
+        winner: The file of the winning card; None when no trial has an objective.
+        bench: The runs of the winning card, which are the only ones scored on the test split.
+        paths: The files written.
+        messages: Lines that begin with `warning:` or `note:`.
+    """
+
+    trials: SearchResult
+    winner: Path | None
+    bench: BenchResults | None
+    paths: tuple[Path, ...]
+    messages: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document that `zoo search --json` prints."""
+        runs = self.bench.runs if self.bench is not None else ()
+        return {
+            "card": None if self.winner is None else str(self.winner),
+            "trials": trial_rows(self.trials),
+            "bench": [run.model_dump(mode="json") for run in runs],
+        }
+
+    def to_frame(self) -> pandas.DataFrame:
+        """One row per trial. Raises ConfigError when pandas is not installed."""
+        return frame(trial_rows(self.trials))
+
+    def _repr_html_(self) -> str:
+        rows = trial_rows(self.trials)
+        heads = list(rows[0]) if rows else ["trial"]
+        caption = f"{self.trials.base.name}: {self.trials.tuner} search of {self.trials.space}"
+        return html_table(caption, heads, [list(row.values()) for row in rows], self.messages)
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """What a search will tune.
+
+    Attributes:
+        card: The card to tune.
+        space: The parameters, the tuner and its budget.
+        protocol: The conditions of every run.
+        dataset: The data of every run.
+        store: Where runs are reused from and stored.
+        out: The folder for the winning card and the search report.
+        name: The name of the winning card.
+        jobs: Number of simultaneous trials.
+        limits: Time and memory of a run.
+        card_folders: Folders in which the card and its parents may be.
+        card_files: Files of cards outside these folders.
+        messages: Lines that begin with `warning:` or `note:`.
+    """
+
+    card: ModelCard
+    space: SearchSpace
+    protocol: Protocol
+    dataset: Dataset
+    store: Store
+    out: Path
+    name: str
+    jobs: int = 1
+    limits: Limits = NO_LIMITS
+    card_folders: tuple[Path, ...] = ()
+    card_files: tuple[Path, ...] = ()
+    messages: tuple[str, ...] = ()
+
+    @property
+    def splits(self) -> tuple[PlannedSplit, ...]:
+        """The splits of the winner's runs. Raises DataError when the data cannot be split as the protocol asks."""
+        return planned_splits(make_plan([self.card], self.protocol, self.dataset), self.dataset)
+
+    def tune(self, *, on_event: OnEvent = silent, on_trial: OnTrial = silent) -> SearchResult:
+        """Run the trials, on validation only.
+
+        Args:
+            on_event: Called with each `Event` of a run.
+            on_trial: Called with the result so far after each round.
+        """
+        from search_spaces.search import search as run_trials
+
+        return run_trials(
+            self.card,
+            self.space,
+            self.protocol,
+            self.dataset,
+            self.store,
+            jobs=self.jobs,
+            limits=self.limits,
+            on_event=on_event,
+            on_trial=on_trial,
+        )
+
+    def finish(self, trials: SearchResult, watch: Watch, *, on_message: OnMessage = silent) -> SearchResults:
+        """Write the report of `trials` and the winning card, and score that card on the test split once.
+
+        Args:
+            trials: The result of `tune`.
+            watch: Gives the handler of events for the runs of the winner, open while they run.
+            on_message: Called with each further message.
+        """
+        paths = write_search_report(trials, self.out)
+        if not trials.ranked():
+            return SearchResults(trials, None, None, tuple(paths), self.messages)
+        winner = self._write_winner(trials)
+        card = select(load_cards([*self.card_folders, self.out], silent, self.card_files), [winner.stem])
+        plan = BenchPlan(
+            make_plan(card, self.protocol, self.dataset),
+            self.dataset,
+            self.store,
+            limits=self.limits,
+        )
+        with watch(plan) as on_event:
+            bench = plan.run(on_event=on_event, on_message=on_message)
+        return SearchResults(trials, winner, bench, (winner, *paths), (*self.messages, *bench.messages))
+
+    def _write_winner(self, trials: SearchResult) -> Path:
+        best = trials.ranked()[0]
+        objective = f"val {trials.metric} {trials.value(best):.4f}, the best of {len(trials.trials)} trials"
+        path = self.out / f"{self.name}.yaml"
+        card = winner_yaml(trials.base, best.values, space=self.space.name, objective=objective, epochs=best.epochs)
+        write_text(path, write_yaml(card))
+        return path
+
+
+def search(
+    card: CardLike,
+    *,
+    space: PathLike | SearchSpace | None = None,
+    tuner: str | None = None,
+    trials: int | None = None,
+    executions: int | None = None,
+    data: PathLike | Dataset = "phantom",
+    protocol: PathLike | Protocol = "quick",
+    store: PathLike | Store = "runs",
+    out: PathLike = "search",
+    name: str | None = None,
+    jobs: int = 1,
+    run_timeout: str = "24h",
+    run_memory: float | None = None,
+    card_folders: Paths = (),
+    patients: str | None = None,
+    positive: str | None = None,
+    on_event: OnEvent = silent,
+    on_trial: OnTrial = silent,
+    on_message: OnMessage = silent,
+) -> SearchResults:
+    """Tune a card on validation, write the winner as a card, and score it on the test split once, as `zoo search` does.
+
+    No trial opens the test split. A search that was interrupted resumes when it is called again.
+
+    Args:
+        card: The card to tune: a name, the path of a YAML file or a ModelCard that `load_cards` returned.
+        space: A built-in search space, a YAML file or a SearchSpace; None takes the first that fits the card.
+        tuner: `random`, `bayesian`, `hyperband` or `grid`; None takes the space's.
+        trials: Number of trials; None takes the space's.
+        executions: Runs per trial with different seeds; None takes the space's.
+        data: As in `bench`.
+        protocol: As in `bench`.
+        store: As in `bench`.
+        out: The folder for the winning card and the search report.
+        name: The name of the winning card; None takes CARD-tuned.
+        jobs: Number of simultaneous trials.
+        run_timeout: As in `bench`.
+        run_memory: As in `bench`.
+        card_folders: As in `bench`.
+        patients: As in `bench`.
+        positive: As in `bench`.
+        on_event: Called with each `Event` of a run.
+        on_trial: Called with the result so far after each round of trials.
+        on_message: Called with each warning and note when it arises; the result collects them too.
+
+    Returns:
+        Trials, the winning card and its runs.
+
+    Raises:
+        ConfigError: As `bench`; or the space does not fit the card, or KerasTuner is not installed.
+        DataError: As `bench`.
+        OSError: The store or `out` cannot be written.
+    """
+    plan = plan_search(
+        card,
+        space=space,
+        tuner=tuner,
+        trials=trials,
+        executions=executions,
+        data=data,
+        protocol=protocol,
+        store=store,
+        out=out,
+        name=name,
+        jobs=jobs,
+        run_timeout=run_timeout,
+        run_memory=run_memory,
+        card_folders=card_folders,
+        patients=patients,
+        positive=positive,
+        on_message=on_message,
+    )
+    tuned = plan.tune(on_event=on_event, on_trial=on_trial)
+    return plan.finish(tuned, lambda _: nullcontext(on_event), on_message=on_message)
+
+
+def plan_search(
+    card: CardLike,
+    *,
+    space: PathLike | SearchSpace | None = None,
+    tuner: str | None = None,
+    trials: int | None = None,
+    executions: int | None = None,
+    data: PathLike | Dataset = "phantom",
+    protocol: PathLike | Protocol = "quick",
+    store: PathLike | Store = "runs",
+    out: PathLike = "search",
+    name: str | None = None,
+    jobs: int = 1,
+    run_timeout: str = "24h",
+    run_memory: float | None = None,
+    card_folders: Paths = (),
+    patients: str | None = None,
+    positive: str | None = None,
+    on_message: OnMessage = silent,
+) -> SearchPlan:
+    """What `search` would tune with the same arguments; it creates the folder `out` and nothing else.
+
+    Returns:
+        The plan; its `tune` runs the trials, its `finish` writes and benches the winner.
+
+    Raises:
+        ConfigError: As `search`.
+        DataError: As `search`.
+    """
+    stop_in_worker()
+    declared_gib()  # a wrong limit of the cache is reported now and not by every trial
+    messages = Messages(on_message)
+    limits = resolve_limits(run_timeout, run_memory)
+    folder = Path(out)
+    folders = [*map(Path, as_list(card_folders))]
+    files = [Path(card)] if not isinstance(card, ModelCard) and is_file(card) else []
+    readable = [*folders, folder] if folder.is_dir() else folders
+    (base,) = resolve_cards([card], readable, messages)
+    known = known_cards(readable, Messages(), files)
+    if known.get(base.name) != base:
+        raise ConfigError(
+            f"card {base.name}: the winner extends it by its name; save it as a YAML file and give its path"
+        )
+    winner = name or f"{base.name}-tuned"
+    check_new_name(winner, known, folder)
+    given = space if isinstance(space, SearchSpace) else load_space(str(space)) if space else fitting_space(base)
+    chosen = overridden(given, tuner=tuner, trials=trials, executions=executions)
+    conditions, target = resolve_protocol(protocol), resolve_store(store)
+    warm_up()
+    dataset = resolve_data(data, patients, positive)
+    report_data(dataset, messages, [base])
+    plan = make_plan([base], conditions, dataset)
+    if not plan.specs:
+        raise ConfigError(*(f"card {skip.card.name}: {skip.reason}" for skip in plan.skips))
+    if find_spec("keras_tuner") is None:  # reported before the search, not in it
+        raise ConfigError("zoo search needs keras_tuner; pip install 'zoo-bench[search]'")
+    folder.mkdir(parents=True, exist_ok=True)
+    return SearchPlan(
+        card=base,
+        space=chosen,
+        protocol=conditions,
+        dataset=dataset,
+        store=target,
+        out=folder,
+        name=winner,
+        jobs=jobs,
+        limits=limits,
+        card_folders=tuple(folders),
+        card_files=tuple(files),
+        messages=messages.lines(),
+    )
+
+
+def write_search_report(trials: SearchResult, folder: Path) -> list[Path]:
+    """Write trials.json, trials.csv, the pictures and search.md; give their paths, the report first."""
+    rows = trial_rows(trials)
+    heads = list(rows[0]) if rows else ["trial"]
+    texts = {
+        "trials.json": json.dumps(rows, indent=2),
+        "trials.csv": csv_text(heads, [list(row.values()) for row in rows]),
+    }
+    pictures = {}
+    for number, (caption, svg) in enumerate(search_pictures(trials).items()):
+        pictures[caption] = f"search-{number}.svg"
+        texts[pictures[caption]] = svg
+    texts = {"search.md": search_markdown(trials, pictures), **texts}
+    for name, text in texts.items():
+        write_text(folder / name, text)
+    return [folder / name for name in texts]

@@ -1,0 +1,63 @@
+"""`zoo track`: the store's runs in an experiment tracker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zoo.cli.options import StoreOption, out, say
+
+if TYPE_CHECKING:
+    from benchmark.runs.run import Run
+    from benchmark.runs.storage.store import Store
+
+app = typer.Typer()
+
+
+@app.command("tensorboard")
+def tensorboard(
+    store: StoreOption = Path("runs"),
+    out_dir: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the logs are written.")] = Path("logs"),
+) -> None:
+    """Write TensorBoard logs, one folder per run; `tensorboard --logdir DIR` shows them."""
+    from reports.tracking.tensorboard import write_logs
+
+    source, runs = _runs(store)
+    written = write_logs(runs, source, out_dir)
+    out().print(f"wrote {len(written)} runs to {out_dir}", markup=False, soft_wrap=True)
+
+
+@app.command("mlflow")
+def mlflow(
+    store: StoreOption = Path("runs"),
+    uri: Annotated[
+        str | None,
+        typer.Option(
+            "--uri", metavar="URI", help="Tracking URI, as sqlite:///mlflow.db; MLflow's default if left out."
+        ),
+    ] = None,
+    experiment: Annotated[
+        str, typer.Option("--experiment", metavar="NAME", help="Created if it does not exist.")
+    ] = "zoo",
+    artifacts: Annotated[
+        str | None,
+        typer.Option("--artifacts", metavar="URI", help="Where a new experiment stores files. Default: MLflow's own."),
+    ] = None,
+) -> None:
+    """Send runs to MLflow: settings, epochs, figures with intervals, files. Runs already sent are skipped."""
+    from reports.tracking.mlflow import send_runs
+
+    source, runs = _runs(store)
+    sent = send_runs(runs, source, experiment, uri=uri, artifacts=artifacts)
+    counts = f"{len(sent.added)} added, {len(sent.replaced)} replaced, {len(sent.held)} already sent"
+    out().print(f"experiment {experiment}: {counts}", markup=False, soft_wrap=True)
+
+
+def _runs(store: Path) -> tuple[Store, list[Run]]:
+    from zoo.api.inputs import resolve_store, stored_runs
+    from zoo.api.messages import Messages
+
+    source = resolve_store(store)
+    return source, stored_runs(source, Messages(say))
