@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from benchmark.data.sources import register_source as register_source
+    from benchmark.evidence.metrics.definitions import register_metric as register_metric
     from reports.frames.load import load_figures as load_figures
     from reports.frames.load import load_history as load_history
     from reports.frames.load import load_runs as load_runs
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 _GROUPS = {
     "benchmark.data.sources": ("register_source",),
+    "benchmark.evidence.metrics.definitions": ("register_metric",),
     "zoo.api.audit": ("AuditResults", "audit"),
     "zoo.api.bench": ("BenchPlan", "BenchResults", "bench", "plan_bench"),
     "zoo.api.compare": ("CompareResults", "compare"),
