@@ -13,7 +13,7 @@ from reports.report import Section
 from reports.results.card_figures import CardFigures
 from reports.results.pairs import Ranking
 from reports.text import estimate, plural
-from reports.verdicts.figures import Judgement
+from reports.verdicts.figures import ClaimVerdict
 from reports.verdicts.report import ClaimsReport
 
 ANSWERS: tuple[Answer, ...] = get_args(Answer)
@@ -26,9 +26,9 @@ class Answered:
     verdict and reason, the most frequent first."""
 
     answer: Answer
-    statements: tuple[Judgement, ...]
-    figures: tuple[Judgement, ...]
-    reasons: tuple[tuple[Verdict, str, tuple[Judgement, ...]], ...]
+    statements: tuple[ClaimVerdict, ...]
+    figures: tuple[ClaimVerdict, ...]
+    reasons: tuple[tuple[Verdict, str, tuple[ClaimVerdict, ...]], ...]
 
     def __len__(self) -> int:
         return len(self.statements) + len(self.figures)
@@ -67,12 +67,12 @@ def _answers(report: ClaimsReport) -> tuple[Answered, ...]:
     return tuple(answered)
 
 
-def _with_answer(answer: Answer, judged: Iterable[Judgement]) -> Iterator[Judgement]:
+def _with_answer(answer: Answer, judged: Iterable[ClaimVerdict]) -> Iterator[ClaimVerdict]:
     return (each for each in judged if VERDICTS[each.decision.verdict].answer == answer)
 
 
-def _reasons(judged: Sequence[Judgement]) -> tuple[tuple[Verdict, str, tuple[Judgement, ...]], ...]:
-    held: dict[tuple[Verdict, str], list[Judgement]] = {}
+def _reasons(judged: Sequence[ClaimVerdict]) -> tuple[tuple[Verdict, str, tuple[ClaimVerdict, ...]], ...]:
+    held: dict[tuple[Verdict, str], list[ClaimVerdict]] = {}
     for one in judged:
         held.setdefault((one.decision.verdict, one.decision.reason), []).append(one)
     found = [(verdict, reason, tuple(alike)) for (verdict, reason), alike in held.items()]

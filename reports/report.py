@@ -13,7 +13,7 @@ from reports.claims.model import Claims
 from reports.results.card_figures import CardFigures, by_card, card_figures
 from reports.results.compare import Comparison, compare_card, is_other_data
 from reports.results.curves import CardCurves, Histories, card_curves
-from reports.results.measured import conditions, gather
+from reports.results.measured import collect_results, conditions
 from reports.results.methods import Methods, methods
 from reports.results.pairs import Ranking, rank
 from reports.results.probabilities import Probabilities, probabilities
@@ -83,7 +83,7 @@ def _section(
 ) -> Section:
     first = runs[0].spec
     title = conditions(first)
-    measured = {} if scores is None else gather(runs, scores)
+    measured = {} if scores is None else collect_results(runs, scores)
     judged = () if scores is None else tuple(judge(each, measured, title, first.dataset.synthetic) for each in claims)
     return Section(
         title=title,

@@ -9,7 +9,7 @@ from benchmark.evidence.intervals.formulas import printed_auc_interval, wilson
 from benchmark.evidence.metrics.definitions import Confusion, measures
 from benchmark.evidence.published.feasible import Range
 from reports.audit.decisions import Matrices, conflicts, matrices_of, out_of_reach, printed_twice, the_only_matrix
-from reports.audit.figures import SEVERITIES, Cited, Finding, Group, groups
+from reports.audit.figures import SEVERITIES, AuditFinding, Cited, Group, groups
 from reports.audit.losses import losses
 from reports.audit.matrices import confusion_of, one_class, printed_matrix, sample_sizes, which_test
 from reports.claims.model import Claims, PrintedMatrix, Reading, Row, TestSet
@@ -53,17 +53,17 @@ class Audit:
 
     name: str
     title: str
-    findings: tuple[Finding, ...]
+    findings: tuple[AuditFinding, ...]
     rows: tuple[AuditRow, ...]
 
-    def ruled_out(self, row: str, figure: PublishedFigure) -> Finding | None:
+    def ruled_out(self, row: str, figure: PublishedFigure) -> AuditFinding | None:
         """The first finding by which a printed figure of a row is impossible."""
         return next((f for f in self.findings if f.row == row and f.reading is None and figure in f.rules_out), None)
 
 
 def audit(claims: Claims) -> Audit:
     """Everything that the printed figures of `claims`, as `load_claims` gives them, say about themselves."""
-    findings: list[Finding] = []
+    findings: list[AuditFinding] = []
     final: dict[str, Group] = {}
     found: dict[str, Matrices] = {}
     printed = {matrix.row: matrix for matrix in claims.matrices}
@@ -120,7 +120,7 @@ def _matrices(group: Group, test: TestSet | None) -> Matrices | None:
     return matrices_of(group, test) if group.split == "test" and test is not None and group.decisions() else None
 
 
-def _of_group(group: Group, own: Matrices | None) -> Iterator[Finding]:
+def _of_group(group: Group, own: Matrices | None) -> Iterator[AuditFinding]:
     yield from printed_twice(group)
     yield from conflicts(group, own)
     if own is not None:
@@ -128,7 +128,7 @@ def _of_group(group: Group, own: Matrices | None) -> Iterator[Finding]:
     yield from losses(group, own, group.row.test if _is_final(group) else None)
 
 
-def _of_reading(row: Row, reading: Reading) -> Iterator[Finding]:
+def _of_reading(row: Row, reading: Reading) -> Iterator[AuditFinding]:
     """What is found because the sentence is read so: findings that rest on a figure of the reading."""
     for group in groups(row, reading):
         for finding in _of_group(group, _matrices(group, row.test)):
@@ -137,13 +137,13 @@ def _of_reading(row: Row, reading: Reading) -> Iterator[Finding]:
                 yield finding
 
 
-def _contradictory_settings(claims: Claims) -> Iterator[Finding]:
+def _contradictory_settings(claims: Claims) -> Iterator[AuditFinding]:
     placed = list(dict.fromkeys((setting.row, setting.setting) for setting in claims.settings))
     for row, name in placed:
         stated = [setting for setting in claims.settings if (setting.row, setting.setting) == (row, name)]
         values = list(dict.fromkeys(setting.value for setting in stated))
         if len(values) > 1:
-            yield Finding(
+            yield AuditFinding(
                 "settings",
                 "contradiction",
                 row,
@@ -154,11 +154,11 @@ def _contradictory_settings(claims: Claims) -> Iterator[Finding]:
             )
 
 
-def _same_names(claims: Claims) -> Iterator[Finding]:
+def _same_names(claims: Claims) -> Iterator[AuditFinding]:
     for called in dict.fromkeys(row.called for row in claims.rows if row.called):
         rows = [row.name for row in claims.rows if row.called == called]
         if len(rows) > 1:
-            yield Finding(
+            yield AuditFinding(
                 "same-name",
                 "contradiction",
                 rows[0],

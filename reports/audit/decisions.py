@@ -16,7 +16,7 @@ from benchmark.evidence.published.feasible import (
     shares_possible,
     smallest_conflict,
 )
-from reports.audit.figures import Finding, Group, cite, counts, figure_range, named, printed, sizes
+from reports.audit.figures import AuditFinding, Group, cite, counts, figure_range, named, printed, sizes
 from reports.claims.model import TestSet
 from reports.text import capital, listed
 
@@ -61,7 +61,7 @@ def matrices_of(group: Group, test: TestSet) -> Matrices:
     return Matrices(test, tuple(rounded), tuple(cut))
 
 
-def printed_twice(group: Group) -> Iterator[Finding]:
+def printed_twice(group: Group) -> Iterator[AuditFinding]:
     """Two figures of one metric, split and moment that no one value prints as."""
     for i, first in enumerate(group.figures):
         for second in group.figures[i + 1 :]:
@@ -78,7 +78,7 @@ def printed_twice(group: Group) -> Iterator[Finding]:
                 )
 
 
-def conflicts(group: Group, found: Matrices | None) -> Iterator[Finding]:
+def conflicts(group: Group, found: Matrices | None) -> Iterator[AuditFinding]:
     """Decision figures that no matrix of the row's test set prints, or no matrix at all where its size is not known."""
     ranges = group.decisions(cut=True)
     if found is None:
@@ -105,7 +105,7 @@ def conflicts(group: Group, found: Matrices | None) -> Iterator[Finding]:
         yield _no_matrix(group, clash, test)
 
 
-def the_only_matrix(group: Group, found: Matrices) -> Iterator[Finding]:
+def the_only_matrix(group: Group, found: Matrices) -> Iterator[AuditFinding]:
     """A row that one confusion matrix alone prints."""
     if len(found.likely) == 1:
         how = "rounded to their decimals" if found.rounded else "cut to their decimals"
@@ -118,7 +118,7 @@ def the_only_matrix(group: Group, found: Matrices) -> Iterator[Finding]:
         )
 
 
-def out_of_reach(group: Group, found: Matrices) -> Iterator[Finding]:
+def out_of_reach(group: Group, found: Matrices) -> Iterator[AuditFinding]:
     """An AUC outside of what scores with these decisions can have."""
     area = group.of("auc")
     if area is None or not found.possible:
@@ -138,7 +138,7 @@ def out_of_reach(group: Group, found: Matrices) -> Iterator[Finding]:
         )
 
 
-def _off_grid(group: Group, metric: str, population: str, test: TestSet) -> Finding:
+def _off_grid(group: Group, metric: str, population: str, test: TestSet) -> AuditFinding:
     figure = group.of(metric)
     assert figure is not None
     sizes = {"images": test.negatives + test.positives, "positives": test.positives, "negatives": test.negatives}
@@ -154,7 +154,7 @@ def _off_grid(group: Group, metric: str, population: str, test: TestSet) -> Find
     )
 
 
-def _no_matrix(group: Group, clash: Sequence[str], test: TestSet) -> Finding:
+def _no_matrix(group: Group, clash: Sequence[str], test: TestSet) -> AuditFinding:
     cited = group.cited(clash)
     together = listed([c.text for c in cited])
     return group.finding(
@@ -168,7 +168,7 @@ def _no_matrix(group: Group, clash: Sequence[str], test: TestSet) -> Finding:
     )
 
 
-def _no_shares(group: Group, clash: Sequence[str]) -> Finding:
+def _no_shares(group: Group, clash: Sequence[str]) -> AuditFinding:
     cited = group.cited(clash)
     together = listed([c.text for c in cited])
     derivation = "The shares of true and false positives and negatives that they ask for do not add up to 1."

@@ -48,7 +48,7 @@ class Cited:
 
 
 @dataclass(frozen=True)
-class Finding:
+class AuditFinding:
     """What the printed figures say about themselves.
 
     `impossible`: nothing can print these figures as they are read, `statement` saying how. `contradiction`: two things
@@ -106,10 +106,12 @@ class Group:
         statement: str,
         derivation: str,
         rules_out: Sequence[Cited] = (),
-    ) -> Finding:
+    ) -> AuditFinding:
         """A finding about this group."""
         figures = tuple(each.figure for each in rules_out if each.figure is not None)
-        return Finding(kind, severity, self.row.name, self.reading, tuple(rests_on), statement, derivation, figures)
+        return AuditFinding(
+            kind, severity, self.row.name, self.reading, tuple(rests_on), statement, derivation, figures
+        )
 
 
 def groups(row: Row, reading: Reading | None = None) -> Iterator[Group]:

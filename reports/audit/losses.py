@@ -20,7 +20,7 @@ from benchmark.evidence.published.bounds import (
 )
 from benchmark.evidence.published.feasible import Range
 from reports.audit.decisions import Matrices
-from reports.audit.figures import Finding, Group, cite, figure_range, named, printed
+from reports.audit.figures import AuditFinding, Group, cite, figure_range, named, printed
 from reports.claims.model import Row, TestSet
 from reports.text import capital, listed
 from zoo.models.card import PublishedFigure
@@ -28,7 +28,7 @@ from zoo.models.card import PublishedFigure
 _FIXED = {"log_loss": cross_entropy, "brier": squared_error}
 
 
-def losses(group: Group, found: Matrices | None, test: TestSet | None) -> Iterator[Finding]:
+def losses(group: Group, found: Matrices | None, test: TestSet | None) -> Iterator[AuditFinding]:
     """Every loss of the group against its decisions, its scores and the best answer for every image.
 
     `found` are the matrices of the row's test set `test`, both None for a split whose sizes are not known.
@@ -42,7 +42,7 @@ def losses(group: Group, found: Matrices | None, test: TestSet | None) -> Iterat
 
 def _training_loss(
     group: Group, figure: PublishedFigure, found: Matrices | None, test: TestSet | None
-) -> Iterator[Finding]:
+) -> Iterator[AuditFinding]:
     read_as = _declared(group.row)
     others = tuple(loss for loss in _usual() if loss.name != read_as.name)
     yield from _of_decisions(group, figure, read_as, others, found)
@@ -74,7 +74,7 @@ def _of_decisions(
     read_as: LossFunction,
     others: tuple[LossFunction, ...],
     found: Matrices | None,
-) -> Iterator[Finding]:
+) -> Iterator[AuditFinding]:
     bounds = _bounds(group, read_as, found)
     if bounds is None:
         return
@@ -115,7 +115,7 @@ def _of_decisions(
 
 def _constants(
     group: Group, figure: PublishedFigure, scores: PublishedFigure, fitting: list[LossFunction], share: float
-) -> Iterator[Finding]:
+) -> Iterator[AuditFinding]:
     low, high = figure_range(scores)
     for loss in fitting:
         best, cost = best_constant(loss, share)
@@ -136,7 +136,7 @@ def _constants(
         )
 
 
-def _above_constant(group: Group, figure: PublishedFigure, loss: LossFunction, test: TestSet) -> Iterator[Finding]:
+def _above_constant(group: Group, figure: PublishedFigure, loss: LossFunction, test: TestSet) -> Iterator[AuditFinding]:
     best, cost = best_constant(loss, test.positives / (test.negatives + test.positives))
     if figure_range(figure, cut=True)[0] > cost:
         yield group.finding(

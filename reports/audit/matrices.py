@@ -8,7 +8,7 @@ from benchmark.evidence.diagnosis.causes import ONE_CLASS_SHARE
 from benchmark.evidence.metrics.definitions import Confusion, label_of
 from benchmark.evidence.published.feasible import called_alike, fits, fitting_sizes, metric_of
 from reports.audit.decisions import Matrices, matrices_of
-from reports.audit.figures import Cited, Finding, Group, cite, counts, figure_range, printed, sizes
+from reports.audit.figures import AuditFinding, Cited, Group, cite, counts, figure_range, printed, sizes
 from reports.claims.model import Claims, PrintedMatrix, TestSet
 from reports.text import capital, listed
 
@@ -16,7 +16,7 @@ _ONE_CLASS = {"single-class-collapse", "one-class-threshold"}
 _LARGEST_SET = 10_000
 
 
-def which_test(group: Group, own: Matrices | None, others: Sequence[TestSet]) -> Iterator[Finding]:
+def which_test(group: Group, own: Matrices | None, others: Sequence[TestSet]) -> Iterator[AuditFinding]:
     """Which of the declared test sets the row fits, where there are several."""
     tests = [matrices_of(group, test) for test in others]
     tests = [*([own] if own else []), *(each for each in tests if own is None or sizes(each.test) != sizes(own.test))]
@@ -42,7 +42,7 @@ def which_test(group: Group, own: Matrices | None, others: Sequence[TestSet]) ->
     )
 
 
-def sample_sizes(together: Sequence[Group]) -> Iterator[Finding]:
+def sample_sizes(together: Sequence[Group]) -> Iterator[AuditFinding]:
     """The fewest images that the accuracies of a row's split, printed at several moments, can count over."""
     cited = [
         cite(figure)
@@ -68,7 +68,7 @@ def sample_sizes(together: Sequence[Group]) -> Iterator[Finding]:
 
 def printed_matrix(
     matrix: PrintedMatrix, rows: Mapping[str, Group], found: Mapping[str, Matrices]
-) -> Iterator[Finding]:
+) -> Iterator[AuditFinding]:
     """A printed matrix against its own row and, where it does not fit, against every other row.
 
     `rows` holds the final test figures of each row that has some, `found` the matrices of each whose test set is known.
@@ -78,7 +78,7 @@ def printed_matrix(
     negatives, positives = counted.tn + counted.fp, counted.tp + counted.fn
     test = found[matrix.row].test if matrix.row in found else None
     if test is not None and (test.negatives, test.positives) != (negatives, positives):
-        yield Finding(
+        yield AuditFinding(
             "matrix-size",
             "contradiction",
             matrix.row,
@@ -115,7 +115,7 @@ def printed_matrix(
             )
 
 
-def one_class(claims: Claims, group: Group, own: Matrices, others: Sequence[TestSet]) -> Iterator[Finding]:
+def one_class(claims: Claims, group: Group, own: Matrices, others: Sequence[TestSet]) -> Iterator[AuditFinding]:
     """How many images can have been called alike, where the report says that all were."""
     said = [
         Cited(statement.text, statement.where)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from benchmark.evidence.metrics.definitions import label_of
 from reports.audit.audit import Audit, AuditRow, Derived
-from reports.audit.figures import SEVERITIES, Finding, counts, sizes
+from reports.audit.figures import SEVERITIES, AuditFinding, counts, sizes
 from reports.text import MISSING, interval, number, plural
 
 ROW_HEADS = ("row", "confusion matrices", "what follows, with 95% intervals")
@@ -20,12 +20,12 @@ def summary(audit: Audit) -> str:
     return f"{plural(len(audit.rows), 'row')}; findings: {', '.join(counted) or 'none'}"
 
 
-def subject(finding: Finding) -> str:
+def subject(finding: AuditFinding) -> str:
     """The row that a finding is about, with the reading under which it appears."""
     return finding.row if finding.reading is None else f"{finding.row}, read as {finding.reading}"
 
 
-def citations(finding: Finding) -> str:
+def citations(finding: AuditFinding) -> str:
     """The printed figures that a finding rests on, each with its place."""
     return "; ".join(f"{cited.text} ({cited.where})" for cited in finding.rests_on)
 

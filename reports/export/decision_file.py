@@ -12,7 +12,7 @@ from benchmark.data.decoding.pixels import FORMATS
 from benchmark.data.levels import range_of
 from benchmark.evidence.calibration.calibrators import Calibrator
 from benchmark.evidence.metrics.influence import CLIP
-from benchmark.runs.deployment.decision_rule import Decider
+from benchmark.runs.deployment.decision_rule import DecisionRule
 from benchmark.runs.run import Run
 from reports.results.recipe import PREPROCESSING
 
@@ -29,7 +29,7 @@ class Written:
     onnx: Mapping[str, Any]
 
 
-def decision_document(run: Run, decider: Decider, written: Written) -> dict[str, Any]:
+def decision_document(run: Run, decider: DecisionRule, written: Written) -> dict[str, Any]:
     """Everything that turns an image into a probability and a decision, and where it comes from."""
     spec, chosen, calibrator = run.spec, decider.threshold, decider.calibrator
     size, channels = written.onnx["size"], written.onnx["channels"]
@@ -90,7 +90,7 @@ def formula(calibrator: Calibrator) -> str:
     return f"probability = {calibrator.formula()}{clipped}"
 
 
-def example(decider: Decider, written: Written) -> str:
+def example(decider: DecisionRule, written: Written) -> str:
     """A program that scores images with numpy, onnxruntime and Pillow alone: the same probability and decision."""
     size, channels = written.onnx["size"], written.onnx["channels"]
     mode = "L" if channels == 1 else "RGB"

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from benchmark.evidence.calibration.reliability import assess
 from benchmark.evidence.metrics.definitions import label_of, metrics
-from benchmark.runs.deployment.decision_rule import Decider
+from benchmark.runs.deployment.decision_rule import DecisionRule
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from reports.export.decision_file import Written, formula
@@ -24,7 +24,7 @@ from zoo.models.card import ModelSpec
 from zoo.models.registry import get_builder
 
 
-def model_card(run: Run, store: Store, decider: Decider, written: Written) -> str:
+def model_card(run: Run, store: Store, decider: DecisionRule, written: Written) -> str:
     """README.md of the folder that `zoo export` writes. Raises ConfigError when the scores of `run` cannot be read."""
     spec = run.spec
     lines = [
@@ -44,7 +44,7 @@ def model_card(run: Run, store: Store, decider: Decider, written: Written) -> st
     return "\n".join(lines)
 
 
-def _use(run: Run, decider: Decider) -> list[str]:
+def _use(run: Run, decider: DecisionRule) -> list[str]:
     classes = " from ".join(f"`{_code(name)}`" for name in reversed(decider.classes))
     return [
         "## Intended use",
@@ -58,7 +58,7 @@ def _use(run: Run, decider: Decider) -> list[str]:
     ]
 
 
-def _files(decider: Decider, written: Written) -> list[str]:
+def _files(decider: DecisionRule, written: Written) -> list[str]:
     onnx = written.onnx
     lowered = (
         f" The benchmark computed some layers in bfloat16, this file computes them in float32: its scores differ from "
@@ -84,7 +84,7 @@ def _files(decider: Decider, written: Written) -> list[str]:
     ]
 
 
-def _decision(decider: Decider, run: Run) -> list[str]:
+def _decision(decider: DecisionRule, run: Run) -> list[str]:
     chosen = decider.threshold
     lines = ["## Decision and probability", ""]
     if chosen.value is None:
@@ -100,7 +100,7 @@ def _decision(decider: Decider, run: Run) -> list[str]:
     return [*lines, "", f"{cell(calibration_line(decider.calibrator))}: `{formula(decider.calibrator)}`.", ""]
 
 
-def _figures(run: Run, store: Store, decider: Decider) -> Iterator[str]:
+def _figures(run: Run, store: Store, decider: DecisionRule) -> Iterator[str]:
     chosen = run.threshold.value if run.threshold else None
     columns = [("test at 0.5", run.figures("test"))]
     if chosen is not None:

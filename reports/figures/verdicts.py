@@ -16,7 +16,7 @@ from reports.figures.card import draw_spans
 from reports.figures.style import COLOURS, styled
 from reports.figures.svg import printable
 from reports.results.compare import is_open_loss
-from reports.verdicts.figures import Judgement
+from reports.verdicts.figures import ClaimVerdict
 from reports.verdicts.report import ClaimsReport
 
 _INCHES_A_ROW = 0.3
@@ -59,7 +59,7 @@ def verdicts_figure(claims: ClaimsReport) -> Figure | None:
     return figure
 
 
-def _row(claims: ClaimsReport, judged: Judgement) -> _Row | None:
+def _row(claims: ClaimsReport, judged: ClaimVerdict) -> _Row | None:
     printed, measured = judged.published, judged.measured
     if printed is None or measured is None or measured.value is None:
         return None

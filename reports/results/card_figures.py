@@ -9,7 +9,7 @@ from benchmark.evidence.estimate import SampleEstimate
 from benchmark.evidence.intervals.seeds import PairedScores, seed_figure
 from benchmark.evidence.metrics.definitions import Figure, Metric, measures
 from benchmark.runs.run import Run
-from reports.results.measured import Measured
+from reports.results.measured import CardResults
 from reports.results.pairs import paired_scores
 from reports.results.split_faults import own_faults
 from zoo.models.card import ModelCard
@@ -43,7 +43,7 @@ def summary_metrics() -> dict[str, Metric]:
     return measures(lambda metric: metric.shown == "summary")
 
 
-def card_figures(runs: Iterable[Run], measured: Mapping[str, Measured]) -> tuple[CardFigures, ...]:
+def card_figures(runs: Iterable[Run], measured: Mapping[str, CardResults]) -> tuple[CardFigures, ...]:
     """The cards of `runs` in their order; figures come from the scores in `measured`.
 
     Of a card that is not there, the figures are those that its runs recorded: with an interval where it has one run,
@@ -60,7 +60,7 @@ def by_card(runs: Iterable[Run]) -> dict[str, list[Run]]:
     return cards
 
 
-def _of_card(runs: Sequence[Run], found: Measured | None) -> CardFigures:
+def _of_card(runs: Sequence[Run], found: CardResults | None) -> CardFigures:
     finished = list(found.runs) if found is not None else [run for run in runs if run.status == "ok"]
     held = {run.run_id for run in finished}
     thresholds = tuple(run.threshold.value if run.threshold else None for run in finished)
@@ -81,7 +81,7 @@ def _of_card(runs: Sequence[Run], found: Measured | None) -> CardFigures:
     )
 
 
-def _estimates(found: Measured | None, runs: Sequence[Run], chosen: bool) -> Iterator[tuple[str, SampleEstimate]]:
+def _estimates(found: CardResults | None, runs: Sequence[Run], chosen: bool) -> Iterator[tuple[str, SampleEstimate]]:
     if found is None:
         for name in measures():
             yield name, recorded([run.figures("test", chosen).get(name) for run in runs], _test_images(runs))

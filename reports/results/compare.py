@@ -15,7 +15,7 @@ from reports.audit.audit import AuditRow, audit_row
 from reports.claims.model import Claims, row_of_card
 from reports.results.card_figures import recorded
 from reports.results.curves import Histories
-from reports.results.measured import Measured
+from reports.results.measured import CardResults
 from reports.results.pairs import figure
 from reports.results.recognised import is_data, turned
 from reports.text import decimals_of, estimate, listed
@@ -50,7 +50,7 @@ class Comparison:
 
 
 def compare_card(
-    runs: Sequence[Run], history: Histories, results: Measured | None = None, claims: Sequence[Claims] = ()
+    runs: Sequence[Run], history: Histories, results: CardResults | None = None, claims: Sequence[Claims] = ()
 ) -> list[Comparison]:
     """Every published figure of a card against its runs.
 
@@ -115,7 +115,7 @@ def has_counterpart(published: PublishedFigure) -> bool:
     return final and (published.metric == "loss" or find_metric(published.metric) is not None)
 
 
-def measured_on_test(results: Measured, metric: str, threshold: float) -> SampleEstimate:
+def measured_on_test(results: CardResults, metric: str, threshold: float) -> SampleEstimate:
     """A test figure at the threshold that was published with it, mean over seeds."""
     if metric == "loss":
         return _loss(results)
@@ -199,7 +199,7 @@ def difference_text(comparison: Comparison | None) -> str:
 
 
 def _counterpart(
-    published: PublishedFigure, runs: Sequence[Run], history: Histories, results: Measured | None, threshold: float
+    published: PublishedFigure, runs: Sequence[Run], history: Histories, results: CardResults | None, threshold: float
 ) -> tuple[SampleEstimate, str | None]:
     metric, split = published.metric, published.split
     n = max(1, runs[0].split.sizes.get(split, 1))
@@ -245,7 +245,7 @@ def _of_epochs(
     )
 
 
-def _loss(results: Measured) -> SampleEstimate:
+def _loss(results: CardResults) -> SampleEstimate:
     """The test loss as it was reported: weight penalties, the same for every image, shift the interval of the mean
     cross-entropy. Another loss has no interval."""
     entropy = figure(results, "log_loss")

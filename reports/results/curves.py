@@ -11,11 +11,11 @@ import numpy as np
 from benchmark.evidence.intervals.bootstrap import draws
 from benchmark.evidence.intervals.seeds import UNKNOWN_SPREAD, SeedFigure, seed_figure
 from benchmark.evidence.metrics.definitions import value_of
-from benchmark.evidence.metrics.influence import Floats, Labels, Units
+from benchmark.evidence.metrics.influence import Clusters, Floats, Labels
 from benchmark.evidence.scores import Scores
 from benchmark.runs.history import CURVES, History
 from benchmark.runs.run import Run
-from reports.results.measured import Measured
+from reports.results.measured import CardResults
 from reports.results.pairs import paired_scores
 
 Histories = Callable[[Run], History]
@@ -95,7 +95,7 @@ class CardCurves:
     notes: tuple[str, ...] = ()
 
 
-def card_curves(found: Measured, history: Histories, *, replicates: int = REPLICATES) -> CardCurves:
+def card_curves(found: CardResults, history: Histories, *, replicates: int = REPLICATES) -> CardCurves:
     """The curves of a card's runs; `history` gives a run's epochs.
 
     Curves of several seeds are averaged vertically (Fawcett 2006), recall at each false alarm rate and precision at
@@ -156,7 +156,7 @@ def _constant(scores: Scores) -> bool:
     return bool(np.ptp(scores.y_score) == 0)
 
 
-def _curves(found: Measured, replicates: int) -> tuple[dict[str, Curve], str]:
+def _curves(found: CardResults, replicates: int) -> tuple[dict[str, Curve], str]:
     """Both curves, means over seeds, and what their bands count or why there are none."""
     places = _places(found.test[0].y_true)
     read_at = {name: at for name, (_, at) in places.items()}
@@ -217,11 +217,11 @@ def _mean_over_seeds(
 
 
 def _bands(
-    found: Measured, seeds: Sequence[_Ranked], places: Mapping[str, Floats], replicates: int
+    found: CardResults, seeds: Sequence[_Ranked], places: Mapping[str, Floats], replicates: int
 ) -> tuple[dict[str, tuple[Floats, Floats]], str]:
     """The lower and the upper end of each curve's band, and what they count; or none, and why."""
     test = found.test[0]
-    units = Units(test.y_true, test.patient)
+    units = Clusters(test.y_true, test.patient)
     if units.repeated and units.count < 2:
         return {}, "no band: one patient alone shows no spread"
     generator = np.random.default_rng(_SEED)
@@ -240,7 +240,7 @@ def _bands(
     return bands, f"95% pointwise, {replicates} bootstrap draws of {who}{' ' if len(seeds) > 1 else ''}{count}"
 
 
-def _points(found: Measured) -> Iterator[OperatingPoint]:
+def _points(found: CardResults) -> Iterator[OperatingPoint]:
     """Of each seed at 0.5 and, where it chose one, at the threshold from validation."""
     for run, test, chosen in zip(found.runs, found.test, found.thresholds, strict=True):
         for threshold, by_validation in ((0.5, False), (chosen, True)):
@@ -249,7 +249,7 @@ def _points(found: Measured) -> Iterator[OperatingPoint]:
                 yield OperatingPoint(run.spec.seed, threshold, by_validation, *rates)
 
 
-def _notes(found: Measured, drawn: bool) -> Iterator[str]:
+def _notes(found: CardResults, drawn: bool) -> Iterator[str]:
     for run, test in zip(found.runs, found.test, strict=True):
         if drawn and _constant(test):
             yield f"Seed {run.spec.seed}: all scores are the same; its ROC curve is the diagonal."

@@ -16,7 +16,7 @@ from zoo.models.card import ModelCard
 
 
 @dataclass(frozen=True)
-class Measured:
+class CardResults:
     """A card's finished runs under one protocol on one data set, by seed, all on the same test images.
 
     `val`, `test` and `findings` are in the order of `runs`; `images` names the test images in the order of their
@@ -52,18 +52,18 @@ class Measured:
         reasons = dict.fromkeys(reason for found in looked for reason in found)
         return {reason: tuple(sorted({name for f in looked for name in f.get(reason, ())})) for reason in reasons}
 
-    def same_images(self, other: Measured) -> bool:
+    def same_images(self, other: CardResults) -> bool:
         """Whether both were scored on the same test images, so that they may be compared pairwise."""
         return self.images == other.images and self.test[0].y_true.tolist() == other.test[0].y_true.tolist()
 
 
-def gather(runs: Iterable[Run], store: Store) -> dict[str, Measured]:
+def collect_results(runs: Iterable[Run], store: Store) -> dict[str, CardResults]:
     """The finished bench runs of `runs`, which share data and protocol, by card name. Raises ConfigError when scores
     cannot be read.
 
     Of a card that was changed under its name, or of a harness that was, only the version that ran last counts.
     """
-    found: dict[str, Measured] = {}
+    found: dict[str, CardResults] = {}
     finished = [run for run in runs if run.status == "ok" and run.spec.stage == "bench"]
     latest = {run.spec.card.name: _version(run) for run in sorted(finished, key=lambda run: (run.finished, run.run_id))}
     for run in sorted(finished, key=lambda run: (run.spec.card.name, run.spec.seed)):
@@ -97,11 +97,11 @@ def conditions(spec: RunSpec) -> str:
     return f"{spec.dataset.title} ({kind}source {spec.dataset.source}), protocol {spec.protocol.name}"
 
 
-def _measured(run: Run, store: Store) -> Measured:
+def _measured(run: Run, store: Store) -> CardResults:
     val, test = store.scores(run, "val"), store.scores(run, "test")
     if not isinstance(val, ValidationScores) or not isinstance(test, TestScores):
         raise TypeError("a store reads each split in a type of its own")
-    return Measured(
+    return CardResults(
         run.spec.card, (run,), (val,), (test,), (_findings(run, val, test, store),), store.images(run, "test")
     )
 

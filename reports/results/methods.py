@@ -13,7 +13,7 @@ from benchmark.evidence.scores import Scores
 from benchmark.runs.environment import Environment
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.run import DatasetFacts, Run
-from reports.results.measured import Measured
+from reports.results.measured import CardResults
 from reports.results.recipe import PREPROCESSING, augmentation_in_words, kept_weights
 from zoo.models.card import ModelCard
 
@@ -72,7 +72,7 @@ class Methods:
     costs: tuple[RunCosts, ...]
 
 
-def methods(runs: Sequence[Run], measured: Mapping[str, Measured]) -> Methods:
+def methods(runs: Sequence[Run], measured: Mapping[str, CardResults]) -> Methods:
     """The methods of `runs`, which share data and protocol; classes and patients are counted in the scores that
     `measured` holds. Raises IndexError when there are no runs."""
     first = next((run for run in runs if run.status == "ok"), runs[0])
@@ -86,7 +86,7 @@ def methods(runs: Sequence[Run], measured: Mapping[str, Measured]) -> Methods:
     )
 
 
-def _flow(run: Run, held: Measured | None) -> Iterator[FlowRow]:
+def _flow(run: Run, held: CardResults | None) -> Iterator[FlowRow]:
     classes, sizes = run.spec.dataset.classes, run.split.sizes
     reason = PATIENTS_UNKNOWN if run.spec.dataset.patients_unknown else NO_PATIENTS
     for split in sizes:

@@ -14,7 +14,7 @@ from benchmark.evidence.estimate import SampleEstimate
 from benchmark.evidence.intervals.seeds import PairedScores, SeedFigure, seed_figure
 from benchmark.evidence.metrics.definitions import find_metric, get_metric, measures
 from benchmark.evidence.scores import Scores
-from reports.results.measured import Measured
+from reports.results.measured import CardResults
 
 SIGNIFICANT = 0.05
 
@@ -46,13 +46,13 @@ class Ranking:
     left_out: tuple[str, ...]
 
 
-def paired_scores(found: Measured, split: str = "test") -> PairedScores:
+def paired_scores(found: CardResults, split: str = "test") -> PairedScores:
     """The card's scores of every seed, decided at 0.5."""
     runs: tuple[Scores, ...] = found.test if split == "test" else found.val
     return PairedScores(runs, (0.5,) * len(runs))
 
 
-def figure(found: Measured, metric: str, split: str = "test") -> SampleEstimate:
+def figure(found: CardResults, metric: str, split: str = "test") -> SampleEstimate:
     """A metric of a card, mean over its seeds, at 0.5; without a value where it has none or none is kept."""
     n = len(found.test[0])
     if split == "train":
@@ -71,14 +71,14 @@ def figure(found: Measured, metric: str, split: str = "test") -> SampleEstimate:
     return SampleEstimate.of(got, n)
 
 
-def difference(a: Measured, b: Measured, metric: str) -> Difference:
+def difference(a: CardResults, b: CardResults, metric: str) -> Difference:
     """Test `metric` of `a` minus `b` at 0.5; without a value, with the reason, where they saw other test images."""
     if not a.same_images(b):
         return Difference(metric, None, reason="the cards were scored on other test images")
     return paired_difference(metric, paired_scores(a), paired_scores(b), class_sizes=a.class_sizes)
 
 
-def gain_of_threshold(found: Measured, metric: str) -> Difference:
+def gain_of_threshold(found: CardResults, metric: str) -> Difference:
     """Test `metric` at the threshold that each run chose on validation minus that at 0.5."""
     chosen = [threshold for threshold in found.thresholds if threshold is not None]
     if len(chosen) < len(found.runs):
@@ -87,7 +87,7 @@ def gain_of_threshold(found: Measured, metric: str) -> Difference:
     return paired_difference(metric, after, paired_scores(found), class_sizes=found.class_sizes)
 
 
-def gain_of_calibration(found: Measured, metric: str) -> Difference:
+def gain_of_calibration(found: CardResults, metric: str) -> Difference:
     """Test `metric` at 0.5 of the scores calibrated on validation minus that of the scores as they are."""
     calibrators = [best_calibrator(val) for val in found.val]
     if not all(calibrator.kept for calibrator in calibrators):
@@ -97,7 +97,7 @@ def gain_of_calibration(found: Measured, metric: str) -> Difference:
     return paired_difference(metric, after, paired_scores(found), class_sizes=found.class_sizes)
 
 
-def gain_without(found: Measured, images: Collection[str], metric: str) -> Difference:
+def gain_without(found: CardResults, images: Collection[str], metric: str) -> Difference:
     """Test `metric` at 0.5 of all test images but `images` minus that of all."""
     scores = paired_scores(found)
     return effect_of_leaving_out(metric, scores, found.images, images, class_sizes=found.class_sizes)
@@ -108,7 +108,7 @@ def estimate(found: Difference, n: int) -> SampleEstimate:
     return SampleEstimate.of(found, n)
 
 
-def compare_pair(a: Measured, b: Measured, metrics: Sequence[str] | None = None) -> tuple[Pair, ...]:
+def compare_pair(a: CardResults, b: CardResults, metrics: Sequence[str] | None = None) -> tuple[Pair, ...]:
     """`metrics` of two cards; if None, all but those for details alone. Raises ValueError when they saw other test
     images."""
     if metrics is None:
@@ -126,7 +126,7 @@ def compare_pair(a: Measured, b: Measured, metrics: Sequence[str] | None = None)
     )
 
 
-def rank(cards: Sequence[Measured], metric: str) -> Ranking | None:
+def rank(cards: Sequence[CardResults], metric: str) -> Ranking | None:
     """`cards` by test `metric`; None when fewer than two with that figure saw the same images.
 
     Where they saw several sets of images, ranked are those on the set that most of them saw.
@@ -158,9 +158,9 @@ def rank(cards: Sequence[Measured], metric: str) -> Ranking | None:
     )
 
 
-def _on_most_common_images(cards: Sequence[Measured]) -> list[Measured]:
+def _on_most_common_images(cards: Sequence[CardResults]) -> list[CardResults]:
     """The largest set of cards on the same images, whatever the order of `cards`."""
-    sets: list[list[Measured]] = []
+    sets: list[list[CardResults]] = []
     for card in sorted(cards, key=lambda card: card.card.name):
         same = next((held for held in sets if held[0].same_images(card)), None)
         if same is None:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from benchmark.evidence.calibration.calibrators import Calibrator, best_calibrator
 from benchmark.evidence.calibration.reliability import Reliability, assess
 from benchmark.evidence.calibration.utility import DecisionCurve, PredictiveValues, decision_curve, predictive_values
-from benchmark.evidence.intervals.uncertainty import worth_of_classes
+from benchmark.evidence.intervals.uncertainty import effective_sample_sizes
 from benchmark.evidence.metrics.definitions import confusion
-from benchmark.evidence.metrics.influence import Units
+from benchmark.evidence.metrics.influence import Clusters
 from benchmark.evidence.scores import Scores
 from benchmark.evidence.thresholds.transfer import Transfer, transfer
-from reports.results.measured import Measured
+from reports.results.measured import CardResults
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Probabilities:
     curve: DecisionCurve
 
 
-def probabilities(measured: Mapping[str, Measured]) -> tuple[Probabilities, ...]:
+def probabilities(measured: Mapping[str, CardResults]) -> tuple[Probabilities, ...]:
     """Of every run that chose a threshold record, by card and seed."""
     found = []
     for name, cards in measured.items():
@@ -60,5 +60,5 @@ def probabilities(measured: Mapping[str, Measured]) -> tuple[Probabilities, ...]
 
 
 def _worth(test: Scores, threshold: float) -> tuple[float, float] | None:
-    units = Units(test.y_true, test.patient)
-    return worth_of_classes(test.y_true, test.y_score, threshold, units)
+    units = Clusters(test.y_true, test.patient)
+    return effective_sample_sizes(test.y_true, test.y_score, threshold, units)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from benchmark.evidence.diagnosis.causes import OF_THE_SPLIT, Finding
 from benchmark.runs.run import Run
-from reports.results.measured import Measured
+from reports.results.measured import CardResults
 
 
 def own_faults(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -14,7 +14,7 @@ def own_faults(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(finding for finding in findings if finding.code not in OF_THE_SPLIT)
 
 
-def split_faults(runs: Sequence[Run], measured: Mapping[str, Measured]) -> tuple[str, ...]:
+def split_faults(runs: Sequence[Run], measured: Mapping[str, CardResults]) -> tuple[str, ...]:
     """A sentence for each fault of the splits that finished `runs` were made on; diagnosed anew where `measured` has
     their scores."""
     anew = {

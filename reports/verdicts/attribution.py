@@ -9,7 +9,7 @@ from typing import Any, Literal
 from benchmark.evidence.comparison.multiplicity import holm
 from benchmark.evidence.comparison.paired import Difference
 from benchmark.evidence.estimate import SampleEstimate
-from reports.results.measured import Measured
+from reports.results.measured import CardResults
 from reports.results.pairs import difference, estimate, gain_of_calibration, gain_of_threshold, gain_without
 from zoo.models.card import ModelCard
 
@@ -23,7 +23,7 @@ _WITHOUT = {
 
 
 @dataclass(frozen=True)
-class Cause:
+class ChangeEffect:
     """One change and its effect on a metric of a card: the figure after it minus the figure before, by image.
 
     `kind` is "card" for another card that differs in one thing, "threshold" and "calibration" for the same scores read
@@ -40,7 +40,7 @@ class Cause:
     p_adjusted: float | None = None
 
 
-def attribute(card: str, metric: str, measured: Mapping[str, Measured]) -> tuple[Cause, ...]:
+def single_change_effects(card: str, metric: str, measured: Mapping[str, CardResults]) -> tuple[ChangeEffect, ...]:
     """The single changes that touch `card`, the largest effect on `metric` first.
 
     Cards count that stand in `measured`, were scored on the same images, and either extend one another or differ in
@@ -59,7 +59,7 @@ def attribute(card: str, metric: str, measured: Mapping[str, Measured]) -> tuple
     found = [one for one in found if one[-1].value is not None]
     adjusted = holm([effect.p_value for *_, effect in found])
     causes = [
-        Cause(kind, card, other, change, metric, estimate(effect, len(own.test[0])), p)
+        ChangeEffect(kind, card, other, change, metric, estimate(effect, len(own.test[0])), p)
         for (kind, other, change, effect), p in zip(found, adjusted, strict=True)
     ]
     return tuple(sorted(causes, key=lambda cause: (-abs(cause.effect.value or 0.0), cause.kind, cause.other or "")))

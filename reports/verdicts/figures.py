@@ -20,7 +20,7 @@ from reports.results.compare import (
     minus_published,
     published_interval,
 )
-from reports.results.measured import Measured
+from reports.results.measured import CardResults
 from reports.results.recognised import is_data, other_classes
 from zoo.models.card import PublishedFigure
 
@@ -31,7 +31,7 @@ _NEVER = 1_000_000
 
 
 @dataclass(frozen=True)
-class Judgement:
+class ClaimVerdict:
     """A claim and its verdict.
 
     `claim` says it in words, `where` where it stands; `published` is the printed figure of a figure claim.
@@ -49,7 +49,7 @@ class Judgement:
     quote: str | None = None
 
 
-def judge_figures(claims: Claims, audit: Audit, measured: Mapping[str, Measured]) -> tuple[Judgement, ...]:
+def judge_figures(claims: Claims, audit: Audit, measured: Mapping[str, CardResults]) -> tuple[ClaimVerdict, ...]:
     """A verdict for every figure of every row, in the order of the file."""
     rows = {row.name: row for row in audit.rows}
     return tuple(
@@ -60,8 +60,8 @@ def judge_figures(claims: Claims, audit: Audit, measured: Mapping[str, Measured]
 
 
 def _judge_figure(
-    claims: Claims, audit: Audit, row: Row, audited: AuditRow, printed: PublishedFigure, found: Measured | None
-) -> Judgement:
+    claims: Claims, audit: Audit, row: Row, audited: AuditRow, printed: PublishedFigure, found: CardResults | None
+) -> ClaimVerdict:
     value, own, delta = None, None, None
     if found is not None and has_counterpart(printed):
         value = measured_on_test(found, printed.metric, row.threshold)
@@ -79,7 +79,7 @@ def _judge_figure(
     else:
         margin = claims.loss_margin * printed.value if is_open_loss(printed.metric) else claims.margin
         decision = _with_images_needed(within(delta, margin), value, own, margin - abs(delta.value or 0.0))
-    return Judgement(row.name, _in_words(printed), printed.where, decision, printed, value, delta)
+    return ClaimVerdict(row.name, _in_words(printed), printed.where, decision, printed, value, delta)
 
 
 def has_direction(metric: str) -> bool:
@@ -116,7 +116,7 @@ def _why_no_counterpart(printed: PublishedFigure) -> str:
     return f"{label_of(printed.metric)} has no measured counterpart"
 
 
-def _other_conditions(claims: Claims, row: Row, printed: PublishedFigure, found: Measured) -> str | None:
+def _other_conditions(claims: Claims, row: Row, printed: PublishedFigure, found: CardResults) -> str | None:
     """Why what was measured is not about what the printed figure is about, or None."""
     spec = found.runs[0].spec
     if spec.dataset.synthetic:
@@ -132,7 +132,7 @@ def _other_conditions(claims: Claims, row: Row, printed: PublishedFigure, found:
     return other_protocol(claims, spec) or _other_mix(row, printed, found)
 
 
-def _other_mix(row: Row, printed: PublishedFigure, found: Measured) -> str | None:
+def _other_mix(row: Row, printed: PublishedFigure, found: CardResults) -> str | None:
     metric = find_metric(printed.metric)
     if row.test is None or (metric is not None and not metric.depends_on_prevalence):
         return None

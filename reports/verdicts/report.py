@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from benchmark.evidence.comparison.verdict import VERDICTS, Verdict
 from reports.audit.audit import Audit, audit
 from reports.claims.model import Claims
-from reports.results.measured import Measured
+from reports.results.measured import CardResults
 from reports.results.recognised import is_data
 from reports.text import listed
-from reports.verdicts.attribution import Cause, attribute
-from reports.verdicts.figures import Judgement, judge_figures
+from reports.verdicts.attribution import ChangeEffect, single_change_effects
+from reports.verdicts.figures import ClaimVerdict, judge_figures
 from reports.verdicts.statements import judge_statements
 
 EXPLAINED = "accuracy"
@@ -30,9 +30,9 @@ class ClaimsReport:
     audit: Audit
     data: str
     synthetic: bool
-    figures: tuple[Judgement, ...]
-    statements: tuple[Judgement, ...]
-    causes: Mapping[str, tuple[Cause, ...]]
+    figures: tuple[ClaimVerdict, ...]
+    statements: tuple[ClaimVerdict, ...]
+    causes: Mapping[str, tuple[ChangeEffect, ...]]
     notes: tuple[str, ...]
 
     def counts(self) -> dict[Verdict, int]:
@@ -41,7 +41,7 @@ class ClaimsReport:
         return {verdict: held[verdict] for verdict in VERDICTS if held[verdict]}
 
 
-def judge(claims: Claims, measured: Mapping[str, Measured], data: str, synthetic: bool) -> ClaimsReport:
+def judge(claims: Claims, measured: Mapping[str, CardResults], data: str, synthetic: bool) -> ClaimsReport:
     """The report on `claims` from what was `measured` on `data`."""
     audited = audit(claims)
     figures = judge_figures(claims, audited, measured)
@@ -49,7 +49,7 @@ def judge(claims: Claims, measured: Mapping[str, Measured], data: str, synthetic
     targets = dict.fromkeys(
         (*_failing(measured), *_differing(claims, figures), *_subjects(claims, statements, measured))
     )
-    causes = {name: attribute(name, EXPLAINED, measured) for name in targets}
+    causes = {name: single_change_effects(name, EXPLAINED, measured) for name in targets}
     notes = () if synthetic else tuple(_notes(claims, measured))
     return ClaimsReport(claims, audited, data, synthetic, figures, statements, causes, notes)
 
@@ -59,7 +59,7 @@ def differs(reports: Iterable[ClaimsReport]) -> bool:
     return any(VERDICTS[verdict].answer == "does not hold" for report in reports for verdict in report.counts())
 
 
-def _notes(claims: Claims, measured: Mapping[str, Measured]) -> Iterator[str]:
+def _notes(claims: Claims, measured: Mapping[str, CardResults]) -> Iterator[str]:
     about = {name: measured[name] for name in sorted({*_cards(claims)} & set(measured))}
     single = [name for name, found in about.items() if len(found.runs) == 1]
     if single:
@@ -92,7 +92,7 @@ def _cards(claims: Claims) -> Iterator[str]:
             yield from form.assertion.cards
 
 
-def _failing(measured: Mapping[str, Measured]) -> Iterator[str]:
+def _failing(measured: Mapping[str, CardResults]) -> Iterator[str]:
     """Cards of which every run shows the same fault of its decisions."""
     for name, found in measured.items():
         codes = [{finding.code for finding in findings} & _FAULTS for findings in found.findings]
@@ -100,7 +100,7 @@ def _failing(measured: Mapping[str, Measured]) -> Iterator[str]:
             yield name
 
 
-def _differing(claims: Claims, figures: Iterable[Judgement]) -> Iterator[str]:
+def _differing(claims: Claims, figures: Iterable[ClaimVerdict]) -> Iterator[str]:
     cards = {row.name: row.card for row in claims.rows}
     for judged in figures:
         card = cards[judged.about]
@@ -108,7 +108,7 @@ def _differing(claims: Claims, figures: Iterable[Judgement]) -> Iterator[str]:
             yield card
 
 
-def _subjects(claims: Claims, judged: Iterable[Judgement], measured: Mapping[str, Measured]) -> Iterator[str]:
+def _subjects(claims: Claims, judged: Iterable[ClaimVerdict], measured: Mapping[str, CardResults]) -> Iterator[str]:
     """Cards of which a statement says something that differs; of two that are compared, the first."""
     says = {statement.id: statement.says for statement in claims.statements}
     for judgement in judged:

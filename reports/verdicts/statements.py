@@ -27,25 +27,27 @@ from reports.claims.statement import (
     Statement,
     ThresholdMatters,
 )
-from reports.results.measured import Measured, cross_entropies
+from reports.results.measured import CardResults, cross_entropies
 from reports.results.pairs import difference, estimate, figure, gain_of_threshold
-from reports.verdicts.figures import SYNTHETIC, Judgement, has_direction, is_of_decisions, other_protocol
+from reports.verdicts.figures import SYNTHETIC, ClaimVerdict, has_direction, is_of_decisions, other_protocol
 
 
-def judge_statements(claims: Claims, audit: Audit, measured: Mapping[str, Measured]) -> tuple[Judgement, ...]:
+def judge_statements(claims: Claims, audit: Audit, measured: Mapping[str, CardResults]) -> tuple[ClaimVerdict, ...]:
     """A verdict for every statement, in the order of the file."""
     return tuple(_judge_statement(claims, audit, statement, measured) for statement in claims.statements)
 
 
-def _judge_statement(claims: Claims, audit: Audit, statement: Statement, measured: Mapping[str, Measured]) -> Judgement:
+def _judge_statement(
+    claims: Claims, audit: Audit, statement: Statement, measured: Mapping[str, CardResults]
+) -> ClaimVerdict:
     says = statement.says
     parts = [_judge_form(form, claims, audit, measured) for form in says.forms()]
     decision = any_holds(parts) if says.any else all_hold(parts)
     words = statement.reading or statement.translation or statement.text
-    return Judgement(statement.id, words, statement.where, decision, quote=statement.text)
+    return ClaimVerdict(statement.id, words, statement.where, decision, quote=statement.text)
 
 
-def _judge_form(form: Form, claims: Claims, audit: Audit, measured: Mapping[str, Measured]) -> Decision:
+def _judge_form(form: Form, claims: Claims, audit: Audit, measured: Mapping[str, CardResults]) -> Decision:
     names = form.assertion.cards
     missing = [name for name in names if name not in measured]
     if missing:
@@ -67,7 +69,7 @@ class Evidence:
 
     claims: Claims
     audit: Audit
-    cards: Sequence[Measured]
+    cards: Sequence[CardResults]
 
 
 @singledispatch
@@ -153,7 +155,7 @@ def _figure(assertion: AtLeast, evidence: Evidence) -> SampleEstimate:
     return figure(evidence.cards[0], assertion.metric, assertion.split)
 
 
-def _shows(card: Measured, index: int, codes: Sequence[str]) -> bool | None:
+def _shows(card: CardResults, index: int, codes: Sequence[str]) -> bool | None:
     """Whether a run shows one of the faults `codes`; None where it does not, and could not."""
     if any(finding.code in codes for finding in card.findings[index]):
         return True
@@ -163,7 +165,7 @@ def _shows(card: Measured, index: int, codes: Sequence[str]) -> bool | None:
     )
 
 
-def _gain(assertion: Better | Alike, cards: Sequence[Measured]) -> SampleEstimate:
+def _gain(assertion: Better | Alike, cards: Sequence[CardResults]) -> SampleEstimate:
     """How much better A is than B, whichever direction the metric has."""
     if assertion.split != "test" or not has_direction(assertion.metric):
         why = f"{assertion.split} {label_of(assertion.metric)} is not compared by image"
@@ -172,7 +174,7 @@ def _gain(assertion: Better | Alike, cards: Sequence[Measured]) -> SampleEstimat
     return _turned(gain, assertion.metric)
 
 
-def _gain_of_threshold(metric: str, card: Measured) -> SampleEstimate:
+def _gain_of_threshold(metric: str, card: CardResults) -> SampleEstimate:
     """How much better a card is at its chosen thresholds than at 0.5, whichever direction the metric has."""
     if not has_direction(metric):
         return SampleEstimate.missing(1, f"{label_of(metric)} is not compared by image")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reports.text import MISSING, decimals_of, estimate, p_text
-from reports.verdicts.figures import Judgement
+from reports.verdicts.figures import ClaimVerdict
 from reports.verdicts.report import EXPLAINED, ClaimsReport
 
 CAUSE_HEADS = ("card", "single change", "measured by", "effect", "p")
@@ -18,7 +18,7 @@ def summary(report: ClaimsReport) -> str:
     return f"{len(report.figures)} figures and {len(report.statements)} statements; {counted or 'none judged'}"
 
 
-def reason(judged: Judgement) -> str:
+def reason(judged: ClaimVerdict) -> str:
     """Why a claim has its verdict, and how many images could decide what these could not."""
     needed = judged.decision.needed
     return judged.decision.reason + (f"; about {needed:,} test images could tell" if needed else "")
@@ -34,6 +34,6 @@ def cause_rows(report: ClaimsReport) -> Iterator[list[str]]:
             yield [card, cause.change, cause.other or "the same scores", effect, p_text(cause.p_adjusted)]
 
 
-def decimals(judged: Judgement) -> int:
+def decimals(judged: ClaimVerdict) -> int:
     """The decimals that the figures of a claim are shown with: none for counts."""
     return 3 if judged.published is None else decimals_of(judged.published.metric)

@@ -22,7 +22,7 @@ from benchmark.evidence.intervals.formulas import Bounds, wilson, z_quantile
 from benchmark.evidence.intervals.seeds import PairedScores, seed_figure
 from benchmark.evidence.intervals.uncertainty import interval
 from benchmark.evidence.metrics.definitions import confusion, get_metric, measures, value_of
-from benchmark.evidence.metrics.influence import ClassSizes, Floats, Units
+from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Floats
 from benchmark.evidence.scores import Scores, ValidationScores
 from benchmark.evidence.thresholds.choice import choose_with_interval
 from benchmark.evidence.thresholds.intervals import bootstrap
@@ -95,7 +95,7 @@ def coverage(world: World, sets: int, seed: int, *, resampled: int = 0) -> Talli
     true = truth(world, drawn.thresholds)
     for k in range(sets):
         scores, cut = _scores(drawn, k, 0, 0), float(drawn.cuts[k])
-        units, resamples = Units(scores.y_true, scores.patient), dict[str, Floats]()
+        units, resamples = Clusters(scores.y_true, scores.patient), dict[str, Floats]()
         if k < resampled:
             resamples = replicates(
                 scores.y_true,
@@ -138,7 +138,7 @@ def seed_coverage(world: World, sets: int, seed: int, *, seeds: int) -> Tallies:
     true = truth(world, drawn.thresholds)
     for k in range(sets):
         card = _card(drawn, k, 0)
-        units = Units(card.runs[0].y_true, card.runs[0].patient)
+        units = Clusters(card.runs[0].y_true, card.runs[0].patient)
         for metric in METRICS:
             found, at = seed_figure(metric, card, class_sizes=world.class_sizes), float(true[metric][k])
             counts[metric, OURS].interval(found.low, found.high, at)
@@ -187,7 +187,7 @@ def _textbook(metric: str, value: float, scores: Scores, cut: float) -> Bounds:
     if record.ratio is not None and record.scale == "Wilson":
         return wilson(*record.ratio.counted(confusion(scores, cut)))
     moved = record.influences(scores.y_true, scores.y_score, cut)
-    half = 0.0 if moved is None else Z * math.sqrt(Units(scores.y_true).variance(moved))
+    half = 0.0 if moved is None else Z * math.sqrt(Clusters(scores.y_true).variance(moved))
     return value - half, value + half
 
 
@@ -199,7 +199,7 @@ def _naive_p(metric: str, a: PairedScores, b: PairedScores) -> float | None:
         return None
     gap = float(np.mean(known[: a.seeds]) - np.mean(known[a.seeds :]))
     moved = a.influences(metric, "drawn").mean(axis=0) - b.influences(metric, "drawn").mean(axis=0)
-    error = math.sqrt(Units(a.runs[0].y_true).variance(moved))
+    error = math.sqrt(Clusters(a.runs[0].y_true).variance(moved))
     return math.erfc(abs(gap) / error / math.sqrt(2)) if error else None
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from reports.audit.audit import Audit, AuditRow, Derived, audit
-from reports.audit.figures import Finding
+from reports.audit.figures import AuditFinding
 from reports.claims.model import Claims, load_claims
 
 
@@ -52,7 +52,7 @@ def audit_of(folder: Path, *rows: dict[str, Any], **more: Any) -> Audit:
     return audit(claims_of(folder, contents(*rows, **more)))
 
 
-def of_kind(done: Audit, kind: str, row: str | None = None) -> list[Finding]:
+def of_kind(done: Audit, kind: str, row: str | None = None) -> list[AuditFinding]:
     """The findings of a kind, of one row where it is given."""
     return [found for found in done.findings if found.kind == kind and row in (None, found.row)]
 

@@ -12,8 +12,8 @@ from benchmark.runs.storage.store import Store
 from reports.audit.audit import audit
 from reports.claims.model import Claims, load_claims
 from reports.report import Report, build_report
-from reports.results.measured import Measured, gather
-from reports.verdicts.figures import Judgement, judge_figures
+from reports.results.measured import CardResults, collect_results
+from reports.verdicts.figures import ClaimVerdict, judge_figures
 from reports.verdicts.statements import judge_statements
 from tests.support.claims import contents, figure, row, write_claims
 from tests.support.records import KAGGLE, cards, on_test, on_val, planted
@@ -43,18 +43,18 @@ def claims_about(
     return load_claims(str(write_claims(folder, held)), cards())
 
 
-def judged(claims: Claims, measured: Mapping[str, Measured]) -> tuple[Judgement, ...]:
+def judged(claims: Claims, measured: Mapping[str, CardResults]) -> tuple[ClaimVerdict, ...]:
     """Every claim judged: figures first, then statements."""
     done = audit(claims)
     return (*judge_figures(claims, done, measured), *judge_statements(claims, done, measured))
 
 
-def of_store(store: Store) -> dict[str, Measured]:
+def of_store(store: Store) -> dict[str, CardResults]:
     """What the runs of a store measured."""
-    return gather(store.runs()[0], store)
+    return collect_results(store.runs()[0], store)
 
 
-def of_figure(folder: Path, test: TestScores | None, *figures: dict[str, Any], **more: Any) -> Judgement:
+def of_figure(folder: Path, test: TestScores | None, *figures: dict[str, Any], **more: Any) -> ClaimVerdict:
     """The judgement of the first of these figures of a card with these scores; None: the card never ran."""
     kept = Store(folder / "runs")
     run = {name: more.pop(name) for name in ("dataset", "protocol") if name in more}

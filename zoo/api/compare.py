@@ -10,7 +10,7 @@ from benchmark.evidence.metrics.definitions import aliases, canonical, measures
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from reports.report import same_conditions
-from reports.results.measured import Measured, conditions, gather
+from reports.results.measured import CardResults, collect_results, conditions
 from reports.results.pairs import Pair, Ranking, compare_pair, rank
 from reports.text import interval, number
 from zoo.api.inputs import PathLike, readable_runs, resolve_store
@@ -172,7 +172,7 @@ def compare(
 def _rankings(
     groups: Sequence[Sequence[Run]], store: Store, metric: str, messages: Messages
 ) -> tuple[CardRanking, ...]:
-    gathered = [list(gather(group, store).values()) for group in groups]
+    gathered = [list(collect_results(group, store).values()) for group in groups]
     _warn_of_left_out((measured for group in gathered for measured in group), messages)
     ranked = [
         CardRanking(conditions(group[0].runs[0].spec), ranking)
@@ -186,7 +186,7 @@ def _rankings(
 
 def _pairs(
     names: Sequence[str], runs: Sequence[Run], groups: Sequence[Sequence[Run]], store: Store
-) -> list[tuple[Measured, Measured]]:
+) -> list[tuple[CardResults, CardResults]]:
     """The two sides, once for every data and protocol that both were run on. Raises ConfigError."""
     for name in names:
         if not any(_is(run, name) for group in groups for run in group):
@@ -205,9 +205,9 @@ def _pairs(
     return paired
 
 
-def _measured(name: str, group: Iterable[Run], store: Store) -> Measured:
+def _measured(name: str, group: Iterable[Run], store: Store) -> CardResults:
     """The card or run called `name`, which has runs in `group`."""
-    (measured,) = gather((run for run in group if _is(run, name)), store).values()
+    (measured,) = collect_results((run for run in group if _is(run, name)), store).values()
     return measured
 
 
@@ -215,7 +215,7 @@ def _is(run: Run, name: str) -> bool:
     return name in (run.spec.card.name, run.run_id)
 
 
-def _warn_of_left_out(cards: Iterable[Measured], messages: Messages) -> None:
+def _warn_of_left_out(cards: Iterable[CardResults], messages: Messages) -> None:
     for card in cards:
         if card.left_out:
             seeds = ", ".join(map(str, card.left_out))

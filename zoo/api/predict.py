@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from benchmark.runs.deployment.decision_rule import Decider, Prediction, decider_of
+from benchmark.runs.deployment.decision_rule import DecisionRule, Prediction, decider_of
 from benchmark.runs.deployment.model_files import model_of, reference_note
 from benchmark.runs.deployment.predictions import image_files, predict_files
 from benchmark.runs.run import Run
@@ -44,7 +44,7 @@ class PredictResults:
     """
 
     run: Run
-    decider: Decider
+    decider: DecisionRule
     predictions: tuple[Prediction, ...]
     notes: tuple[str, ...]
     messages: tuple[str, ...] = ()

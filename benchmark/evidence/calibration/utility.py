@@ -103,8 +103,8 @@ def predictive_values(
     At a given prevalence a predictive value rises with a likelihood ratio, a ratio of two independent proportions; its
     limits are those of the ratio by Koopman's (1984) score interval. Unlike the logit interval of Mercaldo et al.
     (2007) it exists where an error never happened. Where patients have several images, `worth` is how many independent
-    ones the negatives and the positives are worth (Rao and Scott 1992), as `worth_of_classes` gives it; None: what
-    they are. Undefined, with the reason, where a class is missing or nothing is called so.
+    ones the negatives and the positives are worth (Rao and Scott 1992), as `effective_sample_sizes` gives it; None:
+    what they are. Undefined, with the reason, where a class is missing or nothing is called so.
 
     Raises ValueError for a prevalence or level outside (0, 1).
     """

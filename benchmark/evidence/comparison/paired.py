@@ -16,7 +16,7 @@ from benchmark.evidence.intervals.formulas import mover, t_quantile
 from benchmark.evidence.intervals.seeds import UNKNOWN_SPREAD, PairedScores, check_same_images, seed_variance
 from benchmark.evidence.intervals.uncertainty import interval
 from benchmark.evidence.metrics.definitions import UNDEFINED, Metric, Ratio, get_metric, measures
-from benchmark.evidence.metrics.influence import ClassSizes, Floats, Units, cells
+from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Floats, cells
 
 __all__ = ["Difference", "PairedScores", "difference", "differences", "judged", "sign_flip"]
 
@@ -93,7 +93,7 @@ def differences(
     first = cards[names[0]].runs[0]
     for name in names[1:]:
         check_same_images(first, cards[name].runs[0])
-    units = Units(first.y_true, first.patient)
+    units = Clusters(first.y_true, first.patient)
     single = [name for name in names if cards[name].seeds == 1]
     resampled = [name for name in metrics if _share_of_images(known[name]) is None and not _by_delong(known[name])]
     drawn: dict[tuple[str, str], Floats] = {}
@@ -135,7 +135,7 @@ def _difference(
     metric: str,
     a: PairedScores,
     b: PairedScores,
-    units: Units,
+    units: Clusters,
     class_sizes: ClassSizes,
     level: float,
     drawn: tuple[Floats | None, Floats | None],
@@ -232,7 +232,7 @@ def _of_rates(
     share: Ratio,
     a: PairedScores,
     b: PairedScores,
-    units: Units,
+    units: Clusters,
     class_sizes: ClassSizes,
     level: float,
     by: str,

@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmark.evidence.comparison.paired import Difference, judged
 from benchmark.evidence.intervals.seeds import UNKNOWN_SPREAD, PairedScores, seed_variance
-from benchmark.evidence.metrics.influence import ClassSizes, Units, centred
+from benchmark.evidence.metrics.influence import ClassSizes, Clusters, centred
 from benchmark.evidence.scores import Scores
 
 S = TypeVar("S", bound=Scores)
@@ -70,7 +70,7 @@ def effect_of_leaving_out(
     known = np.array([change for change in changes if change is not None])
     if len(known) < len(changes):
         return Difference(metric, None, reason="undefined for these decisions or classes", seeds=seeds)
-    units = Units(first.y_true, first.patient)
+    units = Clusters(first.y_true, first.patient)
     moved = -card.influences(metric, class_sizes)
     moved[:, kept] += after.influences(metric, class_sizes)
     moved = centred(moved, first.y_true, class_sizes)

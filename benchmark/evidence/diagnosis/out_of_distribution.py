@@ -17,7 +17,7 @@ LEVEL = 0.01
 
 
 @dataclass(frozen=True, eq=False)
-class Reference:
+class OODReference:
     """What training images look like in one description of d numbers.
 
     `means` (classes, d) and the shared `precision` (d, d) are of training images. `limit` is the largest distance that
@@ -42,7 +42,7 @@ def fit_reference(
     labels: npt.NDArray[np.int64],
     val: npt.NDArray[np.floating],
     level: float = LEVEL,
-) -> Reference:
+) -> OODReference:
     """The reference of descriptions `train` (n, d) with class `labels` (n,), its limit from those of `val` (m, d).
 
     One mean a class and one covariance for all (Lee et al., NeurIPS 2018), the covariance shrunk (Ledoit and Wolf
@@ -69,5 +69,5 @@ def fit_reference(
     count = len(val)
     rank = min(count, math.ceil((count + 1) * (1 - level)))
     share = max(level, 1 / (count + 1))
-    unset = Reference(means, precision, math.inf, share, count)
-    return Reference(means, precision, float(np.sort(unset.distances(val))[rank - 1]), share, count)
+    unset = OODReference(means, precision, math.inf, share, count)
+    return OODReference(means, precision, float(np.sort(unset.distances(val))[rank - 1]), share, count)

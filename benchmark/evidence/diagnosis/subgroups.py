@@ -20,7 +20,7 @@ from scipy.stats import fisher_exact
 from benchmark.evidence.comparison.multiplicity import holm
 from benchmark.evidence.estimate import Estimate
 from benchmark.evidence.intervals.figures import figures
-from benchmark.evidence.metrics.influence import Units
+from benchmark.evidence.metrics.influence import Clusters
 from benchmark.evidence.scores import Scores
 
 Mask = npt.NDArray[np.bool_]
@@ -239,7 +239,7 @@ def _tested(rate: Rate, scores: Scores, threshold: float, chosen: Mask) -> Rate:
             needed = FEWEST_IMAGES if images < FEWEST_IMAGES else FEWEST_PATIENTS
             return replace(rate, reason=f"too few to test: {what} of this class {side}, {needed} are needed")
     weight = group / group.sum() - ~group / (~group).sum()
-    units = Units(np.ones(len(right), np.int64), None if patients is None else patients.tolist())
+    units = Clusters(np.ones(len(right), np.int64), None if patients is None else patients.tolist())
     if not units.repeated:
         table = np.array([[right[where].sum(), (1 - right[where]).sum()] for where in (group, ~group)], np.int64)
         return replace(rate, p_value=float(fisher_exact(table).pvalue), test="Fisher's exact test")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from benchmark.evidence.metrics.definitions import measures
-from benchmark.evidence.metrics.influence import ClassSizes, Floats, Labels, Units, cells
+from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Floats, Labels, cells
 
 _CHUNK = 200
 
@@ -66,7 +66,7 @@ def draws(
     class_sizes: ClassSizes = "drawn",
 ) -> Iterator[Floats]:
     """The weights of the images in each replicate, in pieces of (n, up to 200)."""
-    units = Units(y_true, patients)
+    units = Clusters(y_true, patients)
     generator = np.random.default_rng(seed)
     for start in range(0, count, _CHUNK):
         size = min(_CHUNK, count - start)

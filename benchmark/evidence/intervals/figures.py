@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmark.evidence.intervals.uncertainty import interval
 from benchmark.evidence.metrics.definitions import UNDEFINED, Figure, Metric, confusion, metrics
-from benchmark.evidence.metrics.influence import ClassSizes, Units
+from benchmark.evidence.metrics.influence import ClassSizes, Clusters
 from benchmark.evidence.scores import Scores
 
 
@@ -20,7 +20,7 @@ def figures(scores: Scores, threshold: float, class_sizes: ClassSizes = "drawn")
         A figure per metric, in the order of registration.
     """
     matrix = confusion(scores, threshold)
-    units = Units(scores.y_true, scores.patient)
+    units = Clusters(scores.y_true, scores.patient)
 
     def figure(metric: Metric) -> Figure:
         value = metric.value(scores, matrix)

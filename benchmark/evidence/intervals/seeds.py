@@ -14,7 +14,7 @@ from benchmark.evidence.estimate import Estimate
 from benchmark.evidence.intervals.formulas import around, t_quantile
 from benchmark.evidence.intervals.uncertainty import interval
 from benchmark.evidence.metrics.definitions import UNDEFINED, get_metric, value_of
-from benchmark.evidence.metrics.influence import ClassSizes, Floats, Units, centred
+from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Floats, centred
 from benchmark.evidence.scores import Scores
 
 _BELOW_UPPER = 0.3  # how often a sum of squares is so small that even its upper limit lies below what it estimates
@@ -103,7 +103,7 @@ def seed_figure(
         return SeedFigure(metric, None, None, None, None, reason, card.seeds, None, None)
     known = np.array(values, dtype=np.float64)
     value, first = float(known.mean()), card.runs[0]
-    units = Units(first.y_true, first.patient)
+    units = Clusters(first.y_true, first.patient)
     if card.seeds == 1:
         found = interval(metric, value, first.y_score, card.thresholds[0], units, class_sizes=class_sizes, level=level)
         return SeedFigure(metric, value, found.low, found.high, found.method, found.reason, 1, None, UNKNOWN_SPREAD)

@@ -18,7 +18,7 @@ from benchmark.evidence.intervals.formulas import (
     z_quantile,
 )
 from benchmark.evidence.metrics.definitions import UNDEFINED, Metric, Ratio, get_metric
-from benchmark.evidence.metrics.influence import ClassSizes, Floats, Labels, Units, cells, centred
+from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Floats, Labels, cells, centred
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def interval(
     value: float,
     y_score: Floats,
     threshold: float,
-    units: Units,
+    units: Clusters,
     *,
     class_sizes: ClassSizes = "drawn",
     level: float = 0.95,
@@ -77,8 +77,8 @@ def interval(
     return Interval(*ends, f"{record.variance}, {record.scale}{by}")
 
 
-def worth_of_classes(
-    y_true: Labels, y_score: Floats, threshold: float, units: Units, level: float = 0.95
+def effective_sample_sizes(
+    y_true: Labels, y_score: Floats, threshold: float, units: Clusters, level: float = 0.95
 ) -> tuple[float, float] | None:
     """How many independent images the negatives and the positives are worth for the shares of them that are called
     right, at `level` (Rao and Scott 1992, Korn and Graubard 1998), never more than there are; None where no patient
@@ -114,7 +114,7 @@ def _of_proportion(
     metric: Metric,
     cell: Labels,
     moved: Floats,
-    units: Units,
+    units: Clusters,
     class_sizes: ClassSizes,
     level: float,
 ) -> Bounds:
@@ -138,7 +138,7 @@ def _of_proportion(
     return (f1_of_jaccard(bounds[0]), f1_of_jaccard(bounds[1])) if dice else bounds
 
 
-def _of_mean(ratios: tuple[Ratio, Ratio], metric: Metric, cell: Labels, units: Units, level: float) -> Bounds:
+def _of_mean(ratios: tuple[Ratio, Ratio], metric: Metric, cell: Labels, units: Clusters, level: float) -> Bounds:
     """Half of a - (-b), from the interval of each of the two ratios a and b."""
     counts = np.bincount(cell, minlength=4).astype(np.float64)
     rates, bounds, influences = [], [], []

@@ -22,7 +22,7 @@ def cells(y_true: Labels, y_score: Floats, threshold: float) -> Labels:
     return np.where(y_score >= threshold, 1 - y_true, 2 + y_true)
 
 
-class Units:
+class Clusters:
     """What was drawn independently: patients, or single images where `patients` is None.
 
     `y_true` (n,) of 0 and 1, `patients` (n,) names. `count` is the number of units, `counts` those that hold an image

@@ -15,7 +15,7 @@ from benchmark.evidence.intervals.bootstrap import draws, percentile
 from benchmark.evidence.intervals.formulas import Bounds, t_quantile
 from benchmark.evidence.intervals.uncertainty import interval
 from benchmark.evidence.metrics.definitions import value_of
-from benchmark.evidence.metrics.influence import Floats, Units
+from benchmark.evidence.metrics.influence import Clusters, Floats
 from benchmark.evidence.scores import ValidationScores
 
 LEVEL = 0.95
@@ -144,7 +144,7 @@ def _cuts_of(scores: ValidationScores, chosen: float) -> _Cuts:
 
 def _around_target(metric: str, scores: ValidationScores, cuts: _Cuts, target: float) -> np.ndarray:
     label = int(metric == "recall")
-    units = Units(scores.y_true, scores.patient)
+    units = Clusters(scores.y_true, scores.patient)
     sides = np.array([_side(metric, scores, threshold, units, target) for threshold in cuts.thresholds])
     around: np.ndarray = sides == 0
     # Where several images of the class share a score, the share may jump over the target there, and the threshold
@@ -158,7 +158,7 @@ def _around_target(metric: str, scores: ValidationScores, cuts: _Cuts, target: f
     return around
 
 
-def _side(metric: str, scores: ValidationScores, threshold: float, units: Units, target: float) -> int:
+def _side(metric: str, scores: ValidationScores, threshold: float, units: Clusters, target: float) -> int:
     """-1 where the interval of the share lies below the target, 1 above it, 0 around it."""
     share = value_of(metric, scores, threshold)
     assert share is not None  # both classes are there
@@ -169,7 +169,7 @@ def _side(metric: str, scores: ValidationScores, threshold: float, units: Units,
 
 
 def _balanced(scores: ValidationScores, cuts: _Cuts, value: float) -> np.ndarray:
-    units = Units(scores.y_true, scores.patient)
+    units = Clusters(scores.y_true, scores.patient)
     called = scores.y_score >= cuts.thresholds[:, None]
     wrong = units.sums(called.astype(np.float64) - scores.y_true)  # false positives less false negatives
     concerned = np.count_nonzero(wrong, axis=1).tolist()

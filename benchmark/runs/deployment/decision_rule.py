@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from benchmark.evidence.calibration.calibrators import Calibrator, best_calibrator
-from benchmark.evidence.diagnosis.out_of_distribution import Reference
+from benchmark.evidence.diagnosis.out_of_distribution import OODReference
 from benchmark.evidence.scores import ValidationScores
 from benchmark.evidence.thresholds.choice import Threshold
 from benchmark.runs.run import Run
@@ -19,7 +19,7 @@ LOOKS = {"grey": "grey levels", "layout": "grey levels by place", "features": "f
 
 
 @dataclass(frozen=True)
-class Decider:
+class DecisionRule:
     """How the scores of one run are read.
 
     The decision compares the raw score with the raw threshold, as the bench does: `score >= threshold` is the positive
@@ -72,18 +72,18 @@ class Prediction:
     error: str | None = None
 
 
-def decider_of(run: Run, store: Store) -> Decider:
+def decider_of(run: Run, store: Store) -> DecisionRule:
     """The decider of a finished run: its threshold as the bench chose it, and the calibrator with the lowest
     cross-fitted log loss on its stored validation scores, as in the report. Raises ConfigError."""
     if run.threshold is None:
         raise ValueError(f"the run {run.run_id} did not finish")
     val = store.scores(run, "val")
     assert isinstance(val, ValidationScores)
-    return Decider(run.spec.dataset.classes, run.threshold, best_calibrator(val))
+    return DecisionRule(run.spec.dataset.classes, run.threshold, best_calibrator(val))
 
 
-def strangeness(
-    references: Mapping[str, Reference],
+def ood_reasons(
+    references: Mapping[str, OODReference],
     described: Mapping[str, Any],
     *,
     colour: bool,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmark.evidence.diagnosis.out_of_distribution import Reference, fit_reference
+from benchmark.evidence.diagnosis.out_of_distribution import OODReference, fit_reference
 from benchmark.runs.deployment.decision_rule import LOOKS
 from benchmark.runs.run import Run
 from benchmark.runs.storage.files import Damaged, read_bytes
@@ -54,13 +54,13 @@ def write_model(fitted: Fitted, train: LabelledImages, val: LabelledImages, path
     write_references(path.with_name(REFERENCE), references)
 
 
-def write_references(path: Path, references: Mapping[str, Reference]) -> None:
+def write_references(path: Path, references: Mapping[str, OODReference]) -> None:
     """Plain arrays by name in an .npz file."""
     arrays = {f"{name}.{field}": getattr(each, field) for name, each in references.items() for field in _FIELDS}
     np.savez(path, allow_pickle=False, **{key: np.asarray(value, dtype=np.float64) for key, value in arrays.items()})
 
 
-def read_references(path: Path) -> dict[str, Reference]:
+def read_references(path: Path) -> dict[str, OODReference]:
     """What `write_references` wrote; empty when there is no such file. Raises ConfigError when it is damaged, or cannot
     be read now."""
     try:
@@ -137,8 +137,8 @@ def _some(count: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     return np.linspace(0, count - 1, min(count, MOST_IMAGES)).astype(np.int64)
 
 
-def _reference(arrays: Mapping[str, np.ndarray[tuple[int, ...], np.dtype[np.float64]]]) -> Reference:
-    return Reference(
+def _reference(arrays: Mapping[str, np.ndarray[tuple[int, ...], np.dtype[np.float64]]]) -> OODReference:
+    return OODReference(
         means=arrays["means"],
         precision=arrays["precision"],
         limit=float(arrays["limit"]),

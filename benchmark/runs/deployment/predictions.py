@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from benchmark.data.sources.entries import is_hidden, printable
-from benchmark.runs.deployment.decision_rule import Decider, Prediction, strangeness
+from benchmark.runs.deployment.decision_rule import DecisionRule, Prediction, ood_reasons
 from benchmark.runs.deployment.model_files import REFERENCE, maker_of, model_of, read_references
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
@@ -33,7 +33,7 @@ def image_files(paths: Iterable[Path]) -> list[Path]:
     return files
 
 
-def predict_files(run: Run, store: Store, decider: Decider, files: Iterable[Path]) -> Iterator[Prediction]:
+def predict_files(run: Run, store: Store, decider: DecisionRule, files: Iterable[Path]) -> Iterator[Prediction]:
     """A prediction for each of `files`, in their order, as the bench scored its own images: the same decoding,
     resizing, preprocessing, precision and batches. Where the model gives no probability, nothing is decided.
 
@@ -63,7 +63,7 @@ def predict_files(run: Run, store: Store, decider: Decider, files: Iterable[Path
             decision=decider.decide(score),
             outside=(
                 *([seen.note] if seen.note else []),
-                *strangeness(
+                *ood_reasons(
                     references,
                     seen.described.looks(),
                     colour=seen.colour,

@@ -10,8 +10,8 @@ from benchmark.evidence.comparison.verdict import Verdict
 from reports.audit.audit import AuditRow
 from reports.findings import Answered
 from reports.render.html.bars import Axis, Bar, axis_over
-from reports.verdicts.attribution import Cause
-from reports.verdicts.figures import Judgement
+from reports.verdicts.attribution import ChangeEffect
+from reports.verdicts.figures import ClaimVerdict
 from reports.verdicts.report import ClaimsReport
 from reports.verdicts.style import TONES
 from reports.verdicts.text import decimals
@@ -24,7 +24,7 @@ class Item:
     """One claim. `card` is the card it is about, where the page has a section of it; `decimals` are those to print its
     figures with; `reasons` are the parts of the verdict's reason."""
 
-    judged: Judgement
+    judged: ClaimVerdict
     card: str | None
     decimals: int
     reasons: tuple[str, ...]
@@ -55,7 +55,7 @@ class Answer:
 class Effect:
     """A single change and its bar."""
 
-    cause: Cause
+    cause: ChangeEffect
     bar: Bar | None
 
 
@@ -109,16 +109,16 @@ def _bundles(answered: Answered, of_row: Mapping[str, str | None]) -> Iterator[B
             yield from (_alone(judged, of_row) for judged in figures)
 
 
-def _alone(judged: Judgement, of_row: Mapping[str, str | None]) -> Bundle:
+def _alone(judged: ClaimVerdict, of_row: Mapping[str, str | None]) -> Bundle:
     return Bundle(judged.decision.verdict, judged.decision.reason, (_item(judged, of_row),))
 
 
-def _item(judged: Judgement, of_row: Mapping[str, str | None]) -> Item:
+def _item(judged: ClaimVerdict, of_row: Mapping[str, str | None]) -> Item:
     reasons = tuple(judged.decision.reason.split("; "))
     return Item(judged, of_row.get(judged.about), decimals(judged), reasons, _figure_bar(judged))
 
 
-def _figure_bar(judged: Judgement) -> Bar | None:
+def _figure_bar(judged: ClaimVerdict) -> Bar | None:
     printed, found = judged.published, judged.measured
     if printed is None or found is None or found.value is None:
         return None
@@ -127,7 +127,7 @@ def _figure_bar(judged: Judgement) -> Bar | None:
     return None if axis is None else Bar(axis, found.value, found.bounds, published)
 
 
-def _effect(cause: Cause, axis: Axis | None) -> Effect:
+def _effect(cause: ChangeEffect, axis: Axis | None) -> Effect:
     found = cause.effect
     return Effect(cause, None if axis is None else Bar(axis, found.value, found.bounds))
 

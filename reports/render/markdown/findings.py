@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from reports.findings import Answered, Findings
 from reports.render.markdown.table import cell
 from reports.text import capital, plural
-from reports.verdicts.figures import Judgement
+from reports.verdicts.figures import ClaimVerdict
 
 _NAMED = 3
 """Up to so many claims with the same reason are named; more are counted."""
@@ -62,5 +62,5 @@ def _claims(answered: Answered) -> Iterator[str]:
         yield f"- {which}: {verdict}: {cell(reason)}"
 
 
-def _named(judged: Judgement) -> str:
+def _named(judged: ClaimVerdict) -> str:
     return f"`{judged.about}`: {cell(judged.claim).rstrip('.')}"

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 
 from benchmark.evidence.calibration.calibrators import Calibrator
-from benchmark.runs.deployment.decision_rule import Decider, Prediction
+from benchmark.runs.deployment.decision_rule import DecisionRule, Prediction
 from benchmark.runs.run import Run
 from reports.render.csv_text import csv_text
 from reports.render.terminal.table import escape, plain_table
@@ -19,7 +19,7 @@ NOT_CLINICAL = "Not for clinical use: a benchmark's model, never checked on pati
 
 
 def predictions_table(
-    run: Run, decider: Decider, predictions: Sequence[Prediction], notes: Sequence[str] = ()
+    run: Run, decider: DecisionRule, predictions: Sequence[Prediction], notes: Sequence[str] = ()
 ) -> RenderableType:
     """One row an image, then how it was decided."""
     table = plain_table("image", f"P({escape(decider.classes[1])})", "score", "decision", "note")
@@ -41,7 +41,7 @@ def predictions_csv(predictions: Sequence[Prediction]) -> str:
 
 
 def predictions_document(
-    run: Run, decider: Decider, predictions: Sequence[Prediction], notes: Sequence[str] = ()
+    run: Run, decider: DecisionRule, predictions: Sequence[Prediction], notes: Sequence[str] = ()
 ) -> dict[str, Any]:
     """The run, how it decides, and the predictions."""
     return {
@@ -65,7 +65,7 @@ def predictions_document(
     }
 
 
-def summary(run: Run, decider: Decider, predictions: Sequence[Prediction]) -> list[str]:
+def summary(run: Run, decider: DecisionRule, predictions: Sequence[Prediction]) -> list[str]:
     """How many images were called what, how, and by which run."""
     decided = [each for each in predictions if each.error is None]
     counts = ", ".join(f"{sum(each.decision == name for each in decided)} {name}" for name in decider.classes)

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from benchmark.evidence.diagnosis.causes import Finding
 from benchmark.evidence.metrics.definitions import label_of, metrics
-from benchmark.runs.deployment.decision_rule import Decider, decider_of
+from benchmark.runs.deployment.decision_rule import DecisionRule, decider_of
 from benchmark.runs.history import History
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
@@ -23,7 +23,7 @@ from reports.render.terminal.table import escape, plain_table
 from reports.render.terminal.text_chart import text_chart
 from reports.results.compare import compare_card, difference_text, published_text
 from reports.results.curves import SeedHistory, seed_history
-from reports.results.measured import conditions, gather
+from reports.results.measured import collect_results, conditions
 from reports.results.methods import methods
 from reports.results.recipe import recipe_in_words
 from reports.text import MISSING, decimals_of, estimate, measured, number, one_line, seconds
@@ -73,11 +73,11 @@ def run_document(run: Run, store: Store) -> dict[str, Any]:
 
 def findings_of(run: Run, store: Store) -> tuple[Finding, ...]:
     """The diagnosis of a run by what the program knows now, from what is stored; of a trial, as it was recorded."""
-    found = gather([run], store)
+    found = collect_results([run], store)
     return found[run.spec.card.name].findings[0] if found else run.diagnosis
 
 
-def _calibration(decider: Decider) -> dict[str, Any]:
+def _calibration(decider: DecisionRule) -> dict[str, Any]:
     calibrator = decider.calibrator
     return {
         "method": calibrator.method if calibrator.kept else None,
@@ -117,7 +117,7 @@ def _threshold(run: Run, store: Store) -> Iterator[RenderableType]:
 
 
 def _published(run: Run, store: Store, width: int) -> Iterator[RenderableType]:
-    compared = compare_card([run], store.history, gather([run], store).get(run.spec.card.name))
+    compared = compare_card([run], store.history, collect_results([run], store).get(run.spec.card.name))
     if not compared:
         return
     table = plain_table("published", "figure", "measured", "difference", "note")

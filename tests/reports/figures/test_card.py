@@ -29,7 +29,7 @@ from reports.figures.card import (
 from reports.figures.svg import inline_svg
 from reports.figures.verdicts import verdicts_figure
 from reports.results.curves import CardCurves, card_curves, seed_history
-from reports.results.measured import gather
+from reports.results.measured import collect_results
 from reports.results.probabilities import Probabilities, probabilities
 from reports.verdicts.report import ClaimsReport, judge
 from tests.support.claims import contents, figure, row, write_claims
@@ -45,7 +45,7 @@ OF_PROBABILITIES = (reliability_figure, decision_figure)
 def measured(folder: Path, *seeds: TestScores) -> Card:
     store = Store(folder)
     tests = seeds or tuple(on_test(*planted(60, 60, seed=seed)) for seed in (2, 3))
-    found = gather([keep(store, "attempt-1", test, seed=seed) for seed, test in enumerate(tests)], store)
+    found = collect_results([keep(store, "attempt-1", test, seed=seed) for seed, test in enumerate(tests)], store)
     return card_curves(found["attempt-1"], store.history, replicates=100), probabilities(found)
 
 
@@ -193,7 +193,7 @@ def judged(folder: Path, *figures: dict[str, object]) -> ClaimsReport:
     source = {"report": "A study", "data": KAGGLE.source, "test": test}
     held = contents(row("one", *figures, card="attempt-5"), source=source)
     claims = load_claims(str(write_claims(folder / "claims", held)), cards())
-    return judge(claims, gather(store.runs()[0], store), KAGGLE.title, KAGGLE.synthetic)
+    return judge(claims, collect_results(store.runs()[0], store), KAGGLE.title, KAGGLE.synthetic)
 
 
 def test_published_figures_stand_beside_measured_ones_with_their_verdict(tmp_path: Path) -> None:

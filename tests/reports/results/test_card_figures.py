@@ -9,7 +9,7 @@ import pytest
 from benchmark.evidence.metrics.definitions import measures
 from benchmark.runs.storage.store import Store
 from reports.results.card_figures import CardFigures, card_figures
-from reports.results.measured import gather
+from reports.results.measured import collect_results
 from tests.support.records import make_run, of_counts, on_test, on_val, planted
 from tests.support.stored import keep
 from tests.support.study import COLLAPSED, FAILED, SEVERAL, SINGLE, store_in
@@ -23,7 +23,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, CardFigures]:
 
 def of(store: Store) -> dict[str, CardFigures]:
     runs = store.runs()[0]
-    return {card.card.name: card for card in card_figures(runs, gather(runs, store))}
+    return {card.card.name: card for card in card_figures(runs, collect_results(runs, store))}
 
 
 def test_every_card_has_every_metric_at_half(found: dict[str, CardFigures]) -> None:

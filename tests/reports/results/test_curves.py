@@ -15,7 +15,7 @@ from benchmark.runs.history import History
 from benchmark.runs.storage.store import Store
 from reports.report import build_report
 from reports.results.curves import CardCurves, Curve, card_curves, seed_history
-from reports.results.measured import gather
+from reports.results.measured import collect_results
 from tests.support.records import HEALTHY, on_test, on_val, planted, recorded_history
 from tests.support.stored import keep
 
@@ -27,7 +27,7 @@ def of(folder: Path, *seeds: TestScores, replicates: int = 100, **more: Any) -> 
     """The curves of a card with these test scores, one a seed."""
     store = Store(folder)
     runs = [keep(store, "attempt-1", test, seed=seed, **more) for seed, test in enumerate(seeds)]
-    (found,) = gather(runs, store).values()
+    (found,) = collect_results(runs, store).values()
     return card_curves(found, store.history, replicates=replicates)
 
 

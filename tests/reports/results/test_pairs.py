@@ -18,7 +18,7 @@ from benchmark.evidence import TestScores, ValidationScores
 from benchmark.evidence.calibration.calibrators import best_calibrator
 from benchmark.runs.protocol import load_protocol
 from benchmark.runs.storage.store import Store
-from reports.results.measured import Measured, gather
+from reports.results.measured import CardResults, collect_results
 from reports.results.pairs import compare_pair, difference, figure, gain_of_calibration, gain_of_threshold, rank
 from tests.support.records import on_test, on_val, planted
 from tests.support.stored import keep
@@ -51,12 +51,12 @@ def squeezed(scores: TestScores | ValidationScores) -> list[float]:
     return [0.6 + 0.4 * float(score) for score in scores.y_score]
 
 
-def measured(store: Store) -> dict[str, Measured]:
-    return gather(store.runs()[0], store)
+def measured(store: Store) -> dict[str, CardResults]:
+    return collect_results(store.runs()[0], store)
 
 
 @pytest.fixture(scope="module")
-def five(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Measured]:
+def five(tmp_path_factory: pytest.TempPathFactory) -> dict[str, CardResults]:
     """Two cards that are alike, one in between, one much worse, one much better; the better one has two seeds."""
     kept = Store(tmp_path_factory.mktemp("five"))
     for number, (name, shift) in enumerate(zip(NAMES, (1.5, 1.5, 1.9, 0.3, 4.0), strict=True)):
@@ -65,7 +65,7 @@ def five(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Measured]:
     return measured(kept)
 
 
-def test_figures_and_differences_are_those_of_scikit_learn(five: dict[str, Measured]) -> None:
+def test_figures_and_differences_are_those_of_scikit_learn(five: dict[str, CardResults]) -> None:
     a, b = five["attempt-3"], five["attempt-5"]
     for pair in compare_pair(a, b, tuple(SECOND)):
         of_a, of_b = (np.mean([SECOND[pair.metric](run.y_true, run.y_score) for run in side.test]) for side in (a, b))
@@ -74,7 +74,7 @@ def test_figures_and_differences_are_those_of_scikit_learn(five: dict[str, Measu
         assert pair.difference.value == pytest.approx(of_a - of_b)
 
 
-def test_several_seeds_are_counted_with_their_spread(five: dict[str, Measured]) -> None:
+def test_several_seeds_are_counted_with_their_spread(five: dict[str, CardResults]) -> None:
     (pair,) = compare_pair(five["attempt-5"], five["attempt-1"], ["auc"])
     values = [roc_auc_score(run.y_true, run.y_score) for run in five["attempt-5"].test]
     assert pair.difference.seeds == (2, 1)
@@ -83,7 +83,7 @@ def test_several_seeds_are_counted_with_their_spread(five: dict[str, Measured]) 
     assert pair.b.spread is None
 
 
-def test_accuracy_is_tested_by_mcnemar(five: dict[str, Measured]) -> None:
+def test_accuracy_is_tested_by_mcnemar(five: dict[str, CardResults]) -> None:
     a, b = five["attempt-1"], five["attempt-3"]
     right = [(side.test[0].y_score >= 0.5) == (side.test[0].y_true == 1) for side in (a, b)]
     counted = [[int(np.sum(x & y)) for y in (right[1], ~right[1])] for x in (right[0], ~right[0])]
@@ -91,7 +91,7 @@ def test_accuracy_is_tested_by_mcnemar(five: dict[str, Measured]) -> None:
     assert pair.difference.p_value == pytest.approx(mcnemar(counted, exact=True).pvalue)
 
 
-def test_p_values_are_adjusted_by_holm_over_all_metrics(five: dict[str, Measured]) -> None:
+def test_p_values_are_adjusted_by_holm_over_all_metrics(five: dict[str, CardResults]) -> None:
     found = compare_pair(five["attempt-1"], five["attempt-3"])
     assert [pair.metric for pair in found] == [
         "accuracy",
@@ -108,7 +108,7 @@ def test_p_values_are_adjusted_by_holm_over_all_metrics(five: dict[str, Measured
     assert pytest.approx(multipletests(raw, method="holm")[1]) == [pair.p_adjusted for pair in found]
 
 
-def test_the_order_of_two_cards_turns_the_sign_and_nothing_else(five: dict[str, Measured]) -> None:
+def test_the_order_of_two_cards_turns_the_sign_and_nothing_else(five: dict[str, CardResults]) -> None:
     one = compare_pair(five["attempt-1"], five["attempt-5"])
     other = compare_pair(five["attempt-5"], five["attempt-1"])
     for here, there in zip(one, other, strict=True):
@@ -143,7 +143,7 @@ def test_cards_on_other_images_are_not_compared(store: Store) -> None:
     assert rank(list(found.values()), "auc") is None
 
 
-def test_cards_that_are_alike_share_a_letter_and_a_much_better_one_does_not(five: dict[str, Measured]) -> None:
+def test_cards_that_are_alike_share_a_letter_and_a_much_better_one_does_not(five: dict[str, CardResults]) -> None:
     found = rank(list(five.values()), "auc")
     assert found is not None
     assert next(iter(found.figures)) == "attempt-5"
@@ -154,7 +154,7 @@ def test_cards_that_are_alike_share_a_letter_and_a_much_better_one_does_not(five
         assert not set(found.letters["attempt-4"]) & set(found.letters[other])
 
 
-def test_pairs_are_told_apart_by_holm_over_all_pairs(five: dict[str, Measured]) -> None:
+def test_pairs_are_told_apart_by_holm_over_all_pairs(five: dict[str, CardResults]) -> None:
     found = rank(list(five.values()), "auc")
     assert found is not None
     couples = list(combinations(NAMES, 2))
@@ -167,11 +167,11 @@ def test_pairs_are_told_apart_by_holm_over_all_pairs(five: dict[str, Measured]) 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(order=st.permutations(NAMES), metric=st.sampled_from(["auc", "accuracy"]))
-def test_the_order_of_cards_decides_nothing(five: dict[str, Measured], order: Sequence[str], metric: str) -> None:
+def test_the_order_of_cards_decides_nothing(five: dict[str, CardResults], order: Sequence[str], metric: str) -> None:
     assert rank([five[name] for name in order], metric) == rank([five[name] for name in NAMES], metric)
 
 
-def test_the_order_of_cards_decides_nothing_where_figures_come_from_the_bootstrap(five: dict[str, Measured]) -> None:
+def test_the_order_of_cards_decides_nothing_where_figures_come_from_the_bootstrap(five: dict[str, CardResults]) -> None:
     cards = list(five.values())
     assert rank(cards, "f1") == rank(cards[::-1], "f1")
 
@@ -188,7 +188,7 @@ def test_one_card_on_other_images_is_left_out_wherever_it_stands(store: Store, o
         assert set(ranking.figures) == set(NAMES[:3]) - {odd}
 
 
-def test_a_loss_ranks_the_lowest_first(five: dict[str, Measured]) -> None:
+def test_a_loss_ranks_the_lowest_first(five: dict[str, CardResults]) -> None:
     found = rank(list(five.values()), "brier")
     assert found is not None
     values = [each.value for each in found.figures.values() if each.value is not None]
@@ -208,7 +208,7 @@ def test_a_card_without_the_figure_is_left_out(store: Store) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1])
-def test_fewer_than_two_cards_are_no_ranking(five: dict[str, Measured], count: int) -> None:
+def test_fewer_than_two_cards_are_no_ranking(five: dict[str, CardResults], count: int) -> None:
     assert rank(list(five.values())[:count], "auc") is None
 
 
@@ -265,7 +265,7 @@ def test_a_figure_is_the_mean_over_seeds_on_either_split(store: Store) -> None:
     ("metric", "split", "says"),
     [("accuracy", "train", "not kept"), ("jaccard", "test", "jaccard has no counterpart")],
 )
-def test_a_figure_that_is_not_there_says_why(five: dict[str, Measured], metric: str, split: str, says: str) -> None:
+def test_a_figure_that_is_not_there_says_why(five: dict[str, CardResults], metric: str, split: str, says: str) -> None:
     got = figure(five["attempt-1"], metric, split)
     assert got.value is None
     assert says in (got.reason or "")

@@ -15,7 +15,7 @@ from benchmark.evidence import TestScores, ValidationScores
 from benchmark.evidence.calibration.utility import DecisionCurve, NetBenefit
 from benchmark.runs.storage.store import Store
 from reports.render.markdown.probabilities import probabilities_markdown
-from reports.results.measured import gather
+from reports.results.measured import collect_results
 from reports.results.probabilities import Probabilities, probabilities
 from tests.support.records import on_test, on_val, planted
 from tests.support.stored import keep
@@ -31,14 +31,14 @@ def sharpened(factor: float, images: int = 300) -> tuple[ValidationScores, TestS
 def of(folder: Path, val: ValidationScores | None = None, test: TestScores | None = None) -> Probabilities:
     store = Store(folder)
     run = keep(store, "attempt-1", test, val)
-    (found,) = probabilities(gather([run], store))
+    (found,) = probabilities(collect_results([run], store))
     return found
 
 
 def test_each_run_is_a_row_by_card_and_seed(tmp_path: Path) -> None:
     store = Store(tmp_path)
     runs = [keep(store, card, seed=seed) for card, seed in (("attempt-7", 0), ("attempt-1", 1), ("attempt-1", 0))]
-    found = probabilities(gather(runs, store))
+    found = probabilities(collect_results(runs, store))
     assert [(row.card, row.seed) for row in found] == [("attempt-1", 0), ("attempt-1", 1), ("attempt-7", 0)]
 
 

@@ -14,7 +14,7 @@ from benchmark.evidence import TestScores, choose
 from benchmark.runs.protocol import ThresholdRule
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
-from reports.results.measured import gather
+from reports.results.measured import collect_results
 from reports.results.rescored import all_with_threshold_rule, with_threshold_rule
 from tests.support.records import make_run, on_test, on_val, planted
 from tests.support.stored import keep
@@ -68,7 +68,9 @@ def test_the_record_says_which_rule_chose_and_still_finds_its_scores(tmp_path: P
     assert found.spec.run_id == run.spec.model_copy(update={"protocol": found.spec.protocol}).run_id != run.run_id
     assert found.model_dump().keys() == run.model_dump().keys()
     assert len(store.history(found)) == 3
-    assert gather([found], store)["attempt-1"].thresholds == (found.threshold.value if found.threshold else None,)
+    assert collect_results([found], store)["attempt-1"].thresholds == (
+        found.threshold.value if found.threshold else None,
+    )
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

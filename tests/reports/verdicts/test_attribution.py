@@ -15,9 +15,9 @@ from statsmodels.stats.multitest import multipletests
 from benchmark.evidence import TestScores, ValidationScores
 from benchmark.evidence.diagnosis.training_record import TrainingDiagnostics
 from benchmark.runs.storage.store import Store
-from reports.results.measured import Measured, gather
+from reports.results.measured import CardResults, collect_results
 from reports.results.pairs import difference, gain_of_calibration, gain_of_threshold
-from reports.verdicts.attribution import Cause, attribute, single_change
+from reports.verdicts.attribution import ChangeEffect, single_change, single_change_effects
 from tests.support.records import make_card, on_test, on_val, planted
 from tests.support.stored import keep
 from zoo.models.card import ModelCard
@@ -51,7 +51,7 @@ def store(tmp_path: Path) -> Store:
 
 
 @pytest.fixture(scope="module")
-def collapse(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Measured]:
+def collapse(tmp_path_factory: pytest.TempPathFactory) -> dict[str, CardResults]:
     """A card that collapsed, one setting away from a good one, and cards that must not be blamed."""
     kept = Store(tmp_path_factory.mktemp("collapse"))
     keep(kept, BEFORE, COLLAPSED, COLLAPSED_VAL)
@@ -61,11 +61,11 @@ def collapse(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Measured]:
     return measured(kept)
 
 
-def measured(store: Store) -> dict[str, Measured]:
-    return gather(store.runs()[0], store)
+def measured(store: Store) -> dict[str, CardResults]:
+    return collect_results(store.runs()[0], store)
 
 
-def by_kind(causes: tuple[Cause, ...]) -> dict[tuple[str, str | None], Cause]:
+def by_kind(causes: tuple[ChangeEffect, ...]) -> dict[tuple[str, str | None], ChangeEffect]:
     return {(cause.kind, cause.other): cause for cause in causes}
 
 
@@ -101,10 +101,10 @@ def test_a_list_is_one_setting_and_a_recipe_counts_too() -> None:
     assert single_change(BEFORE, small) == "recipe.batch_size: 32 to 16"
 
 
-def test_a_planted_collapse_is_recovered_by_each_of_its_causes(collapse: dict[str, Measured]) -> None:
+def test_a_planted_collapse_is_recovered_by_each_of_its_causes(collapse: dict[str, CardResults]) -> None:
     own = collapse["before"]
     assert accuracy_score(own.test[0].y_true, own.test[0].y_score >= 0.5) == 0.5
-    causes = by_kind(attribute("before", "accuracy", collapse))
+    causes = by_kind(single_change_effects("before", "accuracy", collapse))
     assert set(causes) == {("card", "after"), ("threshold", None), ("calibration", None)}
     for cause in causes.values():
         assert cause.card == "before"
@@ -118,18 +118,18 @@ def test_a_planted_collapse_is_recovered_by_each_of_its_causes(collapse: dict[st
     assert causes["card", "after"].change == "model.dropout: 0.5 to 0.1"
 
 
-def test_a_sibling_is_blamed_for_what_it_costs(collapse: dict[str, Measured]) -> None:
+def test_a_sibling_is_blamed_for_what_it_costs(collapse: dict[str, CardResults]) -> None:
     """From the good card, the same change costs as much as it gained."""
-    gained = by_kind(attribute("before", "accuracy", collapse))["card", "after"].effect
-    lost = by_kind(attribute("after", "accuracy", collapse))["card", "before"].effect
+    gained = by_kind(single_change_effects("before", "accuracy", collapse))["card", "after"].effect
+    lost = by_kind(single_change_effects("after", "accuracy", collapse))["card", "before"].effect
     assert lost.value == pytest.approx(-(gained.value or 0.0))
     assert lost.low == pytest.approx(-(gained.high or 0.0))
 
 
 @pytest.mark.parametrize("card", ["before", "after", "both"])
-def test_p_values_are_adjusted_by_holm_over_all_causes_of_a_card(collapse: dict[str, Measured], card: str) -> None:
+def test_p_values_are_adjusted_by_holm_over_all_causes_of_a_card(collapse: dict[str, CardResults], card: str) -> None:
     own = collapse[card]
-    causes = attribute(card, "accuracy", collapse)
+    causes = single_change_effects(card, "accuracy", collapse)
     gains = {"threshold": gain_of_threshold, "calibration": gain_of_calibration}
     effects = [
         difference(collapse[cause.other], own, "accuracy") if cause.other else gains[cause.kind](own, "accuracy")
@@ -139,17 +139,17 @@ def test_p_values_are_adjusted_by_holm_over_all_causes_of_a_card(collapse: dict[
     assert pytest.approx(multipletests(raw, method="holm")[1]) == [cause.p_adjusted for cause in causes]
 
 
-def test_the_largest_effect_stands_first_whatever_its_sign(collapse: dict[str, Measured]) -> None:
+def test_the_largest_effect_stands_first_whatever_its_sign(collapse: dict[str, CardResults]) -> None:
     for name in ("before", "after", "both"):
-        sizes = [abs(cause.effect.value or 0.0) for cause in attribute(name, "log_loss", collapse)]
+        sizes = [abs(cause.effect.value or 0.0) for cause in single_change_effects(name, "log_loss", collapse)]
         assert sizes == sorted(sizes, reverse=True)
 
 
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(order=st.permutations(["before", "after", "both", "elsewhere"]))
-def test_the_order_of_cards_decides_nothing(collapse: dict[str, Measured], order: list[str]) -> None:
+def test_the_order_of_cards_decides_nothing(collapse: dict[str, CardResults], order: list[str]) -> None:
     turned = {name: collapse[name] for name in order}
-    assert attribute("after", "accuracy", turned) == attribute("after", "accuracy", collapse)
+    assert single_change_effects("after", "accuracy", turned) == single_change_effects("after", "accuracy", collapse)
 
 
 @pytest.mark.parametrize("seeds", [1, 2])
@@ -160,7 +160,9 @@ def test_test_images_that_leak_are_a_cause(store: Store, seeds: int) -> None:
     leaking = {"same patient": tuple(f"test/{place}" for place in range(100))}
     for seed in range(seeds):
         keep(store, BEFORE, on_test(labels, right), seed=seed, checks=TrainingDiagnostics(related=leaking))
-    [cause] = [cause for cause in attribute("before", "accuracy", measured(store)) if cause.kind == "images"]
+    [cause] = [
+        cause for cause in single_change_effects("before", "accuracy", measured(store)) if cause.kind == "images"
+    ]
     assert cause.change == "without 100 test images of patients who are in train or val"
     assert cause.effect.value == pytest.approx(0.5 - 0.75)
     assert cause.effect.high is not None
@@ -171,21 +173,21 @@ def test_test_images_that_leak_are_a_cause(store: Store, seeds: int) -> None:
 @pytest.mark.parametrize("related", [None, {}])
 def test_without_related_images_leakage_is_no_cause(store: Store, related: dict[str, tuple[str, ...]] | None) -> None:
     keep(store, BEFORE, GOOD, GOOD_VAL, checks=TrainingDiagnostics(related=related))
-    assert "images" not in {cause.kind for cause in attribute("before", "accuracy", measured(store))}
+    assert "images" not in {cause.kind for cause in single_change_effects("before", "accuracy", measured(store))}
 
 
 def test_a_rolled_back_calibrator_is_no_cause(store: Store) -> None:
     """Ranking on validation is upside down, so no calibration is kept."""
     labels, scores = planted(60, 60)
     keep(store, BEFORE, COLLAPSED, on_val(labels, (1 - np.array(scores)).tolist()))
-    assert "calibration" not in {cause.kind for cause in attribute("before", "accuracy", measured(store))}
+    assert "calibration" not in {cause.kind for cause in single_change_effects("before", "accuracy", measured(store))}
 
 
 def test_scores_without_a_threshold_leave_no_cause(store: Store) -> None:
     keep(store, BEFORE, COLLAPSED, on_val([0, 1] * 30, [0.7] * 60))
-    assert attribute("before", "accuracy", measured(store)) == ()
+    assert single_change_effects("before", "accuracy", measured(store)) == ()
 
 
-def test_a_card_that_was_not_measured_is_an_error(collapse: dict[str, Measured]) -> None:
+def test_a_card_that_was_not_measured_is_an_error(collapse: dict[str, CardResults]) -> None:
     with pytest.raises(KeyError, match="nobody"):
-        attribute("nobody", "accuracy", collapse)
+        single_change_effects("nobody", "accuracy", collapse)

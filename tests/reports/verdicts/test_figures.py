@@ -13,8 +13,8 @@ from sklearn.metrics import accuracy_score, log_loss
 from benchmark.evidence import Figure, TestScores
 from benchmark.evidence.comparison.verdict import Decision
 from benchmark.runs.storage.store import Store
-from reports.results.measured import gather
-from reports.verdicts.figures import Judgement
+from reports.results.measured import collect_results
+from reports.verdicts.figures import ClaimVerdict
 from tests.support.claims import figure, row
 from tests.support.judging import CARD, ELSEWHERE, RIGHT, claims_about, judged, of_figure
 from tests.support.records import KAGGLE, PHANTOM, of_counts, on_test, planted
@@ -56,7 +56,7 @@ def test_a_larger_published_test_set_makes_a_difference_more_certain(tmp_path: P
 
 
 def test_the_images_that_are_said_to_be_needed_would_tell_and_two_thirds_would_not(tmp_path: Path) -> None:
-    def scaled(factor: float) -> Judgement:
+    def scaled(factor: float) -> ClaimVerdict:
         test = of_counts(**{name: round(count * factor) for name, count in RIGHT.items()})
         return of_figure(tmp_path / str(factor), test, figure("accuracy", 0.88), sizes=(23400, 23400))
 
@@ -173,7 +173,7 @@ def test_a_printed_loss_is_held_against_the_reported_loss_with_its_penalty(tmp_p
         split: figures | {"loss": Figure("loss", entropy + penalty, None, None, None, None)}
         for split, figures in run.at_half.items()
     }
-    measured = gather([run.model_copy(update={"at_half": reported})], store)
+    measured = collect_results([run.model_copy(update={"at_half": reported})], store)
     printed = figure("loss", round(entropy + penalty, 4))
     found = judged(claims_about(tmp_path / "claims", row("one", printed, card=CARD)), measured)[0]
     assert found.measured is not None

@@ -20,7 +20,7 @@ from benchmark.runs.storage.store import Store
 from reports.audit.audit import audit
 from reports.claims.model import load_claims
 from reports.claims.statement import Assertion, Form
-from reports.results.measured import Measured, gather
+from reports.results.measured import CardResults, collect_results
 from reports.verdicts.statements import decide, judge_statements
 from tests.support.claims import figure, row
 from tests.support.judging import CARD, ELSEWHERE, RIGHT, claims_about, judged, of_statement, of_store
@@ -273,7 +273,7 @@ def test_verdicts_do_not_depend_on_the_order_of_cards_and_runs(
     rows = [row("one", figure("accuracy", 0.9103), card=A), row("two", figure("auc", 0.7), card=B)]
 
     def verdicts(runs_order: Sequence[int], in_file: Sequence[int]) -> dict[str, Decision]:
-        measured = gather([runs[place] for place in runs_order], kept)
+        measured = collect_results([runs[place] for place in runs_order], kept)
         measured = dict([*measured.items()][place] for place in runs_order)
         with tempfile.TemporaryDirectory() as folder:
             claims = claims_about(Path(folder), *(rows[place] for place in in_file), says=FORMS)
@@ -329,7 +329,7 @@ def test_verdicts_on_planted_truths_are_right_where_they_decide(tmp_path: Path, 
     under 1% of `better` point the wrong way; with ten times the images at least 90% decide."""
     claims = claims_about(tmp_path, says=[{"alike": pair("auc", within=0.05)}, {"better": pair("auc")}])
     first = keep(Store(tmp_path / "runs"), A, noisy(3.0, 1))
-    base = gather([first], Store(tmp_path / "runs"))[A]
+    base = collect_results([first], Store(tmp_path / "runs"))[A]
     worlds = [(0.9, 0.9), (0.9, 0.91), (0.93, 0.9), (0.9, 0.86), (0.9, 0.84), (0.9, 0.8), (0.75, 0.9), (0.95, 0.83)]
     generator = np.random.default_rng(7)
     decided = right = wrong_way = total = 0
@@ -338,7 +338,7 @@ def test_verdicts_on_planted_truths_are_right_where_they_decide(tmp_path: Path, 
         for _ in range(150):
             one, two = drawn(a, b, images, generator)
             measured = {
-                name: Measured(card, base.runs, base.val, (scores,), base.findings, tuple(map(str, range(images))))
+                name: CardResults(card, base.runs, base.val, (scores,), base.findings, tuple(map(str, range(images))))
                 for name, card, scores in ((A, cards()[A], one), (B, cards()[B], two))
             }
             found = [each.decision.verdict for each in judge_statements(claims, audit(claims), measured)]

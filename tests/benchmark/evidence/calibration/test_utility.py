@@ -19,9 +19,9 @@ from benchmark.evidence.calibration.utility import (
     decision_curve,
     predictive_values,
 )
-from benchmark.evidence.intervals.uncertainty import worth_of_classes
+from benchmark.evidence.intervals.uncertainty import effective_sample_sizes
 from benchmark.evidence.metrics.definitions import Confusion, Figure, confusion
-from benchmark.evidence.metrics.influence import Units
+from benchmark.evidence.metrics.influence import Clusters
 from benchmark.evidence.scores import Scores
 from tests.support.records import of_counts, on_test, planted
 from tests.support.worlds import World, draw, truth
@@ -318,7 +318,7 @@ def test_patients_whose_images_are_all_alike_count_once() -> None:
     once = of_counts(tp=30, fp=4, tn=50, fn=6)
     names = tuple(str(image) for image in range(len(once))) * 3
     thrice = Scores("test", np.tile(once.y_true, 3), np.tile(once.y_score, 3), names)
-    worth = worth_of_classes(thrice.y_true, thrice.y_score, 0.5, Units(thrice.y_true, thrice.patient))
+    worth = effective_sample_sizes(thrice.y_true, thrice.y_score, 0.5, Clusters(thrice.y_true, thrice.patient))
     assert worth is not None
     wanted = [(images - 1) * (norm.ppf(0.975) / student.ppf(0.975, images - 1)) ** 2 for images in (54, 36)]
     assert worth == pytest.approx(wanted)
@@ -335,13 +335,13 @@ def test_patients_whose_images_are_all_alike_count_once() -> None:
 def test_where_no_error_happened_patients_count_as_if_their_images_were_alike() -> None:
     names = ("a", "a", "b", "b", "c", "c", "d", "d")
     scores = Scores("test", np.array([0, 0, 0, 0, 1, 1, 1, 1]), np.array([0.1] * 4 + [0.9] * 4), names)
-    assert worth_of_classes(scores.y_true, scores.y_score, 0.5, Units(scores.y_true, names)) == (2, 2)
+    assert effective_sample_sizes(scores.y_true, scores.y_score, 0.5, Clusters(scores.y_true, names)) == (2, 2)
 
 
 @pytest.mark.parametrize("patients", [None, ("a", "b", "c", "d")])
 def test_single_images_are_worth_what_they_are(patients: tuple[str, ...] | None) -> None:
     y_true, y_score = np.array([0, 0, 1, 1]), np.array([0.1, 0.6, 0.4, 0.9])
-    assert worth_of_classes(y_true, y_score, 0.5, Units(y_true, patients)) is None
+    assert effective_sample_sizes(y_true, y_score, 0.5, Clusters(y_true, patients)) is None
 
 
 @pytest.mark.slow
@@ -351,7 +351,7 @@ def test_predictive_values_by_patient_hold_the_truth_in_95_of_100_test_sets() ->
     true, missed = truth(world, drawn.thresholds), np.zeros(2)
     for k, cut in enumerate(drawn.cuts.tolist()):
         scores = Scores("test", drawn.y_true[k], drawn.scores[k, 0, 0], drawn.patients)
-        worth = worth_of_classes(scores.y_true, scores.y_score, cut, Units(scores.y_true, scores.patient))
+        worth = effective_sample_sizes(scores.y_true, scores.y_score, cut, Clusters(scores.y_true, scores.patient))
         called, healthy = true["recall"][k] * 0.15, true["specificity"][k] * 0.85
         at = called / (called + 0.85 - healthy)
         for method, counted in enumerate((worth, None)):
@@ -365,7 +365,7 @@ def test_predictive_values_by_patient_hold_the_truth_in_95_of_100_test_sets() ->
 def test_calling_all_images_positive_is_as_uncertain_by_patient_as_its_patients_are_few() -> None:
     y_true = np.repeat([0, 1], 100)
     scores = Scores("test", y_true, np.full(200, 0.9), tuple(str(image // 4) for image in range(200)))
-    worth = worth_of_classes(scores.y_true, scores.y_score, 0.5, Units(y_true, scores.patient))
+    worth = effective_sample_sizes(scores.y_true, scores.y_score, 0.5, Clusters(y_true, scores.patient))
     assert worth == (25, 25)
     counted = confusion(scores, 0.5)
     by_patient, alone = (predictive_values(counted, (0.15,), worth=each)[0].ppv for each in (worth, None))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmark.evidence.diagnosis.out_of_distribution import LEVEL, Reference, fit_reference
+from benchmark.evidence.diagnosis.out_of_distribution import LEVEL, OODReference, fit_reference
 
 
 def drawn(count: int, seed: int, d: int = 6) -> tuple[np.ndarray, np.ndarray]:
@@ -17,7 +17,7 @@ def drawn(count: int, seed: int, d: int = 6) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_the_distance_is_mahalanobis_to_the_nearest_class_mean() -> None:
-    reference = Reference(np.array([[0.0, 0.0], [10.0, 0.0]]), np.diag([1.0, 4.0]), 1.0, LEVEL, 10)
+    reference = OODReference(np.array([[0.0, 0.0], [10.0, 0.0]]), np.diag([1.0, 4.0]), 1.0, LEVEL, 10)
     assert reference.distances(np.array([[3.0, 0.0], [10.0, 2.0], [9.0, 0.0]])) == pytest.approx([3.0, 4.0, 1.0])
 
 

@@ -13,7 +13,7 @@ from scipy.stats import bootstrap
 
 from benchmark.evidence.intervals.bootstrap import draws, percentile, replicates
 from benchmark.evidence.metrics.definitions import get_metric, measures
-from benchmark.evidence.metrics.influence import Units, centred
+from benchmark.evidence.metrics.influence import Clusters, centred
 
 METRICS = tuple(measures())
 
@@ -114,7 +114,7 @@ def test_the_spread_of_replicates_by_patient_is_that_of_the_linearised_metric(me
     score = np.clip(0.5 + 0.25 * (labels - 0.5) + 0.15 * generator.standard_normal(900), 0.01, 0.99)
     moved = get_metric(metric).influences(labels, score, 0.5)
     assert moved is not None
-    expected = math.sqrt(Units(labels, patients).variance(centred(moved, labels, class_sizes)))
+    expected = math.sqrt(Clusters(labels, patients).variance(centred(moved, labels, class_sizes)))
     found = replicates(
         labels, score[None], [0.5], patients, count=4000, seed=0, metrics=(metric,), class_sizes=class_sizes
     )

@@ -14,7 +14,7 @@ from statsmodels.stats.proportion import confint_proportions_2indep, proportion_
 
 from benchmark.evidence.intervals.formulas import around, hanley_mcneil, newcombe, wilson, wilson_from_rate, z_quantile
 from benchmark.evidence.metrics.definitions import get_metric
-from benchmark.evidence.metrics.influence import Units
+from benchmark.evidence.metrics.influence import Clusters
 from benchmark.evidence.metrics.probabilities import auc
 from benchmark.evidence.scores import Scores
 from tests.support.records import planted
@@ -35,7 +35,7 @@ def delong(labels: np.ndarray, drawn: np.ndarray) -> tuple[float, float]:
     area = auc(Scores("test", labels, scores))
     assert moved is not None
     assert area is not None
-    return area, Units(labels).variance(moved)
+    return area, Clusters(labels).variance(moved)
 
 
 def delong_interval(area: float, variance: float, level: float = 0.95) -> tuple[float, float] | None:

@@ -23,7 +23,7 @@ from benchmark.evidence.intervals.seeds import (
     seed_variance,
 )
 from benchmark.evidence.metrics.definitions import measures, value_of
-from benchmark.evidence.metrics.influence import Units
+from benchmark.evidence.metrics.influence import Clusters
 from benchmark.evidence.scores import Scores, TestScores, ValidationScores
 
 METRICS = tuple(measures())
@@ -222,4 +222,4 @@ def test_one_seed_s_influences_are_the_rows_of_the_card_s() -> None:
     rows = card(0, 1).influences("auc", "drawn")
     assert rows.shape == (2, N)
     assert (rows[1] == card(1).influences("auc", "drawn")[0]).all()
-    assert Units(LABELS).variance(rows[0]) > 0
+    assert Clusters(LABELS).variance(rows[0]) > 0

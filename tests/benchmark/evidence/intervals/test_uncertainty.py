@@ -15,7 +15,7 @@ from benchmark.evidence.intervals.figures import figures
 from benchmark.evidence.intervals.formulas import wilson
 from benchmark.evidence.intervals.uncertainty import Interval, interval
 from benchmark.evidence.metrics.definitions import Figure, measures
-from benchmark.evidence.metrics.influence import Units
+from benchmark.evidence.metrics.influence import Clusters
 from benchmark.evidence.scores import TestScores
 from tests.support.records import of_counts, on_test, planted
 
@@ -167,13 +167,13 @@ def test_losses_that_are_alike_on_every_image_have_no_interval() -> None:
 
 
 def test_an_undefined_metric_has_no_interval() -> None:
-    found = interval("precision", 0.0, np.array([0.1, 0.2]), CUT, Units(np.array([0, 1])))
+    found = interval("precision", 0.0, np.array([0.1, 0.2]), CUT, Clusters(np.array([0, 1])))
     assert found == Interval(None, None, None, "undefined for these decisions or classes")
 
 
 def test_a_count_has_no_interval() -> None:
     with pytest.raises(KeyError):
-        interval("true_positives", 1.0, SOME.y_score, CUT, Units(SOME.y_true))
+        interval("true_positives", 1.0, SOME.y_score, CUT, Clusters(SOME.y_true))
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -194,7 +194,7 @@ def test_a_higher_level_widens_the_interval(metric: str) -> None:
     value = measured(SOME, metric).value
     assert value is not None
     narrow, wide = (
-        interval(metric, value, SOME.y_score, CUT, Units(SOME.y_true), level=level) for level in (0.8, 0.99)
+        interval(metric, value, SOME.y_score, CUT, Clusters(SOME.y_true), level=level) for level in (0.8, 0.99)
     )
     assert narrow.low is not None
     assert narrow.high is not None
@@ -223,7 +223,7 @@ def test_wilson_by_patient_is_near_the_beta_interval_of_the_same_effective_size(
 def test_one_class_called_under_fixed_class_sizes_still_leaves_doubt(metric: str, patients: bool) -> None:
     """Nothing varies within a class there; the interval is that of so many patients, each with images alike."""
     y_true = np.repeat([0, 1], 100)
-    units = Units(y_true, [str(place // 2) for place in range(200)] if patients else None)
+    units = Clusters(y_true, [str(place // 2) for place in range(200)] if patients else None)
     rates = {"accuracy": 0.5, "precision": 0.5, "f1": 2 / 3}
     found = interval(metric, rates[metric], np.full(200, 0.9), 0.5, units, class_sizes="fixed")
     low, high = proportion_confint(100 / (1 + patients), 200 / (1 + patients), method="wilson")

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark.evidence.metrics.definitions import get_metric, measures
-from benchmark.evidence.metrics.influence import Units, cells, centred
+from benchmark.evidence.metrics.influence import Clusters, cells, centred
 
 METRICS = tuple(measures())
 
@@ -146,9 +146,9 @@ def test_the_variance_of_the_auc_is_delong_s_when_images_are_independent(seed: i
     ill, well = y_score[y_true == 1], y_score[y_true == 0]
     wins = (ill[:, None] > well) + 0.5 * (ill[:, None] == well)  # DeLong et al. 1988, by all pairs
     expected = wins.mean(axis=1).var(ddof=1) / len(ill) + wins.mean(axis=0).var(ddof=1) / len(well)
-    assert Units(y_true).variance(moved) == pytest.approx(expected, rel=1e-9)
+    assert Clusters(y_true).variance(moved) == pytest.approx(expected, rel=1e-9)
     alone = [str(image) for image in range(len(y_true))]
-    assert Units(y_true, alone).variance(moved) == pytest.approx(expected, rel=1e-9)
+    assert Clusters(y_true, alone).variance(moved) == pytest.approx(expected, rel=1e-9)
 
 
 @QUICK
@@ -162,7 +162,7 @@ def test_the_variance_of_the_auc_by_patient_is_that_of_obuchowski_s_definition(
         return
     moved = get_metric("auc").influences(y_true, y_score, CUT)
     assert moved is not None
-    found = float(Units(y_true, patients).covariance(moved[None])[0, 0])
+    found = float(Clusters(y_true, patients).covariance(moved[None])[0, 0])
     assert found == pytest.approx(definition_of_obuchowski(y_true, y_score, patients), rel=1e-9, abs=1e-15)
 
 
@@ -175,9 +175,9 @@ def test_a_second_copy_of_each_patient_s_image_tells_nothing_new(metric: str) ->
     assert alone is not None
     assert twice is not None
     patients = [str(image % len(y_true)) for image in range(2 * len(y_true))]
-    once = Units(y_true).variance(alone)
-    assert Units(np.tile(y_true, 2), patients).variance(twice) == pytest.approx(once, rel=1e-9)
-    assert Units(np.tile(y_true, 2)).variance(twice) == pytest.approx(once / 2, rel=0.05)
+    once = Clusters(y_true).variance(alone)
+    assert Clusters(np.tile(y_true, 2), patients).variance(twice) == pytest.approx(once, rel=1e-9)
+    assert Clusters(np.tile(y_true, 2)).variance(twice) == pytest.approx(once / 2, rel=0.05)
 
 
 @QUICK
@@ -190,8 +190,8 @@ def test_neither_the_order_of_images_nor_the_names_of_patients_matter(data: st.D
     shuffled = get_metric("mcc").influences(y_true[order], y_score[order], CUT)
     assert moved is not None
     assert shuffled is not None
-    one = Units(y_true, [f"p{o}" for o in owners])
-    other = Units(y_true[order], [f"{100 - o}" for o in owners[order]])
+    one = Clusters(y_true, [f"p{o}" for o in owners])
+    other = Clusters(y_true[order], [f"{100 - o}" for o in owners[order]])
     assert other.variance(shuffled) == pytest.approx(one.variance(moved), rel=1e-9)
     assert other.degrees_of_freedom(shuffled) == pytest.approx(one.degrees_of_freedom(moved), rel=1e-9)
 
@@ -204,41 +204,41 @@ def test_fixed_class_sizes_leave_the_variance_within_the_classes() -> None:
     stratified = sum(
         (len(own) / len(right)) ** 2 * own.var(ddof=1) / len(own) for own in (right[y_true == 0], right[y_true == 1])
     )
-    assert Units(y_true).variance(centred(moved, y_true, "fixed")) == pytest.approx(stratified, rel=1e-9)
+    assert Clusters(y_true).variance(centred(moved, y_true, "fixed")) == pytest.approx(stratified, rel=1e-9)
     assert centred(moved, y_true, "drawn") is moved
 
 
 def test_degrees_of_freedom_are_about_the_number_of_patients_when_they_are_alike() -> None:
     generator = np.random.default_rng(0)
     y_true, owners = np.arange(4000) % 2, [str(k // 2) for k in range(4000)]
-    units = Units(y_true, owners)
+    units = Clusters(y_true, owners)
     assert units.degrees_of_freedom(generator.standard_normal(4000)) == pytest.approx(2000, rel=0.1)
 
 
 def test_degrees_of_freedom_are_few_when_one_patient_carries_the_variance() -> None:
     moved = np.full(100, 1e-6)
     moved[0] = 1.0
-    assert Units(np.arange(100) % 2).degrees_of_freedom(moved) == pytest.approx(2, rel=0.05)
+    assert Clusters(np.arange(100) % 2).degrees_of_freedom(moved) == pytest.approx(2, rel=0.05)
 
 
 @pytest.mark.parametrize("values", [np.zeros(4), np.array([1.0, -1.0, 1.0, -1.0])])
 def test_degrees_of_freedom_stay_within_1_and_the_number_of_units_less_1(values: np.ndarray) -> None:
-    assert 1 <= Units(np.array([0, 1, 0, 1])).degrees_of_freedom(values) <= 3
+    assert 1 <= Clusters(np.array([0, 1, 0, 1])).degrees_of_freedom(values) <= 3
 
 
 def test_what_cannot_vary_is_correlated_with_nothing() -> None:
-    units = Units(np.array([0, 1, 0, 1]))
+    units = Clusters(np.array([0, 1, 0, 1]))
     assert units.correlation(np.zeros(4), np.array([1.0, -1.0, 0.0, 0.0])) == 0
     assert units.correlation(np.array([1.0, -1.0, 0, 0]), np.array([2.0, -2.0, 0, 0])) == pytest.approx(1)
 
 
 def test_patients_of_another_number_than_images_are_refused() -> None:
     with pytest.raises(ValueError, match="3 patients for 2 images"):
-        Units(np.array([0, 1]), ["a", "b", "c"])
+        Clusters(np.array([0, 1]), ["a", "b", "c"])
 
 
 def test_a_unit_s_sum_is_that_of_its_images() -> None:
-    units = Units(np.array([0, 1, 1]), ["b", "a", "b"])
+    units = Clusters(np.array([0, 1, 1]), ["b", "a", "b"])
     assert units.sums(np.array([[1.0, 2.0, 4.0]])).tolist() == [[2.0, 5.0]]
     assert (units.count, units.counts, units.repeated) == (2, (1, 2), True)
     assert math.isclose(units.variance(np.array([1.0, 2.0, 4.0])), units.covariance(np.array([[1.0, 2.0, 4.0]]))[0, 0])

@@ -29,7 +29,7 @@ from reports.render.terminal.comparison import comparison_tables
 from reports.render.terminal.data import data_tables
 from reports.render.terminal.pairs import pair_table, ranking_table
 from reports.render.terminal.runs import plan_table, runs_table
-from reports.results.measured import gather
+from reports.results.measured import collect_results
 from reports.results.pairs import compare_pair, rank
 from tests.support.records import cards, make_run, make_spec
 from tests.support.study import SEVERAL, SINGLE, report_in
@@ -47,7 +47,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, RenderableType]
     folder = tmp_path_factory.mktemp("study")
     report = report_in(folder)
     (section,) = report.sections
-    measured = gather([run for run in section.runs if run.status == "ok"], Store(folder / "runs"))
+    measured = collect_results([run for run in section.runs if run.status == "ok"], Store(folder / "runs"))
     ranking = rank(list(measured.values()), "auc")
     assert ranking is not None
     skip = Skip(cards()[SEVERAL], "images of 16 px are too small: this network needs at least 32 px")

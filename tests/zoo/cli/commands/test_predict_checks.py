@@ -18,9 +18,9 @@ from PIL import Image as Pillow
 from pydantic import ValidationError
 
 from benchmark.evidence.calibration.calibrators import Calibrator
-from benchmark.evidence.diagnosis.out_of_distribution import Reference
+from benchmark.evidence.diagnosis.out_of_distribution import OODReference
 from benchmark.evidence.thresholds.choice import Threshold
-from benchmark.runs.deployment.decision_rule import Decider, strangeness
+from benchmark.runs.deployment.decision_rule import DecisionRule, ood_reasons
 from benchmark.runs.storage.store import Store
 from benchmark.training.use.export import write_onnx
 from tests.support.kept import in_this_process
@@ -137,14 +137,14 @@ def test_names_that_a_spreadsheet_would_run_are_text_in_csv_and_themselves_in_js
 
 def test_what_does_not_decide_is_told_by_the_decider() -> None:
     flat = Calibrator("temperature", kept=False, reason="none helps")
-    decider = Decider(("A", "B"), Threshold(0.5, "youden"), flat)
+    decider = DecisionRule(("A", "B"), Threshold(0.5, "youden"), flat)
     assert decider.problem(0.0) is None
     assert decider.problem(1.0) is None
     for score in (float("nan"), float("inf"), -1e-9, 1.5):
         assert "which is no probability" in str(decider.problem(score))
     broken = Calibrator("platt", kept=True, parameters=(float("nan"), 0.0))
     assert "calibration makes nan of the score 0.25" in str(
-        Decider(("A", "B"), Threshold(0.5, "youden"), broken).problem(0.25)
+        DecisionRule(("A", "B"), Threshold(0.5, "youden"), broken).problem(0.25)
     )
 
 
@@ -155,9 +155,9 @@ def test_no_record_holds_a_threshold_outside_0_to_1(cut: float) -> None:
 
 
 def test_features_that_are_no_numbers_are_unlike_the_training() -> None:
-    reference = Reference(np.zeros((1, 2)), np.eye(2), 2.0, 0.01, 120)
+    reference = OODReference(np.zeros((1, 2)), np.eye(2), 2.0, 0.01, 120)
     row = {"features": np.array([[np.nan, 1.0]])}
-    assert strangeness({"features": reference}, row, colour=False, channels=1) == ("features over 100 times the limit",)
+    assert ood_reasons({"features": reference}, row, colour=False, channels=1) == ("features over 100 times the limit",)
 
 
 def test_a_model_whose_scores_are_no_numbers_is_not_exported(tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ import pytest
 from rich.console import Console, RenderableType
 
 from benchmark.evidence.calibration.calibrators import METHODS, Calibrator, calibrate
-from benchmark.evidence.diagnosis.out_of_distribution import Reference
+from benchmark.evidence.diagnosis.out_of_distribution import OODReference
 from benchmark.evidence.thresholds.choice import Threshold
-from benchmark.runs.deployment.decision_rule import Decider, decider_of, strangeness
+from benchmark.runs.deployment.decision_rule import DecisionRule, decider_of, ood_reasons
 from benchmark.runs.deployment.model_files import command_that_keeps, read_references, write_references
 from benchmark.runs.storage.store import Store
 from reports.export.decision_file import Written, decision_document, example
@@ -160,13 +160,13 @@ def test_keeping_models_runs_again_what_has_none(zoo: Zoo, tmp_path: Path) -> No
     assert "0 to run, 1 reused" in zoo(*common, "--keep-models").out
 
 
-def decider(method: str, threshold: float | None = 0.4) -> Decider:
+def decider(method: str, threshold: float | None = 0.4) -> DecisionRule:
     labels, scores = planted(60, 60, 1.0, seed=1)
     val = on_val(labels, [score**4 / (score**4 + (1 - score) ** 4) for score in scores])  # too sure of themselves
     calibrator = Calibrator("platt", kept=False, reason="no") if method == "none" else calibrate(val, method)
     assert calibrator.kept == (method != "none")
     reason = None if threshold is not None else "all scores are the same"
-    return Decider(("NORMAL", "PNEUMONIA"), Threshold(threshold, "youden", reason), calibrator)
+    return DecisionRule(("NORMAL", "PNEUMONIA"), Threshold(threshold, "youden", reason), calibrator)
 
 
 @pytest.mark.parametrize("method", [*METHODS, "none"])
@@ -241,7 +241,7 @@ def test_the_model_card_says_what_it_is_not_for_and_how_well_it_did(store: Store
 
 
 def test_references_are_kept_as_plain_arrays(tmp_path: Path) -> None:
-    reference = Reference(np.array([[1.0, 2.0], [3.0, 4.0]]), np.eye(2), 2.0, 0.01, 120)
+    reference = OODReference(np.array([[1.0, 2.0], [3.0, 4.0]]), np.eye(2), 2.0, 0.01, 120)
     write_references(tmp_path / "reference.npz", {"grey": reference, "features": reference})
     back = read_references(tmp_path / "reference.npz")
     assert list(back) == ["grey", "features"]
@@ -249,8 +249,8 @@ def test_references_are_kept_as_plain_arrays(tmp_path: Path) -> None:
     assert (back["grey"].limit, back["grey"].share, back["grey"].images) == (2.0, 0.01, 120)
     assert read_references(tmp_path / "none.npz") == {}
     rows: dict[str, Any] = {"grey": np.array([[1.0, 5.0]]), "features": np.array([[1.0, 2.0]])}
-    assert strangeness(back, rows, colour=True, channels=3) == ("grey levels 1.12 times the limit",)
-    assert strangeness(back, rows, colour=True, channels=1)[0].startswith("in colour")
+    assert ood_reasons(back, rows, colour=True, channels=3) == ("grey levels 1.12 times the limit",)
+    assert ood_reasons(back, rows, colour=True, channels=1)[0].startswith("in colour")
 
 
 def test_a_prediction_row_shows_hostile_file_names(store: Store) -> None:
