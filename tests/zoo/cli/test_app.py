@@ -404,7 +404,7 @@ def test_a_full_disk_is_one_line_and_costs_no_finished_run(bench: Bench) -> None
         (["attempt-8"], "Unknown card 'attempt-8'"),
         (["attempt-7", "--space", "vgg16_hed"], "Did you mean vgg16_head"),
         (["attempt-7", "--tuner", "randm"], "Did you mean random"),
-        (["attempt-6b", "--space", "vgg16_finetune"], "has no such place"),
+        (["attempt-6b", "--space", "vgg16_finetune"], "has no such parameter"),
         (["attempt-7", "--name", "My Card"], "--name My Card: a card's name is"),
         (["attempt-7", "--name", "attempt-6b"], "a card of that name already exists"),
         (["attempt-1", "--tuner", "hyperband", "--space", "vgg16_head"], "budget.epochs: hyperband needs it"),
