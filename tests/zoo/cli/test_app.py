@@ -109,7 +109,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("data phamtom", ["phamtom: no such source", "Did you mean phantom"]),
         ("data {}/file", ["not a data source"]),
         ("data kaggle:someone", ["kaggle:OWNER/NAME"]),
-        ("data {}/one", ["one", "1 class (A)", "two class folders are needed"]),
+        ("data {}/one", ["one", "1 class folder (A)", "two are needed"]),
         ("data {}/three", ["three", "3 classes (A, B, C)", "two are needed"]),
         ("data {}/hollow", ["hollow/B", "is empty"]),
         ("data {}/empty", ["empty", "contains no folders"]),

@@ -335,7 +335,7 @@ def test_picking_a_run_tells_of_the_damaged_ones(store: Store) -> None:
 )
 def test_a_mark_of_no_version_is_one_line(store: Store, text: str) -> None:
     (store.root / "store.json").write_text(text)
-    with pytest.raises(ConfigError, match=r"store\.json: is damaged; delete this one file") as refused:
+    with pytest.raises(ConfigError, match=r"store\.json: is damaged; delete only this file") as refused:
         Store(store.root)
     assert len(refused.value.lines) == 1
 
