@@ -276,7 +276,7 @@ def _context() -> Any:
 
 
 def _feature_key(spec: RunSpec) -> str:
-    """Equal for runs that may share features: the same builder, base, views and preprocessing."""
+    """A key that is equal for runs with the same features: the same builder, base, views and preprocessing."""
     recipe, model = spec.card.recipe, spec.card.model
     weights = get_builder(model.builder).weights_of(model.params)
     facts = (model.builder, weights and weights.name, recipe.preprocessing, recipe.augmentation)
