@@ -104,9 +104,7 @@ def make_oracle(space: SearchSpace) -> Any:
     }
     if space.tuner == "hyperband":
         if space.budget.epochs is None:
-            raise ConfigError(
-                f"space {space.name}: budget.epochs: hyperband needs the largest number of epochs of a trial"
-            )
+            raise ConfigError(f"space {space.name}: budget.epochs: hyperband needs it, the most epochs of a trial")
         oracle = keras_tuner.oracles.HyperbandOracle(max_epochs=space.budget.epochs, hyperband_iterations=0, **options)
     else:
         kinds = {

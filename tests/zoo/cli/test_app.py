@@ -113,7 +113,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("data {}/three", ["three", "3 classes (A, B, C)", "two are needed"]),
         ("data {}/hollow", ["hollow/B", "is empty"]),
         ("data {}/empty", ["empty", "contains no folders"]),
-        ("bench attempt-1 --data {}/one", ["1 class (A)"]),
+        ("bench attempt-1 --data {}/one", ["1 class folder (A)"]),
         ("data {}/three --patients (", ["--patients '('", "not a regular expression"]),
         ("data {}/three --patients p", ["--patients 'p'", "named group"]),
         ("cards --cards {}/none", ["--cards", "none", "not a folder"]),
