@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from benchmark.data.positive_class import positive_warning
+from benchmark.runs.history import Histories
 from benchmark.runs.plan import Skip
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from reports.claims.model import Claims
 from reports.results.card_figures import CardFigures, by_card, card_figures
 from reports.results.compare import Comparison, compare_card, is_other_data
-from reports.results.curves import CardCurves, Histories, card_curves
+from reports.results.curves import CardCurves, card_curves
 from reports.results.measured import collect_results, conditions
 from reports.results.methods import Methods, methods
 from reports.results.pairs import Ranking, rank

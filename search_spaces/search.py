@@ -1,8 +1,8 @@
-"""KerasTuner's oracles propose, the harness runs: every trial is a run in the store.
+"""Search: oracles of KerasTuner propose trials, which are computed as runs of the store.
 
-A search keeps no state of its own. The oracle is built anew from its seed and told the objectives in order; what the
-store holds is not computed again. So a search that was killed goes on where it stood, whatever the tuner, and ends with
-the trials it would have had.
+A search has no state of its own. A resumed search makes a new oracle with the same seed and reports the objectives to
+it in the same order; runs that the store contains are reused. With any tuner, a search that was killed therefore
+resumes where it ended and gets the same trials.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import keras_tuner
 
 _NEVER = 10**9
-_RESEEDED_FROM = 1000
+_FIRST_RESEED = 1000
 
 
 def search(
@@ -45,11 +45,28 @@ def search(
     on_event: Callable[[Event], None] = lambda _: None,
     on_trial: Callable[[SearchResult], None] = lambda _: None,
 ) -> SearchResult:
-    """Run the search of `space` over `card`, `jobs` trials at a time; the best are then run with other seeds. Each run
-    keeps to `limits`.
+    """Search a space, then run the best trials again with other seeds.
 
-    Nothing of it opens the test split. A trial that fails is a trial without an objective, and the search goes on.
-    `on_trial` hears the result so far after each round. Raises ConfigError when the space does not fit the card.
+    No trial opens the test split. A trial that fails has no objective, and the search continues.
+
+    Args:
+        card: The card to tune.
+        space: Its parameters and how they are searched.
+        protocol: The conditions that all trials share.
+        dataset: The images.
+        store: Where runs are stored.
+        jobs: The most trials computed at once.
+        limits: Limits of each run.
+        on_event: Called with each event of a run.
+        on_trial: Called with the result so far after each round of up to `jobs` trials.
+
+    Returns:
+        All trials.
+
+    Raises:
+        ConfigError: A parameter of the space is not in the card.
+        DataError: The data cannot be split as the protocol requests.
+        OSError: The store cannot be written.
     """
     check_paths(card, space)
     harness = _Harness(card, space, protocol, dataset, store, jobs, limits, on_event)
@@ -57,7 +74,7 @@ def search(
     started = time.monotonic()
     with store.scratch("search") as folder:
         oracle = make_oracle(space)
-        oracle._set_project_dir(str(folder), "search")  # it insists on writing its state somewhere
+        oracle._set_project_dir(str(folder), "search")  # it always writes its state somewhere
         while space.budget.minutes is None or time.monotonic() - started < 60 * space.budget.minutes:
             proposed = _propose(oracle, jobs, space.budget.trials - len(trials))
             if not proposed:
@@ -65,15 +82,15 @@ def search(
             values = [_values(space, trial.hyperparameters.values) for trial in proposed]
             epochs = [trial.hyperparameters.values.get("tuner/epochs", space.budget.epochs) for trial in proposed]
             done = harness.measure(len(trials), values, epochs)
-            for theirs, ours in zip(proposed, done, strict=True):
-                _report(oracle, theirs, mean_objective(ours.runs, space.objective), space.objective)
+            for proposal, trial in zip(proposed, done, strict=True):
+                _report(oracle, proposal, mean_objective(trial.runs, space.objective), space.objective)
             trials += done
             on_trial(harness.result(trials))
     return harness.reseed(harness.result(trials))
 
 
 def make_oracle(space: SearchSpace) -> Any:
-    """KerasTuner's oracle for `space`. Its own seed is one more than the space's: it takes 0 for no seed at all."""
+    """Make KerasTuner's oracle for `space`. Its seed is the space's plus 1, since KerasTuner ignores a seed of 0."""
     load_keras()
     import keras_tuner
 
@@ -87,7 +104,7 @@ def make_oracle(space: SearchSpace) -> Any:
     }
     if space.tuner == "hyperband":
         if space.budget.epochs is None:
-            raise ConfigError(f"space {space.name}: budget.epochs: hyperband needs it, the largest budget of a trial")
+            raise ConfigError(f"space {space.name}: budget.epochs: hyperband needs it, the most epochs of a trial")
         oracle = keras_tuner.oracles.HyperbandOracle(max_epochs=space.budget.epochs, hyperband_iterations=0, **options)
     else:
         kinds = {
@@ -101,23 +118,23 @@ def make_oracle(space: SearchSpace) -> Any:
 
 
 def hyperparameters(space: SearchSpace) -> keras_tuner.HyperParameters:
-    """The parameters of `space` as KerasTuner's; choices go by their JSON, since it knows plain values alone."""
+    """Make KerasTuner's parameters for `space`, with choices as JSON, since KerasTuner supports only plain values."""
     load_keras()
     import keras_tuner
 
-    found = keras_tuner.HyperParameters()
+    declared = keras_tuner.HyperParameters()
     for path, parameter in space.parameters.items():
         if parameter.when:
             parent, values = next(iter(parameter.when.items()))
-            with found.conditional_scope(parent, [_told(space.parameters[parent], value) for value in values]):
-                _declare(found, path, parameter)
+            with declared.conditional_scope(parent, [_encoded(space.parameters[parent], value) for value in values]):
+                _declare(declared, path, parameter)
         else:
-            _declare(found, path, parameter)
-    return found
+            _declare(declared, path, parameter)
+    return declared
 
 
 class _Harness:
-    """Turns proposals into runs."""
+    """Computes proposals as runs of the store."""
 
     def __init__(
         self,
@@ -141,7 +158,7 @@ class _Harness:
         self._on_event = on_event
 
     def measure(self, first: int, values: Sequence[dict[str, Any]], epochs: Sequence[int | None]) -> list[Trial]:
-        """The trials of `values`, numbered from `first`, with their runs."""
+        """Compute a trial for each of `values` and its cap on epochs; trials are numbered from `first`."""
         trials = []
         for number, (chosen, budget) in enumerate(zip(values, epochs, strict=True), first):
             try:
@@ -155,9 +172,9 @@ class _Harness:
         return [replace(trial, runs=tuple(runs[spec.run_id] for spec in specs[trial.number])) for trial in trials]
 
     def reseed(self, result: SearchResult) -> SearchResult:
-        """`result` with the best trials run under seeds that the search did not choose on."""
+        """Run the best trials with seeds that the search did not choose on, and add these runs."""
         best = result.ranked()[: self._space.reseed.top]
-        seeds = range(_RESEEDED_FROM, _RESEEDED_FROM + self._space.reseed.seeds)
+        seeds = range(_FIRST_RESEED, _FIRST_RESEED + self._space.reseed.seeds)
         specs = {trial.number: self._specs(trial, seeds) for trial in best}
         runs = self._execute([spec for some in specs.values() for spec in some])
         trials = [
@@ -205,15 +222,15 @@ class _Harness:
 
 
 def _propose(oracle: Any, jobs: int, left: int) -> list[Any]:
-    """The next trials, at most `jobs` and `left` of them. They are told to the oracle in the order of their proposal,
-    however they finish: the same search makes the same proposals."""
-    found = []
+    """The next proposals, at most `jobs` and `left` of them. The same search gets the same proposals, since objectives
+    are reported in this order, in whatever order the trials end."""
+    proposed = []
     for worker in range(min(jobs, left)):
         trial = oracle.create_trial(f"worker-{worker}")
         if trial.status != "RUNNING":
             break
-        found.append(trial)
-    return found
+        proposed.append(trial)
+    return proposed
 
 
 def _report(oracle: Any, trial: Any, value: float | None, metric: str) -> None:
@@ -226,30 +243,30 @@ def _report(oracle: Any, trial: Any, value: float | None, metric: str) -> None:
     oracle.end_trial(trial)
 
 
-def _declare(found: keras_tuner.HyperParameters, path: str, parameter: Parameter) -> None:
+def _declare(declared: keras_tuner.HyperParameters, path: str, parameter: Parameter) -> None:
     if parameter.kind == "float":
-        found.Float(path, parameter.low, parameter.high, step=parameter.step, sampling=parameter.scale)
+        declared.Float(path, parameter.low, parameter.high, step=parameter.step, sampling=parameter.scale)
     elif parameter.kind == "int":
         step = None if parameter.step is None else int(parameter.step)
-        found.Int(path, int(parameter.low or 0), int(parameter.high or 0), step=step, sampling=parameter.scale)
+        declared.Int(path, int(parameter.low or 0), int(parameter.high or 0), step=step, sampling=parameter.scale)
     elif parameter.kind == "boolean":
-        found.Boolean(path)
+        declared.Boolean(path)
     else:
-        found.Choice(path, [json.dumps(value) for value in parameter.values or ()], ordered=False)
+        declared.Choice(path, [json.dumps(value) for value in parameter.values or ()], ordered=False)
 
 
-def _told(parameter: Parameter, value: Any) -> Any:
-    """`value` as the oracle knows it."""
+def _encoded(parameter: Parameter, value: Any) -> Any:
+    """`value` as KerasTuner has it."""
     return json.dumps(value) if parameter.kind == "choice" else value
 
 
 def _values(space: SearchSpace, proposed: dict[str, Any]) -> dict[str, Any]:
-    """What the oracle proposed, by path in the card; parameters that do not count are left out."""
+    """The proposed values by path in the card, without parameters whose condition (`when`) is not met."""
     values: dict[str, Any] = {}
     for path, parameter in space.parameters.items():
         if path in proposed:
-            known = proposed[path]
+            value = proposed[path]
             if parameter.kind == "int":
-                known = int(known)  # KerasTuner's grid multiplies on a log scale, and has numbers such as 8.0 then
-            values[path] = json.loads(known) if parameter.kind == "choice" else known
+                value = int(value)  # KerasTuner's grid gives floats, such as 8.0, on a log scale
+            values[path] = json.loads(value) if parameter.kind == "choice" else value
     return values

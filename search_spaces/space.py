@@ -1,4 +1,4 @@
-"""Search spaces: strict YAML -> validated, frozen data -> the card that a set of values makes."""
+"""Search spaces: read from strict YAML, and applied to a card."""
 
 from __future__ import annotations
 
@@ -19,23 +19,22 @@ from zoo.models.catalog import check_phases, merge
 from zoo.models.metrics import MetricName
 from zoo.models.registry import complete_params, get_builder
 
-_SHOWN = 12
+_LISTED = 12
 TUNERS = ("random", "bayesian", "hyperband", "grid")
 _BUILT_IN = Path(str(resources.files("search_spaces")))
 Tuner = Literal["random", "bayesian", "hyperband", "grid"]
 Bound = Annotated[float, Field(ge=-1e9, le=1e9)]
 AT_MOST = Field(max_length=MOST_ENTRIES)
-
-
 MOST_TRIALS = 10_000
-"""How many trials a search may have."""
+"""The most trials of a search."""
 
 
 class Parameter(Strict):
     """One parameter of the card.
 
-    `step` is the distance of neighbouring values; on a log scale it is their factor, above 1. `when` names another
-    parameter and the values of it under which this one counts.
+    `low` and `high` are the ends of a range. `step` is the difference of neighbouring values; on a log scale it is
+    their factor, above 1. `values` are those of a choice. `when` names another parameter and the values of it for which
+    this one is varied.
     """
 
     kind: Literal["float", "int", "choice", "boolean"]
@@ -49,8 +48,8 @@ class Parameter(Strict):
     @model_validator(mode="after")
     def _whole(self) -> Parameter:
         ranged, listed = self.kind in ("float", "int"), self.kind == "choice"
-        given = [bound is not None for bound in (self.low, self.high)]
-        if not (all(given) if ranged else not any(given)):
+        bounded = [bound is not None for bound in (self.low, self.high)]
+        if not (all(bounded) if ranged else not any(bounded)):
             raise ValueError(f"{self.kind} needs low and high" if ranged else f"{self.kind} takes no low or high")
         if ranged and (self.low or 0.0) >= (self.high or 0.0):
             raise ValueError("low must be below high")
@@ -65,18 +64,18 @@ class Parameter(Strict):
         return self
 
     def count(self) -> int | None:
-        """How many values there are, as KerasTuner counts them; None for a float without steps."""
+        """The number of values that KerasTuner distinguishes; None for a float without steps."""
         if self.kind not in ("float", "int"):
             return len(self.options())
         low, high = self.low or 0.0, self.high or 0.0
         if self.step is None and self.kind == "float":
             return None
         if self.step is not None and self.scale == "log":
-            return int(math.log(high / low, self.step) + 1e-8) + 1  # its slack included
+            return int(math.log(high / low, self.step) + 1e-8) + 1  # with KerasTuner's tolerance
         return int((high - low) // (self.step or 1)) + 1
 
     def options(self) -> Sequence[Any]:
-        """The values of a choice, an int or a boolean, as KerasTuner counts them; empty for a float."""
+        """The values of a choice, an int or a boolean that KerasTuner distinguishes; empty for a float."""
         if self.kind == "int":
             low, high, step = int(self.low or 0), int(self.high or 0), int(self.step or 1)
             if self.scale == "log" and self.step is not None:
@@ -86,8 +85,10 @@ class Parameter(Strict):
 
 
 class Budget(Strict):
-    """Where a search ends: after `trials`, or when `minutes` have passed. `epochs` caps each phase of a trial; for
-    hyperband it is the largest budget."""
+    """The budget of a search, which ends after `trials` trials or `minutes` minutes.
+
+    `epochs` caps each phase of a trial; for hyperband, it is the largest number of epochs.
+    """
 
     trials: Annotated[int, Field(gt=0, le=MOST_TRIALS)] = 12
     epochs: Epochs | None = None
@@ -95,7 +96,7 @@ class Budget(Strict):
 
 
 class Reseed(Strict):
-    """After the search the best `top` trials run with `seeds` further seeds, to show what the winner owes to luck."""
+    """How many trials, the best `top`, are run again with how many `seeds`, to show the part of luck in their rank."""
 
     top: Annotated[int, Field(ge=0, le=1000)] = 3
     seeds: Annotated[int, Field(ge=0, le=1000)] = 3
@@ -104,8 +105,9 @@ class Reseed(Strict):
 class SearchSpace(Strict):
     """Parameters by their path in the card, and how they are searched.
 
-    `objective` is a metric of the validation split; its direction is the metric's own. `executions` are seeds a trial,
-    `folds` deals the train and val images anew by patient, and the objective is the mean over both.
+    `objective` is a metric of the validation split. `executions` is the number of runs per trial, each with its own
+    seed. `folds` divides the train and val images by patient for cross-validation. The objective of a trial is the mean
+    over executions and folds.
     """
 
     name: str
@@ -152,11 +154,11 @@ class SearchSpace(Strict):
 
     @property
     def direction(self) -> Literal["higher", "lower"]:
-        """Which way the objective is better."""
+        """Whether a higher or a lower objective is better."""
         return "lower" if get_metric(self.objective).direction == "lower" else "higher"
 
     def unfrozen(self, base: ModelCard) -> tuple[int, ...]:
-        """The numbers of unfrozen layers that a trial over `base` may have, where the space varies them."""
+        """The numbers of unfrozen layers that trials of `base` may have; empty if the space does not vary them."""
         unfreeze = get_builder(base.model.builder).unfreeze
         parameter = None if unfreeze is None else self.parameters.get(f"model.{unfreeze.parameter}")
         options = () if parameter is None else parameter.options()[:MOST_ENTRIES]
@@ -164,13 +166,13 @@ class SearchSpace(Strict):
 
 
 def load_space(name: str) -> SearchSpace:
-    """The built-in space called `name`, or the one in the YAML file of that path. Raises ConfigError."""
+    """Load the built-in space `name`, or the YAML file with that path. Raises ConfigError."""
     path = named_file("search space", "--space", name, _BUILT_IN)
     return validate(SearchSpace, {"name": path.stem, **read_yaml(path)}, str(path))
 
 
 def fitting_space(base: ModelCard) -> SearchSpace:
-    """The first built-in space, by name, whose parameters are all places in `base`. Raises ConfigError."""
+    """The first built-in space, by name, whose parameters all exist in `base`. Raises ConfigError if there is none."""
     for path in sorted(_BUILT_IN.glob("*.yaml")):
         space = load_space(path.stem)
         try:
@@ -181,10 +183,23 @@ def fitting_space(base: ModelCard) -> SearchSpace:
     raise ConfigError(f"card {base.name}: no built-in space fits it; give one with --space FILE")
 
 
-def overridden(
+def with_overrides(
     space: SearchSpace, *, tuner: str | None = None, trials: int | None = None, executions: int | None = None
 ) -> SearchSpace:
-    """`space` with what the caller declares instead of it; None leaves the space's own. Raises ConfigError."""
+    """Replace settings of a space.
+
+    Args:
+        space: The space.
+        tuner: Another tuner; None keeps the space's.
+        trials: Another number of trials; None keeps the space's.
+        executions: Another number of runs per trial; None keeps the space's.
+
+    Returns:
+        The space with these settings.
+
+    Raises:
+        ConfigError: A setting is not valid.
+    """
     data = space.model_dump(mode="json")
     data["tuner"] = tuner or space.tuner
     data["executions"] = executions or space.executions
@@ -195,7 +210,19 @@ def overridden(
 
 
 def trial_card(base: ModelCard, values: Mapping[str, Any], name: str | None = None) -> ModelCard:
-    """`base` with `values` laid over it by path. Raises ConfigError when that makes no card."""
+    """Make the card of a trial.
+
+    Args:
+        base: The card to tune.
+        values: Values by path in the card.
+        name: Another name for the card; None keeps the name of `base`.
+
+    Returns:
+        The card with these values and without published figures.
+
+    Raises:
+        ConfigError: The result is not a valid card.
+    """
     data = merge(base.model_dump(mode="json"), nested(values))
     data["name"] = name or base.name
     data["published"] = []
@@ -207,64 +234,75 @@ def trial_card(base: ModelCard, values: Mapping[str, Any], name: str | None = No
 
 
 def check_paths(base: ModelCard, space: SearchSpace) -> None:
-    """Raise ConfigError unless every parameter of `space` is a place in `base`."""
+    """Raise ConfigError unless every parameter of `space` exists in `base`."""
     known = set(_paths(base.model_dump(mode="json", include={"model", "recipe"})))
     known |= {f"model.{name}" for name in get_builder(base.model.builder).parameters.model_fields}
     for path in space.parameters:
         if path not in known:
             raise ConfigError(
-                f"space {space.name}: parameters.{path}: card {base.name} has no such place. {suggest(path, known)}"
+                f"space {space.name}: parameters.{path}: card {base.name} has no such parameter. {suggest(path, known)}"
             )
 
 
 def nested(values: Mapping[str, Any]) -> dict[str, Any]:
-    """`{"recipe.optimizer.learning_rate": 1}` as `{"recipe": {"optimizer": {"learning_rate": 1}}}`."""
+    """Nest values by path: {"recipe.epochs": 1} becomes {"recipe": {"epochs": 1}}."""
     data: dict[str, Any] = {}
     for path, value in values.items():
         *parents, last = path.split(".")
-        place = data
+        inner = data
         for parent in parents:
-            place = place.setdefault(parent, {})
-        place[last] = value
+            inner = inner.setdefault(parent, {})
+        inner[last] = value
     return data
 
 
 def winner_yaml(
     base: ModelCard, values: Mapping[str, Any], *, space: str, objective: str, epochs: int | None
 ) -> dict[str, Any]:
-    """The card file of a search's winner: it extends `base` and states only what the search changed."""
+    """Make the card file of a search's winner, which extends the tuned card and contains only the differences.
+
+    Args:
+        base: The tuned card.
+        values: The winner's values by path in the card.
+        space: Name of the search space.
+        objective: What the winner was chosen by, in words.
+        epochs: The cap on epochs per phase of the winning trial, if any.
+
+    Returns:
+        The content of the file.
+    """
     change = nested(values)
     if epochs is not None:
         recipe = change.setdefault("recipe", {})
         recipe["epochs"] = min(base.recipe.epochs, epochs)
         if base.recipe.finetune is not None:
             recipe.setdefault("finetune", {})["epochs"] = min(base.recipe.finetune.epochs, epochs)
-    told = ", ".join(f"{path.rsplit('.', 1)[-1]} {_shown(value)}" for path, value in values.items())
+    settings = ", ".join(f"{path.rsplit('.', 1)[-1]} {_text(value)}" for path, value in values.items())
     return {
         "extends": base.name,
         "title": f"{base.title}, tuned"[:200],
-        "changes": f"tuned: {told}"[:200],
+        "changes": f"tuned: {settings}"[:200],
         "left_open": f"Chosen by a search of the space {space}: {objective}.",
         **change,
     }
 
 
 def _listed(options: Sequence[Any]) -> str:
-    """`[8, 16, 32]`; of many the first and the last."""
-    if len(options) <= _SHOWN:
+    """List options as "[8, 16, 32]"; a long list is shortened to the first ones and the last."""
+    if len(options) <= _LISTED:
         return str(list(options))
-    first = ", ".join(map(str, options[: _SHOWN - 2]))
+    first = ", ".join(map(str, options[: _LISTED - 2]))
     return f"[{first}, ..., {options[-1]}]"
 
 
-def _shown(value: Any) -> str:
+def _text(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _paths(data: Mapping[str, Any], before: str = "") -> list[str]:
-    found = []
+    paths = []
     for key, value in data.items():
-        found.append(f"{before}{key}")
+        paths.append(f"{before}{key}")
         if isinstance(value, Mapping):
-            found += _paths(value, f"{before}{key}.")
-    return found
+            paths += _paths(value, f"{before}{key}.")
+    return paths

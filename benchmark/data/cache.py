@@ -40,7 +40,7 @@ class CacheUse:
         kind: One of `KINDS`, the name of a folder in the cache.
         what: What it is, in words.
         files: Number of files.
-        bytes: Their size together.
+        bytes: Total size of the files.
     """
 
     kind: str
@@ -50,7 +50,7 @@ class CacheUse:
 
 
 def declared_gib() -> float:
-    """Read the most space that features may take from ZOO_CACHE_GIB.
+    """Read from ZOO_CACHE_GIB how much space features may take.
 
     Returns:
         GiB; 16 by default, 0 to store none, infinity for no limit.
@@ -109,7 +109,7 @@ def _remove(kinds: Iterable[str]) -> int:
     for kind in kinds:
         removed += sum(size for _, size in _files(kind))
         if (cache_dir() / kind).exists():
-            # Renamed first: another command finds all of it or nothing, and may fill it again meanwhile.
+            # Renamed first: other commands see all of it or nothing, and may fill it again at once.
             os.replace(cache_dir() / kind, Path(tempfile.mkdtemp(prefix=_CLEARED, dir=cache_dir())) / kind)
     for path in cache_dir().glob(f"{_CLEARED}*"):
         shutil.rmtree(path)

@@ -83,8 +83,8 @@ class PatientFacts:
             return None
         if self.known:
             return (
-                f"patients are known for {self.told} of {self.images} images; each of the other "
-                f"{self.images - self.told} counts as a patient of its own"
+                f"patients are known for {self.told} of {self.images} images; each other image counts as a patient of "
+                "its own"
             )
         return "patients are not known: every image counts as a patient of its own"
 
@@ -156,15 +156,21 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of everything that can decide a result: classes, names, parts, labels, patients, digests, and how
-        pixels are read if that differs from how they are stored."""
+        """SHA-256 of everything that can decide a result.
+
+        That is classes, names, parts, labels, patients and digests, and how pixels are read if that differs from how
+        they are stored.
+
+        Returns:
+            The digest in hexadecimal.
+        """
         digest = hashlib.sha256(_bytes("\0".join(self.classes)))
         for image in self.images:
             row = (image.name, image.part, str(image.label), image.patient, image.digest)
             digest.update(_bytes("\n" + "\0".join(row)))
         if self.levels:
             digest.update(_bytes(f"\nlevels {sorted(self.levels.items())}"))
-        if any(file.turned for file in self.stored.values()):
+        if any(file.reoriented for file in self.stored.values()):
             digest.update(b"\nupright by EXIF")
         return digest.hexdigest()
 

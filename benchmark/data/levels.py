@@ -1,5 +1,4 @@
-"""The range of the stored levels of images, and how they become grey levels 0..255: one scale for all files of a bit
-depth."""
+"""Stored levels of images and how they become grey levels 0..255: one scale for all files of a bit depth."""
 
 from __future__ import annotations
 
@@ -36,9 +35,9 @@ class Stored:
         high: The largest level as stored.
         width: In pixels, as the image is displayed.
         height: In pixels, as the image is displayed.
-        turned: Whether an EXIF orientation was applied.
-        more: Whether other frames or pages follow the one that is read.
-        colour: Whether red, green and blue differ anywhere.
+        reoriented: Whether an EXIF orientation was applied.
+        more: Whether the file has frames or pages after the one that is read.
+        colour: Whether red, green and blue differ in any pixel.
     """
 
     format: str
@@ -48,7 +47,7 @@ class Stored:
     high: float
     width: int
     height: int
-    turned: bool
+    reoriented: bool
     more: bool
     colour: bool
 
@@ -97,7 +96,16 @@ def levels_of(files: Iterable[Stored]) -> dict[str, tuple[float, float]]:
 
 
 def scaled(levels: npt.NDArray[Any], low: float, high: float) -> npt.NDArray[np.uint8]:
-    """Scale levels of any shape to grey levels 0..255; levels outside `low`..`high` are clipped."""
+    """Scale levels to grey levels; levels outside the range are clipped.
+
+    Args:
+        levels: Stored levels of any shape.
+        low: The level that becomes 0.
+        high: The level that becomes 255.
+
+    Returns:
+        Grey levels, uint8 of the same shape.
+    """
     if levels.dtype == np.uint16 and levels.size > 65536:
         table = scaled(np.arange(65536, dtype=np.uint16), low, high)
         return np.take(table, levels)

@@ -1,4 +1,4 @@
-"""Which images belong to one patient, read from file names by a declared pattern."""
+"""Patients of images, from file names by a declared pattern."""
 
 from __future__ import annotations
 
@@ -76,12 +76,15 @@ def patient_facts(known: int, images: int, by_folder: bool = False) -> PatientFa
         known: Number of images with a known patient.
         images: Number of all images.
         by_folder: Whether patients come from folders, not from file names.
+
+    Returns:
+        The facts.
     """
     return PatientFacts("unknown" if not known else "folders" if by_folder else "names", known, images)
 
 
 def patient_notes(images: Sequence[Image], facts: PatientFacts) -> tuple[str, ...]:
-    """Say what to know of the patients of `images`: one line, and one with a pattern that joins similar names."""
+    """Say which patients of `images` are unknown, and by which pattern similar names would become one patient."""
     line = facts.line()
     if line is None:
         return ()

@@ -65,7 +65,12 @@ def positive_warning(classes: tuple[str, str], positive: str | None) -> str | No
 def says_no_finding(name: str) -> bool:
     """Whether a class name says in words that nothing was found.
 
-    It does so in "normal", "sin hallazgos" and "no pneumonia"; not in "abnormal" or "non-healthy".
+    Args:
+        name: The name, such as "normal", "sin hallazgos" or "no pneumonia", for which the answer is yes, or "abnormal"
+            or "non-healthy", for which it is no.
+
+    Returns:
+        True if it does, in one of six languages.
     """
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
     decomposed = unicodedata.normalize("NFKD", spaced.casefold().replace("ß", "ss"))

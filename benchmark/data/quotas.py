@@ -115,13 +115,13 @@ def take_groups(
     counts = [count_classes(group) for group in shuffled]
     groups_left = [sum(count[c] > 0 for count in counts) for c in (0, 1)]
     missing, allowed = list(requested), list(limit)
-    taken: list[int] = []
+    chosen: list[int] = []
 
     def leaves_enough(index: int) -> bool:
         return all(groups_left[c] - 1 >= parts_left for c in (0, 1) if counts[index][c])
 
     def take(index: int) -> None:
-        taken.append(index)
+        chosen.append(index)
         for c in (0, 1):
             missing[c] -= counts[index][c]
             allowed[c] -= counts[index][c]
@@ -132,11 +132,11 @@ def take_groups(
         if needed and all(count[c] <= allowed[c] for c in (0, 1)) and leaves_enough(index):
             take(index)
     for c in (0, 1):
-        if requested[c] and not any(counts[index][c] for index in taken):
-            candidates = [i for i in range(len(counts)) if counts[i][c] and i not in taken and leaves_enough(i)]
+        if requested[c] and not any(counts[index][c] for index in chosen):
+            candidates = [i for i in range(len(counts)) if counts[i][c] and i not in chosen and leaves_enough(i)]
             take(min(candidates, key=lambda index: sum(counts[index])))
-    order = sorted(taken)
-    return [shuffled[index] for index in order], [g for index, g in enumerate(shuffled) if index not in set(taken)]
+    order = sorted(chosen)
+    return [shuffled[index] for index in order], [g for index, g in enumerate(shuffled) if index not in set(chosen)]
 
 
 def pick(shuffled: Iterable[list[Image]], quotas: Counts) -> list[Image]:

@@ -1,4 +1,4 @@
-"""Train, validation and test images: by patient, reproducibly, the test part untouched."""
+"""Splits into train, validation and test images: by patient, reproducible, with the source's test part unchanged."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from benchmark.data.quotas import (
     share_out,
     take_groups,
 )
+from benchmark.data.text import plural
 from zoo.config.strict import Strict
 
 _STREAMS = {"test": 1, "val": 2, "train": 3, "fold": 4}
@@ -115,14 +116,14 @@ def make_split(dataset: Dataset, sampling: Sampling, seed: Seed) -> Split:
         DataError: A part would lack a class.
     """
     try:
-        drawn = _drawn(dataset, sampling, seed, limited=False)
+        result = _draw_parts(dataset, sampling, seed, limited=False)
     except DataError:
-        return _drawn(dataset, sampling, seed, limited=True).split
-    return drawn.split if drawn.met(sampling) else _drawn(dataset, sampling, seed, limited=True).split
+        return _draw_parts(dataset, sampling, seed, limited=True).split
+    return result.split if result.met(sampling) else _draw_parts(dataset, sampling, seed, limited=True).split
 
 
 @dataclass(frozen=True)
-class _Drawn:
+class _DrawnSplit:
     """A split, the parts that were drawn from the same images, and the number of those images by class."""
 
     split: Split
@@ -141,7 +142,7 @@ class _Drawn:
         return True
 
 
-def _drawn(dataset: Dataset, sampling: Sampling, seed: Seed, limited: bool) -> _Drawn:
+def _draw_parts(dataset: Dataset, sampling: Sampling, seed: Seed, limited: bool) -> _DrawnSplit:
     """Draw test, validation and training in this order; with `limited`, each part leaves the others their shares."""
     log = _Log()
     by_part: dict[str, list[Image]] = defaultdict(list)
@@ -168,11 +169,12 @@ def _drawn(dataset: Dataset, sampling: Sampling, seed: Seed, limited: bool) -> _
             _note_shares(dataset, shared, shares, parts, sampling, log)
             of_train, limit = shares.train, minus(minus(shared, shares.train), shares.val)
         shuffled = _shuffled(groups(pool), seed, "test")
-        taken, rest = take_groups(shuffled, requested, limit, len(parts) - 1 if limited else 0)
-        test_pool, pool = _flat(taken), _flat(rest)
+        test_groups, rest = take_groups(shuffled, requested, limit, len(parts) - 1 if limited else 0)
+        test_pool, pool = _flat(test_groups), _flat(rest)
         origin = "" if by_part["all"] else "from train "
-        drawn = f"{len(test_pool)} test images are drawn {origin}at random, by patient"
-        log.notes.append(f"the source has no test part: {drawn}")
+        log.notes.append(
+            f"the source has no test part: {len(test_pool)} test images are drawn {origin}at random, by patient"
+        )
     pool = _apart(pool, test_pool, "train", "test", log)
     if val_pool:
         val_pool = _apart(val_pool, test_pool, "val", "test", log)
@@ -192,10 +194,10 @@ def _drawn(dataset: Dataset, sampling: Sampling, seed: Seed, limited: bool) -> _
     for name, part in (("train", train), ("val", val), ("test", test)):
         _check_classes(dataset, name, part, sampling, log)
     undrawn = len(dataset.images) - len(train) - len(val) - len(test) - log.left_out
-    log.leave_out(undrawn, f"{_many(undrawn)} not drawn: the protocol asks for {_requests(sampling)}")
+    log.leave_out(undrawn, f"{plural(undrawn, 'image')} not drawn: the protocol asks for {_requests(sampling)}")
     notes = tuple(note.replace("by patient", f"by {dataset.unit}") for note in log.notes)
     split = Split(_by_name(train), _by_name(val), _by_name(test), notes)
-    return _Drawn(split, parts, shared)
+    return _DrawnSplit(split, parts, shared)
 
 
 def make_fold(split: Split, folds: int, index: int, seed: Seed) -> Split:
@@ -302,21 +304,21 @@ def _take_val(
     shuffled = _shuffled(groups(pool), seed, "val")
     if sampling.val is None:
         requested = least(fraction_of_each(present, sampling.val_fraction), limit)
-        taken, others = take_groups(shuffled, requested, limit, parts_left)
-        return _draw(_flat(taken), None, sampling.balanced, seed, "val", log), _flat(others)
+        val_groups, others = take_groups(shuffled, requested, limit, parts_left)
+        return _draw(_flat(val_groups), None, sampling.balanced, seed, "val", log), _flat(others)
     requested = requested_of_each(present, sampling.val, sampling.balanced)
     quotas = least(least(requested, present), limit)
     if sampling.balanced:
         quotas = even(quotas)
-    taken, _ = take_groups(shuffled, quotas, limit, parts_left)
-    val = pick(taken, quotas)
+    val_groups, _ = take_groups(shuffled, quotas, limit, parts_left)
+    val = pick(val_groups, quotas)
     if sampling.balanced:
         val = pick([val], even(count_classes(val)))
     if len(val) < sum(requested) and "val" not in log.explained:
         log.notes.append(f"val: {len(val)} images instead of {sampling.val}: by patient, no more are left for it")
     rest = _apart(pool, val, "train", "val", _Log())
     siblings = len(pool) - len(val) - len(rest)
-    log.leave_out(siblings, f"{_many(siblings)} left out: val contains other images of their patients")
+    log.leave_out(siblings, f"{plural(siblings, 'image')} left out: val contains other images of their patients")
     return val, rest
 
 
@@ -333,8 +335,8 @@ def _apart(images: Sequence[Image], others: Sequence[Image], name: str, other: s
     clear = [image for image in images if image.patient not in patients and image.digest not in digests]
     log.leave_out(
         len(images) - len(clear),
-        f"{len(images) - len(clear)} {name} images left out: their patient is in {other} too, or they are the same "
-        f"image ({same_content})",
+        f"{plural(len(images) - len(clear), f'{name} image')} left out: their patient is in {other} too, or they are "
+        f"identical to an image of it ({same_content})",
     )
     return clear
 
@@ -346,17 +348,17 @@ def _without_contradictions(images: Sequence[Image], log: _Log) -> list[Image]:
         labels[image.digest].add(image.label)
     clear = [image for image in images if len(labels[image.digest]) == 1]
     both = len(images) - len(clear)
-    log.leave_out(both, f"{both} images left out: identical images have both labels")
+    log.leave_out(both, f"{plural(both, 'image')} left out: identical images have both labels")
     return clear
 
 
-def _check_patients(dataset: Dataset, pool: Sequence[Image], drawn: Sequence[str], log: _Log) -> None:
-    """Raise DataError if `pool` has too few patients for one of each class in each of the parts `drawn` from it."""
+def _check_patients(dataset: Dataset, pool: Sequence[Image], parts: Sequence[str], log: _Log) -> None:
+    """Raise DataError if `pool` has too few patients for one of each class in each of the `parts` drawn from it."""
     grouped = groups(pool)
     patients = [sum(any(image.label == label for image in group) for group in grouped) for label in (0, 1)]
-    if min(patients) < len(drawn):
+    if min(patients) < len(parts):
         raise DataError(
-            f"{dataset.source}: {_listed(drawn)} need patients of both classes, {len(drawn)} of each; the images they "
+            f"{dataset.source}: {_listed(parts)} need patients of both classes, {len(parts)} of each; the images they "
             f"are drawn from contain {patients[0]} of {dataset.classes[0]} and {patients[1]} of {dataset.classes[1]}"
             + log.reasons()
         )
@@ -394,10 +396,6 @@ def _requests(sampling: Sampling) -> str:
     sizes = [f"{name} {size:,}" for name in ("train", "val", "test") if (size := getattr(sampling, name)) is not None]
     even = ["as many of each class"] if sampling.balanced else []
     return ", ".join((*sizes, *even)) or "whole patients"
-
-
-def _many(images: int) -> str:
-    return f"{images:,} image{'' if images == 1 else 's'}"
 
 
 def _listed(names: Sequence[str]) -> str:

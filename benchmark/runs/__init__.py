@@ -1,1 +1,1 @@
-"""Runs: what is asked for, planned, executed in processes of their own, and kept."""
+"""Runs: protocols, plans, execution in one process per run, and the store of results."""

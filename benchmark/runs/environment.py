@@ -1,4 +1,4 @@
-"""Versions, commit and hardware that a run was computed with."""
+"""The versions, commit and hardware that a run was computed with."""
 
 from __future__ import annotations
 
@@ -18,9 +18,22 @@ _PACKAGES = ("numpy", "scipy", "scikit-learn", "pillow")
 
 
 class Environment(Strict):
-    """`threads` a run computes with; `memory_gib` of the machine; `precision` of frozen layers; `prefix` is the way in
-    which they were computed (`benchmark.training.frozen.methods`) and `prefix_reason` why, None where there are none or
-    a record does not say; `weights` says where pretrained ones came from."""
+    """What a run was computed with.
+
+    Attributes:
+        versions: Version of each package, and of Python.
+        commit: The commit of zoo's checkout; None outside of one.
+        platform: Operating system and architecture.
+        processor: Name of the processor.
+        cores: Number of its cores.
+        threads: Number of threads that the run used.
+        memory_gib: Memory of the machine.
+        precision: Precision of frozen layers.
+        prefix: The method that computed frozen layers (`benchmark.training.frozen.methods`); None if there are none,
+            or in old records.
+        prefix_reason: Why that method was used.
+        weights: Where pretrained weights came from; None without any.
+    """
 
     versions: dict[str, str]
     commit: str | None
@@ -35,7 +48,7 @@ class Environment(Strict):
     weights: str | None = None
 
     def prefix_in_words(self) -> str | None:
-        """How frozen layers were computed and why; None where the record does not say."""
+        """Say how frozen layers were computed and why; None if the record has no `prefix`."""
         if self.prefix is None:
             return None
         return f"{WORDS.get(self.prefix, self.prefix)}; {self.prefix_reason}"
@@ -44,8 +57,18 @@ class Environment(Strict):
 def describe_environment(
     backend: dict[str, str], threads: int, way: str | None, reason: str | None, weights: str | None = None
 ) -> Environment:
-    """This machine and these versions; `backend` adds those of Keras and what lies below. Frozen layers were computed
-    in `way` for the `reason`."""
+    """Describe this machine and the installed versions.
+
+    Args:
+        backend: Versions of Keras and its backend.
+        threads: Number of threads that the run uses.
+        way: The method that computed frozen layers, if any.
+        reason: Why that method was used.
+        weights: Where pretrained weights came from, if any.
+
+    Returns:
+        The environment of the run.
+    """
     packages = {name: importlib.metadata.version(name) for name in _PACKAGES}
     return Environment(
         versions={
@@ -69,7 +92,7 @@ def describe_environment(
 
 @cache
 def _commit() -> str | None:
-    """The commit of the checkout this code runs from, marked when files differ from it; None outside of one."""
+    """The commit of the checkout that this code runs from, with "+changes" if files differ; None outside of one."""
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return None
@@ -86,23 +109,24 @@ def _git(root: Path, *arguments: str) -> str:
 
 
 def processor() -> str:
-    """The processor's name, as far as the platform tells it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
+    """The name of the processor, or its architecture if the platform does not report a name."""
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
 
 
 def processor_features() -> tuple[str, ...]:
-    """What the processor says that it can do, sorted: processors of one name may differ in it. Empty where the platform
-    does not tell."""
+    """List the instruction sets that the processor supports, in which processors of one name may differ.
+
+    Returns:
+        Their names, sorted; empty if the platform does not report them.
+    """
+    return tuple(sorted(_cpuinfo("flags", "Features").split()))
+
+
+def _cpuinfo(*keys: str) -> str:
+    """The first value of one of `keys` in Linux's description of the processor; empty if there is none."""
     try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.partition(":")[0].strip() in ("flags", "Features"):
-                return tuple(sorted(line.partition(":")[2].split()))
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
-        pass
-    return ()
+        return ""
+    values = (line.partition(":")[2].strip() for line in lines if line.partition(":")[0].strip() in keys)
+    return next(values, "")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-CURVES = ("loss", "accuracy", "val_loss", "val_accuracy")
-"""What learning curves and the diagnosis read."""
+from benchmark.runs.run import Run
 
-_PLACE = ("phase", "epoch")
+CURVES = ("loss", "accuracy", "val_loss", "val_accuracy")
+"""The figures that learning curves and the diagnosis need."""
+
+_INDEX = ("phase", "epoch")
 
 
 @dataclass(frozen=True)
@@ -17,10 +19,10 @@ class Epoch:
     """One epoch.
 
     Attributes:
-        step: Its number through all phases, from 1.
-        phase: The name of its phase.
-        epoch: Its number within the phase, from 1.
-        values: What training recorded, by name; what it did not record is left out.
+        step: Number of the epoch through all phases, from 1.
+        phase: Name of the phase.
+        epoch: Number of the epoch within the phase, from 1.
+        values: The recorded figures by name.
     """
 
     step: int
@@ -31,20 +33,27 @@ class Epoch:
 
 @dataclass(frozen=True)
 class History:
-    """The epochs of a training, in order; none where it did not get that far."""
+    """The epochs of a training, in order; empty if none was completed."""
 
     epochs: tuple[Epoch, ...] = ()
 
     @classmethod
     def of(cls, rows: Iterable[Mapping[str, Any]]) -> History:
-        """The history in `rows`, one per epoch: phase, epoch and figures, as numbers or as text.
+        """Make a history from rows.
+
+        Args:
+            rows: One per epoch: phase, epoch and figures, as numbers or as text. A figure that is empty or None was
+                not recorded.
+
+        Returns:
+            The history.
 
         Raises:
-            ValueError: A figure is no number. An empty one is a figure that was not recorded.
+            ValueError: A figure is not a number.
         """
         epochs = []
         for step, row in enumerate(rows, start=1):
-            recorded = {name: value for name, value in row.items() if name not in _PLACE and value not in (None, "")}
+            recorded = {name: value for name, value in row.items() if name not in _INDEX and value not in (None, "")}
             values = {name: float(value) for name, value in recorded.items()}
             epochs.append(Epoch(step, row.get("phase") or "", int(row.get("epoch") or step), values))
         return cls(tuple(epochs))
@@ -53,11 +62,11 @@ class History:
         return len(self.epochs)
 
     def column(self, name: str) -> tuple[float | None, ...]:
-        """What was recorded under `name`, one value per epoch; None where nothing was."""
+        """The figure `name` of each epoch; None for an epoch without it."""
         return tuple(epoch.values.get(name) for epoch in self.epochs)
 
     def curves(self) -> dict[str, list[float]]:
-        """The columns CURVES. Raises ValueError where one of them has no value."""
+        """The columns `CURVES`. Raises ValueError if one of them lacks a value."""
         for epoch in self.epochs:
             for name in CURVES:
                 if name not in epoch.values:
@@ -65,8 +74,11 @@ class History:
         return {name: [epoch.values[name] for epoch in self.epochs] for name in CURVES}
 
     def rows(self) -> list[dict[str, str | int | float]]:
-        """One row per epoch: phase, epoch, and what was recorded."""
+        """One row per epoch: phase, epoch and the recorded figures."""
         return [{"phase": epoch.phase, "epoch": epoch.epoch, **epoch.values} for epoch in self.epochs]
 
 
 NO_HISTORY = History()
+
+Histories = Callable[[Run], History]
+"""A function that returns the history of a run, such as `Store.history`."""

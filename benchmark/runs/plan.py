@@ -1,4 +1,4 @@
-"""Cards x protocol x seeds: what will run, and what will not, with the reason."""
+"""Plans: the runs of cards under a protocol with several seeds, and the cards that are skipped, with the reason."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from zoo.models.card import ModelCard
 from zoo.models.registry import find_weights, get_builder, smallest_image
 
 MOST_SPLITS = 20
-"""Splits of a plan that are drawn before it starts; with one for each seed there may be many."""
+"""The most splits that are drawn before a plan starts; under `split: per-seed` there is one for each seed."""
 
 
 @dataclass(frozen=True)
 class Skip:
-    """A card that cannot run here, and why."""
+    """A card that cannot run on this machine under this protocol, and why."""
 
     card: ModelCard
     reason: str
@@ -36,8 +36,19 @@ class Plan:
 def make_plan(
     cards: Iterable[ModelCard], protocol: Protocol, dataset: Dataset, seeds: Sequence[int] | None = None
 ) -> Plan:
-    """Every card with every seed (the protocol's when None); a card whose weights are not at hand, or whose network
-    needs larger images, is skipped."""
+    """Plan a run of each card with each seed.
+
+    A card is skipped if its pretrained weights are not available or its network needs larger images.
+
+    Args:
+        cards: The cards.
+        protocol: The conditions that they share.
+        dataset: The images.
+        seeds: Seeds of the runs; the protocol's by default.
+
+    Returns:
+        The runs and the skipped cards.
+    """
     facts = DatasetFacts.of(dataset)
     specs: list[RunSpec] = []
     skips: list[Skip] = []
@@ -46,22 +57,34 @@ def make_plan(
         if reason is not None:
             skips.append(Skip(card, reason))
             continue
-        wanted = protocol.seeds if seeds is None else seeds
-        specs += [RunSpec(card=card, protocol=protocol, dataset=facts, seed=seed) for seed in wanted]
+        specs += [
+            RunSpec(card=card, protocol=protocol, dataset=facts, seed=seed)
+            for seed in (protocol.seeds if seeds is None else seeds)
+        ]
     return Plan(tuple(specs), tuple(skips))
 
 
 @dataclass(frozen=True)
 class PlannedSplit:
-    """A split that runs with these seeds will be made on."""
+    """The split of the runs with these seeds."""
 
     seeds: tuple[int, ...]
     facts: SplitFacts
 
 
 def planned_splits(plan: Plan, dataset: Dataset) -> tuple[PlannedSplit, ...]:
-    """The splits of `dataset` that the runs of `plan` will be made on, the first MOST_SPLITS of them; no pixel is read.
-    Raises DataError when one cannot be drawn as the protocol asks."""
+    """Draw the splits of a plan without reading a pixel.
+
+    Args:
+        plan: The plan.
+        dataset: Its images.
+
+    Returns:
+        The splits, in the order of the runs; the first `MOST_SPLITS` of them.
+
+    Raises:
+        DataError: A split cannot be drawn as the protocol requests.
+    """
     seeds: dict[int | tuple[int, int], dict[int, None]] = {}
     for spec in plan.specs:
         seeds.setdefault(spec.split_seed, {})[spec.seed] = None
@@ -72,7 +95,8 @@ def planned_splits(plan: Plan, dataset: Dataset) -> tuple[PlannedSplit, ...]:
 
 
 def _obstacle(card: ModelCard, protocol: Protocol) -> str | None:
-    builder, params = get_builder(card.model.builder).name, card.model.params  # an unknown one is no reason to skip
+    """Why a card is skipped; None if it can run. Raises ConfigError for an unknown builder."""
+    builder, params = get_builder(card.model.builder).name, card.model.params
     try:
         smallest = smallest_image(builder, params)
         if protocol.image_size < smallest:

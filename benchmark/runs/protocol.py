@@ -1,4 +1,4 @@
-"""Protocols: the conditions that every card of a comparison shares. Strict, frozen, plain data."""
+"""Protocols: the conditions that all cards of a comparison share."""
 
 from __future__ import annotations
 
@@ -24,8 +24,10 @@ from zoo.models.card import MOST_ENTRIES, Epochs, ModelCard, Seed
 
 
 class ThresholdRule(Strict):
-    """How the decision threshold is chosen on validation scores; `value` is the rule's own parameter, UNUSED for a rule
-    that takes none."""
+    """How the decision threshold is chosen on validation scores.
+
+    `rule` is the name of a rule. `value` is its parameter, UNUSED for a rule without one.
+    """
 
     rule: str = "youden"
     value: float = Field(default=None, validate_default=True)
@@ -40,12 +42,12 @@ class ThresholdRule(Strict):
     @field_validator("value", mode="wrap")
     @classmethod
     def _fits(cls, value: Any, parse: ValidatorFunctionWrapHandler, info: ValidationInfo) -> float:
-        given = None if value is None else parse(value)
-        return get_rule(info.data["rule"]).parameter(given) if "rule" in info.data else UNUSED
+        number = None if value is None else parse(value)
+        return get_rule(info.data["rule"]).parameter(number) if "rule" in info.data else UNUSED
 
     @classmethod
     def parse(cls, text: str) -> ThresholdRule:
-        """The rule written as `youden`, or with its value as `cost=5`. Raises ConfigError."""
+        """Parse a rule such as "youden", or one with a value, such as "cost=5". Raises ConfigError."""
         name, equals, number = (part.strip() for part in text.partition("="))
         if name not in rule_names():
             raise unknown("threshold rule", name, rule_names())
@@ -61,24 +63,24 @@ class ThresholdRule(Strict):
             raise ConfigError(str(error)) from error
 
     def in_words(self) -> str:
-        """How the threshold is chosen, for prose."""
+        """Say how the threshold is chosen."""
         return get_rule(self.rule).in_words(self.value)
 
 
 RESULT, DISPLAY, RETENTION = (Field(json_schema_extra={"decides": what}) for what in ("result", "display", "retention"))
-"""What a field of a protocol decides: the result of a run, how it is displayed, or which runs and files there are."""
+"""What a field of a protocol decides: the result of a run, how it is displayed, or which runs and files are kept."""
 
 
 class Protocol(Strict):
     """Image size, sampling, seeds and budget.
 
     `image_size` is the side in pixels. `split: fixed` draws one split from `split_seed` for all seeds, `per-seed` one
-    for each. `views` is the number of augmented views of a training image, `fresh` a new one every epoch; all come
-    from `view_seed`. `precision` is that of frozen layers. `prefix` says how float32 computes them: `keras`,
-    `filtered` (by Winograd's filtering, the same features to about six digits), or `auto`: filtered where a trial of
-    the machine finds that clearly faster. `precision: auto` also takes bfloat16 where the trial finds it clearly faster
-    still and its features within 2% of float32's. `max_epochs` caps each phase of a card. `keep_models` stores the
-    trained models too.
+    for each seed. `views` is the number of augmented views per training image; `fresh` draws a new view in each epoch.
+    All views come from `view_seed`. `precision` applies to frozen layers. `prefix` is the method that computes them in
+    float32: `keras`, `filtered` (Winograd's filtering, which gives the same features to about six digits), or `auto`,
+    which uses filtering if a trial of the machine shows it to be clearly faster. `precision: auto` also uses bfloat16
+    if the trial shows it to be clearly faster still, with features within 2% of float32's. `max_epochs` caps each phase
+    of a card. `keep_models` stores the trained models as well.
     """
 
     name: Annotated[str, DISPLAY, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
@@ -113,7 +115,7 @@ class Protocol(Strict):
 
     @property
     def class_sizes(self) -> ClassSizes:
-        """Whether a balanced draw fixes how many images of each class a split has, which intervals have to know."""
+        """Whether the draw fixes the number of images per class; intervals depend on it."""
         return "fixed" if self.sampling.balanced else "drawn"
 
     @classmethod
@@ -122,18 +124,28 @@ class Protocol(Strict):
         return {name for name, field in cls.model_fields.items() if decides(field) == "result"}
 
     def identity(self) -> dict[str, object]:
-        """What decides the result of a run, as run ids hash it."""
+        """The fields that decide the result of a run, as run ids hash them."""
         facts = self.model_dump(mode="json", include=self.result_fields())
-        if self.prefix == "auto":  # the default is left out: older run ids, from before the field, stay valid
+        if self.prefix == "auto":  # left out, so that runs stored without the field keep their ids
             del facts["prefix"]
         return facts
 
     def conditions(self) -> dict[str, object]:
-        """What runs that are compared in one table share: the name of the protocol and what decides the results."""
+        """The fields that comparable runs share: those that decide results, and the name of the protocol."""
         return {"name": self.name, **self.identity()}
 
     def budgeted(self, card: ModelCard) -> ModelCard:
-        """`card` with each phase cut to `max_epochs`."""
+        """Cap each phase of `card` at `max_epochs`.
+
+        A run records the card as written, since `run_id` identifies that card and the protocol separately. Whoever
+        trains or describes the run caps it again.
+
+        Args:
+            card: A card with the epochs of its recipe.
+
+        Returns:
+            The card as it is trained under this protocol.
+        """
         if self.max_epochs is None:
             return card
         recipe = card.recipe
@@ -145,13 +157,13 @@ class Protocol(Strict):
 
 
 def decides(field: FieldInfo) -> str | None:
-    """What a field of a protocol decides: `result`, `display` or `retention`; None where it is not marked."""
+    """What a field of a protocol decides: `result`, `display` or `retention`; None if it is not marked."""
     extra = field.json_schema_extra
     return str(extra["decides"]) if isinstance(extra, dict) and "decides" in extra else None
 
 
 def load_protocol(name: str) -> Protocol:
-    """The built-in protocol called `name`, or the one in the YAML file of that path. Raises ConfigError."""
+    """Load the built-in protocol `name`, or the YAML file with that path. Raises ConfigError."""
     path = named_file("protocol", "--protocol", name, Path(str(resources.files("benchmark.runs.protocols"))))
     data = read_yaml(path)
     stem = path.stem

@@ -1,4 +1,4 @@
-"""What a run is asked to be and what it became: frozen, versioned records."""
+"""The records of a run: its specification and its outcome, frozen and versioned."""
 
 from __future__ import annotations
 
@@ -27,22 +27,34 @@ from zoo.config.strict import Strict
 from zoo.models.card import ModelCard
 
 SEMANTICS = 4
-"""Raised when the same spec would give another result."""
+"""Raised when the same specification would give another result."""
 
 RECORD_VERSION = 3
-"""Raised when run.json changes its shape."""
+"""Raised when the structure of run.json changes."""
 
 _FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class DatasetFacts(Strict):
-    """What a run remembers of its data: enough to name it, to open it as it was opened, to know it
-    again, and to read other images alike.
+    """What a run records about its data set: enough to name it, open it again, recognise it, and decode other images
+    in the same way.
 
-    `patients`, `positive`, `test_names` and `known_as` are the data set's; a record that does not say them has None.
-    `levels` has for each depth of the images the stored levels that become 0 and 255, and is empty where all hold 8
-    bits. Old records have None: their 16-bit images were read as 0..65535.
+    The attributes are those of `Dataset`. Old records have None for what they do not contain.
+
+    Attributes:
+        source: The source string that opens it again.
+        title: What it is, for people.
+        synthetic: Whether the images are drawn by a program.
+        classes: Names of the two classes, the positive one last.
+        fingerprint: SHA-256 of everything that can decide a result.
+        patients: Whether patients are known.
+        positive: The class that the user named as positive, if any.
+        test_names: Digest of the names in the test part.
+        known_as: The data set that the user declared it to be, if any.
+        levels: The stored levels that become 0 and 255, by depth; empty if all images have 8 bits. None in old
+            records, whose 16-bit images were scaled from 0..65535.
+        patient_pattern: The pattern for file names with which it was opened, if any.
     """
 
     source: str
@@ -59,7 +71,7 @@ class DatasetFacts(Strict):
 
     @classmethod
     def of(cls, dataset: Dataset) -> DatasetFacts:
-        """The facts of `dataset`."""
+        """Record the facts of `dataset`."""
         return cls(
             source=dataset.source,
             title=dataset.title,
@@ -76,20 +88,26 @@ class DatasetFacts(Strict):
 
     @property
     def patients_unknown(self) -> bool:
-        """Whether it is known that nobody says which images are of one patient."""
+        """Whether the record says that patients are not known; False for a record without `patients`."""
         return self.patients is not None and not self.patients.known
 
     @property
     def reading(self) -> dict[str, tuple[float, float]]:
-        """The levels by which the run read its images."""
+        """The stored levels that became 0 and 255 in this run, by depth."""
         return {"8-bit": (0.0, 255.0), "16-bit": (0.0, 65535.0)} if self.levels is None else self.levels
 
 
 class RunSpec(Strict):
-    """One card under one protocol on one data set with one seed.
+    """The specification of a run: one card under one protocol on one data set with one seed.
 
-    A run of stage `search` is scored on validation alone and never opens the test split. `fold` is (folds, index): the
-    train and val images are then dealt anew by patient.
+    Attributes:
+        card: The card as written. `Protocol.budgeted` caps its epochs where it is trained or described.
+        protocol: The protocol.
+        dataset: The data set.
+        seed: Decides initial weights, dropout and the order of batches.
+        semantics: Version of the computation.
+        stage: A run of stage `search` is scored on validation alone and never opens the test split.
+        fold: (number of folds, index from 0) if the train and val images are divided anew for cross-validation.
     """
 
     card: ModelCard
@@ -102,7 +120,7 @@ class RunSpec(Strict):
 
     @property
     def run_id(self) -> str:
-        """Twelve hexadecimal digits of a hash of all that decides the result."""
+        """Twelve hexadecimal digits of a hash of everything that decides the result."""
         identity: dict[str, object] = {
             "card": self.card.identity(),
             "protocol": self.protocol.identity(),
@@ -118,19 +136,25 @@ class RunSpec(Strict):
 
     @property
     def conditions(self) -> str:
-        """Equal for runs that may be compared: the same data under the same protocol."""
+        """A text that is equal for comparable runs: those with the same data and protocol."""
         return json.dumps([self.dataset.fingerprint, self.protocol.conditions()], sort_keys=True)
 
     @property
     def split_seed(self) -> int | tuple[int, int]:
-        """What the split is drawn from: the protocol's split seed, with the run's seed under `split: per-seed`."""
+        """The seed of the split: the protocol's split seed, joined by the run's seed under `split: per-seed`."""
         fixed = self.protocol.split == "fixed"
         return self.protocol.split_seed if fixed else (self.protocol.split_seed, self.seed)
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is: `done` of `total` batches, and what it is at."""
+    """The progress of a run.
+
+    Attributes:
+        done: Number of batches done.
+        total: Number of batches in all.
+        label: What is being computed.
+    """
 
     done: int
     total: int
@@ -139,8 +163,14 @@ class Progress:
 
 @dataclass(frozen=True)
 class SplitFacts:
-    """What a run records about its split: images in each part, a fingerprint, what to know of how it was drawn, and
-    images of class 0 and of class 1 in each part (empty in records that did not count them)."""
+    """What a run records about its split.
+
+    Attributes:
+        sizes: Number of images by part.
+        fingerprint: SHA-256 of the names in each part.
+        notes: How the parts were drawn, one line each.
+        classes: Number of images of class 0 and of class 1, by part; empty in old records.
+    """
 
     sizes: dict[str, int]
     fingerprint: str
@@ -149,7 +179,7 @@ class SplitFacts:
 
     @classmethod
     def of(cls, split: Split) -> SplitFacts:
-        """The facts of `split`."""
+        """Record the facts of `split`."""
         parts = {"train": split.train, "val": split.val, "test": split.test}
         classes = {name: count_classes(part) for name, part in parts.items()}
         return cls({name: len(part) for name, part in parts.items()}, split.fingerprint, split.notes, classes)
@@ -157,9 +187,15 @@ class SplitFacts:
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker computes: a run on prepared pixels in `folder`. `also_unfrozen` are the numbers of unfrozen layers
-    of other runs that will ask for the same features. `trial` is what chooses how frozen layers are computed, where the
-    protocol leaves that open."""
+    """What a worker computes.
+
+    Attributes:
+        spec: The run.
+        folder: The folder of prepared pixels.
+        split: Facts about their split.
+        also_unfrozen: Numbers of unfrozen layers of other runs that will use the same features.
+        trial: What chooses the method for frozen layers if the protocol leaves it open.
+    """
 
     spec: RunSpec
     folder: Path
@@ -169,12 +205,20 @@ class Job:
 
 
 class Costs(Strict):
-    """`seconds` of the whole run, `seconds_per_epoch` of training, `peak_memory_mib` of its process.
+    """What a run cost.
 
-    `inference_ms_per_image` is not measured in a search: it would cost a trial on a frozen base most of its time.
-    `stages` are seconds by stage: `start` (of the process, until it reads data), `data` (prepared images), `features`
-    (of frozen layers, computed or read), `training`, `scoring`, and `figures` (with all that the diagnosis needs); a
-    record may lack them.
+    Attributes:
+        seconds: Seconds of the whole run.
+        epochs: Number of epochs that were trained.
+        seconds_per_epoch: Mean seconds per epoch of training.
+        inference_ms_per_image: Milliseconds per image. None in a search, where measuring it would take most of the time
+            of a trial on a frozen base.
+        peak_memory_mib: Peak memory of the process in MiB.
+        parameters: Number of parameters.
+        trainable_parameters: Number of those that are trained.
+        stages: Seconds by stage: `start` (of the process, until it reads data), `data` (prepared images), `features`
+            (of frozen layers, computed or loaded), `training`, `scoring`, and `figures` (with everything that the
+            diagnosis needs). Empty in old records.
     """
 
     seconds: float
@@ -188,13 +232,25 @@ class Costs(Strict):
 
 
 class Run(Strict):
-    """The outcome of a RunSpec.
+    """The outcome of a `RunSpec`.
 
-    A finished run has figures, costs and a threshold (perhaps without a value, with the reason); a failed one has an
-    `error` of one line. `at_half` and `at_chosen` hold figures by split and metric at threshold 0.5 and at the one
-    chosen on validation. `checks` are what was recorded for the diagnosis. `finished` is the UTC time in ISO 8601.
-    `files` holds the SHA-256 of every other file of the run by its name; the store writes it, and records older than it
-    have none.
+    A finished run has figures, costs and a threshold; a failed run has an error.
+
+    Attributes:
+        version: Version of this record's structure.
+        spec: What was to be computed.
+        status: Whether the run finished.
+        finished: When it ended: UTC in ISO 8601.
+        error: Why it failed, in one line.
+        split: Facts about its split.
+        threshold: The threshold chosen on validation; without a value, its reason says why.
+        at_half: Figures at threshold 0.5, by split and metric.
+        at_chosen: Figures at the chosen threshold, by split and metric.
+        diagnosis: Findings about the training.
+        checks: What was recorded for the diagnosis.
+        costs: What it cost.
+        environment: What it was computed with.
+        files: SHA-256 of each other file of the run, by name. The store writes it; empty in old records.
     """
 
     version: int = RECORD_VERSION
@@ -217,11 +273,11 @@ class Run(Strict):
         if self.status == "ok" and (self.error or not self.at_half or self.costs is None or self.threshold is None):
             raise ValueError("a finished run has figures, costs and a threshold, and no error")
         if self.status == "failed" and not self.error:
-            raise ValueError("a failed run says why")
+            raise ValueError("a failed run needs an error")
         for figures in (*self.at_half.values(), *self.at_chosen.values()):
             for name, figure in figures.items():
                 if figure.metric != name:
-                    raise ValueError(f"{name} holds a figure of {figure.metric}")
+                    raise ValueError(f"{name} contains a figure of {figure.metric}")
                 if any(x is not None and not math.isfinite(x) for x in (figure.value, figure.low, figure.high)):
                     raise ValueError(f"{figure.metric} is not finite")
                 if (problem := out_of_range(figure)) is not None:
@@ -232,16 +288,26 @@ class Run(Strict):
 
     @property
     def run_id(self) -> str:
-        """The spec's."""
+        """The id of the specification."""
         return self.spec.run_id
 
     @classmethod
     def failed(cls, spec: RunSpec, error: str, split: SplitFacts, environment: Environment | None = None) -> Run:
-        """The record of a run that did not finish."""
+        """Make the record of a run that did not finish.
+
+        Args:
+            spec: What was to be computed.
+            error: Why it failed, in one line.
+            split: Facts about its split.
+            environment: What it was computed with, if known.
+
+        Returns:
+            The record, with the present time.
+        """
         return cls(spec=spec, status="failed", finished=now(), error=error, split=split, environment=environment)
 
     def figures(self, split: str = "test", chosen: bool = False) -> dict[str, Figure]:
-        """Figures of `split` at 0.5, or at the chosen threshold; empty when there are none."""
+        """Figures of `split` by metric, at 0.5 or at the chosen threshold; empty if there are none."""
         return (self.at_chosen if chosen else self.at_half).get(split, {})
 
 
@@ -250,9 +316,9 @@ def _check_threshold(threshold: Threshold) -> None:
         raise ValueError(f"unknown threshold rule '{threshold.rule}'")
     for number in (threshold.value, threshold.low, threshold.high):
         if number is not None and not 0 <= number <= 1:
-            raise ValueError(f"the threshold {number:g} is not within 0 and 1")
+            raise ValueError(f"the threshold {number:g} is not between 0 and 1")
 
 
 def now() -> str:
-    """The UTC time in ISO 8601, to the second."""
+    """The present time: UTC in ISO 8601, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,4 +1,8 @@
-"""Trials of a search: what was tried, the runs that measured it, and what came out. Plain data."""
+"""Trials of a search as plain data: the values that were tried, their runs, and their ranking.
+
+This module is in `benchmark.runs`, not in `search_spaces`, because reports show trials: they need the runs of a search,
+but neither its space nor its tuner.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +19,16 @@ Direction = Literal["higher", "lower"]
 
 @dataclass(frozen=True)
 class Trial:
-    """One proposal: `values` by path in the card, the card they make, and its runs (executions x folds).
+    """One proposal of a tuner and the runs that measured it.
 
-    `reseeded` are runs of the same card with seeds the search did not choose on. `epochs` caps each phase where the
-    tuner gave it a budget of its own. `error` says why the card could not be run at all.
+    Attributes:
+        number: Number of the trial, from 0.
+        values: The proposed values, by path in the card.
+        card: The card with these values; None if they make no valid card.
+        runs: One run per execution and fold.
+        reseeded: Runs of the same card with seeds that the search did not choose on.
+        epochs: The cap on epochs per phase that the tuner set for this trial, if any.
+        error: Why the card could not be run, else None.
     """
 
     number: int
@@ -31,13 +41,23 @@ class Trial:
 
     @property
     def problem(self) -> str | None:
-        """Why the trial has no objective, or None."""
+        """Why the trial has no objective: the first error; None if there is no error."""
         return self.error or next((run.error for run in self.runs if run.error), None)
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """Everything a search found: `metric` is read on validation, `direction` says which way is better."""
+    """The trials of a search.
+
+    Attributes:
+        base: The card that was tuned.
+        space: Name of the search space.
+        tuner: Name of the tuner.
+        metric: The objective: a metric of the validation split.
+        direction: Whether a higher or a lower objective is better.
+        parameters: Paths of the tuned parameters in the card.
+        trials: The trials in the order of their numbers.
+    """
 
     base: ModelCard
     space: str
@@ -48,33 +68,39 @@ class SearchResult:
     trials: tuple[Trial, ...]
 
     def value(self, trial: Trial) -> float | None:
-        """The objective of `trial`: the mean over its runs; None when one of them failed or has no figure."""
+        """The objective of `trial`: the mean over its runs; None if a run lacks the figure."""
         return mean_objective(trial.runs, self.metric)
 
     def ranked(self) -> list[Trial]:
-        """The trials that have an objective, best first; among equals the one tried first."""
+        """The trials with an objective, best first; of equal ones, the earlier first."""
         known = [(trial, value) for trial in self.trials if (value := self.value(trial)) is not None]
         sign = -1 if self.direction == "higher" else 1
         return [trial for trial, _ in sorted(known, key=lambda pair: (sign * pair[1], pair[0].number))]
 
 
 def objective(run: Run, metric: str) -> float | None:
-    """The run's figure of `metric` on validation at threshold 0.5."""
+    """The value of `metric` on validation at threshold 0.5; None if the run lacks it."""
     figure = run.figures("val").get(metric)
     return None if figure is None else figure.value
 
 
 def mean_objective(runs: Sequence[Run], metric: str) -> float | None:
-    """The mean over `runs`; None when there is none, or one has no figure."""
+    """The mean objective of `runs`; None if there are no runs or a run lacks the figure."""
     values = [objective(run, metric) for run in runs]
     known = [value for value in values if value is not None]
     return statistics.fmean(known) if known and len(known) == len(values) else None
 
 
 def rank_under_reseeding(result: SearchResult) -> Mapping[int, tuple[float, int]]:
-    """For every trial with re-seeded runs its mean objective over them and its rank among these trials, 1 the best.
+    """Rank the trials that were run again with other seeds.
 
-    Seeds that chose the winner favour it; seeds that did not show what its figure owes to luck.
+    The seeds of the search favour its winner. Seeds that did not choose it show how much of its figure is luck.
+
+    Args:
+        result: A search.
+
+    Returns:
+        Mean objective over the other seeds and rank among these trials (1 is the best), by number of the trial.
     """
     means = {t.number: mean_objective(t.reseeded, result.metric) for t in result.trials if t.reseeded}
     known = {number: mean for number, mean in means.items() if mean is not None}

@@ -122,7 +122,7 @@ for name in sys.argv[1:]:
     image = image.convert("{mode}").resize(({size}, {size}), PIL.Image.Resampling.BILINEAR)
     pixels = np.asarray(image, np.float32).reshape(1, {size}, {size}, {channels})
     score = float(session.run(None, {{"{written.onnx["input"]}": pixels}})[0][0, 0])
-    if not 0 <= score <= 1: sys.exit(f"{{name}}: the model gives {{score}}, which is no probability")
+    if not 0 <= score <= 1: sys.exit(f"{{name}}: the model gives {{score}}, which is not a probability")
     probability = {calibrated}
     print(name, f"{{probability:.6f}}", {decision})
 '''

@@ -10,11 +10,11 @@ from benchmark.evidence.estimate import SampleEstimate
 from benchmark.evidence.intervals.formulas import Bounds, mover
 from benchmark.evidence.intervals.seeds import PairedScores, seed_figure
 from benchmark.evidence.metrics.definitions import find_metric
+from benchmark.runs.history import Histories
 from benchmark.runs.run import Run
 from reports.audit.audit import AuditRow, audit_row
 from reports.claims.model import Claims, row_of_card
 from reports.results.card_figures import recorded
-from reports.results.curves import Histories
 from reports.results.measured import CardResults
 from reports.results.pairs import figure
 from reports.results.recognised import is_data, turned

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,13 +13,9 @@ from benchmark.evidence.intervals.seeds import UNKNOWN_SPREAD, SeedFigure, seed_
 from benchmark.evidence.metrics.definitions import value_of
 from benchmark.evidence.metrics.influence import Clusters, Floats, Labels
 from benchmark.evidence.scores import Scores
-from benchmark.runs.history import CURVES, History
-from benchmark.runs.run import Run
+from benchmark.runs.history import CURVES, Histories, History
 from reports.results.measured import CardResults
 from reports.results.pairs import paired_scores
-
-Histories = Callable[[Run], History]
-"""Where the epochs of a run come from, such as `Store.history`."""
 
 REPLICATES = 1000
 _LEVEL = 0.95

@@ -22,6 +22,9 @@ NAMES = {
 }
 """Names that say how a value came about and not what it is."""
 
+CONTRACTS = {("PatientFacts", "told"), ("FormatCell", "turned")}
+"""Fields that keep their names because run.json or the output of `--json` has them."""
+
 _UNIT = "image|epoch|card|seed|run|trial|patient|class|line|row|fold|file|folder|source|metric|second|process|split"
 _COUNT = "ms|s|seconds|minutes|lines?|rows?|runs?|images?|epochs?|folders?|files?|one|process(?:es)?|figures?|scores?"
 PHRASES = re.compile(
@@ -47,7 +50,16 @@ def relative(path: Path) -> str:
 
 
 def stored_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    contracts = {
+        id(field.target)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        for field in node.body
+        if isinstance(field, ast.AnnAssign) and (node.name, ast.unparse(field.target)) in CONTRACTS
+    }
     for node in ast.walk(tree):
+        if id(node) in contracts:
+            continue
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             yield node.lineno, node.id
         elif isinstance(node, ast.arg):

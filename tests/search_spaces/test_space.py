@@ -12,9 +12,9 @@ from search_spaces.space import (
     check_paths,
     fitting_space,
     load_space,
-    overridden,
     trial_card,
     winner_yaml,
+    with_overrides,
 )
 from zoo.config.strict_yaml import ConfigError, validate, write_yaml
 from zoo.models.catalog import load_cards
@@ -64,7 +64,7 @@ def test_an_unknown_space_is_answered_with_the_nearest() -> None:
 
 
 def test_a_path_that_the_card_lacks_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"recipe\.finetune\.learning_rate: card attempt-6b has no such place"):
+    with pytest.raises(ConfigError, match=r"recipe\.finetune\.learning_rate: card attempt-6b has no such parameter"):
         check_paths(CARDS["attempt-6b"], load_space("vgg16_finetune"))
 
 
@@ -165,11 +165,11 @@ def test_the_direction_is_the_metrics_own() -> None:
 
 
 def test_what_the_caller_declares_stands_for_the_spaces_own() -> None:
-    changed = overridden(load_space("vgg16_finetune"), tuner="grid", trials=3, executions=2)
+    changed = with_overrides(load_space("vgg16_finetune"), tuner="grid", trials=3, executions=2)
     assert (changed.tuner, changed.budget.trials, changed.executions) == ("grid", 3, 2)
-    assert overridden(load_space("vgg16_finetune")) == load_space("vgg16_finetune")
+    assert with_overrides(load_space("vgg16_finetune")) == load_space("vgg16_finetune")
     with pytest.raises(ConfigError, match="Did you mean random"):
-        overridden(load_space("vgg16_finetune"), tuner="randm")
+        with_overrides(load_space("vgg16_finetune"), tuner="randm")
 
 
 def test_no_layer_to_unfreeze_is_a_card_too() -> None:

@@ -23,7 +23,7 @@ from reports.figures.search import search_pictures
 from reports.render.csv_text import csv_text
 from reports.render.markdown.search import search_markdown
 from reports.results.search import trial_rows
-from search_spaces.space import SearchSpace, fitting_space, load_space, overridden, winner_yaml
+from search_spaces.space import SearchSpace, fitting_space, load_space, winner_yaml, with_overrides
 from zoo.api.bench import BenchPlan, BenchResults, OnEvent
 from zoo.api.data_messages import report_data
 from zoo.api.inputs import (
@@ -305,7 +305,7 @@ def plan_search(
     winner = name or f"{base.name}-tuned"
     check_new_name(winner, known, folder)
     given = space if isinstance(space, SearchSpace) else load_space(str(space)) if space else fitting_space(base)
-    chosen = overridden(given, tuner=tuner, trials=trials, executions=executions)
+    chosen = with_overrides(given, tuner=tuner, trials=trials, executions=executions)
     conditions, target = resolve_protocol(protocol), resolve_store(store)
     warm_up()
     dataset = resolve_data(data, patients, positive)

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from benchmark.runs.execution.events import Elsewhere, Finished, Preparing, Reused, Started, Stepped
+from benchmark.runs.execution.events import ComputedElsewhere, Finished, Preparing, Progressed, Reused, Started
 from reports.render.terminal.runs import status_line
 from reports.render.terminal.table import escape
 from reports.results.split_faults import own_faults
@@ -76,14 +76,14 @@ def watching(
             match event:
                 case Started():
                     tell(f"{name}: started; {view.time_left()}")
-                case Stepped(progress=progress) if pace.due():
+                case Progressed(progress=progress) if pace.due():
                     tell(f"{name}: {step_line(progress)}; {view.time_left()}")
                 case Finished(run=run):
                     left = f"; {view.time_left()}" if view.waiting else ""
                     tell(f"{count} {status_line(run, reused=False)}{left}")
                 case Reused(run=run):
                     tell(f"{count} {status_line(run, reused=True)}")
-                case Elsewhere(spec) if view.first_time(spec.run_id):
+                case ComputedElsewhere(spec) if view.first_time(spec.run_id):
                     tell(f"{spec.card.name}: another process computes it")
 
         yield plain
@@ -125,9 +125,9 @@ def searching(
             match event:
                 case Finished(run=run) if run.costs is not None:
                     computed.append(run.costs.seconds)
-                case Stepped(progress=progress) if status is not None:
+                case Progressed(progress=progress) if status is not None:
                     status.update(f"{trial}: {progress.label}{left()}")
-                case Stepped(progress=progress) if pace.due():
+                case Progressed(progress=progress) if pace.due():
                     console.print(f"{trial}: {step_line(progress)}{left()}", markup=False, soft_wrap=True)
 
         def on_trial(result: SearchResult) -> None:
@@ -177,13 +177,13 @@ class View:
                 self.states[run_id] = "preparing"
             case Started():
                 self.states[run_id], self.started[run_id] = "started", self._clock()
-            case Stepped(progress=progress):
+            case Progressed(progress=progress):
                 self.progress[run_id] = progress
             case Finished(run=run):
                 self.states[run_id], self.records[run_id] = "done", run
             case Reused(run=run):
                 self.states[run_id], self.records[run_id] = "reused", run
-            case Elsewhere():
+            case ComputedElsewhere():
                 self.states[run_id] = "elsewhere"
 
     def time_left(self) -> str:

@@ -15,6 +15,7 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
 from benchmark.data.dataset import Image, Part, Pixels
+from benchmark.data.text import plural
 
 Floats = npt.NDArray[np.float64]
 LEVEL = 0.01
@@ -136,7 +137,9 @@ def _effect(images: Sequence[Image], features: Floats, part: Part, other: Part, 
         for label in (0, 1):
             patients = {image.patient for image in compared if image.part == name and image.label == label}
             if len(patients) < _MIN_PATIENTS:
-                reason = f"{name} has {len(patients)} {unit} of a class; {_MIN_PATIENTS} are needed"
+                reason = (
+                    f"{name} has {plural(len(patients), unit.removesuffix('s'))} of a class; {_MIN_PATIENTS} are needed"
+                )
                 return BatchEffect(part, other, None, None, None, None, None, reason, unit)
     labels = np.array([image.label for image in compared])
     groups = np.unique([image.patient for image in compared], return_inverse=True)[1]

@@ -13,6 +13,7 @@ from benchmark.data.checks.near_duplicates import SIDE, Flags, Hashes, hashes, i
 from benchmark.data.dataset import Dataset, Ignored, Image, PatientFacts, Problem
 from benchmark.data.decoding.formats import Formats, formats
 from benchmark.data.positive_class import positive_warning
+from benchmark.data.text import plural
 
 _AT_A_TIME = 512
 _SMALL_VAL = 100
@@ -186,25 +187,25 @@ def _warnings(
     val = sum(image.part == "val" for image in dataset.images)
     if 0 < val < _SMALL_VAL:
         warnings.append(f"val has {val} images: too few to choose on; protocols set it aside and re-split train")
-    warnings += [f"{count} patients are in both {pair}" for pair, count in patients.items()]
-    warnings += [f"{count} identical images are in both {pair}" for pair, count in images.items()]
+    warnings += [f"{pair} share {plural(count, 'patient')}" for pair, count in patients.items()]
+    warnings += [f"{pair} share {plural(count, 'identical image')}" for pair, count in images.items()]
     if groups:
-        warnings.append(f"{groups} groups of byte-identical images; each stays on one side of a split")
+        warnings.append(f"{plural(groups, 'group')} of byte-identical images; each stays on one side of a split")
     if both:
         warnings.append(f"{both} identical images have both labels; they are left out of train and val")
     if dataset.problems:
-        count = len(dataset.problems)
-        files, are = ("file", "is") if count == 1 else ("files", "are")
-        warnings.append(f"{count} {files} could not be read and {are} left out")
+        warnings.append(f"left out {plural(len(dataset.problems), 'file')} that could not be read")
     return tuple(warnings)
 
 
 def _near_duplicate_warnings(leakage: Leakage) -> list[str]:
     warnings = [
-        f"{overlap.near_duplicate} images of {overlap.part} are near duplicates of images of {overlap.other}"
+        f"{plural(overlap.near_duplicate, 'image')} of {overlap.part} with a near duplicate in {overlap.other}"
         for overlap in leakage.overlaps
         if overlap.near_duplicate and overlap.part != overlap.other
     ]
     if leakage.near_pairs_under_both_labels:
-        warnings.append(f"{leakage.near_pairs_under_both_labels} pairs of near duplicates have different labels")
+        warnings.append(
+            f"{plural(leakage.near_pairs_under_both_labels, 'pair')} of near duplicates with different labels"
+        )
     return warnings

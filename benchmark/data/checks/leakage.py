@@ -161,11 +161,11 @@ def related_test_images(folder: Path) -> dict[str, tuple[str, ...]]:
     for leak in _prepared_leaks(folder).leaks:
         if leak.part == "test":
             related[leak.reason].add(leak.name)
-    test, seen = load(folder, "test"), set[str]()
+    test, earlier = load(folder, "test"), set[str]()
     for name, digest in zip(test.names, test.digests, strict=True):
-        if digest in seen:
+        if digest in earlier:
             related["repeated"].add(name)
-        seen.add(digest)
+        earlier.add(digest)
     return {reason: tuple(sorted(names)) for reason, names in related.items() if names}
 
 

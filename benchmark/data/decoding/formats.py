@@ -1,4 +1,4 @@
-"""How the files of a source store their images: depth, range, format, size, orientation, and what is misleading."""
+"""Summary of how the files of a source store their images, with warnings about misleading files."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 from benchmark.data.dataset import Dataset, Image
 from benchmark.data.levels import DEEP, Levels, Stored, levels_line, range_of
 
-_FEW = 0.1  # up to this share, files differ from the rest rather than being of another kind
-_MAX_DIFFERENCE = 0.1  # between the classes' shares of a kind of file; beyond it a network could learn the kind
+_FEW = 0.1  # up to this share of files are named as exceptions
+_MAX_DIFFERENCE = 0.1  # between the classes' shares of a kind of file; above it, a network could learn the kind
 _EXAMPLES = 3
 
 
@@ -49,7 +49,7 @@ class FormatCell:
 
     @property
     def kinds(self) -> tuple[frozenset[str], ...]:
-        """The kinds of files, without their numbers."""
+        """The formats, depths and modes, without numbers of files."""
         return frozenset(self.formats), frozenset(self.depths), frozenset(self.modes)
 
     def line(self) -> str:
@@ -126,7 +126,7 @@ def _cell(part: str, label: str, files: Sequence[Stored]) -> FormatCell:
         },
         widths=(min(each.width for each in files), max(each.width for each in files)),
         heights=(min(each.height for each in files), max(each.height for each in files)),
-        turned=sum(each.turned for each in files),
+        turned=sum(each.reoriented for each in files),
         more_frames=sum(each.more for each in files),
         colour=sum(each.colour for each in files),
     )
@@ -167,9 +167,9 @@ def _warnings(dataset: Dataset, rows: Sequence[tuple[Image, Stored]]) -> Iterato
     colour = [image.name for image, stored in rows if stored.colour]
     if dataset.channels == 3 and len(colour) <= _FEW * len(rows):
         yield f"channels: 3 because of colour in {_of(colour, len(rows))}"
-    turned = [image.name for image, stored in rows if stored.turned]
-    if turned:
-        yield f"an EXIF orientation, which is applied, in {_of(turned, len(rows))}"
+    reoriented = [image.name for image, stored in rows if stored.reoriented]
+    if reoriented:
+        yield f"an EXIF orientation, which is applied, in {_of(reoriented, len(rows))}"
     more = [image.name for image, stored in rows if stored.more]
     if more:
         yield f"several frames or pages, of which the first is read, in {_of(more, len(rows))}"
@@ -188,8 +188,11 @@ def _depths(rows: Sequence[tuple[Image, Stored]]) -> Iterator[str]:
 
 
 def _ranges(levels: Levels, rows: Sequence[tuple[Image, Stored]]) -> Iterator[str]:
-    """Name the files whose range differs from the others of their depth: few that set the scale for all, and those with
-    levels so small that the scale makes them nearly black."""
+    """Name the files whose range differs from the others of their depth.
+
+    These are few files that set the scale for all, and files with levels so small that the scale makes them nearly
+    black.
+    """
     for depth, (low, high) in levels.items():
         if depth not in DEEP:
             continue
@@ -237,7 +240,7 @@ def _counts(values: Iterable[str]) -> dict[str, int]:
 
 
 def _mix(counts: Mapping[str, int]) -> str:
-    """One kind as its name, several with their counts."""
+    """Name one kind, or list several with their counts."""
     return next(iter(counts)) if len(counts) == 1 else " + ".join(f"{count} {kind}" for kind, count in counts.items())
 
 

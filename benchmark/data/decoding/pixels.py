@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from PIL import Image as Pillow
-from PIL import ImageOps, TiffImagePlugin, WebPImagePlugin  # noqa: F401 (the others are there from the start)
+from PIL import ImageOps, TiffImagePlugin, WebPImagePlugin  # noqa: F401 (Pillow loads the others itself)
 
 from benchmark.data.levels import DEEP, Depth, Levels, Stored, check_finite, range_of, scaled
 
@@ -33,7 +33,7 @@ MOST_PIXELS = 120_000_000
 DICOM = "DICOM files are not read; convert them to PNG or TIFF"
 
 _LARGE = 20_000_000
-_one_large_image = threading.Lock()  # many threads decode; large images at once would fill the memory
+_one_large_image = threading.Lock()  # several large images at once would fill the memory
 _ORIENTATION = 0x0112
 
 Pillow.MAX_IMAGE_PIXELS = None  # MOST_PIXELS is smaller and has its own message
@@ -44,7 +44,7 @@ class _Whole(NamedTuple):
     image: Pillow.Image
     format: str
     depth: Depth
-    turned: bool
+    reoriented: bool
     more: bool
 
 
@@ -72,15 +72,15 @@ def read_content(path: Path) -> bytes:
 
 
 def look(content: bytes) -> Stored:
-    """Say how `content` stores its image, after decoding it completely. Raises as `decode` does."""
-    with _whole(content) as (image, kind, depth, turned, more):
+    """Describe how the bytes of a file store its image. The image is decoded completely; raises as `decode` does."""
+    with _whole(content) as (image, kind, depth, reoriented, more):
         if depth in DEEP:
             levels, colour = _levels(image), False
         else:
             levels = np.asarray(_eight_bits(image))
             colour = not _equal_channels(levels)
         low, high = float(levels.min()), float(levels.max())
-        return Stored(kind, image.mode, depth, low, high, image.width, image.height, turned, more, colour)
+        return Stored(kind, image.mode, depth, low, high, image.width, image.height, reoriented, more, colour)
 
 
 def decode(content: bytes, levels: Levels | None = None) -> Pillow.Image:
@@ -101,7 +101,7 @@ def decode(content: bytes, levels: Levels | None = None) -> Pillow.Image:
 
 
 def decode_other(content: bytes, levels: Levels) -> tuple[Pillow.Image, str | None]:
-    """Decode as `decode` does, with a note if the file has another depth than the images of `levels`."""
+    """Decode as `decode` does, with a note if the depth of the file is none of `levels`."""
     with _whole(content) as (image, _, depth, _, _):
         same = depth in levels if levels else depth not in DEEP
         trained = " and ".join(levels) or "8-bit"
@@ -128,12 +128,12 @@ def _whole(content: bytes) -> Iterator[_Whole]:
     with _one_large_image if pixels > _LARGE else contextlib.nullcontext():
         depth = _depth(image)
         more = kind != "MPO" and bool(getattr(image, "is_animated", False))  # cameras append a small copy
-        turned = kind == "TIFF" and _orientation(image) > 1  # Pillow itself turns a TIFF as it loads
+        reoriented = kind == "TIFF" and _orientation(image) > 1  # Pillow itself turns a TIFF as it loads
         image.load()
         if _orientation(image) > 1:
-            turned = True
+            reoriented = True
             ImageOps.exif_transpose(image, in_place=True)
-        yield _Whole(image, kind, depth, turned, more)
+        yield _Whole(image, kind, depth, reoriented, more)
 
 
 def _orientation(image: Pillow.Image) -> int:
@@ -183,7 +183,16 @@ def _equal_channels(pixels: Array) -> bool:
 
 
 def resize(image: Pillow.Image, size: int, channels: Channels) -> Array:
-    """Resize to uint8 (size, size, channels), bilinear with antialiasing; the aspect ratio is not preserved."""
+    """Resize an image, bilinear with antialiasing, without preserving its aspect ratio.
+
+    Args:
+        image: The image; for 1 channel, grey.
+        size: Side of the result in pixels.
+        channels: Channels of the result.
+
+    Returns:
+        uint8 (size, size, channels).
+    """
     if channels == 1 and image.mode != "L":
         image = image.getchannel(0)  # all channels are equal
     elif channels == 3:

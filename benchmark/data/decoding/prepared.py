@@ -1,4 +1,4 @@
-"""Pixels of a split, decoded once and shared by every run that sees the same images."""
+"""Pixels of a split, decoded once and shared by all runs on the same images."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ class LabelledImages:
 
 
 def prepare(dataset: Dataset, split: Split, size: int, root: Path | None = None) -> Path:
-    """Decode the images of a split into a folder, unless the folder is already there.
+    """Decode the images of a split into a folder, unless the folder exists.
 
-    The folder is written elsewhere and renamed into place, so that it is complete or absent.
+    The folder is written under a temporary name and renamed, so that it is complete or absent.
 
     Args:
         dataset: The images.
@@ -79,7 +79,7 @@ def is_whole(folder: Path) -> bool:
 
 
 def _fill(folder: Path, dataset: Dataset, split: Split, size: int, again: bool) -> bool:
-    """Fill `folder`; False if the cache was cleared meanwhile, which is an error unless it is tried `again`."""
+    """Fill `folder`. If the cache is cleared meanwhile: return False if the caller tries `again`, else raise."""
     parts: dict[SplitName, tuple[Image, ...]] = {"train": split.train, "val": split.val, "test": split.test}
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -96,7 +96,7 @@ def _fill(folder: Path, dataset: Dataset, split: Split, size: int, again: bool) 
         missing = isinstance(error, FileNotFoundError) and error.filename is not None
         if again and missing and Path(error.filename).is_relative_to(folder.parent):
             return False
-        if not is_whole(folder):  # another process may have put the same folder there first
+        if not is_whole(folder):  # else another process has written the same folder
             what = f"{error.strerror or error} (in the cache; ZOO_CACHE_DIR names another folder)"
             raise OSError(error.errno, what, str(folder.parent)) from error
     return True

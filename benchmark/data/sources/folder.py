@@ -105,7 +105,7 @@ def _check_readable(path: Path, count: int, problems: Sequence[Problem]) -> None
 
 
 def _check_pattern(path: Path, pattern: str, images: Sequence[Image]) -> None:
-    """Refuse a pattern that matches few names: it would make nearly every image a patient of its own."""
+    """Refuse a pattern that matches few names, by which most images would be patients of their own."""
     alone = [image for image in images if image.patient == image.name]
     if len(alone) > 0.5 * len(images):
         raise DataError(

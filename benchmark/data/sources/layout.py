@@ -1,6 +1,6 @@
-"""What the files of a folder are: images of a part, a class and possibly a patient's folder, or ignored, and why.
+"""The layout of a folder: each file is an image of a part, a class and possibly a patient, or ignored for a reason.
 
-Every entry below the folder is one or the other, so that counts add up to what is on disk.
+Every file below the folder is counted, so that the counts add up to the files on disk.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from benchmark.data.sources.entries import (
     size_of,
     sizes_below,
 )
+from benchmark.data.text import plural
 
 Named = Literal["train", "val", "test"]
 PART_NAMES: Mapping[Named, tuple[str, ...]] = {
@@ -198,7 +199,7 @@ class _Reader:
         return root
 
     def _open(self, folder: Path) -> dict[str, Path]:
-        """The folders in `folder`; its files and system files are ignored."""
+        """List the folders in `folder`, and record its files and system files as ignored."""
         folders = {}
         for entry in list_entries(folder):
             if is_hidden(entry.name):
@@ -212,9 +213,9 @@ class _Reader:
         return folders
 
     def _class(self, part: Part, folder: Path) -> list[ImageFile]:
-        """The files in and below a class folder, those of the folder itself first."""
+        """List the files in and below a class folder, those of the folder itself first."""
         files: list[ImageFile] = []
-        seen = {identity(folder)}
+        visited = {identity(folder)}
         queue: list[tuple[Path, tuple[str, ...]]] = [(folder, ())]
         while queue:
             parent, below = queue.pop(0)
@@ -230,10 +231,10 @@ class _Reader:
                         f"{entry}: a part inside a class; put the classes into the parts, as in "
                         f"{entry.name}/{folder.name}"
                     )
-                elif identity(entry) in seen:
-                    self._ignore(entry, "a link to a folder that is read already", files=0)
+                elif identity(entry) in visited:
+                    self._ignore(entry, "a link to a folder that is already read", files=0)
                 else:
-                    seen.add(identity(entry))
+                    visited.add(identity(entry))
                     queue.append((entry, (*below, entry.name)))
         return files
 
@@ -292,7 +293,7 @@ class _Reader:
         else:
             for (part, label, name), count in sorted(counts.items()):
                 where = f"{label}/{name}" if part == "all" else f"{part}/{label}/{name}"
-                self.notes.append(f"{count} files in {where} are read as images of {label}")
+                self.notes.append(f"{where}: {plural(count, 'file')} read as images of {label}")
         return False
 
 
@@ -319,7 +320,7 @@ def _two_classes(
     names = sorted({name for by_class in folders.values() for name in by_class})
     listing = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
     if len(names) < 2:
-        raise DataError(f"{root}: contains {len(names)} class ({listing or 'none'}); two class folders are needed")
+        raise DataError(f"{root}: contains {plural(len(names), 'class folder')} ({listing or 'none'}); two are needed")
     if len(names) > 2:
         spellings = Counter(name.casefold() for name in names)
         twice = [name for name in names if spellings[name.casefold()] > 1]

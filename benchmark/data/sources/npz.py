@@ -84,19 +84,19 @@ def _patients(arrays: Arrays, images: Sequence[Image]) -> PatientFacts:
 
 
 def _load(path: Path) -> Arrays:
-    """Read the arrays of a data set, after checking how much memory they claim to take."""
+    """Read the arrays of a data set, after a check of the memory that they declare."""
     keys = {"classes"} | {f"{part}_{kind}" for part in PARTS for kind in ("images", "labels", "patients")}
     try:
         with zipfile.ZipFile(path) as archive:
-            claimed: dict[str, int] = {}
+            declared: dict[str, int] = {}
             for member in archive.infolist():
                 key = member.filename.removesuffix(".npy")
                 if key in keys:
-                    claimed[key] = claimed.get(key, 0) + _claimed(archive, member)
-        if sum(claimed.values()) > MOST_BYTES:
-            key = max(claimed, key=lambda key: claimed[key])
+                    declared[key] = declared.get(key, 0) + _declared_bytes(archive, member)
+        if sum(declared.values()) > MOST_BYTES:
+            key = max(declared, key=lambda key: declared[key])
             raise DataError(
-                f"{path}: its arrays take {_size(sum(claimed.values()))}, {key} alone {_size(claimed[key])}; at most "
+                f"{path}: its arrays take {_size(sum(declared.values()))}, {key} alone {_size(declared[key])}; at most "
                 f"{_size(MOST_BYTES)} are read; give a folder of images"
             )
         with np.load(path, allow_pickle=False) as file:
@@ -117,8 +117,8 @@ def _load(path: Path) -> Arrays:
         raise DataError(f"{path}: not a readable .npz of plain arrays: {first_line(error)}") from error
 
 
-def _claimed(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
-    """The bytes that an array claims to take: the larger of what the archive and the array's header say."""
+def _declared_bytes(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
+    """The memory of an array in bytes: the larger of the sizes by the archive and by the header of the array."""
     with archive.open(member) as file:
         version = np.lib.format.read_magic(file)
         read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0

@@ -1,4 +1,4 @@
-"""The phantom's chest: what a beam meets on its way, drawn as attenuation over the image plane.
+"""The phantom's chest, drawn as the attenuation of an X-ray beam over the image plane.
 
 Body coordinates are (u, v): u to the right of the image, v down, the chest about within [-1, 1] on both. Every field
 is a float32 array (size, size). Noise is made on fixed grids and interpolated, so that an image has the same content
@@ -22,7 +22,7 @@ _GRID = 96
 
 @dataclass(frozen=True)
 class Anatomy:
-    """What stays the same in all images of a patient; lengths in units of half the image side."""
+    """The properties of a patient, the same in all images. Lengths are in units of half the image side."""
 
     width: float
     lung_top: float
@@ -44,7 +44,7 @@ class Anatomy:
 
 @dataclass(frozen=True)
 class Pose:
-    """How one image was taken: position of the chest, breath, and the way of the film."""
+    """The properties of one exposure: position of the chest, breath, and response of the film."""
 
     shift_u: float
     shift_v: float
@@ -83,7 +83,7 @@ _DISC = np.stack(_GRID_OF_DISC)[:, np.hypot(*_GRID_OF_DISC) <= 1]
 
 
 def draw_anatomy(generator: np.random.Generator, ill: bool) -> Anatomy:
-    """A patient; `ill` patients have a focal or diffuse opacity of a severity from barely visible to plain."""
+    """Draw a patient. Ill patients have a focal or diffuse opacity, from barely visible to plain."""
     r = generator
     kind: Kind = "none" if not ill else ("focal" if r.random() < 0.6 else "diffuse")
     count = int(r.integers(1, 4))
@@ -109,8 +109,7 @@ def draw_anatomy(generator: np.random.Generator, ill: bool) -> Anatomy:
 
 
 def _draw_focus(r: np.random.Generator, anatomy: Anatomy) -> tuple[float, float, float]:
-    """Centre and radius of a focus with at least half of its disc inside the lungs, so that none hides behind the
-    heart."""
+    """Draw centre and radius of a focus, at least half of it inside the lungs, so that the heart hides none."""
     while True:
         side = -1 if r.random() < 0.5 else 1
         u, v, radius = side * r.uniform(0.22, 0.56), r.uniform(-0.50, 0.36), r.uniform(0.10, 0.22)
@@ -120,7 +119,7 @@ def _draw_focus(r: np.random.Generator, anatomy: Anatomy) -> tuple[float, float,
 
 
 def draw_pose(generator: np.random.Generator, other_scanner: bool) -> Pose:
-    """An exposure; another scanner sees brighter, harder and noisier images, from nearer."""
+    """Draw an exposure. Images of the other scanner are larger, brighter, noisier, and of another contrast."""
     r = generator
     shift = 1.0 if other_scanner else 0.0
     return Pose(
@@ -142,13 +141,31 @@ def draw_pose(generator: np.random.Generator, other_scanner: bool) -> Pose:
 
 
 def lungs(a: Anatomy, p: Pose, size: int) -> Field:
-    """How far inside a lung each pixel is, from 0 outside to 1 inside, with a soft border."""
+    """Draw the lungs.
+
+    Args:
+        a: The patient.
+        p: The exposure.
+        size: Side of the image in pixels.
+
+    Returns:
+        Float (size, size) from 0 outside to 1 inside, with a soft border.
+    """
     u, v = _plane(p, size)
     return _lungs(a, p, u, v)
 
 
 def film(a: Anatomy, p: Pose, size: int) -> npt.NDArray[np.uint8]:
-    """The image, uint8 (size, size): the beam through the chest, its scatter and noise, and the film's response."""
+    """Draw an image: the beam through the chest, its scatter and noise, and the response of the film.
+
+    Args:
+        a: The patient.
+        p: The exposure.
+        size: Side of the image in pixels.
+
+    Returns:
+        Grey levels, uint8 (size, size).
+    """
     u, v = _plane(p, size)
     lung = _lungs(a, p, u, v)
     shape = np.clip(1 - (u / (a.width * (1 + 0.10 * v))) ** 2, 0, None)
@@ -172,7 +189,17 @@ def film(a: Anatomy, p: Pose, size: int) -> npt.NDArray[np.uint8]:
 
 
 def opacity(a: Anatomy, size: int, u: Field, v: Field) -> Field:
-    """The opacity's density, about -0.5 to 1.5, before it is confined to the lungs: mottled, as air remains in it."""
+    """Draw the density of the opacity, not yet confined to the lungs; it is mottled, since air remains in it.
+
+    Args:
+        a: An ill patient.
+        size: Side of the image in pixels.
+        u: Body coordinate to the right of each pixel, (size, size).
+        v: Body coordinate down of each pixel, (size, size).
+
+    Returns:
+        Density, about -0.5 to 1.5, (size, size).
+    """
     mottled = _textured(a.texture_seed + 1, size, 2.2, u, v)
     patches = _textured(a.texture_seed, size, 6.0, u, v)
     if a.kind == "diffuse":
@@ -249,7 +276,7 @@ def _sawtooth(x: Field) -> Field:
 
 
 def _textured(seed: int, size: int, smooth: float, u: Field, v: Field) -> Field:
-    """Band-limited noise of unit spread that moves with the body."""
+    """Band-limited noise with standard deviation 1 that moves with the body."""
     field = _field(seed, smooth)
     row = np.clip((v + 1.2) * (_GRID / 2.4) - 0.5, 0, _GRID - 1.001)
     column = np.clip((u + 1.2) * (_GRID / 2.4) - 0.5, 0, _GRID - 1.001)
@@ -257,7 +284,7 @@ def _textured(seed: int, size: int, smooth: float, u: Field, v: Field) -> Field:
 
 
 def _noise(seed: int, size: int, smooth: float) -> Field:
-    """The detector's noise, on a fixed grid in image coordinates."""
+    """Noise of the detector, on a fixed grid in image coordinates."""
     at = np.clip((_axis(size) + 1) * (_GRID / 2) - 0.5, 0, _GRID - 1.001)
     rows, columns = np.meshgrid(at, at, indexing="ij")
     return _bilinear(_field(seed, smooth), rows, columns)

@@ -24,7 +24,7 @@ from benchmark.data.levels import Levels, Stored
 from benchmark.data.sources.entries import printable
 from zoo.config.errors import first_line
 
-_CACHE_VERSION = 2
+_CACHE_VERSION = 3
 
 
 @dataclass(frozen=True)

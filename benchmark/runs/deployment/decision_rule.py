@@ -15,16 +15,21 @@ from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 
 LOOKS = {"grey": "grey levels", "layout": "grey levels by place", "features": "features"}
-"""What the references of a kept model compare, in words."""
+"""The references of a kept model, in words."""
 
 
 @dataclass(frozen=True)
 class DecisionRule:
-    """How the scores of one run are read.
+    """How the scores of one run become decisions and probabilities.
 
-    The decision compares the raw score with the raw threshold, as the bench does: `score >= threshold` is the positive
-    class, `classes[1]`. Calibration never changes it; `calibrated_threshold` is the same threshold on the scale of
-    probabilities. Isotonic regression has ties, so that there a probability may equal it on either side.
+    The decision compares the raw score with the raw threshold, as the bench does: `score >= threshold` means the
+    positive class, `classes[1]`. Calibration never changes the decision. Isotonic regression has ties: on either side
+    of the threshold, a probability may equal `calibrated_threshold`.
+
+    Attributes:
+        classes: Names of the two classes, the positive one last.
+        threshold: The threshold chosen on validation.
+        calibrator: Maps scores to probabilities.
     """
 
     classes: tuple[str, str]
@@ -33,35 +38,45 @@ class DecisionRule:
 
     @property
     def calibrated_threshold(self) -> float | None:
-        """The probability that the threshold's own score gets; None where no threshold was chosen."""
+        """The threshold as a calibrated probability; None if no threshold was chosen."""
         return None if self.threshold.value is None else self.probability(self.threshold.value)
 
     def probability(self, score: float) -> float:
-        """The calibrated probability of the positive class for a raw `score` in [0, 1]; the score itself where the
-        calibrator was rolled back."""
+        """Calibrate a score.
+
+        Args:
+            score: A raw score in [0, 1].
+
+        Returns:
+            The probability of the positive class; the score itself if calibration did not lower the log loss.
+        """
         return self.calibrator.probability(score)
 
     def problem(self, score: float) -> str | None:
-        """Why nothing is said of an image with this raw `score`; None for a score and a probability in [0, 1]."""
+        """Why an image with this raw score gets no prediction; None if score and probability are in [0, 1]."""
         if not 0 <= score <= 1:  # also when it is not a number
-            return f"the model gives {score:.6g}, which is no probability"
+            return f"the model gives {score:.6g}, which is not a probability"
         probability = self.probability(score)
         if not 0 <= probability <= 1:
-            return f"calibration makes {probability:.6g} of the score {score:.6g}, which is no probability"
+            return f"calibration turns the score {score:.6g} into {probability:.6g}, which is not a probability"
         return None
 
     def decide(self, score: float) -> str | None:
-        """The class called; None where no threshold was chosen."""
+        """The predicted class for a raw score; None if no threshold was chosen."""
         return None if self.threshold.value is None else self.classes[int(score >= self.threshold.value)]
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What is said of one image file. `probability` (calibrated) and `score` (raw), in [0, 1], are of the positive
-    class.
+    """The prediction for one image file.
 
-    `outside` lists why the image is unlike those the model was trained on; empty when nothing says so. An image that
-    could not be read, or of which the model says nothing that is a probability, has an `error`, and nothing else.
+    Attributes:
+        image: Name of the file.
+        probability: Calibrated probability of the positive class, in [0, 1].
+        score: Raw score of the positive class, in [0, 1].
+        decision: The predicted class.
+        outside: Why the image is unlike the training images; empty if nothing indicates that.
+        error: Why there is no prediction. All other fields are then empty.
     """
 
     image: str
@@ -73,8 +88,20 @@ class Prediction:
 
 
 def decider_of(run: Run, store: Store) -> DecisionRule:
-    """The decider of a finished run: its threshold as the bench chose it, and the calibrator with the lowest
-    cross-fitted log loss on its stored validation scores, as in the report. Raises ConfigError."""
+    """Make the decision rule of a finished run.
+
+    Args:
+        run: The run.
+        store: The store that contains it.
+
+    Returns:
+        The threshold that the bench chose, and the calibrator with the lowest cross-fitted log loss on the stored
+        validation scores, as in the report.
+
+    Raises:
+        ConfigError: The scores of the run cannot be read.
+        ValueError: The run did not finish.
+    """
     if run.threshold is None:
         raise ValueError(f"the run {run.run_id} did not finish")
     val = store.scores(run, "val")
@@ -89,8 +116,17 @@ def ood_reasons(
     colour: bool,
     channels: Literal[1, 3],
 ) -> tuple[str, ...]:
-    """Why an image is unlike the training images. `described` holds its row (1, d) by the name of each reference;
-    `colour` says that it is in colour, `channels` 1 that all training images were grey."""
+    """Say why an image is unlike the training images.
+
+    Args:
+        references: References of the training images, by name.
+        described: The image as each reference compares it: float (1, d), by name.
+        colour: Whether the image is in colour.
+        channels: 1 if all training images were grey, else 3.
+
+    Returns:
+        One reason for each reference whose limit the distance exceeds, and one for colour.
+    """
     reasons = ["in colour, trained on grey images alone"] if colour and channels == 1 else []
     for name, reference in references.items():
         distance = float(reference.distances(described[name])[0])

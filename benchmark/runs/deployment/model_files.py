@@ -1,5 +1,7 @@
-"""The models that a store keeps: written with a reference of what they were trained on, found again, or how to keep
-them. Keras is loaded only where a model is written."""
+"""The model files of a store: written with references of the training images, checked, and opened again.
+
+Keras is loaded only when a model is written.
+"""
 
 from __future__ import annotations
 
@@ -23,46 +25,64 @@ if TYPE_CHECKING:
     from benchmark.training.fit import Fitted
 
 MOST_IMAGES = 1000
-"""How many training images, and how many validation images, a reference is fitted on at most."""
+"""The most training images, and the most validation images, on which a reference is fitted."""
 
 REFERENCE = "reference.npz"
-"""The file beside a kept model that says what its training images look like."""
+"""The file beside a kept model that describes its training images."""
 
 _MOST_BYTES = 1024**3
 _FIELDS = ("means", "precision", "limit", "share", "images")
 
 
 def write_model(fitted: Fitted, train: LabelledImages, val: LabelledImages, path: Path) -> None:
-    """Write the model of `fitted` to `path`, and beside it, in `reference.npz`, references of `train` by which
-    images unlike it are told: grey levels, their layout, features.
+    """Write a model and, beside it in `reference.npz`, references that detect images unlike its training images.
 
-    The file is read back and used as a later prediction will use it. Features that are not finite leave no reference.
-    Raises OSError, and ConfigError for a model that Keras cannot write or read again.
+    The references describe grey levels, their layout and features. They are computed with the model as read back from
+    its file, as a later prediction computes them. Without finite features, no references are written.
+
+    Args:
+        fitted: The trained model.
+        train: Training images, on which the references are fitted.
+        val: Validation images, which set the limits.
+        path: The file of the model.
+
+    Raises:
+        OSError: A file cannot be written.
+        ConfigError: Keras cannot write the model or read it again.
     """
     from benchmark.training.use.model_file import save_model
     from benchmark.training.use.predict import Describer
 
     describer = Describer(save_model(fitted.model, path))
-    chosen, others = _some(len(train)), _some(len(val))
-    shown, checked = describer.describe(train.pixels[chosen]), describer.describe(val.pixels[others])
-    labels = train.labels[chosen]
+    train_index, val_index = _spread(len(train)), _spread(len(val))
+    of_train, of_val = describer.describe(train.pixels[train_index]), describer.describe(val.pixels[val_index])
+    labels = train.labels[train_index]
     try:
-        val_looks = checked.looks()
-        references = {name: fit_reference(rows, labels, val_looks[name]) for name, rows in shown.looks().items()}
+        val_looks = of_val.looks()
+        references = {name: fit_reference(rows, labels, val_looks[name]) for name, rows in of_train.looks().items()}
     except ValueError:
         return
     write_references(path.with_name(REFERENCE), references)
 
 
 def write_references(path: Path, references: Mapping[str, OODReference]) -> None:
-    """Plain arrays by name in an .npz file."""
+    """Write references as named arrays in an .npz file. Raises OSError."""
     arrays = {f"{name}.{field}": getattr(each, field) for name, each in references.items() for field in _FIELDS}
     np.savez(path, allow_pickle=False, **{key: np.asarray(value, dtype=np.float64) for key, value in arrays.items()})
 
 
 def read_references(path: Path) -> dict[str, OODReference]:
-    """What `write_references` wrote; empty when there is no such file. Raises ConfigError when it is damaged, or cannot
-    be read now."""
+    """Read the references in a file.
+
+    Args:
+        path: A file that `write_references` wrote.
+
+    Returns:
+        The references by name; empty if the file is missing.
+
+    Raises:
+        ConfigError: The file is damaged or cannot be read.
+    """
     try:
         data = read_bytes(path, _MOST_BYTES)
     except FileNotFoundError:
@@ -71,13 +91,24 @@ def read_references(path: Path) -> dict[str, OODReference]:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             names = dict.fromkeys(key.rpartition(".")[0] for key in arrays.files)
             return {name: _reference({field: arrays[f"{name}.{field}"] for field in _FIELDS}) for name in names}
-    except Exception as error:  # a damaged archive raises many kinds
+    except Exception as error:  # a damaged archive raises errors of many kinds
         raise Damaged(f"{path}: cannot be read: {error}; keep the model again") from error
 
 
 def model_of(run: Run, store: Store) -> Path:
-    """The file of the run's kept model, once it is the one that was saved with the run. Raises ConfigError, with the
-    command that keeps it, when there is none or another one, or when it cannot be read."""
+    """Find the model file of a run and check that it is the one that was saved.
+
+    Args:
+        run: The run.
+        store: The store that contains it.
+
+    Returns:
+        The file.
+
+    Raises:
+        ConfigError: The run failed, or its model is missing, is not the saved one, or cannot be read. The message has
+            the command that keeps the model.
+    """
     if run.status != "ok":
         raise ConfigError(f"the run {run.run_id} ({run.spec.card.name} seed {run.spec.seed}) failed: {run.error}")
     path = store.model_file(run)
@@ -91,7 +122,7 @@ def model_of(run: Run, store: Store) -> Path:
 
 
 def maker_of(run: Run) -> Callable[[], Any]:
-    """What makes the network of `run` anew, untrained: its builder may define layers that the kept file holds."""
+    """A function that builds the untrained network of `run`, since its builder may define layers of the model file."""
     from zoo.models.registry import build
 
     model, size = run.spec.card.model, run.spec.protocol.image_size
@@ -99,24 +130,33 @@ def maker_of(run: Run) -> Callable[[], Any]:
 
 
 def reference_note(run: Run, store: Store) -> str:
-    """By what images outside of the training are told, and how often those alike are told so by chance."""
+    """Say how images unlike the training images are detected, and how often similar ones are flagged by chance."""
     references = read_references(store.model_file(run).with_name(REFERENCE))
     if not references:
         return (
-            "outside: nothing of the training images was kept with this model, so that only colour tells; delete the "
+            "outside: this model has no references of its training images, so that only colour is checked; delete the "
             "run's folder and bench it again with --keep-models"
         )
     looks = ", ".join(LOOKS.get(name, name) for name in references)
     share = max(reference.share for reference in references.values())
     return (
-        f"outside: told by {looks}, each beyond its limit for about {share:.1%} of images like those of validation; an "
-        "image inside may still be of another kind"
+        f"outside: detected by {looks}; each exceeds its limit for about {share:.1%} of images like those of "
+        "validation. An image inside all limits may still be of another kind"
     )
 
 
 def command_that_keeps(run: Run, store: Store) -> str:
-    """The `zoo bench` command that computes `run` again and keeps its model. A protocol or card of the user's own is
-    named by the file it came from, whose folder the record does not know."""
+    """Compose the `zoo bench` command that computes a run again and keeps its model.
+
+    A user's protocol is named by its file, without the folder, which the record does not contain.
+
+    Args:
+        run: The run.
+        store: The store that contains it.
+
+    Returns:
+        The command line, quoted for a shell.
+    """
     from benchmark.runs.protocol import load_protocol
 
     spec = run.spec
@@ -132,8 +172,8 @@ def command_that_keeps(run: Run, store: Store) -> str:
     return shlex.join([*words, "--store", str(store.root)])
 
 
-def _some(count: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Up to MOST_IMAGES of `count` places, spread evenly: the images of both classes lie in runs."""
+def _spread(count: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Up to MOST_IMAGES indices of `count`, spread evenly, since images are sorted by class."""
     return np.linspace(0, count - 1, min(count, MOST_IMAGES)).astype(np.int64)
 
 

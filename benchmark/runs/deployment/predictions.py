@@ -1,4 +1,4 @@
-"""What a kept model says of image files, one prediction a file. Keras is loaded when the first one is asked for."""
+"""Predictions of a kept model for image files. Keras is loaded with the first prediction."""
 
 from __future__ import annotations
 
@@ -16,16 +16,24 @@ from zoo.config.strict_yaml import ConfigError
 
 
 def image_files(paths: Iterable[Path]) -> list[Path]:
-    """The files of `paths` in order, folders replaced by the files in and below them, sorted by name; hidden ones, and
-    those that systems leave behind, are left out. Raises ConfigError for a path that is not there or an empty folder.
+    """List image files, with folders replaced by the files in and below them.
+
+    Args:
+        paths: Files and folders.
+
+    Returns:
+        The files in the order of `paths`; those of a folder sorted by path, without hidden and system files.
+
+    Raises:
+        ConfigError: A path does not exist, or a folder contains no files.
     """
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(_below(path))
-            if not inside:
-                raise ConfigError(f"{printable(str(path))}: holds no files; give images, or a folder of images")
-            files += inside
+            contents = sorted(_below(path))
+            if not contents:
+                raise ConfigError(f"{printable(str(path))}: contains no files; give images, or a folder of images")
+            files += contents
         elif path.exists():
             files.append(path)
         else:
@@ -34,10 +42,20 @@ def image_files(paths: Iterable[Path]) -> list[Path]:
 
 
 def predict_files(run: Run, store: Store, decider: DecisionRule, files: Iterable[Path]) -> Iterator[Prediction]:
-    """A prediction for each of `files`, in their order, as the bench scored its own images: the same decoding,
-    resizing, preprocessing, precision and batches. Where the model gives no probability, nothing is decided.
+    """Predict images exactly as the bench scored its images: decoding, resizing, preprocessing, precision and batches
+    are the same.
 
-    Raises ConfigError when the run's model was not kept or cannot be read.
+    Args:
+        run: A finished run.
+        store: The store that contains it and its model.
+        decider: The decision rule of the run.
+        files: Image files.
+
+    Yields:
+        One prediction per file, in order.
+
+    Raises:
+        ConfigError: The model of the run was not kept or cannot be read.
     """
     load_keras()
     import benchmark.training.backend as backend
@@ -48,25 +66,25 @@ def predict_files(run: Run, store: Store, decider: DecisionRule, files: Iterable
     references = read_references(path.with_name(REFERENCE))
     backend.prepare_process(run.spec.seed, os.cpu_count() or 1)
     describer = Describer(load_model(path, maker_of(run)), run.spec.dataset.reading)
-    for seen in describer.describe_files(files):
-        if seen.described is None:
-            yield Prediction(seen.name, error=seen.error)
+    for file in describer.describe_files(files):
+        if file.described is None:
+            yield Prediction(file.name, error=file.error)
             continue
-        score = float(seen.described.scores[0])
+        score = float(file.described.scores[0])
         if (problem := decider.problem(score)) is not None:
-            yield Prediction(seen.name, error=problem)
+            yield Prediction(file.name, error=problem)
             continue
         yield Prediction(
-            seen.name,
+            file.name,
             probability=decider.probability(score),
             score=score,
             decision=decider.decide(score),
             outside=(
-                *([seen.note] if seen.note else []),
+                *([file.note] if file.note else []),
                 *ood_reasons(
                     references,
-                    seen.described.looks(),
-                    colour=seen.colour,
+                    file.described.looks(),
+                    colour=file.colour,
                     channels=describer.channels,
                 ),
             ),
@@ -74,6 +92,6 @@ def predict_files(run: Run, store: Store, decider: DecisionRule, files: Iterable
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    for place, folders, names in os.walk(folder):
+    for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not is_hidden(name)]
-        yield from (Path(place, name) for name in names if not is_hidden(name))
+        yield from (Path(parent, name) for name in names if not is_hidden(name))

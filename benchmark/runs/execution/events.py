@@ -1,4 +1,4 @@
-"""What happens to the runs of `execute_all`, as its caller hears of it."""
+"""Events that `execute_all` reports to its caller."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from benchmark.runs.run import Progress, Run, RunSpec, SplitFacts
 
 @dataclass(frozen=True)
 class Preparing:
-    """The split of a run is drawn and its images are decoded."""
+    """The split of a run is being drawn and its images are being decoded."""
 
     spec: RunSpec
 
 
 @dataclass(frozen=True)
 class Started:
-    """The process of a run has started, on images that were split as `split` says."""
+    """The process of a run has started, on the images of `split`."""
 
     spec: RunSpec
     split: SplitFacts
 
 
 @dataclass(frozen=True)
-class Stepped:
+class Progressed:
     """A run has made progress."""
 
     spec: RunSpec
@@ -32,7 +32,7 @@ class Stepped:
 
 @dataclass(frozen=True)
 class Finished:
-    """A run has ended, well or not, and is stored."""
+    """A run has finished or failed, and is stored."""
 
     spec: RunSpec
     run: Run
@@ -40,17 +40,17 @@ class Finished:
 
 @dataclass(frozen=True)
 class Reused:
-    """The store already had the run."""
+    """The store already contains the run."""
 
     spec: RunSpec
     run: Run
 
 
 @dataclass(frozen=True)
-class Elsewhere:
-    """Another process computes the run; it is waited for."""
+class ComputedElsewhere:
+    """Another process computes the run, and this one waits for it."""
 
     spec: RunSpec
 
 
-Event = Preparing | Started | Stepped | Finished | Reused | Elsewhere
+Event = Preparing | Started | Progressed | Finished | Reused | ComputedElsewhere

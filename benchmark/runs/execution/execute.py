@@ -1,4 +1,4 @@
-"""Runs executed in processes of their own, some at a time, each stored as soon as it is done."""
+"""Execution of runs: one process per run, several at a time, each run stored as soon as it ends."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from typing import Any
 from benchmark.data.dataset import Dataset
 from benchmark.data.decoding.prepared import prepare
 from benchmark.data.splits import Split, make_fold, make_split
-from benchmark.runs.execution.events import Elsewhere, Event, Finished, Preparing, Reused, Started, Stepped
+from benchmark.runs.execution.events import ComputedElsewhere, Event, Finished, Preparing, Progressed, Reused, Started
 from benchmark.runs.execution.failure import save_failed
-from benchmark.runs.execution.limits import NO_LIMITS, Limits, end, in_words, over_memory
-from benchmark.runs.execution.main_module import Registration, main_left_out, registration_of
+from benchmark.runs.execution.limits import NO_LIMITS, Limits, exceeding_memory, in_words, kill_tree
+from benchmark.runs.execution.main_module import Registration, registration_of, without_main_module
 from benchmark.runs.execution.messages import Message, NotStored, PreparedLost, ScoresReady, StepBegun, Stored
-from benchmark.runs.execution.prefix_trial import MEASURING, Machine
+from benchmark.runs.execution.prefix_trial import MEASURING, MachineTrials
 from benchmark.runs.run import Job, Progress, Run, RunSpec, SplitFacts
 from benchmark.runs.storage.store import Store
 from benchmark.training.quiet import load_keras
@@ -36,12 +36,12 @@ _RETRY_S = 2.0
 
 
 def warm_up() -> None:
-    """Start the process that workers are forked from: it imports Keras while this one does something else."""
+    """Start the process from which workers are forked, so that it imports Keras in the background."""
     if _context().get_start_method() == "forkserver":
         from multiprocessing import forkserver, resource_tracker  # not on every platform
 
-        resource_tracker.ensure_running()  # it unblocks the signal, and is started by the other unless it is there
-        # The new process has it blocked from its first moment on: Ctrl-C is this one's to answer.
+        resource_tracker.ensure_running()  # first, since the fork server would start it, and its start unblocks SIGINT
+        # Blocked from the start of the new process: only this process handles Ctrl-C.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             forkserver.ensure_running()
@@ -56,12 +56,12 @@ class _Worker:
     pipe: Connection
     split: SplitFacts
     claim: ExitStack
-    before: Run | None
+    stored_before: Run | None
     started: float = field(default_factory=time.monotonic)
     step: str = "its start"
     scores: ScoresReady = field(default_factory=ScoresReady)
     stored: Stored | None = None
-    ended: str | None = None
+    end_reason: str | None = None
 
 
 def execute_all(
@@ -74,12 +74,27 @@ def execute_all(
     limits: Limits = NO_LIMITS,
     on_event: Callable[[Event], None] = lambda _: None,
 ) -> list[Run]:
-    """The runs of `specs`, in their order: those the store holds are reused, failed ones are tried again, the others
-    are computed, `jobs` at a time. A run that another process computes is waited for. `also_unfrozen` are numbers of
-    unfrozen layers that later runs will have. A run beyond its `limits` is ended and is a failed run; the others go on.
+    """Compute and store runs, each in a separate process.
 
-    Raises DataError when the data cannot be split as asked, OSError when the store cannot be written; what was
-    finished is kept. On KeyboardInterrupt the runs in progress are ended.
+    Finished runs of the store are reused; failed ones are computed again. A run that another process computes is
+    awaited. A run that exceeds a limit is ended and stored as failed; the others continue. On an exception, including
+    KeyboardInterrupt, runs in progress are ended; finished ones stay stored.
+
+    Args:
+        specs: The runs.
+        dataset: Their images.
+        store: Where runs are stored.
+        jobs: The most runs computed at once.
+        also_unfrozen: Numbers of unfrozen layers that later runs will have, so that they find their features.
+        limits: Limits of each run.
+        on_event: Called with each event.
+
+    Returns:
+        The runs in the order of `specs`.
+
+    Raises:
+        DataError: The data cannot be split as the protocol requests.
+        OSError: The store cannot be written.
     """
     store.sweep()
     engine = _Engine(dataset, store, on_event, _shared_cuts(specs, also_unfrozen), limits)
@@ -101,11 +116,11 @@ def execute_all(
                 spec = waiting.popleft()
                 claim = ExitStack()
                 if not claim.enter_context(store.claim(spec.run_id)):
-                    on_event(Elsewhere(spec))
+                    on_event(ComputedElsewhere(spec))
                     waiting.append(spec)
                     continue
                 run = reusable_run(store, spec)
-                if run is not None:  # another process has just finished it
+                if run is not None:  # another process finished it before this one claimed it
                     claim.close()
                     done[spec.run_id] = run
                     on_event(Reused(spec, run))
@@ -121,14 +136,14 @@ def execute_all(
                 on_event(Finished(worker.spec, run))
     finally:
         for worker in running:
-            end(_pid(worker))
+            kill_tree(_pid(worker))
             worker.process.join()
             worker.claim.close()
     return [done[spec.run_id] for spec in specs]
 
 
 class _Engine:
-    """Starts and follows worker processes; the splits it drew are prepared once."""
+    """Starts and follows worker processes; draws and prepares each split once."""
 
     def __init__(
         self,
@@ -143,11 +158,11 @@ class _Engine:
         self._store = store
         self._on_event = on_event
         self._limits = limits
-        self._looked = -math.inf
+        self._memory_checked = -math.inf
         self._splits: dict[Any, Split] = {}
         self._context = _context()
         self._threads = os.cpu_count() or 1
-        self._machine = Machine(self._threads, self._context)
+        self._trials = MachineTrials(self._threads, self._context)
 
     def start(self, spec: RunSpec, claim: ExitStack) -> _Worker:
         self._on_event(Preparing(spec))
@@ -156,35 +171,35 @@ class _Engine:
             folder, split = self._prepare(spec)
             facts = SplitFacts.of(split)
             here, there = self._context.Pipe(duplex=False)
-            measuring = Stepped(spec, Progress(0, 1, MEASURING))
-            trial = self._machine.trial_for(spec, lambda: self._on_event(measuring))
-            before = self._store.get(spec.run_id)
+            measuring = Progressed(spec, Progress(0, 1, MEASURING))
+            trial = self._trials.trial_for(spec, lambda: self._on_event(measuring))
+            stored_before = self._store.get(spec.run_id)
             job = Job(spec, folder, facts, self._also_unfrozen[_feature_key(spec)], trial)
             registration = registration_of(spec.card.model.builder)
             process = self._context.Process(
                 target=_work, args=(registration, job, self._store.root, self._threads, there), daemon=True
             )
-            with main_left_out():
+            with without_main_module():
                 process.start()
             there.close()
         except BaseException:
             claim.close()
             raise
         self._on_event(Started(spec, facts))
-        return _Worker(spec, process, here, facts, claim, before)
+        return _Worker(spec, process, here, facts, claim, stored_before)
 
     def watch(self, running: Sequence[_Worker], seconds: float) -> None:
-        """Wait for news of any worker, and pass it on."""
+        """Wait up to `seconds` for messages or the end of a worker, handle messages, and enforce the limits."""
         handles = [w.process.sentinel for w in running]
         pipes = [w.pipe for w in running if not w.pipe.closed]
         ready = multiprocessing.connection.wait([*handles, *pipes], timeout=seconds)
         for worker in running:
             if worker.pipe in ready:
                 self.drain(worker)
-        self._end_those_beyond_limits([worker for worker in running if worker.ended is None])
+        self._enforce_limits([worker for worker in running if worker.end_reason is None])
 
     def drain(self, worker: _Worker) -> None:
-        """Read everything a worker has said so far."""
+        """Handle all messages that a worker has sent."""
         while not worker.pipe.closed and worker.pipe.poll():
             try:
                 message = worker.pipe.recv()
@@ -194,15 +209,15 @@ class _Engine:
             self._handle(worker, message)
 
     def collect(self, worker: _Worker) -> Run:
-        """The stored run of a worker that has ended; a crashed one is stored as failed, with the scores it had."""
+        """The stored run of a worker that has ended. If it crashed, store a failed run with the scores it had sent."""
         try:
             worker.process.join()
             if worker.stored is not None and worker.stored.failed is not None:
                 return worker.stored.failed
             run = self._store.get(worker.spec.run_id)
-            if run is not None and (worker.stored is not None or run != worker.before):
+            if run is not None and (worker.stored is not None or run != worker.stored_before):
                 return run
-            run = Run.failed(worker.spec, _why(worker), worker.split)
+            run = Run.failed(worker.spec, _failure(worker), worker.split)
             save_failed(self._store, run, worker.scores.scores, worker.scores.history)
             return run
         finally:
@@ -211,7 +226,7 @@ class _Engine:
     def _handle(self, worker: _Worker, message: Message) -> None:
         match message:
             case Progress():
-                self._on_event(Stepped(worker.spec, message))
+                self._on_event(Progressed(worker.spec, message))
             case StepBegun(step):
                 worker.step = step
             case ScoresReady():
@@ -224,24 +239,24 @@ class _Engine:
                 worker.process.join()
                 raise OSError(None, f"{reason}; the run {worker.spec.card.name} could not be stored")
 
-    def _end_those_beyond_limits(self, running: Sequence[_Worker]) -> None:
+    def _enforce_limits(self, running: Sequence[_Worker]) -> None:
         now = time.monotonic()
         for worker in running:
             if self._limits.seconds is not None and now - worker.started > self._limits.seconds:
                 self._end(worker, f"ended after {in_words(self._limits.seconds)} (--run-timeout)")
-        if now - self._looked >= _POLL_S:
-            self._looked = now
-            by_id = {worker.spec.run_id: worker for worker in running if worker.ended is None}
+        if now - self._memory_checked >= _POLL_S:
+            self._memory_checked = now
+            by_id = {worker.spec.run_id: worker for worker in running if worker.end_reason is None}
             pids = {run_id: _pid(worker) for run_id, worker in by_id.items()}
-            for run_id, why in over_memory(pids, self._limits).items():
-                self._end(by_id[run_id], why)
+            for run_id, reason in exceeding_memory(pids, self._limits).items():
+                self._end(by_id[run_id], reason)
 
-    def _end(self, worker: _Worker, why: str) -> None:
-        worker.ended = why
-        end(_pid(worker))
+    def _end(self, worker: _Worker, reason: str) -> None:
+        worker.end_reason = reason
+        kill_tree(_pid(worker))
 
     def _prepare(self, spec: RunSpec) -> tuple[Path, Split]:
-        """The folder of the prepared images, filled again where it was cleared, and their split, drawn once."""
+        """The folder of the prepared images, filled again if it was cleared, and their split, drawn once."""
         key = (spec.split_seed, spec.protocol.sampling, spec.fold)
         if key not in self._splits:
             split = make_split(self._dataset, spec.protocol.sampling, spec.split_seed)
@@ -252,7 +267,7 @@ class _Engine:
 
 
 def _context() -> Any:
-    """Workers are forked from a server that has imported Keras once and has run nothing. Elsewhere they import it."""
+    """The context that starts workers: forked from a server that has imported Keras, where the platform can fork."""
     methods = multiprocessing.get_all_start_methods()
     context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
     if context.get_start_method() == "forkserver":
@@ -261,7 +276,7 @@ def _context() -> Any:
 
 
 def _feature_key(spec: RunSpec) -> str:
-    """Equal for runs that may share features: the same builder, base, views and preprocessing."""
+    """A key that is equal for runs with the same features: the same builder, base, views and preprocessing."""
     recipe, model = spec.card.recipe, spec.card.model
     weights = get_builder(model.builder).weights_of(model.params)
     facts = (model.builder, weights and weights.name, recipe.preprocessing, recipe.augmentation)
@@ -269,7 +284,7 @@ def _feature_key(spec: RunSpec) -> str:
 
 
 def _shared_cuts(specs: Sequence[RunSpec], also: Sequence[int]) -> dict[str, tuple[int, ...]]:
-    """For each group of runs that may share features, the numbers of layers that they unfreeze."""
+    """The numbers of unfrozen layers in each group of runs that may share features, by `_feature_key`."""
     numbers: dict[str, set[int]] = {}
     for spec in specs:
         model = spec.card.model
@@ -279,15 +294,14 @@ def _shared_cuts(specs: Sequence[RunSpec], also: Sequence[int]) -> dict[str, tup
 
 def _work(registration: Registration, *arguments: Any) -> None:
     registration.ensure()
-    # The worker imports Keras, which the parent never needs.
-    load_keras()
+    load_keras()  # here, since the parent never needs it
     from benchmark.runs.execution.worker import work
 
     work(*arguments)
 
 
 def reusable_run(store: Store, spec: RunSpec) -> Run | None:
-    """The stored run that serves for `spec`: it ended well and is whole, with its model if the protocol asks for it."""
+    """The stored run of `spec` if it finished and is intact, with its model if the protocol keeps models; else None."""
     run = store.get(spec.run_id)
     if run is None or run.status != "ok" or (spec.protocol.keep_models and not store.model_is_whole(run)):
         return None
@@ -299,16 +313,16 @@ def _pid(worker: _Worker) -> int:
     return worker.process.pid
 
 
-def _why(worker: _Worker) -> str:
-    """Why a worker ended without a run, in one line."""
+def _failure(worker: _Worker) -> str:
+    """Say in one line why a worker ended without a run."""
     code, hint = worker.process.exitcode, ""
-    if worker.ended is not None:
-        what = worker.ended
+    if worker.end_reason is not None:
+        reason = worker.end_reason
     elif code is not None and code < 0:
         name = signal.Signals(-code).name
-        what = f"the process of this run was ended by {name}"
+        reason = f"the process of this run was ended by {name}"
         hint = "; the machine may have run out of memory" if name == "SIGKILL" else ""
     else:
-        what = f"the process of this run ended with code {code} without a result"
-    kept = "; scores are kept" if worker.scores.scores else ""
-    return f"{what} during {worker.step}{hint}{kept}"
+        reason = f"the process of this run ended with code {code} without a result"
+    scores = "; scores are kept" if worker.scores.scores else ""
+    return f"{reason} during {worker.step}{hint}{scores}"

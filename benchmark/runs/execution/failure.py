@@ -1,4 +1,4 @@
-"""How far a run is, and its record when a step of it fails: which step, why, and what is kept."""
+"""The state of a run in progress, and the record of a run that fails: which step, why, and what is kept."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmark.data.decoding.prepared import LabelledImages
 from benchmark.evidence.scores import Scores
 from benchmark.runs.environment import Environment
 from benchmark.runs.execution.messages import Message, ScoresReady, StepBegun
-from benchmark.runs.execution.stages import Stages
+from benchmark.runs.execution.stage_timer import StageTimer
 from benchmark.runs.history import NO_HISTORY, History
 from benchmark.runs.run import Job, Run
 from benchmark.runs.storage.store import TRACEBACK, Store
@@ -22,16 +22,16 @@ _LONGEST_TRACEBACK = 20_000
 
 @dataclass
 class RunState:
-    """How far a run is.
+    """The state of a run in progress.
 
     Attributes:
         notify: Sends messages to the process that started the run.
-        step: What is at work, in words that fit "... failed" and "during ...".
+        step: The present step, a noun phrase that fits "... failed" and "during ...".
         environment: The machine and the versions, once they are known.
-        history: The epochs, once it is trained.
-        parts: Scores and images of each split, once it is scored.
-        stages: How long its stages took so far.
-        started: When it started, in seconds of `time.perf_counter`.
+        history: The epochs, once the model is trained.
+        parts: Scores and images of each split that has been scored.
+        timer: Measures the stages.
+        started: Start of the run in seconds of `time.perf_counter`.
     """
 
     notify: Callable[[Message], None]
@@ -39,7 +39,7 @@ class RunState:
     environment: Environment | None = None
     history: History = NO_HISTORY
     parts: list[tuple[Scores, LabelledImages]] = field(default_factory=list)
-    stages: Stages = field(default_factory=Stages)
+    timer: StageTimer = field(default_factory=StageTimer)
     started: float = field(default_factory=time.perf_counter)
 
     @property
@@ -48,40 +48,40 @@ class RunState:
         return tuple((scores, images.names) for scores, images in self.parts)
 
     def begin(self, step: str) -> None:
-        """`step` is at work from here on."""
+        """Begin `step` and report it."""
         self.step = step
         self.notify(StepBegun(step))
 
     def add_scores(self, scores: Scores, images: LabelledImages) -> None:
-        """`images` have these `scores`: whatever happens to this process, they are not lost."""
+        """Add the scores of `images` and send them to the parent, which keeps them if this process dies."""
         self.parts.append((scores, images))
         self.notify(ScoresReady(self.scores, self.history))
 
 
 def failed_run(job: Job, state: RunState, error: BaseException, *, is_plain: bool) -> Run:
-    """The record of a run that failed.
+    """Make the record of a run that failed.
 
     Args:
         job: What was to be computed.
-        state: How far it was.
-        error: What it failed with.
-        is_plain: Whether the error's own words are meant for users, without its type.
+        state: The state of the run when it failed.
+        error: The error.
+        is_plain: Whether the error's message is written for users and needs no type before it.
 
     Returns:
         A record whose error says in one line which step failed, why, and what is kept.
     """
     text = _words(error)
     reason = text if is_plain and text else f"{type(error).__name__}: {text}".removesuffix(": ")
-    kept = f"; {'scores are kept, ' if state.parts else ''}traceback in {TRACEBACK}"
+    files = f"; {'scores are kept, ' if state.parts else ''}traceback in {TRACEBACK}"
     if state.history:
-        reason = f"{state.step} failed after training: {reason}{kept}"
+        reason = f"{state.step} failed after training: {reason}{files}"
     elif reason != text:
-        reason = f"{state.step} failed: {reason}{kept}"
+        reason = f"{state.step} failed: {reason}{files}"
     return Run.failed(job.spec, reason, job.split, state.environment)
 
 
 def traceback_of(error: BaseException) -> str:
-    """The traceback of `error` as plain text, its end where it is long."""
+    """The traceback of `error` as text; a long one is cut at its beginning."""
     text = "".join(traceback.format_exception(error))
     return text if len(text) <= _LONGEST_TRACEBACK else f"...\n{text[-_LONGEST_TRACEBACK:]}"
 
@@ -93,22 +93,32 @@ def save_failed(
     history: History,
     traceback: str = "",
 ) -> None:
-    """Save the failed `run` with what there is of it, unless the store holds a finished one in its place.
+    """Save a failed run with the scores and epochs that it has, unless the store has a finished run with its id.
 
-    What cannot be written as scores or epochs is left out. Raises OSError of the store.
+    Scores and epochs that cannot be written are left out, since they may be the cause of the failure.
+
+    Args:
+        store: The store.
+        run: The record of the failed run.
+        scores: Scores of the splits that were scored, each with the names of its images.
+        history: Epochs that were trained.
+        traceback: The traceback of the error; empty for none.
+
+    Raises:
+        OSError: The store cannot be written.
     """
-    if holds_finished(store, run):
+    if has_finished_run(store, run):
         return
     try:
         store.save(run, scores, history, traceback=traceback)
     except OSError:
         raise
-    except Exception:  # the scores or epochs may be what the run failed for
+    except Exception:
         store.save(run, traceback=traceback)
 
 
-def holds_finished(store: Store, run: Run) -> bool:
-    """Whether the store holds a finished run with the id of `run`."""
+def has_finished_run(store: Store, run: Run) -> bool:
+    """Whether the store has a finished run with the id of `run`."""
     stored = store.get(run.run_id)
     return stored is not None and stored.status == "ok"
 
@@ -116,6 +126,6 @@ def holds_finished(store: Store, run: Run) -> bool:
 def _words(error: BaseException) -> str:
     try:
         text = " ".join(str(error).split())[:_LONGEST]
-    except Exception:  # an error of a plug-in may fail to say what it is
+    except Exception:  # the error of a plug-in may fail to describe itself
         return ""
     return text.encode("utf-8", "backslashreplace").decode()

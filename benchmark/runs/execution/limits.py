@@ -1,4 +1,4 @@
-"""Limits of a run: the time and the memory after which it is ended, so that the others can go on."""
+"""Limits of time and memory, at which a run is ended so that the others can continue."""
 
 from __future__ import annotations
 
@@ -17,13 +17,18 @@ _UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 _SCARCE = 0.02
 _CGROUPS = Path("/sys/fs/cgroup")
 _NO_LIMIT = 1 << 60
-"""What the kernel gives for "none" is larger than this."""
+"""The kernel reports a larger number if there is no limit."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """`seconds` that a run may take, and `memory_gib` that its processes may hold; None is no limit of its own. Without
-    a limit of memory the largest run is ended when the machine's is used up."""
+    """The limits of each run.
+
+    Attributes:
+        seconds: The longest duration in seconds; None for no limit.
+        memory_gib: The most memory in GiB that its processes may use. With None, the largest run is ended when the
+            memory of the machine is nearly used up.
+    """
 
     seconds: float | None = None
     memory_gib: float | None = None
@@ -33,9 +38,17 @@ NO_LIMITS = Limits()
 
 
 def seconds_of(text: str, option: str) -> float | None:
-    """`text` in seconds: a number of them, or one with s, m, h or d behind it; None for `none`.
+    """Parse a duration.
 
-    Raises ConfigError, which names `option`.
+    Args:
+        text: A number of seconds, a number with the unit s, m, h or d, or "none".
+        option: The option that the error names.
+
+    Returns:
+        Seconds; None for "none".
+
+    Raises:
+        ConfigError: `text` is not a duration above 0.
     """
     if text.strip().lower() == "none":
         return None
@@ -46,15 +59,15 @@ def seconds_of(text: str, option: str) -> float | None:
 
 
 def in_words(seconds: float) -> str:
-    """`seconds` in the largest unit of which they are a whole number."""
+    """Express a duration in the largest unit of which it is a whole number."""
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= size and seconds % size == 0:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} s" if seconds % 1 == 0 else f"{seconds:g} s"
 
 
-def family(pid: int) -> list[psutil.Process]:
-    """The process `pid` and all that it started."""
+def process_tree(pid: int) -> list[psutil.Process]:
+    """The process `pid` and all its descendants; empty if it does not exist."""
     try:
         process = psutil.Process(pid)
         return [process, *process.children(recursive=True)]
@@ -62,29 +75,37 @@ def family(pid: int) -> list[psutil.Process]:
         return []
 
 
-def end(pid: int) -> None:
-    """Kill the process `pid` and all that it started."""
-    for process in reversed(family(pid)):
+def kill_tree(pid: int) -> None:
+    """Kill the process `pid` and all its descendants."""
+    for process in reversed(process_tree(pid)):
         with suppress(psutil.Error):
             process.kill()
 
 
 def memory_of(pid: int) -> int:
-    """Bytes of memory that the process `pid` and all that it started hold, without files that are mapped."""
+    """Memory of the process `pid` and all its descendants in bytes, without mapped files."""
     size = 0
-    for process in family(pid):
+    for process in process_tree(pid):
         with suppress(psutil.Error):
             facts = process.memory_info()
             size += facts.rss - getattr(facts, "shared", 0)
     return size
 
 
-def over_memory(pids: Mapping[str, int], limits: Limits) -> dict[str, str]:
-    """Which of the runs with these process ids are to be ended, by their keys, and why."""
+def exceeding_memory(pids: Mapping[str, int], limits: Limits) -> dict[str, str]:
+    """Say which runs are to be ended because of their memory, and why.
+
+    Args:
+        pids: Process id of each run, by key.
+        limits: The limits of each run.
+
+    Returns:
+        The reason in one line, by key of the run to end.
+    """
     most = None if limits.memory_gib is None else limits.memory_gib * _GIB
     left, total = memory_left() if most is None else (0, 0)
     if not pids or (most is None and left >= _SCARCE * total):
-        return {}  # nothing is measured, which costs a look at every process of the machine
+        return {}  # without measuring the runs, which lists every process of the machine
     sizes = {run: memory_of(pid) for run, pid in pids.items()}
     if most is not None:
         return {
@@ -100,7 +121,7 @@ def over_memory(pids: Mapping[str, int], limits: Limits) -> dict[str, str]:
 
 
 def memory_left() -> tuple[int, int]:
-    """Bytes of memory that can still be had and that there are: of the machine with its swap, or of the container."""
+    """Available and total memory in bytes: of the machine with its swap, or of the container if that has less."""
     memory, swap = psutil.virtual_memory(), psutil.swap_memory()
     left, total = memory.available + swap.free, memory.total + swap.total
     for folder, limit, used in _cgroups():
@@ -113,7 +134,7 @@ def memory_left() -> tuple[int, int]:
 
 
 def _cgroups() -> Sequence[tuple[Path, str, str]]:
-    """Folders that may hold a limit of this process's memory, with the names of the files of limit and use."""
+    """Folders that may contain a memory limit of this process, with the names of the files for limit and use."""
     limits = []
     with suppress(OSError):
         for line in Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines():
@@ -122,11 +143,11 @@ def _cgroups() -> Sequence[tuple[Path, str, str]]:
                 continue
             root = _CGROUPS / "memory" if kinds else _CGROUPS
             names = ("memory.limit_in_bytes", "memory.usage_in_bytes") if kinds else ("memory.max", "memory.current")
-            limits += [(root / place, *names) for place in dict.fromkeys((path.strip("/"), ""))]
+            limits += [(root / group, *names) for group in dict.fromkeys((path.strip("/"), ""))]
     return limits
 
 
 def _reclaimable(folder: Path) -> int:
-    """Bytes of files that the kernel lets go of when memory is asked for."""
+    """Bytes of cached files that the kernel frees when memory is needed."""
     lines = [line.split() for line in (folder / "memory.stat").read_text(encoding="ascii").splitlines()]
     return max((int(value) for name, value in lines if name in ("inactive_file", "total_inactive_file")), default=0)

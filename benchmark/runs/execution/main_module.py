@@ -1,8 +1,8 @@
-"""The caller's script in the processes of its runs: it is imported there only where it registers a run's builder.
+"""Builders of the caller's script in the processes of its runs.
 
-Python's `multiprocessing` imports the main module in every new process, so that a script without
-`if __name__ == "__main__"` would start its benchmark again there. Here the main module is left out; a process that
-does not know the builder of its run imports the module that registered it.
+Python's `multiprocessing` imports the main module in every new process, where a script without
+`if __name__ == "__main__"` would start its benchmark again. Here the main module is not imported. A process that does
+not know the builder of its run imports the module that registered it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from zoo.config.strict_yaml import ConfigError
 from zoo.models.registry import get_builder
 
-_NAME = "__mp_main__"  # what multiprocessing calls a main module in another process
+_NAME = "__mp_main__"  # multiprocessing's name for the main module in another process
 _importing = False
 
 
@@ -28,14 +28,20 @@ class _Stop(BaseException):
 
 @dataclass(frozen=True)
 class Registration:
-    """Where `builder` is registered: in an importable `module`, or in the script `file`."""
+    """Where a builder is registered.
+
+    Attributes:
+        builder: Name of the builder.
+        module: The importable module that registers it, if any.
+        file: The script that registers it, if no module does.
+    """
 
     builder: str
     module: str | None = None
     file: str | None = None
 
     def ensure(self) -> None:
-        """Import the place unless the builder is known; a script only up to the call that starts a benchmark."""
+        """Import the module or script unless the builder is known; a script only up to its call of a benchmark."""
         global _importing
         try:
             get_builder(self.builder)
@@ -54,7 +60,13 @@ class Registration:
 
 
 def registration_of(builder: str) -> Registration:
-    """Where another process finds `builder`.
+    """Find out where another process can import a builder.
+
+    Args:
+        builder: Its name.
+
+    Returns:
+        The module or script that registers it.
 
     Raises:
         ConfigError: The builder is unknown, or registered in an interactive session, which no other process can import.
@@ -74,8 +86,8 @@ def registration_of(builder: str) -> Registration:
 
 
 @contextmanager
-def main_left_out() -> Iterator[None]:
-    """Processes that are started meanwhile do not import the main module."""
+def without_main_module() -> Iterator[None]:
+    """Prevent processes that are started in this context from importing the main module."""
     main = vars(sys.modules["__main__"])
     hidden: dict[str, Any] = {name: main[name] for name in ("__spec__", "__file__") if name in main}
     main.update(dict.fromkeys(hidden))
@@ -86,6 +98,6 @@ def main_left_out() -> Iterator[None]:
 
 
 def stop_in_worker() -> None:
-    """Where a script is imported by the process of a run, end its import: it is about to start a benchmark."""
+    """End the import of a script by the process of a run, where it would start a benchmark."""
     if _importing:
         raise _Stop

@@ -1,4 +1,4 @@
-"""What a worker sends to the process that started it, over a pipe between the two."""
+"""Messages that a worker sends through a pipe to the process that started it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,19 @@ from benchmark.runs.run import Progress, Run
 
 @dataclass(frozen=True)
 class StepBegun:
-    """The run begins `step`, in words that fit "... failed" and "during ..."."""
+    """The run begins a step. `step` is a noun phrase that fits "... failed" and "during ..."."""
 
     step: str
 
 
 @dataclass(frozen=True)
 class ScoresReady:
-    """The training is done. Its `scores` with the names of their images, and its epochs, are kept here in case that
-    the worker does not live to store them."""
+    """A split has been scored. The receiver keeps the results in case the worker dies before it stores them.
+
+    Attributes:
+        scores: The scores so far, each with the names of its images.
+        history: The epochs of the training.
+    """
 
     scores: tuple[tuple[Scores, tuple[str, ...]], ...] = ()
     history: History = NO_HISTORY
@@ -27,19 +31,19 @@ class ScoresReady:
 
 @dataclass(frozen=True)
 class PreparedLost:
-    """The prepared images are gone; the worker waits until they are there again."""
+    """The prepared images were removed; the worker waits until they are prepared again."""
 
 
 @dataclass(frozen=True)
 class Stored:
-    """The run is in the store; or it failed as `failed` says, and the store keeps the finished one that it had."""
+    """The run is stored. `failed` is a failed run that was not stored, because the store has a finished one."""
 
     failed: Run | None = None
 
 
 @dataclass(frozen=True)
 class NotStored:
-    """The store could not be written, and why."""
+    """The store could not be written; `reason` says why."""
 
     reason: str
 

@@ -1,8 +1,8 @@
-"""Which way this machine computes frozen layers fastest: tried out once in a process of its own, and kept.
+"""The trial of a machine: which method computes frozen layers fastest, measured once in a separate process.
 
-What was found is kept in the user's cache folder for a processor, its threads, the versions and the settings that
-choose kernels, until one of them changes: the same spec on the same machine goes the same way. Clearing the cache
-leaves it, unless that is asked for.
+The result is cached for a processor, its number of threads, the versions of packages, and the settings that choose
+kernels, until one of them changes. So runs of one specification on one machine use one method. `clear_cache` keeps the
+result; `forget_choices` removes it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from zoo.models.registry import get_builder
 
 VARIABLE = "ZOO_PREFIX"
 MEASURING = "measuring how this machine computes frozen layers fastest"
-_VERSION = 1  # raised when a trial would measure something else
+_VERSION = 1  # raised when a trial measures something different
 _LIMIT_S = 180.0
 _PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "numpy")
 _SETTINGS = (
@@ -46,40 +46,51 @@ _SETTINGS = (
 )
 
 
-class Machine:
-    """This machine as the runs of one command see it: it is asked, or measured, once. Workers compute with `threads`
-    threads, in processes of `context`."""
+class MachineTrials:
+    """The trials of this machine for the runs of one command, each read or measured at most once."""
 
     def __init__(self, threads: int, context: Any) -> None:
+        """Make an empty collection.
+
+        Args:
+            threads: Number of threads that workers use.
+            context: The context of `multiprocessing` that starts processes.
+        """
         self._threads = threads
         self._context = context
         self._trials: dict[Path, Trial | None] = {}
 
     def trial_for(self, spec: RunSpec, on_measure: Callable[[], None]) -> Trial | Way | None:
-        """What chooses how the frozen layers of `spec` are computed: the trial of this machine, or what ZOO_PREFIX
-        names.
+        """Find what chooses the method for the frozen layers of a run.
 
-        None where there is nothing to choose: the protocol says it, the builder has no base that could be frozen, an
-        accelerator computes, or the trial failed. A machine that has no trial yet gets one, in a process of its own;
-        `on_measure` hears of it. Raises ConfigError for a ZOO_PREFIX that is none of the ways.
+        Args:
+            spec: The run.
+            on_measure: Called before this machine is measured, which takes a few seconds in a separate process.
+
+        Returns:
+            The method that ZOO_PREFIX names, or the trial of this machine. None if there is no choice: the protocol
+            names a method, the builder has no base to freeze, an accelerator computes, or the trial failed.
+
+        Raises:
+            ConfigError: ZOO_PREFIX is not a method.
         """
         free = spec.protocol.precision != "bfloat16" and spec.protocol.prefix == "auto"
         if not free or get_builder(spec.card.model.builder).unfreeze is None:
             return None
-        if (named := _named()) is not None:
-            return named
+        if (way := _way_from_environment()) is not None:
+            return way
         path = trial_file(self._threads)
         if path not in self._trials:
             trial = read_trial(path)
             if trial is None:
                 on_measure()
-                trial = _measured(path, self._threads, self._context)
+                trial = _measure_in_process(path, self._threads, self._context)
             self._trials[path] = trial
         return self._trials[path]
 
 
 def trial_file(threads: int) -> Path:
-    """Where the trial of this machine with `threads` threads is kept."""
+    """The cache file for the trial of this machine with `threads` threads."""
     facts = {
         "version": _VERSION,
         "filtering": FILTERING,
@@ -93,24 +104,30 @@ def trial_file(threads: int) -> Path:
 
 
 def read_trial(path: Path) -> Trial | None:
-    """The trial kept in `path`; None where there is none, or none that can be read."""
+    """Read the trial in `path`; None if it is missing or damaged."""
     try:
         return Trial.model_validate(read_json(path))
     except ValidationError:
         return None
 
 
-def keep_trial(path: Path, threads: int) -> Trial | None:
-    """The trial in `path`, measured now if there is none; of several processes that ask at a time one measures.
+def load_or_measure(path: Path, threads: int) -> Trial | None:
+    """Read the trial in a file, or measure and write it.
 
-    None where an accelerator or another backend than TensorFlow computes. It must be called in a process that has
-    computed nothing.
+    If several processes call this at once, one of them measures. The calling process must not have computed anything.
+
+    Args:
+        path: The file.
+        threads: Number of threads.
+
+    Returns:
+        The trial; None on an accelerator or a backend other than TensorFlow.
     """
     lock = filelock.FileLock(f"{path}.lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
-    except OSError:  # a cache that cannot be written: every command measures for itself
+    except OSError:  # the cache cannot be written: each command measures
         return _measure(threads)
     try:
         trial = read_trial(path)
@@ -130,14 +147,14 @@ def _measure(threads: int) -> Trial | None:
     return measure()
 
 
-def _measured(path: Path, threads: int, context: Any) -> Trial | None:
+def _measure_in_process(path: Path, threads: int, context: Any) -> Trial | None:
     here, there = context.Pipe(duplex=False)
-    process = context.Process(target=_tell_trial, args=(path, threads, there), daemon=True)
+    process = context.Process(target=_send_trial, args=(path, threads, there), daemon=True)
     process.start()
     there.close()
     try:
         trial: Trial | None = here.recv() if here.poll(_LIMIT_S) else None
-    except EOFError:  # it crashed
+    except EOFError:  # the process crashed
         trial = None
     finally:
         process.kill()
@@ -146,15 +163,15 @@ def _measured(path: Path, threads: int, context: Any) -> Trial | None:
     return trial
 
 
-def _tell_trial(path: Path, threads: int, pipe: Connection) -> None:
+def _send_trial(path: Path, threads: int, pipe: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     try:
-        pipe.send(keep_trial(path, threads))
-    except Exception:  # whatever the libraries raise, Keras in float32 is left
+        pipe.send(load_or_measure(path, threads))
+    except Exception:  # whatever the libraries raise, Keras in float32 remains
         pipe.send(None)
 
 
-def _named() -> Way | None:
+def _way_from_environment() -> Way | None:
     text = os.environ.get(VARIABLE, "")
     for way in get_args(Way):
         if text == way:

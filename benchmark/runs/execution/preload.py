@@ -1,4 +1,4 @@
-"""What the process that workers are forked from imports, once for all of them."""
+"""Imports of the process from which workers are forked, done once for all of them."""
 
 from benchmark.training.quiet import load_keras
 

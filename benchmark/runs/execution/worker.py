@@ -1,4 +1,4 @@
-"""One run, start to end, in a process that does nothing else."""
+"""The computation of one run, in a process of its own."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from benchmark.evidence.scores import Scores, TestScores, ValidationScores
 from benchmark.evidence.thresholds.choice import Threshold, choose_with_interval
 from benchmark.runs.deployment.model_files import write_model
 from benchmark.runs.environment import describe_environment
-from benchmark.runs.execution.failure import RunState, failed_run, holds_finished, save_failed, traceback_of
+from benchmark.runs.execution.failure import RunState, failed_run, has_finished_run, save_failed, traceback_of
 from benchmark.runs.execution.messages import Message, NotStored, PreparedLost, Stored
 from benchmark.runs.history import History
 from benchmark.runs.run import Costs, Job, Progress, Run, now
@@ -54,21 +54,28 @@ _Read = TypeVar("_Read")
 
 
 def work(job: Job, root: Path, threads: int, pipe: Connection) -> None:
-    """Process entry: compute `job`, save its run in the store at `root`, and send messages to `pipe`."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    _go_first_when_memory_ends()
+    """Compute and store a run; the entry point of its process.
+
+    Args:
+        job: What to compute.
+        root: The folder of the store.
+        threads: Number of threads that compute.
+        pipe: Where messages are sent.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
+    _prefer_as_oom_victim()
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
     def notify(message: Message) -> None:
         try:
             pipe.send(message)
         except OSError:
-            os._exit(1)  # nobody listens any more: the parent has gone, and this run is nobody's
+            os._exit(1)  # the parent has ended, and nothing follows this run
 
     try:
         store = Store(root)
         run = run_job(job, store, threads, notify)
-        notify(Stored(run if run.status == "failed" and holds_finished(store, run) else None))
+        notify(Stored(run if run.status == "failed" and has_finished_run(store, run) else None))
     except OSError as error:
         notify(NotStored(f"{error.filename or root}: {error.strerror or error}"))
 
@@ -78,13 +85,13 @@ def run_job(job: Job, store: Store, threads: int, notify: Callable[[Message], No
 
     Args:
         job: What to compute.
-        store: Where the run goes.
-        threads: How many threads compute.
+        store: Where the run is stored.
+        threads: Number of threads that compute.
         notify: Sends messages to the process that started this one.
 
     Returns:
-        The run that was stored. If a step failed it is a failed run that names the step; its traceback, epochs and
-        scores are stored with it, unless the store has a finished run in its place.
+        The run. If a step failed, it is a failed run that names the step; it is stored with its traceback, epochs and
+        scores, unless the store has a finished run with its id.
 
     Raises:
         OSError: The store cannot be written.
@@ -106,7 +113,16 @@ def run_job(job: Job, store: Store, threads: int, notify: Callable[[Message], No
 
 @dataclass(frozen=True)
 class Scored:
-    """A training, its scores and the threshold chosen on those of validation."""
+    """A trained model, its images and scores, and the threshold.
+
+    Attributes:
+        fitted: The trained model.
+        train: Training images.
+        val: Validation images.
+        val_scores: Scores of validation.
+        test_scores: Scores of test; None in a search.
+        threshold: The threshold chosen on validation.
+    """
 
     fitted: Fitted
     train: LabelledImages
@@ -117,21 +133,30 @@ class Scored:
 
 
 def train_and_score(job: Job, threads: int, state: RunState) -> Scored:
-    """Train, score validation, choose the threshold there, and only then score the test split."""
+    """Train, score validation, choose the threshold there, and only then score test.
+
+    Args:
+        job: What to compute.
+        threads: Number of threads that compute.
+        state: The state of the run, which is updated.
+
+    Returns:
+        The trained model with its scores and threshold.
+    """
     spec = job.spec
     backend.prepare_process(spec.seed, threads)
     ways = ways_here(spec.protocol.precision, spec.protocol.prefix, job.trial)
     state.environment = describe_environment(backend.versions(), threads, None, None)
-    card = spec.protocol.budgeted(spec.card)
+    card = spec.protocol.budgeted(spec.card)  # the spec keeps the card as written, by which the run is identified
     weights = None
     if (pretrained := get_builder(card.model.builder).weights_of(card.model.params)) is not None:
         state.begin("reading the pretrained weights")
         weights = f"{pretrained.find()}, SHA-256 {pretrained.digest()[:16]}"
         state.environment = state.environment.model_copy(update={"weights": weights})
-    state.stages.end("start")
+    state.timer.end("start")
     state.begin("reading the prepared images")
     train, val = (_loaded(job.folder, part, state) for part in ("train", "val"))
-    state.stages.end("data")
+    state.timer.end("data")
     state.begin("building and training")
     fitted = fit(
         card,
@@ -144,10 +169,10 @@ def train_and_score(job: Job, threads: int, state: RunState) -> Scored:
         on_step=_throttled(state.notify),
     )
     state.history = History.of(fitted.history)
-    if (taken := fitted.network.taken) is not None:
-        state.environment = describe_environment(backend.versions(), threads, taken.way, taken.reason, weights)
-    state.stages.end("training")
-    state.stages.move(at_fit := fitted.network.seconds_of_features, "training", "features")
+    if (method := fitted.network.taken) is not None:
+        state.environment = describe_environment(backend.versions(), threads, method.way, method.reason, weights)
+    state.timer.end("training")
+    state.timer.move(at_fit := fitted.network.seconds_of_features, "training", "features")
     state.begin("scoring validation")
     known = not spec.dataset.patients_unknown
     val_scores = ValidationScores("val", val.labels, score(fitted, val), val.patients if known else None)
@@ -157,28 +182,37 @@ def train_and_score(job: Job, threads: int, state: RunState) -> Scored:
     threshold = choose_with_interval(val_scores, rule.rule, rule.value)
     test_scores = None
     if spec.stage == "bench":
-        # Only here, with everything fitted and chosen, is the test split opened.
+        # The test split is opened only here, after everything is fitted and chosen.
         state.begin("scoring the test split")
         test = _loaded(job.folder, "test", state)
         test_scores = TestScores("test", test.labels, score(fitted, test), test.patients if known else None)
         state.add_scores(test_scores, test)
-    state.stages.end("scoring")
-    state.stages.move(fitted.network.seconds_of_features - at_fit, "scoring", "features")
+    state.timer.end("scoring")
+    state.timer.move(fitted.network.seconds_of_features - at_fit, "scoring", "features")
     return Scored(fitted, train, val, val_scores, test_scores, threshold)
 
 
 def assess(job: Job, scored: Scored, state: RunState) -> Run:
-    """The record of a training that was scored: figures, probes, diagnosis, costs."""
+    """Make the record of a trained and scored model: figures, probes, diagnosis, costs.
+
+    Args:
+        job: What was computed.
+        scored: The model with its scores.
+        state: The state of the run, which is updated.
+
+    Returns:
+        The record of a finished run.
+    """
     spec, fitted, train, threshold = job.spec, scored.fitted, scored.train, scored.threshold
-    card, bench = spec.protocol.budgeted(spec.card), spec.stage == "bench"
+    card, bench = spec.protocol.budgeted(spec.card), spec.stage == "bench"  # the card as it was trained
     by_part: dict[str, Scores] = {scores.split: scores for scores, _ in state.parts}
     state.begin("the loss")
     losses = {part: total_loss(card, fitted.model, s.y_true, s.y_score) for part, s in by_part.items()}
     state.begin("the probe in both modes")
     modes = batch_norm_probe(*score_in_both_modes(fitted, train, card.recipe.batch_size))
     state.begin("the grey levels")
-    seen = (train, *(images for _, images in state.parts))
-    intensity: dict[str, Intensity] = {images.split: Intensity(*grey_levels(images)) for images in seen}
+    parts = (train, *(images for _, images in state.parts))
+    intensity: dict[str, Intensity] = {images.split: Intensity(*grey_levels(images)) for images in parts}
     related = None
     if bench:
         state.begin("the search for related images")
@@ -233,7 +267,7 @@ def _loaded(folder: Path, part: SplitName, state: RunState) -> LabelledImages:
 
 
 def _with_prepared(folder: Path, read: Callable[[Path], _Read], state: RunState) -> _Read:
-    """What `read` makes of the prepared `folder`; where it was cleared from the cache, once it is there again."""
+    """Call `read` with the prepared `folder`; if it was cleared from the cache, wait until it is prepared again."""
     for _ in range(_TRIES):
         try:
             return read(folder)
@@ -254,8 +288,8 @@ def _figures(scores: Scores, threshold: float, loss: float, class_sizes: ClassSi
 
 
 def _costs(fitted: Fitted, inference_ms: float | None, state: RunState) -> Costs:
-    """What the run cost up to now."""
-    state.stages.end("figures")
+    """The costs of the run until now."""
+    state.timer.end("figures")
     return Costs(
         seconds=time.perf_counter() - state.started,
         epochs=len(fitted.history),
@@ -264,13 +298,13 @@ def _costs(fitted: Fitted, inference_ms: float | None, state: RunState) -> Costs
         peak_memory_mib=_peak_memory_mib(),
         parameters=fitted.parameters,
         trainable_parameters=fitted.trainable_parameters,
-        stages=state.stages.seconds,
+        stages=state.timer.seconds,
     )
 
 
 def _peak_memory_mib() -> float:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1024**2 if sys.platform == "darwin" else 1024)  # bytes there, KiB elsewhere
+    return peak / (1024**2 if sys.platform == "darwin" else 1024)  # bytes on macOS, else KiB
 
 
 def _throttled(notify: Callable[[Progress], None]) -> Callable[[Step], None]:
@@ -286,9 +320,9 @@ def _throttled(notify: Callable[[Progress], None]) -> Callable[[Step], None]:
     return on_step
 
 
-def _go_first_when_memory_ends() -> None:
-    """Of all processes the kernel is to end this one, not the one that started it and has other runs to tend."""
-    with suppress(OSError):  # there is such a file on Linux alone
+def _prefer_as_oom_victim() -> None:
+    """Let the kernel end this process first if memory runs out, rather than its parent, which has other runs."""
+    with suppress(OSError):  # the file exists only on Linux
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 

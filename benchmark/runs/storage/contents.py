@@ -1,4 +1,4 @@
-"""What the files of a run hold: the score of every image, and the epochs. Bytes in, plain data out."""
+"""The contents of a run's files: scores per image as Parquet, epochs as CSV."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     import pyarrow
 
 _MOST_ROWS = 50_000_000
-_MOST_BYTES = 4 * 1024**3  # unpacked: a small file can claim any size
+_MOST_BYTES = 4 * 1024**3  # decompressed: a small file can declare any size
 
 
 def write_predictions(path: Path, scores: Sequence[tuple[Scores, Sequence[str]]]) -> None:
-    """Write scores and the names of their images as Parquet. Raises OSError."""
+    """Write scores to `path` as Parquet, each with the names of its images. Raises OSError."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -34,9 +34,17 @@ def write_predictions(path: Path, scores: Sequence[tuple[Scores, Sequence[str]]]
 
 
 class Predictions:
-    """The scores of a run, by split. Raises ValueError for bytes that are no such file, and other errors of Parquet."""
+    """The scores of a run, by split."""
 
     def __init__(self, data: bytes) -> None:
+        """Parse a file that `write_predictions` wrote.
+
+        Args:
+            data: The bytes of the file.
+
+        Raises:
+            ValueError: The file is empty or declares too many rows. Parquet raises errors of other kinds, too.
+        """
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -46,15 +54,15 @@ class Predictions:
         facts = file.metadata
         unpacked = sum(facts.row_group(number).total_byte_size for number in range(facts.num_row_groups))
         if facts.num_rows > _MOST_ROWS or unpacked > _MOST_BYTES:
-            raise ValueError(f"it claims {facts.num_rows:,} rows of {unpacked:,} bytes")
-        self._table: pyarrow.Table = file.read(use_threads=False)  # a few rows: threads cost more than they bring
+            raise ValueError(f"it declares {facts.num_rows:,} rows of {unpacked:,} bytes")
+        self._table: pyarrow.Table = file.read(use_threads=False)  # threads are slower for so few rows
 
     def all(self) -> dict[str, Scores]:
-        """The scores of every split there is."""
+        """The scores of all splits in the file."""
         return {split: self.scores(split) for split in self._table["split"].unique().to_pylist()}
 
     def scores(self, split: SplitName) -> Scores:
-        """The scores of one split, in a type that says which."""
+        """The scores of one split, as `ValidationScores` or `TestScores` if it is one of these."""
         rows = self._rows(split)
         kind = {"val": ValidationScores, "test": TestScores}.get(split, Scores)
         patients = rows["patient"].to_pylist()
@@ -72,7 +80,7 @@ class Predictions:
 
 
 def write_history(path: Path, history: History) -> None:
-    """Write epochs as CSV. Raises OSError."""
+    """Write epochs to `path` as CSV. Raises OSError."""
     rows = history.rows()
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(dict.fromkeys(name for row in rows for name in row)))
@@ -81,14 +89,14 @@ def write_history(path: Path, history: History) -> None:
 
 
 def read_history(data: bytes) -> History:
-    """The epochs in a CSV file. Raises ValueError, TypeError or csv.Error."""
+    """Parse the epochs of a CSV file. Raises ValueError, TypeError or csv.Error."""
     return History.of(csv.DictReader(io.StringIO(data.decode("utf-8"), newline="")))
 
 
 def read_whole_history(data: bytes) -> History:
-    """As `read_history`; a file without epochs, or without a value of a learning curve, is a ValueError too."""
+    """Parse as `read_history` does; also raises ValueError without epochs or if a learning curve lacks a value."""
     history = read_history(data)
     if not history:
-        raise ValueError("it holds no epochs")
+        raise ValueError("it contains no epochs")
     history.curves()
     return history

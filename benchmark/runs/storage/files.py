@@ -1,4 +1,4 @@
-"""Files of a store, opened with care: regular ones alone, up to a bound, and what the system refuses is not damage."""
+"""Safe reading of a store's files: only regular files, up to a size; a refused access is not reported as damage."""
 
 from __future__ import annotations
 
@@ -12,25 +12,34 @@ _LONGEST = 200
 
 
 class Damaged(ConfigError):
-    """A file of a store that is not what was saved. The run has to be computed again."""
+    """A file of a store differs from what was saved; the run must be computed again."""
 
 
 class Unreadable(ConfigError):
-    """A file of a store that this process may not or cannot read now. Nothing says that it is damaged."""
+    """A file of a store cannot be read now, or by this user; it may be intact."""
 
 
 def read_bytes(path: Path, most: int) -> bytes:
-    """The content of the regular file `path`, or of the one it links to.
+    """Read a regular file. Pipes and devices are never opened, since reading them may never end.
 
-    A pipe or a device is never opened, since reading it may wait for ever. Raises FileNotFoundError,
-    NotADirectoryError, Damaged for what is no regular file or holds more than `most` bytes, and Unreadable when the
-    system refuses.
+    Args:
+        path: The file, or a link to it.
+        most: The largest size in bytes.
+
+    Returns:
+        The content.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        NotADirectoryError: Its parent is not a folder.
+        Damaged: It is not a regular file, is too large, or links to a missing file.
+        Unreadable: The system refuses access.
     """
     try:
         size = _size(path)
         if size > most:
-            raise Damaged(f"{path}: holds {size:,} bytes; at most {most:,} can belong to a run")
-        if size == 0:  # the kernel's own files say so too, and some of them never end
+            raise Damaged(f"{path}: has {size:,} bytes; a file of a run has at most {most:,}")
+        if size == 0:  # also files of /proc, some of which never end
             return b""
         with path.open("rb") as file:
             return file.read(size)
@@ -38,14 +47,14 @@ def read_bytes(path: Path, most: int) -> bytes:
         raise
     except FileNotFoundError as error:
         if path.is_symlink():
-            raise Damaged(f"{path}: links to a file that is not there") from error
+            raise Damaged(f"{path}: links to a file that does not exist") from error
         raise
     except OSError as error:
         raise Unreadable(refusal(path, error)) from error
 
 
 def digest_of(path: Path) -> str:
-    """SHA-256 of a file in hexadecimal digits, read in pieces. Raises as `read_bytes` does."""
+    """SHA-256 of a file in hexadecimal. Raises as `read_bytes` does."""
     try:
         _size(path)
         with path.open("rb") as file:
@@ -57,18 +66,18 @@ def digest_of(path: Path) -> str:
 
 
 def refusal(path: Path, error: OSError) -> str:
-    """The line for a file that the system does not let us read."""
+    """The message for a file that the system refuses to read."""
     return f"{path}: cannot be read: {error.strerror or error}"
 
 
 def one_line(text: object) -> str:
-    """`text` on one line of letters that can be printed, cut where it is long: it may quote a damaged file."""
+    """Put a text on one line of printable characters and cut it to 200, since it may quote a damaged file."""
     plain = " ".join("".join(letter if letter.isprintable() else " " for letter in str(text)).split())
     return plain if len(plain) <= _LONGEST else f"{plain[:_LONGEST]}..."
 
 
 def _size(path: Path) -> int:
-    """Bytes of a regular file. Raises OSError, and Damaged for anything else."""
+    """Size of a regular file in bytes. Raises OSError, and Damaged if it is not a regular file."""
     facts = path.stat()
     if not stat.S_ISREG(facts.st_mode):
         raise Damaged(f"{path}: is not a regular file")

@@ -1,4 +1,7 @@
-"""Whether a record says what its own scores say. Intervals are not computed again: that would take seconds a run."""
+"""Whether the figures of a record follow from its scores.
+
+Intervals are not checked: computing them takes seconds per run.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +13,28 @@ from benchmark.evidence.scores import Scores
 from benchmark.runs.run import Run
 
 TOLERANCE = 1e-6
-"""Figures that differ by less, absolutely or relatively, are the same: machines round sums differently."""
+"""Figures are equal if they differ by at most this, absolutely or relatively, since machines round sums differently."""
 
 
 def disagreement(run: Run, scores: Mapping[str, Scores]) -> str | None:
-    """The first figure of `run` that its stored `scores`, by split, do not give, in words; None when all agree.
+    """Find a figure that differs from its value by the stored scores.
 
-    Figures that do not come from scores alone, as the `loss` with its penalties, are taken as recorded.
+    Figures that depend on more than scores, such as the `loss` with its penalties, are not checked.
+
+    Args:
+        run: The run.
+        scores: Its stored scores, by split.
+
+    Returns:
+        The first disagreement in words; None if all figures agree.
     """
     fixed = metrics(lambda metric: not metric.uses_threshold)
-    ranked: dict[str, dict[str, float | None]] = {}  # by split: what no threshold changes is computed once
+    ranked: dict[str, dict[str, float | None]] = {}  # by split: figures that no threshold changes, computed once
     for where, threshold, split, recorded in _figures(run):
         if threshold is None:
-            return f"it has figures at a chosen threshold, {where}, and no such threshold"
+            return f"it has figures at a chosen threshold, {where}, but no such threshold"
         if split not in scores:
-            return f"it has figures of {split}, and no scores of it"
+            return f"it has figures of {split}, but no scores of it"
         known = values(scores[split], threshold, ranked.get(split, {}))
         ranked[split] = {name: value for name, value in known.items() if name in fixed}
         for name, figure in recorded.items():
@@ -37,7 +47,7 @@ def disagreement(run: Run, scores: Mapping[str, Scores]) -> str | None:
 
 
 def _figures(run: Run) -> Iterator[tuple[str, float | None, str, Mapping[str, Figure]]]:
-    """Figures with the words for where they stand, their threshold and their split."""
+    """Figures with their location in words, their threshold and their split."""
     chosen = run.threshold.value if run.threshold else None
     for split, figures in run.at_half.items():
         yield f"{split} at 0.5:", 0.5, split, figures

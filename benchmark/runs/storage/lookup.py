@@ -1,4 +1,4 @@
-"""One run of a store by the name a person gives it."""
+"""Lookup of one run in a store by id, card, or card and seed."""
 
 from __future__ import annotations
 
@@ -9,23 +9,26 @@ from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Problem, Store
 from zoo.config.strict_yaml import ConfigError, unknown
 
-_SHOWN = 6
+_LISTED = 6
 
 
 def resolve_run(store: Store, name: str, warn: Callable[[str], None] = lambda _: None) -> Run:
-    """The run that a person means by `name`.
+    """Find the run that a name means.
 
     Args:
-        store: Where to look.
+        store: The store.
         name: A run id, a card, CARD:SEED, or the beginning of a run id, tried in this order. A card means its benchmark
-            runs, not the trials of a search. Among several runs the finished ones count.
-        warn: Called with a line about every folder of the store that cannot be used.
+            runs, not trials of a search. If a name means several runs, failed ones are ignored.
+        warn: Called with one line about each folder of the store that cannot be used.
+
+    Returns:
+        The run.
 
     Raises:
-        ConfigError: No run or more than one is left, or the name means a damaged one alone.
+        ConfigError: The name means no run, several runs, or only damaged ones.
     """
     runs, problems = store.survey()
-    matches = next(filter(None, (_finished(reading) for reading in _readings(runs, name))), [])
+    matches = next(filter(None, (_finished(runs_of_kind) for runs_of_kind in _interpretations(runs, name))), [])
     if not matches and (damaged := [problem.line for problem in problems if _means(name, problem)]):
         raise ConfigError(*damaged)
     for problem in problems:
@@ -39,20 +42,21 @@ def resolve_run(store: Store, name: str, warn: Callable[[str], None] = lambda _:
         seeds = {f"{run.spec.card.name}:{run.spec.seed}" for run in runs}
         raise unknown("run", name, seeds if ":" in name else cards | {run.run_id for run in runs if len(name) > 3})
     if len(matches) > 1:
-        listed = [f"{run.run_id} ({_described(run)})" for run in matches[:_SHOWN]]
-        more = f" and {len(matches) - _SHOWN} more" if len(matches) > _SHOWN else ""
+        listed = [f"{run.run_id} ({_described(run)})" for run in matches[:_LISTED]]
+        more = f" and {len(matches) - _LISTED} more" if len(matches) > _LISTED else ""
         raise ConfigError(f"'{name}' names {len(matches)} runs: {', '.join(listed)}{more}; give one by its id")
     return matches[0]
 
 
 def _means(name: str, problem: Problem) -> bool:
-    """Whether the folder of `problem` would be meant by `name` if it held a run."""
+    """Whether `name` would mean the run in the folder of `problem`."""
     if re.fullmatch(r"[0-9a-f]+", name) and problem.folder.startswith(name):
         return True
-    return problem.run is not None and any(_readings([problem.run], name))
+    return problem.run is not None and any(_interpretations([problem.run], name))
 
 
-def _readings(runs: Sequence[Run], name: str) -> list[list[Run]]:
+def _interpretations(runs: Sequence[Run], name: str) -> list[list[Run]]:
+    """The runs that `name` means as a run id, a card, CARD:SEED, and the beginning of a run id."""
     benched = [run for run in runs if run.spec.stage == "bench"]
     card, _, seed = name.rpartition(":")
     return [

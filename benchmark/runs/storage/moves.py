@@ -1,4 +1,4 @@
-"""Folders of a store moved into their places, so that one that is killed leaves a run where it can be found."""
+"""Replacement of run folders by renaming, such that a killed process leaves a complete run under a known name."""
 
 from __future__ import annotations
 
@@ -12,42 +12,49 @@ from pathlib import Path
 from zoo.config.leftovers import PREFIX
 
 REPLACED = ".replaced-"
-"""How the name of a run begins that lies beside its place, for as long as its successor needs to get there."""
+"""Prefix of the name of a run that is being replaced, until its successor has its name."""
 
 _FORMERLY_REPLACED = re.compile(r"\.writing-.{8}-old")
 
 
-def is_left_aside(name: str) -> bool:
-    """Whether a folder is a run that was moved aside under a name that does not say which."""
+def is_unnamed_replacement(name: str) -> bool:
+    """Whether `name` is that of a replaced run in older stores, which does not contain the run id."""
     return _FORMERLY_REPLACED.fullmatch(name) is not None
 
 
-def swap(building: Path, place: Path) -> None:
-    """Put `building` in the place of `place`, which is put back when that fails. At every moment one of the two can be
-    found."""
-    beside = place.with_name(f"{REPLACED}{place.name}")
-    if os.path.lexists(beside):
-        settle(beside, place)
-    if os.path.lexists(place):
-        os.rename(place, beside)
+def swap(new: Path, target: Path) -> None:
+    """Replace a folder. At every moment, the old or the new one has its name or the name of a replaced run.
+
+    Args:
+        new: The new folder.
+        target: The folder to replace, if it exists.
+
+    Raises:
+        OSError: A folder cannot be renamed; the old one is then restored.
+    """
+    replaced = target.with_name(f"{REPLACED}{target.name}")
+    if os.path.lexists(replaced):
+        finish_swap(replaced, target)
+    if os.path.lexists(target):
+        os.rename(target, replaced)
     try:
-        os.rename(building, place)
+        os.rename(new, target)
     except OSError:
-        if os.path.lexists(beside):
-            os.rename(beside, place)
+        if os.path.lexists(replaced):
+            os.rename(replaced, target)
         raise
     with suppress(OSError):
-        settle(beside, place)
+        finish_swap(replaced, target)
 
 
-def settle(beside: Path, place: Path) -> None:
-    """Remove what lies `beside` its successor, or put it back where none came. Raises OSError."""
-    if not os.path.lexists(beside):
+def finish_swap(replaced: Path, target: Path) -> None:
+    """Remove the run in `replaced`, or restore it if nothing took its name `target`. Raises OSError."""
+    if not os.path.lexists(replaced):
         return
-    if not os.path.lexists(place):
-        os.rename(beside, place)
+    if not os.path.lexists(target):
+        os.rename(replaced, target)
         return
-    # Renamed first: half of a removed run must not be found when its successor is deleted.
-    rest = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place.parent))
-    os.rename(beside, rest / place.name)
+    # Renamed first: a partly removed run must not be restored after its successor is deleted.
+    rest = Path(tempfile.mkdtemp(prefix=PREFIX, dir=target.parent))
+    os.rename(replaced, rest / target.name)
     shutil.rmtree(rest, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""`run.json` read: a record as it was written, or the reason why it cannot be used, on one line."""
+"""Reading of `run.json`: the record, or one line that says why it cannot be used."""
 
 from __future__ import annotations
 
@@ -13,16 +13,29 @@ from benchmark.runs.run import RECORD_VERSION, Run
 from benchmark.runs.storage.files import Damaged, Unreadable, one_line, read_bytes
 
 MOST_BYTES = 64 * 1024**2
-"""More than any record takes."""
+"""Larger than any record."""
 
 AGAIN = "run the card again (the same `zoo bench` command does), or delete the folder of the run"
-"""What to do about a damaged run."""
+"""The remedy for a damaged run."""
 
-_NEWEST_THINKABLE = 10**6  # what is greater is no version
+_HIGHEST_VERSION = 10**6  # a greater number is not a version
 
 
 def read_record(path: Path) -> Run:
-    """The run in `path`. Raises FileNotFoundError, NotADirectoryError, Damaged; Unreadable where it may be whole."""
+    """Read the record of a run.
+
+    Args:
+        path: A file `run.json`.
+
+    Returns:
+        The run.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        NotADirectoryError: Its parent is not a folder.
+        Damaged: It is not a record as `Store.save` writes it.
+        Unreadable: It may be intact, but access is refused or a newer version of zoo wrote it.
+    """
     try:
         data = json.loads(read_bytes(path, MOST_BYTES).decode("utf-8"), parse_constant=_refuse, parse_float=_finite)
         version = version_of(data)
@@ -48,19 +61,19 @@ def read_record(path: Path) -> Run:
 
 
 def version_of(data: Any) -> int:
-    """The version that a record or a mark declares. Raises ValueError, KeyError or TypeError."""
+    """The version that a record or a store declares. Raises ValueError, KeyError or TypeError."""
     version = data["version"]
-    if type(version) is not int or not 0 < version < _NEWEST_THINKABLE:
-        raise ValueError("its version is no version")
+    if type(version) is not int or not 0 < version < _HIGHEST_VERSION:
+        raise ValueError("its version is not valid")
     return version
 
 
 def _refuse(name: str) -> NoReturn:
-    raise ValueError(f"it holds {name}, which JSON does not have")
+    raise ValueError(f"it contains {name}, which is not JSON")
 
 
 def _finite(text: str) -> float:
     number = float(text)
     if math.isinf(number):
-        raise ValueError(f"it holds the number {text}")
+        raise ValueError(f"it contains the number {text}")
     return number

@@ -1,8 +1,8 @@
-"""The store: one folder a run, whole or not at all. The directory is the state.
+"""The store: one folder per run, complete or absent. There is no state but these folders.
 
-A run is written beside its place (`.writing-*`) and renamed into it, while what was there lies beside it
-(`.replaced-*`); who computes it holds a lock file that the operating system releases with the process. Its record holds
-a digest of each of its files, and nothing is believed that does not fit. Nothing is ever unpickled.
+A run is written under a temporary name (`.writing-*`) and renamed; the run that it replaces is renamed to `.replaced-*`
+first. The process that computes a run locks a file, and the operating system releases the lock when the process ends.
+The record of a run contains a digest of each file, and a file that does not match is refused. Nothing is unpickled.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from benchmark.runs.storage.contents import (
 )
 from benchmark.runs.storage.files import Damaged, Unreadable, digest_of, one_line, read_bytes, refusal
 from benchmark.runs.storage.integrity import disagreement
-from benchmark.runs.storage.moves import REPLACED, is_left_aside, settle, swap
+from benchmark.runs.storage.moves import REPLACED, finish_swap, is_unnamed_replacement, swap
 from benchmark.runs.storage.records import AGAIN, MOST_BYTES, read_record, version_of
 from zoo.config.atomic import atomic_folder, write_text
 from zoo.config.leftovers import PREFIX, remove_stale
@@ -39,22 +39,28 @@ from zoo.config.strict_yaml import ConfigError
 
 STORE_VERSION = 1
 MODEL = "model.keras"
-"""The file of a run that holds its trained model, where it was kept."""
+"""The file of a run with its trained model, if it was kept."""
 
 TRACEBACK = "traceback.txt"
-"""The file in a failed run's folder that says where in the program it failed."""
+"""The file of a failed run with the traceback of its error."""
 
 _RECORD, _PREDICTIONS, _HISTORY = "run.json", "predictions.parquet", "history.csv"
 _MARK = "store.json"
 _MOST_FILE = 1024**3
-_WITHOUT_DIGESTS = 2  # the last version of records that name no files: a finished run had scores and epochs
+_WITHOUT_DIGESTS = 2  # the last version of records without digests; finished runs had scores and epochs
 
 _Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A folder that holds no run to be used, and why, on one `line`; `run` is what its record says, where one is."""
+    """A folder of a store that cannot be used.
+
+    Attributes:
+        folder: Its name.
+        line: Why, in one line.
+        run: Its record, if that can be read.
+    """
 
     folder: str
     line: str
@@ -62,12 +68,17 @@ class Problem:
 
 
 class Store:
-    """Runs in the folder `root`, which is made on the first write.
-
-    Raises ConfigError when `root` is not a folder, or was written by a newer version.
-    """
+    """The runs in a folder."""
 
     def __init__(self, root: Path) -> None:
+        """Open a store.
+
+        Args:
+            root: Its folder, which is created with the first run.
+
+        Raises:
+            ConfigError: `root` is not a folder, or was written by a newer version.
+        """
         self.root = root
         if root.exists() and not root.is_dir():
             raise ConfigError(f"--store {root}: is a file; give a folder")
@@ -78,7 +89,7 @@ class Store:
         except Unreadable:
             raise
         except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise ConfigError(f"{root / _MARK}: is damaged; delete this one file, the runs are kept") from error
+            raise ConfigError(f"{root / _MARK}: is damaged; delete only this file, the runs remain") from error
         if version > STORE_VERSION:
             raise ConfigError(
                 f"--store {root}: was written by a newer version of zoo (store version {version}, this one knows "
@@ -86,14 +97,25 @@ class Store:
             )
 
     def runs(self, stage: Literal["bench", "search"] | None = None) -> tuple[list[Run], list[str]]:
-        """All runs, or those of one stage, by card, data and seed, and a line for every folder that cannot be used: its
-        record cannot be read, a file is not as it was saved, a figure is not that of its scores. Raises ConfigError
-        when the store itself cannot be read."""
+        """List the runs.
+
+        A folder cannot be used if its record cannot be read, a file differs from what was saved, or a figure does not
+        follow from the scores.
+
+        Args:
+            stage: The stage of the runs; all by default.
+
+        Returns:
+            The runs by data set, protocol, card and seed, and one line for each folder that cannot be used.
+
+        Raises:
+            ConfigError: The store cannot be read.
+        """
         runs, problems = self.survey(stage)
         return runs, [problem.line for problem in problems]
 
     def survey(self, stage: Literal["bench", "search"] | None = None) -> tuple[list[Run], list[Problem]]:
-        """As `runs`, with what is known of the folders that cannot be used."""
+        """List runs as `runs` does, with a `Problem` for each folder that cannot be used."""
         runs: list[Run] = []
         problems: list[Problem] = []
         for name in self._names():
@@ -103,7 +125,7 @@ class Store:
                 if stage not in (None, run.spec.stage):
                     continue
                 run = self._checked(run)
-            except (FileNotFoundError, NotADirectoryError):  # no run, or one that was removed just now
+            except (FileNotFoundError, NotADirectoryError):  # not a run, or removed by another process
                 continue
             except ConfigError as error:
                 problems += [Problem(name, line, run) for line in error.lines]
@@ -112,9 +134,16 @@ class Store:
         return sorted(runs, key=_by_name), problems
 
     def get(self, run: Run | str) -> Run | None:
-        """The run with this id; None when there is none, or a damaged one, which may be computed again.
+        """Find a run.
 
-        Raises ConfigError for one that may be whole and cannot be read now, or was written by a newer version.
+        Args:
+            run: Its id, or a record with this id.
+
+        Returns:
+            The stored run; None if it is missing or damaged, so that it must be computed.
+
+        Raises:
+            ConfigError: It may be intact, but cannot be read or was written by a newer version.
         """
         try:
             return self._checked(self._record(run if isinstance(run, str) else run.run_id))
@@ -122,21 +151,20 @@ class Store:
             return None
 
     def folder(self, run_id: str) -> Path:
-        """Where the run is: in its place, or beside it when its writer was killed between two renames."""
-        place, beside = self.root / run_id, self.root / f"{REPLACED}{run_id}"
-        return beside if not os.path.lexists(place) and os.path.lexists(beside) else place
+        """The folder of a run, also if a process was killed while it replaced the run."""
+        target, replaced = self.root / run_id, self.root / f"{REPLACED}{run_id}"
+        return replaced if not os.path.lexists(target) and os.path.lexists(replaced) else target
 
     def has_model(self, run: Run) -> bool:
-        """Whether there is a file of the trained model of `run`."""
+        """Whether the model file of `run` exists."""
         return self.model_file(run).is_file()
 
     def model_file(self, run: Run) -> Path:
-        """Where the trained model of `run` is when it was kept."""
+        """The path of the model file of `run`, which exists if the model was kept."""
         return self.folder(run.run_id) / MODEL
 
     def model_is_whole(self, run: Run) -> bool:
-        """Whether the model of `run` was kept and is as it was saved, with all that lies beside it. Raises ConfigError
-        when that cannot be read now."""
+        """Whether the model and the other files of `run` exist as they were saved. Raises ConfigError."""
         try:
             self.check_model(run)
         except Damaged:
@@ -144,8 +172,17 @@ class Store:
         return True
 
     def check_model(self, run: Run, advice: str = AGAIN) -> None:
-        """Raise ConfigError, with the `advice` what to do, when the model of `run` or another of its files is not there
-        or not the one that was saved. Where a record has no digests at all, its files are believed."""
+        """Check that the model and the other files of a run exist as they were saved.
+
+        Files of an old record, which has no digests, are not compared.
+
+        Args:
+            run: The run.
+            advice: The remedy that the error gives.
+
+        Raises:
+            ConfigError: A file is missing, differs, or cannot be read.
+        """
         folder = self.folder(run.run_id)
         for name in sorted({MODEL, *run.files}):
             try:
@@ -159,7 +196,7 @@ class Store:
             _compare(folder / name, run, digest, advice)
 
     def traceback_file(self, run: Run) -> Path:
-        """Where the traceback of `run` is when it failed with one."""
+        """The path of the traceback of `run`, which exists if it failed with one."""
         return self.folder(run.run_id) / TRACEBACK
 
     def save(
@@ -170,14 +207,24 @@ class Store:
         write_model: Callable[[Path], None] | None = None,
         traceback: str = "",
     ) -> Path:
-        """Keep `run` with its `scores` and the names of their images, its epochs and, when asked, its model; of a
-        failed run what there is of them, and the `traceback` of its error. The record gets a digest of each file.
+        """Store a run atomically; a run with the same id is replaced.
 
-        A run of the same id is replaced. Raises OSError; the store is then as before.
+        Args:
+            run: The record, to which a digest of each file is added.
+            scores: Scores, each with the names of its images.
+            history: Epochs of the training.
+            write_model: Writes the model to a path, if it is to be kept.
+            traceback: The traceback of a failed run's error; empty for none.
+
+        Returns:
+            The folder of the run.
+
+        Raises:
+            OSError: The run cannot be written. The store is then unchanged.
         """
         self._make()
-        place = self.root / run.run_id
-        with atomic_folder(place, move=self._replace) as building:
+        target = self.root / run.run_id
+        with atomic_folder(target, move=self._replace) as building:
             if scores:
                 write_predictions(building / _PREDICTIONS, scores)
             if history:
@@ -189,7 +236,7 @@ class Store:
             digests = {path.name: digest_of(path) for path in sorted(building.iterdir())}
             record = run.model_copy(update={"files": digests})
             (building / _RECORD).write_text(record.model_dump_json(indent=1), encoding="utf-8")
-        return place
+        return target
 
     def history(self, run: Run) -> History:
         """The epochs of `run`. Raises ConfigError."""
@@ -198,7 +245,7 @@ class Store:
         return self._parsed(run, _HISTORY, read_history)
 
     def scores(self, run: Run, split: SplitName) -> Scores:
-        """The per-image scores of one split of `run`, in a type that says which. Raises ConfigError."""
+        """The scores per image of one split of `run`, as `Predictions.scores` types them. Raises ConfigError."""
         return self._parsed(run, _PREDICTIONS, lambda data: Predictions(data).scores(split))
 
     def images(self, run: Run, split: SplitName) -> tuple[str, ...]:
@@ -207,7 +254,7 @@ class Store:
 
     @contextmanager
     def claim(self, run_id: str) -> Iterator[bool]:
-        """Whether this process may compute the run; another's claim ends with its process, however it ends."""
+        """Claim a run for this process; False if another process, which is still alive, has claimed it."""
         self._make()
         lock = filelock.FileLock(self.root / ".claims" / f"{run_id}.lock", timeout=0)
         try:
@@ -222,48 +269,47 @@ class Store:
 
     @contextmanager
     def scratch(self, purpose: str) -> Iterator[Path]:
-        """A folder for files that nobody needs afterwards; what a killed process leaves of it is swept."""
+        """A temporary folder in the store; `sweep` removes it if the process is killed."""
         self._make()
         with tempfile.TemporaryDirectory(prefix=f"{PREFIX}{purpose}-", dir=self.root) as folder:
             yield Path(folder)
 
     def sweep(self) -> None:
-        """Remove what interrupted writers left behind, once it is a day old; a run that one was about to replace is
-        put back when nothing took its place."""
+        """Remove leftovers of killed processes that are a day old, and restore replaced runs without a successor."""
         for path in sorted(self.root.glob(".*")):
             name = path.name
             with suppress(OSError, filelock.Timeout):
                 if name.startswith(REPLACED):
                     with self._saving(name.removeprefix(REPLACED), timeout=0):
-                        settle(path, self.root / name.removeprefix(REPLACED))
-                elif is_left_aside(name) and self._put_back(path):
+                        finish_swap(path, self.root / name.removeprefix(REPLACED))
+                elif is_unnamed_replacement(name) and self._put_back(path):
                     continue
                 elif name.startswith(PREFIX):
                     remove_stale(path)
 
     def _put_back(self, old: Path) -> bool:
-        """Whether `old` is a run that was moved away for one that never came, and is now in its place."""
+        """Restore the replaced run in `old` if it has no successor; False if it has one or is no run."""
         try:
             run_id = read_record(old / _RECORD).run_id
         except (OSError, ConfigError):
             return False
-        place = self.root / run_id
+        target = self.root / run_id
         with self._saving(run_id, timeout=0):
-            if os.path.lexists(place):
+            if os.path.lexists(target):
                 return False
-            os.rename(old, place)
+            os.rename(old, target)
         return True
 
     def _names(self) -> list[str]:
-        """The folders that may be runs, in order, those between two renames among them."""
+        """Names of the folders that may be runs, in order, including runs that are being replaced."""
         try:
-            there = os.listdir(self.root)
+            entries = os.listdir(self.root)
         except FileNotFoundError:
             return []
         except OSError as error:
             raise Unreadable(refusal(self.root, error)) from error
-        replaced = {name.removeprefix(REPLACED) for name in there if name.startswith(REPLACED)}
-        return sorted(replaced.union(name for name in there if not name.startswith(".")))
+        replaced = {name.removeprefix(REPLACED) for name in entries if name.startswith(REPLACED)}
+        return sorted(replaced.union(name for name in entries if not name.startswith(".")))
 
     def _record(self, run_id: str) -> Run:
         """The record in the folder `run_id`. Raises FileNotFoundError, NotADirectoryError or ConfigError."""
@@ -271,13 +317,13 @@ class Store:
         try:
             run = read_record(path)
         except FileNotFoundError:
-            run = read_record(self.folder(run_id) / _RECORD)  # it may have been replaced between two looks
+            run = read_record(self.folder(run_id) / _RECORD)  # it may have been replaced in between
         if run.run_id != run_id:
-            raise ConfigError(f"{path.parent}: holds the run {run.run_id}; rename the folder or delete it")
+            raise ConfigError(f"{path.parent}: contains the run {run.run_id}; rename the folder or delete it")
         return run
 
     def _checked(self, run: Run) -> Run:
-        """`run`, or the one that has just replaced it, once it fits its files. Raises as `_check` does."""
+        """`run`, or the one that has just replaced it, after a check of its files. Raises as `_check` does."""
         try:
             self._check(run)
         except Damaged:
@@ -289,20 +335,19 @@ class Store:
         return run
 
     def _check(self, run: Run) -> None:
-        """Raise ConfigError when the scores or the epochs of `run` are not as they were saved, or when its figures are
-        not those of the scores."""
+        """Raise ConfigError if scores or epochs of `run` differ from what was saved, or figures from the scores."""
         old = run.version <= _WITHOUT_DIGESTS and run.status == "ok"
         folder = self.folder(run.run_id)
-        there = {name for name in (_PREDICTIONS, _HISTORY) if name in run.files or os.path.lexists(folder / name)}
-        if _HISTORY in there or old:
+        names = {name for name in (_PREDICTIONS, _HISTORY) if name in run.files or os.path.lexists(folder / name)}
+        if _HISTORY in names or old:
             self._parsed(run, _HISTORY, read_history if _HISTORY in run.files else read_whole_history)
-        if _PREDICTIONS in there or old:
+        if _PREDICTIONS in names or old:
             scores = self._parsed(run, _PREDICTIONS, lambda data: Predictions(data).all())
             if (fault := disagreement(run, scores)) is not None:
                 raise Damaged(f"{folder}: {fault}; {AGAIN}")
 
     def _parsed(self, run: Run, name: str, parse: Callable[[bytes], _Result]) -> _Result:
-        """What `parse` makes of a file of `run`, once it is the file that was saved. Raises ConfigError."""
+        """Parse a file of `run`, after a check that it is the one that was saved. Raises ConfigError."""
         path = self.folder(run.run_id) / name
         try:
             data = read_bytes(path, _MOST_FILE)
@@ -313,16 +358,16 @@ class Store:
         _compare(path, run, hashlib.sha256(data).hexdigest())
         try:
             return parse(data)
-        except Exception as error:  # Parquet and CSV raise many kinds for a damaged file, and other faults are ours
+        except Exception as error:  # Parquet and CSV raise errors of many kinds for a damaged file
             raise Damaged(f"{path}: cannot be read: {one_line(error)}; {AGAIN}") from error
 
-    def _replace(self, building: Path, place: Path) -> None:
-        with self._saving(place.name):
-            swap(building, place)
+    def _replace(self, building: Path, target: Path) -> None:
+        with self._saving(target.name):
+            swap(building, target)
 
     @contextmanager
     def _saving(self, run_id: str, timeout: float = -1) -> Iterator[None]:
-        """Hold the place of a run against other writers. Raises filelock.Timeout."""
+        """Lock a run against other writers. Raises filelock.Timeout."""
         with filelock.FileLock(self.root / ".claims" / f"{run_id}.saving", timeout=timeout):
             yield
 
@@ -333,7 +378,7 @@ class Store:
 
 
 def _compare(path: Path, run: Run, digest: str, advice: str = AGAIN) -> None:
-    """Raise Damaged when `digest` is not the one that the record of `run` has for `path`."""
+    """Raise Damaged if `digest` differs from that of `path` in the record of `run`."""
     if run.files.get(path.name, digest) != digest:
         raise Damaged(f"{path}: is not the file that was saved with the run (its SHA-256 differs); {advice}")
 

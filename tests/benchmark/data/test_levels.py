@@ -14,7 +14,7 @@ REALS = st.floats(-LARGEST, LARGEST)
 
 
 def stored(depth: str, low: float, high: float) -> Stored:
-    return Stored("PNG", "I;16", depth, low, high, 8, 8, turned=False, more=False, colour=False)  # type: ignore[arg-type]
+    return Stored("PNG", "I;16", depth, low, high, 8, 8, reoriented=False, more=False, colour=False)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ def test_a_finished_run_has_figures_costs_and_a_threshold_and_no_error(lost: dic
 
 @pytest.mark.parametrize("error", [None, ""])
 def test_a_failed_run_says_why(error: str | None) -> None:
-    with pytest.raises(ValidationError, match="a failed run says why"):
+    with pytest.raises(ValidationError, match="a failed run needs an error"):
         Run(spec=spec(), status="failed", finished="2024-01-01T00:00:00+00:00", error=error, split=split_facts())
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from benchmark.runs.execution.events import Finished, Started, Stepped
+from benchmark.runs.execution.events import Finished, Progressed, Started
 from benchmark.runs.plan import Plan
 from benchmark.runs.run import Progress, RunSpec
 from search_spaces.space import load_space
@@ -45,7 +45,7 @@ def test_the_view_fits_the_screen_and_shows_what_runs(height: int) -> None:
     running = list(view.specs.values())[30:32]
     for spec in running:
         view.handle(Started(spec, make_run().split))
-        view.handle(Stepped(spec, Progress(10, 400, "train 1/20")))
+        view.handle(Progressed(spec, Progress(10, 400, "train 1/20")))
     lines = screen(view, height)
     assert len(lines) < height
     assert {30, 31} <= set(seeds(lines))
@@ -134,7 +134,7 @@ def written(minutes: float, every: float, runs: int = 1) -> list[str]:
             handle(Started(spec, make_run().split))
             for step in range(1, steps + 1):
                 clock.now += every
-                handle(Stepped(spec, Progress(step, steps, f"train {step}")))
+                handle(Progressed(spec, Progress(step, steps, f"train {step}")))
             handle(done(spec))
     assert not set(file.getvalue()) & {"\r", "\x1b", "\b"}
     return [line for line in file.getvalue().splitlines() if " seed " in line]
@@ -189,11 +189,11 @@ def test_a_search_in_a_file_tells_every_half_minute_where_it_is() -> None:
     with searching(console, load_space("scratch_cnn"), spec.card, open_dataset("phantom"), clock=clock) as (handle, _):
         for step in range(1, 101):
             clock.now += 1
-            handle(Stepped(spec, Progress(step, 100, f"train {step}")))
+            handle(Progressed(spec, Progress(step, 100, f"train {step}")))
         ended = make_run("attempt-1")
         handle(Finished(spec, ended))
         clock.now += 30
-        handle(Stepped(spec, Progress(1, 100, "train 1")))
+        handle(Progressed(spec, Progress(1, 100, "train 1")))
     assert not set(file.getvalue()) & {"\r", "\x1b", "\b"}
     lines = [line for line in file.getvalue().splitlines() if line.startswith("trial ")]
     assert lines[:3] == [f"trial 1/30: train {second}, {second}% done" for second in (30, 60, 90)]
@@ -207,5 +207,5 @@ def test_runs_side_by_side_end_in_the_time_of_one() -> None:
         view.handle(Started(spec, make_run().split))
     clock.now += 100
     for spec in view.specs.values():
-        view.handle(Stepped(spec, Progress(50, 100, "train")))
+        view.handle(Progressed(spec, Progress(50, 100, "train")))
     assert view.time_left() == "about 2 min left"

@@ -144,7 +144,7 @@ def test_unreadable_files_are_passed_on_and_warned_of(tmp_path: Path) -> None:
     dataset = open_dataset(str(tmp_path))
     (problem,) = describe(dataset).problems
     assert problem.name == "A/bad.png"
-    assert warned(dataset, "1 file could not be read and is left out")
+    assert warned(dataset, "left out 1 file that could not be read")
 
 
 def pictures(root: Path, brighter: int = 0) -> Path:
@@ -168,8 +168,8 @@ def test_near_duplicates_across_parts_and_labels_are_warned_of(tmp_path: Path) -
     summary = describe(dataset)
     assert summary.leakage is not None
     assert {leak.name for leak in summary.leakage.leaks} == {"test/A/copy.png", "test/A/other.png"}
-    assert warned(dataset, "2 images of test are near duplicates of images of train")
-    assert warned(dataset, "1 pairs of near duplicates have different labels")
+    assert warned(dataset, "2 images of test with a near duplicate in train")
+    assert warned(dataset, "1 pair of near duplicates with different labels")
     assert (summary.shared_images, summary.duplicate_groups) == ({}, 0)
 
 

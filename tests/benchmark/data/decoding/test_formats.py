@@ -134,7 +134,7 @@ def test_orientation_and_frames_are_counted_and_named(tmp_path: Path) -> None:
 def test_the_fingerprint_follows_how_pixels_are_read(tmp_path: Path) -> None:
     dataset = opened(image_folder(tmp_path, {"A": 3, "B": 3}))
     scaled = replace(dataset, levels={"16-bit": (0.0, 4095.0)})
-    turned = replace(dataset, stored={name: replace(s, turned=True) for name, s in dataset.stored.items()})
+    turned = replace(dataset, stored={name: replace(s, reoriented=True) for name, s in dataset.stored.items()})
     assert len({each.fingerprint for each in (dataset, scaled, turned, replace(dataset, stored={}))}) == 3
 
 

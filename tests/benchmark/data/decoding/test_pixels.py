@@ -133,7 +133,7 @@ def test_a_picture_is_upright_by_its_exif_orientation(kind: str, orientation: in
     assert shown.shape == (24, 40)
     assert np.abs(shown - np.asarray(upright, int)).mean() < 4
     stored = look(content)
-    assert (stored.width, stored.height, stored.turned) == (40, 24, orientation > 1)
+    assert (stored.width, stored.height, stored.reoriented) == (40, 24, orientation > 1)
 
 
 def test_damaged_exif_does_not_hide_a_picture() -> None:
@@ -183,10 +183,10 @@ def test_the_first_of_several_frames_is_read(kind: str, mode: str) -> None:
 def test_what_is_stored_is_told() -> None:
     levels = np.array([[3, 900], [4, 1700]], np.uint16)
     assert look(encoded(Pillow.fromarray(levels), "PNG")) == Stored(
-        "PNG", "I;16", "16-bit", 3, 1700, 2, 2, turned=False, more=False, colour=False
+        "PNG", "I;16", "16-bit", 3, 1700, 2, 2, reoriented=False, more=False, colour=False
     )
     assert look(encoded(Pillow.new("RGB", (5, 4), (10, 20, 30)), "BMP")) == Stored(
-        "BMP", "RGB", "8-bit", 10, 30, 5, 4, turned=False, more=False, colour=True
+        "BMP", "RGB", "8-bit", 10, 30, 5, 4, reoriented=False, more=False, colour=True
     )
 
 

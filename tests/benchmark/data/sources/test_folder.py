@@ -126,7 +126,7 @@ def test_the_radiographs_are_those_of_the_table(real_data: Path) -> None:
 @pytest.mark.parametrize(
     ("counts", "where", "says"),
     [
-        pytest.param({"A": 2}, "", ["(A)", "two class folders are needed"], id="one class"),
+        pytest.param({"A": 2}, "", ["(A)", "two are needed"], id="one class"),
         pytest.param({"A": 2, "B": 0}, "B", ["is empty", "every class needs images"], id="empty class"),
         pytest.param(
             {"A": 2, "B": 2, "C": 2},
@@ -153,7 +153,7 @@ def test_the_radiographs_are_those_of_the_table(real_data: Path) -> None:
             ["val and test but no train folder", "name the parts train, val, test"],
             id="no train",
         ),
-        pytest.param({"train": 0}, "", ["two class folders are needed"], id="no class"),
+        pytest.param({"train": 0}, "", ["two are needed"], id="no class"),
         pytest.param({}, "", ["contains no folders", "give train/val/test/CLASS/* or CLASS/*"], id="nothing"),
         pytest.param({"A": 0, "B": 0}, "A", ["is empty"], id="all empty"),
     ],

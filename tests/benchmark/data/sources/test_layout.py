@@ -214,7 +214,7 @@ def test_a_link_to_a_folder_above_is_ignored_and_never_followed_for_ever(tmp_pat
     assert len(dataset.images) == 5
     assert Counter(entry.reason for entry in dataset.ignored) == {
         "a link to a folder that contains it": 8,
-        "a link to a folder that is read already": 1,
+        "a link to a folder that is already read": 1,
     }
     assert accounted(dataset) == files_below(root) == 5
     chain = tmp_path / "chain"

@@ -22,7 +22,7 @@ from benchmark.data.sources import open_dataset
 from benchmark.data.splits import make_split
 from benchmark.evidence.intervals.figures import figures
 from benchmark.evidence.thresholds.choice import choose_with_interval
-from benchmark.runs.execution.events import Elsewhere, Event, Finished, Preparing, Reused, Started, Stepped
+from benchmark.runs.execution.events import ComputedElsewhere, Event, Finished, Preparing, Progressed, Reused, Started
 from benchmark.runs.execution.execute import execute_all
 from benchmark.runs.plan import make_plan
 from benchmark.runs.protocol import Protocol
@@ -131,7 +131,7 @@ def test_a_run_says_what_happens_to_it(one: Done) -> None:
     run = one.runs[0]
     first, second, *steps, last = [event for event in one.events if event.spec.seed == 0]
     assert (first, second, last) == (Preparing(run.spec), Started(run.spec, run.split), Finished(run.spec, run))
-    progress = [step.progress for step in steps if isinstance(step, Stepped)]
+    progress = [step.progress for step in steps if isinstance(step, Progressed)]
     assert len(progress) == len(steps) > 0
     assert all(0 < at.done <= at.total for at in progress)
 
@@ -222,7 +222,7 @@ def test_what_the_store_holds_is_not_computed_again(one: Done, dataset: Dataset)
 
 def test_a_killed_worker_is_a_failed_run_that_is_tried_again(dataset: Dataset, store: Store) -> None:
     def kill(event: Event) -> None:
-        if isinstance(event, Stepped):
+        if isinstance(event, Progressed):
             for process in multiprocessing.active_children():
                 assert process.pid is not None
                 os.kill(process.pid, signal.SIGKILL)
@@ -261,12 +261,12 @@ def test_a_run_that_another_process_computes_is_waited_for(dataset: Dataset, sto
 
         def watch(event: Event) -> None:
             events.append(event)
-            if isinstance(event, Elsewhere):
+            if isinstance(event, ComputedElsewhere):
                 Store(store.root).save(theirs, write_model=lambda path: path.write_bytes(b"a model"))
                 claim.close()
 
         assert execute_all([wanted], dataset, store, on_event=watch) == [store.get(theirs)]
-    assert [type(event) for event in events] == [Elsewhere, Reused]
+    assert [type(event) for event in events] == [ComputedElsewhere, Reused]
 
 
 def test_data_that_cannot_be_split_as_asked_start_no_run(tmp_path: Path, store: Store) -> None:

@@ -16,7 +16,7 @@ import pytest
 from benchmark.data.cache import clear_cache
 from benchmark.data.dataset import Dataset
 from benchmark.data.sources import open_dataset
-from benchmark.runs.execution.events import Event, Preparing, Started, Stepped
+from benchmark.runs.execution.events import Event, Preparing, Progressed, Started
 from benchmark.runs.execution.execute import execute_all
 from benchmark.runs.plan import make_plan
 from benchmark.runs.run import Run
@@ -145,7 +145,7 @@ def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:
     return open_dataset(str(write_npz(tmp_path / "tiny.npz")))
 
 
-@pytest.mark.parametrize("at", [Preparing, Started, Stepped])
+@pytest.mark.parametrize("at", [Preparing, Started, Progressed])
 def test_a_cache_that_is_cleared_at_the_second_of_four_runs_costs_none(
     at: type[Event], dataset: Dataset, tmp_path: Path
 ) -> None:

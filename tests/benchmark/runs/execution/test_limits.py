@@ -12,7 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.runs.execution import limits
-from benchmark.runs.execution.limits import Limits, end, in_words, memory_left, memory_of, over_memory, seconds_of
+from benchmark.runs.execution.limits import (
+    Limits,
+    exceeding_memory,
+    in_words,
+    kill_tree,
+    memory_left,
+    memory_of,
+    seconds_of,
+)
 from zoo.config.strict_yaml import ConfigError
 
 GIB = 1024**3
@@ -49,7 +57,7 @@ def _of_gib(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_of_gib")
 def test_each_run_beyond_a_limit_of_its_own_is_ended() -> None:
-    found = over_memory({"a": 3, "b": 1, "c": 2}, Limits(memory_gib=1.5))
+    found = exceeding_memory({"a": 3, "b": 1, "c": 2}, Limits(memory_gib=1.5))
     assert found == {
         "a": "ended at 3.0 GiB of memory (--run-memory 1.5)",
         "c": "ended at 2.0 GiB of memory (--run-memory 1.5)",
@@ -62,10 +70,10 @@ def test_without_one_the_largest_is_ended_when_the_machine_s_is_used_up(
     left: float, ended: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "memory_left", lambda: (int(left * GIB), 20 * GIB))
-    found = over_memory({"a": 3, "b": 14}, Limits())
+    found = exceeding_memory({"a": 3, "b": 14}, Limits())
     assert list(found) == ended
     assert all("14.0 GiB" in why and "of 20.0 GiB were left" in why for why in found.values())
-    assert over_memory({}, Limits()) == {}
+    assert exceeding_memory({}, Limits()) == {}
 
 
 def test_a_container_s_limit_counts(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -95,11 +103,11 @@ def test_a_process_is_measured_and_ended_with_all_that_it_started() -> None:
             time.sleep(0.05)
         assert 128 * 1024**2 <= memory_of(process.pid) < 512 * 1024**2
         [child] = psutil.Process(process.pid).children()
-        end(process.pid)
+        kill_tree(process.pid)
         assert process.wait() == -9
     until = time.monotonic() + 60
     while psutil.pid_exists(child.pid) and child.status() != psutil.STATUS_ZOMBIE and time.monotonic() < until:
         time.sleep(0.05)
     assert not psutil.pid_exists(child.pid) or child.status() == psutil.STATUS_ZOMBIE
     assert memory_of(process.pid) == 0
-    end(process.pid)  # of one that is gone nothing is left to end
+    kill_tree(process.pid)  # of one that is gone nothing is left to end

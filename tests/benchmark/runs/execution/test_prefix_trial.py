@@ -51,15 +51,15 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_a_trial_is_measured_once_and_kept(measured: list[int]) -> None:
     path = machine.trial_file(2)
     assert machine.read_trial(path) is None
-    first = machine.keep_trial(path, 2)
-    assert machine.keep_trial(path, 2) == machine.read_trial(path) == first
+    first = machine.load_or_measure(path, 2)
+    assert machine.load_or_measure(path, 2) == machine.read_trial(path) == first
     assert measured == [2]
 
 
 def test_who_asks_at_the_same_time_gets_the_same_trial(measured: list[int]) -> None:
     path = machine.trial_file(2)
     found: list[Trial | None] = []
-    threads = [threading.Thread(target=lambda: found.append(machine.keep_trial(path, 2))) for _ in range(6)]
+    threads = [threading.Thread(target=lambda: found.append(machine.load_or_measure(path, 2))) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -74,14 +74,14 @@ def test_a_damaged_trial_is_a_miss(content: str, measured: list[int]) -> None:
     path = machine.trial_file(2)
     path.parent.mkdir(parents=True)
     path.write_text(content, encoding="latin-1")
-    assert machine.keep_trial(path, 2) == machine.read_trial(path)
+    assert machine.load_or_measure(path, 2) == machine.read_trial(path)
     assert measured == [2]
 
 
 def test_a_cache_that_cannot_be_written_costs_a_trial_and_nothing_else(cache: Path, measured: list[int]) -> None:
     cache.parent.mkdir(exist_ok=True)
     cache.write_text("a file where the folder would be")
-    assert machine.keep_trial(machine.trial_file(2), 2) is not None
+    assert machine.load_or_measure(machine.trial_file(2), 2) is not None
     assert measured == [2]
 
 
@@ -110,7 +110,7 @@ def test_threads_processor_and_versions_make_the_machine(monkeypatch: pytest.Mon
 
 def test_clearing_the_cache_keeps_choices_and_forgetting_removes_them(measured: list[int]) -> None:
     path = machine.trial_file(2)
-    machine.keep_trial(path, 2)
+    machine.load_or_measure(path, 2)
     clear_cache()
     assert machine.read_trial(path) is not None
     uses = {use.kind: use for use in describe_cache()}
@@ -121,7 +121,7 @@ def test_clearing_the_cache_keeps_choices_and_forgetting_removes_them(measured: 
 
 def test_the_command_forgets_choices_only_when_told(measured: list[int]) -> None:
     path = machine.trial_file(2)
-    machine.keep_trial(path, 2)
+    machine.load_or_measure(path, 2)
     assert CliRunner().invoke(app, ["cache", "--clear"]).exit_code == 0
     assert path.exists()
     assert CliRunner().invoke(app, ["cache", "--forget-choices"]).exit_code == 0
@@ -131,25 +131,25 @@ def test_the_command_forgets_choices_only_when_told(measured: list[int]) -> None
 @pytest.mark.parametrize("rules", [{"precision": "bfloat16"}, {"prefix": "keras"}, {"prefix": "filtered"}])
 def test_a_protocol_that_says_it_needs_no_trial(rules: dict[str, str]) -> None:
     spec = make_spec("attempt-6b", protocol=protocol(**rules))
-    assert machine.Machine(2, CONTEXT).trial_for(spec, lambda: pytest.fail("measured")) is None
+    assert machine.MachineTrials(2, CONTEXT).trial_for(spec, lambda: pytest.fail("measured")) is None
 
 
 def test_a_network_without_a_base_needs_no_trial() -> None:
-    assert machine.Machine(2, CONTEXT).trial_for(make_spec("attempt-1"), lambda: pytest.fail("measured")) is None
+    assert machine.MachineTrials(2, CONTEXT).trial_for(make_spec("attempt-1"), lambda: pytest.fail("measured")) is None
 
 
 def test_the_variable_stands_for_the_trial(monkeypatch: pytest.MonkeyPatch) -> None:
     spec = make_spec("attempt-6b")
     monkeypatch.setenv(machine.VARIABLE, "bfloat16")
-    assert machine.Machine(2, CONTEXT).trial_for(spec, lambda: pytest.fail("measured")) == "bfloat16"
+    assert machine.MachineTrials(2, CONTEXT).trial_for(spec, lambda: pytest.fail("measured")) == "bfloat16"
     monkeypatch.setenv(machine.VARIABLE, "avx512")
     with pytest.raises(ConfigError, match=r"ZOO_PREFIX is 'avx512'; it can be keras, filtered, bfloat16"):
-        machine.Machine(2, CONTEXT).trial_for(spec, lambda: None)
+        machine.MachineTrials(2, CONTEXT).trial_for(spec, lambda: None)
 
 
 def test_a_trial_that_is_kept_is_read_without_a_process(measured: list[int]) -> None:
-    kept = machine.keep_trial(machine.trial_file(2), 2)
-    found = machine.Machine(2, None).trial_for(make_spec("attempt-6b"), lambda: pytest.fail("measured"))
+    kept = machine.load_or_measure(machine.trial_file(2), 2)
+    found = machine.MachineTrials(2, None).trial_for(make_spec("attempt-6b"), lambda: pytest.fail("measured"))
     assert found == kept
 
 
@@ -157,7 +157,9 @@ def test_a_trial_that_is_kept_is_read_without_a_process(measured: list[int]) -> 
 def test_a_new_machine_is_measured_in_a_process_of_its_own() -> None:
     threads = os.cpu_count() or 1
     heard: list[str] = []
-    found = machine.Machine(threads, CONTEXT).trial_for(make_spec("attempt-6b"), lambda: heard.append("measuring"))
+    found = machine.MachineTrials(threads, CONTEXT).trial_for(
+        make_spec("attempt-6b"), lambda: heard.append("measuring")
+    )
     assert isinstance(found, Trial)
     assert heard == ["measuring"]
     assert machine.read_trial(machine.trial_file(threads)) == found
@@ -166,6 +168,6 @@ def test_a_new_machine_is_measured_in_a_process_of_its_own() -> None:
     for way, difference in found.differences.items():
         assert difference < {"keras": 1e-9, "filtered": 1e-4, "bfloat16": 0.02}[way]
     assert (
-        machine.Machine(threads, None).trial_for(make_spec("attempt-6b"), lambda: pytest.fail("measured again"))
+        machine.MachineTrials(threads, None).trial_for(make_spec("attempt-6b"), lambda: pytest.fail("measured again"))
         == found
     )

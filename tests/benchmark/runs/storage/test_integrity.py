@@ -139,19 +139,19 @@ def test_a_damaged_run_is_computed_again_and_then_whole(store: Store, damage: Da
         (("at_half", "test", "loss", "value"), -0.1, "loss -0.1 is not within 0 and inf"),
         (("at_half", "val", "false_negatives", "value"), 0.0, "val at 0.5: false_negatives is 0 in run.json"),
         (("at_chosen", "test", "f1", "value"), 1.0, "test at the chosen threshold: f1 is 1 in run.json"),
-        (("at_half", "train"), {}, "it has figures of train, and no scores of it"),
-        (("at_half", "test", "auc", "metric"), "f1", "auc holds a figure of f1"),
+        (("at_half", "train"), {}, "it has figures of train, but no scores of it"),
+        (("at_half", "test", "auc", "metric"), "f1", "auc contains a figure of f1"),
         (("threshold", "value"), 0.95, "at the chosen threshold: "),
         (("threshold", "value"), None, "no such threshold"),
-        (("threshold", "value"), 1.5, "the threshold 1.5 is not within 0 and 1"),
+        (("threshold", "value"), 1.5, "the threshold 1.5 is not between 0 and 1"),
         (("threshold", "rule"), "yuden", "unknown threshold rule 'yuden'"),
         (("spec", "protocol", "threshold", "rule"), "yuden", "unknown rule 'yuden'"),
         (("spec", "protocol", "veiws"), 2, "spec.protocol.veiws: Extra inputs are not permitted"),
         (("spec", "protocol", "b\nad\x1b[2J"), 2, "spec.protocol.b ad [2J: "),
         (("files",), {"../../x": "0" * 64}, "files.../../x"),
         (("version",), math.inf, "Infinity"),
-        (("version",), 10**400, "its version is no version"),
-        (("version",), True, "its version is no version"),
+        (("version",), 10**400, "its version is not valid"),
+        (("version",), True, "its version is not valid"),
         (("costs", "seconds"), math.nan, "NaN"),
     ],
 )
@@ -218,7 +218,7 @@ def test_what_is_no_file_is_named_and_never_opened(store: Store, name: str, targ
 def test_a_record_of_any_size_is_not_read_whole(store: Store) -> None:
     _, folder = named(store, "attempt-1")
     os.truncate(folder / RECORD, 2**40)  # sparse: it takes no space
-    assert "holds 1,099,511,627,776 bytes" in left_out(store, folder)
+    assert "has 1,099,511,627,776 bytes" in left_out(store, folder)
 
 
 def test_a_link_to_a_file_is_followed(store: Store, tmp_path: Path) -> None:
@@ -260,7 +260,7 @@ def test_a_run_under_another_name_is_not_computed_over(store: Store) -> None:
     other, there = named(store, "attempt-2")
     shutil.rmtree(folder)
     shutil.copytree(there, folder)
-    assert f"holds the run {other.run_id}" in left_out(store, folder)
+    assert f"contains the run {other.run_id}" in left_out(store, folder)
     with pytest.raises(ConfigError, match="rename the folder"):
         reusable_run(store, run.spec)
 
@@ -335,7 +335,7 @@ def test_picking_a_run_tells_of_the_damaged_ones(store: Store) -> None:
 )
 def test_a_mark_of_no_version_is_one_line(store: Store, text: str) -> None:
     (store.root / "store.json").write_text(text)
-    with pytest.raises(ConfigError, match=r"store\.json: is damaged; delete this one file") as refused:
+    with pytest.raises(ConfigError, match=r"store\.json: is damaged; delete only this file") as refused:
         Store(store.root)
     assert len(refused.value.lines) == 1
 

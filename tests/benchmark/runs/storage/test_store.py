@@ -225,7 +225,7 @@ def test_a_damaged_mark_costs_no_run(store: Store, text: str) -> None:
     store.save(GOOD)
     mark = store.root / "store.json"
     mark.write_text(text)
-    with pytest.raises(ConfigError, match="delete this one file, the runs are kept"):
+    with pytest.raises(ConfigError, match="delete only this file, the runs remain"):
         Store(store.root)
     mark.unlink()
     again = Store(store.root)

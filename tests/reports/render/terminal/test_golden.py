@@ -17,7 +17,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from benchmark.data.dataset import Problem
-from benchmark.runs.execution.events import Finished, Started, Stepped
+from benchmark.runs.execution.events import Finished, Progressed, Started
 from benchmark.runs.plan import Plan, Skip
 from benchmark.runs.run import Progress
 from benchmark.runs.storage.store import Store
@@ -85,7 +85,7 @@ def _live() -> progress.View:
         view.handle(Started(spec, make_run().split))
         view.handle(Finished(spec, make_run(spec.card.name, **failed)))
     view.handle(Started(specs[5], make_run().split))
-    view.handle(Stepped(specs[5], Progress(20, 400, "train 1/20")))
+    view.handle(Progressed(specs[5], Progress(20, 400, "train 1/20")))
     return view
 
 

@@ -80,14 +80,14 @@ def test_an_image_whose_score_is_no_number_is_named_and_not_decided(zoo: Zoo, tm
     assert found["black"]["decision"] == "PNEUMONIA"
     assert found["black"]["error"] is None
     white = found["white"]
-    assert white["error"] == "the model gives nan, which is no probability"
+    assert white["error"] == "the model gives nan, which is not a probability"
     assert [white[name] for name in ("probability", "score", "decision", "outside")] == [None, None, None, []]
     where = (tmp_path / "pictures", "--store", tmp_path / "runs")
     text = zoo("predict", "tiny", *where, "--csv")
     assert text.code == 1
     line = next(csv.DictReader(io.StringIO(text.out.split("\n", 2)[0] + "\n" + text.out.split("\n", 2)[2])))
     assert (line["probability"], line["decision"]) == ("", "")
-    assert line["note"] == "no prediction: the model gives nan, which is no probability"
+    assert line["note"] == "no prediction: the model gives nan, which is not a probability"
     table = zoo("predict", "tiny", *where)
     assert table.code == 1
     assert "2 images: 0 NORMAL, 1 PNEUMONIA; 0 outside what it was trained on; 1 without a prediction" in table.out
@@ -103,7 +103,7 @@ def test_a_model_without_a_probability_for_any_image_decides_nothing(zoo: Zoo, t
     found = rows(zoo, tmp_path, code=1)
     assert [row["decision"] for row in found.values()] == [None, None]
     said = "nan" if how == "weights" else "6"
-    assert found["dark"]["error"] == f"the model gives {said}, which is no probability"
+    assert found["dark"]["error"] == f"the model gives {said}, which is not a probability"
 
 
 @pytest.mark.parametrize("command", ["predict", "export"])
@@ -141,16 +141,16 @@ def test_what_does_not_decide_is_told_by_the_decider() -> None:
     assert decider.problem(0.0) is None
     assert decider.problem(1.0) is None
     for score in (float("nan"), float("inf"), -1e-9, 1.5):
-        assert "which is no probability" in str(decider.problem(score))
+        assert "which is not a probability" in str(decider.problem(score))
     broken = Calibrator("platt", kept=True, parameters=(float("nan"), 0.0))
-    assert "calibration makes nan of the score 0.25" in str(
+    assert "calibration turns the score 0.25 into nan" in str(
         DecisionRule(("A", "B"), Threshold(0.5, "youden"), broken).problem(0.25)
     )
 
 
 @pytest.mark.parametrize("cut", [float("nan"), -0.1, 1.5])
 def test_no_record_holds_a_threshold_outside_0_to_1(cut: float) -> None:
-    with pytest.raises(ValidationError, match="is not within 0 and 1"):
+    with pytest.raises(ValidationError, match="is not between 0 and 1"):
         make_run(card(), threshold=Threshold(cut, "youden"))
 
 
