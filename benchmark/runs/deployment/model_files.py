@@ -40,15 +40,15 @@ def write_model(fitted: Fitted, train: LabelledImages, val: LabelledImages, path
     Raises OSError, and ConfigError for a model that Keras cannot write or read again.
     """
     from benchmark.training.use.model_file import save_model
-    from benchmark.training.use.predict import Describer
+    from benchmark.training.use.predict import ImageDescriber
 
-    describer = Describer(save_model(fitted.model, path))
+    describer = ImageDescriber(save_model(fitted.model, path))
     chosen, others = _some(len(train)), _some(len(val))
     shown, checked = describer.describe(train.pixels[chosen]), describer.describe(val.pixels[others])
     labels = train.labels[chosen]
     try:
-        val_looks = checked.looks()
-        references = {name: fit_reference(rows, labels, val_looks[name]) for name, rows in shown.looks().items()}
+        val_looks = checked.by_name()
+        references = {name: fit_reference(rows, labels, val_looks[name]) for name, rows in shown.by_name().items()}
     except ValueError:
         return
     write_references(path.with_name(REFERENCE), references)

@@ -42,17 +42,17 @@ def predict_files(run: Run, store: Store, decider: DecisionRule, files: Iterable
     load_keras()
     import benchmark.training.backend as backend
     from benchmark.training.use.model_file import load_model
-    from benchmark.training.use.predict import Describer
+    from benchmark.training.use.predict import ImageDescriber
 
     path = model_of(run, store)
     references = read_references(path.with_name(REFERENCE))
     backend.prepare_process(run.spec.seed, os.cpu_count() or 1)
-    describer = Describer(load_model(path, maker_of(run)), run.spec.dataset.reading)
+    describer = ImageDescriber(load_model(path, maker_of(run)), run.spec.dataset.reading)
     for seen in describer.describe_files(files):
-        if seen.described is None:
+        if seen.descriptors is None:
             yield Prediction(seen.name, error=seen.error)
             continue
-        score = float(seen.described.scores[0])
+        score = float(seen.descriptors.scores[0])
         if (problem := decider.problem(score)) is not None:
             yield Prediction(seen.name, error=problem)
             continue
@@ -65,7 +65,7 @@ def predict_files(run: Run, store: Store, decider: DecisionRule, files: Iterable
                 *([seen.note] if seen.note else []),
                 *ood_reasons(
                     references,
-                    seen.described.looks(),
+                    seen.descriptors.by_name(),
                     colour=seen.colour,
                     channels=describer.channels,
                 ),

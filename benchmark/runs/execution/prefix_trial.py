@@ -23,7 +23,7 @@ from pydantic import ValidationError
 from benchmark.data.cache import CHOICES, cache_dir, read_json, write_json
 from benchmark.runs.environment import processor, processor_features
 from benchmark.runs.run import RunSpec
-from benchmark.training.frozen.methods import Trial, Way
+from benchmark.training.frozen.methods import PrefixMethod, PrefixTrial
 from benchmark.training.frozen.winograd import VERSION as FILTERING
 from benchmark.training.quiet import load_keras
 from zoo.config.strict_yaml import ConfigError
@@ -53,9 +53,9 @@ class Machine:
     def __init__(self, threads: int, context: Any) -> None:
         self._threads = threads
         self._context = context
-        self._trials: dict[Path, Trial | None] = {}
+        self._trials: dict[Path, PrefixTrial | None] = {}
 
-    def trial_for(self, spec: RunSpec, on_measure: Callable[[], None]) -> Trial | Way | None:
+    def trial_for(self, spec: RunSpec, on_measure: Callable[[], None]) -> PrefixTrial | PrefixMethod | None:
         """What chooses how the frozen layers of `spec` are computed: the trial of this machine, or what ZOO_PREFIX
         names.
 
@@ -92,15 +92,15 @@ def trial_file(threads: int) -> Path:
     return cache_dir() / CHOICES / f"{digest}.json"
 
 
-def read_trial(path: Path) -> Trial | None:
+def read_trial(path: Path) -> PrefixTrial | None:
     """The trial kept in `path`; None where there is none, or none that can be read."""
     try:
-        return Trial.model_validate(read_json(path))
+        return PrefixTrial.model_validate(read_json(path))
     except ValidationError:
         return None
 
 
-def keep_trial(path: Path, threads: int) -> Trial | None:
+def keep_trial(path: Path, threads: int) -> PrefixTrial | None:
     """The trial in `path`, measured now if there is none; of several processes that ask at a time one measures.
 
     None where an accelerator or another backend than TensorFlow computes. It must be called in a process that has
@@ -121,7 +121,7 @@ def keep_trial(path: Path, threads: int) -> Trial | None:
         lock.release()
 
 
-def _measure(threads: int) -> Trial | None:
+def _measure(threads: int) -> PrefixTrial | None:
     load_keras()
     import benchmark.training.backend as backend
     from benchmark.training.frozen.trial import measure
@@ -130,13 +130,13 @@ def _measure(threads: int) -> Trial | None:
     return measure()
 
 
-def _measured(path: Path, threads: int, context: Any) -> Trial | None:
+def _measured(path: Path, threads: int, context: Any) -> PrefixTrial | None:
     here, there = context.Pipe(duplex=False)
     process = context.Process(target=_tell_trial, args=(path, threads, there), daemon=True)
     process.start()
     there.close()
     try:
-        trial: Trial | None = here.recv() if here.poll(_LIMIT_S) else None
+        trial: PrefixTrial | None = here.recv() if here.poll(_LIMIT_S) else None
     except EOFError:  # it crashed
         trial = None
     finally:
@@ -154,13 +154,13 @@ def _tell_trial(path: Path, threads: int, pipe: Connection) -> None:
         pipe.send(None)
 
 
-def _named() -> Way | None:
+def _named() -> PrefixMethod | None:
     text = os.environ.get(VARIABLE, "")
-    for way in get_args(Way):
-        if text == way:
-            return way  # type: ignore[no-any-return]
+    for method in get_args(PrefixMethod):
+        if text == method:
+            return method  # type: ignore[no-any-return]
     if text:
-        raise ConfigError(f"{VARIABLE} is '{text}'; it can be {', '.join(get_args(Way))}, or left out")
+        raise ConfigError(f"{VARIABLE} is '{text}'; it can be {', '.join(get_args(PrefixMethod))}, or left out")
     return None
 
 
