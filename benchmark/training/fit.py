@@ -200,14 +200,7 @@ def fit(
 
 
 def loss_function(loss: Loss) -> keras.losses.Loss:
-    """Return the Keras loss of a card. Focal loss is balanced by class (Lin et al. 2017).
-
-    Args:
-        loss: The loss in the card's recipe.
-
-    Returns:
-        The loss.
-    """
+    """Return the Keras loss of a card; focal loss is balanced by class (Lin et al. 2017)."""
     if loss.name == "binary_focal_crossentropy":
         return keras.losses.BinaryFocalCrossentropy(apply_class_balancing=True, alpha=loss.alpha, gamma=loss.gamma)
     return keras.losses.BinaryCrossentropy()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import keras
@@ -166,9 +167,7 @@ def layer_digests(model: keras.Model, layers: tuple[str, ...]) -> dict[str, str]
 
 
 def run_batched(model: keras.Model, inputs: npt.NDArray[np.generic], batch: int = BATCH) -> npt.NDArray[Any]:
-    """Run a model in inference mode.
-
-    Zeros pad the last batch, so that every call has one shape: it is compiled once and results repeat.
+    """Run a model in inference mode on batches of one shape (`padded_batches`).
 
     Args:
         model: The model.
@@ -178,13 +177,25 @@ def run_batched(model: keras.Model, inputs: npt.NDArray[np.generic], batch: int 
     Returns:
         The outputs, shape (n, ...): float32, or bfloat16 if the last layer computes so.
     """
-    parts = []
+    batches = padded_batches(inputs, batch)
+    return np.concatenate([keras.ops.convert_to_numpy(model.predict_on_batch(x))[:count] for x, count in batches])
+
+
+def padded_batches(inputs: npt.NDArray[np.generic], batch: int = BATCH) -> Iterator[tuple[Floats, int]]:
+    """Split inputs into batches of one shape, so that a model is compiled once and results repeat.
+
+    Args:
+        inputs: Shape (n, ...).
+        batch: Images per batch, 1 or more.
+
+    Yields:
+        A batch, float32, shape (batch, ...), and the number of its images; zeros pad the last batch.
+    """
     for start in range(0, len(inputs), batch):
-        chosen = np.asarray(inputs[start : start + batch], dtype=np.float32)
-        padded = np.zeros((batch, *chosen.shape[1:]), np.float32)
-        padded[: len(chosen)] = chosen
-        parts.append(keras.ops.convert_to_numpy(model.predict_on_batch(padded))[: len(chosen)])
-    return np.concatenate(parts)
+        images = np.asarray(inputs[start : start + batch], dtype=np.float32)
+        padded = np.zeros((batch, *images.shape[1:]), np.float32)
+        padded[: len(images)] = images
+        yield padded, len(images)
 
 
 def can_split_at(model: keras.Model, name: str) -> bool:

@@ -21,7 +21,7 @@ from benchmark.data.levels import Levels
 from benchmark.data.sources.entries import printable
 from benchmark.data.sources.scan import reason_of
 from benchmark.training.fit import Fitted, TrainingDiverged
-from benchmark.training.network import BATCH, run_batched
+from benchmark.training.network import BATCH, padded_batches, run_batched
 from benchmark.training.use.model_file import with_features
 
 Floats = npt.NDArray[np.float64]
@@ -139,7 +139,7 @@ class ImageDescriber:
         self.channels: Channels = channels
 
     def describe(self, pixels: Pixels) -> ImageDescriptors:
-        """Describe images. Zeros pad the last batch.
+        """Describe images by scores, grey levels and features.
 
         Args:
             pixels: uint8, shape (n, size, size, channels).
@@ -148,13 +148,10 @@ class ImageDescriber:
             The descriptors, n rows.
         """
         scores, features = [], []
-        for first in range(0, len(pixels), BATCH):
-            batch = np.asarray(pixels[first : first + BATCH], dtype=np.float32)
-            padded = np.zeros((BATCH, *batch.shape[1:]), np.float32)
-            padded[: len(batch)] = batch
-            outputs = self._model.predict_on_batch(padded)
-            scores.append(keras.ops.convert_to_numpy(outputs[0])[: len(batch), 0])
-            features.append(keras.ops.convert_to_numpy(outputs[1])[: len(batch)])
+        for batch, count in padded_batches(pixels):
+            outputs = self._model.predict_on_batch(batch)
+            scores.append(keras.ops.convert_to_numpy(outputs[0])[:count, 0])
+            features.append(keras.ops.convert_to_numpy(outputs[1])[:count])
         return ImageDescriptors(
             scores=np.concatenate(scores).astype(np.float64),
             grey=np.stack([np.quantile(image, _QUANTILES) for image in pixels]),
