@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmark.training.frozen.methods import WORDS
+from benchmark.training.frozen.methods import METHOD_LABELS
 from zoo.config.strict import Strict
 
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "pillow")
@@ -51,7 +51,7 @@ class Environment(Strict):
         """Say how frozen layers were computed and why; None if the record has no `prefix`."""
         if self.prefix is None:
             return None
-        return f"{WORDS.get(self.prefix, self.prefix)}; {self.prefix_reason}"
+        return f"{METHOD_LABELS.get(self.prefix, self.prefix)}; {self.prefix_reason}"
 
 
 def describe_environment(

@@ -22,7 +22,7 @@ from benchmark.evidence.thresholds.choice import Threshold
 from benchmark.evidence.thresholds.rules import rule_names
 from benchmark.runs.environment import Environment
 from benchmark.runs.protocol import Protocol
-from benchmark.training.frozen.methods import Trial, Way
+from benchmark.training.frozen.methods import PrefixMethod, PrefixTrial
 from zoo.config.strict import Strict
 from zoo.models.card import ModelCard
 
@@ -201,7 +201,7 @@ class Job:
     folder: Path
     split: SplitFacts
     also_unfrozen: tuple[int, ...] = ()
-    trial: Trial | Way | None = None
+    trial: PrefixTrial | PrefixMethod | None = None
 
 
 class Costs(Strict):

@@ -1,1 +1,1 @@
-"""The only wing that imports Keras: augmented views, frozen prefixes, training and scoring."""
+"""The package that imports Keras: it trains, scores and explains networks."""

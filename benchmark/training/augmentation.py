@@ -1,9 +1,8 @@
 """Augmented views of images in batches: a view number and an image always give the same picture.
 
-The random changes mean what Keras' legacy ImageDataGenerator means by them (keras.src.legacy.preprocessing.image):
-one affine map (rotation, shift, shear, zoom, in that order, about the image's centre, bilinear), then channel shift,
-flips and brightness. Shifts are the exception in name only: `width_shift` moves columns here, where the generator
-draws the column shift from `height_shift_range`.
+The random changes follow Keras' legacy ImageDataGenerator (keras.src.legacy.preprocessing.image): one affine map
+(rotation, shift, shear, zoom, in that order, about the centre, bilinear), then channel shift, flips and brightness. One
+name differs: here `width_shift` moves columns, whereas the generator draws the column shift from `height_shift_range`.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from zoo.models.card import Augmentation
 Floats = npt.NDArray[np.float64]
 Fill = Literal["nearest", "reflect", "constant"]
 
-# One stream of random numbers per parameter, so that leaving one out of a card changes no other.
+# One stream of random numbers per parameter: a card that omits a parameter changes no other.
 _STREAMS = (
     "theta",
     "shift_x",
@@ -38,10 +37,19 @@ _STREAMS = (
 
 @dataclass(frozen=True)
 class ViewParameters:
-    """What is done to each of n images; every field is an array of shape (n,).
+    """The random changes of n images; every field has shape (n,).
 
-    `theta` and `shear` are degrees, `shift_x` (columns) and `shift_y` (rows) shares of the side, `zoom_x` and
-    `zoom_y` factors above 1 for zooming out, `channel_shift` grey levels, `brightness` a factor.
+    Attributes:
+        theta: Rotation in degrees.
+        shift_x: Shift of columns as a share of the width.
+        shift_y: Shift of rows as a share of the height.
+        shear: Shear in degrees.
+        zoom_x: Zoom factor of columns; above 1 zooms out.
+        zoom_y: Zoom factor of rows; above 1 zooms out.
+        channel_shift: Grey levels to add.
+        brightness: Factor of the grey levels.
+        flip_horizontal: Whether columns are mirrored.
+        flip_vertical: Whether rows are mirrored.
     """
 
     theta: Floats
@@ -63,17 +71,17 @@ def augmented_view(
     view: int,
     view_seed: int,
 ) -> npt.NDArray[np.float32]:
-    """The augmented view number `view` of images.
+    """Return one augmented view of images.
 
     Args:
-        images: uint8 (n, h, w, c).
+        images: uint8, shape (n, h, w, c).
         keys: The content digest of each image, in hexadecimal.
-        augmentation: The random changes; None for none.
+        augmentation: The ranges of the random changes; None for none.
         view: The number of the view, from 0.
         view_seed: Decides all views.
 
     Returns:
-        Grey levels 0..255, float32, of the shape of `images`.
+        Grey levels 0..255, float32, the shape of `images`.
     """
     if augmentation is None:
         return images.astype(np.float32)
@@ -81,9 +89,18 @@ def augmented_view(
 
 
 def draw_parameters(augmentation: Augmentation, keys: Sequence[str], view: int, view_seed: int) -> ViewParameters:
-    """The parameters of view `view` of the images with these keys.
+    """Draw the parameters of one view.
 
-    They depend on key, view and view seed alone: not on the batch, the process or the other parameters.
+    They depend on key, view and view seed only, not on the batch, the process or the other parameters.
+
+    Args:
+        augmentation: The ranges of the random changes.
+        keys: The content digest of each image, in hexadecimal.
+        view: The number of the view, from 0.
+        view_seed: Decides all views.
+
+    Returns:
+        The parameters of len(keys) images.
     """
     unit = {name: _uniform(keys, view, view_seed, stream) for stream, name in enumerate(_STREAMS)}
 
@@ -108,18 +125,27 @@ def draw_parameters(augmentation: Augmentation, keys: Sequence[str], view: int, 
 def render(
     images: npt.NDArray[np.uint8], parameters: ViewParameters, fill: Fill = "nearest"
 ) -> npt.NDArray[np.float32]:
-    """`images`, uint8 (n, h, w, c), changed by `parameters`: float32 grey levels 0..255 of the same shape."""
+    """Apply random changes to images.
+
+    Args:
+        images: uint8, shape (n, h, w, c).
+        parameters: The changes of each image.
+        fill: The values outside of the image.
+
+    Returns:
+        Grey levels 0..255, float32, the shape of `images`.
+    """
     pixels = images.astype(np.float32)
     matrices = _matrices(parameters, images.shape[1], images.shape[2])
     if not np.array_equal(matrices, np.broadcast_to(np.eye(3), matrices.shape)):
-        moved = keras.ops.image.affine_transform(
+        mapped = keras.ops.image.affine_transform(
             pixels,
             matrices.reshape(-1, 9)[:, :8].astype(np.float32),
             interpolation="bilinear",
             fill_mode=fill,
             data_format="channels_last",
         )
-        pixels = np.array(keras.ops.convert_to_numpy(moved), dtype=np.float32)
+        pixels = np.array(keras.ops.convert_to_numpy(mapped), dtype=np.float32)
     return _photometric(pixels, parameters)
 
 
@@ -131,14 +157,14 @@ def _photometric(pixels: npt.NDArray[np.float32], p: ViewParameters) -> npt.NDAr
     pixels[p.flip_horizontal] = pixels[p.flip_horizontal, :, ::-1]
     pixels[p.flip_vertical] = pixels[p.flip_vertical, ::-1]
     if np.any(p.brightness != 1.0):
-        # The generator goes through 8-bit PIL images, before and after the factor.
+        # The generator converts to 8-bit PIL images before and after it applies the factor.
         factor = p.brightness.astype(np.float32)[:, None, None, None]
         pixels = np.floor(np.clip(np.floor(pixels) * factor, 0.0, 255.0))
     return pixels
 
 
 def _matrices(p: ViewParameters, height: int, width: int) -> Floats:
-    """(n, 3, 3) maps from output (x, y, 1) to input coordinates, about the centre of the pixel grid."""
+    """Return (n, 3, 3) maps from output (x, y, 1) to input coordinates, about the centre of the pixel grid."""
     one, zero = np.ones_like(p.theta), np.zeros_like(p.theta)
     theta, shear = np.deg2rad(p.theta), np.deg2rad(p.shear)
 
@@ -156,8 +182,10 @@ def _matrices(p: ViewParameters, height: int, width: int) -> Floats:
 
 
 def _uniform(keys: Sequence[str], view: int, view_seed: int, stream: int) -> Floats:
-    """Uniform on [0, 1), one number a key: the key, seed, view and stream mixed by SplitMix64's finaliser (Steele,
-    Lea and Flood, OOPSLA 2014)."""
+    """Draw one uniform number in [0, 1) per key.
+
+    The finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014) mixes key, seed, view and stream.
+    """
     state = np.array([int(key[:16], 16) for key in keys], dtype=np.uint64)
     with np.errstate(over="ignore"):
         for value in (view_seed, view, stream):

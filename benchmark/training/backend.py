@@ -1,4 +1,4 @@
-"""The one place that names a Keras backend: determinism, threads, versions."""
+"""The only module that names a Keras backend: determinism, threads, versions, gradients."""
 
 from __future__ import annotations
 
@@ -12,14 +12,18 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
-_WIDE = 256  # channels on the narrower side; with fewer no clear difference was measured
+_MIN_CHANNELS = 256  # input and output channels: with fewer, the speed did not clearly differ
 
 
 def prepare_process(seed: int, threads: int) -> None:
-    """Make this process compute the same figures each time: seeds, deterministic kernels, a fixed number of threads.
+    """Make this process compute reproducible results: seeds, deterministic kernels, a fixed number of threads.
 
-    Call it before the first operation of the backend; later, as in a notebook, the process keeps its threads. `seed`
-    may be 0; `threads` >= 1.
+    Call it before the first operation of the backend. Later calls, as in a notebook, do not change the number of
+    threads.
+
+    Args:
+        seed: Any integer from 0.
+        threads: Number of threads, 1 or more.
     """
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -33,17 +37,17 @@ def prepare_process(seed: int, threads: int) -> None:
 
 
 def threads() -> int:
-    """How many threads compute here: as many as `prepare_process` was told, or one a processor."""
-    given = 0
+    """Return the number of threads that compute: as set by `prepare_process`, or one per processor."""
+    configured = 0
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        given = tf.config.threading.get_intra_op_parallelism_threads()
-    return given or os.cpu_count() or 1
+        configured = tf.config.threading.get_intra_op_parallelism_threads()
+    return configured or os.cpu_count() or 1
 
 
 def accelerator_has_bfloat16() -> bool:
-    """Whether an accelerator computes that says that it multiplies bfloat16."""
+    """Whether the run uses an accelerator that multiplies bfloat16 natively."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -54,26 +58,31 @@ def accelerator_has_bfloat16() -> bool:
 
 
 def versions() -> dict[str, str]:
-    """The backend's name and the versions that decide a result."""
-    found = {"keras": keras.__version__, "backend": keras.backend.backend()}
+    """Return the name of the backend and the versions that affect results."""
+    versions = {"keras": keras.__version__, "backend": keras.backend.backend()}
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        found["tensorflow"] = tf.__version__
-    return found
+        versions["tensorflow"] = tf.__version__
+    return versions
 
 
 @contextmanager
 def faster_gradients(model: keras.Model) -> Iterator[None]:
-    """While it lasts, wide convolutions of `model` get the gradient of their input from a convolution with the kernel
-    turned around: the same sums in another order.
+    """Within the context, compute the input gradient of wide convolutions as a convolution with the flipped kernel.
 
-    TensorFlow's own operation for it reaches half the speed on a processor (512 channels at 9 x 9: 60 against 140
-    GFLOP/s); with few channels, and elsewhere, nothing is gained and nothing changed.
+    The sums are the same in another order. TensorFlow's own operation reaches half the speed on a processor (512
+    channels at 9 x 9: 60 versus 140 GFLOP/s). Narrow convolutions and other backends gain nothing and are unchanged.
+
+    Args:
+        model: The network in training.
+
+    Yields:
+        Once, with the gradients replaced.
     """
     wide = [layer for layer in model.layers if _is_wide(layer)] if tensorflow_on_cpu() else []
     for layer in wide:
-        layer.convolution_op = _with_turned_kernel
+        layer.convolution_op = _with_flipped_kernel
     try:
         yield
     finally:
@@ -87,11 +96,11 @@ def _is_wide(layer: keras.layers.Layer) -> bool:
     plain = layer.padding == "same" and layer.data_format == "channels_last" and layer.groups == 1
     single_steps = set(layer.strides) | set(layer.dilation_rate) == {1}
     height, width, incoming, outgoing = layer.kernel.shape
-    return bool(plain and single_steps and height % 2 and width % 2 and min(incoming, outgoing) >= _WIDE)
+    return bool(plain and single_steps and height % 2 and width % 2 and min(incoming, outgoing) >= _MIN_CHANNELS)
 
 
 def tensorflow_on_cpu() -> bool:
-    """Whether the backend is TensorFlow and a processor, not an accelerator, computes."""
+    """Whether the backend is TensorFlow and runs on a processor, not an accelerator."""
     if keras.backend.backend() != "tensorflow":
         return False
     import tensorflow as tf
@@ -99,47 +108,55 @@ def tensorflow_on_cpu() -> bool:
     return not tf.config.list_physical_devices("GPU")
 
 
-def _with_turned_kernel(inputs: Any, kernel: Any) -> Any:
+def _with_flipped_kernel(inputs: Any, kernel: Any) -> Any:
     import tensorflow as tf
 
     @tf.custom_gradient  # type: ignore[untyped-decorator, unused-ignore]
     def convolve(x: Any, weights: Any) -> Any:
-        def back(slope: Any) -> tuple[Any, Any]:
-            turned = tf.transpose(tf.reverse(weights, [0, 1]), [0, 1, 3, 2])
-            of_weights = tf.raw_ops.Conv2DBackpropFilter(
-                input=x, filter_sizes=tf.shape(weights), out_backprop=slope, strides=[1, 1, 1, 1], padding="SAME"
+        def backward(gradient: Any) -> tuple[Any, Any]:
+            flipped = tf.transpose(tf.reverse(weights, [0, 1]), [0, 1, 3, 2])
+            weight_gradient = tf.raw_ops.Conv2DBackpropFilter(
+                input=x, filter_sizes=tf.shape(weights), out_backprop=gradient, strides=[1, 1, 1, 1], padding="SAME"
             )
-            return tf.nn.conv2d(slope, turned, 1, "SAME"), of_weights
+            return tf.nn.conv2d(gradient, flipped, 1, "SAME"), weight_gradient
 
-        return tf.nn.conv2d(x, weights, 1, "SAME"), back
+        return tf.nn.conv2d(x, weights, 1, "SAME"), backward
 
     return convolve(tf.convert_to_tensor(inputs), tf.convert_to_tensor(kernel))
 
 
 def gradients(function: Callable[[Any], Any], x: Floats) -> tuple[Floats, Floats]:
-    """`function` of the array `x`, and the derivative of the sum of its values by `x`, which has the shape of `x`.
+    """Evaluate `function` and the gradient of the sum of its values.
 
-    `function` takes and returns a tensor of the backend. Raises NotImplementedError for a backend without gradients.
+    Args:
+        function: Takes and returns a tensor of the backend.
+        x: The point to evaluate at, any shape.
+
+    Returns:
+        The value of `function`, and the gradient, which has the shape of `x`.
+
+    Raises:
+        NotImplementedError: The backend computes no gradients.
     """
     name = keras.backend.backend()
-    at = keras.ops.convert_to_tensor(x)
+    point = keras.ops.convert_to_tensor(x)
     if name == "tensorflow":
         import tensorflow as tf
 
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(at)
-            value = function(at)
-        slope = tape.gradient(value, at)
+            tape.watch(point)
+            value = function(point)
+        gradient = tape.gradient(value, point)
     elif name == "jax":
         import jax  # type: ignore[import-not-found, unused-ignore]
 
-        value, back = jax.vjp(function, at)
-        (slope,) = back(keras.ops.ones_like(value))
+        value, backward = jax.vjp(function, point)
+        (gradient,) = backward(keras.ops.ones_like(value))
     elif name == "torch":
-        at = at.detach().requires_grad_(True)
-        value = function(at)
+        point = point.detach().requires_grad_(True)
+        value = function(point)
         value.sum().backward()
-        slope = at.grad
+        gradient = point.grad
     else:
         raise NotImplementedError(f"the Keras backend '{name}' computes no gradients; tensorflow, jax and torch do")
-    return tuple(keras.ops.convert_to_numpy(keras.ops.cast(each, "float32")) for each in (value, slope))
+    return tuple(keras.ops.convert_to_numpy(keras.ops.cast(each, "float32")) for each in (value, gradient))

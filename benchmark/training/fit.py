@@ -1,4 +1,4 @@
-"""Training one card on one split: phases, batches, early stopping. It is never handed the test split."""
+"""Train one card on one split: phases, batches, early stopping. Training never gets the test split."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import benchmark.training.backend as backend
 from benchmark.data.decoding.prepared import LabelledImages
 from benchmark.training.frozen.bank import Bank
 from benchmark.training.frozen.features import Network, view_order
-from benchmark.training.frozen.methods import FILTERED, Ways
-from benchmark.training.model_graph import Built, build_flat, check_scores
+from benchmark.training.frozen.methods import FILTERED, AllowedMethods
+from benchmark.training.model_graph import FlatModel, build_flat, check_scores
 from benchmark.training.network import BATCH, frozen_layers, run_batched
 from zoo.models.card import EarlyStopping, Loss, ModelCard
 from zoo.models.registry import get_builder
@@ -25,12 +25,18 @@ Row = dict[str, float | int | str]
 
 
 class TrainingDiverged(RuntimeError):
-    """The training loss is no longer a number."""
+    """The training loss is no longer a number, or scores are no probabilities."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """Progress within a training: `done` of `total` batches over all phases, and the epoch's name."""
+    """Progress within a training.
+
+    Attributes:
+        done: Batches so far.
+        total: Batches of all phases.
+        label: The epoch or the features in progress, in words.
+    """
 
     done: int
     total: int
@@ -39,11 +45,17 @@ class Step:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A trained model from grey levels 0..255 (n, h, w, c) to probabilities (n, 1).
+    """A trained model.
 
-    `model` is one ordinary model, `network` the same weights cut where training began. `history` has one row an epoch:
-    phase, epoch (from 1), loss, accuracy and recall in training mode, val_loss, val_accuracy, val_recall in inference
-    mode, seconds. Losses include weight penalties, as Keras' do. `last_view` is the augmented view of the last epoch.
+    Attributes:
+        model: One ordinary model from grey levels 0..255 (n, h, w, c) to probabilities (n, 1).
+        network: The same weights, split where training began.
+        history: One row per epoch: phase, epoch (from 1), loss, accuracy and recall in training mode, val_loss,
+            val_accuracy and val_recall in inference mode, seconds. Losses include weight penalties, as in Keras.
+        last_view: The number of the augmented view of the last epoch.
+        parameters: Number of weights.
+        trainable_parameters: Number of weights that the last phase trained.
+        seconds_per_epoch: Mean over all epochs.
     """
 
     model: keras.Model
@@ -60,14 +72,14 @@ class FeatureOptions:
     """How features of frozen layers are computed and stored.
 
     Attributes:
-        bank: Where they are looked up and stored.
-        ways: The ways in which they may be computed.
-        also_unfrozen: Numbers of unfrozen layers of other runs with this base; the features that those runs will read
-            are stored on the way to those of this one.
+        bank: The storage of features.
+        methods: The methods that may compute them.
+        also_unfrozen: The numbers of unfrozen layers in other runs of this base. The features that those runs need are
+            stored on the way.
     """
 
     bank: Bank
-    ways: Ways = FILTERED
+    methods: AllowedMethods = FILTERED
     also_unfrozen: tuple[int, ...] = ()
 
 
@@ -81,27 +93,27 @@ class _Phase:
 
 
 @dataclass
-class _Epoch:
-    """Sums over the batches of an epoch, each counted by its images."""
+class _EpochSums:
+    """Sums over the batches of an epoch, weighted by their numbers of images."""
 
     images: int = 0
     positives: int = 0
     loss: float = 0.0
-    right: float = 0.0
-    found: float = 0.0
+    correct: float = 0.0
+    true_positives: float = 0.0
 
     def add(self, logs: Mapping[str, float], images: int, positives: int) -> None:
         self.images += images
         self.positives += positives
         self.loss += images * float(logs["loss"])
-        self.right += images * float(logs["accuracy"])
-        self.found += positives * float(logs["recall"])
+        self.correct += images * float(logs["accuracy"])
+        self.true_positives += positives * float(logs["recall"])
 
     def means(self) -> dict[str, float]:
         return {
             "loss": self.loss / self.images,
-            "accuracy": self.right / self.images,
-            "recall": self.found / max(self.positives, 1),
+            "accuracy": self.correct / self.images,
+            "recall": self.true_positives / max(self.positives, 1),
         }
 
 
@@ -120,10 +132,10 @@ def fit(
 
     Args:
         card: The model and its recipe.
-        train: The images that it is trained on.
-        val: The images that every epoch is measured on and early stopping watches.
-        seed: Decides initial weights, dropout, batch order and the order of views. The process must have been prepared
-            with it (`backend.prepare_process`).
+        train: The training images.
+        val: The images that measure every epoch, and decide early stopping.
+        seed: Decides initial weights, dropout, batch order and the order of views. `backend.prepare_process` must have
+            set it.
         view_seed: Decides the augmented views.
         features: How features of frozen layers are computed and stored.
         views: The number of augmented views per image; None for a new one every epoch.
@@ -144,12 +156,12 @@ def fit(
     model = built.model
     phases = _phases(card, seed, views)
     batches = -(-len(train) // card.recipe.batch_size)
-    at = Step(0, batches * sum(phase.epochs for phase in phases), "")
+    progress = Step(0, batches * sum(phase.epochs for phase in phases), "")
 
     def report(done: int, label: str) -> None:
-        nonlocal at
-        at = Step(done, at.total, label)
-        on_step(at)
+        nonlocal progress
+        progress = Step(done, progress.total, label)
+        on_step(progress)
 
     network = Network(
         model,
@@ -157,16 +169,16 @@ def fit(
         card.recipe,
         view_seed=view_seed,
         bank=features.bank,
-        ways=features.ways,
-        wanted=_cuts(card, built, features.also_unfrozen),
-        on_fill=lambda label: report(at.done, label),
+        methods=features.methods,
+        also_store=_prefix_ends(card, built, features.also_unfrozen),
+        on_progress=lambda label: report(progress.done, label),
     )
     history: list[Row] = []
     first = 0
     for number, phase in enumerate(phases):
         if number:
             _unfreeze(card, built, _unfrozen(card))
-            network.recut()
+            network.update_prefix()
         _compile(network.tail, card, phase)
 
         def step(batch: int, epoch: int, first: int = first, phase: _Phase = phase) -> None:
@@ -177,7 +189,7 @@ def fit(
         first += phase.epochs * batches
     seconds = [float(row["seconds"]) for row in history]
     return Fitted(
-        model=network.whole(card.name.replace(".", "_")),
+        model=network.full_model(card.name.replace(".", "_")),
         network=network,
         history=tuple(history),
         last_view=phases[-1].views[sum(row["phase"] == phases[-1].name for row in history) - 1],
@@ -188,7 +200,7 @@ def fit(
 
 
 def loss_function(loss: Loss) -> keras.losses.Loss:
-    """The Keras loss a card declares; focal loss is balanced by class (Lin et al. 2017)."""
+    """Return the Keras loss of a card; focal loss is balanced by class (Lin et al. 2017)."""
     if loss.name == "binary_focal_crossentropy":
         return keras.losses.BinaryFocalCrossentropy(apply_class_balancing=True, alpha=loss.alpha, gamma=loss.gamma)
     return keras.losses.BinaryCrossentropy()
@@ -197,7 +209,17 @@ def loss_function(loss: Loss) -> keras.losses.Loss:
 def total_loss(
     card: ModelCard, model: keras.Model, labels: npt.NDArray[np.int64], scores: npt.NDArray[np.floating]
 ) -> float:
-    """The card's loss of `scores` (n,) against `labels` (n,), weight penalties included, as Keras' evaluate gives."""
+    """Return the card's loss including weight penalties, as `evaluate` of Keras does.
+
+    Args:
+        card: The card that declares the loss.
+        model: The model whose weight penalties are added.
+        labels: 0 or 1, shape (n,).
+        scores: Probabilities, shape (n,).
+
+    Returns:
+        The loss, 0 or more.
+    """
     y_true = labels.astype(np.float32)[:, None]
     value = float(loss_function(card.recipe.loss)(y_true, np.asarray(scores, dtype=np.float32)[:, None]))
     return value + sum(float(penalty) for penalty in model.losses)
@@ -223,7 +245,7 @@ def _run_phase(
     report: Callable[[int, int], None],
 ) -> list[Row]:
     tail = network.tail
-    val_features = network.plain(val)
+    val_features = network.unaugmented(val)
     check_scores(card.model.builder, run_batched(tail, val_features[:BATCH])[:, 0])
     stopping = _stopping(phase.early_stopping, tail)
     labels = train.labels.astype(np.float32)[:, None]
@@ -232,13 +254,13 @@ def _run_phase(
     for epoch, view in enumerate(phase.views, 1):
         start = time.perf_counter()
         order = np.random.default_rng([seed, number, epoch]).permutation(len(train))
-        seen = _Epoch()
+        sums = _EpochSums()
         for batch, first in enumerate(range(0, len(order), size), 1):
             chosen = order[first : first + size]
             tail.reset_metrics()
             logs = tail.train_on_batch(network.batch(train, view, chosen), labels[chosen], return_dict=True)
-            seen.add(logs, len(chosen), int(labels[chosen].sum()))
-            if not math.isfinite(seen.loss):
+            sums.add(logs, len(chosen), int(labels[chosen].sum()))
+            if not math.isfinite(sums.loss):
                 raise TrainingDiverged(
                     f"the training loss is {float(logs['loss'])} in phase '{phase.name}', epoch {epoch}, batch "
                     f"{batch}; a lower learning rate in the card's recipe may help"
@@ -246,8 +268,8 @@ def _run_phase(
             report(batch, epoch)
         scores = run_batched(tail, val_features)[:, 0]
         row: Row = {"phase": phase.name, "epoch": epoch}
-        row |= seen.means()
-        called = scores >= 0.5
+        row |= sums.means()
+        positive = scores >= 0.5
         val_loss = row["val_loss"] = total_loss(card, tail, val.labels, scores)
         if not (math.isfinite(val_loss) and np.isfinite(scores).all()):
             raise TrainingDiverged(
@@ -255,8 +277,8 @@ def _run_phase(
                 "rate in the card's recipe may help"
             )
         check_scores(card.model.builder, scores)
-        row["val_accuracy"] = float(np.mean(called == val.labels))
-        row["val_recall"] = float(np.mean(called[val.labels == 1]))
+        row["val_accuracy"] = float(np.mean(positive == val.labels))
+        row["val_recall"] = float(np.mean(positive[val.labels == 1]))
         row["seconds"] = time.perf_counter() - start
         rows.append(row)
         if stopping is not None:
@@ -285,22 +307,22 @@ def _unfrozen(card: ModelCard) -> int:
     return get_builder(card.model.builder).unfrozen(card.model.params)
 
 
-def _unfreeze(card: ModelCard, built: Built, layers: int) -> None:
+def _unfreeze(card: ModelCard, built: FlatModel, layers: int) -> None:
     unfreeze = get_builder(card.model.builder).unfreeze
     if unfreeze is not None:
-        unfreeze.apply(built.made, layers)
-        built.follow()
+        unfreeze.apply(built.original, layers)
+        built.sync_trainable()
 
 
-def _cuts(card: ModelCard, built: Built, also_unfrozen: Sequence[int]) -> list[str]:
-    """The layers at which training begins with the card's own number of unfrozen layers, and with the others."""
-    found: list[str] = []
+def _prefix_ends(card: ModelCard, built: FlatModel, also_unfrozen: Sequence[int]) -> list[str]:
+    """Return where the frozen prefix ends with the card's own number of unfrozen layers, and with the others."""
+    ends: list[str] = []
     for layers in sorted({_unfrozen(card), *also_unfrozen} - {0}):
-        flags = built.flags()
+        flags = built.trainable_flags()
         _unfreeze(card, built, layers)
-        found += frozen_layers(built.model)[-1:]
+        ends += frozen_layers(built.model)[-1:]
         built.restore(flags)
-    return found
+    return ends
 
 
 def _optimizer(name: str, learning_rate: float) -> keras.optimizers.Optimizer:

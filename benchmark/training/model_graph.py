@@ -1,7 +1,7 @@
-"""What a builder returned: checked, and as one graph of layers.
+"""Check what a builder returned, and turn it into one graph of layers.
 
-What lies in models inside it stands beside the other layers there. So whatever looks at layers one by one (the frozen
-prefix and its bank, digests, Grad-CAM) sees those of a nested `keras.Model` and of a `keras.Sequential` as any other.
+The layers of nested models become layers of that graph. So code that handles layers one by one (the frozen prefix and
+its bank, digests, Grad-CAM) treats those of a nested `keras.Model` and of a `keras.Sequential` like any other.
 """
 
 from __future__ import annotations
@@ -22,35 +22,37 @@ from zoo.models.registry import build
 
 Shape = tuple[int, int, int]
 _T = TypeVar("_T")
-_OPEN = ("Functional.call", "Sequential.call")
+_PLAIN_CALLS = ("Functional.call", "Sequential.call")
 
 
 @dataclass(frozen=True)
-class Built:
-    """`model` trains: one graph of layers, from (n, h, w, channels) to (n, 1). `made` is what the builder returned.
+class FlatModel:
+    """A builder's model as one graph of layers.
 
-    The two are one where `made` is such a graph already. Else `model` holds copies of its layers, and `copies` pairs
-    layer and copy; a layer that cannot be copied is in both. `whole_because` says why the layers of `made` could not be
-    taken apart: then `model` calls it as one layer.
+    Attributes:
+        model: The graph that is trained, from (n, h, w, channels) to (n, 1).
+        original: What the builder returned; the same object as `model` if that is such a graph already.
+        copies: Pairs of a layer of `original` and its copy in `model`. A layer that cannot be copied is in both.
+        opaque_reason: Why `model` calls `original` as one opaque layer; None if it has its layers.
     """
 
     model: keras.Model
-    made: keras.Model
+    original: keras.Model
     copies: tuple[tuple[Any, Any], ...] = ()
-    whole_because: str | None = None
+    opaque_reason: str | None = None
 
-    def flags(self) -> list[tuple[keras.layers.Layer, bool]]:
-        """Every layer of `made`, outer ones first, and whether it is trainable."""
-        return [(layer, layer.trainable) for layer in _below(self.made)]
+    def trainable_flags(self) -> list[tuple[keras.layers.Layer, bool]]:
+        """Return every layer of `original`, outer ones first, and whether it is trainable."""
+        return [(layer, layer.trainable) for layer in _nested_layers(self.original)]
 
     def restore(self, flags: Sequence[tuple[keras.layers.Layer, bool]]) -> None:
-        """Set the flags that `flags` gave."""
+        """Set the flags that `trainable_flags` returned."""
         for layer, flag in flags:
             layer.trainable = flag
-        self.follow()
+        self.sync_trainable()
 
-    def follow(self) -> None:
-        """Make trainable in `model` what is trainable in `made`."""
+    def sync_trainable(self) -> None:
+        """Copy the trainable flags of `original` to `model`."""
         for layer, copy in self.copies:
             if isinstance(layer, keras.layers.Layer) and copy is not layer:
                 copy.trainable = layer.trainable
@@ -58,47 +60,76 @@ class Built:
                     other.trainable = one.trainable
 
 
-def build_flat(builder: str, params: Mapping[str, Any], input_shape: Shape) -> Built:
-    """The network of `builder` for images of `input_shape` (h, w, channels), `flatten`ed. Raises ConfigError."""
+def build_flat(builder: str, params: Mapping[str, Any], input_shape: Shape) -> FlatModel:
+    """Build the network of a builder as one graph of layers (`flatten`).
+
+    Args:
+        builder: The name of the builder.
+        params: The card's parameters of the builder.
+        input_shape: (h, w, channels) of the images.
+
+    Returns:
+        The graph together with the builder's model.
+
+    Raises:
+        ConfigError: The builder cannot build it, or it does not turn such images into one score each.
+    """
     return flatten(build(builder, params, input_shape), input_shape, builder)
 
 
-def flatten(made: Any, input_shape: Shape, builder: str) -> Built:
-    """The model that `builder` made for images of `input_shape` (h, w, channels), as one graph of layers.
+def flatten(original: Any, input_shape: Shape, builder: str) -> FlatModel:
+    """Turn a builder's model into one graph of layers.
 
-    Models inside it, to any depth, are replaced by their layers at the place of each call; a layer that is called
-    twice stays one layer. Where a call says `training=False`, its layers compute in inference mode during training
-    too. A `keras.Model` with a `call` of its own stays whole. The model gives the same scores, bit for bit, and has
-    the same weights, penalties and trainable flags; a layer's name is as it was unless another layer bears it too.
+    Nested models, to any depth, are replaced by their layers where they are called. A layer that is called twice stays
+    one layer. If a call has `training=False`, its layers compute in inference mode during training too. A `keras.Model`
+    that overrides `call` stays one layer. The result gives the same scores, bit for bit, and has the same weights,
+    penalties and trainable flags. A layer keeps its name unless another layer has the same one.
 
-    Raises ConfigError, one line, for what is no model, for a model with more than one input or output, and for one
-    that does not read such images or does not give one score for each.
+    Args:
+        original: What the builder returned.
+        input_shape: (h, w, channels) of the images.
+        builder: The name of the builder, for messages.
+
+    Returns:
+        The graph together with `original`.
+
+    Raises:
+        ConfigError: `original` is no model, has several inputs or outputs, or does not turn such images into one score
+            each. The message is one line.
     """
-    if not isinstance(made, keras.Model):
-        raise ConfigError(f"builder {builder}: must return a keras.Model, not {type(made).__name__}")
-    if isinstance(made, keras.Sequential) and not made.built:
-        _asked(builder, input_shape, lambda: made.build((None, *input_shape)))
-    if not is_open(made) or not hasattr(made, "inputs"):  # a Sequential whose shapes are not known has none
-        return _whole(made, input_shape, builder, f"{type(made).__name__} has a call of its own")
-    _check_ends(builder, input_shape, made.inputs, made.outputs)
-    if _is_flat(made):
-        return Built(made, made)
+    if not isinstance(original, keras.Model):
+        raise ConfigError(f"builder {builder}: must return a keras.Model, not {type(original).__name__}")
+    if isinstance(original, keras.Sequential) and not original.built:
+        _or_config_error(builder, input_shape, lambda: original.build((None, *input_shape)))
+    if not is_plain_model(original) or not hasattr(original, "inputs"):  # a Sequential of unknown shapes has none
+        return _as_one_layer(original, input_shape, builder, f"{type(original).__name__} overrides `call`")
+    _check_ends(builder, input_shape, original.inputs, original.outputs)
+    if _is_flat(original):
+        return FlatModel(original, original)
     try:
         flattening = _Flattening()
-        name = flattening.name_for(made.inputs[0].name, "")
-        inputs = keras.Input(input_shape, dtype=made.inputs[0].dtype, name=name)
-        model = keras.Model(inputs, flattening.inlined(made, [inputs]), name=made.name)
+        name = flattening.name_for(original.inputs[0].name, "")
+        inputs = keras.Input(input_shape, dtype=original.inputs[0].dtype, name=name)
+        model = keras.Model(inputs, flattening.inline(original, [inputs]), name=original.name)
         flattening.finish()
-        if _same(model, made, input_shape):
-            return Built(model, made, tuple(flattening.copies.values()))
-        reason = "a copy of its layers gives other scores"
+        if _same_scores(model, original, input_shape):
+            return FlatModel(model, original, tuple(flattening.copies.values()))
+        reason = "a copy of its layers gives different scores"
     except Exception as error:  # layers of other packages raise many kinds
         reason = first_line(error)
-    return _whole(made, input_shape, builder, reason)
+    return _as_one_layer(original, input_shape, builder, reason)
 
 
 def check_scores(builder: str, scores: npt.NDArray[np.floating]) -> None:
-    """Raises ConfigError when `scores` (n,) are numbers outside [0, 1]."""
+    """Check that scores are probabilities. NaN and infinity pass, because training reports them as divergence.
+
+    Args:
+        builder: The name of the builder, for the message.
+        scores: Shape (n,).
+
+    Raises:
+        ConfigError: A finite score is outside [0, 1].
+    """
     known = scores[np.isfinite(scores)]
     if len(known) and (known.min() < 0 or known.max() > 1):
         raise ConfigError(
@@ -108,40 +139,46 @@ def check_scores(builder: str, scores: npt.NDArray[np.floating]) -> None:
 
 
 def runs_in_inference_mode(layer: keras.layers.Layer) -> bool:
-    """Whether `layer` was called with `training=False`, so that training does not change what it computes."""
+    """Whether `layer` was called with `training=False`, so that training does not change its outputs."""
     return bool(getattr(layer, "_zoo_inference", False))
 
 
 @dataclass
 class _Flattening:
-    """The copies made so far by the identity of their layer, the modes in which each is called, the names taken."""
+    """The state of one flattening.
+
+    Attributes:
+        copies: By the id of a layer, the layer and its copy.
+        modes: By the id of a layer, the modes in which it is called: `training`, or None if the call does not set it.
+        names: The names of layers in the graph so far.
+    """
 
     copies: dict[int, tuple[Any, Any]] = field(default_factory=dict)
     modes: dict[int, set[bool | None]] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
 
-    def inlined(self, model: keras.Model, inputs: list[Any], training: bool | None = None, inside: str = "") -> Any:
-        """What `model` gives for the symbolic `inputs`, computed by copies of its layers."""
+    def inline(self, model: keras.Model, inputs: list[Any], training: bool | None = None, inside: str = "") -> Any:
+        """Return the outputs of `model` for the symbolic `inputs`, computed by copies of its layers."""
         if isinstance(model, keras.Sequential):
             (x,) = inputs
             for layer in model.layers:
-                x = self._called(layer, (x,), {}, training, inside)
+                x = self._call(layer, (x,), {}, training, inside)
             return x
-        end, outputs = _End(), []
+        end, outputs = _OutputMarker(), []
 
         def call(layer: Any, *args: Any, **named: Any) -> Any:
             if layer is end:
                 outputs.extend(args[0])
                 return args[0]
-            return self._called(layer, args, named, training, inside)
+            return self._call(layer, args, named, training, inside)
 
         whole = keras.Model(list(model.inputs), end(list(model.outputs)))
         keras.models.clone_model(whole, input_tensors=inputs, clone_function=lambda layer: layer, call_function=call)
-        found = keras.tree.pack_sequence_as(model.output, outputs)
-        return found[0] if isinstance(found, (list, tuple)) and len(found) == 1 else found
+        packed = keras.tree.pack_sequence_as(model.output, outputs)
+        return packed[0] if isinstance(packed, (list, tuple)) and len(packed) == 1 else packed
 
     def finish(self) -> None:
-        """Give the copies what no configuration holds: weights, states, flags, and the mode in which they compute."""
+        """Copy what is not in a layer's configuration: weights, states, flags, and inference mode."""
         for key, (layer, copy) in self.copies.items():
             if not isinstance(layer, keras.layers.Layer):
                 continue
@@ -149,13 +186,13 @@ class _Flattening:
                 for one, other in zip(layer.variables, copy.variables, strict=True):
                     other.assign(one)
                     other.trainable = one.trainable
-                if hasattr(copy, "finalize_state"):  # of normalisation that was adapted to data
+                if hasattr(copy, "finalize_state"):  # normalisation that was adapted to data
                     copy.finalize_state()
             if self.modes[key] == {False}:
                 _infer_always(copy)
 
     def name_for(self, name: str, inside: str) -> str:
-        """`name`; where it is taken, that of the model it lies in goes before it, and a number behind."""
+        """Return `name`, or if it is in use, `name` behind that of its model and with a number."""
         stem = f"{inside}_{name}" if inside and name in self.names else name
         wanted, number = stem, 2
         while wanted in self.names:
@@ -163,11 +200,11 @@ class _Flattening:
         self.names.add(wanted)
         return wanted
 
-    def _called(self, layer: Any, args: Any, named: dict[str, Any], training: bool | None, inside: str) -> Any:
-        mode = _said(layer, named) if training is None else training  # the outer call decides, as in Keras
-        if is_open(layer):
+    def _call(self, layer: Any, args: Any, named: dict[str, Any], training: bool | None, inside: str) -> Any:
+        mode = _declared_mode(layer, named) if training is None else training  # the outer call decides, as in Keras
+        if is_plain_model(layer):
             inner = "_".join(part for part in (inside, layer.name) if part)
-            return self.inlined(layer, keras.tree.flatten(args[0]), mode, inner)
+            return self.inline(layer, keras.tree.flatten(args[0]), mode, inner)
         if id(layer) not in self.copies:
             self.copies[id(layer)] = (layer, self._copy(layer, inside))
         self.modes.setdefault(id(layer), set()).add(mode)
@@ -176,16 +213,16 @@ class _Flattening:
         return self.copies[id(layer)][1](*args, **named)
 
     def _copy(self, layer: Any, inside: str) -> Any:
-        """A layer like `layer` that was not called yet; `layer` itself where its configuration does not make one."""
+        """Return a new layer with the configuration of `layer`; `layer` itself if that is impossible."""
         name = self.name_for(layer.name, inside)
         copy = None if isinstance(layer, keras.Model) else _from_config(layer, name)
         if copy is None and name != layer.name:
-            raise ValueError(f"two of its layers are called {layer.name}")
+            raise ValueError(f"two of its layers have the name {layer.name}")
         return layer if copy is None else copy
 
 
-class _End(keras.layers.Layer):  # type: ignore[misc]
-    """Marks the outputs of a model, so that they are met when its layers are called one by one."""
+class _OutputMarker(keras.layers.Layer):  # type: ignore[misc]
+    """Marks the outputs of a model, so that they are reached when its layers are called one by one."""
 
     def call(self, inputs: list[Any]) -> list[Any]:
         return inputs
@@ -204,26 +241,31 @@ def _from_config(layer: Any, name: str) -> Any:
     return copy
 
 
-def is_open(layer: Any) -> bool:
-    """Whether `layer` is a model that does no more than call its layers."""
-    return isinstance(layer, keras.Model) and type(layer).call.__qualname__ in _OPEN
+def is_plain_model(layer: Any) -> bool:
+    """Whether `layer` is a model that only calls its layers, without a `call` method of its own."""
+    return isinstance(layer, keras.Model) and type(layer).call.__qualname__ in _PLAIN_CALLS
 
 
 def _is_flat(model: keras.Model) -> bool:
-    """Whether nothing is to be done: no models inside, and no call that says `training=False`."""
-    if isinstance(model, keras.Sequential) or any(is_open(operation) for operation in model.operations):
+    """Whether `model` is a flat graph already: no nested models, and no call with `training=False`."""
+    if isinstance(model, keras.Sequential) or any(is_plain_model(operation) for operation in model.operations):
         return False
     try:
-        described = model.get_config()["layers"]
-    except Exception:  # a layer without a configuration: nothing is known of its calls
+        configs = model.get_config()["layers"]
+    except Exception:  # a layer without a configuration: its calls are unknown
         return True
-    nodes = {layer["name"]: layer["inbound_nodes"] for layer in described}
-    return not any(_said(each, node["kwargs"]) is False for each in model.operations for node in nodes[each.name])
+    nodes = {layer["name"]: layer["inbound_nodes"] for layer in configs}
+    return not any(
+        _declared_mode(each, node["kwargs"]) is False for each in model.operations for node in nodes[each.name]
+    )
 
 
-def _said(layer: Any, named: Mapping[str, Any]) -> bool | None:
-    """The mode in which a call with the arguments `named` says that `layer` computes. Keras writes the default of a
-    layer's `call` among the arguments, so that this says nothing: dropout has False there."""
+def _declared_mode(layer: Any, named: Mapping[str, Any]) -> bool | None:
+    """Return the mode that a call with the arguments `named` sets for `layer`; None if it sets none.
+
+    Keras records the default of a layer's `call` among the arguments, so a default sets no mode: dropout has False
+    there.
+    """
     mode = named.get("training")
     if mode is None or not isinstance(layer, keras.layers.Layer):
         return None
@@ -231,16 +273,18 @@ def _said(layer: Any, named: Mapping[str, Any]) -> bool | None:
     return None if default is None or default.default is mode else mode
 
 
-def _below(model: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
+def _nested_layers(model: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
     for layer in model.layers:
         yield layer
         if isinstance(layer, keras.Model):
-            yield from _below(layer)
+            yield from _nested_layers(layer)
 
 
 def _infer_always(layer: keras.layers.Layer) -> None:
-    """Let `layer` compute in inference mode whatever the model around it does: Keras hands the mode of that model to
-    every layer, also to one that was called with `training=False`."""
+    """Make `layer` compute in inference mode, whatever the mode of the model around it.
+
+    Keras passes the mode of that model to every layer, also to one that was called with `training=False`.
+    """
     compute = layer.call
 
     @functools.wraps(compute)
@@ -251,42 +295,44 @@ def _infer_always(layer: keras.layers.Layer) -> None:
     layer._zoo_inference = True
 
 
-def _whole(made: keras.Model, shape: Shape, builder: str, reason: str) -> Built:
-    """`made` as the one layer of a model."""
+def _as_one_layer(original: keras.Model, shape: Shape, builder: str, reason: str) -> FlatModel:
+    """Return a model with `original` as its only layer."""
     inputs = keras.Input(shape, name="image")
-    outputs = _asked(builder, shape, lambda: made(inputs))
+    outputs = _or_config_error(builder, shape, lambda: original(inputs))
     _check_ends(builder, shape, [inputs], keras.tree.flatten(outputs))
-    model = keras.Model(inputs, keras.tree.flatten(outputs)[0], name=f"whole_{made.name}")
-    return Built(model, made, whole_because=reason)
+    model = keras.Model(inputs, keras.tree.flatten(outputs)[0], name=f"whole_{original.name}")
+    return FlatModel(model, original, opaque_reason=reason)
 
 
-def _same(model: keras.Model, made: keras.Model, shape: Shape) -> bool:
-    """Whether both give the same score, bit for bit, for a drawn image: a layer may hold what neither its
-    configuration nor its variables say."""
+def _same_scores(model: keras.Model, original: keras.Model, shape: Shape) -> bool:
+    """Whether both models give the same score, bit for bit, for a random image.
+
+    A layer may have state that neither its configuration nor its variables contain.
+    """
     image = np.random.default_rng(0).uniform(-1, 1, (1, *shape)).astype(np.float32)
-    one, other = (keras.ops.convert_to_numpy(each(image, training=False)) for each in (model, made))
+    one, other = (keras.ops.convert_to_numpy(each(image, training=False)) for each in (model, original))
     return np.array_equal(one, other, equal_nan=True)
 
 
-def _asked(builder: str, shape: Shape, call: Callable[[], _T]) -> _T:
+def _or_config_error(builder: str, shape: Shape, call: Callable[[], _T]) -> _T:
     try:
         return call()
-    except Exception as error:  # layers raise many kinds for a shape that they do not read
+    except Exception as error:  # layers raise many kinds for a shape that they do not accept
         raise ConfigError(
-            f"builder {builder}: its model does not read images of shape {shape}: {first_line(error)}"
+            f"builder {builder}: its model does not accept images of shape {shape}: {first_line(error)}"
         ) from error
 
 
 def _check_ends(builder: str, shape: Shape, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
-    wanted = f"builder {builder}: its model must have one input {_words(shape)} and one output (n, 1)"
+    rule = f"builder {builder}: its model must have one input {_shape_text(shape)} and one output (n, 1)"
     if len(inputs) != 1 or len(outputs) != 1:
-        raise ConfigError(f"{wanted}; it has {len(inputs)} and {len(outputs)}")
-    read, given = tuple(inputs[0].shape[1:]), tuple(outputs[0].shape[1:])
-    if len(read) != 3 or any(size not in (None, here) for size, here in zip(read, shape, strict=True)):
-        raise ConfigError(f"{wanted}; it reads {_words(read)}")
-    if given != (1,):
-        raise ConfigError(f"{wanted}, the probability of the positive class; it gives {_words(given)}")
+        raise ConfigError(f"{rule}; it has {len(inputs)} and {len(outputs)}")
+    in_shape, out_shape = tuple(inputs[0].shape[1:]), tuple(outputs[0].shape[1:])
+    if len(in_shape) != 3 or any(size not in (None, here) for size, here in zip(in_shape, shape, strict=True)):
+        raise ConfigError(f"{rule}; its input is {_shape_text(in_shape)}")
+    if out_shape != (1,):
+        raise ConfigError(f"{rule}, the probability of the positive class; its output is {_shape_text(out_shape)}")
 
 
-def _words(shape: Sequence[int | None]) -> str:
+def _shape_text(shape: Sequence[int | None]) -> str:
     return f"({', '.join(str(size) for size in ('n', *shape))})"

@@ -1,9 +1,14 @@
-"""From grey levels to a probability: preprocessing in front of a builder's model, and the cuts of its frozen layers."""
+"""The networks from grey levels to a probability: preprocessing in front of a builder's model.
+
+Training does not change the first, frozen layers of such a network. It can be split behind a frozen layer that
+everything passes through: the prefix up to that layer is computed once, the part behind it is trained.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import keras
@@ -19,15 +24,30 @@ BATCH = 32
 
 @keras.saving.register_keras_serializable(package="zoo")
 class CaffePreprocessing(keras.layers.Layer):  # type: ignore[misc]
-    """RGB grey levels 0..255 to BGR minus the ImageNet channel means (Simonyan & Zisserman 2015)."""
+    """RGB grey levels 0..255 to BGR minus the ImageNet channel means (Simonyan and Zisserman 2015)."""
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
-        """(n, h, w, 3) RGB to (n, h, w, 3) BGR, centred."""
+        """Convert images.
+
+        Args:
+            inputs: RGB, shape (n, h, w, 3).
+
+        Returns:
+            BGR, centred, of the same shape.
+        """
         return keras.ops.flip(inputs, axis=-1) - keras.ops.convert_to_tensor(_IMAGENET_MEANS_BGR, inputs.dtype)
 
 
-def entry(pixel_shape: tuple[int, int, int], preprocessing: Literal["rescale", "caffe"]) -> keras.Model:
-    """The model from grey levels 0..255 of `pixel_shape` (h, w, 1 or 3) to the three channels a builder reads."""
+def preprocessing_model(pixel_shape: tuple[int, int, int], preprocessing: Literal["rescale", "caffe"]) -> keras.Model:
+    """Build the preprocessing model.
+
+    Args:
+        pixel_shape: (h, w, 1 or 3) of the images.
+        preprocessing: `rescale` divides by 255, `caffe` is `CaffePreprocessing`.
+
+    Returns:
+        The model from grey levels 0..255 to the three channels of a builder's input.
+    """
     pixels = keras.Input(pixel_shape, name="pixels")
     rgb = pixels if pixel_shape[-1] == 3 else keras.layers.Concatenate(name="rgb")([pixels] * 3)
     layer = (
@@ -39,34 +59,58 @@ def entry(pixel_shape: tuple[int, int, int], preprocessing: Literal["rescale", "
 
 
 def join(front: keras.Model, model: keras.Model, name: str) -> keras.Model:
-    """One model that applies `front`, then `model`; the weights are shared with both."""
+    """Build one model that applies two models in turn and shares their weights.
+
+    Args:
+        front: The first model.
+        model: The second model, whose input is the output of `front`.
+        name: The name of the new model.
+
+    Returns:
+        A model from the inputs of `front` to the outputs of `model`.
+    """
     return keras.Model(front.inputs, model(front.outputs[0]), name=name)
 
 
 def frozen_layers(model: keras.Model) -> tuple[str, ...]:
-    """The leading layers of `model` that training leaves alone and behind which it may be cut, first to last.
+    """Return the layers of the frozen prefix of `model`, from the first one with weights.
 
-    Layers in front of the first weights are left out: features behind them are not worth keeping. In a graph with
-    branches only layers that everything passes through count. There are none where a layer has no configuration, by
-    which its features would be told from those of another.
+    Layers before the first weights are left out: their outputs are not worth storing. The last layer of the prefix is
+    one that everything passes through. There is no prefix if a layer has no configuration, because then a digest would
+    not distinguish its features from those of another.
+
+    Args:
+        model: A flat graph of layers.
+
+    Returns:
+        The names of the layers, first to last; empty without a frozen prefix.
     """
-    found: list[str] = []
+    names: list[str] = []
     weights = False
-    for layer in _without_input(model):
+    for layer in without_inputs(model):
         if not _is_fixed(layer):
             break
         weights = weights or bool(layer.weights)
         if weights:
-            found.append(layer.name)
-    while found and not may_cut(model, found[-1]):
-        found.pop()
-    return tuple(found) if found and _has_config(model) else ()
+            names.append(layer.name)
+    while names and not can_split_at(model, names[-1]):
+        names.pop()
+    return tuple(names) if names and _has_config(model) else ()
 
 
 def segment(model: keras.Model, start: str | None, stop: str | None) -> keras.Model:
-    """The part of `model` behind layer `start` (None: its input) up to and with layer `stop` (None: its output).
+    """Return one part of a model, with shared weights.
 
-    Raises ValueError when the graph does not allow it. Weights are shared.
+    Args:
+        model: A flat graph of layers.
+        start: The part begins behind this layer; None for the input.
+        stop: The last layer of the part; None for the output.
+
+    Returns:
+        A model from the outputs of `start` to those of `stop`.
+
+    Raises:
+        ValueError: Branches of the graph bypass `start` or `stop`.
     """
     inputs = model.inputs if start is None else model.get_layer(start).output
     outputs = model.outputs[0] if stop is None else model.get_layer(stop).output
@@ -74,74 +118,108 @@ def segment(model: keras.Model, start: str | None, stop: str | None) -> keras.Mo
 
 
 def set_precision(model: keras.Model, lowered: tuple[str, ...], precision: Literal["float32", "bfloat16"]) -> None:
-    """Compute the layers named in `lowered` in `precision`, all others in float32; weights are float32 always."""
-    for layer in _without_input(model):
+    """Set the precision of layers. Weights are always float32.
+
+    Args:
+        model: A flat graph of layers.
+        lowered: The layers that compute in `precision`; all others compute in float32.
+        precision: The precision of `lowered`.
+    """
+    for layer in without_inputs(model):
         low = precision == "bfloat16" and layer.name in lowered
         layer.dtype_policy = keras.DTypePolicy("mixed_bfloat16" if low else "float32")
 
 
 def layer_digests(model: keras.Model, layers: tuple[str, ...]) -> dict[str, str]:
-    """For each of `layers`, leading ones of `model` in order, a digest of all that decides its output: shapes,
-    settings, connections and weights of the layers up to and with it."""
+    """Return digests of everything that decides the outputs of leading layers.
+
+    A digest covers shapes, settings, connections and weights of all layers up to and including its own.
+
+    Args:
+        model: A flat graph of layers.
+        layers: The names of leading layers, in order.
+
+    Returns:
+        The digest of each layer, in hexadecimal.
+    """
     total = hashlib.blake2b(digest_size=16)
     digests: dict[str, str] = {}
-    left = set(layers)
-    if not left:
+    remaining = set(layers)
+    if not remaining:
         return digests
     total.update(repr(model.input_shape).encode())
-    described = {entry["name"]: entry for entry in model.get_config()["layers"]}
+    configs = {config["name"]: config for config in model.get_config()["layers"]}
     for operation in model.operations:
-        if not left:
+        if not remaining:
             break
         if isinstance(operation, keras.layers.InputLayer):
             continue
-        facts = described[operation.name]
-        settings = {k: v for k, v in facts["config"].items() if k not in ("trainable", "dtype")}
-        joints = [facts["class_name"], settings, facts.get("inbound_nodes")]
-        total.update(json.dumps(joints, sort_keys=True, default=str).encode())
-        for weight in getattr(operation, "weights", ()):  # an operation that is no layer has none
+        config = configs[operation.name]
+        settings = {k: v for k, v in config["config"].items() if k not in ("trainable", "dtype")}
+        description = [config["class_name"], settings, config.get("inbound_nodes")]
+        total.update(json.dumps(description, sort_keys=True, default=str).encode())
+        for weight in getattr(operation, "weights", ()):  # an operation that is not a layer has none
             total.update(np.ascontiguousarray(keras.ops.convert_to_numpy(weight)).tobytes())
-        if operation.name in left:
-            left.discard(operation.name)
+        if operation.name in remaining:
+            remaining.discard(operation.name)
             digests[operation.name] = total.hexdigest()
     return digests
 
 
 def run_batched(model: keras.Model, inputs: npt.NDArray[np.generic], batch: int = BATCH) -> npt.NDArray[Any]:
-    """`model` in inference mode over `inputs` (n, ...), `batch` at a time; float32, or bfloat16 where it computes so.
+    """Run a model in inference mode on batches of one shape (`padded_batches`).
 
-    The last batch is filled up with zeros, so that every call has one shape: it is compiled once and results repeat.
+    Args:
+        model: The model.
+        inputs: Shape (n, ...).
+        batch: Images per call, 1 or more.
+
+    Returns:
+        The outputs, shape (n, ...): float32, or bfloat16 if the last layer computes so.
     """
-    parts = []
+    batches = padded_batches(inputs, batch)
+    return np.concatenate([keras.ops.convert_to_numpy(model.predict_on_batch(x))[:count] for x, count in batches])
+
+
+def padded_batches(inputs: npt.NDArray[np.generic], batch: int = BATCH) -> Iterator[tuple[Floats, int]]:
+    """Split inputs into batches of one shape, so that a model is compiled once and results repeat.
+
+    Args:
+        inputs: Shape (n, ...).
+        batch: Images per batch, 1 or more.
+
+    Yields:
+        A batch, float32, shape (batch, ...), and the number of its images; zeros pad the last batch.
+    """
     for start in range(0, len(inputs), batch):
-        chosen = np.asarray(inputs[start : start + batch], dtype=np.float32)
-        filled = np.zeros((batch, *chosen.shape[1:]), np.float32)
-        filled[: len(chosen)] = chosen
-        parts.append(keras.ops.convert_to_numpy(model.predict_on_batch(filled))[: len(chosen)])
-    return np.concatenate(parts)
+        images = np.asarray(inputs[start : start + batch], dtype=np.float32)
+        padded = np.zeros((batch, *images.shape[1:]), np.float32)
+        padded[: len(images)] = images
+        yield padded, len(images)
 
 
-def may_cut(model: keras.Model, name: str) -> bool:
+def can_split_at(model: keras.Model, name: str) -> bool:
     """Whether everything in `model` passes through layer `name`."""
     try:
         segment(model, name, None)
-    except (ValueError, AttributeError):  # branches pass by, or the model is no graph of layers
+    except (ValueError, AttributeError):  # a branch bypasses the layer, or the model is no graph of layers
         return False
     return True
 
 
-def _without_input(model: keras.Model) -> list[keras.layers.Layer]:
+def without_inputs(model: keras.Model) -> list[keras.layers.Layer]:
+    """Return the layers of `model` except its input layers."""
     return [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
 
 
 def _is_fixed(layer: keras.layers.Layer) -> bool:
-    """Whether training changes neither the weights of `layer` nor what it computes."""
+    """Whether training changes neither the weights nor the outputs of `layer`."""
     if layer.trainable_variables:
         return False
     if runs_in_inference_mode(layer):
         return True
-    # A layer that draws random numbers (dropout) is another function in training than in inference; its seeds are
-    # variables that do not count as weights. Batch normalisation without scale and offset still follows the batches.
+    # A layer that draws random numbers (dropout) differs between training and inference. Its seeds are variables but
+    # not weights. Batch normalisation without scale and offset still updates its statistics.
     draws = len(layer.variables) > len(layer.weights)
     return not draws and not (isinstance(layer, keras.layers.BatchNormalization) and layer.trainable)
 

@@ -1,13 +1,15 @@
-"""This project and what a user would write instead, side by side in one run: ratios of wall time and peak memory.
+"""Compare this project with what a user would write instead: ratios of wall time and peak memory.
 
     python tests/perf/compare.py {w1,w2,w3,w4} [--small] [--data SOURCE] [--views fresh|N[,...]] [--precision P]
 
-w1: a search (stock KerasTuner RandomSearch against `zoo search`, the same trials; needs the extra `perf`),
-w2: attempt-6b for 20 epochs, w3: three seeds of attempt-7, w4: attempt-1. Both sides see the same images, splits and
-epochs, each in processes of its own that start cold; this project starts with an empty cache, and so with the trial of
-the machine, the plain side is handed decoded images. The plain side computes in float32, this project in `--precision`,
-float32 unless said. With several `--views` each is measured against the one plain run. Last stands what the time of a
-run goes to: the means of its stages, and of all else (the trial, drawing the split, decoding, the report) by run.
+w1: a search (stock KerasTuner RandomSearch versus `zoo search`, the same trials; needs the extra `perf`),
+w2: attempt-6b for 20 epochs, w3: three seeds of attempt-7, w4: attempt-1.
+
+Both sides use the same images, splits and epochs, in processes that start cold. This project starts with an empty
+cache, so its time includes the trial of the machine. The plain side gets decoded images. The plain side computes in
+float32, this project in `--precision`, float32 by default. With several `--views` each is compared with the one plain
+run. The last line is the mean time per stage of a run. `else` is everything outside of the stages: the trial, drawing
+the split, decoding, the report.
 """
 
 from __future__ import annotations
@@ -42,25 +44,26 @@ def main() -> None:
     parser.add_argument("--data", default="phantom")
     parser.add_argument("--views", default="fresh")
     parser.add_argument("--precision", choices=("float32", "bfloat16", "auto"), default="float32")
-    asked = parser.parse_args()
-    options = sizes(asked.workload, asked.small)
+    parsed = parser.parse_args()
+    options = sizes(parsed.workload, parsed.small)
     ours = {}
     with tempfile.TemporaryDirectory(prefix="zoo-perf-") as folder:
-        for views in asked.views.split(","):
+        for views in parsed.views.split(","):
             place = Path(folder) / f"views-{views}"
             place.mkdir()
-            rules = protocol(asked.small, views, options.get("cap"), asked.precision)
+            rules = protocol(parsed.small, views, options.get("cap"), parsed.precision)
             (place / "perf.yaml").write_text(json.dumps(rules), encoding="utf-8")  # JSON is YAML
-            used = timed(command(asked.workload, asked.data, options, place), place)
-            ours[views] = used, runs_of(place, asked.workload)
-        arrays = write_arrays(asked.data, protocol(asked.small, "fresh", None), Path(folder))
-        plain = [sys.executable, str(ROOT / "tests/perf/plain.py"), PLAIN[asked.workload], str(arrays)]
+            used = timed(command(parsed.workload, parsed.data, options, place), place)
+            ours[views] = used, runs_of(place, parsed.workload)
+        arrays = write_arrays(parsed.data, protocol(parsed.small, "fresh", None), Path(folder))
+        plain = [sys.executable, str(ROOT / "tests/perf/plain.py"), PLAIN[parsed.workload], str(arrays)]
         theirs = timed([*plain, json.dumps(options)], Path(folder))
     for views, (used, runs) in ours.items():
-        print(f"{asked.workload}{' --small' if asked.small else ''} on {asked.data}, views {views}, {asked.precision}:")
-        measured = [run for run in runs if run.spec.stage == "search" or asked.workload != "w1"]
+        workload = f"{parsed.workload}{' --small' if parsed.small else ''}"
+        print(f"{workload} on {parsed.data}, views {views}, {parsed.precision}:")
+        measured = [run for run in runs if run.spec.stage == "search" or parsed.workload != "w1"]
         print_ratio(measured, used, json.loads(theirs["out"].splitlines()[-1]), theirs)
-        print_story(runs, used["seconds"])
+        print_stages(runs, used["seconds"])
 
 
 def sizes(workload: str, small: bool) -> dict[str, Any]:
@@ -87,7 +90,7 @@ def protocol(small: bool, views: str, cap: int | None, precision: str = "float32
 
 
 def write_arrays(source: str, rules: dict[str, Any], place: Path) -> Path:
-    """The images of the split that the protocol draws, for the plain side."""
+    """Write the images of the split for the plain side."""
     dataset = open_dataset(source)
     perf = Protocol.model_validate({"name": "perf", **rules})
     folder = prepare(dataset, make_split(dataset, perf.sampling, perf.split_seed), perf.image_size, place / "arrays")
@@ -128,7 +131,7 @@ SPACE = {
 
 
 def timed(arguments: list[str], place: Path) -> dict[str, Any]:
-    """Wall seconds, peak memory in MiB of the process itself, and what was printed."""
+    """Run a command. Return wall seconds, peak memory of the process in MiB, and its output."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "ZOO_CACHE_DIR": str(place / "cache")}
     with (place / "stdout").open("w+") as out, (place / "stderr").open("w+") as err:
         before = time.perf_counter()
@@ -141,7 +144,7 @@ def timed(arguments: list[str], place: Path) -> dict[str, Any]:
 
 
 def runs_of(place: Path, workload: str) -> list[Run]:
-    """The runs of the store, the winner of a search among them."""
+    """The runs of the store, including the winner of a search."""
     store = Store(place / "store")
     return [run for stage in (("search", "bench") if workload == "w1" else ("bench",)) for run in store.runs(stage)[0]]
 
@@ -156,9 +159,9 @@ def print_ratio(runs: list[Run], ours: dict[str, Any], plain: list[float], their
     print(f"  peak memory of the largest process: zoo {peak:.0f} MiB, plain {theirs['peak']:.0f} MiB")
 
 
-def print_story(runs: list[Run], seconds: float) -> None:
-    told = {run.environment.prefix_in_words() for run in runs if run.environment}
-    print(f"  frozen layers: {'; '.join(sorted(text for text in told if text)) or 'none'}")
+def print_stages(runs: list[Run], seconds: float) -> None:
+    prefixes = {run.environment.prefix_in_words() for run in runs if run.environment}
+    print(f"  frozen layers: {'; '.join(sorted(text for text in prefixes if text)) or 'none'}")
     stages: dict[str, float] = {}
     for run in runs:
         for stage, spent in (run.costs.stages if run.costs else {}).items():

@@ -1,9 +1,9 @@
-"""What a further trial costs as a search grows: one search, continued to 4, 8, 16 and 32 trials.
+"""The cost of a further trial as a search grows: one search, continued to 4, 8, 16 and 32 trials.
 
     python tests/perf/growth.py [--trials 4 8 16 32] [--data SOURCE] [--tuner random]
 
-Prints seconds per further trial and the peak memory of the searching process and of its largest run at each step.
-Trials are short on purpose (a scratch CNN, one epoch, 64 px): what does not belong to training shows.
+Prints seconds per further trial, and the peak memory of the search process and of its largest run, at each step. Trials
+are short on purpose (a scratch CNN, one epoch, 64 px), so that the overhead of the search shows.
 """
 
 from __future__ import annotations
@@ -34,26 +34,26 @@ def main() -> None:
     parser.add_argument("--trials", type=int, nargs="+", default=[4, 8, 16, 32])
     parser.add_argument("--data", default="phantom")
     parser.add_argument("--tuner", default="random")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="zoo-perf-") as folder:
         place = Path(folder)
         rules = protocol(True, "fresh", 1) | {"image_size": 64}
         (place / "perf.yaml").write_text(json.dumps(rules), encoding="utf-8")
-        before, held = 0, 0.0
-        for trials in asked.trials:
-            space = SPACE | {"tuner": asked.tuner, "budget": {"trials": trials}}
+        before, peak_before = 0, 0.0
+        for trials in options.trials:
+            space = SPACE | {"tuner": options.tuner, "budget": {"trials": trials}}
             (place / "space.yaml").write_text(json.dumps(space), encoding="utf-8")
             zoo = [sys.executable, "-m", "zoo", "search", "attempt-1", "--space", "space.yaml"]
-            shared = ["--data", asked.data, "--protocol", "perf.yaml", "--store", "store", "--out", f"out{trials}"]
+            shared = ["--data", options.data, "--protocol", "perf.yaml", "--store", "store", "--out", f"out{trials}"]
             used = timed([*zoo, *shared], place)
             runs = Store(place / "store").runs("search")[0]
             peak = max((run.costs.peak_memory_mib for run in runs if run.costs), default=0.0)
             print(
                 f"{trials:3d} trials: {used['seconds']:.1f} s for {trials - before} more, "
-                f"{used['seconds'] / (trials - before):.1f} s a trial; peak {used['peak']:.0f} MiB, "
-                f"largest run {peak:.0f} MiB (+{peak - held:.0f})"
+                f"{used['seconds'] / (trials - before):.1f} s per trial; peak {used['peak']:.0f} MiB, "
+                f"largest run {peak:.0f} MiB (+{peak - peak_before:.0f})"
             )
-            before, held = trials, peak
+            before, peak_before = trials, peak
 
 
 if __name__ == "__main__":

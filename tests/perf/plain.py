@@ -1,6 +1,6 @@
-"""What a user would write instead: plain Keras models fed by the legacy ImageDataGenerator, and stock KerasTuner.
+"""What a user would write instead: plain Keras models with the legacy ImageDataGenerator, and stock KerasTuner.
 
-Run by compare.py in a process of its own: `plain.py WORKLOAD ARRAYS JSON`. Prints the validation AUCs as JSON.
+compare.py starts it as `plain.py WORKLOAD ARRAYS JSON`. It prints the validation AUCs as JSON.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ REPORT = {
 
 
 class Data:
-    """The same images as the other side, in memory as RGB: decoding is not timed, which favours this side."""
+    """The same images as for zoo, in memory as RGB. Decoding is not timed, which favours this side."""
 
     def __init__(self, path: str) -> None:
         with np.load(path) as arrays:
@@ -113,15 +113,15 @@ def frozen(data: Data, options: dict[str, Any]) -> list[float]:
 
 
 def finetuned(data: Data, options: dict[str, Any]) -> list[float]:
-    found = []
+    aucs = []
     for seed in range(options["seeds"]):
         keras.utils.set_random_seed(seed)
         base, model = vgg16(data.x.shape[1])
         fit(compiled(model, 1e-4), data, options["epochs"])
         unfreeze(base, 4)
         fit(compiled(model, 1e-5), data, options["finetune_epochs"])
-        found.append(data.auc(model))
-    return found
+        aucs.append(data.auc(model))
+    return aucs
 
 
 def scratch(data: Data, options: dict[str, Any]) -> list[float]:

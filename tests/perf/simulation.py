@@ -1,9 +1,10 @@
-"""How often 95% intervals hold the truth and tests of no difference cry wolf, as the tables of docs/simulation.md.
+"""Coverage of 95% intervals and false alarms of tests, in simulated test sets: the tables of docs/simulation.md.
 
-    python -m tests.perf.simulation [--sets 2000] [--part coverage|alarms|seeds|thresholds]
+   python -m tests.perf.simulation [--sets 2000] [--part coverage|alarms|seeds|thresholds]
 
-Every number is a share of `--sets` simulated test sets of 468 images (`tests/support/worlds.py`). Beside the methods of
-`benchmark.evidence` stand the textbook's, which take every image for an independent one, and the percentile bootstrap.
+Every number is a share of `--sets` simulated test sets of 468 images (`tests/support/worlds.py`). The methods of
+`benchmark.evidence` are compared with textbook methods, which treat images as independent, and with the percentile
+bootstrap.
 """
 
 from __future__ import annotations
@@ -39,41 +40,46 @@ Z = z_quantile(0.95)
 
 @dataclass
 class Tally:
-    """Of `made` intervals or tests, `below` and `above` say how many intervals lay wholly on that side of the truth;
-    for a test, `above` counts its alarms."""
+    """Counts of intervals or tests.
 
-    made: int = 0
+    Attributes:
+        count: The number of intervals or tests.
+        below: The number of intervals below the truth.
+        above: The number of intervals above the truth, or of tests with a false alarm.
+    """
+
+    count: int = 0
     below: int = 0
     above: int = 0
 
     def interval(self, low: float | None, high: float | None, true: float) -> None:
-        """Count an interval that was made."""
+        """Count an interval, unless it is missing."""
         if low is not None and high is not None:
-            self.made += 1
+            self.count += 1
             self.below += high < true
             self.above += low > true
 
     def test(self, p_value: float | None) -> None:
-        """Count a test; one that could not be made raises no alarm."""
-        self.made += 1
+        """Count a test; a missing p-value is no alarm."""
+        self.count += 1
         self.above += p_value is not None and p_value < 0.05
 
     @property
     def missed(self) -> float:
-        """Share of intervals that miss the truth, or of tests that cry wolf."""
-        return (self.below + self.above) / self.made if self.made else math.nan
+        """Share of intervals that miss the truth, or of tests with a false alarm."""
+        return (self.below + self.above) / self.count if self.count else math.nan
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule of thresholds and the value it takes."""
+    """A threshold rule and its parameter."""
 
     name: str
     value: float | None = None
 
     @property
     def number(self) -> float:
-        """What the rule works with."""
+        """The parameter, or the rule's default."""
         return get_rule(self.name).parameter(self.value)
 
     def __str__(self) -> str:
@@ -90,7 +96,7 @@ Tallies = Mapping[tuple[str, str], Tally]
 
 
 def coverage(world: World, sets: int, seed: int, *, resampled: int = 0) -> Tallies:
-    """Tallies by (metric, method) of the intervals of one card; the bootstrap on the first `resampled` sets."""
+    """Tally the intervals of one card by (metric, method); the bootstrap runs on the first `resampled` sets."""
     drawn, counts = draw(world, sets, seed), _tallies()
     true = truth(world, drawn.thresholds)
     for k in range(sets):
@@ -119,8 +125,10 @@ def coverage(world: World, sets: int, seed: int, *, resampled: int = 0) -> Talli
 
 
 def false_alarms(world: World, sets: int, seed: int, *, seeds: int = 1, metrics: Iterable[str] = METRICS) -> Tallies:
-    """Tallies by (metric, method) of the tests of two equally good cards; DIFFERENCE tallies the intervals of their
-    difference, which hold 0 or not."""
+    """Tally the tests of two equally good cards by (metric, method).
+
+    DIFFERENCE counts the intervals of their difference that exclude 0.
+    """
     drawn, counts = draw(world, sets, seed, cards=2, seeds=seeds), _tallies()
     for k in range(sets):
         cards = {name: _card(drawn, k, number) for number, name in enumerate("ab")}
@@ -133,7 +141,7 @@ def false_alarms(world: World, sets: int, seed: int, *, seeds: int = 1, metrics:
 
 
 def seed_coverage(world: World, sets: int, seed: int, *, seeds: int) -> Tallies:
-    """Tallies by (metric, method) of the intervals of a mean over `seeds`; the textbook's counts the images alone."""
+    """Tally the intervals of a mean over `seeds` by (metric, method); the textbook's ignores seeds."""
     drawn, counts = draw(world, sets, seed, seeds=seeds), _tallies()
     true = truth(world, drawn.thresholds)
     for k in range(sets):
@@ -150,8 +158,10 @@ def seed_coverage(world: World, sets: int, seed: int, *, seeds: int) -> Tallies:
 
 
 def threshold_coverage(world: World, sets: int, seed: int, *, resampled: int) -> Tallies:
-    """Tallies by (rule, method) of the intervals of chosen thresholds; where the bootstrap is not ours, its own on the
-    first `resampled` sets."""
+    """Tally the intervals of chosen thresholds by (rule, method).
+
+    Rules without a bootstrap interval of their own get one on the first `resampled` sets, for comparison.
+    """
     drawn, counts = draw(world, sets, seed), _tallies()
     true = {rule: best_threshold(world, rule.name, rule.number) for rule in RULES}
     for k in range(sets):
@@ -182,7 +192,7 @@ def _card(drawn: Drawn, k: int, card: int) -> PairedScores:
 
 
 def _textbook(metric: str, value: float, scores: Scores, cut: float) -> Bounds:
-    """Wilson for proportions; value plus and minus 1.96 standard errors for the rest (DeLong's for the AUC)."""
+    """Wilson for proportions; the value plus or minus 1.96 standard errors for the rest (DeLong's for the AUC)."""
     record = get_metric(metric)
     if record.ratio is not None and record.scale == "Wilson":
         return wilson(*record.ratio.counted(confusion(scores, cut)))
@@ -192,7 +202,7 @@ def _textbook(metric: str, value: float, scores: Scores, cut: float) -> Bounds:
 
 
 def _naive_p(metric: str, a: PairedScores, b: PairedScores) -> float | None:
-    """A normal test of the mean difference over seeds, as if images were independent and seeds all there are."""
+    """Test the mean difference over seeds as if images were independent and there were no other seeds."""
     values = [*a.values(metric), *b.values(metric)]
     known = [value for value in values if value is not None]
     if len(known) < len(values):
@@ -214,7 +224,7 @@ SAMPLINGS: tuple[tuple[str, bool, ClassSizes], ...] = (
 
 
 def coverage_worlds(clustered: bool, class_sizes: ClassSizes) -> list[World]:
-    """Every AUC with every share of positives, at operating points that take turns."""
+    """Every AUC with every share of positives, at alternating operating points."""
     return [
         World(auc, share, clustered, class_sizes, SPECIFICITIES[(i + j) % 3])
         for i, auc in enumerate(AUCS)
@@ -223,7 +233,7 @@ def coverage_worlds(clustered: bool, class_sizes: ClassSizes) -> list[World]:
 
 
 def alarm_worlds(clustered: bool, seed_sd: float = 0.0) -> list[World]:
-    """Every AUC, shares and operating points taking turns, class sizes drawn and fixed by turns."""
+    """Every AUC, with alternating shares of positives, operating points and class sizes."""
     return [
         World(auc, share, clustered, class_sizes, specificity, seed_sd)
         for auc, share, class_sizes, specificity in zip(
@@ -236,10 +246,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", type=int, default=2000)
     parser.add_argument("--part", choices=PARTS)
-    asked = parser.parse_args()
+    parsed = parser.parse_args()
     for part, print_part in PARTS.items():
-        if asked.part in (None, part):
-            print_part(asked.sets)
+        if parsed.part in (None, part):
+            print_part(parsed.sets)
 
 
 def print_coverage(sets: int) -> None:
@@ -290,17 +300,17 @@ PARTS = {"coverage": print_coverage, "alarms": print_alarms, "seeds": print_seed
 
 
 def print_rows(
-    found: list[Tallies],
+    worlds: list[Tallies],
     methods: tuple[str, ...],
-    shown: Callable[[float], float],
+    percent: Callable[[float], float],
     rows: Sequence[str] = METRICS,
 ) -> None:
-    """A Markdown table: a row a metric or rule, the range over worlds of each method."""
+    """Print a Markdown table: one row per metric or rule, and the range over worlds of each method."""
     print(f"| {'metric' if rows is METRICS else 'rule'} | " + " | ".join(methods) + " |\n|---|" + "---|" * len(methods))
     for metric in rows:
         cells = []
         for method in methods:
-            shares = [shown(tallies[metric, method].missed) for tallies in found if (metric, method) in tallies]
+            shares = [percent(tallies[metric, method].missed) for tallies in worlds if (metric, method) in tallies]
             cells.append(f"{min(shares):.1f} to {max(shares):.1f}" if shares else "-")
         print(f"| {metric} | " + " | ".join(cells) + " |", flush=True)
     print()

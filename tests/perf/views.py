@@ -1,10 +1,10 @@
-"""How many augmented views an image needs: validation AUC and time against `views`, a frozen card, some seeds.
+"""How many augmented views per image are enough: validation AUC and time by `views`, for a frozen card.
 
     python tests/perf/views.py [--data SOURCE] [--protocol published] [--card attempt-6b] [--epochs 16] [--seeds 3]
 
-Every setting is benched with the same seeds, images and view seed, in one feature bank (ZOO_CACHE_DIR, when set, keeps
-it), so that a view is computed once for all of them. `images through the prefix` is what a cold bank has to compute;
-`seconds` is the median run of a seed after the first, which finds the bank filled. The test split decides nothing here.
+All settings have the same seeds, images, view seed and feature bank (in ZOO_CACHE_DIR if that is set), so a view is
+computed once for all of them. `images through the prefix` is the number that an empty bank has to compute. `seconds`
+is the median of the runs after the first one, which read their features from the bank. The test split decides nothing.
 """
 
 from __future__ import annotations
@@ -34,26 +34,33 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=16)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--views", nargs="+", default=["1", "2", "4", "8", "fresh"])
-    asked = parser.parse_args()
-    base = load_protocol(asked.protocol).model_dump(mode="json", exclude={"name"})
-    print("| views | images through the prefix | val AUC, each seed | mean | sd | seconds |\n|---|---|---|---|---|---|")
+    parsed = parser.parse_args()
+    base = load_protocol(parsed.protocol).model_dump(mode="json", exclude={"name"})
+    print("| views | images through the prefix | val AUC per seed | mean | sd | seconds |\n|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory(prefix="zoo-perf-") as folder:
         place = Path(folder)
         (place / "cards").mkdir()
-        card = {"extends": asked.card, "title": "t", "changes": "c", "recipe": {"epochs": asked.epochs}}
+        card = {"extends": parsed.card, "title": "t", "changes": "c", "recipe": {"epochs": parsed.epochs}}
         (place / "cards/longer.yaml").write_text(json.dumps(card), encoding="utf-8")
         environment = {"ZOO_CACHE_DIR": str(place / "cache"), **os.environ, "PYTHONPATH": str(ROOT)}
-        for views in asked.views:
+        for views in parsed.views:
             rules = base | {"views": views if views == "fresh" else int(views)}
             (place / f"views-{views}.yaml").write_text(yaml.safe_dump(rules), encoding="utf-8")
-            zoo = [sys.executable, "-m", "zoo", "bench", "longer", "--cards", "cards", "--data", asked.data]
-            options = ["--protocol", f"views-{views}.yaml", "--seeds", str(asked.seeds), "--store", f"store-{views}"]
+            zoo = [sys.executable, "-m", "zoo", "bench", "longer", "--cards", "cards", "--data", parsed.data]
+            options = [
+                "--protocol",
+                f"views-{views}.yaml",
+                "--seeds",
+                str(parsed.seeds),
+                "--store",
+                f"store-{views}",
+            ]
             subprocess.run([*zoo, *options], cwd=place, env=environment, check=True, capture_output=True)
             runs = Store(place / f"store-{views}").runs("bench")[0]
             aucs = [run.figures("val")["auc"].value or 0.0 for run in runs]
             warm = statistics.median(run.costs.seconds for run in runs[1:] or runs if run.costs)
             sizes = runs[0].split.sizes
-            computed = sizes["train"] * min(asked.epochs, asked.epochs if views == "fresh" else int(views))
+            computed = sizes["train"] * min(parsed.epochs, parsed.epochs if views == "fresh" else int(views))
             spread = statistics.stdev(aucs) if len(aucs) > 1 else 0.0
             print(
                 f"| {views} | {computed + sizes['val'] + sizes['test']} | {' '.join(f'{auc:.4f}' for auc in aucs)} | "

@@ -51,15 +51,17 @@ def write_model(fitted: Fitted, train: LabelledImages, val: LabelledImages, path
         ConfigError: Keras cannot write the model or read it again.
     """
     from benchmark.training.use.model_file import save_model
-    from benchmark.training.use.predict import Describer
+    from benchmark.training.use.predict import ImageDescriber
 
-    describer = Describer(save_model(fitted.model, path))
+    describer = ImageDescriber(save_model(fitted.model, path))
     train_index, val_index = _spread(len(train)), _spread(len(val))
     of_train, of_val = describer.describe(train.pixels[train_index]), describer.describe(val.pixels[val_index])
     labels = train.labels[train_index]
     try:
-        val_looks = of_val.looks()
-        references = {name: fit_reference(rows, labels, val_looks[name]) for name, rows in of_train.looks().items()}
+        val_descriptors = of_val.by_name()
+        references = {
+            name: fit_reference(rows, labels, val_descriptors[name]) for name, rows in of_train.by_name().items()
+        }
     except ValueError:
         return
     write_references(path.with_name(REFERENCE), references)

@@ -60,17 +60,17 @@ def predict_files(run: Run, store: Store, decider: DecisionRule, files: Iterable
     load_keras()
     import benchmark.training.backend as backend
     from benchmark.training.use.model_file import load_model
-    from benchmark.training.use.predict import Describer
+    from benchmark.training.use.predict import ImageDescriber
 
     path = model_of(run, store)
     references = read_references(path.with_name(REFERENCE))
     backend.prepare_process(run.spec.seed, os.cpu_count() or 1)
-    describer = Describer(load_model(path, maker_of(run)), run.spec.dataset.reading)
+    describer = ImageDescriber(load_model(path, maker_of(run)), run.spec.dataset.reading)
     for file in describer.describe_files(files):
-        if file.described is None:
+        if file.descriptors is None:
             yield Prediction(file.name, error=file.error)
             continue
-        score = float(file.described.scores[0])
+        score = float(file.descriptors.scores[0])
         if (problem := decider.problem(score)) is not None:
             yield Prediction(file.name, error=problem)
             continue
@@ -83,7 +83,7 @@ def predict_files(run: Run, store: Store, decider: DecisionRule, files: Iterable
                 *([file.note] if file.note else []),
                 *ood_reasons(
                     references,
-                    file.described.looks(),
+                    file.descriptors.by_name(),
                     colour=file.colour,
                     channels=describer.channels,
                 ),

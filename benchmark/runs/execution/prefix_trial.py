@@ -23,7 +23,7 @@ from pydantic import ValidationError
 from benchmark.data.cache import CHOICES, cache_dir, read_json, write_json
 from benchmark.runs.environment import processor, processor_features
 from benchmark.runs.run import RunSpec
-from benchmark.training.frozen.methods import Trial, Way
+from benchmark.training.frozen.methods import PrefixMethod, PrefixTrial
 from benchmark.training.frozen.winograd import VERSION as FILTERING
 from benchmark.training.quiet import load_keras
 from zoo.config.strict_yaml import ConfigError
@@ -58,9 +58,9 @@ class MachineTrials:
         """
         self._threads = threads
         self._context = context
-        self._trials: dict[Path, Trial | None] = {}
+        self._trials: dict[Path, PrefixTrial | None] = {}
 
-    def trial_for(self, spec: RunSpec, on_measure: Callable[[], None]) -> Trial | Way | None:
+    def trial_for(self, spec: RunSpec, on_measure: Callable[[], None]) -> PrefixTrial | PrefixMethod | None:
         """Find what chooses the method for the frozen layers of a run.
 
         Args:
@@ -77,7 +77,7 @@ class MachineTrials:
         free = spec.protocol.precision != "bfloat16" and spec.protocol.prefix == "auto"
         if not free or get_builder(spec.card.model.builder).unfreeze is None:
             return None
-        if (way := _way_from_environment()) is not None:
+        if (way := _method_from_environment()) is not None:
             return way
         path = trial_file(self._threads)
         if path not in self._trials:
@@ -103,15 +103,15 @@ def trial_file(threads: int) -> Path:
     return cache_dir() / CHOICES / f"{digest}.json"
 
 
-def read_trial(path: Path) -> Trial | None:
+def read_trial(path: Path) -> PrefixTrial | None:
     """Read the trial in `path`; None if it is missing or damaged."""
     try:
-        return Trial.model_validate(read_json(path))
+        return PrefixTrial.model_validate(read_json(path))
     except ValidationError:
         return None
 
 
-def load_or_measure(path: Path, threads: int) -> Trial | None:
+def load_or_measure(path: Path, threads: int) -> PrefixTrial | None:
     """Read the trial in a file, or measure and write it.
 
     If several processes call this at once, one of them measures. The calling process must not have computed anything.
@@ -138,7 +138,7 @@ def load_or_measure(path: Path, threads: int) -> Trial | None:
         lock.release()
 
 
-def _measure(threads: int) -> Trial | None:
+def _measure(threads: int) -> PrefixTrial | None:
     load_keras()
     import benchmark.training.backend as backend
     from benchmark.training.frozen.trial import measure
@@ -147,13 +147,13 @@ def _measure(threads: int) -> Trial | None:
     return measure()
 
 
-def _measure_in_process(path: Path, threads: int, context: Any) -> Trial | None:
+def _measure_in_process(path: Path, threads: int, context: Any) -> PrefixTrial | None:
     here, there = context.Pipe(duplex=False)
     process = context.Process(target=_send_trial, args=(path, threads, there), daemon=True)
     process.start()
     there.close()
     try:
-        trial: Trial | None = here.recv() if here.poll(_LIMIT_S) else None
+        trial: PrefixTrial | None = here.recv() if here.poll(_LIMIT_S) else None
     except EOFError:  # the process crashed
         trial = None
     finally:
@@ -171,13 +171,13 @@ def _send_trial(path: Path, threads: int, pipe: Connection) -> None:
         pipe.send(None)
 
 
-def _way_from_environment() -> Way | None:
+def _method_from_environment() -> PrefixMethod | None:
     text = os.environ.get(VARIABLE, "")
-    for way in get_args(Way):
-        if text == way:
-            return way  # type: ignore[no-any-return]
+    for method in get_args(PrefixMethod):
+        if text == method:
+            return method  # type: ignore[no-any-return]
     if text:
-        raise ConfigError(f"{VARIABLE} is '{text}'; it can be {', '.join(get_args(Way))}, or left out")
+        raise ConfigError(f"{VARIABLE} is '{text}'; it can be {', '.join(get_args(PrefixMethod))}, or left out")
     return None
 
 

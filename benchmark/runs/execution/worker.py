@@ -40,7 +40,7 @@ from benchmark.runs.run import Costs, Job, Progress, Run, now
 from benchmark.runs.storage.store import Store
 from benchmark.training.fit import FeatureOptions, Fitted, Step, TrainingDiverged, fit, total_loss
 from benchmark.training.frozen.bank import default_bank
-from benchmark.training.frozen.prefix import ways_here
+from benchmark.training.frozen.prefix import available_methods
 from benchmark.training.use.predict import ms_per_image, score
 from benchmark.training.use.probe import grey_levels, score_in_both_modes
 from zoo.config.strict_yaml import ConfigError
@@ -145,7 +145,7 @@ def train_and_score(job: Job, threads: int, state: RunState) -> Scored:
     """
     spec = job.spec
     backend.prepare_process(spec.seed, threads)
-    ways = ways_here(spec.protocol.precision, spec.protocol.prefix, job.trial)
+    methods = available_methods(spec.protocol.precision, spec.protocol.prefix, job.trial)
     state.environment = describe_environment(backend.versions(), threads, None, None)
     card = spec.protocol.budgeted(spec.card)  # the spec keeps the card as written, by which the run is identified
     weights = None
@@ -165,14 +165,14 @@ def train_and_score(job: Job, threads: int, state: RunState) -> Scored:
         seed=spec.seed,
         view_seed=spec.protocol.view_seed,
         views=None if spec.protocol.views == "fresh" else spec.protocol.views,
-        features=FeatureOptions(default_bank(), ways, job.also_unfrozen),
+        features=FeatureOptions(default_bank(), methods, job.also_unfrozen),
         on_step=_throttled(state.notify),
     )
     state.history = History.of(fitted.history)
-    if (method := fitted.network.taken) is not None:
-        state.environment = describe_environment(backend.versions(), threads, method.way, method.reason, weights)
+    if (choice := fitted.network.method) is not None:
+        state.environment = describe_environment(backend.versions(), threads, choice.method, choice.reason, weights)
     state.timer.end("training")
-    state.timer.move(at_fit := fitted.network.seconds_of_features, "training", "features")
+    state.timer.move(at_fit := fitted.network.feature_seconds, "training", "features")
     state.begin("scoring validation")
     known = not spec.dataset.patients_unknown
     val_scores = ValidationScores("val", val.labels, score(fitted, val), val.patients if known else None)
@@ -188,7 +188,7 @@ def train_and_score(job: Job, threads: int, state: RunState) -> Scored:
         test_scores = TestScores("test", test.labels, score(fitted, test), test.patients if known else None)
         state.add_scores(test_scores, test)
     state.timer.end("scoring")
-    state.timer.move(fitted.network.seconds_of_features - at_fit, "scoring", "features")
+    state.timer.move(fitted.network.feature_seconds - at_fit, "scoring", "features")
     return Scored(fitted, train, val, val_scores, test_scores, threshold)
 
 

@@ -1,1 +1,1 @@
-"""Frozen layers: computed once, by the fastest method of the machine, and cached."""
+"""Frozen layers: computed once, by the fastest method of the machine, and stored in the feature bank."""

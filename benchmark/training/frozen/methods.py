@@ -1,7 +1,7 @@
-"""The ways in which frozen layers can be computed, and which of them a run may take. Plain data: no Keras.
+"""The methods that can compute frozen layers, and which of them a run may use. This module needs no Keras.
 
-`keras` is float32 by Keras, `filtered` float32 with the leading 3 x 3 convolutions by Winograd's filtering, `bfloat16`
-Keras again in that type. Which is fastest differs from processor to processor, so a trial of the machine decides.
+`keras` is Keras in float32. `filtered` is float32 with the leading 3 x 3 convolutions by Winograd's filtering.
+`bfloat16` is Keras in that type. Which is fastest depends on the processor, so a trial on the machine decides.
 """
 
 from __future__ import annotations
@@ -14,107 +14,138 @@ from pydantic import Field, model_validator
 
 from zoo.config.strict import Strict
 
-Way = Literal["keras", "filtered", "bfloat16"]
-WAYS: tuple[Way, ...] = get_args(Way)
-WORDS: dict[str, str] = {
+PrefixMethod = Literal["keras", "filtered", "bfloat16"]
+METHODS: tuple[PrefixMethod, ...] = get_args(PrefixMethod)
+METHOD_LABELS: dict[str, str] = {
     "keras": "Keras in float32",
     "filtered": "Winograd's filtering in float32",
     "bfloat16": "Keras in bfloat16",
 }
 
-CLEARLY = 1.1
-"""How many times faster a way must be to be preferred: more than the noise of a trial, so that choices repeat."""
+MIN_SPEEDUP = 1.1
+"""How many times faster a method must be to be preferred. It exceeds the noise of a trial, so that choices repeat."""
 
-TOLERANCE: dict[Way, float] = {"filtered": 1e-4, "bfloat16": 0.02}
-"""How far features may be from those of Keras' float32: root mean square of the differences by that of the features."""
+TOLERANCE: dict[PrefixMethod, float] = {"filtered": 1e-4, "bfloat16": 0.02}
+"""The largest allowed difference of features from Keras in float32: RMS of the differences over RMS of the features."""
 
 _Positive = Annotated[float, Field(gt=0)]
 
 
-class Trial(Strict):
-    """What a trial of this machine found, by way: `rates` in images per second, `speedups` over Keras' float32, and
-    `differences` of the features from Keras' float32 (as TOLERANCE has them). A way that could not be computed is
-    missing."""
+class PrefixTrial(Strict):
+    """The result of a trial of this machine. A method that could not be computed is missing.
 
-    rates: dict[Way, _Positive]
-    speedups: dict[Way, _Positive]
-    differences: dict[Way, Annotated[float, Field(ge=0, allow_inf_nan=True)]]
+    Attributes:
+        rates: Images per second of each method.
+        speedups: Speed of each method relative to Keras in float32.
+        differences: Difference of its features from Keras in float32, in the unit of `TOLERANCE`.
+    """
+
+    rates: dict[PrefixMethod, _Positive]
+    speedups: dict[PrefixMethod, _Positive]
+    differences: dict[PrefixMethod, Annotated[float, Field(ge=0, allow_inf_nan=True)]]
 
     @model_validator(mode="after")
-    def _whole(self) -> Trial:
+    def _complete(self) -> PrefixTrial:
         if "keras" not in self.rates or not self.rates.keys() == self.speedups.keys() == self.differences.keys():
-            raise ValueError("a trial has a rate, a speed-up and a difference for the same ways, Keras' among them")
+            raise ValueError("a trial needs a rate, a speed-up and a difference for each method, including keras")
         return self
 
-    def preferred(self, allowed: tuple[Way, ...]) -> list[Way]:
-        """Of the `allowed` ways those worth taking, best first, `keras` last: each is CLEARLY faster than the next, and
-        its features are those of float32 within TOLERANCE."""
-        found: list[Way] = ["keras"]
-        for way in WAYS[1:]:
-            if way not in allowed or way not in self.rates or not self.differences[way] <= TOLERANCE[way]:
-                continue
-            if self.speedups[way] >= CLEARLY * self.speedups[found[0]]:
-                found.insert(0, way)
-        return found
+    def preferred(self, allowed: tuple[PrefixMethod, ...]) -> list[PrefixMethod]:
+        """Return the methods that are worth using, best first.
 
-    def why(self, way: Way, allowed: tuple[Way, ...]) -> str:
-        """Why `way` is taken, in one sentence."""
-        if way != "keras":
+        A method qualifies if its features are within `TOLERANCE` and it is `MIN_SPEEDUP` times as fast as the next one.
+
+        Args:
+            allowed: The methods that the protocol allows.
+
+        Returns:
+            The methods that qualify; the last one is always `keras`.
+        """
+        methods: list[PrefixMethod] = ["keras"]
+        for method in METHODS[1:]:
+            if method not in allowed or method not in self.rates or not self.differences[method] <= TOLERANCE[method]:
+                continue
+            if self.speedups[method] >= MIN_SPEEDUP * self.speedups[methods[0]]:
+                methods.insert(0, method)
+        return methods
+
+    def explain(self, method: PrefixMethod, allowed: tuple[PrefixMethod, ...]) -> str:
+        """Explain the choice of a method in one sentence.
+
+        Args:
+            method: The chosen method.
+            allowed: The methods that the protocol allows.
+
+        Returns:
+            The sentence, without a full stop.
+        """
+        if method != "keras":
             return (
-                f"{self.speedups[way]:.2f} times as fast as Keras in float32 in a trial of this machine "
-                f"({self.rates[way]:.1f} against {self.rates['keras']:.1f} images/s)"
+                f"{self.speedups[method]:.2f} times as fast as Keras in float32 in a trial of this machine "
+                f"({self.rates[method]:.1f} against {self.rates['keras']:.1f} images/s)"
             )
-        others = ", ".join(self._beside_keras(allowed))
+        others = ", ".join(self._alternatives(allowed))
         return f"nothing else was clearly faster in a trial of this machine ({others})"
 
-    def _beside_keras(self, allowed: tuple[Way, ...]) -> Iterator[str]:
-        for way in allowed:
-            if way == "keras":
+    def _alternatives(self, allowed: tuple[PrefixMethod, ...]) -> Iterator[str]:
+        for method in allowed:
+            if method == "keras":
                 continue
-            if way not in self.rates:
-                yield f"{way}: could not be computed"
-            elif not self.differences[way] <= TOLERANCE[way]:
-                yield f"{way}: features differ by {self.differences[way]:.2g}"
+            if method not in self.rates:
+                yield f"{method}: could not be computed"
+            elif not self.differences[method] <= TOLERANCE[method]:
+                yield f"{method}: features differ by {self.differences[method]:.2g}"
             else:
-                yield f"{way}: {self.speedups[way]:.2f} times as fast"
+                yield f"{method}: {self.speedups[method]:.2f} times as fast"
 
 
 @dataclass(frozen=True)
-class Ways:
-    """What a run may compute its frozen layers by: the ways in `order`, each with its reason; the first that fits the
-    network is taken. Where it is `forced`, it fits every network that it can compute at all."""
+class AllowedMethods:
+    """The methods by which a run may compute its frozen layers. The first that fits the network is used.
 
-    order: tuple[tuple[Way, str], ...]
+    Attributes:
+        order: The methods in order of preference, each with its reason.
+        forced: Whether the protocol named the method, so that it is used for every network that it can compute.
+    """
+
+    order: tuple[tuple[PrefixMethod, str], ...]
     forced: bool = False
 
     @property
-    def names(self) -> list[Way]:
-        """The ways without the reasons."""
-        return [way for way, _ in self.order]
+    def names(self) -> list[PrefixMethod]:
+        """The methods without their reasons."""
+        return [method for method, _ in self.order]
 
 
-FILTERED = Ways((("filtered", "asked for"), ("keras", "")), forced=True)
-KERAS = Ways((("keras", "asked for"),), forced=True)
-BFLOAT16 = Ways((("bfloat16", "asked for"),), forced=True)
+FILTERED = AllowedMethods((("filtered", "asked for"), ("keras", "")), forced=True)
+KERAS = AllowedMethods((("keras", "asked for"),), forced=True)
+BFLOAT16 = AllowedMethods((("bfloat16", "asked for"),), forced=True)
 
 
-def ways_of(
+def allowed_methods(
     precision: Literal["float32", "bfloat16", "auto"],
     prefix: Literal["auto", "keras", "filtered"],
-    trial: Trial | Way | None,
-) -> Ways:
-    """What a protocol's `precision` and `prefix` allow, in the order that `trial` gives them.
+    trial: PrefixTrial | PrefixMethod | None,
+) -> AllowedMethods:
+    """Return the methods that a protocol allows, in the order that `trial` gives them.
 
-    `trial` may be the name of a way that stands for one (ZOO_PREFIX), or None where the machine was not tried out.
+    Args:
+        precision: The protocol's `precision`.
+        prefix: The protocol's `prefix`.
+        trial: The trial of the machine, the method that ZOO_PREFIX names instead, or None without a trial.
+
+    Returns:
+        The methods and their reasons.
     """
     if precision == "bfloat16":
         return BFLOAT16
     if prefix != "auto":
         return KERAS if prefix == "keras" else FILTERED
     if trial is None:
-        return Ways((("keras", "no trial was run for this network"),))
-    allowed = WAYS if precision == "auto" else ("keras", "filtered")
+        return AllowedMethods((("keras", "no trial was run for this network"),))
+    allowed = METHODS if precision == "auto" else ("keras", "filtered")
     if isinstance(trial, str):
-        named = tuple((way, f"ZOO_PREFIX names {way}") for way in (trial,) if way in allowed and way != "keras")
-        return Ways((*named, ("keras", f"ZOO_PREFIX names {trial}")))
-    return Ways(tuple((way, trial.why(way, allowed)) for way in trial.preferred(allowed)))
+        reason = f"ZOO_PREFIX names {trial}"
+        named = ((trial, reason),) if trial in allowed and trial != "keras" else ()
+        return AllowedMethods((*named, ("keras", reason)))
+    return AllowedMethods(tuple((method, trial.explain(method, allowed)) for method in trial.preferred(allowed)))

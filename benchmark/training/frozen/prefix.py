@@ -1,4 +1,8 @@
-"""How a frozen part of a network is computed: its first convolutions by Winograd's filtering, all else by Keras."""
+"""How the frozen part of a network is computed: its first convolutions by Winograd's filtering, the rest by Keras.
+
+The frozen prefix is the part of a network that training does not change. It ends at a layer that everything passes
+through; the part behind that layer is trained.
+"""
 
 from __future__ import annotations
 
@@ -12,87 +16,137 @@ import numpy as np
 import numpy.typing as npt
 
 import benchmark.training.backend as backend
-from benchmark.training.frozen.methods import BFLOAT16, KERAS, WORDS, Trial, Way, Ways, ways_of
+from benchmark.training.frozen.methods import (
+    BFLOAT16,
+    KERAS,
+    METHOD_LABELS,
+    AllowedMethods,
+    PrefixMethod,
+    PrefixTrial,
+    allowed_methods,
+)
 from benchmark.training.frozen.winograd import Chain, Convolution
-from benchmark.training.network import join, may_cut, run_batched, segment
+from benchmark.training.network import can_split_at, join, run_batched, segment
 
 Compute = Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
 _ACTIVATIONS = (keras.activations.relu, keras.activations.linear)
 
 
 @dataclass(frozen=True)
-class Taken:
-    """The way in which frozen layers are computed, why, and those that are `filtered`."""
+class ChosenMethod:
+    """The method that computes the frozen layers of a network.
 
-    way: Way
+    Attributes:
+        method: Its name.
+        reason: Why it was chosen, in words.
+        filtered: The layers that Winograd's filtering computes; empty for the other methods.
+    """
+
+    method: PrefixMethod
     reason: str
     filtered: tuple[str, ...] = ()
 
 
-def ways_here(
+def available_methods(
     precision: Literal["float32", "bfloat16", "auto"],
     prefix: Literal["auto", "keras", "filtered"],
-    trial: Trial | Way | None,
-) -> Ways:
-    """What a protocol allows (`ways_of`), and on what computes here. An accelerator and a backend other than TensorFlow
-    are not tried out: Keras computes, in bfloat16 where that is left open and an accelerator says that it has it."""
+    trial: PrefixTrial | PrefixMethod | None,
+) -> AllowedMethods:
+    """Return the methods that a protocol allows on this machine.
+
+    Only TensorFlow on a processor has a choice that a trial decides (`allowed_methods`). Elsewhere Keras computes: in
+    bfloat16 if the protocol leaves that open and the accelerator supports it natively, else in float32.
+
+    Args:
+        precision: The protocol's `precision`.
+        prefix: The protocol's `prefix`.
+        trial: The trial of the machine, the method that ZOO_PREFIX names instead, or None without a trial.
+
+    Returns:
+        The methods and their reasons.
+    """
     if backend.tensorflow_on_cpu() or precision == "bfloat16":
-        return ways_of(precision, prefix, trial)
+        return allowed_methods(precision, prefix, trial)
     if precision == "auto" and prefix == "auto" and backend.accelerator_has_bfloat16():
         return replace(BFLOAT16, order=(("bfloat16", "the accelerator multiplies it natively"),))
-    return replace(KERAS, order=(("keras", "an accelerator or another backend than TensorFlow computes"),))
+    return replace(KERAS, order=(("keras", "the run uses an accelerator or a backend other than TensorFlow"),))
 
 
-def take(model: keras.Model, frozen: Sequence[str], ways: Ways) -> Taken:
-    """The first of `ways` that fits the `frozen` layers with which `model` begins; Keras in float32 where none does.
+def choose_method(model: keras.Model, frozen: Sequence[str], methods: AllowedMethods) -> ChosenMethod:
+    """Choose the first of `methods` that fits the frozen layers of a network.
 
-    Filtering needs layers that it can compute (`filtered_layers`). A trial that found bfloat16 fastest speaks for 3 x 3
-    convolutions alone: unless it is forced, bfloat16 fits where all weights of the frozen layers lie in such.
+    Filtering fits if it can compute the first layers (`filtered_layers`). A trial measures 3 x 3 convolutions only, so
+    bfloat16 fits if all weights of the frozen layers are in such convolutions, or if the protocol forces it.
+
+    Args:
+        model: The network.
+        frozen: The names of its frozen layers, with which it begins.
+        methods: The methods in order of preference.
+
+    Returns:
+        The method with its reason; Keras in float32 if none fits.
     """
-    for way, reason in ways.order:
-        if way == ways.order[0][0]:
-            why = reason
-        else:
-            why = f"{WORDS[ways.order[0][0]]} does not fit this network here"
-            why = f"{why}; {reason}" if way != "keras" and reason else why
-        if way == "filtered":
+    first = methods.order[0][0]
+    for method, reason in methods.order:
+        if method != first:
+            unfit = f"{METHOD_LABELS[first]} does not fit this network here"
+            reason = f"{unfit}; {reason}" if method != "keras" and reason else unfit
+        if method == "filtered":
             if layers := filtered_layers(model):
-                return Taken(way, why, layers)
-        elif way == "keras" or ways.forced or _all_plain(model, frozen):
-            return Taken(way, why)
-    return Taken("keras", "nothing else fits this network")
+                return ChosenMethod(method, reason, layers)
+        elif method == "keras" or methods.forced or _all_leading(model, frozen):
+            return ChosenMethod(method, reason)
+    return ChosenMethod("keras", "nothing else fits this network")
 
 
-def _all_plain(model: keras.Model, frozen: Sequence[str]) -> bool:
-    plain = set(_leading(model))
-    return all(name in plain for name in frozen if model.get_layer(name).weights)
+def _all_leading(model: keras.Model, frozen: Sequence[str]) -> bool:
+    """Whether all weights of the `frozen` layers are in these convolutions."""
+    leading = set(_leading_convolutions(model))
+    return all(name in leading for name in frozen if model.get_layer(name).weights)
 
 
 def filtered_layers(model: keras.Model) -> tuple[str, ...]:
-    """The layers with which `model` begins that are computed by Winograd's filtering here, first to last.
+    """Return the first layers of `model` that Winograd's filtering computes on this machine.
 
-    They are 3 x 3 convolutions with steps of 1, each with relu or no activation and with a 2 x 2 maximum pooling or
-    none behind it, up to one that everything passes through. There are none where an accelerator or another backend
-    than TensorFlow computes, where the size of the images is left open, or where an image would not have the same bits
-    at every place of a batch. The answer holds for a model and a machine, not for a part: whatever the cuts, a layer is
-    always computed in the same way.
+    They are 3 x 3 convolutions with stride 1 and relu or no activation, each optionally followed by 2 x 2 maximum
+    pooling, up to a layer that everything passes through. There are none on an accelerator, with a backend other than
+    TensorFlow, with images of unspecified size, or where the bits of a result depend on the position in the batch. The
+    layers depend on model and machine, not on where the prefix ends: a layer is always computed in the same way.
+
+    Args:
+        model: The network.
+
+    Returns:
+        The names of the layers, first to last.
     """
     if not backend.tensorflow_on_cpu() or len(model.inputs) != 1 or None in model.input_shape[1:]:
         return ()
-    names = _leading(model)
-    while names and not may_cut(model, names[-1]):
+    names = _leading_convolutions(model)
+    while names and not can_split_at(model, names[-1]):
         names.pop()
-    return tuple(names) if names and _chain(model, None, names).repeats() else ()
+    return tuple(names) if names and _chain(model, None, names).is_batch_invariant() else ()
 
 
 def prefix(
     front: keras.Model, model: keras.Model, start: str | None, stop: str, filtered: Sequence[str] = ()
 ) -> Compute:
-    """The function from (n, ...) to (n, ...) that is the part of `model` behind layer `start` up to and with `stop`, in
-    inference mode; where `start` is None, `front` and all layers up to `stop`.
+    """Return the function that computes one part of a network in inference mode.
 
-    Those of the `filtered` layers (`filtered_layers`) take a quarter of the multiplications: the same features to
-    about six digits. Weights are read now, not when called. Raises ValueError when the graph does not allow the cuts.
+    The `filtered` layers take a quarter of the multiplications; their features agree with Keras to about six digits.
+    Filtering copies the weights now, so later changes do not reach it.
+
+    Args:
+        front: The preprocessing model in front of the network.
+        model: The network.
+        start: The part begins behind this layer; None to begin with `front`.
+        stop: The last layer of the part.
+        filtered: The layers to compute by filtering (`filtered_layers`).
+
+    Returns:
+        The function from inputs (n, ...) to features (n, ...).
+
+    Raises:
+        ValueError: The graph cannot be split at `start` or `stop`.
     """
     first = 0 if start is None else [*filtered, start].index(start) + 1
     last = [*filtered, stop].index(stop) + 1
@@ -100,7 +154,7 @@ def prefix(
     steps: list[Compute] = []
     at = start
     if names and start is not None and _is_plain_pooling(model.get_layer(names[0])):
-        steps.append(partial(run_batched, segment(model, at, names[0])))  # of the convolution at which the cut is
+        steps.append(partial(run_batched, segment(model, at, names[0])))  # behind the convolution `start`
         at = names.pop(0)
     if names:
         if start is None:
@@ -114,7 +168,8 @@ def prefix(
     return lambda inputs: reduce(lambda values, step: step(values), steps, inputs)
 
 
-def _leading(model: keras.Model) -> list[str]:
+def _leading_convolutions(model: keras.Model) -> list[str]:
+    """Return the names of the plain 3 x 3 convolutions and poolings with which `model` begins."""
     names: list[str] = []
     uses = {layer["name"]: len(layer["inbound_nodes"]) for layer in model.get_config()["layers"]}
     behind_convolution = False

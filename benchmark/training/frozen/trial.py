@@ -1,4 +1,4 @@
-"""The trial of a machine: in which way it computes frozen convolutions fastest, and how near to float32 by Keras."""
+"""The trial of a machine: speed and accuracy of each method that computes frozen convolutions."""
 
 from __future__ import annotations
 
@@ -11,91 +11,103 @@ import numpy as np
 import numpy.typing as npt
 
 import benchmark.training.backend as backend
-from benchmark.training.frozen.methods import Trial, Way
+from benchmark.training.frozen.methods import PrefixMethod, PrefixTrial
 from benchmark.training.frozen.prefix import filtered_layers, prefix
 from benchmark.training.frozen.winograd import GROUP
-from benchmark.training.network import BATCH, entry, join, run_batched, segment, set_precision
+from benchmark.training.network import BATCH, join, preprocessing_model, run_batched, segment, set_precision
 
 Images = npt.NDArray[np.float32]
 
 SIDE = 96
 BLOCKS = ((64, 64), (128, 128), (256, 256), (512, 512), (512,))
-LEAST, MOST = 3, 6  # rounds: the least on a machine at rest, the most on one that does other things
+MIN_ROUNDS, MAX_ROUNDS = 3, 6  # an idle machine needs the minimum, a busy one up to the maximum
 _SETTLED = 1.05
-_FAR = 1e9
-_GROUPS = 3 * BATCH // GROUP  # that the bank's chunks have
+_MAX_DIFFERENCE = 1e9
+_GROUPS = 3 * BATCH // GROUP  # groups of images in a chunk of the bank
 
 
-def measure() -> Trial | None:
-    """The trial, a few seconds on two cores; None where an accelerator or another backend than TensorFlow computes.
+def measure() -> PrefixTrial | None:
+    """Measure every method on this machine. It takes a few seconds on two cores.
 
-    The network is VGG16's convolutions up to the last pooling, each shape once, on images between the sizes of the
-    built-in protocols. The ways are computed in turn, so that whatever else the machine does at a time slows all of
-    them, until the two fastest rounds of each agree; the fastest counts, since others only add to it.
+    The network has the convolutions of VGG16 up to the last pooling, each shape once. The size of the images lies
+    between those of the built-in protocols. The methods take turns, so that other load slows all of them, until the two
+    fastest rounds of each agree. The fastest round counts, because other load only adds time.
+
+    Returns:
+        The trial; None on an accelerator or with a backend other than TensorFlow.
     """
     if not backend.tensorflow_on_cpu():
         return None
-    works = _works()
-    found: dict[Way, npt.NDArray[Any]] = {}
-    for way, work in list(works.items()):
+    workloads = _workloads()
+    features: dict[PrefixMethod, npt.NDArray[Any]] = {}
+    for method, workload in list(workloads.items()):
         try:
-            found[way] = work()  # compiles, and warms the caches
-        except Exception:  # of many kinds: this machine or version cannot do it
-            if way == "keras":
+            features[method] = workload()  # compiles, and warms the caches
+        except Exception:  # of many kinds: this machine or version cannot compute it
+            if method == "keras":
                 raise
-            del works[way]
-    taken: dict[Way, list[float]] = {way: [] for way in works}
-    for done in range(MOST):
-        if done >= LEAST and all(map(_settled, taken.values())):
+            del workloads[method]
+    durations: dict[PrefixMethod, list[float]] = {method: [] for method in workloads}
+    for done in range(MAX_ROUNDS):
+        if done >= MIN_ROUNDS and all(map(_settled, durations.values())):
             break
-        for way, work in works.items():
+        for method, workload in workloads.items():
             start = time.perf_counter()
-            work()
-            seconds = (time.perf_counter() - start) / len(found[way])
-            taken[way].append(seconds / _busy(backend.threads()) if way == "filtered" else seconds)
-    fastest = {way: min(seconds) for way, seconds in taken.items()}
-    return Trial(
-        rates={way: 1 / seconds for way, seconds in fastest.items()},
-        speedups={way: fastest["keras"] / seconds for way, seconds in fastest.items()},
-        differences={way: _difference(values, found["keras"]) for way, values in found.items()},
+            workload()
+            seconds = (time.perf_counter() - start) / len(features[method])
+            durations[method].append(seconds / _utilisation(backend.threads()) if method == "filtered" else seconds)
+    fastest = {method: min(seconds) for method, seconds in durations.items()}
+    return PrefixTrial(
+        rates={method: 1 / seconds for method, seconds in fastest.items()},
+        speedups={method: fastest["keras"] / seconds for method, seconds in fastest.items()},
+        differences={method: _difference(values, features["keras"]) for method, values in features.items()},
     )
 
 
-def _works() -> dict[Way, Callable[[], npt.NDArray[Any]]]:
-    """For each way that there is here the function that computes features of some images."""
+def _workloads() -> dict[PrefixMethod, Callable[[], npt.NDArray[Any]]]:
+    """For each method that this machine offers, return a function that computes features of some images."""
     model, lowered = _network(), _network()
     lowered.set_weights(model.get_weights())
     last = model.layers[-1].name
     set_precision(lowered, tuple(layer.name for layer in lowered.layers[1:]), "bfloat16")
-    front = entry((SIDE, SIDE, 1), "rescale")
-    count = GROUP * min(_GROUPS, max(2, backend.threads()))  # as many as keep all threads busy
+    front = preprocessing_model((SIDE, SIDE, 1), "rescale")
+    count = GROUP * min(_GROUPS, max(2, backend.threads()))  # enough to keep all threads busy
     images = np.random.default_rng(0).integers(0, 256, (count, SIDE, SIDE, 1)).astype(np.float32)
     batch = min(count, BATCH)
     whole_batches = images[: count // batch * batch]
     whole = join(front, segment(model, None, last), "keras")
-    works: dict[Way, Callable[[], npt.NDArray[Any]]] = {"keras": lambda: run_batched(whole, whole_batches, batch)}
+    workloads: dict[PrefixMethod, Callable[[], npt.NDArray[Any]]] = {
+        "keras": lambda: run_batched(whole, whole_batches, batch)
+    }
     if filtered := filtered_layers(model):
         chain = prefix(front, model, None, last, filtered)
-        works["filtered"] = lambda: chain(images)
+        workloads["filtered"] = lambda: chain(images)
     low = join(front, segment(lowered, None, last), "bfloat16")
-    works["bfloat16"] = lambda: run_batched(low, whole_batches, batch)
-    return works
+    workloads["bfloat16"] = lambda: run_batched(low, whole_batches, batch)
+    return workloads
 
 
 def _settled(seconds: list[float]) -> bool:
+    """Whether the two fastest rounds agree."""
     first, second = sorted(seconds)[:2]
     return second <= _SETTLED * first
 
 
-def _busy(threads: int) -> float:
-    """The share of the threads' time that the bank's chunks use. In the trial each thread has a group in every turn;
-    the groups of a chunk leave some threads without one in the last turn."""
+def _utilisation(threads: int) -> float:
+    """Return the share of the threads' time that a chunk of the bank uses, in (0, 1].
+
+    In the trial each thread has a group of images in every turn. The groups of a chunk leave some threads idle in the
+    last turn.
+    """
     turns = -(-_GROUPS // threads)
     return 1.0 if threads > _GROUPS else _GROUPS / (threads * turns)
 
 
 def _network() -> keras.Model:
-    """Weights keep the size of activations from layer to layer, as trained ones do (He et al. 2015)."""
+    """Build the network of the trial.
+
+    Its weights keep the size of activations from layer to layer, as trained ones do (He et al. 2015).
+    """
     inputs = keras.Input((SIDE, SIDE, 3))
     x, seed = inputs, 0
     for block, widths in enumerate(BLOCKS, 1):
@@ -112,7 +124,8 @@ def _network() -> keras.Model:
 
 
 def _difference(values: npt.NDArray[Any], reference: npt.NDArray[Any]) -> float:
+    """Return the RMS of the differences over the RMS of `reference`; a large number if it is not finite."""
     count = min(len(values), len(reference))
     ours, theirs = (array[:count].astype(np.float64) for array in (values, reference))
-    found = float(np.sqrt(np.mean((ours - theirs) ** 2) / np.mean(theirs**2)))
-    return found if found < _FAR else _FAR  # not a number, too
+    difference = float(np.sqrt(np.mean((ours - theirs) ** 2) / np.mean(theirs**2)))
+    return difference if difference < _MAX_DIFFERENCE else _MAX_DIFFERENCE  # also when it is not a number

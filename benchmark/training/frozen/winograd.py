@@ -1,9 +1,10 @@
-"""3 x 3 convolutions in a quarter of the multiplications, on a processor: Winograd's minimal filtering F(4 x 4, 3 x 3).
+"""3 x 3 convolutions with a quarter of the multiplications, by Winograd's minimal filtering F(4 x 4, 3 x 3).
 
-A tile of 6 x 6 inputs and the kernel are transformed, multiplied point by point and transformed back to 4 x 4 outputs:
-36 multiplications where the definition has 144, and additions beside them (Lavin and Gray 2016). Summed over channels,
-the points are 36 matrix products, which NumPy hands to BLAS. In float32 the result differs from the definition's as two
-orders of its sums do: in the sixth digit. A layer that reads few channels is computed by the definition.
+It runs on a processor. A tile of 6 x 6 inputs and the kernel are transformed, multiplied point by point and transformed
+back to 4 x 4 outputs. This takes 36 multiplications instead of 144, plus additions (Lavin and Gray 2016). Summed over
+channels, the points are 36 matrix products, which NumPy passes to BLAS. In float32 the result agrees with the
+definition of a convolution to about six digits, like the same sums in another order. A layer with few input channels is
+computed by the definition.
 """
 
 from __future__ import annotations
@@ -21,22 +22,25 @@ from threadpoolctl import threadpool_limits
 Floats = npt.NDArray[np.float32]
 
 VERSION = 1
-"""Raised when the same layers would give other bits."""
+"""Increased when the same layers would give different bits."""
 
-GROUP = 6  # images that one thread computes side by side, always as many; why 6 and not 8: see `Chain.repeats`
+GROUP = 6  # images that one thread computes together; `Chain.is_batch_invariant` explains why 6 and not 8
 _TILE, _SPAN = 4, 6
-_ROWS = 160  # of one product, about: enough for BLAS, and few enough that its operands stay in the cache
-_CANVASES = 1 << 30  # bytes, about, that the threads together may hold between layers
-_NARROW = 16  # input channels; with fewer the transforms cost more than they save
+_PRODUCT_ROWS = 160  # approximate rows of one product: enough for BLAS, few enough to stay in the cache
+_CANVAS_LIMIT = 1 << 30  # approximate bytes that all threads together may use between layers
+_MIN_CHANNELS = 16  # input channels: with fewer, the transforms cost more than they save
 _KERNEL = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]], np.float32) / 24
 
 
 @dataclass(frozen=True)
 class Convolution:
-    """A 3 x 3 convolution with steps of 1 that keeps height and width, zeros around; then bias, relu and 2 x 2 maximum
-    pooling, each where asked for.
+    """A 3 x 3 convolution with stride 1 that keeps height and width, then bias, relu and pooling.
 
-    `kernel` is (3, 3, c, k), `bias` (k,).
+    Attributes:
+        kernel: Shape (3, 3, c, k). Zeros pad the images.
+        bias: Shape (k,).
+        relu: Whether relu follows.
+        pool: Whether 2 x 2 maximum pooling follows.
     """
 
     kernel: Floats
@@ -46,55 +50,70 @@ class Convolution:
 
 
 class Chain:
-    """Convolutions one behind the other for images of `height` x `width`; kernels are transformed when first needed."""
+    """Consecutive convolutions for images of `height` x `width`. Kernels are transformed at first use."""
 
     def __init__(self, layers: Sequence[Convolution], height: int, width: int) -> None:
         self._shape = (height, width, layers[0].kernel.shape[2])
         self._plans: list[_Plan] = []
         for layer in layers:
-            plan = (_Narrow if _is_narrow(layer) else _Wide)(layer, height, width)
+            plan = (_DirectPlan if _is_narrow(layer) else _FilteredPlan)(layer, height, width)
             height, width = plan.out_size
             self._plans.append(plan)
 
-    def repeats(self) -> bool:
-        """Whether the same image gives the same bits at every place of a group here.
+    def is_batch_invariant(self) -> bool:
+        """Whether an image gives the same bits at every position of a group on this machine.
 
-        A BLAS may add the products of one row in another order than those of its neighbour: OpenBLAS 0.3 on AVX2
-        takes turns every six rows, and with groups of six and rows in dozens each image meets both orders alike. Other
-        libraries and processors have other habits, so it is tried out, on products of the sizes that will be made.
+        A BLAS library may add the products of one row in another order than those of the next row. OpenBLAS 0.3 on AVX2
+        alternates every six rows; with groups of six and row counts that are multiples of twelve, each image meets both
+        orders in the same way. Other libraries and processors differ, so the products are tried in all sizes that `run`
+        uses.
+
+        Returns:
+            Whether all products agree.
         """
         generator = np.random.default_rng(0)
         with threadpool_limits(1, "blas"):
             for plan in self._plans:
                 for rows, inner, outer in plan.products():
-                    one = generator.standard_normal((rows // GROUP, 1, inner), np.float32)
-                    same = np.repeat(one, GROUP, axis=1).reshape(1, rows, inner)
-                    made = np.matmul(same, generator.standard_normal((1, inner, outer), np.float32))
-                    placed = made.reshape(-1, GROUP, outer)
-                    if not np.array_equal(placed, np.broadcast_to(placed[:, :1], placed.shape)):
+                    image = generator.standard_normal((rows // GROUP, 1, inner), np.float32)
+                    copies = np.repeat(image, GROUP, axis=1).reshape(1, rows, inner)
+                    product = np.matmul(copies, generator.standard_normal((1, inner, outer), np.float32))
+                    product = product.reshape(-1, GROUP, outer)
+                    if not np.array_equal(product, np.broadcast_to(product[:, :1], product.shape)):
                         return False
         return True
 
     def __call__(self, inputs: Floats, threads: int) -> Floats:
-        """(n, h, w, c) to (n, h', w', k), the same whatever the number of `threads`, which is 1 or more.
+        """Compute the convolutions.
 
-        Raises ValueError for images of another shape.
+        Args:
+            inputs: Shape (n, h, w, c).
+            threads: Number of threads, 1 or more. It does not change the result.
+
+        Returns:
+            The outputs, shape (n, h', w', k).
+
+        Raises:
+            ValueError: The images have another shape than the chain.
         """
         if inputs.shape[1:] != self._shape:
             raise ValueError(f"the convolutions take images of shape {self._shape}, not {inputs.shape[1:]}")
         starts = range(0, len(inputs), GROUP)
-        largest = 2 * max(plan.canvas_bytes() for plan in self._plans)  # one that is read, one that is written
-        at_once = max(1, min(threads, _CANVASES // largest))
-        one = partial(threadpool_limits, 1, "blas")  # where each thread has a limit of its own, it is set in each
-        with one(), ThreadPoolExecutor(at_once, initializer=one) as pool:
+        largest = 2 * max(plan.canvas_bytes() for plan in self._plans)  # one to read and one to write
+        at_once = max(1, min(threads, _CANVAS_LIMIT // largest))
+        limit = partial(threadpool_limits, 1, "blas")  # some libraries have one limit per thread: each sets it
+        with limit(), ThreadPoolExecutor(at_once, initializer=limit) as pool:
             for plan in self._plans:
                 plan.prepare()
-            done = list(pool.map(lambda start: self._group(inputs[start : start + GROUP]), starts))
-        return np.concatenate(done)
+            outputs = list(pool.map(lambda start: self._group(inputs[start : start + GROUP]), starts))
+        return np.concatenate(outputs)
 
     def _group(self, inputs: Floats) -> Floats:
-        """At most GROUP images. Between the layers they lie (row, column, image, channel): what is added and
-        multiplied at a place is then one stretch of memory over all of them."""
+        """Compute at most GROUP images.
+
+        Between the layers the order of axes is (row, column, image, channel): the values to add and multiply at one
+        position are then contiguous in memory over all images.
+        """
         count, height, width, channels = inputs.shape
         canvas = _canvas(height, width, channels)
         canvas[1 : height + 1, 1 : width + 1, :count] = inputs.transpose(1, 2, 0, 3)
@@ -105,7 +124,7 @@ class Chain:
 
 
 def _is_narrow(layer: Convolution) -> bool:
-    return bool(layer.kernel.shape[2] < _NARROW)
+    return bool(layer.kernel.shape[2] < _MIN_CHANNELS)
 
 
 def _tiles(side: int) -> int:
@@ -113,7 +132,7 @@ def _tiles(side: int) -> int:
 
 
 def _canvas(height: int, width: int, channels: int) -> Floats:
-    """Zeros for GROUP images with the border of a convolution around whole tiles."""
+    """Return zeros for GROUP images: whole tiles, and a border of 1 around them."""
     return np.zeros((_tiles(height) * _TILE + 2, _tiles(width) * _TILE + 2, GROUP, channels), np.float32)
 
 
@@ -122,31 +141,31 @@ def _canvas_bytes(height: int, width: int, layer: Convolution) -> int:
     return 4 * GROUP * sides * int(max(layer.kernel.shape[2:]))
 
 
-def _dozens(rows: int) -> int:
-    """`rows`, rounded up to what a product may have (`Chain.repeats`)."""
+def _padded_rows(rows: int) -> int:
+    """Round `rows` up to a row count that keeps a product batch-invariant (`Chain.is_batch_invariant`)."""
     return -(-rows // (2 * GROUP)) * 2 * GROUP
 
 
 class _Plan(Protocol):
-    """One layer for images of one size."""
+    """How one layer is computed for images of one size."""
 
     out_size: tuple[int, int]
 
     def prepare(self) -> None:
-        """Transform the kernel, if that is still to be done."""
+        """Transform the kernel, unless that is done."""
 
     def canvas_bytes(self) -> int:
-        """What the larger one of its canvases takes."""
+        """The size in bytes of the larger one of its two canvases."""
 
     def products(self) -> set[tuple[int, int, int]]:
-        """Rows, inner and outer size of the matrix products that `run` makes."""
+        """Rows, inner and outer size of the matrix products in `run`."""
 
     def run(self, canvas: Floats) -> Floats:
-        """From canvas to canvas."""
+        """Compute the output canvas from the input canvas."""
 
 
-class _Narrow:
-    """By the definition: every neighbourhood of 3 x 3 is a row of a matrix, a line of the images at a time."""
+class _DirectPlan:
+    """Computes a layer by the definition, one line at a time: each 3 x 3 neighbourhood is a row of a matrix."""
 
     def __init__(self, layer: Convolution, height: int, width: int) -> None:
         self._layer = layer
@@ -161,7 +180,7 @@ class _Narrow:
         return _canvas_bytes(*self._size, self._layer)
 
     def products(self) -> set[tuple[int, int, int]]:
-        return {(_dozens(self._size[1] * GROUP), *self._kernel.shape)}
+        return {(_padded_rows(self._size[1] * GROUP), *self._kernel.shape)}
 
     def run(self, canvas: Floats) -> Floats:
         height, width = self._size
@@ -170,7 +189,7 @@ class _Narrow:
         windows = np.lib.stride_tricks.sliding_window_view(lines, 3 * channels, axis=2)[:, :, ::channels]
         out = _canvas(height, width, filters)
         rows = width * GROUP
-        matrix = np.zeros((_dozens(rows), len(self._kernel)), np.float32)
+        matrix = np.zeros((_padded_rows(rows), len(self._kernel)), np.float32)
         around = matrix[:rows].reshape(width, GROUP, 3, 3 * channels)
         values = np.empty((len(matrix), filters), np.float32)
         for line in range(height):
@@ -188,15 +207,15 @@ class _Narrow:
         return out
 
 
-class _Wide:
-    """By Winograd's filtering, some rows of tiles at a time. Pooling takes the maximum within tiles."""
+class _FilteredPlan:
+    """Computes a layer by Winograd's filtering, some rows of tiles at a time, and pools within tiles."""
 
     def __init__(self, layer: Convolution, height: int, width: int) -> None:
         self._layer = layer
         self._kernel: Floats | None = None
         self._size = height, width
         self._down, self._across = _tiles(height), _tiles(width)
-        self._strip = min(self._down, max(1, round(_ROWS / (self._across * GROUP))))
+        self._strip = min(self._down, max(1, round(_PRODUCT_ROWS / (self._across * GROUP))))
         self._step = 2 if layer.pool else 1
         self.out_size = height // self._step, width // self._step
 
@@ -210,17 +229,17 @@ class _Wide:
 
     def products(self) -> set[tuple[int, int, int]]:
         strips = {min(self._strip, self._down - top) for top in range(0, self._down, self._strip)}
-        return {(_dozens(rows * self._across * GROUP), *self._layer.kernel.shape[2:]) for rows in strips}
+        return {(_padded_rows(rows * self._across * GROUP), *self._layer.kernel.shape[2:]) for rows in strips}
 
     def run(self, canvas: Floats) -> Floats:
         height, width = self.out_size
         _, _, channels, filters = self._layer.kernel.shape
         out = _canvas(height, width, filters)
-        room = _Room(self._strip, self._across, channels, filters)
+        buffers = _Buffers(self._strip, self._across, channels, filters)
         side = _TILE // self._step
         for top in range(0, self._down, self._strip):
             rows = min(self._strip, self._down - top)
-            tiles = self._tiles(canvas[top * _TILE :], rows, room)
+            tiles = self._tiles(canvas[top * _TILE :], rows, buffers)
             for row in range(side):
                 lines = slice(top * side + row, min(height, (top + rows) * side), side)
                 for column in range(side):
@@ -229,17 +248,20 @@ class _Wide:
                     _finish(values[: place.shape[0], : place.shape[1]], self._layer, place)
         return out
 
-    def _tiles(self, canvas: Floats, rows: int, room: _Room) -> Floats:
-        """The first `rows` rows of tiles before bias and relu: (4, 4, places, k), or pooled (2, 2, places, k)."""
+    def _tiles(self, canvas: Floats, rows: int, buffers: _Buffers) -> Floats:
+        """Compute the first `rows` rows of tiles before bias and relu.
+
+        The shape is (4, 4, positions, k), or (2, 2, positions, k) with pooling.
+        """
         _, _, channels, filters = self._layer.kernel.shape
-        places = rows * self._across * GROUP
-        points = _shaped(room.points, _SPAN**2, _dozens(places), channels)
-        products = _shaped(room.products, _SPAN**2, _dozens(places), filters)
-        points[:, places:] = 0
-        _to_points(canvas, points[:, :places].reshape(_SPAN, _SPAN, rows, self._across, GROUP, channels), room)
+        positions = rows * self._across * GROUP
+        points = _shaped(buffers.points, _SPAN**2, _padded_rows(positions), channels)
+        products = _shaped(buffers.products, _SPAN**2, _padded_rows(positions), filters)
+        points[:, positions:] = 0
+        _to_points(canvas, points[:, :positions].reshape(_SPAN, _SPAN, rows, self._across, GROUP, channels), buffers)
         assert self._kernel is not None
         np.matmul(points, self._kernel, out=products)
-        tiles = _from_points(products[:, :places].reshape(_SPAN, _SPAN, places, filters), room)
+        tiles = _from_points(products[:, :positions].reshape(_SPAN, _SPAN, positions, filters), buffers)
         if self._step == 2:
             np.maximum(tiles[0::2], tiles[1::2], out=tiles[0::2])
             np.maximum(tiles[0::2, 0::2], tiles[0::2, 1::2], out=tiles[0::2, 0::2])
@@ -247,52 +269,53 @@ class _Wide:
         return tiles
 
 
-class _Room:
+class _Buffers:
     """Memory that the strips of one layer share."""
 
     def __init__(self, rows: int, across: int, channels: int, filters: int) -> None:
-        places = _dozens(rows * across * GROUP)
+        positions = _padded_rows(rows * across * GROUP)
         lines = rows * (across * _TILE + 2) * GROUP
         widest = max(channels, filters)
         self.lines = np.empty(_SPAN * lines * channels, np.float32)
-        self.points = np.empty(_SPAN**2 * places * widest, np.float32)
-        self.products = np.empty(_SPAN**2 * places * filters, np.float32)
-        self.tiles = np.empty(_TILE**2 * places * filters, np.float32)
-        self.aside = np.empty((2, max(lines * channels, _SPAN * places * widest)), np.float32)
+        self.points = np.empty(_SPAN**2 * positions * widest, np.float32)
+        self.products = np.empty(_SPAN**2 * positions * filters, np.float32)
+        self.tiles = np.empty(_TILE**2 * positions * filters, np.float32)
+        self.scratch = np.empty((2, max(lines * channels, _SPAN * positions * widest)), np.float32)
 
 
-def _to_points(canvas: Floats, points: Floats, room: _Room) -> None:
-    """Tiles of the first rows of tiles, transformed, into `points` (6, 6, rows, across, GROUP, c)."""
+def _to_points(canvas: Floats, points: Floats, buffers: _Buffers) -> None:
+    """Transform the first rows of tiles into `points`, shape (6, 6, rows, across, GROUP, c)."""
     _, _, rows, across, _, channels = points.shape
     shape = (rows, across * _TILE + 2, GROUP, channels)
-    lines = _shaped(room.lines, _SPAN, *shape)
-    _transform([canvas[i : i + (rows - 1) * _TILE + 1 : _TILE] for i in range(_SPAN)], lines, _aside(room, *shape))
+    lines = _shaped(buffers.lines, _SPAN, *shape)
+    _transform([canvas[i : i + (rows - 1) * _TILE + 1 : _TILE] for i in range(_SPAN)], lines, _scratch(buffers, *shape))
     columns = [lines[:, :, j : j + (across - 1) * _TILE + 1 : _TILE] for j in range(_SPAN)]
-    _transform(columns, points.swapaxes(0, 1), _aside(room, _SPAN, rows, across, GROUP, channels))
+    _transform(columns, points.swapaxes(0, 1), _scratch(buffers, _SPAN, rows, across, GROUP, channels))
 
 
-def _from_points(products: Floats, room: _Room) -> Floats:
-    """(6, 6, places, k) to outputs of each tile: (4, 4, places, k)."""
-    _, _, places, filters = products.shape
-    lines = _shaped(room.points, _TILE, _SPAN, places, filters)  # the points have been multiplied; their memory is free
-    _transform_back(products, lines, _aside(room, _SPAN, places, filters))
-    tiles = _shaped(room.tiles, _TILE, _TILE, places, filters)
-    _transform_back(lines.swapaxes(0, 1), tiles.swapaxes(0, 1), _aside(room, _TILE, places, filters))
+def _from_points(products: Floats, buffers: _Buffers) -> Floats:
+    """Transform products (6, 6, positions, k) back to the outputs of each tile, (4, 4, positions, k)."""
+    _, _, positions, filters = products.shape
+    lines = _shaped(buffers.points, _TILE, _SPAN, positions, filters)  # the points are no longer needed
+    _transform_back(products, lines, _scratch(buffers, _SPAN, positions, filters))
+    tiles = _shaped(buffers.tiles, _TILE, _TILE, positions, filters)
+    _transform_back(lines.swapaxes(0, 1), tiles.swapaxes(0, 1), _scratch(buffers, _TILE, positions, filters))
     return tiles
 
 
-def _shaped(room: Floats, *shape: int) -> Floats:
-    return room[: int(np.prod(shape))].reshape(shape)
+def _shaped(buffers: Floats, *shape: int) -> Floats:
+    return buffers[: int(np.prod(shape))].reshape(shape)
 
 
-def _aside(room: _Room, *shape: int) -> tuple[Floats, Floats]:
-    return _shaped(room.aside[0], *shape), _shaped(room.aside[1], *shape)
+def _scratch(buffers: _Buffers, *shape: int) -> tuple[Floats, Floats]:
+    return _shaped(buffers.scratch[0], *shape), _shaped(buffers.scratch[1], *shape)
 
 
-def _transform(d: Sequence[Floats], out: Floats, aside: tuple[Floats, Floats]) -> None:
-    """One dimension of the transform of the inputs, `d` and `out` six each:
-    4 d0 - 5 d2 + d4;  d4 - 4 d2 +- (d3 - 4 d1);  d4 - d2 +- 2 (d3 - d1);  4 d1 - 5 d3 + d5."""
-    a, b = aside
+def _transform(d: Sequence[Floats], out: Floats, scratch: tuple[Floats, Floats]) -> None:
+    """Transform the inputs along one dimension, from six arrays `d` to six in `out`:
+    4 d0 - 5 d2 + d4;  d4 - 4 d2 +- (d3 - 4 d1);  d4 - d2 +- 2 (d3 - d1);  4 d1 - 5 d3 + d5.
+    """
+    a, b = scratch
     four = np.float32(4)
     np.subtract(d[4], d[2], out=a)
     np.subtract(d[3], d[1], out=b)
@@ -313,10 +336,11 @@ def _transform(d: Sequence[Floats], out: Floats, aside: tuple[Floats, Floats]) -
     np.subtract(a, b, out=out[2])
 
 
-def _transform_back(m: Floats, out: Floats, aside: tuple[Floats, Floats]) -> None:
-    """One dimension of the transform of the products, six in `m` to four in `out`:
-    m0 + s + u;  d + 2 v;  s + 4 u;  d + 8 v + m5  with  s, d = m1 +- m2  and  u, v = m3 +- m4."""
-    a, b = aside
+def _transform_back(m: Floats, out: Floats, scratch: tuple[Floats, Floats]) -> None:
+    """Transform the products back along one dimension, from six arrays `m` to four in `out`:
+    m0 + s + u;  d + 2 v;  s + 4 u;  d + 8 v + m5  with  s, d = m1 +- m2  and  u, v = m3 +- m4.
+    """
+    a, b = scratch
     four = np.float32(4)
     np.add(m[1], m[2], out=a)
     np.add(m[3], m[4], out=b)
@@ -334,7 +358,7 @@ def _transform_back(m: Floats, out: Floats, aside: tuple[Floats, Floats]) -> Non
 
 
 def _finish(values: Floats, layer: Convolution, out: Floats) -> None:
-    """Bias and relu, from `values`, which are overwritten, to `out`."""
+    """Add the bias and apply relu, from `values`, which are overwritten, to `out`."""
     if layer.relu:
         np.add(values, layer.bias, out=values)
         np.maximum(values, np.float32(0), out=out)

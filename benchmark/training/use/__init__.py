@@ -1,1 +1,1 @@
-"""Trained models in use: predictions, explanations, export."""
+"""Using trained models: scores, predictions, explanations, files."""

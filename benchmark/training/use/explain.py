@@ -1,4 +1,4 @@
-"""Where in an image a model finds what speaks for its decision: Grad-CAM (Selvaraju et al. 2017)."""
+"""Grad-CAM: which parts of an image a model's decision depends on (Selvaraju et al. 2017)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from scipy.special import expit
 
 from benchmark.data.dataset import Pixels
 from benchmark.training.backend import gradients
-from benchmark.training.model_graph import is_open
+from benchmark.training.model_graph import is_plain_model
+from benchmark.training.network import without_inputs
 
 Floats = npt.NDArray[np.float32]
-_BATCH = 8  # a few layers' activations of as many images are held at a time
+_BATCH = 8  # images whose activations are in memory together
 _CONVOLUTIONS = (
     keras.layers.Conv2D,
     keras.layers.Conv2DTranspose,
@@ -27,17 +28,23 @@ _CONVOLUTIONS = (
 
 
 class NoFeatureMaps(ValueError):
-    """The model has nothing that Grad-CAM could be computed from; the message says what is missing."""
+    """Grad-CAM is not possible for the model; the message names what is missing."""
 
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
     """Grad-CAM of n images.
 
-    `layer` is the one whose r x c feature maps are weighed. `scores` (n,) are the model's probabilities. `maps`
-    (n, h, w) are at the images' size, `coarse` (n, r, c) as computed; both lie in 0..1 with the largest value of an
-    image at 1, or are 0 everywhere where nothing in the feature maps speaks for the class. `head_random` and
-    `all_random` (k, n, r, c) are `coarse` with the weights behind `layer`, and with all weights, drawn anew k times.
+    All maps are in 0..1, with the largest value of an image at 1; they are 0 everywhere if no feature map supports the
+    class.
+
+    Attributes:
+        layer: The name of the layer whose r x c feature maps are weighted.
+        scores: The probabilities of class 1, shape (n,).
+        maps: Maps at the size of the images, shape (n, h, w).
+        coarse: Maps at the size of the feature maps, shape (n, r, c).
+        head_random: `coarse` after randomising the weights behind `layer` k times, shape (k, n, r, c).
+        all_random: `coarse` after randomising all weights k times, shape (k, n, r, c).
     """
 
     layer: str
@@ -51,16 +58,25 @@ class Explanation:
 def explain(
     model: keras.Model, pixels: Pixels, predicted: npt.NDArray[np.integer], *, seeds: Sequence[int] = (0, 1, 2)
 ) -> Explanation:
-    """Grad-CAM of `pixels` uint8 (n, h, w, channels) for the classes `predicted` (n,) of 0 and 1.
+    """Compute Grad-CAM, and the sanity check of Adebayo et al. 2018.
 
-    `model` goes from grey levels to the probability of class 1; it may hold other models. What is explained is its
-    logit, whose gradient does not vanish where the probability is near 0 or 1; for class 0 it is the negative logit.
-    A channel's weight is the mean of its gradient over all places; the map is the positive part of the weighted sum
-    of the channels of the last convolution (with normalisation and activation behind it, up to the next change of
-    size). For the sanity check of Adebayo et al. 2018, kernels are drawn anew by the layers' own initialisers, once
-    with each of `seeds`; the class that is explained stays. The model is as before afterwards.
+    The explained value is the logit, whose gradient does not vanish for probabilities near 0 or 1; for class 0 it is
+    the negative logit. The weight of a channel is the mean of its gradient over all positions. The map is the positive
+    part of the weighted sum of the channels of the last convolution, behind its normalisation and activation, up to the
+    next change of size. The sanity check draws new weights from the layers' own initialisers, and explains the same
+    class. The weights of `model` are restored afterwards.
 
-    Raises NoFeatureMaps for a model without convolutions, or one whose branches pass them by.
+    Args:
+        model: From grey levels to the probability of class 1; it may contain other models.
+        pixels: uint8, shape (n, h, w, channels).
+        predicted: The classes to explain, 0 or 1, shape (n,).
+        seeds: One randomisation of the weights per seed.
+
+    Returns:
+        The maps.
+
+    Raises:
+        NoFeatureMaps: The model has no convolution, or branches bypass the last one.
     """
     parts = _Parts(model)
     features = parts.features(pixels)
@@ -85,73 +101,85 @@ def explain(
 
 
 class _Parts:
-    """A model as two: from grey levels to the feature maps of `layer`, and from these to the logit. `before` and
-    `behind` are their layers; all but the last one are the model's own."""
+    """A model in two parts: from grey levels to the feature maps of `layer`, and from these to the logit.
+
+    Attributes:
+        layer: The name of the layer.
+        before: The layers of the first part.
+        behind: The layers of the second part. All but the last one are shared with the model.
+    """
 
     def __init__(self, model: keras.Model) -> None:
         last = _last_layer(model)
         steps: list[tuple[keras.layers.Layer, keras.KerasTensor]] = []
 
         def call(layer: keras.layers.Layer, x: Any, *more: Any, **named: Any) -> Any:
-            """What `layer` gives for `x`, layers of inner models one by one."""
-            if isinstance(layer, keras.Sequential) and is_open(layer):
-                for inner in _without_input(layer):
+            """Return the output of `layer` for `x`; layers of inner models are called one by one."""
+            if isinstance(layer, keras.Sequential) and is_plain_model(layer):
+                for inner in without_inputs(layer):
                     x = call(inner, x)
                 return x
-            if is_open(layer):
+            if is_plain_model(layer):
                 _replay(layer, x, call)
                 return steps[-1][1]
-            found = _logit(layer, x) if layer is last else layer(x, *more, **named)
-            steps.append((layer, found))
-            return found
+            output = _logit(layer, x) if layer is last else layer(x, *more, **named)
+            steps.append((layer, output))
+            return output
 
         inputs = keras.Input(model.input_shape[1:], name="levels")
         call(model, inputs)
-        place = _feature_step(steps, model.name)
-        layer, maps = steps[place]
+        layer, maps = steps[_feature_step(steps, model.name)]
         self.layer: str = layer.name
         self._front = keras.Model(inputs, maps)
         try:
             self._back = keras.Model(maps, steps[-1][1])
         except ValueError as error:
-            raise NoFeatureMaps(f"{model.name}: not everything passes through layer {layer.name}") from error
-        self.before = _without_input(self._front)
-        self.behind = _without_input(self._back)
+            raise NoFeatureMaps(f"{model.name}: a branch bypasses layer {layer.name}") from error
+        self.before = without_inputs(self._front)
+        self.behind = without_inputs(self._back)
 
     def features(self, pixels: Pixels) -> Floats:
-        """The feature maps (n, r, c, channels) of `pixels`."""
-        found = []
+        """Return the feature maps (n, r, c, channels) of `pixels`."""
+        maps = []
         for first in range(0, len(pixels), _BATCH):
             batch = np.asarray(pixels[first : first + _BATCH], dtype=np.float32)
-            found.append(_numpy(self._front(batch, training=False)))
-        return np.concatenate(found)
+            maps.append(_numpy(self._front(batch, training=False)))
+        return np.concatenate(maps)
 
     def cam(self, features: Floats, sign: Floats) -> tuple[Floats, Floats]:
-        """Logits (n,) and maps (n, r, c), for class 1 where `sign` (n,) is 1 and class 0 where it is -1."""
+        """Compute Grad-CAM from feature maps.
+
+        Args:
+            features: The feature maps, shape (n, r, c, channels).
+            sign: 1 to explain class 1, -1 to explain class 0, shape (n,).
+
+        Returns:
+            Logits (n,) and maps (n, r, c).
+        """
         logits, maps = [], []
         for first in range(0, len(features), _BATCH):
-            chosen = slice(first, first + _BATCH)
-            value, slope = gradients(lambda x: self._back(x, training=False), features[chosen])
-            weight = sign[chosen, None, None, None] * slope.mean(axis=(1, 2), keepdims=True)
-            maps.append(np.maximum((weight * features[chosen]).sum(axis=-1), 0))
+            batch = slice(first, first + _BATCH)
+            value, gradient = gradients(lambda x: self._back(x, training=False), features[batch])
+            weight = sign[batch, None, None, None] * gradient.mean(axis=(1, 2), keepdims=True)
+            maps.append(np.maximum((weight * features[batch]).sum(axis=-1), 0))
             logits.append(value[:, 0])
-        found = np.concatenate(maps)
-        largest = found.max(axis=(1, 2), keepdims=True)
-        return np.concatenate(logits), np.divide(found, largest, out=np.zeros_like(found), where=largest > 0)
+        cams = np.concatenate(maps)
+        largest = cams.max(axis=(1, 2), keepdims=True)
+        return np.concatenate(logits), np.divide(cams, largest, out=np.zeros_like(cams), where=largest > 0)
 
 
 def _replay(model: keras.Model, x: Any, call: Any) -> None:
-    """Hand every layer of `model` to `call` in order, on the symbolic input `x`."""
+    """Pass every layer of `model` to `call` in order, starting with the symbolic input `x`."""
     inputs = keras.tree.map_structure(lambda _: x, model.input)
     keras.models.clone_model(model, input_tensors=inputs, clone_function=lambda layer: layer, call_function=call)
 
 
 def _last_layer(model: keras.layers.Layer) -> keras.layers.Layer:
-    return _last_layer(model.layers[-1]) if is_open(model) else model
+    return _last_layer(model.layers[-1]) if is_plain_model(model) else model
 
 
 def _logit(layer: keras.layers.Layer, x: keras.KerasTensor) -> keras.KerasTensor:
-    """The logit of the probability that `layer`, a model's last, gives for `x`."""
+    """Return the logit of the probability that `layer`, the last one of a model, computes from `x`."""
     if getattr(layer, "activation", None) is keras.activations.sigmoid:
         if isinstance(layer, keras.layers.Activation):
             return x
@@ -171,49 +199,45 @@ def _logit(layer: keras.layers.Layer, x: keras.KerasTensor) -> keras.KerasTensor
 
 
 def _feature_step(steps: Sequence[tuple[keras.layers.Layer, keras.KerasTensor]], model: str) -> int:
-    """The last of `steps`, the one to the logit left out, that is as wide and high as the last convolution."""
-    found = [place for place, (layer, _) in enumerate(steps[:-1]) if isinstance(layer, _CONVOLUTIONS)]
-    whole = [layer.name for layer, _ in steps if isinstance(layer, keras.Model)]
-    if not found and whole:
-        raise NoFeatureMaps(f"{model}: {whole[0]} has a call of its own, so that its feature maps cannot be reached")
-    if not found:
-        raise NoFeatureMaps(f"{model}: has no convolution, so that Grad-CAM has no feature maps to weigh")
-    size = steps[found[-1]][1].shape[1:3]
-    alike = [place for place, (_, x) in enumerate(steps[:-1]) if len(x.shape) == 4 and x.shape[1:3] == size]
-    return next(place for place in reversed(alike) if place >= found[-1])
+    """Return the last step before the logit whose output is as wide and high as the last convolution."""
+    convolutions = [index for index, (layer, _) in enumerate(steps[:-1]) if isinstance(layer, _CONVOLUTIONS)]
+    opaque = [layer.name for layer, _ in steps if isinstance(layer, keras.Model)]
+    if not convolutions and opaque:
+        raise NoFeatureMaps(f"{model}: {opaque[0]} overrides `call`, so its feature maps are not accessible")
+    if not convolutions:
+        raise NoFeatureMaps(f"{model}: has no convolution, so Grad-CAM has no feature maps to weight")
+    size = steps[convolutions[-1]][1].shape[1:3]
+    same_size = [index for index, (_, x) in enumerate(steps[:-1]) if len(x.shape) == 4 and x.shape[1:3] == size]
+    return same_size[-1]
 
 
 @contextmanager
 def _randomised(layers: Sequence[keras.layers.Layer], seed: int) -> Iterator[None]:
-    """Weights of `layers` as their own initialisers draw them from `seed` and the layer's place, until left."""
-    kept = [layer.get_weights() for layer in layers]
+    """Within the context, replace the weights of `layers` by draws of their own initialisers."""
+    weights_before = [layer.get_weights() for layer in layers]
     try:
-        for place, layer in enumerate(layers):
+        for index, layer in enumerate(layers):
             if layer.weights:
-                layer.set_weights(_fresh(layer, seed, place))
+                layer.set_weights(_new_weights(layer, seed, index))
         yield
     finally:
-        for layer, weights in zip(layers, kept, strict=True):
+        for layer, weights in zip(layers, weights_before, strict=True):
             layer.set_weights(weights)
 
 
-def _fresh(layer: keras.layers.Layer, seed: int, place: int) -> list[npt.NDArray[Any]]:
-    drawn = int(np.random.default_rng([seed, place]).integers(2**31))
-    config = _seeded(layer.get_config(), drawn)
+def _new_weights(layer: keras.layers.Layer, seed: int, index: int) -> list[npt.NDArray[Any]]:
+    layer_seed = int(np.random.default_rng([seed, index]).integers(2**31))
+    config = _seeded(layer.get_config(), layer_seed)
     twin = type(layer).from_config(config)
     twin.build_from_config(layer.get_build_config())
     return twin.get_weights()  # type: ignore[no-any-return]
 
 
 def _seeded(config: Any, seed: int) -> Any:
-    """`config` with every seed in it set: an initialiser without one draws it from the process."""
+    """Return `config` with every seed set: an initialiser without one would draw from the process."""
     if isinstance(config, dict):
         return {key: seed if key == "seed" else _seeded(value, seed) for key, value in config.items()}
     return config
-
-
-def _without_input(model: keras.Model) -> list[keras.layers.Layer]:
-    return [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
 
 
 def _numpy(tensor: Any) -> Floats:

@@ -1,4 +1,4 @@
-"""A kept model as ONNX, checked against Keras before anybody uses it."""
+"""Export a trained model as ONNX, and check its scores against Keras."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.training.network import run_batched
-from benchmark.training.use.model_file import own_classes
+from benchmark.training.use.model_file import custom_classes
 from zoo.config.errors import first_line
 from zoo.config.strict_yaml import ConfigError
 
 OPSET = 17
-"""Of the ONNX file: old enough for runtimes of 2022 and later."""
+"""The ONNX operator set: old enough for runtimes of 2022 and later."""
 
 TOLERANCE = 1e-4
-"""How far a score of the ONNX file may be from Keras', both in float32."""
+"""The largest allowed difference of a score between ONNX and Keras, both in float32."""
 
 INPUT, OUTPUT = "pixels", "score"
 _CHECKED = 16
@@ -33,12 +33,19 @@ _CHECKED = 16
 
 @dataclass(frozen=True)
 class OnnxFacts:
-    """What was written: `input` takes float32 grey levels 0..255 of shape (n, size, size, channels), `output` gives
-    float32 scores (n, 1) in [0, 1].
+    """The properties of an exported model.
 
-    `difference` is the largest one from Keras in float32 over `checked` drawn images. `lowered` says that the bench
-    computed some layers in bfloat16, which the file computes in float32: its scores differ a little from the stored
-    ones, by `lowered_difference` at most on the same images; None where nothing was lowered.
+    Attributes:
+        opset: The version of the ONNX operator set.
+        input: The name of the input: float32 grey levels 0..255, shape (n, size, size, channels).
+        output: The name of the output: float32 scores in [0, 1], shape (n, 1).
+        size: Width and height of the images in pixels.
+        channels: 1 or 3.
+        difference: The largest difference of a score from Keras in float32.
+        checked: The number of random images that were compared.
+        lowered: Whether the benchmark computed some layers in bfloat16. The file computes them in float32, so its
+            scores differ slightly from the stored ones.
+        lowered_difference: The largest difference of a score from the benchmark's precision; None unless `lowered`.
     """
 
     opset: int
@@ -53,28 +60,40 @@ class OnnxFacts:
 
 
 def check_installed() -> None:
-    """Raises ConfigError, with the extra to install, when a package that exporting needs is missing."""
+    """Check that the packages for exporting are installed.
+
+    Raises:
+        ConfigError: A package is missing; the message names the extra to install.
+    """
     missing = [name for name in ("tf2onnx", "onnx", "onnxruntime") if importlib.util.find_spec(name) is None]
     if missing:
         raise ConfigError(f"zoo export needs {' and '.join(missing)}; pip install 'zoo-bench[export]'")
 
 
 def write_onnx(model: keras.Model, path: Path) -> OnnxFacts:
-    """Write `model`, as `load_model` gives it, to `path` as ONNX in float32 and inference mode, and check its scores.
+    """Export a model as ONNX in float32 and inference mode, and check its scores.
 
-    Raises ConfigError when a package is missing, a layer has no ONNX form, the scores are no probabilities, or the
-    written file does not give Keras' scores to `TOLERANCE`.
+    Args:
+        model: As returned by `load_model`.
+        path: The file to write.
+
+    Returns:
+        The properties of the file.
+
+    Raises:
+        ConfigError: A package is missing, a layer has no ONNX form, the scores are no probabilities, or those of the
+            file differ from Keras by more than `TOLERANCE`.
     """
     check_installed()
     import onnx
     import onnxruntime
 
     plain, lowered = in_float32(model)
-    images = _drawn(plain.input_shape[1:])
-    expected = run_batched(plain, images)  # a model that was never called cannot be exported
-    as_kept = run_batched(model, images) if lowered else expected
-    if not all(((scores >= 0) & (scores <= 1)).all() for scores in (expected, as_kept)):  # also when not numbers
-        raise ConfigError("the kept model gives scores that are no probabilities, so that it cannot be checked")
+    images = _random_images(plain.input_shape[1:])
+    expected = run_batched(plain, images)  # exporting needs a model that was called once
+    as_trained = run_batched(model, images) if lowered else expected
+    if not all(((scores >= 0) & (scores <= 1)).all() for scores in (expected, as_trained)):  # also when NaN
+        raise ConfigError("the model gives scores that are no probabilities, so it cannot be exported")
     try:
         with _quietly():
             plain.export(path, format="onnx", verbose=False, opset_version=OPSET)
@@ -86,10 +105,10 @@ def write_onnx(model: keras.Model, path: Path) -> OnnxFacts:
     onnx.checker.check_model(written)
     onnx.save(written, path)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    found = session.run([OUTPUT], {INPUT: images.astype(np.float32)})[0]
-    if found.shape != expected.shape:
-        raise ConfigError(f"the ONNX file gives scores of shape {found.shape}, Keras {expected.shape}")
-    difference = float(np.abs(found - expected).max())
+    scores = session.run([OUTPUT], {INPUT: images.astype(np.float32)})[0]
+    if scores.shape != expected.shape:
+        raise ConfigError(f"the ONNX file gives scores of shape {scores.shape}, Keras {expected.shape}")
+    difference = float(np.abs(scores - expected).max())
     if not difference <= TOLERANCE:  # also when it is not a number
         raise ConfigError(f"the ONNX file's scores differ from Keras' by {difference:.2g}, more than {TOLERANCE:g}")
     _, size, _, channels = plain.input_shape
@@ -102,34 +121,41 @@ def write_onnx(model: keras.Model, path: Path) -> OnnxFacts:
         difference=difference,
         checked=len(images),
         lowered=lowered,
-        lowered_difference=float(np.abs(as_kept - expected).max()) if lowered else None,
+        lowered_difference=float(np.abs(as_trained - expected).max()) if lowered else None,
     )
 
 
 def in_float32(model: keras.Model) -> tuple[keras.Model, bool]:
-    """A copy of `model` that computes every layer in float32, and whether any layer computed in less."""
+    """Copy a model so that every layer computes in float32.
+
+    Args:
+        model: The model.
+
+    Returns:
+        The copy, and whether any layer of `model` computes in less.
+    """
     config, lowered = _raised(model.get_config())
-    with keras.saving.custom_object_scope(own_classes(model)):
+    with keras.saving.custom_object_scope(custom_classes(model)):
         copy = type(model).from_config(config)
     copy.set_weights(model.get_weights())
     return copy, lowered
 
 
 def _raised(config: Any) -> tuple[Any, bool]:
-    """`config` with every lower precision replaced by float32, and whether there was one."""
+    """Return `config` with every lower precision replaced by float32, and whether it had any."""
     if isinstance(config, str):
         return ("float32", True) if config in ("mixed_bfloat16", "bfloat16") else (config, False)
     if isinstance(config, dict):
         parts = {key: _raised(value) for key, value in config.items()}
-        return {key: value for key, (value, _) in parts.items()}, any(found for _, found in parts.values())
+        return {key: value for key, (value, _) in parts.items()}, any(lower for _, lower in parts.values())
     if isinstance(config, (list, tuple)):
         items = [_raised(value) for value in config]
-        return type(config)(value for value, _ in items), any(found for _, found in items)
+        return type(config)(value for value, _ in items), any(lower for _, lower in items)
     return config, False
 
 
-def _drawn(shape: tuple[int, int, int]) -> npt.NDArray[np.uint8]:
-    """Images to compare two computations on: smooth fields of several scales and contrasts, 0..255."""
+def _random_images(shape: tuple[int, int, int]) -> npt.NDArray[np.uint8]:
+    """Draw smooth fields of several scales and contrasts, 0..255, to compare two computations."""
     generator = np.random.default_rng(0)
     images = []
     for number in range(_CHECKED):
@@ -140,13 +166,13 @@ def _drawn(shape: tuple[int, int, int]) -> npt.NDArray[np.uint8]:
 
 
 def _rename(model: Any, *names: str) -> None:
-    """Give the one input and the one output of an ONNX graph these names, and their first axis the name `n`."""
+    """Rename the only input and output of an ONNX graph, and name their first axis `n`."""
     graph = model.graph
     new = {end[0].name: name for end, name in zip((graph.input, graph.output), names, strict=True)}
     for node in graph.node:
         for ends in (node.input, node.output):
-            for place, name in enumerate(ends):
-                ends[place] = new.get(name, name)
+            for index, name in enumerate(ends):
+                ends[index] = new.get(name, name)
     for end in (graph.input, graph.output):
         end[0].name = new[end[0].name]
         if end[0].type.tensor_type.shape.dim:
@@ -155,7 +181,7 @@ def _rename(model: Any, *names: str) -> None:
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """Nothing of what the converter says on stdout, as warnings, or through its loggers below an error."""
+    """Within the context, suppress stdout, warnings and log messages below errors of the converter."""
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -21,23 +21,31 @@ from benchmark.data.levels import Levels
 from benchmark.data.sources.entries import printable
 from benchmark.data.sources.scan import reason_of
 from benchmark.training.fit import Fitted, TrainingDiverged
-from benchmark.training.network import BATCH, run_batched
+from benchmark.training.network import BATCH, padded_batches, run_batched
 from benchmark.training.use.model_file import with_features
 
 Floats = npt.NDArray[np.float64]
 
-_BATCH = 8  # large enough for the speed of larger ones, small enough to cost a run little
+_BATCH = 8  # as fast per image as larger batches, and cheap enough for every run
 _TIMED = 2 * _BATCH
 _GRID = 8
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 def score(fitted: Fitted, images: LabelledImages) -> Floats:
-    """The probability of the positive class for every image, in order, in inference mode: (n,), float64 in [0, 1].
+    """Score every image of a split in inference mode.
 
-    Raises TrainingDiverged where the network gives something else.
+    Args:
+        fitted: The trained model.
+        images: The images of a split.
+
+    Returns:
+        Probabilities of the positive class, float64 in [0, 1], shape (n,).
+
+    Raises:
+        TrainingDiverged: A score is not in [0, 1].
     """
-    scores = run_batched(fitted.network.tail, fitted.network.plain(images))[:, 0].astype(np.float64)
+    scores = run_batched(fitted.network.tail, fitted.network.unaugmented(images))[:, 0].astype(np.float64)
     wrong = scores[~((scores >= 0) & (scores <= 1))]
     if len(wrong):
         count = f"{len(wrong)} of {len(scores)} {images.split} images"
@@ -46,7 +54,15 @@ def score(fitted: Fitted, images: LabelledImages) -> Floats:
 
 
 def ms_per_image(fitted: Fitted, images: LabelledImages) -> float:
-    """Milliseconds the whole model takes for one image, from its pixels, once it is warm."""
+    """Measure how long the whole model takes per image, from pixels to score, after a first batch.
+
+    Args:
+        fitted: The trained model.
+        images: The images of a split; at most 16 are used.
+
+    Returns:
+        Milliseconds per image.
+    """
     sample = images.pixels[:_TIMED]
     run_batched(fitted.model, sample[:_BATCH], _BATCH)
     start = time.perf_counter()
@@ -55,76 +71,115 @@ def ms_per_image(fitted: Fitted, images: LabelledImages) -> float:
 
 
 @dataclass(frozen=True)
-class Described:
-    """Images in numbers, one row each: `scores` (n,) in [0, 1]; `grey` (n, 5), quantiles .05, .25, .5, .75 and .95 of
-    the grey levels 0..255; `layout` (n, 64), mean grey levels of the cells of an 8 x 8 grid; `features` (n, d), means
-    over all places of the model's last feature maps."""
+class ImageDescriptors:
+    """Numbers that describe images, one row per image.
+
+    Attributes:
+        scores: Probabilities in [0, 1], shape (n,).
+        grey: Quantiles .05, .25, .5, .75 and .95 of the grey levels 0..255, shape (n, 5).
+        layout: Mean grey levels in the cells of an 8 x 8 grid, shape (n, 64).
+        features: Means over all positions of the model's last feature maps, shape (n, d).
+    """
 
     scores: Floats
     grey: Floats
     layout: Floats
     features: Floats
 
-    def looks(self) -> dict[str, Floats]:
-        """What tells one kind of images from another, by name."""
+    def by_name(self) -> dict[str, Floats]:
+        """Return the descriptors that can distinguish kinds of images, by name."""
         return {"grey": self.grey, "layout": self.layout, "features": self.features}
 
 
 @dataclass(frozen=True)
-class Seen:
-    """An image file: its description as one row, whether it is in colour, and a note where it is stored in another
-    depth than the training images; or why it could not be read."""
+class DescribedFile:
+    """An image file with its descriptors, or why it cannot be read.
+
+    Attributes:
+        name: The printable path.
+        descriptors: One row; None if the file cannot be read.
+        colour: Whether the image is in colour.
+        error: Why the file cannot be read.
+        note: How its stored depth differs from that of the training images.
+    """
 
     name: str
-    described: Described | None = None
+    descriptors: ImageDescriptors | None = None
     colour: bool = False
     error: str | None = None
     note: str | None = None
 
 
-class Describer:
-    """A model as `load_model` gives it, compiled once for scores and features together. `levels` is the scale by which
-    its training images were read."""
+class ImageDescriber:
+    """A model that is compiled once for scores and features together.
+
+    Attributes:
+        size: Width and height of its images in pixels.
+        channels: 1 or 3.
+    """
 
     def __init__(self, model: keras.Model, levels: Levels | None = None) -> None:
+        """Compile the model.
+
+        Args:
+            model: As returned by `load_model`.
+            levels: The scale by which its training images were read.
+
+        Raises:
+            ValueError: The model does not take square grey or RGB images.
+        """
         self._levels: Levels = levels or {}
         self._model = with_features(model)
         _, height, width, channels = model.input_shape
         if height != width or channels not in (1, 3):
             raise ValueError(
-                f"the model reads images of shape {(height, width, channels)}, not square grey or RGB ones"
+                f"the model's images have shape {(height, width, channels)}; they must be square, grey or RGB"
             )
         self.size: int = height
         self.channels: Channels = channels
 
-    def describe(self, pixels: Pixels) -> Described:
-        """Images uint8 (n, size, size, channels) in numbers; the last batch is filled up with zeros."""
+    def describe(self, pixels: Pixels) -> ImageDescriptors:
+        """Describe images by scores, grey levels and features.
+
+        Args:
+            pixels: uint8, shape (n, size, size, channels).
+
+        Returns:
+            The descriptors, n rows.
+        """
         scores, features = [], []
-        for first in range(0, len(pixels), BATCH):
-            chosen = np.asarray(pixels[first : first + BATCH], dtype=np.float32)
-            filled = np.zeros((BATCH, *chosen.shape[1:]), np.float32)
-            filled[: len(chosen)] = chosen
-            found = self._model.predict_on_batch(filled)
-            scores.append(keras.ops.convert_to_numpy(found[0])[: len(chosen), 0])
-            features.append(keras.ops.convert_to_numpy(found[1])[: len(chosen)])
-        return Described(
+        for batch, count in padded_batches(pixels):
+            outputs = self._model.predict_on_batch(batch)
+            scores.append(keras.ops.convert_to_numpy(outputs[0])[:count, 0])
+            features.append(keras.ops.convert_to_numpy(outputs[1])[:count])
+        return ImageDescriptors(
             scores=np.concatenate(scores).astype(np.float64),
             grey=np.stack([np.quantile(image, _QUANTILES) for image in pixels]),
             layout=np.stack([_layout(image) for image in pixels]),
             features=np.concatenate(features).astype(np.float64),
         )
 
-    def describe_files(self, files: Iterable[Path]) -> Iterator[Seen]:
-        """Every image of `files` in their order, decoded and resized as a folder of training images is. At most two
-        batches are in memory; a file that cannot be read is told, and the others go on."""
+    def describe_files(self, files: Iterable[Path]) -> Iterator[DescribedFile]:
+        """Describe image files, decoded and resized like a folder of training images.
+
+        At most two batches are in memory. A file that cannot be read does not stop the others.
+
+        Args:
+            files: The files.
+
+        Yields:
+            The descriptors or the error of each file, in order.
+        """
         with ThreadPoolExecutor(max_workers=min(16, os.cpu_count() or 1)) as pool:
-            left = iter(files)
-            while chunk := list(islice(left, BATCH)):
-                read = list(pool.map(self._read, chunk))
-                good = [pixels for pixels, *_ in read if pixels is not None]
+            remaining = iter(files)
+            while chunk := list(islice(remaining, BATCH)):
+                decoded = list(pool.map(self._read, chunk))
+                good = [pixels for pixels, *_ in decoded if pixels is not None]
                 rows = iter(_rows(self.describe(np.stack(good))) if good else ())
-                for path, (pixels, colour, error, note) in zip(chunk, read, strict=True):
-                    yield Seen(printable(str(path)), None if pixels is None else next(rows), colour, error, note)
+                for path, (pixels, colour, error, note) in zip(chunk, decoded, strict=True):
+                    yield DescribedFile(
+                        printable(str(path)), None if pixels is None else next(rows), colour, error, note
+                    )
 
     def _read(self, path: Path) -> tuple[Pixels | None, bool, str | None, str | None]:
         try:
@@ -139,13 +194,13 @@ class Describer:
 
 
 def _layout(image: Pixels) -> Floats:
-    """Mean grey levels of the cells of a grid over one image (h, w, c), row by row."""
+    """Return mean grey levels in the cells of a grid over one image (h, w, c), row by row."""
     grey = image.mean(axis=2)
     cells = [cell.mean() for band in np.array_split(grey, _GRID) for cell in np.array_split(band, _GRID, axis=1)]
     return np.array(cells)
 
 
-def _rows(described: Described) -> Sequence[Described]:
-    count = len(described.scores)
-    parts = (np.split(each, count) for each in (described.scores, *described.looks().values()))
-    return [Described(*row) for row in zip(*parts, strict=True)]
+def _rows(descriptors: ImageDescriptors) -> Sequence[ImageDescriptors]:
+    count = len(descriptors.scores)
+    parts = (np.split(each, count) for each in (descriptors.scores, *descriptors.by_name().values()))
+    return [ImageDescriptors(*row) for row in zip(*parts, strict=True)]

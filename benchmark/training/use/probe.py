@@ -1,4 +1,4 @@
-"""A few passes over training images after training, which tell one cause of failure from another."""
+"""A few passes over training images after training, which distinguish causes of failure."""
 
 from __future__ import annotations
 
@@ -19,11 +19,19 @@ _IMAGES = 128
 
 
 def score_in_both_modes(fitted: Fitted, train: LabelledImages, batch_size: int) -> tuple[Labels, Floats, Floats | None]:
-    """Labels (n,) and scores (n,) of up to 128 training images, in the augmented view of the last epoch: in inference
-    mode, and with the statistics of each batch in place of the moving ones, dropout off in both.
+    """Score up to 128 training images with moving statistics and with batch statistics of batch normalisation.
 
-    The latter are None for a network without batch normalisation. Batches are of `batch_size` in an order that mixes
-    the classes, as in training. The network is left as it was.
+    The images are in the augmented view of the last epoch, and dropout is off in both modes. Batches mix the classes,
+    as in training. The weights of the network are restored afterwards.
+
+    Args:
+        fitted: The trained model.
+        train: The training images.
+        batch_size: Images per batch, as in training.
+
+    Returns:
+        Labels (n,), scores in inference mode (n,), and scores with batch statistics (n,), which are None without batch
+        normalisation.
     """
     chosen = np.random.default_rng(0).permutation(len(train))[:_IMAGES]
     tail = fitted.network.tail
@@ -40,17 +48,24 @@ def score_in_both_modes(fitted: Fitted, train: LabelledImages, batch_size: int) 
 
 
 def grey_levels(images: LabelledImages) -> tuple[float, float, float]:
-    """Of the images as prepared, 0..255: the mean of their means, the standard deviation between these, and the mean
-    standard deviation within an image."""
+    """Measure brightness and contrast of prepared images, in grey levels 0..255.
+
+    Args:
+        images: The images of a split.
+
+    Returns:
+        The mean over images of an image's mean, the standard deviation of that mean between images, and the mean over
+        images of the standard deviation within an image.
+    """
     means, within = np.empty(len(images)), np.empty(len(images))
-    for i, pixels in enumerate(images.pixels):  # one at a time: a float copy of a whole split may not fit
+    for i, pixels in enumerate(images.pixels):  # one by one: a float copy of a whole split may exceed the memory
         means[i], within[i] = pixels.mean(), pixels.std()
     return float(means.mean()), float(means.std()), float(within.mean())
 
 
 @contextmanager
 def _batch_statistics(model: keras.Model) -> Iterator[None]:
-    """Training mode of `model` without dropout; moving statistics and dropout are put back."""
+    """Within the context, run `model` in training mode without dropout; then restore its state."""
     weights = model.get_weights()
     rates = {layer: layer.rate for layer in _leaves(model) if hasattr(layer, "rate")}
     try:

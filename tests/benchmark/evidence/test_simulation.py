@@ -23,7 +23,7 @@ def test_every_interval_misses_about_five_in_a_hundred(clustered: bool) -> None:
     tallies = coverage(World(0.93, clustered=clustered, class_sizes="fixed", specificity=0.8), SETS, seed=1)
     for metric in METRICS:
         found = tallies[metric, OURS]
-        assert found.made == SETS
+        assert found.count == SETS
         assert found.missed <= 0.05 + SLACK, metric
         assert found.missed >= 0.005, metric
 

@@ -1,4 +1,4 @@
-"""A builder's model, whatever it is made of, becomes one graph of layers that computes the same."""
+"""Any model of a builder becomes one graph of layers with the same outputs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from benchmark.training.model_graph import Built, check_scores, flatten
+from benchmark.training.model_graph import FlatModel, check_scores, flatten
 from benchmark.training.network import frozen_layers, layer_digests, segment
 from tests.support.nested import SHAPE, SIDE, Own, base, headed, sequential
 from zoo.config.strict_yaml import ConfigError
@@ -19,7 +19,7 @@ IMAGES = np.random.default_rng(0).uniform(-1, 2, (8, *SHAPE)).astype(np.float32)
 LABELS = (np.arange(8) % 2).astype(np.float32)[:, None]
 
 
-def flat(made: Any) -> Built:
+def flat(made: Any) -> FlatModel:
     return flatten(made, SHAPE, "mine")
 
 
@@ -68,7 +68,7 @@ MADE: dict[str, Callable[[], keras.Model]] = {
 def test_the_graph_gives_the_same_scores_bit_for_bit_from_the_same_weights(kind: str) -> None:
     made = MADE[kind]()
     built = flat(made)
-    assert built.whole_because is None
+    assert built.opaque_reason is None
     assert not [layer.name for layer in built.model.layers if isinstance(layer, keras.Model)]
     assert np.array_equal(scores(built.model), scores(made))
     assert built.model.input_shape == (None, *SHAPE)
@@ -111,7 +111,7 @@ def test_training_the_graph_is_training_what_the_builder_returned() -> None:
 
 
 @pytest.mark.parametrize("nested", [True, False])
-def test_statistics_of_what_was_called_in_inference_mode_stay_and_its_weights_learn(nested: bool) -> None:
+def test_layers_called_in_inference_mode_keep_statistics_and_train_weights(nested: bool) -> None:
     if nested:
         made = headed(base(), training=False)
     else:
@@ -153,7 +153,7 @@ def test_the_frozen_layers_of_a_base_are_seen_and_random_ones_end_them() -> None
     assert frozen_layers(flat(headed(turned)).model) == ()
 
 
-def test_normalisation_without_scale_and_offset_is_no_frozen_layer_unless_it_is_told_so() -> None:
+def test_normalisation_without_scale_and_offset_is_no_frozen_layer_unless_it_is_frozen() -> None:
     for frozen, last in ((False, "first"), (True, "flatten")):
         inputs = keras.Input(SHAPE, name="image")
         x = layers.Conv2D(2, 3, trainable=False, name="first")(inputs)
@@ -163,7 +163,7 @@ def test_normalisation_without_scale_and_offset_is_no_frozen_layer_unless_it_is_
         assert frozen_layers(flat(made).model)[-1] == last
 
 
-def test_a_layer_that_draws_inside_another_one_is_no_frozen_layer() -> None:
+def test_a_nested_random_layer_is_not_frozen() -> None:
     class Inside(layers.Layer):  # type: ignore[misc]
         def __init__(self, **more: Any) -> None:
             super().__init__(**more)
@@ -192,13 +192,13 @@ def test_digests_of_a_base_do_not_change_with_the_head() -> None:
     assert layer_digests(one, names)["pooled"] != layer_digests(two, names)["pooled"]
 
 
-def test_what_a_hook_makes_trainable_in_the_builder_s_model_is_so_in_the_graph() -> None:
+def test_trainable_flags_of_the_builder_s_model_are_copied_to_the_graph() -> None:
     made = headed(base(trainable=False))
     built = flat(made)
-    flags = built.flags()
+    flags = built.trainable_flags()
     for layer in made.get_layer("base").layers[-3:]:
         layer.trainable = True
-    built.follow()
+    built.sync_trainable()
     assert built.model.get_layer("second").trainable
     assert not built.model.get_layer("first").trainable
     assert frozen_layers(built.model)[-1] == "active"
@@ -207,16 +207,16 @@ def test_what_a_hook_makes_trainable_in_the_builder_s_model_is_so_in_the_graph()
     assert not made.get_layer("base").trainable
 
 
-def test_a_model_with_a_call_of_its_own_stays_whole() -> None:
+def test_a_model_that_overrides_call_stays_whole() -> None:
     built = flat(Own(name="own"))
-    assert built.whole_because == "Own has a call of its own"
+    assert built.opaque_reason == "Own overrides `call`"
     assert built.model.output_shape == (None, 1)
-    assert np.array_equal(scores(built.model), scores(built.made))
+    assert np.array_equal(scores(built.model), scores(built.original))
     assert frozen_layers(built.model) == ()
     assert len(built.model.trainable_variables) == 4
 
 
-def test_one_inside_another_model_is_one_layer_among_the_others() -> None:
+def test_a_nested_model_that_overrides_call_is_one_layer() -> None:
     inputs = keras.Input(SHAPE, name="image")
     inner = keras.Sequential([keras.Input(SHAPE), layers.Conv2D(3, 3, padding="same", name="first")], name="inner")
     made = keras.Model(inputs, Own(name="own")(inner(inputs)))
@@ -225,7 +225,7 @@ def test_one_inside_another_model_is_one_layer_among_the_others() -> None:
     assert np.array_equal(scores(built.model), scores(made))
 
 
-def test_layers_whose_copies_would_compute_something_else_stay_whole() -> None:
+def test_layers_whose_copies_differ_stay_whole() -> None:
     class Secret(layers.Layer):  # type: ignore[misc]
         factor = 1.0
 
@@ -236,8 +236,8 @@ def test_layers_whose_copies_would_compute_something_else_stay_whole() -> None:
     secret.factor = 3.0  # neither a variable nor in the configuration
     inner = keras.Sequential([keras.Input(SHAPE), secret], name="inner")
     built = flat(headed(inner))
-    assert built.whole_because == "a copy of its layers gives other scores"
-    assert np.array_equal(scores(built.model), scores(built.made))
+    assert built.opaque_reason == "a copy of its layers gives different scores"
+    assert np.array_equal(scores(built.model), scores(built.original))
     assert frozen_layers(built.model) == ()
 
 
@@ -246,7 +246,7 @@ def test_normalisation_adapted_to_data_keeps_what_it_learnt() -> None:
     norm.adapt(IMAGES)
     made = headed(keras.Sequential([keras.Input(SHAPE), norm], name="inner"))
     built = flat(made)
-    assert built.whole_because is None
+    assert built.opaque_reason is None
     assert np.array_equal(scores(built.model), scores(made))
 
 
@@ -260,31 +260,31 @@ ONE = r"builder mine: its model must have one input \(n, 16, 16, 3\) and one out
 
 
 @pytest.mark.parametrize(
-    ("made", "told"),
+    ("made", "message"),
     [
         (lambda: "no model", r"builder mine: must return a keras\.Model, not str"),
         (lambda: ends(inputs=2), rf"{ONE}; it has 2 and 1"),
         (lambda: ends(outputs=2), rf"{ONE}; it has 1 and 2"),
-        (lambda: ends(units=2), rf"{ONE}, the probability of the positive class; it gives \(n, 2\)"),
-        (lambda: ends(shape=(SIDE, SIDE, 1)), rf"{ONE}; it reads \(n, 16, 16, 1\)"),
-        (lambda: ends(shape=(48,)), rf"{ONE}; it reads \(n, 48\)"),
+        (lambda: ends(units=2), rf"{ONE}, the probability of the positive class; its output is \(n, 2\)"),
+        (lambda: ends(shape=(SIDE, SIDE, 1)), rf"{ONE}; its input is \(n, 16, 16, 1\)"),
+        (lambda: ends(shape=(48,)), rf"{ONE}; its input is \(n, 48\)"),
         (
             lambda: keras.Sequential([layers.Dense(1, activation="sigmoid")]),
-            rf"{ONE}, the probability of the positive class; it gives \(n, 16, 16, 1\)",
+            rf"{ONE}, the probability of the positive class; its output is \(n, 16, 16, 1\)",
         ),
         (
             lambda: keras.Sequential([layers.Conv2D(2, 20), layers.Flatten(), layers.Dense(1)]),
-            r"builder mine: its model does not read images of shape \(16, 16, 3\): ",
+            r"builder mine: its model does not accept images of shape \(16, 16, 3\): ",
         ),
     ],
 )
-def test_what_is_no_network_for_images_is_told_in_one_line(made: Callable[[], Any], told: str) -> None:
-    with pytest.raises(ConfigError, match=told) as caught:
+def test_an_unsuitable_model_is_refused_in_one_line(made: Callable[[], Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
         flat(made())
     assert "\n" not in str(caught.value)
 
 
-def test_scores_outside_0_to_1_are_refused_and_what_is_no_number_is_left_to_others() -> None:
+def test_finite_scores_outside_0_to_1_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"builder mine: its model gives scores from -0\.5 to 1; they must be"):
         check_scores("mine", np.array([-0.5, 1.0, np.nan]))
     check_scores("mine", np.array([0.0, 1.0, np.nan]))

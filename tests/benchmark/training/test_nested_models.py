@@ -1,4 +1,4 @@
-"""Builders that return nested models, lists of layers, or models with a call of their own: trained, kept, explained."""
+"""Nested models, lists of layers, and models that override `call`: trained, saved, explained."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from benchmark.training.augmentation import augmented_view
 from benchmark.training.fit import FeatureOptions, Fitted, Step, TrainingDiverged, fit, loss_function
 from benchmark.training.frozen.bank import Bank
 from benchmark.training.frozen.features import view_order
-from benchmark.training.network import entry, join, run_batched
+from benchmark.training.network import join, preprocessing_model, run_batched
 from benchmark.training.use.explain import NoFeatureMaps, explain
 from benchmark.training.use.model_file import load_model, save_model, with_features
-from benchmark.training.use.predict import Describer, score
+from benchmark.training.use.predict import ImageDescriber, score
 from tests.support.nested import SHAPE, SIDE, Own, base, headed, sequential
 from zoo.config.strict_yaml import ConfigError
 from zoo.models import registry
@@ -29,7 +29,7 @@ ROOMY = 1 << 30
 
 
 def unfreeze_base(model: keras.Model, count: int) -> None:
-    """As the documentation of Keras does it: through the base."""
+    """Unfreeze through the base, as in the documentation of Keras."""
     for layer in model.get_layer("base").layers[-count:]:
         layer.trainable = True
 
@@ -92,7 +92,7 @@ def trained_whole(made: ModelCard) -> keras.Model:
     keras.utils.set_random_seed(0)
     train = images("train", 24)
     model = build(made.model.builder, made.model.params, SHAPE)
-    whole = join(entry((SIDE, SIDE, 1), made.recipe.preprocessing), model, "reference")
+    whole = join(preprocessing_model((SIDE, SIDE, 1), made.recipe.preprocessing), model, "reference")
     phases = [(made.recipe.epochs, made.recipe.optimizer.learning_rate)]
     if made.recipe.finetune is not None:
         phases.append((made.recipe.finetune.epochs, made.recipe.finetune.learning_rate))
@@ -117,7 +117,7 @@ def trained_whole(made: ModelCard) -> keras.Model:
 @pytest.mark.parametrize("made", [FROZEN, UNFROZEN], ids=["frozen", "unfrozen"])
 def test_training_a_nested_base_on_the_bank_is_training_the_whole_network(made: ModelCard, tmp_path: Path) -> None:
     banked, whole, test = fitted(made, tmp_path), trained_whole(made), images("test", 16)
-    assert banked.network.cut == ("active" if made is UNFROZEN else "flatten")
+    assert banked.network.prefix_end == ("active" if made is UNFROZEN else "flatten")
     assert np.abs(score(banked, test) - run_batched(whole, test.pixels)[:, 0]).max() < 1e-4
     ours, theirs = banked.model.get_weights(), whole.get_weights()
     assert max(float(np.abs(a - b).max()) for a, b in zip(ours, theirs, strict=True)) < 1e-4
@@ -142,14 +142,14 @@ def test_a_second_run_and_another_phase_read_the_features_of_a_nested_base(tmp_p
         (card("listed", model={"built": False}), "norm"),
     ],
 )
-def test_what_was_trained_is_kept_scored_described_and_explained(made: ModelCard, layer: str, tmp_path: Path) -> None:
+def test_a_trained_model_is_saved_scored_described_and_explained(made: ModelCard, layer: str, tmp_path: Path) -> None:
     trained, test = fitted(made, tmp_path / "bank"), images("test", 16)
     assert trained.history[-1]["val_loss"]
     trained.model.save(tmp_path / "model.keras")
     kept = load_model(tmp_path / "model.keras")
     scores = score(trained, test)
     np.testing.assert_allclose(run_batched(kept, test.pixels)[:, 0], scores, atol=1e-5)
-    described = Describer(kept).describe(test.pixels)
+    described = ImageDescriber(kept).describe(test.pixels)
     np.testing.assert_allclose(described.scores, scores, atol=1e-5)
     assert described.features.shape == (16, 4)
     found = explain(kept, test.pixels, np.ones(16, int), seeds=(0,))
@@ -157,12 +157,12 @@ def test_what_was_trained_is_kept_scored_described_and_explained(made: ModelCard
     np.testing.assert_allclose(found.scores, scores, atol=1e-4)
 
 
-def test_a_model_with_a_call_of_its_own_trains_is_kept_and_says_why_it_has_no_map(tmp_path: Path) -> None:
+def test_a_model_that_overrides_call_is_trained_and_saved_and_says_why_it_has_no_map(tmp_path: Path) -> None:
     trained, test = fitted(card("own"), tmp_path / "bank"), images("test", 16)
-    assert trained.network.cut is None
+    assert trained.network.prefix_end is None
     path = tmp_path / "model.keras"
     trained.model.save(path)
-    with pytest.raises(ConfigError, match=r"model\.keras: is no model that can be read"):
+    with pytest.raises(ConfigError, match=r"model\.keras: is not a readable model"):
         load_model(path)
     kept = load_model(path, lambda: build("own", {}, SHAPE))
     scores = score(trained, test)
@@ -170,11 +170,11 @@ def test_a_model_with_a_call_of_its_own_trains_is_kept_and_says_why_it_has_no_ma
     values, features = with_features(kept).predict_on_batch(test.pixels.astype(np.float32))
     np.testing.assert_allclose(values[:, 0], scores, atol=1e-5)
     assert np.array_equal(features, values)
-    with pytest.raises(NoFeatureMaps, match="own has a call of its own, so that its feature maps cannot be reached"):
+    with pytest.raises(NoFeatureMaps, match="own overrides `call`, so its feature maps are not accessible"):
         explain(kept, test.pixels, np.ones(16, int), seeds=())
 
 
-def test_scores_that_are_no_probabilities_end_a_training_before_it_begins(tmp_path: Path) -> None:
+def test_scores_that_are_no_probabilities_stop_training_at_the_start(tmp_path: Path) -> None:
     steps: list[Step] = []
     with pytest.raises(ConfigError, match=r"builder linear: its model gives scores from -.* as a last layer Dense"):
         fitted(card("linear"), tmp_path, on_step=steps.append)
@@ -182,16 +182,19 @@ def test_scores_that_are_no_probabilities_end_a_training_before_it_begins(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("made", "told"),
+    ("made", "message"),
     [
-        (lambda: keras.Sequential([keras.Input((8, 4, 1)), layers.Flatten(), layers.Dense(1)]), r"\(8, 4, 1\), not"),
-        (lambda: keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(2)]), r"it gives \(2,\) for"),
+        (
+            lambda: keras.Sequential([keras.Input((8, 4, 1)), layers.Flatten(), layers.Dense(1)]),
+            r"images have shape \(8, 4, 1\)",
+        ),
+        (lambda: keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(2)]), r"has shape \(2,\)"),
     ],
 )
-def test_a_file_with_another_model_is_named_in_one_line(made: Any, told: str, tmp_path: Path) -> None:
+def test_a_file_with_another_model_is_named_in_one_line(made: Any, message: str, tmp_path: Path) -> None:
     model = made()
     model.save(tmp_path / "model.keras")
-    with pytest.raises(ConfigError, match=rf"model\.keras: is not the model of a run: .*{told}"):
+    with pytest.raises(ConfigError, match=rf"model\.keras: is not the model of a run: .*{message}"):
         load_model(tmp_path / "model.keras")
 
 
@@ -217,7 +220,7 @@ def test_a_base_of_keras_applications_uses_the_bank(name: str, tmp_path: Path) -
     keras.utils.set_random_seed(0)
     train, val = larger(images("train", 24)), larger(images("val", 12))
     trained = fit(made, train, val, seed=0, view_seed=0, features=FeatureOptions(Bank(tmp_path, ROOMY)))
-    assert trained.network.cut is not None
+    assert trained.network.prefix_end is not None
     assert 0 < trained.trainable_parameters < trained.parameters / 2
     trained.model.save(tmp_path / "model.keras")
     test = larger(images("test", 8))
@@ -231,7 +234,7 @@ def _unfreeze_last(model: keras.Model, inner: str, count: int) -> None:
         layer.trainable = True
 
 
-def test_scores_that_are_no_numbers_never_reach_the_figures(tmp_path: Path) -> None:
+def test_scores_that_are_nan_are_refused(tmp_path: Path) -> None:
     trained = fitted(card("listed"), tmp_path)
     weights = trained.network.tail.get_weights()
     trained.network.tail.set_weights([np.full_like(each, np.nan) for each in weights])
@@ -242,7 +245,7 @@ def test_scores_that_are_no_numbers_never_reach_the_figures(tmp_path: Path) -> N
 
 
 class Opaque(layers.Layer):  # type: ignore[misc]
-    """A layer that does not say its configuration."""
+    """A layer without a configuration."""
 
     def __init__(self, thing: object) -> None:
         super().__init__()
@@ -253,17 +256,17 @@ class Opaque(layers.Layer):  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(
-    ("layer", "told"),
+    ("layer", "message"),
     [
         (lambda: layers.Lambda(lambda x: x * 2, name="twice"), "twice is a Lambda layer, whose code is never read"),
         (lambda: Opaque(object()), "Object Opaque was created by passing non-serializable argument values"),
     ],
 )
-def test_a_model_that_could_not_be_read_again_is_not_kept(layer: Any, told: str, tmp_path: Path) -> None:
+def test_a_model_that_cannot_be_read_again_is_not_saved(layer: Any, message: str, tmp_path: Path) -> None:
     inputs = keras.Input(SHAPE)
     x = layers.GlobalAveragePooling2D()(layer()(inputs))
     model = keras.Model(inputs, layers.Dense(1, activation="sigmoid")(x))
-    whole = join(entry((SIDE, SIDE, 1), "rescale"), model, "whole")
-    with pytest.raises(ConfigError, match=f"the model cannot be kept: {told}") as caught:
+    whole = join(preprocessing_model((SIDE, SIDE, 1), "rescale"), model, "whole")
+    with pytest.raises(ConfigError, match=f"the model cannot be saved: {message}") as caught:
         save_model(whole, tmp_path / "model.keras")
     assert "\n" not in str(caught.value)

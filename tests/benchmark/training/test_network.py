@@ -1,4 +1,4 @@
-"""A digest of a network's first layers tells all that decides their output."""
+"""A digest of leading layers covers everything that decides their output."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from benchmark.training.network import layer_digests
 
 
 def scaled(by: float, seed: int = 0) -> dict[str, str]:
-    keras.utils.clear_session()  # names of operations are counted anew
+    keras.utils.clear_session()  # restarts the numbers in names of operations
     keras.utils.set_random_seed(seed)
     pixels = keras.Input((8, 8, 3), name="pixels")
     first = keras.layers.Conv2D(4, 3, name="first")(pixels)
@@ -17,7 +17,7 @@ def scaled(by: float, seed: int = 0) -> dict[str, str]:
     return layer_digests(model, ("first", "second"))
 
 
-def test_weights_and_what_is_no_layer_count_from_where_they_stand() -> None:
+def test_weights_and_operations_change_digests_from_their_layer_on() -> None:
     base = scaled(2.0)
     assert scaled(2.0) == base
     assert scaled(3.0)["first"] == base["first"]

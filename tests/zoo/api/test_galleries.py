@@ -65,12 +65,12 @@ def keep(store: Store, dataset: Dataset, seed: int = 0, *, with_model: bool = Fa
 def _untrained() -> object:
     import keras
 
-    from benchmark.training.network import entry, join
+    from benchmark.training.network import join, preprocessing_model
     from zoo.models.registry import build
 
     keras.utils.set_random_seed(0)
     model = build("scratch_cnn", {"filters": [4], "dense_units": 8}, (SIDE, SIDE, 3))
-    return join(entry((SIDE, SIDE, 1), "rescale"), model, "tiny")
+    return join(preprocessing_model((SIDE, SIDE, 1), "rescale"), model, "tiny")
 
 
 def test_a_gallery_shows_the_run_s_own_images(tmp_path: Path, folder: Path) -> None:

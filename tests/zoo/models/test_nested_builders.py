@@ -153,5 +153,5 @@ def test_what_another_package_builds_goes_from_bench_to_gallery(place: Path) -> 
         assert facts["onnx"]["difference"] <= 1e-4
     zoo(place, "report", "--store", "mine", "--data", "images.npz", "--gallery", "--out", "report", "--format", "md")
     page = (place / "report" / "report.md").read_text(encoding="utf-8")
-    assert "closed has a call of its own" in page
+    assert "closed overrides `call`" in page
     assert list((place / "report").rglob("*.png"))

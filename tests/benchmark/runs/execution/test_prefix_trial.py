@@ -13,13 +13,13 @@ from typer.testing import CliRunner
 
 import benchmark.runs.execution.prefix_trial as machine
 from benchmark.data.cache import CHOICES, clear_cache, describe_cache, forget_choices
-from benchmark.training.frozen.methods import Trial
+from benchmark.training.frozen.methods import PrefixTrial
 from tests.support.records import make_spec
 from tests.support.tiny import protocol
 from zoo.cli.app import app
 from zoo.config.strict_yaml import ConfigError
 
-FOUND = Trial(
+FOUND = PrefixTrial(
     rates={"keras": 20.0, "filtered": 30.0},
     speedups={"keras": 1.0, "filtered": 1.5},
     differences={"keras": 0.0, "filtered": 1e-6},
@@ -39,7 +39,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The threads of every trial that is measured; what it finds differs from the last by its rate."""
     calls: list[int] = []
 
-    def measure(threads: int) -> Trial:
+    def measure(threads: int) -> PrefixTrial:
         calls.append(threads)
         time.sleep(0.05)
         return FOUND.model_copy(update={"rates": {"keras": 20.0 + len(calls), "filtered": 30.0}})
@@ -58,7 +58,7 @@ def test_a_trial_is_measured_once_and_kept(measured: list[int]) -> None:
 
 def test_who_asks_at_the_same_time_gets_the_same_trial(measured: list[int]) -> None:
     path = machine.trial_file(2)
-    found: list[Trial | None] = []
+    found: list[PrefixTrial | None] = []
     threads = [threading.Thread(target=lambda: found.append(machine.load_or_measure(path, 2))) for _ in range(6)]
     for thread in threads:
         thread.start()
@@ -160,7 +160,7 @@ def test_a_new_machine_is_measured_in_a_process_of_its_own() -> None:
     found = machine.MachineTrials(threads, CONTEXT).trial_for(
         make_spec("attempt-6b"), lambda: heard.append("measuring")
     )
-    assert isinstance(found, Trial)
+    assert isinstance(found, PrefixTrial)
     assert heard == ["measuring"]
     assert machine.read_trial(machine.trial_file(threads)) == found
     assert found.differences["keras"] == 0

@@ -1,4 +1,4 @@
-"""Features from the bank: the same training as the whole network, computed once."""
+"""Training on features from the bank equals training the whole network."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from benchmark.training.augmentation import augmented_view
 from benchmark.training.fit import FeatureOptions, Fitted, Step, fit, loss_function
 from benchmark.training.frozen.bank import Bank
 from benchmark.training.frozen.features import Network, view_order
-from benchmark.training.frozen.methods import BFLOAT16, FILTERED, KERAS, WAYS, Ways
-from benchmark.training.frozen.prefix import Taken, filtered_layers
-from benchmark.training.network import entry, join, run_batched
+from benchmark.training.frozen.methods import BFLOAT16, FILTERED, KERAS, METHODS, AllowedMethods
+from benchmark.training.frozen.prefix import ChosenMethod, filtered_layers
+from benchmark.training.network import join, preprocessing_model, run_batched
 from benchmark.training.use.predict import score
 from zoo.models.card import ModelCard
 from zoo.models.catalog import load_cards
@@ -28,7 +28,7 @@ ROOMY = 1 << 30
 
 
 def images(split: Literal["train", "val", "test"], count: int, seed: int = 0) -> LabelledImages:
-    """Grey images whose class shows in their brightness and texture."""
+    """Grey images whose class affects brightness and texture."""
     generator = np.random.default_rng([seed, len(split)])
     labels = np.arange(count) % 2
     pixels = generator.normal(110 + 25 * labels[:, None, None, None], 40, (count, SIDE, SIDE, 1))
@@ -49,10 +49,10 @@ UNFROZEN = card("attempt-7", finetune={"learning_rate": 1e-4, "epochs": 2})
 CAFFE = card("attempt-6b-caffe")
 
 
-def fitted(card: ModelCard, bank: Bank, seed: int = 0, ways: Ways = FILTERED, **options: Any) -> Fitted:
+def fitted(card: ModelCard, bank: Bank, seed: int = 0, methods: AllowedMethods = FILTERED, **options: Any) -> Fitted:
     keras.utils.set_random_seed(seed)
     train, val = images("train", 24), images("val", 12)
-    return fit(card, train, val, seed=seed, view_seed=0, features=FeatureOptions(bank, ways), **options)
+    return fit(card, train, val, seed=seed, view_seed=0, features=FeatureOptions(bank, methods), **options)
 
 
 def trained_whole(card: ModelCard, seed: int) -> tuple[Any, list[float]]:
@@ -60,7 +60,7 @@ def trained_whole(card: ModelCard, seed: int) -> tuple[Any, list[float]]:
     keras.utils.set_random_seed(seed)
     train = images("train", 24)
     model = build(card.model.builder, card.model.params, (SIDE, SIDE, 3))
-    whole = join(entry((SIDE, SIDE, 1), card.recipe.preprocessing), model, "reference")
+    whole = join(preprocessing_model((SIDE, SIDE, 1), card.recipe.preprocessing), model, "reference")
     phases = [(card.recipe.epochs, card.recipe.optimizer.learning_rate)]
     if card.recipe.finetune is not None:
         phases.append((card.recipe.finetune.epochs, card.recipe.finetune.learning_rate))
@@ -132,27 +132,31 @@ def test_without_a_bank_the_scores_are_the_same(tmp_path: Path) -> None:
     assert np.array_equal(banked, unbanked)
 
 
-def network(bank: Bank, steps: list[str], unfrozen: int = 0, wanted: Sequence[str] = ()) -> Network:
+def network(bank: Bank, steps: list[str], unfrozen: int = 0, also_store: Sequence[str] = ()) -> Network:
     model = build("vgg16", FROZEN.model.params, (SIDE, SIDE, 3))
     unfreeze = get_builder("vgg16").unfreeze
     assert unfreeze is not None
     if unfrozen:
         unfreeze.apply(model, unfrozen)
-    return Network(model, (SIDE, SIDE, 1), FROZEN.recipe, view_seed=0, bank=bank, wanted=wanted, on_fill=steps.append)
+    return Network(
+        model, (SIDE, SIDE, 1), FROZEN.recipe, view_seed=0, bank=bank, also_store=also_store, on_progress=steps.append
+    )
 
 
 @pytest.mark.parametrize(
-    ("unfrozen", "cut"),
+    ("unfrozen", "prefix_end"),
     [(0, "flatten"), (1, "flatten"), (2, "block5_conv2"), (3, "block5_conv1"), (4, "block4_pool"), (6, "block4_conv2")],
 )
-def test_the_cut_is_where_training_begins(tmp_path: Path, unfrozen: int, cut: str) -> None:
+def test_the_prefix_ends_where_training_begins(tmp_path: Path, unfrozen: int, prefix_end: str) -> None:
     made = network(Bank(tmp_path, ROOMY), [], unfrozen)
-    assert made.cut == cut
+    assert made.prefix_end == prefix_end
     assert not [w for w in made.tail.weights if not w.trainable]
 
 
 @pytest.mark.slow
-def test_a_deeper_cut_is_filled_from_the_nearest_shallower_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_features_start_at_the_deepest_earlier_layer_in_the_bank(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     train = images("train", 10)
     everything = np.arange(len(train))
     direct = network(Bank(tmp_path / "direct", ROOMY), []).batch(train, 0, everything)
@@ -164,11 +168,11 @@ def test_a_deeper_cut_is_filled_from_the_nearest_shallower_one(tmp_path: Path, m
 
 
 @pytest.mark.slow
-def test_wanted_cuts_are_kept_on_the_way(tmp_path: Path) -> None:
+def test_features_that_other_cards_need_are_also_stored(tmp_path: Path) -> None:
     train = images("train", 10)
-    network(Bank(tmp_path, ROOMY), [], wanted=["block4_pool"]).plain(train)
+    network(Bank(tmp_path, ROOMY), [], also_store=["block4_pool"]).unaugmented(train)
     steps: list[str] = []
-    network(Bank(tmp_path, ROOMY), steps, unfrozen=4).plain(train)
+    network(Bank(tmp_path, ROOMY), steps, unfrozen=4).unaugmented(train)
     assert steps == []
 
 
@@ -191,17 +195,17 @@ def test_only_what_is_missing_is_computed(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("change", ["pixels", "view", "view_seed", "preprocessing", "bfloat16", "keras", "weights"])
-def test_nothing_that_decides_a_feature_is_left_out_of_its_name(
+def test_everything_that_decides_a_feature_decides_its_namespace(
     tmp_path: Path, change: str, request: pytest.FixtureRequest
 ) -> None:
     if change == "bfloat16":
         request.getfixturevalue("needs_bfloat16")
     bank = Bank(tmp_path, ROOMY)
     train = images("train", 6)
-    assert network(bank, []).taken == Taken("filtered", "asked for", filtered_layers(network(bank, []).model))
+    assert network(bank, []).method == ChosenMethod("filtered", "asked for", filtered_layers(network(bank, []).model))
     network(bank, []).batch(train, 0, np.arange(6))
     model = build("vgg16", FROZEN.model.params, (SIDE, SIDE, 3))
-    recipe, view, options = FROZEN.recipe, 0, {"view_seed": 0, "ways": FILTERED}
+    recipe, view, options = FROZEN.recipe, 0, {"view_seed": 0, "methods": FILTERED}
     if change == "pixels":
         train.pixels[0, 0, 0] ^= 1
     if change == "view":
@@ -210,26 +214,28 @@ def test_nothing_that_decides_a_feature_is_left_out_of_its_name(
         options["view_seed"] = 1
     if change == "preprocessing":
         recipe = CAFFE.recipe
-    if change in WAYS:
-        options["ways"] = {"bfloat16": BFLOAT16, "keras": KERAS}[change]
+    if change in METHODS:
+        options["methods"] = {"bfloat16": BFLOAT16, "keras": KERAS}[change]
     if change == "weights":
         kernel, bias = model.get_layer("block1_conv1").get_weights()
         model.get_layer("block1_conv1").set_weights([kernel, bias + 1e-3])
     steps: list[str] = []
-    Network(model, (SIDE, SIDE, 1), recipe, bank=bank, on_fill=steps.append, **options).batch(train, view, np.arange(6))
+    Network(model, (SIDE, SIDE, 1), recipe, bank=bank, on_progress=steps.append, **options).batch(
+        train, view, np.arange(6)
+    )
     assert steps == [f"features of view {view} {1 if change == 'pixels' else 6}/{1 if change == 'pixels' else 6}"]
 
 
 @pytest.mark.slow
 def test_a_damaged_block_is_computed_again(tmp_path: Path) -> None:
     train = images("train", 10)
-    before = network(Bank(tmp_path, ROOMY), []).plain(train)
+    before = network(Bank(tmp_path, ROOMY), []).unaugmented(train)
     for file in tmp_path.glob("*/*.block"):
         content = bytearray(file.read_bytes())
         content[-3] ^= 0xFF
         file.write_bytes(content)
     steps: list[str] = []
-    assert np.array_equal(network(Bank(tmp_path, ROOMY), steps).plain(train), before)
+    assert np.array_equal(network(Bank(tmp_path, ROOMY), steps).unaugmented(train), before)
     assert steps == ["features of train 10/10"]
 
 
@@ -238,7 +244,7 @@ def test_a_damaged_block_is_computed_again(tmp_path: Path) -> None:
 def test_bfloat16_keeps_the_trained_part_in_float32_and_stays_near(tmp_path: Path) -> None:
     test = images("test", 16)
     full = fitted(UNFROZEN, Bank(tmp_path, ROOMY))
-    low = fitted(UNFROZEN, Bank(tmp_path, ROOMY), ways=BFLOAT16)
+    low = fitted(UNFROZEN, Bank(tmp_path, ROOMY), methods=BFLOAT16)
     dtypes = {layer.name: layer.compute_dtype for layer in low.network.model.layers}
     assert dtypes["block4_conv3"] == "bfloat16"
     assert dtypes["block5_conv1"] == dtypes["dense"] == "float32"
@@ -248,17 +254,17 @@ def test_bfloat16_keeps_the_trained_part_in_float32_and_stays_near(tmp_path: Pat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("made", "ways"), [(UNFROZEN, FILTERED), (CAFFE, FILTERED), (UNFROZEN, BFLOAT16)])
+@pytest.mark.parametrize(("made", "methods"), [(UNFROZEN, FILTERED), (CAFFE, FILTERED), (UNFROZEN, BFLOAT16)])
 def test_the_saved_model_is_ordinary_and_reads_pixels(
-    made: ModelCard, ways: Ways, tmp_path: Path, request: pytest.FixtureRequest
+    made: ModelCard, methods: AllowedMethods, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    if ways is BFLOAT16:
+    if methods is BFLOAT16:
         request.getfixturevalue("needs_bfloat16")
-    trained = fitted(made, Bank(tmp_path / "bank", ROOMY), ways=ways)
+    trained = fitted(made, Bank(tmp_path / "bank", ROOMY), methods=methods)
     trained.model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras", compile=False)
     test = images("test", 16)
-    tolerance = 1e-2 if ways is BFLOAT16 else 1e-5
+    tolerance = 1e-2 if methods is BFLOAT16 else 1e-5
     assert loaded.input_shape == (None, SIDE, SIDE, 1)
     assert np.abs(run_batched(loaded, test.pixels)[:, 0] - score(trained, test)).max() < tolerance
 

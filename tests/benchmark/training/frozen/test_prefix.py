@@ -1,4 +1,4 @@
-"""A frozen part of a network gives what Keras gives, whichever way it is computed."""
+"""Every method computes the same features of a frozen prefix as Keras."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import benchmark.training.backend as backend
-from benchmark.training.frozen.methods import BFLOAT16, Ways
-from benchmark.training.frozen.prefix import Taken, filtered_layers, prefix, take, ways_here
+from benchmark.training.frozen.methods import BFLOAT16, AllowedMethods
+from benchmark.training.frozen.prefix import ChosenMethod, available_methods, choose_method, filtered_layers, prefix
 from benchmark.training.frozen.winograd import Chain
-from benchmark.training.network import entry, join, run_batched, segment
+from benchmark.training.network import join, preprocessing_model, run_batched, segment
 from zoo.models.registry import build
 
 SIDE = 32
@@ -34,7 +34,7 @@ def grey(count: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (count, SIDE, SIDE, 1)).astype(np.float32)
 
 
-def assert_alike(found: np.ndarray, expected: np.ndarray) -> None:
+def assert_close(found: np.ndarray, expected: np.ndarray) -> None:
     assert found.shape == expected.shape
     assert np.abs(found - expected).max() < 1e-5 * np.abs(expected).max()
 
@@ -43,19 +43,19 @@ def assert_alike(found: np.ndarray, expected: np.ndarray) -> None:
 def made(monkeypatch: pytest.MonkeyPatch) -> list[Chain]:
     """The chains that are computed by filtering."""
     found: list[Chain] = []
-    monkeypatch.setattr(Chain, "repeats", lambda _: True)  # whether bits repeat is told in the tests of Chain
+    monkeypatch.setattr(Chain, "is_batch_invariant", lambda _: True)  # tested in test_winograd
     whole = Chain.__call__
     monkeypatch.setattr(Chain, "__call__", lambda self, *given: [found.append(self), whole(self, *given)][1])
     return found
 
 
-VGG16_FRONT = entry((SIDE, SIDE, 1), "caffe")
+VGG16_FRONT = preprocessing_model((SIDE, SIDE, 1), "caffe")
 
 
 @pytest.mark.parametrize("stop", ["block1_conv1", "block2_conv2", "block3_pool", "block4_pool", "flatten"])
-def test_from_pixels_on_it_is_the_network(vgg16: keras.Model, stop: str, made: list[Chain]) -> None:
+def test_a_prefix_from_pixels_equals_the_network(vgg16: keras.Model, stop: str, made: list[Chain]) -> None:
     found = prefix(VGG16_FRONT, vgg16, None, stop, filtered_layers(vgg16))(grey(7))
-    assert_alike(found, run_batched(join(VGG16_FRONT, segment(vgg16, None, stop), "whole"), grey(7)))
+    assert_close(found, run_batched(join(VGG16_FRONT, segment(vgg16, None, stop), "whole"), grey(7)))
     assert len(made) == 1
 
 
@@ -69,21 +69,21 @@ def test_from_pixels_on_it_is_the_network(vgg16: keras.Model, stop: str, made: l
         ("block5_pool", "flatten", 0),
     ],
 )
-def test_from_one_cut_to_the_next_it_is_the_network(
+def test_a_part_between_two_layers_equals_the_network(
     vgg16: keras.Model, start: str, stop: str, chains: int, made: list[Chain]
 ) -> None:
     values = run_batched(join(VGG16_FRONT, segment(vgg16, None, start), "to_start"), grey(5))
     found = prefix(VGG16_FRONT, vgg16, start, stop, filtered_layers(vgg16))(values)
-    assert_alike(found, run_batched(segment(vgg16, start, stop), values))
+    assert_close(found, run_batched(segment(vgg16, start, stop), values))
     assert len(made) == chains
 
 
-@pytest.mark.parametrize("cut", ["block1_conv2", "block3_pool", "block5_conv1", "block5_conv3", "block5_pool"])
-def test_a_cut_on_the_way_changes_no_bit(vgg16: keras.Model, cut: str) -> None:
+@pytest.mark.parametrize("stop", ["block1_conv2", "block3_pool", "block5_conv1", "block5_conv3", "block5_pool"])
+def test_a_stop_in_between_changes_no_bit(vgg16: keras.Model, stop: str) -> None:
     filtered = filtered_layers(vgg16)
     whole = prefix(VGG16_FRONT, vgg16, None, "flatten", filtered)(grey(7))
-    first = prefix(VGG16_FRONT, vgg16, None, cut, filtered)(grey(7))
-    assert np.array_equal(prefix(VGG16_FRONT, vgg16, cut, "flatten", filtered)(first), whole)
+    first = prefix(VGG16_FRONT, vgg16, None, stop, filtered)(grey(7))
+    assert np.array_equal(prefix(VGG16_FRONT, vgg16, stop, "flatten", filtered)(first), whole)
 
 
 def test_without_filtered_layers_it_is_keras(vgg16: keras.Model, made: list[Chain]) -> None:
@@ -93,10 +93,10 @@ def test_without_filtered_layers_it_is_keras(vgg16: keras.Model, made: list[Chai
 
 
 def test_all_convolutions_of_vgg16_are_filtered_or_none(vgg16: keras.Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Chain, "repeats", lambda _: True)
+    monkeypatch.setattr(Chain, "is_batch_invariant", lambda _: True)
     filtered = filtered_layers(vgg16)
     assert (filtered[0], filtered[-1], len(filtered)) == ("block1_conv1", "block5_pool", 18)
-    monkeypatch.setattr(Chain, "repeats", lambda _: False)
+    monkeypatch.setattr(Chain, "is_batch_invariant", lambda _: False)
     assert filtered_layers(vgg16) == ()
 
 
@@ -160,15 +160,15 @@ OTHERS: dict[str, tuple[Callable[[], keras.Model], int]] = {
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_what_is_no_plain_chain_is_computed_all_the_same(name: str, made: list[Chain]) -> None:
+def test_other_networks_are_computed_correctly(name: str, made: list[Chain]) -> None:
     keras.utils.set_random_seed(0)
     make, count = OTHERS[name]
     model = make()
     filtered = filtered_layers(model)
     assert len(filtered) == count
-    front = entry((SIDE, SIDE, 1), "rescale")
+    front = preprocessing_model((SIDE, SIDE, 1), "rescale")
     found = prefix(front, model, None, "last", filtered)(grey(3))
-    assert_alike(found, run_batched(join(front, model, "whole"), grey(3)))
+    assert_close(found, run_batched(join(front, model, "whole"), grey(3)))
     assert len(made) == min(count, 1)
 
 
@@ -181,36 +181,36 @@ def frozen(model: keras.Model) -> list[str]:
     return [layer.name for layer in model.layers if not isinstance(layer, L.InputLayer)]
 
 
-FASTEST = Ways((("bfloat16", "fastest"), ("filtered", "next"), ("keras", "last")))
+FASTEST = AllowedMethods((("bfloat16", "fastest"), ("filtered", "next"), ("keras", "last")))
 
 
-def test_the_first_way_that_fits_is_taken(
+def test_the_first_method_that_fits_is_chosen(
     vgg16: keras.Model, made: list[Chain], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     to_the_pool = [name for name in frozen(vgg16) if name.startswith("block")]
-    assert take(vgg16, to_the_pool, FASTEST) == Taken("bfloat16", "fastest")
-    filtered = Ways(FASTEST.order[1:])
-    assert take(vgg16, to_the_pool, filtered) == Taken("filtered", "next", filtered_layers(vgg16))
-    monkeypatch.setattr(Chain, "repeats", lambda _: False)
-    found = take(vgg16, to_the_pool, filtered)
-    assert (found.way, found.filtered) == ("keras", ())
+    assert choose_method(vgg16, to_the_pool, FASTEST) == ChosenMethod("bfloat16", "fastest")
+    filtered = AllowedMethods(FASTEST.order[1:])
+    assert choose_method(vgg16, to_the_pool, filtered) == ChosenMethod("filtered", "next", filtered_layers(vgg16))
+    monkeypatch.setattr(Chain, "is_batch_invariant", lambda _: False)
+    found = choose_method(vgg16, to_the_pool, filtered)
+    assert (found.method, found.filtered) == ("keras", ())
     assert "does not fit" in found.reason
 
 
-def test_a_trial_of_convolutions_speaks_for_no_other_network(made: list[Chain]) -> None:
+def test_a_trial_of_convolutions_decides_for_no_other_network(made: list[Chain]) -> None:
     model = chained(plain("a"), L.BatchNormalization(), plain("last"))
-    found = take(model, frozen(model), FASTEST)
-    assert (found.way, found.filtered) == ("filtered", ("a",))
+    found = choose_method(model, frozen(model), FASTEST)
+    assert (found.method, found.filtered) == ("filtered", ("a",))
     model = chained(L.Conv2D(8, 5, name="last"))
-    assert take(model, frozen(model), FASTEST).way == "keras"
-    assert take(model, frozen(model), BFLOAT16).way == "bfloat16"
+    assert choose_method(model, frozen(model), FASTEST).method == "keras"
+    assert choose_method(model, frozen(model), BFLOAT16).method == "bfloat16"
 
 
 def test_on_an_accelerator_keras_computes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backend, "tensorflow_on_cpu", lambda: False)
     for native, expected in ((True, "bfloat16"), (False, "keras")):
         monkeypatch.setattr(backend, "accelerator_has_bfloat16", lambda native=native: native)
-        assert ways_here("auto", "auto", "filtered").names == [expected]
-        assert ways_here("float32", "auto", "filtered").names == ["keras"]
-        assert ways_here("auto", "keras", "filtered").names == ["keras"]
-        assert ways_here("bfloat16", "auto", None) == BFLOAT16
+        assert available_methods("auto", "auto", "filtered").names == [expected]
+        assert available_methods("float32", "auto", "filtered").names == ["keras"]
+        assert available_methods("auto", "keras", "filtered").names == ["keras"]
+        assert available_methods("bfloat16", "auto", None) == BFLOAT16

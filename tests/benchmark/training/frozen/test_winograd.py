@@ -1,4 +1,4 @@
-"""Convolutions by Winograd's filtering are convolutions, whoever computes them and wherever an image stands."""
+"""Winograd's filtering computes convolutions, independent of threads and of the position in the batch."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def cases(draw: st.DrawFn) -> tuple[npt.NDArray[np.float32], Convolution]:
 
 @settings(deadline=None, max_examples=60)
 @given(cases())
-def test_a_layer_is_the_convolution_that_it_stands_for(case: tuple[npt.NDArray[np.float32], Convolution]) -> None:
+def test_a_layer_equals_its_definition(case: tuple[npt.NDArray[np.float32], Convolution]) -> None:
     images, layer = case
     expected = by_definition(images, layer)
     found = Chain([layer], *images.shape[1:3])(images, 2)
@@ -80,7 +80,7 @@ def test_layers_follow_one_another() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:invalid value encountered")
-def test_a_broken_image_spoils_no_other() -> None:
+def test_a_broken_image_affects_no_other() -> None:
     chain = Chain([made(0, 3, 16), made(1, 16, 32, pool=True)], 13, 13)
     images = pictures(0, 5, 13, 13, 3)
     whole = chain(images, 1)
@@ -108,11 +108,11 @@ def test_the_number_of_threads_changes_no_bit() -> None:
     assert np.array_equal(chain(images, 1), chain(images, 3))
 
 
-def test_where_it_repeats_an_image_has_the_same_bits_in_any_company() -> None:
+def test_a_batch_invariant_chain_gives_the_same_bits_in_any_batch() -> None:
     layers = [made(0, 3, 16), made(1, 16, 32, pool=True), made(2, 32, 64)]
     chain = Chain(layers, 37, 37)
-    if not chain.repeats():
-        pytest.skip("this BLAS adds in another order at another place of a group, and such a chain is not used")
+    if not chain.is_batch_invariant():
+        pytest.skip("with this BLAS the chain is not batch-invariant, so it is not used")
     images = pictures(0, 2 * GROUP, 37, 37, 3)
     together = chain(images, 2)
     for first in range(2 * GROUP):
@@ -121,7 +121,7 @@ def test_where_it_repeats_an_image_has_the_same_bits_in_any_company() -> None:
     assert np.array_equal(halves, together)
 
 
-def test_a_product_whose_rows_differ_by_place_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_products_that_depend_on_the_position_are_detected(monkeypatch: pytest.MonkeyPatch) -> None:
     chain = Chain([made(0, 3, 16), made(1, 16, 32)], 20, 20)
     plain = np.matmul
 
@@ -131,7 +131,7 @@ def test_a_product_whose_rows_differ_by_place_is_found_out(monkeypatch: pytest.M
         return product
 
     monkeypatch.setattr(winograd.np, "matmul", uneven)
-    assert not chain.repeats()
+    assert not chain.is_batch_invariant()
 
 
 def test_every_size_of_a_product_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,7 +146,7 @@ def test_every_size_of_a_product_is_tried(monkeypatch: pytest.MonkeyPatch) -> No
         return product
 
     monkeypatch.setattr(winograd.np, "matmul", noting)
-    chain.repeats()
+    chain.is_batch_invariant()
     into = 1
     chain(pictures(0, 3, 37, 30, 3), 1)
     assert sizes[1] <= sizes[0]

@@ -1,4 +1,4 @@
-"""Grad-CAM finds the place that decides, in every kind of model, and changes when the weights are drawn anew."""
+"""Grad-CAM locates the deciding feature in every kind of model, and changes with random weights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from benchmark.evidence.diagnosis.saliency import sanity
 from benchmark.training.backend import gradients
-from benchmark.training.network import entry, join, segment
+from benchmark.training.network import join, preprocessing_model, segment
 from benchmark.training.use.explain import Explanation, NoFeatureMaps, explain
 from benchmark.training.use.model_file import load_model
 from zoo.models.registry import build
@@ -29,7 +29,7 @@ def spots(count: int = 4) -> npt.NDArray[np.uint8]:
 
 
 def bright_is_positive(head: str = "pooled") -> keras.Model:
-    """A model of known weights: channel 0 is brightness, channel 1 darkness, and only brightness speaks for class 1."""
+    """A model of known weights: channel 0 is brightness, channel 1 darkness, and only brightness supports class 1."""
     inputs = keras.Input((SIDE, SIDE, 1), name="pixels")
     x = keras.layers.Rescaling(1 / 255)(inputs)
     convolution = keras.layers.Conv2D(2, 1, activation="relu", name="maps")
@@ -48,13 +48,13 @@ def inside(maps: npt.NDArray[np.float32]) -> float:
 
 
 def wholes() -> dict[str, Callable[[], keras.Model]]:
-    """Every shape in which a trained model may be kept, each from grey levels to a probability."""
+    """Every kind of saved model, each from grey levels to a probability."""
 
     def front(model: keras.Model) -> keras.Model:
-        return join(entry((SIDE, SIDE, 1), "rescale"), model, "whole")
+        return join(preprocessing_model((SIDE, SIDE, 1), "rescale"), model, "whole")
 
     def cut(model: keras.Model, name: str) -> keras.Model:
-        first = entry((SIDE, SIDE, 1), "caffe")
+        first = preprocessing_model((SIDE, SIDE, 1), "caffe")
         features = segment(model, None, name)(first.outputs[0])
         return keras.Model(first.inputs, segment(model, name, None)(features), name="cut")
 
@@ -129,14 +129,14 @@ def test_a_saturated_probability_still_has_a_map() -> None:
     assert inside(found.maps) > 0.9
 
 
-def test_nothing_that_speaks_for_the_class_is_an_empty_map() -> None:
+def test_without_evidence_for_the_class_the_map_is_empty() -> None:
     model = bright_is_positive()
     model.get_layer("probability").set_weights([np.array([[-1.0], [-1.0]]), np.array([9.0])])
     assert not explain(model, spots(), np.ones(4, int), seeds=()).maps.any()
 
 
 @pytest.mark.parametrize("layer", list(wholes()))
-def test_every_kept_shape_of_model_has_a_map(layer: str) -> None:
+def test_every_kind_of_saved_model_has_a_map(layer: str) -> None:
     keras.utils.set_random_seed(0)
     model, pixels = wholes()[layer](), spots(9)
     before = [weight.copy() for weight in model.get_weights()]
@@ -177,7 +177,9 @@ def test_a_bfloat16_model_has_a_map_in_float32() -> None:
     keras.utils.set_random_seed(0)
     model = build("scratch_cnn", {"filters": [4], "dense_units": 8}, (SIDE, SIDE, 3))
     model.get_layer("conv1").dtype_policy = keras.DTypePolicy("mixed_bfloat16")
-    found = explain(join(entry((SIDE, SIDE, 1), "rescale"), model, "low"), spots(), np.ones(4, int), seeds=(0,))
+    found = explain(
+        join(preprocessing_model((SIDE, SIDE, 1), "rescale"), model, "low"), spots(), np.ones(4, int), seeds=(0,)
+    )
     assert found.maps.dtype == found.all_random.dtype == np.float32
 
 
@@ -188,12 +190,12 @@ def test_a_model_without_a_convolution_has_no_map() -> None:
         explain(keras.Model(inputs, outputs, name="flat"), spots(), np.ones(4, int))
 
 
-def test_a_branch_that_passes_the_maps_by_is_told() -> None:
+def test_a_branch_that_bypasses_the_maps_is_refused() -> None:
     inputs = keras.Input((SIDE, SIDE, 1))
     maps = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(2, 3, name="maps")(inputs))
     both = keras.layers.Concatenate()([maps, keras.layers.Flatten()(inputs)])
     model = keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(both), name="branched")
-    with pytest.raises(NoFeatureMaps, match="not everything passes through layer maps"):
+    with pytest.raises(NoFeatureMaps, match="a branch bypasses layer maps"):
         explain(model, spots(), np.ones(4, int))
 
 

@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 from keras import layers
 
-from benchmark.training.network import entry, join, run_batched, set_precision
+from benchmark.training.network import join, preprocessing_model, run_batched, set_precision
 from benchmark.training.use.export import INPUT, OUTPUT, check_installed, in_float32, write_onnx
 from benchmark.training.use.model_file import load_model, with_features
 from zoo.config.strict_yaml import ConfigError
@@ -29,7 +29,7 @@ def network(channels: int = 1) -> keras.Model:
     x = layers.Dropout(0.9)(x)
     keras.utils.set_random_seed(0)
     inner = keras.Model(inputs, layers.Dense(1, activation="sigmoid")(x), name="inner")
-    return join(entry((16, 16, channels), "caffe"), inner, "whole")
+    return join(preprocessing_model((16, 16, channels), "caffe"), inner, "whole")
 
 
 def pixels(channels: int = 1) -> np.ndarray:
@@ -47,7 +47,7 @@ def test_the_file_gives_the_scores_of_inference_mode(tmp_path: Path, channels: i
     assert session.get_inputs()[0].shape == ["n", 16, 16, channels]
 
 
-def test_lowered_layers_are_written_in_float32_and_said_to_be(tmp_path: Path) -> None:
+def test_lowered_layers_are_written_in_float32_and_reported(tmp_path: Path) -> None:
     model = network()
     set_precision(model.get_layer("inner"), ("conv1", "norm", "conv2"), "bfloat16")
     model.save(tmp_path / "model.keras")
@@ -67,7 +67,7 @@ def test_features_are_the_means_of_the_last_maps_and_leave_the_scores_alone() ->
     scores, features = with_features(model).predict_on_batch(pixels().astype(np.float32))
     inner = model.get_layer("inner")
     maps = keras.Model(inner.inputs, inner.get_layer("conv2").output)
-    read = entry((16, 16, 1), "caffe").predict_on_batch(pixels().astype(np.float32))
+    read = preprocessing_model((16, 16, 1), "caffe").predict_on_batch(pixels().astype(np.float32))
     assert features == pytest.approx(maps.predict_on_batch(read).mean(axis=(1, 2)), abs=1e-4)
     assert scores == pytest.approx(run_batched(model, pixels()), abs=1e-5)
 

@@ -62,7 +62,7 @@ def test_moving_statistics_that_lag_show_in_the_difference_of_the_modes(tmp_path
 
 
 def test_moving_statistics_equal_to_those_of_the_batch_make_the_modes_agree(tmp_path: Path) -> None:
-    # Slowly, so that a loss is left: of one near 0 float32 has no digits that could agree.
+    # A low rate keeps the loss above 0: near 0, float32 has too few digits to compare.
     fitted = trained(tmp_path, learning_rate=1e-4, batch_norm_momentum=0.001)
     train = images("train", 64)
     fitted.network.tail([fitted.network.batch(train, 0, np.arange(64))], training=True)  # sets them to those of all 64

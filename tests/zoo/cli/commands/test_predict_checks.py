@@ -113,7 +113,7 @@ def test_a_model_that_gives_two_scores_is_refused_in_one_line(zoo: Zoo, tmp_path
     answer = zoo(command, "tiny", *more, "--store", tmp_path / "runs")
     assert answer.code == 2
     assert answer.err.count("\n") == 1
-    assert "model.keras: is not the model of a run: it gives (2,) for an image, not one score" in answer.err
+    assert "model.keras: is not the model of a run: its output per image has shape (2,)" in answer.err
 
 
 def test_names_that_a_spreadsheet_would_run_are_text_in_csv_and_themselves_in_json(
