@@ -58,7 +58,7 @@ def test_what_is_left_and_what_is_not_make_the_whole(rows: list[tuple[bool, floa
     out = data.draw(st.sets(st.sampled_from(names)))
     kept = [i for i, name in enumerate(names) if name not in out]
     if {rows[i][0] for i in kept} != {label for label, _ in rows}:
-        with pytest.raises(ValueError, match="no image of class"):
+        with pytest.raises(ValueError, match="leaves none of class"):
             without(scores, names, out)
         return
     left = without(scores, names, out)
@@ -69,10 +69,10 @@ def test_what_is_left_and_what_is_not_make_the_whole(rows: list[tuple[bool, floa
     ("names", "left_out", "says"),
     [
         (NAMES[:4], set(), "4 names for 5 scores"),
-        (("a", "b", "c", "d", "a"), set(), "1 of 5 names stand more than once"),
-        (NAMES, {"a", "d"}, "no image of class 0 would be left"),
-        (NAMES, {"z", "b"}, "1 images to leave out have no score here, such as z"),
-        (NAMES, set(NAMES), "no image of class 0 would be left"),
+        (("a", "b", "c", "d", "a"), set(), "1 of 5 names are duplicates"),
+        (NAMES, {"a", "d"}, "leaves none of class 0"),
+        (NAMES, {"z", "b"}, "1 of 2 images to leave out have no score, such as z"),
+        (NAMES, set(NAMES), "leaves none of class 0"),
     ],
 )
 def test_what_cannot_be_is_refused(names: tuple[str, ...], left_out: Collection[str], says: str) -> None:
@@ -152,4 +152,4 @@ def test_leaving_out_nothing_changes_nothing() -> None:
 def test_a_class_that_would_vanish_leaves_no_effect_but_a_reason() -> None:
     card = PairedScores((five(),), (0.5,))
     found = effect_of_leaving_out("accuracy", card, NAMES, {"a", "d"})
-    assert (found.value, found.reason) == (None, "without these images a class would vanish")
+    assert (found.value, found.reason) == (None, "a class would be empty without these images")

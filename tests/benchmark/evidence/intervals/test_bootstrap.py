@@ -112,7 +112,7 @@ def test_the_spread_of_replicates_by_patient_is_that_of_the_linearised_metric(me
     generator = np.random.default_rng(2)
     labels, patients = np.arange(900) % 2, [f"p{k // 3}" for k in range(900)]
     score = np.clip(0.5 + 0.25 * (labels - 0.5) + 0.15 * generator.standard_normal(900), 0.01, 0.99)
-    moved = get_metric(metric).influences(labels, score, 0.5)
+    moved = get_metric(metric).influence_values(labels, score, 0.5)
     assert moved is not None
     expected = math.sqrt(Clusters(labels, patients).variance(centred(moved, labels, class_sizes)))
     found = replicates(

@@ -31,7 +31,7 @@ CLASSES = st.one_of(
 
 def delong(labels: np.ndarray, drawn: np.ndarray) -> tuple[float, float]:
     """The area under the ROC curve and the variance on which its interval rests."""
-    moved, scores = get_metric("auc").influences(labels, drawn, 0.5), rankdata(drawn) / (len(drawn) + 1)
+    moved, scores = get_metric("auc").influence_values(labels, drawn, 0.5), rankdata(drawn) / (len(drawn) + 1)
     area = auc(Scores("test", labels, scores))
     assert moved is not None
     assert area is not None

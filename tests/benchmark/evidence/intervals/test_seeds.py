@@ -215,11 +215,11 @@ def test_a_card_needs_a_run_and_a_threshold_for_each(thresholds: tuple[float, ..
 def test_influences_of_a_metric_that_a_seed_lacks_are_refused() -> None:
     silent = TestScores("test", LABELS, np.full(N, 0.1))
     with pytest.raises(ValueError, match="precision is undefined for 1 of 2 seeds"):
-        PairedScores((run(0), silent), (0.5, 0.5)).influences("precision", "drawn")
+        PairedScores((run(0), silent), (0.5, 0.5)).influence_values("precision", "drawn")
 
 
 def test_one_seed_s_influences_are_the_rows_of_the_card_s() -> None:
-    rows = card(0, 1).influences("auc", "drawn")
+    rows = card(0, 1).influence_values("auc", "drawn")
     assert rows.shape == (2, N)
-    assert (rows[1] == card(1).influences("auc", "drawn")[0]).all()
+    assert (rows[1] == card(1).influence_values("auc", "drawn")[0]).all()
     assert Clusters(LABELS).variance(rows[0]) > 0

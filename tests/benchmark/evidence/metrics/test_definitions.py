@@ -295,8 +295,8 @@ def test_a_registered_metric_is_known_by_its_names_and_has_its_figure(registry: 
         ({"reads": "scores", "influence": len}, "it lacks weighted, its value under weights of the images"),
         ({"kind": "proportion"}, "its kind is 'proportion'; must be one of share, correlation, loss, count"),
         ({"direction": "up"}, "its direction is 'up'; must be one of higher, lower, none"),
-        ({"direction": "none"}, "counts, and no others, have the direction 'none'"),
-        ({"shown": "always"}, "its shown is 'always'; must be one of summary, comparison, detail"),
+        ({"direction": "none"}, "the direction 'none' is for counts"),
+        ({"display": "always"}, "its display is 'always'; must be one of summary, comparison, detail"),
         ({"scale": "absent"}, "its scale is None; must be one of Wilson, Dice, square-and-add, logit, log, Fisher z"),
         ({"range": (1, 0)}, "its range is (1, 0); must be its least and its greatest value"),
         ({"range": (0, 2)}, "the scale 'Wilson' needs the range 0 to 1"),
@@ -330,7 +330,7 @@ def test_a_ratio_or_a_mean_of_ratios_is_what_the_function_computes(name: str) ->
     metric = metrics()[name]
     matrix = Confusion(tp=7, fp=2, tn=11, fn=3)
     if metric.ratios and metric.of_decisions is not None:
-        shares = [counted[0] / counted[1] for counted in (ratio.counted(matrix) for ratio in metric.ratios)]
+        shares = [counted[0] / counted[1] for counted in (ratio.sums(matrix) for ratio in metric.ratios)]
         assert metric.of_decisions(matrix) == pytest.approx(sum(shares) / len(shares))
     if metric.per_image is not None and metric.of_scores is not None:
         sample = on_test([0, 1, 1], [0.2, 0.4, 0.9])

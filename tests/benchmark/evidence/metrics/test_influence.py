@@ -78,14 +78,14 @@ def definition_of_obuchowski(y_true: np.ndarray, y_score: np.ndarray, patients: 
 
 def test_every_metric_but_the_counts_has_an_influence() -> None:
     with pytest.raises(KeyError):
-        get_metric("true_positives").influences(*drawn_set(0), CUT)
+        get_metric("true_positives").influence_values(*drawn_set(0), CUT)
 
 
 @pytest.mark.parametrize("ties", [False, True])
 @pytest.mark.parametrize("metric", METRICS)
 def test_an_influence_is_the_derivative_of_scikit_learn_s_weighted_metric(metric: str, ties: bool) -> None:
     y_true, y_score = drawn_set(3, ties=ties)
-    moved = get_metric(metric).influences(y_true, y_score, CUT)
+    moved = get_metric(metric).influence_values(y_true, y_score, CUT)
     assert moved is not None
     step = 1e-5
     for image in range(len(y_true)):
@@ -100,7 +100,7 @@ def test_an_influence_is_the_derivative_of_scikit_learn_s_weighted_metric(metric
 @QUICK
 @given(seed=st.integers(0, 10**6), ties=st.booleans())
 def test_influences_sum_to_nothing(metric: str, seed: int, ties: bool) -> None:
-    moved = get_metric(metric).influences(*drawn_set(seed, ties=ties), CUT)
+    moved = get_metric(metric).influence_values(*drawn_set(seed, ties=ties), CUT)
     assert moved is not None
     assert moved.sum() == pytest.approx(0, abs=1e-12)
 
@@ -119,14 +119,14 @@ def test_influences_sum_to_nothing(metric: str, seed: int, ties: bool) -> None:
     ],
 )
 def test_an_undefined_metric_has_no_influence(metric: str, labels: list[int], scores: list[float]) -> None:
-    assert get_metric(metric).influences(np.array(labels), np.array(scores), CUT) is None
+    assert get_metric(metric).influence_values(np.array(labels), np.array(scores), CUT) is None
 
 
 def test_no_influence_warns_about_a_division() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         found = [
-            get_metric(metric).influences(np.array(labels), np.array(scores), CUT)
+            get_metric(metric).influence_values(np.array(labels), np.array(scores), CUT)
             for metric in METRICS
             for labels, scores in (([1, 1, 0], [0.0, 0.0, 0.0]), ([1, 1], [0.0, 1.0]))
         ]
@@ -141,7 +141,7 @@ def test_cells_are_numbered_in_the_order_of_the_counts() -> None:
 @given(seed=st.integers(0, 10**6), ties=st.booleans())
 def test_the_variance_of_the_auc_is_delong_s_when_images_are_independent(seed: int, ties: bool) -> None:
     y_true, y_score = drawn_set(seed, ties=ties)
-    moved = get_metric("auc").influences(y_true, y_score, CUT)
+    moved = get_metric("auc").influence_values(y_true, y_score, CUT)
     assert moved is not None
     ill, well = y_score[y_true == 1], y_score[y_true == 0]
     wins = (ill[:, None] > well) + 0.5 * (ill[:, None] == well)  # DeLong et al. 1988, by all pairs
@@ -160,7 +160,7 @@ def test_the_variance_of_the_auc_by_patient_is_that_of_obuchowski_s_definition(
     patients = [f"p{owner}" for owner in owners]
     if min(len({p for p, y in zip(patients, y_true, strict=True) if y == label}) for label in (0, 1)) < 2:
         return
-    moved = get_metric("auc").influences(y_true, y_score, CUT)
+    moved = get_metric("auc").influence_values(y_true, y_score, CUT)
     assert moved is not None
     found = float(Clusters(y_true, patients).covariance(moved[None])[0, 0])
     assert found == pytest.approx(definition_of_obuchowski(y_true, y_score, patients), rel=1e-9, abs=1e-15)
@@ -170,8 +170,8 @@ def test_the_variance_of_the_auc_by_patient_is_that_of_obuchowski_s_definition(
 def test_a_second_copy_of_each_patient_s_image_tells_nothing_new(metric: str) -> None:
     """Counted as independent images they would halve the variance."""
     y_true, y_score = drawn_set(5)
-    alone = get_metric(metric).influences(y_true, y_score, CUT)
-    twice = get_metric(metric).influences(np.tile(y_true, 2), np.tile(y_score, 2), CUT)
+    alone = get_metric(metric).influence_values(y_true, y_score, CUT)
+    twice = get_metric(metric).influence_values(np.tile(y_true, 2), np.tile(y_score, 2), CUT)
     assert alone is not None
     assert twice is not None
     patients = [str(image % len(y_true)) for image in range(2 * len(y_true))]
@@ -186,8 +186,8 @@ def test_neither_the_order_of_images_nor_the_names_of_patients_matter(data: st.D
     y_true, y_score = drawn_set(seed)
     owners = np.arange(len(y_true)) // 3
     order = np.array(data.draw(st.permutations(range(len(y_true)))))
-    moved = get_metric("mcc").influences(y_true, y_score, CUT)
-    shuffled = get_metric("mcc").influences(y_true[order], y_score[order], CUT)
+    moved = get_metric("mcc").influence_values(y_true, y_score, CUT)
+    shuffled = get_metric("mcc").influence_values(y_true[order], y_score[order], CUT)
     assert moved is not None
     assert shuffled is not None
     one = Clusters(y_true, [f"p{o}" for o in owners])
@@ -198,7 +198,7 @@ def test_neither_the_order_of_images_nor_the_names_of_patients_matter(data: st.D
 
 def test_fixed_class_sizes_leave_the_variance_within_the_classes() -> None:
     y_true, y_score = drawn_set(8, n=60)
-    moved = get_metric("accuracy").influences(y_true, y_score, CUT)
+    moved = get_metric("accuracy").influence_values(y_true, y_score, CUT)
     assert moved is not None
     right = (y_score >= CUT) == (y_true == 1)
     stratified = sum(
