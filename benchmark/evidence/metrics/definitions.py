@@ -132,11 +132,12 @@ class Metric:
         mean_of: Set if the metric is the mean of two such ratios. Influence and bootstrap follow from them.
         per_image: Values per image (n,) from `y_true` (n,) and `y_score` (n,); set if the metric of scores is their
             mean. Influence and bootstrap follow from it.
-        influence: Its derivative, None where undefined. For a metric of decisions: by the four counts, from the counts
-            (4,). For one of scores: by the weight of each image at equal weights, from `y_true` and `y_score` (n,).
-        weighted: Its values (r,) under r weightings, NaN where undefined. For a metric of decisions: from the counts
-            (4, r); optional, `of_decisions` is called r times without it. For one of scores: from `y_true`, `y_score`
-            (n,) and weights (n, r).
+        influence: Its derivative, None where undefined. A metric of decisions takes the counts (4,) and returns the
+            derivative by each count (4,). A metric of scores takes `y_true` and `y_score` (n,) and returns the
+            derivative by the weight of each image (n,), at equal weights.
+        weighted: Its values (r,) under r weightings, NaN where undefined. A metric of decisions takes counts (4, r);
+            without this function, `of_decisions` is called r times. A metric of scores takes `y_true`, `y_score` (n,)
+            and weights (n, r).
         scale: How its interval is computed; not for counts.
         variance: `DeLong` for the area under the ROC curve (DeLong et al. 1988).
         decimals: The number of decimals to print.

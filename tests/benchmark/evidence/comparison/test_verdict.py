@@ -134,10 +134,10 @@ def test_planted_truths_are_rarely_judged_wrongly(truth: float) -> None:
     """With a correct 95% interval and a truth off the margin, at most 5% of the verdicts that decide are wrong."""
     error, margin = 0.02, 0.05
     half = float(norm.ppf(0.975)) * error
-    drawn = np.random.default_rng(0).normal(truth, error, 4000)
-    verdicts = [within(SampleEstimate(x, x - half, x + half, 468), margin).verdict for x in drawn]
+    differences = np.random.default_rng(0).normal(truth, error, 4000)
+    verdicts = [within(SampleEstimate(x, x - half, x + half, 468), margin).verdict for x in differences]
     right = "reproduced" if truth <= margin else "differs"
     decided = [verdict for verdict in verdicts if verdict != "inconclusive"]
-    assert sum(verdict != right for verdict in decided) <= 0.05 * len(drawn)
+    assert sum(verdict != right for verdict in decided) <= 0.05 * len(differences)
     if decided:
         assert sum(verdict == right for verdict in decided) >= 0.95 * len(decided)
