@@ -117,7 +117,7 @@ def present(runs: Sequence[bool | None], finding: str) -> Decision:
     if not runs:
         return Decision("not run", f"no run says whether {finding}")
     count, unrecorded = sum(run is True for run in runs), sum(run is None for run in runs)
-    share = f"{finding} in {count} of {len(runs)} runs"
+    share = f"{finding} in {count} of {len(runs)} run{'' if len(runs) == 1 else 's'}"
     if unrecorded:
         return Decision("inconclusive", f"{share}; {unrecorded} did not record what would show it")
     if count in (0, len(runs)):
