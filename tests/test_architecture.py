@@ -150,7 +150,7 @@ def test_quick_commands_load_no_network_library(arguments: list[str]) -> None:
         f"sys.argv = ['zoo', *{arguments!r}]\n"
         "try: app()\n"
         "except SystemExit: pass\n"
-        "heavy = {'keras', 'tensorflow', 'jax', 'torch', 'sklearn', 'scipy'} & set(sys.modules)\n"
+        "heavy = {'keras', 'tensorflow', 'jax', 'torch', 'sklearn', 'scipy', 'numpy'} & set(sys.modules)\n"
         "print('HEAVY', sorted(heavy), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)

@@ -1,4 +1,4 @@
-"""What every estimate has in common: a value, its 95% interval, and the reason where something is missing."""
+"""Estimates: a value, its 95% interval, and the reason if either is missing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Estimate:
         value: The estimate; None where it is undefined or was not computed.
         low: Lower end of the 95% interval; None where there is no interval.
         high: Upper end.
-        reason: Why something is missing.
+        reason: Why the value or the interval is missing.
     """
 
     value: float | None
@@ -23,13 +23,17 @@ class Estimate:
 
     @property
     def bounds(self) -> tuple[float, float] | None:
-        """The 95% interval; None where there is none."""
+        """Both ends of the 95% interval; None where there is no interval."""
         return None if self.low is None or self.high is None else (self.low, self.high)
 
 
 @dataclass(frozen=True)
 class SampleEstimate(Estimate):
-    """A figure or a difference on `n` test images. Raises ValueError for reversed bounds and for fewer than 1 image."""
+    """A figure or a difference on `n` test images.
+
+    Raises:
+        ValueError: If the bounds are reversed, or `n` is less than 1.
+    """
 
     value: float | None
     low: float | None
@@ -39,16 +43,16 @@ class SampleEstimate(Estimate):
 
     def __post_init__(self) -> None:
         if self.low is not None and self.high is not None and self.low > self.high:
-            raise ValueError(f"interval [{self.low}, {self.high}] is upside down")
+            raise ValueError(f"interval [{self.low}, {self.high}] is upside down; its lower end comes first")
         if self.n < 1:
-            raise ValueError(f"an estimate rests on at least one image, not {self.n}")
+            raise ValueError(f"an estimate needs at least one image, not {self.n}")
 
     @classmethod
     def of(cls, estimate: Estimate, n: int) -> Self:
-        """`estimate` on `n` test images."""
+        """Return `estimate` with its number of test images `n`."""
         return cls(estimate.value, estimate.low, estimate.high, n, estimate.reason)
 
     @classmethod
     def missing(cls, n: int, reason: str) -> Self:
-        """No estimate, and why."""
+        """Return an estimate without a value on `n` test images, with the `reason`."""
         return cls(None, None, None, n, reason)

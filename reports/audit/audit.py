@@ -194,7 +194,7 @@ def _derived(matrices: Sequence[Confusion]) -> Iterator[Derived]:
         if not known:
             continue
         proportion = metric.ratio if metric.scale == "Wilson" else None
-        counted = {proportion.counted(matrix) for matrix in matrices} if proportion is not None else set()
+        counted = {proportion.sums(matrix) for matrix in matrices} if proportion is not None else set()
         bounds = [wilson(successes, n) for successes, n in counted if n]
         interval = (min(low for low, _ in bounds), max(high for _, high in bounds)) if bounds else None
         yield Derived(name, min(known), max(known), interval, "Wilson" if bounds else None)

@@ -11,7 +11,7 @@ from typing import Any
 from benchmark.data.decoding.pixels import FORMATS
 from benchmark.data.levels import range_of
 from benchmark.evidence.calibration.calibrators import Calibrator
-from benchmark.evidence.metrics.influence import CLIP
+from benchmark.evidence.scores import CLIP
 from benchmark.runs.deployment.decision_rule import DecisionRule
 from benchmark.runs.run import Run
 from reports.results.recipe import PREPROCESSING

@@ -40,7 +40,7 @@ class CardFigures:
 
 def summary_metrics() -> dict[str, Metric]:
     """The metrics of tables that show cards side by side; a code host and a page cut what is wider."""
-    return measures(lambda metric: metric.shown == "summary")
+    return measures(lambda metric: metric.display == "summary")
 
 
 def card_figures(runs: Iterable[Run], measured: Mapping[str, CardResults]) -> tuple[CardFigures, ...]:

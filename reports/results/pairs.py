@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmark.evidence.calibration.calibrators import best_calibrator
-from benchmark.evidence.comparison.multiplicity import groups, holm, letters
+from benchmark.evidence.comparison.multiplicity import compact_letters, holm, indistinguishable_groups
 from benchmark.evidence.comparison.paired import Difference, differences
 from benchmark.evidence.comparison.paired import difference as paired_difference
 from benchmark.evidence.comparison.subset import effect_of_leaving_out
@@ -112,7 +112,7 @@ def compare_pair(a: CardResults, b: CardResults, metrics: Sequence[str] | None =
     """`metrics` of two cards; if None, all but those for details alone. Raises ValueError when they saw other test
     images."""
     if metrics is None:
-        metrics = list(measures(lambda metric: metric.shown != "detail"))
+        metrics = list(measures(lambda metric: metric.display != "detail"))
     if not a.same_images(b):
         raise ValueError(f"{a.card.name} and {b.card.name} were scored on other test images")
     sizes = a.class_sizes
@@ -142,15 +142,14 @@ def rank(cards: Sequence[CardResults], metric: str) -> Ranking | None:
     adjusted = holm([one.p_value for one in found.values()])
     apart = [pair for pair, p in zip(found, adjusted, strict=True) if p is not None and p <= SIGNIFICANT]
     higher = get_metric(metric).direction == "higher"
-    together = groups(values, apart, higher_is_better=higher)
-    shown = letters(together)
+    letters = compact_letters(indistinguishable_groups(values, apart, higher_is_better=higher))
     sign = -1 if higher else 1
     order = sorted(values, key=lambda name: (sign * values[name], name))
     detectable = sorted(one.smallest_detectable for one in found.values() if one.smallest_detectable)
     return Ranking(
         metric=metric,
         figures={name: figures[name] for name in order},
-        letters=shown,
+        letters=letters,
         apart=len(apart),
         pairs=len(found),
         typical_detectable=detectable[len(detectable) // 2] if detectable else None,

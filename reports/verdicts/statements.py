@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import singledispatch
 
-from benchmark.evidence.comparison.verdict import Decision, above, all_hold, any_holds, below, seen, within
+from benchmark.evidence.comparison.verdict import Decision, above, all_hold, any_holds, below, present, within
 from benchmark.evidence.diagnosis.causes import observable
 from benchmark.evidence.estimate import SampleEstimate
 from benchmark.evidence.metrics.definitions import get_metric, label_of
@@ -116,7 +116,7 @@ def _at_most(assertion: AtMost, evidence: Evidence) -> Decision:
 def _diagnosis(assertion: Diagnosis, evidence: Evidence) -> Decision:
     (card,) = evidence.cards
     runs = tuple(_shows(card, index, assertion.finding) for index in range(len(card.runs)))
-    return _explained(assertion.card, seen(runs, " or ".join(assertion.finding)))
+    return _explained(assertion.card, present(runs, " or ".join(assertion.finding)))
 
 
 @decide.register

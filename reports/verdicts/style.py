@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from benchmark.evidence.comparison.verdict import Answer, Verdict
 
-TONES: Mapping[Answer, str] = MappingProxyType({"holds": "holds", "does not hold": "fails", "cannot be told": "open"})
+TONES: Mapping[Answer, str] = MappingProxyType({"holds": "holds", "does not hold": "fails", "undetermined": "open"})
 """The colour of each answer, by the name of its custom property in the page's style sheet."""
 
 

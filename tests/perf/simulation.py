@@ -151,7 +151,7 @@ def seed_coverage(world: World, sets: int, seed: int, *, seeds: int) -> Tallies:
             found, at = seed_figure(metric, card, class_sizes=world.class_sizes), float(true[metric][k])
             counts[metric, OURS].interval(found.low, found.high, at)
             if found.value is not None:
-                moved = card.influences(metric, world.class_sizes).mean(axis=0)
+                moved = card.influence_values(metric, world.class_sizes).mean(axis=0)
                 half = Z * math.sqrt(units.variance(moved))
                 counts[metric, TEXTBOOK].interval(found.value - half, found.value + half, at)
     return counts
@@ -195,8 +195,8 @@ def _textbook(metric: str, value: float, scores: Scores, cut: float) -> Bounds:
     """Wilson for proportions; the value plus or minus 1.96 standard errors for the rest (DeLong's for the AUC)."""
     record = get_metric(metric)
     if record.ratio is not None and record.scale == "Wilson":
-        return wilson(*record.ratio.counted(confusion(scores, cut)))
-    moved = record.influences(scores.y_true, scores.y_score, cut)
+        return wilson(*record.ratio.sums(confusion(scores, cut)))
+    moved = record.influence_values(scores.y_true, scores.y_score, cut)
     half = 0.0 if moved is None else Z * math.sqrt(Clusters(scores.y_true).variance(moved))
     return value - half, value + half
 
@@ -208,7 +208,7 @@ def _naive_p(metric: str, a: PairedScores, b: PairedScores) -> float | None:
     if len(known) < len(values):
         return None
     gap = float(np.mean(known[: a.seeds]) - np.mean(known[a.seeds :]))
-    moved = a.influences(metric, "drawn").mean(axis=0) - b.influences(metric, "drawn").mean(axis=0)
+    moved = a.influence_values(metric, "drawn").mean(axis=0) - b.influence_values(metric, "drawn").mean(axis=0)
     error = math.sqrt(Clusters(a.runs[0].y_true).variance(moved))
     return math.erfc(abs(gap) / error / math.sqrt(2)) if error else None
 

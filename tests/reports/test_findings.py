@@ -44,7 +44,7 @@ def test_known_claims_stand_where_they_belong(section: Section) -> None:
     about = {held.answer: [one.about for one in (*held.statements, *held.figures)] for held in answered}
     assert "fine-tuning-helps" in about["holds"]
     assert {"freezing-helps", "odd"} <= set(about["does not hold"])
-    assert "both-are-alike" in about["cannot be told"]
+    assert "both-are-alike" in about["undetermined"]
 
 
 def test_nothing_holds_or_fails_on_synthetic_images_but_what_is_impossible(tmp_path: Path) -> None:

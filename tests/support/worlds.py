@@ -9,7 +9,8 @@ from scipy.special import expit, logit, roots_hermitenorm
 from scipy.stats import norm
 
 from benchmark.evidence.metrics.definitions import measures
-from benchmark.evidence.metrics.influence import CLIP, ClassSizes, Floats, Labels
+from benchmark.evidence.metrics.influence import ClassSizes, Floats, Labels
+from benchmark.evidence.scores import CLIP
 from benchmark.evidence.thresholds.cuts import Cuts, Goodness
 from benchmark.evidence.thresholds.rules import cost, f1, prevalence, youden
 

@@ -16,9 +16,8 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from benchmark.evidence.metrics.influence import CLIP
 from benchmark.evidence.metrics.probabilities import log_loss
-from benchmark.evidence.scores import Scores, ValidationScores
+from benchmark.evidence.scores import CLIP, Scores, ValidationScores
 
 Method = Literal["temperature", "platt", "isotonic"]
 METHODS: tuple[Method, ...] = get_args(Method)

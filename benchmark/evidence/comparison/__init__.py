@@ -1,1 +1,1 @@
-"""Paired differences, multiplicity, verdicts."""
+"""Comparison of cards with each other and with published figures."""

@@ -1,4 +1,4 @@
-"""Two cards on the same test images: how far a metric differs, by which test, and what difference could have shown."""
+"""Two cards on the same test images: difference of a metric, interval, test, and smallest detectable difference."""
 
 from __future__ import annotations
 
@@ -18,21 +18,28 @@ from benchmark.evidence.intervals.uncertainty import interval
 from benchmark.evidence.metrics.definitions import UNDEFINED, Metric, Ratio, get_metric, measures
 from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Floats, cells
 
-__all__ = ["Difference", "PairedScores", "difference", "differences", "judged", "sign_flip"]
+__all__ = ["Difference", "PairedScores", "difference", "differences", "sign_flip", "with_t_test"]
 
 POWER = 0.8
-_ROUNDING = 1e-12  # a standard error no larger comes from adding up equal numbers
+"""Probability with which the smallest detectable difference is significant at the 5% level."""
 UNDEFINED_SHARE = 0.05
-"""A metric that is undefined in more of the bootstrap replicates has no interval."""
+"""The share of undefined bootstrap replicates above which a metric has no interval."""
+
+_ROUNDING = 1e-12  # rounding alone gives equal numbers a standard error up to this
 
 
 @dataclass(frozen=True)
 class Difference(Estimate):
-    """`metric` of one card minus that of another on the same images.
+    """The metric of one card minus the metric of another on the same images.
 
-    `low` and `high` bound it by `method`, `p_value` is that of `test` of no difference, two-sided.
-    `smallest_detectable` is the smallest difference that such a test set shows four times in five at the 5% level.
-    `reason` says why something is missing, `note` what the interval leaves out; `seeds` are those of the two cards.
+    Attributes:
+        metric: Name of the metric.
+        method: How the interval was computed; None without an interval.
+        p_value: Two-sided p-value of no difference.
+        test: The test that gave the p-value.
+        smallest_detectable: The difference that a test at the 5% level detects with probability 0.8 on such a test set.
+        seeds: The number of seeds of each card.
+        note: What the interval does not account for.
     """
 
     metric: str
@@ -58,17 +65,34 @@ def difference(
     count: int = 10_000,
     seed: int = 0,
 ) -> Difference:
-    """`metric` of `a` minus `b`, image by image, each at its own thresholds.
+    """Return a metric of `a` minus `b`, paired by image, each card at its own thresholds.
 
-    One seed each: DeLong et al. 1988 for the AUC (Obuchowski 1997 where patients have several images); for shares of
-    the same images, such as accuracy, recall and specificity, McNemar's exact test, its signs flipped by patient, with
-    the interval of Newcombe 1998; for all other metrics a t-test of the standard error over `count` bootstrap
-    replicates, by patient, or of the linearised one where that is larger. Several seeds on either side: a t-test that
-    counts images and seeds (`seeds.seed_variance`). Raises ValueError for scores that cannot be paired or a metric
-    without a test.
+    With one seed per card, the method depends on the metric:
+
+    - AUC: DeLong et al. 1988, or Obuchowski 1997 if patients have several images.
+    - Shares of the same images (accuracy, recall, specificity): McNemar's exact test (McNemar 1947), with signs flipped
+      by patient, and the interval of Newcombe 1998.
+    - All others: a t-test with the standard error of the bootstrap by patient, or the linearised one if it is larger.
+
+    With several seeds of either card, a t-test accounts for images and seeds (`seeds.seed_variance`).
+
+    Args:
+        metric: Name of a metric that is not a count.
+        a: Scores per seed of the first card.
+        b: Scores per seed of the second card, on the same images.
+        class_sizes: Whether the class sizes of the test set were drawn or fixed.
+        level: Confidence level of the interval, in (0, 1).
+        count: The number of bootstrap replicates.
+        seed: Seed of the bootstrap.
+
+    Returns:
+        The difference with its interval and test, or the reason why one is missing.
+
+    Raises:
+        ValueError: If the scores cannot be paired or the metric has no test.
     """
-    found = differences((metric,), {"a": a, "b": b}, class_sizes=class_sizes, level=level, count=count, seed=seed)
-    return found[metric, "a", "b"]
+    pairs = differences((metric,), {"a": a, "b": b}, class_sizes=class_sizes, level=level, count=count, seed=seed)
+    return pairs[metric, "a", "b"]
 
 
 def differences(
@@ -80,9 +104,21 @@ def differences(
     count: int = 10_000,
     seed: int = 0,
 ) -> dict[tuple[str, str, str], Difference]:
-    """`difference` of every two `cards`, by metric and their names in alphabetical order; all from one bootstrap.
+    """Return the `difference` of every pair of cards, all from one bootstrap.
 
-    Raises ValueError as `difference` does, and for fewer than two cards.
+    Args:
+        metrics: Names of metrics that are not counts.
+        cards: Scores per seed of at least two cards, on the same images.
+        class_sizes: Whether the class sizes of the test set were drawn or fixed.
+        level: Confidence level of the intervals, in (0, 1).
+        count: The number of bootstrap replicates.
+        seed: Seed of the bootstrap.
+
+    Returns:
+        Differences by metric and the two cards, whose names are in alphabetical order.
+
+    Raises:
+        ValueError: If there are fewer than two cards, scores cannot be paired, or a metric has no test.
     """
     known = measures()
     if unknown := sorted(set(metrics) - set(known)):
@@ -93,12 +129,12 @@ def differences(
     first = cards[names[0]].runs[0]
     for name in names[1:]:
         check_same_images(first, cards[name].runs[0])
-    units = Clusters(first.y_true, first.patient)
+    clusters = Clusters(first.y_true, first.patient)
     single = [name for name in names if cards[name].seeds == 1]
     resampled = [name for name in metrics if _share_of_images(known[name]) is None and not _by_delong(known[name])]
-    drawn: dict[tuple[str, str], Floats] = {}
+    by_card: dict[tuple[str, str], Floats] = {}
     if resampled and len(single) > 1:
-        found = replicates(
+        by_metric = replicates(
             first.y_true,
             np.stack([cards[name].runs[0].y_score for name in single]),
             [cards[name].thresholds[0] for name in single],
@@ -108,10 +144,16 @@ def differences(
             metrics=resampled,
             class_sizes=class_sizes,
         )
-        drawn = {(metric, name): found[metric][:, k] for metric in resampled for k, name in enumerate(single)}
+        by_card = {(metric, name): by_metric[metric][:, k] for metric in resampled for k, name in enumerate(single)}
     return {
         (metric, x, y): _difference(
-            metric, cards[x], cards[y], units, class_sizes, level, (drawn.get((metric, x)), drawn.get((metric, y)))
+            metric,
+            cards[x],
+            cards[y],
+            clusters,
+            class_sizes,
+            level,
+            (by_card.get((metric, x)), by_card.get((metric, y))),
         )
         for metric in metrics
         for x, y in combinations(names, 2)
@@ -119,8 +161,16 @@ def differences(
 
 
 def sign_flip(changes: Floats) -> float:
-    """Two-sided p-value that the sum of `changes` (units,), whole numbers, is only one of the sums that flipping
-    their signs gives: the exact permutation test, and McNemar's exact test where each is -1, 0 or 1."""
+    """Return the two-sided p-value of the exact sign-flip permutation test.
+
+    If every change is -1, 0 or 1, this is McNemar's exact test (McNemar 1947).
+
+    Args:
+        changes: Sum of changes per cluster (clusters,), integers.
+
+    Returns:
+        The probability that random signs give a sum at least as far from 0.
+    """
     sizes = np.abs(np.rint(changes)).astype(np.int64)
     chances = np.ones(1)
     for size in sizes[sizes > 0]:
@@ -135,41 +185,42 @@ def _difference(
     metric: str,
     a: PairedScores,
     b: PairedScores,
-    units: Clusters,
+    clusters: Clusters,
     class_sizes: ClassSizes,
     level: float,
-    drawn: tuple[Floats | None, Floats | None],
+    resamples: tuple[Floats | None, Floats | None],
 ) -> Difference:
     seeds = (a.seeds, b.seeds)
     values = [*a.values(metric), *b.values(metric)]
-    known = [value for value in values if value is not None]
-    if len(known) < len(values):
+    defined = [value for value in values if value is not None]
+    if len(defined) < len(values):
         return Difference(metric, None, reason=UNDEFINED, seeds=seeds)
-    of_a, of_b = np.array(known[: a.seeds]), np.array(known[a.seeds :])
-    moved = np.concatenate([a.influences(metric, class_sizes), b.influences(metric, class_sizes)])
-    change = moved[: a.seeds].mean(axis=0) - moved[a.seeds :].mean(axis=0)
-    image_df = math.inf if seeds == (1, 1) else units.degrees_of_freedom(change)
-    variance, df = seed_variance([of_a, of_b], units.covariance(moved), image_df)
+    of_a, of_b = np.array(defined[: a.seeds]), np.array(defined[a.seeds :])
+    influences = np.concatenate([a.influence_values(metric, class_sizes), b.influence_values(metric, class_sizes)])
+    influence = influences[: a.seeds].mean(axis=0) - influences[a.seeds :].mean(axis=0)
+    image_df = math.inf if seeds == (1, 1) else clusters.degrees_of_freedom(influence)
+    variance, df = seed_variance([of_a, of_b], clusters.covariance(influences), image_df)
     error = math.sqrt(variance)
     note = UNKNOWN_SPREAD if 1 in seeds else None
-    found = Difference(metric, float(of_a.mean() - of_b.mean()), seeds=seeds, note=note)
-    by = ", by patient" if units.repeated else ""
+    plain = Difference(metric, float(of_a.mean() - of_b.mean()), seeds=seeds, note=note)
+    by = ", by patient" if clusters.repeated else ""
     if seeds != (1, 1):
-        return judged(found, error, df, level, f"images and seeds, t with {df:.1f} df{by}")
+        return with_t_test(plain, error, df, level, f"images and seeds, t with {df:.1f} df{by}")
     record = get_metric(metric)
     if (share := _share_of_images(record)) is not None:
         reason = None if error else "no smallest detectable difference: nothing varies between images"
-        found = replace(found, smallest_detectable=_smallest_detectable(error, df), reason=reason)
-        return _of_rates(found, share, a, b, units, class_sizes, level, by)
+        plain = replace(plain, smallest_detectable=_smallest_detectable(error, df), reason=reason)
+        return _with_mcnemar_test(plain, share, a, b, clusters, class_sizes, level, by)
     if _by_delong(record):
-        return judged(found, error, df, level, f"DeLong{by}")
-    if not change.any():
-        return _nothing_varies(found)
-    return _of_replicates(found, drawn, error, units.degrees_of_freedom(change), level, f"paired bootstrap{by}")
+        return with_t_test(plain, error, df, level, f"DeLong{by}")
+    if not influence.any():
+        return _nothing_varies(plain)
+    df = clusters.degrees_of_freedom(influence)
+    return _with_bootstrap_test(plain, resamples, error, df, level, f"paired bootstrap{by}")
 
 
 def _share_of_images(metric: Metric) -> Ratio | None:
-    """The ratio of a metric that is a share of the same images for every card, which McNemar's test compares."""
+    """Return the ratio of a metric whose denominator is the same images for every card, as McNemar's test needs."""
     return metric.ratio if metric.ratio is not None and metric.ratio.population is not None else None
 
 
@@ -177,87 +228,106 @@ def _by_delong(metric: Metric) -> bool:
     return metric.variance == "DeLong"
 
 
-def judged(found: Difference, error: float, df: float, level: float, method: str) -> Difference:
-    """`found` with the interval and the two-sided test of its standard `error` with `df` degrees of freedom."""
-    if error <= _ROUNDING or found.value is None:
-        return _nothing_varies(found)
+def with_t_test(difference: Difference, error: float, df: float, level: float, method: str) -> Difference:
+    """Return a difference with its t interval, two-sided t-test and smallest detectable difference.
+
+    Args:
+        difference: A difference with its value.
+        error: Standard error of the difference, at least 0.
+        df: Degrees of freedom; infinite for a normal test.
+        level: Confidence level of the interval, in (0, 1).
+        method: The name of interval and test.
+
+    Returns:
+        The complete difference; without an interval, with the reason, if the standard error is 0.
+    """
+    if error <= _ROUNDING or difference.value is None:
+        return _nothing_varies(difference)
     half = t_quantile(level, df) * error
-    p_value = 2 * _below(-abs(found.value) / error, df)
-    low, high = found.value - half, found.value + half
-    smallest = _smallest_detectable(error, df)
-    return replace(found, low=low, high=high, method=method, p_value=p_value, test=method, smallest_detectable=smallest)
+    return replace(
+        difference,
+        low=difference.value - half,
+        high=difference.value + half,
+        method=method,
+        p_value=2 * _below(-abs(difference.value) / error, df),
+        test=method,
+        smallest_detectable=_smallest_detectable(error, df),
+    )
 
 
 def _smallest_detectable(error: float, df: float) -> float | None:
-    """The difference that a two-sided test at the 5% level shows with probability 0.8, given its standard error."""
+    """Return the difference that a two-sided test at the 5% level detects with probability 0.8; None for no error."""
     return error * (t_quantile(0.95, df) + t_quantile(2 * POWER - 1, df)) if error else None
 
 
 def _below(statistic: float, df: float) -> float:
-    """Probability of a t variable, or of a normal one where `df` is infinite, below `statistic`."""
+    """Return the probability that a t variable, or a normal one if `df` is infinite, is below `statistic`."""
     return float(ndtr(statistic) if math.isinf(df) else stdtr(df, statistic))
 
 
-def _nothing_varies(found: Difference) -> Difference:
-    """Equal on every image: no difference, and nothing to judge one by."""
-    if found.value:
-        return replace(found, reason="nothing varies between images")
-    reason = "the two are alike on every image, so nothing shows how far they could differ"
-    return replace(found, p_value=1.0, test="alike on every image", reason=reason)
+def _nothing_varies(difference: Difference) -> Difference:
+    """Return `difference` without an interval, because the standard error is 0."""
+    if difference.value:
+        return replace(difference, reason="nothing varies between images")
+    reason = "the two are identical on every image, so the uncertainty of the difference is unknown"
+    return replace(difference, p_value=1.0, test="identical on every image", reason=reason)
 
 
-def _of_replicates(
-    found: Difference,
-    drawn: tuple[Floats | None, Floats | None],
+def _with_bootstrap_test(
+    difference: Difference,
+    resamples: tuple[Floats | None, Floats | None],
     linearised: float,
     df: float,
     level: float,
     method: str,
 ) -> Difference:
-    """Value plus and minus a t quantile of the standard error of the bootstrap (Efron 1981), or the `linearised` one
-    where that is larger: in simulation the percentile interval and the normal quantile miss too often where patients
-    have several images, and either standard error alone is now and then too small for average precision."""
-    assert drawn[0] is not None  # both cards have one seed, so both are in the bootstrap
-    assert drawn[1] is not None
-    change = drawn[0] - drawn[1]
-    defined = change[~np.isnan(change)]
-    if len(defined) < (1 - UNDEFINED_SHARE) * len(change):
-        share = 1 - len(defined) / len(change)
-        return replace(found, reason=f"undefined in {share:.0%} of the bootstrap replicates")
-    return judged(found, max(float(defined.std(ddof=1)), linearised), df, level, method)
+    """Return `difference` with the t-test of the bootstrap's standard error (Efron 1981) or the `linearised` one.
+
+    The larger of the two is used, because in simulations either alone was sometimes too small for average precision.
+    The percentile interval and the normal quantile missed too often when patients have several images.
+    """
+    assert resamples[0] is not None  # both cards have one seed, so both are in the bootstrap
+    assert resamples[1] is not None
+    differences = resamples[0] - resamples[1]
+    defined = differences[~np.isnan(differences)]
+    if len(defined) < (1 - UNDEFINED_SHARE) * len(differences):
+        share = 1 - len(defined) / len(differences)
+        return replace(difference, reason=f"undefined in {share:.0%} of the bootstrap replicates")
+    return with_t_test(difference, max(float(defined.std(ddof=1)), linearised), df, level, method)
 
 
-def _of_rates(
-    found: Difference,
+def _with_mcnemar_test(
+    difference: Difference,
     share: Ratio,
     a: PairedScores,
     b: PairedScores,
-    units: Clusters,
+    clusters: Clusters,
     class_sizes: ClassSizes,
     level: float,
     by: str,
 ) -> Difference:
-    """McNemar's exact test, and the square-and-add interval of paired proportions (Newcombe 1998, method 10)."""
-    y_true, metric = units.y_true, found.metric
-    success, counted = (np.array(part, dtype=np.float64) for part in (share.numerator, share.denominator))
-    among = counted[cells(y_true, a.runs[0].y_score, a.thresholds[0])]  # the same for both
-    right, rates, bounds = [], [], []
+    """Return `difference` with McNemar's exact test and the paired interval of Newcombe 1998 (method 10)."""
+    y_true, metric = clusters.y_true, difference.metric
+    success, trial = (np.array(part, dtype=np.float64) for part in (share.numerator, share.denominator))
+    trials = trial[cells(y_true, a.runs[0].y_score, a.thresholds[0])]  # the same for both cards
+    successes, rates, bounds = [], [], []
     for card in (a, b):
         run, cut = card.runs[0], card.thresholds[0]
         hits = success[cells(y_true, run.y_score, cut)]
-        rate = float(hits.sum() / among.sum())
-        own = interval(metric, rate, run.y_score, cut, units, class_sizes=class_sizes, level=level)
-        if own.low is None or own.high is None:
-            return replace(found, reason=own.reason)
-        right.append(hits)
+        rate = float(hits.sum() / trials.sum())
+        single = interval(metric, rate, run.y_score, cut, clusters, class_sizes=class_sizes, level=level)
+        if single.low is None or single.high is None:
+            return replace(difference, reason=single.reason)
+        successes.append(hits)
         rates.append(rate)
-        bounds.append((own.low, own.high))
-    changes = units.sums((right[0] - right[1])[None])[0]
-    correlation = units.correlation(a.influences(metric, class_sizes)[0], b.influences(metric, class_sizes)[0])
-    concerned = int(np.count_nonzero(units.sums(among[None])))
-    low, high = mover((rates[0], rates[1]), bounds[0], bounds[1], _continuous(correlation, rates, concerned))
+        bounds.append((single.low, single.high))
+    changes = clusters.sums((successes[0] - successes[1])[None])[0]
+    influence_a, influence_b = (card.influence_values(metric, class_sizes)[0] for card in (a, b))
+    correlation = clusters.correlation(influence_a, influence_b)
+    size = int(np.count_nonzero(clusters.sums(trials[None])))
+    low, high = mover((rates[0], rates[1]), bounds[0], bounds[1], _continuity_corrected(correlation, rates, size))
     return replace(
-        found,
+        difference,
         low=max(-1.0, low),
         high=min(1.0, high),
         method=f"Newcombe{by}",
@@ -266,7 +336,7 @@ def _of_rates(
     )
 
 
-def _continuous(correlation: float, rates: list[float], units: int) -> float:
-    """A positive correlation of two proportions with Newcombe's continuity correction."""
+def _continuity_corrected(correlation: float, rates: list[float], clusters: int) -> float:
+    """Return the correlation of two proportions with Newcombe's continuity correction if it is positive."""
     spread = math.sqrt(math.prod(rate * (1 - rate) for rate in rates))
-    return max(0.0, correlation - 0.5 / (units * spread)) if correlation > 0 and spread else min(0.0, correlation)
+    return max(0.0, correlation - 0.5 / (clusters * spread)) if correlation > 0 and spread else min(0.0, correlation)

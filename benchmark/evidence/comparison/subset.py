@@ -1,4 +1,4 @@
-"""Scores with some images left out, and how far a figure moves without them."""
+"""Scores without some images, and the change of a figure when they are left out."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
-from benchmark.evidence.comparison.paired import Difference, judged
+from benchmark.evidence.comparison.paired import Difference, with_t_test
 from benchmark.evidence.intervals.seeds import UNKNOWN_SPREAD, PairedScores, seed_variance
+from benchmark.evidence.metrics.definitions import UNDEFINED
 from benchmark.evidence.metrics.influence import ClassSizes, Clusters, centred
 from benchmark.evidence.scores import Scores
 
@@ -18,26 +20,36 @@ S = TypeVar("S", bound=Scores)
 
 
 def without(scores: S, names: Sequence[str], left_out: Collection[str]) -> S:
-    """`scores` of the images whose name is not in `left_out`, of the same type and in the same order.
+    """Return scores without some images.
 
-    `names` (n,) are the images' names in the order of `scores`, each once. Raises ValueError when there are not as
-    many names as scores, when a name stands twice, when one of `left_out` is not among them, and when a class that
-    `scores` hold would vanish.
+    Args:
+        scores: Scores of n images.
+        names: Unique names (n,) of the images, in the order of `scores`.
+        left_out: Names of the images to leave out.
+
+    Returns:
+        Scores of the remaining images, of the same type and in the same order.
+
+    Raises:
+        ValueError: If the number of names is not n, a name occurs twice, a name in `left_out` is unknown, or a class
+            would lose all its images.
     """
     if len(names) != len(scores):
         raise ValueError(f"{len(names)} names for {len(scores)} scores")
     if len(set(names)) < len(names):
-        raise ValueError(f"{len(names) - len(set(names))} of {len(names)} names stand more than once")
-    unknown = sorted(set(left_out) - set(names))
+        raise ValueError(f"{len(names) - len(set(names))} of {len(names)} names are duplicates")
+    out = set(left_out)
+    unknown = sorted(out - set(names))
     if unknown:
-        raise ValueError(f"{len(unknown)} images to leave out have no score here, such as {unknown[0]}")
-    out = frozenset(left_out)
-    kept = np.array([name not in out for name in names])
+        raise ValueError(f"{len(unknown)} of {len(out)} images to leave out have no score, such as {unknown[0]}")
+    remaining = _remaining(names, left_out)
     for label in np.unique(scores.y_true).tolist():
-        if not (scores.y_true[kept] == label).any():
-            raise ValueError(f"without {len(out)} of {len(names)} images no image of class {label} would be left")
-    patient = None if scores.patient is None else tuple(p for p, keep in zip(scores.patient, kept, strict=True) if keep)
-    return replace(scores, y_true=scores.y_true[kept], y_score=scores.y_score[kept], patient=patient)
+        if not (scores.y_true[remaining] == label).any():
+            raise ValueError(f"leaving out {len(out)} of {len(names)} images leaves none of class {label}")
+    patient = scores.patient
+    if patient is not None:
+        patient = tuple(name for name, remains in zip(patient, remaining, strict=True) if remains)
+    return replace(scores, y_true=scores.y_true[remaining], y_score=scores.y_score[remaining], patient=patient)
 
 
 def effect_of_leaving_out(
@@ -49,34 +61,51 @@ def effect_of_leaving_out(
     class_sizes: ClassSizes = "drawn",
     level: float = 0.95,
 ) -> Difference:
-    """`metric` of the card without the images `left_out` minus that with them, mean over its seeds.
+    """Return the change of a metric when images are left out, mean over the card's seeds.
 
-    `names` (n,) are the images in the order of the scores. The interval counts images, by patient, and seeds: the
-    standard error is that of the linearised difference, in which an image left out has no weight in the first figure
-    and its own in the second. Raises ValueError as `without` does, but for a class that would vanish: that is a
-    difference without a value, with its reason.
+    The standard error is that of the linearised difference: an image that is left out has no weight in the first
+    figure, and its usual weight in the second. It accounts for images, by patient, and for seeds (`seed_variance`).
+
+    Args:
+        metric: Name of a metric that is not a count.
+        card: Scores per seed, of n images.
+        names: Unique names (n,) of the images, in the order of the scores.
+        left_out: Names of the images to leave out.
+        class_sizes: Whether the class sizes of the test set were drawn or fixed.
+        level: Confidence level of the interval, in (0, 1).
+
+    Returns:
+        The metric without these images minus the metric with them. It has a reason instead of a value if a class would
+        lose all its images or the metric is undefined.
+
+    Raises:
+        ValueError: As `without` does, except for a class without images.
     """
     seeds = (card.seeds, card.seeds)
     first = card.runs[0]
-    out = frozenset(left_out)
-    kept = np.array([name not in out for name in names])
-    if len(kept) == len(first) and len({*first.y_true[kept].tolist()}) < len({*first.y_true.tolist()}):
-        return Difference(metric, None, reason="without these images a class would vanish", seeds=seeds)
-    after = PairedScores(tuple(without(run, names, out) for run in card.runs), card.thresholds)
+    remaining = _remaining(names, left_out)
+    if len(remaining) == len(first) and len({*first.y_true[remaining].tolist()}) < len({*first.y_true.tolist()}):
+        return Difference(metric, None, reason="a class would be empty without these images", seeds=seeds)
+    after = PairedScores(tuple(without(run, names, left_out) for run in card.runs), card.thresholds)
     changes = [
         None if a is None or b is None else a - b
         for a, b in zip(after.values(metric), card.values(metric), strict=True)
     ]
-    known = np.array([change for change in changes if change is not None])
-    if len(known) < len(changes):
-        return Difference(metric, None, reason="undefined for these decisions or classes", seeds=seeds)
-    units = Clusters(first.y_true, first.patient)
-    moved = -card.influences(metric, class_sizes)
-    moved[:, kept] += after.influences(metric, class_sizes)
-    moved = centred(moved, first.y_true, class_sizes)
-    image_df = math.inf if card.seeds == 1 else units.degrees_of_freedom(moved.mean(axis=0))
-    variance, df = seed_variance([known], units.covariance(moved), image_df)
+    defined = np.array([change for change in changes if change is not None])
+    if len(defined) < len(changes):
+        return Difference(metric, None, reason=UNDEFINED, seeds=seeds)
+    clusters = Clusters(first.y_true, first.patient)
+    influences = -card.influence_values(metric, class_sizes)
+    influences[:, remaining] += after.influence_values(metric, class_sizes)
+    influences = centred(influences, first.y_true, class_sizes)
+    image_df = math.inf if card.seeds == 1 else clusters.degrees_of_freedom(influences.mean(axis=0))
+    variance, df = seed_variance([defined], clusters.covariance(influences), image_df)
     note = UNKNOWN_SPREAD if card.seeds == 1 else None
-    found = Difference(metric, float(known.mean()), seeds=seeds, note=note)
-    by = ", by patient" if units.repeated else ""
-    return judged(found, math.sqrt(variance), df, level, f"linearised{by}")
+    change = Difference(metric, float(defined.mean()), seeds=seeds, note=note)
+    by = ", by patient" if clusters.repeated else ""
+    return with_t_test(change, math.sqrt(variance), df, level, f"linearised{by}")
+
+
+def _remaining(names: Sequence[str], left_out: Collection[str]) -> npt.NDArray[np.bool_]:
+    out = frozenset(left_out)
+    return np.array([name not in out for name in names])

@@ -1,7 +1,7 @@
-"""What an estimate with its interval says of a claim: it holds, it does not, or the data cannot tell.
+"""Verdicts on claims: whether an estimate with its interval supports a claim, contradicts it, or does neither.
 
-Deciding by where a confidence interval lies against a margin is the two one-sided tests procedure (Schuirmann 1987) for
-"alike", and its mirror image for "differs".
+The position of a confidence interval relative to a margin decides. For equivalence this is the procedure of two
+one-sided tests (Schuirmann 1987); for a difference it is the mirror image.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Literal
 from benchmark.evidence.estimate import SampleEstimate
 
 Verdict = Literal["reproduced", "differs", "inconclusive", "impossible", "not comparable", "not run"]
-Answer = Literal["holds", "does not hold", "cannot be told"]
-_NEVER = 1_000_000
+Answer = Literal["holds", "does not hold", "undetermined"]
+_MOST_IMAGES = 1_000_000
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """What a verdict answers to "does the claim hold?", and what it says in a few words."""
+    """What a verdict answers to the question whether the claim holds, and a short explanation."""
 
     answer: Answer
     words: str
@@ -31,10 +31,10 @@ VERDICTS: Mapping[Verdict, Meaning] = MappingProxyType(
     {
         "reproduced": Meaning("holds", "the whole interval lies where the claim says"),
         "differs": Meaning("does not hold", "the whole interval lies elsewhere"),
-        "inconclusive": Meaning("cannot be told", "the interval reaches both sides: too few images or seeds"),
+        "inconclusive": Meaning("undetermined", "the interval reaches both sides: too few images or seeds"),
         "impossible": Meaning("does not hold", "no scores can give what was printed"),
-        "not comparable": Meaning("cannot be told", "measured under other conditions than published"),
-        "not run": Meaning("cannot be told", "no finished run of the card"),
+        "not comparable": Meaning("undetermined", "measured under different conditions than published"),
+        "not run": Meaning("undetermined", "no finished run of the card"),
     }
 )
 """Every verdict, in the order in which reports list them."""
@@ -42,8 +42,14 @@ VERDICTS: Mapping[Verdict, Meaning] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Decision:
-    """A verdict and why. `needed` is the number of test images that could decide what this many could not, when the
-    estimate stays where it is; None where no number of images below a million could."""
+    """A verdict with its reason.
+
+    Attributes:
+        verdict: The verdict.
+        reason: What led to it, in words.
+        needed: For an inconclusive verdict, the number of test images that would decide if the estimate stayed the
+            same; None if no number below a million would.
+    """
 
     verdict: Verdict
     reason: str
@@ -51,75 +57,87 @@ class Decision:
 
 
 def within(estimate: SampleEstimate, margin: float) -> Decision:
-    """Whether a difference lies within +/- `margin` (>= 0).
+    """Conclude whether a difference lies within +/- `margin`.
 
-    Reproduced when the interval does, differs when all of it lies outside, inconclusive otherwise.
+    Args:
+        estimate: The difference with its interval.
+        margin: At least 0.
+
+    Returns:
+        Reproduced if the whole interval lies inside, differs if it lies outside, inconclusive otherwise.
+
+    Raises:
+        ValueError: If the margin is negative.
     """
-    _check_margin(margin)
-    if (complete := _complete(estimate)) is None:
-        return _untold(estimate)
-    value, low, high = complete
-    shown = f"difference {value:+z.3f} [{low:+z.3f}, {high:+z.3f}], margin {margin:g}"
+    if not margin >= 0:
+        raise ValueError(f"margin {margin} must not be negative")
+    if estimate.value is None or estimate.bounds is None:
+        return _without_interval(estimate)
+    value, (low, high) = estimate.value, estimate.bounds
+    comparison = f"difference {value:+z.3f} [{low:+z.3f}, {high:+z.3f}], margin {margin:g}"
     if -margin <= low and high <= margin:
-        return Decision("reproduced", f"{shown}: the interval lies inside")
+        return Decision("reproduced", f"{comparison}: the interval lies inside")
     if low > margin or high < -margin:
-        return Decision("differs", f"{shown}: the interval lies outside")
-    return Decision(
-        "inconclusive", f"{shown}: the interval crosses it", _needed(estimate.n, (high - low) / 2, margin - abs(value))
-    )
+        return Decision("differs", f"{comparison}: the interval lies outside")
+    needed = _needed(estimate.n, (high - low) / 2, margin - abs(value))
+    return Decision("inconclusive", f"{comparison}: the interval crosses it", needed)
 
 
 def above(estimate: SampleEstimate, bound: float) -> Decision:
-    """Whether a figure or a difference is more than `bound`."""
-    if (complete := _complete(estimate)) is None:
-        return _untold(estimate)
-    value, low, high = complete
-    shown = f"{value:z.3f} [{low:z.3f}, {high:z.3f}] against {bound:g}"
+    """Conclude whether a figure or a difference is greater than `bound`."""
+    if estimate.value is None or estimate.bounds is None:
+        return _without_interval(estimate)
+    value, (low, high) = estimate.value, estimate.bounds
+    comparison = f"{value:z.3f} [{low:z.3f}, {high:z.3f}] against {bound:g}"
     if low > bound:
-        return Decision("reproduced", f"{shown}: the interval lies above")
+        return Decision("reproduced", f"{comparison}: the interval lies above")
     if high < bound:
-        return Decision("differs", f"{shown}: the interval lies below")
-    return Decision(
-        "inconclusive", f"{shown}: the interval holds it", _needed(estimate.n, (high - low) / 2, value - bound)
-    )
+        return Decision("differs", f"{comparison}: the interval lies below")
+    needed = _needed(estimate.n, (high - low) / 2, value - bound)
+    return Decision("inconclusive", f"{comparison}: the interval includes it", needed)
 
 
 def below(estimate: SampleEstimate, bound: float) -> Decision:
-    """Whether a figure or a difference is less than `bound`."""
+    """Conclude whether a figure or a difference is less than `bound`."""
     opposite = above(estimate, bound)
-    turned: dict[Verdict, Verdict] = {"reproduced": "differs", "differs": "reproduced"}
-    return Decision(turned.get(opposite.verdict, opposite.verdict), opposite.reason, opposite.needed)
+    inverse: dict[Verdict, Verdict] = {"reproduced": "differs", "differs": "reproduced"}
+    return Decision(inverse.get(opposite.verdict, opposite.verdict), opposite.reason, opposite.needed)
 
 
-def seen(runs: Sequence[bool | None], what: str) -> Decision:
-    """Whether a fault is there, from whether it is in each of the runs (seeds) of a card: all or none decide.
+def present(runs: Sequence[bool | None], finding: str) -> Decision:
+    """Conclude whether a card has a finding. It must be present in all of its runs, or in none.
 
-    None stands for a run that did not record what would show it.
+    Args:
+        runs: Whether the finding is present, per run (seed); None if the run did not record what would show it.
+        finding: Its name, for the reason.
+
+    Returns:
+        Reproduced for all runs, differs for none, inconclusive otherwise.
     """
     if not runs:
-        return Decision("not run", f"no run says whether {what}")
-    count, blind = sum(run is True for run in runs), sum(run is None for run in runs)
-    shown = f"{what} in {count} of {len(runs)} runs"
-    if blind:
-        return Decision("inconclusive", f"{shown}; {blind} did not record what would show it")
+        return Decision("not run", f"no run says whether {finding}")
+    count, unrecorded = sum(run is True for run in runs), sum(run is None for run in runs)
+    share = f"{finding} in {count} of {len(runs)} run{'' if len(runs) == 1 else 's'}"
+    if unrecorded:
+        return Decision("inconclusive", f"{share}; {unrecorded} did not record what would show it")
     if count in (0, len(runs)):
-        return Decision("reproduced" if count else "differs", shown)
-    return Decision("inconclusive", shown)
+        return Decision("reproduced" if count else "differs", share)
+    return Decision("inconclusive", share)
 
 
 def all_hold(parts: Sequence[Decision]) -> Decision:
-    """Whether every part holds: one that does not decides, else one that cannot be told leaves it open."""
+    """Conclude whether every part holds. One part that does not hold decides; else an undetermined part does."""
     return _combine(parts, ("impossible", "differs", "not run", "not comparable", "inconclusive"))
 
 
 def any_holds(parts: Sequence[Decision]) -> Decision:
-    """Whether at least one part holds."""
+    """Conclude whether at least one part holds."""
     return _combine(parts, ("reproduced", "not run", "not comparable", "inconclusive"), otherwise="differs")
 
 
 def _combine(parts: Sequence[Decision], first: Sequence[Verdict], otherwise: Verdict = "reproduced") -> Decision:
     if not parts:
-        raise ValueError("a statement has at least one part")
+        raise ValueError("a statement needs at least one part")
     verdict = next((v for v in first if any(part.verdict == v for part in parts)), otherwise)
     deciding = [part for part in parts if part.verdict == verdict] or list(parts)
     needed = [part.needed for part in parts if part.verdict == "inconclusive"]
@@ -131,20 +149,11 @@ def _combine(parts: Sequence[Decision], first: Sequence[Verdict], otherwise: Ver
 
 
 def _needed(n: int, half: float, distance: float) -> int | None:
-    """Images at which an interval, which narrows with the root of their number, is half as wide as the distance."""
-    if half >= abs(distance) * math.sqrt(_NEVER / n):
+    """Return the number of images at which the half-width, which falls with its square root, equals the distance."""
+    if half >= abs(distance) * math.sqrt(_MOST_IMAGES / n):
         return None
     return math.ceil(max(n * (half / distance) ** 2, n + 1))
 
 
-def _untold(estimate: SampleEstimate) -> Decision:
+def _without_interval(estimate: SampleEstimate) -> Decision:
     return Decision("inconclusive", estimate.reason or "no interval can be computed")
-
-
-def _complete(estimate: SampleEstimate) -> tuple[float, float, float] | None:
-    return None if estimate.value is None or estimate.bounds is None else (estimate.value, *estimate.bounds)
-
-
-def _check_margin(margin: float) -> None:
-    if not margin >= 0:
-        raise ValueError(f"margin {margin} must not be negative")

@@ -1,4 +1,4 @@
-"""The patient bootstrap: replicates of every metric, of all cards at once and on the same drawn patients."""
+"""Cluster bootstrap: replicates of metrics, for several cards on the same resampled patients."""
 
 from __future__ import annotations
 
@@ -23,14 +23,27 @@ def replicates(
     metrics: Sequence[str] | None = None,
     class_sizes: ClassSizes = "drawn",
 ) -> dict[str, Floats]:
-    """`count` bootstrap replicates of `metrics`, all if None, of m cards on the same n images: {metric: (count, m)}.
+    """Return bootstrap replicates of metrics for m cards on the same n images.
 
-    `y_true` (n,) of 0 and 1, `scores` (m, n) in [0, 1], `thresholds` (m,). Each replicate draws as many patients as
-    there are, with replacement, each with all its images (Field and Welsh 2007, "cluster bootstrap"); single images
-    where `patients` is None. All cards see the same draw, so a difference of two columns is paired. Patients are not
-    drawn by class, since one may hold images of both; with `class_sizes="fixed"` the images of each class are
-    reweighted in each replicate to the class's size in `y_true`. A replicate in which a metric is undefined is NaN.
-    Raises ValueError when shapes or metric names are not so.
+    Each replicate draws as many patients as there are, with replacement and with all their images (Field and Welsh
+    2007, "cluster bootstrap"). All cards use the same resamples, so the difference of two columns is paired.
+
+    Args:
+        y_true: Labels (n,), 0 or 1.
+        scores: Scores (m, n) in [0, 1].
+        thresholds: Decision thresholds (m,).
+        patients: The patient of each image (n,); with None, single images are drawn.
+        count: The number of replicates.
+        seed: Seed of the random generator.
+        metrics: Names of metrics; with None, all that are not counts.
+        class_sizes: With `fixed`, the images of each class are reweighted in each replicate to the size of the class
+            in `y_true`. Patients are not drawn by class, because a patient may have images of both.
+
+    Returns:
+        Replicates (count, m) by metric, NaN where the metric is undefined.
+
+    Raises:
+        ValueError: If shapes do not match, or a metric is unknown or a count.
     """
     y_true, scores = np.asarray(y_true, dtype=np.int64), np.atleast_2d(np.asarray(scores, dtype=np.float64))
     cutoffs = np.asarray(thresholds, dtype=np.float64)
@@ -41,12 +54,12 @@ def replicates(
         raise ValueError(f"no replicates of {', '.join(sorted(unknown))}; known: {', '.join(known)}")
     records = [known[name] for name in (known if metrics is None else metrics)]
     values = {record.name: np.empty((count, len(scores))) for record in records}
-    decided = [np.eye(4)[:, cells(y_true, row, cutoff)] for row, cutoff in zip(scores, cutoffs, strict=True)]
+    decisions = [np.eye(4)[:, cells(y_true, row, cutoff)] for row, cutoff in zip(scores, cutoffs, strict=True)]
     start = 0
     for weights in draws(y_true, patients, count=count, seed=seed, class_sizes=class_sizes):
         rows = slice(start, start := start + weights.shape[1])
         for card, y_score in enumerate(scores):
-            counts = decided[card] @ weights
+            counts = decisions[card] @ weights
             for record in records:
                 with np.errstate(divide="ignore", invalid="ignore"):
                     values[record.name][rows, card] = (
@@ -65,15 +78,26 @@ def draws(
     seed: int,
     class_sizes: ClassSizes = "drawn",
 ) -> Iterator[Floats]:
-    """The weights of the images in each replicate, in pieces of (n, up to 200)."""
-    units = Clusters(y_true, patients)
+    """Draw patients with replacement, `count` times.
+
+    Args:
+        y_true: Labels (n,), 0 or 1.
+        patients: The patient of each image (n,); with None, single images are drawn.
+        count: The number of draws.
+        seed: Seed of the random generator.
+        class_sizes: As in `replicates`.
+
+    Yields:
+        Weights of the images in up to 200 draws, (n, up to 200).
+    """
+    clusters = Clusters(y_true, patients)
     generator = np.random.default_rng(seed)
     for start in range(0, count, _CHUNK):
         size = min(_CHUNK, count - start)
-        chosen = generator.integers(units.count, size=(size, units.count))
-        chosen += np.arange(size)[:, None] * units.count
-        drawn = np.bincount(chosen.ravel(), minlength=size * units.count).reshape(size, units.count)
-        weights = np.ascontiguousarray(drawn.T.astype(np.float64)[units.index])
+        chosen = generator.integers(clusters.count, size=(size, clusters.count))
+        chosen += np.arange(size)[:, None] * clusters.count
+        times = np.bincount(chosen.ravel(), minlength=size * clusters.count).reshape(size, clusters.count)
+        weights = np.ascontiguousarray(times.T.astype(np.float64)[clusters.index])
         if class_sizes == "fixed":
             for label in (0, 1):
                 of_class = y_true == label
@@ -82,7 +106,7 @@ def draws(
 
 
 def percentile(values: Floats, level: float = 0.95) -> tuple[float, float] | None:
-    """The percentile interval (Efron 1981) of replicates (count,); None when more than one in twenty is undefined."""
+    """Return the percentile interval (Efron 1981) of replicates (count,); None if over 5% of them are undefined."""
     defined = values[~np.isnan(values)]
     if len(defined) < 0.95 * len(values):
         return None

@@ -1,4 +1,4 @@
-"""Every metric of one card's scores with its interval."""
+"""All metrics of a card's scores, with their intervals."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from benchmark.evidence.scores import Scores
 
 
 def figures(scores: Scores, threshold: float, class_sizes: ClassSizes = "drawn") -> dict[str, Figure]:
-    """Every registered metric of `scores` at `threshold`, each with its 95% interval (`uncertainty.interval`).
+    """Return every registered metric of `scores` with its 95% interval (`uncertainty.interval`).
 
     Args:
-        scores: Labels and scores of one split. Intervals are by patient where a patient has several images.
-        threshold: From which score on an image is called positive.
-        class_sizes: `fixed` for a test set whose share of positives was chosen, as in a balanced draw.
+        scores: Labels and scores of one split. Intervals are by patient if a patient has several images.
+        threshold: Scores at or above it are called positive.
+        class_sizes: `fixed` for a test set whose share of positives was chosen, as in a balanced test set.
 
     Returns:
         A figure per metric, in the order of registration.
     """
     matrix = confusion(scores, threshold)
-    units = Clusters(scores.y_true, scores.patient)
+    clusters = Clusters(scores.y_true, scores.patient)
 
     def figure(metric: Metric) -> Figure:
         value = metric.value(scores, matrix)
@@ -28,7 +28,7 @@ def figures(scores: Scores, threshold: float, class_sizes: ClassSizes = "drawn")
             return Figure.missing(metric.name, UNDEFINED)
         if metric.kind == "count":
             return Figure(metric.name, value)
-        bounds = interval(metric.name, value, scores.y_score, threshold, units, class_sizes=class_sizes)
+        bounds = interval(metric.name, value, scores.y_score, threshold, clusters, class_sizes=class_sizes)
         return Figure(metric.name, value, bounds.low, bounds.high, bounds.method, bounds.reason)
 
     return {name: figure(metric) for name, metric in metrics().items()}

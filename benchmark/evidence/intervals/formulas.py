@@ -1,4 +1,4 @@
-"""Formulas of confidence intervals: of proportions, of areas under the ROC curve, and of a metric from its variance."""
+"""Formulas of confidence intervals for proportions, AUCs, differences, and metrics with a known variance."""
 
 from __future__ import annotations
 
@@ -9,19 +9,39 @@ from scipy.special import ndtri, stdtrit
 from benchmark.evidence.metrics.definitions import Metric
 
 Bounds = tuple[float, float]
-_ROUNDING = 1e-24  # a variance no larger comes from adding up equal numbers
+_ROUNDING = 1e-24  # rounding alone gives equal numbers a variance up to this
 
 
 def wilson(successes: int, n: int, level: float = 0.95) -> Bounds:
-    """Wilson's score interval of a proportion (Wilson 1927). Raises ValueError unless 0 <= successes <= n, n > 0."""
+    """Return Wilson's score interval of a proportion (Wilson 1927).
+
+    Args:
+        successes: From 0 to `n`.
+        n: The number of independent trials, at least 1.
+        level: Confidence level, in (0, 1).
+
+    Returns:
+        Both ends, in [0, 1].
+
+    Raises:
+        ValueError: If `successes` is not within 0 and `n`, or `n` is not positive.
+    """
     if not 0 <= successes <= n or n <= 0:
         raise ValueError(f"{successes} of {n} is not a proportion")
     return effective_wilson(successes / n, n, z_quantile(level))
 
 
 def effective_wilson(proportion: float, n: float, quantile: float) -> Bounds:
-    """Wilson's interval with an effective sample size `n` in place of a count, at a `quantile` of the normal or t
-    distribution (Korn and Graubard 1998, Dean and Pacheco 2009)."""
+    """Return Wilson's interval with an effective sample size (Korn and Graubard 1998, Dean and Pacheco 2009).
+
+    Args:
+        proportion: The estimate, in [0, 1].
+        n: Effective sample size, above 0, not necessarily an integer.
+        quantile: Quantile of the normal or t distribution.
+
+    Returns:
+        Both ends, in [0, 1].
+    """
     squared = quantile * quantile
     scale = 1 + squared / n
     centre = (proportion + squared / (2 * n)) / scale
@@ -32,7 +52,17 @@ def effective_wilson(proportion: float, n: float, quantile: float) -> Bounds:
 
 
 def wilson_from_rate(value: float, n: int, decimals: int, level: float = 0.95) -> Bounds | None:
-    """Wilson's interval of a printed proportion of n; None when no whole number of n prints as `value`."""
+    """Return Wilson's interval of a printed proportion.
+
+    Args:
+        value: The printed proportion.
+        n: The number of trials, at least 1.
+        decimals: The number of printed decimals.
+        level: Confidence level, in (0, 1).
+
+    Returns:
+        Both ends; None if no number of successes among `n` prints as `value`.
+    """
     successes = round(value * n)
     if not 0 <= successes <= n or abs(successes / n - value) > 0.5 * 10.0**-decimals + 1e-12:
         return None
@@ -40,7 +70,18 @@ def wilson_from_rate(value: float, n: int, decimals: int, level: float = 0.95) -
 
 
 def newcombe(k1: int, n1: int, k2: int, n2: int, level: float = 0.95) -> Bounds:
-    """Interval of p1 - p2 of two independent proportions (Newcombe 1998, method 10)."""
+    """Return the interval of the difference of two independent proportions (Newcombe 1998, method 10).
+
+    Args:
+        k1: Successes of the first sample.
+        n1: Size of the first sample.
+        k2: Successes of the second sample.
+        n2: Size of the second sample.
+        level: Confidence level, in (0, 1).
+
+    Returns:
+        Both ends for first minus second, in [-1, 1].
+    """
     p1, p2 = k1 / n1, k2 / n2
     (l1, u1), (l2, u2) = wilson(k1, n1, level), wilson(k2, n2, level)
     difference = p1 - p2
@@ -51,7 +92,19 @@ def newcombe(k1: int, n1: int, k2: int, n2: int, level: float = 0.95) -> Bounds:
 
 
 def hanley_mcneil(auc: float, positives: int, negatives: int) -> float:
-    """Standard error of an AUC from its value and the class sizes alone (Hanley and McNeil 1982)."""
+    """Return the standard error of an AUC from its value and the class sizes (Hanley and McNeil 1982).
+
+    Args:
+        auc: Area under the ROC curve, in [0, 1].
+        positives: The number of positive images, at least 1.
+        negatives: The number of negative images, at least 1.
+
+    Returns:
+        The standard error; 0 for an AUC of 0 or 1.
+
+    Raises:
+        ValueError: If an argument is out of range.
+    """
     if not 0 <= auc <= 1 or positives < 1 or negatives < 1:
         raise ValueError(f"AUC {auc} with {positives} + {negatives} images is not possible")
     q1 = auc / (2 - auc)
@@ -61,8 +114,20 @@ def hanley_mcneil(auc: float, positives: int, negatives: int) -> float:
 
 
 def printed_auc_interval(low: float, high: float, decimals: int, positives: int, negatives: int) -> Bounds:
-    """95% interval of an AUC printed as `low` to `high` (the same for one figure) with `decimals`, from the class sizes
-    alone (Hanley and McNeil 1982). A printed 0 or 1 has no standard error; it gets that of what is rounded to it."""
+    """Return the 95% interval of a printed AUC from the class sizes (Hanley and McNeil 1982).
+
+    A printed 0 or 1 has a standard error of 0. It gets the one of the value half a unit of the last decimal inside.
+
+    Args:
+        low: The printed AUC, or the lower end of a printed range.
+        high: The printed AUC, or the upper end of a printed range.
+        decimals: The number of printed decimals.
+        positives: The number of positive images, at least 1.
+        negatives: The number of negative images, at least 1.
+
+    Returns:
+        Both ends, in [0, 1].
+    """
     rounding = 0.5 * 10.0**-decimals
     errors = [
         hanley_mcneil(min(max(end, rounding), 1 - rounding) if end in (0, 1) else end, positives, negatives)
@@ -73,8 +138,19 @@ def printed_auc_interval(low: float, high: float, decimals: int, positives: int,
 
 
 def mover(values: Bounds, first: Bounds, second: Bounds, correlation: float) -> Bounds:
-    """Interval of a difference from the two `values`, the interval of each and the correlation of their estimates
-    (Zou and Donner 2008; for two proportions Newcombe 1998's square-and-add)."""
+    """Return the interval of a difference from two intervals: MOVER, the method of variance estimates recovery.
+
+    Zou and Donner 2008; for two proportions this is the square-and-add interval of Newcombe 1998.
+
+    Args:
+        values: The two estimates a and b.
+        first: Interval of a.
+        second: Interval of b.
+        correlation: Correlation of the two estimates, in [-1, 1]; 0 if they are independent.
+
+    Returns:
+        Both ends of the interval of a - b.
+    """
     a, b = values
     below = (a - first[0], second[1] - b)
     above = (first[1] - a, b - second[0])
@@ -83,16 +159,16 @@ def mover(values: Bounds, first: Bounds, second: Bounds, correlation: float) -> 
 
 
 def around(metric: Metric, value: float, variance: float, quantile: float) -> Bounds | None:
-    """Interval of `metric` from its variance, on its scale.
+    """Return the interval of a metric from its variance, computed on the scale of the metric.
 
     Args:
-        metric: What `value` is of, not a count.
+        metric: A metric that is not a count.
         value: The estimate.
-        variance: Its variance.
-        quantile: Of the normal or t distribution.
+        variance: Variance of the estimate, at least 0.
+        quantile: Quantile of the normal or t distribution.
 
     Returns:
-        Both ends; None where the value lies at the end of its range or nothing varies.
+        Both ends; None if the value is at the end of its range or the variance is 0.
     """
     low, high = metric.range
     if nothing_varies(variance) or not low < value < high:
@@ -115,24 +191,24 @@ def around(metric: Metric, value: float, variance: float, quantile: float) -> Bo
 
 
 def nothing_varies(variance: float) -> bool:
-    """Whether a variance is 0 but for rounding."""
+    """Return whether a variance is 0, up to rounding."""
     return variance <= _ROUNDING
 
 
 def f1_of_jaccard(jaccard: float) -> float:
-    """F1 from J = TP / (TP + FP + FN)."""
+    """Return F1 from the Jaccard index TP / (TP + FP + FN)."""
     return 2 * jaccard / (1 + jaccard)
 
 
 def t_quantile(level: float, degrees_of_freedom: float) -> float:
-    """What a t variable stays below, in size, with probability `level`."""
+    """Return the bound that a t variable exceeds in absolute value with probability 1 - `level`."""
     if math.isinf(degrees_of_freedom):
         return z_quantile(level)
     return float(stdtrit(degrees_of_freedom, 0.5 + level / 2))
 
 
 def z_quantile(level: float) -> float:
-    """What a normal variable stays below, in size, with probability `level`."""
+    """Return the bound that a standard normal variable exceeds in absolute value with probability 1 - `level`."""
     if not 0 < level < 1:
         raise ValueError(f"level {level} must be within (0, 1)")
     return float(ndtri(0.5 + level / 2))

@@ -1,4 +1,4 @@
-"""The interval of a metric on one card's scores: how far it would move with other images, or other patients."""
+"""Confidence interval of a metric on one card's scores: its uncertainty over images or patients."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Floats, L
 
 @dataclass(frozen=True)
 class Interval:
-    """Bounds of a metric and the `method` they come from; None with a `reason` where there are none."""
+    """Bounds of a metric and the `method` that gave them; None with a `reason` where there are none."""
 
     low: float | None
     high: float | None
@@ -36,41 +36,54 @@ def interval(
     value: float,
     y_score: Floats,
     threshold: float,
-    units: Clusters,
+    clusters: Clusters,
     *,
     class_sizes: ClassSizes = "drawn",
     level: float = 0.95,
 ) -> Interval:
-    """Interval of `metric`, which is `value` on the labels of `units` and the `y_score` (n,) in [0, 1].
+    """Return the confidence interval of a metric.
 
-    Several images of one patient count as the related observations that they are. With `class_sizes="drawn"` the
-    images are a sample with its own share of positives, and the interval is about the population; with "fixed" it is
-    about a population with just this share. Independent images have Wilson's interval for proportions and DeLong's
-    for the AUC; all else rests on the variance of the linearised metric with a t quantile: for proportions with the
-    number of patients less one (Korn and Graubard 1998), else as `Units.degrees_of_freedom` says (Pan and Wall 2002).
-    Raises KeyError for a metric without influences, such as a count.
+    Independent images have Wilson's interval for proportions and DeLong's for the AUC. All other intervals use the
+    variance of the linearised metric with a t quantile. Its degrees of freedom are the number of patients less one for
+    proportions (Korn and Graubard 1998), and those of `Clusters.degrees_of_freedom` otherwise (Pan and Wall 2002).
+
+    Args:
+        metric: Name of the metric.
+        value: Its value on these scores.
+        y_score: Scores (n,) in [0, 1].
+        threshold: Scores at or above it are called positive.
+        clusters: Labels of the images, and which of them belong to one patient.
+        class_sizes: With `drawn`, the share of positives is part of the sample. With `fixed`, the interval is about a
+            population with exactly this share.
+        level: Confidence level, in (0, 1).
+
+    Returns:
+        The interval, or the reason why there is none.
+
+    Raises:
+        KeyError: If the metric is unknown or a count.
     """
-    y_true = units.y_true
+    y_true = clusters.y_true
     record = get_metric(metric)
-    moved = record.influences(y_true, y_score, threshold)
-    if moved is None:
+    influence = record.influence_values(y_true, y_score, threshold)
+    if influence is None:
         return Interval(None, None, None, UNDEFINED)
-    if units.repeated and units.count < 2:
+    if clusters.repeated and clusters.count < 2:
         return Interval(None, None, None, "one patient alone shows no spread")
-    by = ", by patient" if units.repeated else ""
+    by = ", by patient" if clusters.repeated else ""
     cell = cells(y_true, y_score, threshold)
     if record.ratio is not None and record.scale in ("Wilson", "Dice"):
-        bounds = _of_proportion(record.ratio, record, cell, moved, units, class_sizes, level)
+        bounds = _of_proportion(record.ratio, record, cell, influence, clusters, class_sizes, level)
         return Interval(*bounds, f"Wilson{by}")
     if record.mean_of is not None and record.scale == "square-and-add":
-        return Interval(*_of_mean(record.mean_of, record, cell, units, level), f"square-and-add{by}")
+        return Interval(*_of_mean(record.mean_of, record, cell, clusters, level), f"square-and-add{by}")
     delong = record.variance == "DeLong"
-    if delong and min(units.counts) < 2:
+    if delong and min(clusters.counts) < 2:
         return Interval(None, None, None, f"DeLong needs two {'patients' if by else 'images'} of each class")
-    moved = centred(moved, y_true, class_sizes)
-    independent = delong and not units.repeated
-    quantile = z_quantile(level) if independent else t_quantile(level, units.degrees_of_freedom(moved))
-    ends = around(record, value, units.variance(moved), quantile)
+    influence = centred(influence, y_true, class_sizes)
+    independent = delong and not clusters.repeated
+    quantile = z_quantile(level) if independent else t_quantile(level, clusters.degrees_of_freedom(influence))
+    ends = around(record, value, clusters.variance(influence), quantile)
     if ends is None:
         name = "DeLong gives" if delong else "linearisation gives"
         return Interval(None, None, None, f"{name} no interval at the end of the range, or where nothing varies")
@@ -78,33 +91,43 @@ def interval(
 
 
 def effective_sample_sizes(
-    y_true: Labels, y_score: Floats, threshold: float, units: Clusters, level: float = 0.95
+    y_true: Labels, y_score: Floats, threshold: float, clusters: Clusters, level: float = 0.95
 ) -> tuple[float, float] | None:
-    """How many independent images the negatives and the positives are worth for the shares of them that are called
-    right, at `level` (Rao and Scott 1992, Korn and Graubard 1998), never more than there are; None where no patient
-    has several, or a class is missing."""
-    if not units.repeated or len(set(y_true.tolist())) < 2:
+    """Return the effective sample sizes of specificity and recall (Rao and Scott 1992, Korn and Graubard 1998).
+
+    Args:
+        y_true: Labels (n,), 0 or 1.
+        y_score: Scores (n,) in [0, 1].
+        threshold: Scores at or above it are called positive.
+        clusters: Which images belong to one patient.
+        level: Confidence level at which the sizes are used; a t quantile makes them smaller.
+
+    Returns:
+        The number of independent negatives and positives with the same variance, at most the actual numbers; None if no
+        patient has several images or a class is missing.
+    """
+    if not clusters.repeated or len(set(y_true.tolist())) < 2:
         return None
-    found = []
+    sizes = []
     for metric in ("specificity", "recall"):
         record, cell = get_metric(metric), cells(y_true, y_score, threshold)
-        moved = record.influences(y_true, y_score, threshold)
-        assert moved is not None  # both classes are there
+        influence = record.influence_values(y_true, y_score, threshold)
+        assert influence is not None  # both classes are present
         assert record.ratio is not None
-        right, of_class = _counted(record.ratio, cell)
-        shares, rate = units.sums(of_class[None])[0], float(right.sum() / of_class.sum())
-        variance = units.variance(moved)
+        successes, trials = _successes_and_trials(record.ratio, cell)
+        images_per_patient, rate = clusters.sums(trials[None])[0], float(successes.sum() / trials.sum())
+        variance = clusters.variance(influence)
         if 0 < rate < 1 and not nothing_varies(variance):
-            freedom = max(1, int(np.count_nonzero(shares)) - 1)
-            narrowed = (z_quantile(level) / t_quantile(level, freedom)) ** 2
-            found.append(min(float(of_class.sum()), rate * (1 - rate) / variance * narrowed))
-        else:  # as if all images of a patient were alike (Kish 1965)
-            found.append(float(of_class.sum() ** 2 / (shares @ shares)))
-    return found[0], found[1]
+            df = max(1, int(np.count_nonzero(images_per_patient)) - 1)
+            narrowing = (z_quantile(level) / t_quantile(level, df)) ** 2
+            sizes.append(min(float(trials.sum()), rate * (1 - rate) / variance * narrowing))
+        else:  # as if all images of a patient were equal (Kish 1965)
+            sizes.append(float(trials.sum() ** 2 / (images_per_patient @ images_per_patient)))
+    return sizes[0], sizes[1]
 
 
-def _counted(ratio: Ratio, cell: Labels) -> tuple[Floats, Floats]:
-    """Which images are a success, and which count at all (n,), of a proportion or of the J of a Dice coefficient."""
+def _successes_and_trials(ratio: Ratio, cell: Labels) -> tuple[Floats, Floats]:
+    """Return successes and trials, (n,) of 0 and 1, of a proportion or of the Jaccard index J of a Dice coefficient."""
     above, below = (np.array(part, dtype=np.float64).clip(max=1)[cell] for part in (ratio.numerator, ratio.denominator))
     return above, below
 
@@ -113,43 +136,44 @@ def _of_proportion(
     ratio: Ratio,
     metric: Metric,
     cell: Labels,
-    moved: Floats,
-    units: Clusters,
+    influence: Floats,
+    clusters: Clusters,
     class_sizes: ClassSizes,
     level: float,
 ) -> Bounds:
-    """Wilson's interval; with an effective sample size where images are related or class sizes were fixed."""
-    success, counts = _counted(ratio, cell)
-    successes, images = int(success.sum()), int(counts.sum())
+    """Return Wilson's interval, with an effective sample size if images are related or class sizes were fixed."""
+    success, trial = _successes_and_trials(ratio, cell)
+    successes, trials = int(success.sum()), int(trial.sum())
     dice = metric.scale == "Dice"
-    if not units.repeated and (class_sizes == "drawn" or ratio.population in ("positives", "negatives")):
-        bounds = wilson(successes, images, level)
+    if not clusters.repeated and (class_sizes == "drawn" or ratio.population in ("positives", "negatives")):
+        bounds = wilson(successes, trials, level)
     else:
-        moved = centred(moved, units.y_true, class_sizes)
-        shares = units.sums(counts[None])[0]
-        rate = f1_of_jaccard(successes / images) if dice else successes / images
-        # Not those of the variance itself: a few errors make them few, and Wilson's interval already allows for that.
-        quantile = t_quantile(level, max(1, int(np.count_nonzero(shares)) - 1))
-        spread = around(metric, rate, units.variance(moved), quantile)
-        if spread is not None:
-            return spread
-        # Nothing varies, as where one class is called: as if all images of a patient were alike (Kish 1965).
-        bounds = effective_wilson(successes / images, images**2 / float(shares @ shares), z_quantile(level))
+        influence = centred(influence, clusters.y_true, class_sizes)
+        images_per_patient = clusters.sums(trial[None])[0]
+        rate = f1_of_jaccard(successes / trials) if dice else successes / trials
+        # Not the degrees of freedom of the variance: a few errors make them few, and Wilson's interval allows for that.
+        quantile = t_quantile(level, max(1, int(np.count_nonzero(images_per_patient)) - 1))
+        linearised = around(metric, rate, clusters.variance(influence), quantile)
+        if linearised is not None:
+            return linearised
+        # Nothing varies, as if one class is called only: take all images of a patient as equal (Kish 1965).
+        size = trials**2 / float(images_per_patient @ images_per_patient)
+        bounds = effective_wilson(successes / trials, size, z_quantile(level))
     return (f1_of_jaccard(bounds[0]), f1_of_jaccard(bounds[1])) if dice else bounds
 
 
-def _of_mean(ratios: tuple[Ratio, Ratio], metric: Metric, cell: Labels, units: Clusters, level: float) -> Bounds:
-    """Half of a - (-b), from the interval of each of the two ratios a and b."""
+def _of_mean(ratios: tuple[Ratio, Ratio], metric: Metric, cell: Labels, clusters: Clusters, level: float) -> Bounds:
+    """Return the interval of the mean of two ratios a and b, as half of a - (-b), from the interval of each."""
     counts = np.bincount(cell, minlength=4).astype(np.float64)
     rates, bounds, influences = [], [], []
     for ratio in ratios:
         gradient = ratio.gradient(counts)
         assert gradient is not None  # the mean is defined, so both are
-        success, counted = _counted(ratio, cell)
-        rates.append(float(success.sum() / counted.sum()))
-        bounds.append(_of_proportion(ratio, metric, cell, gradient[cell], units, "drawn", level))
+        success, trial = _successes_and_trials(ratio, cell)
+        rates.append(float(success.sum() / trial.sum()))
+        bounds.append(_of_proportion(ratio, metric, cell, gradient[cell], clusters, "drawn", level))
         influences.append(gradient[cell])
     low, high = bounds[1]
-    correlation = -units.correlation(influences[0], influences[1])
+    correlation = -clusters.correlation(influences[0], influences[1])
     low, high = mover((rates[0], -rates[1]), bounds[0], (-high, -low), correlation)
     return low / 2, high / 2

@@ -1,4 +1,4 @@
-"""What each metric is: one record per metric. Those built in are registered here, in the order of all tables."""
+"""Metrics, one record each. Importing this package registers the built-in metrics in the order of the tables."""
 
 from benchmark.evidence.metrics import decisions, probabilities  # isort: split
 

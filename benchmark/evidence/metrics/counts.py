@@ -1,4 +1,4 @@
-"""Counts of decisions: whole numbers without an interval."""
+"""Counts of decisions: metrics without an interval."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _count(label: str, alias: str) -> Callable[[_Count], _Count]:
         range=(0.0, math.inf),
         depends_on_prevalence=True,
         decimals=0,
-        shown="detail",
+        display="detail",
     )
 
 

@@ -1,13 +1,14 @@
-"""Metrics of decisions: functions of the four counts. Undefined is None, never 0."""
+"""Metrics of decisions: functions of the four counts. An undefined value is None, never 0."""
 
 from __future__ import annotations
 
 import math
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from benchmark.evidence.metrics.definitions import Confusion, Ratio, register_metric
-from benchmark.evidence.metrics.influence import Floats
+
+if TYPE_CHECKING:
+    from benchmark.evidence.metrics.influence import Floats
 
 _FRACTION = (0.0, 1.0)
 _RECALL = Ratio((1, 0, 0, 0), (1, 0, 0, 1))
@@ -28,10 +29,10 @@ def _ratio(numerator: float, denominator: float) -> float | None:
     depends_on_prevalence=True,
     ratio=Ratio((1, 0, 1, 0), (1, 1, 1, 1)),
     scale="Wilson",
-    shown="summary",
+    display="summary",
 )
 def accuracy(c: Confusion) -> float | None:
-    """Share of right decisions."""
+    """Share of correct decisions."""
     return _ratio(c.tp + c.tn, c.tp + c.tn + c.fp + c.fn)
 
 
@@ -64,7 +65,7 @@ def balanced_accuracy(c: Confusion) -> float | None:
     scale="Wilson",
 )
 def precision(c: Confusion) -> float | None:
-    """Share of positive decisions that are right; undefined when there is none."""
+    """Share of positive decisions that are correct; undefined without a positive decision."""
     return _ratio(c.tp, c.tp + c.fp)
 
 
@@ -78,10 +79,10 @@ def precision(c: Confusion) -> float | None:
     depends_on_prevalence=False,
     ratio=_RECALL,
     scale="Wilson",
-    shown="summary",
+    display="summary",
 )
 def recall(c: Confusion) -> float | None:
-    """Share of positives found (sensitivity)."""
+    """Share of positives called positive (sensitivity)."""
     return _ratio(c.tp, c.tp + c.fn)
 
 
@@ -95,7 +96,7 @@ def recall(c: Confusion) -> float | None:
     depends_on_prevalence=False,
     ratio=_SPECIFICITY,
     scale="Wilson",
-    shown="summary",
+    display="summary",
 )
 def specificity(c: Confusion) -> float | None:
     """Share of negatives called negative."""
@@ -114,14 +115,16 @@ def specificity(c: Confusion) -> float | None:
     scale="Dice",
 )
 def f1(c: Confusion) -> float | None:
-    """Harmonic mean of precision and recall; undefined when nothing is positive and nothing is called so."""
+    """Harmonic mean of precision and recall; undefined if no image is positive and none is called positive."""
     return _ratio(2 * c.tp, 2 * c.tp + c.fp + c.fn)
 
 
 def _mcc_influence(counts: Floats) -> Floats | None:
+    import numpy as np
+
     tp, fp, tn, fn = counts
-    called, positive, negative, passed = tp + fp, tp + fn, tn + fp, tn + fn
-    scale = np.sqrt(called * positive * negative * passed)
+    called, positive, negative, uncalled = tp + fp, tp + fn, tn + fp, tn + fn
+    scale = np.sqrt(called * positive * negative * uncalled)
     if not scale:
         return None
     half = (tp * tn - fp * fn) / scale / 2
@@ -129,13 +132,15 @@ def _mcc_influence(counts: Floats) -> Floats | None:
         [
             tn / scale - half * (1 / called + 1 / positive),
             -fn / scale - half * (1 / called + 1 / negative),
-            tp / scale - half * (1 / negative + 1 / passed),
-            -fp / scale - half * (1 / positive + 1 / passed),
+            tp / scale - half * (1 / negative + 1 / uncalled),
+            -fp / scale - half * (1 / positive + 1 / uncalled),
         ]
     )
 
 
 def _mcc_weighted(counts: Floats) -> Floats:
+    import numpy as np
+
     tp, fp, tn, fn = counts
     correlation: Floats = (tp * tn - fp * fn) / np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
     return correlation
@@ -152,9 +157,9 @@ def _mcc_weighted(counts: Floats) -> Floats:
     influence=_mcc_influence,
     weighted=_mcc_weighted,
     scale="Fisher z",
-    shown="detail",
+    display="detail",
 )
 def mcc(c: Confusion) -> float | None:
-    """Matthews' correlation; undefined when all decisions or all labels are of one class."""
+    """Matthews' correlation (Matthews 1975); undefined if all decisions or all labels are of one class."""
     margins = (c.tp + c.fp) * (c.tp + c.fn) * (c.tn + c.fp) * (c.tn + c.fn)
     return _ratio(c.tp * c.tn - c.fp * c.fn, math.sqrt(margins))

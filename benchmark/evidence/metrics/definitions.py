@@ -1,6 +1,7 @@
-"""A metric as one record, registered once with everything that tables, intervals, comparisons and schemas need.
+"""Registry of metrics. One record per metric has all that tables, intervals, comparisons and schemas need.
 
-A list of metrics anywhere in the program is a query over these records (`metrics`).
+Every list of metrics in the program is a query over these records (`metrics`). NumPy is imported where it computes, so
+that commands which only need the names of metrics start quickly.
 """
 
 from __future__ import annotations
@@ -10,25 +11,25 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal, TypeVar, get_args
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from benchmark.evidence.estimate import Estimate
-from benchmark.evidence.metrics.influence import Floats, Labels, cells
 from benchmark.evidence.scores import Scores
+
+if TYPE_CHECKING:
+    from benchmark.evidence.metrics.influence import Floats, Labels
 
 Kind = Literal["share", "correlation", "loss", "count"]
 Direction = Literal["higher", "lower", "none"]
 Scale = Literal["Wilson", "Dice", "square-and-add", "logit", "log", "Fisher z"]
-"""Where the interval of a metric is computed: `Wilson` for a proportion, `Dice` for 2J / (1 + J) of a proportion J,
+"""How the interval of a metric is computed: `Wilson` for a proportion, `Dice` for 2J / (1 + J) of a proportion J,
 `square-and-add` for a mean of two proportions, else the transformation after which the estimate is nearly normal."""
-Shown = Literal["summary", "comparison", "detail"]
+Display = Literal["summary", "comparison", "detail"]
 Weights = tuple[int, int, int, int]
-"""Whole numbers for TP, FP, TN and FN, in this order."""
+"""Integer weights of TP, FP, TN and FN, in this order."""
 
 NOT_METRICS = ("loss", "score")
-"""What a printed figure may be of beside a metric: the loss of training with its penalties, and the scores."""
+"""Printed figures that are not metrics: the training loss with its penalties, and the scores themselves."""
 UNDEFINED = "undefined for these decisions or classes"
 
 _ROUNDING = 1e-9  # a correlation or a mean of a perfect ranking may come out a few bits above 1
@@ -53,7 +54,13 @@ class Confusion:
 
 @dataclass(frozen=True)
 class Figure(Estimate):
-    """A metric's value with its 95% interval; `method` names the interval's, `reason` says why something is missing."""
+    """A metric's value with its 95% interval.
+
+    Attributes:
+        metric: Name of the metric.
+        method: How the interval was computed; None without an interval.
+        reason: Why the value or the interval is missing.
+    """
 
     metric: str
     value: float | None
@@ -64,29 +71,33 @@ class Figure(Estimate):
 
     @classmethod
     def missing(cls, metric: str, reason: str) -> Figure:
-        """A figure without a value."""
+        """Return a figure of `metric` without a value, with the `reason`."""
         return cls(metric, None, reason=reason)
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """A ratio of two sums of counts: the weights of TP, FP, TN and FN above and below the line."""
+    """A ratio of two weighted sums of the four counts."""
 
     numerator: Weights
     denominator: Weights
 
     @property
     def population(self) -> Literal["images", "positives", "negatives"] | None:
-        """Which images it is a share of, where no decision changes that; else None."""
+        """The images that the denominator counts, if that does not depend on decisions; else None."""
         return _POPULATIONS.get(self.denominator) if {*self.numerator} <= {0, 1} else None
 
     def of(self, counts: Floats) -> Floats:
-        """The ratio (...) of `counts` (4, ...); NaN for 0 / 0."""
+        """Return the ratio (...) of `counts` (4, ...); NaN for 0 / 0."""
+        import numpy as np
+
         ratio: Floats = np.array(self.numerator) @ counts / (np.array(self.denominator) @ counts)
         return ratio
 
     def gradient(self, counts: Floats) -> Floats | None:
-        """The derivative (4,) by each of `counts` (4,); None for 0 / 0."""
+        """Return the derivative (4,) by each of `counts` (4,); None for 0 / 0."""
+        import numpy as np
+
         above, below = (np.array(part, dtype=np.float64) for part in (self.numerator, self.denominator))
         total = counts @ below
         if not total:
@@ -94,43 +105,44 @@ class Ratio:
         gradient: Floats = (above - counts @ above / total * below) / total
         return gradient
 
-    def counted(self, matrix: Confusion) -> tuple[int, int]:
-        """The two sums."""
-        cells = dataclasses.astuple(matrix)
+    def sums(self, matrix: Confusion) -> tuple[int, int]:
+        """Return the numerator and the denominator of `matrix`."""
+        counts = dataclasses.astuple(matrix)
         return (
-            sum(weight * count for weight, count in zip(self.numerator, cells, strict=True)),
-            sum(weight * count for weight, count in zip(self.denominator, cells, strict=True)),
+            sum(weight * count for weight, count in zip(self.numerator, counts, strict=True)),
+            sum(weight * count for weight, count in zip(self.denominator, counts, strict=True)),
         )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Metric:
-    """A registered metric: a function of one class against the rest, and all that is known about it.
+    """A metric of one class against the rest, with the facts that the program needs about it.
 
     Attributes:
-        name: How records, cards, claims and options name it.
-        label: How tables and sentences name it.
+        name: Its name in records, cards, claims and options.
+        label: Its name in tables and sentences.
         aliases: Other names that cards, claims and options may use.
         kind: A `share` or a `correlation` of images, a `loss`, or a `count` of images, which has no interval.
-        direction: Which values are better; `none` for counts alone.
+        direction: Which values are better; `none` for counts only.
         range: Least and greatest value.
-        depends_on_prevalence: Whether another share of positives changes it.
-        of_decisions: Its value from a `Confusion`, None where undefined. Either this or `of_scores` is given.
-        of_scores: Its value from `Scores`, whatever the threshold.
-        ratio: The ratio of counts that it is, if it is one. Influence and bootstrap follow from it.
-        mean_of: The two ratios that it is the mean of, if it is one. Influence and bootstrap follow from them.
-        per_image: The value of each image (n,) from `y_true` (n,) and `y_score` (n,), for a metric of scores that is
-            their mean. Influence and bootstrap follow from it.
-        influence: Its derivative, None where undefined. For a metric of decisions: by the four counts, from the counts
-            (4,). For one of scores: by the weight of each image at equal weights, from `y_true` and `y_score` (n,).
-        weighted: Its values (r,) under r weightings, NaN where undefined. For a metric of decisions: from the counts
-            (4, r); may be left out, and `of_decisions` is called r times. For one of scores: from `y_true`, `y_score`
-            (n,) and weights (n, r).
-        scale: Where its interval is computed; not for counts.
+        depends_on_prevalence: Whether it changes with the share of positives.
+        of_decisions: Its value from a `Confusion`, None where undefined. Either this or `of_scores` is required.
+        of_scores: Its value from `Scores`, independent of the threshold.
+        ratio: Set if the metric is a ratio of counts. Influence and bootstrap follow from it.
+        mean_of: Set if the metric is the mean of two such ratios. Influence and bootstrap follow from them.
+        per_image: Values per image (n,) from `y_true` (n,) and `y_score` (n,); set if the metric of scores is their
+            mean. Influence and bootstrap follow from it.
+        influence: Its derivative, None where undefined. A metric of decisions takes the counts (4,) and returns the
+            derivative by each count (4,). A metric of scores takes `y_true` and `y_score` (n,) and returns the
+            derivative by the weight of each image (n,), at equal weights.
+        weighted: Its values (r,) under r weightings, NaN where undefined. A metric of decisions takes counts (4, r);
+            without this function, `of_decisions` is called r times. A metric of scores takes `y_true`, `y_score` (n,)
+            and weights (n, r).
+        scale: How its interval is computed; not for counts.
         variance: `DeLong` for the area under the ROC curve (DeLong et al. 1988).
-        decimals: How many decimals are printed.
-        shown: `summary` in every table of cards, `comparison` where two cards are compared, `detail` where all figures
-            of a run are listed. Each includes the next.
+        decimals: The number of decimals to print.
+        display: The shortest list that includes it: `summary` (every table of cards), `comparison` (two cards
+            compared), or `detail` (all figures of a run).
     """
 
     name: str
@@ -150,7 +162,7 @@ class Metric:
     variance: Literal["linearised", "DeLong"] = "linearised"
     aliases: tuple[str, ...] = ()
     decimals: int = 3
-    shown: Shown = "comparison"
+    display: Display = "comparison"
 
     @property
     def uses_threshold(self) -> bool:
@@ -159,7 +171,7 @@ class Metric:
 
     @property
     def ratios(self) -> tuple[Ratio, ...]:
-        """The ratios of counts that it is the mean of; empty when it is none."""
+        """The ratios of counts that it is the mean of; empty if it is no such mean."""
         return self.mean_of or (() if self.ratio is None else (self.ratio,))
 
     @property
@@ -168,28 +180,33 @@ class Metric:
         return self.range == (0, 1)
 
     def value(self, scores: Scores, matrix: Confusion) -> float | None:
-        """Its value on `scores`, which `matrix` counts at the threshold; None where undefined."""
+        """Return the metric of `scores`, or of their confusion `matrix` at the threshold; None where undefined."""
         if self.of_scores is not None:
             return self.of_scores(scores)
         return self.of_decisions(matrix) if self.of_decisions is not None else None
 
-    def influences(self, y_true: Labels, y_score: Floats, threshold: float) -> Floats | None:
-        """Its derivative by the weight of each image (n,), at equal weights; it sums to 0.
+    def influence_values(self, y_true: Labels, y_score: Floats, threshold: float) -> Floats | None:
+        """Return the derivative of the metric by the weight of each image, at equal weights.
 
-        The infinitesimal jackknife (Jaeckel 1972, Efron 1982): the sum of its squares over what was drawn
-        independently estimates the variance of the metric. For the AUC these are DeLong's placement values.
+        This is the infinitesimal jackknife (Jaeckel 1972, Efron 1982): the sum of squares over independent clusters
+        estimates the variance of the metric. For the AUC, the derivatives are the centred placements of DeLong et al.
+        1988, divided by the size of the class.
 
         Args:
             y_true: Labels (n,), 0 or 1.
             y_score: Scores (n,) in [0, 1].
-            threshold: From which score on an image is called positive.
+            threshold: Scores at or above it are called positive.
 
         Returns:
-            The influences, None where the metric is undefined.
+            Influence values (n,), which sum to 0; None where the metric is undefined.
 
         Raises:
-            KeyError: For a count, which has none.
+            KeyError: If the metric is a count.
         """
+        import numpy as np
+
+        from benchmark.evidence.metrics.influence import cells
+
         if self.kind == "count":
             raise KeyError(self.name)
         if self.per_image is not None:
@@ -212,7 +229,7 @@ class Metric:
         return None if first is None or second is None else (first + second) / 2
 
     def of_weighted_counts(self, counts: Floats) -> Floats:
-        """A metric of decisions (r,) from r weightings of the four counts (4, r), NaN where undefined."""
+        """Return a metric of decisions (r,) under r weightings of the counts (4, r), NaN where undefined."""
         if self.weighted is not None:
             return self.weighted(counts)
         if self.ratio is not None:
@@ -221,11 +238,22 @@ class Metric:
             first, second = (ratio.of(counts) for ratio in self.mean_of)
             return (first + second) / 2
         assert self.of_decisions is not None
+        import numpy as np
+
         values = (self.of_decisions(Confusion(*column)) for column in counts.T.tolist())
         return np.array([math.nan if value is None else value for value in values])
 
     def of_weighted_scores(self, y_true: Labels, y_score: Floats, weights: Floats) -> Floats:
-        """A metric of scores (r,) under weights (n, r) of the images, NaN where undefined."""
+        """Return the values of a metric of scores under r weightings of the images.
+
+        Args:
+            y_true: Labels (n,), 0 or 1.
+            y_score: Scores (n,) in [0, 1].
+            weights: Weights (n, r) of the images, at least 0.
+
+        Returns:
+            Values (r,), NaN where undefined.
+        """
         if self.per_image is not None:
             mean: Floats = self.per_image(y_true, y_score) @ weights / weights.sum(axis=0)
             return mean
@@ -238,10 +266,13 @@ _LOADERS: list[Callable[[], object]] = []
 
 
 def register(metric: Metric) -> None:
-    """Add `metric` to the known ones.
+    """Add `metric` to the registry.
+
+    Args:
+        metric: A complete record. Only a record of the same function may reuse its name.
 
     Raises:
-        ValueError: In one sentence, for a record that is not complete, or a name that is taken.
+        ValueError: If the record is incomplete or its name is taken. The message names the first problem.
     """
     problem = next(_problems(metric), None)
     if problem is not None:
@@ -253,8 +284,11 @@ def register_metric(*, reads: Literal["decisions", "scores"], **fields: Any) -> 
     """Register the decorated function as a metric under its own name.
 
     Args:
-        reads: What the function takes: a `Confusion` (`decisions`) or `Scores` (`scores`).
+        reads: The argument of the function: a `Confusion` (`decisions`) or `Scores` (`scores`).
         **fields: The other fields of `Metric`. Those without a default are required.
+
+    Returns:
+        The decorator. It returns the function unchanged.
 
     Raises:
         ValueError: As `register` does.
@@ -273,30 +307,29 @@ def register_metric(*, reads: Literal["decisions", "scores"], **fields: Any) -> 
 
 
 def load_before_queries(load: Callable[[], object]) -> None:
-    """Have `load`, which imports the metrics of other packages, called before metrics are listed; it must be quick when
-    called again."""
+    """Call `load`, which imports the metrics of other packages, before every query. It must be quick when repeated."""
     _LOADERS.append(load)
 
 
 def metrics(where: Callable[[Metric], bool] = lambda _: True) -> dict[str, Metric]:
-    """The registered metrics that meet `where`, by name, in the order of registration."""
+    """Return the registered metrics that satisfy `where`, by name, in the order of registration."""
     for load in _LOADERS:
         load()
     return {name: metric for name, metric in _METRICS.items() if where(metric)}
 
 
 def measures(where: Callable[[Metric], bool] = lambda _: True) -> dict[str, Metric]:
-    """As `metrics`, without counts: those that have a better direction and an interval."""
+    """Return the metrics that have a better direction and an interval: `metrics` without counts."""
     return metrics(lambda metric: metric.kind != "count" and where(metric))
 
 
 def find_metric(name: str) -> Metric | None:
-    """The metric called `name`; None for another name, such as those of NOT_METRICS."""
+    """Return the metric `name`; None for any other name, such as those of NOT_METRICS."""
     return _METRICS.get(name) or metrics().get(name)
 
 
 def get_metric(name: str) -> Metric:
-    """The metric called `name`. Raises KeyError for an unknown one."""
+    """Return the metric `name`. Raises KeyError for an unknown name."""
     metric = find_metric(name)
     if metric is None:
         raise KeyError(name)
@@ -304,50 +337,76 @@ def get_metric(name: str) -> Metric:
 
 
 def aliases(of: Mapping[str, Metric] | None = None) -> dict[str, str]:
-    """The other names of the metrics `of`, or of all, each with the name it means."""
+    """Return the aliases of the metrics `of` (None: all metrics), each with the name of its metric."""
     return {alias: name for name, metric in (metrics() if of is None else of).items() for alias in metric.aliases}
 
 
 def canonical(name: str) -> str:
-    """A metric's own name for another of its names; any other name as it is."""
+    """Return the name of the metric that has the alias `name`; any other name unchanged."""
     return name if name in _METRICS else aliases().get(name, name)
 
 
 def label_of(name: str) -> str:
-    """How a table or a sentence names a figure: a metric by its label, any other by its name."""
+    """Return the label of a metric for tables and sentences; for any other figure its name, with blanks."""
     metric = find_metric(name)
     return name.replace("_", " ") if metric is None else metric.label
 
 
 def confusion(scores: Scores, threshold: float) -> Confusion:
-    """Decisions of `scores` at `threshold`."""
+    """Return the counts of decisions of `scores` at `threshold`."""
     called = scores.y_score >= threshold
     positive = scores.y_true == 1
     return Confusion(
-        tp=int(np.sum(called & positive)),
-        fp=int(np.sum(called & ~positive)),
-        tn=int(np.sum(~called & ~positive)),
-        fn=int(np.sum(~called & positive)),
+        tp=int((called & positive).sum()),
+        fp=int((called & ~positive).sum()),
+        tn=int((~called & ~positive).sum()),
+        fn=int((~called & positive).sum()),
     )
 
 
 def value_of(name: str, scores: Scores, threshold: float) -> float | None:
-    """The value of the metric `name`, None where it is undefined. Raises KeyError for an unknown one."""
+    """Return the value of a metric.
+
+    Args:
+        name: Name of a registered metric.
+        scores: Labels and scores of one split.
+        threshold: Scores at or above it are called positive.
+
+    Returns:
+        The value; None where it is undefined.
+
+    Raises:
+        KeyError: If no metric has this name.
+    """
     return get_metric(name).value(scores, confusion(scores, threshold))
 
 
 def values(
     scores: Scores, threshold: float, known: Mapping[str, float | None] = MappingProxyType({})
 ) -> dict[str, float | None]:
-    """Every metric of `scores` at `threshold` without its interval, None where it is undefined; those that are `known`
-    are taken over."""
+    """Return the value of every metric, without intervals.
+
+    Args:
+        scores: Labels and scores of one split.
+        threshold: Scores at or above it are called positive.
+        known: Values that need not be computed again, by metric.
+
+    Returns:
+        Values by metric, in the order of registration; None where undefined.
+    """
     matrix = confusion(scores, threshold)
     return {name: known[name] if name in known else metric.value(scores, matrix) for name, metric in metrics().items()}
 
 
 def out_of_range(figure: Figure) -> str | None:
-    """Why `figure` cannot be one of its metric, in words: a value or a bound that the metric cannot take, bounds in
-    the wrong order. None when it can be, and for a metric that is not registered, the `loss` of a recipe apart."""
+    """Return why `figure` is impossible: its metric cannot have this value or bound, or the bounds are reversed.
+
+    Args:
+        figure: A figure of any name. Of names that are not registered metrics, only `loss` has a range.
+
+    Returns:
+        The problem as a sentence; None for a possible figure.
+    """
     metric = find_metric(figure.metric)
     if metric is not None:
         least, greatest = metric.range
@@ -357,33 +416,33 @@ def out_of_range(figure: Figure) -> str | None:
         if number is not None and not least - _ROUNDING <= number <= greatest + _ROUNDING:
             return f"{figure.metric} {number:g} is not within {least:g} and {greatest:g}"
     if figure.low is not None and figure.high is not None and figure.low > figure.high:
-        return f"{figure.metric}: the interval ends at {figure.high:g}, below its begin at {figure.low:g}"
+        return f"{figure.metric}: the interval ends at {figure.high:g}, below its start at {figure.low:g}"
     return None
 
 
 def _problems(metric: Metric) -> Iterator[str]:
-    """What is missing or wrong in a record, in words that follow a colon."""
+    """Yield what is missing or wrong in a record, as the end of a sentence."""
     if not metric.label.strip():
         yield "it lacks a label"
-    for field, given, known in (
+    for field, choice, choices in (
         ("kind", metric.kind, Kind),
         ("direction", metric.direction, Direction),
-        ("shown", metric.shown, Shown),
+        ("display", metric.display, Display),
     ):
-        if given not in get_args(known):
-            yield f"its {field} is {given!r}; must be one of {', '.join(get_args(known))}"
+        if choice not in get_args(choices):
+            yield f"its {field} is {choice!r}; must be one of {', '.join(get_args(choices))}"
     if (metric.of_decisions is None) == (metric.of_scores is None):
         yield "it needs a value function, either of_decisions or of_scores"
     if not metric.range[0] < metric.range[1]:
-        yield f"its range is {metric.range}; must be its least and its greatest value"
+        yield f"its range is {metric.range}; must be its least and its greatest value, in this order"
     if (metric.direction == "none") != (metric.kind == "count"):
-        yield "counts, and no others, have the direction 'none'"
+        yield "the direction 'none' is for counts, and only for them"
     if metric.kind != "count":
-        yield from _problems_of_interval(metric)
-    yield from _taken_names(metric)
+        yield from _interval_problems(metric)
+    yield from _name_problems(metric)
 
 
-def _problems_of_interval(metric: Metric) -> Iterator[str]:
+def _interval_problems(metric: Metric) -> Iterator[str]:
     if metric.of_decisions is not None:
         if metric.ratio is None and metric.mean_of is None and metric.influence is None:
             yield "it lacks an influence; give ratio, mean_of, or influence, its derivative by the four counts"
@@ -404,15 +463,15 @@ def _problems_of_interval(metric: Metric) -> Iterator[str]:
         yield "the scale 'square-and-add' needs mean_of"
 
 
-def _taken_names(metric: Metric) -> Iterator[str]:
+def _name_problems(metric: Metric) -> Iterator[str]:
     for name in (metric.name, *metric.aliases):
         owner = next((other for other in _METRICS.values() if name in (other.name, *other.aliases)), None)
         if name in NOT_METRICS or (owner is not None and not _same_source(owner, metric)):
             yield f"the name '{name}' is taken" + (f" by the metric '{owner.name}'" if owner is not None else "")
 
 
-def _same_source(one: Metric, other: Metric) -> bool:
-    """Whether two records come from one function, as when its module is loaded again."""
-    functions = [metric.of_decisions or metric.of_scores for metric in (one, other)]
-    places = [(getattr(each, "__module__", None), getattr(each, "__qualname__", None)) for each in functions]
-    return one.name == other.name and places[0] == places[1]
+def _same_source(first: Metric, second: Metric) -> bool:
+    """Return whether two records come from one function, as when its module is loaded again."""
+    functions = [metric.of_decisions or metric.of_scores for metric in (first, second)]
+    paths = [(getattr(each, "__module__", None), getattr(each, "__qualname__", None)) for each in functions]
+    return first.name == second.name and paths[0] == paths[1]

@@ -1,4 +1,4 @@
-"""Variances from how much each image moves a metric: the linearisation behind every standard error."""
+"""Variances of metrics from influence values: the linearisation behind every standard error."""
 
 from __future__ import annotations
 
@@ -11,23 +11,38 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
 ClassSizes = Literal["drawn", "fixed"]
-"""Whether the number of images of each class came with the sample, or was fixed beforehand, as in a balanced draw."""
-
-CLIP = 1e-7
-"""Scores are clipped to [CLIP, 1 - CLIP] before a logarithm or a logit is taken, as Keras does."""
+"""Whether the number of images per class is random, or was fixed beforehand, as in a balanced test set."""
 
 
 def cells(y_true: Labels, y_score: Floats, threshold: float) -> Labels:
-    """The cell of each image's decision (n,): 0 true positive, 1 false positive, 2 true negative, 3 false negative."""
+    """Return the cell of the confusion matrix that each image falls in.
+
+    Args:
+        y_true: Labels (n,), 0 or 1.
+        y_score: Scores (n,) in [0, 1].
+        threshold: Scores at or above it are called positive.
+
+    Returns:
+        Cells (n,): 0 true positive, 1 false positive, 2 true negative, 3 false negative.
+    """
     return np.where(y_score >= threshold, 1 - y_true, 2 + y_true)
 
 
 class Clusters:
-    """What was drawn independently: patients, or single images where `patients` is None.
+    """The independent units of a sample: patients, or single images if patients are not known.
 
-    `y_true` (n,) of 0 and 1, `patients` (n,) names. `count` is the number of units, `counts` those that hold an image
-    of class 0 and of class 1. `repeated` says whether any unit has several images. Raises ValueError when the
-    lengths differ.
+    Args:
+        y_true: Labels (n,), 0 or 1.
+        patients: The patient of each image (n,), or None.
+
+    Attributes:
+        index: The cluster of each image (n,), from 0.
+        count: The number of clusters.
+        counts: The number of clusters with an image of class 0, and of class 1.
+        repeated: Whether any cluster has several images.
+
+    Raises:
+        ValueError: If the lengths differ.
     """
 
     def __init__(self, y_true: Labels, patients: Sequence[str] | npt.NDArray[np.int64] | None = None) -> None:
@@ -43,14 +58,20 @@ class Clusters:
         self.counts = tuple(int(np.count_nonzero(np.bincount(self.index[y_true == label]))) for label in (0, 1))
 
     def sums(self, values: Floats) -> Floats:
-        """Sum of `values` (k, n) over the images of each unit: (k, count)."""
+        """Return the sums (k, count) of `values` (k, n) over the images of each cluster."""
         if not self.repeated:
             return values[:, np.argsort(self.index)]
         return np.stack([np.bincount(self.index, row, self.count) for row in values])
 
     def covariance(self, influences: Floats) -> Floats:
-        """Covariance (k, k) of k metrics from their influences (k, n), summed by patient: Obuchowski 1997, which is
-        DeLong et al. 1988 for the AUC when every patient has one image."""
+        """Return the covariance of k metrics by cluster: Obuchowski 1997, or DeLong et al. 1988 without repeats.
+
+        Args:
+            influences: Influence values (k, n) of the metrics.
+
+        Returns:
+            Covariance matrix (k, k) of the estimates.
+        """
         positive = self.sums(influences * self.y_true)
         negative = self.sums(influences * (1 - self.y_true))
         between = positive @ negative.T
@@ -60,20 +81,28 @@ class Clusters:
             + _small_sample(self.count) * (between + between.T)
         )
 
-    def variance(self, influences: Floats) -> float:
-        """Variance of the metric with these influences (n,), never below 0."""
-        return max(0.0, float(self.covariance(influences[None])[0, 0]))
+    def variance(self, influence: Floats) -> float:
+        """Return the variance of the metric with these influence values (n,), at least 0."""
+        return max(0.0, float(self.covariance(influence[None])[0, 0]))
 
     def correlation(self, first: Floats, second: Floats) -> float:
-        """Correlation of the estimates of two metrics with these influences (n,); 0 where one of them cannot vary."""
-        one, other = self.sums(np.stack([first, second]))
-        scale = float(one @ one) * float(other @ other)
-        return float(np.clip(one @ other / np.sqrt(scale), -1, 1)) if scale > 0 else 0.0
+        """Return the correlation of two estimates from their influence values (n,); 0 if either cannot vary."""
+        a, b = self.sums(np.stack([first, second]))
+        scale = float(a @ a) * float(b @ b)
+        return float(np.clip(a @ b / np.sqrt(scale), -1, 1)) if scale > 0 else 0.0
 
-    def degrees_of_freedom(self, influences: Floats) -> float:
-        """Degrees of freedom of the variance of a metric with these influences (n,), from how much the estimate of that
-        variance itself varies (Pan and Wall 2002); from 1 to `count` - 1. Few when a few units carry the variance."""
-        squares = self.sums(influences[None])[0] ** 2
+    def degrees_of_freedom(self, influence: Floats) -> float:
+        """Return the degrees of freedom of a variance estimate (Pan and Wall 2002).
+
+        They follow from the variance of the variance estimate, and are few if a few clusters dominate it.
+
+        Args:
+            influence: Influence values (n,) of the metric.
+
+        Returns:
+            Degrees of freedom, from 1 to `count` - 1.
+        """
+        squares = self.sums(influence[None])[0] ** 2
         if self.count < 2 or not squares.any():
             return float(max(1, self.count - 1))
         excess = float((squares**2).sum() / squares.sum() ** 2) - 1 / self.count
@@ -81,8 +110,16 @@ class Clusters:
 
 
 def centred(influences: Floats, y_true: Labels, class_sizes: ClassSizes) -> Floats:
-    """`influences` (..., n) under `class_sizes`: where they were fixed, what the images of a class have in common does
-    not vary."""
+    """Return influence values that respect how the class sizes came about.
+
+    Args:
+        influences: Influence values (..., n).
+        y_true: Labels (n,), 0 or 1.
+        class_sizes: With `fixed`, the mean of a class does not contribute to the variance and is subtracted.
+
+    Returns:
+        Influence values (..., n).
+    """
     if class_sizes == "drawn":
         return influences
     within = influences.copy()
@@ -92,5 +129,5 @@ def centred(influences: Floats, y_true: Labels, class_sizes: ClassSizes) -> Floa
     return within
 
 
-def _small_sample(units: int) -> float:
-    return units / (units - 1) if units > 1 else 1.0
+def _small_sample(clusters: int) -> float:
+    return clusters / (clusters - 1) if clusters > 1 else 1.0

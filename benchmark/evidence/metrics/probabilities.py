@@ -1,19 +1,29 @@
-"""Metrics of scores, whatever the threshold: how they rank the images, and how far they are from the labels."""
+"""Metrics of scores, independent of the threshold: ranking (AUC, average precision) and error (Brier, log loss)."""
 
 from __future__ import annotations
 
 import math
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from benchmark.evidence.metrics.definitions import register_metric
-from benchmark.evidence.metrics.influence import CLIP, Floats, Labels
-from benchmark.evidence.scores import Scores
+from benchmark.evidence.scores import CLIP, Scores
+
+if TYPE_CHECKING:
+    from benchmark.evidence.metrics.influence import Floats, Labels
 
 
 def placements(y_true: Labels, y_score: Floats) -> Floats:
-    """Share of the other class that each image is on the right side of (n,), ties one half (DeLong et al. 1988); both
-    classes must be there."""
+    """Return the placement of each image (DeLong et al. 1988), computed by ranks as in Sun and Xu 2014.
+
+    Args:
+        y_true: Labels (n,), 0 or 1, of both classes.
+        y_score: Scores (n,) in [0, 1].
+
+    Returns:
+        Placements (n,): the share of the other class that the image is ranked correctly against, ties one half.
+    """
+    import numpy as np
+
     step = np.unique(y_score, return_inverse=True)[1]
     positive = np.bincount(step, y_true)
     negative = np.bincount(step) - positive
@@ -24,12 +34,16 @@ def placements(y_true: Labels, y_score: Floats) -> Floats:
 
 
 def log_losses(y_true: Labels, y_score: Floats) -> Floats:
-    """Cross-entropy of each image in nats (n,), scores clipped as Keras does."""
+    """Return the cross-entropy (n,) of each image in nats, scores clipped as Keras does."""
+    import numpy as np
+
     p = np.clip(y_score, CLIP, 1 - CLIP)
     return np.where(y_true == 1, -np.log(p), -np.log1p(-p))
 
 
 def _squared_errors(y_true: Labels, y_score: Floats) -> Floats:
+    import numpy as np
+
     return np.asarray((y_score - y_true) ** 2, dtype=np.float64)
 
 
@@ -40,6 +54,8 @@ def _one_class(y_true: Labels) -> bool:
 def _auc_influence(y_true: Labels, y_score: Floats) -> Floats | None:
     if _one_class(y_true):
         return None
+    import numpy as np
+
     positives = int(y_true.sum())
     shares = placements(y_true, y_score)
     area = shares[y_true == 1].mean()
@@ -50,15 +66,17 @@ def _auc_influence(y_true: Labels, y_score: Floats) -> Floats | None:
 def _average_precision_influence(y_true: Labels, y_score: Floats) -> Floats | None:
     if _one_class(y_true):
         return None
+    import numpy as np
+
     positives = int(y_true.sum())
-    step = np.unique(-y_score, return_inverse=True)[1]  # equal scores are one step of the curve, the highest is first
+    step = np.unique(-y_score, return_inverse=True)[1]  # one step of the curve per distinct score, highest first
     here = np.bincount(step, y_true)
     tp, called = np.cumsum(here), np.cumsum(np.bincount(step))
     precision = tp / called
     value = here @ precision / positives
 
     def after(values: Floats) -> Floats:
-        """Sum of a step's and all later steps' values."""
+        """Return the sum over a step and all later steps."""
         return np.cumsum(values[::-1])[::-1]
 
     gain = (precision - value + after(here * (called - tp) / called**2)) / positives
@@ -67,16 +85,19 @@ def _average_precision_influence(y_true: Labels, y_score: Floats) -> Floats | No
 
 
 def _steps(y_true: Labels, y_score: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    """Weight of the images called positive, and of the true positives among them, from the highest threshold down: two
-    arrays (distinct scores, r)."""
+    """Return the weights of positive decisions and of true positives (distinct scores, r), by falling threshold."""
+    import numpy as np
+
     order = np.argsort(-y_score, kind="stable")
     called = np.cumsum(weights[order], axis=0)
     tp = np.cumsum(weights[order] * y_true[order].astype(np.float64)[:, None], axis=0)
-    last = np.append(np.flatnonzero(np.diff(y_score[order]) != 0), len(y_true) - 1)  # of each distinct score
+    last = np.append(np.flatnonzero(np.diff(y_score[order]) != 0), len(y_true) - 1)  # index per distinct score
     return (called[last], tp[last]) if len(last) < len(weights) else (called, tp)
 
 
 def _auc_weighted(y_true: Labels, y_score: Floats, weights: Floats) -> Floats:
+    import numpy as np
+
     called, tp = _steps(y_true, y_score, weights)
     positives, negatives = tp[-1], called[-1] - tp[-1]
     here = np.diff(tp, axis=0, prepend=0)
@@ -86,6 +107,8 @@ def _auc_weighted(y_true: Labels, y_score: Floats, weights: Floats) -> Floats:
 
 
 def _average_precision_weighted(y_true: Labels, y_score: Floats, weights: Floats) -> Floats:
+    import numpy as np
+
     called, tp = _steps(y_true, y_score, weights)
     positives, negatives = tp[-1], called[-1] - tp[-1]
     here = np.diff(tp, axis=0, prepend=0)
@@ -105,10 +128,10 @@ def _average_precision_weighted(y_true: Labels, y_score: Floats, weights: Floats
     weighted=_auc_weighted,
     scale="logit",
     variance="DeLong",
-    shown="summary",
+    display="summary",
 )
 def auc(scores: Scores) -> float | None:
-    """Area under the ROC curve, ties one half; undefined without both classes."""
+    """Area under the ROC curve, ties one half; undefined unless both classes are present."""
     if _one_class(scores.y_true):
         return None
     return float(placements(scores.y_true, scores.y_score)[scores.y_true == 1].mean())
@@ -125,13 +148,13 @@ def auc(scores: Scores) -> float | None:
     influence=_average_precision_influence,
     weighted=_average_precision_weighted,
     scale="logit",
-    shown="detail",
+    display="detail",
 )
 def average_precision(scores: Scores) -> float | None:
-    """Area under the precision-recall steps; undefined without both classes."""
+    """Area under the precision-recall steps; undefined unless both classes are present."""
     if _one_class(scores.y_true):
         return None
-    from sklearn.metrics import average_precision_score  # here, so that names of metrics are known quickly
+    from sklearn.metrics import average_precision_score  # here, because names of metrics load quickly
 
     return float(average_precision_score(scores.y_true, scores.y_score))
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from scipy.optimize import minimize_scalar
 
 from benchmark.evidence.metrics.definitions import Confusion
-from benchmark.evidence.metrics.influence import CLIP
 from benchmark.evidence.published.feasible import Range
+from benchmark.evidence.scores import CLIP
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def _counts(found: Findings) -> str:
         for answered in held
         for one in (*answered.statements, *answered.figures)
     )
-    holds, no, untold = (counts[answer] for answer in ("holds", "does not hold", "cannot be told"))
+    holds, no, untold = (counts[answer] for answer in ("holds", "does not hold", "undetermined"))
     printed = f" ({impossible} of them impossible as printed)" if impossible else ""
     return (
         f"Of {plural(total, 'published claim')}, **{holds} hold{'s' if holds == 1 else ''}**, "
@@ -47,7 +47,7 @@ def _counts(found: Findings) -> str:
 
 def _claims(answered: Answered) -> Iterator[str]:
     """Claims that hold, do not or are inconclusive by name; those that could not be judged by their reason."""
-    if answered.answer != "cannot be told":
+    if answered.answer != "undetermined":
         for one in (*answered.statements, *answered.figures):
             why = "; impossible as printed" if one.decision.verdict == "impossible" else ""
             yield f"- {_named(one)}{why}"

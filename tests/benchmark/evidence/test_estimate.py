@@ -1,4 +1,4 @@
-"""Everything estimated has its value, its bounds and a reason under the same names."""
+"""Every estimate has value, bounds and reason under the same names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scores are valid from birth, cannot be changed, and their type says their split."""
+"""Scores are validated, immutable, and of a type that names their split."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Intervals hold the truth and tests keep quiet in simulated test sets: `tests/perf/simulation.py` in short."""
+"""Coverage of intervals and false alarms of tests in simulated test sets: `tests/perf/simulation.py` in short."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ SLACK = 3.5 * math.sqrt(0.05 * 0.95 / SETS)
 def test_every_interval_misses_about_five_in_a_hundred(clustered: bool) -> None:
     tallies = coverage(World(0.93, clustered=clustered, class_sizes="fixed", specificity=0.8), SETS, seed=1)
     for metric in METRICS:
-        found = tallies[metric, OURS]
-        assert found.count == SETS
-        assert found.missed <= 0.05 + SLACK, metric
-        assert found.missed >= 0.005, metric
+        tally = tallies[metric, OURS]
+        assert tally.count == SETS
+        assert tally.missed <= 0.05 + SLACK, metric
+        assert tally.missed >= 0.005, metric
 
 
 @pytest.mark.slow
@@ -36,7 +36,7 @@ def test_taking_a_patient_s_images_for_independent_ones_is_what_fails() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("clustered", [False, True], ids=["images", "patients"])
-def test_two_equally_good_cards_are_rarely_told_apart(clustered: bool) -> None:
+def test_two_equally_good_cards_are_rarely_found_different(clustered: bool) -> None:
     metrics = ("auc", "accuracy", "recall", "balanced_accuracy")
     tallies = false_alarms(World(0.93, clustered=clustered, specificity=0.8), SETS, seed=2, metrics=metrics)
     for metric in metrics:

@@ -78,7 +78,7 @@ print(json.dumps({
     name: {
         "figure": [measured[name].value, measured[name].low, measured[name].high, measured[name].method],
         "bootstrap": float(drawn[name].std()),
-        "linearised": math.sqrt(units.variance(get_metric(name).influences(y_true, y_score, 0.5))),
+        "linearised": math.sqrt(units.variance(get_metric(name).influence_values(y_true, y_score, 0.5))),
     }
     for name in names
 }))

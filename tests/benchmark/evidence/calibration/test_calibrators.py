@@ -28,8 +28,7 @@ from benchmark.evidence.calibration.calibrators import (
     logistic_fit,
     logit,
 )
-from benchmark.evidence.metrics.influence import CLIP
-from benchmark.evidence.scores import Scores, TestScores, ValidationScores
+from benchmark.evidence.scores import CLIP, Scores, TestScores, ValidationScores
 from tests.support.records import on_test, on_val, planted
 
 QUICK = settings(deadline=None, max_examples=40)

@@ -1,4 +1,4 @@
-"""Adjusted p-values, and groups that cannot be told apart."""
+"""Adjusted p-values, and groups of cards that are not significantly different."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
-from benchmark.evidence.comparison.multiplicity import groups, holm, letters
+from benchmark.evidence.comparison.multiplicity import compact_letters, holm, indistinguishable_groups
 
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=12)
 NAMES = "abcdefg"
@@ -18,7 +18,7 @@ PAIRS = st.sets(st.sampled_from(list(combinations(NAMES, 2))))
 
 @settings(max_examples=20)  # statsmodels collects garbage in every call
 @given(p_values=P_VALUES)
-def test_holm_is_that_of_statsmodels(p_values: list[float]) -> None:
+def test_holm_agrees_with_statsmodels(p_values: list[float]) -> None:
     assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1], abs=1e-12)
 
 
@@ -40,62 +40,62 @@ def test_a_test_that_was_not_made_stays_missing_and_does_not_count() -> None:
 
 
 @pytest.mark.parametrize("p", [-0.1, 1.1, float("nan")])
-def test_what_is_no_p_value_is_refused(p: float) -> None:
+def test_a_number_outside_0_to_1_is_refused(p: float) -> None:
     with pytest.raises(ValueError, match="p-values"):
         holm([0.5, p])
 
 
-def test_cards_that_nothing_tells_apart_are_one_group_and_share_a_letter() -> None:
-    found = groups({"a": 0.9, "b": 0.8, "c": 0.7}, [])
-    assert found == (("a", "b", "c"),)
-    assert letters(found) == {"a": "a", "b": "a", "c": "a"}
+def test_cards_without_a_significant_difference_are_one_group_and_share_a_letter() -> None:
+    groups = indistinguishable_groups({"a": 0.9, "b": 0.8, "c": 0.7}, [])
+    assert groups == (("a", "b", "c"),)
+    assert compact_letters(groups) == {"a": "a", "b": "a", "c": "a"}
 
 
-def test_the_middle_card_stands_in_both_groups_when_only_the_ends_are_told_apart() -> None:
-    found = groups({"low": 0.7, "middle": 0.8, "high": 0.9}, [("low", "high")])
-    assert found == (("high", "middle"), ("middle", "low"))
-    assert letters(found) == {"high": "a", "middle": "ab", "low": "b"}
+def test_the_middle_card_is_in_both_groups_when_only_best_and_worst_differ() -> None:
+    groups = indistinguishable_groups({"low": 0.7, "middle": 0.8, "high": 0.9}, [("low", "high")])
+    assert groups == (("high", "middle"), ("middle", "low"))
+    assert compact_letters(groups) == {"high": "a", "middle": "ab", "low": "b"}
 
 
 def test_the_best_card_is_first_where_lower_is_better() -> None:
-    assert groups({"a": 0.9, "b": 0.1}, [("a", "b")], higher_is_better=False) == (("b",), ("a",))
+    assert indistinguishable_groups({"a": 0.9, "b": 0.1}, [("a", "b")], higher_is_better=False) == (("b",), ("a",))
 
 
-@given(apart=PAIRS, data=st.data())
-def test_groups_are_the_largest_sets_without_a_pair_told_apart(
-    apart: set[tuple[str, str]], data: st.DataObject
+@given(different=PAIRS, data=st.data())
+def test_groups_are_the_largest_sets_without_a_different_pair(
+    different: set[tuple[str, str]], data: st.DataObject
 ) -> None:
     values = {name: data.draw(st.floats(0, 1)) for name in NAMES}
-    forbidden = {frozenset(pair) for pair in apart}
+    forbidden = {frozenset(pair) for pair in different}
 
-    def alike(names: tuple[str, ...]) -> bool:
+    def compatible(names: tuple[str, ...]) -> bool:
         return not any(frozenset(pair) in forbidden for pair in combinations(names, 2))
 
-    every = [frozenset(c) for k in range(1, len(NAMES) + 1) for c in combinations(NAMES, k) if alike(c)]
+    every = [frozenset(c) for k in range(1, len(NAMES) + 1) for c in combinations(NAMES, k) if compatible(c)]
     largest = {c for c in every if not any(c < other for other in every)}
-    found = groups(values, apart)
-    assert {frozenset(group) for group in found} == largest
-    assert len(found) == len(largest)
+    groups = indistinguishable_groups(values, different)
+    assert {frozenset(group) for group in groups} == largest
+    assert len(groups) == len(largest)
 
 
-@given(apart=PAIRS, data=st.data())
-def test_two_cards_share_a_letter_exactly_when_they_were_not_told_apart(
-    apart: set[tuple[str, str]], data: st.DataObject
+@given(different=PAIRS, data=st.data())
+def test_two_cards_share_a_letter_exactly_when_they_do_not_differ(
+    different: set[tuple[str, str]], data: st.DataObject
 ) -> None:
-    shown = letters(groups({name: data.draw(st.floats(0, 1)) for name in NAMES}, apart))
-    forbidden = {frozenset(pair) for pair in apart}
+    letters = compact_letters(indistinguishable_groups({name: data.draw(st.floats(0, 1)) for name in NAMES}, different))
+    forbidden = {frozenset(pair) for pair in different}
     for x, y in combinations(NAMES, 2):
-        assert bool(set(shown[x]) & set(shown[y])) == (frozenset((x, y)) not in forbidden)
+        assert bool(set(letters[x]) & set(letters[y])) == (frozenset((x, y)) not in forbidden)
 
 
-@given(apart=PAIRS, data=st.data())
-def test_the_order_of_cards_and_pairs_changes_nothing(apart: set[tuple[str, str]], data: st.DataObject) -> None:
+@given(different=PAIRS, data=st.data())
+def test_the_order_of_cards_and_pairs_changes_nothing(different: set[tuple[str, str]], data: st.DataObject) -> None:
     values = {name: data.draw(st.sampled_from([0.5, 0.6, 0.7])) for name in NAMES}
     shuffled = {name: values[name] for name in data.draw(st.permutations(NAMES))}
-    turned = [(y, x) for x, y in data.draw(st.permutations(sorted(apart)))]
-    assert groups(shuffled, turned) == groups(values, sorted(apart))
+    reversed_pairs = [(y, x) for x, y in data.draw(st.permutations(sorted(different)))]
+    assert indistinguishable_groups(shuffled, reversed_pairs) == indistinguishable_groups(values, sorted(different))
 
 
 def test_a_pair_with_a_card_without_a_value_is_refused() -> None:
     with pytest.raises(ValueError, match="without a value: x"):
-        groups({"a": 0.5}, [("a", "x")])
+        indistinguishable_groups({"a": 0.5}, [("a", "x")])

@@ -38,8 +38,8 @@ def one(
 def scored(seed: int, shift: float = 1.2, patients: tuple[str, ...] | None = None, seeds: int = 1) -> PairedScores:
     """A card whose images are as hard as they are for every other card."""
     hard = np.random.default_rng(99).standard_normal(N)
-    own = np.random.default_rng(seed).standard_normal((seeds, N))
-    hidden = shift * (LABELS - 0.5) + 0.7 * hard + 0.7 * own
+    noise = np.random.default_rng(seed).standard_normal((seeds, N))
+    hidden = shift * (LABELS - 0.5) + 0.7 * hard + 0.7 * noise
     runs = tuple(TestScores("test", LABELS, 1 / (1 + np.exp(-row)), patients) for row in hidden)
     return PairedScores(runs, (0.5,) * seeds)
 
@@ -71,21 +71,21 @@ TABLE = st.tuples(*(st.integers(0, 30) for _ in range(4))).filter(lambda table: 
 
 @QUICK
 @given(table=TABLE)
-def test_mcnemar_s_exact_p_value_is_that_of_statsmodels(table: tuple[int, int, int, int]) -> None:
+def test_mcnemar_s_exact_p_value_agrees_with_statsmodels(table: tuple[int, int, int, int]) -> None:
     both, first, second, neither = table
-    found = difference("recall", *from_table(*table))
+    result = difference("recall", *from_table(*table))
     expected = mcnemar([[both, first], [second, neither]], exact=True).pvalue
-    assert found.p_value == pytest.approx(min(1.0, expected), rel=1e-9)
-    assert found.test == "McNemar exact"
+    assert result.p_value == pytest.approx(min(1.0, expected), rel=1e-9)
+    assert result.test == "McNemar exact"
 
 
-def test_the_interval_of_paired_proportions_is_that_of_a_printed_example() -> None:
+def test_the_interval_of_paired_proportions_agrees_with_a_printed_example() -> None:
     """Complete response before and after consolidation therapy (Cavo et al. 2012), as Newcombe's square-and-add
     interval is printed for it with Fagerland, Lydersen and Laake, Statistical Analysis of Contingency Tables."""
-    found = difference("recall", *from_table(59, 6, 16, 80))
-    assert found.value == pytest.approx(-0.0621, abs=5e-5)
-    assert (found.low, found.high) == pytest.approx((-0.1186, -0.0046), abs=5e-5)
-    assert found.method == "Newcombe"
+    result = difference("recall", *from_table(59, 6, 16, 80))
+    assert result.value == pytest.approx(-0.0621, abs=5e-5)
+    assert (result.low, result.high) == pytest.approx((-0.1186, -0.0046), abs=5e-5)
+    assert result.method == "Newcombe"
 
 
 def test_squares_add_up_to_newcombe_s_interval_when_nothing_is_correlated() -> None:
@@ -95,7 +95,7 @@ def test_squares_add_up_to_newcombe_s_interval_when_nothing_is_correlated() -> N
 
 @QUICK
 @given(table=TABLE)
-def test_the_interval_of_paired_proportions_holds_its_difference_and_turns_around(
+def test_the_interval_of_paired_proportions_contains_its_difference_and_turns_around(
     table: tuple[int, int, int, int],
 ) -> None:
     a, b = from_table(*table)
@@ -144,27 +144,27 @@ def test_the_difference_of_two_aucs_is_delong_s(seed: int, ties: bool) -> None:
     if ties:
         a, b = (one(LABELS, np.round(card.runs[0].y_score, 1)) for card in (a, b))
     value, variance = slow_delong(a, b)
-    found = difference("auc", a, b)
+    result = difference("auc", a, b)
     half = 1.959963984540054 * math.sqrt(variance)
-    assert found.value == pytest.approx(value, abs=1e-12)
-    assert (found.low, found.high) == pytest.approx((value - half, value + half), abs=1e-9)
-    assert found.p_value == pytest.approx(2 * norm.sf(abs(value) / math.sqrt(variance)), rel=1e-6)
-    assert (found.method, found.test) == ("DeLong", "DeLong")
+    assert result.value == pytest.approx(value, abs=1e-12)
+    assert (result.low, result.high) == pytest.approx((value - half, value + half), abs=1e-9)
+    assert result.p_value == pytest.approx(2 * norm.sf(abs(value) / math.sqrt(variance)), rel=1e-6)
+    assert (result.method, result.test) == ("DeLong", "DeLong")
 
 
 def test_the_bootstrap_of_a_mean_is_near_the_paired_t_test() -> None:
     a, b = scored(1), scored(2, shift=2.0)
     changes = (a.runs[0].y_score - LABELS) ** 2 - (b.runs[0].y_score - LABELS) ** 2
-    expected, found = ttest_1samp(changes, 0), difference("brier", a, b)
+    expected, result = ttest_1samp(changes, 0), difference("brier", a, b)
     bounds = expected.confidence_interval()
-    assert found.value == pytest.approx(changes.mean())
-    assert (found.low, found.high) == pytest.approx((bounds.low, bounds.high), abs=0.003)
-    assert found.p_value == pytest.approx(expected.pvalue, abs=0.02)
-    assert found.method == "paired bootstrap"
+    assert result.value == pytest.approx(changes.mean())
+    assert (result.low, result.high) == pytest.approx((bounds.low, bounds.high), abs=0.003)
+    assert result.p_value == pytest.approx(expected.pvalue, abs=0.02)
+    assert result.method == "paired bootstrap"
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_second_copies_of_images_tell_nothing_new_where_patients_are_known(metric: str) -> None:
+def test_second_copies_of_images_add_no_information_where_patients_are_known(metric: str) -> None:
     a, b = scored(1), scored(2)
     twice = tuple(f"p{k % N}" for k in range(2 * N))
     doubled = [one(np.tile(LABELS, 2), np.tile(card.runs[0].y_score, 2), twice) for card in (a, b)]
@@ -175,16 +175,16 @@ def test_second_copies_of_images_tell_nothing_new_where_patients_are_known(metri
     assert known.p_value == pytest.approx(once.p_value, abs=0.02)
 
 
-def width(found: Difference) -> float:
-    assert found.low is not None, found.reason
-    assert found.high is not None
-    return found.high - found.low
+def width(result: Difference) -> float:
+    assert result.low is not None, result.reason
+    assert result.high is not None
+    return result.high - result.low
 
 
 @pytest.mark.parametrize("patients", [None, PATIENTS])
 @pytest.mark.parametrize("seeds", [(1, 1), (3, 2), (1, 3)])
 @pytest.mark.parametrize("metric", METRICS)
-def test_the_difference_turns_around_with_the_cards(
+def test_the_difference_is_reversed_with_the_cards(
     metric: str, seeds: tuple[int, int], patients: tuple[str, ...] | None
 ) -> None:
     a, b = scored(1, patients=patients, seeds=seeds[0]), scored(20, 1.6, patients=patients, seeds=seeds[1])
@@ -199,33 +199,33 @@ def test_the_difference_turns_around_with_the_cards(
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_a_card_does_not_differ_from_itself(metric: str) -> None:
-    found = difference(metric, scored(1), scored(1))
-    assert (found.value, found.p_value) == (0, 1)
-    assert found.smallest_detectable is None
-    assert found.reason
+    result = difference(metric, scored(1), scored(1))
+    assert (result.value, result.p_value) == (0, 1)
+    assert result.smallest_detectable is None
+    assert result.reason
 
 
 def test_a_perfect_and_a_constant_card_differ_without_a_test() -> None:
     perfect, constant = one(LABELS, LABELS * 0.8 + 0.1), one(LABELS, np.full(N, 0.5))
-    found = difference("auc", perfect, constant)
-    assert (found.value, found.low, found.p_value) == (0.5, None, None)
-    assert found.reason == "nothing varies between images"
+    result = difference("auc", perfect, constant)
+    assert (result.value, result.low, result.p_value) == (0.5, None, None)
+    assert result.reason == "nothing varies between images"
 
 
-def test_an_undefined_metric_has_no_difference_and_the_reason_is_told() -> None:
-    found = difference("precision", scored(1), one(LABELS, np.full(N, 0.1)))
-    assert (found.value, found.p_value) == (None, None)
-    assert found.reason == "undefined for these decisions or classes"
+def test_an_undefined_metric_has_no_difference_and_has_a_reason() -> None:
+    result = difference("precision", scored(1), one(LABELS, np.full(N, 0.1)))
+    assert (result.value, result.p_value) == (None, None)
+    assert result.reason == "undefined for these decisions or classes"
 
 
 def test_a_metric_that_replicates_often_lack_has_a_difference_without_an_interval() -> None:
     rare = np.full(N, 0.1)
     rare[0] = 0.9  # one call, which a third of the replicates leave out
-    found = difference("precision", one(LABELS, rare), scored(1), count=500)
-    assert found.value is not None
-    assert (found.low, found.p_value, found.smallest_detectable) == (None, None, None)
-    assert found.reason
-    assert "of the bootstrap replicates" in found.reason
+    result = difference("precision", one(LABELS, rare), scored(1), count=500)
+    assert result.value is not None
+    assert (result.low, result.p_value, result.smallest_detectable) == (None, None, None)
+    assert result.reason
+    assert "of the bootstrap replicates" in result.reason
 
 
 def test_the_smallest_detectable_difference_is_shown_four_times_in_five() -> None:
@@ -274,11 +274,11 @@ def test_fixed_class_sizes_narrow_the_difference_of_precisions() -> None:
 @pytest.mark.parametrize("metric", ["auc", "recall", "f1"])
 def test_neither_the_order_of_cards_nor_their_company_changes_a_comparison(metric: str) -> None:
     cards = {name: scored(number, 1 + number / 5) for number, name in enumerate("dbca")}
-    found = differences((metric,), cards, count=300)
-    assert list(found) == [(metric, x, y) for x, y in combinations("abcd", 2)]
-    assert differences((metric,), dict(reversed(cards.items())), count=300) == found
+    result = differences((metric,), cards, count=300)
+    assert list(result) == [(metric, x, y) for x, y in combinations("abcd", 2)]
+    assert differences((metric,), dict(reversed(cards.items())), count=300) == result
     for x, y in combinations("abcd", 2):
-        assert difference(metric, cards[x], cards[y], count=300) == found[metric, x, y]
+        assert difference(metric, cards[x], cards[y], count=300) == result[metric, x, y]
 
 
 def test_the_order_of_images_changes_nothing_but_the_draws_of_the_bootstrap() -> None:
@@ -321,7 +321,7 @@ def test_replicates_that_are_all_equal_but_for_rounding_give_no_interval() -> No
     labels = [0] * 40 + [1] * 40
     every, careful = on_test(labels, [0.9] * 80), on_test(labels, [0.1] * 40 + [0.9] * 30 + [0.1] * 10)
     cards = [PairedScores((scores,), (0.5,)) for scores in (every, careful)]
-    found = difference("precision", *cards, class_sizes="fixed")
-    assert found.value == pytest.approx(-0.5)
-    assert (found.low, found.high, found.p_value) == (None, None, None)
-    assert found.reason
+    result = difference("precision", *cards, class_sizes="fixed")
+    assert result.value == pytest.approx(-0.5)
+    assert (result.low, result.high, result.p_value) == (None, None, None)
+    assert result.reason

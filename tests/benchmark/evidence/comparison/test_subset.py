@@ -41,7 +41,7 @@ def test_scores_stay_those_of_their_split(kind: type[TestScores] | type[Validati
     assert type(without(kind(split, np.array([0, 1, 1]), np.array([0.1, 0.2, 0.3])), "abc", {"c"})) is kind
 
 
-def test_figures_are_those_of_the_images_that_are_left() -> None:
+def test_figures_agree_with_the_images_that_are_left() -> None:
     generator = np.random.default_rng(0)
     y_true = np.arange(60) % 2
     y_score = np.clip(0.3 * y_true + generator.uniform(0, 0.7, 60), 0, 1)
@@ -56,23 +56,23 @@ def test_what_is_left_and_what_is_not_make_the_whole(rows: list[tuple[bool, floa
     names = [str(i) for i in range(len(rows))]
     scores = Scores("test", np.array([int(label) for label, _ in rows]), np.array([score for _, score in rows]))
     out = data.draw(st.sets(st.sampled_from(names)))
-    kept = [i for i, name in enumerate(names) if name not in out]
-    if {rows[i][0] for i in kept} != {label for label, _ in rows}:
-        with pytest.raises(ValueError, match="no image of class"):
+    remaining = [i for i, name in enumerate(names) if name not in out]
+    if {rows[i][0] for i in remaining} != {label for label, _ in rows}:
+        with pytest.raises(ValueError, match="leaves none of class"):
             without(scores, names, out)
         return
     left = without(scores, names, out)
-    assert [(bool(y), s) for y, s in zip(left.y_true, left.y_score, strict=True)] == [rows[i] for i in kept]
+    assert [(bool(y), s) for y, s in zip(left.y_true, left.y_score, strict=True)] == [rows[i] for i in remaining]
 
 
 @pytest.mark.parametrize(
     ("names", "left_out", "says"),
     [
         (NAMES[:4], set(), "4 names for 5 scores"),
-        (("a", "b", "c", "d", "a"), set(), "1 of 5 names stand more than once"),
-        (NAMES, {"a", "d"}, "no image of class 0 would be left"),
-        (NAMES, {"z", "b"}, "1 images to leave out have no score here, such as z"),
-        (NAMES, set(NAMES), "no image of class 0 would be left"),
+        (("a", "b", "c", "d", "a"), set(), "1 of 5 names are duplicates"),
+        (NAMES, {"a", "d"}, "leaves none of class 0"),
+        (NAMES, {"z", "b"}, "1 of 2 images to leave out have no score, such as z"),
+        (NAMES, set(NAMES), "leaves none of class 0"),
     ],
 )
 def test_what_cannot_be_is_refused(names: tuple[str, ...], left_out: Collection[str], says: str) -> None:
@@ -108,10 +108,10 @@ SECOND = {
 
 
 @pytest.mark.parametrize("metric", sorted(SECOND))
-def test_the_effect_of_leaving_out_is_that_of_a_bootstrap_by_patient(metric: str) -> None:
+def test_the_effect_of_leaving_out_agrees_with_a_bootstrap_by_patient(metric: str) -> None:
     """Value and standard error, from scikit-learn's metrics on 1,500 resamples of patients."""
     card, names, out = clustered()
-    found = effect_of_leaving_out(metric, card, names, out)
+    result = effect_of_leaving_out(metric, card, names, out)
     y_true, y_score, patient = card.runs[0].y_true, card.runs[0].y_score, np.repeat(np.arange(150), 2)
     of = SECOND[metric]
 
@@ -119,37 +119,37 @@ def test_the_effect_of_leaving_out_is_that_of_a_bootstrap_by_patient(metric: str
         left = rows[patient[rows] < 120]
         return float(of(y_true[left], y_score[left]) - of(y_true[rows], y_score[rows]))
 
-    assert found.value == pytest.approx(change(np.arange(300)))
+    assert result.value == pytest.approx(change(np.arange(300)))
     generator = np.random.default_rng(1)
-    drawn = []
+    resamples = []
     for _ in range(1500):
         chosen = generator.integers(0, 150, 150)
-        drawn.append(change(np.concatenate([2 * chosen, 2 * chosen + 1])))
-    assert found.low is not None
-    assert found.high is not None
-    error = (found.high - found.low) / 2 / 1.959964
-    assert error == pytest.approx(np.std(drawn, ddof=1), rel=0.1)
-    assert found.method == "linearised, by patient"
+        resamples.append(change(np.concatenate([2 * chosen, 2 * chosen + 1])))
+    assert result.low is not None
+    assert result.high is not None
+    error = (result.high - result.low) / 2 / 1.959964
+    assert error == pytest.approx(np.std(resamples, ddof=1), rel=0.1)
+    assert result.method == "linearised, by patient"
 
 
 def test_seeds_count_in_the_effect() -> None:
     """Three seeds alike in their images give a mean of their effects, and a wider test than z."""
     card, names, out = clustered(seeds=3)
-    found = effect_of_leaving_out("accuracy", card, names, out)
+    result = effect_of_leaving_out("accuracy", card, names, out)
     each = [effect_of_leaving_out("accuracy", PairedScores((run,), (0.5,)), names, out).value for run in card.runs]
-    assert found.value == pytest.approx(np.mean([value for value in each if value is not None]))
-    assert (found.seeds, found.note) == ((3, 3), None)
-    assert found.p_value is not None
-    assert found.p_value < 0.01
+    assert result.value == pytest.approx(np.mean([value for value in each if value is not None]))
+    assert (result.seeds, result.note) == ((3, 3), None)
+    assert result.p_value is not None
+    assert result.p_value < 0.01
 
 
 def test_leaving_out_nothing_changes_nothing() -> None:
     card, names, _ = clustered()
-    found = effect_of_leaving_out("auc", card, names, ())
-    assert (found.value, found.low, found.p_value) == (0.0, None, 1.0)
+    result = effect_of_leaving_out("auc", card, names, ())
+    assert (result.value, result.low, result.p_value) == (0.0, None, 1.0)
 
 
 def test_a_class_that_would_vanish_leaves_no_effect_but_a_reason() -> None:
     card = PairedScores((five(),), (0.5,))
-    found = effect_of_leaving_out("accuracy", card, NAMES, {"a", "d"})
-    assert (found.value, found.reason) == (None, "without these images a class would vanish")
+    result = effect_of_leaving_out("accuracy", card, NAMES, {"a", "d"})
+    assert (result.value, result.reason) == (None, "a class would be empty without these images")

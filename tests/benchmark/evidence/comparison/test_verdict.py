@@ -1,4 +1,4 @@
-"""An interval against a margin: what holds, what does not, and what the data cannot tell."""
+"""An interval against a margin: a claim holds, does not hold, or is undetermined."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from benchmark.evidence.comparison.verdict import Decision, above, all_hold, any_holds, below, seen, within
+from benchmark.evidence.comparison.verdict import Decision, above, all_hold, any_holds, below, present, within
 from benchmark.evidence.estimate import SampleEstimate
 
 
@@ -47,13 +47,13 @@ def test_the_sign_of_a_difference_does_not_matter_to_alike(value: float, half: f
 
 
 @given(st.floats(-0.5, 0.5), st.floats(0.001, 0.5), st.floats(0, 0.5))
-def test_a_narrower_interval_never_turns_one_decision_into_the_other(value: float, half: float, margin: float) -> None:
+def test_a_narrower_interval_never_reverses_a_verdict(value: float, half: float, margin: float) -> None:
     wide, narrow = within(estimate(value, half), margin), within(estimate(value, half / 2), margin)
     assert {wide.verdict, narrow.verdict} != {"reproduced", "differs"}
 
 
 @given(st.floats(-0.2, 0.2), st.floats(0.02, 0.3))
-def test_the_images_said_to_be_needed_would_decide(value: float, half: float) -> None:
+def test_the_number_of_images_needed_would_decide(value: float, half: float) -> None:
     decision = within(estimate(value, half, n=200), 0.05)
     if decision.needed is not None:
         assert decision.needed > 200
@@ -62,11 +62,10 @@ def test_the_images_said_to_be_needed_would_decide(value: float, half: float) ->
 
 
 def test_on_the_margin_itself_no_number_of_images_decides() -> None:
-    assert within(estimate(0.05, 0.02), 0.05) == within(estimate(0.05, 0.02), 0.05)
     assert within(estimate(0.05, 0.02), 0.05).needed is None
 
 
-def test_without_an_interval_the_data_cannot_tell_and_the_reason_is_kept() -> None:
+def test_without_an_interval_the_verdict_is_inconclusive_with_the_reason_of_the_estimate() -> None:
     decision = within(SampleEstimate(0.1, None, None, 20, "one class is missing"), 0.05)
     assert decision == Decision("inconclusive", "one class is missing")
 
@@ -89,8 +88,8 @@ def test_a_negative_margin_and_an_interval_upside_down_are_refused() -> None:
         ([], "not run"),
     ],
 )
-def test_a_fault_is_there_when_every_seed_shows_it(runs: list[bool | None], verdict: str) -> None:
-    assert seen(runs, "single-class collapse").verdict == verdict
+def test_a_finding_is_present_when_every_seed_shows_it(runs: list[bool | None], verdict: str) -> None:
+    assert present(runs, "single-class collapse").verdict == verdict
 
 
 YES, NO, OPEN, UNRUN = (
@@ -135,10 +134,10 @@ def test_planted_truths_are_rarely_judged_wrongly(truth: float) -> None:
     """With a correct 95% interval and a truth off the margin, at most 5% of the verdicts that decide are wrong."""
     error, margin = 0.02, 0.05
     half = float(norm.ppf(0.975)) * error
-    drawn = np.random.default_rng(0).normal(truth, error, 4000)
-    verdicts = [within(SampleEstimate(x, x - half, x + half, 468), margin).verdict for x in drawn]
+    differences = np.random.default_rng(0).normal(truth, error, 4000)
+    verdicts = [within(SampleEstimate(x, x - half, x + half, 468), margin).verdict for x in differences]
     right = "reproduced" if truth <= margin else "differs"
     decided = [verdict for verdict in verdicts if verdict != "inconclusive"]
-    assert sum(verdict != right for verdict in decided) <= 0.05 * len(drawn)
+    assert sum(verdict != right for verdict in decided) <= 0.05 * len(differences)
     if decided:
         assert sum(verdict == right for verdict in decided) >= 0.95 * len(decided)

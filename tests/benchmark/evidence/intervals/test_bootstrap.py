@@ -48,10 +48,10 @@ WEIGHTED: dict[str, Callable[..., Any]] = {
 @pytest.mark.parametrize("class_sizes", ["drawn", "fixed"])
 @pytest.mark.parametrize("metric", METRICS)
 def test_a_replicate_is_scikit_learn_s_metric_under_the_drawn_weights(metric: str, class_sizes: Any) -> None:
-    found = replicates(Y_TRUE, SCORES, CUTS, PATIENTS, count=40, seed=3, class_sizes=class_sizes)[metric]
+    resamples = replicates(Y_TRUE, SCORES, CUTS, PATIENTS, count=40, seed=3, class_sizes=class_sizes)[metric]
     weights = np.concatenate(list(draws(Y_TRUE, PATIENTS, count=40, seed=3, class_sizes=class_sizes)), axis=1)
     expected = [[WEIGHTED[metric](Y_TRUE, s, w, cut) for s, cut in zip(SCORES, CUTS, strict=True)] for w in weights.T]
-    assert found == pytest.approx(np.array(expected), abs=1e-9)
+    assert resamples == pytest.approx(np.array(expected), abs=1e-9)
 
 
 def test_each_draw_has_as_many_patients_as_there_are_each_with_all_its_images() -> None:
@@ -88,12 +88,12 @@ def test_the_seed_decides_the_replicates_and_nothing_else_does() -> None:
 
 
 def test_equal_cards_have_equal_replicates() -> None:
-    found = replicates(Y_TRUE, SCORES[[0, 0]], CUTS[[0, 0]], count=50, seed=0)
-    assert all((values[:, 0] == values[:, 1]).all() for values in found.values())
+    resamples = replicates(Y_TRUE, SCORES[[0, 0]], CUTS[[0, 0]], count=50, seed=0)
+    assert all((values[:, 0] == values[:, 1]).all() for values in resamples.values())
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "brier"])
-def test_the_spread_of_replicates_is_that_of_scipy_s_bootstrap(metric: str) -> None:
+def test_the_spread_of_replicates_agrees_with_scipy_s_bootstrap(metric: str) -> None:
     def statistic(rows: Any) -> float:
         rows = np.asarray(rows, dtype=int)
         return float(WEIGHTED[metric](Y_TRUE[rows], SCORES[0][rows], np.ones(len(rows)), CUTS[0]))
@@ -108,28 +108,28 @@ def test_the_spread_of_replicates_is_that_of_scipy_s_bootstrap(metric: str) -> N
 
 @pytest.mark.parametrize("class_sizes", ["drawn", "fixed"])
 @pytest.mark.parametrize("metric", METRICS)
-def test_the_spread_of_replicates_by_patient_is_that_of_the_linearised_metric(metric: str, class_sizes: Any) -> None:
+def test_the_spread_of_replicates_by_patient_agrees_with_the_linearised_metric(metric: str, class_sizes: Any) -> None:
     generator = np.random.default_rng(2)
     labels, patients = np.arange(900) % 2, [f"p{k // 3}" for k in range(900)]
     score = np.clip(0.5 + 0.25 * (labels - 0.5) + 0.15 * generator.standard_normal(900), 0.01, 0.99)
-    moved = get_metric(metric).influences(labels, score, 0.5)
-    assert moved is not None
-    expected = math.sqrt(Clusters(labels, patients).variance(centred(moved, labels, class_sizes)))
-    found = replicates(
+    influence = get_metric(metric).influence_values(labels, score, 0.5)
+    assert influence is not None
+    expected = math.sqrt(Clusters(labels, patients).variance(centred(influence, labels, class_sizes)))
+    resamples = replicates(
         labels, score[None], [0.5], patients, count=4000, seed=0, metrics=(metric,), class_sizes=class_sizes
     )
-    assert found[metric][:, 0].std() == pytest.approx(expected, rel=0.07)
+    assert resamples[metric][:, 0].std() == pytest.approx(expected, rel=0.07)
 
 
 def test_a_replicate_without_a_class_leaves_undefined_what_needs_both() -> None:
-    found = replicates(np.array([0, 1]), np.array([[0.2, 0.8]]), [0.5], count=200, seed=0)
-    one_class = np.isnan(found["auc"][:, 0])
+    resamples = replicates(np.array([0, 1]), np.array([[0.2, 0.8]]), [0.5], count=200, seed=0)
+    one_class = np.isnan(resamples["auc"][:, 0])
     assert 0.3 < one_class.mean() < 0.7
     for metric in ("average_precision", "balanced_accuracy", "mcc"):
-        assert (np.isnan(found[metric][:, 0]) == one_class).all()
-    assert not np.isnan(found["accuracy"]).any()
-    assert not np.isnan(found["log_loss"]).any()
-    assert percentile(found["auc"][:, 0]) is None
+        assert (np.isnan(resamples[metric][:, 0]) == one_class).all()
+    assert not np.isnan(resamples["accuracy"]).any()
+    assert not np.isnan(resamples["log_loss"]).any()
+    assert percentile(resamples["auc"][:, 0]) is None
 
 
 def test_the_percentile_interval_leaves_out_few_undefined_replicates() -> None:

@@ -29,13 +29,13 @@ CLASSES = st.one_of(
 )
 
 
-def delong(labels: np.ndarray, drawn: np.ndarray) -> tuple[float, float]:
+def delong(labels: np.ndarray, y_score: np.ndarray) -> tuple[float, float]:
     """The area under the ROC curve and the variance on which its interval rests."""
-    moved, scores = get_metric("auc").influences(labels, drawn, 0.5), rankdata(drawn) / (len(drawn) + 1)
+    influence, scores = get_metric("auc").influence_values(labels, y_score, 0.5), rankdata(y_score) / (len(y_score) + 1)
     area = auc(Scores("test", labels, scores))
-    assert moved is not None
+    assert influence is not None
     assert area is not None
-    return area, Clusters(labels).variance(moved)
+    return area, Clusters(labels).variance(influence)
 
 
 def delong_interval(area: float, variance: float, level: float = 0.95) -> tuple[float, float] | None:
@@ -64,14 +64,14 @@ def stacked(positive: list[float], negative: list[float]) -> tuple[np.ndarray, n
 
 @QUICK
 @given(counts=COUNTS, level=LEVELS)
-def test_wilson_is_that_of_statsmodels(counts: tuple[int, int], level: float) -> None:
+def test_wilson_agrees_with_statsmodels(counts: tuple[int, int], level: float) -> None:
     expected = proportion_confint(*counts, alpha=1 - level, method="wilson")
     assert wilson(*counts, level) == pytest.approx(expected, abs=1e-12)
 
 
 @QUICK
 @given(counts=COUNTS, level=LEVELS)
-def test_wilson_holds_the_proportion_and_stays_within_0_and_1(counts: tuple[int, int], level: float) -> None:
+def test_wilson_contains_the_proportion_and_stays_within_0_and_1(counts: tuple[int, int], level: float) -> None:
     low, high = wilson(*counts, level)
     assert 0 <= low <= counts[0] / counts[1] <= high <= 1
     assert low < high
@@ -131,14 +131,14 @@ def test_newcombe_gives_the_interval_of_his_worked_example() -> None:
 
 @QUICK
 @given(first=COUNTS, second=COUNTS)
-def test_newcombe_is_that_of_statsmodels(first: tuple[int, int], second: tuple[int, int]) -> None:
+def test_newcombe_agrees_with_statsmodels(first: tuple[int, int], second: tuple[int, int]) -> None:
     expected = confint_proportions_2indep(*first, *second, method="newcomb", compare="diff")
     assert newcombe(*first, *second) == pytest.approx(expected, abs=1e-10)
 
 
 @QUICK
 @given(first=COUNTS, second=COUNTS)
-def test_newcombe_turns_around_with_the_two_proportions(first: tuple[int, int], second: tuple[int, int]) -> None:
+def test_newcombe_is_reversed_with_the_two_proportions(first: tuple[int, int], second: tuple[int, int]) -> None:
     low, high = newcombe(*first, *second)
     difference = first[0] / first[1] - second[0] / second[1]
     assert -1 - 1e-12 <= low <= difference <= high <= 1 + 1e-12
@@ -160,8 +160,8 @@ def test_hanley_mcneil_follows_its_formula(area: float, m: int, n: int) -> None:
 
 
 def test_hanley_mcneil_is_near_delong_on_scores_of_equal_spread() -> None:
-    labels, drawn = planted(2000, 2000, shift=1.5)
-    area, variance = delong(np.array(labels), np.array(drawn))
+    labels, y_score = planted(2000, 2000, shift=1.5)
+    area, variance = delong(np.array(labels), np.array(y_score))
     assert hanley_mcneil(area, 2000, 2000) == pytest.approx(math.sqrt(variance), rel=0.1)
 
 
@@ -173,23 +173,23 @@ def test_an_impossible_auc_is_refused(area: float, m: int, n: int) -> None:
 
 @QUICK
 @given(classes=CLASSES)
-def test_delong_is_that_of_the_definition(classes: tuple[list[float], list[float]]) -> None:
+def test_delong_agrees_with_the_definition(classes: tuple[list[float], list[float]]) -> None:
     assert delong(*stacked(*classes)) == pytest.approx(slow_delong(*classes), abs=1e-12)
 
 
 @QUICK
 @given(classes=CLASSES)
-def test_delong_s_area_is_that_of_scikit_learn(classes: tuple[list[float], list[float]]) -> None:
-    labels, drawn = stacked(*classes)
-    assert delong(labels, drawn)[0] == pytest.approx(roc_auc_score(labels, drawn), abs=1e-12)
+def test_delong_s_area_agrees_with_scikit_learn(classes: tuple[list[float], list[float]]) -> None:
+    labels, y_score = stacked(*classes)
+    assert delong(labels, y_score)[0] == pytest.approx(roc_auc_score(labels, y_score), abs=1e-12)
 
 
 @QUICK
 @given(classes=CLASSES)
-def test_delong_turns_around_with_the_scores(classes: tuple[list[float], list[float]]) -> None:
-    labels, drawn = stacked(*classes)
-    area, variance = delong(labels, drawn)
-    assert delong(labels, -drawn) == pytest.approx((1 - area, variance), abs=1e-12)
+def test_delong_is_reversed_with_the_scores(classes: tuple[list[float], list[float]]) -> None:
+    labels, y_score = stacked(*classes)
+    area, variance = delong(labels, y_score)
+    assert delong(labels, -y_score) == pytest.approx((1 - area, variance), abs=1e-12)
 
 
 def test_constant_scores_have_an_area_of_one_half_and_no_variance() -> None:
@@ -198,7 +198,7 @@ def test_constant_scores_have_an_area_of_one_half_and_no_variance() -> None:
 
 @QUICK
 @given(classes=CLASSES)
-def test_delong_s_interval_is_strictly_within_0_and_1_and_holds_the_area(
+def test_delong_s_interval_is_strictly_within_0_and_1_and_contains_the_area(
     classes: tuple[list[float], list[float]],
 ) -> None:
     area, variance = delong(*stacked(*classes))
@@ -233,11 +233,11 @@ def test_a_higher_level_widens_every_interval() -> None:
         assert wide[0] < narrow[0] < narrow[1] < wide[1]
 
 
-def test_delong_s_interval_holds_the_true_area_about_95_times_in_100() -> None:
+def test_delong_s_interval_contains_the_true_area_about_95_times_in_100() -> None:
     true = norm.cdf(1.2 / math.sqrt(2))
-    held = 0
+    covered = 0
     for seed in range(300):
-        labels, drawn = planted(60, 60, shift=1.2, seed=seed)
-        bounds = delong_interval(*delong(np.array(labels), np.array(drawn)))
-        held += bounds is not None and bounds[0] <= true <= bounds[1]
-    assert 0.91 <= held / 300 <= 0.99
+        labels, y_score = planted(60, 60, shift=1.2, seed=seed)
+        bounds = delong_interval(*delong(np.array(labels), np.array(y_score)))
+        covered += bounds is not None and bounds[0] <= true <= bounds[1]
+    assert 0.91 <= covered / 300 <= 0.99

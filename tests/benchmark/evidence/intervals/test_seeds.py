@@ -1,4 +1,4 @@
-"""Means over seeds, with intervals that count images and seeds."""
+"""Means over seeds, with intervals that account for images and seeds."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ LABELS = np.arange(N) % 2
 def run(seed: int, shift: float = 1.5, patients: tuple[str, ...] | None = None) -> TestScores:
     """One seed's scores; what makes an image hard is the same for all seeds."""
     hard = np.random.default_rng(99).standard_normal(N)
-    own = np.random.default_rng(seed).standard_normal(N)
-    hidden = shift * (LABELS - 0.5) + 0.8 * hard + 0.6 * own
+    noise = np.random.default_rng(seed).standard_normal(N)
+    hidden = shift * (LABELS - 0.5) + 0.8 * hard + 0.6 * noise
     return TestScores("test", LABELS, 1 / (1 + np.exp(-hidden)), patients)
 
 
@@ -45,7 +45,7 @@ def card(*seeds: int, patients: tuple[str, ...] | None = None) -> PairedScores:
     return PairedScores(tuple(run(seed, 1.2 + 0.3 * seed, patients) for seed in seeds), (0.5,) * len(seeds))
 
 
-def test_the_variance_is_that_of_two_crossed_random_effects() -> None:
+def test_the_variance_agrees_with_two_crossed_random_effects() -> None:
     """Accuracy is a mean over images x seeds; statsmodels' mean squares give the variance of its grand mean."""
     runs = [run(seed) for seed in range(4)]
     right = np.array([((r.y_score >= 0.5) == (r.y_true == 1)).astype(float) for r in runs])
@@ -54,8 +54,8 @@ def test_the_variance_is_that_of_two_crossed_random_effects() -> None:
     )
     squares = anova_lm(ols("right ~ C(seed) + C(image)", table).fit())["mean_sq"]
     expected = (squares["C(seed)"] + squares["C(image)"] - squares["Residual"]) / (4 * N)
-    found, _ = seed_variance([right.mean(axis=1)], np.cov(right) / N, math.inf)
-    assert found == pytest.approx(expected, rel=1e-9)
+    estimate, _ = seed_variance([right.mean(axis=1)], np.cov(right) / N, math.inf)
+    assert estimate == pytest.approx(expected, rel=1e-9)
 
 
 def test_degrees_of_freedom_follow_satterthwaite_at_the_upper_end_of_the_seeds_part() -> None:
@@ -69,10 +69,12 @@ def test_degrees_of_freedom_follow_satterthwaite_at_the_upper_end_of_the_seeds_p
 
 @pytest.mark.parametrize("cards", [1, 2])
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.9])
-def test_intervals_of_few_seeds_hold_the_truth_however_much_of_the_variance_is_theirs(cards: int, share: float) -> None:
+def test_intervals_of_few_seeds_contain_the_truth_however_much_of_the_variance_is_theirs(
+    cards: int, share: float
+) -> None:
     """Normal figures of three seeds a card: their values, and variances over images with 60 degrees of freedom."""
     generator, draws, seeds = np.random.default_rng(8), 4000, 3
-    held = 0
+    covered = 0
     for _ in range(draws):
         images = (1 - share) * generator.chisquare(60) / 60 / cards
         values = [math.sqrt(share * seeds / cards) * generator.standard_normal(seeds) for _ in range(cards)]
@@ -80,8 +82,8 @@ def test_intervals_of_few_seeds_hold_the_truth_however_much_of_the_variance_is_t
         total, df = seed_variance(values, covariance, 60.0)
         gap = values[0].mean() - (values[1].mean() if cards == 2 else 0.0)
         gap += math.sqrt(1 - share) * generator.standard_normal()
-        held += abs(gap) <= t_quantile(0.95, df) * math.sqrt(total)
-    assert 0.935 <= held / draws <= 0.97
+        covered += abs(gap) <= t_quantile(0.95, df) * math.sqrt(total)
+    assert 0.935 <= covered / draws <= 0.97
 
 
 def test_seeds_that_do_not_differ_leave_the_images_and_their_degrees_of_freedom() -> None:
@@ -112,7 +114,7 @@ def test_the_difference_of_two_cards_adds_both_cards_seeds_and_takes_off_what_im
 
 @QUICK
 @given(seed=st.integers(0, 10**6), sizes=st.tuples(st.integers(1, 4), st.integers(1, 4)))
-def test_turning_the_two_cards_around_changes_no_variance(seed: int, sizes: tuple[int, int]) -> None:
+def test_swapping_the_two_cards_changes_no_variance(seed: int, sizes: tuple[int, int]) -> None:
     generator = np.random.default_rng(seed)
     values = [generator.random(size) for size in sizes]
     root = generator.standard_normal((sum(sizes), 8)) / 50
@@ -124,22 +126,27 @@ def test_turning_the_two_cards_around_changes_no_variance(seed: int, sizes: tupl
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_with_one_seed_the_figure_is_the_run_s_and_says_that_seeds_are_not_counted(metric: str) -> None:
-    found, alone = seed_figure(metric, card(1)), figures(card(1).runs[0], 0.5)[metric]
-    assert (found.value, found.low, found.high, found.method) == (alone.value, alone.low, alone.high, alone.method)
-    assert (found.seeds, found.spread, found.note) == (1, None, UNKNOWN_SPREAD)
+    estimate, alone = seed_figure(metric, card(1)), figures(card(1).runs[0], 0.5)[metric]
+    assert (estimate.value, estimate.low, estimate.high, estimate.method) == (
+        alone.value,
+        alone.low,
+        alone.high,
+        alone.method,
+    )
+    assert (estimate.seeds, estimate.spread, estimate.note) == (1, None, UNKNOWN_SPREAD)
 
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_with_several_seeds_the_figure_is_their_mean_and_the_interval_holds_it(metric: str) -> None:
-    found = seed_figure(metric, card(0, 1, 2))
+    estimate = seed_figure(metric, card(0, 1, 2))
     each = [value_of(metric, one, 0.5) for one in card(0, 1, 2).runs]
-    assert found.value == pytest.approx(np.mean([value for value in each if value is not None]))
-    assert found.spread == pytest.approx(np.std([value for value in each if value is not None], ddof=1))
-    assert found.low is not None
-    assert found.high is not None
-    assert found.value is not None
-    assert found.low < found.value < found.high
-    assert (found.seeds, found.note) == (3, None)
+    assert estimate.value == pytest.approx(np.mean([value for value in each if value is not None]))
+    assert estimate.spread == pytest.approx(np.std([value for value in each if value is not None], ddof=1))
+    assert estimate.low is not None
+    assert estimate.high is not None
+    assert estimate.value is not None
+    assert estimate.low < estimate.value < estimate.high
+    assert (estimate.seeds, estimate.note) == (3, None)
 
 
 def test_the_interval_of_the_mean_brier_score_is_built_from_its_parts() -> None:
@@ -148,13 +155,13 @@ def test_the_interval_of_the_mean_brier_score_is_built_from_its_parts() -> None:
     means, covariance = rows.mean(axis=1), np.cov(rows) / N
     shared = covariance[~np.eye(3, dtype=bool)].mean()
     between = means.var(ddof=1) / 3
-    moved = rows.mean(axis=0) - rows.mean()
-    image_df = 2 / ((moved**4).sum() / (moved**2).sum() ** 2 - 1 / N)
+    deviations = rows.mean(axis=0) - rows.mean()
+    image_df = 2 / ((deviations**4).sum() / (deviations**2).sum() ** 2 - 1 / N)
     upper = between * 2 / chi2.ppf(0.3, 2)
     df = (upper + shared) ** 2 / (upper**2 / 2 + shared**2 / image_df)
     half = t.ppf(0.975, df) * math.sqrt(between + shared) / means.mean()
-    found = seed_figure("brier", card(0, 1, 2))
-    assert (found.low, found.high) == pytest.approx(
+    estimate = seed_figure("brier", card(0, 1, 2))
+    assert (estimate.low, estimate.high) == pytest.approx(
         (means.mean() * math.exp(-half), means.mean() * math.exp(half)), rel=0.01
     )
 
@@ -169,23 +176,23 @@ def test_more_seeds_narrow_the_interval() -> None:
 
 
 def test_an_interval_over_patients_says_so() -> None:
-    found = seed_figure("auc", card(0, 1, 2, patients=tuple(f"p{k // 3}" for k in range(N))))
-    assert found.method
-    assert found.method.endswith(", by patient")
+    estimate = seed_figure("auc", card(0, 1, 2, patients=tuple(f"p{k // 3}" for k in range(N))))
+    assert estimate.method
+    assert estimate.method.endswith(", by patient")
 
 
 def test_a_metric_that_one_seed_lacks_has_no_mean_and_says_how_many_lack_it() -> None:
     silent = TestScores("test", LABELS, np.full(N, 0.1))
-    found = seed_figure("precision", PairedScores((run(0), silent), (0.5, 0.5)))
-    assert (found.value, found.low) == (None, None)
-    assert found.reason == "undefined for these decisions or classes of 1 of 2 seeds"
+    estimate = seed_figure("precision", PairedScores((run(0), silent), (0.5, 0.5)))
+    assert (estimate.value, estimate.low) == (None, None)
+    assert estimate.reason == "undefined for these decisions or classes of 1 of 2 seeds"
 
 
-def test_perfect_seeds_have_a_mean_without_an_interval_and_the_reason_is_told() -> None:
+def test_perfect_seeds_have_a_mean_without_an_interval_and_has_a_reason() -> None:
     perfect = TestScores("test", LABELS, np.where(LABELS == 1, 0.9, 0.1))
-    found = seed_figure("auc", PairedScores((perfect, perfect), (0.5, 0.5)))
-    assert (found.value, found.low, found.spread) == (1.0, None, 0.0)
-    assert found.reason
+    estimate = seed_figure("auc", PairedScores((perfect, perfect), (0.5, 0.5)))
+    assert (estimate.value, estimate.low, estimate.spread) == (1.0, None, 0.0)
+    assert estimate.reason
 
 
 @pytest.mark.parametrize(
@@ -215,11 +222,11 @@ def test_a_card_needs_a_run_and_a_threshold_for_each(thresholds: tuple[float, ..
 def test_influences_of_a_metric_that_a_seed_lacks_are_refused() -> None:
     silent = TestScores("test", LABELS, np.full(N, 0.1))
     with pytest.raises(ValueError, match="precision is undefined for 1 of 2 seeds"):
-        PairedScores((run(0), silent), (0.5, 0.5)).influences("precision", "drawn")
+        PairedScores((run(0), silent), (0.5, 0.5)).influence_values("precision", "drawn")
 
 
 def test_one_seed_s_influences_are_the_rows_of_the_card_s() -> None:
-    rows = card(0, 1).influences("auc", "drawn")
+    rows = card(0, 1).influence_values("auc", "drawn")
     assert rows.shape == (2, N)
-    assert (rows[1] == card(1).influences("auc", "drawn")[0]).all()
+    assert (rows[1] == card(1).influence_values("auc", "drawn")[0]).all()
     assert Clusters(LABELS).variance(rows[0]) > 0

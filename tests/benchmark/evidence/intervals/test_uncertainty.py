@@ -1,4 +1,4 @@
-"""A figure's interval knows its metric, its patients and how its class sizes came about."""
+"""A figure's interval depends on its metric, its patients and whether class sizes were fixed."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ CUT = 0.5
 def measured(
     scores: TestScores, metric: str, class_sizes: str = "drawn", patients: tuple[str, ...] | None = None
 ) -> Figure:
-    own = TestScores("test", scores.y_true, scores.y_score, patients)
-    return figures(own, CUT, class_sizes=class_sizes)[metric]  # type: ignore[arg-type]
+    by_patient = TestScores("test", scores.y_true, scores.y_score, patients)
+    return figures(by_patient, CUT, class_sizes=class_sizes)[metric]  # type: ignore[arg-type]
 
 
 def bounds(figure: Figure) -> tuple[float, float]:
@@ -64,8 +64,8 @@ def test_the_auc_of_independent_images_has_delong_s_interval() -> None:
     area = wins.mean()
     variance = wins.mean(axis=1).var(ddof=1) / len(ill) + wins.mean(axis=0).var(ddof=1) / len(well)
     logit, half = np.log(area / (1 - area)), norm.ppf(0.975) * np.sqrt(variance) / (area * (1 - area))
-    found = tuple(1 / (1 + np.exp(-end)) for end in (logit - half, logit + half))
-    assert bounds(measured(SOME, "auc")) == pytest.approx(found, abs=1e-12)
+    result = tuple(1 / (1 + np.exp(-end)) for end in (logit - half, logit + half))
+    assert bounds(measured(SOME, "auc")) == pytest.approx(result, abs=1e-12)
 
 
 def test_f1_has_the_interval_of_its_jaccard_proportion() -> None:
@@ -96,16 +96,16 @@ def test_a_second_copy_of_every_image_narrows_the_interval_only_where_patients_a
 @pytest.mark.parametrize("metric", METRICS)
 def test_patients_with_one_image_each_change_nothing(metric: str) -> None:
     alone = tuple(f"p{k}" for k in range(len(SOME)))
-    found, expected = measured(SOME, metric, patients=alone), measured(SOME, metric)
+    result, expected = measured(SOME, metric, patients=alone), measured(SOME, metric)
     # The names put the images in another order, in which sums may end in another last bit.
-    assert (found.value, *bounds(found)) == pytest.approx((expected.value, *bounds(expected)), rel=1e-9, abs=1e-12)
-    assert (found.method, found.reason) == (expected.method, expected.reason)
+    assert (result.value, *bounds(result)) == pytest.approx((expected.value, *bounds(expected)), rel=1e-9, abs=1e-12)
+    assert (result.method, result.reason) == (expected.method, expected.reason)
 
 
 def test_an_interval_by_patient_says_so() -> None:
     twice, patients = doubled(SOME)
-    found = figures(TestScores("test", twice.y_true, twice.y_score, patients), CUT)
-    assert all(found[metric].method.endswith(", by patient") for metric in METRICS)  # type: ignore[union-attr]
+    result = figures(TestScores("test", twice.y_true, twice.y_score, patients), CUT)
+    assert all(result[metric].method.endswith(", by patient") for metric in METRICS)  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -126,14 +126,14 @@ def test_precision_varies_less_where_the_number_of_positives_was_fixed() -> None
 
 @pytest.mark.parametrize("class_sizes", ["drawn", "fixed"])
 @pytest.mark.parametrize("counts", [(40, 0, 40, 0), (40, 40, 0, 0), (0, 0, 40, 40), (0, 40, 0, 40)])
-def test_decisions_without_spread_have_intervals_of_rates_that_hold_the_truth_of_chance(
+def test_decisions_without_spread_have_intervals_of_rates_that_contain_the_truth_of_chance(
     counts: tuple[int, int, int, int], class_sizes: str
 ) -> None:
     tp, fp, tn, fn = counts
-    found = figures(of_counts(tp, fp, tn, fn), CUT, class_sizes=class_sizes)  # type: ignore[arg-type]
+    result = figures(of_counts(tp, fp, tn, fn), CUT, class_sizes=class_sizes)  # type: ignore[arg-type]
     for metric in ("accuracy", "recall", "specificity", "balanced_accuracy"):
-        low, high = bounds(found[metric])
-        value = found[metric].value
+        low, high = bounds(result[metric])
+        value = result[metric].value
         assert value is not None
         assert 0 <= low <= value <= high <= 1
         assert low < high
@@ -144,31 +144,29 @@ def test_patients_who_are_all_right_count_once_each() -> None:
     assert bounds(measured(scores, "accuracy", patients=patients)) == pytest.approx(wilson(20, 20), abs=1e-12)
 
 
-def test_one_patient_alone_has_no_interval_and_the_reason_is_told() -> None:
+def test_one_patient_alone_has_no_interval_and_has_a_reason() -> None:
     figure = measured(SOME, "accuracy", patients=("p",) * len(SOME))
     assert (figure.low, figure.method) == (None, None)
     assert figure.reason == "one patient alone shows no spread"
 
 
 @pytest.mark.parametrize(("metric", "value"), [("auc", 1.0), ("average_precision", 1.0), ("mcc", 1.0)])
-def test_a_perfect_figure_without_a_proportion_has_no_interval_and_the_reason_is_told(
-    metric: str, value: float
-) -> None:
+def test_a_perfect_figure_without_a_proportion_has_no_interval_and_has_a_reason(metric: str, value: float) -> None:
     figure = measured(on_test([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9]), metric)
     assert (figure.value, figure.low) == (value, None)
     assert figure.reason
     assert "no interval" in figure.reason
 
 
-def test_losses_that_are_alike_on_every_image_have_no_interval() -> None:
+def test_losses_that_are_equal_on_every_image_have_no_interval() -> None:
     figure = measured(on_test([0, 1, 0, 1], [0.5] * 4), "brier")
     assert (figure.value, figure.low) == (0.25, None)
     assert figure.reason
 
 
 def test_an_undefined_metric_has_no_interval() -> None:
-    found = interval("precision", 0.0, np.array([0.1, 0.2]), CUT, Clusters(np.array([0, 1])))
-    assert found == Interval(None, None, None, "undefined for these decisions or classes")
+    result = interval("precision", 0.0, np.array([0.1, 0.2]), CUT, Clusters(np.array([0, 1])))
+    assert result == Interval(None, None, None, "undefined for these decisions or classes")
 
 
 def test_a_count_has_no_interval() -> None:
@@ -179,7 +177,9 @@ def test_a_count_has_no_interval() -> None:
 @pytest.mark.parametrize("metric", METRICS)
 @QUICK
 @given(seed=st.integers(0, 10**6), size=st.integers(2, 6), class_sizes=st.sampled_from(["drawn", "fixed"]))
-def test_every_interval_holds_its_value_and_stays_in_range(metric: str, seed: int, size: int, class_sizes: str) -> None:
+def test_every_interval_contains_its_value_and_stays_in_range(
+    metric: str, seed: int, size: int, class_sizes: str
+) -> None:
     scores = on_test(*planted(30, 25, shift=1.0, seed=seed))
     patients = tuple(f"p{k // size}" for k in range(len(scores)))
     figure = measured(scores, metric, class_sizes, patients)
@@ -223,9 +223,9 @@ def test_wilson_by_patient_is_near_the_beta_interval_of_the_same_effective_size(
 def test_one_class_called_under_fixed_class_sizes_still_leaves_doubt(metric: str, patients: bool) -> None:
     """Nothing varies within a class there; the interval is that of so many patients, each with images alike."""
     y_true = np.repeat([0, 1], 100)
-    units = Clusters(y_true, [str(place // 2) for place in range(200)] if patients else None)
+    clusters = Clusters(y_true, [str(place // 2) for place in range(200)] if patients else None)
     rates = {"accuracy": 0.5, "precision": 0.5, "f1": 2 / 3}
-    found = interval(metric, rates[metric], np.full(200, 0.9), 0.5, units, class_sizes="fixed")
+    result = interval(metric, rates[metric], np.full(200, 0.9), 0.5, clusters, class_sizes="fixed")
     low, high = proportion_confint(100 / (1 + patients), 200 / (1 + patients), method="wilson")
     expected = (low, high) if metric != "f1" else (2 * low / (1 + low), 2 * high / (1 + high))
-    assert (found.low, found.high) == pytest.approx(expected)
+    assert (result.low, result.high) == pytest.approx(expected)

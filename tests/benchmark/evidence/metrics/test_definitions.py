@@ -42,19 +42,19 @@ def rows(min_size: int = 1) -> st.SearchStrategy[Rows]:
 
 
 def both_classes() -> st.SearchStrategy[Rows]:
-    return rows(min_size=2).filter(lambda found: len({label for label, _ in found}) == 2)
+    return rows(min_size=2).filter(lambda sample: len({label for label, _ in sample}) == 2)
 
 
-def scores(found: Rows) -> Scores:
-    return on_test([label for label, _ in found], [score for _, score in found])
+def scores(sample: Rows) -> Scores:
+    return on_test([label for label, _ in sample], [score for _, score in sample])
 
 
-def value(found: Rows, metric: str, threshold: float = 0.5) -> float | None:
-    return figures(scores(found), threshold)[metric].value
+def value(sample: Rows, metric: str, threshold: float = 0.5) -> float | None:
+    return figures(scores(sample), threshold)[metric].value
 
 
-def decided(found: Rows, threshold: float) -> tuple[list[int], list[int]]:
-    return [label for label, _ in found], [int(score >= threshold) for _, score in found]
+def decided(sample: Rows, threshold: float) -> tuple[list[int], list[int]]:
+    return [label for label, _ in sample], [int(score >= threshold) for _, score in sample]
 
 
 RANGES = {"mcc": (-1.0, 1.0), "log_loss": (0.0, -math.log(1e-7))}
@@ -69,12 +69,12 @@ RATES: dict[str, Callable[..., Any]] = {
 
 @pytest.mark.parametrize("metric", RATES)
 @QUICK
-@given(found=rows(), threshold=TIED)
-def test_a_rate_is_that_of_scikit_learn_and_missing_where_that_is_nan(
-    metric: str, found: Rows, threshold: float
+@given(sample=rows(), threshold=TIED)
+def test_a_rate_agrees_with_scikit_learn_and_missing_where_that_is_nan(
+    metric: str, sample: Rows, threshold: float
 ) -> None:
-    expected = RATES[metric](*decided(found, threshold))
-    measured = value(found, metric, threshold)
+    expected = RATES[metric](*decided(sample, threshold))
+    measured = value(sample, metric, threshold)
     if math.isnan(expected):
         assert measured is None
     else:
@@ -82,17 +82,17 @@ def test_a_rate_is_that_of_scikit_learn_and_missing_where_that_is_nan(
 
 
 @QUICK
-@given(found=both_classes(), threshold=TIED)
-def test_balanced_accuracy_is_that_of_scikit_learn(found: Rows, threshold: float) -> None:
-    expected = reference.balanced_accuracy_score(*decided(found, threshold))
-    assert value(found, "balanced_accuracy", threshold) == pytest.approx(expected, abs=1e-12)
+@given(sample=both_classes(), threshold=TIED)
+def test_balanced_accuracy_agrees_with_scikit_learn(sample: Rows, threshold: float) -> None:
+    expected = reference.balanced_accuracy_score(*decided(sample, threshold))
+    assert value(sample, "balanced_accuracy", threshold) == pytest.approx(expected, abs=1e-12)
 
 
 @QUICK
-@given(found=rows(), threshold=TIED)
-def test_mcc_is_that_of_scikit_learn_and_missing_where_a_margin_is_empty(found: Rows, threshold: float) -> None:
-    labels, decisions = decided(found, threshold)
-    measured = value(found, "mcc", threshold)
+@given(sample=rows(), threshold=TIED)
+def test_mcc_agrees_with_scikit_learn_and_missing_where_a_margin_is_empty(sample: Rows, threshold: float) -> None:
+    labels, decisions = decided(sample, threshold)
+    measured = value(sample, "mcc", threshold)
     if len(set(labels)) < 2 or len(set(decisions)) < 2:
         assert measured is None
     else:
@@ -100,20 +100,20 @@ def test_mcc_is_that_of_scikit_learn_and_missing_where_a_margin_is_empty(found: 
 
 
 @QUICK
-@given(found=both_classes())
-def test_auc_and_average_precision_are_those_of_scikit_learn(found: Rows) -> None:
-    y, s = scores(found).y_true, scores(found).y_score
-    assert value(found, "auc") == pytest.approx(reference.roc_auc_score(y, s), abs=1e-12)
-    assert value(found, "average_precision") == pytest.approx(reference.average_precision_score(y, s), abs=1e-12)
+@given(sample=both_classes())
+def test_auc_and_average_precision_agree_with_scikit_learn(sample: Rows) -> None:
+    y, s = scores(sample).y_true, scores(sample).y_score
+    assert value(sample, "auc") == pytest.approx(reference.roc_auc_score(y, s), abs=1e-12)
+    assert value(sample, "average_precision") == pytest.approx(reference.average_precision_score(y, s), abs=1e-12)
 
 
 @QUICK
-@given(found=rows())
-def test_brier_and_log_loss_are_those_of_scikit_learn(found: Rows) -> None:
-    y, s = scores(found).y_true, scores(found).y_score
+@given(sample=rows())
+def test_brier_and_log_loss_agree_with_scikit_learn(sample: Rows) -> None:
+    y, s = scores(sample).y_true, scores(sample).y_score
     clipped = np.clip(s, 1e-7, 1 - 1e-7)
-    assert value(found, "brier") == pytest.approx(reference.brier_score_loss(y, s, pos_label=1), abs=1e-12)
-    assert value(found, "log_loss") == pytest.approx(reference.log_loss(y, clipped, labels=[0, 1]), rel=1e-9)
+    assert value(sample, "brier") == pytest.approx(reference.brier_score_loss(y, s, pos_label=1), abs=1e-12)
+    assert value(sample, "log_loss") == pytest.approx(reference.log_loss(y, clipped, labels=[0, 1]), rel=1e-9)
 
 
 def test_a_certain_and_wrong_score_costs_a_finite_log_loss() -> None:
@@ -121,12 +121,12 @@ def test_a_certain_and_wrong_score_costs_a_finite_log_loss() -> None:
 
 
 @QUICK
-@given(found=rows(), threshold=TIED)
-def test_confusion_counts_are_those_of_scikit_learn_and_sum_to_n(found: Rows, threshold: float) -> None:
-    counted = confusion(scores(found), threshold)
-    (tn, fp), (fn, tp) = reference.confusion_matrix(*decided(found, threshold), labels=[0, 1])
+@given(sample=rows(), threshold=TIED)
+def test_confusion_counts_agree_with_scikit_learn_and_sum_to_n(sample: Rows, threshold: float) -> None:
+    counted = confusion(scores(sample), threshold)
+    (tn, fp), (fn, tp) = reference.confusion_matrix(*decided(sample, threshold), labels=[0, 1])
     assert counted == Confusion(tp=tp, fp=fp, tn=tn, fn=fn)
-    assert counted.tp + counted.fp + counted.tn + counted.fn == len(found)
+    assert counted.tp + counted.fp + counted.tn + counted.fn == len(sample)
 
 
 def test_a_score_at_the_threshold_is_called_positive() -> None:
@@ -134,18 +134,18 @@ def test_a_score_at_the_threshold_is_called_positive() -> None:
 
 
 @QUICK
-@given(found=rows(), threshold=TIED)
-def test_counts_are_figures_too(found: Rows, threshold: float) -> None:
-    counted, measured = confusion(scores(found), threshold), figures(scores(found), threshold)
+@given(sample=rows(), threshold=TIED)
+def test_counts_are_figures_too(sample: Rows, threshold: float) -> None:
+    counted, measured = confusion(scores(sample), threshold), figures(scores(sample), threshold)
     names = ("true_positives", "false_positives", "true_negatives", "false_negatives")
     assert [measured[name].value for name in names] == [counted.tp, counted.fp, counted.tn, counted.fn]
 
 
 @QUICK
-@given(found=rows(), data=st.data())
-def test_the_order_of_images_changes_nothing(found: Rows, data: st.DataObject) -> None:
-    shuffled = data.draw(st.permutations(found))
-    before, after = figures(scores(found), 0.5), figures(scores(shuffled), 0.5)
+@given(sample=rows(), data=st.data())
+def test_the_order_of_images_changes_nothing(sample: Rows, data: st.DataObject) -> None:
+    shuffled = data.draw(st.permutations(sample))
+    before, after = figures(scores(sample), 0.5), figures(scores(shuffled), 0.5)
     for name, figure in before.items():
         same = pytest.approx(figure.value, rel=1e-9, abs=1e-12) if figure.value is not None else None
         assert after[name].value == same
@@ -153,18 +153,18 @@ def test_the_order_of_images_changes_nothing(found: Rows, data: st.DataObject) -
 
 
 @QUICK
-@given(found=rows(), threshold=TIED)
-def test_a_missing_value_has_a_reason_and_no_interval(found: Rows, threshold: float) -> None:
-    for figure in figures(scores(found), threshold).values():
+@given(sample=rows(), threshold=TIED)
+def test_a_missing_value_has_a_reason_and_no_interval(sample: Rows, threshold: float) -> None:
+    for figure in figures(scores(sample), threshold).values():
         if figure.value is None:
             assert figure.reason
             assert (figure.low, figure.high, figure.method) == (None, None, None)
 
 
 @QUICK
-@given(found=rows(), threshold=TIED)
-def test_an_interval_holds_its_value_and_names_its_method(found: Rows, threshold: float) -> None:
-    for figure in figures(scores(found), threshold).values():
+@given(sample=rows(), threshold=TIED)
+def test_an_interval_contains_its_value_and_names_its_method(sample: Rows, threshold: float) -> None:
+    for figure in figures(scores(sample), threshold).values():
         assert (figure.low is None) == (figure.high is None) == (figure.method is None)
         if figure.low is not None and figure.high is not None and figure.value is not None:
             least, most = (-1 if figure.metric == "mcc" else 0), (math.inf if figure.metric == "log_loss" else 1)
@@ -173,9 +173,9 @@ def test_an_interval_holds_its_value_and_names_its_method(found: Rows, threshold
 
 
 @QUICK
-@given(found=rows())
-def test_figures_cover_every_metric(found: Rows) -> None:
-    measured = figures(scores(found), 0.5)
+@given(sample=rows())
+def test_figures_cover_every_metric(sample: Rows) -> None:
+    measured = figures(scores(sample), 0.5)
     assert list(measured) == list(metrics())
     assert all(figure.metric == name for name, figure in measured.items())
 
@@ -271,8 +271,8 @@ def register(name: str = "jaccard", **fields: Any) -> None:
         return c.tp / (c.tp + c.fp + c.fn) if c.tp + c.fp + c.fn else None
 
     value.__name__ = name
-    kept = {key: field for key, field in (JACCARD | fields).items() if field != "absent"}
-    register_metric(**kept)(value)
+    record = {key: field for key, field in (JACCARD | fields).items() if field != "absent"}
+    register_metric(**record)(value)
 
 
 def test_a_registered_metric_is_known_by_its_names_and_has_its_figure(registry: None) -> None:
@@ -295,8 +295,8 @@ def test_a_registered_metric_is_known_by_its_names_and_has_its_figure(registry: 
         ({"reads": "scores", "influence": len}, "it lacks weighted, its value under weights of the images"),
         ({"kind": "proportion"}, "its kind is 'proportion'; must be one of share, correlation, loss, count"),
         ({"direction": "up"}, "its direction is 'up'; must be one of higher, lower, none"),
-        ({"direction": "none"}, "counts, and no others, have the direction 'none'"),
-        ({"shown": "always"}, "its shown is 'always'; must be one of summary, comparison, detail"),
+        ({"direction": "none"}, "the direction 'none' is for counts"),
+        ({"display": "always"}, "its display is 'always'; must be one of summary, comparison, detail"),
         ({"scale": "absent"}, "its scale is None; must be one of Wilson, Dice, square-and-add, logit, log, Fisher z"),
         ({"range": (1, 0)}, "its range is (1, 0); must be its least and its greatest value"),
         ({"range": (0, 2)}, "the scale 'Wilson' needs the range 0 to 1"),
@@ -330,7 +330,7 @@ def test_a_ratio_or_a_mean_of_ratios_is_what_the_function_computes(name: str) ->
     metric = metrics()[name]
     matrix = Confusion(tp=7, fp=2, tn=11, fn=3)
     if metric.ratios and metric.of_decisions is not None:
-        shares = [counted[0] / counted[1] for counted in (ratio.counted(matrix) for ratio in metric.ratios)]
+        shares = [counted[0] / counted[1] for counted in (ratio.sums(matrix) for ratio in metric.ratios)]
         assert metric.of_decisions(matrix) == pytest.approx(sum(shares) / len(shares))
     if metric.per_image is not None and metric.of_scores is not None:
         sample = on_test([0, 1, 1], [0.2, 0.4, 0.9])

@@ -1,4 +1,4 @@
-"""Influences are the derivatives of the metrics, and their sums by patient give the published variances."""
+"""Influence values are the derivatives of the metrics, and their sums by patient give the published variances."""
 
 from __future__ import annotations
 
@@ -63,9 +63,9 @@ def definition_of_obuchowski(y_true: np.ndarray, y_score: np.ndarray, patients: 
     names = sorted(set(patients))
     with_positive = with_negative = 0
     for name in names:
-        own = [k for k, patient in enumerate(patients) if patient == name]
-        ill = [y_score[k] for k in own if y_true[k] == 1]
-        well = [y_score[k] for k in own if y_true[k] == 0]
+        images = [k for k, patient in enumerate(patients) if patient == name]
+        ill = [y_score[k] for k in images if y_true[k] == 1]
+        well = [y_score[k] for k in images if y_true[k] == 0]
         of_ill = sum(sum(psi(x, y) for y in negative) / n for x in ill) - len(ill) * area
         of_well = sum(sum(psi(x, y) for x in positive) / m for y in well) - len(well) * area
         s10, s01, s11 = s10 + of_ill**2, s01 + of_well**2, s11 + of_ill * of_well
@@ -78,31 +78,31 @@ def definition_of_obuchowski(y_true: np.ndarray, y_score: np.ndarray, patients: 
 
 def test_every_metric_but_the_counts_has_an_influence() -> None:
     with pytest.raises(KeyError):
-        get_metric("true_positives").influences(*drawn_set(0), CUT)
+        get_metric("true_positives").influence_values(*drawn_set(0), CUT)
 
 
 @pytest.mark.parametrize("ties", [False, True])
 @pytest.mark.parametrize("metric", METRICS)
 def test_an_influence_is_the_derivative_of_scikit_learn_s_weighted_metric(metric: str, ties: bool) -> None:
     y_true, y_score = drawn_set(3, ties=ties)
-    moved = get_metric(metric).influences(y_true, y_score, CUT)
-    assert moved is not None
+    influence = get_metric(metric).influence_values(y_true, y_score, CUT)
+    assert influence is not None
     step = 1e-5
     for image in range(len(y_true)):
         up, down = np.ones(len(y_true)), np.ones(len(y_true))
         up[image] += step
         down[image] -= step
         slope = (WEIGHTED[metric](y_true, y_score, up) - WEIGHTED[metric](y_true, y_score, down)) / (2 * step)
-        assert moved[image] == pytest.approx(slope, abs=1e-7)
+        assert influence[image] == pytest.approx(slope, abs=1e-7)
 
 
 @pytest.mark.parametrize("metric", METRICS)
 @QUICK
 @given(seed=st.integers(0, 10**6), ties=st.booleans())
-def test_influences_sum_to_nothing(metric: str, seed: int, ties: bool) -> None:
-    moved = get_metric(metric).influences(*drawn_set(seed, ties=ties), CUT)
-    assert moved is not None
-    assert moved.sum() == pytest.approx(0, abs=1e-12)
+def test_influence_values_sum_to_zero(metric: str, seed: int, ties: bool) -> None:
+    influence = get_metric(metric).influence_values(*drawn_set(seed, ties=ties), CUT)
+    assert influence is not None
+    assert influence.sum() == pytest.approx(0, abs=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -119,18 +119,18 @@ def test_influences_sum_to_nothing(metric: str, seed: int, ties: bool) -> None:
     ],
 )
 def test_an_undefined_metric_has_no_influence(metric: str, labels: list[int], scores: list[float]) -> None:
-    assert get_metric(metric).influences(np.array(labels), np.array(scores), CUT) is None
+    assert get_metric(metric).influence_values(np.array(labels), np.array(scores), CUT) is None
 
 
 def test_no_influence_warns_about_a_division() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = [
-            get_metric(metric).influences(np.array(labels), np.array(scores), CUT)
+        result = [
+            get_metric(metric).influence_values(np.array(labels), np.array(scores), CUT)
             for metric in METRICS
             for labels, scores in (([1, 1, 0], [0.0, 0.0, 0.0]), ([1, 1], [0.0, 1.0]))
         ]
-    assert all(np.isfinite(moved).all() for moved in found if moved is not None)
+    assert all(np.isfinite(influence).all() for influence in result if influence is not None)
 
 
 def test_cells_are_numbered_in_the_order_of_the_counts() -> None:
@@ -141,37 +141,37 @@ def test_cells_are_numbered_in_the_order_of_the_counts() -> None:
 @given(seed=st.integers(0, 10**6), ties=st.booleans())
 def test_the_variance_of_the_auc_is_delong_s_when_images_are_independent(seed: int, ties: bool) -> None:
     y_true, y_score = drawn_set(seed, ties=ties)
-    moved = get_metric("auc").influences(y_true, y_score, CUT)
-    assert moved is not None
+    influence = get_metric("auc").influence_values(y_true, y_score, CUT)
+    assert influence is not None
     ill, well = y_score[y_true == 1], y_score[y_true == 0]
     wins = (ill[:, None] > well) + 0.5 * (ill[:, None] == well)  # DeLong et al. 1988, by all pairs
     expected = wins.mean(axis=1).var(ddof=1) / len(ill) + wins.mean(axis=0).var(ddof=1) / len(well)
-    assert Clusters(y_true).variance(moved) == pytest.approx(expected, rel=1e-9)
+    assert Clusters(y_true).variance(influence) == pytest.approx(expected, rel=1e-9)
     alone = [str(image) for image in range(len(y_true))]
-    assert Clusters(y_true, alone).variance(moved) == pytest.approx(expected, rel=1e-9)
+    assert Clusters(y_true, alone).variance(influence) == pytest.approx(expected, rel=1e-9)
 
 
 @QUICK
 @given(seed=st.integers(0, 10**6), owners=st.lists(st.integers(0, 9), min_size=40, max_size=40), ties=st.booleans())
-def test_the_variance_of_the_auc_by_patient_is_that_of_obuchowski_s_definition(
+def test_the_variance_of_the_auc_by_patient_agrees_with_obuchowski_s_definition(
     seed: int, owners: list[int], ties: bool
 ) -> None:
     y_true, y_score = drawn_set(seed, ties=ties)
     patients = [f"p{owner}" for owner in owners]
     if min(len({p for p, y in zip(patients, y_true, strict=True) if y == label}) for label in (0, 1)) < 2:
         return
-    moved = get_metric("auc").influences(y_true, y_score, CUT)
-    assert moved is not None
-    found = float(Clusters(y_true, patients).covariance(moved[None])[0, 0])
-    assert found == pytest.approx(definition_of_obuchowski(y_true, y_score, patients), rel=1e-9, abs=1e-15)
+    influence = get_metric("auc").influence_values(y_true, y_score, CUT)
+    assert influence is not None
+    result = float(Clusters(y_true, patients).covariance(influence[None])[0, 0])
+    assert result == pytest.approx(definition_of_obuchowski(y_true, y_score, patients), rel=1e-9, abs=1e-15)
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_a_second_copy_of_each_patient_s_image_tells_nothing_new(metric: str) -> None:
+def test_a_second_copy_of_each_patient_s_image_adds_no_information(metric: str) -> None:
     """Counted as independent images they would halve the variance."""
     y_true, y_score = drawn_set(5)
-    alone = get_metric(metric).influences(y_true, y_score, CUT)
-    twice = get_metric(metric).influences(np.tile(y_true, 2), np.tile(y_score, 2), CUT)
+    alone = get_metric(metric).influence_values(y_true, y_score, CUT)
+    twice = get_metric(metric).influence_values(np.tile(y_true, 2), np.tile(y_score, 2), CUT)
     assert alone is not None
     assert twice is not None
     patients = [str(image % len(y_true)) for image in range(2 * len(y_true))]
@@ -186,50 +186,51 @@ def test_neither_the_order_of_images_nor_the_names_of_patients_matter(data: st.D
     y_true, y_score = drawn_set(seed)
     owners = np.arange(len(y_true)) // 3
     order = np.array(data.draw(st.permutations(range(len(y_true)))))
-    moved = get_metric("mcc").influences(y_true, y_score, CUT)
-    shuffled = get_metric("mcc").influences(y_true[order], y_score[order], CUT)
-    assert moved is not None
+    influence = get_metric("mcc").influence_values(y_true, y_score, CUT)
+    shuffled = get_metric("mcc").influence_values(y_true[order], y_score[order], CUT)
+    assert influence is not None
     assert shuffled is not None
     one = Clusters(y_true, [f"p{o}" for o in owners])
     other = Clusters(y_true[order], [f"{100 - o}" for o in owners[order]])
-    assert other.variance(shuffled) == pytest.approx(one.variance(moved), rel=1e-9)
-    assert other.degrees_of_freedom(shuffled) == pytest.approx(one.degrees_of_freedom(moved), rel=1e-9)
+    assert other.variance(shuffled) == pytest.approx(one.variance(influence), rel=1e-9)
+    assert other.degrees_of_freedom(shuffled) == pytest.approx(one.degrees_of_freedom(influence), rel=1e-9)
 
 
 def test_fixed_class_sizes_leave_the_variance_within_the_classes() -> None:
     y_true, y_score = drawn_set(8, n=60)
-    moved = get_metric("accuracy").influences(y_true, y_score, CUT)
-    assert moved is not None
+    influence = get_metric("accuracy").influence_values(y_true, y_score, CUT)
+    assert influence is not None
     right = (y_score >= CUT) == (y_true == 1)
     stratified = sum(
-        (len(own) / len(right)) ** 2 * own.var(ddof=1) / len(own) for own in (right[y_true == 0], right[y_true == 1])
+        (len(images) / len(right)) ** 2 * images.var(ddof=1) / len(images)
+        for images in (right[y_true == 0], right[y_true == 1])
     )
-    assert Clusters(y_true).variance(centred(moved, y_true, "fixed")) == pytest.approx(stratified, rel=1e-9)
-    assert centred(moved, y_true, "drawn") is moved
+    assert Clusters(y_true).variance(centred(influence, y_true, "fixed")) == pytest.approx(stratified, rel=1e-9)
+    assert centred(influence, y_true, "drawn") is influence
 
 
-def test_degrees_of_freedom_are_about_the_number_of_patients_when_they_are_alike() -> None:
+def test_degrees_of_freedom_are_about_the_number_of_patients_when_all_weigh_the_same() -> None:
     generator = np.random.default_rng(0)
     y_true, owners = np.arange(4000) % 2, [str(k // 2) for k in range(4000)]
-    units = Clusters(y_true, owners)
-    assert units.degrees_of_freedom(generator.standard_normal(4000)) == pytest.approx(2000, rel=0.1)
+    clusters = Clusters(y_true, owners)
+    assert clusters.degrees_of_freedom(generator.standard_normal(4000)) == pytest.approx(2000, rel=0.1)
 
 
-def test_degrees_of_freedom_are_few_when_one_patient_carries_the_variance() -> None:
-    moved = np.full(100, 1e-6)
-    moved[0] = 1.0
-    assert Clusters(np.arange(100) % 2).degrees_of_freedom(moved) == pytest.approx(2, rel=0.05)
+def test_degrees_of_freedom_are_few_when_one_patient_dominates_the_variance() -> None:
+    influence = np.full(100, 1e-6)
+    influence[0] = 1.0
+    assert Clusters(np.arange(100) % 2).degrees_of_freedom(influence) == pytest.approx(2, rel=0.05)
 
 
 @pytest.mark.parametrize("values", [np.zeros(4), np.array([1.0, -1.0, 1.0, -1.0])])
-def test_degrees_of_freedom_stay_within_1_and_the_number_of_units_less_1(values: np.ndarray) -> None:
+def test_degrees_of_freedom_stay_within_1_and_the_number_of_clusters_less_1(values: np.ndarray) -> None:
     assert 1 <= Clusters(np.array([0, 1, 0, 1])).degrees_of_freedom(values) <= 3
 
 
 def test_what_cannot_vary_is_correlated_with_nothing() -> None:
-    units = Clusters(np.array([0, 1, 0, 1]))
-    assert units.correlation(np.zeros(4), np.array([1.0, -1.0, 0.0, 0.0])) == 0
-    assert units.correlation(np.array([1.0, -1.0, 0, 0]), np.array([2.0, -2.0, 0, 0])) == pytest.approx(1)
+    clusters = Clusters(np.array([0, 1, 0, 1]))
+    assert clusters.correlation(np.zeros(4), np.array([1.0, -1.0, 0.0, 0.0])) == 0
+    assert clusters.correlation(np.array([1.0, -1.0, 0, 0]), np.array([2.0, -2.0, 0, 0])) == pytest.approx(1)
 
 
 def test_patients_of_another_number_than_images_are_refused() -> None:
@@ -237,8 +238,10 @@ def test_patients_of_another_number_than_images_are_refused() -> None:
         Clusters(np.array([0, 1]), ["a", "b", "c"])
 
 
-def test_a_unit_s_sum_is_that_of_its_images() -> None:
-    units = Clusters(np.array([0, 1, 1]), ["b", "a", "b"])
-    assert units.sums(np.array([[1.0, 2.0, 4.0]])).tolist() == [[2.0, 5.0]]
-    assert (units.count, units.counts, units.repeated) == (2, (1, 2), True)
-    assert math.isclose(units.variance(np.array([1.0, 2.0, 4.0])), units.covariance(np.array([[1.0, 2.0, 4.0]]))[0, 0])
+def test_a_cluster_s_sum_agrees_with_its_images() -> None:
+    clusters = Clusters(np.array([0, 1, 1]), ["b", "a", "b"])
+    assert clusters.sums(np.array([[1.0, 2.0, 4.0]])).tolist() == [[2.0, 5.0]]
+    assert (clusters.count, clusters.counts, clusters.repeated) == (2, (1, 2), True)
+    assert math.isclose(
+        clusters.variance(np.array([1.0, 2.0, 4.0])), clusters.covariance(np.array([[1.0, 2.0, 4.0]]))[0, 0]
+    )

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
 from benchmark.evidence.metrics.definitions import Confusion, confusion
-from benchmark.evidence.metrics.influence import CLIP
 from benchmark.evidence.published.bounds import (
     LossFunction,
     auc_of_decisions,
@@ -23,7 +22,7 @@ from benchmark.evidence.published.bounds import (
     loss_of_scores,
     squared_error,
 )
-from benchmark.evidence.scores import Scores
+from benchmark.evidence.scores import CLIP, Scores
 
 QUICK = settings(deadline=None, max_examples=100)
 SHARP = st.one_of(st.floats(0, 1), st.sampled_from([0.0, 1.0, 0.5, 1e-9, 1 - 1e-9]))
