@@ -243,8 +243,8 @@ def winner_yaml(
     return {
         "extends": base.name,
         "title": f"{base.title}, tuned"[:200],
-        "changes": f"tuned: {told}"[:200],
-        "left_open": f"Chosen by a search of the space {space}: {objective}.",
+        "change": f"tuned: {told}"[:200],
+        "assumptions": f"Chosen by a search of the space {space}: {objective}.",
         **change,
     }
 

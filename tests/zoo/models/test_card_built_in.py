@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from zoo import ModelCard, PublishedFigure, load_cards
 from zoo.config.strict_yaml import validate
+from zoo.models.card import TestSizes
 
 CARDS = load_cards()
 ATTEMPTS = ("attempt-1", "attempt-2", "attempt-3", "attempt-4", "attempt-5", "attempt-6a", "attempt-6b", "attempt-7")
@@ -117,15 +118,15 @@ def test_an_attempt_says_where_it_comes_from_and_what_was_left_open(name: str) -
     assert source.report
     assert source.section.startswith("Intento N")
     assert source.data == "kaggle:paultimothymooney/chest-xray-pneumonia"
-    assert (source.test_negatives, source.test_positives) == (234, 234)
-    assert CARDS[name].left_open
+    assert source.test == TestSizes(negatives=234, positives=234)
+    assert CARDS[name].assumptions
 
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_a_variant_claims_no_source_and_no_figure_and_says_why_it_exists(name: str) -> None:
     assert CARDS[name].source is None
     assert CARDS[name].published == ()
-    assert CARDS[name].left_open
+    assert CARDS[name].assumptions
 
 
 def test_no_two_attempts_rest_on_the_same_section() -> None:
@@ -146,5 +147,5 @@ def test_published_figures_are_the_printed_ones(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CARDS)
-def test_every_published_figure_says_where_it_stands(name: str) -> None:
-    assert all(figure.where.startswith("Intento N") for figure in CARDS[name].published)
+def test_every_published_figure_has_its_location(name: str) -> None:
+    assert all(figure.location.startswith("Intento N") for figure in CARDS[name].published)
