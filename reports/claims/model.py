@@ -132,8 +132,8 @@ class Conditions(Strict):
 
 
 class Claims(Strict):
-    """A claims file. After `load_claims` every row has all its figures, its test set and its loss, and the four published
-    counts of a row are an entry of `matrices`.
+    """A claims file. After `load_claims` every row has all its figures, its test set and its loss. The four published
+    counts of a row are then an entry of `matrices`.
 
     A measured figure reproduces a published one if the interval of their difference is within `margin`, or, for a loss,
     within the fraction `loss_margin` of the published value.
