@@ -12,7 +12,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmark.data.sources import open_dataset
 from benchmark.evidence import Scores, figures
-from benchmark.training.augmentation import views
+from benchmark.training.augmentation import augmented_view
 from benchmark.training.frozen.bank import Bank
 from benchmark.training.frozen.features import Network
 from benchmark.training.network import BATCH, run_batched
@@ -32,7 +32,7 @@ def pixels() -> np.ndarray:
 def test_views_of_a_batch(benchmark: BenchmarkFixture, pixels: np.ndarray) -> None:
     augmentation = load_cards()["attempt-1"].recipe.augmentation
     keys = [f"{number:064x}" for number in range(len(pixels))]
-    made = benchmark(views, pixels, keys, augmentation, 1, 0)
+    made = benchmark(augmented_view, pixels, keys, augmentation, 1, 0)
     assert made.shape == pixels.shape
 
 

@@ -126,7 +126,7 @@ def _source_of(text: str) -> Source:
         problem = f"not a valid path: {getattr(error, 'strerror', None) or error}"
     nearest = difflib.get_close_matches(text, [name for name in _SOURCES if _match(name)], n=1, cutoff=0.6)
     hints = (*(f"Did you mean {name}?" for name in nearest), *broken)
-    given = text[:80] if text.strip() else repr(text)
+    given = text[:300] if text.strip() else repr(text)
     raise DataError(". ".join((f"{given}: {problem}; give {source_descriptions()}", *hints)))
 
 
