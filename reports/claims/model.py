@@ -205,7 +205,7 @@ def row_of_card(card: ModelCard, claims: Sequence[Claims] = ()) -> tuple[Row, Pr
         claims: Claims to search first.
 
     Returns:
-        The first row of `claims` about the card, or else a row of what the card itself states; and the printed
+        The first row of `claims` about the card, or else a row with the figures of the card itself; and the printed
         confusion matrix of that row.
     """
     source = Source(report=card.title)

@@ -16,7 +16,11 @@ LAST_VERSION = "0.3"
 def formerly(key: str) -> Any:
     """Declare the old key of a field in its type: `location: Annotated[str, formerly("where")]`.
 
-    A document that carries no version prints the old keys with `model_dump(by_alias=True)`.
+    Args:
+        key: The old key. `model_dump(by_alias=True)` uses it, for documents without a version number.
+
+    Returns:
+        An annotation for pydantic.
     """
     return Field(serialization_alias=key)
 
