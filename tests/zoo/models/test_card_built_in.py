@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
@@ -149,3 +150,9 @@ def test_published_figures_are_the_printed_ones(name: str) -> None:
 @pytest.mark.parametrize("name", CARDS)
 def test_every_published_figure_has_its_location(name: str) -> None:
     assert all(figure.location.startswith("Intento N") for figure in CARDS[name].published)
+
+
+def test_the_identity_of_the_built_in_cards_stays() -> None:
+    """Stored runs are found by it: renamed keys and new prose must not change it, only a new model or recipe."""
+    identities = json.dumps([card.identity() for card in CARDS.values()], sort_keys=True)
+    assert hashlib.sha256(identities.encode()).hexdigest() == "6b007a97fe3aa798f703208322c0b7a4431a67a336a90e720f4732a0d90b580a"
