@@ -256,12 +256,12 @@ def test_a_skipped_card_is_named_with_its_reason() -> None:
     assert "<script" not in text
 
 
-@pytest.mark.parametrize("place", ["title", "change", "where", "error", "dataset", "split note", "weights"])
+@pytest.mark.parametrize("place", ["title", "change", "location", "error", "dataset", "split note", "weights"])
 def test_hostile_text_breaks_no_table_and_brings_no_markup(place: str) -> None:
     card, dataset, more = make_card(), PHANTOM, {}
     if place in ("title", "change"):
         card = make_card(**{place: HOSTILE})
-    elif place == "where":
+    elif place == "location":
         published = {"metric": "accuracy", "value": 0.5, "split": "test", "decimals": 4, "location": HOSTILE}
         card = make_card(published=[published])
     elif place == "error":
