@@ -281,8 +281,8 @@ def winner_yaml(
     return {
         "extends": base.name,
         "title": f"{base.title}, tuned"[:200],
-        "changes": f"tuned: {settings}"[:200],
-        "left_open": f"Chosen by a search of the space {space}: {objective}.",
+        "change": f"tuned: {settings}"[:200],
+        "assumptions": f"Chosen by a search of the space {space}: {objective}.",
         **change,
     }
 

@@ -12,7 +12,7 @@ from reports.audit.decisions import Matrices, conflicts, matrices_of, out_of_rea
 from reports.audit.figures import SEVERITIES, AuditFinding, Cited, Group, groups
 from reports.audit.losses import losses
 from reports.audit.matrices import confusion_of, one_class, printed_matrix, sample_sizes, which_test
-from reports.claims.model import Claims, PrintedMatrix, Reading, Row, TestSet
+from reports.claims.model import Claims, Interpretation, PrintedMatrix, Row, TestSet
 from reports.text import capital, listed
 from zoo.models.card import PublishedFigure
 
@@ -85,7 +85,7 @@ def audit(claims: Claims) -> Audit:
         if row.name in printed and row.name not in final:
             found[row.name] = _of_printed(row, printed[row.name])
     rows = {row.name: row for row in claims.rows}
-    for reading in claims.readings:
+    for reading in claims.interpretations:
         findings += _of_reading(rows[reading.row], reading)
     for matrix in claims.matrices:
         findings += printed_matrix(matrix, final, found)
@@ -107,7 +107,7 @@ def audit_row(row: Row, matrix: PrintedMatrix | None = None) -> AuditRow:
 
 
 def _of_printed(row: Row, matrix: PrintedMatrix) -> Matrices:
-    test = TestSet(negatives=matrix.tn + matrix.fp, positives=matrix.tp + matrix.fn, where=matrix.where)
+    test = TestSet(negatives=matrix.tn + matrix.fp, positives=matrix.tp + matrix.fn, location=matrix.location)
     return Matrices(row.test or test, (confusion_of(matrix),))
 
 
@@ -128,7 +128,7 @@ def _of_group(group: Group, own: Matrices | None) -> Iterator[AuditFinding]:
     yield from losses(group, own, group.row.test if _is_final(group) else None)
 
 
-def _of_reading(row: Row, reading: Reading) -> Iterator[AuditFinding]:
+def _of_reading(row: Row, reading: Interpretation) -> Iterator[AuditFinding]:
     """What is found because the sentence is read so: findings that rest on a figure of the reading."""
     for group in groups(row, reading):
         for finding in _of_group(group, _matrices(group, row.test)):
@@ -148,15 +148,15 @@ def _contradictory_settings(claims: Claims) -> Iterator[AuditFinding]:
                 "contradiction",
                 row,
                 None,
-                tuple(Cited(f"{name} {setting.value}", setting.where) for setting in stated),
+                tuple(Cited(f"{name} {setting.value}", setting.location) for setting in stated),
                 f"{capital(name)} is stated as {listed([str(value) for value in values])}.",
                 "One model has one of them.",
             )
 
 
 def _same_names(claims: Claims) -> Iterator[AuditFinding]:
-    for called in dict.fromkeys(row.called for row in claims.rows if row.called):
-        rows = [row.name for row in claims.rows if row.called == called]
+    for called in dict.fromkeys(row.alias for row in claims.rows if row.alias):
+        rows = [row.name for row in claims.rows if row.alias == called]
         if len(rows) > 1:
             yield AuditFinding(
                 "same-name",
@@ -178,7 +178,7 @@ def _row(row: Row, found: Matrices | None) -> AuditRow:
     test, known = found.test if found else row.test, found is not None and not found.too_many
     return AuditRow(
         name=row.name,
-        called=row.called,
+        called=row.alias,
         test=test,
         matrices=found.rounded if found and known else None,
         cut=found.cut if found and known else None,

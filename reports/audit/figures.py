@@ -8,7 +8,7 @@ from typing import Literal
 
 from benchmark.evidence.metrics.definitions import Confusion, find_metric, label_of
 from benchmark.evidence.published.feasible import Range, printed_range
-from reports.claims.model import PrintedMatrix, Reading, Row, TestSet
+from reports.claims.model import Interpretation, PrintedMatrix, Row, TestSet
 from zoo.models.card import PublishedFigure
 
 Severity = Literal["impossible", "contradiction", "note"]
@@ -114,7 +114,7 @@ class Group:
         )
 
 
-def groups(row: Row, reading: Reading | None = None) -> Iterator[Group]:
+def groups(row: Row, reading: Interpretation | None = None) -> Iterator[Group]:
     """The row's figures by split and moment; one said of every epoch joins the first and the last.
 
     With a `reading`, only groups that hold figures of it, each with the row's other figures.
@@ -134,7 +134,7 @@ def groups(row: Row, reading: Reading | None = None) -> Iterator[Group]:
             if figure.split == split and (figure.epoch == epoch or (figure.epoch == "every" and epoch is not None))
         )
         if reading is None or any(figure in own for figure in together):
-            yield Group(row, reading.reading if reading else None, split, together)
+            yield Group(row, reading.meaning if reading else None, split, together)
 
 
 def figure_range(figure: PublishedFigure, cut: bool = False) -> Range:
@@ -147,7 +147,7 @@ def figure_range(figure: PublishedFigure, cut: bool = False) -> Range:
 def cite(figure: PublishedFigure) -> Cited:
     """The figure with its split and where it stands."""
     moment = f", {figure.epoch} epoch" if figure.epoch else ""
-    return Cited(f"{named(figure)}{moment}", figure.where, figure)
+    return Cited(f"{named(figure)}{moment}", figure.location, figure)
 
 
 def named(figure: PublishedFigure) -> str:

@@ -36,7 +36,7 @@ def which_test(group: Group, own: Matrices | None, others: Sequence[TestSet]) ->
     yield group.finding(
         "test-size",
         "contradiction" if own in failing else "note",
-        (*group.cited(metrics), *(Cited(f"test set of {sizes(each.test)}", each.test.where) for each in tests)),
+        (*group.cited(metrics), *(Cited(f"test set of {sizes(each.test)}", each.test.location) for each in tests)),
         statement,
         f"{'; '.join(f'{sizes(each.test)}: {_how_it_fits(each)}' for each in tests)}.",
     )
@@ -74,7 +74,7 @@ def printed_matrix(
     `rows` holds the final test figures of each row that has some, `found` the matrices of each whose test set is known.
     """
     counted = confusion_of(matrix)
-    cited = Cited(counts(matrix), matrix.where)
+    cited = Cited(counts(matrix), matrix.location)
     negatives, positives = counted.tn + counted.fp, counted.tp + counted.fn
     test = found[matrix.row].test if matrix.row in found else None
     if test is not None and (test.negatives, test.positives) != (negatives, positives):
@@ -83,7 +83,7 @@ def printed_matrix(
             "contradiction",
             matrix.row,
             None,
-            (cited, Cited(f"test set of {sizes(test)}", test.where)),
+            (cited, Cited(f"test set of {sizes(test)}", test.location)),
             f"The printed matrix counts {negatives} + {positives} images, its row {sizes(test)}.",
             "FP and TN are the negatives, FN and TP the positives.",
         )
@@ -118,9 +118,9 @@ def printed_matrix(
 def one_class(claims: Claims, group: Group, own: Matrices, others: Sequence[TestSet]) -> Iterator[AuditFinding]:
     """How many images can have been called alike, where the report says that all were."""
     said = [
-        Cited(statement.text, statement.where)
+        Cited(statement.text, statement.location)
         for statement in claims.statements
-        for form in statement.says.asserted()
+        for form in statement.assertion.necessary()
         if form.diagnosis is not None
         and form.diagnosis.card == group.row.card
         and set(form.diagnosis.finding) <= _ONE_CLASS

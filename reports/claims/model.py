@@ -1,4 +1,4 @@
-"""Claims: what a report printed, row by row, and what it says about it. Strict, frozen, plain data."""
+"""Claims: the figures and statements that a report printed, as strict, frozen data."""
 
 from __future__ import annotations
 
@@ -19,37 +19,39 @@ from reports.claims.statement import (
     unknown_metric,
     unknown_name,
 )
+from zoo.config.renames import formerly
 from zoo.config.strict import Strict
 from zoo.config.strict_yaml import ConfigError, named_file, read_yaml, validate
-from zoo.models.card import ImageCount, Loss, ModelCard, PublishedFigure
+from zoo.models.card import Loss, ModelCard, PublishedFigure, TestSizes
 
 _BUILT_IN = Path(str(resources.files("reports.claims.data")))
 _COUNTS = ("true_positives", "false_positives", "true_negatives", "false_negatives")
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
-class TestSet(Strict):
-    """How many images of each class a test set holds, and where that is said."""
+class TestSet(TestSizes):
+    """The number of images per class in a test set, and where the source states it."""
 
-    __test__ = False  # not a test class, whatever its name
-
-    negatives: ImageCount
-    positives: ImageCount
-    where: Text
+    location: Annotated[Text, formerly("where")]
 
 
 class Recognise(Strict):
-    """How the data are recognised, whatever their folder is called. `test_names_sha256` is the SHA-256, in
-    hexadecimal, of the sorted lines CLASS/NAME of the files of its test part, joined by newlines; `zoo data --json`
-    shows it. `classes` are its two classes, the positive one last."""
+    """How the data are recognised under any folder name.
+
+    `test_names_sha256` is the SHA-256, in hexadecimal, of the sorted lines CLASS/NAME of the files of the test part,
+    joined by newlines; `zoo data --json` prints it. `classes` are the two classes, the positive one last.
+    """
 
     test_names_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     classes: tuple[str, str] | None = None
 
 
 class Source(Strict):
-    """The report. `data` is a SOURCE of `zoo data`, and `recognise` how it is recognised under another name; `test` the
-    images its figures rest on; `other_tests` further test sets of the same data, which figures may rest on unsaid."""
+    """The report.
+
+    `data` is a SOURCE of `zoo data`; `recognise` recognises the same data under another name. `test` is the test set
+    behind the figures. `other_tests` are further test sets of the same data that the figures may be from.
+    """
 
     report: Text
     data: str | None = None
@@ -66,10 +68,10 @@ class Source(Strict):
 
 
 class PrintedMatrix(Strict):
-    """A printed confusion matrix of the test split and the row it is said to belong to."""
+    """A printed confusion matrix of the test split, and the row that the source assigns it to."""
 
     row: Name
-    where: Text
+    location: Annotated[Text, formerly("where")]
     tp: Count
     fp: Count
     tn: Count
@@ -77,35 +79,36 @@ class PrintedMatrix(Strict):
 
 
 class Setting(Strict):
-    """A printed setting; several of one row and name that differ contradict each other."""
+    """A printed setting. Two different values of one setting of a row contradict each other."""
 
     row: Name
     setting: Text
     value: float | int | str
-    where: Text
+    location: Annotated[Text, formerly("where")]
 
 
-class Reading(Strict):
-    """One way to take an ambiguous sentence about `row`: its figures take the place of the row's figures of the same
-    metric, split and epoch, and are audited as if they had been printed."""
+class Interpretation(Strict):
+    """One meaning of an ambiguous sentence about `row`.
+
+    Its figures replace the figures of the row with the same metric, split and epoch, and are audited like printed ones.
+    """
 
     row: Name
-    reading: Text
+    meaning: Annotated[Text, formerly("reading")]
     figures: Annotated[tuple[PublishedFigure, ...], ONE_OR_MORE, AT_MOST]
 
 
 class Row(Strict):
-    """What was printed about one model. `called` is the source's own name for it.
+    """The figures printed about one model. `alias` is its name in the source.
 
-    `card` adds the card's published figures before `figures`, each once where both state it, and its test images and
-    loss where the row states none.
-    `loss` is what printed losses are read as, cross-entropy where nothing else is said; `threshold` is that of the
-    decisions behind accuracy, precision and recall.
+    The published figures of `card` come before `figures`; a figure that both state counts once. A row without test set
+    or loss has those of its card. `loss` is the function behind the printed losses, cross-entropy by default.
+    `threshold` is the decision threshold behind accuracy, precision and recall.
     """
 
     name: Name
     card: Name | None = None
-    called: str | None = None
+    alias: Annotated[str | None, formerly("called")] = None
     figures: Annotated[tuple[PublishedFigure, ...], AT_MOST] = ()
     test: TestSet | None = None
     loss: Loss | None = None
@@ -119,19 +122,21 @@ class Row(Strict):
 
 
 class Conditions(Strict):
-    """Under which conditions the figures were read: the side of an image in pixels, the number of training images. Runs
-    under others are not comparable; what is not stated excludes nothing."""
+    """Conditions under which the figures were obtained: the image side in pixels and the number of training images.
+
+    Runs under different conditions are not comparable. An unstated condition is not checked.
+    """
 
     image_size: Annotated[int, Field(gt=0, le=100_000)] | None = None
     train: Annotated[int, Field(gt=0, le=1_000_000_000)] | None = None
 
 
 class Claims(Strict):
-    """A claims file. After `load_claims` every row holds all its figures, test images and loss, and the four published
-    counts of a row stand among `matrices` instead.
+    """A claims file. After `load_claims` every row has all its figures, its test set and its loss. The four published
+    counts of a row are then an entry of `matrices`.
 
-    A measured figure reproduces a published one when the interval of their difference lies within `margin`, or, for a
-    loss, within `loss_margin` as a share of the published value.
+    A measured figure reproduces a published one if the interval of their difference is within `margin`, or, for a loss,
+    within the fraction `loss_margin` of the published value.
     """
 
     name: Name
@@ -141,30 +146,38 @@ class Claims(Strict):
     margin: Annotated[float, Field(gt=0, lt=1)] = 0.05
     loss_margin: Annotated[float, Field(gt=0, le=1000)] = 0.1
     rows: Annotated[tuple[Row, ...], ONE_OR_MORE, AT_MOST]
-    readings: Annotated[tuple[Reading, ...], AT_MOST] = ()
+    interpretations: Annotated[tuple[Interpretation, ...], AT_MOST, formerly("readings")] = ()
     matrices: Annotated[tuple[PrintedMatrix, ...], AT_MOST] = ()
     settings: Annotated[tuple[Setting, ...], AT_MOST] = ()
     statements: Annotated[tuple[Statement, ...], AT_MOST] = ()
 
 
 def claims_names() -> tuple[str, ...]:
-    """The claims files that are built in."""
+    """Return the names of the built-in claims files."""
     return tuple(sorted(path.stem for path in _BUILT_IN.glob("*.yaml")))
 
 
 def built_in_sources() -> tuple[Source, ...]:
-    """What the built-in claims say of their data."""
+    """Return the sources of the built-in claims, in the order of their names."""
     paths = [_BUILT_IN / f"{name}.yaml" for name in claims_names()]
     return tuple(validate(Source, read_yaml(path)["source"], str(path)) for path in paths)
 
 
 def load_claims(name: str, cards: Mapping[str, ModelCard]) -> Claims:
-    """The built-in claims called `name`, or those in the YAML file of that path, with what `cards` published.
+    """Load claims and complete their rows with what the cards published.
 
-    Raises ConfigError with every error of the file.
+    Args:
+        name: The name of built-in claims, or the path of a YAML file.
+        cards: All cards by name.
+
+    Returns:
+        The claims.
+
+    Raises:
+        ConfigError: With every error of the file.
     """
     path = named_file("claims", "CLAIMS", name, _BUILT_IN)
-    data = read_yaml(path)
+    data = read_yaml(path, Claims)
     if data.setdefault("name", path.stem) != path.stem:
         raise ConfigError(f"{path}: name: is '{data['name']}'; must equal the file's name, '{path.stem}'")
     written = validate(Claims, data, str(path))
@@ -179,20 +192,26 @@ def load_claims(name: str, cards: Mapping[str, ModelCard]) -> Claims:
 
 
 def claims_about(names: Collection[str], cards: Mapping[str, ModelCard]) -> list[Claims]:
-    """The built-in claims that have a row of any of the cards `names`."""
+    """Return the built-in claims that have a row about any of the cards `names`."""
     loaded = [load_claims(name, cards) for name in claims_names()]
     return [claims for claims in loaded if any(row.card in names for row in claims.rows)]
 
 
 def row_of_card(card: ModelCard, claims: Sequence[Claims] = ()) -> tuple[Row, PrintedMatrix | None]:
-    """What was published about a card: the first row of `claims` about it, else what the card itself states, and the
-    printed confusion matrix of that row."""
-    own = Row(name=card.name, card=card.name)
-    alone = _resolve(
-        Claims(name=card.name, title=card.title, source=Source(report=card.title), rows=(own,)), {card.name: card}
-    )
-    rows = ((row, each.matrices) for each in (*claims, alone) for row in each.rows if row.card == card.name)
-    row, matrices = next(rows)
+    """Find what was published about a card.
+
+    Args:
+        card: The card.
+        claims: Claims to search first.
+
+    Returns:
+        The first row of `claims` about the card, or else a row with the figures of the card itself; and the printed
+        confusion matrix of that row.
+    """
+    source = Source(report=card.title)
+    alone = Claims(name=card.name, title=card.title, source=source, rows=(Row(name=card.name, card=card.name),))
+    candidates = (*claims, _resolve(alone, {card.name: card}))
+    row, matrices = next((row, each.matrices) for each in candidates for row in each.rows if row.card == card.name)
     return row, next((matrix for matrix in matrices if matrix.row == row.name), None)
 
 
@@ -205,9 +224,8 @@ def _resolve(claims: Claims, cards: Mapping[str, ModelCard]) -> Claims:
         if len(counts) == len(_COUNTS):
             figures = tuple(figure for figure in figures if not _is_final_count(figure))
             tp, fp, tn, fn = (round(counts[metric].value) for metric in _COUNTS)
-            matrices.append(
-                PrintedMatrix(row=row.name, where=counts["true_positives"].where, tp=tp, fp=fp, tn=tn, fn=fn)
-            )
+            location = counts["true_positives"].location
+            matrices.append(PrintedMatrix(row=row.name, location=location, tp=tp, fp=fp, tn=tn, fn=fn))
         test = row.test or _test_of(card) or claims.source.test
         loss = row.loss or (card.recipe.loss if card else Loss())
         rows.append(row.model_copy(update={"figures": figures, "test": test, "loss": loss}))
@@ -215,14 +233,14 @@ def _resolve(claims: Claims, cards: Mapping[str, ModelCard]) -> Claims:
 
 
 def _together(of_card: Sequence[PublishedFigure], of_row: Sequence[PublishedFigure]) -> tuple[PublishedFigure, ...]:
-    """The figures of a card, then those of its row; one that both state stands once, as stated with more decimals."""
-    stated = {_known_by(figure): figure for figure in of_row}
-    finer = [max(figure, stated.get(_known_by(figure), figure), key=lambda each: each.decimals) for figure in of_card]
-    known = {_known_by(figure) for figure in of_card}
-    return (*finer, *(figure for figure in of_row if _known_by(figure) not in known))
+    """Join the figures of a card and of its row. A figure that both state comes once, with the more decimals."""
+    of_row_by_key = {_key(figure): figure for figure in of_row}
+    finer = [max(figure, of_row_by_key.get(_key(figure), figure), key=lambda each: each.decimals) for figure in of_card]
+    of_card_keys = {_key(figure) for figure in of_card}
+    return (*finer, *(figure for figure in of_row if _key(figure) not in of_card_keys))
 
 
-def _known_by(figure: PublishedFigure) -> tuple[object, ...]:
+def _key(figure: PublishedFigure) -> tuple[object, ...]:
     return figure.metric, figure.split, figure.epoch, figure.value, figure.upper
 
 
@@ -232,24 +250,25 @@ def _is_final_count(figure: PublishedFigure) -> bool:
 
 def _test_of(card: ModelCard | None) -> TestSet | None:
     source = card.source if card else None
-    if source is None or source.test_negatives is None or source.test_positives is None:
+    if source is None or source.test is None:
         return None
-    where = f"{source.section}: {source.test_negatives} + {source.test_positives} test images"
-    return TestSet(negatives=source.test_negatives, positives=source.test_positives, where=where)
+    negatives, positives = source.test.negatives, source.test.positives
+    location = f"{source.section}: {negatives} + {positives} test images"
+    return TestSet(negatives=negatives, positives=positives, location=location)
 
 
 def _problems(claims: Claims, cards: Mapping[str, ModelCard]) -> Iterator[str]:
-    """Names in a claims file that mean nothing, each with its place."""
+    """Yield a line for each name in a claims file that does not exist or occurs twice, with its path."""
     rows = [row.name for row in claims.rows]
-    yield from _twice("rows", "name", rows)
-    yield from _twice("statements", "id", (statement.id for statement in claims.statements))
+    yield from _duplicates("rows", "name", rows)
+    yield from _duplicates("statements", "id", (statement.id for statement in claims.statements))
     for i, row in enumerate(claims.rows):
         if row.card is not None:
             yield from unknown_name(f"rows.{i}.card", "card", row.card, cards)
         yield from _unknown_metrics(f"rows.{i}", row.figures)
-    for i, reading in enumerate(claims.readings):
-        yield from unknown_name(f"readings.{i}.row", "row", reading.row, rows)
-        yield from _unknown_metrics(f"readings.{i}", reading.figures)
+    for i, interpretation in enumerate(claims.interpretations):
+        yield from unknown_name(f"interpretations.{i}.row", "row", interpretation.row, rows)
+        yield from _unknown_metrics(f"interpretations.{i}", interpretation.figures)
     for i, matrix in enumerate(claims.matrices):
         yield from unknown_name(f"matrices.{i}.row", "row", matrix.row, rows)
     for i, setting in enumerate(claims.settings):
@@ -259,23 +278,23 @@ def _problems(claims: Claims, cards: Mapping[str, ModelCard]) -> Iterator[str]:
 
 
 def _matrix_problems(claims: Claims) -> Iterator[str]:
-    printed = [matrix.row for matrix in claims.matrices]
-    yield from _twice("matrices", "row", printed)
+    rows = [matrix.row for matrix in claims.matrices]
+    yield from _duplicates("matrices", "row", rows)
     for i, statement in enumerate(claims.statements):
-        for form in statement.says.forms():
+        for form in statement.assertion.forms():
             if form.matrix_of is not None:
-                where = f"statements.{i}.says.matrix_of.matrix"
-                yield from unknown_name(where, "printed matrix of row", form.matrix_of.matrix, printed)
+                path = f"statements.{i}.assertion.matrix_of.matrix"
+                yield from unknown_name(path, "printed matrix of row", form.matrix_of.matrix, rows)
 
 
-def _unknown_metrics(where: str, figures: Iterable[PublishedFigure]) -> Iterator[str]:
+def _unknown_metrics(path: str, figures: Iterable[PublishedFigure]) -> Iterator[str]:
     for i, figure in enumerate(figures):
-        yield from unknown_metric(f"{where}.figures.{i}.metric", figure.metric)
+        yield from unknown_metric(f"{path}.figures.{i}.metric", figure.metric)
 
 
-def _twice(where: str, field: str, names: Iterable[str]) -> Iterator[str]:
-    seen: set[str] = set()
+def _duplicates(path: str, field: str, names: Iterable[str]) -> Iterator[str]:
+    earlier: set[str] = set()
     for i, name in enumerate(names):
-        if name in seen:
-            yield f"{where}.{i}.{field}: '{name}' stands twice; rename one"
-        seen.add(name)
+        if name in earlier:
+            yield f"{path}.{i}.{field}: '{name}' is a duplicate; rename one"
+        earlier.add(name)

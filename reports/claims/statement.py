@@ -1,5 +1,4 @@
-"""Statements: the sentences of a report as data, in a small vocabulary. Strict, frozen; what they are worth is decided
-elsewhere."""
+"""Statements: the sentences of a report as strict, frozen data, in a small vocabulary."""
 
 from __future__ import annotations
 
@@ -11,6 +10,7 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from benchmark.evidence.diagnosis.causes import FINDINGS
 from benchmark.evidence.metrics.definitions import NOT_METRICS, aliases, metrics
 from benchmark.evidence.scores import SplitName
+from zoo.config.renames import formerly
 from zoo.config.strict import Strict
 from zoo.config.strict_yaml import suggest
 from zoo.models.card import MOST_ENTRIES, NAME_PATTERN, ModelCard, Printed
@@ -23,7 +23,7 @@ Margin = Annotated[float, Field(ge=0, le=1e9)]
 
 
 def _at_least(count: int) -> AfterValidator:
-    """Entries of a tuple, counted once each is valid: pydantic's own `min_length` also counts those that are not."""
+    """Count the entries of a tuple after each was validated. `min_length` of pydantic also counts invalid ones."""
 
     def check(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
         if len(entries) < count:
@@ -40,8 +40,10 @@ _CARDS = ("a", "b", "card")
 
 
 class Assertion(Strict):
-    """What one form of statement asserts. A new form is a subclass, a field of `Form` and a function in
-    `reports.verdicts.statements` that judges it."""
+    """What one form of statement asserts: about which cards and metric, and by how much.
+
+    A new form is a subclass, a field of `Form` and a function in `reports.verdicts.statements` that judges it.
+    """
 
     @property
     def cards(self) -> tuple[str, ...]:
@@ -49,8 +51,8 @@ class Assertion(Strict):
         return tuple(getattr(self, field) for field in _CARDS if field in type(self).model_fields)
 
 
-class Better(Assertion):
-    """A beats B on a metric by more than `margin`."""
+class Superior(Assertion):
+    """A is better than B in a metric by more than `margin`."""
 
     a: Name
     b: Name
@@ -59,12 +61,12 @@ class Better(Assertion):
     split: SplitName = "test"
 
 
-class NoBetter(Better):
-    """A does not beat B on a metric by more than `margin`; it may be worse."""
+class NotSuperior(Superior):
+    """A is not better than B in a metric by more than `margin`; it may be worse."""
 
 
-class Alike(Assertion):
-    """A and B differ by no more than `within` on a metric, in either direction."""
+class Equivalent(Assertion):
+    """A and B differ by at most `within` in a metric, in either direction."""
 
     a: Name
     b: Name
@@ -87,26 +89,26 @@ class AtMost(AtLeast):
 
 
 class Diagnosis(Assertion):
-    """Any of these findings of `benchmark.evidence.diagnosis.causes` holds for the card."""
+    """Every seed of the card has one of these findings of `benchmark.evidence.diagnosis.causes`."""
 
     card: Name
     finding: Annotated[tuple[str, ...], ONE_OR_MORE, AT_MOST]
 
 
 class MatrixOf(Assertion):
-    """The confusion matrix printed with row `matrix` is the one of `card`."""
+    """The confusion matrix printed for the row `matrix` belongs to `card`."""
 
     matrix: Name
     card: Name
 
     @property
     def cards(self) -> tuple[str, ...]:
-        """None: the audit of what was printed decides it."""
+        """No card: the audit of the printed figures decides it."""
         return ()
 
 
 class ThresholdMatters(Assertion):
-    """On test, a threshold chosen on validation beats 0.5 on a metric by more than `margin`."""
+    """On test, the threshold chosen on validation is better than 0.5 in a metric by more than `margin`."""
 
     card: Name
     metric: MetricName
@@ -114,13 +116,13 @@ class ThresholdMatters(Assertion):
 
 
 class Form(Strict):
-    """One thing that a statement says; exactly one of the fields is given."""
+    """One form of statement: exactly one of the fields has a value."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
 
-    better: Better | None = None
-    no_better: NoBetter | None = None
-    alike: Alike | None = None
+    superior: Annotated[Superior | None, formerly("better")] = None
+    not_superior: Annotated[NotSuperior | None, formerly("no_better")] = None
+    equivalent: Annotated[Equivalent | None, formerly("alike")] = None
     at_least: AtLeast | None = None
     at_most: AtMost | None = None
     diagnosis: Diagnosis | None = None
@@ -129,76 +131,89 @@ class Form(Strict):
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
-        given = self.model_fields_set
-        if len(given) != 1 or getattr(self, next(iter(given))) is None:
+        fields = self.model_fields_set
+        if len(fields) != 1 or getattr(self, next(iter(fields))) is None:
             raise ValueError(f"takes exactly one of {', '.join(type(self).model_fields)}")
         return self
 
     @property
     def name(self) -> str:
-        """The name of the field that is given."""
+        """The name of the field that has a value."""
         return next(iter(self.model_fields_set))
 
     @property
     def assertion(self) -> Assertion:
-        """The field that is given."""
+        """The value of that field."""
         assertion: Assertion = getattr(self, self.name)
         return assertion
 
 
-class Says(Form):
-    """What a statement says: one form, or several of which all or any must hold."""
+class CombinedAssertion(Form):
+    """What a statement asserts: one form, or several of which all or any must hold."""
 
     all: Annotated[tuple[Form, ...], _TWO_OR_MORE, AT_MOST] = ()
     any: Annotated[tuple[Form, ...], _TWO_OR_MORE, AT_MOST] = ()
 
     def forms(self) -> tuple[Form, ...]:
-        """The forms inside; itself when it is one."""
+        """Return the forms of `all` or `any`, or else this form."""
         return self.all or self.any or (self,)
 
-    def asserted(self) -> tuple[Form, ...]:
-        """The forms that must hold for the statement to hold: all but those of `any`."""
+    def necessary(self) -> tuple[Form, ...]:
+        """Return the forms that must hold if the statement holds: none of those in `any`."""
         return () if self.any else self.forms()
 
 
 class Statement(Strict):
-    """A sentence of the report: quoted, translated, and as data. `reading` says how the words became `says`."""
+    """A sentence of the report: quoted (`text`), translated, and as data (`assertion`).
+
+    `paraphrase` says in plain words what the assertion takes the sentence to mean.
+    """
 
     id: Name
-    where: Text
+    location: Annotated[Text, formerly("where")]
     text: Text
     translation: str | None = None
-    reading: str | None = None
-    says: Says
+    paraphrase: Annotated[str | None, formerly("reading")] = None
+    assertion: Annotated[CombinedAssertion, formerly("says")]
 
 
 def unknown_in_statement(statement: Statement, cards: Mapping[str, ModelCard]) -> Iterator[str]:
-    """Names in a statement that mean nothing, each with its place below the statement."""
-    for form in statement.says.forms():
-        assertion, where = form.assertion, f"says.{form.name}"
+    """Yield a line for each name in a statement that does not exist, with its path below the statement."""
+    for form in statement.assertion.forms():
+        assertion, path = form.assertion, f"assertion.{form.name}"
         for field in _CARDS:
             if hasattr(assertion, field):
-                yield from unknown_name(f"{where}.{field}", "card", getattr(assertion, field), cards)
+                yield from unknown_name(f"{path}.{field}", "card", getattr(assertion, field), cards)
         if hasattr(assertion, "metric"):
-            yield from unknown_metric(f"{where}.metric", assertion.metric)
+            yield from unknown_metric(f"{path}.metric", assertion.metric)
         for i, code in enumerate(getattr(assertion, "finding", ())):
-            yield from unknown_name(f"{where}.finding.{i}", "finding", code, FINDINGS)
+            yield from unknown_name(f"{path}.finding.{i}", "finding", code, FINDINGS)
 
 
 def printed_metrics() -> tuple[str, ...]:
-    """What a printed figure may be of: every metric, the loss of training, and the scores themselves."""
+    """Return the names that a printed figure may have: every metric, the training loss and single scores."""
     return (*metrics(), *NOT_METRICS)
 
 
-def unknown_metric(where: str, name: str) -> Iterator[str]:
-    """A line when no figure is of a metric called `name`, with the nearest names there are for metrics."""
+def unknown_metric(path: str, name: str) -> Iterator[str]:
+    """Yield a line if no printed figure can have this metric, with the nearest names and aliases of metrics."""
     known = printed_metrics()
     if name not in known:
-        yield f"{where}: unknown metric '{name}'. {suggest(name, known, aliases())}"
+        yield f"{path}: unknown metric '{name}'. {suggest(name, known, aliases())}"
 
 
-def unknown_name(where: str, kind: str, name: str, known: Iterable[str]) -> Iterator[str]:
-    """A line when `name` is not `known`, with the nearest ones."""
+def unknown_name(path: str, kind: str, name: str, known: Iterable[str]) -> Iterator[str]:
+    """Yield a line if a name does not exist, with the nearest names.
+
+    Args:
+        path: The path of the name in its file.
+        kind: What the name should be: `card`.
+        name: The name.
+        known: The names that exist.
+
+    Yields:
+        At most one line.
+    """
     known = list(known)
     if name not in known:
-        yield f"{where}: unknown {kind} '{name}'. {suggest(name, known)}"
+        yield f"{path}: unknown {kind} '{name}'. {suggest(name, known)}"

@@ -30,7 +30,7 @@ def model_card(run: Run, store: Store, decider: DecisionRule, written: Written) 
     lines = [
         f"# {cell(spec.card.title)}",
         "",
-        f"Card `{spec.card.name}`, seed {spec.seed}, run `{run.run_id}`: {cell(spec.card.changes)}.",
+        f"Card `{spec.card.name}`, seed {spec.seed}, run `{run.run_id}`: {cell(spec.card.change)}.",
         "",
         f"**{NOT_CLINICAL}**" + (" **It was trained on SYNTHETIC images.**" if spec.dataset.synthetic else ""),
         "",

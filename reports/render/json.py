@@ -17,7 +17,7 @@ from reports.limits import limits
 from reports.report import Report, Section
 from reports.verdicts.report import ClaimsReport
 
-VERSION = 2
+VERSION = 3
 """Raised when a field changes its name or its meaning; new fields may come without."""
 
 

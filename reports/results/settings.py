@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from benchmark.runs.run import RunSpec
 
 Value = bool | int | float | str
-_CARD_PROSE = {"name", "title", "changes", "extends", "source", "left_open", "published"}
+_CARD_PROSE = {"name", "title", "change", "extends", "source", "assumptions", "published"}
 
 
 def flat_settings(spec: RunSpec) -> dict[str, Value]:

@@ -72,9 +72,9 @@ def single_change(before: ModelCard, after: ModelCard) -> str | None:
     extends, since the card declares it as its change.
     """
     if after.extends == before.name:
-        return after.changes
+        return after.change
     if before.extends == after.name:
-        return f"without: {before.changes}"
+        return f"without: {before.change}"
     a, b = dict(_settings(before)), dict(_settings(after))
     differing = sorted(path for path in {*a, *b} if a.get(path) != b.get(path))
     if len(differing) != 1:

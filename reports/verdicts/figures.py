@@ -79,7 +79,7 @@ def _judge_figure(
     else:
         margin = claims.loss_margin * printed.value if is_open_loss(printed.metric) else claims.margin
         decision = _with_images_needed(within(delta, margin), value, own, margin - abs(delta.value or 0.0))
-    return ClaimVerdict(row.name, _in_words(printed), printed.where, decision, printed, value, delta)
+    return ClaimVerdict(row.name, _in_words(printed), printed.location, decision, printed, value, delta)
 
 
 def has_direction(metric: str) -> bool:

@@ -88,7 +88,7 @@ def _cards(claims: Claims) -> Iterator[str]:
     """The cards that rows and statements name."""
     yield from (row.card for row in claims.rows if row.card is not None)
     for statement in claims.statements:
-        for form in statement.says.forms():
+        for form in statement.assertion.forms():
             yield from form.assertion.cards
 
 
@@ -110,8 +110,8 @@ def _differing(claims: Claims, figures: Iterable[ClaimVerdict]) -> Iterator[str]
 
 def _subjects(claims: Claims, judged: Iterable[ClaimVerdict], measured: Mapping[str, CardResults]) -> Iterator[str]:
     """Cards of which a statement says something that differs; of two that are compared, the first."""
-    says = {statement.id: statement.says for statement in claims.statements}
+    assertions = {statement.id: statement.assertion for statement in claims.statements}
     for judgement in judged:
         if judgement.decision.verdict == "differs":
-            for form in says[judgement.about].forms():
+            for form in assertions[judgement.about].forms():
                 yield from (card for card in form.assertion.cards[:1] if card in measured)

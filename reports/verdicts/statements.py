@@ -15,16 +15,16 @@ from reports.audit.figures import counts
 from reports.audit.matrices import confusion_of
 from reports.claims.model import Claims
 from reports.claims.statement import (
-    Alike,
     Assertion,
     AtLeast,
     AtMost,
-    Better,
     Diagnosis,
+    Equivalent,
     Form,
     MatrixOf,
-    NoBetter,
+    NotSuperior,
     Statement,
+    Superior,
     ThresholdMatters,
 )
 from reports.results.measured import CardResults, cross_entropies
@@ -40,11 +40,10 @@ def judge_statements(claims: Claims, audit: Audit, measured: Mapping[str, CardRe
 def _judge_statement(
     claims: Claims, audit: Audit, statement: Statement, measured: Mapping[str, CardResults]
 ) -> ClaimVerdict:
-    says = statement.says
-    parts = [_judge_form(form, claims, audit, measured) for form in says.forms()]
-    decision = any_holds(parts) if says.any else all_hold(parts)
-    words = statement.reading or statement.translation or statement.text
-    return ClaimVerdict(statement.id, words, statement.where, decision, quote=statement.text)
+    parts = [_judge_form(form, claims, audit, measured) for form in statement.assertion.forms()]
+    decision = any_holds(parts) if statement.assertion.any else all_hold(parts)
+    words = statement.paraphrase or statement.translation or statement.text
+    return ClaimVerdict(statement.id, words, statement.location, decision, quote=statement.text)
 
 
 def _judge_form(form: Form, claims: Claims, audit: Audit, measured: Mapping[str, CardResults]) -> Decision:
@@ -85,19 +84,19 @@ def decide(assertion: Assertion, evidence: Evidence) -> Decision:
 
 
 @decide.register
-def _better(assertion: Better, evidence: Evidence) -> Decision:
+def _superior(assertion: Superior, evidence: Evidence) -> Decision:
     words = f"{assertion.a} better than {assertion.b} in {label_of(assertion.metric)}"
     return _explained(words, above(_gain(assertion, evidence.cards), assertion.margin))
 
 
 @decide.register
-def _no_better(assertion: NoBetter, evidence: Evidence) -> Decision:
+def _not_superior(assertion: NotSuperior, evidence: Evidence) -> Decision:
     words = f"{assertion.a} not better than {assertion.b} in {label_of(assertion.metric)}"
     return _explained(words, below(_gain(assertion, evidence.cards), assertion.margin))
 
 
 @decide.register
-def _alike(assertion: Alike, evidence: Evidence) -> Decision:
+def _equivalent(assertion: Equivalent, evidence: Evidence) -> Decision:
     words = f"{assertion.a} and {assertion.b} alike in {label_of(assertion.metric)}"
     return _explained(words, within(_gain(assertion, evidence.cards), assertion.within))
 
@@ -165,7 +164,7 @@ def _shows(card: CardResults, index: int, codes: Sequence[str]) -> bool | None:
     )
 
 
-def _gain(assertion: Better | Alike, cards: Sequence[CardResults]) -> SampleEstimate:
+def _gain(assertion: Superior | Equivalent, cards: Sequence[CardResults]) -> SampleEstimate:
     """How much better A is than B, whichever direction the metric has."""
     if assertion.split != "test" or not has_direction(assertion.metric):
         why = f"{assertion.split} {label_of(assertion.metric)} is not compared by image"

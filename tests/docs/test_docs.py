@@ -21,7 +21,7 @@ from benchmark.evidence.diagnosis.causes import FINDINGS
 from benchmark.evidence.metrics.definitions import metrics
 from benchmark.evidence.thresholds.rules import get_rule, rule_names
 from reports.audit.figures import KINDS, SEVERITIES
-from reports.claims.statement import Says
+from reports.claims.statement import CombinedAssertion
 from tests.support.tiny import ROOT, environment
 
 DOCS = ROOT / "docs"
@@ -130,7 +130,7 @@ def test_every_metric_rule_and_calibrator_has_an_entry() -> None:
 
 def test_every_form_of_statement_has_an_entry() -> None:
     named = {entry.split(":")[0] for entry in first_column("extend/claims.md", "form")}
-    assert named == set(Says.model_fields)
+    assert named == set(CombinedAssertion.model_fields)
 
 
 def test_every_command_has_an_entry() -> None:

@@ -109,7 +109,7 @@ def command(workload: str, source: str, options: dict[str, Any], place: Path) ->
         (place / "space.yaml").write_text(json.dumps(space), encoding="utf-8")
         return [*zoo, "search", "attempt-7", "--space", "space.yaml", "--out", "out", *shared]
     if workload == "w2":
-        card = {"extends": "attempt-6b", "title": "t", "changes": "c", "recipe": {"epochs": options["epochs"]}}
+        card = {"extends": "attempt-6b", "title": "t", "change": "c", "recipe": {"epochs": options["epochs"]}}
         (place / "cards").mkdir()
         (place / "cards" / "longer.yaml").write_text(json.dumps(card), encoding="utf-8")
         return [*zoo, "bench", "longer", "--cards", "cards", *shared]

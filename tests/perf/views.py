@@ -40,7 +40,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="zoo-perf-") as folder:
         place = Path(folder)
         (place / "cards").mkdir()
-        card = {"extends": parsed.card, "title": "t", "changes": "c", "recipe": {"epochs": parsed.epochs}}
+        card = {"extends": parsed.card, "title": "t", "change": "c", "recipe": {"epochs": parsed.epochs}}
         (place / "cards/longer.yaml").write_text(json.dumps(card), encoding="utf-8")
         environment = {"ZOO_CACHE_DIR": str(place / "cache"), **os.environ, "PYTHONPATH": str(ROOT)}
         for views in parsed.views:

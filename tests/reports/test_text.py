@@ -20,7 +20,7 @@ def figure(metric: str = "accuracy", value: float | None = 0.8, bounds: tuple[fl
 
 def comparison(metric: str = "accuracy", value: float = 0.5, decimals: int = 4, **more: Any) -> Comparison:
     published = PublishedFigure(
-        metric=metric, value=value, upper=more.pop("upper", None), split="test", decimals=decimals, where="a table"
+        metric=metric, value=value, upper=more.pop("upper", None), split="test", decimals=decimals, location="a table"
     )
     fields: dict[str, Any] = {
         "card": "attempt-1",

@@ -210,4 +210,4 @@ def test_the_winning_card_extends_the_tuned_one_and_means_the_trial(tmp_path: Pa
     assert card.model == trial.model
     assert card.recipe.finetune is not None
     assert (card.recipe.epochs, card.recipe.finetune.epochs, card.recipe.finetune.learning_rate) == (4, 4, 1e-4)
-    assert made.keys() == {"extends", "title", "changes", "left_open", "model", "recipe"}
+    assert made.keys() == {"extends", "title", "change", "assumptions", "model", "recipe"}

@@ -18,7 +18,7 @@ def figure(metric: str, value: float, split: str = "test", decimals: int = 4, **
         "value": value,
         "split": split,
         "decimals": decimals,
-        "where": f"Table of {metric}",
+        "location": f"Table of {metric}",
         **more,
     }
 
@@ -30,7 +30,7 @@ def row(name: str, *figures: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 def contents(*rows: dict[str, Any], negatives: int = 100, positives: int = 60, **more: Any) -> dict[str, Any]:
     """What a claims file holds; `more` replaces or adds parts."""
-    test = {"negatives": negatives, "positives": positives, "where": "Section 2"}
+    test = {"negatives": negatives, "positives": positives, "location": "Section 2"}
     return {"title": "A study", "source": {"report": "A study", "test": test}, "rows": list(rows), **more}
 
 

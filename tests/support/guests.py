@@ -12,7 +12,7 @@ from typing import Any
 from tests.support.tiny import ROOT
 
 CARD = (
-    "title: A guest\nchanges: something\nmodel: {{builder: {builder}}}\n"
+    "title: A guest\nchange: something\nmodel: {{builder: {builder}}}\n"
     "recipe: {{optimizer: {{name: adam, learning_rate: 0.01}}, epochs: 1, batch_size: 16}}\n"
 )
 """A card of the builder `builder`."""

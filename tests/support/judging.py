@@ -33,10 +33,11 @@ def claims_about(
     **more: Any,
 ) -> Claims:
     """Claims about the built-in cards and the real data."""
-    test = {"negatives": 234, "positives": 234, "where": "Section 2"}
+    test = {"negatives": 234, "positives": 234, "location": "Section 2"}
     source = {"report": "A study", "data": data, "test": test}
     statements = [
-        {"id": f"said-{place}", "where": "Conclusion", "text": "Dicho.", "says": one} for place, one in enumerate(says)
+        {"id": f"said-{place}", "location": "Conclusion", "text": "Dicho.", "assertion": one}
+        for place, one in enumerate(says)
     ]
     rows = rows or (row("nothing", figure("score", 0.5)),)
     held = contents(*rows, source=source, statements=statements, **more)
@@ -60,7 +61,7 @@ def of_figure(folder: Path, test: TestScores | None, *figures: dict[str, Any], *
     run = {name: more.pop(name) for name in ("dataset", "protocol") if name in more}
     about = {name: more.pop(name) for name in ("threshold", "loss") if name in more}
     if "sizes" in more:
-        about["test"] = dict(zip(("negatives", "positives"), more.pop("sizes"), strict=True)) | {"where": "Table 1"}
+        about["test"] = dict(zip(("negatives", "positives"), more.pop("sizes"), strict=True)) | {"location": "Table 1"}
     if test is not None:
         keep(kept, CARD, test, **run)
     claims = claims_about(folder / "claims", row("one", *figures, card=CARD, **about), **more)
@@ -82,7 +83,7 @@ def two_cards(folder: Path, **more: Any) -> Store:
     return store
 
 
-def study(folder: Path, text: str = "Dicho.", where: str = "Conclusion", **more: Any) -> Claims:
+def study(folder: Path, text: str = "Dicho.", location: str = "Conclusion", **more: Any) -> Claims:
     """A figure of each kind of verdict, a statement that holds and one that does not."""
     figures = [
         figure("accuracy", 0.5),
@@ -92,10 +93,11 @@ def study(folder: Path, text: str = "Dicho.", where: str = "Conclusion", **more:
     ]
     says = [{"a": CARD, "b": BLIND, "metric": "auc"}, {"a": BLIND, "b": CARD, "metric": "auc"}]
     statements = [
-        {"id": f"said-{place}", "where": where, "text": text, "says": {"better": one}} for place, one in enumerate(says)
+        {"id": f"said-{place}", "location": location, "text": text, "assertion": {"superior": one}}
+        for place, one in enumerate(says)
     ]
     rows = [row("one", *figures, card=CARD), row("two", figure("accuracy", 0.9113), card=BLIND)]
-    test = {"negatives": 234, "positives": 234, "where": "Section 2"}
+    test = {"negatives": 234, "positives": 234, "location": "Section 2"}
     source = {"report": "A study", "data": KAGGLE.source, "test": test}
     held = contents(*rows, **{"source": source, "statements": statements, **more})
     return load_claims(str(write_claims(folder / "claims", held)), cards())

@@ -83,7 +83,7 @@ def hostile(folder: Path) -> tuple[Report, Store, dict[str, Gallery]]:
     """Every text that a user writes holds markup, quotes, a sign that turns the writing direction, or 300 letters."""
     store = Store(folder / "runs")
     facts = KAGGLE.model_copy(update={"title": LONG, "classes": ("<b>NORMAL", LONG)})
-    named = make_card("attempt-5", title=HOSTILE + "W" * 60, changes="W" * 200, left_open=LONG)
+    named = make_card("attempt-5", title=HOSTILE + "W" * 60, change="W" * 200, assumptions=LONG)
     run = keep(store, named, on_test(*planted(117, 117, 2.0)), dataset=facts)
     keep(store, "attempt-6a", of_counts(0, 0, 117, 117), dataset=facts)
     failed = make_run("attempt-7", dataset=facts, error=LONG)
@@ -92,7 +92,7 @@ def hostile(folder: Path) -> tuple[Report, Store, dict[str, Gallery]]:
         store.history,
         [Skip(cards()["attempt-2"], LONG)],
         scores=store,
-        claims=[study(folder, text=LONG, where=LONG, title=LONG)],
+        claims=[study(folder, text=LONG, location=LONG, title=LONG)],
         notes=[LONG],
     )
     picture = small(np.zeros((8, 8, 1), np.uint8))

@@ -33,15 +33,15 @@ def store_in(folder: Path, **more: Any) -> Store:
 def claims_in(folder: Path, **more: Any) -> Claims:
     """A figure with each kind of verdict, and statements that hold, do not, and cannot be told."""
     said = {
-        "fine-tuning-helps": {"better": {"a": SEVERAL, "b": SINGLE, "metric": "auc"}},
-        "freezing-helps": {"better": {"a": SINGLE, "b": SEVERAL, "metric": "auc"}},
-        "both-are-alike": {"alike": {"a": SINGLE, "b": FAILED, "metric": "auc", "within": 0.05}},
+        "fine-tuning-helps": {"superior": {"a": SEVERAL, "b": SINGLE, "metric": "auc"}},
+        "freezing-helps": {"superior": {"a": SINGLE, "b": SEVERAL, "metric": "auc"}},
+        "both-are-alike": {"equivalent": {"a": SINGLE, "b": FAILED, "metric": "auc", "within": 0.05}},
     }
     statements = [
-        {"id": name, "where": f"Section {place}", "text": f"Dicho {place}.", "says": says}
+        {"id": name, "location": f"Section {place}", "text": f"Dicho {place}.", "assertion": says}
         for place, (name, says) in enumerate(said.items(), start=1)
     ]
-    test = {"negatives": 234, "positives": 234, "where": "Section 2"}
+    test = {"negatives": 234, "positives": 234, "location": "Section 2"}
     source = {"report": "A study", "data": KAGGLE.source, "test": test}
     rows = [
         row("frozen", figure("recall", 0.9, "val"), card=SINGLE),

@@ -28,7 +28,7 @@ def card(name: str = "tiny", *, model: dict[str, Any] | None = None, **recipe: A
         {
             "name": name,
             "title": "A tiny network",
-            "changes": "tiny",
+            "change": "tiny",
             "model": {"builder": "scratch_cnn", "filters": [4], "dense_units": 8, "dropout": 0.0, **(model or {})},
             "recipe": {"optimizer": {"name": "adam", "learning_rate": 0.01}, "epochs": 2, "batch_size": 16, **recipe},
         }

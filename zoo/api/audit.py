@@ -36,7 +36,9 @@ class AuditResults:
 
     def to_dict(self) -> list[dict[str, Any]]:
         """The document that `zoo audit --json` prints."""
-        document: list[dict[str, Any]] = TypeAdapter(list[Audit]).dump_python(list(self.audits), mode="json")
+        document: list[dict[str, Any]] = TypeAdapter(list[Audit]).dump_python(
+            list(self.audits), mode="json", by_alias=True
+        )
         return document
 
     def to_frame(self) -> pandas.DataFrame:

@@ -1,5 +1,4 @@
-"""YAML files read strictly: no duplicate key, no constructed object, no number without bound, every error of a file at
-once with its path."""
+"""Reads YAML files strictly: no duplicate keys, no constructed objects, bounded numbers, all errors at once."""
 
 from __future__ import annotations
 
@@ -7,8 +6,9 @@ import difflib
 import json
 import math
 import re
-import typing
+import sys
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,29 +17,31 @@ from pydantic import BaseModel, ValidationError
 
 from zoo.config.errors import first_line
 from zoo.config.plain_file import NotPlain, read_plain
+from zoo.config.renames import LAST_VERSION, with_current_keys
+from zoo.config.strict import models_in
 
 LARGEST_FILE = 2**20
-"""How many bytes a YAML file may hold."""
+"""The largest size of a YAML file in bytes."""
 
 LARGEST_INT = 2**63 - 1
 """The largest absolute value of a whole number in a YAML file."""
 
 _DEEPEST = 50
-_LONGEST_NUMBER = 100  # characters: 64 binary digits with a mark between any two of them fit
+_LONGEST_NUMBER = 100  # characters; 64 binary digits with an underscore between any two fit
 _MOST_ERRORS = 50
-_LONGEST_NAME = 200  # what is longer resembles no name, and comparing it takes long
+_LONGEST_NAME = 200  # comparing longer texts with names takes long and finds nothing
 Model = TypeVar("Model", bound=BaseModel)
 
 
 class ConfigError(ValueError):
-    """A file or a name that cannot be used; `lines` holds one line an error."""
+    """A file or a name that cannot be used; `lines` has one line per error."""
 
     def __init__(self, *lines: str) -> None:
         self.lines = lines
         super().__init__("\n".join(lines))
 
 
-# The loader in C, where PyYAML was built with it, reads the same and is several times faster.
+# The loader in C, if PyYAML was built with it, accepts the same files and is several times faster.
 if TYPE_CHECKING:
     _Base = yaml.SafeLoader
 else:
@@ -54,20 +56,20 @@ class _Loader(_Base):
     """SafeLoader that refuses duplicate keys and reads 1e-4 as a number, as YAML 1.2 does."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
+        keys: set[Any] = set()
         for key_node, _ in node.value:
             if key_node.tag == "tag:yaml.org,2002:merge":
                 raise _fault("'<<' is not supported; cards use `extends`", key_node)
             key = self.construct_object(key_node, deep=True)
             if not isinstance(key, str):
                 raise _fault("a key must be plain text", key_node)
-            if key in seen:
+            if key in keys:
                 raise _fault(f"the key '{key}' is duplicated; keep one", key_node)
-            seen.add(key)
+            keys.add(key)
         return super().construct_mapping(node, deep)
 
     def construct_whole(self, node: yaml.ScalarNode) -> int:
-        # Python reads a number in time that grows with the square of its digits, or refuses to.
+        # The time that Python needs grows with the square of the digits, and it refuses very long numbers.
         self._refuse_long(node)
         try:
             value = int(self.construct_yaml_int(node))
@@ -106,9 +108,19 @@ for _reader_or_writer in (_Loader, _Dumper):
     )
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping in the YAML file `path`: a regular file of at most LARGEST_FILE bytes whose numbers are finite and,
-    if whole, within LARGEST_INT. Raises ConfigError when it is not one plain mapping."""
+def read_yaml(path: Path, model: type[BaseModel] | None = None) -> dict[str, Any]:
+    """Read the mapping in a YAML file.
+
+    Args:
+        path: A regular file of at most LARGEST_FILE bytes, whose numbers are finite and, if whole, within LARGEST_INT.
+        model: What the mapping will be validated as. Its old keys are replaced, and one line on stderr names them.
+
+    Returns:
+        The mapping, with the current keys of `model`.
+
+    Raises:
+        ConfigError: If the file is not one plain mapping, or has both the old and the current key of a field.
+    """
     try:
         text = read_plain(path, LARGEST_FILE).decode("utf-8")
     except NotPlain as error:
@@ -125,14 +137,39 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except (yaml.YAMLError, ValueError) as error:  # a date such as 2020-13-01 is a ValueError
         raise ConfigError(f"{path}: not valid YAML: {first_line(error)}") from error
     if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
-        raise ConfigError(f"{path}: must hold a mapping of `key: value` lines")
-    return data
+        raise ConfigError(f"{path}: must contain a mapping of `key: value` lines")
+    if model is None:
+        return data
+    try:
+        current, replaced = with_current_keys(model, data)
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    if replaced:
+        names = ", ".join(f"`{old}` is now `{new}`" for old, new in replaced)
+        keys = "the old key works" if len(replaced) == 1 else "the old keys work"
+        _print_once(f"zoo: {path}: {names}; {keys} until {LAST_VERSION}")
+    return dict(current)
+
+
+@cache
+def _print_once(line: str) -> None:
+    print(line, file=sys.stderr)
 
 
 def named_file(kind: str, option: str, name: str, folder: Path) -> Path:
-    """The built-in file in `folder` called `name`, or the YAML file of that path, which must bear another name.
+    """Find a built-in file by its name, or any YAML file by its path.
 
-    `kind` and `option` name it in errors. Raises ConfigError.
+    Args:
+        kind: What the file contains, for errors: `search space`.
+        option: How the user named it, for errors: `--space`.
+        name: The name of a built-in file, or the path of a file that has another name.
+        folder: The folder of the built-in files.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        ConfigError: If there is no such file, or if it has the name of a built-in one.
     """
     built_in = {path.stem: path for path in folder.glob("*.yaml")}
     if name in built_in:
@@ -142,19 +179,19 @@ def named_file(kind: str, option: str, name: str, folder: Path) -> Path:
         raise unknown(kind, name, built_in)
     if not path.exists():
         raise ConfigError(f"{option} {name}: no such file; built-in: {', '.join(sorted(built_in))}")
-    # Runs and reports name it by its stem: two of one name could not be told apart.
+    # Runs and reports name it by its stem, so two files must not share one.
     if path.stem in built_in and not path.samefile(built_in[path.stem]):
         raise ConfigError(f"{option} {name}: '{path.stem}' is the name of a built-in {kind}; rename the file")
     return path
 
 
 def write_yaml(data: dict[str, Any]) -> str:
-    """`data` as YAML that `read_yaml` reads back as it is."""
+    """Return `data` as YAML from which `read_yaml` returns the same data."""
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
 def _refuse_unsafe_shape(text: str) -> None:
-    # PyYAML composes nested nodes recursively, the loader in C on a stack that Python does not guard.
+    # PyYAML composes nested nodes recursively. Python does not guard the stack of the loader in C.
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
@@ -167,12 +204,21 @@ def _refuse_unsafe_shape(text: str) -> None:
 
 
 def validate(model: type[Model], data: Any, where: str) -> Model:
-    """`data` as a validated `model`. Raises ConfigError with one line for every error, each with its path.
+    """Validate plain data.
 
-    `where` is the file, perhaps with the place of `data` in it: `card.yaml: model`.
+    Args:
+        model: The model to validate as.
+        data: What `read_yaml` returned, or a part of it.
+        where: The file for errors, perhaps with the path of `data` in it: `card.yaml: model`.
+
+    Returns:
+        The validated model.
+
+    Raises:
+        ConfigError: With one line per error, each with its path.
     """
     try:
-        # JSON mode is strict about types and still takes a YAML list for a tuple.
+        # JSON mode is strict about types and still accepts a YAML list for a tuple.
         text = json.dumps(data, default=str)
     except (ValueError, TypeError, RecursionError) as error:
         raise ConfigError(f"{where}: cannot be checked: {first_line(error)}") from error
@@ -188,10 +234,16 @@ def validate(model: type[Model], data: Any, where: str) -> Model:
 
 
 def suggest(name: str, known: Iterable[str], others: Iterable[str] = ()) -> str:
-    """A sentence with the nearest known names, or all of them when none is near.
+    """Return a sentence with the nearest known names, or with all of them if none is near.
 
-    `others` are further names, which come first when very near and are not listed: of short ones many are alike that
-    mean something else.
+    Args:
+        name: The unknown name.
+        known: The known names.
+        others: Further names, such as aliases. One of them is suggested only if it is very near, because many short
+            names resemble each other and mean different things. They are never listed.
+
+    Returns:
+        `Did you mean A or B?`, or `Known: A, B.`
     """
     known = sorted(known)
     near = difflib.get_close_matches(name[:_LONGEST_NAME], known, n=3, cutoff=0.6)
@@ -200,7 +252,17 @@ def suggest(name: str, known: Iterable[str], others: Iterable[str] = ()) -> str:
 
 
 def unknown(kind: str, name: str, known: Iterable[str], others: Iterable[str] = ()) -> ConfigError:
-    """The error for a name that does not exist, with the nearest ones as `suggest` finds them."""
+    """Return the error for a name that does not exist.
+
+    Args:
+        kind: What the name should be, for the message: `card`.
+        name: The unknown name.
+        known: The known names.
+        others: Further names, as in `suggest`.
+
+    Returns:
+        The error, with the nearest names.
+    """
     return ConfigError(f"Unknown {kind} '{name}'. {suggest(name, known, others)}")
 
 
@@ -212,21 +274,13 @@ def _explain(detail: Any, where: str, names: list[str]) -> str:
         wrong = str(detail["loc"][-1])
         return f"{at}: unknown key. {suggest(wrong, [name for name in names if name != wrong])}"
     message = detail["msg"].removeprefix("Value error, ")
-    told = path and detail["type"] != "missing"
-    shown = f" (got {json.dumps(detail.get('input'), default=str)[:60]})" if told else ""
-    return f"{at}: {message[0].lower()}{message[1:]}{shown}"
+    has_value = path and detail["type"] != "missing"
+    value = f" (got {json.dumps(detail.get('input'), default=str)[:60]})" if has_value else ""
+    return f"{at}: {message[0].lower()}{message[1:]}{value}"
 
 
 def _field_names(model: type[BaseModel]) -> Iterator[str]:
     for name, field in model.model_fields.items():
         yield field.alias or name
-        for inner in _models_in(field.annotation):
+        for inner in models_in(field.annotation):
             yield from _field_names(inner)
-
-
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    arguments = typing.get_args(annotation)
-    if not arguments and isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in arguments:
-        yield from _models_in(argument)

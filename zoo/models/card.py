@@ -1,4 +1,4 @@
-"""Model cards: what a model is, how it is trained, and what was published about it. Strict, frozen, plain data."""
+"""Model cards: a model, its training recipe and the figures published about it, as strict, frozen data."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from benchmark.evidence.metrics.definitions import find_metric
+from zoo.config.renames import Joined, formerly
 from zoo.config.strict import Strict
 from zoo.models.metrics import MetricName
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 LearningRate = Annotated[float, Field(gt=0.0, le=1.0, description="step size of the optimiser, (0, 1]")]
 
-# Upper bounds are far above what is ever asked for: they stop slips of the keyboard and files made to cost time.
+# Upper bounds are far above every sensible value: they stop typing errors and files made to waste time.
 Epochs = Annotated[int, Field(gt=0, le=100_000)]
 ImageCount = Annotated[int, Field(gt=0, le=1_000_000)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -22,13 +23,13 @@ Factor = Annotated[float, Field(gt=0, le=1000)]
 Printed = Annotated[float, Field(ge=-1e9, le=1e9)]
 
 MOST_ENTRIES = 1000
-"""How many entries a list of a file may hold."""
+"""The largest number of entries in a list of a file."""
 
 
 class Augmentation(Strict):
-    """Random changes of a training image, in physical units, with the meaning of Keras' ImageDataGenerator.
+    """Random changes of a training image, in physical units, as Keras' ImageDataGenerator defines them.
 
-    A range `r` given as one number means uniform on [-r, r]. Every default changes nothing.
+    One number `r` means a uniform distribution on [-r, r]. With the defaults, nothing changes.
     """
 
     rotation_degrees: Annotated[float, Field(ge=0, le=180)] = 0.0
@@ -63,7 +64,7 @@ class Optimizer(Strict):
 
 
 class Loss(Strict):
-    """The training loss. `alpha` and `gamma` are those of the balanced focal loss (Lin et al. 2017)."""
+    """The training loss. `alpha` and `gamma` belong to the balanced focal loss (Lin et al. 2017)."""
 
     name: Literal["binary_crossentropy", "binary_focal_crossentropy"] = "binary_crossentropy"
     alpha: Annotated[float, Field(gt=0, lt=1)] | None = None
@@ -78,7 +79,7 @@ class Loss(Strict):
 
 
 class EarlyStopping(Strict):
-    """Stops a phase when a validation figure has not improved for `patience` epochs."""
+    """Stops a phase if a validation figure has not improved for `patience` epochs."""
 
     monitor: Literal["val_loss", "val_accuracy"] = "val_loss"
     patience: Epochs
@@ -86,7 +87,7 @@ class EarlyStopping(Strict):
 
 
 class Finetune(Strict):
-    """The second phase: the layers that the model's parameters unfreeze, or its head alone, train at this rate."""
+    """The second phase: trains the layers that the model's parameters unfreeze, or else the head, at this rate."""
 
     learning_rate: LearningRate
     epochs: Epochs
@@ -94,7 +95,7 @@ class Finetune(Strict):
 
 
 class Recipe(Strict):
-    """How a model is trained. `preprocessing` maps grey levels 0..255 to what the network reads."""
+    """How a model is trained. `preprocessing` maps grey levels 0..255 to the input of the network."""
 
     optimizer: Optimizer
     epochs: Epochs
@@ -117,26 +118,33 @@ class ModelSpec(BaseModel):
 
     @property
     def params(self) -> dict[str, Any]:
-        """The builder's parameters as written in the card."""
+        """The parameters of the builder, as in the card."""
         return deepcopy(self.model_extra or {})
 
 
+class TestSizes(Strict):
+    """The number of images per class in a test set."""
+
+    __test__ = False  # pytest would collect a class of this name
+
+    negatives: ImageCount
+    positives: ImageCount
+
+
 class Source(Strict):
-    """Where a model comes from: a report, its section, the data set it used (a SOURCE of `zoo data`) and how many
-    negative and positive test images its figures rest on."""
+    """Where a model comes from: a report, its section, the data set (a SOURCE of `zoo data`), and the size of the test
+    set behind its figures."""
 
     report: str
     section: str
     data: str | None = None
-    test_negatives: ImageCount | None = None
-    test_positives: ImageCount | None = None
+    test: Annotated[TestSizes | None, Joined(test_negatives="negatives", test_positives="positives")] = None
 
 
 class PublishedFigure(Strict):
-    """One printed figure: its value, where it stands, and with how many decimals it was printed.
+    """One printed figure: its value, its number of decimals and its location in the source.
 
-    `upper` makes it a printed range [value, upper]. `epoch` says where in training it was read; None means the
-    finished model.
+    `upper` makes it a printed range [value, upper]. `epoch` is the moment of training; None means the trained model.
     """
 
     metric: MetricName
@@ -145,7 +153,7 @@ class PublishedFigure(Strict):
     split: Literal["train", "val", "test"]
     decimals: Annotated[int, Field(ge=0, le=10)]
     epoch: Literal["first", "last", "every"] | None = None
-    where: str
+    location: Annotated[str, formerly("where")]
 
     @model_validator(mode="after")
     def _plausible(self) -> PublishedFigure:
@@ -160,23 +168,36 @@ class PublishedFigure(Strict):
 
 
 class ModelCard(Strict):
-    """A model, its recipe and what was published about it.
+    """A model, its recipe and the figures published about it.
 
-    `changes` says in a few words what the card changes against the one it comes from; `left_open` says what the
-    source did not state and what the card chose.
+    `change` says in a few words how the card differs from the one that it extends. `assumptions` lists what the source
+    does not state and what the card uses instead.
     """
 
     name: Annotated[str, Field(pattern=NAME_PATTERN)]
     title: Annotated[str, Field(min_length=1, max_length=200)]
-    changes: Annotated[str, Field(min_length=1, max_length=200)]
+    change: Annotated[str, Field(min_length=1, max_length=200), formerly("changes")]
     extends: str | None = None
     source: Source | None = None
-    left_open: str | None = None
+    assumptions: Annotated[str | None, formerly("left_open")] = None
     model: ModelSpec
     recipe: Recipe
     published: Annotated[tuple[PublishedFigure, ...], Field(max_length=MOST_ENTRIES)] = ()
 
     def identity(self) -> dict[str, Any]:
-        """What decides a run's result: name, model and recipe. Prose and published figures are left out, so that
-        editing a sentence causes no retraining."""
+        """Return what decides the result of a run.
+
+        Prose and published figures do not belong to it, so editing a sentence causes no retraining.
+
+        Returns:
+            The name, the model and the recipe, as JSON types.
+        """
         return self.model_dump(mode="json", include={"name", "model", "recipe"})
+
+    def with_old_keys(self) -> dict[str, Any]:
+        """Return the card as `zoo cards --json` prints it until version 0.3: as JSON types, with the old keys."""
+        card = self.model_dump(mode="json", by_alias=True)
+        if self.source is not None:
+            test = card["source"].pop("test") or {}
+            card["source"] |= {f"test_{label}": test.get(label) for label in TestSizes.model_fields}
+        return card

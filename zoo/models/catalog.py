@@ -14,7 +14,7 @@ from zoo.config.strict_yaml import ConfigError, read_yaml, suggest, unknown, val
 from zoo.models.card import NAME_PATTERN, ModelCard, ModelSpec
 from zoo.models.registry import builder_names, complete_params, get_builder
 
-_NOT_INHERITED = ("name", "extends", "published", "source", "left_open")
+_NOT_INHERITED = ("name", "extends", "published", "source", "assumptions")
 
 
 class _UnknownParent(ConfigError):
@@ -48,7 +48,7 @@ def load_cards(
     for path in _card_files(_folders(packages, directories), files):
         names.add(path.stem)
         try:
-            data = read_yaml(path)
+            data = read_yaml(path, ModelCard)
             name = data.get("name", path.stem)
             if name != path.stem:
                 raise ConfigError(f"{path}: name: is '{name}'; must equal the file's name, '{path.stem}'")

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from benchmark.runs.run import RECORD_VERSION, Run
 from benchmark.runs.storage.files import Damaged, Unreadable, one_line, read_bytes
+from zoo.config.renames import with_current_keys
 
 MOST_BYTES = 64 * 1024**2
 """Larger than any record."""
@@ -44,7 +45,7 @@ def read_record(path: Path) -> Run:
                 f"{path}: was written by a newer version of zoo (record version {version}, this one knows "
                 f"{RECORD_VERSION}); update zoo"
             )
-        run = Run.model_validate(data)
+        run = Run.model_validate(with_current_keys(Run, data)[0])
         _ = run.run_id
     except Unreadable:
         raise

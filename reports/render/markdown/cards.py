@@ -63,7 +63,7 @@ def _compared(card: CardFigures) -> list[str]:
     found = [title + _share(count, len(card.seeds)) for title, count in card.diagnosis.items()]
     return [
         f"`{card.card.name}`",
-        card.card.changes,
+        card.card.change,
         _seeds(card),
         *(estimate(card.at_half.get(name)) for name in summary_metrics()),
         "; ".join((*card.errors, *found)),
@@ -85,10 +85,10 @@ def _about(card: CardFigures) -> Iterator[str]:
     own = card.card
     yield f"{cell(own.title)}."
     yield ""
-    yield f"- changes: {cell(own.changes)}" + (f", against `{own.extends}`" if own.extends else "")
+    yield f"- changes: {cell(own.change)}" + (f", against `{own.extends}`" if own.extends else "")
     yield from (f"- {topic}: {cell(text)}" for topic, text in recipe_in_words(own))
-    if own.left_open:
-        yield f"- left open by the source: {cell(own.left_open)}"
+    if own.assumptions:
+        yield f"- left open by the source: {cell(own.assumptions)}"
     if card.left_out:
         which = ", ".join(map(str, card.left_out))
         yield f"- left out of the means: seed {which}, of other test images or an earlier version of the card"

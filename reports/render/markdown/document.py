@@ -86,5 +86,5 @@ def _comparison(c: Comparison) -> list[str]:
         estimate(c.measured, decimals_of(c.published.metric)),
         difference_text(c),
         "other data" if c.other_data else "same data",
-        c.published.where + (f" ({c.note})" if c.note else ""),
+        c.published.location + (f" ({c.note})" if c.note else ""),
     ]

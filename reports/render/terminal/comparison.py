@@ -62,7 +62,7 @@ def _comparison(section: Section, wide: bool) -> Table:
     table.add_column("time", justify="right", no_wrap=True)
     for run, accuracy, auc, first in _compared(section, wide):
         table.add_row(
-            f"[bold]{escape(run.spec.card.name)}[/bold]" + (f"\n{escape(run.spec.card.changes)}" if first else ""),
+            f"[bold]{escape(run.spec.card.name)}[/bold]" + (f"\n{escape(run.spec.card.change)}" if first else ""),
             *([str(run.spec.seed)] if several else []),
             *accuracy,
             measured(run.figures().get("recall")),
@@ -80,7 +80,7 @@ def _narrow_comparison(section: Section) -> Table:
     for run, accuracy, auc, first in _compared(section, wide=False):
         took = f", {seconds(run.costs.seconds)}" if run.costs else ""
         told = [f"[bold]{escape(run.spec.card.name)}[/bold]", f"seed {run.spec.seed}{took}"]
-        told += [escape(run.spec.card.changes)] if first else []
+        told += [escape(run.spec.card.change)] if first else []
         told += [f"diagnosis: {escape(found)}"] if (found := _diagnosis(run)) else []
         table.add_row("\n".join(told), *accuracy, measured(run.figures().get("recall")), *auc)
     return table

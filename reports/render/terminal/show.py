@@ -167,7 +167,7 @@ def _chart(history: SeedHistory, name: str, width: int, beside: bool) -> list[st
 
 def _recipe(run: Run) -> Iterator[RenderableType]:
     card = run.spec.protocol.budgeted(run.spec.card)
-    yield from _titled("Recipe", _pairs([("changes", card.changes), *recipe_in_words(card)]))
+    yield from _titled("Recipe", _pairs([("changes", card.change), *recipe_in_words(card)]))
 
 
 def _facts(run: Run) -> Iterator[RenderableType]:

@@ -18,7 +18,7 @@ from benchmark.runs.run import RECORD_VERSION, Run, RunSpec
 from tests.support.tiny import card, finished, protocol, spec, split_facts
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
-FIGURE = {"metric": "auc", "value": 0.9, "split": "test", "decimals": 2, "where": "page 3"}
+FIGURE = {"metric": "auc", "value": 0.9, "split": "test", "decimals": 2, "location": "page 3"}
 
 
 def facts(**changes: Any) -> Any:
@@ -44,8 +44,8 @@ def test_a_copy_with_another_protocol_has_another_id() -> None:
     "other",
     [
         pytest.param(spec(card=card().model_copy(update={"title": "Other"})), id="title"),
-        pytest.param(spec(card=card().model_copy(update={"changes": "other"})), id="changes"),
-        pytest.param(spec(card=card().model_copy(update={"left_open": "Something."})), id="left_open"),
+        pytest.param(spec(card=card().model_copy(update={"change": "other"})), id="change"),
+        pytest.param(spec(card=card().model_copy(update={"assumptions": "Something."})), id="assumptions"),
         pytest.param(spec(card=card().model_copy(update={"extends": "attempt-1"})), id="extends"),
         pytest.param(spec(card=type(card())(**(card().model_dump() | {"published": (FIGURE,)}))), id="published"),
         pytest.param(

@@ -61,7 +61,7 @@ def card(builder: str, *, model: dict[str, Any] | None = None, **recipe: Any) ->
         {
             "name": "nested",
             "title": "A network of another package",
-            "changes": "nested",
+            "change": "nested",
             "model": {"builder": builder, **(model or {})},
             "recipe": {"optimizer": {"name": "sgd", "learning_rate": 0.05}, "epochs": 2, "batch_size": 8, **recipe},
         }

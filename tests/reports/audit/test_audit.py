@@ -103,7 +103,7 @@ def reports(draw: st.DrawFn) -> tuple[dict[str, Any], Confusion]:
     if draw(st.booleans()):
         figures.append(figure("score", printer(float(p.min()), 2), split, 2, upper=printer(float(p.max()), 2)))
     tn, fp, fn, tp = map(int, sk.confusion_matrix(y, called, labels=[0, 1]).ravel())
-    matrix = {"row": "one", "where": "Table 2", "tp": tp, "fp": fp, "tn": tn, "fn": fn}
+    matrix = {"row": "one", "location": "Table 2", "tp": tp, "fp": fp, "tn": tn, "fn": fn}
     data = contents(row("one", *figures), negatives=negatives, positives=positives, matrices=[matrix])
     return data, Confusion(tp=tp, fp=fp, tn=tn, fn=fn)
 
@@ -126,7 +126,7 @@ def test_a_consistent_report_has_no_findings(tmp_path: Path) -> None:
         figure("recall", 0.75, decimals=2),
         figure("auc", 0.86, decimals=2),
         figure("loss", 0.45, decimals=2),
-        called="Network",
+        alias="Network",
     )
     done = audit_of(tmp_path, study, negatives=1000, positives=600)
     assert done.findings == ()
@@ -144,18 +144,18 @@ def skin(tmp_path: Path) -> Audit:
         row("twice", figure("accuracy", 0.8125), figure("accuracy", 0.83, decimals=2)),
         row("scores", figure("loss", 0.3), figure("score", 0.1, decimals=1, upper=0.2)),
         row("full", figure("accuracy", 0.4643), figure("recall", 0.6667)),
-        row("first", figure("recall", 0.75), figure("specificity", 0.9), called="Model A"),
-        row("second", figure("recall", 0.5), figure("specificity", 0.8), called="Model A"),
+        row("first", figure("recall", 0.75), figure("specificity", 0.9), alias="Model A"),
+        row("second", figure("recall", 0.5), figure("specificity", 0.8), alias="Model A"),
     ]
     matrices = [
-        {"row": "second", "where": "Table 9", "tp": 45, "fp": 10, "tn": 90, "fn": 15},
-        {"row": "first", "where": "Table 8", "tp": 3, "fp": 1, "tn": 9, "fn": 1},
+        {"row": "second", "location": "Table 9", "tp": 45, "fp": 10, "tn": 90, "fn": 15},
+        {"row": "first", "location": "Table 8", "tp": 3, "fp": 1, "tn": 9, "fn": 1},
     ]
     set_twice = [
-        {"row": "first", "setting": "epochs", "value": value, "where": f"Section {value}"} for value in (10, 20)
+        {"row": "first", "setting": "epochs", "value": value, "location": f"Section {value}"} for value in (10, 20)
     ]
     data = contents(*rows, matrices=matrices, settings=set_twice)
-    data["source"]["other_tests"] = [{"negatives": 22, "positives": 6, "where": "Appendix"}]
+    data["source"]["other_tests"] = [{"negatives": 22, "positives": 6, "location": "Appendix"}]
     return audit(claims_of(tmp_path, data))
 
 
@@ -204,7 +204,7 @@ def test_a_conflict_cites_the_fewest_figures_that_make_it(tmp_path: Path) -> Non
 
 
 def test_figures_that_were_cut_and_not_rounded_are_no_conflict(tmp_path: Path) -> None:
-    cut = row("cut", figure("recall", 0.66, decimals=2), test={"negatives": 3, "positives": 3, "where": "Table 1"})
+    cut = row("cut", figure("recall", 0.66, decimals=2), test={"negatives": 3, "positives": 3, "location": "Table 1"})
     done = audit_of(tmp_path, cut)
     assert done.findings == ()
     assert done.rows[0].matrices == ()
@@ -248,8 +248,8 @@ def test_a_reading_is_audited_in_place_of_what_it_reads_and_called_one(tmp_path:
     range_ = figure("accuracy", 0.6, "val", upper=0.9, epoch="last", decimals=1)
     study = row("one", range_, figure("recall", 1.0, "val", epoch="every"))
     figures = [figure("accuracy", 0.6, "val", epoch="last"), figure("precision", 0.9, "val", epoch="last")]
-    reading = {"row": "one", "reading": "a pair", "figures": figures}
-    done = audit_of(tmp_path, study, readings=[reading])
+    reading = {"row": "one", "meaning": "a pair", "figures": figures}
+    done = audit_of(tmp_path, study, interpretations=[reading])
     (found,) = [f for f in done.findings if f.severity == "impossible"]
     assert (found.kind, found.reading) == ("no-shares", "a pair")
     assert audit_of(tmp_path, study).findings == ()
@@ -278,7 +278,7 @@ def test_four_counts_alone_are_the_row_s_matrix(tmp_path: Path) -> None:
 def test_what_cannot_be_listed_says_why(tmp_path: Path) -> None:
     bare = contents(row("one", figure("loss", 0.4)), row("two", figure("accuracy", 0.5)))
     del bare["source"]["test"]
-    huge = {"negatives": 9000, "positives": 9000, "where": "Table 1"}
+    huge = {"negatives": 9000, "positives": 9000, "location": "Table 1"}
     bare["rows"].append(row("three", figure("f1", 0.5), test=huge))
     reasons = {each.name: each.reason for each in audit(claims_of(tmp_path, bare)).rows}
     assert reasons == {

@@ -16,7 +16,7 @@ from zoo.models.card import Loss
 
 COUNTS = ("true_positives", "false_positives", "true_negatives", "false_negatives")
 PLAIN = row("one", figure("accuracy", 0.8125))
-SAID = {"id": "said", "where": "Conclusion", "text": "It works."}
+SAID = {"id": "said", "location": "Conclusion", "text": "It works."}
 
 
 def problems(folder: Path, data: dict[str, Any]) -> list[str]:
@@ -47,8 +47,8 @@ def test_a_row_holds_what_its_card_published_and_no_figure_stands_twice(report: 
 
 
 def test_four_published_counts_are_the_row_s_matrix(report: Claims) -> None:
-    where = next(f.where for f in cards()["attempt-7"].published if f.metric == "true_positives")
-    assert report.matrices == (PrintedMatrix(row="attempt-7", where=where, tp=131, fp=6, tn=228, fn=103),)
+    location = next(f.location for f in cards()["attempt-7"].published if f.metric == "true_positives")
+    assert report.matrices == (PrintedMatrix(row="attempt-7", location=location, tp=131, fp=6, tn=228, fn=103),)
 
 
 def stated(*figures: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -58,17 +58,21 @@ def stated(*figures: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 def test_a_figure_of_a_card_that_its_row_states_too_counts_once(tmp_path: Path) -> None:
     published = cards()["attempt-4"].published
-    again = [{**each.model_dump(exclude_none=True), "where": "elsewhere"} for each in published]
+    again = [{**each.model_dump(exclude_none=True), "location": "elsewhere"} for each in published]
     (found,) = load_claims(str(write_claims(tmp_path, stated(*again))), cards()).rows
     assert found.figures == published
 
 
 def test_of_a_figure_that_both_state_the_one_with_more_decimals_counts(tmp_path: Path) -> None:
     published = cards()["attempt-4"].published
-    finer = {**published[0].model_dump(exclude_none=True), "decimals": 7, "where": "the log"}
+    finer = {**published[0].model_dump(exclude_none=True), "decimals": 7, "location": "the log"}
     other = figure("brier", 0.123)
     (found,) = load_claims(str(write_claims(tmp_path, stated(finer, other))), cards()).rows
-    assert [each.where for each in found.figures] == ["the log", *(f.where for f in published[1:]), other["where"]]
+    assert [each.location for each in found.figures] == [
+        "the log",
+        *(f.location for f in published[1:]),
+        other["location"],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -84,12 +88,12 @@ def test_a_figure_that_differs_from_the_card_s_counts_beside_it(tmp_path: Path, 
 
 def test_the_field_s_other_names_mean_the_metric(tmp_path: Path) -> None:
     printed = [figure("sensitivity", 0.5), figure("ppv", 0.6), figure("roc_auc", 0.7), figure("tn", 7, decimals=0)]
-    says = {"better": {"a": "attempt-1", "b": "attempt-2", "metric": "f1_score"}}
-    data = contents(row("one", *printed), statements=[{**SAID, "says": says}])
+    says = {"superior": {"a": "attempt-1", "b": "attempt-2", "metric": "f1_score"}}
+    data = contents(row("one", *printed), statements=[{**SAID, "assertion": says}])
     claims = load_claims(str(write_claims(tmp_path, data)), cards())
     assert [each.metric for each in claims.rows[0].figures] == ["recall", "precision", "auc", "true_negatives"]
-    assert claims.statements[0].says.better is not None
-    assert claims.statements[0].says.better.metric == "f1"
+    assert claims.statements[0].assertion.superior is not None
+    assert claims.statements[0].assertion.superior.metric == "f1"
 
 
 @pytest.mark.parametrize(
@@ -118,7 +122,7 @@ def test_fewer_counts_than_four_stay_figures(tmp_path: Path) -> None:
 
 
 def test_the_source_s_test_set_holds_for_rows_that_state_none(tmp_path: Path) -> None:
-    own = {"negatives": 10, "positives": 20, "where": "Table 3"}
+    own = {"negatives": 10, "positives": 20, "location": "Table 3"}
     claims = claims_of(tmp_path, contents(PLAIN, row("two", figure("recall", 0.5), test=own)))
     sizes = [(each.test.negatives, each.test.positives) for each in claims.rows if each.test]
     assert sizes == [(100, 60), (10, 20)]
@@ -128,8 +132,9 @@ def test_a_card_s_test_set_and_loss_hold_for_its_row(report: Claims) -> None:
     source = cards()["attempt-6b"].source
     found = next(each for each in report.rows if each.name == "attempt-6b")
     assert source is not None
+    assert source.test is not None
     assert found.test is not None
-    assert (found.test.negatives, found.test.positives) == (source.test_negatives, source.test_positives)
+    assert (found.test.negatives, found.test.positives) == (source.test.negatives, source.test.positives)
     assert found.loss == cards()["attempt-6b"].recipe.loss
 
 
@@ -140,7 +145,7 @@ def test_a_loss_that_is_not_stated_is_cross_entropy(tmp_path: Path) -> None:
 def test_the_report_s_statements_speak_of_every_attempt_it_describes(report: Claims) -> None:
     assert len(report.statements) >= 11
     named = {
-        card for statement in report.statements for form in statement.says.forms() for card in form.assertion.cards
+        card for statement in report.statements for form in statement.assertion.forms() for card in form.assertion.cards
     }
     assert {each.card for each in report.rows} <= named
 
@@ -155,44 +160,51 @@ def test_every_quoted_statement_is_translated(report: Claims) -> None:
         ({"rows": []}, ["rows: needs at least 1 entry"]),
         ({"rows": [{"name": "one"}]}, ["rows.0", "needs a card or figures"]),
         ({"rows": [{"name": "one", "card": "attempt-77"}]}, ["rows.0.card", "Did you mean attempt-7"]),
-        ({"rows": [PLAIN, PLAIN]}, ["rows.1.name", "'one' stands twice"]),
+        ({"rows": [PLAIN, PLAIN]}, ["rows.1.name", "'one' is a duplicate"]),
         ({"rows": [row("one", figure("acuracy", 0.5))]}, ["rows.0.figures.0.metric", "Did you mean accuracy"]),
         ({"rows": [row("one", figure("accuracy", 81.25))]}, ["rows.0.figures.0", "percent"]),
         ({"rows": [{**PLAIN, "threshold": 1.0}]}, ["rows.0.threshold", "less than 1"]),
         ({"rows": [{**PLAIN, "cards": "x"}]}, ["rows.0.cards", "unknown key", "card"]),
         ({"titel": "x"}, ["titel", "unknown key", "title"]),
-        ({"matrices": [{"row": "on", "where": "x", "tp": 1, "fp": 1, "tn": 1, "fn": 1}]}, ["matrices.0.row", "one"]),
-        ({"matrices": [{"row": "one", "where": "x", "tp": -1, "fp": 1, "tn": 1, "fn": 1}]}, ["matrices.0.tp"]),
-        ({"settings": [{"row": "two", "setting": "rate", "value": 1, "where": "x"}]}, ["settings.0.row", "'two'"]),
-        ({"readings": [{"row": "two", "reading": "x", "figures": [figure("recall", 1)]}]}, ["readings.0.row"]),
-        ({"statements": [{**SAID, "says": {}}]}, ["statements.0.says", "exactly one of better"]),
+        ({"matrices": [{"row": "on", "location": "x", "tp": 1, "fp": 1, "tn": 1, "fn": 1}]}, ["matrices.0.row", "one"]),
+        ({"matrices": [{"row": "one", "location": "x", "tp": -1, "fp": 1, "tn": 1, "fn": 1}]}, ["matrices.0.tp"]),
+        ({"settings": [{"row": "two", "setting": "rate", "value": 1, "location": "x"}]}, ["settings.0.row", "'two'"]),
+        (
+            {"interpretations": [{"row": "two", "meaning": "x", "figures": [figure("recall", 1)]}]},
+            ["interpretations.0.row"],
+        ),
+        ({"statements": [{**SAID, "assertion": {}}]}, ["statements.0.assertion", "exactly one of superior"]),
         (
             {
                 "statements": [
-                    {**SAID, "says": {"any": [{"at_most": {"card": "attempt-1", "metric": "auc", "value": 1}}]}}
+                    {**SAID, "assertion": {"any": [{"at_most": {"card": "attempt-1", "metric": "auc", "value": 1}}]}}
                 ]
             },
-            ["statements.0.says.any", "needs at least 2 entries"],
-        ),
-        (
-            {"statements": [{**SAID, "says": {"better": {"a": "attempt-6b", "b": "attempt-11", "metric": "auc"}}}]},
-            ["statements.0.says.better.b", "attempt-1"],
+            ["statements.0.assertion.any", "needs at least 2 entries"],
         ),
         (
             {
                 "statements": [
-                    {**SAID, "says": {"at_least": {"card": "attempt-7", "metric": "presicion", "value": 0.9}}}
+                    {**SAID, "assertion": {"superior": {"a": "attempt-6b", "b": "attempt-11", "metric": "auc"}}}
                 ]
             },
-            ["statements.0.says.at_least.metric", "unknown metric 'presicion'. Did you mean precision"],
+            ["statements.0.assertion.superior.b", "attempt-1"],
         ),
         (
-            {"statements": [{**SAID, "says": {"diagnosis": {"card": "attempt-7", "finding": ["overfit"]}}}]},
-            ["statements.0.says.diagnosis.finding.0", "Did you mean overfitting"],
+            {
+                "statements": [
+                    {**SAID, "assertion": {"at_least": {"card": "attempt-7", "metric": "presicion", "value": 0.9}}}
+                ]
+            },
+            ["statements.0.assertion.at_least.metric", "unknown metric 'presicion'. Did you mean precision"],
         ),
         (
-            {"statements": [{**SAID, "says": {"matrix_of": {"matrix": "one", "card": "attempt-7"}}}]},
-            ["statements.0.says.matrix_of.matrix", "'one'"],
+            {"statements": [{**SAID, "assertion": {"diagnosis": {"card": "attempt-7", "finding": ["overfit"]}}}]},
+            ["statements.0.assertion.diagnosis.finding.0", "Did you mean overfitting"],
+        ),
+        (
+            {"statements": [{**SAID, "assertion": {"matrix_of": {"matrix": "one", "card": "attempt-7"}}}]},
+            ["statements.0.assertion.matrix_of.matrix", "'one'"],
         ),
     ],
 )
@@ -203,20 +215,20 @@ def test_what_means_nothing_is_one_line_with_its_place(tmp_path: Path, change: d
 
 def test_two_forms_in_one_statement_are_refused(tmp_path: Path) -> None:
     level = {"card": "attempt-7", "metric": "auc", "value": 0.9}
-    data = {**contents(PLAIN), "statements": [{**SAID, "says": {"at_least": level, "at_most": level}}]}
+    data = {**contents(PLAIN), "statements": [{**SAID, "assertion": {"at_least": level, "at_most": level}}]}
     assert any("exactly one of" in line for line in problems(tmp_path, data))
 
 
 def test_two_matrices_of_one_row_are_refused(tmp_path: Path) -> None:
-    matrix = {"row": "one", "where": "Table 2", "tp": 1, "fp": 1, "tn": 1, "fn": 1}
+    matrix = {"row": "one", "location": "Table 2", "tp": 1, "fp": 1, "tn": 1, "fn": 1}
     (line,) = problems(tmp_path, {**contents(PLAIN), "matrices": [matrix, matrix]})
-    assert line.startswith("matrices.1.row: 'one' stands twice")
+    assert line.startswith("matrices.1.row: 'one' is a duplicate")
 
 
 def test_every_error_of_a_file_is_told_at_once(tmp_path: Path) -> None:
     wrong = {
         "rows": [row("one", figure("acuracy", 0.5), card="attempt-77")],
-        "settings": [{"row": "two", "setting": "rate", "value": 1, "where": "x"}],
+        "settings": [{"row": "two", "setting": "rate", "value": 1, "location": "x"}],
     }
     assert len(problems(tmp_path, {**contents(), **wrong})) == 3
 
@@ -233,9 +245,9 @@ def test_unknown_claims_are_answered_with_the_nearest() -> None:
 
 def test_a_statement_asserts_all_of_all_and_none_of_any(tmp_path: Path) -> None:
     forms = [{"diagnosis": {"card": "attempt-1", "finding": [code]}} for code in list(FINDINGS)[:2]]
-    said = [{**SAID, "id": joint, "says": {joint: forms}} for joint in ("all", "any")]
-    said.append({**SAID, "id": "alone", "says": forms[0]})
+    said = [{**SAID, "id": joint, "assertion": {joint: forms}} for joint in ("all", "any")]
+    said.append({**SAID, "id": "alone", "assertion": forms[0]})
     path = write_claims(tmp_path, {**contents(PLAIN), "statements": said})
-    every, one_of, alone = (statement.says for statement in load_claims(str(path), cards()).statements)
+    every, one_of, alone = (statement.assertion for statement in load_claims(str(path), cards()).statements)
     assert [len(says.forms()) for says in (every, one_of, alone)] == [2, 2, 1]
-    assert [len(says.asserted()) for says in (every, one_of, alone)] == [2, 0, 1]
+    assert [len(says.necessary()) for says in (every, one_of, alone)] == [2, 0, 1]

@@ -189,7 +189,7 @@ def test_a_decision_curve_stands_beside_treating_all_and_none(card: Card) -> Non
 def judged(folder: Path, *figures: dict[str, object]) -> ClaimsReport:
     store = Store(folder / "runs")
     keep(store, "attempt-5", of_counts(tp=212, fp=20, tn=214, fn=22))
-    test = {"negatives": 234, "positives": 234, "where": "Section 2"}
+    test = {"negatives": 234, "positives": 234, "location": "Section 2"}
     source = {"report": "A study", "data": KAGGLE.source, "test": test}
     held = contents(row("one", *figures, card="attempt-5"), source=source)
     claims = load_claims(str(write_claims(folder / "claims", held)), cards())

@@ -35,7 +35,7 @@ NO_STORE = Store(Path("no-such-store"))
 
 
 def hostile() -> Report:
-    card = make_card(changes=HOSTILE[:200], title=HOSTILE[:200])
+    card = make_card(change=HOSTILE[:200], title=HOSTILE[:200])
     dataset = PHANTOM.model_copy(update={"title": HOSTILE, "source": HOSTILE})
     return build_report([make_run(card, dataset=dataset, error=HOSTILE)], lambda _: recorded_history())
 

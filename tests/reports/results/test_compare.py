@@ -36,13 +36,12 @@ SOURCE = {
     "report": "a report",
     "section": "a section",
     "data": KAGGLE.source,
-    "test_negatives": 234,
-    "test_positives": 234,
+    "test": {"negatives": 234, "positives": 234},
 }
 
 
 def figure(metric: str, value: float, split: str = "test", decimals: int = 4, **more: Any) -> dict[str, Any]:
-    return {"metric": metric, "value": value, "split": split, "decimals": decimals, "where": "a table", **more}
+    return {"metric": metric, "value": value, "split": split, "decimals": decimals, "location": "a table", **more}
 
 
 def compared(run: Run, history: History | None = None) -> list[Comparison]:
@@ -153,7 +152,7 @@ def test_a_rate_whose_last_decimals_were_dropped_has_the_interval_of_its_count()
 
 
 def test_a_source_that_states_no_counts_gives_no_interval() -> None:
-    source = {**SOURCE, "test_negatives": None, "test_positives": None}
+    source = {**SOURCE, "test": None}
     comparison = only(make_run(make_card(source=source, published=[figure("accuracy", 0.7671)])))
     assert comparison.published_interval is None
     assert comparison.difference.bounds is None

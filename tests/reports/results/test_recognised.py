@@ -45,7 +45,7 @@ def claims(folder: Path, **recognise: Any) -> Claims:
     source = {
         "report": "Smith",
         "data": NAME,
-        "test": {"negatives": 234, "positives": 234, "where": "Section 2"},
+        "test": {"negatives": 234, "positives": 234, "location": "Section 2"},
         "recognise": {"test_names_sha256": DIGEST, "classes": ["HEALTHY", "ILL"]} | recognise,
     }
     written = contents(row("one", figure("accuracy", 0.9103), card="attempt-5"), source=source)

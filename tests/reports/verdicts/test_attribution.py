@@ -29,7 +29,7 @@ GOOD_VAL = on_val(*planted(60, 60, seed=1))
 def changed(name: str, *, of: str = "attempt-1", extends: str | None = None, **model: Any) -> ModelCard:
     """A card whose model differs from that of `of` in `model`."""
     base = make_card(of).model_dump(mode="json")
-    own = {"name": name, "extends": extends, "changes": f"what {name} says", "model": {**base["model"], **model}}
+    own = {"name": name, "extends": extends, "change": f"what {name} says", "model": {**base["model"], **model}}
     return ModelCard.model_validate({**base, **own})
 
 

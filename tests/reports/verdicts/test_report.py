@@ -26,7 +26,7 @@ RIGHT = of_counts(tp=212, fp=20, tn=214, fn=22)
 
 
 def claims_of(folder: Path, *rows: dict[str, Any], **more: Any) -> Claims:
-    test = {"negatives": 234, "positives": 234, "where": "Section 2"}
+    test = {"negatives": 234, "positives": 234, "location": "Section 2"}
     held = contents(*rows, **{"source": {"report": "A study", "data": KAGGLE.source, "test": test}, **more})
     return load_claims(str(write_claims(folder / "claims", held)), cards())
 
@@ -40,10 +40,10 @@ def accuracy(value: float) -> dict[str, Any]:
 
 
 def statement(says: dict[str, Any]) -> dict[str, Any]:
-    return {"id": "said", "where": "Conclusion", "text": "Dicho.", "says": says}
+    return {"id": "said", "location": "Conclusion", "text": "Dicho.", "assertion": says}
 
 
-BETTER = statement({"better": {"a": CARD, "b": OTHER, "metric": "auc"}})
+BETTER = statement({"superior": {"a": CARD, "b": OTHER, "metric": "auc"}})
 
 
 def test_verdicts_are_counted_in_their_order_and_add_up(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_card_of_which_a_statement_says_something_that_differs_is_explained(
     store = Store(tmp_path / "runs")
     keep(store, CARD, on_test(*planted(234, 234, 3.0, seed=2)))
     keep(store, OTHER, on_test(*planted(234, 234, 1.0, seed=3)))
-    says = {"better": {"a": better[0], "b": better[1], "metric": "auc"}}
+    says = {"superior": {"a": better[0], "b": better[1], "metric": "auc"}}
     report = reported(store, claims_of(tmp_path, accuracy(0.9338), statements=[statement(says)]))
     assert report.statements[0].decision.verdict == ("differs" if explained else "reproduced")
     assert set(report.causes) - {CARD} == explained

@@ -62,25 +62,25 @@ def pair(metric: str, a: str = A, b: str = B, **more: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("says", "verdict"),
     [
-        ({"better": pair("auc")}, "reproduced"),
-        ({"better": pair("auc", B, A)}, "differs"),
-        ({"better": pair("auc", margin=0.6)}, "differs"),
-        ({"better": pair("log_loss")}, "reproduced"),
-        ({"better": pair("log_loss", B, A)}, "differs"),
-        ({"better": pair("brier")}, "reproduced"),
-        ({"better": pair("accuracy")}, "reproduced"),
-        ({"better": pair("auc", A, "attempt-6b")}, "inconclusive"),
-        ({"better": pair("auc", A, "attempt-2")}, "not run"),
-        ({"better": pair("auc", split="val")}, "inconclusive"),
-        ({"better": pair("true_positives")}, "inconclusive"),
-        ({"better": pair("loss")}, "inconclusive"),
-        ({"no_better": pair("auc", B, A)}, "reproduced"),
-        ({"no_better": pair("auc")}, "differs"),
-        ({"no_better": pair("log_loss", B, A)}, "reproduced"),
-        ({"no_better": pair("auc", A, "attempt-6b", margin=0.05)}, "reproduced"),
-        ({"alike": pair("auc", within=0.02)}, "differs"),
-        ({"alike": pair("auc", A, "attempt-6b", within=0.05)}, "reproduced"),
-        ({"alike": pair("log_loss", within=0.05)}, "differs"),
+        ({"superior": pair("auc")}, "reproduced"),
+        ({"superior": pair("auc", B, A)}, "differs"),
+        ({"superior": pair("auc", margin=0.6)}, "differs"),
+        ({"superior": pair("log_loss")}, "reproduced"),
+        ({"superior": pair("log_loss", B, A)}, "differs"),
+        ({"superior": pair("brier")}, "reproduced"),
+        ({"superior": pair("accuracy")}, "reproduced"),
+        ({"superior": pair("auc", A, "attempt-6b")}, "inconclusive"),
+        ({"superior": pair("auc", A, "attempt-2")}, "not run"),
+        ({"superior": pair("auc", split="val")}, "inconclusive"),
+        ({"superior": pair("true_positives")}, "inconclusive"),
+        ({"superior": pair("loss")}, "inconclusive"),
+        ({"not_superior": pair("auc", B, A)}, "reproduced"),
+        ({"not_superior": pair("auc")}, "differs"),
+        ({"not_superior": pair("log_loss", B, A)}, "reproduced"),
+        ({"not_superior": pair("auc", A, "attempt-6b", margin=0.05)}, "reproduced"),
+        ({"equivalent": pair("auc", within=0.02)}, "differs"),
+        ({"equivalent": pair("auc", A, "attempt-6b", within=0.05)}, "reproduced"),
+        ({"equivalent": pair("log_loss", within=0.05)}, "differs"),
         ({"at_least": {"card": A, "metric": "auc", "value": 0.9}}, "reproduced"),
         ({"at_least": {"card": B, "metric": "auc", "value": 0.9}}, "differs"),
         ({"at_least": {"card": A, "metric": "auc", "value": 0.9, "split": "val"}}, "inconclusive"),
@@ -118,8 +118,8 @@ def test_every_form_has_a_judgement_of_its_own() -> None:
     assert decide.dispatch(Assertion) not in judges
 
 
-HOLDS, FAILS = {"better": pair("auc")}, {"better": pair("auc", B, A)}
-OPEN, UNRUN = {"better": pair("auc", A, "attempt-6b")}, {"better": pair("auc", A, "attempt-2")}
+HOLDS, FAILS = {"superior": pair("auc")}, {"superior": pair("auc", B, A)}
+OPEN, UNRUN = {"superior": pair("auc", A, "attempt-6b")}, {"superior": pair("auc", A, "attempt-2")}
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_a_printed_matrix_is_held_against_the_row_of_a_card_without_any_run(
     tmp_path: Path, figures: dict[str, float], verdict: str
 ) -> None:
     about = row("one", *(figure(name, value) for name, value in figures.items()), card=CARD)
-    printed = {"row": "one", "where": "Table 2", **RIGHT}
+    printed = {"row": "one", "location": "Table 2", **RIGHT}
     says = {"matrix_of": {"matrix": "one", "card": CARD}}
     claims = claims_about(tmp_path / "claims", about, says=[says], matrices=[printed])
     assert judged(claims, {})[-1].decision.verdict == verdict
@@ -164,7 +164,7 @@ def test_a_matrix_does_not_vouch_for_itself(tmp_path: Path) -> None:
     """A row that holds nothing but a matrix has no other figures that the matrix could give."""
     says = {"matrix_of": {"matrix": "one", "card": CARD}}
     about = row("one", figure("auc", 0.96), card=CARD)
-    claims = claims_about(tmp_path, about, says=[says], matrices=[{"row": "one", "where": "Table 2", **RIGHT}])
+    claims = claims_about(tmp_path, about, says=[says], matrices=[{"row": "one", "location": "Table 2", **RIGHT}])
     assert judged(claims, {})[-1].decision.verdict == "inconclusive"
 
 
@@ -179,7 +179,7 @@ def test_several_seeds_decide_together_and_a_fault_in_some_of_them_is_inconclusi
 
 
 def test_seeds_that_disagree_leave_open_what_one_seed_would_have_decided(tmp_path: Path) -> None:
-    says = {"better": pair("auc")}
+    says = {"superior": pair("auc")}
     verdicts = []
     for seeds in (1, 3):
         kept = Store(tmp_path / str(seeds) / "runs")
@@ -205,7 +205,7 @@ def test_cards_on_other_test_images_are_not_compared(tmp_path: Path) -> None:
     kept = Store(tmp_path / "runs")
     keep(kept, A, noisy(3.0, 1))
     keep(kept, B, noisy(0.5, 2), images="elsewhere")
-    decision = of_statement(tmp_path, {"better": pair("auc")})
+    decision = of_statement(tmp_path, {"superior": pair("auc")})
     assert decision.verdict == "inconclusive"
     assert "other test images" in decision.reason
 
@@ -233,8 +233,8 @@ FORMS: list[dict[str, Any]] = [
     HOLDS,
     FAILS,
     OPEN,
-    {"alike": pair("auc", within=0.05)},
-    {"no_better": pair("accuracy")},
+    {"equivalent": pair("auc", within=0.05)},
+    {"not_superior": pair("accuracy")},
     {"at_least": {"card": A, "metric": "auc", "value": 0.5}},
     {"at_most": {"card": B, "metric": "auc", "value": 0.5}},
     {"diagnosis": {"card": "attempt-1", "finding": ["single-class-collapse"]}},
@@ -327,7 +327,7 @@ def drawn(first: float, second: float, images: int, generator: np.random.Generat
 def test_verdicts_on_planted_truths_are_right_where_they_decide(tmp_path: Path, images: int) -> None:
     """Of `alike within 0.05` and `better` on cards whose AUCs are known, at least 95% of those that decide are right;
     under 1% of `better` point the wrong way; with ten times the images at least 90% decide."""
-    claims = claims_about(tmp_path, says=[{"alike": pair("auc", within=0.05)}, {"better": pair("auc")}])
+    claims = claims_about(tmp_path, says=[{"equivalent": pair("auc", within=0.05)}, {"superior": pair("auc")}])
     first = keep(Store(tmp_path / "runs"), A, noisy(3.0, 1))
     base = collect_results([first], Store(tmp_path / "runs"))[A]
     worlds = [(0.9, 0.9), (0.9, 0.91), (0.93, 0.9), (0.9, 0.86), (0.9, 0.84), (0.9, 0.8), (0.75, 0.9), (0.95, 0.83)]

@@ -151,7 +151,7 @@ def mini(input_shape, *, filters: int = 4):
     return keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(x))
 
 card = zoo.ModelCard(
-    name="mini", title="Mini", changes="mini", model={"builder": "mini"},
+    name="mini", title="Mini", change="mini", model={"builder": "mini"},
     recipe={"optimizer": {"name": "adam", "learning_rate": 0.01}, "epochs": 1, "batch_size": 16},
 )
 results = zoo.bench(card, data="tiny.npz", protocol="smallest.yaml")

@@ -61,7 +61,7 @@ def write_card(folder: Path, name: str, text: str) -> None:
 
 CARD = """\
 title: Mine
-changes: mine
+change: mine
 model: {builder: scratch_cnn, filters: [4], dense_units: 8, dropout: 0.0}
 recipe: {optimizer: {name: adam, learning_rate: 0.01}, epochs: 2, batch_size: 16}
 """
@@ -76,10 +76,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_card(root / "parameter", "mine", CARD.replace("dense_units", "dense_unit"))
     write_card(root / "value", "mine", CARD.replace("epochs: 2", "epochs: two"))
     write_card(root / "twice", "mine", CARD + "title: Again\n")
-    write_card(root / "object", "mine", CARD + "left_open: !!python/object/apply:os.getcwd []\n")
+    write_card(root / "object", "mine", CARD + "assumptions: !!python/object/apply:os.getcwd []\n")
     write_card(root / "list", "mine", "- a\n- b\n")
     write_card(root / "broken", "mine", "title: 'Mine\n")
-    write_card(root / "parent", "mine", "extends: attempt-11\ntitle: Mine\nchanges: mine\n")
+    write_card(root / "parent", "mine", "extends: attempt-11\ntitle: Mine\nchange: mine\n")
     write_card(root / "taken", "attempt-1", CARD)
     write_card(root / "self", "mine", CARD + "extends: mine\n")
     (root / "empty").mkdir()
@@ -122,7 +122,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("cards --cards {}/value", ["mine.yaml", "recipe.epochs"]),
         ("cards --cards {}/twice", ["mine.yaml:5:1", "'title' is duplicated"]),
         ("cards --cards {}/object", ["mine.yaml:5", "the YAML tag"]),
-        ("cards --cards {}/list", ["mine.yaml", "must hold a mapping"]),
+        ("cards --cards {}/list", ["mine.yaml", "must contain a mapping"]),
         ("cards --cards {}/broken", ["mine.yaml"]),
         ("cards --cards {}/parent", ["mine.yaml", "extends", "attempt-11", "Did you mean attempt-1"]),
         ("cards --cards {}/taken", ["attempt-1.yaml", "already taken"]),
@@ -172,7 +172,7 @@ def test_every_card_of_a_circle_is_named(zoo: Zoo, tmp_path: Path) -> None:
 
 def test_a_yaml_file_constructs_nothing(zoo: Zoo, tmp_path: Path) -> None:
     made = tmp_path / "made"
-    write_card(tmp_path / "cards", "mine", CARD + f"left_open: !!python/object/apply:pathlib.Path.touch [{made}]\n")
+    write_card(tmp_path / "cards", "mine", CARD + f"assumptions: !!python/object/apply:pathlib.Path.touch [{made}]\n")
     write_card(tmp_path / "cards", "other", f"!!python/object/apply:os.mkdir [{made}]\n")
     assert zoo("cards", "--cards", tmp_path / "cards").code == 2
     assert not made.exists()

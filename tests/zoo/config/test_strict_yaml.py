@@ -111,7 +111,7 @@ def test_a_refused_tag_runs_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "- 1\n- 2\n", "just text\n", "3\n"])
 def test_a_file_that_is_no_mapping_of_names_is_refused(tmp_path: Path, text: str) -> None:
     path = written(tmp_path, text)
-    assert lines_of(path) == (f"{path}: must hold a mapping of `key: value` lines",)
+    assert lines_of(path) == (f"{path}: must contain a mapping of `key: value` lines",)
 
 
 @pytest.mark.parametrize(

@@ -20,13 +20,13 @@ from zoo.config.strict_yaml import LARGEST_INT, ConfigError, read_yaml, validate
 from zoo.models.card import ModelCard
 from zoo.models.registry import complete_params
 
-FIGURE = {"metric": "accuracy", "value": 0.9, "upper": 0.95, "split": "test", "decimals": 2, "where": "table 1"}
-LARGE = {"negatives": 999_999_999, "positives": 999_999_999, "where": "x"}
+FIGURE = {"metric": "accuracy", "value": 0.9, "upper": 0.95, "split": "test", "decimals": 2, "location": "table 1"}
+LARGE = {"negatives": 999_999_999, "positives": 999_999_999, "location": "x"}
 FILES: dict[str, dict[str, Any]] = {
     "card": {
         "title": "Mine",
-        "changes": "mine",
-        "source": {"report": "a", "section": "b", "test_negatives": 5, "test_positives": 5},
+        "change": "mine",
+        "source": {"report": "a", "section": "b", "test": {"negatives": 5, "positives": 5}},
         "model": {"builder": "scratch_cnn", "filters": [4], "dense_units": 4, "l2": 0.1, "dropout": 0.1},
         "recipe": {
             "optimizer": {"learning_rate": 0.01},
@@ -66,29 +66,29 @@ FILES: dict[str, dict[str, Any]] = {
     },
     "claims": {
         "title": "A report",
-        "source": {"report": "r", "test": {"negatives": 3, "positives": 4, "where": "x"}},
+        "source": {"report": "r", "test": {"negatives": 3, "positives": 4, "location": "x"}},
         "conditions": {"image_size": 32, "train": 100},
         "margin": 0.1,
         "loss_margin": 0.1,
         "rows": [
             {"name": "one", "figures": [FIGURE], "threshold": 0.4},
-            {"name": "two", "card": "attempt-1", "test": {"negatives": 3, "positives": 4, "where": "x"}},
+            {"name": "two", "card": "attempt-1", "test": {"negatives": 3, "positives": 4, "location": "x"}},
         ],
-        "readings": [{"row": "one", "reading": "so", "figures": [FIGURE]}],
-        "matrices": [{"row": "one", "where": "y", "tp": 1, "fp": 2, "tn": 3, "fn": 4}],
-        "settings": [{"row": "one", "setting": "rate", "value": 5, "where": "z"}],
+        "interpretations": [{"row": "one", "meaning": "so", "figures": [FIGURE]}],
+        "matrices": [{"row": "one", "location": "y", "tp": 1, "fp": 2, "tn": 3, "fn": 4}],
+        "settings": [{"row": "one", "setting": "rate", "value": 5, "location": "z"}],
         "statements": [
             {
                 "id": "s",
-                "where": "page 1",
+                "location": "page 1",
                 "text": "A is better",
-                "says": {"better": {"a": "attempt-1", "b": "attempt-2", "metric": "auc", "margin": 0.1}},
+                "assertion": {"superior": {"a": "attempt-1", "b": "attempt-2", "metric": "auc", "margin": 0.1}},
             },
             {
                 "id": "t",
-                "where": "1",
+                "location": "1",
                 "text": "T",
-                "says": {"at_least": {"card": "attempt-1", "metric": "auc", "value": 1}},
+                "assertion": {"at_least": {"card": "attempt-1", "metric": "auc", "value": 1}},
             },
         ],
     },

@@ -18,7 +18,7 @@ from zoo.models.catalog import load_cards, merge, select
 
 ROOT = Path(__file__).resolve().parents[3]
 BUILT_IN = load_cards()
-OWN = "title: A card\nchanges: something\n"
+OWN = "title: A card\nchange: something\n"
 RECIPE = "recipe: {optimizer: {learning_rate: 0.01}, epochs: 2, batch_size: 4}\n"
 COMPLETE = f"{OWN}model: {{builder: scratch_cnn}}\n{RECIPE}"
 
@@ -156,7 +156,7 @@ def test_another_builder_drops_the_parameters_of_the_parents(tmp_path: Path) -> 
 def test_figures_source_and_prose_of_a_parent_are_not_inherited(tmp_path: Path) -> None:
     child = load_cards([write(tmp_path, child=f"{OWN}extends: attempt-7\n")])["child"]
     assert BUILT_IN["attempt-7"].published
-    assert (child.published, child.source, child.left_open) == ((), None, None)
+    assert (child.published, child.source, child.assumptions) == ((), None, None)
 
 
 @pytest.mark.parametrize("members", [["a"], ["a", "b"], ["a", "b", "c"]])

@@ -73,7 +73,7 @@ def resnet_like(input_shape, *, weights: str = "resnet-imagenet", unfreeze_layer
     return keras.Sequential([layers.Conv2D(2, 3), layers.Flatten(), layers.Dense(1, activation="sigmoid")])
 '''
 CARD = """title: "A guest"
-changes: "the network"
+change: "the network"
 model: {model}
 recipe:
   optimizer: {{name: adam, learning_rate: 1e-2}}

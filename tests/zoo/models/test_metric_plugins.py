@@ -119,8 +119,8 @@ def test_its_names_are_in_the_schemas(packages: Path, tmp_path: Path, kind: str)
 
 
 def test_claims_and_cards_may_name_it(packages: Path, tmp_path: Path) -> None:
-    figure = "{{metric: iou, value: {}, split: test, decimals: 2, where: here}}"
-    head = "title: A report\nsource: {report: A report, test: {negatives: 10, positives: 10, where: here}}\nrows:\n"
+    figure = "{{metric: iou, value: {}, split: test, decimals: 2, location: here}}"
+    head = "title: A report\nsource: {report: A report, test: {negatives: 10, positives: 10, location: here}}\nrows:\n"
     rows = "  - {name: possible, figures: [%s]}\n  - {name: percent, figures: [%s]}\n"
     right, wrong = figure.format(0.5), figure.format(50)
     (tmp_path / "right.yaml").write_text(head + rows % (right, right), encoding="utf-8")
@@ -175,7 +175,7 @@ def bench(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Bench:
     folder = tmp_path_factory.mktemp("bench")
     own = write_cards(folder / "own", "good_guest")
     (own / "other.yaml").write_text(
-        "title: Other\nchanges: the rate\nextends: good-guest\nrecipe: {optimizer: {learning_rate: 0.1}}\n",
+        "title: Other\nchange: the rate\nextends: good-guest\nrecipe: {optimizer: {learning_rate: 0.1}}\n",
         encoding="utf-8",
     )
     write_protocol(folder / "smallest.yaml")

@@ -93,7 +93,7 @@ def pair(input_shape):
     return keras.Sequential([layers.Flatten(), layers.Dense(2, activation="softmax")])
 '''
 CARD = """title: "{title}"
-changes: "the network"
+change: "the network"
 model: {{builder: guest_{title}{model}}}
 recipe:
   optimizer: {{name: adam, learning_rate: 1e-2}}

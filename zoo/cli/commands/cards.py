@@ -40,12 +40,12 @@ def command(
     if name is not None:
         card = select(known, [name])[0]
         if json:
-            print_json(card.model_dump(mode="json"))
+            print_json(card.with_old_keys())
         else:
             print(write_yaml(card.model_dump(mode="json")), end="")
         return
     if json:
-        print_json([card.model_dump(mode="json") for card in known.values()])
+        print_json([card.with_old_keys() for card in known.values()])
     else:
         console = out()
         console.print(cards_table(known.values(), console.width))
@@ -64,7 +64,7 @@ def cards_table(cards: Iterable[ModelCard], width: int) -> Table:
         table.add_column(head, overflow="fold", justify="right" if head == "published" else "left")
     for card in cards:
         parent = escape(card.extends or "")
-        changes = escape(card.changes)
+        changes = escape(card.change)
         told = [parent, changes] if wide else [f"{changes}\n(extends {parent})" if parent else changes]
         table.add_row(escape(card.name), card.model.builder, *told, str(len(card.published) or ""))
     return table

@@ -86,7 +86,7 @@ def test_a_collapsed_card_without_a_measured_change_is_named_all_the_same(tmp_pa
 HOSTILE_MARKUP = f"[red]{HOSTILE}[/red] \x1b[31m `tick"
 
 
-@pytest.mark.parametrize("place", ["title", "text", "where", "data"])
+@pytest.mark.parametrize("place", ["title", "text", "location", "data"])
 def test_hostile_text_breaks_no_table_and_brings_no_markup(tmp_path: Path, place: str) -> None:
     hostile, more = HOSTILE_MARKUP, {}
     dataset = KAGGLE

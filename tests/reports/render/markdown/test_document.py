@@ -256,13 +256,13 @@ def test_a_skipped_card_is_named_with_its_reason() -> None:
     assert "<script" not in text
 
 
-@pytest.mark.parametrize("place", ["title", "changes", "where", "error", "dataset", "split note", "weights"])
+@pytest.mark.parametrize("place", ["title", "change", "location", "error", "dataset", "split note", "weights"])
 def test_hostile_text_breaks_no_table_and_brings_no_markup(place: str) -> None:
     card, dataset, more = make_card(), PHANTOM, {}
-    if place in ("title", "changes"):
+    if place in ("title", "change"):
         card = make_card(**{place: HOSTILE})
-    elif place == "where":
-        published = {"metric": "accuracy", "value": 0.5, "split": "test", "decimals": 4, "where": HOSTILE}
+    elif place == "location":
+        published = {"metric": "accuracy", "value": 0.5, "split": "test", "decimals": 4, "location": HOSTILE}
         card = make_card(published=[published])
     elif place == "error":
         more = {"error": HOSTILE}
@@ -283,7 +283,7 @@ def test_hostile_text_breaks_no_table_and_brings_no_markup(place: str) -> None:
 
 
 def test_a_backslash_before_a_pipe_does_not_free_it() -> None:
-    text = rendered(make_run(make_card(changes="a\\|b")))
+    text = rendered(make_run(make_card(change="a\\|b")))
     row = next(line for line in text.splitlines() if line.startswith("| `attempt-1`"))
     assert "a\\\\\\|b" in row
 

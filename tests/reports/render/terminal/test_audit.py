@@ -35,7 +35,7 @@ def test_every_finding_and_every_row_is_shown_in_full_at_every_width(report: Aud
 
 
 def test_a_title_and_a_place_are_text_and_not_markup(tmp_path: Path) -> None:
-    printed = row("one", {**figure("recall", 0.9991), "where": "[/oops]"})
+    printed = row("one", {**figure("recall", 0.9991), "location": "[/oops]"})
     text = shown(audit_tables(audit_of(tmp_path, printed, title="[red]A[/red] study")), 120)
     assert "[red]A[/red] study" in text
     assert "[/oops]" in text

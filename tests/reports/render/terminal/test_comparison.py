@@ -110,7 +110,7 @@ def test_sections_of_other_data_have_titles_of_their_own() -> None:
 
 def test_brackets_in_names_and_errors_are_text_and_not_markup() -> None:
     dataset = PHANTOM.model_copy(update={"title": "[bold]scans[/bold]"})
-    text = compared(make_run(make_card(changes="[red]x[/red]"), dataset=dataset, error="[/oops]"))
+    text = compared(make_run(make_card(change="[red]x[/red]"), dataset=dataset, error="[/oops]"))
     for literal in ("[bold]scans[/bold]", "[red]x[/red]", "[/oops]"):
         assert literal in text
 
@@ -130,7 +130,7 @@ def test_the_longest_name_folds_and_no_figure_does(width: int) -> None:
 def test_what_a_card_changes_is_told_once_for_all_its_seeds(width: int) -> None:
     text = flat(compared(*(make_run("attempt-6a", seed=seed) for seed in (0, 1, 2)), width=width))
     assert text.count("attempt-6a") == 3
-    assert text.count(cards()["attempt-6a"].changes) == 1
+    assert text.count(cards()["attempt-6a"].change) == 1
 
 
 @pytest.mark.parametrize("width", [110, 149, 150, 157, 158, 169, 170, 200])

@@ -47,7 +47,7 @@ FROZEN = ModelCard.model_validate(
     {
         "name": "frozen",
         "title": "A frozen network",
-        "changes": "frozen",
+        "change": "frozen",
         "model": {"builder": "vgg16", "weights": "imagenet", "dense_units": 8},
         "recipe": {"optimizer": {"learning_rate": 0.001}, "epochs": 1, "batch_size": 16, "preprocessing": "caffe"},
     }

@@ -65,7 +65,7 @@ def report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 
 
 def claims(folder: Path, printed: float, name: str = "study", **more: Any) -> Path:
-    test = {"negatives": 234, "positives": 234, "where": "Section 2"}
+    test = {"negatives": 234, "positives": 234, "location": "Section 2"}
     source = {"report": "A study", "data": KAGGLE.source, "test": test}
     return write_claims(
         folder, contents(row("one", figure("accuracy", printed), card=CARD), source=source, **more), name

@@ -38,12 +38,12 @@ KINDS = pytest.mark.parametrize("kind", list(SCHEMAS))
 
 CARD: dict[str, Any] = {
     "title": "Mine",
-    "changes": "mine",
+    "change": "mine",
     "model": {"builder": "scratch_cnn", "filters": [4]},
     "recipe": {"optimizer": {"learning_rate": 0.01}, "epochs": 2, "batch_size": 16},
 }
-CHILD: dict[str, Any] = {"extends": "attempt-7", "changes": "slower", "recipe": {"finetune": {"learning_rate": 1e-6}}}
-FIGURE = {"metric": "accuracy", "value": 0.9, "split": "test", "decimals": 2, "where": "table 1"}
+CHILD: dict[str, Any] = {"extends": "attempt-7", "change": "slower", "recipe": {"finetune": {"learning_rate": 1e-6}}}
+FIGURE = {"metric": "accuracy", "value": 0.9, "split": "test", "decimals": 2, "location": "table 1"}
 PROTOCOL: dict[str, Any] = {"title": "Mine", "image_size": 32, "threshold": {"rule": "cost", "value": 5}}
 SPACE: dict[str, Any] = {
     "title": "Mine",
@@ -60,9 +60,9 @@ CLAIMS: dict[str, Any] = {
     "statements": [
         {
             "id": "better",
-            "where": "page 1",
+            "location": "page 1",
             "text": "A is better",
-            "says": {"better": {"a": "attempt-1", "b": "attempt-2", "metric": "auc"}},
+            "assertion": {"superior": {"a": "attempt-1", "b": "attempt-2", "metric": "auc"}},
         }
     ],
 }
@@ -179,16 +179,16 @@ def at(data: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("space", SPACE, "tuner", "baysian"),
         ("space", SPACE, "folds", 1),
         ("claims", CLAIMS, "rows/0/figures/0/metric", "acuracy"),
-        ("claims", CLAIMS, "source", {"report": "r", "test": {"negatives": 10**9, "positives": 1, "where": "x"}}),
-        ("claims", CLAIMS, "statements/0/says", {}),
-        ("claims", CLAIMS, "statements/0/says/better/metric", "acuracy"),
+        ("claims", CLAIMS, "source", {"report": "r", "test": {"negatives": 10**9, "positives": 1, "location": "x"}}),
+        ("claims", CLAIMS, "statements/0/assertion", {}),
+        ("claims", CLAIMS, "statements/0/assertion/superior/metric", "acuracy"),
         (
             "claims",
             CLAIMS,
-            "statements/0/says/alike",
+            "statements/0/assertion/equivalent",
             {"a": "attempt-1", "b": "attempt-2", "metric": "auc", "within": 1},
         ),
-        ("claims", CLAIMS, "statements/0/says", {"diagnosis": {"card": "attempt-1", "finding": ["overfiting"]}}),
+        ("claims", CLAIMS, "statements/0/assertion", {"diagnosis": {"card": "attempt-1", "finding": ["overfiting"]}}),
         ("claims", CLAIMS, "margin", 5),
         ("claims", CLAIMS, "statement", []),
     ],
@@ -241,7 +241,7 @@ def test_builders_are_listed_with_their_own_parameters() -> None:
         ("card", CARD, "published", [{**FIGURE, "metric": "sensitivity"}]),
         ("space", SPACE, "objective", "roc_auc"),
         ("claims", CLAIMS, "rows/0/figures/0/metric", "ppv"),
-        ("claims", CLAIMS, "statements/0/says/better/metric", "auprc"),
+        ("claims", CLAIMS, "statements/0/assertion/superior/metric", "auprc"),
     ],
 )
 def test_another_name_of_a_metric_is_accepted_by_schema_and_loader(

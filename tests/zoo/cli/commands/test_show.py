@@ -212,7 +212,7 @@ def test_the_decision_is_on_the_raw_score_whatever_the_calibration() -> None:
 
 
 def test_hostile_text_stays_text(tmp_path: Path) -> None:
-    card = make_card("attempt-1", title=HOSTILE[:200], changes=HOSTILE)
+    card = make_card("attempt-1", title=HOSTILE[:200], change=HOSTILE)
     classes = ("NORMAL", "<img src=x onerror=alert(1)>|`")
     data = PHANTOM.model_copy(update={"classes": classes, "title": HOSTILE, "source": HOSTILE})
     store = Store(tmp_path / "runs")
