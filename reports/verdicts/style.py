@@ -1,20 +1,26 @@
-"""How verdicts look in a terminal and in a page. What they mean is with the verdicts themselves."""
+"""The look of verdicts in the terminal and in HTML."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import get_args
 
 from benchmark.evidence.comparison.verdict import Answer, Verdict
 
-TONES: Mapping[Answer, str] = MappingProxyType({"holds": "holds", "does not hold": "fails", "cannot be told": "open"})
-"""The colour of each answer, by the name of its custom property in the page's style sheet."""
+TONES: Mapping[Answer, str] = MappingProxyType(dict(zip(get_args(Answer), ("holds", "fails", "open"), strict=True)))
+"""The name of the colour of each answer, a custom property in the style sheet of the page."""
 
 
 @dataclass(frozen=True)
 class Style:
-    """The look of a verdict: `terminal` is a style of rich, `icon` the inside of an SVG of 16 by 16."""
+    """The look of a verdict.
+
+    Attributes:
+        terminal: A style of rich.
+        icon: The content of an SVG of 16 by 16.
+    """
 
     terminal: str
     icon: str

@@ -13,7 +13,7 @@ from benchmark.evidence.intervals.formulas import hanley_mcneil, newcombe, wilso
 from benchmark.evidence.scores import TestScores
 from benchmark.runs.run import DatasetFacts, Run
 from benchmark.runs.storage.store import Store
-from reports.results.compare import Comparison, compare_card, final_test_figures, is_other_data
+from reports.results.compare import Comparison, compare_card, final_test_figures, is_different_data
 from tests.support.claims import row
 from tests.support.judging import claims_about, report_of
 from tests.support.records import (
@@ -277,14 +277,14 @@ def test_a_card_that_published_nothing_has_nothing_to_compare() -> None:
 @pytest.mark.parametrize(("dataset", "other"), [(PHANTOM, True), (KAGGLE, False)])
 def test_only_a_run_on_the_source_s_data_is_the_same_data(dataset: DatasetFacts, other: bool) -> None:
     run = make_run("attempt-6b", dataset=dataset)
-    assert is_other_data(run) is other
+    assert is_different_data(run) is other
     assert {c.other_data for c in compared(run)} == {other}
 
 
 @pytest.mark.parametrize("source", [None, {**SOURCE, "data": None}], ids=["no source", "no data"])
 def test_unknown_data_counts_as_other(source: dict[str, Any] | None) -> None:
     run = make_run(make_card(source=source, published=[figure("accuracy", 0.5)]), dataset=KAGGLE)
-    assert is_other_data(run)
+    assert is_different_data(run)
     assert only(run).other_data
 
 

@@ -15,7 +15,7 @@ from benchmark.runs.storage.store import Store
 from reports.claims.model import Claims, load_claims
 from reports.report import build_report
 from reports.results.measured import collect_results
-from reports.verdicts.report import ClaimsReport, differs, judge
+from reports.verdicts.report import ClaimsReport, differs, report_on_claims
 from tests.support.claims import contents, figure, row, write_claims
 from tests.support.records import KAGGLE, PHANTOM, cards, make_run, of_counts, on_test, on_val, planted
 from tests.support.stored import keep
@@ -32,7 +32,7 @@ def claims_of(folder: Path, *rows: dict[str, Any], **more: Any) -> Claims:
 
 
 def reported(store: Store, claims: Claims, dataset: DatasetFacts = KAGGLE) -> ClaimsReport:
-    return judge(claims, collect_results(store.runs()[0], store), dataset.title, dataset.synthetic)
+    return report_on_claims(claims, collect_results(store.runs()[0], store), dataset.title, dataset.synthetic)
 
 
 def accuracy(value: float) -> dict[str, Any]:

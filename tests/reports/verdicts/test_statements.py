@@ -21,7 +21,7 @@ from reports.audit.audit import audit
 from reports.claims.model import load_claims
 from reports.claims.statement import Assertion, Form
 from reports.results.measured import CardResults, collect_results
-from reports.verdicts.statements import decide, judge_statements
+from reports.verdicts.statements import decide, statement_verdicts
 from tests.support.claims import figure, row
 from tests.support.judging import CARD, ELSEWHERE, RIGHT, claims_about, judged, of_statement, of_store
 from tests.support.records import KAGGLE, PHANTOM, cards, of_counts, on_test, on_val, planted
@@ -341,7 +341,7 @@ def test_verdicts_on_planted_truths_are_right_where_they_decide(tmp_path: Path, 
                 name: CardResults(card, base.runs, base.val, (scores,), base.findings, tuple(map(str, range(images))))
                 for name, card, scores in ((A, cards()[A], one), (B, cards()[B], two))
             }
-            found = [each.decision.verdict for each in judge_statements(claims, audit(claims), measured)]
+            found = [each.decision.verdict for each in statement_verdicts(claims, audit(claims), measured)]
             for number, (verdict, truth) in enumerate(zip(found, truths, strict=True)):
                 if number == 1 and abs(a - b) < 0.02:
                     continue  # nobody can be asked to tell cards that are alike apart
