@@ -1,4 +1,4 @@
-"""The findings of a section: which claims hold, which do not, which are undecided, and further remarks."""
+"""The findings of a section: which claims hold, which do not, which are undetermined, and further remarks."""
 
 from __future__ import annotations
 

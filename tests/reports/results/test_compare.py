@@ -302,7 +302,7 @@ def test_a_card_of_several_seeds_is_compared_by_their_mean() -> None:
     assert comparison.seeds == (0, 1)
     assert comparison.measured.value == pytest.approx((0.8 + 0.9) / 2)
     assert comparison.difference.value == pytest.approx((0.8 + 0.9) / 2 - 0.7671)
-    assert comparison.difference.reason == "an interval over seeds needs the scores of every image"
+    assert comparison.difference.reason == "an interval over seeds needs per-image scores"
 
 
 def test_a_printed_precision_has_the_interval_of_all_matrices_that_print_its_row() -> None:

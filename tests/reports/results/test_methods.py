@@ -143,17 +143,17 @@ def test_stopping_in_the_second_phase_is_told_where_it_differs() -> None:
 
 def test_limits_follow_from_how_the_runs_were_made(section: Section) -> None:
     said = " ".join(limits(section))
-    for part in ("One seed was run of", "Two seeds were run of attempt-7", "one split", "50% of the test images are"):
+    for part in ("One seed was run for", "Two seeds were run for attempt-7", "one split", "50% of the test images are"):
         assert part in said
     assert "120 validation images" in said
     assert "Runs failed of attempt-2" in said
     assert "SYNTHETIC" not in said
-    assert "other data" not in said
+    assert "different data" not in said
 
 
 def test_limits_of_synthetic_images_and_of_other_data_come_first(tmp_path: Path) -> None:
     assert "SYNTHETIC" in limits(without_scores(make_run()))[0]
-    assert "other data" in limits(without_scores(make_run("attempt-6b")))[1]
+    assert "different data" in limits(without_scores(make_run("attempt-6b")))[1]
 
 
 def test_images_without_patients_are_a_limit_and_those_with_are_none(section: Section, tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_the_other_positive_class_is_not_comparable(tmp_path: Path, folder: Path
     turned = facts(folder, positive="HEALTHY")
     found, why = verdict(tmp_path, turned, claims(tmp_path))
     assert found == "not comparable"
-    assert why == "other positive class: measured HEALTHY, published ILL"
+    assert why == "different positive class: measured HEALTHY, published ILL"
 
 
 def test_what_was_stated_counts_as_the_source_does(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_a_report_takes_the_statement_for_runs_on_one_data_set(tmp_path: Path) -
     words = ("report", "--store", "runs", "--format", "md", "--data-is", str(KAGGLE.source))
     done = run_zoo(*words, cwd=tmp_path, cache=tmp_path / "cache")
     assert done.returncode == 0, done.stderr
-    assert "other data" not in (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "different data" not in (tmp_path / "report.md").read_text(encoding="utf-8")
     keep(store, "attempt-5", dataset=elsewhere.model_copy(update={"source": "third", "fingerprint": "0" * 64}))
     done = run_zoo(*words, cwd=tmp_path, cache=tmp_path / "cache")
     assert done.returncode == 2

@@ -33,7 +33,7 @@ def test_the_file_of_trials_holds_no_formula(tmp_path: Path) -> None:
 def test_the_winners_luck_is_told() -> None:
     chosen, again = luck(result())
     assert "trial 1: val auc 0.9500, the best of 3" in chosen
-    assert "+0.0250 of its figure is luck" in again
+    assert "+0.0250 of its figure is selection bias" in again
     assert "it is number 1" in again
 
 

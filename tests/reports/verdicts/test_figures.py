@@ -98,7 +98,7 @@ def test_a_figure_without_a_counterpart_is_not_comparable(tmp_path: Path, printe
     ("more", "says"),
     [
         ({"dataset": PHANTOM}, ["synthetic"]),
-        ({"dataset": ELSEWHERE}, ["other data", "other radiographs", KAGGLE.source]),
+        ({"dataset": ELSEWHERE}, ["different data", "other radiographs", KAGGLE.source]),
         ({"data": None}, ["which data"]),
         ({"conditions": {"image_size": 150}}, ["quick", "image size 64 instead of 150"]),
         ({"conditions": {"train": 5000}}, ["training images 480 instead of 5000"]),

@@ -146,7 +146,7 @@ def test_the_cards_with_one_seed_are_named_beside_those_with_several(tmp_path: P
         keep(store, OTHER, RIGHT, seed=seed)
     claims = claims_of(tmp_path, accuracy(0.9103), statements=[BETTER])
     (note,) = reported(store, claims).notes
-    assert f"Of {CARD} one seed" in note
+    assert f"One seed was run for {CARD}" in note
     keep(store, CARD, RIGHT, seed=1)
     assert reported(store, claims).notes == ()
 
