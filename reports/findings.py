@@ -1,4 +1,4 @@
-"""What a section found, told first: which claims hold, which do not, which cannot be told, and what else stands out."""
+"""The findings of a section: which claims hold, which do not, which are undetermined, and further remarks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reports.audit.figures import SEVERITIES
 from reports.report import Section
 from reports.results.card_figures import CardFigures
 from reports.results.pairs import Ranking
-from reports.text import estimate, plural
+from reports.text import estimate, listed, number, plural
 from reports.verdicts.figures import ClaimVerdict
 from reports.verdicts.report import ClaimsReport
 
@@ -21,9 +21,15 @@ ANSWERS: tuple[Answer, ...] = get_args(Answer)
 
 
 @dataclass(frozen=True)
-class Answered:
-    """Claims of one file with the same answer: `statements` and `figures` in the order of the file, and the same by
-    verdict and reason, the most frequent first."""
+class AnsweredClaims:
+    """The claims of one file with the same answer.
+
+    Attributes:
+        answer: The answer to "does the claim hold?".
+        statements: The statements with this answer, in the order of the file.
+        figures: The figures with this answer, in the order of the file.
+        reasons: All of them by verdict and reason, the most frequent first.
+    """
 
     answer: Answer
     statements: tuple[ClaimVerdict, ...]
@@ -36,47 +42,51 @@ class Answered:
 
 @dataclass(frozen=True)
 class Findings:
-    """`claims` holds, for each claims file by its title, the three answers in the order of ANSWERS, empty ones too;
-    `remarks` are sentences about runs, cards and faults."""
+    """The findings of a section.
 
-    claims: tuple[tuple[str, tuple[Answered, ...]], ...]
+    Attributes:
+        claims: For each claims file its title and its claims by answer, in the order of `ANSWERS`, empty ones too.
+        remarks: Sentences about runs, cards and faults.
+    """
+
+    claims: tuple[tuple[str, tuple[AnsweredClaims, ...]], ...]
     remarks: tuple[str, ...]
 
     def counts(self) -> dict[Answer, int]:
-        """How many claims have each answer, over all files."""
+        """The number of claims by answer, over all files."""
         return {
-            answer: sum(len(one) for _, held in self.claims for one in held if one.answer == answer)
+            answer: sum(len(one) for _, answers in self.claims for one in answers if one.answer == answer)
             for answer in ANSWERS
         }
 
 
 def findings(section: Section) -> Findings:
-    """The findings of `section`."""
+    """The findings of a section."""
     return Findings(
         claims=tuple((report.claims.title, _answers(report)) for report in section.claims),
         remarks=tuple(_remarks(section)),
     )
 
 
-def _answers(report: ClaimsReport) -> tuple[Answered, ...]:
+def _answers(report: ClaimsReport) -> tuple[AnsweredClaims, ...]:
     answered = []
     for answer in ANSWERS:
         statements = tuple(_with_answer(answer, report.statements))
         figures = tuple(_with_answer(answer, report.figures))
-        answered.append(Answered(answer, statements, figures, _reasons((*statements, *figures))))
+        answered.append(AnsweredClaims(answer, statements, figures, _reasons((*statements, *figures))))
     return tuple(answered)
 
 
-def _with_answer(answer: Answer, judged: Iterable[ClaimVerdict]) -> Iterator[ClaimVerdict]:
-    return (each for each in judged if VERDICTS[each.decision.verdict].answer == answer)
+def _with_answer(answer: Answer, claims: Iterable[ClaimVerdict]) -> Iterator[ClaimVerdict]:
+    return (each for each in claims if VERDICTS[each.decision.verdict].answer == answer)
 
 
-def _reasons(judged: Sequence[ClaimVerdict]) -> tuple[tuple[Verdict, str, tuple[ClaimVerdict, ...]], ...]:
-    held: dict[tuple[Verdict, str], list[ClaimVerdict]] = {}
-    for one in judged:
-        held.setdefault((one.decision.verdict, one.decision.reason), []).append(one)
-    found = [(verdict, reason, tuple(alike)) for (verdict, reason), alike in held.items()]
-    return tuple(sorted(found, key=lambda one: -len(one[2])))
+def _reasons(claims: Sequence[ClaimVerdict]) -> tuple[tuple[Verdict, str, tuple[ClaimVerdict, ...]], ...]:
+    by_reason: dict[tuple[Verdict, str], list[ClaimVerdict]] = {}
+    for claim in claims:
+        by_reason.setdefault((claim.decision.verdict, claim.decision.reason), []).append(claim)
+    reasons = [(verdict, reason, tuple(group)) for (verdict, reason), group in by_reason.items()]
+    return tuple(sorted(reasons, key=lambda reason: -len(reason[2])))
 
 
 def _remarks(section: Section) -> Iterator[str]:
@@ -87,27 +97,34 @@ def _remarks(section: Section) -> Iterator[str]:
     if section.ranking is not None:
         yield _leading(section.ranking)
     for report in section.claims:
-        severe = [finding.severity for finding in report.audit.findings]
-        counted = [_many(severe.count(name), name) for name in SEVERITIES if name in severe]
-        if counted:
-            yield f"Published figures held against themselves ({report.claims.title}): {', '.join(counted)}."
+        severities = [finding.severity for finding in report.audit.findings]
+        counts = [_severity_count(severities.count(name), name) for name in SEVERITIES if name in severities]
+        if counts:
+            yield f"Audit of the published figures ({report.claims.title}): {', '.join(counts)}."
     faults = list(_faults(section.cards))
     yield from section.split_faults
     if faults:
-        yield f"Faults of training or decision were found in {len(faults)} of {cards} cards: {'; '.join(faults)}."
+        share = f"{len(faults)} of {plural(cards, 'card')}"
+        yield f"Faults of training or decision were found in {share}: {'; '.join(faults)}."
     elif any(card.at_half for card in section.cards):
         yield "No fault of training or decision was found in any run."
 
 
 def _leading(ranking: Ranking) -> str:
-    """The card with the best figure, and whether that can be told from the rest."""
-    first = next(iter(ranking.figures))
-    found = ranking.figures[first]
-    shared = [
-        name for name in ranking.figures if name != first and set(ranking.letters[name]) & set(ranking.letters[first])
-    ]
-    told = "every other card was told apart from it" if not shared else f"no test told it from {', '.join(shared)}"
-    return f"The highest test {label_of(ranking.metric)} is that of {first}, {estimate(found)}; {told}."
+    """The cards with the best figure, and the others that are not distinguishable from them."""
+    first, *others = ranking.figures
+    best = ranking.figures[first]
+    tied = [name for name in others if ranking.figures[name].value == best.value]
+    letters = set(ranking.letters[first])
+    similar = [name for name in others if name not in tied and letters & set(ranking.letters[name])]
+    value = number(best.value) if tied else estimate(best)
+    if best.bounds is None and best.reason is not None:
+        value += f" (no interval: {best.reason})"
+    share = f"{listed([first, *tied])} share" if tied else f"{first} has"
+    sentence = f"{share} the best test {label_of(ranking.metric)}, {value}"
+    if similar:
+        return f"{sentence}; not distinguishable from it: {', '.join(similar)}."
+    return f"{sentence}; every other card differs significantly." if len(tied) < len(others) else f"{sentence}."
 
 
 def _faults(cards: Sequence[CardFigures]) -> Iterator[str]:
@@ -120,6 +137,6 @@ def _faults(cards: Sequence[CardFigures]) -> Iterator[str]:
             yield f"{card.card.name} ({', '.join(titles)})"
 
 
-def _many(count: int, severity: str) -> str:
-    """`severity` counted: impossible is no noun."""
+def _severity_count(count: int, severity: str) -> str:
+    """A severity with its count; "impossible" has no plural."""
     return f"{count} {severity}" if severity == "impossible" else plural(count, severity)

@@ -1,19 +1,20 @@
-"""What a section's figures do not show, in plain sentences, from how its runs were made."""
+"""The limits of a section: what its figures do not show, given how its runs were made."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from reports.report import Section
-from reports.results.compare import is_other_data
+from reports.results.compare import is_different_data
 from reports.results.methods import NO_PATIENTS
+from reports.text import capital, plural
 
 FEW_SEEDS = 3
 SMALL_VALIDATION = 200
 
 
 def limits(section: Section) -> tuple[str, ...]:
-    """The limits of `section`, the gravest first."""
+    """The limits of a section in sentences, the most important first."""
     return tuple(_limits(section))
 
 
@@ -25,33 +26,32 @@ def _limits(section: Section) -> Iterator[str]:
         yield "The images are SYNTHETIC: no figure here says anything about radiographs or patients."
     else:
         yield (
-            "Train, validation and test images come from one source: how the models do on images of another hospital, "
-            "machine or population is not shown."
+            "Train, validation and test images come from one source: performance on images from another hospital, "
+            "machine or population is unknown."
         )
-    if any(run.spec.card.published and is_other_data(run, claims) for run in section.runs):
-        yield "Published figures were read on other data than these: a difference may come from the images alone."
+    if any(run.spec.card.published and is_different_data(run, claims) for run in section.runs):
+        yield "Published figures were computed on different data: a difference may come from the images alone."
     yield from _seeds(section)
     if first.protocol.split == "fixed":
         yield (
-            f"All figures rest on one split (split seed {first.protocol.split_seed}): how far they would move with "
-            f"another draw of the {'images' if unknown else 'patients'} is counted for the test images, not for the "
-            "training images."
+            f"All figures rest on one split (split seed {first.protocol.split_seed}): intervals account for the "
+            f"sampling of test {'images' if unknown else 'patients'}, not of training data."
         )
     yield (
-        "Intervals are 95% each, not together. They count the test images, "
+        "Intervals have 95% coverage each, not jointly. They account for the sampling of test images, "
         + ("each as if independent (patients are not known)" if unknown else "by patient where patients are known")
-        + ", and the seeds where a card has several; not the choice of data, protocol, hardware or library versions."
+        + ", and of seeds where a card has several; not for the choice of data, protocol, hardware or library versions."
     )
     yield from _test_set(section)
     yield from _validation(section)
     yield (
-        f"{len(section.cards)} card{'s were' if len(section.cards) > 1 else ' was'} scored on the same test images: "
-        "the best of several figures is too good on average, and tests adjust p-values only where it says so."
+        f"{plural(len(section.cards), 'card')} {'were' if len(section.cards) > 1 else 'was'} scored on the same test "
+        "images: the best of several figures is optimistic on average, and p-values are adjusted only where stated."
     )
-    yield "Labels are taken from the source as they are; who set them, and how surely, is not known to the program."
+    yield "Labels are those of the source; who assigned them, and how reliably, is unknown."
     missing = [card.card.name for card in section.cards if card.failed]
     if missing:
-        yield f"Runs failed of {', '.join(missing)}: their figures are missing or rest on fewer seeds."
+        yield f"Runs of {', '.join(missing)} failed: their figures are missing or rest on fewer seeds."
 
 
 def _seeds(section: Section) -> Iterator[str]:
@@ -60,9 +60,9 @@ def _seeds(section: Section) -> Iterator[str]:
     few = [card.card.name for card in finished if 1 < len(card.seeds) < FEW_SEEDS]
     if single:
         which = "every card" if len(single) == len(finished) else ", ".join(single)
-        yield f"One seed was run of {which}: how far those figures vary from training to training is not counted."
+        yield f"One seed was run for {which}: the variation between trainings is not estimated."
     if few:
-        yield f"Two seeds were run of {', '.join(few)}: the spread over seeds is hardly known."
+        yield f"Two seeds were run for {', '.join(few)}: the variation between seeds is estimated poorly."
 
 
 def _test_set(section: Section) -> Iterator[str]:
@@ -72,24 +72,24 @@ def _test_set(section: Section) -> Iterator[str]:
     if len(counts) == 2 and total:
         yield (
             f"{counts[1] / total:.0%} of the test images are {section.methods.classes[1]}: accuracy, precision, F1, "
-            "average precision and calibration hold at that share, which is not that of a clinic."
+            "average precision and calibration hold for that share, which need not be that of a clinic."
         )
     if any(row.reason == NO_PATIENTS for row in rows):
-        yield "Patients are not recorded: images of one patient are counted as if independent, which narrows intervals."
+        yield "Patients are not recorded: images of one patient count as independent, which makes intervals too narrow."
     facts = section.runs[0].spec.dataset
     if facts.patients_unknown:
         yield (
-            "Patients are not known: images of one patient may stand in train, val and test, which flatters figures, "
-            "and are counted as if independent, which narrows intervals."
+            "Patients are not known: images of one patient may be in train, val and test, which makes figures too "
+            "good, and count as independent, which makes intervals too narrow."
         )
     elif facts.patients is not None and (line := facts.patients.line()) is not None:
-        yield f"{line[0].upper()}{line[1:]}, so that some of one patient may stand in two splits."
+        yield f"{capital(line)}, so images of one patient may be in two splits."
 
 
 def _validation(section: Section) -> Iterator[str]:
     size = next((row.images for row in section.methods.flow if (row.split, row.label) == ("val", None)), None)
     if size is not None and size < SMALL_VALIDATION:
         yield (
-            f"Thresholds and calibrators were chosen on {size} validation images, which leaves them uncertain; whether "
-            "they transfer to test is shown, not assumed."
+            f"Thresholds and calibrators were fitted on only {size} validation images and are uncertain; their "
+            "transfer to test is measured, not assumed."
         )

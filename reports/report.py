@@ -1,4 +1,4 @@
-"""Runs as a Report: plain data that every renderer reads."""
+"""The report on runs as plain data, for all renderers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from reports.claims.model import Claims
 from reports.results.card_figures import CardFigures, by_card, card_figures
-from reports.results.compare import Comparison, compare_card, is_other_data
+from reports.results.compare import Comparison, compare_card, is_different_data
 from reports.results.curves import CardCurves, card_curves
 from reports.results.measured import collect_results, conditions
 from reports.results.methods import Methods, methods
@@ -20,15 +20,27 @@ from reports.results.pairs import Ranking, rank
 from reports.results.probabilities import Probabilities, probabilities
 from reports.results.recognised import identity_line
 from reports.results.split_faults import split_faults
-from reports.verdicts.report import ClaimsReport, judge
+from reports.text import capital
+from reports.verdicts.report import ClaimsReport, report_on_claims
 
 
 @dataclass(frozen=True)
 class Section:
-    """Runs that may be compared: the same data under the same protocol.
+    """Runs that may be compared: on the same data under the same protocol.
 
-    `claims`, `ranking`, `probabilities` and `curves` come from per-image scores and are empty without them. `cards` are
-    the cards of `runs`, each over its seeds. `split_faults` are sentences about faults that all cards share.
+    Attributes:
+        title: The data and the protocol in words.
+        synthetic: Whether the images are synthetic.
+        runs: The runs, finished or failed.
+        comparisons: Published figures compared with measured ones.
+        notes: What a reader must know before the figures.
+        cards: The figures of each card over its seeds.
+        methods: How the runs were made.
+        split_faults: Sentences about faults of the splits, which all cards share.
+        claims: The report on each claims file. Like the fields below it needs per-image scores and is empty without.
+        ranking: The cards by test AUC; None with fewer than two cards.
+        probabilities: Calibration and threshold transfer of each run.
+        curves: Learning, ROC and precision-recall curves of each card.
     """
 
     title: str
@@ -47,7 +59,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything a report shows."""
+    """The content of a report: its sections and the cards that were skipped."""
 
     sections: tuple[Section, ...]
     skips: tuple[Skip, ...]
@@ -62,17 +74,26 @@ def build_report(
     claims: Sequence[Claims] = (),
     notes: Sequence[str] = (),
 ) -> Report:
-    """`runs` in groups of the same data and protocol; `history` gives a run's epochs.
+    """Builds the report on runs, with a section for each combination of data and protocol.
 
-    With `scores`, the store that holds the per-image scores of `runs`, cards are compared pairwise, probabilities are
-    assessed and `claims` are judged. `notes` stand before those of every section.
+    Args:
+        runs: The runs, of any data and protocol.
+        history: Returns the epochs of a run.
+        skips: Cards that were not run, with the reason.
+        scores: The store with the per-image scores of `runs`. Without it, cards are not compared pairwise,
+            probabilities are not assessed and claims have no verdicts.
+        claims: The claims to compare with the runs.
+        notes: Sentences that precede the notes of every section.
+
+    Returns:
+        The report, its sections in the order of their first run.
     """
     sections = [_section(group, history, scores, claims, notes) for group in same_conditions(runs)]
     return Report(tuple(sections), tuple(skips))
 
 
 def same_conditions(runs: Iterable[Run]) -> list[list[Run]]:
-    """`runs` in groups of the same data and protocol, in the order of their first."""
+    """`runs` grouped by data and protocol, in the order of the first run of each group."""
     groups: dict[str, list[Run]] = {}
     for run in runs:
         groups.setdefault(run.spec.conditions, []).append(run)
@@ -85,10 +106,11 @@ def _section(
     first = runs[0].spec
     title = conditions(first)
     measured = {} if scores is None else collect_results(runs, scores)
-    judged = () if scores is None else tuple(judge(each, measured, title, first.dataset.synthetic) for each in claims)
+    synthetic = first.dataset.synthetic
+    claim_reports = [] if scores is None else [report_on_claims(each, measured, title, synthetic) for each in claims]
     return Section(
         title=title,
-        synthetic=first.dataset.synthetic,
+        synthetic=synthetic,
         runs=tuple(runs),
         comparisons=tuple(
             comparison
@@ -99,10 +121,10 @@ def _section(
         cards=card_figures(runs, measured),
         methods=methods(runs, measured),
         split_faults=split_faults(runs, measured),
-        claims=judged,
+        claims=tuple(claim_reports),
         ranking=rank(list(measured.values()), "auc") if len(measured) > 1 else None,
         probabilities=probabilities(measured),
-        curves=tuple(card_curves(found, history) for found in measured.values()),
+        curves=tuple(card_curves(results, history) for results in measured.values()),
     )
 
 
@@ -113,20 +135,20 @@ def _notes(runs: Sequence[Run], claims: Sequence[Claims]) -> tuple[str, ...]:
         notes.append(f"{warning}.")
     if facts.patients_unknown:
         notes.append(
-            "Patients are not known: every image counts as a patient of its own, so that images of one patient may "
-            "stand in train, val and test."
+            "Patients are not known: every image counts as a separate patient, so images of one patient may be in "
+            "train, val and test."
         )
     if (line := identity_line(facts, claims)) is not None:
-        notes.append(f"{line[0].upper()}{line[1:]}.")
+        notes.append(f"{capital(line)}.")
     if runs[0].spec.dataset.synthetic:
         notes.append(
-            "Every measured figure here is from SYNTHETIC images drawn by the program; it says nothing about "
+            "Every measured figure here is from SYNTHETIC images drawn by the program and says nothing about "
             "radiographs."
         )
     published = [run for run in runs if run.spec.card.published]
-    if published and any(is_other_data(run, claims) for run in published):
+    if published and any(is_different_data(run, claims) for run in published):
         notes.append(
-            "Published figures are marked 'other data': these runs did not see the data they were published for, so "
-            "no verdict may be drawn from a difference."
+            "Published figures are marked 'different data': these runs did not use the data of the publication, so a "
+            "difference supports no verdict."
         )
     return tuple(notes)

@@ -1,4 +1,4 @@
-"""Figures, intervals, differences, times and lists as text. Missing is shown as a dash, never as zero."""
+"""Figures, intervals, durations and lists as text. A missing value is a dash, never zero."""
 
 from __future__ import annotations
 
@@ -11,23 +11,41 @@ MISSING = "–"
 
 
 def one_line(text: str) -> str:
-    """`text` without line ends and control characters, which a terminal or a table would obey."""
+    """`text` on one line, without control characters, which a terminal would interpret."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def decimals_of(metric: str) -> int:
-    """How many decimals figures of `metric` have."""
+    """The number of decimals for figures of a metric."""
     record = find_metric(metric)
     return 3 if record is None else record.decimals
 
 
 def number(value: float | None, decimals: int = 3, sign: bool = False) -> str:
-    """`value` with a fixed number of decimals, and a plus where it is positive with `sign`."""
+    """A number with fixed decimals.
+
+    Args:
+        value: The number; None where it is missing.
+        decimals: The number of decimals, at least 0.
+        sign: Whether positive numbers have a plus, as in differences.
+
+    Returns:
+        The text; a dash for None.
+    """
     return MISSING if value is None else f"{value:{'+' if sign else ''}z.{decimals}f}"
 
 
 def interval(bounds: tuple[float, float] | None, decimals: int = 3, sign: bool = False) -> str:
-    """`[low, high]`, or nothing when there is none."""
+    """An interval as text: `[0.873, 0.941]`.
+
+    Args:
+        bounds: The lower and the upper end; None where there is no interval.
+        decimals: The number of decimals of both ends.
+        sign: Whether positive ends have a plus.
+
+    Returns:
+        The text; empty for None.
+    """
     if bounds is None:
         return ""
     return f"[{number(bounds[0], decimals, sign)}, {number(bounds[1], decimals, sign)}]"
@@ -50,7 +68,7 @@ def estimate(estimated: Estimate | None, decimals: int = 3, sign: bool = False) 
 
 
 def measured(figure: Figure | None, with_interval: bool = False) -> str:
-    """A measured figure; a count without decimals."""
+    """A measured figure as text; a count has no decimals."""
     if figure is None:
         return MISSING
     decimals = decimals_of(figure.metric)
@@ -58,7 +76,7 @@ def measured(figure: Figure | None, with_interval: bool = False) -> str:
 
 
 def seconds(value: float) -> str:
-    """A duration."""
+    """A duration as text, in seconds or minutes."""
     return f"{value:.0f} s" if value < 100 else f"{value / 60:.1f} min"
 
 
@@ -70,15 +88,20 @@ def p_text(value: float | None) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """`1 card`, `2 cards`."""
+    """A count with its noun: `1 card`, `2 cards`."""
     return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
+def seed_list(seeds: Sequence[int]) -> str:
+    """Seeds as text: `seed 1`, `seeds 1, 2`."""
+    return f"seed{'' if len(seeds) == 1 else 's'} {', '.join(map(str, seeds))}"
+
+
 def capital(text: str) -> str:
-    """`text` as the start of a sentence."""
+    """`text` with a capital first letter."""
     return text[:1].upper() + text[1:]
 
 
 def listed(parts: Sequence[str]) -> str:
-    """`a, b and c`. Raises IndexError for no part."""
+    """A list as text: `a, b and c`. Raises IndexError for an empty list."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -1,4 +1,4 @@
-"""Published figures against themselves: an Audit of one claims file, from what it declares and nothing else."""
+"""The audit of a claims file: consistency checks of its printed figures, without any measurement."""
 
 from __future__ import annotations
 
@@ -8,8 +8,15 @@ from dataclasses import dataclass
 from benchmark.evidence.intervals.formulas import printed_auc_interval, wilson
 from benchmark.evidence.metrics.definitions import Confusion, measures
 from benchmark.evidence.published.feasible import Range
-from reports.audit.decisions import Matrices, conflicts, matrices_of, out_of_reach, printed_twice, the_only_matrix
-from reports.audit.figures import SEVERITIES, AuditFinding, Cited, Group, groups
+from reports.audit.decisions import (
+    FeasibleMatrices,
+    conflicts,
+    find_matrices,
+    out_of_reach,
+    printed_twice,
+    the_only_matrix,
+)
+from reports.audit.figures import SEVERITIES, AuditFinding, Citation, FigureSet, figure_sets
 from reports.audit.losses import losses
 from reports.audit.matrices import confusion_of, one_class, printed_matrix, sample_sizes, which_test
 from reports.claims.model import Claims, Interpretation, PrintedMatrix, Row, TestSet
@@ -18,9 +25,16 @@ from zoo.models.card import PublishedFigure
 
 
 @dataclass(frozen=True)
-class Derived:
-    """A metric of a row over all the matrices that print it: its least and largest value, and the ends of its 95%
-    intervals, the outermost where there are several matrices; None where no method is at hand."""
+class DerivedFigure:
+    """A metric that follows from the printed figures of a row.
+
+    Attributes:
+        metric: Name of the metric.
+        low: Its smallest value over all feasible confusion matrices.
+        high: Its largest value.
+        interval: Its 95% interval, which covers those of all feasible matrices; None where no method exists.
+        method: Name of the method; None without an interval.
+    """
 
     metric: str
     low: float
@@ -31,11 +45,16 @@ class Derived:
 
 @dataclass(frozen=True)
 class AuditRow:
-    """A row of the claims: the confusion matrices that print its final test figures, and what follows from them.
+    """A row of the claims, with the confusion matrices that give its final test figures.
 
-    `matrices` print the figures rounded, `cut` are the further ones that print them where decimals were dropped
-    instead; `derived` is of the first, or of the second where there are none. Both are None, with `reason`, where they
-    cannot be listed, and empty when none prints the row.
+    Attributes:
+        name: Name of the row.
+        called: Its name in the report, if it has one.
+        test: Its test set; None where it is not stated.
+        matrices: The matrices that give the figures if these were rounded; None where they cannot be listed.
+        cut: The further matrices that give them if they were truncated; None where they cannot be listed.
+        reason: Why the matrices cannot be listed.
+        derived: The metrics that follow from `matrices`, or from `cut` where that is empty.
     """
 
     name: str
@@ -44,12 +63,12 @@ class AuditRow:
     matrices: tuple[Confusion, ...] | None
     cut: tuple[Confusion, ...] | None
     reason: str | None
-    derived: tuple[Derived, ...]
+    derived: tuple[DerivedFigure, ...]
 
 
 @dataclass(frozen=True)
 class Audit:
-    """The findings of one claims file, the gravest first, and its rows."""
+    """The findings of one claims file, the most severe first, and its rows."""
 
     name: str
     title: str
@@ -57,89 +76,92 @@ class Audit:
     rows: tuple[AuditRow, ...]
 
     def ruled_out(self, row: str, figure: PublishedFigure) -> AuditFinding | None:
-        """The first finding by which a printed figure of a row is impossible."""
+        """The first finding that rules out a printed figure of a row; None where none does."""
         return next((f for f in self.findings if f.row == row and f.reading is None and figure in f.rules_out), None)
 
 
 def audit(claims: Claims) -> Audit:
-    """Everything that the printed figures of `claims`, as `load_claims` gives them, say about themselves."""
+    """Checks the printed figures of `claims` against each other."""
     findings: list[AuditFinding] = []
-    final: dict[str, Group] = {}
-    found: dict[str, Matrices] = {}
+    final: dict[str, FigureSet] = {}
+    feasible: dict[str, FeasibleMatrices] = {}
     printed = {matrix.row: matrix for matrix in claims.matrices}
     for row in claims.rows:
-        together = list(groups(row))
-        for group in together:
-            own = _matrices(group, row.test)
-            if _is_final(group) and group.decisions():
-                final[row.name] = group
-                if own is not None:
-                    found[row.name] = own
-                findings += which_test(group, own, claims.source.other_tests)
-                findings += one_class(claims, group, own, claims.source.other_tests) if own else ()
-                findings += the_only_matrix(group, own) if own else ()
-            findings += _of_group(group, own)
-        for split in dict.fromkeys(group.split for group in together):
+        row_sets = list(figure_sets(row))
+        for figure_set in row_sets:
+            matrices = _matrices(figure_set)
+            if _is_final(figure_set) and figure_set.decisions():
+                final[row.name] = figure_set
+                if matrices is not None:
+                    feasible[row.name] = matrices
+                findings += which_test(figure_set, matrices, claims.source.other_tests)
+                findings += one_class(claims, figure_set, matrices, claims.source.other_tests) if matrices else ()
+                findings += the_only_matrix(figure_set, matrices) if matrices else ()
+            findings += _check_set(figure_set, matrices)
+        for split in dict.fromkeys(figure_set.split for figure_set in row_sets):
             if split != "test" or row.test is None:
-                findings += sample_sizes([group for group in together if group.split == split])
+                findings += sample_sizes([figure_set for figure_set in row_sets if figure_set.split == split])
         if row.name in printed and row.name not in final:
-            found[row.name] = _of_printed(row, printed[row.name])
+            feasible[row.name] = _printed_matrices(row, printed[row.name])
     rows = {row.name: row for row in claims.rows}
     for reading in claims.interpretations:
-        findings += _of_reading(rows[reading.row], reading)
+        findings += _check_reading(rows[reading.row], reading)
     for matrix in claims.matrices:
-        findings += printed_matrix(matrix, final, found)
+        findings += printed_matrix(matrix, final, feasible)
     findings += _contradictory_settings(claims)
     findings += _same_names(claims)
-    order = {row.name: place for place, row in enumerate(claims.rows)}
+    order = {row.name: index for index, row in enumerate(claims.rows)}
     findings.sort(key=lambda finding: (SEVERITIES.index(finding.severity), order[finding.row]))
     return Audit(
-        claims.name, claims.title, tuple(findings), tuple(_row(row, found.get(row.name)) for row in claims.rows)
+        claims.name, claims.title, tuple(findings), tuple(_row(row, feasible.get(row.name)) for row in claims.rows)
     )
 
 
 def audit_row(row: Row, matrix: PrintedMatrix | None = None) -> AuditRow:
-    """What follows from the final test figures of a row, or from its printed `matrix` where it has none."""
-    final = [group for group in groups(row) if _is_final(group) and group.decisions()]
+    """The audit of a single row: from its final test figures, or from its printed `matrix` where it has none."""
+    final = [figure_set for figure_set in figure_sets(row) if _is_final(figure_set) and figure_set.decisions()]
     if final:
-        return _row(row, _matrices(final[-1], row.test))
-    return _row(row, None if matrix is None else _of_printed(row, matrix))
+        return _row(row, _matrices(final[-1]))
+    return _row(row, None if matrix is None else _printed_matrices(row, matrix))
 
 
-def _of_printed(row: Row, matrix: PrintedMatrix) -> Matrices:
+def _printed_matrices(row: Row, matrix: PrintedMatrix) -> FeasibleMatrices:
     test = TestSet(negatives=matrix.tn + matrix.fp, positives=matrix.tp + matrix.fn, location=matrix.location)
-    return Matrices(row.test or test, (confusion_of(matrix),))
+    return FeasibleMatrices(row.test or test, (confusion_of(matrix),))
 
 
-def _is_final(group: Group) -> bool:
-    return group.split == "test" and all(figure.epoch is None for figure in group.figures)
+def _is_final(figure_set: FigureSet) -> bool:
+    return figure_set.split == "test" and all(figure.epoch is None for figure in figure_set.figures)
 
 
-def _matrices(group: Group, test: TestSet | None) -> Matrices | None:
-    """Those of the row's test set; None for another split, whose sizes are not known, and without a test set."""
-    return matrices_of(group, test) if group.split == "test" and test is not None and group.decisions() else None
+def _matrices(figure_set: FigureSet) -> FeasibleMatrices | None:
+    """The matrices on the row's test set; None without one, and for other splits, whose class sizes are not known."""
+    test = figure_set.row.test
+    if figure_set.split != "test" or test is None or not figure_set.decisions():
+        return None
+    return find_matrices(figure_set, test)
 
 
-def _of_group(group: Group, own: Matrices | None) -> Iterator[AuditFinding]:
-    yield from printed_twice(group)
-    yield from conflicts(group, own)
-    if own is not None:
-        yield from out_of_reach(group, own)
-    yield from losses(group, own, group.row.test if _is_final(group) else None)
+def _check_set(figure_set: FigureSet, feasible: FeasibleMatrices | None) -> Iterator[AuditFinding]:
+    yield from printed_twice(figure_set)
+    yield from conflicts(figure_set, feasible)
+    if feasible is not None:
+        yield from out_of_reach(figure_set, feasible)
+    yield from losses(figure_set, feasible, figure_set.row.test if _is_final(figure_set) else None)
 
 
-def _of_reading(row: Row, reading: Interpretation) -> Iterator[AuditFinding]:
-    """What is found because the sentence is read so: findings that rest on a figure of the reading."""
-    for group in groups(row, reading):
-        for finding in _of_group(group, _matrices(group, row.test)):
+def _check_reading(row: Row, reading: Interpretation) -> Iterator[AuditFinding]:
+    """Findings that rest on a figure of an interpretation; notes are left out."""
+    for figure_set in figure_sets(row, reading):
+        for finding in _check_set(figure_set, _matrices(figure_set)):
             rests_on_it = any(cited.figure in reading.figures for cited in finding.rests_on)
             if rests_on_it and finding.severity != "note":
                 yield finding
 
 
 def _contradictory_settings(claims: Claims) -> Iterator[AuditFinding]:
-    placed = list(dict.fromkeys((setting.row, setting.setting) for setting in claims.settings))
-    for row, name in placed:
+    stated_for = list(dict.fromkeys((setting.row, setting.setting) for setting in claims.settings))
+    for row, name in stated_for:
         stated = [setting for setting in claims.settings if (setting.row, setting.setting) == (row, name)]
         values = list(dict.fromkeys(setting.value for setting in stated))
         if len(values) > 1:
@@ -148,9 +170,9 @@ def _contradictory_settings(claims: Claims) -> Iterator[AuditFinding]:
                 "contradiction",
                 row,
                 None,
-                tuple(Cited(f"{name} {setting.value}", setting.location) for setting in stated),
+                tuple(Citation(f"{name} {setting.value}", setting.location) for setting in stated),
                 f"{capital(name)} is stated as {listed([str(value) for value in values])}.",
-                "One model has one of them.",
+                "A model can have only one of them.",
             )
 
 
@@ -163,51 +185,51 @@ def _same_names(claims: Claims) -> Iterator[AuditFinding]:
                 "contradiction",
                 rows[0],
                 None,
-                (Cited(called, claims.source.report),),
+                (Citation(called, claims.source.report),),
                 f"{len(rows)} rows are called {called}: {listed(rows)}.",
                 "A sentence about that name may be about any of them.",
             )
 
 
-def _row(row: Row, found: Matrices | None) -> AuditRow:
+def _row(row: Row, feasible: FeasibleMatrices | None) -> AuditRow:
     reason = None
-    if found is None:
-        reason = "its test set is not stated" if row.test is None else "no figure of decisions on test"
-    elif found.too_many:
+    if feasible is None:
+        reason = "its test set is not stated" if row.test is None else "no test figure depends on a threshold"
+    elif feasible.too_many:
         reason = "too many confusion matrices to list"
-    test, known = found.test if found else row.test, found is not None and not found.too_many
+    test, known = feasible.test if feasible else row.test, feasible is not None and not feasible.too_many
     return AuditRow(
         name=row.name,
         called=row.alias,
         test=test,
-        matrices=found.rounded if found and known else None,
-        cut=found.cut if found and known else None,
+        matrices=feasible.rounded if feasible and known else None,
+        cut=feasible.cut if feasible and known else None,
         reason=reason,
-        derived=(*_derived(found.likely if found else ()), *_area(row, test)),
+        derived=(*_derived(feasible.likely if feasible else ()), *_area(row, test)),
     )
 
 
-def _derived(matrices: Sequence[Confusion]) -> Iterator[Derived]:
+def _derived(matrices: Sequence[Confusion]) -> Iterator[DerivedFigure]:
     for name, metric in measures(lambda metric: metric.uses_threshold).items():
         values = [metric.of_decisions(matrix) for matrix in matrices] if metric.of_decisions else []
         known = [value for value in values if value is not None]
         if not known:
             continue
         proportion = metric.ratio if metric.scale == "Wilson" else None
-        counted = {proportion.sums(matrix) for matrix in matrices} if proportion is not None else set()
-        bounds = [wilson(successes, n) for successes, n in counted if n]
+        ratios = {proportion.sums(matrix) for matrix in matrices} if proportion is not None else set()
+        bounds = [wilson(successes, n) for successes, n in ratios if n]
         interval = (min(low for low, _ in bounds), max(high for _, high in bounds)) if bounds else None
-        yield Derived(name, min(known), max(known), interval, "Wilson" if bounds else None)
+        yield DerivedFigure(name, min(known), max(known), interval, "Wilson" if bounds else None)
 
 
-def _area(row: Row, test: TestSet | None) -> Iterator[Derived]:
-    """The printed final AUC with its interval."""
+def _area(row: Row, test: TestSet | None) -> Iterator[DerivedFigure]:
+    """The printed final AUC with its interval (Hanley and McNeil 1982)."""
     figure = next((f for f in row.figures if f.metric == "auc" and f.split == "test" and f.epoch is None), None)
     if figure is None:
         return
     low, high = figure.value, figure.value if figure.upper is None else figure.upper
     if test is None:
-        yield Derived("auc", low, high, None, None)
+        yield DerivedFigure("auc", low, high, None, None)
         return
     interval = printed_auc_interval(low, high, figure.decimals, test.positives, test.negatives)
-    yield Derived("auc", low, high, interval, "Hanley-McNeil")
+    yield DerivedFigure("auc", low, high, interval, "Hanley-McNeil")

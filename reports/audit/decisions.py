@@ -1,4 +1,4 @@
-"""Checks of figures that come from decisions - accuracy, precision, recall and their like - against each other."""
+"""Checks of threshold metrics such as accuracy, precision and recall against each other."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from benchmark.evidence.published.feasible import (
     shares_possible,
     smallest_conflict,
 )
-from reports.audit.figures import AuditFinding, Group, cite, counts, figure_range, named, printed, sizes
+from reports.audit.figures import AuditFinding, FigureSet, cite, counts, figure_range, named, printed, sizes
 from reports.claims.model import TestSet
 from reports.text import capital, listed
 
@@ -24,11 +24,14 @@ _AUC_SLACK = 0.01  # Keras integrates the curve over 200 thresholds
 
 
 @dataclass(frozen=True)
-class Matrices:
-    """The confusion matrices of `test` that print a row's figures.
+class FeasibleMatrices:
+    """The confusion matrices that give the printed figures of a row.
 
-    `rounded` are those that print them rounded, `cut` the further ones that do so where decimals were dropped instead.
-    `too_many` when there were more candidates than can be looked through; nothing is known then.
+    Attributes:
+        test: The test set of the matrices.
+        rounded: The matrices that give the figures if these were rounded.
+        cut: The further matrices that give them if they were truncated.
+        too_many: Whether there were too many candidates to enumerate; the matrices are not known then.
     """
 
     test: TestSet
@@ -38,57 +41,66 @@ class Matrices:
 
     @property
     def likely(self) -> tuple[Confusion, ...]:
-        """Those of rounded figures; those of cut ones where there are none."""
+        """The matrices of rounded figures; those of truncated figures where there are none."""
         return self.rounded or self.cut
 
     @property
     def possible(self) -> tuple[Confusion, ...]:
-        """All of them: what none of these allows is impossible."""
+        """All feasible matrices."""
         return self.rounded + self.cut
 
 
-def matrices_of(group: Group, test: TestSet) -> Matrices:
-    """The matrices of `test` that print the group's figures."""
+def find_matrices(figure_set: FigureSet, test: TestSet) -> FeasibleMatrices:
+    """The confusion matrices on `test` that give the figures of a set."""
     try:
-        found = feasible_matrices(group.decisions(cut=True), test.negatives, test.positives)
+        candidates = feasible_matrices(figure_set.decisions(cut=True), test.negatives, test.positives)
     except TooMany:
-        return Matrices(test, (), too_many=True)
-    ranges = group.decisions()
+        return FeasibleMatrices(test, (), too_many=True)
+    ranges = figure_set.decisions()
     rounded: list[Confusion] = []
     cut: list[Confusion] = []
-    for matrix in found:
+    for matrix in candidates:
         (rounded if fits(matrix, ranges) else cut).append(matrix)
-    return Matrices(test, tuple(rounded), tuple(cut))
+    return FeasibleMatrices(test, tuple(rounded), tuple(cut))
 
 
-def printed_twice(group: Group) -> Iterator[AuditFinding]:
-    """Two figures of one metric, split and moment that no one value prints as."""
-    for i, first in enumerate(group.figures):
-        for second in group.figures[i + 1 :]:
+def printed_twice(figure_set: FigureSet) -> Iterator[AuditFinding]:
+    """Two figures of one metric, split and moment that no single value gives."""
+    for i, first in enumerate(figure_set.figures):
+        for second in figure_set.figures[i + 1 :]:
             if first.metric != second.metric or first.upper is not None or second.upper is not None:
                 continue
             one, other = figure_range(first, cut=True), figure_range(second, cut=True)
             if max(one[0], other[0]) > min(one[1], other[1]):
-                yield group.finding(
+                yield figure_set.finding(
                     "printed-twice",
                     "contradiction",
                     (cite(first), cite(second)),
-                    f"{capital(named(first))} is {printed(second)} elsewhere.",
-                    "No one value prints as both, rounded or cut.",
+                    f"{capital(named(first))} is printed as {printed(second)} elsewhere.",
+                    "No single value gives both, whether rounded or truncated.",
                 )
 
 
-def conflicts(group: Group, found: Matrices | None) -> Iterator[AuditFinding]:
-    """Decision figures that no matrix of the row's test set prints, or no matrix at all where its size is not known."""
-    ranges = group.decisions(cut=True)
-    if found is None:
+def conflicts(figure_set: FigureSet, feasible: FeasibleMatrices | None) -> Iterator[AuditFinding]:
+    """Threshold metrics that no confusion matrix gives together.
+
+    Args:
+        figure_set: The printed figures.
+        feasible: The matrices of the row's test set; None where its class sizes are not known. Then the figures are
+            checked against test sets of every size.
+
+    Yields:
+        A finding for each figure that is impossible alone, else one for the smallest set that is.
+    """
+    ranges = figure_set.decisions(cut=True)
+    if feasible is None:
         clash = smallest_conflict(tuple(ranges), lambda names: shares_possible({name: ranges[name] for name in names}))
         if clash:
-            yield _no_shares(group, clash)
+            yield _no_shares(figure_set, clash)
         return
-    if found.possible or found.too_many or not ranges:
+    if feasible.possible or feasible.too_many or not ranges:
         return
-    test = found.test
+    test = feasible.test
 
     def possible(names: Sequence[str]) -> bool:
         try:
@@ -100,96 +112,97 @@ def conflicts(group: Group, found: Matrices | None) -> Iterator[AuditFinding]:
     for name in alone:
         ratio = get_metric(name).ratio
         population = None if ratio is None else ratio.population
-        yield _off_grid(group, name, population, test) if population else _no_matrix(group, [name], test)
+        yield _off_grid(figure_set, name, population, test) if population else _no_matrix(figure_set, [name], test)
     if not alone and (clash := smallest_conflict(tuple(ranges), possible)):
-        yield _no_matrix(group, clash, test)
+        yield _no_matrix(figure_set, clash, test)
 
 
-def the_only_matrix(group: Group, found: Matrices) -> Iterator[AuditFinding]:
-    """A row that one confusion matrix alone prints."""
-    if len(found.likely) == 1:
-        how = "rounded to their decimals" if found.rounded else "cut to their decimals"
-        yield group.finding(
+def the_only_matrix(figure_set: FigureSet, feasible: FeasibleMatrices) -> Iterator[AuditFinding]:
+    """A note where exactly one confusion matrix gives the row."""
+    if len(feasible.likely) == 1:
+        how = "rounded" if feasible.rounded else "truncated"
+        yield figure_set.finding(
             "one-matrix",
             "note",
-            group.cited(tuple(group.decisions())),
-            f"One confusion matrix prints this row: {counts(found.likely[0])}.",
-            f"Of all matrices of {sizes(found.test)} images no other has these figures, {how}.",
+            figure_set.cited(tuple(figure_set.decisions())),
+            f"Exactly one confusion matrix gives this row: {counts(feasible.likely[0])}.",
+            f"No other matrix of {sizes(feasible.test)} images has these figures, {how} to their decimals.",
         )
 
 
-def out_of_reach(group: Group, found: Matrices) -> Iterator[AuditFinding]:
-    """An AUC outside of what scores with these decisions can have."""
-    area = group.of("auc")
-    if area is None or not found.possible:
+def out_of_reach(figure_set: FigureSet, feasible: FeasibleMatrices) -> Iterator[AuditFinding]:
+    """An AUC that no scores with these decisions can have."""
+    area = figure_set.of("auc")
+    if area is None or not feasible.possible:
         return
-    reach = [auc_of_decisions(matrix) for matrix in found.possible]
+    reach = [auc_of_decisions(matrix) for matrix in feasible.possible]
     low, high = min(bounds[0] for bounds in reach), max(bounds[1] for bounds in reach)
     lowest, highest = figure_range(area, cut=True)
     if highest < low - _AUC_SLACK or lowest > high + _AUC_SLACK:
-        yield group.finding(
+        yield figure_set.finding(
             "auc-out-of-reach",
             "impossible",
-            (cite(area), *group.cited(tuple(group.decisions()))),
+            (cite(area), *figure_set.cited(tuple(figure_set.decisions()))),
             f"{capital(named(area))} cannot come from scores with these decisions.",
-            f"Pairs of a positive above the threshold and a negative below it are in order, the reverse out of order: "
-            f"the AUC is within {low:.4f} and {high:.4f}, and {_AUC_SLACK:g} is left for a coarse curve.",
+            "Every pair of a true positive and a true negative is ranked correctly, every pair of a false negative and "
+            f"a false positive wrongly: the AUC lies between {low:.4f} and {high:.4f}. {_AUC_SLACK:g} more is allowed "
+            "for a coarse curve.",
             (cite(area),),
         )
 
 
-def _off_grid(group: Group, metric: str, population: str, test: TestSet) -> AuditFinding:
-    figure = group.of(metric)
+def _off_grid(figure_set: FigureSet, metric: str, population: str, test: TestSet) -> AuditFinding:
+    figure = figure_set.of(metric)
     assert figure is not None
     sizes = {"images": test.negatives + test.positives, "positives": test.positives, "negatives": test.negatives}
     n = sizes[population]
     near = [f"{round(value * n)}/{n} = {value:.{figure.decimals + 2}f}" for value in neighbours(figure.value, n)]
-    return group.finding(
+    return figure_set.finding(
         "off-grid",
         "impossible",
         [cite(figure)],
-        f"{capital(named(figure))} is no whole number out of {n} {population}.",
-        f"The nearest are {listed(near)}.",
+        f"{capital(named(figure))} is not a whole number out of {n} {population}.",
+        f"The nearest fractions are {listed(near)}.",
         [cite(figure)],
     )
 
 
-def _no_matrix(group: Group, clash: Sequence[str], test: TestSet) -> AuditFinding:
-    cited = group.cited(clash)
+def _no_matrix(figure_set: FigureSet, clash: Sequence[str], test: TestSet) -> AuditFinding:
+    cited = figure_set.cited(clash)
     together = listed([c.text for c in cited])
-    return group.finding(
+    return figure_set.finding(
         "no-matrix",
         "impossible",
         cited,
-        f"No confusion matrix of {sizes(test)} images prints {together}{' together' if len(clash) > 1 else ''}.",
-        "All were tried, with figures rounded or cut"
-        + ("; leaving any one of them out, some fit." if len(clash) > 1 else "."),
+        f"No confusion matrix of {sizes(test)} images gives {together}{' together' if len(clash) > 1 else ''}.",
+        "Every matrix was tried, with figures rounded and truncated"
+        + ("; if any one of the figures is left out, some matrix fits." if len(clash) > 1 else "."),
         cited,
     )
 
 
-def _no_shares(group: Group, clash: Sequence[str]) -> AuditFinding:
-    cited = group.cited(clash)
+def _no_shares(figure_set: FigureSet, clash: Sequence[str]) -> AuditFinding:
+    cited = figure_set.cited(clash)
     together = listed([c.text for c in cited])
-    derivation = "The shares of true and false positives and negatives that they ask for do not add up to 1."
-    if set(clash) == {"accuracy", "precision", "recall"} and _recall_of_one(group):
+    derivation = "The shares of true and false positives and negatives that they imply do not add up to 1."
+    if set(clash) == {"accuracy", "precision", "recall"} and _recall_of_one(figure_set):
         derivation = (
-            "With recall 1 nothing positive is missed, so accuracy is 1 - FP/all and precision 1 - FP/(images called "
-            "positive): precision cannot exceed accuracy."
+            "Recall 1 means no false negatives. Then accuracy is 1 - FP/(all images) and precision is "
+            "1 - FP/(images called positive), so precision cannot exceed accuracy."
         )
-    return group.finding(
+    return figure_set.finding(
         "no-shares",
         "impossible",
         cited,
-        f"{capital(together)} cannot be of the same decisions, whatever the images.",
+        f"{capital(together)} cannot describe the same decisions, whatever the images.",
         derivation,
         cited,
     )
 
 
-def _recall_of_one(group: Group) -> bool:
-    figure = group.of("recall")
-    accuracy, precision = group.of("accuracy"), group.of("precision")
+def _recall_of_one(figure_set: FigureSet) -> bool:
+    figure = figure_set.of("recall")
+    accuracy, precision = figure_set.of("accuracy"), figure_set.of("precision")
     return (
         figure is not None
         and figure.value == 1

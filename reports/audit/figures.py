@@ -1,4 +1,4 @@
-"""What an audit reads and writes: figures that were printed together, what a finding rests on, findings."""
+"""The input and output of an audit: figures that were printed together, and findings with their citations."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ Severity = Literal["impossible", "contradiction", "note"]
 SEVERITIES: tuple[Severity, ...] = ("impossible", "contradiction", "note")
 
 KINDS = {
-    "printed-twice": "one figure stands in two places with two values",
-    "off-grid": "a proportion that no whole number of images prints",
-    "no-matrix": "no confusion matrix prints these figures together",
-    "no-shares": "no number of images and no share of positives prints these figures together",
-    "one-matrix": "exactly one confusion matrix prints the row",
+    "printed-twice": "one figure is printed with two values",
+    "off-grid": "a proportion that no whole number of images gives",
+    "no-matrix": "no confusion matrix gives these figures together",
+    "no-shares": "no number of images and no share of positives gives these figures together",
+    "one-matrix": "exactly one confusion matrix gives the row",
     "test-size": "which of the declared test sets the row fits",
-    "sample-size": "how many images a proportion can have counted over",
-    "matrix-size": "a printed confusion matrix counts other images than its row",
+    "sample-size": "the smallest number of images that a proportion can be based on",
+    "matrix-size": "a printed confusion matrix has other class sizes than the test set of its row",
     "matrix-not-of-row": "a printed confusion matrix does not give its row's figures",
     "matrix-of-other-row": "a printed confusion matrix gives another row's figures",
-    "one-class": "decisions said to be of one class, and how many can have been alike",
-    "auc-out-of-reach": "an AUC that no scores with these decisions reach",
-    "loss-too-low": "a loss below what these decisions cost at least",
-    "loss-too-high": "a loss above what these decisions cost at most",
-    "loss-of-scores": "a loss below what the printed scores cost at least",
-    "best-constant": "the printed scores hold the best answer for every image",
-    "above-constant": "a loss above that of the best answer for every image",
-    "settings": "a setting stated in two ways",
-    "same-name": "two rows under one name",
+    "one-class": "decisions reported as all the same, and how many can have been",
+    "auc-out-of-reach": "an AUC that no scores with these decisions can have",
+    "loss-too-low": "a loss below the minimum for these decisions",
+    "loss-too-high": "a loss above the maximum for these decisions",
+    "loss-of-scores": "a loss below the minimum for the printed scores",
+    "best-constant": "the printed scores include the best constant prediction",
+    "above-constant": "a loss above that of the best constant prediction",
+    "settings": "a setting with two stated values",
+    "same-name": "two rows with one name",
 }
-"""What each kind of finding says."""
+"""Each kind of finding, with its meaning."""
 
 
 @dataclass(frozen=True)
-class Cited:
-    """Something printed that a finding rests on; `figure` when it is a figure."""
+class Citation:
+    """Evidence that a finding cites: printed text and its location, and the figure where it is one."""
 
     text: str
     where: str
@@ -49,27 +49,35 @@ class Cited:
 
 @dataclass(frozen=True)
 class AuditFinding:
-    """What the printed figures say about themselves.
+    """A consequence of the printed figures.
 
-    `impossible`: nothing can print these figures as they are read, `statement` saying how. `contradiction`: two things
-    that were printed cannot both hold. `note`: a consequence worth knowing. `reading` is set when the finding is about
-    one way to take an ambiguous sentence and not about what was printed. `rules_out` are the printed figures that are
-    impossible, alone or together; figures they were held against are not among them.
+    Attributes:
+        kind: One of `KINDS`.
+        severity: `impossible` when no data can give these figures, `contradiction` when two printed things cannot both
+            be true, `note` for a consequence worth knowing.
+        row: Name of the row.
+        reading: The interpretation of an ambiguous sentence under which the finding appears; None for a finding about
+            the printed figures themselves.
+        rests_on: The evidence.
+        statement: The finding in a sentence.
+        derivation: How it follows from the evidence.
+        rules_out: The printed figures that are impossible, alone or together. Figures that they were compared with are
+            not among them.
     """
 
     kind: str
     severity: Severity
     row: str
     reading: str | None
-    rests_on: tuple[Cited, ...]
+    rests_on: tuple[Citation, ...]
     statement: str
     derivation: str
     rules_out: tuple[PublishedFigure, ...] = ()
 
 
 @dataclass(frozen=True)
-class Group:
-    """The figures of one row that belong together: of one split and one moment of training."""
+class FigureSet:
+    """The figures of one row for one split and one moment of training."""
 
     row: Row
     reading: str | None
@@ -77,18 +85,23 @@ class Group:
     figures: tuple[PublishedFigure, ...]
 
     def of(self, metric: str) -> PublishedFigure | None:
-        """The first figure of that metric."""
+        """The first figure of a metric; None where the set has none."""
         return next((figure for figure in self.figures if figure.metric == metric), None)
 
-    def cited(self, metrics: Sequence[str]) -> tuple[Cited, ...]:
-        """The figures of these metrics, in their order."""
+    def cited(self, metrics: Sequence[str]) -> tuple[Citation, ...]:
+        """Citations of the figures of these metrics, in the order of `metrics`."""
         return tuple(cite(figure) for metric in metrics for figure in self.figures if figure.metric == metric)
 
     def decisions(self, cut: bool = False) -> dict[str, Range]:
-        """Metric of decisions -> everything that prints as its figures here; `cut` as in `printed_range`.
+        """The values that each printed threshold metric can have.
 
-        Where figures of one metric have nothing in common, everything between them: that they differ is a finding of
-        its own.
+        Where two figures of one metric have no value in common, the range spans both: `printed_twice` reports them.
+
+        Args:
+            cut: Whether values that were truncated after the printed decimals count as well.
+
+        Returns:
+            Lower and upper end by the name of the metric.
         """
         ranges: dict[str, Range] = {}
         for figure in self.figures:
@@ -102,28 +115,47 @@ class Group:
         self,
         kind: str,
         severity: Severity,
-        rests_on: Sequence[Cited],
+        rests_on: Sequence[Citation],
         statement: str,
         derivation: str,
-        rules_out: Sequence[Cited] = (),
+        rules_out: Sequence[Citation] = (),
     ) -> AuditFinding:
-        """A finding about this group."""
+        """A finding about this set.
+
+        Args:
+            kind: One of `KINDS`.
+            severity: One of `SEVERITIES`.
+            rests_on: The evidence.
+            statement: The finding in a sentence.
+            derivation: How it follows from the evidence.
+            rules_out: Citations of the figures that it shows to be impossible.
+
+        Returns:
+            The finding, with the row and the interpretation of this set.
+        """
         figures = tuple(each.figure for each in rules_out if each.figure is not None)
         return AuditFinding(
             kind, severity, self.row.name, self.reading, tuple(rests_on), statement, derivation, figures
         )
 
 
-def groups(row: Row, reading: Interpretation | None = None) -> Iterator[Group]:
-    """The row's figures by split and moment; one said of every epoch joins the first and the last.
+def figure_sets(row: Row, reading: Interpretation | None = None) -> Iterator[FigureSet]:
+    """The figures of a row by split and moment.
 
-    With a `reading`, only groups that hold figures of it, each with the row's other figures.
+    A figure that was printed for every epoch joins the sets of the first and of the last epoch.
+
+    Args:
+        row: A row of the claims.
+        reading: An interpretation of an ambiguous sentence. Its figures replace those of the row.
+
+    Yields:
+        A set for each split and moment; with a `reading`, only the sets that contain one of its figures.
     """
-    figures, own = row.figures, reading.figures if reading else ()
+    figures, interpreted = row.figures, reading.figures if reading else ()
     if reading is not None:
-        replaced = {(figure.metric, figure.split, figure.epoch) for figure in own}
-        kept = tuple(f for f in figures if (f.metric, f.split, f.epoch) not in replaced)
-        figures = (*own, *kept)
+        replaced = {(figure.metric, figure.split, figure.epoch) for figure in interpreted}
+        others = tuple(f for f in figures if (f.metric, f.split, f.epoch) not in replaced)
+        figures = (*interpreted, *others)
     moments = {(figure.split, figure.epoch): None for figure in figures}
     for split, epoch in moments:
         if epoch == "every" and ((split, "first") in moments or (split, "last") in moments):
@@ -133,41 +165,41 @@ def groups(row: Row, reading: Interpretation | None = None) -> Iterator[Group]:
             for figure in figures
             if figure.split == split and (figure.epoch == epoch or (figure.epoch == "every" and epoch is not None))
         )
-        if reading is None or any(figure in own for figure in together):
-            yield Group(row, reading.meaning if reading else None, split, together)
+        if reading is None or any(figure in interpreted for figure in together):
+            yield FigureSet(row, reading.meaning if reading else None, split, together)
 
 
 def figure_range(figure: PublishedFigure, cut: bool = False) -> Range:
-    """Everything that prints as `figure`; a count stands for itself."""
+    """The range of values that round to `figure`; with `cut`, also those that truncate to it. A count is exact."""
     metric = find_metric(figure.metric)
-    counted = metric is not None and metric.kind == "count"
-    return printed_range(figure.value, figure.decimals, figure.upper, cut and not counted)
+    is_count = metric is not None and metric.kind == "count"
+    return printed_range(figure.value, figure.decimals, figure.upper, cut and not is_count)
 
 
-def cite(figure: PublishedFigure) -> Cited:
-    """The figure with its split and where it stands."""
+def cite(figure: PublishedFigure) -> Citation:
+    """A citation of the figure, with its split, moment and location."""
     moment = f", {figure.epoch} epoch" if figure.epoch else ""
-    return Cited(f"{named(figure)}{moment}", figure.location, figure)
+    return Citation(f"{named(figure)}{moment}", figure.location, figure)
 
 
 def named(figure: PublishedFigure) -> str:
-    """`test accuracy 0.7671`."""
+    """A figure as text: `test accuracy 0.7671`."""
     return f"{figure.split} {label_of(figure.metric)} {printed(figure)}"
 
 
 def printed(figure: PublishedFigure) -> str:
-    """The value or the range as it was printed."""
+    """The value or the range with the decimals it was printed with."""
     text = f"{figure.value:.{figure.decimals}f}"
     return text if figure.upper is None else f"{text}–{figure.upper:.{figure.decimals}f}"
 
 
 def counts(matrix: Confusion | PrintedMatrix) -> str:
-    """The four counts in a sentence."""
+    """The four counts as text: `TP 1, FP 2, TN 3, FN 4`."""
     return f"TP {matrix.tp}, FP {matrix.fp}, TN {matrix.tn}, FN {matrix.fn}"
 
 
 def sizes(test: TestSet) -> str:
-    """The two class sizes, negatives first."""
+    """The two class sizes as text, negatives first: `12 + 34`."""
     return f"{test.negatives} + {test.positives}"
 
 

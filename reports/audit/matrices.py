@@ -1,4 +1,4 @@
-"""Checks of confusion matrices and test sets: whose matrix is printed, which images can the figures count over."""
+"""Checks of printed confusion matrices, test sets and sample sizes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from benchmark.evidence.diagnosis.causes import ONE_CLASS_SHARE
 from benchmark.evidence.metrics.definitions import Confusion, label_of
 from benchmark.evidence.published.feasible import called_alike, fits, fitting_sizes, metric_of
-from reports.audit.decisions import Matrices, matrices_of
-from reports.audit.figures import AuditFinding, Cited, Group, cite, counts, figure_range, printed, sizes
+from reports.audit.decisions import FeasibleMatrices, find_matrices
+from reports.audit.figures import AuditFinding, Citation, FigureSet, cite, counts, figure_range, printed, sizes
 from reports.claims.model import Claims, PrintedMatrix, TestSet
 from reports.text import capital, listed
 
@@ -16,11 +16,23 @@ _ONE_CLASS = {"single-class-collapse", "one-class-threshold"}
 _LARGEST_SET = 10_000
 
 
-def which_test(group: Group, own: Matrices | None, others: Sequence[TestSet]) -> Iterator[AuditFinding]:
-    """Which of the declared test sets the row fits, where there are several."""
-    tests = [matrices_of(group, test) for test in others]
-    tests = [*([own] if own else []), *(each for each in tests if own is None or sizes(each.test) != sizes(own.test))]
-    metrics = tuple(group.decisions())
+def which_test(
+    figure_set: FigureSet, feasible: FeasibleMatrices | None, others: Sequence[TestSet]
+) -> Iterator[AuditFinding]:
+    """Which of several declared test sets the figures fit.
+
+    Args:
+        figure_set: The final test figures of a row.
+        feasible: The matrices of the row's stated test set; None where it states none.
+        others: The further test sets that the source declares.
+
+    Yields:
+        One finding; none where fewer than two test sets are declared or no test set fits.
+    """
+    tests = [find_matrices(figure_set, test) for test in others]
+    if feasible is not None:
+        tests = [feasible, *(each for each in tests if sizes(each.test) != sizes(feasible.test))]
+    metrics = tuple(figure_set.decisions())
     if not metrics or len(tests) < 2 or any(each.too_many for each in tests):
         return
     fitting, failing = [each for each in tests if each.possible], [each for each in tests if not each.possible]
@@ -28,26 +40,29 @@ def which_test(group: Group, own: Matrices | None, others: Sequence[TestSet]) ->
         return
     fit, fail = (listed([sizes(each.test) for each in part]) if part else "" for part in (fitting, failing))
     if not failing:
-        statement = f"The row fits the test sets of {fit} alike: its figures do not say which it is."
-    elif own in failing:
-        statement = f"The row fits the test set of {fit}, not its own of {fail}."
+        statement = f"The row fits the test sets of {fit}: its figures do not identify the test set."
+    elif feasible in failing:
+        statement = f"The row fits the test set of {fit}, not its stated test set of {fail}."
     else:
-        statement = f"The row fits the test set of {fit} and not that of {fail}."
-    yield group.finding(
+        statement = f"The row fits the test set of {fit}, not the test set of {fail}."
+    yield figure_set.finding(
         "test-size",
-        "contradiction" if own in failing else "note",
-        (*group.cited(metrics), *(Cited(f"test set of {sizes(each.test)}", each.test.location) for each in tests)),
+        "contradiction" if feasible in failing else "note",
+        (
+            *figure_set.cited(metrics),
+            *(Citation(f"test set of {sizes(each.test)}", each.test.location) for each in tests),
+        ),
         statement,
-        f"{'; '.join(f'{sizes(each.test)}: {_how_it_fits(each)}' for each in tests)}.",
+        f"{'; '.join(f'{sizes(each.test)}: {_fit_text(each)}' for each in tests)}.",
     )
 
 
-def sample_sizes(together: Sequence[Group]) -> Iterator[AuditFinding]:
-    """The fewest images that the accuracies of a row's split, printed at several moments, can count over."""
+def sample_sizes(figure_sets: Sequence[FigureSet]) -> Iterator[AuditFinding]:
+    """The smallest sample that gives the accuracies of a split, printed at several moments of training."""
     cited = [
         cite(figure)
-        for group in together
-        for figure in group.figures
+        for figure_set in figure_sets
+        for figure in figure_set.figures
         if figure.metric == "accuracy" and figure.upper is None
     ]
     figures = [each.figure for each in cited if each.figure]
@@ -55,118 +70,137 @@ def sample_sizes(together: Sequence[Group]) -> Iterator[AuditFinding]:
     if not fit or fit[0] == 1:
         return
     shares = listed([f"{round(figure.value * fit[0])}/{fit[0]}" for figure in figures])
-    more = f"; the next numbers that fit are {listed([str(size) for size in fit[1:4]])}" if len(fit) > 1 else ""
-    yield together[0].finding(
+    more = f"; the next denominators are {listed([str(size) for size in fit[1:4]])}" if len(fit) > 1 else ""
+    yield figure_sets[0].finding(
         "sample-size",
         "note",
         cited,
-        f"{capital(listed([each.text for each in cited]))} {'count' if len(cited) > 1 else 'counts'} over at least "
-        f"{fit[0]} images" + (", if over the same." if len(cited) > 1 else "."),
-        f"{shares} {'are' if len(cited) > 1 else 'is'} the coarsest fit{more}.",
+        f"{capital(listed([each.text for each in cited]))} {'are' if len(cited) > 1 else 'is'} based on at least "
+        f"{fit[0]} images" + (", if on the same ones." if len(cited) > 1 else "."),
+        f"The smallest denominator that fits gives {shares}{more}.",
     )
 
 
 def printed_matrix(
-    matrix: PrintedMatrix, rows: Mapping[str, Group], found: Mapping[str, Matrices]
+    matrix: PrintedMatrix, rows: Mapping[str, FigureSet], feasible: Mapping[str, FeasibleMatrices]
 ) -> Iterator[AuditFinding]:
-    """A printed matrix against its own row and, where it does not fit, against every other row.
+    """Checks a printed matrix against its row and, where it does not fit, against every other row.
 
-    `rows` holds the final test figures of each row that has some, `found` the matrices of each whose test set is known.
+    Args:
+        matrix: The printed matrix.
+        rows: The final test figures by row, of the rows that have some.
+        feasible: The feasible matrices by row, of the rows whose test set is known.
+
+    Yields:
+        Contradictions.
     """
-    counted = confusion_of(matrix)
-    cited = Cited(counts(matrix), matrix.location)
-    negatives, positives = counted.tn + counted.fp, counted.tp + counted.fn
-    test = found[matrix.row].test if matrix.row in found else None
+    confusion = confusion_of(matrix)
+    cited = Citation(counts(matrix), matrix.location)
+    negatives, positives = confusion.tn + confusion.fp, confusion.tp + confusion.fn
+    test = feasible[matrix.row].test if matrix.row in feasible else None
     if test is not None and (test.negatives, test.positives) != (negatives, positives):
         yield AuditFinding(
             "matrix-size",
             "contradiction",
             matrix.row,
             None,
-            (cited, Cited(f"test set of {sizes(test)}", test.location)),
-            f"The printed matrix counts {negatives} + {positives} images, its row {sizes(test)}.",
+            (cited, Citation(f"test set of {sizes(test)}", test.location)),
+            f"The printed matrix has {negatives} + {positives} images, the test set of its row {sizes(test)}.",
             "FP and TN are the negatives, FN and TP the positives.",
         )
-    group = rows.get(matrix.row)
-    ranges = group.decisions(cut=True) if group else {}
-    misfits = [name for name, bounds in ranges.items() if not fits(counted, {name: bounds})]
-    if group is None or not misfits:
+    figure_set = rows.get(matrix.row)
+    ranges = figure_set.decisions(cut=True) if figure_set else {}
+    misfits = [name for name, bounds in ranges.items() if not fits(confusion, {name: bounds})]
+    if figure_set is None or not misfits:
         return
-    gives = listed([f"{label_of(name)} {metric_of(counted, name):.4f}" for name in misfits])
-    shown = listed([printed(each.figure) for each in group.cited(misfits) if each.figure])
-    yield group.finding(
+    gives = listed([f"{label_of(name)} {metric_of(confusion, name):.4f}" for name in misfits])
+    row_prints = listed([printed(each.figure) for each in figure_set.cited(misfits) if each.figure])
+    yield figure_set.finding(
         "matrix-not-of-row",
         "contradiction",
-        (cited, *group.cited(misfits)),
-        f"The printed matrix ({counts(matrix)}) is not that of this row.",
-        f"It gives {gives}; printed are {shown}.",
+        (cited, *figure_set.cited(misfits)),
+        f"The printed matrix ({counts(matrix)}) does not give the figures of this row.",
+        f"It gives {gives}; the row prints {row_prints}.",
     )
     for name, other in rows.items():
         metrics = tuple(other.decisions())
-        if name != matrix.row and len(metrics) > 1 and fits(counted, other.decisions()):
-            only = name in found and found[name].possible == (counted,)
-            how = "no other prints that row" if only else "as far as that row is printed"
-            yield group.finding(
+        if name != matrix.row and len(metrics) > 1 and fits(confusion, other.decisions()):
+            only = name in feasible and feasible[name].possible == (confusion,)
+            belongs = f"is that of {name}: no other matrix gives that row" if only else f"gives the figures of {name}"
+            yield figure_set.finding(
                 "matrix-of-other-row",
                 "contradiction",
                 (cited, *other.cited(metrics)),
-                f"The printed matrix is that of {name}: {how}.",
+                f"The printed matrix {belongs}.",
                 f"It gives {listed([each.text for each in other.cited(metrics)])}, as printed for {name}.",
             )
 
 
-def one_class(claims: Claims, group: Group, own: Matrices, others: Sequence[TestSet]) -> Iterator[AuditFinding]:
-    """How many images can have been called alike, where the report says that all were."""
-    said = [
-        Cited(statement.text, statement.location)
+def one_class(
+    claims: Claims, figure_set: FigureSet, feasible: FeasibleMatrices, others: Sequence[TestSet]
+) -> Iterator[AuditFinding]:
+    """The largest number of equal decisions, where the report says that all were the same.
+
+    Args:
+        claims: The claims, with the statements of the report.
+        figure_set: The final test figures of a row.
+        feasible: The matrices of the row's stated test set.
+        others: The further test sets that the source declares.
+
+    Yields:
+        A contradiction where too few decisions can be equal for the diagnosis, else a note.
+    """
+    citations = [
+        Citation(statement.text, statement.location)
         for statement in claims.statements
         for form in statement.assertion.necessary()
         if form.diagnosis is not None
-        and form.diagnosis.card == group.row.card
+        and form.diagnosis.card == figure_set.row.card
         and set(form.diagnosis.finding) <= _ONE_CLASS
     ]
-    alike = _most_alike(own)
-    n = own.test.negatives + own.test.positives
-    if not said or alike is None or alike == n:
+    largest = _largest_class(feasible)
+    n = feasible.test.negatives + feasible.test.positives
+    if not citations or largest is None or largest == n:
         return
-    few = alike < ONE_CLASS_SHARE * n
+    few = largest < ONE_CLASS_SHARE * n
     elsewhere = [
-        f"on {sizes(test)} up to {most} of {test.negatives + test.positives} could"
+        f"on {sizes(test)} up to {most} of {test.negatives + test.positives} can"
         for test in others
-        if (most := _most_alike(matrices_of(group, test))) is not None
+        if (most := _largest_class(find_matrices(figure_set, test))) is not None
     ]
-    yield group.finding(
+    yield figure_set.finding(
         "one-class",
         "contradiction" if few else "note",
-        (*group.cited(tuple(group.decisions())), *said),
-        f"{'Not' if few else 'Not quite'} one answer for every image: at most {alike} of {n} test images were called "
-        "alike.",
-        f"One answer for every image has accuracy {'; '.join(map(_one_answer, (own.test, *others)))}"
+        (*figure_set.cited(tuple(figure_set.decisions())), *citations),
+        f"The decisions were not {'' if few else 'quite '}all the same: at most {largest} of {n} test images can have "
+        "been called the same class.",
+        f"If all decisions are the same, accuracy is {'; '.join(map(_constant_accuracy, (feasible.test, *others)))}"
         + (f". {capital('; '.join(elsewhere))}." if elsewhere else "."),
     )
 
 
 def confusion_of(matrix: PrintedMatrix) -> Confusion:
-    """The printed counts."""
+    """The counts of a printed matrix."""
     return Confusion(tp=matrix.tp, fp=matrix.fp, tn=matrix.tn, fn=matrix.fn)
 
 
-def _most_alike(found: Matrices) -> int | None:
-    n = found.test.negatives + found.test.positives
-    return round(max(map(called_alike, found.possible)) * n) if found.possible else None
+def _largest_class(feasible: FeasibleMatrices) -> int | None:
+    """The largest number of images that can have been called one class; None where no matrix is known."""
+    n = feasible.test.negatives + feasible.test.positives
+    return round(max(map(called_alike, feasible.possible)) * n) if feasible.possible else None
 
 
-def _one_answer(test: TestSet) -> str:
+def _constant_accuracy(test: TestSet) -> str:
     n = test.negatives + test.positives
     values = sorted({test.negatives / n, test.positives / n}, reverse=True)
     return f"{' or '.join(f'{value:.4f}' for value in values)} on {sizes(test)}"
 
 
-def _how_it_fits(found: Matrices) -> str:
-    if not found.possible:
-        return "none prints it"
-    n = found.test.negatives + found.test.positives
-    right = sorted({matrix.tp + matrix.tn for matrix in found.likely})
-    span = str(right[0]) if len(right) == 1 else f"{right[0]} to {right[-1]}"
-    many = f"{len(found.likely)} confusion matrices print it" if len(found.likely) > 1 else "one prints it"
-    return f"{many}, {span} of {n} right"
+def _fit_text(feasible: FeasibleMatrices) -> str:
+    if not feasible.possible:
+        return "no confusion matrix fits"
+    n = feasible.test.negatives + feasible.test.positives
+    correct = sorted({matrix.tp + matrix.tn for matrix in feasible.likely})
+    span = str(correct[0]) if len(correct) == 1 else f"{correct[0]} to {correct[-1]}"
+    many = f"{len(feasible.likely)} confusion matrices fit" if len(feasible.likely) > 1 else "1 confusion matrix fits"
+    return f"{many}, {span} of {n} correct"

@@ -1,4 +1,4 @@
-"""Reporting checklists filled in from a section: what the program knows, and what only the authors can say."""
+"""Reporting checklists, with the answers that follow from a section; the rest is for the authors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _JINJA = Environment(undefined=StrictUndefined, finalize=lambda value: "" if val
 
 
 def _check(template: str, known: Collection[str]) -> str:
-    """`template` as it is. Raises ValueError where it is not valid Jinja or names what is not `known`."""
+    """`template` unchanged. Raises ValueError where it is not valid Jinja or uses a name that is not `known`."""
     try:
         names = meta.find_undeclared_variables(_JINJA.parse(template))
     except TemplateSyntaxError as error:
@@ -50,7 +50,7 @@ def _check_answer(template: str) -> str:
 
 
 class Item(Strict):
-    """One item of a guideline in own words. `answer` is a Jinja template; without one the authors must answer."""
+    """One paraphrased item of a guideline. `answer` is a Jinja template; without one the authors must answer."""
 
     number: Annotated[str, Field(pattern=r"^[1-9][0-9]?[a-z]?$")]
     part: Text
@@ -59,7 +59,7 @@ class Item(Strict):
 
 
 class Guideline(Strict):
-    """A reporting guideline: its `name` and `title`, the paper it is from, and its items in their order."""
+    """A reporting guideline: its name, its title, its publication (`source`) and its items in order."""
 
     name: Text
     title: Text
@@ -69,7 +69,7 @@ class Guideline(Strict):
 
 @dataclass(frozen=True)
 class Filled:
-    """An item and its answer; None is not known to the program."""
+    """An item with its answer; None where only the authors can answer."""
 
     item: Item
     answer: str | None
@@ -77,26 +77,35 @@ class Filled:
 
 @dataclass(frozen=True)
 class Checklist:
-    """A guideline with its answers from one section."""
+    """A guideline with its answers for one section."""
 
     guideline: Guideline
     items: tuple[Filled, ...]
 
     @property
     def known(self) -> int:
-        """How many items the program could answer."""
+        """The number of items with an answer."""
         return sum(filled.answer is not None for filled in self.items)
 
 
 @cache
 def guidelines(folder: Path = _BUILT_IN) -> tuple[Guideline, ...]:
-    """The guidelines in `folder`, those that are built in when none is given, by file name. Raises ConfigError with
-    every error of a file."""
+    """The guidelines of a folder.
+
+    Args:
+        folder: A folder of YAML files; by default that of the built-in guidelines.
+
+    Returns:
+        The guidelines by file name.
+
+    Raises:
+        ConfigError: A file is invalid; the message lists all of its errors.
+    """
     return tuple(_load(path) for path in sorted(folder.glob("*.yaml")))
 
 
 def checklists(section: Section) -> tuple[Checklist, ...]:
-    """Every built-in guideline, filled in from `section`."""
+    """Every built-in guideline with its answers for a section."""
     names: dict[str, object] = {**facts(section)}
     for name, template in _shared().items():
         names[name] = _rendered(template, names)
@@ -107,7 +116,7 @@ def checklists(section: Section) -> tuple[Checklist, ...]:
 
 
 def _rendered(template: str | None, names: Mapping[str, object]) -> str | None:
-    """The answer in one line; None where there is no template, or it renders to nothing."""
+    """The answer on one line; None without a template, or if it renders to nothing."""
     return " ".join(_JINJA.from_string(template or "").render(names).split()) or None
 
 

@@ -1,4 +1,4 @@
-"""What the program knows about a section, under the names that the answers of checklists use."""
+"""Facts about a section, by the names that the answers of checklists use."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from reports.text import number
 
 
 class Facts(TypedDict):
-    """Plain values for Jinja templates; None where a record does not say it.
+    """Plain values for Jinja templates; None where they are not recorded.
 
     The fields from `data` to `pretrained_weights` are sentences of the section's methods. `requested` and `sizes` list
-    images by split, `left_out` the images in no split. `patients_note` says for how many images the patient is known;
-    `detectable` is the AUC difference that a typical pair of cards would have needed. `claims`, `effects`, `diagnosed`
-    and `calibrated` count published claims, effects of single changes, cards with a finding, and runs with a
-    calibrator that was kept. `shifts` are the codes of dataset shifts, None where nothing was compared.
+    the numbers of images by split, `left_out` the excluded images and why. `patients_note` reports for how many images
+    the patient is known. `detectable` is the smallest detectable AUC difference of a typical pair of cards. `claims`,
+    `effects`, `diagnosed`, `assessed` and `calibrated` are numbers of published claims, effects of single changes,
+    cards with a fault, runs with a calibrator, and runs that use it. `shifts` are the codes of dataset shifts, None
+    where no split was compared.
     """
 
     data: str | None
@@ -72,7 +73,7 @@ def facts(section: Section) -> Facts:
         "classes": section.methods.classes,
         "requested": ", ".join(f"{count} {split}" for split, count in requested.items() if count is not None),
         "balanced": sampling.balanced,
-        "left_out": "; ".join(section.methods.left_out),
+        "left_out": "; ".join(section.methods.exclusions),
         "sizes": ", ".join(f"{row.images} {row.split}" for row in flow if row.label is None),
         "test_images": next((row.images for row in flow if (row.split, row.label) == ("test", None)), None),
         "patients": "unknown" if spec.dataset.patients_unknown else "known" if known else "not recorded",

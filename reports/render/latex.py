@@ -112,8 +112,8 @@ def _comparison(section: Section, label: str, caption: str) -> _Table:
 
 def _ranking(ranking: Ranking, label: str, about: str) -> _Table:
     caption = (
-        f"Cards by test {ranking.metric.upper()}; {ranking.apart} of {ranking.pairs} pairs told apart at the 5% level "
-        f"(Holm), cards that share a letter were not, {about}"
+        f"Cards by test {ranking.metric.upper()}; {ranking.significant} of {ranking.pairs} pairs differ significantly "
+        f"(5% level, Holm), cards that share a letter do not, {about}"
     )
     return _Table(label, caption, "lrrrrl", ranking_text.HEADS, ranking_text.rows(ranking))
 

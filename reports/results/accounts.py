@@ -1,9 +1,11 @@
-"""Where every file of a source went: used, left out or ignored, in lines that add up to what is on disk."""
+"""Lines that account for every file of a source: used, left out or ignored."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
+
+from reports.text import plural
 
 if TYPE_CHECKING:
     from benchmark.data.checks.describe import DataSummary
@@ -13,12 +15,12 @@ _SHOWN = 4
 
 
 def patients_unknown(summary: DataSummary) -> bool:
-    """Whether it is known that nobody says which images are of one patient."""
+    """Whether the source does not define which images are of one patient."""
     return summary.patients is not None and not summary.patients.known
 
 
 def account_lines(summary: DataSummary) -> Iterator[str]:
-    """What is ignored and why, then the counts of all files; nothing where every file is used."""
+    """Lines with the ignored files and the counts of all files; none where every file is used."""
     used, left_out = sum(cell.images for cell in summary.cells), len(summary.problems)
     ignored = sum(entry.files for entry in summary.ignored)
     if summary.ignored:
@@ -29,7 +31,7 @@ def account_lines(summary: DataSummary) -> Iterator[str]:
 
 
 def ignored_line(entries: tuple[Ignored, ...]) -> str:
-    """How many files are ignored, and a few names for each reason."""
+    """The number of ignored files, with a few names for each reason."""
     reasons: dict[str, list[Ignored]] = {}
     for entry in entries:
         reasons.setdefault(entry.reason, []).append(entry)
@@ -37,13 +39,13 @@ def ignored_line(entries: tuple[Ignored, ...]) -> str:
     for reason, members in reasons.items():
         members.sort(key=lambda entry: not entry.files)  # empty folders last
         names = list(dict.fromkeys(_short(entry.name) for entry in members))
-        shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
-        parts.append(f"{shown} ({reason})")
+        examples = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+        parts.append(f"{examples} ({reason})")
     files = sum(entry.files for entry in entries)
-    return f"ignored: {files} {'file' if files == 1 else 'files'}: {'; '.join(parts)}"
+    return f"ignored: {plural(files, 'file')}: {'; '.join(parts)}"
 
 
 def _short(name: str) -> str:
-    """The last part of a path: names that systems leave repeat in many folders."""
+    """The last part of a path: system files have the same name in many folders."""
     last = name.rstrip("/").rpartition("/")[2]
     return f"{last}/" if name.endswith("/") else last

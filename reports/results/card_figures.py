@@ -1,4 +1,4 @@
-"""A card in a few figures: means over its seeds with intervals, at 0.5 and at the thresholds chosen on validation."""
+"""The summary figures of each card: means over its seeds with 95% intervals, at two thresholds."""
 
 from __future__ import annotations
 
@@ -17,13 +17,19 @@ from zoo.models.card import ModelCard
 
 @dataclass(frozen=True)
 class CardFigures:
-    """One card over its seeds on test.
+    """The test figures of one card over its seeds.
 
-    `at_half` and `at_chosen` hold an estimate for each metric but counts, decided at 0.5 and at the threshold that each
-    run chose on validation; `at_chosen` is empty where a run chose none, and both are where no run finished. `failed`
-    are seeds without a finished run, `left_out` seeds whose figures are not in the means, since they saw other test
-    images or an earlier version of the card. `diagnosis` counts the runs in which each fault of the card was
-    found, those of the split left out. `seconds` are the times of the finished runs, in the order of `seeds`.
+    Attributes:
+        card: The card.
+        seeds: The seeds of the finished runs.
+        failed: The seeds without a finished run.
+        left_out: The seeds that are not in the means: they saw different test images or an earlier version of the card.
+        thresholds: The threshold that each run chose on validation; None where it chose none.
+        at_half: An estimate for each metric except counts, at threshold 0.5; empty where no run finished.
+        at_chosen: The same at the chosen thresholds; empty where a run chose none.
+        diagnosis: The number of runs with each fault, by title; faults of the split are left out.
+        errors: The errors of failed runs.
+        seconds: The duration of each finished run in seconds, in the order of `seeds`.
     """
 
     card: ModelCard
@@ -39,70 +45,75 @@ class CardFigures:
 
 
 def summary_metrics() -> dict[str, Metric]:
-    """The metrics of tables that show cards side by side; a code host and a page cut what is wider."""
+    """The metrics in tables that compare cards; more columns would not fit on a page."""
     return measures(lambda metric: metric.display == "summary")
 
 
 def card_figures(runs: Iterable[Run], measured: Mapping[str, CardResults]) -> tuple[CardFigures, ...]:
-    """The cards of `runs` in their order; figures come from the scores in `measured`.
+    """The summary figures of each card.
 
-    Of a card that is not there, the figures are those that its runs recorded: with an interval where it has one run,
-    without one where it has several.
+    Args:
+        runs: Runs on the same data under the same protocol.
+        measured: The results by name of card. A card without results has the figures that its runs recorded: with an
+            interval where it has one run, without one where it has several.
+
+    Returns:
+        The figures, in the order of the first run of each card.
     """
     return tuple(_of_card(of_card, measured.get(name)) for name, of_card in by_card(runs).items())
 
 
 def by_card(runs: Iterable[Run]) -> dict[str, list[Run]]:
-    """`runs` by the name of their card, in the order of its first run."""
+    """`runs` grouped by the name of their card, in the order of its first run."""
     cards: dict[str, list[Run]] = {}
     for run in runs:
         cards.setdefault(run.spec.card.name, []).append(run)
     return cards
 
 
-def _of_card(runs: Sequence[Run], found: CardResults | None) -> CardFigures:
-    finished = list(found.runs) if found is not None else [run for run in runs if run.status == "ok"]
-    held = {run.run_id for run in finished}
+def _of_card(runs: Sequence[Run], results: CardResults | None) -> CardFigures:
+    finished = list(results.runs) if results is not None else [run for run in runs if run.status == "ok"]
+    measured_ids = {run.run_id for run in finished}
     thresholds = tuple(run.threshold.value if run.threshold else None for run in finished)
     chosen = finished and None not in thresholds
-    findings = found.findings if found is not None else tuple(run.diagnosis for run in finished)
+    findings = results.findings if results is not None else tuple(run.diagnosis for run in finished)
     titles = [finding.title for of_run in findings for finding in own_faults(of_run)]
     return CardFigures(
         card=(finished or runs)[-1].spec.card,
         seeds=tuple(run.spec.seed for run in finished),
         failed=tuple(run.spec.seed for run in runs if run.status == "failed"),
-        left_out=tuple(run.spec.seed for run in runs if run.status == "ok" and run.run_id not in held),
+        left_out=tuple(run.spec.seed for run in runs if run.status == "ok" and run.run_id not in measured_ids),
         thresholds=thresholds,
-        at_half=dict(_estimates(found, finished, chosen=False)) if finished else {},
-        at_chosen=dict(_estimates(found, finished, chosen=True)) if chosen else {},
+        at_half=dict(_estimates(results, finished, chosen=False)) if finished else {},
+        at_chosen=dict(_estimates(results, finished, chosen=True)) if chosen else {},
         diagnosis={title: titles.count(title) for title in dict.fromkeys(titles)},
         errors=tuple(dict.fromkeys(run.error for run in runs if run.error)),
         seconds=tuple(run.costs.seconds for run in finished if run.costs is not None),
     )
 
 
-def _estimates(found: CardResults | None, runs: Sequence[Run], chosen: bool) -> Iterator[tuple[str, SampleEstimate]]:
-    if found is None:
+def _estimates(results: CardResults | None, runs: Sequence[Run], chosen: bool) -> Iterator[tuple[str, SampleEstimate]]:
+    if results is None:
         for name in measures():
             yield name, recorded([run.figures("test", chosen).get(name) for run in runs], _test_images(runs))
         return
-    scores = paired_scores(found)
+    scores = paired_scores(results)
     if chosen:
-        scores = PairedScores(found.test, tuple(cut for cut in found.thresholds if cut is not None))
+        scores = PairedScores(results.test, tuple(cut for cut in results.thresholds if cut is not None))
     for name in measures():
-        got = seed_figure(name, scores, class_sizes=found.class_sizes)
-        yield name, SampleEstimate.of(got, len(found.test[0]))
+        got = seed_figure(name, scores, class_sizes=results.class_sizes)
+        yield name, SampleEstimate.of(got, len(results.test[0]))
 
 
 def recorded(figures: Sequence[Figure | None], n: int) -> SampleEstimate:
-    """The mean over runs of a figure on `n` images that each run recorded; None stands for a run that did not."""
+    """The mean over runs of a figure on `n` images; None in `figures` means that a run did not record it."""
     known = [figure for figure in figures if figure is not None and figure.value is not None]
     if len(known) < len(figures):
         return SampleEstimate.missing(n, "undefined or not recorded in a run")
     if len(known) == 1:
         return SampleEstimate.of(known[0], n)
     mean = sum(figure.value for figure in known if figure.value is not None) / len(known)
-    return SampleEstimate(mean, None, None, n, "an interval over seeds needs the scores of every image")
+    return SampleEstimate(mean, None, None, n, "an interval over seeds needs per-image scores")
 
 
 def _test_images(runs: Sequence[Run]) -> int:

@@ -1,4 +1,4 @@
-"""Published figures beside measured ones: both with intervals, and their difference."""
+"""Published and measured figures with intervals, and their difference."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reports.claims.model import Claims, row_of_card
 from reports.results.card_figures import recorded
 from reports.results.measured import CardResults
 from reports.results.pairs import figure
-from reports.results.recognised import is_data, turned
+from reports.results.recognised import has_different_classes, is_data
 from reports.text import decimals_of, estimate, listed
 from zoo.models.card import PublishedFigure
 
@@ -35,8 +35,8 @@ class Comparison:
         published_interval: Its 95% interval; None where none can be computed.
         measured: Without a value, with the reason, where there is no counterpart.
         difference: Measured minus published; against a printed range the distance to the range, 0.0 inside.
-        other_data: Whether the runs did not see the data of the source: no conclusion may be drawn.
-        note: Where in training a figure was read, or why there is no counterpart.
+        other_data: Whether the runs used different data than the publication: no conclusion may be drawn.
+        note: The epoch that the measured figure is from, or why there is no counterpart.
     """
 
     card: str
@@ -52,13 +52,13 @@ class Comparison:
 def compare_card(
     runs: Sequence[Run], history: Histories, results: CardResults | None = None, claims: Sequence[Claims] = ()
 ) -> list[Comparison]:
-    """Every published figure of a card against its runs.
+    """Compares every published figure of a card with its runs.
 
     Args:
-        runs: Those of one card, on the same data under the same protocol.
-        history: The epochs of a run.
-        results: The scores of the finished runs. Without them, test figures are means of those that runs recorded.
-        claims: What else was published about the card: at which threshold, and how the data are recognised.
+        runs: Runs of one card on the same data under the same protocol.
+        history: Returns the epochs of a run.
+        results: The scores of the finished runs. Without them, test figures are means of the recorded figures.
+        claims: Claims that may state the threshold of the published figures and identify the data.
 
     Returns:
         A comparison for each figure, in the order of the card.
@@ -84,7 +84,7 @@ def compare_card(
                 published_interval=interval,
                 measured=measured,
                 difference=minus_published(measured, published, interval),
-                other_data=is_other_data((finished or runs)[-1], claims),
+                other_data=is_different_data((finished or runs)[-1], claims),
                 note=measured.reason if measured.value is None else note,
             )
         )
@@ -100,23 +100,42 @@ def final_test_figures(comparisons: Iterable[Comparison]) -> dict[tuple[str, str
     }
 
 
-def is_other_data(run: Run, claims: Sequence[Claims] = ()) -> bool:
-    """Whether the run saw other data than its card's source; unknown counts as other, and so do the same images with
-    the other class as the positive one."""
+def is_different_data(run: Run, claims: Sequence[Claims] = ()) -> bool:
+    """Whether a run used different data than the publication of its card.
+
+    Args:
+        run: A run.
+        claims: Claims that may identify the data.
+
+    Returns:
+        True also where the data of the publication are unknown, and for the same images with other classes or with
+        the other class as the positive one.
+    """
     source = run.spec.card.source
     if source is None or source.data is None:
         return True
-    return not is_data(run.spec.dataset, source.data, claims) or turned(run.spec.dataset, source.data, claims)
+    return not is_data(run.spec.dataset, source.data, claims) or has_different_classes(
+        run.spec.dataset, source.data, claims
+    )
 
 
 def has_counterpart(published: PublishedFigure) -> bool:
-    """Whether a printed figure is one number about the finished model on test that scores give too."""
+    """Whether a printed figure is a single value for the finished model on test that can be measured."""
     final = published.split == "test" and published.epoch is None and published.upper is None
     return final and (published.metric == "loss" or find_metric(published.metric) is not None)
 
 
 def measured_on_test(results: CardResults, metric: str, threshold: float) -> SampleEstimate:
-    """A test figure at the threshold that was published with it, mean over seeds."""
+    """A test figure at the published threshold.
+
+    Args:
+        results: The results of a card.
+        metric: Name of the metric, or "loss" for the training loss.
+        threshold: The published threshold, in [0, 1].
+
+    Returns:
+        The mean over seeds with its 95% interval.
+    """
     if metric == "loss":
         return _loss(results)
     record = find_metric(metric)
@@ -130,7 +149,7 @@ def measured_on_test(results: CardResults, metric: str, threshold: float) -> Sam
 
 
 def is_open_loss(metric: str) -> bool:
-    """Whether a printed figure is a loss that may exceed 1, so that margins and axes are relative."""
+    """Whether a metric is a loss that may exceed 1; its margins and axes are relative."""
     record = find_metric(metric)
     return metric == "loss" if record is None else record.kind == "loss" and not record.is_fraction
 
@@ -140,11 +159,11 @@ def published_interval(published: PublishedFigure, measured: SampleEstimate, aud
 
     Args:
         published: The printed figure.
-        measured: Its counterpart: a printed loss is taken to be as uncertain as the measured one, image for image.
-        audited: What follows from the printed row: the confusion matrices that print it, and its AUC.
+        measured: Its counterpart. A printed loss is assumed to vary between images as the measured one does.
+        audited: The audit of the printed row, with the implied figures and their intervals.
 
     Returns:
-        None for ranges, for other splits, and where the row does not say how many images were tested.
+        The interval; None for ranges, for other splits, and where the size of the test set is not stated.
     """
     if not has_counterpart(published):
         return None
@@ -159,15 +178,15 @@ def published_interval(published: PublishedFigure, measured: SampleEstimate, aud
 
 
 def minus_published(measured: SampleEstimate, published: PublishedFigure, interval: Bounds | None) -> SampleEstimate:
-    """Measured minus published of two independent samples.
+    """The difference measured minus published, for two independent samples.
 
     Args:
         measured: The counterpart of `published`.
-        published: A printed figure, or a printed range: then the distance to the range counts.
-        interval: That of the printed figure.
+        published: A printed figure, or a printed range; for a range the difference is the distance to it.
+        interval: The 95% interval of the printed figure.
 
     Returns:
-        The difference with its 95% interval by square and add, Newcombe's for proportions of independent images.
+        The difference with its 95% interval by square-and-add (MOVER; Newcombe 1998 for proportions).
     """
     if measured.value is None:
         return measured
@@ -183,7 +202,7 @@ def minus_published(measured: SampleEstimate, published: PublishedFigure, interv
 
 
 def published_text(comparison: Comparison | None) -> str:
-    """A printed figure or range, with the decimals it was printed with."""
+    """A printed figure or range with the decimals it was printed with."""
     if comparison is None:
         return ""
     printed = comparison.published
@@ -192,7 +211,7 @@ def published_text(comparison: Comparison | None) -> str:
 
 
 def difference_text(comparison: Comparison | None) -> str:
-    """Measured minus published, in the metric's unit."""
+    """Measured minus published as text, with its interval."""
     if comparison is None:
         return ""
     return estimate(comparison.difference, decimals_of(comparison.published.metric), sign=True)
@@ -210,7 +229,7 @@ def _counterpart(
         if results is not None:
             return measured_on_test(results, metric, threshold), None
         if threshold != 0.5 and record is not None and record.uses_threshold:
-            return SampleEstimate.missing(n, f"figures at threshold {threshold:g} need the scores of every image"), None
+            return SampleEstimate.missing(n, f"figures at threshold {threshold:g} need per-image scores"), None
         return recorded([run.figures("test").get(metric) for run in runs], n), None
     if published.epoch is None and split == "val":
         of_scores = None if results is None or find_metric(metric) is None else figure(results, metric, "val")
@@ -227,9 +246,9 @@ def _counterpart(
 def _of_epochs(
     published: PublishedFigure, runs: Sequence[Run], history: Histories, n: int
 ) -> tuple[SampleEstimate, str | None]:
-    """Mean over seeds of a figure that was read during training; of one said of every epoch, the furthest from it."""
+    """The mean over seeds of a figure of one epoch; for a claim about every epoch, that of the most distant epoch."""
     column = published.metric if published.split == "train" else f"val_{published.metric}"
-    values, places = [], []
+    values, epochs_text = [], []
     for run in runs:
         epochs = [epoch for epoch in history(run).epochs if column in epoch.values]
         if not epochs:
@@ -238,16 +257,18 @@ def _of_epochs(
         if published.epoch == "every":
             epoch = max(epochs, key=lambda epoch: abs(epoch.values[column] - published.value))
         values.append(epoch.values[column])
-        places.append(f"epoch {epoch.epoch} of phase {epoch.phase}")
+        epochs_text.append(f"epoch {epoch.epoch} of phase {epoch.phase}")
     mean = sum(values) / len(values)
     return SampleEstimate(mean, None, None, n, "figures of epochs have no interval"), listed(
-        list(dict.fromkeys(places))
+        list(dict.fromkeys(epochs_text))
     )
 
 
 def _loss(results: CardResults) -> SampleEstimate:
-    """The test loss as it was reported: weight penalties, the same for every image, shift the interval of the mean
-    cross-entropy. Another loss has no interval."""
+    """The reported test loss: the mean cross-entropy with its interval, shifted by the weight penalties.
+
+    Another loss than cross-entropy has no interval.
+    """
     entropy = figure(results, "log_loss")
     reported = [run.figures("test").get("loss") for run in results.runs]
     known = [loss.value for loss in reported if loss is not None and loss.value is not None]
@@ -255,7 +276,7 @@ def _loss(results: CardResults) -> SampleEstimate:
         return SampleEstimate.missing(entropy.n, entropy.reason or "a run has no test loss")
     mean = sum(known) / len(known)
     if results.card.recipe.loss.name != "binary_crossentropy":
-        return SampleEstimate(mean, None, None, entropy.n, "how a focal loss varies between images is not kept")
+        return SampleEstimate(mean, None, None, entropy.n, "the focal loss per image is not stored")
     added = mean - entropy.value
     low, high = (None if end is None else end + added for end in (entropy.low, entropy.high))
     return SampleEstimate(mean, low, high, entropy.n, entropy.reason)

@@ -1,4 +1,4 @@
-"""A card's runs as curves: training history of each seed, ROC and precision-recall on test, and where decisions sit."""
+"""The curves of a card: learning curves per seed, ROC and precision-recall curves on test, and operating points."""
 
 from __future__ import annotations
 
@@ -19,16 +19,22 @@ from reports.results.pairs import paired_scores
 
 REPLICATES = 1000
 _LEVEL = 0.95
-_STEPS = 250  # places at which a curve is read, where a class has more images than that
+_STEPS = 250  # points of a curve, where a class has more images than that
 _SEED = 0
-_NEARLY = 1e-9  # less than the weights of images can move a share by
+_NEARLY = 1e-9  # smaller than any change of a share by the weights of images
 _DEFINED = 0.95
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A curve through `x` and `y`, from left to right; at a jump `x` holds the same value twice. `low` and `high` are
-    the pointwise 95% band at `x`; both None where there is none."""
+    """A curve from left to right.
+
+    Attributes:
+        x: The horizontal positions; a jump has the same position twice.
+        y: The values.
+        low: Lower end of the pointwise 95% band at `x`; None without a band.
+        high: Upper end.
+    """
 
     x: tuple[float, ...]
     y: tuple[float, ...]
@@ -38,11 +44,16 @@ class Curve:
 
 @dataclass(frozen=True)
 class SeedHistory:
-    """The training of one seed, epoch by epoch.
+    """The learning curves of one seed.
 
-    `epochs` counts from 1 through all phases. `loss` and `accuracy` were read in training mode on augmented images,
-    `val_loss` and `val_accuracy` in inference mode; None where nothing was recorded. `phases` holds the first epoch of
-    each phase with the phase's name.
+    Attributes:
+        seed: The seed.
+        epochs: The epochs from 1, through all phases.
+        loss: The training loss per epoch, in training mode on augmented images; None where it was not recorded.
+        val_loss: The validation loss per epoch, in inference mode.
+        accuracy: The training accuracy per epoch, in training mode on augmented images.
+        val_accuracy: The validation accuracy per epoch, in inference mode.
+        phases: The first epoch and the name of each phase.
     """
 
     seed: int
@@ -56,8 +67,10 @@ class SeedHistory:
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """Decisions on the test scores of one seed at `threshold`: `chosen` on validation, or else 0.5. None is undefined:
-    precision where nothing is called positive, recall or specificity where the class is missing."""
+    """Recall, specificity and precision of one seed on test at one threshold; None where a rate is undefined.
+
+    `chosen` is true for a threshold that was chosen on validation, false for 0.5.
+    """
 
     seed: int
     threshold: float
@@ -69,11 +82,22 @@ class OperatingPoint:
 
 @dataclass(frozen=True)
 class CardCurves:
-    """The curves of one card, all of its seeds scored on the same `images` test images.
+    """The curves of one card, all seeds on the same test images.
 
-    `roc` (x: 1 - specificity, y: recall) and `precision_recall` (x: recall, y: precision) are means over seeds. Both
-    are None where no seed has one, with the `reason`. `prevalence` is the share of positives in test, `auc` and
-    `average_precision` are the areas under the curves, `band` says what their bands count, or why there are none.
+    Attributes:
+        card: Name of the card.
+        seeds: The seeds.
+        images: The number of test images.
+        prevalence: The share of positives in test.
+        history: The learning curves of each seed.
+        roc: The mean ROC curve over seeds (x: 1 - specificity, y: recall); None where no seed has one.
+        precision_recall: The mean precision-recall curve over seeds (x: recall, y: precision); None likewise.
+        auc: The area under the ROC curve.
+        average_precision: The area under the precision-recall curve.
+        points: The operating points of each seed.
+        band: What the bands account for, or why there is none.
+        reason: Why there are no curves.
+        notes: Sentences about single seeds.
     """
 
     card: str
@@ -91,44 +115,51 @@ class CardCurves:
     notes: tuple[str, ...] = ()
 
 
-def card_curves(found: CardResults, history: Histories, *, replicates: int = REPLICATES) -> CardCurves:
-    """The curves of a card's runs; `history` gives a run's epochs.
+def card_curves(results: CardResults, history: Histories, *, replicates: int = REPLICATES) -> CardCurves:
+    """The curves of a card with pointwise 95% bands.
 
-    Curves of several seeds are averaged vertically (Fawcett 2006), recall at each false alarm rate and precision at
-    each recall, so that the areas under them are the means of the AUC and of the average precision. Between scores a
-    ROC curve is straight, since equal scores cannot be told apart; precision is that of the highest threshold that
-    reaches a recall, without the interpolation that is wrong there (Davis and Goadrich 2006).
+    Curves of several seeds are averaged vertically (Fawcett 2006): recall at each false positive rate, and precision at
+    each recall. The areas under them are thus the means of the AUC and of the average precision. Tied scores give a
+    straight segment of the ROC curve. The precision at a recall is that of the highest threshold that reaches it;
+    linear interpolation would be wrong there (Davis and Goadrich 2006).
 
-    The bands are pointwise percentiles (Efron 1981) of `replicates` bootstrap draws, always the same: of whole patients
-    where they are known, else of images, shared by the seeds; of seeds too where there are several (Owen 2007, who
-    draws both rows and columns). They say where the curve would be at one place on other images, not where a whole
-    curve would stay. They are too narrow in two places: where none of these images is ever wrong, as at a precision of
-    1, they have no width; and a few seeds show too little of the spread between seeds (of three, two thirds of its
-    variance), which the intervals of the areas make up for and the bands do not.
+    The bands are bootstrap percentiles (Efron 1981) with a fixed seed. Whole patients are resampled where they are
+    known, else images; several seeds are resampled as well (Owen 2007, rows and columns). A band is pointwise: it does
+    not contain a whole curve with 95% confidence. It is too narrow in two cases. It has no width where no resample
+    contains an error, as at precision 1. Few seeds also show too little of the variation between seeds (three seeds:
+    two thirds of the variance), which the intervals of the areas correct and the bands do not.
+
+    Args:
+        results: The results of a card.
+        history: Returns the epochs of a run.
+        replicates: The number of bootstrap resamples.
+
+    Returns:
+        The curves, their areas and the operating points.
     """
-    test = found.test[0]
-    scores = paired_scores(found)
-    reason = _no_curve(found.test)
-    drawn, band = ({}, reason) if reason is not None else _curves(found, replicates)
+    test = results.test[0]
+    scores = paired_scores(results)
+    reason = _no_curve(results.test)
+    curves, band = ({}, reason) if reason is not None else _curves(results, replicates)
     return CardCurves(
-        card=found.card.name,
-        seeds=tuple(run.spec.seed for run in found.runs),
+        card=results.card.name,
+        seeds=tuple(run.spec.seed for run in results.runs),
         images=len(test),
         prevalence=float(test.y_true.mean()),
-        history=tuple(seed_history(run.spec.seed, history(run)) for run in found.runs),
-        roc=drawn.get("roc"),
-        precision_recall=drawn.get("precision_recall"),
-        auc=seed_figure("auc", scores, class_sizes=found.class_sizes),
-        average_precision=seed_figure("average_precision", scores, class_sizes=found.class_sizes),
-        points=tuple(_points(found)),
+        history=tuple(seed_history(run.spec.seed, history(run)) for run in results.runs),
+        roc=curves.get("roc"),
+        precision_recall=curves.get("precision_recall"),
+        auc=seed_figure("auc", scores, class_sizes=results.class_sizes),
+        average_precision=seed_figure("average_precision", scores, class_sizes=results.class_sizes),
+        points=tuple(_points(results)),
         band=band,
         reason=reason,
-        notes=tuple(_notes(found, drawn=reason is None)),
+        notes=tuple(_notes(results, has_curve=reason is None)),
     )
 
 
 def seed_history(seed: int, history: History) -> SeedHistory:
-    """The learning curves of one seed; what is not finite counts as not recorded."""
+    """The learning curves of one seed; a value that is not finite counts as not recorded."""
     names = [epoch.phase or "train" for epoch in history.epochs]
     begins = [index for index, name in enumerate(names) if index == 0 or name != names[index - 1]]
     return SeedHistory(
@@ -152,13 +183,13 @@ def _constant(scores: Scores) -> bool:
     return bool(np.ptp(scores.y_score) == 0)
 
 
-def _curves(found: CardResults, replicates: int) -> tuple[dict[str, Curve], str]:
-    """Both curves, means over seeds, and what their bands count or why there are none."""
-    places = _places(found.test[0].y_true)
+def _curves(results: CardResults, replicates: int) -> tuple[dict[str, Curve], str]:
+    """Both mean curves over seeds, and what their bands account for or why there is none."""
+    places = _places(results.test[0].y_true)
     read_at = {name: at for name, (_, at) in places.items()}
-    seeds = [_Ranked(scores) for scores in found.test]
-    mean = _mean_over_seeds(seeds, read_at, np.ones((len(found.test[0]), 1)), np.ones((1, len(seeds))))
-    bands, band = _bands(found, seeds, read_at, replicates)
+    seeds = [_Ranked(scores) for scores in results.test]
+    mean = _mean_over_seeds(seeds, read_at, np.ones((len(results.test[0]), 1)), np.ones((1, len(seeds))))
+    bands, band = _bands(results, seeds, read_at, replicates)
     return {
         name: Curve(_plain(x), _plain(mean[name][0]), *map(_plain, bands.get(name, ())))
         for name, (x, _) in places.items()
@@ -166,8 +197,10 @@ def _curves(found: CardResults, replicates: int) -> tuple[dict[str, Curve], str]
 
 
 def _places(y_true: Labels) -> dict[str, tuple[Floats, Floats]]:
-    """Of each curve every share of a class that these images can show, twice, and the places just before and just
-    after it, where the curve is read."""
+    """The horizontal positions of each curve, and the positions just before and after them at which it is evaluated.
+
+    A position is a share of a class that these images can have; each is listed twice, for jumps.
+    """
     places = {}
     for name, label in (("roc", 0), ("precision_recall", 1)):
         steps = min(int(np.sum(y_true == label)), _STEPS)
@@ -179,7 +212,7 @@ def _places(y_true: Labels) -> dict[str, tuple[Floats, Floats]]:
 
 
 class _Ranked:
-    """Scores of one seed, sorted once; `read` gives their curves under weights of the images."""
+    """The scores of one seed, sorted once; `read` evaluates their curves for weights of the images."""
 
     def __init__(self, scores: Scores) -> None:
         self.order = np.argsort(-scores.y_score, kind="stable")
@@ -188,66 +221,66 @@ class _Ranked:
         self.steps = np.append(np.flatnonzero(falls), len(scores) - 1)  # the last image of each distinct score
 
     def read(self, places: Mapping[str, Floats], weights: Floats) -> dict[str, Floats]:
-        """Each curve at its places (P,) under each of `weights` (n, R): (R, P), NaN where a class has no weight."""
+        """Each curve (R, P) at its positions (P,) for each of `weights` (n, R); NaN where a class has no weight."""
         ranked = weights[self.order]
         tp = np.cumsum(ranked * self.positive, axis=0)[self.steps].T
         fp = np.cumsum(ranked * (1 - self.positive), axis=0)[self.steps].T
-        found = {name: np.full((len(tp), len(at)), np.nan) for name, at in places.items()}
+        curves = {name: np.full((len(tp), len(at)), np.nan) for name, at in places.items()}
         for row in np.flatnonzero((tp[:, -1] > 0) & (fp[:, -1] > 0)):
             recall, false_alarms = tp[row] / tp[row, -1], fp[row] / fp[row, -1]
-            found["roc"][row] = np.interp(places["roc"], np.append(0.0, false_alarms), np.append(0.0, recall))
+            curves["roc"][row] = np.interp(places["roc"], np.append(0.0, false_alarms), np.append(0.0, recall))
             reached = np.searchsorted(recall, places["precision_recall"])
-            found["precision_recall"][row] = tp[row, reached] / (tp[row, reached] + fp[row, reached])
-        return found
+            curves["precision_recall"][row] = tp[row, reached] / (tp[row, reached] + fp[row, reached])
+        return curves
 
 
 def _mean_over_seeds(
     seeds: Sequence[_Ranked], places: Mapping[str, Floats], weights: Floats, shares: Floats
 ) -> dict[str, Floats]:
-    """Each curve (R, P) under each of `weights` (n, R), where seeds count as often as `shares` (R, seeds) says."""
-    found = {name: np.zeros((len(shares), len(at))) for name, at in places.items()}
+    """Each mean curve (R, P) for each of `weights` (n, R), with the seeds weighted by `shares` (R, seeds)."""
+    curves = {name: np.zeros((len(shares), len(at))) for name, at in places.items()}
     for seed, share in zip(seeds, shares.T / shares.sum(axis=1), strict=True):
         for name, values in seed.read(places, weights).items():
-            found[name] += share[:, None] * values
-    return found
+            curves[name] += share[:, None] * values
+    return curves
 
 
 def _bands(
-    found: CardResults, seeds: Sequence[_Ranked], places: Mapping[str, Floats], replicates: int
+    results: CardResults, seeds: Sequence[_Ranked], places: Mapping[str, Floats], replicates: int
 ) -> tuple[dict[str, tuple[Floats, Floats]], str]:
-    """The lower and the upper end of each curve's band, and what they count; or none, and why."""
-    test = found.test[0]
-    units = Clusters(test.y_true, test.patient)
-    if units.repeated and units.count < 2:
-        return {}, "no band: one patient alone shows no spread"
+    """The lower and upper end of each curve's band, and what they account for; or no band, and why."""
+    test = results.test[0]
+    clusters = Clusters(test.y_true, test.patient)
+    if clusters.repeated and clusters.count < 2:
+        return {}, "no band: a single patient shows no variation"
     generator = np.random.default_rng(_SEED)
     pieces = []
-    for weights in draws(test.y_true, test.patient, count=replicates, seed=_SEED, class_sizes=found.class_sizes):
+    for weights in draws(test.y_true, test.patient, count=replicates, seed=_SEED, class_sizes=results.class_sizes):
         shares = generator.multinomial(len(seeds), [1 / len(seeds)] * len(seeds), size=weights.shape[1])
         pieces.append(_mean_over_seeds(seeds, places, weights, shares.astype(np.float64)))
-    drawn = {name: np.concatenate([piece[name] for piece in pieces]) for name in places}
-    defined = ~np.isnan(drawn["roc"][:, 0])
+    resampled = {name: np.concatenate([piece[name] for piece in pieces]) for name in places}
+    defined = ~np.isnan(resampled["roc"][:, 0])
     if np.mean(defined) < _DEFINED:
         return {}, f"no band: {np.sum(~defined)} of {replicates} resamples lack a class"
     ends = [0.5 - _LEVEL / 2, 0.5 + _LEVEL / 2]
-    bands = {name: tuple(np.quantile(values[defined], ends, axis=0)) for name, values in drawn.items()}
-    who = f"{units.count} patients" if units.repeated else f"{len(test)} images"
+    bands = {name: tuple(np.quantile(values[defined], ends, axis=0)) for name, values in resampled.items()}
+    who = f"{clusters.count} patients" if clusters.repeated else f"{len(test)} images"
     count = f"and of {len(seeds)} seeds" if len(seeds) > 1 else f"; {UNKNOWN_SPREAD}"
     return bands, f"95% pointwise, {replicates} bootstrap draws of {who}{' ' if len(seeds) > 1 else ''}{count}"
 
 
-def _points(found: CardResults) -> Iterator[OperatingPoint]:
-    """Of each seed at 0.5 and, where it chose one, at the threshold from validation."""
-    for run, test, chosen in zip(found.runs, found.test, found.thresholds, strict=True):
+def _points(results: CardResults) -> Iterator[OperatingPoint]:
+    """The operating points of each seed: at 0.5 and, where it chose one, at the threshold from validation."""
+    for run, test, chosen in zip(results.runs, results.test, results.thresholds, strict=True):
         for threshold, by_validation in ((0.5, False), (chosen, True)):
             if threshold is not None:
                 rates = (value_of(name, test, threshold) for name in ("recall", "specificity", "precision"))
                 yield OperatingPoint(run.spec.seed, threshold, by_validation, *rates)
 
 
-def _notes(found: CardResults, drawn: bool) -> Iterator[str]:
-    for run, test in zip(found.runs, found.test, strict=True):
-        if drawn and _constant(test):
+def _notes(results: CardResults, has_curve: bool) -> Iterator[str]:
+    for run, test in zip(results.runs, results.test, strict=True):
+        if has_curve and _constant(test):
             yield f"Seed {run.spec.seed}: all scores are the same; its ROC curve is the diagonal."
         if run.threshold is not None and run.threshold.value is None:
             yield f"Seed {run.spec.seed}: no threshold was chosen on validation: {run.threshold.reason}."

@@ -1,4 +1,4 @@
-"""What was measured about each card: its runs, seed by seed, with the scores of every image."""
+"""The results of each card: its finished runs with their per-image scores."""
 
 from __future__ import annotations
 
@@ -17,10 +17,16 @@ from zoo.models.card import ModelCard
 
 @dataclass(frozen=True)
 class CardResults:
-    """A card's finished runs under one protocol on one data set, by seed, all on the same test images.
+    """The finished runs of a card under one protocol on one data set, all on the same test images.
 
-    `val`, `test` and `findings` are in the order of `runs`; `images` names the test images in the order of their
-    scores. `left_out` are seeds that saw other test images than the first.
+    Attributes:
+        card: The card.
+        runs: Its runs by seed.
+        val: The validation scores of each run.
+        test: The test scores of each run.
+        findings: The diagnosis of each run.
+        images: The names of the test images, in the order of their scores.
+        left_out: The seeds with different test images than the first.
     """
 
     card: ModelCard
@@ -33,24 +39,24 @@ class CardResults:
 
     @property
     def thresholds(self) -> tuple[float | None, ...]:
-        """The threshold that each run chose on validation."""
+        """The threshold that each run chose on validation; None where it chose none."""
         return tuple(run.threshold.value if run.threshold else None for run in self.runs)
 
     @property
     def class_sizes(self) -> ClassSizes:
-        """Whether the protocol fixed how many images of each class there are."""
+        """Whether the protocol fixed the number of images per class."""
         return self.runs[0].spec.protocol.class_sizes
 
     @property
     def related(self) -> dict[str, tuple[str, ...]] | None:
-        """The test images that any run found a relative of, by what makes them relatives; None where one did not
-        look."""
-        held = [run.checks.related if run.checks else None for run in self.runs]
-        looked = [found for found in held if found is not None]
-        if len(looked) < len(held):
+        """The test images that are related to another image, by kind of relation; None where a run did not check."""
+        checked = [run.checks.related for run in self.runs if run.checks and run.checks.related is not None]
+        if len(checked) < len(self.runs):
             return None
-        reasons = dict.fromkeys(reason for found in looked for reason in found)
-        return {reason: tuple(sorted({name for f in looked for name in f.get(reason, ())})) for reason in reasons}
+        reasons = dict.fromkeys(reason for related in checked for reason in related)
+        return {
+            reason: tuple(sorted({n for related in checked for n in related.get(reason, ())})) for reason in reasons
+        }
 
     def same_images(self, other: CardResults) -> bool:
         """Whether both were scored on the same test images, so that they may be compared pairwise."""
@@ -58,41 +64,50 @@ class CardResults:
 
 
 def collect_results(runs: Iterable[Run], store: Store) -> dict[str, CardResults]:
-    """The finished bench runs of `runs`, which share data and protocol, by card name. Raises ConfigError when scores
-    cannot be read.
+    """The results of the finished bench runs by name of card.
 
-    Of a card that was changed under its name, or of a harness that was, only the version that ran last counts.
+    Where a card or the harness has changed, only the version that ran last counts.
+
+    Args:
+        runs: Runs on the same data under the same protocol.
+        store: The store with their scores.
+
+    Returns:
+        The results of each card with a finished bench run.
+
+    Raises:
+        ConfigError: The scores of a run cannot be read.
     """
-    found: dict[str, CardResults] = {}
+    collected: dict[str, CardResults] = {}
     finished = [run for run in runs if run.status == "ok" and run.spec.stage == "bench"]
     latest = {run.spec.card.name: _version(run) for run in sorted(finished, key=lambda run: (run.finished, run.run_id))}
     for run in sorted(finished, key=lambda run: (run.spec.card.name, run.spec.seed)):
         if _version(run) != latest[run.spec.card.name]:
             continue
         one = _measured(run, store)
-        held = found.get(run.spec.card.name)
-        if held is None:
-            found[run.spec.card.name] = one
-        elif held.same_images(one):
-            found[run.spec.card.name] = replace(
-                held,
-                runs=held.runs + one.runs,
-                val=held.val + one.val,
-                test=held.test + one.test,
-                findings=held.findings + one.findings,
+        earlier = collected.get(run.spec.card.name)
+        if earlier is None:
+            collected[run.spec.card.name] = one
+        elif earlier.same_images(one):
+            collected[run.spec.card.name] = replace(
+                earlier,
+                runs=earlier.runs + one.runs,
+                val=earlier.val + one.val,
+                test=earlier.test + one.test,
+                findings=earlier.findings + one.findings,
             )
         else:
-            found[run.spec.card.name] = replace(held, left_out=(*held.left_out, run.spec.seed))
-    return found
+            collected[run.spec.card.name] = replace(earlier, left_out=(*earlier.left_out, run.spec.seed))
+    return collected
 
 
 def _version(run: Run) -> tuple[str, int]:
-    """What makes runs of one card name runs of one model."""
+    """The version of a run's card and of the harness."""
     return json.dumps(run.spec.card.identity(), sort_keys=True), run.spec.semantics
 
 
 def conditions(spec: RunSpec) -> str:
-    """The data and the protocol of a run in words."""
+    """The data and the protocol of a run as text."""
     kind = "SYNTHETIC, " if spec.dataset.synthetic else ""
     return f"{spec.dataset.title} ({kind}source {spec.dataset.source}), protocol {spec.protocol.name}"
 
@@ -107,7 +122,7 @@ def _measured(run: Run, store: Store) -> CardResults:
 
 
 def _findings(run: Run, val: ValidationScores, test: TestScores, store: Store) -> tuple[Finding, ...]:
-    """The diagnosis from what is stored, so that runs of before know what was learned since."""
+    """The diagnosis of a run, computed anew from the store, so that older runs have the current checks."""
     history = store.history(run)
     if not history:
         return run.diagnosis

@@ -1,4 +1,4 @@
-"""Cards against each other, image by image: differences, intervals, tests, and groups that cannot be told apart."""
+"""Paired comparison of cards: differences with intervals and tests, and a ranking in groups."""
 
 from __future__ import annotations
 
@@ -21,7 +21,15 @@ SIGNIFICANT = 0.05
 
 @dataclass(frozen=True)
 class Pair:
-    """A metric of two cards at 0.5, their difference (first minus second) and its p-value by Holm over all metrics."""
+    """A metric of two cards at threshold 0.5.
+
+    Attributes:
+        metric: Name of the metric.
+        a: The figure of the first card.
+        b: The figure of the second card.
+        difference: First minus second.
+        p_adjusted: The p-value by Holm's method over all metrics; None where no test exists.
+    """
 
     metric: str
     a: SeedFigure
@@ -32,136 +40,189 @@ class Pair:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Cards by a test metric, best first. Cards that share a letter were not told apart at the 5% level, p-values by
-    Holm over all pairs; `apart` counts the pairs that were, of `pairs`. `typical_detectable` is the smallest difference
-    that these images could have shown, the median over pairs. `left_out` saw other test images than most, or have no
-    such figure."""
+    """Cards by a test metric, best first.
+
+    Attributes:
+        metric: Name of the metric.
+        figures: The figure of each card, best first.
+        letters: The letters of each card. Cards that share one do not differ significantly (5% level, Holm's method
+            over all pairs).
+        significant: The number of pairs that differ significantly.
+        pairs: The number of pairs.
+        typical_detectable: The smallest detectable difference, the median over pairs; None where it is undefined.
+        left_out: The cards with different test images than most, or without this figure.
+    """
 
     metric: str
     figures: Mapping[str, SeedFigure]
     letters: Mapping[str, str]
-    apart: int
+    significant: int
     pairs: int
     typical_detectable: float | None
     left_out: tuple[str, ...]
 
 
-def paired_scores(found: CardResults, split: str = "test") -> PairedScores:
-    """The card's scores of every seed, decided at 0.5."""
-    runs: tuple[Scores, ...] = found.test if split == "test" else found.val
+def paired_scores(results: CardResults, split: str = "test") -> PairedScores:
+    """The scores of a card for every seed, with threshold 0.5."""
+    runs: tuple[Scores, ...] = results.test if split == "test" else results.val
     return PairedScores(runs, (0.5,) * len(runs))
 
 
-def figure(found: CardResults, metric: str, split: str = "test") -> SampleEstimate:
-    """A metric of a card, mean over its seeds, at 0.5; without a value where it has none or none is kept."""
-    n = len(found.test[0])
+def figure(results: CardResults, metric: str, split: str = "test") -> SampleEstimate:
+    """A metric of a card at threshold 0.5.
+
+    Args:
+        results: The results of the card.
+        metric: Name of the metric.
+        split: "train", "val" or "test".
+
+    Returns:
+        The mean over seeds with its 95% interval; without a value, with the reason, where it cannot be computed.
+    """
+    n = len(results.test[0])
     if split == "train":
-        return SampleEstimate.missing(n, "scores of training images are not kept")
+        return SampleEstimate.missing(n, "scores of training images are not stored")
     record = find_metric(metric)
     if record is None:
         return SampleEstimate.missing(n, f"{metric} has no counterpart in the scores")
-    if split == "val" and len({run.spec.split_seed for run in found.runs}) > 1:
-        return SampleEstimate.missing(n, "each seed was validated on images of its own")
-    scores = paired_scores(found, split)
+    if split == "val" and len({run.spec.split_seed for run in results.runs}) > 1:
+        return SampleEstimate.missing(n, "each seed has different validation images")
+    scores = paired_scores(results, split)
     n = len(scores.runs[0])
     if record.kind == "count":
         counts = [value for value in scores.values(metric) if value is not None]
         return SampleEstimate(sum(counts) / len(counts), None, None, n, "a count has no interval")
-    got = seed_figure(metric, scores, class_sizes=found.class_sizes)
+    got = seed_figure(metric, scores, class_sizes=results.class_sizes)
     return SampleEstimate.of(got, n)
 
 
 def difference(a: CardResults, b: CardResults, metric: str) -> Difference:
-    """Test `metric` of `a` minus `b` at 0.5; without a value, with the reason, where they saw other test images."""
+    """The difference of two cards in a test metric at threshold 0.5, paired by image.
+
+    Args:
+        a: The results of the first card.
+        b: The results of the second card.
+        metric: Name of the metric.
+
+    Returns:
+        First minus second; without a value, with the reason, where their test images differ.
+    """
     if not a.same_images(b):
-        return Difference(metric, None, reason="the cards were scored on other test images")
+        return Difference(metric, None, reason="the cards were scored on different test images")
     return paired_difference(metric, paired_scores(a), paired_scores(b), class_sizes=a.class_sizes)
 
 
-def gain_of_threshold(found: CardResults, metric: str) -> Difference:
-    """Test `metric` at the threshold that each run chose on validation minus that at 0.5."""
-    chosen = [threshold for threshold in found.thresholds if threshold is not None]
-    if len(chosen) < len(found.runs):
+def gain_of_threshold(results: CardResults, metric: str) -> Difference:
+    """The change of a test metric from threshold 0.5 to the thresholds that the runs chose on validation."""
+    chosen = [threshold for threshold in results.thresholds if threshold is not None]
+    if len(chosen) < len(results.runs):
         return Difference(metric, None, reason="a run chose no threshold")
-    after = PairedScores(found.test, tuple(chosen))
-    return paired_difference(metric, after, paired_scores(found), class_sizes=found.class_sizes)
+    after = PairedScores(results.test, tuple(chosen))
+    return paired_difference(metric, after, paired_scores(results), class_sizes=results.class_sizes)
 
 
-def gain_of_calibration(found: CardResults, metric: str) -> Difference:
-    """Test `metric` at 0.5 of the scores calibrated on validation minus that of the scores as they are."""
-    calibrators = [best_calibrator(val) for val in found.val]
+def gain_of_calibration(results: CardResults, metric: str) -> Difference:
+    """The change of a test metric at threshold 0.5 by calibrating the scores on validation."""
+    calibrators = [best_calibrator(val) for val in results.val]
     if not all(calibrator.kept for calibrator in calibrators):
         return Difference(metric, None, reason="a calibrator was rolled back")
-    runs = tuple(calibrator.apply(test) for calibrator, test in zip(calibrators, found.test, strict=True))
+    runs = tuple(calibrator.apply(test) for calibrator, test in zip(calibrators, results.test, strict=True))
     after = PairedScores(runs, (0.5,) * len(runs))
-    return paired_difference(metric, after, paired_scores(found), class_sizes=found.class_sizes)
+    return paired_difference(metric, after, paired_scores(results), class_sizes=results.class_sizes)
 
 
-def gain_without(found: CardResults, images: Collection[str], metric: str) -> Difference:
-    """Test `metric` at 0.5 of all test images but `images` minus that of all."""
-    scores = paired_scores(found)
-    return effect_of_leaving_out(metric, scores, found.images, images, class_sizes=found.class_sizes)
+def gain_without(results: CardResults, images: Collection[str], metric: str) -> Difference:
+    """The change of a test metric at threshold 0.5 by leaving out images.
+
+    Args:
+        results: The results of a card.
+        images: The names of the test images to leave out.
+        metric: Name of the metric.
+
+    Returns:
+        The metric without `images` minus the metric of all test images.
+    """
+    scores = paired_scores(results)
+    return effect_of_leaving_out(metric, scores, results.images, images, class_sizes=results.class_sizes)
 
 
-def estimate(found: Difference, n: int) -> SampleEstimate:
+def estimate(difference: Difference, n: int) -> SampleEstimate:
     """A difference as an estimate on `n` images."""
-    return SampleEstimate.of(found, n)
+    return SampleEstimate.of(difference, n)
 
 
 def compare_pair(a: CardResults, b: CardResults, metrics: Sequence[str] | None = None) -> tuple[Pair, ...]:
-    """`metrics` of two cards; if None, all but those for details alone. Raises ValueError when they saw other test
-    images."""
+    """Compares two cards by several test metrics.
+
+    Args:
+        a: The results of the first card.
+        b: The results of the second card.
+        metrics: Names of metrics; if None, all except those that only detailed tables show.
+
+    Returns:
+        A comparison for each metric.
+
+    Raises:
+        ValueError: The cards have different test images.
+    """
     if metrics is None:
         metrics = list(measures(lambda metric: metric.display != "detail"))
     if not a.same_images(b):
-        raise ValueError(f"{a.card.name} and {b.card.name} were scored on other test images")
+        raise ValueError(f"{a.card.name} and {b.card.name} were scored on different test images")
     sizes = a.class_sizes
     sides = [{m: seed_figure(m, paired_scores(side), class_sizes=sizes) for m in metrics} for side in (a, b)]
     compared = differences(metrics, {"a": paired_scores(a), "b": paired_scores(b)}, class_sizes=sizes)
-    found = [compared[metric, "a", "b"] for metric in metrics]
-    adjusted = holm([one.p_value for one in found])
+    differences_by_metric = [compared[metric, "a", "b"] for metric in metrics]
+    adjusted = holm([one.p_value for one in differences_by_metric])
     return tuple(
         Pair(one.metric, sides[0][one.metric], sides[1][one.metric], one, p)
-        for one, p in zip(found, adjusted, strict=True)
+        for one, p in zip(differences_by_metric, adjusted, strict=True)
     )
 
 
 def rank(cards: Sequence[CardResults], metric: str) -> Ranking | None:
-    """`cards` by test `metric`; None when fewer than two with that figure saw the same images.
+    """Ranks cards by a test metric.
 
-    Where they saw several sets of images, ranked are those on the set that most of them saw.
+    Args:
+        cards: The results of the cards. Only the largest set of cards with the same test images is ranked.
+        metric: Name of the metric.
+
+    Returns:
+        The ranking; None with fewer than two cards that have the figure.
     """
-    alike = _on_most_common_images(cards)
-    figures = {card.card.name: seed_figure(metric, paired_scores(card), class_sizes=card.class_sizes) for card in alike}
-    values = {name: found.value for name, found in figures.items() if found.value is not None}
+    comparable = _on_most_common_images(cards)
+    figures = {
+        card.card.name: seed_figure(metric, paired_scores(card), class_sizes=card.class_sizes) for card in comparable
+    }
+    values = {name: each.value for name, each in figures.items() if each.value is not None}
     if len(values) < 2:
         return None
-    scores = {card.card.name: paired_scores(card) for card in alike if card.card.name in values}
-    compared = differences((metric,), scores, class_sizes=alike[0].class_sizes)
-    found = {(a, b): one for (_, a, b), one in compared.items()}
-    adjusted = holm([one.p_value for one in found.values()])
-    apart = [pair for pair, p in zip(found, adjusted, strict=True) if p is not None and p <= SIGNIFICANT]
+    scores = {card.card.name: paired_scores(card) for card in comparable if card.card.name in values}
+    compared = differences((metric,), scores, class_sizes=comparable[0].class_sizes)
+    by_pair = {(a, b): one for (_, a, b), one in compared.items()}
+    adjusted = holm([one.p_value for one in by_pair.values()])
+    significant = [pair for pair, p in zip(by_pair, adjusted, strict=True) if p is not None and p <= SIGNIFICANT]
     higher = get_metric(metric).direction == "higher"
-    letters = compact_letters(indistinguishable_groups(values, apart, higher_is_better=higher))
+    group_letters = compact_letters(indistinguishable_groups(values, significant, higher_is_better=higher))
     sign = -1 if higher else 1
     order = sorted(values, key=lambda name: (sign * values[name], name))
-    detectable = sorted(one.smallest_detectable for one in found.values() if one.smallest_detectable)
+    detectable = sorted(one.smallest_detectable for one in by_pair.values() if one.smallest_detectable)
     return Ranking(
         metric=metric,
         figures={name: figures[name] for name in order},
-        letters=letters,
-        apart=len(apart),
-        pairs=len(found),
+        letters=group_letters,
+        significant=len(significant),
+        pairs=len(by_pair),
         typical_detectable=detectable[len(detectable) // 2] if detectable else None,
         left_out=tuple(sorted({card.card.name for card in cards} - set(values))),
     )
 
 
 def _on_most_common_images(cards: Sequence[CardResults]) -> list[CardResults]:
-    """The largest set of cards on the same images, whatever the order of `cards`."""
+    """The largest set of cards with the same test images, independent of the order of `cards`."""
     sets: list[list[CardResults]] = []
     for card in sorted(cards, key=lambda card: card.card.name):
-        same = next((held for held in sets if held[0].same_images(card)), None)
+        same = next((group for group in sets if group[0].same_images(card)), None)
         if same is None:
             sets.append([card])
         else:

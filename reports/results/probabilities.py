@@ -1,4 +1,4 @@
-"""How the scores of each run serve as probabilities and decisions on test, with everything fitted on validation."""
+"""Calibration, threshold transfer and clinical usefulness of each run on test, fitted on validation."""
 
 from __future__ import annotations
 
@@ -18,10 +18,18 @@ from reports.results.measured import CardResults
 
 @dataclass(frozen=True)
 class Probabilities:
-    """One run: how its threshold transfers, how calibrated its test scores are before and after, and what a call is
-    worth where the disease is rarer. `after` is None where the calibrator was rolled back; `values` is at the chosen
-    threshold, or at 0.5 where none was chosen; `curve` reads the scores as calibrated, or as they are where the
-    calibrator was rolled back."""
+    """Calibration and decisions of one run on test.
+
+    Attributes:
+        card: Name of the card.
+        seed: The seed.
+        transfer: How the threshold from validation transfers to test.
+        calibrator: The calibrator, fitted on validation.
+        before: The reliability of the scores.
+        after: The reliability of the calibrated scores; None where the calibrator was rolled back.
+        values: Predictive values by prevalence, at the chosen threshold, or at 0.5 where none was chosen.
+        curve: The decision curve of the calibrated scores, or of the scores where the calibrator was rolled back.
+    """
 
     card: str
     seed: int
@@ -34,8 +42,8 @@ class Probabilities:
 
 
 def probabilities(measured: Mapping[str, CardResults]) -> tuple[Probabilities, ...]:
-    """Of every run that chose a threshold record, by card and seed."""
-    found = []
+    """The probabilities of every run with a threshold record, by card and seed."""
+    assessed = []
     for name, cards in measured.items():
         for run, val, test in zip(cards.runs, cards.val, cards.test, strict=True):
             if run.threshold is None:
@@ -44,7 +52,7 @@ def probabilities(measured: Mapping[str, CardResults]) -> tuple[Probabilities, .
             served = calibrator.apply(test) if calibrator.kept else test
             at = 0.5 if run.threshold.value is None else run.threshold.value
             rule = run.spec.protocol.threshold
-            found.append(
+            assessed.append(
                 Probabilities(
                     card=name,
                     seed=run.spec.seed,
@@ -52,13 +60,12 @@ def probabilities(measured: Mapping[str, CardResults]) -> tuple[Probabilities, .
                     calibrator=calibrator,
                     before=assess(test),
                     after=assess(served) if calibrator.kept else None,
-                    values=predictive_values(confusion(test, at), worth=_worth(test, at)),
+                    values=predictive_values(confusion(test, at), worth=_effective_sizes(test, at)),
                     curve=decision_curve(served),
                 )
             )
-    return tuple(found)
+    return tuple(assessed)
 
 
-def _worth(test: Scores, threshold: float) -> tuple[float, float] | None:
-    units = Clusters(test.y_true, test.patient)
-    return effective_sample_sizes(test.y_true, test.y_score, threshold, units)
+def _effective_sizes(test: Scores, threshold: float) -> tuple[float, float] | None:
+    return effective_sample_sizes(test.y_true, test.y_score, threshold, Clusters(test.y_true, test.patient))

@@ -1,10 +1,10 @@
-"""A ranking in words: what the terminal, markdown and LaTeX show, as plain text."""
+"""The plain text of a ranking, shared by the terminal, Markdown and LaTeX."""
 
 from __future__ import annotations
 
 from benchmark.evidence.metrics.definitions import label_of
 from reports.results.pairs import Ranking
-from reports.text import MISSING, interval, number
+from reports.text import MISSING, interval, number, plural
 
 HEADS = ("card", "mean", "95% interval", "seeds", "sd of seeds", "group")
 
@@ -25,13 +25,14 @@ def rows(ranking: Ranking) -> list[list[str]]:
 
 
 def summary(ranking: Ranking) -> str:
-    """How many pairs differ significantly, what could have been detected, and which cards are left out."""
+    """The number of significant pairs, the smallest detectable difference and the cards that are left out."""
+    pairs = f"{plural(ranking.pairs, 'pair')} {'differs' if ranking.pairs == 1 else 'differ'}"
     text = (
-        f"By test {label_of(ranking.metric)}, paired by image: {ranking.apart} of {ranking.pairs} pairs told apart "
-        "at the 5% level (Holm). Cards that share a letter were not."
+        f"By test {label_of(ranking.metric)}, paired by image: {ranking.significant} of {pairs} significantly "
+        "(5% level, Holm). Cards that share a letter do not."
     )
     if ranking.typical_detectable is not None:
-        text += f" A typical pair would have had to differ by {ranking.typical_detectable:.3f} to show."
+        text += f" Differences below about {ranking.typical_detectable:.3f} would probably be missed in a typical pair."
     if ranking.left_out:
-        text += f" Left out, without that figure on the same images: {', '.join(ranking.left_out)}."
+        text += f" Left out, as they lack this figure on the same images: {', '.join(ranking.left_out)}."
     return text

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
+from reports.text import plural
 from zoo.models.card import Augmentation, EarlyStopping, Loss, ModelCard
 
 PREPROCESSING: Mapping[str, str] = MappingProxyType(
     {"rescale": "grey levels / 255", "caffe": "BGR minus the ImageNet means"}
 )
-"""What each way of preprocessing hands to the network."""
+"""The input of the network for each kind of preprocessing."""
 
 
 def recipe_in_words(card: ModelCard) -> tuple[tuple[str, str], ...]:
-    """Topics and what the card says of each: network, optimiser, loss, epochs, augmentation, preprocessing."""
+    """The settings of a card by topic: network, optimiser, loss, epochs, augmentation, preprocessing."""
     return tuple(_recipe(card))
 
 
@@ -29,7 +30,7 @@ def _recipe(card: ModelCard) -> Iterator[tuple[str, str]]:
     yield "epochs", f"{recipe.epochs}, batch {recipe.batch_size}; {kept_weights(card)}"
     if recipe.finetune is not None:
         rate, epochs = recipe.finetune.learning_rate, recipe.finetune.epochs
-        yield "fine-tuning", f"{epochs} epochs, learning rate {rate:g}"
+        yield "fine-tuning", f"{plural(epochs, 'epoch')}, learning rate {rate:g}"
     yield "augmentation", augmentation_in_words(recipe.augmentation)
     yield "preprocessing", PREPROCESSING[recipe.preprocessing]
 
@@ -40,13 +41,15 @@ def _loss(loss: Loss) -> str:
 
 
 def augmentation_in_words(augmentation: Augmentation | None) -> str:
-    """The random changes of a training image; those that change nothing are left out."""
+    """The augmentation of training images in words; neutral settings are left out."""
     if augmentation is None:
         return "none"
     neutral = Augmentation().model_dump()
     changed = {name: value for name, value in augmentation.model_dump().items() if value != neutral[name]}
-    shown = [f"{name.replace('_', ' ')} {_setting(value)}" for name, value in changed.items()]
-    return ", ".join([*shown, f"fill {augmentation.fill}"] if "fill" not in changed else shown) if shown else "none"
+    parts = [f"{name.replace('_', ' ')} {_setting(value)}" for name, value in changed.items()]
+    if parts and "fill" not in changed:
+        parts.append(f"fill {augmentation.fill}")
+    return ", ".join(parts) or "none"
 
 
 def _setting(value: object) -> str:
@@ -58,7 +61,7 @@ def _setting(value: object) -> str:
 
 
 def kept_weights(card: ModelCard) -> str:
-    """Which epoch's weights a recipe keeps, and when it stops before its last epoch."""
+    """The epoch whose weights a recipe keeps, and its early stopping, in words."""
     first, second = card.recipe, card.recipe.finetune
     if second is None or second.early_stopping == first.early_stopping:
         return _stopping(first.early_stopping)
@@ -68,5 +71,5 @@ def kept_weights(card: ModelCard) -> str:
 def _stopping(stopping: EarlyStopping | None) -> str:
     if stopping is None:
         return "weights of the last epoch"
-    kept = "weights of the best epoch restored" if stopping.restore_best_weights else "weights of the last epoch"
-    return f"stopped when {stopping.monitor} had not improved for {stopping.patience} epochs, {kept}"
+    restored = "weights of the best epoch restored" if stopping.restore_best_weights else "weights of the last epoch"
+    return f"stopped when {stopping.monitor} had not improved for {plural(stopping.patience, 'epoch')}, {restored}"

@@ -1,5 +1,4 @@
-"""Whether runs saw the data that a claims file or a card is about: by the source's name, by what the user said, or by
-the names of the test part."""
+"""Identifies the published data set that runs used: by source, by the user's declaration or by file names."""
 
 from __future__ import annotations
 
@@ -14,22 +13,37 @@ if TYPE_CHECKING:
 
 
 def is_data(facts: DatasetFacts, name: str, claims: Iterable[Claims] = ()) -> bool:
-    """Whether `facts` are those of the data set `name`. Recognised by what the built-in claims, or these `claims`,
-    declare of it."""
+    """Whether a data set is the published data set `name`.
+
+    Args:
+        facts: The data set that runs used.
+        name: Name of the published data set.
+        claims: Claims that may describe it, in addition to the built-in ones.
+
+    Returns:
+        True where the source or the user names it, or where the file names of the test part match its description.
+    """
     if name in (facts.source, facts.known_as):
         return True
     return any(source.data == name and _fits(facts, source) for source in _sources(claims))
 
 
 def recognised_as(facts: DatasetFacts, claims: Iterable[Claims] = ()) -> str | None:
-    """The data set whose test part has the names of that of `facts`; None where no claims declare it, and where the
-    source itself names it."""
+    """The published data set with the same file names in its test part as `facts`.
+
+    Args:
+        facts: The data set that runs used.
+        claims: Claims that may describe it, in addition to the built-in ones.
+
+    Returns:
+        Its name; None where no claims describe it, and where the source itself names it.
+    """
     names = (source.data for source in _sources(claims) if _fits(facts, source))
     return next((name for name in names if name is not None and name != facts.source), None)
 
 
 def identity_line(facts: DatasetFacts, claims: Iterable[Claims] = ()) -> str | None:
-    """How `facts` are recognised as a published data set, in a line; None where they are not."""
+    """A line that reports how `facts` were identified as a published data set; None where they were not."""
     if facts.known_as is not None:
         return f"declared as {facts.known_as} (--data-is): published figures are compared with these images"
     name = recognised_as(facts, claims)
@@ -42,17 +56,26 @@ def identity_line(facts: DatasetFacts, claims: Iterable[Claims] = ()) -> str | N
 
 
 def other_classes(facts: DatasetFacts, source: Source) -> str | None:
-    """How the classes of `facts` are not those that the data of `source` are declared to have, or None."""
+    """How the classes of `facts` differ from those that `source` declares for its data; None where they do not."""
     declared = source.recognise.classes if source.recognise is not None else None
     if declared is None or declared == facts.classes:
         return None
     if set(declared) == set(facts.classes):
-        return f"other positive class: measured {facts.classes[1]}, published {declared[1]}"
-    return f"other classes: measured {' and '.join(facts.classes)}, published {' and '.join(declared)}"
+        return f"different positive class: measured {facts.classes[1]}, published {declared[1]}"
+    return f"different classes: measured {' and '.join(facts.classes)}, published {' and '.join(declared)}"
 
 
-def turned(facts: DatasetFacts, name: str, claims: Iterable[Claims] = ()) -> bool:
-    """Whether the data set `name` is declared to have other classes, or the other one as positive, than `facts`."""
+def has_different_classes(facts: DatasetFacts, name: str, claims: Iterable[Claims] = ()) -> bool:
+    """Whether the published data set has other classes than `facts`, or the other class as the positive one.
+
+    Args:
+        facts: The data set that runs used.
+        name: Name of the published data set.
+        claims: Claims that may describe it, in addition to the built-in ones.
+
+    Returns:
+        False also where no claims declare its classes.
+    """
     declared = [source for source in _sources(claims) if source.data == name]
     return any(other_classes(facts, source) is not None for source in declared)
 

@@ -1,4 +1,4 @@
-"""Stored runs under another threshold rule: nothing is trained, and the rule sees validation scores alone."""
+"""Applies another threshold rule to stored runs, without training."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from benchmark.runs.storage.store import Store
 
 
 class RescoredRun(Run):
-    """A finished run under another threshold rule than it was computed with.
+    """A finished run with another threshold rule than it was computed with.
 
-    `spec` has the new rule. `stored_as` is the id of the run as it was computed: the store has its scores under that.
+    `spec` contains the new rule. `stored_as` is the id of the original run, under which the store has its scores.
     """
 
     stored_as: str = Field(exclude=True)
@@ -30,15 +30,15 @@ class RescoredRun(Run):
 
 
 def with_threshold_rule(run: Run, store: Store, rule: ThresholdRule) -> Run:
-    """A run with the threshold that `rule` chooses on its validation scores, and the figures at it.
+    """Applies a threshold rule to a stored run: a new threshold from validation, and the figures at it.
 
     Args:
         run: A run of `store`.
-        store: Holds the scores of `run`.
+        store: The store with the scores of `run`.
         rule: The rule and its parameter.
 
     Returns:
-        The rescored run; a failed run as it is.
+        The rescored run; a failed run unchanged.
 
     Raises:
         ConfigError: The scores cannot be read.
@@ -59,10 +59,19 @@ def with_threshold_rule(run: Run, store: Store, rule: ThresholdRule) -> Run:
 
 
 def all_with_threshold_rule(runs: Sequence[Run], store: Store, rule: ThresholdRule) -> list[Run]:
-    """`with_threshold_rule` for each of `runs`, in their order.
+    """Applies a threshold rule to each of several runs.
 
-    Runs that differ in their rule alone are the same under `rule`: the one that finished last counts. Raises as
-    `with_threshold_rule` does.
+    Args:
+        runs: Runs of `store`. Runs that differ only in their rule are the same under `rule`; the one that finished
+            last counts.
+        store: The store with their scores.
+        rule: The rule and its parameter.
+
+    Returns:
+        The rescored runs in the order of `runs`.
+
+    Raises:
+        ConfigError: The scores of a run cannot be read.
     """
     last: dict[tuple[str, str], str] = {}
     for run in sorted(runs, key=lambda run: (run.status == "ok", run.finished, run.run_id)):
@@ -76,5 +85,5 @@ def _under(run: Run, rule: ThresholdRule) -> RunSpec:
 
 
 def _key(run: Run, rule: ThresholdRule) -> tuple[str, str]:
-    """The name of the protocol, and the id that the run would have if its protocol had this rule."""
+    """The name of the protocol, and the id that the run would have with this rule."""
     return run.spec.protocol.name, _under(run, rule).run_id

@@ -1,4 +1,4 @@
-"""A search as rows and sentences: what every renderer of it shows, as plain data."""
+"""The rows and sentences of a search, shared by all renderers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reports.text import MISSING, number, plural, seconds
 
 
 def trial_rows(result: SearchResult) -> list[dict[str, Any]]:
-    """One row per trial for CSV and JSON: number, values by path, objective, all executions, epochs, seconds, error."""
+    """One row per trial for CSV and JSON: number, parameters, objective, all executions, epochs, seconds and error."""
     best = result.ranked()[:1]
     return [
         {
@@ -33,7 +33,7 @@ def trial_rows(result: SearchResult) -> list[dict[str, Any]]:
 
 
 def trial_table(result: SearchResult) -> tuple[list[str], list[list[str]]]:
-    """Heads and rows of the trials, best first, then those without an objective."""
+    """Heads and rows of the trials: best first, those without an objective last."""
     again = rank_under_reseeding(result)
     ranked = result.ranked()
     heads = ["trial", *(path.split(".", 1)[1] for path in result.parameters), f"val {result.metric}"]
@@ -59,7 +59,7 @@ def trial_table(result: SearchResult) -> tuple[list[str], list[list[str]]]:
 
 
 def luck(result: SearchResult) -> list[str]:
-    """What the winner's figure owes to the seeds that chose it, in sentences."""
+    """Sentences about selection bias: how much of the best trial's figure is due to the seeds that selected it."""
     ranked = result.ranked()
     if not ranked:
         return ["No trial has an objective."]
@@ -74,17 +74,20 @@ def luck(result: SearchResult) -> list[str]:
         values = [v for v in (objective(run, result.metric) for run in winner.reseeded) if v is not None]
         spread = f", from {min(values):.4f} to {max(values):.4f}" if len(values) > 1 else ""
         lines.append(
-            f"Under {plural(len(values), 'seed')} it was not chosen on it reads {mean:.4f}{spread}: "
-            f"{chosen - mean:+z.4f} of its figure is luck. Among the {len(again)} best trials run again it is number "
-            f"{rank}."
+            f"With {plural(len(values), 'other seed')} its mean is {mean:.4f}{spread}: {chosen - mean:+z.4f} of its "
+            f"figure is selection bias. Among {plural(len(again), 're-seeded trial')} it ranks number {rank}."
         )
     return lines
 
 
 def crosstab(result: SearchResult) -> tuple[str, list[str], list[list[str]]] | None:
-    """The first two parameters against each other, floats by half decade; None with fewer than two.
+    """The objective by the values of the first two parameters; floats are binned by half decade.
 
-    Gives a title, the heads and the rows.
+    Args:
+        result: The search.
+
+    Returns:
+        A title, the heads and the rows; None with fewer than two parameters.
     """
     if len(result.parameters) < 2:
         return None
@@ -92,9 +95,9 @@ def crosstab(result: SearchResult) -> tuple[str, list[str], list[list[str]]] | N
     cells: dict[tuple[str, str], list[float]] = {}
     for trial in result.trials:
         if across in trial.values and down in trial.values:
-            place = (_bin(down, trial), _bin(across, trial))
+            index = (_bin(down, trial), _bin(across, trial))
             known = [v for v in (objective(run, result.metric) for run in trial.runs) if v is not None]
-            cells.setdefault(place, []).extend(known)
+            cells.setdefault(index, []).extend(known)
     columns = sorted({column for _, column in cells}, key=_order)
     rows = [
         [row, *(_cell(cells.get((row, column), [])) for column in columns)]
@@ -108,7 +111,7 @@ def _cell(values: Sequence[float]) -> str:
 
 
 def _bin(path: str, trial: Trial) -> str:
-    """The value itself, or the lower end of the half decade that a float lies in."""
+    """The value, or for a positive float the lower end of its half decade."""
     value = trial.values[path]
     if not isinstance(value, float) or value <= 0:
         return _value(value)

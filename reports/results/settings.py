@@ -1,4 +1,4 @@
-"""The settings of a run, card and protocol, as flat names and plain values."""
+"""The settings of a run, from card and protocol, as flat names and plain values."""
 
 from __future__ import annotations
 
@@ -13,10 +13,14 @@ _CARD_PROSE = {"name", "title", "change", "extends", "source", "assumptions", "p
 
 
 def flat_settings(spec: RunSpec) -> dict[str, Value]:
-    """What decides the run, by its path: `model.*` and `recipe.*` of the card, `protocol.*`, then `seed`.
+    """The settings that determine a run.
 
-    Lists are told as text, `[0.75, 1.25]`; what is not set is left out. Names, prose, published figures and what is
-    kept are left out too.
+    Args:
+        spec: The run.
+
+    Returns:
+        The values by path: `model.*` and `recipe.*` of the card, `protocol.*`, then `seed`. Lists are text, such as
+        `[0.75, 1.25]`. Unset values, names, prose and published figures are left out.
     """
     card = spec.card.model_dump(mode="json", exclude=_CARD_PROSE)
     protocol = spec.protocol.model_dump(mode="json", include=spec.protocol.result_fields())

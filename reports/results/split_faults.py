@@ -1,4 +1,4 @@
-"""Faults of the data, the protocol or the split: the same for every card, so they are said once for all of them."""
+"""Faults of the data, the protocol or the split, reported once since all cards share them."""
 
 from __future__ import annotations
 
@@ -7,23 +7,31 @@ from collections.abc import Iterable, Mapping, Sequence
 from benchmark.evidence.diagnosis.causes import OF_THE_SPLIT, Finding
 from benchmark.runs.run import Run
 from reports.results.measured import CardResults
+from reports.text import seed_list
 
 
 def own_faults(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """The findings that are a run's own, and not those of its split."""
+    """The findings about a run itself, without those about its split."""
     return tuple(finding for finding in findings if finding.code not in OF_THE_SPLIT)
 
 
 def split_faults(runs: Sequence[Run], measured: Mapping[str, CardResults]) -> tuple[str, ...]:
-    """A sentence for each fault of the splits that finished `runs` were made on; diagnosed anew where `measured` has
-    their scores."""
+    """The faults of the splits of finished runs.
+
+    Args:
+        runs: Runs on the same data under the same protocol.
+        measured: The results of the cards by name, with diagnoses that replace the recorded ones.
+
+    Returns:
+        A sentence for each fault.
+    """
     anew = {
         run.run_id: findings
-        for found in measured.values()
-        for run, findings in zip(found.runs, found.findings, strict=True)
+        for results in measured.values()
+        for run, findings in zip(results.runs, results.findings, strict=True)
     }
     seeds: dict[str, list[int]] = {}
-    said: dict[str, dict[str, str]] = {}
+    evidence: dict[str, dict[str, str]] = {}
     for run in runs:
         if run.status != "ok":
             continue
@@ -32,8 +40,8 @@ def split_faults(runs: Sequence[Run], measured: Mapping[str, CardResults]) -> tu
             of_split.append(run.spec.seed)
         for finding in anew.get(run.run_id, run.diagnosis):
             if finding.code in OF_THE_SPLIT:
-                said.setdefault(finding.title, {}).setdefault(run.split.fingerprint, finding.evidence)
-    return tuple(_sentence(title, by_split, seeds) for title, by_split in said.items())
+                evidence.setdefault(finding.title, {}).setdefault(run.split.fingerprint, finding.evidence)
+    return tuple(_sentence(title, by_split, seeds) for title, by_split in evidence.items())
 
 
 def _sentence(title: str, by_split: Mapping[str, str], seeds: Mapping[str, Sequence[int]]) -> str:
@@ -44,5 +52,4 @@ def _sentence(title: str, by_split: Mapping[str, str], seeds: Mapping[str, Seque
     if len(by_split) == len(seeds):
         return f"Every split: {title}: {evidence}{example}."
     some = sorted(seed for split in by_split for seed in seeds[split])
-    which = f"seed{'' if len(some) == 1 else 's'} {', '.join(map(str, some))}"
-    return f"The split of {which}: {title}: {evidence}{example}."
+    return f"The split{'' if len(some) == 1 else 's'} of {seed_list(some)}: {title}: {evidence}{example}."

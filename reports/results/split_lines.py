@@ -1,4 +1,4 @@
-"""How many images go where, before anything is trained: the header of a bench, and the end of its dry run."""
+"""The sizes of splits in lines, for the header of a bench and for its dry run."""
 
 from __future__ import annotations
 
@@ -6,38 +6,47 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from benchmark.evidence.diagnosis.causes import Finding, faults_of_counts
+from reports.text import plural, seed_list
 
 if TYPE_CHECKING:
     from benchmark.runs.plan import PlannedSplit
     from benchmark.runs.run import SplitFacts
 
 _SHOWN = 3
-"""Splits of different sizes that have a line each."""
+"""The largest number of lines for splits of different sizes."""
 
 
 def split_lines(splits: Sequence[PlannedSplit], classes: tuple[str, str], images: int) -> list[str]:
-    """Images of each part and class, how many of the source's `images` are left out and why, and faults that the counts
-    alone show. Splits of the same sizes share a line."""
-    together: dict[str, list[int]] = {}
+    """Lines with the sizes of splits, and warnings about faults that the counts show.
+
+    Args:
+        splits: The planned splits. Splits of the same sizes share a line.
+        classes: The negative and the positive class.
+        images: The number of images in the source.
+
+    Returns:
+        The lines.
+    """
+    seeds_by_sizes: dict[str, list[int]] = {}
     for split in splits:
-        together.setdefault(_sizes(split.facts, classes, images), []).extend(split.seeds)
-    if len(together) == 1:
-        every = f"; another draw for each of {len(splits)} splits" if len(splits) > 1 else ""
-        lines = [f"split: {sizes}{every}" for sizes in together]
+        seeds_by_sizes.setdefault(_sizes(split.facts, classes, images), []).extend(split.seeds)
+    if len(seeds_by_sizes) == 1:
+        every = f"; drawn anew for each of {len(splits)} splits" if len(splits) > 1 else ""
+        lines = [f"split: {sizes}{every}" for sizes in seeds_by_sizes]
     else:
-        lines = [f"split of seed {', '.join(map(str, seeds))}: {sizes}" for sizes, seeds in together.items()]
+        lines = [f"split of {seed_list(seeds)}: {sizes}" for sizes, seeds in seeds_by_sizes.items()]
         if len(lines) > _SHOWN:
-            lines[_SHOWN:] = [f"{len(lines) - _SHOWN} more splits of other sizes"]
+            lines[_SHOWN:] = [f"{plural(len(lines) - _SHOWN, 'more split')} of different sizes"]
     return [*lines, *(f"warning: {fault.title}: {fault.evidence}" for fault in _faults(splits, classes))]
 
 
 def split_notes(splits: Sequence[PlannedSplit]) -> list[str]:
-    """What to know of how the splits were drawn: the notes of the first, and those of others that say another thing."""
-    said: dict[str, str] = {}
+    """Notes on how the splits were drawn; notes that differ only in numbers are given once."""
+    notes: dict[str, str] = {}
     for split in splits:
         for note in split.facts.notes:
-            said.setdefault("".join(letter for letter in note if not letter.isdigit()), note)
-    return list(said.values())
+            notes.setdefault("".join(letter for letter in note if not letter.isdigit()), note)
+    return list(notes.values())
 
 
 def _sizes(facts: SplitFacts, classes: tuple[str, str], images: int) -> str:
@@ -47,15 +56,15 @@ def _sizes(facts: SplitFacts, classes: tuple[str, str], images: int) -> str:
 
 
 def _by_class(counts: Mapping[str, tuple[int, int]], name: str, classes: tuple[str, str]) -> str:
-    """The first part names the classes, the others follow its order."""
+    """The numbers of images per class; only the first part names the classes."""
     named = classes if name == "train" else ("", "")
     return " + ".join(f"{count:,} {label}".rstrip() for count, label in zip(counts[name], named, strict=True))
 
 
 def _faults(splits: Sequence[PlannedSplit], classes: tuple[str, str]) -> Iterator[Finding]:
-    said = set()
+    codes = set()
     for split in splits:
         for fault in faults_of_counts(split.facts.classes, classes):
-            if fault.code not in said:
-                said.add(fault.code)
+            if fault.code not in codes:
+                codes.add(fault.code)
                 yield fault

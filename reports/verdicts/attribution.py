@@ -1,4 +1,4 @@
-"""Which single declared change moves a figure, and by how much: between cards, and by scoring the same images anew."""
+"""The effects of single changes on a figure: between two cards, or on the same scores."""
 
 from __future__ import annotations
 
@@ -17,18 +17,24 @@ Kind = Literal["card", "threshold", "calibration", "images"]
 _WITHOUT = {
     "same patient": "without {} test images of patients who are in train or val",
     "identical": "without {} test images identical to one in train or val",
-    "near duplicate": "without {} test images nearly the same as one in train or val",
+    "near duplicate": "without {} test images almost identical to one in train or val",
     "repeated": "without {} test images identical to another test image",
 }
 
 
 @dataclass(frozen=True)
 class ChangeEffect:
-    """One change and its effect on a metric of a card: the figure after it minus the figure before, by image.
+    """A single change and its effect on a metric of a card.
 
-    `kind` is "card" for another card that differs in one thing, "threshold" and "calibration" for the same scores read
-    otherwise, "images" for the same scores without some images. `p_adjusted` is Holm's over all causes asked for
-    together; None where no test could be made.
+    Attributes:
+        kind: "card" for another card that differs in one setting; "threshold" and "calibration" for the same scores
+            with another threshold or calibrated; "images" for the same scores without some test images.
+        card: The card before the change.
+        other: The card after the change; None for the other kinds.
+        change: The change in words.
+        metric: Name of the metric.
+        effect: The metric after the change minus before, paired by image.
+        p_adjusted: The p-value by Holm's method over all changes of the card; None where no test exists.
     """
 
     kind: Kind
@@ -41,35 +47,57 @@ class ChangeEffect:
 
 
 def single_change_effects(card: str, metric: str, measured: Mapping[str, CardResults]) -> tuple[ChangeEffect, ...]:
-    """The single changes that touch `card`, the largest effect on `metric` first.
+    """The single changes that were measured for a card.
 
-    Cards count that stand in `measured`, were scored on the same images, and either extend one another or differ in
-    one setting of model or recipe. Raises KeyError when `card` is not measured.
+    Another card is a single change if it was scored on the same images and either one of the two extends the other or
+    they differ in one setting of model or recipe.
+
+    Args:
+        card: Name of the card.
+        metric: Name of the metric.
+        measured: The results of all cards by name.
+
+    Returns:
+        The effects, the largest first.
+
+    Raises:
+        KeyError: `card` has no results.
     """
-    own = measured[card]
-    found: list[tuple[Kind, str | None, str, Difference]] = [
-        ("card", name, change, difference(other, own, metric))
+    results = measured[card]
+    changes: list[tuple[Kind, str | None, str, Difference]] = [
+        ("card", name, change, difference(other, results, metric))
         for name, other in sorted(measured.items())
-        if name != card and own.same_images(other) and (change := single_change(own.card, other.card)) is not None
+        if name != card
+        and results.same_images(other)
+        and (change := single_change(results.card, other.card)) is not None
     ]
-    found.append(("threshold", None, "threshold chosen on validation", gain_of_threshold(own, metric)))
-    found.append(("calibration", None, "scores calibrated on validation", gain_of_calibration(own, metric)))
-    for reason, images in (own.related or {}).items():
-        found.append(("images", None, _WITHOUT[reason].format(len(images)), gain_without(own, images, metric)))
-    found = [one for one in found if one[-1].value is not None]
-    adjusted = holm([effect.p_value for *_, effect in found])
-    causes = [
-        ChangeEffect(kind, card, other, change, metric, estimate(effect, len(own.test[0])), p)
-        for (kind, other, change, effect), p in zip(found, adjusted, strict=True)
+    changes.append(("threshold", None, "threshold chosen on validation", gain_of_threshold(results, metric)))
+    changes.append(("calibration", None, "scores calibrated on validation", gain_of_calibration(results, metric)))
+    for reason, images in (results.related or {}).items():
+        changes.append(("images", None, _WITHOUT[reason].format(len(images)), gain_without(results, images, metric)))
+    changes = [change for change in changes if change[-1].value is not None]
+    adjusted = holm([effect.p_value for *_, effect in changes])
+    effects = [
+        ChangeEffect(kind, card, other, change, metric, estimate(effect, len(results.test[0])), p)
+        for (kind, other, change, effect), p in zip(changes, adjusted, strict=True)
     ]
-    return tuple(sorted(causes, key=lambda cause: (-abs(cause.effect.value or 0.0), cause.kind, cause.other or "")))
+    return tuple(
+        sorted(effects, key=lambda change: (-abs(change.effect.value or 0.0), change.kind, change.other or ""))
+    )
 
 
 def single_change(before: ModelCard, after: ModelCard) -> str | None:
-    """What leads from one card to the other in words, when it is one declared change; None when it is more.
+    """The change from one card to another in words; None when it is more than one change.
 
-    One setting of model or recipe counts as one, and so does everything by which a card differs from the one that it
-    extends, since the card declares it as its change.
+    A change is one setting of model or recipe, or everything in which a card differs from the card that it extends:
+    the card declares it as one change.
+
+    Args:
+        before: The card before the change.
+        after: The card after the change.
+
+    Returns:
+        The declared change, or the setting with its two values.
     """
     if after.extends == before.name:
         return after.change
@@ -80,7 +108,7 @@ def single_change(before: ModelCard, after: ModelCard) -> str | None:
     if len(differing) != 1:
         return None
     path = differing[0]
-    return f"{path}: {_shown(a.get(path))} to {_shown(b.get(path))}"
+    return f"{path}: {_setting_text(a.get(path))} to {_setting_text(b.get(path))}"
 
 
 def _settings(card: ModelCard) -> Iterator[tuple[str, Any]]:
@@ -97,5 +125,5 @@ def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
-def _shown(value: Any) -> str:
+def _setting_text(value: Any) -> str:
     return "nothing" if value is None else str(value)

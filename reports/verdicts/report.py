@@ -1,4 +1,4 @@
-"""Everything that is said of one claims file: its audit, a verdict for every claim, and what explains the failures."""
+"""The report on a claims file: its audit, a verdict for every claim, and single changes that explain failures."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from reports.audit.audit import Audit, audit
 from reports.claims.model import Claims
 from reports.results.measured import CardResults
 from reports.results.recognised import is_data
-from reports.text import listed
+from reports.text import listed, seed_list
 from reports.verdicts.attribution import ChangeEffect, single_change_effects
-from reports.verdicts.figures import ClaimVerdict, judge_figures
-from reports.verdicts.statements import judge_statements
+from reports.verdicts.figures import ClaimVerdict, figure_verdicts
+from reports.verdicts.statements import statement_verdicts
 
 EXPLAINED = "accuracy"
 _FAULTS = {"single-class-collapse", "one-class-threshold", "train-inference-gap"}
@@ -22,9 +22,19 @@ _FAULTS = {"single-class-collapse", "one-class-threshold", "train-inference-gap"
 
 @dataclass(frozen=True)
 class ClaimsReport:
-    """`claims` against the runs of one section, which `data` names: verdicts in the order of the file, and by card the
-    single changes that move its accuracy, for cards that fail or differ from what was published or said of them.
-    `notes` say what the verdicts leave out."""
+    """A claims file compared with the runs of one section.
+
+    Attributes:
+        claims: The claims.
+        audit: Their audit.
+        data: The data and protocol of the runs in words.
+        synthetic: Whether the images are synthetic.
+        figures: The verdicts of the figures, in the order of the file.
+        statements: The verdicts of the statements, in the order of the file.
+        causes: The single changes that affect the accuracy of a card, by card. Contains cards with a fault in every
+            run and cards that a claim differs from.
+        notes: What the verdicts do not account for.
+    """
 
     claims: Claims
     audit: Audit
@@ -36,16 +46,26 @@ class ClaimsReport:
     notes: tuple[str, ...]
 
     def counts(self) -> dict[Verdict, int]:
-        """How many figures and statements have each verdict, those that none has left out."""
-        held = Counter(judged.decision.verdict for judged in (*self.figures, *self.statements))
-        return {verdict: held[verdict] for verdict in VERDICTS if held[verdict]}
+        """The number of figures and statements by verdict; verdicts without any are left out."""
+        counts = Counter(claim.decision.verdict for claim in (*self.figures, *self.statements))
+        return {verdict: counts[verdict] for verdict in VERDICTS if counts[verdict]}
 
 
-def judge(claims: Claims, measured: Mapping[str, CardResults], data: str, synthetic: bool) -> ClaimsReport:
-    """The report on `claims` from what was `measured` on `data`."""
+def report_on_claims(claims: Claims, measured: Mapping[str, CardResults], data: str, synthetic: bool) -> ClaimsReport:
+    """Audits claims and compares them with measured results.
+
+    Args:
+        claims: The claims.
+        measured: The results of the cards by name.
+        data: The data and protocol of the results in words.
+        synthetic: Whether the images are synthetic.
+
+    Returns:
+        The audit, the verdicts, and single changes for the cards that fail.
+    """
     audited = audit(claims)
-    figures = judge_figures(claims, audited, measured)
-    statements = judge_statements(claims, audited, measured)
+    figures = figure_verdicts(claims, audited, measured)
+    statements = statement_verdicts(claims, audited, measured)
     targets = dict.fromkeys(
         (*_failing(measured), *_differing(claims, figures), *_subjects(claims, statements, measured))
     )
@@ -55,33 +75,33 @@ def judge(claims: Claims, measured: Mapping[str, CardResults], data: str, synthe
 
 
 def differs(reports: Iterable[ClaimsReport]) -> bool:
-    """Whether any claim was found to differ or to be impossible."""
+    """Whether any claim has the verdict differs or impossible."""
     return any(VERDICTS[verdict].answer == "does not hold" for report in reports for verdict in report.counts())
 
 
 def _notes(claims: Claims, measured: Mapping[str, CardResults]) -> Iterator[str]:
     about = {name: measured[name] for name in sorted({*_cards(claims)} & set(measured))}
-    single = [name for name, found in about.items() if len(found.runs) == 1]
+    single = [name for name, results in about.items() if len(results.runs) == 1]
     if single:
         which = "every card" if len(single) == len(about) else listed(single)
-        yield f"Of {which} one seed was run: verdicts that rest on it do not count how far figures vary over seeds."
-    for name, found in about.items():
-        if found.left_out:
-            seeds = listed([str(seed) for seed in found.left_out])
-            yield f"Left out: {name}, seed {seeds}, scored on other test images than its first seed."
-    if about and all(found.related == {} for found in about.values()):
-        known = not any(found.runs[0].spec.dataset.patients_unknown for found in about.values())
-        relative = "relative" if known else "near duplicate"
+        yield f"One seed was run for {which}: its verdicts do not account for the variation between seeds."
+    for name, results in about.items():
+        if results.left_out:
+            seeds = seed_list(results.left_out)
+            yield f"Left out: {name}, {seeds}, scored on different test images than its first seed."
+    if about and all(results.related == {} for results in about.values()):
+        known = not any(results.runs[0].spec.dataset.patients_unknown for results in about.values())
+        relative = "an image of the same patient or a near duplicate" if known else "a near duplicate"
         yield (
-            f"No test image has a {relative} in train or val, or a copy in test: leakage explains nothing here"
-            + ("." if known else ", as far as pixels tell; patients are not known.")
+            f"No test image has {relative} in train or val, or a copy in test: leakage explains no difference here"
+            + ("." if known else ", as judged by pixels; patients are not known.")
         )
     data = claims.source.data
     elsewhere = data is not None and any(
-        not is_data(found.runs[0].spec.dataset, data, [claims]) for found in about.values()
+        not is_data(results.runs[0].spec.dataset, data, [claims]) for results in about.values()
     )
     if claims.statements and elsewhere:
-        yield "Statements are about cards and judged on these images; printed figures are about other images."
+        yield "The verdicts of statements rest on these images; the printed figures are about different images."
 
 
 def _cards(claims: Claims) -> Iterator[str]:
@@ -93,25 +113,25 @@ def _cards(claims: Claims) -> Iterator[str]:
 
 
 def _failing(measured: Mapping[str, CardResults]) -> Iterator[str]:
-    """Cards of which every run shows the same fault of its decisions."""
-    for name, found in measured.items():
-        codes = [{finding.code for finding in findings} & _FAULTS for findings in found.findings]
+    """Cards with the same fault of decisions in every run."""
+    for name, results in measured.items():
+        codes = [{finding.code for finding in findings} & _FAULTS for findings in results.findings]
         if set.intersection(*codes):
             yield name
 
 
 def _differing(claims: Claims, figures: Iterable[ClaimVerdict]) -> Iterator[str]:
     cards = {row.name: row.card for row in claims.rows}
-    for judged in figures:
-        card = cards[judged.about]
-        if judged.decision.verdict == "differs" and card is not None:
+    for figure in figures:
+        card = cards[figure.about]
+        if figure.decision.verdict == "differs" and card is not None:
             yield card
 
 
-def _subjects(claims: Claims, judged: Iterable[ClaimVerdict], measured: Mapping[str, CardResults]) -> Iterator[str]:
-    """Cards of which a statement says something that differs; of two that are compared, the first."""
-    assertions = {statement.id: statement.assertion for statement in claims.statements}
-    for judgement in judged:
-        if judgement.decision.verdict == "differs":
-            for form in assertions[judgement.about].forms():
+def _subjects(claims: Claims, statements: Iterable[ClaimVerdict], measured: Mapping[str, CardResults]) -> Iterator[str]:
+    """Cards in a statement whose verdict is differs; of two compared cards, the first."""
+    assertions = {each.id: each.assertion for each in claims.statements}
+    for statement in statements:
+        if statement.decision.verdict == "differs":
+            for form in assertions[statement.about].forms():
                 yield from (card for card in form.assertion.cards[:1] if card in measured)

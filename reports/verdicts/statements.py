@@ -1,4 +1,4 @@
-"""Statements against what was measured: a verdict for each."""
+"""A verdict for each published statement."""
 
 from __future__ import annotations
 
@@ -29,42 +29,53 @@ from reports.claims.statement import (
 )
 from reports.results.measured import CardResults, cross_entropies
 from reports.results.pairs import difference, estimate, figure, gain_of_threshold
-from reports.verdicts.figures import SYNTHETIC, ClaimVerdict, has_direction, is_of_decisions, other_protocol
+from reports.verdicts.figures import SYNTHETIC, ClaimVerdict, different_protocol, has_direction, is_of_decisions
 
 
-def judge_statements(claims: Claims, audit: Audit, measured: Mapping[str, CardResults]) -> tuple[ClaimVerdict, ...]:
-    """A verdict for every statement, in the order of the file."""
-    return tuple(_judge_statement(claims, audit, statement, measured) for statement in claims.statements)
+def statement_verdicts(claims: Claims, audit: Audit, measured: Mapping[str, CardResults]) -> tuple[ClaimVerdict, ...]:
+    """A verdict for every statement.
+
+    Args:
+        claims: The claims.
+        audit: Their audit, which decides statements about printed confusion matrices.
+        measured: The results of the cards by name.
+
+    Returns:
+        The verdicts in the order of the file.
+    """
+    return tuple(_statement_verdict(claims, audit, statement, measured) for statement in claims.statements)
 
 
-def _judge_statement(
+def _statement_verdict(
     claims: Claims, audit: Audit, statement: Statement, measured: Mapping[str, CardResults]
 ) -> ClaimVerdict:
-    parts = [_judge_form(form, claims, audit, measured) for form in statement.assertion.forms()]
-    decision = any_holds(parts) if statement.assertion.any else all_hold(parts)
+    assertion = statement.assertion
+    parts = [_form_verdict(form, claims, audit, measured) for form in assertion.forms()]
+    decision = any_holds(parts) if assertion.any else all_hold(parts)
     words = statement.paraphrase or statement.translation or statement.text
     return ClaimVerdict(statement.id, words, statement.location, decision, quote=statement.text)
 
 
-def _judge_form(form: Form, claims: Claims, audit: Audit, measured: Mapping[str, CardResults]) -> Decision:
+def _form_verdict(form: Form, claims: Claims, audit: Audit, measured: Mapping[str, CardResults]) -> Decision:
     names = form.assertion.cards
     missing = [name for name in names if name not in measured]
     if missing:
-        return Decision("not run", f"the store holds no finished run of {', '.join(missing)}")
+        return Decision("not run", f"the store has no finished run of {', '.join(missing)}")
     decision = decide(form.assertion, Evidence(claims, audit, [measured[name] for name in names]))
     if not names:
         return decision
     spec = measured[names[0]].runs[0].spec
-    other = other_protocol(claims, spec)
-    if spec.dataset.synthetic or other is not None:
-        why = SYNTHETIC if spec.dataset.synthetic else other
-        return Decision("not comparable", f"{why}; there it reads {decision.verdict}: {decision.reason}")
+    different = SYNTHETIC if spec.dataset.synthetic else different_protocol(claims, spec)
+    if different is not None:
+        return Decision(
+            "not comparable", f"{different}; there the verdict would be {decision.verdict}: {decision.reason}"
+        )
     return decision
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What an assertion is judged by: the claims, their audit, and its cards in the order in which it names them."""
+    """The evidence for an assertion: the claims, their audit, and the results of its cards in its order."""
 
     claims: Claims
     audit: Audit
@@ -73,14 +84,21 @@ class Evidence:
 
 @singledispatch
 def decide(assertion: Assertion, evidence: Evidence) -> Decision:
-    """Whether an assertion holds, with the assertion in words as a part of the reason.
+    """The verdict on an assertion, with the assertion in words at the start of the reason.
 
-    Every form registers a function of its own.
+    Every form of assertion registers its own function.
+
+    Args:
+        assertion: The assertion.
+        evidence: What is known about it.
+
+    Returns:
+        The verdict.
 
     Raises:
-        TypeError: If a form has registered none.
+        TypeError: No function is registered for the form.
     """
-    raise TypeError(f"no judgement of {type(assertion).__name__}")
+    raise TypeError(f"no verdict for {type(assertion).__name__}")
 
 
 @decide.register
@@ -97,7 +115,7 @@ def _not_superior(assertion: NotSuperior, evidence: Evidence) -> Decision:
 
 @decide.register
 def _equivalent(assertion: Equivalent, evidence: Evidence) -> Decision:
-    words = f"{assertion.a} and {assertion.b} alike in {label_of(assertion.metric)}"
+    words = f"{assertion.a} and {assertion.b} equivalent in {label_of(assertion.metric)}"
     return _explained(words, within(_gain(assertion, evidence.cards), assertion.within))
 
 
@@ -127,14 +145,14 @@ def _threshold_matters(assertion: ThresholdMatters, evidence: Evidence) -> Decis
 
 @decide.register
 def _matrix_of(assertion: MatrixOf, evidence: Evidence) -> Decision:
-    """By the audit alone: whether the printed matrix is one of those that print the card's row."""
+    """Whether the printed matrix is among the feasible matrices of the card's row."""
     claims, audit = evidence.claims, evidence.audit
     printed = next(confusion_of(matrix) for matrix in claims.matrices if matrix.row == assertion.matrix)
     row = next((row for row in claims.rows if row.card == assertion.card), None)
     audited = next((audited for audited in audit.rows if row is not None and audited.name == row.name), None)
     matrices = None if audited is None else audited.matrices
     if row is None or audited is None or matrices is None or not any(map(is_of_decisions, row.figures)):
-        return Decision("inconclusive", f"no printed figure says which confusion matrix {assertion.card} has")
+        return Decision("inconclusive", f"no printed figure determines the confusion matrix of {assertion.card}")
     if printed in (*matrices, *(audited.cut or ())):
         return Decision("reproduced", f"{counts(printed)} gives the figures of {row.name}")
     only = f", which come from {counts(matrices[0])}" if len(matrices) == 1 else ""
@@ -155,7 +173,7 @@ def _figure(assertion: AtLeast, evidence: Evidence) -> SampleEstimate:
 
 
 def _shows(card: CardResults, index: int, codes: Sequence[str]) -> bool | None:
-    """Whether a run shows one of the faults `codes`; None where it does not, and could not."""
+    """Whether a run shows one of the faults `codes`; None where the run could not have shown them."""
     if any(finding.code in codes for finding in card.findings[index]):
         return True
     run = card.runs[index]
@@ -167,20 +185,21 @@ def _shows(card: CardResults, index: int, codes: Sequence[str]) -> bool | None:
 def _gain(assertion: Superior | Equivalent, cards: Sequence[CardResults]) -> SampleEstimate:
     """How much better A is than B, whichever direction the metric has."""
     if assertion.split != "test" or not has_direction(assertion.metric):
-        why = f"{assertion.split} {label_of(assertion.metric)} is not compared by image"
+        why = f"{assertion.split} {label_of(assertion.metric)} has no paired comparison by image"
         return SampleEstimate.missing(1, why)
     gain = estimate(difference(cards[0], cards[1], assertion.metric), len(cards[0].test[0]))
-    return _turned(gain, assertion.metric)
+    return _as_gain(gain, assertion.metric)
 
 
 def _gain_of_threshold(metric: str, card: CardResults) -> SampleEstimate:
     """How much better a card is at its chosen thresholds than at 0.5, whichever direction the metric has."""
     if not has_direction(metric):
-        return SampleEstimate.missing(1, f"{label_of(metric)} is not compared by image")
-    return _turned(estimate(gain_of_threshold(card, metric), len(card.test[0])), metric)
+        return SampleEstimate.missing(1, f"{label_of(metric)} has no paired comparison by image")
+    return _as_gain(estimate(gain_of_threshold(card, metric), len(card.test[0])), metric)
 
 
-def _turned(estimate: SampleEstimate, metric: str) -> SampleEstimate:
+def _as_gain(estimate: SampleEstimate, metric: str) -> SampleEstimate:
+    """`estimate` with its sign reversed where lower values of the metric are better."""
     if get_metric(metric).direction != "lower" or estimate.value is None:
         return estimate
     low, high = (None, None) if estimate.bounds is None else (-estimate.bounds[1], -estimate.bounds[0])

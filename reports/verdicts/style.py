@@ -1,4 +1,4 @@
-"""How verdicts look in a terminal and in a page. What they mean is with the verdicts themselves."""
+"""The look of verdicts in the terminal and in HTML."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ TONES: Mapping[Answer, str] = MappingProxyType({"holds": "holds", "does not hold
 
 @dataclass(frozen=True)
 class Style:
-    """The look of a verdict: `terminal` is a style of rich, `icon` the inside of an SVG of 16 by 16."""
+    """The look of a verdict.
+
+    Attributes:
+        terminal: A style of rich.
+        icon: The content of an SVG of 16 by 16.
+    """
 
     terminal: str
     icon: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,7 @@ def test_nothing_holds_or_fails_on_synthetic_images_but_what_is_impossible(tmp_p
 def test_runs_failures_faults_and_the_leading_card_are_remarked(section: Section) -> None:
     said = " ".join(findings(section).remarks)
     assert "5 runs of 4 cards; 1 failed." in said
-    assert "highest test AUC is that of attempt-7" in said
+    assert "attempt-7 has the best test AUC" in said
     assert "attempt-1-batchnorm (single-class collapse: PNEUMONIA)" in said
     assert "1 impossible" in said
 
@@ -72,3 +73,12 @@ def test_runs_without_a_fault_are_said_to_have_none() -> None:
         "No fault of training or decision was found in any run.",
     )
     assert not any("claim" in line for line in findings_markdown(found))
+
+
+def test_a_tie_names_every_leading_card(section: Section) -> None:
+    ranking = section.ranking
+    assert ranking is not None
+    first, second, *_ = ranking.figures
+    tied = replace(ranking, figures={**ranking.figures, second: ranking.figures[first]})
+    remarks = " ".join(findings(replace(section, ranking=tied)).remarks)
+    assert f"{first} and {second} share the best test AUC" in remarks

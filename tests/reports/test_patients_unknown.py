@@ -48,7 +48,7 @@ def answers_in(section: Section) -> dict[str, str]:
 def test_unknown_patients_are_nowhere_said_to_be_apart(tmp_path: Path) -> None:
     found = section(tmp_path, UNKNOWN)
     split = next(fact.text for fact in found.methods.facts if fact.topic == "split")
-    assert split.startswith("by image: no identical image stands in two splits; patients are not known")
+    assert split.startswith("by image: no identical image is in two splits; patients are not known")
     assert "no patient" not in split
     answers = answers_in(found)
     assert answers["CLAIM 2024 20"].startswith("images: ")
@@ -57,7 +57,7 @@ def test_unknown_patients_are_nowhere_said_to_be_apart(tmp_path: Path) -> None:
     assert "drawn at random by image" in answers["STARD 2015 9"]
     assert answers["CLAIM 2024 35"].endswith("patients are not known")
     assert not any("by patient" in text for text in answers.values())
-    assert any("images of one patient may stand in train, val and test" in limit for limit in limits(found))
+    assert any("images of one patient may be in train, val and test" in limit for limit in limits(found))
     assert not any("by patient" in limit for limit in limits(found))
     assert any(note.startswith("Patients are not known") for note in found.notes)
     assert {row.patients for row in found.methods.flow} == {None}
@@ -87,7 +87,7 @@ def test_patients_known_in_part_are_counted_where_it_matters(tmp_path: Path) -> 
     told = "patients are known for 1000 of 1068 images"
     assert told in answers_in(found)["CLAIM 2024 20"]
     assert any(told in fact.text for fact in found.methods.facts if fact.topic == "split")
-    assert any("some of one patient may stand in two splits" in limit for limit in limits(found))
+    assert any("images of one patient may be in two splits" in limit for limit in limits(found))
 
 
 def test_a_record_of_before_is_read_and_says_nothing_of_it() -> None:
@@ -107,4 +107,4 @@ def test_a_run_keeps_patients_with_its_scores_only_where_they_are_known(tmp_path
     for split in ("val", "test"):
         assert (store.scores(run, split).patient is not None) == known  # type: ignore[arg-type]
     text = markdown(build_report([run], store.history, scores=store))
-    assert ("no patient and no identical image stands in two splits" in text) == known
+    assert ("no patient and no identical image is in two splits" in text) == known

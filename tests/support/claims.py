@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from reports.audit.audit import Audit, AuditRow, Derived, audit
+from reports.audit.audit import Audit, AuditRow, DerivedFigure, audit
 from reports.audit.figures import AuditFinding
 from reports.claims.model import Claims, load_claims
 
@@ -62,6 +62,6 @@ def row_of(done: Audit, name: str) -> AuditRow:
     return next(each for each in done.rows if each.name == name)
 
 
-def derived(done: Audit, name: str, metric: str) -> Derived:
+def derived(done: Audit, name: str, metric: str) -> DerivedFigure:
     """What was derived of a metric from the matrices of a row."""
     return next(each for each in row_of(done, name).derived if each.metric == metric)

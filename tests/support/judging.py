@@ -13,8 +13,8 @@ from reports.audit.audit import audit
 from reports.claims.model import Claims, load_claims
 from reports.report import Report, build_report
 from reports.results.measured import CardResults, collect_results
-from reports.verdicts.figures import ClaimVerdict, judge_figures
-from reports.verdicts.statements import judge_statements
+from reports.verdicts.figures import ClaimVerdict, figure_verdicts
+from reports.verdicts.statements import statement_verdicts
 from tests.support.claims import contents, figure, row, write_claims
 from tests.support.records import KAGGLE, cards, on_test, on_val, planted
 from tests.support.stored import keep
@@ -47,7 +47,7 @@ def claims_about(
 def judged(claims: Claims, measured: Mapping[str, CardResults]) -> tuple[ClaimVerdict, ...]:
     """Every claim judged: figures first, then statements."""
     done = audit(claims)
-    return (*judge_figures(claims, done, measured), *judge_statements(claims, done, measured))
+    return (*figure_verdicts(claims, done, measured), *statement_verdicts(claims, done, measured))
 
 
 def of_store(store: Store) -> dict[str, CardResults]:

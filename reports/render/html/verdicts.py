@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from benchmark.evidence.comparison.verdict import Verdict
 from reports.audit.audit import AuditRow
-from reports.findings import Answered
+from reports.findings import AnsweredClaims
 from reports.render.html.bars import Axis, Bar, axis_over
 from reports.verdicts.attribution import ChangeEffect
 from reports.verdicts.figures import ClaimVerdict
@@ -71,7 +71,7 @@ class ClaimsView:
     rows: tuple[tuple[AuditRow, tuple[tuple[int, int], ...]], ...]
 
 
-def claims_view(report: ClaimsReport, answered: Iterable[Answered], cards: Iterable[str]) -> ClaimsView:
+def claims_view(report: ClaimsReport, answered: Iterable[AnsweredClaims], cards: Iterable[str]) -> ClaimsView:
     """`report` and its three answers as the page shows them, which has a section of each of `cards`."""
     held = set(cards)
     of_row = {row.name: row.card for row in report.claims.rows if row.card in held}
@@ -86,7 +86,7 @@ def claims_view(report: ClaimsReport, answered: Iterable[Answered], cards: Itera
     )
 
 
-def _answer(answered: Answered, of_row: Mapping[str, str | None]) -> Answer:
+def _answer(answered: AnsweredClaims, of_row: Mapping[str, str | None]) -> Answer:
     verdicts = Counter(judged.decision.verdict for judged in (*answered.statements, *answered.figures))
     return Answer(
         key=TONES[answered.answer],
@@ -97,7 +97,7 @@ def _answer(answered: Answered, of_row: Mapping[str, str | None]) -> Answer:
     )
 
 
-def _bundles(answered: Answered, of_row: Mapping[str, str | None]) -> Iterator[Bundle]:
+def _bundles(answered: AnsweredClaims, of_row: Mapping[str, str | None]) -> Iterator[Bundle]:
     """Statements one by one; then printed figures, those with the same reason together where they are several."""
     for judged in answered.statements:
         yield _alone(judged, of_row)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reports.audit.audit import Audit
-from reports.audit.text import ROW_HEADS, citations, derived_figure, matrices, subject, summary
+from reports.audit.text import ROW_HEADS, citations, derived_text, matrices, subject, summary
 from reports.render.markdown.table import table
 
 
@@ -14,7 +14,7 @@ def audit_markdown(audit: Audit) -> list[str]:
         for finding in audit.findings
     ]
     rows = [
-        [f"`{row.name}`", "; ".join(matrices(row)), "; ".join(map(derived_figure, row.derived))] for row in audit.rows
+        [f"`{row.name}`", "; ".join(matrices(row)), "; ".join(map(derived_text, row.derived))] for row in audit.rows
     ]
     lines = [summary(audit), ""]
     if findings:

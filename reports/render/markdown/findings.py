@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reports.findings import Answered, Findings
+from reports.findings import AnsweredClaims, Findings
 from reports.render.markdown.table import cell
 from reports.text import capital, plural
 from reports.verdicts.figures import ClaimVerdict
@@ -45,7 +45,7 @@ def _counts(found: Findings) -> str:
     )
 
 
-def _claims(answered: Answered) -> Iterator[str]:
+def _claims(answered: AnsweredClaims) -> Iterator[str]:
     """Claims that hold, do not or are inconclusive by name; those that could not be judged by their reason."""
     if answered.answer != "undetermined":
         for one in (*answered.statements, *answered.figures):

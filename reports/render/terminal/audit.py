@@ -7,7 +7,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from reports.audit.audit import Audit
-from reports.audit.text import ROW_HEADS, citations, derived_figure, matrices, subject, summary
+from reports.audit.text import ROW_HEADS, citations, derived_text, matrices, subject, summary
 from reports.render.terminal.table import escape, plain_table
 from reports.text import one_line
 
@@ -26,6 +26,6 @@ def audit_tables(audit: Audit) -> RenderableType:
         # The counts of one matrix or range go below each other: the column of figures beside them is about as long.
         size, *counted = matrices(row)
         cells = [size, *(counted[0].split(", ") if len(counted) == 1 else counted)]
-        derived = "\n".join(map(derived_figure, row.derived))
+        derived = "\n".join(map(derived_text, row.derived))
         rows.add_row(*map(escape, (row.name, "\n".join(cells), derived)))
     return Group(*parts, rows)

@@ -168,7 +168,7 @@ def skin(tmp_path: Path) -> Audit:
         ("loss-too-high", "brier", "impossible", ["brier 0.9000", "squared error", "0.625"]),
         ("printed-twice", "twice", "contradiction", ["0.8125", "0.83"]),
         ("loss-of-scores", "scores", "contradiction", ["0.3000", "0.1–0.2"]),
-        ("test-size", "full", "contradiction", ["22 + 6", "not its own of 100 + 60", "13 of 28"]),
+        ("test-size", "full", "contradiction", ["22 + 6", "not its stated test set of 100 + 60", "13 of 28"]),
         ("matrix-not-of-row", "second", "contradiction", ["TP 45", "recall 0.7500", "0.5000"]),
         ("matrix-of-other-row", "second", "contradiction", ["that of first"]),
         ("matrix-size", "first", "contradiction", ["10 + 4", "100 + 60"]),

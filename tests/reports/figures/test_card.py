@@ -31,7 +31,7 @@ from reports.figures.verdicts import verdicts_figure
 from reports.results.curves import CardCurves, card_curves, seed_history
 from reports.results.measured import collect_results
 from reports.results.probabilities import Probabilities, probabilities
-from reports.verdicts.report import ClaimsReport, judge
+from reports.verdicts.report import ClaimsReport, report_on_claims
 from tests.support.claims import contents, figure, row, write_claims
 from tests.support.records import HEALTHY, KAGGLE, cards, of_counts, on_test, planted, recorded_history
 from tests.support.stored import keep
@@ -193,7 +193,7 @@ def judged(folder: Path, *figures: dict[str, object]) -> ClaimsReport:
     source = {"report": "A study", "data": KAGGLE.source, "test": test}
     held = contents(row("one", *figures, card="attempt-5"), source=source)
     claims = load_claims(str(write_claims(folder / "claims", held)), cards())
-    return judge(claims, collect_results(store.runs()[0], store), KAGGLE.title, KAGGLE.synthetic)
+    return report_on_claims(claims, collect_results(store.runs()[0], store), KAGGLE.title, KAGGLE.synthetic)
 
 
 def test_published_figures_stand_beside_measured_ones_with_their_verdict(tmp_path: Path) -> None:

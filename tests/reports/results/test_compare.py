@@ -14,7 +14,7 @@ from benchmark.evidence.scores import TestScores
 from benchmark.runs.history import NO_HISTORY, History
 from benchmark.runs.run import DatasetFacts, Run
 from benchmark.runs.storage.store import Store
-from reports.results.compare import Comparison, compare_card, final_test_figures, is_other_data
+from reports.results.compare import Comparison, compare_card, final_test_figures, is_different_data
 from tests.support.claims import row
 from tests.support.judging import claims_about, report_of
 from tests.support.records import (
@@ -277,14 +277,14 @@ def test_a_card_that_published_nothing_has_nothing_to_compare() -> None:
 @pytest.mark.parametrize(("dataset", "other"), [(PHANTOM, True), (KAGGLE, False)])
 def test_only_a_run_on_the_source_s_data_is_the_same_data(dataset: DatasetFacts, other: bool) -> None:
     run = make_run("attempt-6b", dataset=dataset)
-    assert is_other_data(run) is other
+    assert is_different_data(run) is other
     assert {c.other_data for c in compared(run)} == {other}
 
 
 @pytest.mark.parametrize("source", [None, {**SOURCE, "data": None}], ids=["no source", "no data"])
 def test_unknown_data_counts_as_other(source: dict[str, Any] | None) -> None:
     run = make_run(make_card(source=source, published=[figure("accuracy", 0.5)]), dataset=KAGGLE)
-    assert is_other_data(run)
+    assert is_different_data(run)
     assert only(run).other_data
 
 
@@ -302,7 +302,7 @@ def test_a_card_of_several_seeds_is_compared_by_their_mean() -> None:
     assert comparison.seeds == (0, 1)
     assert comparison.measured.value == pytest.approx((0.8 + 0.9) / 2)
     assert comparison.difference.value == pytest.approx((0.8 + 0.9) / 2 - 0.7671)
-    assert comparison.difference.reason == "an interval over seeds needs the scores of every image"
+    assert comparison.difference.reason == "an interval over seeds needs per-image scores"
 
 
 def test_a_printed_precision_has_the_interval_of_all_matrices_that_print_its_row() -> None:

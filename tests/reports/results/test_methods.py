@@ -75,7 +75,7 @@ def test_seeds_threshold_and_split_are_told() -> None:
     assert "seed 0: attempt-2" in texts(found, "seeds")
     assert texts(found, "threshold")[0].startswith("youden, chosen on validation scores alone")
     own = without_scores(make_run(protocol=protocol(split="per-seed"))).methods
-    assert "a split of its own for each seed" in texts(own, "split")[0]
+    assert "a separate split for each seed" in texts(own, "split")[0]
 
 
 def test_the_scale_of_deeper_levels_is_told() -> None:
@@ -143,22 +143,22 @@ def test_stopping_in_the_second_phase_is_told_where_it_differs() -> None:
 
 def test_limits_follow_from_how_the_runs_were_made(section: Section) -> None:
     said = " ".join(limits(section))
-    for part in ("One seed was run of", "Two seeds were run of attempt-7", "one split", "50% of the test images are"):
+    for part in ("One seed was run for", "Two seeds were run for attempt-7", "one split", "50% of the test images are"):
         assert part in said
     assert "120 validation images" in said
-    assert "Runs failed of attempt-2" in said
+    assert "Runs of attempt-2 failed" in said
     assert "SYNTHETIC" not in said
-    assert "other data" not in said
+    assert "different data" not in said
 
 
 def test_limits_of_synthetic_images_and_of_other_data_come_first(tmp_path: Path) -> None:
     assert "SYNTHETIC" in limits(without_scores(make_run()))[0]
-    assert "other data" in limits(without_scores(make_run("attempt-6b")))[1]
+    assert "different data" in limits(without_scores(make_run("attempt-6b")))[1]
 
 
 def test_images_without_patients_are_a_limit_and_those_with_are_none(section: Section, tmp_path: Path) -> None:
     store = Store(tmp_path / "runs")
     keep(store, "attempt-5")
     (unknown,) = build_report(store.runs()[0], store.history, scores=store).sections
-    assert any("images of one patient are counted as if independent" in limit for limit in limits(unknown))
+    assert any("images of one patient count as independent" in limit for limit in limits(unknown))
     assert not any("images of one patient" in limit for limit in limits(section))

@@ -135,11 +135,11 @@ def test_cards_on_other_images_are_not_compared(store: Store) -> None:
     keep(store, "attempt-1")
     keep(store, "attempt-2", images="others")
     found = measured(store)
-    with pytest.raises(ValueError, match="attempt-1 and attempt-2 were scored on other test images"):
+    with pytest.raises(ValueError, match="attempt-1 and attempt-2 were scored on different test images"):
         compare_pair(found["attempt-1"], found["attempt-2"])
     gap = difference(found["attempt-1"], found["attempt-2"], "auc")
     assert gap.value is None
-    assert gap.reason == "the cards were scored on other test images"
+    assert gap.reason == "the cards were scored on different test images"
     assert rank(list(found.values()), "auc") is None
 
 
@@ -160,7 +160,7 @@ def test_pairs_are_told_apart_by_holm_over_all_pairs(five: dict[str, CardResults
     couples = list(combinations(NAMES, 2))
     raw = [difference(five[a], five[b], "auc").p_value for a, b in couples]
     apart = multipletests(raw, alpha=0.05, method="holm")[0]
-    assert (found.pairs, found.apart) == (10, sum(apart))
+    assert (found.pairs, found.significant) == (10, sum(apart))
     for (a, b), told in zip(couples, apart, strict=True):
         assert bool(set(found.letters[a]) & set(found.letters[b])) != told
 
@@ -263,7 +263,7 @@ def test_a_figure_is_the_mean_over_seeds_on_either_split(store: Store) -> None:
 
 @pytest.mark.parametrize(
     ("metric", "split", "says"),
-    [("accuracy", "train", "not kept"), ("jaccard", "test", "jaccard has no counterpart")],
+    [("accuracy", "train", "not stored"), ("jaccard", "test", "jaccard has no counterpart")],
 )
 def test_a_figure_that_is_not_there_says_why(five: dict[str, CardResults], metric: str, split: str, says: str) -> None:
     got = figure(five["attempt-1"], metric, split)

@@ -14,7 +14,7 @@ from benchmark.runs.run import DatasetFacts, Run
 from benchmark.runs.storage.store import Store
 from reports.claims.model import Claims, built_in_sources, load_claims
 from reports.report import build_report
-from reports.results.compare import compare_card, is_other_data
+from reports.results.compare import compare_card, is_different_data
 from reports.results.recognised import identity_line, is_data, recognised_as
 from tests.support.claims import contents, figure, row, write_claims
 from tests.support.images import image_folder, noise, save
@@ -103,7 +103,7 @@ def test_the_other_positive_class_is_not_comparable(tmp_path: Path, folder: Path
     turned = facts(folder, positive="HEALTHY")
     found, why = verdict(tmp_path, turned, claims(tmp_path))
     assert found == "not comparable"
-    assert why == "other positive class: measured HEALTHY, published ILL"
+    assert why == "different positive class: measured HEALTHY, published ILL"
 
 
 def test_what_was_stated_counts_as_the_source_does(tmp_path: Path) -> None:
@@ -117,21 +117,21 @@ def test_what_was_stated_counts_as_the_source_does(tmp_path: Path) -> None:
 def test_published_figures_of_a_card_are_held_against_the_public_names() -> None:
     assert {source.recognise.test_names_sha256 for source in built_in_sources() if source.recognise} == {PUBLIC}
     elsewhere = KAGGLE.model_copy(update={"source": "/somewhere/else"})
-    assert is_other_data(make_run("attempt-6b", dataset=elsewhere))
+    assert is_different_data(make_run("attempt-6b", dataset=elsewhere))
     known = make_run("attempt-6b", dataset=elsewhere.model_copy(update={"test_names": PUBLIC}))
-    assert not is_other_data(known)
+    assert not is_different_data(known)
     assert not any(each.other_data for each in compare_card([known], lambda run: []))
     assert identity_line(known.spec.dataset) is not None
     assert identity_line(KAGGLE.model_copy(update={"test_names": PUBLIC})) is None  # its name says it already
     turned = {"test_names": PUBLIC, "classes": ("PNEUMONIA", "NORMAL")}
-    assert is_other_data(make_run("attempt-6b", dataset=elsewhere.model_copy(update=turned)))
+    assert is_different_data(make_run("attempt-6b", dataset=elsewhere.model_copy(update=turned)))
 
 
 def test_a_card_s_own_source_is_recognised_through_claims(tmp_path: Path, folder: Path) -> None:
     card = make_card("attempt-6b", source={"report": "Smith", "section": "1", "data": NAME})
     run: Run = make_run(card, dataset=facts(folder))
-    assert is_other_data(run)
-    assert not is_other_data(run, [claims(tmp_path)])
+    assert is_different_data(run)
+    assert not is_different_data(run, [claims(tmp_path)])
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_a_report_takes_the_statement_for_runs_on_one_data_set(tmp_path: Path) -
     words = ("report", "--store", "runs", "--format", "md", "--data-is", str(KAGGLE.source))
     done = run_zoo(*words, cwd=tmp_path, cache=tmp_path / "cache")
     assert done.returncode == 0, done.stderr
-    assert "other data" not in (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "different data" not in (tmp_path / "report.md").read_text(encoding="utf-8")
     keep(store, "attempt-5", dataset=elsewhere.model_copy(update={"source": "third", "fingerprint": "0" * 64}))
     done = run_zoo(*words, cwd=tmp_path, cache=tmp_path / "cache")
     assert done.returncode == 2

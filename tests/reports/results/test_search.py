@@ -33,8 +33,8 @@ def test_the_file_of_trials_holds_no_formula(tmp_path: Path) -> None:
 def test_the_winners_luck_is_told() -> None:
     chosen, again = luck(result())
     assert "trial 1: val auc 0.9500, the best of 3" in chosen
-    assert "+0.0250 of its figure is luck" in again
-    assert "it is number 1" in again
+    assert "+0.0250 of its figure is selection bias" in again
+    assert "it ranks number 1" in again
 
 
 def test_the_map_counts_the_executions_behind_each_cell() -> None:

@@ -49,9 +49,9 @@ def test_what_the_counts_alone_show_is_warned_of_before_training() -> None:
 def test_splits_of_the_same_sizes_share_a_line_and_others_name_their_seeds() -> None:
     alike = split_lines([planned(seed, *LARGE) for seed in range(3)], CLASSES, 1068)
     assert len(alike) == 1
-    assert alike[0].endswith("; another draw for each of 3 splits")
+    assert alike[0].endswith("; drawn anew for each of 3 splits")
     other = split_lines([planned(0, *LARGE), planned(1, *SMALL), planned(2, *LARGE)], CLASSES, 1068)
-    assert [line.split(": ")[0] for line in other[:2]] == ["split of seed 0, 2", "split of seed 1"]
+    assert [line.split(": ")[0] for line in other[:2]] == ["split of seeds 0, 2", "split of seed 1"]
 
 
 def test_notes_that_differ_in_a_number_alone_are_said_once() -> None:

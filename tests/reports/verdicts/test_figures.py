@@ -75,7 +75,7 @@ def test_no_number_of_images_can_tell_what_the_published_figure_leaves_open(tmp_
         decision = of_figure(tmp_path / str(place), test, figure("accuracy", 0.8697)).decision
         assert decision.verdict == "inconclusive"
         assert decision.needed is None
-        assert "published figure alone is too uncertain" in decision.reason
+        assert "published figure is too uncertain" in decision.reason
 
 
 @pytest.mark.parametrize(
@@ -98,11 +98,11 @@ def test_a_figure_without_a_counterpart_is_not_comparable(tmp_path: Path, printe
     ("more", "says"),
     [
         ({"dataset": PHANTOM}, ["synthetic"]),
-        ({"dataset": ELSEWHERE}, ["other data", "other radiographs", KAGGLE.source]),
-        ({"data": None}, ["which data"]),
+        ({"dataset": ELSEWHERE}, ["different data", "other radiographs", KAGGLE.source]),
+        ({"data": None}, ["do not name their data"]),
         ({"conditions": {"image_size": 150}}, ["quick", "image size 64 instead of 150"]),
         ({"conditions": {"train": 5000}}, ["training images 480 instead of 5000"]),
-        ({"sizes": (100, 300)}, ["class mix", "50%", "75%"]),
+        ({"sizes": (100, 300)}, ["prevalence", "50%", "75%"]),
     ],
 )
 def test_a_figure_measured_under_other_conditions_is_not_comparable_and_the_reason_says_which(

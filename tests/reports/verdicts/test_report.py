@@ -15,7 +15,7 @@ from benchmark.runs.storage.store import Store
 from reports.claims.model import Claims, load_claims
 from reports.report import build_report
 from reports.results.measured import collect_results
-from reports.verdicts.report import ClaimsReport, differs, judge
+from reports.verdicts.report import ClaimsReport, differs, report_on_claims
 from tests.support.claims import contents, figure, row, write_claims
 from tests.support.records import KAGGLE, PHANTOM, cards, make_run, of_counts, on_test, on_val, planted
 from tests.support.stored import keep
@@ -32,7 +32,7 @@ def claims_of(folder: Path, *rows: dict[str, Any], **more: Any) -> Claims:
 
 
 def reported(store: Store, claims: Claims, dataset: DatasetFacts = KAGGLE) -> ClaimsReport:
-    return judge(claims, collect_results(store.runs()[0], store), dataset.title, dataset.synthetic)
+    return report_on_claims(claims, collect_results(store.runs()[0], store), dataset.title, dataset.synthetic)
 
 
 def accuracy(value: float) -> dict[str, Any]:
@@ -135,8 +135,8 @@ def test_a_verdict_on_one_seed_says_that_seeds_are_not_counted(tmp_path: Path) -
     store = Store(tmp_path / "runs")
     keep(store, CARD, RIGHT)
     (note,) = reported(store, claims_of(tmp_path, accuracy(0.9103))).notes
-    assert "every card one seed" in note
-    assert "over seeds" in note
+    assert "for every card" in note
+    assert "between seeds" in note
 
 
 def test_the_cards_with_one_seed_are_named_beside_those_with_several(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_the_cards_with_one_seed_are_named_beside_those_with_several(tmp_path: P
         keep(store, OTHER, RIGHT, seed=seed)
     claims = claims_of(tmp_path, accuracy(0.9103), statements=[BETTER])
     (note,) = reported(store, claims).notes
-    assert f"Of {CARD} one seed" in note
+    assert f"One seed was run for {CARD}" in note
     keep(store, CARD, RIGHT, seed=1)
     assert reported(store, claims).notes == ()
 
@@ -158,7 +158,7 @@ def test_that_nothing_leaks_is_said_where_every_run_looked(
     store = Store(tmp_path / "runs")
     keep(store, CARD, checks=TrainingDiagnostics(related=related))
     notes = reported(store, claims_of(tmp_path, accuracy(0.9))).notes
-    assert any("leakage explains nothing" in note for note in notes) == said
+    assert any("leakage explains no difference" in note for note in notes) == said
 
 
 def test_seeds_that_saw_other_test_images_are_named(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_seeds_that_saw_other_test_images_are_named(tmp_path: Path) -> None:
     for seed, images in ((0, "test"), (1, "elsewhere"), (2, "elsewhere")):
         keep(store, CARD, RIGHT, seed=seed, images=images)
     notes = reported(store, claims_of(tmp_path, accuracy(0.9103))).notes
-    assert any(f"{CARD}, seed 1 and 2" in note for note in notes)
+    assert any(f"{CARD}, seeds 1, 2" in note for note in notes)
 
 
 def test_other_data_is_said_once_where_statements_are_judged_on_it(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_other_data_is_said_once_where_statements_are_judged_on_it(tmp_path: Pat
     for card in (CARD, OTHER):
         keep(store, card, RIGHT, dataset=ELSEWHERE)
     claims = claims_of(tmp_path, accuracy(0.9103), statements=[BETTER])
-    assert any("other images" in note for note in reported(store, claims, ELSEWHERE).notes)
+    assert any("different images" in note for note in reported(store, claims, ELSEWHERE).notes)
 
 
 def test_synthetic_images_need_no_note_since_nothing_rests_on_them(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from reports.audit.audit import audit
 from reports.claims.model import load_claims
 from reports.claims.statement import Assertion, Form
 from reports.results.measured import CardResults, collect_results
-from reports.verdicts.statements import decide, judge_statements
+from reports.verdicts.statements import decide, statement_verdicts
 from tests.support.claims import figure, row
 from tests.support.judging import CARD, ELSEWHERE, RIGHT, claims_about, judged, of_statement, of_store
 from tests.support.records import KAGGLE, PHANTOM, cards, of_counts, on_test, on_val, planted
@@ -207,7 +207,7 @@ def test_cards_on_other_test_images_are_not_compared(tmp_path: Path) -> None:
     keep(kept, B, noisy(0.5, 2), images="elsewhere")
     decision = of_statement(tmp_path, {"superior": pair("auc")})
     assert decision.verdict == "inconclusive"
-    assert "other test images" in decision.reason
+    assert "different test images" in decision.reason
 
 
 def test_statements_are_judged_on_other_real_data_and_figures_are_not(tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_statements_under_another_protocol_are_not_comparable_and_say_how_they_r
     decision = judged(claims, of_store(Store(store / "runs")))[-1].decision
     assert decision.verdict == "not comparable"
     assert "image size 64 instead of 150" in decision.reason
-    assert "reads reproduced" in decision.reason
+    assert "would be reproduced" in decision.reason
 
 
 FORMS: list[dict[str, Any]] = [
@@ -341,7 +341,7 @@ def test_verdicts_on_planted_truths_are_right_where_they_decide(tmp_path: Path, 
                 name: CardResults(card, base.runs, base.val, (scores,), base.findings, tuple(map(str, range(images))))
                 for name, card, scores in ((A, cards()[A], one), (B, cards()[B], two))
             }
-            found = [each.decision.verdict for each in judge_statements(claims, audit(claims), measured)]
+            found = [each.decision.verdict for each in statement_verdicts(claims, audit(claims), measured)]
             for number, (verdict, truth) in enumerate(zip(found, truths, strict=True)):
                 if number == 1 and abs(a - b) < 0.02:
                     continue  # nobody can be asked to tell cards that are alike apart

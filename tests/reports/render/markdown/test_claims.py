@@ -66,7 +66,7 @@ def test_images_that_would_be_needed_are_said(tmp_path: Path) -> None:
     claims = claims_about(tmp_path, says=[says])
     (said,) = named(render(report_of(store, claims)), "statement")
     assert said["verdict"] == "inconclusive"
-    assert re.search(r"about [\d,]+ test images could tell", said["why"])
+    assert re.search(r"about [\d,]+ test images could decide", said["why"])
 
 
 def test_a_card_that_differs_has_its_changes_with_effect_and_p(tmp_path: Path) -> None:

@@ -190,7 +190,7 @@ def test_real_images_are_not_called_synthetic() -> None:
 
 def test_other_data_is_noted_and_marked_and_the_source_s_own_is_not() -> None:
     other, same = rendered(make_run("attempt-6b")), rendered(make_run("attempt-6b", dataset=KAGGLE))
-    assert any("other data" in line for line in other.splitlines() if line.startswith(">"))
+    assert any("different data" in line for line in other.splitlines() if line.startswith(">"))
     assert {row["data"] for table in tables(other) for row in table if "data" in row} == {"other data"}
     assert "other data" not in same
 

@@ -97,7 +97,7 @@ def test_a_ranking_holds_every_name_whole_in_order(found: dict[str, CardResults]
     places = [text.index(f" {name} ") for name in ranking.figures]
     assert places == sorted(places)
     assert max(map(len, text.splitlines())) <= width
-    assert f"{ranking.apart} of {ranking.pairs} pairs" in " ".join(text.split())
+    assert f"{ranking.significant} of {ranking.pairs} pairs" in " ".join(text.split())
     for name, figure in ranking.figures.items():
         row = cells(text, name)
         assert row[1] == f"{figure.value:.3f}"
