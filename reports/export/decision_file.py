@@ -23,16 +23,16 @@ _CLIPPED = f"clip(score, {CLIP!r}, 1 - {CLIP!r})"
 
 
 @dataclass(frozen=True)
-class Written:
+class ExportedModel:
     """The exported ONNX file: the fields of `benchmark.training.use.export.OnnxFacts` by name."""
 
     onnx: Mapping[str, Any]
 
 
-def decision_document(run: Run, decider: DecisionRule, written: Written) -> dict[str, Any]:
+def decision_document(run: Run, decider: DecisionRule, exported: ExportedModel) -> dict[str, Any]:
     """Everything that turns an image into a probability and a decision, and where it comes from."""
     spec, chosen, calibrator = run.spec, decider.threshold, decider.calibrator
-    size, channels = written.onnx["size"], written.onnx["channels"]
+    size, channels = exported.onnx["size"], exported.onnx["channels"]
     return {
         "format": FORMAT,
         "clinical_use": False,
@@ -76,7 +76,7 @@ def decision_document(run: Run, decider: DecisionRule, written: Written) -> dict
             ],
             "inside_the_model": PREPROCESSING[spec.card.recipe.preprocessing],
         },
-        "onnx": dict(written.onnx),
+        "onnx": dict(exported.onnx),
         "versions": dict(run.environment.versions) if run.environment else {},
         "precision_of_frozen_layers": run.environment.precision if run.environment else None,
     }
@@ -90,9 +90,9 @@ def formula(calibrator: Calibrator) -> str:
     return f"probability = {calibrator.formula()}{clipped}"
 
 
-def example(decider: DecisionRule, written: Written) -> str:
+def example(decider: DecisionRule, exported: ExportedModel) -> str:
     """A program that scores images with numpy, onnxruntime and Pillow alone: the same probability and decision."""
-    size, channels = written.onnx["size"], written.onnx["channels"]
+    size, channels = exported.onnx["size"], exported.onnx["channels"]
     mode = "L" if channels == 1 else "RGB"
     decided = "no threshold" if decider.threshold.value is None else None
     calibrated = decider.calibrator.formula(
@@ -121,7 +121,7 @@ for name in sys.argv[1:]:
     image = in_eight_bits(PIL.ImageOps.exif_transpose(PIL.Image.open(name, formats={list(FORMATS)!r})))
     image = image.convert("{mode}").resize(({size}, {size}), PIL.Image.Resampling.BILINEAR)
     pixels = np.asarray(image, np.float32).reshape(1, {size}, {size}, {channels})
-    score = float(session.run(None, {{"{written.onnx["input"]}": pixels}})[0][0, 0])
+    score = float(session.run(None, {{"{exported.onnx["input"]}": pixels}})[0][0, 0])
     if not 0 <= score <= 1: sys.exit(f"{{name}}: the model gives {{score}}, which is no probability")
     probability = {calibrated}
     print(name, f"{{probability:.6f}}", {decision})

@@ -10,7 +10,7 @@ from benchmark.evidence.metrics.definitions import label_of, metrics
 from benchmark.runs.deployment.decision_rule import DecisionRule
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
-from reports.export.decision_file import Written, formula
+from reports.export.decision_file import ExportedModel, formula
 from reports.limits import limits
 from reports.render.markdown.table import cell, table
 from reports.render.terminal.predictions import NOT_CLINICAL, calibration_line
@@ -24,7 +24,7 @@ from zoo.models.card import ModelSpec
 from zoo.models.registry import get_builder
 
 
-def model_card(run: Run, store: Store, decider: DecisionRule, written: Written) -> str:
+def model_card(run: Run, store: Store, decider: DecisionRule, exported: ExportedModel) -> str:
     """README.md of the folder that `zoo export` writes. Raises ConfigError when the scores of `run` cannot be read."""
     spec = run.spec
     lines = [
@@ -35,11 +35,11 @@ def model_card(run: Run, store: Store, decider: DecisionRule, written: Written) 
         f"**{NOT_CLINICAL}**" + (" **It was trained on SYNTHETIC images.**" if spec.dataset.synthetic else ""),
         "",
         *_use(run, decider),
-        *_files(decider, written),
+        *_files(decider, exported),
         *_decision(decider, run),
         *_figures(run, store, decider),
         *_trained(run),
-        *_limits(run, store, written),
+        *_limits(run, store, exported),
     ]
     return "\n".join(lines)
 
@@ -58,8 +58,8 @@ def _use(run: Run, decider: DecisionRule) -> list[str]:
     ]
 
 
-def _files(decider: DecisionRule, written: Written) -> list[str]:
-    onnx = written.onnx
+def _files(decider: DecisionRule, exported: ExportedModel) -> list[str]:
+    onnx = exported.onnx
     lowered = (
         f" The benchmark computed some layers in bfloat16, this file computes them in float32: its scores differ from "
         f"the benchmark's, on drawn images by up to {onnx['lowered_difference']:.1g}, and a score that near the "
@@ -152,7 +152,7 @@ def _licence(model: ModelSpec) -> str | None:
     return None
 
 
-def _limits(run: Run, store: Store, written: Written) -> Iterator[str]:
+def _limits(run: Run, store: Store, exported: ExportedModel) -> Iterator[str]:
     yield from ("## Limits", "")
     for finding in findings_of(run, store):
         yield f"- {cell(finding.title)}: {cell(finding.evidence)}"

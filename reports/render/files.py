@@ -45,10 +45,10 @@ def _writer(name: str) -> Writer:
 
 
 def _markdown(report: Report, store: Store, folder: Path, galleries: Galleries) -> list[Path]:
-    from reports.figures.files import draw
+    from reports.figures.files import write_pictures
     from reports.render.markdown.document import render
 
-    return [_whole(folder / "report.md", render(report, draw(report, folder, galleries), galleries))]
+    return [_whole(folder / "report.md", render(report, write_pictures(report, folder, galleries), galleries))]
 
 
 def _html(report: Report, store: Store, folder: Path, galleries: Galleries) -> list[Path]:

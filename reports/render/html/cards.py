@@ -12,7 +12,7 @@ from benchmark.evidence.scores import Scores
 from benchmark.runs.run import Run
 from reports.gallery.gallery import Gallery
 from reports.render.html.bars import Axis, Bar, axis_over
-from reports.render.html.charts import Chart, charts
+from reports.render.html.charts import Chart, card_charts
 from reports.render.html.scores import slider_data
 from reports.report import Section
 from reports.results.card_figures import CardFigures
@@ -46,7 +46,7 @@ def slider_metrics() -> list[SliderMetric]:
 
 
 @dataclass(frozen=True)
-class Cell:
+class MetricCell:
     """A metric of one card: the mean over its seeds, what was published, and both as a bar; None where missing."""
 
     measured: Estimate | None
@@ -58,13 +58,13 @@ class Cell:
 class ComparisonView:
     """The cards with their cells by metric, the axis of each metric's bars, and for which something was published."""
 
-    rows: tuple[tuple[CardFigures, Mapping[str, Cell]], ...]
+    rows: tuple[tuple[CardFigures, Mapping[str, MetricCell]], ...]
     axes: Mapping[str, Axis]
     published: frozenset[str]
 
 
 @dataclass(frozen=True)
-class Ranked:
+class RankingRow:
     """The place of one card: its bar and the groups that it shares, a letter each."""
 
     card: str
@@ -77,7 +77,7 @@ class RankingView:
     """A ranking, all of its letters, and the axis of its bars."""
 
     ranking: Ranking
-    rows: tuple[Ranked, ...]
+    rows: tuple[RankingRow, ...]
     letters: str
     axis: Axis | None
 
@@ -130,7 +130,7 @@ def ranking_view(ranking: Ranking) -> RankingView:
     """`ranking` with its groups and bars."""
     axis = axis_over(x for f in ranking.figures.values() for x in (f.value, f.low, f.high))
     rows = tuple(
-        Ranked(name, Bar(axis, f.value, f.bounds) if axis else None, ranking.letters[name])
+        RankingRow(name, Bar(axis, f.value, f.bounds) if axis else None, ranking.letters[name])
         for name, f in ranking.figures.items()
     )
     return RankingView(ranking, rows, "".join(sorted({x for row in rows for x in row.letters})), axis)
@@ -153,19 +153,19 @@ def card_views(
             finished=finished,
             comparisons=tuple(c for c in section.comparisons if c.card == name),
             probabilities=own,
-            charts=charts(next((c for c in section.curves if c.card == name), None), own, f"{key}-{name}"),
+            charts=card_charts(next((c for c in section.curves if c.card == name), None), own, f"{key}-{name}"),
             slider=tuple(slider_data(finished, scores)),
             galleries=tuple(galleries[run.run_id] for run in runs if run.run_id in galleries),
         )
 
 
-def _cell(measured: Estimate | None, published: Comparison | None, axis: Axis | None) -> Cell:
+def _cell(measured: Estimate | None, published: Comparison | None, axis: Axis | None) -> MetricCell:
     printed = None if published is None else published.published.value
     if axis is None or (printed is None and (measured is None or measured.value is None)):
-        return Cell(measured, published, None)
+        return MetricCell(measured, published, None)
     value, bounds = (None, None) if measured is None else (measured.value, measured.bounds)
     between = None if printed is None else (printed, printed)
-    return Cell(measured, published, Bar(axis, value, bounds, between))
+    return MetricCell(measured, published, Bar(axis, value, bounds, between))
 
 
 def _counted(figures: CardFigures, runs: Sequence[Run]) -> tuple[Run, ...]:

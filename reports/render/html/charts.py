@@ -24,7 +24,7 @@ class Chart:
     caption: str
 
 
-def charts(curves: CardCurves | None, runs: Sequence[Probabilities], key: str) -> tuple[Chart, ...]:
+def card_charts(curves: CardCurves | None, runs: Sequence[Probabilities], key: str) -> tuple[Chart, ...]:
     """Training, ROC, precision-recall, reliability and decision curve of one card, those that its scores allow; `key`
     sets its pictures apart from all others in the page."""
     return () if curves is None else tuple(_charts(curves, runs, key))

@@ -20,7 +20,7 @@ _BUNDLED = 3
 
 
 @dataclass(frozen=True)
-class Item:
+class ClaimItem:
     """One claim. `card` is the card it is about, where the page has a section of it; `decimals` are those to print its
     figures with; `reasons` are the parts of the verdict's reason."""
 
@@ -32,27 +32,27 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Bundle:
+class ClaimBundle:
     """Claims with one verdict for one reason; a single one stands alone."""
 
     verdict: Verdict
     reason: str
-    items: tuple[Item, ...]
+    items: tuple[ClaimItem, ...]
 
 
 @dataclass(frozen=True)
-class Answer:
+class AnswerSection:
     """One of the three parts of the verdicts, under its `key` and `title`, with the number of claims by verdict."""
 
     key: str
     title: str
     total: int
     counts: Mapping[Verdict, int]
-    bundles: tuple[Bundle, ...]
+    bundles: tuple[ClaimBundle, ...]
 
 
 @dataclass(frozen=True)
-class Effect:
+class EffectRow:
     """A single change and its bar."""
 
     cause: ChangeEffect
@@ -65,8 +65,8 @@ class ClaimsView:
     FP, TN and FN of the matrices that print it; none where there are no matrices."""
 
     report: ClaimsReport
-    answers: tuple[Answer, ...]
-    effects: Mapping[str, tuple[Effect, ...]]
+    answers: tuple[AnswerSection, ...]
+    effects: Mapping[str, tuple[EffectRow, ...]]
     effects_axis: Axis | None
     rows: tuple[tuple[AuditRow, tuple[tuple[int, int], ...]], ...]
 
@@ -86,9 +86,9 @@ def claims_view(report: ClaimsReport, answered: Iterable[Answered], cards: Itera
     )
 
 
-def _answer(answered: Answered, of_row: Mapping[str, str | None]) -> Answer:
+def _answer(answered: Answered, of_row: Mapping[str, str | None]) -> AnswerSection:
     verdicts = Counter(judged.decision.verdict for judged in (*answered.statements, *answered.figures))
-    return Answer(
+    return AnswerSection(
         key=TONES[answered.answer],
         title=f"What {answered.answer}",
         total=len(answered),
@@ -97,25 +97,25 @@ def _answer(answered: Answered, of_row: Mapping[str, str | None]) -> Answer:
     )
 
 
-def _bundles(answered: Answered, of_row: Mapping[str, str | None]) -> Iterator[Bundle]:
+def _bundles(answered: Answered, of_row: Mapping[str, str | None]) -> Iterator[ClaimBundle]:
     """Statements one by one; then printed figures, those with the same reason together where they are several."""
     for judged in answered.statements:
         yield _alone(judged, of_row)
     for verdict, reason, alike in answered.reasons:
         figures = [judged for judged in alike if judged.published is not None]
         if len(figures) >= _BUNDLED:
-            yield Bundle(verdict, reason, tuple(_item(judged, of_row) for judged in figures))
+            yield ClaimBundle(verdict, reason, tuple(_item(judged, of_row) for judged in figures))
         else:
             yield from (_alone(judged, of_row) for judged in figures)
 
 
-def _alone(judged: ClaimVerdict, of_row: Mapping[str, str | None]) -> Bundle:
-    return Bundle(judged.decision.verdict, judged.decision.reason, (_item(judged, of_row),))
+def _alone(judged: ClaimVerdict, of_row: Mapping[str, str | None]) -> ClaimBundle:
+    return ClaimBundle(judged.decision.verdict, judged.decision.reason, (_item(judged, of_row),))
 
 
-def _item(judged: ClaimVerdict, of_row: Mapping[str, str | None]) -> Item:
+def _item(judged: ClaimVerdict, of_row: Mapping[str, str | None]) -> ClaimItem:
     reasons = tuple(judged.decision.reason.split("; "))
-    return Item(judged, of_row.get(judged.about), decimals(judged), reasons, _figure_bar(judged))
+    return ClaimItem(judged, of_row.get(judged.about), decimals(judged), reasons, _figure_bar(judged))
 
 
 def _figure_bar(judged: ClaimVerdict) -> Bar | None:
@@ -127,9 +127,9 @@ def _figure_bar(judged: ClaimVerdict) -> Bar | None:
     return None if axis is None else Bar(axis, found.value, found.bounds, published)
 
 
-def _effect(cause: ChangeEffect, axis: Axis | None) -> Effect:
+def _effect(cause: ChangeEffect, axis: Axis | None) -> EffectRow:
     found = cause.effect
-    return Effect(cause, None if axis is None else Bar(axis, found.value, found.bounds))
+    return EffectRow(cause, None if axis is None else Bar(axis, found.value, found.bounds))
 
 
 def _spans(row: AuditRow) -> tuple[tuple[int, int], ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reports.gallery.gallery import Gallery, Group, Tile
+from reports.gallery.gallery import Gallery, Tile, TileGroup
 from reports.gallery.text import SUBGROUP_HEADS, sentences, subgroup_rows, subgroup_sentences
 from reports.render.markdown.table import cell, image, table
 
@@ -26,7 +26,7 @@ def gallery_markdown(gallery: Gallery, folder: str | None) -> list[str]:
     return lines + [line for text in subgroup_sentences(gallery) for line in (cell(text), "")]
 
 
-def _tiles(group: Group, folder: str) -> list[str]:
+def _tiles(group: TileGroup, folder: str) -> list[str]:
     """A column per tile: decision, image, map, caption, name."""
     tiles = list(group.named())
     rows: list[list[str]] = [[image(f"{folder}/{name}.webp", tile.alt) for name, tile in tiles]]

@@ -7,16 +7,16 @@ from dataclasses import replace
 import numpy as np
 
 from benchmark.evidence.diagnosis.saliency import Inside, sanity
-from reports.gallery.gallery import gallery, pick
+from reports.gallery.gallery import build_gallery, select_images
 from reports.gallery.text import inside_line, sanity_line, sentences, subgroup_rows
 from tests.support.galleries import NAMES, SCORES, heat_of, made, pictures, run_at
 
 
 def test_maps_that_point_at_no_place_are_counted() -> None:
-    run, picked = run_at(), pick(SCORES, 0.5, NAMES)
-    heat = heat_of(picked)
+    run, selection = run_at(), select_images(SCORES, 0.5, NAMES)
+    heat = heat_of(selection)
     heat.maps[:3] = np.linspace(0.5, 1, 40, dtype=np.float32)
-    found = gallery(run, SCORES, NAMES, picked, pictures(len(picked.places)), heat=heat)
+    found = build_gallery(run, SCORES, NAMES, selection, pictures(len(selection.places)), heat=heat)
     line = "3 of 16 maps are nearly even, at least half of the largest value everywhere: they point at no place."
     assert line in sentences(found)
     assert "is nearly even over the picture" in found.groups[0].tiles[0].overlay_alt
