@@ -1,4 +1,4 @@
-"""A Report as one JSON document with field names that stay."""
+"""Renders a report as one JSON document with stable field names."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from reports.report import Report, Section
 from reports.verdicts.report import ClaimsReport
 
 VERSION = 2
-"""Raised when a field changes its name or its meaning; new fields may come without."""
+"""Raised when a field changes its name or meaning, not when a field is added."""
 
 
 def render(report: Report) -> str:
-    """`report` as JSON text. What is missing is null, and so is a number that is not finite, which JSON lacks."""
+    """Render `report` as JSON text; missing values and numbers that are not finite are null."""
     document = {
         "version": VERSION,
         "sections": [_section(section) for section in report.sections],
@@ -32,12 +32,12 @@ def render(report: Report) -> str:
 
 
 def _section(section: Section) -> dict[str, Any]:
-    found = findings(section)
+    summary = findings(section)
     return {
         "title": section.title,
         "synthetic": section.synthetic,
         "notes": list(section.notes),
-        "findings": {"counts": found.counts(), "remarks": list(found.remarks)},
+        "findings": {"counts": summary.counts(), "remarks": list(summary.remarks)},
         "cards": [json_value(card) for card in section.cards],
         "runs": [{"run_id": run.run_id, **json_value(run)} for run in section.runs],
         "comparisons": json_value(section.comparisons),
@@ -47,7 +47,7 @@ def _section(section: Section) -> dict[str, Any]:
         "curves": json_value(section.curves),
         "methods": json_value(section.methods),
         "limits": list(limits(section)),
-        "checklists": [_checklist(one) for one in checklists(section)],
+        "checklists": [_checklist(each) for each in checklists(section)],
     }
 
 
@@ -67,13 +67,18 @@ def _claims(report: ClaimsReport) -> dict[str, Any]:
 
 
 def _checklist(checklist: Checklist) -> dict[str, Any]:
-    own = checklist.guideline
-    items = [{**json_value(filled.item), "answer": filled.answer} for filled in checklist.items]
-    return {"name": own.name, "title": own.title, "source": own.source, "filled_in": checklist.known, "items": items}
+    guideline = checklist.guideline
+    return {
+        "name": guideline.name,
+        "title": guideline.title,
+        "source": guideline.source,
+        "filled_in": checklist.known,
+        "items": [{**json_value(filled.item), "answer": filled.answer} for filled in checklist.items],
+    }
 
 
 def json_value(value: Any) -> Any:
-    """`value`, records and arrays in it taken apart, as what JSON holds. Raises TypeError for what it cannot hold."""
+    """Convert a value, with records and arrays in it, to JSON types; raise TypeError for any other type."""
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float | np.floating):
@@ -85,9 +90,9 @@ def json_value(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: json_value(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
-        return {str(key): json_value(held) for key, held in value.items()}
+        return {str(key): json_value(entry) for key, entry in value.items()}
     if isinstance(value, np.ndarray):
         return json_value(value.tolist())
     if isinstance(value, list | tuple | set | frozenset):
-        return [json_value(held) for held in (sorted(value) if isinstance(value, set | frozenset) else value)]
-    raise TypeError(f"{type(value).__name__} has no place in the document")
+        return [json_value(entry) for entry in (sorted(value) if isinstance(value, set | frozenset) else value)]
+    raise TypeError(f"{type(value).__name__} cannot be converted to JSON")
