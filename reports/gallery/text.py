@@ -57,8 +57,8 @@ def inside_line(gallery: Gallery) -> str | None:
     if inside.share is None:
         return f"Share of the maps inside the {gallery.region}: not known, all maps are empty."
     return (
-        f"On average {inside.share:.0%} of a map lies inside the {gallery.region} ({plural(inside.images, 'map')}). Of "
-        f"a uniform map {inside.expected:.0%} would; {inside.above} of {inside.images} maps exceed that."
+        f"On average {inside.share:.0%} of a map lies inside the {gallery.region} ({plural(inside.images, 'map')}); a "
+        f"uniform map would have {inside.expected:.0%}. {inside.above} of {inside.images} maps exceed that."
     )
 
 

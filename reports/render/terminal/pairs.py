@@ -14,7 +14,7 @@ from reports.results import ranking_text
 from reports.results.pairs import Pair, Ranking
 from reports.text import MISSING, estimate, number, one_line, p_text, plural
 
-_PAIR_HEADS = ("A", "B", "A - B", "p", "Holm", "detectable")
+_PAIR_HEADS = ("A", "B", "A - B", "p", "Holm", "detect-\nable")
 
 
 def pair_table(a: str, b: str, pairs: Sequence[Pair]) -> RenderableType:

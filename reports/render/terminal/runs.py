@@ -92,7 +92,7 @@ def plan_table(plan: Plan, reusable: set[str], splits: Sequence[str] = ()) -> Re
         splits: Lines about the splits.
 
     Returns:
-        The lines, then a table of what would run, be reused and be skipped.
+        The lines, then a table of the runs to run, to reuse and to skip.
     """
     table = plain_table("card", "seed", "run", "would")
     for spec in plan.specs:

@@ -89,7 +89,7 @@ def test_a_group_without_images_says_why() -> None:
         run_at(), perfect, [str(n) for n in range(40)], selection, pictures(len(selection.places)), maps_reason="-"
     )
     reasons = {group.key: group.reason for group in found.groups}
-    assert reasons["certain"] == "no test image was decided wrongly"
+    assert reasons["certain"] == "no decision was wrong"
     assert reasons["wrong"] == "there are no other wrong decisions"
     assert reasons["correct"] is None
 
@@ -205,7 +205,7 @@ def test_an_empty_map_is_told_and_not_drawn() -> None:
     tile = found.groups[0].tiles[0]
     assert tile.overlay is None
     assert tile.overlay_uri is None
-    assert tile.overlay_reason == f"empty map: nothing in conv3 speaks for {tile.predicted}"
+    assert tile.overlay_reason == f"empty map: nothing in conv3 supports {tile.predicted}"
 
 
 def test_failures_stand_beside_their_subgroup() -> None:
