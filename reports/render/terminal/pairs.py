@@ -14,7 +14,7 @@ from reports.results import ranking_text
 from reports.results.pairs import Pair, Ranking
 from reports.text import MISSING, estimate, number, one_line, p_text, plural
 
-_PAIR_HEADS = ("A", "B", "A - B", "p", "Holm", "detect-\nable")
+_PAIR_HEADS = ("A", "B", "A - B", "p", "Holm", "power\n80%")
 
 
 def pair_table(a: str, b: str, pairs: Sequence[Pair]) -> RenderableType:
@@ -47,7 +47,7 @@ def pair_table(a: str, b: str, pairs: Sequence[Pair]) -> RenderableType:
     lines = [
         *(f"{side} is {name}, {plural(n, 'seed')}" for side, name, n in zip("AB", (a, b), seeds, strict=True)),
         "Test figures at threshold 0.5, means over seeds; A - B with its 95% interval. Holm: p adjusted for all rows. "
-        "Detectable: smaller differences would probably be missed (power 80%).",
+        "Power 80%: smaller differences would probably be missed.",
     ]
     methods = [f"{test}: {', '.join(metrics)}" for test, metrics in tests.items()]
     remarks = [f"If a card has one seed, its intervals account for images alone: {note}." for note in notes]
