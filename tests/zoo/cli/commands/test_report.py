@@ -86,7 +86,7 @@ def test_the_report_is_written_and_its_tables_are_well_formed(tmp_path: Path, re
     assert answer.err == ""
     assert str(tmp_path / "out" / "report.md") in answer.out
     assert len(tables(answer.report)) >= 8
-    for heading in ("### Claims", "### Which cards can be told apart", "### Calibration"):
+    for heading in ("### Claims", "### Which cards differ significantly", "### Calibration"):
         assert heading in answer.report
 
 

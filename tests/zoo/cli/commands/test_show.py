@@ -73,11 +73,11 @@ def test_a_run_is_shown_whole_at_any_width(store: Store, width: int) -> None:
         found = figures["recall"]
         assert f"{found.value:.3f}" in text
         assert f"[{found.low:.3f}, {found.high:.3f}]" in text
-    for part in ("Figures", "Threshold and calibration", "Diagnosis", "Learning curve", "Recipe", "How it was made"):
+    for part in ("Figures", "Threshold and calibration", "Diagnosis", "Learning curve", "Recipe", "Methods and costs"):
         assert f"\n{part} --" in text
     assert "SYNTHETIC" in text
     assert "0.690" in text  # the highest loss labels the curve
-    assert "model not kept; keep it with" in text
+    assert "model not stored; store it with" in text
 
 
 def test_the_document_is_the_record_and_more(zoo: Zoo, store: Store) -> None:
@@ -270,7 +270,7 @@ def test_a_model_that_is_not_the_run_s_is_told_and_not_offered(zoo: Zoo, store: 
     run = store.runs()[0][0]
     store.model_file(run).write_bytes(b"from elsewhere")
     told = " ".join(zoo("show", run.run_id, "--store", store.root).out.split())
-    assert "model kept, and not to be used: " in told
+    assert "model stored but not usable: " in told
     assert "model.keras: was not saved with the run" in told
     assert "`zoo predict" not in told
     document = json.loads(zoo("show", run.run_id, "--store", store.root, "--json").out)
