@@ -52,7 +52,7 @@ def report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
         with monkeypatch.context() as patched:
             if "--format" not in arguments:
                 where += ["--format", "md"]
-                patched.setattr("reports.figures.files.draw", lambda *_: ())
+                patched.setattr("reports.figures.files.write_pictures", lambda *_: ())
             patched.setattr("sys.argv", ["zoo", "report", *map(str, [*where, *arguments])])
             with pytest.raises(SystemExit) as ended:
                 main()
