@@ -1,1 +1,1 @@
-"""What `zoo export` writes beside the model."""
+"""Texts that `zoo export` writes next to the model."""

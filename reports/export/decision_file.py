@@ -1,4 +1,4 @@
-"""What `zoo export` writes beside the model: decision.json, and an example that needs no zoo."""
+"""Texts next to an exported model: decision.json, and an example program without zoo."""
 
 from __future__ import annotations
 
@@ -17,22 +17,31 @@ from benchmark.runs.run import Run
 from reports.results.recipe import PREPROCESSING
 
 FORMAT = 2
-"""Of decision.json; raised when its shape changes."""
+"""Version of decision.json; raised when its structure changes."""
 
 _CLIPPED = f"clip(score, {CLIP!r}, 1 - {CLIP!r})"
 
 
 @dataclass(frozen=True)
-class Written:
+class ExportedModel:
     """The exported ONNX file: the fields of `benchmark.training.use.export.OnnxFacts` by name."""
 
     onnx: Mapping[str, Any]
 
 
-def decision_document(run: Run, decider: DecisionRule, written: Written) -> dict[str, Any]:
-    """Everything that turns an image into a probability and a decision, and where it comes from."""
+def decision_document(run: Run, decider: DecisionRule, exported: ExportedModel) -> dict[str, Any]:
+    """Everything that turns an image into a probability and a decision.
+
+    Args:
+        run: The exported run.
+        decider: Its threshold and calibration.
+        exported: Its ONNX file.
+
+    Returns:
+        The content of decision.json.
+    """
     spec, chosen, calibrator = run.spec, decider.threshold, decider.calibrator
-    size, channels = written.onnx["size"], written.onnx["channels"]
+    size, channels = exported.onnx["size"], exported.onnx["channels"]
     return {
         "format": FORMAT,
         "clinical_use": False,
@@ -67,32 +76,32 @@ def decision_document(run: Run, decider: DecisionRule, written: Written) -> dict
             "channels": channels,
             "levels": {depth: list(ends) for depth, ends in spec.dataset.reading.items()},
             "steps": [
-                "turn the picture upright by its EXIF orientation; transparent pixels are laid on black",
-                "grey levels of 8 bits as they are; of more bits (level - low) / (high - low) x 255, rounded and cut "
-                "to 0..255, with low and high in `levels` by depth; of a depth not in it by the range that holds them",
+                "rotate the image by its EXIF orientation; put transparent pixels on black",
+                "keep grey levels of 8 bits; convert deeper ones by (level - low) / (high - low) x 255, rounded and "
+                "clipped to 0..255, with low and high from `levels` by depth, else the smallest range that fits",
                 "grey (ITU-R 601-2 luma, as Pillow's mode L)" if channels == 1 else "RGB",
-                f"resize to {size} x {size} pixels, bilinear with antialias (Pillow's BILINEAR), aspect ratio not kept",
+                f"resize to {size} x {size} pixels, bilinear with antialias (Pillow's BILINEAR), any aspect ratio",
                 f"float32 grey levels 0..255 of shape (n, {size}, {size}, {channels}); no scaling",
             ],
             "inside_the_model": PREPROCESSING[spec.card.recipe.preprocessing],
         },
-        "onnx": dict(written.onnx),
+        "onnx": dict(exported.onnx),
         "versions": dict(run.environment.versions) if run.environment else {},
         "precision_of_frozen_layers": run.environment.precision if run.environment else None,
     }
 
 
 def formula(calibrator: Calibrator) -> str:
-    """How the calibrated probability follows from a raw score, as arithmetic."""
+    """The formula of the calibrated probability, given a raw score s."""
     clipped = (
         "" if calibrator.method == "isotonic" or not calibrator.kept else f", x = log(s / (1 - s)), s = {_CLIPPED}"
     )
     return f"probability = {calibrator.formula()}{clipped}"
 
 
-def example(decider: DecisionRule, written: Written) -> str:
-    """A program that scores images with numpy, onnxruntime and Pillow alone: the same probability and decision."""
-    size, channels = written.onnx["size"], written.onnx["channels"]
+def example(decider: DecisionRule, exported: ExportedModel) -> str:
+    """Source of a program that needs only numpy, onnxruntime and Pillow to reproduce probability and decision."""
+    size, channels = exported.onnx["size"], exported.onnx["channels"]
     mode = "L" if channels == 1 else "RGB"
     decided = "no threshold" if decider.threshold.value is None else None
     calibrated = decider.calibrator.formula(
@@ -106,7 +115,7 @@ import numpy as np, onnxruntime, PIL.Image, PIL.ImageOps
 
 {_source_of_range()}
 
-def in_eight_bits(image):  # levels of more bits are scaled as those of the training images were
+def in_eight_bits(image):  # deeper levels are scaled like those of the training images
     if image.mode[0] not in "IF":
         return image
     depth = {{"I": "32-bit", "F": "float"}}.get(image.mode, "16-bit")
@@ -121,15 +130,15 @@ for name in sys.argv[1:]:
     image = in_eight_bits(PIL.ImageOps.exif_transpose(PIL.Image.open(name, formats={list(FORMATS)!r})))
     image = image.convert("{mode}").resize(({size}, {size}), PIL.Image.Resampling.BILINEAR)
     pixels = np.asarray(image, np.float32).reshape(1, {size}, {size}, {channels})
-    score = float(session.run(None, {{"{written.onnx["input"]}": pixels}})[0][0, 0])
-    if not 0 <= score <= 1: sys.exit(f"{{name}}: the model gives {{score}}, which is not a probability")
+    score = float(session.run(None, {{"{exported.onnx["input"]}": pixels}})[0][0, 0])
+    if not 0 <= score <= 1: sys.exit(f"{{name}}: the model returned {{score}}, which is not a probability")
     probability = {calibrated}
     print(name, f"{{probability:.6f}}", {decision})
 '''
 
 
 def _source_of_range() -> str:
-    """The program's own function, without its docstring and types."""
+    """The source of `range_of`, without docstring and types."""
     tree = ast.parse(inspect.getsource(range_of))
     function = tree.body[0]
     assert isinstance(function, ast.FunctionDef)

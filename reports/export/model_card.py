@@ -1,4 +1,4 @@
-"""The model card of an exported run (Mitchell et al. 2019), as markdown; text of the user's cannot break out of it."""
+"""The model card of an exported run (Mitchell et al. 2019) as markdown; text of users is escaped."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmark.evidence.metrics.definitions import label_of, metrics
 from benchmark.runs.deployment.decision_rule import DecisionRule
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
-from reports.export.decision_file import Written, formula
+from reports.export.decision_file import ExportedModel, formula
 from reports.limits import limits
 from reports.render.markdown.table import cell, table
 from reports.render.terminal.predictions import NOT_CLINICAL, calibration_line
@@ -24,8 +24,21 @@ from zoo.models.card import ModelSpec
 from zoo.models.registry import get_builder
 
 
-def model_card(run: Run, store: Store, decider: DecisionRule, written: Written) -> str:
-    """README.md of the folder that `zoo export` writes. Raises ConfigError when the scores of `run` cannot be read."""
+def model_card(run: Run, store: Store, decider: DecisionRule, exported: ExportedModel) -> str:
+    """The README.md of an exported model.
+
+    Args:
+        run: The exported run.
+        store: The store that contains it.
+        decider: Its threshold and calibration.
+        exported: Its ONNX file.
+
+    Returns:
+        Markdown.
+
+    Raises:
+        ConfigError: The scores of `run` cannot be read.
+    """
     spec = run.spec
     lines = [
         f"# {cell(spec.card.title)}",
@@ -35,11 +48,11 @@ def model_card(run: Run, store: Store, decider: DecisionRule, written: Written) 
         f"**{NOT_CLINICAL}**" + (" **It was trained on SYNTHETIC images.**" if spec.dataset.synthetic else ""),
         "",
         *_use(run, decider),
-        *_files(decider, written),
+        *_files(decider, exported),
         *_decision(decider, run),
         *_figures(run, store, decider),
         *_trained(run),
-        *_limits(run, store, written),
+        *_limits(run, store, exported),
     ]
     return "\n".join(lines)
 
@@ -49,21 +62,21 @@ def _use(run: Run, decider: DecisionRule) -> list[str]:
     return [
         "## Intended use",
         "",
-        f"To tell {classes} in images like those it was trained on, in research: to repeat a benchmark's figures, to "
-        "compare models, to look at single images.",
+        f"Research: distinguish {classes} in images like the training images, reproduce benchmark figures, compare "
+        "models, inspect single images.",
         "",
-        "Not intended: diagnosis, triage or any decision about a person; images of another kind, body part, age group, "
-        "machine or hospital than those of its data. No such use was tested.",
+        "Not intended: diagnosis, triage or any decision about a person; images of a different kind, body part, age "
+        "group, machine or hospital. No such use was tested.",
         "",
     ]
 
 
-def _files(decider: DecisionRule, written: Written) -> list[str]:
-    onnx = written.onnx
+def _files(decider: DecisionRule, exported: ExportedModel) -> list[str]:
+    onnx = exported.onnx
     lowered = (
         f" The benchmark computed some layers in bfloat16, this file computes them in float32: its scores differ from "
-        f"the benchmark's, on drawn images by up to {onnx['lowered_difference']:.1g}, and a score that near the "
-        "threshold may fall on its other side."
+        f"the benchmark's by up to {onnx['lowered_difference']:.1g} on synthetic images, and a decision that close to "
+        "the threshold may change."
         if onnx["lowered"]
         else ""
     )
@@ -72,14 +85,14 @@ def _files(decider: DecisionRule, written: Written) -> list[str]:
         "",
         f"- `model.onnx`: ONNX, opset {onnx['opset']}, float32. Input `{onnx['input']}`: grey levels 0..255, shape "
         f"(n, {onnx['size']}, {onnx['size']}, {onnx['channels']}). Output `{onnx['output']}`: raw score of the "
-        f"positive class, shape (n, 1). On {onnx['checked']} drawn images its scores were within "
-        f"{onnx['difference']:.1g} of Keras' in float32.{lowered}",
-        "- `model.keras`: the same model as Keras kept it; reading it needs Keras and, where its preprocessing is "
-        "caffe, `zoo`.",
-        "- `decision.json`: classes, threshold, calibration, how an image is prepared, versions.",
+        f"positive class, shape (n, 1). On {onnx['checked']} synthetic images its scores were within "
+        f"{onnx['difference']:.1g} of those of Keras in float32.{lowered}",
+        "- `model.keras`: the same model in the format of Keras; loading it needs Keras and, for caffe preprocessing, "
+        "`zoo`.",
+        "- `decision.json`: classes, threshold, calibration, preparation of images, versions.",
         "- `example.py`: scores images without `zoo`: `pip install numpy onnxruntime pillow`, then "
-        "`python example.py IMAGE...`. It takes 8-bit grey and RGB files; `zoo predict` takes more, and tells images "
-        "unlike the training.",
+        "`python example.py IMAGE...`. It reads 8-bit grey and RGB files; `zoo predict` reads more formats and detects "
+        "images unlike the training images.",
         "",
     ]
 
@@ -88,14 +101,16 @@ def _decision(decider: DecisionRule, run: Run) -> list[str]:
     chosen = decider.threshold
     lines = ["## Decision and probability", ""]
     if chosen.value is None:
-        lines.append(f"No threshold was chosen: {cell(chosen.reason or '')}. There is no decision, only a score.")
+        lines.append(
+            f"No threshold was chosen: {cell(chosen.reason or '')}. The model returns a score without a decision."
+        )
     else:
         bounds = "" if chosen.bounds is None else f", 95% {interval(chosen.bounds)}"
         lines.append(
-            f"`{_code(decider.classes[1])}` where the raw score is {chosen.value!r} or more{bounds} "
-            f"({run.spec.protocol.threshold.in_words()}); else `{_code(decider.classes[0])}`. As a probability the "
-            f"threshold is {number(decider.calibrated_threshold)}. The decision is on the raw score, as in the "
-            "benchmark; calibration never changes it."
+            f"`{_code(decider.classes[1])}` if the raw score is {chosen.value!r} or more{bounds} "
+            f"({run.spec.protocol.threshold.in_words()}); else `{_code(decider.classes[0])}`. As a calibrated "
+            f"probability the threshold is {number(decider.calibrated_threshold)}. The raw score decides, as in the "
+            "benchmark; calibration never changes a decision."
         )
     return [*lines, "", f"{cell(calibration_line(decider.calibrator))}: `{formula(decider.calibrator)}`.", ""]
 
@@ -106,7 +121,12 @@ def _figures(run: Run, store: Store, decider: DecisionRule) -> Iterator[str]:
     if chosen is not None:
         columns += [(f"test at {number(chosen)}", run.figures("test", True))]
         columns += [(f"validation at {number(chosen)}", run.figures("val", True))]
-    yield from ("## Figures", "", "With 95% intervals. Validation chose the threshold: its figures there flatter.", "")
+    yield from (
+        "## Figures",
+        "",
+        "With 95% intervals. The threshold was chosen on validation, so validation figures at it are optimistic.",
+        "",
+    )
     rows = [
         [label_of(name), *(measured(figures.get(name), with_interval=True) for _, figures in columns)]
         for name in metrics()
@@ -114,12 +134,12 @@ def _figures(run: Run, store: Store, decider: DecisionRule) -> Iterator[str]:
     yield from table(["metric", *(name for name, _ in columns)], rows)
     yield ""
     if run.spec.stage != "bench":
-        yield "This run is a trial of a search: it was never scored on test."
+        yield "This run is a trial of a search, which is never scored on test."
     else:
         test = store.scores(run, "test")
         before, after = assess(test), assess(decider.calibrator.apply(test))
         yield (
-            f"Calibration on test: ECE {number(before.ece)} as scored, {number(after.ece)} as probability; Brier score "
+            f"Test, uncalibrated and calibrated: ECE {number(before.ece)} and {number(after.ece)}; Brier score "
             f"{number(before.brier)} and {number(after.brier)}; log loss {number(before.log_loss)} and "
             f"{number(after.log_loss)}."
         )
@@ -140,26 +160,26 @@ def _trained(run: Run) -> Iterator[str]:
     if (licence := _licence(run.spec.card.model)) is not None:
         yield f"- licence of the pretrained weights: {cell(licence)}"
     if run.costs is not None:
-        yield f"- parameters: {run.costs.parameters:,}, of which {run.costs.trainable_parameters:,} were trained"
+        yield f"- parameters: {run.costs.parameters:,}, {run.costs.trainable_parameters:,} of them trainable"
     yield ""
 
 
 def _licence(model: ModelSpec) -> str | None:
-    """The licence of the pretrained weights, as their builder states it; None if its package is no longer there."""
+    """The licence of the pretrained weights according to their builder; None if the builder is not installed."""
     with suppress(ConfigError):
         weights = get_builder(model.builder).weights_of(model.params)
         return None if weights is None else weights.licence
     return None
 
 
-def _limits(run: Run, store: Store, written: Written) -> Iterator[str]:
+def _limits(run: Run, store: Store, exported: ExportedModel) -> Iterator[str]:
     yield from ("## Limits", "")
     for finding in findings_of(run, store):
         yield f"- {cell(finding.title)}: {cell(finding.evidence)}"
     if run.spec.stage == "bench":
         section = build_report([run], store.history, scores=store).sections[0]
         yield from (f"- {cell(text)}" for text in limits(section))
-    yield "- Nothing in this folder tells an image unlike the training; `zoo predict` does, from the run's own store."
+    yield "- Nothing in this folder detects images unlike the training images; `zoo predict` on the store does."
     yield ""
 
 

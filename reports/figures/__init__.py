@@ -1,1 +1,1 @@
-"""Figures, drawn by matplotlib."""
+"""Figures of a report, drawn by matplotlib."""

@@ -1,4 +1,4 @@
-"""Figures of one card's runs, as matplotlib draws them: history, ROC, precision-recall, reliability, decision curve."""
+"""Figures of one card: training history, ROC, precision-recall, reliability and decision curves."""
 
 from __future__ import annotations
 
@@ -18,20 +18,29 @@ from reports.results.probabilities import Probabilities
 INK, MUTED, ACCENT, SECOND, PAPER = (COLOURS[name] for name in ("ink", "muted", "accent", "accent-2", "paper"))
 _DASHED = (0, (3.5, 2))
 _DOTTED = (0, (1, 2))
-_WIDE_RANGE = 20  # above this ratio of the largest to the smallest loss the axis is logarithmic
-_LEGEND_BELOW = 0.4  # precision that leaves room for the legend below it
-_GAP = 0.09  # between labels at the end of lines, as a share of the axis
+_WIDE_RANGE = 20  # the loss axis is logarithmic above this ratio of the largest to the smallest loss
+_LEGEND_BELOW = 0.4  # the legend fits below the curve if precision never falls below this
+_GAP = 0.09  # least distance of the labels at the ends of lines, as a share of the axis
 
 
 @styled
 def history_figure(curves: CardCurves) -> Figure:
-    """Loss and accuracy by epoch, training dashed and validation solid, a line a seed; a dotted line where a phase
-    begins. The loss is on a logarithmic axis where it spans more than a factor of 20."""
+    """Draw loss and accuracy by epoch, training dashed and validation solid, one line per seed.
+
+    A dotted line marks the start of each later phase. The loss axis is logarithmic if the losses span more than a
+    factor of 20.
+
+    Args:
+        curves: The card's epochs by seed.
+
+    Returns:
+        Two panels, or a text if no epochs were recorded.
+    """
     figure = Figure(figsize=(4.0, 4.0))
     loss, accuracy = figure.subplots(2, 1, sharex=True)
     figure.subplots_adjust(left=0.15, right=0.81, top=0.94, bottom=0.115, hspace=0.14)
     if not any(seed.epochs for seed in curves.history):
-        return _nothing(figure, "no epochs were recorded")
+        return _placeholder(figure, "no epochs were recorded")
     _lines(loss, curves.history, "loss")
     values = [v for seed in curves.history for v in (*seed.loss, *seed.val_loss) if v is not None]
     if values and min(values) > 0 and max(values) / min(values) > _WIDE_RANGE:
@@ -46,48 +55,48 @@ def history_figure(curves: CardCurves) -> Figure:
     last = max(seed.epochs[-1] for seed in curves.history if seed.epochs)
     accuracy.set_xlim(*((1, last) if last > 1 else (0.5, 1.5)))
     for axes, name in ((loss, "loss"), (accuracy, "accuracy")):
-        _phases(axes, curves.history, named=axes is loss)
+        _mark_phases(axes, curves.history, named=axes is loss)
         _label_ends(axes, curves.history, name)
     return figure
 
 
 @styled
 def roc_figure(curves: CardCurves) -> Figure:
-    """Recall against false alarms, mean over seeds with its band, and where the decisions of each seed sit."""
+    """Draw recall against the false positive rate: mean over seeds, 95% band, operating points per seed."""
     figure, axes = _square("1 \N{MINUS SIGN} specificity (false positive rate)", "recall (sensitivity)")
     if curves.roc is None:
-        return _nothing(figure, curves.reason)
+        return _placeholder(figure, curves.reason)
     axes.plot([0, 1], [0, 1], color=MUTED, linestyle=_DOTTED, linewidth=1.2)
     axes.text(0.58, 0.565, "chance", color=MUTED, rotation=45, ha="center", va="top", rotation_mode="anchor")
     _draw(axes, curves.roc, "AUC", curves.auc)
     for chosen in (False, True):
-        places = [
+        positions = [
             (1 - point.specificity, point.recall)
             for point in curves.points
             if point.chosen == chosen and point.specificity is not None and point.recall is not None
         ]
-        _mark(axes, places, chosen)
+        _mark_points(axes, positions, chosen)
     axes.legend(loc="lower right")
     return figure
 
 
 @styled
 def precision_recall_figure(curves: CardCurves) -> Figure:
-    """Precision against recall, mean over seeds with its band, and the precision of calling everything positive."""
+    """Draw precision against recall: mean over seeds, its 95% band, and the prevalence as the baseline."""
     figure, axes = _square("recall (sensitivity)", "precision (positive predictive value)")
     if curves.precision_recall is None:
-        return _nothing(figure, curves.reason)
+        return _placeholder(figure, curves.reason)
     axes.axhline(
         curves.prevalence, color=MUTED, linestyle=_DOTTED, linewidth=1.2, label=f"prevalence {curves.prevalence:.2f}"
     )
     _draw(axes, curves.precision_recall, "average precision", curves.average_precision)
     for chosen in (False, True):
-        places = [
+        positions = [
             (point.recall, point.precision)
             for point in curves.points
             if point.chosen == chosen and point.recall is not None and point.precision is not None
         ]
-        _mark(axes, places, chosen)
+        _mark_points(axes, positions, chosen)
     lowest = min(curves.prevalence, *curves.precision_recall.y)
     axes.legend(loc="lower left" if lowest > _LEGEND_BELOW else "best")
     return figure
@@ -95,35 +104,52 @@ def precision_recall_figure(curves: CardCurves) -> Figure:
 
 @styled
 def reliability_figure(runs: Sequence[Probabilities]) -> Figure:
-    """Share of positives against the mean score of a bin, with 95% intervals, before and after calibration; a line a
-    run. `runs` are those of one card, at least one."""
+    """Draw the share of positives against the mean score of each bin, before and after calibration, one line per run.
+
+    Args:
+        runs: The runs of one card, at least one.
+
+    Returns:
+        A reliability diagram with 95% intervals, as scored on the left and calibrated on the right.
+    """
     figure = Figure(figsize=(4.0, 2.55))
     panels = [figure.add_axes((left, 0.205, 0.415, 0.651)) for left in (0.115, 0.565)]
-    kept = [run.after for run in runs if run.after is not None]
-    _reliability(panels[0], [run.before for run in runs], "as scored")
-    _reliability(panels[1], kept, "calibrated on validation" if len(kept) == len(runs) else f"{len(kept)} calibrated")
-    if not kept:
+    calibrated = [run.after for run in runs if run.after is not None]
+    _draw_reliability(panels[0], [run.before for run in runs], "uncalibrated")
+    title = "calibrated on validation" if len(calibrated) == len(runs) else f"{len(calibrated)} calibrated"
+    _draw_reliability(panels[1], calibrated, title)
+    if not calibrated:
         panels[1].set_title("calibrated", loc="left")
-        panels[1].text(0.5, 0.5, "none was kept:\nno gain on validation", ha="center", va="center", color=MUTED)
+        panels[1].text(0.5, 0.5, "not calibrated:\nno gain on validation", ha="center", va="center", color=MUTED)
     panels[0].set_ylabel("share of positives")
     panels[1].set_yticklabels([])
-    figure.text(0.547, 0.03, "mean score of a bin", ha="center")
+    figure.text(0.547, 0.03, "mean score per bin", ha="center")
     return figure
 
 
 @styled
 def decision_figure(runs: Sequence[Probabilities]) -> Figure:
-    """Net benefit against the threshold probability, a line a run, beside treating all and treating none. `runs` are
-    those of one card, at least one."""
+    """Draw net benefit against the threshold probability, one line per run, with "treat all" and "treat none".
+
+    Decision curve analysis after Vickers and Elkin (2006).
+
+    Args:
+        runs: The runs of one card, at least one.
+
+    Returns:
+        One panel.
+    """
     figure = Figure(figsize=(4.0, 2.55))
     axes = figure.subplots()
     figure.subplots_adjust(left=0.15, right=0.97, top=0.88, bottom=0.17)
     curve = runs[0].curve
-    at = [point.threshold for point in curve.points]
+    thresholds = [point.threshold for point in curve.points]
     axes.axhline(0, color=INK, linestyle=_DOTTED, linewidth=1.2, label="treat none")
-    axes.plot(at, [point.treat_all for point in curve.points], color=MUTED, linestyle=_DASHED, label="treat all")
-    for place, run in enumerate(runs):
-        label = "" if place else "model" + (f" ({len(runs)} seeds)" if len(runs) > 1 else "")
+    axes.plot(
+        thresholds, [point.treat_all for point in curve.points], color=MUTED, linestyle=_DASHED, label="treat all"
+    )
+    for index, run in enumerate(runs):
+        label = "" if index else "model" + (f" ({len(runs)} seeds)" if len(runs) > 1 else "")
         axes.plot(
             [point.threshold for point in run.curve.points],
             [math.nan if point.model is None else point.model for point in run.curve.points],
@@ -134,7 +160,7 @@ def decision_figure(runs: Sequence[Probabilities]) -> Figure:
     axes.set_xlim(0, 1)
     axes.set_ylim(-0.2 * curve.prevalence, max(1.08 * curve.prevalence, 0.01))
     axes.set_xlabel("threshold probability")
-    axes.set_ylabel("net benefit (TP an image)")
+    axes.set_ylabel("net benefit (TP per image)")
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     handles, labels = axes.get_legend_handles_labels()
     axes.legend(handles[::-1], labels[::-1], loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=3, columnspacing=1.2)
@@ -142,7 +168,13 @@ def decision_figure(runs: Sequence[Probabilities]) -> Figure:
 
 
 def draw_spans(axes: Axes, spans: Sequence[tuple[float, float, float, float]], colour: str) -> None:
-    """Straight lines (x, y, x, y), all of them one line with gaps, which takes less room in a file."""
+    """Draw straight lines as one line with gaps, which makes the file smaller.
+
+    Args:
+        axes: Where to draw.
+        spans: Start and end of each line as (x, y, x, y), in data units.
+        colour: A colour of matplotlib.
+    """
     axes.plot(
         [x for start, _, end, _ in spans for x in (start, end, math.nan)],
         [y for _, start, _, end in spans for y in (start, end, math.nan)],
@@ -152,10 +184,10 @@ def draw_spans(axes: Axes, spans: Sequence[tuple[float, float, float, float]], c
     )
 
 
-def _nothing(figure: Figure, reason: str | None) -> Figure:
-    """Instead of a figure, why there is none."""
+def _placeholder(figure: Figure, reason: str | None) -> Figure:
+    """Replace the figure by the reason why there is none."""
     figure.clear()
-    figure.text(0.5, 0.5, reason or "there is nothing to draw", ha="center", va="center", color=MUTED)
+    figure.text(0.5, 0.5, reason or "no data", ha="center", va="center", color=MUTED)
     return figure
 
 
@@ -180,11 +212,11 @@ def _draw(axes: Axes, curve: Curve, name: str, area: SeedFigure) -> None:
         axes.fill_between(curve.x, curve.low, curve.high, color=ACCENT, alpha=0.16, linewidth=0, label="95% band")
 
 
-def _mark(axes: Axes, places: Sequence[tuple[float, float]], chosen: bool) -> None:
-    """The decisions of every seed: at 0.5 a hollow circle, at the threshold from validation a full diamond."""
-    if places:
+def _mark_points(axes: Axes, positions: Sequence[tuple[float, float]], chosen: bool) -> None:
+    """Mark the operating point of every seed: a circle at 0.5, a filled diamond at the threshold from validation."""
+    if positions:
         axes.plot(
-            *zip(*places, strict=True),
+            *zip(*positions, strict=True),
             linestyle="",
             marker="D" if chosen else "o",
             markersize=5 if chosen else 7,
@@ -206,45 +238,45 @@ def _lines(axes: Axes, history: Sequence[SeedHistory], name: str) -> None:
                 axes.plot(seed.epochs, values, color=colour, marker="o")
 
 
-def _phases(axes: Axes, history: Sequence[SeedHistory], named: bool) -> None:
-    """A line before the first epoch of every phase but the first, which is named where there are others."""
+def _mark_phases(axes: Axes, history: Sequence[SeedHistory], named: bool) -> None:
+    """Draw a line at the start of every phase but the first; name the phases if there are several."""
     begins: dict[str, set[int]] = {}
     for seed in history:
         for first, name in seed.phases:
             begins.setdefault(name, set()).add(first)
     if len(begins) < 2:
         return
-    for place, (name, firsts) in enumerate(begins.items()):
-        for first in sorted(firsts) if place else ():
+    for index, (name, firsts) in enumerate(begins.items()):
+        for first in sorted(firsts) if index else ():
             axes.axvline(first - 0.5, color=MUTED, linestyle=_DOTTED, linewidth=1)
         if named:
-            at = (min(firsts) - 0.5 if place else 1, 1.02)
-            axes.text(*at, name, transform=axes.get_xaxis_transform(), color=MUTED, fontsize=8.5)
+            x = min(firsts) - 0.5 if index else 1
+            axes.text(x, 1.02, name, transform=axes.get_xaxis_transform(), color=MUTED, fontsize=8.5)
 
 
 def _label_ends(axes: Axes, history: Sequence[SeedHistory], name: str) -> None:
-    """Names of the lines at their right end, kept apart."""
+    """Name the lines at their right ends, without overlap."""
     labels = []
     for column, text, colour in ((name, "training", SECOND), (f"val_{name}", "validation", ACCENT)):
         last = [values[-1] for seed in history if (values := getattr(seed, column)) and values[-1] is not None]
         if last:
-            at = axes.transAxes.inverted().transform(axes.transData.transform((1, sum(last) / len(last))))[1]
-            labels.append([at, text, colour])
+            height = axes.transAxes.inverted().transform(axes.transData.transform((1, sum(last) / len(last))))[1]
+            labels.append([height, text, colour])
     labels.sort()
     if len(labels) == 2 and labels[1][0] - labels[0][0] < _GAP:
         middle = (labels[0][0] + labels[1][0]) / 2
         labels[0][0], labels[1][0] = middle - _GAP / 2, middle + _GAP / 2
-    for at, text, colour in labels:
-        axes.text(1.02, at, text, transform=axes.transAxes, color=colour, va="center", fontsize=8.5)
+    for height, text, colour in labels:
+        axes.text(1.02, height, text, transform=axes.transAxes, color=colour, va="center", fontsize=8.5)
 
 
-def _reliability(axes: Axes, assessed: Sequence[Reliability], title: str) -> None:
+def _draw_reliability(axes: Axes, assessed: Sequence[Reliability], title: str) -> None:
     axes.plot([0, 1], [0, 1], color=MUTED, linestyle=_DOTTED, linewidth=1.2)
-    for one in assessed:
-        places = [part.mean_score for part in one.curve]
-        draw_spans(axes, [(part.mean_score, part.low, part.mean_score, part.high) for part in one.curve], ACCENT)
-        axes.plot(places, [part.share for part in one.curve], color=ACCENT, marker="o", markersize=3.5, linewidth=1.2)
-    errors = [one.ece for one in assessed]
+    for each in assessed:
+        scores, shares = [part.mean_score for part in each.curve], [part.share for part in each.curve]
+        draw_spans(axes, [(part.mean_score, part.low, part.mean_score, part.high) for part in each.curve], ACCENT)
+        axes.plot(scores, shares, color=ACCENT, marker="o", markersize=3.5, linewidth=1.2)
+    errors = [each.ece for each in assessed]
     if errors:
         axes.set_title(title, loc="left")
         error = f"{errors[0]:.3f}" if len(errors) == 1 else f"{min(errors):.3f}–{max(errors):.3f}"

@@ -1,4 +1,4 @@
-"""The pictures of a report as files beside it."""
+"""Writes the pictures of a report as files beside it."""
 
 from __future__ import annotations
 
@@ -27,16 +27,18 @@ from zoo.config.leftovers import sweep
 FOLDER = "figures"
 
 
-def draw(report: Report, folder: Path, galleries: Mapping[str, Gallery] | None = None) -> tuple[Pictures, ...]:
-    """Write the pictures of `report` below `folder`/figures, each whole or not at all.
+def write_pictures(
+    report: Report, folder: Path, galleries: Mapping[str, Gallery] | None = None
+) -> tuple[Pictures, ...]:
+    """Write the pictures of `report` to `folder`/figures, each file atomically.
 
     Args:
-        report: What the pictures show.
-        folder: Where the report itself goes.
-        galleries: Of some of its runs, by run id; a folder of WebP tiles each. All other pictures are SVG.
+        report: The report to illustrate.
+        folder: The folder of the report.
+        galleries: Galleries by run id. Each becomes a folder of WebP tiles; all other pictures are SVG.
 
     Returns:
-        Where the pictures of each section are.
+        The paths of the pictures, section by section.
 
     Raises:
         OSError: If a file cannot be written.
@@ -45,32 +47,31 @@ def draw(report: Report, folder: Path, galleries: Mapping[str, Gallery] | None =
     sweep(folder / FOLDER)
     several = len(report.sections) > 1
     return tuple(
-        _of_section(section, folder, f"{number}-" if several else "", galleries or {})
+        _write_section(section, folder, f"{number}-" if several else "", galleries or {})
         for number, section in enumerate(report.sections, start=1)
     )
 
 
-def _of_section(section: Section, folder: Path, before: str, galleries: Mapping[str, Gallery]) -> Pictures:
+def _write_section(section: Section, folder: Path, prefix: str, galleries: Mapping[str, Gallery]) -> Pictures:
     comparison = None
     if any(card.at_half for card in section.cards):
         alt = (
-            "Test accuracy and AUC of every card with 95% intervals, and what was published; the table above has them."
+            "Test accuracy and AUC per card with 95% intervals, and published values; the same figures as in the table."
         )
-        comparison = Picture(_svg(forest_figure(section.cards), folder, f"{before}comparison"), alt)
+        comparison = Picture(_write_svg(forest_figure(section.cards), folder, f"{prefix}comparison"), alt)
     cards: dict[str, tuple[Picture, ...]] = {}
     for curves in section.curves:
         runs = [row for row in section.probabilities if row.card == curves.card]
-        drawn = _of_card(curves, runs)
         cards[curves.card] = tuple(
-            Picture(_svg(figure, folder, f"{before}{curves.card}-{name}"), f"{alt} of {curves.card}")
-            for name, alt, figure in drawn
+            Picture(_write_svg(figure, folder, f"{prefix}{curves.card}-{name}"), f"{alt} of {curves.card}")
+            for name, alt, figure in _card_figures(curves, runs)
         )
-    shown = [galleries[run.run_id] for run in section.runs if run.run_id in galleries]
-    return Pictures(comparison, cards, {gallery.run_id: _tiles(gallery, folder, before) for gallery in shown})
+    present = [galleries[run.run_id] for run in section.runs if run.run_id in galleries]
+    return Pictures(comparison, cards, {each.run_id: _write_tiles(each, folder, prefix) for each in present})
 
 
-def _of_card(curves: CardCurves, runs: list[Probabilities]) -> Iterator[tuple[str, str, Figure]]:
-    """The figures of a card with the end of their file's name and what they show."""
+def _card_figures(curves: CardCurves, runs: list[Probabilities]) -> Iterator[tuple[str, str, Figure]]:
+    """Figures of a card, each with the end of its file name and the start of its alternative text."""
     yield "history", "Loss and accuracy by epoch, training and validation,", history_figure(curves)
     yield "roc", "ROC curve on test", roc_figure(curves)
     yield "precision-recall", "Precision-recall curve on test", precision_recall_figure(curves)
@@ -79,9 +80,9 @@ def _of_card(curves: CardCurves, runs: list[Probabilities]) -> Iterator[tuple[st
         yield "decision", "Decision curve on test", decision_figure(runs)
 
 
-def _tiles(gallery: Gallery, folder: Path, before: str) -> str:
-    """The path, relative to `folder`, of the folder with the pictures of `gallery` as files."""
-    path = f"{FOLDER}/{before}gallery-{gallery.folder}"
+def _write_tiles(gallery: Gallery, folder: Path, prefix: str) -> str:
+    """Write the tiles of `gallery` and return their folder, relative to `folder`."""
+    path = f"{FOLDER}/{prefix}gallery-{gallery.folder}"
     for group in gallery.groups:
         for name, tile in group.named():
             _write(folder / path / f"{name}.webp", tile.image)
@@ -90,8 +91,8 @@ def _tiles(gallery: Gallery, folder: Path, before: str) -> str:
     return path
 
 
-def _svg(figure: Figure, folder: Path, name: str) -> str:
-    """The path, relative to `folder`, of `figure` as a file."""
+def _write_svg(figure: Figure, folder: Path, name: str) -> str:
+    """Write `figure` and return its path, relative to `folder`."""
     path = f"{FOLDER}/{name}.svg"
     _write(folder / path, svg_file(figure).encode("utf-8"))
     return path

@@ -1,4 +1,4 @@
-"""The cards of a section side by side as a picture: each figure as a dot with its interval, published ones beside."""
+"""Forest plot of the cards of a section: measured figures with intervals, and published figures."""
 
 from __future__ import annotations
 
@@ -10,16 +10,22 @@ from matplotlib.figure import Figure
 from reports.figures.style import COLOURS, styled
 from reports.results.card_figures import CardFigures
 
-_INCHES_A_CARD = 0.3
-_AROUND = 0.95  # inches above and below the rows: title, axis, legend
+_INCHES_PER_CARD = 0.3
+_MARGIN = 0.95  # inches above and below the rows: title, axis, legend
 _METRICS = (("accuracy", "accuracy at 0.5"), ("auc", "AUC"))
 
 
 @styled
 def forest_figure(cards: Sequence[CardFigures]) -> Figure:
-    """Test accuracy and AUC of each card, means over seeds with 95% intervals, in the order of `cards`; a hollow
-    diamond is what was published of it. `cards` holds at least one."""
-    height = _AROUND + _INCHES_A_CARD * len(cards)
+    """Draw test accuracy and AUC per card, means over seeds with 95% intervals; a hollow diamond is a published value.
+
+    Args:
+        cards: At least one card, from top to bottom.
+
+    Returns:
+        Two panels, one per metric.
+    """
+    height = _MARGIN + _INCHES_PER_CARD * len(cards)
     longest = max(len(card.card.name) for card in cards)
     figure = Figure(figsize=(7.6, height))
     panels = figure.subplots(1, len(_METRICS), sharey=True)
@@ -27,7 +33,7 @@ def forest_figure(cards: Sequence[CardFigures]) -> Figure:
     figure.subplots_adjust(left=left, right=0.98, top=1 - 0.3 / height, bottom=0.6 / height, wspace=0.08)
     for axes, (metric, title) in zip(panels, _METRICS, strict=True):
         axes.set_title(title, loc="left")
-        _rows(axes, cards, metric)
+        _draw_rows(axes, cards, metric)
     panels[0].set_yticks(range(len(cards)), [card.card.name for card in cards])
     panels[0].set_ylim(len(cards) - 0.4, -0.6)
     handles, labels = panels[0].get_legend_handles_labels()
@@ -35,24 +41,24 @@ def forest_figure(cards: Sequence[CardFigures]) -> Figure:
     return figure
 
 
-def _rows(axes: Axes, cards: Sequence[CardFigures], metric: str) -> None:
-    measured = [(place, found) for place, card in enumerate(cards) if (found := card.at_half.get(metric)) is not None]
-    known = [(place, found.value) for place, found in measured if found.value is not None]
-    for place, found in measured:
-        if found.bounds is not None:
-            axes.plot(found.bounds, [place, place], color=COLOURS["accent"], solid_capstyle="round")
+def _draw_rows(axes: Axes, cards: Sequence[CardFigures], metric: str) -> None:
+    measured = [(row, figure) for row, card in enumerate(cards) if (figure := card.at_half.get(metric)) is not None]
+    known = [(row, figure.value) for row, figure in measured if figure.value is not None]
+    for row, figure in measured:
+        if figure.bounds is not None:
+            axes.plot(figure.bounds, [row, row], color=COLOURS["accent"], solid_capstyle="round")
     axes.plot(
         [value for _, value in known],
-        [place for place, _ in known],
+        [row for row, _ in known],
         linestyle="",
         marker="o",
         color=COLOURS["accent"],
         label="measured, 95% interval",
     )
-    printed = [(place, value) for place, card in enumerate(cards) if (value := _published(card, metric)) is not None]
+    printed = [(row, value) for row, card in enumerate(cards) if (value := _published(card, metric)) is not None]
     axes.plot(
         [value for _, value in printed],
-        [place for place, _ in printed],
+        [row for row, _ in printed],
         linestyle="",
         marker="D",
         markerfacecolor=COLOURS["paper"],
@@ -64,7 +70,7 @@ def _rows(axes: Axes, cards: Sequence[CardFigures], metric: str) -> None:
 
 
 def _published(card: CardFigures, metric: str) -> float | None:
-    """What was published of the finished model on test, where it is one number."""
+    """The published test figure of the trained model; None if there is none or it is a range."""
     for figure in card.card.published:
         if (figure.metric, figure.split, figure.epoch, figure.upper) == (metric, "test", None, None):
             return figure.value

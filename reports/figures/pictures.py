@@ -1,4 +1,4 @@
-"""Where the pictures of a report stand once they are files, for renderers that name files."""
+"""Paths of the picture files of a report, for renderers that link to them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture beside the report: its `path` relative to the report, with slashes, and `alt`, what it shows in a
-    sentence."""
+    """A picture file: its `path` relative to the report, with slashes, and its alternative text `alt`."""
 
     path: str
     alt: str
@@ -17,8 +16,8 @@ class Picture:
 
 @dataclass(frozen=True)
 class Pictures:
-    """The pictures of one section: one that compares cards, those of each card by its name, and the folder with the
-    tiles of each gallery by the id of its run, relative to the report."""
+    """The pictures of one section: the comparison of its cards, the pictures by card name, and the folder of each
+    gallery by run id, relative to the report."""
 
     comparison: Picture | None = None
     cards: Mapping[str, tuple[Picture, ...]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Pictures of a search, as SVG files."""
+"""Figures of a search, as SVG."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reports.figures.svg import svg_file
 
 @styled
 def search_pictures(result: SearchResult) -> dict[str, str]:
-    """The text of SVG files by caption: best so far against trial, and the objective against each parameter."""
+    """Texts of SVG files by caption: the best value so far by trial, and the objective against each parameter."""
     known = [(trial, value) for trial in result.trials if (value := result.value(trial)) is not None]
     if not known:
         return {}

@@ -13,14 +13,14 @@ import matplotlib.style
 COLOURS: Mapping[str, str] = MappingProxyType(
     {
         "ink": "#1f2933",  # text, reference points
-        "muted": "#52606d",  # axes, chance lines, what is there to compare with
+        "muted": "#52606d",  # axes, chance lines, baselines
         "grid": "#e1e5ea",
-        "accent": "#0b5fa5",  # what was measured
+        "accent": "#0b5fa5",  # measured
         "accent-2": "#b4430c",  # the other series: training, published
         "paper": "#ffffff",  # behind a figure, inside hollow markers
     }
 )
-"""Every colour of a figure by its CSS custom property (`--ink`), as it is on a light page."""
+"""Colours of figures on a light page, by the name of their CSS custom property (`--ink`)."""
 
 _STYLE = {
     "font.family": "sans-serif",
@@ -33,7 +33,7 @@ _STYLE = {
     "legend.fontsize": 8.5,
     "legend.frameon": False,
     "text.color": COLOURS["ink"],
-    "text.parse_math": False,  # a card's name may hold any sign
+    "text.parse_math": False,  # a card's name may contain any character
     "axes.labelcolor": COLOURS["ink"],
     "axes.titlecolor": COLOURS["ink"],
     "axes.edgecolor": COLOURS["muted"],
@@ -64,13 +64,13 @@ _R = TypeVar("_R")
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Matplotlib's own defaults with the look of this project; afterwards the settings are those of before."""
+    """Apply matplotlib's defaults with the look of this project, and restore the settings afterwards."""
     with matplotlib.style.context(["default", _STYLE]):
         yield
 
 
 def styled(draw: Callable[_P, _R]) -> Callable[_P, _R]:
-    """`draw` within `style`."""
+    """Decorate `draw` to run within `style`."""
 
     @wraps(draw)
     def within(*args: _P.args, **kwargs: _P.kwargs) -> _R:

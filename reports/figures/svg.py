@@ -1,4 +1,4 @@
-"""Figures as SVG: inside a page and as files."""
+"""Figures as small, reproducible SVG: inline in a page, and as files."""
 
 from __future__ import annotations
 
@@ -18,11 +18,19 @@ _REFER = ("href", "clip-path")
 
 
 def inline_svg(figure: Figure, title: str, description: str, *, key: str = "") -> str:
-    """`figure` as an `<svg>` element for an HTML page, the same bytes for the same figure and texts.
+    """Convert `figure` to an `<svg>` element for an HTML page; the same arguments give the same bytes.
 
-    It is as wide as what holds it, an image called `title` to a screen reader, with the page's own font, no
-    background and the colours of the page's custom properties (`COLOURS`). Its ids begin with a hash of all of this
-    and of `key`, which tells apart figures that are the same in all else.
+    The element fills the width of its container and has no background. It uses the font of the page and the colours of
+    its custom properties (`COLOURS`).
+
+    Args:
+        figure: The figure.
+        title: Its name for screen readers.
+        description: Its description for screen readers.
+        key: Makes the ids of figures unique in a page if they are otherwise equal.
+
+    Returns:
+        The element as text. Its ids begin with a hash of the content, the texts and `key`.
     """
     title, description = printable(title), printable(description)
     root = _root(figure)
@@ -45,15 +53,15 @@ def inline_svg(figure: Figure, title: str, description: str, *, key: str = "") -
             "style": "stroke-linejoin:round",
         }
     )
-    for place, (name, text) in enumerate(named.items()):
+    for index, (name, text) in enumerate(named.items()):
         element = ElementTree.Element(name, {"id": f"{prefix}-{name}"})
         element.text = text
-        root.insert(place, element)
+        root.insert(index, element)
     return _text(root)
 
 
 def svg_file(figure: Figure) -> str:
-    """`figure` as the text of an SVG file on a light background, the same for the same figure."""
+    """The text of `figure` as an SVG file on a light background; the same figure gives the same bytes."""
     root = _root(figure)
     _slim(root)
     root.insert(
@@ -67,7 +75,7 @@ def svg_file(figure: Figure) -> str:
 def _root(figure: Figure) -> ElementTree.Element:
     text = io.StringIO()
     with style(), warnings.catch_warnings():
-        # Glyphs that no font here has: the reader's fonts draw the text.
+        # A glyph that no local font has is no problem: the viewer's fonts draw the text.
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
         figure.savefig(
             text, format="svg", transparent=True, metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
@@ -81,15 +89,15 @@ def _root(figure: Figure) -> ElementTree.Element:
 
 
 def _slim(root: ElementTree.Element) -> None:
-    """Drop what does not show: unused ids, groups that only hold, decimals beyond what is seen, the sheet of styles,
-    which would hold for all of a page, and fonts, which are the page's."""
+    """Drop what is invisible: unused ids, groups without attributes, needless decimals and metadata. Also drop the
+    style sheet, which would apply to the whole page, and the fonts, which come from the page."""
     used = set(re.findall(r"#([^) ]+)", " ".join(v for e in root.iter() for n, v in e.attrib.items() if n in _REFER)))
     root[:] = [child for child in root if child.find("style") is None and child.tag != "metadata"]
     _slim_children(root, used)
 
 
 def _slim_children(parent: ElementTree.Element, used: set[str]) -> None:
-    kept = []
+    children = []
     for child in parent:
         child.tail = None
         if child.attrib.get("id") not in used:
@@ -98,10 +106,10 @@ def _slim_children(parent: ElementTree.Element, used: set[str]) -> None:
         _slim_attributes(child)
         hollow = {"fill:none", "fill:none;stroke:none"} & {child.attrib.get("style")}
         if child.tag == "g" and not child.attrib:
-            kept += list(child)
+            children += list(child)
         elif not (hollow or (child.tag in ("g", "defs") and not len(child))):
-            kept.append(child)
-    parent[:] = kept
+            children.append(child)
+    parent[:] = children
     if not (parent.text or "").strip():
         parent.text = None
 
@@ -126,23 +134,24 @@ def _slim_style(text: str) -> str:
 
 
 def _slim_path(text: str) -> str:
-    """The same path; points that fall on the one before are left out."""
-    kept: list[str] = []
+    """The same path without repeated points."""
+    steps: list[str] = []
     for part in re.findall(r"[A-Za-z][^A-Za-z]*", text):
         word = part[0] + " ".join(part[1:].split())
-        if not (word[0] == "L" and kept and word[1:] == kept[-1][1:]):
-            kept.append(word)
-    return "".join(kept)
+        if not (word[0] == "L" and steps and word[1:] == steps[-1][1:]):
+            steps.append(word)
+    return "".join(steps)
 
 
 def _short(value: float) -> str:
-    """`value` in points to a tenth, or a hundredth within the small shapes of markers."""
+    """`value` in points with one decimal, or two below 10, as the shapes of markers need."""
     text = f"{value:.{1 if abs(value) >= 10 else 2}f}".rstrip("0").rstrip(".")
     return "0" if text == "-0" else re.sub(r"^(-?)0\.", r"\1.", text)
 
 
 def _rename(root: ElementTree.Element, prefix: str) -> None:
-    names = {e.attrib["id"]: f"{prefix}-{place}" for place, e in enumerate(e for e in root.iter() if "id" in e.attrib)}
+    elements = [element for element in root.iter() if "id" in element.attrib]
+    names = {element.attrib["id"]: f"{prefix}-{number}" for number, element in enumerate(elements)}
     for element in root.iter():
         for attribute, value in element.attrib.items():
             if attribute == "id":
@@ -164,5 +173,5 @@ def _text(element: ElementTree.Element) -> str:
 
 
 def printable(text: str) -> str:
-    """`text` without the characters that XML forbids."""
+    """`text` with U+FFFD for the characters that XML forbids."""
     return re.sub("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", text)

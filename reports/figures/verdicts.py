@@ -1,4 +1,4 @@
-"""Published figures against measured ones with their intervals and the verdict on each, as one picture."""
+"""Figure of published and measured values with their intervals and verdicts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from benchmark.evidence.comparison.verdict import Verdict
 from benchmark.evidence.metrics.definitions import label_of
-from benchmark.evidence.published.feasible import Range
 from reports.figures.card import draw_spans
 from reports.figures.style import COLOURS, styled
 from reports.figures.svg import printable
@@ -19,10 +18,11 @@ from reports.results.compare import is_open_loss
 from reports.verdicts.figures import ClaimVerdict
 from reports.verdicts.report import ClaimsReport
 
-_INCHES_A_ROW = 0.3
-_INCHES_A_PANEL = 0.62  # title and axis
+Interval = tuple[float, float]
+_INCHES_PER_ROW = 0.3
+_INCHES_PER_PANEL = 0.62  # title and axis
 _INCHES_BELOW = 0.3  # legend
-_APART = 0.15  # of a row, from its middle to what was measured and to what was published
+_OFFSET = 0.15  # of measured and published values from the middle of their row, in rows
 _LONGEST = 28  # characters of a row's name
 
 
@@ -31,47 +31,53 @@ class _Row:
     about: str
     metric: str
     measured: float
-    measured_interval: Range | None
+    measured_interval: Interval | None
     published: float
-    published_interval: Range | None
+    published_interval: Interval | None
     verdict: Verdict
 
 
 @styled
 def verdicts_figure(claims: ClaimsReport) -> Figure | None:
-    """Every published test figure of a finished model that has a measured counterpart, in the order of the claims:
-    losses on an axis of their own, which is logarithmic. None when there is no such figure."""
-    rows = [row for judged in claims.figures if (row := _row(claims, judged)) is not None]
+    """Draw every published test figure that has a measured counterpart.
+
+    Args:
+        claims: The claims with their verdicts; rows keep their order.
+
+    Returns:
+        One panel for shares in [0, 1] and one, with a logarithmic axis, for losses; None if there is no such figure.
+    """
+    rows = [row for claim in claims.figures if (row := _row(claims, claim)) is not None]
     panels = [part for part in (_shares(rows), _losses(rows)) if part]
     if not panels:
         return None
-    heights = [_INCHES_A_PANEL + _INCHES_A_ROW * len(part) for part in panels]
+    heights = [_INCHES_PER_PANEL + _INCHES_PER_ROW * len(part) for part in panels]
     height = sum(heights) + _INCHES_BELOW
     figure = Figure(figsize=(7.6, height))
     left = min(0.4, 0.03 + 0.0095 * max(len(_name(row)) for row in rows))
     top = height
-    for part, own in zip(panels, heights, strict=True):
-        top -= own
-        box = (left, (top + _INCHES_A_PANEL - 0.3) / height, 0.84 - left, (own - _INCHES_A_PANEL) / height)
-        _panel(figure.add_axes(box), part)
+    for part, inches in zip(panels, heights, strict=True):
+        top -= inches
+        box = (left, (top + _INCHES_PER_PANEL - 0.3) / height, 0.84 - left, (inches - _INCHES_PER_PANEL) / height)
+        _draw_panel(figure.add_axes(box), part)
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="lower left", bbox_to_anchor=(left - 0.01, 0), ncols=2, borderaxespad=0.2)
     return figure
 
 
-def _row(claims: ClaimsReport, judged: ClaimVerdict) -> _Row | None:
-    printed, measured = judged.published, judged.measured
+def _row(claims: ClaimsReport, claim: ClaimVerdict) -> _Row | None:
+    printed, measured = claim.published, claim.measured
     if printed is None or measured is None or measured.value is None:
         return None
-    derived = next((row.derived for row in claims.audit.rows if row.name == judged.about), ())
+    derived = next((row.derived for row in claims.audit.rows if row.name == claim.about), ())
     return _Row(
-        about=judged.about,
+        about=claim.about,
         metric=printed.metric,
         measured=measured.value,
         measured_interval=measured.bounds,
         published=printed.value,
         published_interval=next((d.interval for d in derived if d.metric == printed.metric and d.interval), None),
-        verdict=judged.decision.verdict,
+        verdict=claim.decision.verdict,
     )
 
 
@@ -80,22 +86,22 @@ def _losses(rows: Sequence[_Row]) -> list[_Row]:
 
 
 def _shares(rows: Sequence[_Row]) -> list[_Row]:
-    """Rows of metrics within [0, 1], which leaves out losses and counts."""
+    """Rows whose values lie in [0, 1]; losses and counts are left out."""
     loss = _losses(rows)
     return [row for row in rows if row not in loss and max(row.published, row.measured) <= 1]
 
 
-def _panel(axes: Axes, rows: Sequence[_Row]) -> None:
+def _draw_panel(axes: Axes, rows: Sequence[_Row]) -> None:
     loss = bool(_losses(rows))
     for row_interval, shift, colour in (
-        ("measured_interval", -_APART, COLOURS["accent"]),
-        ("published_interval", _APART, COLOURS["accent-2"]),
+        ("measured_interval", -_OFFSET, COLOURS["accent"]),
+        ("published_interval", _OFFSET, COLOURS["accent-2"]),
     ):
-        ends = [(place + shift, getattr(row, row_interval)) for place, row in enumerate(rows)]
-        draw_spans(axes, [(found[0], place, found[1], place) for place, found in ends if found is not None], colour)
+        intervals = [(index + shift, getattr(row, row_interval)) for index, row in enumerate(rows)]
+        draw_spans(axes, [(ends[0], y, ends[1], y) for y, ends in intervals if ends is not None], colour)
     axes.plot(
         [row.measured for row in rows],
-        [place - _APART for place in range(len(rows))],
+        [index - _OFFSET for index in range(len(rows))],
         linestyle="",
         marker="o",
         color=COLOURS["accent"],
@@ -103,15 +109,15 @@ def _panel(axes: Axes, rows: Sequence[_Row]) -> None:
     )
     axes.plot(
         [row.published for row in rows],
-        [place + _APART for place in range(len(rows))],
+        [index + _OFFSET for index in range(len(rows))],
         linestyle="",
         marker="D",
         markerfacecolor=COLOURS["paper"],
         markeredgecolor=COLOURS["accent-2"],
         label="published, 95% interval",
     )
-    for place, row in enumerate(rows):
-        axes.text(1.02, place, row.verdict, transform=axes.get_yaxis_transform(), va="center")
+    for index, row in enumerate(rows):
+        axes.text(1.02, index, row.verdict, transform=axes.get_yaxis_transform(), va="center")
     axes.set_yticks(range(len(rows)), [_name(row) for row in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.grid(axis="y", visible=False)

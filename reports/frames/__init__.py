@@ -1,1 +1,1 @@
-"""Runs as data frames."""
+"""Loads runs as data frames."""

@@ -1,14 +1,13 @@
-"""Results as data frames: the runs, figures, scores, epochs and settings of a store.
+"""Loads runs, figures, scores, epochs and settings of a store as data frames.
 
-Every function takes the store's folder and `frame`, which says what comes back:
+Every function takes the folder of a store, and `frame`, the type of the result:
 
 - `"pandas"`: a `pandas.DataFrame` with pandas' own column types; missing numbers are NaN;
 - `"arrow"`: a `pyarrow.Table`. Other libraries read it in one call, without copying a column:
   `polars.from_arrow(table)`, `table.to_pandas(types_mapper=pandas.ArrowDtype)`.
 
-A missing value is missing, never 0. All of them raise ConfigError, a ValueError of one line, for a folder that does not
-exist, an unknown run and a pandas that is not installed. A run whose folder cannot be read is left out with a
-RuntimeWarning that names it.
+A missing value is null, never 0. Every function raises ConfigError, a ValueError of one line, if the folder does not
+exist, a run is unknown or pandas is not installed. A run that cannot be read is left out with a RuntimeWarning.
 """
 
 from __future__ import annotations
@@ -44,24 +43,31 @@ _SCORE = {
 
 
 def load_runs(store: str | Path, *, stage: Stage | None = "bench", frame: Frame = "pandas") -> Any:
-    """One row per run, failed ones included, by data, protocol, card and seed. `stage` None adds trials of searches.
+    """One row per run, failed ones included, ordered by data, protocol, card and seed.
 
-    Columns, always the same ones in the same order:
+    The columns are always the same, in the same order:
 
-    - who: `run_id`, `card`, `seed`, `stage`, `status` (ok, failed), `error`, `finished` (UTC);
-    - on what: `data` (the source), `data_title`, `data_fingerprint`, `synthetic`, `negative_class`, `positive_class`,
+    - the run: `run_id`, `card`, `seed`, `stage`, `status` (ok, failed), `error`, `finished` (UTC);
+    - its data: `data` (the source), `data_title`, `data_fingerprint`, `synthetic`, `negative_class`, `positive_class`,
       `protocol`, `image_size` (pixels per side), `builder`, `train_images`, `val_images`, `test_images` (counts),
       `split_fingerprint`;
-    - decided: `threshold` (a probability, chosen on validation) and `threshold_rule`, `diagnosis` (codes of its
-      findings with ", " between them, empty when healthy);
+    - decisions: `threshold` (chosen on validation, in [0, 1]), `threshold_rule`, `diagnosis` (codes of its findings,
+      separated by ", ", empty without findings);
     - costs: `seconds`, `epochs`, `seconds_per_epoch`, `inference_ms_per_image`, `peak_memory_mib`, `parameters`,
       `trainable_parameters`, `model_kept`;
-    - figures at threshold 0.5: `test_loss` and `val_loss`, then for each metric `test_METRIC` and `val_METRIC`, shares
-      in [0, 1] but for losses, mcc in [-1, 1] and counts of images, with the bounds of its 95% interval in
-      `test_METRIC_low` and `_high` where it has one;
-    - figures on test at the chosen threshold: `test_chosen_METRIC`, for metrics of decisions.
+    - figures at threshold 0.5: `test_loss` and `val_loss`, then per metric `test_METRIC` and `val_METRIC` with the
+      bounds of the 95% interval, `test_METRIC_low` and `test_METRIC_high`. Shares are in [0, 1], mcc in [-1, 1];
+    - test figures at the chosen threshold: `test_chosen_METRIC`, for metrics that depend on it.
 
-    `load_figures` has all figures, in rows; `load_settings` what the cards and protocols say.
+    `load_figures` has all figures in rows, `load_settings` the settings of cards and protocols.
+
+    Args:
+        store: Folder of the store.
+        stage: `"bench"`, `"search"` for trials of searches, None for both.
+        frame: `"pandas"` or `"arrow"`.
+
+    Returns:
+        The data frame.
     """
     source = _open(store, frame)
     return _converted(runs_table(_runs(source, stage), source), frame)
@@ -72,6 +78,14 @@ def load_figures(store: str | Path, *, stage: Stage | None = "bench", frame: Fra
 
     Columns: `run_id`, `card`, `seed`, `split` (val, test), `at` (half, chosen), `threshold` (0.5 or the chosen one),
     `metric`, `value`, `low` and `high` (95% interval), `method` (of the interval), `reason` (why something is missing).
+
+    Args:
+        store: Folder of the store.
+        stage: `"bench"`, `"search"` for trials of searches, None for both.
+        frame: `"pandas"` or `"arrow"`.
+
+    Returns:
+        The data frame.
     """
     return _converted(figures_table(_runs(_open(store, frame), stage)), frame)
 
@@ -83,11 +97,20 @@ def load_scores(
     split: SplitName | None = None,
     frame: Frame = "pandas",
 ) -> Any:
-    """One row per scored image and run: all finished benchmark runs or the run ids `runs`, both splits or `split`.
+    """One row per scored image and run.
 
-    Columns: `run_id`, `card`, `seed`, `split` (val, test), `image` (its name in the data), `patient` (missing where not
-    known), `y_true` (1 is the run's positive class), `y_score` (the network's probability of that class, not
-    calibrated), `threshold` (the run's chosen one). What is chosen or fitted is chosen on val; test is for scoring.
+    Columns: `run_id`, `card`, `seed`, `split` (val, test), `image` (its name in the data), `patient` (null if not
+    known), `y_true` (1 is the positive class), `y_score` (uncalibrated probability of that class), `threshold` (the
+    chosen one). Choose and fit on val only; test is for scoring.
+
+    Args:
+        store: Folder of the store.
+        runs: Run ids; None for all finished benchmark runs.
+        split: `"val"` or `"test"`; None for both.
+        frame: `"pandas"` or `"arrow"`.
+
+    Returns:
+        The data frame.
     """
     import pyarrow as pa
 
@@ -115,42 +138,58 @@ def load_history(store: str | Path, *, stage: Stage | None = "bench", frame: Fra
     """One row per run and epoch, in the order of training.
 
     Columns: `run_id`, `card`, `seed`, `phase` (as the run named it), `epoch` (from 1 in each phase), `step` (from 1,
-    through all phases), then what training recorded: `loss`, `accuracy`, `recall`, the same on validation as `val_*`,
+    through all phases), then the recorded values: `loss`, `accuracy`, `recall`, the same on validation as `val_*`,
     `seconds`.
+
+    Args:
+        store: Folder of the store.
+        stage: `"bench"`, `"search"` for trials of searches, None for both.
+        frame: `"pandas"` or `"arrow"`.
+
+    Returns:
+        The data frame.
     """
     source = _open(store, frame)
     rows: list[dict[str, Any]] = []
     for run in _runs(source, stage):
         for epoch in source.history(run).epochs:
-            place = {"phase": epoch.phase, "epoch": epoch.epoch, "step": epoch.step}
-            rows.append({**key_of(run), **place, **epoch.values})
+            position = {"phase": epoch.phase, "epoch": epoch.epoch, "step": epoch.step}
+            rows.append({**key_of(run), **position, **epoch.values})
     fixed = {**KEY, "phase": "string", "epoch": "int64", "step": "int64"}
     recorded = {name: "float64" for row in rows for name in row if name not in fixed}
     return _converted(arrow_table(fixed | recorded, rows), frame)
 
 
 def load_settings(store: str | Path, *, stage: Stage | None = "bench", frame: Frame = "pandas") -> Any:
-    """One row per run, one column per setting, to be joined to `load_runs` by `run_id`.
+    """One row per run, one column per setting, to join with `load_runs` by `run_id`.
 
-    Columns: `run_id`, `card`, `seed`, then what the cards and protocols say, by path: `model.builder`,
-    `recipe.optimizer.learning_rate`, `protocol.image_size`, ... A setting that is a number for one run and
-    text for another (`protocol.views`: 2, fresh) is text for all.
+    Columns: `run_id`, `card`, `seed`, then the settings of cards and protocols by path: `model.builder`,
+    `recipe.optimizer.learning_rate`, `protocol.image_size`, ... A setting that is a number in one run and text in
+    another (`protocol.views`: 2, fresh) is text in all.
+
+    Args:
+        store: Folder of the store.
+        stage: `"bench"`, `"search"` for trials of searches, None for both.
+        frame: `"pandas"` or `"arrow"`.
+
+    Returns:
+        The data frame.
     """
     return _converted(settings_table(_runs(_open(store, frame), stage)), frame)
 
 
 def _open(store: str | Path, frame: Frame) -> Store:
-    """The store in that folder. Raises ConfigError where there is none, or where `frame` cannot be made."""
+    """Open the store in that folder; raise ConfigError without one, or if `frame` is not available."""
     if frame not in get_args(Frame):
         raise ConfigError(
-            f'frame={frame!r}: known are "pandas" and "arrow"; other libraries read the Arrow table, '
+            f'frame={frame!r}: known are "pandas" and "arrow"; other libraries convert the Arrow table, '
             "as polars.from_arrow(table) does"
         )
     if frame == "pandas" and importlib.util.find_spec("pandas") is None:
-        raise ConfigError("pandas is not installed; `pip install 'zoo-bench[frames]'`, or take frame=\"arrow\"")
+        raise ConfigError("pandas is not installed; `pip install 'zoo-bench[frames]'`, or use frame=\"arrow\"")
     root = Path(store).expanduser()
     if not root.exists():
-        raise ConfigError(f"{root}: no such store; `zoo bench --all --store {root}` makes one")
+        raise ConfigError(f"{root}: no such store; `zoo bench --all --store {root}` creates one")
     return Store(root)
 
 

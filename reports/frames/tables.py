@@ -1,4 +1,4 @@
-"""Runs as Arrow tables: what `zoo.load_runs` and its siblings return and what the CSV files of a report hold."""
+"""Runs as Arrow tables, the source of `zoo.load_runs` and of the CSV files of a report."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 KEY = {"run_id": "string", "card": "string", "seed": "int64"}
-"""The columns that identify a run in every table, name to type."""
+"""Types of the columns that identify a run in every table."""
 
 CONDITIONS = ("data", "protocol", "synthetic")
-"""The columns that say under which conditions a run was made."""
+"""The columns with the conditions of a run."""
 
 _RUN = {
     **KEY,
@@ -68,11 +68,14 @@ _FIGURE = {
 
 
 def arrow_table(columns: Mapping[str, str], rows: Iterable[Row]) -> pyarrow.Table:
-    """Rows as an Arrow table.
+    """Convert rows to an Arrow table.
 
     Args:
-        columns: The type of each column: an Arrow alias such as `float64`, or `time` for UTC times.
-        rows: Values by column name. A value that a row does not have is null.
+        columns: Type by column: an Arrow alias such as `float64`, or `time` for UTC times.
+        rows: Values by column name; an absent value becomes null.
+
+    Returns:
+        The table, with exactly these columns.
     """
     import pyarrow as pa
 
@@ -83,7 +86,7 @@ def arrow_table(columns: Mapping[str, str], rows: Iterable[Row]) -> pyarrow.Tabl
 
 
 def arrow_type(kind: str) -> Any:
-    """The Arrow type of that alias; `time` is a UTC time in microseconds."""
+    """The Arrow type of an alias; `time` is a UTC time in microseconds."""
     import pyarrow as pa
 
     return pa.timestamp("us", tz="UTC") if kind == "time" else pa.type_for_alias(kind)
@@ -110,12 +113,12 @@ def settings_table(runs: Iterable[Run]) -> pyarrow.Table:
 
 
 def key_of(run: Run) -> dict[str, Any]:
-    """The columns of KEY."""
+    """The values of the columns of KEY."""
     return {"run_id": run.run_id, "card": run.spec.card.name, "seed": run.spec.seed}
 
 
 def conditions_of(run: Run) -> dict[str, Any]:
-    """The columns of CONDITIONS."""
+    """The values of the columns of CONDITIONS."""
     spec = run.spec
     return {"data": spec.dataset.source, "protocol": spec.protocol.name, "synthetic": spec.dataset.synthetic}
 
@@ -167,12 +170,12 @@ def _figure_rows(run: Run) -> Iterator[Row]:
     for at, threshold, by_split in (("half", 0.5, run.at_half), ("chosen", chosen, run.at_chosen)):
         for split, figures in by_split.items():
             for name, f in figures.items():
-                place = {**key_of(run), "split": split, "at": at, "threshold": threshold, "metric": name}
-                yield {**place, "value": f.value, "low": f.low, "high": f.high, "method": f.method, "reason": f.reason}
+                key = {**key_of(run), "split": split, "at": at, "threshold": threshold, "metric": name}
+                yield {**key, "value": f.value, "low": f.low, "high": f.high, "method": f.method, "reason": f.reason}
 
 
 def _common(kinds: Collection[type]) -> str:
-    """The column type that holds values of all `kinds`, of which there is at least one."""
+    """The column type for values of all `kinds`, at least one."""
     names = {bool: "bool", int: "int64", float: "float64"}
     if set(kinds) == {int, float}:
         return "float64"

@@ -1,5 +1,7 @@
-"""The images behind a run's figures: right, wrong, most certain wrong and nearest to the threshold, with the place
-that decided. What to show is chosen from the stored test scores alone, so that the same run shows the same images."""
+"""Chooses and presents test images of a run: right, wrong, most certain wrong, nearest to the threshold.
+
+The choice depends on the stored test scores alone, so the same run always has the same gallery.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from benchmark.evidence.diagnosis.saliency import Inside, Sanity
 from benchmark.evidence.diagnosis.subgroups import Subgroups, certainty
 from benchmark.evidence.scores import Scores
 from benchmark.runs.run import Run
-from reports.gallery.tiles import CONTOUR, data_uri, overlay, shown, small, where_strongest
+from reports.gallery.tiles import CONTOUR, data_uri, large_tile, overlay, small_tile, where_strongest
 
 PER_GROUP = 4
 PER_SUBGROUP = 3
@@ -28,10 +30,17 @@ _TITLES = {
 
 @dataclass(frozen=True)
 class Tile:
-    """One test image. `image` and `overlay`, the same under its map, are WebP; `overlay` is None with
-    `overlay_reason`. `caption` is the report's own line, `alt` and `overlay_alt` say what the pictures show.
-    `inside` is the share of the map in the known region, `area` that of a uniform one, where it is known. `even` is
-    whether the map is at least half of its largest value everywhere, so that it points at no place."""
+    """One test image.
+
+    Attributes:
+        image: The image as WebP.
+        overlay: The image with its map as WebP; None for the reason `overlay_reason`.
+        caption: The line below the image.
+        alt: Alternative text of the image; `overlay_alt` is that of the overlay.
+        inside: Share of the map inside the known region, in [0, 1].
+        area: Share of the image that the known region covers, in [0, 1].
+        even: Whether the map is at least half of its largest value everywhere, so that it highlights nothing.
+    """
 
     name: str
     real: str
@@ -50,7 +59,7 @@ class Tile:
 
     @property
     def verdict(self) -> str:
-        """The word `right` or `wrong`."""
+        """Whether the decision was `right` or `wrong`."""
         return "right" if self.right else "wrong"
 
     @property
@@ -60,13 +69,13 @@ class Tile:
 
     @property
     def overlay_uri(self) -> str | None:
-        """The image under its map as a data URI."""
+        """The image with its map as a data URI."""
         return None if self.overlay is None else data_uri(self.overlay)
 
 
 @dataclass(frozen=True)
-class Group:
-    """Tiles of one kind; `reason` says why there is none."""
+class TileGroup:
+    """Tiles of one kind; without tiles, `reason` says why."""
 
     key: str
     title: str
@@ -75,18 +84,21 @@ class Group:
     reason: str | None = None
 
     def named(self) -> Iterator[tuple[str, Tile]]:
-        """The tiles, each with the name that its files begin with, such as `correct-1`."""
+        """The tiles with the prefix of their file names, such as `correct-1`."""
         for number, tile in enumerate(self.tiles, start=1):
             yield f"{self.key}-{number}", tile
 
 
 @dataclass(frozen=True)
 class Gallery:
-    """What a run shows of its test images, decided at `threshold`, which `decided` puts in words.
+    """The test images that illustrate a run.
 
-    `layer` is the one whose feature maps Grad-CAM weighs, None with `maps_reason`. `inside` is about the `region` that
-    is known in these images, such as lungs. `failures` holds the most certain wrong images of each of
-    `subgroups.groups`, in their order.
+    Attributes:
+        threshold: The score from which an image is called positive; `decided` says where it comes from.
+        layer: The layer that Grad-CAM explains; None for the reason `maps_reason`.
+        region: A region that is known in these images, such as the lungs; `inside` compares the maps with it.
+        failures: The most certain wrong images of each of `subgroups.groups`, in the same order.
+        notes: Remarks for the reader.
     """
 
     run_id: str
@@ -97,7 +109,7 @@ class Gallery:
     classes: tuple[str, str]
     threshold: float
     decided: str
-    groups: tuple[Group, ...]
+    groups: tuple[TileGroup, ...]
     layer: str | None = None
     maps_reason: str | None = None
     sanity: Sanity | None = None
@@ -109,13 +121,13 @@ class Gallery:
 
     @property
     def folder(self) -> str:
-        """What the folder of its pictures beside a report is named after: `CARD-SEED`."""
+        """The end of the name of its picture folder: `CARD-SEED`."""
         return f"{self.card}-{self.seed}"
 
 
 @dataclass(frozen=True)
-class Picked:
-    """Which test images are shown, as places in the scores: `groups` by key, and those of each subgroup."""
+class ImageSelection:
+    """The test images of a gallery, as indices of the scores: `groups` by key, and `failures` by subgroup."""
 
     groups: Mapping[str, tuple[int, ...]]
     failures: tuple[tuple[int, ...], ...] = ()
@@ -127,14 +139,22 @@ class Picked:
 
     @property
     def places(self) -> tuple[int, ...]:
-        """All images shown, each once; those of `explained` come first."""
+        """All images, each once; those of `explained` come first."""
         return tuple(dict.fromkeys((*self.explained, *(place for group in self.failures for place in group))))
 
 
 @dataclass(frozen=True, eq=False)
-class Heat:
-    """Maps (n, h, w) in 0..1 of `Picked.explained`, in its order, from the feature maps of `layer`; what is known of
-    their worth, and how much lies in a known `region` of the images."""
+class SaliencyMaps:
+    """Grad-CAM maps of the explained images.
+
+    Attributes:
+        layer: The layer that the maps explain.
+        maps: Shape (n, h, w) in [0, 1], in the order of `ImageSelection.explained`.
+        sanity: The result of the sanity check.
+        region: A region that is known in these images, such as the lungs.
+        inside: How much of the maps lies inside it.
+        areas: Share of each image that the region covers, in [0, 1].
+    """
 
     layer: str
     maps: npt.NDArray[np.float32]
@@ -145,7 +165,7 @@ class Heat:
 
 
 def decided_at(run: Run) -> tuple[float, str]:
-    """The threshold that a gallery of `run` decides at, and where it comes from."""
+    """The threshold of a gallery of `run`, and a phrase that says where it comes from."""
     chosen = run.threshold
     if chosen is None or chosen.value is None:
         why = f": {chosen.reason}" if chosen is not None and chosen.reason else ""
@@ -153,76 +173,100 @@ def decided_at(run: Run) -> tuple[float, str]:
     return chosen.value, f"{chosen.value:.3g}, chosen on validation by the rule {chosen.rule}"
 
 
-def pick(
+def select_images(
     scores: Scores,
     threshold: float,
     names: Sequence[str],
     subgroups: Subgroups | None = None,
     per_group: int = PER_GROUP,
     per_subgroup: int = PER_SUBGROUP,
-) -> Picked:
-    """The images to show of `scores` at `threshold`: at most `per_group` of each kind, none in two of them.
+) -> ImageSelection:
+    """Choose the images of a gallery: the most certain wrong, then the nearest to the threshold, then others.
 
-    The most certain wrong ones are taken first, then the nearest to the threshold, then others. Equal scores are taken
-    in the order of `names`.
+    Args:
+        scores: Test scores.
+        threshold: The score from which an image is called positive.
+        names: Image names in the order of the scores; they order equal scores.
+        subgroups: Subgroups of the test images.
+        per_group: Images of each kind, at most.
+        per_subgroup: Failures of each subgroup, at most.
+
+    Returns:
+        The images; no image is in two groups.
     """
-    away = certainty(scores, threshold)
-    by_name = np.argsort(np.argsort(np.asarray(names)))
+    distance = certainty(scores, threshold)
+    name_rank = np.argsort(np.argsort(np.asarray(names)))
     right = (scores.y_score >= threshold) == (scores.y_true == 1)
-    left = np.ones(len(scores), bool)
+    unused = np.ones(len(scores), bool)
 
     def take(order: npt.NDArray[np.integer]) -> tuple[int, ...]:
-        left[order[:per_group]] = False
+        unused[order[:per_group]] = False
         return tuple(order[:per_group].tolist())
 
-    def ranked(places: npt.NDArray[np.integer], key: npt.NDArray[np.float64]) -> npt.NDArray[np.integer]:
-        return places[np.lexsort((by_name[places], key[places]))]
+    def ranked(indices: npt.NDArray[np.integer], key: npt.NDArray[np.float64]) -> npt.NDArray[np.integer]:
+        return indices[np.lexsort((name_rank[indices], key[indices]))]
 
-    certain = take(ranked(np.flatnonzero(~right), -away))
-    nearest = take(ranked(np.flatnonzero(left), np.abs(scores.y_score - threshold)))
+    certain = take(ranked(np.flatnonzero(~right), -distance))
+    nearest = take(ranked(np.flatnonzero(unused), np.abs(scores.y_score - threshold)))
     spread = {
         key: take(
             _of_both(
-                scores, [ranked(np.flatnonzero(left & kind & (scores.y_true == c)), away) for c in (1, 0)], per_group
+                scores,
+                [ranked(np.flatnonzero(unused & kind & (scores.y_true == c)), distance) for c in (1, 0)],
+                per_group,
             )
         )
         for key, kind in (("wrong", ~right), ("correct", right))
     }
     groups = {"correct": spread["correct"], "wrong": spread["wrong"], "certain": certain, "nearest": nearest}
     worst = () if subgroups is None else tuple(group.failures[:per_subgroup] for group in subgroups.groups)
-    return Picked(groups, worst)
+    return ImageSelection(groups, worst)
 
 
-def gallery(
+def build_gallery(
     run: Run,
     scores: Scores,
     names: Sequence[str],
-    picked: Picked,
+    selection: ImageSelection,
     pixels: Pixels,
     *,
-    heat: Heat | None = None,
+    heat: SaliencyMaps | None = None,
     maps_reason: str | None = None,
     subgroups: Subgroups | None = None,
     notes: Sequence[str] = (),
 ) -> Gallery:
-    """The gallery of `run`, whose test `scores` and image `names` are in one order; `pixels` uint8 (n, h, w, channels)
-    are those of `picked.places`. Without `heat`, `maps_reason` says why there are no maps."""
+    """Build the gallery of `run`.
+
+    Args:
+        run: A finished run.
+        scores: Its test scores.
+        names: Image names in the order of the scores.
+        selection: The images to present.
+        pixels: uint8 (n, h, w, channels), the images of `selection.places`.
+        heat: Their Grad-CAM maps, if any.
+        maps_reason: Why there are no maps.
+        subgroups: Subgroups of the test images.
+        notes: Remarks for the reader.
+
+    Returns:
+        The gallery.
+    """
     threshold, decided = decided_at(run)
     classes = run.spec.dataset.classes
-    row = {place: index for index, place in enumerate(picked.places)}
+    row_of = {index: row for row, index in enumerate(selection.places)}
 
-    def tile(place: int, with_map: bool) -> Tile:
-        index = row[place]
-        score = float(scores.y_score[place])
-        real, predicted = classes[scores.y_true[place]], classes[int(score >= threshold)]
-        plain = _tile(names[place], real, predicted, score, threshold, classes, pixels[index], with_map)
-        return _with_map(plain, heat, index, pixels[index]) if with_map and heat is not None else plain
+    def tile(index: int, with_map: bool) -> Tile:
+        row = row_of[index]
+        score = float(scores.y_score[index])
+        real, predicted = classes[scores.y_true[index]], classes[int(score >= threshold)]
+        plain = _tile(names[index], real, predicted, score, threshold, classes, pixels[row], with_map)
+        return _with_map(plain, heat, row, pixels[row]) if with_map and heat is not None else plain
 
     groups = []
-    for key, places in picked.groups.items():
+    for key, indices in selection.groups.items():
         title, about = _TITLES[key]
-        tiles = tuple(tile(place, True) for place in places)
-        groups.append(Group(key, title, about, tiles, None if tiles else _empty(key)))
+        tiles = tuple(tile(index, True) for index in indices)
+        groups.append(TileGroup(key, title, about, tiles, None if tiles else _empty(key)))
     return Gallery(
         run_id=run.run_id,
         card=run.spec.card.name,
@@ -239,13 +283,13 @@ def gallery(
         region=None if heat is None else heat.region,
         inside=None if heat is None else heat.inside,
         subgroups=subgroups,
-        failures=tuple(tuple(tile(place, False) for place in group) for group in picked.failures),
+        failures=tuple(tuple(tile(index, False) for index in group) for group in selection.failures),
         notes=tuple(notes),
     )
 
 
 def _of_both(scores: Scores, ranked: Sequence[npt.NDArray[np.integer]], count: int) -> npt.NDArray[np.integer]:
-    """`count` places, half of each class where there are as many, spread evenly over each ranking."""
+    """`count` indices, half of each class if there are enough, spread evenly over each ranking."""
     first, second = ranked
     half = min(len(second), max(count // 2, count - len(first)))
     chosen = [_evenly(first, count - half), _evenly(second, half)]
@@ -253,19 +297,19 @@ def _of_both(scores: Scores, ranked: Sequence[npt.NDArray[np.integer]], count: i
 
 
 def _evenly(ranking: npt.NDArray[np.integer], count: int) -> npt.NDArray[np.integer]:
-    """`count` places of `ranking`, the middles of as many equal parts."""
+    """`count` entries of `ranking`: the middles of as many equal parts."""
     count = min(count, len(ranking))
     middles = ((np.arange(count) + 0.5) / max(count, 1) * len(ranking)).astype(int)
-    found: npt.NDArray[np.integer] = ranking[middles]
-    return found
+    chosen: npt.NDArray[np.integer] = ranking[middles]
+    return chosen
 
 
 def _empty(key: str) -> str:
     return {
-        "correct": "no test image was decided rightly, or all are shown as nearest to the threshold",
+        "correct": "no decision was right, or all right ones are among the nearest to the threshold",
         "wrong": "there are no other wrong decisions",
-        "certain": "no test image was decided wrongly",
-        "nearest": "all images are shown as wrong",
+        "certain": "no decision was wrong",
+        "nearest": "all images are among the wrong ones",
     }[key]
 
 
@@ -290,23 +334,23 @@ def _tile(
         right=right,
         caption=f"Real: {real}  Pred: {predicted}  Prob({_short(classes)}): {probability}",
         alt=f"Test image {name}: {real}, {decision} with probability {probability} of {classes[1]}.",
-        image=shown(pixels) if large else small(pixels),
+        image=large_tile(pixels) if large else small_tile(pixels),
     )
 
 
-def _with_map(tile: Tile, heat: Heat, index: int, pixels: npt.NDArray[np.uint8]) -> Tile:
-    found = heat.maps[index]
-    if not found.any():
-        reason = f"empty map: nothing in {heat.layer} speaks for {tile.predicted}"
+def _with_map(tile: Tile, heat: SaliencyMaps, index: int, pixels: npt.NDArray[np.uint8]) -> Tile:
+    heatmap = heat.maps[index]
+    if not heatmap.any():
+        reason = f"empty map: nothing in {heat.layer} supports {tile.predicted}"
         return replace(tile, overlay_reason=reason)
     share = None if heat.inside is None else heat.inside.per_image[index]
     within = "" if share is None else f" {share:.0%} of it lies inside the {heat.region}."
-    even = bool(found.min() >= CONTOUR)
-    where = "nearly even over the picture" if even else f"strongest in the {where_strongest(found)} of the picture"
+    even = bool(heatmap.min() >= CONTOUR)
+    where = "nearly even over the image" if even else f"strongest in the {where_strongest(heatmap)} of the image"
     return replace(
         tile,
-        overlay=overlay(pixels, found),
-        overlay_alt=f"Grad-CAM of {tile.name}: what speaks for {tile.predicted} is {where}.{within}",
+        overlay=overlay(pixels, heatmap),
+        overlay_alt=f"Grad-CAM of {tile.name}: evidence for {tile.predicted} is {where}.{within}",
         even=even,
         inside=share,
         area=heat.areas[index] if heat.areas else None,
@@ -314,7 +358,7 @@ def _with_map(tile: Tile, heat: Heat, index: int, pixels: npt.NDArray[np.uint8])
 
 
 def _probability(score: float, threshold: float) -> str:
-    """`score` with two decimals, or as many as tell it from the threshold."""
+    """`score` with two decimals, or as many as it needs to differ from the threshold."""
     decimals = 2
     while decimals < 6 and score != threshold and round(score, decimals) == round(threshold, decimals):
         decimals += 1
@@ -322,6 +366,6 @@ def _probability(score: float, threshold: float) -> str:
 
 
 def _short(classes: tuple[str, str]) -> str:
-    """The positive class by its first letter, where that is not the other's too."""
+    """The first letter of the positive class, or its whole name if both classes share that letter."""
     negative, positive = classes
     return positive if positive[:1] == negative[:1] else positive[:1]

@@ -1,4 +1,4 @@
-"""A gallery in words: what every renderer says beside its pictures, as plain text."""
+"""Sentences and rows of a gallery, the same for every renderer, as plain text."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from collections.abc import Sequence
 
 from benchmark.evidence.diagnosis.subgroups import Rate, Subgroup
 from reports.gallery.gallery import Gallery
-from reports.text import MISSING, estimate, p_text
+from reports.text import MISSING, estimate, p_text, plural
 
-SUBGROUP_HEADS = ("grouped by", "group", "images", "recall", "specificity", "accuracy", "test against the others")
+SUBGROUP_HEADS = ("grouped by", "group", "images", "recall", "specificity", "accuracy", "test against the rest")
 
 
 def sentences(gallery: Gallery) -> list[str]:
-    """What to know before looking: where decisions fall, what the maps are, and what they are worth."""
-    lines = [f"Decided at {gallery.decided}. Images were chosen from the test scores by fixed rules, not by eye."]
+    """The introduction of a gallery: the threshold, what the maps are, and how far to trust them."""
+    lines = [f"Decided at {gallery.decided}. Fixed rules chose the images by their test scores; nobody picked them."]
     if gallery.layer is None:
         lines.append(f"No Grad-CAM: {gallery.maps_reason}.")
     else:
         lines.append(
             f"Each image has its Grad-CAM (Selvaraju et al. 2017) for the predicted class from layer {gallery.layer}, "
-            "scaled to each image's own largest value; the line runs at half of it. It shows what moved this "
+            "scaled to the largest value per image; the contour is at half of it. A map shows what raised this "
             "score, not where an illness is."
         )
         lines += [line for line in (sanity_line(gallery), inside_line(gallery), even_line(gallery)) if line]
@@ -32,44 +32,45 @@ def sanity_line(gallery: Gallery) -> str | None:
     if sanity is None:
         return None
     if sanity.passes is None or sanity.median is None:
-        return f"Sanity check (Adebayo et al. 2018): cannot be told, {sanity.reason}."
+        return f"Sanity check (Adebayo et al. 2018): undetermined, {sanity.reason}."
     verdict = (
         "passed: the maps depend on the weights" if sanity.passes else "FAILED: the maps hardly depend on the weights"
     )
     head = (
-        "" if sanity.head_median is None else f" ({sanity.head_median:.2f} with only the layers behind {gallery.layer})"
+        ""
+        if sanity.head_median is None
+        else f" ({sanity.head_median:.2f} if only the layers after {gallery.layer} are)"
     )
     known = sum(value is not None for value in sanity.per_image)
     return (
-        f"Sanity check (Adebayo et al. 2018) {verdict}. With all weights drawn anew ({sanity.draws} times) a map's "
-        f"rank correlation with the trained one is {sanity.median:.2f}{head}, median of {known} images; below "
-        f"{sanity.cut_off:g} passes."
+        f"Sanity check (Adebayo et al. 2018) {verdict}. If all weights are randomised ({sanity.draws} times), the rank "
+        f"correlation of a map with the original is {sanity.median:.2f}{head}, median of {known} images; it passes "
+        f"below {sanity.cut_off:g}."
     )
 
 
 def inside_line(gallery: Gallery) -> str | None:
-    """How much of the maps lies in the known region; None where none is known."""
+    """How much of the maps lies inside the known region; None without such a region."""
     inside = gallery.inside
     if inside is None:
         return None
     if inside.share is None:
         return f"Share of the maps inside the {gallery.region}: not known, all maps are empty."
     return (
-        f"Inside the {gallery.region} lie {inside.share:.0%} of the maps, mean of the {inside.images} images shown "
-        f"that have one; a uniform map would have {inside.expected:.0%}. {inside.above} of {inside.images} have more "
-        "than that."
+        f"On average {inside.share:.0%} of a map lies inside the {gallery.region} ({plural(inside.images, 'map')}); a "
+        f"uniform map would have {inside.expected:.0%}. {inside.above} of {inside.images} maps exceed that."
     )
 
 
 def even_line(gallery: Gallery) -> str | None:
-    """How many maps point at no place; None where none does."""
-    drawn = [tile for group in gallery.groups for tile in group.tiles if tile.overlay is not None]
-    even = sum(tile.even for tile in drawn)
+    """How many maps highlight nothing; None if there are none."""
+    mapped = [tile for group in gallery.groups for tile in group.tiles if tile.overlay is not None]
+    even = sum(tile.even for tile in mapped)
     if not even:
         return None
     return (
-        f"{even} of {len(drawn)} maps are nearly even, at least half of the largest value everywhere: they point at no "
-        "place."
+        f"{even} of {len(mapped)} maps are nearly even, at least half of the largest value everywhere: they highlight "
+        "nothing."
     )
 
 
@@ -81,11 +82,11 @@ def subgroup_rows(gallery: Gallery) -> list[list[str]]:
 
 
 def subgroup_sentences(gallery: Gallery) -> list[str]:
-    """How the subgroups were compared, what stands out, and which groupings there are not."""
+    """How the subgroups were compared, which of them differ, and which groupings are left out."""
     if gallery.subgroups is None:
         return []
     subgroups = gallery.subgroups
-    apart = [
+    different = [
         f"{rate.metric} of {group.name} ({group.kind})"
         for group in subgroups.groups
         for rate in group.rates
@@ -94,9 +95,13 @@ def subgroup_sentences(gallery: Gallery) -> list[str]:
     lines = []
     if subgroups.groups:
         lines.append(
-            "Rates of right decisions with 95% intervals; recall and specificity of a group against the other images "
-            f"of that class, p-values by Holm over {subgroups.tests} tests. "
-            + (f"Apart at the 5% level: {'; '.join(apart)}." if apart else "None is apart at the 5% level.")
+            "Rates of right decisions with 95% intervals. Recall and specificity of a group are compared with the "
+            f"other images of that class; p-values are adjusted by Holm over {plural(subgroups.tests, 'test')}. "
+            + (
+                f"Significant at the 5% level: {'; '.join(different)}."
+                if different
+                else "No group differs significantly."
+            )
         )
     return lines + [f"Not grouped: {reason}." for reason in subgroups.left_out]
 

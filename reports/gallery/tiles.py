@@ -1,4 +1,4 @@
-"""Single pictures of a gallery as WebP: small enough for fourteen galleries in one page."""
+"""Tiles of a gallery as WebP images, small enough for many galleries in one page."""
 
 from __future__ import annotations
 
@@ -14,32 +14,39 @@ Pixels = npt.NDArray[np.uint8]
 Map = npt.NDArray[np.float32]
 MIME = "image/webp"
 LARGE, SMALL = 144, 80
-"""Longest sides in pixels, of a tile and of one in a subgroup's row."""
+"""Longest sides in pixels: of a tile, and of a tile in a table of subgroups."""
 COLOUR_MAP = "plasma"
-"""A colour map that is even in lightness and readable with any colour vision (Smith and van der Walt 2015)."""
+"""A perceptually uniform colour map, readable with any colour vision (Smith and van der Walt 2015)."""
 CONTOUR = 0.5
-"""Where the line around the strongest part runs, as a share of the map's largest value."""
+"""The level of the contour around the strongest part, as a share of the largest value."""
 _QUALITY = 72
 _OPAQUE = 0.6
 _FIRST = 0.25  # the darkest quarter of the colours would only darken the image
 
 
-def shown(pixels: Pixels) -> bytes:
-    """An image uint8 (h, w, 1 or 3) as a tile."""
+def large_tile(pixels: Pixels) -> bytes:
+    """Encode an image uint8 (h, w, 1 or 3) as a tile."""
     return _webp(_scaled(_rgb(pixels), LARGE))
 
 
-def small(pixels: Pixels) -> bytes:
-    """An image uint8 (h, w, 1 or 3) as a small tile."""
+def small_tile(pixels: Pixels) -> bytes:
+    """Encode an image uint8 (h, w, 1 or 3) as a small tile."""
     return _webp(_scaled(_rgb(pixels), SMALL))
 
 
-def overlay(pixels: Pixels, found: Map) -> bytes:
-    """An image under its map (h, w) in 0..1, which hides it more where it is stronger; a line runs around the
-    strongest part, so that the picture does not hang on colour."""
+def overlay(pixels: Pixels, heatmap: Map) -> bytes:
+    """Lay a map over an image, with a contour around its strongest part that is visible without colour.
+
+    Args:
+        pixels: The image, uint8 (h, w, 1 or 3).
+        heatmap: The map (h', w') in [0, 1], of any size; larger values are more opaque.
+
+    Returns:
+        The tile as WebP.
+    """
     image = np.asarray(_scaled(_rgb(pixels), LARGE), dtype=np.float32)
     heat = np.asarray(
-        Image.fromarray(found.astype(np.float32)).resize((image.shape[1], image.shape[0]), Image.Resampling.BILINEAR)
+        Image.fromarray(heatmap.astype(np.float32)).resize((image.shape[1], image.shape[0]), Image.Resampling.BILINEAR)
     )
     heat = np.clip(heat, 0, 1)
     alpha = _OPAQUE * heat[..., None]
@@ -50,18 +57,18 @@ def overlay(pixels: Pixels, found: Map) -> bytes:
     return _webp(Image.fromarray(np.clip(np.rint(mixed), 0, 255).astype(np.uint8)))
 
 
-def where_strongest(found: Map) -> str:
-    """In which ninth of the picture the map's centre of mass lies, in words."""
-    total = float(found.sum())
-    rows, columns = (np.arange(length) + 0.5 for length in found.shape)
-    down = float((found.sum(axis=1) * rows).sum() / total) / found.shape[0]
-    across = float((found.sum(axis=0) * columns).sum() / total) / found.shape[1]
+def where_strongest(heatmap: Map) -> str:
+    """The ninth of the image that contains the centre of mass of the map (h, w), in words."""
+    total = float(heatmap.sum())
+    rows, columns = (np.arange(length) + 0.5 for length in heatmap.shape)
+    down = float((heatmap.sum(axis=1) * rows).sum() / total) / heatmap.shape[0]
+    across = float((heatmap.sum(axis=0) * columns).sum() / total) / heatmap.shape[1]
     words = [("upper", "", "lower")[min(2, int(3 * down))], ("left", "", "right")[min(2, int(3 * across))]]
     return " ".join(word for word in words if word) or "middle"
 
 
 def data_uri(picture: bytes) -> str:
-    """`picture` for the `src` of an image."""
+    """`picture`, a WebP file, as a data URI."""
     return f"data:{MIME};base64,{base64.b64encode(picture).decode('ascii')}"
 
 
@@ -73,7 +80,7 @@ def _colours() -> npt.NDArray[np.float32]:
 
 
 def _edge(region: npt.NDArray[np.bool_], outside: bool = False) -> npt.NDArray[np.bool_]:
-    """The outermost pixels of `region`, or those just outside of it; the picture's own border is none."""
+    """The outermost pixels of `region`, or those just outside it; the border of the image is no edge."""
     from scipy.ndimage import binary_dilation, binary_erosion
 
     if outside:
@@ -86,7 +93,7 @@ def _rgb(pixels: Pixels) -> Image.Image:
 
 
 def _scaled(image: Image.Image, side: int) -> Image.Image:
-    """`image` with its longest side at `side`: small ones are enlarged, so that the line on them is fine."""
+    """`image` with its longest side at `side`; small images are enlarged, so that the contour is thin."""
     factor = side / max(image.size)
     size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
     return image.resize(size, Image.Resampling.LANCZOS if factor < 1 else Image.Resampling.BICUBIC)

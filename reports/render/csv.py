@@ -1,32 +1,30 @@
-"""A Report as tidy tables in CSV: one row per observation, one column per variable, named as in the data frames."""
+"""Renders a report as tidy CSV tables, with the column names of the data frames."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from benchmark.evidence.estimate import Estimate
-from reports.frames.tables import CONDITIONS, conditions_of, figures_table, runs_table
+from reports.frames.tables import CONDITIONS, Row, conditions_of, figures_table, runs_table
 from reports.render.csv_text import csv_text
 from reports.report import Report, Section
 
 if TYPE_CHECKING:
     from benchmark.runs.storage.store import Store
 
-Row = Mapping[str, Any]
-
 
 def render(report: Report, store: Store) -> dict[str, str]:
-    """The tables of a report as CSV.
+    """Render the tables of a report as CSV.
 
     Args:
         report: The report.
-        store: Holds the runs of the report.
+        store: The store that contains its runs.
 
     Returns:
-        The text of each file by its name: `runs` and `figures` as `zoo.load_runs` and `zoo.load_figures` return them,
-        `cards` over their seeds, `claims` with verdicts, `causes` of failures, and the `ranking`. What is missing is
-        an empty cell.
+        Text by file name: `runs` and `figures` as in `zoo.load_runs` and `zoo.load_figures`, `cards` over their seeds,
+        `claims` with verdicts, `causes` (effects of single changes) and the `ranking`. A missing value is an empty
+        cell.
     """
     runs = [run for section in report.sections for run in section.runs]
     files = {}
@@ -49,16 +47,16 @@ def _cards(section: Section) -> Iterator[Row]:
 
 def _claims(section: Section) -> Iterator[Row]:
     for report in section.claims:
-        for kind, judgements in (("statement", report.statements), ("figure", report.figures)):
-            for judgement in judgements:
-                decision = judgement.decision
+        for kind, claims in (("statement", report.statements), ("figure", report.figures)):
+            for claim in claims:
+                decision = claim.decision
                 yield {
-                    **{"claims": report.claims.name, "kind": kind, "about": judgement.about},
-                    **{"claim": judgement.claim, "where": judgement.where},
+                    **{"claims": report.claims.name, "kind": kind, "about": claim.about},
+                    **{"claim": claim.claim, "where": claim.where},
                     **{"verdict": decision.verdict, "why": decision.reason, "images_needed": decision.needed},
-                    "published": None if judgement.published is None else judgement.published.value,
-                    **_bounds(judgement.measured, "measured_"),
-                    **_bounds(judgement.difference, "difference_"),
+                    "published": None if claim.published is None else claim.published.value,
+                    **_bounds(claim.measured, "measured_"),
+                    **_bounds(claim.difference, "difference_"),
                 }
 
 
@@ -83,10 +81,10 @@ def _bounds(estimate: Estimate | None, prefix: str = "") -> Row:
 
 
 _VALUE = ("value", "low", "high")
-_JUDGEMENT = ("claims", "kind", "about", "claim", "where", "verdict", "why", "images_needed", "published")
+_CLAIM = ("claims", "kind", "about", "claim", "where", "verdict", "why", "images_needed", "published")
 _TABLES: Mapping[str, tuple[tuple[str, ...], Callable[[Section], Iterator[Row]]]] = {
     "cards": (("card", "seeds", "at", "metric", *_VALUE, "n", "reason"), _cards),
-    "claims": ((*_JUDGEMENT, *(f"{of}_{name}" for of in ("measured", "difference") for name in _VALUE)), _claims),
+    "claims": ((*_CLAIM, *(f"{of}_{name}" for of in ("measured", "difference") for name in _VALUE)), _claims),
     "causes": (("claims", "card", "kind", "change", "other", "metric", *_VALUE, "p_adjusted"), _causes),
     "ranking": (("metric", "card", *_VALUE, "seeds", "seed_sd", "group"), _ranking),
 }

@@ -1,4 +1,4 @@
-"""Rows as the text of a CSV file that is safe to open in a spreadsheet."""
+"""CSV text that is safe to open in a spreadsheet."""
 
 from __future__ import annotations
 
@@ -11,17 +11,25 @@ _STARTS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def csv_text(heads: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
-    """One line of column names, then one line per row.
+    """Write rows as CSV.
 
-    None is an empty cell, numbers are not rounded, booleans are `true` and `false`. Text that a spreadsheet would run
-    as a formula gets a leading apostrophe: names of classes, files and cards come from strangers.
+    Text that a spreadsheet would run as a formula gets a leading apostrophe, because names of classes, files and cards
+    are not trusted.
+
+    Args:
+        heads: Column names.
+        rows: Values in the order of `heads`. None is an empty cell, numbers are not rounded, booleans are `true` and
+            `false`.
+
+    Returns:
+        One line of names, then one line per row.
     """
     return "".join(_line(row) for row in (heads, *rows))
 
 
 def _line(row: Iterable[Any]) -> str:
     text = io.StringIO()
-    # Only characters of the line's end are put in quotes: with \n alone, a \r in a name would begin a new row.
+    # The writer quotes only characters of the line terminator: with \n alone, \r in a name would begin a new row.
     csv.writer(text, lineterminator="\r\n").writerow([_cell(value) for value in row])
     return text.getvalue().removesuffix("\r\n") + "\n"
 

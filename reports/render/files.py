@@ -1,4 +1,4 @@
-"""A Report as files, format by format. Only this module and what draws pictures touch the disk."""
+"""Writes a report as files, format by format."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zoo.config.atomic import write_text
 from zoo.config.strict_yaml import unknown
 
 SHOW_GALLERIES = ("md", "html")
-"""The formats that show pictures of test images."""
+"""The formats with pictures of test images."""
 
 Galleries = Mapping[str, Gallery]
 Writer = Callable[[Report, Store, Path, Galleries], list[Path]]
@@ -22,10 +22,21 @@ Writer = Callable[[Report, Store, Path, Galleries], list[Path]]
 def write_report(
     report: Report, store: Store, folder: Path, formats: Sequence[str], galleries: Galleries | None = None
 ) -> list[Path]:
-    """Write `report` into `folder` in each of `formats`, and say which files to open. Every file is whole or not there.
+    """Write a report, each file atomically.
 
-    `store` holds the scores of its runs, `galleries` are those of some of them, by run id. Raises ConfigError for a
-    format that is not known, before anything is written, and OSError.
+    Args:
+        report: The report.
+        store: The store that contains the scores of its runs.
+        folder: The folder for the files; it is created.
+        formats: Keys of `WRITERS`.
+        galleries: Galleries by run id, for the formats in `SHOW_GALLERIES`.
+
+    Returns:
+        The files to open.
+
+    Raises:
+        ConfigError: A format is unknown, or scores cannot be read.
+        OSError: A file cannot be written.
     """
     writers = [_writer(name) for name in dict.fromkeys(formats)]
     folder.mkdir(parents=True, exist_ok=True)
@@ -33,7 +44,7 @@ def write_report(
 
 
 def check_formats(formats: Iterable[str]) -> None:
-    """Raises ConfigError for a format that is not known."""
+    """Raise ConfigError for an unknown format."""
     for name in formats:
         _writer(name)
 
@@ -45,39 +56,39 @@ def _writer(name: str) -> Writer:
 
 
 def _markdown(report: Report, store: Store, folder: Path, galleries: Galleries) -> list[Path]:
-    from reports.figures.files import draw
+    from reports.figures.files import write_pictures
     from reports.render.markdown.document import render
 
-    return [_whole(folder / "report.md", render(report, draw(report, folder, galleries), galleries))]
+    return [_write(folder / "report.md", render(report, write_pictures(report, folder, galleries), galleries))]
 
 
 def _html(report: Report, store: Store, folder: Path, galleries: Galleries) -> list[Path]:
     from reports.render.html.page import render
     from reports.render.html.scores import test_scores
 
-    return [_whole(folder / "report.html", render(report, test_scores(report, store), galleries))]
+    return [_write(folder / "report.html", render(report, test_scores(report, store), galleries))]
 
 
 def _json(report: Report, store: Store, folder: Path, galleries: Galleries) -> list[Path]:
     from reports.render.json import render
 
-    return [_whole(folder / "report.json", render(report))]
+    return [_write(folder / "report.json", render(report))]
 
 
 def _csv(report: Report, store: Store, folder: Path, galleries: Galleries) -> list[Path]:
     from reports.render.csv import render
 
     (folder / "csv").mkdir(exist_ok=True)
-    return [_whole(folder / "csv" / f"{name}.csv", text) for name, text in render(report, store).items()]
+    return [_write(folder / "csv" / f"{name}.csv", text) for name, text in render(report, store).items()]
 
 
 def _tex(report: Report, store: Store, folder: Path, galleries: Galleries) -> list[Path]:
     from reports.render.latex import render
 
-    return [_whole(folder / "report.tex", render(report))]
+    return [_write(folder / "report.tex", render(report))]
 
 
-def _whole(path: Path, text: str) -> Path:
+def _write(path: Path, text: str) -> Path:
     write_text(path, text)
     return path
 
@@ -85,4 +96,4 @@ def _whole(path: Path, text: str) -> Path:
 WRITERS: Mapping[str, Writer] = MappingProxyType(
     {"md": _markdown, "html": _html, "json": _json, "csv": _csv, "tex": _tex}
 )
-"""What writes each format."""
+"""The writer of each format."""

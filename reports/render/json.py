@@ -1,4 +1,4 @@
-"""A Report as one JSON document with field names that stay."""
+"""Renders a report as one JSON document with stable field names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VERSION = 3
 
 
 def render(report: Report) -> str:
-    """`report` as JSON text. What is missing is null, and so is a number that is not finite, which JSON lacks."""
+    """Render `report` as JSON text; missing values and numbers that are not finite are null."""
     document = {
         "version": VERSION,
         "sections": [_section(section) for section in report.sections],
@@ -32,22 +32,22 @@ def render(report: Report) -> str:
 
 
 def _section(section: Section) -> dict[str, Any]:
-    found = findings(section)
+    summary = findings(section)
     return {
         "title": section.title,
         "synthetic": section.synthetic,
         "notes": list(section.notes),
-        "findings": {"counts": found.counts(), "remarks": list(found.remarks)},
-        "cards": [plain(card) for card in section.cards],
-        "runs": [{"run_id": run.run_id, **plain(run)} for run in section.runs],
-        "comparisons": plain(section.comparisons),
-        "ranking": plain(section.ranking),
+        "findings": {"counts": summary.counts(), "remarks": list(summary.remarks)},
+        "cards": [json_value(card) for card in section.cards],
+        "runs": [{"run_id": run.run_id, **json_value(run)} for run in section.runs],
+        "comparisons": json_value(section.comparisons),
+        "ranking": json_value(section.ranking),
         "claims": [_claims(claims) for claims in section.claims],
-        "probabilities": plain(section.probabilities),
-        "curves": plain(section.curves),
-        "methods": plain(section.methods),
+        "probabilities": json_value(section.probabilities),
+        "curves": json_value(section.curves),
+        "methods": json_value(section.methods),
         "limits": list(limits(section)),
-        "checklists": [_checklist(one) for one in checklists(section)],
+        "checklists": [_checklist(each) for each in checklists(section)],
     }
 
 
@@ -55,25 +55,30 @@ def _claims(report: ClaimsReport) -> dict[str, Any]:
     return {
         "name": report.claims.name,
         "title": report.claims.title,
-        "source": plain(report.claims.source),
+        "source": json_value(report.claims.source),
         "data": report.data,
-        "counts": plain(report.counts()),
-        "statements": plain(report.statements),
-        "figures": plain(report.figures),
-        "causes": plain(report.causes),
-        "audit": {"findings": plain(report.audit.findings), "rows": plain(report.audit.rows)},
+        "counts": json_value(report.counts()),
+        "statements": json_value(report.statements),
+        "figures": json_value(report.figures),
+        "causes": json_value(report.causes),
+        "audit": {"findings": json_value(report.audit.findings), "rows": json_value(report.audit.rows)},
         "notes": list(report.notes),
     }
 
 
 def _checklist(checklist: Checklist) -> dict[str, Any]:
-    own = checklist.guideline
-    items = [{**plain(filled.item), "answer": filled.answer} for filled in checklist.items]
-    return {"name": own.name, "title": own.title, "source": own.source, "filled_in": checklist.known, "items": items}
+    guideline = checklist.guideline
+    return {
+        "name": guideline.name,
+        "title": guideline.title,
+        "source": guideline.source,
+        "filled_in": checklist.known,
+        "items": [{**json_value(filled.item), "answer": filled.answer} for filled in checklist.items],
+    }
 
 
-def plain(value: Any) -> Any:
-    """`value`, records and arrays in it taken apart, as what JSON holds. Raises TypeError for what it cannot hold."""
+def json_value(value: Any) -> Any:
+    """Convert a value, with records and arrays in it, to JSON types; raise TypeError for any other type."""
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float | np.floating):
@@ -81,13 +86,13 @@ def plain(value: Any) -> Any:
     if isinstance(value, np.integer):
         return int(value)
     if isinstance(value, BaseModel):
-        return plain(value.model_dump(mode="python"))
+        return json_value(value.model_dump(mode="python"))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {field.name: json_value(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
-        return {str(key): plain(held) for key, held in value.items()}
+        return {str(key): json_value(entry) for key, entry in value.items()}
     if isinstance(value, np.ndarray):
-        return plain(value.tolist())
+        return json_value(value.tolist())
     if isinstance(value, list | tuple | set | frozenset):
-        return [plain(held) for held in (sorted(value) if isinstance(value, set | frozenset) else value)]
-    raise TypeError(f"{type(value).__name__} has no place in the document")
+        return [json_value(entry) for entry in (sorted(value) if isinstance(value, set | frozenset) else value)]
+    raise TypeError(f"{type(value).__name__} cannot be converted to JSON")

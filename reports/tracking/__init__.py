@@ -1,1 +1,1 @@
-"""Runs in experiment trackers."""
+"""Sends runs to experiment trackers."""

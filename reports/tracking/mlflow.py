@@ -1,4 +1,4 @@
-"""Runs in an MLflow tracking store: one MLflow run each, however often they are sent."""
+"""Sends runs to an MLflow tracking store: one MLflow run each, however often they are sent."""
 
 from __future__ import annotations
 
@@ -18,29 +18,39 @@ TAG = "zoo."
 _FILES = ("run.json", "history.csv", "predictions.parquet", "model.keras")
 _PARAMS_AT_ONCE, _METRICS_AT_ONCE = 100, 1000  # what MLflow takes in one call
 _LONGEST_PARAM, _LONGEST_TAG = 500, 5000  # the shortest limits of MLflow's stores
-_ENDED = {"ok": "FINISHED", "failed": "FAILED"}
+_STATUS = {"ok": "FINISHED", "failed": "FAILED"}
 
 
 @dataclass(frozen=True)
-class Sent:
-    """Ids of the runs that were added, that stood there already, and that took the place of an older record of theirs
-    or of one that was not sent whole."""
+class SendResult:
+    """Ids of the runs that were added, that MLflow already had, and that replaced an older or incomplete record."""
 
     added: tuple[str, ...]
-    held: tuple[str, ...]
+    unchanged: tuple[str, ...]
     replaced: tuple[str, ...]
 
 
 def send_runs(
     runs: Iterable[Run], store: Store, experiment: str, *, uri: str | None = None, artifacts: str | None = None
-) -> Sent:
-    """Send `runs` with the files of their folders to `experiment`, which is made when it is not there.
+) -> SendResult:
+    """Send `runs` with their files to an experiment of MLflow.
 
-    `uri` is MLflow's tracking URI (`sqlite:///mlflow.db`, `http://...`), None what MLflow itself is set to; `artifacts`
-    the URI below which a new experiment keeps files. Parameters are `reports.results.settings.flat_settings`;
-    metrics are what each epoch recorded, by step, then final figures with the bounds of their intervals, and costs;
-    tags `zoo.run_id`, `zoo.card`, `zoo.dataset_fingerprint` and so on identify the run. A run that was sent before is
-    recognised by `zoo.run_id` and `zoo.finished`. Raises ConfigError when MLflow is not installed or refuses.
+    Parameters are `reports.results.settings.flat_settings`. Metrics are the values of each epoch, by step, then the
+    final figures with the bounds of their intervals, and costs. Tags such as `zoo.run_id` and `zoo.card` identify the
+    run; a run with the same `zoo.run_id` and `zoo.finished` is not sent again.
+
+    Args:
+        runs: The runs, finished or failed.
+        store: The store that contains them.
+        experiment: Name of the experiment; it is created if it does not exist.
+        uri: MLflow's tracking URI, such as `sqlite:///mlflow.db`; None for MLflow's own setting.
+        artifacts: The URI for the files of a new experiment; None for MLflow's own setting.
+
+    Returns:
+        Which runs were added, unchanged and replaced.
+
+    Raises:
+        ConfigError: MLflow is not installed or refuses.
     """
     try:
         from mlflow import MlflowClient
@@ -48,24 +58,24 @@ def send_runs(
     except ModuleNotFoundError as error:
         raise ConfigError("zoo track mlflow: MLflow is not installed; `pip install 'zoo-bench[mlflow]'`") from error
     added: list[str] = []
-    held: list[str] = []
+    unchanged: list[str] = []
     replaced: list[str] = []
     try:
         client = MlflowClient(tracking_uri=uri)
-        place = _experiment(client, experiment, artifacts)
-        there = _there(client, place)
+        experiment_id = _experiment(client, experiment, artifacts)
+        present = _present_runs(client, experiment_id)
         for run in runs:
-            old = there.get(run.run_id, [])
-            if any(_same(one, run) for one in old):
-                held.append(run.run_id)
+            old = present.get(run.run_id, [])
+            if any(_same(each, run) for each in old):
+                unchanged.append(run.run_id)
                 continue
-            _send(client, place, run, store)
-            for one in old:
-                client.delete_run(one.info.run_id)
+            _send(client, experiment_id, run, store)
+            for each in old:
+                client.delete_run(each.info.run_id)
             (replaced if old else added).append(run.run_id)
     except MlflowException as error:
         raise ConfigError(f"zoo track mlflow: {_first_sentences(str(error))}") from error
-    return Sent(tuple(added), tuple(held), tuple(replaced))
+    return SendResult(tuple(added), tuple(unchanged), tuple(replaced))
 
 
 def _experiment(client: Any, name: str, artifacts: str | None) -> str:
@@ -74,48 +84,48 @@ def _experiment(client: Any, name: str, artifacts: str | None) -> str:
         return str(client.create_experiment(name, artifact_location=artifacts))
     if known.lifecycle_stage != "active":
         raise ConfigError(
-            f"zoo track mlflow: the experiment '{name}' was deleted in MLflow; restore it or give another"
+            f"zoo track mlflow: the experiment '{name}' was deleted in MLflow; restore it or name another"
         )
     return str(known.experiment_id)
 
 
-def _there(client: Any, experiment: str) -> dict[str, list[Any]]:
-    """The MLflow runs of the experiment by the id of the run they tell of."""
-    found: dict[str, list[Any]] = {}
+def _present_runs(client: Any, experiment: str) -> dict[str, list[Any]]:
+    """The MLflow runs of the experiment by their tag `zoo.run_id`."""
+    present: dict[str, list[Any]] = {}
     token = None
     while True:
         page = client.search_runs([experiment], max_results=1000, page_token=token)
-        for one in page:
-            if (run_id := one.data.tags.get(f"{TAG}run_id")) is not None:
-                found.setdefault(run_id, []).append(one)
+        for each in page:
+            if (run_id := each.data.tags.get(f"{TAG}run_id")) is not None:
+                present.setdefault(run_id, []).append(each)
         token = page.token
         if not token:
-            return found
+            return present
 
 
-def _same(one: Any, run: Run) -> bool:
-    """Whether an MLflow run is `run`, sent whole."""
-    return bool(one.info.status == _ENDED[run.status] and one.data.tags.get(f"{TAG}finished") == run.finished)
+def _same(mlflow_run: Any, run: Run) -> bool:
+    """Whether an MLflow run is a complete record of `run`."""
+    complete = mlflow_run.info.status == _STATUS[run.status]
+    return bool(complete and mlflow_run.data.tags.get(f"{TAG}finished") == run.finished)
 
 
 def _send(client: Any, experiment: str, run: Run, store: Store) -> None:
     from mlflow.entities import Param
 
     start, end = (int(1000 * moment) for moment in times(run))
-    told = about(run)
-    tags = {f"{TAG}{name}": text[:_LONGEST_TAG] for name, text in told.items()}
-    made = client.create_run(
-        experiment, start_time=start, tags=tags, run_name=f"{told['card']} seed {told['seed']}"
-    ).info.run_id
+    facts = about(run)
+    tags = {f"{TAG}{name}": text[:_LONGEST_TAG] for name, text in facts.items()}
+    name = f"{facts['card']} seed {facts['seed']}"
+    run_id = client.create_run(experiment, start_time=start, tags=tags, run_name=name).info.run_id
     params = [Param(name, str(value)[:_LONGEST_PARAM]) for name, value in flat_settings(run.spec).items()]
-    for some in _batches(params, _PARAMS_AT_ONCE):
-        client.log_batch(made, params=some)
-    for some in _batches(list(_metrics(run, store, start, end)), _METRICS_AT_ONCE):
-        client.log_batch(made, metrics=some)
+    for batch in _batches(params, _PARAMS_AT_ONCE):
+        client.log_batch(run_id, params=batch)
+    for batch in _batches(list(_metrics(run, store, start, end)), _METRICS_AT_ONCE):
+        client.log_batch(run_id, metrics=batch)
     for name in _FILES:
         if (path := store.folder(run.run_id) / name).is_file():
-            client.log_artifact(made, str(path))
-    client.set_terminated(made, status=_ENDED[run.status], end_time=end)  # last: without it the run is not whole
+            client.log_artifact(run_id, str(path))
+    client.set_terminated(run_id, status=_STATUS[run.status], end_time=end)  # last: it marks the record as complete
 
 
 def _metrics(run: Run, store: Store, start: int, end: int) -> Iterator[Any]:
@@ -137,5 +147,5 @@ def _batches(entries: list[Any], size: int) -> Iterator[list[Any]]:
 
 
 def _first_sentences(text: str) -> str:
-    """MLflow's message on one line, its first two sentences."""
+    """The first two sentences of MLflow's message, on one line."""
     return ". ".join(" ".join(text.split()).split(". ")[:2]).rstrip(".")

@@ -1,4 +1,4 @@
-"""What a run leaves in a tracker of experiments: names and numbers that every tracker is told alike."""
+"""Names and numbers of a run that every experiment tracker gets."""
 
 from __future__ import annotations
 
@@ -14,39 +14,47 @@ if TYPE_CHECKING:
 
 
 def final_figures(run: Run) -> dict[str, Figure]:
-    """A run's figures by name: `test/auc`, `val/recall` at threshold 0.5, `test_chosen/recall` at the chosen one for
-    what depends on it. Figures without a value are left out."""
-    found = {f"{split}/{name}": figure for split, figures in run.at_half.items() for name, figure in figures.items()}
+    """The figures of a run by name.
+
+    Args:
+        run: A finished or failed run.
+
+    Returns:
+        Figures such as `test/auc` and `val/recall` at threshold 0.5, and `test_chosen/recall` at the chosen one for
+        metrics that depend on it. Figures without a value are left out.
+    """
+    figures_by_name = {
+        f"{split}/{name}": figure for split, figures in run.at_half.items() for name, figure in figures.items()
+    }
     for split, figures in run.at_chosen.items():
-        found |= {f"{split}_chosen/{name}": figure for name, figure in figures.items() if _of_decisions(name)}
-    return {name: figure for name, figure in found.items() if figure.value is not None}
+        figures_by_name |= {f"{split}_chosen/{name}": f for name, f in figures.items() if _uses_threshold(name)}
+    return {name: figure for name, figure in figures_by_name.items() if figure.value is not None}
 
 
 def values(figures: Mapping[str, Figure]) -> dict[str, float]:
-    """The value of each of `final_figures`."""
+    """The values of `final_figures`."""
     return {name: figure.value for name, figure in figures.items() if figure.value is not None}
 
 
 def bounds(figures: Mapping[str, Figure]) -> dict[str, float]:
-    """The bounds of their 95% intervals, as `test/auc_low` and `test/auc_high`, where there is one."""
+    """The bounds of the 95% intervals of `final_figures`, such as `test/auc_low` and `test/auc_high`."""
     ends = ((f"{name}_{end}", getattr(figure, end)) for name, figure in figures.items() for end in ("low", "high"))
     return {name: bound for name, bound in ends if bound is not None}
 
 
 def costs(run: Run) -> dict[str, float]:
-    """The chosen `threshold`, and what the run cost: `cost/seconds`, `cost/parameters` and so on, and the seconds of
-    each stage as `cost/seconds/NAME`."""
-    found: dict[str, float | None] = {"threshold": run.threshold.value if run.threshold else None}
+    """The chosen `threshold` and the costs: `cost/seconds`, `cost/parameters`, ..., `cost/seconds/STAGE`."""
+    numbers: dict[str, float | None] = {"threshold": run.threshold.value if run.threshold else None}
     if run.costs is not None:
-        found |= {f"cost/{name}": value for name, value in run.costs.model_dump(exclude={"stages"}).items()}
-        found |= {f"cost/seconds/{stage}": value for stage, value in run.costs.stages.items()}
-    return {name: float(value) for name, value in found.items() if value is not None}
+        numbers |= {f"cost/{name}": value for name, value in run.costs.model_dump(exclude={"stages"}).items()}
+        numbers |= {f"cost/seconds/{stage}": value for stage, value in run.costs.stages.items()}
+    return {name: float(value) for name, value in numbers.items() if value is not None}
 
 
 def about(run: Run) -> dict[str, str]:
-    """What a run is, in words; what does not apply is left out."""
+    """The facts that identify a run, by name; facts that do not apply are left out."""
     spec = run.spec
-    told = {
+    facts = {
         "run_id": run.run_id,
         "card": spec.card.name,
         "seed": str(spec.seed),
@@ -64,15 +72,15 @@ def about(run: Run) -> dict[str, str]:
         "diagnosis": ", ".join(finding.code for finding in run.diagnosis),
         "commit": (run.environment.commit if run.environment else None) or "",
     }
-    return {name: text for name, text in told.items() if text}
+    return {name: text for name, text in facts.items() if text}
 
 
 def times(run: Run) -> tuple[float, float]:
-    """When a run started and when it finished, in seconds since 1970 (UTC)."""
+    """Start and end of a run, in seconds since 1970 (UTC)."""
     end = datetime.fromisoformat(run.finished).timestamp()
     return end - (run.costs.seconds if run.costs else 0.0), end
 
 
-def _of_decisions(metric: str) -> bool:
+def _uses_threshold(metric: str) -> bool:
     record = find_metric(metric)
     return record is not None and record.uses_threshold

@@ -1,4 +1,4 @@
-"""Runs as TensorBoard logs: one folder per run with one event file, written without TensorFlow."""
+"""Writes runs as TensorBoard logs, one folder with one event file per run, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def write_logs(runs: Iterable[Run], store: Store, out: Path) -> list[Path]:
     """Write one folder per run below `out`: `CARD-seedN-RUN_ID`, in `search/` for trials.
 
     A folder holds, by epoch, the scalars `loss/train`, `loss/val` and so on, then the final figures and costs at the
-    last epoch, the settings as hyperparameters, and two texts: what the run is, and its figures with their intervals.
-    An existing event file is replaced in one step, so a run that is written twice exists once.
+    last epoch, the settings as hyperparameters, and two texts: the facts of the run, and its figures with intervals.
+    An existing event file is replaced atomically.
 
     Args:
         runs: The runs, finished or failed.
-        store: Holds their histories.
+        store: The store that contains them.
         out: The folder for `tensorboard --logdir`.
 
     Returns:
@@ -45,7 +45,7 @@ def write_logs(runs: Iterable[Run], store: Store, out: Path) -> list[Path]:
         from tensorboardX import SummaryWriter
     except ModuleNotFoundError as error:
         raise ConfigError(
-            "zoo log tensorboard: tensorboardX is not installed; `pip install 'zoo-bench[tensorboard]'`"
+            "zoo track tensorboard: tensorboardX is not installed; `pip install 'zoo-bench[tensorboard]'`"
         ) from error
     folders = []
     for run in runs:
@@ -62,7 +62,7 @@ def write_logs(runs: Iterable[Run], store: Store, out: Path) -> list[Path]:
 
 
 def folder_name(run: Run) -> str:
-    """What the run is called in TensorBoard."""
+    """The name of the run in TensorBoard."""
     return f"{run.spec.card.name}-seed{run.spec.seed}-{run.run_id}"
 
 
@@ -70,7 +70,7 @@ def _write(writer: Any, run: Run, store: Store) -> None:
     from tensorboardX.summary import hparams
 
     start, end = times(run)
-    # Not `add_hparams`: it adds a folder, and a list of hyperparameters that hides those that other cards have.
+    # `add_hparams` would add a folder and hide hyperparameters that only other cards have.
     _, session_start, session_end = hparams(flat_settings(run.spec), {})
     writer.file_writer.add_summary(session_start, walltime=start)
     clock, step = start, 0
@@ -80,9 +80,9 @@ def _write(writer: Any, run: Run, store: Store) -> None:
             writer.add_scalar(name, value, step, clock)
     for name, value in {**values(final_figures(run)), **costs(run)}.items():
         writer.add_scalar(name, value, step, end)
-    writer.add_text("about", "\n".join(table(("what", "this run"), about(run).items())), step, end)
+    writer.add_text("about", "\n".join(table(("fact", "value"), about(run).items())), step, end)
     writer.add_text("figures", "\n".join(_figures(run)), step, end)
-    if run.status == "ok":  # the library knows no other end of a session than success
+    if run.status == "ok":  # the library can only end a session as a success
         writer.file_writer.add_summary(session_end, walltime=end)
 
 
@@ -96,7 +96,7 @@ def _by_split(recorded: Mapping[str, float]) -> dict[str, float]:
 
 
 def _figures(run: Run) -> list[str]:
-    """Test figures, of a trial those on validation, with their intervals, at both thresholds."""
+    """Test figures (validation figures of a trial) with their intervals, at both thresholds."""
     split = "val" if run.spec.stage == "search" else "test"
     half, chosen = run.figures(split), run.figures(split, chosen=True)
     rows = [

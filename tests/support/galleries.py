@@ -10,7 +10,7 @@ from benchmark.evidence.diagnosis.saliency import inside, sanity
 from benchmark.evidence.diagnosis.subgroups import Grouping, subgroups
 from benchmark.evidence.thresholds.choice import Threshold
 from benchmark.runs.run import Run
-from reports.gallery.gallery import Gallery, Heat, Picked, decided_at, gallery, pick
+from reports.gallery.gallery import Gallery, ImageSelection, SaliencyMaps, build_gallery, decided_at, select_images
 from tests.support.records import PHANTOM, make_run, on_test, planted
 
 HOSTILE = 'test/<script>alert("1")</script> $x_1$ |*[a](b)é' + "n" * 280 + ".png"
@@ -27,8 +27,8 @@ def pictures(count: int, side: int = 40, channels: int = 1) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 255, (count, side, side, channels)).astype(np.uint8)
 
 
-def heat_of(picked: Picked, empty: int | None = None, stays: bool = False) -> Heat:
-    count = len(picked.explained)
+def heat_of(selection: ImageSelection, empty: int | None = None, stays: bool = False) -> SaliencyMaps:
+    count = len(selection.explained)
     maps = np.zeros((count, 40, 40), np.float32)
     maps[:, 25:, :10] = 1
     if empty is not None:
@@ -38,7 +38,7 @@ def heat_of(picked: Picked, empty: int | None = None, stays: bool = False) -> He
     region = np.zeros(maps.shape, bool)
     region[:, :, :20] = True
     found = inside(maps, region)
-    return Heat("conv3", maps, sanity(coarse, other[None], other[None]), "lungs", found, (0.5,) * count)
+    return SaliencyMaps("conv3", maps, sanity(coarse, other[None], other[None]), "lungs", found, (0.5,) * count)
 
 
 @cache
@@ -49,8 +49,8 @@ def made(
     at = decided_at(run)[0]
     labels = Grouping("names", ("a",) * 40 + ("b",) * 40, ("a", "b"))
     groups = subgroups(SCORES, at, [labels, Grouping("size", None, reason="size is not known")])
-    picked = pick(SCORES, at, names, groups)
-    heat = heat_of(picked, **more) if with_maps else None  # type: ignore[arg-type]
-    pixels = pictures(len(picked.places))
+    selection = select_images(SCORES, at, names, groups)
+    heat = heat_of(selection, **more) if with_maps else None  # type: ignore[arg-type]
+    pixels = pictures(len(selection.places))
     why = None if with_maps else "the model was not kept"
-    return gallery(run, SCORES, names, picked, pixels, heat=heat, maps_reason=why, subgroups=groups)
+    return build_gallery(run, SCORES, names, selection, pixels, heat=heat, maps_reason=why, subgroups=groups)

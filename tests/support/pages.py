@@ -12,8 +12,8 @@ from benchmark.runs.history import NO_HISTORY
 from benchmark.runs.plan import Skip
 from benchmark.runs.protocol import load_protocol
 from benchmark.runs.storage.store import Store
-from reports.gallery.gallery import Gallery, Group, Tile
-from reports.gallery.tiles import small
+from reports.gallery.gallery import Gallery, Tile, TileGroup
+from reports.gallery.tiles import small_tile
 from reports.report import Report, build_report
 from tests.support.judging import study
 from tests.support.records import KAGGLE, cards, make_card, make_run, of_counts, on_test, on_val, planted
@@ -95,9 +95,9 @@ def hostile(folder: Path) -> tuple[Report, Store, dict[str, Gallery]]:
         claims=[study(folder, text=LONG, location=LONG, title=LONG)],
         notes=[LONG],
     )
-    picture = small(np.zeros((8, 8, 1), np.uint8))
+    picture = small_tile(np.zeros((8, 8, 1), np.uint8))
     tile = Tile(LONG, LONG, LONG, 0.5, False, LONG, LONG, picture, picture, LONG)
-    groups = (Group("wrong", "Wrong", LONG, (tile,)),)
+    groups = (TileGroup("wrong", "Wrong", LONG, (tile,)),)
     gallery = Gallery(
         run.run_id, "attempt-5", 0, LONG, False, ("a", LONG), 0.5, LONG, groups, maps_reason=LONG, notes=(LONG,)
     )

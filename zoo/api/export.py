@@ -13,7 +13,7 @@ from benchmark.runs.deployment.model_files import maker_of, model_of
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from benchmark.training.quiet import load_keras
-from reports.export.decision_file import Written, decision_document, example
+from reports.export.decision_file import ExportedModel, decision_document, example
 from reports.export.model_card import model_card
 from zoo.api.inputs import PathLike, resolve_run, resolve_store
 from zoo.api.messages import Messages, OnMessage, silent
@@ -85,8 +85,8 @@ def _write(run: Run, store: Store, folder: Path) -> None:
     sweep(folder.parent, f"{_BUILDING}*")
     with atomic_folder(folder, prefix=_BUILDING) as building:
         shutil.copyfile(model, building / "model.keras")
-        written = Written(asdict(write_onnx(load_model(model, maker_of(run)), building / "model.onnx")))
-        document = json.dumps(decision_document(run, decider, written), indent=2, ensure_ascii=False)
+        exported = ExportedModel(asdict(write_onnx(load_model(model, maker_of(run)), building / "model.onnx")))
+        document = json.dumps(decision_document(run, decider, exported), indent=2, ensure_ascii=False)
         write_text(building / "decision.json", document)
-        write_text(building / "README.md", model_card(run, store, decider, written))
-        write_text(building / "example.py", example(decider, written))
+        write_text(building / "README.md", model_card(run, store, decider, exported))
+        write_text(building / "example.py", example(decider, exported))

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from benchmark.evidence.scores import Scores
     from benchmark.runs.run import Run
     from benchmark.runs.storage.store import Store
-    from reports.gallery.gallery import Gallery, Heat, Picked
+    from reports.gallery.gallery import Gallery, ImageSelection, SaliencyMaps
 
 _BRIGHTNESS_SIDE = 32  # the mean grey level of an image hardly depends on its size
 _TOLERANCE = 0.02  # between a stored score and the kept model's; scores from bfloat16 features differ by less
@@ -129,34 +129,36 @@ def _open(source: str, patients: str | None) -> _TestImages:
 
 def _gallery(run: Run, store: Store, test: _TestImages) -> Gallery:
     from benchmark.evidence.diagnosis.subgroups import subgroups
-    from reports.gallery.gallery import decided_at, gallery, pick
+    from reports.gallery.gallery import build_gallery, decided_at, select_images
 
     images = test.of(run, store)
     names, scores = [image.name for image in images], store.scores(run, "test")
     threshold, _ = decided_at(run)
     groups = subgroups(scores, threshold, test.groupings(images))
-    picked = pick(scores, threshold, names, groups)
-    pixels = test.dataset.read([images[place] for place in picked.places], run.spec.protocol.image_size)
-    heat: Heat | None = None
+    selection = select_images(scores, threshold, names, groups)
+    pixels = test.dataset.read([images[place] for place in selection.places], run.spec.protocol.image_size)
+    heat: SaliencyMaps | None = None
     notes: list[str] = []
     if not store.has_model(run):
         reason: str | None = "the model of this run was not kept; `zoo bench --keep-models` keeps it"
     else:
-        explained = [images[place] for place in picked.explained]
+        explained = [images[place] for place in selection.explained]
         region = test.dataset.region
-        heat, reason, notes = _heat(run, store, scores, picked, explained, pixels[: len(explained)], region)
-    return gallery(run, scores, names, picked, pixels, heat=heat, maps_reason=reason, subgroups=groups, notes=notes)
+        heat, reason, notes = _heat(run, store, scores, selection, explained, pixels[: len(explained)], region)
+    return build_gallery(
+        run, scores, names, selection, pixels, heat=heat, maps_reason=reason, subgroups=groups, notes=notes
+    )
 
 
 def _heat(
     run: Run,
     store: Store,
     scores: Scores,
-    picked: Picked,
+    selection: ImageSelection,
     images: Sequence[Image],
     pixels: Pixels,
     region: Region | None,
-) -> tuple[Heat | None, str | None, list[str]]:
+) -> tuple[SaliencyMaps | None, str | None, list[str]]:
     """Maps of `images` from the kept model, or why there are none, and what to know of them."""
     import numpy as np
 
@@ -169,9 +171,9 @@ def _heat(
     from benchmark.runs.deployment.model_files import maker_of
     from benchmark.training.use.explain import NoFeatureMaps, explain
     from benchmark.training.use.model_file import load_model
-    from reports.gallery.gallery import Heat, decided_at
+    from reports.gallery.gallery import SaliencyMaps, decided_at
 
-    stored = scores.y_score[list(picked.explained)]
+    stored = scores.y_score[list(selection.explained)]
     try:
         found = explain(load_model(model, maker_of(run)), pixels, (stored >= decided_at(run)[0]).astype(int))
     except NoFeatureMaps as error:
@@ -183,10 +185,10 @@ def _heat(
         )
     checked = sanity(found.coarse, found.head_random, found.all_random)
     if region is None:
-        return Heat(found.layer, found.maps, checked), None, notes
+        return SaliencyMaps(found.layer, found.maps, checked), None, notes
     masks = np.stack([region.mask(image, pixels.shape[1]) for image in images])
     areas = tuple(masks.mean(axis=(1, 2)).tolist())
-    return Heat(found.layer, found.maps, checked, region.name, inside(found.maps, masks), areas), None, notes
+    return SaliencyMaps(found.layer, found.maps, checked, region.name, inside(found.maps, masks), areas), None, notes
 
 
 def _one_a_card(runs: Sequence[Run], store: Store) -> list[Run]:

@@ -1,1 +1,1 @@
-"""Results as one HTML page."""
+"""Renders a report as one HTML page."""

@@ -1,4 +1,4 @@
-"""Figures and their intervals as places on an axis, in percent of its width."""
+"""Positions of figures and intervals on an axis, in percent of its width."""
 
 from __future__ import annotations
 
@@ -7,36 +7,43 @@ from dataclasses import dataclass
 
 from matplotlib.ticker import MaxNLocator
 
-Bounds = tuple[float, float]
+Interval = tuple[float, float]
 _NARROW, _MARGIN = 1e-6, 0.05
 
 
 @dataclass(frozen=True)
 class Axis:
-    """A common scale from its first tick to its last; `zero` when a value of 0 means that nothing changed."""
+    """A scale from its first tick to its last; `zero` marks 0, where nothing changed."""
 
     ticks: tuple[float, ...]
     zero: bool = False
 
     def at(self, value: float) -> str:
-        """The place of `value` in percent of the width; what lies beyond the axis sits at its end."""
+        """The position of `value` in percent of the width, clipped to the axis."""
         share = (value - self.ticks[0]) / (self.ticks[-1] - self.ticks[0])
         return f"{100 * min(1.0, max(0.0, share)):.2f}"
 
 
 @dataclass(frozen=True)
 class Bar:
-    """What is drawn in one cell: a measured point, its interval, and a published figure or range."""
+    """The drawing of one cell: a measured point, its 95% interval, and a published figure or range."""
 
     axis: Axis
     value: float | None
-    bounds: Bounds | None = None
-    published: Bounds | None = None
+    bounds: Interval | None = None
+    published: Interval | None = None
 
 
 def axis_over(values: Iterable[float | None], *, zero: bool = False) -> Axis | None:
-    """The axis with round ticks that holds all `values`, and 0 if `zero`; None when there are none.
-    It is wider than nothing where they are all the same."""
+    """Choose an axis with round ticks.
+
+    Args:
+        values: The values to cover; None is ignored.
+        zero: Whether to cover and mark 0.
+
+    Returns:
+        The axis, of positive width even if all values are equal; None without values.
+    """
     known = [value for value in values if value is not None]
     if not known:
         return None

@@ -1,4 +1,4 @@
-"""Cards as a page shows them: a row of the comparison for each, and a section for each."""
+"""Views of cards for the page: comparison, ranking, and a section per card."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmark.evidence.scores import Scores
 from benchmark.runs.run import Run
 from reports.gallery.gallery import Gallery
 from reports.render.html.bars import Axis, Bar, axis_over
-from reports.render.html.charts import Chart, charts
+from reports.render.html.charts import Chart, card_charts
 from reports.render.html.scores import slider_data
 from reports.report import Section
 from reports.results.card_figures import CardFigures
@@ -22,14 +22,14 @@ from reports.results.probabilities import Probabilities
 from zoo.models.card import ModelCard
 
 COMPARED = ("accuracy", "recall", "auc")
-"""The metrics of the comparison: bars leave no room for more."""
+"""The metrics of the comparison; their bars fill the width of the page."""
 _IN_SCRIPT = ("mcc",)
-"""Metrics whose formula `report.js` holds; it computes a mean of ratios of counts from their weights."""
+"""Metrics with a formula in `report.js`; it computes others as means of ratios of counts."""
 
 
 @dataclass(frozen=True)
 class SliderMetric:
-    """A metric that moves with the threshold slider, and the ratios of TP, FP, TN and FN that it is the mean of."""
+    """A metric of the threshold slider: the mean of ratios, each with weights of TP, FP, TN and FN."""
 
     name: str
     label: str
@@ -37,7 +37,7 @@ class SliderMetric:
 
 
 def slider_metrics() -> list[SliderMetric]:
-    """The metrics of decisions that the page can compute."""
+    """The threshold-dependent metrics that the page can compute."""
     return [
         SliderMetric(name, metric.label, tuple((ratio.numerator, ratio.denominator) for ratio in metric.ratios))
         for name, metric in measures(lambda metric: metric.uses_threshold).items()
@@ -46,8 +46,8 @@ def slider_metrics() -> list[SliderMetric]:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A metric of one card: the mean over its seeds, what was published, and both as a bar; None where missing."""
+class MetricCell:
+    """A metric of one card: mean over seeds, published figure, and both as a bar; None if missing."""
 
     measured: Estimate | None
     published: Comparison | None
@@ -56,16 +56,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class ComparisonView:
-    """The cards with their cells by metric, the axis of each metric's bars, and for which something was published."""
+    """The cards with their cells by metric, the axis per metric, and the metrics with published figures."""
 
-    rows: tuple[tuple[CardFigures, Mapping[str, Cell]], ...]
+    rows: tuple[tuple[CardFigures, Mapping[str, MetricCell]], ...]
     axes: Mapping[str, Axis]
     published: frozenset[str]
 
 
 @dataclass(frozen=True)
-class Ranked:
-    """The place of one card: its bar and the groups that it shares, a letter each."""
+class RankingRow:
+    """A card of the ranking: its bar, and the letters of its groups."""
 
     card: str
     bar: Bar | None
@@ -74,18 +74,25 @@ class Ranked:
 
 @dataclass(frozen=True)
 class RankingView:
-    """A ranking, all of its letters, and the axis of its bars."""
+    """A ranking with the letters of all groups and the axis of the bars."""
 
     ranking: Ranking
-    rows: tuple[Ranked, ...]
+    rows: tuple[RankingRow, ...]
     letters: str
     axis: Axis | None
 
 
 @dataclass(frozen=True)
 class CardView:
-    """Everything that is shown of one card. `finished` are the runs of its figures, `runs` all of them; `recipe` holds
-    its settings by part. `slider` is what the threshold slider reads: empty without scores."""
+    """The section of one card.
+
+    Attributes:
+        figures: Its figures over seeds.
+        recipe: Its settings by part.
+        runs: All of its runs.
+        finished: The runs behind its figures.
+        slider: Data of the threshold slider, one entry per run with scores.
+    """
 
     figures: CardFigures
     recipe: Mapping[str, Mapping[str, Any]]
@@ -99,12 +106,12 @@ class CardView:
 
     @property
     def card(self) -> ModelCard:
-        """The version of the card that its figures are of."""
+        """The version of the card that the figures belong to."""
         return self.figures.card
 
 
 def comparison_view(section: Section) -> ComparisonView:
-    """The cards of `section` side by side, at 0.5."""
+    """The comparison of the cards of `section`, at threshold 0.5."""
     published = {
         (card, metric): comparison
         for (card, metric), comparison in final_test_figures(section.comparisons).items()
@@ -113,7 +120,7 @@ def comparison_view(section: Section) -> ComparisonView:
     axes = {}
     for metric in COMPARED:
         measured = [card.at_half[metric] for card in section.cards if metric in card.at_half]
-        ends = (x for found in measured for x in (found.value, found.low, found.high))
+        ends = (x for figure in measured for x in (figure.value, figure.low, figure.high))
         axis = axis_over((*ends, *(c.published.value for (_, name), c in published.items() if name == metric)))
         if axis is not None:
             axes[metric] = axis
@@ -130,7 +137,7 @@ def ranking_view(ranking: Ranking) -> RankingView:
     """`ranking` with its groups and bars."""
     axis = axis_over(x for f in ranking.figures.values() for x in (f.value, f.low, f.high))
     rows = tuple(
-        Ranked(name, Bar(axis, f.value, f.bounds) if axis else None, ranking.letters[name])
+        RankingRow(name, Bar(axis, f.value, f.bounds) if axis else None, ranking.letters[name])
         for name, f in ranking.figures.items()
     )
     return RankingView(ranking, rows, "".join(sorted({x for row in rows for x in row.letters})), axis)
@@ -139,56 +146,69 @@ def ranking_view(ranking: Ranking) -> RankingView:
 def card_views(
     section: Section, scores: Mapping[str, Scores], galleries: Mapping[str, Gallery], key: str
 ) -> Iterator[CardView]:
-    """The cards of `section` in its order, with `scores` and `galleries` by run id; `key` sets their pictures apart
-    from those of other sections."""
+    """The sections of the cards, in the order of `section`.
+
+    Args:
+        section: The section of the report.
+        scores: Test scores by run id.
+        galleries: Galleries by run id.
+        key: Identifies the section in the ids of its pictures.
+
+    Yields:
+        One view per card.
+    """
     for figures in section.cards:
         name = figures.card.name
         runs = tuple(run for run in section.runs if run.spec.card.name == name)
-        finished = _counted(figures, runs)
-        own = tuple(row for row in section.probabilities if row.card == name)
+        finished = _finished(figures, runs)
+        probabilities = tuple(row for row in section.probabilities if row.card == name)
         yield CardView(
             figures=figures,
             recipe=_recipe(figures.card),
             runs=runs,
             finished=finished,
             comparisons=tuple(c for c in section.comparisons if c.card == name),
-            probabilities=own,
-            charts=charts(next((c for c in section.curves if c.card == name), None), own, f"{key}-{name}"),
+            probabilities=probabilities,
+            charts=card_charts(
+                next((c for c in section.curves if c.card == name), None), probabilities, f"{key}-{name}"
+            ),
             slider=tuple(slider_data(finished, scores)),
             galleries=tuple(galleries[run.run_id] for run in runs if run.run_id in galleries),
         )
 
 
-def _cell(measured: Estimate | None, published: Comparison | None, axis: Axis | None) -> Cell:
+def _cell(measured: Estimate | None, published: Comparison | None, axis: Axis | None) -> MetricCell:
     printed = None if published is None else published.published.value
     if axis is None or (printed is None and (measured is None or measured.value is None)):
-        return Cell(measured, published, None)
+        return MetricCell(measured, published, None)
     value, bounds = (None, None) if measured is None else (measured.value, measured.bounds)
     between = None if printed is None else (printed, printed)
-    return Cell(measured, published, Bar(axis, value, bounds, between))
+    return MetricCell(measured, published, Bar(axis, value, bounds, between))
 
 
-def _counted(figures: CardFigures, runs: Sequence[Run]) -> tuple[Run, ...]:
-    """The finished runs that the card's figures count, a seed each."""
+def _finished(figures: CardFigures, runs: Sequence[Run]) -> tuple[Run, ...]:
+    """The runs behind the card's figures, one per seed."""
     identity = figures.card.identity()
-    own = [run for run in runs if run.status == "ok" and run.spec.card.identity() == identity]
-    return tuple(run for run in own if run.spec.seed in figures.seeds)
+    return tuple(
+        run
+        for run in runs
+        if run.status == "ok" and run.spec.seed in figures.seeds and run.spec.card.identity() == identity
+    )
 
 
 def _recipe(card: ModelCard) -> dict[str, dict[str, Any]]:
-    """The resolved settings by part, those left out that are not set."""
+    """The resolved settings by part, without those that are not set."""
     identity = card.identity()
     training = identity["recipe"]
-    apart = {name: training.pop(name) for name in ("augmentation", "finetune")}
-    parts = {"model": identity["model"], "training": training, "augmentation": apart["augmentation"]}
-    parts["fine-tuning"] = apart["finetune"]
+    augmentation, finetune = (training.pop(name) for name in ("augmentation", "finetune"))
+    parts = {"model": identity["model"], "training": training, "augmentation": augmentation, "fine-tuning": finetune}
     return {name: dict(_settings(part)) for name, part in parts.items() if part is not None}
 
 
-def _settings(part: Mapping[str, Any], below: str = "") -> Iterator[tuple[str, Any]]:
+def _settings(part: Mapping[str, Any], parent: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in part.items():
-        said = f"{below} {name}".removesuffix(" name").strip().replace("_", " ")
+        label = f"{parent} {name}".removesuffix(" name").strip().replace("_", " ")
         if isinstance(value, Mapping):
-            yield from _settings(value, said)
+            yield from _settings(value, label)
         elif value is not None:
-            yield said, value
+            yield label, value

@@ -1,4 +1,4 @@
-"""The pictures of one card, as SVG that stands in the page."""
+"""Charts of one card as inline SVG."""
 
 from __future__ import annotations
 
@@ -12,31 +12,39 @@ from reports.figures import card as plots
 from reports.figures.svg import inline_svg
 from reports.results.curves import CardCurves
 from reports.results.probabilities import Probabilities
-from reports.text import capital
+from reports.text import capital, plural
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A picture with its heading and what stands below it; `svg` is None where `caption` says why."""
+    """A picture with heading and caption; without `svg`, the caption says why."""
 
     title: str
     svg: Markup | None
     caption: str
 
 
-def charts(curves: CardCurves | None, runs: Sequence[Probabilities], key: str) -> tuple[Chart, ...]:
-    """Training, ROC, precision-recall, reliability and decision curve of one card, those that its scores allow; `key`
-    sets its pictures apart from all others in the page."""
+def card_charts(curves: CardCurves | None, runs: Sequence[Probabilities], key: str) -> tuple[Chart, ...]:
+    """Draw training history, ROC, precision-recall, reliability and decision curve of one card.
+
+    Args:
+        curves: Its curves; None for a card without any.
+        runs: Probabilities of its runs; without them the last two charts are left out.
+        key: Identifies the card in the ids of its pictures.
+
+    Returns:
+        The charts.
+    """
     return () if curves is None else tuple(_charts(curves, runs, key))
 
 
 def _charts(curves: CardCurves, runs: Sequence[Probabilities], key: str) -> Iterator[Chart]:
-    seeds = f"{len(curves.seeds)} seed{'' if len(curves.seeds) == 1 else 's'}"
     band = ". ".join((curves.reason or f"Band: {curves.band}", *(note.rstrip(".") for note in curves.notes)))
     yield _chart(
         plots.history_figure(curves),
         "Training",
-        f"Loss and accuracy by epoch, {seeds}. Training figures are those of augmented images in training mode.",
+        f"Loss and accuracy by epoch, {plural(len(curves.seeds), 'seed')}. Training values are computed on augmented "
+        "images in training mode.",
         curves.card,
         key,
     )
@@ -52,7 +60,7 @@ def _charts(curves: CardCurves, runs: Sequence[Probabilities], key: str) -> Iter
         yield _chart(
             plots.reliability_figure(runs),
             "Reliability",
-            "Share of positives by score, bins of equal numbers of images with Wilson intervals. On the diagonal a "
+            "Share of positives by score, in bins of equal numbers of images, with Wilson intervals. On the diagonal a "
             "score is a probability.",
             curves.card,
             key,
@@ -60,8 +68,8 @@ def _charts(curves: CardCurves, runs: Sequence[Probabilities], key: str) -> Iter
         yield _chart(
             plots.decision_figure(runs),
             "Decision curve",
-            f"Net benefit of acting on the scores, at test's own prevalence of {curves.prevalence:.2f}, which is not "
-            "that of a clinic.",
+            f"Net benefit of acting on the scores at the prevalence of the test set, {curves.prevalence:.2f}, which "
+            "differs from that of a clinic.",
             curves.card,
             key,
         )

@@ -1,4 +1,4 @@
-"""A Report as one HTML file that needs nothing beside it: no network, no other file."""
+"""Renders a report as one self-contained HTML file, without network or other files."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from markupsafe import Markup
 from benchmark.evidence.comparison.verdict import VERDICTS
 from benchmark.evidence.metrics.definitions import label_of, metrics
 from benchmark.evidence.scores import Scores
-from reports import text as numbers
+from reports import text
 from reports.checklists.checklist import Checklist, checklists
 from reports.findings import Findings, findings
 from reports.gallery.gallery import Gallery
 from reports.gallery.text import SUBGROUP_HEADS, sentences, subgroup_rows, subgroup_sentences
 from reports.limits import limits
+from reports.render import words
 from reports.render.html.cards import (
     COMPARED,
     CardView,
@@ -34,6 +35,7 @@ from reports.render.html.cards import (
 )
 from reports.render.html.verdicts import ClaimsView, claims_view
 from reports.report import Report, Section
+from reports.results import ranking_text
 from reports.results.compare import difference_text, published_text
 from reports.results.methods import UNKNOWN
 from reports.results.split_faults import own_faults
@@ -43,7 +45,7 @@ from reports.verdicts.style import STYLES, TONES
 
 @dataclass(frozen=True)
 class Chapter:
-    """What the page shows of one section; `id` begins the name of every anchor in it."""
+    """One section of the report; `id` is the prefix of its anchors."""
 
     id: str
     section: Section
@@ -66,16 +68,22 @@ def render(
     scores: Mapping[str, Scores] | None = None,
     galleries: Mapping[str, Gallery] | None = None,
 ) -> str:
-    """`report` as a page that opens from disk and loads nothing.
+    """Render a report as a page that opens from disk and loads nothing.
 
-    `scores` are the test scores by run id (`html_scores.test_scores`); a card without them has no threshold slider.
-    `galleries` are pictures of test images by run id, shown where there are some. The text of cards, claims and files
-    is escaped; a content security policy lets no other script run than the page's own.
+    Text of cards, claims and files is escaped. A content security policy allows only the script of the page.
+
+    Args:
+        report: The report.
+        scores: Test scores by run id, from `scores.test_scores`; a card without them has no threshold slider.
+        galleries: Galleries by run id.
+
+    Returns:
+        The page.
     """
     style, script = _asset("report.css"), _asset("report.js")
     chapters = [
-        _chapter(f"part{place}", section, scores or {}, galleries or {})
-        for place, section in enumerate(report.sections, 1)
+        _chapter(f"part{number}", section, scores or {}, galleries or {})
+        for number, section in enumerate(report.sections, 1)
     ]
     page = _environment().get_template("page.html.j2")
     return page.render(
@@ -89,9 +97,9 @@ def render(
 
 
 def _chapter(name: str, section: Section, scores: Mapping[str, Scores], galleries: Mapping[str, Gallery]) -> Chapter:
-    found = findings(section)
+    summary = findings(section)
     names = [card.card.name for card in section.cards]
-    answered = (answers for _, answers in found.claims)
+    answered = (answers for _, answers in summary.claims)
     return Chapter(
         id=name,
         section=section,
@@ -99,14 +107,14 @@ def _chapter(name: str, section: Section, scores: Mapping[str, Scores], gallerie
         comparison=comparison_view(section),
         ranking=None if section.ranking is None else ranking_view(section.ranking),
         cards=tuple(card_views(section, scores, galleries, name)),
-        findings=found,
+        findings=summary,
         limits=limits(section),
         checklists=checklists(section),
     )
 
 
 def _policy(script: str) -> str:
-    """Nothing is loaded; styles and pictures stand in the page, and one script runs, known by its hash."""
+    """A policy that loads nothing, and allows inline styles, inline pictures and the one script, by its hash."""
     digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
     return f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'"
 
@@ -122,29 +130,30 @@ def _environment() -> Environment:
         loader=PackageLoader("reports.render.html"),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=_shown,
+        finalize=_printable,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "number": numbers.number,
-        "interval": numbers.interval,
-        "measured": numbers.measured,
-        "seconds": numbers.seconds,
-        "mean_seconds": lambda values: numbers.seconds(sum(values) / len(values)) if values else numbers.MISSING,
+        "number": text.number,
+        "interval": text.interval,
+        "measured": text.measured,
+        "seconds": text.seconds,
+        "mean_seconds": lambda values: text.seconds(sum(values) / len(values)) if values else text.MISSING,
         "published": published_text,
         "difference": difference_text,
-        "decimals_of": numbers.decimals_of,
+        "decimals_of": text.decimals_of,
         "metric": label_of,
-        "capital": numbers.capital,
+        "capital": text.capital,
         "own_faults": own_faults,
-        "p_text": numbers.p_text,
+        "p_text": text.p_text,
+        "ranking_summary": ranking_text.summary,
         "gallery_sentences": sentences,
         "gallery_rows": subgroup_rows,
         "subgroup_sentences": subgroup_sentences,
     }
     environment.globals |= {
-        "MISSING": numbers.MISSING,
+        "MISSING": text.MISSING,
         "VERDICTS": VERDICTS,
         "STYLES": STYLES,
         "TONES": {verdict: TONES[meaning.answer] for verdict, meaning in VERDICTS.items()},
@@ -152,15 +161,15 @@ def _environment() -> Environment:
         "slider_metrics": slider_metrics,
         "metrics": metrics,
         "EXPLAINED": EXPLAINED,
+        "words": words,
         "UNKNOWN": UNKNOWN,
         "SUBGROUP_HEADS": SUBGROUP_HEADS,
     }
     return environment
 
 
-def _shown(value: Any) -> Any:
-    """Plain text with a blank for every control character, which could turn the direction of what follows; a dash for
-    None."""
+def _printable(value: Any) -> Any:
+    """Replace control characters, which could change the direction of text, by blanks, and None by a dash."""
     if value is None:
-        return numbers.MISSING
+        return text.MISSING
     return "".join(c if c.isprintable() else " " for c in value) if type(value) is str else value

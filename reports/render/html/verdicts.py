@@ -1,4 +1,4 @@
-"""Claims as a page shows them: what holds, what does not and what cannot be told, each with its evidence."""
+"""Views of claims for the page: those that hold, those that do not, and undetermined ones, with their evidence."""
 
 from __future__ import annotations
 
@@ -10,21 +10,29 @@ from benchmark.evidence.comparison.verdict import Verdict
 from reports.audit.audit import AuditRow
 from reports.findings import AnsweredClaims
 from reports.render.html.bars import Axis, Bar, axis_over
+from reports.render.words import ANSWER_TITLES
 from reports.verdicts.attribution import ChangeEffect
 from reports.verdicts.figures import ClaimVerdict
 from reports.verdicts.report import ClaimsReport
 from reports.verdicts.style import TONES
 from reports.verdicts.text import decimals
 
-_BUNDLED = 3
+_LEAST_TO_GROUP = 3
 
 
 @dataclass(frozen=True)
-class Item:
-    """One claim. `card` is the card it is about, where the page has a section of it; `decimals` are those to print its
-    figures with; `reasons` are the parts of the verdict's reason."""
+class ClaimItem:
+    """One claim.
 
-    judged: ClaimVerdict
+    Attributes:
+        claim: The claim with its verdict.
+        card: The card it is about, if the page has a section of that card.
+        decimals: Decimals of its figures.
+        reasons: The parts of the reason of the verdict.
+        bar: Published and measured figure; None for a claim without both.
+    """
+
+    claim: ClaimVerdict
     card: str | None
     decimals: int
     reasons: tuple[str, ...]
@@ -32,107 +40,122 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Bundle:
-    """Claims with one verdict for one reason; a single one stands alone."""
+class ClaimGroup:
+    """Claims with the same verdict and reason, or a single claim."""
 
     verdict: Verdict
     reason: str
-    items: tuple[Item, ...]
+    items: tuple[ClaimItem, ...]
 
 
 @dataclass(frozen=True)
-class Answer:
-    """One of the three parts of the verdicts, under its `key` and `title`, with the number of claims by verdict."""
+class AnswerSection:
+    """The claims with one answer, under its `key` and `title`; `counts` are by verdict."""
 
     key: str
     title: str
     total: int
     counts: Mapping[Verdict, int]
-    bundles: tuple[Bundle, ...]
+    groups: tuple[ClaimGroup, ...]
 
 
 @dataclass(frozen=True)
-class Effect:
-    """A single change and its bar."""
+class EffectRow:
+    """The effect of a single change, and its bar."""
 
-    cause: ChangeEffect
+    effect: ChangeEffect
     bar: Bar | None
 
 
 @dataclass(frozen=True)
 class ClaimsView:
-    """Everything that is shown of one claims file. `rows` hold the audited rows, each with the least and largest TP,
-    FP, TN and FN of the matrices that print it; none where there are no matrices."""
+    """One claims file.
+
+    Attributes:
+        report: The claims with their verdicts.
+        answers: The claims by answer.
+        effects: Effects of single changes by card; `effects_axis` is the axis of their bars.
+        rows: The audited rows, each with the least and largest TP, FP, TN and FN of the matrices that print it; empty
+            without matrices.
+    """
 
     report: ClaimsReport
-    answers: tuple[Answer, ...]
-    effects: Mapping[str, tuple[Effect, ...]]
+    answers: tuple[AnswerSection, ...]
+    effects: Mapping[str, tuple[EffectRow, ...]]
     effects_axis: Axis | None
     rows: tuple[tuple[AuditRow, tuple[tuple[int, int], ...]], ...]
 
 
-def claims_view(report: ClaimsReport, answered: Iterable[AnsweredClaims], cards: Iterable[str]) -> ClaimsView:
-    """`report` and its three answers as the page shows them, which has a section of each of `cards`."""
-    held = set(cards)
-    of_row = {row.name: row.card for row in report.claims.rows if row.card in held}
-    causes = [cause for found in report.causes.values() for cause in found]
-    axis = axis_over((x for c in causes for x in (c.effect.value, c.effect.low, c.effect.high)), zero=True)
+def claims_view(report: ClaimsReport, answers: Iterable[AnsweredClaims], cards: Iterable[str]) -> ClaimsView:
+    """Build the view of one claims file.
+
+    Args:
+        report: The claims with their verdicts.
+        answers: The same claims by answer.
+        cards: Names of the cards that have a section in the page.
+
+    Returns:
+        The view.
+    """
+    cards = set(cards)
+    card_of = {row.name: row.card for row in report.claims.rows if row.card in cards}
+    estimates = [cause.effect for causes in report.causes.values() for cause in causes]
+    axis = axis_over((x for e in estimates for x in (e.value, e.low, e.high)), zero=True)
     return ClaimsView(
         report=report,
-        answers=tuple(_answer(one, of_row) for one in answered),
-        effects={card: tuple(_effect(cause, axis) for cause in found) for card, found in report.causes.items()},
+        answers=tuple(_answer(answered, card_of) for answered in answers),
+        effects={card: tuple(_effect(cause, axis) for cause in causes) for card, causes in report.causes.items()},
         effects_axis=axis,
         rows=tuple((row, _spans(row)) for row in report.audit.rows),
     )
 
 
-def _answer(answered: AnsweredClaims, of_row: Mapping[str, str | None]) -> Answer:
-    verdicts = Counter(judged.decision.verdict for judged in (*answered.statements, *answered.figures))
-    return Answer(
+def _answer(answered: AnsweredClaims, card_of: Mapping[str, str | None]) -> AnswerSection:
+    verdicts = Counter(claim.decision.verdict for claim in (*answered.statements, *answered.figures))
+    return AnswerSection(
         key=TONES[answered.answer],
-        title=f"What {answered.answer}",
+        title=ANSWER_TITLES[answered.answer],
         total=len(answered),
         counts=dict(verdicts.most_common()),
-        bundles=tuple(_bundles(answered, of_row)),
+        groups=tuple(_groups(answered, card_of)),
     )
 
 
-def _bundles(answered: AnsweredClaims, of_row: Mapping[str, str | None]) -> Iterator[Bundle]:
-    """Statements one by one; then printed figures, those with the same reason together where they are several."""
-    for judged in answered.statements:
-        yield _alone(judged, of_row)
-    for verdict, reason, alike in answered.reasons:
-        figures = [judged for judged in alike if judged.published is not None]
-        if len(figures) >= _BUNDLED:
-            yield Bundle(verdict, reason, tuple(_item(judged, of_row) for judged in figures))
+def _groups(answered: AnsweredClaims, card_of: Mapping[str, str | None]) -> Iterator[ClaimGroup]:
+    """Statements one by one; then printed figures, grouped by reason if several have the same."""
+    for claim in answered.statements:
+        yield _single(claim, card_of)
+    for verdict, reason, claims in answered.reasons:
+        figures = [claim for claim in claims if claim.published is not None]
+        if len(figures) >= _LEAST_TO_GROUP:
+            yield ClaimGroup(verdict, reason, tuple(_item(claim, card_of) for claim in figures))
         else:
-            yield from (_alone(judged, of_row) for judged in figures)
+            yield from (_single(claim, card_of) for claim in figures)
 
 
-def _alone(judged: ClaimVerdict, of_row: Mapping[str, str | None]) -> Bundle:
-    return Bundle(judged.decision.verdict, judged.decision.reason, (_item(judged, of_row),))
+def _single(claim: ClaimVerdict, card_of: Mapping[str, str | None]) -> ClaimGroup:
+    return ClaimGroup(claim.decision.verdict, claim.decision.reason, (_item(claim, card_of),))
 
 
-def _item(judged: ClaimVerdict, of_row: Mapping[str, str | None]) -> Item:
-    reasons = tuple(judged.decision.reason.split("; "))
-    return Item(judged, of_row.get(judged.about), decimals(judged), reasons, _figure_bar(judged))
+def _item(claim: ClaimVerdict, card_of: Mapping[str, str | None]) -> ClaimItem:
+    reasons = tuple(claim.decision.reason.split("; "))
+    return ClaimItem(claim, card_of.get(claim.about), decimals(claim), reasons, _figure_bar(claim))
 
 
-def _figure_bar(judged: ClaimVerdict) -> Bar | None:
-    printed, found = judged.published, judged.measured
-    if printed is None or found is None or found.value is None:
+def _figure_bar(claim: ClaimVerdict) -> Bar | None:
+    printed, measured = claim.published, claim.measured
+    if printed is None or measured is None or measured.value is None:
         return None
     published = (printed.value, printed.value if printed.upper is None else printed.upper)
-    axis = axis_over((*published, found.value, found.low, found.high))
-    return None if axis is None else Bar(axis, found.value, found.bounds, published)
+    axis = axis_over((*published, measured.value, measured.low, measured.high))
+    return None if axis is None else Bar(axis, measured.value, measured.bounds, published)
 
 
-def _effect(cause: ChangeEffect, axis: Axis | None) -> Effect:
-    found = cause.effect
-    return Effect(cause, None if axis is None else Bar(axis, found.value, found.bounds))
+def _effect(cause: ChangeEffect, axis: Axis | None) -> EffectRow:
+    return EffectRow(cause, None if axis is None else Bar(axis, cause.effect.value, cause.effect.bounds))
 
 
 def _spans(row: AuditRow) -> tuple[tuple[int, int], ...]:
-    found = row.matrices or row.cut or ()
-    counts = [[getattr(matrix, name) for matrix in found] for name in ("tp", "fp", "tn", "fn") if found]
+    matrices = row.matrices or row.cut or ()
+    counts = [[getattr(matrix, name) for matrix in matrices] for name in ("tp", "fp", "tn", "fn") if matrices]
     return tuple((min(values), max(values)) for values in counts)

@@ -1,1 +1,1 @@
-"""Results as markdown."""
+"""Renders results as markdown."""

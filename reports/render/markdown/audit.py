@@ -1,4 +1,4 @@
-"""An audit as markdown lines."""
+"""Renders an audit as markdown."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from reports.render.markdown.table import table
 
 
 def audit_markdown(audit: Audit) -> list[str]:
-    """The lines of two tables, one of the findings and one of the rows."""
+    """Lines with the summary of the audit, a table of its findings and a table of its rows."""
     findings = [
         [finding.severity, subject(finding), f"{finding.statement} {finding.derivation}", citations(finding)]
         for finding in audit.findings

@@ -1,4 +1,4 @@
-"""The cards of a section side by side, what was found in their runs, and each card by itself, as markdown lines."""
+"""Renders the comparison of cards, their diagnosis and each card as markdown."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from benchmark.evidence.metrics.definitions import label_of, metrics
 from benchmark.runs.run import Run
 from reports.render.markdown.table import cell, folded, table
+from reports.render.words import NO_FAULT
 from reports.report import Section
 from reports.results.card_figures import CardFigures, summary_metrics
 from reports.results.recipe import recipe_in_words
 from reports.results.split_faults import own_faults
 from reports.text import estimate, measured, number
 
-_ABREAST = 3
-"""Runs beside each other in one table of figures."""
+_RUNS_PER_TABLE = 3
 
 
 def comparison_markdown(section: Section) -> list[str]:
-    """The cards side by side, means over their seeds."""
+    """Lines with a table of all cards, means over their seeds."""
     heads = ["card", "what it changes", "seeds", *(metric.label for metric in summary_metrics().values()), "diagnosis"]
     return [
         "### Comparison",
         "",
-        "Test figures at threshold 0.5 with 95% intervals. Where a card has several seeds they are means, and the "
-        "intervals count both images and seeds.",
+        "Test figures at threshold 0.5, means over seeds, with 95% intervals. The intervals account for images and, if "
+        "a card has several, for seeds.",
         "",
-        *table(heads, map(_compared, section.cards)),
+        *table(heads, map(_comparison_row, section.cards)),
         "",
     ]
 
 
 def diagnosis_markdown(runs: Iterable[Run]) -> list[str]:
-    """What went wrong in which run, with the figures that show it; faults of the split stand under Findings."""
+    """Lines with the errors and faults of each run; Findings lists faults of the split."""
     lines = []
     for run in runs:
         name = f"`{run.spec.card.name}` seed {run.spec.seed}"
@@ -41,12 +41,19 @@ def diagnosis_markdown(runs: Iterable[Run]) -> list[str]:
         lines += [f"- {name}: {cell(f'{finding.title}: {finding.evidence}')}" for finding in own_faults(run.diagnosis)]
         if run.threshold is not None and run.threshold.value is None and run.threshold.reason:
             lines.append(f"- {name}: no threshold chosen: {cell(run.threshold.reason)}")
-    return ["### Diagnosis", "", *(lines or ["Nothing found."]), ""]
+    return ["### Diagnosis", "", *(lines or [NO_FAULT]), ""]
 
 
 def cards_markdown(section: Section, images: Mapping[str, Sequence[str]]) -> list[str]:
-    """Each card by itself: recipe, what its source left open, its pictures, the figures of its runs. `images` are lines
-    by card."""
+    """Lines with the recipe, the pictures and the figures of each card.
+
+    Args:
+        section: The section of the report.
+        images: Lines with the pictures of each card, by its name.
+
+    Returns:
+        The lines.
+    """
     lines = ["### Cards", ""]
     for card in section.cards:
         name = card.card.name
@@ -55,23 +62,23 @@ def cards_markdown(section: Section, images: Mapping[str, Sequence[str]]) -> lis
         if images.get(name):
             lines += folded("Curves", images[name])
         if runs:
-            lines += folded("Test figures of every run", [*_figures(runs)])
+            lines += folded("Test figures per run", [*_figures(runs)])
     return lines
 
 
-def _compared(card: CardFigures) -> list[str]:
-    found = [title + _share(count, len(card.seeds)) for title, count in card.diagnosis.items()]
+def _comparison_row(card: CardFigures) -> list[str]:
+    faults = [title + _share(count, len(card.seeds)) for title, count in card.diagnosis.items()]
     return [
         f"`{card.card.name}`",
         card.card.change,
         _seeds(card),
         *(estimate(card.at_half.get(name)) for name in summary_metrics()),
-        "; ".join((*card.errors, *found)),
+        "; ".join((*card.errors, *faults)),
     ]
 
 
 def _seeds(card: CardFigures) -> str:
-    """How many seeds the means are of, and which are missing from them."""
+    """The number of seeds behind the means, and how many are missing."""
     text = str(len(card.seeds))
     text += f"; {len(card.failed)} failed" if card.failed else ""
     return text + (f"; {len(card.left_out)} left out" if card.left_out else "")
@@ -82,30 +89,32 @@ def _share(count: int, runs: int) -> str:
 
 
 def _about(card: CardFigures) -> Iterator[str]:
-    own = card.card
-    yield f"{cell(own.title)}."
+    model_card = card.card
+    yield f"{cell(model_card.title)}."
     yield ""
-    yield f"- changes: {cell(own.change)}" + (f", against `{own.extends}`" if own.extends else "")
-    yield from (f"- {topic}: {cell(text)}" for topic, text in recipe_in_words(own))
-    if own.assumptions:
-        yield f"- left open by the source: {cell(own.assumptions)}"
+    yield f"- change: {cell(model_card.change)}" + (
+        f", compared with `{model_card.extends}`" if model_card.extends else ""
+    )
+    yield from (f"- {topic}: {cell(text)}" for topic, text in recipe_in_words(model_card))
+    if model_card.assumptions:
+        yield f"- assumptions: {cell(model_card.assumptions)}"
     if card.left_out:
-        which = ", ".join(map(str, card.left_out))
-        yield f"- left out of the means: seed {which}, of other test images or an earlier version of the card"
+        seeds = ", ".join(map(str, card.left_out))
+        yield f"- left out of the means: seed {seeds}, with different test images or an earlier version of the card"
 
 
 def _figures(runs: Sequence[Run]) -> Iterator[str]:
-    """A row a metric, a column a run: at 0.5, then at the thresholds chosen on validation."""
+    """Tables with a row per metric and a column per run: at 0.5, then at the thresholds chosen on validation."""
     for title, chosen in (("At threshold 0.5", False), ("At the threshold chosen on validation", True)):
         if chosen and not any(run.at_chosen for run in runs):
-            yield "No threshold was chosen: Diagnosis says why."
+            yield "No threshold was chosen; see Diagnosis."
             return
-        for start in range(0, len(runs), _ABREAST):
-            abreast = runs[start : start + _ABREAST]
+        for start in range(0, len(runs), _RUNS_PER_TABLE):
+            columns = runs[start : start + _RUNS_PER_TABLE]
             yield f"{title}:"
             yield ""
-            heads = ["metric", *(f"seed {run.spec.seed}" for run in abreast)]
-            yield from table(heads, _rows(abreast, chosen))
+            heads = ["metric", *(f"seed {run.spec.seed}" for run in columns)]
+            yield from table(heads, _rows(columns, chosen))
             yield ""
 
 

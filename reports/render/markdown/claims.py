@@ -1,29 +1,28 @@
-"""Judged claims as markdown lines."""
+"""Renders claims with their verdicts as markdown."""
 
 from __future__ import annotations
 
 from reports.render.markdown.audit import audit_markdown
 from reports.render.markdown.table import cell, table
+from reports.render.words import SINGLE_CHANGE_EFFECTS, SINGLE_CHANGES
 from reports.text import estimate
 from reports.verdicts.report import ClaimsReport
-from reports.verdicts.text import CAUSE_HEADS, CAUSES_READ, cause_rows, decimals, reason, summary
+from reports.verdicts.text import CAUSE_HEADS, cause_rows, decimals, reason, summary
 
 _FIGURE_HEADS = ("verdict", "row", "published", "measured", "difference", "why", "where")
 
 
 def claims_markdown(report: ClaimsReport) -> list[str]:
-    """Verdicts first, then the audit of the published figures, then what explains the failures."""
+    """Lines with the verdicts, the audit of the published figures and the effects of single changes."""
     lines = ["### Claims", "", f"{cell(report.claims.title)}.", ""]
-    lines += [f"Held against {cell(report.data)}: {summary(report)}.", ""]
+    lines += [f"Compared with {cell(report.data)}: {summary(report)}.", ""]
     lines += [line for note in report.notes for line in (f"> {cell(note)}", "")]
     if report.statements:
         lines += ["#### Statements", "", *table(["verdict", "statement", "why", "where"], _statements(report)), ""]
     lines += ["#### Published figures", "", *table(_FIGURE_HEADS, _figures(report)), ""]
     lines += ["#### Audit of the published figures", "", *audit_markdown(report.audit), ""]
     if report.causes:
-        lines += ["#### What moves the failures", ""]
-        paired = "paired by image and counted by patient where patients are known"
-        lines += [f"{CAUSES_READ}, {paired}; p by Holm over the changes of a card.", ""]
+        lines += [f"#### {SINGLE_CHANGES}", "", SINGLE_CHANGE_EFFECTS, ""]
         lines += [*table(CAUSE_HEADS, ([f"`{card}`", *cells] for card, *cells in cause_rows(report))), ""]
     return lines
 
@@ -31,25 +30,25 @@ def claims_markdown(report: ClaimsReport) -> list[str]:
 def _statements(report: ClaimsReport) -> list[list[str]]:
     return [
         [
-            judged.decision.verdict,
-            f"`{judged.about}`: {judged.claim}" + (f" “{judged.quote}”" if judged.quote else ""),
-            reason(judged),
-            judged.where,
+            claim.decision.verdict,
+            f"`{claim.about}`: {claim.claim}" + (f" “{claim.quote}”" if claim.quote else ""),
+            reason(claim),
+            claim.where,
         ]
-        for judged in report.statements
+        for claim in report.statements
     ]
 
 
 def _figures(report: ClaimsReport) -> list[list[str]]:
     return [
         [
-            judged.decision.verdict,
-            f"`{judged.about}`",
-            judged.claim,
-            estimate(judged.measured, decimals(judged)),
-            estimate(judged.difference, decimals(judged), sign=True),
-            reason(judged),
-            judged.where,
+            claim.decision.verdict,
+            f"`{claim.about}`",
+            claim.claim,
+            estimate(claim.measured, decimals(claim)),
+            estimate(claim.difference, decimals(claim), sign=True),
+            reason(claim),
+            claim.where,
         ]
-        for judged in report.figures
+        for claim in report.figures
     ]

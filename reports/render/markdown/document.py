@@ -1,4 +1,4 @@
-"""A Report as markdown: what was found first, then the figures, then how they were made."""
+"""Renders a report as markdown: findings, figures, methods."""
 
 from __future__ import annotations
 
@@ -16,24 +16,33 @@ from reports.render.markdown.methods import checklists_markdown, limits_markdown
 from reports.render.markdown.probabilities import probabilities_markdown
 from reports.render.markdown.ranking import ranking_markdown
 from reports.render.markdown.table import cell, folded, image, table
+from reports.render.words import PUBLISHED, SKIPPED
 from reports.report import Report, Section
 from reports.results.compare import Comparison, difference_text, published_text
-from reports.text import MISSING, decimals_of, estimate, interval
+from reports.text import MISSING, decimals_of, estimate, interval, plural
 
 
 def render(report: Report, pictures: Sequence[Pictures] = (), galleries: Mapping[str, Gallery] | None = None) -> str:
-    """`report` as GitHub-flavoured markdown; `pictures` are those of its sections, in their order, and `galleries`
-    those of its runs, by run id, where there are any."""
+    """Render a report as GitHub-flavoured markdown.
+
+    Args:
+        report: The report.
+        pictures: Paths of the pictures of each section; none for a report without pictures.
+        galleries: Galleries by run id.
+
+    Returns:
+        The document.
+    """
     parts = ["# Model-zoo benchmark", ""]
     if len(report.sections) > 1:
-        parts += ["Figures of different data or protocols are not compared; each has a part of its own:", ""]
+        parts += ["Figures of different data or protocols are not comparable; each has its own part:", ""]
         parts += [*(f"- {cell(section.title)}" for section in report.sections), ""]
-    for section, shown in zip_longest(report.sections, pictures[: len(report.sections)], fillvalue=None):
+    for section, images in zip_longest(report.sections, pictures[: len(report.sections)], fillvalue=None):
         if section is not None:
-            parts += _section(section, shown or Pictures(), galleries or {})
+            parts += _section(section, images or Pictures(), galleries or {})
     if report.skips:
-        parts += ["## Cards that were not run", ""]
-        parts += [f"- skipped `{skip.card.name}`: {cell(skip.reason)}" for skip in report.skips]
+        parts += [f"## {SKIPPED}", ""]
+        parts += [f"- `{skip.card.name}`: {cell(skip.reason)}" for skip in report.skips]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -57,7 +66,7 @@ def _section(section: Section, pictures: Pictures, galleries: Mapping[str, Galle
         lines += ["### Galleries", ""]
         for gallery in galleries_here:
             lines += gallery_markdown(gallery, pictures.galleries.get(gallery.run_id))
-    curves = {name: [image(each.path, each.alt) for each in drawn] for name, drawn in pictures.cards.items()}
+    curves = {name: [image(each.path, each.alt) for each in images] for name, images in pictures.cards.items()}
     lines += cards_markdown(section, curves)
     lines += methods_markdown(section.methods)
     lines += limits_markdown(section)
@@ -65,15 +74,15 @@ def _section(section: Section, pictures: Pictures, galleries: Mapping[str, Galle
 
 
 def _published(section: Section) -> list[str]:
-    """Card by card; folded where the claims above have said the same."""
-    heading = ["### Published and measured", ""]
+    """Published figures card by card, folded if there are claims, which repeat them."""
+    heading = [f"### {PUBLISHED}", ""]
     if not section.comparisons:
-        return [*heading, "No card here has published figures.", ""]
+        return [*heading, "No card has published figures.", ""]
     heads = ["card", "seeds", "figure", "published", "measured", "difference", "data", "where"]
     lines = table(heads, map(_comparison, section.comparisons))
     if not section.claims:
         return [*heading, *lines, ""]
-    return [*heading, *folded(f"{len(lines) - 2} published figures beside those measured", lines)]
+    return [*heading, *folded(f"{plural(len(lines) - 2, 'published figure')} and the measured ones", lines)]
 
 
 def _comparison(c: Comparison) -> list[str]:
@@ -85,6 +94,6 @@ def _comparison(c: Comparison) -> list[str]:
         f"{published_text(c)} {interval(c.published_interval)}".rstrip(),
         estimate(c.measured, decimals_of(c.published.metric)),
         difference_text(c),
-        "other data" if c.other_data else "same data",
+        "different data" if c.other_data else "same data",
         c.published.location + (f" ({c.note})" if c.note else ""),
     ]

@@ -1,66 +1,67 @@
-"""What a section found, as markdown lines."""
+"""Renders the findings of a section as markdown."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reports.findings import AnsweredClaims, Findings
+from reports.findings import ANSWERS, AnsweredClaims, Findings
 from reports.render.markdown.table import cell
-from reports.text import capital, plural
+from reports.render.words import ANSWER_TITLES
+from reports.text import plural
 from reports.verdicts.figures import ClaimVerdict
 
 _NAMED = 3
-"""Up to so many claims with the same reason are named; more are counted."""
+"""Up to this many claims with the same reason are named; more are counted."""
 
 
-def findings_markdown(found: Findings) -> list[str]:
-    """The counts in a sentence, what else stands out, then the claims by answer."""
+def findings_markdown(findings: Findings) -> list[str]:
+    """Lines with the counts of claims by answer, further remarks, then the claims."""
     lines = ["### Findings", ""]
-    if found.claims:
-        lines += [_counts(found), ""]
-    lines += [*(f"- {cell(remark)}" for remark in found.remarks), ""]
-    for title, answered in found.claims:
-        if len(found.claims) > 1:
+    if findings.claims:
+        lines += [_counts(findings), ""]
+    lines += [*(f"- {cell(remark)}" for remark in findings.remarks), ""]
+    for title, answers in findings.claims:
+        if len(findings.claims) > 1:
             lines += [f"{cell(title)}:", ""]
-        for one in answered:
-            if len(one):
-                lines += [f"**{capital(one.answer)}** ({len(one)})", "", *_claims(one), ""]
+        for answered in answers:
+            if len(answered):
+                lines += [f"**{ANSWER_TITLES[answered.answer]}** ({len(answered)})", "", *_claims(answered), ""]
     return lines
 
 
-def _counts(found: Findings) -> str:
-    counts = found.counts()
-    total = sum(counts.values())
+def _counts(findings: Findings) -> str:
+    counts = findings.counts()
     impossible = sum(
-        one.decision.verdict == "impossible"
-        for _, held in found.claims
-        for answered in held
-        for one in (*answered.statements, *answered.figures)
+        claim.decision.verdict == "impossible"
+        for _, answers in findings.claims
+        for answered in answers
+        for claim in (*answered.statements, *answered.figures)
     )
-    holds, no, untold = (counts[answer] for answer in ("holds", "does not hold", "undetermined"))
+    yes, no, undetermined = (counts[answer] for answer in ANSWERS)
     printed = f" ({impossible} of them impossible as printed)" if impossible else ""
     return (
-        f"Of {plural(total, 'published claim')}, **{holds} hold{'s' if holds == 1 else ''}**, "
-        f"**{no} do{'es' if no == 1 else ''} not**{printed}, and **{untold} cannot be told** from these runs."
+        f"Of {plural(sum(counts.values()), 'published claim')}, **{yes} hold{'s' if yes == 1 else ''}**, "
+        f"**{no} do{'es' if no == 1 else ''} not hold**{printed}, and **{undetermined} "
+        f"{'is' if undetermined == 1 else 'are'} undetermined**."
     )
 
 
 def _claims(answered: AnsweredClaims) -> Iterator[str]:
-    """Claims that hold, do not or are inconclusive by name; those that could not be judged by their reason."""
-    if answered.answer != "undetermined":
-        for one in (*answered.statements, *answered.figures):
-            why = "; impossible as printed" if one.decision.verdict == "impossible" else ""
-            yield f"- {_named(one)}{why}"
+    """Name the claims; count those that are undetermined for the same reason."""
+    if answered.answer != ANSWERS[-1]:
+        for claim in (*answered.statements, *answered.figures):
+            why = "; impossible as printed" if claim.decision.verdict == "impossible" else ""
+            yield f"- {_named(claim)}{why}"
         return
-    open_ones = [one for verdict, _, alike in answered.reasons if verdict == "inconclusive" for one in alike]
-    if open_ones:
-        yield f"- inconclusive, on so few images: {'; '.join(map(_named, open_ones))}"
-    for verdict, reason, alike in answered.reasons:
+    inconclusive = [claim for verdict, _, group in answered.reasons if verdict == "inconclusive" for claim in group]
+    if inconclusive:
+        yield f"- inconclusive, too few images or seeds: {'; '.join(map(_named, inconclusive))}"
+    for verdict, reason, group in answered.reasons:
         if verdict == "inconclusive":
             continue
-        which = "; ".join(map(_named, alike)) if len(alike) <= _NAMED else f"{len(alike)} claims"
-        yield f"- {which}: {verdict}: {cell(reason)}"
+        claims = "; ".join(map(_named, group)) if len(group) <= _NAMED else f"{len(group)} claims"
+        yield f"- {claims}: {verdict}: {cell(reason)}"
 
 
-def _named(judged: ClaimVerdict) -> str:
-    return f"`{judged.about}`: {cell(judged.claim).rstrip('.')}"
+def _named(claim: ClaimVerdict) -> str:
+    return f"`{claim.about}`: {cell(claim.claim).rstrip('.')}"

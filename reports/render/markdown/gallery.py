@@ -1,18 +1,21 @@
-"""A gallery as markdown lines."""
+"""Renders a gallery as markdown."""
 
 from __future__ import annotations
 
-from reports.gallery.gallery import Gallery, Group, Tile
+from reports.gallery.gallery import Gallery, Tile, TileGroup
 from reports.gallery.text import SUBGROUP_HEADS, sentences, subgroup_rows, subgroup_sentences
 from reports.render.markdown.table import cell, image, table
 
 
 def gallery_markdown(gallery: Gallery, folder: str | None) -> list[str]:
-    """What to know before looking, the tiles of each group, then the subgroups.
+    """Lines with the introduction, the tiles of each group and the subgroups.
 
     Args:
-        gallery: What is shown.
-        folder: Where its pictures are, relative to the report; None leaves them out.
+        gallery: The gallery.
+        folder: The folder of its pictures, relative to the report; None leaves them out.
+
+    Returns:
+        The lines.
     """
     lines = [f"#### `{gallery.card}`, seed {gallery.seed}", ""]
     lines += [line for text in sentences(gallery) for line in (cell(text), "")]
@@ -26,8 +29,8 @@ def gallery_markdown(gallery: Gallery, folder: str | None) -> list[str]:
     return lines + [line for text in subgroup_sentences(gallery) for line in (cell(text), "")]
 
 
-def _tiles(group: Group, folder: str) -> list[str]:
-    """A column per tile: decision, image, map, caption, name."""
+def _tiles(group: TileGroup, folder: str) -> list[str]:
+    """A table with a column per tile: decision, image, map, caption, name."""
     tiles = list(group.named())
     rows: list[list[str]] = [[image(f"{folder}/{name}.webp", tile.alt) for name, tile in tiles]]
     if any(tile.overlay or tile.overlay_reason for _, tile in tiles):

@@ -1,4 +1,4 @@
-"""How the runs of a section were made, what their figures do not show, and the checklists, as markdown lines."""
+"""Renders the methods, limits and checklists of a section as markdown."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from reports.checklists.checklist import Checklist, checklists
 from reports.limits import limits
 from reports.render.markdown.table import cell, folded, table
+from reports.render.words import CHECKLISTS, COSTS
 from reports.report import Section
 from reports.results.methods import UNKNOWN, Methods, RunCosts
 from reports.text import number, seconds
 
 
 def methods_markdown(methods: Methods) -> list[str]:
-    """Flow of images and patients, then every setting, then times and sizes."""
+    """Lines with the flow of images and patients, the settings, then the costs."""
     lines = ["### Methods", "", "#### Flow of images", ""]
     lines += table(["split", "class", "images", "patients"], _flow(methods))
     lines += [""]
@@ -26,32 +27,32 @@ def methods_markdown(methods: Methods) -> list[str]:
         lines += [f"  - {text}" for text in texts] if len(texts) > 1 else []
     lines += [""]
     if methods.costs:
-        lines += folded("Sizes and times of every run", table(_COST_HEADS, map(_costs, methods.costs)))
+        lines += folded(COSTS, table(_COST_HEADS, map(_costs, methods.costs)))
     return lines
 
 
 def limits_markdown(section: Section) -> list[str]:
-    """What the figures do not show."""
+    """Lines with the limits of the figures."""
     return ["### Limits", "", *(f"- {cell(limit)}" for limit in limits(section)), ""]
 
 
 def checklists_markdown(section: Section) -> list[str]:
-    """How many items of each guideline the program fills in, then the items."""
+    """Lines with the number of items per guideline that the program fills in, then the items."""
     filled = checklists(section)
     rows = [
-        [one.guideline.name, one.guideline.title, str(len(one.items)), str(one.known), one.guideline.source]
-        for one in filled
+        [each.guideline.name, each.guideline.title, str(len(each.items)), str(each.known), each.guideline.source]
+        for each in filled
     ]
     lines = [
         "### Checklists",
         "",
-        f"Items in own words; what stands as {UNKNOWN} is for the authors. A filled item is not a complete one.",
+        CHECKLISTS,
         "",
         *table(["guideline", "about", "items", "filled in", "source"], rows),
         "",
     ]
-    for one in filled:
-        lines += folded(f"{one.guideline.name}, item by item", table(["item", "part", "asks", "answer"], _items(one)))
+    for each in filled:
+        lines += folded(f"{each.guideline.name}, item by item", table(["item", "part", "asks", "answer"], _items(each)))
     return lines
 
 
@@ -61,9 +62,9 @@ _COST_HEADS = [
     "parameters",
     "trainable",
     "epochs",
-    "an epoch",
-    "whole run",
-    "ms an image",
+    "per epoch",
+    "in all",
+    "ms per image",
     "peak MiB",
 ]
 
@@ -93,9 +94,8 @@ def _count(count: int | None) -> str:
 
 
 def _reasons(methods: Methods) -> list[tuple[str, str]]:
-    """Why something of a split is not known, or how it is, once for all of its rows."""
-    told = [(row.split, row.reason) for row in methods.flow if row.reason is not None]
-    return list(dict.fromkeys(told))
+    """Notes on the rows of a split, each once."""
+    return list(dict.fromkeys((row.split, row.reason) for row in methods.flow if row.reason is not None))
 
 
 def _items(checklist: Checklist) -> Iterator[list[str]]:

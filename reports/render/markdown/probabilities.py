@@ -1,4 +1,4 @@
-"""Probabilities of runs as markdown lines."""
+"""Renders threshold transfer, calibration and predictive values as markdown."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ from benchmark.evidence.calibration.reliability import Reliability
 from benchmark.evidence.calibration.utility import DecisionCurve
 from benchmark.evidence.metrics.definitions import Figure
 from reports.render.markdown.table import folded, table
+from reports.render.words import PREDICTIVE_VALUES
 from reports.results.probabilities import Probabilities
-from reports.text import MISSING, estimate, measured, number
+from reports.text import MISSING, estimate, measured, number, plural
 
 
 def probabilities_markdown(rows: Sequence[Probabilities]) -> list[str]:
-    """Transfer of the threshold, calibration, and predictive values, a table each."""
+    """Lines with a table each for threshold transfer, calibration and predictive values."""
     return [
-        "### How the threshold transfers",
+        "### Threshold transfer",
         "",
         "Test accuracy / recall / specificity at 0.5, at the threshold that the rule chose on validation, and at the "
-        "one that it would have chosen on test itself: hindsight, which nobody has when it matters.",
+        "oracle threshold, which the rule would have chosen on test.",
         "",
         *table(_TRANSFER_HEADS, map(_transfer, rows)),
         "",
         "### Calibration",
         "",
-        "Test scores as they are, and after a calibrator fitted on validation; one that does not lower the "
-        "cross-fitted validation log loss is rolled back. Slope 1 is calibrated; ECE over 10 bins of equal mass.",
+        "Test scores, uncalibrated and calibrated on validation. A calibrator that does not lower the cross-fitted "
+        "validation log loss is rolled back. A calibrated score has slope 1; the ECE has 10 bins of equal mass.",
         "",
-        *_kept(rows),
+        *_calibration_summary(rows),
         *folded(
-            "Calibration of every run",
+            "Calibration per run",
             table(_CALIBRATION_HEADS, (line for row in rows for line in _calibration(row))),
         ),
-        "### What a call is worth at other prevalences",
+        f"### {PREDICTIVE_VALUES}",
         "",
-        "Predictive values by Bayes' rule from test recall and specificity at the chosen threshold, or at 0.5 where "
-        "none was chosen.",
+        "By Bayes' rule from test recall and specificity at the chosen threshold, or at 0.5 if none was chosen.",
         "",
-        *folded("Predictive values of every run", [*_values_table(rows, "PPV"), "", *_values_table(rows, "NPV")]),
-        "Where, by net benefit, acting on the scores is worth more than treating everybody and than treating nobody: "
-        "threshold probabilities, at test's own prevalence.",
+        *folded("Predictive values per run", [*_values_table(rows, "PPV"), "", *_values_table(rows, "NPV")]),
+        "Threshold probabilities at which acting on the scores has more net benefit than treating all and treating "
+        "none, at the prevalence of the test set:",
         "",
         *table(["card", "seed", "useful at"], ([f"`{row.card}`", str(row.seed), _useful(row.curve)] for row in rows)),
         "",
@@ -54,9 +54,9 @@ _TRANSFER_HEADS = [
     "rule",
     "threshold",
     "at 0.5",
-    "at the chosen one",
-    "hindsight",
-    "at hindsight",
+    "at the chosen threshold",
+    "oracle threshold",
+    "at the oracle threshold",
 ]
 _CALIBRATION_HEADS = ["card", "seed", "scores", "log loss", "Brier", "ECE", "smooth ECE", "slope"]
 
@@ -81,27 +81,27 @@ def _decisions(figures: Mapping[str, Figure]) -> str:
 
 
 def _calibration(row: Probabilities) -> Iterator[list[str]]:
-    """The scores as they are, and a line of its own for what the calibrator makes of them, or why it is not used."""
+    """A row for the uncalibrated scores, and one for the calibrated ones unless calibration was rolled back."""
     name = [f"`{row.card}`", str(row.seed)]
     rolled_back = "" if row.after is not None else f"; {row.calibrator.method} rolled back: {row.calibrator.reason}"
-    yield [*name, f"as they are{rolled_back}", *_parts(row.before)]
+    yield [*name, f"uncalibrated{rolled_back}", *_reliability(row.before)]
     if row.after is not None:
-        yield [*name, row.calibrator.method, *_parts(row.after)]
+        yield [*name, row.calibrator.method, *_reliability(row.after)]
 
 
-def _kept(rows: Sequence[Probabilities]) -> list[str]:
-    """In how many runs a calibrator was kept, and what it does to the calibration error of a typical one."""
-    kept = [(row.before.ece, row.after.ece) for row in rows if row.after is not None]
-    text = f"Kept in {len(kept)} of {len(rows)} runs"
-    if kept:
-        before, after = (median(side) for side in zip(*kept, strict=True))
-        text += f", where the median test ECE went from {number(before)} to {number(after)}"
+def _calibration_summary(rows: Sequence[Probabilities]) -> list[str]:
+    """How many runs are calibrated, and the median calibration error before and after."""
+    errors = [(row.before.ece, row.after.ece) for row in rows if row.after is not None]
+    text = f"{len(errors)} of {plural(len(rows), 'run')} {'is' if len(errors) == 1 else 'are'} calibrated"
+    if errors:
+        before, after = (median(side) for side in zip(*errors, strict=True))
+        text += f"; the median test ECE changed from {number(before)} to {number(after)}"
     return [f"{text}.", ""]
 
 
-def _parts(found: Reliability) -> list[str]:
-    slope = measured(found.slope, with_interval=True) if found.slope.value is not None else MISSING
-    return [number(x) for x in (found.log_loss, found.brier, found.ece, found.smooth_ece)] + [slope]
+def _reliability(assessed: Reliability) -> list[str]:
+    losses = (assessed.log_loss, assessed.brier, assessed.ece, assessed.smooth_ece)
+    return [*map(number, losses), estimate(assessed.slope)]
 
 
 def _values_table(rows: Sequence[Probabilities], which: str) -> list[str]:
@@ -115,9 +115,9 @@ def _values(row: Probabilities, which: str) -> list[str]:
 
 
 def _useful(curve: DecisionCurve) -> str:
-    """The threshold probabilities at which the model beats both, as ranges of the points of the curve."""
-    beats = set(curve.better_than_both())
-    cuts = [point.threshold for point in curve.points]
-    ranges = [list(run) for held, run in groupby(cuts, key=beats.__contains__) if held]
-    shown = [number(run[0], 2) if len(run) == 1 else f"{number(run[0], 2)} to {number(run[-1], 2)}" for run in ranges]
-    return ", ".join(shown) or "nowhere"
+    """The threshold probabilities at which the model is better than both, as ranges."""
+    useful = set(curve.better_than_both())
+    thresholds = [point.threshold for point in curve.points]
+    ranges = [list(points) for inside, points in groupby(thresholds, key=useful.__contains__) if inside]
+    texts = [" to ".join(number(end, 2) for end in sorted({points[0], points[-1]})) for points in ranges]
+    return ", ".join(texts) or "nowhere"

@@ -1,13 +1,14 @@
-"""A ranking as markdown lines."""
+"""Renders a ranking as markdown."""
 
 from __future__ import annotations
 
 from reports.render.markdown.table import table
+from reports.render.words import RANKING
 from reports.results.pairs import Ranking
 from reports.results.ranking_text import HEADS, rows, summary
 
 
 def ranking_markdown(ranking: Ranking) -> list[str]:
-    """What the test set can tell apart, then the cards with their groups."""
+    """Lines with how many pairs of cards differ significantly, then the cards with their groups."""
     cards = [[f"`{name}`", *cells] for name, *cells in rows(ranking)]
-    return ["### Which cards can be told apart", "", summary(ranking), "", *table(HEADS, cards)]
+    return [f"### {RANKING}", "", summary(ranking), "", *table(HEADS, cards)]

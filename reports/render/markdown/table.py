@@ -1,4 +1,4 @@
-"""Tables, cells and folded parts of GitHub-flavoured markdown; text cannot break out of them."""
+"""Builds tables, cells and folded parts of GitHub-flavoured markdown, with escaped text."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from reports.text import one_line
 
 
 class Markup(str):
-    """Text that is markdown already; `cell` keeps it as it is."""
+    """Markdown that `cell` does not escape."""
 
     __slots__ = ()
 
 
 def image(path: str, alt: str) -> Markup:
-    """The picture at `path`, relative to the document; `alt` says what it shows."""
+    """An image at `path`, relative to the document, with its alternative text."""
     alt = cell(alt).replace("[", "(").replace("]", ")")
     return Markup(f"![{alt}]({path})")
 
@@ -27,7 +27,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def folded(summary: str, lines: Sequence[str]) -> list[str]:
-    """`lines` behind a line that opens them on a code host; other readers show them as they are."""
+    """`lines` that a reader opens by a click on `summary`; viewers without HTML list them as they are."""
     body = list(lines)
     while body and not body[-1]:
         body.pop()
@@ -35,7 +35,7 @@ def folded(summary: str, lines: Sequence[str]) -> list[str]:
 
 
 def cell(text: str) -> str:
-    """Text that cannot break out of a table cell or be taken for markup; code spans stay."""
+    """Escape `text` for a table cell; code spans remain."""
     if isinstance(text, Markup):
         return text
     text = one_line(text)

@@ -1,1 +1,1 @@
-"""Results as rich renderables."""
+"""Renders results for a terminal, with rich."""

@@ -1,4 +1,4 @@
-"""An audit for a terminal."""
+"""Renders an audit for a terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _STYLES = {"impossible": "bold red", "contradiction": "bold yellow", "note": "bo
 
 
 def audit_tables(audit: Audit) -> RenderableType:
-    """The findings, each with its derivation and what it rests on, then the rows with what follows from them."""
+    """The findings with derivation and sources, then the rows with derived figures."""
     parts: list[RenderableType] = [Text(one_line(audit.title), style="bold"), Text(summary(audit)), Text("")]
     for finding in audit.findings:
         head = Text.assemble((finding.severity, _STYLES[finding.severity]), f"  {one_line(subject(finding))}")
@@ -23,9 +23,9 @@ def audit_tables(audit: Audit) -> RenderableType:
         parts += [head, *(Padding(Text(one_line(line)), (0, 0, 0, 2), expand=False) for line in lines), Text("")]
     rows = plain_table(*ROW_HEADS[:2], whole=ROW_HEADS[2:])
     for row in audit.rows:
-        # The counts of one matrix or range go below each other: the column of figures beside them is about as long.
-        size, *counted = matrices(row)
-        cells = [size, *(counted[0].split(", ") if len(counted) == 1 else counted)]
+        # The counts of a single matrix go below each other, because the column of figures is about as long.
+        size, *counts = matrices(row)
+        cells = [size, *(counts[0].split(", ") if len(counts) == 1 else counts)]
         derived = "\n".join(map(derived_text, row.derived))
         rows.add_row(*map(escape, (row.name, "\n".join(cells), derived)))
     return Group(*parts, rows)

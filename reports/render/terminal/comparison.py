@@ -1,4 +1,4 @@
-"""The cards of each section side by side, for a terminal."""
+"""Renders the comparison of cards for a terminal."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NARROW, _WIDE = 110, 170
 
 
 def comparison_tables(report: Report) -> RenderableType:
-    """For every section the cards side by side, then the skipped cards."""
+    """A table of runs per section, then the skipped cards."""
     parts: list[RenderableType] = []
     for section in report.sections:
         parts += [_Comparison(section), *(escape(note) for note in (*section.split_faults, *section.notes)), ""]
@@ -35,8 +35,11 @@ def comparison_tables(report: Report) -> RenderableType:
 
 @dataclass(frozen=True)
 class _Comparison:
-    """The cards of a section side by side. A wide terminal has published figures in columns of their own, others below
-    the measured ones; a narrow one has seed, time and diagnosis below the card's name. Figures are never cut."""
+    """The runs of a section by card; figures are never cut.
+
+    A wide terminal has separate columns for published figures, other terminals put them below the measured ones. A
+    narrow terminal puts seed, time and diagnosis below the name of the card.
+    """
 
     section: Section
 
@@ -55,8 +58,8 @@ def _comparison(section: Section, wide: bool) -> Table:
     table.columns[0].max_width = _NAME
     if several:
         table.add_column("seed", justify="right", no_wrap=True)
-    aside = ("published", "difference") if wide else ()
-    for name in ("accuracy", *aside, "recall", "AUC", *aside):
+    extra = ("published", "difference") if wide else ()
+    for name in ("accuracy", *extra, "recall", "AUC", *extra):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("diagnosis", overflow="fold", max_width=30)
     table.add_column("time", justify="right", no_wrap=True)
@@ -78,27 +81,27 @@ def _narrow_comparison(section: Section) -> Table:
     for name in ("accuracy", "recall", "AUC"):
         table.add_column(name, justify="right", no_wrap=True)
     for run, accuracy, auc, first in _compared(section, wide=False):
-        took = f", {seconds(run.costs.seconds)}" if run.costs else ""
-        told = [f"[bold]{escape(run.spec.card.name)}[/bold]", f"seed {run.spec.seed}{took}"]
-        told += [escape(run.spec.card.change)] if first else []
-        told += [f"diagnosis: {escape(found)}"] if (found := _diagnosis(run)) else []
-        table.add_row("\n".join(told), *accuracy, measured(run.figures().get("recall")), *auc)
+        time = f", {seconds(run.costs.seconds)}" if run.costs else ""
+        lines = [f"[bold]{escape(run.spec.card.name)}[/bold]", f"seed {run.spec.seed}{time}"]
+        lines += [escape(run.spec.card.change)] if first else []
+        lines += [f"diagnosis: {escape(diagnosis)}"] if (diagnosis := _diagnosis(run)) else []
+        table.add_row("\n".join(lines), *accuracy, measured(run.figures().get("recall")), *auc)
     return table
 
 
 def _compared(section: Section, wide: bool) -> Iterator[tuple[Run, list[str], list[str], bool]]:
-    """Each run with its cells of accuracy and AUC, and whether it is the first of its card."""
+    """Each run with its cells for accuracy and AUC, and whether it is the first of its card."""
     comparisons = final_test_figures(section.comparisons)
-    seen: set[str] = set()
+    cards: set[str] = set()
     for run in section.runs:
         card, figures = run.spec.card.name, run.figures()
-        first = card not in seen
+        first = card not in cards
         accuracy, auc = (
-            _beside(figures.get(metric), comparisons.get((card, metric)) if first else None, wide)
+            _cells(figures.get(metric), comparisons.get((card, metric)) if first else None, wide)
             for metric in ("accuracy", "auc")
         )
         yield run, accuracy, auc, first
-        seen.add(card)
+        cards.add(card)
 
 
 def _diagnosis(run: Run) -> str:
@@ -107,19 +110,19 @@ def _diagnosis(run: Run) -> str:
     return "; ".join(finding.title for finding in own_faults(run.diagnosis))
 
 
-def _beside(figure: Figure | None, comparison: Comparison | None, wide: bool) -> list[str]:
-    """The cells of one figure: measured, published, difference; or all in one."""
-    own = _stack(measured(figure, with_interval=True))
+def _cells(figure: Figure | None, comparison: Comparison | None, wide: bool) -> list[str]:
+    """One figure in separate cells for measured, published and difference if `wide`, else in one cell."""
+    value = _stack(measured(figure, with_interval=True))
     if comparison is None:
-        return [own, "", ""] if wide else [own]
-    published, apart = published_text(comparison), _stack(difference_text(comparison))
-    apart += f"\nover {len(comparison.seeds)} seeds" if len(comparison.seeds) > 1 else ""
-    data = "other data" if comparison.other_data else ""
+        return [value, "", ""] if wide else [value]
+    published, difference = published_text(comparison), _stack(difference_text(comparison))
+    difference += f"\nover {len(comparison.seeds)} seeds" if len(comparison.seeds) > 1 else ""
+    data = "different data" if comparison.other_data else ""
     if wide:
-        return [own, "\n".join(filter(None, (published, data))), apart]
-    return ["\n".join(filter(None, (own, f"published {published}", data, apart)))]
+        return [value, "\n".join(filter(None, (published, data))), difference]
+    return ["\n".join(filter(None, (value, f"published {published}", data, difference)))]
 
 
 def _stack(text: str) -> str:
-    """The interval below its figure: a narrow column has room for it there."""
+    """Put the interval below its figure, so that the column is narrow."""
     return escape(text.replace(" [", "\n["))

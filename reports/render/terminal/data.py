@@ -1,4 +1,4 @@
-"""A data summary for a terminal."""
+"""Renders a data summary for a terminal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def data_tables(summary: DataSummary) -> RenderableType:
-    """A data summary: counts, intensity, what parts share, then what to know about it."""
+    """Tables of counts, grey levels and leakage, then remarks."""
     kind = " (SYNTHETIC, drawn by the program)" if summary.synthetic else ""
     table = plain_table("part", "class", title=escape(f"{summary.title}{kind}"))
     for name in ("images", "patients", "grey mean", "grey sd"):
@@ -45,8 +45,8 @@ def data_tables(summary: DataSummary) -> RenderableType:
 
 
 def _leakage_table(leakage: Leakage, unknown: bool) -> Table:
-    """How many images of each part have a relative in the same or an earlier one."""
-    table = plain_table("images of", "with a relative in", title="Leakage")
+    """How many images of each part are related to an image of the same or an earlier part."""
+    table = plain_table("images of", "related to", title="Leakage")
     for name in ("images", "same patient", "identical", "near duplicate"):
         table.add_column(name, justify="right")
     for overlap in leakage.overlaps:
@@ -61,7 +61,7 @@ def _leakage_table(leakage: Leakage, unknown: bool) -> Table:
 
 
 def _leakage_facts(summary: DataSummary) -> list[str]:
-    """What the table of leakage needs to be read, and what was looked for and not found."""
+    """How the leakage table was computed, and checks without a result."""
     facts = [effect.line() for effect in summary.batch_effects if not effect.significant]
     leakage = summary.leakage
     if leakage is not None:
@@ -70,5 +70,5 @@ def _leakage_facts(summary: DataSummary) -> list[str]:
         if leakage.near_pairs > 5:
             facts.append(f"near duplicates: {leakage.near_pairs - 5} more pairs (--json lists the closest)")
         if leakage.flat:
-            facts.append(f"{leakage.flat} images are flat and not compared for near duplicates")
+            facts.append(f"{leakage.flat} images are of one grey level and were not compared for near duplicates")
     return facts

@@ -1,4 +1,4 @@
-"""Two cards against each other, and rankings, for a terminal."""
+"""Renders comparisons of two cards, and rankings, for a terminal."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ from reports.results import ranking_text
 from reports.results.pairs import Pair, Ranking
 from reports.text import MISSING, estimate, number, one_line, p_text, plural
 
-_PAIR_HEADS = ("A", "B", "A - B", "p", "Holm", "could\nshow")
+_PAIR_HEADS = ("A", "B", "A - B", "p", "Holm", "power\n80%")
 
 
 def pair_table(a: str, b: str, pairs: Sequence[Pair]) -> RenderableType:
-    """Two cards: each metric, the difference, its test, and what the test set could have shown.
+    """Compare two cards metric by metric.
 
     Args:
-        a: Name of the first card of each pair.
-        b: Name of the second.
-        pairs: One for each metric.
+        a: Name of the first card.
+        b: Name of the second card.
+        pairs: One per metric.
+
+    Returns:
+        Figures, differences with their tests, and detectable differences.
     """
     table = plain_table("metric", whole=_PAIR_HEADS)
     tests: dict[str, list[str]] = {}
@@ -44,21 +47,21 @@ def pair_table(a: str, b: str, pairs: Sequence[Pair]) -> RenderableType:
     lines = [
         *(f"{side} is {name}, {plural(n, 'seed')}" for side, name, n in zip("AB", (a, b), seeds, strict=True)),
         "Test figures at threshold 0.5, means over seeds; A - B with its 95% interval. Holm: p adjusted for all rows. "
-        "Could show: the smallest difference that such a test set shows four times in five.",
+        "Power 80%: smaller differences would probably be missed.",
     ]
-    by = [f"{test}: {', '.join(metrics)}" for test, metrics in tests.items()]
-    below = [f"Where a card has one seed, intervals count images alone: {note}." for note in notes]
+    methods = [f"{test}: {', '.join(metrics)}" for test, metrics in tests.items()]
+    remarks = [f"If a card has one seed, its intervals account for images alone: {note}." for note in notes]
     return Group(
         *(Text(one_line(line)) for line in lines),
         table,
         Text("Tests:"),
-        *(Padding(Text(line), (0, 0, 0, 2), expand=False) for line in by),
-        *map(Text, below),
+        *(Padding(Text(line), (0, 0, 0, 2), expand=False) for line in methods),
+        *map(Text, remarks),
     )
 
 
 def ranking_table(ranking: Ranking) -> RenderableType:
-    """Cards by one metric, best first, with their groups."""
+    """Rank cards by one metric, best first, with their groups."""
     name, *figures = ranking_text.HEADS
     table = plain_table(name, whole=[head.replace("sd of ", "sd of\n") for head in figures])
     for row in ranking_text.rows(ranking):

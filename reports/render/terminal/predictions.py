@@ -1,4 +1,4 @@
-"""Predictions as a table, a CSV file and a JSON document."""
+"""Renders predictions as a table, a CSV file and a JSON document."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmark.runs.deployment.decision_rule import DecisionRule, Prediction
 from benchmark.runs.run import Run
 from reports.render.csv_text import csv_text
 from reports.render.terminal.table import escape, plain_table
-from reports.text import MISSING, number, one_line
+from reports.text import MISSING, number, one_line, plural
 
 NOT_CLINICAL = "Not for clinical use: a benchmark's model, never checked on patients."
 
@@ -21,7 +21,17 @@ NOT_CLINICAL = "Not for clinical use: a benchmark's model, never checked on pati
 def predictions_table(
     run: Run, decider: DecisionRule, predictions: Sequence[Prediction], notes: Sequence[str] = ()
 ) -> RenderableType:
-    """One row an image, then how it was decided."""
+    """Render predictions for a terminal.
+
+    Args:
+        run: The run that predicted.
+        decider: Its threshold and calibration.
+        predictions: One per image.
+        notes: Further lines for the reader.
+
+    Returns:
+        A table with one row per image, then the lines of `summary` and the notes.
+    """
     table = plain_table("image", f"P({escape(decider.classes[1])})", "score", "decision", "note")
     for each in predictions:
         table.add_row(
@@ -35,7 +45,7 @@ def predictions_table(
 
 
 def predictions_csv(predictions: Sequence[Prediction]) -> str:
-    """One row per image, figures unrounded; what is missing is empty, and no text starts a formula."""
+    """CSV with one row per image, unrounded figures and empty cells for missing values."""
     heads = ("image", "probability", "score", "decision", "note")
     return csv_text(heads, [(p.image, p.probability, p.score, p.decision, _note(p)) for p in predictions])
 
@@ -43,7 +53,17 @@ def predictions_csv(predictions: Sequence[Prediction]) -> str:
 def predictions_document(
     run: Run, decider: DecisionRule, predictions: Sequence[Prediction], notes: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """The run, how it decides, and the predictions."""
+    """The predictions as a JSON document.
+
+    Args:
+        run: The run that predicted.
+        decider: Its threshold and calibration.
+        predictions: One per image.
+        notes: Further lines for the reader.
+
+    Returns:
+        The run, its threshold and calibration, the notes and the images.
+    """
     return {
         "run": run.run_id,
         "card": run.spec.card.name,
@@ -66,32 +86,42 @@ def predictions_document(
 
 
 def summary(run: Run, decider: DecisionRule, predictions: Sequence[Prediction]) -> list[str]:
-    """How many images were called what, how, and by which run."""
+    """Sentences about predictions.
+
+    Args:
+        run: The run that predicted.
+        decider: Its threshold and calibration.
+        predictions: One per image.
+
+    Returns:
+        Lines with the counts by class, the run, the threshold, the calibration and the warning against clinical use.
+    """
     decided = [each for each in predictions if each.error is None]
     counts = ", ".join(f"{sum(each.decision == name for each in decided)} {name}" for name in decider.classes)
     outside = sum(bool(each.outside) for each in decided)
     broken = len(predictions) - len(decided)
     chosen = decider.threshold
     if chosen.value is None:
-        told = f"no decision: no threshold was chosen ({chosen.reason})"
+        decision = f"no decision: no threshold was chosen ({chosen.reason})"
     else:
-        told = (
-            f"decision: {decider.classes[1]} where the score is {number(chosen.value)} or more (rule {chosen.rule}, "
+        decision = (
+            f"decision: {decider.classes[1]} if the score is {number(chosen.value)} or more (rule {chosen.rule}, "
             f"chosen on validation; as a probability {number(decider.calibrated_threshold)})"
         )
     return [
-        f"{len(predictions)} images: {counts}; {outside} outside what it was trained on; {broken} without a prediction",
+        f"{plural(len(predictions), 'image')}: {counts}; {outside} unlike the training images; "
+        f"{broken} without a prediction",
         f"run {run.run_id}: {run.spec.card.name} seed {run.spec.seed}, trained on {run.spec.dataset.title}",
-        told,
+        decision,
         calibration_line(decider.calibrator),
         NOT_CLINICAL,
     ]
 
 
 def calibration_line(calibrator: Calibrator) -> str:
-    """Which calibrator makes the probabilities, or why none does."""
+    """The calibrator of the probabilities, or the reason why there is none."""
     if not calibrator.kept:
-        return f"probability: the score itself, since calibration was rolled back ({calibrator.reason})"
+        return f"probability: the uncalibrated score; calibration was rolled back ({calibrator.reason})"
     return (
         f"probability: calibrated by {calibrator.method} fitted on validation (log loss "
         f"{number(calibrator.log_loss_before)} before, {number(calibrator.log_loss_after)} after, cross-fitted)"

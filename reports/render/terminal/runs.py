@@ -1,4 +1,4 @@
-"""Runs for a terminal: one line about each as it ends, the table of a store, and a plan."""
+"""Renders runs for a terminal: a status line, the table of a store, and a plan."""
 
 from __future__ import annotations
 
@@ -21,43 +21,43 @@ _DATED = 100
 
 
 def status_line(run: Run, reused: bool) -> str:
-    """One line about a finished run."""
-    name = _named(run)
+    """One line about a run that ended; `reused` if the store already had it."""
+    name = _name(run)
     if run.status == "failed":
         return f"{name}: FAILED: {one_line(run.error or '')}"
     figures = run.figures()
     parts = [f"{key} {measured(figures.get(key))}" for key in ("accuracy", "auc")]
-    took = "reused" if reused else seconds(run.costs.seconds) if run.costs else ""
-    found = "; ".join(finding.title for finding in own_faults(run.diagnosis))
-    return f"{name}: test {', '.join(parts)}; {took}" + (f"; {found}" if found else "")
+    time = "reused" if reused else seconds(run.costs.seconds) if run.costs else ""
+    diagnosis = "; ".join(finding.title for finding in own_faults(run.diagnosis))
+    return f"{name}: test {', '.join(parts)}; {time}" + (f"; {diagnosis}" if diagnosis else "")
 
 
 def runs_table(runs: Sequence[Run]) -> RenderableType:
-    """One row a run, in a table for each data set, protocol and stage; below each why runs failed. Ids stay whole."""
+    """A table of runs per data set, protocol and stage, with the errors of failed runs below it; ids are never cut."""
     groups: dict[str, list[Run]] = {}
     for run in runs:
-        groups.setdefault(_alike(run), []).append(run)
+        groups.setdefault(_conditions(run), []).append(run)
     parts: list[RenderableType] = []
     for title, group in groups.items():
         parts += [Text(title, style="bold"), _Runs(tuple(group))]
-        parts += [Text(f"{_named(run)}: failed: {one_line(run.error)}") for run in group if run.error is not None]
+        parts += [Text(f"{_name(run)}: failed: {one_line(run.error)}") for run in group if run.error is not None]
     return Group(*parts)
 
 
-def _alike(run: Run) -> str:
+def _conditions(run: Run) -> str:
     spec = run.spec
     synthetic = " (synthetic)" if spec.dataset.synthetic else ""
     trials = "; trials of a search, figures on validation" if spec.stage == "search" else ""
     return one_line(f"{spec.dataset.source}{synthetic}, protocol {spec.protocol.name}{trials}")
 
 
-def _named(run: Run) -> str:
+def _name(run: Run) -> str:
     return f"{run.spec.card.name} seed {run.spec.seed}"
 
 
 @dataclass(frozen=True)
 class _Runs:
-    """Runs of one group; when they finished is shown where the terminal is not narrow."""
+    """Runs of one group; a wide terminal also has the time when they finished."""
 
     runs: tuple[Run, ...]
 
@@ -83,15 +83,24 @@ class _Runs:
         yield table
 
 
-def plan_table(plan: Plan, held: set[str], splits: Sequence[str] = ()) -> RenderableType:
-    """What would run, what would be reused, what is skipped and why, after lines about the `splits`."""
+def plan_table(plan: Plan, reusable: set[str], splits: Sequence[str] = ()) -> RenderableType:
+    """Render a plan.
+
+    Args:
+        plan: The runs and the skipped cards.
+        reusable: Ids of the runs that the store already has.
+        splits: Lines about the splits.
+
+    Returns:
+        The lines, then a table of the runs to run, to reuse and to skip.
+    """
     table = plain_table("card", "seed", "run", "would")
     for spec in plan.specs:
-        would = "reuse" if spec.run_id in held else "run"
+        would = "reuse" if spec.run_id in reusable else "run"
         table.add_row(escape(spec.card.name), str(spec.seed), spec.run_id, would)
     for skip in plan.skips:
         table.add_row(escape(skip.card.name), "", "", f"skip: {escape(skip.reason)}")
-    reused = sum(spec.run_id in held for spec in plan.specs)
+    reused = sum(spec.run_id in reusable for spec in plan.specs)
     return Group(
         *map(escape, splits), table, f"{len(plan.specs) - reused} to run, {reused} reused, {len(plan.skips)} skipped"
     )

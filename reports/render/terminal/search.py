@@ -1,4 +1,4 @@
-"""A search for a terminal."""
+"""Renders a search for a terminal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reports.results.search import luck, trial_table
 
 
 def search_tables(result: SearchResult) -> RenderableType:
-    """The trials, best first, then those without an objective; then what the winner owes to luck."""
+    """The trials, best first, then those without an objective; then the selection bias of the best trial."""
     heads, rows = trial_table(result)
     title = f"{result.base.name}: {result.tuner} search of {result.space}, val {result.metric}"
     table = plain_table(*heads, title=escape(title))

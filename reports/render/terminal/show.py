@@ -1,4 +1,4 @@
-"""Everything about one run: as a rich renderable for a terminal of any width, and as a document."""
+"""Renders one run for a terminal of any width, and as a document."""
 
 from __future__ import annotations
 
@@ -21,28 +21,40 @@ from benchmark.runs.storage.store import Store
 from reports.render.terminal.predictions import calibration_line
 from reports.render.terminal.table import escape, plain_table
 from reports.render.terminal.text_chart import text_chart
+from reports.render.words import NO_FAULT, PUBLISHED
 from reports.results.compare import compare_card, difference_text, published_text
 from reports.results.curves import SeedHistory, seed_history
 from reports.results.measured import collect_results, conditions
 from reports.results.methods import methods
 from reports.results.recipe import recipe_in_words
-from reports.text import MISSING, decimals_of, estimate, measured, number, one_line, seconds
+from reports.text import MISSING, decimals_of, estimate, measured, number, one_line, plural, seconds
 from zoo.config.strict_yaml import ConfigError
 
 _TOPICS = ("data", "split", "precision", "versions", "hardware", "pretrained weights")
-_BESIDE = 110  # columns from which two charts fit beside each other
+_WIDE = 110  # columns that two charts side by side need
 
 
 def run_view(run: Run, store: Store, width: int) -> RenderableType:
-    """The run at `width` columns: what was asked for, figures, threshold, diagnosis, learning curve, costs,
-    environment. Raises ConfigError when its scores or epochs cannot be read."""
+    """Render a run: conditions, figures, threshold, diagnosis, learning curve, recipe, costs and environment.
+
+    Args:
+        run: The run, finished or failed.
+        store: The store that contains it.
+        width: Columns of the terminal.
+
+    Returns:
+        A renderable of rich.
+
+    Raises:
+        ConfigError: Scores or epochs of the run cannot be read.
+    """
     spec = run.spec
     parts: list[RenderableType] = [
         Text(one_line(f"{spec.card.name} seed {spec.seed}: {spec.card.title}"), style="bold"),
         escape(f"run {run.run_id}, {spec.stage}, {run.status}, finished {run.finished}; {conditions(spec)}"),
     ]
     if spec.dataset.synthetic:
-        parts.append("SYNTHETIC images: no figure here says anything about radiographs or patients.")
+        parts.append("SYNTHETIC images: these figures say nothing about radiographs or patients.")
     if run.error is not None:
         parts.append(escape(f"FAILED: {run.error}"))
         if (traceback := store.traceback_file(run)).is_file():
@@ -50,13 +62,12 @@ def run_view(run: Run, store: Store, width: int) -> RenderableType:
     if run.status == "ok":
         parts += [*_figures(run, width), *_published(run, store, width), *_threshold(run, store)]
         parts += _diagnosis(findings_of(run, store))
-    parts += [*_learning(store.history(run), width), *_recipe(run), *_facts(run), *_kept(run, store)]
+    parts += [*_learning(store.history(run), width), *_recipe(run), *_facts(run), *_model(run, store)]
     return Group(*parts)
 
 
 def run_document(run: Run, store: Store) -> dict[str, Any]:
-    """The record of the run with its epochs, how it decides, its model where that was kept, why that cannot be used,
-    and its methods in words."""
+    """The run as a JSON document: record, epochs, calibration, findings, recipe, methods and model."""
     decider = decider_of(run, store) if run.status == "ok" else None
     return {
         "run_id": run.run_id,
@@ -72,9 +83,9 @@ def run_document(run: Run, store: Store) -> dict[str, Any]:
 
 
 def findings_of(run: Run, store: Store) -> tuple[Finding, ...]:
-    """The diagnosis of a run by what the program knows now, from what is stored; of a trial, as it was recorded."""
-    found = collect_results([run], store)
-    return found[run.spec.card.name].findings[0] if found else run.diagnosis
+    """The findings about a run, diagnosed anew from its stored scores; those recorded for a trial."""
+    results = collect_results([run], store)
+    return results[run.spec.card.name].findings[0] if results else run.diagnosis
 
 
 def _calibration(decider: DecisionRule) -> dict[str, Any]:
@@ -87,7 +98,7 @@ def _calibration(decider: DecisionRule) -> dict[str, Any]:
 
 
 def _figures(run: Run, width: int) -> Iterator[RenderableType]:
-    """A column for each split and threshold; at few columns the intervals stand below the figures."""
+    """A column per split and threshold; in a narrow terminal the intervals are below the figures."""
     chosen = run.threshold.value if run.threshold else None
     columns = [
         (f"{split} at {'0.5' if not at_chosen else number(chosen)}", run.figures(split, at_chosen))
@@ -97,11 +108,9 @@ def _figures(run: Run, width: int) -> Iterator[RenderableType]:
     ]
     table = plain_table("metric, 95% interval", *(name for name, _ in columns))
     for metric in ("loss", *metrics()):
-        shown = [measured(figures.get(metric), with_interval=True) for _, figures in columns]
-        if any(text != MISSING for text in shown):
-            table.add_row(
-                label_of(metric), *(text.replace(" ", "\n", 1) if width < _BESIDE else text for text in shown)
-            )
+        cells = [measured(figures.get(metric), with_interval=True) for _, figures in columns]
+        if any(text != MISSING for text in cells):
+            table.add_row(label_of(metric), *(_stack(text, width) for text in cells))
     yield from _titled("Figures", table)
 
 
@@ -123,12 +132,11 @@ def _published(run: Run, store: Store, width: int) -> Iterator[RenderableType]:
     table = plain_table("published", "figure", "measured", "difference", "note")
     for each in compared:
         figure = each.published
-        note = "; ".join(filter(None, ["other data" if each.other_data else "", each.note or ""]))
-        what = f"{figure.split} {label_of(figure.metric)}" + (f", {figure.epoch} epoch" if figure.epoch else "")
-        apart = difference_text(each) if width >= _BESIDE else difference_text(each).replace(" ", "\n", 1)
+        note = "; ".join(filter(None, ["different data" if each.other_data else "", each.note or ""]))
+        name = f"{figure.split} {label_of(figure.metric)}" + (f", {figure.epoch} epoch" if figure.epoch else "")
         value = number(each.measured.value, decimals_of(figure.metric))
-        table.add_row(escape(what), published_text(each), value, apart, escape(note))
-    yield from _titled("Published beside measured, at 0.5", table)
+        table.add_row(escape(name), published_text(each), value, _stack(difference_text(each), width), escape(note))
+    yield from _titled(f"{PUBLISHED}, at 0.5", table)
 
 
 def _diagnosis(findings: Sequence[Finding]) -> Iterator[RenderableType]:
@@ -136,38 +144,38 @@ def _diagnosis(findings: Sequence[Finding]) -> Iterator[RenderableType]:
     for finding in findings:
         lines.append(escape(f"- {finding.title} ({finding.code}): {finding.evidence}"))
         if finding.test:
-            lines.append(escape(f"  what would test it: {finding.test}"))
-    yield from _titled("Diagnosis", *(lines or ["no fault that the harness knows was seen"]))
+            lines.append(escape(f"  to test it: {finding.test}"))
+    yield from _titled("Diagnosis", *(lines or [NO_FAULT]))
 
 
 def _learning(epochs: History, width: int) -> Iterator[RenderableType]:
     if not epochs:
         return
     history = seed_history(0, epochs)
-    beside = width >= _BESIDE
-    each = width // 2 - 2 if beside else width
-    charts = ["\n".join(lines) for name in ("loss", "accuracy") if (lines := _chart(history, name, each, beside))]
+    side_by_side = width >= _WIDE
+    each = width // 2 - 2 if side_by_side else width
+    charts = ["\n".join(lines) for name in ("loss", "accuracy") if (lines := _chart(history, name, each, side_by_side))]
     phases = ", ".join(f"{name} from epoch {first}" for first, name in history.phases)
-    legend = f"t training, v validation, # both; {len(epochs)} epochs: {phases} (| below)"
-    drawn: RenderableType = (
+    legend = f"t training, v validation, # both; {plural(len(epochs), 'epoch')}: {phases} (| on the axis)"
+    curves: RenderableType = (
         Columns([Text(chart) for chart in charts], padding=(0, 2), equal=True)
-        if beside
+        if side_by_side
         else Group(*(Text(chart) for chart in charts))
     )
-    yield from _titled("Learning curve", escape(legend), drawn)
+    yield from _titled("Learning curve", escape(legend), curves)
 
 
-def _chart(history: SeedHistory, name: str, width: int, beside: bool) -> list[str]:
+def _chart(history: SeedHistory, name: str, width: int, side_by_side: bool) -> list[str]:
     pair = {"t": getattr(history, name), "v": getattr(history, f"val_{name}")}
     breaks = [first for first, _ in history.phases]
-    lines = text_chart(pair, "tv", width=min(width, 100), breaks=breaks, height=10 if beside else 8)
+    lines = text_chart(pair, "tv", width=min(width, 100), breaks=breaks, height=10 if side_by_side else 8)
     last = [number(values[-1]) for values in pair.values()]
     return [f"{name}; last epoch: training {last[0]}, validation {last[1]}", *lines] if lines else []
 
 
 def _recipe(run: Run) -> Iterator[RenderableType]:
     card = run.spec.protocol.budgeted(run.spec.card)
-    yield from _titled("Recipe", _pairs([("changes", card.change), *recipe_in_words(card)]))
+    yield from _titled("Recipe", _pairs([("change", card.change), *recipe_in_words(card)]))
 
 
 def _facts(run: Run) -> Iterator[RenderableType]:
@@ -178,29 +186,32 @@ def _facts(run: Run) -> Iterator[RenderableType]:
     if (costs := run.costs) is not None:
         per_image = costs.inference_ms_per_image
         rows += [
-            ("time", f"{seconds(costs.seconds)}, {costs.epochs} epochs of {costs.seconds_per_epoch:.1f} s"),
-            ("inference", MISSING if per_image is None else f"{per_image:.1f} ms an image"),
+            (
+                "time",
+                f"{seconds(costs.seconds)}; {plural(costs.epochs, 'epoch')}, {costs.seconds_per_epoch:.1f} s per epoch",
+            ),
+            ("inference", MISSING if per_image is None else f"{per_image:.1f} ms per image"),
             ("memory", f"{costs.peak_memory_mib:.0f} MiB at most"),
-            ("parameters", f"{costs.parameters:,}, of which {costs.trainable_parameters:,} trained"),
+            ("parameters", f"{costs.parameters:,}, {costs.trainable_parameters:,} of them trainable"),
         ]
-    yield from _titled("How it was made", _pairs(rows))
+    yield from _titled("Methods and costs", _pairs(rows))
 
 
-def _kept(run: Run, store: Store) -> Iterator[RenderableType]:
+def _model(run: Run, store: Store) -> Iterator[RenderableType]:
     from benchmark.runs.deployment.model_files import command_that_keeps
 
     if run.status != "ok":
         return
     if (problem := _model_problem(run, store)) is not None:
-        yield escape(f"model kept, and not to be used: {problem}")
+        yield escape(f"model stored but not usable: {problem}")
     elif store.has_model(run):
-        yield escape(f"model kept: `zoo predict {run.run_id} IMAGE...`, `zoo export {run.run_id}`")
+        yield escape(f"model stored: `zoo predict {run.run_id} IMAGE...`, `zoo export {run.run_id}`")
     elif run.spec.stage == "bench":
-        yield escape(f"model not kept; keep it with: {command_that_keeps(run, store)}")
+        yield escape(f"model not stored; store it with: {command_that_keeps(run, store)}")
 
 
 def _model_problem(run: Run, store: Store) -> str | None:
-    """Why the model of a finished run cannot be used although there is one; None when it can be, or there is none."""
+    """Why the stored model of a run cannot be used; None if it can be used or does not exist."""
     from benchmark.runs.deployment.model_files import model_of
 
     if run.status != "ok" or not store.has_model(run):
@@ -210,6 +221,11 @@ def _model_problem(run: Run, store: Store) -> str | None:
     except ConfigError as error:
         return str(error)
     return None
+
+
+def _stack(text: str, width: int) -> str:
+    """Put the interval below its figure in a narrow terminal."""
+    return text if width >= _WIDE else text.replace(" ", "\n", 1)
 
 
 def _titled(title: str, *parts: RenderableType) -> Iterator[RenderableType]:
@@ -222,8 +238,8 @@ def _pairs(rows: Sequence[tuple[str, str]]) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("topic", no_wrap=True)
     table.add_column("text", overflow="fold")
-    before = ""
+    previous = ""
     for topic, text in rows:
-        table.add_row("" if topic == before else topic, escape(text))
-        before = topic
+        table.add_row("" if topic == previous else topic, escape(text))
+        previous = topic
     return table

@@ -1,4 +1,4 @@
-"""Tables and text for a terminal; nothing in a text is taken for markup."""
+"""Builds tables and escaped text for a terminal."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ from reports.text import one_line
 
 
 def escape(text: str) -> str:
-    """`text` as rich shows it: no markup, no control characters; line ends are kept."""
+    """Escape `text` for rich: no markup, no control characters; line ends remain."""
     return "\n".join(_escape_markup(one_line(line)) for line in text.split("\n"))
 
 
 def plain_table(*columns: str, whole: Sequence[str] = (), title: str | None = None) -> Table:
-    """A table without vertical rules.
+    """Build an empty table without vertical rules.
 
     Args:
-        columns: Heads of the columns whose cells fold where the terminal is narrow.
+        columns: Heads of the columns whose cells fold in a narrow terminal.
         whole: Heads of the columns after them, whose cells never fold, such as figures.
         title: A line above the table, as rich markup.
+
+    Returns:
+        The table without rows.
     """
     table = Table(
         title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)

@@ -80,8 +80,8 @@ def words(drawn: Figure) -> str:
         ("history_figure", ("epoch", "loss", "accuracy")),
         ("roc_figure", ("1 − specificity (false positive rate)", "recall (sensitivity)")),
         ("precision_recall_figure", ("recall (sensitivity)", "precision (positive predictive value)")),
-        ("reliability_figure", ("mean score of a bin", "share of positives")),
-        ("decision_figure", ("threshold probability", "net benefit (TP an image)")),
+        ("reliability_figure", ("mean score per bin", "share of positives")),
+        ("decision_figure", ("threshold probability", "net benefit (TP per image)")),
     ],
 )
 def test_every_axis_has_a_name(drawn: dict[str, Figure], name: str, axes: tuple[str, ...]) -> None:
@@ -166,7 +166,7 @@ def test_reliability_shows_bins_with_their_intervals_before_and_after(tmp_path: 
 def test_a_calibrator_that_was_rolled_back_is_said_to_be(card: Card) -> None:
     runs = card[1]
     back = [replace(run, after=None) for run in runs]
-    assert "none was kept" in words(reliability_figure(back))
+    assert "not calibrated" in words(reliability_figure(back))
     kept = replace(runs[0], after=runs[0].before)
     assert "1 calibrated" in words(reliability_figure([kept, back[1]]))
 

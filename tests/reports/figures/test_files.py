@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from benchmark.runs.history import NO_HISTORY
-from reports.figures.files import draw
+from reports.figures.files import write_pictures
 from reports.figures.forest import forest_figure
 from reports.figures.svg import inline_svg
 from reports.render.markdown.document import render
@@ -27,7 +27,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
 
 
 def test_every_picture_that_is_named_is_a_file_and_every_file_is_named(report: Report, tmp_path: Path) -> None:
-    (pictures,) = draw(report, tmp_path)
+    (pictures,) = write_pictures(report, tmp_path)
     assert pictures.comparison is not None
     named = [pictures.comparison, *(picture for of_card in pictures.cards.values() for picture in of_card)]
     assert {picture.path for picture in named} == {f"figures/{path.name}" for path in (tmp_path / "figures").iterdir()}
@@ -43,7 +43,7 @@ def test_the_tiles_of_a_gallery_are_files_that_the_report_shows(tmp_path: Path) 
     gallery = made()
     report = build_report([make_run()], lambda _: recorded_history())
     galleries = {report.sections[0].runs[0].run_id: replace(gallery, run_id=report.sections[0].runs[0].run_id)}
-    pictures = draw(report, tmp_path, galleries)
+    pictures = write_pictures(report, tmp_path, galleries)
     files = {path.relative_to(tmp_path).as_posix() for path in (tmp_path / "figures" / "gallery-attempt-1-0").iterdir()}
     assert len(files) == 32
     shown = re.findall(r"\]\((figures/gallery[^)]*)\)", render(report, pictures, galleries))
@@ -53,12 +53,12 @@ def test_the_tiles_of_a_gallery_are_files_that_the_report_shows(tmp_path: Path) 
 
 def test_sections_do_not_share_pictures(tmp_path: Path) -> None:
     report = build_report([make_run(), make_run(protocol="published")], lambda _: recorded_history())
-    paths = [pictures.comparison.path for pictures in draw(report, tmp_path) if pictures.comparison]
+    paths = [pictures.comparison.path for pictures in write_pictures(report, tmp_path) if pictures.comparison]
     assert paths == ["figures/1-comparison.svg", "figures/2-comparison.svg"]
 
 
 def test_a_report_without_a_finished_run_has_no_picture(tmp_path: Path) -> None:
-    (pictures,) = draw(build_report([make_run(error="no memory")], lambda _: NO_HISTORY), tmp_path)
+    (pictures,) = write_pictures(build_report([make_run(error="no memory")], lambda _: NO_HISTORY), tmp_path)
     assert pictures.comparison is None
     assert pictures.cards == {}
 
@@ -67,7 +67,7 @@ def test_a_picture_that_cannot_be_written_leaves_none_behind(report: Report, tmp
     (tmp_path / "figures").mkdir()
     (tmp_path / "figures" / "comparison.svg").mkdir()
     with pytest.raises(IsADirectoryError):
-        draw(report, tmp_path)
+        write_pictures(report, tmp_path)
     assert [path.name for path in (tmp_path / "figures").iterdir()] == ["comparison.svg"]
 
 

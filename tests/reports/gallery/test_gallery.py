@@ -15,8 +15,8 @@ from jinja2 import Environment
 from PIL import Image
 
 from benchmark.evidence.scores import TestScores
-from reports.gallery.gallery import decided_at, gallery, pick
-from reports.gallery.tiles import LARGE, SMALL, overlay, shown, small, where_strongest
+from reports.gallery.gallery import build_gallery, decided_at, select_images
+from reports.gallery.tiles import LARGE, SMALL, large_tile, overlay, small_tile, where_strongest
 from tests.support.galleries import HOSTILE, NAMES, SCORES, made, pictures, run_at
 from tests.support.records import PHANTOM, make_run, on_test
 
@@ -32,35 +32,35 @@ def wrong(scores: TestScores, threshold: float = 0.5) -> np.ndarray:
 
 
 def test_groups_hold_what_they_say() -> None:
-    picked = pick(SCORES, 0.5, NAMES)
-    assert not wrong(SCORES)[list(picked.groups["correct"])].any()
-    assert wrong(SCORES)[list(picked.groups["wrong"])].all()
-    assert wrong(SCORES)[list(picked.groups["certain"])].all()
-    assert [len(group) for group in picked.groups.values()] == [4, 4, 4, 4]
+    selection = select_images(SCORES, 0.5, NAMES)
+    assert not wrong(SCORES)[list(selection.groups["correct"])].any()
+    assert wrong(SCORES)[list(selection.groups["wrong"])].all()
+    assert wrong(SCORES)[list(selection.groups["certain"])].all()
+    assert [len(group) for group in selection.groups.values()] == [4, 4, 4, 4]
 
 
 def test_the_most_certain_wrong_are_the_farthest_from_the_threshold() -> None:
     away = np.where(wrong(SCORES), np.abs(SCORES.y_score - 0.5), -1)
-    assert set(pick(SCORES, 0.5, NAMES).groups["certain"]) == set(np.argsort(-away)[:4].tolist())
+    assert set(select_images(SCORES, 0.5, NAMES).groups["certain"]) == set(np.argsort(-away)[:4].tolist())
 
 
 def test_the_nearest_are_the_nearest_of_those_left() -> None:
-    picked = pick(SCORES, 0.3, NAMES)
-    others = [place for place in range(80) if place not in picked.groups["certain"]]
+    selection = select_images(SCORES, 0.3, NAMES)
+    others = [place for place in range(80) if place not in selection.groups["certain"]]
     expected = sorted(others, key=lambda place: abs(SCORES.y_score[place] - 0.3))[:4]
-    assert list(picked.groups["nearest"]) == expected
+    assert list(selection.groups["nearest"]) == expected
 
 
 def test_right_and_wrong_are_shown_of_both_classes() -> None:
-    picked = pick(SCORES, 0.5, NAMES)
+    selection = select_images(SCORES, 0.5, NAMES)
     for key in ("correct", "wrong"):
-        assert SCORES.y_true[list(picked.groups[key])].tolist() == [1, 1, 0, 0]
+        assert SCORES.y_true[list(selection.groups[key])].tolist() == [1, 1, 0, 0]
 
 
 def test_no_image_stands_in_two_groups() -> None:
     for count in (6, 10, 80):
         part = on_test(SCORES.y_true[:: 80 // count].tolist(), SCORES.y_score[:: 80 // count].tolist())
-        explained = pick(part, 0.5, NAMES[: len(part)]).explained
+        explained = select_images(part, 0.5, NAMES[: len(part)]).explained
         assert len(explained) == len(set(explained))
 
 
@@ -68,8 +68,8 @@ def test_the_choice_does_not_hang_on_the_order_of_images() -> None:
     tied = on_test(SCORES.y_true.tolist(), np.round(SCORES.y_score, 1).tolist())
     order = np.random.default_rng(5).permutation(80)
     shuffled = on_test(tied.y_true[order].tolist(), tied.y_score[order].tolist())
-    one = pick(tied, 0.5, NAMES).groups
-    other = pick(shuffled, 0.5, [NAMES[place] for place in order]).groups
+    one = select_images(tied, 0.5, NAMES).groups
+    other = select_images(shuffled, 0.5, [NAMES[place] for place in order]).groups
     assert {k: [NAMES[p] for p in v] for k, v in one.items()} == {
         k: [NAMES[order[p]] for p in v] for k, v in other.items()
     }
@@ -77,27 +77,27 @@ def test_the_choice_does_not_hang_on_the_order_of_images() -> None:
 
 def test_a_collapsed_model_shows_the_groups_it_has() -> None:
     constant = on_test([0] * 20 + [1] * 20, [0.9] * 40)
-    picked = pick(constant, 0.5, [str(n) for n in range(40)])
-    assert all(constant.y_true[place] == 1 for place in picked.groups["correct"])
-    assert all(constant.y_true[place] == 0 for place in picked.groups["wrong"])
+    selection = select_images(constant, 0.5, [str(n) for n in range(40)])
+    assert all(constant.y_true[place] == 1 for place in selection.groups["correct"])
+    assert all(constant.y_true[place] == 0 for place in selection.groups["wrong"])
 
 
 def test_a_group_without_images_says_why() -> None:
     perfect = on_test([0] * 20 + [1] * 20, [0.1] * 20 + [0.9] * 20)
-    picked = pick(perfect, 0.5, [str(n) for n in range(40)])
-    found = gallery(
-        run_at(), perfect, [str(n) for n in range(40)], picked, pictures(len(picked.places)), maps_reason="-"
+    selection = select_images(perfect, 0.5, [str(n) for n in range(40)])
+    found = build_gallery(
+        run_at(), perfect, [str(n) for n in range(40)], selection, pictures(len(selection.places)), maps_reason="-"
     )
     reasons = {group.key: group.reason for group in found.groups}
-    assert reasons["certain"] == "no test image was decided wrongly"
+    assert reasons["certain"] == "no decision was wrong"
     assert reasons["wrong"] == "there are no other wrong decisions"
     assert reasons["correct"] is None
 
 
 def test_the_caption_is_the_report_s() -> None:
     scores = on_test([1, 0], [0.71, 0.2])
-    picked = pick(scores, 0.5, ["a", "b"])
-    found = gallery(run_at(), scores, ["a", "b"], picked, pictures(2), maps_reason="-")
+    selection = select_images(scores, 0.5, ["a", "b"])
+    found = build_gallery(run_at(), scores, ["a", "b"], selection, pictures(2), maps_reason="-")
     captions = {tile.name: tile.caption for group in found.groups for tile in group.tiles}
     assert captions["a"] == "Real: PNEUMONIA  Pred: PNEUMONIA  Prob(P): 0.71"
     assert captions["b"] == "Real: NORMAL  Pred: NORMAL  Prob(P): 0.20"
@@ -106,7 +106,7 @@ def test_the_caption_is_the_report_s() -> None:
 def test_decisions_fall_at_the_chosen_threshold() -> None:
     scores = on_test([1, 0], [0.71, 0.2])
     run = run_at(0.8)
-    found = gallery(run, scores, ["a", "b"], pick(scores, 0.8, ["a", "b"]), pictures(2), maps_reason="-")
+    found = build_gallery(run, scores, ["a", "b"], select_images(scores, 0.8, ["a", "b"]), pictures(2), maps_reason="-")
     tile = next(tile for group in found.groups for tile in group.tiles if tile.name == "a")
     assert (tile.predicted, tile.verdict) == ("NORMAL", "wrong")
     assert "wrongly called NORMAL with probability 0.71 of PNEUMONIA" in tile.alt
@@ -119,20 +119,22 @@ def test_without_a_chosen_threshold_it_is_a_half_and_says_so() -> None:
 
 def test_a_probability_can_be_told_from_the_threshold() -> None:
     scores = on_test([1, 1], [0.5001, 0.9])
-    found = gallery(run_at(), scores, ["a", "b"], pick(scores, 0.5, ["a", "b"]), pictures(2), maps_reason="-")
+    found = build_gallery(
+        run_at(), scores, ["a", "b"], select_images(scores, 0.5, ["a", "b"]), pictures(2), maps_reason="-"
+    )
     assert any("Prob(P): 0.5001" in tile.caption for group in found.groups for tile in group.tiles)
 
 
 def test_classes_with_one_initial_are_written_out() -> None:
     run = make_run(test=SCORES, dataset=PHANTOM.model_copy(update={"classes": ("CAR", "CAT")}))
     scores = on_test([1, 0], [0.7, 0.2])
-    found = gallery(run, scores, ["a", "b"], pick(scores, 0.5, ["a", "b"]), pictures(2), maps_reason="-")
+    found = build_gallery(run, scores, ["a", "b"], select_images(scores, 0.5, ["a", "b"]), pictures(2), maps_reason="-")
     assert all("Prob(CAT): " in tile.caption for group in found.groups for tile in group.tiles)
 
 
 def test_pictures_are_small_webp_of_the_image() -> None:
     smooth = np.tile(np.linspace(20, 220, 300).astype(np.uint8)[None, :, None], (300, 1, 1))
-    for picture, side in ((shown(smooth), LARGE), (small(smooth), SMALL)):
+    for picture, side in ((large_tile(smooth), LARGE), (small_tile(smooth), SMALL)):
         opened = Image.open(io.BytesIO(picture))
         assert (opened.format, opened.size) == ("WEBP", (side, side))
         assert abs(pixels_of(picture).mean() - smooth.mean()) < 3
@@ -142,7 +144,7 @@ def test_pictures_are_small_webp_of_the_image() -> None:
 def test_colour_stays_colour_and_shape_stays_shape() -> None:
     red = np.zeros((30, 60, 3), np.uint8)
     red[..., 0] = 200
-    found = pixels_of(shown(red))
+    found = pixels_of(large_tile(red))
     assert found.shape == (LARGE // 2, LARGE, 3)
     assert found[..., 0].mean() > 150 > 60 > found[..., 2].mean()
 
@@ -203,7 +205,7 @@ def test_an_empty_map_is_told_and_not_drawn() -> None:
     tile = found.groups[0].tiles[0]
     assert tile.overlay is None
     assert tile.overlay_uri is None
-    assert tile.overlay_reason == f"empty map: nothing in conv3 speaks for {tile.predicted}"
+    assert tile.overlay_reason == f"empty map: nothing in conv3 supports {tile.predicted}"
 
 
 def test_failures_stand_beside_their_subgroup() -> None:

@@ -7,19 +7,18 @@ from dataclasses import replace
 import numpy as np
 
 from benchmark.evidence.diagnosis.saliency import Inside, sanity
-from reports.gallery.gallery import gallery, pick
+from reports.gallery.gallery import build_gallery, select_images
 from reports.gallery.text import inside_line, sanity_line, sentences, subgroup_rows
 from tests.support.galleries import NAMES, SCORES, heat_of, made, pictures, run_at
 
 
 def test_maps_that_point_at_no_place_are_counted() -> None:
-    run, picked = run_at(), pick(SCORES, 0.5, NAMES)
-    heat = heat_of(picked)
+    run, selection = run_at(), select_images(SCORES, 0.5, NAMES)
+    heat = heat_of(selection)
     heat.maps[:3] = np.linspace(0.5, 1, 40, dtype=np.float32)
-    found = gallery(run, SCORES, NAMES, picked, pictures(len(picked.places)), heat=heat)
-    line = "3 of 16 maps are nearly even, at least half of the largest value everywhere: they point at no place."
-    assert line in sentences(found)
-    assert "is nearly even over the picture" in found.groups[0].tiles[0].overlay_alt
+    found = build_gallery(run, SCORES, NAMES, selection, pictures(len(selection.places)), heat=heat)
+    assert any(sentence.startswith("3 of 16 maps are nearly even") for sentence in sentences(found))
+    assert "is nearly even over the image" in found.groups[0].tiles[0].overlay_alt
     assert not any("nearly even" in sentence for sentence in sentences(made()))
 
 
@@ -35,17 +34,17 @@ def test_the_sanity_check_is_told_either_way() -> None:
     assert "passed: the maps depend on the weights" in str(sanity_line(made()))
     line = str(sanity_line(made(stays=True)))
     assert "FAILED: the maps hardly depend on the weights" in line
-    assert "is 1.00 (1.00 with only the layers behind conv3), median of 16 images; below 0.5 passes" in line
+    assert "is 1.00 (1.00 if only the layers after conv3 are), median of 16 images; it passes below 0.5" in line
 
 
 def test_a_sanity_check_without_a_verdict_gives_the_reason() -> None:
     none = np.zeros((16, 6, 6))
     found = replace(made(), sanity=sanity(none, none[None], none[None]))
-    assert "cannot be told, 0 of 16 images have a map; 4 are needed" in str(sanity_line(found))
+    assert "undetermined, 0 of 16 images have a map; 4 are needed" in str(sanity_line(found))
 
 
 def test_the_share_inside_stands_against_that_of_a_uniform_map() -> None:
-    assert "Inside the lungs lie 100% of the maps, mean of the 16 images" in str(inside_line(made()))
+    assert "100% of a map lies inside the lungs (16 maps)" in str(inside_line(made()))
     assert "a uniform map would have 50%" in str(inside_line(made()))
     empty = replace(made(), inside=Inside((None,), None, 0.5, 0, 0))
     assert inside_line(empty) == "Share of the maps inside the lungs: not known, all maps are empty."

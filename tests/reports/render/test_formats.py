@@ -79,8 +79,8 @@ def test_the_document_holds_the_figures_of_the_report(report: Report) -> None:
 
 
 def test_what_json_lacks_is_null() -> None:
-    assert json_document.plain((float("nan"), np.float64("inf"), 1.5)) == [None, None, 1.5]
-    assert json_document.plain({"a": np.array([1, 2]), "b": {2, 1}, "c": np.int64(3)}) == {
+    assert json_document.json_value((float("nan"), np.float64("inf"), 1.5)) == [None, None, 1.5]
+    assert json_document.json_value({"a": np.array([1, 2]), "b": {2, 1}, "c": np.int64(3)}) == {
         "a": [1, 2],
         "b": [1, 2],
         "c": 3,
@@ -89,7 +89,7 @@ def test_what_json_lacks_is_null() -> None:
 
 def test_what_has_no_place_in_json_is_refused() -> None:
     with pytest.raises(TypeError, match="object"):
-        json_document.plain({"a": object()})
+        json_document.json_value({"a": object()})
 
 
 def test_the_same_report_is_the_same_document(report: Report) -> None:

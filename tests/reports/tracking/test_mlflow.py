@@ -10,7 +10,7 @@ import pytest
 
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
-from reports.tracking.mlflow import Sent, send_runs
+from reports.tracking.mlflow import SendResult, send_runs
 from tests.support.records import HEALTHY, make_run
 from tests.support.stored import keep
 from zoo.config.strict_yaml import ConfigError
@@ -49,7 +49,7 @@ class _Tracking:
         self.first = self.send([run, failed])
         self.client = MlflowClient(tracking_uri=self.uri)
 
-    def send(self, runs: list[Run]) -> Sent:
+    def send(self, runs: list[Run]) -> SendResult:
         return send_runs(runs, self.store, "chests", uri=self.uri, artifacts=self.artifacts.as_uri())
 
     def found(self, run: Run) -> list[Any]:
@@ -93,7 +93,7 @@ def test_a_failed_run_is_failed_in_mlflow_and_says_why(tracking: Any) -> None:
 @pytest.mark.slow
 def test_a_second_call_sends_nothing_again(tracking: Any) -> None:
     ids = (tracking.run.run_id, tracking.failed.run_id)
-    assert tracking.send([tracking.run, tracking.failed]) == Sent(added=(), held=ids, replaced=())
+    assert tracking.send([tracking.run, tracking.failed]) == SendResult(added=(), unchanged=ids, replaced=())
     assert len(tracking.found(tracking.run)) == 1
 
 

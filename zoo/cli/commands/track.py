@@ -51,7 +51,7 @@ def mlflow(
 
     source, runs = _runs(store)
     sent = send_runs(runs, source, experiment, uri=uri, artifacts=artifacts)
-    counts = f"{len(sent.added)} added, {len(sent.replaced)} replaced, {len(sent.held)} already sent"
+    counts = f"{len(sent.added)} added, {len(sent.replaced)} replaced, {len(sent.unchanged)} already sent"
     out().print(f"experiment {experiment}: {counts}", markup=False, soft_wrap=True)
 
 

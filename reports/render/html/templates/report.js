@@ -11,7 +11,7 @@
   const theme = document.querySelector("[data-theme-toggle]");
   const remembered = { // pages opened from disk may have no storage
     get: () => { try { return localStorage.getItem("theme"); } catch { return null; } },
-    set: (value) => { try { localStorage.setItem("theme", value); } catch { /* the choice holds for this visit */ } },
+    set: (value) => { try { localStorage.setItem("theme", value); } catch { /* the choice lasts for this visit */ } },
   };
   const dark = () => root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   const label = () => {
@@ -28,7 +28,7 @@
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", label);
 
-  // ---- sorting: by the number in data-sort where there is one, else by text; what is missing stays last
+  // ---- sorting: by the number in data-sort if there is one, else by text; missing values are last
   const key = (row, column) => {
     const cell = row.cells[column];
     return cell.dataset.sort ?? cell.textContent.trim();
@@ -55,23 +55,23 @@
     });
   }
 
-  // ---- filtering: a row stays when it holds every word
+  // ---- filtering: a row remains if it contains every word
   for (const input of all("[data-filter]")) {
     const rows = [...document.getElementById(input.dataset.filter).tBodies[0].rows];
     const output = input.parentElement.querySelector("output");
     input.addEventListener("input", () => {
       const words = input.value.toLocaleLowerCase().split(/\s+/).filter(Boolean);
-      let shown = 0;
+      let visible = 0;
       for (const row of rows) {
         const text = row.textContent.toLocaleLowerCase();
         row.hidden = !words.every((word) => text.includes(word));
-        shown += !row.hidden;
+        visible += !row.hidden;
       }
-      output.textContent = words.length ? `${shown} of ${rows.length} rows` : `${rows.length} rows`;
+      output.textContent = words.length ? `${visible} of ${rows.length} rows` : `${rows.length} rows`;
     });
   }
 
-  // ---- cards open where a link leads to them, and on paper
+  // ---- cards open when a link leads to them, and in print
   const reveal = () => {
     const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
     const card = target && target.closest("details");
@@ -94,7 +94,7 @@
   const accuracy = (c) => ratio(c.tp + c.tn, c.tp + c.tn + c.fp + c.fn);
   const recall = (c) => ratio(c.tp, c.tp + c.fn);
   const specificity = (c) => ratio(c.tn, c.tn + c.fp);
-  const METRICS = { // those that are no mean of ratios
+  const METRICS = { // those that are not means of ratios
     mcc: (c) => ratio(c.tp * c.tn - c.fp * c.fn, Math.sqrt((c.tp + c.fp) * (c.tp + c.fn) * (c.tn + c.fp) * (c.tn + c.fn))),
   };
   const weighted = ([tp, fp, tn, fn], c) => tp * c.tp + fp * c.fp + tn * c.tn + fn * c.fn;
@@ -107,9 +107,9 @@
     const raw = Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
     const view = new DataView(raw.buffer);
     const read = bytes === 4 ? (at) => view.getFloat32(at, true) : (at) => view.getFloat64(at, true);
-    return Array.from({ length: raw.length / bytes }, (_, place) => read(place * bytes));
+    return Array.from({ length: raw.length / bytes }, (_, index) => read(index * bytes));
   };
-  const reaching = (sorted, threshold) => { // how many of the sorted scores are at or above it
+  const reaching = (sorted, threshold) => { // number of sorted scores at or above the threshold
     let low = 0, high = sorted.length;
     while (low < high) {
       const middle = (low + high) >> 1;
@@ -121,18 +121,18 @@
     const tp = reaching(run.positives, threshold), fp = reaching(run.negatives, threshold);
     return { tp, fp, tn: run.negatives.length - fp, fn: run.positives.length - tp };
   };
-  const shown = (value) => {
+  const formatted = (value) => {
     if (value === null) return MISSING;
     if (Math.abs(value * 16) % 2 !== 1) return value.toFixed(3);
-    const below = Math.floor(value * 1000); // a tie of the fourth decimal goes to the even third one, as in Python
+    const below = Math.floor(value * 1000); // round half to even, as Python does
     return ((below % 2 === 0 ? below : below + 1) / 1000).toFixed(3);
   };
 
   const BINS = 50, MIDDLE = 65, TALLEST = 60, WIDTH = 400;
   const element = (name, attributes) => {
-    const made = document.createElementNS("http://www.w3.org/2000/svg", name);
-    Object.entries(attributes).forEach(([attribute, value]) => made.setAttribute(attribute, value));
-    return made;
+    const created = document.createElementNS("http://www.w3.org/2000/svg", name);
+    Object.entries(attributes).forEach(([attribute, value]) => created.setAttribute(attribute, value));
+    return created;
   };
   const upright = (kind, at) => element("line", { class: kind, x1: WIDTH * at, x2: WIDTH * at, y1: 0, y2: 2 * MIDDLE });
   const spread = (svg, run) => {
@@ -142,13 +142,13 @@
     }, Array(BINS).fill(0));
     const up = count(run.positives), down = count(run.negatives), most = Math.max(1, ...up, ...down);
     const width = WIDTH / BINS;
-    const bars = (bins, kind) => bins.map((n, place) => {
+    const bars = (bins, kind) => bins.map((n, bin) => {
       const height = TALLEST * Math.sqrt(n / most);
-      return element("rect", { class: kind, x: place * width + 0.5, width: width - 1, y: kind === "up" ? MIDDLE - height : MIDDLE, height });
+      return element("rect", { class: kind, x: bin * width + 0.5, width: width - 1, y: kind === "up" ? MIDDLE - height : MIDDLE, height });
     });
     const scale = svg.closest(".spread").querySelector(".scale");
     all(".mark", scale).forEach((mark) => mark.remove());
-    const near = run.chosen !== null && Math.abs(run.chosen - 0.5) < 0.1; // two names would lie on each other
+    const near = run.chosen !== null && Math.abs(run.chosen - 0.5) < 0.1; // two labels would overlap
     const names = near ? [[(0.5 + run.chosen) / 2, run.chosen < 0.5 ? "chosen, 0.5" : "0.5, chosen"]] : [[0.5, "0.5"], [run.chosen, "chosen"]];
     for (const [at, name] of names) {
       if (at === null) continue;
@@ -165,31 +165,31 @@
     return now;
   };
 
-  const held = JSON.parse(document.getElementById("sliders").textContent);
+  const sliders = JSON.parse(document.getElementById("sliders").textContent);
   for (const part of all("[data-slider]")) {
-    const runs = held[part.dataset.slider].map((run) => ({ ...run, positives: unpack(run.positives), negatives: unpack(run.negatives) }));
+    const runs = sliders[part.dataset.slider].map((run) => ({ ...run, positives: unpack(run.positives), negatives: unpack(run.negatives) }));
     const range = part.querySelector("input[type=range]"), exact = part.querySelector("input[type=number]");
-    const choose = part.querySelector("select"), svg = part.querySelector(".spread svg"), said = part.querySelector("[role=status]");
+    const choose = part.querySelector("select"), svg = part.querySelector(".spread svg"), status = part.querySelector("[role=status]");
     const chosenButton = part.querySelector("[data-at=chosen]");
     const metrics = all("[data-metric]", part);
-    let run, line, speak;
+    let run, line, announcement;
 
     const move = (threshold) => {
       const counts = confusion(run, threshold);
       all("[data-count]", part).forEach((cell) => { cell.textContent = counts[cell.dataset.count]; });
-      metrics.forEach((row) => { row.querySelector("[data-where=here]").textContent = shown(figure(row.dataset, counts)); });
+      metrics.forEach((row) => { row.querySelector("[data-where=here]").textContent = formatted(figure(row.dataset, counts)); });
       line.setAttribute("x1", WIDTH * threshold);
       line.setAttribute("x2", WIDTH * threshold);
       range.setAttribute("aria-valuetext", threshold.toFixed(3));
-      clearTimeout(speak); // a screen reader hears where the slider stops, not every step
-      speak = setTimeout(() => {
-        said.textContent = `At ${threshold.toFixed(3)}: ${counts.tp} true and ${counts.fp} false positives, ${counts.tn} true and ` +
-          `${counts.fn} false negatives; accuracy ${shown(accuracy(counts))}, recall ${shown(recall(counts))}, specificity ${shown(specificity(counts))}.`;
+      clearTimeout(announcement); // a screen reader announces where the slider stops, not every step
+      announcement = setTimeout(() => {
+        status.textContent = `At ${threshold.toFixed(3)}: ${counts.tp} true and ${counts.fp} false positives, ${counts.tn} true and ` +
+          `${counts.fn} false negatives; accuracy ${formatted(accuracy(counts))}, recall ${formatted(recall(counts))}, specificity ${formatted(specificity(counts))}.`;
       }, 400);
     };
     const fill = (where, threshold) => metrics.forEach((row) => {
       const counts = threshold === null ? null : confusion(run, threshold);
-      row.querySelector(`[data-where=${where}]`).textContent = counts ? shown(figure(row.dataset, counts)) : MISSING;
+      row.querySelector(`[data-where=${where}]`).textContent = counts ? formatted(figure(row.dataset, counts)) : MISSING;
     });
     const go = (threshold) => {
       range.value = threshold;
@@ -216,6 +216,6 @@
     all("[data-at]", part).forEach((button) => button.addEventListener("click", () => go(button.dataset.at === "chosen" ? run.chosen : Number(button.dataset.at))));
     choose.addEventListener("change", start);
     start();
-    clearTimeout(speak); // nothing is said before somebody moves it
+    clearTimeout(announcement); // announce nothing before the first move
   }
 })();

@@ -113,7 +113,7 @@ def test_verdicts_stand_before_everything_else(page: Page) -> None:
         "part1-audit",
     ]
     body = text_of(page)
-    assert body.index("What holds") < body.index("What does not hold") < body.index("What cannot be told")
+    assert body.index("Holds") < body.index("Does not hold") < body.index("Undetermined")
 
 
 def test_each_claim_is_shown_with_verdict_reason_and_place(page: Page, runs: tuple[Report, Store]) -> None:

@@ -48,7 +48,7 @@ def test_a_count_has_no_decimals(tmp_path: Path) -> None:
 
 def test_the_summary_counts_what_the_tables_show(tmp_path: Path) -> None:
     text = render(report_of(two_cards(tmp_path), study(tmp_path)))
-    line = next(line for line in text.splitlines() if line.startswith("Held against"))
+    line = next(line for line in text.splitlines() if line.startswith("Compared with"))
     assert "5 figures and 2 statements" in line
     for part in ("reproduced 2", "differs 2", "inconclusive 1", "impossible 1", "not comparable 1"):
         assert part in line

@@ -29,7 +29,7 @@ def test_an_empty_map_has_its_reason_in_place_of_a_picture() -> None:
     text = "\n".join(gallery_markdown(made(empty=0), FOLDER))
     assert "/correct-1.webp)" in text
     assert "correct-1-map.webp" not in text
-    assert "| empty map: nothing in conv3 speaks for" in text
+    assert "| empty map: nothing in conv3 supports" in text
 
 
 def test_without_maps_there_is_no_row_of_them_and_without_files_no_picture() -> None:

@@ -77,8 +77,8 @@ def test_synthetic_data_is_marked(width: int) -> None:
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_other_data_is_marked_beside_the_published_figure(width: int) -> None:
-    assert "other data" in compared(make_run("attempt-6b"), width=width)
-    assert "other data" not in compared(make_run("attempt-6b", dataset=KAGGLE), width=width)
+    assert "different data" in compared(make_run("attempt-6b"), width=width)
+    assert "different data" not in compared(make_run("attempt-6b", dataset=KAGGLE), width=width)
 
 
 @pytest.mark.parametrize("width", WIDTHS)

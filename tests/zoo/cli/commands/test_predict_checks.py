@@ -90,7 +90,7 @@ def test_an_image_whose_score_is_no_number_is_named_and_not_decided(zoo: Zoo, tm
     assert line["note"] == "no prediction: the model gives nan, which is not a probability"
     table = zoo("predict", "tiny", *where)
     assert table.code == 1
-    assert "2 images: 0 NORMAL, 1 PNEUMONIA; 0 outside what it was trained on; 1 without a prediction" in table.out
+    assert "2 images: 0 NORMAL, 1 PNEUMONIA; 0 unlike the training images; 1 without a prediction" in table.out
 
 
 @pytest.mark.parametrize("how", ["weights", "linear"])

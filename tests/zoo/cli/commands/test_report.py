@@ -52,7 +52,7 @@ def report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
         with monkeypatch.context() as patched:
             if "--format" not in arguments:
                 where += ["--format", "md"]
-                patched.setattr("reports.figures.files.draw", lambda *_: ())
+                patched.setattr("reports.figures.files.write_pictures", lambda *_: ())
             patched.setattr("sys.argv", ["zoo", "report", *map(str, [*where, *arguments])])
             with pytest.raises(SystemExit) as ended:
                 main()
@@ -86,7 +86,7 @@ def test_the_report_is_written_and_its_tables_are_well_formed(tmp_path: Path, re
     assert answer.err == ""
     assert str(tmp_path / "out" / "report.md") in answer.out
     assert len(tables(answer.report)) >= 8
-    for heading in ("### Claims", "### Which cards can be told apart", "### Calibration"):
+    for heading in ("### Claims", "### Which cards differ significantly", "### Calibration"):
         assert heading in answer.report
 
 

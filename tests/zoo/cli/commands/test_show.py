@@ -18,7 +18,7 @@ from benchmark.evidence.thresholds.choice import Threshold
 from benchmark.runs.deployment.decision_rule import DecisionRule, decider_of, ood_reasons
 from benchmark.runs.deployment.model_files import command_that_keeps, read_references, write_references
 from benchmark.runs.storage.store import Store
-from reports.export.decision_file import Written, decision_document, example
+from reports.export.decision_file import ExportedModel, decision_document, example
 from reports.export.decision_file import formula as formula_of
 from reports.export.model_card import model_card
 from reports.render.terminal.predictions import predictions_csv, predictions_table
@@ -73,11 +73,11 @@ def test_a_run_is_shown_whole_at_any_width(store: Store, width: int) -> None:
         found = figures["recall"]
         assert f"{found.value:.3f}" in text
         assert f"[{found.low:.3f}, {found.high:.3f}]" in text
-    for part in ("Figures", "Threshold and calibration", "Diagnosis", "Learning curve", "Recipe", "How it was made"):
+    for part in ("Figures", "Threshold and calibration", "Diagnosis", "Learning curve", "Recipe", "Methods and costs"):
         assert f"\n{part} --" in text
     assert "SYNTHETIC" in text
     assert "0.690" in text  # the highest loss labels the curve
-    assert "model not kept; keep it with" in text
+    assert "model not stored; store it with" in text
 
 
 def test_the_document_is_the_record_and_more(zoo: Zoo, store: Store) -> None:
@@ -172,7 +172,7 @@ def decider(method: str, threshold: float | None = 0.4) -> DecisionRule:
 @pytest.mark.parametrize("method", [*METHODS, "none"])
 def test_the_example_calculates_the_same_probability(method: str) -> None:
     read = decider(method)
-    written = Written(ONNX)
+    written = ExportedModel(ONNX)
     (line,) = re.findall(r"probability = (.*)\n", example(read, written))
     facts = json.loads(json.dumps(decision_document(make_run(), read, written)))
     for score in (0.0, 1e-9, 0.2, 0.4, 0.5, 0.999, 1.0):
@@ -195,7 +195,7 @@ def test_the_printed_formula_calculates_the_same_probability(method: str) -> Non
 
 
 def test_the_example_is_short_and_says_where_there_is_no_threshold() -> None:
-    written = Written(ONNX)
+    written = ExportedModel(ONNX)
     code = example(decider("platt"), written)
     assert len([line for line in code.splitlines()[1:] if line]) <= 30
     assert "no threshold" in example(decider("platt", None), written)
@@ -217,7 +217,7 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
     data = PHANTOM.model_copy(update={"classes": classes, "title": HOSTILE, "source": HOSTILE})
     store = Store(tmp_path / "runs")
     run = keep(store, card, dataset=data)
-    text = model_card(run, store, decider_of(run, store), Written(ONNX))
+    text = model_card(run, store, decider_of(run, store), ExportedModel(ONNX))
     assert "<script" not in text
     assert "<img" not in text
     assert "[x](" not in text
@@ -232,7 +232,7 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
 def test_the_model_card_says_what_it_is_not_for_and_how_well_it_did(store: Store) -> None:
     run = store.runs()[0][1]
     text = model_card(
-        run, store, decider_of(run, store), Written({**ONNX, "lowered": True, "lowered_difference": 2e-3})
+        run, store, decider_of(run, store), ExportedModel({**ONNX, "lowered": True, "lowered_difference": 2e-3})
     )
     for needed in ("Not for clinical use", "SYNTHETIC", "## Intended use", "## Limits", "bfloat16", "0.002"):
         assert needed in text
@@ -270,7 +270,7 @@ def test_a_model_that_is_not_the_run_s_is_told_and_not_offered(zoo: Zoo, store: 
     run = store.runs()[0][0]
     store.model_file(run).write_bytes(b"from elsewhere")
     told = " ".join(zoo("show", run.run_id, "--store", store.root).out.split())
-    assert "model kept, and not to be used: " in told
+    assert "model stored but not usable: " in told
     assert "model.keras: was not saved with the run" in told
     assert "`zoo predict" not in told
     document = json.loads(zoo("show", run.run_id, "--store", store.root, "--json").out)

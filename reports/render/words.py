@@ -1,0 +1,30 @@
+"""Headings and sentences that terminal, markdown, LaTeX and the page share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from benchmark.evidence.comparison.verdict import Answer
+from reports.findings import ANSWERS
+from reports.results.methods import UNKNOWN
+from reports.verdicts.text import CAUSES_READ
+
+ANSWER_TITLES: Mapping[Answer, str] = MappingProxyType(
+    dict(zip(ANSWERS, ("Holds", "Does not hold", "Undetermined"), strict=True))
+)
+"""The heading of the claims with each answer."""
+RANKING = "Which cards differ significantly"
+SINGLE_CHANGES = "Which single change helps"
+SINGLE_CHANGE_EFFECTS = (
+    f"{CAUSES_READ}. Differences are paired by image; where patients are known, the images of a patient count as one. "
+    "p-values are adjusted by Holm over the changes of a card."
+)
+PUBLISHED = "Published and measured"
+PREDICTIVE_VALUES = "Predictive values at other prevalences"
+COSTS = "Costs per run"
+SKIPPED = "Skipped cards"
+NO_FAULT = "No known fault was detected."
+CHECKLISTS = (
+    f"Items are paraphrased. The authors have to answer those that are {UNKNOWN}; other answers may be incomplete."
+)
