@@ -11,6 +11,7 @@ from scipy.stats import norm
 
 from benchmark.evidence.intervals.formulas import hanley_mcneil, newcombe, wilson
 from benchmark.evidence.scores import TestScores
+from benchmark.runs.history import NO_HISTORY, History
 from benchmark.runs.run import DatasetFacts, Run
 from benchmark.runs.storage.store import Store
 from reports.results.compare import Comparison, compare_card, final_test_figures, is_different_data
@@ -44,8 +45,8 @@ def figure(metric: str, value: float, split: str = "test", decimals: int = 4, **
     return {"metric": metric, "value": value, "split": split, "decimals": decimals, "where": "a table", **more}
 
 
-def compared(run: Run, rows: list[dict[str, str]] | None = None) -> list[Comparison]:
-    return compare_card([run], lambda run: recorded_history() if rows is None else rows)
+def compared(run: Run, history: History | None = None) -> list[Comparison]:
+    return compare_card([run], lambda run: recorded_history() if history is None else history)
 
 
 def only(run: Run, rows: list[dict[str, str]] | None = None) -> Comparison:
@@ -71,7 +72,7 @@ def test_every_published_figure_of_a_card_is_compared_once_and_in_order(name: st
 
 @pytest.mark.parametrize("name", cards())
 def test_without_a_measured_figure_there_is_a_note_and_no_difference(name: str) -> None:
-    for c in compared(make_run(name), []):
+    for c in compared(make_run(name), NO_HISTORY):
         assert (c.measured.value is None) == (c.difference.value is None)
         if c.measured.value is None:
             assert c.note
@@ -263,7 +264,7 @@ def test_an_undefined_figure_is_missing_with_its_reason_and_not_zero() -> None:
 
 @pytest.mark.parametrize("name", ["attempt-1", "attempt-2", "attempt-7"])
 def test_a_failed_run_gives_notes_and_no_figure(name: str) -> None:
-    found = compared(make_run(name, error="ResourceExhausted: no memory"), [])
+    found = compared(make_run(name, error="ResourceExhausted: no memory"), NO_HISTORY)
     assert len(found) == len(cards()[name].published)
     for c in found:
         assert c.note == "ResourceExhausted: no memory"
