@@ -108,7 +108,7 @@ def test_who_was_left_out_of_a_ranking_is_named(found: dict[str, CardResults]) -
     ranking = rank(list(found.values()), "precision")
     assert ranking is not None
     text = " ".join(shown(ranking_table(ranking), 80).split())
-    assert "Left out, without that figure on the same images: never." in text
+    assert "Left out, as they lack this figure on the same images: never." in text
 
 
 def test_names_are_no_markup(tmp_path: Path) -> None:

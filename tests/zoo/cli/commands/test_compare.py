@@ -93,7 +93,7 @@ def test_all_cards_are_ranked_with_their_names_whole(
     ranked = [row[0] for row in rows if row and row[0].startswith("attempt-") and len(row) > 4]
     assert ranked[0] == "attempt-6b"
     assert set(ranked) == {"attempt-6b", "attempt-1", "attempt-2"}
-    assert f"Left out, without that figure on the same images: {ELSEWHERE}." in " ".join(answer.out.split())
+    assert f"Left out, as they lack this figure on the same images: {ELSEWHERE}." in " ".join(answer.out.split())
     assert "By test AUC" in answer.out
 
 
