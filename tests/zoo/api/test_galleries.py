@@ -103,7 +103,7 @@ def test_the_phantom_says_that_it_knows_no_sizes(tmp_path: Path) -> None:
     run = keep(store, open_dataset("phantom"))
     found = galleries_of([run], store)[run.run_id]
     assert found.synthetic
-    assert any("does not say what sizes" in line for line in found.subgroups.left_out)  # type: ignore[union-attr]
+    assert any("does not record original sizes" in line for line in found.subgroups.left_out)  # type: ignore[union-attr]
 
 
 def test_data_given_are_read_in_place_of_the_recorded_source(tmp_path: Path, folder: Path) -> None:
@@ -125,7 +125,7 @@ def test_a_run_s_own_patient_pattern_opens_its_images(tmp_path: Path, folder: Pa
     assert run.spec.dataset.patient_pattern == PATIENTS
     assert run.spec.dataset.fingerprint != open_dataset(str(folder)).fingerprint
     assert galleries_of([run], store)[run.run_id].card == "tiny"
-    with pytest.raises(ConfigError, match="is not the data that run"):
+    with pytest.raises(ConfigError, match="is not the data of run"):
         galleries_of([run], store, patients=r"(?P<key>[a-z]+)")
 
 
@@ -154,7 +154,7 @@ def test_a_record_without_a_pattern_is_read(tmp_path: Path, folder: Path) -> Non
 def test_other_data_are_refused_in_one_line(tmp_path: Path, folder: Path) -> None:
     store = Store(tmp_path / "store")
     run = keep(store, open_dataset(str(folder)))
-    with pytest.raises(ConfigError, match="is not the data that run") as caught:
+    with pytest.raises(ConfigError, match="is not the data of run") as caught:
         galleries_of([run], store, data="phantom")
     assert str(caught.value).count("\n") == 0
     assert run.spec.dataset.fingerprint[:12] in str(caught.value)
@@ -164,7 +164,7 @@ def test_a_source_that_changed_since_is_refused(tmp_path: Path, folder: Path) ->
     store = Store(tmp_path / "store")
     run = keep(store, open_dataset(str(folder)))
     (folder / "test" / "ILL" / "small001.png").unlink()
-    with pytest.raises(ConfigError, match="is not the data that run"):
+    with pytest.raises(ConfigError, match="is not the data of run"):
         galleries_of([run], store)
 
 
@@ -174,7 +174,7 @@ def test_one_seed_of_a_card_is_shown_the_first_with_a_model(tmp_path: Path, fold
     second = keep(store, dataset, seed=1, with_model=True)
     failed = make_run("attempt-2", error="out of memory", dataset=DatasetFacts.of(dataset))
     heard: list[str] = []
-    found = galleries_of([first, second, failed], store, tell=heard.append)
+    found = galleries_of([first, second, failed], store, on_progress=heard.append)
     assert list(found) == [second.run_id]
     assert heard == ["gallery of tiny, seed 1"]
 

@@ -102,7 +102,7 @@ def test_seeds_on_other_images_are_left_out_and_named(zoo: Zoo, root: Path) -> N
         answer = zoo("compare", *request, "--store", root)
         assert answer.code == 0
         assert answer.err == (
-            "warning: attempt-1: seeds 2 are left out; they were scored on different test images than seed 0\n"
+            "warning: attempt-1: without seed 2, which used different test images than seed 0\n"
         )
 
 
