@@ -102,7 +102,9 @@ class CompareResults:
     def to_frame(self) -> pandas.DataFrame:
         """One row per metric of a pair, or per ranked card. Raises ConfigError when pandas is not installed."""
         pairs = [
-            {"conditions": pair.conditions, "a": pair.a, "b": pair.b, **row} for pair in self.pairs for row in pair.rows()
+            {"conditions": pair.conditions, "a": pair.a, "b": pair.b, **row}
+            for pair in self.pairs
+            for row in pair.rows()
         ]
         rankings = [
             {"conditions": each.conditions, "metric": each.ranking.metric, **row}

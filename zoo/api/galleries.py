@@ -188,7 +188,9 @@ def _heat(
         return None, str(error), []
     notes = []
     if not (gap := float(np.abs(maps.scores - stored).max())) <= _TOLERANCE:  # also when it is not a number
-        notes.append(f"The kept model's probabilities differ from the stored ones by up to {gap:.2f}; run the card again.")
+        notes.append(
+            f"The kept model's probabilities differ from the stored ones by up to {gap:.2f}; run the card again."
+        )
     check = sanity(maps.coarse, maps.head_random, maps.all_random)
     if region is None:
         return Heat(maps.layer, maps.maps, check), None, notes

@@ -124,7 +124,7 @@ def resolve_data(
 
 
 def resolve_seeds(seeds: int | Iterable[int] | None) -> list[int] | None:
-    """The seeds 0 to N-1 for a number N, or the listed seeds; None for the seeds of the protocol. Raises ConfigError."""
+    """The seeds 0 to N-1 for a number N, or the listed seeds; None for those of the protocol. Raises ConfigError."""
     if seeds is None:
         return None
     resolved = list(range(seeds)) if isinstance(seeds, int) else list(dict.fromkeys(seeds))

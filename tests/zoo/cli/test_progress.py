@@ -14,7 +14,7 @@ from benchmark.runs.plan import Plan
 from benchmark.runs.run import Progress, RunSpec
 from search_spaces.space import load_space
 from tests.support.records import make_run, make_spec
-from zoo.cli.plain_progress import counted
+from zoo.cli.plain_progress import with_progress
 from zoo.cli.progress import View, searching, watching
 
 
@@ -175,7 +175,7 @@ def test_what_is_counted_comes_as_it_is_and_is_told_now_and_then() -> None:
             clock.now += 6
             yield number
 
-    assert list(counted(slowly(), 100, "predicting", told.append, clock)) == list(range(100))
+    assert list(with_progress(slowly(), 100, "predicting", told.append, clock)) == list(range(100))
     assert told[0] == "predicting: 5 of 100, about 10 min left"
     assert told[-1] == "predicting: 95 of 100, about 30 s left"
     assert len(told) == 19

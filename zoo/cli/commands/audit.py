@@ -1,4 +1,4 @@
-"""`zoo audit`: published figures against themselves."""
+"""`zoo audit`: checks published figures for contradictions."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ def command(
         str | None,
         typer.Argument(
             metavar="[CLAIMS]",
-            help="A built-in claims file or a YAML file; every built-in one if left out.",
+            help="A built-in claims file or a YAML file. Default: every built-in one.",
             autocompletion=claims_names,
         ),
     ] = None,
     cards: CardsOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Check published figures against themselves: which can be, which cannot, and what follows from them."""
+    """Check whether published figures contradict each other or are impossible, and what follows from them."""
     from zoo.api.audit import audit
 
     results = audit(claims, card_folders=cards or (), on_message=say)

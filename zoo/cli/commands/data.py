@@ -1,4 +1,4 @@
-"""`zoo data`: the contents of a source."""
+"""`zoo data`: describes the contents of a source."""
 
 from __future__ import annotations
 

