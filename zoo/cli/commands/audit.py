@@ -14,7 +14,7 @@ def command(
     claims: Annotated[
         str | None,
         typer.Argument(
-            metavar="[CLAIMS]",
+            metavar="CLAIMS",
             help="A built-in claims file or a YAML file. Default: every built-in one.",
             autocompletion=claims_names,
         ),
@@ -22,7 +22,7 @@ def command(
     cards: CardsOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Check whether published figures contradict each other or are impossible, and what follows from them."""
+    """Check published figures for contradictions and impossible values, and show what follows from them."""
     from zoo.api.audit import audit
 
     results = audit(claims, card_folders=cards or (), on_message=say)

@@ -27,7 +27,7 @@ from zoo.cli.options import (
 
 def command(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[CARD]...", help="Cards to run.", autocompletion=card_names)
+        list[str] | None, typer.Argument(metavar="CARD", help="Cards to run.", autocompletion=card_names)
     ] = None,
     all_cards: Annotated[bool, typer.Option("--all", help="Run every card.")] = False,
     data: DataOption = "phantom",

@@ -15,7 +15,7 @@ def command(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[A B]",
+            metavar="A B",
             help="Two cards, or the ids of two runs. Default: all cards are ranked.",
             autocompletion=run_names,
         ),

