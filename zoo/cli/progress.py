@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
@@ -58,11 +58,6 @@ def watching(
     def write(line: str) -> None:
         console.print(line, markup=False, soft_wrap=True)
 
-    def write_notes(notes: Iterable[str]) -> None:
-        for note in notes:
-            if view.first_time(note):
-                write(f"note: {note}")
-
     skipped = f"{plural(len(plan.skips), 'card')} skipped"
     write(f"{_kind(dataset)}: {dataset.title}; {plural(len(plan.specs), 'run')}, {skipped}")
     for skip in plan.skips:
@@ -79,8 +74,9 @@ def watching(
 
     def handle(event: Event) -> None:
         view.handle(event)
-        if isinstance(event, Started):
-            write_notes(event.split.notes)
+        for note in event.split.notes if isinstance(event, Started) else ():
+            if view.first_time(note):
+                write(f"note: {note}")
 
     if can_redraw(console):
         with Live(view, console=console, refresh_per_second=4, transient=True):
