@@ -101,13 +101,13 @@ def test_its_intervals_are_by_patient_and_agree_with_the_bootstrap(packages: Pat
         text=True,
         check=True,
     )
-    found = json.loads(done.stdout)
+    document = json.loads(done.stdout)
     methods = dict(zip(NAMES, ("Wilson", "linearised, log", "linearised, Fisher z"), strict=True))
     for name in NAMES:
-        value, low, high, method = found[name]["figure"]
+        value, low, high, method = document[name]["figure"]
         assert low < value < high
         assert method == f"{methods[name]}, by patient"
-        assert found[name]["bootstrap"] == pytest.approx(found[name]["linearised"], rel=0.1)
+        assert document[name]["bootstrap"] == pytest.approx(document[name]["linearised"], rel=0.1)
 
 
 @pytest.mark.parametrize("kind", ["card", "claims", "space"])
@@ -173,15 +173,15 @@ class Bench:
 @pytest.fixture(scope="module")
 def bench(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Bench:
     folder = tmp_path_factory.mktemp("bench")
-    own = write_cards(folder / "own", "good_guest")
-    (own / "other.yaml").write_text(
+    folder_of_cards = write_cards(folder / "own", "good_guest")
+    (folder_of_cards / "other.yaml").write_text(
         "title: Other\nchanges: the rate\nextends: good-guest\nrecipe: {optimizer: {learning_rate: 0.1}}\n",
         encoding="utf-8",
     )
     write_protocol(folder / "smallest.yaml")
-    made = Bench(packages, folder)
-    made.zoo("bench", "good-guest", "other", "--cards", "own", "--protocol", "smallest.yaml")
-    return made
+    bench = Bench(packages, folder)
+    bench.zoo("bench", "good-guest", "other", "--cards", "own", "--protocol", "smallest.yaml")
+    return bench
 
 
 @pytest.mark.slow

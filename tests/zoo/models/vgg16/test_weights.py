@@ -176,25 +176,25 @@ def test_the_package_is_asked_third(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("without_package")
 def test_the_download_is_asked_last_and_kept_when_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     content = b"a file of weights"
-    asked: list[str] = []
+    requests: list[str] = []
 
     def answer(url: str, **_: Any) -> io.BytesIO:
-        asked.append(url)
+        requests.append(url)
         return io.BytesIO(content)
 
     monkeypatch.delenv("ZOO_OFFLINE")
     monkeypatch.setattr(urllib.request, "urlopen", answer)
     monkeypatch.setattr("zoo.models.vgg16.weights._MD5", hashlib.md5(content, usedforsecurity=False).hexdigest())
-    found = find("imagenet")
-    assert (found.origin, found.path) == ("Keras' download", keras_file(tmp_path))
-    assert found.path.read_bytes() == content
-    assert [path.name for path in found.path.parent.iterdir()] == [FILE_NAME]
-    assert len(asked) == 1
-    assert asked[0].startswith("https://")
-    assert asked[0].endswith(FILE_NAME)
+    file = find("imagenet")
+    assert (file.origin, file.path) == ("Keras' download", keras_file(tmp_path))
+    assert file.path.read_bytes() == content
+    assert [path.name for path in file.path.parent.iterdir()] == [FILE_NAME]
+    assert len(requests) == 1
+    assert requests[0].startswith("https://")
+    assert requests[0].endswith(FILE_NAME)
     forget()
     assert find("imagenet").origin == "Keras' cache"
-    assert len(asked) == 1
+    assert len(requests) == 1
 
 
 @pytest.mark.usefixtures("without_package")
