@@ -1,4 +1,4 @@
-"""`python -m zoo` and the `zoo` command: a small first module, so that Ctrl-C is answered from the start."""
+"""`python -m zoo` and the `zoo` command. The module imports little, so that Ctrl-C works from the start."""
 
 from __future__ import annotations
 

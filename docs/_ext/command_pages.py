@@ -68,7 +68,8 @@ def _table(kind: str, rows: list[tuple[str, Any]]) -> list[str]:
 def _value(parameter: Any) -> str:
     value = parameter.metavar or parameter.name.upper()
     optional = parameter.param_type_name == "argument" and not parameter.required and not value.startswith("[")
-    return f"[{value}]" if optional else value
+    value = f"[{value}]" if optional else value
+    return f"{value}..." if parameter.nargs == -1 else value
 
 
 def _spelt(option: Any) -> str:

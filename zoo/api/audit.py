@@ -1,4 +1,4 @@
-"""`zoo.audit`: published figures against themselves."""
+"""`zoo.audit`: checks published figures for contradictions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class AuditResults:
     """The findings of several claims files.
 
     Attributes:
-        audits: One per claims file: findings, and what follows from each row.
+        audits: One per claims file: its findings and what follows from each of its rows.
         messages: Lines that begin with `warning:` or `note:`.
     """
 
@@ -43,7 +43,7 @@ class AuditResults:
 
     def to_frame(self) -> pandas.DataFrame:
         """One row per finding. Raises ConfigError when pandas is not installed."""
-        return frame([dict(zip(_COLUMNS, row, strict=True)) for row in self._rows()], _COLUMNS)
+        return frame(self._rows(), _COLUMNS)
 
     def _rows(self) -> list[tuple[str, ...]]:
         return [
@@ -62,7 +62,7 @@ def audit(
     card_folders: Paths = (),
     on_message: OnMessage = silent,
 ) -> AuditResults:
-    """Check published figures against themselves, as `zoo audit` does; nothing is trained.
+    """Check whether published figures contradict each other, as `zoo audit` does; nothing is trained.
 
     Args:
         claims: Built-in names, YAML files or Claims; None audits every built-in file.
@@ -70,7 +70,7 @@ def audit(
         on_message: Called with each warning when it arises; the result collects them too.
 
     Returns:
-        The findings of each file, the gravest first.
+        The findings of each file, the most severe first.
 
     Raises:
         ConfigError: A claims file is unknown or invalid.

@@ -1,4 +1,4 @@
-"""`zoo.bench`: run cards under a protocol."""
+"""`zoo.bench`: runs cards under a protocol."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ class BenchResults:
     """The runs of a benchmark.
 
     Attributes:
-        runs: One record per card and seed, in the order of the plan; failed runs are among them.
+        runs: One record per card and seed, in the order of the plan, including failed runs.
         skips: Cards that could not run, each with the reason.
-        store: The store that holds the runs.
+        store: The store of the runs.
         messages: Lines that begin with `warning:` or `note:`.
     """
 
@@ -88,20 +88,20 @@ class BenchResults:
             for run in self.runs
         ]
         skipped = [f"skipped {skip.card.name}: {skip.reason}" for skip in self.skips]
-        heads = ("card", "seed", "status", "test AUC", "diagnosis")
-        return html_table(f"Runs in {self.store.root}", heads, rows, (*skipped, *self.messages))
+        columns = ("card", "seed", "status", "test AUC", "diagnosis")
+        return html_table(f"Runs in {self.store.root}", columns, rows, (*skipped, *self.messages))
 
 
 @dataclass(frozen=True)
 class BenchPlan:
-    """What a benchmark will run.
+    """A planned benchmark.
 
     Attributes:
         plan: The runs in order, and the cards that are skipped.
         dataset: The data of every run.
-        store: Where runs are reused from and stored.
+        store: The store for new runs and for runs to reuse.
         jobs: Number of simultaneous runs.
-        limits: Time and memory of a run.
+        limits: Limits of time and memory per run.
         data_is: The published data set that the images were declared to be.
         messages: Lines that begin with `warning:` or `note:`.
     """
@@ -116,7 +116,7 @@ class BenchPlan:
 
     @cached_property
     def reused(self) -> set[str]:
-        """Ids of the runs that the store already holds."""
+        """Ids of the runs that the store already contains."""
         return {spec.run_id for spec in self.plan.specs if reusable_run(self.store, spec) is not None}
 
     @cached_property
@@ -125,15 +125,18 @@ class BenchPlan:
         return planned_splits(self.plan, self.dataset)
 
     def run(self, *, on_event: OnEvent = silent, on_message: OnMessage = silent) -> BenchResults:
-        """Compute the runs that the store lacks, each in a process of its own.
+        """Compute the runs that the store lacks, each in its own process.
 
         Args:
-            on_event: Called with each `Event` of a run: started, step, done, reused and so on.
-            on_message: Called with each further message.
+            on_event: Called with each `Event` of a run, for progress.
+            on_message: Called with each warning and note that arises during the runs.
+
+        Returns:
+            The computed and the reused runs.
 
         Raises:
             DataError: The data cannot be split as the protocol asks.
-            OSError: The store cannot be written; finished runs are kept.
+            OSError: The store cannot be written; finished runs remain in it.
         """
         messages = Messages(on_message, self.messages)
         leaks = LeakCheck(self.dataset, messages)
@@ -151,7 +154,7 @@ class BenchPlan:
             on_event=handle,
         )
         if self.data_is is not None and any(run.spec.dataset.known_as != self.data_is for run in runs):
-            messages.note("reused runs do not record --data-is; give it to `zoo report` too")
+            messages.note("reused runs do not record --data-is; add it to `zoo report` too")
             runs = declared(runs, self.data_is)
         return BenchResults(tuple(runs), self.plan.skips, self.store, messages.lines())
 
@@ -174,22 +177,22 @@ def bench(
     on_event: OnEvent = silent,
     on_message: OnMessage = silent,
 ) -> BenchResults:
-    """Run cards under a protocol and reuse the runs that the store already holds, as `zoo bench` does.
+    """Run cards under a protocol and reuse the runs that the store already contains, as `zoo bench` does.
 
-    Each run has a process of its own. A script needs no `if __name__ == "__main__"`: it is imported in these processes
-    only if it registers a builder itself, and then up to its first call of this function.
+    Each run has its own process. A script needs no `if __name__ == "__main__"`: these processes import it only if it
+    registers a builder itself, and then only up to its first call of this function.
 
     Args:
         cards: Names, paths of YAML files or ModelCard objects; one of them or several. None runs every known card.
         data: `phantom`, a folder, an .npz file, `kaggle:OWNER/NAME`, or a Dataset.
         protocol: A built-in name (`quick`, `published`, `full`), a YAML file, or a Protocol.
-        seeds: A number N for the seeds 0 to N-1, or the seeds themselves; None takes the protocol's.
+        seeds: A number N for the seeds 0 to N-1, or the seeds themselves; None takes the seeds of the protocol.
         store: The folder of the runs, or a Store.
         jobs: Number of simultaneous runs.
         keep_models: Store the trained models for `predict`; runs stored without a model are computed again.
-        run_timeout: Time after which a run is ended: `90s`, `30m`, `2h`, `1d` or `none`.
-        run_memory: Memory in GiB above which a run is ended. None ends the largest run when less than 2% of the
-            machine's memory is left.
+        run_timeout: The longest time of a run: `90s`, `30m`, `2h`, `1d`, or `none` for no limit.
+        run_memory: The most memory of a run in GiB. None ends the largest run when less than 2% of the machine's
+            memory is left.
         card_folders: Folders with more cards.
         patients: Regular expression for file names; its named groups form the patient's key.
         positive: The positive class; None takes the last class of the source.
@@ -198,12 +201,12 @@ def bench(
         on_message: Called with each warning and note when it arises; the result collects them too.
 
     Returns:
-        The runs, failed ones included: a run that fails is a record with an error, not an exception.
+        All runs. A run that fails is a record with an error, not an exception.
 
     Raises:
         ConfigError: A card, the protocol, a limit or the store cannot be used, no card can run, or a notebook registers
-            the builder of one, which must be in a .py file.
-        DataError: The data cannot be read, or not split as the protocol asks.
+            the builder of a card; that builder must be in a .py file.
+        DataError: The data cannot be read, or cannot be split as the protocol asks.
         OSError: The store cannot be written.
     """
     plan = plan_bench(
@@ -242,17 +245,20 @@ def plan_bench(
     data_is: str | None = None,
     on_message: OnMessage = silent,
 ) -> BenchPlan:
-    """What `bench` would run with the same arguments, without computing or writing anything.
+    """Plan the runs of `bench` without computing or writing anything.
+
+    Args:
+        cards: The cards to run. All arguments are those of `bench`.
 
     Returns:
-        The plan; its `run` method computes it, `reused` names the runs that the store already holds.
+        The plan. Its method `run` computes it; `reused` lists the runs that the store already contains.
 
     Raises:
         ConfigError: As `bench`.
         DataError: As `bench`.
     """
     stop_in_worker()
-    declared_gib()  # a wrong limit of the cache is reported now and not by every run
+    declared_gib()  # reports a wrong limit of the cache now, and not in every run
     messages = Messages(on_message)
     limits = resolve_limits(run_timeout, run_memory)
     chosen = resolve_cards(cards, card_folders, messages)

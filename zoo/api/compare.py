@@ -1,4 +1,4 @@
-"""`zoo.compare`: cards against each other, image by image."""
+"""`zoo.compare`: compares or ranks cards on the same test images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from benchmark.runs.storage.store import Store
 from reports.report import same_conditions
 from reports.results.measured import CardResults, collect_results, conditions
 from reports.results.pairs import Pair, Ranking, compare_pair, rank
-from reports.text import interval, number
 from zoo.api.inputs import PathLike, readable_runs, resolve_store
 from zoo.api.messages import Messages, OnMessage, silent
 from zoo.api.tables import frame, html_table
@@ -25,25 +24,65 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PairComparison:
-    """Two cards or runs on the same data under the same protocol, which `conditions` names."""
+    """Two cards or runs on the same data under the same protocol.
+
+    Attributes:
+        conditions: The data and the protocol.
+        a: Name of the first.
+        b: Name of the second.
+        metrics: One comparison per metric.
+    """
 
     conditions: str
     a: str
     b: str
     metrics: tuple[Pair, ...]
 
+    def rows(self) -> list[dict[str, Any]]:
+        """Values, difference with 95% interval and adjusted p-value (Holm) of each metric."""
+        return [
+            {
+                "metric": each.metric,
+                "value_a": each.a.value,
+                "value_b": each.b.value,
+                "difference": each.difference.value,
+                "low": each.difference.low,
+                "high": each.difference.high,
+                "p_adjusted": each.p_adjusted,
+            }
+            for each in self.metrics
+        ]
+
 
 @dataclass(frozen=True)
 class CardRanking:
-    """All cards on the same data under the same protocol, which `conditions` names."""
+    """All cards on the same data under the same protocol.
+
+    Attributes:
+        conditions: The data and the protocol.
+        ranking: The cards by one metric, best first.
+    """
 
     conditions: str
     ranking: Ranking
 
+    def rows(self) -> list[dict[str, Any]]:
+        """Figure with 95% interval and letters of each card; cards that share a letter are not distinguishable."""
+        return [
+            {
+                "card": card,
+                "value": figure.value,
+                "low": figure.low,
+                "high": figure.high,
+                "letters": self.ranking.letters[card],
+            }
+            for card, figure in self.ranking.figures.items()
+        ]
+
 
 @dataclass(frozen=True)
 class CompareResults:
-    """Either pairs or rankings, one for each data and protocol.
+    """Either pairs or rankings, one per data set and protocol.
 
     Attributes:
         pairs: The comparisons of two names.
@@ -62,64 +101,32 @@ class CompareResults:
 
     def to_frame(self) -> pandas.DataFrame:
         """One row per metric of a pair, or per ranked card. Raises ConfigError when pandas is not installed."""
-        rows: list[dict[str, Any]] = [
-            {
-                "conditions": pair.conditions,
-                "a": pair.a,
-                "b": pair.b,
-                "metric": each.metric,
-                "value_a": each.a.value,
-                "value_b": each.b.value,
-                "difference": each.difference.value,
-                "low": each.difference.low,
-                "high": each.difference.high,
-                "p_adjusted": each.p_adjusted,
-            }
+        pairs = [
+            {"conditions": pair.conditions, "a": pair.a, "b": pair.b, **row}
             for pair in self.pairs
-            for each in pair.metrics
+            for row in pair.rows()
         ]
-        rows += [
-            {
-                "conditions": each.conditions,
-                "metric": each.ranking.metric,
-                "card": card,
-                "value": figure.value,
-                "low": figure.low,
-                "high": figure.high,
-                "letters": each.ranking.letters[card],
-            }
+        rankings = [
+            {"conditions": each.conditions, "metric": each.ranking.metric, **row}
             for each in self.rankings
-            for card, figure in each.ranking.figures.items()
+            for row in each.rows()
         ]
-        return frame(rows)
+        return frame(pairs + rankings)
 
     def _repr_html_(self) -> str:
         tables = [
             html_table(
                 f"{pair.conditions}: {pair.a} minus {pair.b}",
-                ("metric", pair.a, pair.b, "difference", "95% interval", "p (Holm)"),
-                [
-                    (
-                        each.metric,
-                        number(each.a.value),
-                        number(each.b.value),
-                        number(each.difference.value),
-                        _interval(each.difference.low, each.difference.high),
-                        number(each.p_adjusted),
-                    )
-                    for each in pair.metrics
-                ],
+                ("metric", pair.a, pair.b, "difference", "low", "high", "p (Holm)"),
+                (row.values() for row in pair.rows()),
             )
             for pair in self.pairs
         ]
         tables += [
             html_table(
                 f"{each.conditions}: test {each.ranking.metric}",
-                ("card", each.ranking.metric, "95% interval", "group"),
-                [
-                    (card, number(figure.value), _interval(figure.low, figure.high), each.ranking.letters[card])
-                    for card, figure in each.ranking.figures.items()
-                ],
+                ("card", each.ranking.metric, "low", "high", "group"),
+                (row.values() for row in each.rows()),
             )
             for each in self.rankings
         ]
@@ -132,13 +139,13 @@ def compare(
     """Compare two cards or runs, or rank all cards, on the same test images, as `zoo compare` does.
 
     Args:
-        names: Two cards, or two runs by their ids; no name ranks all cards.
+        names: Two cards, or the ids of two runs; without names all cards are ranked.
         store: The folder of the runs, or a Store.
         metric: The metric of the ranking; None takes `auc`.
         on_message: Called with each warning when it arises; the result collects them too.
 
     Returns:
-        Differences with intervals and tests, or cards in groups that are not distinguishable.
+        Differences with intervals and tests, or a ranking with groups of cards that are not distinguishable.
 
     Raises:
         ConfigError: A name or the metric is unknown, or the two cannot be paired.
@@ -146,7 +153,7 @@ def compare(
     if names and len(names) != 2:
         raise ConfigError(f"zoo compare takes two names, not {len(names)}; without names it ranks all cards")
     if names and metric is not None:
-        raise ConfigError("--metric is what all cards are ranked by; leave it out for two names")
+        raise ConfigError("--metric is for the ranking of all cards; leave it out for two names")
     source, messages = resolve_store(store), Messages(on_message)
     for problem in plugins.load(plugins.METRICS).broken:
         messages.warn(problem)
@@ -162,21 +169,21 @@ def compare(
     if not names:
         return CompareResults(rankings=_rankings(groups, source, metric or "auc", messages), messages=messages.lines())
     pairs = _pairs(names, runs, groups, source)
-    _warn_of_left_out((measured for pair in pairs for measured in pair), messages)
-    compared = [
+    _warn_of_left_out((side for pair in pairs for side in pair), messages)
+    comparisons = [
         PairComparison(conditions(a.runs[0].spec), names[0], names[1], tuple(compare_pair(a, b))) for a, b in pairs
     ]
-    return CompareResults(tuple(compared), messages=messages.lines())
+    return CompareResults(tuple(comparisons), messages=messages.lines())
 
 
 def _rankings(
     groups: Sequence[Sequence[Run]], store: Store, metric: str, messages: Messages
 ) -> tuple[CardRanking, ...]:
-    gathered = [list(collect_results(group, store).values()) for group in groups]
-    _warn_of_left_out((measured for group in gathered for measured in group), messages)
+    results = [list(collect_results(group, store).values()) for group in groups]
+    _warn_of_left_out((card for group in results for card in group), messages)
     ranked = [
         CardRanking(conditions(group[0].runs[0].spec), ranking)
-        for group in gathered
+        for group in results
         if (ranking := rank(group, metric)) is not None
     ]
     if not ranked:
@@ -187,7 +194,7 @@ def _rankings(
 def _pairs(
     names: Sequence[str], runs: Sequence[Run], groups: Sequence[Sequence[Run]], store: Store
 ) -> list[tuple[CardResults, CardResults]]:
-    """The two sides, once for every data and protocol that both were run on. Raises ConfigError."""
+    """The two sides, once per data set and protocol on which both were run. Raises ConfigError."""
     for name in names:
         if not any(_is(run, name) for group in groups for run in group):
             if any(_is(run, name) for run in runs):
@@ -196,7 +203,7 @@ def _pairs(
     common = [group for group in groups if all(any(_is(run, name) for run in group) for name in names)]
     if not common:
         raise ConfigError(f"--store {store.root}: {names[0]} and {names[1]} were not run on the same data and protocol")
-    sides = [(_measured(names[0], group, store), _measured(names[1], group, store)) for group in common]
+    sides = [(_results_of(names[0], group, store), _results_of(names[1], group, store)) for group in common]
     if shared := {run.run_id for run in sides[0][0].runs} & {run.run_id for run in sides[0][1].runs}:
         raise ConfigError(f"{names[0]} and {names[1]} share the run {min(shared)}; give two that share none")
     paired = [(a, b) for a, b in sides if a.same_images(b)]
@@ -205,10 +212,9 @@ def _pairs(
     return paired
 
 
-def _measured(name: str, group: Iterable[Run], store: Store) -> CardResults:
-    """The card or run called `name`, which has runs in `group`."""
-    (measured,) = collect_results((run for run in group if _is(run, name)), store).values()
-    return measured
+def _results_of(name: str, group: Iterable[Run], store: Store) -> CardResults:
+    (results,) = collect_results((run for run in group if _is(run, name)), store).values()
+    return results
 
 
 def _is(run: Run, name: str) -> bool:
@@ -218,12 +224,8 @@ def _is(run: Run, name: str) -> bool:
 def _warn_of_left_out(cards: Iterable[CardResults], messages: Messages) -> None:
     for card in cards:
         if card.left_out:
-            seeds = ", ".join(map(str, card.left_out))
+            seeds = f"{'seed' if len(card.left_out) == 1 else 'seeds'} {', '.join(map(str, card.left_out))}"
             messages.warn(
-                f"{card.card.name}: seeds {seeds} are left out; they were scored on different test images than seed "
+                f"{card.card.name}: without {seeds}, which used different test images than seed "
                 f"{card.runs[0].spec.seed}"
             )
-
-
-def _interval(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else interval((low, high))

@@ -1,4 +1,4 @@
-"""What to know about a data set before its figures are read."""
+"""Messages about a data set: its class order, unreadable files, formats, leakage."""
 
 from __future__ import annotations
 
@@ -18,27 +18,38 @@ from zoo.models.card import ModelCard
 
 
 def report_data(dataset: Dataset, messages: Messages, cards: Iterable[ModelCard] = ()) -> None:
-    """Report to `messages` what is odd about `dataset`; `cards` are those that will run on it."""
+    """Report what a user should know about a data set before a run.
+
+    Args:
+        dataset: The data set.
+        messages: Receives the warnings and notes.
+        cards: The cards that will run; their published data sets are known names for `--data-is`.
+    """
     facts = DatasetFacts.of(dataset)
     if (warning := positive_warning(dataset.classes, dataset.positive)) is not None:
         messages.warn(warning)
-    named = {card.source.data for card in cards if card.source is not None}
-    if facts.known_as is not None and facts.known_as not in {*named, *(each.data for each in built_in_sources())}:
-        messages.note(f"no card that runs and no built-in claims are about {facts.known_as} (--data-is)")
+    published = {card.source.data for card in cards if card.source is not None}
+    published |= {source.data for source in built_in_sources()}
+    if facts.known_as is not None and facts.known_as not in published:
+        messages.note(f"--data-is {facts.known_as}: no card of this run and no built-in claims are about this data set")
     if (count := len(dataset.problems)) > 0:
         files = "1 file is" if count == 1 else f"{count} files are"
-        messages.warn(f"{files} left out; `zoo data` lists them")
-    stored = formats(dataset)
-    on_files = stored.warnings if stored is not None else ()
-    for note in (*dataset.notes, *on_files, *filter(None, [identity_line(facts)])):
+        messages.warn(f"{files} left out; `zoo data` lists {'it' if count == 1 else 'them'}")
+    file_formats = formats(dataset)
+    format_warnings = () if file_formats is None else file_formats.warnings
+    for note in (*dataset.notes, *format_warnings, *filter(None, [identity_line(facts)])):
         messages.note(note)
 
 
 class LeakCheck:
     """Warns about leakage between the parts of a split, once per split.
 
-    It compares the images when the first run on a split has started: they are prepared then, and the comparison takes
+    It compares the images when the first run on a split has started: they are decoded by then, and the comparison takes
     less time than that run needs to load its network.
+
+    Args:
+        dataset: The data set of the runs.
+        messages: Receives the warnings.
     """
 
     def __init__(self, dataset: Dataset, messages: Messages) -> None:

@@ -1,4 +1,4 @@
-"""`zoo.export`: a stored model in a folder that needs no zoo."""
+"""`zoo.export`: writes a stored model to a folder that works without zoo."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from zoo.config.atomic import atomic_folder, write_text
 from zoo.config.leftovers import sweep
 from zoo.config.strict_yaml import ConfigError
 
-_BUILDING = ".zoo-export-"  # in a folder of the user's, where nothing else has such a name
+_BUILDING = ".zoo-export-"  # unique enough for a folder of the user
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class ExportResults:
     """An exported model.
 
     Attributes:
-        run: The run whose model it is.
+        run: The run that trained the model.
         paths: The files written, all in one folder.
         messages: Lines that begin with `warning:` or `note:`.
     """
@@ -55,7 +55,7 @@ def export(
         on_message: Called with each warning when it arises; the result collects them too.
 
     Returns:
-        The files of the folder, which is complete or absent.
+        The files of the folder, which is complete or does not exist.
 
     Raises:
         ConfigError: The run is unknown, its model was not stored, `out` exists, or a library is not installed.
@@ -71,8 +71,7 @@ def export(
 
 
 def _write(run: Run, store: Store, folder: Path) -> None:
-    """Build the folder beside its place and rename it into it."""
-    model = model_of(run, store)  # a missing model is reported before Keras is loaded
+    model = model_of(run, store)  # reports a missing model before Keras is loaded
     load_keras()
     import benchmark.training.backend as backend
     from benchmark.training.use.export import check_installed, write_onnx

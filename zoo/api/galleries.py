@@ -1,9 +1,15 @@
-"""Galleries of runs: where images, stored scores and kept models meet. Only here a report asks for Keras."""
+"""Builds the galleries of a report from images, stored scores and stored models.
+
+This is the only part of a report that needs Keras.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
+
+from zoo.api.messages import silent
+from zoo.config.strict_yaml import ConfigError
 
 if TYPE_CHECKING:
     from benchmark.data.dataset import Dataset, Image, Pixels, Region
@@ -13,8 +19,8 @@ if TYPE_CHECKING:
     from benchmark.runs.storage.store import Store
     from reports.gallery.gallery import Gallery, ImageSelection, SaliencyMaps
 
-_BRIGHTNESS_SIDE = 32  # the mean grey level of an image hardly depends on its size
-_TOLERANCE = 0.02  # between a stored score and the kept model's; scores from bfloat16 features differ by less
+_BRIGHTNESS_SIDE = 32  # in pixels: the mean grey level of an image hardly depends on its size
+_TOLERANCE = 0.02  # between a stored score and the stored model's; scores from bfloat16 features differ by less
 
 
 def galleries_of(
@@ -23,17 +29,27 @@ def galleries_of(
     *,
     data: str | None = None,
     patients: str | None = None,
-    tell: Callable[[str], None] = lambda _: None,
+    on_progress: Callable[[str], None] = silent,
 ) -> dict[str, Gallery]:
-    """The gallery of one run of each card, data set and protocol, by run id: the first seed whose model was kept, else
-    the first seed, then without maps. Failed runs have none.
+    """The gallery of one run per card, data set and protocol.
 
-    A source is opened with the pattern `patients`, or with that of the run where none is given. `data` is read in place
-    of the source that runs name, for those that saw it; `tell` hears what is being done. Raises ConfigError when no run
-    saw `data`, when a source no longer holds what a run saw, or when the store cannot be read, and DataError when a
-    source cannot be opened: one line for the user each.
+    It is the first run whose model was stored, otherwise the first run, whose gallery then has no maps.
+
+    Args:
+        runs: Runs of any status; failed ones get no gallery.
+        store: The store of the runs.
+        data: A source to open instead of the runs' own source, for the runs that used the same images.
+        patients: Regular expression for file names; None takes the pattern of each run.
+        on_progress: Called with a line before each gallery.
+
+    Returns:
+        Galleries by run id.
+
+    Raises:
+        ConfigError: No run used `data`, a source no longer contains the images of a run, or the store cannot be read.
+        DataError: A source cannot be opened.
     """
-    chosen = _one_a_card(runs, store)
+    chosen = _one_per_card(runs, store)
     opened: dict[tuple[str, str | None], _TestImages] = {}
 
     def images_of(source: str, run: Run) -> _TestImages:
@@ -42,19 +58,19 @@ def galleries_of(
             opened[source, pattern] = _open(source, pattern)
         return opened[source, pattern].in_order_of(run)
 
-    given = {run.run_id for run in chosen if data is not None and images_of(data, run).fits(run)}
-    if data is not None and chosen and not given:
+    matching = {run.run_id for run in chosen if data is not None and images_of(data, run).fits(run)}
+    if data is not None and chosen and not matching:
         raise images_of(data, chosen[0]).refusal(chosen[0])
-    found: dict[str, Gallery] = {}
+    galleries: dict[str, Gallery] = {}
     for run in chosen:
-        tell(f"gallery of {run.spec.card.name}, seed {run.spec.seed}")
-        source = data if data is not None and run.run_id in given else run.spec.dataset.source
-        found[run.run_id] = _gallery(run, store, images_of(source, run))
-    return found
+        on_progress(f"gallery of {run.spec.card.name}, seed {run.spec.seed}")
+        source = data if data is not None and run.run_id in matching else run.spec.dataset.source
+        galleries[run.run_id] = _gallery(run, store, images_of(source, run))
+    return galleries
 
 
 class _TestImages:
-    """The test images of runs on one data set; what is read of them once serves every run that saw the same."""
+    """The test images of runs on one data set. Runs on the same images share their groupings."""
 
     def __init__(self, dataset: Dataset, source: str) -> None:
         self.dataset = dataset
@@ -64,8 +80,6 @@ class _TestImages:
 
     def of(self, run: Run, store: Store) -> tuple[Image, ...]:
         """The test images of `run` in the order of its scores."""
-        from zoo.config.strict_yaml import ConfigError
-
         if not self.fits(run):
             raise self.refusal(run)
         names = store.images(run, "test")
@@ -79,26 +93,24 @@ class _TestImages:
         """These images with the positive class of `run`."""
         from benchmark.data.positive_class import in_order
 
-        turned = in_order(self.dataset, run.spec.dataset.classes[1])
-        return self if turned is self.dataset else _TestImages(turned, self._source)
+        reordered = in_order(self.dataset, run.spec.dataset.classes[1])
+        return self if reordered is self.dataset else _TestImages(reordered, self._source)
 
     def fits(self, run: Run) -> bool:
-        """Whether these are the data that `run` saw."""
+        """Whether `run` used this data set."""
         return self.dataset.fingerprint == run.spec.dataset.fingerprint
 
     def refusal(self, run: Run) -> Exception:
-        """The error that says that they are not."""
-        from zoo.config.strict_yaml import ConfigError
-
+        """The error for a data set that `run` did not use."""
         facts = run.spec.dataset
         return ConfigError(
-            f"--data {self._source}: is not the data that run {run.run_id} ({run.spec.card.name}) saw: fingerprint "
-            f"{self.dataset.fingerprint[:12]}, the run's is {facts.fingerprint[:12]}; give with --data the source of "
-            f"'{facts.title}' as it was, with the --patients pattern of the bench if it had one"
+            f"--data {self._source}: is not the data of run {run.run_id} ({run.spec.card.name}): its fingerprint is "
+            f"{self.dataset.fingerprint[:12]}, that of the run {facts.fingerprint[:12]}; give the unchanged source of "
+            f"'{facts.title}', with the --patients pattern of the bench if it had one"
         )
 
     def groupings(self, images: tuple[Image, ...]) -> list[Grouping]:
-        """Every way in which `images` are grouped without a model."""
+        """The groupings of `images` that need no model: by name, size and brightness."""
         names = tuple(image.name for image in images)
         if names not in self._groupings:
             self._groupings[names] = self._group(images, names)
@@ -109,9 +121,7 @@ class _TestImages:
 
         size = self.dataset.original_size
         if size is None:
-            by_size = Grouping(
-                "image size", None, reason="image size: this source does not say what sizes its images had"
-            )
+            by_size = Grouping("image size", None, reason="image size: this source does not record original sizes")
         else:
             pixels = [float(width * height) for width, height in map(size, images)]
             by_size = by_thirds(pixels, "image size", ("smallest third", "middle third", "largest third"), "pixels")
@@ -136,13 +146,13 @@ def _gallery(run: Run, store: Store, test: _TestImages) -> Gallery:
     threshold, _ = decided_at(run)
     groups = subgroups(scores, threshold, test.groupings(images))
     selection = select_images(scores, threshold, names, groups)
-    pixels = test.dataset.read([images[place] for place in selection.places], run.spec.protocol.image_size)
+    pixels = test.dataset.read([images[index] for index in selection.places], run.spec.protocol.image_size)
     heat: SaliencyMaps | None = None
     notes: list[str] = []
     if not store.has_model(run):
         reason: str | None = "the model of this run was not kept; `zoo bench --keep-models` keeps it"
     else:
-        explained = [images[place] for place in selection.explained]
+        explained = [images[index] for index in selection.explained]
         region = test.dataset.region
         heat, reason, notes = _heat(run, store, scores, selection, explained, pixels[: len(explained)], region)
     return build_gallery(
@@ -159,13 +169,13 @@ def _heat(
     pixels: Pixels,
     region: Region | None,
 ) -> tuple[SaliencyMaps | None, str | None, list[str]]:
-    """Maps of `images` from the kept model, or why there are none, and what to know of them."""
+    """Maps of `images` from the stored model or the reason why they are missing, and notes on the maps."""
     import numpy as np
 
     from benchmark.runs.deployment.model_files import model_of
     from benchmark.training.quiet import load_keras
 
-    model = model_of(run, store)  # one that is not the run's own is told before Keras is loaded
+    model = model_of(run, store)  # reports a file that is not the model of the run before Keras is loaded
     load_keras()
     from benchmark.evidence.diagnosis.saliency import inside, sanity
     from benchmark.runs.deployment.model_files import maker_of
@@ -175,24 +185,24 @@ def _heat(
 
     stored = scores.y_score[list(selection.explained)]
     try:
-        found = explain(load_model(model, maker_of(run)), pixels, (stored >= decided_at(run)[0]).astype(int))
+        maps = explain(load_model(model, maker_of(run)), pixels, (stored >= decided_at(run)[0]).astype(int))
     except NoFeatureMaps as error:
         return None, str(error), []
     notes = []
-    if not (away := float(np.abs(found.scores - stored).max())) <= _TOLERANCE:  # also when it is not a number
+    if not (gap := float(np.abs(maps.scores - stored).max())) <= _TOLERANCE:  # also when it is not a number
         notes.append(
-            f"The kept model's probabilities differ from the stored ones by up to {away:.2f}; run the card again."
+            f"The stored model's probabilities differ from the stored ones by up to {gap:.2f}; run the card again."
         )
-    checked = sanity(found.coarse, found.head_random, found.all_random)
+    check = sanity(maps.coarse, maps.head_random, maps.all_random)
     if region is None:
-        return SaliencyMaps(found.layer, found.maps, checked), None, notes
+        return SaliencyMaps(maps.layer, maps.maps, check), None, notes
     masks = np.stack([region.mask(image, pixels.shape[1]) for image in images])
     areas = tuple(masks.mean(axis=(1, 2)).tolist())
-    return SaliencyMaps(found.layer, found.maps, checked, region.name, inside(found.maps, masks), areas), None, notes
+    return SaliencyMaps(maps.layer, maps.maps, check, region.name, inside(maps.maps, masks), areas), None, notes
 
 
-def _one_a_card(runs: Sequence[Run], store: Store) -> list[Run]:
-    """One finished run of each card, data set and protocol: the first whose model was kept, else the first."""
+def _one_per_card(runs: Sequence[Run], store: Store) -> list[Run]:
+    """One finished run per card, data set and protocol: the first with a stored model, otherwise the first."""
     representatives: dict[tuple[str, str], Run] = {}
     for run in runs:
         if run.status != "ok":

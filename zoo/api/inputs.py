@@ -1,4 +1,4 @@
-"""What every verb takes: cards, protocols, data and stores by name, by path or as objects."""
+"""Resolves arguments: cards, protocols, data and stores, given by name, by path or as objects."""
 
 from __future__ import annotations
 
@@ -28,28 +28,40 @@ Paths = PathLike | Iterable[PathLike]
 
 
 def as_list(items: Any, single: type | tuple[type, ...] = (str, Path)) -> list[Any]:
-    """`items` as a list; an instance of `single` is a list of one."""
+    """A list of `items`, or of the one item if `items` is an instance of `single`."""
     return [items] if isinstance(items, single) else list(items)
 
 
 def known_cards(card_folders: Paths, messages: Messages, files: Iterable[Path] = ()) -> dict[str, ModelCard]:
-    """All cards by name; problems with plug-ins become warnings. Raises ConfigError."""
+    """All cards by name.
+
+    Args:
+        card_folders: Folders with more cards than the built-in and installed ones.
+        messages: Receives a warning per plug-in that cannot be loaded.
+        files: YAML files of single cards.
+
+    Returns:
+        Validated cards, sorted by name.
+
+    Raises:
+        ConfigError: A folder does not exist, or a card is invalid.
+    """
     return load_cards(map(Path, as_list(card_folders)), messages.warn, files)
 
 
 def resolve_cards(cards: Cards, card_folders: Paths, messages: Messages) -> list[ModelCard]:
-    """The cards that a caller asks for, each once.
+    """The requested cards, each once.
 
     Args:
         cards: Names, paths of YAML files or ModelCard objects; one of them or several. None means every known card.
         card_folders: Folders with more cards than the built-in and installed ones.
-        messages: Receives a warning for every plug-in that cannot be loaded.
+        messages: Receives a warning per plug-in that cannot be loaded.
 
     Returns:
-        The cards in the order asked for, with the defaults of their builders filled in.
+        The cards in the requested order, completed with the defaults of their builders.
 
     Raises:
-        ConfigError: A card is unknown or invalid, none was given, or two different ones share a name.
+        ConfigError: A card is unknown or invalid, the request is empty, or two different cards share a name.
     """
     requested = None if cards is None else as_list(cards, (str, Path, ModelCard))
     files = [Path(card) for card in requested or () if not isinstance(card, ModelCard) and is_file(card)]
@@ -67,25 +79,28 @@ def resolve_cards(cards: Cards, card_folders: Paths, messages: Messages) -> list
 
 
 def resolve_protocol(protocol: PathLike | Protocol) -> Protocol:
-    """The protocol itself, or the built-in one or YAML file of that name. Raises ConfigError."""
+    """`protocol` itself, or the protocol with that built-in name or file. Raises ConfigError."""
     return protocol if isinstance(protocol, Protocol) else load_protocol(str(protocol))
 
 
 def resolve_store(store: PathLike | Store) -> Store:
-    """The store itself, or the one in that folder. Raises ConfigError."""
+    """`store` itself, or the store in that folder. Raises ConfigError."""
     return store if isinstance(store, Store) else Store(Path(store))
 
 
 def resolve_data(
     data: PathLike | Dataset, patients: str | None = None, positive: str | None = None, data_is: str | None = None
 ) -> Dataset:
-    """The data set that a caller asks for.
+    """The requested data set.
 
     Args:
         data: A source (`phantom`, a folder, an .npz file, `kaggle:OWNER/NAME`) or a Dataset.
-        patients: Regular expression for file names whose named groups form the patient's key.
+        patients: Regular expression for file names; its named groups form the patient's key.
         positive: The positive class; None keeps the order of the source.
         data_is: The published data set that the images are, by its name in claims and cards.
+
+    Returns:
+        The opened source, or `data` itself if it is a Dataset that needs no change.
 
     Raises:
         DataError: The source is unknown or cannot be used.
@@ -104,12 +119,12 @@ def resolve_data(
     if data_is is None:
         return dataset
     if dataset.synthetic:
-        raise ConfigError(f"--data-is {data_is}: {data} is drawn by the program; --data-is is for real images")
+        raise ConfigError(f"--data-is {data_is}: the images of {data} are synthetic; --data-is is for real images")
     return replace(dataset, known_as=data_is)
 
 
 def resolve_seeds(seeds: int | Iterable[int] | None) -> list[int] | None:
-    """The seeds 0 to N-1 for a number N, else the given ones; None means the protocol's. Raises ConfigError."""
+    """The seeds 0 to N-1 for a number N, or the listed seeds; None for those of the protocol. Raises ConfigError."""
     if seeds is None:
         return None
     resolved = list(range(seeds)) if isinstance(seeds, int) else list(dict.fromkeys(seeds))
@@ -125,8 +140,11 @@ def resolve_limits(run_timeout: str, run_memory: float | None) -> Limits:
         run_timeout: Time such as `90s`, `30m`, `2h`, `1d`, or `none`.
         run_memory: Memory in GiB, above 0; None sets no limit.
 
+    Returns:
+        The limits in seconds and GiB.
+
     Raises:
-        ConfigError: One of them cannot be used.
+        ConfigError: The time is no duration, or the memory is not above 0.
     """
     if run_memory is not None and not run_memory > 0:
         raise ConfigError(f"--run-memory {run_memory:g}: give GiB above 0, such as 4")
@@ -134,7 +152,19 @@ def resolve_limits(run_timeout: str, run_memory: float | None) -> Limits:
 
 
 def readable_runs(store: Store, messages: Messages, stage: Literal["bench", "search"] | None = None) -> list[Run]:
-    """The runs of `store`; folders that cannot be used become warnings. Raises ConfigError."""
+    """The runs of a store.
+
+    Args:
+        store: The store.
+        messages: Receives a warning per run that cannot be read.
+        stage: `bench` or `search` for the runs of that stage; None for all.
+
+    Returns:
+        The readable runs.
+
+    Raises:
+        ConfigError: The store cannot be read.
+    """
     runs, problems = store.runs(stage)
     for problem in problems:
         messages.warn(problem)
@@ -142,7 +172,19 @@ def readable_runs(store: Store, messages: Messages, stage: Literal["bench", "sea
 
 
 def stored_runs(store: Store, messages: Messages, stage: Literal["bench", "search"] | None = None) -> list[Run]:
-    """As `readable_runs`. Raises ConfigError also when there is no run."""
+    """The runs of a store that contains some.
+
+    Args:
+        store: As in `readable_runs`.
+        messages: As in `readable_runs`.
+        stage: As in `readable_runs`.
+
+    Returns:
+        The readable runs, at least one.
+
+    Raises:
+        ConfigError: The store cannot be read, or contains no runs.
+    """
     runs = readable_runs(store, messages, stage)
     if not runs:
         raise ConfigError(
@@ -152,12 +194,31 @@ def stored_runs(store: Store, messages: Messages, stage: Literal["bench", "searc
 
 
 def resolve_run(run: str | Run, store: Store, messages: Messages) -> Run:
-    """The run itself, or the one of that name in `store`. Raises ConfigError when none or several have it."""
+    """One run of a store.
+
+    Args:
+        run: A run, its id, the beginning of its id, CARD or CARD:SEED.
+        store: The store to search.
+        messages: Receives a warning per run that cannot be read.
+
+    Returns:
+        `run` itself, or the only stored run that matches.
+
+    Raises:
+        ConfigError: No run matches, or several do.
+    """
     return lookup.resolve_run(store, run, messages.warn) if isinstance(run, str) else run
 
 
 def declared(runs: Sequence[Run], data_is: str) -> list[Run]:
-    """`runs`, declared to have used the published data set `data_is`; synthetic images stay as they are.
+    """Record in `runs` that their images are the published data set `data_is`.
+
+    Args:
+        runs: The runs of one real data set; runs on synthetic images remain unchanged.
+        data_is: The data set by its name in claims and cards.
+
+    Returns:
+        Copies of the runs, in the same order.
 
     Raises:
         ConfigError: The runs used no real data set, or more than one.
@@ -165,7 +226,7 @@ def declared(runs: Sequence[Run], data_is: str) -> list[Run]:
     real = {run.spec.dataset.fingerprint: run.spec.dataset for run in runs if not run.spec.dataset.synthetic}
     if len(real) != 1:
         sources = ", ".join(facts.source for facts in real.values()) or "synthetic images only"
-        raise ConfigError(f"--data-is {data_is}: the runs must be on one data set; the store has runs on {sources}")
+        raise ConfigError(f"--data-is {data_is}: the runs must use one data set; the store has runs on {sources}")
     return [run if run.spec.dataset.synthetic else _declare(run, data_is) for run in runs]
 
 
@@ -175,7 +236,7 @@ def _declare(run: Run, data_is: str) -> Run:
 
 
 def is_file(card: str | Path) -> bool:
-    """Whether a card is asked for by the path of its YAML file."""
+    """Whether `card` is the path of a YAML file rather than a name."""
     return isinstance(card, Path) or card.endswith((".yaml", ".yml"))
 
 
@@ -184,7 +245,7 @@ def _by_name(card: str | Path, known: dict[str, ModelCard]) -> ModelCard:
 
 
 def _completed(card: ModelCard) -> ModelCard:
-    """`card` as a YAML file with the same content would give it."""
+    """`card` as if it was loaded from a YAML file with the same content."""
     params = complete_params(card.model.builder, card.model.params, f"card {card.name}: model")
     card = card.model_copy(update={"model": ModelSpec(builder=card.model.builder, **params)})
     check_phases(card, f"card {card.name}")

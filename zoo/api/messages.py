@@ -1,4 +1,4 @@
-"""What a call reports beside its result: lines that begin with `warning:` or `note:`."""
+"""Warnings and notes of a call: lines that begin with `warning:` or `note:`."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ OnMessage = Callable[[str], None]
 
 
 def silent(_: object) -> None:
-    """The callback of a caller who wants none."""
+    """Ignore the argument: the default of every callback."""
 
 
 class Messages:
-    """The messages of one call, handed on as they come and collected for its result.
+    """Passes the messages of one call on as they arise, and collects them for its result.
 
     Args:
         on_message: Called with each line.
-        lines: Messages of an earlier step, which are not handed on again.
+        lines: Messages of an earlier step, which are not passed on again.
     """
 
     def __init__(self, on_message: OnMessage = silent, lines: Iterable[str] = ()) -> None:
@@ -30,7 +30,7 @@ class Messages:
         self._add(f"warning: {text}")
 
     def note(self, text: str) -> None:
-        """Report a fact that helps to read the result."""
+        """Report a fact that helps to interpret the result."""
         self._add(f"note: {one_line(text)}")
 
     def lines(self) -> tuple[str, ...]:

@@ -1,9 +1,10 @@
-"""`zoo.predict`: apply a stored model to images."""
+"""`zoo.predict`: applies a stored model to images."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,7 +14,6 @@ from benchmark.runs.deployment.predictions import image_files, predict_files
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from reports.render.terminal.predictions import predictions_document, summary
-from reports.text import number
 from zoo.api.inputs import PathLike, Paths, as_list, resolve_run, resolve_store
 from zoo.api.messages import Messages, OnMessage, silent
 from zoo.api.tables import frame, html_table
@@ -25,10 +25,9 @@ _COLUMNS = ("image", "probability", "score", "decision", "outside", "error")
 
 
 class Progress(Protocol):
-    """Passes on the predictions as they come; `tqdm.tqdm` is one."""
+    """Wraps an iterable of `total` predictions and yields them unchanged; `tqdm.tqdm` is one."""
 
-    def __call__(self, predictions: Iterable[Prediction], *, total: int) -> Iterable[Prediction]:
-        """`predictions`, of which there are `total`."""
+    def __call__(self, predictions: Iterable[Prediction], *, total: int) -> Iterable[Prediction]: ...
 
 
 @dataclass(frozen=True)
@@ -60,16 +59,16 @@ class PredictResults:
 
     def to_frame(self) -> pandas.DataFrame:
         """One row per image. Raises ConfigError when pandas is not installed."""
-        return frame([{name: getattr(each, name) for name in _COLUMNS} for each in self.predictions], _COLUMNS)
+        return frame([attrgetter(*_COLUMNS)(each) for each in self.predictions], _COLUMNS)
 
     def _repr_html_(self) -> str:
         rows = [
-            (each.image, number(each.probability), number(each.score), each.decision, each.error or _list(each.outside))
+            (each.image, each.probability, each.score, each.decision, each.error or _note(each.outside))
             for each in self.predictions
         ]
-        heads = ("image", f"P({self.decider.classes[1]})", "score", "decision", "note")
+        columns = ("image", f"P({self.decider.classes[1]})", "score", "decision", "note")
         lines = (*summary(self.run, self.decider, self.predictions), *self.notes, *self.messages)
-        return html_table("Predictions", heads, rows, lines)
+        return html_table("Predictions", columns, rows, lines)
 
 
 def predict(
@@ -80,11 +79,11 @@ def predict(
     progress: Progress = lambda predictions, total: predictions,
     on_message: OnMessage = silent,
 ) -> PredictResults:
-    """Give the probability of the positive class per image and the decision, as `zoo predict` does.
+    """Predict the probability of the positive class and the decision per image, as `zoo predict` does.
 
     Args:
-        run: A run, its id or the beginning of it, CARD or CARD:SEED where that names one run. Its model must be stored
-            (`bench(..., keep_models=True)`).
+        run: A run, its id, the beginning of its id, or CARD or CARD:SEED if only one run matches. Its model must be
+            stored (`bench(..., keep_models=True)`).
         images: Image files, or folders of images; one or several.
         store: The folder of the runs, or a Store.
         progress: Wraps the predictions, as `tqdm.tqdm` does.
@@ -98,13 +97,12 @@ def predict(
     """
     source, messages = resolve_store(store), Messages(on_message)
     chosen = resolve_run(run, source, messages)
-    model_of(chosen, source)  # a missing model is reported before the images are looked for
+    model_of(chosen, source)  # reports a missing model before the search for images
     files = image_files(map(Path, as_list(images)))
     decider = decider_of(chosen, source)
     predictions = tuple(progress(predict_files(chosen, source, decider, files), total=len(files)))
     return PredictResults(chosen, decider, predictions, (reference_note(chosen, source),), messages.lines())
 
 
-def _list(reasons: Iterable[str]) -> str:
-    joined = "; ".join(reasons)
-    return f"outside: {joined}" if joined else ""
+def _note(reasons: Sequence[str]) -> str:
+    return f"outside: {'; '.join(reasons)}" if reasons else ""

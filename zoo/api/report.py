@@ -1,4 +1,4 @@
-"""`zoo.report`: a store as a report, in one or several formats."""
+"""`zoo.report`: writes a report about a store, in one or several formats."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ReportResults:
     """A written report.
 
     Attributes:
-        report: What every format shows, as plain data.
+        report: The content of every format, as plain data.
         paths: The files to open.
         messages: Lines that begin with `warning:` or `note:`.
     """
@@ -53,7 +53,7 @@ class ReportResults:
 
     def to_frame(self) -> pandas.DataFrame:
         """One row per figure or statement with its verdict. Raises ConfigError when pandas is not installed."""
-        return frame([dict(zip(_COLUMNS, row, strict=True)) for row in self._rows()], _COLUMNS)
+        return frame(self._rows(), _COLUMNS)
 
     def _rows(self) -> list[tuple[str, str, str, str, str, str]]:
         return [
@@ -83,18 +83,18 @@ def report(
     on_message: OnMessage = silent,
     on_progress: Callable[[str], None] = silent,
 ) -> ReportResults:
-    """Write a report from a store, as `zoo report` does: verdicts, figures, curves, methods, limits, checklists.
+    """Write a report about a store, as `zoo report` does: verdicts, figures, curves, methods, limits, checklists.
 
     Args:
         store: The folder of the runs, or a Store.
         out: The folder for the report.
         formats: `md`, `html`, `json`, `csv` or `tex`; one or several.
-        claims: Claims to judge: built-in names, YAML files or Claims. None judges the built-in ones about the store's
+        claims: Claims to check: built-in names, YAML files or Claims. None checks the built-in ones about the store's
             cards.
-        threshold_rule: Choose thresholds anew on the stored validation scores: `youden`, `cost=5`, ...
+        threshold_rule: Choose thresholds again on the stored validation scores: `youden`, `cost=5`, ...
         gallery: Show test images, with Grad-CAM of stored models.
-        data: The source of the gallery's images; None takes the one that the runs name.
-        patients: Pattern of the gallery's file names; None takes that of the runs.
+        data: The source of the gallery's images; None takes the source of the runs.
+        patients: Pattern of the gallery's file names; None takes the pattern of the runs.
         data_is: The published data set that the images are, by its name in claims and cards.
         card_folders: Folders with more cards.
         on_message: Called with each warning when it arises; the result collects them too.
@@ -117,8 +117,8 @@ def report(
     rule = None if threshold_rule is None else ThresholdRule.parse(threshold_rule)
     messages = Messages(on_message)
     known = known_cards(card_folders, messages)
-    given = as_list(claims or (), (str, Path, Claims))
-    named = [each if isinstance(each, Claims) else load_claims(str(each), known) for each in given]
+    requested = as_list(claims or (), (str, Path, Claims))
+    loaded = [each if isinstance(each, Claims) else load_claims(str(each), known) for each in requested]
     source = resolve_store(store)
     runs = stored_runs(source, messages, "bench")
     notes = []
@@ -127,12 +127,14 @@ def report(
     if rule is not None:
         runs = all_with_threshold_rule(runs, source, rule)
         notes.append(
-            f"Thresholds were chosen anew by the rule {threshold_rule} on the stored validation scores. It was named "
-            "when test was already scored: figures at these thresholds are fair only if test did not suggest the rule."
+            f"Thresholds were chosen again by the rule {threshold_rule} on the stored validation scores, after the "
+            "test split was scored: figures at these thresholds are fair only if test scores did not suggest the rule."
         )
-    judged = named or claims_about({run.spec.card.name for run in runs}, known)
-    content = build_report(runs, source.history, scores=source, claims=judged, notes=notes)
-    place = None if data is None else str(data)
-    galleries = galleries_of(runs, source, data=place, patients=patients, tell=on_progress) if gallery else {}
+    loaded = loaded or claims_about({run.spec.card.name for run in runs}, known)
+    content = build_report(runs, source.history, scores=source, claims=loaded, notes=notes)
+    galleries = {}
+    if gallery:
+        images = None if data is None else str(data)
+        galleries = galleries_of(runs, source, data=images, patients=patients, on_progress=on_progress)
     paths = write_report(content, source, Path(out), chosen, galleries)
     return ReportResults(content, tuple(paths), messages.lines())

@@ -1,4 +1,4 @@
-"""`zoo.search`: tune a card on validation, and bench the winner."""
+"""`zoo.search`: tunes a card on validation, and runs the winner."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class SearchResults:
     Attributes:
         trials: Every trial with its objective on validation.
         winner: The file of the winning card; None when no trial has an objective.
-        bench: The runs of the winning card, which are the only ones scored on the test split.
+        bench: The runs of the winning card. No other runs are scored on the test split.
         paths: The files written.
         messages: Lines that begin with `warning:` or `note:`.
     """
@@ -86,26 +86,25 @@ class SearchResults:
 
     def _repr_html_(self) -> str:
         rows = trial_rows(self.trials)
-        heads = list(rows[0]) if rows else ["trial"]
         caption = f"{self.trials.base.name}: {self.trials.tuner} search of {self.trials.space}"
-        return html_table(caption, heads, [list(row.values()) for row in rows], self.messages)
+        return html_table(caption, [*rows[0]] if rows else ["trial"], (row.values() for row in rows), self.messages)
 
 
 @dataclass(frozen=True)
 class SearchPlan:
-    """What a search will tune.
+    """A planned search.
 
     Attributes:
         card: The card to tune.
         space: The parameters, the tuner and its budget.
         protocol: The conditions of every run.
         dataset: The data of every run.
-        store: Where runs are reused from and stored.
+        store: The store for new runs and for runs to reuse.
         out: The folder for the winning card and the search report.
         name: The name of the winning card.
         jobs: Number of simultaneous trials.
-        limits: Time and memory of a run.
-        card_folders: Folders in which the card and its parents may be.
+        limits: Limits of time and memory per run.
+        card_folders: Folders that may contain the card and its parents.
         card_files: Files of cards outside these folders.
         messages: Lines that begin with `warning:` or `note:`.
     """
@@ -133,7 +132,10 @@ class SearchPlan:
 
         Args:
             on_event: Called with each `Event` of a run.
-            on_trial: Called with the result so far after each round.
+            on_trial: Called with the result so far after each round of trials.
+
+        Returns:
+            All trials with their objectives.
         """
         from search_spaces.search import search as run_trials
 
@@ -154,20 +156,18 @@ class SearchPlan:
 
         Args:
             trials: The result of `tune`.
-            watch: Gives the handler of events for the runs of the winner, open while they run.
-            on_message: Called with each further message.
+            watch: A context manager for the runs of the winner; it yields the handler of their events.
+            on_message: Called with each warning and note that arises during the runs of the winner.
+
+        Returns:
+            The trials, the winning card and its runs.
         """
         paths = write_search_report(trials, self.out)
         if not trials.ranked():
             return SearchResults(trials, None, None, tuple(paths), self.messages)
         winner = self._write_winner(trials)
-        card = select(load_cards([*self.card_folders, self.out], silent, self.card_files), [winner.stem])
-        plan = BenchPlan(
-            make_plan(card, self.protocol, self.dataset),
-            self.dataset,
-            self.store,
-            limits=self.limits,
-        )
+        cards = select(load_cards([*self.card_folders, self.out], silent, self.card_files), [winner.stem])
+        plan = BenchPlan(make_plan(cards, self.protocol, self.dataset), self.dataset, self.store, limits=self.limits)
         with watch(plan) as on_event:
             bench = plan.run(on_event=on_event, on_message=on_message)
         return SearchResults(trials, winner, bench, (winner, *paths), (*self.messages, *bench.messages))
@@ -210,9 +210,9 @@ def search(
     Args:
         card: The card to tune: a name, the path of a YAML file or a ModelCard that `load_cards` returned.
         space: A built-in search space, a YAML file or a SearchSpace; None takes the first that fits the card.
-        tuner: `random`, `bayesian`, `hyperband` or `grid`; None takes the space's.
-        trials: Number of trials; None takes the space's.
-        executions: Runs per trial with different seeds; None takes the space's.
+        tuner: `random`, `bayesian`, `hyperband` or `grid`; None takes the tuner of the space.
+        trials: Number of trials; None takes the number of the space.
+        executions: Runs per trial, with different seeds; None takes the number of the space.
         data: As in `bench`.
         protocol: As in `bench`.
         store: As in `bench`.
@@ -229,7 +229,7 @@ def search(
         on_message: Called with each warning and note when it arises; the result collects them too.
 
     Returns:
-        Trials, the winning card and its runs.
+        The trials, the winning card and its runs.
 
     Raises:
         ConfigError: As `bench`; or the space does not fit the card, or KerasTuner is not installed.
@@ -279,33 +279,37 @@ def plan_search(
     positive: str | None = None,
     on_message: OnMessage = silent,
 ) -> SearchPlan:
-    """What `search` would tune with the same arguments; it creates the folder `out` and nothing else.
+    """Plan a search without running it; only the folder `out` is created.
+
+    Args:
+        card: The card to tune. All arguments are those of `search`.
 
     Returns:
-        The plan; its `tune` runs the trials, its `finish` writes and benches the winner.
+        The plan. Its method `tune` runs the trials; `finish` writes and runs the winner.
 
     Raises:
         ConfigError: As `search`.
         DataError: As `search`.
     """
     stop_in_worker()
-    declared_gib()  # a wrong limit of the cache is reported now and not by every trial
+    declared_gib()  # reports a wrong limit of the cache now, and not in every trial
     messages = Messages(on_message)
     limits = resolve_limits(run_timeout, run_memory)
     folder = Path(out)
     folders = [*map(Path, as_list(card_folders))]
     files = [Path(card)] if not isinstance(card, ModelCard) and is_file(card) else []
-    readable = [*folders, folder] if folder.is_dir() else folders
-    (base,) = resolve_cards([card], readable, messages)
-    known = known_cards(readable, Messages(), files)
+    searched = [*folders, folder] if folder.is_dir() else folders
+    (base,) = resolve_cards([card], searched, messages)
+    known = known_cards(searched, Messages(), files)
     if known.get(base.name) != base:
         raise ConfigError(
             f"card {base.name}: the winner extends it by its name; save it as a YAML file and give its path"
         )
     winner = name or f"{base.name}-tuned"
     check_new_name(winner, known, folder)
-    given = space if isinstance(space, SearchSpace) else load_space(str(space)) if space else fitting_space(base)
-    chosen = with_overrides(given, tuner=tuner, trials=trials, executions=executions)
+    if not isinstance(space, SearchSpace):
+        space = load_space(str(space)) if space else fitting_space(base)
+    space = with_overrides(space, tuner=tuner, trials=trials, executions=executions)
     conditions, target = resolve_protocol(protocol), resolve_store(store)
     warm_up()
     dataset = resolve_data(data, patients, positive)
@@ -313,12 +317,12 @@ def plan_search(
     plan = make_plan([base], conditions, dataset)
     if not plan.specs:
         raise ConfigError(*(f"card {skip.card.name}: {skip.reason}" for skip in plan.skips))
-    if find_spec("keras_tuner") is None:  # reported before the search, not in it
+    if find_spec("keras_tuner") is None:  # report it before the search starts
         raise ConfigError("zoo search needs keras_tuner; pip install 'zoo-bench[search]'")
     folder.mkdir(parents=True, exist_ok=True)
     return SearchPlan(
         card=base,
-        space=chosen,
+        space=space,
         protocol=conditions,
         dataset=dataset,
         store=target,
@@ -333,18 +337,16 @@ def plan_search(
 
 
 def write_search_report(trials: SearchResult, folder: Path) -> list[Path]:
-    """Write trials.json, trials.csv, the pictures and search.md; give their paths, the report first."""
+    """Write search.md, trials.json, trials.csv and the pictures into `folder`; return their paths, search.md first."""
     rows = trial_rows(trials)
-    heads = list(rows[0]) if rows else ["trial"]
+    pictures = search_pictures(trials)
+    names = {caption: f"search-{number}.svg" for number, caption in enumerate(pictures)}
     texts = {
+        "search.md": search_markdown(trials, names),
         "trials.json": json.dumps(rows, indent=2),
-        "trials.csv": csv_text(heads, [list(row.values()) for row in rows]),
+        "trials.csv": csv_text([*rows[0]] if rows else ["trial"], [list(row.values()) for row in rows]),
+        **{names[caption]: svg for caption, svg in pictures.items()},
     }
-    pictures = {}
-    for number, (caption, svg) in enumerate(search_pictures(trials).items()):
-        pictures[caption] = f"search-{number}.svg"
-        texts[pictures[caption]] = svg
-    texts = {"search.md": search_markdown(trials, pictures), **texts}
     for name, text in texts.items():
         write_text(folder / name, text)
     return [folder / name for name in texts]

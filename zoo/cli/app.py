@@ -51,8 +51,8 @@ app.add_typer(track.app, name="track", help="Send the store's runs to TensorBoar
 app.command("cache")(cache.command)
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(requested: bool) -> None:
+    if requested:
         from zoo import __version__
 
         print(__version__)
@@ -69,7 +69,7 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line; exit code 0 done, 1 done with failures, 2 the request is wrong, 130 interrupted."""
+    """Run the command line and exit: code 0 done, 1 done with failures, 2 wrong request, 130 interrupted."""
     allow_plain_output()
     sys.argv[1:] = renamed(sys.argv[1:])
     try:
@@ -94,7 +94,7 @@ def _explain(error: Exception) -> int:
     if isinstance(error, DataError):
         print(f"zoo: {error}", file=sys.stderr)
         return 2
-    if hasattr(error, "format_message"):  # Typer's errors of usage; without a command its message is the help
+    if hasattr(error, "format_message"):  # a usage error of Typer; without a command its message is the help
         text = error.format_message()
         context = getattr(error, "ctx", None)
         hint = f" (`{context.command_path} --help` explains it)" if context is not None else ""
@@ -102,7 +102,7 @@ def _explain(error: Exception) -> int:
         return 2
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
-        print(f"zoo: {where}{error.strerror or error}; finished runs are kept", file=sys.stderr)
+        print(f"zoo: {where}{error.strerror or error}; finished runs remain in the store", file=sys.stderr)
         return 2
     raise error
 

@@ -1,9 +1,12 @@
-"""Names that the shell completes: cards, runs, protocols, search spaces, claims. They come from files, so that a press
-of the tab key loads no library."""
+"""Shell completion of cards, runs, protocols, search spaces and claims.
+
+Names come from file names, so that the tab key loads no library.
+"""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from glob import escape, glob
@@ -18,29 +21,28 @@ _SUFFIXES = (".yaml", ".yml")
 
 
 def card_names(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Cards that are built in, installed, or in the folders of `--cards`, but for those on the line already."""
+    """Cards that are built in, installed or in the folders of `--cards`, without those already on the line."""
     folders = [_package("zoo.models.cards"), *map(Path, ctx.params.get("cards") or ())]
     for entry in entry_points(group="zoo.cards"):
-        with suppress(ImportError, ValueError):  # a broken plug-in is reported by the command, not by the tab key
+        with suppress(ImportError, ValueError):  # the command reports a broken plug-in
             outermost, *inner = entry.value.split(".")
-            spec = find_spec(outermost)  # of an inner one it would import the outer ones
-            folders += [Path(place, *inner) for place in (spec and spec.submodule_search_locations) or ()]
+            spec = find_spec(outermost)  # for an inner package it would import the outer ones
+            folders += [Path(location, *inner) for location in (spec and spec.submodule_search_locations) or ()]
     named = ctx.params.get("names") or ()
-    return _beginning(incomplete, (name for folder in folders for name in _stems(folder) if name not in named))
+    return _matching(incomplete, (name for folder in folders for name in _stems(folder) if name not in named))
 
 
 def run_names(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
-    """Cards with runs in the store of `--store`, and the ids of its runs, each with a description."""
-    found: dict[str, str] = {}
-    told = list(_runs(Path(ctx.params.get("store") or "runs")))
-    for _, card, _ in told:
-        found[card] = f"{sum(card == other for _, other, _ in told)} runs"
-    found |= {run_id: f"{card} seed {seed}" for run_id, card, seed in told}
-    return [(name, help_) for name, help_ in sorted(found.items()) if name.startswith(incomplete)]
+    """The cards and the ids of the runs in the store of `--store`, each with a description."""
+    runs = list(_runs(Path(ctx.params.get("store") or "runs")))
+    counts = Counter(card for _, card, _ in runs)
+    descriptions = {card: "1 run" if count == 1 else f"{count} runs" for card, count in counts.items()}
+    descriptions |= {run_id: f"{card} seed {seed}" for run_id, card, seed in runs}
+    return [(name, text) for name, text in sorted(descriptions.items()) if name.startswith(incomplete)]
 
 
 def protocol_names(incomplete: str) -> list[str]:
-    """Built-in protocols and YAML files, as `NAME_OR_FILE` is."""
+    """Built-in protocols and YAML files."""
     return _names_and_files("benchmark.runs.protocols", incomplete)
 
 
@@ -56,12 +58,12 @@ def claims_names(incomplete: str) -> list[str]:
 
 def _names_and_files(package: str, incomplete: str) -> list[str]:
     files = glob(f"{escape(incomplete)}*.y*ml")
-    if "/" in incomplete:  # a path has been begun
+    if "/" in incomplete:  # the beginning of a path
         files += glob(f"{escape(incomplete)}*/")
-    return [*_beginning(incomplete, _stems(_package(package))), *sorted(files)]
+    return [*_matching(incomplete, _stems(_package(package))), *sorted(files)]
 
 
-def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:
+def _matching(incomplete: str, names: Iterable[str]) -> list[str]:
     return sorted({name for name in names if name.startswith(incomplete)})
 
 
@@ -74,10 +76,10 @@ def _stems(folder: Path) -> list[str]:
 
 
 def _runs(store: Path) -> Iterator[tuple[str, str, int]]:
-    """Id, card and seed of every run of the store; what cannot be read is no name to complete."""
+    """Id, card and seed of every readable run of the store."""
     for path in store.glob("[!.]*/run.json"):
         try:
-            if not path.is_file():  # a pipe would wait for ever
+            if not path.is_file():  # reading a pipe would never end
                 continue
             spec = json.loads(path.read_text(encoding="utf-8"))["spec"]
             yield path.parent.name, str(spec["card"]["name"]), int(spec["seed"])

@@ -1,4 +1,4 @@
-"""Output where the encoding of the terminal or the pipe lacks characters."""
+"""Output to terminals and pipes whose encoding lacks characters."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ _PLAIN = str.maketrans(
 
 
 def allow_plain_output() -> None:
-    """Let stdout and stderr write characters that their encoding lacks: as plain signs where there are such, as escapes
-    (`\\u0142`) otherwise. `backslashreplace` alone would print a minus sign as `\\u2212`."""
+    """Replace characters that the encoding of stdout or stderr lacks by plain signs or, without one, by escapes.
+
+    `backslashreplace` alone would print a minus sign as `\\u2212`.
+    """
     codecs.register_error("zoo.plain", _plain)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -29,5 +31,5 @@ def _plain(error: UnicodeError) -> tuple[str | bytes, int]:
 
 
 def takes_all_letters(stream: TextIO) -> bool:
-    """Whether the stream's encoding has every character."""
+    """Whether the encoding of `stream` has every character."""
     return (stream.encoding or "ascii").lower().replace("_", "-").startswith("utf")

@@ -1,4 +1,4 @@
-"""How a command ends on Ctrl-C. It imports nothing heavy, so that it can answer from the first moment."""
+"""Ends a command on Ctrl-C. It imports nothing large, so that Ctrl-C works from the start."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ INTERRUPTED = 130
 
 def interrupted() -> NoReturn:
     """Report that Ctrl-C ended the command, and exit with 130."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the next one would only disturb the end
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C would interrupt the exit
     print("zoo: interrupted; run the same command again to resume", file=sys.stderr)
     sys.exit(INTERRUPTED)

@@ -1,4 +1,4 @@
-"""Options that several commands share, and the consoles they print to."""
+"""Options that several commands share, and output to stdout and stderr."""
 
 from __future__ import annotations
 
@@ -20,14 +20,7 @@ CardsOption = Annotated[
     list[Path] | None,
     typer.Option("--cards", metavar="DIR", help="A folder with more cards; may be repeated."),
 ]
-DataOption = Annotated[
-    str,
-    typer.Option(
-        "--data",
-        metavar="SOURCE",
-        help=f"{source_descriptions()}.",
-    ),
-]
+DataOption = Annotated[str, typer.Option("--data", metavar="SOURCE", help=f"{source_descriptions()}.")]
 PatientsOption = Annotated[
     str | None,
     typer.Option(
@@ -41,7 +34,7 @@ PositiveOption = Annotated[
     typer.Option(
         "--positive",
         metavar="NAME",
-        help="The positive class. Default: the second in alphabetical order; in an .npz the higher label.",
+        help="The positive class. Default: the second in alphabetical order; in an .npz file the higher label.",
     ),
 ]
 DataIsOption = Annotated[
@@ -66,47 +59,47 @@ RunArgument = Annotated[
     str,
     typer.Argument(
         metavar="RUN",
-        help="A run's id or its beginning, or CARD or CARD:SEED where that names one run.",
+        help="The id of a run or its beginning, or CARD or CARD:SEED if only one run matches.",
         autocompletion=completion.run_names,
     ),
 ]
 RunTimeoutOption = Annotated[
     str,
-    typer.Option("--run-timeout", metavar="TIME", help="End a run that takes longer: 90s, 30m, 2h, 1d, or none."),
+    typer.Option("--run-timeout", metavar="TIME", help="The longest time of a run: 90s, 30m, 2h, 1d, or none."),
 ]
 RunMemoryOption = Annotated[
     float | None,
     typer.Option(
         "--run-memory",
         metavar="GIB",
-        help="End a run that uses more memory. Default: end the largest run when less than 2% of the machine's "
-        "is left.",
+        help="The most memory of a run. Default: the largest run ends when less than 2% of the machine's memory is "
+        "left.",
     ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else.")]
 
 
 def say(message: str) -> None:
-    """`message` as a line on stderr."""
+    """Print a line on stderr."""
     err().print(message, markup=False, soft_wrap=True)
 
 
 def out() -> Console:
-    """The console on stdout, as wide as the terminal, or 160 columns when it is not one."""
+    """A console on stdout, as wide as the terminal; 160 columns wide in files and pipes."""
     return _console(stderr=False)
 
 
 def err() -> Console:
-    """The console on stderr, for progress and warnings."""
+    """A console on stderr, for progress and warnings."""
     return _console(stderr=True)
 
 
 def print_json(document: Any) -> None:
-    """`document` on stdout, indented; in ASCII where stdout takes no other letters."""
+    """Print `document` on stdout, indented; in ASCII if the encoding of stdout lacks characters."""
     text = json.dumps(document, indent=2, ensure_ascii=not takes_all_letters(sys.stdout), default=str)
     try:
         text.encode()
-    except UnicodeEncodeError:  # a file name that is not UTF-8
+    except UnicodeEncodeError:  # from a file name that is not UTF-8
         text = json.dumps(document, indent=2, default=str)
     print(text)
 

@@ -1,4 +1,4 @@
-"""Progress where nothing can be drawn over, as in a file or a log: whole lines, and few of them."""
+"""Progress in files and logs, where lines cannot be redrawn: whole lines, at most one every half minute."""
 
 from __future__ import annotations
 
@@ -12,21 +12,25 @@ if TYPE_CHECKING:
     from benchmark.runs.run import Progress
 
 EVERY_SECONDS = 30.0
-"""How long the program is silent at least between two lines about the same work."""
+"""The shortest time between two lines about the same work."""
 
 Item = TypeVar("Item")
 Clock = Callable[[], float]
 
 
 class Pace:
-    """Says when the next line is due; the first one is when the work has gone on for so long."""
+    """Decides when the next line is due: half a minute after the last one, or after the start.
+
+    Args:
+        clock: Returns the time in seconds.
+    """
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
         self._clock = clock
         self._last = clock()
 
     def due(self) -> bool:
-        """Whether so much time has passed since the last line that another may be written, which is then the last."""
+        """Whether a line is due now; if so, the next half minute begins."""
         now = self._clock()
         if now - self._last < EVERY_SECONDS:
             return False
@@ -34,39 +38,49 @@ class Pace:
         return True
 
     def restart(self) -> None:
-        """A line has just been written for another reason."""
+        """Begin the next half minute, because a line was written for another reason."""
         self._last = self._clock()
 
 
-def counted(
+def with_progress(
     items: Iterable[Item],
     total: int,
-    doing: str,
-    tell: Callable[[str], None],
+    label: str,
+    write: Callable[[str], None],
     clock: Clock = time.monotonic,
 ) -> Iterator[Item]:
-    """`items` as they come, of which there are `total`; `tell` hears now and then how many there were, and how long the
-    rest will take at the pace so far."""
+    """Yield `items`, and report every half minute how many were yielded and how long the rest will take.
+
+    Args:
+        items: The items.
+        total: Their number.
+        label: What is being done, as the beginning of each line.
+        write: Called with each line.
+        clock: Returns the time in seconds.
+
+    Yields:
+        The items, unchanged.
+    """
     pace, started = Pace(clock), clock()
     for number, item in enumerate(items, 1):
         yield item
         if number < total and pace.due():
             left = duration((clock() - started) / number * (total - number))
-            tell(f"{doing}: {number} of {total}, about {left} left")
+            write(f"{label}: {number} of {total}, about {left} left")
 
 
 def can_redraw(console: Console) -> bool:
-    """Whether what was written can be drawn over: not in a file, and not on a terminal that only writes on."""
+    """Whether `console` is a terminal on which lines can be redrawn; a file, a pipe and a dumb terminal are not."""
     return console.is_terminal and not console.is_dumb_terminal
 
 
 def step_line(progress: Progress) -> str:
-    """Where a run is: `train 3/20, 12% done`."""
+    """The step of a run and how much of the run is done: `train 3/20, 12% done`."""
     return f"{progress.label}, {progress.done / max(1, progress.total):.0%} done"
 
 
 def duration(seconds: float) -> str:
-    """`40 s`, `4 min`, `3.5 h`."""
+    """`seconds` in words: `40 s`, `4 min`, `3.5 h`."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 100 * 60 else f"{seconds / 3600:.1f} h"

@@ -1,4 +1,4 @@
-"""The live view of a benchmark on stderr: what runs, what is done, and an honest time left."""
+"""Progress of benchmarks and searches on stderr: states of runs and an estimate of the time left."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reports.render.terminal.runs import status_line
 from reports.render.terminal.table import escape
 from reports.results.split_faults import own_faults
 from reports.results.split_lines import split_lines, split_notes
-from reports.text import measured, one_line
+from reports.text import measured, one_line, plural
 from zoo.cli.plain_progress import Clock, Pace, can_redraw, duration, step_line
 
 if TYPE_CHECKING:
@@ -31,122 +31,156 @@ if TYPE_CHECKING:
     from search_spaces.space import SearchSpace
     from zoo.models.card import ModelCard
 
-_AROUND = 4  # lines of the live view that are no run: title, head, what is not shown, the cursor's
+_AROUND = 4  # lines of the live view besides the runs: title, head, caption, the cursor's line
 
 
 @contextmanager
 def watching(
     console: Console, plan: Plan, dataset: Dataset, *, clock: Clock = time.monotonic
 ) -> Iterator[Callable[[Event], None]]:
-    """A handler of events that keeps a live table on a terminal. Elsewhere it prints a line when a run starts and when
-    it ends, and in between how far it is, now and then. Raises DataError when the data cannot be split as the protocol
-    asks."""
+    """Show the progress of a benchmark: a live table on a terminal, elsewhere a line when a run starts or ends and
+    every half minute in between.
+
+    Args:
+        console: Where to print.
+        plan: The runs.
+        dataset: Their data.
+        clock: Returns the time in seconds.
+
+    Yields:
+        The handler of the events of the runs.
+
+    Raises:
+        DataError: The data cannot be split as the protocol asks.
+    """
     from benchmark.runs.plan import planned_splits
 
-    kind = "SYNTHETIC data" if dataset.synthetic else "data"
-    console.print(f"{kind}: {dataset.title}; {len(plan.specs)} runs, {len(plan.skips)} cards skipped", markup=False)
+    def write(line: str) -> None:
+        console.print(line, markup=False, soft_wrap=True)
+
+    skipped = f"{plural(len(plan.skips), 'card')} skipped"
+    write(f"{_kind(dataset)}: {dataset.title}; {plural(len(plan.specs), 'run')}, {skipped}")
     for skip in plan.skips:
-        console.print(f"skipped {skip.card.name}: {skip.reason}", markup=False)
+        write(f"skipped {skip.card.name}: {skip.reason}")
     view = View(plan, clock)
     splits = planned_splits(plan, dataset)
     for line in split_lines(splits, dataset.classes, len(dataset.images)):
-        console.print(line, markup=False, soft_wrap=True)
-    for note in split_notes(splits):
-        console.print(f"note: {note}", markup=False, soft_wrap=True)
+        write(line)
+    for note in split_notes(splits):  # with their seeds, so that events need not repeat them
+        write(f"note: {note}")
     for split in splits:
         for note in split.facts.notes:
             view.first_time(note)
 
-    def warn(event: Event) -> None:
+    def handle(event: Event) -> None:
+        view.handle(event)
         for note in event.split.notes if isinstance(event, Started) else ():
             if view.first_time(note):
-                console.print(f"note: {note}", markup=False, soft_wrap=True)
+                write(f"note: {note}")
 
-    if not can_redraw(console):
-        pace = Pace(clock)
+    if can_redraw(console):
+        with Live(view, console=console, refresh_per_second=4, transient=True):
+            yield handle
+        return
+    pace = Pace(clock)
 
-        def tell(line: str) -> None:
-            console.print(line, markup=False, soft_wrap=True)
+    def handle_in_lines(event: Event) -> None:
+        handle(event)
+        if isinstance(event, Progressed) and not pace.due():
+            return
+        line = _line(event, view)
+        if line is not None:
+            write(line)
             pace.restart()
 
-        def plain(event: Event) -> None:
-            view.handle(event)
-            warn(event)
-            name, count = f"{event.spec.card.name} seed {event.spec.seed}", f"[{view.finished}/{len(plan.specs)}]"
-            match event:
-                case Started():
-                    tell(f"{name}: started; {view.time_left()}")
-                case Progressed(progress=progress) if pace.due():
-                    tell(f"{name}: {step_line(progress)}; {view.time_left()}")
-                case Finished(run=run):
-                    left = f"; {view.time_left()}" if view.waiting else ""
-                    tell(f"{count} {status_line(run, reused=False)}{left}")
-                case Reused(run=run):
-                    tell(f"{count} {status_line(run, reused=True)}")
-                case ComputedElsewhere(spec) if view.first_time(spec.run_id):
-                    tell(f"{spec.card.name}: another process computes it")
+    yield handle_in_lines
 
-        yield plain
-        return
-    with Live(view, console=console, refresh_per_second=4, transient=True):
 
-        def lively(event: Event) -> None:
-            view.handle(event)
-            warn(event)
+def _kind(dataset: Dataset) -> str:
+    return "SYNTHETIC data" if dataset.synthetic else "data"
 
-        yield lively
+
+def _line(event: Event, view: View) -> str | None:
+    name, count = f"{event.spec.card.name} seed {event.spec.seed}", f"[{view.finished}/{len(view.states)}]"
+    match event:
+        case Started():
+            return f"{name}: started; {view.time_left()}"
+        case Progressed(progress=progress):
+            return f"{name}: {step_line(progress)}; {view.time_left()}"
+        case Finished(run=run):
+            left = f"; {view.time_left()}" if view.unfinished else ""
+            return f"{count} {status_line(run, reused=False)}{left}"
+        case Reused(run=run):
+            return f"{count} {status_line(run, reused=True)}"
+        case ComputedElsewhere(spec) if view.first_time(spec.run_id):
+            return f"{spec.card.name}: another process computes this run"
+    return None
 
 
 @contextmanager
 def searching(
     console: Console, space: SearchSpace, card: ModelCard, dataset: Dataset, *, clock: Clock = time.monotonic
 ) -> Iterator[tuple[Callable[[Event], None], Callable[[SearchResult], None]]]:
-    """Handlers of a search's events and rounds: a line a trial everywhere, and in between a status line on a terminal,
-    elsewhere a line now and then."""
-    kind = "SYNTHETIC data" if dataset.synthetic else "data"
+    """Show the progress of a search: a line per trial, and in between a status line on a terminal, elsewhere a line
+    every half minute.
+
+    Args:
+        console: Where to print.
+        space: The search space with its budget of trials.
+        card: The card to tune.
+        dataset: The data of the runs.
+        clock: Returns the time in seconds.
+
+    Yields:
+        The handlers of the events of the runs and of each round of trials.
+    """
     total = space.budget.trials
-    console.print(f"{kind}: {dataset.title}; {card.name}, space {space.name}, up to {total} trials", markup=False)
-    computed: list[float] = []
-    at = {"done": 0}
+    console.print(
+        f"{_kind(dataset)}: {dataset.title}; {card.name}, space {space.name}, up to {total} trials", markup=False
+    )
+    run_seconds: list[float] = []
+    done = 0
 
     def left() -> str:
-        trials = total - at["done"]
-        if not computed or not trials:
+        if not run_seconds or done == total:
             return ""
-        return (
-            f"; about {duration(sum(computed) / len(computed) * space.executions * (space.folds or 1) * trials)} left"
-        )
+        runs = (total - done) * space.executions * (space.folds or 1)
+        return f"; about {duration(sum(run_seconds) / len(run_seconds) * runs)} left"
 
     pace = Pace(clock)
     with console.status(f"trial 1/{total}", spinner="line") if can_redraw(console) else nullcontext() as status:
 
         def on_event(event: Event) -> None:
-            trial = f"trial {min(at['done'] + 1, total)}/{total}"
+            trial = f"trial {min(done + 1, total)}/{total}"
             match event:
                 case Finished(run=run) if run.costs is not None:
-                    computed.append(run.costs.seconds)
+                    run_seconds.append(run.costs.seconds)
                 case Progressed(progress=progress) if status is not None:
                     status.update(f"{trial}: {progress.label}{left()}")
                 case Progressed(progress=progress) if pace.due():
                     console.print(f"{trial}: {step_line(progress)}{left()}", markup=False, soft_wrap=True)
 
         def on_trial(result: SearchResult) -> None:
-            for trial in result.trials[at["done"] :]:
+            nonlocal done
+            for trial in result.trials[done:]:
                 value = result.value(trial)
-                shown = f"failed: {trial.problem}" if value is None else f"val {result.metric} {value:.4f}"
-                told = ", ".join(
-                    f"{path.rsplit('.', 1)[-1]} {v:.3g}" if isinstance(v, float) else f"{path.rsplit('.', 1)[-1]} {v}"
-                    for path, v in trial.values.items()
-                )
-                at["done"] += 1
-                console.print(f"[{at['done']}/{total}] {told}: {shown}{left()}", markup=False, soft_wrap=True)
+                outcome = f"failed: {trial.problem}" if value is None else f"val {result.metric} {value:.4f}"
+                named = ((path.rsplit(".", 1)[-1], value) for path, value in trial.values.items())
+                values = ", ".join(f"{name} {v:.3g}" if isinstance(v, float) else f"{name} {v}" for name, v in named)
+                done += 1
+                console.print(f"[{done}/{total}] {values}: {outcome}{left()}", markup=False, soft_wrap=True)
                 pace.restart()
 
         yield on_event, on_trial
 
 
 class View:
-    """What is known of the runs at one moment."""
+    """The current state of all runs, and the live table that shows it.
+
+    Args:
+        plan: The runs.
+        clock: Returns the time in seconds.
+    """
 
     def __init__(self, plan: Plan, clock: Clock = time.monotonic) -> None:
         self._clock = clock
@@ -158,19 +192,23 @@ class View:
         self._mentioned: set[str] = set()
 
     @property
-    def waiting(self) -> int:
+    def unfinished(self) -> int:
+        """Number of runs that are neither done nor reused."""
         return sum(state not in ("done", "reused") for state in self.states.values())
 
     @property
     def finished(self) -> int:
-        return len(self.states) - self.waiting
+        """Number of runs that are done or reused."""
+        return len(self.states) - self.unfinished
 
-    def first_time(self, what: str) -> bool:
-        new = what not in self._mentioned
-        self._mentioned.add(what)
+    def first_time(self, text: str) -> bool:
+        """Whether this is the first call with `text`, so that it is printed once."""
+        new = text not in self._mentioned
+        self._mentioned.add(text)
         return new
 
     def handle(self, event: Event) -> None:
+        """Update the state of the run that `event` is about."""
         run_id = event.spec.run_id
         match event:
             case Preparing():
@@ -187,7 +225,9 @@ class View:
                 self.states[run_id] = "elsewhere"
 
     def time_left(self) -> str:
-        """The estimate in words. A run not started is taken to cost what its builder's epochs cost so far."""
+        """The estimated time left, in words."""
+        # A run that has not started is assumed to take as long per epoch as the finished runs of its builder, or as
+        # all finished runs if none has its builder.
         if not self.started:
             return "time left not known yet"
         per_epoch: dict[str, list[float]] = defaultdict(list)
@@ -195,42 +235,50 @@ class View:
             if record.costs is not None:
                 builder = self.specs[run_id].card.model.builder
                 per_epoch[builder].append(record.costs.seconds / max(1, record.costs.epochs))
-        seconds, guessed = 0.0, False
-        everything = [value for values in per_epoch.values() for value in values]
+        seconds, uncertain = 0.0, False
+        of_all = [value for values in per_epoch.values() for value in values]
         for run_id, state in self.states.items():
             if state in ("done", "reused"):
                 continue
-            done = self.progress.get(run_id)
+            progress = self.progress.get(run_id)
             spec = self.specs[run_id]
-            own = per_epoch[spec.card.model.builder]
-            if done is not None and done.done > 0.1 * done.total and run_id in self.started:
+            of_builder = per_epoch[spec.card.model.builder]
+            if progress is not None and progress.done > 0.1 * progress.total and run_id in self.started:
                 spent = self._clock() - self.started[run_id]
-                seconds += spent / done.done * (done.total - done.done)
-            elif own or everything:
-                guessed = guessed or not own
-                known = own or everything
+                seconds += spent / progress.done * (progress.total - progress.done)
+            elif of_builder or of_all:
+                uncertain = uncertain or not of_builder
+                known = of_builder or of_all
                 seconds += sum(known) / len(known) * _epochs(spec)
             else:
                 return "time left not known yet"
-        # The pace of a run was measured beside the others that run, so that so many of them end in its time.
-        together = max(1, sum(state in ("preparing", "started") for state in self.states.values()))
-        return f"{'at least ' if guessed else ''}about {duration(seconds / together)} left"
+        # Simultaneous runs slow each other down, and the measured pace includes that.
+        simultaneous = max(1, sum(state in ("preparing", "started") for state in self.states.values()))
+        return f"{'at least ' if uncertain else ''}about {duration(seconds / simultaneous)} left"
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield self.table(console.size.height)
 
     def table(self, height: int) -> Table:
-        """The runs, one line each. Where a screen of `height` lines has no room for all, those that run are shown, the
-        last that are done and the next that wait; the rest are counted. Diagnoses end where the line does: the
-        comparison at the end has them whole."""
-        shown = self._fitting(max(1, height - _AROUND))
+        """A line per run; on a small screen the active runs, the last finished and the next waiting ones.
+
+        The caption counts the other runs. A diagnosis is cut at the end of its line: the comparison at the end of the
+        benchmark prints it in full.
+
+        Args:
+            height: Lines of the screen.
+
+        Returns:
+            A table of fewer lines than the screen has.
+        """
+        run_ids = self._fitting(max(1, height - _AROUND))
         table = Table(box=None, pad_edge=False, title=self._title(), title_justify="left", title_style="bold")
         for name in ("card", "seed", "state", "test AUC"):
             table.add_column(name, no_wrap=True, justify="right" if name in ("seed", "test AUC") else "left")
         table.add_column("diagnosis")
-        for run_id in shown:
+        for run_id in run_ids:
             table.add_row(*self._row(run_id))
-        hidden = [self._state(run_id) for run_id in self.states if run_id not in shown]
+        hidden = [self._state(run_id) for run_id in self.states if run_id not in run_ids]
         if hidden:
             counts = ", ".join(f"{count} {state}" for state, count in Counter(hidden).items())
             table.caption, table.caption_justify, table.caption_style = f"not shown: {counts}", "left", ""
@@ -241,15 +289,15 @@ class View:
         done = f"{self.finished}/{len(self.states)} done" + (f", {failed} failed" if failed else "")
         return f"{done}; {self.time_left()}"
 
-    def _fitting(self, room: int) -> list[str]:
-        """As many ids as there is room for, in the order of the plan."""
+    def _fitting(self, lines: int) -> list[str]:
+        """The ids of the runs to show in `lines` lines, in the order of the plan."""
         ended = [run_id for run_id, state in self.states.items() if state in ("done", "reused")]
         waiting = [run_id for run_id, state in self.states.items() if state in ("waiting", "elsewhere")]
         running = [run_id for run_id in self.states if run_id not in (*ended, *waiting)]
         recent = sorted(ended, key=list(self.records).index, reverse=True)
-        last = recent[: max(0, (room - len(running)) // 2)]
-        kept = list(dict.fromkeys([*running, *last, *waiting, *recent]))[:room]
-        return [run_id for run_id in self.states if run_id in kept]
+        last = recent[: max(0, (lines - len(running)) // 2)]
+        chosen = list(dict.fromkeys([*running, *last, *waiting, *recent]))[:lines]
+        return [run_id for run_id in self.states if run_id in chosen]
 
     def _state(self, run_id: str) -> str:
         record = self.records.get(run_id)
@@ -258,15 +306,20 @@ class View:
     def _row(self, run_id: str) -> tuple[str | Text, ...]:
         spec, record, state = self.specs[run_id], self.records.get(run_id), self._state(run_id)
         if state in ("started", "preparing") and run_id in self.progress:
-            at = self.progress[run_id]
-            state = f"{at.label}  {at.done / at.total:.0%}"
-        auc = found = ""
+            progress = self.progress[run_id]
+            state = f"{progress.label}  {progress.done / progress.total:.0%}"
+        auc = diagnosis = ""
         if record is not None:
             auc = measured(record.figures().get("auc"))
-            found = record.error or "; ".join(finding.title for finding in own_faults(record.diagnosis))
-        # The one column that gives way to the others, and does so without a second line.
-        diagnosis = Text(one_line(found), no_wrap=True, overflow="ellipsis")
-        return spec.card.name, str(spec.seed), escape(state), auc, diagnosis
+            diagnosis = record.error or "; ".join(finding.title for finding in own_faults(record.diagnosis))
+        # Only this column shrinks on a narrow terminal, and it must not wrap.
+        return (
+            spec.card.name,
+            str(spec.seed),
+            escape(state),
+            auc,
+            Text(one_line(diagnosis), no_wrap=True, overflow="ellipsis"),
+        )
 
 
 def _epochs(spec: RunSpec) -> int:

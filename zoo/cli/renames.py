@@ -1,4 +1,4 @@
-"""Names of commands and options that were renamed; the old ones work for one version."""
+"""Replaces old names of commands and options, which work for one version."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ OPTIONS = {"search": {"--seeds": "--executions"}, "report": {"--threshold": "--t
 
 
 def renamed(arguments: Sequence[str]) -> list[str]:
-    """`arguments` with today's names; each old name gives a line on stderr."""
-    place = next((place for place, word in enumerate(arguments) if not word.startswith("-")), len(arguments))
-    if place == len(arguments):
+    """`arguments` with current names; each old name gives a line on stderr."""
+    index = next((index for index, word in enumerate(arguments) if not word.startswith("-")), len(arguments))
+    if index == len(arguments):
         return list(arguments)
-    command = COMMANDS.get(arguments[place], arguments[place])
-    if command != arguments[place]:
-        _notice(f"zoo {arguments[place]}", f"zoo {command}")
-    return [*arguments[:place], command, *_options(OPTIONS.get(command, {}), arguments[place + 1 :])]
+    command = COMMANDS.get(arguments[index], arguments[index])
+    if command != arguments[index]:
+        _notice(f"zoo {arguments[index]}", f"zoo {command}")
+    return [*arguments[:index], command, *_options(OPTIONS.get(command, {}), arguments[index + 1 :])]
 
 
 def _options(new_names: dict[str, str], words: Iterable[str]) -> Iterator[str]:

@@ -1,6 +1,6 @@
-"""JSON Schemas of the YAML files, for editors: names, types, enums and ranges as pydantic knows them.
+"""JSON Schemas of the YAML files, for editors: names, types, enums and ranges from pydantic.
 
-Rules between fields are for the loader alone, which explains them better.
+Only the loader checks rules between fields, because its messages explain them better.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _NEVER_INHERITED = ("PublishedFigure", "Source")
 
 
 def card() -> Schema:
-    """The schema of cards. Builders are those built in and those of the plug-ins that can be loaded."""
+    """The schema of cards, with the built-in builders and those of loadable plug-ins."""
     schema = _document(ModelCard, "A model card of zoo")
     definitions = schema["$defs"]
     definitions["PublishedFigure"]["properties"]["metric"]["examples"] = [*printed_metrics(), *aliases()]
@@ -72,7 +72,7 @@ def space() -> Schema:
 
 
 def claims() -> Schema:
-    """The schema of claims. Names of cards and rows are for the loader: it knows the cards."""
+    """The schema of claims. Only the loader, which knows the cards, checks names of cards and rows."""
     schema = _document(Claims, "A claims file of zoo")
     definitions = schema["$defs"]
     for definition in definitions.values():
@@ -86,7 +86,7 @@ SCHEMAS: Mapping[str, Callable[[], Schema]] = {"card": card, "protocol": protoco
 
 
 def _document(model: type[BaseModel], title: str) -> Schema:
-    """pydantic's schema of a file. Its `name` may be left out: the file's name takes its place."""
+    """The schema of a file by pydantic, without `name` among the required keys: the file name replaces it."""
     schema = _described(model.model_json_schema())
     for definition in schema["$defs"].values():
         _described(definition)
@@ -95,11 +95,11 @@ def _document(model: type[BaseModel], title: str) -> Schema:
 
 
 def _described(definition: Schema) -> Schema:
-    """`definition` with descriptions for its properties: the sentences of the model's documentation that name them."""
+    """Add descriptions of the properties to `definition`: the sentences of the model's docstring that name them."""
     text = " ".join(definition.get("description", "").split())
     sentences = re.split(r"(?<=[.;])\s+(?=[A-Z`])", text)
     for name, value in definition.get("properties", {}).items():
-        about = [sentence for sentence in sentences if re.search(rf"`{re.escape(name)}[`:]", sentence)]
-        if about:
-            value.setdefault("description", " ".join(about))
+        matching = [sentence for sentence in sentences if re.search(rf"`{re.escape(name)}[`:]", sentence)]
+        if matching:
+            value.setdefault("description", " ".join(matching))
     return definition

@@ -1,1 +1,1 @@
-"""What every package builds on: strict YAML, JSON Schema, plug-ins, files, the cache folder."""
+"""The base of every package: strict YAML, plug-ins, atomic files, the cache folder."""

@@ -1,6 +1,6 @@
-"""Files and folders written atomically: a temporary sibling, fsync, rename.
+"""Writes files and folders atomically: a temporary sibling, fsync, rename.
 
-After a crash either the old version exists or the new one. What a killed process leaves behind is swept a day later
+After a crash either the old version exists or the new one. Temporary files of a killed process are removed a day later
 (`zoo.config.leftovers`).
 """
 
@@ -18,18 +18,18 @@ from zoo.config.leftovers import PREFIX
 
 @contextmanager
 def atomic_file(path: Path, *, mode: int = 0o644, sync: bool = True) -> Iterator[Path]:
-    """Replace the file `path` by what the block writes, if the block ends without an error.
+    """Replace the file `path` by the one that the block writes, if the block ends without an error.
 
     Args:
         path: The file; its folder must exist.
         mode: Its permissions.
-        sync: Whether it is on disk before it gets its name. Not needed for what can be computed again.
+        sync: Whether to flush the file to disk before it is renamed. Not needed if it can be computed again.
 
     Yields:
-        An empty temporary file beside `path` with the same suffix, to be written or replaced.
+        An empty temporary file beside `path` with the same suffix, for the block to write or replace.
 
     Raises:
-        OSError: The file cannot be written; the error names `path`, which is as before.
+        OSError: The file cannot be written; the error names `path`, which is unchanged.
     """
     part = None
     try:
@@ -58,20 +58,20 @@ def atomic_folder(
     prefix: str = PREFIX,
     move: Callable[[Path, Path], object] = os.rename,
 ) -> Iterator[Path]:
-    """Make the folder `path` of what the block writes, if the block ends without an error.
+    """Create the folder `path` with the files that the block writes, if the block ends without an error.
 
     Args:
         path: The folder; its parent must exist.
         mode: Its permissions.
-        sync: Whether its files are on disk before it gets its name. Not needed for what can be computed again.
-        prefix: How the name of the temporary folder begins.
-        move: Moves the temporary folder to `path`. By default a folder with files in it is never replaced.
+        sync: Whether to flush the files to disk before the folder is renamed. Not needed if they can be computed again.
+        prefix: The beginning of the name of the temporary folder.
+        move: Moves the temporary folder to `path`. The default never replaces a folder that contains files.
 
     Yields:
         An empty temporary folder beside `path`.
 
     Raises:
-        OSError: The folder cannot be written or moved; `path` is as before.
+        OSError: The folder cannot be written or moved; `path` is unchanged.
     """
     building = Path(tempfile.mkdtemp(prefix=prefix, dir=path.parent))
     try:
@@ -87,7 +87,7 @@ def atomic_folder(
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path` atomically, as UTF-8. Raises OSError, which names `path`."""
+    """Write `text` to `path` atomically, as UTF-8. Raises an OSError that names `path`."""
     with atomic_file(path) as part:
         part.write_text(text, encoding="utf-8")
 

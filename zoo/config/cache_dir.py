@@ -1,4 +1,4 @@
-"""Where the user's cache folder is."""
+"""The location of the user's cache folder."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ import platformdirs
 
 def cache_dir() -> Path:
     """ZOO_CACHE_DIR, or the platform's cache folder for zoo."""
-    own = os.environ.get("ZOO_CACHE_DIR")
-    return Path(own).expanduser() if own else Path(platformdirs.user_cache_dir("zoo"))
+    folder = os.environ.get("ZOO_CACHE_DIR")
+    return Path(folder).expanduser() if folder else Path(platformdirs.user_cache_dir("zoo"))

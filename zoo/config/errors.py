@@ -1,4 +1,4 @@
-"""Errors of other libraries, which may have many lines, in one line."""
+"""Shortens errors of other libraries, which may have many lines, to one line."""
 
 from __future__ import annotations
 

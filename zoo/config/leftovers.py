@@ -1,4 +1,4 @@
-"""Temporary files and folders that killed processes left behind (`zoo.config.atomic`)."""
+"""Removes temporary files and folders of killed processes (`zoo.config.atomic`)."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from contextlib import suppress
 from pathlib import Path
 
 PREFIX = ".writing-"
-"""How the names of temporary files and folders begin."""
+"""The beginning of the names of temporary files and folders."""
 
 STALE_S = 24 * 3600
+"""Age in seconds from which a temporary file counts as abandoned."""
 
 
 def sweep(folder: Path, pattern: str = f"{PREFIX}*") -> None:
-    """Remove temporary files and folders in `folder` that are a day old.
+    """Remove temporary files and folders in `folder` that are more than a day old.
 
     Args:
         folder: May be missing.
@@ -26,15 +27,15 @@ def sweep(folder: Path, pattern: str = f"{PREFIX}*") -> None:
 
 
 def remove_stale(path: Path) -> None:
-    """Remove a file or a folder in which nothing was written for a day; what cannot be removed stays."""
+    """Remove a file or folder to which nothing was written for a day. Errors of the file system are ignored."""
     with suppress(OSError):
-        folder = path.is_dir() and not path.is_symlink()
+        is_folder = path.is_dir() and not path.is_symlink()
         newest = path.lstat().st_mtime
-        for place, _, names in os.walk(path) if folder else ():
-            newest = max([newest, *(os.lstat(Path(place, name)).st_mtime for name in (".", *names))])
+        for folder, _, names in os.walk(path) if is_folder else ():
+            newest = max([newest, *(os.lstat(Path(folder, name)).st_mtime for name in (".", *names))])
         if time.time() - newest <= STALE_S:
             return
-        if folder:
+        if is_folder:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink()

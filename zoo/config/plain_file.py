@@ -1,4 +1,4 @@
-"""Reading a file of which nothing is known: only a regular one, and only up to a size."""
+"""Reads files that anyone may have written: only regular files, and only up to a size."""
 
 from __future__ import annotations
 
@@ -8,35 +8,42 @@ from pathlib import Path
 
 
 class NotPlain(OSError):
-    """A file that is not read: no regular file, or too large; the message says which."""
+    """A file that is too large or not a regular file; the message says which."""
 
 
-def read_plain(path: Path, most: int) -> bytes:
-    """The content of the regular file `path`, of at most `most` bytes.
+def read_plain(path: Path, limit: int) -> bytes:
+    """Read a regular file.
 
-    A pipe or a device is never opened: opening may wait for ever, and reading may never end.
+    A pipe or a device is never opened: opening it may never return, and its content may never end.
+
+    Args:
+        path: The file; a link to a regular file is allowed.
+        limit: The largest allowed size in bytes.
+
+    Returns:
+        The whole content.
 
     Raises:
-        NotPlain: `path` is no regular file, or holds more than `most` bytes.
-        OSError: it cannot be read.
+        NotPlain: The file is not regular, or has more than `limit` bytes.
+        OSError: The file cannot be read.
     """
     if not stat.S_ISREG(path.stat().st_mode):
         raise NotPlain("it is not a regular file")
-    # The name may stand for another file by now, and some files of the kernel wait for content though they are regular.
+    # Another file may have replaced `path` since, and reading some regular files of the kernel blocks.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise NotPlain("it is not a regular file")
         chunks: list[bytes] = []
         size = 0
-        # The size that the file system states is 0 for files that the kernel makes up, so that bytes are counted.
-        while size <= most and (chunk := os.read(descriptor, min(most + 1 - size, 1 << 20))):
+        # Bytes are counted because the kernel reports size 0 for the files that it generates.
+        while size <= limit and (chunk := os.read(descriptor, min(limit + 1 - size, 1 << 20))):
             chunks.append(chunk)
             size += len(chunk)
     finally:
         os.close(descriptor)
-    if size > most:
-        raise NotPlain(f"it holds more than {_in_words(most)}")
+    if size > limit:
+        raise NotPlain(f"it has more than {_in_words(limit)}")
     return b"".join(chunks)
 
 

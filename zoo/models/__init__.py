@@ -1,1 +1,1 @@
-"""What a model is: cards, catalog, registry, and one folder per family of builders."""
+"""Models: cards, catalog, registry, and one folder per family of builders."""

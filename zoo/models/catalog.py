@@ -1,4 +1,4 @@
-"""Where cards are found and how `extends` is resolved."""
+"""Finds and loads cards, and resolves `extends`."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _NOT_INHERITED = ("name", "extends", "published", "source", "assumptions")
 
 
 class _UnknownParent(ConfigError):
-    """A card that extends one which there is not."""
+    """A card extends one that does not exist."""
 
 
-class _OfAMissingPlugin(ConfigError):
-    """A card that names what a plug-in may hold that could not be loaded."""
+class _NeedsBrokenPlugin(ConfigError):
+    """A card may need a plug-in that could not be loaded."""
 
 
 def _warn(problem: str) -> None:
@@ -32,11 +32,19 @@ def _warn(problem: str) -> None:
 def load_cards(
     directories: Iterable[Path] = (), on_problem: Callable[[str], None] = _warn, files: Iterable[Path] = ()
 ) -> dict[str, ModelCard]:
-    """All cards by name, resolved and validated: the built-in ones, those of installed packages (entry-point group
-    "zoo.cards", a package that holds YAML files), those in `directories` and those in single `files`.
+    """Load the built-in cards, those of installed packages (entry-point group `zoo.cards`), and further ones.
 
-    `on_problem` hears a line for every plug-in that cannot be loaded and for every card that is left out with it, a
-    RuntimeWarning unless said. Raises ConfigError with every error of every file.
+    Args:
+        directories: Folders with more cards (*.yaml).
+        on_problem: Called with a line per plug-in that cannot be loaded, and per card that needs it and is left out.
+            The default gives RuntimeWarnings.
+        files: YAML files of single cards.
+
+    Returns:
+        Validated cards by name, sorted, with inherited values and the defaults of their builders.
+
+    Raises:
+        ConfigError: Cards are invalid, with every error of every file; or a folder does not exist.
     """
     builder_names()
     raw: dict[str, tuple[Path, dict[str, Any]]] = {}
@@ -62,11 +70,11 @@ def load_cards(
     for name in sorted(raw, key=lambda name: _generations(name, raw)):
         parent = raw[name][1].get("extends")
         if isinstance(parent, str) and parent in failed:
-            failed.add(name)  # its parent's error says what to fix
+            failed.add(name)  # the error of its parent is enough
             continue
         try:
             cards[name] = _resolve(name, raw[name][0], raw, bool(broken))
-        except _OfAMissingPlugin as error:
+        except _NeedsBrokenPlugin as error:
             failed.add(name)
             on_problem(f"the card {name} is left out: {' '.join(error.lines)}")
         except ConfigError as error:
@@ -88,8 +96,16 @@ def select(cards: Mapping[str, ModelCard], names: Iterable[str]) -> list[ModelCa
 
 
 def check_new_name(name: str, cards: Mapping[str, ModelCard], folder: Path) -> None:
-    """Raise ConfigError unless a card called `name` may be written into `folder`: a name that cards may have, and not
-    that of a card elsewhere."""
+    """Check the name of a card that is to be written.
+
+    Args:
+        name: The name.
+        cards: All known cards by name.
+        folder: The folder of the new card; a card of that name in it may be replaced.
+
+    Raises:
+        ConfigError: Cards cannot have this name, or a card elsewhere has it.
+    """
     if not re.fullmatch(NAME_PATTERN, name):
         raise ConfigError(
             f"--name {name}: a card's name is 1 to 64 of a-z, 0-9, '.', '_', '-' and must start with a letter or digit"
@@ -99,7 +115,7 @@ def check_new_name(name: str, cards: Mapping[str, ModelCard], folder: Path) -> N
 
 
 def check_phases(card: ModelCard, where: str) -> None:
-    """Raise ConfigError, named by `where`, if `card` unfreezes layers and has no phase that trains them."""
+    """Raise ConfigError, beginning with `where`, if `card` unfreezes layers and has no phase that trains them."""
     builder = get_builder(card.model.builder)
     if builder.unfreeze is not None and builder.unfrozen(card.model.params) and card.recipe.finetune is None:
         raise ConfigError(
@@ -108,7 +124,7 @@ def check_phases(card: ModelCard, where: str) -> None:
 
 
 def merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with `change` laid over it: mappings are merged key by key, everything else is replaced."""
+    """A copy of `base` updated by `change`: mappings are merged key by key, other values are replaced."""
     merged = dict(base)
     for key, value in change.items():
         old = merged.get(key)
@@ -118,18 +134,18 @@ def merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
 
 def _packages() -> tuple[list[Path], list[str]]:
     """Folders of the card packages, and a line for each that cannot be used."""
-    found = plugins.load(plugins.CARDS)
-    folders, broken = [], list(found.broken)
-    for entry, package in found.loaded:
+    packages = plugins.load(plugins.CARDS)
+    folders, broken = [], list(packages.broken)
+    for entry, package in packages.loaded:
         try:
             folder = Path(str(resources.files(package)))
         except Exception as error:  # a plug-in may be anything
-            broken.append(plugins.told(entry, f"it is no package: {' '.join(str(error).split())}"))
+            broken.append(plugins.broken_line(entry, f"it is no package: {' '.join(str(error).split())}"))
             continue
         if folder.is_dir():
             folders.append(folder)
         else:
-            broken.append(plugins.told(entry, "it needs an __init__.py"))
+            broken.append(plugins.broken_line(entry, "it needs an __init__.py"))
     return folders, broken
 
 
@@ -143,28 +159,28 @@ def _folders(packages: Iterable[Path], directories: Iterable[Path]) -> list[Path
     folders = [Path(str(resources.files("zoo.models.cards"))), *packages]
     for folder in directories:
         if not folder.is_dir():
-            raise ConfigError(f"--cards {folder}: not a folder; give a folder that holds card files (*.yaml)")
+            raise ConfigError(f"--cards {folder}: not a folder; give a folder with card files (*.yaml)")
         folders.append(folder)
     return list({folder.resolve(): folder for folder in folders}.values())
 
 
 def _generations(name: str, raw: Mapping[str, tuple[Path, dict[str, Any]]]) -> int:
-    """How many cards `name` extends, one through the other; a circle ends the count."""
-    seen: list[str] = []
+    """The number of ancestors of the card `name`, itself included; a cycle ends the count."""
+    line: list[str] = []
     parent: Any = name
-    while isinstance(parent, str) and parent in raw and parent not in seen:
-        seen.append(parent)
+    while isinstance(parent, str) and parent in raw and parent not in line:
+        line.append(parent)
         parent = raw[parent][1].get("extends")
-    return len(seen)
+    return len(line)
 
 
 def _resolve(name: str, path: Path, raw: Mapping[str, tuple[Path, dict[str, Any]]], cards_missing: bool) -> ModelCard:
-    """The card `name`; `cards_missing` says that a package of cards could not be loaded."""
+    """The card `name`; `cards_missing` says whether a package of cards could not be loaded."""
     try:
         data = _inherit(name, raw, ())
     except _UnknownParent as error:
         if cards_missing:
-            raise _OfAMissingPlugin(*error.lines) from error
+            raise _NeedsBrokenPlugin(*error.lines) from error
         raise
     errors: list[str] = []
     try:
@@ -174,17 +190,17 @@ def _resolve(name: str, path: Path, raw: Mapping[str, tuple[Path, dict[str, Any]
     params: dict[str, Any] = {}
     model = data.get("model")
     if isinstance(model, Mapping) and isinstance(model.get("builder"), str):
-        given = {key: value for key, value in model.items() if key != "builder"}
+        stated = {key: value for key, value in model.items() if key != "builder"}
         try:
             get_builder(model["builder"])
         except ConfigError as error:
             lines = [f"{path}: model.builder: {line}" for line in error.lines]
             if plugins.load(plugins.BUILDERS).broken:
-                raise _OfAMissingPlugin(*lines) from error
+                raise _NeedsBrokenPlugin(*lines) from error
             errors += lines
         else:
             try:
-                params = complete_params(model["builder"], given, f"{path}: model")
+                params = complete_params(model["builder"], stated, f"{path}: model")
             except ConfigError as error:
                 errors += error.lines
     if errors:
@@ -205,12 +221,12 @@ def _inherit(name: str, raw: Mapping[str, tuple[Path, dict[str, Any]]], children
     if not isinstance(parent, str) or parent not in raw:
         raise _UnknownParent(f"{path}: extends: unknown card '{parent}'. {suggest(str(parent), raw)}")
     base = {k: v for k, v in _inherit(parent, raw, (*children, name)).items() if k not in _NOT_INHERITED}
-    own_model = data.get("model")
+    model = data.get("model")
     inherited = base.get("model")
     if (
-        isinstance(own_model, Mapping)
+        isinstance(model, Mapping)
         and isinstance(inherited, Mapping)
-        and own_model.get("builder", inherited.get("builder")) != inherited.get("builder")
+        and model.get("builder", inherited.get("builder")) != inherited.get("builder")
     ):
-        del base["model"]  # another builder's parameters mean nothing here
+        del base["model"]  # the parameters of another builder do not apply
     return merge(base, data)

@@ -1,4 +1,4 @@
-"""Metrics as cards, claims and search spaces name them: those built in, and those of the group `zoo.metrics`."""
+"""Names of metrics in cards, claims and search spaces: built-in metrics, and those of the group `zoo.metrics`."""
 
 from __future__ import annotations
 
@@ -12,4 +12,4 @@ from zoo.config import plugins
 load_before_queries(lambda: plugins.load(plugins.METRICS))
 
 MetricName = Annotated[str, AfterValidator(canonical)]
-"""A metric by its own name or another of the field's; kept under its own."""
+"""The name or an alias of a metric; stored as the name."""

@@ -1,4 +1,4 @@
-"""The registry of model builders: a decorator, a lookup, a list. Importing it loads no Keras."""
+"""The registry of model builders. Importing it loads no Keras."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class PretrainedWeights:
     """The pretrained weights that a builder's parameters name; the builder itself loads them.
 
     Attributes:
-        name: Equal where the weights are equal, such as a file's path: runs of one name may share features.
-        find: Returns where the weights are, in words ("Keras' cache"). Raises ConfigError with the remedies when they
-            are not available. Every plan calls it: it reads no tensor and imports no Keras.
+        name: The identity of the weights, such as the path of a file: runs with the same name may share features.
+        find: Returns the location of the weights, in words ("Keras' cache"). Raises ConfigError with the remedies if
+            they are not available. Every plan calls it: it reads no tensor and imports no Keras.
         digest: Returns the SHA-256 of the tensors in hexadecimal digits. Each run calls it.
         licence: Licence and authors, for the model card of an exported model; None if unknown.
     """
@@ -53,9 +53,9 @@ class Unfreeze:
     """How the second phase of a card makes layers of a builder's base trainable.
 
     Attributes:
-        parameter: The builder's parameter that counts the layers: whole numbers, 0 for the head alone.
-        apply: `(model, layers) -> None` makes the last `layers` layers of the base trainable, in the model as the
-            builder returned it.
+        parameter: The builder's parameter with the number of layers; 0 trains the head alone.
+        apply: `(model, layers) -> None` makes the last `layers` layers of the base trainable, in the model that the
+            builder returned.
     """
 
     parameter: str
@@ -67,12 +67,12 @@ class Builder:
     """A registered builder.
 
     Attributes:
-        name: What cards call it.
+        name: Its name in cards.
         function: `(input_shape, **params)` returns a `keras.Model` that maps (n, height, width, channels) float32,
             already preprocessed, to probabilities (n, 1).
         parameters: The schema of the parameters.
-        minimum_size: Returns the smallest image side in pixels for all parameters.
-        pretrained: Returns the weights that all parameters name, or None where they name none.
+        minimum_size: Maps the parameters, defaults included, to the smallest image side in pixels.
+        pretrained: Maps the parameters, defaults included, to the weights that they name, or to None.
         unfreeze: How layers of the base are unfrozen; None without a base.
     """
 
@@ -89,15 +89,15 @@ class Builder:
         return (inspect.getdoc(self.function) or "").split("\n", 1)[0]
 
     def weights_of(self, params: Params) -> PretrainedWeights | None:
-        """The pretrained weights that `params`, completed with defaults, name; None where they name none."""
+        """The pretrained weights that `params`, completed with defaults, name; None without any."""
         return self.pretrained(self.completed(params))
 
     def unfrozen(self, params: Params) -> int:
-        """How many layers of the base the second phase trains with `params`."""
+        """The number of layers of the base that the second phase trains with `params`."""
         return 0 if self.unfreeze is None else int(self.completed(params)[self.unfreeze.parameter])
 
     def completed(self, params: Params) -> dict[str, Any]:
-        """`params` and the defaults of the others, unchecked: a stored run may be of an older signature."""
+        """`params` completed with defaults, unchecked: a stored run may be older than the builder's signature."""
         fields = self.parameters.model_fields.items()
         return {name: field.get_default() for name, field in fields if not field.is_required()} | dict(params)
 
@@ -112,17 +112,16 @@ def register_builder(
     """Register `(input_shape, *, parameter: type = default, ...) -> keras.Model` under `name`.
 
     Args:
-        name: What cards call the builder.
+        name: The builder's name in cards.
         minimum_size: The smallest image side in pixels, or a function of the parameters that returns it.
-        pretrained: A function of the parameters that returns the weights they name, or None.
-        unfreeze: How layers of a frozen base are made trainable, if there is one.
+        pretrained: A function of the parameters that returns the weights that they name, or None.
+        unfreeze: How layers of a frozen base are made trainable; None without a base.
 
     Returns:
         A decorator. The signature of the function is the schema of the card's `model:` section.
 
     Raises:
-        ValueError: The name is taken by another function, a parameter is not keyword-only, or there is none of the
-            name that `unfreeze` gives.
+        ValueError: Another function has the name, a parameter is not keyword-only, or `unfreeze` names no parameter.
     """
 
     def register(function: _Function) -> _Function:
@@ -143,7 +142,7 @@ def register_builder(
 
 
 def get_builder(name: str) -> Builder:
-    """The builder called `name`; raises ConfigError with the nearest names when there is none."""
+    """The builder called `name`. Raises a ConfigError that lists the nearest names."""
     _load_built_in()
     if name not in _BUILDERS:
         plugins.load(plugins.BUILDERS)
@@ -154,50 +153,87 @@ def get_builder(name: str) -> Builder:
 
 
 def builder_names() -> tuple[str, ...]:
-    """The names of all builders, sorted: those built in, and those of the plug-ins that can be imported."""
+    """The sorted names of the built-in builders and of those in loadable plug-ins."""
     _load_built_in()
     plugins.load(plugins.BUILDERS)
     return tuple(sorted(_BUILDERS))
 
 
 def smallest_image(name: str, params: Params) -> int:
-    """The smallest image side in pixels that the builder `name` takes with `params`.
+    """Ask a builder for the smallest image side that it supports.
 
-    Raises ConfigError with one line, also where the builder's own function fails, hangs or gives no number.
+    Args:
+        name: The builder.
+        params: Its parameters; defaults may be missing.
+
+    Returns:
+        Pixels.
+
+    Raises:
+        ConfigError: The builder is unknown, or its `minimum_size` fails, hangs or returns no number.
     """
     builder = get_builder(name)
 
-    def ask() -> int:
+    def side() -> int:
         with _at_most(_PATIENCE_S):
             return int(builder.minimum_size(builder.completed(params)))
 
-    return _answer(name, "minimum_size", ask)
+    return _call_hook(name, "minimum_size", side)
 
 
 def find_weights(name: str, params: Params) -> str | None:
-    """Where the pretrained weights of the builder `name` with `params` are, in words; None where it takes none.
+    """Locate the pretrained weights that the parameters of a builder name.
 
-    Raises ConfigError with one line where they are not available, also where the builder's own function fails.
+    Args:
+        name: The builder.
+        params: Its parameters; defaults may be missing.
+
+    Returns:
+        The location in words, or None if the parameters name no weights.
+
+    Raises:
+        ConfigError: The builder is unknown, the weights are not available, or the builder's search for them fails.
     """
     builder = get_builder(name)
 
-    def ask() -> str | None:
+    def location() -> str | None:
         weights = builder.weights_of(params)
         return None if weights is None else weights.find()
 
-    return _answer(name, "search for pretrained weights", ask)
+    return _call_hook(name, "search for pretrained weights", location)
 
 
 def complete_params(name: str, params: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """`params` validated against the builder's signature, defaults filled in, as JSON-ready values.
+    """Validate parameters against the signature of a builder.
 
-    Raises ConfigError with one line for every unknown key or wrong value.
+    Args:
+        name: The builder.
+        params: Its parameters; defaults may be missing.
+        where: File and section, for messages.
+
+    Returns:
+        All parameters, as JSON values.
+
+    Raises:
+        ConfigError: The builder is unknown, or the parameters are invalid, with a line per key.
     """
     return validate(get_builder(name).parameters, dict(params), where).model_dump(mode="json")
 
 
 def build(name: str, params: Mapping[str, Any], input_shape: tuple[int, int, int]) -> keras.Model:
-    """The model `name` for images of `input_shape` (height, width, channels). Raises ConfigError."""
+    """Build a model.
+
+    Args:
+        name: The builder.
+        params: Its parameters; defaults may be missing.
+        input_shape: Height, width and channels of an image.
+
+    Returns:
+        The model as the builder returns it.
+
+    Raises:
+        ConfigError: The builder is unknown, the parameters are invalid, or the images are too small.
+    """
     builder = get_builder(name)
     values = validate(builder.parameters, dict(params), f"builder {name}")
     smallest = smallest_image(name, values.model_dump())
@@ -211,25 +247,25 @@ def build(name: str, params: Mapping[str, Any], input_shape: tuple[int, int, int
 
 @cache
 def _load_built_in() -> None:
-    """Import the `builder` module of every family: each sub-package of `zoo.models` that has one."""
+    """Import the module `builder` of every sub-package of `zoo.models` that has one."""
     for family in sorted(Path(__file__).parent.glob("*/builder.py")):
         importlib.import_module(f"zoo.models.{family.parent.name}.builder")
 
 
-def _answer(name: str, hook: str, ask: Callable[[], _T]) -> _T:
-    """What a hook of the builder `name` answers; a failure in its package is a ConfigError with one line."""
+def _call_hook(name: str, hook: str, call: Callable[[], _T]) -> _T:
+    """The result of `call`, which calls a hook of the builder `name`; a failure becomes a ConfigError of one line."""
     try:
-        return ask()
+        return call()
     except ConfigError:
         raise
     except (Exception, SystemExit) as error:
-        what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        raise ConfigError(f"builder {name}: its {hook} fails: {what}; fix its package") from error
+        problem = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        raise ConfigError(f"builder {name}: its {hook} fails: {problem}; fix its package") from error
 
 
 @contextmanager
 def _at_most(seconds: float) -> Iterator[None]:
-    """Raise TimeoutError in what takes longer, where a signal can: in the main thread of a process that has alarms."""
+    """Raise TimeoutError if the block takes longer; only possible in the main thread of a process with alarms."""
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
         yield
         return
@@ -249,9 +285,9 @@ def _at_most(seconds: float) -> Iterator[None]:
 
 def _parameter_model(name: str, function: Callable[..., Any]) -> type[BaseModel]:
     parameters = list(inspect.signature(function).parameters.values())[1:]
-    # Only the parameters' annotations: the shape and the returned model may name types that are not loaded.
-    own = SimpleNamespace(__annotations__={p.name: p.annotation for p in parameters})
-    hints = get_type_hints(own, globalns=function.__globals__, include_extras=True)
+    # Annotations of the shape and of the returned model are left out: they may name types that are not loaded.
+    annotated = SimpleNamespace(__annotations__={p.name: p.annotation for p in parameters})
+    hints = get_type_hints(annotated, globalns=function.__globals__, include_extras=True)
     fields: dict[str, Any] = {}
     for parameter in parameters:
         if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:

@@ -41,7 +41,7 @@ def test_document_and_messages_are_those_of_the_command(zoo: Zoo, store: Store, 
     answer = zoo("compare", *names, "--store", store.root, "--json")
     assert plain(results.to_dict()) == json.loads(answer.out)
     assert list(results.messages) == lines == answer.err.splitlines()
-    assert "attempt-1: seeds 1 are left out" in lines[0]
+    assert "attempt-1: without seed 1," in lines[0]
 
 
 def test_frames_have_a_row_per_metric_or_card(store: Store) -> None:

@@ -64,5 +64,5 @@ def test_files_that_are_left_out_or_stored_otherwise_are_said_before_anything_ru
         Pillow.fromarray(levels).save(path)
     lines: list[str] = []
     report_data(open_dataset(str(tmp_path)), Messages(lines.append))
-    assert "warning: 1 file is left out; `zoo data` lists them" in lines
+    assert "warning: 1 file is left out; `zoo data` lists it" in lines
     assert any(line.startswith("note: stored as 16-bit, others as 8-bit: 4 of 48 files: ") for line in lines)

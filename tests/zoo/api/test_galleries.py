@@ -76,22 +76,22 @@ def _untrained() -> object:
 def test_a_gallery_shows_the_run_s_own_images(tmp_path: Path, folder: Path) -> None:
     store, dataset = Store(tmp_path / "store"), open_dataset(str(folder))
     run = keep(store, dataset)
-    found = galleries_of([run], store)[run.run_id]
+    result = galleries_of([run], store)[run.run_id]
     labels = {image.name: dataset.classes[image.label] for image in dataset.images}
-    tiles = [tile for group in found.groups for tile in group.tiles]
+    tiles = [tile for group in result.groups for tile in group.tiles]
     assert len(tiles) == 16
     assert all(labels[tile.name] == tile.real for tile in tiles)
-    assert found.layer is None
-    assert found.maps_reason == "the model of this run was not kept; `zoo bench --keep-models` keeps it"
+    assert result.layer is None
+    assert result.maps_reason == "the model of this run was not kept; `zoo bench --keep-models` keeps it"
 
 
 def test_subgroups_are_of_names_sizes_and_brightness(tmp_path: Path, folder: Path) -> None:
     store = Store(tmp_path / "store")
     run = keep(store, open_dataset(str(folder)))
-    found = galleries_of([run], store)[run.run_id].subgroups
-    assert found is not None
+    result = galleries_of([run], store)[run.run_id].subgroups
+    assert result is not None
     by_kind: dict[str, list[str]] = {}
-    for group in found.groups:
+    for group in result.groups:
         by_kind.setdefault(group.kind, []).append(group.name)
     assert set(by_kind["file names"]) == {"small#", "large#"}
     assert by_kind["image size"] == ["smallest third (1,600 to 1,600 pixels)", "middle third (4,800 to 4,800 pixels)"]
@@ -101,9 +101,9 @@ def test_subgroups_are_of_names_sizes_and_brightness(tmp_path: Path, folder: Pat
 def test_the_phantom_says_that_it_knows_no_sizes(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     run = keep(store, open_dataset("phantom"))
-    found = galleries_of([run], store)[run.run_id]
-    assert found.synthetic
-    assert any("does not say what sizes" in line for line in found.subgroups.left_out)  # type: ignore[union-attr]
+    result = galleries_of([run], store)[run.run_id]
+    assert result.synthetic
+    assert any("does not record original sizes" in line for line in result.subgroups.left_out)  # type: ignore[union-attr]
 
 
 def test_data_given_are_read_in_place_of_the_recorded_source(tmp_path: Path, folder: Path) -> None:
@@ -125,7 +125,7 @@ def test_a_run_s_own_patient_pattern_opens_its_images(tmp_path: Path, folder: Pa
     assert run.spec.dataset.patient_pattern == PATIENTS
     assert run.spec.dataset.fingerprint != open_dataset(str(folder)).fingerprint
     assert galleries_of([run], store)[run.run_id].card == "tiny"
-    with pytest.raises(ConfigError, match="is not the data that run"):
+    with pytest.raises(ConfigError, match="is not the data of run"):
         galleries_of([run], store, patients=r"(?P<key>[a-z]+)")
 
 
@@ -154,7 +154,7 @@ def test_a_record_without_a_pattern_is_read(tmp_path: Path, folder: Path) -> Non
 def test_other_data_are_refused_in_one_line(tmp_path: Path, folder: Path) -> None:
     store = Store(tmp_path / "store")
     run = keep(store, open_dataset(str(folder)))
-    with pytest.raises(ConfigError, match="is not the data that run") as caught:
+    with pytest.raises(ConfigError, match="is not the data of run") as caught:
         galleries_of([run], store, data="phantom")
     assert str(caught.value).count("\n") == 0
     assert run.spec.dataset.fingerprint[:12] in str(caught.value)
@@ -164,7 +164,7 @@ def test_a_source_that_changed_since_is_refused(tmp_path: Path, folder: Path) ->
     store = Store(tmp_path / "store")
     run = keep(store, open_dataset(str(folder)))
     (folder / "test" / "ILL" / "small001.png").unlink()
-    with pytest.raises(ConfigError, match="is not the data that run"):
+    with pytest.raises(ConfigError, match="is not the data of run"):
         galleries_of([run], store)
 
 
@@ -174,30 +174,30 @@ def test_one_seed_of_a_card_is_shown_the_first_with_a_model(tmp_path: Path, fold
     second = keep(store, dataset, seed=1, with_model=True)
     failed = make_run("attempt-2", error="out of memory", dataset=DatasetFacts.of(dataset))
     heard: list[str] = []
-    found = galleries_of([first, second, failed], store, tell=heard.append)
-    assert list(found) == [second.run_id]
+    result = galleries_of([first, second, failed], store, on_progress=heard.append)
+    assert list(result) == [second.run_id]
     assert heard == ["gallery of tiny, seed 1"]
 
 
 def test_a_kept_model_gives_maps_and_a_sanity_check(tmp_path: Path, folder: Path) -> None:
     store = Store(tmp_path / "store")
     run = keep(store, open_dataset(str(folder)), with_model=True)
-    found = galleries_of([run], store)[run.run_id]
-    assert found.layer == "conv1"
-    assert any(tile.overlay is not None for group in found.groups for tile in group.tiles)
-    assert found.sanity is not None
-    assert found.sanity.draws == 3
-    assert found.inside is None
-    assert found.notes == ()
+    result = galleries_of([run], store)[run.run_id]
+    assert result.layer == "conv1"
+    assert any(tile.overlay is not None for group in result.groups for tile in group.tiles)
+    assert result.sanity is not None
+    assert result.sanity.draws == 3
+    assert result.inside is None
+    assert result.notes == ()
 
 
 def test_lungs_are_known_in_the_phantom(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     run = keep(store, open_dataset("phantom"), with_model=True)
-    found = galleries_of([run], store)[run.run_id]
-    assert found.region == "lungs"
-    assert found.inside is not None
-    assert 0.08 < found.inside.expected < 0.5
+    result = galleries_of([run], store)[run.run_id]
+    assert result.region == "lungs"
+    assert result.inside is not None
+    assert 0.08 < result.inside.expected < 0.5
 
 
 def test_a_model_that_is_not_the_run_s_is_told(tmp_path: Path, folder: Path) -> None:
@@ -205,8 +205,8 @@ def test_a_model_that_is_not_the_run_s_is_told(tmp_path: Path, folder: Path) -> 
     dataset = open_dataset(str(folder))
     run = keep(store, dataset)
     _untrained().save(store.model_file(run))  # type: ignore[attr-defined]
-    found = galleries_of([run], store)[run.run_id]
-    assert any("differ from the stored ones" in line for line in sentences(found))
+    result = galleries_of([run], store)[run.run_id]
+    assert any("differ from the stored ones" in line for line in sentences(result))
 
 
 def test_a_model_that_was_not_saved_with_the_run_is_not_explained(tmp_path: Path, folder: Path) -> None:
@@ -241,14 +241,14 @@ def test_without_a_kept_model_no_keras_is_imported(tmp_path: Path, folder: Path)
     assert done.stdout.split() == ["1", "False"]
 
 
-@pytest.mark.parametrize("given", [True, False])
-def test_the_images_are_opened_with_the_run_s_own_positive_class(tmp_path: Path, folder: Path, given: bool) -> None:
+@pytest.mark.parametrize("named", [True, False])
+def test_the_images_are_opened_with_the_run_s_own_positive_class(tmp_path: Path, folder: Path, named: bool) -> None:
     store, dataset = Store(tmp_path / "store"), open_dataset(str(folder), positive="HEALTHY")
     run, plain = keep(store, dataset), keep(store, open_dataset(str(folder)), seed=1)
-    found = galleries_of([run, plain], store, data=str(folder) if given else None)
-    assert {name: shown.classes for name, shown in found.items()} == {
+    result = galleries_of([run, plain], store, data=str(folder) if named else None)
+    assert {name: shown.classes for name, shown in result.items()} == {
         run.run_id: ("ILL", "HEALTHY"),
         plain.run_id: ("HEALTHY", "ILL"),
     }
     labels = {image.name: dataset.classes[image.label] for image in dataset.images}
-    assert all(labels[tile.name] == tile.real for shown in found.values() for g in shown.groups for tile in g.tiles)
+    assert all(labels[tile.name] == tile.real for shown in result.values() for g in shown.groups for tile in g.tiles)

@@ -61,15 +61,15 @@ def test_a_file_that_is_no_image_is_a_row_with_an_error(store: Store, images: Pa
 
 
 def test_progress_sees_every_prediction_and_their_number(store: Store, images: Path) -> None:
-    seen: list[int] = []
+    remaining: list[int] = []
 
     def progress(predictions, total):  # type: ignore[no-untyped-def]
         for number, prediction in enumerate(predictions, 1):
-            seen.append(total - number)
+            remaining.append(total - number)
             yield prediction
 
     results = package.predict("tiny", images / "test" / "ILL", store=store, progress=progress)
-    assert seen == list(range(len(results.predictions)))[::-1]
+    assert remaining == list(range(len(results.predictions)))[::-1]
 
 
 def test_what_cannot_be_predicted_is_refused(store: Store, images: Path, tmp_path: Path) -> None:

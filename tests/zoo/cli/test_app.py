@@ -48,8 +48,8 @@ def zoo(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         monkeypatch.setattr("sys.argv", ["zoo", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
             main()
-        said = capsys.readouterr()
-        return Answer(int(ended.value.code or 0), said.out, said.err)
+        output = capsys.readouterr()
+        return Answer(int(ended.value.code or 0), output.out, output.err)
 
     return run
 
@@ -171,11 +171,11 @@ def test_every_card_of_a_circle_is_named(zoo: Zoo, tmp_path: Path) -> None:
 
 
 def test_a_yaml_file_constructs_nothing(zoo: Zoo, tmp_path: Path) -> None:
-    made = tmp_path / "made"
-    write_card(tmp_path / "cards", "mine", CARD + f"assumptions: !!python/object/apply:pathlib.Path.touch [{made}]\n")
-    write_card(tmp_path / "cards", "other", f"!!python/object/apply:os.mkdir [{made}]\n")
+    target = tmp_path / "made"
+    write_card(tmp_path / "cards", "mine", CARD + f"assumptions: !!python/object/apply:pathlib.Path.touch [{target}]\n")
+    write_card(tmp_path / "cards", "other", f"!!python/object/apply:os.mkdir [{target}]\n")
     assert zoo("cards", "--cards", tmp_path / "cards").code == 2
-    assert not made.exists()
+    assert not target.exists()
 
 
 def test_every_card_that_cannot_run_is_named(zoo: Zoo, place: Path) -> None:
@@ -209,7 +209,7 @@ def test_wrong_usage_ends_with_2_and_no_traceback(zoo: Zoo, arguments: list[str]
 
 
 @pytest.fixture
-def held(tmp_path: Path) -> Path:
+def damaged_store(tmp_path: Path) -> Path:
     """A store with two runs and one that is damaged."""
     store = Store(tmp_path / "held")
     for seed in (0, 1, 2):
@@ -233,9 +233,9 @@ def test_one_card_as_json_is_that_card(zoo: Zoo) -> None:
 
 
 def test_one_card_is_shown_as_yaml_with_what_it_inherits(zoo: Zoo) -> None:
-    shown = yaml.safe_load(zoo("cards", "attempt-5").out)
-    assert shown["extends"] == "attempt-1"
-    assert shown["model"]["filters"] == load_cards()["attempt-1"].model.params["filters"]
+    printed = yaml.safe_load(zoo("cards", "attempt-5").out)
+    assert printed["extends"] == "attempt-1"
+    assert printed["model"]["filters"] == load_cards()["attempt-1"].model.params["filters"]
 
 
 def test_data_as_json_are_one_document(zoo: Zoo, tmp_path: Path) -> None:
@@ -247,8 +247,8 @@ def test_data_as_json_are_one_document(zoo: Zoo, tmp_path: Path) -> None:
     assert sum(cell["images"] for cell in document["cells"]) == 12
 
 
-def test_runs_as_json_are_one_document_whatever_is_damaged(zoo: Zoo, held: Path) -> None:
-    answer = zoo("runs", "--store", held, "--json")
+def test_runs_as_json_are_one_document_whatever_is_damaged(zoo: Zoo, damaged_store: Path) -> None:
+    answer = zoo("runs", "--store", damaged_store, "--json")
     assert answer.code == 0
     assert [run["spec"]["seed"] for run in json.loads(answer.out)] == [0, 1]
     assert spec(seed=2).run_id in answer.err
@@ -260,8 +260,8 @@ def test_no_runs_as_json_are_an_empty_list(zoo: Zoo, tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
-def test_runs_are_listed_and_damage_is_a_warning(zoo: Zoo, held: Path) -> None:
-    answer = zoo("runs", "--store", held)
+def test_runs_are_listed_and_damage_is_a_warning(zoo: Zoo, damaged_store: Path) -> None:
+    answer = zoo("runs", "--store", damaged_store)
     assert answer.code == 0
     assert all(spec(seed=seed).run_id in answer.out for seed in (0, 1))
     assert spec(seed=2).run_id not in answer.out
@@ -284,9 +284,9 @@ def test_a_dry_run_says_what_would_run_and_be_reused_and_writes_nothing(
     first, second = make_plan(cards, load_protocol(str(rules)), open_dataset(str(npz)), [0, 1]).specs
     Store(tmp_path / "runs").save(finished(first))
     before = snapshot(tmp_path)
-    asked = ("bench", "attempt-1", "--seeds", 2, "--data", npz, "--protocol", rules, "--dry-run", "--store")
-    answer = zoo(*asked, tmp_path / "runs")
-    empty = zoo(*asked, tmp_path / "none")
+    request = ("bench", "attempt-1", "--seeds", 2, "--data", npz, "--protocol", rules, "--dry-run", "--store")
+    answer = zoo(*request, tmp_path / "runs")
+    empty = zoo(*request, tmp_path / "none")
     lines = {each.run_id: line for each in (first, second) for line in answer.out.splitlines() if each.run_id in line}
     assert (answer.code, empty.code) == (0, 0)
     assert "reuse" in lines[first.run_id]
@@ -322,9 +322,9 @@ def test_help_is_shown_for_both_spellings(zoo: Zoo, name: str) -> None:
 
 def test_no_arguments_show_the_commands(zoo: Zoo) -> None:
     answer = zoo()
-    shown = answer.out + answer.err
-    assert all(name in shown for name in COMMANDS if name != "zoo")
-    assert "Traceback" not in shown
+    printed = answer.out + answer.err
+    assert all(name in printed for name in COMMANDS if name != "zoo")
+    assert "Traceback" not in printed
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,6 @@ def test_completion_can_be_shown_for_bash_and_loads_no_library(monkeypatch: pyte
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout.splitlines()[-1] == "HEAVY []"
     monkeypatch.setattr("typer.completion._get_shell_name", lambda: "bash")  # whatever runs the tests
-    shown = CliRunner().invoke(app, ["--show-completion"], prog_name="zoo")
-    assert shown.exit_code == 0
-    assert "_ZOO_COMPLETE=complete_bash" in shown.output
+    script = CliRunner().invoke(app, ["--show-completion"], prog_name="zoo")
+    assert script.exit_code == 0
+    assert "_ZOO_COMPLETE=complete_bash" in script.output

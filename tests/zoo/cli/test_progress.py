@@ -14,7 +14,7 @@ from benchmark.runs.plan import Plan
 from benchmark.runs.run import Progress, RunSpec
 from search_spaces.space import load_space
 from tests.support.records import make_run, make_spec
-from zoo.cli.plain_progress import counted
+from zoo.cli.plain_progress import with_progress
 from zoo.cli.progress import View, searching, watching
 
 
@@ -59,10 +59,10 @@ def test_what_is_not_shown_is_counted() -> None:
     for spec in list(view.specs.values())[:10]:
         view.handle(done(spec))
     lines = screen(view, 14)
-    shown = seeds(lines)
-    assert {9, 10} <= set(shown)  # the last that is done, the next that waits
-    hidden_done = sum(seed not in shown for seed in range(10))
-    hidden_waiting = sum(seed not in shown for seed in range(10, 40))
+    visible = seeds(lines)
+    assert {9, 10} <= set(visible)  # the last that is done, the next that waits
+    hidden_done = sum(seed not in visible for seed in range(10))
+    hidden_waiting = sum(seed not in visible for seed in range(10, 40))
     assert lines[-1] == f"not shown: {hidden_done} done, {hidden_waiting} waiting"
     assert not any(line.startswith("not shown") for line in screen(view, 60))
 
@@ -96,9 +96,9 @@ def test_where_nothing_can_be_drawn_over_every_run_is_a_line(terminal: bool, var
 
     file = io.StringIO()
     console = Console(file=file, force_terminal=terminal, width=80, highlight=False, _environ=variables)
-    asked = plan(2)
-    with watching(console, asked, open_dataset("phantom")) as handle:
-        for spec in asked.specs:
+    planned = plan(2)
+    with watching(console, planned, open_dataset("phantom")) as handle:
+        for spec in planned.specs:
             handle(Started(spec, make_run().split))
             handle(done(spec))
     lines = file.getvalue().splitlines()
@@ -126,11 +126,11 @@ def written(minutes: float, every: float, runs: int = 1) -> list[str]:
     """What is written to a file while each run takes so many minutes and tells of its steps every so many seconds."""
     from benchmark.data.sources import open_dataset
 
-    file, clock, asked = io.StringIO(), Clock(), plan(runs)
+    file, clock, planned = io.StringIO(), Clock(), plan(runs)
     console = Console(file=file, width=80, highlight=False)
     steps = round(60 * minutes / every)
-    with watching(console, asked, open_dataset("phantom"), clock=clock) as handle:
-        for spec in asked.specs:
+    with watching(console, planned, open_dataset("phantom"), clock=clock) as handle:
+        for spec in planned.specs:
             handle(Started(spec, make_run().split))
             for step in range(1, steps + 1):
                 clock.now += every
@@ -168,17 +168,17 @@ def test_a_short_run_has_its_start_and_its_end_alone() -> None:
 
 
 def test_what_is_counted_comes_as_it_is_and_is_told_now_and_then() -> None:
-    clock, told = Clock(), list[str]()
+    clock, lines = Clock(), list[str]()
 
     def slowly() -> Iterator[int]:
         for number in range(100):
             clock.now += 6
             yield number
 
-    assert list(counted(slowly(), 100, "predicting", told.append, clock)) == list(range(100))
-    assert told[0] == "predicting: 5 of 100, about 10 min left"
-    assert told[-1] == "predicting: 95 of 100, about 30 s left"
-    assert len(told) == 19
+    assert list(with_progress(slowly(), 100, "predicting", lines.append, clock)) == list(range(100))
+    assert lines[0] == "predicting: 5 of 100, about 10 min left"
+    assert lines[-1] == "predicting: 95 of 100, about 30 s left"
+    assert len(lines) == 19
 
 
 def test_a_search_in_a_file_tells_every_half_minute_where_it_is() -> None:

@@ -8,7 +8,7 @@ from zoo.cli.renames import renamed
 
 
 @pytest.mark.parametrize(
-    ("given", "current"),
+    ("old", "current"),
     [
         (["search", "attempt-1", "--seeds", "2"], ["search", "attempt-1", "--executions", "2"]),
         (["search", "attempt-1", "--seeds=2"], ["search", "attempt-1", "--executions=2"]),
@@ -17,9 +17,9 @@ from zoo.cli.renames import renamed
     ],
 )
 def test_an_old_name_is_replaced_and_a_line_names_the_new_one(
-    capsys: pytest.CaptureFixture[str], given: list[str], current: list[str]
+    capsys: pytest.CaptureFixture[str], old: list[str], current: list[str]
 ) -> None:
-    assert renamed(given) == current
+    assert renamed(old) == current
     out, err = capsys.readouterr()
     assert out == ""
     [line] = err.splitlines()

@@ -29,7 +29,7 @@ def test_a_regular_file_is_read_up_to_the_size(tmp_path: Path, size: int) -> Non
     path.write_bytes(b"x" * size)
     assert read_plain(path, size) == b"x" * size
     if size:
-        with pytest.raises(NotPlain, match="it holds more than"):
+        with pytest.raises(NotPlain, match="it has more than"):
             read_plain(path, size - 1)
 
 
@@ -69,4 +69,4 @@ def test_a_yaml_file_beyond_the_largest_is_one_line(tmp_path: Path, kind: str) -
     path.write_text("title: " + "x" * LARGEST_FILE, encoding="utf-8")
     with pytest.raises(ConfigError) as caught:
         READERS[kind](path)
-    assert caught.value.lines == (f"{path}: cannot be read: it holds more than 1 MiB",)
+    assert caught.value.lines == (f"{path}: cannot be read: it has more than 1 MiB",)

@@ -53,20 +53,20 @@ def entry(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch, **files: str
 
 
 def test_the_others_are_listed_each_bad_one_is_named_and_the_exit_code_is_2(packages: Path, tmp_path: Path) -> None:
-    own = write_cards(tmp_path / "own", "good_guest")
-    done = zoo(packages, tmp_path / "cache", "cards", "--json", "--cards", str(own), cwd=tmp_path)
+    folder_of_cards = write_cards(tmp_path / "own", "good_guest")
+    done = zoo(packages, tmp_path / "cache", "cards", "--json", "--cards", str(folder_of_cards), cwd=tmp_path)
     assert done.returncode == 2
     listed = {card["name"]: card for card in json.loads(done.stdout)}
     assert set(listed) == {*load_cards(), "good-guest"}
-    said = done.stderr.splitlines()
-    assert len(said) == len(HOSTILE) + 1
+    lines = done.stderr.splitlines()
+    assert len(lines) == len(HOSTILE) + 1
     for name, (_, problem) in HOSTILE.items():
-        [line] = [line for line in said if f"'{name}' (guest_{name})" in line]
+        [line] = [line for line in lines if f"'{name}' (guest_{name})" in line]
         assert line == (
             f"zoo: the builder plug-in '{name}' (guest_{name}) cannot be loaded: {problem}; "
             "fix or uninstall its package"
         )
-    assert sum("the card package 'cards-exit' (cards_exit) cannot be loaded: its import exits" in x for x in said) == 1
+    assert sum("the card package 'cards-exit' (cards_exit) cannot be loaded: its import exits" in x for x in lines) == 1
 
 
 def test_a_card_that_needs_none_of_them_is_planned_with_warnings(packages: Path, tmp_path: Path) -> None:
@@ -76,17 +76,17 @@ def test_a_card_that_needs_none_of_them_is_planned_with_warnings(packages: Path,
 
 
 def test_a_card_whose_builder_may_be_in_a_bad_one_is_left_out_with_the_reason(packages: Path, tmp_path: Path) -> None:
-    own = write_cards(tmp_path / "own", "good_guest", "missing_guest")
-    words = ("--dry-run", "--cards", str(own))
+    folder_of_cards = write_cards(tmp_path / "own", "good_guest", "missing_guest")
+    words = ("--dry-run", "--cards", str(folder_of_cards))
     done = zoo(packages, tmp_path / "cache", "bench", "good-guest", *words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     [line] = [line for line in done.stderr.splitlines() if "left out" in line]
     assert line.startswith("warning: the card missing-guest is left out: ")
     assert "Unknown builder 'missing_guest'" in line
-    asked = zoo(packages, tmp_path / "cache", "bench", "missing-guest", *words, cwd=tmp_path)
-    assert asked.returncode == 2
-    assert "Traceback" not in asked.stderr
-    assert "Unknown card 'missing-guest'" in asked.stderr
+    answer = zoo(packages, tmp_path / "cache", "bench", "missing-guest", *words, cwd=tmp_path)
+    assert answer.returncode == 2
+    assert "Traceback" not in answer.stderr
+    assert "Unknown card 'missing-guest'" in answer.stderr
 
 
 def test_one_that_hangs_is_named_and_not_waited_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +142,7 @@ def for_ever(params: object) -> int:
 
 
 @pytest.mark.parametrize(
-    ("function", "said"),
+    ("function", "problem"),
     [
         (lambda params: 1 // 0, "ZeroDivisionError: integer division or modulo by zero"),
         (lambda params: exit("one\ntwo"), "SystemExit: one two"),
@@ -152,7 +152,7 @@ def for_ever(params: object) -> int:
     ids=["raises", "exits", "no number", "hangs"],
 )
 def test_a_smallest_image_that_cannot_be_told_is_a_line(
-    function: object, said: str, monkeypatch: pytest.MonkeyPatch
+    function: object, problem: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from zoo.models import registry
 
@@ -163,5 +163,5 @@ def test_a_smallest_image_that_cannot_be_told_is_a_line(
     with pytest.raises(ConfigError) as caught:
         smallest_image("odd", {})
     [line] = caught.value.lines
-    assert line.startswith(f"builder odd: its minimum_size fails: {said}")
+    assert line.startswith(f"builder odd: its minimum_size fails: {problem}")
     assert "\n" not in line

@@ -219,11 +219,11 @@ def test_a_file_that_asks_for_too_much_is_refused(kind: str, change: dict[str, A
 
 @pytest.mark.parametrize("kind", ["protocol", "claims", "space"])
 def test_a_file_under_the_name_of_a_built_in_one_is_refused(kind: str, tmp_path: Path) -> None:
-    taken = {"protocol": "published", "claims": "keras_xray", "space": "vgg16_head"}[kind]
-    path = tmp_path / f"{taken}.yaml"
+    built_in = {"protocol": "published", "claims": "keras_xray", "space": "vgg16_head"}[kind]
+    path = tmp_path / f"{built_in}.yaml"
     path.write_text(json.dumps(FILES[kind]), encoding="utf-8")
     with pytest.raises(ConfigError) as caught:
         LOADERS[kind](path)
     (line,) = caught.value.lines
-    assert f"'{taken}' is the name of a built-in" in line
+    assert f"'{built_in}' is the name of a built-in" in line
     assert line.endswith("rename the file")

@@ -192,8 +192,8 @@ def test_an_impossible_augmentation_is_refused_by_its_path(field: str, value: An
 def test_a_second_phase_may_train_the_head_alone() -> None:
     finetune = {"learning_rate": 1e-5, "epochs": 6}
     for unfrozen in ({}, {"unfreeze_layers": 0}):
-        made = card(changed({**PLAIN, "model": {"builder": "vgg16", **unfrozen}}, "recipe.finetune", finetune))
-        assert made.recipe.finetune is not None
+        changed_card = card(changed({**PLAIN, "model": {"builder": "vgg16", **unfrozen}}, "recipe.finetune", finetune))
+        assert changed_card.recipe.finetune is not None
 
 
 @pytest.mark.parametrize(
@@ -281,8 +281,8 @@ def test_every_error_of_a_card_is_told_at_once_with_path_and_nearest_name() -> N
             "published": [{"metric": "auc", "value": 0.9, "split": "test", "decimal": 4, "location": "w"}],
         }
     )
-    told = dict(line.removeprefix("card.yaml: ").split(": ", 1) for line in lines)
-    assert set(told) == {
+    problems = dict(line.removeprefix("card.yaml: ").split(": ", 1) for line in lines)
+    assert set(problems) == {
         "name",
         "titel",
         "title",
@@ -297,12 +297,12 @@ def test_every_error_of_a_card_is_told_at_once_with_path_and_nearest_name() -> N
         "published.0.decimal",
         "published.0.decimals",
     }
-    assert told["titel"] == "unknown key. Did you mean title?"
-    assert told["recipe.optimizer.learnin_rate"] == "unknown key. Did you mean learning_rate?"
-    assert "rotation_degrees" in told["recipe.augmentation.rotation"]
-    assert told["published.0.decimal"].startswith("unknown key. Did you mean decimals")
-    assert told["title"] == "field required"
-    assert "'adam', 'sgd' or 'rmsprop'" in told["recipe.optimizer.name"]
+    assert problems["titel"] == "unknown key. Did you mean title?"
+    assert problems["recipe.optimizer.learnin_rate"] == "unknown key. Did you mean learning_rate?"
+    assert problems["recipe.augmentation.rotation"].startswith("unknown key. Did you mean rotation_degrees")
+    assert problems["published.0.decimal"].startswith("unknown key. Did you mean decimals")
+    assert problems["title"] == "field required"
+    assert "'adam', 'sgd' or 'rmsprop'" in problems["recipe.optimizer.name"]
 
 
 @pytest.mark.parametrize(

@@ -215,8 +215,8 @@ def test_a_file_name_that_is_no_card_name_is_refused(tmp_path: Path) -> None:
 def test_every_error_of_every_file_is_told_at_once(tmp_path: Path) -> None:
     write(tmp_path, one="a: [\n", two=f"{COMPLETE}epohcs: 3\n", three=f"{OWN}extends: nobody\n", fine=COMPLETE)
     write(tmp_path, four=COMPLETE.replace("epochs: 2", "epochs: 0").replace("A card", "''"))
-    told = {line.split(":")[0] for line in errors_of(tmp_path)}
-    assert told == {str(tmp_path / f"{name}.yaml") for name in ("one", "two", "three", "four")}
+    files = {line.split(":")[0] for line in errors_of(tmp_path)}
+    assert files == {str(tmp_path / f"{name}.yaml") for name in ("one", "two", "three", "four")}
     assert len([line for line in errors_of(tmp_path) if "four.yaml" in line]) == 2
 
 
@@ -225,8 +225,12 @@ def test_every_wrong_parameter_of_a_builder_is_told_with_its_file(tmp_path: Path
     lines = errors_of(write(tmp_path, mine=text))
     assert len(lines) == 3
     assert all(line.startswith(f"{tmp_path / 'mine.yaml'}: model") for line in lines)
-    for name, said in (("dropuot", "Did you mean dropout?"), ("pooling", "'max' or 'average'"), ("filters.1", "got 0")):
-        assert [line for line in lines if f"{name}: " in line and said in line]
+    for name, text in (
+        ("dropuot", "Did you mean dropout?"),
+        ("pooling", "'max' or 'average'"),
+        ("filters.1", "got 0"),
+    ):
+        assert [line for line in lines if f"{name}: " in line and text in line]
 
 
 def test_an_unknown_builder_is_answered_with_the_nearest_one(tmp_path: Path) -> None:
@@ -282,13 +286,13 @@ def test_cards_and_builders_of_an_installed_package_are_found(tmp_path: Path) ->
     distribution(tmp_path, points, net_py=builder, visitor_yaml=card)
     done = zoo_with(tmp_path, "cards", "--json")
     assert done.returncode == 0, done.stderr
-    found = {document["name"]: document for document in json.loads(done.stdout)}
-    assert set(found) == {*BUILT_IN, "visitor"}
-    assert found["visitor"]["model"] == {"builder": "guest_net", "width": 3, "deep": False}
+    cards_by_name = {document["name"]: document for document in json.loads(done.stdout)}
+    assert set(cards_by_name) == {*BUILT_IN, "visitor"}
+    assert cards_by_name["visitor"]["model"] == {"builder": "guest_net", "width": 3, "deep": False}
 
 
 @pytest.mark.parametrize(
-    ("points", "files", "said"),
+    ("points", "files", "problem"),
     [
         ("[zoo.cards]\nguest = gest\n", {}, "the card package 'guest' (gest) cannot be loaded: "),
         (
@@ -305,13 +309,13 @@ def test_cards_and_builders_of_an_installed_package_are_found(tmp_path: Path) ->
     ids=["no such package", "fails at import", "name taken"],
 )
 def test_a_broken_plug_in_is_told_in_a_line_that_names_it(
-    tmp_path: Path, points: str, files: dict[str, str], said: str
+    tmp_path: Path, points: str, files: dict[str, str], problem: str
 ) -> None:
     done = zoo_with(distribution(tmp_path, points, **files), "cards", "--json")
     assert done.returncode == 2
     assert {document["name"] for document in json.loads(done.stdout)} == set(BUILT_IN)
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f"zoo: {said}")
+    assert line.startswith(f"zoo: {problem}")
     assert "uninstall" in line
 
 

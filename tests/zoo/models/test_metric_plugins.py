@@ -64,7 +64,7 @@ import zoo.models.metrics
 from benchmark.evidence import Scores, figures
 from benchmark.evidence.intervals.bootstrap import replicates
 from benchmark.evidence.metrics.definitions import get_metric
-from benchmark.evidence.metrics.influence import Units
+from benchmark.evidence.metrics.influence import Clusters
 
 names = ("jaccard", "mean_absolute_error", "kappa")
 generator = np.random.default_rng(0)
@@ -73,12 +73,12 @@ y_score = np.clip(0.35 + 0.3 * y_true + 0.25 * generator.standard_normal(400), 0
 patients = tuple(f"patient {k // 4}" for k in range(400))
 measured = figures(Scores("test", y_true, y_score, patients), 0.5)
 drawn = replicates(y_true, y_score[None], [0.5], patients, count=2000, seed=0, metrics=names)
-units = Units(y_true, patients)
+clusters = Clusters(y_true, patients)
 print(json.dumps({
     name: {
         "figure": [measured[name].value, measured[name].low, measured[name].high, measured[name].method],
         "bootstrap": float(drawn[name].std()),
-        "linearised": math.sqrt(units.variance(get_metric(name).influence_values(y_true, y_score, 0.5))),
+        "linearised": math.sqrt(clusters.variance(get_metric(name).influence_values(y_true, y_score, 0.5))),
     }
     for name in names
 }))
@@ -101,13 +101,13 @@ def test_its_intervals_are_by_patient_and_agree_with_the_bootstrap(packages: Pat
         text=True,
         check=True,
     )
-    found = json.loads(done.stdout)
+    document = json.loads(done.stdout)
     methods = dict(zip(NAMES, ("Wilson", "linearised, log", "linearised, Fisher z"), strict=True))
     for name in NAMES:
-        value, low, high, method = found[name]["figure"]
+        value, low, high, method = document[name]["figure"]
         assert low < value < high
         assert method == f"{methods[name]}, by patient"
-        assert found[name]["bootstrap"] == pytest.approx(found[name]["linearised"], rel=0.1)
+        assert document[name]["bootstrap"] == pytest.approx(document[name]["linearised"], rel=0.1)
 
 
 @pytest.mark.parametrize("kind", ["card", "claims", "space"])
@@ -173,15 +173,15 @@ class Bench:
 @pytest.fixture(scope="module")
 def bench(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Bench:
     folder = tmp_path_factory.mktemp("bench")
-    own = write_cards(folder / "own", "good_guest")
-    (own / "other.yaml").write_text(
+    folder_of_cards = write_cards(folder / "own", "good_guest")
+    (folder_of_cards / "other.yaml").write_text(
         "title: Other\nchange: the rate\nextends: good-guest\nrecipe: {optimizer: {learning_rate: 0.1}}\n",
         encoding="utf-8",
     )
     write_protocol(folder / "smallest.yaml")
-    made = Bench(packages, folder)
-    made.zoo("bench", "good-guest", "other", "--cards", "own", "--protocol", "smallest.yaml")
-    return made
+    bench = Bench(packages, folder)
+    bench.zoo("bench", "good-guest", "other", "--cards", "own", "--protocol", "smallest.yaml")
+    return bench
 
 
 @pytest.mark.slow

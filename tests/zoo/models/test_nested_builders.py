@@ -145,8 +145,8 @@ def test_what_another_package_builds_goes_from_bench_to_gallery(place: Path) -> 
     (place / "pictures").mkdir()
     Image.linear_gradient("L").save(place / "pictures" / "ramp.png")
     for name in ("nested", "listed", "closed"):
-        said = zoo(place, "predict", name, "pictures", "--store", "mine", "--csv").stdout
-        (row,) = csv.DictReader(io.StringIO(said))
+        rows = zoo(place, "predict", name, "pictures", "--store", "mine", "--csv").stdout
+        (row,) = csv.DictReader(io.StringIO(rows))
         assert 0 <= float(row["probability"]) <= 1
         zoo(place, "export", name, "--store", "mine", "--out", f"out-{name}")
         facts = json.loads((place / f"out-{name}" / "decision.json").read_text(encoding="utf-8"))

@@ -143,10 +143,10 @@ def test_every_wrong_parameter_is_told_at_once() -> None:
     register_builder("toy")(toy)
     with pytest.raises(ConfigError) as caught:
         complete_params("toy", {"depth": 10, "sizes": [1, "x"], "kind": "wide", "rat": 1.0}, "here")
-    told = dict(line.removeprefix("here: ").split(": ", 1) for line in caught.value.lines)
-    assert set(told) == {"width", "depth", "sizes.1", "kind", "rat"}
-    assert told["width"] == "field required"
-    assert told["rat"] == "unknown key. Did you mean rate?"
+    problems = dict(line.removeprefix("here: ").split(": ", 1) for line in caught.value.lines)
+    assert set(problems) == {"width", "depth", "sizes.1", "kind", "rat"}
+    assert problems["width"] == "field required"
+    assert problems["rat"] == "unknown key. Did you mean rate?"
 
 
 @pytest.mark.parametrize("ask", [get_builder, lambda name: complete_params(name, {}, "x")])
@@ -211,8 +211,8 @@ def weights_of(params: Any) -> PretrainedWeights | None:
     def find() -> str:
         raise KeyError("gone")
 
-    found = PretrainedWeights("tall", lambda: "a shelf", lambda: "0" * 64)
-    return {"flat": None, "tall": found}[params["kind"]] if params["depth"] < 9 else PretrainedWeights("", find, find)
+    weights = PretrainedWeights("tall", lambda: "a shelf", lambda: "0" * 64)
+    return {"flat": None, "tall": weights}[params["kind"]] if params["depth"] < 9 else PretrainedWeights("", find, find)
 
 
 def test_weights_may_depend_on_every_parameter_and_on_defaults() -> None:

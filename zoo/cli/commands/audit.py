@@ -1,4 +1,4 @@
-"""`zoo audit`: published figures against themselves."""
+"""`zoo audit`: checks published figures for contradictions."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ def command(
     claims: Annotated[
         str | None,
         typer.Argument(
-            metavar="[CLAIMS]",
-            help="A built-in claims file or a YAML file; every built-in one if left out.",
+            metavar="CLAIMS",
+            help="A built-in claims file or a YAML file. Default: every built-in one.",
             autocompletion=claims_names,
         ),
     ] = None,
     cards: CardsOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Check published figures against themselves: which can be, which cannot, and what follows from them."""
+    """Check published figures for contradictions and impossible values, and show what follows from them."""
     from zoo.api.audit import audit
 
     results = audit(claims, card_folders=cards or (), on_message=say)

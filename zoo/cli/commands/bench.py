@@ -1,4 +1,4 @@
-"""`zoo bench`: run cards under a protocol and compare them."""
+"""`zoo bench`: runs cards under a protocol and compares them."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from zoo.cli.options import (
 
 def command(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[CARD]...", help="Cards to run.", autocompletion=card_names)
+        list[str] | None, typer.Argument(metavar="CARD", help="Cards to run.", autocompletion=card_names)
     ] = None,
     all_cards: Annotated[bool, typer.Option("--all", help="Run every card.")] = False,
     data: DataOption = "phantom",
     protocol: ProtocolOption = "quick",
     seeds: Annotated[
         int | None,
-        typer.Option("--seeds", min=1, max=1000, help="Run seeds 0 to N-1 instead of the protocol's.", metavar="N"),
+        typer.Option("--seeds", min=1, max=1000, help="Run seeds 0 to N-1. Default: the protocol's.", metavar="N"),
     ] = None,
     store: StoreOption = Path("runs"),
     jobs: Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="Number of simultaneous runs.")] = 1,
@@ -42,12 +42,14 @@ def command(
         bool,
         typer.Option(
             "--keep-models",
-            help="Keep trained models, for `zoo predict`; runs stored without a model are computed again.",
+            help="Store trained models, for `zoo predict`; runs stored without a model are computed again.",
         ),
     ] = False,
     run_timeout: RunTimeoutOption = "24h",
     run_memory: RunMemoryOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report what would run and be reused, and stop.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Report which runs would be computed or reused, and stop.")
+    ] = False,
     cards: CardsOption = None,
     patients: PatientsOption = None,
     positive: PositiveOption = None,

@@ -1,4 +1,4 @@
-"""`zoo cache`: the contents of the user's cache folder, and clearing it."""
+"""`zoo cache`: shows or clears the cache folder."""
 
 from __future__ import annotations
 
@@ -13,42 +13,41 @@ from zoo.cli.options import JsonOption, out, print_json
 
 def command(
     clear: Annotated[
-        bool, typer.Option("--clear", help="Remove everything except the choice of how to compute frozen layers.")
+        bool, typer.Option("--clear", help="Remove everything except the fastest way to compute frozen layers.")
     ] = False,
     forget_choices: Annotated[
         bool,
         typer.Option(
             "--forget-choices",
-            help="Forget the fastest way to compute frozen layers; the next run measures again and may give other "
-            "last digits.",
+            help="Forget the fastest way to compute frozen layers; the next run measures it again, and its last digits "
+            "may differ.",
         ),
     ] = False,
     json: JsonOption = False,
 ) -> None:
     """Show or clear the contents of the cache folder: scans of folders, decoded images, features of frozen layers."""
-    from benchmark.data import cache
-    from benchmark.data.cache import cache_dir, clear_cache, declared_gib, describe_cache
+    from rich.table import Table
 
+    from benchmark.data import cache
+
+    folder = cache.cache_dir()
     if clear or forget_choices:
-        removed = (clear_cache() if clear else 0) + (cache.forget_choices() if forget_choices else 0)
-        out().print(f"removed {removed / 1024**2:.0f} MiB from {cache_dir()}", markup=False, soft_wrap=True)
+        removed = (cache.clear_cache() if clear else 0) + (cache.forget_choices() if forget_choices else 0)
+        out().print(f"removed {removed / 1024**2:.0f} MiB from {folder}", markup=False, soft_wrap=True)
         return
-    uses = describe_cache()
-    limit = declared_gib()
+    uses = cache.describe_cache()
+    limit = cache.declared_gib()
     bounded = math.isfinite(limit)
-    most = f"at most {limit:g} GiB" if bounded else "any amount of space"
     if json:
         kinds = [asdict(use) for use in uses]
-        print_json({"folder": str(cache_dir()), "features_limit_gib": limit if bounded else None, "kinds": kinds})
+        print_json({"folder": str(folder), "features_limit_gib": limit if bounded else None, "kinds": kinds})
         return
-    from rich.table import Table
 
     table = Table("kind", "files", "MiB", "what it is", box=None, pad_edge=False)
     for use in uses:
         table.add_row(use.kind, str(use.files), f"{use.bytes / 1024**2:.1f}", use.what)
     out().print(table)
+    most = f"at most {limit:g} GiB" if bounded else "any amount of space"
     out().print(
-        f"in {cache_dir()} (ZOO_CACHE_DIR sets another); features take {most} (ZOO_CACHE_GIB)",
-        markup=False,
-        soft_wrap=True,
+        f"in {folder} (ZOO_CACHE_DIR names another); features take {most} (ZOO_CACHE_GIB)", markup=False, soft_wrap=True
     )

@@ -1,4 +1,4 @@
-"""`zoo compare`: cards against each other, image by image."""
+"""`zoo compare`: compares or ranks cards on the same test images."""
 
 from __future__ import annotations
 
@@ -15,19 +15,18 @@ def command(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[A B]",
-            help="Two cards, or two runs by their id; all cards are ranked if left out.",
+            metavar="A B",
+            help="Two cards, or the ids of two runs. Default: all cards are ranked.",
             autocompletion=run_names,
         ),
     ] = None,
     store: StoreOption = Path("runs"),
     metric: Annotated[
-        str | None, typer.Option("--metric", help="What all cards are ranked by; auc if left out.")
+        str | None, typer.Option("--metric", metavar="NAME", help="The metric of the ranking. Default: auc.")
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Compare cards on the same test images: differences with intervals and tests, groups that are
-    not distinguishable."""
+    """Compare two cards, or rank all: differences with intervals and tests, groups that are not distinguishable."""
     from reports.render.terminal.pairs import pair_table, ranking_table
     from zoo.api.compare import compare
 

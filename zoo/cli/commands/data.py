@@ -1,4 +1,4 @@
-"""`zoo data`: the contents of a source."""
+"""`zoo data`: describes the contents of a source."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zoo.cli.options import JsonOption, PatientsOption, PositiveOption, out, pri
 
 
 def command(
-    source: Annotated[str, typer.Argument(metavar="[SOURCE]", help=f"{source_descriptions()}.")] = "phantom",
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help=f"{source_descriptions()}.")] = "phantom",
     patients: PatientsOption = None,
     positive: PositiveOption = None,
     json: JsonOption = False,

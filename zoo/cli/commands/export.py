@@ -1,4 +1,4 @@
-"""`zoo export`: a stored model in a folder that needs no zoo."""
+"""`zoo export`: writes a stored model to a folder that works without zoo."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ def command(
     name: RunArgument,
     store: StoreOption = Path("runs"),
     out_dir: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="A new folder; CARD-SEED if left out.")
+        Path | None, typer.Option("--out", metavar="DIR", help="A new folder. Default: CARD-SEED.")
     ] = None,
 ) -> None:
-    """Write a folder: the model as Keras and ONNX, threshold and calibration, a model card, a short example."""
+    """Write a folder with the model as Keras and ONNX, threshold and calibration, a model card and a short example."""
     from zoo.api.export import export
 
     for path in export(name, store=store, out=out_dir, on_message=say).paths:

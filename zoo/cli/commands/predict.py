@@ -1,4 +1,4 @@
-"""`zoo predict`: apply a stored model to images."""
+"""`zoo predict`: applies a stored model to images."""
 
 from __future__ import annotations
 
@@ -13,28 +13,30 @@ from zoo.cli.options import JsonOption, RunArgument, StoreOption, err, out, prin
 
 def command(
     name: RunArgument,
-    paths: Annotated[list[Path], typer.Argument(metavar="IMAGE|FOLDER...", help="Images, or folders of images.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="IMAGE|FOLDER", help="Images, or folders of images.")],
     store: StoreOption = Path("runs"),
     json: JsonOption = False,
-    csv: Annotated[bool, typer.Option("--csv", help="Rows of CSV on stdout, nothing else.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV on stdout, and nothing else.")] = False,
 ) -> None:
-    """Give the probability of the positive class per image, the decision, and a mark if unlike the training images.
+    """Predict the probability of the positive class and the decision per image, and mark images unlike the training
+    images.
 
-    An image that cannot be read or gets no probability is named and not decided: exit code 1.
+    An image that cannot be read, or has no finite probability, gets an error instead of a decision; the exit code is
+    then 1.
     """
     from rich.progress import track
 
     from reports.render.terminal.predictions import predictions_csv, predictions_table
     from zoo.api.predict import predict
-    from zoo.cli.plain_progress import can_redraw, counted
+    from zoo.cli.plain_progress import can_redraw, with_progress
     from zoo.config.strict_yaml import ConfigError
 
     if json and csv:
         raise ConfigError("zoo predict: --json and --csv exclude each other; give one")
     console = err()
-    redrawn = partial(track, description="predicting", console=console, transient=True)
-    lines = partial(counted, doing="predicting", tell=partial(console.print, markup=False))
-    results = predict(name, paths, store=store, progress=redrawn if can_redraw(console) else lines, on_message=say)
+    bar = partial(track, description="predicting", console=console, transient=True)
+    lines = partial(with_progress, label="predicting", write=partial(console.print, markup=False))
+    results = predict(name, paths, store=store, progress=bar if can_redraw(console) else lines, on_message=say)
     if json:
         print_json(results.to_dict())
     elif csv:

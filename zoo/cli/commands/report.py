@@ -1,4 +1,4 @@
-"""`zoo report`: a store as a report, in one or several formats."""
+"""`zoo report`: writes a report about a store, in one or several formats."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zoo.cli.options import CardsOption, DataIsOption, PatientsOption, StoreOpti
 
 def command(
     store: StoreOption = Path("runs"),
-    out_dir: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the report is written.")] = Path("."),
+    out_dir: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder of the report.")] = Path("."),
     formats: Annotated[
         list[str] | None,
         typer.Option(
@@ -24,7 +24,7 @@ def command(
         typer.Option(
             "--claims",
             metavar="NAME_OR_FILE",
-            help="Claims to judge, built-in or a file; may be repeated. Left out: those about the store's cards.",
+            help="Claims to check, built-in or a file; may be repeated. Default: those about the store's cards.",
         ),
     ] = None,
     strict: Annotated[
@@ -35,23 +35,23 @@ def command(
         typer.Option(
             "--threshold-rule",
             metavar="RULE[=VALUE]",
-            help="Choose thresholds anew on the stored validation scores: youden, f1, cost=5, sensitivity=0.95, ...",
+            help="Choose thresholds again on the stored validation scores: youden, f1, cost=5, sensitivity=0.95, ...",
         ),
     ] = None,
     gallery: Annotated[
-        bool, typer.Option("--gallery", help="Show test images, with Grad-CAM of the models that were kept.")
+        bool, typer.Option("--gallery", help="Show test images, with Grad-CAM of stored models.")
     ] = False,
     data: Annotated[
         str | None,
         typer.Option(
-            "--data", metavar="SOURCE", help="Where --gallery finds the images. Left out: where the runs did."
+            "--data", metavar="SOURCE", help="The source of the images for --gallery. Default: that of the runs."
         ),
     ] = None,
     patients: PatientsOption = None,
     data_is: DataIsOption = None,
     cards: CardsOption = None,
 ) -> None:
-    """Write a report from a store: verdicts on claims, figures, curves, methods, limits, checklists."""
+    """Write a report about a store: verdicts on claims, figures, curves, methods, limits, checklists."""
     from reports.render.terminal.claims import claims_tables
     from zoo.api.report import report
 

@@ -1,4 +1,4 @@
-"""`zoo runs`: the store as a table."""
+"""`zoo runs`: lists the runs of a store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`zoo schema`: the JSON Schema of a YAML file, for editors."""
+"""`zoo schema`: prints the JSON Schema of a kind of YAML file, for editors."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def command(
 ) -> None:
     """Print the JSON Schema of cards, protocols, search spaces or claims.
 
-    For an editor that speaks to yaml-language-server: `zoo schema card > card.schema.json`, and as the first line of a
-    card `# yaml-language-server: $schema=card.schema.json`.
+    For an editor with yaml-language-server: `zoo schema card > card.schema.json`, and as the first line of a card
+    `# yaml-language-server: $schema=card.schema.json`.
     """
     from zoo.cli.schemas import SCHEMAS
     from zoo.config import plugins
@@ -36,6 +36,6 @@ def command(
     groups = {"card": (plugins.BUILDERS, plugins.METRICS), "space": (plugins.METRICS,), "claims": (plugins.METRICS,)}
     broken = [problem for group in groups.get(kind, ()) for problem in plugins.load(group).broken]
     for problem in broken:
-        print(f"zoo: {problem}; what it registers is not in the schema", file=sys.stderr)
+        print(f"zoo: {problem}; the schema is without it", file=sys.stderr)
     if broken:
         raise typer.Exit(2)

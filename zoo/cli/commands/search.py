@@ -1,4 +1,4 @@
-"""`zoo search`: tune a card, and bench what wins."""
+"""`zoo search`: tunes a card, and runs the winner."""
 
 from __future__ import annotations
 
@@ -34,29 +34,30 @@ def command(
         typer.Option(
             "--space",
             metavar="NAME_OR_FILE",
-            help="The search space; the first that fits the card if left out.",
+            help="The search space. Default: the first that fits the card.",
             autocompletion=space_names,
         ),
     ] = None,
     tuner: Annotated[
         str | None,
-        typer.Option("--tuner", metavar="NAME", help="random, bayesian, hyperband or grid, instead of the space's."),
+        typer.Option("--tuner", metavar="NAME", help="random, bayesian, hyperband or grid. Default: the space's."),
     ] = None,
     trials: Annotated[
-        int | None, typer.Option("--trials", min=1, max=10_000, metavar="N", help="Trials, instead of the space's.")
+        int | None,
+        typer.Option("--trials", min=1, max=10_000, metavar="N", help="Number of trials. Default: the space's."),
     ] = None,
     executions: Annotated[
         int | None,
-        typer.Option("--executions", min=1, max=1000, metavar="N", help="Runs per trial, instead of the space's."),
+        typer.Option("--executions", min=1, max=1000, metavar="N", help="Runs per trial. Default: the space's."),
     ] = None,
     data: DataOption = "phantom",
     protocol: ProtocolOption = "quick",
     store: StoreOption = Path("runs"),
     out_dir: Annotated[
-        Path, typer.Option("--out", metavar="DIR", help="Where the winning card and the search report are written.")
+        Path, typer.Option("--out", metavar="DIR", help="The folder of the winning card and the search report.")
     ] = Path("search"),
     name: Annotated[
-        str | None, typer.Option("--name", metavar="NAME", help="Name of the winning card; CARD-tuned if left out.")
+        str | None, typer.Option("--name", metavar="NAME", help="Name of the winning card. Default: CARD-tuned.")
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="Number of simultaneous trials.")] = 1,
     run_timeout: RunTimeoutOption = "24h",
@@ -96,11 +97,11 @@ def command(
     with searching(console, planned.space, planned.card, dataset) as (on_event, on_trial):
         for line in split_lines(planned.splits, dataset.classes, len(dataset.images)):
             console.print(line, markup=False, soft_wrap=True)
-        trials_done = planned.tune(on_event=on_event, on_trial=on_trial)
+        trial_results = planned.tune(on_event=on_event, on_trial=on_trial)
     results = planned.finish(
-        trials_done,
+        trial_results,
         lambda plan: watching(console, plan.plan, plan.dataset),
-        on_message=partial(console.print, markup=False, soft_wrap=True),
+        on_message=partial(console.print, markup=False, soft_wrap=True),  # above the live table
     )
     if results.winner is None or results.bench is None:
         out().print(search_tables(results.trials))
@@ -114,10 +115,7 @@ def command(
         again += ["--store", str(store)]
         out().print(search_tables(results.trials))
         out().print(comparison_tables(results.bench.report))
-        out().print(
-            f"wrote {results.winner} and {out_dir / 'search.md'}; run it with: {shlex.join(again)}",
-            markup=False,
-            soft_wrap=True,
-        )
+        written = f"wrote {results.winner} and {out_dir / 'search.md'}; run the card again with: {shlex.join(again)}"
+        out().print(written, markup=False, soft_wrap=True)
     if results.bench.failed:
         raise typer.Exit(1)

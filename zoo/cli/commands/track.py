@@ -1,4 +1,4 @@
-"""`zoo track`: the store's runs in an experiment tracker."""
+"""`zoo track`: sends the runs of a store to an experiment tracker."""
 
 from __future__ import annotations
 
@@ -17,33 +17,34 @@ app = typer.Typer()
 
 
 @app.command("tensorboard")
-def tensorboard(
+def _tensorboard(
     store: StoreOption = Path("runs"),
-    out_dir: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the logs are written.")] = Path("logs"),
+    out_dir: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder of the logs.")] = Path("logs"),
 ) -> None:
     """Write TensorBoard logs, one folder per run; `tensorboard --logdir DIR` shows them."""
+    from reports.text import plural
     from reports.tracking.tensorboard import write_logs
 
     source, runs = _runs(store)
     written = write_logs(runs, source, out_dir)
-    out().print(f"wrote {len(written)} runs to {out_dir}", markup=False, soft_wrap=True)
+    out().print(f"wrote {plural(len(written), 'run')} to {out_dir}", markup=False, soft_wrap=True)
 
 
 @app.command("mlflow")
-def mlflow(
+def _mlflow(
     store: StoreOption = Path("runs"),
     uri: Annotated[
         str | None,
-        typer.Option(
-            "--uri", metavar="URI", help="Tracking URI, as sqlite:///mlflow.db; MLflow's default if left out."
-        ),
+        typer.Option("--uri", metavar="URI", help="Tracking URI, such as sqlite:///mlflow.db. Default: MLflow's own."),
     ] = None,
     experiment: Annotated[
-        str, typer.Option("--experiment", metavar="NAME", help="Created if it does not exist.")
+        str, typer.Option("--experiment", metavar="NAME", help="The experiment; created if it does not exist.")
     ] = "zoo",
     artifacts: Annotated[
         str | None,
-        typer.Option("--artifacts", metavar="URI", help="Where a new experiment stores files. Default: MLflow's own."),
+        typer.Option(
+            "--artifacts", metavar="URI", help="The folder of a new experiment's files. Default: MLflow's own."
+        ),
     ] = None,
 ) -> None:
     """Send runs to MLflow: settings, epochs, figures with intervals, files. Runs already sent are skipped."""

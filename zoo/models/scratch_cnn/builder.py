@@ -17,7 +17,7 @@ Momentum = Annotated[float, Field(gt=0, lt=1)]
 
 
 def smallest_side(params: Mapping[str, Any]) -> int:
-    """The smallest image side in pixels that leaves one pixel behind the last pooling layer."""
+    """The smallest image side in pixels for which the last pooling layer still returns a pixel."""
     side = 1
     for _ in params.get("filters", (32, 64, 128)):
         side = 2 * side + 2
@@ -37,8 +37,18 @@ def scratch_cnn(
 ) -> keras.Model:
     """A plain CNN: blocks of 3 x 3 convolution, ReLU and pooling, then one hidden dense layer.
 
-    One block an entry of `filters`. `l2` penalises the hidden dense layer's kernel. With `batch_norm_momentum` each
-    convolution is followed by batch normalisation with that momentum of its moving statistics; None leaves it out.
+    Args:
+        input_shape: Height, width and channels of an image.
+        filters: Number of filters per block.
+        pooling: The kind of pooling over 2 x 2 pixels.
+        dropout: Share of hidden units dropped during training, in [0, 1).
+        l2: Penalty on the kernel of the hidden dense layer.
+        batch_norm_momentum: Momentum of the moving statistics of the batch normalisation after each convolution; None
+            leaves the normalisation out.
+        dense_units: Number of hidden units.
+
+    Returns:
+        A model that maps images (n, height, width, channels) to probabilities (n, 1).
     """
     import keras
     from keras import layers

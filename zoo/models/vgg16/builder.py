@@ -1,4 +1,4 @@
-"""VGG16 (Simonyan and Zisserman, ICLR 2015) with pretrained convolutions and a head of its own."""
+"""VGG16 (Simonyan and Zisserman, ICLR 2015): pretrained convolutions under a new head."""
 
 from __future__ import annotations
 
@@ -18,8 +18,13 @@ _BASE = [f"block{b}_{kind}" for b, n, _ in VGG16_BLOCKS for kind in (*[f"conv{c 
 
 
 def unfreeze_last(model: keras.Model, layers: int) -> None:
-    """Make the last `layers` layers of the base trainable, counted as `base.layers[-layers:]` counts: pool layers
-    count too, although they have no weights. 4 means block5_conv1, _conv2, _conv3 and block5_pool."""
+    """Make the last layers of the base trainable.
+
+    Args:
+        model: A model that `vgg16` returned.
+        layers: Number of layers, as in `base.layers[-layers:]`. Pooling layers count, although they have no weights: 4
+            means block5_conv1, block5_conv2, block5_conv3 and block5_pool.
+    """
     for name in _BASE[max(0, len(_BASE) - layers) :]:
         model.get_layer(name).trainable = True
 
@@ -46,10 +51,20 @@ def vgg16(
     dense_units: Units = 128,
     dropout: Share = 0.5,
 ) -> keras.Model:
-    """VGG16's thirteen convolutions, all frozen, then flatten, one hidden dense layer, dropout and a probability.
+    """VGG16's thirteen frozen convolutions, then one hidden dense layer, dropout and a probability.
 
-    `weights` is "imagenet", the path of a weights file, or "random", which is never taken unasked.
-    `unfreeze_layers` is how many of the base's last layers, pool layers included, the card's second phase trains.
+    Args:
+        input_shape: Height, width and channels of an image.
+        weights: "imagenet", the path of a weights file, or "random".
+        unfreeze_layers: Number of the base's last layers, pooling layers included, that the second phase trains.
+        dense_units: Number of hidden units.
+        dropout: Share of hidden units dropped during training, in [0, 1).
+
+    Returns:
+        A model that maps images (n, height, width, channels) to probabilities (n, 1).
+
+    Raises:
+        ConfigError: The weights are not available.
     """
     import keras
     from keras import layers

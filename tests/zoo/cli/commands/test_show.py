@@ -46,10 +46,10 @@ ONNX = {
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    kept = Store(tmp_path / "runs")
-    keep(kept, "attempt-1")
-    keep(kept, "attempt-7", seed=3, dataset=PHANTOM)
-    return kept
+    store = Store(tmp_path / "runs")
+    keep(store, "attempt-1")
+    keep(store, "attempt-7", seed=3, dataset=PHANTOM)
+    return store
 
 
 def shown(store: Store, card: str, width: int) -> str:

