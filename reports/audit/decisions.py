@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from benchmark.evidence.metrics.definitions import Confusion, get_metric
 from benchmark.evidence.published.bounds import auc_of_decisions
 from benchmark.evidence.published.feasible import (
-    TooMany,
-    any_matrix,
+    TooManyCandidates,
+    feasible_at_any_size,
     feasible_matrices,
     fits,
+    is_feasible,
     neighbours,
-    shares_possible,
     smallest_conflict,
 )
 from reports.audit.figures import AuditFinding, Group, cite, counts, figure_range, named, printed, sizes
@@ -51,7 +51,7 @@ def matrices_of(group: Group, test: TestSet) -> Matrices:
     """The matrices of `test` that print the group's figures."""
     try:
         found = feasible_matrices(group.decisions(cut=True), test.negatives, test.positives)
-    except TooMany:
+    except TooManyCandidates:
         return Matrices(test, (), too_many=True)
     ranges = group.decisions()
     rounded: list[Confusion] = []
@@ -82,7 +82,9 @@ def conflicts(group: Group, found: Matrices | None) -> Iterator[AuditFinding]:
     """Decision figures that no matrix of the row's test set prints, or no matrix at all where its size is not known."""
     ranges = group.decisions(cut=True)
     if found is None:
-        clash = smallest_conflict(tuple(ranges), lambda names: shares_possible({name: ranges[name] for name in names}))
+        clash = smallest_conflict(
+            tuple(ranges), lambda names: feasible_at_any_size({name: ranges[name] for name in names})
+        )
         if clash:
             yield _no_shares(group, clash)
         return
@@ -92,8 +94,8 @@ def conflicts(group: Group, found: Matrices | None) -> Iterator[AuditFinding]:
 
     def possible(names: Sequence[str]) -> bool:
         try:
-            return any_matrix({name: ranges[name] for name in names}, test.negatives, test.positives)
-        except TooMany:
+            return is_feasible({name: ranges[name] for name in names}, test.negatives, test.positives)
+        except TooManyCandidates:
             return True
 
     alone = [name for name in ranges if not possible([name])]

@@ -14,7 +14,7 @@ from benchmark.evidence.published.bounds import (
     cross_entropy,
     focal,
     loss_of_accuracy,
-    loss_of_any,
+    loss_of_matrices,
     loss_of_scores,
     squared_error,
 )
@@ -163,7 +163,7 @@ def _usual() -> tuple[LossFunction, ...]:
 def _bounds(group: Group, loss: LossFunction, found: Matrices | None) -> Range | None:
     threshold = group.row.threshold
     if found is not None and found.possible:
-        return loss_of_any(loss, found.possible, threshold)
+        return loss_of_matrices(loss, found.possible, threshold)
     accuracy = group.of("accuracy")
     if accuracy is None:
         return None

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from benchmark.evidence.diagnosis.causes import ONE_CLASS_SHARE
 from benchmark.evidence.metrics.definitions import Confusion, label_of
-from benchmark.evidence.published.feasible import called_alike, fits, fitting_sizes, metric_of
+from benchmark.evidence.published.feasible import feasible_sizes, fits, majority_prediction_share, metric_of
 from reports.audit.decisions import Matrices, matrices_of
 from reports.audit.figures import AuditFinding, Cited, Group, cite, counts, figure_range, printed, sizes
 from reports.claims.model import Claims, PrintedMatrix, TestSet
@@ -51,7 +51,7 @@ def sample_sizes(together: Sequence[Group]) -> Iterator[AuditFinding]:
         if figure.metric == "accuracy" and figure.upper is None
     ]
     figures = [each.figure for each in cited if each.figure]
-    fit = fitting_sizes([figure_range(figure) for figure in figures], _LARGEST_SET) if figures else ()
+    fit = feasible_sizes([figure_range(figure) for figure in figures], _LARGEST_SET) if figures else ()
     if not fit or fit[0] == 1:
         return
     shares = listed([f"{round(figure.value * fit[0])}/{fit[0]}" for figure in figures])
@@ -153,7 +153,7 @@ def confusion_of(matrix: PrintedMatrix) -> Confusion:
 
 def _most_alike(found: Matrices) -> int | None:
     n = found.test.negatives + found.test.positives
-    return round(max(map(called_alike, found.possible)) * n) if found.possible else None
+    return round(max(map(majority_prediction_share, found.possible)) * n) if found.possible else None
 
 
 def _one_answer(test: TestSet) -> str:

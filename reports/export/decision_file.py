@@ -54,7 +54,7 @@ def decision_document(run: Run, decider: DecisionRule, written: Written) -> dict
             "decision": "classes[1] where the raw score is at least `raw`, else classes[0], whatever the calibration",
         },
         "calibration": {
-            "method": calibrator.method if calibrator.kept else None,
+            "method": calibrator.method if calibrator.accepted else None,
             "reason": calibrator.reason,
             "parameters": list(calibrator.parameters),
             "knots_x": list(calibrator.knots_x),
@@ -85,7 +85,7 @@ def decision_document(run: Run, decider: DecisionRule, written: Written) -> dict
 def formula(calibrator: Calibrator) -> str:
     """How the calibrated probability follows from a raw score, as arithmetic."""
     clipped = (
-        "" if calibrator.method == "isotonic" or not calibrator.kept else f", x = log(s / (1 - s)), s = {_CLIPPED}"
+        "" if calibrator.method == "isotonic" or not calibrator.accepted else f", x = log(s / (1 - s)), s = {_CLIPPED}"
     )
     return f"probability = {calibrator.formula()}{clipped}"
 

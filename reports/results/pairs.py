@@ -90,7 +90,7 @@ def gain_of_threshold(found: CardResults, metric: str) -> Difference:
 def gain_of_calibration(found: CardResults, metric: str) -> Difference:
     """Test `metric` at 0.5 of the scores calibrated on validation minus that of the scores as they are."""
     calibrators = [best_calibrator(val) for val in found.val]
-    if not all(calibrator.kept for calibrator in calibrators):
+    if not all(calibrator.accepted for calibrator in calibrators):
         return Difference(metric, None, reason="a calibrator was rolled back")
     runs = tuple(calibrator.apply(test) for calibrator, test in zip(calibrators, found.test, strict=True))
     after = PairedScores(runs, (0.5,) * len(runs))
