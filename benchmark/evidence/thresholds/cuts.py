@@ -55,8 +55,8 @@ class Cuts:
 
 
 Objective = Callable[[Cuts, float], Array]
-"""`(cuts, value) -> objective` of every cut, (samples, cuts); `value` is the parameter of the rule. The best cut has the
-largest objective; -inf excludes a cut."""
+"""`(cuts, value) -> objective` of every cut, (samples, cuts); `value` is the parameter of the rule. The best cut
+maximises it; -inf excludes a cut."""
 
 
 def best_cuts(scores: Scores, objective: Objective, value: float, weights: Array, *, one_class: bool) -> Array:

@@ -220,20 +220,20 @@ register_rule(Rule("fixed", "the value itself", no_interval, objective=None, val
 
 @threshold_rule("youden", optimises="the largest recall + specificity − 1", interval=bootstrap)
 def youden(cuts: Cuts, value: float) -> Array:
-    """Recall + specificity (Youden 1950)."""
+    """Maximise recall + specificity (Youden 1950)."""
     return cuts.sensitivity + cuts.specificity
 
 
 @threshold_rule("f1", optimises="the largest F1", interval=bootstrap, one_class=True)
 def f1(cuts: Cuts, value: float) -> Array:
-    """F1 (van Rijsbergen 1979). If the scores separate the classes poorly, predicting all images positive is best
-    (Lipton et al. 2014)."""
+    """Maximise F1 (van Rijsbergen 1979)."""
+    # Poorly separated classes have the best F1 with all images predicted positive (Lipton et al. 2014).
     return cuts.figure("f1")
 
 
 @threshold_rule("mcc", optimises="the largest Matthews correlation", interval=bootstrap)
 def mcc(cuts: Cuts, value: float) -> Array:
-    """Matthews correlation (Matthews 1975); 0 where it is undefined, with a single predicted class."""
+    """Maximise the Matthews correlation (Matthews 1975), 0 for a single predicted class."""
     return np.nan_to_num(cuts.figure("mcc"))
 
 
@@ -245,7 +245,7 @@ def mcc(cuts: Cuts, value: float) -> Array:
     one_class=True,
 )
 def cost(cuts: Cuts, value: float) -> Array:
-    """Minus the cost, where a false negative costs `value` times as much as a false positive."""
+    """Minimise the cost, where a false negative costs `value` times as much as a false positive."""
     return -(value * cuts.fn + cuts.fp) / min(
         value, 1
     )  # in units of the cheaper error, so that a tiny `value` causes no ties
@@ -271,17 +271,14 @@ def sensitivity(cuts: Cuts, value: float) -> Array:
     one_class=True,
 )
 def specificity(cuts: Cuts, value: float) -> Array:
-    """Require a specificity of at least `value`; then maximise sensitivity, then specificity. No cut qualifies if too
-    many negatives have a score of 1."""
+    """Require a specificity of at least `value`; then maximise sensitivity, then specificity."""
     return np.where(cuts.specificity >= value, _first_then(cuts.tp, cuts.tn), -np.inf)
 
 
 @threshold_rule("prevalence", optimises="as many positive predictions as positives", interval=balanced_errors)
 def prevalence(cuts: Cuts, value: float) -> Array:
-    """Match the share of positive predictions to the prevalence: false positives balance false negatives.
-
-    The rule has no parameter: matching another prevalence would weight the errors, which `cost` does openly.
-    """
+    """Match the share of positive predictions to the prevalence: false positives balance false negatives."""
+    # There is no parameter: matching another prevalence would weight the errors, which `cost` does openly.
     return -np.abs(cuts.fp - cuts.fn)
 
 
