@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from benchmark.evidence.metrics.definitions import Confusion, get_metric
 from benchmark.evidence.published.bounds import auc_of_decisions
 from benchmark.evidence.published.feasible import (
-    TooMany,
-    any_matrix,
+    TooManyCandidates,
+    feasible_at_any_size,
     feasible_matrices,
     fits,
+    is_feasible,
     neighbours,
-    shares_possible,
     smallest_conflict,
 )
 from reports.audit.figures import AuditFinding, FigureSet, cite, counts, figure_range, named, printed, sizes
@@ -54,7 +54,7 @@ def find_matrices(figure_set: FigureSet, test: TestSet) -> FeasibleMatrices:
     """The confusion matrices on `test` that give the figures of a set."""
     try:
         candidates = feasible_matrices(figure_set.decisions(cut=True), test.negatives, test.positives)
-    except TooMany:
+    except TooManyCandidates:
         return FeasibleMatrices(test, (), too_many=True)
     ranges = figure_set.decisions()
     rounded: list[Confusion] = []
@@ -94,7 +94,9 @@ def conflicts(figure_set: FigureSet, feasible: FeasibleMatrices | None) -> Itera
     """
     ranges = figure_set.decisions(cut=True)
     if feasible is None:
-        clash = smallest_conflict(tuple(ranges), lambda names: shares_possible({name: ranges[name] for name in names}))
+        clash = smallest_conflict(
+            tuple(ranges), lambda names: feasible_at_any_size({name: ranges[name] for name in names})
+        )
         if clash:
             yield _no_shares(figure_set, clash)
         return
@@ -104,8 +106,8 @@ def conflicts(figure_set: FigureSet, feasible: FeasibleMatrices | None) -> Itera
 
     def possible(names: Sequence[str]) -> bool:
         try:
-            return any_matrix({name: ranges[name] for name in names}, test.negatives, test.positives)
-        except TooMany:
+            return is_feasible({name: ranges[name] for name in names}, test.negatives, test.positives)
+        except TooManyCandidates:
             return True
 
     alone = [name for name in ranges if not possible([name])]

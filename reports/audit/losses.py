@@ -14,7 +14,7 @@ from benchmark.evidence.published.bounds import (
     cross_entropy,
     focal,
     loss_of_accuracy,
-    loss_of_any,
+    loss_of_matrices,
     loss_of_scores,
     squared_error,
 )
@@ -176,7 +176,7 @@ def _usual() -> tuple[LossFunction, ...]:
 def _bounds(figure_set: FigureSet, loss: LossFunction, feasible: FeasibleMatrices | None) -> Range | None:
     threshold = figure_set.row.threshold
     if feasible is not None and feasible.possible:
-        return loss_of_any(loss, feasible.possible, threshold)
+        return loss_of_matrices(loss, feasible.possible, threshold)
     accuracy = figure_set.of("accuracy")
     if accuracy is None:
         return None

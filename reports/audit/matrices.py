@@ -6,7 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from benchmark.evidence.diagnosis.causes import ONE_CLASS_SHARE
 from benchmark.evidence.metrics.definitions import Confusion, label_of
-from benchmark.evidence.published.feasible import called_alike, fits, fitting_sizes, metric_of
+from benchmark.evidence.published.feasible import (
+    feasible_sizes,
+    fits,
+    majority_prediction_share,
+    metric_of,
+)
 from reports.audit.decisions import FeasibleMatrices, find_matrices
 from reports.audit.figures import AuditFinding, Citation, FigureSet, cite, counts, figure_range, printed, sizes
 from reports.claims.model import Claims, PrintedMatrix, TestSet
@@ -66,7 +71,7 @@ def sample_sizes(figure_sets: Sequence[FigureSet]) -> Iterator[AuditFinding]:
         if figure.metric == "accuracy" and figure.upper is None
     ]
     figures = [each.figure for each in cited if each.figure]
-    fit = fitting_sizes([figure_range(figure) for figure in figures], _LARGEST_SET) if figures else ()
+    fit = feasible_sizes([figure_range(figure) for figure in figures], _LARGEST_SET) if figures else ()
     if not fit or fit[0] == 1:
         return
     shares = listed([f"{round(figure.value * fit[0])}/{fit[0]}" for figure in figures])
@@ -187,7 +192,7 @@ def confusion_of(matrix: PrintedMatrix) -> Confusion:
 def _largest_class(feasible: FeasibleMatrices) -> int | None:
     """The largest number of images that can have been called one class; None where no matrix is known."""
     n = feasible.test.negatives + feasible.test.positives
-    return round(max(map(called_alike, feasible.possible)) * n) if feasible.possible else None
+    return round(max(map(majority_prediction_share, feasible.possible)) * n) if feasible.possible else None
 
 
 def _constant_accuracy(test: TestSet) -> str:

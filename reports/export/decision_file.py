@@ -63,7 +63,7 @@ def decision_document(run: Run, decider: DecisionRule, exported: ExportedModel) 
             "decision": "classes[1] where the raw score is at least `raw`, else classes[0], whatever the calibration",
         },
         "calibration": {
-            "method": calibrator.method if calibrator.kept else None,
+            "method": calibrator.method if calibrator.accepted else None,
             "reason": calibrator.reason,
             "parameters": list(calibrator.parameters),
             "knots_x": list(calibrator.knots_x),
@@ -94,7 +94,7 @@ def decision_document(run: Run, decider: DecisionRule, exported: ExportedModel) 
 def formula(calibrator: Calibrator) -> str:
     """The formula of the calibrated probability, given a raw score s."""
     clipped = (
-        "" if calibrator.method == "isotonic" or not calibrator.kept else f", x = log(s / (1 - s)), s = {_CLIPPED}"
+        "" if calibrator.method == "isotonic" or not calibrator.accepted else f", x = log(s / (1 - s)), s = {_CLIPPED}"
     )
     return f"probability = {calibrator.formula()}{clipped}"
 

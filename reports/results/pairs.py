@@ -124,7 +124,7 @@ def gain_of_threshold(results: CardResults, metric: str) -> Difference:
 def gain_of_calibration(results: CardResults, metric: str) -> Difference:
     """The change of a test metric at threshold 0.5 by calibrating the scores on validation."""
     calibrators = [best_calibrator(val) for val in results.val]
-    if not all(calibrator.kept for calibrator in calibrators):
+    if not all(calibrator.accepted for calibrator in calibrators):
         return Difference(metric, None, reason="a calibrator was rolled back")
     runs = tuple(calibrator.apply(test) for calibrator, test in zip(calibrators, results.test, strict=True))
     after = PairedScores(runs, (0.5,) * len(runs))

@@ -12,7 +12,7 @@ from benchmark.evidence.intervals.uncertainty import effective_sample_sizes
 from benchmark.evidence.metrics.definitions import confusion
 from benchmark.evidence.metrics.influence import Clusters
 from benchmark.evidence.scores import Scores
-from benchmark.evidence.thresholds.transfer import Transfer, transfer
+from benchmark.evidence.thresholds.transfer import ThresholdTransfer, threshold_transfer
 from reports.results.measured import CardResults
 
 
@@ -33,7 +33,7 @@ class Probabilities:
 
     card: str
     seed: int
-    transfer: Transfer
+    transfer: ThresholdTransfer
     calibrator: Calibrator
     before: Reliability
     after: Reliability | None
@@ -49,18 +49,18 @@ def probabilities(measured: Mapping[str, CardResults]) -> tuple[Probabilities, .
             if run.threshold is None:
                 continue
             calibrator = best_calibrator(val)
-            served = calibrator.apply(test) if calibrator.kept else test
+            served = calibrator.apply(test) if calibrator.accepted else test
             at = 0.5 if run.threshold.value is None else run.threshold.value
             rule = run.spec.protocol.threshold
             assessed.append(
                 Probabilities(
                     card=name,
                     seed=run.spec.seed,
-                    transfer=transfer(test, run.threshold, rule.value),
+                    transfer=threshold_transfer(test, run.threshold, rule.value),
                     calibrator=calibrator,
                     before=assess(test),
-                    after=assess(served) if calibrator.kept else None,
-                    values=predictive_values(confusion(test, at), worth=_effective_sizes(test, at)),
+                    after=assess(served) if calibrator.accepted else None,
+                    values=predictive_values(confusion(test, at), effective_sizes=_effective_sizes(test, at)),
                     curve=decision_curve(served),
                 )
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from benchmark.evidence.diagnosis.causes import OF_THE_SPLIT, Finding
+from benchmark.evidence.diagnosis.causes import SPLIT_FAULTS, Finding
 from benchmark.runs.run import Run
 from reports.results.measured import CardResults
 from reports.text import seed_list
@@ -12,7 +12,7 @@ from reports.text import seed_list
 
 def own_faults(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """The findings about a run itself, without those about its split."""
-    return tuple(finding for finding in findings if finding.code not in OF_THE_SPLIT)
+    return tuple(finding for finding in findings if finding.code not in SPLIT_FAULTS)
 
 
 def split_faults(runs: Sequence[Run], measured: Mapping[str, CardResults]) -> tuple[str, ...]:
@@ -39,7 +39,7 @@ def split_faults(runs: Sequence[Run], measured: Mapping[str, CardResults]) -> tu
         if run.spec.seed not in of_split:
             of_split.append(run.spec.seed)
         for finding in anew.get(run.run_id, run.diagnosis):
-            if finding.code in OF_THE_SPLIT:
+            if finding.code in SPLIT_FAULTS:
                 evidence.setdefault(finding.title, {}).setdefault(run.split.fingerprint, finding.evidence)
     return tuple(_sentence(title, by_split, seeds) for title, by_split in evidence.items())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from benchmark.evidence.diagnosis.causes import Finding, faults_of_counts
+from benchmark.evidence.diagnosis.causes import Finding, class_count_faults
 from reports.text import plural, seed_list
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _by_class(counts: Mapping[str, tuple[int, int]], name: str, classes: tuple[s
 def _faults(splits: Sequence[PlannedSplit], classes: tuple[str, str]) -> Iterator[Finding]:
     codes = set()
     for split in splits:
-        for fault in faults_of_counts(split.facts.classes, classes):
+        for fault in class_count_faults(split.facts.classes, classes):
             if fault.code not in codes:
                 codes.add(fault.code)
                 yield fault

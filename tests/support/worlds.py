@@ -11,7 +11,7 @@ from scipy.stats import norm
 from benchmark.evidence.metrics.definitions import measures
 from benchmark.evidence.metrics.influence import ClassSizes, Floats, Labels
 from benchmark.evidence.scores import CLIP
-from benchmark.evidence.thresholds.cuts import Cuts, Goodness
+from benchmark.evidence.thresholds.cuts import Cuts, Objective
 from benchmark.evidence.thresholds.rules import cost, f1, prevalence, youden
 
 PATIENT_SIZES = (1, 2, 1, 3, 1, 5, 2, 1, 4, 2, 1, 3, 1, 2, 1, 4, 3, 1, 2, 5)
@@ -27,7 +27,7 @@ NODES, WEIGHTS = _normal_nodes(200)
 SEED_NODES, SEED_WEIGHTS = _normal_nodes(21)
 
 
-GOODNESS: dict[str, Goodness] = {"youden": youden, "f1": f1, "cost": cost, "prevalence": prevalence}
+OBJECTIVES: dict[str, Objective] = {"youden": youden, "f1": f1, "cost": cost, "prevalence": prevalence}
 """The rules that hold for shares of images as they do for their numbers."""
 
 
@@ -135,8 +135,8 @@ def best_threshold(world: World, rule: str, value: float) -> float:
     hidden = np.linspace(-8, world.shift + 8, 40_001)
     tp, fp = world.share * norm.sf(hidden, world.shift), (1 - world.share) * norm.sf(hidden)
     cuts = Cuts(hidden, tp, fp, 1 - world.share - fp, world.share - tp)
-    goodness = _truth(world, hidden, world.shift)["mcc"] if rule == "mcc" else GOODNESS[rule](cuts, value)
-    return float(to_score(world, hidden[np.nanargmax(goodness)]))
+    objective = _truth(world, hidden, world.shift)["mcc"] if rule == "mcc" else OBJECTIVES[rule](cuts, value)
+    return float(to_score(world, hidden[np.nanargmax(objective)]))
 
 
 def _labels(world: World, sets: int, generator: np.random.Generator) -> tuple[Labels, Labels]:

@@ -1,1 +1,1 @@
-"""Scores as probabilities: calibrators, reliability, utility."""
+"""Scores as probabilities: calibrators, reliability, net benefit and predictive values."""

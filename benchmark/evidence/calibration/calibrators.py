@@ -1,4 +1,4 @@
-"""Probability calibration, fitted on validation scores and on nothing else, and kept only where it helps."""
+"""Calibrators, fitted on validation scores only and accepted only if they lower the cross-fitted log loss."""
 
 from __future__ import annotations
 
@@ -26,23 +26,30 @@ Floats = npt.NDArray[np.float64]
 _Scores = TypeVar("_Scores", bound=Scores)
 
 SAME = 1e-6
-"""Logits that differ by less count as one score: a slope over them would be noise."""
+"""Scores whose logits differ by less count as equal: a slope over them would be noise."""
 
-_LOG_SLOPES = (-10.0, 10.0)  # of a temperature: scikit-learn's bounds too
+_LOG_SLOPES = (-10.0, 10.0)  # of temperature scaling; scikit-learn uses the same bounds
 
 
 @dataclass(frozen=True)
 class Calibrator:
-    """A fitted map of scores to probabilities, as plain data.
+    """A fitted map from scores to probabilities, as plain data.
 
-    `parameters` are (temperature,) or Platt's (slope, intercept), both on the logit scale; `knots_x` and `knots_y`, of
-    one length, are isotonic regression's, interpolated between and constant outside. `log_loss_before` and
-    `log_loss_after` are the validation log loss as it is and cross-fitted over `folds`, `by_patient` where patients
-    are known. One that is not `kept` is the identity and says why in `reason`.
+    Attributes:
+        method: How it was fitted.
+        accepted: Whether it is applied. If not, it is the identity.
+        reason: Why it is not accepted.
+        parameters: (temperature,) or Platt's (slope, intercept), on the logit scale.
+        knots_x: Scores of isotonic regression's knots: linear between them, constant outside.
+        knots_y: Probabilities at the knots.
+        log_loss_before: Validation log loss of the raw scores, in nats.
+        log_loss_after: Cross-fitted validation log loss of the calibrated scores, in nats.
+        folds: Number of folds of the cross-fitting.
+        by_patient: Whether all images of a patient are in the same fold.
     """
 
     method: Method
-    kept: bool
+    accepted: bool
     reason: str | None = None
     parameters: tuple[float, ...] = ()
     knots_x: tuple[float, ...] = ()
@@ -55,50 +62,70 @@ class Calibrator:
     def __post_init__(self) -> None:
         for name in ("parameters", "knots_x", "knots_y"):  # JSON has lists only
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        if self.kept == bool(self.reason):
-            raise ValueError("a calibrator is kept, or says why not")
-        if self.kept != bool(self.parameters or self.knots_x) or len(self.knots_x) != len(self.knots_y):
-            raise ValueError("a kept calibrator has parameters or as many knots_x as knots_y; another one has none")
+        if self.accepted == bool(self.reason):
+            raise ValueError("a calibrator is accepted or has a reason, not both")
+        if self.accepted != bool(self.parameters or self.knots_x) or len(self.knots_x) != len(self.knots_y):
+            raise ValueError("an accepted calibrator has parameters or as many knots_x as knots_y; others have neither")
 
     def apply(self, scores: _Scores) -> _Scores:
-        """The same images with calibrated scores, of the same type; `scores` itself when the calibrator is not kept.
-
-        Temperature and Platt scaling keep the order of scores at least `CLIP` away from 0 and 1, as far as floating
-        point can tell the results apart; isotonic regression keeps it with ties.
-        """
-        return replace(scores, y_score=_calibrated(self, scores.y_score)) if self.kept else scores
-
-    def probability(self, score: float) -> float:
-        """What `apply` makes of one score in [0, 1]."""
-        return float(_calibrated(self, np.array([score]))[0]) if self.kept else score
-
-    def formula(self, logit: str = "x", knots: str = "knots_{}", module: str = "") -> str:
-        """The calibrated probability as an expression of Python.
+        """Calibrate scores.
 
         Args:
-            logit: What stands for the log odds of `score`, which is clipped as `logit` does.
-            knots: What stands for `knots_x` and `knots_y`, with `{}` for the axis.
-            module: What stands before the functions `exp` and `interp`, such as `np.`.
+            scores: Scores of any split.
+
+        Returns:
+            The same images and type with calibrated scores; `scores` itself if the calibrator is not accepted.
+            Temperature and Platt scaling preserve the order of scores in [CLIP, 1 - CLIP] up to rounding; isotonic
+            regression preserves it with ties.
         """
-        if not self.kept:
+        return replace(scores, y_score=_calibrated(self, scores.y_score)) if self.accepted else scores
+
+    def probability(self, score: float) -> float:
+        """Calibrate one score in [0, 1]."""
+        return float(_calibrated(self, np.array([score]))[0]) if self.accepted else score
+
+    def formula(self, logit: str = "x", knots: str = "knots_{}", module: str = "") -> str:
+        """Write the calibrated probability as a Python expression of `score`.
+
+        Args:
+            logit: The name of the log odds of `score`, clipped as in `logit`.
+            knots: The names of `knots_x` and `knots_y`, with `{}` for the axis.
+            module: The prefix of the functions `exp` and `interp`, such as `np.`.
+
+        Returns:
+            The expression; `score` if the calibrator is not accepted.
+        """
+        if not self.accepted:
             return "score"
         x, y = (knots.format(axis) for axis in "xy")
         return _FORMULAS[self.method].format(*self.parameters, logit=logit, x=x, y=y, module=module)
 
 
 def calibrate(val: ValidationScores, method: str = "temperature", *, folds: int = 5, seed: int = 0) -> Calibrator:
-    """Fit `method` on `val` and keep it where its cross-fitted log loss is below the log loss as it is.
+    """Fit a calibrator and accept it if its cross-fitted log loss is below the log loss of the raw scores.
 
-    temperature: one slope on the logit scale (Guo et al. 2017). platt: slope and intercept there, with targets
-    smoothed by class size (Platt 1999), so that even separated classes have a finite fit. isotonic: the best
-    non-decreasing step function (Zadrozny and Elkan 2002), kept within Platt's two targets, since no finite sample
-    shows a probability of 0 or 1.
+    - `temperature`: one slope on the logit scale (Guo et al. 2017).
+    - `platt`: slope and intercept on the logit scale, with targets smoothed by class size (Platt 1999), so that the fit
+      is finite even for separated classes.
+    - `isotonic`: the best non-decreasing function (Zadrozny and Elkan 2002), limited to Platt's two targets, since no
+      finite sample proves a probability of 0 or 1.
 
-    Cross-fitting: each fold is scored by a fit on the others; images of one patient share a fold. Folds are fewer
-    where a class has fewer patients (images, where patients are unknown). Refused, with the reason, for constant
-    scores, a missing class, scores that do not rise with the class, and where fewer than two folds are possible.
+    Cross-fitting calibrates each fold by a fit on the others. All images of a patient are in the same fold. The number
+    of folds is at most the number of patients (images, if patients are unknown) of the smaller class.
 
-    Raises TypeError for scores of any other split, ValueError for an unknown method or fewer than two folds.
+    Args:
+        val: Validation scores.
+        method: One of `METHODS`.
+        folds: Number of folds, at least 2.
+        seed: Seed of the folds.
+
+    Returns:
+        The calibrator. It is not accepted, with the reason, if it does not lower the log loss, or for constant scores,
+        a missing class, scores that are not higher for positives, or fewer than two possible folds.
+
+    Raises:
+        TypeError: The scores are from another split.
+        ValueError: The method is unknown, or there are fewer than two folds.
     """
     if type(val) is not ValidationScores:
         raise TypeError(f"a calibrator is fitted on ValidationScores, not on {type(val).__name__}")
@@ -110,11 +137,11 @@ def calibrate(val: ValidationScores, method: str = "temperature", *, folds: int 
     val = _in_order(val)
     reason = _refusal(val, known)
     if reason is not None:
-        return Calibrator(known, kept=False, reason=reason)
-    found = _cross_fitted(val, known, folds, seed)
-    if isinstance(found, str):
-        return Calibrator(known, kept=False, reason=found)
-    out_of_fold, used = found
+        return Calibrator(known, accepted=False, reason=reason)
+    result = _cross_fitted(val, known, folds, seed)
+    if isinstance(result, str):
+        return Calibrator(known, accepted=False, reason=result)
+    out_of_fold, used = result
     before, after = _loss(val), _loss(replace(val, y_score=out_of_fold))
     fitted = replace(
         _FITS[known](val.y_true, val.y_score),
@@ -127,8 +154,8 @@ def calibrate(val: ValidationScores, method: str = "temperature", *, folds: int 
         return fitted
     return replace(
         fitted,
-        kept=False,
-        reason=f"cross-fitted validation log loss {after:.4f} is not below {before:.4f} without calibration",
+        accepted=False,
+        reason=f"cross-fitted validation log loss {after:.4f} is not below {before:.4f} of the raw scores",
         parameters=(),
         knots_x=(),
         knots_y=(),
@@ -136,28 +163,44 @@ def calibrate(val: ValidationScores, method: str = "temperature", *, folds: int 
 
 
 def best_calibrator(val: ValidationScores, *, folds: int = 5, seed: int = 0) -> Calibrator:
-    """The method with the lowest cross-fitted log loss, the simpler one among equals; the identity when none helps.
+    """Fit all methods and return the calibrator with the lowest cross-fitted log loss; of equal ones, the simplest.
 
-    Raises as `calibrate` does.
+    Args:
+        val: Validation scores.
+        folds: Number of folds, at least 2.
+        seed: Seed of the folds.
+
+    Returns:
+        The calibrator. It is not accepted if no method lowers the log loss.
+
+    Raises:
+        TypeError: The scores are from another split.
+        ValueError: There are fewer than two folds.
     """
-    found = [calibrate(val, method, folds=folds, seed=seed) for method in METHODS]
-    return min(found, key=lambda c: np.inf if c.log_loss_after is None else c.log_loss_after)
+    fitted = [calibrate(val, method, folds=folds, seed=seed) for method in METHODS]
+    return min(fitted, key=lambda c: np.inf if c.log_loss_after is None else c.log_loss_after)
 
 
 def logit(y_score: Floats) -> Floats:
-    """Log odds of scores in [0, 1], which are first clipped to `CLIP` and 1 - `CLIP`."""
+    """Compute log odds of scores in [0, 1], clipped to [CLIP, 1 - CLIP]."""
     clipped = np.clip(y_score, CLIP, 1 - CLIP)
     return np.asarray(np.log(clipped) - np.log1p(-clipped))
 
 
 def logistic_fit(x: Floats, y_true: npt.NDArray[np.int64], weight: Floats | None = None) -> tuple[float, float]:
-    """Slope and intercept of the unpenalised logistic regression of `y_true` (n,) on `x` (n,), which must vary.
+    """Fit an unpenalised logistic regression.
 
-    There is no finite answer for classes that `x` separates.
+    Args:
+        x: The predictor (n,), not constant. It must not separate the classes: the fit would not be finite.
+        y_true: Labels 0 and 1, (n,).
+        weight: Weights of the images (n,), 0 or more; None for equal weights.
+
+    Returns:
+        Slope and intercept.
     """
     centre, spread = float(np.mean(x)), float(np.std(x))
     model = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-10, max_iter=1000)
-    with warnings.catch_warnings():  # where its line search fails it goes on with another solver, and says so
+    with warnings.catch_warnings():  # it warns when it switches to another solver
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(((x - centre) / spread)[:, None], y_true, sample_weight=weight)
     slope = float(model.coef_[0, 0]) / spread
@@ -171,21 +214,23 @@ def _temperature(y_true: npt.NDArray[np.int64], y_score: Floats) -> Calibrator:
         return float(np.mean(np.logaddexp(0, -np.exp(log_slope) * signed)))
 
     best = minimize_scalar(loss, bounds=_LOG_SLOPES, method="bounded", options={"xatol": 1e-10})
-    return Calibrator("temperature", kept=True, parameters=(float(np.exp(-best.x)),))
+    return Calibrator("temperature", accepted=True, parameters=(float(np.exp(-best.x)),))
 
 
 def _platt(y_true: npt.NDArray[np.int64], y_score: Floats) -> Calibrator:
     low, high = _smoothed_targets(y_true)
     target = np.where(y_true == 1, high, low)
-    # A target between 0 and 1 is one image of each class, weighted.
+    # A target between 0 and 1 becomes one weighted image of each class.
     x, labels = np.tile(logit(y_score), 2), np.repeat([1, 0], len(y_true))
-    return Calibrator("platt", kept=True, parameters=logistic_fit(x, labels, np.concatenate([target, 1 - target])))
+    return Calibrator("platt", accepted=True, parameters=logistic_fit(x, labels, np.concatenate([target, 1 - target])))
 
 
 def _isotonic(y_true: npt.NDArray[np.int64], y_score: Floats) -> Calibrator:
     low, high = _smoothed_targets(y_true)
     model = IsotonicRegression(y_min=low, y_max=high, out_of_bounds="clip").fit(y_score, y_true)
-    return Calibrator("isotonic", kept=True, knots_x=model.X_thresholds_.tolist(), knots_y=model.y_thresholds_.tolist())
+    return Calibrator(
+        "isotonic", accepted=True, knots_x=model.X_thresholds_.tolist(), knots_y=model.y_thresholds_.tolist()
+    )
 
 
 _FITS: dict[Method, Callable[[npt.NDArray[np.int64], Floats], Calibrator]] = {
@@ -195,7 +240,7 @@ _FITS: dict[Method, Callable[[npt.NDArray[np.int64], Floats], Calibrator]] = {
 }
 
 
-_FORMULAS: dict[Method, str] = {  # what `_calibrated` computes, for those who have no zoo
+_FORMULAS: dict[Method, str] = {  # what `_calibrated` computes, for readers of an export
     "temperature": "1 / (1 + {module}exp(-{logit} / {0!r}))",
     "platt": "1 / (1 + {module}exp(-({0!r} * {logit} + {1!r})))",
     "isotonic": "{module}interp(score, {x}, {y})",
@@ -224,7 +269,7 @@ def _refusal(val: ValidationScores, method: Method) -> str | None:
         return "all validation scores are the same"
     positive = val.y_true == 1
     if np.mean(x[positive]) <= np.mean(x[~positive]):
-        return "validation scores are no higher for positives: no calibration that keeps their order can help"
+        return "validation scores are not higher for positives: no order-preserving calibration can help"
     signed = np.where(positive, x, -x)
     if method == "temperature" and np.sum(signed) <= 0:
         return "validation scores are on the wrong side of 0.5 on average: no positive temperature can help"
@@ -234,23 +279,23 @@ def _refusal(val: ValidationScores, method: Method) -> str | None:
 
 
 def _cross_fitted(val: ValidationScores, method: Method, folds: int, seed: int) -> tuple[Floats, int] | str:
-    """Scores of each image by a fit on the other folds, and how many folds; or why there are none."""
-    units, unit = (np.arange(len(val)), "image") if val.patient is None else (np.array(val.patient), "patient")
-    used = min(folds, *(len(np.unique(units[val.y_true == label])) for label in (0, 1)))
+    """Calibrate each image by a fit on the other folds; return the scores and the number of folds, or why not."""
+    groups, unit = (np.arange(len(val)), "image") if val.patient is None else (np.array(val.patient), "patient")
+    used = min(folds, *(len(np.unique(groups[val.y_true == label])) for label in (0, 1)))
     if used < 2:
-        return f"one {unit} of a class cannot be both fitted and checked"
+        return f"cross-fitting needs at least 2 {unit}s of each class"
     kind = StratifiedKFold if val.patient is None else StratifiedGroupKFold
     splitter = kind(used, shuffle=True, random_state=seed)
     out_of_fold = np.empty(len(val))
-    for train, held_out in splitter.split(val.y_score[:, None], val.y_true, None if val.patient is None else units):
+    for train, rest in splitter.split(val.y_score[:, None], val.y_true, None if val.patient is None else groups):
         if len(np.unique(val.y_true[train])) < 2 or np.ptp(logit(val.y_score[train])) < SAME:
-            return f"too few {unit}s to fit on one part and check on the other"
-        out_of_fold[held_out] = _calibrated(_FITS[method](val.y_true[train], val.y_score[train]), val.y_score[held_out])
+            return f"too few {unit}s for cross-fitting"
+        out_of_fold[rest] = _calibrated(_FITS[method](val.y_true[train], val.y_score[train]), val.y_score[rest])
     return out_of_fold, used
 
 
 def _in_order(val: ValidationScores) -> ValidationScores:
-    """Sorted by patient, class and score, so that the order of images decides nothing."""
+    """Sort by patient, class and score, so that the folds do not depend on the order of images."""
     patient = np.array(val.patient or [""] * len(val))
     order = np.lexsort((val.y_score, val.y_true, patient))
     patients = None if val.patient is None else tuple(patient[order].tolist())
@@ -258,6 +303,6 @@ def _in_order(val: ValidationScores) -> ValidationScores:
 
 
 def _loss(scores: Scores) -> float:
-    found = log_loss(scores)
-    assert found is not None
-    return found
+    loss = log_loss(scores)
+    assert loss is not None
+    return loss

@@ -1,4 +1,4 @@
-"""How far scores can be read as probabilities."""
+"""Reliability: how well scores agree with observed frequencies."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from benchmark.evidence.scores import Scores
 
 Binning = Literal["mass", "width"]
 
-_CELLS = 4096  # of [0, 1], for the smooth calibration error
+_CELLS = 4096  # of the grid over [0, 1] for the smooth calibration error
 
 _Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class BrierParts:
-    """`reliability - resolution + uncertainty` is the Brier score, exactly.
+    """The decomposition of the Brier score, which equals `reliability - resolution + uncertainty` exactly.
 
-    Murphy's (1973) parts over the bins, except that the spread of scores within a bin and its covariance with the
-    labels, which his three parts leave out, belong to the resolution (the generalised resolution of Stephenson et al.
-    2008). Within bins of one distinct score they are nothing, and the parts are Murphy's.
+    The resolution is the generalised one of Stephenson et al. (2008): it includes the variance of scores within a bin
+    and their covariance with the labels, which Murphy's (1973) three parts omit. If every bin contains one distinct
+    score, the parts are Murphy's.
     """
 
     reliability: float
@@ -42,8 +42,15 @@ class BrierParts:
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """`n` images, their mean score, the share of positives among them and its 95% Wilson interval, in which images
-    count as independent."""
+    """A bin of a reliability curve.
+
+    Attributes:
+        n: Number of images.
+        mean_score: Their mean score.
+        share: The share of positives.
+        low: Lower end of the 95% Wilson interval of `share`, which treats images as independent.
+        high: Upper end.
+    """
 
     n: int
     mean_score: float
@@ -54,12 +61,25 @@ class ReliabilityBin:
 
 @dataclass(frozen=True)
 class Reliability:
-    """Calibration of the scores of `n` images.
+    """Calibration of scores.
 
-    `log_loss` is in nats, `brier`, `ece` and `smooth_ece` are within [0, 1]; all are 0 at best. `ece` is the mean over
-    images of |share - mean score| of their bin, `bins` of equal `binning`; `curve` holds those bins that are not empty.
-    Calibrated scores have slope 1, intercept 0 and 0 in the large, within sampling error: every other figure here is
-    above 0 for calibrated scores of a finite sample too.
+    All errors are 0 at best. On a finite sample they are above 0 even for calibrated scores, whose slope is 1 and whose
+    intercepts are 0 within sampling error.
+
+    Attributes:
+        n: Number of images.
+        prevalence: The share of positives.
+        log_loss: In nats.
+        brier: In [0, 1].
+        parts: The decomposition of `brier`.
+        bins: The requested number of bins.
+        binning: Whether bins are equal in number of images (`mass`) or in range of scores (`width`).
+        ece: Expected calibration error in [0, 1]: the mean over images of |share - mean score| of their bin.
+        smooth_ece: Smooth calibration error in [0, 1].
+        slope: Slope of the logistic recalibration.
+        intercept: Intercept of the logistic recalibration.
+        in_the_large: Intercept with the slope fixed at 1.
+        curve: The bins that contain images.
     """
 
     n: int
@@ -78,10 +98,19 @@ class Reliability:
 
 
 def assess(scores: Scores, bins: int = 10, binning: Binning = "mass") -> Reliability:
-    """Calibration of `scores` over at most `bins` bins of equal `mass` (images) or `width` (range of scores).
+    """Assess the calibration of scores.
 
-    Bins are scikit-learn's (`calibration_curve`): tied scores share a bin, so that bins of equal mass may be fewer.
-    Raises ValueError for less than one bin or an unknown binning.
+    Args:
+        scores: Scores of any split.
+        bins: Maximum number of bins, at least 1. Bins are those of scikit-learn's `calibration_curve`: tied scores are
+            in one bin, so that there may be fewer bins of equal mass.
+        binning: `mass` for bins with equal numbers of images, `width` for bins with equal ranges of scores.
+
+    Returns:
+        The calibration.
+
+    Raises:
+        ValueError: There is less than one bin, or the binning is unknown.
     """
     index = _bin_index(scores.y_score, bins, binning)
     slope, intercept = _recalibration(scores)
@@ -107,15 +136,22 @@ def assess(scores: Scores, bins: int = 10, binning: Binning = "mass") -> Reliabi
 
 
 def smooth_ece(scores: Scores) -> float:
-    """Smooth calibration error (Blasiok and Nakkiran 2024), in [0, 1]: no bins, no bandwidth to choose.
+    """Compute the smooth calibration error (Blasiok and Nakkiran 2024).
 
-    Residuals (label - score) are smoothed over the scores by a Gaussian kernel reflected at 0 and 1; the error is the
-    integral of the smoothed residuals' absolute value, at the one bandwidth that equals it. Unlike the binned error it
-    is continuous in the scores, and within constant factors of the distance to the nearest calibrated scores.
+    A Gaussian kernel, reflected at 0 and 1, smooths the residuals (label - score) over the scores. The error is the
+    integral of the absolute smoothed residuals at the one bandwidth that equals it, so that neither bins nor a
+    bandwidth must be chosen. Unlike the binned error it is continuous in the scores, and within constant factors of the
+    distance to the nearest calibrated scores.
+
+    Args:
+        scores: Scores of any split.
+
+    Returns:
+        The error in [0, 1].
     """
     cell = np.minimum((scores.y_score * _CELLS).astype(np.int64), _CELLS - 1)
     residual = np.bincount(cell, (scores.y_true - scores.y_score) / len(scores), minlength=_CELLS)
-    # Cosines do not change under reflection at 0 and 1: the kernel multiplies each one by a number.
+    # Cosines are symmetric at 0 and 1, so the kernel scales each of them by a factor.
     waves, frequency = dct(residual), np.pi * np.arange(_CELLS)
 
     def excess(bandwidth: float) -> float:
@@ -139,13 +175,13 @@ def _bin_index(y_score: _Floats, bins: int, binning: str) -> npt.NDArray[np.int6
 
 
 def _curve(scores: Scores, index: npt.NDArray[np.int64]) -> tuple[ReliabilityBin, ...]:
-    found = []
+    curve = []
     for number in np.unique(index):
         inside = index == number
         n, positives = int(np.sum(inside)), int(np.sum(scores.y_true[inside]))
         mean_score = float(np.mean(scores.y_score[inside]))
-        found.append(ReliabilityBin(n, mean_score, positives / n, *wilson(positives, n)))
-    return tuple(found)
+        curve.append(ReliabilityBin(n, mean_score, positives / n, *wilson(positives, n)))
+    return tuple(curve)
 
 
 def _brier_parts(scores: Scores, index: npt.NDArray[np.int64]) -> BrierParts:
@@ -163,7 +199,7 @@ def _brier_parts(scores: Scores, index: npt.NDArray[np.int64]) -> BrierParts:
 
 
 def _recalibration(scores: Scores) -> tuple[Figure, Figure]:
-    """Slope and intercept of the logistic regression of the labels on the logit of the scores (Cox 1958)."""
+    """Slope and intercept of the logistic regression of labels on the logit of scores (Cox 1958)."""
     x = logit(scores.y_score)
     reason = _no_slope(x, scores.y_true)
     if reason is not None:
@@ -179,7 +215,7 @@ def _recalibration(scores: Scores) -> tuple[Figure, Figure]:
 
 
 def _in_the_large(scores: Scores) -> Figure:
-    """Calibration in the large: the intercept when the slope is held at 1."""
+    """Calibration in the large: the intercept with the slope fixed at 1."""
     if len(np.unique(scores.y_true)) < 2:
         return Figure.missing("calibration_in_the_large", "one class is missing: there is no finite intercept")
     x, positives = logit(scores.y_score), np.sum(scores.y_true)
@@ -187,7 +223,7 @@ def _in_the_large(scores: Scores) -> Figure:
     def excess(shift: float) -> float:
         return float(np.sum(expit(x + shift)) - positives)
 
-    # An intercept that makes all logits lie on one side of the prevalence's is too far.
+    # Beyond these limits all logits are on one side of the logit of the prevalence.
     aim = math.log(positives / (len(x) - positives))
     shift = float(brentq(excess, aim - x.max() - 1, aim - x.min() + 1, xtol=1e-12))
     half, method = _half_widths(np.ones((len(x), 1)), scores, expit(x + shift), _patients(scores) - 1)
@@ -206,17 +242,18 @@ def _no_slope(x: _Floats, y_true: npt.NDArray[np.int64]) -> str | None:
 
 
 def _patients(scores: Scores, label: int | None = None) -> int:
-    """Patients with an image of that label, or of any; images, where patients are unknown."""
-    units = np.array(scores.patient or range(len(scores)))
-    return len(np.unique(units if label is None else units[scores.y_true == label]))
+    """Number of patients with an image of `label`, or of any; of images if patients are unknown."""
+    groups = np.array(scores.patient or range(len(scores)))
+    return len(np.unique(groups if label is None else groups[scores.y_true == label]))
 
 
 def _half_widths(design: _Floats, scores: Scores, fitted: _Floats, degrees: int) -> tuple[_Floats | None, str | None]:
-    """Half the widths of the 95% intervals of a logistic regression's coefficients, and the method.
+    """Half-widths of the 95% intervals of logistic regression coefficients, and the method.
 
-    The model's own (Wald) or, where patients have several images, by the cluster-robust variance of Liang and Zeger
-    (1986) and a t distribution of so many `degrees` of freedom; none for less than one. For a slope they are counted in
-    the rarer class: with those of all patients its interval holds the truth in 90% only where that class has about ten.
+    Wald intervals use the model's variance. If patients have several images, they use the cluster-robust variance of
+    Liang and Zeger (1986) and a t distribution with `degrees` of freedom; there is no interval for less than one. For
+    a slope, `degrees` comes from the patients of the rarer class: with all patients, coverage drops to 90% if that
+    class has about ten.
     """
     bread = np.linalg.inv(design.T @ (design * (fitted * (1 - fitted))[:, None]))
     if _patients(scores) == len(scores):
@@ -232,6 +269,6 @@ def _half_widths(design: _Floats, scores: Scores, fitted: _Floats, degrees: int)
 
 def _figure(metric: str, value: float, half: _Floats | None, coefficient: int, method: str | None) -> Figure:
     if half is None:
-        return Figure(metric, value, reason="one patient of a class, or in all: there is no interval")
+        return Figure(metric, value, reason="no interval: a class, or the split, has one patient")
     width = float(half[coefficient])
     return Figure(metric, value, value - width, value + width, method)

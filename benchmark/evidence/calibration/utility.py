@@ -1,4 +1,4 @@
-"""What decisions by these scores are worth: net benefit, and predictive values at a stated prevalence."""
+"""Usefulness of decisions: net benefit, and predictive values at a stated prevalence."""
 
 from __future__ import annotations
 
@@ -18,15 +18,21 @@ THRESHOLDS = tuple(percent / 100 for percent in range(1, 100))
 """Threshold probabilities of a decision curve."""
 
 PREVALENCES = (0.05, 0.15, 0.25)
-"""Shares of positives for which predictive values are stated."""
+"""Prevalences at which predictive values are computed."""
 
-_EXTREME = 50.0  # log of a ratio of proportions beyond every limit that counts of images can give
+_EXTREME = 50.0  # log of a ratio of proportions, beyond the limits of any realistic image counts
 
 
 @dataclass(frozen=True)
 class NetBenefit:
-    """Net benefit at a threshold probability, in true positives an image: of treating those whose score reaches it,
-    all, and none. `model` is None where the curve's `reason` says why."""
+    """Net benefit at a threshold probability, in true positives per image.
+
+    Attributes:
+        threshold: The threshold probability.
+        model: Net benefit of treating images with a score of at least `threshold`; None if undefined.
+        treat_all: Net benefit of treating all images.
+        treat_none: Net benefit of treating none.
+    """
 
     threshold: float
     model: float | None
@@ -36,14 +42,20 @@ class NetBenefit:
 
 @dataclass(frozen=True)
 class DecisionCurve:
-    """Net benefit by threshold probability where `prevalence`, in [0, 1], of the images are positive."""
+    """Net benefit by threshold probability.
+
+    Attributes:
+        prevalence: The assumed share of positives, in [0, 1].
+        points: Net benefit at each threshold probability.
+        reason: Why the net benefit of the model is undefined.
+    """
 
     prevalence: float
     points: tuple[NetBenefit, ...]
     reason: str | None = None
 
     def better_than_both(self) -> tuple[float, ...]:
-        """Threshold probabilities at which the model is worth more than treating all and than treating none."""
+        """Return the threshold probabilities at which the model has more net benefit than treating all or none."""
         return tuple(
             point.threshold
             for point in self.points
@@ -53,8 +65,13 @@ class DecisionCurve:
 
 @dataclass(frozen=True)
 class PredictiveValues:
-    """`ppv`, the share of positives among images called positive, and `npv`, that of negatives among those called
-    negative, where `prevalence` of all images are positive."""
+    """Predictive values at a prevalence.
+
+    Attributes:
+        prevalence: The assumed share of positives, in (0, 1).
+        ppv: The share of positives among positive predictions.
+        npv: The share of negatives among negative predictions.
+    """
 
     prevalence: float
     ppv: Figure
@@ -64,87 +81,106 @@ class PredictiveValues:
 def decision_curve(
     scores: Scores, thresholds: Sequence[float] = THRESHOLDS, prevalence: float | None = None
 ) -> DecisionCurve:
-    """Net benefit (Vickers and Elkin 2006): true positives less false positives at the odds t / (1 - t) of the
-    threshold probability t, an image; at the sample's prevalence or a stated one.
+    """Compute net benefit (Vickers and Elkin 2006) by threshold probability.
 
-    It reads scores as probabilities: assess or calibrate them first. Raises ValueError for a threshold outside [0, 1)
-    and a stated prevalence outside (0, 1).
+    At a threshold probability t it is the number of true positives minus that of false positives times t / (1 - t), per
+    image. It treats scores as probabilities: assess or calibrate them first.
+
+    Args:
+        scores: Scores of any split.
+        thresholds: Threshold probabilities in [0, 1).
+        prevalence: The assumed share of positives, in (0, 1); None for that of the sample.
+
+    Returns:
+        The decision curve.
+
+    Raises:
+        ValueError: A threshold probability or the prevalence is out of range.
     """
     cuts = np.asarray(thresholds, dtype=np.float64)
     if not ((cuts >= 0) & (cuts < 1)).all():
         raise ValueError("a threshold probability must be within [0, 1)")
     positive = np.sort(scores.y_score[scores.y_true == 1])
     negative = np.sort(scores.y_score[scores.y_true == 0])
-    called_positive = len(positive) - np.searchsorted(positive, cuts, side="left")
-    called_negative = len(negative) - np.searchsorted(negative, cuts, side="left")
+    true_positives = len(positive) - np.searchsorted(positive, cuts, side="left")
+    false_positives = len(negative) - np.searchsorted(negative, cuts, side="left")
     share = len(positive) / len(scores) if prevalence is None else _valid(prevalence)
     odds = cuts / (1 - cuts)
     treat_all = (share - (1 - share) * odds).tolist()
     if prevalence is not None and not (len(positive) and len(negative)):
-        reason = "one class is missing: its rate at another prevalence is not known"
-        points = (NetBenefit(cut, None, everyone) for cut, everyone in zip(cuts.tolist(), treat_all, strict=True))
+        reason = "one class is missing: net benefit at another prevalence is undefined"
+        points = (NetBenefit(cut, None, benefit) for cut, benefit in zip(cuts.tolist(), treat_all, strict=True))
         return DecisionCurve(share, tuple(points), reason)
-    # A class that is missing from the sample has no share at its own prevalence, whatever its rate.
-    benefit = share * called_positive / max(len(positive), 1)
-    harm = (1 - share) * called_negative / max(len(negative), 1) * odds
+    # A class that is missing contributes nothing at the prevalence of the sample.
+    benefit = share * true_positives / max(len(positive), 1)
+    harm = (1 - share) * false_positives / max(len(negative), 1) * odds
     model = (benefit - harm).tolist()
     return DecisionCurve(share, tuple(map(NetBenefit, cuts.tolist(), model, treat_all)))
 
 
 def predictive_values(
-    counted: Confusion,
+    matrix: Confusion,
     prevalences: Sequence[float] = PREVALENCES,
     level: float = 0.95,
     *,
-    worth: tuple[float, float] | None = None,
+    effective_sizes: tuple[float, float] | None = None,
 ) -> tuple[PredictiveValues, ...]:
-    """Predictive values by Bayes' rule from the sensitivity and specificity of `counted`, with intervals.
+    """Compute predictive values with intervals by Bayes' rule from sensitivity and specificity.
 
-    At a given prevalence a predictive value rises with a likelihood ratio, a ratio of two independent proportions; its
-    limits are those of the ratio by Koopman's (1984) score interval. Unlike the logit interval of Mercaldo et al.
-    (2007) it exists where an error never happened. Where patients have several images, `worth` is how many independent
-    ones the negatives and the positives are worth (Rao and Scott 1992), as `effective_sample_sizes` gives it; None:
-    what they are. Undefined, with the reason, where a class is missing or nothing is called so.
+    At a given prevalence a predictive value increases with a likelihood ratio, which is a ratio of two independent
+    proportions. Its interval comes from Koopman's (1984) score interval of that ratio. Unlike the logit interval of
+    Mercaldo et al. (2007), it exists even if one kind of error did not occur.
 
-    Raises ValueError for a prevalence or level outside (0, 1).
+    Args:
+        matrix: The confusion matrix.
+        prevalences: Assumed shares of positives, in (0, 1).
+        level: Confidence level, in (0, 1).
+        effective_sizes: Effective sample sizes of the negatives and the positives (Rao and Scott 1992), from
+            `effective_sample_sizes`; None for the numbers of images.
+
+    Returns:
+        Predictive values at each prevalence; undefined, with the reason, if a class is missing or never predicted.
+
+    Raises:
+        ValueError: A prevalence or the level is out of range.
     """
     if not 0 < level < 1:
         raise ValueError(f"level {level} must be within (0, 1)")
     z = float(norm.ppf(0.5 + level / 2))
-    positives, negatives = counted.tp + counted.fn, counted.tn + counted.fp
+    positives, negatives = matrix.tp + matrix.fn, matrix.tn + matrix.fp
     of_negatives, of_positives = (1.0, 1.0)
-    if worth is not None and positives and negatives:
-        of_negatives, of_positives = worth[0] / negatives, worth[1] / positives
-    tp, fn = counted.tp * of_positives, counted.fn * of_positives
-    fp, tn = counted.fp * of_negatives, counted.tn * of_negatives
-    method = "Koopman, likelihood ratio" + ("" if worth is None else ", by patient")
-    called_positive = _likelihood_ratio(tp, tp + fn, fp, tn + fp, z, "positive")
-    called_negative = _likelihood_ratio(tn, tn + fp, fn, tp + fn, z, "negative")
+    if effective_sizes is not None and positives and negatives:
+        of_negatives, of_positives = effective_sizes[0] / negatives, effective_sizes[1] / positives
+    tp, fn = matrix.tp * of_positives, matrix.fn * of_positives
+    fp, tn = matrix.fp * of_negatives, matrix.tn * of_negatives
+    method = "Koopman, likelihood ratio" + ("" if effective_sizes is None else ", by patient")
+    positive_ratio = _likelihood_ratio(tp, tp + fn, fp, tn + fp, z, "positive")
+    negative_ratio = _likelihood_ratio(tn, tn + fp, fn, tp + fn, z, "negative")
     return tuple(
         PredictiveValues(
             prevalence,
-            ppv=_predictive_value("ppv", method, called_positive, _valid(prevalence)),
-            npv=_predictive_value("npv", method, called_negative, 1 - prevalence),
+            ppv=_predictive_value("ppv", method, positive_ratio, _valid(prevalence)),
+            npv=_predictive_value("npv", method, negative_ratio, 1 - prevalence),
         )
         for prevalence in prevalences
     )
 
 
 def _likelihood_ratio(
-    k1: float, n1: float, k2: float, n2: float, z: float, called: str
+    k1: float, n1: float, k2: float, n2: float, z: float, label: str
 ) -> tuple[float, float, float] | str:
-    """(k1 / n1) / (k2 / n2) and its limits, infinite where k2 is 0; or why there is none."""
+    """(k1 / n1) / (k2 / n2) and its limits, infinite if k2 is 0; or why it is undefined."""
     if not n1 or not n2:
         return "one class is missing"
     if not k1 and not k2:
-        return f"no image is called {called}"
+        return f"no image is predicted {label}"
     return ((k1 / n1) / (k2 / n2) if k2 else math.inf), *_koopman(k1, n1, k2, n2, z)
 
 
 def _predictive_value(metric: str, method: str, ratio: tuple[float, float, float] | str, share: float) -> Figure:
     if isinstance(ratio, str):
         return Figure.missing(metric, ratio)
-    value, low, high = (_posterior(found, share) for found in ratio)
+    value, low, high = (_posterior(each, share) for each in ratio)
     return Figure(metric, value, low, high, method)
 
 
@@ -157,8 +193,8 @@ def _koopman(k1: float, n1: float, k2: float, n2: float, z: float) -> Bounds:
 
     def deviation(log_ratio: float) -> float:
         ratio = math.exp(log_ratio)
-        # The second proportion, most likely under this ratio: a root of a x^2 - b x + c, in the form that is stable;
-        # its discriminant as a sum of two terms, since b^2 and 4 a c cancel where nearly all are called so.
+        # The maximum likelihood estimate of the second proportion at this ratio is a root of a x^2 - b x + c, here in
+        # its stable form. The discriminant is a sum of two terms, since b^2 and 4 a c nearly cancel for large shares.
         b, c = ratio * (n1 + k2) + k1 + n2, k1 + k2
         root = math.sqrt((ratio * (n1 + k2) - (k1 + n2)) ** 2 + 4 * ratio * (n1 - k1) * (n2 - k2))
         second = min(1.0, 2 * c / (b + root))

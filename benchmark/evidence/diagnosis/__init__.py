@@ -1,1 +1,1 @@
-"""Why a run failed or errs: causes, subgroups, saliency, unfamiliar images."""
+"""Diagnoses of runs: faults, subgroups, saliency checks, out-of-distribution images."""

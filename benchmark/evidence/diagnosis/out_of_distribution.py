@@ -1,5 +1,4 @@
-"""Whether an image is unlike those a model was trained on: a distance fitted on training images, with a limit that
-validation images set."""
+"""Out-of-distribution detection: a distance from the training images, with a limit from validation images."""
 
 from __future__ import annotations
 
@@ -13,15 +12,19 @@ from sklearn.covariance import LedoitWolf
 Floats = npt.NDArray[np.float64]
 
 LEVEL = 0.01
-"""The share of images like those of validation that each limit is meant to flag."""
+"""The nominal share of in-distribution images beyond each limit."""
 
 
 @dataclass(frozen=True, eq=False)
 class OODReference:
-    """What training images look like in one description of d numbers.
+    """The distribution of training images in one description of d numbers.
 
-    `means` (classes, d) and the shared `precision` (d, d) are of training images. `limit` is the largest distance that
-    counts as alike; `share` of images like those of validation are expected beyond it, `images` of which set it.
+    Attributes:
+        means: Class means of training images, (classes, d).
+        precision: The inverse covariance within classes, (d, d).
+        limit: The largest distance of an in-distribution image.
+        share: The expected share of in-distribution images beyond `limit`, in (0, 1).
+        images: Number of validation images that determined `limit`.
     """
 
     means: Floats
@@ -31,7 +34,14 @@ class OODReference:
     images: int
 
     def distances(self, described: npt.NDArray[np.floating]) -> Floats:
-        """Mahalanobis distance of each row of `described` (n, d) to the nearest class mean: (n,), 0 or more."""
+        """Compute Mahalanobis distances to the nearest class mean.
+
+        Args:
+            described: Descriptions of images, (n, d).
+
+        Returns:
+            Distances (n,), 0 or more.
+        """
         away = np.asarray(described, dtype=np.float64)[:, None, :] - self.means
         squared = np.einsum("nci,ij,ncj->nc", away, self.precision, away)
         return np.asarray(np.sqrt(np.maximum(squared, 0.0)).min(axis=1))
@@ -43,15 +53,25 @@ def fit_reference(
     val: npt.NDArray[np.floating],
     level: float = LEVEL,
 ) -> OODReference:
-    """The reference of descriptions `train` (n, d) with class `labels` (n,), its limit from those of `val` (m, d).
+    """Fit a reference on training images and set its limit on validation images.
 
-    One mean a class and one covariance for all (Lee et al., NeurIPS 2018), the covariance shrunk (Ledoit and Wolf
-    2004), since d may exceed n. The limit is the split-conformal one (Bates et al., Annals of Statistics 2023): the
-    ceil((m + 1) (1 - level))-th smallest distance of `val`, so that an image exchangeable with those is beyond it with
-    a probability of `level` at most. Where `val` has too few images for that, it is the largest distance, and `share`
-    says what that can hold: 1 / (m + 1).
+    It has one mean per class and one covariance (Lee et al., NeurIPS 2018), which is shrunk (Ledoit and Wolf 2004),
+    since d may exceed n. The limit is split-conformal (Bates et al., Annals of Statistics 2023): the
+    ceil((m + 1) (1 - level))-th smallest validation distance. An image that is exchangeable with the validation images
+    is beyond it with a probability of at most `level`. If m is too small for that, the limit is the largest distance
+    and the probability at most 1 / (m + 1).
 
-    Raises ValueError without images, or where numbers are not finite.
+    Args:
+        train: Descriptions of training images, (n, d).
+        labels: Their classes, (n,).
+        val: Descriptions of validation images, (m, d).
+        level: The nominal share of in-distribution images beyond the limit, in (0, 1).
+
+    Returns:
+        The reference.
+
+    Raises:
+        ValueError: There are no images, or a number is not finite.
     """
     train, val = np.asarray(train, dtype=np.float64), np.asarray(val, dtype=np.float64)
     if not len(train) or not len(val):
@@ -63,7 +83,7 @@ def fit_reference(
     centred = train - means[np.searchsorted(classes, labels)]
     estimate = LedoitWolf(assume_centered=True).fit(centred)
     scale = float(np.trace(estimate.covariance_)) / train.shape[1]
-    # Where all training images are the same, a shrunk covariance is still 0: any other image is infinitely far.
+    # If all training images are equal, the shrunk covariance is 0 and has no inverse.
     ridge = max(scale, 1.0) * 1e-9
     precision = np.linalg.inv(estimate.covariance_ + ridge * np.eye(train.shape[1]))
     count = len(val)

@@ -1,4 +1,4 @@
-"""What heat maps over images are worth: whether they depend on what was learned, and where they lie."""
+"""Checks of saliency maps: whether they depend on the trained weights, and which region they highlight."""
 
 from __future__ import annotations
 
@@ -10,20 +10,25 @@ from scipy.stats import rankdata
 
 Maps = npt.NDArray[np.floating]
 CUT_OFF = 0.5
-"""A median rank correlation of at least this much between maps before and after is called unchanged. It is a
-convention of this program: Adebayo et al. 2018 name none."""
+"""Maps count as unchanged if their median rank correlation is at least this. It is a convention of this program:
+Adebayo et al. 2018 give no cut-off."""
 FEWEST = 4
-"""Images that a verdict needs."""
+"""The fewest images with a map for which a verdict is given."""
 
 
 @dataclass(frozen=True)
 class Sanity:
-    """The test of Adebayo et al. 2018: maps must change when the weights are drawn anew.
+    """The model randomisation test of Adebayo et al. 2018: maps must change if the weights are randomised.
 
-    `per_image` is Spearman's rank correlation of an image's map with that after all weights were drawn anew, mean over
-    `draws`; None where the trained model's map is empty. `median` is over the images, `head_median` the same with only
-    the weights behind the explained layer drawn anew. `passes` is whether `median` is below `cut_off`; None, with a
-    `reason`, where it cannot be told.
+    Attributes:
+        per_image: Spearman's rank correlation of an image's map before and after randomising all weights, mean over
+            draws; None if the map of the trained model is constant.
+        median: Median of `per_image`.
+        head_median: The same with only the weights after the explained layer randomised.
+        draws: Number of random draws of the weights.
+        cut_off: Correlation from which maps count as unchanged.
+        passes: Whether `median` is below `cut_off`; None if undetermined.
+        reason: Why `passes` is undetermined.
     """
 
     per_image: tuple[float | None, ...]
@@ -37,10 +42,14 @@ class Sanity:
 
 @dataclass(frozen=True)
 class Inside:
-    """Share of the maps within a region: `share` is the mean over `images`, `expected` that of a uniform map, the
-    region's own share of the area; `above` counts images whose map lies more in the region than a uniform one.
+    """The share of saliency inside a region.
 
-    `per_image` is None where a map is empty.
+    Attributes:
+        per_image: The share of each map inside the region, in [0, 1]; None if the map is empty.
+        share: Mean of `per_image`.
+        expected: The share for a uniform map: the mean share of the image area.
+        above: Number of images whose map exceeds the uniform share.
+        images: Number of images whose map is not empty.
     """
 
     per_image: tuple[float | None, ...]
@@ -51,10 +60,17 @@ class Inside:
 
 
 def rank_correlations(before: Maps, after: Maps) -> tuple[float | None, ...]:
-    """Spearman's rank correlation of each of `before` (n, ...) with its fellow in `after` (n, ...), ties averaged.
+    """Compute Spearman's rank correlation of each pair of maps, with average ranks for ties.
 
-    None where a map of `before` is the same everywhere. One of `after` that is the same everywhere keeps no order of
-    its fellow: 0.
+    Args:
+        before: Maps, (n, ...).
+        after: Maps of the same images, (n, ...).
+
+    Returns:
+        n correlations; None if the map before is constant, 0 if only the map after is.
+
+    Raises:
+        ValueError: The shapes differ.
     """
     if before.shape != after.shape:
         raise ValueError(f"maps of shapes {before.shape} and {after.shape} cannot be compared")
@@ -62,15 +78,24 @@ def rank_correlations(before: Maps, after: Maps) -> tuple[float | None, ...]:
 
 
 def sanity(trained: Maps, head_random: Maps, all_random: Maps, cut_off: float = CUT_OFF) -> Sanity:
-    """The verdict on maps `trained` (n, r, c), given those after drawing the weights behind the explained layer, and
-    all weights, anew k times: (k, n, r, c) each."""
+    """Run the model randomisation test.
+
+    Args:
+        trained: Maps of the trained model, (n, r, c).
+        head_random: Maps after randomising the weights after the explained layer k times, (k, n, r, c).
+        all_random: Maps after randomising all weights k times, (k, n, r, c).
+        cut_off: Correlation from which maps count as unchanged.
+
+    Returns:
+        The result of the test.
+    """
     whole, head = _mean_over_draws(trained, all_random), _mean_over_draws(trained, head_random)
     known = [value for value in whole if value is not None]
     median = float(np.median(known)) if known else None
     known_head = [value for value in head if value is not None]
     passes, reason = None, None
     if not len(all_random):
-        reason = "no weights were drawn anew"
+        reason = "no weights were randomised"
     elif len(known) < FEWEST:
         reason = f"{len(known)} of {len(trained)} images have a map; {FEWEST} are needed"
     else:
@@ -87,9 +112,20 @@ def sanity(trained: Maps, head_random: Maps, all_random: Maps, cut_off: float = 
 
 
 def inside(maps: Maps, region: npt.NDArray[np.bool_]) -> Inside:
-    """How much of each map (n, h, w), not negative, lies in its `region` (n, h, w)."""
+    """Compute the share of each map inside a region.
+
+    Args:
+        maps: Maps (n, h, w), 0 or more.
+        region: The region of each image, (n, h, w).
+
+    Returns:
+        The shares.
+
+    Raises:
+        ValueError: The shapes differ.
+    """
     if maps.shape != region.shape:
-        raise ValueError(f"maps of shape {maps.shape} and a region of shape {region.shape} do not fit")
+        raise ValueError(f"maps of shape {maps.shape} and a region of shape {region.shape} differ")
     total, within = maps.sum(axis=(1, 2)), (maps * region).sum(axis=(1, 2))
     area = region.mean(axis=(1, 2))
     shares = tuple(float(w / t) if t > 0 else None for w, t in zip(within, total, strict=True))
@@ -103,10 +139,10 @@ def inside(maps: Maps, region: npt.NDArray[np.bool_]) -> Inside:
     )
 
 
-def _mean_over_draws(trained: Maps, drawn: Maps) -> tuple[float | None, ...]:
-    if not len(drawn):
+def _mean_over_draws(trained: Maps, random: Maps) -> tuple[float | None, ...]:
+    if not len(random):
         return (None,) * len(trained)
-    columns = zip(*(rank_correlations(trained, after) for after in drawn), strict=True)
+    columns = zip(*(rank_correlations(trained, after) for after in random), strict=True)
     known = [[value for value in column if value is not None] for column in columns]
     return tuple(float(np.mean(column)) if column else None for column in known)
 

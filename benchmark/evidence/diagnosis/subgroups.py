@@ -1,7 +1,7 @@
-"""Where a card errs more: rates in groups of test images, each against all other images of the same class.
+"""Subgroup analysis: rates in groups of test images, compared with all other images of the class.
 
-Groups come from what is known without a model: file names, sizes, brightness. They describe errors; nothing is chosen
-or fitted by them.
+Groups are defined without a model: by file names, size, brightness. They describe errors and are never used to choose
+or fit anything.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from benchmark.evidence.scores import Scores
 Mask = npt.NDArray[np.bool_]
 FEWEST_IMAGES = 10
 FEWEST_PATIENTS = 5
-"""Images and patients of a class that a group, and what it is compared with, need for a test."""
+"""The fewest images and patients of a class, in a group and outside it, for a test."""
 MOST_SERIES = 12
 _Test = tuple[str, str, tuple[str, ...]]
 _OF_CLASS = {"specificity": 0, "recall": 1}
@@ -34,8 +34,14 @@ _OF_CLASS = {"specificity": 0, "recall": 1}
 
 @dataclass(frozen=True)
 class Grouping:
-    """One way to group images: `labels` (n,) names each image's group, in the order `order`; None with a `reason`
-    where the images cannot be grouped so."""
+    """One way to group images.
+
+    Attributes:
+        kind: What the groups differ in, such as `image size`.
+        labels: The group of each image, (n,); None if the images cannot be grouped.
+        order: The names of the groups, in display order.
+        reason: Why the images cannot be grouped.
+    """
 
     kind: str
     labels: tuple[str, ...] | None
@@ -45,10 +51,21 @@ class Grouping:
 
 @dataclass(frozen=True)
 class Rate(Estimate):
-    """Right decisions among the images of a group that `metric` counts, with a 95% interval by `method`.
+    """The rate of correct decisions in a group.
 
-    `difference` is the rate minus that of the images outside of the group, `p_value` that of no difference by `test`,
-    `adjusted` the same for the family of all tests (Holm 1979). `reason` says why a value or a test is missing.
+    Attributes:
+        metric: `recall`, `specificity` or `accuracy`.
+        right: Number of correct decisions.
+        images: Number of images that `metric` refers to.
+        value: `right` / `images`; None without images.
+        low: Lower end of the 95% interval.
+        high: Upper end of the 95% interval.
+        method: The method of the interval.
+        difference: The rate minus the rate of the images outside the group.
+        p_value: For the hypothesis of no difference.
+        test: The name of the test.
+        adjusted: `p_value` adjusted for all tests (Holm 1979).
+        reason: Why the value or the test is missing.
     """
 
     metric: str
@@ -67,8 +84,16 @@ class Rate(Estimate):
 
 @dataclass(frozen=True)
 class Subgroup:
-    """A group's `rates`, recall, specificity and accuracy, and its wrong decisions, most certain first: `failures` are
-    places in the scores."""
+    """Results of a group.
+
+    Attributes:
+        kind: The kind of its grouping.
+        name: The name of the group.
+        images: Number of images.
+        patients: Number of patients; None if unknown.
+        rates: Recall, specificity and accuracy.
+        failures: Indices of wrong decisions in the scores, most certain first.
+    """
 
     kind: str
     name: str
@@ -80,8 +105,14 @@ class Subgroup:
 
 @dataclass(frozen=True)
 class Subgroups:
-    """All groups at one `threshold`; `tests` is the size of the family, `left_out` says which groupings there are
-    not, and why."""
+    """Results of all groups.
+
+    Attributes:
+        threshold: The decision threshold.
+        groups: The results by group.
+        tests: Number of tests that `adjusted` accounts for.
+        left_out: Why groupings are missing.
+    """
 
     threshold: float
     groups: tuple[Subgroup, ...]
@@ -90,10 +121,17 @@ class Subgroups:
 
 
 def by_name(names: Sequence[str], kind: str = "file names") -> Grouping:
-    """Images grouped by the series of their file names, the name without folders, ending and running numbers.
+    """Group images by the series of their file names: the name without folders, suffix and running numbers.
 
-    A number stays where it is the same in the whole series. There is no grouping when all names are of one series, or
-    when there are more than 12 with at least 2 images each: then names tell nothing.
+    A number that is the same in the whole series remains in its name.
+
+    Args:
+        names: File names, (n,).
+        kind: The kind of the grouping.
+
+    Returns:
+        The grouping. It has no labels, with the reason, if there is a single series, if more than 12 series have 2
+        images or more, or if no series has 2: the names are then not informative.
     """
     stems = [re.sub(r"\.[^.]*$", "", name.rsplit("/", 1)[-1]) for name in names]
     keys = [_series(stem) for stem in stems]
@@ -101,10 +139,10 @@ def by_name(names: Sequence[str], kind: str = "file names") -> Grouping:
     for key, stem in zip(keys, stems, strict=True):
         members.setdefault(key, []).append(stem)
     if len(members) == 1:
-        return Grouping(kind, None, reason=f"all {kind} are of one series, {_title(keys[0], stems)}")
-    if sum(len(found) > 1 for found in members.values()) > MOST_SERIES or max(map(len, members.values())) == 1:
+        return Grouping(kind, None, reason=f"all {kind} are in one series, {_title(keys[0], stems)}")
+    if sum(len(series) > 1 for series in members.values()) > MOST_SERIES or max(map(len, members.values())) == 1:
         return Grouping(kind, None, reason=f"the {kind} follow {len(members)} patterns, too many to be series")
-    titles = {key: _title(key, found) for key, found in members.items()}
+    titles = {key: _title(key, series) for key, series in members.items()}
     counts = Counter(keys)
     order = sorted(titles, key=lambda key: (-counts[key], titles[key]))
     return Grouping(kind, tuple(titles[key] for key in keys), tuple(titles[key] for key in order))
@@ -113,154 +151,184 @@ def by_name(names: Sequence[str], kind: str = "file names") -> Grouping:
 def by_thirds(
     values: Sequence[float], kind: str, names: tuple[str, str, str] = ("low", "middle", "high"), unit: str = ""
 ) -> Grouping:
-    """Images in thirds of `values` (n,), equal values in one group, named with the range of their values."""
+    """Group images into thirds of a value; equal values are in one group.
+
+    Args:
+        values: The value of each image, (n,).
+        kind: The kind of the grouping.
+        names: The names of the thirds, to which the range of values is added.
+        unit: The unit of the values.
+
+    Returns:
+        The grouping; it has no labels, with the reason, if all values are equal.
+    """
     array = np.asarray(values, dtype=np.float64)
     if not len(array) or array.min() == array.max():
-        shown = f"{array[0]:,.6g} {unit}".strip() if len(array) else "no images"
-        return Grouping(kind, None, reason=f"{kind} is the same for all images: {shown}")
+        value = f"{array[0]:,.6g} {unit}".strip() if len(array) else "no images"
+        return Grouping(kind, None, reason=f"{kind} is the same for all images: {value}")
     cuts = np.quantile(array, (1 / 3, 2 / 3))
     third = (array > cuts[0]).astype(int) + (array > cuts[1])
     titles = {}
-    for place in sorted({*third.tolist()}):
-        inside = array[third == place]
+    for index in sorted({*third.tolist()}):
+        inside = array[third == index]
         span = f"{inside.min():,.6g} to {inside.max():,.6g} {unit}".strip()
-        titles[place] = f"{names[place]} ({span})"
-    return Grouping(kind, tuple(titles[place] for place in third.tolist()), tuple(titles.values()))
+        titles[index] = f"{names[index]} ({span})"
+    return Grouping(kind, tuple(titles[index] for index in third.tolist()), tuple(titles.values()))
 
 
 def subgroups(scores: Scores, threshold: float, groupings: Sequence[Grouping]) -> Subgroups:
-    """Recall, specificity and accuracy of `scores` at `threshold` in every group of `groupings`.
+    """Compute recall, specificity and accuracy in every group and test for differences.
 
-    Intervals are those of `metrics.figures`, by patient where a patient has several images; how many images of each
-    class a group holds is left to chance, also in a balanced draw. Recall and specificity of a group are tested against
-    those of all other images of the class: by Fisher's exact test, or, where a patient has several images, by a score
-    test that sums residuals by patient (Boos 1992, working independence). Accuracy is not tested, since groups hold the
-    classes in unlike shares. Two groups that have a class to themselves are one test. Groups with fewer than 10 images
-    or 5 patients of the class, on either side, are not tested. Raises ValueError when labels do not fit the scores.
+    Intervals are those of `intervals.figures`, clustered by patient if a patient has several images. They treat the
+    class sizes of a group as random, also in a balanced draw.
+
+    Recall and specificity of a group are tested against all other images of the class: by Fisher's exact test or, if a
+    patient has several images, by a score test on residuals summed by patient (Boos 1992, working independence).
+    Accuracy is not tested, since class shares differ between groups. If only two groups contain a class, they share one
+    test. A group with fewer than 10 images or 5 patients of the class, inside or outside, is not tested.
+
+    Args:
+        scores: Test scores, n images.
+        threshold: The decision threshold, in [0, 1].
+        groupings: Groupings of the n images.
+
+    Returns:
+        The results of all groups.
+
+    Raises:
+        ValueError: A grouping has another number of labels than n.
     """
-    found: list[Subgroup] = []
+    groups: list[Subgroup] = []
     for grouping in groupings:
         if grouping.labels is None:
             continue
         if len(grouping.labels) != len(scores):
             raise ValueError(f"{len(grouping.labels)} labels of {grouping.kind} for {len(scores)} scores")
         labels = np.array(grouping.labels)
-        found += [_subgroup(scores, threshold, grouping.kind, name, labels == name) for name in grouping.order]
-    adjusted = _family(found)
-    groups = tuple(
+        groups += [_subgroup(scores, threshold, grouping.kind, name, labels == name) for name in grouping.order]
+    adjusted = _adjusted(groups)
+    results = tuple(
         replace(
-            group, rates=tuple(replace(rate, adjusted=adjusted.get(_test(group, rate, found))) for rate in group.rates)
+            group, rates=tuple(replace(rate, adjusted=adjusted.get(_test(group, rate, groups))) for rate in group.rates)
         )
-        for group in found
+        for group in groups
     )
     left_out = tuple(grouping.reason for grouping in groupings if grouping.reason)
-    return Subgroups(threshold, groups, len(adjusted), left_out)
+    return Subgroups(threshold, results, len(adjusted), left_out)
 
 
-def _family(groups: Sequence[Subgroup]) -> dict[_Test, float | None]:
-    """Holm's adjusted p-value of every test made."""
-    made: dict[_Test, float | None] = {}
+def _adjusted(groups: Sequence[Subgroup]) -> dict[_Test, float | None]:
+    """Holm's adjusted p-value of every test."""
+    p_values: dict[_Test, float | None] = {}
     for group in groups:
         for rate in group.rates:
             if rate.p_value is not None:
-                made.setdefault(_test(group, rate, groups), rate.p_value)
-    return dict(zip(made, holm(list(made.values())), strict=True))
+                p_values.setdefault(_test(group, rate, groups), rate.p_value)
+    return dict(zip(p_values, holm(list(p_values.values())), strict=True))
 
 
 def _test(group: Subgroup, rate: Rate, groups: Sequence[Subgroup]) -> _Test:
-    """What is tested: this group against the others, or the one pair of groups that hold the class."""
-    holders = [
+    """Identify a test: by its group, or by both groups if only two contain the class."""
+    names = [
         other.name
         for other in groups
         if other.kind == group.kind
         for each in other.rates
         if each.metric == rate.metric and each.images
     ]
-    return group.kind, rate.metric, tuple(holders) if len(holders) == 2 else (group.name,)
+    return group.kind, rate.metric, tuple(names) if len(names) == 2 else (group.name,)
 
 
 def certainty(scores: Scores, threshold: float) -> npt.NDArray[np.float64]:
-    """How far each score is on its side of `threshold` (n,): 0 at the threshold, 1 at the end of the scale."""
+    """Compute how far each score is from the threshold, relative to the end of the scale on its side.
+
+    Args:
+        scores: Scores of n images.
+        threshold: The decision threshold, in [0, 1].
+
+    Returns:
+        Values (n,): 0 at the threshold, 1 at a score of 0 or 1.
+    """
     p = scores.y_score
-    above = p >= threshold
-    room = np.where(above, 1 - threshold, threshold)
-    away: npt.NDArray[np.float64] = np.divide(np.abs(p - threshold), room, out=np.zeros_like(p), where=room > 0)
-    return away
+    span = np.where(p >= threshold, 1 - threshold, threshold)
+    relative: npt.NDArray[np.float64] = np.divide(np.abs(p - threshold), span, out=np.zeros_like(p), where=span > 0)
+    return relative
 
 
-def _subgroup(scores: Scores, threshold: float, kind: str, name: str, chosen: Mask) -> Subgroup:
+def _subgroup(scores: Scores, threshold: float, kind: str, name: str, group: Mask) -> Subgroup:
     patient = scores.patient
     part = replace(
         scores,
-        y_true=scores.y_true[chosen],
-        y_score=scores.y_score[chosen],
-        patient=None if patient is None else tuple(np.array(patient)[chosen].tolist()),
+        y_true=scores.y_true[group],
+        y_score=scores.y_score[group],
+        patient=None if patient is None else tuple(np.array(patient)[group].tolist()),
     )
-    known = figures(part, threshold)
+    computed = figures(part, threshold)
     right = (part.y_score >= threshold) == (part.y_true == 1)
     rates = []
     for metric in ("recall", "specificity", "accuracy"):
-        counted = part.y_true == _OF_CLASS[metric] if metric in _OF_CLASS else np.ones(len(part), bool)
-        figure = known[metric]
+        of_class = part.y_true == _OF_CLASS[metric] if metric in _OF_CLASS else np.ones(len(part), bool)
+        figure = computed[metric]
         rate = Rate(
             metric,
-            int((right & counted).sum()),
-            int(counted.sum()),
+            int((right & of_class).sum()),
+            int(of_class.sum()),
             figure.value,
             figure.low,
             figure.high,
             figure.method,
             reason="no image of this class" if figure.value is None else None,
         )
-        rates.append(
-            rate if metric not in _OF_CLASS or rate.value is None else _tested(rate, scores, threshold, chosen)
-        )
+        rates.append(rate if metric not in _OF_CLASS or rate.value is None else _tested(rate, scores, threshold, group))
     wrong = (scores.y_score >= threshold) != (scores.y_true == 1)
-    places = np.flatnonzero(wrong & chosen)
-    order = np.argsort(-certainty(scores, threshold)[places], kind="stable")
+    failures = np.flatnonzero(wrong & group)
+    order = np.argsort(-certainty(scores, threshold)[failures], kind="stable")
     patients = None if part.patient is None else len({*part.patient})
-    return Subgroup(kind, name, len(part), patients, tuple(rates), tuple(places[order].tolist()))
+    return Subgroup(kind, name, len(part), patients, tuple(rates), tuple(failures[order].tolist()))
 
 
-def _tested(rate: Rate, scores: Scores, threshold: float, chosen: Mask) -> Rate:
-    """`rate` with its difference from the images of the class that are not `chosen`, and the p-value of none."""
+def _tested(rate: Rate, scores: Scores, threshold: float, mask: Mask) -> Rate:
+    """Add the difference from the images of the class outside `mask`, and its test."""
     of_class = scores.y_true == _OF_CLASS[rate.metric]
     right = ((scores.y_score >= threshold) == (scores.y_true == 1))[of_class].astype(np.float64)
-    group = chosen[of_class]
+    group = mask[of_class]
     if group.all():
         return replace(rate, reason="every image of this class is in this group")
     rate = replace(rate, difference=float(right[group].mean() - right[~group].mean()))
     patients = None if scores.patient is None else np.array(scores.patient)[of_class]
-    for side, where in (("here", group), ("elsewhere", ~group)):
+    for side, where in (("in this group", group), ("outside it", ~group)):
         images = int(where.sum())
         people = images if patients is None else len({*patients[where].tolist()})
         if images < FEWEST_IMAGES or people < FEWEST_PATIENTS:
-            what = f"{images} images" if images < FEWEST_IMAGES else f"{people} patients"
-            needed = FEWEST_IMAGES if images < FEWEST_IMAGES else FEWEST_PATIENTS
-            return replace(rate, reason=f"too few to test: {what} of this class {side}, {needed} are needed")
+            count, unit, fewest = (
+                (images, "images", FEWEST_IMAGES) if images < FEWEST_IMAGES else (people, "patients", FEWEST_PATIENTS)
+            )
+            return replace(
+                rate, reason=f"no test: too few {unit} of this class {side} ({count}, at least {fewest} needed)"
+            )
     weight = group / group.sum() - ~group / (~group).sum()
-    units = Clusters(np.ones(len(right), np.int64), None if patients is None else patients.tolist())
-    if not units.repeated:
+    clusters = Clusters(np.ones(len(right), np.int64), None if patients is None else patients.tolist())
+    if not clusters.repeated:
         table = np.array([[right[where].sum(), (1 - right[where]).sum()] for where in (group, ~group)], np.int64)
         return replace(rate, p_value=float(fisher_exact(table).pvalue), test="Fisher's exact test")
     residuals = (right - right.mean()) * weight
-    spread = math.sqrt(units.variance(residuals))
-    # Without any spread all decisions are alike.
+    spread = math.sqrt(clusters.variance(residuals))
+    # The spread is 0 if all decisions are equal.
     statistic = abs(float(weight @ right)) / spread if spread > 0 else 0.0
-    p_value = float(2 * stdtr(units.degrees_of_freedom(residuals), -statistic))
+    p_value = float(2 * stdtr(clusters.degrees_of_freedom(residuals), -statistic))
     return replace(rate, p_value=p_value, test="score test by patient")
 
 
 def _series(stem: str) -> str:
-    """`stem` with "#" for numbers, numbers that follow one another being one."""
+    """`stem` with "#" for each number; adjacent numbers become one."""
     return re.sub(r"#(?:[-_. ]+#)+", "#", re.sub(r"\d+", "#", stem.replace("#", "")))
 
 
 def _title(key: str, members: Sequence[str]) -> str:
     """`key` with the numbers that all `members` share."""
     pattern = re.escape(key).replace(r"\#", r"(\d+(?:[-_. ]+\d+)*)")
-    found = [re.fullmatch(pattern, member.replace("#", "")) for member in members]
-    rows = [match.groups() for match in found if match is not None]
+    matches = [re.fullmatch(pattern, member.replace("#", "")) for member in members]
+    rows = [match.groups() for match in matches if match is not None]
     shared = [column[0] if len(members) > 1 and len({*column}) == 1 else "#" for column in zip(*rows, strict=True)]
     parts = key.split("#")
     return "".join(part + number for part, number in zip(parts, [*shared, ""], strict=True)) or "#"

@@ -1,4 +1,4 @@
-"""What a run records about itself so that a failure can be explained later without training anything again."""
+"""Records of training time, from which a later diagnosis explains failures without training again."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from benchmark.evidence.metrics.probabilities import log_losses
 
 @dataclass(frozen=True)
 class BatchNormProbe:
-    """The same augmented training images through the trained network in inference mode and, where it has batch
-    normalisation, with the statistics of each batch in place of the moving ones (dropout off in both).
+    """The trained network on the same augmented training images in two modes, both without dropout.
 
-    `images` were used; accuracies at 0.5 are in [0, 1], losses are mean cross-entropies in nats. The two of `batch`
-    are None for a network without batch normalisation: its modes are the same.
+    Attributes:
+        images: Number of images.
+        inference_accuracy: Accuracy at 0.5 in inference mode, in [0, 1].
+        inference_loss: Mean cross-entropy in inference mode, in nats.
+        batch_accuracy: Accuracy with batch statistics instead of moving statistics; None without batch normalisation.
+        batch_loss: Mean cross-entropy with batch statistics; None without batch normalisation.
     """
 
     images: int
@@ -30,7 +33,16 @@ class BatchNormProbe:
 def batch_norm_probe(
     y_true: npt.NDArray[np.int64], inference: npt.NDArray[np.float64], batch: npt.NDArray[np.float64] | None
 ) -> BatchNormProbe:
-    """The probe from labels (n,) and scores (n,) in each mode; `batch` is None without batch normalisation."""
+    """Compute the probe from scores in each mode.
+
+    Args:
+        y_true: Labels 0 and 1, (n,).
+        inference: Scores in inference mode, (n,) in [0, 1].
+        batch: Scores with batch statistics, (n,); None without batch normalisation.
+
+    Returns:
+        The probe.
+    """
     accuracy, loss = _figures(y_true, inference)
     return BatchNormProbe(len(y_true), accuracy, loss, *((None, None) if batch is None else _figures(y_true, batch)))
 
@@ -42,8 +54,13 @@ def _figures(y_true: npt.NDArray[np.int64], scores: npt.NDArray[np.float64]) -> 
 
 @dataclass(frozen=True)
 class Intensity:
-    """Grey levels 0..255 of a split: the mean over images of an image's mean, the standard deviation of that mean
-    between images, and the mean over images of the standard deviation within an image."""
+    """Grey levels 0..255 of a split.
+
+    Attributes:
+        mean: Mean over images of their mean grey levels.
+        between: Standard deviation of the mean grey levels between images.
+        within: Mean over images of the standard deviation within an image.
+    """
 
     mean: float
     between: float
@@ -52,10 +69,13 @@ class Intensity:
 
 @dataclass(frozen=True)
 class TrainingDiagnostics:
-    """Recorded at training time; `intensity` is by split, of the images as prepared, without augmentation.
+    """Diagnostics recorded at training time.
 
-    `related` names the test images that have a relative in train or val, or an identical image before them in test,
-    by what makes them relatives; None in records that did not look.
+    Attributes:
+        modes: The network in inference mode and with batch statistics.
+        intensity: Grey levels by split, of prepared images without augmentation.
+        related: Names of the test images with a related image in train or val, or an identical one earlier in test, by
+            kind of relation; None if not recorded.
     """
 
     modes: BatchNormProbe | None = None

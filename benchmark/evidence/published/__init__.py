@@ -1,1 +1,1 @@
-"""What published figures imply: feasible confusion matrices, bounds."""
+"""Implications of published figures: feasible confusion matrices, bounds of losses and AUCs."""

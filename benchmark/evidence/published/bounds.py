@@ -1,4 +1,4 @@
-"""What a loss or an AUC can be, given decisions, scores or class shares alone."""
+"""Bounds of a loss or an AUC, given only decisions, a range of scores, or the prevalence."""
 
 from __future__ import annotations
 
@@ -15,8 +15,13 @@ from benchmark.evidence.scores import CLIP
 
 @dataclass(frozen=True)
 class LossFunction:
-    """A loss as the mean cost of an image: `positive(p)` that of a positive scored p in [0, 1], falling in p, and
-    `negative(p)` that of a negative, rising."""
+    """A loss that is the mean cost over images.
+
+    Attributes:
+        name: The name in messages.
+        positive: Cost of a positive with score p in [0, 1]; decreasing in p.
+        negative: Cost of a negative with score p; increasing in p.
+    """
 
     name: str
     positive: Callable[[float], float]
@@ -24,17 +29,25 @@ class LossFunction:
 
 
 def cross_entropy() -> LossFunction:
-    """Binary cross-entropy in nats, probabilities clipped as Keras does."""
+    """Return binary cross-entropy in nats, with probabilities clipped as in Keras."""
     return LossFunction("binary cross-entropy", _surprise, lambda p: _surprise(1 - p))
 
 
 def squared_error() -> LossFunction:
-    """Mean squared error of the scores, the Brier score."""
+    """Return the squared error, whose mean is the Brier score."""
     return LossFunction("squared error", lambda p: (1 - p) ** 2, lambda p: p**2)
 
 
 def focal(alpha: float, gamma: float) -> LossFunction:
-    """Focal loss balanced by class (Lin et al. 2017): positives weigh `alpha`, negatives 1 - `alpha`."""
+    """Return the balanced focal loss (Lin et al. 2017).
+
+    Args:
+        alpha: Weight of positives in [0, 1]; negatives have 1 - `alpha`.
+        gamma: Focusing parameter, 0 or more.
+
+    Returns:
+        The loss function.
+    """
     return LossFunction(
         f"balanced focal loss (alpha {alpha:g}, gamma {gamma:g})",
         lambda p: alpha * (1 - p) ** gamma * _surprise(p),
@@ -43,15 +56,32 @@ def focal(alpha: float, gamma: float) -> LossFunction:
 
 
 def loss_of_decisions(loss: LossFunction, matrix: Confusion, threshold: float = 0.5) -> Range:
-    """The least and the largest mean loss of scores that make these decisions at `threshold`, within (0, 1).
+    """Bound the mean loss of scores that give a confusion matrix.
 
-    A positive below the threshold costs at least what one at the threshold costs, one above it at most that.
+    A positive with a score below the threshold costs at least as much as one at the threshold; above it, at most.
+
+    Args:
+        loss: The loss function.
+        matrix: The confusion matrix.
+        threshold: The decision threshold, in (0, 1).
+
+    Returns:
+        The smallest and the largest mean loss.
     """
-    return loss_of_any(loss, [matrix], threshold)
+    return loss_of_matrices(loss, [matrix], threshold)
 
 
-def loss_of_any(loss: LossFunction, matrices: Sequence[Confusion], threshold: float = 0.5) -> Range:
-    """The least and the largest mean loss as `loss_of_decisions` has them, over one or more matrices."""
+def loss_of_matrices(loss: LossFunction, matrices: Sequence[Confusion], threshold: float = 0.5) -> Range:
+    """Bound the mean loss of scores that give any of several confusion matrices.
+
+    Args:
+        loss: The loss function.
+        matrices: At least one confusion matrix.
+        threshold: The decision threshold, in (0, 1).
+
+    Returns:
+        The smallest and the largest mean loss over all matrices.
+    """
     at = loss.positive(threshold), loss.negative(threshold)
     worst, best = (loss.positive(0), loss.negative(1)), (loss.positive(1), loss.negative(0))
     low, high = math.inf, -math.inf
@@ -64,7 +94,16 @@ def loss_of_any(loss: LossFunction, matrices: Sequence[Confusion], threshold: fl
 
 
 def loss_of_accuracy(loss: LossFunction, accuracy: Range, threshold: float = 0.5) -> Range:
-    """The least and the largest mean loss at an accuracy within `accuracy`, whatever the class shares."""
+    """Bound the mean loss at an accuracy, for any prevalence.
+
+    Args:
+        loss: The loss function.
+        accuracy: The lowest and the highest accuracy.
+        threshold: The decision threshold, in (0, 1).
+
+    Returns:
+        The smallest and the largest mean loss.
+    """
     least = max(0.0, 1 - accuracy[1])
     most = min(1.0, 1 - accuracy[0])
     at = loss.positive(threshold), loss.negative(threshold)
@@ -73,7 +112,16 @@ def loss_of_accuracy(loss: LossFunction, accuracy: Range, threshold: float = 0.5
 
 
 def loss_of_scores(loss: LossFunction, scores: Range, positive_share: float) -> Range:
-    """The least and the largest mean loss when every score lies within `scores`."""
+    """Bound the mean loss if every score is in a range.
+
+    Args:
+        loss: The loss function.
+        scores: The lowest and the highest score.
+        positive_share: The share of positives, in [0, 1].
+
+    Returns:
+        The smallest and the largest mean loss.
+    """
     low, high = max(0.0, scores[0]), min(1.0, scores[1])
     share = positive_share
     return (
@@ -83,18 +131,37 @@ def loss_of_scores(loss: LossFunction, scores: Range, positive_share: float) -> 
 
 
 def best_constant(loss: LossFunction, positive_share: float) -> tuple[float, float]:
-    """The score that costs least when it is given to every image, and that cost."""
+    """Find the constant score with the lowest mean loss.
+
+    Args:
+        loss: The loss function.
+        positive_share: The share of positives, in [0, 1].
+
+    Returns:
+        The score in [0, 1] and its mean loss.
+    """
 
     def cost(p: float) -> float:
         return positive_share * loss.positive(p) + (1 - positive_share) * loss.negative(p)
 
-    found = minimize_scalar(cost, bounds=(0, 1), method="bounded", options={"xatol": 1e-9})
-    return float(found.x), float(found.fun)
+    minimum = minimize_scalar(cost, bounds=(0, 1), method="bounded", options={"xatol": 1e-9})
+    return float(minimum.x), float(minimum.fun)
 
 
 def auc_of_decisions(matrix: Confusion) -> Range:
-    """The least and the largest AUC of scores that make these decisions at one threshold: pairs with one image on each
-    side of it are settled, all others are open. Raises ValueError unless both classes are there."""
+    """Bound the AUC of scores that give a confusion matrix at one threshold.
+
+    The matrix determines the order of pairs with one image on each side of the threshold; all other pairs are free.
+
+    Args:
+        matrix: The confusion matrix.
+
+    Returns:
+        The smallest and the largest AUC.
+
+    Raises:
+        ValueError: A class is missing.
+    """
     positives, negatives = matrix.tp + matrix.fn, matrix.tn + matrix.fp
     if not positives or not negatives:
         raise ValueError("an AUC needs both classes")

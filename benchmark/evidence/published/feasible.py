@@ -1,7 +1,6 @@
-"""What could have printed given figures: which confusion matrices, test sizes and class shares.
+"""The confusion matrices, test sizes and prevalences that could have produced printed figures.
 
-Figures come as ranges: everything that prints as the figure. Undefined metrics count as 0, as Keras and scikit-learn
-print them.
+A printed figure is a range: all values that print as it. Undefined metrics are 0, as in Keras and scikit-learn.
 """
 
 from __future__ import annotations
@@ -20,18 +19,27 @@ from benchmark.evidence.metrics.influence import Floats
 Range = tuple[float, float]
 Counts = npt.NDArray[np.int64]
 Truths = npt.NDArray[np.bool_]
-_SLACK = 1e-7  # single precision, in which Keras holds its metrics
+_SLACK = 1e-7  # Keras computes metrics in single precision
 _MOST = 300_000
 _ROUNDING = 1e-9
 
 
-class TooMany(ValueError):
-    """More candidates than can be looked through."""
+class TooManyCandidates(ValueError):
+    """There are more candidate matrices than can be checked."""
 
 
 def printed_range(value: float, decimals: int, upper: float | None = None, cut: bool = False) -> Range:
-    """Everything that prints as `value`, or within [value, upper], rounded to `decimals`; with `cut` also what prints
-    so when further decimals are dropped. The ends count as inside, so that every rule for halves is covered."""
+    """Find all values that print as a figure.
+
+    Args:
+        value: The printed figure, or the lower end of a printed range.
+        decimals: Number of printed decimals.
+        upper: The upper end of a printed range; None for a single figure.
+        cut: Whether the figure may be truncated instead of rounded.
+
+    Returns:
+        The closed range of values. Its ends are included, which covers every rule for rounding halves.
+    """
     unit = 10.0**-decimals
     high = value if upper is None else upper
     below, above = (unit if cut and towards_zero else unit / 2 for towards_zero in (value <= 0, high >= 0))
@@ -39,18 +47,39 @@ def printed_range(value: float, decimals: int, upper: float | None = None, cut: 
 
 
 def feasible_matrices(ranges: Mapping[str, Range], negatives: int, positives: int) -> tuple[Confusion, ...]:
-    """Every confusion matrix of `negatives` + `positives` images whose metrics lie within `ranges`, by true positives.
+    """List the confusion matrices whose metrics are within ranges, by true positives.
 
-    `ranges` maps metrics of decisions to (low, high). Raises ValueError for another metric or a class without images,
-    TooMany when the proportions in it leave more candidates than can be looked through.
+    Args:
+        ranges: (low, high) by metric; metrics of decisions only.
+        negatives: Number of negatives, at least 1.
+        positives: Number of positives, at least 1.
+
+    Returns:
+        The feasible matrices.
+
+    Raises:
+        ValueError: A metric is not computed from a confusion matrix, or a class has no images.
+        TooManyCandidates: The ranges leave more candidates than can be checked.
     """
     _check(ranges, negatives, positives)
     return tuple(_fitting(ranges, negatives, positives))
 
 
-def any_matrix(ranges: Mapping[str, Range], negatives: int, positives: int) -> bool:
-    """Whether there is a confusion matrix as `feasible_matrices` lists them, which takes less time to tell. Raises what
-    it raises."""
+def is_feasible(ranges: Mapping[str, Range], negatives: int, positives: int) -> bool:
+    """Check whether `feasible_matrices` would list any matrix; this stops at the first one.
+
+    Args:
+        ranges: (low, high) by metric; metrics of decisions only.
+        negatives: Number of negatives, at least 1.
+        positives: Number of positives, at least 1.
+
+    Returns:
+        Whether a feasible matrix exists.
+
+    Raises:
+        ValueError: A metric is not computed from a confusion matrix, or a class has no images.
+        TooManyCandidates: The ranges leave more candidates than can be checked.
+    """
     _check(ranges, negatives, positives)
     return next(_fitting(ranges, negatives, positives), None) is not None
 
@@ -60,7 +89,7 @@ def _check(ranges: Mapping[str, Range], negatives: int, positives: int) -> None:
     unknown = [name for name in ranges if name not in decided]
     if unknown or negatives < 1 or positives < 1:
         raise ValueError(
-            f"{', '.join(unknown)}: not read from a confusion matrix"
+            f"{', '.join(unknown)}: not computed from a confusion matrix"
             if unknown
             else f"{negatives} negatives and {positives} positives: both classes are needed"
         )
@@ -71,18 +100,18 @@ def _fitting(ranges: Mapping[str, Range], negatives: int, positives: int) -> Ite
     widths = high - low + 1
     candidates = int(widths.sum())
     if candidates > _MOST:
-        raise TooMany(f"{candidates:,} confusion matrices would have to be looked through")
+        raise TooManyCandidates(f"{candidates:,} candidate confusion matrices, at most {_MOST:,} can be checked")
     every_tp = np.repeat(tp, widths)
     every_tn = np.arange(candidates) - np.repeat(np.cumsum(widths) - widths, widths) + np.repeat(low, widths)
     near = _nearly(ranges, every_tp, every_tn, negatives, positives)
-    for one, other in zip(every_tp[near].tolist(), every_tn[near].tolist(), strict=True):
-        matrix = Confusion(tp=one, fp=negatives - other, tn=other, fn=positives - one)
+    for tps, tns in zip(every_tp[near].tolist(), every_tn[near].tolist(), strict=True):
+        matrix = Confusion(tp=tps, fp=negatives - tns, tn=tns, fn=positives - tps)
         if fits(matrix, ranges):
             yield matrix
 
 
 def _nearly(ranges: Mapping[str, Range], tp: Counts, tn: Counts, negatives: int, positives: int) -> Truths:
-    """Which matrices may fit, told of all at once and with a little room for rounding; `fits` has the last word."""
+    """Mark the matrices that may fit, vectorised and with a tolerance for rounding; `fits` decides."""
     outcomes = (tp, negatives - tn, tn, positives - tp)
     near = np.ones(len(tp), dtype=bool)
     for name, metric in metrics(lambda metric: metric.name in ranges).items():
@@ -102,25 +131,38 @@ def _share(ratio: Ratio, outcomes: tuple[Counts, ...]) -> Floats:
 
 
 def fits(matrix: Confusion, ranges: Mapping[str, Range]) -> bool:
-    """Whether every metric of `matrix` lies within its range."""
+    """Check whether every metric of `matrix` is within its range."""
     return all(low <= metric_of(matrix, name) <= high for name, (low, high) in ranges.items())
 
 
 def metric_of(matrix: Confusion, name: str) -> float:
-    """A metric of decisions, 0 where it is undefined. Raises ValueError for any other metric."""
+    """Compute a metric from a confusion matrix.
+
+    Args:
+        matrix: The confusion matrix.
+        name: The name of a metric of decisions.
+
+    Returns:
+        The value; 0 if undefined.
+
+    Raises:
+        ValueError: The metric is not computed from a confusion matrix.
+    """
     metric = find_metric(name)
     if metric is None or metric.of_decisions is None:
-        raise ValueError(f"{name}: not read from a confusion matrix")
+        raise ValueError(f"{name}: not computed from a confusion matrix")
     return metric.of_decisions(matrix) or 0.0
 
 
 def _columns(ranges: Mapping[str, Range], negatives: int, positives: int) -> tuple[Counts, Counts, Counts]:
-    """True positives, and beside each the least and the most true negatives that the proportions in `ranges` leave: a
-    superset, without true positives that leave none."""
+    """List the possible true positives, each with the fewest and the most true negatives that `ranges` allow.
+
+    The result is a superset of the feasible matrices. True positives without any true negatives are left out.
+    """
     everything: Range = (-math.inf, math.inf)
     count, missed = ranges.get("true_positives", everything), ranges.get("false_negatives", everything)
     recall = ranges.get("recall", everything)
-    # A little wider than the ranges, so that no rounding of a product cuts off what the quotient below lets in.
+    # Slightly wider than the ranges: a rounded product must not exclude what the quotient below includes.
     least = max(0.0, count[0], positives - missed[1], recall[0] * positives - 1)
     most = min(float(positives), count[1], positives - missed[0], recall[1] * positives + 1)
     if most < least:
@@ -136,26 +178,32 @@ def _columns(ranges: Mapping[str, Range], negatives: int, positives: int) -> tup
         high = np.minimum(high, ranges["specificity"][1] * negatives)
     if "precision" in ranges:
         below, above = ranges["precision"]
-        called = tp > 0
+        some = tp > 0
         # precision = tp / (tp + fp), so fp lies between tp / above - tp and tp / below - tp
         if below > 0:
-            low = np.where(called, np.maximum(low, negatives + tp - tp / below), low)
-        high = np.where(called, np.minimum(high, negatives + tp - tp / above) if above > 0 else -1.0, high)
+            low = np.where(some, np.maximum(low, negatives + tp - tp / below), low)
+        high = np.where(some, np.minimum(high, negatives + tp - tp / above) if above > 0 else -1.0, high)
     if "true_negatives" in ranges:
         low, high = np.maximum(low, ranges["true_negatives"][0]), np.minimum(high, ranges["true_negatives"][1])
     if "false_positives" in ranges:
         fewest, many = ranges["false_positives"]
         low, high = np.maximum(low, negatives - many), np.minimum(high, negatives - fewest)
     first, last = np.ceil(low - 1e-6), np.floor(high + 1e-6)
-    some = last >= first
-    return tp[some], first[some].astype(np.int64), last[some].astype(np.int64)
+    possible = last >= first
+    return tp[possible], first[possible].astype(np.int64), last[possible].astype(np.int64)
 
 
-def shares_possible(ranges: Mapping[str, Range]) -> bool:
-    """Whether any number of images, with any share of positives, can have metrics within `ranges`.
+def feasible_at_any_size(ranges: Mapping[str, Range]) -> bool:
+    """Check whether metrics can be within ranges for any number of images and any prevalence.
 
-    Reads metrics that are a ratio of counts and leaves others aside. The four outcomes are shares
-    that add up to 1, in which each of these figures is a pair of linear inequalities: a linear programme.
+    The four outcomes are shares that add up to 1. A metric that is a ratio of counts gives two linear inequalities in
+    them, which linear programming solves.
+
+    Args:
+        ranges: (low, high) by metric; metrics that are not a ratio of counts are ignored.
+
+    Returns:
+        False if the ranges are infeasible.
     """
     rows = []
     for name, (low, high) in ranges.items():
@@ -166,12 +214,20 @@ def shares_possible(ranges: Mapping[str, Range]) -> bool:
             rows += [numerator - high * denominator, low * denominator - numerator]
     if not rows:
         return True
-    answer = linprog(np.zeros(4), A_ub=np.array(rows), b_ub=np.zeros(len(rows)), A_eq=np.ones((1, 4)), b_eq=[1.0])
-    return int(answer.status) != 2  # 2: shown to be infeasible
+    solution = linprog(np.zeros(4), A_ub=np.array(rows), b_ub=np.zeros(len(rows)), A_eq=np.ones((1, 4)), b_eq=[1.0])
+    return int(solution.status) != 2  # 2: infeasible
 
 
 def smallest_conflict(names: Sequence[str], possible: Callable[[Sequence[str]], bool]) -> tuple[str, ...]:
-    """The first smallest group of `names` that is not possible together; empty when all are."""
+    """Find a smallest group of figures that contradict each other.
+
+    Args:
+        names: The figures.
+        possible: Whether a group of them is possible together.
+
+    Returns:
+        The first of the smallest impossible groups; empty if every group is possible.
+    """
     for size in range(1, len(names) + 1):
         for group in combinations(names, size):
             if not possible(group):
@@ -179,8 +235,16 @@ def smallest_conflict(names: Sequence[str], possible: Callable[[Sequence[str]], 
     return ()
 
 
-def fitting_sizes(ranges: Sequence[Range], most: int) -> tuple[int, ...]:
-    """Every number of images up to `most` at which each of `ranges` holds a whole number out of that many."""
+def feasible_sizes(ranges: Sequence[Range], most: int) -> tuple[int, ...]:
+    """List the numbers of images n for which each range contains a proportion k / n.
+
+    Args:
+        ranges: Ranges of proportions.
+        most: The largest n to check.
+
+    Returns:
+        The feasible n, ascending.
+    """
     n = np.arange(1, most + 1)
     fit = np.ones(len(n), dtype=bool)
     for low, high in ranges:
@@ -190,13 +254,13 @@ def fitting_sizes(ranges: Sequence[Range], most: int) -> tuple[int, ...]:
 
 
 def neighbours(value: float, n: int) -> tuple[float, float]:
-    """The nearest proportions of `n` below and above `value`."""
+    """Return the nearest proportions k / `n` at or below `value` and above it."""
     below = min(max(math.floor(value * n), 0), n)
     return below / n, min(below + 1, n) / n
 
 
-def called_alike(matrix: Confusion) -> float:
-    """Share of the images called the more frequent answer."""
-    called = matrix.tp + matrix.fp
-    n = called + matrix.tn + matrix.fn
-    return max(called, n - called) / n
+def majority_prediction_share(matrix: Confusion) -> float:
+    """Compute the share of images that are predicted as the more often predicted class."""
+    positive = matrix.tp + matrix.fp
+    n = positive + matrix.tn + matrix.fn
+    return max(positive, n - positive) / n

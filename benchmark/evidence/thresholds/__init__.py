@@ -1,1 +1,1 @@
-"""Decision thresholds: rules, the choice on validation, its interval, its transfer to test."""
+"""Decision thresholds: rules, choice on validation, intervals, transfer to test."""

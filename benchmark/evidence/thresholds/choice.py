@@ -1,4 +1,4 @@
-"""Decision thresholds, chosen on validation scores and on nothing else."""
+"""Choice of a decision threshold on validation scores only."""
 
 from __future__ import annotations
 
@@ -13,9 +13,14 @@ from benchmark.evidence.thresholds.rules import get_rule
 
 @dataclass(frozen=True)
 class Threshold(Estimate):
-    """A threshold in [0, 1], the rule that chose it, and its 95% interval (`low`, `high`) where one was asked for.
+    """A chosen threshold and its 95% interval.
 
-    `reason` says why there is no value, or no interval to a value.
+    Attributes:
+        value: In [0, 1]; None if the rule chose none.
+        rule: The name of the rule.
+        reason: Why there is no value, or a value without an interval.
+        low: Lower end of the interval; None if not computed.
+        high: Upper end of the interval; None if not computed.
     """
 
     value: float | None
@@ -26,10 +31,20 @@ class Threshold(Estimate):
 
 
 def choose(scores: ValidationScores, rule: str = "youden", value: float | None = None) -> Threshold:
-    """The threshold that `rule` chooses on `scores`, `value` being the rule's own parameter.
+    """Choose a threshold on validation scores.
 
-    There is none, with the reason, for constant scores, for a missing class and for a target that no threshold reaches.
-    Raises TypeError for scores of any other split, ValueError for an unknown rule or a value that it does not take.
+    Args:
+        scores: Validation scores.
+        rule: The name of a registered rule.
+        value: The parameter of the rule; None for its default.
+
+    Returns:
+        The threshold without an interval. Its value is None, with the reason, for constant scores, a missing class, or
+        a target that no threshold reaches.
+
+    Raises:
+        TypeError: The scores are from another split.
+        ValueError: The rule is unknown or does not take `value`.
     """
     if type(scores) is not ValidationScores:
         raise TypeError(f"a threshold is chosen on ValidationScores, not on {type(scores).__name__}")
@@ -46,23 +61,24 @@ def choose_with_interval(
     replicates: int = 1000,
     seed: int = 0,
 ) -> Threshold:
-    """`choose`, with the 95% interval of the thresholds that the rule might choose on validation images without end.
+    """Choose a threshold and compute its 95% interval.
 
-    The interval shows how much the choice depends on the images that were drawn.
+    The interval estimates the threshold that the rule would choose on an unlimited number of validation images. It
+    shows how much the choice depends on the sample.
 
     Args:
         scores: Validation scores.
         rule: The name of a registered rule.
-        value: The rule's own parameter; None for its default.
-        replicates: Resamples for the rules whose interval is a bootstrap, at least 100.
-        seed: What resamples are drawn from.
+        value: The parameter of the rule; None for its default.
+        replicates: Number of bootstrap resamples, at least 100; used by rules with a bootstrap interval.
+        seed: Seed of the resamples.
 
     Returns:
-        The threshold. There is no interval, with the reason, for a declared threshold, for images of one patient, and
-        when more than one in twenty of the replicates has no threshold.
+        The threshold. It has no interval, with the reason, if it is fixed, if all images come from one patient, or if
+        more than 5% of the resamples have no threshold.
 
     Raises:
-        TypeError: The scores are of another split.
+        TypeError: The scores are from another split.
         ValueError: The rule is unknown or does not take `value`, or there are fewer than 100 replicates.
     """
     if replicates < 100:
@@ -73,10 +89,10 @@ def choose_with_interval(
     registered = get_rule(rule)
     parameter = registered.parameter(value)
 
-    def again(resampled: ValidationScores, weights: Array) -> Array:
+    def choose_again(resampled: ValidationScores, weights: Array) -> Array:
         return registered.best_cuts(resampled, parameter, weights)
 
-    bounds = registered.interval(Choice(scores, parameter, chosen.value, again, replicates, seed))
+    bounds = registered.interval(Choice(scores, parameter, chosen.value, choose_again, replicates, seed))
     if isinstance(bounds, str):
         return replace(chosen, reason=bounds)
     return replace(chosen, low=bounds[0], high=bounds[1])

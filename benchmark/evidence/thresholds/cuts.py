@@ -1,4 +1,4 @@
-"""Every way to cut scores in two by a threshold, and the search for the best one."""
+"""The cuts of scores into negative and positive, and the search for the best cut."""
 
 from __future__ import annotations
 
@@ -18,10 +18,16 @@ _TIE = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class Cuts:
-    """Every way to cut samples of scores in two, from "all positive" to "all negative".
+    """All cuts of samples of scores, from "all positive" to "all negative".
 
-    All arrays are (samples, cuts): the threshold, halfway between the neighbouring scores of its sample (or between the
-    last one and the end of the scale, 0 or 1), and the images counted at it. Each sample holds both classes.
+    All arrays are (samples, cuts). Each sample contains both classes.
+
+    Attributes:
+        threshold: Halfway between two neighbouring scores, or between an outermost score and 0 or 1.
+        tp: True positives at the threshold.
+        fp: False positives.
+        tn: True negatives.
+        fn: False negatives.
     """
 
     threshold: Array
@@ -31,7 +37,7 @@ class Cuts:
     fn: Array
 
     def figure(self, metric: str) -> Array:
-        """A metric of decisions at every cut; NaN where it is undefined."""
+        """Compute a metric of decisions at every cut: (samples, cuts), NaN where undefined."""
         counts = np.stack([self.tp, self.fp, self.tn, self.fn])
         with np.errstate(divide="ignore", invalid="ignore"):
             figures = get_metric(metric).of_weighted_counts(counts.reshape(4, -1))
@@ -39,32 +45,33 @@ class Cuts:
 
     @property
     def sensitivity(self) -> Array:
-        """Share of positives called positive."""
+        """Share of positives predicted positive."""
         return self.tp / (self.tp + self.fn)
 
     @property
     def specificity(self) -> Array:
-        """Share of negatives called negative."""
+        """Share of negatives predicted negative."""
         return self.tn / (self.tn + self.fp)
 
 
-Goodness = Callable[[Cuts, float], Array]
-"""`(cuts, value) -> goodness` of every cut: the largest is the best, -inf is out of the question. `value` is the rule's
-own parameter."""
+Objective = Callable[[Cuts, float], Array]
+"""`(cuts, value) -> objective` of every cut, (samples, cuts); `value` is the parameter of the rule. The best cut
+maximises it; -inf excludes a cut."""
 
 
-def best_cuts(scores: Scores, goodness: Goodness, value: float, weights: Array, *, one_class: bool) -> Array:
-    """The best threshold of every resample; among equally good ones the nearest to 0.5.
+def best_cuts(scores: Scores, objective: Objective, value: float, weights: Array, *, one_class: bool) -> Array:
+    """Search the best threshold of every resample; of several equally good ones, take the nearest to 0.5.
 
     Args:
-        scores: The images that are resampled.
-        goodness: What the best cut has most of.
-        value: The parameter of `goodness`.
-        weights: (samples, n), how often each image of `scores` occurs in each sample.
-        one_class: Whether a cut may call all images positive, or all negative.
+        scores: The n images that are resampled.
+        objective: The best cut maximises it.
+        value: The parameter of `objective`.
+        weights: How often each image occurs in each sample, (samples, n).
+        one_class: Whether all images may be predicted positive, or all negative.
 
     Returns:
-        Thresholds in [0, 1], (samples,); NaN where a sample lacks a class, has one score only or no admissible cut.
+        Thresholds in [0, 1], (samples,); NaN where a sample lacks a class, has a single distinct score, or has no
+        admissible cut.
     """
     thresholds = np.full(len(weights), np.nan)
     order = np.argsort(scores.y_score, kind="stable")
@@ -75,14 +82,14 @@ def best_cuts(scores: Scores, goodness: Goodness, value: float, weights: Array, 
     if not usable.any():
         return thresholds
     cuts = _cuts(distinct, positive[usable], negative[usable])
-    called = cuts.tp + cuts.fp
-    rank = goodness(cuts, value)
+    predicted = cuts.tp + cuts.fp  # positive
+    rank = objective(cuts, value)
     if not one_class:
-        rank = np.where((called == 0) | (called == called[:, :1]), -np.inf, rank)
-    # A score of 1 is positive at every threshold up to 1: such a sample has no cut that calls all negative.
-    full = (positive + negative)[usable] > 0
-    topmost = np.where(full, distinct, 0).max(axis=1, keepdims=True)
-    rank = np.where((called == 0) & (topmost == 1), -np.inf, rank)
+        rank = np.where((predicted == 0) | (predicted == predicted[:, :1]), -np.inf, rank)
+    # A score of 1 is positive at every threshold in [0, 1]: no cut of such a sample is all negative.
+    occurs = (positive + negative)[usable] > 0
+    topmost = np.where(occurs, distinct, 0).max(axis=1, keepdims=True)
+    rank = np.where((predicted == 0) & (topmost == 1), -np.inf, rank)
     best = rank.max(axis=1, keepdims=True)
     equal = rank >= best - _TIE * np.maximum(1, np.abs(best))
     nearest = np.where(equal, np.abs(cuts.threshold - 0.5), np.inf).argmin(axis=1)
@@ -92,8 +99,8 @@ def best_cuts(scores: Scores, goodness: Goodness, value: float, weights: Array, 
 
 
 def _cuts(distinct: Array, positive: Array, negative: Array) -> Cuts:
-    # positive and negative (samples, scores): images of each class at each distinct score, ascending. A score that
-    # occurs in no image of a sample is no neighbour there: its cuts repeat those beside it.
+    # positive, negative (samples, scores): images of each class at each distinct score, ascending. A score that does
+    # not occur in a sample adds no cut there: its cuts repeat their neighbours.
     start, end = np.zeros((len(positive), 1)), np.ones((len(positive), 1))
     occurs = positive + negative > 0
     fn = np.hstack([start, np.cumsum(positive, axis=1)])
@@ -101,5 +108,5 @@ def _cuts(distinct: Array, positive: Array, negative: Array) -> Cuts:
     below = np.hstack([start, np.maximum.accumulate(np.where(occurs, distinct, 0), axis=1)])
     above = np.hstack([np.minimum.accumulate(np.where(occurs, distinct, 1)[:, ::-1], axis=1)[:, ::-1], end])
     middle = (below + above) / 2
-    threshold = np.where(middle <= below, above, middle)  # neighbours may leave no room between them
+    threshold = np.where(middle <= below, above, middle)  # no float may exist between two neighbours
     return Cuts(threshold, tp=fn[:, -1:] - fn, fp=tn[:, -1:] - tn, tn=tn, fn=fn)

@@ -1,6 +1,6 @@
-"""Threshold rules: what each one optimises, the values it takes, how it chooses, and how its interval is computed.
+"""Registry of threshold rules: objective, parameter and interval of each.
 
-A rule is one registration. Which scores a rule may see is decided in `choice.py`.
+A rule is one registration. `choice.py` decides which scores a rule may use.
 """
 
 from __future__ import annotations
@@ -13,25 +13,29 @@ from functools import partial
 import numpy as np
 
 from benchmark.evidence.scores import Scores
-from benchmark.evidence.thresholds.cuts import Array, Cuts, Goodness, best_cuts
+from benchmark.evidence.thresholds.cuts import Array, Cuts, Objective, best_cuts
 from benchmark.evidence.thresholds.intervals import (
     IntervalFunction,
     balanced_errors,
     bootstrap,
-    declared,
+    cost_windows,
+    no_interval,
     share_target,
-    worthwhile_windows,
 )
 
 UNUSED = 0.5
-"""The value of a rule that takes none, in protocols and in their stored identities."""
+"""The value that protocols and their stored identities contain for a rule without a parameter."""
 
 
 @dataclass(frozen=True)
 class Range:
-    """The values that a rule takes: finite numbers from `low`, or above it where `open_low`, to `high`.
+    """The admissible values of a rule's parameter: finite numbers in [`low`, `high`].
 
-    `default` applies where no value is given; None: a value must be given, since it is a judgement.
+    Attributes:
+        low: The lower limit.
+        high: The upper limit, included if finite.
+        open_low: Whether `low` itself is excluded.
+        default: Used if no value is given; None if the user must give one.
     """
 
     low: float
@@ -45,7 +49,7 @@ class Range:
     def __str__(self) -> str:
         if math.isinf(self.high):
             return f"above {self.low:g}" if self.open_low else f"from {self.low:g}"
-        return f"above {self.low:g}, {self.high:g} at most" if self.open_low else f"from {self.low:g} to {self.high:g}"
+        return f"above {self.low:g}, at most {self.high:g}" if self.open_low else f"from {self.low:g} to {self.high:g}"
 
 
 @dataclass(frozen=True)
@@ -53,32 +57,32 @@ class Rule:
     """A registered threshold rule.
 
     Attributes:
-        name: As protocols and the command line write it.
-        optimises: What the chosen threshold is best at, in words.
-        interval: The 95% interval of a choice of this rule.
-        goodness: What the best cut has most of. None: nothing is searched, the value is the threshold.
-        value: The values of the rule's parameter. None: it takes none.
-        one_class: Whether calling all images positive, or all negative, may be the answer.
+        name: The name in protocols and on the command line.
+        optimises: The aim of the rule in words.
+        interval: Computes the 95% interval of a threshold that this rule chose.
+        objective: The best cut maximises it. None: the value is the threshold, without a search.
+        value: The admissible values of the parameter. None: the rule has no parameter.
+        one_class: Whether all images may be predicted positive, or all negative.
     """
 
     name: str
     optimises: str
     interval: IntervalFunction
-    goodness: Goodness | None
+    objective: Objective | None
     value: Range | None = None
     one_class: bool = False
 
     def parameter(self, value: float | None = None) -> float:
-        """The parameter that the rule works with.
+        """Validate the parameter.
 
         Args:
-            value: As it was given; None for the default.
+            value: The value from the user; None for the default.
 
         Returns:
-            `value`, or its default; UNUSED for a rule that takes no value.
+            `value` or the default; UNUSED for a rule without a parameter.
 
         Raises:
-            ValueError: The value is missing, out of range, or of no use.
+            ValueError: The value is missing or out of range, or the rule has no parameter.
         """
         if self.value is None:
             if value not in (None, UNUSED):
@@ -93,26 +97,40 @@ class Rule:
         return value
 
     def in_words(self, value: float) -> str:
-        """How a threshold was chosen with the parameter `value`, for prose."""
-        if self.goodness is None:
+        """Describe the rule with its parameter `value`, for prose."""
+        if self.objective is None:
             return f"{self.name} at {value:g}"
         parameter = "" if self.value is None else f" {value:g}"
         return f"{self.name}{parameter}, chosen on validation scores alone"
 
     def best_cuts(self, scores: Scores, value: float, weights: Array) -> Array:
-        """The best threshold of every resample (samples,), NaN where there is none; `weights` (samples, n) says how
-        often each image occurs."""
-        if self.goodness is None:
+        """Choose the best threshold of every resample.
+
+        Args:
+            scores: The n images that are resampled.
+            value: The parameter of the rule.
+            weights: How often each image occurs in each sample, (samples, n).
+
+        Returns:
+            Thresholds in [0, 1], (samples,); NaN where a sample has none.
+        """
+        if self.objective is None:
             return np.full(len(weights), value)
-        return best_cuts(scores, self.goodness, value, weights, one_class=self.one_class)
+        return best_cuts(scores, self.objective, value, weights, one_class=self.one_class)
 
     def best_cut(self, scores: Scores, value: float) -> tuple[float | None, str | None]:
-        """The best threshold in [0, 1] on `scores`, or None and the reason. Among equals it is the one nearest to 0.5.
+        """Choose the best threshold on `scores`; of several equally good ones, the nearest to 0.5.
 
-        A plain number, for choices and for yardsticks: only `choice.choose` makes a Threshold.
+        Args:
+            scores: Scores of any split.
+            value: The parameter of the rule.
+
+        Returns:
+            The threshold in [0, 1] and None, or None and the reason. It is a plain number, also for the oracle
+            threshold: only `choice.choose` returns a Threshold.
         """
         split = "validation" if scores.split == "val" else scores.split
-        if self.goodness is not None:
+        if self.objective is not None:
             if len(np.unique(scores.y_true)) < 2:
                 return None, f"the {split} split lacks a class"
             if np.ptp(scores.y_score) == 0:
@@ -127,19 +145,22 @@ _RULES: dict[str, Rule] = {}
 
 
 def register_rule(rule: Rule) -> None:
-    """Add `rule` to those that protocols may name.
+    """Register `rule`, so that protocols can name it.
+
+    Args:
+        rule: A complete rule.
 
     Raises:
-        ValueError: The registration is incomplete, or its name is taken.
+        ValueError: The rule is incomplete, or its name is taken.
     """
     parts = {
         "name": rule.name,
         "text for what it optimises": rule.optimises,
         "interval function": rule.interval,
-        "goodness or value": rule.goodness or rule.value,
+        "objective or value": rule.objective or rule.value,
     }
-    for part, given in parts.items():
-        if not given:
+    for part, content in parts.items():
+        if not content:
             raise ValueError(f"threshold rule '{rule.name}' has no {part}; register it with one")
     if rule.name in _RULES:
         raise ValueError(f"threshold rule '{rule.name}' is registered twice; rename one")
@@ -148,64 +169,86 @@ def register_rule(rule: Rule) -> None:
 
 def threshold_rule(
     name: str, *, optimises: str, interval: IntervalFunction, value: Range | None = None, one_class: bool = False
-) -> Callable[[Goodness], Goodness]:
-    """Register the decorated goodness as a rule; the arguments are the fields of `Rule`.
+) -> Callable[[Objective], Objective]:
+    """Register the decorated objective as a rule.
+
+    Args:
+        name: The name of the rule.
+        optimises: The aim of the rule in words.
+        interval: Computes the interval of a chosen threshold.
+        value: The admissible values of the parameter. None: the rule has no parameter.
+        one_class: Whether all images may be predicted positive, or all negative.
+
+    Returns:
+        A decorator that returns the objective unchanged.
 
     Raises:
-        ValueError: As `register_rule` does.
+        ValueError: The name is taken, or a part is empty.
     """
 
-    def register(goodness: Goodness) -> Goodness:
-        register_rule(Rule(name, optimises, interval, goodness, value, one_class))
-        return goodness
+    def register(objective: Objective) -> Objective:
+        register_rule(Rule(name, optimises, interval, objective, value, one_class))
+        return objective
 
     return register
 
 
 def rule_names() -> tuple[str, ...]:
-    """The names of all rules, sorted."""
+    """Return the names of all rules, sorted."""
     return tuple(sorted(_RULES))
 
 
 def get_rule(name: str) -> Rule:
-    """The rule called `name`. Raises ValueError for an unknown one."""
+    """Look up a rule.
+
+    Args:
+        name: The name of a registered rule.
+
+    Returns:
+        The rule.
+
+    Raises:
+        ValueError: No rule has this name.
+    """
     if name not in _RULES:
         raise ValueError(f"unknown threshold rule '{name}'; known: {', '.join(rule_names())}")
     return _RULES[name]
 
 
-register_rule(Rule("fixed", "the value itself", declared, goodness=None, value=Range(0, 1, default=0.5)))
+register_rule(Rule("fixed", "the value itself", no_interval, objective=None, value=Range(0, 1, default=0.5)))
 
 
 @threshold_rule("youden", optimises="the largest recall + specificity − 1", interval=bootstrap)
 def youden(cuts: Cuts, value: float) -> Array:
-    """Youden 1950."""
+    """Maximise recall + specificity (Youden 1950)."""
     return cuts.sensitivity + cuts.specificity
 
 
 @threshold_rule("f1", optimises="the largest F1", interval=bootstrap, one_class=True)
 def f1(cuts: Cuts, value: float) -> Array:
-    """The harmonic mean of precision and recall (van Rijsbergen 1979). Calling all images positive is the best answer
-    when the scores say little (Lipton et al. 2014)."""
+    """Maximise F1 (van Rijsbergen 1979)."""
+    # Poorly separated classes have the best F1 with all images predicted positive (Lipton et al. 2014).
     return cuts.figure("f1")
 
 
 @threshold_rule("mcc", optimises="the largest Matthews correlation", interval=bootstrap)
 def mcc(cuts: Cuts, value: float) -> Array:
-    """The correlation of decision and label (Matthews 1975), undefined when one class is called."""
+    """Maximise the Matthews correlation (Matthews 1975), 0 for a single predicted class."""
     return np.nan_to_num(cuts.figure("mcc"))
 
 
 @threshold_rule(
     "cost",
-    optimises="the least cost, a missed positive costing `value` false alarms",
-    interval=worthwhile_windows,
+    optimises="the lowest cost, where a missed positive costs `value` false alarms",
+    interval=cost_windows,
     value=Range(0, 1e9, open_low=True),
     one_class=True,
 )
 def cost(cuts: Cuts, value: float) -> Array:
-    """Minus the cost on these scores, a false negative costing `value` times a false positive."""
-    return -(value * cuts.fn + cuts.fp) / min(value, 1)  # in units of the cheaper error: a tiny `value` makes no ties
+    """Minimise the cost, where a false negative costs `value` times as much as a false positive."""
+    return -(value * cuts.fn + cuts.fp) / min(
+        value, 1
+    )  # in units of the cheaper error, so that a tiny `value` causes no ties
 
 
 @threshold_rule(
@@ -216,7 +259,7 @@ def cost(cuts: Cuts, value: float) -> Array:
     one_class=True,
 )
 def sensitivity(cuts: Cuts, value: float) -> Array:
-    """A sensitivity of at least `value`; among those the highest specificity, then the highest sensitivity."""
+    """Require a sensitivity of at least `value`; then maximise specificity, then sensitivity."""
     return np.where(cuts.sensitivity >= value, _first_then(cuts.tn, cuts.tp), -np.inf)
 
 
@@ -228,24 +271,18 @@ def sensitivity(cuts: Cuts, value: float) -> Array:
     one_class=True,
 )
 def specificity(cuts: Cuts, value: float) -> Array:
-    """A specificity of at least `value`; among those the highest sensitivity, then the highest specificity. None when
-    too many negatives have a score of 1."""
+    """Require a specificity of at least `value`; then maximise sensitivity, then specificity."""
     return np.where(cuts.specificity >= value, _first_then(cuts.tp, cuts.tn), -np.inf)
 
 
-@threshold_rule(
-    "prevalence", optimises="as many images called positive as there are positives", interval=balanced_errors
-)
+@threshold_rule("prevalence", optimises="as many positive predictions as positives", interval=balanced_errors)
 def prevalence(cuts: Cuts, value: float) -> Array:
-    """The share of positive calls matches the class share of the same scores as nearly as a cut allows: false positives
-    balance false negatives.
-
-    It takes no value: to match another prevalence is to weigh errors, which `cost` does openly.
-    """
+    """Match the share of positive predictions to the prevalence: false positives balance false negatives."""
+    # There is no parameter: matching another prevalence would weight the errors, which `cost` does openly.
     return -np.abs(cuts.fp - cuts.fn)
 
 
 def _first_then(first: Array, second: Array) -> Array:
-    # One whole step of `first` outweighs all of `second`; both are whole numbers.
+    # Both are whole numbers: a step of 1 in `first` outweighs any difference in `second`.
     step: Array = second.max(axis=1, keepdims=True) + 1
     return first * step + second

@@ -1,4 +1,4 @@
-"""How well a threshold chosen on validation serves on test: beside 0.5, and beside the best one in hindsight."""
+"""Threshold transfer: test figures at the threshold from validation, at 0.5, and at the oracle threshold."""
 
 from __future__ import annotations
 
@@ -13,12 +13,17 @@ from benchmark.evidence.thresholds.rules import get_rule
 
 
 @dataclass(frozen=True)
-class Hindsight:
-    """The best threshold of a rule on the test scores themselves, and the test figures at it: a yardstick that nobody
-    could have chosen, hence no Threshold.
+class OracleThreshold:
+    """The threshold that a rule chooses on the test scores themselves: an upper reference, never used for decisions.
 
-    `value` is None, with the `reason`, and `figures` empty where the test scores have no such threshold. The intervals
-    of `figures` do not know that the threshold was picked on the same images: they sit too high.
+    Hence it is not a Threshold.
+
+    Attributes:
+        value: In [0, 1]; None if the test scores have no such threshold.
+        rule: The name of the rule.
+        figures: Test figures at `value` by metric; empty without one. They and their intervals are too high, since the
+            threshold was chosen on the same images.
+        reason: Why there is no value.
     """
 
     value: float | None
@@ -28,35 +33,61 @@ class Hindsight:
 
 
 @dataclass(frozen=True)
-class Transfer:
-    """Test figures by metric at 0.5, at the chosen threshold (empty when none was chosen), and in hindsight."""
+class ThresholdTransfer:
+    """Test figures by metric at three thresholds.
+
+    Attributes:
+        chosen: The threshold from validation.
+        at_half: Figures at 0.5.
+        at_chosen: Figures at the chosen threshold; empty if none was chosen.
+        oracle: The oracle threshold with its figures.
+    """
 
     chosen: Threshold
     at_half: Mapping[str, Figure]
     at_chosen: Mapping[str, Figure]
-    hindsight: Hindsight
+    oracle: OracleThreshold
 
 
-def hindsight(scores: TestScores, rule: str = "youden", value: float | None = None) -> Hindsight:
-    """What `rule` would have chosen on `scores`, had it been allowed to; `value` is the rule's own parameter.
+def oracle_threshold(scores: TestScores, rule: str = "youden", value: float | None = None) -> OracleThreshold:
+    """Apply a threshold rule to the test scores.
 
-    Raises TypeError for scores of any other split, ValueError for an unknown rule or a value that it does not take.
+    Args:
+        scores: Test scores.
+        rule: The name of a registered rule.
+        value: The parameter of the rule; None for its default.
+
+    Returns:
+        The oracle threshold and the test figures at it.
+
+    Raises:
+        TypeError: The scores are from another split.
+        ValueError: The rule is unknown or does not take `value`.
     """
     if type(scores) is not TestScores:
-        raise TypeError(f"hindsight is of TestScores, not of {type(scores).__name__}")
+        raise TypeError(f"an oracle threshold needs TestScores, not {type(scores).__name__}")
     registered = get_rule(rule)
     threshold, reason = registered.best_cut(scores, registered.parameter(value))
-    return Hindsight(threshold, rule, {} if threshold is None else figures(scores, threshold), reason)
+    return OracleThreshold(threshold, rule, {} if threshold is None else figures(scores, threshold), reason)
 
 
-def transfer(test: TestScores, chosen: Threshold, value: float | None = None) -> Transfer:
-    """The test figures that `chosen` gives, between those at 0.5 and those that its rule could have reached.
+def threshold_transfer(test: TestScores, chosen: Threshold, value: float | None = None) -> ThresholdTransfer:
+    """Compute test figures at 0.5, at the threshold from validation, and at the oracle threshold.
 
-    `value` is the rule's own parameter, as it was given to `choose`. Raises TypeError for scores of any other split and
-    for anything but a Threshold, and as `hindsight` does.
+    Args:
+        test: Test scores.
+        chosen: The threshold that `choose` returned.
+        value: The parameter of the rule, as passed to `choose`.
+
+    Returns:
+        The figures at the three thresholds.
+
+    Raises:
+        TypeError: `test` is from another split, or `chosen` is not a Threshold.
+        ValueError: The rule of `chosen` does not take `value`.
     """
     if type(chosen) is not Threshold:
-        raise TypeError(f"what is transferred is a Threshold chosen on validation, not a {type(chosen).__name__}")
-    best = hindsight(test, chosen.rule, value)
+        raise TypeError(f"expected a Threshold chosen on validation, not {type(chosen).__name__}")
+    oracle = oracle_threshold(test, chosen.rule, value)
     at_chosen = {} if chosen.value is None else figures(test, chosen.value)
-    return Transfer(chosen, figures(test, 0.5), at_chosen, best)
+    return ThresholdTransfer(chosen, figures(test, 0.5), at_chosen, oracle)

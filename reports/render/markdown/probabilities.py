@@ -62,7 +62,7 @@ _CALIBRATION_HEADS = ["card", "seed", "scores", "log loss", "Brier", "ECE", "smo
 
 
 def _transfer(row: Probabilities) -> list[str]:
-    chosen, best = row.transfer.chosen, row.transfer.hindsight
+    chosen, best = row.transfer.chosen, row.transfer.oracle
     return [
         f"`{row.card}`",
         str(row.seed),

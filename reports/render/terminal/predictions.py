@@ -77,7 +77,7 @@ def predictions_document(
             "reason": decider.threshold.reason if decider.threshold.value is None else None,
         },
         "calibration": {
-            "method": decider.calibrator.method if decider.calibrator.kept else None,
+            "method": decider.calibrator.method if decider.calibrator.accepted else None,
             "reason": decider.calibrator.reason,
         },
         "notes": list(notes),
@@ -120,7 +120,7 @@ def summary(run: Run, decider: DecisionRule, predictions: Sequence[Prediction]) 
 
 def calibration_line(calibrator: Calibrator) -> str:
     """The calibrator of the probabilities, or the reason why there is none."""
-    if not calibrator.kept:
+    if not calibrator.accepted:
         return f"probability: the uncalibrated score; calibration was rolled back ({calibrator.reason})"
     return (
         f"probability: calibrated by {calibrator.method} fitted on validation (log loss "

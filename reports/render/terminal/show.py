@@ -91,7 +91,7 @@ def findings_of(run: Run, store: Store) -> tuple[Finding, ...]:
 def _calibration(decider: DecisionRule) -> dict[str, Any]:
     calibrator = decider.calibrator
     return {
-        "method": calibrator.method if calibrator.kept else None,
+        "method": calibrator.method if calibrator.accepted else None,
         "reason": calibrator.reason,
         "calibrated_threshold": decider.calibrated_threshold,
     }

@@ -45,7 +45,7 @@ def test_each_run_is_a_row_by_card_and_seed(tmp_path: Path) -> None:
 def test_scores_that_are_too_sure_are_calibrated_on_validation_and_better_on_test(tmp_path: Path) -> None:
     val, test = sharpened(4.0)
     found = of(tmp_path, val, test)
-    assert found.calibrator.kept
+    assert found.calibrator.accepted
     assert found.after is not None
     assert found.before.log_loss == pytest.approx(log_loss(test.y_true, test.y_score), rel=1e-6)
     assert found.before.brier == pytest.approx(brier_score_loss(test.y_true, test.y_score))
@@ -60,7 +60,7 @@ def test_a_calibrator_that_does_not_help_is_rolled_back_and_the_report_says_so(t
     levels = [(0.1, 4, 36), (0.3, 12, 28), (0.5, 20, 20), (0.7, 28, 12), (0.9, 36, 4)]
     labels = [label for _, ill, well in levels for label in [1] * ill + [0] * well]
     found = of(tmp_path, on_val(labels, [p for p, ill, well in levels for _ in range(ill + well)]))
-    assert not found.calibrator.kept
+    assert not found.calibrator.accepted
     assert found.after is None
     assert any("rolled back" in line for line in probabilities_markdown([found]))
 
@@ -82,7 +82,7 @@ def test_test_figures_stand_at_half_at_the_chosen_threshold_and_in_hindsight(tmp
         assert figures["recall"].value == pytest.approx(recall_score(test.y_true, test.y_score >= threshold))
     best, chosen = (
         figures["recall"].value + figures["specificity"].value  # type: ignore[operator]
-        for figures in (shown.hindsight.figures, shown.at_chosen)
+        for figures in (shown.oracle.figures, shown.at_chosen)
     )
     assert best >= chosen
 

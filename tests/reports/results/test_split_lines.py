@@ -41,8 +41,8 @@ def test_every_part_is_counted_by_class_and_what_is_left_out() -> None:
 def test_what_the_counts_alone_show_is_warned_of_before_training() -> None:
     lines = split_lines([planned(0, *SMALL)], CLASSES, 500)
     assert [line.split(":")[1].strip() for line in lines[1:]] == [
-        "training is too small to rely on",
-        "validation is too small to choose on",
+        "training has too few images of a class",
+        "validation is too small for reliable choices",
     ]
 
 

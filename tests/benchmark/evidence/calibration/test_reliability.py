@@ -328,7 +328,7 @@ def test_the_right_calibrator_turns_slope_and_intercept_into_1_and_0() -> None:
     fitted = assess(s)
     assert fitted.slope.value is not None
     assert fitted.intercept.value is not None
-    inverse = Calibrator("platt", kept=True, parameters=(fitted.slope.value, fitted.intercept.value))
+    inverse = Calibrator("platt", accepted=True, parameters=(fitted.slope.value, fitted.intercept.value))
     after = assess(inverse.apply(s))
     assert after.slope.value == pytest.approx(1, abs=1e-6)
     assert after.intercept.value == pytest.approx(0, abs=1e-6)

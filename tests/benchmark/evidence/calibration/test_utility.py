@@ -254,14 +254,14 @@ def test_calling_everything_positive_tells_nothing_beyond_the_prevalence() -> No
         assert found.ppv.high is not None
         assert found.ppv.low < share < found.ppv.high
         assert found.npv.value is None
-        assert found.npv.reason == "no image is called negative"
+        assert found.npv.reason == "no image is predicted negative"
 
 
 @pytest.mark.parametrize(
     ("counted", "metric", "reason"),
     [
-        (Confusion(tp=0, fp=0, tn=5, fn=5), "ppv", "no image is called positive"),
-        (Confusion(tp=5, fp=5, tn=0, fn=0), "npv", "no image is called negative"),
+        (Confusion(tp=0, fp=0, tn=5, fn=5), "ppv", "no image is predicted positive"),
+        (Confusion(tp=5, fp=5, tn=0, fn=0), "npv", "no image is predicted negative"),
         (Confusion(tp=5, fp=0, tn=0, fn=5), "ppv", "one class is missing"),
         (Confusion(tp=0, fp=5, tn=5, fn=0), "npv", "one class is missing"),
         (Confusion(tp=0, fp=0, tn=0, fn=0), "ppv", "one class is missing"),
@@ -322,7 +322,7 @@ def test_patients_whose_images_are_all_alike_count_once() -> None:
     assert worth is not None
     wanted = [(images - 1) * (norm.ppf(0.975) / student.ppf(0.975, images - 1)) ** 2 for images in (54, 36)]
     assert worth == pytest.approx(wanted)
-    (by_patient,) = predictive_values(confusion(thrice, 0.5), (0.15,), worth=worth)
+    (by_patient,) = predictive_values(confusion(thrice, 0.5), (0.15,), effective_sizes=worth)
     (alone,) = predictive_values(confusion(once, 0.5), (0.15,))
     for metric in ("ppv", "npv"):
         found, single = getattr(by_patient, metric), getattr(alone, metric)
@@ -355,7 +355,7 @@ def test_predictive_values_by_patient_hold_the_truth_in_95_of_100_test_sets() ->
         called, healthy = true["recall"][k] * 0.15, true["specificity"][k] * 0.85
         at = called / (called + 0.85 - healthy)
         for method, counted in enumerate((worth, None)):
-            found = predictive_values(confusion(scores, cut), (0.15,), worth=counted)[0].ppv
+            found = predictive_values(confusion(scores, cut), (0.15,), effective_sizes=counted)[0].ppv
             missed[method] += not (found.low or 0) <= at <= (found.high or 1)
     slack = 3.5 * math.sqrt(0.05 * 0.95 / 400)
     assert missed[0] / 400 <= 0.05 + slack
@@ -368,7 +368,7 @@ def test_calling_all_images_positive_is_as_uncertain_by_patient_as_its_patients_
     worth = effective_sample_sizes(scores.y_true, scores.y_score, 0.5, Clusters(y_true, scores.patient))
     assert worth == (25, 25)
     counted = confusion(scores, 0.5)
-    by_patient, alone = (predictive_values(counted, (0.15,), worth=each)[0].ppv for each in (worth, None))
+    by_patient, alone = (predictive_values(counted, (0.15,), effective_sizes=each)[0].ppv for each in (worth, None))
     assert by_patient.low is not None
     assert alone.low is not None
     assert by_patient.low < alone.low < 0.15

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmark.evidence import Finding, TestScores, ValidationScores, diagnose
-from benchmark.evidence.diagnosis.causes import FINDINGS, OF_THE_SPLIT, faults_of_counts, observable
+from benchmark.evidence.diagnosis.causes import FINDINGS, SPLIT_FAULTS, class_count_faults, observable
 from benchmark.evidence.diagnosis.training_record import BatchNormProbe, Intensity, TrainingDiagnostics
 from benchmark.evidence.metrics.probabilities import auc, log_loss
 from tests.support.records import HEALTHY, Curves, on_test, on_val, planted
@@ -238,10 +238,10 @@ def test_too_few_training_images_of_a_class_are_named(train: tuple[int, int] | N
 
 def test_faults_of_the_split_need_nothing_but_the_images_of_each_class() -> None:
     counts = {"train": (8, 8), "val": (8, 8), "test": (20, 180)}
-    known = {f.code for f in faults_of_counts(counts, CLASSES)}
+    known = {f.code for f in class_count_faults(counts, CLASSES)}
     assert known == {"small-training", "small-validation", "prior-shift"}
-    assert known < OF_THE_SPLIT
-    assert faults_of_counts({}, CLASSES) == []
+    assert known < SPLIT_FAULTS
+    assert class_count_faults({}, CLASSES) == []
 
 
 def test_titles_fit_in_a_table_and_codes_are_plain() -> None:

@@ -77,7 +77,7 @@ def test_too_few_maps_are_no_verdict() -> None:
 def test_without_a_draw_there_is_no_verdict() -> None:
     none = np.zeros((0, *MAPS.shape))
     found = sanity(MAPS, none, none)
-    assert (found.passes, found.median, found.reason) == (None, None, "no weights were drawn anew")
+    assert (found.passes, found.median, found.reason) == (None, None, "no weights were randomised")
 
 
 def test_the_share_inside_is_that_of_the_map_s_sum() -> None:
@@ -97,5 +97,5 @@ def test_empty_maps_lie_nowhere() -> None:
 
 
 def test_a_region_of_another_shape_is_refused() -> None:
-    with pytest.raises(ValueError, match="do not fit"):
+    with pytest.raises(ValueError, match="differ"):
         inside(np.zeros((2, 4, 4)), np.ones((2, 4, 5), bool))

@@ -56,7 +56,7 @@ def test_a_number_that_differs_is_no_part_of_the_title() -> None:
 
 def test_one_series_is_no_grouping() -> None:
     found = by_name(["0001.png", "0002.png"])
-    assert (found.labels, found.reason) == (None, "all file names are of one series, #")
+    assert (found.labels, found.reason) == (None, "all file names are in one series, #")
 
 
 def test_names_that_all_differ_are_no_series() -> None:
@@ -173,7 +173,7 @@ def test_a_planted_difference_is_found_by_patient() -> None:
     assert found.difference == pytest.approx(-0.4)
 
 
-@pytest.mark.parametrize(("count", "said"), [(9, "9 images of this class here, 10 are needed"), (10, None)])
+@pytest.mark.parametrize(("count", "said"), [(9, "too few images of this class in this group (9,"), (10, None)])
 def test_a_small_group_says_so(count: int, said: str | None) -> None:
     group = Grouping("kind", ("a",) * count + ("b",) * (100 - count), ("a", "b"))
     found = rate(subgroups(two_groups(4, 6), 0.5, [group]).groups[0], "recall")
@@ -186,7 +186,7 @@ def test_a_small_group_says_so(count: int, said: str | None) -> None:
 def test_a_group_of_few_patients_says_so() -> None:
     people = ["p0"] * 20 + ["p1"] * 20 + [f"q{n}" for n in range(60)]
     found = rate(subgroups(of([1] * 100, [True] * 100, people), 0.5, [AB]).groups[0], "recall")
-    assert found.reason == "too few to test: 2 patients of this class here, 5 are needed"
+    assert found.reason == "no test: too few patients of this class in this group (2, at least 5 needed)"
 
 
 def test_nothing_wrong_anywhere_is_no_difference() -> None:

@@ -17,16 +17,16 @@ from hypothesis import strategies as st
 
 from benchmark.evidence.metrics.definitions import Confusion
 from benchmark.evidence.published.feasible import (
-    TooMany,
-    any_matrix,
-    called_alike,
+    TooManyCandidates,
+    feasible_at_any_size,
     feasible_matrices,
+    feasible_sizes,
     fits,
-    fitting_sizes,
+    is_feasible,
+    majority_prediction_share,
     metric_of,
     neighbours,
     printed_range,
-    shares_possible,
     smallest_conflict,
 )
 
@@ -102,7 +102,7 @@ def test_there_is_a_matrix_where_one_is_listed(
     top = {name: 14 if name.startswith(("true", "false")) else 1 for name in names}
     ends = {name: sorted(data.draw(st.tuples(*[st.floats(-0.1, top[name] + 0.1)] * 2))) for name in names}
     ranges = {name: (low, high) for name, (low, high) in ends.items()}
-    assert any_matrix(ranges, negatives, positives) == bool(feasible_matrices(ranges, negatives, positives))
+    assert is_feasible(ranges, negatives, positives) == bool(feasible_matrices(ranges, negatives, positives))
 
 
 def test_a_million_images_of_each_class_are_looked_through() -> None:
@@ -111,10 +111,10 @@ def test_a_million_images_of_each_class_are_looked_through() -> None:
     true = values(matrix)
     ranges = {name: printed_range(true[name], 10) for name in ("accuracy", "precision", "recall")}
     assert feasible_matrices(ranges, million, million) == (matrix,)
-    with pytest.raises(TooMany):
+    with pytest.raises(TooManyCandidates):
         feasible_matrices({"accuracy": printed_range(0.9, 2)}, million, million)
-    with pytest.raises(TooMany):
-        any_matrix({"f1": printed_range(0.9, 2)}, million, million)
+    with pytest.raises(TooManyCandidates):
+        is_feasible({"f1": printed_range(0.9, 2)}, million, million)
 
 
 @QUICK
@@ -138,7 +138,7 @@ def test_the_matrix_behind_printed_figures_is_always_among_those_that_fit(
 def test_shares_of_real_decisions_are_always_possible(matrix: Confusion, decimals: int, printer: str) -> None:
     true = values(matrix)
     ranges = {name: printed_range(PRINTERS[printer](true[name], decimals), decimals, cut=True) for name in PROPORTIONS}
-    assert shares_possible(ranges)
+    assert feasible_at_any_size(ranges)
 
 
 @pytest.mark.parametrize(
@@ -192,8 +192,8 @@ def test_undefined_precision_prints_as_0() -> None:
 @pytest.mark.parametrize(
     ("name", "sizes", "says"),
     [
-        ("loss", (5, 5), "not read from a confusion matrix"),
-        ("auc", (5, 5), "not read from a confusion matrix"),
+        ("loss", (5, 5), "not computed from a confusion matrix"),
+        ("auc", (5, 5), "not computed from a confusion matrix"),
         ("accuracy", (0, 5), "both classes"),
     ],
 )
@@ -203,7 +203,7 @@ def test_what_no_matrix_gives_is_refused(name: str, sizes: tuple[int, int], says
 
 
 def test_more_matrices_than_can_be_looked_through_are_refused_and_a_large_set_is_not() -> None:
-    with pytest.raises(TooMany):
+    with pytest.raises(TooManyCandidates):
         feasible_matrices({"f1": printed_range(0.5, 4)}, 5000, 5000)
     ranges = {"accuracy": printed_range(0.75, 4), "recall": printed_range(0.8, 4)}
     found = feasible_matrices(ranges, 5000, 5000)
@@ -222,7 +222,7 @@ def test_a_printed_range_reaches_half_a_unit_and_a_cut_one_a_whole_unit_up() -> 
 def test_with_recall_1_precision_never_exceeds_accuracy(accuracy: float, precision: float) -> None:
     assume(abs(accuracy - precision) > 1e-4)
     exact = {"recall": (1.0, 1.0), "accuracy": (accuracy, accuracy), "precision": (precision, precision)}
-    assert shares_possible(exact) == (precision < accuracy)
+    assert feasible_at_any_size(exact) == (precision < accuracy)
 
 
 @QUICK
@@ -237,18 +237,18 @@ def test_accuracy_always_lies_between_recall_and_specificity(
         "specificity": (specificity, specificity),
         "accuracy": (accuracy, accuracy),
     }
-    assert shares_possible(exact) == (low < accuracy < high)
+    assert feasible_at_any_size(exact) == (low < accuracy < high)
 
 
 def test_the_printed_validation_pair_of_attempt_4_is_impossible_at_recall_1() -> None:
     pair = {"accuracy": printed_range(0.5042, 4), "precision": printed_range(0.5063, 4)}
-    assert shares_possible(pair)
-    assert not shares_possible({**pair, "recall": printed_range(1.0, 4)})
+    assert feasible_at_any_size(pair)
+    assert not feasible_at_any_size({**pair, "recall": printed_range(1.0, 4)})
 
 
 def test_figures_that_are_no_proportions_leave_every_share_possible() -> None:
-    assert shares_possible({"mcc": (2.0, 3.0)})
-    assert shares_possible({})
+    assert feasible_at_any_size({"mcc": (2.0, 3.0)})
+    assert feasible_at_any_size({})
 
 
 def test_the_smallest_conflict_is_the_first_of_the_fewest() -> None:
@@ -273,12 +273,12 @@ def test_fitting_sizes_are_those_found_by_trying_all(shown: list[tuple[int, int]
         for n in range(1, 120)
         if all(any(low <= Fraction(k, n) <= high for k in range(n + 1)) for low, high in ranges)
     )
-    assert fitting_sizes(ranges, 119) == slow
+    assert feasible_sizes(ranges, 119) == slow
 
 
 @pytest.mark.parametrize(("value", "fit"), [(0.6218, {468, 624}), (0.4979, {468}), (0.625, {624}), (0.5, {468, 624})])
 def test_printed_accuracies_of_the_report_fit_these_test_sets(value: float, fit: set[int]) -> None:
-    assert {468, 624} & set(fitting_sizes([printed_range(value, 4)], 624)) == fit
+    assert {468, 624} & set(feasible_sizes([printed_range(value, 4)], 624)) == fit
 
 
 def test_neighbours_are_the_nearest_proportions_on_both_sides() -> None:
@@ -290,7 +290,7 @@ def test_neighbours_are_the_nearest_proportions_on_both_sides() -> None:
 @QUICK
 @given(matrix=matrices())
 def test_the_share_called_alike_is_at_least_half_and_1_for_one_class(matrix: Confusion) -> None:
-    share = called_alike(matrix)
+    share = majority_prediction_share(matrix)
     assert 0.5 <= share <= 1
     positive, negative = matrix.tp + matrix.fp, matrix.tn + matrix.fn
     assert (share == 1) == (0 in (positive, negative))

@@ -126,7 +126,7 @@ def test_the_chosen_threshold_beats_one_half_on_scores_that_all_lie_on_one_side(
     ("rule", "value", "says"),
     [
         ("cost", None, "rule cost needs a value above 0"),
-        ("sensitivity", 95, "rule sensitivity takes a value above 0, 1 at most"),
+        ("sensitivity", 95, "rule sensitivity takes a value above 0, at most 1"),
         ("youden", 0.3, "rule youden takes no value"),
     ],
 )
@@ -195,7 +195,7 @@ def test_resampling_patients_gives_a_wider_interval_where_their_images_are_alike
 @pytest.mark.parametrize("value", [0.0, 0.4])
 def test_a_declared_threshold_has_no_interval_but_the_reason(value: float) -> None:
     found = choose_with_interval(drawn_val(10), "fixed", value)
-    assert found == Threshold(value, "fixed", "a declared threshold has no interval")
+    assert found == Threshold(value, "fixed", "a fixed threshold has no interval")
 
 
 def test_a_class_of_two_images_is_too_often_missing_for_an_interval() -> None:
@@ -212,7 +212,7 @@ def test_a_class_of_two_images_is_too_often_missing_for_an_interval() -> None:
 def test_images_of_one_patient_give_no_interval() -> None:
     val = drawn_val(20)
     found = choose_with_interval(ValidationScores("val", val.y_true, val.y_score, ("p",) * 40))
-    assert found == dataclasses.replace(choose(val), reason="no interval: all validation images are of one patient")
+    assert found == dataclasses.replace(choose(val), reason="no interval: all validation images come from one patient")
 
 
 @pytest.mark.parametrize("replicates", [-1, 0, 99])

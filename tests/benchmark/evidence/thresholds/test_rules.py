@@ -245,9 +245,9 @@ def test_the_reason_names_the_split() -> None:
         ("cost", math.nan, "rule cost takes a value above 0"),
         ("cost", None, "rule cost needs a value above 0"),
         ("fixed", 1.5, "rule fixed takes a value from 0 to 1"),
-        ("sensitivity", 0, "rule sensitivity takes a value above 0, 1 at most"),
-        ("sensitivity", 95, "rule sensitivity takes a value above 0, 1 at most"),
-        ("specificity", None, "rule specificity needs a value above 0, 1 at most"),
+        ("sensitivity", 0, "rule sensitivity takes a value above 0, at most 1"),
+        ("sensitivity", 95, "rule sensitivity takes a value above 0, at most 1"),
+        ("specificity", None, "rule specificity needs a value above 0, at most 1"),
         ("youden", 0.7, "rule youden takes no value"),
         ("prevalence", 0.15, "rule prevalence takes no value"),
         ("yuoden", None, "unknown threshold rule 'yuoden'; known: cost, f1, fixed, mcc"),
@@ -275,7 +275,7 @@ def test_ends_of_a_closed_range_are_in_it(value: float) -> None:
 
 def test_a_range_says_what_it_holds() -> None:
     said = [str(r) for r in (Range(0, 1), Range(2), Range(0, open_low=True), Range(0, 1, open_low=True))]
-    assert said == ["from 0 to 1", "from 2", "above 0", "above 0, 1 at most"]
+    assert said == ["from 0 to 1", "from 2", "above 0", "above 0, at most 1"]
 
 
 @pytest.mark.parametrize("name", ["youden", "fixed"])
@@ -284,7 +284,7 @@ def test_a_name_that_is_taken_cannot_be_registered_again(name: str) -> None:
         threshold_rule(name, optimises="true positives", interval=bootstrap)(lambda cuts, value: cuts.tp)
 
 
-COMPLETE = Rule("most", "true positives", bootstrap, goodness=lambda cuts, value: cuts.tp)
+COMPLETE = Rule("most", "true positives", bootstrap, objective=lambda cuts, value: cuts.tp)
 
 
 @pytest.mark.parametrize(
@@ -293,7 +293,7 @@ COMPLETE = Rule("most", "true positives", bootstrap, goodness=lambda cuts, value
         ({"name": ""}, "threshold rule '' has no name"),
         ({"optimises": ""}, "threshold rule 'most' has no text for what it optimises"),
         ({"interval": None}, "threshold rule 'most' has no interval function"),
-        ({"goodness": None}, "threshold rule 'most' has no goodness or value"),
+        ({"objective": None}, "threshold rule 'most' has no objective or value"),
     ],
 )
 def test_an_incomplete_registration_is_refused_in_one_line(missing: dict[str, Any], says: str) -> None:

@@ -174,7 +174,7 @@ def test_a_failed_run_is_a_row_with_its_error_and_dashes() -> None:
 def test_findings_are_shown_with_their_evidence() -> None:
     text = rendered(make_run(val=on_val([0, 1] * 30, [0.98] * 60), test=on_test([0, 1] * 50, [0.98] * 100)))
     assert "single-class collapse: PNEUMONIA" in text
-    assert "100 of 100 test images called PNEUMONIA" in text
+    assert "100 of 100 test images predicted as PNEUMONIA" in text
 
 
 def test_synthetic_images_are_warned_about_in_heading_and_note() -> None:

@@ -136,13 +136,13 @@ def test_names_that_a_spreadsheet_would_run_are_text_in_csv_and_themselves_in_js
 
 
 def test_what_does_not_decide_is_told_by_the_decider() -> None:
-    flat = Calibrator("temperature", kept=False, reason="none helps")
+    flat = Calibrator("temperature", accepted=False, reason="none helps")
     decider = DecisionRule(("A", "B"), Threshold(0.5, "youden"), flat)
     assert decider.problem(0.0) is None
     assert decider.problem(1.0) is None
     for score in (float("nan"), float("inf"), -1e-9, 1.5):
         assert "which is not a probability" in str(decider.problem(score))
-    broken = Calibrator("platt", kept=True, parameters=(float("nan"), 0.0))
+    broken = Calibrator("platt", accepted=True, parameters=(float("nan"), 0.0))
     assert "calibration turns the score 0.25 into nan" in str(
         DecisionRule(("A", "B"), Threshold(0.5, "youden"), broken).problem(0.25)
     )

@@ -163,8 +163,8 @@ def test_keeping_models_runs_again_what_has_none(zoo: Zoo, tmp_path: Path) -> No
 def decider(method: str, threshold: float | None = 0.4) -> DecisionRule:
     labels, scores = planted(60, 60, 1.0, seed=1)
     val = on_val(labels, [score**4 / (score**4 + (1 - score) ** 4) for score in scores])  # too sure of themselves
-    calibrator = Calibrator("platt", kept=False, reason="no") if method == "none" else calibrate(val, method)
-    assert calibrator.kept == (method != "none")
+    calibrator = Calibrator("platt", accepted=False, reason="no") if method == "none" else calibrate(val, method)
+    assert calibrator.accepted == (method != "none")
     reason = None if threshold is not None else "all scores are the same"
     return DecisionRule(("NORMAL", "PNEUMONIA"), Threshold(threshold, "youden", reason), calibrator)
 
