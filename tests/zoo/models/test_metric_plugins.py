@@ -64,7 +64,7 @@ import zoo.models.metrics
 from benchmark.evidence import Scores, figures
 from benchmark.evidence.intervals.bootstrap import replicates
 from benchmark.evidence.metrics.definitions import get_metric
-from benchmark.evidence.metrics.influence import Units
+from benchmark.evidence.metrics.influence import Clusters
 
 names = ("jaccard", "mean_absolute_error", "kappa")
 generator = np.random.default_rng(0)
@@ -73,12 +73,12 @@ y_score = np.clip(0.35 + 0.3 * y_true + 0.25 * generator.standard_normal(400), 0
 patients = tuple(f"patient {k // 4}" for k in range(400))
 measured = figures(Scores("test", y_true, y_score, patients), 0.5)
 drawn = replicates(y_true, y_score[None], [0.5], patients, count=2000, seed=0, metrics=names)
-units = Units(y_true, patients)
+clusters = Clusters(y_true, patients)
 print(json.dumps({
     name: {
         "figure": [measured[name].value, measured[name].low, measured[name].high, measured[name].method],
         "bootstrap": float(drawn[name].std()),
-        "linearised": math.sqrt(units.variance(get_metric(name).influence_values(y_true, y_score, 0.5))),
+        "linearised": math.sqrt(clusters.variance(get_metric(name).influence_values(y_true, y_score, 0.5))),
     }
     for name in names
 }))
