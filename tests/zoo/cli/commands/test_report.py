@@ -182,7 +182,7 @@ def test_claims_of_a_store_with_failed_runs_alone_are_not_run(tmp_path: Path, re
 
 def thresholds(text: str) -> list[str]:
     """The chosen threshold of each run, with its interval."""
-    return [one["threshold"] for rows in tables(text) for one in rows if "hindsight" in one]
+    return [one["threshold"] for rows in tables(text) for one in rows if "oracle threshold" in one]
 
 
 def test_a_rule_chooses_again_and_the_report_says_that_it_came_late(tmp_path: Path, report: Report) -> None:
