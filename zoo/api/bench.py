@@ -187,12 +187,12 @@ def bench(
         data: `phantom`, a folder, an .npz file, `kaggle:OWNER/NAME`, or a Dataset.
         protocol: A built-in name (`quick`, `published`, `full`), a YAML file, or a Protocol.
         seeds: A number N for the seeds 0 to N-1, or the seeds themselves; None takes the seeds of the protocol.
-        store: The folder of the runs, or a Store.
+        store: The folder that contains the runs, or a Store.
         jobs: Number of simultaneous runs.
         keep_models: Store the trained models for `predict`; runs stored without a model are computed again.
-        run_timeout: The longest time of a run: `90s`, `30m`, `2h`, `1d`, or `none` for no limit.
-        run_memory: The most memory of a run in GiB. None ends the largest run when less than 2% of the machine's
-            memory is left.
+        run_timeout: Time limit for each run: `90s`, `30m`, `2h`, `1d`, or `none` for no limit.
+        run_memory: Memory limit for each run in GiB. With None, the largest run is ended when less than 2% of the
+            machine's memory is left.
         card_folders: Folders with more cards.
         patients: Regular expression for file names; its named groups form the patient's key.
         positive: The positive class; None takes the last class of the source.

@@ -140,7 +140,7 @@ def compare(
 
     Args:
         names: Two cards, or the ids of two runs; without names all cards are ranked.
-        store: The folder of the runs, or a Store.
+        store: The folder that contains the runs, or a Store.
         metric: The metric of the ranking; None takes `auc`.
         on_message: Called with each warning when it arises; the result collects them too.
 

@@ -50,7 +50,7 @@ def export(
 
     Args:
         run: As in `predict`.
-        store: The folder of the runs, or a Store.
+        store: The folder that contains the runs, or a Store.
         out: A new folder; None takes CARD-SEED.
         on_message: Called with each warning when it arises; the result collects them too.
 

@@ -85,7 +85,7 @@ def predict(
         run: A run, its id, the beginning of its id, or CARD or CARD:SEED if only one run matches. Its model must be
             stored (`bench(..., keep_models=True)`).
         images: Image files, or folders of images; one or several.
-        store: The folder of the runs, or a Store.
+        store: The folder that contains the runs, or a Store.
         progress: Wraps the predictions, as `tqdm.tqdm` does.
         on_message: Called with each warning when it arises; the result collects them too.
 

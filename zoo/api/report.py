@@ -86,7 +86,7 @@ def report(
     """Write a report about a store, as `zoo report` does: verdicts, figures, curves, methods, limits, checklists.
 
     Args:
-        store: The folder of the runs, or a Store.
+        store: The folder that contains the runs, or a Store.
         out: The folder for the report.
         formats: `md`, `html`, `json`, `csv` or `tex`; one or several.
         claims: Claims to check: built-in names, YAML files or Claims. None checks the built-in ones about the store's

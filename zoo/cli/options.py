@@ -34,7 +34,7 @@ PositiveOption = Annotated[
     typer.Option(
         "--positive",
         metavar="NAME",
-        help="The positive class. Default: the second in alphabetical order; in an .npz file the higher label.",
+        help="The positive class. Default: the second in alphabetical order; in a .npz file, the higher label.",
     ),
 ]
 DataIsOption = Annotated[
@@ -42,7 +42,7 @@ DataIsOption = Annotated[
     typer.Option(
         "--data-is",
         metavar="NAME",
-        help="Declare which published data set the images are, by its name in claims and cards: kaggle:OWNER/NAME.",
+        help="The published data set that the images belong to, by its name in claims and cards: kaggle:OWNER/NAME.",
     ),
 ]
 ProtocolOption = Annotated[
@@ -54,26 +54,28 @@ ProtocolOption = Annotated[
         autocompletion=completion.protocol_names,
     ),
 ]
-StoreOption = Annotated[Path, typer.Option("--store", metavar="DIR", help="The folder of the runs.")]
+StoreOption = Annotated[
+    Path, typer.Option("--store", metavar="DIR", help="The store: the folder that contains the runs.")
+]
 RunArgument = Annotated[
     str,
     typer.Argument(
         metavar="RUN",
-        help="The id of a run or its beginning, or CARD or CARD:SEED if only one run matches.",
+        help="A run id or the start of one; or CARD or CARD:SEED, if only one run matches.",
         autocompletion=completion.run_names,
     ),
 ]
 RunTimeoutOption = Annotated[
     str,
-    typer.Option("--run-timeout", metavar="TIME", help="The longest time of a run: 90s, 30m, 2h, 1d, or none."),
+    typer.Option("--run-timeout", metavar="TIME", help="Time limit for each run: 90s, 30m, 2h, 1d, or none."),
 ]
 RunMemoryOption = Annotated[
     float | None,
     typer.Option(
         "--run-memory",
         metavar="GIB",
-        help="The most memory of a run. Default: the largest run ends when less than 2% of the machine's memory is "
-        "left.",
+        help="Memory limit for each run. Default: the largest run is ended when less than 2% of the machine's memory "
+        "is left.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else.")]

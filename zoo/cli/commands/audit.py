@@ -15,14 +15,14 @@ def command(
         str | None,
         typer.Argument(
             metavar="CLAIMS",
-            help="A built-in claims file or a YAML file. Default: every built-in one.",
+            help="A built-in claims file or a YAML file. Default: all built-in claims files.",
             autocompletion=claims_names,
         ),
     ] = None,
     cards: CardsOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Check published figures for contradictions and impossible values, and show what follows from them."""
+    """Check published figures for contradictions and impossible values, and show what the figures imply."""
     from zoo.api.audit import audit
 
     results = audit(claims, card_folders=cards or (), on_message=say)

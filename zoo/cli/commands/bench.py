@@ -27,14 +27,17 @@ from zoo.cli.options import (
 
 def command(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="CARD", help="Cards to run.", autocompletion=card_names)
+        list[str] | None,
+        typer.Argument(metavar="CARD", help="Cards to run: names or YAML files.", autocompletion=card_names),
     ] = None,
     all_cards: Annotated[bool, typer.Option("--all", help="Run every card.")] = False,
     data: DataOption = "phantom",
     protocol: ProtocolOption = "quick",
     seeds: Annotated[
         int | None,
-        typer.Option("--seeds", min=1, max=1000, help="Run seeds 0 to N-1. Default: the protocol's.", metavar="N"),
+        typer.Option(
+            "--seeds", min=1, max=1000, help="Run seeds 0 to N-1. Default: the seeds of the protocol.", metavar="N"
+        ),
     ] = None,
     store: StoreOption = Path("runs"),
     jobs: Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="Number of simultaneous runs.")] = 1,

@@ -13,14 +13,15 @@ from zoo.cli.options import JsonOption, out, print_json
 
 def command(
     clear: Annotated[
-        bool, typer.Option("--clear", help="Remove everything except the fastest way to compute frozen layers.")
+        bool,
+        typer.Option("--clear", help="Remove everything except the stored choice of how to compute frozen layers."),
     ] = False,
     forget_choices: Annotated[
         bool,
         typer.Option(
             "--forget-choices",
-            help="Forget the fastest way to compute frozen layers; the next run measures it again, and its last digits "
-            "may differ.",
+            help="Remove the stored choice of how to compute frozen layers; the next run measures again, and the last "
+            "digits of its results may differ.",
         ),
     ] = False,
     json: JsonOption = False,

@@ -14,7 +14,9 @@ from zoo.cli.options import CardsOption, JsonOption, out, print_json
 def command(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="NAME", help="Print this card with everything it inherits.", autocompletion=card_names),
+        typer.Argument(
+            metavar="NAME", help="The card to print. Default: all cards are listed.", autocompletion=card_names
+        ),
     ] = None,
     cards: CardsOption = None,
     json: JsonOption = False,

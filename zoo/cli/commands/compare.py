@@ -26,7 +26,7 @@ def command(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Compare two cards, or rank all: differences with intervals and tests, groups that are not distinguishable."""
+    """Compare two cards, or rank all: differences with intervals and tests, and groups of indistinguishable cards."""
     from reports.render.terminal.pairs import pair_table, ranking_table
     from zoo.api.compare import compare
 

@@ -12,7 +12,7 @@ from zoo.cli.options import CardsOption, DataIsOption, PatientsOption, StoreOpti
 
 def command(
     store: StoreOption = Path("runs"),
-    out_dir: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder of the report.")] = Path("."),
+    out_dir: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder for the report.")] = Path("."),
     formats: Annotated[
         list[str] | None,
         typer.Option(
@@ -28,7 +28,7 @@ def command(
         ),
     ] = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Exit with 1 when a claim differs or is impossible.")
+        bool, typer.Option("--strict", help="Exit with code 1 if a claim differs or is impossible.")
     ] = False,
     threshold_rule: Annotated[
         str | None,
@@ -39,19 +39,19 @@ def command(
         ),
     ] = None,
     gallery: Annotated[
-        bool, typer.Option("--gallery", help="Show test images, with Grad-CAM of stored models.")
+        bool, typer.Option("--gallery", help="Add test images, with Grad-CAM from stored models.")
     ] = False,
     data: Annotated[
         str | None,
         typer.Option(
-            "--data", metavar="SOURCE", help="The source of the images for --gallery. Default: that of the runs."
+            "--data", metavar="SOURCE", help="The source of the images for --gallery. Default: the source of the runs."
         ),
     ] = None,
     patients: PatientsOption = None,
     data_is: DataIsOption = None,
     cards: CardsOption = None,
 ) -> None:
-    """Write a report about a store: verdicts on claims, figures, curves, methods, limits, checklists."""
+    """Write a report about a store: verdicts on claims, figures, curves, methods, limits and checklists."""
     from reports.render.terminal.claims import claims_tables
     from zoo.api.report import report
 

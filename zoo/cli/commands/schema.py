@@ -23,8 +23,8 @@ def command(
 ) -> None:
     """Print the JSON Schema of cards, protocols, search spaces or claims.
 
-    For an editor with yaml-language-server: `zoo schema card > card.schema.json`, and as the first line of a card
-    `# yaml-language-server: $schema=card.schema.json`.
+    For an editor with yaml-language-server, run `zoo schema card > card.schema.json` and write
+    `# yaml-language-server: $schema=card.schema.json` as the first line of a card.
     """
     from zoo.cli.schemas import SCHEMAS
     from zoo.config import plugins

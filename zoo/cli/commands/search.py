@@ -40,21 +40,21 @@ def command(
     ] = None,
     tuner: Annotated[
         str | None,
-        typer.Option("--tuner", metavar="NAME", help="random, bayesian, hyperband or grid. Default: the space's."),
+        typer.Option("--tuner", metavar="NAME", help="random, bayesian, hyperband or grid. Default: set by the space."),
     ] = None,
     trials: Annotated[
         int | None,
-        typer.Option("--trials", min=1, max=10_000, metavar="N", help="Number of trials. Default: the space's."),
+        typer.Option("--trials", min=1, max=10_000, metavar="N", help="Number of trials. Default: set by the space."),
     ] = None,
     executions: Annotated[
         int | None,
-        typer.Option("--executions", min=1, max=1000, metavar="N", help="Runs per trial. Default: the space's."),
+        typer.Option("--executions", min=1, max=1000, metavar="N", help="Runs per trial. Default: set by the space."),
     ] = None,
     data: DataOption = "phantom",
     protocol: ProtocolOption = "quick",
     store: StoreOption = Path("runs"),
     out_dir: Annotated[
-        Path, typer.Option("--out", metavar="DIR", help="The folder of the winning card and the search report.")
+        Path, typer.Option("--out", metavar="DIR", help="The folder for the winning card and the search report.")
     ] = Path("search"),
     name: Annotated[
         str | None, typer.Option("--name", metavar="NAME", help="Name of the winning card. Default: CARD-tuned.")

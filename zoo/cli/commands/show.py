@@ -8,7 +8,7 @@ from zoo.cli.options import JsonOption, RunArgument, StoreOption, out, print_jso
 
 
 def command(name: RunArgument, store: StoreOption = Path("runs"), json: JsonOption = False) -> None:
-    """Show one run: settings, figures with intervals, threshold, diagnosis, costs, a learning curve."""
+    """Show one run: settings, figures with intervals, threshold, diagnosis, costs and a learning curve."""
     from reports.render.terminal.show import run_document, run_view
     from zoo.api.inputs import resolve_run, resolve_store
     from zoo.api.messages import Messages

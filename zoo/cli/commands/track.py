@@ -19,7 +19,7 @@ app = typer.Typer()
 @app.command("tensorboard")
 def _tensorboard(
     store: StoreOption = Path("runs"),
-    out_dir: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder of the logs.")] = Path("logs"),
+    out_dir: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder for the logs.")] = Path("logs"),
 ) -> None:
     """Write TensorBoard logs, one folder per run; `tensorboard --logdir DIR` shows them."""
     from reports.text import plural
@@ -35,15 +35,15 @@ def _mlflow(
     store: StoreOption = Path("runs"),
     uri: Annotated[
         str | None,
-        typer.Option("--uri", metavar="URI", help="Tracking URI, such as sqlite:///mlflow.db. Default: MLflow's own."),
+        typer.Option("--uri", metavar="URI", help="Tracking URI, such as sqlite:///mlflow.db. Default: set by MLflow."),
     ] = None,
     experiment: Annotated[
-        str, typer.Option("--experiment", metavar="NAME", help="The experiment; created if it does not exist.")
+        str, typer.Option("--experiment", metavar="NAME", help="The experiment; it is created if it does not exist.")
     ] = "zoo",
     artifacts: Annotated[
         str | None,
         typer.Option(
-            "--artifacts", metavar="URI", help="The folder of a new experiment's files. Default: MLflow's own."
+            "--artifacts", metavar="URI", help="The folder for a new experiment's files. Default: set by MLflow."
         ),
     ] = None,
 ) -> None:
