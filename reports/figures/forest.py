@@ -11,13 +11,13 @@ from reports.figures.style import COLOURS, styled
 from reports.results.card_figures import CardFigures
 
 _INCHES_PER_CARD = 0.3
-_MARGIN = 0.95  # inches above and below the rows: title, axis, legend
+_MARGIN = 0.95  # inches above and below the rows, for the title, the axis and the legend
 _METRICS = (("accuracy", "accuracy at 0.5"), ("auc", "AUC"))
 
 
 @styled
 def forest_figure(cards: Sequence[CardFigures]) -> Figure:
-    """Draw test accuracy and AUC per card, means over seeds with 95% intervals; a hollow diamond is a published value.
+    """Draw test accuracy and AUC per card as means over seeds with 95% intervals; hollow diamonds are published values.
 
     Args:
         cards: At least one card, from top to bottom.
@@ -70,7 +70,7 @@ def _draw_rows(axes: Axes, cards: Sequence[CardFigures], metric: str) -> None:
 
 
 def _published(card: CardFigures, metric: str) -> float | None:
-    """The published test figure of the trained model; None if there is none or it is a range."""
+    """Return the published test figure of the trained model; None if there is none or if it is a range."""
     for figure in card.card.published:
         if (figure.metric, figure.split, figure.epoch, figure.upper) == (metric, "test", None, None):
             return figure.value

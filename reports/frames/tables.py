@@ -20,7 +20,7 @@ KEY = {"run_id": "string", "card": "string", "seed": "int64"}
 """Types of the columns that identify a run in every table."""
 
 CONDITIONS = ("data", "protocol", "synthetic")
-"""The columns with the conditions of a run."""
+"""Columns that contain the conditions of a run."""
 
 _RUN = {
     **KEY,
@@ -86,25 +86,25 @@ def arrow_table(columns: Mapping[str, str], rows: Iterable[Row]) -> pyarrow.Tabl
 
 
 def arrow_type(kind: str) -> Any:
-    """The Arrow type of an alias; `time` is a UTC time in microseconds."""
+    """Return the Arrow type of an alias; `time` is a UTC time in microseconds."""
     import pyarrow as pa
 
     return pa.timestamp("us", tz="UTC") if kind == "time" else pa.type_for_alias(kind)
 
 
 def runs_table(runs: Iterable[Run], store: Store) -> pyarrow.Table:
-    """One row per run; the columns are those of `zoo.load_runs`."""
+    """Return one row per run, with the columns of `zoo.load_runs`."""
     columns = {**_RUN, **dict.fromkeys(_figure_columns(), "float64")}
     return arrow_table(columns, (_run_row(run, store) for run in runs))
 
 
 def figures_table(runs: Iterable[Run]) -> pyarrow.Table:
-    """One row per run, split, threshold and metric; the columns are those of `zoo.load_figures`."""
+    """Return one row per run, split, threshold and metric, with the columns of `zoo.load_figures`."""
     return arrow_table(_FIGURE, (row for run in runs for row in _figure_rows(run)))
 
 
 def settings_table(runs: Iterable[Run]) -> pyarrow.Table:
-    """One row per run, one column per setting; the columns are those of `zoo.load_settings`."""
+    """Return one row per run and one column per setting, with the columns of `zoo.load_settings`."""
     rows = [{**key_of(run), **flat_settings(run.spec)} for run in runs]
     names = sorted({name: None for row in rows for name in row if name not in KEY}, key=_group)
     columns = {**KEY, **{name: _common({type(row[name]) for row in rows if name in row}) for name in names}}
@@ -113,12 +113,12 @@ def settings_table(runs: Iterable[Run]) -> pyarrow.Table:
 
 
 def key_of(run: Run) -> dict[str, Any]:
-    """The values of the columns of KEY."""
+    """Return the values of the KEY columns."""
     return {"run_id": run.run_id, "card": run.spec.card.name, "seed": run.spec.seed}
 
 
 def conditions_of(run: Run) -> dict[str, Any]:
-    """The values of the columns of CONDITIONS."""
+    """Return the values of the CONDITIONS columns."""
     spec = run.spec
     return {"data": spec.dataset.source, "protocol": spec.protocol.name, "synthetic": spec.dataset.synthetic}
 
@@ -175,7 +175,7 @@ def _figure_rows(run: Run) -> Iterator[Row]:
 
 
 def _common(kinds: Collection[type]) -> str:
-    """The column type for values of all `kinds`, at least one."""
+    """Return the column type that fits the values of all `kinds`, of which there is at least one."""
     names = {bool: "bool", int: "int64", float: "float64"}
     if set(kinds) == {int, float}:
         return "float64"

@@ -28,7 +28,7 @@ class LabelledImages:
     """The images of one split, in one order.
 
     Attributes:
-        split: Its name.
+        split: Name of the split.
         pixels: uint8 (n, size, size, channels).
         labels: 0 or 1, int64 (n,).
         names: Name of each image.
@@ -48,14 +48,14 @@ class LabelledImages:
 
 
 def prepare(dataset: Dataset, split: Split, size: int, root: Path | None = None) -> Path:
-    """Decode the images of a split into a folder, unless the folder exists.
+    """Decode the images of a split into a folder, unless the folder is complete.
 
     The folder is written under a temporary name and renamed, so that it is complete or absent.
 
     Args:
         dataset: The images.
-        split: Which of them.
-        size: Side in pixels.
+        split: The images to decode.
+        size: Side of the decoded images in pixels.
         root: Parent of the folder; by default in the cache.
 
     Returns:
@@ -74,12 +74,12 @@ def prepare(dataset: Dataset, split: Split, size: int, root: Path | None = None)
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether `folder` contains every file of a prepared split, as it does until the cache is cleared."""
+    """Return whether `folder` contains every file of a prepared split, as it does until the cache is cleared."""
     return all((folder / f"{name}.{suffix}").is_file() for name in SPLITS for suffix in ("npy", "json"))
 
 
 def _fill(folder: Path, dataset: Dataset, split: Split, size: int, again: bool) -> bool:
-    """Fill `folder`. If the cache is cleared meanwhile: return False if the caller tries `again`, else raise."""
+    """Fill `folder`. If the cache is cleared meanwhile, return False if the caller tries `again`; else raise."""
     parts: dict[SplitName, tuple[Image, ...]] = {"train": split.train, "val": split.val, "test": split.test}
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -96,7 +96,7 @@ def _fill(folder: Path, dataset: Dataset, split: Split, size: int, again: bool) 
         missing = isinstance(error, FileNotFoundError) and error.filename is not None
         if again and missing and Path(error.filename).is_relative_to(folder.parent):
             return False
-        if not is_whole(folder):  # else another process has written the same folder
+        if not is_whole(folder):  # otherwise another process has written the same folder
             what = f"{error.strerror or error} (in the cache; ZOO_CACHE_DIR names another folder)"
             raise OSError(error.errno, what, str(folder.parent)) from error
     return True
