@@ -63,7 +63,7 @@ def test_one_training_step(benchmark: BenchmarkFixture, builder: str, pixels: np
 
 @pytest.mark.parametrize("builder", CARDS)
 def test_inference_of_a_batch(benchmark: BenchmarkFixture, builder: str, pixels: np.ndarray, tmp_path: Path) -> None:
-    whole = made(builder, tmp_path).whole("whole")
+    whole = made(builder, tmp_path).full_model("whole")
     run_batched(whole, pixels)
     scores = benchmark(run_batched, whole, pixels)
     assert scores.shape == (len(pixels), 1)

@@ -53,7 +53,7 @@ def test_nothing_holds_or_fails_on_synthetic_images_but_what_is_impossible(tmp_p
     counts = findings(section).counts()
     assert counts["holds"] == 0
     assert counts["does not hold"] == 1
-    assert "1 does not** (1 of them impossible as printed)" in "\n".join(findings_markdown(findings(section)))
+    assert "1 does not hold** (1 of them impossible as printed)" in "\n".join(findings_markdown(findings(section)))
 
 
 def test_runs_failures_faults_and_the_leading_card_are_remarked(section: Section) -> None:

@@ -176,7 +176,7 @@ def test_a_curve_without_a_band_says_why(tmp_path: Path) -> None:
     alone = of(tmp_path / "alone", by_patient(test, ["one"] * len(test)))
     assert alone.roc is not None
     assert alone.roc.low is None
-    assert alone.band == "no band: one patient alone shows no spread"
+    assert alone.band == "no band: a single patient shows no variation"
     rare = of(tmp_path / "rare", on_test([1] + [0] * 30, planted(20, 11)[1]))
     assert rare.precision_recall is not None
     assert rare.precision_recall.high is None

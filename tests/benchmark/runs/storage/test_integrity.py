@@ -134,7 +134,7 @@ def test_a_damaged_run_is_computed_again_and_then_whole(store: Store, damage: Da
         (("at_half", "test", "auc", "value"), None, "auc is missing in run.json"),
         (("at_half", "test", "auc", "value"), 7.5, "auc 7.5 is not within 0 and 1"),
         (("at_half", "test", "auc", "high"), 1.5, "auc 1.5 is not within 0 and 1"),
-        (("at_half", "test", "auc", "high"), 0.1, "auc: the interval ends at 0.1, below its begin"),
+        (("at_half", "test", "auc", "high"), 0.1, "auc: the interval ends at 0.1, below its start"),
         (("at_half", "test", "mcc", "value"), -1.5, "mcc -1.5 is not within -1 and 1"),
         (("at_half", "test", "loss", "value"), -0.1, "loss -0.1 is not within 0 and inf"),
         (("at_half", "val", "false_negatives", "value"), 0.0, "val at 0.5: false_negatives is 0 in run.json"),

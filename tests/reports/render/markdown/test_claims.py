@@ -56,7 +56,7 @@ def test_the_summary_counts_what_the_tables_show(tmp_path: Path) -> None:
 
 def test_one_seed_is_said_where_the_verdicts_stand(tmp_path: Path) -> None:
     text = render(report_of(two_cards(tmp_path), study(tmp_path)))
-    assert "one seed was run" in text[: text.index("#### Statements")]
+    assert "One seed was run" in text[: text.index("#### Statements")]
 
 
 def test_images_that_would_be_needed_are_said(tmp_path: Path) -> None:

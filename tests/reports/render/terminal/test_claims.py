@@ -22,7 +22,7 @@ def printed(report: Report) -> str:
 
 def test_verdicts_seeds_and_what_was_not_measured_are_said(tmp_path: Path) -> None:
     text = printed(report_of(two_cards(tmp_path), study(tmp_path)))
-    for part in ("reproduced", "differs", "one seed was run", "none was measured"):
+    for part in ("reproduced", "differs", "One seed was run", "none was measured"):
         assert part in text
 
 

@@ -37,7 +37,7 @@ def test_a_file_is_audited_whatever_it_finds_with_exit_code_0(
 ) -> None:
     path = write_claims(tmp_path, STUDY)
     assert zoo(monkeypatch, path) == 0
-    assert "recall 0.9991 is no whole number out of 60 positives" in capsys.readouterr().out
+    assert "recall 0.9991 is not a whole number out of 60 positives" in capsys.readouterr().out
     assert zoo(monkeypatch, path, "--json") == 0
     (document,) = json.loads(capsys.readouterr().out)
     (found,) = document["findings"]
