@@ -268,5 +268,7 @@ def _values(space: SearchSpace, proposed: dict[str, Any]) -> dict[str, Any]:
             value = proposed[path]
             if parameter.kind == "int":
                 value = int(value)  # KerasTuner's grid gives floats, such as 8.0, on a log scale
+            elif parameter.kind == "float":
+                value = float(value)  # its Bayesian oracle gives NumPy's floats, which YAML does not represent
             values[path] = json.loads(value) if parameter.kind == "choice" else value
     return values

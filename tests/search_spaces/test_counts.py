@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,11 +67,28 @@ def test_a_float_with_steps_has_as_many_values_as_keras_tuner_counts(
 @pytest.mark.parametrize("tuner", ["grid", "random", "bayesian"])
 def test_every_tuner_proposes_whole_numbers_on_a_log_scale(tuner: str, tmp_path: Any) -> None:
     asked = space({"kind": "int", "low": 8, "high": 64, "step": 2, "scale": "log"}, tuner=tuner)
+    proposed = proposals(asked, 4, tmp_path)
+    assert proposed
+    assert all(isinstance(value, int) for value in proposed)
+    assert set(proposed) <= {8, 16, 32, 64}
+
+
+@pytest.mark.parametrize("tuner", ["grid", "random", "bayesian"])
+def test_every_tuner_proposes_floats_that_a_card_can_be_written_with(tuner: str, tmp_path: Any) -> None:
+    """The Bayesian oracle proposes NumPy's floats once it has a model of the objective."""
+    asked = space({"kind": "float", "low": 0.1, "high": 0.9, "step": 0.05}, tuner=tuner)
+    proposed = proposals(asked, 9, tmp_path)
+    assert proposed
+    assert all(type(value) is float for value in proposed)
+
+
+def proposals(asked: SearchSpace, count: int, folder: Path) -> list[Any]:
+    """The first `count` values that the tuner of a space proposes for PATH."""
     oracle = make_oracle(asked)
-    oracle._set_project_dir(str(tmp_path), "search")
+    oracle._set_project_dir(str(folder), "search")
     proposed = []
     for number in itertools.count():
-        trial = oracle.create_trial(f"worker-{number}") if number < 4 else None
+        trial = oracle.create_trial(f"worker-{number}") if number < count else None
         if trial is None or trial.status != "RUNNING":
             break
         proposed.append(_values(asked, trial.hyperparameters.values)[PATH])
@@ -78,6 +96,4 @@ def test_every_tuner_proposes_whole_numbers_on_a_log_scale(tuner: str, tmp_path:
         trial = oracle.get_trial(trial.trial_id)
         trial.status = "COMPLETED"
         oracle.end_trial(trial)
-    assert proposed
-    assert all(isinstance(value, int) for value in proposed)
-    assert set(proposed) <= {8, 16, 32, 64}
+    return proposed

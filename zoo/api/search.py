@@ -336,6 +336,11 @@ def plan_search(
     )
 
 
+def _csv_cell(value: Any) -> Any:
+    """Lists as JSON; anything else as it is."""
+    return json.dumps(value) if isinstance(value, list) else value
+
+
 def write_search_report(trials: SearchResult, folder: Path) -> list[Path]:
     """Write search.md, trials.json, trials.csv and the pictures into `folder`; return their paths, search.md first."""
     rows = trial_rows(trials)
@@ -344,7 +349,7 @@ def write_search_report(trials: SearchResult, folder: Path) -> list[Path]:
     texts = {
         "search.md": search_markdown(trials, names),
         "trials.json": json.dumps(rows, indent=2),
-        "trials.csv": csv_text([*rows[0]] if rows else ["trial"], [list(row.values()) for row in rows]),
+        "trials.csv": csv_text([*rows[0]] if rows else ["trial"], [list(map(_csv_cell, row.values())) for row in rows]),
         **{names[caption]: svg for caption, svg in pictures.items()},
     }
     for name, text in texts.items():

@@ -71,8 +71,8 @@ def _root(
 def main() -> None:
     """Run the command line and exit: code 0 done, 1 done with failures, 2 wrong request, 130 interrupted."""
     allow_plain_output()
-    sys.argv[1:] = renamed(sys.argv[1:])
     try:
+        sys.argv[1:] = renamed(sys.argv[1:])
         code = app(standalone_mode=False)
     except Exception as error:
         sys.exit(_explain(error))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+
+from zoo.config.strict_yaml import ConfigError
 
 COMMANDS = {"log": "track"}
 OPTIONS = {"search": {"--seeds": "--executions"}, "report": {"--threshold": "--threshold-rule"}}
@@ -20,10 +22,13 @@ def renamed(arguments: Sequence[str]) -> list[str]:
     return [*arguments[:index], command, *_options(OPTIONS.get(command, {}), arguments[index + 1 :])]
 
 
-def _options(new_names: dict[str, str], words: Iterable[str]) -> Iterator[str]:
+def _options(new_names: dict[str, str], words: Sequence[str]) -> Iterator[str]:
+    names = {word.partition("=")[0] for word in words}
     for word in words:
         name, equals, value = word.partition("=")
         if name in new_names:
+            if new_names[name] in names:
+                raise ConfigError(f"{name} is the old name of {new_names[name]}; keep {new_names[name]} alone")
             _notice(name, new_names[name])
         yield f"{new_names.get(name, name)}{equals}{value}"
 

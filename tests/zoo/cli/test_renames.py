@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from zoo.cli.renames import renamed
+from zoo.config.strict_yaml import ConfigError
 
 
 @pytest.mark.parametrize(
@@ -41,3 +42,8 @@ def test_an_old_name_is_replaced_and_a_line_names_the_new_one(
 def test_current_names_stay_without_a_line(capsys: pytest.CaptureFixture[str], current: list[str]) -> None:
     assert renamed(current) == current
     assert capsys.readouterr() == ("", "")
+
+
+def test_an_old_option_beside_the_new_one_is_refused() -> None:
+    with pytest.raises(ConfigError, match="--threshold is the old name of --threshold-rule; keep --threshold-rule"):
+        renamed(["report", "--threshold", "f1", "--threshold-rule=youden"])
