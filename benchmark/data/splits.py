@@ -257,7 +257,10 @@ def _draw(images: Sequence[Image], count: int | None, balanced: bool, seed: Seed
     requested = present if count is None else requested_of_each(present, count, balanced)
     quotas = even(least(requested, present)) if balanced else requested
     if count is not None and part not in log.explained:
-        if balanced and quotas[0] < count // 2:
+        if balanced and not quotas[0]:
+            lack = "the images left for it are all of one class" if any(present) else "no images are left for it"
+            log.notes.append(f"{part}: {lack}")
+        elif balanced and quotas[0] < count // 2:
             log.notes.append(f"{part}: {sum(quotas)} images instead of {count}: a class has no more than {quotas[0]}")
         elif not balanced and count > len(images):
             log.notes.append(f"{part}: {len(images)} images instead of {count}: there are no more")

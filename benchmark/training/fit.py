@@ -18,6 +18,7 @@ from benchmark.training.frozen.features import Network, view_order
 from benchmark.training.frozen.methods import FILTERED, AllowedMethods
 from benchmark.training.model_graph import FlatModel, build_flat, check_scores
 from benchmark.training.network import BATCH, frozen_layers, run_batched
+from zoo.config.strict_yaml import ConfigError
 from zoo.models.card import EarlyStopping, Loss, ModelCard
 from zoo.models.registry import get_builder
 
@@ -146,7 +147,8 @@ def fit(
 
     Raises:
         TrainingDiverged: The loss is not finite.
-        ConfigError: The builder's model does not turn images into probabilities.
+        ConfigError: The builder's model does not turn images into probabilities, or its unfreeze hook makes nothing
+            trainable.
         ValueError: `train` or `val` is another split.
     """
     if (train.split, val.split) != ("train", "val"):
@@ -314,12 +316,37 @@ def _unfreeze(card: ModelCard, built: FlatModel, layers: int) -> None:
         built.sync_trainable()
 
 
+def _check_unfrozen(card: ModelCard, before: tuple[int, int], after: tuple[int, int]) -> None:
+    # A layer without weights counts: the last one of VGG16's base is a pooling layer.
+    if after[0] > before[0] or after[1] > before[1]:
+        return
+    unfreeze = get_builder(card.model.builder).unfreeze
+    parameter = "" if unfreeze is None else unfreeze.parameter
+    raise ConfigError(
+        f"builder {card.model.builder}: its unfreeze hook makes nothing trainable although {parameter} is "
+        f"{_unfrozen(card)}; it must set `trainable` of layers that the builder froze"
+    )
+
+
+def _trainable(built: FlatModel) -> tuple[int, int]:
+    """The number of trainable layers and of trainable weights."""
+    layers = sum(flag for _, flag in built.trainable_flags())
+    return layers, sum(math.prod(weight.shape) for weight in built.original.trainable_variables)
+
+
 def _prefix_ends(card: ModelCard, built: FlatModel, also_unfrozen: Sequence[int]) -> list[str]:
-    """Return where the frozen prefix ends with the card's own number of unfrozen layers, and with the others."""
+    """Return where the frozen prefix ends with the card's own number of unfrozen layers, and with the others.
+
+    Raises:
+        ConfigError: The card's own number of layers makes nothing trainable.
+    """
     ends: list[str] = []
+    before = _trainable(built)
     for layers in sorted({_unfrozen(card), *also_unfrozen} - {0}):
         flags = built.trainable_flags()
         _unfreeze(card, built, layers)
+        if layers == _unfrozen(card):
+            _check_unfrozen(card, before, _trainable(built))
         ends += frozen_layers(built.model)[-1:]
         built.restore(flags)
     return ends

@@ -225,9 +225,8 @@ def validate(model: type[Model], data: Any, where: str) -> Model:
     try:
         return model.model_validate_json(text, strict=True)
     except ValidationError as error:
-        names = sorted(set(_field_names(model)))
         details = error.errors(include_url=False)
-        lines = [_explain(detail, where, names) for detail in details[:_MOST_ERRORS]]
+        lines = [_explain(detail, where, model) for detail in details[:_MOST_ERRORS]]
         if len(details) > _MOST_ERRORS:
             lines.append(f"{where}: {len(details) - _MOST_ERRORS} more errors")
         raise ConfigError(*lines) from error
@@ -266,21 +265,43 @@ def unknown(kind: str, name: str, known: Iterable[str], others: Iterable[str] = 
     return ConfigError(f"Unknown {kind} '{name}'. {suggest(name, known, others)}")
 
 
-def _explain(detail: Any, where: str, names: list[str]) -> str:
+def _explain(detail: Any, where: str, model: type[BaseModel]) -> str:
     path = ".".join(" ".join(str(part).split())[:_LONGEST_NAME] for part in detail["loc"])
     joint = "." if path and ": " in where else ": "
     at = f"{where}{joint}{path}" if path else where
     if detail["type"] == "extra_forbidden":
-        wrong = str(detail["loc"][-1])
-        return f"{at}: unknown key. {suggest(wrong, [name for name in names if name != wrong])}"
+        *place, wrong = detail["loc"]
+        names = {name for inner in _models_at(model, place) for name in _keys(inner)} or set(_field_names(model))
+        return f"{at}: unknown key. {suggest(str(wrong), names - {wrong})}"
     message = detail["msg"].removeprefix("Value error, ")
     has_value = path and detail["type"] != "missing"
     value = f" (got {json.dumps(detail.get('input'), default=str)[:60]})" if has_value else ""
     return f"{at}: {message[0].lower()}{message[1:]}{value}"
 
 
-def _field_names(model: type[BaseModel]) -> Iterator[str]:
+def _models_at(model: type[BaseModel], place: Iterable[str | int]) -> list[type[BaseModel]]:
+    """The models that the mapping at `place`, a location in an error of pydantic, may be; none if it is unknown."""
+    models = [model]
+    for part in place:
+        inside = [
+            inner
+            for each in models
+            for name, field in each.model_fields.items()
+            if part == (field.alias or name)
+            for inner in models_in(field.annotation)
+        ]
+        # Other parts are the index in a list, the key of a mapping, or the member of a union.
+        models = inside or [each for each in models if part == each.__name__] or models
+    return models
+
+
+def _keys(model: type[BaseModel]) -> Iterator[str]:
     for name, field in model.model_fields.items():
         yield field.alias or name
+
+
+def _field_names(model: type[BaseModel]) -> Iterator[str]:
+    yield from _keys(model)
+    for field in model.model_fields.values():
         for inner in models_in(field.annotation):
             yield from _field_names(inner)

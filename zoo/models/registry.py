@@ -121,7 +121,8 @@ def register_builder(
         A decorator. The signature of the function is the schema of the card's `model:` section.
 
     Raises:
-        ValueError: Another function has the name, a parameter is not keyword-only, or `unfreeze` names no parameter.
+        ValueError: Another function has the name, a parameter is not keyword-only, or `unfreeze` is no Unfreeze or
+            names no parameter.
     """
 
     def register(function: _Function) -> _Function:
@@ -131,6 +132,11 @@ def register_builder(
             raise ValueError(f"the builder '{name}' is already registered by {known.function.__module__}")
         size = minimum_size if callable(minimum_size) else lambda _, fixed=minimum_size: fixed
         parameters = _parameter_model(name, function)
+        if unfreeze is not None and not isinstance(unfreeze, Unfreeze):
+            raise ValueError(
+                f"builder '{name}': unfreeze is {unfreeze!r:.80}; give zoo.Unfreeze(\"parameter\", function), with the "
+                "parameter that has the number of layers"
+            )
         if unfreeze is not None and unfreeze.parameter not in parameters.model_fields:
             raise ValueError(
                 f"builder '{name}': unfreeze names '{unfreeze.parameter}', which is none of its parameters"
@@ -142,14 +148,15 @@ def register_builder(
 
 
 def get_builder(name: str) -> Builder:
-    """The builder called `name`. Raises a ConfigError that lists the nearest names."""
+    """The builder called `name`. Raises a ConfigError with the nearest names."""
     _load_built_in()
     if name not in _BUILDERS:
         plugins.load(plugins.BUILDERS)
     try:
         return _BUILDERS[name]
     except KeyError:
-        raise unknown("builder", name, _BUILDERS) from None
+        package = f"The package that provides '{name}' may not be installed."
+        raise ConfigError(f"{unknown('builder', name, _BUILDERS)} {package}") from None
 
 
 def builder_names() -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -34,6 +34,16 @@ class Source:
     matches: Callable[[str], bool]
     open: Callable[..., Dataset]
     takes_patterns: bool
+
+    @property
+    def foreign(self) -> bool:
+        """Whether another package registered it."""
+        return not self.open.__module__.startswith("benchmark.")
+
+    def where(self, source: str) -> str:
+        """The source string and this source, for errors."""
+        kind = f"plug-in '{self.name}' ({self.open.__module__})" if self.foreign else f"'{self.name}'"
+        return f"{source[:300]}: the source {kind}"
 
 
 def register_source(name: str, *, description: str, matches: Callable[[str], bool]) -> Callable[[_Function], _Function]:
@@ -90,17 +100,18 @@ def open_dataset(source: str, *, patient_pattern: str | None = None, positive: s
     """
     from benchmark.data.dataset import DataError, Dataset
     from benchmark.data.positive_class import with_positive
+    from benchmark.data.sources.checked import checked, failures, guarded
 
     kind = _source_of(source)
-    if patient_pattern is None:
-        dataset = kind.open(source)
-    elif kind.takes_patterns:
-        dataset = kind.open(source, patient_pattern=patient_pattern)
-    else:
+    if patient_pattern is not None and not kind.takes_patterns:
         raise DataError(f"--patients: {source} already defines its patients; the pattern is for file names")
+    options = {} if patient_pattern is None else {"patient_pattern": patient_pattern}
+    with failures(kind.where(source), patient_pattern) if kind.foreign else nullcontext():
+        dataset = kind.open(source, **options)
     if not isinstance(dataset, Dataset):
-        raise DataError(f"{source}: the source '{kind.name}' returned {dataset!r:.80}; a Dataset is needed")
-    dataset = replace(dataset, patient_pattern=patient_pattern)
+        raise DataError(f"{kind.where(source)} returned {dataset!r:.80}; a Dataset is needed")
+    dataset = replace(checked(dataset, kind.where(source)), patient_pattern=patient_pattern)
+    dataset = guarded(dataset, kind.where(source)) if kind.foreign else dataset
     return dataset if positive is None else with_positive(dataset, positive)
 
 
@@ -132,9 +143,15 @@ def _source_of(text: str) -> Source:
 
 def _match(text: str) -> Source | None:
     for source in _SOURCES.values():
-        with suppress(OSError, RuntimeError, ValueError):  # not a valid path: a name too long, an unknown user
-            if source.matches(text):
-                return source
+        try:
+            with suppress(OSError, RuntimeError, ValueError):  # not a valid path: a name too long, an unknown user
+                if source.matches(text):
+                    return source
+        except (Exception, SystemExit) as error:
+            from benchmark.data.sources.checked import failures
+
+            with failures(source.where(text)):
+                raise error
     return None
 
 

@@ -270,6 +270,12 @@ def test_sizes_are_met_exactly_where_there_are_enough_images() -> None:
     )
 
 
+def test_a_balanced_part_without_images_of_a_class_is_explained_in_plain_words() -> None:
+    rows = [row for row in rows_of("test", 8) if row[2] == 0]
+    with pytest.raises(DataError, match=r"; test: the images left for it are all of one class$"):
+        make_split(in_memory(rows_of("train", 60) + rows), Sampling(test=6, balanced=True), 0)
+
+
 def test_an_unbalanced_draw_keeps_the_source_s_balance() -> None:
     rows: list[Row] = [(f"train/{i:03d}", "train", int(i % 4 > 0), f"p{i}", f"d{i}") for i in range(200)]
     split = make_split(in_memory(rows + rows_of("test", 20)), Sampling(train=80, val=20), 0)

@@ -87,6 +87,16 @@ def fitted(made: ModelCard, bank: Path, seed: int = 0, **options: Any) -> Fitted
     return fit(made, train, val, seed=seed, view_seed=0, features=FeatureOptions(Bank(bank, ROOMY)), **options)
 
 
+def test_an_unfreeze_hook_that_unfreezes_nothing_stops_the_run(tmp_path: Path) -> None:
+    @register_builder("idle", unfreeze=Unfreeze("tune_last", lambda model, count: None))
+    def idle(input_shape: tuple[int, int, int], *, tune_last: int = 0) -> keras.Model:
+        return headed(base(trainable=False), training=False)
+
+    problem = "builder idle: its unfreeze hook makes nothing trainable although tune_last is 3; it must set"
+    with pytest.raises(ConfigError, match=f"^{problem}"):
+        fitted(card("idle", model={"tune_last": 3}, finetune={"learning_rate": 0.02, "epochs": 2}), tmp_path)
+
+
 def trained_whole(made: ModelCard) -> keras.Model:
     """The reference: what the builder returned, in one piece, by Keras alone, on the same views in the same order."""
     keras.utils.set_random_seed(0)

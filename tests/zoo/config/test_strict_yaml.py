@@ -256,7 +256,38 @@ def test_an_unknown_nested_key_suggests_the_nearest_nested_one() -> None:
 
 def test_an_unknown_key_far_from_all_lists_what_is_known() -> None:
     (line,) = errors_in({"label": "x", "engine": {"power": 1.0, "cylinders": 4}, "qqq": "y"})
-    assert line == "car.yaml: qqq: unknown key. Known: cylinders, engine, label, power, sizes."
+    assert line == "car.yaml: qqq: unknown key. Known: engine, label, sizes."
+
+
+def test_an_unknown_key_suggests_no_key_of_another_level() -> None:
+    (line,) = errors_in({"label": "x", "engine": {"power": 1.0, "cylinders": 4, "lable": 1}})
+    assert line == "car.yaml: engine.lable: unknown key. Known: cylinders, power."
+    (line,) = errors_in({"label": "x", "engine": {"power": 1.0, "cylinders": 4}, "cylinder": 1})
+    assert line == "car.yaml: cylinder: unknown key. Known: engine, label, sizes."
+
+
+class Fleet(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    cars: dict[str, tuple[Car, ...]] = {}
+    main: Car | Engine | None = None
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        ({"cars": {"red": [{"label": "x", "engine": {"power": 1.0, "cylinders": 4}, "power": 1}]}}, ["engine, label"]),
+        ({"main": {"power": 1.0, "cylinders": 4, "qqq": 1}}, ["engine, label, sizes.", "Known: cylinders, power."]),
+    ],
+)
+def test_an_unknown_key_in_a_mapping_of_lists_or_in_a_union_is_explained_by_its_place(
+    data: dict[str, Any], says: list[str]
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        validate(Fleet, data, "fleet.yaml")
+    lines = [line for line in caught.value.lines if "unknown key" in line and ("qqq" in line or "red" in line)]
+    assert len(lines) == len(says)
+    assert all(part in line for part, line in zip(says, lines, strict=True))
 
 
 def test_a_missing_key_is_told_by_its_path() -> None:

@@ -235,7 +235,7 @@ def test_every_wrong_parameter_of_a_builder_is_told_with_its_file(tmp_path: Path
 
 def test_an_unknown_builder_is_answered_with_the_nearest_one(tmp_path: Path) -> None:
     (line,) = errors_of(write(tmp_path, mine=COMPLETE.replace("scratch_cnn", "scrach_cnn")))
-    assert line.endswith("nknown builder 'scrach_cnn'. Did you mean scratch_cnn?")
+    assert line.endswith(". Did you mean scratch_cnn? The package that provides 'scrach_cnn' may not be installed.")
 
 
 def test_cards_are_chosen_in_the_order_asked_for_and_each_once() -> None:

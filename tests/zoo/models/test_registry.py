@@ -153,6 +153,8 @@ def test_every_wrong_parameter_is_told_at_once() -> None:
 def test_an_unknown_builder_is_answered_with_the_nearest_one(ask: Any) -> None:
     with pytest.raises(ConfigError, match=r"nknown builder 'vgg61'\. Did you mean vgg16\?"):
         ask("vgg61")
+    with pytest.raises(ConfigError, match=r"Known: .*\. The package that provides 'edgenet' may not be installed\.$"):
+        ask("edgenet")
 
 
 def test_a_builder_is_called_with_the_shape_and_every_parameter() -> None:
@@ -200,6 +202,13 @@ def test_the_number_of_unfrozen_layers_is_the_parameter_that_unfreeze_names() ->
     assert get_builder("toy").unfrozen({"width": 1, "depth": 5}) == 5
     assert get_builder("toy").unfrozen({"width": 1}) == 2
     assert get_builder("scratch_cnn").unfrozen({"unfreeze_layers": 3}) == 0
+
+
+def test_a_bare_function_as_unfreeze_is_refused_at_registration() -> None:
+    with pytest.raises(
+        ValueError, match=r"'toy': unfreeze is <function .*; give zoo\.Unfreeze\(\"parameter\", function\)"
+    ):
+        register_builder("toy", unfreeze=lambda model, layers: None)(toy)  # type: ignore[arg-type]
 
 
 def test_a_parameter_that_unfreeze_names_must_exist() -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from benchmark.data.dataset import Dataset
+from benchmark.data.dataset import Dataset, Image, Region
 from benchmark.data.sources import open_dataset, register_source, registry, source_descriptions
 from tests.support.guests import install, zoo
 from tests.support.images import image_folder, in_memory, refusal, rows_of
@@ -191,7 +193,115 @@ def test_a_pattern_of_patients_reaches_a_source_that_takes_one() -> None:
 @pytest.mark.usefixtures("registered")
 def test_what_is_no_data_set_is_refused() -> None:
     register_source("mine", description="mine", matches=lambda source: source == "mine")(lambda source: None)  # type: ignore[arg-type,return-value]
-    assert refusal(lambda: open_dataset("mine")) == "mine: the source 'mine' returned None; a Dataset is needed"
+    assert refusal(lambda: open_dataset("mine")) == (
+        f"mine: the source plug-in 'mine' ({__name__}) returned None; a Dataset is needed"
+    )
+
+
+WHERE = f"mine: the source plug-in 'mine' ({__name__})"
+
+
+def register_mine(**changes: object) -> None:
+    """Register the source "mine", a small data set with some fields changed."""
+
+    def mine(source: str) -> Dataset:
+        return replace(in_memory(rows_of("all", 4), source), **changes)  # type: ignore[arg-type]
+
+    registry._SOURCES.pop("mine", None)
+    register_source("mine", description="mine", matches=lambda source: source == "mine")(mine)
+
+
+def image(**changes: object) -> Image:
+    return replace(Image("b", "all", 0, "p", "d"), **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("registered")
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"classes": ("a", "b", "c")}, "classes is ('a', 'b', 'c'); it must be two different names"),
+        ({"classes": ("a", "a")}, "classes is ('a', 'a'); it must be two different names"),
+        ({"classes": "ab"}, "classes is 'ab'; it must be two different names"),
+        ({"channels": 4}, "channels is 4; it must be 1 or 3"),
+        ({"read": None}, "read is None; it must be a function of (images, size)"),
+        ({"images": ()}, "images is (); it must be a tuple of at least one Image"),
+        ({"images": ("a",)}, "images contains 'a'; each entry must be an Image"),
+        ({"images": (image(), image())}, "two images have the name 'b'; each name must be unique"),
+        ({"images": (image(), image(name="a"))}, "'a' comes after 'b'; images must be sorted by name"),
+        ({"images": (image(name=1),)}, "image 1: name is 1; it must be a text"),
+        ({"images": (image(patient=7),)}, "image 'b': patient is 7; it must be a text"),
+        ({"images": (image(label=2),)}, "image 'b': label is 2; it must be the int 0 or 1"),
+        ({"images": (image(label=np.True_),)}, "image 'b': label is np.True_; it must be the int 0 or 1"),
+        ({"images": (image(part="valid"),)}, "image 'b': part is 'valid'; it must be one of train, val, test, all"),
+    ],
+)
+def test_a_data_set_that_is_not_as_documented_is_refused(changes: dict[str, object], problem: str) -> None:
+    register_mine(**changes)
+    assert refusal(lambda: open_dataset("mine")) == f"{WHERE}: {problem}"
+
+
+@pytest.mark.usefixtures("registered")
+@pytest.mark.parametrize(
+    ("pixels", "wrong"),
+    [
+        (np.zeros((4, 8, 8, 1)), "float64 (4, 8, 8, 1)"),
+        (np.zeros((4, 8, 8, 3), np.uint8), "uint8 (4, 8, 8, 3)"),
+        (np.zeros((4, 8, 8), np.uint8), "uint8 (4, 8, 8)"),
+        (np.zeros((3, 8, 8, 1), np.uint8), "uint8 (3, 8, 8, 1)"),
+        ([0], "list"),
+    ],
+)
+def test_pixels_of_a_wrong_type_or_shape_are_refused(pixels: object, wrong: str) -> None:
+    register_mine(read=lambda images, size: pixels)
+    dataset = open_dataset("mine")
+    problem = f"{WHERE}: read returned {wrong}; pixels must be uint8 (4, 8, 8, 1)"
+    assert refusal(lambda: dataset.read(dataset.images, 8)) == problem
+
+
+def failing(error: BaseException) -> Callable[..., Any]:
+    def fail(*_: object, **__: object) -> Any:
+        raise error
+
+    return fail
+
+
+@pytest.mark.usefixtures("registered")
+@pytest.mark.parametrize(
+    ("error", "problem"),
+    [(KeyError("x"), "KeyError: 'x'"), (SystemExit(3), "SystemExit: 3"), (OSError("two\nlines"), "OSError: two lines")],
+)
+def test_a_failure_of_a_foreign_source_is_one_line(error: BaseException, problem: str) -> None:
+    def mine(source: str) -> Dataset:
+        raise error
+
+    register_source("mine", description="mine", matches=lambda source: source == "mine")(mine)
+    assert refusal(lambda: open_dataset("mine")) == f"{WHERE} fails: {problem}; fix its package"
+    register_mine(read=failing(error), original_size=failing(error), region=Region("discs", failing(error)))
+    dataset = open_dataset("mine")
+    assert dataset.original_size is not None
+    assert dataset.region is not None
+    for call in (dataset.read, dataset.region.mask):
+        assert refusal(lambda call=call: call(dataset.images, 8)) == f"{WHERE} fails: {problem}; fix its package"
+    assert refusal(lambda: dataset.original_size(dataset.images[0])) == f"{WHERE} fails: {problem}; fix its package"
+
+
+@pytest.mark.usefixtures("registered")
+def test_a_failing_match_is_one_line_and_an_interruption_passes() -> None:
+    register_source("mine", description="mine", matches=failing(KeyError("x")))(opener)
+    assert refusal(lambda: open_dataset("mine")) == f"{WHERE} fails: KeyError: 'x'; fix its package"
+    register_mine(read=failing(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        open_dataset("mine").read((), 8)
+
+
+@pytest.mark.usefixtures("registered")
+def test_a_pattern_that_a_foreign_source_cannot_compile_is_named() -> None:
+    def mine(source: str, patient_pattern: str = "") -> Dataset:
+        return in_memory(rows_of("all", 4), f"{source} {re.compile(patient_pattern)}")
+
+    register_source("mine", description="mine", matches=lambda source: source == "mine")(mine)
+    message = refusal(lambda: open_dataset("mine", patient_pattern="("))
+    assert message.startswith("--patients '(': not a regular expression: missing )")
 
 
 @pytest.mark.usefixtures("registered")
