@@ -12,9 +12,10 @@ from pydantic import TypeAdapter
 from reports.audit.audit import Audit
 from reports.audit.audit import audit as audit_claims
 from reports.claims.model import Claims, claims_names, load_claims
-from zoo.api.inputs import Paths, as_list, known_cards
+from zoo.api.inputs import Paths, known_cards
 from zoo.api.messages import Messages, OnMessage, silent
 from zoo.api.tables import frame, html_table
+from zoo.config.arguments import PATH, several
 
 if TYPE_CHECKING:
     import pandas
@@ -76,7 +77,9 @@ def audit(
         ConfigError: A claims file is unknown or invalid.
     """
     messages = Messages(on_message)
+    right = "built-in names, YAML files or Claims, or None for every built-in file"
+    names_or_claims = claims_names() if claims is None else claims
+    requested = several("claims", names_or_claims, (*PATH, Claims), right, may_be_empty=False)
     known = known_cards(card_folders, messages)
-    requested = claims_names() if claims is None else as_list(claims, (str, Path, Claims))
     loaded = [each if isinstance(each, Claims) else load_claims(str(each), known) for each in requested]
     return AuditResults(tuple(map(audit_claims, loaded)), messages.lines())

@@ -35,6 +35,7 @@ from zoo.api.inputs import (
 )
 from zoo.api.messages import Messages, OnMessage, silent
 from zoo.api.tables import html_table
+from zoo.config.arguments import flag, whole
 from zoo.config.strict_yaml import ConfigError
 
 if TYPE_CHECKING:
@@ -260,6 +261,8 @@ def plan_bench(
     stop_in_worker()
     declared_gib()  # reports a wrong limit of the cache now, and not in every run
     messages = Messages(on_message)
+    jobs = whole("jobs", jobs, 1)
+    flag("keep_models", keep_models)
     limits = resolve_limits(run_timeout, run_memory)
     chosen = resolve_cards(cards, card_folders, messages)
     for card in chosen:

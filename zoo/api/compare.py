@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from benchmark.evidence.metrics.definitions import aliases, canonical, measures
+from benchmark.evidence.metrics.definitions import Metric, aliases, measures
 from benchmark.runs.run import Run
+from benchmark.runs.storage.lookup import unknown_run
 from benchmark.runs.storage.store import Store
 from reports.report import same_conditions
 from reports.results.measured import CardResults, collect_results, conditions
@@ -16,7 +17,8 @@ from zoo.api.inputs import PathLike, readable_runs, resolve_store
 from zoo.api.messages import Messages, OnMessage, silent
 from zoo.api.tables import frame, html_table
 from zoo.config import plugins
-from zoo.config.strict_yaml import ConfigError, unknown
+from zoo.config.arguments import optional_text, text
+from zoo.config.strict_yaml import ConfigError, suggest
 
 if TYPE_CHECKING:
     import pandas
@@ -139,9 +141,9 @@ def compare(
     """Compare two cards or runs, or rank all cards, on the same test images, as `zoo compare` does.
 
     Args:
-        names: Two cards, or the ids of two runs; without names all cards are ranked.
+        names: Two cards, or two runs, each by its id or as CARD:SEED; without names all cards are ranked.
         store: The folder that contains the runs, or a Store.
-        metric: The metric of the ranking; None takes `auc`.
+        metric: The metric of the ranking, by its name or its label in tables; None takes `auc`.
         on_message: Called with each warning when it arises; the result collects them too.
 
     Returns:
@@ -152,28 +154,37 @@ def compare(
     """
     if names and len(names) != 2:
         raise ConfigError(f"zoo compare takes two names, not {len(names)}; without names it ranks all cards")
+    for name in names:
+        text("names", name, "two cards, or two runs")
+    optional_text("metric", metric, "the name of a metric or None")
     if names and metric is not None:
         raise ConfigError("--metric is for the ranking of all cards; leave it out for two names")
     source, messages = resolve_store(store), Messages(on_message)
     for problem in plugins.load(plugins.METRICS).broken:
         messages.warn(problem)
-    metric = None if metric is None else canonical(metric)
-    known = measures()
-    if metric is not None and metric not in known:
-        raise unknown("metric", metric, known, aliases(known))
+    metric = "auc" if metric is None else _metric_named(metric, measures())
     runs = readable_runs(source, messages, "bench")
     groups = same_conditions(run for run in runs if run.status == "ok")
     if not groups:
         root = source.root
         raise ConfigError(f"--store {root}: contains no finished runs; `zoo bench --all --store {root}` creates them")
     if not names:
-        return CompareResults(rankings=_rankings(groups, source, metric or "auc", messages), messages=messages.lines())
+        return CompareResults(rankings=_rankings(groups, source, metric, messages), messages=messages.lines())
     pairs = _pairs(names, runs, groups, source)
     _warn_of_left_out((side for pair in pairs for side in pair), messages)
     comparisons = [
         PairComparison(conditions(a.runs[0].spec), names[0], names[1], tuple(compare_pair(a, b))) for a, b in pairs
     ]
     return CompareResults(tuple(comparisons), messages=messages.lines())
+
+
+def _metric_named(name: str, known: Mapping[str, Metric]) -> str:
+    """The metric in `known` with this name, alias or label, in any case. Raises ConfigError."""
+    labels = {label.casefold(): each.name for each in known.values() for label in (each.label, *each.aliases)}
+    for candidate in (name, name.casefold(), labels.get(name.casefold(), name)):
+        if candidate in known:
+            return candidate
+    raise ConfigError(f"Unknown metric '{name}'. {suggest(name.casefold(), known, aliases(known))}")
 
 
 def _rankings(
@@ -199,7 +210,7 @@ def _pairs(
         if not any(_is(run, name) for group in groups for run in group):
             if any(_is(run, name) for run in runs):
                 raise ConfigError(f"--store {store.root}: {name} has no finished run")
-            raise unknown("card or run", name, sorted({run.spec.card.name for group in groups for run in group}))
+            raise unknown_run("card or run", name, store, runs, {run.spec.card.name for run in runs})
     common = [group for group in groups if all(any(_is(run, name) for run in group) for name in names)]
     if not common:
         raise ConfigError(f"--store {store.root}: {names[0]} and {names[1]} were not run on the same data and protocol")
@@ -218,7 +229,7 @@ def _results_of(name: str, group: Iterable[Run], store: Store) -> CardResults:
 
 
 def _is(run: Run, name: str) -> bool:
-    return name in (run.spec.card.name, run.run_id)
+    return name in (run.spec.card.name, run.run_id, f"{run.spec.card.name}:{run.spec.seed}")
 
 
 def _warn_of_left_out(cards: Iterable[CardResults], messages: Messages) -> None:

@@ -18,6 +18,7 @@ from reports.export.model_card import model_card
 from zoo.api.inputs import PathLike, resolve_run, resolve_store
 from zoo.api.messages import Messages, OnMessage, silent
 from zoo.api.tables import html_table
+from zoo.config.arguments import path
 from zoo.config.atomic import atomic_folder, write_text
 from zoo.config.leftovers import sweep
 from zoo.config.strict_yaml import ConfigError
@@ -63,7 +64,7 @@ def export(
     """
     source, messages = resolve_store(store), Messages(on_message)
     chosen = resolve_run(run, source, messages)
-    folder = Path(out) if out is not None else Path(f"{chosen.spec.card.name}-{chosen.spec.seed}")
+    folder = path("out", out) if out is not None else Path(f"{chosen.spec.card.name}-{chosen.spec.seed}")
     if folder.exists():
         raise ConfigError(f"--out {folder}: already exists; remove it, or give another folder")
     _write(chosen, source, folder)

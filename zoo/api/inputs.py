@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from math import inf
+from os import PathLike as OsPath
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 from benchmark.data.dataset import Dataset
 from benchmark.runs.execution.limits import Limits, seconds_of
 from benchmark.runs.protocol import Protocol, load_protocol
+from benchmark.runs.run import Run
 from benchmark.runs.storage import lookup
 from benchmark.runs.storage.store import Store
 from zoo.api.messages import Messages
+from zoo.config.arguments import PATH, one_of_types, optional_text, path, quoted, real, several, text, whole
 from zoo.config.strict_yaml import ConfigError
-from zoo.models.card import ModelCard, ModelSpec
+from zoo.models.card import MOST_ENTRIES, ModelCard, ModelSpec
 from zoo.models.catalog import check_phases, load_cards, select
 from zoo.models.registry import complete_params
-
-if TYPE_CHECKING:
-    from benchmark.runs.run import Run
 
 PathLike = str | Path
 CardLike = str | Path | ModelCard
@@ -27,9 +28,12 @@ Cards = CardLike | Iterable[CardLike] | None
 Paths = PathLike | Iterable[PathLike]
 
 
-def as_list(items: Any, single: type | tuple[type, ...] = (str, Path)) -> list[Any]:
-    """A list of `items`, or of the one item if `items` is an instance of `single`."""
-    return [items] if isinstance(items, single) else list(items)
+_LARGEST_SEED = 2**32 - 1
+
+
+def folders_of(card_folders: Paths) -> list[Path]:
+    """The folders with more cards. Raises ConfigError if they are no paths."""
+    return [Path(folder) for folder in several("card_folders", card_folders, PATH, "a folder or a list of folders")]
 
 
 def known_cards(card_folders: Paths, messages: Messages, files: Iterable[Path] = ()) -> dict[str, ModelCard]:
@@ -46,7 +50,7 @@ def known_cards(card_folders: Paths, messages: Messages, files: Iterable[Path] =
     Raises:
         ConfigError: A folder does not exist, or a card is invalid.
     """
-    return load_cards(map(Path, as_list(card_folders)), messages.warn, files)
+    return load_cards(folders_of(card_folders), messages.warn, files)
 
 
 def resolve_cards(cards: Cards, card_folders: Paths, messages: Messages) -> list[ModelCard]:
@@ -63,7 +67,8 @@ def resolve_cards(cards: Cards, card_folders: Paths, messages: Messages) -> list
     Raises:
         ConfigError: A card is unknown or invalid, the request is empty, or two different cards share a name.
     """
-    requested = None if cards is None else as_list(cards, (str, Path, ModelCard))
+    right = "names, YAML files or ModelCard objects, or None for every card"
+    requested = None if cards is None else several("cards", cards, (*PATH, ModelCard), right)
     files = [Path(card) for card in requested or () if not isinstance(card, ModelCard) and is_file(card)]
     known = known_cards(card_folders, messages, files)
     if requested is None:
@@ -74,18 +79,19 @@ def resolve_cards(cards: Cards, card_folders: Paths, messages: Messages) -> list
         if chosen.setdefault(card.name, card) != card:
             raise ConfigError(f"two different cards have the name '{card.name}'; rename one")
     if not chosen:
-        raise ConfigError("no card was given; give names, YAML files or ModelCard objects, or None for every card")
+        raise ConfigError(f"no card was given; give {right}")
     return list(chosen.values())
 
 
 def resolve_protocol(protocol: PathLike | Protocol) -> Protocol:
     """`protocol` itself, or the protocol with that built-in name or file. Raises ConfigError."""
+    one_of_types("protocol", protocol, (*PATH, Protocol), "a built-in name, a YAML file or a Protocol")
     return protocol if isinstance(protocol, Protocol) else load_protocol(str(protocol))
 
 
 def resolve_store(store: PathLike | Store) -> Store:
     """`store` itself, or the store in that folder. Raises ConfigError."""
-    return store if isinstance(store, Store) else Store(Path(store))
+    return store if isinstance(store, Store) else Store(path("store", store, "a folder or a Store"))
 
 
 def resolve_data(
@@ -104,8 +110,13 @@ def resolve_data(
 
     Raises:
         DataError: The source is unknown or cannot be used.
-        ConfigError: `patients` with a Dataset, which already defines its patients, or `data_is` with synthetic images.
+        ConfigError: An argument has another type, `patients` is given with a Dataset, which already defines its
+            patients, or `data_is` with synthetic images.
     """
+    one_of_types("data", data, (*PATH, Dataset), "a source such as 'phantom', a folder, an .npz file or a Dataset")
+    optional_text("patients", patients, "a regular expression or None")
+    optional_text("positive", positive, "the name of a class or None")
+    optional_text("data_is", data_is, "the name of a data set or None")
     if isinstance(data, Dataset):
         if patients is not None:
             raise ConfigError(f"--patients: the Dataset {data.source} already defines its patients; leave it out")
@@ -127,10 +138,19 @@ def resolve_seeds(seeds: int | Iterable[int] | None) -> list[int] | None:
     """The seeds 0 to N-1 for a number N, or the listed seeds; None for those of the protocol. Raises ConfigError."""
     if seeds is None:
         return None
-    resolved = list(range(seeds)) if isinstance(seeds, int) else list(dict.fromkeys(seeds))
-    if not resolved or min(resolved) < 0:
-        raise ConfigError(f"seeds: {seeds!r} names no seed; give how many (1 or more), or a list such as [0, 1]")
-    return resolved
+    refusal = ConfigError(
+        f"seeds: {quoted(seeds)} names no seed; give how many (1 to {MOST_ENTRIES}), or a list such as [0, 1], "
+        f"each at most {_LARGEST_SEED}"
+    )
+    try:
+        if not isinstance(seeds, Iterable):
+            return list(range(whole("seeds", seeds, 1, MOST_ENTRIES)))
+        listed = [whole("seeds", seed, 0, _LARGEST_SEED) for seed in seeds]
+    except ConfigError as error:
+        raise refusal from error
+    if not listed:
+        raise refusal
+    return list(dict.fromkeys(listed))
 
 
 def resolve_limits(run_timeout: str, run_memory: float | None) -> Limits:
@@ -144,11 +164,20 @@ def resolve_limits(run_timeout: str, run_memory: float | None) -> Limits:
         The limits in seconds and GiB.
 
     Raises:
-        ConfigError: The time is no duration, or the memory is not above 0.
+        ConfigError: The time is no duration, or the memory is not a finite number above 0.
     """
-    if run_memory is not None and not run_memory > 0:
+    text("run_timeout", run_timeout, "a text such as '90s', '30m', '2h', '1d' or 'none'")
+    if run_memory is not None and not 0 < real("run_memory", run_memory, "GiB above 0, such as 4, or None") < inf:
         raise ConfigError(f"--run-memory {run_memory:g}: give GiB above 0, such as 4")
     return Limits(seconds_of(run_timeout, "--run-timeout"), run_memory)
+
+
+def new_folder(out: PathLike) -> Path:
+    """The folder `out`, which may not exist yet. Raises ConfigError if it is no path, or a file."""
+    folder = path("out", out)
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"--out {folder}: is a file; give a folder")
+    return folder
 
 
 def readable_runs(store: Store, messages: Messages, stage: Literal["bench", "search"] | None = None) -> list[Run]:
@@ -207,6 +236,7 @@ def resolve_run(run: str | Run, store: Store, messages: Messages) -> Run:
     Raises:
         ConfigError: No run matches, or several do.
     """
+    one_of_types("run", run, (str, Run), "a run, its id, CARD or CARD:SEED")
     return lookup.resolve_run(store, run, messages.warn) if isinstance(run, str) else run
 
 
@@ -237,7 +267,7 @@ def _declare(run: Run, data_is: str) -> Run:
 
 def is_file(card: str | Path) -> bool:
     """Whether `card` is the path of a YAML file rather than a name."""
-    return isinstance(card, Path) or card.endswith((".yaml", ".yml"))
+    return isinstance(card, OsPath) or card.endswith((".yaml", ".yml"))
 
 
 def _by_name(card: str | Path, known: dict[str, ModelCard]) -> ModelCard:

@@ -14,9 +14,10 @@ from benchmark.runs.deployment.predictions import image_files, predict_files
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from reports.render.terminal.predictions import predictions_document, summary
-from zoo.api.inputs import PathLike, Paths, as_list, resolve_run, resolve_store
+from zoo.api.inputs import PathLike, Paths, resolve_run, resolve_store
 from zoo.api.messages import Messages, OnMessage, silent
 from zoo.api.tables import frame, html_table
+from zoo.config.arguments import PATH, several
 
 if TYPE_CHECKING:
     import pandas
@@ -95,10 +96,11 @@ def predict(
     Raises:
         ConfigError: The run is unknown, its model was not stored, or a path does not exist.
     """
+    paths = several("images", images, PATH, "image files or folders of images", may_be_empty=False)
     source, messages = resolve_store(store), Messages(on_message)
     chosen = resolve_run(run, source, messages)
     model_of(chosen, source)  # reports a missing model before the search for images
-    files = image_files(map(Path, as_list(images)))
+    files = image_files(map(Path, paths))
     decider = decider_of(chosen, source)
     predictions = tuple(progress(predict_files(chosen, source, decider, files), total=len(files)))
     return PredictResults(chosen, decider, predictions, (reference_note(chosen, source),), messages.lines())

@@ -15,9 +15,10 @@ from reports.report import Report, build_report
 from reports.results.rescored import all_with_threshold_rule
 from reports.verdicts.report import ClaimsReport, differs
 from zoo.api.galleries import galleries_of
-from zoo.api.inputs import PathLike, Paths, as_list, declared, known_cards, resolve_store, stored_runs
+from zoo.api.inputs import PathLike, Paths, declared, known_cards, new_folder, resolve_store, stored_runs
 from zoo.api.messages import Messages, OnMessage, silent
 from zoo.api.tables import frame, html_table
+from zoo.config.arguments import PATH, flag, one_of_types, optional_text, several
 from zoo.config.strict_yaml import ConfigError
 
 if TYPE_CHECKING:
@@ -108,16 +109,24 @@ def report(
         DataError: The gallery's images cannot be read.
         OSError: `out` cannot be written.
     """
-    chosen: list[str] = as_list(formats, str)
+    right = "'md', 'html', 'json', 'csv' or 'tex', or a list of them"
+    chosen: list[str] = several("formats", formats, str, right, may_be_empty=False)
     check_formats(chosen)
+    flag("gallery", gallery)
+    folder = new_folder(out)
+    if data is not None:
+        one_of_types("data", data, PATH, "a source such as 'phantom', a folder, an .npz file, or None")
+    optional_text("patients", patients, "a regular expression or None")
+    optional_text("data_is", data_is, "the name of a data set or None")
     if gallery and not set(chosen) & set(SHOW_GALLERIES):
         raise ConfigError(f"--gallery: only {' and '.join(SHOW_GALLERIES)} show it; ask for one of them too")
     if not gallery and (data is not None or patients is not None):
         raise ConfigError("--data and --patients locate the images of --gallery; add --gallery or drop them")
+    optional_text("threshold_rule", threshold_rule, "a rule such as 'youden' or 'cost=5', or None")
     rule = None if threshold_rule is None else ThresholdRule.parse(threshold_rule)
     messages = Messages(on_message)
     known = known_cards(card_folders, messages)
-    requested = as_list(claims or (), (str, Path, Claims))
+    requested = [] if claims is None else several("claims", claims, (*PATH, Claims), "built-in names, files or Claims")
     loaded = [each if isinstance(each, Claims) else load_claims(str(each), known) for each in requested]
     source = resolve_store(store)
     runs = stored_runs(source, messages, "bench")
@@ -136,5 +145,5 @@ def report(
     if gallery:
         images = None if data is None else str(data)
         galleries = galleries_of(runs, source, data=images, patients=patients, on_progress=on_progress)
-    paths = write_report(content, source, Path(out), chosen, galleries)
+    paths = write_report(content, source, folder, chosen, galleries)
     return ReportResults(content, tuple(paths), messages.lines())

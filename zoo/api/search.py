@@ -30,9 +30,10 @@ from zoo.api.inputs import (
     CardLike,
     PathLike,
     Paths,
-    as_list,
+    folders_of,
     is_file,
     known_cards,
+    new_folder,
     resolve_cards,
     resolve_data,
     resolve_limits,
@@ -41,6 +42,7 @@ from zoo.api.inputs import (
 )
 from zoo.api.messages import Messages, OnMessage, silent
 from zoo.api.tables import frame, html_table
+from zoo.config.arguments import PATH, one_of_types, optional_text, whole
 from zoo.config.atomic import write_text
 from zoo.config.strict_yaml import ConfigError, write_yaml
 from zoo.models.card import ModelCard
@@ -295,8 +297,15 @@ def plan_search(
     declared_gib()  # reports a wrong limit of the cache now, and not in every trial
     messages = Messages(on_message)
     limits = resolve_limits(run_timeout, run_memory)
-    folder = Path(out)
-    folders = [*map(Path, as_list(card_folders))]
+    jobs = whole("jobs", jobs, 1)
+    trials = None if trials is None else whole("trials", trials, 1)
+    executions = None if executions is None else whole("executions", executions, 1)
+    optional_text("tuner", tuner, "the name of a tuner or None")
+    optional_text("name", name, "the name of the winning card or None")
+    one_of_types("card", card, (*PATH, ModelCard), "a name, a YAML file or a ModelCard")
+    if space is not None:
+        one_of_types("space", space, (*PATH, SearchSpace), "a built-in name, a YAML file, a SearchSpace or None")
+    folder, folders = new_folder(out), folders_of(card_folders)
     files = [Path(card)] if not isinstance(card, ModelCard) and is_file(card) else []
     searched = [*folders, folder] if folder.is_dir() else folders
     (base,) = resolve_cards([card], searched, messages)

@@ -6,10 +6,12 @@ import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from importlib import resources
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from zoo.config import plugins
+from zoo.config.arguments import PATH, several
 from zoo.config.strict_yaml import ConfigError, read_yaml, suggest, unknown, validate
 from zoo.models.card import NAME_PATTERN, ModelCard, ModelSpec
 from zoo.models.registry import builder_names, complete_params, get_builder
@@ -30,12 +32,14 @@ def _warn(problem: str) -> None:
 
 
 def load_cards(
-    directories: Iterable[Path] = (), on_problem: Callable[[str], None] = _warn, files: Iterable[Path] = ()
+    directories: str | PathLike[str] | Iterable[str | PathLike[str]] = (),
+    on_problem: Callable[[str], None] = _warn,
+    files: Iterable[Path] = (),
 ) -> dict[str, ModelCard]:
     """Load the built-in cards, those of installed packages (entry-point group `zoo.cards`), and further ones.
 
     Args:
-        directories: Folders with more cards (*.yaml).
+        directories: Folders with more cards (*.yaml); one or several.
         on_problem: Called with a line per plug-in that cannot be loaded, and per card that needs it and is left out.
             The default gives RuntimeWarnings.
         files: YAML files of single cards.
@@ -46,6 +50,7 @@ def load_cards(
     Raises:
         ConfigError: Cards are invalid, with every error of every file; or a folder does not exist.
     """
+    further = several("directories", directories, PATH, "a folder or a list of folders")
     builder_names()
     raw: dict[str, tuple[Path, dict[str, Any]]] = {}
     errors: list[str] = []
@@ -53,7 +58,7 @@ def load_cards(
     packages, broken = _packages()
     for line in (*plugins.load(plugins.BUILDERS).broken, *plugins.load(plugins.METRICS).broken, *broken):
         on_problem(line)
-    for path in _card_files(_folders(packages, directories), files):
+    for path in _card_files(_folders(packages, map(Path, further)), files):
         names.add(path.stem)
         try:
             data = read_yaml(path, ModelCard)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Problem, Store
 from zoo.config.strict_yaml import ConfigError, unknown
+from zoo.models.catalog import load_cards
 
 _LISTED = 6
 
@@ -40,12 +41,42 @@ def resolve_run(store: Store, name: str, warn: Callable[[str], None] = lambda _:
     if not matches:
         cards = {run.spec.card.name for run in runs}
         seeds = {f"{run.spec.card.name}:{run.spec.seed}" for run in runs}
-        raise unknown("run", name, seeds if ":" in name else cards | {run.run_id for run in runs if len(name) > 3})
+        ids = {run.run_id for run in runs if len(name) > 3}
+        raise unknown_run("run", name, store, runs, seeds if ":" in name else cards | ids)
     if len(matches) > 1:
         listed = [f"{run.run_id} ({_described(run)})" for run in matches[:_LISTED]]
         more = f" and {len(matches) - _LISTED} more" if len(matches) > _LISTED else ""
         raise ConfigError(f"'{name}' names {len(matches)} runs: {', '.join(listed)}{more}; give one by its id")
     return matches[0]
+
+
+def unknown_run(kind: str, name: str, store: Store, runs: Iterable[Run], known: Iterable[str]) -> ConfigError:
+    """The error for a name that means no run.
+
+    Args:
+        kind: What the name should be, for the message: `run`.
+        name: The unknown name.
+        store: The store.
+        runs: Its runs.
+        known: The names that mean a run.
+
+    Returns:
+        The command that runs the card, if `name` means a built-in or installed card without a run, alone or as
+        CARD:SEED; otherwise the nearest names.
+    """
+    card = name.rpartition(":")[0] or name
+    benched = {run.spec.card.name for run in runs if run.spec.stage == "bench"}
+    if card not in benched and card in _loadable_cards():
+        root = store.root
+        return ConfigError(f"--store {root}: contains no run of {card}; `zoo bench {card} --store {root}` creates one")
+    return unknown(kind, name, known)
+
+
+def _loadable_cards() -> Iterable[str]:
+    try:
+        return load_cards(on_problem=lambda _: None)
+    except ConfigError:  # a card of another package; it is not what the user asked about
+        return ()
 
 
 def _means(name: str, problem: Problem) -> bool:

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 import zoo as package
+from benchmark.evidence.metrics.definitions import measures
 from benchmark.runs.storage.store import Store
 from tests.support.records import on_test, planted
 from tests.support.stored import keep
 from tests.support.tiny import card
 from tests.zoo.cli import test_app as test_zoo_cli
 from tests.zoo.cli.test_app import Zoo
+from zoo.api.compare import _metric_named
 from zoo.config.strict_yaml import ConfigError
 
 zoo = test_zoo_cli.zoo
@@ -69,6 +71,11 @@ def test_names_of_cards_are_escaped(tmp_path: Path) -> None:
         ({"names": ["attempt-1"]}, "two names, not 1"),
         ({"names": ["attempt-1", "atempt-2"]}, "Did you mean attempt-2"),
         ({"names": [], "metric": "acuracy"}, "Did you mean accuracy"),
+        ({"names": [], "metric": "Acuracy"}, "Unknown metric 'Acuracy'. Did you mean accuracy"),
+        (
+            {"names": ["attempt-1", "attempt-7"]},
+            "contains no run of attempt-7; `zoo bench attempt-7 --store .*` creates",
+        ),
     ],
 )
 def test_a_wrong_request_is_one_line(store: Store, arguments: dict[str, Any], says: str) -> None:
@@ -80,3 +87,22 @@ def test_a_wrong_request_is_one_line(store: Store, arguments: dict[str, Any], sa
 def test_an_empty_store_says_how_to_fill_it(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="contains no finished runs; `zoo bench --all"):
         package.compare(store=tmp_path / "none")
+
+
+@pytest.mark.parametrize(("label", "name"), [("F1", "f1"), ("AUC", "auc"), ("Sensitivity", "sensitivity")])
+def test_a_metric_may_be_given_by_its_label(store: Store, label: str, name: str) -> None:
+    assert package.compare(store=store, metric=label) == package.compare(store=store, metric=name)
+
+
+def test_every_name_and_label_of_a_metric_means_it() -> None:
+    for name, metric in measures().items():
+        for text in (name, name.upper(), metric.label, metric.label.lower(), *metric.aliases):
+            assert _metric_named(text, measures()) == name
+
+
+def test_a_run_may_be_given_by_its_card_and_seed(store: Store) -> None:
+    runs, _ = store.runs()
+    first, second = (next(run for run in runs if run.spec.card.name == name) for name in ("attempt-1", "attempt-2"))
+    by_id = package.compare(first.run_id, second.run_id, store=store)
+    by_seed = package.compare(f"attempt-1:{first.spec.seed}", f"attempt-2:{second.spec.seed}", store=store)
+    assert by_seed.pairs[0].metrics == by_id.pairs[0].metrics

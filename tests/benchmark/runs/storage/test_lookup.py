@@ -64,6 +64,12 @@ def test_an_unknown_name_answers_with_the_nearest(store: Store, name: str, near:
         resolve_run(store, name)
 
 
+@pytest.mark.parametrize("name", ["attempt-7", "attempt-7:0"])
+def test_a_known_card_without_a_run_answers_with_the_command_that_makes_one(store: Store, name: str) -> None:
+    with pytest.raises(ConfigError, match=r"no run of attempt-7; `zoo bench attempt-7 --store .*` creates one"):
+        resolve_run(store, name)
+
+
 def test_an_empty_store_says_how_to_fill_it(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="contains no runs; `zoo bench --all"):
         resolve_run(Store(tmp_path), "attempt-1")
