@@ -301,10 +301,7 @@ class Metric:
         return None if first is None or second is None else (first + second) / 2
 
     def of_weighted_counts(self, counts: Floats) -> Floats:
-        """Return a metric of decisions (r,) under r weightings of the counts (4, r), NaN where undefined.
-
-        Raises MetricError if `weighted` fails.
-        """
+        """Return a metric of decisions (r,) under r weightings of the counts (4, r), NaN where undefined."""
         if self.weighted is not None:
             return self._weighted(counts.shape[1:], counts)
         if self.ratio is not None:
