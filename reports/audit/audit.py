@@ -211,7 +211,7 @@ def _row(row: Row, feasible: FeasibleMatrices | None) -> AuditRow:
 
 def _derived(matrices: Sequence[Confusion]) -> Iterator[DerivedFigure]:
     for name, metric in measures(lambda metric: metric.uses_threshold).items():
-        values = [metric.of_decisions(matrix) for matrix in matrices] if metric.of_decisions else []
+        values = [metric.evaluate(None, matrix)[0] for matrix in matrices]
         known = [value for value in values if value is not None]
         if not known:
             continue

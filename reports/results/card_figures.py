@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from benchmark.evidence.estimate import SampleEstimate
 from benchmark.evidence.intervals.seeds import PairedScores, seed_figure
-from benchmark.evidence.metrics.definitions import Figure, Metric, measures
+from benchmark.evidence.metrics.definitions import Figure, Metric, label_of, measures, metrics
 from benchmark.runs.run import Run
 from reports.results.measured import CardResults
 from reports.results.pairs import paired_scores
@@ -103,6 +103,21 @@ def _estimates(results: CardResults | None, runs: Sequence[Run], chosen: bool) -
     for name in measures():
         got = seed_figure(name, scores, class_sizes=results.class_sizes)
         yield name, SampleEstimate.of(got, len(results.test[0]))
+
+
+def failures(runs: Iterable[Run]) -> list[str]:
+    """Sentences about the figures that `runs` lack: the metric is newer than the run, or its function failed."""
+    figures = [figures for run in runs for figures in (*run.at_half.values(), *run.at_chosen.values())]
+    known = metrics()
+    newer = [label_of(name) for name in known if any(name not in each for each in figures)]
+    failed = [
+        figure.reason
+        for each in figures
+        for name, figure in each.items()
+        if name in known and known[name].failed(figure)
+    ]
+    absent = [f"Not recorded, because the metric is newer than the run: {', '.join(newer)}."] if newer else []
+    return absent + [f"Missing: {reason}." for reason in dict.fromkeys(failed)]
 
 
 def recorded(figures: Sequence[Figure | None], n: int) -> SampleEstimate:

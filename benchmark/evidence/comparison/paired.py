@@ -15,7 +15,7 @@ from benchmark.evidence.intervals.bootstrap import replicates
 from benchmark.evidence.intervals.formulas import mover, t_quantile
 from benchmark.evidence.intervals.seeds import UNKNOWN_SPREAD, PairedScores, check_same_images, seed_variance
 from benchmark.evidence.intervals.uncertainty import interval
-from benchmark.evidence.metrics.definitions import UNDEFINED, Metric, Ratio, get_metric, measures
+from benchmark.evidence.metrics.definitions import UNDEFINED, Metric, MetricError, Ratio, get_metric, measures
 from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Floats, cells
 
 __all__ = ["Difference", "PairedScores", "difference", "differences", "sign_flip", "with_t_test"]
@@ -194,9 +194,13 @@ def _difference(
     values = [*a.values(metric), *b.values(metric)]
     defined = [value for value in values if value is not None]
     if len(defined) < len(values):
-        return Difference(metric, None, reason=UNDEFINED, seeds=seeds)
+        reasons = [card.reason(metric) for card in (a, b)]
+        return Difference(metric, None, reason=next((r for r in reasons if r != UNDEFINED), UNDEFINED), seeds=seeds)
     of_a, of_b = np.array(defined[: a.seeds]), np.array(defined[a.seeds :])
-    influences = np.concatenate([a.influence_values(metric, class_sizes), b.influence_values(metric, class_sizes)])
+    try:
+        influences = np.concatenate([a.influence_values(metric, class_sizes), b.influence_values(metric, class_sizes)])
+    except MetricError as failure:
+        return Difference(metric, float(of_a.mean() - of_b.mean()), reason=str(failure), seeds=seeds)
     influence = influences[: a.seeds].mean(axis=0) - influences[a.seeds :].mean(axis=0)
     image_df = math.inf if seeds == (1, 1) else clusters.degrees_of_freedom(influence)
     variance, df = seed_variance([of_a, of_b], clusters.covariance(influences), image_df)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from benchmark.evidence.comparison.paired import Difference, with_t_test
 from benchmark.evidence.intervals.seeds import UNKNOWN_SPREAD, PairedScores, seed_variance
-from benchmark.evidence.metrics.definitions import UNDEFINED
+from benchmark.evidence.metrics.definitions import MetricError
 from benchmark.evidence.metrics.influence import ClassSizes, Clusters, centred
 from benchmark.evidence.scores import Scores
 
@@ -93,10 +93,15 @@ def effect_of_leaving_out(
     ]
     defined = np.array([change for change in changes if change is not None])
     if len(defined) < len(changes):
-        return Difference(metric, None, reason=UNDEFINED, seeds=seeds)
+        return Difference(
+            metric, None, reason=(card if None in card.values(metric) else after).reason(metric), seeds=seeds
+        )
     clusters = Clusters(first.y_true, first.patient)
-    influences = -card.influence_values(metric, class_sizes)
-    influences[:, remaining] += after.influence_values(metric, class_sizes)
+    try:
+        influences = -card.influence_values(metric, class_sizes)
+        influences[:, remaining] += after.influence_values(metric, class_sizes)
+    except MetricError as failure:
+        return Difference(metric, float(defined.mean()), reason=str(failure), seeds=seeds)
     influences = centred(influences, first.y_true, class_sizes)
     image_df = math.inf if card.seeds == 1 else clusters.degrees_of_freedom(influences.mean(axis=0))
     variance, df = seed_variance([defined], clusters.covariance(influences), image_df)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from benchmark.evidence.metrics.definitions import measures
+from benchmark.evidence.metrics.definitions import Metric, MetricError, measures
 from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Floats, Labels, cells
 
 _CHUNK = 200
@@ -40,7 +40,7 @@ def replicates(
             in `y_true`. Patients are not drawn by class, because a patient may have images of both.
 
     Returns:
-        Replicates (count, m) by metric, NaN where the metric is undefined.
+        Replicates (count, m) by metric, NaN where the metric is undefined or its function fails.
 
     Raises:
         ValueError: If shapes do not match, or a metric is unknown or a count.
@@ -62,12 +62,17 @@ def replicates(
             counts = decisions[card] @ weights
             for record in records:
                 with np.errstate(divide="ignore", invalid="ignore"):
-                    values[record.name][rows, card] = (
-                        record.of_weighted_counts(counts)
-                        if record.uses_threshold
-                        else record.of_weighted_scores(y_true, y_score, weights)
-                    )
+                    values[record.name][rows, card] = _of_draws(record, counts, y_true, y_score, weights)
     return values
+
+
+def _of_draws(record: Metric, counts: Floats, y_true: Labels, y_score: Floats, weights: Floats) -> Floats | float:
+    try:
+        if record.uses_threshold:
+            return record.of_weighted_counts(counts)
+        return record.of_weighted_scores(y_true, y_score, weights)
+    except MetricError:
+        return np.nan
 
 
 def draws(

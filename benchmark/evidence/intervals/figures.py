@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmark.evidence.intervals.uncertainty import interval
-from benchmark.evidence.metrics.definitions import UNDEFINED, Figure, Metric, confusion, metrics
+from benchmark.evidence.metrics.definitions import Figure, Metric, confusion, metrics
 from benchmark.evidence.metrics.influence import ClassSizes, Clusters
 from benchmark.evidence.scores import Scores
 
@@ -17,15 +17,16 @@ def figures(scores: Scores, threshold: float, class_sizes: ClassSizes = "drawn")
         class_sizes: `fixed` for a test set whose share of positives was chosen, as in a balanced test set.
 
     Returns:
-        A figure per metric, in the order of registration.
+        A figure per metric, in the order of registration. It is missing, with the reason, where the metric is undefined
+        or its function fails (`Metric.evaluate`).
     """
     matrix = confusion(scores, threshold)
     clusters = Clusters(scores.y_true, scores.patient)
 
     def figure(metric: Metric) -> Figure:
-        value = metric.value(scores, matrix)
+        value, reason = metric.evaluate(scores, matrix)
         if value is None:
-            return Figure.missing(metric.name, UNDEFINED)
+            return Figure(metric.name, None, reason=reason)
         if metric.kind == "count":
             return Figure(metric.name, value)
         bounds = interval(metric.name, value, scores.y_score, threshold, clusters, class_sizes=class_sizes)

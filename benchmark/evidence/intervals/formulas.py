@@ -178,7 +178,7 @@ def around(metric: Metric, value: float, variance: float, quantile: float) -> Bo
         logit, half = math.log(value / (1 - value)), half / (value * (1 - value))
         return _expit(logit - half), _expit(logit + half)
     if metric.scale == "log":
-        factor = math.exp(half / value)
+        factor = math.exp(min(half / value, 700))  # more would overflow
         return value / factor, min(value * factor, high)
     if metric.scale == "Fisher z":
         z, half = math.atanh(value), half / (1 - value * value)

@@ -13,7 +13,7 @@ from scipy.special import chdtri
 from benchmark.evidence.estimate import Estimate
 from benchmark.evidence.intervals.formulas import around, t_quantile
 from benchmark.evidence.intervals.uncertainty import interval
-from benchmark.evidence.metrics.definitions import UNDEFINED, get_metric, value_of
+from benchmark.evidence.metrics.definitions import UNDEFINED, MetricError, confusion, get_metric, value_of
 from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Floats, centred
 from benchmark.evidence.scores import Scores
 
@@ -48,17 +48,23 @@ class PairedScores:
         return len(self.runs)
 
     def values(self, metric: str) -> list[float | None]:
-        """Return the metric per seed; None where undefined."""
+        """Return the metric per seed; None where missing."""
         return [value_of(metric, run, cut) for run, cut in zip(self.runs, self.thresholds, strict=True)]
 
+    def reason(self, metric: str) -> str:
+        """Return why the metric is missing for a seed: its function fails, or else it is undefined."""
+        runs, record = zip(self.runs, self.thresholds, strict=True), get_metric(metric)
+        reasons = [record.evaluate(run, confusion(run, cut))[1] for run, cut in runs]
+        return next((reason for reason in reasons if reason not in (None, UNDEFINED)), None) or UNDEFINED
+
     def influence_values(self, metric: str, class_sizes: ClassSizes) -> Floats:
-        """Return influence values (seeds, n) of `metric`. Raises ValueError if it is undefined for a seed."""
+        """Return influence values (seeds, n) of `metric`. Raises MetricError if it is undefined or fails for a seed."""
         record = get_metric(metric)
         runs = zip(self.runs, self.thresholds, strict=True)
         rows = [record.influence_values(run.y_true, run.y_score, cut) for run, cut in runs]
         defined = [row for row in rows if row is not None]
         if len(defined) < len(rows):
-            raise ValueError(f"{metric} is undefined for {len(rows) - len(defined)} of {len(rows)} seeds")
+            raise MetricError(f"{metric} is undefined for {len(rows) - len(defined)} of {len(rows)} seeds")
         return centred(np.stack(defined), self.runs[0].y_true, class_sizes)
 
 
@@ -125,7 +131,9 @@ def seed_figure(
     values = card.values(metric)
     if any(value is None for value in values):
         missing = sum(value is None for value in values)
-        reason = UNDEFINED + (f" of {missing} of {card.seeds} seeds" if card.seeds > 1 else "")
+        reason = card.reason(metric)
+        if card.seeds > 1:
+            reason += f"{' of' if reason == UNDEFINED else ', for'} {missing} of {card.seeds} seeds"
         return SeedFigure(metric, None, None, None, None, reason, card.seeds, None, None)
     defined = np.array(values, dtype=np.float64)
     value, first = float(defined.mean()), card.runs[0]
@@ -135,11 +143,14 @@ def seed_figure(
             metric, value, first.y_score, card.thresholds[0], clusters, class_sizes=class_sizes, level=level
         )
         return SeedFigure(metric, value, single.low, single.high, single.method, single.reason, 1, None, UNKNOWN_SPREAD)
-    influences = card.influence_values(metric, class_sizes)
+    spread = float(defined.std(ddof=1))
+    try:
+        influences = card.influence_values(metric, class_sizes)
+    except MetricError as failure:
+        return SeedFigure(metric, value, None, None, None, str(failure), card.seeds, spread, None)
     image_df = clusters.degrees_of_freedom(influences.mean(axis=0))
     variance, df = seed_variance([defined], clusters.covariance(influences), image_df)
     bounds = around(get_metric(metric), value, variance, t_quantile(level, df))
-    spread = float(defined.std(ddof=1))
     if bounds is None:
         reason = "no interval at the end of the range, or where nothing varies"
         return SeedFigure(metric, value, None, None, None, reason, card.seeds, spread, None)

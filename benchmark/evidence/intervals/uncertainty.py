@@ -17,8 +17,10 @@ from benchmark.evidence.intervals.formulas import (
     wilson,
     z_quantile,
 )
-from benchmark.evidence.metrics.definitions import UNDEFINED, Metric, Ratio, get_metric
+from benchmark.evidence.metrics.definitions import UNDEFINED, Metric, MetricError, Ratio, get_metric
 from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Floats, Labels, cells, centred
+
+_ROUNDING = 1e-9  # an end may differ from the value by this where they are equal
 
 
 @dataclass(frozen=True)
@@ -58,13 +60,32 @@ def interval(
         level: Confidence level, in (0, 1).
 
     Returns:
-        The interval, or the reason why there is none.
+        The interval, or the reason why there is none. An interval that does not contain the value is left out: then
+        the functions of the metric contradict each other.
 
     Raises:
         KeyError: If the metric is unknown or a count.
     """
+    try:
+        computed = _computed(get_metric(metric), value, y_score, threshold, clusters, class_sizes, level)
+    except MetricError as failure:
+        return Interval(None, None, None, str(failure))
+    if computed.low is None or computed.high is None or computed.low - _ROUNDING <= value <= computed.high + _ROUNDING:
+        return computed
+    ends = f"{computed.low:g} to {computed.high:g}"
+    return Interval(None, None, None, f"the interval of {metric}, {ends}, does not contain its value {value:g}")
+
+
+def _computed(
+    record: Metric,
+    value: float,
+    y_score: Floats,
+    threshold: float,
+    clusters: Clusters,
+    class_sizes: ClassSizes,
+    level: float,
+) -> Interval:
     y_true = clusters.y_true
-    record = get_metric(metric)
     influence = record.influence_values(y_true, y_score, threshold)
     if influence is None:
         return Interval(None, None, None, UNDEFINED)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
@@ -42,6 +43,10 @@ _SCALE_RANGES: Mapping[Scale | None, tuple[float, float]] = MappingProxyType(
 _Function = TypeVar("_Function", bound=Callable[..., float | None])
 
 
+class MetricError(ValueError):
+    """A function of a metric failed. The message names the metric and the failure in one line."""
+
+
 @dataclass(frozen=True)
 class Confusion:
     """Counts of decisions; positive means score >= threshold."""
@@ -50,6 +55,17 @@ class Confusion:
     fp: int
     tn: int
     fn: int
+
+
+_MATRICES = (
+    Confusion(7, 2, 11, 3),
+    Confusion(3, 5, 2, 13),
+    Confusion(1, 8, 4, 6),
+    Confusion(17, 1, 5, 2),
+    Confusion(0, 3, 9, 4),
+    Confusion(6, 0, 10, 0),
+)
+"""Where registration compares the function of a metric with its ratio."""
 
 
 @dataclass(frozen=True)
@@ -180,10 +196,63 @@ class Metric:
         return self.range == (0, 1)
 
     def value(self, scores: Scores, matrix: Confusion) -> float | None:
-        """Return the metric of `scores`, or of their confusion `matrix` at the threshold; None where undefined."""
-        if self.of_scores is not None:
-            return self.of_scores(scores)
-        return self.of_decisions(matrix) if self.of_decisions is not None else None
+        """Return the metric of `scores`, or of their confusion `matrix` at the threshold; None where missing."""
+        return self.evaluate(scores, matrix)[0]
+
+    def evaluate(self, scores: Scores | None, matrix: Confusion) -> tuple[float | None, str | None]:
+        """Call the function of the metric. If it fails or returns no possible value, the value is missing.
+
+        Args:
+            scores: Labels and scores of one split; only for a metric of decisions may they be None.
+            matrix: Their confusion matrix at the threshold.
+
+        Returns:
+            The value and None; or None and the reason in one line.
+        """
+        try:
+            value = self._call(self.of_decisions or self.of_scores, matrix if self.uses_threshold else scores)
+        except MetricError as failure:
+            return None, str(failure)
+        if value is None:
+            return None, UNDEFINED
+        if isinstance(value, bool) or not isinstance(value, Real):
+            return None, self._failure(f"returned a {type(value).__name__} instead of a number or None")
+        number, (least, greatest) = float(value), self.range
+        if not (math.isfinite(number) and least - _ROUNDING <= number <= greatest + _ROUNDING):
+            return None, self._failure(f"returned {number:g}, which is not within {least:g} and {greatest:g}")
+        return number, None
+
+    def failed(self, figure: Figure) -> bool:
+        """Return whether `figure` is missing because a function of this metric failed."""
+        return figure.value is None and (figure.reason or "").startswith(self._failure(""))
+
+    def _failure(self, what: str) -> str:
+        package = getattr(self.of_decisions or self.of_scores, "__module__", None) or "unknown"
+        return f"{self.name} of package {package.partition('.')[0]} {what}"
+
+    def _call(self, function: Callable[..., Any] | None, *arguments: Any) -> Any:
+        """Call a function of the record; the only place that does. Raises MetricError if it fails."""
+        assert function is not None
+        try:
+            return function(*arguments)
+        except Exception as error:
+            what = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+            raise MetricError(self._failure(f"raised {what}")) from error
+
+    def _array(self, shape: tuple[int, ...], part: str, *arguments: Any) -> Any:
+        """Return what the function in the field `part` returns: None, or numbers of this shape."""
+        import numpy as np
+
+        values = self._call(getattr(self, part), *arguments)
+        if values is None:
+            return None
+        try:
+            numbers = np.asarray(values, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise MetricError(self._failure(f"returned a {type(values).__name__} from {part}")) from error
+        if numbers.shape != shape:
+            raise MetricError(self._failure(f"returned shape {numbers.shape} from {part} instead of {shape}"))
+        return numbers
 
     def influence_values(self, y_true: Labels, y_score: Floats, threshold: float) -> Floats | None:
         """Return the derivative of the metric by the weight of each image, at equal weights.
@@ -202,6 +271,7 @@ class Metric:
 
         Raises:
             KeyError: If the metric is a count.
+            MetricError: If a function of the metric fails.
         """
         import numpy as np
 
@@ -210,18 +280,20 @@ class Metric:
         if self.kind == "count":
             raise KeyError(self.name)
         if self.per_image is not None:
-            values = self.per_image(y_true, y_score)
+            values = self._array(y_true.shape, "per_image", y_true, y_score)
             deviations: Floats = (values - values.mean()) / len(values)
             return deviations
         if self.of_scores is not None and self.influence is not None:
-            return self.influence(y_true, y_score)
+            influence: Floats | None = self._array(y_true.shape, "influence", y_true, y_score)
+            return influence
         cell = cells(y_true, y_score, threshold)
         gradient = self._gradient(np.bincount(cell, minlength=4).astype(np.float64))
         return None if gradient is None else gradient[cell]
 
     def _gradient(self, counts: Floats) -> Floats | None:
         if self.influence is not None:
-            return self.influence(counts)
+            gradient: Floats | None = self._array((4,), "influence", counts)
+            return gradient
         if self.ratio is not None:
             return self.ratio.gradient(counts)
         assert self.mean_of is not None
@@ -231,16 +303,15 @@ class Metric:
     def of_weighted_counts(self, counts: Floats) -> Floats:
         """Return a metric of decisions (r,) under r weightings of the counts (4, r), NaN where undefined."""
         if self.weighted is not None:
-            return self.weighted(counts)
+            return self._weighted(counts.shape[1:], counts)
         if self.ratio is not None:
             return self.ratio.of(counts)
         if self.mean_of is not None:
             first, second = (ratio.of(counts) for ratio in self.mean_of)
             return (first + second) / 2
-        assert self.of_decisions is not None
         import numpy as np
 
-        values = (self.of_decisions(Confusion(*column)) for column in counts.T.tolist())
+        values = (self.evaluate(None, Confusion(*column))[0] for column in counts.T.tolist())
         return np.array([math.nan if value is None else value for value in values])
 
     def of_weighted_scores(self, y_true: Labels, y_score: Floats, weights: Floats) -> Floats:
@@ -253,12 +324,19 @@ class Metric:
 
         Returns:
             Values (r,), NaN where undefined.
+
+        Raises:
+            MetricError: If a function of the metric fails.
         """
         if self.per_image is not None:
-            mean: Floats = self.per_image(y_true, y_score) @ weights / weights.sum(axis=0)
+            values = self._array(y_true.shape, "per_image", y_true, y_score)
+            mean: Floats = values @ weights / weights.sum(axis=0)
             return mean
-        assert self.weighted is not None
-        return self.weighted(y_true, y_score, weights)
+        return self._weighted(weights.shape[1:], y_true, y_score, weights)
+
+    def _weighted(self, shape: tuple[int, ...], *arguments: Floats | Labels) -> Floats:
+        values: Floats = self._array(shape, "weighted", *arguments)
+        return values
 
 
 _METRICS: dict[str, Metric] = {}
@@ -295,10 +373,9 @@ def register_metric(*, reads: Literal["decisions", "scores"], **fields: Any) -> 
     """
 
     def decorator(function: _Function) -> _Function:
-        required = [field.name for field in dataclasses.fields(Metric) if field.default is dataclasses.MISSING]
-        absent = [name for name in required if name != "name" and name not in fields]
-        if absent:
-            raise ValueError(f"the metric '{function.__name__}' cannot be registered: it lacks {', '.join(absent)}")
+        problem = next(_call_problems(reads, fields), None)
+        if problem is not None:
+            raise ValueError(f"the metric '{function.__name__}' cannot be registered: {problem}")
         value: dict[str, Any] = {f"of_{reads}": function}
         register(Metric(name=function.__name__, **value, **fields))
         return function
@@ -392,10 +469,14 @@ def values(
         known: Values that need not be computed again, by metric.
 
     Returns:
-        Values by metric, in the order of registration; None where undefined.
+        Values by metric, in the order of registration; None where undefined. A metric whose function fails is absent.
     """
     matrix = confusion(scores, threshold)
-    return {name: known[name] if name in known else metric.value(scores, matrix) for name, metric in metrics().items()}
+    computed = {
+        name: (known[name], UNDEFINED) if name in known else metric.evaluate(scores, matrix)
+        for name, metric in metrics().items()
+    }
+    return {name: value for name, (value, reason) in computed.items() if value is not None or reason == UNDEFINED}
 
 
 def out_of_range(figure: Figure) -> str | None:
@@ -420,10 +501,27 @@ def out_of_range(figure: Figure) -> str | None:
     return None
 
 
+def _call_problems(reads: str, fields: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is wrong in the arguments of `register_metric`, as the end of a sentence."""
+    if reads not in ("decisions", "scores"):
+        yield f"its reads is {reads!r}; must be one of decisions, scores"
+    known = {field.name: field.default is dataclasses.MISSING for field in dataclasses.fields(Metric)}
+    for name in ("name", "of_decisions", "of_scores"):  # these follow from the function
+        del known[name]
+    if absent := [name for name, required in known.items() if required and name not in fields]:
+        yield f"it lacks {', '.join(absent)}"
+    if unknown := [name for name in fields if name not in known]:
+        yield f"it has no field {', '.join(unknown)}; the fields are {', '.join(known)}"
+
+
 def _problems(metric: Metric) -> Iterator[str]:
     """Yield what is missing or wrong in a record, as the end of a sentence."""
-    if not metric.label.strip():
+    if not isinstance(metric.label, str) or not metric.label.strip():
         yield "it lacks a label"
+    if not isinstance(metric.aliases, tuple | list) or not all(isinstance(alias, str) for alias in metric.aliases):
+        yield f"its aliases are {metric.aliases!r}; must be a tuple of names, such as ('iou',)"
+    if isinstance(metric.decimals, bool) or not isinstance(metric.decimals, int) or metric.decimals < 0:
+        yield f"its decimals is {metric.decimals!r}; must be an integer of at least 0"
     for field, choice, choices in (
         ("kind", metric.kind, Kind),
         ("direction", metric.direction, Direction),
@@ -433,8 +531,8 @@ def _problems(metric: Metric) -> Iterator[str]:
             yield f"its {field} is {choice!r}; must be one of {', '.join(get_args(choices))}"
     if (metric.of_decisions is None) == (metric.of_scores is None):
         yield "it needs a value function, either of_decisions or of_scores"
-    if not metric.range[0] < metric.range[1]:
-        yield f"its range is {metric.range}; must be its least and its greatest value, in this order"
+    if not _is_range(metric.range):
+        yield f"its range is {metric.range!r}; must be its least and its greatest value, in this order"
     if (metric.direction == "none") != (metric.kind == "count"):
         yield "the direction 'none' is for counts, and only for them"
     if metric.kind != "count":
@@ -442,7 +540,14 @@ def _problems(metric: Metric) -> Iterator[str]:
     yield from _name_problems(metric)
 
 
+def _is_range(ends: object) -> bool:
+    if not isinstance(ends, tuple) or len(ends) != 2 or not all(isinstance(end, Real) for end in ends):
+        return False
+    return bool(ends[0] < ends[1])
+
+
 def _interval_problems(metric: Metric) -> Iterator[str]:
+    yield from _ratio_problems(metric)
     if metric.of_decisions is not None:
         if metric.ratio is None and metric.mean_of is None and metric.influence is None:
             yield "it lacks an influence; give ratio, mean_of, or influence, its derivative by the four counts"
@@ -457,10 +562,59 @@ def _interval_problems(metric: Metric) -> Iterator[str]:
             yield "the scale 'log' needs a range that begins at 0"
     elif metric.range != (needed := _SCALE_RANGES[metric.scale]):
         yield f"the scale '{metric.scale}' needs the range {needed[0]} to {needed[1]}"
-    if metric.scale == "Wilson" and metric.ratio and {*metric.ratio.numerator, *metric.ratio.denominator} - {0, 1}:
-        yield "the scale 'Wilson' needs a ratio with weights of 0 and 1"
     if metric.scale == "square-and-add" and metric.mean_of is None:
         yield "the scale 'square-and-add' needs mean_of"
+    for ratio in metric.ratios:
+        if metric.scale in ("Wilson", "square-and-add") and not _is_proportion(ratio.numerator, ratio.denominator):
+            yield (
+                f"the scale '{metric.scale}' needs a ratio with weights of 0 and 1, whose denominator has each weight "
+                "of its numerator"
+            )
+        if metric.scale == "Dice" and not _is_dice(ratio):
+            yield "the scale 'Dice' needs a ratio that is 2J / (1 + J) of a proportion J, such as F1"
+    sources = [name for name in ("ratio", "mean_of", "per_image", "influence") if getattr(metric, name) is not None]
+    if len(sources) > 1:
+        yield f"it has {' and '.join(sources)}; give one of them, since each determines the standard error"
+    yield from _disagreements(metric)
+
+
+def _ratio_problems(metric: Metric) -> Iterator[str]:
+    pairs = () if metric.mean_of is None else metric.mean_of
+    if not isinstance(pairs, tuple | list) or len(pairs) not in (0, 2):
+        yield f"its mean_of is {pairs!r}; must be two ratios"
+    for ratio in (*pairs, *(() if metric.ratio is None else (metric.ratio,))):
+        if not isinstance(ratio, Ratio):
+            yield f"its ratio is {ratio!r}; must be a Ratio of two tuples of weights"
+        for weights in (ratio.numerator, ratio.denominator):
+            if not isinstance(weights, tuple | list) or [type(weight) for weight in weights] != [int] * 4:
+                yield f"its ratio has the weights {weights!r}; must be four integers, for TP, FP, TN and FN"
+
+
+def _is_proportion(above: Sequence[int], below: Sequence[int]) -> bool:
+    """Return whether the numerator `above` counts some of the images that the denominator `below` counts."""
+    return {*above, *below} <= {0, 1} and all(a <= b for a, b in zip(above, below, strict=True))
+
+
+def _is_dice(ratio: Ratio) -> bool:
+    """Return whether the ratio is 2J / (1 + J), that is 2A / (A + B), of a proportion J = A / B."""
+    above, below = (tuple(min(1, weight) for weight in part) for part in (ratio.numerator, ratio.denominator))
+    doubled = tuple(2 * a for a in above), tuple(a + b for a, b in zip(above, below, strict=True))
+    return _is_proportion(above, below) and doubled == (ratio.numerator, ratio.denominator)
+
+
+def _disagreements(metric: Metric) -> Iterator[str]:
+    """Yield where the function and the ratios differ. A function that fails here is judged where it is used."""
+    if metric.of_decisions is None or not metric.ratios:
+        return
+    for matrix in _MATRICES:
+        value, shares = metric.evaluate(None, matrix)[0], [ratio.sums(matrix) for ratio in metric.ratios]
+        if value is None or not all(below for _, below in shares):
+            continue
+        expected = sum(above / below for above, below in shares) / len(shares)
+        if not math.isclose(value, expected, rel_tol=_ROUNDING, abs_tol=_ROUNDING):
+            counts = f"TP {matrix.tp}, FP {matrix.fp}, TN {matrix.tn} and FN {matrix.fn}"
+            field = "ratio" if metric.ratio is not None else "mean_of"
+            yield f"for {counts} its function returns {value:g}, but its {field} gives {expected:g}; must be equal"
 
 
 def _name_problems(metric: Metric) -> Iterator[str]:
@@ -468,6 +622,9 @@ def _name_problems(metric: Metric) -> Iterator[str]:
         owner = next((other for other in _METRICS.values() if name in (other.name, *other.aliases)), None)
         if name in NOT_METRICS or (owner is not None and not _same_source(owner, metric)):
             yield f"the name '{name}' is taken" + (f" by the metric '{owner.name}'" if owner is not None else "")
+    for other in _METRICS.values():
+        if metric.label == other.label and not _same_source(other, metric):
+            yield f"the label '{metric.label}' is taken by the metric '{other.name}'"
 
 
 def _same_source(first: Metric, second: Metric) -> bool:

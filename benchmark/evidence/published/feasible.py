@@ -151,7 +151,7 @@ def metric_of(matrix: Confusion, name: str) -> float:
     metric = find_metric(name)
     if metric is None or metric.of_decisions is None:
         raise ValueError(f"{name}: not computed from a confusion matrix")
-    return metric.of_decisions(matrix) or 0.0
+    return metric.evaluate(None, matrix)[0] or 0.0
 
 
 def _columns(ranges: Mapping[str, Range], negatives: int, positives: int) -> tuple[Counts, Counts, Counts]:

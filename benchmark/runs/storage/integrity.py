@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
-from benchmark.evidence.metrics.definitions import Figure, metrics, values
+from benchmark.evidence.metrics.definitions import Figure, get_metric, metrics, values
 from benchmark.evidence.scores import Scores
 from benchmark.runs.run import Run
 
@@ -19,7 +19,8 @@ TOLERANCE = 1e-6
 def disagreement(run: Run, scores: Mapping[str, Scores]) -> str | None:
     """Find a figure that differs from its value by the stored scores.
 
-    Figures that depend on more than scores, such as the `loss` with its penalties, are not checked.
+    Figures that depend on more than scores, such as the `loss` with its penalties, are not checked, and neither are
+    those of a metric whose function fails, or failed in the run.
 
     Args:
         run: The run.
@@ -38,7 +39,7 @@ def disagreement(run: Run, scores: Mapping[str, Scores]) -> str | None:
         known = values(scores[split], threshold, ranked.get(split, {}))
         ranked[split] = {name: value for name, value in known.items() if name in fixed}
         for name, figure in recorded.items():
-            if name in known and not _same(figure.value, known[name]):
+            if name in known and not get_metric(name).failed(figure) and not _same(figure.value, known[name]):
                 return (
                     f"{where} {name} is {_number(figure.value)} in run.json, but {_number(known[name])} by the scores "
                     "in predictions.parquet"

@@ -9,7 +9,7 @@ from benchmark.runs.run import Run
 from reports.render.markdown.table import cell, folded, table
 from reports.render.words import NO_FAULT
 from reports.report import Section
-from reports.results.card_figures import CardFigures, summary_metrics
+from reports.results.card_figures import CardFigures, failures, summary_metrics
 from reports.results.recipe import recipe_in_words
 from reports.results.split_faults import own_faults
 from reports.text import estimate, measured, number
@@ -105,6 +105,8 @@ def _about(card: CardFigures) -> Iterator[str]:
 
 def _figures(runs: Sequence[Run]) -> Iterator[str]:
     """Tables with a row per metric and a column per run: at 0.5, then at the thresholds chosen on validation."""
+    for sentence in failures(runs):
+        yield from (cell(sentence), "")
     for title, chosen in (("At threshold 0.5", False), ("At the threshold chosen on validation", True)):
         if chosen and not any(run.at_chosen for run in runs):
             yield "No threshold was chosen; see Diagnosis."

@@ -22,6 +22,7 @@ from reports.render.terminal.predictions import calibration_line
 from reports.render.terminal.table import escape, plain_table
 from reports.render.terminal.text_chart import text_chart
 from reports.render.words import NO_FAULT, PUBLISHED
+from reports.results.card_figures import failures
 from reports.results.compare import compare_card, difference_text, published_text
 from reports.results.curves import SeedHistory, seed_history
 from reports.results.measured import collect_results, conditions
@@ -111,7 +112,7 @@ def _figures(run: Run, width: int) -> Iterator[RenderableType]:
         cells = [measured(figures.get(metric), with_interval=True) for _, figures in columns]
         if any(text != MISSING for text in cells):
             table.add_row(label_of(metric), *(_stack(text, width) for text in cells))
-    yield from _titled("Figures", table)
+    yield from _titled("Figures", table, *map(escape, failures([run])))
 
 
 def _threshold(run: Run, store: Store) -> Iterator[RenderableType]:

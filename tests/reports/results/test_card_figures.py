@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.evidence.metrics.definitions import measures
+from benchmark.evidence.metrics.definitions import Figure, measures
 from benchmark.runs.storage.store import Store
-from reports.results.card_figures import CardFigures, card_figures
+from reports.results.card_figures import CardFigures, card_figures, failures
 from reports.results.measured import collect_results
 from tests.support.records import make_run, of_counts, on_test, on_val, planted
 from tests.support.stored import keep
@@ -93,6 +93,20 @@ def test_without_scores_a_single_run_keeps_its_recorded_interval_and_several_hav
     assert (both.low, both.high) == (None, None)
     assert both.reason is not None
     assert "scores" in both.reason
+
+
+def test_figures_that_a_run_lacks_are_explained() -> None:
+    run = make_run()
+    assert failures([run]) == []
+    recorded = run.at_half["test"]
+    newer = {name: figure for name, figure in recorded.items() if name != "f1"}
+    reason = "mcc of package benchmark raised ValueError: no such thing"
+    failed = recorded | {"mcc": Figure.missing("mcc", reason)}
+    copies = [run.model_copy(update={"at_half": {"test": figures}, "at_chosen": {}}) for figures in (newer, failed)]
+    assert failures(copies) == [
+        "Not recorded, because the metric is newer than the run: F1.",
+        f"Missing: {reason}.",
+    ]
 
 
 def test_a_fault_of_one_seed_is_counted_once() -> None:

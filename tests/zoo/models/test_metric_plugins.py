@@ -54,7 +54,16 @@ def kappa(c: Confusion) -> float | None:
     n = c.tp + c.fp + c.tn + c.fn
     chance = ((c.tp + c.fp) * (c.tp + c.fn) + (c.tn + c.fn) * (c.tn + c.fp)) / n**2
     return None if chance == 1 else ((c.tp + c.tn) / n - chance) / (1 - chance)
+
+@register_metric(
+    reads="scores", label="broken", kind="loss", direction="lower", range=(0, 1), depends_on_prevalence=True,
+    per_image=errors, scale="log",
+)
+def broken(scores: Scores) -> float | None:
+    """Fails."""
+    raise ValueError("no such thing")
 '''
+FAILURE = "broken of package agreement raised ValueError: no such thing"
 NAMES = ("jaccard", "mean_absolute_error", "kappa")
 LABELS = ("Jaccard index", "mean absolute error", "Cohen's kappa")
 EVIDENCE = """
@@ -191,7 +200,9 @@ def test_a_run_records_it_with_an_interval_and_shows_it(bench: Bench) -> None:
     figures: dict[str, Any] = record["at_half"]["test"]
     assert set(NAMES) <= figures.keys()
     assert figures["mean_absolute_error"]["low"] < figures["mean_absolute_error"]["high"]
+    assert (figures["broken"]["value"], figures["broken"]["reason"]) == (None, FAILURE)
     table = bench.zoo("show", "good-guest").stdout
+    assert FAILURE in " ".join(table.split())
     for name, label in zip(NAMES, LABELS, strict=True):
         value = figures[name]["value"]
         [row] = [line for line in table.splitlines() if line.strip().startswith(label)]
@@ -203,6 +214,7 @@ def test_it_is_in_every_form_of_the_report(bench: Bench) -> None:
     bench.zoo("report", "--out", "out", "--cards", "own")
     markdown = (bench.folder / "out" / "report.md").read_text(encoding="utf-8")
     page = (bench.folder / "out" / "report.html").read_text(encoding="utf-8")
+    assert f"Missing: {FAILURE}." in markdown
     for label in LABELS:
         assert f"| {label} |" in markdown
     assert '<th scope="row">Jaccard index</th>' in page

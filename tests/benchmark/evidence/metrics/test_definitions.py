@@ -15,7 +15,9 @@ import sklearn.metrics as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmark.evidence import Confusion, Scores, confusion, figures
+from benchmark.evidence import Confusion, Figure, Scores, confusion, figures
+from benchmark.evidence.comparison.paired import differences
+from benchmark.evidence.intervals.seeds import PairedScores, seed_figure
 from benchmark.evidence.metrics import definitions
 from benchmark.evidence.metrics.definitions import (
     Metric,
@@ -247,6 +249,7 @@ def test_attempt_6b_s_matrix_gives_its_printed_row() -> None:
     assert {name: round(measured[name].value or 0, 4) for name in printed} == printed
 
 
+JACCARD_RATIO = Ratio((1, 0, 0, 0), (1, 1, 0, 1))
 JACCARD: dict[str, Any] = {
     "reads": "decisions",
     "label": "Jaccard index",
@@ -254,7 +257,7 @@ JACCARD: dict[str, Any] = {
     "direction": "higher",
     "range": (0, 1),
     "depends_on_prevalence": True,
-    "ratio": Ratio((1, 0, 0, 0), (1, 1, 0, 1)),
+    "ratio": JACCARD_RATIO,
     "scale": "Wilson",
 }
 """A complete registration."""
@@ -307,6 +310,30 @@ def test_a_registered_metric_is_known_by_its_names_and_has_its_figure(registry: 
         ({"name": "sensitivity"}, "the name 'sensitivity' is taken by the metric 'recall'"),
         ({"aliases": ("f1",)}, "the name 'f1' is taken by the metric 'f1'"),
         ({"name": "loss"}, "the name 'loss' is taken"),
+        ({"reads": "score"}, "its reads is 'score'; must be one of decisions, scores"),
+        ({"colour": "red"}, "it has no field colour; the fields are label, kind, direction, range"),
+        ({"range": (0,)}, "its range is (0,); must be its least and its greatest value"),
+        ({"range": None}, "its range is None; must be its least and its greatest value"),
+        ({"aliases": "iou"}, "its aliases are 'iou'; must be a tuple of names, such as ('iou',)"),
+        ({"label": "F1"}, "the label 'F1' is taken by the metric 'f1'"),
+        ({"decimals": -1}, "its decimals is -1; must be an integer of at least 0"),
+        ({"ratio": Ratio((1, 0, 0), (1, 1, 0, 1))}, "its ratio has the weights (1, 0, 0); must be four integers"),  # type: ignore[arg-type]
+        ({"ratio": (1, 0, 0, 0)}, "its ratio is (1, 0, 0, 0); must be a Ratio"),
+        ({"ratio": "absent", "mean_of": (JACCARD_RATIO,)}, "its mean_of is"),
+        ({"influence": len}, "it has ratio and influence; give one of them"),
+        (
+            {"ratio": Ratio((1, 0, 0, 0), (0, 1, 1, 0))},
+            "the scale 'Wilson' needs a ratio with weights of 0 and 1, whose",
+        ),
+        ({"scale": "Dice"}, "the scale 'Dice' needs a ratio that is 2J / (1 + J) of a proportion J, such as F1"),
+        (
+            {"ratio": Ratio((1, 0, 0, 0), (1, 1, 0, 0))},
+            "for TP 7, FP 2, TN 11 and FN 3 its function returns 0.583333, but its ratio gives 0.777778; must be equal",
+        ),
+        (
+            {"ratio": Ratio((2, 0, 0, 0), (2, 1, 0, 1)), "scale": "Dice"},
+            "for TP 7, FP 2, TN 11 and FN 3 its function returns 0.583333, but its ratio gives 0.736842; must be equal",
+        ),
     ],
 )
 def test_an_incomplete_or_ambiguous_registration_is_refused_with_one_sentence(
@@ -323,6 +350,90 @@ def test_a_registration_may_be_repeated_by_the_same_function(registry: None) -> 
     register()
     register(label="Jaccard")
     assert label_of("jaccard") == "Jaccard"
+
+
+def fails(_: object) -> float:
+    raise ValueError("no\nsuch\nthing")
+
+
+FAILURES = {
+    "raised ValueError: no such thing": fails,
+    "returned nan, which is not within 0 and 1": lambda _: math.nan,
+    "returned 1.5, which is not within 0 and 1": lambda _: 1.5,
+    "returned a str instead of a number or None": lambda _: "0.5",
+    "returned a bool instead of a number or None": lambda _: True,
+}
+
+
+@pytest.mark.parametrize("reads", ["decisions", "scores"])
+@pytest.mark.parametrize(("problem", "function"), FAILURES.items(), ids=["raises", "nan", "range", "str", "bool"])
+def test_a_failing_function_gives_a_missing_figure_with_the_reason_everywhere(
+    registry: None, reads: str, problem: str, function: Callable[[object], Any]
+) -> None:
+    parts: dict[str, Any] = {"ratio": JACCARD_RATIO} if reads == "decisions" else {"per_image": lambda y, s: abs(y - s)}
+    record = {key: field for key, field in JACCARD.items() if key not in ("reads", "ratio", "scale")}
+    definitions.register(Metric(name="jaccard", **{f"of_{reads}": function}, **record, **parts, scale="logit"))
+    reason = f"jaccard of package {function.__module__.partition('.')[0]} {problem}"
+    sample = on_test(*planted(20, 20))
+    measured = figures(sample, 0.5)
+    assert measured["jaccard"] == Figure.missing("jaccard", reason)
+    assert measured["auc"].value is not None
+    assert definitions.get_metric("jaccard").failed(measured["jaccard"])
+    assert "jaccard" not in definitions.values(sample, 0.5)
+    card = PairedScores((sample,), (0.5,))
+    assert seed_figure("jaccard", card).reason == reason
+    several = PairedScores((*card.runs, *card.runs), (0.5, 0.5))
+    assert seed_figure("jaccard", several).reason == f"{reason}, for 2 of 2 seeds"
+    [difference] = differences(["jaccard"], {"a": card, "b": PairedScores(card.runs, (0.4,))}, count=20).values()
+    assert (difference.value, difference.reason) == (None, reason)
+
+
+@pytest.mark.parametrize(
+    ("influence", "problem"),
+    [
+        (fails, "raised ValueError: no such thing"),
+        (lambda _: np.zeros(3), "returned shape (3,) from influence instead of (4,)"),
+        (lambda _: "none", "returned a str from influence"),
+    ],
+    ids=["raises", "wrong shape", "a string"],
+)
+def test_a_failing_influence_gives_a_figure_without_an_interval(
+    registry: None, influence: Callable[..., Any], problem: str
+) -> None:
+    register(ratio="absent", influence=influence)
+    reason = f"jaccard of package tests {problem}"
+    sample = on_test(*planted(20, 20))
+    figure = figures(sample, 0.5)["jaccard"]
+    assert (figure.low, figure.reason) == (None, reason)
+    assert figure.value is not None
+    card = PairedScores((sample, sample), (0.5, 0.5))
+    assert (seed_figure("jaccard", card).low, seed_figure("jaccard", card).reason) == (None, reason)
+    [difference] = differences(["jaccard"], {"a": card, "b": card}, count=20).values()
+    assert (difference.low, difference.reason) == (None, reason)
+
+
+def test_an_interval_without_its_value_is_left_out_with_the_reason(registry: None) -> None:
+    register(reads="scores", ratio="absent", per_image=lambda y, s: abs(y - s), scale="logit")
+    definitions._METRICS["jaccard"] = replace(
+        definitions._METRICS["accuracy"], name="jaccard", of_decisions=lambda _: 0.01
+    )
+    figure = figures(on_test(*planted(50, 50, shift=3)), 0.5)["jaccard"]
+    assert (figure.value, figure.low, figure.method) == (0.01, None, None)
+    assert re.fullmatch(
+        r"the interval of jaccard, 0\.\d+ to 0\.\d+, does not contain its value 0\.01", figure.reason or ""
+    )
+
+
+@QUICK
+@given(sample=rows(), threshold=TIED, class_sizes=st.sampled_from(["drawn", "fixed"]), data=st.data())
+def test_no_built_in_interval_misses_its_value(
+    sample: Rows, threshold: float, class_sizes: Any, data: st.DataObject
+) -> None:
+    patients = data.draw(st.one_of(st.none(), st.tuples(*[st.sampled_from("abcdef")] * len(sample))))
+    drawn = replace(scores(sample), patient=patients)
+    for figure in figures(drawn, threshold, class_sizes).values():
+        assert "does not contain" not in (figure.reason or "")
+        assert " of package " not in (figure.reason or "")
 
 
 @pytest.mark.parametrize("name", metrics())

@@ -7,6 +7,7 @@ import math
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmark.evidence.metrics.definitions import metrics, values
+from benchmark.evidence.metrics import definitions
+from benchmark.evidence.metrics.definitions import Figure, metrics, values
 from benchmark.runs.deployment.model_files import REFERENCE, model_of
 from benchmark.runs.execution.execute import reusable_run
 from benchmark.runs.run import Run
 from benchmark.runs.storage.files import Damaged, Unreadable
+from benchmark.runs.storage.integrity import disagreement
 from benchmark.runs.storage.lookup import resolve_run
 from benchmark.runs.storage.store import Store
 from tests.support.records import on_test, planted
@@ -436,3 +439,20 @@ def test_whatever_is_changed_in_a_file_no_false_figure_is_returned(
     at = data.draw(st.integers(0, len(raw)))
     (folder / name).write_bytes(raw[:at] + data.draw(st.binary(max_size=8)) + raw[at + data.draw(st.integers(0, 8)) :])
     check_that_nothing_false_is_returned(Store(root), folder.name)
+
+
+def test_a_metric_that_fails_or_failed_does_not_make_a_run_damaged(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, _ = named(store, "attempt-1")
+    scores = {split: store.scores(run, split) for split in ("val", "test")}
+    failed = Figure.missing("mcc", "mcc of package benchmark raised ValueError: no such thing")
+    before = run.model_copy(update={"at_half": {"test": run.at_half["test"] | {"mcc": failed}}})
+    assert disagreement(before, scores) is None
+
+    def fails(_: object) -> float:
+        raise ValueError("no such thing")
+
+    broken = replace(metrics()["mcc"], of_decisions=fails)
+    monkeypatch.setattr(definitions, "_METRICS", definitions._METRICS | {"mcc": broken})
+    assert disagreement(run, scores) is None
