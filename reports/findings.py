@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from benchmark.evidence.comparison.verdict import VERDICTS, Answer, Verdict
-from benchmark.evidence.metrics.definitions import label_of
+from benchmark.evidence.metrics.registry import label_of
 from reports.audit.figures import SEVERITIES
 from reports.report import Section
 from reports.results.card_figures import CardFigures

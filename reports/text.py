@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmark.evidence.estimate import Estimate
-from benchmark.evidence.metrics.definitions import Figure, find_metric
+from benchmark.evidence.metrics.registry import Figure, find_metric
 
 MISSING = "–"
 

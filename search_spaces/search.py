@@ -23,7 +23,7 @@ from benchmark.runs.storage.store import Store
 from benchmark.runs.trial import SearchResult, Trial, mean_objective
 from benchmark.training.quiet import load_keras
 from search_spaces.space import Parameter, SearchSpace, check_paths, trial_card
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 from zoo.models.card import ModelCard
 
 if TYPE_CHECKING:

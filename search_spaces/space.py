@@ -11,9 +11,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from benchmark.evidence.metrics.definitions import aliases, get_metric, measures
+from benchmark.evidence.metrics.registry import aliases, get_metric, measures
+from zoo.config.errors import ConfigError
 from zoo.config.strict import Strict
-from zoo.config.strict_yaml import ConfigError, named_file, read_yaml, suggest, unknown, validate
+from zoo.config.strict_yaml import named_file, read_yaml, suggest, unknown, validate
 from zoo.models.card import MOST_ENTRIES, Epochs, ModelCard
 from zoo.models.catalog import check_phases, merge
 from zoo.models.metrics import MetricName

@@ -20,7 +20,7 @@ from benchmark.evidence.intervals.figures import figures
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from tests.support.tiny import run_zoo, start_zoo, write_protocol
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 from zoo.models.catalog import load_cards
 from zoo.models.registry import find_weights
 

@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from benchmark.data.dataset import Image as Image
     from benchmark.data.sources import open_dataset as open_dataset
     from benchmark.data.sources import register_source as register_source
-    from benchmark.evidence.metrics.definitions import Confusion as Confusion
-    from benchmark.evidence.metrics.definitions import Ratio as Ratio
-    from benchmark.evidence.metrics.definitions import register_metric as register_metric
+    from benchmark.evidence.metrics.registry import Confusion as Confusion
+    from benchmark.evidence.metrics.registry import Ratio as Ratio
+    from benchmark.evidence.metrics.registry import register_metric as register_metric
     from benchmark.evidence.scores import Scores as Scores
     from reports.frames.load import load_figures as load_figures
     from reports.frames.load import load_history as load_history
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from zoo.api.search import SearchResults as SearchResults
     from zoo.api.search import plan_search as plan_search
     from zoo.api.search import search as search
-    from zoo.config.strict_yaml import ConfigError as ConfigError
+    from zoo.config.errors import ConfigError as ConfigError
     from zoo.models.card import Augmentation as Augmentation
     from zoo.models.card import ModelCard as ModelCard
     from zoo.models.card import PublishedFigure as PublishedFigure
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 _GROUPS = {
     "benchmark.data.dataset": ("DataError", "Dataset", "Image"),
     "benchmark.data.sources": ("open_dataset", "register_source"),
-    "benchmark.evidence.metrics.definitions": ("Confusion", "Ratio", "register_metric"),
+    "benchmark.evidence.metrics.registry": ("Confusion", "Ratio", "register_metric"),
     "benchmark.evidence.scores": ("Scores",),
     "zoo.api.audit": ("AuditResults", "audit"),
     "zoo.api.bench": ("BenchPlan", "BenchResults", "bench", "plan_bench"),
@@ -61,7 +61,7 @@ _GROUPS = {
     "zoo.api.report": ("ReportResults", "report"),
     "zoo.api.search": ("SearchPlan", "SearchResults", "plan_search", "search"),
     "reports.frames.load": ("load_figures", "load_history", "load_runs", "load_scores", "load_settings"),
-    "zoo.config.strict_yaml": ("ConfigError",),
+    "zoo.config.errors": ("ConfigError",),
     "zoo.models.card": ("Augmentation", "ModelCard", "PublishedFigure", "Recipe"),
     "zoo.models.catalog": ("load_cards",),
     "zoo.models.registry": ("PretrainedWeights", "Unfreeze", "register_builder"),

@@ -17,8 +17,8 @@ from zoo.config.cache_dir import cache_dir
 
 __all__ = ["KINDS", "CacheUse", "cache_dir", "clear_cache", "declared_gib", "describe_cache", "read_json", "write_json"]
 
+from zoo.config.errors import ConfigError
 from zoo.config.leftovers import sweep
-from zoo.config.strict_yaml import ConfigError
 
 CHOICES = "choices"
 KINDS = {

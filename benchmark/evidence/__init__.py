@@ -4,16 +4,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from benchmark.evidence.diagnosis.causes import Finding, diagnose
+    from benchmark.evidence.diagnosis.diagnoses import Finding, diagnose
     from benchmark.evidence.intervals.figures import figures
-    from benchmark.evidence.metrics.definitions import Confusion, Figure, Metric, Ratio, confusion, register_metric
+    from benchmark.evidence.metrics.registry import Confusion, Figure, Metric, Ratio, confusion, register_metric
     from benchmark.evidence.scores import Scores, TestScores, ValidationScores
     from benchmark.evidence.thresholds.choice import Threshold, choose
 
 _PUBLIC = {
-    "benchmark.evidence.diagnosis.causes": ("Finding", "diagnose"),
+    "benchmark.evidence.diagnosis.diagnoses": ("Finding", "diagnose"),
     "benchmark.evidence.intervals.figures": ("figures",),
-    "benchmark.evidence.metrics.definitions": (
+    "benchmark.evidence.metrics.registry": (
         "Confusion",
         "Figure",
         "Metric",

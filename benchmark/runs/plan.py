@@ -9,7 +9,7 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.splits import make_split
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.run import DatasetFacts, RunSpec, SplitFacts
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 from zoo.models.card import ModelCard
 from zoo.models.registry import find_weights, get_builder, smallest_image
 

@@ -18,8 +18,9 @@ from pydantic.fields import FieldInfo
 from benchmark.data.splits import Sampling
 from benchmark.evidence.metrics.influence import ClassSizes
 from benchmark.evidence.thresholds.rules import UNUSED, get_rule, rule_names
+from zoo.config.errors import ConfigError
 from zoo.config.strict import Strict
-from zoo.config.strict_yaml import ConfigError, named_file, read_yaml, suggest, unknown, validate
+from zoo.config.strict_yaml import named_file, read_yaml, suggest, unknown, validate
 from zoo.models.card import MOST_ENTRIES, Epochs, ModelCard, Seed
 
 

@@ -15,9 +15,9 @@ from pydantic import Field, model_validator
 from benchmark.data.dataset import Dataset, PatientFacts
 from benchmark.data.quotas import count_classes
 from benchmark.data.splits import Split
-from benchmark.evidence.diagnosis.causes import Finding
+from benchmark.evidence.diagnosis.diagnoses import Finding
 from benchmark.evidence.diagnosis.training_record import TrainingDiagnostics
-from benchmark.evidence.metrics.definitions import Figure, out_of_range
+from benchmark.evidence.metrics.registry import Figure, out_of_range
 from benchmark.evidence.thresholds.choice import Threshold
 from benchmark.evidence.thresholds.rules import rule_names
 from benchmark.runs.environment import Environment

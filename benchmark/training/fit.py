@@ -18,7 +18,7 @@ from benchmark.training.frozen.features import Network, view_order
 from benchmark.training.frozen.methods import FILTERED, AllowedMethods
 from benchmark.training.model_graph import FlatModel, build_flat, check_scores
 from benchmark.training.network import BATCH, frozen_layers, run_batched
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 from zoo.models.card import EarlyStopping, Loss, ModelCard
 from zoo.models.registry import get_builder
 

@@ -16,8 +16,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from zoo.config.errors import first_line
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError, first_line
 from zoo.models.registry import build
 
 Shape = tuple[int, int, int]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmark.evidence.intervals.formulas import printed_auc_interval, wilson
-from benchmark.evidence.metrics.definitions import Confusion, measures
+from benchmark.evidence.metrics.registry import Confusion, measures
 from benchmark.evidence.published.feasible import Range
 from reports.audit.decisions import (
     FeasibleMatrices,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from benchmark.evidence.metrics.definitions import Confusion, get_metric
+from benchmark.evidence.metrics.registry import Confusion, get_metric
 from benchmark.evidence.published.bounds import auc_of_decisions
 from benchmark.evidence.published.feasible import (
     TooManyCandidates,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmark.evidence.metrics.definitions import Confusion, find_metric, label_of
+from benchmark.evidence.metrics.registry import Confusion, find_metric, label_of
 from benchmark.evidence.published.feasible import Range, printed_range
 from reports.claims.model import Interpretation, PrintedMatrix, Row, TestSet
 from zoo.models.card import PublishedFigure

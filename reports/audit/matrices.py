@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from benchmark.evidence.diagnosis.causes import ONE_CLASS_SHARE
-from benchmark.evidence.metrics.definitions import Confusion, label_of
+from benchmark.evidence.diagnosis.diagnoses import ONE_CLASS_SHARE
+from benchmark.evidence.metrics.registry import Confusion, label_of
 from benchmark.evidence.published.feasible import (
     feasible_sizes,
     fits,

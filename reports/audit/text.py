@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmark.evidence.metrics.definitions import label_of
+from benchmark.evidence.metrics.registry import label_of
 from reports.audit.audit import Audit, AuditRow, DerivedFigure
 from reports.audit.figures import SEVERITIES, AuditFinding, counts, sizes
 from reports.text import MISSING, interval, number, plural

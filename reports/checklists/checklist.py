@@ -15,8 +15,9 @@ from pydantic import AfterValidator, Field
 from reports.checklists.facts import Facts, facts
 from reports.claims.statement import ONE_OR_MORE, Text
 from reports.report import Section
+from zoo.config.errors import ConfigError
 from zoo.config.strict import Strict
-from zoo.config.strict_yaml import ConfigError, read_yaml, unknown, validate
+from zoo.config.strict_yaml import read_yaml, unknown, validate
 
 _FOLDER = Path(str(resources.files("reports.checklists")))
 _BUILT_IN = _FOLDER / "data"

@@ -19,9 +19,10 @@ from reports.claims.statement import (
     unknown_metric,
     unknown_name,
 )
+from zoo.config.errors import ConfigError
 from zoo.config.renames import formerly
 from zoo.config.strict import Strict
-from zoo.config.strict_yaml import ConfigError, named_file, read_yaml, validate
+from zoo.config.strict_yaml import named_file, read_yaml, validate
 from zoo.models.card import Loss, ModelCard, PublishedFigure, TestSizes
 
 _BUILT_IN = Path(str(resources.files("reports.claims.data")))

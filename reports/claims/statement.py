@@ -7,8 +7,8 @@ from typing import Annotated, Self, TypeVar
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from benchmark.evidence.diagnosis.causes import FINDINGS
-from benchmark.evidence.metrics.definitions import NOT_METRICS, aliases, metrics
+from benchmark.evidence.diagnosis.diagnoses import FINDINGS
+from benchmark.evidence.metrics.registry import NOT_METRICS, aliases, metrics
 from benchmark.evidence.scores import SplitName
 from zoo.config.renames import formerly
 from zoo.config.strict import Strict
@@ -89,7 +89,7 @@ class AtMost(AtLeast):
 
 
 class Diagnosis(Assertion):
-    """Every seed of the card has one of these findings of `benchmark.evidence.diagnosis.causes`."""
+    """Every seed of the card has one of these findings of `benchmark.evidence.diagnosis.diagnoses`."""
 
     card: Name
     finding: Annotated[tuple[str, ...], ONE_OR_MORE, AT_MOST]

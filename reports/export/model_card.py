@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from benchmark.evidence.calibration.reliability import assess
-from benchmark.evidence.metrics.definitions import label_of, metrics
+from benchmark.evidence.metrics.registry import label_of, metrics
 from benchmark.runs.deployment.decision_rule import DecisionRule
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
@@ -19,7 +19,7 @@ from reports.report import build_report
 from reports.results.methods import methods
 from reports.results.recipe import recipe_in_words
 from reports.text import interval, measured, number
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 from zoo.models.card import ModelSpec
 from zoo.models.registry import get_builder
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from benchmark.evidence.comparison.verdict import Verdict
-from benchmark.evidence.metrics.definitions import label_of
+from benchmark.evidence.metrics.registry import label_of
 from reports.figures.card import draw_spans
 from reports.figures.style import COLOURS, styled
 from reports.figures.svg import printable

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from benchmark.runs.storage.store import Store
 from reports.frames.tables import KEY, arrow_table, arrow_type, figures_table, key_of, runs_table, settings_table
-from zoo.config.strict_yaml import ConfigError, unknown
+from zoo.config.errors import ConfigError
+from zoo.config.strict_yaml import unknown
 
 if TYPE_CHECKING:
     import pyarrow

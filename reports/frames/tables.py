@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from benchmark.evidence.metrics.definitions import metrics
+from benchmark.evidence.metrics.registry import metrics
 from reports.results.settings import flat_settings
 
 if TYPE_CHECKING:

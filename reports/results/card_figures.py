@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from benchmark.evidence.estimate import SampleEstimate
 from benchmark.evidence.intervals.seeds import PairedScores, seed_figure
-from benchmark.evidence.metrics.definitions import Figure, Metric, label_of, measures, metrics
+from benchmark.evidence.metrics.registry import Figure, Metric, label_of, measures, metrics
 from benchmark.runs.run import Run
 from reports.results.measured import CardResults
 from reports.results.pairs import paired_scores

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from benchmark.evidence.estimate import SampleEstimate
 from benchmark.evidence.intervals.formulas import Bounds, mover
 from benchmark.evidence.intervals.seeds import PairedScores, seed_figure
-from benchmark.evidence.metrics.definitions import find_metric
+from benchmark.evidence.metrics.registry import find_metric
 from benchmark.runs.history import Histories
 from benchmark.runs.run import Run
 from reports.audit.audit import AuditRow, audit_row

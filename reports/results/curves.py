@@ -10,8 +10,8 @@ import numpy as np
 
 from benchmark.evidence.intervals.bootstrap import draws
 from benchmark.evidence.intervals.seeds import UNKNOWN_SPREAD, SeedFigure, seed_figure
-from benchmark.evidence.metrics.definitions import value_of
 from benchmark.evidence.metrics.influence import Clusters, Floats, Labels
+from benchmark.evidence.metrics.registry import value_of
 from benchmark.evidence.scores import Scores
 from benchmark.runs.history import CURVES, Histories, History
 from reports.results.measured import CardResults

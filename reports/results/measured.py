@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from benchmark.evidence.diagnosis.causes import Finding, diagnose
+from benchmark.evidence.diagnosis.diagnoses import Finding, diagnose
 from benchmark.evidence.metrics.influence import ClassSizes
 from benchmark.evidence.scores import TestScores, ValidationScores
 from benchmark.runs.run import Run, RunSpec
 from benchmark.runs.storage.store import Store
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 from zoo.models.card import ModelCard
 
 

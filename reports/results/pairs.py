@@ -12,7 +12,7 @@ from benchmark.evidence.comparison.paired import difference as paired_difference
 from benchmark.evidence.comparison.subset import effect_of_leaving_out
 from benchmark.evidence.estimate import SampleEstimate
 from benchmark.evidence.intervals.seeds import PairedScores, SeedFigure, seed_figure
-from benchmark.evidence.metrics.definitions import find_metric, get_metric, measures
+from benchmark.evidence.metrics.registry import find_metric, get_metric, measures
 from benchmark.evidence.scores import Scores
 from reports.results.measured import CardResults
 

@@ -9,8 +9,8 @@ from benchmark.evidence.calibration.calibrators import Calibrator, best_calibrat
 from benchmark.evidence.calibration.reliability import Reliability, assess
 from benchmark.evidence.calibration.utility import DecisionCurve, PredictiveValues, decision_curve, predictive_values
 from benchmark.evidence.intervals.uncertainty import effective_sample_sizes
-from benchmark.evidence.metrics.definitions import confusion
 from benchmark.evidence.metrics.influence import Clusters
+from benchmark.evidence.metrics.registry import confusion
 from benchmark.evidence.scores import Scores
 from benchmark.evidence.thresholds.transfer import ThresholdTransfer, threshold_transfer
 from reports.results.measured import CardResults

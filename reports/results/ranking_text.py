@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmark.evidence.metrics.definitions import label_of
+from benchmark.evidence.metrics.registry import label_of
 from reports.results.pairs import Ranking
 from reports.text import MISSING, interval, number, plural
 

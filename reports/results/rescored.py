@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from benchmark.evidence.intervals.figures import figures
-from benchmark.evidence.metrics.definitions import NOT_METRICS, Figure
+from benchmark.evidence.metrics.registry import NOT_METRICS, Figure
 from benchmark.evidence.scores import ValidationScores
 from benchmark.evidence.thresholds.choice import choose_with_interval
 from benchmark.runs.protocol import ThresholdRule

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from benchmark.evidence.diagnosis.causes import SPLIT_FAULTS, Finding
+from benchmark.evidence.diagnosis.diagnoses import SPLIT_FAULTS, Finding
 from benchmark.runs.run import Run
 from reports.results.measured import CardResults
 from reports.text import seed_list

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from benchmark.evidence.diagnosis.causes import Finding, class_count_faults
+from benchmark.evidence.diagnosis.diagnoses import Finding, class_count_faults
 from reports.text import plural, seed_list
 
 if TYPE_CHECKING:

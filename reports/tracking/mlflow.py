@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from reports.results.settings import flat_settings
 from reports.tracking.records import about, bounds, costs, final_figures, times, values
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 
 if TYPE_CHECKING:
     from benchmark.runs.run import Run

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from benchmark.evidence.metrics.definitions import find_metric
+from benchmark.evidence.metrics.registry import find_metric
 
 if TYPE_CHECKING:
-    from benchmark.evidence.metrics.definitions import Figure
+    from benchmark.evidence.metrics.registry import Figure
     from benchmark.runs.run import Run
 
 

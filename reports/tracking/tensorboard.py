@@ -13,7 +13,7 @@ from reports.results.settings import flat_settings
 from reports.text import MISSING, measured
 from reports.tracking.records import about, costs, final_figures, times, values
 from zoo.config.atomic import atomic_file
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 
 if TYPE_CHECKING:
     from benchmark.runs.run import Run

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from benchmark.evidence.comparison.verdict import Decision, within
 from benchmark.evidence.estimate import SampleEstimate
-from benchmark.evidence.metrics.definitions import find_metric, label_of, measures
+from benchmark.evidence.metrics.registry import find_metric, label_of, measures
 from benchmark.evidence.published.feasible import Range
 from benchmark.runs.run import RunSpec
 from reports.audit.audit import Audit, AuditRow

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from functools import singledispatch
 
 from benchmark.evidence.comparison.verdict import Decision, above, all_hold, any_holds, below, present, within
-from benchmark.evidence.diagnosis.causes import observable
+from benchmark.evidence.diagnosis.diagnoses import observable
 from benchmark.evidence.estimate import SampleEstimate
-from benchmark.evidence.metrics.definitions import get_metric, label_of
+from benchmark.evidence.metrics.registry import get_metric, label_of
 from reports.audit.audit import Audit
 from reports.audit.figures import counts
 from reports.audit.matrices import confusion_of

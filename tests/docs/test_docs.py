@@ -17,8 +17,8 @@ from command_pages import commands
 
 from benchmark.evidence.calibration.calibrators import METHODS
 from benchmark.evidence.comparison.verdict import VERDICTS
-from benchmark.evidence.diagnosis.causes import FINDINGS
-from benchmark.evidence.metrics.definitions import metrics
+from benchmark.evidence.diagnosis.diagnoses import FINDINGS
+from benchmark.evidence.metrics.registry import metrics
 from benchmark.evidence.thresholds.rules import get_rule, rule_names
 from reports.audit.figures import KINDS, SEVERITIES
 from reports.claims.statement import CombinedAssertion

@@ -22,8 +22,8 @@ from benchmark.evidence.intervals.bootstrap import draws, percentile, replicates
 from benchmark.evidence.intervals.formulas import Bounds, wilson, z_quantile
 from benchmark.evidence.intervals.seeds import PairedScores, seed_figure
 from benchmark.evidence.intervals.uncertainty import interval
-from benchmark.evidence.metrics.definitions import confusion, get_metric, measures, value_of
 from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Floats
+from benchmark.evidence.metrics.registry import confusion, get_metric, measures, value_of
 from benchmark.evidence.scores import Scores, ValidationScores
 from benchmark.evidence.thresholds.choice import choose_with_interval
 from benchmark.evidence.thresholds.intervals import bootstrap

@@ -25,7 +25,7 @@ from search_spaces import search as searching
 from search_spaces.search import search
 from search_spaces.space import SearchSpace
 from tests.support.tiny import card, finished, protocol, run_zoo, spec, start_zoo, write_npz, write_protocol
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 
 RATE, UNITS = "recipe.optimizer.learning_rate", "model.dense_units"
 TUNERS = ["random", "bayesian", "hyperband", "grid"]

@@ -16,7 +16,8 @@ from search_spaces.space import (
     winner_yaml,
     with_overrides,
 )
-from zoo.config.strict_yaml import ConfigError, validate, write_yaml
+from zoo.config.errors import ConfigError
+from zoo.config.strict_yaml import validate, write_yaml
 from zoo.models.catalog import load_cards
 
 CARDS = load_cards()

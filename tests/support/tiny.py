@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benchmark.evidence.metrics.definitions import Figure
+from benchmark.evidence.metrics.registry import Figure
 from benchmark.evidence.thresholds.choice import Threshold
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.run import Costs, DatasetFacts, Run, RunSpec, SplitFacts, now

@@ -8,8 +8,8 @@ import numpy as np
 from scipy.special import expit, logit, roots_hermitenorm
 from scipy.stats import norm
 
-from benchmark.evidence.metrics.definitions import measures
 from benchmark.evidence.metrics.influence import ClassSizes, Floats, Labels
+from benchmark.evidence.metrics.registry import measures
 from benchmark.evidence.scores import CLIP
 from benchmark.evidence.thresholds.cuts import Cuts, Objective
 from benchmark.evidence.thresholds.rules import cost, f1, prevalence, youden

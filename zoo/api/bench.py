@@ -36,7 +36,7 @@ from zoo.api.inputs import (
 from zoo.api.messages import Messages, OnMessage, silent
 from zoo.api.tables import html_table
 from zoo.config.arguments import flag, whole
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 
 if TYPE_CHECKING:
     import pandas

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from benchmark.evidence.metrics.definitions import Metric, aliases, measures
+from benchmark.evidence.metrics.registry import Metric, aliases, measures
 from benchmark.runs.run import Run
 from benchmark.runs.storage.lookup import unknown_run
 from benchmark.runs.storage.store import Store
@@ -18,7 +18,8 @@ from zoo.api.messages import Messages, OnMessage, silent
 from zoo.api.tables import frame, html_table
 from zoo.config import plugins
 from zoo.config.arguments import optional_text, text
-from zoo.config.strict_yaml import ConfigError, suggest
+from zoo.config.errors import ConfigError
+from zoo.config.strict_yaml import suggest
 
 if TYPE_CHECKING:
     import pandas

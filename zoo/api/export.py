@@ -20,8 +20,8 @@ from zoo.api.messages import Messages, OnMessage, silent
 from zoo.api.tables import html_table
 from zoo.config.arguments import path
 from zoo.config.atomic import atomic_folder, write_text
+from zoo.config.errors import ConfigError
 from zoo.config.leftovers import sweep
-from zoo.config.strict_yaml import ConfigError
 
 _BUILDING = ".zoo-export-"  # unique enough for a folder of the user
 

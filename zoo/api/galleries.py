@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from zoo.api.messages import silent
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 
 if TYPE_CHECKING:
     from benchmark.data.dataset import Dataset, Image, Pixels, Region

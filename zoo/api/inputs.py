@@ -17,7 +17,7 @@ from benchmark.runs.storage import lookup
 from benchmark.runs.storage.store import Store
 from zoo.api.messages import Messages
 from zoo.config.arguments import PATH, one_of_types, optional_text, path, quoted, real, several, text, whole
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 from zoo.models.card import MOST_ENTRIES, ModelCard, ModelSpec
 from zoo.models.catalog import check_phases, load_cards, select
 from zoo.models.registry import complete_params

@@ -19,7 +19,7 @@ from zoo.api.inputs import PathLike, Paths, declared, known_cards, new_folder, r
 from zoo.api.messages import Messages, OnMessage, silent
 from zoo.api.tables import frame, html_table
 from zoo.config.arguments import PATH, flag, one_of_types, optional_text, several
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 
 if TYPE_CHECKING:
     import pandas

@@ -44,7 +44,8 @@ from zoo.api.messages import Messages, OnMessage, silent
 from zoo.api.tables import frame, html_table
 from zoo.config.arguments import PATH, one_of_types, optional_text, whole
 from zoo.config.atomic import write_text
-from zoo.config.strict_yaml import ConfigError, write_yaml
+from zoo.config.errors import ConfigError
+from zoo.config.strict_yaml import write_yaml
 from zoo.models.card import ModelCard
 from zoo.models.catalog import check_new_name, load_cards, select
 

@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from reports.text import number, one_line
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 
 if TYPE_CHECKING:
     import pandas

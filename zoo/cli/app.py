@@ -85,7 +85,7 @@ def main() -> None:
 
 def _explain(error: Exception) -> int:
     from benchmark.data.dataset import DataError
-    from zoo.config.strict_yaml import ConfigError
+    from zoo.config.errors import ConfigError
 
     if isinstance(error, ConfigError):
         for line in error.lines:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 
 COMMANDS = {"log": "track"}
 OPTIONS = {"search": {"--seeds": "--executions"}, "report": {"--threshold": "--threshold-rule"}}

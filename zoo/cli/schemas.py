@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from benchmark.evidence.diagnosis.causes import FINDINGS
-from benchmark.evidence.metrics.definitions import aliases, measures
+from benchmark.evidence.diagnosis.diagnoses import FINDINGS
+from benchmark.evidence.metrics.registry import aliases, measures
 from benchmark.evidence.thresholds.rules import rule_names
 from benchmark.runs.protocol import Protocol
 from reports.claims.model import Claims

@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, TypeVar
 
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 
 PATH: tuple[type, ...] = (str, PathLike)
 """The types of a path."""

@@ -1,6 +1,14 @@
-"""Shortens errors of other libraries, which may have many lines, to one line."""
+"""The error of everything a user can correct, and other libraries' errors in one line."""
 
 from __future__ import annotations
+
+
+class ConfigError(ValueError):
+    """A file or a name that cannot be used; `lines` has one line per error."""
+
+    def __init__(self, *lines: str) -> None:
+        self.lines = lines
+        super().__init__("\n".join(lines))
 
 
 def first_line(error: BaseException) -> str:

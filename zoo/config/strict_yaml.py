@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from zoo.config.errors import first_line
+from zoo.config.errors import ConfigError, first_line
 from zoo.config.plain_file import NotPlain, read_plain
 from zoo.config.renames import LAST_VERSION, with_current_keys
 from zoo.config.strict import models_in
@@ -31,14 +31,6 @@ _LONGEST_NUMBER = 100  # characters; 64 binary digits with an underscore between
 _MOST_ERRORS = 50
 _LONGEST_NAME = 200  # comparing longer texts with names takes long and finds nothing
 Model = TypeVar("Model", bound=BaseModel)
-
-
-class ConfigError(ValueError):
-    """A file or a name that cannot be used; `lines` has one line per error."""
-
-    def __init__(self, *lines: str) -> None:
-        self.lines = lines
-        super().__init__("\n".join(lines))
 
 
 # The loader in C, if PyYAML was built with it, accepts the same files and is several times faster.

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from benchmark.evidence.metrics.definitions import find_metric
+from benchmark.evidence.metrics.registry import find_metric
 from zoo.config.renames import Joined, formerly
 from zoo.config.strict import Strict
 from zoo.models.metrics import MetricName

@@ -12,7 +12,8 @@ from typing import Any
 
 from zoo.config import plugins
 from zoo.config.arguments import PATH, several
-from zoo.config.strict_yaml import ConfigError, read_yaml, suggest, unknown, validate
+from zoo.config.errors import ConfigError
+from zoo.config.strict_yaml import read_yaml, suggest, unknown, validate
 from zoo.models.card import NAME_PATTERN, ModelCard, ModelSpec
 from zoo.models.registry import builder_names, complete_params, get_builder
 

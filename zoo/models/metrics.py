@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from benchmark.evidence.metrics.definitions import canonical, load_before_queries
+from benchmark.evidence.metrics.registry import canonical, load_before_queries
 from zoo.config import plugins
 
 load_before_queries(lambda: plugins.load(plugins.METRICS))

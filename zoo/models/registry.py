@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 from pydantic import BaseModel, create_model
 
 from zoo.config import plugins
+from zoo.config.errors import ConfigError
 from zoo.config.strict import Strict
-from zoo.config.strict_yaml import ConfigError, unknown, validate
+from zoo.config.strict_yaml import unknown, validate
 
 if TYPE_CHECKING:
     import keras

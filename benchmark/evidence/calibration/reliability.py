@@ -15,8 +15,8 @@ from scipy.stats import norm, t
 
 from benchmark.evidence.calibration.calibrators import SAME, logistic_fit, logit
 from benchmark.evidence.intervals.formulas import wilson
-from benchmark.evidence.metrics.definitions import Figure
 from benchmark.evidence.metrics.probabilities import brier, log_loss
+from benchmark.evidence.metrics.registry import Figure
 from benchmark.evidence.scores import Scores
 
 Binning = Literal["mass", "width"]

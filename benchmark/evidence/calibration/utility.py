@@ -11,7 +11,7 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 
 from benchmark.evidence.intervals.formulas import Bounds
-from benchmark.evidence.metrics.definitions import Confusion, Figure
+from benchmark.evidence.metrics.registry import Confusion, Figure
 from benchmark.evidence.scores import Scores
 
 THRESHOLDS = tuple(percent / 100 for percent in range(1, 100))

@@ -15,8 +15,8 @@ from benchmark.evidence.intervals.bootstrap import replicates
 from benchmark.evidence.intervals.formulas import mover, t_quantile
 from benchmark.evidence.intervals.seeds import UNKNOWN_SPREAD, PairedScores, check_same_images, seed_variance
 from benchmark.evidence.intervals.uncertainty import interval
-from benchmark.evidence.metrics.definitions import UNDEFINED, Metric, MetricError, Ratio, get_metric, measures
 from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Floats, cells
+from benchmark.evidence.metrics.registry import UNDEFINED, Metric, MetricError, Ratio, get_metric, measures
 
 __all__ = ["Difference", "PairedScores", "difference", "differences", "sign_flip", "with_t_test"]
 

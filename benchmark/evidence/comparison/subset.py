@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from benchmark.evidence.comparison.paired import Difference, with_t_test
 from benchmark.evidence.intervals.seeds import UNKNOWN_SPREAD, PairedScores, seed_variance
-from benchmark.evidence.metrics.definitions import MetricError
 from benchmark.evidence.metrics.influence import ClassSizes, Clusters, centred
+from benchmark.evidence.metrics.registry import MetricError
 from benchmark.evidence.scores import Scores
 
 S = TypeVar("S", bound=Scores)

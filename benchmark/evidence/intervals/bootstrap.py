@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from benchmark.evidence.metrics.definitions import Metric, MetricError, measures
 from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Floats, Labels, cells
+from benchmark.evidence.metrics.registry import Metric, MetricError, measures
 
 _CHUNK = 200
 

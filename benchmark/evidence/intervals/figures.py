@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from benchmark.evidence.intervals.uncertainty import interval
-from benchmark.evidence.metrics.definitions import Figure, Metric, confusion, metrics
 from benchmark.evidence.metrics.influence import ClassSizes, Clusters
+from benchmark.evidence.metrics.registry import Figure, Metric, confusion, metrics
 from benchmark.evidence.scores import Scores
 
 

@@ -6,7 +6,7 @@ import math
 
 from scipy.special import ndtri, stdtrit
 
-from benchmark.evidence.metrics.definitions import Metric
+from benchmark.evidence.metrics.registry import Metric
 
 Bounds = tuple[float, float]
 _ROUNDING = 1e-24  # rounding alone gives equal numbers a variance up to this

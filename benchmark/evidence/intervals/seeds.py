@@ -13,8 +13,8 @@ from scipy.special import chdtri
 from benchmark.evidence.estimate import Estimate
 from benchmark.evidence.intervals.formulas import around, t_quantile
 from benchmark.evidence.intervals.uncertainty import interval
-from benchmark.evidence.metrics.definitions import UNDEFINED, MetricError, confusion, get_metric, value_of
 from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Floats, centred
+from benchmark.evidence.metrics.registry import UNDEFINED, MetricError, confusion, get_metric, value_of
 from benchmark.evidence.scores import Scores
 
 _BELOW_UPPER = 0.3  # probability that the upper limit of the seed variance lies below the true variance

@@ -17,8 +17,8 @@ from benchmark.evidence.intervals.formulas import (
     wilson,
     z_quantile,
 )
-from benchmark.evidence.metrics.definitions import UNDEFINED, Metric, MetricError, Ratio, get_metric
 from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Floats, Labels, cells, centred
+from benchmark.evidence.metrics.registry import UNDEFINED, Metric, MetricError, Ratio, get_metric
 
 _ROUNDING = 1e-9  # an end may differ from the value by this where they are equal
 

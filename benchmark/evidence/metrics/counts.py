@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from benchmark.evidence.metrics.definitions import Confusion, register_metric
+from benchmark.evidence.metrics.registry import Confusion, register_metric
 
 _Count = Callable[[Confusion], float]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from benchmark.evidence.metrics.definitions import Confusion, Ratio, register_metric
+from benchmark.evidence.metrics.registry import Confusion, Ratio, register_metric
 
 if TYPE_CHECKING:
     from benchmark.evidence.metrics.influence import Floats

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from benchmark.evidence.metrics.definitions import register_metric
+from benchmark.evidence.metrics.registry import register_metric
 from benchmark.evidence.scores import CLIP, Scores
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from scipy.optimize import minimize_scalar
 
-from benchmark.evidence.metrics.definitions import Confusion
+from benchmark.evidence.metrics.registry import Confusion
 from benchmark.evidence.published.feasible import Range
 from benchmark.evidence.scores import CLIP
 

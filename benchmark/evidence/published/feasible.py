@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linprog
 
-from benchmark.evidence.metrics.definitions import Confusion, Ratio, find_metric, metrics
 from benchmark.evidence.metrics.influence import Floats
+from benchmark.evidence.metrics.registry import Confusion, Ratio, find_metric, metrics
 
 Range = tuple[float, float]
 Counts = npt.NDArray[np.int64]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from benchmark.evidence.metrics.definitions import get_metric
+from benchmark.evidence.metrics.registry import get_metric
 from benchmark.evidence.scores import Scores
 
 Array = npt.NDArray[np.float64]

@@ -14,8 +14,8 @@ from scipy.special import betainc
 from benchmark.evidence.intervals.bootstrap import draws, percentile
 from benchmark.evidence.intervals.formulas import Bounds, t_quantile
 from benchmark.evidence.intervals.uncertainty import interval
-from benchmark.evidence.metrics.definitions import value_of
 from benchmark.evidence.metrics.influence import Clusters, Floats
+from benchmark.evidence.metrics.registry import value_of
 from benchmark.evidence.scores import ValidationScores
 
 LEVEL = 0.95

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from benchmark.evidence.intervals.figures import figures
-from benchmark.evidence.metrics.definitions import Figure
+from benchmark.evidence.metrics.registry import Figure
 from benchmark.evidence.scores import TestScores
 from benchmark.evidence.thresholds.choice import Threshold
 from benchmark.evidence.thresholds.rules import get_rule

@@ -18,7 +18,7 @@ from benchmark.runs.deployment.decision_rule import LOOKS
 from benchmark.runs.run import Run
 from benchmark.runs.storage.files import Damaged, read_bytes
 from benchmark.runs.storage.store import Store
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 
 if TYPE_CHECKING:
     from benchmark.data.decoding.prepared import LabelledImages

@@ -12,7 +12,7 @@ from benchmark.runs.deployment.model_files import REFERENCE, maker_of, model_of,
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from benchmark.training.quiet import load_keras
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 
 
 def image_files(paths: Iterable[Path]) -> list[Path]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 
 _GIB = 1024**3
 _UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 from zoo.models.registry import get_builder
 
 _NAME = "__mp_main__"  # multiprocessing's name for the main module in another process

@@ -26,7 +26,7 @@ from benchmark.runs.run import RunSpec
 from benchmark.training.frozen.methods import PrefixMethod, PrefixTrial
 from benchmark.training.frozen.winograd import VERSION as FILTERING
 from benchmark.training.quiet import load_keras
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 from zoo.models.registry import get_builder
 
 VARIABLE = "ZOO_PREFIX"

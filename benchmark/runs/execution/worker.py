@@ -20,15 +20,15 @@ from typing import TypeVar
 import benchmark.training.backend as backend
 from benchmark.data.checks.leakage import related_test_images
 from benchmark.data.decoding.prepared import LabelledImages, SplitName, is_whole, load
-from benchmark.evidence.diagnosis.causes import diagnose
+from benchmark.evidence.diagnosis.diagnoses import diagnose
 from benchmark.evidence.diagnosis.training_record import (
     Intensity,
     TrainingDiagnostics,
     batch_norm_probe,
 )
 from benchmark.evidence.intervals.figures import figures
-from benchmark.evidence.metrics.definitions import Figure
 from benchmark.evidence.metrics.influence import ClassSizes
+from benchmark.evidence.metrics.registry import Figure
 from benchmark.evidence.scores import Scores, TestScores, ValidationScores
 from benchmark.evidence.thresholds.choice import Threshold, choose_with_interval
 from benchmark.runs.deployment.model_files import write_model
@@ -43,7 +43,7 @@ from benchmark.training.frozen.bank import default_bank
 from benchmark.training.frozen.prefix import available_methods
 from benchmark.training.use.predict import ms_per_image, score
 from benchmark.training.use.probe import grey_levels, score_in_both_modes
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 from zoo.models.registry import get_builder
 
 _EVERY_S = 0.25

@@ -6,7 +6,7 @@ import hashlib
 import stat
 from pathlib import Path
 
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 
 _LONGEST = 200
 

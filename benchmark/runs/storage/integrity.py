@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
-from benchmark.evidence.metrics.definitions import Figure, get_metric, metrics, values
+from benchmark.evidence.metrics.registry import Figure, get_metric, metrics, values
 from benchmark.evidence.scores import Scores
 from benchmark.runs.run import Run
 

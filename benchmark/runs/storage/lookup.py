@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Problem, Store
-from zoo.config.strict_yaml import ConfigError, unknown
+from zoo.config.errors import ConfigError
+from zoo.config.strict_yaml import unknown
 from zoo.models.catalog import load_cards
 
 _LISTED = 6

@@ -34,8 +34,8 @@ from benchmark.runs.storage.integrity import disagreement
 from benchmark.runs.storage.moves import REPLACED, finish_swap, is_unnamed_replacement, swap
 from benchmark.runs.storage.records import AGAIN, MOST_BYTES, read_record, version_of
 from zoo.config.atomic import atomic_folder, write_text
+from zoo.config.errors import ConfigError
 from zoo.config.leftovers import PREFIX, remove_stale
-from zoo.config.strict_yaml import ConfigError
 
 STORE_VERSION = 1
 MODEL = "model.keras"

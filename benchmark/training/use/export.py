@@ -18,8 +18,7 @@ import numpy.typing as npt
 
 from benchmark.training.network import run_batched
 from benchmark.training.use.model_file import custom_classes
-from zoo.config.errors import first_line
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError, first_line
 
 OPSET = 17
 """The ONNX operator set: old enough for runtimes of 2022 and later."""

@@ -11,8 +11,7 @@ from benchmark.training.model_graph import is_plain_model
 
 # Importing CaffePreprocessing registers a layer that a saved model may contain.
 from benchmark.training.network import CaffePreprocessing, without_inputs  # noqa: F401
-from zoo.config.errors import first_line
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError, first_line
 
 
 def save_model(model: keras.Model, path: Path) -> keras.Model:

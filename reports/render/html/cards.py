@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmark.evidence.estimate import Estimate
-from benchmark.evidence.metrics.definitions import Weights, measures
+from benchmark.evidence.metrics.registry import Weights, measures
 from benchmark.evidence.scores import Scores
 from benchmark.runs.run import Run
 from reports.gallery.gallery import Gallery

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from benchmark.evidence.comparison.verdict import VERDICTS
-from benchmark.evidence.metrics.definitions import label_of, metrics
+from benchmark.evidence.metrics.registry import label_of, metrics
 from benchmark.evidence.scores import Scores
 from reports import text
 from reports.checklists.checklist import Checklist, checklists

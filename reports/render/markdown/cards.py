@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from benchmark.evidence.metrics.definitions import label_of, metrics
+from benchmark.evidence.metrics.registry import label_of, metrics
 from benchmark.runs.run import Run
 from reports.render.markdown.table import cell, folded, table
 from reports.render.words import NO_FAULT

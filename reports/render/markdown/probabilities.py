@@ -8,7 +8,7 @@ from statistics import median
 
 from benchmark.evidence.calibration.reliability import Reliability
 from benchmark.evidence.calibration.utility import DecisionCurve
-from benchmark.evidence.metrics.definitions import Figure
+from benchmark.evidence.metrics.registry import Figure
 from reports.render.markdown.table import folded, table
 from reports.render.words import PREDICTIVE_VALUES
 from reports.results.probabilities import Probabilities

@@ -15,7 +15,7 @@ from reports.results.split_faults import own_faults
 from reports.text import MISSING, measured, seconds
 
 if TYPE_CHECKING:
-    from benchmark.evidence.metrics.definitions import Figure
+    from benchmark.evidence.metrics.registry import Figure
     from benchmark.runs.run import Run
     from reports.report import Report, Section
     from reports.results.compare import Comparison

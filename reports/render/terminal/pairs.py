@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from benchmark.evidence.metrics.definitions import label_of
+from benchmark.evidence.metrics.registry import label_of
 from reports.render.terminal.table import escape, plain_table
 from reports.results import ranking_text
 from reports.results.pairs import Pair, Ranking

@@ -12,8 +12,8 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from benchmark.evidence.diagnosis.causes import Finding
-from benchmark.evidence.metrics.definitions import label_of, metrics
+from benchmark.evidence.diagnosis.diagnoses import Finding
+from benchmark.evidence.metrics.registry import label_of, metrics
 from benchmark.runs.deployment.decision_rule import DecisionRule, decider_of
 from benchmark.runs.history import History
 from benchmark.runs.run import Run
@@ -29,7 +29,7 @@ from reports.results.measured import collect_results, conditions
 from reports.results.methods import methods
 from reports.results.recipe import recipe_in_words
 from reports.text import MISSING, decimals_of, estimate, measured, number, one_line, plural, seconds
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 
 _TOPICS = ("data", "split", "precision", "versions", "hardware", "pretrained weights")
 _WIDE = 110  # columns that two charts side by side need

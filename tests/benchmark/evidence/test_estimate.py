@@ -10,7 +10,7 @@ from benchmark.evidence.comparison.paired import Difference
 from benchmark.evidence.diagnosis.subgroups import Rate
 from benchmark.evidence.estimate import Estimate, SampleEstimate
 from benchmark.evidence.intervals.seeds import SeedFigure
-from benchmark.evidence.metrics.definitions import Figure
+from benchmark.evidence.metrics.registry import Figure
 from benchmark.evidence.thresholds.choice import Threshold
 
 ESTIMATES: list[Estimate] = [

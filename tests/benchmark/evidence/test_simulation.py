@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from benchmark.evidence.metrics.definitions import measures
+from benchmark.evidence.metrics.registry import measures
 from tests.perf.simulation import OURS, TEXTBOOK, coverage, false_alarms, seed_coverage
 from tests.support.worlds import World
 

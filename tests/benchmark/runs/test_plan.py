@@ -11,7 +11,7 @@ from benchmark.data.sources import open_dataset
 from benchmark.runs.plan import make_plan
 from benchmark.runs.protocol import load_protocol
 from tests.support.tiny import card, protocol, write_npz
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 from zoo.models.catalog import load_cards
 
 

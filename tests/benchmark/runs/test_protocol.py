@@ -13,7 +13,7 @@ from benchmark.data.splits import Sampling
 from benchmark.evidence.thresholds.rules import get_rule, rule_names
 from benchmark.runs.protocol import Protocol, ThresholdRule, decides, load_protocol
 from tests.support.tiny import card, protocol
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 from zoo.models.card import ModelCard
 
 BUILT_IN = ("full", "published", "quick")

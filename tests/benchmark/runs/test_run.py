@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from benchmark.evidence.diagnosis.causes import Finding
-from benchmark.evidence.metrics.definitions import Figure
+from benchmark.evidence.diagnosis.diagnoses import Finding
+from benchmark.evidence.metrics.registry import Figure
 from benchmark.evidence.thresholds.choice import Threshold
 from benchmark.evidence.thresholds.rules import rule_names
 from benchmark.runs.environment import Environment

@@ -13,7 +13,7 @@ from keras import layers
 from benchmark.training.model_graph import FlatModel, check_scores, flatten
 from benchmark.training.network import frozen_layers, layer_digests, segment
 from tests.support.nested import SHAPE, SIDE, Own, base, headed, sequential
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 
 IMAGES = np.random.default_rng(0).uniform(-1, 2, (8, *SHAPE)).astype(np.float32)
 LABELS = (np.arange(8) % 2).astype(np.float32)[:, None]

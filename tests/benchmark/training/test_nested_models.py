@@ -20,7 +20,7 @@ from benchmark.training.use.explain import NoFeatureMaps, explain
 from benchmark.training.use.model_file import load_model, save_model, with_features
 from benchmark.training.use.predict import ImageDescriber, score
 from tests.support.nested import SHAPE, SIDE, Own, base, headed, sequential
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 from zoo.models import registry
 from zoo.models.card import ModelCard
 from zoo.models.registry import Unfreeze, build, builder_names, get_builder, register_builder

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 from statsmodels.stats.proportion import proportion_confint
 
-from benchmark.evidence.metrics.definitions import Confusion
+from benchmark.evidence.metrics.registry import Confusion
 from reports.audit.audit import Audit, audit
 from reports.audit.figures import KINDS, SEVERITIES
 from reports.claims.model import claims_names, load_claims

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from benchmark.evidence.metrics.definitions import Confusion
+from benchmark.evidence.metrics.registry import Confusion
 from reports.audit.audit import Audit, audit
 from reports.claims.model import load_claims
 from tests.support.claims import derived, of_kind, row_of

@@ -13,7 +13,8 @@ from reports.checklists.facts import Facts
 from reports.report import Section, build_report
 from tests.support.records import make_run, recorded_history
 from tests.support.study import report_in
-from zoo.config.strict_yaml import ConfigError, read_yaml, write_yaml
+from zoo.config.errors import ConfigError
+from zoo.config.strict_yaml import read_yaml, write_yaml
 
 NUMBERS = {
     "STARD 2015": [

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from benchmark.evidence.diagnosis.causes import FINDINGS
+from benchmark.evidence.diagnosis.diagnoses import FINDINGS
 from reports.claims.model import Claims, PrintedMatrix, claims_names, load_claims
 from tests.support.claims import claims_of, contents, figure, row, write_claims
 from tests.support.records import cards
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 from zoo.models.card import Loss
 
 COUNTS = ("true_positives", "false_positives", "true_negatives", "false_negatives")

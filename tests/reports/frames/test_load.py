@@ -18,7 +18,7 @@ from reports.frames.load import load_figures, load_history, load_runs, load_scor
 from tests.support.records import make_card, make_run, make_spec, on_test, on_val, planted
 from tests.support.stored import keep
 from tests.support.tiny import finished
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 
 LOADERS = (load_runs, load_figures, load_scores, load_history, load_settings)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.evidence.metrics.definitions import Figure, measures
+from benchmark.evidence.metrics.registry import Figure, measures
 from benchmark.runs.storage.store import Store
 from reports.results.card_figures import CardFigures, card_figures, failures
 from reports.results.measured import collect_results

@@ -12,7 +12,7 @@ from benchmark.runs.storage.store import Store
 from reports.results.measured import collect_results, conditions
 from tests.support.records import HEALTHY, PHANTOM, make_card, make_run, make_spec, on_test, on_val, planted
 from tests.support.stored import keep
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 
 COLLAPSED_VAL = on_val([0, 1] * 40, [0.97] * 80)
 COLLAPSED_TEST = on_test([0, 1] * 60, [0.97] * 120)

@@ -22,7 +22,7 @@ from tests.support.judging import RIGHT
 from tests.support.records import KAGGLE, cards, make_card, make_run, of_counts
 from tests.support.stored import keep
 from tests.support.tiny import run_zoo
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 
 NAME = "kaggle:smith/radiographs"
 LINES = [f"{label}/image_{number:03d}.png" for label in ("HEALTHY", "ILL") for number in range(3)]

@@ -13,7 +13,7 @@ from benchmark.runs.storage.store import Store
 from reports.tracking.mlflow import SendResult, send_runs
 from tests.support.records import HEALTHY, make_run
 from tests.support.stored import keep
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 
 
 def test_without_mlflow_the_extra_is_named_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from reports.tracking.tensorboard import FILE, folder_name, write_logs
 from tests.support.records import HEALTHY, make_card, make_run, make_spec
 from tests.support.stored import keep
 from tests.support.tiny import ROOT
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 
 
 @pytest.fixture

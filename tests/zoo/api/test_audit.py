@@ -12,7 +12,7 @@ from reports.claims.model import claims_names, load_claims
 from tests.support.claims import contents, figure, row, write_claims
 from tests.zoo.cli import test_app as test_zoo_cli
 from tests.zoo.cli.test_app import Zoo
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 from zoo.models.catalog import load_cards
 
 zoo = test_zoo_cli.zoo

@@ -20,7 +20,7 @@ from tests.support.tiny import card, environment, finished, protocol, spec, writ
 from tests.zoo.cli import test_app as test_zoo_cli
 from tests.zoo.cli.test_app import Zoo
 from zoo.api.bench import BenchResults
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 
 zoo = test_zoo_cli.zoo
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import zoo as package
-from benchmark.evidence.metrics.definitions import measures
+from benchmark.evidence.metrics.registry import measures
 from benchmark.runs.storage.store import Store
 from tests.support.records import on_test, planted
 from tests.support.stored import keep
@@ -17,7 +17,7 @@ from tests.support.tiny import card
 from tests.zoo.cli import test_app as test_zoo_cli
 from tests.zoo.cli.test_app import Zoo
 from zoo.api.compare import _metric_named
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 
 zoo = test_zoo_cli.zoo
 

@@ -23,7 +23,7 @@ from reports.gallery.text import sentences
 from tests.support.records import make_run, on_test, on_val, planted, recorded_history
 from tests.support.tiny import ROOT, SIDE, card, protocol
 from zoo.api.galleries import galleries_of
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 
 SIZES = {"small": (40, 40), "large": (60, 80)}
 

@@ -15,7 +15,7 @@ from benchmark.runs.protocol import load_protocol
 from tests.support.tiny import card, write_folder
 from zoo.api.inputs import resolve_cards, resolve_data, resolve_limits, resolve_protocol, resolve_seeds, resolve_store
 from zoo.api.messages import Messages
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 from zoo.models.card import ModelCard
 from zoo.models.catalog import load_cards
 

@@ -16,7 +16,7 @@ from tests.support.tiny import run_python, write_folder
 from tests.zoo.api.test_galleries import keep
 from tests.zoo.cli import test_app as test_zoo_cli
 from tests.zoo.cli.test_app import Zoo
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 
 zoo = test_zoo_cli.zoo
 

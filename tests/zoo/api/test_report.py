@@ -11,7 +11,7 @@ import zoo as package
 from tests.support.study import claims_in, store_in
 from tests.zoo.cli import test_app as test_zoo_cli
 from tests.zoo.cli.test_app import Zoo
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 
 zoo = test_zoo_cli.zoo
 

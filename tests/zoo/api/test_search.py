@@ -13,7 +13,7 @@ from search_spaces.space import load_space
 from tests.support.tiny import card, write_npz, write_protocol
 from tests.zoo.cli import test_app as test_zoo_cli
 from tests.zoo.cli.test_app import Zoo
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 
 zoo = test_zoo_cli.zoo
 

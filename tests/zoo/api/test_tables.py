@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from zoo.api.tables import frame, html_table
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 
 HOSTILE = "<script>alert('x')</script>\n&"
 

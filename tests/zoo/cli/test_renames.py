@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from zoo.cli.renames import renamed
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 
 
 @pytest.mark.parametrize(

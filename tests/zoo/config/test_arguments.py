@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from zoo.config.arguments import flag, optional_text, path, real, several, text, whole
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 
 
 def test_right_arguments_pass() -> None:

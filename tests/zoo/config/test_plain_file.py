@@ -11,8 +11,9 @@ from benchmark.runs.protocol import load_protocol
 from reports.claims.model import load_claims
 from search_spaces.space import load_space
 from tests.support.records import cards
+from zoo.config.errors import ConfigError
 from zoo.config.plain_file import NotPlain, read_plain
-from zoo.config.strict_yaml import LARGEST_FILE, ConfigError
+from zoo.config.strict_yaml import LARGEST_FILE
 from zoo.models.catalog import load_cards
 
 READERS = {

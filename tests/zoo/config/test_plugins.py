@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.guests import builder, install, write_cards, zoo
 from zoo.config import plugins
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 from zoo.models.catalog import load_cards
 from zoo.models.registry import get_builder, register_builder, smallest_image
 

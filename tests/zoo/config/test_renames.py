@@ -15,7 +15,7 @@ from reports.claims.model import load_claims
 from tests.support.records import cards
 from tests.support.stored import keep
 from zoo.cli.app import main
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 from zoo.models.catalog import load_cards
 
 FIGURE = {"metric": "accuracy", "value": 0.9, "split": "test", "decimals": 2, "location": "table 1"}

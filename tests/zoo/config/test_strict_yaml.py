@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
-from zoo.config.strict_yaml import LARGEST_INT, ConfigError, read_yaml, suggest, unknown, validate, write_yaml
+from zoo.config.errors import ConfigError
+from zoo.config.strict_yaml import LARGEST_INT, read_yaml, suggest, unknown, validate, write_yaml
 
 
 class Engine(BaseModel):

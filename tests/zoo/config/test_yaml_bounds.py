@@ -16,7 +16,8 @@ from benchmark.runs.protocol import load_protocol
 from reports.claims.model import load_claims
 from search_spaces.space import load_space
 from tests.support.records import cards
-from zoo.config.strict_yaml import LARGEST_INT, ConfigError, read_yaml, validate
+from zoo.config.errors import ConfigError
+from zoo.config.strict_yaml import LARGEST_INT, read_yaml, validate
 from zoo.models.card import ModelCard
 from zoo.models.registry import complete_params
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tests.support.records import changed
 from zoo import Augmentation, ModelCard, Recipe, load_cards
-from zoo.config.strict_yaml import ConfigError, validate
+from zoo.config.errors import ConfigError
+from zoo.config.strict_yaml import validate
 from zoo.models.card import Loss, ModelSpec, Optimizer, Source
 
 CARDS = load_cards()

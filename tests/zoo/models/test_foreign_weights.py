@@ -24,7 +24,7 @@ import hashlib
 from pathlib import Path
 
 from zoo import PretrainedWeights, Unfreeze, register_builder
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 
 
 def pretrained(params):

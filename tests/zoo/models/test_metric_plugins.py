@@ -72,7 +72,7 @@ import numpy as np
 import zoo.models.metrics
 from benchmark.evidence import Scores, figures
 from benchmark.evidence.intervals.bootstrap import replicates
-from benchmark.evidence.metrics.definitions import get_metric
+from benchmark.evidence.metrics.registry import get_metric
 from benchmark.evidence.metrics.influence import Clusters
 
 names = ("jaccard", "mean_absolute_error", "kappa")

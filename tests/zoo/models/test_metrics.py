@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmark.evidence.metrics.definitions import aliases, canonical, metrics
+from benchmark.evidence.metrics.registry import aliases, canonical, metrics
 from reports.claims.statement import printed_metrics
 
 

@@ -12,7 +12,7 @@ import pytest
 from pydantic import Field, PositiveInt
 
 from zoo import load_cards
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 from zoo.models import registry
 from zoo.models.registry import (
     PretrainedWeights,

@@ -64,7 +64,7 @@ def command(
     from reports.results.split_lines import split_lines, split_notes
     from zoo.api.bench import plan_bench
     from zoo.cli.progress import watching
-    from zoo.config.strict_yaml import ConfigError
+    from zoo.config.errors import ConfigError
 
     if all_cards == bool(names):
         raise ConfigError("zoo bench: give cards by name, or --all for every card; `zoo cards` lists them")

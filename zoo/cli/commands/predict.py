@@ -29,7 +29,7 @@ def command(
     from reports.render.terminal.predictions import predictions_csv, predictions_table
     from zoo.api.predict import predict
     from zoo.cli.plain_progress import can_redraw, with_progress
-    from zoo.config.strict_yaml import ConfigError
+    from zoo.config.errors import ConfigError
 
     if json and csv:
         raise ConfigError("zoo predict: --json and --csv exclude each other; give one")

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.config.atomic import atomic_file
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 
 if TYPE_CHECKING:
     import numpy as np

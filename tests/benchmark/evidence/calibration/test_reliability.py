@@ -17,7 +17,7 @@ from sklearn.metrics import brier_score_loss, log_loss
 from benchmark.evidence.calibration.calibrators import Calibrator, logit
 from benchmark.evidence.calibration.reliability import Binning, assess, smooth_ece
 from benchmark.evidence.intervals.formulas import wilson
-from benchmark.evidence.metrics.definitions import Figure
+from benchmark.evidence.metrics.registry import Figure
 from benchmark.evidence.scores import Scores, TestScores
 from tests.support.records import on_test, planted
 

@@ -20,8 +20,8 @@ from benchmark.evidence.calibration.utility import (
     predictive_values,
 )
 from benchmark.evidence.intervals.uncertainty import effective_sample_sizes
-from benchmark.evidence.metrics.definitions import Confusion, Figure, confusion
 from benchmark.evidence.metrics.influence import Clusters
+from benchmark.evidence.metrics.registry import Confusion, Figure, confusion
 from benchmark.evidence.scores import Scores
 from tests.support.records import of_counts, on_test, planted
 from tests.support.worlds import World, draw, truth

@@ -17,7 +17,7 @@ from statsmodels.stats.power import NormalIndPower
 from benchmark.evidence.comparison.paired import Difference, difference, differences, sign_flip
 from benchmark.evidence.intervals.formulas import mover, newcombe, wilson
 from benchmark.evidence.intervals.seeds import UNKNOWN_SPREAD, PairedScores
-from benchmark.evidence.metrics.definitions import measures
+from benchmark.evidence.metrics.registry import measures
 from benchmark.evidence.scores import TestScores
 from tests.support.records import on_test
 

@@ -12,8 +12,8 @@ import sklearn.metrics as reference
 from scipy.stats import bootstrap
 
 from benchmark.evidence.intervals.bootstrap import draws, percentile, replicates
-from benchmark.evidence.metrics.definitions import get_metric, measures
 from benchmark.evidence.metrics.influence import Clusters, centred
+from benchmark.evidence.metrics.registry import get_metric, measures
 
 METRICS = tuple(measures())
 

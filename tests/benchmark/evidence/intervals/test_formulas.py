@@ -13,9 +13,9 @@ from sklearn.metrics import roc_auc_score
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from benchmark.evidence.intervals.formulas import around, hanley_mcneil, newcombe, wilson, wilson_from_rate, z_quantile
-from benchmark.evidence.metrics.definitions import get_metric
 from benchmark.evidence.metrics.influence import Clusters
 from benchmark.evidence.metrics.probabilities import auc
+from benchmark.evidence.metrics.registry import get_metric
 from benchmark.evidence.scores import Scores
 from tests.support.records import planted
 

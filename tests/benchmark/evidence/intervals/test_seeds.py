@@ -22,8 +22,8 @@ from benchmark.evidence.intervals.seeds import (
     seed_figure,
     seed_variance,
 )
-from benchmark.evidence.metrics.definitions import measures, value_of
 from benchmark.evidence.metrics.influence import Clusters
+from benchmark.evidence.metrics.registry import measures, value_of
 from benchmark.evidence.scores import Scores, TestScores, ValidationScores
 
 METRICS = tuple(measures())

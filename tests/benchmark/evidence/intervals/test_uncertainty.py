@@ -14,8 +14,8 @@ from statsmodels.stats.proportion import proportion_confint
 from benchmark.evidence.intervals.figures import figures
 from benchmark.evidence.intervals.formulas import wilson
 from benchmark.evidence.intervals.uncertainty import Interval, interval
-from benchmark.evidence.metrics.definitions import Figure, measures
 from benchmark.evidence.metrics.influence import Clusters
+from benchmark.evidence.metrics.registry import Figure, measures
 from benchmark.evidence.scores import TestScores
 from tests.support.records import of_counts, on_test, planted
 

@@ -13,8 +13,8 @@ import sklearn.metrics as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmark.evidence.metrics.definitions import get_metric, measures
 from benchmark.evidence.metrics.influence import Clusters, cells, centred
+from benchmark.evidence.metrics.registry import get_metric, measures
 
 METRICS = tuple(measures())
 

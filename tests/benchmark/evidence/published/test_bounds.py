@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
-from benchmark.evidence.metrics.definitions import Confusion, confusion
+from benchmark.evidence.metrics.registry import Confusion, confusion
 from benchmark.evidence.published.bounds import (
     LossFunction,
     auc_of_decisions,

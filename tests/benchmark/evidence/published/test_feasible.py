@@ -15,7 +15,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from benchmark.evidence.metrics.definitions import Confusion
+from benchmark.evidence.metrics.registry import Confusion
 from benchmark.evidence.published.feasible import (
     TooManyCandidates,
     feasible_at_any_size,

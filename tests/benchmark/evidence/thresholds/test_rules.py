@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix, f1_score, matthews_corrcoef, roc_curve
 
-from benchmark.evidence.metrics.definitions import Confusion, confusion
+from benchmark.evidence.metrics.registry import Confusion, confusion
 from benchmark.evidence.thresholds import rules
 from benchmark.evidence.thresholds.choice import choose_with_interval
 from benchmark.evidence.thresholds.intervals import bootstrap

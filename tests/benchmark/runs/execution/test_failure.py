@@ -13,8 +13,8 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.decoding.prepared import prepare
 from benchmark.data.sources import open_dataset
 from benchmark.data.splits import make_split
-from benchmark.evidence.metrics import definitions as metrics
-from benchmark.evidence.metrics.definitions import Figure, get_metric
+from benchmark.evidence.metrics import registry as metrics
+from benchmark.evidence.metrics.registry import Figure, get_metric
 from benchmark.runs.execution.execute import reusable_run
 from benchmark.runs.execution.failure import RunState, failed_run, traceback_of
 from benchmark.runs.execution.messages import Message, PreparedLost, ScoresReady

@@ -27,7 +27,7 @@ from tests.support.tiny import card, protocol, write_npz, write_protocol
 pytestmark = pytest.mark.slow
 
 CRASH_IN_FIGURES = (
-    "\nimport os, signal\nfrom benchmark.evidence.metrics.definitions import register_metric\n\n\n"
+    "\nimport os, signal\nfrom benchmark.evidence.metrics.registry import register_metric\n\n\n"
     "@register_metric(reads='scores', label='C', kind='loss', direction='lower', range=(0, 1), scale='log',\n"
     "                 depends_on_prevalence=False, per_image=lambda y, s: s)\n"
     "def crashing_metric(scores):\n"

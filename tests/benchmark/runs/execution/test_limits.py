@@ -21,7 +21,7 @@ from benchmark.runs.execution.limits import (
     memory_of,
     seconds_of,
 )
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 
 GIB = 1024**3
 

@@ -17,7 +17,7 @@ from benchmark.training.frozen.methods import PrefixTrial
 from tests.support.records import make_spec
 from tests.support.tiny import protocol
 from zoo.cli.app import app
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 
 FOUND = PrefixTrial(
     rates={"keras": 20.0, "filtered": 30.0},

@@ -17,8 +17,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmark.evidence.metrics import definitions
-from benchmark.evidence.metrics.definitions import Figure, metrics, values
+from benchmark.evidence.metrics import registry as definitions
+from benchmark.evidence.metrics.registry import Figure, metrics, values
 from benchmark.runs.deployment.model_files import REFERENCE, model_of
 from benchmark.runs.execution.execute import reusable_run
 from benchmark.runs.run import Run
@@ -28,7 +28,7 @@ from benchmark.runs.storage.lookup import resolve_run
 from benchmark.runs.storage.store import Store
 from tests.support.records import on_test, planted
 from tests.support.stored import keep
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 
 RECORD, PREDICTIONS, HISTORY, MODEL = "run.json", "predictions.parquet", "history.csv", "model.keras"
 few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -10,7 +10,7 @@ from benchmark.runs.run import Run
 from benchmark.runs.storage.lookup import resolve_run
 from benchmark.runs.storage.store import Store
 from tests.support.records import make_run
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 
 
 @pytest.fixture

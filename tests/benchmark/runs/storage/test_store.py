@@ -22,7 +22,7 @@ from benchmark.runs.history import NO_HISTORY, History
 from benchmark.runs.run import RECORD_VERSION, Run
 from benchmark.runs.storage.store import STORE_VERSION, Store
 from tests.support.tiny import finished, run_python, spec, split_facts
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 
 DAY_S = 24 * 3600
 few = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -410,7 +410,7 @@ WRITE = (
     "import contextlib, sys\n"
     "from pathlib import Path\n"
     "import numpy as np\n"
-    "from benchmark.evidence.metrics.definitions import Figure\n"
+    "from benchmark.evidence.metrics.registry import Figure\n"
     "from benchmark.evidence.scores import TestScores\n"
     "from benchmark.runs.history import History\n"
     "from benchmark.runs.storage.store import Store\n"

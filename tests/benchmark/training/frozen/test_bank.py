@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark.training.frozen.bank import Bank, default_bank
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 
 ROOMY = 1 << 30
 

@@ -14,7 +14,7 @@ from keras import layers
 from benchmark.training.network import join, preprocessing_model, run_batched, set_precision
 from benchmark.training.use.export import INPUT, OUTPUT, check_installed, in_float32, write_onnx
 from benchmark.training.use.model_file import load_model, with_features
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 
 pytestmark = pytest.mark.slow
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from benchmark.evidence.comparison.verdict import VERDICTS
-from benchmark.evidence.metrics.definitions import measures
+from benchmark.evidence.metrics.registry import measures
 from benchmark.evidence.scores import TestScores
 from benchmark.runs.history import NO_HISTORY
 from benchmark.runs.storage.store import Store

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from benchmark.evidence.metrics.definitions import confusion, measures, value_of
+from benchmark.evidence.metrics.registry import confusion, measures, value_of
 from benchmark.evidence.scores import Scores
 from reports.render.html.page import render
 from reports.render.html.scores import test_scores

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console, RenderableType
 
-from benchmark.evidence.metrics.definitions import label_of
+from benchmark.evidence.metrics.registry import label_of
 from benchmark.runs.storage.store import Store
 from reports.render.terminal.pairs import pair_table, ranking_table
 from reports.results.measured import CardResults, collect_results

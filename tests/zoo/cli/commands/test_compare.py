@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmark.evidence.metrics.definitions import measures
+from benchmark.evidence.metrics.registry import measures
 from benchmark.runs.protocol import load_protocol
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store

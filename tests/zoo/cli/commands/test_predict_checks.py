@@ -28,7 +28,7 @@ from tests.support.records import PHANTOM, make_run, on_test, on_val, planted, r
 from tests.support.tiny import SIDE, card, protocol
 from tests.zoo.cli import test_app as test_zoo_cli
 from tests.zoo.cli.test_app import Zoo
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 
 zoo = test_zoo_cli.zoo
 FORMULA = '=cmd|"/c calc"!A0'

@@ -18,7 +18,8 @@ from search_spaces.space import load_space
 from tests.support.records import cards
 from zoo.cli import schemas
 from zoo.cli.app import main
-from zoo.config.strict_yaml import ConfigError, read_yaml, write_yaml
+from zoo.config.errors import ConfigError
+from zoo.config.strict_yaml import read_yaml, write_yaml
 from zoo.models.catalog import load_cards
 
 FOLDERS = {

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pytest
 
 import zoo.models.vgg16.weights as weights_module
-from zoo.config.strict_yaml import ConfigError
+from zoo.config.errors import ConfigError
 from zoo.models.vgg16.weights import FILE_NAME, IMAGENET_DIGEST, WeightsUnavailable, find, load, tensors_digest
 
 Tensors = dict[str, tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmark.evidence import Finding, TestScores, ValidationScores, diagnose
-from benchmark.evidence.diagnosis.causes import FINDINGS, SPLIT_FAULTS, class_count_faults, observable
+from benchmark.evidence.diagnosis.diagnoses import FINDINGS, SPLIT_FAULTS, class_count_faults, observable
 from benchmark.evidence.diagnosis.training_record import BatchNormProbe, Intensity, TrainingDiagnostics
 from benchmark.evidence.metrics.probabilities import auc, log_loss
 from tests.support.records import HEALTHY, Curves, on_test, on_val, planted

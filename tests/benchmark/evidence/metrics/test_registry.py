@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from benchmark.evidence import Confusion, Figure, Scores, confusion, figures
 from benchmark.evidence.comparison.paired import differences
 from benchmark.evidence.intervals.seeds import PairedScores, seed_figure
-from benchmark.evidence.metrics import definitions
-from benchmark.evidence.metrics.definitions import (
+from benchmark.evidence.metrics import registry as definitions
+from benchmark.evidence.metrics.registry import (
     Metric,
     Ratio,
     canonical,
