@@ -168,7 +168,7 @@ STARTED = "import sys, zoo.__main__ as front; print('started', flush=True); fron
 @pytest.mark.parametrize(
     ("command", "after_s"),
     [
-        *((("bench", "attempt-1"), seconds) for seconds in (0.0, 0.2, 0.5, 1.0, 2.0, 4.0)),
+        *((("bench", "attempt-1"), seconds) for seconds in (0.05, 0.2, 0.5, 1.0, 2.0, 4.0)),
         (("search", "attempt-1"), 2.0),
     ],
 )

@@ -254,7 +254,7 @@ def test_a_model_without_a_reference_says_that_nothing_tells_strange_images(zoo:
         place.unlink()
         with believed(world.store, world.run):
             answer = zoo("predict", "scratch", world.strange[0], "--store", world.store.root)
-            assert "nothing of the training images was kept" in answer.out
+            assert "this model has no references of its training images" in answer.out
             place.write_bytes(b"PK\x03\x04 damaged")
             answer = zoo("predict", "scratch", world.strange[0], "--store", world.store.root)
         assert answer.code == 2
