@@ -149,8 +149,11 @@ def test_a_metric_of_somebody_else_that_fails_costs_no_training(
     failing = replace(get_metric("brier"), name="jaccard", aliases=(), of_scores=lambda _: {}["influence"])
     monkeypatch.setitem(metrics._METRICS, "jaccard", failing)
     run = compute()
-    assert run.error is not None
-    assert run.error.startswith("the figures failed after training: KeyError: 'influence'; scores are kept")
+    assert run.error is None
+    figure = run.figures()["jaccard"]
+    assert figure.value is None
+    assert figure.reason is not None
+    assert figure.reason.endswith("raised KeyError: 'influence'")
 
 
 def test_a_figure_that_cannot_be_recorded_is_a_step_that_failed(
