@@ -1,7 +1,7 @@
 """The README's two pictures and the example report, all from one store: `make pictures`.
 
 It benches every card on the phantom into a temporary folder, which takes minutes. With `--store DIR` it shows the runs
-of a store that is there already.
+of an existing store.
 """
 
 from __future__ import annotations
@@ -34,33 +34,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--store", type=Path, help="a store of runs on the phantom, instead of benching all cards")
     parser.add_argument("--out", type=Path, default=DOCS, help="the folder to write into, %(default)s if left out")
-    asked = parser.parse_args()
-    chromium()  # what is missing is told before the bench
+    arguments = parser.parse_args()
+    chromium()  # reports a missing browser before the bench
     with tempfile.TemporaryDirectory(prefix="zoo-pictures-") as folder:
-        store = asked.store or Path(folder) / "phantom-runs"
-        if asked.store is None:
+        store = arguments.store or Path(folder) / "phantom-runs"
+        if arguments.store is None:
             _zoo("bench", "--all", "--store", str(store))
-        asked.out.mkdir(parents=True, exist_ok=True)
-        draw_table(store, asked.out / "bench.svg")
-        example = asked.out / "example"
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        draw_table(store, arguments.out / "bench.svg")
+        example = arguments.out / "example"
         if example.exists():
             shutil.rmtree(example)  # figures of cards that are gone would stay
         _zoo("report", "--store", str(store), "--out", str(example))
-        photograph(example / "report.html", asked.out / "report.png")
+        photograph(example / "report.html", arguments.out / "report.png")
 
 
 def draw_table(store: Path, path: Path) -> None:
     """The comparison that `zoo bench` prints of the runs in `store`, as a picture of a terminal."""
-    kept = Store(store)
-    runs, problems = kept.runs("bench")
+    source = Store(store)
+    runs, problems = source.runs("bench")
     if problems or not runs:
-        sys.exit("\n".join(problems) or f"{store}: holds no runs")
+        sys.exit("\n".join(problems) or f"{store}: contains no runs")
     console = Console(record=True, width=COLUMNS, highlight=False, file=io.StringIO(), force_terminal=True)
-    console.print(comparison_tables(build_report(runs, kept.history)))
-    drawn = console.export_svg(title="zoo bench --all", unique_id="bench")
+    console.print(comparison_tables(build_report(runs, source.history)))
+    svg = console.export_svg(title="zoo bench --all", unique_id="bench")
     # A picture asks nothing of the network: of the sources of a font those on the machine are left.
-    drawn = re.sub(r'(src: local\("[^"]+"\)),\s*(?:url\("[^"]+"\) format\("[^"]+"\)[,;]\s*)+', r"\1;\n        ", drawn)
-    path.write_text("\n".join(line.rstrip() for line in drawn.splitlines()) + "\n", encoding="utf-8")
+    svg = re.sub(r'(src: local\("[^"]+"\)),\s*(?:url\("[^"]+"\) format\("[^"]+"\)[,;]\s*)+', r"\1;\n        ", svg)
+    path.write_text("\n".join(line.rstrip() for line in svg.splitlines()) + "\n", encoding="utf-8")
 
 
 def photograph(page: Path, path: Path) -> None:

@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 
 def commands() -> dict[str, Any]:
-    """Every command by what is typed after `zoo`, in the order of `zoo --help`."""
-    found: dict[str, Any] = {}
+    """Every command by its words after `zoo`, in the order of `zoo --help`."""
+    by_name: dict[str, Any] = {}
 
     def visit(group: Any, before: str) -> None:
         for name, command in group.commands.items():
             if hasattr(command, "commands"):
                 visit(command, f"{before}{name} ")
             else:
-                found[f"{before}{name}"] = command
+                by_name[f"{before}{name}"] = command
 
     visit(typer.main.get_command(front_door), "")
-    return found
+    return by_name
 
 
 class CommandDirective(SphinxDirective):
@@ -36,7 +36,7 @@ class CommandDirective(SphinxDirective):
     final_argument_whitespace = True
 
     def run(self) -> list[nodes.Node]:
-        """Parsed as Markdown, so that the names of files and options read as they do in `--help`."""
+        """Parse the text as Markdown, so that names of files and options look as in `--help`."""
         self.env.note_reread()  # the program may have changed where the page has not
         name = self.arguments[0]
         known = commands()

@@ -16,9 +16,13 @@ _SECTION = re.compile(r"^(?:Args|Attributes|Returns|Yields|Raises):$", re.M)
 
 
 def to_rst(text: str) -> list[str]:
-    """Lines of reStructuredText: names as literals, every other mark as it stands, lists apart from prose.
+    """Convert prose and lists to reStructuredText: names in backticks become literals, other marks are escaped.
 
-    Paragraphs and list entries are taken as one line each, since a name in backticks may run over the end of a line.
+    Args:
+        text: Paragraphs and list entries. Each is joined to one line, since a name in backticks may contain a line end.
+
+    Returns:
+        The lines.
     """
     lines: list[str] = []
     for paragraph in re.split(r"\n\s*\n", text.strip()):
@@ -33,7 +37,7 @@ def _escaped(line: str) -> str:
 
 
 def _escaped_sections(text: str) -> list[str]:
-    """The lines of Google-style sections; the names before the colons stay as they are."""
+    """The lines of Google-style sections. Names before the colons are not escaped."""
     return [line if _SECTION.fullmatch(line) else _escaped(line) for line in text.split("\n")]
 
 

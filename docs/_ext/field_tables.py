@@ -23,7 +23,7 @@ class FieldsDirective(SphinxDirective):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        """A row a field: name, what it takes, its default."""
+        """One row per field: name, accepted values, default."""
         self.env.note_reread()  # the program may have changed where the page has not
         module, _, name = self.arguments[0].rpartition(".")
         schema = getattr(import_module(module), name).model_json_schema()
@@ -31,9 +31,9 @@ class FieldsDirective(SphinxDirective):
         lines = ["| field | takes | default |", "|---|---|---|"]
         for field, facts in schema["properties"].items():
             default = "required" if field in required else f"`{json.dumps(facts.get('default'), ensure_ascii=False)}`"
-            told = f"; {facts['description']}" if facts.get("description") and "$ref" not in facts else ""
-            shown = default if len(default) < _LONG else "that of its fields"
-            lines.append(" ".join(f"| `{field}` | {_takes(facts)}{told} | {shown} |".split()))
+            description = f"; {facts['description']}" if facts.get("description") and "$ref" not in facts else ""
+            default_cell = default if len(default) < _LONG else "the defaults of its fields"
+            lines.append(" ".join(f"| `{field}` | {_takes(facts)}{description} | {default_cell} |".split()))
         return self.parse_text_to_nodes("\n".join(lines))
 
 

@@ -41,7 +41,7 @@ def test_the_table_shows_every_run_and_asks_nothing_of_the_network(store: Store,
 
 
 def test_a_store_without_runs_makes_no_picture(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match="holds no runs"):
+    with pytest.raises(SystemExit, match="contains no runs"):
         pictures.draw_table(tmp_path / "nothing", tmp_path / "bench.svg")
 
 

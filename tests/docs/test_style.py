@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("zoo", "benchmark", "search_spaces", "reports")
-SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+SOURCES = sorted(path for folder in (*PACKAGES, "docs") for path in (ROOT / folder).rglob("*.py"))
 PAGES = sorted([*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", ROOT / "CHANGELOG.md"])
 PAGES = [page for page in PAGES if page.name != "style.md" and "example" not in page.parts]
 TEMPLATES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.j2"))
