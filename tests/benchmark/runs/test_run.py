@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from benchmark.evidence.diagnosis.diagnoses import Finding
-from benchmark.evidence.metrics.registry import Figure
+from benchmark.evidence.metrics.registry import Figure, find_metric
 from benchmark.evidence.thresholds.choice import Threshold
 from benchmark.evidence.thresholds.rules import rule_names
 from benchmark.runs.environment import Environment
@@ -163,13 +163,18 @@ def bounds_in_order(three: tuple[float | None, float | None, float | None]) -> t
     return (value, low, high) if low is None or high is None else (value, min(low, high), max(low, high))
 
 
+def is_free(name: str) -> bool:
+    """Whether `name` is no figure with a range of its own: any number is a value of it."""
+    return name != "loss" and find_metric(name) is None
+
+
 @st.composite
 def runs(draw: st.DrawFn) -> Run:
     texts = st.text(max_size=20)
     values = st.tuples(st.none() | numbers, st.none() | numbers, st.none() | numbers).map(bounds_in_order)
-    figures = st.dictionaries(
-        texts.filter(lambda name: name != "loss"), st.tuples(values, st.none() | texts, texts), max_size=3
-    ).map(lambda held: {name: Figure(name, *three, method, reason) for name, (three, method, reason) in held.items()})
+    figures = st.dictionaries(texts.filter(is_free), st.tuples(values, st.none() | texts, texts), max_size=3).map(
+        lambda held: {name: Figure(name, *three, method, reason) for name, (three, method, reason) in held.items()}
+    )
     by_split = st.dictionaries(st.sampled_from(["val", "test"]), figures, min_size=1)
     shares = st.none() | st.floats(0, 1)
     environment = st.builds(

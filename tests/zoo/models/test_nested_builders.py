@@ -154,4 +154,4 @@ def test_what_another_package_builds_goes_from_bench_to_gallery(place: Path) -> 
     zoo(place, "report", "--store", "mine", "--data", "images.npz", "--gallery", "--out", "report", "--format", "md")
     page = (place / "report" / "report.md").read_text(encoding="utf-8")
     assert "closed overrides `call`" in page
-    assert list((place / "report").rglob("*.png"))
+    assert list((place / "report" / "figures").glob("gallery-*/*-map.webp"))
