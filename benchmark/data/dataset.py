@@ -28,7 +28,7 @@ class Image:
     Attributes:
         name: Unique in its data set; a relative POSIX path for folders.
         part: The part in which the source has the image; "all" if the source has no parts.
-        label: 0 or 1; 1 is the positive class.
+        label: Index of its class, from 0. Of two classes, 1 is the positive one.
         patient: The same for images that are not independent.
         digest: SHA-256 of the content, in hexadecimal.
     """
@@ -104,13 +104,13 @@ class Region:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A labelled two-class image set.
+    """A labelled image set of two or more classes.
 
     Attributes:
         source: The source string that opens it again.
         title: What it is, for people.
         synthetic: Whether the images are drawn by a program.
-        classes: Names of the two classes; `classes[1]` is the positive one.
+        classes: Names of the classes. Of two classes, `classes[1]` is the positive one.
         images: Sorted by name.
         channels: 1 if every image is grey, else 3.
         read: `read(images, size)` returns uint8 pixels (n, size, size, channels) in the order of `images`.
@@ -127,12 +127,14 @@ class Dataset:
         stored: How each image is stored, by name, if the source knows it.
         patient_pattern: The pattern for file names with which it was opened.
         region: Where a finding can be, if the source knows it.
+        ordered: Whether the order of the classes is a scale, as with grades of a disease.
+        attributes: Further facts about images, such as the site or the sex: by name of the fact, then of the image.
     """
 
     source: str
     title: str
     synthetic: bool
-    classes: tuple[str, str]
+    classes: tuple[str, ...]
     images: tuple[Image, ...]
     channels: Literal[1, 3]
     read: Callable[[Sequence[Image], int], Pixels]
@@ -148,6 +150,8 @@ class Dataset:
     stored: Mapping[str, Stored] = field(default_factory=dict)
     patient_pattern: str | None = None
     region: Region | None = None
+    ordered: bool = False
+    attributes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def unit(self) -> str:
@@ -172,6 +176,8 @@ class Dataset:
             digest.update(_bytes(f"\nlevels {sorted(self.levels.items())}"))
         if any(file.reoriented for file in self.stored.values()):
             digest.update(b"\nupright by EXIF")
+        if self.ordered:
+            digest.update(b"\nordered classes")
         return digest.hexdigest()
 
 

@@ -1,4 +1,8 @@
-"""Per-image scores of one split. The type names the split, so that nothing is chosen on test scores."""
+"""Per-image scores of one split. The type names the split, so that nothing is chosen on test scores.
+
+`Scores` are those of two classes, one score per image for the positive class. `MulticlassScores` are those of three or
+more classes, one score per image and class.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,9 @@ SplitName = Literal["train", "val", "test"]
 
 CLIP = 1e-7
 """Scores are clipped to [CLIP, 1 - CLIP] before a logarithm or a logit is taken, as Keras does."""
+
+SUM_TOLERANCE = 1e-3
+"""The scores of an image over several classes sum to 1 within this; bfloat16 and float16 round sums that much."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,3 +81,126 @@ class TestScores(Scores):
         if self.split != "test":
             raise ValueError(f"test scores come from the test split, not {self.split}")
         super().__post_init__()
+
+
+@dataclass(frozen=True, eq=False)
+class MulticlassScores:
+    """Labels and scores of the images of one split, for three or more classes.
+
+    Attributes:
+        split: Which split the images are from.
+        y_true: Labels (n,), from 0 to k - 1.
+        y_score: Scores (n, k) in [0, 1]; each row sums to 1.
+        classes: The names of the k classes, in the order of the columns.
+        ordered: Whether the order of the classes is a scale, as with grades of a disease.
+        patient: The patient of each image (n,); None where patients are not known.
+
+    Raises:
+        ValueError: If shapes do not match, there is no image, there are fewer than three classes, or a label, a score or
+            a sum of scores is out of range.
+    """
+
+    split: SplitName
+    y_true: npt.NDArray[np.int64]
+    y_score: npt.NDArray[np.float64]
+    classes: tuple[str, ...]
+    ordered: bool = False
+    patient: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        import numpy as np
+
+        y_true = np.array(self.y_true, dtype=np.int64)
+        y_score = np.array(self.y_score, dtype=np.float64)
+        count = len(self.classes)
+        if count < 3 or len(set(self.classes)) < count:
+            raise ValueError(f"{count} classes {self.classes}; at least three different ones are needed")
+        if y_true.ndim != 1 or y_score.shape != (len(y_true), count) or not len(y_true):
+            raise ValueError(f"y_true {y_true.shape} and y_score {y_score.shape} must be (n,) and (n, {count}), n >= 1")
+        if not ((y_true >= 0) & (y_true < count)).all():
+            raise ValueError(f"y_true must be within 0 and {count - 1}")
+        if not ((y_score >= 0) & (y_score <= 1)).all():
+            raise ValueError("y_score must be finite and within [0, 1]")
+        sums = y_score.sum(axis=1)
+        if not (np.abs(sums - 1) <= SUM_TOLERANCE).all():
+            worst = sums[np.abs(sums - 1).argmax()]
+            raise ValueError(f"the scores of an image must sum to 1 over the classes, not {worst:g}")
+        if self.patient is not None and len(self.patient) != len(y_true):
+            raise ValueError(f"{len(self.patient)} patients for {len(y_true)} scores")
+        for array in (y_true, y_score):
+            array.flags.writeable = False
+        object.__setattr__(self, "y_true", y_true)
+        object.__setattr__(self, "y_score", y_score)
+
+    def __len__(self) -> int:
+        return len(self.y_true)
+
+    def one_vs_rest(self, label: int) -> Scores:
+        """Return the scores of class `label` against all others, in the type of the same split."""
+        scores = self.y_score[:, label].clip(0, 1)
+        return scores_of_two(self.split, (self.y_true == label).astype("int64"), scores, self.patient)
+
+
+class MulticlassValidationScores(MulticlassScores):
+    """Scores of the validation split. Decision rules may be chosen on them."""
+
+    def __post_init__(self) -> None:
+        if self.split != "val":
+            raise ValueError(f"validation scores come from the val split, not {self.split}")
+        super().__post_init__()
+
+
+class MulticlassTestScores(MulticlassScores):
+    """Scores of the test split. Nothing may be chosen on them."""
+
+    __test__ = False  # pytest must not collect it as a test class
+
+    def __post_init__(self) -> None:
+        if self.split != "test":
+            raise ValueError(f"test scores come from the test split, not {self.split}")
+        super().__post_init__()
+
+
+AnyScores = Scores | MulticlassScores
+
+
+def scores_of_two(
+    split: SplitName,
+    y_true: npt.NDArray[np.int64],
+    y_score: npt.NDArray[np.float64],
+    patient: tuple[str, ...] | None = None,
+) -> Scores:
+    """Return scores of two classes in the type of their split."""
+    kinds = {"val": ValidationScores, "test": TestScores}
+    return kinds.get(split, Scores)(split, y_true, y_score, patient)
+
+
+def scores_of(
+    split: SplitName,
+    y_true: npt.NDArray[np.int64],
+    y_score: npt.NDArray[np.float64],
+    classes: tuple[str, ...],
+    patient: tuple[str, ...] | None = None,
+    *,
+    ordered: bool = False,
+) -> AnyScores:
+    """Return scores in the type of their split and number of classes.
+
+    Args:
+        split: Which split the images are from.
+        y_true: Labels (n,), from 0 to k - 1.
+        y_score: Scores (n,) of the positive class if k is 2, else (n, k).
+        classes: The names of the k classes.
+        patient: The patient of each image (n,); None where patients are not known.
+        ordered: Whether the order of the classes is a scale.
+
+    Returns:
+        `Scores` or `MulticlassScores`, or their types for validation and test.
+
+    Raises:
+        ValueError: As these types do.
+    """
+    if len(classes) == 2:
+        return scores_of_two(split, y_true, y_score, patient)
+    kinds = {"val": MulticlassValidationScores, "test": MulticlassTestScores}
+    return kinds.get(split, MulticlassScores)(split, y_true, y_score, classes, ordered, patient)

@@ -46,7 +46,7 @@ class DatasetFacts(Strict):
         source: The source string that opens it again.
         title: What it is, for people.
         synthetic: Whether the images are drawn by a program.
-        classes: Names of the two classes, the positive one last.
+        classes: Names of the classes; of two, the positive one is last.
         fingerprint: SHA-256 of everything that can decide a result.
         patients: Whether patients are known.
         positive: The class that the user named as positive, if any.
@@ -55,12 +55,13 @@ class DatasetFacts(Strict):
         levels: The stored levels that become 0 and 255, by depth; empty if all images have 8 bits. None in old
             records, whose 16-bit images were scaled from 0..65535.
         patient_pattern: The pattern for file names with which it was opened, if any.
+        ordered: Whether the order of the classes is a scale.
     """
 
     source: str
     title: str
     synthetic: bool
-    classes: tuple[str, str]
+    classes: Annotated[tuple[str, ...], Field(min_length=2)]
     fingerprint: str
     patients: PatientFacts | None = None
     positive: str | None = None
@@ -68,6 +69,7 @@ class DatasetFacts(Strict):
     known_as: str | None = None
     levels: dict[str, tuple[float, float]] | None = None
     patient_pattern: str | None = None
+    ordered: bool = False
 
     @classmethod
     def of(cls, dataset: Dataset) -> DatasetFacts:
@@ -84,6 +86,7 @@ class DatasetFacts(Strict):
             known_as=dataset.known_as,
             levels=dict(dataset.levels),
             patient_pattern=dataset.patient_pattern,
+            ordered=dataset.ordered,
         )
 
     @property
@@ -169,13 +172,13 @@ class SplitFacts:
         sizes: Number of images by part.
         fingerprint: SHA-256 of the names in each part.
         notes: How the parts were drawn, one line each.
-        classes: Number of images of class 0 and of class 1, by part; empty in old records.
+        classes: Number of images of each class, by part; empty in old records.
     """
 
     sizes: dict[str, int]
     fingerprint: str
     notes: tuple[str, ...]
-    classes: dict[str, tuple[int, int]] = field(default_factory=dict)
+    classes: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, split: Split) -> SplitFacts:

@@ -30,7 +30,7 @@ class LabelledImages:
     Attributes:
         split: Name of the split.
         pixels: uint8 (n, size, size, channels).
-        labels: 0 or 1, int64 (n,).
+        labels: Index of the class, int64 (n,).
         names: Name of each image.
         patients: Patient of each image.
         digests: Content digest of each image.
