@@ -43,7 +43,7 @@ def test_scores_are_read_back_in_the_type_of_their_split(file: Path) -> None:
 
 @pytest.mark.parametrize("classes", [("NORMAL", "virus"), ("NORMAL", "virus", "fungus"), (*CLASSES, "fungus")])
 def test_scores_of_other_classes_are_refused(file: Path, classes: tuple[str, ...]) -> None:
-    with pytest.raises(ValueError, match="it has the scores score:bacteria: early, .* instead of"):
+    with pytest.raises(ValueError, match=r"it has the scores score:bacteria: early, .* instead of"):
         Predictions(file.read_bytes()).scores("val", classes)
 
 
