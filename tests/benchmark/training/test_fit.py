@@ -24,6 +24,8 @@ from zoo.models import registry
 from zoo.models.card import Loss, ModelSpec
 from zoo.models.registry import register_builder
 
+_EITHER_WEIGHTS: tuple[dict[str, Any], ...] = ({}, {"class_weights": "balanced"})
+_EITHER_SMOOTHING: tuple[dict[str, Any], ...] = ({}, {"label_smoothing": 0.5})
 FOCAL = {"name": "focal_crossentropy", "gamma": 2.0}
 
 
@@ -97,10 +99,9 @@ def test_focal_loss_without_alpha_weighs_both_of_two_classes_alike() -> None:
 def test_balanced_weights_count_in_training_alone(classes: int, tmp_path: Path) -> None:
     sizes = [30, 10, 4][:classes]
     train = images("train", np.repeat(np.arange(classes), sizes), classes)
-    still = {"epochs": 1, "batch_size": 64, "optimizer": {"name": "sgd", "learning_rate": 1e-30}}
+    still: dict[str, Any] = {"epochs": 1, "batch_size": 64, "optimizer": {"name": "sgd", "learning_rate": 1e-30}}
     plain, balanced = (
-        trained(tmp_path, tiny.card(**still, **more), classes=classes, train=train.labels)
-        for more in ({}, {"class_weights": "balanced"})
+        trained(tmp_path, tiny.card(**still, **more), classes=classes, train=train.labels) for more in _EITHER_WEIGHTS
     )
     scores = score(plain, train)
     weights = compute_sample_weight("balanced", train.labels)
@@ -112,8 +113,8 @@ def test_balanced_weights_count_in_training_alone(classes: int, tmp_path: Path) 
 
 
 def test_label_smoothing_counts_in_training_alone(tmp_path: Path) -> None:
-    still = {"epochs": 1, "optimizer": {"name": "sgd", "learning_rate": 1e-30}}
-    plain, smoothed = (trained(tmp_path, tiny.card(**still, **more)) for more in ({}, {"label_smoothing": 0.5}))
+    still: dict[str, Any] = {"epochs": 1, "optimizer": {"name": "sgd", "learning_rate": 1e-30}}
+    plain, smoothed = (trained(tmp_path, tiny.card(**still, **more)) for more in _EITHER_SMOOTHING)
     assert smoothed.history[0]["loss"] != pytest.approx(float(plain.history[0]["loss"]), rel=1e-2)
     assert smoothed.history[0]["val_loss"] == pytest.approx(float(plain.history[0]["val_loss"]), rel=1e-6)
 
@@ -137,7 +138,9 @@ def test_early_stopping_ends_the_training_of_three_classes(tmp_path: Path) -> No
 
 @pytest.mark.slow
 def test_features_of_frozen_layers_are_shared_by_runs_of_two_and_of_three_classes(tmp_path: Path) -> None:
-    card = tiny.card(epochs=1).model_copy(update={"model": ModelSpec(builder="vgg16", weights="random", dense_units=4)})
+    card = tiny.card(epochs=1).model_copy(
+        update={"model": ModelSpec.model_validate({"builder": "vgg16", "weights": "random", "dense_units": 4})}
+    )
     labels = {2: in_turn(12, 2), 3: in_turn(12, 3)}
     pixels = images("train", labels[3], side=32)
     folder, stored = tmp_path / "bank", []
