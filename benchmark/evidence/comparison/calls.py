@@ -14,7 +14,8 @@ from benchmark.evidence.comparison.paired import sign_flip
 from benchmark.evidence.metrics.influence import Clusters, Floats, Labels
 
 FEW_CHANGES = 100
-"""Below this number of patients with a changed call, random signs give the p-value; above, the chi-square distribution."""
+"""Below this number of patients with a changed call, random exchanges give the p-value, else the chi-square
+distribution."""
 
 _MOST_ENUMERATED = 13
 _FLIPS = 9_999
@@ -91,7 +92,7 @@ def stuart_maxwell(
     """Return the test of equal class shares of two cards' calls (Stuart 1955, Maxwell 1970).
 
     The statistic is d' V⁻ d: d has the differences of the calls by class, V is their covariance if shares are equal.
-    With several images per patient, V sums over patients instead of images, as Durkalski et al. 2003 do for two classes.
+    With several images per patient, V sums over patients instead of images, as for two classes in Durkalski et al. 2003.
     A class that neither card calls, or that both call for the same images, does not count in the degrees of freedom.
 
     The chi-square distribution is too coarse for few changed calls. With fewer than `FEW_CHANGES` images or patients
