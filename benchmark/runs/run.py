@@ -13,7 +13,6 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from benchmark.data.dataset import Dataset, PatientFacts
-from benchmark.data.quotas import count_classes
 from benchmark.data.splits import Split
 from benchmark.evidence.decisions.decide import Decision
 from benchmark.evidence.diagnosis.diagnoses import Finding
@@ -185,8 +184,8 @@ class SplitFacts:
     def of(cls, split: Split) -> SplitFacts:
         """Record the facts of `split`."""
         parts = {"train": split.train, "val": split.val, "test": split.test}
-        classes = {name: count_classes(part) for name, part in parts.items()}
-        return cls({name: len(part) for name, part in parts.items()}, split.fingerprint, split.notes, classes)
+        sizes = {name: len(part) for name, part in parts.items()}
+        return cls(sizes, split.fingerprint, split.notes, split.by_class)
 
 
 @dataclass(frozen=True)
