@@ -84,6 +84,7 @@ def _files(decider: AnyDecisionRule, exported: ExportedModel) -> list[str]:
         else ""
     )
     of_two = isinstance(decider, DecisionRule)
+    choice = "threshold" if of_two else "decision"
     output = "score of the positive class, shape (n, 1)" if of_two else f"scores per class, (n, {len(decider.classes)})"
     return [
         "## Files",
@@ -94,7 +95,7 @@ def _files(decider: AnyDecisionRule, exported: ExportedModel) -> list[str]:
         f"{onnx['difference']:.1g} of those of Keras in float32.{lowered}",
         "- `model.keras`: the same model in the format of Keras; loading it needs Keras and, for caffe preprocessing, "
         "`zoo`.",
-        f"- `decision.json`: classes, {'threshold' if of_two else 'decision'}, calibration, preparation of images, versions.",
+        f"- `decision.json`: classes, {choice}, calibration, preparation of images, versions.",
         "- `example.py`: scores images without `zoo`: `pip install numpy onnxruntime pillow`, then "
         "`python example.py IMAGE...`. It reads 8-bit grey and RGB files; `zoo predict` reads more formats and detects "
         "images unlike the training images.",
