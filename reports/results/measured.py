@@ -113,7 +113,7 @@ def conditions(spec: RunSpec) -> str:
 
 
 def _measured(run: Run, store: Store) -> CardResults:
-    val, test = store.scores(run, "val"), store.scores(run, "test")
+    val, test = store.binary_scores(run, "val"), store.binary_scores(run, "test")
     if not isinstance(val, ValidationScores) or not isinstance(test, TestScores):
         raise TypeError("a store reads each split in a type of its own")
     return CardResults(
