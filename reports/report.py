@@ -16,6 +16,7 @@ from reports.results.compare import Comparison, compare_card, is_different_data
 from reports.results.curves import CardCurves, card_curves
 from reports.results.measured import collect_results, conditions
 from reports.results.methods import Methods, methods
+from reports.results.multiclass import MulticlassSection
 from reports.results.pairs import Ranking, rank
 from reports.results.probabilities import Probabilities, probabilities
 from reports.results.recognised import identity_line
@@ -41,6 +42,8 @@ class Section:
         ranking: The cards by test AUC; None with fewer than two cards.
         probabilities: Calibration and threshold transfer of each run.
         curves: Learning, ROC and precision-recall curves of each card.
+        multiclass: What only sections on three or more classes have; `claims` to `curves` are then those parts of it
+            that fit several classes. None for two classes, and without per-image scores.
     """
 
     title: str
@@ -55,6 +58,12 @@ class Section:
     ranking: Ranking | None = None
     probabilities: tuple[Probabilities, ...] = ()
     curves: tuple[CardCurves, ...] = ()
+    multiclass: MulticlassSection | None = None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes; of two, the positive one is last."""
+        return self.runs[0].spec.dataset.classes
 
 
 @dataclass(frozen=True)
