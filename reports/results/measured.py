@@ -20,7 +20,6 @@ from benchmark.runs.storage.store import Store
 from zoo.config.errors import ConfigError
 from zoo.models.card import ModelCard
 
-
 _Val = TypeVar("_Val", ValidationScores, MulticlassValidationScores)
 _Test = TypeVar("_Test", TestScores, MulticlassTestScores)
 
@@ -177,7 +176,7 @@ def conditions(spec: RunSpec) -> str:
 
 
 def _measured(run: Run, store: Store) -> CardResults:
-    val, test = store.scores(run, "val"), store.scores(run, "test")
+    val, test = store.binary_scores(run, "val"), store.binary_scores(run, "test")
     if not isinstance(val, ValidationScores) or not isinstance(test, TestScores):
         raise TypeError("a store reads each split in a type of its own")
     return CardResults(

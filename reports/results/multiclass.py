@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmark.evidence.calibration.reliability import Reliability, assess
+from benchmark.evidence.metrics.forms import matrix
 from benchmark.evidence.metrics.influence import Labels
+from benchmark.evidence.metrics.multiclass import argmax
 from benchmark.evidence.scores import MulticlassScores, Scores
 from benchmark.runs.history import Histories
 from reports.results.curves import Curve, SeedHistory, curves_without_bands, seed_history
@@ -192,7 +194,7 @@ def multiclass_card(results: MulticlassResults, history: Histories) -> Multiclas
     return MulticlassCard(
         card=results.card.name,
         seeds=tuple(run.spec.seed for run in results.runs),
-        argmax=_decided(ARGMAX, results.test, argmax_decisions(results.test)),
+        argmax=_decided(ARGMAX, results.test, tuple(map(argmax, results.test))),
         chosen=None,
         curves=tuple(_class_curves(results)),
         probabilities=tuple(_probabilities(results)),
@@ -200,23 +202,16 @@ def multiclass_card(results: MulticlassResults, history: Histories) -> Multiclas
     )
 
 
-def argmax_decisions(runs: Sequence[MulticlassScores]) -> tuple[Labels, ...]:
-    """The class with the highest score (n,) for each run; the first of equal ones."""
-    return tuple(scores.y_score.argmax(axis=1).astype(np.int64) for scores in runs)
-
-
 def class_matrix(scores: MulticlassScores, decided: Labels) -> ClassMatrix:
     """The decisions (n,) on images of each class; -1 is an abstention."""
-    count = len(scores.classes)
-    cell = scores.y_true * (count + 1) + np.where(decided < 0, count, decided)
-    counts = np.bincount(cell, minlength=count * (count + 1)).reshape(count, count + 1)
+    counts = matrix(scores, decided).astype(np.int64)
     return ClassMatrix.of(counts[:, :-1].tolist(), counts[:, -1].tolist())
 
 
 def _decided(rule: str, runs: Sequence[MulticlassScores], decided: Sequence[Labels]) -> DecidedRuns:
     matrices = tuple(class_matrix(scores, labels) for scores, labels in zip(runs, decided, strict=True))
-    total = np.sum([matrix.counts for matrix in matrices], axis=0)
-    abstained = np.sum([matrix.abstained for matrix in matrices], axis=0)
+    total = np.sum([each.counts for each in matrices], axis=0)
+    abstained = np.sum([each.abstained for each in matrices], axis=0)
     return DecidedRuns(rule, matrices, ClassMatrix.of(total.tolist(), abstained.tolist()))
 
 
@@ -238,7 +233,7 @@ def _probabilities(results: MulticlassResults) -> Iterator[MulticlassProbabiliti
 
 
 def _reliability(scores: MulticlassScores) -> MulticlassReliability:
-    decided = scores.y_score.argmax(axis=1)
+    decided = argmax(scores)
     confidence = scores.y_score[np.arange(len(scores)), decided]
     right = (scores.y_true == decided).astype(np.int64)
     by_class = tuple(assess(scores.one_vs_rest(label)) for label in range(len(scores.classes)))

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from benchmark.evidence.intervals.multiclass import multiclass_figures
+from benchmark.evidence.metrics.multiclass import argmax
 from benchmark.evidence.metrics.registry import Figure
 from benchmark.evidence.scores import MulticlassScores, MulticlassTestScores, MulticlassValidationScores
 from benchmark.evidence.thresholds.choice import Threshold
@@ -48,7 +50,9 @@ def simulated(
     `images` decides the noise that all cards and seeds have in common, `seed` the rest.
     """
     shape = len(labels), count
-    common, rest = (np.random.default_rng([root, place]).normal(size=shape) for place, root in enumerate((images, seed)))
+    common, rest = (
+        np.random.default_rng([root, place]).normal(size=shape) for place, root in enumerate((images, seed))
+    )
     hidden = _NOISE**0.5 * common + (1 - _NOISE) ** 0.5 * rest
     hidden[np.arange(len(labels)), labels] += shift
     powers = np.exp(hidden - hidden.max(axis=1, keepdims=True))
@@ -56,20 +60,17 @@ def simulated(
     return scores
 
 
-def val_scores(facts: DatasetFacts, labels: Sequence[int], scores: npt.NDArray[np.float64]) -> MulticlassValidationScores:
+def on_val(facts: DatasetFacts, labels: Sequence[int], scores: npt.NDArray[np.float64]) -> MulticlassValidationScores:
     """Validation scores of the classes of `facts`."""
     return MulticlassValidationScores("val", np.asarray(labels), scores, facts.classes, facts.ordered)
 
 
-def test_scores(
+def on_test(
     facts: DatasetFacts, labels: Sequence[int], scores: npt.NDArray[np.float64], patients: int | None = None
 ) -> MulticlassTestScores:
     """Test scores of the classes of `facts`, every patient with `patients` images in the order of the images."""
     owners = None if patients is None else tuple(f"p{place // patients}" for place in range(len(labels)))
     return MulticlassTestScores("test", np.asarray(labels), scores, facts.classes, facts.ordered, owners)
-
-
-test_scores.__test__ = False  # type: ignore[attr-defined]  # not a test, in spite of its name
 
 
 def make_multiclass_run(
@@ -82,7 +83,9 @@ def make_multiclass_run(
     **changes: Any,
 ) -> Run:
     """A finished run with the figures of these scores; `changes` replace fields of the record."""
-    counts = {part.split: tuple(np.bincount(part.y_true, minlength=len(facts.classes)).tolist()) for part in (val, test)}
+    counts = {
+        part.split: tuple(np.bincount(part.y_true, minlength=len(facts.classes)).tolist()) for part in (val, test)
+    }
     sizes = {"train": 480, "val": len(val), "test": len(test)}
     fields: dict[str, Any] = {
         "spec": make_spec(card, seed=seed, dataset=facts),
@@ -123,20 +126,25 @@ def three_classes_in(folder: Path, **more: Any) -> Store:
     labels = _labels((116, 120, 64))
     few = _labels((40, 40, 20))
     for seed in (0, 1):
-        val = val_scores(facts, few, simulated(few, 3, shift=2.6, images=1, seed=seed))
-        keep_multiclass(store, BETTER, val, test_scores(facts, labels, simulated(labels, 3, shift=2.6, seed=seed), 2), seed=seed, **more)
-    val = val_scores(facts, few, simulated(few, 3, shift=1.4, images=1, seed=5))
-    keep_multiclass(store, WORSE, val, test_scores(facts, labels, simulated(labels, 3, shift=1.4, seed=5), 2), **more)
+        val = on_val(facts, few, simulated(few, 3, shift=2.6, images=1, seed=seed))
+        keep_multiclass(
+            store,
+            BETTER,
+            val,
+            on_test(facts, labels, simulated(labels, 3, shift=2.6, seed=seed), 2),
+            seed=seed,
+            **more,
+        )
+    val = on_val(facts, few, simulated(few, 3, shift=1.4, images=1, seed=5))
+    keep_multiclass(store, WORSE, val, on_test(facts, labels, simulated(labels, 3, shift=1.4, seed=5), 2), **more)
     same = np.array([0.1, 0.8, 0.1])
-    val = val_scores(facts, few, np.tile(same, (len(few), 1)))
-    keep_multiclass(store, COLLAPSED, val, test_scores(facts, labels, np.tile(same, (len(labels), 1)), 2), **more)
+    val = on_val(facts, few, np.tile(same, (len(few), 1)))
+    keep_multiclass(store, COLLAPSED, val, on_test(facts, labels, np.tile(same, (len(labels), 1)), 2), **more)
     store.save(make_run(FAILED, error="ResourceExhausted: no memory", dataset=facts))
     return store
 
 
-def ten_classes_in(
-    folder: Path, cards: Sequence[str] = (BETTER, WORSE), *, seeds: int = 2, images: int = 360
-) -> Store:
+def ten_classes_in(folder: Path, cards: Sequence[str] = (BETTER, WORSE), *, seeds: int = 2, images: int = 360) -> Store:
     """Runs of each of `cards` on `images` test images of ten digits, patients unknown; every next card is worse."""
     store, facts = Store(folder / "runs"), DIGITS
     labels, few = ([place % 10 for place in range(n)] for n in (images, images // 2))
@@ -144,8 +152,8 @@ def ten_classes_in(
         shift = 3.4 - 1.2 * place / max(1, len(cards) - 1)
         for seed in range(seeds):
             root = 100 * place + seed
-            val = val_scores(facts, few, simulated(few, 10, shift=shift, images=1, seed=root))
-            test = test_scores(facts, labels, simulated(labels, 10, shift=shift, seed=root))
+            val = on_val(facts, few, simulated(few, 10, shift=shift, images=1, seed=root))
+            test = on_test(facts, labels, simulated(labels, 10, shift=shift, seed=root))
             keep_multiclass(store, card, val, test, facts, seed=seed)
     return store
 
@@ -156,5 +164,5 @@ def _labels(counts: Sequence[int]) -> list[int]:
 
 
 def _figures(scores: MulticlassScores) -> dict[str, Figure]:
-    decided = scores.y_score.argmax(axis=1)
-    return {"accuracy": Figure("accuracy", float((decided == scores.y_true).mean()))}
+    of_argmax = multiclass_figures(scores, argmax(scores))
+    return {"loss": Figure("loss", of_argmax["log_loss"].value), **of_argmax}
