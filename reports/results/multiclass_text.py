@@ -8,7 +8,9 @@ from itertools import product
 from benchmark.evidence.estimate import Estimate
 from benchmark.evidence.metrics.keys import MeasureKey
 from benchmark.evidence.metrics.registry import label_of
-from reports.results.multiclass import ClassMatrix
+from benchmark.runs.run import Run
+from reports.results.measured import decision_of
+from reports.results.multiclass import ClassMatrix, MulticlassCard, MulticlassProbabilities
 from reports.text import MISSING, decimals_of, estimate, number, plural
 
 CLASS_METRICS = ("recall", "precision", "f1", "auc")
@@ -70,7 +72,7 @@ def _figure(figure: Estimate | None, metric: str, with_interval: bool) -> str:
 
 
 def codes(classes: Sequence[str]) -> tuple[str, ...]:
-    """Short column heads of classes: their names if they are short, else letters, or numbers for more than 26 classes."""
+    """Short column heads of classes: their names if they are short, else letters, or numbers beyond 26 classes."""
     if sum(map(len, classes)) <= _LETTERS:
         return tuple(classes)
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -150,6 +152,38 @@ def never_called(classes: Sequence[str], matrix: ClassMatrix) -> tuple[str, ...]
         for label, name in enumerate(classes)
         if _images(matrix, label) and not any(row[label] for row in matrix.counts)
     )
+
+
+def decision_lines(run: Run, card: MulticlassCard) -> list[str]:
+    """Sentences about the decision that a run chose on validation, and about its calibration.
+
+    Args:
+        run: A finished run.
+        card: The results of this run.
+
+    Returns:
+        The lines, without ends.
+    """
+    decision = decision_of(run)
+    lines = []
+    if decision is not None:
+        lines.append(f"decision: {decision.in_words()}")
+        if decision.threshold is not None and decision.threshold.value is not None:
+            lines.append(f"threshold {estimate(decision.threshold)}")
+        if decision.reason is not None:
+            lines.append(f"nothing was chosen: {decision.reason}; decisions are for the class with the highest score")
+    for each in card.probabilities:
+        lines.append(f"calibration: {calibration_text(each)}")
+        errors = [part.top_label.ece for part in (each.before, each.after) if part is not None]
+        lines.append(f"test ECE of the called class {' and calibrated '.join(map(number, errors))}")
+    return lines
+
+
+def calibration_text(row: MulticlassProbabilities) -> str:
+    """The calibrator of a run and whether it is used."""
+    if row.method is None:
+        return f"none: {row.reason}"
+    return row.method if row.accepted else f"{row.method} rolled back: {row.reason}"
 
 
 def lowest_recall(figures: Mapping[str, Estimate], classes: Sequence[str]) -> tuple[str, Estimate] | None:

@@ -46,7 +46,7 @@ def multiclass_card_markdown(section: Section, card: CardFigures) -> list[str]:
     decided = None if section.multiclass is None else section.multiclass.card(card.card.name)
     if not card.at_half:
         return []
-    images = test_images(section)
+    images = section.test_images
     lines = folded("Figures of each class, means over seeds", [*_class_tables(card, decided, images)])
     if decided is None:
         return lines
@@ -54,12 +54,6 @@ def multiclass_card_markdown(section: Section, card: CardFigures) -> list[str]:
         if runs is not None:
             lines += folded(f"Confusion matrix, {runs.rule}", [*_matrix(section.classes, runs)])
     return lines
-
-
-def test_images(section: Section) -> dict[str, int | None]:
-    """The number of test images of each class; None where it is not recorded."""
-    flow = {row.label: row.images for row in section.methods.flow if row.split == "test" and row.label is not None}
-    return {name: flow.get(name) for name in section.classes}
 
 
 def _class_tables(card: CardFigures, decided: MulticlassCard | None, images: dict[str, int | None]) -> Iterator[str]:

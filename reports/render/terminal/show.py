@@ -215,7 +215,9 @@ def _chart(history: SeedHistory, name: str, width: int, side_by_side: bool) -> l
 
 def _recipe(run: Run) -> Iterator[RenderableType]:
     card = run.spec.protocol.budgeted(run.spec.card)
-    yield from _titled("Recipe", _pairs([("change", card.change), *recipe_in_words(card, len(run.spec.dataset.classes))]))
+    yield from _titled(
+        "Recipe", _pairs([("change", card.change), *recipe_in_words(card, len(run.spec.dataset.classes))])
+    )
 
 
 def _facts(run: Run) -> Iterator[RenderableType]:
