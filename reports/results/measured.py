@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from benchmark.evidence.decisions.decide import Decision, decide
 from benchmark.evidence.diagnosis.diagnoses import Finding, diagnose
+from benchmark.evidence.intervals.seeds import MulticlassPairedScores
 from benchmark.evidence.metrics.influence import ClassSizes, Labels
 from benchmark.evidence.metrics.multiclass import argmax
 from benchmark.evidence.scores import (
@@ -104,6 +105,22 @@ class MulticlassResults(_Results[MulticlassValidationScores, MulticlassTestScore
         if len(decisions) < len(self.runs) or not all(each.is_chosen and each.rule != "argmax" for each in decisions):
             return None
         return tuple(decide(each, scores.y_score) for each, scores in zip(decisions, self.test, strict=True))
+
+    def paired(self, *, chosen: bool = False) -> MulticlassPairedScores | None:
+        """The test scores of every seed with decisions.
+
+        Args:
+            chosen: Whether decisions are those that the runs chose on validation, else those for the highest score.
+
+        Returns:
+            The scores and decisions; None where the runs have no such decisions.
+        """
+        decided = self.chosen if chosen else self.argmax
+        if decided is None:
+            return None
+        decision = decision_of(self.runs[0])
+        costs = None if decision is None else decision.costs
+        return MulticlassPairedScores(self.test, decided, costs, chosen and decision is not None and decision.abstains)
 
     def same_images(self, other: MulticlassResults) -> bool:
         """Whether both were scored on the same test images, so that they may be compared pairwise."""

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.evidence.intervals.multiclass import multiclass_figures
+from benchmark.evidence.metrics.influence import ClassSizes
 from benchmark.evidence.metrics.multiclass import argmax
 from benchmark.evidence.metrics.registry import Figure
 from benchmark.evidence.scores import MulticlassScores, MulticlassTestScores, MulticlassValidationScores
@@ -87,13 +88,14 @@ def make_multiclass_run(
         part.split: tuple(np.bincount(part.y_true, minlength=len(facts.classes)).tolist()) for part in (val, test)
     }
     sizes = {"train": 480, "val": len(val), "test": len(test)}
+    spec = make_spec(card, seed=seed, dataset=facts)
     fields: dict[str, Any] = {
-        "spec": make_spec(card, seed=seed, dataset=facts),
+        "spec": spec,
         "status": "ok",
         "finished": "2026-01-02T03:04:05+00:00",
         "split": SplitFacts(sizes, "cd" * 32, (), counts),
         "threshold": Threshold(None, "youden", "three or more classes have no threshold"),
-        "at_half": {part.split: _figures(part) for part in (val, test)},
+        "at_half": {part.split: _figures(part, spec.protocol.class_sizes) for part in (val, test)},
         "costs": COSTS,
         "environment": ENVIRONMENT,
     }
@@ -163,6 +165,6 @@ def _labels(counts: Sequence[int]) -> list[int]:
     return [label for label, count in enumerate(counts) for _ in range(count)]
 
 
-def _figures(scores: MulticlassScores) -> dict[str, Figure]:
-    of_argmax = multiclass_figures(scores, argmax(scores))
+def _figures(scores: MulticlassScores, sizes: ClassSizes) -> dict[str, Figure]:
+    of_argmax = multiclass_figures(scores, argmax(scores), sizes)
     return {"loss": Figure("loss", of_argmax["log_loss"].value), **of_argmax}

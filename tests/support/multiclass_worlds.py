@@ -79,7 +79,9 @@ def population(world: MulticlassWorld) -> dict[str, float]:
     y_true = np.repeat(np.arange(world.classes), sizes)
     scores = _softmax(world, y_true, generator.standard_normal((len(y_true), world.classes)))
     large = MulticlassScores("test", y_true, scores, world.names, True)
-    found = {key: metric.value(large, argmax(large)) for key, metric in multiclass_metrics(world.names, ordered=True).items()}
+    found = {
+        key: metric.value(large, argmax(large)) for key, metric in multiclass_metrics(world.names, ordered=True).items()
+    }
     return {key: value for key, value in found.items() if value is not None}
 
 
