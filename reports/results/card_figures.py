@@ -135,7 +135,9 @@ def _estimates(results: AnyResults | None, runs: Sequence[Run], chosen: bool) ->
             yield name, recorded([run.figures("test", chosen).get(name) for run in runs], _test_images(runs))
         return
     scores = _scores(results, chosen)
-    for name in () if scores is None else _names(scores):
+    if scores is None:
+        return
+    for name in _names(scores):
         got = seed_figure(name, scores, class_sizes=results.class_sizes)
         yield name, SampleEstimate.of(got, len(results.test[0]))
 

@@ -184,7 +184,7 @@ def _collected(runs: Iterable[Run], measure: Callable[[Run], _Collected]) -> dic
         if _version(run) != latest[run.spec.card.name]:
             continue
         one = measure(run)
-        earlier = collected.get(run.spec.card.name)
+        earlier: _Collected | None = collected.get(run.spec.card.name)
         if earlier is None:
             collected[run.spec.card.name] = one
         elif _same_images(earlier, one):

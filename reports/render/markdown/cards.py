@@ -11,7 +11,7 @@ from reports.render.markdown.table import cell, folded, table
 from reports.render.words import NO_FAULT
 from reports.report import Section
 from reports.results.card_figures import CardFigures, failures, known_figures, summary_measures
-from reports.results.measured import is_multiclass
+from reports.results.measured import decision_of, is_multiclass
 from reports.results.multiclass import ARGMAX
 from reports.results.multiclass_text import overall_keys
 from reports.results.recipe import recipe_in_words
@@ -47,9 +47,19 @@ def diagnosis_markdown(runs: Iterable[Run]) -> list[str]:
         if run.error:
             lines.append(f"- {name}: failed: {cell(run.error)}")
         lines += [f"- {name}: {cell(f'{finding.title}: {finding.evidence}')}" for finding in own_faults(run.diagnosis)]
-        if run.threshold is not None and run.threshold.value is None and run.threshold.reason:
-            lines.append(f"- {name}: no threshold chosen: {cell(run.threshold.reason)}")
+        if (reason := _nothing_chosen(run)) is not None:
+            lines.append(f"- {name}: {cell(reason)}")
     return ["### Diagnosis", "", *(lines or [NO_FAULT]), ""]
+
+
+def _nothing_chosen(run: Run) -> str | None:
+    """Why a run chose no threshold or no decision on validation; None where it chose one, or failed."""
+    if is_multiclass(run):
+        decision = decision_of(run)
+        return None if decision is None or decision.reason is None else f"no decision chosen: {decision.reason}"
+    if run.threshold is None or run.threshold.value is not None or not run.threshold.reason:
+        return None
+    return f"no threshold chosen: {run.threshold.reason}"
 
 
 def cards_markdown(section: Section, images: Mapping[str, Sequence[str]]) -> list[str]:
