@@ -13,12 +13,12 @@ from reports.text import number
 class Facts(TypedDict):
     """Plain values for Jinja templates; None where they are not recorded.
 
-    `threshold` describes the decision if there are three or more classes. The fields from `data` to `pretrained_weights` are sentences of the section's methods. `requested` and `sizes` list
-    the numbers of images by split, `multiclass` is true for three or more classes, `left_out` the excluded images and why. `patients_note` reports for how many images
-    the patient is known. `detectable` is the smallest detectable AUC difference of a typical pair of cards. `claims`,
-    `effects`, `diagnosed`, `assessed` and `calibrated` are numbers of published claims, effects of single changes,
-    cards with a fault, runs with a calibrator, and runs that use it. `shifts` are the codes of dataset shifts, None
-    where no split was compared.
+    The fields from `data` to `pretrained_weights` are sentences of the section's methods; with three or more classes
+    (`multiclass`), `threshold` describes the decision. `requested` and `sizes` list the numbers of images by split,
+    `left_out` the excluded images and why. `patients_note` reports for how many images the patient is known.
+    `detectable` is the smallest detectable AUC difference of a typical pair of cards. `claims`, `effects`, `diagnosed`,
+    `assessed` and `calibrated` are numbers of published claims, effects of single changes, cards with a fault, runs
+    with a calibrator, and runs that use it. `shifts` are the codes of dataset shifts, None where no split was compared.
     """
 
     data: str | None

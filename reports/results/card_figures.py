@@ -10,7 +10,7 @@ from benchmark.evidence.intervals.seeds import AnyPairedScores, MulticlassPaired
 from benchmark.evidence.metrics.multiclass import MulticlassMetric, multiclass_metrics
 from benchmark.evidence.metrics.registry import Figure, Metric, label_of, measures, metrics
 from benchmark.runs.run import Run
-from reports.results.measured import AnyResults, MulticlassResults, decision_of, is_multiclass
+from reports.results.measured import AnyResults, MulticlassResults, decides_by_choice, is_multiclass
 from reports.results.pairs import paired_scores
 from reports.results.split_faults import own_faults
 from zoo.models.card import ModelCard
@@ -63,7 +63,7 @@ def multiclass_measures(run: Run, *, chosen: bool = False) -> dict[str, Multicla
     Returns:
         The metrics.
     """
-    facts, decision = run.spec.dataset, decision_of(run)
+    facts, decision = run.spec.dataset, run.decision
     costs = None if decision is None else decision.costs
     abstains = chosen and decision is not None and decision.abstains
     return multiclass_metrics(facts.classes, ordered=facts.ordered, costs=costs, abstains=abstains)
@@ -124,7 +124,7 @@ def _of_card(runs: Sequence[Run], results: AnyResults | None) -> CardFigures:
 def _all_chose(finished: Sequence[Run]) -> bool:
     """Whether there are runs, and each has figures at a threshold or by a decision of its own choice."""
     if finished and is_multiclass(finished[0]):
-        return all(run.at_chosen for run in finished)
+        return all(decides_by_choice(run) for run in finished)
     return bool(finished) and all(run.threshold is not None and run.threshold.value is not None for run in finished)
 
 
