@@ -92,7 +92,7 @@ def stuart_maxwell(
     """Return the test of equal class shares of two cards' calls (Stuart 1955, Maxwell 1970).
 
     The statistic is d' V⁻ d: d has the differences of the calls by class, V is their covariance if shares are equal.
-    With several images per patient, V sums over patients instead of images, as for two classes in Durkalski et al. 2003.
+    With several images per patient, V sums over patients instead of images (for two classes, Durkalski et al. 2003).
     A class that neither card calls, or that both call for the same images, does not count in the degrees of freedom.
 
     The chi-square distribution is too coarse for few changed calls. With fewer than `FEW_CHANGES` images or patients
@@ -119,17 +119,20 @@ def stuart_maxwell(
     clusters = Clusters(np.ones(len(decided_a), np.int64), patient)
     changes = clusters.sums((calls[0].astype(np.float64) - calls[1]).T).T
     changes = changes[changes.any(axis=1)]
-    totals = [tuple(one.sum(axis=0).tolist()) for one in calls]
+    calls_a, calls_b = (tuple(one.sum(axis=0).tolist()) for one in calls)
     by = _by(clusters)
     if not len(changes):
-        return ShiftOfShares(totals[0], totals[1], 0.0, 0, 1.0, "no call differs")
+        return ShiftOfShares(calls_a, calls_b, 0.0, 0, 1.0, "no call differs")
     covariance = changes.T @ changes
-    inverse, df = np.linalg.pinv(covariance, hermitian=True), int(np.linalg.matrix_rank(covariance, hermitian=True))
+    inverse = np.linalg.pinv(covariance, hermitian=True).astype(np.float64)
+    df = int(np.linalg.matrix_rank(covariance, hermitian=True))
     statistic = float(_quadratic(changes.sum(axis=0)[None], inverse)[0])
     if len(changes) >= FEW_CHANGES:
-        return ShiftOfShares(*totals, statistic, df, float(chdtrc(df, statistic)), f"Stuart-Maxwell, chi-square{by}")
+        return ShiftOfShares(
+            calls_a, calls_b, statistic, df, float(chdtrc(df, statistic)), f"Stuart-Maxwell, chi-square{by}"
+        )
     p_value = _by_exchange(changes, inverse, statistic)
-    return ShiftOfShares(*totals, statistic, df, p_value, f"Stuart-Maxwell, by exchange of cards{by}")
+    return ShiftOfShares(calls_a, calls_b, statistic, df, p_value, f"Stuart-Maxwell, by exchange of cards{by}")
 
 
 def _by_exchange(changes: Floats, inverse: Floats, statistic: float) -> float:
