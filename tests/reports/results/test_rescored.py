@@ -15,7 +15,7 @@ from benchmark.runs.protocol import ThresholdRule
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from reports.results.measured import collect_results
-from reports.results.rescored import all_with_threshold_rule, with_threshold_rule
+from reports.results.rescored import all_with_rule, with_rule
 from tests.support.records import make_run, on_test, on_val, planted
 from tests.support.stored import keep
 
@@ -35,7 +35,7 @@ def kept(root: Path, test: TestScores | None = None) -> tuple[Run, Store]:
 def test_the_rule_is_read_on_validation_scores(tmp_path: Path) -> None:
     """Youden's threshold lies where scikit-learn's ROC curve of validation has the largest TPR - FPR."""
     run, store = kept(tmp_path)
-    found = with_threshold_rule(run, store, YOUDEN)
+    found = with_rule(run, store, YOUDEN)
     assert found.threshold is not None
     assert found.threshold.value is not None
     labels, scores = planted(60, 60, 1.5, seed=1)
@@ -46,7 +46,7 @@ def test_the_rule_is_read_on_validation_scores(tmp_path: Path) -> None:
 
 def test_the_figures_are_those_at_the_threshold_that_was_chosen(tmp_path: Path) -> None:
     run, store = kept(tmp_path)
-    found = with_threshold_rule(run, store, SENSITIVE)
+    found = with_rule(run, store, SENSITIVE)
     assert found.threshold is not None
     assert found.threshold.value is not None
     assert found.threshold.low is not None
@@ -62,7 +62,7 @@ def test_the_figures_are_those_at_the_threshold_that_was_chosen(tmp_path: Path) 
 
 def test_the_record_says_which_rule_chose_and_still_finds_its_scores(tmp_path: Path) -> None:
     run, store = kept(tmp_path)
-    found = with_threshold_rule(run, store, SENSITIVE)
+    found = with_rule(run, store, SENSITIVE)
     assert found.spec.protocol.threshold == SENSITIVE
     assert found.run_id == run.run_id
     assert found.spec.run_id == run.spec.model_copy(update={"protocol": found.spec.protocol}).run_id != run.run_id
@@ -80,14 +80,14 @@ def test_permuted_test_scores_never_change_a_threshold(place: Path, order: list[
     thresholds = []
     for permuted in (range(40), order):
         run, store = kept(place, on_test(labels, [scores[place] for place in permuted]))
-        thresholds.append(with_threshold_rule(run, store, rule).threshold)
+        thresholds.append(with_rule(run, store, rule).threshold)
     assert thresholds[0] == thresholds[1]
 
 
 def test_other_test_scores_never_change_a_threshold(tmp_path: Path) -> None:
     labels = [0, 1] * 20
     found = {
-        with_threshold_rule(*kept(tmp_path, on_test(labels, scores)), YOUDEN).threshold
+        with_rule(*kept(tmp_path, on_test(labels, scores)), YOUDEN).threshold
         for scores in ([0.5] * 40, [0.9, 0.1] * 20, [0.1, 0.9] * 20)
     }
     assert len(found) == 1
@@ -96,7 +96,7 @@ def test_other_test_scores_never_change_a_threshold(tmp_path: Path) -> None:
 def test_constant_validation_scores_choose_nothing_and_say_why(tmp_path: Path) -> None:
     store = Store(tmp_path)
     run = keep(store, "attempt-1", val=on_val([0, 1] * 30, [0.4] * 60))
-    found = with_threshold_rule(run, store, SENSITIVE)
+    found = with_rule(run, store, SENSITIVE)
     assert found.threshold is not None
     assert found.threshold.value is None
     assert found.threshold.reason
@@ -104,14 +104,14 @@ def test_constant_validation_scores_choose_nothing_and_say_why(tmp_path: Path) -
 
 
 def test_a_declared_threshold_is_taken_as_it_is(tmp_path: Path) -> None:
-    found = with_threshold_rule(*kept(tmp_path), ThresholdRule(rule="fixed", value=0.3))
+    found = with_rule(*kept(tmp_path), ThresholdRule(rule="fixed", value=0.3))
     assert found.threshold is not None
     assert found.threshold.value == 0.3
 
 
 def test_the_same_rule_again_gives_the_threshold_of_the_run(tmp_path: Path) -> None:
     run, store = kept(tmp_path)
-    found = with_threshold_rule(run, store, run.spec.protocol.threshold)
+    found = with_rule(run, store, run.spec.protocol.threshold)
     assert found.threshold is not None
     assert found.threshold.value == choose(on_val(*planted(60, 60, 1.5, seed=1))).value
     assert found.at_chosen == run.at_chosen
@@ -119,7 +119,7 @@ def test_the_same_rule_again_gives_the_threshold_of_the_run(tmp_path: Path) -> N
 
 def test_a_failed_run_comes_back_as_it_is(tmp_path: Path) -> None:
     failed = make_run("attempt-1", error="ResourceExhausted: no memory")
-    assert with_threshold_rule(failed, Store(tmp_path), YOUDEN) is failed
+    assert with_rule(failed, Store(tmp_path), YOUDEN) is failed
 
 
 def test_runs_that_differed_in_their_rule_alone_are_one_run_under_a_new_one(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_runs_that_differed_in_their_rule_alone_are_one_run_under_a_new_one(tmp_
         for rule in (YOUDEN, SENSITIVE)
     ]
     assert len({run.run_id for run in runs}) == 8
-    found = all_with_threshold_rule(runs, store, ThresholdRule(rule="cost", value=5))
+    found = all_with_rule(runs, store, ThresholdRule(rule="cost", value=5))
     assert [(run.spec.card.name, run.spec.seed) for run in found] == [
         (card, seed) for card in ("attempt-1", "attempt-5") for seed in (0, 1)
     ]
