@@ -15,7 +15,8 @@ from benchmark.evidence.thresholds.choice import Threshold
 
 ABSTAINED = -1
 
-_TIE = 1e-12
+TIE = 1e-12
+"""Expected costs that differ by less, relative to the largest cost above 1, count as equal."""
 
 
 @dataclass(frozen=True)
@@ -113,4 +114,4 @@ def _cheapest(y_score: npt.NDArray[np.float64], costs: npt.NDArray[np.float64]) 
     expected = y_score @ costs  # (n, k), by called class
     lowest = expected.min(axis=1, keepdims=True)
     # Sums in another order differ in the last digits: without tolerance, a tie would not go to the lowest index.
-    return np.argmax(expected <= lowest + _TIE * np.maximum(1, costs.max()), axis=1).astype(np.int64)
+    return np.argmax(expected <= lowest + TIE * np.maximum(1, costs.max()), axis=1).astype(np.int64)
