@@ -137,6 +137,7 @@ class OfClass:
 
     def pair(self, scores: MulticlassScores, decided: Labels) -> Scores:
         """Return labels of the class against the rest, with its scores, or with decisions as scores of 0 and 1."""
+
         def compute() -> Scores:
             if not self.record.uses_threshold:
                 return scores.one_vs_rest(self.label)
