@@ -136,7 +136,7 @@ def _figures(run: Run, store: Store, decider: DecisionRule) -> Iterator[str]:
     if run.spec.stage != "bench":
         yield "This run is a trial of a search, which is never scored on test."
     else:
-        test = store.scores(run, "test")
+        test = store.binary_scores(run, "test")
         before, after = assess(test), assess(decider.calibrator.apply(test))
         yield (
             f"Test, uncalibrated and calibrated: ECE {number(before.ece)} and {number(after.ece)}; Brier score "

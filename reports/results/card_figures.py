@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from benchmark.evidence.estimate import SampleEstimate
 from benchmark.evidence.intervals.seeds import PairedScores, seed_figure
+from benchmark.evidence.metrics.multiclass import MulticlassMetric, multiclass_metrics
 from benchmark.evidence.metrics.registry import Figure, Metric, label_of, measures, metrics
 from benchmark.runs.run import Run
-from reports.results.measured import CardResults
+from reports.results.measured import AnyResults, MulticlassResults, is_multiclass
 from reports.results.pairs import paired_scores
 from reports.results.split_faults import own_faults
 from zoo.models.card import ModelCard
@@ -24,9 +25,12 @@ class CardFigures:
         seeds: The seeds of the finished runs.
         failed: The seeds without a finished run.
         left_out: The seeds that are not in the means: they saw different test images or an earlier version of the card.
-        thresholds: The threshold that each run chose on validation; None where it chose none.
-        at_half: An estimate for each metric except counts, at threshold 0.5; empty where no run finished.
-        at_chosen: The same at the chosen thresholds; empty where a run chose none.
+        thresholds: The threshold that each run chose on validation; None where it chose none, as with three or more
+            classes.
+        at_half: An estimate for each metric except counts, at threshold 0.5; empty where no run finished. With three or
+            more classes, an estimate by key, such as `recall:macro`, for the class with the highest score.
+        at_chosen: The same at the chosen thresholds, or by the decisions that the runs chose on validation; empty where
+            a run chose none.
         diagnosis: The number of runs with each fault, by title; faults of the split are left out.
         errors: The errors of failed runs.
         seconds: The duration of each finished run in seconds, in the order of `seeds`.
@@ -49,7 +53,24 @@ def summary_metrics() -> dict[str, Metric]:
     return measures(lambda metric: metric.display == "summary")
 
 
-def card_figures(runs: Iterable[Run], measured: Mapping[str, CardResults]) -> tuple[CardFigures, ...]:
+def multiclass_measures(run: Run) -> dict[str, MulticlassMetric]:
+    """The metrics of a run on three or more classes by key, in table order."""
+    facts = run.spec.dataset
+    return multiclass_metrics(facts.classes, ordered=facts.ordered)
+
+
+def summary_measures(run: Run) -> dict[str, Metric] | dict[str, MulticlassMetric]:
+    """The metrics in tables that compare cards, for the classes of a run; figures of single classes are left out."""
+    if not is_multiclass(run):
+        return summary_metrics()
+    return {
+        key: measure
+        for key, measure in multiclass_measures(run).items()
+        if measure.display == "summary" and measure.of_class is None
+    }
+
+
+def card_figures(runs: Iterable[Run], measured: Mapping[str, AnyResults]) -> tuple[CardFigures, ...]:
     """The summary figures of each card.
 
     Args:
@@ -71,7 +92,7 @@ def by_card(runs: Iterable[Run]) -> dict[str, list[Run]]:
     return cards
 
 
-def _of_card(runs: Sequence[Run], results: CardResults | None) -> CardFigures:
+def _of_card(runs: Sequence[Run], results: AnyResults | None) -> CardFigures:
     finished = list(results.runs) if results is not None else [run for run in runs if run.status == "ok"]
     measured_ids = {run.run_id for run in finished}
     thresholds = tuple(run.threshold.value if run.threshold else None for run in finished)
@@ -92,9 +113,9 @@ def _of_card(runs: Sequence[Run], results: CardResults | None) -> CardFigures:
     )
 
 
-def _estimates(results: CardResults | None, runs: Sequence[Run], chosen: bool) -> Iterator[tuple[str, SampleEstimate]]:
-    if results is None:
-        for name in measures():
+def _estimates(results: AnyResults | None, runs: Sequence[Run], chosen: bool) -> Iterator[tuple[str, SampleEstimate]]:
+    if results is None or isinstance(results, MulticlassResults):
+        for name in multiclass_measures(runs[0]) if is_multiclass(runs[0]) else measures():
             yield name, recorded([run.figures("test", chosen).get(name) for run in runs], _test_images(runs))
         return
     scores = paired_scores(results)

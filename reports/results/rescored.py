@@ -45,13 +45,13 @@ def with_threshold_rule(run: Run, store: Store, rule: ThresholdRule) -> Run:
     """
     if run.status != "ok":
         return run
-    val = store.scores(run, "val")
+    val = store.binary_scores(run, "val")
     if not isinstance(val, ValidationScores):
         raise TypeError("a store reads validation scores in their own type")
     threshold = choose_with_interval(val, rule.rule, rule.value)
     at_chosen: dict[str, dict[str, Figure]] = {}
     if threshold.value is not None:
-        for scores in (val, store.scores(run, "test")):
+        for scores in (val, store.binary_scores(run, "test")):
             unaffected = {name: figure for name, figure in run.figures(scores.split).items() if name in NOT_METRICS}
             at_chosen[scores.split] = unaffected | figures(scores, threshold.value, run.spec.protocol.class_sizes)
     changes = {"spec": _under(run, rule), "threshold": threshold, "at_chosen": at_chosen, "stored_as": run.run_id}

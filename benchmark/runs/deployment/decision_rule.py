@@ -104,7 +104,7 @@ def decider_of(run: Run, store: Store) -> DecisionRule:
     """
     if run.threshold is None:
         raise ValueError(f"the run {run.run_id} did not finish")
-    val = store.scores(run, "val")
+    val = store.binary_scores(run, "val")
     assert isinstance(val, ValidationScores)
     return DecisionRule(run.spec.dataset.classes, run.threshold, best_calibrator(val))
 

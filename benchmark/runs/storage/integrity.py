@@ -29,6 +29,8 @@ def disagreement(run: Run, scores: Mapping[str, Scores]) -> str | None:
     Returns:
         The first disagreement in words; None if all figures agree.
     """
+    if len(run.spec.dataset.classes) > 2:
+        return None
     fixed = metrics(lambda metric: not metric.uses_threshold)
     ranked: dict[str, dict[str, float | None]] = {}  # by split: figures that no threshold changes, computed once
     for where, threshold, split, recorded in _figures(run):

@@ -1,0 +1,297 @@
+"""How a metric of several classes is computed: per image, from the matrix of decisions, per class, or as an average.
+
+Each form gives a value, its influence values, and its values under weights, like a record of the binary registry. A
+metric of one class against the rest is that record itself. Decisions are class indices (n,), -1 where the program
+abstained: such an image is in no called class and never correct.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from benchmark.evidence.metrics.registry import UNDEFINED, Metric, confusion
+from benchmark.evidence.scores import MulticlassScores, Scores
+
+if TYPE_CHECKING:
+    from benchmark.evidence.metrics.influence import Floats, Labels
+
+HALF = 0.5
+"""The threshold of a decision that is stored as a score of 0 or 1."""
+
+
+class Form(Protocol):
+    """How a metric is computed."""
+
+    def evaluate(self, scores: MulticlassScores, decided: Labels) -> tuple[float | None, str | None]:
+        """Return the value and None, or None and the reason why it is missing."""
+        ...
+
+    def influence_values(self, scores: MulticlassScores, decided: Labels) -> Floats | None:
+        """Return the derivative (n,) by the weight of each image, at equal weights; None where undefined."""
+        ...
+
+    def weighted(self, scores: MulticlassScores, decided: Labels, weights: Floats) -> Floats:
+        """Return the values (r,) under weights (n, r) of the images; NaN where undefined."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Share:
+    """A sum over images, divided by their number or by the number of those that count.
+
+    Attributes:
+        per_image: What each image contributes (n,), from scores and decisions.
+        counted: Whether each image counts (n,); None: every image does.
+        undefined: Why there is no value where no image counts, or where a contribution is not a number.
+    """
+
+    per_image: Callable[[MulticlassScores, Labels], Floats]
+    counted: Callable[[MulticlassScores, Labels], Floats] | None = None
+    undefined: str = UNDEFINED
+
+    def _parts(self, scores: MulticlassScores, decided: Labels) -> tuple[Floats, Floats]:
+        import numpy as np
+
+        above = self.per_image(scores, decided)
+        return above, np.ones(len(above)) if self.counted is None else self.counted(scores, decided)
+
+    def evaluate(self, scores: MulticlassScores, decided: Labels) -> tuple[float | None, str | None]:
+        above, below = self._parts(scores, decided)
+        value = float(above.sum() / below.sum()) if below.any() else math.nan
+        return (None, self.undefined) if math.isnan(value) else (value, None)
+
+    def influence_values(self, scores: MulticlassScores, decided: Labels) -> Floats | None:
+        above, below = self._parts(scores, decided)
+        total = below.sum()
+        if not total or math.isnan(above.sum()):
+            return None
+        influence: Floats = (above - above.sum() / total * below) / total
+        return influence
+
+    def weighted(self, scores: MulticlassScores, decided: Labels, weights: Floats) -> Floats:
+        above, below = self._parts(scores, decided)
+        values: Floats = (above @ weights) / (below @ weights)
+        return values
+
+
+@dataclass(frozen=True, eq=False)
+class OfMatrix:
+    """A function of the matrix of decisions.
+
+    Attributes:
+        value: Its values (r,) from matrices (k, k + 1, r) of classes by decisions, the last column for abstentions; NaN
+            where undefined.
+        gradient: Its derivative (k, k + 1) by each cell of one matrix.
+        undefined: Why there is no value.
+    """
+
+    value: Callable[[Floats], Floats]
+    gradient: Callable[[Floats], Floats]
+    undefined: str = UNDEFINED
+
+    def evaluate(self, scores: MulticlassScores, decided: Labels) -> tuple[float | None, str | None]:
+        import numpy as np
+
+        with np.errstate(divide="ignore", invalid="ignore"):
+            value = float(self.value(matrix(scores, decided)[..., None])[0])
+        return (None, self.undefined) if math.isnan(value) else (value, None)
+
+    def influence_values(self, scores: MulticlassScores, decided: Labels) -> Floats | None:
+        import numpy as np
+
+        with np.errstate(divide="ignore", invalid="ignore"):
+            gradient = self.gradient(matrix(scores, decided))
+        influence: Floats = gradient[scores.y_true, decided]
+        return influence if np.isfinite(influence).all() else None
+
+    def weighted(self, scores: MulticlassScores, decided: Labels, weights: Floats) -> Floats:
+        import numpy as np
+
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self.value(matrix(scores, decided, weights))
+
+
+@dataclass(frozen=True, eq=False)
+class OfClass:
+    """A binary metric of one class against the rest.
+
+    Attributes:
+        record: The binary metric.
+        label: Index of the class.
+    """
+
+    record: Metric
+    label: int
+
+    def pair(self, scores: MulticlassScores, decided: Labels) -> Scores:
+        """Return labels of the class against the rest, with its scores, or with decisions as scores of 0 and 1."""
+        if not self.record.uses_threshold:
+            return scores.one_vs_rest(self.label)
+        return _of_decisions(scores, decided, self.label)
+
+    def evaluate(self, scores: MulticlassScores, decided: Labels) -> tuple[float | None, str | None]:
+        pair = self.pair(scores, decided)
+        value, reason = self.record.evaluate(pair, confusion(pair, HALF))
+        if reason == UNDEFINED:
+            reason = self._why(scores, decided)
+        return value, reason
+
+    def _why(self, scores: MulticlassScores, decided: Labels) -> str:
+        name = scores.classes[self.label]
+        if self.record.uses_threshold and self.record.name != "recall" and not (decided == self.label).any():
+            return f"undefined: no image is called {name}"
+        if not (scores.y_true == self.label).any():
+            return f"undefined: there is no image of class {name}"
+        if (scores.y_true == self.label).all():
+            return f"undefined: every image is of class {name}"
+        return UNDEFINED
+
+    def influence_values(self, scores: MulticlassScores, decided: Labels) -> Floats | None:
+        pair = self.pair(scores, decided)
+        return self.record.influence_values(pair.y_true, pair.y_score, HALF)
+
+    def weighted(self, scores: MulticlassScores, decided: Labels, weights: Floats) -> Floats:
+        pair = self.pair(scores, decided)
+        return _weighted(self.record, pair.y_true, pair.y_score, weights)
+
+
+@dataclass(frozen=True, eq=False)
+class MeanOfClasses:
+    """The mean of a metric over all classes, or its mean by the number of images of each class.
+
+    Attributes:
+        classes: The metric of each class.
+        by_size: Whether classes count by their number of images (`weighted`), or all the same (`macro`). A class
+            without images then has no weight, and its figure is not needed.
+    """
+
+    classes: tuple[OfClass, ...]
+    by_size: bool = False
+
+    def _shares(self, scores: MulticlassScores) -> Floats:
+        import numpy as np
+
+        count = len(self.classes)
+        if not self.by_size:
+            return np.full(count, 1 / count)
+        shares: Floats = np.bincount(scores.y_true, minlength=count) / len(scores)
+        return shares
+
+    def evaluate(self, scores: MulticlassScores, decided: Labels) -> tuple[float | None, str | None]:
+        total = 0.0
+        for share, of_class in zip(self._shares(scores).tolist(), self.classes, strict=True):
+            if share:
+                value, reason = of_class.evaluate(scores, decided)
+                if value is None:
+                    return None, reason
+                total += share * value
+        return total, None
+
+    def influence_values(self, scores: MulticlassScores, decided: Labels) -> Floats | None:
+        import numpy as np
+
+        total = np.zeros(len(scores))
+        for share, of_class in zip(self._shares(scores).tolist(), self.classes, strict=True):
+            if share:
+                influence = of_class.influence_values(scores, decided)
+                if influence is None:
+                    return None
+                total += share * influence
+                if self.by_size:
+                    value = of_class.evaluate(scores, decided)[0]
+                    total += (value or 0.0) * ((scores.y_true == of_class.label) - share) / len(scores)
+        return total
+
+    def weighted(self, scores: MulticlassScores, decided: Labels, weights: Floats) -> Floats:
+        import numpy as np
+
+        total, images = np.zeros(weights.shape[1]), weights.sum(axis=0)
+        for of_class in self.classes:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                values = of_class.weighted(scores, decided, weights)
+            if self.by_size:
+                shares = weights[scores.y_true == of_class.label].sum(axis=0) / images
+                total += np.where(shares > 0, shares * values, 0.0)
+            else:
+                total += values / len(self.classes)
+        return total
+
+
+@dataclass(frozen=True, eq=False)
+class Pooled:
+    """A binary metric of all pairs of an image and a class (`micro`): is the image of this class, and is it called so?
+
+    Attributes:
+        record: The binary metric.
+    """
+
+    record: Metric
+
+    def pair(self, scores: MulticlassScores, decided: Labels) -> Scores:
+        """Return the labels (n * k,) of all pairs, image by image, with their scores or decisions."""
+        import numpy as np
+
+        each = np.arange(len(scores.classes))
+        y_true = (scores.y_true[:, None] == each).astype(np.int64)
+        y_score = (decided[:, None] == each).astype(np.float64) if self.record.uses_threshold else scores.y_score
+        return Scores(scores.split, y_true.ravel(), y_score.ravel().clip(0, 1))
+
+    def evaluate(self, scores: MulticlassScores, decided: Labels) -> tuple[float | None, str | None]:
+        pair = self.pair(scores, decided)
+        return self.record.evaluate(pair, confusion(pair, HALF))
+
+    def influence_values(self, scores: MulticlassScores, decided: Labels) -> Floats | None:
+        pair = self.pair(scores, decided)
+        influence = self.record.influence_values(pair.y_true, pair.y_score, HALF)
+        return None if influence is None else influence.reshape(len(scores), -1).sum(axis=1)
+
+    def weighted(self, scores: MulticlassScores, decided: Labels, weights: Floats) -> Floats:
+        import numpy as np
+
+        pair = self.pair(scores, decided)
+        return _weighted(self.record, pair.y_true, pair.y_score, np.repeat(weights, len(scores.classes), axis=0))
+
+
+def matrix(scores: MulticlassScores, decided: Labels, weights: Floats | None = None) -> Floats:
+    """Return how many images of each class got each decision.
+
+    Args:
+        scores: Labels of n images.
+        decided: Decisions (n,), class indices or -1.
+        weights: Weights (n, r) of the images; None: every image counts once.
+
+    Returns:
+        Counts (k, k + 1), or sums of weights (k, k + 1, r): rows are classes, columns decisions, the last column
+        abstentions.
+    """
+    import numpy as np
+
+    count = len(scores.classes)
+    cell = scores.y_true * (count + 1) + np.where(decided < 0, count, decided)
+    if weights is None:
+        return np.bincount(cell, minlength=count * (count + 1)).reshape(count, count + 1).astype(np.float64)
+    order = np.argsort(cell, kind="stable")
+    present, first = np.unique(cell[order], return_index=True)
+    sums = np.zeros((count * (count + 1), weights.shape[1]))
+    sums[present] = np.add.reduceat(weights[order], first, axis=0)
+    return sums.reshape(count, count + 1, -1)
+
+
+def _of_decisions(scores: MulticlassScores, decided: Labels, label: int) -> Scores:
+    called = (decided == label).astype("float64")
+    return Scores(scores.split, (scores.y_true == label).astype("int64"), called, scores.patient)
+
+
+def _weighted(record: Metric, y_true: Labels, y_score: Floats, weights: Floats) -> Floats:
+    """Return the values (r,) of a binary metric under weights (n, r)."""
+    import numpy as np
+
+    from benchmark.evidence.metrics.influence import cells
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if not record.uses_threshold:
+            return record.of_weighted_scores(y_true, y_score, weights)
+        return record.of_weighted_counts(np.eye(4)[:, cells(y_true, y_score, HALF)] @ weights)
