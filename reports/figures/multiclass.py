@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
@@ -31,7 +32,9 @@ _LINES = (
     (COLOURS["accent"], (0, (2, 2))),
 )
 """Colour and dashes of the lines of one panel, which differ without colour too."""
-_DARK = 0.55
+_ROOM = 0.03
+"""Room beside the lowest recall, as a share."""
+_DARK = 0.3
 """From this share on the text of a cell is light."""
 _SHADES = LinearSegmentedColormap.from_list("shares", [COLOURS["paper"], COLOURS["accent"]])
 
@@ -58,6 +61,7 @@ def multiclass_forest_figure(cards: Sequence[CardFigures]) -> Figure:
     ]
     if recalls:
         label = "recall of each class"
+        axes.set_xlim(left=min(axes.get_xlim()[0], min(value for value, _ in recalls) - _ROOM))
         axes.plot(*zip(*recalls, strict=True), "|", color=COLOURS["muted"], markersize=7, zorder=1, label=label)
         figure.legends[0].remove()
         handles, labels = axes.get_legend_handles_labels()
@@ -103,7 +107,7 @@ def top_label_figure(runs: Sequence[MulticlassProbabilities]) -> Figure:
 
 @styled
 def matrix_figure(matrix: ClassMatrix, classes: Sequence[str]) -> Figure:
-    """Draw the matrix of decisions: rows are true classes, columns called ones, shaded by the share of the row.
+    """Draw the matrix of decisions: rows are true classes, columns called ones, shaded by the square root of the share of the row.
 
     Args:
         matrix: The counts and shares.
@@ -124,9 +128,8 @@ def matrix_figure(matrix: ClassMatrix, classes: Sequence[str]) -> Figure:
         [share or 0.0 for share in row] + ([_share(extra, sum(counts) + extra)] if abstains else [])
         for row, counts, extra in zip(matrix.by_row, matrix.counts, matrix.abstained, strict=True)
     ]
-    axes.pcolormesh(
-        shares, cmap=_SHADES, vmin=0, vmax=1, edgecolors=COLOURS["grid"], linewidth=0.6, antialiased=True
-    )
+    roots = np.sqrt(shares)
+    axes.pcolormesh(roots, cmap=_SHADES, vmin=0, vmax=1, edgecolors=COLOURS["grid"], linewidth=0.6, antialiased=True)
     for row in range(count):
         counts = (*matrix.counts[row], *([matrix.abstained[row]] if abstains else []))
         for column, n in enumerate(counts):

@@ -18,7 +18,7 @@ from reports.report import Report
 def test_scores(report: Report, store: Store) -> dict[str, AnyScores]:
     """The test scores of every finished run of `report`, by run id; raises ConfigError if some cannot be read."""
     finished = (run for section in report.sections for run in section.runs if run.status == "ok")
-    return {run.run_id: store.binary_scores(run, "test") for run in finished}
+    return {run.run_id: store.scores(run, "test") for run in finished}
 
 
 test_scores.__test__ = False  # type: ignore[attr-defined]  # not a test, in spite of its name
