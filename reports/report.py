@@ -65,6 +65,12 @@ class Section:
         """The names of the classes; of two, the positive one is last."""
         return self.runs[0].spec.dataset.classes
 
+    @property
+    def test_images(self) -> dict[str, int | None]:
+        """The number of test images of each class; None where it is not recorded."""
+        flow = {row.label: row.images for row in self.methods.flow if row.split == "test" and row.label is not None}
+        return {name: flow.get(name) for name in self.classes}
+
 
 @dataclass(frozen=True)
 class Report:

@@ -126,9 +126,18 @@ def _estimates(results: AnyResults | None, runs: Sequence[Run], chosen: bool) ->
         yield name, SampleEstimate.of(got, len(results.test[0]))
 
 
-def failures(runs: Iterable[Run]) -> list[str]:
+def known_figures(run: Run) -> list[str]:
+    """The names of the figures that a run of today has, in table order; keys for three or more classes."""
+    return list(multiclass_measures(run) if is_multiclass(run) else metrics())
+
+
+def failures(runs: Sequence[Run]) -> list[str]:
     """Sentences about the figures that `runs` lack: the metric is newer than the run, or its function failed."""
     figures = [figures for run in runs for figures in (*run.at_half.values(), *run.at_chosen.values())]
+    if runs and is_multiclass(runs[0]):
+        known_keys = known_figures(runs[0])
+        newer = [label_of(key) for key in known_keys if any(key not in each for each in figures)]
+        return [f"Not recorded, because the metric is newer than the run: {', '.join(newer)}."] if newer else []
     known = metrics()
     newer = [label_of(name) for name in known if any(name not in each for each in figures)]
     failed = [

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
+from benchmark.evidence.decisions.decide import Decision, decide
 from benchmark.evidence.diagnosis.diagnoses import Finding, diagnose
-from benchmark.evidence.metrics.influence import ClassSizes
+from benchmark.evidence.metrics.influence import ClassSizes, Labels
+from benchmark.evidence.metrics.multiclass import argmax
 from benchmark.evidence.scores import (
     MulticlassTestScores,
     MulticlassValidationScores,
@@ -87,6 +89,22 @@ class MulticlassResults(_Results[MulticlassValidationScores, MulticlassTestScore
         """The names of the classes, in the order of the scores."""
         return self.test[0].classes
 
+    @property
+    def argmax(self) -> tuple[Labels, ...]:
+        """The class (n,) with the highest score per test image, for each run."""
+        return tuple(map(argmax, self.test))
+
+    @property
+    def chosen(self) -> tuple[Labels, ...] | None:
+        """The class (n,) that each run decides on per test image by its choice on validation, -1 for an abstention.
+
+        None where that is the class with the highest score, because of the rule or because a run chose nothing.
+        """
+        decisions = [decision for run in self.runs if (decision := decision_of(run)) is not None]
+        if len(decisions) < len(self.runs) or not all(each.is_chosen and each.rule != "argmax" for each in decisions):
+            return None
+        return tuple(decide(each, scores.y_score) for each, scores in zip(decisions, self.test, strict=True))
+
     def same_images(self, other: MulticlassResults) -> bool:
         """Whether both were scored on the same test images, so that they may be compared pairwise."""
         return _same_images(self, other)
@@ -99,6 +117,11 @@ _Collected = TypeVar("_Collected", CardResults, MulticlassResults)
 def is_multiclass(run: Run) -> bool:
     """Whether the data of a run have three or more classes."""
     return len(run.spec.dataset.classes) > 2
+
+
+def decision_of(run: Run) -> Decision | None:
+    """The decision that a run on three or more classes chose on validation."""
+    return getattr(run, "decision", None)
 
 
 def collect_results(runs: Iterable[Run], store: Store) -> dict[str, CardResults]:

@@ -14,7 +14,7 @@ from benchmark.evidence.metrics.multiclass import argmax
 from benchmark.evidence.scores import MulticlassScores, Scores
 from benchmark.runs.history import Histories
 from reports.results.curves import Curve, SeedHistory, curves_without_bands, seed_history
-from reports.results.measured import MulticlassResults
+from reports.results.measured import MulticlassResults, decision_of
 
 ARGMAX = "the class with the highest score"
 """The rule of decisions that need no choice on validation."""
@@ -191,14 +191,16 @@ def multiclass_section(
 
 def multiclass_card(results: MulticlassResults, history: Histories) -> MulticlassCard:
     """The matrices, curves and calibration of one card; `history` returns the epochs of a run."""
+    chosen, decision = results.chosen, decision_of(results.runs[0])
     return MulticlassCard(
         card=results.card.name,
         seeds=tuple(run.spec.seed for run in results.runs),
-        argmax=_decided(ARGMAX, results.test, tuple(map(argmax, results.test))),
-        chosen=None,
+        argmax=_decided(ARGMAX, results.test, results.argmax),
+        chosen=None if chosen is None or decision is None else _decided(decision.in_words(), results.test, chosen),
         curves=tuple(_class_curves(results)),
         probabilities=tuple(_probabilities(results)),
         history=tuple(seed_history(run.spec.seed, history(run)) for run in results.runs),
+        notes=tuple(_notes(results)),
     )
 
 
@@ -213,6 +215,15 @@ def _decided(rule: str, runs: Sequence[MulticlassScores], decided: Sequence[Labe
     total = np.sum([each.counts for each in matrices], axis=0)
     abstained = np.sum([each.abstained for each in matrices], axis=0)
     return DecidedRuns(rule, matrices, ClassMatrix.of(total.tolist(), abstained.tolist()))
+
+
+def _notes(results: MulticlassResults) -> Iterator[str]:
+    for run, test in zip(results.runs, results.test, strict=True):
+        if np.ptp(test.y_score, axis=0).max() == 0:
+            yield f"Seed {run.spec.seed}: all images have the same scores."
+        decision = decision_of(run)
+        if decision is not None and decision.reason is not None:
+            yield f"Seed {run.spec.seed}: nothing was chosen on validation: {decision.reason}."
 
 
 def _share(count: int, total: int) -> float | None:

@@ -14,9 +14,15 @@ PREPROCESSING: Mapping[str, str] = MappingProxyType(
 """The input of the network for each kind of preprocessing."""
 
 
-def recipe_in_words(card: ModelCard) -> tuple[tuple[str, str], ...]:
-    """The settings of a card by topic: network, optimiser, loss, epochs, augmentation, preprocessing."""
-    return tuple(_recipe(card))
+def recipe_in_words(card: ModelCard, classes: int = 2) -> tuple[tuple[str, str], ...]:
+    """The settings of a card by topic: network, optimiser, loss, epochs, augmentation, preprocessing.
+
+    `classes` is the number of classes that it was trained on. For more than two, a loss is in its categorical form.
+    """
+    settings = dict(_recipe(card))
+    if classes > 2:
+        settings["loss"] = settings["loss"].replace("binary", "categorical", 1)
+    return tuple(settings.items())
 
 
 def _recipe(card: ModelCard) -> Iterator[tuple[str, str]]:

@@ -52,19 +52,20 @@ class Share:
     counted: Callable[[MulticlassScores, Labels], Floats] | None = None
     undefined: str = UNDEFINED
 
-    def _parts(self, scores: MulticlassScores, decided: Labels) -> tuple[Floats, Floats]:
+    def parts(self, scores: MulticlassScores, decided: Labels) -> tuple[Floats, Floats]:
+        """Return what each image contributes (n,), and by how much it counts (n,)."""
         import numpy as np
 
         above = self.per_image(scores, decided)
         return above, np.ones(len(above)) if self.counted is None else self.counted(scores, decided)
 
     def evaluate(self, scores: MulticlassScores, decided: Labels) -> tuple[float | None, str | None]:
-        above, below = self._parts(scores, decided)
+        above, below = self.parts(scores, decided)
         value = float(above.sum() / below.sum()) if below.any() else math.nan
         return (None, self.undefined) if math.isnan(value) else (value, None)
 
     def influence_values(self, scores: MulticlassScores, decided: Labels) -> Floats | None:
-        above, below = self._parts(scores, decided)
+        above, below = self.parts(scores, decided)
         total = below.sum()
         if not total or math.isnan(above.sum()):
             return None
@@ -72,7 +73,7 @@ class Share:
         return influence
 
     def weighted(self, scores: MulticlassScores, decided: Labels, weights: Floats) -> Floats:
-        above, below = self._parts(scores, decided)
+        above, below = self.parts(scores, decided)
         values: Floats = (above @ weights) / (below @ weights)
         return values
 

@@ -168,7 +168,7 @@ class _Whole:
 
 _WHOLE = {
     "accuracy": _Whole("share", "higher", "Wilson", "summary", True),
-    "balanced_accuracy": _Whole("share", "higher", "square-and-add", "comparison", True, False),
+    "balanced_accuracy": _Whole("share", "higher", "logit", "comparison", True, False),
     "mcc": _Whole("correlation", "higher", "Fisher z", "detail", True),
     "kappa": _Whole("correlation", "higher", "Fisher z", "detail", True),
     "quadratic_kappa": _Whole("correlation", "higher", "Fisher z", "summary", True),
@@ -180,6 +180,10 @@ _WHOLE = {
     "expected_cost": _Whole("loss", "lower", "log", "summary", True),
 }
 """Metrics of all classes together, in table order."""
+
+
+_SHARES = ("recall:weighted", "recall:micro", "precision:micro")
+"""Averages that are a proportion of images: of all images, or of those that are not abstained on."""
 
 
 def class_metrics() -> dict[str, Metric]:
@@ -238,13 +242,16 @@ def _whole(metric: str) -> MulticlassMeasure:
 def _of_classes(record: Metric, key: MeasureKey) -> MulticlassMeasure:
     assert record.scale is not None  # only counts have none
     default = key.average in (None, "macro") and record.name != "specificity"
+    scale = record.scale
+    if key.average is not None and record.is_fraction:
+        scale = "Wilson" if str(key) in _SHARES else "logit"
     return MulticlassMeasure(
         key=str(key),
         label=label_of(str(key)),
         kind=record.kind,
         direction=record.direction,
         range=record.range,
-        scale=record.scale,
+        scale=scale,
         depends_on_prevalence=record.depends_on_prevalence or key.average in ("weighted", "micro"),
         display=record.display if default else "detail",
         uses_decisions=record.uses_threshold,
@@ -311,6 +318,12 @@ def multiclass_metrics(
             MeasureKey(name, "weighted"): MeanOfClasses(by_class[name], by_size=True),
             MeasureKey(name, "micro"): Pooled(record),
         }
+        shares: dict[str, Form] = {
+            "recall:weighted": Share(_correct),
+            "recall:micro": Share(_correct),
+            "precision:micro": Share(_correct, _covered, "undefined: every decision abstains"),
+        }
+        keys |= {key: shares[str(key)] for key in keys if str(key) in shares}
         found |= {str(key): _metric(_of_classes(record, key), form) for key, form in keys.items()}
     return found
 

@@ -27,6 +27,7 @@ OTHER: dict[str, Any] = {
     "precision": "bfloat16",
     "prefix": "keras",
     "threshold": {"rule": "fixed", "value": 0.4},
+    "decision": {"rule": "abstain", "value": 0.7},
 }
 OTHER_SAMPLING: dict[str, Any] = {
     "train": 38,
