@@ -15,7 +15,13 @@ from reports.figures.card import (
     roc_figure,
 )
 from reports.figures.forest import forest_figure
-from reports.figures.multiclass import class_areas, class_roc_figure, matrix_figure, multiclass_forest_figure, top_label_figure
+from reports.figures.multiclass import (
+    class_areas,
+    class_roc_figure,
+    matrix_figure,
+    multiclass_forest_figure,
+    top_label_figure,
+)
 from reports.figures.pictures import Picture, Pictures
 from reports.figures.svg import svg_file
 from reports.gallery.gallery import Gallery
@@ -65,7 +71,7 @@ def write_pictures(
 def _write_section(section: Section, folder: Path, prefix: str, galleries: Mapping[str, Gallery]) -> Pictures:
     comparison = None
     if any(card.at_half for card in section.cards):
-        several = len(section.runs[0].spec.dataset.classes) > 2
+        several = len(section.classes) > 2
         alt = _SEVERAL_CLASSES if several else _TWO_CLASSES
         figure = multiclass_forest_figure(section.cards) if several else forest_figure(section.cards)
         comparison = Picture(_write_svg(figure, folder, f"{prefix}comparison"), alt)

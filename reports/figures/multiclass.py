@@ -107,7 +107,9 @@ def top_label_figure(runs: Sequence[MulticlassProbabilities]) -> Figure:
 
 @styled
 def matrix_figure(matrix: ClassMatrix, classes: Sequence[str]) -> Figure:
-    """Draw the matrix of decisions: rows are true classes, columns called ones, shaded by the square root of the share of the row.
+    """Draw the matrix of decisions: rows are true classes, columns called ones.
+
+    The shade of a cell grows with the square root of its share of the row.
 
     Args:
         matrix: The counts and shares.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from benchmark.evidence.calibration.reliability import Reliability
+from benchmark.evidence.decisions.decide import Decision, decide
 from benchmark.evidence.estimate import Estimate
 from benchmark.evidence.metrics.keys import MeasureKey
 from benchmark.evidence.metrics.multiclass import class_metrics
@@ -16,14 +17,10 @@ from benchmark.runs.run import Run
 from reports.render.html.scores import packed_labels, packed_scores
 from reports.report import Section
 from reports.results.card_figures import CardFigures
-from reports.results.multiclass import (
-    ClassMatrix,
-    DecidedRuns,
-    MulticlassCard,
-    MulticlassProbabilities,
-    MulticlassSection,
-)
-from reports.text import MISSING, plural
+from reports.results.measured import decision_of
+from reports.results.multiclass import ARGMAX, ClassMatrix, DecidedRuns, MulticlassCard, MulticlassProbabilities
+from reports.results.multiclass_text import lowest_recall, overall_keys
+from reports.text import MISSING, estimate
 
 COMPARED = ("accuracy", "balanced_accuracy", "auc:macro")
 """The metrics of the comparison of cards; the recall of each class is in a table of its own."""
@@ -31,6 +28,7 @@ SLIDER_METRICS = ("recall", "specificity", "precision", "f1")
 """The metrics of the threshold slider of one class. Accuracy is left out: it is high for every rare class."""
 _MOST_SCORES = 4_000_000
 """The largest number of scores in a page, about 20 MB of text; with more, a page would open too slowly."""
+_TOO_LARGE = "The class switch is left out: with the scores of every image the page would be too large."
 _DENSE, _UPRIGHT = 7, 4
 """From so many classes on a matrix is set tighter; names with more letters than so many are then turned."""
 
@@ -147,6 +145,7 @@ class ClassCardView:
         rule: The rule of the decisions in `rows`.
         lowest: The class with the lowest recall; None without figures.
         decisions: Sentences about the decision rule.
+        costs: The costs (k, k) of a call by true and called class; None unless the rule has costs.
         calibration: The calibration of each run.
         panel: The class switch; None without scores.
         panel_reason: Why there is no class switch, in a sentence.
@@ -161,6 +160,7 @@ class ClassCardView:
     rule: str
     lowest: LowestRecall | None
     decisions: tuple[str, ...]
+    costs: tuple[tuple[float, ...], ...] | None
     calibration: tuple[MulticlassProbabilities, ...]
     panel: PanelView | None
     panel_reason: str | None
@@ -184,7 +184,7 @@ class ClassesView:
 
 def is_multiclass(section: Section) -> bool:
     """Whether the data of `section` have three or more classes."""
-    return len(section.runs[0].spec.dataset.classes) > 2
+    return len(section.classes) > 2
 
 
 def classes_view(section: Section, scores: Mapping[str, AnyScores]) -> ClassesView:
@@ -206,12 +206,13 @@ def too_many_scores(scores: Mapping[str, AnyScores]) -> bool:
 
 
 def _card(figures: CardFigures, section: Section, scores: Mapping[str, AnyScores]) -> ClassCardView:
-    classes = section.runs[0].spec.dataset.classes
+    classes = section.classes
     name = figures.card.name
     part = None if section.multiclass is None else section.multiclass.card(name)
     metrics = tuple(m for m in class_metrics() if str(MeasureKey(m, "macro")) in figures.at_half)
     rows = tuple(_class_rows(figures, classes, metrics, part))
     large = too_many_scores(scores)
+    lowest = lowest_recall(figures.at_half, classes)
     panel = None if part is None or large else _panel(part, classes, section.runs, scores)
     return ClassCardView(
         name=name,
@@ -219,21 +220,19 @@ def _card(figures: CardFigures, section: Section, scores: Mapping[str, AnyScores
         rows=rows if figures.at_half else (),
         metrics=metrics,
         macro={metric: figures.at_half.get(str(MeasureKey(metric, "macro"))) for metric in metrics},
-        whole=tuple(key for key in figures.at_half if _is_whole(key)),
-        rule="the class with the highest score" if part is None else part.argmax.rule,
-        lowest=_lowest(rows),
-        decisions=() if part is None else tuple(_decision_sentences(part)),
+        whole=tuple(overall_keys(figures.at_half)),
+        rule=ARGMAX,
+        lowest=None if lowest is None else LowestRecall(*lowest),
+        decisions=() if part is None else tuple(_decision_sentences(part, section.runs)),
+        costs=None if part is None else _costs(part, section.runs),
         calibration=() if part is None else part.probabilities,
         panel=panel,
         panel_reason=(
-            "The class switch is left out: the page would be too large with the scores of every image." if large else None
+            "The class switch is left out: the page would be too large with the scores of every image."
+            if large
+            else None
         ),
     )
-
-
-def _is_whole(key: str) -> bool:
-    parsed = MeasureKey.parse(key)
-    return parsed.of_class is None and parsed.average in (None, "macro")
 
 
 def _class_rows(
@@ -242,15 +241,6 @@ def _class_rows(
     for index, name in enumerate(classes):
         by_metric = {metric: figures.at_half.get(str(MeasureKey(metric, of_class=name))) for metric in metrics}
         yield ClassRow(name, None if part is None else part.curves[index].images, by_metric)
-
-
-def _lowest(rows: Iterable[ClassRow]) -> LowestRecall | None:
-    recalls = [
-        (figure.value, LowestRecall(row.name, figure))
-        for row in rows
-        if (figure := row.figures.get("recall")) is not None and figure.value is not None
-    ]
-    return min(recalls, key=lambda pair: pair[0])[1] if recalls else None
 
 
 def _matrices(part: MulticlassCard, classes: tuple[str, ...]) -> Iterator[MatrixView]:
@@ -327,29 +317,50 @@ def _shade(share: float | None) -> str:
     return f"{math.sqrt(share or 0):.3f}".rstrip("0").rstrip(".")
 
 
-def _decision_sentences(part: MulticlassCard) -> Iterator[str]:
-    if part.chosen is not None:
-        yield f"The protocol's rule: {part.chosen.rule}."
-    yield f"{'Beside it, every figure is given for' if part.chosen else 'The decision is'} {part.argmax.rule}."
+def _decision_sentences(part: MulticlassCard, runs: Sequence[Run]) -> Iterator[str]:
+    if part.chosen is None:
+        yield f"Decision: {part.argmax.rule}."
+    else:
+        yield f"Decision: {part.chosen.rule}. The figures of {part.argmax.rule} are given beside it."
+    for run, decision in _decided_runs(part, runs):
+        chosen = decision.threshold
+        if chosen is not None and chosen.value is not None:
+            what = "confidence" if decision.of_class is None else f"threshold of {decision.of_class}"
+            yield f"Seed {run.spec.seed}: {what} {estimate(chosen)}, from validation."
     yield from part.notes
+
+
+def _decided_runs(part: MulticlassCard, runs: Sequence[Run]) -> Iterator[tuple[Run, Decision]]:
+    for run in _finished(part, runs):
+        decision = decision_of(run)
+        if decision is not None and decision.is_chosen and decision.rule != "argmax":
+            yield run, decision
+
+
+def _costs(part: MulticlassCard, runs: Sequence[Run]) -> tuple[tuple[float, ...], ...] | None:
+    """The costs (k, k) of the rule, by true and called class; None without costs."""
+    return next((decision.costs for _, decision in _decided_runs(part, runs)), None)
+
+
+def _finished(part: MulticlassCard, runs: Sequence[Run]) -> list[Run]:
+    return [
+        run for run in runs if run.status == "ok" and run.spec.card.name == part.card and run.spec.seed in part.seeds
+    ]
 
 
 def _panel(
     part: MulticlassCard, classes: tuple[str, ...], runs: Sequence[Run], scores: Mapping[str, AnyScores]
 ) -> PanelView | None:
-    by_seed = {p.seed: p for p in part.probabilities}
+    by_seed = {each.seed: each for each in part.probabilities}
     entries = tuple(
         _run(run, test, by_seed.get(run.spec.seed))
-        for run in runs
-        if run.status == "ok"
-        and run.spec.card.name == part.card
-        and run.spec.seed in part.seeds
-        and isinstance(test := scores.get(run.run_id), MulticlassScores)
+        for run in _finished(part, runs)
+        if isinstance(test := scores.get(run.run_id), MulticlassScores)
     )
     if not entries:
         return None
-    calibrated = any(p.after is not None for p in part.probabilities)
-    return PanelView(classes, entries, any(entry["decided"] for entry in entries), calibrated)
+    calibrated = any(each.after is not None for each in part.probabilities)
+    return PanelView(classes, entries, any(entry["decided"] is not None for entry in entries), calibrated)
 
 
 def _run(run: Run, test: MulticlassScores, assessed: MulticlassProbabilities | None) -> dict[str, Any]:
@@ -358,12 +369,17 @@ def _run(run: Run, test: MulticlassScores, assessed: MulticlassProbabilities | N
     Labels and scores of every image, the decisions by the protocol's rule if it is not the highest score, the threshold
     that was chosen for each class if any, and the bins of each class's reliability.
     """
+    decision = decision_of(run)
+    other = decision is not None and decision.is_chosen and decision.rule != "argmax"
+    thresholds: dict[str | None, float | None] = {}
+    if other and decision is not None and decision.threshold is not None:
+        thresholds[decision.of_class] = decision.threshold.value
     return {
         "label": f"seed {run.spec.seed}",
         "y_true": packed_labels(test.y_true),
         "y_score": packed_scores(test.y_score.ravel()),
-        "decided": None,
-        "thresholds": [None] * len(test.classes),
+        "decided": packed_labels(decide(decision, test.y_score)) if other and decision is not None else None,
+        "thresholds": [thresholds.get(name) for name in test.classes],
         "reliability": [_bins(assessed, label) for label in range(len(test.classes))],
     }
 
@@ -376,6 +392,4 @@ def _bins(assessed: MulticlassProbabilities | None, label: int) -> dict[str, lis
 
 
 def _points(reliability: Reliability) -> list[list[float]]:
-    return [
-        [round(x, 4) for x in (part.mean_score, part.share, part.low, part.high)] for part in reliability.curve
-    ]
+    return [[round(x, 4) for x in (part.mean_score, part.share, part.low, part.high)] for part in reliability.curve]
