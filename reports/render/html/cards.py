@@ -13,6 +13,7 @@ from benchmark.runs.run import Run
 from reports.gallery.gallery import Gallery
 from reports.render.html.bars import Axis, Bar, axis_over
 from reports.render.html.charts import Chart, card_charts, multiclass_charts
+from reports.render.html.finished import finished_runs
 from reports.render.html.multiclass import ClassCardView, ClassesView
 from reports.render.html.scores import slider_data
 from reports.report import Section
@@ -171,7 +172,7 @@ def card_views(
     for figures in section.cards:
         name = figures.card.name
         runs = tuple(run for run in section.runs if run.spec.card.name == name)
-        finished = _finished(figures, runs)
+        finished = finished_runs(figures, runs)
         probabilities = tuple(row for row in section.probabilities if row.card == name)
         yield CardView(
             figures=figures,
@@ -203,16 +204,6 @@ def _cell(measured: Estimate | None, published: Comparison | None, axis: Axis | 
     value, bounds = (None, None) if measured is None else (measured.value, measured.bounds)
     between = None if printed is None else (printed, printed)
     return MetricCell(measured, published, Bar(axis, value, bounds, between))
-
-
-def _finished(figures: CardFigures, runs: Sequence[Run]) -> tuple[Run, ...]:
-    """The runs behind the card's figures, one per seed."""
-    identity = figures.card.identity()
-    return tuple(
-        run
-        for run in runs
-        if run.status == "ok" and run.spec.seed in figures.seeds and run.spec.card.identity() == identity
-    )
 
 
 def _recipe(card: ModelCard) -> dict[str, dict[str, Any]]:

@@ -33,7 +33,8 @@ from reports.render.html.cards import (
     ranking_view,
     slider_metrics,
 )
-from reports.render.html.multiclass import SLIDER_METRICS, ClassesView, classes_view, is_multiclass
+from reports.render.html.class_switch import SLIDER_METRICS
+from reports.render.html.multiclass import ClassesView, classes_view, is_multiclass
 from reports.render.html.verdicts import ClaimsView, claims_view
 from reports.report import Report, Section
 from reports.results import ranking_text
