@@ -134,8 +134,11 @@ def _weakest_class(section: Section) -> str | None:
     """The class with the lowest recall of the leading card, or of the only one; a mean over classes may hide it."""
     if section.multiclass is None:
         return None
-    first = next(iter(section.ranking.figures), None) if section.ranking is not None else None
-    card = next((each for each in section.cards if each.at_half and first in (None, each.card.name)), None)
+    finished = [card for card in section.cards if card.at_half]
+    first = finished[0].card.name if len(finished) == 1 else None
+    if section.ranking is not None:
+        first = next(iter(section.ranking.figures))
+    card = next((each for each in finished if each.card.name == first), None)
     lowest = None if card is None else lowest_recall(card.at_half, section.classes)
     if card is None or lowest is None:
         return None

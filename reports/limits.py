@@ -31,7 +31,8 @@ def _limits(section: Section) -> Iterator[str]:
             "Train, validation and test images come from one source: performance on images from another hospital, "
             "machine or population is unknown."
         )
-    if any(run.spec.card.published and is_different_data(run, claims) for run in section.runs):
+    compared = len(section.classes) == 2 or section.comparisons or section.claims
+    if compared and any(run.spec.card.published and is_different_data(run, claims) for run in section.runs):
         yield "Published figures were computed on different data: a difference may come from the images alone."
     yield from _seeds(section)
     if first.protocol.split == "fixed":

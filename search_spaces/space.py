@@ -238,6 +238,7 @@ def check_paths(base: ModelCard, space: SearchSpace) -> None:
     """Raise ConfigError unless every parameter of `space` exists in `base`."""
     known = set(_paths(base.model_dump(mode="json", include={"model", "recipe"})))
     known |= {f"model.{name}" for name in get_builder(base.model.builder).parameters.model_fields}
+    known |= {f"recipe.{name}" for name in type(base.recipe).model_fields}  # a dump leaves out some defaults
     for path in space.parameters:
         if path not in known:
             raise ConfigError(

@@ -34,7 +34,7 @@ def render(report: Report, store: Store) -> dict[str, str]:
     files = {}
     for name, table in {"runs": runs_table(runs, store), "figures": figures_table(runs)}.items():
         files[name] = csv_text(table.column_names, map(dict.values, table.to_pylist()))
-    for name, (columns, rows_of) in (_TABLES | _MULTICLASS_TABLES if several else _TABLES).items():
+    for name, (columns, rows_of) in ({**_TABLES, **_MULTICLASS_TABLES} if several else _TABLES).items():
         rows = ({**conditions_of(section.runs[0]), **row} for section in report.sections for row in rows_of(section))
         heads = (*CONDITIONS, *columns)
         files[name] = csv_text(heads, ([row.get(head) for head in heads] for row in rows))

@@ -7,16 +7,19 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from benchmark.evidence.decisions.decide import Decision, decide
-from benchmark.evidence.diagnosis.diagnoses import Finding, diagnose
+from benchmark.evidence.decisions.decide import decide
+from benchmark.evidence.diagnosis.diagnoses import Finding
+from benchmark.evidence.intervals.seeds import MulticlassPairedScores
 from benchmark.evidence.metrics.influence import ClassSizes, Labels
 from benchmark.evidence.metrics.multiclass import argmax
 from benchmark.evidence.scores import (
+    AnyScores,
     MulticlassTestScores,
     MulticlassValidationScores,
     TestScores,
     ValidationScores,
 )
+from benchmark.runs.outcome import findings
 from benchmark.runs.run import Run, RunSpec
 from benchmark.runs.storage.store import Store
 from zoo.config.errors import ConfigError
@@ -100,10 +103,26 @@ class MulticlassResults(_Results[MulticlassValidationScores, MulticlassTestScore
 
         None where that is the class with the highest score, because of the rule or because a run chose nothing.
         """
-        decisions = [decision for run in self.runs if (decision := decision_of(run)) is not None]
-        if len(decisions) < len(self.runs) or not all(each.is_chosen and each.rule != "argmax" for each in decisions):
+        decisions = [run.decision for run in self.runs if run.decision is not None and decides_by_choice(run)]
+        if len(decisions) < len(self.runs):
             return None
         return tuple(decide(each, scores.y_score) for each, scores in zip(decisions, self.test, strict=True))
+
+    def paired(self, *, chosen: bool = False) -> MulticlassPairedScores | None:
+        """The test scores of every seed with decisions.
+
+        Args:
+            chosen: Whether decisions are those that the runs chose on validation, else those for the highest score.
+
+        Returns:
+            The scores and decisions; None where the runs have no such decisions.
+        """
+        decided = self.chosen if chosen else self.argmax
+        if decided is None:
+            return None
+        decision = self.runs[0].decision
+        costs = None if decision is None else decision.costs
+        return MulticlassPairedScores(self.test, decided, costs, chosen and decision is not None and decision.abstains)
 
     def same_images(self, other: MulticlassResults) -> bool:
         """Whether both were scored on the same test images, so that they may be compared pairwise."""
@@ -119,9 +138,9 @@ def is_multiclass(run: Run) -> bool:
     return len(run.spec.dataset.classes) > 2
 
 
-def decision_of(run: Run) -> Decision | None:
-    """The decision that a run on three or more classes chose on validation."""
-    return getattr(run, "decision", None)
+def decides_by_choice(run: Run) -> bool:
+    """Whether a run on three or more classes chose a decision on validation that is not for the highest score."""
+    return run.decision is not None and run.decision.is_chosen and run.decision.rule != "argmax"
 
 
 def collect_results(runs: Iterable[Run], store: Store) -> dict[str, CardResults]:
@@ -167,7 +186,7 @@ def _collected(runs: Iterable[Run], measure: Callable[[Run], _Collected]) -> dic
         if _version(run) != latest[run.spec.card.name]:
             continue
         one = measure(run)
-        earlier = collected.get(run.spec.card.name)
+        earlier: _Collected | None = collected.get(run.spec.card.name)
         if earlier is None:
             collected[run.spec.card.name] = one
         elif _same_images(earlier, one):
@@ -211,10 +230,12 @@ def _multiclass_measured(run: Run, store: Store) -> MulticlassResults:
     val, test = store.scores(run, "val"), store.scores(run, "test")
     if not isinstance(val, MulticlassValidationScores) or not isinstance(test, MulticlassTestScores):
         raise ConfigError(f"{run.spec.card.name}: its data have two classes; three or more are needed here")
-    return MulticlassResults(run.spec.card, (run,), (val,), (test,), (run.diagnosis,), store.images(run, "test"))
+    return MulticlassResults(
+        run.spec.card, (run,), (val,), (test,), (_findings(run, val, test, store),), store.images(run, "test")
+    )
 
 
-def _findings(run: Run, val: ValidationScores, test: TestScores, store: Store) -> tuple[Finding, ...]:
+def _findings(run: Run, val: AnyScores, test: AnyScores, store: Store) -> tuple[Finding, ...]:
     """The diagnosis of a run, computed anew from the store, so that older runs have the current checks."""
     history = store.history(run)
     if not history:
@@ -226,7 +247,7 @@ def _findings(run: Run, val: ValidationScores, test: TestScores, store: Store) -
             f"--store {store.root}: history.csv of run {run.run_id} is damaged ({error}); delete its folder and "
             "run the card again"
         ) from error
-    return diagnose(
+    return findings(
         val,
         test,
         curves,

@@ -13,7 +13,7 @@ from benchmark.evidence.scores import AnyScores
 from benchmark.runs.environment import Environment
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.run import DatasetFacts, Run
-from reports.results.measured import AnyResults
+from reports.results.measured import AnyResults, is_multiclass
 from reports.results.recipe import PREPROCESSING, augmentation_in_words, kept_weights
 from reports.text import listed, plural, seed_list
 from zoo.models.card import ModelCard
@@ -208,7 +208,10 @@ def _selection(runs: Sequence[Run], protocol: Protocol) -> Iterator[Fact]:
     for text, names in _by_text(runs, kept_weights).items():
         yield Fact("selection", f"{text}: {names}")
     yield Fact("selection", "every card of the store is reported; none was selected by its test figures")
-    yield Fact("threshold", f"{protocol.threshold.in_words()}; the test split is scored once, after training")
+    if is_multiclass(runs[0]):
+        yield Fact("decision", f"{protocol.decision.in_words()}; the test split is scored once, after training")
+    else:
+        yield Fact("threshold", f"{protocol.threshold.in_words()}; the test split is scored once, after training")
     yield Fact(
         "calibration",
         "fitted on validation scores alone; rolled back where it does not lower the cross-fitted validation log loss",

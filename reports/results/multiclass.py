@@ -14,7 +14,7 @@ from benchmark.evidence.metrics.multiclass import argmax
 from benchmark.evidence.scores import MulticlassScores, Scores
 from benchmark.runs.history import Histories
 from reports.results.curves import Curve, SeedHistory, curves_without_bands, seed_history
-from reports.results.measured import MulticlassResults, decision_of
+from reports.results.measured import MulticlassResults
 
 ARGMAX = "the class with the highest score"
 """The rule of decisions that need no choice on validation."""
@@ -191,7 +191,7 @@ def multiclass_section(
 
 def multiclass_card(results: MulticlassResults, history: Histories) -> MulticlassCard:
     """The matrices, curves and calibration of one card; `history` returns the epochs of a run."""
-    chosen, decision = results.chosen, decision_of(results.runs[0])
+    chosen, decision = results.chosen, results.runs[0].decision
     return MulticlassCard(
         card=results.card.name,
         seeds=tuple(run.spec.seed for run in results.runs),
@@ -221,7 +221,7 @@ def _notes(results: MulticlassResults) -> Iterator[str]:
     for run, test in zip(results.runs, results.test, strict=True):
         if np.ptp(test.y_score, axis=0).max() == 0:
             yield f"Seed {run.spec.seed}: all images have the same scores."
-        decision = decision_of(run)
+        decision = run.decision
         if decision is not None and decision.reason is not None:
             yield f"Seed {run.spec.seed}: nothing was chosen on validation: {decision.reason}."
 

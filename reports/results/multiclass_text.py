@@ -9,7 +9,6 @@ from benchmark.evidence.estimate import Estimate
 from benchmark.evidence.metrics.keys import MeasureKey
 from benchmark.evidence.metrics.registry import label_of
 from benchmark.runs.run import Run
-from reports.results.measured import decision_of
 from reports.results.multiclass import ClassMatrix, MulticlassCard, MulticlassProbabilities
 from reports.text import MISSING, decimals_of, estimate, number, plural
 
@@ -164,7 +163,7 @@ def decision_lines(run: Run, card: MulticlassCard) -> list[str]:
     Returns:
         The lines, without ends.
     """
-    decision = decision_of(run)
+    decision = run.decision
     lines = []
     if decision is not None:
         lines.append(f"decision: {decision.in_words()}")

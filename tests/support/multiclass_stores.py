@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmark.evidence.intervals.multiclass import multiclass_figures
-from benchmark.evidence.metrics.multiclass import argmax
+from benchmark.evidence.metrics.influence import ClassSizes
 from benchmark.evidence.metrics.registry import Figure
 from benchmark.evidence.scores import MulticlassScores, MulticlassTestScores, MulticlassValidationScores
-from benchmark.evidence.thresholds.choice import Threshold
+from benchmark.runs.outcome import Choice, choose, costs_of, default_decision, figures_of, findings, is_chosen
+from benchmark.runs.protocol import Protocol
 from benchmark.runs.run import DatasetFacts, Run, SplitFacts
 from benchmark.runs.storage.store import Store
 from tests.support.records import COSTS, ENVIRONMENT, HEALTHY, Curves, make_run, make_spec, recorded_history
@@ -80,20 +80,25 @@ def make_multiclass_run(
     facts: DatasetFacts = RADIOGRAPHS,
     *,
     seed: int = 0,
+    protocol: str | Protocol = "quick",
     **changes: Any,
 ) -> Run:
     """A finished run with the figures of these scores; `changes` replace fields of the record."""
     counts = {
         part.split: tuple(np.bincount(part.y_true, minlength=len(facts.classes)).tolist()) for part in (val, test)
     }
-    sizes = {"train": 480, "val": len(val), "test": len(test)}
+    images = {"train": 480, "val": len(val), "test": len(test)}
+    spec = make_spec(card, seed=seed, dataset=facts, protocol=protocol)
+    choice, sizes = choose(spec.protocol, val), spec.protocol.class_sizes
     fields: dict[str, Any] = {
-        "spec": make_spec(card, seed=seed, dataset=facts),
+        "spec": spec,
         "status": "ok",
         "finished": "2026-01-02T03:04:05+00:00",
-        "split": SplitFacts(sizes, "cd" * 32, (), counts),
-        "threshold": Threshold(None, "youden", "three or more classes have no threshold"),
-        "at_half": {part.split: _figures(part) for part in (val, test)},
+        "split": SplitFacts(images, "cd" * 32, (), counts),
+        "decision": choice,
+        "at_half": {part.split: _figures(part, default_decision(part), choice, sizes) for part in (val, test)},
+        "at_chosen": {part.split: _figures(part, choice, choice, sizes) for part in (val, test) if is_chosen(choice)},
+        "diagnosis": findings(val, test, HEALTHY, classes=facts.classes, checks=None, losses=None, counts=counts),
         "costs": COSTS,
         "environment": ENVIRONMENT,
     }
@@ -163,6 +168,6 @@ def _labels(counts: Sequence[int]) -> list[int]:
     return [label for label, count in enumerate(counts) for _ in range(count)]
 
 
-def _figures(scores: MulticlassScores) -> dict[str, Figure]:
-    of_argmax = multiclass_figures(scores, argmax(scores))
-    return {"loss": Figure("loss", of_argmax["log_loss"].value), **of_argmax}
+def _figures(scores: MulticlassScores, decision: Choice, chosen: Choice, sizes: ClassSizes) -> dict[str, Figure]:
+    of_scores = figures_of(scores, decision, sizes, costs_of(chosen))
+    return {"loss": Figure("loss", of_scores["log_loss"].value), **of_scores}

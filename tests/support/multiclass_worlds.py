@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -12,7 +12,7 @@ from benchmark.evidence.metrics.multiclass import argmax, multiclass_metrics
 from benchmark.evidence.scores import MulticlassScores
 from tests.support.worlds import PATIENT_SIZES
 
-POPULATION = 400_000
+POPULATION = 250_000
 
 
 @dataclass(frozen=True)
@@ -72,15 +72,21 @@ def draw(world: MulticlassWorld, generator: np.random.Generator) -> MulticlassSc
     return MulticlassScores("test", y_true, _softmax(world, y_true, hidden), world.names, True, names)
 
 
-def population(world: MulticlassWorld) -> dict[str, float]:
-    """What each metric is in a test set of many images; images of one patient count no less, so none are drawn."""
+def population(world: MulticlassWorld, keys: tuple[str, ...]) -> dict[str, float]:
+    """What each metric of `keys` is in a test set of many images. Images are independent: it is the same by patient."""
+    return _population(replace(world, clustered=False), keys)
+
+
+@cache
+def _population(world: MulticlassWorld, keys: tuple[str, ...]) -> dict[str, float]:
     generator = np.random.default_rng(20)
-    sizes = np.round(world.shares * POPULATION).astype(int)
-    y_true = np.repeat(np.arange(world.classes), sizes)
+    y_true = np.repeat(np.arange(world.classes), np.round(world.shares * POPULATION).astype(int))
     scores = _softmax(world, y_true, generator.standard_normal((len(y_true), world.classes)))
     large = MulticlassScores("test", y_true, scores, world.names, True)
-    found = {key: metric.value(large, argmax(large)) for key, metric in multiclass_metrics(world.names, ordered=True).items()}
-    return {key: value for key, value in found.items() if value is not None}
+    metrics = multiclass_metrics(world.names, ordered=True)
+    decided = argmax(large)
+    values = {key: metrics[key].value(large, decided) for key in keys if key in metrics}
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def _softmax(world: MulticlassWorld, y_true: Labels, hidden: Floats) -> Floats:

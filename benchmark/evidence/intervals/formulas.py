@@ -195,10 +195,6 @@ def mean_of_proportions(
         Both ends, in [0, 1].
     """
 
-    # Fitting k proportions where one mean is known takes k - 1 degrees of freedom from their variances.
-    count = len(proportions)
-    spread = (1 + (1 - 1 / count) / np.maximum(1, sizes - 1)) / sizes
-
     def distance(values: Floats, slope: Callable[[Floats], Floats]) -> float:
         """Return how far the lower end of the mean of `values` is below it, with `slope` from the value to an end."""
         if not values.any():
@@ -216,7 +212,11 @@ def mean_of_proportions(
 
         def excess(pull: float) -> float:
             p = likely(pull)
-            variance = float((slope(p) ** 2 * np.maximum(p * (1 - p), 0) * spread).sum()) / count**2
+            variances = slope(p) ** 2 * np.maximum(p * (1 - p), 0) / sizes
+            total = float(variances.sum())
+            # The mean is given, all else is fitted: a proportion loses a degree of freedom as far as it is not the mean.
+            fitted = variances * (1 - variances / total) / np.maximum(1, sizes - 1) if total else variances
+            variance = (total + float(fitted.sum())) / len(p) ** 2
             return drop(p) - quantile * math.sqrt(variance * inflation)
 
         # A proportion of 1 moves only from a pull above its size on.

@@ -104,7 +104,7 @@ def multiclass_interval(
         return Interval(None, None, None, "one patient alone shows no spread")
     form = metric.form
     if isinstance(form, OfClass):
-        return _of_class(form, value, scores, decided, class_sizes, level)
+        return _of_class(form, value, scores, decided, clusters, class_sizes, level)
     by = ", by patient" if clusters.repeated else ""
     try:
         if isinstance(form, Share) and metric.scale == "Wilson":
@@ -130,17 +130,17 @@ def _of_class(
     value: float,
     scores: MulticlassScores,
     decided: Labels,
+    clusters: Clusters,
     class_sizes: ClassSizes,
     level: float,
 ) -> Interval:
     pair = form.pair(scores, decided)
-    clusters = Clusters(pair.y_true, scores.patient)
     bounds = interval(
         form.record.name,
         value,
         pair.y_score,
         HALF,
-        clusters,
+        Clusters(pair.y_true, clusters.index),
         class_sizes=class_sizes,
         level=level,
         strata=scores.y_true,

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
 from benchmark.evidence.metrics.registry import UNDEFINED, Metric, confusion
 from benchmark.evidence.scores import MulticlassScores, Scores
@@ -126,19 +126,34 @@ class OfClass:
 
     record: Metric
     label: int
+    _last: dict[str, tuple[MulticlassScores, Labels, Any]] = field(default_factory=dict, repr=False)
+
+    def _once(self, what: str, scores: MulticlassScores, decided: Labels, compute: Callable[[], Any]) -> Any:
+        """Return what `compute` returns, from memory for the same arrays: a figure per class and two averages need it."""
+        last = self._last.get(what)
+        if last is None or last[0] is not scores or last[1] is not decided:
+            last = self._last[what] = scores, decided, compute()
+        return last[2]
 
     def pair(self, scores: MulticlassScores, decided: Labels) -> Scores:
         """Return labels of the class against the rest, with its scores, or with decisions as scores of 0 and 1."""
-        if not self.record.uses_threshold:
-            return scores.one_vs_rest(self.label)
-        return _of_decisions(scores, decided, self.label)
+        def compute() -> Scores:
+            if not self.record.uses_threshold:
+                return scores.one_vs_rest(self.label)
+            called = (decided == self.label).astype("float64")
+            return Scores(scores.split, (scores.y_true == self.label).astype("int64"), called, scores.patient)
+
+        pair: Scores = self._once("pair", scores, decided, compute)
+        return pair
 
     def evaluate(self, scores: MulticlassScores, decided: Labels) -> tuple[float | None, str | None]:
-        pair = self.pair(scores, decided)
-        value, reason = self.record.evaluate(pair, confusion(pair, HALF))
-        if reason == UNDEFINED:
-            reason = self._why(scores, decided)
-        return value, reason
+        def compute() -> tuple[float | None, str | None]:
+            pair = self.pair(scores, decided)
+            value, reason = self.record.evaluate(pair, confusion(pair, HALF))
+            return value, self._why(scores, decided) if reason == UNDEFINED else reason
+
+        result: tuple[float | None, str | None] = self._once("value", scores, decided, compute)
+        return result
 
     def _why(self, scores: MulticlassScores, decided: Labels) -> str:
         name = scores.classes[self.label]
@@ -151,8 +166,12 @@ class OfClass:
         return UNDEFINED
 
     def influence_values(self, scores: MulticlassScores, decided: Labels) -> Floats | None:
-        pair = self.pair(scores, decided)
-        return self.record.influence_values(pair.y_true, pair.y_score, HALF)
+        def compute() -> Floats | None:
+            pair = self.pair(scores, decided)
+            return self.record.influence_values(pair.y_true, pair.y_score, HALF)
+
+        influence: Floats | None = self._once("influence", scores, decided, compute)
+        return influence
 
     def weighted(self, scores: MulticlassScores, decided: Labels, weights: Floats) -> Floats:
         pair = self.pair(scores, decided)
@@ -279,11 +298,6 @@ def matrix(scores: MulticlassScores, decided: Labels, weights: Floats | None = N
     sums = np.zeros((count * (count + 1), weights.shape[1]))
     sums[present] = np.add.reduceat(weights[order], first, axis=0)
     return sums.reshape(count, count + 1, -1)
-
-
-def _of_decisions(scores: MulticlassScores, decided: Labels, label: int) -> Scores:
-    called = (decided == label).astype("float64")
-    return Scores(scores.split, (scores.y_true == label).astype("int64"), called, scores.patient)
 
 
 def _weighted(record: Metric, y_true: Labels, y_score: Floats, weights: Floats) -> Floats:

@@ -55,14 +55,24 @@ class Clusters:
         self.y_true = y_true
         self.count = int(self.index.max()) + 1
         self.repeated = self.count < len(y_true)
+        self._order = None if self.repeated else np.argsort(self.index)
         labels = range(max(2, int(y_true.max()) + 1))
         self.counts = tuple(int(np.count_nonzero(np.bincount(self.index[y_true == label]))) for label in labels)
 
     def sums(self, values: Floats) -> Floats:
         """Return the sums (k, count) of `values` (k, n) over the images of each cluster."""
-        if not self.repeated:
-            return values[:, np.argsort(self.index)]
+        if self._order is not None:
+            return values[:, self._order]
         return np.stack([np.bincount(self.index, row, self.count) for row in values])
+
+    def _sums_by_class(self, values: Floats) -> Sequence[Floats] | Floats:
+        """Return per class the sums (k, count) of `values` (k, n) over its images in each cluster."""
+        classes = len(self.counts)
+        if self._order is not None:
+            return [self.sums(values * (self.y_true == label)) for label in range(classes)]
+        cell, size = self.y_true * self.count + self.index, classes * self.count
+        rows = [np.bincount(cell, row, size).reshape(classes, self.count) for row in values]
+        return np.stack(rows, axis=1)
 
     def covariance(self, influences: Floats) -> Floats:
         """Return the covariance of k metrics by cluster: Obuchowski 1997, or DeLong et al. 1988 without repeats.
@@ -73,9 +83,9 @@ class Clusters:
         Returns:
             Covariance matrix (k, k) of the estimates.
         """
-        sums = [self.sums(influences * (self.y_true == label)) for label in range(len(self.counts))]
+        sums = self._sums_by_class(influences)
         within: Floats = np.zeros((len(influences), len(influences)))
-        for clusters, of_class in zip(reversed(self.counts), reversed(sums), strict=True):
+        for clusters, of_class in zip(self.counts[::-1], sums[::-1], strict=True):
             within = within + _small_sample(clusters) * of_class @ of_class.T
         between: Floats = np.zeros_like(within)
         before = sums[0]

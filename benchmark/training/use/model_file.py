@@ -55,7 +55,7 @@ def load_model(path: Path, build: Callable[[], keras.Model] | None = None) -> ke
         build: Builds a model of the same builder. Its classes are used if the file has layers that are not registered.
 
     Returns:
-        The model from grey levels 0..255 (n, s, s, 1 or 3) to probabilities (n, 1).
+        The model from grey levels 0..255 (n, s, s, 1 or 3) to probabilities: (n, 1) for two classes, (n, k) for k.
 
     Raises:
         ConfigError: The file cannot be read, or its model has other inputs or outputs.
@@ -119,7 +119,11 @@ def _misfit(model: keras.Model) -> str | None:
     in_shape, out_shape = (tuple(end.shape[1:]) for end in ends)
     if len(in_shape) != 3 or in_shape[0] is None or in_shape[0] != in_shape[1] or in_shape[2] not in (1, 3):
         return f"its images have shape {in_shape}; they must be square, grey or RGB"
-    return None if out_shape == (1,) else f"its output per image has shape {out_shape}; it must be one score"
+    if len(out_shape) == 1 and out_shape[0] is not None and (out_shape[0] == 1 or out_shape[0] > 2):
+        return None
+    return (
+        f"its output per image has shape {out_shape}; it must be one score for two classes, or one per class for more"
+    )
 
 
 def with_features(model: keras.Model) -> keras.Model:

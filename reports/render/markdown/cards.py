@@ -11,7 +11,7 @@ from reports.render.markdown.table import cell, folded, table
 from reports.render.words import NO_FAULT
 from reports.report import Section
 from reports.results.card_figures import CardFigures, failures, known_figures, summary_measures
-from reports.results.measured import is_multiclass
+from reports.results.measured import decides_by_choice, is_multiclass
 from reports.results.multiclass import ARGMAX
 from reports.results.multiclass_text import overall_keys
 from reports.results.recipe import recipe_in_words
@@ -47,9 +47,19 @@ def diagnosis_markdown(runs: Iterable[Run]) -> list[str]:
         if run.error:
             lines.append(f"- {name}: failed: {cell(run.error)}")
         lines += [f"- {name}: {cell(f'{finding.title}: {finding.evidence}')}" for finding in own_faults(run.diagnosis)]
-        if run.threshold is not None and run.threshold.value is None and run.threshold.reason:
-            lines.append(f"- {name}: no threshold chosen: {cell(run.threshold.reason)}")
+        if (reason := _nothing_chosen(run)) is not None:
+            lines.append(f"- {name}: {cell(reason)}")
     return ["### Diagnosis", "", *(lines or [NO_FAULT]), ""]
+
+
+def _nothing_chosen(run: Run) -> str | None:
+    """Why a run chose no threshold or no decision on validation; None where it chose one, or failed."""
+    if is_multiclass(run):
+        decision = run.decision
+        return None if decision is None or decision.reason is None else f"no decision chosen: {decision.reason}"
+    if run.threshold is None or run.threshold.value is not None or not run.threshold.reason:
+        return None
+    return f"no threshold chosen: {run.threshold.reason}"
 
 
 def cards_markdown(section: Section, images: Mapping[str, Sequence[str]]) -> list[str]:
@@ -124,9 +134,10 @@ def _figures(runs: Sequence[Run]) -> Iterator[str]:
         else ("At threshold 0.5", "At the threshold chosen on validation")
     )
     for title, chosen in zip(titles, (False, True), strict=True):
+        if chosen and several and not any(decides_by_choice(run) for run in runs):
+            return
         if chosen and not any(run.at_chosen for run in runs):
-            if not several:
-                yield "No threshold was chosen; see Diagnosis."
+            yield "No threshold was chosen; see Diagnosis."
             return
         for start in range(0, len(runs), _RUNS_PER_TABLE):
             columns = runs[start : start + _RUNS_PER_TABLE]

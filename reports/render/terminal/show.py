@@ -26,7 +26,13 @@ from reports.render.words import NO_FAULT, PUBLISHED
 from reports.results.card_figures import failures, known_figures
 from reports.results.compare import compare_card, difference_text, published_text
 from reports.results.curves import SeedHistory, seed_history
-from reports.results.measured import collect_multiclass_results, collect_results, conditions, is_multiclass
+from reports.results.measured import (
+    collect_multiclass_results,
+    collect_results,
+    conditions,
+    decides_by_choice,
+    is_multiclass,
+)
 from reports.results.methods import methods
 from reports.results.multiclass import multiclass_card
 from reports.results.multiclass_text import decision_lines, overall_keys
@@ -129,7 +135,7 @@ def _multiclass(run: Run, store: Store, width: int) -> Iterator[RenderableType]:
     columns = [
         (f"{split}, {'chosen decision' if chosen else 'highest score'}", run.figures(split, chosen))
         for split in ("val", "test")
-        for chosen in (False, True)
+        for chosen in (False, *([True] if decides_by_choice(run) else []))
         if run.figures(split, chosen)
     ]
     table = plain_table("metric, 95% interval", *(name for name, _ in columns))
