@@ -11,7 +11,6 @@ from benchmark.evidence.decisions.decide import decide
 from benchmark.evidence.scores import AnyScores, MulticlassScores
 from benchmark.runs.run import Run
 from reports.render.html.scores import packed_labels, packed_scores
-from reports.results.measured import decision_of
 from reports.results.multiclass import MulticlassCard, MulticlassProbabilities
 
 SLIDER_METRICS = ("recall", "specificity", "precision", "f1")
@@ -72,7 +71,7 @@ def _run(run: Run, test: MulticlassScores, assessed: MulticlassProbabilities | N
     Labels and scores of every image, the decisions by the protocol's rule if it is not the highest score, the threshold
     that was chosen for each class if any, and the bins of each class's reliability.
     """
-    decision = decision_of(run)
+    decision = run.decision
     other = decision is not None and decision.is_chosen and decision.rule != "argmax"
     thresholds: dict[str | None, float | None] = {}
     if other and decision is not None and decision.threshold is not None:

@@ -16,7 +16,6 @@ from reports.render.html.finished import finished_runs
 from reports.render.html.matrix import MatrixView, matrix_view
 from reports.report import Section
 from reports.results.card_figures import CardFigures
-from reports.results.measured import decision_of
 from reports.results.multiclass import ARGMAX, MulticlassCard, MulticlassProbabilities
 from reports.results.multiclass_text import lowest_recall, overall_keys
 from reports.text import estimate
@@ -172,7 +171,7 @@ def _decision_sentences(part: MulticlassCard, finished: Sequence[Run]) -> Iterat
 
 def _decided_runs(finished: Sequence[Run]) -> Iterator[tuple[Run, Decision]]:
     for run in finished:
-        decision = decision_of(run)
+        decision = run.decision
         if decision is not None and decision.is_chosen and decision.rule != "argmax":
             yield run, decision
 
