@@ -11,13 +11,18 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_curve
 
 from benchmark.evidence import TestScores, choose
+from benchmark.evidence.scores import MulticlassValidationScores
+from benchmark.evidence.thresholds.choice import choose_with_interval
+from benchmark.runs.decision_rule import DecisionRule
 from benchmark.runs.protocol import ThresholdRule
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from reports.results.measured import collect_results
-from reports.results.rescored import all_with_rule, with_rule
+from reports.results.rescored import Rule, all_with_rule, with_rule
+from tests.support.multiclass_stores import BETTER, three_classes_in
 from tests.support.records import make_run, on_test, on_val, planted
 from tests.support.stored import keep
+from zoo.config.errors import ConfigError
 
 YOUDEN, SENSITIVE = ThresholdRule(rule="youden"), ThresholdRule(rule="sensitivity", value=0.95)
 
@@ -136,3 +141,60 @@ def test_runs_that_differed_in_their_rule_alone_are_one_run_under_a_new_one(tmp_
         (card, seed) for card in ("attempt-1", "attempt-5") for seed in (0, 1)
     ]
     assert {run.run_id for run in found} < {run.run_id for run in runs}
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return three_classes_in(tmp_path_factory.mktemp("several"))
+
+
+def test_decisions_among_several_classes_are_chosen_again_on_validation(several: Store) -> None:
+    run = next(run for run in several.runs()[0] if run.spec.card.name == BETTER)
+    rule = DecisionRule.parse("class_at=VIRUS:sensitivity:0.9")
+    rescored = with_rule(run, several, rule)
+    assert rescored.run_id == run.run_id
+    assert rescored.at_half == run.at_half
+    assert rescored.decision is not None
+    assert rescored.decision.threshold is not None
+    val = several.scores(run, "val")
+    assert isinstance(val, MulticlassValidationScores)
+    assert rescored.decision.threshold == choose_with_interval(
+        val.one_vs_rest(2),  # type: ignore[arg-type]
+        "sensitivity",
+        0.9,
+    )
+    assert rescored.figures("val", chosen=True)["recall:class:VIRUS"].value >= 0.9  # type: ignore[operator]
+    test = several.scores(run, "test")
+    called = test.y_score[test.y_true == 2, 2] >= rescored.decision.threshold.value  # type: ignore[operator]
+    assert rescored.figures("test", chosen=True)["recall:class:VIRUS"].value == pytest.approx(called.mean())
+
+
+def test_costs_give_an_expected_cost_of_both_decisions(several: Store) -> None:
+    run = next(run for run in several.runs()[0] if run.spec.card.name == BETTER)
+    rescored = with_rule(run, several, DecisionRule.parse("cost=VIRUS:NORMAL:10"))
+    test = several.scores(run, "test")
+    costs = np.ones((3, 3)) - np.eye(3)
+    costs[2, 0] = 10
+    highest = costs[test.y_true, test.y_score.argmax(axis=1)].mean()
+    cheapest = costs[test.y_true, (test.y_score @ costs).argmin(axis=1)].mean()
+    assert rescored.figures("test")["expected_cost"].value == pytest.approx(highest)
+    assert rescored.figures("test", chosen=True)["expected_cost"].value == pytest.approx(cheapest)
+
+
+@pytest.mark.parametrize(
+    ("rule", "problem"),
+    [
+        (YOUDEN, "the runs have 3 classes: use --decision, as in --decision abstain=0.7"),
+        (DecisionRule.parse("class_at=VIRAL:sensitivity:0.9"), "unknown class 'VIRAL'. Did you mean VIRUS?"),
+    ],
+)
+def test_a_rule_that_does_not_fit_the_classes_is_refused(several: Store, rule: Rule, problem: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        all_with_rule(several.runs()[0], several, rule)
+    assert problem in str(caught.value)
+
+
+def test_a_decision_is_not_for_runs_of_two_classes(tmp_path: Path) -> None:
+    run, store = kept(tmp_path)
+    with pytest.raises(ConfigError, match="the runs have 2 classes: use --threshold-rule"):
+        all_with_rule([run], store, DecisionRule.parse("abstain=0.7"))
