@@ -10,7 +10,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
-from typing import Protocol
 
 import numpy as np
 
@@ -22,12 +21,17 @@ from benchmark.evidence.comparison.paired import (
     differences,
     with_t_test,
 )
-from benchmark.evidence.intervals.bootstrap import draws
-from benchmark.evidence.intervals.seeds import UNKNOWN_SPREAD, seed_variance
+from benchmark.evidence.intervals.bootstrap import multiclass_replicates
+from benchmark.evidence.intervals.seeds import (
+    UNKNOWN_SPREAD,
+    MulticlassPairedScores,
+    check_same_images,
+    seed_variance,
+)
 from benchmark.evidence.metrics.forms import HALF, OfClass
 from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Floats, Labels
 from benchmark.evidence.metrics.keys import MeasureKey
-from benchmark.evidence.metrics.multiclass import MulticlassMetric, multiclass_metrics
+from benchmark.evidence.metrics.multiclass import MulticlassMetric
 from benchmark.evidence.metrics.registry import UNDEFINED, MetricError
 from benchmark.evidence.scores import MulticlassScores, Scores
 
@@ -35,40 +39,9 @@ COUNT = 2_000
 """The number of bootstrap replicates. They give a standard error alone, which is then right within about 2%."""
 
 
-class MulticlassCard(Protocol):
-    """One card's scores and decisions on the same images of several classes, for one or more seeds."""
-
-    @property
-    def runs(self) -> tuple[MulticlassScores, ...]:
-        """Scores per seed."""
-        ...
-
-    @property
-    def decided(self) -> tuple[Labels, ...]:
-        """Decisions (n,) per seed, -1 where the card abstained."""
-        ...
-
-    @property
-    def seeds(self) -> int:
-        """The number of seeds."""
-        ...
-
-    def values(self, metric: str) -> list[float | None]:
-        """Return the figure with this key per seed; None where missing."""
-        ...
-
-    def reason(self, metric: str) -> str:
-        """Return why the figure is missing for a seed."""
-        ...
-
-    def influence_values(self, metric: str, class_sizes: ClassSizes) -> Floats:
-        """Return influence values (seeds, n). Raises MetricError if the figure is undefined for a seed."""
-        ...
-
-
 def multiclass_differences(
     keys: Sequence[str],
-    cards: Mapping[str, MulticlassCard],
+    cards: Mapping[str, MulticlassPairedScores],
     *,
     class_sizes: ClassSizes = "drawn",
     level: float = 0.95,
@@ -105,10 +78,11 @@ def multiclass_differences(
         raise ValueError("a comparison needs two cards")
     first = cards[names[0]].runs[0]
     for name in names[1:]:
-        _check_same_images(first, cards[name].runs[0])
-    known = multiclass_metrics(first.classes, ordered=first.ordered)
+        check_same_images(first, cards[name].runs[0])
+    known = cards[names[0]].metrics
     if unknown := sorted(set(keys) - set(known)):
         raise ValueError(f"no test for {', '.join(unknown)}; known: {', '.join(known)}")
+    resampled = _replicates([known[key] for key in keys], cards, class_sizes, count, seed)
     computed: dict[tuple[str, str, str], Difference] = {}
     for key in keys:
         form = known[key].form
@@ -119,9 +93,9 @@ def multiclass_differences(
             for (_, x, y), one in by_pair.items():
                 computed[key, x, y] = _named(one, key, cards[x], cards[y])
             continue
-        resampled = _replicates(known[key], cards, class_sizes, count, seed)
         for x, y in combinations(names, 2):
-            resamples = (resampled[x], resampled[y]) if x in resampled and y in resampled else None
+            of_x, of_y = resampled.get((key, x)), resampled.get((key, y))
+            resamples = None if of_x is None or of_y is None else (of_x, of_y)
             computed[key, x, y] = _difference(key, cards[x], cards[y], class_sizes, level, resamples)
     return computed
 
@@ -145,53 +119,44 @@ def holm_over_classes(compared: Mapping[str, Difference]) -> dict[str, float | N
     return {key: adjusted[key] for key in compared}
 
 
-def _check_same_images(a: MulticlassScores, b: MulticlassScores) -> None:
-    if a.classes != b.classes:
-        raise ValueError(f"scores of the classes {', '.join(a.classes)} and {', '.join(b.classes)} cannot be paired")
-    if a.split != b.split:
-        raise ValueError(f"scores of {a.split} and of {b.split} cannot be paired")
-    if not np.array_equal(a.y_true, b.y_true):
-        raise ValueError(f"{len(a)} and {len(b)} scores with different labels cannot be paired")
-    if a.patient != b.patient:
-        raise ValueError("scores with different patients cannot be paired")
-
-
-def _of_class(form: OfClass, card: MulticlassCard) -> PairedScores:
+def _of_class(form: OfClass, card: MulticlassPairedScores) -> PairedScores:
     """Return the scores or decisions of a class against the rest."""
     runs = tuple(form.pair(run, decided) for run, decided in zip(card.runs, card.decided, strict=True))
     return PairedScores(runs, (HALF,) * len(runs))
 
 
-def _named(difference: Difference, key: str, a: MulticlassCard, b: MulticlassCard) -> Difference:
+def _named(difference: Difference, key: str, a: MulticlassPairedScores, b: MulticlassPairedScores) -> Difference:
     reason = _why_missing(key, a, b) if difference.value is None else difference.reason
     return replace(difference, metric=key, reason=reason)
 
 
-def _why_missing(key: str, a: MulticlassCard, b: MulticlassCard) -> str:
+def _why_missing(key: str, a: MulticlassPairedScores, b: MulticlassPairedScores) -> str:
     """Return why a figure is missing for a card, the most specific reason first."""
     reasons = [card.reason(key) for card in (a, b) if None in card.values(key)]
     return next((reason for reason in reasons if reason != UNDEFINED), UNDEFINED)
 
 
 def _replicates(
-    metric: MulticlassMetric, cards: Mapping[str, MulticlassCard], class_sizes: ClassSizes, count: int, seed: int
-) -> dict[str, Floats]:
-    """Return bootstrap replicates (count,) for each card with one seed; none where the figure needs none."""
+    metrics: Sequence[MulticlassMetric],
+    cards: Mapping[str, MulticlassPairedScores],
+    class_sizes: ClassSizes,
+    count: int,
+    seed: int,
+) -> dict[tuple[str, str], Floats]:
+    """Return bootstrap replicates (count,) by key and card with one seed, of the whole figures that need them."""
     single = {name: card for name, card in cards.items() if card.seeds == 1}
-    if len(single) < 2 or metric.metric in ("accuracy", "auc"):
+    whole = [m for m in metrics if not isinstance(m.form, OfClass) and m.metric not in ("accuracy", "auc")]
+    if len(single) < 2 or not whole:
         return {}
-    first = next(iter(single.values())).runs[0]
-    parts: dict[str, list[Floats]] = {name: [] for name in single}
-    for weights in draws(first.y_true, first.patient, count=count, seed=seed, class_sizes=class_sizes):
-        for name, card in single.items():
-            parts[name].append(metric.weighted(card.runs[0], card.decided[0], weights))
-    return {name: np.concatenate(values) for name, values in parts.items()}
+    runs, decided = ([getattr(card, part)[0] for card in single.values()] for part in ("runs", "decided"))
+    by_key = multiclass_replicates(runs, decided, count=count, seed=seed, metrics=whole, class_sizes=class_sizes)
+    return {(key, name): values[:, index] for key, values in by_key.items() for index, name in enumerate(single)}
 
 
 def _difference(
     key: str,
-    a: MulticlassCard,
-    b: MulticlassCard,
+    a: MulticlassPairedScores,
+    b: MulticlassPairedScores,
     class_sizes: ClassSizes,
     level: float,
     resamples: tuple[Floats, Floats] | None,
@@ -230,8 +195,8 @@ def _difference(
 
 def _of_accuracy(
     plain: Difference,
-    a: MulticlassCard,
-    b: MulticlassCard,
+    a: MulticlassPairedScores,
+    b: MulticlassPairedScores,
     error: float,
     df: float,
     level: float,

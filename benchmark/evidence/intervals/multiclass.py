@@ -145,7 +145,9 @@ def _of_class(
         level=level,
         strata=scores.y_true,
     )
-    return replace(bounds, reason=bounds.reason and bounds.reason.replace("of each class", "of the class and of the rest"))
+    return replace(
+        bounds, reason=bounds.reason and bounds.reason.replace("of each class", "of the class and of the rest")
+    )
 
 
 def _of_share(

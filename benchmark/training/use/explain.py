@@ -153,8 +153,9 @@ class _Parts:
     def probabilities(self, logits: Floats) -> Floats:
         """Return the probabilities (n,) or (n, k) of logits (n, outputs)."""
         if self.outputs == 1:
-            return expit(logits[:, 0])
-        return softmax(logits, axis=1) if self._shares else expit(logits)
+            logits = logits[:, 0]
+        scores: Floats = softmax(logits, axis=1) if self._shares else expit(logits)
+        return scores
 
     def features(self, pixels: Pixels) -> Floats:
         """Return the feature maps (n, r, c, channels) of `pixels`."""

@@ -16,9 +16,7 @@ from tests.support.browsers import ARGUMENTS, DESKTOP, Opened
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """The system's Chromium; tests are skipped where there is none."""
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason="playwright is not installed (pip install '.[dev]')"
-    )
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (pip install '.[dev]')")
     path = os.environ.get("ZOO_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     if path is None:
         pytest.skip("no Chromium: install one, or set ZOO_CHROMIUM to its path")

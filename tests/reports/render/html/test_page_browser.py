@@ -19,6 +19,7 @@ from tests.support.pages import LONG, hostile, ordinary, synthetic
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (pip install '.[dev]')")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
 
+
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Scores], list[Any]]:
     """The page of ordinary runs, their test scores by run id, and the runs of attempt-5."""
