@@ -20,7 +20,9 @@ def drawn_scores(
     hidden = generator.standard_normal((n, k)) + separation * (y_true[:, None] == np.arange(k))
     raised = np.exp(hidden)
     patients = tuple(f"p{number // images_per_patient}" for number in range(n)) if images_per_patient > 1 else None
-    return MulticlassTestScores("test", y_true, raised / raised.sum(axis=1, keepdims=True), NAMES[:k], ordered, patients)
+    return MulticlassTestScores(
+        "test", y_true, raised / raised.sum(axis=1, keepdims=True), NAMES[:k], ordered, patients
+    )
 
 
 def drawn_decisions(seed: int, n: int = 120, k: int = 3, **more: float) -> tuple[MulticlassTestScores, Labels]:
