@@ -127,7 +127,7 @@ class OfClass:
     _last: dict[str, tuple[MulticlassScores, Labels, Any]] = field(default_factory=dict, repr=False)
 
     def _once(self, what: str, scores: MulticlassScores, decided: Labels, compute: Callable[[], Any]) -> Any:
-        """Return what `compute` returns, from memory for the same arrays: a figure per class and two averages need it."""
+        """Return what `compute` returns; for the same arrays from memory, as two averages need it again."""
         last = self._last.get(what)
         if last is None or last[0] is not scores or last[1] is not decided:
             last = self._last[what] = scores, decided, compute()
