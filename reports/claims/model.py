@@ -207,7 +207,7 @@ def _is_final_count(figure: PublishedFigure) -> bool:
 
 def _problems(claims: Claims, cards: Mapping[str, ModelCard]) -> Iterator[str]:
     """Yield a line for each name in a claims file that does not exist or occurs twice, with its path."""
-    of_cards = [test_of_card(cards[row.card]) for row in claims.rows if row.card in cards]
+    of_cards = [test_of_card(cards.get(row.card or "")) for row in claims.rows]
     rows = [row.name for row in claims.rows]
     yield from _duplicates("rows", "name", rows)
     yield from _duplicates("statements", "id", (statement.id for statement in claims.statements))

@@ -172,7 +172,7 @@ def published_interval(published: PublishedFigure, measured: SampleEstimate, aud
         return interval
     if measured.value is None or measured.bounds is None:
         return None
-    scale = math.sqrt(measured.n / (audited.test.negatives + audited.test.positives))
+    scale = math.sqrt(measured.n / audited.test.total)
     low, high = measured.bounds
     return published.value - scale * (measured.value - low), published.value + scale * (high - measured.value)
 
