@@ -6,6 +6,7 @@ import re
 import unicodedata
 from dataclasses import replace
 
+from benchmark.data.classes import listed
 from benchmark.data.dataset import DataError, Dataset
 
 _NO_FINDING = re.compile(
@@ -27,7 +28,13 @@ _REACH = 2  # words after a negation that it applies to
 
 
 def with_positive(dataset: Dataset, name: str) -> Dataset:
-    """Make the class `name` positive, as the user asked. Raises DataError if there is no such class."""
+    """Make the class `name` of two positive, as the user asked. Raises DataError if there is no such class, or if there
+    are more than two classes."""
+    if len(dataset.classes) > 2:
+        raise DataError(
+            f"--positive {name}: {dataset.source} has {len(dataset.classes)} classes ({listed(dataset.classes)}); only "
+            "of two classes one is positive, so leave it out"
+        )
     if name not in dataset.classes:
         first, second = dataset.classes
         raise DataError(f"--positive {name}: {dataset.source} has the classes {first} and {second}; give one of them")
@@ -35,25 +42,25 @@ def with_positive(dataset: Dataset, name: str) -> Dataset:
 
 
 def in_order(dataset: Dataset, positive: str) -> Dataset:
-    """Swap the classes and labels if `positive` is the first class."""
-    first, second = dataset.classes
-    if positive != first:
+    """Swap the classes and labels if `positive` is the first of two classes; more than two stay as they are."""
+    if len(dataset.classes) != 2 or positive != dataset.classes[0]:
         return dataset
+    first, second = dataset.classes
     images = tuple(replace(image, label=1 - image.label) for image in dataset.images)
     return replace(dataset, classes=(second, first), images=images)
 
 
-def positive_warning(classes: tuple[str, str], positive: str | None) -> str | None:
-    """Warn if the user named no positive class and the name of the last class says that nothing was found.
+def positive_warning(classes: tuple[str, ...], positive: str | None) -> str | None:
+    """Warn if the user named no positive class and the name of the last of two classes says that nothing was found.
 
     Args:
-        classes: The two names, the positive class last.
+        classes: Their names; of two, the positive class is last. For more than two there is no warning.
         positive: The class that the user named, if any.
 
     Returns:
         The warning in one line, or None.
     """
-    if positive is not None or not says_no_finding(classes[1]):
+    if len(classes) != 2 or positive is not None or not says_no_finding(classes[1]):
         return None
     return (
         f"'{classes[1]}' is taken as the positive class, the finding that recall, precision and predictive values are "

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from benchmark.data.dataset import Image
 
-Counts = tuple[int, int]
-"""Images of class 0 and of class 1."""
+Counts = tuple[int, ...]
+"""Images of each class, in the order of the classes."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,10 @@ def share_out(present: Counts, train: Counts | None, val: Counts, test: Counts) 
     Returns:
         The share of each part.
     """
-    parts = [_of_class(present[c], None if train is None else train[c], val[c], test[c]) for c in (0, 1)]
-    scaled = tuple(c for c in (0, 1) if parts[c][1] < val[c] or parts[c][2] < test[c])
-    of_train, of_val, of_test = ((parts[0][part], parts[1][part]) for part in range(3))
+    classes = range(len(present))
+    parts = [_of_class(present[c], None if train is None else train[c], val[c], test[c]) for c in classes]
+    scaled = tuple(c for c in classes if parts[c][1] < val[c] or parts[c][2] < test[c])
+    of_train, of_val, of_test = (tuple(part[index] for part in parts) for index in range(3))
     return Shares(of_train, of_val, of_test, scaled)
 
 
@@ -66,6 +67,9 @@ def _of_class(present: int, train: int | None, val: int, test: int) -> tuple[int
 def requested_of_each(present: Counts, count: int, balanced: bool) -> Counts:
     """Divide a request of `count` images between the classes.
 
+    Shares are rounded class by class, from the last to the first; each class gets its share of what the classes after
+    it left, at least one image as far as `count` allows. So no share is more than about one image off.
+
     Args:
         present: Images of each class.
         count: Images requested.
@@ -75,23 +79,30 @@ def requested_of_each(present: Counts, count: int, balanced: bool) -> Counts:
         Images requested of each class.
     """
     if balanced:
-        return count // 2, count // 2
+        return (count // len(present),) * len(present)
     if count >= sum(present):
         return present
-    positive = min(present[1], max(1, min(count - 1, round(count * present[1] / sum(present)))))
-    return min(present[0], count - positive), positive
+    requested = list(present)
+    images = sum(present)
+    for c in range(len(present) - 1, 0, -1):
+        share = round(count * present[c] / images) if images else 0
+        requested[c] = min(present[c], count, max(1, min(count - c, share)))
+        count, images = count - requested[c], images - present[c]
+    requested[0] = min(present[0], count)
+    return tuple(requested)
 
 
 def fraction_of_each(present: Counts, share: float) -> Counts:
     """Round `share` of each class to images, at least one of a class with two or more."""
-    negative, positive = (max(1, round(share * count)) if count > 1 else 0 for count in present)
-    return negative, positive
+    return tuple(max(1, round(share * count)) if count > 1 else 0 for count in present)
 
 
-def count_classes(images: Sequence[Image]) -> Counts:
-    """Count the images of each class."""
-    positive = sum(image.label for image in images)
-    return len(images) - positive, positive
+def count_classes(images: Iterable[Image], classes: int = 2) -> Counts:
+    """Count the images of each of `classes` classes, whose labels are 0 to `classes` - 1."""
+    counts = [0] * classes
+    for image in images:
+        counts[image.label] += 1
+    return tuple(counts)
 
 
 def take_groups(
@@ -112,28 +123,31 @@ def take_groups(
     Returns:
         The groups that are taken and the others, both in the order of `shuffled`.
     """
-    counts = [count_classes(group) for group in shuffled]
-    groups_left = [sum(count[c] > 0 for count in counts) for c in (0, 1)]
+    classes = range(len(requested))
+    counts = [count_classes(group, len(classes)) for group in shuffled]
+    groups_left = [sum(count[c] > 0 for count in counts) for c in classes]
     missing, allowed = list(requested), list(limit)
     chosen: list[int] = []
 
     def leaves_enough(index: int) -> bool:
-        return all(groups_left[c] - 1 >= parts_left for c in (0, 1) if counts[index][c])
+        return all(groups_left[c] - 1 >= parts_left for c in classes if counts[index][c])
 
     def take(index: int) -> None:
         chosen.append(index)
-        for c in (0, 1):
+        for c in classes:
             missing[c] -= counts[index][c]
             allowed[c] -= counts[index][c]
             groups_left[c] -= counts[index][c] > 0
 
     for index, count in enumerate(counts):
-        needed = any(missing[c] > 0 for c in (0, 1) if count[c])
-        if needed and all(count[c] <= allowed[c] for c in (0, 1)) and leaves_enough(index):
+        needed = any(missing[c] > 0 for c in classes if count[c])
+        if needed and all(count[c] <= allowed[c] for c in classes) and leaves_enough(index):
             take(index)
-    for c in (0, 1):
+    for c in classes:
         if requested[c] and not any(counts[index][c] for index in chosen):
-            candidates = [i for i in range(len(counts)) if counts[i][c] and i not in chosen and leaves_enough(i)]
+            candidates = [i for i in range(len(counts)) if counts[i][c] and i not in chosen]
+            # With three or more classes, each group of this class can contain another that is scarce by now.
+            candidates = [i for i in candidates if leaves_enough(i)] or candidates
             take(min(candidates, key=lambda index: sum(counts[index])))
     order = sorted(chosen)
     return [shuffled[index] for index in order], [g for index, g in enumerate(shuffled) if index not in set(chosen)]
@@ -153,14 +167,14 @@ def pick(shuffled: Iterable[list[Image]], quotas: Counts) -> list[Image]:
 
 def least(first: Counts, second: Counts) -> Counts:
     """The smaller count of each class."""
-    return min(first[0], second[0]), min(first[1], second[1])
+    return tuple(min(pair) for pair in zip(first, second, strict=True))
 
 
 def minus(first: Counts, second: Counts) -> Counts:
     """The difference of the counts of each class."""
-    return first[0] - second[0], first[1] - second[1]
+    return tuple(a - b for a, b in zip(first, second, strict=True))
 
 
 def even(counts: Counts) -> Counts:
-    """The count of the rarer class, for both classes."""
-    return min(counts), min(counts)
+    """The count of the rarest class, for every class."""
+    return (min(counts),) * len(counts)

@@ -77,12 +77,20 @@ class Split:
         parts = ("\n".join(image.name for image in part) for part in (self.train, self.val, self.test))
         return hashlib.sha256("\n\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
+    @property
+    def by_class(self) -> dict[str, Counts]:
+        """Number of images of each class, by part; classes after the last one with images are left out."""
+        parts = {"train": self.train, "val": self.val, "test": self.test}
+        classes = max((1 + image.label for part in parts.values() for image in part), default=0)
+        return {name: count_classes(part, max(2, classes)) for name, part in parts.items()}
+
 
 @dataclass
 class _Log:
-    """Notes of a split as it is drawn, the number of images that they leave out, and the parts whose sizes they
-    explain."""
+    """Notes of a split of images of `classes` as it is drawn, the number of images that they leave out, and the parts
+    whose sizes they explain."""
 
+    classes: tuple[str, ...]
     notes: list[str] = field(default_factory=list)
     left_out: int = 0
     explained: tuple[str, ...] = ()
@@ -95,6 +103,10 @@ class _Log:
     def reasons(self) -> str:
         """The notes as the end of a sentence."""
         return "".join(f"; {note}" for note in self.notes)
+
+    def count(self, images: Sequence[Image]) -> Counts:
+        """Count the images of each class."""
+        return count_classes(images, len(self.classes))
 
 
 def make_split(dataset: Dataset, sampling: Sampling, seed: Seed) -> Split:
@@ -133,18 +145,21 @@ class _DrawnSplit:
     def met(self, sampling: Sampling) -> bool:
         """Whether these parts have what the protocol requests; training has half of each class if it requests all."""
         for name in self.parts:
-            requested, present = getattr(sampling, name), count_classes(getattr(self.split, name))
-            if requested is not None and sum(present) < (requested // 2 * 2 if sampling.balanced else requested):
+            classes = len(self.pool)
+            requested, present = getattr(sampling, name), count_classes(getattr(self.split, name), classes)
+            whole = requested is None or not sampling.balanced
+            if requested is not None and sum(present) < (requested if whole else requested // classes * classes):
                 return False
             pool = even(self.pool) if sampling.balanced else self.pool
-            if requested is None and name == "train" and any(2 * present[c] < pool[c] for c in (0, 1)):
+            if requested is None and name == "train" and any(2 * present[c] < pool[c] for c in range(classes)):
                 return False
         return True
 
 
 def _draw_parts(dataset: Dataset, sampling: Sampling, seed: Seed, limited: bool) -> _DrawnSplit:
     """Draw test, validation and training in this order; with `limited`, each part leaves the others their shares."""
-    log = _Log()
+    log = _Log(dataset.classes)
+    nothing = (0,) * len(dataset.classes)
     by_part: dict[str, list[Image]] = defaultdict(list)
     for image in sorted(dataset.images, key=lambda image: image.name):
         by_part[image.part].append(image)
@@ -159,7 +174,7 @@ def _draw_parts(dataset: Dataset, sampling: Sampling, seed: Seed, limited: bool)
         )
         val_pool = []
     parts = ("train",) if apart else ("train", "val")
-    shared, of_train = count_classes(pool), (0, 0)
+    shared, of_train = log.count(pool), nothing
     if by_part["all"] or not test_pool:
         parts = (*parts, "test")
         requested, limit = fraction_of_each(shared, sampling.test_fraction), shared
@@ -182,10 +197,10 @@ def _draw_parts(dataset: Dataset, sampling: Sampling, seed: Seed, limited: bool)
         val = _draw(val_pool, sampling.val, sampling.balanced, seed, "val", log)
     else:
         if "test" not in parts:
-            shared = count_classes(pool)
+            shared = log.count(pool)
         if limited and "test" not in parts:
             _check_patients(dataset, pool, parts, log)
-            shares = share_out(shared, _train_request(shared, sampling), _val_request(shared, sampling), (0, 0))
+            shares = share_out(shared, _train_request(shared, sampling), _val_request(shared, sampling), nothing)
             _note_shares(dataset, shared, shares, parts, sampling, log)
             of_train = shares.train
         val, pool = _take_val(pool, sampling, of_train, 1 if limited else 0, seed, log)
@@ -226,7 +241,8 @@ def make_fold(split: Split, folds: int, index: int, seed: Seed) -> Split:
     except ValueError as error:
         raise DataError(f"folds: {folds} folds of {len(set(keys))} patients cannot be made: {error}") from error
     train, val = (tuple(pool[i] for i in part) for part in chosen)
-    if len({image.label for image in val}) < 2 or len({image.label for image in train}) < 2:
+    classes = len(set(labels))
+    if len({image.label for image in val}) < classes or len({image.label for image in train}) < classes:
         raise DataError(f"folds: fold {index + 1} of {folds} would lack a class; fewer folds are needed")
     note = f"fold {index + 1} of {folds} of the train and val images, by patient"
     return Split(train, val, split.test, (*split.notes, note))
@@ -253,14 +269,13 @@ def groups(images: Iterable[Image]) -> list[list[Image]]:
 
 def _draw(images: Sequence[Image], count: int | None, balanced: bool, seed: Seed, part: str, log: _Log) -> list[Image]:
     """Draw `count` of `images`, whole patients first, each class in its share."""
-    present = count_classes(images)
+    present = log.count(images)
     requested = present if count is None else requested_of_each(present, count, balanced)
     quotas = even(least(requested, present)) if balanced else requested
     if count is not None and part not in log.explained:
         if balanced and not quotas[0]:
-            lack = "the images left for it are all of one class" if any(present) else "no images are left for it"
-            log.notes.append(f"{part}: {lack}")
-        elif balanced and quotas[0] < count // 2:
+            log.notes.append(f"{part}: {_lack(present, log.classes)}")
+        elif balanced and quotas[0] < count // len(present):
             log.notes.append(f"{part}: {sum(quotas)} images instead of {count}: a class has no more than {quotas[0]}")
         elif not balanced and count > len(images):
             log.notes.append(f"{part}: {len(images)} images instead of {count}: there are no more")
@@ -276,8 +291,8 @@ def _shares_with_test(present: Counts, sampling: Sampling, with_val: bool) -> tu
     """
     share = fraction_of_each(present, sampling.test_fraction)
     requested = share if sampling.test is None else requested_of_each(present, sampling.test, sampling.balanced)
-    aside = max(share[0], requested[0]), max(share[1], requested[1])
-    val = _val_request(minus(present, share), sampling) if with_val else (0, 0)
+    aside = tuple(max(pair) for pair in zip(share, requested, strict=True))
+    val = _val_request(minus(present, share), sampling) if with_val else (0,) * len(present)
     train = _train_request(present, sampling)
     shares = share_out(present, train, val, aside)
     if not shares.scaled:
@@ -301,9 +316,8 @@ def _take_val(
 ) -> tuple[list[Image], list[Image]]:
     """Split `pool` into validation images and those to train on: at least `of_train` of each class, if whole patients
     allow it."""
-    present = count_classes(pool)
-    limit = minus(present, of_train)
-    limit = (max(1, limit[0]), max(1, limit[1]))
+    present = log.count(pool)
+    limit = tuple(max(1, count) for count in minus(present, of_train))
     shuffled = _shuffled(groups(pool), seed, "val")
     if sampling.val is None:
         requested = least(fraction_of_each(present, sampling.val_fraction), limit)
@@ -316,10 +330,10 @@ def _take_val(
     val_groups, _ = take_groups(shuffled, quotas, limit, parts_left)
     val = pick(val_groups, quotas)
     if sampling.balanced:
-        val = pick([val], even(count_classes(val)))
+        val = pick([val], even(log.count(val)))
     if len(val) < sum(requested) and "val" not in log.explained:
         log.notes.append(f"val: {len(val)} images instead of {sampling.val}: by patient, no more are left for it")
-    rest = _apart(pool, val, "train", "val", _Log())
+    rest = _apart(pool, val, "train", "val", _Log(log.classes))
     siblings = len(pool) - len(val) - len(rest)
     log.leave_out(siblings, f"{plural(siblings, 'image')} left out: val contains other images of their patients")
     return val, rest
@@ -345,38 +359,50 @@ def _apart(images: Sequence[Image], others: Sequence[Image], name: str, other: s
 
 
 def _without_contradictions(images: Sequence[Image], log: _Log) -> list[Image]:
-    """Leave out images whose content has both labels."""
+    """Leave out images whose content has different labels."""
     labels: dict[str, set[int]] = defaultdict(set)
     for image in images:
         labels[image.digest].add(image.label)
     clear = [image for image in images if len(labels[image.digest]) == 1]
     both = len(images) - len(clear)
-    log.leave_out(both, f"{plural(both, 'image')} left out: identical images have both labels")
+    labelled = "both labels" if len(log.classes) == 2 else "different labels"
+    log.leave_out(both, f"{plural(both, 'image')} left out: identical images have {labelled}")
     return clear
 
 
 def _check_patients(dataset: Dataset, pool: Sequence[Image], parts: Sequence[str], log: _Log) -> None:
     """Raise DataError if `pool` has too few patients for one of each class in each of the `parts` drawn from it."""
     grouped = groups(pool)
-    patients = [sum(any(image.label == label for image in group) for group in grouped) for label in (0, 1)]
-    if min(patients) < len(parts):
+    labels = [{image.label for image in group} for group in grouped]
+    patients = [sum(label in group for group in labels) for label in range(len(dataset.classes))]
+    if min(patients) >= len(parts):
+        return
+    counts = list(zip(patients, dataset.classes, strict=True))
+    if len(counts) == 2:
         raise DataError(
             f"{dataset.source}: {_listed(parts)} need patients of both classes, {len(parts)} of each; the images they "
-            f"are drawn from contain {patients[0]} of {dataset.classes[0]} and {patients[1]} of {dataset.classes[1]}"
-            + log.reasons()
+            f"are drawn from contain {_listed([f'{count} of {name}' for count, name in counts])}" + log.reasons()
         )
+    few = _listed([f"{plural(count, dataset.unit)} of {name}" for count, name in counts if count < len(parts)])
+    raise DataError(
+        f"{dataset.source}: {_listed(parts)} need {plural(len(parts), dataset.unit)} of every class; the images they "
+        f"are drawn from contain {few}; add some, or leave the class out" + log.reasons()
+    )
 
 
 def _check_classes(dataset: Dataset, name: str, part: Sequence[Image], sampling: Sampling, log: _Log) -> None:
-    negative, positive = count_classes(part)
-    if negative and positive:
+    counts = log.count(part)
+    if all(counts):
         return
-    size = getattr(sampling, name)
-    why = f"; the protocol's sampling asks for {name} {size}" if size is not None and size < 2 else log.reasons()
-    raise DataError(
-        f"{dataset.source}: the {name} split would contain {negative} images of {dataset.classes[0]} and {positive} of "
-        f"{dataset.classes[1]}, and needs both classes{why}"
-    )
+    size, classes = getattr(sampling, name), len(counts)
+    asked = size is not None and size < classes
+    why = f"; the protocol's sampling asks for {name} {size}" if asked else log.reasons()
+    if classes == 2:
+        present = f"{_by_class(counts, dataset.classes)}, and needs both classes"
+    else:
+        missing = [name for name, count in zip(dataset.classes, counts, strict=True) if not count]
+        present = f"no images of {_listed(missing)}, and needs every class"
+    raise DataError(f"{dataset.source}: the {name} split would contain {present}{why}")
 
 
 def _note_shares(
@@ -388,10 +414,25 @@ def _note_shares(
     rest = "gets the rest" if len(others) == 1 else "share the rest in proportion to their requested sizes"
     log.explained = tuple(parts)
     log.notes.append(
-        f"{_listed(parts)} are drawn from the same {shared[0]} images of {dataset.classes[0]} and {shared[1]} of "
-        f"{dataset.classes[1]}, too few for the protocol's {_requests(sampling)}: train keeps half of each class; "
-        f"{_listed(others)} {rest}"
+        f"{_listed(parts)} are drawn from the same {_by_class(shared, dataset.classes)}, too few for the protocol's "
+        f"{_requests(sampling)}: train keeps half of each class; {_listed(others)} {rest}"
     )
+
+
+def _by_class(counts: Counts, classes: Sequence[str]) -> str:
+    """The number of images of each class: "3 images of A and 4 of B"."""
+    first, *others = zip(counts, classes, strict=True)
+    return _listed([f"{first[0]} images of {first[1]}", *(f"{count} of {name}" for count, name in others)])
+
+
+def _lack(present: Counts, classes: Sequence[str]) -> str:
+    """Why as many images of each class as `present` has are none."""
+    missing = [name for name, count in zip(classes, present, strict=True) if not count]
+    if len(classes) > 2 and any(present) and missing:
+        return f"no images of {_listed(missing)} are left for it"
+    if len(classes) > 2 and any(present):
+        return f"fewer images are requested than there are classes, {len(classes)}"
+    return "the images left for it are all of one class" if any(present) else "no images are left for it"
 
 
 def _requests(sampling: Sampling) -> str:

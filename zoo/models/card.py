@@ -7,7 +7,16 @@ from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, WrapValidator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    WrapValidator,
+    model_serializer,
+    model_validator,
+)
 
 from benchmark.evidence.metrics.keys import Average
 from benchmark.evidence.metrics.multiclass import find_multiclass
@@ -69,14 +78,35 @@ class Optimizer(Strict):
 
 
 class Loss(Strict):
-    """The training loss. `alpha` and `gamma` belong to the balanced focal loss (Lin et al. 2017)."""
+    """The training loss: cross-entropy, or focal loss (Lin et al. 2017).
 
-    name: Literal["binary_crossentropy", "binary_focal_crossentropy"] = "binary_crossentropy"
-    alpha: Annotated[float, Field(gt=0, lt=1)] | None = None
+    For three or more classes, both are categorical. `gamma` belongs to the focal loss. `alpha` is the weight of the
+    positive class of two. `crossentropy` is another name for `binary_crossentropy`, and with an alpha
+    `focal_crossentropy` is another name for `binary_focal_crossentropy`. Both are stored under the longer name.
+    """
+
+    name: Literal["binary_crossentropy", "binary_focal_crossentropy", "crossentropy", "focal_crossentropy"] = (
+        "binary_crossentropy"
+    )
+    alpha: Annotated[float, Field(gt=0, lt=1, description="weight of the positive class of two")] | None = None
     gamma: Annotated[float, Field(ge=0, le=1000)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_name(cls, data: Any) -> Any:
+        # Run ids contain the name, so each loss is stored under one name.
+        if isinstance(data, dict) and data.get("name") == "crossentropy":
+            return data | {"name": "binary_crossentropy"}
+        if isinstance(data, dict) and data.get("name") == "focal_crossentropy" and data.get("alpha") is not None:
+            return data | {"name": "binary_focal_crossentropy"}
+        return data
 
     @model_validator(mode="after")
     def _focal(self) -> Loss:
+        if self.name == "focal_crossentropy":
+            if self.gamma is None:
+                raise ValueError("focal_crossentropy needs gamma; add it, and alpha for two classes of unequal weight")
+            return self
         focal = self.name == "binary_focal_crossentropy"
         if focal != (self.alpha is not None and self.gamma is not None) or (self.alpha is None) != (self.gamma is None):
             raise ValueError("alpha and gamma belong to binary_focal_crossentropy, which needs both; drop or add them")
@@ -112,6 +142,21 @@ class Recipe(Strict):
         default="rescale", description="rescale: pixels / 255; caffe: BGR minus the ImageNet means, as VGG16"
     )
     finetune: Finetune | None = None
+    label_smoothing: float = Field(
+        default=0.0, ge=0, lt=1, description="share of a label that training spreads evenly over the classes"
+    )
+    class_weights: Literal["balanced"] | None = Field(
+        default=None, description="balanced: each class has the same weight in training, however many images it has"
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Run ids and records of cards without these options stay as they were before the options existed.
+        data: dict[str, Any] = serialize(self)
+        for name in ("label_smoothing", "class_weights"):
+            if data.get(name, "") == type(self).model_fields[name].default:
+                del data[name]
+        return data
 
 
 class ModelSpec(BaseModel):
@@ -283,6 +328,26 @@ class ModelCard(Strict):
                 return card | {"source": card["source"] | {"test": test}}
             card["source"] |= {f"test_{label}": test.get(label) for label in TestSizes.model_fields}
         return card
+
+
+def recipe_problem(card: ModelCard, classes: int) -> str | None:
+    """Why a card cannot be trained on so many classes.
+
+    Args:
+        card: The card.
+        classes: Number of classes, 2 or more.
+
+    Returns:
+        One line that names the option and what would be right; None if the recipe is for any number of classes.
+    """
+    loss = card.recipe.loss
+    if classes > 2 and loss.alpha is not None:
+        return (
+            f"recipe.loss.alpha {loss.alpha:g} is the weight of the positive class of two, but the data have {classes} "
+            f"classes; give `loss: {{name: focal_crossentropy, gamma: {loss.gamma:g}}}`, and `class_weights: balanced` "
+            "for classes of unequal size"
+        )
+    return None
 
 
 def class_problems(

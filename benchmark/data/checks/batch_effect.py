@@ -112,6 +112,8 @@ def batch_effects(
 ) -> tuple[BatchEffect, ...]:
     """Compare val and test with train, as far as the images have these parts.
 
+    Of three or more classes, those with fewer than five patients in either part are left out.
+
     Args:
         images: The images.
         features: Their intensities (n, len(FEATURES)), from `intensities`.
@@ -132,15 +134,22 @@ def batch_effects(
 
 def _effect(images: Sequence[Image], features: Floats, part: Part, other: Part, seed: int, unit: str) -> BatchEffect:
     indices = [index for index, image in enumerate(images) if image.part in (part, other)]
-    compared = [images[index] for index in indices]
+    classes = max(2, 1 + max(image.label for image in images))
+    rare: dict[int, str] = {}
     for name in (part, other):
-        for label in (0, 1):
-            patients = {image.patient for image in compared if image.part == name and image.label == label}
+        for label in range(classes):
+            patients = {
+                image.patient for image in (images[i] for i in indices) if image.part == name and image.label == label
+            }
             if len(patients) < _MIN_PATIENTS:
                 reason = (
                     f"{name} has {plural(len(patients), unit.removesuffix('s'))} of a class; {_MIN_PATIENTS} are needed"
                 )
-                return BatchEffect(part, other, None, None, None, None, None, reason, unit)
+                rare.setdefault(label, reason)
+    if rare and (classes == 2 or len(rare) == classes):
+        return BatchEffect(part, other, None, None, None, None, None, next(iter(rare.values())), unit)
+    indices = [index for index in indices if images[index].label not in rare]
+    compared = [images[index] for index in indices]
     labels = np.array([image.label for image in compared])
     groups = np.unique([image.patient for image in compared], return_inverse=True)[1]
     standard = _standard(features[indices], labels)
@@ -173,7 +182,7 @@ def _shuffled(images: Sequence[Image], part: Part, seed: int) -> Floats:
         units.setdefault((image.patient, image.part, image.label), []).append(index)
     generator = np.random.default_rng(seed)
     membership = np.zeros((len(images), 1 + _SHUFFLES))
-    for label in (0, 1):
+    for label in sorted({image.label for image in images}):
         members = [(unit[1] == part, rows) for unit, rows in units.items() if unit[2] == label]
         observed = np.array([inside for inside, _ in members])
         columns = np.stack([observed, *(generator.permutation(observed) for _ in range(_SHUFFLES))], axis=1)
@@ -184,8 +193,9 @@ def _shuffled(images: Sequence[Image], part: Part, seed: int) -> Floats:
 
 def _centred(values: Floats, labels: npt.NDArray[np.int64]) -> Floats:
     """Subtract the classes' means from each column, so that the share of ill patients does not distinguish parts."""
-    means = np.stack([values[labels == label].mean(axis=0) for label in (0, 1)])
-    centred: Floats = values - means[labels]
+    present, index = np.unique(labels, return_inverse=True)
+    means = np.stack([values[labels == label].mean(axis=0) for label in present])
+    centred: Floats = values - means[index]
     return centred
 
 
@@ -200,7 +210,7 @@ def _standard(values: Floats, labels: npt.NDArray[np.int64]) -> Floats:
 def _auc(scores: Floats, membership: Floats, labels: npt.NDArray[np.int64]) -> Floats:
     """AUC of each column of `scores` for the same column of `membership`, over pairs of images of one class."""
     above, pairs = np.zeros(scores.shape[1]), np.zeros(scores.shape[1])
-    for label in (0, 1):
+    for label in np.unique(labels):
         members = membership[labels == label]
         inside = members.sum(axis=0)
         ranks = rankdata(scores[labels == label], axis=0)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from benchmark.data.text import plural
 
 _AT_A_TIME = 512
 _SMALL_VAL = 100
+_MIXTURES = 3
 
 
 @dataclass(frozen=True)
@@ -50,12 +52,12 @@ class DataSummary:
         synthetic: Whether the images are drawn by a program.
         fingerprint: SHA-256 of everything that can decide a result.
         channels: 1 if every image is grey, else 3.
-        classes: Names of the two classes, the positive one last.
+        classes: Names of the classes; of two, the positive one is last.
         cells: One per part and class.
         shared_patients: Number of patients in both of two parts, by "train and test".
         shared_images: Number of identical images in both of two parts, likewise.
         duplicate_groups: Number of groups of identical images.
-        images_under_both_labels: Number of images with an identical one of the other class.
+        images_under_both_labels: Number of images with an identical one of another class.
         problems: Files that were left out.
         warnings: What a reader should know, one line each.
         leakage: What the parts share, image by image.
@@ -65,6 +67,8 @@ class DataSummary:
         test_names: Digest of the names in the test part (`Dataset`).
         identity: How the test part is recognised, in one line.
         formats: How the files store their images.
+        ordered: Whether the order of the classes is a scale.
+        attributes: Number of values of each further fact about images, by its name.
     """
 
     source: str
@@ -72,7 +76,7 @@ class DataSummary:
     synthetic: bool
     fingerprint: str
     channels: int
-    classes: tuple[str, str]
+    classes: tuple[str, ...]
     cells: tuple[Cell, ...]
     shared_patients: dict[str, int]
     shared_images: dict[str, int]
@@ -87,6 +91,8 @@ class DataSummary:
     test_names: str | None = None
     identity: str | None = None
     formats: Formats | None = None
+    ordered: bool = False
+    attributes: dict[str, int] = field(default_factory=dict)
 
 
 def describe(dataset: Dataset) -> DataSummary:
@@ -106,7 +112,8 @@ def describe(dataset: Dataset) -> DataSummary:
     order = {"train": 0, "val": 1, "test": 2, "all": 3}
     keys = sorted(cells, key=lambda key: (order[key[0]], key[1]))
     groups = [group for group in digests.values() if len(group) > 1]
-    both = sum(len(group) for group in groups if len({image.label for image in group}) > 1)
+    contradictions = [group for group in groups if len({image.label for image in group}) > 1]
+    both = sum(map(len, contradictions))
     patients = _shared(dataset, "patient")
     images = _shared(dataset, "digest")
     bits, flat, levels = _measure(dataset)
@@ -130,7 +137,7 @@ def describe(dataset: Dataset) -> DataSummary:
         warnings=(
             *filter(None, [positive_warning(dataset.classes, dataset.positive)]),
             *dataset.notes,
-            *_warnings(dataset, patients, images, len(groups), both),
+            *_warnings(dataset, patients, images, len(groups), contradictions),
             *_near_duplicate_warnings(leakage),
             *(effect.line() for effect in effects if effect.significant),
             *(files.warnings if files else ()),
@@ -141,6 +148,8 @@ def describe(dataset: Dataset) -> DataSummary:
         patients=dataset.patients,
         test_names=dataset.test_names,
         formats=files,
+        ordered=dataset.ordered,
+        attributes={name: len(set(values.values())) for name, values in dataset.attributes.items()},
     )
 
 
@@ -179,7 +188,11 @@ def _shared(dataset: Dataset, field: str) -> dict[str, int]:
 
 
 def _warnings(
-    dataset: Dataset, patients: dict[str, int], images: dict[str, int], groups: int, both: int
+    dataset: Dataset,
+    patients: dict[str, int],
+    images: dict[str, int],
+    groups: int,
+    contradictions: Sequence[Sequence[Image]],
 ) -> tuple[str, ...]:
     warnings = []
     if dataset.synthetic:
@@ -191,11 +204,24 @@ def _warnings(
     warnings += [f"{pair} share {plural(count, 'identical image')}" for pair, count in images.items()]
     if groups:
         warnings.append(f"{plural(groups, 'group')} of byte-identical images; each stays on one side of a split")
-    if both:
-        warnings.append(f"{both} identical images have both labels; they are left out of train and val")
+    if contradictions:
+        both = sum(map(len, contradictions))
+        which = (
+            "both labels" if len(dataset.classes) == 2 else f"different labels ({_mixtures(dataset, contradictions)})"
+        )
+        warnings.append(f"{both} identical images have {which}; they are left out of train and val")
     if dataset.problems:
         warnings.append(f"left out {plural(len(dataset.problems), 'file')} that could not be read")
     return tuple(warnings)
+
+
+def _mixtures(dataset: Dataset, contradictions: Sequence[Sequence[Image]]) -> str:
+    """Count the images by the classes that their identical images have, the most first: "A and B 8, B and C 4"."""
+    counts: Counter[tuple[str, ...]] = Counter()
+    for group in contradictions:
+        counts[tuple(dataset.classes[label] for label in sorted({image.label for image in group}))] += len(group)
+    mixtures = [f"{' and '.join(names)} {count}" for names, count in counts.most_common(_MIXTURES)]
+    return ", ".join(mixtures) + (", ..." if len(counts) > _MIXTURES else "")
 
 
 def _near_duplicate_warnings(leakage: Leakage) -> list[str]:

@@ -212,7 +212,7 @@ def _ranges(levels: Levels, rows: Sequence[tuple[Image, Stored]]) -> Iterator[st
             )
 
 
-def _between_classes(classes: tuple[str, str], rows: Sequence[tuple[Image, Stored]]) -> Iterator[str]:
+def _between_classes(classes: tuple[str, ...], rows: Sequence[tuple[Image, Stored]]) -> Iterator[str]:
     """Warn if a network could separate the classes by how their files are stored."""
     properties: Mapping[str, Callable[[Stored], str]] = {
         "depth": lambda stored: stored.depth,
@@ -220,11 +220,13 @@ def _between_classes(classes: tuple[str, str], rows: Sequence[tuple[Image, Store
     }
     shares: dict[str, list[dict[str, int]]] = {}
     for name, value in properties.items():
-        counts = [_counts(value(stored) for image, stored in rows if image.label == label) for label in (0, 1)]
+        counts = [
+            _counts(value(stored) for image, stored in rows if image.label == label) for label in range(len(classes))
+        ]
         totals = [sum(each.values()) for each in counts]
         if all(totals) and any(
-            abs(counts[0].get(kind, 0) / totals[0] - counts[1].get(kind, 0) / totals[1]) > _MAX_DIFFERENCE
-            for kind in {*counts[0], *counts[1]}
+            _spread([each.get(kind, 0) / total for each, total in zip(counts, totals, strict=True)]) > _MAX_DIFFERENCE
+            for kind in set().union(*counts)
         ):
             shares[name] = counts
     if shares:
@@ -233,6 +235,10 @@ def _between_classes(classes: tuple[str, str], rows: Sequence[tuple[Image, Store
         )
         verb = "differ" if len(shares) > 1 else "differs"
         yield f"{' and '.join(shares)} {verb} between the classes ({mixes}): a network can separate them by that alone"
+
+
+def _spread(shares: Sequence[float]) -> float:
+    return max(shares) - min(shares)
 
 
 def _counts(values: Iterable[str]) -> dict[str, int]:

@@ -21,6 +21,14 @@ def phantom(source: str) -> Dataset:
     return open_phantom()
 
 
+@register_source("digits", description="digits", matches=lambda source: source == "digits")
+def digits(source: str) -> Dataset:
+    """Handwritten digits, ten classes of real images that scikit-learn contains."""
+    from benchmark.data.sources.digits import open_digits
+
+    return open_digits()
+
+
 @register_source("kaggle", description="kaggle:OWNER/NAME", matches=lambda source: source.startswith(_KAGGLE))
 def kaggle(source: str, patient_pattern: str | None = None) -> Dataset:
     """A data set of Kaggle, downloaded once."""

@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 import numpy as np
 
+from benchmark.data.classes import MOST_CLASSES, same_but_for_case
 from benchmark.data.dataset import DataError, Dataset, Image, Part, Pixels
 
 _TEXTS = ("name", "patient", "digest")
@@ -31,8 +32,14 @@ def checked(dataset: Dataset, where: str) -> Dataset:
     """
     classes, images = dataset.classes, dataset.images
     texts = isinstance(classes, tuple | list) and all(isinstance(name, str) and name for name in classes)
-    if not texts or len(classes) != 2 or classes[0] == classes[1]:
-        raise DataError(f"{where}: classes is {_short(classes)}; it must be two different names")
+    if not texts or not 2 <= len(set(classes)) == len(classes):
+        raise DataError(f"{where}: classes is {_short(classes)}; it must be two or more different names")
+    if (pair := same_but_for_case(classes)) is not None:
+        raise DataError(f"{where}: the classes '{pair[0]}' and '{pair[1]}' differ only in case: give them one name")
+    if len(classes) > MOST_CLASSES:
+        raise DataError(f"{where}: it has {len(classes)} classes; at most {MOST_CLASSES} are supported")
+    if type(dataset.ordered) is not bool:
+        raise DataError(f"{where}: ordered is {_short(dataset.ordered)}; it must be True or False")
     if dataset.channels not in (1, 3):
         raise DataError(f"{where}: channels is {_short(dataset.channels)}; it must be 1 or 3")
     if not callable(dataset.read):
@@ -40,7 +47,7 @@ def checked(dataset: Dataset, where: str) -> Dataset:
     if not isinstance(images, tuple | list) or not images:
         raise DataError(f"{where}: images is {_short(images)}; it must be a tuple of at least one Image")
     for image in images:
-        _check_image(image, where)
+        _check_image(image, where, len(classes))
     for before, after in pairwise(images):
         if before.name > after.name:
             raise DataError(f"{where}: '{after.name}' comes after '{before.name}'; images must be sorted by name")
@@ -85,7 +92,7 @@ def failures(where: str, patient_pattern: str | None = None) -> Iterator[None]:
         raise DataError(f"{where} fails: {problem}; fix its package") from error
 
 
-def _check_image(image: Any, where: str) -> None:
+def _check_image(image: Any, where: str, classes: int) -> None:
     if not isinstance(image, Image):
         raise DataError(f"{where}: images contains {_short(image)}; each entry must be an Image")
     for field in _TEXTS:
@@ -95,8 +102,9 @@ def _check_image(image: Any, where: str) -> None:
     if image.part not in get_args(Part):
         parts = ", ".join(get_args(Part))
         raise DataError(f"{where}: image '{image.name}': part is {_short(image.part)}; it must be one of {parts}")
-    if type(image.label) is not int or image.label not in (0, 1):
-        raise DataError(f"{where}: image '{image.name}': label is {_short(image.label)}; it must be the int 0 or 1")
+    if type(image.label) is not int or image.label not in range(classes):
+        right = "the int 0 or 1" if classes == 2 else f"an int from 0 to {classes - 1}"
+        raise DataError(f"{where}: image '{image.name}': label is {_short(image.label)}; it must be {right}")
 
 
 def _checking(dataset: Dataset, where: str) -> Callable[[Sequence[Image], int], Pixels]:

@@ -22,8 +22,8 @@ MOST_UNREADABLE = 0.05
 def open_folder(path: Path, patient_pattern: str | None = None, source: str | None = None) -> Dataset:
     """Open a folder of images, or the folder below it that contains them.
 
-    Labels are the names of the class folders; the second in alphabetical order is the positive class. Files that cannot
-    be decoded are left out and listed.
+    Labels are the names of the class folders, in alphabetical order; of two, the second is the positive class. Files
+    that cannot be decoded are left out and listed.
 
     Args:
         path: The folder.
@@ -34,7 +34,7 @@ def open_folder(path: Path, patient_pattern: str | None = None, source: str | No
         The data set.
 
     Raises:
-        DataError: The folder does not contain two classes, or more than 5% of its files cannot be read.
+        DataError: The folder does not contain two or more classes, or more than 5% of its files cannot be read.
     """
     pattern = compile_pattern(patient_pattern)
     layout = read_layout(path)
@@ -74,7 +74,7 @@ def open_folder(path: Path, patient_pattern: str | None = None, source: str | No
         source=printable(source or str(path)),
         title=f"images in {printable(root.name)}",
         synthetic=False,
-        classes=(printable(classes[0]), printable(classes[1])),
+        classes=tuple(printable(name) for name in classes),
         images=tuple(images),
         channels=channels,
         read=reader(root, paths, channels, levels),

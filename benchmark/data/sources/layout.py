@@ -9,9 +9,9 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from benchmark.data.dataset import DataError, Ignored, Part
+from benchmark.data.sources.class_folders import Named, check_class_sizes, class_names
 from benchmark.data.sources.entries import (
     contains_files,
     count_files,
@@ -26,7 +26,6 @@ from benchmark.data.sources.entries import (
 )
 from benchmark.data.text import plural
 
-Named = Literal["train", "val", "test"]
 PART_NAMES: Mapping[Named, tuple[str, ...]] = {
     "train": ("train", "training"),
     "val": ("val", "valid", "validation", "dev"),
@@ -67,7 +66,7 @@ class Layout:
     Attributes:
         root: The folder that contains the parts or the classes.
         parts: The folder of each part; empty if there are no parts.
-        classes: Names of the two classes, in alphabetical order.
+        classes: Names of the classes, in alphabetical order.
         files: By part, class and name.
         by_folder: Whether the first folder below the class is the patient.
         ignored: Files and folders that are not read; names are relative to the folder that was given.
@@ -77,7 +76,7 @@ class Layout:
 
     root: Path
     parts: Mapping[Named, Path]
-    classes: tuple[str, str]
+    classes: tuple[str, ...]
     files: tuple[ImageFile, ...]
     by_folder: bool
     ignored: tuple[Ignored, ...]
@@ -100,7 +99,7 @@ def read_layout(path: Path) -> Layout:
         The layout; every file below `path` is in it, as an image or as ignored.
 
     Raises:
-        DataError: There are not two classes, a part lacks a class, or two folders mean one part.
+        DataError: There are fewer than two classes, a part lacks a class, or two folders mean one part.
     """
     return _Reader(path).layout()
 
@@ -167,13 +166,14 @@ class _Reader:
             raise DataError(f"{root}: has {names} but no train folder; name the parts train, val, test")
         else:
             folders = {part: self._open(folder) for part, folder in parts.items()}
-        classes = _two_classes(root, parts, folders)
+        classes = class_names(root, parts, folders)
         files = [
             file for part, by_class in folders.items() for name in classes for file in self._class(part, by_class[name])
         ]
         if parts:
             self._ignore_other_folders(root, [folder for folder in subfolders.values() if folder not in parts.values()])
         _check_not_empty(root, parts, classes, folders, files)
+        check_class_sizes(root, classes, len(files))
         return Layout(
             root=root,
             parts=parts,
@@ -271,13 +271,16 @@ class _Reader:
         enough = (
             all(len(folders) > 1 for folders in names.values()) and len(set().union(*names.values())) >= _MIN_FOLDERS
         )
-        if not direct and enough and len(names) == 2:
-            both = set.intersection(*names.values())
+        classes = len({file.label for file in files})
+        if not direct and enough and len(names) == classes:
+            spread = Counter(name for folders in names.values() for name in folders)
+            shared = [name for name, count in spread.items() if count > 1]
             self.patient_notes.append("the first folder below a class is taken as the patient")
-            if both:
+            if shared:
                 part = "" if files[0].part == "all" else "[^/]+/"
+                where = "both classes" if classes == 2 else "several classes"
                 self.patient_notes.append(
-                    f"{len(both)} folders, such as {min(both)}, have the same name in both classes and count as one "
+                    f"{len(shared)} folders, such as {min(shared)}, have the same name in {where} and count as one "
                     "patient each; where numbers start anew in each class, give --patients "
                     f"'{part}(?P<label>[^/]+)/(?P<patient>[^/]+)/'"
                 )
@@ -314,33 +317,10 @@ def _parts_among(folders: Mapping[str, Path], root: Path) -> dict[Named, Path]:
     return {part: named[part][0] for part in PART_NAMES if part in named}
 
 
-def _two_classes(
-    root: Path, parts: Mapping[Named, Path], folders: Mapping[Part, Mapping[str, Path]]
-) -> tuple[str, str]:
-    names = sorted({name for by_class in folders.values() for name in by_class})
-    listing = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
-    if len(names) < 2:
-        raise DataError(f"{root}: contains {plural(len(names), 'class folder')} ({listing or 'none'}); two are needed")
-    if len(names) > 2:
-        spellings = Counter(name.casefold() for name in names)
-        twice = [name for name in names if spellings[name.casefold()] > 1]
-        hint = f"; {' and '.join(twice[:2])} differ only in case: give them one name" if twice else ""
-        raise DataError(
-            f"{root}: contains {len(names)} classes ({listing}); two are needed, more than two are not supported{hint}"
-        )
-    for part, by_class in folders.items():
-        for name in names:
-            if name not in by_class:
-                raise DataError(
-                    f"{_where(root, parts, part)}: has no folder for class '{name}'; every part needs both classes"
-                )
-    return names[0], names[1]
-
-
 def _check_not_empty(
     root: Path,
     parts: Mapping[Named, Path],
-    classes: tuple[str, str],
+    classes: tuple[str, ...],
     folders: Mapping[Part, Mapping[str, Path]],
     files: Sequence[ImageFile],
 ) -> None:

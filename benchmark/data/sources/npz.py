@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as Pillow
 
+from benchmark.data.classes import FEWEST_IMAGES, MOST_CLASSES, listed
 from benchmark.data.dataset import DataError, Dataset, Image, PatientFacts, Pixels
 from benchmark.data.decoding.pixels import Channels, resize
 from benchmark.data.levels import DEEP, Depth, Levels, Stored, check_finite, levels_of, scaled
@@ -41,9 +42,9 @@ Arrays = dict[str, npt.NDArray[Any]]
 def open_npz(path: Path) -> Dataset:
     """Open an archive in the layout of MedMNIST.
 
-    Images are (n, h, w) or (n, h, w, 3), labels (n,) or (n, 1) with two values. Images of more than 8 bits are scaled
-    like those of a folder. Optional keys are `classes` (two names) and PART_patients (n,); without patients, every
-    image is a patient of its own.
+    Images are (n, h, w) or (n, h, w, 3), labels (n,) or (n, 1) with two or more values. Images of more than 8 bits are
+    scaled like those of a folder. Optional keys are `classes` (a name per value, in the order of the values), `ordered`
+    (whether that order is a scale) and PART_patients (n,); without patients, every image is a patient of its own.
 
     Args:
         path: A .npz file.
@@ -75,6 +76,7 @@ def open_npz(path: Path) -> Dataset:
         levels=levels,
         stored=stored,
         patients=_patients(arrays, images),
+        ordered=_ordered(path, arrays),
     )
 
 
@@ -85,7 +87,7 @@ def _patients(arrays: Arrays, images: Sequence[Image]) -> PatientFacts:
 
 def _load(path: Path) -> Arrays:
     """Read the arrays of a data set, after a check of the memory that they declare."""
-    keys = {"classes"} | {f"{part}_{kind}" for part in PARTS for kind in ("images", "labels", "patients")}
+    keys = {"classes", "ordered"} | {f"{part}_{kind}" for part in PARTS for kind in ("images", "labels", "patients")}
     try:
         with zipfile.ZipFile(path) as archive:
             declared: dict[str, int] = {}
@@ -132,19 +134,51 @@ def _size(count: int) -> str:
 
 
 def _values(path: Path, arrays: Arrays) -> npt.NDArray[Any]:
-    """The two values of the labels."""
+    """The values of the labels, sorted: one per class."""
     for part in PARTS:
         for kind in ("images", "labels"):
             if f"{part}_{kind}" not in arrays:
                 raise DataError(f"{path}: key '{part}_{kind}' is missing; it contains {', '.join(sorted(arrays))}")
         for key in (f"{part}_labels", f"{part}_patients"):
             _check_plain(path, arrays, key)
+        _check_one_label(path, f"{part}_labels", arrays[f"{part}_labels"])
     if len({arrays[f"{part}_labels"].dtype.kind in "US" for part in PARTS}) > 1:
         raise DataError(f"{path}: labels are strings in one part and numbers in another; use one kind in all")
     values = np.unique(np.concatenate([arrays[f"{part}_labels"].reshape(-1) for part in PARTS]))
-    if len(values) != 2:
+    if len(values) < 2:
         raise DataError(f"{path}: labels have {len(values)} values ({values[:8].tolist()}); two classes are needed")
+    count = sum(len(arrays[f"{part}_labels"]) for part in PARTS)
+    if len(values) > 2 and (count < FEWEST_IMAGES * len(values) or len(values) > MOST_CLASSES):
+        raise DataError(
+            f"{path}: labels have {len(values)} values for {count} images; labels must be classes, at most "
+            f"{MOST_CLASSES}, with at least {FEWEST_IMAGES} images each"
+        )
     return values
+
+
+def _check_one_label(path: Path, key: str, labels: npt.NDArray[Any]) -> None:
+    """Refuse labels with several values per image."""
+    if labels.ndim == 1 or labels.shape[1:] == (1,):
+        return
+    shape = " x ".join(map(str, labels.shape))
+    one_hot = labels.ndim == 2 and labels.dtype.kind in "biuf" and bool(((labels != 0).sum(axis=1) == 1).all())
+    if labels.ndim == 2 and not one_hot:
+        raise DataError(
+            f"{path}: {key} has {labels.shape[1]} labels per image ({shape}); images with several labels are not "
+            "supported; give one label per image, (n,) or (n, 1)"
+        )
+    right = f"give the index of the 1 per row: {key}.argmax(axis=1)" if one_hot else "give (n,) or (n, 1)"
+    raise DataError(f"{path}: {key} has shape {labels.shape}; {right}")
+
+
+def _ordered(path: Path, arrays: Arrays) -> bool:
+    """Whether the archive declares that the order of its classes is a scale."""
+    ordered = arrays.get("ordered")
+    if ordered is None:
+        return False
+    if ordered.size != 1 or ordered.dtype.kind not in "biu" or ordered.reshape(-1)[0] not in (0, 1):
+        raise DataError(f"{path}: ordered is {str(ordered)[:80]!r}; it must be one true or false")
+    return bool(ordered.reshape(-1)[0])
 
 
 def _check_plain(path: Path, arrays: Arrays, key: str) -> None:
@@ -157,17 +191,23 @@ def _check_plain(path: Path, arrays: Arrays, key: str) -> None:
         raise DataError(f"{path}: {key} contains NaN or infinite values; every image needs a finite value")
 
 
-def _names(path: Path, arrays: Arrays, values: npt.NDArray[Any]) -> tuple[str, str]:
+def _names(path: Path, arrays: Arrays, values: npt.NDArray[Any]) -> tuple[str, ...]:
     _check_plain(path, arrays, "classes")
-    names = arrays.get("classes", values)
-    if names.ndim != 1 or len(names) != 2:
-        raise DataError(f"{path}: classes has shape {names.shape}; two names are needed")
-    first, second = (
-        name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else str(name) for name in names
-    )
-    if first == second:
-        raise DataError(f"{path}: classes names both '{first}'; two different names are needed")
-    return first, second
+    array = arrays.get("classes", values)
+    if array.ndim != 1 or len(array) != len(values):
+        needed = "two names" if len(values) == 2 else f"{len(values)} names, one per label ({listed(_texts(values))}),"
+        raise DataError(f"{path}: classes has shape {array.shape}; {needed} are needed")
+    names = _texts(array)
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None and len(names) == 2:
+        raise DataError(f"{path}: classes names both '{repeated}'; two different names are needed")
+    if repeated is not None:
+        raise DataError(f"{path}: classes contains '{repeated}' twice; each class needs a name of its own")
+    return names
+
+
+def _texts(array: npt.NDArray[Any]) -> tuple[str, ...]:
+    return tuple(name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else str(name) for name in array)
 
 
 def _part(
@@ -197,15 +237,19 @@ def _part(
         raise DataError(f"{path}: {part}_images has shape {stack.shape}; every image needs pixels")
     if stack.ndim == 4 and stack.shape[-1] == 1:
         stack = stack[..., 0]
-    if len(np.unique(labels)) < 2:
+    present = np.unique(labels)
+    if len(values) == 2 and len(present) < 2:
         raise DataError(f"{path}: {part}_labels contains only {labels[:1].tolist()}; every part needs both classes")
+    if len(present) < len(values):
+        missing = listed(_texts(np.setdiff1d(values, present)))
+        raise DataError(f"{path}: {part}_labels lacks {missing}; every part needs each of the {len(values)} classes")
     images = []
     for index, (image, label) in enumerate(zip(stack, labels, strict=True)):
         name = f"{part}/{index:06d}"
         pixels[name] = image
         digest = hashlib.sha256(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes()).hexdigest()
         patient = name if patients is None else str(patients[index])
-        images.append(Image(name, part, int(label == values[1]), patient, digest))
+        images.append(Image(name, part, int(np.searchsorted(values, label)), patient, digest))
     return images
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
 from benchmark.evidence.metrics.registry import UNDEFINED, Metric, confusion
 from benchmark.evidence.scores import MulticlassScores, Scores
@@ -44,27 +44,28 @@ class Share:
 
     Attributes:
         per_image: What each image contributes (n,), from scores and decisions.
-        counted: Whether each image counts (n,); None: every image does.
+        trial: Whether each image counts (n,); None: every image does.
         undefined: Why there is no value where no image counts, or where a contribution is not a number.
     """
 
     per_image: Callable[[MulticlassScores, Labels], Floats]
-    counted: Callable[[MulticlassScores, Labels], Floats] | None = None
+    trial: Callable[[MulticlassScores, Labels], Floats] | None = None
     undefined: str = UNDEFINED
 
-    def _parts(self, scores: MulticlassScores, decided: Labels) -> tuple[Floats, Floats]:
+    def parts(self, scores: MulticlassScores, decided: Labels) -> tuple[Floats, Floats]:
+        """Return what each image contributes (n,), and by how much it counts (n,)."""
         import numpy as np
 
         above = self.per_image(scores, decided)
-        return above, np.ones(len(above)) if self.counted is None else self.counted(scores, decided)
+        return above, np.ones(len(above)) if self.trial is None else self.trial(scores, decided)
 
     def evaluate(self, scores: MulticlassScores, decided: Labels) -> tuple[float | None, str | None]:
-        above, below = self._parts(scores, decided)
+        above, below = self.parts(scores, decided)
         value = float(above.sum() / below.sum()) if below.any() else math.nan
         return (None, self.undefined) if math.isnan(value) else (value, None)
 
     def influence_values(self, scores: MulticlassScores, decided: Labels) -> Floats | None:
-        above, below = self._parts(scores, decided)
+        above, below = self.parts(scores, decided)
         total = below.sum()
         if not total or math.isnan(above.sum()):
             return None
@@ -72,7 +73,7 @@ class Share:
         return influence
 
     def weighted(self, scores: MulticlassScores, decided: Labels, weights: Floats) -> Floats:
-        above, below = self._parts(scores, decided)
+        above, below = self.parts(scores, decided)
         values: Floats = (above @ weights) / (below @ weights)
         return values
 
@@ -100,12 +101,10 @@ class OfMatrix:
         return (None, self.undefined) if math.isnan(value) else (value, None)
 
     def influence_values(self, scores: MulticlassScores, decided: Labels) -> Floats | None:
-        import numpy as np
-
-        with np.errstate(divide="ignore", invalid="ignore"):
-            gradient = self.gradient(matrix(scores, decided))
-        influence: Floats = gradient[scores.y_true, decided]
-        return influence if np.isfinite(influence).all() else None
+        if self.evaluate(scores, decided)[0] is None:
+            return None
+        influence: Floats = self.gradient(matrix(scores, decided))[scores.y_true, decided]
+        return influence
 
     def weighted(self, scores: MulticlassScores, decided: Labels, weights: Floats) -> Floats:
         import numpy as np
@@ -125,19 +124,35 @@ class OfClass:
 
     record: Metric
     label: int
+    _last: dict[str, tuple[MulticlassScores, Labels, Any]] = field(default_factory=dict, repr=False)
+
+    def _once(self, what: str, scores: MulticlassScores, decided: Labels, compute: Callable[[], Any]) -> Any:
+        """Return what `compute` returns, from memory for the same arrays: a figure per class and two averages need it."""
+        last = self._last.get(what)
+        if last is None or last[0] is not scores or last[1] is not decided:
+            last = self._last[what] = scores, decided, compute()
+        return last[2]
 
     def pair(self, scores: MulticlassScores, decided: Labels) -> Scores:
         """Return labels of the class against the rest, with its scores, or with decisions as scores of 0 and 1."""
-        if not self.record.uses_threshold:
-            return scores.one_vs_rest(self.label)
-        return _of_decisions(scores, decided, self.label)
+
+        def compute() -> Scores:
+            if not self.record.uses_threshold:
+                return scores.one_vs_rest(self.label)
+            called = (decided == self.label).astype("float64")
+            return Scores(scores.split, (scores.y_true == self.label).astype("int64"), called, scores.patient)
+
+        pair: Scores = self._once("pair", scores, decided, compute)
+        return pair
 
     def evaluate(self, scores: MulticlassScores, decided: Labels) -> tuple[float | None, str | None]:
-        pair = self.pair(scores, decided)
-        value, reason = self.record.evaluate(pair, confusion(pair, HALF))
-        if reason == UNDEFINED:
-            reason = self._why(scores, decided)
-        return value, reason
+        def compute() -> tuple[float | None, str | None]:
+            pair = self.pair(scores, decided)
+            value, reason = self.record.evaluate(pair, confusion(pair, HALF))
+            return value, self._why(scores, decided) if reason == UNDEFINED else reason
+
+        result: tuple[float | None, str | None] = self._once("value", scores, decided, compute)
+        return result
 
     def _why(self, scores: MulticlassScores, decided: Labels) -> str:
         name = scores.classes[self.label]
@@ -150,8 +165,12 @@ class OfClass:
         return UNDEFINED
 
     def influence_values(self, scores: MulticlassScores, decided: Labels) -> Floats | None:
-        pair = self.pair(scores, decided)
-        return self.record.influence_values(pair.y_true, pair.y_score, HALF)
+        def compute() -> Floats | None:
+            pair = self.pair(scores, decided)
+            return self.record.influence_values(pair.y_true, pair.y_score, HALF)
+
+        influence: Floats | None = self._once("influence", scores, decided, compute)
+        return influence
 
     def weighted(self, scores: MulticlassScores, decided: Labels, weights: Floats) -> Floats:
         pair = self.pair(scores, decided)
@@ -278,11 +297,6 @@ def matrix(scores: MulticlassScores, decided: Labels, weights: Floats | None = N
     sums = np.zeros((count * (count + 1), weights.shape[1]))
     sums[present] = np.add.reduceat(weights[order], first, axis=0)
     return sums.reshape(count, count + 1, -1)
-
-
-def _of_decisions(scores: MulticlassScores, decided: Labels, label: int) -> Scores:
-    called = (decided == label).astype("float64")
-    return Scores(scores.split, (scores.y_true == label).astype("int64"), called, scores.patient)
 
 
 def _weighted(record: Metric, y_true: Labels, y_score: Floats, weights: Floats) -> Floats:

@@ -168,7 +168,7 @@ class _Whole:
 
 _WHOLE = {
     "accuracy": _Whole("share", "higher", "Wilson", "summary", True),
-    "balanced_accuracy": _Whole("share", "higher", "square-and-add", "comparison", True, False),
+    "balanced_accuracy": _Whole("share", "higher", "logit", "comparison", True, False),
     "mcc": _Whole("correlation", "higher", "Fisher z", "detail", True),
     "kappa": _Whole("correlation", "higher", "Fisher z", "detail", True),
     "quadratic_kappa": _Whole("correlation", "higher", "Fisher z", "summary", True),
@@ -180,6 +180,10 @@ _WHOLE = {
     "expected_cost": _Whole("loss", "lower", "log", "summary", True),
 }
 """Metrics of all classes together, in table order."""
+
+
+_SHARES = ("recall:weighted", "recall:micro", "precision:micro")
+"""Averages that are a proportion of images: of all images, or of those that are not abstained on."""
 
 
 def class_metrics() -> dict[str, Metric]:
@@ -238,13 +242,16 @@ def _whole(metric: str) -> MulticlassMeasure:
 def _of_classes(record: Metric, key: MeasureKey) -> MulticlassMeasure:
     assert record.scale is not None  # only counts have none
     default = key.average in (None, "macro") and record.name != "specificity"
+    scale = record.scale
+    if key.average is not None and record.is_fraction:
+        scale = "Wilson" if str(key) in _SHARES else "logit"
     return MulticlassMeasure(
         key=str(key),
         label=label_of(str(key)),
         kind=record.kind,
         direction=record.direction,
         range=record.range,
-        scale=record.scale,
+        scale=scale,
         depends_on_prevalence=record.depends_on_prevalence or key.average in ("weighted", "micro"),
         display=record.display if default else "detail",
         uses_decisions=record.uses_threshold,
@@ -303,7 +310,7 @@ def multiclass_metrics(
     if costs is not None:
         undefined = "undefined: the costs have no column for decisions that abstain"
         forms["expected_cost"] = Share(_Cost(tuple(map(tuple, costs))), undefined=undefined)
-    found = {name: _metric(_whole(name), form) for name, form in forms.items()}
+    metrics_by_key = {name: _metric(_whole(name), form) for name, form in forms.items()}
     for name, record in class_metrics().items():
         keys: dict[MeasureKey, Form] = {MeasureKey(name, "macro"): MeanOfClasses(by_class[name])}
         keys |= {MeasureKey(name, of_class=classes[each.label]): each for each in by_class[name]}
@@ -311,8 +318,14 @@ def multiclass_metrics(
             MeasureKey(name, "weighted"): MeanOfClasses(by_class[name], by_size=True),
             MeasureKey(name, "micro"): Pooled(record),
         }
-        found |= {str(key): _metric(_of_classes(record, key), form) for key, form in keys.items()}
-    return found
+        shares: dict[str, Form] = {
+            "recall:weighted": Share(_correct),
+            "recall:micro": Share(_correct),
+            "precision:micro": Share(_correct, _covered, "undefined: every decision abstains"),
+        }
+        keys |= {key: shares[str(key)] for key in keys if str(key) in shares}
+        metrics_by_key |= {str(key): _metric(_of_classes(record, key), form) for key, form in keys.items()}
+    return metrics_by_key
 
 
 def _metric(measure: MulticlassMeasure, form: Form) -> MulticlassMetric:
@@ -366,9 +379,9 @@ class _Among:
     def __call__(self, scores: MulticlassScores, decided: Labels) -> Floats:
         import numpy as np
 
-        own = _true_scores(scores)[:, None]
+        of_true = _true_scores(scores)[:, None]
         before = np.arange(len(scores.classes)) < scores.y_true[:, None]
-        rank = ((scores.y_score > own) | ((scores.y_score == own) & before)).sum(axis=1)
+        rank = ((scores.y_score > of_true) | ((scores.y_score == of_true) & before)).sum(axis=1)
         return (rank < self.top).astype(np.float64)
 
 

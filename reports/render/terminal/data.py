@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
@@ -20,18 +22,25 @@ def data_tables(summary: DataSummary) -> RenderableType:
     """Tables of counts, grey levels and leakage, then remarks."""
     kind = " (SYNTHETIC, drawn by the program)" if summary.synthetic else ""
     table = plain_table("part", "class", title=escape(f"{summary.title}{kind}"))
-    for name in ("images", "patients", "grey mean", "grey sd"):
+    several = len(summary.classes) > 2
+    for name in ("images", *(["share"] if several else []), "patients", "grey mean", "grey sd"):
         table.add_column(name, justify="right")
     unknown = patients_unknown(summary)
+    sizes = Counter[str]()
     for cell in summary.cells:
+        sizes[cell.part] += cell.images
+    for cell, after in zip_longest(summary.cells, summary.cells[1:]):
         people = MISSING if unknown else str(cell.patients)
-        counts = (str(cell.images), people, f"{cell.mean_grey:.0f}", f"{cell.sd_grey:.0f}")
+        share = [f"{cell.images / sizes[cell.part]:.1%}"] if several else []
+        counts = (str(cell.images), *share, people, f"{cell.mean_grey:.0f}", f"{cell.sd_grey:.0f}")
         table.add_row(cell.part, escape(cell.label), *counts)
+        if several and after is not None and after.part != cell.part:
+            table.add_section()
     shared: list[RenderableType] = []
     if summary.leakage is not None:
         shared = ["", _leakage_table(summary.leakage, unknown)]
     facts = [
-        f"positive class: {summary.classes[1]}; channels: {summary.channels}; fingerprint {summary.fingerprint[:16]}",
+        f"{_classes(summary)}; channels: {summary.channels}; fingerprint {summary.fingerprint[:16]}",
         *(summary.formats.lines() if summary.formats else ()),
         *(f"note: {warning}" for warning in summary.warnings),
         *filter(None, [summary.identity]),
@@ -42,6 +51,14 @@ def data_tables(summary: DataSummary) -> RenderableType:
     if len(summary.problems) > 20:
         facts.append(f"left out: {len(summary.problems) - 20} more (--json lists all)")
     return Group(table, *shared, *(escape(fact) for fact in facts))
+
+
+def _classes(summary: DataSummary) -> str:
+    """The positive class of two, or how many classes there are, and whether their order is a scale."""
+    if len(summary.classes) == 2:
+        return f"positive class: {summary.classes[1]}"
+    count = f"{len(summary.classes)} classes"
+    return f"{count}, ordered: {' < '.join(summary.classes)}" if summary.ordered else count
 
 
 def _leakage_table(leakage: Leakage, unknown: bool) -> Table:

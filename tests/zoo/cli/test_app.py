@@ -110,7 +110,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("data {}/file", ["not a data source"]),
         ("data kaggle:someone", ["kaggle:OWNER/NAME"]),
         ("data {}/one", ["one", "1 class folder (A)", "two are needed"]),
-        ("data {}/three", ["three", "3 classes (A, B, C)", "two are needed"]),
+        ("data {}/three", ["three", "3 classes (A, B, C)", "fewer than 3 per class"]),
         ("data {}/hollow", ["hollow/B", "is empty"]),
         ("data {}/empty", ["empty", "contains no folders"]),
         ("bench attempt-1 --data {}/one", ["1 class folder (A)"]),

@@ -219,9 +219,18 @@ def image(**changes: object) -> Image:
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"classes": ("a", "b", "c")}, "classes is ('a', 'b', 'c'); it must be two different names"),
-        ({"classes": ("a", "a")}, "classes is ('a', 'a'); it must be two different names"),
-        ({"classes": "ab"}, "classes is 'ab'; it must be two different names"),
+        ({"classes": ("a",)}, "classes is ('a',); it must be two or more different names"),
+        (
+            {"classes": ("Ill", "ill")},
+            "the classes 'Ill' and 'ill' differ only in case: give them one name",
+        ),
+        (
+            {"classes": tuple("abc"), "images": (image(label=3),)},
+            "image 'b': label is 3; it must be an int from 0 to 2",
+        ),
+        ({"ordered": 1}, "ordered is 1; it must be True or False"),
+        ({"classes": ("a", "a")}, "classes is ('a', 'a'); it must be two or more different names"),
+        ({"classes": "ab"}, "classes is 'ab'; it must be two or more different names"),
         ({"channels": 4}, "channels is 4; it must be 1 or 3"),
         ({"read": None}, "read is None; it must be a function of (images, size)"),
         ({"images": ()}, "images is (); it must be a tuple of at least one Image"),
