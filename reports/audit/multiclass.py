@@ -73,7 +73,7 @@ def printed_class_matrix(matrix: PrintedClassMatrix, row: Row, rows: Mapping[str
     Yields:
         Contradictions.
     """
-    cited = Citation(_shape(matrix), matrix.location)
+    cited = Citation(shape(matrix), matrix.location)
     test = row.of_several
     if test is not None:
         wrong = [name for name, count in test.sizes.items() if matrix.sizes[name] != count]
@@ -100,7 +100,7 @@ def printed_class_matrix(matrix: PrintedClassMatrix, row: Row, rows: Mapping[str
         "matrix-not-of-row",
         "contradiction",
         (cited, *figure_set.cited(misfits)),
-        f"The printed {_shape(matrix)} does not give the figures of this row.",
+        f"The printed {shape(matrix)} does not give the figures of this row.",
         f"It gives {gives}; the row prints {row_prints}.{_other_f1(matrix, figure_set, misfits)}",
     )
     for name, other in rows.items():
@@ -142,7 +142,7 @@ def class_row(row: Row, matrix: PrintedClassMatrix | None) -> AuditRow:
         derived |= {each.metric: each for each in _of_matrix(matrix, {each.key for each in final})}
     count = len(row.of_several.sizes) if row.of_several is not None else len(matrix.classes) if matrix else None
     classes = "three classes or more" if count is None else f"{count} classes"
-    reason = f"{_shape(matrix)} printed" if matrix is not None else f"matrices of {classes} are not listed"
+    reason = f"{shape(matrix)} printed" if matrix is not None else f"matrices of {classes} are not listed"
     return AuditRow(row.name, row.alias, row.test, None, None, reason, tuple(derived.values()))
 
 
@@ -331,7 +331,17 @@ def _other_f1(matrix: PrintedClassMatrix, figure_set: FigureSet, misfits: Sequen
     return f" The F1 of macro precision and macro recall, {value:.4f}, is what the row prints as macro F1."
 
 
-def _shape(matrix: PrintedClassMatrix) -> str:
+def gives(matrix: PrintedClassMatrix, figure: PublishedFigure) -> bool | None:
+    """Whether a matrix gives a printed figure, rounded or truncated; None where it does not determine it."""
+    if figure.of_class is not None and figure.of_class not in matrix.classes:
+        return False
+    value = figure_of_matrix(matrix.matrix, matrix.classes, figure.key)
+    low, high = figure_range(figure, cut=True)
+    return None if value is None else low <= value <= high
+
+
+def shape(matrix: PrintedClassMatrix) -> str:
+    """A matrix in words: its size and how many images it has right."""
     count = len(matrix.classes)
     images, right = sum(matrix.sizes.values()), sum(matrix.matrix[i][i] for i in range(count))
     return f"matrix of {count} x {count} ({right} of {images} right)"

@@ -58,7 +58,8 @@ def test_figures_that_fit_their_matrix_have_no_finding(tmp_path: Path) -> None:
         (
             [average("macro", 0.812), figure("balanced_accuracy", 0.833, decimals=3)],
             "averages",
-            "Test balanced accuracy 0.833 and test macro recall 0.812 cannot both be true. Balanced accuracy is the macro "
+            "Test balanced accuracy 0.833 and test macro recall 0.812 cannot both be true. Balanced accuracy is the "
+            "macro "
             "recall.",
         ),
         (
@@ -70,21 +71,25 @@ def test_figures_that_fit_their_matrix_have_no_finding(tmp_path: Path) -> None:
         (
             [of("NORMAL", 0.94), of("bacteria", 0.826), of("virus", 0.676), average("macro", 0.833)],
             "averages",
-            "Test macro recall 0.833 is not the mean of the recall of the classes. The printed recall of each class is: "
+            "Test macro recall 0.833 is not the mean of the recall of the classes. The printed recall of each class "
+            "is: "
             "NORMAL 0.940, bacteria 0.826 and virus 0.676. With rounding or truncation, their mean lies between 0.8135 "
             "and 0.8150.",
         ),
         (
             [of("NORMAL", 0.94), of("bacteria", 0.826), of("virus", 0.676), figure("accuracy", 0.8141)],
             "averages",
-            "Test accuracy 0.8141 is not the mean of the recall of the classes, weighted by the images of each class. The "
-            "printed recall of each class is: NORMAL 0.940, bacteria 0.826 and virus 0.676. With rounding or truncation, "
+            "Test accuracy 0.8141 is not the mean of the recall of the classes, weighted by the images of each "
+            "class. The "
+            "printed recall of each class is: NORMAL 0.940, bacteria 0.826 and virus 0.676. With rounding or "
+            "truncation, "
             "their mean lies between 0.8327 and 0.8342.",
         ),
         (
             [of("NORMAL", 0.94), of("bacteria", 0.826), average("macro", 0.95)],
             "averages",
-            "Test macro recall 0.950 is not the mean of the recall of the classes. The printed recall of each class is: "
+            "Test macro recall 0.950 is not the mean of the recall of the classes. The printed recall of each class "
+            "is: "
             "NORMAL 0.940 and bacteria 0.826. With rounding or truncation, their mean lies between 0.5883 and 0.9227, "
             "whatever the other class has.",
         ),
@@ -92,7 +97,8 @@ def test_figures_that_fit_their_matrix_have_no_finding(tmp_path: Path) -> None:
             [figure("accuracy", 0.833, decimals=3), figure("balanced_accuracy", 0.3, decimals=3)],
             "averages",
             "No decisions on 234 + 242 + 148 images average to test accuracy 0.833 and test balanced accuracy 0.300 "
-            "together. mlscorecheck finds no counts for the classes, each against the others, with figures rounded or cut.",
+            "together. mlscorecheck finds no counts for the classes, each against the others, with figures rounded "
+            "or cut.",
         ),
         (
             [figure("accuracy", 0.833, decimals=3), figure("kappa", 0.2, decimals=3)],
@@ -137,7 +143,7 @@ def test_a_matrix_that_gives_other_figures_says_what_it_gives(tmp_path: Path) ->
     figures = [of("virus", 0.71), average("macro", 0.9, "precision"), figure("mcc", 0.7, decimals=1)]
     (found,) = of_kind(done(tmp_path, *figures, matrices=[class_matrix()]), "matrix-not-of-row")
     assert found.derivation == (
-        "It gives recall of virus 0.6757 and macro precision 0.8211; the row prints 0.710 and 0.900."
+        "It gives recall of virus 0.6757 and macro precision 0.8210; the row prints 0.710 and 0.900."
     )
     assert "matrix of 3 x 3 (520 of 624 right)" in found.statement
 
