@@ -158,7 +158,8 @@ def _trained(run: Run) -> Iterator[str]:
     yield f"- images: {sizes}"
     yield from (f"- note: {cell(note)}" for note in run.split.notes)
     yield from (
-        f"- {topic}: {cell(text)}" for topic, text in recipe_in_words(run.spec.protocol.budgeted(run.spec.card))
+        f"- {topic}: {cell(text)}"
+        for topic, text in recipe_in_words(run.spec.protocol.budgeted(run.spec.card), len(run.spec.dataset.classes))
     )
     skipped = ("seeds", "preprocessing", "augmentation", "selection", "threshold", "calibration")
     facts = methods([run], {}).facts

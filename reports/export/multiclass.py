@@ -102,14 +102,26 @@ def decision_lines(decider: MulticlassDecisionRule) -> list[str]:
         threshold = decision.threshold
         bounds = "" if threshold is None or threshold.bounds is None else f" (95% {interval(threshold.bounds)})"
         lines.append(
-            f"Decision: {cell(_sentence(decision))}{bounds} ({cell(decision.in_words())}). The raw scores decide, as in "
-            "the benchmark; calibration never changes a decision."
+            f"Decision: {cell(_sentence(decision))}{bounds} ({cell(decision.in_words())}). The raw scores decide, as "
+            "in the benchmark; calibration never changes a decision."
         )
     return [*lines, "", f"{cell(calibration_line(decider.calibrator))}: `{formula(decider)}`.", ""]
 
 
 def figure_lines(run: Run, store: Store, decider: MulticlassDecisionRule) -> Iterator[str]:
-    """The section of the model card on figures: of the highest score, and of the chosen decision if it is another."""
+    """Write the section of the model card on figures: of the highest score, and of another chosen decision.
+
+    Args:
+        run: The exported run.
+        store: The store that contains it.
+        decider: Its decision and calibration.
+
+    Yields:
+        Lines of markdown.
+
+    Raises:
+        ConfigError: The scores of `run` cannot be read.
+    """
     decision = decider.decision
     columns = [("test, highest score", run.figures("test"))]
     if decision.is_chosen and decision.rule != "argmax":

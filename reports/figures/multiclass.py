@@ -23,7 +23,7 @@ _IN_ONE = 5
 """The largest number of classes whose curves are in one panel; more lines cannot be distinguished."""
 _PANELS = 20
 """The largest number of small panels."""
-_COLUMNS = 5
+_COLUMNS = 3  # as wide as a phone
 _LINES = (
     (COLOURS["accent"], "-"),
     (COLOURS["accent-2"], (0, (5, 2))),
@@ -206,7 +206,7 @@ def _small_panels(
     """Small panels in the order of `every`."""
     names = {each.name for each in classes}
     ordered = [each for each in every if each.name in names]
-    columns = min(_COLUMNS, math.ceil(len(ordered) / 2))
+    columns = min(_COLUMNS, len(ordered))
     rows = math.ceil(len(ordered) / columns)
     figure = Figure(figsize=(1.55 * columns + 0.4, 1.75 * rows + 0.35))
     panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()

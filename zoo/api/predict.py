@@ -64,8 +64,14 @@ class PredictResults:
         return predictions_document(self.run, self.decider, self.predictions, self.notes)
 
     def to_frame(self) -> pandas.DataFrame:
-        """One row per image, for k classes with the columns `probability:CLASS` and `score:CLASS`. Raises ConfigError
-        when pandas is not installed."""
+        """Make a data frame, with the columns `probability:CLASS` and `score:CLASS` for three or more classes.
+
+        Returns:
+            One row per image.
+
+        Raises:
+            ConfigError: pandas is not installed.
+        """
         columns = (*value_columns(self.decider), "outside", "error")
         rows = [(*values(each, self.decider.classes), each.outside, each.error) for each in self.predictions]
         return frame(rows, columns)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.runs.decision_rule import DecisionRule
-from benchmark.runs.decision_rule import DecisionRule
 from benchmark.runs.protocol import ThresholdRule
 from benchmark.runs.storage.store import Store
 from reports.claims.model import Claims, claims_about, load_claims

@@ -82,15 +82,15 @@ def _run(run: Run, test: MulticlassScores, assessed: MulticlassProbabilities | N
         "y_score": packed_scores(test.y_score.ravel()),
         "decided": packed_labels(decide(decision, test.y_score)) if other and decision is not None else None,
         "thresholds": [thresholds.get(name) for name in test.classes],
-        "reliability": [_bins(assessed, label) for label in range(len(test.classes))],
+        "reliability": [_bins(assessed, name) for name in test.classes],
     }
 
 
-def _bins(assessed: MulticlassProbabilities | None, label: int) -> dict[str, list[list[float]]]:
+def _bins(assessed: MulticlassProbabilities | None, name: str) -> dict[str, list[list[float]]]:
     if assessed is None:
         return {}
     curves = {"before": assessed.before, "after": assessed.after}
-    return {name: _points(each.by_class[label]) for name, each in curves.items() if each is not None}
+    return {kind: _points(each.by_class[name]) for kind, each in curves.items() if each is not None}
 
 
 def _points(reliability: Reliability) -> list[list[float]]:

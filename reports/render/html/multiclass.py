@@ -35,6 +35,23 @@ class ClassRow:
 
 
 @dataclass(frozen=True)
+class ClassTable:
+    """The figures of each class by one decision rule.
+
+    Attributes:
+        rule: The rule in words.
+        metrics: The metrics of one class against the rest; for a second rule only those that depend on decisions.
+        rows: The figures of each class.
+        macro: The macro mean of each metric.
+    """
+
+    rule: str
+    metrics: tuple[str, ...]
+    rows: tuple[ClassRow, ...]
+    macro: Mapping[str, Estimate | None]
+
+
+@dataclass(frozen=True)
 class LowestRecall:
     """The class with the lowest recall."""
 
@@ -49,11 +66,8 @@ class ClassCardView:
     Attributes:
         name: Name of the card.
         matrices: The matrix of the highest score, then that of the protocol's rule if it is another one.
-        rows: The figures of each class.
-        metrics: The metrics of `rows`.
-        macro: The macro mean of each metric.
+        tables: The figures of each class: by the highest score, then by the protocol's rule if it is another one.
         whole: The keys of the figures over all classes.
-        rule: The rule of the decisions in `rows`.
         lowest: The class with the lowest recall; None without figures.
         decisions: Sentences about the decision rule.
         costs: The costs (k, k) of a call by true and called class; None unless the rule has costs.
@@ -64,11 +78,8 @@ class ClassCardView:
 
     name: str
     matrices: tuple[MatrixView, ...]
-    rows: tuple[ClassRow, ...]
-    metrics: tuple[str, ...]
-    macro: Mapping[str, Estimate | None]
+    tables: tuple[ClassTable, ...]
     whole: tuple[str, ...]
-    rule: str
     lowest: LowestRecall | None
     decisions: tuple[str, ...]
     costs: tuple[tuple[float, ...], ...] | None
@@ -115,8 +126,6 @@ def _card(figures: CardFigures, section: Section, scores: Mapping[str, AnyScores
     classes = section.classes
     name = figures.card.name
     part = None if section.multiclass is None else section.multiclass.card(name)
-    metrics = tuple(m for m in class_metrics() if str(MeasureKey(m, "macro")) in figures.at_half)
-    rows = tuple(_class_rows(figures, classes, metrics, part))
     finished = finished_runs(figures, section.runs)
     large = too_many_scores(scores)
     lowest = lowest_recall(figures.at_half, classes)
@@ -124,11 +133,8 @@ def _card(figures: CardFigures, section: Section, scores: Mapping[str, AnyScores
     return ClassCardView(
         name=name,
         matrices=() if part is None else tuple(_matrices(part, classes)),
-        rows=rows if figures.at_half else (),
-        metrics=metrics,
-        macro={metric: figures.at_half.get(str(MeasureKey(metric, "macro"))) for metric in metrics},
+        tables=tuple(_tables(figures, section, part)),
         whole=tuple(overall_keys(figures.at_half)),
-        rule=ARGMAX,
         lowest=None if lowest is None else LowestRecall(*lowest),
         decisions=() if part is None else tuple(_decision_sentences(part, finished)),
         costs=_costs(finished),
@@ -142,12 +148,21 @@ def _card(figures: CardFigures, section: Section, scores: Mapping[str, AnyScores
     )
 
 
-def _class_rows(
-    figures: CardFigures, classes: Sequence[str], metrics: Sequence[str], part: MulticlassCard | None
-) -> Iterator[ClassRow]:
-    for index, name in enumerate(classes):
-        by_metric = {metric: figures.at_half.get(str(MeasureKey(metric, of_class=name))) for metric in metrics}
-        yield ClassRow(name, None if part is None else part.curves[index].images, by_metric)
+def _tables(figures: CardFigures, section: Section, part: MulticlassCard | None) -> Iterator[ClassTable]:
+    chosen = ARGMAX if part is None or part.chosen is None else part.chosen.rule
+    for rule, of_rule in ((ARGMAX, figures.at_half), (chosen, figures.at_chosen)):
+        first = of_rule is figures.at_half
+        if of_rule and (first or chosen != ARGMAX):
+            metrics = tuple(
+                name
+                for name, metric in class_metrics().items()
+                if str(MeasureKey(name, "macro")) in of_rule and (first or metric.uses_threshold)
+            )
+            rows = tuple(
+                ClassRow(name, images, {m: of_rule.get(str(MeasureKey(m, of_class=name))) for m in metrics})
+                for name, images in section.test_images.items()
+            )
+            yield ClassTable(rule, metrics, rows, {m: of_rule.get(str(MeasureKey(m, "macro"))) for m in metrics})
 
 
 def _matrices(part: MulticlassCard, classes: tuple[str, ...]) -> Iterator[MatrixView]:

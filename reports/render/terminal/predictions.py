@@ -140,16 +140,22 @@ def calibration_line(calibrator: Calibrator | MulticlassCalibrator) -> str:
 
 
 def shown_columns(decider: AnyDecisionRule) -> tuple[str, ...]:
-    """The heads of what a person reads per image, without the note."""
+    """The heads of the columns that a person reads, without the note."""
     if isinstance(decider, DecisionRule):
         return ("image", f"P({decider.classes[1]})", "score", "decision")
     return ("image", "decision", "probability", "next class", "its probability")
 
 
 def shown_row(each: AnyPrediction) -> tuple[str | float | None, ...]:
-    """What a person reads about one image, in the order of `shown_columns`; None for missing values.
+    """Return the cells of one image that a person reads.
 
     The next class is the most probable of those that were not called.
+
+    Args:
+        each: The prediction.
+
+    Returns:
+        Values in the order of `shown_columns`; None for missing ones.
     """
     if isinstance(each, Prediction):
         return (each.image, each.probability, each.score, each.decision)

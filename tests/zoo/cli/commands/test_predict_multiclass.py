@@ -56,7 +56,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     cache, store, digits = root / "cache", Store(root / "runs"), open_dataset("digits")
     run = compute(card(epochs=4, model={"filters": [8, 16], "dense_units": 32}), RULES, digits, store, cache)
     test = images_of(RULES, digits, cache, "test")
-    files = write_images(root / "files", test.names, test.pixels)
+    files = write_images(root / "files", tuple(f"{name}.png" for name in test.names), test.pixels)
     with in_this_process(cache):
         yield World(store, run, test, files)
 
