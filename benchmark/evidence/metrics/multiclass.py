@@ -340,11 +340,13 @@ def _check_costs(costs: Sequence[Sequence[float]], count: int) -> None:
 
 
 def _correct(scores: MulticlassScores, decided: Labels) -> Floats:
-    return (scores.y_true == decided).astype("float64")
+    correct: Floats = (scores.y_true == decided).astype("float64")
+    return correct
 
 
 def _covered(scores: MulticlassScores, decided: Labels) -> Floats:
-    return (decided >= 0).astype("float64")
+    covered: Floats = (decided >= 0).astype("float64")
+    return covered
 
 
 def _log_losses(scores: MulticlassScores, decided: Labels) -> Floats:
@@ -382,7 +384,8 @@ class _Among:
         of_true = _true_scores(scores)[:, None]
         before = np.arange(len(scores.classes)) < scores.y_true[:, None]
         rank = ((scores.y_score > of_true) | ((scores.y_score == of_true) & before)).sum(axis=1)
-        return (rank < self.top).astype(np.float64)
+        among: Floats = (rank < self.top).astype(np.float64)
+        return among
 
 
 @dataclass(frozen=True)
