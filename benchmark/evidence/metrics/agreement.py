@@ -59,8 +59,8 @@ def quadratic_kappa(counts: Floats) -> Floats:
         counts: Matrices (k, k + 1, r) of classes by decisions.
 
     Returns:
-        Values (r,). They are NaN where labels and decisions are all of one class, and where there are abstentions, which
-        have no place in the order.
+        Values (r,). They are NaN where labels and decisions are all of one class, and where there are abstentions,
+        which have no place in the order.
     """
     import numpy as np
 
