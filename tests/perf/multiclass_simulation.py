@@ -4,7 +4,7 @@
 
 Every number is a share of `--sets` simulated test sets in each of two worlds (`tests/support/multiclass_worlds.py`):
 independent images, and 2.25 images per patient. A set in which a figure has no interval does not count; if these are
-more than one in a hundred, their share follows in brackets.
+more than one in a hundred, their share follows in brackets, and if they are most, there is no coverage.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def print_table(classes: int, rare: float | None, sets: int) -> None:
 
 def cell(tallies: list[Tally], sets: int) -> str:
     """The coverage for images and for patients, with the share of sets that have no interval."""
-    shares = " and ".join("-" if not tally.count else f"{100 - 100 * tally.missed:.1f}" for tally in tallies)
+    shares = " and ".join("-" if tally.count < sets / 2 else f"{100 - 100 * tally.missed:.1f}" for tally in tallies)
     missing = 1 - sum(tally.count for tally in tallies) / (sets * len(tallies))
     return shares + (f" ({missing:.0%} missing)" if missing > 0.01 else "")
 
