@@ -62,13 +62,13 @@ class PatientFacts:
     """Whether the patients of a data set are known.
 
     Attributes:
-        origin: Where patients come from: file names, the folders in the class folders, arrays of an archive, the
-            program that drew the images, or nowhere.
+        origin: Where patients come from: file names, the folders in the class folders, arrays of an archive, a column
+            of a manifest, the program that drew the images, or nowhere.
         told: Number of images with a known patient; each other image counts as a patient of its own.
         images: Number of all images.
     """
 
-    origin: Literal["names", "folders", "arrays", "program", "unknown"]
+    origin: Literal["names", "folders", "arrays", "column", "program", "unknown"]
     told: int
     images: int
 
@@ -129,6 +129,7 @@ class Dataset:
         region: Where a finding can be, if the source knows it.
         ordered: Whether the order of the classes is a scale, as with grades of a disease.
         attributes: Further facts about images, such as the site or the sex: by name of the fact, then of the image.
+        hold_out: The images that the user held out for the test, as COLUMN=VALUE.
     """
 
     source: str
@@ -152,6 +153,7 @@ class Dataset:
     region: Region | None = None
     ordered: bool = False
     attributes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    hold_out: str | None = None
 
     @property
     def unit(self) -> str:

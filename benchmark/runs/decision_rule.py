@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TypedDict
 
 from pydantic import Field, ValidationError, model_validator
@@ -114,9 +115,12 @@ class DecisionRule(Strict):
 
 def _number(rule: RuleName, text: str) -> float:
     try:
-        return float(text)
-    except ValueError as error:
-        raise ConfigError(f"rule {rule}: '{text}' is not a number, as in {FACTS[rule].example}") from error
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ConfigError(f"rule {rule}: '{text}' is not a finite number, as in {FACTS[rule].example}")
+    return number
 
 
 def _costs(text: str) -> dict[str, dict[str, float]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from benchmark.data.dataset import Dataset
 from benchmark.data.splits import make_split
-from benchmark.runs.protocol import Protocol
+from benchmark.runs.protocol import Protocol, decision_problem
 from benchmark.runs.run import DatasetFacts, RunSpec, SplitFacts
 from zoo.config.errors import ConfigError
 from zoo.models.card import ModelCard, recipe_problem
@@ -49,8 +49,13 @@ def make_plan(
 
     Returns:
         The runs and the skipped cards.
+
+    Raises:
+        ConfigError: The threshold rule or the decision of the protocol does not fit the classes.
     """
     facts = DatasetFacts.of(dataset)
+    if (problem := decision_problem(protocol, facts.classes)) is not None:
+        raise ConfigError(problem)
     specs: list[RunSpec] = []
     skips: list[Skip] = []
     for card in cards:

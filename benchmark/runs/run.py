@@ -56,6 +56,7 @@ class DatasetFacts(Strict):
             records, whose 16-bit images were scaled from 0..65535.
         patient_pattern: The pattern for file names with which it was opened, if any.
         ordered: Whether the order of the classes is a scale.
+        hold_out: The images that were held out for the test, as COLUMN=VALUE, if the user asked for it.
     """
 
     source: str
@@ -70,6 +71,7 @@ class DatasetFacts(Strict):
     levels: dict[str, tuple[float, float]] | None = None
     patient_pattern: str | None = None
     ordered: bool = False
+    hold_out: str | None = None
 
     @classmethod
     def of(cls, dataset: Dataset) -> DatasetFacts:
@@ -87,6 +89,7 @@ class DatasetFacts(Strict):
             levels=dict(dataset.levels),
             patient_pattern=dataset.patient_pattern,
             ordered=dataset.ordered,
+            hold_out=dataset.hold_out,
         )
 
     @property

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmark.evidence.calibration.reliability import Reliability, assess
+from benchmark.evidence.calibration.class_wise import MulticlassReliability, assess_multiclass
+from benchmark.evidence.calibration.scaling import best_multiclass_calibrator
 from benchmark.evidence.metrics.forms import matrix
 from benchmark.evidence.metrics.influence import Labels
-from benchmark.evidence.metrics.multiclass import argmax
-from benchmark.evidence.scores import MulticlassScores, Scores
+from benchmark.evidence.scores import MulticlassScores
 from benchmark.runs.history import Histories
 from reports.results.curves import Curve, SeedHistory, curves_without_bands, seed_history
 from reports.results.measured import MulticlassResults
@@ -93,35 +93,20 @@ class ClassCurves:
 
 
 @dataclass(frozen=True)
-class MulticlassReliability:
-    """Calibration of the scores of several classes.
-
-    Attributes:
-        top_label: Of the score of the called class, by whether the call is right (Guo et al. 2017).
-        by_class: Of the score of each class, against the rest, in the order of the classes (Kull et al. 2019).
-        classwise_ece: The mean over classes of their expected calibration errors, in [0, 1].
-    """
-
-    top_label: Reliability
-    by_class: tuple[Reliability, ...]
-    classwise_ece: float
-
-
-@dataclass(frozen=True)
 class MulticlassProbabilities:
     """Calibration of one run on test, fitted on validation.
 
     Attributes:
         seed: The seed.
-        method: The name of the calibrator; None if none was fitted.
+        method: The name of the calibrator.
         accepted: Whether the calibrator is used; False where it was rolled back.
-        reason: Why it was rolled back or not fitted.
+        reason: Why it was rolled back.
         before: The reliability of the scores.
         after: The reliability of the calibrated scores; None where the calibrator was rolled back.
     """
 
     seed: int
-    method: str | None
+    method: str
     accepted: bool
     reason: str | None
     before: MulticlassReliability
@@ -239,17 +224,13 @@ def _class_curves(results: MulticlassResults) -> Iterator[ClassCurves]:
 
 
 def _probabilities(results: MulticlassResults) -> Iterator[MulticlassProbabilities]:
-    for run, test in zip(results.runs, results.test, strict=True):
-        yield MulticlassProbabilities(run.spec.seed, None, False, "no calibrator was fitted", _reliability(test), None)
-
-
-def _reliability(scores: MulticlassScores) -> MulticlassReliability:
-    decided = argmax(scores)
-    confidence = scores.y_score[np.arange(len(scores)), decided]
-    right = (scores.y_true == decided).astype(np.int64)
-    by_class = tuple(assess(scores.one_vs_rest(label)) for label in range(len(scores.classes)))
-    return MulticlassReliability(
-        top_label=assess(Scores(scores.split, right, confidence, scores.patient)),
-        by_class=by_class,
-        classwise_ece=sum(each.ece for each in by_class) / len(by_class),
-    )
+    for run, val, test in zip(results.runs, results.val, results.test, strict=True):
+        calibrator = best_multiclass_calibrator(val)
+        yield MulticlassProbabilities(
+            seed=run.spec.seed,
+            method=calibrator.method,
+            accepted=calibrator.accepted,
+            reason=calibrator.reason,
+            before=assess_multiclass(test),
+            after=assess_multiclass(calibrator.apply(test)) if calibrator.accepted else None,
+        )

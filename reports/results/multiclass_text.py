@@ -180,9 +180,7 @@ def decision_lines(run: Run, card: MulticlassCard) -> list[str]:
 
 def calibration_text(row: MulticlassProbabilities) -> str:
     """The calibrator of a run and whether it is used."""
-    if row.method is None:
-        return f"none: {row.reason}"
-    return row.method if row.accepted else f"{row.method} rolled back: {row.reason}"
+    return f"{row.method} scaling" + ("" if row.accepted else f" rolled back: {row.reason}")
 
 
 def lowest_recall(figures: Mapping[str, Estimate], classes: Sequence[str]) -> tuple[str, Estimate] | None:

@@ -175,6 +175,7 @@ def bench(
     patients: str | None = None,
     positive: str | None = None,
     data_is: str | None = None,
+    hold_out: str | None = None,
     on_event: OnEvent = silent,
     on_message: OnMessage = silent,
 ) -> BenchResults:
@@ -185,7 +186,8 @@ def bench(
 
     Args:
         cards: Names, paths of YAML files or ModelCard objects; one of them or several. None runs every known card.
-        data: `phantom`, a folder, an .npz file, `kaggle:OWNER/NAME`, or a Dataset.
+        data: `phantom`, `digits`, a folder, a manifest (.csv, .parquet), an .npz file, `kaggle:OWNER/NAME`, or a
+            Dataset.
         protocol: A built-in name (`quick`, `published`, `full`), a YAML file, or a Protocol.
         seeds: A number N for the seeds 0 to N-1, or the seeds themselves; None takes the seeds of the protocol.
         store: The folder that contains the runs, or a Store.
@@ -196,8 +198,10 @@ def bench(
             machine's memory is left.
         card_folders: Folders with more cards.
         patients: Regular expression for file names; its named groups form the patient's key.
-        positive: The positive class; None takes the last class of the source.
+        positive: The positive class of two; None takes the last class of the source.
         data_is: The published data set that the images are, by its name in claims and cards.
+        hold_out: COLUMN=VALUE; the images with this value in a column of the manifest are the test part, all others are
+            to train on.
         on_event: Called with each `Event` of a run, for progress.
         on_message: Called with each warning and note when it arises; the result collects them too.
 
@@ -224,6 +228,7 @@ def bench(
         patients=patients,
         positive=positive,
         data_is=data_is,
+        hold_out=hold_out,
         on_message=on_message,
     )
     return plan.run(on_event=on_event, on_message=on_message)
@@ -244,6 +249,7 @@ def plan_bench(
     patients: str | None = None,
     positive: str | None = None,
     data_is: str | None = None,
+    hold_out: str | None = None,
     on_message: OnMessage = silent,
 ) -> BenchPlan:
     """Plan the runs of `bench` without computing or writing anything.
@@ -271,7 +277,7 @@ def plan_bench(
     if keep_models:
         conditions = conditions.model_copy(update={"keep_models": True})
     seed_list, target = resolve_seeds(seeds), resolve_store(store)
-    dataset = resolve_data(data, patients, positive, data_is)
+    dataset = resolve_data(data, patients, positive, data_is, hold_out)
     report_data(dataset, messages, chosen)
     plan = make_plan(chosen, conditions, dataset, seed_list)
     if not plan.specs:

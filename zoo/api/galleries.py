@@ -50,13 +50,14 @@ def galleries_of(
         DataError: A source cannot be opened.
     """
     chosen = _one_per_card(runs, store)
-    opened: dict[tuple[str, str | None], _TestImages] = {}
+    opened: dict[tuple[str, str | None, str | None], _TestImages] = {}
 
     def images_of(source: str, run: Run) -> _TestImages:
         pattern = run.spec.dataset.patient_pattern if patients is None else patients
-        if (source, pattern) not in opened:
-            opened[source, pattern] = _open(source, pattern)
-        return opened[source, pattern].in_order_of(run)
+        key = (source, pattern, run.spec.dataset.hold_out)
+        if key not in opened:
+            opened[key] = _open(*key)
+        return opened[key].in_order_of(run)
 
     matching = {run.run_id for run in chosen if data is not None and images_of(data, run).fits(run)}
     if data is not None and chosen and not matching:
@@ -131,10 +132,10 @@ class _TestImages:
         return [by_name(names), by_size, by_thirds(means.tolist(), "mean grey level", third)]
 
 
-def _open(source: str, patients: str | None) -> _TestImages:
+def _open(source: str, patients: str | None, hold_out: str | None) -> _TestImages:
     from benchmark.data.sources import open_dataset
 
-    return _TestImages(open_dataset(source, patient_pattern=patients), source)
+    return _TestImages(open_dataset(source, patient_pattern=patients, hold_out=hold_out), source)
 
 
 def _gallery(run: Run, store: Store, test: _TestImages) -> Gallery:

@@ -95,15 +95,20 @@ def resolve_store(store: PathLike | Store) -> Store:
 
 
 def resolve_data(
-    data: PathLike | Dataset, patients: str | None = None, positive: str | None = None, data_is: str | None = None
+    data: PathLike | Dataset,
+    patients: str | None = None,
+    positive: str | None = None,
+    data_is: str | None = None,
+    hold_out: str | None = None,
 ) -> Dataset:
     """The requested data set.
 
     Args:
-        data: A source (`phantom`, a folder, an .npz file, `kaggle:OWNER/NAME`) or a Dataset.
+        data: A source (`phantom`, `digits`, a folder, a manifest, an .npz file, `kaggle:OWNER/NAME`) or a Dataset.
         patients: Regular expression for file names; its named groups form the patient's key.
-        positive: The positive class; None keeps the order of the source.
+        positive: The positive class of two; None keeps the order of the source.
         data_is: The published data set that the images are, by its name in claims and cards.
+        hold_out: COLUMN=VALUE; the images with this value become the test part, all others the part to train on.
 
     Returns:
         The opened source, or `data` itself if it is a Dataset that needs no change.
@@ -117,16 +122,19 @@ def resolve_data(
     optional_text("patients", patients, "a regular expression or None")
     optional_text("positive", positive, "the name of a class or None")
     optional_text("data_is", data_is, "the name of a data set or None")
+    optional_text("hold_out", hold_out, "COLUMN=VALUE or None")
     if isinstance(data, Dataset):
         if patients is not None:
             raise ConfigError(f"--patients: the Dataset {data.source} already defines its patients; leave it out")
+        from benchmark.data.hold_out import with_held_out
         from benchmark.data.positive_class import with_positive
 
-        dataset = data if positive is None else with_positive(data, positive)
+        dataset = data if hold_out is None else with_held_out(data, hold_out)
+        dataset = dataset if positive is None else with_positive(dataset, positive)
     else:
         from benchmark.data.sources import open_dataset
 
-        dataset = open_dataset(str(data), patient_pattern=patients, positive=positive)
+        dataset = open_dataset(str(data), patient_pattern=patients, positive=positive, hold_out=hold_out)
     if data_is is None:
         return dataset
     if dataset.synthetic:

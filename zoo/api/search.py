@@ -202,6 +202,7 @@ def search(
     card_folders: Paths = (),
     patients: str | None = None,
     positive: str | None = None,
+    hold_out: str | None = None,
     on_event: OnEvent = silent,
     on_trial: OnTrial = silent,
     on_message: OnMessage = silent,
@@ -227,6 +228,7 @@ def search(
         card_folders: As in `bench`.
         patients: As in `bench`.
         positive: As in `bench`.
+        hold_out: As in `bench`.
         on_event: Called with each `Event` of a run.
         on_trial: Called with the result so far after each round of trials.
         on_message: Called with each warning and note when it arises; the result collects them too.
@@ -256,6 +258,7 @@ def search(
         card_folders=card_folders,
         patients=patients,
         positive=positive,
+        hold_out=hold_out,
         on_message=on_message,
     )
     tuned = plan.tune(on_event=on_event, on_trial=on_trial)
@@ -280,6 +283,7 @@ def plan_search(
     card_folders: Paths = (),
     patients: str | None = None,
     positive: str | None = None,
+    hold_out: str | None = None,
     on_message: OnMessage = silent,
 ) -> SearchPlan:
     """Plan a search without running it; only the folder `out` is created.
@@ -322,7 +326,8 @@ def plan_search(
     space = with_overrides(space, tuner=tuner, trials=trials, executions=executions)
     conditions, target = resolve_protocol(protocol), resolve_store(store)
     warm_up()
-    dataset = resolve_data(data, patients, positive)
+    dataset = resolve_data(data, patients, positive, hold_out=hold_out)
+    space = space.for_classes(dataset.classes)
     report_data(dataset, messages, [base])
     plan = make_plan([base], conditions, dataset)
     if not plan.specs:

@@ -34,7 +34,15 @@ PositiveOption = Annotated[
     typer.Option(
         "--positive",
         metavar="NAME",
-        help="The positive class. Default: the second in alphabetical order; in a .npz file, the higher label.",
+        help="The positive class of two. Default: the second in alphabetical order; in a .npz file, the higher label.",
+    ),
+]
+HoldOutOption = Annotated[
+    str | None,
+    typer.Option(
+        "--hold-out",
+        metavar="COLUMN=VALUE",
+        help="Test on the images with this value in a column of the manifest, such as site=B, and train on all others.",
     ),
 ]
 DataIsOption = Annotated[

@@ -50,6 +50,18 @@ def folder(source: str, patient_pattern: str | None = None) -> Dataset:
 
 
 @register_source(
+    "manifest",
+    description="a table of images (.csv or .parquet)",
+    matches=lambda source: source.lower().endswith((".csv", ".parquet")) and Path(source).expanduser().is_file(),
+)
+def manifest(source: str, patient_pattern: str | None = None) -> Dataset:
+    """Image files that a table lists with their labels."""
+    from benchmark.data.sources.manifest import open_manifest
+
+    return open_manifest(Path(source).expanduser(), patient_pattern, source)
+
+
+@register_source(
     "npz",
     description="a .npz file",
     matches=lambda source: source.endswith(".npz") and Path(source).expanduser().is_file(),

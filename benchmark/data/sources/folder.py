@@ -12,6 +12,7 @@ from benchmark.data.dataset import DataError, Dataset, Image, Problem
 from benchmark.data.decoding.pixels import DICOM
 from benchmark.data.levels import Stored, levels_of
 from benchmark.data.patients import compile_pattern, patient_facts, patient_key, patient_notes
+from benchmark.data.sources.declared import beside, declared_order
 from benchmark.data.sources.entries import printable
 from benchmark.data.sources.layout import Layout, read_layout
 from benchmark.data.sources.scan import reader, scan
@@ -22,8 +23,8 @@ MOST_UNREADABLE = 0.05
 def open_folder(path: Path, patient_pattern: str | None = None, source: str | None = None) -> Dataset:
     """Open a folder of images, or the folder below it that contains them.
 
-    Labels are the names of the class folders, in alphabetical order; of two, the second is the positive class. Files
-    that cannot be decoded are left out and listed.
+    Labels are the names of the class folders, in alphabetical order or in that of a classes.yaml in the folder; of two,
+    the last is the positive class. Files that cannot be decoded are left out and listed.
 
     Args:
         path: The folder.
@@ -38,6 +39,7 @@ def open_folder(path: Path, patient_pattern: str | None = None, source: str | No
     """
     pattern = compile_pattern(patient_pattern)
     layout = read_layout(path)
+    given = path
     path, classes, files = layout.root, layout.classes, layout.files
     root = path.resolve()
     images: list[Image] = []
@@ -62,15 +64,15 @@ def open_folder(path: Path, patient_pattern: str | None = None, source: str | No
         images.append(Image(name, file.part, classes.index(file.label), patient or name, scanned.digest))
         if file.part == "test":
             test_names.append(printable("/".join((file.label, *file.below, file.path.name))))
-    _check_readable(path, len(files), problems)
+    check_readable(path, len(files), problems)
     _check_parts(layout, images)
     if patient_pattern is not None:
-        _check_pattern(path, patient_pattern, images)
+        check_pattern(path, patient_pattern, images)
     images.sort(key=lambda image: image.name)
     patients = patient_facts(matching, len(images), by_folder=layout.by_folder and patient_pattern is None)
     channels: Literal[1, 3] = 3 if any(image.colour for image in stored.values()) else 1
     levels = levels_of(stored.values())
-    return Dataset(
+    dataset = Dataset(
         source=printable(source or str(path)),
         title=f"images in {printable(root.name)}",
         synthetic=False,
@@ -91,9 +93,11 @@ def open_folder(path: Path, patient_pattern: str | None = None, source: str | No
         levels=levels,
         stored=stored,
     )
+    return declared_order(dataset, beside(given), beside(path))
 
 
-def _check_readable(path: Path, count: int, problems: Sequence[Problem]) -> None:
+def check_readable(path: Path, count: int, problems: Sequence[Problem]) -> None:
+    """Refuse a source at `path` if more than 5% of its `count` files have problems. Raises DataError."""
     if len(problems) > MOST_UNREADABLE * count:
         first = "; ".join(f"{problem.name} ({problem.reason})" for problem in problems[:3])
         if all(problem.reason == DICOM for problem in problems):
@@ -104,8 +108,9 @@ def _check_readable(path: Path, count: int, problems: Sequence[Problem]) -> None
         )
 
 
-def _check_pattern(path: Path, pattern: str, images: Sequence[Image]) -> None:
-    """Refuse a pattern that matches few names, by which most images would be patients of their own."""
+def check_pattern(path: Path, pattern: str, images: Sequence[Image]) -> None:
+    """Refuse a pattern that matches few names, by which most images would be patients of their own. Raises
+    DataError."""
     alone = [image for image in images if image.patient == image.name]
     if len(alone) > 0.5 * len(images):
         raise DataError(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from benchmark.data.dataset import DataError, Ignored, Part
 from benchmark.data.sources.class_folders import Named, check_class_sizes, class_names
+from benchmark.data.sources.declared import FOLDER_FILE
 from benchmark.data.sources.entries import (
     contains_files,
     count_files,
@@ -33,8 +34,9 @@ PART_NAMES: Mapping[Named, tuple[str, ...]] = {
 }
 """Names of the folders of each part, in lower or upper case."""
 
-_PART_OF: Mapping[str, Named] = {name: part for part, names in PART_NAMES.items() for name in names}
+PART_OF: Mapping[str, Named] = {name: part for part, names in PART_NAMES.items() for name in names}
 _SYSTEM = "system files"
+_ORDER = "declares the order of the classes"
 _CYCLE = "a link to a folder that contains it"
 _OUTSIDE = "not in a class folder"
 _NOT_IMAGES = {".csv", ".html", ".json", ".md", ".pdf", ".txt", ".xml", ".yaml", ".yml"}
@@ -209,7 +211,7 @@ class _Reader:
             elif is_folder(entry):
                 folders[entry.name] = entry
             else:
-                self._ignore(entry, _OUTSIDE)
+                self._ignore(entry, _ORDER if entry.name == FOLDER_FILE else _OUTSIDE)
         return folders
 
     def _class(self, part: Part, folder: Path) -> list[ImageFile]:
@@ -226,7 +228,7 @@ class _Reader:
                     self._ignore(entry, _CYCLE, files=0)
                 elif not is_folder(entry):
                     files.append(ImageFile(entry, part, folder.name, below))
-                elif not below and entry.name.casefold() in _PART_OF:
+                elif not below and entry.name.casefold() in PART_OF:
                     raise DataError(
                         f"{entry}: a part inside a class; put the classes into the parts, as in "
                         f"{entry.name}/{folder.name}"
@@ -305,7 +307,7 @@ def _parts_among(folders: Mapping[str, Path], root: Path) -> dict[Named, Path]:
     and `invalid`."""
     named: dict[Named, list[Path]] = defaultdict(list)
     for name, folder in folders.items():
-        part = _PART_OF.get(name.casefold())
+        part = PART_OF.get(name.casefold())
         if part is not None:
             named[part].append(folder)
     if "train" not in named:

@@ -18,6 +18,7 @@ from benchmark.data.classes import FEWEST_IMAGES, MOST_CLASSES, listed
 from benchmark.data.dataset import DataError, Dataset, Image, PatientFacts, Pixels
 from benchmark.data.decoding.pixels import Channels, resize
 from benchmark.data.levels import DEEP, Depth, Levels, Stored, check_finite, levels_of, scaled
+from benchmark.data.sources.declared import beside, declared_order
 from zoo.config.errors import first_line
 
 PARTS: tuple[Literal["train", "val", "test"], ...] = ("train", "val", "test")
@@ -65,7 +66,7 @@ def open_npz(path: Path) -> Dataset:
     stored = _stored(path, arrays, pixels)
     channels: Channels = 3 if any(image.colour for image in stored.values()) else 1
     levels = levels_of(stored.values())
-    return Dataset(
+    dataset = Dataset(
         source=str(path),
         title=f"arrays in {path.name}",
         synthetic=False,
@@ -78,6 +79,7 @@ def open_npz(path: Path) -> Dataset:
         patients=_patients(arrays, images),
         ordered=_ordered(path, arrays),
     )
+    return declared_order(dataset, beside(path))
 
 
 def _patients(arrays: Arrays, images: Sequence[Image]) -> PatientFacts:

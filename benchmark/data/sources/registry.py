@@ -82,15 +82,18 @@ def register_source(name: str, *, description: str, matches: Callable[[str], boo
     return register
 
 
-def open_dataset(source: str, *, patient_pattern: str | None = None, positive: str | None = None) -> Dataset:
+def open_dataset(
+    source: str, *, patient_pattern: str | None = None, positive: str | None = None, hold_out: str | None = None
+) -> Dataset:
     """Open the data set that `source` names.
 
     Args:
-        source: What one of the registered sources matches: "phantom", a folder, a .npz file, "kaggle:OWNER/NAME" or
-            the string of a plug-in.
+        source: What one of the registered sources matches: "phantom", "digits", a folder, a manifest, a .npz file,
+            "kaggle:OWNER/NAME" or the string of a plug-in.
         patient_pattern: A regular expression for file names whose named groups form the patient's key. It is matched
             against the path below the folder if it contains a slash.
-        positive: The positive class. By default, the last class of the source.
+        positive: The positive class of two. By default, the last class of the source.
+        hold_out: COLUMN=VALUE; the images with this value become the test part, all others the part to train on.
 
     Returns:
         The data set.
@@ -99,6 +102,7 @@ def open_dataset(source: str, *, patient_pattern: str | None = None, positive: s
         DataError: No source matches, or the source cannot be used.
     """
     from benchmark.data.dataset import DataError, Dataset
+    from benchmark.data.hold_out import with_held_out
     from benchmark.data.positive_class import with_positive
     from benchmark.data.sources.checked import checked, failures, guarded
 
@@ -112,6 +116,7 @@ def open_dataset(source: str, *, patient_pattern: str | None = None, positive: s
         raise DataError(f"{kind.where(source)} returned {dataset!r:.80}; a Dataset is needed")
     dataset = replace(checked(dataset, kind.where(source)), patient_pattern=patient_pattern)
     dataset = guarded(dataset, kind.where(source)) if kind.foreign else dataset
+    dataset = dataset if hold_out is None else with_held_out(dataset, hold_out)
     return dataset if positive is None else with_positive(dataset, positive)
 
 

@@ -9,8 +9,10 @@ import numpy as np
 
 from benchmark.evidence.decisions.decide import Decision, decide
 from benchmark.evidence.decisions.rules import FACTS, Costs, RuleName, Target, cost_matrix, parameter_problem
-from benchmark.evidence.intervals.multiclass import multiclass_figures
-from benchmark.evidence.metrics.influence import ClassSizes
+from benchmark.evidence.intervals.multiclass import multiclass_interval
+from benchmark.evidence.metrics.influence import ClassSizes, Clusters
+from benchmark.evidence.metrics.multiclass import MulticlassMetric, multiclass_metrics
+from benchmark.evidence.metrics.registry import Figure
 from benchmark.evidence.scores import MulticlassValidationScores, ValidationScores
 from benchmark.evidence.thresholds.choice import Threshold, choose_by, choose_with_interval
 from benchmark.evidence.thresholds.cuts import Array, Cuts
@@ -128,11 +130,15 @@ def _with_figures(decision: Decision, scores: MulticlassValidationScores, class_
         keys = ["coverage", "selective_accuracy"]
     elif decision.of_class is not None:
         keys = [f"{metric}:class:{decision.of_class}" for metric in ("recall", "specificity", "precision")]
-    figures = multiclass_figures(
-        scores,
-        decide(decision, scores.y_score),
-        class_sizes,
-        costs=decision.costs,
-        abstains=decision.abstains,
-    )
-    return replace(decision, validation={key: figures[key] for key in keys})
+    decided = decide(decision, scores.y_score)
+    clusters = Clusters(scores.y_true, scores.patient)
+    metrics = multiclass_metrics(scores.classes, costs=decision.costs, abstains=decision.abstains)
+
+    def figure(metric: MulticlassMetric) -> Figure:
+        value, reason = metric.evaluate(scores, decided)
+        if value is None:
+            return Figure.missing(metric.key, str(reason))
+        ends = multiclass_interval(metric, value, scores, decided, clusters, class_sizes=class_sizes)
+        return Figure(metric.key, value, ends.low, ends.high, ends.method, ends.reason)
+
+    return replace(decision, validation={key: figure(metrics[key]) for key in keys})

@@ -15,7 +15,8 @@ from benchmark.evidence.thresholds.choice import Threshold
 
 ABSTAINED = -1
 
-_TIE = 1e-12
+TIE = 1e-12
+"""Expected costs that differ by less, relative to the largest cost above 1, count as equal."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,30 @@ class Decision:
         """Whether images may stay without a decision."""
         return self.rule == "abstain"
 
+    @property
+    def caution(self) -> str | None:
+        """That validation leaves open whether the stated share is reached on other images; None if it does not.
+
+        The figure on validation is at least the stated share by construction. Its interval says how far it may be below
+        on other images, and is itself too favourable, because the threshold was chosen on the same images.
+        """
+        key = {
+            "sensitivity": f"recall:class:{self.of_class}",
+            "specificity": f"specificity:class:{self.of_class}",
+            "accuracy": "selective_accuracy",
+        }.get(str(self.target))
+        figure = self.validation.get(str(key))
+        if figure is None or figure.value is None or self.value is None:
+            return None
+        if figure.low is None:
+            return f"validation {self.target} {figure.value:.3f} has no interval: whether {self.value:g} holds is open"
+        if figure.low >= self.value:
+            return None
+        return (
+            f"validation {self.target} {figure.value:.3f} has a 95% interval from {figure.low:.3f}: "
+            f"less than {self.value:g} is not excluded"
+        )
+
     def in_words(self) -> str:
         """Describe the rule with its parameters, for prose."""
         return in_words(self.rule, self.of_class, self.target, self.value)
@@ -113,4 +138,4 @@ def _cheapest(y_score: npt.NDArray[np.float64], costs: npt.NDArray[np.float64]) 
     expected = y_score @ costs  # (n, k), by called class
     lowest = expected.min(axis=1, keepdims=True)
     # Sums in another order differ in the last digits: without tolerance, a tie would not go to the lowest index.
-    return np.argmax(expected <= lowest + _TIE * np.maximum(1, costs.max()), axis=1).astype(np.int64)
+    return np.argmax(expected <= lowest + TIE * np.maximum(1, costs.max()), axis=1).astype(np.int64)

@@ -189,7 +189,7 @@ def mean_of_proportions(
         sizes: Their sample sizes (k,), effective ones if images are related; above 0.
         quantile: Quantile of the normal or t distribution.
         dice: Whether the mean is of 2J / (1 + J) of each proportion J, as of F1.
-        inflation: Variance of the mean, as a multiple of what it is for independent proportions.
+        inflation: Variance of the mean, as a multiple of the variance for independent proportions.
 
     Returns:
         Both ends, in [0, 1].

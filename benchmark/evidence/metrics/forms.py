@@ -44,12 +44,12 @@ class Share:
 
     Attributes:
         per_image: What each image contributes (n,), from scores and decisions.
-        counted: Whether each image counts (n,); None: every image does.
+        trial: Whether each image counts (n,); None: every image does.
         undefined: Why there is no value where no image counts, or where a contribution is not a number.
     """
 
     per_image: Callable[[MulticlassScores, Labels], Floats]
-    counted: Callable[[MulticlassScores, Labels], Floats] | None = None
+    trial: Callable[[MulticlassScores, Labels], Floats] | None = None
     undefined: str = UNDEFINED
 
     def parts(self, scores: MulticlassScores, decided: Labels) -> tuple[Floats, Floats]:
@@ -57,7 +57,7 @@ class Share:
         import numpy as np
 
         above = self.per_image(scores, decided)
-        return above, np.ones(len(above)) if self.counted is None else self.counted(scores, decided)
+        return above, np.ones(len(above)) if self.trial is None else self.trial(scores, decided)
 
     def evaluate(self, scores: MulticlassScores, decided: Labels) -> tuple[float | None, str | None]:
         above, below = self.parts(scores, decided)
@@ -101,12 +101,10 @@ class OfMatrix:
         return (None, self.undefined) if math.isnan(value) else (value, None)
 
     def influence_values(self, scores: MulticlassScores, decided: Labels) -> Floats | None:
-        import numpy as np
-
-        with np.errstate(divide="ignore", invalid="ignore"):
-            gradient = self.gradient(matrix(scores, decided))
-        influence: Floats = gradient[scores.y_true, decided]
-        return influence if np.isfinite(influence).all() else None
+        if self.evaluate(scores, decided)[0] is None:
+            return None
+        influence: Floats = self.gradient(matrix(scores, decided))[scores.y_true, decided]
+        return influence
 
     def weighted(self, scores: MulticlassScores, decided: Labels, weights: Floats) -> Floats:
         import numpy as np

@@ -310,7 +310,7 @@ def multiclass_metrics(
     if costs is not None:
         undefined = "undefined: the costs have no column for decisions that abstain"
         forms["expected_cost"] = Share(_Cost(tuple(map(tuple, costs))), undefined=undefined)
-    found = {name: _metric(_whole(name), form) for name, form in forms.items()}
+    metrics_by_key = {name: _metric(_whole(name), form) for name, form in forms.items()}
     for name, record in class_metrics().items():
         keys: dict[MeasureKey, Form] = {MeasureKey(name, "macro"): MeanOfClasses(by_class[name])}
         keys |= {MeasureKey(name, of_class=classes[each.label]): each for each in by_class[name]}
@@ -324,8 +324,8 @@ def multiclass_metrics(
             "precision:micro": Share(_correct, _covered, "undefined: every decision abstains"),
         }
         keys |= {key: shares[str(key)] for key in keys if str(key) in shares}
-        found |= {str(key): _metric(_of_classes(record, key), form) for key, form in keys.items()}
-    return found
+        metrics_by_key |= {str(key): _metric(_of_classes(record, key), form) for key, form in keys.items()}
+    return metrics_by_key
 
 
 def _metric(measure: MulticlassMeasure, form: Form) -> MulticlassMetric:
@@ -379,9 +379,9 @@ class _Among:
     def __call__(self, scores: MulticlassScores, decided: Labels) -> Floats:
         import numpy as np
 
-        own = _true_scores(scores)[:, None]
+        of_true = _true_scores(scores)[:, None]
         before = np.arange(len(scores.classes)) < scores.y_true[:, None]
-        rank = ((scores.y_score > own) | ((scores.y_score == own) & before)).sum(axis=1)
+        rank = ((scores.y_score > of_true) | ((scores.y_score == of_true) & before)).sum(axis=1)
         return (rank < self.top).astype(np.float64)
 
 

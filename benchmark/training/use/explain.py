@@ -148,13 +148,15 @@ class _Parts:
         """Return the weights (n, outputs) of the logits whose weighted sum explains `classes` (n,)."""
         if self.outputs == 1:
             return np.where(classes == 1, 1.0, -1.0).astype(np.float32)[:, None]
-        return np.eye(self.outputs, dtype=np.float32)[classes]
+        chosen: Floats = np.eye(self.outputs, dtype=np.float32)[classes]
+        return chosen
 
     def probabilities(self, logits: Floats) -> Floats:
         """Return the probabilities (n,) or (n, k) of logits (n, outputs)."""
         if self.outputs == 1:
-            return expit(logits[:, 0])
-        return softmax(logits, axis=1) if self._shares else expit(logits)
+            logits = logits[:, 0]
+        scores: Floats = softmax(logits, axis=1) if self._shares else expit(logits)
+        return scores
 
     def features(self, pixels: Pixels) -> Floats:
         """Return the feature maps (n, r, c, channels) of `pixels`."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from benchmark.evidence.calibration.class_wise import MulticlassReliability
 from benchmark.evidence.metrics.keys import MeasureKey
 from reports.render.markdown.table import cell, folded, table
 from reports.render.words import RECALL_BY_CLASS
 from reports.report import Section
 from reports.results.card_figures import CardFigures
-from reports.results.multiclass import DecidedRuns, MulticlassCard, MulticlassProbabilities, MulticlassReliability
+from reports.results.multiclass import DecidedRuns, MulticlassCard, MulticlassProbabilities
 from reports.results.multiclass_text import (
     MOST_CLASSES,
     class_heads,
@@ -84,7 +85,16 @@ def multiclass_calibration_markdown(section: Section) -> list[str]:
     rows = [(card.card, each) for card in section.multiclass.cards for each in card.probabilities]
     if not rows:
         return []
-    heads = ["card", "seed", "scores", "ECE of the called class", "mean ECE over classes", "largest ECE of a class"]
+    heads = [
+        "card",
+        "seed",
+        "scores",
+        "log loss",
+        "Brier",
+        "ECE of the called class",
+        "mean ECE of classes",
+        "largest ECE",
+    ]
     return [
         "### Calibration",
         "",
@@ -98,13 +108,14 @@ def multiclass_calibration_markdown(section: Section) -> list[str]:
 
 
 def _calibration(classes: Sequence[str], card: str, row: MulticlassProbabilities) -> Iterator[list[str]]:
-    rolled_back = f"; {row.method} rolled back: {row.reason}" if row.method is not None and not row.accepted else ""
+    rolled_back = "" if row.accepted else f"; {row.method} scaling rolled back: {row.reason}"
     yield [f"`{card}`", str(row.seed), f"uncalibrated{rolled_back}", *_reliability(classes, row.before)]
     if row.after is not None:
-        yield [f"`{card}`", str(row.seed), row.method or MISSING, *_reliability(classes, row.after)]
+        yield [f"`{card}`", str(row.seed), f"{row.method} scaling", *_reliability(classes, row.after)]
 
 
 def _reliability(classes: Sequence[str], assessed: MulticlassReliability) -> list[str]:
-    worst = max(range(len(classes)), key=lambda label: assessed.by_class[label].ece)
-    largest = f"{number(assessed.by_class[worst].ece)} ({classes[worst]})"
-    return [number(assessed.top_label.ece), number(assessed.classwise_ece), largest]
+    worst = max(classes, key=lambda name: assessed.by_class[name].ece)
+    largest = f"{number(assessed.by_class[worst].ece)} ({worst})"
+    errors = (assessed.top_label.ece, assessed.class_wise_ece)
+    return [*map(number, (assessed.log_loss, assessed.brier, *errors)), largest]

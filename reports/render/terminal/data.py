@@ -11,7 +11,7 @@ from rich.table import Table
 
 from reports.render.terminal.table import escape, plain_table
 from reports.results.accounts import account_lines, patients_unknown
-from reports.text import MISSING
+from reports.text import MISSING, plural
 
 if TYPE_CHECKING:
     from benchmark.data.checks.describe import DataSummary
@@ -42,6 +42,7 @@ def data_tables(summary: DataSummary) -> RenderableType:
     facts = [
         f"{_classes(summary)}; channels: {summary.channels}; fingerprint {summary.fingerprint[:16]}",
         *(summary.formats.lines() if summary.formats else ()),
+        *_columns(summary),
         *(f"note: {warning}" for warning in summary.warnings),
         *filter(None, [summary.identity]),
         *_leakage_facts(summary),
@@ -59,6 +60,12 @@ def _classes(summary: DataSummary) -> str:
         return f"positive class: {summary.classes[1]}"
     count = f"{len(summary.classes)} classes"
     return f"{count}, ordered: {' < '.join(summary.classes)}" if summary.ordered else count
+
+
+def _columns(summary: DataSummary) -> list[str]:
+    """The further facts about images, with their numbers of values."""
+    columns = [f"{name} ({plural(count, 'value')})" for name, count in summary.attributes.items()]
+    return [f"columns: {', '.join(columns)}"] if columns else []
 
 
 def _leakage_table(leakage: Leakage, unknown: bool) -> Table:

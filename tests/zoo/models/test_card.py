@@ -273,6 +273,80 @@ def test_a_source_counts_at_least_one_image_of_a_class(field: str) -> None:
     assert Source(report="r", section="s").test is None
 
 
+SIZES = {"NORMAL": 234, "bacteria": 242, "virus": 148}
+PRINTED = {"metric": "recall", "value": 0.9, "split": "test", "decimals": 2, "location": "w"}
+
+
+def published(*figures: dict[str, Any], test: dict[str, int] | None = None) -> dict[str, Any]:
+    """A card with published figures on a test set."""
+    return {**PLAIN, "source": {"report": "r", "section": "s", "test": test}, "published": list(figures)}
+
+
+def test_figures_of_several_classes_have_keys_and_are_written_as_they_were_read() -> None:
+    figures = [
+        {**PRINTED, "class": "virus"},
+        {**PRINTED, "average": "macro"},
+        {**PRINTED, "metric": "kappa", "value": -0.1},
+    ]
+    card = validate(ModelCard, published(*figures, test=SIZES), "card.yaml")
+    assert [figure.key for figure in card.published] == ["recall:class:virus", "recall:macro", "kappa"]
+    for dump in (card.model_dump(mode="json"), card.with_old_keys()):
+        assert [{**figure} | {"location": "w"} for figure in figures] == [
+            {key: value for key, value in each.items() if value is not None and key != "where"} | {"location": "w"}
+            for each in dump["published"]
+        ]
+        assert dump["source"]["test"] == SIZES
+    assert ModelCard.model_validate(card.model_dump(mode="json")) == card
+
+
+def test_a_figure_of_two_classes_is_written_without_class_and_average() -> None:
+    card = validate(ModelCard, published(PRINTED, test={"negatives": 1, "positives": 2}), "card.yaml")
+    assert set(card.model_dump(mode="json")["published"][0]) == {*PRINTED, "upper", "epoch"}
+    assert set(card.with_old_keys()["published"][0]) == {*PRINTED, "upper", "epoch", "where"} - {"location"}
+
+
+@pytest.mark.parametrize(
+    ("figure", "test", "says"),
+    [
+        ({"class": "virus", "average": "macro"}, SIZES, "published.0: `class` and `average` exclude each other; keep"),
+        ({"average": "mean"}, SIZES, "published.0.average: input should be 'macro', 'weighted' or 'micro'"),
+        ({"class": ""}, SIZES, "published.0.class: "),
+        (
+            {"metric": "accuracy", "class": "virus"},
+            SIZES,
+            "accuracy is of all classes together; drop `class`; the share",
+        ),
+        ({"metric": "loss", "average": "macro"}, SIZES, "the loss is of all classes together; drop `average`"),
+        ({"class": "viris"}, SIZES, "published.0.class: unknown class 'viris'. Did you mean virus?"),
+        ({}, SIZES, "published.0.metric: recall of 3 classes is of one class or an average; add `class: NORMAL` or "),
+        ({"metric": "true_positives", "value": 1}, SIZES, "true_positives is a count of two classes; give the printed"),
+        ({"average": "macro"}, {"negatives": 1, "positives": 2}, "published.0.average: is for three classes or more,"),
+        ({"of_class": "virus"}, SIZES, "published.0.of_class: unknown key."),
+        ({"class": "virus", "value": 93}, SIZES, "recall must be within [0, 1]; is it given in percent?"),
+    ],
+)
+def test_a_figure_of_other_classes_than_its_test_set_is_refused(
+    figure: dict[str, Any], test: dict[str, int], says: str
+) -> None:
+    (line,) = errors_in(published({**PRINTED, **figure}, test=test))
+    assert says in line
+
+
+@pytest.mark.parametrize(
+    ("test", "says"),
+    [
+        ({"NORMAL": 1, "PNEUMONIA": 2}, "two classes have `negatives` and `positives`"),
+        ({"NORMAL": 1, "bacteria": 0, "virus": 2}, "source.test.bacteria: input should be greater than 0"),
+        ({"NORMAL": 1, "bacteria": "2", "virus": 2}, "source.test.bacteria: input should be a valid integer"),
+        ({"negatives": 1, "positives": 2, "virus": 3}, "source.test.virus: unknown key."),
+        ({}, "source.test.negatives: field required"),
+    ],
+)
+def test_test_sizes_are_of_two_classes_or_name_each_of_more(test: dict[str, Any], says: str) -> None:
+    lines = errors_in(published(test=test))
+    assert says in lines[0]
+
+
 def test_every_error_of_a_card_is_told_at_once_with_path_and_nearest_name() -> None:
     lines = errors_in(
         {

@@ -13,6 +13,7 @@ from zoo.cli.options import (
     CardsOption,
     DataIsOption,
     DataOption,
+    HoldOutOption,
     PatientsOption,
     PositiveOption,
     ProtocolOption,
@@ -56,6 +57,7 @@ def command(
     cards: CardsOption = None,
     patients: PatientsOption = None,
     positive: PositiveOption = None,
+    hold_out: HoldOutOption = None,
     data_is: DataIsOption = None,
 ) -> None:
     """Run cards under a protocol, reuse stored runs, and print the comparison."""
@@ -82,6 +84,7 @@ def command(
         patients=patients,
         positive=positive,
         data_is=data_is,
+        hold_out=hold_out,
         on_message=say,
     )
     if dry_run:

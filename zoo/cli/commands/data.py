@@ -8,13 +8,14 @@ from typing import Annotated
 import typer
 
 from benchmark.data.sources import source_descriptions
-from zoo.cli.options import JsonOption, PatientsOption, PositiveOption, out, print_json
+from zoo.cli.options import HoldOutOption, JsonOption, PatientsOption, PositiveOption, out, print_json
 
 
 def command(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help=f"{source_descriptions()}.")] = "phantom",
     patients: PatientsOption = None,
     positive: PositiveOption = None,
+    hold_out: HoldOutOption = None,
     json: JsonOption = False,
 ) -> None:
     """Show images, patients, classes and intensity by part, leakage between parts, duplicates and unreadable files."""
@@ -25,7 +26,7 @@ def command(
     from reports.results.recognised import identity_line
     from zoo.api.inputs import resolve_data
 
-    dataset = resolve_data(source, patients, positive)
+    dataset = resolve_data(source, patients, positive, hold_out=hold_out)
     summary = replace(describe(dataset), identity=identity_line(DatasetFacts.of(dataset)))
     if json:
         print_json(asdict(summary))

@@ -13,6 +13,7 @@ from zoo.cli.completion import card_names, space_names
 from zoo.cli.options import (
     CardsOption,
     DataOption,
+    HoldOutOption,
     JsonOption,
     PatientsOption,
     PositiveOption,
@@ -65,6 +66,7 @@ def command(
     cards: CardsOption = None,
     patients: PatientsOption = None,
     positive: PositiveOption = None,
+    hold_out: HoldOutOption = None,
     json: JsonOption = False,
 ) -> None:
     """Tune a card on validation, write the winner as a card, and score it on the test split once."""
@@ -91,6 +93,7 @@ def command(
         card_folders=cards or (),
         patients=patients,
         positive=positive,
+        hold_out=hold_out,
         on_message=say,
     )
     console, dataset = err(), planned.dataset
@@ -112,6 +115,7 @@ def command(
         again = ["zoo", "bench", results.winner.stem, "--cards", str(out_dir), "--data", data, "--protocol", protocol]
         again += [] if patients is None else ["--patients", patients]
         again += [] if positive is None else ["--positive", positive]
+        again += [] if hold_out is None else ["--hold-out", hold_out]
         again += ["--store", str(store)]
         out().print(search_tables(results.trials))
         out().print(comparison_tables(results.bench.report))

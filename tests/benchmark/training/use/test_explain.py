@@ -216,10 +216,12 @@ def test_a_model_whose_weights_decide_nothing_fails_the_sanity_check() -> None:
 
 
 def bands_to_classes(end: str = "dense") -> keras.Model:
-    """A model of known weights for three classes: channel c is bright in the c-th third of the rows."""
+    """A model of known weights for three classes: class c is channel c in the c-th third of the rows."""
     inputs = keras.Input((SIDE, SIDE, 1), name="pixels")
     x = keras.layers.Rescaling(1 / 255)(inputs)
-    x = keras.layers.Conv2D(3, 1, use_bias=False, kernel_initializer="ones", name="maps")(x)
+    convolution = keras.layers.Conv2D(3, 1, use_bias=False, name="maps")
+    x = convolution(x)
+    convolution.set_weights([np.array([[[[0.25, 1.0, 0.5]]]])])
     in_thirds = np.zeros((SIDE, SIDE, 3, 3), np.float32)
     for label in range(3):
         in_thirds[np.arange(SIDE) * 3 // SIDE == label, :, label, label] = 0.5
