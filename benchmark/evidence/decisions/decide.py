@@ -137,4 +137,6 @@ def _cheapest(y_score: npt.NDArray[np.float64], costs: npt.NDArray[np.float64]) 
     expected = y_score @ costs  # (n, k), by called class
     lowest = expected.min(axis=1, keepdims=True)
     # Sums in another order differ in the last digits: without tolerance, a tie would not go to the lowest index.
-    return np.argmax(expected <= lowest + _TIE * np.maximum(1, costs.max()), axis=1).astype(np.int64)
+    # All terms are at least 0, so the error of a sum is relative to the sum.
+    cheapest: Labels = np.argmax(expected <= lowest * (1 + _TIE), axis=1).astype(np.int64)
+    return cheapest
