@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from benchmark.evidence.intervals.multiclass import multiclass_interval
-from benchmark.evidence.metrics.influence import Clusters
+from benchmark.evidence.metrics.influence import ClassSizes, Clusters
 from benchmark.evidence.metrics.multiclass import argmax, multiclass_metrics
 from tests.perf.simulation import Tally
 from tests.support.multiclass_worlds import MulticlassWorld, draw, population
@@ -55,7 +55,7 @@ def coverage(world: MulticlassWorld, sets: int, seed: int, keys: Iterable[str] =
 def worlds(classes: int, rare: float | None, images: int) -> tuple[MulticlassWorld, MulticlassWorld]:
     """Two worlds, of independent images and of patients; class sizes are fixed for 300 images."""
     shift = 1.6 if classes == 3 else 2.5
-    sizes = "fixed" if images == 300 else "drawn"
+    sizes: ClassSizes = "fixed" if images == 300 else "drawn"
     independent = MulticlassWorld(images, classes, shift, rare, class_sizes=sizes)
     return independent, MulticlassWorld(images, classes, shift, rare, clustered=True, class_sizes=sizes)
 
