@@ -11,6 +11,7 @@ from benchmark.evidence.metrics.registry import label_of
 from reports.audit.figures import SEVERITIES
 from reports.report import Section
 from reports.results.card_figures import CardFigures
+from reports.results.multiclass_text import lowest_recall
 from reports.results.pairs import Ranking
 from reports.text import estimate, listed, number, plural
 from reports.verdicts.figures import ClaimVerdict
@@ -96,6 +97,8 @@ def _remarks(section: Section) -> Iterator[str]:
     yield f"{plural(runs, 'run')} of {plural(cards, 'card')}; {ended}."
     if section.ranking is not None:
         yield _leading(section.ranking)
+    if (weakest := _weakest_class(section)) is not None:
+        yield weakest
     for report in section.claims:
         severities = [finding.severity for finding in report.audit.findings]
         counts = [_severity_count(severities.count(name), name) for name in SEVERITIES if name in severities]
@@ -125,6 +128,22 @@ def _leading(ranking: Ranking) -> str:
     if similar:
         return f"{sentence}; not distinguishable from it: {', '.join(similar)}."
     return f"{sentence}; every other card differs significantly." if len(tied) < len(others) else f"{sentence}."
+
+
+def _weakest_class(section: Section) -> str | None:
+    """The class with the lowest recall of the leading card, or of the only one; a mean over classes may hide it."""
+    if section.multiclass is None:
+        return None
+    finished = [card for card in section.cards if card.at_half]
+    first = finished[0].card.name if len(finished) == 1 else None
+    if section.ranking is not None:
+        first = next(iter(section.ranking.figures))
+    card = next((each for each in finished if each.card.name == first), None)
+    lowest = None if card is None else lowest_recall(card.at_half, section.classes)
+    if card is None or lowest is None:
+        return None
+    name, figure = lowest
+    return f"The lowest recall of a class by {card.card.name} is that of {name}, {estimate(figure)}."
 
 
 def _faults(cards: Sequence[CardFigures]) -> Iterator[str]:

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from reports.report import Section
 from reports.results.compare import is_different_data
 from reports.results.methods import NO_PATIENTS
-from reports.text import capital, plural
+from reports.text import capital, listed, plural
 
 FEW_SEEDS = 3
 SMALL_VALIDATION = 200
+FEW_OF_CLASS = 30
+"""With fewer images of a class, the 95% interval of its recall may be wider than 0.3."""
 
 
 def limits(section: Section) -> tuple[str, ...]:
@@ -29,7 +31,8 @@ def _limits(section: Section) -> Iterator[str]:
             "Train, validation and test images come from one source: performance on images from another hospital, "
             "machine or population is unknown."
         )
-    if any(run.spec.card.published and is_different_data(run, claims) for run in section.runs):
+    compared = len(section.classes) == 2 or section.comparisons or section.claims
+    if compared and any(run.spec.card.published and is_different_data(run, claims) for run in section.runs):
         yield "Published figures were computed on different data: a difference may come from the images alone."
     yield from _seeds(section)
     if first.protocol.split == "fixed":
@@ -74,6 +77,18 @@ def _test_set(section: Section) -> Iterator[str]:
             f"{counts[1] / total:.0%} of the test images are {section.methods.classes[1]}: accuracy, precision, F1, "
             "average precision and calibration hold for that share, which need not be that of a clinic."
         )
+    elif len(counts) == len(rows) and total:
+        shares = ", ".join(f"{count / total:.0%} {row.label}" for row, count in zip(rows, counts, strict=True))
+        yield (
+            f"Of the test images, {shares}: accuracy, precision, F1, average precision, log loss and calibration hold "
+            "for these shares, which need not be those of a clinic."
+        )
+        few = [f"{row.label} ({count})" for row, count in zip(rows, counts, strict=True) if count < FEW_OF_CLASS]
+        if few:
+            yield (
+                f"Fewer than {FEW_OF_CLASS} test images are of {listed(few)}: figures of "
+                f"{'this class' if len(few) == 1 else 'these classes'} are uncertain, and macro figures with them."
+            )
     if any(row.reason == NO_PATIENTS for row in rows):
         yield "Patients are not recorded: images of one patient count as independent, which makes intervals too narrow."
     facts = section.runs[0].spec.dataset
@@ -88,8 +103,9 @@ def _test_set(section: Section) -> Iterator[str]:
 
 def _validation(section: Section) -> Iterator[str]:
     size = next((row.images for row in section.methods.flow if (row.split, row.label) == ("val", None)), None)
+    fitted = "Thresholds" if section.multiclass is None else "Decisions"
     if size is not None and size < SMALL_VALIDATION:
         yield (
-            f"Thresholds and calibrators were fitted on only {size} validation images and are uncertain; their "
+            f"{fitted} and calibrators were fitted on only {size} validation images and are uncertain; their "
             "transfer to test is measured, not assumed."
         )

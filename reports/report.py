@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmark.data.positive_class import positive_warning
@@ -10,12 +10,19 @@ from benchmark.runs.history import Histories
 from benchmark.runs.plan import Skip
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
-from reports.claims.model import Claims
+from reports.claims.model import Claims, is_about_several
 from reports.results.card_figures import CardFigures, by_card, card_figures
 from reports.results.compare import Comparison, compare_card, is_different_data
 from reports.results.curves import CardCurves, card_curves
-from reports.results.measured import collect_results, conditions
+from reports.results.measured import (
+    MulticlassResults,
+    collect_multiclass_results,
+    collect_results,
+    conditions,
+    is_multiclass,
+)
 from reports.results.methods import Methods, methods
+from reports.results.multiclass import MulticlassSection, multiclass_section
 from reports.results.pairs import Ranking, rank
 from reports.results.probabilities import Probabilities, probabilities
 from reports.results.recognised import identity_line
@@ -38,9 +45,11 @@ class Section:
         methods: How the runs were made.
         split_faults: Sentences about faults of the splits, which all cards share.
         claims: The report on each claims file. Like the fields below it needs per-image scores and is empty without.
-        ranking: The cards by test AUC; None with fewer than two cards.
+        ranking: The cards by test AUC, for three or more classes by its macro mean; None with fewer than two cards.
         probabilities: Calibration and threshold transfer of each run.
         curves: Learning, ROC and precision-recall curves of each card.
+        multiclass: What only sections on three or more classes have, instead of `probabilities` and `curves`. None for
+            two classes.
     """
 
     title: str
@@ -55,6 +64,18 @@ class Section:
     ranking: Ranking | None = None
     probabilities: tuple[Probabilities, ...] = ()
     curves: tuple[CardCurves, ...] = ()
+    multiclass: MulticlassSection | None = None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes; of two, the positive one is last."""
+        return self.runs[0].spec.dataset.classes
+
+    @property
+    def test_images(self) -> dict[str, int | None]:
+        """The number of test images of each class; None where it is not recorded."""
+        flow = {row.label: row.images for row in self.methods.flow if row.split == "test" and row.label is not None}
+        return {name: flow.get(name) for name in self.classes}
 
 
 @dataclass(frozen=True)
@@ -103,6 +124,8 @@ def same_conditions(runs: Iterable[Run]) -> list[list[Run]]:
 def _section(
     runs: Sequence[Run], history: Histories, scores: Store | None, claims: Sequence[Claims], notes: Sequence[str]
 ) -> Section:
+    if is_multiclass(runs[0]):
+        return _multiclass_section(runs, history, scores, claims, notes)
     first = runs[0].spec
     title = conditions(first)
     measured = {} if scores is None else collect_results(runs, scores)
@@ -128,10 +151,40 @@ def _section(
     )
 
 
+def _multiclass_section(
+    runs: Sequence[Run], history: Histories, scores: Store | None, claims: Sequence[Claims], notes: Sequence[str]
+) -> Section:
+    """A section on three or more classes. It has no curves and no thresholds of a positive class."""
+    facts = runs[0].spec.dataset
+    measured = {} if scores is None else collect_multiclass_results(runs, scores)
+    return Section(
+        title=conditions(runs[0].spec),
+        synthetic=facts.synthetic,
+        runs=tuple(runs),
+        comparisons=(),
+        notes=(*notes, *_notes(runs, claims)),
+        cards=card_figures(runs, measured),
+        methods=methods(runs, measured),
+        split_faults=split_faults(runs, measured),
+        claims=() if scores is None else tuple(_multiclass_claims(claims, measured, runs[0])),
+        multiclass=multiclass_section(facts.classes, facts.ordered, measured, history),
+        ranking=rank(list(measured.values()), "auc:macro") if len(measured) > 1 else None,
+    )
+
+
+def _multiclass_claims(
+    claims: Sequence[Claims], measured: Mapping[str, MulticlassResults], run: Run
+) -> Iterator[ClaimsReport]:
+    """The reports on claims that are about three classes or more; runs on these say nothing about claims on two."""
+    for each in claims:
+        if is_about_several(each):
+            yield report_on_claims(each, measured, conditions(run.spec), run.spec.dataset.synthetic)
+
+
 def _notes(runs: Sequence[Run], claims: Sequence[Claims]) -> tuple[str, ...]:
     notes = []
     facts = runs[0].spec.dataset
-    if (warning := positive_warning(facts.classes, facts.positive)) is not None:
+    if not is_multiclass(runs[0]) and (warning := positive_warning(facts.classes, facts.positive)) is not None:
         notes.append(f"{warning}.")
     if facts.patients_unknown:
         notes.append(
@@ -146,7 +199,7 @@ def _notes(runs: Sequence[Run], claims: Sequence[Claims]) -> tuple[str, ...]:
             "radiographs."
         )
     published = [run for run in runs if run.spec.card.published]
-    if published and any(is_different_data(run, claims) for run in published):
+    if not is_multiclass(runs[0]) and published and any(is_different_data(run, claims) for run in published):
         notes.append(
             "Published figures are marked 'different data': these runs did not use the data of the publication, so a "
             "difference supports no verdict."

@@ -64,11 +64,12 @@ def search(
         All trials.
 
     Raises:
-        ConfigError: A parameter of the space is not in the card.
+        ConfigError: A parameter of the space is not in the card, or its objective does not fit the classes.
         DataError: The data cannot be split as the protocol requests.
         OSError: The store cannot be written.
     """
     check_paths(card, space)
+    space = space.for_classes(dataset.classes)
     harness = _Harness(card, space, protocol, dataset, store, jobs, limits, on_event)
     trials: list[Trial] = []
     started = time.monotonic()

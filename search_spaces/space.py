@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from benchmark.evidence.metrics.registry import aliases, get_metric, measures
+from benchmark.evidence.metrics.multiclass import find_multiclass, is_of_classes, multiclass_metric_names
+from benchmark.evidence.metrics.registry import aliases, find_metric, measures
 from zoo.config.errors import ConfigError
 from zoo.config.strict import Strict
 from zoo.config.strict_yaml import named_file, read_yaml, suggest, unknown, validate
@@ -106,9 +107,10 @@ class Reseed(Strict):
 class SearchSpace(Strict):
     """Parameters by their path in the card, and how they are searched.
 
-    `objective` is a metric of the validation split. `executions` is the number of runs per trial, each with its own
-    seed. `folds` divides the train and val images by patient for cross-validation. The objective of a trial is the mean
-    over executions and folds.
+    `objective` is a metric of the validation split. On three or more classes, a metric of one class against the rest,
+    such as `auc`, stands for its macro mean; `recall:class:NAME` is that of one class. `executions` is the number of
+    runs per trial, each with its own seed. `folds` divides the train and val images by patient for cross-validation.
+    The objective of a trial is the mean over executions and folds.
     """
 
     name: str
@@ -125,8 +127,8 @@ class SearchSpace(Strict):
     @model_validator(mode="after")
     def _known(self) -> SearchSpace:
         known = measures()
-        if self.objective not in known:
-            nearest = suggest(self.objective, known, aliases(known))
+        if self.objective not in known and find_multiclass(self.objective) is None:
+            nearest = suggest(self.objective, (*known, *multiclass_metric_names()), aliases(known))
             raise ValueError(f"objective: unknown metric '{self.objective}'. {nearest}")
         earlier: dict[str, Parameter] = {}
         for path, parameter in self.parameters.items():
@@ -156,7 +158,35 @@ class SearchSpace(Strict):
     @property
     def direction(self) -> Literal["higher", "lower"]:
         """Whether a higher or a lower objective is better."""
-        return "lower" if get_metric(self.objective).direction == "lower" else "higher"
+        measure = find_metric(self.objective) or find_multiclass(self.objective)
+        return "lower" if measure is not None and measure.direction == "lower" else "higher"
+
+    def for_classes(self, classes: Sequence[str]) -> SearchSpace:
+        """Return the space with an objective that runs on these classes have.
+
+        Args:
+            classes: The names of the classes of the data.
+
+        Returns:
+            The space itself for two classes. For more, a metric of one class against the rest becomes its macro mean.
+
+        Raises:
+            ConfigError: The objective is for another number of classes, or of a class that does not exist.
+        """
+        where = f"space {self.name}: objective: {self.objective}"
+        if len(classes) == 2:
+            if self.objective in measures():
+                return self
+            metric = self.objective.partition(":")[0]
+            known = metric if metric in measures() else "auc"
+            raise ConfigError(f"{where} is for three or more classes; for {' and '.join(classes)} use {known}")
+        key = f"{self.objective}:macro" if is_of_classes(self.objective) else self.objective
+        measure = find_multiclass(key)
+        if measure is None:
+            raise ConfigError(f"{where} is for two classes; for {len(classes)} use auc, balanced_accuracy or log_loss")
+        if measure.of_class is not None and measure.of_class not in classes:
+            raise ConfigError(f"{where}: unknown class '{measure.of_class}'. {suggest(measure.of_class, classes)}")
+        return self.model_copy(update={"objective": key})
 
     def unfrozen(self, base: ModelCard) -> tuple[int, ...]:
         """The numbers of unfrozen layers that trials of `base` may have; empty if the space does not vary them."""
@@ -238,6 +268,7 @@ def check_paths(base: ModelCard, space: SearchSpace) -> None:
     """Raise ConfigError unless every parameter of `space` exists in `base`."""
     known = set(_paths(base.model_dump(mode="json", include={"model", "recipe"})))
     known |= {f"model.{name}" for name in get_builder(base.model.builder).parameters.model_fields}
+    known |= {f"recipe.{name}" for name in type(base.recipe).model_fields}  # a dump leaves out some defaults
     for path in space.parameters:
         if path not in known:
             raise ConfigError(

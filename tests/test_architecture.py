@@ -32,6 +32,7 @@ LAYERS = (
         "benchmark.evidence.published",
         "benchmark.evidence.thresholds",
     ),
+    ("benchmark.evidence.decisions",),
     ("benchmark.evidence",),
     ("benchmark.data",),
     ("benchmark.data.decoding",),

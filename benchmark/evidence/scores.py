@@ -96,8 +96,8 @@ class MulticlassScores:
         patient: The patient of each image (n,); None where patients are not known.
 
     Raises:
-        ValueError: If shapes do not match, there is no image, there are fewer than three classes, or a label, a score or
-            a sum of scores is out of range.
+        ValueError: If shapes do not match, there is no image, there are fewer than three classes, or a label, a score
+            or a sum of scores is out of range.
     """
 
     split: SplitName

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from benchmark.data.dataset import Dataset
 from benchmark.data.splits import make_split
-from benchmark.runs.protocol import Protocol
+from benchmark.runs.protocol import Protocol, decision_problem
 from benchmark.runs.run import DatasetFacts, RunSpec, SplitFacts
 from zoo.config.errors import ConfigError
-from zoo.models.card import ModelCard
-from zoo.models.registry import find_weights, get_builder, smallest_image
+from zoo.models.card import ModelCard, recipe_problem
+from zoo.models.registry import ONE_OUTPUT, find_weights, get_builder, smallest_image, supports_classes
 
 MOST_SPLITS = 20
 """The most splits that are drawn before a plan starts; under `split: per-seed` there is one for each seed."""
@@ -38,7 +38,8 @@ def make_plan(
 ) -> Plan:
     """Plan a run of each card with each seed.
 
-    A card is skipped if its pretrained weights are not available or its network needs larger images.
+    A card is skipped if its pretrained weights are not available, its network needs larger images, or its builder or
+    recipe is for two classes and the data have more.
 
     Args:
         cards: The cards.
@@ -48,12 +49,17 @@ def make_plan(
 
     Returns:
         The runs and the skipped cards.
+
+    Raises:
+        ConfigError: The threshold rule or the decision of the protocol does not fit the classes.
     """
     facts = DatasetFacts.of(dataset)
+    if (problem := decision_problem(protocol, facts.classes)) is not None:
+        raise ConfigError(problem)
     specs: list[RunSpec] = []
     skips: list[Skip] = []
     for card in cards:
-        reason = _obstacle(card, protocol)
+        reason = _obstacle(card, protocol, len(facts.classes))
         if reason is not None:
             skips.append(Skip(card, reason))
             continue
@@ -94,7 +100,7 @@ def planned_splits(plan: Plan, dataset: Dataset) -> tuple[PlannedSplit, ...]:
     )
 
 
-def _obstacle(card: ModelCard, protocol: Protocol) -> str | None:
+def _obstacle(card: ModelCard, protocol: Protocol, classes: int) -> str | None:
     """Why a card is skipped; None if it can run. Raises ConfigError for an unknown builder."""
     builder, params = get_builder(card.model.builder).name, card.model.params
     try:
@@ -104,6 +110,10 @@ def _obstacle(card: ModelCard, protocol: Protocol) -> str | None:
                 f"images of {protocol.image_size} px (protocol {protocol.name}: image_size) are too small: this "
                 f"network needs at least {smallest} px"
             )
+        if not supports_classes(builder, classes):
+            return f"builder {builder}: {ONE_OUTPUT.format(classes=classes)}"
+        if (problem := recipe_problem(card, classes)) is not None:
+            return problem
         find_weights(builder, params)
     except ConfigError as error:
         return " ".join(error.lines)

@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 from benchmark.data.splits import Sampling
 from benchmark.evidence.metrics.influence import ClassSizes
 from benchmark.evidence.thresholds.rules import UNUSED, get_rule, rule_names
+from benchmark.runs.decision_rule import DecisionRule
 from zoo.config.errors import ConfigError
 from zoo.config.strict import Strict
 from zoo.config.strict_yaml import named_file, read_yaml, suggest, unknown, validate
@@ -81,7 +82,8 @@ class Protocol(Strict):
     float32: `keras`, `filtered` (Winograd's filtering, which gives the same features to about six digits), or `auto`,
     which uses filtering if a trial of the machine shows it to be clearly faster. `precision: auto` also uses bfloat16
     if the trial shows it to be clearly faster still, with features within 2% of float32's. `max_epochs` caps each phase
-    of a card. `keep_models` stores the trained models as well.
+    of a card. `threshold` is for two classes, `decision` for three or more. `keep_models` stores the trained models as
+    well.
     """
 
     name: Annotated[str, DISPLAY, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
@@ -97,6 +99,7 @@ class Protocol(Strict):
     precision: Annotated[Literal["float32", "bfloat16", "auto"], RESULT] = "auto"
     prefix: Annotated[Literal["auto", "keras", "filtered"], RESULT] = "auto"
     threshold: Annotated[ThresholdRule, RESULT] = ThresholdRule()
+    decision: Annotated[DecisionRule, RESULT] = DecisionRule()
     keep_models: Annotated[bool, RETENTION] = False
 
     @model_validator(mode="after")
@@ -129,6 +132,8 @@ class Protocol(Strict):
         facts = self.model_dump(mode="json", include=self.result_fields())
         if self.prefix == "auto":  # left out, so that runs stored without the field keep their ids
             del facts["prefix"]
+        if self.decision == DecisionRule():
+            del facts["decision"]
         return facts
 
     def conditions(self) -> dict[str, object]:
@@ -155,6 +160,35 @@ class Protocol(Strict):
             epochs = min(recipe.finetune.epochs, self.max_epochs)
             changes["finetune"] = recipe.finetune.model_copy(update={"epochs": epochs})
         return card.model_copy(update={"recipe": recipe.model_copy(update=changes)})
+
+
+def decision_problem(protocol: Protocol, classes: tuple[str, ...]) -> str | None:
+    """Return why the threshold rule or the decision of a protocol does not fit the classes of the data.
+
+    Args:
+        protocol: The protocol.
+        classes: The names of the classes, at least two.
+
+    Returns:
+        One line that says what would be right; None if both fit.
+    """
+    where = f"protocol {protocol.name}"
+    if len(classes) == 2:
+        if protocol.decision == DecisionRule():
+            return None
+        return (
+            f"{where}: decision: is for three or more classes; for {' and '.join(classes)} use threshold:, as in "
+            "threshold: {rule: sensitivity, value: 0.95}"
+        )
+    if protocol.threshold != ThresholdRule():
+        return (
+            f"{where}: threshold: is for two classes, and the data have {len(classes)}; use decision:, as in "
+            f"decision: {{rule: class_at, of_class: {classes[-1]}, target: sensitivity, value: 0.95}}"
+        )
+    for name in protocol.decision.classes:
+        if name not in classes:
+            return f"{where}: decision: unknown class '{name}'. {suggest(name, classes)}"
+    return None
 
 
 def decides(field: FieldInfo) -> str | None:

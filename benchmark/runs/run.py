@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 
 from benchmark.data.dataset import Dataset, PatientFacts
 from benchmark.data.splits import Split
+from benchmark.evidence.decisions.decide import Decision
 from benchmark.evidence.diagnosis.diagnoses import Finding
 from benchmark.evidence.diagnosis.training_record import TrainingDiagnostics
 from benchmark.evidence.metrics.registry import Figure, out_of_range
@@ -28,7 +29,7 @@ from zoo.models.card import ModelCard
 SEMANTICS = 4
 """Raised when the same specification would give another result."""
 
-RECORD_VERSION = 4
+RECORD_VERSION = 5
 """Raised when the structure of run.json changes."""
 
 _FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -239,7 +240,8 @@ class Costs(Strict):
 class Run(Strict):
     """The outcome of a `RunSpec`.
 
-    A finished run has figures, costs and a threshold; a failed run has an error.
+    A finished run has figures, costs, and a threshold or, for three or more classes, a decision; a failed run has an
+    error.
 
     Attributes:
         version: Version of this record's structure.
@@ -248,9 +250,12 @@ class Run(Strict):
         finished: When it ended: UTC in ISO 8601.
         error: Why it failed, in one line.
         split: Facts about its split.
-        threshold: The threshold chosen on validation; without a value, its reason says why.
-        at_half: Figures at threshold 0.5, by split and metric.
-        at_chosen: Figures at the chosen threshold, by split and metric.
+        threshold: The threshold chosen on validation; without a value, its reason says why. None for more than two
+            classes.
+        decision: The decision among three or more classes, chosen on validation. None for two classes.
+        at_half: Figures by split and metric: at threshold 0.5, or of the classes with the highest scores. Those of
+            three or more classes have keys such as `recall:macro` (`MeasureKey`).
+        at_chosen: Figures at the chosen threshold, or by the chosen decision, by split and metric.
         diagnosis: Findings about the training.
         checks: What was recorded for the diagnosis.
         costs: What it cost.
@@ -265,6 +270,7 @@ class Run(Strict):
     error: str | None = None
     split: SplitFacts
     threshold: Threshold | None = None
+    decision: Decision | None = None
     at_half: dict[str, dict[str, Figure]] = Field(default={})
     at_chosen: dict[str, dict[str, Figure]] = Field(default={})
     diagnosis: tuple[Finding, ...] = ()
@@ -275,8 +281,11 @@ class Run(Strict):
 
     @model_validator(mode="after")
     def _whole(self) -> Run:
-        if self.status == "ok" and (self.error or not self.at_half or self.costs is None or self.threshold is None):
-            raise ValueError("a finished run has figures, costs and a threshold, and no error")
+        classes = len(self.spec.dataset.classes)
+        choice = self.threshold if classes == 2 else self.decision
+        if self.status == "ok" and (self.error or not self.at_half or self.costs is None or choice is None):
+            chosen = "a threshold" if classes == 2 else "a decision"
+            raise ValueError(f"a finished run has figures, costs and {chosen}, and no error")
         if self.status == "failed" and not self.error:
             raise ValueError("a failed run needs an error")
         for figures in (*self.at_half.values(), *self.at_chosen.values()):
@@ -285,11 +294,18 @@ class Run(Strict):
                     raise ValueError(f"{name} contains a figure of {figure.metric}")
                 if any(x is not None and not math.isfinite(x) for x in (figure.value, figure.low, figure.high)):
                     raise ValueError(f"{figure.metric} is not finite")
-                if (problem := out_of_range(figure)) is not None:
+                if (problem := out_of_range(figure, classes=classes)) is not None:
                     raise ValueError(problem)
         if self.threshold is not None:
             _check_threshold(self.threshold)
+        if self.decision is not None and self.decision.classes != self.spec.dataset.classes:
+            raise ValueError("its decision is for other classes than those of the data")
         return self
+
+    @property
+    def choice(self) -> Threshold | Decision | None:
+        """What was chosen on validation: the threshold, or the decision among three or more classes."""
+        return self.threshold if self.decision is None else self.decision
 
     @property
     def run_id(self) -> str:
@@ -312,7 +328,7 @@ class Run(Strict):
         return cls(spec=spec, status="failed", finished=now(), error=error, split=split, environment=environment)
 
     def figures(self, split: str = "test", chosen: bool = False) -> dict[str, Figure]:
-        """Figures of `split` by metric, at 0.5 or at the chosen threshold; empty if there are none."""
+        """Figures of `split` by metric, at the default or at the chosen decisions; empty if there are none."""
         return (self.at_chosen if chosen else self.at_half).get(split, {})
 
 

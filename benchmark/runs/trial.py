@@ -79,7 +79,7 @@ class SearchResult:
 
 
 def objective(run: Run, metric: str) -> float | None:
-    """The value of `metric` on validation at threshold 0.5; None if the run lacks it."""
+    """The value of `metric` on validation, at 0.5 or by the highest score; None if the run lacks it."""
     figure = run.figures("val").get(metric)
     return None if figure is None else figure.value
 

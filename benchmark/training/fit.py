@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import keras
@@ -13,14 +13,16 @@ import numpy.typing as npt
 
 import benchmark.training.backend as backend
 from benchmark.data.decoding.prepared import LabelledImages
+from benchmark.training.epoch_figures import BinaryEpoch, MulticlassEpoch
 from benchmark.training.frozen.bank import Bank
 from benchmark.training.frozen.features import Network, view_order
 from benchmark.training.frozen.methods import FILTERED, AllowedMethods
 from benchmark.training.model_graph import FlatModel, build_flat, check_scores
-from benchmark.training.network import BATCH, frozen_layers, run_batched
+from benchmark.training.network import BATCH, frozen_layers, run_batched, without_single_axis
+from benchmark.training.targets import balanced_class_weights, targets_of
 from zoo.config.errors import ConfigError
-from zoo.models.card import EarlyStopping, Loss, ModelCard
-from zoo.models.registry import get_builder
+from zoo.models.card import EarlyStopping, Loss, ModelCard, recipe_problem
+from zoo.models.registry import get_builder, outputs_for
 
 Row = dict[str, float | int | str]
 
@@ -49,10 +51,13 @@ class Fitted:
     """A trained model.
 
     Attributes:
-        model: One ordinary model from grey levels 0..255 (n, h, w, c) to probabilities (n, 1).
+        model: One ordinary model from grey levels 0..255 (n, h, w, c) to probabilities: (n, 1) for two classes, (n, k)
+            for k classes.
         network: The same weights, split where training began.
         history: One row per epoch: phase, epoch (from 1), loss, accuracy and recall in training mode, val_loss,
-            val_accuracy and val_recall in inference mode, seconds. Losses include weight penalties, as in Keras.
+            val_accuracy and val_recall in inference mode, seconds. For three or more classes, balanced_accuracy takes
+            the place of recall: the mean recall of the classes that have images. Losses include weight penalties, as
+            in Keras. Label smoothing and class weights count in `loss`, but not in `val_loss`.
         last_view: The number of the augmented view of the last epoch.
         parameters: Number of weights.
         trainable_parameters: Number of weights that the last phase trained.
@@ -93,31 +98,6 @@ class _Phase:
     views: list[int] = field(default_factory=list)
 
 
-@dataclass
-class _EpochSums:
-    """Sums over the batches of an epoch, weighted by their numbers of images."""
-
-    images: int = 0
-    positives: int = 0
-    loss: float = 0.0
-    correct: float = 0.0
-    true_positives: float = 0.0
-
-    def add(self, logs: Mapping[str, float], images: int, positives: int) -> None:
-        self.images += images
-        self.positives += positives
-        self.loss += images * float(logs["loss"])
-        self.correct += images * float(logs["accuracy"])
-        self.true_positives += positives * float(logs["recall"])
-
-    def means(self) -> dict[str, float]:
-        return {
-            "loss": self.loss / self.images,
-            "accuracy": self.correct / self.images,
-            "recall": self.true_positives / max(self.positives, 1),
-        }
-
-
 def fit(
     card: ModelCard,
     train: LabelledImages,
@@ -127,6 +107,7 @@ def fit(
     view_seed: int,
     features: FeatureOptions,
     views: int | None = None,
+    classes: int = 2,
     on_step: Callable[[Step], None] = lambda _: None,
 ) -> Fitted:
     """Train `card`.
@@ -140,6 +121,7 @@ def fit(
         view_seed: Decides the augmented views.
         features: How features of frozen layers are computed and stored.
         views: The number of augmented views per image; None for a new one every epoch.
+        classes: Number of classes, 2 or more. Labels are 0 to `classes` - 1.
         on_step: Called after every batch.
 
     Returns:
@@ -147,14 +129,16 @@ def fit(
 
     Raises:
         TrainingDiverged: The loss is not finite.
-        ConfigError: The builder's model does not turn images into probabilities, or its unfreeze hook makes nothing
-            trainable.
+        ConfigError: The builder's model does not turn images into probabilities, its unfreeze hook makes nothing
+            trainable, or the recipe is for another number of classes.
         ValueError: `train` or `val` is another split.
     """
     if (train.split, val.split) != ("train", "val"):
         raise ValueError(f"fit takes the train and val splits, not {train.split} and {val.split}")
+    if (problem := recipe_problem(card, classes)) is not None:
+        raise ConfigError(f"card {card.name}: {problem}")
     pixel_shape = train.pixels.shape[1:]
-    built = build_flat(card.model.builder, card.model.params, (*pixel_shape[:2], 3))
+    built = build_flat(card.model.builder, card.model.params, (*pixel_shape[:2], 3), outputs_for(classes))
     model = built.model
     phases = _phases(card, seed, views)
     batches = -(-len(train) // card.recipe.batch_size)
@@ -181,13 +165,13 @@ def fit(
         if number:
             _unfreeze(card, built, _unfrozen(card))
             network.update_prefix()
-        _compile(network.tail, card, phase)
+        _compile(network.tail, card, phase, classes)
 
         def step(batch: int, epoch: int, first: int = first, phase: _Phase = phase) -> None:
             report(first + (epoch - 1) * batches + batch, f"{phase.name} {epoch}/{phase.epochs}")
 
         with backend.faster_gradients(model):
-            history += _run_phase(card, phase, number, network, train, val, seed, step)
+            history += _run_phase(card, phase, number, network, train, val, seed, classes, step)
         first += phase.epochs * batches
     seconds = [float(row["seconds"]) for row in history]
     return Fitted(
@@ -201,11 +185,30 @@ def fit(
     )
 
 
-def loss_function(loss: Loss) -> keras.losses.Loss:
-    """Return the Keras loss of a card; focal loss is balanced by class (Lin et al. 2017)."""
-    if loss.name == "binary_focal_crossentropy":
-        return keras.losses.BinaryFocalCrossentropy(apply_class_balancing=True, alpha=loss.alpha, gamma=loss.gamma)
-    return keras.losses.BinaryCrossentropy()
+def loss_function(loss: Loss, classes: int = 2, label_smoothing: float = 0.0) -> keras.losses.Loss:
+    """Return the Keras loss of a card.
+
+    Args:
+        loss: The loss of the card. With an alpha, focal loss is balanced by class (Lin et al. 2017).
+        classes: Number of classes. For three or more, the loss is categorical, of targets (n, k).
+        label_smoothing: The share of a label that is spread evenly over the classes, in [0, 1).
+
+    Returns:
+        The loss.
+    """
+    focal = loss.gamma is not None
+    if classes > 2 and focal:
+        # The alpha of this class is a factor of every class. Without one, focal loss has the factor 1.
+        return keras.losses.CategoricalFocalCrossentropy(alpha=1.0, gamma=loss.gamma, label_smoothing=label_smoothing)
+    if classes > 2:
+        return keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing)
+    if focal and loss.alpha is not None:
+        return keras.losses.BinaryFocalCrossentropy(
+            apply_class_balancing=True, alpha=loss.alpha, gamma=loss.gamma, label_smoothing=label_smoothing
+        )
+    if focal:
+        return keras.losses.BinaryFocalCrossentropy(gamma=loss.gamma, label_smoothing=label_smoothing)
+    return keras.losses.BinaryCrossentropy(label_smoothing=label_smoothing)
 
 
 def total_loss(
@@ -213,25 +216,32 @@ def total_loss(
 ) -> float:
     """Return the card's loss including weight penalties, as `evaluate` of Keras does.
 
+    Label smoothing and class weights are means of training and do not count.
+
     Args:
         card: The card that declares the loss.
         model: The model whose weight penalties are added.
-        labels: 0 or 1, shape (n,).
-        scores: Probabilities, shape (n,).
+        labels: Class indices, shape (n,).
+        scores: Probabilities, shape (n,) for two classes, (n, k) for k classes.
 
     Returns:
         The loss, 0 or more.
     """
-    y_true = labels.astype(np.float32)[:, None]
-    value = float(loss_function(card.recipe.loss)(y_true, np.asarray(scores, dtype=np.float32)[:, None]))
+    classes = 2 if scores.ndim == 1 else scores.shape[1]
+    y_score = np.asarray(scores, dtype=np.float32).reshape(len(labels), -1)
+    value = float(loss_function(card.recipe.loss, classes)(targets_of(labels, classes), y_score))
     return value + sum(float(penalty) for penalty in model.losses)
 
 
-def _compile(tail: keras.Model, card: ModelCard, phase: _Phase) -> None:
+def _new_epoch(classes: int) -> BinaryEpoch | MulticlassEpoch:
+    return BinaryEpoch() if classes == 2 else MulticlassEpoch(classes)
+
+
+def _compile(tail: keras.Model, card: ModelCard, phase: _Phase, classes: int) -> None:
     tail.compile(
         optimizer=_optimizer(card.recipe.optimizer.name, phase.learning_rate),
-        loss=loss_function(card.recipe.loss),
-        metrics=[keras.metrics.BinaryAccuracy(name="accuracy"), keras.metrics.Recall(name="recall")],
+        loss=loss_function(card.recipe.loss, classes, card.recipe.label_smoothing),
+        metrics=_new_epoch(classes).metrics(),
         jit_compile=False,
     )
 
@@ -244,34 +254,37 @@ def _run_phase(
     train: LabelledImages,
     val: LabelledImages,
     seed: int,
+    classes: int,
     report: Callable[[int, int], None],
 ) -> list[Row]:
     tail = network.tail
     val_features = network.unaugmented(val)
-    check_scores(card.model.builder, run_batched(tail, val_features[:BATCH])[:, 0])
+    check_scores(card.model.builder, without_single_axis(run_batched(tail, val_features[:BATCH])))
     stopping = _stopping(phase.early_stopping, tail)
-    labels = train.labels.astype(np.float32)[:, None]
+    targets = targets_of(train.labels, classes)
+    weights = None if card.recipe.class_weights is None else balanced_class_weights(train.labels, classes)
     size = card.recipe.batch_size
     rows: list[Row] = []
     for epoch, view in enumerate(phase.views, 1):
         start = time.perf_counter()
         order = np.random.default_rng([seed, number, epoch]).permutation(len(train))
-        sums = _EpochSums()
+        sums = _new_epoch(classes)
         for batch, first in enumerate(range(0, len(order), size), 1):
             chosen = order[first : first + size]
             tail.reset_metrics()
-            logs = tail.train_on_batch(network.batch(train, view, chosen), labels[chosen], return_dict=True)
-            sums.add(logs, len(chosen), int(labels[chosen].sum()))
+            logs = tail.train_on_batch(
+                network.batch(train, view, chosen), targets[chosen], class_weight=weights, return_dict=True
+            )
+            sums.add(logs, train.labels[chosen])
             if not math.isfinite(sums.loss):
                 raise TrainingDiverged(
                     f"the training loss is {float(logs['loss'])} in phase '{phase.name}', epoch {epoch}, batch "
                     f"{batch}; a lower learning rate in the card's recipe may help"
                 )
             report(batch, epoch)
-        scores = run_batched(tail, val_features)[:, 0]
+        scores = without_single_axis(run_batched(tail, val_features))
         row: Row = {"phase": phase.name, "epoch": epoch}
         row |= sums.means()
-        positive = scores >= 0.5
         val_loss = row["val_loss"] = total_loss(card, tail, val.labels, scores)
         if not (math.isfinite(val_loss) and np.isfinite(scores).all()):
             raise TrainingDiverged(
@@ -279,8 +292,7 @@ def _run_phase(
                 "rate in the card's recipe may help"
             )
         check_scores(card.model.builder, scores)
-        row["val_accuracy"] = float(np.mean(positive == val.labels))
-        row["val_recall"] = float(np.mean(positive[val.labels == 1]))
+        row |= sums.of_validation(val.labels, scores)
         row["seconds"] = time.perf_counter() - start
         rows.append(row)
         if stopping is not None:

@@ -21,6 +21,10 @@ from zoo.models.registry import build
 
 Shape = tuple[int, int, int]
 _T = TypeVar("_T")
+
+SUM_TOLERANCE = 1e-3
+"""The scores of an image over several classes sum to 1 within this; bfloat16 and float16 round sums that much."""
+
 _PLAIN_CALLS = ("Functional.call", "Sequential.call")
 
 
@@ -29,7 +33,7 @@ class FlatModel:
     """A builder's model as one graph of layers.
 
     Attributes:
-        model: The graph that is trained, from (n, h, w, channels) to (n, 1).
+        model: The graph that is trained, from (n, h, w, channels) to (n, outputs).
         original: What the builder returned; the same object as `model` if that is such a graph already.
         copies: Pairs of a layer of `original` and its copy in `model`. A layer that cannot be copied is in both.
         opaque_reason: Why `model` calls `original` as one opaque layer; None if it has its layers.
@@ -59,24 +63,25 @@ class FlatModel:
                     other.trainable = one.trainable
 
 
-def build_flat(builder: str, params: Mapping[str, Any], input_shape: Shape) -> FlatModel:
+def build_flat(builder: str, params: Mapping[str, Any], input_shape: Shape, outputs: int = 1) -> FlatModel:
     """Build the network of a builder as one graph of layers (`flatten`).
 
     Args:
         builder: The name of the builder.
         params: The card's parameters of the builder.
         input_shape: (h, w, channels) of the images.
+        outputs: Scores per image: 1 for two classes, else one per class.
 
     Returns:
         The graph together with the builder's model.
 
     Raises:
-        ConfigError: The builder cannot build it, or it does not turn such images into one score each.
+        ConfigError: The builder cannot build it, or it does not turn such images into `outputs` scores each.
     """
-    return flatten(build(builder, params, input_shape), input_shape, builder)
+    return flatten(build(builder, params, input_shape, outputs), input_shape, builder, outputs)
 
 
-def flatten(original: Any, input_shape: Shape, builder: str) -> FlatModel:
+def flatten(original: Any, input_shape: Shape, builder: str, outputs: int = 1) -> FlatModel:
     """Turn a builder's model into one graph of layers.
 
     Nested models, to any depth, are replaced by their layers where they are called. A layer that is called twice stays
@@ -88,21 +93,22 @@ def flatten(original: Any, input_shape: Shape, builder: str) -> FlatModel:
         original: What the builder returned.
         input_shape: (h, w, channels) of the images.
         builder: The name of the builder, for messages.
+        outputs: Scores per image: 1 for two classes, else one per class.
 
     Returns:
         The graph together with `original`.
 
     Raises:
-        ConfigError: `original` is no model, has several inputs or outputs, or does not turn such images into one score
-            each. The message is one line.
+        ConfigError: `original` is no model, has several inputs or outputs, or does not turn such images into `outputs`
+            scores each. The message is one line.
     """
     if not isinstance(original, keras.Model):
         raise ConfigError(f"builder {builder}: must return a keras.Model, not {type(original).__name__}")
     if isinstance(original, keras.Sequential) and not original.built:
         _or_config_error(builder, input_shape, lambda: original.build((None, *input_shape)))
     if not is_plain_model(original) or not hasattr(original, "inputs"):  # a Sequential of unknown shapes has none
-        return _as_one_layer(original, input_shape, builder, f"{type(original).__name__} overrides `call`")
-    _check_ends(builder, input_shape, original.inputs, original.outputs)
+        return _as_one_layer(original, input_shape, builder, outputs, f"{type(original).__name__} overrides `call`")
+    _check_ends(builder, input_shape, outputs, original.inputs, original.outputs)
     if _is_flat(original):
         return FlatModel(original, original)
     try:
@@ -116,7 +122,7 @@ def flatten(original: Any, input_shape: Shape, builder: str) -> FlatModel:
         reason = "a copy of its layers gives different scores"
     except Exception as error:  # layers of other packages raise many kinds
         reason = first_line(error)
-    return _as_one_layer(original, input_shape, builder, reason)
+    return _as_one_layer(original, input_shape, builder, outputs, reason)
 
 
 def check_scores(builder: str, scores: npt.NDArray[np.floating]) -> None:
@@ -124,17 +130,29 @@ def check_scores(builder: str, scores: npt.NDArray[np.floating]) -> None:
 
     Args:
         builder: The name of the builder, for the message.
-        scores: Shape (n,).
+        scores: Shape (n,) for two classes, (n, k) for k classes.
 
     Raises:
-        ConfigError: A finite score is outside [0, 1].
+        ConfigError: A finite score is outside [0, 1], or the k finite scores of an image do not sum to 1.
     """
+    last = "Dense(1, activation='sigmoid')" if scores.ndim == 1 else "Dense(outputs, activation='softmax')"
     known = scores[np.isfinite(scores)]
     if len(known) and (known.min() < 0 or known.max() > 1):
         raise ConfigError(
             f"builder {builder}: its model gives scores from {known.min():.4g} to {known.max():.4g}; they must be "
-            "probabilities in [0, 1], as a last layer Dense(1, activation='sigmoid') gives them"
+            f"probabilities in [0, 1], as a last layer {last} gives them"
         )
+    if scores.ndim == 2 and (sums := wrong_sums(scores[np.isfinite(scores).all(axis=1)])).size:
+        raise ConfigError(
+            f"builder {builder}: its model gives scores that sum to {sums[0]:.4g} over the classes; they must sum to "
+            f"1, as a last layer {last} gives them"
+        )
+
+
+def wrong_sums(scores: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """Return the sums, over the classes, of the rows of scores (n, k) that do not sum to 1 within `SUM_TOLERANCE`."""
+    sums: npt.NDArray[np.float64] = scores.sum(axis=1, dtype=np.float64)
+    return sums[~(np.abs(sums - 1) <= SUM_TOLERANCE)]
 
 
 def runs_in_inference_mode(layer: keras.layers.Layer) -> bool:
@@ -294,12 +312,12 @@ def _infer_always(layer: keras.layers.Layer) -> None:
     layer._zoo_inference = True
 
 
-def _as_one_layer(original: keras.Model, shape: Shape, builder: str, reason: str) -> FlatModel:
+def _as_one_layer(original: keras.Model, shape: Shape, builder: str, outputs: int, reason: str) -> FlatModel:
     """Return a model with `original` as its only layer."""
     inputs = keras.Input(shape, name="image")
-    outputs = _or_config_error(builder, shape, lambda: original(inputs))
-    _check_ends(builder, shape, [inputs], keras.tree.flatten(outputs))
-    model = keras.Model(inputs, keras.tree.flatten(outputs)[0], name=f"whole_{original.name}")
+    scores = keras.tree.flatten(_or_config_error(builder, shape, lambda: original(inputs)))
+    _check_ends(builder, shape, outputs, [inputs], scores)
+    model = keras.Model(inputs, scores[0], name=f"whole_{original.name}")
     return FlatModel(model, original, opaque_reason=reason)
 
 
@@ -322,15 +340,16 @@ def _or_config_error(builder: str, shape: Shape, call: Callable[[], _T]) -> _T:
         ) from error
 
 
-def _check_ends(builder: str, shape: Shape, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
-    rule = f"builder {builder}: its model must have one input {_shape_text(shape)} and one output (n, 1)"
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise ConfigError(f"{rule}; it has {len(inputs)} and {len(outputs)}")
-    in_shape, out_shape = tuple(inputs[0].shape[1:]), tuple(outputs[0].shape[1:])
+def _check_ends(builder: str, shape: Shape, outputs: int, inputs: Sequence[Any], scores: Sequence[Any]) -> None:
+    rule = f"builder {builder}: its model must have one input {_shape_text(shape)} and one output (n, {outputs})"
+    if len(inputs) != 1 or len(scores) != 1:
+        raise ConfigError(f"{rule}; it has {len(inputs)} and {len(scores)}")
+    in_shape, out_shape = tuple(inputs[0].shape[1:]), tuple(scores[0].shape[1:])
     if len(in_shape) != 3 or any(size not in (None, here) for size, here in zip(in_shape, shape, strict=True)):
         raise ConfigError(f"{rule}; its input is {_shape_text(in_shape)}")
-    if out_shape != (1,):
-        raise ConfigError(f"{rule}, the probability of the positive class; its output is {_shape_text(out_shape)}")
+    if out_shape != (outputs,):
+        what = "the probability of the positive class" if outputs == 1 else "a probability per class"
+        raise ConfigError(f"{rule}, {what}; its output is {_shape_text(out_shape)}")
 
 
 def _shape_text(shape: Sequence[int | None]) -> str:

@@ -1,4 +1,4 @@
-"""The networks from grey levels to a probability: preprocessing in front of a builder's model.
+"""The networks from grey levels to probabilities: preprocessing in front of a builder's model.
 
 Training does not change the first, frozen layers of such a network. It can be split behind a frozen layer that
 everything passes through: the prefix up to that layer is computed once, the part behind it is trained.
@@ -179,6 +179,11 @@ def run_batched(model: keras.Model, inputs: npt.NDArray[np.generic], batch: int 
     """
     batches = padded_batches(inputs, batch)
     return np.concatenate([keras.ops.convert_to_numpy(model.predict_on_batch(x))[:count] for x, count in batches])
+
+
+def without_single_axis(outputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return outputs (n, 1), for two classes, as scores (n,); outputs (n, k), for k classes, stay as they are."""
+    return outputs[:, 0] if outputs.shape[1] == 1 else outputs
 
 
 def padded_batches(inputs: npt.NDArray[np.generic], batch: int = BATCH) -> Iterator[tuple[Floats, int]]:

@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import Literal, TypedDict
 
 from reports.report import Section
+from reports.results.multiclass import MulticlassProbabilities
+from reports.results.probabilities import Probabilities
 from reports.text import number
 
 
 class Facts(TypedDict):
     """Plain values for Jinja templates; None where they are not recorded.
 
-    The fields from `data` to `pretrained_weights` are sentences of the section's methods. `requested` and `sizes` list
-    the numbers of images by split, `left_out` the excluded images and why. `patients_note` reports for how many images
-    the patient is known. `detectable` is the smallest detectable AUC difference of a typical pair of cards. `claims`,
-    `effects`, `diagnosed`, `assessed` and `calibrated` are numbers of published claims, effects of single changes,
-    cards with a fault, runs with a calibrator, and runs that use it. `shifts` are the codes of dataset shifts, None
-    where no split was compared.
+    The fields from `data` to `pretrained_weights` are sentences of the section's methods; with three or more classes
+    (`multiclass`), `threshold` describes the decision. `requested` and `sizes` list the numbers of images by split,
+    `left_out` the excluded images and why. `patients_note` reports for how many images the patient is known.
+    `detectable` is the smallest detectable AUC difference of a typical pair of cards. `claims`, `effects`, `diagnosed`,
+    `assessed` and `calibrated` are numbers of published claims, effects of single changes, cards with a fault, runs
+    with a calibrator, and runs that use it. `shifts` are the codes of dataset shifts, None where no split was compared.
     """
 
     data: str | None
@@ -29,7 +31,8 @@ class Facts(TypedDict):
     pretrained_weights: str | None
     source: str
     synthetic: bool
-    classes: tuple[str, str]
+    classes: tuple[str, ...]
+    multiclass: bool
     requested: str
     balanced: bool
     left_out: str
@@ -59,18 +62,22 @@ def facts(section: Section) -> Facts:
     requested = {"train": sampling.train, "val": sampling.val, "test": sampling.test}
     known = any(row.patients is not None for row in flow)
     detectable = section.ranking.typical_detectable if section.ranking is not None else None
+    assessed: list[Probabilities | MulticlassProbabilities] = [*section.probabilities]
+    if section.multiclass is not None:
+        assessed += [row for card in section.multiclass.cards for row in card.probabilities]
     return {
         "data": _topic(section, "data"),
         "split": _topic(section, "split"),
         "preprocessing": _topic(section, "preprocessing"),
         "augmentation": _topic(section, "augmentation"),
         "selection": _topic(section, "selection"),
-        "threshold": _topic(section, "threshold"),
+        "threshold": _topic(section, "threshold") or _topic(section, "decision"),
         "versions": _topic(section, "versions"),
         "pretrained_weights": _topic(section, "pretrained weights"),
         "source": spec.dataset.source,
         "synthetic": section.synthetic,
         "classes": section.methods.classes,
+        "multiclass": len(section.classes) > 2,
         "requested": ", ".join(f"{count} {split}" for split, count in requested.items() if count is not None),
         "balanced": sampling.balanced,
         "left_out": "; ".join(section.methods.exclusions),
@@ -85,8 +92,8 @@ def facts(section: Section) -> Facts:
         "claims": sum(len(report.figures) + len(report.statements) for report in section.claims),
         "effects": sum(len(causes) for report in section.claims for causes in report.causes.values()),
         "diagnosed": sum(bool(card.diagnosis) for card in section.cards),
-        "assessed": len(section.probabilities),
-        "calibrated": sum(row.after is not None for row in section.probabilities),
+        "assessed": len(assessed),
+        "calibrated": sum(row.after is not None for row in assessed),
         "detectable": None if detectable is None else number(detectable),
         "shifts": _shifts(section),
         "protocol": f"{spec.protocol.name}: {spec.protocol.title}",

@@ -9,6 +9,12 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from reports.claims.classes import interpretation_problems, matrix_problems, named_classes, row_problems
+from reports.claims.printed import AnyMatrix, AnyTestSet, PrintedClassMatrix, test_of_card
+from reports.claims.printed import Interpretation as Interpretation
+from reports.claims.printed import PrintedMatrix as PrintedMatrix
+from reports.claims.printed import Row as Row
+from reports.claims.printed import TestSet as TestSet
 from reports.claims.statement import (
     AT_MOST,
     ONE_OR_MORE,
@@ -23,28 +29,23 @@ from zoo.config.errors import ConfigError
 from zoo.config.renames import formerly
 from zoo.config.strict import Strict
 from zoo.config.strict_yaml import named_file, read_yaml, validate
-from zoo.models.card import Loss, ModelCard, PublishedFigure, TestSizes
+from zoo.models.card import Loss, ModelCard, PublishedFigure
+from zoo.models.metrics import Measured
 
 _BUILT_IN = Path(str(resources.files("reports.claims.data")))
 _COUNTS = ("true_positives", "false_positives", "true_negatives", "false_negatives")
-Count = Annotated[int, Field(ge=0, le=1_000_000)]
-
-
-class TestSet(TestSizes):
-    """The number of images per class in a test set, and where the source states it."""
-
-    location: Annotated[Text, formerly("where")]
 
 
 class Recognise(Strict):
     """How the data are recognised under any folder name.
 
     `test_names_sha256` is the SHA-256, in hexadecimal, of the sorted lines CLASS/NAME of the files of the test part,
-    joined by newlines; `zoo data --json` prints it. `classes` are the two classes, the positive one last.
+    joined by newlines; `zoo data --json` prints it. `classes` are the names of the classes, of two the
+    positive one last.
     """
 
     test_names_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    classes: tuple[str, str] | None = None
+    classes: Annotated[tuple[str, ...], Field(min_length=2), AT_MOST] | None = None
 
 
 class Source(Strict):
@@ -58,7 +59,7 @@ class Source(Strict):
     data: str | None = None
     recognise: Recognise | None = None
     language: str | None = None
-    test: TestSet | None = None
+    test: AnyTestSet | None = None
     other_tests: Annotated[tuple[TestSet, ...], Field(max_length=20)] = ()
 
     @model_validator(mode="after")
@@ -68,17 +69,6 @@ class Source(Strict):
         return self
 
 
-class PrintedMatrix(Strict):
-    """A printed confusion matrix of the test split, and the row that the source assigns it to."""
-
-    row: Name
-    location: Annotated[Text, formerly("where")]
-    tp: Count
-    fp: Count
-    tn: Count
-    fn: Count
-
-
 class Setting(Strict):
     """A printed setting. Two different values of one setting of a row contradict each other."""
 
@@ -86,40 +76,6 @@ class Setting(Strict):
     setting: Text
     value: float | int | str
     location: Annotated[Text, formerly("where")]
-
-
-class Interpretation(Strict):
-    """One meaning of an ambiguous sentence about `row`.
-
-    Its figures replace the figures of the row with the same metric, split and epoch, and are audited like printed ones.
-    """
-
-    row: Name
-    meaning: Annotated[Text, formerly("reading")]
-    figures: Annotated[tuple[PublishedFigure, ...], ONE_OR_MORE, AT_MOST]
-
-
-class Row(Strict):
-    """The figures printed about one model. `alias` is its name in the source.
-
-    The published figures of `card` come before `figures`; a figure that both state counts once. A row without test set
-    or loss has those of its card. `loss` is the function behind the printed losses, cross-entropy by default.
-    `threshold` is the decision threshold behind accuracy, precision and recall.
-    """
-
-    name: Name
-    card: Name | None = None
-    alias: Annotated[str | None, formerly("called")] = None
-    figures: Annotated[tuple[PublishedFigure, ...], AT_MOST] = ()
-    test: TestSet | None = None
-    loss: Loss | None = None
-    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
-
-    @model_validator(mode="after")
-    def _something(self) -> Row:
-        if self.card is None and not self.figures:
-            raise ValueError("a row needs a card or figures")
-        return self
 
 
 class Conditions(Strict):
@@ -148,7 +104,7 @@ class Claims(Strict):
     loss_margin: Annotated[float, Field(gt=0, le=1000)] = 0.1
     rows: Annotated[tuple[Row, ...], ONE_OR_MORE, AT_MOST]
     interpretations: Annotated[tuple[Interpretation, ...], AT_MOST, formerly("readings")] = ()
-    matrices: Annotated[tuple[PrintedMatrix, ...], AT_MOST] = ()
+    matrices: Annotated[tuple[AnyMatrix, ...], AT_MOST] = ()
     settings: Annotated[tuple[Setting, ...], AT_MOST] = ()
     statements: Annotated[tuple[Statement, ...], AT_MOST] = ()
 
@@ -186,7 +142,7 @@ def load_claims(name: str, cards: Mapping[str, ModelCard]) -> Claims:
     if errors:
         raise ConfigError(*errors)
     claims = _resolve(written, cards)
-    errors = [f"{path}: {problem}" for problem in _matrix_problems(claims)]
+    errors = [f"{path}: {problem}" for problem in (*_matrix_problems(claims), *_class_problems(written, claims))]
     if errors:
         raise ConfigError(*errors)
     return claims
@@ -198,7 +154,17 @@ def claims_about(names: Collection[str], cards: Mapping[str, ModelCard]) -> list
     return [claims for claims in loaded if any(row.card in names for row in claims.rows)]
 
 
-def row_of_card(card: ModelCard, claims: Sequence[Claims] = ()) -> tuple[Row, PrintedMatrix | None]:
+def is_about_several(claims: Claims) -> bool:
+    """Return whether a row, a matrix or a statement of claims is about three classes or more."""
+    named = (form.assertion for statement in claims.statements for form in statement.assertion.forms())
+    return (
+        any(row.is_multiclass for row in claims.rows)
+        or any(isinstance(matrix, PrintedClassMatrix) for matrix in claims.matrices)
+        or any(isinstance(each, Measured) and each.key != each.metric for each in named)
+    )
+
+
+def row_of_card(card: ModelCard, claims: Sequence[Claims] = ()) -> tuple[Row, AnyMatrix | None]:
     """Find what was published about a card.
 
     Args:
@@ -217,7 +183,8 @@ def row_of_card(card: ModelCard, claims: Sequence[Claims] = ()) -> tuple[Row, Pr
 
 
 def _resolve(claims: Claims, cards: Mapping[str, ModelCard]) -> Claims:
-    rows, matrices = [], list(claims.matrices)
+    rows = []
+    matrices: list[AnyMatrix] = list(claims.matrices)
     for row in claims.rows:
         card = cards[row.card] if row.card is not None else None
         figures = _together(card.published if card else (), row.figures)
@@ -227,7 +194,7 @@ def _resolve(claims: Claims, cards: Mapping[str, ModelCard]) -> Claims:
             tp, fp, tn, fn = (round(counts[metric].value) for metric in _COUNTS)
             location = counts["true_positives"].location
             matrices.append(PrintedMatrix(row=row.name, location=location, tp=tp, fp=fp, tn=tn, fn=fn))
-        test = row.test or _test_of(card) or claims.source.test
+        test = row.test or test_of_card(card) or claims.source.test
         loss = row.loss or (card.recipe.loss if card else Loss())
         rows.append(row.model_copy(update={"figures": figures, "test": test, "loss": loss}))
     return claims.model_copy(update={"rows": tuple(rows), "matrices": tuple(matrices)})
@@ -242,24 +209,16 @@ def _together(of_card: Sequence[PublishedFigure], of_row: Sequence[PublishedFigu
 
 
 def _key(figure: PublishedFigure) -> tuple[object, ...]:
-    return figure.metric, figure.split, figure.epoch, figure.value, figure.upper
+    return figure.key, figure.split, figure.epoch, figure.value, figure.upper
 
 
 def _is_final_count(figure: PublishedFigure) -> bool:
     return figure.metric in _COUNTS and figure.split == "test" and figure.epoch is None and figure.upper is None
 
 
-def _test_of(card: ModelCard | None) -> TestSet | None:
-    source = card.source if card else None
-    if source is None or source.test is None:
-        return None
-    negatives, positives = source.test.negatives, source.test.positives
-    location = f"{source.section}: {negatives} + {positives} test images"
-    return TestSet(negatives=negatives, positives=positives, location=location)
-
-
 def _problems(claims: Claims, cards: Mapping[str, ModelCard]) -> Iterator[str]:
     """Yield a line for each name in a claims file that does not exist or occurs twice, with its path."""
+    of_cards = [test_of_card(cards.get(row.card or "")) for row in claims.rows]
     rows = [row.name for row in claims.rows]
     yield from _duplicates("rows", "name", rows)
     yield from _duplicates("statements", "id", (statement.id for statement in claims.statements))
@@ -274,8 +233,9 @@ def _problems(claims: Claims, cards: Mapping[str, ModelCard]) -> Iterator[str]:
         yield from unknown_name(f"matrices.{i}.row", "row", matrix.row, rows)
     for i, setting in enumerate(claims.settings):
         yield from unknown_name(f"settings.{i}.row", "row", setting.row, rows)
+    classes = named_classes(claims.rows, claims.matrices, (claims.source.test, *of_cards))
     for i, statement in enumerate(claims.statements):
-        yield from (f"statements.{i}.{problem}" for problem in unknown_in_statement(statement, cards))
+        yield from (f"statements.{i}.{problem}" for problem in unknown_in_statement(statement, cards, classes))
 
 
 def _matrix_problems(claims: Claims) -> Iterator[str]:
@@ -286,6 +246,17 @@ def _matrix_problems(claims: Claims) -> Iterator[str]:
             if form.matrix_of is not None:
                 path = f"statements.{i}.assertion.matrix_of.matrix"
                 yield from unknown_name(path, "printed matrix of row", form.matrix_of.matrix, rows)
+
+
+def _class_problems(written: Claims, resolved: Claims) -> Iterator[str]:
+    """Yield a line for each figure and matrix that is not of the classes of its row, with its path."""
+    for i, row in enumerate(resolved.rows):
+        yield from row_problems(f"rows.{i}", row, written.rows[i], resolved.matrices)
+    rows = {row.name: row for row in resolved.rows}
+    for i, interpretation in enumerate(resolved.interpretations):
+        yield from interpretation_problems(f"interpretations.{i}", interpretation, rows[interpretation.row])
+    for i, matrix in enumerate(written.matrices):
+        yield from matrix_problems(f"matrices.{i}", matrix, rows[matrix.row])
 
 
 def _unknown_metrics(path: str, figures: Iterable[PublishedFigure]) -> Iterator[str]:

@@ -8,13 +8,15 @@ from typing import Annotated, Self, TypeVar
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from benchmark.evidence.diagnosis.diagnoses import FINDINGS
+from benchmark.evidence.metrics.keys import Average
+from benchmark.evidence.metrics.multiclass import multiclass_metric_names
 from benchmark.evidence.metrics.registry import NOT_METRICS, aliases, metrics
 from benchmark.evidence.scores import SplitName
 from zoo.config.renames import formerly
 from zoo.config.strict import Strict
 from zoo.config.strict_yaml import suggest
 from zoo.models.card import MOST_ENTRIES, NAME_PATTERN, ModelCard, Printed
-from zoo.models.metrics import MetricName
+from zoo.models.metrics import ClassName, Measured, MetricName
 
 Entry = TypeVar("Entry")
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
@@ -51,12 +53,14 @@ class Assertion(Strict):
         return tuple(getattr(self, field) for field in _CARDS if field in type(self).model_fields)
 
 
-class Superior(Assertion):
+class Superior(Measured, Assertion):
     """A is better than B in a metric by more than `margin`."""
 
     a: Name
     b: Name
     metric: MetricName
+    of_class: ClassName = None
+    average: Average | None = None
     margin: Margin = 0.0
     split: SplitName = "test"
 
@@ -65,21 +69,25 @@ class NotSuperior(Superior):
     """A is not better than B in a metric by more than `margin`; it may be worse."""
 
 
-class Equivalent(Assertion):
+class Equivalent(Measured, Assertion):
     """A and B differ by at most `within` in a metric, in either direction."""
 
     a: Name
     b: Name
     metric: MetricName
+    of_class: ClassName = None
+    average: Average | None = None
     within: Annotated[float, Field(gt=0, le=1e9)]
     split: SplitName = "test"
 
 
-class AtLeast(Assertion):
+class AtLeast(Measured, Assertion):
     """A card's metric is at least `value`."""
 
     card: Name
     metric: MetricName
+    of_class: ClassName = None
+    average: Average | None = None
     value: Printed
     split: SplitName = "test"
 
@@ -177,8 +185,20 @@ class Statement(Strict):
     assertion: Annotated[CombinedAssertion, formerly("says")]
 
 
-def unknown_in_statement(statement: Statement, cards: Mapping[str, ModelCard]) -> Iterator[str]:
-    """Yield a line for each name in a statement that does not exist, with its path below the statement."""
+def unknown_in_statement(
+    statement: Statement, cards: Mapping[str, ModelCard], classes: Iterable[str] = ()
+) -> Iterator[str]:
+    """Yield a line for each name in a statement that does not exist, with its path below the statement.
+
+    Args:
+        statement: The statement.
+        cards: All cards by name.
+        classes: The classes that the claims name; without any, a class of a statement may have any name.
+
+    Yields:
+        The lines.
+    """
+    classes = list(classes)
     for form in statement.assertion.forms():
         assertion, path = form.assertion, f"assertion.{form.name}"
         for field in _CARDS:
@@ -186,13 +206,15 @@ def unknown_in_statement(statement: Statement, cards: Mapping[str, ModelCard]) -
                 yield from unknown_name(f"{path}.{field}", "card", getattr(assertion, field), cards)
         if hasattr(assertion, "metric"):
             yield from unknown_metric(f"{path}.metric", assertion.metric)
+        if classes and isinstance(assertion, Measured) and assertion.of_class is not None:
+            yield from unknown_name(f"{path}.class", "class", assertion.of_class, classes)
         for i, code in enumerate(getattr(assertion, "finding", ())):
             yield from unknown_name(f"{path}.finding.{i}", "finding", code, FINDINGS)
 
 
 def printed_metrics() -> tuple[str, ...]:
     """Return the names that a printed figure may have: every metric, the training loss and single scores."""
-    return (*metrics(), *NOT_METRICS)
+    return tuple(dict.fromkeys((*metrics(), *multiclass_metric_names(), *NOT_METRICS)))
 
 
 def unknown_metric(path: str, name: str) -> Iterator[str]:

@@ -8,9 +8,11 @@ from contextlib import suppress
 from benchmark.evidence.calibration.reliability import assess
 from benchmark.evidence.metrics.registry import label_of, metrics
 from benchmark.runs.deployment.decision_rule import DecisionRule
+from benchmark.runs.deployment.multiclass import AnyDecisionRule
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from reports.export.decision_file import ExportedModel, formula
+from reports.export.multiclass import decision_lines, figure_lines
 from reports.limits import limits
 from reports.render.markdown.table import cell, table
 from reports.render.terminal.predictions import NOT_CLINICAL, calibration_line
@@ -24,13 +26,13 @@ from zoo.models.card import ModelSpec
 from zoo.models.registry import get_builder
 
 
-def model_card(run: Run, store: Store, decider: DecisionRule, exported: ExportedModel) -> str:
+def model_card(run: Run, store: Store, decider: AnyDecisionRule, exported: ExportedModel) -> str:
     """The README.md of an exported model.
 
     Args:
         run: The exported run.
         store: The store that contains it.
-        decider: Its threshold and calibration.
+        decider: Its threshold, or its decision among several classes, and its calibration.
         exported: Its ONNX file.
 
     Returns:
@@ -49,16 +51,17 @@ def model_card(run: Run, store: Store, decider: DecisionRule, exported: Exported
         "",
         *_use(run, decider),
         *_files(decider, exported),
-        *_decision(decider, run),
-        *_figures(run, store, decider),
+        *(_decision(decider, run) if isinstance(decider, DecisionRule) else decision_lines(decider)),
+        *(_figures(run, store, decider) if isinstance(decider, DecisionRule) else figure_lines(run, store, decider)),
         *_trained(run),
         *_limits(run, store, exported),
     ]
     return "\n".join(lines)
 
 
-def _use(run: Run, decider: DecisionRule) -> list[str]:
-    classes = " from ".join(f"`{_code(name)}`" for name in reversed(decider.classes))
+def _use(run: Run, decider: AnyDecisionRule) -> list[str]:
+    names = [f"`{_code(name)}`" for name in decider.classes]
+    classes = " from ".join(reversed(names)) if len(names) == 2 else f"{', '.join(names[:-1])} and {names[-1]}"
     return [
         "## Intended use",
         "",
@@ -71,7 +74,7 @@ def _use(run: Run, decider: DecisionRule) -> list[str]:
     ]
 
 
-def _files(decider: DecisionRule, exported: ExportedModel) -> list[str]:
+def _files(decider: AnyDecisionRule, exported: ExportedModel) -> list[str]:
     onnx = exported.onnx
     lowered = (
         f" The benchmark computed some layers in bfloat16, this file computes them in float32: its scores differ from "
@@ -80,16 +83,19 @@ def _files(decider: DecisionRule, exported: ExportedModel) -> list[str]:
         if onnx["lowered"]
         else ""
     )
+    of_two = isinstance(decider, DecisionRule)
+    choice = "threshold" if of_two else "decision"
+    output = "score of the positive class, shape (n, 1)" if of_two else f"scores per class, (n, {len(decider.classes)})"
     return [
         "## Files",
         "",
         f"- `model.onnx`: ONNX, opset {onnx['opset']}, float32. Input `{onnx['input']}`: grey levels 0..255, shape "
-        f"(n, {onnx['size']}, {onnx['size']}, {onnx['channels']}). Output `{onnx['output']}`: raw score of the "
-        f"positive class, shape (n, 1). On {onnx['checked']} synthetic images its scores were within "
+        f"(n, {onnx['size']}, {onnx['size']}, {onnx['channels']}). Output `{onnx['output']}`: raw {output}. On "
+        f"{onnx['checked']} synthetic images its scores were within "
         f"{onnx['difference']:.1g} of those of Keras in float32.{lowered}",
         "- `model.keras`: the same model in the format of Keras; loading it needs Keras and, for caffe preprocessing, "
         "`zoo`.",
-        "- `decision.json`: classes, threshold, calibration, preparation of images, versions.",
+        f"- `decision.json`: classes, {choice}, calibration, preparation of images, versions.",
         "- `example.py`: scores images without `zoo`: `pip install numpy onnxruntime pillow`, then "
         "`python example.py IMAGE...`. It reads 8-bit grey and RGB files; `zoo predict` reads more formats and detects "
         "images unlike the training images.",
@@ -136,7 +142,7 @@ def _figures(run: Run, store: Store, decider: DecisionRule) -> Iterator[str]:
     if run.spec.stage != "bench":
         yield "This run is a trial of a search, which is never scored on test."
     else:
-        test = store.scores(run, "test")
+        test = store.binary_scores(run, "test")
         before, after = assess(test), assess(decider.calibrator.apply(test))
         yield (
             f"Test, uncalibrated and calibrated: ECE {number(before.ece)} and {number(after.ece)}; Brier score "
@@ -152,7 +158,8 @@ def _trained(run: Run) -> Iterator[str]:
     yield f"- images: {sizes}"
     yield from (f"- note: {cell(note)}" for note in run.split.notes)
     yield from (
-        f"- {topic}: {cell(text)}" for topic, text in recipe_in_words(run.spec.protocol.budgeted(run.spec.card))
+        f"- {topic}: {cell(text)}"
+        for topic, text in recipe_in_words(run.spec.protocol.budgeted(run.spec.card), len(run.spec.dataset.classes))
     )
     skipped = ("seeds", "preprocessing", "augmentation", "selection", "threshold", "calibration")
     facts = methods([run], {}).facts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Protocol
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -23,8 +24,16 @@ _LEGEND_BELOW = 0.4  # the legend fits below the curve if precision never falls 
 _GAP = 0.09  # least distance of the labels at the ends of lines, as a share of the axis
 
 
+class HasHistory(Protocol):
+    """A card with epochs by seed."""
+
+    @property
+    def history(self) -> Sequence[SeedHistory]:
+        """The epochs of each seed."""
+
+
 @styled
-def history_figure(curves: CardCurves) -> Figure:
+def history_figure(curves: HasHistory) -> Figure:
     """Draw loss and accuracy by epoch, training dashed and validation solid, one line per seed.
 
     A dotted line marks the start of each later phase. The loss axis is logarithmic if the losses span more than a
@@ -40,7 +49,7 @@ def history_figure(curves: CardCurves) -> Figure:
     loss, accuracy = figure.subplots(2, 1, sharex=True)
     figure.subplots_adjust(left=0.15, right=0.81, top=0.94, bottom=0.115, hspace=0.14)
     if not any(seed.epochs for seed in curves.history):
-        return _placeholder(figure, "no epochs were recorded")
+        return placeholder(figure, "no epochs were recorded")
     _lines(loss, curves.history, "loss")
     values = [v for seed in curves.history for v in (*seed.loss, *seed.val_loss) if v is not None]
     if values and min(values) > 0 and max(values) / min(values) > _WIDE_RANGE:
@@ -63,9 +72,9 @@ def history_figure(curves: CardCurves) -> Figure:
 @styled
 def roc_figure(curves: CardCurves) -> Figure:
     """Draw recall against the false positive rate: mean over seeds, 95% band, operating points per seed."""
-    figure, axes = _square("1 \N{MINUS SIGN} specificity (false positive rate)", "recall (sensitivity)")
+    figure, axes = square("1 \N{MINUS SIGN} specificity (false positive rate)", "recall (sensitivity)")
     if curves.roc is None:
-        return _placeholder(figure, curves.reason)
+        return placeholder(figure, curves.reason)
     axes.plot([0, 1], [0, 1], color=MUTED, linestyle=_DOTTED, linewidth=1.2)
     axes.text(0.58, 0.565, "chance", color=MUTED, rotation=45, ha="center", va="top", rotation_mode="anchor")
     _draw(axes, curves.roc, "AUC", curves.auc)
@@ -83,9 +92,9 @@ def roc_figure(curves: CardCurves) -> Figure:
 @styled
 def precision_recall_figure(curves: CardCurves) -> Figure:
     """Draw precision against recall: mean over seeds, its 95% band, and the prevalence as the baseline."""
-    figure, axes = _square("recall (sensitivity)", "precision (positive predictive value)")
+    figure, axes = square("recall (sensitivity)", "precision (positive predictive value)")
     if curves.precision_recall is None:
-        return _placeholder(figure, curves.reason)
+        return placeholder(figure, curves.reason)
     axes.axhline(
         curves.prevalence, color=MUTED, linestyle=_DOTTED, linewidth=1.2, label=f"prevalence {curves.prevalence:.2f}"
     )
@@ -112,19 +121,8 @@ def reliability_figure(runs: Sequence[Probabilities]) -> Figure:
     Returns:
         A reliability diagram with 95% intervals, as scored on the left and calibrated on the right.
     """
-    figure = Figure(figsize=(4.0, 2.55))
-    panels = [figure.add_axes((left, 0.205, 0.415, 0.651)) for left in (0.115, 0.565)]
     calibrated = [run.after for run in runs if run.after is not None]
-    _draw_reliability(panels[0], [run.before for run in runs], "uncalibrated")
-    title = "calibrated on validation" if len(calibrated) == len(runs) else f"{len(calibrated)} calibrated"
-    _draw_reliability(panels[1], calibrated, title)
-    if not calibrated:
-        panels[1].set_title("calibrated", loc="left")
-        panels[1].text(0.5, 0.5, "not calibrated:\nno gain on validation", ha="center", va="center", color=MUTED)
-    panels[0].set_ylabel("share of positives")
-    panels[1].set_yticklabels([])
-    figure.text(0.547, 0.03, "mean score per bin", ha="center")
-    return figure
+    return draw_reliability_pair([run.before for run in runs], calibrated, "share of positives")
 
 
 @styled
@@ -167,6 +165,31 @@ def decision_figure(runs: Sequence[Probabilities]) -> Figure:
     return figure
 
 
+def draw_reliability_pair(before: Sequence[Reliability], after: Sequence[Reliability], share: str) -> Figure:
+    """Draw two reliability diagrams side by side, one line per run.
+
+    Args:
+        before: The reliability of the scores of each run, at least one.
+        after: The reliability of the calibrated scores of the runs that have some.
+        share: The label of the vertical axis.
+
+    Returns:
+        Two panels, as scored on the left and calibrated on the right.
+    """
+    figure = Figure(figsize=(4.0, 2.55))
+    panels = [figure.add_axes((left, 0.205, 0.415, 0.651)) for left in (0.115, 0.565)]
+    _draw_reliability(panels[0], before, "uncalibrated")
+    title = "calibrated on validation" if len(after) == len(before) else f"{len(after)} calibrated"
+    _draw_reliability(panels[1], after, title)
+    if not after:
+        panels[1].set_title("calibrated", loc="left")
+        panels[1].text(0.5, 0.5, "not calibrated:\nno gain on validation", ha="center", va="center", color=MUTED)
+    panels[0].set_ylabel(share)
+    panels[1].set_yticklabels([])
+    figure.text(0.547, 0.03, "mean score per bin", ha="center")
+    return figure
+
+
 def draw_spans(axes: Axes, spans: Sequence[tuple[float, float, float, float]], colour: str) -> None:
     """Draw straight lines as one line with gaps, which makes the file smaller.
 
@@ -184,14 +207,15 @@ def draw_spans(axes: Axes, spans: Sequence[tuple[float, float, float, float]], c
     )
 
 
-def _placeholder(figure: Figure, reason: str | None) -> Figure:
-    """Replace the figure by the reason why there is none."""
+def placeholder(figure: Figure, reason: str | None) -> Figure:
+    """Replace `figure` by the `reason` why there is none, and return it."""
     figure.clear()
     figure.text(0.5, 0.5, reason or "no data", ha="center", va="center", color=MUTED)
     return figure
 
 
-def _square(x: str, y: str) -> tuple[Figure, Axes]:
+def square(x: str, y: str) -> tuple[Figure, Axes]:
+    """Return a figure with one square panel over [0, 1], whose axes are labelled `x` and `y`."""
     figure = Figure(figsize=(4.0, 4.0))
     axes = figure.add_axes((0.125, 0.115, 0.85, 0.85))
     axes.set_aspect("equal")

@@ -15,16 +15,32 @@ from reports.figures.card import (
     roc_figure,
 )
 from reports.figures.forest import forest_figure
+from reports.figures.multiclass import (
+    class_areas,
+    class_roc_figure,
+    matrix_figure,
+    multiclass_forest_figure,
+    top_label_figure,
+)
 from reports.figures.pictures import Picture, Pictures
 from reports.figures.svg import svg_file
 from reports.gallery.gallery import Gallery
 from reports.report import Report, Section
+from reports.results.card_figures import CardFigures
 from reports.results.curves import CardCurves
+from reports.results.multiclass import MulticlassCard
 from reports.results.probabilities import Probabilities
 from zoo.config.atomic import atomic_file
 from zoo.config.leftovers import sweep
 
 FOLDER = "figures"
+_TWO_CLASSES = (
+    "Test accuracy and AUC per card with 95% intervals, and published values; the same figures as in the table."
+)
+_SEVERAL_CLASSES = (
+    "Test accuracy, balanced accuracy and macro AUC per card with 95% intervals, published values, and the recall of "
+    "each class."
+)
 
 
 def write_pictures(
@@ -55,19 +71,40 @@ def write_pictures(
 def _write_section(section: Section, folder: Path, prefix: str, galleries: Mapping[str, Gallery]) -> Pictures:
     comparison = None
     if any(card.at_half for card in section.cards):
-        alt = (
-            "Test accuracy and AUC per card with 95% intervals, and published values; the same figures as in the table."
+        several = len(section.classes) > 2
+        alt = _SEVERAL_CLASSES if several else _TWO_CLASSES
+        figure = multiclass_forest_figure(section.cards) if several else forest_figure(section.cards)
+        comparison = Picture(_write_svg(figure, folder, f"{prefix}comparison"), alt)
+    cards = {
+        card: tuple(
+            Picture(_write_svg(figure, folder, f"{prefix}{card}-{name}"), f"{alt} of {card}")
+            for name, alt, figure in drawn
         )
-        comparison = Picture(_write_svg(forest_figure(section.cards), folder, f"{prefix}comparison"), alt)
-    cards: dict[str, tuple[Picture, ...]] = {}
-    for curves in section.curves:
-        runs = [row for row in section.probabilities if row.card == curves.card]
-        cards[curves.card] = tuple(
-            Picture(_write_svg(figure, folder, f"{prefix}{curves.card}-{name}"), f"{alt} of {curves.card}")
-            for name, alt, figure in _card_figures(curves, runs)
-        )
+        for card, drawn in _figures_by_card(section)
+    }
     present = [galleries[run.run_id] for run in section.runs if run.run_id in galleries]
     return Pictures(comparison, cards, {each.run_id: _write_tiles(each, folder, prefix) for each in present})
+
+
+def _figures_by_card(section: Section) -> Iterator[tuple[str, Iterator[tuple[str, str, Figure]]]]:
+    if section.multiclass is not None:
+        by_name = {figures.card.name: figures for figures in section.cards}
+        for part in section.multiclass.cards:
+            yield part.card, _multiclass_figures(part, by_name[part.card], section.multiclass.classes)
+        return
+    for curves in section.curves:
+        yield curves.card, _card_figures(curves, [row for row in section.probabilities if row.card == curves.card])
+
+
+def _multiclass_figures(
+    part: MulticlassCard, figures: CardFigures, classes: tuple[str, ...]
+) -> Iterator[tuple[str, str, Figure]]:
+    """As `_card_figures`, for three or more classes."""
+    yield "history", "Loss and accuracy by epoch, training and validation,", history_figure(part)
+    yield "matrix", "Confusion matrix on test", matrix_figure((part.chosen or part.argmax).total, classes)
+    yield "roc", "ROC curve of each class on test", class_roc_figure(part.curves, class_areas(figures, classes))
+    if part.probabilities:
+        yield "reliability", "Reliability of the called class on test,", top_label_figure(part.probabilities)
 
 
 def _card_figures(curves: CardCurves, runs: list[Probabilities]) -> Iterator[tuple[str, str, Figure]]:

@@ -25,13 +25,26 @@ def forest_figure(cards: Sequence[CardFigures]) -> Figure:
     Returns:
         Two panels, one per metric.
     """
+    return draw_forest(cards, _METRICS)
+
+
+def draw_forest(cards: Sequence[CardFigures], metrics: Sequence[tuple[str, str]]) -> Figure:
+    """Draw a panel per metric with a row per card.
+
+    Args:
+        cards: At least one card, from top to bottom.
+        metrics: The key of each metric and the title of its panel.
+
+    Returns:
+        The panels side by side, with one legend.
+    """
     height = _MARGIN + _INCHES_PER_CARD * len(cards)
     longest = max(len(card.card.name) for card in cards)
     figure = Figure(figsize=(7.6, height))
-    panels = figure.subplots(1, len(_METRICS), sharey=True)
+    panels = figure.subplots(1, len(metrics), sharey=True)
     left = min(0.4, 0.04 + 0.0095 * longest)
     figure.subplots_adjust(left=left, right=0.98, top=1 - 0.3 / height, bottom=0.6 / height, wspace=0.08)
-    for axes, (metric, title) in zip(panels, _METRICS, strict=True):
+    for axes, (metric, title) in zip(panels, metrics, strict=True):
         axes.set_title(title, loc="left")
         _draw_rows(axes, cards, metric)
     panels[0].set_yticks(range(len(cards)), [card.card.name for card in cards])

@@ -210,7 +210,7 @@ def _converted(table: pyarrow.Table, frame: Frame) -> Any:
 def _scores(run: Run, store: Store, split: SplitName) -> pyarrow.Table:
     import pyarrow as pa
 
-    scores = store.scores(run, split)
+    scores = store.binary_scores(run, split)
     n = len(scores)
     same = {**key_of(run), "split": split, "threshold": run.threshold.value if run.threshold else None}
     columns = {name: pa.repeat(pa.scalar(value, arrow_type(_SCORE[name])), n) for name, value in same.items()}

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from benchmark.evidence.estimate import Estimate
+from benchmark.evidence.metrics.keys import MeasureKey
 from reports.frames.tables import CONDITIONS, Row, conditions_of, figures_table, runs_table
 from reports.render.csv_text import csv_text
 from reports.report import Report, Section
+from reports.results.multiclass import ClassMatrix
 
 if TYPE_CHECKING:
     from benchmark.runs.storage.store import Store
@@ -24,13 +26,15 @@ def render(report: Report, store: Store) -> dict[str, str]:
     Returns:
         Text by file name: `runs` and `figures` as in `zoo.load_runs` and `zoo.load_figures`, `cards` over their seeds,
         `claims` with verdicts, `causes` (effects of single changes) and the `ranking`. A missing value is an empty
-        cell.
+        cell. If a section has three or more classes, there are also `matrices`, with a row per cell of every confusion
+        matrix, and `cards` has the columns `average` and `class`; its `metric` is then without them.
     """
     runs = [run for section in report.sections for run in section.runs]
+    several = any(len(section.classes) > 2 for section in report.sections)
     files = {}
     for name, table in {"runs": runs_table(runs, store), "figures": figures_table(runs)}.items():
         files[name] = csv_text(table.column_names, map(dict.values, table.to_pylist()))
-    for name, (columns, rows_of) in _TABLES.items():
+    for name, (columns, rows_of) in ({**_TABLES, **_MULTICLASS_TABLES} if several else _TABLES).items():
         rows = ({**conditions_of(section.runs[0]), **row} for section in report.sections for row in rows_of(section))
         heads = (*CONDITIONS, *columns)
         files[name] = csv_text(heads, ([row.get(head) for head in heads] for row in rows))
@@ -43,6 +47,33 @@ def _cards(section: Section) -> Iterator[Row]:
         for at, figures in (("half", card.at_half), ("chosen", card.at_chosen)):
             for metric, figure in figures.items():
                 yield {**name, "at": at, "metric": metric, **_bounds(figure), "n": figure.n, "reason": figure.reason}
+
+
+def _cards_of_classes(section: Section) -> Iterator[Row]:
+    for row in _cards(section):
+        key = MeasureKey.parse(row["metric"])
+        yield {**row, "metric": key.metric, "average": key.average, "class": key.of_class}
+
+
+def _matrices(section: Section) -> Iterator[Row]:
+    if section.multiclass is None:
+        return
+    for card in section.multiclass.cards:
+        for at, decided in (("half", card.argmax), ("chosen", card.chosen)):
+            if decided is not None:
+                for seed, matrix in zip(card.seeds, decided.runs, strict=True):
+                    yield from ({"card": card.card, "seed": seed, "at": at, **cell} for cell in _cells(section, matrix))
+
+
+def _cells(section: Section, matrix: ClassMatrix) -> Iterator[Row]:
+    """The cells of a matrix; the called class is empty for abstentions."""
+    for true, name in enumerate(section.classes):
+        for called, other in enumerate(section.classes):
+            yield {
+                **{"true_class": name, "called_class": other, "images": matrix.counts[true][called]},
+                **{"share_of_true": matrix.by_row[true][called], "share_of_called": matrix.by_column[true][called]},
+            }
+        yield {"true_class": name, "images": matrix.abstained[true]}
 
 
 def _claims(section: Section) -> Iterator[Row]:
@@ -81,6 +112,7 @@ def _bounds(estimate: Estimate | None, prefix: str = "") -> Row:
 
 
 _VALUE = ("value", "low", "high")
+_CALL = ("true_class", "called_class")
 _CLAIM = ("claims", "kind", "about", "claim", "where", "verdict", "why", "images_needed", "published")
 _TABLES: Mapping[str, tuple[tuple[str, ...], Callable[[Section], Iterator[Row]]]] = {
     "cards": (("card", "seeds", "at", "metric", *_VALUE, "n", "reason"), _cards),
@@ -88,3 +120,8 @@ _TABLES: Mapping[str, tuple[tuple[str, ...], Callable[[Section], Iterator[Row]]]
     "causes": (("claims", "card", "kind", "change", "other", "metric", *_VALUE, "p_adjusted"), _causes),
     "ranking": (("metric", "card", *_VALUE, "seeds", "seed_sd", "group"), _ranking),
 }
+_MULTICLASS_TABLES: Mapping[str, tuple[tuple[str, ...], Callable[[Section], Iterator[Row]]]] = {
+    "cards": (("card", "seeds", "at", "metric", "average", "class", *_VALUE, "n", "reason"), _cards_of_classes),
+    "matrices": (("card", "seed", "at", *_CALL, "images", "share_of_true", "share_of_called"), _matrices),
+}
+"""The tables of a report with a section on three or more classes, where they differ from those above."""

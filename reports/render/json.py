@@ -48,7 +48,15 @@ def _section(section: Section) -> dict[str, Any]:
         "methods": json_value(section.methods),
         "limits": list(limits(section)),
         "checklists": [_checklist(each) for each in checklists(section)],
+        **_multiclass(section),
     }
+
+
+def _multiclass(section: Section) -> dict[str, Any]:
+    """The fields that only sections on three or more classes have."""
+    if len(section.classes) == 2:
+        return {}
+    return {"classes": list(section.classes), "multiclass": json_value(section.multiclass)}
 
 
 def _claims(report: ClaimsReport) -> dict[str, Any]:

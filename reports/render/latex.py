@@ -12,6 +12,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from reports.render.words import RANKING
 from reports.report import Report, Section
 from reports.results import ranking_text
+from reports.results.card_figures import summary_measures
+from reports.results.multiclass import ARGMAX
+from reports.results.multiclass_text import CLASS_METRICS, class_heads, class_rows
 from reports.text import MISSING, estimate, one_line
 
 _NAMED = {
@@ -45,7 +48,7 @@ class _Table:
 
 
 def render(report: Report) -> str:
-    """Render the comparison, the ranking and the claims with verdicts as a longtable each, section by section."""
+    """Render the comparison, the classes, the ranking and the claims as a longtable each, section by section."""
     several = len(report.sections) > 1
     sections = enumerate(report.sections, start=1)
     tables = [table for number, section in sections for table in _tables(section, f"-{number}" if several else "")]
@@ -85,16 +88,31 @@ def _template() -> Template:
 def _tables(section: Section, suffix: str) -> Iterator[_Table]:
     kind = "SYNTHETIC images" if section.synthetic else "images"
     about = f"with 95% intervals; {kind}: {section.title}."
+    several = len(section.classes) > 2
+    columns = {key: each.label for key, each in summary_measures(section.runs[0]).items()} if several else _METRICS
     yield _Table(
         f"comparison{suffix}",
-        f"Test figures at threshold 0.5, {about}",
-        f"{_wrapped(0.16)}r" + "r" * len(_METRICS),
-        ["card", "seeds", *_METRICS.values()],
+        f"Test figures {f'of decisions for {ARGMAX}' if several else 'at threshold 0.5'}, {about}",
+        f"{_wrapped(0.16)}r" + "r" * len(columns),
+        ["card", "seeds", *columns.values()],
         [
-            [card.card.name, str(len(card.seeds)), *(estimate(card.at_half.get(metric)) for metric in _METRICS)]
+            [card.card.name, str(len(card.seeds)), *(estimate(card.at_half.get(metric)) for metric in columns)]
             for card in section.cards
         ],
     )
+    if several:
+        yield _Table(
+            f"classes{suffix}",
+            f"Test figures of each class against the rest, of decisions for {ARGMAX}, {about}",
+            f"{_wrapped(0.16)}{_wrapped(0.14)}r" + "r" * len(CLASS_METRICS),
+            ["card", *class_heads()],
+            [
+                [card.card.name, *row]
+                for card in section.cards
+                if card.at_half
+                for row in class_rows(card.at_half, section.test_images)
+            ],
+        )
     if (ranking := section.ranking) is not None:
         caption = f"{RANKING}, {about} {ranking_text.summary(ranking)}"
         yield _Table(f"ranking{suffix}", caption, "lrrrrl", ranking_text.HEADS, ranking_text.rows(ranking))

@@ -20,6 +20,7 @@ from reports.results.pairs import paired_scores
 REPLICATES = 1000
 _LEVEL = 0.95
 _STEPS = 250  # points of a curve, where a class has more images than that
+_STEPS_OF_CLASS = 100  # the same for one of several classes, each of which has its own curve
 _SEED = 0
 _NEARLY = 1e-9  # smaller than any change of a share by the weights of images
 _DEFINED = 0.95
@@ -158,6 +159,26 @@ def card_curves(results: CardResults, history: Histories, *, replicates: int = R
     )
 
 
+def curves_without_bands(runs: Sequence[Scores]) -> tuple[Curve | None, Curve | None, str | None]:
+    """The ROC and the precision-recall curve of one class against the rest, averaged over seeds as in `card_curves`.
+
+    Args:
+        runs: The scores of each seed on the same images.
+
+    Returns:
+        The ROC curve, the precision-recall curve and None; or None twice and why there are no curves.
+    """
+    reason = _no_curve(runs)
+    if reason is not None:
+        return None, None, reason
+    places = _places(runs[0].y_true, _STEPS_OF_CLASS)
+    read_at = {name: at for name, (_, at) in places.items()}
+    even = np.ones((len(runs[0]), 1)), np.ones((1, len(runs)))
+    mean = _mean_over_seeds([_Ranked(scores) for scores in runs], read_at, *even)
+    roc, precision_recall = (Curve(_plain(places[name][0]), _plain(mean[name][0])) for name in places)
+    return roc, precision_recall, None
+
+
 def seed_history(seed: int, history: History) -> SeedHistory:
     """The learning curves of one seed; a value that is not finite counts as not recorded."""
     names = [epoch.phase or "train" for epoch in history.epochs]
@@ -196,14 +217,14 @@ def _curves(results: CardResults, replicates: int) -> tuple[dict[str, Curve], st
     }, band
 
 
-def _places(y_true: Labels) -> dict[str, tuple[Floats, Floats]]:
+def _places(y_true: Labels, most: int = _STEPS) -> dict[str, tuple[Floats, Floats]]:
     """The horizontal positions of each curve, and the positions just before and after them at which it is evaluated.
 
     A position is a share of a class that these images can have; each is listed twice, for jumps.
     """
     places = {}
     for name, label in (("roc", 0), ("precision_recall", 1)):
-        steps = min(int(np.sum(y_true == label)), _STEPS)
+        steps = min(int(np.sum(y_true == label)), most)
         shares = np.repeat(np.arange(steps + 1) / steps, 2)
         places[name] = shares, shares + np.tile([-_NEARLY, _NEARLY], steps + 1)
     recall, beside = places["precision_recall"]

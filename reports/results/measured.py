@@ -1,46 +1,43 @@
-"""The results of each card: its finished runs with their per-image scores."""
+"""The results of each card: its finished runs with their per-image scores, of two classes or of more."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
-from benchmark.evidence.diagnosis.diagnoses import Finding, diagnose
-from benchmark.evidence.metrics.influence import ClassSizes
-from benchmark.evidence.scores import TestScores, ValidationScores
+from benchmark.evidence.decisions.decide import decide
+from benchmark.evidence.diagnosis.diagnoses import Finding
+from benchmark.evidence.intervals.seeds import MulticlassPairedScores
+from benchmark.evidence.metrics.influence import ClassSizes, Labels
+from benchmark.evidence.metrics.multiclass import argmax
+from benchmark.evidence.scores import (
+    AnyScores,
+    MulticlassTestScores,
+    MulticlassValidationScores,
+    TestScores,
+    ValidationScores,
+)
+from benchmark.runs.outcome import findings
 from benchmark.runs.run import Run, RunSpec
 from benchmark.runs.storage.store import Store
 from zoo.config.errors import ConfigError
 from zoo.models.card import ModelCard
 
+_Val = TypeVar("_Val", ValidationScores, MulticlassValidationScores)
+_Test = TypeVar("_Test", TestScores, MulticlassTestScores)
+
 
 @dataclass(frozen=True)
-class CardResults:
-    """The finished runs of a card under one protocol on one data set, all on the same test images.
-
-    Attributes:
-        card: The card.
-        runs: Its runs by seed.
-        val: The validation scores of each run.
-        test: The test scores of each run.
-        findings: The diagnosis of each run.
-        images: The names of the test images, in the order of their scores.
-        left_out: The seeds with different test images than the first.
-    """
-
+class _Results(Generic[_Val, _Test]):
     card: ModelCard
     runs: tuple[Run, ...]
-    val: tuple[ValidationScores, ...]
-    test: tuple[TestScores, ...]
+    val: tuple[_Val, ...]
+    test: tuple[_Test, ...]
     findings: tuple[tuple[Finding, ...], ...]
     images: tuple[str, ...]
     left_out: tuple[int, ...] = ()
-
-    @property
-    def thresholds(self) -> tuple[float | None, ...]:
-        """The threshold that each run chose on validation; None where it chose none."""
-        return tuple(run.threshold.value if run.threshold else None for run in self.runs)
 
     @property
     def class_sizes(self) -> ClassSizes:
@@ -58,13 +55,96 @@ class CardResults:
             reason: tuple(sorted({n for related in checked for n in related.get(reason, ())})) for reason in reasons
         }
 
+
+@dataclass(frozen=True)
+class CardResults(_Results[ValidationScores, TestScores]):
+    """The finished runs of a card under one protocol on one data set of two classes, all on the same test images.
+
+    Attributes:
+        card: The card.
+        runs: Its runs by seed.
+        val: The validation scores of each run.
+        test: The test scores of each run.
+        findings: The diagnosis of each run.
+        images: The names of the test images, in the order of their scores.
+        left_out: The seeds with different test images than the first.
+    """
+
+    @property
+    def thresholds(self) -> tuple[float | None, ...]:
+        """The threshold that each run chose on validation; None where it chose none."""
+        return tuple(run.threshold.value if run.threshold else None for run in self.runs)
+
     def same_images(self, other: CardResults) -> bool:
         """Whether both were scored on the same test images, so that they may be compared pairwise."""
-        return self.images == other.images and self.test[0].y_true.tolist() == other.test[0].y_true.tolist()
+        return _same_images(self, other)
+
+
+@dataclass(frozen=True)
+class MulticlassResults(_Results[MulticlassValidationScores, MulticlassTestScores]):
+    """The finished runs of a card under one protocol on one data set of three or more classes.
+
+    All runs have the same test images. The attributes are those of `CardResults`.
+    """
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of the scores."""
+        return self.test[0].classes
+
+    @property
+    def argmax(self) -> tuple[Labels, ...]:
+        """The class (n,) with the highest score per test image, for each run."""
+        return tuple(map(argmax, self.test))
+
+    @property
+    def chosen(self) -> tuple[Labels, ...] | None:
+        """The class (n,) that each run decides on per test image by its choice on validation, -1 for an abstention.
+
+        None where that is the class with the highest score, because of the rule or because a run chose nothing.
+        """
+        decisions = [run.decision for run in self.runs if run.decision is not None and decides_by_choice(run)]
+        if len(decisions) < len(self.runs):
+            return None
+        return tuple(decide(each, scores.y_score) for each, scores in zip(decisions, self.test, strict=True))
+
+    def paired(self, *, chosen: bool = False) -> MulticlassPairedScores | None:
+        """The test scores of every seed with decisions.
+
+        Args:
+            chosen: Whether decisions are those that the runs chose on validation, else those for the highest score.
+
+        Returns:
+            The scores and decisions; None where the runs have no such decisions.
+        """
+        decided = self.chosen if chosen else self.argmax
+        if decided is None:
+            return None
+        decision = self.runs[0].decision
+        costs = None if decision is None else decision.costs
+        return MulticlassPairedScores(self.test, decided, costs, chosen and decision is not None and decision.abstains)
+
+    def same_images(self, other: MulticlassResults) -> bool:
+        """Whether both were scored on the same test images, so that they may be compared pairwise."""
+        return _same_images(self, other)
+
+
+AnyResults = CardResults | MulticlassResults
+_Collected = TypeVar("_Collected", CardResults, MulticlassResults)
+
+
+def is_multiclass(run: Run) -> bool:
+    """Whether the data of a run have three or more classes."""
+    return len(run.spec.dataset.classes) > 2
+
+
+def decides_by_choice(run: Run) -> bool:
+    """Whether a run on three or more classes chose a decision on validation that is not for the highest score."""
+    return run.decision is not None and run.decision.is_chosen and run.decision.rule != "argmax"
 
 
 def collect_results(runs: Iterable[Run], store: Store) -> dict[str, CardResults]:
-    """The results of the finished bench runs by name of card.
+    """The results of the finished bench runs on two classes by name of card.
 
     Where a card or the harness has changed, only the version that ran last counts.
 
@@ -76,19 +156,40 @@ def collect_results(runs: Iterable[Run], store: Store) -> dict[str, CardResults]
         The results of each card with a finished bench run.
 
     Raises:
-        ConfigError: The scores of a run cannot be read.
+        ConfigError: The scores of a run cannot be read, or are of three or more classes.
     """
-    collected: dict[str, CardResults] = {}
+    return _collected(runs, lambda run: _measured(run, store))
+
+
+def collect_multiclass_results(runs: Iterable[Run], store: Store) -> dict[str, MulticlassResults]:
+    """The results of the finished bench runs on three or more classes, as `collect_results` returns those on two.
+
+    Args:
+        runs: Runs on the same data under the same protocol.
+        store: The store with their scores.
+
+    Returns:
+        The results of each card with a finished bench run.
+
+    Raises:
+        ConfigError: The scores of a run cannot be read, or are of two classes.
+    """
+    return _collected(runs, lambda run: _multiclass_measured(run, store))
+
+
+def _collected(runs: Iterable[Run], measure: Callable[[Run], _Collected]) -> dict[str, _Collected]:
+    """The results by card; `measure` returns those of one run."""
+    collected: dict[str, _Collected] = {}
     finished = [run for run in runs if run.status == "ok" and run.spec.stage == "bench"]
     latest = {run.spec.card.name: _version(run) for run in sorted(finished, key=lambda run: (run.finished, run.run_id))}
     for run in sorted(finished, key=lambda run: (run.spec.card.name, run.spec.seed)):
         if _version(run) != latest[run.spec.card.name]:
             continue
-        one = _measured(run, store)
-        earlier = collected.get(run.spec.card.name)
+        one = measure(run)
+        earlier: _Collected | None = collected.get(run.spec.card.name)
         if earlier is None:
             collected[run.spec.card.name] = one
-        elif earlier.same_images(one):
+        elif _same_images(earlier, one):
             collected[run.spec.card.name] = replace(
                 earlier,
                 runs=earlier.runs + one.runs,
@@ -99,6 +200,10 @@ def collect_results(runs: Iterable[Run], store: Store) -> dict[str, CardResults]
         else:
             collected[run.spec.card.name] = replace(earlier, left_out=(*earlier.left_out, run.spec.seed))
     return collected
+
+
+def _same_images(first: AnyResults, second: AnyResults) -> bool:
+    return first.images == second.images and first.test[0].y_true.tolist() == second.test[0].y_true.tolist()
 
 
 def _version(run: Run) -> tuple[str, int]:
@@ -113,7 +218,7 @@ def conditions(spec: RunSpec) -> str:
 
 
 def _measured(run: Run, store: Store) -> CardResults:
-    val, test = store.scores(run, "val"), store.scores(run, "test")
+    val, test = store.binary_scores(run, "val"), store.binary_scores(run, "test")
     if not isinstance(val, ValidationScores) or not isinstance(test, TestScores):
         raise TypeError("a store reads each split in a type of its own")
     return CardResults(
@@ -121,7 +226,16 @@ def _measured(run: Run, store: Store) -> CardResults:
     )
 
 
-def _findings(run: Run, val: ValidationScores, test: TestScores, store: Store) -> tuple[Finding, ...]:
+def _multiclass_measured(run: Run, store: Store) -> MulticlassResults:
+    val, test = store.scores(run, "val"), store.scores(run, "test")
+    if not isinstance(val, MulticlassValidationScores) or not isinstance(test, MulticlassTestScores):
+        raise ConfigError(f"{run.spec.card.name}: its data have two classes; three or more are needed here")
+    return MulticlassResults(
+        run.spec.card, (run,), (val,), (test,), (_findings(run, val, test, store),), store.images(run, "test")
+    )
+
+
+def _findings(run: Run, val: AnyScores, test: AnyScores, store: Store) -> tuple[Finding, ...]:
     """The diagnosis of a run, computed anew from the store, so that older runs have the current checks."""
     history = store.history(run)
     if not history:
@@ -133,7 +247,7 @@ def _findings(run: Run, val: ValidationScores, test: TestScores, store: Store) -
             f"--store {store.root}: history.csv of run {run.run_id} is damaged ({error}); delete its folder and "
             "run the card again"
         ) from error
-    return diagnose(
+    return findings(
         val,
         test,
         curves,

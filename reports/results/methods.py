@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.data.levels import levels_line
-from benchmark.evidence.scores import Scores
+from benchmark.evidence.scores import AnyScores
 from benchmark.runs.environment import Environment
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.run import DatasetFacts, Run
-from reports.results.measured import CardResults
+from reports.results.measured import AnyResults, is_multiclass
 from reports.results.recipe import PREPROCESSING, augmentation_in_words, kept_weights
-from reports.text import plural, seed_list
+from reports.text import listed, plural, seed_list
 from zoo.models.card import ModelCard
 
 UNKNOWN = "not known to the program"
@@ -73,7 +73,7 @@ class Methods:
     """The methods of a section.
 
     Attributes:
-        classes: The negative and the positive class.
+        classes: The names of the classes; of two, the positive one is last.
         flow: A row for each split, followed by a row for each of its classes; from the first run, where each seed has
             its own split.
         left_out: Notes on how the splits were drawn, including the excluded images.
@@ -81,7 +81,7 @@ class Methods:
         costs: The costs of each finished run.
     """
 
-    classes: tuple[str, str]
+    classes: tuple[str, ...]
     flow: tuple[FlowRow, ...]
     left_out: tuple[str, ...]
     facts: tuple[Fact, ...]
@@ -93,7 +93,7 @@ class Methods:
         return tuple(note for note in self.left_out if any(word in note for word in _EXCLUDED))
 
 
-def methods(runs: Sequence[Run], measured: Mapping[str, CardResults]) -> Methods:
+def methods(runs: Sequence[Run], measured: Mapping[str, AnyResults]) -> Methods:
     """Describes how runs were made.
 
     Args:
@@ -117,11 +117,11 @@ def methods(runs: Sequence[Run], measured: Mapping[str, CardResults]) -> Methods
     )
 
 
-def _flow(run: Run, results: CardResults | None) -> Iterator[FlowRow]:
+def _flow(run: Run, results: AnyResults | None) -> Iterator[FlowRow]:
     classes, sizes = run.spec.dataset.classes, run.split.sizes
     reason = PATIENTS_UNKNOWN if run.spec.dataset.patients_unknown else NO_PATIENTS
     for split in sizes:
-        scores: Scores | None = None
+        scores: AnyScores | None = None
         if results is not None and split in ("val", "test"):
             scores = results.val[0] if split == "val" else results.test[0]
         if scores is not None:
@@ -133,14 +133,16 @@ def _flow(run: Run, results: CardResults | None) -> Iterator[FlowRow]:
                 yield _flow_row(split, label, scores, scores.y_true == index, reason)
             elif split in run.split.classes:
                 yield FlowRow(split, label, run.split.classes[split][index], None, NOT_KEPT)
-            elif run.spec.protocol.sampling.balanced and run.spec.fold is None and sizes[split] % 2 == 0:
-                yield FlowRow(split, label, sizes[split] // 2, None, f"half of the split, balanced; {NOT_KEPT}")
+            elif run.spec.protocol.sampling.balanced and run.spec.fold is None and sizes[split] % len(classes) == 0:
+                share = "half" if len(classes) == 2 else f"1/{len(classes)}"
+                count = sizes[split] // len(classes)
+                yield FlowRow(split, label, count, None, f"{share} of the split, balanced; {NOT_KEPT}")
             else:
                 yield FlowRow(split, label, None, None, NOT_KEPT)
 
 
 def _flow_row(
-    split: str, label: str | None, scores: Scores, which: npt.NDArray[np.bool_], reason: str = NO_PATIENTS
+    split: str, label: str | None, scores: AnyScores, which: npt.NDArray[np.bool_], reason: str = NO_PATIENTS
 ) -> FlowRow:
     images = int(np.count_nonzero(which))
     if scores.patient is None:
@@ -153,7 +155,7 @@ def _facts(runs: Sequence[Run], first: Run) -> Iterator[Fact]:
     protocol, data = first.spec.protocol, first.spec.dataset
     kind = "SYNTHETIC images drawn by the program" if data.synthetic else "images of the source, unchanged"
     yield Fact("data", f"{data.title}, source {data.source}; {kind}; fingerprint {data.fingerprint[:16]}")
-    yield Fact("data", f"classes {' and '.join(data.classes)}, the second one positive; labels are those of the source")
+    yield Fact("data", f"classes {_classes(data)}; labels are those of the source")
     if (scale := levels_line(data.levels or {})) is not None:
         yield Fact("data", f"grey levels: {scale}")
     yield from _split_facts(runs, protocol)
@@ -161,6 +163,12 @@ def _facts(runs: Sequence[Run], first: Run) -> Iterator[Fact]:
     yield from _selection(runs, protocol)
     yield from _seeds(runs, protocol)
     yield from _environments(runs)
+
+
+def _classes(data: DatasetFacts) -> str:
+    if len(data.classes) == 2:
+        return f"{' and '.join(data.classes)}, the second one positive"
+    return listed(data.classes) + (", whose order is a scale" if data.ordered else "")
 
 
 def _split_facts(runs: Sequence[Run], protocol: Protocol) -> Iterator[Fact]:
@@ -200,7 +208,10 @@ def _selection(runs: Sequence[Run], protocol: Protocol) -> Iterator[Fact]:
     for text, names in _by_text(runs, kept_weights).items():
         yield Fact("selection", f"{text}: {names}")
     yield Fact("selection", "every card of the store is reported; none was selected by its test figures")
-    yield Fact("threshold", f"{protocol.threshold.in_words()}; the test split is scored once, after training")
+    if is_multiclass(runs[0]):
+        yield Fact("decision", f"{protocol.decision.in_words()}; the test split is scored once, after training")
+    else:
+        yield Fact("threshold", f"{protocol.threshold.in_words()}; the test split is scored once, after training")
     yield Fact(
         "calibration",
         "fitted on validation scores alone; rolled back where it does not lower the cross-fitted validation log loss",

@@ -14,9 +14,15 @@ PREPROCESSING: Mapping[str, str] = MappingProxyType(
 """The input of the network for each kind of preprocessing."""
 
 
-def recipe_in_words(card: ModelCard) -> tuple[tuple[str, str], ...]:
-    """The settings of a card by topic: network, optimiser, loss, epochs, augmentation, preprocessing."""
-    return tuple(_recipe(card))
+def recipe_in_words(card: ModelCard, classes: int = 2) -> tuple[tuple[str, str], ...]:
+    """The settings of a card by topic: network, optimiser, loss, epochs, augmentation, preprocessing.
+
+    `classes` is the number of classes that it was trained on. For more than two, a loss is in its categorical form.
+    """
+    settings = dict(_recipe(card))
+    if classes > 2:
+        settings["loss"] = settings["loss"].replace("binary", "categorical", 1)
+    return tuple(settings.items())
 
 
 def _recipe(card: ModelCard) -> Iterator[tuple[str, str]]:
@@ -26,7 +32,9 @@ def _recipe(card: ModelCard) -> Iterator[tuple[str, str]]:
     )
     yield "network", card.model.builder + (f": {settings}" if settings else "")
     yield "optimiser", f"{recipe.optimizer.name}, learning rate {recipe.optimizer.learning_rate:g}"
-    yield "loss", _loss(recipe.loss)
+    weights = [] if recipe.class_weights is None else [f"class weights {recipe.class_weights}"]
+    smoothing = [f"label smoothing {recipe.label_smoothing:g}"] if recipe.label_smoothing else []
+    yield "loss", ", ".join([_loss(recipe.loss), *smoothing, *weights])
     yield "epochs", f"{recipe.epochs}, batch {recipe.batch_size}; {kept_weights(card)}"
     if recipe.finetune is not None:
         rate, epochs = recipe.finetune.learning_rate, recipe.finetune.epochs
@@ -36,8 +44,10 @@ def _recipe(card: ModelCard) -> Iterator[tuple[str, str]]:
 
 
 def _loss(loss: Loss) -> str:
-    name = loss.name.replace("_", " ")
-    return name if loss.alpha is None else f"{name}, alpha {loss.alpha:g}, gamma {loss.gamma:g}"
+    parts = [loss.name.replace("_", " ")]
+    parts += [] if loss.alpha is None else [f"alpha {loss.alpha:g}"]
+    parts += [] if loss.gamma is None else [f"gamma {loss.gamma:g}"]
+    return ", ".join(parts)
 
 
 def augmentation_in_words(augmentation: Augmentation | None) -> str:

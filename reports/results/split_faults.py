@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from benchmark.evidence.diagnosis.diagnoses import SPLIT_FAULTS, Finding
 from benchmark.runs.run import Run
-from reports.results.measured import CardResults
+from reports.results.measured import AnyResults
 from reports.text import seed_list
 
 
@@ -15,7 +15,7 @@ def own_faults(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(finding for finding in findings if finding.code not in SPLIT_FAULTS)
 
 
-def split_faults(runs: Sequence[Run], measured: Mapping[str, CardResults]) -> tuple[str, ...]:
+def split_faults(runs: Sequence[Run], measured: Mapping[str, AnyResults]) -> tuple[str, ...]:
     """The faults of the splits of finished runs.
 
     Args:

@@ -16,12 +16,12 @@ _SHOWN = 3
 """The largest number of lines for splits of different sizes."""
 
 
-def split_lines(splits: Sequence[PlannedSplit], classes: tuple[str, str], images: int) -> list[str]:
+def split_lines(splits: Sequence[PlannedSplit], classes: tuple[str, ...], images: int) -> list[str]:
     """Lines with the sizes of splits, and warnings about faults that the counts show.
 
     Args:
         splits: The planned splits. Splits of the same sizes share a line.
-        classes: The negative and the positive class.
+        classes: The names of the classes; of two, the positive one is last.
         images: The number of images in the source.
 
     Returns:
@@ -49,19 +49,19 @@ def split_notes(splits: Sequence[PlannedSplit]) -> list[str]:
     return list(notes.values())
 
 
-def _sizes(facts: SplitFacts, classes: tuple[str, str], images: int) -> str:
+def _sizes(facts: SplitFacts, classes: tuple[str, ...], images: int) -> str:
     parts = [f"{name} {size:,} ({_by_class(facts.classes, name, classes)})" for name, size in facts.sizes.items()]
     left_out = images - sum(facts.sizes.values())
     return ", ".join(parts) + (f"; {left_out:,} of {images:,} images left out" if left_out else "")
 
 
-def _by_class(counts: Mapping[str, tuple[int, int]], name: str, classes: tuple[str, str]) -> str:
+def _by_class(counts: Mapping[str, tuple[int, ...]], name: str, classes: tuple[str, ...]) -> str:
     """The numbers of images per class; only the first part names the classes."""
-    named = classes if name == "train" else ("", "")
+    named = classes if name == "train" else ("",) * len(classes)
     return " + ".join(f"{count:,} {label}".rstrip() for count, label in zip(counts[name], named, strict=True))
 
 
-def _faults(splits: Sequence[PlannedSplit], classes: tuple[str, str]) -> Iterator[Finding]:
+def _faults(splits: Sequence[PlannedSplit], classes: tuple[str, ...]) -> Iterator[Finding]:
     codes = set()
     for split in splits:
         for fault in class_count_faults(split.facts.classes, classes):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from benchmark.evidence.metrics.multiclass import multiclass_metrics
 from search_spaces.space import (
     SearchSpace,
     check_paths,
@@ -212,3 +213,53 @@ def test_the_winning_card_extends_the_tuned_one_and_means_the_trial(tmp_path: Pa
     assert card.recipe.finetune is not None
     assert (card.recipe.epochs, card.recipe.finetune.epochs, card.recipe.finetune.learning_rate) == (4, 4, 1e-4)
     assert made.keys() == {"extends", "title", "change", "assumptions", "model", "recipe"}
+
+
+THREE = ("NORMAL", "bacteria", "virus")
+
+
+def space_for(objective: str) -> SearchSpace:
+    parameters = {"model.dropout": {"kind": "float", "low": 0.1, "high": 0.5}}
+    data = {"name": "mine", "title": "Mine", "objective": objective, "parameters": parameters}
+    return validate(SearchSpace, data, "mine.yaml")
+
+
+@pytest.mark.parametrize(
+    ("objective", "key", "direction"),
+    [
+        ("auc", "auc:macro", "higher"),
+        ("recall", "recall:macro", "higher"),
+        ("recall:class:virus", "recall:class:virus", "higher"),
+        ("f1:weighted", "f1:weighted", "higher"),
+        ("balanced_accuracy", "balanced_accuracy", "higher"),
+        ("kappa", "kappa", "higher"),
+        ("log_loss", "log_loss", "lower"),
+        ("brier", "brier", "lower"),
+    ],
+)
+def test_an_objective_of_several_classes_is_a_figure_of_their_runs(objective: str, key: str, direction: str) -> None:
+    space = space_for(objective).for_classes(THREE)
+    assert (space.objective, space.direction) == (key, direction)
+    assert space.for_classes(THREE) == space
+    assert key in multiclass_metrics(THREE)
+
+
+@pytest.mark.parametrize("objective", ["auc", "recall", "balanced_accuracy", "log_loss"])
+def test_an_objective_of_two_classes_stays_as_it_is(objective: str) -> None:
+    space = space_for(objective)
+    assert space.for_classes(("NORMAL", "PNEUMONIA")) is space
+
+
+@pytest.mark.parametrize(
+    ("objective", "classes", "problem"),
+    [
+        ("auc:macro", ("A", "B"), "auc:macro is for three or more classes; for A and B use auc"),
+        ("kappa", ("A", "B"), "kappa is for three or more classes; for A and B use auc"),
+        ("recall:class:viris", THREE, "unknown class 'viris'. Did you mean virus?"),
+    ],
+)
+def test_an_objective_for_other_classes_is_refused(objective: str, classes: tuple[str, ...], problem: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        space_for(objective).for_classes(classes)
+    assert problem in str(caught.value)
+    assert str(caught.value).startswith("space mine: objective: ")

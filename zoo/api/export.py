@@ -8,8 +8,8 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmark.runs.deployment.decision_rule import decider_of
-from benchmark.runs.deployment.model_files import maker_of, model_of
+from benchmark.runs.deployment.model_files import maker_of, model_of, outputs_of
+from benchmark.runs.deployment.multiclass import any_decider_of
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from benchmark.training.quiet import load_keras
@@ -80,12 +80,13 @@ def _write(run: Run, store: Store, folder: Path) -> None:
 
     check_installed()
     backend.prepare_process(run.spec.seed, os.cpu_count() or 1)
-    decider = decider_of(run, store)
+    decider = any_decider_of(run, store)
     folder.parent.mkdir(parents=True, exist_ok=True)
     sweep(folder.parent, f"{_BUILDING}*")
     with atomic_folder(folder, prefix=_BUILDING) as building:
         shutil.copyfile(model, building / "model.keras")
-        exported = ExportedModel(asdict(write_onnx(load_model(model, maker_of(run)), building / "model.onnx")))
+        trained = load_model(model, maker_of(run), outputs_of(run))
+        exported = ExportedModel(asdict(write_onnx(trained, building / "model.onnx")))
         document = json.dumps(decision_document(run, decider, exported), indent=2, ensure_ascii=False)
         write_text(building / "decision.json", document)
         write_text(building / "README.md", model_card(run, store, decider, exported))

@@ -143,7 +143,7 @@ def _gallery(run: Run, store: Store, test: _TestImages) -> Gallery:
     from reports.gallery.gallery import build_gallery, decided_at, select_images
 
     images = test.of(run, store)
-    names, scores = [image.name for image in images], store.scores(run, "test")
+    names, scores = [image.name for image in images], store.binary_scores(run, "test")
     threshold, _ = decided_at(run)
     groups = subgroups(scores, threshold, test.groupings(images))
     selection = select_images(scores, threshold, names, groups)

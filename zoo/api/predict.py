@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from benchmark.runs.deployment.decision_rule import DecisionRule, Prediction, decider_of
 from benchmark.runs.deployment.model_files import model_of, reference_note
+from benchmark.runs.deployment.multiclass import AnyDecisionRule, AnyPrediction, any_decider_of
 from benchmark.runs.deployment.predictions import image_files, predict_files
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
-from reports.render.terminal.predictions import predictions_document, summary
+from reports.render.terminal.predictions import (
+    note,
+    predictions_document,
+    shown_columns,
+    shown_row,
+    summary,
+    value_columns,
+    values,
+)
 from zoo.api.inputs import PathLike, Paths, resolve_run, resolve_store
 from zoo.api.messages import Messages, OnMessage, silent
 from zoo.api.tables import frame, html_table
@@ -22,13 +29,11 @@ from zoo.config.arguments import PATH, several
 if TYPE_CHECKING:
     import pandas
 
-_COLUMNS = ("image", "probability", "score", "decision", "outside", "error")
-
 
 class Progress(Protocol):
     """Wraps an iterable of `total` predictions and yields them unchanged; `tqdm.tqdm` is one."""
 
-    def __call__(self, predictions: Iterable[Prediction], *, total: int) -> Iterable[Prediction]: ...
+    def __call__(self, predictions: Iterable[AnyPrediction], *, total: int) -> Iterable[AnyPrediction]: ...
 
 
 @dataclass(frozen=True)
@@ -37,20 +42,20 @@ class PredictResults:
 
     Attributes:
         run: The run whose model was used.
-        decider: Its threshold and calibration, both chosen on validation.
+        decider: Its threshold, or its decision among several classes, and its calibration, all chosen on validation.
         predictions: One per image, in the order given.
         notes: How images unlike the training images are detected.
         messages: Lines that begin with `warning:` or `note:`.
     """
 
     run: Run
-    decider: DecisionRule
-    predictions: tuple[Prediction, ...]
+    decider: AnyDecisionRule
+    predictions: tuple[AnyPrediction, ...]
     notes: tuple[str, ...]
     messages: tuple[str, ...] = ()
 
     @property
-    def failed(self) -> tuple[Prediction, ...]:
+    def failed(self) -> tuple[AnyPrediction, ...]:
         """Images without a probability; each has an `error`."""
         return tuple(prediction for prediction in self.predictions if prediction.error is not None)
 
@@ -59,15 +64,21 @@ class PredictResults:
         return predictions_document(self.run, self.decider, self.predictions, self.notes)
 
     def to_frame(self) -> pandas.DataFrame:
-        """One row per image. Raises ConfigError when pandas is not installed."""
-        return frame([attrgetter(*_COLUMNS)(each) for each in self.predictions], _COLUMNS)
+        """Make a data frame, with the columns `probability:CLASS` and `score:CLASS` for three or more classes.
+
+        Returns:
+            One row per image.
+
+        Raises:
+            ConfigError: pandas is not installed.
+        """
+        columns = (*value_columns(self.decider), "outside", "error")
+        rows = [(*values(each, self.decider.classes), each.outside, each.error) for each in self.predictions]
+        return frame(rows, columns)
 
     def _repr_html_(self) -> str:
-        rows = [
-            (each.image, each.probability, each.score, each.decision, each.error or _note(each.outside))
-            for each in self.predictions
-        ]
-        columns = ("image", f"P({self.decider.classes[1]})", "score", "decision", "note")
+        rows = [(*shown_row(each), each.error or note(each)) for each in self.predictions]
+        columns = (*shown_columns(self.decider), "note")
         lines = (*summary(self.run, self.decider, self.predictions), *self.notes, *self.messages)
         return html_table("Predictions", columns, rows, lines)
 
@@ -80,7 +91,8 @@ def predict(
     progress: Progress = lambda predictions, total: predictions,
     on_message: OnMessage = silent,
 ) -> PredictResults:
-    """Predict the probability of the positive class and the decision per image, as `zoo predict` does.
+    """Predict the probability of the positive class, or of each of several classes, and the decision per image, as
+    `zoo predict` does.
 
     Args:
         run: A run, its id, the beginning of its id, or CARD or CARD:SEED if only one run matches. Its model must be
@@ -101,10 +113,6 @@ def predict(
     chosen = resolve_run(run, source, messages)
     model_of(chosen, source)  # reports a missing model before the search for images
     files = image_files(map(Path, paths))
-    decider = decider_of(chosen, source)
+    decider = any_decider_of(chosen, source)
     predictions = tuple(progress(predict_files(chosen, source, decider, files), total=len(files)))
     return PredictResults(chosen, decider, predictions, (reference_note(chosen, source),), messages.lines())
-
-
-def _note(reasons: Sequence[str]) -> str:
-    return f"outside: {'; '.join(reasons)}" if reasons else ""

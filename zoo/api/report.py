@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmark.runs.decision_rule import DecisionRule
 from benchmark.runs.protocol import ThresholdRule
 from benchmark.runs.storage.store import Store
 from reports.claims.model import Claims, claims_about, load_claims
 from reports.render.files import SHOW_GALLERIES, check_formats, write_report
 from reports.report import Report, build_report
-from reports.results.rescored import all_with_threshold_rule
+from reports.results.rescored import Rule, all_with_rule
 from reports.verdicts.report import ClaimsReport, differs
 from zoo.api.galleries import galleries_of
 from zoo.api.inputs import PathLike, Paths, declared, known_cards, new_folder, resolve_store, stored_runs
@@ -76,6 +77,7 @@ def report(
     formats: str | Iterable[str] = SHOW_GALLERIES,
     claims: ClaimsLike | Iterable[ClaimsLike] | None = None,
     threshold_rule: str | None = None,
+    decision: str | None = None,
     gallery: bool = False,
     data: PathLike | None = None,
     patients: str | None = None,
@@ -92,7 +94,9 @@ def report(
         formats: `md`, `html`, `json`, `csv` or `tex`; one or several.
         claims: Claims to check: built-in names, YAML files or Claims. None checks the built-in ones about the store's
             cards.
-        threshold_rule: Choose thresholds again on the stored validation scores: `youden`, `cost=5`, ...
+        threshold_rule: Choose thresholds of two classes again on the stored validation scores: `youden`, `cost=5`, ...
+        decision: Choose decisions among three or more classes again on the stored validation scores: `abstain=0.7`,
+            `class_at=NAME:sensitivity:0.95`, `cost=TRUE:CALLED:10`, ...
         gallery: Show test images, with Grad-CAM of stored models.
         data: The source of the gallery's images; None takes the source of the runs.
         patients: Pattern of the gallery's file names; None takes the pattern of the runs.
@@ -123,7 +127,12 @@ def report(
     if not gallery and (data is not None or patients is not None):
         raise ConfigError("--data and --patients locate the images of --gallery; add --gallery or drop them")
     optional_text("threshold_rule", threshold_rule, "a rule such as 'youden' or 'cost=5', or None")
-    rule = None if threshold_rule is None else ThresholdRule.parse(threshold_rule)
+    optional_text("decision", decision, "a rule such as 'abstain=0.7', or None")
+    rules: dict[str, Rule] = {}
+    if threshold_rule is not None:
+        rules[f"Thresholds were chosen again by the rule {threshold_rule}"] = ThresholdRule.parse(threshold_rule)
+    if decision is not None:
+        rules[f"Decisions were chosen again by the rule {decision}"] = DecisionRule.parse(decision)
     messages = Messages(on_message)
     known = known_cards(card_folders, messages)
     requested = [] if claims is None else several("claims", claims, (*PATH, Claims), "built-in names, files or Claims")
@@ -133,11 +142,12 @@ def report(
     notes = []
     if data_is is not None:
         runs = declared(runs, data_is)
-    if rule is not None:
-        runs = all_with_threshold_rule(runs, source, rule)
+    for change, rule in rules.items():
+        runs = all_with_rule(runs, source, rule)
+        these = "thresholds" if isinstance(rule, ThresholdRule) else "decisions"
         notes.append(
-            f"Thresholds were chosen again by the rule {threshold_rule} on the stored validation scores, after the "
-            "test split was scored: figures at these thresholds are fair only if test scores did not suggest the rule."
+            f"{change} on the stored validation scores, after the test split was scored: figures at these {these} are "
+            "fair only if test scores did not suggest the rule."
         )
     loaded = loaded or claims_about({run.spec.card.name for run in runs}, known)
     content = build_report(runs, source.history, scores=source, claims=loaded, notes=notes)

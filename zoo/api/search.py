@@ -327,6 +327,7 @@ def plan_search(
     conditions, target = resolve_protocol(protocol), resolve_store(store)
     warm_up()
     dataset = resolve_data(data, patients, positive, hold_out=hold_out)
+    space = space.for_classes(dataset.classes)
     report_data(dataset, messages, [base])
     plan = make_plan([base], conditions, dataset)
     if not plan.specs:

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    WrapValidator,
+    model_serializer,
+    model_validator,
+)
 
+from benchmark.evidence.metrics.keys import Average
+from benchmark.evidence.metrics.multiclass import find_multiclass
 from benchmark.evidence.metrics.registry import find_metric
 from zoo.config.renames import Joined, formerly
 from zoo.config.strict import Strict
-from zoo.models.metrics import MetricName
+from zoo.config.strict_yaml import suggest
+from zoo.models.metrics import ClassName, Measured, MetricName, figure_problem
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 LearningRate = Annotated[float, Field(gt=0.0, le=1.0, description="step size of the optimiser, (0, 1]")]
@@ -64,14 +78,35 @@ class Optimizer(Strict):
 
 
 class Loss(Strict):
-    """The training loss. `alpha` and `gamma` belong to the balanced focal loss (Lin et al. 2017)."""
+    """The training loss: cross-entropy, or focal loss (Lin et al. 2017).
 
-    name: Literal["binary_crossentropy", "binary_focal_crossentropy"] = "binary_crossentropy"
-    alpha: Annotated[float, Field(gt=0, lt=1)] | None = None
+    For three or more classes, both are categorical. `gamma` belongs to the focal loss. `alpha` is the weight of the
+    positive class of two. `crossentropy` is another name for `binary_crossentropy`, and with an alpha
+    `focal_crossentropy` is another name for `binary_focal_crossentropy`. Both are stored under the longer name.
+    """
+
+    name: Literal["binary_crossentropy", "binary_focal_crossentropy", "crossentropy", "focal_crossentropy"] = (
+        "binary_crossentropy"
+    )
+    alpha: Annotated[float, Field(gt=0, lt=1, description="weight of the positive class of two")] | None = None
     gamma: Annotated[float, Field(ge=0, le=1000)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_name(cls, data: Any) -> Any:
+        # Run ids contain the name, so each loss is stored under one name.
+        if isinstance(data, dict) and data.get("name") == "crossentropy":
+            return data | {"name": "binary_crossentropy"}
+        if isinstance(data, dict) and data.get("name") == "focal_crossentropy" and data.get("alpha") is not None:
+            return data | {"name": "binary_focal_crossentropy"}
+        return data
 
     @model_validator(mode="after")
     def _focal(self) -> Loss:
+        if self.name == "focal_crossentropy":
+            if self.gamma is None:
+                raise ValueError("focal_crossentropy needs gamma; add it, and alpha for two classes of unequal weight")
+            return self
         focal = self.name == "binary_focal_crossentropy"
         if focal != (self.alpha is not None and self.gamma is not None) or (self.alpha is None) != (self.gamma is None):
             raise ValueError("alpha and gamma belong to binary_focal_crossentropy, which needs both; drop or add them")
@@ -107,6 +142,21 @@ class Recipe(Strict):
         default="rescale", description="rescale: pixels / 255; caffe: BGR minus the ImageNet means, as VGG16"
     )
     finetune: Finetune | None = None
+    label_smoothing: float = Field(
+        default=0.0, ge=0, lt=1, description="share of a label that training spreads evenly over the classes"
+    )
+    class_weights: Literal["balanced"] | None = Field(
+        default=None, description="balanced: each class has the same weight in training, however many images it has"
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Run ids and records of cards without these options stay as they were before the options existed.
+        data: dict[str, Any] = serialize(self)
+        for name in ("label_smoothing", "class_weights"):
+            if data.get(name, "") == type(self).model_fields[name].default:
+                del data[name]
+        return data
 
 
 class ModelSpec(BaseModel):
@@ -123,12 +173,73 @@ class ModelSpec(BaseModel):
 
 
 class TestSizes(Strict):
-    """The number of images per class in a test set."""
+    """The number of images per class in a test set of two classes."""
 
     __test__ = False  # pytest would collect a class of this name
 
     negatives: ImageCount
     positives: ImageCount
+
+    @property
+    def total(self) -> int:
+        """The number of images."""
+        return self.negatives + self.positives
+
+
+class MulticlassTestSizes(BaseModel):
+    """The number of images of each class in a test set of three classes or more: `{NORMAL: 234, ..., virus: 148}`."""
+
+    __test__ = False  # pytest would collect a class of this name
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
+    __pydantic_extra__: dict[str, ImageCount]
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The number of images by class, in the order of the file."""
+        return dict(self.__pydantic_extra__)
+
+    @property
+    def total(self) -> int:
+        """The number of images."""
+        return sum(self.__pydantic_extra__.values())
+
+    @model_validator(mode="after")
+    def _several(self) -> Self:
+        if len(self.__pydantic_extra__) < 3:
+            raise ValueError("name the classes of three or more; two classes have `negatives` and `positives`")
+        if "" in self.__pydantic_extra__:
+            raise ValueError("a class has no name; give each class its name")
+        return self
+
+
+def by_keys(several: Callable[[Mapping[str, Any]], bool], two: type[BaseModel], many: type[BaseModel]) -> WrapValidator:
+    """Return a validator that chooses a model of two classes or of more by the keys of a mapping.
+
+    A union of the models would report the errors of both.
+
+    Args:
+        several: Whether a mapping is about three classes or more.
+        two: The model for two classes.
+        many: The model for three classes or more.
+
+    Returns:
+        An annotation for the union of both.
+    """
+
+    def validate(value: Any, _handler: object, info: ValidationInfo) -> BaseModel:
+        if isinstance(value, two | many):
+            return value
+        model = many if isinstance(value, dict) and several(value) else two
+        if info.mode == "json":
+            return model.model_validate_json(json.dumps(value), strict=True)
+        return model.model_validate(value)
+
+    return WrapValidator(validate)
+
+
+def names_classes(sizes: Mapping[str, Any]) -> bool:
+    """Return whether test sizes name their classes, instead of negatives and positives."""
+    return bool(set(sizes) - {"location", "where"}) and not {"negatives", "positives"} & set(sizes)
 
 
 class Source(Strict):
@@ -138,16 +249,23 @@ class Source(Strict):
     report: str
     section: str
     data: str | None = None
-    test: Annotated[TestSizes | None, Joined(test_negatives="negatives", test_positives="positives")] = None
+    test: Annotated[
+        Annotated[TestSizes | MulticlassTestSizes, by_keys(names_classes, TestSizes, MulticlassTestSizes)] | None,
+        Joined(test_negatives="negatives", test_positives="positives"),
+    ] = None
 
 
-class PublishedFigure(Strict):
+class PublishedFigure(Measured):
     """One printed figure: its value, its number of decimals and its location in the source.
 
-    `upper` makes it a printed range [value, upper]. `epoch` is the moment of training; None means the trained model.
+    Of three classes or more, a figure such as recall has the `class` that it judges against the others, or the
+    `average` over the classes. `upper` makes it a printed range [value, upper]. `epoch` is the moment of training; None
+    means the trained model.
     """
 
     metric: MetricName
+    of_class: ClassName = None
+    average: Average | None = None
     value: Printed
     upper: Printed | None = None
     split: Literal["train", "val", "test"]
@@ -160,7 +278,7 @@ class PublishedFigure(Strict):
         high = self.value if self.upper is None else self.upper
         if high < self.value:
             raise ValueError("upper must not be below value")
-        metric = find_metric(self.metric)
+        metric = find_metric(self.metric) or find_multiclass(self.metric)
         fraction = self.metric == "score" if metric is None else metric.is_fraction
         if fraction and not (self.value >= 0 and high <= 1):
             raise ValueError(f"{self.metric} must be within [0, 1]; is it given in percent?")
@@ -184,6 +302,13 @@ class ModelCard(Strict):
     recipe: Recipe
     published: Annotated[tuple[PublishedFigure, ...], Field(max_length=MOST_ENTRIES)] = ()
 
+    @model_validator(mode="after")
+    def _figures_of_the_classes(self) -> Self:
+        test = None if self.source is None else self.source.test
+        for problem in class_problems("published", self.published, test):
+            raise ValueError(problem)
+        return self
+
     def identity(self) -> dict[str, Any]:
         """Return what decides the result of a run.
 
@@ -199,5 +324,61 @@ class ModelCard(Strict):
         card = self.model_dump(mode="json", by_alias=True)
         if self.source is not None:
             test = card["source"].pop("test") or {}
+            if isinstance(self.source.test, MulticlassTestSizes):
+                return card | {"source": card["source"] | {"test": test}}
             card["source"] |= {f"test_{label}": test.get(label) for label in TestSizes.model_fields}
         return card
+
+
+def recipe_problem(card: ModelCard, classes: int) -> str | None:
+    """Why a card cannot be trained on so many classes.
+
+    Args:
+        card: The card.
+        classes: Number of classes, 2 or more.
+
+    Returns:
+        One line that names the option and what would be right; None if the recipe is for any number of classes.
+    """
+    loss = card.recipe.loss
+    if classes > 2 and loss.alpha is not None:
+        return (
+            f"recipe.loss.alpha {loss.alpha:g} is the weight of the positive class of two, but the data have {classes} "
+            f"classes; give `loss: {{name: focal_crossentropy, gamma: {loss.gamma:g}}}`, and `class_weights: balanced` "
+            "for classes of unequal size"
+        )
+    return None
+
+
+def class_problems(
+    path: str,
+    figures: tuple[PublishedFigure, ...],
+    test: TestSizes | MulticlassTestSizes | None,
+    classes: tuple[str, ...] = (),
+) -> Iterator[str]:
+    """Yield a line for each figure that is not one of the classes of its test set, with its path.
+
+    Args:
+        path: The path of the figures in their file.
+        figures: Figures that were printed together.
+        test: The test set behind them; None where it is not stated.
+        classes: The names of three classes or more, if something else than the test set states them.
+
+    Yields:
+        Lines that say what would be right.
+    """
+    names = tuple(test.sizes) if isinstance(test, MulticlassTestSizes) else classes
+    several = bool(names) or any(figure.of_class or figure.average for figure in figures)
+    for i, figure in enumerate(figures):
+        given = "class" if figure.of_class is not None else "average"
+        if (figure.of_class or figure.average) and isinstance(test, TestSizes):
+            yield (
+                f"{path}.{i}.{given}: is for three classes or more, but the test set has negatives and positives; drop "
+                f"`{given}`, or give the number of images of every class in `test`"
+            )
+        elif figure.of_class is not None and names and figure.of_class not in names:
+            yield f"{path}.{i}.class: unknown class '{figure.of_class}'. {suggest(figure.of_class, names)}"
+        elif not isinstance(test, TestSizes) and not (figure.of_class or figure.average):
+            problem = figure_problem(figure.metric, several=several, classes=names)
+            if problem is not None:
+                yield f"{path}.{i}.metric: {problem}"

@@ -6,7 +6,7 @@ import importlib
 import inspect
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -25,7 +25,15 @@ if TYPE_CHECKING:
     import keras
 
 _PATIENCE_S = 10.0
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _BUILDERS: dict[str, Builder] = {}
+
+ONE_OUTPUT = (
+    "makes one probability, for two classes, but the data have {classes} classes; a builder whose second parameter is "
+    "`outputs` builds for any number"
+)
+"""Why a builder without `outputs` cannot be used for `classes` classes."""
+
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _T = TypeVar("_T")
 Params = Mapping[str, Any]
@@ -69,12 +77,14 @@ class Builder:
 
     Attributes:
         name: Its name in cards.
-        function: `(input_shape, **params)` returns a `keras.Model` that maps (n, height, width, channels) float32,
-            already preprocessed, to probabilities (n, 1).
+        function: `(input_shape, outputs, **params)`, or `(input_shape, **params)` for two classes alone, returns a
+            `keras.Model` that maps (n, height, width, channels) float32, already preprocessed, to probabilities
+            (n, outputs).
         parameters: The schema of the parameters.
         minimum_size: Maps the parameters, defaults included, to the smallest image side in pixels.
         pretrained: Maps the parameters, defaults included, to the weights that they name, or to None.
         unfreeze: How layers of the base are unfrozen; None without a base.
+        takes_outputs: Whether the function takes the number of outputs, so that it builds for any number of classes.
     """
 
     name: str
@@ -83,6 +93,7 @@ class Builder:
     minimum_size: Callable[[Params], int]
     pretrained: Callable[[Params], PretrainedWeights | None]
     unfreeze: Unfreeze | None
+    takes_outputs: bool = False
 
     @property
     def summary(self) -> str:
@@ -110,7 +121,10 @@ def register_builder(
     pretrained: Callable[[Params], PretrainedWeights | None] = lambda _: None,
     unfreeze: Unfreeze | None = None,
 ) -> Callable[[_Function], _Function]:
-    """Register `(input_shape, *, parameter: type = default, ...) -> keras.Model` under `name`.
+    """Register `(input_shape, outputs, *, parameter: type = default, ...) -> keras.Model` under `name`.
+
+    `outputs` is 1 for two classes: the probability of the positive class. It is k for k classes, three or more: a
+    probability per class, with a sum of 1. A function without `outputs` builds for two classes alone.
 
     Args:
         name: The builder's name in cards.
@@ -119,11 +133,12 @@ def register_builder(
         unfreeze: How layers of a frozen base are made trainable; None without a base.
 
     Returns:
-        A decorator. The signature of the function is the schema of the card's `model:` section.
+        A decorator. The signature of the function, but for the shape and `outputs`, is the schema of the card's
+        `model:` section.
 
     Raises:
-        ValueError: Another function has the name, a parameter is not keyword-only, or `unfreeze` is no Unfreeze or
-            names no parameter.
+        ValueError: Another function has the name, a parameter of the model is not keyword-only, or `unfreeze` is no
+            Unfreeze or names no parameter.
     """
 
     def register(function: _Function) -> _Function:
@@ -132,7 +147,9 @@ def register_builder(
         if known is not None and (known.function.__module__, known.function.__qualname__) != where:
             raise ValueError(f"the builder '{name}' is already registered by {known.function.__module__}")
         size = minimum_size if callable(minimum_size) else lambda _, fixed=minimum_size: fixed
-        parameters = _parameter_model(name, function)
+        of_model = list(inspect.signature(function).parameters.values())[1:]
+        takes_outputs = bool(of_model) and of_model[0].name == "outputs" and of_model[0].kind in _POSITIONAL
+        parameters = _parameter_model(name, function, of_model[takes_outputs:])
         if unfreeze is not None and not isinstance(unfreeze, Unfreeze):
             raise ValueError(
                 f"builder '{name}': unfreeze is {unfreeze!r:.80}; give zoo.Unfreeze(\"parameter\", function), with the "
@@ -142,7 +159,7 @@ def register_builder(
             raise ValueError(
                 f"builder '{name}': unfreeze names '{unfreeze.parameter}', which is none of its parameters"
             )
-        _BUILDERS[name] = Builder(name, function, parameters, size, pretrained, unfreeze)
+        _BUILDERS[name] = Builder(name, function, parameters, size, pretrained, unfreeze, takes_outputs)
         return function
 
     return register
@@ -165,6 +182,16 @@ def builder_names() -> tuple[str, ...]:
     _load_built_in()
     plugins.load(plugins.BUILDERS)
     return tuple(sorted(_BUILDERS))
+
+
+def outputs_for(classes: int) -> int:
+    """The number of scores per image for `classes` classes: one for two, else one per class."""
+    return 1 if classes == 2 else classes
+
+
+def supports_classes(name: str, classes: int) -> bool:
+    """Whether the builder `name` builds for `classes` classes, 2 or more. Raises ConfigError for an unknown one."""
+    return classes == 2 or get_builder(name).takes_outputs
 
 
 def smallest_image(name: str, params: Params) -> int:
@@ -228,21 +255,25 @@ def complete_params(name: str, params: Mapping[str, Any], where: str) -> dict[st
     return validate(get_builder(name).parameters, dict(params), where).model_dump(mode="json")
 
 
-def build(name: str, params: Mapping[str, Any], input_shape: tuple[int, int, int]) -> keras.Model:
+def build(name: str, params: Mapping[str, Any], input_shape: tuple[int, int, int], outputs: int = 1) -> keras.Model:
     """Build a model.
 
     Args:
         name: The builder.
         params: Its parameters; defaults may be missing.
         input_shape: Height, width and channels of an image.
+        outputs: Scores per image: 1 for two classes, k for k classes, as `outputs_for` returns it.
 
     Returns:
         The model as the builder returns it.
 
     Raises:
-        ConfigError: The builder is unknown, the parameters are invalid, or the images are too small.
+        ConfigError: The builder is unknown, the parameters are invalid, the images are too small, or the builder builds
+            for two classes alone and `outputs` is not 1.
     """
     builder = get_builder(name)
+    if outputs != 1 and not builder.takes_outputs:
+        raise ConfigError(f"builder {name}: {ONE_OUTPUT.format(classes=outputs)}")
     values = validate(builder.parameters, dict(params), f"builder {name}")
     smallest = smallest_image(name, values.model_dump())
     if min(input_shape[:2]) < smallest:
@@ -250,7 +281,8 @@ def build(name: str, params: Mapping[str, Any], input_shape: tuple[int, int, int
             f"builder {name}: images of {input_shape[0]} x {input_shape[1]} px are too small; it needs at least "
             f"{smallest} px (protocol: image_size)"
         )
-    return builder.function(input_shape, **{key: getattr(values, key) for key in type(values).model_fields})
+    shape_and_outputs = (input_shape, outputs) if builder.takes_outputs else (input_shape,)
+    return builder.function(*shape_and_outputs, **{key: getattr(values, key) for key in type(values).model_fields})
 
 
 @cache
@@ -291,8 +323,9 @@ def _at_most(seconds: float) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, *timer)
 
 
-def _parameter_model(name: str, function: Callable[..., Any]) -> type[BaseModel]:
-    parameters = list(inspect.signature(function).parameters.values())[1:]
+def _parameter_model(
+    name: str, function: Callable[..., Any], parameters: Sequence[inspect.Parameter]
+) -> type[BaseModel]:
     # Annotations of the shape and of the returned model are left out: they may name types that are not loaded.
     annotated = SimpleNamespace(__annotations__={p.name: p.annotation for p in parameters})
     hints = get_type_hints(annotated, globalns=function.__globals__, include_extras=True)

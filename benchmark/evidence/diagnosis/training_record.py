@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.evidence.metrics.probabilities import log_losses
+from benchmark.evidence.scores import CLIP
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class BatchNormProbe:
 
     Attributes:
         images: Number of images.
-        inference_accuracy: Accuracy at 0.5 in inference mode, in [0, 1].
+        inference_accuracy: Accuracy in inference mode, at 0.5 or by the highest score, in [0, 1].
         inference_loss: Mean cross-entropy in inference mode, in nats.
         batch_accuracy: Accuracy with batch statistics instead of moving statistics; None without batch normalisation.
         batch_loss: Mean cross-entropy with batch statistics; None without batch normalisation.
@@ -36,9 +37,9 @@ def batch_norm_probe(
     """Compute the probe from scores in each mode.
 
     Args:
-        y_true: Labels 0 and 1, (n,).
-        inference: Scores in inference mode, (n,) in [0, 1].
-        batch: Scores with batch statistics, (n,); None without batch normalisation.
+        y_true: Labels (n,), from 0.
+        inference: Scores in inference mode, in [0, 1]: (n,) of two classes, (n, k) of more.
+        batch: Scores with batch statistics, of the same shape; None without batch normalisation.
 
     Returns:
         The probe.
@@ -48,8 +49,11 @@ def batch_norm_probe(
 
 
 def _figures(y_true: npt.NDArray[np.int64], scores: npt.NDArray[np.float64]) -> tuple[float, float]:
-    accuracy = float(np.mean((scores >= 0.5) == (y_true == 1)))
-    return accuracy, float(log_losses(y_true, scores).mean())
+    if scores.ndim == 1:
+        accuracy = float(np.mean((scores >= 0.5) == (y_true == 1)))
+        return accuracy, float(log_losses(y_true, scores).mean())
+    accuracy = float(np.mean(scores.argmax(axis=1) == y_true))
+    return accuracy, float(-np.log(scores[np.arange(len(scores)), y_true].clip(CLIP, 1)).mean())
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Floats, Labels, cells
+from benchmark.evidence.metrics.multiclass import MulticlassMetric
 from benchmark.evidence.metrics.registry import Metric, MetricError, measures
+from benchmark.evidence.scores import MulticlassScores
 
 _CHUNK = 200
 
@@ -75,6 +77,49 @@ def _of_draws(record: Metric, counts: Floats, y_true: Labels, y_score: Floats, w
         return np.nan
 
 
+def multiclass_replicates(
+    runs: Sequence[MulticlassScores],
+    decided: Sequence[Labels],
+    *,
+    count: int = 10_000,
+    seed: int,
+    metrics: Sequence[MulticlassMetric],
+    class_sizes: ClassSizes = "drawn",
+) -> dict[str, Floats]:
+    """Return bootstrap replicates of metrics for m cards on the same n images of several classes.
+
+    All cards use the same resamples of patients, as in `replicates`.
+
+    Args:
+        runs: Scores per card, of the same images.
+        decided: Decisions (n,) per card, class indices, or -1 where the program abstained.
+        count: The number of replicates.
+        seed: Seed of the random generator.
+        metrics: The metrics, of `multiclass_metrics` for these classes.
+        class_sizes: As in `replicates`.
+
+    Returns:
+        Replicates (count, m) by key, NaN where the metric is undefined or its function fails, as where a class was not
+        drawn.
+
+    Raises:
+        ValueError: If there is no card, or labels, patients or the number of decisions differ.
+    """
+    if not runs or len(runs) != len(decided):
+        raise ValueError(f"{len(runs)} cards with {len(decided)} arrays of decisions")
+    first = runs[0]
+    if any(not np.array_equal(first.y_true, run.y_true) or first.patient != run.patient for run in runs[1:]):
+        raise ValueError("cards must be on the same images")
+    values = {metric.key: np.empty((count, len(runs))) for metric in metrics}
+    start = 0
+    for weights in draws(first.y_true, first.patient, count=count, seed=seed, class_sizes=class_sizes):
+        rows = slice(start, start := start + weights.shape[1])
+        for card, (run, called) in enumerate(zip(runs, decided, strict=True)):
+            for metric in metrics:
+                values[metric.key][rows, card] = metric.weighted(run, called, weights)
+    return values
+
+
 def draws(
     y_true: Labels,
     patients: Sequence[str] | None = None,
@@ -86,7 +131,7 @@ def draws(
     """Draw patients with replacement, `count` times.
 
     Args:
-        y_true: Labels (n,), 0 or 1.
+        y_true: Labels (n,), from 0.
         patients: The patient of each image (n,); with None, single images are drawn.
         count: The number of draws.
         seed: Seed of the random generator.
@@ -104,7 +149,7 @@ def draws(
         times = np.bincount(chosen.ravel(), minlength=size * clusters.count).reshape(size, clusters.count)
         weights = np.ascontiguousarray(times.T.astype(np.float64)[clusters.index])
         if class_sizes == "fixed":
-            for label in (0, 1):
+            for label in np.unique(y_true):
                 of_class = y_true == label
                 weights[of_class] *= of_class.sum() / np.maximum(weights[of_class].sum(axis=0), 1)
         yield weights

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Protocol
 
+import numpy as np
+from scipy.optimize import brentq
 from scipy.special import ndtri, stdtrit
 
-from benchmark.evidence.metrics.registry import Metric
+from benchmark.evidence.metrics.influence import Floats
+from benchmark.evidence.metrics.registry import Scale
 
 Bounds = tuple[float, float]
 _ROUNDING = 1e-24  # rounding alone gives equal numbers a variance up to this
+
+
+class Scaled(Protocol):
+    """What `around` needs of a metric: its range, and the scale on which its estimate is nearly normal."""
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """Least and greatest value."""
+
+    @property
+    def scale(self) -> Scale | None:
+        """The scale; not for counts."""
 
 
 def wilson(successes: int, n: int, level: float = 0.95) -> Bounds:
@@ -113,6 +130,28 @@ def hanley_mcneil(auc: float, positives: int, negatives: int) -> float:
     return math.sqrt(max(0.0, variance) / (positives * negatives))
 
 
+def newcombe_auc(positives: Floats, negatives: Floats) -> Callable[[Floats], Floats]:
+    """Return the variance of AUCs as a function of their true values (Newcombe 2006, method 5).
+
+    It is that of Hanley and McNeil 1982 for exponential scores, with both class sizes at their mean in the numerator.
+
+    Args:
+        positives: The numbers of positive images (k,), at least 1.
+        negatives: The numbers of negative images (k,), at least 1.
+
+    Returns:
+        A function from true AUCs (k,) to variances (k,), 0 at 0 and at 1.
+    """
+    others = (positives + negatives) / 2 - 1
+
+    def variances(auc: Floats) -> Floats:
+        pairs = 1 + others * ((1 - auc) / (2 - auc) + auc / (1 + auc))
+        values: Floats = np.maximum(auc * (1 - auc), 0) * pairs / (positives * negatives)
+        return values
+
+    return variances
+
+
 def printed_auc_interval(low: float, high: float, decimals: int, positives: int, negatives: int) -> Bounds:
     """Return the 95% interval of a printed AUC from the class sizes (Hanley and McNeil 1982).
 
@@ -158,7 +197,85 @@ def mover(values: Bounds, first: Bounds, second: Bounds, correlation: float) -> 
     return a - b - low, a - b + high
 
 
-def around(metric: Metric, value: float, variance: float, quantile: float) -> Bounds | None:
+def mean_of_proportions(
+    proportions: Floats,
+    sizes: Floats,
+    quantile: float,
+    *,
+    dice: bool = False,
+    inflation: float = 1.0,
+    variances: Callable[[Floats], Floats] | None = None,
+) -> Bounds:
+    """Return the score interval of a mean of proportions (Martín Andrés et al. 2011); for one of them, Wilson's.
+
+    An end is the mean from which the estimate is `quantile` standard errors away. Its standard error is that of the
+    most likely proportions with this mean. So a class with few images, all of them correct, does not make the interval
+    too narrow, and many classes near 1 do not shift it.
+
+    Args:
+        proportions: The k estimates, in [0, 1].
+        sizes: Their sample sizes (k,), effective ones if images are related; above 0.
+        quantile: Quantile of the normal or t distribution.
+        dice: Whether the mean is of 2J / (1 + J) of each proportion J, as of F1.
+        inflation: Variance of the mean, as a multiple of the variance for independent proportions.
+        variances: The variances (k,) of the estimates if these are the true values (k,), each 0 at 0 and at 1; None:
+            those of proportions.
+
+    Returns:
+        Both ends, in [0, 1].
+    """
+
+    def variances_at(p: Floats) -> Floats:
+        values: Floats = np.maximum(p * (1 - p), 0) / sizes if variances is None else variances(p)
+        return values
+
+    def distance(values: Floats, slope: Callable[[Floats], Floats], variances: Callable[[Floats], Floats]) -> float:
+        """Return how far the lower end of the mean of `values` is below it, with `slope` from the value to an end."""
+        if not values.any():
+            return 0.0
+        successes = sizes * values
+
+        def likely(pull: float) -> Floats:
+            # With this Lagrange multiplier of the mean, each proportion is a root of a quadratic equation.
+            total = sizes + pull
+            roots: Floats = 2 * successes / (total + np.sqrt(np.maximum(total * total - 4 * pull * successes, 0)))
+            return roots
+
+        def drop(p: Floats) -> float:
+            return float((slope(p) * (values - p)).mean())
+
+        def excess(pull: float) -> float:
+            p = likely(pull)
+            each = slope(p) ** 2 * variances(p)
+            total = float(each.sum())
+            # All but the mean is fitted: a proportion loses a degree of freedom as far as it is not the mean.
+            fitted = each * (1 - each / total) / np.maximum(1, sizes - 1) if total else each
+            variance = (total + float(fitted.sum())) / len(p) ** 2
+            return drop(p) - quantile * math.sqrt(variance * inflation)
+
+        # A proportion of 1 moves only from a pull above its size on.
+        inside = ((values > 0) & (values < 1)).any()
+        least = 0.0 if inside else float(sizes[values > 0].min()) * (1 + 1e-9)
+        greatest = 4 * float(sizes.max())
+        while excess(greatest) < 0:
+            greatest *= 4
+        return drop(likely(brentq(excess, least, greatest, rtol=1e-12))) if excess(least) < 0 else 0.0
+
+    def mirrored(q: Floats) -> Floats:
+        return variances_at(1 - q)
+
+    opposite = 1 - proportions
+    estimate = float((2 * proportions / (1 + proportions) if dice else proportions).mean())
+    if dice:
+        below = distance(proportions, lambda p: 2 / ((1 + proportions) * (1 + p)), variances_at)
+        above = distance(opposite, lambda q: 2 / ((1 + proportions) * (2 - q)), mirrored)
+    else:
+        below = distance(proportions, np.ones_like, variances_at)
+        above = distance(opposite, np.ones_like, mirrored)
+    return max(0.0, estimate - below), min(1.0, estimate + above)
+
+
+def around(metric: Scaled, value: float, variance: float, quantile: float) -> Bounds | None:
     """Return the interval of a metric from its variance, computed on the scale of the metric.
 
     Args:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import chdtri
 
 from benchmark.evidence.estimate import Estimate
-from benchmark.evidence.intervals.formulas import around, t_quantile
-from benchmark.evidence.intervals.uncertainty import interval
-from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Floats, centred
+from benchmark.evidence.intervals.formulas import Scaled, around, t_quantile
+from benchmark.evidence.intervals.multiclass import check_decisions, multiclass_interval
+from benchmark.evidence.intervals.uncertainty import Interval, interval
+from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Floats, Labels, centred
+from benchmark.evidence.metrics.multiclass import MulticlassMetric, multiclass_metrics
 from benchmark.evidence.metrics.registry import UNDEFINED, MetricError, confusion, get_metric, value_of
-from benchmark.evidence.scores import Scores
+from benchmark.evidence.scores import AnyScores, MulticlassScores, Scores
 
 _BELOW_UPPER = 0.3  # probability that the upper limit of the seed variance lies below the true variance
 UNKNOWN_SPREAD = "spread over seeds unknown"
@@ -67,6 +70,114 @@ class PairedScores:
             raise MetricError(f"{metric} is undefined for {len(rows) - len(defined)} of {len(rows)} seeds")
         return centred(np.stack(defined), self.runs[0].y_true, class_sizes)
 
+    def record(self, metric: str) -> Scaled:
+        """Return the range and the scale of `metric`. Raises KeyError if it is unknown."""
+        return get_metric(metric)
+
+    def first_interval(
+        self, metric: str, value: float, clusters: Clusters, class_sizes: ClassSizes, level: float
+    ) -> Interval:
+        """Return the interval over images of the first seed's figure.
+
+        Args:
+            metric: The metric, as in `seed_figure`.
+            value: Its value for the first seed.
+            clusters: Labels of the images, and which of them belong to one patient.
+            class_sizes: Whether the class sizes of the test set were drawn or fixed.
+            level: Confidence level, in (0, 1).
+
+        Returns:
+            The interval, or the reason why there is none.
+        """
+        scores, threshold = self.runs[0].y_score, self.thresholds[0]
+        return interval(metric, value, scores, threshold, clusters, class_sizes=class_sizes, level=level)
+
+
+@dataclass(frozen=True, eq=False)
+class MulticlassPairedScores:
+    """One card's scores over several classes on the same images, for one or more seeds.
+
+    Metrics are named by their keys, such as `recall:macro`.
+
+    Attributes:
+        runs: Scores per seed.
+        decided: Decisions (n,) per seed, class indices, or -1 where the program abstained.
+        costs: Costs (k, k) of the expected cost; None: there is none.
+        abstains: Whether decisions may abstain.
+
+    Raises:
+        ValueError: If there is no run, decisions are missing or do not fit, or labels, patients, classes or splits
+            differ.
+    """
+
+    runs: tuple[MulticlassScores, ...]
+    decided: tuple[Labels, ...]
+    costs: tuple[tuple[float, ...], ...] | None = None
+    abstains: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.runs or len(self.runs) != len(self.decided):
+            raise ValueError(f"{len(self.runs)} runs with {len(self.decided)} arrays of decisions")
+        for run, decided in zip(self.runs, self.decided, strict=True):
+            check_same_images(self.runs[0], run)
+            check_decisions(run, decided)
+
+    @property
+    def seeds(self) -> int:
+        """The number of seeds."""
+        return len(self.runs)
+
+    @cached_property
+    def metrics(self) -> dict[str, MulticlassMetric]:
+        """The metrics of these classes, by key."""
+        first = self.runs[0]
+        return multiclass_metrics(first.classes, ordered=first.ordered, costs=self.costs, abstains=self.abstains)
+
+    def values(self, metric: str) -> list[float | None]:
+        """Return the metric per seed; None where missing."""
+        record = self.record(metric)
+        return [record.value(run, decided) for run, decided in zip(self.runs, self.decided, strict=True)]
+
+    def reason(self, metric: str) -> str:
+        """Return why the metric is missing for a seed."""
+        record = self.record(metric)
+        reasons = [record.evaluate(run, decided)[1] for run, decided in zip(self.runs, self.decided, strict=True)]
+        return next((reason for reason in reasons if reason is not None), UNDEFINED)
+
+    def influence_values(self, metric: str, class_sizes: ClassSizes) -> Floats:
+        """Return influence values (seeds, n) of `metric`. Raises MetricError if it is undefined or fails for a seed."""
+        record = self.record(metric)
+        rows = [record.influence_values(run, decided) for run, decided in zip(self.runs, self.decided, strict=True)]
+        defined = [row for row in rows if row is not None]
+        if len(defined) < len(rows):
+            raise MetricError(f"{metric} is undefined for {len(rows) - len(defined)} of {len(rows)} seeds")
+        return centred(np.stack(defined), self.runs[0].y_true, class_sizes)
+
+    def record(self, metric: str) -> MulticlassMetric:
+        """Return the metric of this key. Raises KeyError if it is unknown."""
+        return self.metrics[metric]
+
+    def first_interval(
+        self, metric: str, value: float, clusters: Clusters, class_sizes: ClassSizes, level: float
+    ) -> Interval:
+        """Return the interval over images of the first seed's figure.
+
+        Args:
+            metric: The metric, as in `seed_figure`.
+            value: Its value for the first seed.
+            clusters: Labels of the images, and which of them belong to one patient.
+            class_sizes: Whether the class sizes of the test set were drawn or fixed.
+            level: Confidence level, in (0, 1).
+
+        Returns:
+            The interval, or the reason why there is none.
+        """
+        record, scores, decided = self.record(metric), self.runs[0], self.decided[0]
+        return multiclass_interval(record, value, scores, decided, clusters, class_sizes=class_sizes, level=level)
+
+
+AnyPairedScores = PairedScores | MulticlassPairedScores
+
 
 @dataclass(frozen=True)
 class SeedFigure(Estimate):
@@ -91,8 +202,8 @@ class SeedFigure(Estimate):
     note: str | None
 
 
-def check_same_images(a: Scores, b: Scores) -> None:
-    """Check that two scores have the same labels, patients and split, in the same order.
+def check_same_images(a: AnyScores, b: AnyScores) -> None:
+    """Check that two scores have the same labels, patients, classes and split, in the same order.
 
     Scores do not contain the names of images, so the caller compares those.
 
@@ -101,7 +212,7 @@ def check_same_images(a: Scores, b: Scores) -> None:
         b: Scores of another run.
 
     Raises:
-        ValueError: If split, labels or patients differ.
+        ValueError: If split, labels, patients or classes differ.
     """
     if a.split != b.split:
         raise ValueError(f"scores of {a.split} and of {b.split} cannot be paired")
@@ -109,10 +220,13 @@ def check_same_images(a: Scores, b: Scores) -> None:
         raise ValueError(f"{len(a)} and {len(b)} scores with different labels cannot be paired")
     if a.patient != b.patient:
         raise ValueError("scores with different patients cannot be paired")
+    classes = [(each.classes, each.ordered) if isinstance(each, MulticlassScores) else None for each in (a, b)]
+    if classes[0] != classes[1]:
+        raise ValueError("scores of different classes cannot be paired")
 
 
 def seed_figure(
-    metric: str, card: PairedScores, *, class_sizes: ClassSizes = "drawn", level: float = 0.95
+    metric: str, card: AnyPairedScores, *, class_sizes: ClassSizes = "drawn", level: float = 0.95
 ) -> SeedFigure:
     """Return the mean of a metric over the card's seeds, with its interval.
 
@@ -120,7 +234,7 @@ def seed_figure(
     modality, with seeds as readers. Variance and degrees of freedom are those of `seed_variance`.
 
     Args:
-        metric: Name of a metric that is not a count.
+        metric: Name of a metric that is not a count; for several classes its key, such as `recall:macro`.
         card: Scores per seed.
         class_sizes: Whether the class sizes of the test set were drawn or fixed.
         level: Confidence level of the interval, in (0, 1).
@@ -139,9 +253,7 @@ def seed_figure(
     value, first = float(defined.mean()), card.runs[0]
     clusters = Clusters(first.y_true, first.patient)
     if card.seeds == 1:
-        single = interval(
-            metric, value, first.y_score, card.thresholds[0], clusters, class_sizes=class_sizes, level=level
-        )
+        single = card.first_interval(metric, value, clusters, class_sizes, level)
         return SeedFigure(metric, value, single.low, single.high, single.method, single.reason, 1, None, UNKNOWN_SPREAD)
     spread = float(defined.std(ddof=1))
     try:
@@ -150,7 +262,7 @@ def seed_figure(
         return SeedFigure(metric, value, None, None, None, str(failure), card.seeds, spread, None)
     image_df = clusters.degrees_of_freedom(influences.mean(axis=0))
     variance, df = seed_variance([defined], clusters.covariance(influences), image_df)
-    bounds = around(get_metric(metric), value, variance, t_quantile(level, df))
+    bounds = around(card.record(metric), value, variance, t_quantile(level, df))
     if bounds is None:
         reason = "no interval at the end of the range, or where nothing varies"
         return SeedFigure(metric, value, None, None, None, reason, card.seeds, spread, None)

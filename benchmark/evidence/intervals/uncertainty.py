@@ -8,6 +8,7 @@ import numpy as np
 
 from benchmark.evidence.intervals.formulas import (
     Bounds,
+    Scaled,
     around,
     effective_wilson,
     f1_of_jaccard,
@@ -42,6 +43,7 @@ def interval(
     *,
     class_sizes: ClassSizes = "drawn",
     level: float = 0.95,
+    strata: Labels | None = None,
 ) -> Interval:
     """Return the confidence interval of a metric.
 
@@ -58,6 +60,8 @@ def interval(
         class_sizes: With `drawn`, the share of positives is part of the sample. With `fixed`, the interval is about a
             population with exactly this share.
         level: Confidence level, in (0, 1).
+        strata: For one of several classes against the rest, the class of each image (n,), since the size of each class
+            may be fixed; None: the labels of `clusters`.
 
     Returns:
         The interval, or the reason why there is none. An interval that does not contain the value is left out: then
@@ -67,7 +71,8 @@ def interval(
         KeyError: If the metric is unknown or a count.
     """
     try:
-        computed = _computed(get_metric(metric), value, y_score, threshold, clusters, class_sizes, level)
+        record = get_metric(metric)
+        computed = _computed(record, value, y_score, threshold, clusters, class_sizes, level, strata)
     except MetricError as failure:
         return Interval(None, None, None, str(failure))
     if computed.low is None or computed.high is None or computed.low - _ROUNDING <= value <= computed.high + _ROUNDING:
@@ -84,6 +89,7 @@ def _computed(
     clusters: Clusters,
     class_sizes: ClassSizes,
     level: float,
+    strata: Labels | None,
 ) -> Interval:
     y_true = clusters.y_true
     influence = record.influence_values(y_true, y_score, threshold)
@@ -94,14 +100,14 @@ def _computed(
     by = ", by patient" if clusters.repeated else ""
     cell = cells(y_true, y_score, threshold)
     if record.ratio is not None and record.scale in ("Wilson", "Dice"):
-        bounds = _of_proportion(record.ratio, record, cell, influence, clusters, class_sizes, level)
+        bounds = _of_proportion(record.ratio, record, cell, influence, clusters, class_sizes, level, strata)
         return Interval(*bounds, f"Wilson{by}")
     if record.mean_of is not None and record.scale == "square-and-add":
         return Interval(*_of_mean(record.mean_of, record, cell, clusters, level), f"square-and-add{by}")
     delong = record.variance == "DeLong"
     if delong and min(clusters.counts) < 2:
         return Interval(None, None, None, f"DeLong needs two {'patients' if by else 'images'} of each class")
-    influence = centred(influence, y_true, class_sizes)
+    influence = centred(influence, y_true if strata is None else strata, class_sizes)
     independent = delong and not clusters.repeated
     quantile = z_quantile(level) if independent else t_quantile(level, clusters.degrees_of_freedom(influence))
     ends = around(record, value, clusters.variance(influence), quantile)
@@ -135,7 +141,7 @@ def effective_sample_sizes(
         influence = record.influence_values(y_true, y_score, threshold)
         assert influence is not None  # both classes are present
         assert record.ratio is not None
-        successes, trials = _successes_and_trials(record.ratio, cell)
+        successes, trials = successes_and_trials(record.ratio, cell)
         images_per_patient, rate = clusters.sums(trials[None])[0], float(successes.sum() / trials.sum())
         variance = clusters.variance(influence)
         if 0 < rate < 1 and not nothing_varies(variance):
@@ -147,7 +153,7 @@ def effective_sample_sizes(
     return sizes[0], sizes[1]
 
 
-def _successes_and_trials(ratio: Ratio, cell: Labels) -> tuple[Floats, Floats]:
+def successes_and_trials(ratio: Ratio, cell: Labels) -> tuple[Floats, Floats]:
     """Return successes and trials, (n,) of 0 and 1, of a proportion or of the Jaccard index J of a Dice coefficient."""
     above, below = (np.array(part, dtype=np.float64).clip(max=1)[cell] for part in (ratio.numerator, ratio.denominator))
     return above, below
@@ -161,15 +167,46 @@ def _of_proportion(
     clusters: Clusters,
     class_sizes: ClassSizes,
     level: float,
+    strata: Labels | None = None,
 ) -> Bounds:
     """Return Wilson's interval, with an effective sample size if images are related or class sizes were fixed."""
-    success, trial = _successes_and_trials(ratio, cell)
+    success, trial = successes_and_trials(ratio, cell)
+    fixed = ("positives", "negatives") if strata is None else ("positives",)  # the rest has several classes
+    exact = class_sizes == "drawn" or ratio.population in fixed
+    labels = clusters.y_true if strata is None else strata
+    influence = influence if exact and not clusters.repeated else centred(influence, labels, class_sizes)
+    return of_proportion(metric, success, trial, influence, clusters, exact=exact, level=level)
+
+
+def of_proportion(
+    metric: Scaled,
+    success: Floats,
+    trial: Floats,
+    influence: Floats,
+    clusters: Clusters,
+    *,
+    exact: bool,
+    level: float = 0.95,
+) -> Bounds:
+    """Return Wilson's interval of a proportion, with an effective sample size where it needs one.
+
+    Args:
+        metric: A metric of the scale `Wilson` or `Dice`; the latter is 2J / (1 + J) of the proportion J.
+        success: Whether each image is a success (n,), 0 or 1, at most `trial`.
+        trial: Whether each image is a trial (n,), 0 or 1, at least one of them.
+        influence: Influence values (n,) of the metric, centred if class sizes were fixed.
+        clusters: The patients of the images.
+        exact: Whether independent images have the binomial variance, since class sizes do not change it.
+        level: Confidence level, in (0, 1).
+
+    Returns:
+        Both ends, in [0, 1].
+    """
     successes, trials = int(success.sum()), int(trial.sum())
     dice = metric.scale == "Dice"
-    if not clusters.repeated and (class_sizes == "drawn" or ratio.population in ("positives", "negatives")):
+    if not clusters.repeated and exact:
         bounds = wilson(successes, trials, level)
     else:
-        influence = centred(influence, clusters.y_true, class_sizes)
         images_per_patient = clusters.sums(trial[None])[0]
         rate = f1_of_jaccard(successes / trials) if dice else successes / trials
         # Not the degrees of freedom of the variance: a few errors make them few, and Wilson's interval allows for that.
@@ -190,7 +227,7 @@ def _of_mean(ratios: tuple[Ratio, Ratio], metric: Metric, cell: Labels, clusters
     for ratio in ratios:
         gradient = ratio.gradient(counts)
         assert gradient is not None  # the mean is defined, so both are
-        success, trial = _successes_and_trials(ratio, cell)
+        success, trial = successes_and_trials(ratio, cell)
         rates.append(float(success.sum() / trial.sum()))
         bounds.append(_of_proportion(ratio, metric, cell, gradient[cell], clusters, "drawn", level))
         influences.append(gradient[cell])

@@ -32,13 +32,13 @@ class Clusters:
     """The independent units of a sample: patients, or single images if patients are not known.
 
     Args:
-        y_true: Labels (n,), 0 or 1.
+        y_true: Labels (n,), from 0; 0 or 1 for two classes.
         patients: The patient of each image (n,), or None.
 
     Attributes:
         index: The cluster of each image (n,), from 0.
         count: The number of clusters.
-        counts: The number of clusters with an image of class 0, and of class 1.
+        counts: The number of clusters with an image of each class, for two classes or more.
         repeated: Whether any cluster has several images.
 
     Raises:
@@ -55,13 +55,24 @@ class Clusters:
         self.y_true = y_true
         self.count = int(self.index.max()) + 1
         self.repeated = self.count < len(y_true)
-        self.counts = tuple(int(np.count_nonzero(np.bincount(self.index[y_true == label]))) for label in (0, 1))
+        self._order = None if self.repeated else np.argsort(self.index)
+        labels = range(max(2, int(y_true.max()) + 1))
+        self.counts = tuple(int(np.count_nonzero(np.bincount(self.index[y_true == label]))) for label in labels)
 
     def sums(self, values: Floats) -> Floats:
         """Return the sums (k, count) of `values` (k, n) over the images of each cluster."""
-        if not self.repeated:
-            return values[:, np.argsort(self.index)]
+        if self._order is not None:
+            return values[:, self._order]
         return np.stack([np.bincount(self.index, row, self.count) for row in values])
+
+    def _sums_by_class(self, values: Floats) -> Sequence[Floats] | Floats:
+        """Return per class the sums (k, count) of `values` (k, n) over its images in each cluster."""
+        classes = len(self.counts)
+        if self._order is not None:
+            return [self.sums(values * (self.y_true == label)) for label in range(classes)]
+        cell, size = self.y_true * self.count + self.index, classes * self.count
+        rows = [np.bincount(cell, row, size).reshape(classes, self.count) for row in values]
+        return np.stack(rows, axis=1)
 
     def covariance(self, influences: Floats) -> Floats:
         """Return the covariance of k metrics by cluster: Obuchowski 1997, or DeLong et al. 1988 without repeats.
@@ -72,14 +83,16 @@ class Clusters:
         Returns:
             Covariance matrix (k, k) of the estimates.
         """
-        positive = self.sums(influences * self.y_true)
-        negative = self.sums(influences * (1 - self.y_true))
-        between = positive @ negative.T
-        return (
-            _small_sample(self.counts[1]) * positive @ positive.T
-            + _small_sample(self.counts[0]) * negative @ negative.T
-            + _small_sample(self.count) * (between + between.T)
-        )
+        sums = self._sums_by_class(influences)
+        within: Floats = np.zeros((len(influences), len(influences)))
+        for clusters, of_class in zip(self.counts[::-1], sums[::-1], strict=True):
+            within = within + _small_sample(clusters) * of_class @ of_class.T
+        between: Floats = np.zeros_like(within)
+        before = sums[0]
+        for of_class in sums[1:]:
+            between = between + of_class @ before.T
+            before = before + of_class
+        return within + _small_sample(self.count) * (between + between.T)
 
     def variance(self, influence: Floats) -> float:
         """Return the variance of the metric with these influence values (n,), at least 0."""
@@ -90,6 +103,14 @@ class Clusters:
         a, b = self.sums(np.stack([first, second]))
         scale = float(a @ a) * float(b @ b)
         return float(np.clip(a @ b / np.sqrt(scale), -1, 1)) if scale > 0 else 0.0
+
+    def correlations(self, influences: Floats) -> Floats:
+        """Return the correlations (k, k) of k estimates from their influence values (k, n); 0 where one cannot vary."""
+        products = (sums := self.sums(influences)) @ sums.T
+        scale = np.sqrt(np.outer(np.diag(products), np.diag(products)))
+        values: Floats = np.clip(np.divide(products, scale, out=np.zeros_like(products), where=scale > 0), -1, 1)
+        np.fill_diagonal(values, 1.0)
+        return values
 
     def degrees_of_freedom(self, influence: Floats) -> float:
         """Return the degrees of freedom of a variance estimate (Pan and Wall 2002).
@@ -114,7 +135,7 @@ def centred(influences: Floats, y_true: Labels, class_sizes: ClassSizes) -> Floa
 
     Args:
         influences: Influence values (..., n).
-        y_true: Labels (n,), 0 or 1.
+        y_true: Labels (n,), from 0.
         class_sizes: With `fixed`, the mean of a class does not contribute to the variance and is subtracted.
 
     Returns:

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from benchmark.evidence.estimate import Estimate
+from benchmark.evidence.metrics.keys import MeasureKey
 from benchmark.evidence.scores import Scores
 
 if TYPE_CHECKING:
@@ -39,6 +40,18 @@ _POPULATIONS: Mapping[Weights, Literal["images", "positives", "negatives"]] = Ma
 )
 _SCALE_RANGES: Mapping[Scale | None, tuple[float, float]] = MappingProxyType(
     {"Wilson": (0, 1), "Dice": (0, 1), "square-and-add": (0, 1), "logit": (0, 1), "Fisher z": (-1, 1)}
+)
+_MULTICLASS_RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {
+        "brier": (0.0, 2.0),  # summed over classes, as scikit-learn does from three classes on
+        "kappa": (-1.0, 1.0),
+        "quadratic_kappa": (-1.0, 1.0),
+        "top_3_accuracy": (0.0, 1.0),
+        "top_5_accuracy": (0.0, 1.0),
+        "coverage": (0.0, 1.0),
+        "selective_accuracy": (0.0, 1.0),
+        "expected_cost": (0.0, math.inf),
+    }
 )
 _Function = TypeVar("_Function", bound=Callable[..., float | None])
 
@@ -424,9 +437,24 @@ def canonical(name: str) -> str:
 
 
 def label_of(name: str) -> str:
-    """Return the label of a metric for tables and sentences; for any other figure its name, with blanks."""
+    """Return the label of a figure for tables and sentences.
+
+    Args:
+        name: Name of a metric, a key such as `recall:macro` or `recall:class:NORMAL`, or any other figure.
+
+    Returns:
+        The label of the metric, with the average before it or the class after it; for any other figure its name, with
+        blanks.
+    """
     metric = find_metric(name)
-    return name.replace("_", " ") if metric is None else metric.label
+    if metric is not None:
+        return metric.label
+    try:
+        key = MeasureKey.parse(name)
+    except ValueError:
+        return name.replace("_", " ")
+    inner = find_metric(key.metric)
+    return key.label_format.format(key.metric.replace("_", " ") if inner is None else inner.label)
 
 
 def confusion(scores: Scores, threshold: float) -> Confusion:
@@ -479,20 +507,36 @@ def values(
     return {name: value for name, (value, reason) in computed.items() if value is not None or reason == UNDEFINED}
 
 
-def out_of_range(figure: Figure) -> str | None:
+def range_of(name: str, *, classes: int = 2) -> tuple[float, float]:
+    """Return the least and the greatest value of a figure.
+
+    Args:
+        name: A metric, a key such as `recall:macro`, or any other figure. Of the others, only `loss` has a range.
+        classes: The number of classes; metrics of all classes, and the Brier score, differ from three on.
+
+    Returns:
+        Both ends, infinite where unknown.
+    """
+    metric, _, rest = name.partition(":")
+    if classes > 2 and name in _MULTICLASS_RANGES:
+        return _MULTICLASS_RANGES[name]
+    record = find_metric(metric) if classes > 2 or not rest else None
+    if record is not None:
+        return record.range
+    return 0 if name == "loss" else -math.inf, math.inf
+
+
+def out_of_range(figure: Figure, *, classes: int = 2) -> str | None:
     """Return why `figure` is impossible: its metric cannot have this value or bound, or the bounds are reversed.
 
     Args:
-        figure: A figure of any name. Of names that are not registered metrics, only `loss` has a range.
+        figure: A figure of any name. Its range is that of `range_of`.
+        classes: The number of classes of the data.
 
     Returns:
         The problem as a sentence; None for a possible figure.
     """
-    metric = find_metric(figure.metric)
-    if metric is not None:
-        least, greatest = metric.range
-    else:
-        least, greatest = 0 if figure.metric == "loss" else -math.inf, math.inf
+    least, greatest = range_of(figure.metric, classes=classes)
     for number in (figure.value, figure.low, figure.high):
         if number is not None and not least - _ROUNDING <= number <= greatest + _ROUNDING:
             return f"{figure.metric} {number:g} is not within {least:g} and {greatest:g}"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from benchmark.evidence.estimate import Estimate
 from benchmark.evidence.scores import ValidationScores
 from benchmark.evidence.thresholds.cuts import Array
 from benchmark.evidence.thresholds.intervals import Choice
-from benchmark.evidence.thresholds.rules import get_rule
+from benchmark.evidence.thresholds.rules import Rule, get_rule
 
 
 @dataclass(frozen=True)
@@ -81,18 +81,41 @@ def choose_with_interval(
         TypeError: The scores are from another split.
         ValueError: The rule is unknown or does not take `value`, or there are fewer than 100 replicates.
     """
+    return choose_by(scores, get_rule(rule), value, replicates=replicates, seed=seed)
+
+
+def choose_by(
+    scores: ValidationScores, rule: Rule, value: float | None = None, *, replicates: int = 1000, seed: int = 0
+) -> Threshold:
+    """Choose a threshold by a rule that need not be registered, as `choose_with_interval` does.
+
+    Args:
+        scores: Validation scores.
+        rule: The rule.
+        value: The parameter of the rule; None for its default.
+        replicates: Number of bootstrap resamples, at least 100; used by rules with a bootstrap interval.
+        seed: Seed of the resamples.
+
+    Returns:
+        The threshold with its interval, as of `choose_with_interval`.
+
+    Raises:
+        TypeError: The scores are from another split.
+        ValueError: The rule does not take `value`, or there are fewer than 100 replicates.
+    """
     if replicates < 100:
         raise ValueError(f"{replicates} replicates are too few for a 95% interval; at least 100")
-    chosen = choose(scores, rule, value)
-    if chosen.value is None:
-        return chosen
-    registered = get_rule(rule)
-    parameter = registered.parameter(value)
+    if type(scores) is not ValidationScores:
+        raise TypeError(f"a threshold is chosen on ValidationScores, not on {type(scores).__name__}")
+    parameter = rule.parameter(value)
+    threshold, reason = rule.best_cut(scores, parameter)
+    if threshold is None:
+        return Threshold(None, rule.name, reason)
 
     def choose_again(resampled: ValidationScores, weights: Array) -> Array:
-        return registered.best_cuts(resampled, parameter, weights)
+        return rule.best_cuts(resampled, parameter, weights)
 
-    bounds = registered.interval(Choice(scores, parameter, chosen.value, choose_again, replicates, seed))
+    bounds = rule.interval(Choice(scores, parameter, threshold, choose_again, replicates, seed))
     if isinstance(bounds, str):
-        return replace(chosen, reason=bounds)
-    return replace(chosen, low=bounds[0], high=bounds[1])
+        return Threshold(threshold, rule.name, bounds)
+    return Threshold(threshold, rule.name, None, *bounds)

@@ -87,6 +87,22 @@ def share_target(metric: str, choice: Choice) -> Bounds | str:
     return _inverted(choice, partial(_around_target, metric))
 
 
+def share_reached(metric: str, choice: Choice) -> Bounds | str:
+    """Accept the thresholds up to the first one at which the 95% interval of a metric lies above the target.
+
+    The lower end is the lowest threshold whose interval does not lie below the target. This suits the lowest threshold
+    that reaches the target with a metric that rises with the threshold, on average, up to a few last images.
+
+    Args:
+        metric: `precision`, the share of positives among the images above the threshold.
+        choice: A choice whose value is the target.
+
+    Returns:
+        The lowest and the highest accepted threshold, or why there is no interval.
+    """
+    return _inverted(choice, partial(_up_to_target, metric))
+
+
 def balanced_errors(choice: Choice) -> Bounds | str:
     """Accept the thresholds at which the numbers of false positives and negatives do not differ (McNemar 1947)."""
     return _inverted(choice, _balanced)
@@ -174,6 +190,17 @@ def _around_target(metric: str, scores: ValidationScores, cuts: _Cuts, target: f
     around[:-1] |= jump & bool(label)
     around[1:] |= jump & (not label)
     return around
+
+
+def _up_to_target(metric: str, scores: ValidationScores, cuts: _Cuts, target: float) -> np.ndarray:
+    clusters = Clusters(scores.y_true, scores.patient)
+    some = cuts.first < len(cuts.distinct)  # the metric is undefined without an image above the threshold
+    sides = np.array([_side(metric, scores, at, clusters, target) for at in cuts.thresholds[some]])
+    above = np.flatnonzero(sides > 0)
+    accepted = np.zeros(len(cuts.first), dtype=bool)
+    accepted[: above[0] + 1 if len(above) else len(accepted)] = True
+    accepted[: len(sides)] &= sides >= 0
+    return accepted
 
 
 def _side(metric: str, scores: ValidationScores, threshold: float, clusters: Clusters, target: float) -> int:

@@ -65,6 +65,21 @@ class DecisionRule:
         """The predicted class for a raw score; None if no threshold was chosen."""
         return None if self.threshold.value is None else self.classes[int(score >= self.threshold.value)]
 
+    def predict(self, image: str, score: float, outside: tuple[str, ...] = ()) -> Prediction:
+        """Decide on one image.
+
+        Args:
+            image: Name of the file.
+            score: Its raw score.
+            outside: Why the image is unlike the training images.
+
+        Returns:
+            The prediction. It has an error, and nothing else, if `problem` names one.
+        """
+        if (problem := self.problem(score)) is not None:
+            return Prediction(image, error=problem)
+        return Prediction(image, self.probability(score), score, self.decide(score), outside)
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -104,9 +119,10 @@ def decider_of(run: Run, store: Store) -> DecisionRule:
     """
     if run.threshold is None:
         raise ValueError(f"the run {run.run_id} did not finish")
-    val = store.scores(run, "val")
+    val = store.binary_scores(run, "val")
     assert isinstance(val, ValidationScores)
-    return DecisionRule(run.spec.dataset.classes, run.threshold, best_calibrator(val))
+    negative, positive = run.spec.dataset.classes
+    return DecisionRule((negative, positive), run.threshold, best_calibrator(val))
 
 
 def ood_reasons(

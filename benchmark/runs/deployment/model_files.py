@@ -19,6 +19,7 @@ from benchmark.runs.run import Run
 from benchmark.runs.storage.files import Damaged, read_bytes
 from benchmark.runs.storage.store import Store
 from zoo.config.errors import ConfigError
+from zoo.models.registry import outputs_for
 
 if TYPE_CHECKING:
     from benchmark.data.decoding.prepared import LabelledImages
@@ -128,7 +129,12 @@ def maker_of(run: Run) -> Callable[[], Any]:
     from zoo.models.registry import build
 
     model, size = run.spec.card.model, run.spec.protocol.image_size
-    return lambda: build(model.builder, model.params, (size, size, 3))
+    return lambda: build(model.builder, model.params, (size, size, 3), outputs_of(run))
+
+
+def outputs_of(run: Run) -> int:
+    """The number of scores per image of the model of `run`."""
+    return outputs_for(len(run.spec.dataset.classes))
 
 
 def reference_note(run: Run, store: Store) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from benchmark.data.sources.entries import is_hidden, printable
 from benchmark.runs.deployment.decision_rule import DecisionRule, Prediction, ood_reasons
-from benchmark.runs.deployment.model_files import REFERENCE, maker_of, model_of, read_references
+from benchmark.runs.deployment.model_files import REFERENCE, maker_of, model_of, outputs_of, read_references
+from benchmark.runs.deployment.multiclass import AnyDecisionRule, AnyPrediction, MulticlassPrediction
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from benchmark.training.quiet import load_keras
@@ -41,7 +42,7 @@ def image_files(paths: Iterable[Path]) -> list[Path]:
     return files
 
 
-def predict_files(run: Run, store: Store, decider: DecisionRule, files: Iterable[Path]) -> Iterator[Prediction]:
+def predict_files(run: Run, store: Store, decider: AnyDecisionRule, files: Iterable[Path]) -> Iterator[AnyPrediction]:
     """Predict images exactly as the bench scored its images: decoding, resizing, preprocessing, precision and batches
     are the same.
 
@@ -65,30 +66,22 @@ def predict_files(run: Run, store: Store, decider: DecisionRule, files: Iterable
     path = model_of(run, store)
     references = read_references(path.with_name(REFERENCE))
     backend.prepare_process(run.spec.seed, os.cpu_count() or 1)
-    describer = ImageDescriber(load_model(path, maker_of(run)), run.spec.dataset.reading)
+    describer = ImageDescriber(load_model(path, maker_of(run), outputs_of(run)), run.spec.dataset.reading)
     for file in describer.describe_files(files):
         if file.descriptors is None:
-            yield Prediction(file.name, error=file.error)
+            kind = Prediction if isinstance(decider, DecisionRule) else MulticlassPrediction
+            yield kind(file.name, error=file.error)
             continue
-        score = float(file.descriptors.scores[0])
-        if (problem := decider.problem(score)) is not None:
-            yield Prediction(file.name, error=problem)
-            continue
-        yield Prediction(
-            file.name,
-            probability=decider.probability(score),
-            score=score,
-            decision=decider.decide(score),
-            outside=(
-                *([file.note] if file.note else []),
-                *ood_reasons(
-                    references,
-                    file.descriptors.by_name(),
-                    colour=file.colour,
-                    channels=describer.channels,
-                ),
-            ),
+        by_name = file.descriptors.by_name()
+        outside = (
+            *([file.note] if file.note else []),
+            *ood_reasons(references, by_name, colour=file.colour, channels=describer.channels),
         )
+        score = file.descriptors.scores[0]
+        if isinstance(decider, DecisionRule):
+            yield decider.predict(file.name, float(score), outside)
+        else:
+            yield decider.predict(file.name, score, outside)
 
 
 def _below(folder: Path) -> Iterator[Path]:

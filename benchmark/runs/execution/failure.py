@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from benchmark.data.decoding.prepared import LabelledImages
-from benchmark.evidence.scores import Scores
+from benchmark.evidence.scores import AnyScores
 from benchmark.runs.environment import Environment
 from benchmark.runs.execution.messages import Message, ScoresReady, StepBegun
 from benchmark.runs.execution.stage_timer import StageTimer
@@ -38,12 +38,12 @@ class RunState:
     step: str = "starting"
     environment: Environment | None = None
     history: History = NO_HISTORY
-    parts: list[tuple[Scores, LabelledImages]] = field(default_factory=list)
+    parts: list[tuple[AnyScores, LabelledImages]] = field(default_factory=list)
     timer: StageTimer = field(default_factory=StageTimer)
     started: float = field(default_factory=time.perf_counter)
 
     @property
-    def scores(self) -> tuple[tuple[Scores, tuple[str, ...]], ...]:
+    def scores(self) -> tuple[tuple[AnyScores, tuple[str, ...]], ...]:
         """The scores so far, each with the names of its images."""
         return tuple((scores, images.names) for scores, images in self.parts)
 
@@ -52,7 +52,7 @@ class RunState:
         self.step = step
         self.notify(StepBegun(step))
 
-    def add_scores(self, scores: Scores, images: LabelledImages) -> None:
+    def add_scores(self, scores: AnyScores, images: LabelledImages) -> None:
         """Add the scores of `images` and send them to the parent, which keeps them if this process dies."""
         self.parts.append((scores, images))
         self.notify(ScoresReady(self.scores, self.history))
@@ -89,7 +89,7 @@ def traceback_of(error: BaseException) -> str:
 def save_failed(
     store: Store,
     run: Run,
-    scores: Sequence[tuple[Scores, Sequence[str]]],
+    scores: Sequence[tuple[AnyScores, Sequence[str]]],
     history: History,
     traceback: str = "",
 ) -> None:

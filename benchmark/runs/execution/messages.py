@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmark.evidence.scores import Scores
+from benchmark.evidence.scores import AnyScores
 from benchmark.runs.history import NO_HISTORY, History
 from benchmark.runs.run import Progress, Run
 
@@ -25,7 +25,7 @@ class ScoresReady:
         history: The epochs of the training.
     """
 
-    scores: tuple[tuple[Scores, tuple[str, ...]], ...] = ()
+    scores: tuple[tuple[AnyScores, tuple[str, ...]], ...] = ()
     history: History = NO_HISTORY
 
 

@@ -19,24 +19,23 @@ from typing import TypeVar
 
 import benchmark.training.backend as backend
 from benchmark.data.checks.leakage import related_test_images
-from benchmark.data.decoding.prepared import LabelledImages, SplitName, is_whole, load
-from benchmark.evidence.diagnosis.diagnoses import diagnose
+from benchmark.data.decoding.prepared import LabelledImages, is_whole, load
+from benchmark.evidence.decisions.decide import Decision
 from benchmark.evidence.diagnosis.training_record import (
     Intensity,
     TrainingDiagnostics,
     batch_norm_probe,
 )
-from benchmark.evidence.intervals.figures import figures
-from benchmark.evidence.metrics.influence import ClassSizes
 from benchmark.evidence.metrics.registry import Figure
-from benchmark.evidence.scores import Scores, TestScores, ValidationScores
-from benchmark.evidence.thresholds.choice import Threshold, choose_with_interval
+from benchmark.evidence.scores import AnyScores, SplitName, scores_of
+from benchmark.evidence.thresholds.choice import Threshold
 from benchmark.runs.deployment.model_files import write_model
 from benchmark.runs.environment import describe_environment
 from benchmark.runs.execution.failure import RunState, failed_run, has_finished_run, save_failed, traceback_of
 from benchmark.runs.execution.messages import Message, NotStored, PreparedLost, Stored
 from benchmark.runs.history import History
-from benchmark.runs.run import Costs, Job, Progress, Run, now
+from benchmark.runs.outcome import Choice, choose, costs_of, default_decision, figures_of, findings, is_chosen
+from benchmark.runs.run import Costs, Job, Progress, Run, RunSpec, now
 from benchmark.runs.storage.store import Store
 from benchmark.training.fit import FeatureOptions, Fitted, Step, TrainingDiverged, fit, total_loss
 from benchmark.training.frozen.bank import default_bank
@@ -113,7 +112,7 @@ def run_job(job: Job, store: Store, threads: int, notify: Callable[[Message], No
 
 @dataclass(frozen=True)
 class Scored:
-    """A trained model, its images and scores, and the threshold.
+    """A trained model, its images and scores, and what was chosen on validation.
 
     Attributes:
         fitted: The trained model.
@@ -121,19 +120,19 @@ class Scored:
         val: Validation images.
         val_scores: Scores of validation.
         test_scores: Scores of test; None in a search.
-        threshold: The threshold chosen on validation.
+        choice: The threshold or decision chosen on validation.
     """
 
     fitted: Fitted
     train: LabelledImages
     val: LabelledImages
-    val_scores: ValidationScores
-    test_scores: TestScores | None
-    threshold: Threshold
+    val_scores: AnyScores
+    test_scores: AnyScores | None
+    choice: Choice
 
 
 def train_and_score(job: Job, threads: int, state: RunState) -> Scored:
-    """Train, score validation, choose the threshold there, and only then score test.
+    """Train, score validation, choose the threshold or decision there, and only then score test.
 
     Args:
         job: What to compute.
@@ -141,7 +140,7 @@ def train_and_score(job: Job, threads: int, state: RunState) -> Scored:
         state: The state of the run, which is updated.
 
     Returns:
-        The trained model with its scores and threshold.
+        The trained model with its scores and what was chosen.
     """
     spec = job.spec
     backend.prepare_process(spec.seed, threads)
@@ -164,32 +163,38 @@ def train_and_score(job: Job, threads: int, state: RunState) -> Scored:
         val,
         seed=spec.seed,
         view_seed=spec.protocol.view_seed,
+        classes=len(spec.dataset.classes),
         views=None if spec.protocol.views == "fresh" else spec.protocol.views,
         features=FeatureOptions(default_bank(), methods, job.also_unfrozen),
         on_step=_throttled(state.notify),
     )
     state.history = History.of(fitted.history)
-    if (choice := fitted.network.method) is not None:
-        state.environment = describe_environment(backend.versions(), threads, choice.method, choice.reason, weights)
+    if (used := fitted.network.method) is not None:
+        state.environment = describe_environment(backend.versions(), threads, used.method, used.reason, weights)
     state.timer.end("training")
     state.timer.move(at_fit := fitted.network.feature_seconds, "training", "features")
     state.begin("scoring validation")
-    known = not spec.dataset.patients_unknown
-    val_scores = ValidationScores("val", val.labels, score(fitted, val), val.patients if known else None)
+    val_scores = _scores(spec, fitted, val)
     state.add_scores(val_scores, val)
     state.begin("choosing the threshold")
-    rule = spec.protocol.threshold
-    threshold = choose_with_interval(val_scores, rule.rule, rule.value)
+    choice = choose(spec.protocol, val_scores)
     test_scores = None
     if spec.stage == "bench":
         # The test split is opened only here, after everything is fitted and chosen.
         state.begin("scoring the test split")
         test = _loaded(job.folder, "test", state)
-        test_scores = TestScores("test", test.labels, score(fitted, test), test.patients if known else None)
+        test_scores = _scores(spec, fitted, test)
         state.add_scores(test_scores, test)
     state.timer.end("scoring")
     state.timer.move(fitted.network.feature_seconds - at_fit, "scoring", "features")
-    return Scored(fitted, train, val, val_scores, test_scores, threshold)
+    return Scored(fitted, train, val, val_scores, test_scores, choice)
+
+
+def _scores(spec: RunSpec, fitted: Fitted, images: LabelledImages) -> AnyScores:
+    facts = spec.dataset
+    patients = None if facts.patients_unknown else images.patients
+    y_score = score(fitted, images)
+    return scores_of(images.split, images.labels, y_score, facts.classes, patients, ordered=facts.ordered)
 
 
 def assess(job: Job, scored: Scored, state: RunState) -> Run:
@@ -203,9 +208,9 @@ def assess(job: Job, scored: Scored, state: RunState) -> Run:
     Returns:
         The record of a finished run.
     """
-    spec, fitted, train, threshold = job.spec, scored.fitted, scored.train, scored.threshold
+    spec, fitted, train, choice = job.spec, scored.fitted, scored.train, scored.choice
     card, bench = spec.protocol.budgeted(spec.card), spec.stage == "bench"  # the card as it was trained
-    by_part: dict[str, Scores] = {scores.split: scores for scores, _ in state.parts}
+    by_part: dict[str, AnyScores] = {scores.split: scores for scores, _ in state.parts}
     state.begin("the loss")
     losses = {part: total_loss(card, fitted.model, s.y_true, s.y_score) for part, s in by_part.items()}
     state.begin("the probe in both modes")
@@ -224,14 +229,17 @@ def assess(job: Job, scored: Scored, state: RunState) -> Run:
         inference_ms = ms_per_image(fitted, scored.val)
     state.begin("the figures")
     sizes = spec.protocol.class_sizes
-    at_half = {part: _figures(s, 0.5, losses[part], sizes) for part, s in by_part.items()}
-    at_chosen = (
-        {}
-        if threshold.value is None
-        else {part: _figures(s, threshold.value, losses[part], sizes) for part, s in by_part.items()}
-    )
+    costs = costs_of(choice)
+    at_half = {
+        part: _with_loss(losses[part], figures_of(s, default_decision(s), sizes, costs)) for part, s in by_part.items()
+    }
+    at_chosen = {
+        part: _with_loss(losses[part], figures_of(s, choice, sizes, costs))
+        for part, s in by_part.items()
+        if is_chosen(choice)
+    }
     state.begin("the diagnosis")
-    diagnosis = diagnose(
+    diagnosis = findings(
         scored.val_scores,
         scored.test_scores,
         state.history.curves(),
@@ -246,7 +254,8 @@ def assess(job: Job, scored: Scored, state: RunState) -> Run:
         status="ok",
         finished=now(),
         split=job.split,
-        threshold=threshold,
+        threshold=choice if isinstance(choice, Threshold) else None,
+        decision=choice if isinstance(choice, Decision) else None,
         at_half=at_half,
         at_chosen=at_chosen,
         diagnosis=diagnosis,
@@ -283,8 +292,8 @@ def _wait_for(folder: Path) -> None:
         time.sleep(_EVERY_S)
 
 
-def _figures(scores: Scores, threshold: float, loss: float, class_sizes: ClassSizes) -> dict[str, Figure]:
-    return {"loss": Figure("loss", loss), **figures(scores, threshold, class_sizes)}
+def _with_loss(loss: float, figures: dict[str, Figure]) -> dict[str, Figure]:
+    return {"loss": Figure("loss", loss), **figures}
 
 
 def _costs(fitted: Fitted, inference_ms: float | None, state: RunState) -> Costs:

@@ -8,29 +8,42 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.evidence.scores import Scores, SplitName, TestScores, ValidationScores
+from benchmark.evidence.scores import AnyScores, MulticlassScores, SplitName, scores_of
 from benchmark.runs.history import History
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pyarrow
 
 _MOST_ROWS = 50_000_000
 _MOST_BYTES = 4 * 1024**3  # decompressed: a small file can declare any size
+_OF_CLASS = "score:"  # begins the column of each of three or more classes
 
 
-def write_predictions(path: Path, scores: Sequence[tuple[Scores, Sequence[str]]]) -> None:
-    """Write scores to `path` as Parquet, each with the names of its images. Raises OSError."""
+def write_predictions(path: Path, scores: Sequence[tuple[AnyScores, Sequence[str]]]) -> None:
+    """Write scores to `path` as Parquet, each with the names of its images. Raises OSError.
+
+    Two classes have one column, `y_score`, for the positive class. More have one column each, `score:CLASS`.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    columns: dict[str, list[Any]] = {"split": [], "image": [], "patient": [], "y_true": [], "y_score": []}
+    columns: dict[str, list[Any]] = {"split": [], "image": [], "patient": [], "y_true": []}
     for part, names in scores:
         columns["split"] += [part.split] * len(part)
         columns["image"] += names
         columns["patient"] += part.patient or [None] * len(part)
         columns["y_true"] += part.y_true.tolist()
-        columns["y_score"] += part.y_score.tolist()
+        for name, values in _columns(part):
+            columns.setdefault(name, []).extend(values.tolist())
     pq.write_table(pa.table(columns), path)
+
+
+def _columns(part: AnyScores) -> list[tuple[str, npt.NDArray[np.float64]]]:
+    if isinstance(part, MulticlassScores):
+        return [(f"{_OF_CLASS}{name}", part.y_score[:, label]) for label, name in enumerate(part.classes)]
+    return [("y_score", part.y_score)]
 
 
 class Predictions:
@@ -57,17 +70,40 @@ class Predictions:
             raise ValueError(f"it declares {facts.num_rows:,} rows of {unpacked:,} bytes")
         self._table: pyarrow.Table = file.read(use_threads=False)  # threads are slower for so few rows
 
-    def all(self) -> dict[str, Scores]:
-        """The scores of all splits in the file."""
-        return {split: self.scores(split) for split in self._table["split"].unique().to_pylist()}
+    def all(self, classes: tuple[str, ...], *, ordered: bool = False) -> dict[str, AnyScores]:
+        """The scores of all splits in the file, as `scores` returns them."""
+        return {
+            split: self.scores(split, classes, ordered=ordered) for split in self._table["split"].unique().to_pylist()
+        }
 
-    def scores(self, split: SplitName) -> Scores:
-        """The scores of one split, as `ValidationScores` or `TestScores` if it is one of these."""
+    def scores(self, split: SplitName, classes: tuple[str, ...], *, ordered: bool = False) -> AnyScores:
+        """The scores of one split, in the type of this split and number of classes.
+
+        Args:
+            split: The split.
+            classes: Names of the classes.
+            ordered: Whether their order is a scale.
+
+        Returns:
+            The scores; they have no image if the file has none of this split.
+
+        Raises:
+            ValueError: The file has no scores of these classes, or scores are out of range.
+        """
+        import numpy as np
+
         rows = self._rows(split)
-        kind = {"val": ValidationScores, "test": TestScores}.get(split, Scores)
+        expected = ["y_score"] if len(classes) == 2 else [f"{_OF_CLASS}{name}" for name in classes]
+        present = [name for name in rows.column_names if name == "y_score" or name.startswith(_OF_CLASS)]
+        if sorted(present) != sorted(expected):
+            raise ValueError(
+                f"it has the scores {', '.join(present) or 'of no class'} instead of {', '.join(expected)}"
+            )
+        columns = [rows[name].to_numpy() for name in expected]
+        y_score = columns[0] if len(classes) == 2 else np.stack(columns, axis=1)
         patients = rows["patient"].to_pylist()
         known = None if None in patients else tuple(patients)
-        return kind(split, rows["y_true"].to_numpy(), rows["y_score"].to_numpy(), known)
+        return scores_of(split, rows["y_true"].to_numpy(), y_score, classes, known, ordered=ordered)
 
     def images(self, split: SplitName) -> tuple[str, ...]:
         """The names of the images of one split, in the order of its scores."""

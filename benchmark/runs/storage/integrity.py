@@ -8,15 +8,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
-from benchmark.evidence.metrics.registry import Figure, get_metric, metrics, values
-from benchmark.evidence.scores import Scores
+from benchmark.evidence.metrics.multiclass import find_multiclass
+from benchmark.evidence.metrics.registry import Figure, find_metric
+from benchmark.evidence.scores import AnyScores, MulticlassScores
+from benchmark.runs.outcome import costs_of, default_decision, is_chosen, values_of
 from benchmark.runs.run import Run
 
 TOLERANCE = 1e-6
 """Figures are equal if they differ by at most this, absolutely or relatively, since machines round sums differently."""
 
 
-def disagreement(run: Run, scores: Mapping[str, Scores]) -> str | None:
+def disagreement(run: Run, scores: Mapping[str, AnyScores]) -> str | None:
     """Find a figure that differs from its value by the stored scores.
 
     Figures that depend on more than scores, such as the `loss` with its penalties, are not checked, and neither are
@@ -29,17 +31,18 @@ def disagreement(run: Run, scores: Mapping[str, Scores]) -> str | None:
     Returns:
         The first disagreement in words; None if all figures agree.
     """
-    fixed = metrics(lambda metric: not metric.uses_threshold)
-    ranked: dict[str, dict[str, float | None]] = {}  # by split: figures that no threshold changes, computed once
-    for where, threshold, split, recorded in _figures(run):
-        if threshold is None:
-            return f"it has figures at a chosen threshold, {where}, but no such threshold"
+    fixed: dict[str, dict[str, float | None]] = {}  # by split: values that no decision changes, computed once
+    for split, recorded, chosen in _figures(run):
+        where = _where(split, chosen, len(run.spec.dataset.classes))
         if split not in scores:
             return f"it has figures of {split}, but no scores of it"
-        known = values(scores[split], threshold, ranked.get(split, {}))
-        ranked[split] = {name: value for name, value in known.items() if name in fixed}
+        choice = run.choice if chosen else default_decision(scores[split])
+        if choice is None or not is_chosen(choice):
+            return f"it has figures of {where.removesuffix(':')}, but nothing was chosen"
+        known = values_of(scores[split], choice, fixed.get(split, {}), costs_of(run.choice))
+        fixed[split] = {name: value for name, value in known.items() if not _uses_decisions(name, scores[split])}
         for name, figure in recorded.items():
-            if name in known and not get_metric(name).failed(figure) and not _same(figure.value, known[name]):
+            if name in known and not _failed(figure) and not _same(figure.value, known[name]):
                 return (
                     f"{where} {name} is {_number(figure.value)} in run.json, but {_number(known[name])} by the scores "
                     "in predictions.parquet"
@@ -47,13 +50,31 @@ def disagreement(run: Run, scores: Mapping[str, Scores]) -> str | None:
     return None
 
 
-def _figures(run: Run) -> Iterator[tuple[str, float | None, str, Mapping[str, Figure]]]:
-    """Figures with their location in words, their threshold and their split."""
-    chosen = run.threshold.value if run.threshold else None
-    for split, figures in run.at_half.items():
-        yield f"{split} at 0.5:", 0.5, split, figures
-    for split, figures in run.at_chosen.items():
-        yield f"{split} at the chosen threshold:", chosen, split, figures
+def _figures(run: Run) -> Iterator[tuple[str, Mapping[str, Figure], bool]]:
+    """Figures with their split, and whether they are those of the choice."""
+    for chosen, by_split in ((False, run.at_half), (True, run.at_chosen)):
+        for split, figures in by_split.items():
+            yield split, figures, chosen
+
+
+def _where(split: str, chosen: bool, classes: int) -> str:
+    if classes > 2:
+        return f"{split} by {'the chosen decision' if chosen else 'the highest score'}:"
+    return f"{split} at {'the chosen threshold' if chosen else '0.5'}:"
+
+
+def _uses_decisions(name: str, scores: AnyScores) -> bool:
+    if isinstance(scores, MulticlassScores):
+        measure = find_multiclass(name)
+        return measure is None or measure.uses_decisions
+    metric = find_metric(name)
+    return metric is None or metric.uses_threshold
+
+
+def _failed(figure: Figure) -> bool:
+    """Return whether the figure is missing because a function of its metric failed."""
+    metric = find_metric(figure.metric.partition(":")[0])
+    return metric is not None and metric.failed(figure)
 
 
 def _same(one: float | None, other: float | None) -> bool:

@@ -45,7 +45,7 @@ def read_record(path: Path) -> Run:
                 f"{path}: was written by a newer version of zoo (record version {version}, this one knows "
                 f"{RECORD_VERSION}); update zoo"
             )
-        run = Run.model_validate(with_current_keys(Run, data)[0])
+        run = Run.model_validate(with_current_keys(Run, data, stored=True)[0])
         _ = run.run_id
     except Unreadable:
         raise

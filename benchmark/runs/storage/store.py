@@ -19,7 +19,7 @@ from typing import Literal, TypeVar
 
 import filelock
 
-from benchmark.evidence.scores import Scores, SplitName
+from benchmark.evidence.scores import AnyScores, Scores, SplitName
 from benchmark.runs.history import NO_HISTORY, History
 from benchmark.runs.run import Run
 from benchmark.runs.storage.contents import (
@@ -202,7 +202,7 @@ class Store:
     def save(
         self,
         run: Run,
-        scores: Sequence[tuple[Scores, Sequence[str]]] = (),
+        scores: Sequence[tuple[AnyScores, Sequence[str]]] = (),
         history: History = NO_HISTORY,
         write_model: Callable[[Path], None] | None = None,
         traceback: str = "",
@@ -244,9 +244,19 @@ class Store:
             return NO_HISTORY
         return self._parsed(run, _HISTORY, read_history)
 
-    def scores(self, run: Run, split: SplitName) -> Scores:
+    def scores(self, run: Run, split: SplitName) -> AnyScores:
         """The scores per image of one split of `run`, as `Predictions.scores` types them. Raises ConfigError."""
-        return self._parsed(run, _PREDICTIONS, lambda data: Predictions(data).scores(split))
+        facts = run.spec.dataset
+        return self._parsed(
+            run, _PREDICTIONS, lambda data: Predictions(data).scores(split, facts.classes, ordered=facts.ordered)
+        )
+
+    def binary_scores(self, run: Run, split: SplitName) -> Scores:
+        """The scores of one split of a run on two classes. Raises ConfigError, also for more classes."""
+        scores = self.scores(run, split)
+        if not isinstance(scores, Scores):
+            raise ConfigError(f"{run.spec.card.name}: its data have {len(scores.classes)} classes; two are needed here")
+        return scores
 
     def images(self, run: Run, split: SplitName) -> tuple[str, ...]:
         """The names of the images of one split of `run`, in the order of its scores. Raises ConfigError."""
@@ -342,7 +352,10 @@ class Store:
         if _HISTORY in names or old:
             self._parsed(run, _HISTORY, read_history if _HISTORY in run.files else read_whole_history)
         if _PREDICTIONS in names or old:
-            scores = self._parsed(run, _PREDICTIONS, lambda data: Predictions(data).all())
+            facts = run.spec.dataset
+            scores = self._parsed(
+                run, _PREDICTIONS, lambda data: Predictions(data).all(facts.classes, ordered=facts.ordered)
+            )
             if (fault := disagreement(run, scores)) is not None:
                 raise Damaged(f"{folder}: {fault}; {AGAIN}")
 

@@ -142,7 +142,7 @@ class Network:
             name: The name of the model.
 
         Returns:
-            The model from grey levels (n, h, w, c) to probabilities (n, 1).
+            The model from grey levels (n, h, w, c) to probabilities (n, outputs).
         """
         if self.prefix_end is None:
             return join(self._front, self.model, name)

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit
+from scipy.special import expit, softmax
 
 from benchmark.data.dataset import Pixels
 from benchmark.training.backend import gradients
@@ -40,7 +40,7 @@ class Explanation:
 
     Attributes:
         layer: The name of the layer whose r x c feature maps are weighted.
-        scores: The probabilities of class 1, shape (n,).
+        scores: The probabilities of class 1, shape (n,); for k classes those of all classes, shape (n, k).
         maps: Maps at the size of the images, shape (n, h, w).
         coarse: Maps at the size of the feature maps, shape (n, r, c).
         head_random: `coarse` after randomising the weights behind `layer` k times, shape (k, n, r, c).
@@ -60,16 +60,19 @@ def explain(
 ) -> Explanation:
     """Compute Grad-CAM, and the sanity check of Adebayo et al. 2018.
 
-    The explained value is the logit, whose gradient does not vanish for probabilities near 0 or 1; for class 0 it is
-    the negative logit. The weight of a channel is the mean of its gradient over all positions. The map is the positive
-    part of the weighted sum of the channels of the last convolution, behind its normalisation and activation, up to the
-    next change of size. The sanity check draws new weights from the layers' own initialisers, and explains the same
-    class. The weights of `model` are restored afterwards.
+    The explained value is the logit, whose gradient does not vanish for probabilities near 0 or 1; for class 0 of two
+    it is the negative logit. Of k classes, it is the input of the softmax for the class, as in the paper; without a
+    softmax as the last step, it is the logit of the class against the rest. The weight of a channel is the mean of its
+    gradient over all positions. The map is the positive part of the weighted sum of the channels of the last
+    convolution, behind its normalisation and activation, up to the next change of size. The sanity check draws new
+    weights from the layers' own initialisers, and explains the same class. The weights of `model` are restored
+    afterwards.
 
     Args:
-        model: From grey levels to the probability of class 1; it may contain other models.
+        model: From grey levels to the probability of class 1, or to those of k classes; it may contain other models.
         pixels: uint8, shape (n, h, w, channels).
-        predicted: The classes to explain, 0 or 1, shape (n,).
+        predicted: The class to explain for each image, shape (n,): 0 or 1, or 0 to k - 1. The called class, or the true
+            one.
         seeds: One randomisation of the weights per seed.
 
     Returns:
@@ -80,19 +83,19 @@ def explain(
     """
     parts = _Parts(model)
     features = parts.features(pixels)
-    sign = np.where(np.asarray(predicted) == 1, 1.0, -1.0).astype(np.float32)
-    logits, coarse = parts.cam(features, sign)
+    direction = parts.direction(np.asarray(predicted))
+    logits, coarse = parts.cam(features, direction)
     head, whole = [], []
     for seed in seeds:
         with _randomised(parts.behind, seed):
-            head.append(parts.cam(features, sign)[1])
+            head.append(parts.cam(features, direction)[1])
             with _randomised(parts.before, seed):
-                whole.append(parts.cam(parts.features(pixels), sign)[1])
+                whole.append(parts.cam(parts.features(pixels), direction)[1])
     none = np.zeros((0, *coarse.shape), np.float32)
     resized = keras.ops.image.resize(coarse[..., None], pixels.shape[1:3], interpolation="bilinear")
     return Explanation(
         layer=parts.layer,
-        scores=expit(logits),
+        scores=parts.probabilities(logits),
         maps=np.clip(keras.ops.convert_to_numpy(resized)[..., 0], 0, 1),
         coarse=coarse,
         head_random=np.stack(head) if head else none,
@@ -101,10 +104,11 @@ def explain(
 
 
 class _Parts:
-    """A model in two parts: from grey levels to the feature maps of `layer`, and from these to the logit.
+    """A model in two parts: from grey levels to the feature maps of `layer`, and from these to the logits.
 
     Attributes:
         layer: The name of the layer.
+        outputs: 1 for two classes, k for k classes.
         before: The layers of the first part.
         behind: The layers of the second part. All but the last one are shared with the model.
     """
@@ -122,7 +126,7 @@ class _Parts:
             if is_plain_model(layer):
                 _replay(layer, x, call)
                 return steps[-1][1]
-            output = _logit(layer, x) if layer is last else layer(x, *more, **named)
+            output = _logits(layer, x) if layer is last else layer(x, *more, **named)
             steps.append((layer, output))
             return output
 
@@ -137,6 +141,22 @@ class _Parts:
             raise NoFeatureMaps(f"{model.name}: a branch bypasses layer {layer.name}") from error
         self.before = without_inputs(self._front)
         self.behind = without_inputs(self._back)
+        self.outputs: int = self._back.output_shape[-1]
+        self._shares = self.outputs > 1 and _ends_with(last, keras.activations.softmax)
+
+    def direction(self, classes: npt.NDArray[np.integer]) -> Floats:
+        """Return the weights (n, outputs) of the logits whose weighted sum explains `classes` (n,)."""
+        if self.outputs == 1:
+            return np.where(classes == 1, 1.0, -1.0).astype(np.float32)[:, None]
+        chosen: Floats = np.eye(self.outputs, dtype=np.float32)[classes]
+        return chosen
+
+    def probabilities(self, logits: Floats) -> Floats:
+        """Return the probabilities (n,) or (n, k) of logits (n, outputs)."""
+        if self.outputs == 1:
+            logits = logits[:, 0]
+        scores: Floats = softmax(logits, axis=1) if self._shares else expit(logits)
+        return scores
 
     def features(self, pixels: Pixels) -> Floats:
         """Return the feature maps (n, r, c, channels) of `pixels`."""
@@ -146,26 +166,34 @@ class _Parts:
             maps.append(_numpy(self._front(batch, training=False)))
         return np.concatenate(maps)
 
-    def cam(self, features: Floats, sign: Floats) -> tuple[Floats, Floats]:
+    def cam(self, features: Floats, direction: Floats) -> tuple[Floats, Floats]:
         """Compute Grad-CAM from feature maps.
 
         Args:
             features: The feature maps, shape (n, r, c, channels).
-            sign: 1 to explain class 1, -1 to explain class 0, shape (n,).
+            direction: As `direction` returns it, shape (n, outputs).
 
         Returns:
-            Logits (n,) and maps (n, r, c).
+            Logits (n, outputs) and maps (n, r, c).
         """
         logits, maps = [], []
         for first in range(0, len(features), _BATCH):
             batch = slice(first, first + _BATCH)
-            value, gradient = gradients(lambda x: self._back(x, training=False), features[batch])
-            weight = sign[batch, None, None, None] * gradient.mean(axis=(1, 2), keepdims=True)
+            value, weight = self._weights(features[batch], direction[batch])
             maps.append(np.maximum((weight * features[batch]).sum(axis=-1), 0))
-            logits.append(value[:, 0])
+            logits.append(value)
         cams = np.concatenate(maps)
         largest = cams.max(axis=(1, 2), keepdims=True)
         return np.concatenate(logits), np.divide(cams, largest, out=np.zeros_like(cams), where=largest > 0)
+
+    def _weights(self, features: Floats, direction: Floats) -> tuple[Floats, Floats]:
+        """Return logits (n, outputs) and the weights (n, 1, 1, channels) of the feature maps."""
+        if self.outputs == 1:
+            value, gradient = gradients(lambda x: self._back(x, training=False), features)
+            return value, direction[:, :, None, None] * gradient.mean(axis=(1, 2), keepdims=True)
+        value = _numpy(self._back(features, training=False))
+        _, gradient = gradients(lambda x: self._back(x, training=False) * direction, features)
+        return value, gradient.mean(axis=(1, 2), keepdims=True)
 
 
 def _replay(model: keras.Model, x: Any, call: Any) -> None:
@@ -178,10 +206,17 @@ def _last_layer(model: keras.layers.Layer) -> keras.layers.Layer:
     return _last_layer(model.layers[-1]) if is_plain_model(model) else model
 
 
-def _logit(layer: keras.layers.Layer, x: keras.KerasTensor) -> keras.KerasTensor:
-    """Return the logit of the probability that `layer`, the last one of a model, computes from `x`."""
-    if getattr(layer, "activation", None) is keras.activations.sigmoid:
-        if isinstance(layer, keras.layers.Activation):
+def _ends_with(layer: keras.layers.Layer, activation: Any) -> bool:
+    """Whether `layer`, the last one of a model, applies `activation`."""
+    if isinstance(layer, keras.layers.Softmax):
+        return activation is keras.activations.softmax and layer.axis in (-1, 1)
+    return getattr(layer, "activation", None) is activation
+
+
+def _logits(layer: keras.layers.Layer, x: keras.KerasTensor) -> keras.KerasTensor:
+    """Return the logits of the probabilities that `layer`, the last one of a model, computes from `x`."""
+    if _ends_with(layer, keras.activations.sigmoid) or _ends_with(layer, keras.activations.softmax):
+        if isinstance(layer, keras.layers.Activation | keras.layers.Softmax):
             return x
         if isinstance(layer, keras.layers.Dense):
             linear = keras.layers.Dense(

@@ -16,6 +16,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from benchmark.training.model_graph import wrong_sums
 from benchmark.training.network import run_batched
 from benchmark.training.use.model_file import custom_classes
 from zoo.config.errors import ConfigError, first_line
@@ -37,7 +38,7 @@ class OnnxFacts:
     Attributes:
         opset: The version of the ONNX operator set.
         input: The name of the input: float32 grey levels 0..255, shape (n, size, size, channels).
-        output: The name of the output: float32 scores in [0, 1], shape (n, 1).
+        output: The name of the output: float32 scores in [0, 1], shape (n, 1) for two classes, (n, k) for k classes.
         size: Width and height of the images in pixels.
         channels: 1 or 3.
         difference: The largest difference of a score from Keras in float32.
@@ -91,7 +92,7 @@ def write_onnx(model: keras.Model, path: Path) -> OnnxFacts:
     images = _random_images(plain.input_shape[1:])
     expected = run_batched(plain, images)  # exporting needs a model that was called once
     as_trained = run_batched(model, images) if lowered else expected
-    if not all(((scores >= 0) & (scores <= 1)).all() for scores in (expected, as_trained)):  # also when NaN
+    if not all(_are_probabilities(scores) for scores in (expected, as_trained)):
         raise ConfigError("the model gives scores that are no probabilities, so it cannot be exported")
     try:
         with _quietly():
@@ -122,6 +123,12 @@ def write_onnx(model: keras.Model, path: Path) -> OnnxFacts:
         lowered=lowered,
         lowered_difference=float(np.abs(as_trained - expected).max()) if lowered else None,
     )
+
+
+def _are_probabilities(scores: npt.NDArray[Any]) -> bool:
+    """Whether scores (n, 1) are within [0, 1], or scores (n, k) are shares of 1; False also for NaN."""
+    inside = bool(((scores >= 0) & (scores <= 1)).all())
+    return inside and (scores.shape[1] == 1 or not wrong_sums(scores).size)
 
 
 def in_float32(model: keras.Model) -> tuple[keras.Model, bool]:

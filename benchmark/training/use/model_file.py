@@ -47,15 +47,16 @@ def save_model(model: keras.Model, path: Path) -> keras.Model:
         raise ConfigError(f"the model cannot be saved: its file {problem}") from error
 
 
-def load_model(path: Path, build: Callable[[], keras.Model] | None = None) -> keras.Model:
+def load_model(path: Path, build: Callable[[], keras.Model] | None = None, outputs: int | None = None) -> keras.Model:
     """Read a model that `save_model` wrote. Nothing in the file is unpickled.
 
     Args:
         path: The file.
         build: Builds a model of the same builder. Its classes are used if the file has layers that are not registered.
+        outputs: Scores per image that the model must give; None for any number that a run may have.
 
     Returns:
-        The model from grey levels 0..255 (n, s, s, 1 or 3) to probabilities (n, 1).
+        The model from grey levels 0..255 (n, s, s, 1 or 3) to probabilities: (n, 1) for two classes, (n, k) for k.
 
     Raises:
         ConfigError: The file cannot be read, or its model has other inputs or outputs.
@@ -68,7 +69,7 @@ def load_model(path: Path, build: Callable[[], keras.Model] | None = None) -> ke
             reason = first_line(error)
             raise ConfigError(f"{path}: is not a readable model: {reason}; run the card again") from error
         model = retried
-    if (problem := _misfit(model)) is not None:
+    if (problem := _misfit(model, outputs)) is not None:
         raise ConfigError(f"{path}: is not the model of a run: {problem}; run the card again")
     return model
 
@@ -111,7 +112,7 @@ def custom_classes(model: keras.Model) -> dict[str, type]:
     return classes
 
 
-def _misfit(model: keras.Model) -> str | None:
+def _misfit(model: keras.Model, outputs: int | None) -> str | None:
     """Say how the input or output of `model` differs from that of a run; None if it does not."""
     ends = [*getattr(model, "inputs", ()), *getattr(model, "outputs", ())]
     if len(ends) != 2:
@@ -119,7 +120,13 @@ def _misfit(model: keras.Model) -> str | None:
     in_shape, out_shape = (tuple(end.shape[1:]) for end in ends)
     if len(in_shape) != 3 or in_shape[0] is None or in_shape[0] != in_shape[1] or in_shape[2] not in (1, 3):
         return f"its images have shape {in_shape}; they must be square, grey or RGB"
-    return None if out_shape == (1,) else f"its output per image has shape {out_shape}; it must be one score"
+    if len(out_shape) == 1 and out_shape[0] is not None and (out_shape[0] == 1 or out_shape[0] > 2):
+        if outputs in (None, out_shape[0]):
+            return None
+        return f"its output per image has shape {out_shape}; the classes of the run need {(outputs,)}"
+    return (
+        f"its output per image has shape {out_shape}; it must be one score for two classes, or one per class for more"
+    )
 
 
 def with_features(model: keras.Model) -> keras.Model:

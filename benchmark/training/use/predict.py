@@ -21,7 +21,8 @@ from benchmark.data.levels import Levels
 from benchmark.data.sources.entries import printable
 from benchmark.data.sources.scan import reason_of
 from benchmark.training.fit import Fitted, TrainingDiverged
-from benchmark.training.network import BATCH, padded_batches, run_batched
+from benchmark.training.model_graph import wrong_sums
+from benchmark.training.network import BATCH, padded_batches, run_batched, without_single_axis
 from benchmark.training.use.model_file import with_features
 
 Floats = npt.NDArray[np.float64]
@@ -35,22 +36,38 @@ _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 def score(fitted: Fitted, images: LabelledImages) -> Floats:
     """Score every image of a split in inference mode.
 
+    The k scores of an image are divided by their sum in float64: a softmax in float32 sums to 1 within 1e-6 only.
+
     Args:
         fitted: The trained model.
         images: The images of a split.
 
     Returns:
-        Probabilities of the positive class, float64 in [0, 1], shape (n,).
+        Float64 in [0, 1]: for two classes the probabilities of the positive class, shape (n,); for k classes the
+        probabilities of all classes, shape (n, k).
 
     Raises:
-        TrainingDiverged: A score is not in [0, 1].
+        TrainingDiverged: A score is not in [0, 1], or the k scores of an image do not sum to 1.
     """
-    scores = run_batched(fitted.network.tail, fitted.network.unaugmented(images))[:, 0].astype(np.float64)
-    wrong = scores[~((scores >= 0) & (scores <= 1))]
-    if len(wrong):
-        count = f"{len(wrong)} of {len(scores)} {images.split} images"
-        raise TrainingDiverged(f"{count} get scores that are NaN or outside [0, 1], such as {wrong[0]:.4g}")
-    return scores
+    outputs = run_batched(fitted.network.tail, fitted.network.unaugmented(images))
+    scores = without_single_axis(outputs).astype(np.float64)
+    wrong = ~((scores >= 0) & (scores <= 1))
+    if wrong.any():
+        count = f"{wrong.reshape(len(scores), -1).any(axis=1).sum()} of {len(scores)} {images.split} images"
+        raise TrainingDiverged(f"{count} get scores that are NaN or outside [0, 1], such as {scores[wrong][0]:.4g}")
+    if scores.ndim == 2 and (sums := wrong_sums(scores)).size:
+        count = f"{len(sums)} of {len(scores)} {images.split} images"
+        raise TrainingDiverged(f"{count} get scores that sum to {sums[0]:.4g} over the classes, not to 1")
+    return summing_to_one(scores)
+
+
+def summing_to_one(scores: Floats) -> Floats:
+    """Divide the scores (n, k) of images by their sums; scores (n,) of two classes stay as they are."""
+    if scores.ndim == 1:
+        return scores
+    with np.errstate(divide="ignore", invalid="ignore"):  # scores that are not finite stay so, and are reported
+        shares: Floats = scores / scores.sum(axis=1, keepdims=True)
+    return shares
 
 
 def ms_per_image(fitted: Fitted, images: LabelledImages) -> float:
@@ -75,7 +92,7 @@ class ImageDescriptors:
     """Numbers that describe images, one row per image.
 
     Attributes:
-        scores: Probabilities in [0, 1], shape (n,).
+        scores: Probabilities in [0, 1], shape (n,) for two classes, (n, k) for k classes.
         grey: Quantiles .05, .25, .5, .75 and .95 of the grey levels 0..255, shape (n, 5).
         layout: Mean grey levels in the cells of an 8 x 8 grid, shape (n, 64).
         features: Means over all positions of the model's last feature maps, shape (n, d).
@@ -150,10 +167,10 @@ class ImageDescriber:
         scores, features = [], []
         for batch, count in padded_batches(pixels):
             outputs = self._model.predict_on_batch(batch)
-            scores.append(keras.ops.convert_to_numpy(outputs[0])[:count, 0])
+            scores.append(keras.ops.convert_to_numpy(outputs[0])[:count])
             features.append(keras.ops.convert_to_numpy(outputs[1])[:count])
         return ImageDescriptors(
-            scores=np.concatenate(scores).astype(np.float64),
+            scores=summing_to_one(without_single_axis(np.concatenate(scores)).astype(np.float64)),
             grey=np.stack([np.quantile(image, _QUANTILES) for image in pixels]),
             layout=np.stack([_layout(image) for image in pixels]),
             features=np.concatenate(features).astype(np.float64),

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from benchmark.data.decoding.prepared import LabelledImages
 from benchmark.training.fit import Fitted
-from benchmark.training.network import run_batched
+from benchmark.training.network import run_batched, without_single_axis
 
 Labels = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -30,21 +30,21 @@ def score_in_both_modes(fitted: Fitted, train: LabelledImages, batch_size: int) 
         batch_size: Images per batch, as in training.
 
     Returns:
-        Labels (n,), scores in inference mode (n,), and scores with batch statistics (n,), which are None without batch
-        normalisation.
+        Labels (n,), scores in inference mode, and scores with batch statistics, which are None without batch
+        normalisation. Scores have the shape (n,) for two classes, (n, k) for k classes.
     """
     chosen = np.random.default_rng(0).permutation(len(train))[:_IMAGES]
     tail = fitted.network.tail
     inputs = fitted.network.batch(train, fitted.last_view, chosen)
-    scores = run_batched(tail, inputs)[:, 0].astype(np.float64)
+    scores = without_single_axis(run_batched(tail, inputs)).astype(np.float64)
     if not any(isinstance(layer, keras.layers.BatchNormalization) for layer in _leaves(tail)):
         return train.labels[chosen], scores, None
     with _batch_statistics(tail):
         parts = [
-            keras.ops.convert_to_numpy(tail([inputs[first : first + batch_size]], training=True))[:, 0]
+            keras.ops.convert_to_numpy(tail([inputs[first : first + batch_size]], training=True))
             for first in range(0, len(chosen), batch_size)
         ]
-    return train.labels[chosen], scores, np.concatenate(parts).astype(np.float64)
+    return train.labels[chosen], scores, without_single_axis(np.concatenate(parts)).astype(np.float64)
 
 
 def grey_levels(images: LabelledImages) -> tuple[float, float, float]:

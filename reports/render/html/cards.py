@@ -8,11 +8,13 @@ from typing import Any
 
 from benchmark.evidence.estimate import Estimate
 from benchmark.evidence.metrics.registry import Weights, measures
-from benchmark.evidence.scores import Scores
+from benchmark.evidence.scores import AnyScores
 from benchmark.runs.run import Run
 from reports.gallery.gallery import Gallery
 from reports.render.html.bars import Axis, Bar, axis_over
-from reports.render.html.charts import Chart, card_charts
+from reports.render.html.charts import Chart, card_charts, multiclass_charts
+from reports.render.html.finished import finished_runs
+from reports.render.html.multiclass import ClassCardView, ClassesView
 from reports.render.html.scores import slider_data
 from reports.report import Section
 from reports.results.card_figures import CardFigures
@@ -36,12 +38,12 @@ class SliderMetric:
     ratios: tuple[tuple[Weights, Weights], ...]
 
 
-def slider_metrics() -> list[SliderMetric]:
-    """The threshold-dependent metrics that the page can compute."""
+def slider_metrics(names: Sequence[str] | None = None) -> list[SliderMetric]:
+    """The threshold-dependent metrics that the page can compute: all, or those of `names`."""
     return [
         SliderMetric(name, metric.label, tuple((ratio.numerator, ratio.denominator) for ratio in metric.ratios))
         for name, metric in measures(lambda metric: metric.uses_threshold).items()
-        if metric.ratios or name in _IN_SCRIPT
+        if (metric.ratios or name in _IN_SCRIPT) and (names is None or name in names)
     ]
 
 
@@ -91,7 +93,8 @@ class CardView:
         recipe: Its settings by part.
         runs: All of its runs.
         finished: The runs behind its figures.
-        slider: Data of the threshold slider, one entry per run with scores.
+        slider: Data of the threshold slider, one entry per run with scores of two classes.
+        classwise: What only three or more classes have; None for two.
     """
 
     figures: CardFigures
@@ -103,6 +106,7 @@ class CardView:
     charts: tuple[Chart, ...]
     slider: tuple[Mapping[str, Any], ...]
     galleries: tuple[Gallery, ...]
+    classwise: ClassCardView | None = None
 
     @property
     def card(self) -> ModelCard:
@@ -110,15 +114,18 @@ class CardView:
         return self.figures.card
 
 
-def comparison_view(section: Section) -> ComparisonView:
-    """The comparison of the cards of `section`, at threshold 0.5."""
+def comparison_view(section: Section, compared: Sequence[str] = COMPARED) -> ComparisonView:
+    """The comparison of the cards of `section` by the metrics of `compared`.
+
+    The decisions are those at threshold 0.5, or those of the highest score for three or more classes.
+    """
     published = {
         (card, metric): comparison
         for (card, metric), comparison in final_test_figures(section.comparisons).items()
-        if metric in COMPARED and comparison.published.upper is None
+        if metric in compared and comparison.published.upper is None
     }
     axes = {}
-    for metric in COMPARED:
+    for metric in compared:
         measured = [card.at_half[metric] for card in section.cards if metric in card.at_half]
         ends = (x for figure in measured for x in (figure.value, figure.low, figure.high))
         axis = axis_over((*ends, *(c.published.value for (_, name), c in published.items() if name == metric)))
@@ -128,7 +135,7 @@ def comparison_view(section: Section) -> ComparisonView:
     for figures in section.cards:
         name = figures.card.name
         rows.append(
-            (figures, {m: _cell(figures.at_half.get(m), published.get((name, m)), axes.get(m)) for m in COMPARED})
+            (figures, {m: _cell(figures.at_half.get(m), published.get((name, m)), axes.get(m)) for m in compared})
         )
     return ComparisonView(tuple(rows), axes, frozenset(metric for _, metric in published))
 
@@ -144,7 +151,11 @@ def ranking_view(ranking: Ranking) -> RankingView:
 
 
 def card_views(
-    section: Section, scores: Mapping[str, Scores], galleries: Mapping[str, Gallery], key: str
+    section: Section,
+    scores: Mapping[str, AnyScores],
+    galleries: Mapping[str, Gallery],
+    key: str,
+    classes: ClassesView | None = None,
 ) -> Iterator[CardView]:
     """The sections of the cards, in the order of `section`.
 
@@ -153,6 +164,7 @@ def card_views(
         scores: Test scores by run id.
         galleries: Galleries by run id.
         key: Identifies the section in the ids of its pictures.
+        classes: The views of the cards for three or more classes; None for two.
 
     Yields:
         One view per card.
@@ -160,7 +172,7 @@ def card_views(
     for figures in section.cards:
         name = figures.card.name
         runs = tuple(run for run in section.runs if run.spec.card.name == name)
-        finished = _finished(figures, runs)
+        finished = finished_runs(figures, runs)
         probabilities = tuple(row for row in section.probabilities if row.card == name)
         yield CardView(
             figures=figures,
@@ -169,12 +181,20 @@ def card_views(
             finished=finished,
             comparisons=tuple(c for c in section.comparisons if c.card == name),
             probabilities=probabilities,
-            charts=card_charts(
-                next((c for c in section.curves if c.card == name), None), probabilities, f"{key}-{name}"
-            ),
+            charts=_charts(figures, section, probabilities, f"{key}-{name}"),
             slider=tuple(slider_data(finished, scores)),
             galleries=tuple(galleries[run.run_id] for run in runs if run.run_id in galleries),
+            classwise=None if classes is None else classes.of(name),
         )
+
+
+def _charts(
+    figures: CardFigures, section: Section, probabilities: Sequence[Probabilities], key: str
+) -> tuple[Chart, ...]:
+    name = figures.card.name
+    if section.multiclass is not None:
+        return multiclass_charts(section.multiclass.card(name), figures, key)
+    return card_charts(next((c for c in section.curves if c.card == name), None), probabilities, key)
 
 
 def _cell(measured: Estimate | None, published: Comparison | None, axis: Axis | None) -> MetricCell:
@@ -184,16 +204,6 @@ def _cell(measured: Estimate | None, published: Comparison | None, axis: Axis | 
     value, bounds = (None, None) if measured is None else (measured.value, measured.bounds)
     between = None if printed is None else (printed, printed)
     return MetricCell(measured, published, Bar(axis, value, bounds, between))
-
-
-def _finished(figures: CardFigures, runs: Sequence[Run]) -> tuple[Run, ...]:
-    """The runs behind the card's figures, one per seed."""
-    identity = figures.card.identity()
-    return tuple(
-        run
-        for run in runs
-        if run.status == "ok" and run.spec.seed in figures.seeds and run.spec.card.identity() == identity
-    )
 
 
 def _recipe(card: ModelCard) -> dict[str, dict[str, Any]]:

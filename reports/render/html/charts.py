@@ -9,8 +9,11 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from reports.figures import card as plots
+from reports.figures.multiclass import class_areas, class_roc_figure, top_label_figure
 from reports.figures.svg import inline_svg
+from reports.results.card_figures import CardFigures
 from reports.results.curves import CardCurves
+from reports.results.multiclass import MulticlassCard
 from reports.results.probabilities import Probabilities
 from reports.text import capital, plural
 
@@ -40,14 +43,7 @@ def card_charts(curves: CardCurves | None, runs: Sequence[Probabilities], key: s
 
 def _charts(curves: CardCurves, runs: Sequence[Probabilities], key: str) -> Iterator[Chart]:
     band = ". ".join((curves.reason or f"Band: {curves.band}", *(note.rstrip(".") for note in curves.notes)))
-    yield _chart(
-        plots.history_figure(curves),
-        "Training",
-        f"Loss and accuracy by epoch, {plural(len(curves.seeds), 'seed')}. Training values are computed on augmented "
-        "images in training mode.",
-        curves.card,
-        key,
-    )
+    yield _training(curves, len(curves.seeds), curves.card, key)
     for title, curve, draw in (
         ("ROC curve", curves.roc, plots.roc_figure),
         ("Precision and recall", curves.precision_recall, plots.precision_recall_figure),
@@ -73,6 +69,47 @@ def _charts(curves: CardCurves, runs: Sequence[Probabilities], key: str) -> Iter
             curves.card,
             key,
         )
+
+
+def multiclass_charts(part: MulticlassCard | None, figures: CardFigures, key: str) -> tuple[Chart, ...]:
+    """Draw training history, ROC of each class and top-label reliability of one card.
+
+    Args:
+        part: The card; None without finished runs.
+        figures: Its figures, which have the area under each curve.
+        key: Identifies the card in the ids of its pictures.
+
+    Returns:
+        The charts.
+    """
+    if part is None:
+        return ()
+    names = [each.name for each in part.curves]
+    seeds = plural(len(part.seeds), "seed")
+    charts = [_training(part, len(part.seeds), part.card, key)]
+    without = [f"{each.name}: {each.reason}." for each in part.curves if each.roc is None]
+    if len(without) == len(names):
+        charts.append(Chart("ROC curve of each class", None, " ".join(without)))
+    else:
+        caption = " ".join([f"Each class against the rest, mean over {seeds}, with its AUC.", *without])
+        drawing = class_roc_figure(part.curves, class_areas(figures, names))
+        charts.append(_chart(drawing, "ROC curve of each class", caption, part.card, key))
+    if part.probabilities:
+        caption = (
+            "Share of right calls by the score of the called class, in bins of equal numbers of images, with Wilson "
+            "intervals. On the diagonal the score is the probability that the call is right."
+        )
+        drawing = top_label_figure(part.probabilities)
+        charts.append(_chart(drawing, "Reliability of the called class", caption, part.card, key))
+    return tuple(charts)
+
+
+def _training(curves: plots.HasHistory, seeds: int, card: str, key: str) -> Chart:
+    caption = (
+        f"Loss and accuracy by epoch, {plural(seeds, 'seed')}. Training values are computed on augmented images in "
+        "training mode."
+    )
+    return _chart(plots.history_figure(curves), "Training", caption, card, key)
 
 
 def _chart(figure: Figure, title: str, caption: str, card: str, key: str) -> Chart:

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from benchmark.evidence.comparison.verdict import VERDICTS
 from benchmark.evidence.metrics.registry import label_of, metrics
-from benchmark.evidence.scores import Scores
+from benchmark.evidence.scores import AnyScores
 from reports import text
 from reports.checklists.checklist import Checklist, checklists
 from reports.findings import Findings, findings
@@ -33,6 +33,8 @@ from reports.render.html.cards import (
     ranking_view,
     slider_metrics,
 )
+from reports.render.html.class_switch import SLIDER_METRICS
+from reports.render.html.multiclass import ClassesView, classes_view, is_multiclass
 from reports.render.html.verdicts import ClaimsView, claims_view
 from reports.report import Report, Section
 from reports.results import ranking_text
@@ -45,7 +47,7 @@ from reports.verdicts.style import STYLES, TONES
 
 @dataclass(frozen=True)
 class Chapter:
-    """One section of the report; `id` is the prefix of its anchors."""
+    """One section of the report; `id` is the prefix of its anchors, `classwise` is None for two classes."""
 
     id: str
     section: Section
@@ -56,6 +58,7 @@ class Chapter:
     findings: Findings
     limits: tuple[str, ...]
     checklists: tuple[Checklist, ...]
+    classwise: ClassesView | None = None
 
     @property
     def names(self) -> frozenset[str]:
@@ -65,7 +68,7 @@ class Chapter:
 
 def render(
     report: Report,
-    scores: Mapping[str, Scores] | None = None,
+    scores: Mapping[str, AnyScores] | None = None,
     galleries: Mapping[str, Gallery] | None = None,
 ) -> str:
     """Render a report as a page that opens from disk and loads nothing.
@@ -74,17 +77,23 @@ def render(
 
     Args:
         report: The report.
-        scores: Test scores by run id, from `scores.test_scores`; a card without them has no threshold slider.
+        scores: Test scores by run id, from `scores.test_scores`; a card without them has no threshold slider and no
+            class switch.
         galleries: Galleries by run id.
 
     Returns:
         The page.
     """
-    style, script = _asset("report.css"), _asset("report.js")
     chapters = [
         _chapter(f"part{number}", section, scores or {}, galleries or {})
         for number, section in enumerate(report.sections, 1)
     ]
+    classwise = {chapter.id: chapter.classwise for chapter in chapters if chapter.classwise is not None}
+    style = _asset("report.css") + (_asset("multiclass.css") if classwise else "")
+    panels = {
+        f"{part}-{view.name}": view.panel for part, views in classwise.items() for view in views.cards if view.panel
+    }
+    script = _script(multiclass=bool(panels))
     page = _environment().get_template("page.html.j2")
     return page.render(
         report=report,
@@ -93,23 +102,26 @@ def render(
         script=Markup(script),
         policy=_policy(script),
         sliders={f"{chapter.id}-{card.card.name}": card.slider for chapter in chapters for card in chapter.cards},
+        panels={key: {"classes": panel.classes, "runs": panel.runs} for key, panel in panels.items()},
     )
 
 
-def _chapter(name: str, section: Section, scores: Mapping[str, Scores], galleries: Mapping[str, Gallery]) -> Chapter:
+def _chapter(name: str, section: Section, scores: Mapping[str, AnyScores], galleries: Mapping[str, Gallery]) -> Chapter:
     summary = findings(section)
     names = [card.card.name for card in section.cards]
+    classwise = classes_view(section, scores) if is_multiclass(section) else None
     answered = (answers for _, answers in summary.claims)
     return Chapter(
         id=name,
         section=section,
         claims=tuple(claims_view(*pair, names) for pair in zip(section.claims, answered, strict=True)),
-        comparison=comparison_view(section),
+        comparison=comparison_view(section) if classwise is None else comparison_view(section, classwise.compared),
         ranking=None if section.ranking is None else ranking_view(section.ranking),
-        cards=tuple(card_views(section, scores, galleries, name)),
+        cards=tuple(card_views(section, scores, galleries, name, classwise)),
         findings=summary,
         limits=limits(section),
         checklists=checklists(section),
+        classwise=classwise,
     )
 
 
@@ -117,6 +129,11 @@ def _policy(script: str) -> str:
     """A policy that loads nothing, and allows inline styles, inline pictures and the one script, by its hash."""
     digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
     return f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'"
+
+
+def _script(*, multiclass: bool) -> str:
+    """The script of the page; the part for three or more classes only where there are any."""
+    return _environment().get_template("report.js").render(multiclass=multiclass) + "\n"
 
 
 @cache
@@ -159,6 +176,7 @@ def _environment() -> Environment:
         "TONES": {verdict: TONES[meaning.answer] for verdict, meaning in VERDICTS.items()},
         "COMPARED": COMPARED,
         "slider_metrics": slider_metrics,
+        "class_slider_metrics": lambda: slider_metrics(SLIDER_METRICS),
         "metrics": metrics,
         "EXPLAINED": EXPLAINED,
         "words": words,

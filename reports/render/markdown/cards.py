@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from benchmark.evidence.metrics.registry import label_of, metrics
+from benchmark.evidence.metrics.registry import label_of
 from benchmark.runs.run import Run
+from reports.render.markdown.multiclass import multiclass_card_markdown, recall_by_class_markdown
 from reports.render.markdown.table import cell, folded, table
 from reports.render.words import NO_FAULT
 from reports.report import Section
-from reports.results.card_figures import CardFigures, failures, summary_metrics
+from reports.results.card_figures import CardFigures, failures, known_figures, summary_measures
+from reports.results.measured import decides_by_choice, is_multiclass
+from reports.results.multiclass import ARGMAX
+from reports.results.multiclass_text import overall_keys
 from reports.results.recipe import recipe_in_words
 from reports.results.split_faults import own_faults
 from reports.text import estimate, measured, number
@@ -19,15 +23,19 @@ _RUNS_PER_TABLE = 3
 
 def comparison_markdown(section: Section) -> list[str]:
     """Lines with a table of all cards, means over their seeds."""
-    heads = ["card", "what it changes", "seeds", *(metric.label for metric in summary_metrics().values()), "diagnosis"]
+    measures = {key: measure.label for key, measure in summary_measures(section.runs[0]).items()}
+    heads = ["card", "what it changes", "seeds", *measures.values(), "diagnosis"]
+    several = len(section.classes) > 2
+    decided = f"of decisions for {ARGMAX}" if several else "at threshold 0.5"
     return [
         "### Comparison",
         "",
-        "Test figures at threshold 0.5, means over seeds, with 95% intervals. The intervals account for images and, if "
+        f"Test figures {decided}, means over seeds, with 95% intervals. The intervals account for images and, if "
         "a card has several, for seeds.",
         "",
-        *table(heads, map(_comparison_row, section.cards)),
+        *table(heads, (_comparison_row(card, measures) for card in section.cards)),
         "",
+        *(recall_by_class_markdown(section) if several else []),
     ]
 
 
@@ -39,9 +47,19 @@ def diagnosis_markdown(runs: Iterable[Run]) -> list[str]:
         if run.error:
             lines.append(f"- {name}: failed: {cell(run.error)}")
         lines += [f"- {name}: {cell(f'{finding.title}: {finding.evidence}')}" for finding in own_faults(run.diagnosis)]
-        if run.threshold is not None and run.threshold.value is None and run.threshold.reason:
-            lines.append(f"- {name}: no threshold chosen: {cell(run.threshold.reason)}")
+        if (reason := _nothing_chosen(run)) is not None:
+            lines.append(f"- {name}: {cell(reason)}")
     return ["### Diagnosis", "", *(lines or [NO_FAULT]), ""]
+
+
+def _nothing_chosen(run: Run) -> str | None:
+    """Why a run chose no threshold or no decision on validation; None where it chose one, or failed."""
+    if is_multiclass(run):
+        decision = run.decision
+        return None if decision is None or decision.reason is None else f"no decision chosen: {decision.reason}"
+    if run.threshold is None or run.threshold.value is not None or not run.threshold.reason:
+        return None
+    return f"no threshold chosen: {run.threshold.reason}"
 
 
 def cards_markdown(section: Section, images: Mapping[str, Sequence[str]]) -> list[str]:
@@ -58,21 +76,23 @@ def cards_markdown(section: Section, images: Mapping[str, Sequence[str]]) -> lis
     for card in section.cards:
         name = card.card.name
         runs = [run for run in section.runs if run.spec.card.name == name and run.status == "ok"]
-        lines += [f"#### `{name}`", "", *_about(card), ""]
+        lines += [f"#### `{name}`", "", *_about(card, len(section.classes)), ""]
         if images.get(name):
             lines += folded("Curves", images[name])
+        if len(section.classes) > 2:
+            lines += multiclass_card_markdown(section, card)
         if runs:
             lines += folded("Test figures per run", [*_figures(runs)])
     return lines
 
 
-def _comparison_row(card: CardFigures) -> list[str]:
+def _comparison_row(card: CardFigures, keys: Iterable[str]) -> list[str]:
     faults = [title + _share(count, len(card.seeds)) for title, count in card.diagnosis.items()]
     return [
         f"`{card.card.name}`",
         card.card.change,
         _seeds(card),
-        *(estimate(card.at_half.get(name)) for name in summary_metrics()),
+        *(estimate(card.at_half.get(key)) for key in keys),
         "; ".join((*card.errors, *faults)),
     ]
 
@@ -88,14 +108,14 @@ def _share(count: int, runs: int) -> str:
     return "" if count == runs else f" ({count} of {runs})"
 
 
-def _about(card: CardFigures) -> Iterator[str]:
+def _about(card: CardFigures, classes: int) -> Iterator[str]:
     model_card = card.card
     yield f"{cell(model_card.title)}."
     yield ""
     yield f"- change: {cell(model_card.change)}" + (
         f", compared with `{model_card.extends}`" if model_card.extends else ""
     )
-    yield from (f"- {topic}: {cell(text)}" for topic, text in recipe_in_words(model_card))
+    yield from (f"- {topic}: {cell(text)}" for topic, text in recipe_in_words(model_card, classes))
     if model_card.assumptions:
         yield f"- assumptions: {cell(model_card.assumptions)}"
     if card.left_out:
@@ -107,7 +127,15 @@ def _figures(runs: Sequence[Run]) -> Iterator[str]:
     """Tables with a row per metric and a column per run: at 0.5, then at the thresholds chosen on validation."""
     for sentence in failures(runs):
         yield from (cell(sentence), "")
-    for title, chosen in (("At threshold 0.5", False), ("At the threshold chosen on validation", True)):
+    several = is_multiclass(runs[0])
+    titles = (
+        (f"For {ARGMAX}", "By the decision chosen on validation")
+        if several
+        else ("At threshold 0.5", "At the threshold chosen on validation")
+    )
+    for title, chosen in zip(titles, (False, True), strict=True):
+        if chosen and several and not any(decides_by_choice(run) for run in runs):
+            return
         if chosen and not any(run.at_chosen for run in runs):
             yield "No threshold was chosen; see Diagnosis."
             return
@@ -121,8 +149,10 @@ def _figures(runs: Sequence[Run]) -> Iterator[str]:
 
 
 def _rows(runs: Sequence[Run], chosen: bool) -> Iterator[list[str]]:
-    yield ["threshold", *(number(_threshold(run, chosen)) for run in runs)]
-    for name in ("loss", *metrics()):
+    if not is_multiclass(runs[0]):
+        yield ["threshold", *(number(_threshold(run, chosen)) for run in runs)]
+    names = known_figures(runs[0])
+    for name in ("loss", *(overall_keys(names) if is_multiclass(runs[0]) else names)):
         yield [
             label_of(name),
             *(measured(run.figures("test", chosen).get(name), with_interval=True) for run in runs),

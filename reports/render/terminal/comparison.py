@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 
+from reports.render.terminal.multiclass import multiclass_comparison
 from reports.render.terminal.table import escape, plain_table
 from reports.results.compare import difference_text, final_test_figures, published_text
 from reports.results.split_faults import own_faults
@@ -28,7 +29,8 @@ def comparison_tables(report: Report) -> RenderableType:
     """A table of runs per section, then the skipped cards."""
     parts: list[RenderableType] = []
     for section in report.sections:
-        parts += [_Comparison(section), *(escape(note) for note in (*section.split_faults, *section.notes)), ""]
+        table = _Comparison(section) if len(section.classes) == 2 else multiclass_comparison(section)
+        parts += [table, *(escape(note) for note in (*section.split_faults, *section.notes)), ""]
     parts += [f"skipped {escape(skip.card.name)}: {escape(skip.reason)}" for skip in report.skips]
     return Group(*parts)
 

@@ -9,7 +9,9 @@ from typing import Any
 from rich.console import Group, RenderableType
 
 from benchmark.evidence.calibration.calibrators import Calibrator
+from benchmark.evidence.calibration.scaling import MulticlassCalibrator
 from benchmark.runs.deployment.decision_rule import DecisionRule, Prediction
+from benchmark.runs.deployment.multiclass import AnyDecisionRule, AnyPrediction, MulticlassDecisionRule
 from benchmark.runs.run import Run
 from reports.render.csv_text import csv_text
 from reports.render.terminal.table import escape, plain_table
@@ -19,56 +21,183 @@ NOT_CLINICAL = "Not for clinical use: a benchmark's model, never checked on pati
 
 
 def predictions_table(
-    run: Run, decider: DecisionRule, predictions: Sequence[Prediction], notes: Sequence[str] = ()
+    run: Run, decider: AnyDecisionRule, predictions: Sequence[AnyPrediction], notes: Sequence[str] = ()
 ) -> RenderableType:
     """Render predictions for a terminal.
 
     Args:
         run: The run that predicted.
-        decider: Its threshold and calibration.
+        decider: Its threshold, or its decision among several classes, and its calibration.
         predictions: One per image.
         notes: Further lines for the reader.
 
     Returns:
         A table with one row per image, then the lines of `summary` and the notes.
     """
-    table = plain_table("image", f"P({escape(decider.classes[1])})", "score", "decision", "note")
+    table = plain_table(*map(escape, shown_columns(decider)), "note")
     for each in predictions:
-        table.add_row(
-            escape(each.image),
-            number(each.probability),
-            number(each.score),
-            escape(each.decision or MISSING),
-            escape(_note(each)),
-        )
+        cells = [number(value) if isinstance(value, float) else escape(value or MISSING) for value in shown_row(each)]
+        table.add_row(*cells, escape(_note_or_error(each)))
     return Group(table, *(escape(line) for line in (*summary(run, decider, predictions), *notes)))
 
 
-def predictions_csv(predictions: Sequence[Prediction]) -> str:
-    """CSV with one row per image, unrounded figures and empty cells for missing values."""
-    heads = ("image", "probability", "score", "decision", "note")
-    return csv_text(heads, [(p.image, p.probability, p.score, p.decision, _note(p)) for p in predictions])
+def predictions_csv(predictions: Sequence[AnyPrediction], classes: Sequence[str] = ()) -> str:
+    """CSV with one row per image, unrounded figures and empty cells for missing values.
+
+    Args:
+        predictions: One per image.
+        classes: The names of the classes; needed for three or more.
+
+    Returns:
+        For two classes the probability and the score of the positive one. For more the called class and its
+        probability, then the columns `probability:CLASS` and `score:CLASS` of each class.
+    """
+    rows = [(*values(each, classes), _note_or_error(each)) for each in predictions]
+    return csv_text((*_value_columns(classes), "note"), rows)
 
 
 def predictions_document(
-    run: Run, decider: DecisionRule, predictions: Sequence[Prediction], notes: Sequence[str] = ()
+    run: Run, decider: AnyDecisionRule, predictions: Sequence[AnyPrediction], notes: Sequence[str] = ()
 ) -> dict[str, Any]:
     """The predictions as a JSON document.
 
     Args:
         run: The run that predicted.
-        decider: Its threshold and calibration.
+        decider: Its threshold, or its decision among several classes, and its calibration.
         predictions: One per image.
         notes: Further lines for the reader.
 
     Returns:
-        The run, its threshold and calibration, the notes and the images.
+        The run, its threshold or decision, its calibration, the notes and the images.
     """
-    return {
+    document = {
         "run": run.run_id,
         "card": run.spec.card.name,
         "seed": run.spec.seed,
         "classes": list(decider.classes),
+        **(_of_two(decider) if isinstance(decider, DecisionRule) else _of_several(decider)),
+        "notes": list(notes),
+        "images": [asdict(each) for each in predictions],
+    }
+    return document
+
+
+def summary(run: Run, decider: AnyDecisionRule, predictions: Sequence[AnyPrediction]) -> list[str]:
+    """Sentences about predictions.
+
+    Args:
+        run: The run that predicted.
+        decider: Its threshold, or its decision among several classes, and its calibration.
+        predictions: One per image.
+
+    Returns:
+        Lines with the counts by class, the run, the rule, the calibration and the warning against clinical use.
+    """
+    decided = [each for each in predictions if each.error is None]
+    counts = ", ".join(f"{sum(each.decision == name for each in decided)} {name}" for name in decider.classes)
+    if isinstance(decider, MulticlassDecisionRule) and decider.decision.abstains:
+        abstained = sum(each.abstained for each in decided if not isinstance(each, Prediction))
+        counts += f", {abstained} left without a class"
+    outside = sum(bool(each.outside) for each in decided)
+    broken = len(predictions) - len(decided)
+    return [
+        f"{plural(len(predictions), 'image')}: {counts}; {outside} unlike the training images; "
+        f"{broken} without a prediction",
+        f"run {run.run_id}: {run.spec.card.name} seed {run.spec.seed}, trained on {run.spec.dataset.title}",
+        decision_line(decider),
+        calibration_line(decider.calibrator),
+        NOT_CLINICAL,
+    ]
+
+
+def decision_line(decider: AnyDecisionRule) -> str:
+    """The rule by which images are decided, or the reason why there is none."""
+    if isinstance(decider, MulticlassDecisionRule):
+        decision = decider.decision
+        if not decision.is_chosen:
+            return f"no decision: nothing was chosen for {decision.in_words()} ({decision.reason})"
+        threshold = decision.threshold
+        chosen = "" if threshold is None else f" (score of at least {number(threshold.value)})"
+        return f"decision: {decision.in_words()}{chosen}"
+    threshold = decider.threshold
+    if threshold.value is None:
+        return f"no decision: no threshold was chosen ({threshold.reason})"
+    return (
+        f"decision: {decider.classes[1]} if the score is {number(threshold.value)} or more (rule {threshold.rule}, "
+        f"chosen on validation; as a probability {number(decider.calibrated_threshold)})"
+    )
+
+
+def calibration_line(calibrator: Calibrator | MulticlassCalibrator) -> str:
+    """The calibrator of the probabilities, or the reason why there is none."""
+    if not calibrator.accepted:
+        return f"probability: the uncalibrated score; calibration was rolled back ({calibrator.reason})"
+    method = calibrator.method if isinstance(calibrator, Calibrator) else f"{calibrator.method} scaling"
+    return (
+        f"probability: calibrated by {method} fitted on validation (log loss "
+        f"{number(calibrator.log_loss_before)} before, {number(calibrator.log_loss_after)} after, cross-fitted)"
+    )
+
+
+def shown_columns(decider: AnyDecisionRule) -> tuple[str, ...]:
+    """The heads of the columns that a person reads, without the note."""
+    if isinstance(decider, DecisionRule):
+        return ("image", f"P({decider.classes[1]})", "score", "decision")
+    return ("image", "decision", "probability", "next class", "its probability")
+
+
+def shown_row(each: AnyPrediction) -> tuple[str | float | None, ...]:
+    """Return the cells of one image that a person reads.
+
+    The next class is the most probable of those that were not called.
+
+    Args:
+        each: The prediction.
+
+    Returns:
+        Values in the order of `shown_columns`; None for missing ones.
+    """
+    if isinstance(each, Prediction):
+        return (each.image, each.probability, each.score, each.decision)
+    others = {name: value for name, value in each.probabilities.items() if name != each.decision}
+    following = max(others, key=lambda name: others[name], default=None)
+    return (each.image, each.decision, each.probability, following, others.get(following or ""))
+
+
+def value_columns(decider: AnyDecisionRule) -> tuple[str, ...]:
+    """The heads of all values per image, as in CSV, without the note."""
+    return _value_columns(decider.classes)
+
+
+def values(each: AnyPrediction, classes: Sequence[str]) -> tuple[str | float | None, ...]:
+    """All values of one image, in the order of `value_columns`; None for missing ones."""
+    if isinstance(each, Prediction):
+        return (each.image, each.probability, each.score, each.decision)
+    by_class = (table.get(name) for table in (each.probabilities, each.scores) for name in classes)
+    return (each.image, each.decision, each.probability, *by_class)
+
+
+def note(each: AnyPrediction) -> str:
+    """What is unusual about one image, other than an error."""
+    abstained = not isinstance(each, Prediction) and each.abstained
+    parts = ["no class: its highest score is below the confidence"] if abstained else []
+    parts += [f"outside: {'; '.join(each.outside)}"] if each.outside else []
+    return "; ".join(parts)
+
+
+def _note_or_error(each: AnyPrediction) -> str:
+    return note(each) if each.error is None else f"no prediction: {one_line(each.error)}"
+
+
+def _value_columns(classes: Sequence[str]) -> tuple[str, ...]:
+    if len(classes) < 3:
+        return ("image", "probability", "score", "decision")
+    by_class = (f"{kind}:{name}" for kind in ("probability", "score") for name in classes)
+    return ("image", "decision", "probability", *by_class)
+
+
+def _of_two(decider: DecisionRule) -> dict[str, Any]:
+    return {
         "positive": decider.classes[1],
         "threshold": {
             "rule": decider.threshold.rule,
@@ -80,55 +209,18 @@ def predictions_document(
             "method": decider.calibrator.method if decider.calibrator.accepted else None,
             "reason": decider.calibrator.reason,
         },
-        "notes": list(notes),
-        "images": [asdict(each) for each in predictions],
     }
 
 
-def summary(run: Run, decider: DecisionRule, predictions: Sequence[Prediction]) -> list[str]:
-    """Sentences about predictions.
-
-    Args:
-        run: The run that predicted.
-        decider: Its threshold and calibration.
-        predictions: One per image.
-
-    Returns:
-        Lines with the counts by class, the run, the threshold, the calibration and the warning against clinical use.
-    """
-    decided = [each for each in predictions if each.error is None]
-    counts = ", ".join(f"{sum(each.decision == name for each in decided)} {name}" for name in decider.classes)
-    outside = sum(bool(each.outside) for each in decided)
-    broken = len(predictions) - len(decided)
-    chosen = decider.threshold
-    if chosen.value is None:
-        decision = f"no decision: no threshold was chosen ({chosen.reason})"
-    else:
-        decision = (
-            f"decision: {decider.classes[1]} if the score is {number(chosen.value)} or more (rule {chosen.rule}, "
-            f"chosen on validation; as a probability {number(decider.calibrated_threshold)})"
-        )
-    return [
-        f"{plural(len(predictions), 'image')}: {counts}; {outside} unlike the training images; "
-        f"{broken} without a prediction",
-        f"run {run.run_id}: {run.spec.card.name} seed {run.spec.seed}, trained on {run.spec.dataset.title}",
-        decision,
-        calibration_line(decider.calibrator),
-        NOT_CLINICAL,
-    ]
-
-
-def calibration_line(calibrator: Calibrator) -> str:
-    """The calibrator of the probabilities, or the reason why there is none."""
-    if not calibrator.accepted:
-        return f"probability: the uncalibrated score; calibration was rolled back ({calibrator.reason})"
-    return (
-        f"probability: calibrated by {calibrator.method} fitted on validation (log loss "
-        f"{number(calibrator.log_loss_before)} before, {number(calibrator.log_loss_after)} after, cross-fitted)"
-    )
-
-
-def _note(each: Prediction) -> str:
-    if each.error is not None:
-        return f"no prediction: {one_line(each.error)}"
-    return f"outside: {'; '.join(each.outside)}" if each.outside else ""
+def _of_several(decider: MulticlassDecisionRule) -> dict[str, Any]:
+    decision, calibrator = decider.decision, decider.calibrator
+    return {
+        "decision": {
+            "rule": decision.rule,
+            "in_words": decision.in_words(),
+            "class": decision.of_class,
+            "raw": decision.threshold.value if decision.threshold is not None else None,
+            "reason": decision.reason,
+        },
+        "calibration": {"method": calibrator.method if calibrator.accepted else None, "reason": calibrator.reason},
+    }

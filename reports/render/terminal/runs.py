@@ -10,6 +10,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.text import Text
 
 from reports.render.terminal.table import escape, plain_table
+from reports.results.measured import is_multiclass
 from reports.results.split_faults import own_faults
 from reports.text import MISSING, measured, one_line, seconds
 
@@ -26,7 +27,8 @@ def status_line(run: Run, reused: bool) -> str:
     if run.status == "failed":
         return f"{name}: FAILED: {one_line(run.error or '')}"
     figures = run.figures()
-    parts = [f"{key} {measured(figures.get(key))}" for key in ("accuracy", "auc")]
+    names = {"accuracy": "accuracy", **({"auc:macro": "macro AUC"} if is_multiclass(run) else {"auc": "auc"})}
+    parts = [f"{name} {measured(figures.get(key))}" for key, name in names.items()]
     time = "reused" if reused else seconds(run.costs.seconds) if run.costs else ""
     diagnosis = "; ".join(finding.title for finding in own_faults(run.diagnosis))
     return f"{name}: test {', '.join(parts)}; {time}" + (f"; {diagnosis}" if diagnosis else "")
@@ -66,7 +68,9 @@ class _Runs:
         table = plain_table()
         table.add_column("run", no_wrap=True)
         table.add_column("card", overflow="fold")
-        for name in ("seed", "status", "accuracy", "AUC", "time", *(["finished (UTC)"] if dated else [])):
+        several = is_multiclass(self.runs[0])
+        area = "macro AUC" if several else "AUC"
+        for name in ("seed", "status", "accuracy", area, "time", *(["finished (UTC)"] if dated else [])):
             table.add_column(name, no_wrap=True, justify="left" if name == "status" else "right")
         for run in self.runs:
             figures = run.figures("test" if run.spec.stage == "bench" else "val")
@@ -76,7 +80,7 @@ class _Runs:
                 str(run.spec.seed),
                 run.status,
                 measured(figures.get("accuracy")),
-                measured(figures.get("auc")),
+                measured(figures.get("auc:macro" if several else "auc")),
                 seconds(run.costs.seconds) if run.costs else MISSING,
                 *([run.finished[:16].replace("T", " ")] if dated else []),
             )

@@ -18,15 +18,24 @@ from benchmark.runs.deployment.decision_rule import DecisionRule, decider_of
 from benchmark.runs.history import History
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
+from reports.render.terminal.multiclass import class_table, matrix_lines
 from reports.render.terminal.predictions import calibration_line
 from reports.render.terminal.table import escape, plain_table
 from reports.render.terminal.text_chart import text_chart
 from reports.render.words import NO_FAULT, PUBLISHED
-from reports.results.card_figures import failures
+from reports.results.card_figures import failures, known_figures
 from reports.results.compare import compare_card, difference_text, published_text
 from reports.results.curves import SeedHistory, seed_history
-from reports.results.measured import collect_results, conditions
+from reports.results.measured import (
+    collect_multiclass_results,
+    collect_results,
+    conditions,
+    decides_by_choice,
+    is_multiclass,
+)
 from reports.results.methods import methods
+from reports.results.multiclass import multiclass_card
+from reports.results.multiclass_text import decision_lines, overall_keys
 from reports.results.recipe import recipe_in_words
 from reports.text import MISSING, decimals_of, estimate, measured, number, one_line, plural, seconds
 from zoo.config.errors import ConfigError
@@ -61,7 +70,10 @@ def run_view(run: Run, store: Store, width: int) -> RenderableType:
         if (traceback := store.traceback_file(run)).is_file():
             parts.append(escape(f"traceback: {traceback}"))
     if run.status == "ok":
-        parts += [*_figures(run, width), *_published(run, store, width), *_threshold(run, store)]
+        if is_multiclass(run):
+            parts += _multiclass(run, store, width)
+        else:
+            parts += [*_figures(run, width), *_published(run, store, width), *_threshold(run, store)]
         parts += _diagnosis(findings_of(run, store))
     parts += [*_learning(store.history(run), width), *_recipe(run), *_facts(run), *_model(run, store)]
     return Group(*parts)
@@ -69,14 +81,14 @@ def run_view(run: Run, store: Store, width: int) -> RenderableType:
 
 def run_document(run: Run, store: Store) -> dict[str, Any]:
     """The run as a JSON document: record, epochs, calibration, findings, recipe, methods and model."""
-    decider = decider_of(run, store) if run.status == "ok" else None
+    decider = decider_of(run, store) if run.status == "ok" and not is_multiclass(run) else None
     return {
         "run_id": run.run_id,
         "record": run.model_dump(mode="json"),
         "history": [{name: str(value) for name, value in row.items()} for row in store.history(run).rows()],
         "calibration": None if decider is None else _calibration(decider),
         "findings": [asdict(finding) for finding in findings_of(run, store)],
-        "recipe": dict(recipe_in_words(run.spec.protocol.budgeted(run.spec.card))),
+        "recipe": dict(recipe_in_words(run.spec.protocol.budgeted(run.spec.card), len(run.spec.dataset.classes))),
         "methods": [{"topic": fact.topic, "text": fact.text} for fact in methods([run], {}).facts],
         "model": str(store.model_file(run)) if store.has_model(run) else None,
         "model_problem": _model_problem(run, store),
@@ -85,6 +97,9 @@ def run_document(run: Run, store: Store) -> dict[str, Any]:
 
 def findings_of(run: Run, store: Store) -> tuple[Finding, ...]:
     """The findings about a run, diagnosed anew from its stored scores; those recorded for a trial."""
+    if is_multiclass(run):
+        several = collect_multiclass_results([run], store)
+        return several[run.spec.card.name].findings[0] if several else run.diagnosis
     results = collect_results([run], store)
     return results[run.spec.card.name].findings[0] if results else run.diagnosis
 
@@ -113,6 +128,36 @@ def _figures(run: Run, width: int) -> Iterator[RenderableType]:
         if any(text != MISSING for text in cells):
             table.add_row(label_of(metric), *(_stack(text, width) for text in cells))
     yield from _titled("Figures", table, *map(escape, failures([run])))
+
+
+def _multiclass(run: Run, store: Store, width: int) -> Iterator[RenderableType]:
+    """Figures of all classes together per split and decision, those of each class on test, and the matrix of test."""
+    columns = [
+        (f"{split}, {'chosen decision' if chosen else 'highest score'}", run.figures(split, chosen))
+        for split in ("val", "test")
+        for chosen in (False, *([True] if decides_by_choice(run) else []))
+        if run.figures(split, chosen)
+    ]
+    table = plain_table("metric, 95% interval", *(name for name, _ in columns))
+    for key in ("loss", *overall_keys(known_figures(run))):
+        cells = [measured(figures.get(key), with_interval=True) for _, figures in columns]
+        if any(text != MISSING for text in cells):
+            table.add_row(label_of(key), *(_stack(text, width) for text in cells))
+    yield from _titled("Figures", table, *map(escape, failures([run])))
+    results = collect_multiclass_results([run], store).get(run.spec.card.name)
+    if results is None:
+        return
+    classes = run.spec.dataset.classes
+    counts = dict(zip(classes, run.split.classes.get("test", (None,) * len(classes)), strict=True))
+    card = multiclass_card(results, store.history)
+    for decided, chosen in ((card.argmax, False), (card.chosen, True)):
+        if decided is not None:
+            yield from _titled(
+                f"Test, {decided.rule}",
+                class_table(run.figures("test", chosen), counts, width),
+                *matrix_lines(classes, decided.total, width),
+            )
+    yield from _titled("Decision and calibration", *map(escape, decision_lines(run, card)))
 
 
 def _threshold(run: Run, store: Store) -> Iterator[RenderableType]:
@@ -176,7 +221,9 @@ def _chart(history: SeedHistory, name: str, width: int, side_by_side: bool) -> l
 
 def _recipe(run: Run) -> Iterator[RenderableType]:
     card = run.spec.protocol.budgeted(run.spec.card)
-    yield from _titled("Recipe", _pairs([("change", card.change), *recipe_in_words(card)]))
+    yield from _titled(
+        "Recipe", _pairs([("change", card.change), *recipe_in_words(card, len(run.spec.dataset.classes))])
+    )
 
 
 def _facts(run: Run) -> Iterator[RenderableType]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from benchmark.runs.plan import make_plan
 from benchmark.runs.protocol import load_protocol
 from tests.support.tiny import card, protocol, write_npz
 from zoo.config.errors import ConfigError
+from zoo.models import registry
+from zoo.models.card import ModelSpec
 from zoo.models.catalog import load_cards
 
 
@@ -77,3 +80,22 @@ def test_no_built_in_card_is_too_large_for_a_built_in_protocol(
     plan = make_plan(load_cards().values(), load_protocol(name), dataset)
     assert [skip.card.name for skip in plan.skips if "too small" in skip.reason] == []
     assert len({spec.run_id for spec in plan.specs}) == len(plan.specs)
+
+
+def test_a_card_for_two_classes_is_skipped_for_three_with_what_would_be_right(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "_BUILDERS", dict(registry._BUILDERS))
+
+    @registry.register_builder("pair")
+    def pair(input_shape: tuple[int, int, int]) -> None: ...
+
+    three = replace(dataset, classes=("A", "B", "C"))
+    focal = card("focal", loss={"name": "binary_focal_crossentropy", "alpha": 0.25, "gamma": 2})
+    two = card("two").model_copy(update={"model": ModelSpec(builder="pair")})
+    plan = make_plan([focal, two, card()], protocol(), three)
+    assert [spec.card.name for spec in plan.specs] == ["tiny"]
+    reasons = {skip.card.name: skip.reason for skip in plan.skips}
+    assert "recipe.loss.alpha 0.25 is the weight of the positive class of two, but the data have 3" in reasons["focal"]
+    assert "makes one probability, for two classes, but the data have 3 classes" in reasons["two"]
+    assert make_plan([focal, two], protocol(), dataset).skips == ()

@@ -27,6 +27,7 @@ OTHER: dict[str, Any] = {
     "precision": "bfloat16",
     "prefix": "keras",
     "threshold": {"rule": "fixed", "value": 0.4},
+    "decision": {"rule": "abstain", "value": 0.7},
 }
 OTHER_SAMPLING: dict[str, Any] = {
     "train": 38,
@@ -113,6 +114,12 @@ def test_a_file_needs_only_a_title_and_an_image_size(tmp_path: Path) -> None:
         ("threshold: {rule: cost, value: '5'}", "threshold.value"),
         ("threshold: {rule: sensitivity, value: 95}", "rule sensitivity takes a value above 0, at most 1"),
         ("threshold: {rule: youden, value: 0.3}", "threshold.value: rule youden takes no value"),
+        ("decision: {rule: argmx}", "decision.rule: unknown rule 'argmx'. Did you mean argmax?"),
+        ("decision: {rule: abstain}", "decision: rule abstain needs a value above 0, at most 1, as in abstain=0.7"),
+        ("decision: {rule: abstain, value: '0.7'}", "decision.value"),
+        ("decision: {rule: argmax, costs: {A: {B: 2}}}", "decision: rule argmax takes no costs"),
+        ("decision: {rule: cost, costs: {A: {A: 2}}}", "decision: costs: a right call of A costs nothing"),
+        ("decision: {rule: class_at, clas: A}", "decision.clas"),
         ("max_epoch: 3", "Did you mean max_epochs"),
         ("sampling: {trian: 10}", "Did you mean train"),
         ("image_size: 64", "the key 'image_size' is duplicated"),

@@ -289,3 +289,18 @@ def test_finite_scores_outside_0_to_1_are_refused() -> None:
         check_scores("mine", np.array([-0.5, 1.0, np.nan]))
     check_scores("mine", np.array([0.0, 1.0, np.nan]))
     check_scores("mine", np.array([np.nan]))
+
+
+def test_scores_of_several_classes_must_be_shares() -> None:
+    shares = np.array([[0.2, 0.3, 0.5], [np.nan, 1.0, 0.0]])
+    check_scores("mine", shares)
+    with pytest.raises(ConfigError, match=r"builder mine: its model gives scores that sum to 1\.5 over the classes"):
+        check_scores("mine", np.array([[0.5, 0.5, 0.5]]))
+    with pytest.raises(ConfigError, match=r"scores from -1 to 1; .* Dense\(outputs, activation='softmax'\)"):
+        check_scores("mine", np.array([[1.0, 1.0, -1.0]]))
+
+
+def test_a_model_with_another_number_of_outputs_is_refused_in_one_line() -> None:
+    model = keras.Sequential([keras.Input(SHAPE), layers.Flatten(), layers.Dense(1, activation="sigmoid")])
+    with pytest.raises(ConfigError, match=r"one output \(n, 3\), a probability per class; its output is \(n, 1\)"):
+        flatten(model, SHAPE, "mine", 3)

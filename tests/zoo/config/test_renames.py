@@ -16,6 +16,8 @@ from tests.support.records import cards
 from tests.support.stored import keep
 from zoo.cli.app import main
 from zoo.config.errors import ConfigError
+from zoo.config.renames import with_current_keys
+from zoo.models.card import Source
 from zoo.models.catalog import load_cards
 
 FIGURE = {"metric": "accuracy", "value": 0.9, "split": "test", "decimals": 2, "location": "table 1"}
@@ -176,9 +178,16 @@ def test_an_unknown_key_is_refused_with_the_nearest_current_one(
     assert f"unknown key. Did you mean {suggestion}" in line
 
 
-def test_a_test_set_with_one_old_key_is_not_stated_as_before(tmp_path: Path) -> None:
-    source = {"report": "a report", "section": "2", "test_negatives": 5}
-    assert load_card(written(tmp_path / "half", {**CARD, "source": source})).source.test is None
+def test_a_test_set_with_one_old_key_is_refused_in_a_file_and_not_stated_in_a_record(tmp_path: Path) -> None:
+    source = {"report": "a report", "section": "2", "test_negatives": 5, "test_positives": None}
+    with pytest.raises(ConfigError) as caught:
+        load_card(written(tmp_path / "half", {**CARD, "source": source}))
+    (line,) = caught.value.lines
+    assert line.endswith(
+        "source.test_negatives: needs `test_positives` too; give `test: {negatives, positives}` instead"
+    )
+    stored, _ = with_current_keys(Source, source, stored=True)
+    assert Source.model_validate(stored).test is None
 
 
 def keys(data: Any) -> Iterator[str]:

@@ -324,3 +324,14 @@ def test_random_weights_are_drawn_anew_and_repeat_with_a_seed() -> None:
 
     assert np.array_equal(first_kernel(1), first_kernel(1))
     assert not np.array_equal(first_kernel(1), first_kernel(2))
+
+
+@pytest.mark.parametrize(("builder", "params"), [("scratch_cnn", {"filters": [2]}), ("vgg16", {"weights": "random"})])
+def test_a_network_for_several_classes_gives_a_share_to_each(builder: str, params: dict[str, Any]) -> None:
+    model = build(builder, {"dense_units": 4, **params}, (32, 32, 3), outputs=4)
+    scores = keras.ops.convert_to_numpy(model(images(32), training=False))
+    assert scores.shape == (3, 4)
+    assert np.allclose(scores.sum(axis=1), 1, atol=1e-6)
+    one = build(builder, {"dense_units": 4, **params}, (32, 32, 3))
+    assert [layer.name for layer in one.layers[:-1]] == [layer.name for layer in model.layers[:-1]]
+    assert (one.layers[-1].name, model.layers[-1].name) == ("probability", "probabilities")

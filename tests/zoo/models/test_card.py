@@ -13,7 +13,7 @@ from tests.support.records import changed
 from zoo import Augmentation, ModelCard, Recipe, load_cards
 from zoo.config.errors import ConfigError
 from zoo.config.strict_yaml import validate
-from zoo.models.card import Loss, ModelSpec, Optimizer, Source
+from zoo.models.card import Loss, ModelSpec, Optimizer, Source, recipe_problem
 
 CARDS = load_cards()
 
@@ -33,6 +33,8 @@ TUNED: dict[str, Any] = {
         "early_stopping": {"patience": 3},
         "augmentation": {"rotation_degrees": 20, "brightness": [0.7, 1.3]},
         "finetune": {"learning_rate": 1e-5, "epochs": 6, "early_stopping": {"patience": 2}},
+        "label_smoothing": 0.1,
+        "class_weights": "balanced",
     },
 }
 
@@ -90,6 +92,8 @@ def test_prose_and_published_figures_are_no_part_of_identity(field: str, value: 
         ("recipe.finetune.learning_rate", 2e-5),
         ("recipe.finetune.epochs", 7),
         ("recipe.finetune.early_stopping", None),
+        ("recipe.label_smoothing", 0.0),
+        ("recipe.class_weights", None),
     ],
 )
 def test_whatever_decides_a_run_is_part_of_identity(path: str, value: Any) -> None:
@@ -242,7 +246,10 @@ def test_counts_are_whole_and_positive(field: str, value: Any) -> None:
     [
         ("recipe.preprocessing", ["rescale", "caffe"]),
         ("recipe.optimizer.name", ["adam", "sgd", "rmsprop"]),
-        ("recipe.loss.name", ["binary_crossentropy", "binary_focal_crossentropy"]),
+        (
+            "recipe.loss.name",
+            ["binary_crossentropy", "binary_focal_crossentropy", "crossentropy", "focal_crossentropy"],
+        ),
     ],
 )
 def test_an_unknown_choice_is_answered_with_all_that_there_are(path: str, known: list[str]) -> None:
@@ -264,6 +271,80 @@ def test_a_source_counts_at_least_one_image_of_a_class(field: str) -> None:
     (line,) = errors_in({**PLAIN, "source": {"report": "r", "section": "s", "test": test}})
     assert line.startswith(f"card.yaml: source.test.{field}: ")
     assert Source(report="r", section="s").test is None
+
+
+SIZES = {"NORMAL": 234, "bacteria": 242, "virus": 148}
+PRINTED = {"metric": "recall", "value": 0.9, "split": "test", "decimals": 2, "location": "w"}
+
+
+def published(*figures: dict[str, Any], test: dict[str, int] | None = None) -> dict[str, Any]:
+    """A card with published figures on a test set."""
+    return {**PLAIN, "source": {"report": "r", "section": "s", "test": test}, "published": list(figures)}
+
+
+def test_figures_of_several_classes_have_keys_and_are_written_as_they_were_read() -> None:
+    figures = [
+        {**PRINTED, "class": "virus"},
+        {**PRINTED, "average": "macro"},
+        {**PRINTED, "metric": "kappa", "value": -0.1},
+    ]
+    card = validate(ModelCard, published(*figures, test=SIZES), "card.yaml")
+    assert [figure.key for figure in card.published] == ["recall:class:virus", "recall:macro", "kappa"]
+    for dump in (card.model_dump(mode="json"), card.with_old_keys()):
+        assert [{**figure} | {"location": "w"} for figure in figures] == [
+            {key: value for key, value in each.items() if value is not None and key != "where"} | {"location": "w"}
+            for each in dump["published"]
+        ]
+        assert dump["source"]["test"] == SIZES
+    assert ModelCard.model_validate(card.model_dump(mode="json")) == card
+
+
+def test_a_figure_of_two_classes_is_written_without_class_and_average() -> None:
+    card = validate(ModelCard, published(PRINTED, test={"negatives": 1, "positives": 2}), "card.yaml")
+    assert set(card.model_dump(mode="json")["published"][0]) == {*PRINTED, "upper", "epoch"}
+    assert set(card.with_old_keys()["published"][0]) == {*PRINTED, "upper", "epoch", "where"} - {"location"}
+
+
+@pytest.mark.parametrize(
+    ("figure", "test", "says"),
+    [
+        ({"class": "virus", "average": "macro"}, SIZES, "published.0: `class` and `average` exclude each other; keep"),
+        ({"average": "mean"}, SIZES, "published.0.average: input should be 'macro', 'weighted' or 'micro'"),
+        ({"class": ""}, SIZES, "published.0.class: "),
+        (
+            {"metric": "accuracy", "class": "virus"},
+            SIZES,
+            "accuracy is of all classes together; drop `class`; the share",
+        ),
+        ({"metric": "loss", "average": "macro"}, SIZES, "the loss is of all classes together; drop `average`"),
+        ({"class": "viris"}, SIZES, "published.0.class: unknown class 'viris'. Did you mean virus?"),
+        ({}, SIZES, "published.0.metric: recall of 3 classes is of one class or an average; add `class: NORMAL` or "),
+        ({"metric": "true_positives", "value": 1}, SIZES, "true_positives is a count of two classes; give the printed"),
+        ({"average": "macro"}, {"negatives": 1, "positives": 2}, "published.0.average: is for three classes or more,"),
+        ({"of_class": "virus"}, SIZES, "published.0.of_class: unknown key."),
+        ({"class": "virus", "value": 93}, SIZES, "recall must be within [0, 1]; is it given in percent?"),
+    ],
+)
+def test_a_figure_of_other_classes_than_its_test_set_is_refused(
+    figure: dict[str, Any], test: dict[str, int], says: str
+) -> None:
+    (line,) = errors_in(published({**PRINTED, **figure}, test=test))
+    assert says in line
+
+
+@pytest.mark.parametrize(
+    ("test", "says"),
+    [
+        ({"NORMAL": 1, "PNEUMONIA": 2}, "two classes have `negatives` and `positives`"),
+        ({"NORMAL": 1, "bacteria": 0, "virus": 2}, "source.test.bacteria: input should be greater than 0"),
+        ({"NORMAL": 1, "bacteria": "2", "virus": 2}, "source.test.bacteria: input should be a valid integer"),
+        ({"negatives": 1, "positives": 2, "virus": 3}, "source.test.virus: unknown key."),
+        ({}, "source.test.negatives: field required"),
+    ],
+)
+def test_test_sizes_are_of_two_classes_or_name_each_of_more(test: dict[str, Any], says: str) -> None:
+    lines = errors_in(published(test=test))
+    assert says in lines[0]
 
 
 def test_every_error_of_a_card_is_told_at_once_with_path_and_nearest_name() -> None:
@@ -320,3 +401,51 @@ def test_a_card_has_a_json_schema_with_every_section() -> None:
     assert set(schema["properties"]) == set(ModelCard.model_fields)
     assert set(schema["required"]) == {"name", "title", "change", "model", "recipe"}
     assert schema["additionalProperties"] is False
+
+
+def test_options_of_training_at_their_defaults_leave_run_ids_and_records_as_they_were() -> None:
+    stated = changed(changed(PLAIN, "recipe.label_smoothing", 0.0), "recipe.class_weights", None)
+    assert card(stated).identity() == card(PLAIN).identity()
+    assert {"label_smoothing", "class_weights"}.isdisjoint(card(stated).model_dump(mode="json")["recipe"])
+    assert ModelCard.model_validate(card(TUNED).model_dump(mode="json")) == card(TUNED)
+
+
+@pytest.mark.parametrize(
+    ("short", "stored"),
+    [
+        ({"name": "crossentropy"}, {"name": "binary_crossentropy"}),
+        (
+            {"name": "focal_crossentropy", "alpha": 0.25, "gamma": 2.0},
+            {"name": "binary_focal_crossentropy", "alpha": 0.25, "gamma": 2.0},
+        ),
+    ],
+)
+def test_a_loss_with_two_names_has_one_run_id(short: dict[str, Any], stored: dict[str, Any]) -> None:
+    one, other = (card(changed(PLAIN, "recipe.loss", loss)) for loss in (short, stored))
+    assert one.identity() == other.identity()
+
+
+def test_focal_loss_without_alpha_needs_a_gamma_and_is_a_loss_of_its_own() -> None:
+    focal = {"name": "focal_crossentropy", "gamma": 2.0}
+    stored = card(changed(PLAIN, "recipe.loss", focal)).identity()["recipe"]["loss"]
+    assert stored == {"name": "focal_crossentropy", "alpha": None, "gamma": 2.0}
+    assert Loss.model_validate(stored) == Loss(name="focal_crossentropy", gamma=2.0)
+    (line,) = errors_in(changed(PLAIN, "recipe.loss", {"name": "focal_crossentropy"}))
+    assert line.startswith("card.yaml: recipe.loss: focal_crossentropy needs gamma")
+
+
+@pytest.mark.parametrize(
+    ("path", "value"), [("label_smoothing", 1.0), ("label_smoothing", -0.1), ("class_weights", "equal")]
+)
+def test_an_option_of_training_out_of_range_is_refused(path: str, value: Any) -> None:
+    (line,) = errors_in(changed(PLAIN, f"recipe.{path}", value))
+    assert line.startswith(f"card.yaml: recipe.{path}: ")
+
+
+def test_a_recipe_for_two_classes_has_a_problem_with_three() -> None:
+    assert recipe_problem(card(TUNED), 2) is None
+    problem = recipe_problem(card(TUNED), 3)
+    assert problem is not None
+    assert problem.startswith("recipe.loss.alpha 0.25 is the weight of the positive class of two, but the data have 3")
+    assert "{name: focal_crossentropy, gamma: 2}" in problem
+    assert recipe_problem(card(PLAIN), 3) is None

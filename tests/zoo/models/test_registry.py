@@ -22,7 +22,9 @@ from zoo.models.registry import (
     complete_params,
     find_weights,
     get_builder,
+    outputs_for,
     register_builder,
+    supports_classes,
 )
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -249,3 +251,44 @@ def test_looking_builders_and_cards_up_loads_no_keras() -> None:
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=env, check=True)
     assert done.stdout.strip() == "True True []"
+
+
+def test_two_classes_have_one_output_and_more_have_one_each() -> None:
+    assert [outputs_for(classes) for classes in (2, 3, 10)] == [1, 3, 10]
+
+
+def test_a_builder_whose_second_parameter_is_outputs_builds_for_any_number_of_classes() -> None:
+    @register_builder("open")
+    def any_number(input_shape: Shape, outputs: int, *, width: int = 3) -> Any:
+        return input_shape, outputs, width
+
+    assert supports_classes("open", 2)
+    assert supports_classes("open", 7)
+    assert set(get_builder("open").parameters.model_fields) == {"width"}
+    assert build("open", {}, (8, 8, 3)) == ((8, 8, 3), 1, 3)
+    assert build("open", {"width": 4}, (8, 8, 3), outputs=7) == ((8, 8, 3), 7, 4)
+
+
+def test_a_builder_without_outputs_builds_for_two_classes_alone() -> None:
+    register_builder("toy")(toy)
+    assert supports_classes("toy", 2)
+    assert not supports_classes("toy", 3)
+    with pytest.raises(
+        ConfigError, match=r"^builder toy: makes one probability, for two classes, .* have 3 classes; a"
+    ):
+        build("toy", {"width": 1}, (8, 8, 3), outputs=3)
+
+
+def test_outputs_may_be_a_parameter_of_a_network_like_any_other() -> None:
+    @register_builder("named")
+    def named(input_shape: Shape, *, outputs: int = 5) -> Any:
+        return outputs
+
+    assert not supports_classes("named", 3)
+    assert build("named", {"outputs": 6}, (8, 8, 3)) == 6
+
+
+@pytest.mark.parametrize("name", ["scratch_cnn", "vgg16"])
+def test_the_built_in_builders_build_for_any_number_of_classes(name: str) -> None:
+    assert supports_classes(name, 10)
+    assert "outputs" not in get_builder(name).parameters.model_fields

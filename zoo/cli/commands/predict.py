@@ -19,7 +19,7 @@ def command(
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV on stdout, and nothing else.")] = False,
 ) -> None:
     """Predict the probability of the positive class and the decision per image, and mark images unlike the training
-    images.
+    images. Of three or more classes, predict the called class and the probability of each.
 
     An image that cannot be read, or has no finite probability, gets an error instead of a decision; the exit code is
     then 1.
@@ -40,7 +40,7 @@ def command(
     if json:
         print_json(results.to_dict())
     elif csv:
-        print(predictions_csv(results.predictions), end="")
+        print(predictions_csv(results.predictions, results.decider.classes), end="")
     else:
         out().print(predictions_table(results.run, results.decider, results.predictions, results.notes))
     if results.failed:

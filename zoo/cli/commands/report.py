@@ -38,6 +38,15 @@ def command(
             help="Choose thresholds again on the stored validation scores: youden, f1, cost=5, sensitivity=0.95, ...",
         ),
     ] = None,
+    decision: Annotated[
+        str | None,
+        typer.Option(
+            "--decision",
+            metavar="RULE[=VALUE]",
+            help="For three or more classes: choose decisions again on the stored validation scores: abstain=0.7, "
+            "class_at=NAME:sensitivity:0.95, cost=TRUE:CALLED:10, argmax.",
+        ),
+    ] = None,
     gallery: Annotated[
         bool, typer.Option("--gallery", help="Add test images, with Grad-CAM from stored models.")
     ] = False,
@@ -61,6 +70,7 @@ def command(
         formats=formats or ("md", "html"),
         claims=claims,
         threshold_rule=threshold_rule,
+        decision=decision,
         gallery=gallery,
         data=data,
         patients=patients,

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from zoo.models.parameter_types import Share, Units
 from zoo.models.registry import register_builder
+from zoo.models.score_layer import score_layer
 
 if TYPE_CHECKING:
     import keras
@@ -27,6 +28,7 @@ def smallest_side(params: Mapping[str, Any]) -> int:
 @register_builder("scratch_cnn", minimum_size=smallest_side)
 def scratch_cnn(
     input_shape: tuple[int, int, int],
+    outputs: int = 1,
     *,
     filters: Annotated[tuple[Units, ...], Field(min_length=1, max_length=8)] = (32, 64, 128),
     pooling: Literal["max", "average"] = "max",
@@ -39,6 +41,7 @@ def scratch_cnn(
 
     Args:
         input_shape: Height, width and channels of an image.
+        outputs: 1 for the probability of the positive class of two; k for a probability per class of k.
         filters: Number of filters per block.
         pooling: The kind of pooling over 2 x 2 pixels.
         dropout: Share of hidden units dropped during training, in [0, 1).
@@ -48,7 +51,7 @@ def scratch_cnn(
         dense_units: Number of hidden units.
 
     Returns:
-        A model that maps images (n, height, width, channels) to probabilities (n, 1).
+        A model that maps images (n, height, width, channels) to probabilities (n, outputs).
     """
     import keras
     from keras import layers
@@ -65,5 +68,4 @@ def scratch_cnn(
     penalty = keras.regularizers.L2(l2) if l2 else None
     x = layers.Dense(dense_units, activation="relu", kernel_regularizer=penalty, name="dense")(x)
     x = layers.Dropout(dropout, name="dropout")(x)
-    outputs = layers.Dense(1, activation="sigmoid", name="probability")(x)
-    return keras.Model(inputs, outputs, name="scratch_cnn")
+    return keras.Model(inputs, score_layer(outputs)(x), name="scratch_cnn")

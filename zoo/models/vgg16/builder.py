@@ -9,6 +9,7 @@ from pydantic import Field
 
 from zoo.models.parameter_types import Share, Units
 from zoo.models.registry import PretrainedWeights, Unfreeze, register_builder
+from zoo.models.score_layer import score_layer
 from zoo.models.vgg16.weights import LICENCE, VGG16_BLOCKS, find, load
 
 if TYPE_CHECKING:
@@ -45,23 +46,25 @@ def pretrained(params: Mapping[str, Any]) -> PretrainedWeights | None:
 @register_builder("vgg16", minimum_size=32, pretrained=pretrained, unfreeze=Unfreeze("unfreeze_layers", unfreeze_last))
 def vgg16(
     input_shape: tuple[int, int, int],
+    outputs: int = 1,
     *,
     weights: str = "imagenet",
     unfreeze_layers: Annotated[int, Field(ge=0, le=len(_BASE))] = 0,
     dense_units: Units = 128,
     dropout: Share = 0.5,
 ) -> keras.Model:
-    """VGG16's thirteen frozen convolutions, then one hidden dense layer, dropout and a probability.
+    """VGG16's thirteen frozen convolutions, then one hidden dense layer, dropout and probabilities.
 
     Args:
         input_shape: Height, width and channels of an image.
+        outputs: 1 for the probability of the positive class of two; k for a probability per class of k.
         weights: "imagenet", the path of a weights file, or "random".
         unfreeze_layers: Number of the base's last layers, pooling layers included, that the second phase trains.
         dense_units: Number of hidden units.
         dropout: Share of hidden units dropped during training, in [0, 1).
 
     Returns:
-        A model that maps images (n, height, width, channels) to probabilities (n, 1).
+        A model that maps images (n, height, width, channels) to probabilities (n, outputs).
 
     Raises:
         ConfigError: The weights are not available.
@@ -78,8 +81,7 @@ def vgg16(
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dense(dense_units, activation="relu", name="dense")(x)
     x = layers.Dropout(dropout, name="dropout")(x)
-    outputs = layers.Dense(1, activation="sigmoid", name="probability")(x)
-    model = keras.Model(inputs, outputs, name="vgg16")
+    model = keras.Model(inputs, score_layer(outputs)(x), name="vgg16")
 
     if weights != "random":
         tensors, _ = load(weights)

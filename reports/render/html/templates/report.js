@@ -218,4 +218,7 @@
     start();
     clearTimeout(announcement); // announce nothing before the first move
   }
+{% if multiclass %}
+{% include "multiclass.js" +%}
+{% endif %}
 })();

@@ -15,6 +15,9 @@ from benchmark.evidence.metrics.probabilities import auc, log_loss
 from tests.support.records import HEALTHY, Curves, on_test, on_val, planted
 
 CLASSES = ("NORMAL", "PNEUMONIA")
+OF_SEVERAL_CLASSES = {"partial-collapse", "class-never-called", "swapped-classes", "unranked-class"} | {
+    "class-of-one-group"
+}
 UNLEARNED: Curves = {
     "loss": [0.70, 0.70, 0.69],
     "accuracy": [0.48, 0.51, 0.52],
@@ -347,7 +350,7 @@ def test_every_finding_names_the_change_that_would_test_it_and_is_described() ->
         *diagnose(on_val([0, 1] * 4, [0.4, 0.6] * 4), on_test(*planted(20, 180)), HEALTHY, counts={"train": (4, 4)}),
         *diagnose(*pair([0, 1] * 60, [0.4, 0.6, 0.6, 0.4] * 30), UNLEARNED),
     ]
-    assert {finding.code for finding in everything} == set(FINDINGS)
+    assert {finding.code for finding in everything} == set(FINDINGS) - OF_SEVERAL_CLASSES
     assert all(finding.test for finding in everything)
 
 

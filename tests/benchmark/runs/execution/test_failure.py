@@ -31,8 +31,8 @@ STEPS = {
     "grey_levels": "the grey levels",
     "related_test_images": "the search for related images",
     "ms_per_image": "the timing of inference",
-    "figures": "the figures",
-    "diagnose": "the diagnosis",
+    "figures_of": "the figures",
+    "findings": "the diagnosis",
     "now": "the record",
     "write_model": "writing the model",
 }
@@ -173,7 +173,7 @@ def test_without_a_threshold_the_scores_of_validation_are_kept_and_test_stays_cl
 ) -> None:
     from benchmark.runs.execution import worker
 
-    monkeypatch.setattr(worker, "choose_with_interval", fails(ValueError("two\nlines")))
+    monkeypatch.setattr(worker, "choose", fails(ValueError("two\nlines")))
     run = compute()
     assert run.error is not None
     assert run.error.startswith("choosing the threshold failed after training: ValueError: two lines; scores are kept")

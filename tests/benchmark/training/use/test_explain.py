@@ -213,3 +213,65 @@ def test_a_model_whose_weights_decide_nothing_fails_the_sanity_check() -> None:
     found = explain(keras.Model(inputs, outputs), spots(), np.ones(4, int))
     assert np.array_equal(found.all_random, np.stack([found.coarse] * 3))
     assert sanity(found.coarse, found.head_random, found.all_random).passes is False
+
+
+def bands_to_classes(end: str = "dense") -> keras.Model:
+    """A model of known weights for three classes: class c is channel c in the c-th third of the rows."""
+    inputs = keras.Input((SIDE, SIDE, 1), name="pixels")
+    x = keras.layers.Rescaling(1 / 255)(inputs)
+    convolution = keras.layers.Conv2D(3, 1, use_bias=False, name="maps")
+    x = convolution(x)
+    convolution.set_weights([np.array([[[[0.25, 1.0, 0.5]]]])])
+    in_thirds = np.zeros((SIDE, SIDE, 3, 3), np.float32)
+    for label in range(3):
+        in_thirds[np.arange(SIDE) * 3 // SIDE == label, :, label, label] = 0.5
+    flat = keras.layers.Flatten()(x)
+    if end == "dense":
+        last = keras.layers.Dense(3, activation="softmax", name="probabilities")
+        outputs = last(flat)
+        last.set_weights([in_thirds.reshape(-1, 3) / SIDE, np.zeros(3)])
+        return keras.Model(inputs, outputs, name="bands")
+    hidden = keras.layers.Dense(3, name="hidden")
+    x = hidden(flat)
+    hidden.set_weights([in_thirds.reshape(-1, 3) / SIDE, np.zeros(3)])
+    x = keras.layers.Softmax()(x) if end == "softmax" else keras.ops.softmax(x)
+    return keras.Model(inputs, keras.layers.Identity()(x) if end == "other" else x, name="bands")
+
+
+@pytest.mark.parametrize("end", ["dense", "softmax", "other"])
+def test_the_map_of_a_class_of_three_weights_the_maps_by_the_gradient_of_its_logit(end: str) -> None:
+    model, pixels = bands_to_classes(end), spots(2)
+    explained = explain(model, pixels, np.array([1, 1]), seeds=())
+    assert explained.scores.shape == (2, 3)
+    np.testing.assert_allclose(explained.scores, model.predict_on_batch(pixels.astype(np.float32)), atol=1e-4)
+    assert explained.maps.max(axis=(1, 2)) == pytest.approx(1.0)
+
+
+def test_called_and_true_class_of_an_image_have_maps_of_their_own() -> None:
+    keras.utils.set_random_seed(0)
+    inner = build("scratch_cnn", {"filters": [4, 6], "dense_units": 8}, (SIDE, SIDE, 3), outputs=3)
+    model = join(preprocessing_model((SIDE, SIDE, 1), "rescale"), inner, "whole")
+    by_class = [explain(model, spots(3), np.full(3, label), seeds=(0,)) for label in range(3)]
+    mixed = explain(model, spots(3), np.array([2, 0, 1]), seeds=(0,))
+    for image, label in enumerate((2, 0, 1)):
+        np.testing.assert_allclose(mixed.coarse[image], by_class[label].coarse[image], atol=1e-5)
+    assert not np.allclose(by_class[0].coarse, by_class[1].coarse, atol=1e-3)
+    assert mixed.head_random.shape == (1, *mixed.coarse.shape)
+    np.testing.assert_allclose(mixed.scores.sum(axis=1), 1, atol=1e-6)
+
+
+def test_the_map_of_a_class_is_the_definition_of_the_paper() -> None:
+    """The logit of a class is differentiated, not its probability, and channels are weighted by mean gradients."""
+    keras.utils.set_random_seed(1)
+    inputs = keras.Input((SIDE, SIDE, 1))
+    maps = keras.layers.Conv2D(3, 3, activation="relu", name="maps")(inputs)
+    dense = keras.layers.Dense(4, activation="softmax")
+    model = keras.Model(inputs, dense(keras.layers.GlobalAveragePooling2D()(maps)))
+    pixels = spots(2)
+    features = keras.Model(inputs, maps).predict_on_batch(pixels.astype(np.float32))
+    kernel = dense.get_weights()[0]
+    for label in range(4):
+        expected = np.maximum(features @ kernel[:, label], 0)
+        expected /= expected.max(axis=(1, 2), keepdims=True).clip(1e-12)
+        explained = explain(model, pixels, np.full(2, label), seeds=())
+        np.testing.assert_allclose(explained.coarse, expected, atol=1e-4)

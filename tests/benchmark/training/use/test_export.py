@@ -15,6 +15,7 @@ from benchmark.training.network import join, preprocessing_model, run_batched, s
 from benchmark.training.use.export import INPUT, OUTPUT, check_installed, in_float32, write_onnx
 from benchmark.training.use.model_file import load_model, with_features
 from zoo.config.errors import ConfigError
+from zoo.models.registry import build
 
 pytestmark = pytest.mark.slow
 
@@ -92,3 +93,23 @@ def test_scores_that_differ_are_refused(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("benchmark.training.use.export.TOLERANCE", -1.0)
     with pytest.raises(ConfigError, match="scores differ from Keras'"):
         write_onnx(network(), tmp_path / "model.onnx")
+
+
+def test_a_network_for_several_classes_has_one_score_per_class_in_its_file(tmp_path: Path) -> None:
+    keras.utils.set_random_seed(0)
+    inner = build("scratch_cnn", {"filters": [4], "dense_units": 8}, (16, 16, 3), outputs=4)
+    model = join(preprocessing_model((16, 16, 1), "rescale"), inner, "whole")
+    facts = write_onnx(model, tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    scores = session.run([OUTPUT], {INPUT: pixels().astype(np.float32)})[0]
+    assert scores.shape == (5, 4)
+    assert scores == pytest.approx(run_batched(model, pixels()), abs=1e-5)
+    assert facts.difference <= 1e-4
+    assert session.get_outputs()[0].shape == ["n", 4]
+
+
+def test_a_network_whose_scores_are_no_shares_is_not_exported(tmp_path: Path) -> None:
+    inputs = keras.Input((16, 16, 1))
+    outputs = layers.Dense(3, activation="sigmoid")(layers.Flatten()(inputs))
+    with pytest.raises(ConfigError, match=r"^the model gives scores that are no probabilities"):
+        write_onnx(keras.Model(inputs, outputs), tmp_path / "model.onnx")

@@ -3,10 +3,6 @@ dark, read by a checker of accessibility, and attacked. Pictures of it are kept 
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,65 +13,11 @@ from benchmark.evidence.scores import Scores
 from reports.render.html.page import render
 from reports.render.html.scores import test_scores
 from reports.text import number
+from tests.support.browsers import DESKTOP, PHONE, PICTURES, open_all, picture, wider_than_the_window
 from tests.support.pages import LONG, hostile, ordinary, synthetic
-from tests.support.tiny import ROOT
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (pip install '.[dev]')")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
-
-PICTURES = ROOT / "build" / "screenshots"
-DESKTOP, PHONE = {"width": 1200, "height": 900}, {"width": 360, "height": 780}
-_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """The system's Chromium; tests are skipped where there is none."""
-    path = os.environ.get("ZOO_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("no Chromium: install one, or set ZOO_CHROMIUM to its path")
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=path, args=_ARGUMENTS)
-        yield opened
-        opened.close()
-
-
-@dataclass
-class Opened:
-    """A page in the browser, and what the browser said about it."""
-
-    page: Any
-    said: list[str] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
-
-
-@pytest.fixture
-def open_page(browser: Any) -> Iterator[Any]:
-    """Opens a file in a browser of its own; what is said to the console and asked of the network is kept."""
-    contexts = []
-
-    def opened(path: Path, **options: Any) -> Opened:
-        context = browser.new_context(**{"viewport": DESKTOP, **options})
-        contexts.append(context)
-        found = Opened(context.new_page())
-        found.page.set_default_timeout(20_000)
-        found.page.on("console", lambda message: found.said.append(message.text))
-        found.page.on("pageerror", lambda error: found.said.append(str(error)))
-        found.page.on("dialog", lambda dialog: (found.said.append(f"dialog {dialog.message}"), dialog.dismiss()))
-        found.page.on("request", lambda request: found.asked.append(request.url))
-        found.page.goto(path.as_uri())
-        return found
-
-    yield opened
-    for context in contexts:
-        context.close()
 
 
 @pytest.fixture(scope="module")
@@ -97,19 +39,6 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = folder / "report.html"
     path.write_text(render(made, test_scores(made, store), galleries), encoding="utf-8")
     return path
-
-
-def picture(page: Any, name: str, *, whole: bool = False) -> None:
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=PICTURES / f"{name}.png", full_page=whole)
-
-
-def open_all(page: Any) -> None:
-    page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
-
-
-def wider_than_the_window(page: Any) -> int:
-    return int(page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
 
 
 def first_column(page: Any) -> list[str]:

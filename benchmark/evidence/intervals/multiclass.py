@@ -1,0 +1,295 @@
+"""All metrics of a card's scores over several classes, with their intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from benchmark.evidence.intervals.formulas import (
+    Bounds,
+    around,
+    mean_of_proportions,
+    newcombe_auc,
+    nothing_varies,
+    t_quantile,
+    z_quantile,
+)
+from benchmark.evidence.intervals.uncertainty import Interval, interval, of_proportion, successes_and_trials
+from benchmark.evidence.metrics.forms import HALF, Form, MeanOfClasses, OfClass, Share
+from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Floats, Labels, cells, centred
+from benchmark.evidence.metrics.multiclass import MulticlassMetric, multiclass_metrics
+from benchmark.evidence.metrics.registry import UNDEFINED, Figure, MetricError
+from benchmark.evidence.scores import MulticlassScores
+
+FEWEST = 10
+"""Average precision has no interval where a class has fewer images, or patients, than this."""
+STEADY = 10
+"""Patients, or images, of a class from which DeLong's variance is more certain than Newcombe's assumption."""
+
+
+def multiclass_figures(
+    scores: MulticlassScores,
+    decided: Labels,
+    class_sizes: ClassSizes = "drawn",
+    *,
+    costs: Sequence[Sequence[float]] | None = None,
+    abstains: bool = False,
+) -> dict[str, Figure]:
+    """Return every metric of `scores` and decisions with its 95% interval.
+
+    Args:
+        scores: Labels (n,) and scores (n, k) of one split. Intervals are by patient if a patient has several images.
+        decided: Decisions (n,), class indices, or -1 where the program abstained.
+        class_sizes: `fixed` for a test set whose class shares were chosen, as in a balanced test set.
+        costs: Costs (k, k) of an image of the class of the row that is called the class of the column; None: there is
+            no expected cost.
+        abstains: Whether decisions may abstain; then there are coverage and selective accuracy.
+
+    Returns:
+        A figure per key, in table order. It is missing, with the reason, where the metric is undefined.
+
+    Raises:
+        ValueError: If decisions do not fit the images or classes, or as `multiclass_metrics` does.
+    """
+    count = len(scores.classes)
+    if decided.shape != (len(scores),) or not ((decided >= -1) & (decided < count)).all():
+        raise ValueError(f"decisions {decided.shape} must be ({len(scores)},), class indices up to {count - 1} or -1")
+
+    clusters = Clusters(scores.y_true, scores.patient)
+
+    def figure(metric: MulticlassMetric) -> Figure:
+        value, reason = metric.evaluate(scores, decided)
+        if value is None:
+            return Figure(metric.key, None, reason=reason)
+        bounds = multiclass_interval(metric, value, scores, decided, clusters, class_sizes=class_sizes)
+        return Figure(metric.key, value, bounds.low, bounds.high, bounds.method, bounds.reason)
+
+    records = multiclass_metrics(scores.classes, ordered=scores.ordered, costs=costs, abstains=abstains)
+    return {key: figure(metric) for key, metric in records.items()}
+
+
+def check_decisions(scores: MulticlassScores, decided: Labels) -> None:
+    """Check that `decided` has a class index or -1 per image of `scores`. Raises ValueError if it has not."""
+    last = len(scores.classes) - 1
+    if decided.shape != (len(scores),) or not ((decided >= -1) & (decided <= last)).all():
+        raise ValueError(f"decisions {decided.shape} must be ({len(scores)},), class indices up to {last} or -1")
+
+
+def multiclass_interval(
+    metric: MulticlassMetric,
+    value: float,
+    scores: MulticlassScores,
+    decided: Labels,
+    clusters: Clusters,
+    *,
+    class_sizes: ClassSizes = "drawn",
+    level: float = 0.95,
+) -> Interval:
+    """Return the confidence interval of a metric of several classes.
+
+    A metric of one class against the rest has the interval of the binary metric. A proportion has Wilson's interval,
+    and the macro mean of proportions has the score interval of a mean (`mean_of_proportions`). The AUC of a class,
+    which may have few images, and their macro mean have Newcombe's interval with an effective sample size. All others
+    use the variance of the linearised metric with a t quantile, as binary metrics do.
+
+    Args:
+        metric: The metric.
+        value: Its value on these scores.
+        scores: Labels (n,) and scores (n, k).
+        decided: Decisions (n,), class indices, or -1 where the program abstained.
+        clusters: Labels of the images, and which of them belong to one patient.
+        class_sizes: With `drawn`, the shares of the classes are part of the sample. With `fixed`, the interval is about
+            a population with exactly these shares.
+        level: Confidence level, in (0, 1).
+
+    Returns:
+        The interval, or the reason why there is none.
+    """
+    if clusters.repeated and clusters.count < 2:
+        return Interval(None, None, None, "one patient alone shows no spread")
+    form = metric.form
+    by = ", by patient" if clusters.repeated else ""
+    refusal = _too_few(form, scores, clusters)
+    if refusal is not None:
+        return Interval(None, None, None, refusal)
+    try:
+        if isinstance(form, OfClass) and form.record.variance != "DeLong":
+            return _of_class(form, value, scores, decided, clusters, class_sizes, level)
+        if isinstance(form, OfClass):
+            return Interval(*_of_aucs((form,), scores, decided, clusters, class_sizes, level), f"Newcombe{by}")
+        if isinstance(form, MeanOfClasses) and not form.by_size and form.classes[0].record.variance == "DeLong":
+            return Interval(*_of_aucs(form.classes, scores, decided, clusters, class_sizes, level), f"Newcombe{by}")
+        if isinstance(form, Share) and metric.scale == "Wilson":
+            return Interval(*_of_share(form, metric, scores, decided, clusters, class_sizes, level), f"Wilson{by}")
+        if isinstance(form, MeanOfClasses) and not form.by_size and _are_proportions(form):
+            return Interval(*_of_mean(form, scores, decided, clusters, class_sizes, level), f"score{by}")
+        influence = metric.influence_values(scores, decided)
+    except MetricError as failure:
+        return Interval(None, None, None, str(failure))
+    if influence is None:
+        return Interval(None, None, None, UNDEFINED)
+    influence = centred(influence, scores.y_true, class_sizes)
+    quantile = t_quantile(level, clusters.degrees_of_freedom(influence))
+    ends = around(metric, value, clusters.variance(influence), quantile)
+    if ends is None:
+        reason = "linearisation gives no interval at the end of the range, or where nothing varies"
+        return Interval(None, None, None, reason)
+    return Interval(*ends, f"linearised, {metric.scale}{by}")
+
+
+def _of_class(
+    form: OfClass,
+    value: float,
+    scores: MulticlassScores,
+    decided: Labels,
+    clusters: Clusters,
+    class_sizes: ClassSizes,
+    level: float,
+) -> Interval:
+    pair = form.pair(scores, decided)
+    return interval(
+        form.record.name,
+        value,
+        pair.y_score,
+        HALF,
+        Clusters(pair.y_true, clusters.index),
+        class_sizes=class_sizes,
+        level=level,
+        strata=scores.y_true,
+    )
+
+
+def _too_few(form: Form, scores: MulticlassScores, clusters: Clusters) -> str | None:
+    """Return why a class has too few images for the interval of an average precision."""
+    if isinstance(form, MeanOfClasses):
+        of_classes = () if form.by_size else form.classes
+    else:
+        of_classes = (form,) if isinstance(form, OfClass) else ()
+    for each in of_classes:
+        if each.record.name == "average_precision" and clusters.counts[each.label] < FEWEST:
+            units = "patients" if clusters.repeated else "images"
+            name, count = scores.classes[each.label], clusters.counts[each.label]
+            return f"average precision needs {FEWEST} {units} of each class for an interval; {name} has {count}"
+    return None
+
+
+def _of_aucs(
+    of_classes: tuple[OfClass, ...],
+    scores: MulticlassScores,
+    decided: Labels,
+    clusters: Clusters,
+    class_sizes: ClassSizes,
+    level: float,
+) -> Bounds:
+    """Return the score interval of a mean of AUCs, or of one AUC, with Newcombe's variance (Newcombe 2006).
+
+    His variance assumes a shape of the scores, and DeLong's does not, but is uncertain with few images. So the ratio of
+    both enters as far as there are images: of p patients of the class it has the weight p / (p + STEADY).
+    """
+    values, positives, scales, influences = [], [], [], []
+    for each in of_classes:
+        pair = each.pair(scores, decided)
+        value, influence = each.evaluate(scores, decided)[0], each.influence_values(scores, decided)
+        assert value is not None  # the mean is defined, so each class is
+        assert influence is not None
+        influence = centred(influence, scores.y_true, class_sizes)
+        count = int(pair.y_true.sum())
+        units = clusters.counts[each.label]
+        variance = clusters.variance(influence)
+        images = clusters.sums(pair.y_true[None].astype(np.float64))[0]
+        if 0 < value < 1 and not nothing_varies(variance):
+            within = max(1.0, variance / Clusters(clusters.y_true).variance(influence)) if clusters.repeated else 1.0
+            expected = newcombe_auc(np.array([count]), np.array([len(scores) - count]))(np.array([value]))[0]
+            known = units / (units + STEADY)
+            scale = known * variance / expected + (1 - known) * within
+        else:  # as if all images of a patient were equal (Kish 1965)
+            scale = float(images @ images) / count
+        values.append(value)
+        positives.append(count)
+        scales.append(scale)
+        influences.append(influence)
+    aucs, m = np.array(values), np.array(positives, dtype=np.float64)
+    newcombe = newcombe_auc(m, len(scores) - m)
+
+    def variances(true: Floats) -> Floats:
+        return np.array(scales) * newcombe(true)
+
+    at = np.clip(aucs, 0.01, 0.99)
+    sizes = at * (1 - at) / variances(at)
+    inflation = _inflation(clusters.covariance(np.stack(influences)))
+    return mean_of_proportions(aucs, sizes, z_quantile(level), inflation=inflation, variances=variances)
+
+
+def _inflation(covariance: Floats) -> float:
+    """Return the variance of a mean, as a multiple of the variance if the estimates were independent."""
+    alone = float(np.trace(covariance))
+    return 1.0 if nothing_varies(alone) else max(0.0, float(covariance.sum())) / alone
+
+
+def _of_share(
+    form: Share,
+    metric: MulticlassMetric,
+    scores: MulticlassScores,
+    decided: Labels,
+    clusters: Clusters,
+    class_sizes: ClassSizes,
+    level: float,
+) -> Bounds:
+    success, trial = form.parts(scores, decided)
+    influence = form.influence_values(scores, decided)
+    assert influence is not None  # the share is defined
+    influence = centred(influence, scores.y_true, class_sizes)
+    exact = class_sizes == "drawn"
+    return of_proportion(metric, success, trial, influence, clusters, exact=exact, level=level)
+
+
+def _are_proportions(form: MeanOfClasses) -> bool:
+    record = form.classes[0].record
+    return record.ratio is not None and record.scale in ("Wilson", "Dice")
+
+
+def _of_mean(
+    form: MeanOfClasses,
+    scores: MulticlassScores,
+    decided: Labels,
+    clusters: Clusters,
+    class_sizes: ClassSizes,
+    level: float,
+) -> Bounds:
+    """Return the score interval of the macro mean of proportions, from their effective sample sizes."""
+    record = form.classes[0].record
+    assert record.ratio is not None  # as _are_proportions says
+    dice = record.scale == "Dice"
+    exact = not clusters.repeated and (class_sizes == "drawn" or record.ratio.population == "positives")
+    rates, sizes, units, influences = [], [], [], []
+    for each in form.classes:
+        pair = each.pair(scores, decided)
+        success, trial = successes_and_trials(record.ratio, cells(pair.y_true, pair.y_score, HALF))
+        influence = each.influence_values(scores, decided)
+        assert influence is not None  # the mean is defined, so each class is
+        influence = centred(influence, scores.y_true, class_sizes)
+        images_per_patient, trials = clusters.sums(trial[None])[0], float(trial.sum())
+        rate = float(success.sum()) / trials
+        variance = clusters.variance(influence) * ((1 + rate) ** 4 / 4 if dice else 1)
+        if exact:
+            size = trials
+        elif nothing_varies(variance) or not 0 < rate < 1:
+            size = trials**2 / float(images_per_patient @ images_per_patient)
+        else:
+            size = rate * (1 - rate) / variance
+        rates.append(rate)
+        sizes.append(size)
+        units.append(np.count_nonzero(images_per_patient))
+        influences.append(influence)
+    p, n = np.array(rates), np.array(sizes)
+    inflation = _inflation(clusters.covariance(np.stack(influences)))
+    quantile = z_quantile(level) if exact else t_quantile(level, _satterthwaite(p, n, np.array(units)))
+    return mean_of_proportions(p, n, quantile, dice=dice, inflation=inflation)
+
+
+def _satterthwaite(proportions: Floats, sizes: Floats, units: Floats) -> float:
+    """Return the degrees of freedom of a sum of variances of proportions (Satterthwaite 1946), at least 1."""
+    inside = (sizes * proportions + 1) / (sizes + 2)  # a proportion of 0 or 1 is not known without error
+    variances = inside * (1 - inside) / sizes
+    return max(1.0, float(variances.sum() ** 2 / (variances**2 / np.maximum(1, units - 1)).sum()))

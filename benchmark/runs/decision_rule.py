@@ -1,0 +1,151 @@
+"""How a protocol states the decision among three or more classes, in YAML and as text."""
+
+from __future__ import annotations
+
+import math
+from typing import TypedDict
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from benchmark.evidence.decisions.rules import FACTS, RULES, Costs, RuleName, Target, in_words, parameter_problem
+from zoo.config.errors import ConfigError
+from zoo.config.strict import Strict
+from zoo.config.strict_yaml import suggest, unknown
+
+
+class DecisionParameters(TypedDict):
+    """The arguments of `choose_decision`."""
+
+    rule: RuleName
+    of_class: str | None
+    target: Target | None
+    value: float | None
+    costs: Costs | None
+
+
+class DecisionRule(Strict):
+    """How images are decided among three or more classes; what must be chosen is chosen on validation scores.
+
+    `rule` is the name of a rule. `of_class` is the class of `class_at`. `target` is what `value` states: `sensitivity`
+    or `specificity` of that class, or for `abstain` a `confidence` or the `accuracy` of the answered images. `costs`
+    are by true class, then by called class; wrong calls that it does not name cost 1.
+    """
+
+    rule: RuleName = "argmax"
+    of_class: str | None = None
+    target: Target | None = None
+    value: float | None = None
+    costs: dict[str, dict[str, float]] = Field(default_factory=dict)
+
+    @field_validator("rule", mode="before")
+    @classmethod
+    def _known(cls, rule: object) -> object:
+        if isinstance(rule, str) and rule not in RULES:
+            raise ValueError(f"unknown rule '{rule}'. {suggest(rule, RULES)}")
+        return rule
+
+    @field_validator("of_class", mode="before")
+    @classmethod
+    def _plain(cls, name: object) -> object:
+        return str(name) if type(name) is int else name  # YAML makes a number of a class such as 3
+
+    @model_validator(mode="after")
+    def _complete(self) -> DecisionRule:
+        problem = parameter_problem(self.rule, self.of_class, self.target, self.value, self.costs)
+        if problem is not None:
+            raise ValueError(problem)
+        if self.target is None and FACTS[self.rule].targets:
+            object.__setattr__(self, "target", FACTS[self.rule].targets[0])
+        return self
+
+    def __hash__(self) -> int:
+        return hash((self.rule, self.of_class, self.target, self.value))  # dicts have no hash
+
+    @classmethod
+    def parse(cls, text: str) -> DecisionRule:
+        """Parse a rule such as "argmax", "class_at=MELANOMA:sensitivity:0.95" or "abstain=accuracy:0.95".
+
+        Args:
+            text: `argmax`; `cost=TRUE:CALLED:COST`, with commas between several; `class_at=CLASS:TARGET:VALUE`; or
+                `abstain=CONFIDENCE` or `abstain=accuracy:VALUE`. The class of `class_at` may contain colons.
+
+        Returns:
+            The rule.
+
+        Raises:
+            ConfigError: The text is no rule, in one line that says what would be right.
+        """
+        name, equals, rest = (part.strip() for part in text.partition("="))
+        rule = next((each for each in RULES if each == name), None)
+        if rule is None:
+            raise unknown("decision rule", name, RULES)
+        facts = FACTS[rule]
+        if equals and not (facts.targets or facts.takes_costs):
+            raise ConfigError(f"rule {rule} takes no value")
+        settings: dict[str, object] = {"rule": rule}
+        if equals and facts.takes_costs:
+            settings["costs"] = _costs(rest)
+        elif equals:
+            *before, number = (part.strip() for part in rest.rsplit(":", 2 if facts.takes_class else 1))
+            settings["value"] = _number(rule, number)
+            if before:
+                target = before.pop()
+                if target not in facts.targets:
+                    raise ConfigError(f"rule {rule} has no target '{target}'. {suggest(target, facts.targets)}")
+                settings["target"] = target
+            if facts.takes_class:
+                if not before:
+                    raise ConfigError(f"rule {rule} needs a class, a target and a value, as in {facts.example}")
+                settings["of_class"] = before[0]
+        try:
+            return cls.model_validate(settings)
+        except ValidationError as error:
+            raise ConfigError(error.errors()[0]["msg"].removeprefix("Value error, ")) from error
+
+    @property
+    def parameters(self) -> DecisionParameters:
+        """The arguments that `choose_decision` takes."""
+        return {
+            "rule": self.rule,
+            "of_class": self.of_class,
+            "target": self.target,
+            "value": self.value,
+            "costs": self.costs or None,
+        }
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes that the rule names, each once."""
+        named = [] if self.of_class is None else [self.of_class]
+        named += [name for true, row in self.costs.items() for name in (true, *row)]
+        return tuple(dict.fromkeys(named))
+
+    def in_words(self) -> str:
+        """Say how images are decided."""
+        return in_words(self.rule, self.of_class, self.target, self.value)
+
+
+def _number(rule: RuleName, text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ConfigError(f"rule {rule}: '{text}' is not a finite number, as in {FACTS[rule].example}")
+    return number
+
+
+def _costs(text: str) -> dict[str, dict[str, float]]:
+    costs: dict[str, dict[str, float]] = {}
+    for cell in text.split(","):
+        parts = [part.strip() for part in cell.split(":")]
+        if len(parts) != 3:
+            raise ConfigError(
+                f"rule cost: '{cell.strip()}' is not TRUE:CALLED:COST, as in {FACTS['cost'].example}; "
+                "names with a comma or a colon need a protocol file"
+            )
+        true, called, cost = parts
+        if called in costs.get(true, {}):
+            raise ConfigError(f"rule cost: the cost of {true} called {called} is given twice")
+        costs.setdefault(true, {})[called] = _number("cost", cost)
+    return costs

@@ -1,0 +1,35 @@
+"""What training compares scores with: targets of images, and weights of classes."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Labels = npt.NDArray[np.int64]
+
+
+def targets_of(labels: Labels, classes: int) -> npt.NDArray[np.float32]:
+    """Turn labels into what a loss of Keras compares with scores.
+
+    Args:
+        labels: Class indices, from 0 to `classes` - 1, shape (n,).
+        classes: Number of classes, 2 or more.
+
+    Returns:
+        The labels, shape (n, 1), for two classes; indicators of the classes, shape (n, k), for k classes.
+    """
+    return labels.astype(np.float32)[:, None] if classes == 2 else np.eye(classes, dtype=np.float32)[labels]
+
+
+def balanced_class_weights(labels: Labels, classes: int) -> dict[int, float]:
+    """Return weights by which each class counts equally in training: n / (k n_c), as scikit-learn's `balanced`.
+
+    Args:
+        labels: Class indices of the training images, from 0 to `classes` - 1, shape (n,).
+        classes: Number of classes, k.
+
+    Returns:
+        The weight of each class that has n_c > 0 images.
+    """
+    counts = np.bincount(labels, minlength=classes)
+    return {label: len(labels) / (classes * int(count)) for label, count in enumerate(counts) if count}

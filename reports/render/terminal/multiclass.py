@@ -1,0 +1,176 @@
+"""Renders figures and matrices of three or more classes for a terminal of any width."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.table import Table
+
+from benchmark.evidence.metrics.keys import MeasureKey
+from benchmark.evidence.metrics.registry import label_of
+from reports.render.terminal.table import escape, plain_table
+from reports.render.words import RECALL_BY_CLASS
+from reports.results.multiclass_text import (
+    class_heads,
+    class_rows,
+    confusions,
+    matrix_heads,
+    matrix_rows,
+    never_called,
+)
+from reports.results.split_faults import own_faults
+from reports.text import MISSING, listed, measured, number, seconds
+
+if TYPE_CHECKING:
+    from benchmark.evidence.estimate import Estimate
+    from benchmark.runs.run import Run
+    from reports.report import Section
+    from reports.results.multiclass import ClassMatrix
+
+_KEYS = ("accuracy", "recall:macro", "auc:macro")
+_WIDE = 110
+_NAME = 26  # columns of the longest built-in name
+
+
+def multiclass_comparison(section: Section) -> RenderableType:
+    """The runs of a section on three or more classes, then the recall of each class by each run."""
+    return Group(_Comparison(section), _RecallByClass(section))
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """The runs of a section by card; a narrow terminal puts seed, time and diagnosis below the name of the card."""
+
+    section: Section
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        wide = options.max_width >= _WIDE
+        table = plain_table("card, what it changes", title=escape(self.section.title))
+        if wide:
+            longest = max(len(run.spec.card.name) for run in self.section.runs)
+            table.columns[0].min_width = min(longest, _NAME)
+            table.columns[0].max_width = _NAME
+            table.add_column("seed", justify="right", no_wrap=True)
+        for key in _KEYS:
+            table.add_column(label_of(key), justify="right", no_wrap=True)
+        if wide:
+            table.add_column("diagnosis", overflow="fold", max_width=30)
+            table.add_column("time", justify="right", no_wrap=True)
+        for run, first in _with_first(self.section.runs):
+            table.add_row(*(_wide_row(run, first) if wide else _narrow_row(run, first)))
+        yield table
+
+
+def _wide_row(run: Run, first: bool) -> list[str]:
+    name = f"[bold]{escape(run.spec.card.name)}[/bold]" + (f"\n{escape(run.spec.card.change)}" if first else "")
+    time = seconds(run.costs.seconds) if run.costs else MISSING
+    return [name, str(run.spec.seed), *_figures(run), escape(_diagnosis(run)), time]
+
+
+def _narrow_row(run: Run, first: bool) -> list[str]:
+    time = f", {seconds(run.costs.seconds)}" if run.costs else ""
+    lines = [f"[bold]{escape(run.spec.card.name)}[/bold]", f"seed {run.spec.seed}{time}"]
+    lines += [escape(run.spec.card.change)] if first else []
+    lines += [f"diagnosis: {escape(diagnosis)}"] if (diagnosis := _diagnosis(run)) else []
+    return ["\n".join(lines), *_figures(run)]
+
+
+def _figures(run: Run) -> list[str]:
+    """The figures in the order of `_KEYS`, each above its interval."""
+    return [escape(measured(run.figures().get(key), with_interval=True).replace(" [", "\n[")) for key in _KEYS]
+
+
+def _diagnosis(run: Run) -> str:
+    if run.error is not None:
+        return f"failed: {run.error}"
+    return "; ".join(finding.title for finding in own_faults(run.diagnosis))
+
+
+def _with_first(runs: Sequence[Run]) -> Iterator[tuple[Run, bool]]:
+    """Each run, and whether it is the first of its card."""
+    cards: set[str] = set()
+    for run in runs:
+        yield run, run.spec.card.name not in cards
+        cards.add(run.spec.card.name)
+
+
+@dataclass(frozen=True)
+class _RecallByClass:
+    """The test recall of each class by each finished run, a row per class; runs that do not fit follow below."""
+
+    section: Section
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        runs = [run for run in self.section.runs if run.status == "ok"]
+        longest = max(map(len, self.section.classes))
+        width = max((len(_head(run)) for run in runs), default=1) + 1
+        columns = max(1, (options.max_width - longest - 1) // width)
+        for start in range(0, len(runs), columns):
+            some = runs[start : start + columns]
+            table = plain_table("class", title=RECALL_BY_CLASS if start == 0 else None)
+            for run in some:
+                table.add_column(_head(run), justify="right", no_wrap=True)
+            for name in self.section.classes:
+                key = str(MeasureKey("recall", of_class=name))
+                table.add_row(escape(name), *(measured(run.figures().get(key)) for run in some))
+            yield table
+
+
+def _head(run: Run) -> str:
+    return escape(f"{run.spec.card.name} {run.spec.seed}")
+
+
+def class_table(figures: Mapping[str, Estimate], images: Mapping[str, int | None], width: int) -> Table:
+    """A row for each class with its figures against the rest.
+
+    Args:
+        figures: Figures by key.
+        images: The number of images of each class; None where it is not known.
+        width: Columns of the terminal. A narrow one has the intervals below the figures, and the number of images below
+            the class.
+
+    Returns:
+        The table.
+    """
+    first, count, *others = class_heads()
+    wide = width >= _WIDE
+    table = plain_table(first if wide else f"{first}, {count}")
+    for head in [count, *others] if wide else others:
+        table.add_column(head, justify="right", no_wrap=True)
+    for name, images_of_class, *cells in class_rows(figures, images):
+        if wide:
+            table.add_row(*map(escape, (name, images_of_class, *cells)))
+        else:
+            stacked = (escape(text.replace(" [", "\n[")) for text in cells)
+            table.add_row(f"{escape(name)}\n{images_of_class}", *stacked)
+    return table
+
+
+def matrix_lines(classes: Sequence[str], matrix: ClassMatrix, width: int) -> Iterator[RenderableType]:
+    """A confusion matrix, the most frequent confusions and the classes that were never called.
+
+    Args:
+        classes: The names of the classes.
+        matrix: The decisions.
+        width: Columns of the terminal. A matrix that is wider is left out.
+
+    Yields:
+        Renderables of rich.
+    """
+    heads, rows = matrix_heads(classes, matrix), matrix_rows(classes, matrix)
+    needed = sum(max(len(row[place]) for row in (heads, *rows)) + 1 for place in range(len(heads)))
+    if needed <= width:
+        table = plain_table(escape(heads[0]))
+        for head in heads[1:]:
+            table.add_column(escape(head), justify="right", no_wrap=True)
+        for row in rows:
+            table.add_row(*map(escape, row))
+        yield table
+    else:
+        yield f"A matrix of {number(len(classes), 0)} classes needs {needed} columns; this terminal has {width}."
+    yield escape(confusions(classes, matrix))
+    if never := never_called(classes, matrix):
+        yield escape(f"Never called: {listed(never)}.")
