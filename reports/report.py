@@ -45,11 +45,11 @@ class Section:
         methods: How the runs were made.
         split_faults: Sentences about faults of the splits, which all cards share.
         claims: The report on each claims file. Like the fields below it needs per-image scores and is empty without.
-        ranking: The cards by test AUC; None with fewer than two cards.
+        ranking: The cards by test AUC, for three or more classes by its macro mean; None with fewer than two cards.
         probabilities: Calibration and threshold transfer of each run.
         curves: Learning, ROC and precision-recall curves of each card.
-        multiclass: What only sections on three or more classes have; `claims` to `curves` are then those parts of it
-            that fit several classes. None for two classes, and without per-image scores.
+        multiclass: What only sections on three or more classes have, instead of `probabilities` and `curves`. None for
+            two classes.
     """
 
     title: str
@@ -168,6 +168,7 @@ def _multiclass_section(
         split_faults=split_faults(runs, measured),
         claims=() if scores is None else tuple(_multiclass_claims(claims, measured, runs[0])),
         multiclass=multiclass_section(facts.classes, facts.ordered, measured, history),
+        ranking=rank(list(measured.values()), "auc:macro") if len(measured) > 1 else None,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from benchmark.evidence.estimate import SampleEstimate
 from benchmark.evidence.intervals.seeds import AnyPairedScores, MulticlassPairedScores, PairedScores, seed_figure
+from benchmark.evidence.metrics.keys import MeasureKey
 from benchmark.evidence.metrics.multiclass import MulticlassMetric, multiclass_metrics
 from benchmark.evidence.metrics.registry import Figure, Metric, label_of, measures, metrics
 from benchmark.runs.run import Run
@@ -28,7 +29,8 @@ class CardFigures:
         thresholds: The threshold that each run chose on validation; None where it chose none, as with three or more
             classes.
         at_half: An estimate for each metric except counts, at threshold 0.5; empty where no run finished. With three or
-            more classes, an estimate by key, such as `recall:macro`, for the class with the highest score.
+            more classes, an estimate by key, such as `recall:macro`, for the class with the highest score, without
+            weighted and micro averages.
         at_chosen: The same at the chosen thresholds, or by the decisions that the runs chose on validation; empty where
             a run chose none.
         diagnosis: The number of runs with each fault, by title; faults of the split are left out.
@@ -132,6 +134,8 @@ def _estimates(results: AnyResults | None, runs: Sequence[Run], chosen: bool) ->
     if results is None:
         names = multiclass_measures(runs[0], chosen=chosen) if is_multiclass(runs[0]) else measures()
         for name in names:
+            if MeasureKey.parse(name).average in ("weighted", "micro"):
+                continue
             yield name, recorded([run.figures("test", chosen).get(name) for run in runs], _test_images(runs))
         return
     scores = _scores(results, chosen)
@@ -151,7 +155,9 @@ def _scores(results: AnyResults, chosen: bool) -> AnyPairedScores | None:
 
 
 def _names(scores: AnyPairedScores) -> Iterable[str]:
-    return scores.metrics if isinstance(scores, MulticlassPairedScores) else measures()
+    if isinstance(scores, MulticlassPairedScores):  # weighted and micro averages are for claims, which compute them
+        return (key for key, metric in scores.metrics.items() if metric.average in (None, "macro"))
+    return measures()
 
 
 def known_figures(run: Run) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 
+from benchmark.evidence.decisions.decide import Decision
 from benchmark.evidence.estimate import Estimate
 from benchmark.evidence.metrics.keys import MeasureKey
 from benchmark.evidence.metrics.registry import label_of
@@ -176,6 +177,15 @@ def decision_lines(run: Run, card: MulticlassCard) -> list[str]:
         errors = [part.top_label.ece for part in (each.before, each.after) if part is not None]
         lines.append(f"test ECE of the called class {' and calibrated '.join(map(number, errors))}")
     return lines
+
+
+def decision_keys(decision: Decision) -> tuple[str, ...]:
+    """The figures that show what a decision was chosen for; none for the highest score."""
+    if decision.of_class is not None:
+        own = (str(MeasureKey(metric, of_class=decision.of_class)) for metric in ("recall", "specificity", "precision"))
+        return (*own, "accuracy")
+    of_rule = {"cost": ("expected_cost",), "abstain": ("coverage", "selective_accuracy")}
+    return (*of_rule[decision.rule], "accuracy", "recall:macro") if decision.rule in of_rule else ()
 
 
 def calibration_text(row: MulticlassProbabilities) -> str:

@@ -13,7 +13,7 @@ from reports.render.markdown.claims import claims_markdown
 from reports.render.markdown.findings import findings_markdown
 from reports.render.markdown.gallery import gallery_markdown
 from reports.render.markdown.methods import checklists_markdown, limits_markdown, methods_markdown
-from reports.render.markdown.multiclass import multiclass_calibration_markdown
+from reports.render.markdown.multiclass import decision_markdown, multiclass_calibration_markdown
 from reports.render.markdown.probabilities import probabilities_markdown
 from reports.render.markdown.ranking import ranking_markdown
 from reports.render.markdown.table import cell, folded, image, table
@@ -63,7 +63,7 @@ def _section(section: Section, pictures: Pictures, galleries: Mapping[str, Galle
     if section.probabilities:
         lines += probabilities_markdown(section.probabilities)
     if section.multiclass is not None:
-        lines += multiclass_calibration_markdown(section)
+        lines += [*decision_markdown(section), *multiclass_calibration_markdown(section)]
     lines += diagnosis_markdown(section.runs)
     galleries_here = [galleries[run.run_id] for run in section.runs if run.run_id in galleries]
     if galleries_here:

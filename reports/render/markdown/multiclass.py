@@ -6,21 +6,25 @@ from collections.abc import Iterator, Sequence
 
 from benchmark.evidence.calibration.class_wise import MulticlassReliability
 from benchmark.evidence.metrics.keys import MeasureKey
+from benchmark.evidence.metrics.registry import label_of
+from benchmark.runs.run import Run
 from reports.render.markdown.table import cell, folded, table
 from reports.render.words import RECALL_BY_CLASS
 from reports.report import Section
 from reports.results.card_figures import CardFigures
+from reports.results.measured import decides_by_choice
 from reports.results.multiclass import DecidedRuns, MulticlassCard, MulticlassProbabilities
 from reports.results.multiclass_text import (
     MOST_CLASSES,
     class_heads,
     class_rows,
     confusions,
+    decision_keys,
     matrix_heads,
     matrix_rows,
     never_called,
 )
-from reports.text import MISSING, estimate, listed, number, plural
+from reports.text import MISSING, capital, estimate, listed, measured, number, plural
 
 _WITH_INTERVALS = 4  # classes, up to which a table of cards by classes has intervals
 
@@ -77,6 +81,36 @@ def _matrix(classes: Sequence[str], runs: DecidedRuns) -> Iterator[str]:
     if never := never_called(classes, runs.total):
         yield ""
         yield cell(f"Never called: {listed(never)}.")
+
+
+def decision_markdown(section: Section) -> list[str]:
+    """Lines with what was chosen on validation and how it transfers to test; empty for the highest score."""
+    runs = [run for run in section.runs if decides_by_choice(run)]
+    first = runs[0].decision if runs else None
+    if first is None:
+        return []
+    keys = decision_keys(first)
+    return [
+        "### Decision",
+        "",
+        cell(f"{capital(first.in_words())}. Figures on the images that it was chosen on are too favourable."),
+        "",
+        *table(
+            ["card", "seed", "threshold", "images", *map(label_of, keys)],
+            (row for run in runs for row in _decided(run, keys)),
+        ),
+        "",
+    ]
+
+
+def _decided(run: Run, keys: Sequence[str]) -> Iterator[list[str]]:
+    chosen = None if run.decision is None else run.decision.threshold
+    name = [f"`{run.spec.card.name}`", str(run.spec.seed)]
+    for split in ("val", "test"):
+        figures = run.figures(split, chosen=True)
+        yield [*name, estimate(chosen), split, *(measured(figures.get(key), with_interval=True) for key in keys)]
+    highest = run.figures("test")
+    yield [*name, MISSING, "test, highest score", *(measured(highest.get(key), with_interval=True) for key in keys)]
 
 
 def multiclass_calibration_markdown(section: Section) -> list[str]:

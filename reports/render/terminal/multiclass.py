@@ -129,17 +129,23 @@ def class_table(figures: Mapping[str, Estimate], images: Mapping[str, int | None
     Args:
         figures: Figures by key.
         images: The number of images of each class; None where it is not known.
-        width: Columns of the terminal. In a narrow one the intervals are below the figures.
+        width: Columns of the terminal. A narrow one has the intervals below the figures, and the number of images below
+            the class.
 
     Returns:
         The table.
     """
-    first, *others = class_heads()
-    table = plain_table(first)
-    for head in others:
+    first, count, *others = class_heads()
+    wide = width >= _WIDE
+    table = plain_table(first if wide else f"{first}, {count}")
+    for head in [count, *others] if wide else others:
         table.add_column(head, justify="right", no_wrap=True)
-    for name, *cells in class_rows(figures, images):
-        table.add_row(escape(name), *(escape(text if width >= _WIDE else text.replace(" [", "\n[")) for text in cells))
+    for name, images_of_class, *cells in class_rows(figures, images):
+        if wide:
+            table.add_row(*map(escape, (name, images_of_class, *cells)))
+        else:
+            stacked = (escape(text.replace(" [", "\n[")) for text in cells)
+            table.add_row(f"{escape(name)}\n{images_of_class}", *stacked)
     return table
 
 
