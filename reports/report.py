@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmark.data.positive_class import positive_warning
@@ -10,11 +10,17 @@ from benchmark.runs.history import Histories
 from benchmark.runs.plan import Skip
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
-from reports.claims.model import Claims
+from reports.claims.model import Claims, is_about_several
 from reports.results.card_figures import CardFigures, by_card, card_figures
 from reports.results.compare import Comparison, compare_card, is_different_data
 from reports.results.curves import CardCurves, card_curves
-from reports.results.measured import collect_multiclass_results, collect_results, conditions, is_multiclass
+from reports.results.measured import (
+    MulticlassResults,
+    collect_multiclass_results,
+    collect_results,
+    conditions,
+    is_multiclass,
+)
 from reports.results.methods import Methods, methods
 from reports.results.multiclass import MulticlassSection, multiclass_section
 from reports.results.pairs import Ranking, rank
@@ -160,9 +166,19 @@ def _multiclass_section(
         cards=card_figures(runs, measured),
         methods=methods(runs, measured),
         split_faults=split_faults(runs, measured),
+        claims=() if scores is None else tuple(_multiclass_claims(claims, measured, runs[0])),
         multiclass=multiclass_section(facts.classes, facts.ordered, measured, history),
         ranking=rank(list(measured.values()), "auc:macro") if len(measured) > 1 else None,
     )
+
+
+def _multiclass_claims(
+    claims: Sequence[Claims], measured: Mapping[str, MulticlassResults], run: Run
+) -> Iterator[ClaimsReport]:
+    """The reports on claims that are about three classes or more; runs on these say nothing about claims on two."""
+    for each in claims:
+        if is_about_several(each):
+            yield report_on_claims(each, measured, conditions(run.spec), run.spec.dataset.synthetic)
 
 
 def _notes(runs: Sequence[Run], claims: Sequence[Claims]) -> tuple[str, ...]:

@@ -28,8 +28,18 @@ _REACH = 2  # words after a negation that it applies to
 
 
 def with_positive(dataset: Dataset, name: str) -> Dataset:
-    """Make the class `name` of two positive, as the user asked. Raises DataError if there is no such class, or if there
-    are more than two classes."""
+    """Make the class `name` of two positive, as the user asked.
+
+    Args:
+        dataset: The data set.
+        name: The name of one of its two classes.
+
+    Returns:
+        The data set with this class last.
+
+    Raises:
+        DataError: There is no such class, or there are more than two classes.
+    """
     if len(dataset.classes) > 2:
         raise DataError(
             f"--positive {name}: {dataset.source} has {len(dataset.classes)} classes ({listed(dataset.classes)}); only "

@@ -67,8 +67,8 @@ def _of_class(present: int, train: int | None, val: int, test: int) -> tuple[int
 def requested_of_each(present: Counts, count: int, balanced: bool) -> Counts:
     """Divide a request of `count` images between the classes.
 
-    Shares are rounded class by class, from the last to the first; each class gets its share of what the classes after
-    it left, at least one image as far as `count` allows. So no share is more than about one image off.
+    Shares are rounded class after class, from the last to the first: each gets its share of the images that the classes
+    after it left, at least one as far as `count` allows. So each share is within about one image of its exact value.
 
     Args:
         present: Images of each class.

@@ -395,8 +395,8 @@ def _check_classes(dataset: Dataset, name: str, part: Sequence[Image], sampling:
     if all(counts):
         return
     size, classes = getattr(sampling, name), len(counts)
-    asked = size is not None and size < classes
-    why = f"; the protocol's sampling asks for {name} {size}" if asked else log.reasons()
+    too_small = size is not None and size < classes
+    why = f"; the protocol's sampling asks for {name} {size}" if too_small else log.reasons()
     if classes == 2:
         present = f"{_by_class(counts, dataset.classes)}, and needs both classes"
     else:

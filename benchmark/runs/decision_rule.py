@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TypedDict
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from benchmark.evidence.decisions.rules import FACTS, RULES, Costs, RuleName, Target, in_words, parameter_problem
 from zoo.config.errors import ConfigError
@@ -36,6 +36,18 @@ class DecisionRule(Strict):
     target: Target | None = None
     value: float | None = None
     costs: dict[str, dict[str, float]] = Field(default_factory=dict)
+
+    @field_validator("rule", mode="before")
+    @classmethod
+    def _known(cls, rule: object) -> object:
+        if isinstance(rule, str) and rule not in RULES:
+            raise ValueError(f"unknown rule '{rule}'. {suggest(rule, RULES)}")
+        return rule
+
+    @field_validator("of_class", mode="before")
+    @classmethod
+    def _plain(cls, name: object) -> object:
+        return str(name) if type(name) is int else name  # YAML makes a number of a class such as 3
 
     @model_validator(mode="after")
     def _complete(self) -> DecisionRule:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmark.evidence.intervals.formulas import printed_auc_interval, wilson
 from benchmark.evidence.metrics.registry import Confusion, measures
-from benchmark.evidence.published.feasible import Range
 from reports.audit.decisions import (
     FeasibleMatrices,
     conflicts,
@@ -17,53 +16,15 @@ from reports.audit.decisions import (
     the_only_matrix,
 )
 from reports.audit.figures import SEVERITIES, AuditFinding, Citation, FigureSet, figure_sets
+from reports.audit.figures import AuditRow as AuditRow
+from reports.audit.figures import DerivedFigure as DerivedFigure
 from reports.audit.losses import losses
 from reports.audit.matrices import confusion_of, one_class, printed_matrix, sample_sizes, which_test
+from reports.audit.multiclass import class_row, class_set_findings, printed_class_matrix
 from reports.claims.model import Claims, Interpretation, PrintedMatrix, Row, TestSet
+from reports.claims.printed import AnyMatrix, PrintedClassMatrix
 from reports.text import capital, listed
 from zoo.models.card import PublishedFigure
-
-
-@dataclass(frozen=True)
-class DerivedFigure:
-    """A metric that follows from the printed figures of a row.
-
-    Attributes:
-        metric: Name of the metric.
-        low: Its smallest value over all feasible confusion matrices.
-        high: Its largest value.
-        interval: Its 95% interval, which covers those of all feasible matrices; None where no method exists.
-        method: Name of the method; None without an interval.
-    """
-
-    metric: str
-    low: float
-    high: float
-    interval: Range | None
-    method: str | None
-
-
-@dataclass(frozen=True)
-class AuditRow:
-    """A row of the claims, with the confusion matrices that give its final test figures.
-
-    Attributes:
-        name: Name of the row.
-        called: Its name in the report, if it has one.
-        test: Its test set; None where it is not stated.
-        matrices: The matrices that give the figures if these were rounded; None where they cannot be listed.
-        cut: The further matrices that give them if they were truncated; None where they cannot be listed.
-        reason: Why the matrices cannot be listed.
-        derived: The metrics that follow from `matrices`, or from `cut` where that is empty.
-    """
-
-    name: str
-    called: str | None
-    test: TestSet | None
-    matrices: tuple[Confusion, ...] | None
-    cut: tuple[Confusion, ...] | None
-    reason: str | None
-    derived: tuple[DerivedFigure, ...]
 
 
 @dataclass(frozen=True)
@@ -85,9 +46,17 @@ def audit(claims: Claims) -> Audit:
     findings: list[AuditFinding] = []
     final: dict[str, FigureSet] = {}
     feasible: dict[str, FeasibleMatrices] = {}
-    printed = {matrix.row: matrix for matrix in claims.matrices}
+    printed = {matrix.row: matrix for matrix in claims.matrices if isinstance(matrix, PrintedMatrix)}
+    class_matrices = {matrix.row: matrix for matrix in claims.matrices if isinstance(matrix, PrintedClassMatrix)}
     for row in claims.rows:
         row_sets = list(figure_sets(row))
+        if _has_several(row, class_matrices):
+            for figure_set in row_sets:
+                findings += class_set_findings(figure_set, class_matrices.get(row.name))
+                if _is_final(figure_set):
+                    final[row.name] = figure_set
+            findings += _all_sample_sizes(row, row_sets)
+            continue
         for figure_set in row_sets:
             matrices = _matrices(figure_set)
             if _is_final(figure_set) and figure_set.decisions():
@@ -98,27 +67,36 @@ def audit(claims: Claims) -> Audit:
                 findings += one_class(claims, figure_set, matrices, claims.source.other_tests) if matrices else ()
                 findings += the_only_matrix(figure_set, matrices) if matrices else ()
             findings += _check_set(figure_set, matrices)
-        for split in dict.fromkeys(figure_set.split for figure_set in row_sets):
-            if split != "test" or row.test is None:
-                findings += sample_sizes([figure_set for figure_set in row_sets if figure_set.split == split])
+        findings += _all_sample_sizes(row, row_sets)
         if row.name in printed and row.name not in final:
             feasible[row.name] = _printed_matrices(row, printed[row.name])
     rows = {row.name: row for row in claims.rows}
     for reading in claims.interpretations:
-        findings += _check_reading(rows[reading.row], reading)
+        findings += _check_reading(rows[reading.row], reading, class_matrices)
+    of_several = {name: each for name, each in final.items() if _has_several(rows[name], class_matrices)}
+    of_two = {name: each for name, each in final.items() if name not in of_several}
     for matrix in claims.matrices:
-        findings += printed_matrix(matrix, final, feasible)
+        if isinstance(matrix, PrintedClassMatrix):
+            findings += printed_class_matrix(matrix, rows[matrix.row], of_several)
+        else:
+            findings += printed_matrix(matrix, of_two, feasible)
     findings += _contradictory_settings(claims)
     findings += _same_names(claims)
     order = {row.name: index for index, row in enumerate(claims.rows)}
     findings.sort(key=lambda finding: (SEVERITIES.index(finding.severity), order[finding.row]))
-    return Audit(
-        claims.name, claims.title, tuple(findings), tuple(_row(row, feasible.get(row.name)) for row in claims.rows)
+    audited = tuple(
+        class_row(row, class_matrices.get(row.name))
+        if _has_several(row, class_matrices)
+        else _row(row, feasible.get(row.name))
+        for row in claims.rows
     )
+    return Audit(claims.name, claims.title, tuple(findings), audited)
 
 
-def audit_row(row: Row, matrix: PrintedMatrix | None = None) -> AuditRow:
+def audit_row(row: Row, matrix: AnyMatrix | None = None) -> AuditRow:
     """The audit of a single row: from its final test figures, or from its printed `matrix` where it has none."""
+    if isinstance(matrix, PrintedClassMatrix) or row.is_multiclass:
+        return class_row(row, matrix if isinstance(matrix, PrintedClassMatrix) else None)
     final = [figure_set for figure_set in figure_sets(row) if _is_final(figure_set) and figure_set.decisions()]
     if final:
         return _row(row, _matrices(final[-1]))
@@ -127,7 +105,18 @@ def audit_row(row: Row, matrix: PrintedMatrix | None = None) -> AuditRow:
 
 def _printed_matrices(row: Row, matrix: PrintedMatrix) -> FeasibleMatrices:
     test = TestSet(negatives=matrix.tn + matrix.fp, positives=matrix.tp + matrix.fn, location=matrix.location)
-    return FeasibleMatrices(row.test or test, (confusion_of(matrix),))
+    return FeasibleMatrices(row.of_two or test, (confusion_of(matrix),))
+
+
+def _has_several(row: Row, class_matrices: Mapping[str, PrintedClassMatrix]) -> bool:
+    """Whether a row is about three classes or more."""
+    return row.is_multiclass or row.name in class_matrices
+
+
+def _all_sample_sizes(row: Row, row_sets: Sequence[FigureSet]) -> Iterator[AuditFinding]:
+    for split in dict.fromkeys(figure_set.split for figure_set in row_sets):
+        if split != "test" or row.test is None:
+            yield from sample_sizes([figure_set for figure_set in row_sets if figure_set.split == split])
 
 
 def _is_final(figure_set: FigureSet) -> bool:
@@ -136,7 +125,7 @@ def _is_final(figure_set: FigureSet) -> bool:
 
 def _matrices(figure_set: FigureSet) -> FeasibleMatrices | None:
     """The matrices on the row's test set; None without one, and for other splits, whose class sizes are not known."""
-    test = figure_set.row.test
+    test = figure_set.row.of_two
     if figure_set.split != "test" or test is None or not figure_set.decisions():
         return None
     return find_matrices(figure_set, test)
@@ -147,13 +136,21 @@ def _check_set(figure_set: FigureSet, feasible: FeasibleMatrices | None) -> Iter
     yield from conflicts(figure_set, feasible)
     if feasible is not None:
         yield from out_of_reach(figure_set, feasible)
-    yield from losses(figure_set, feasible, figure_set.row.test if _is_final(figure_set) else None)
+    yield from losses(figure_set, feasible, figure_set.row.of_two if _is_final(figure_set) else None)
 
 
-def _check_reading(row: Row, reading: Interpretation) -> Iterator[AuditFinding]:
+def _check_reading(
+    row: Row, reading: Interpretation, class_matrices: Mapping[str, PrintedClassMatrix]
+) -> Iterator[AuditFinding]:
     """Findings that rest on a figure of an interpretation; notes are left out."""
     for figure_set in figure_sets(row, reading):
-        for finding in _check_set(figure_set, _matrices(figure_set)):
+        several = _has_several(row, class_matrices)
+        checked = (
+            class_set_findings(figure_set, class_matrices.get(row.name))
+            if several
+            else _check_set(figure_set, _matrices(figure_set))
+        )
+        for finding in checked:
             rests_on_it = any(cited.figure in reading.figures for cited in finding.rests_on)
             if rests_on_it and finding.severity != "note":
                 yield finding
@@ -197,7 +194,7 @@ def _row(row: Row, feasible: FeasibleMatrices | None) -> AuditRow:
         reason = "its test set is not stated" if row.test is None else "no test figure depends on a threshold"
     elif feasible.too_many:
         reason = "too many confusion matrices to list"
-    test, known = feasible.test if feasible else row.test, feasible is not None and not feasible.too_many
+    test, known = feasible.test if feasible else row.of_two, feasible is not None and not feasible.too_many
     return AuditRow(
         name=row.name,
         called=row.alias,

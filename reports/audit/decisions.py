@@ -68,7 +68,7 @@ def printed_twice(figure_set: FigureSet) -> Iterator[AuditFinding]:
     """Two figures of one metric, split and moment that no single value gives."""
     for i, first in enumerate(figure_set.figures):
         for second in figure_set.figures[i + 1 :]:
-            if first.metric != second.metric or first.upper is not None or second.upper is not None:
+            if first.key != second.key or first.upper is not None or second.upper is not None:
                 continue
             one, other = figure_range(first, cut=True), figure_range(second, cut=True)
             if max(one[0], other[0]) > min(one[1], other[1]):

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmark.evidence.metrics.registry import Confusion, find_metric, label_of
+from benchmark.evidence.metrics.multiclass import find_multiclass
+from benchmark.evidence.metrics.registry import Confusion, find_metric, label_of, metrics
 from benchmark.evidence.published.feasible import Range, printed_range
-from reports.claims.model import Interpretation, PrintedMatrix, Row, TestSet
+from reports.claims.printed import Interpretation, MulticlassTestSet, PrintedMatrix, Row, TestSet
 from zoo.models.card import PublishedFigure
 
 Severity = Literal["impossible", "contradiction", "note"]
@@ -21,6 +22,7 @@ KINDS = {
     "no-shares": "no number of images and no share of positives gives these figures together",
     "one-matrix": "exactly one confusion matrix gives the row",
     "test-size": "which of the declared test sets the row fits",
+    "averages": "figures over several classes that no decisions average to",
     "sample-size": "the smallest number of images that a proportion can be based on",
     "matrix-size": "a printed confusion matrix has other class sizes than the test set of its row",
     "matrix-not-of-row": "a printed confusion matrix does not give its row's figures",
@@ -85,12 +87,12 @@ class FigureSet:
     figures: tuple[PublishedFigure, ...]
 
     def of(self, metric: str) -> PublishedFigure | None:
-        """The first figure of a metric; None where the set has none."""
-        return next((figure for figure in self.figures if figure.metric == metric), None)
+        """The first figure of a metric, or of a key of several classes; None where the set has none."""
+        return next((figure for figure in self.figures if figure.key == metric), None)
 
     def cited(self, metrics: Sequence[str]) -> tuple[Citation, ...]:
-        """Citations of the figures of these metrics, in the order of `metrics`."""
-        return tuple(cite(figure) for metric in metrics for figure in self.figures if figure.metric == metric)
+        """Citations of the figures of these metrics, or keys of several classes, in the order of `metrics`."""
+        return tuple(cite(figure) for metric in metrics for figure in self.figures if figure.key == metric)
 
     def decisions(self, cut: bool = False) -> dict[str, Range]:
         """The values that each printed threshold metric can have.
@@ -103,12 +105,18 @@ class FigureSet:
         Returns:
             Lower and upper end by the name of the metric.
         """
+        decided = metrics(lambda metric: metric.uses_threshold)
+        return self._ranges([figure for figure in self.figures if figure.metric in decided], cut)
+
+    def of_classes(self) -> dict[str, Range]:
+        """The values that each printed figure of several classes can have, rounded or truncated, by its key."""
+        return self._ranges([figure for figure in self.figures if find_multiclass(figure.key) is not None], cut=True)
+
+    def _ranges(self, figures: Sequence[PublishedFigure], cut: bool) -> dict[str, Range]:
         ranges: dict[str, Range] = {}
-        for figure in self.figures:
-            metric = find_metric(figure.metric)
-            if metric is not None and metric.uses_threshold:
-                new, old = figure_range(figure, cut), ranges.get(figure.metric)
-                ranges[figure.metric] = new if old is None else _common(old, new)
+        for figure in figures:
+            new, old = figure_range(figure, cut), ranges.get(figure.key)
+            ranges[figure.key] = new if old is None else _common(old, new)
         return ranges
 
     def finding(
@@ -139,6 +147,49 @@ class FigureSet:
         )
 
 
+@dataclass(frozen=True)
+class DerivedFigure:
+    """A metric that follows from the printed figures of a row.
+
+    Attributes:
+        metric: Name of the metric; for three classes or more the key of the figure.
+        low: Its smallest value over all feasible confusion matrices.
+        high: Its largest value.
+        interval: Its 95% interval, which covers those of all feasible matrices; None where no method exists.
+        method: Name of the method; None without an interval.
+    """
+
+    metric: str
+    low: float
+    high: float
+    interval: Range | None
+    method: str | None
+
+
+@dataclass(frozen=True)
+class AuditRow:
+    """A row of the claims, with the confusion matrices that give its final test figures.
+
+    Attributes:
+        name: Name of the row.
+        called: Its name in the report, if it has one.
+        test: Its test set; None where it is not stated.
+        matrices: The matrices of two classes that give the figures if these were rounded; None where they cannot be
+            listed.
+        cut: The further matrices that give them if they were truncated; None where they cannot be listed.
+        reason: Why the matrices cannot be listed.
+        derived: The metrics that follow from `matrices`, or from `cut` where that is empty.
+    """
+
+    name: str
+    called: str | None
+    test: TestSet | MulticlassTestSet | None
+    matrices: tuple[Confusion, ...] | None
+    cut: tuple[Confusion, ...] | None
+    reason: str | None
+    derived: tuple[DerivedFigure, ...]
+
+
 def figure_sets(row: Row, reading: Interpretation | None = None) -> Iterator[FigureSet]:
     """The figures of a row by split and moment.
 
@@ -153,8 +204,8 @@ def figure_sets(row: Row, reading: Interpretation | None = None) -> Iterator[Fig
     """
     figures, interpreted = row.figures, reading.figures if reading else ()
     if reading is not None:
-        replaced = {(figure.metric, figure.split, figure.epoch) for figure in interpreted}
-        others = tuple(f for f in figures if (f.metric, f.split, f.epoch) not in replaced)
+        replaced = {(figure.key, figure.split, figure.epoch) for figure in interpreted}
+        others = tuple(f for f in figures if (f.key, f.split, f.epoch) not in replaced)
         figures = (*interpreted, *others)
     moments = {(figure.split, figure.epoch): None for figure in figures}
     for split, epoch in moments:
@@ -184,7 +235,7 @@ def cite(figure: PublishedFigure) -> Citation:
 
 def named(figure: PublishedFigure) -> str:
     """A figure as text: `test accuracy 0.7671`."""
-    return f"{figure.split} {label_of(figure.metric)} {printed(figure)}"
+    return f"{figure.split} {label_of(figure.key)} {printed(figure)}"
 
 
 def printed(figure: PublishedFigure) -> str:
@@ -198,8 +249,10 @@ def counts(matrix: Confusion | PrintedMatrix) -> str:
     return f"TP {matrix.tp}, FP {matrix.fp}, TN {matrix.tn}, FN {matrix.fn}"
 
 
-def sizes(test: TestSet) -> str:
-    """The two class sizes as text, negatives first: `12 + 34`."""
+def sizes(test: TestSet | MulticlassTestSet) -> str:
+    """The class sizes as text, of two classes the negatives first: `12 + 34`."""
+    if isinstance(test, MulticlassTestSet):
+        return " + ".join(map(str, test.sizes.values()))
     return f"{test.negatives} + {test.positives}"
 
 

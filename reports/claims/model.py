@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from reports.claims.classes import interpretation_problems, matrix_problems, named_classes, row_problems
-from reports.claims.printed import AnyMatrix, AnyTestSet, test_of_card
+from reports.claims.printed import AnyMatrix, AnyTestSet, PrintedClassMatrix, test_of_card
 from reports.claims.printed import Interpretation as Interpretation
 from reports.claims.printed import PrintedMatrix as PrintedMatrix
 from reports.claims.printed import Row as Row
@@ -30,6 +30,7 @@ from zoo.config.renames import formerly
 from zoo.config.strict import Strict
 from zoo.config.strict_yaml import named_file, read_yaml, validate
 from zoo.models.card import Loss, ModelCard, PublishedFigure
+from zoo.models.metrics import Measured
 
 _BUILT_IN = Path(str(resources.files("reports.claims.data")))
 _COUNTS = ("true_positives", "false_positives", "true_negatives", "false_negatives")
@@ -153,6 +154,16 @@ def claims_about(names: Collection[str], cards: Mapping[str, ModelCard]) -> list
     return [claims for claims in loaded if any(row.card in names for row in claims.rows)]
 
 
+def is_about_several(claims: Claims) -> bool:
+    """Return whether a row, a matrix or a statement of claims is about three classes or more."""
+    named = (form.assertion for statement in claims.statements for form in statement.assertion.forms())
+    return (
+        any(row.is_multiclass for row in claims.rows)
+        or any(isinstance(matrix, PrintedClassMatrix) for matrix in claims.matrices)
+        or any(isinstance(each, Measured) and each.key != each.metric for each in named)
+    )
+
+
 def row_of_card(card: ModelCard, claims: Sequence[Claims] = ()) -> tuple[Row, AnyMatrix | None]:
     """Find what was published about a card.
 
@@ -207,7 +218,7 @@ def _is_final_count(figure: PublishedFigure) -> bool:
 
 def _problems(claims: Claims, cards: Mapping[str, ModelCard]) -> Iterator[str]:
     """Yield a line for each name in a claims file that does not exist or occurs twice, with its path."""
-    of_cards = [test_of_card(cards[row.card]) for row in claims.rows if row.card in cards]
+    of_cards = [test_of_card(cards.get(row.card or "")) for row in claims.rows]
     rows = [row.name for row in claims.rows]
     yield from _duplicates("rows", "name", rows)
     yield from _duplicates("statements", "id", (statement.id for statement in claims.statements))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from benchmark.evidence.estimate import SampleEstimate
 from benchmark.evidence.intervals.formulas import Bounds, mover
 from benchmark.evidence.intervals.seeds import PairedScores, seed_figure
+from benchmark.evidence.metrics.multiclass import find_multiclass
 from benchmark.evidence.metrics.registry import find_metric
 from benchmark.runs.history import Histories
 from benchmark.runs.run import Run
@@ -122,7 +123,8 @@ def is_different_data(run: Run, claims: Sequence[Claims] = ()) -> bool:
 def has_counterpart(published: PublishedFigure) -> bool:
     """Whether a printed figure is a single value for the finished model on test that can be measured."""
     final = published.split == "test" and published.epoch is None and published.upper is None
-    return final and (published.metric == "loss" or find_metric(published.metric) is not None)
+    known = find_metric(published.metric) is not None or find_multiclass(published.key) is not None
+    return final and (published.metric == "loss" or known)
 
 
 def measured_on_test(results: CardResults, metric: str, threshold: float) -> SampleEstimate:
@@ -149,8 +151,8 @@ def measured_on_test(results: CardResults, metric: str, threshold: float) -> Sam
 
 
 def is_open_loss(metric: str) -> bool:
-    """Whether a metric is a loss that may exceed 1; its margins and axes are relative."""
-    record = find_metric(metric)
+    """Whether a metric, or the key of a figure, is a loss that may exceed 1; its margins and axes are relative."""
+    record = find_metric(metric) or find_multiclass(metric)
     return metric == "loss" if record is None else record.kind == "loss" and not record.is_fraction
 
 
@@ -167,12 +169,12 @@ def published_interval(published: PublishedFigure, measured: SampleEstimate, aud
     """
     if not has_counterpart(published):
         return None
-    interval = next((d.interval for d in audited.derived if d.metric == published.metric and d.interval), None)
+    interval = next((d.interval for d in audited.derived if d.metric == published.key and d.interval), None)
     if interval is not None or not is_open_loss(published.metric) or audited.test is None:
         return interval
     if measured.value is None or measured.bounds is None:
         return None
-    scale = math.sqrt(measured.n / (audited.test.negatives + audited.test.positives))
+    scale = math.sqrt(measured.n / audited.test.total)
     low, high = measured.bounds
     return published.value - scale * (measured.value - low), published.value + scale * (high - measured.value)
 

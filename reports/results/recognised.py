@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from benchmark.runs.run import DatasetFacts
+from reports.text import listed
 
 if TYPE_CHECKING:
     from reports.claims.model import Claims, Source
@@ -60,9 +61,11 @@ def other_classes(facts: DatasetFacts, source: Source) -> str | None:
     declared = source.recognise.classes if source.recognise is not None else None
     if declared is None or declared == facts.classes:
         return None
+    if set(declared) == set(facts.classes) and len(declared) > 2:
+        return None
     if set(declared) == set(facts.classes):
         return f"different positive class: measured {facts.classes[1]}, published {declared[1]}"
-    return f"different classes: measured {' and '.join(facts.classes)}, published {' and '.join(declared)}"
+    return f"different classes: measured {listed(facts.classes)}, published {listed(declared)}"
 
 
 def has_different_classes(facts: DatasetFacts, name: str, claims: Iterable[Claims] = ()) -> bool:

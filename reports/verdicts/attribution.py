@@ -9,11 +9,13 @@ from typing import Any, Literal
 from benchmark.evidence.comparison.multiplicity import holm
 from benchmark.evidence.comparison.paired import Difference
 from benchmark.evidence.estimate import SampleEstimate
-from reports.results.measured import CardResults
+from reports.results.class_figures import class_difference, gain_of_decision
+from reports.results.measured import AnyResults, CardResults, MulticlassResults
 from reports.results.pairs import difference, estimate, gain_of_calibration, gain_of_threshold, gain_without
 from zoo.models.card import ModelCard
 
 Kind = Literal["card", "threshold", "calibration", "images"]
+_Change = tuple[Kind, str | None, str, Difference]
 _WITHOUT = {
     "same patient": "without {} test images of patients who are in train or val",
     "identical": "without {} test images identical to one in train or val",
@@ -28,7 +30,7 @@ class ChangeEffect:
 
     Attributes:
         kind: "card" for another card that differs in one setting; "threshold" and "calibration" for the same scores
-            with another threshold or calibrated; "images" for the same scores without some test images.
+            with another threshold or decision, or calibrated; "images" for the same scores without some test images.
         card: The card before the change.
         other: The card after the change; None for the other kinds.
         change: The change in words.
@@ -46,7 +48,7 @@ class ChangeEffect:
     p_adjusted: float | None = None
 
 
-def single_change_effects(card: str, metric: str, measured: Mapping[str, CardResults]) -> tuple[ChangeEffect, ...]:
+def single_change_effects(card: str, metric: str, measured: Mapping[str, AnyResults]) -> tuple[ChangeEffect, ...]:
     """The single changes that were measured for a card.
 
     Another card is a single change if it was scored on the same images and either one of the two extends the other or
@@ -55,7 +57,8 @@ def single_change_effects(card: str, metric: str, measured: Mapping[str, CardRes
     Args:
         card: Name of the card.
         metric: Name of the metric.
-        measured: The results of all cards by name.
+        measured: The results of all cards by name. Of three classes or more, other cards and the chosen decision are
+            changes; calibration and images left out are not.
 
     Returns:
         The effects, the largest first.
@@ -64,17 +67,10 @@ def single_change_effects(card: str, metric: str, measured: Mapping[str, CardRes
         KeyError: `card` has no results.
     """
     results = measured[card]
-    changes: list[tuple[Kind, str | None, str, Difference]] = [
-        ("card", name, change, difference(other, results, metric))
-        for name, other in sorted(measured.items())
-        if name != card
-        and results.same_images(other)
-        and (change := single_change(results.card, other.card)) is not None
-    ]
-    changes.append(("threshold", None, "threshold chosen on validation", gain_of_threshold(results, metric)))
-    changes.append(("calibration", None, "scores calibrated on validation", gain_of_calibration(results, metric)))
-    for reason, images in (results.related or {}).items():
-        changes.append(("images", None, _WITHOUT[reason].format(len(images)), gain_without(results, images, metric)))
+    if isinstance(results, MulticlassResults):
+        changes = list(_multiclass_changes(results, metric, measured))
+    else:
+        changes = list(_changes(results, metric, measured))
     changes = [change for change in changes if change[-1].value is not None]
     adjusted = holm([effect.p_value for *_, effect in changes])
     effects = [
@@ -84,6 +80,29 @@ def single_change_effects(card: str, metric: str, measured: Mapping[str, CardRes
     return tuple(
         sorted(effects, key=lambda change: (-abs(change.effect.value or 0.0), change.kind, change.other or ""))
     )
+
+
+def _changes(results: CardResults, metric: str, measured: Mapping[str, AnyResults]) -> Iterator[_Change]:
+    for name, other in sorted(measured.items()):
+        if name != results.card.name and isinstance(other, CardResults) and results.same_images(other):
+            change = single_change(results.card, other.card)
+            if change is not None:
+                yield "card", name, change, difference(other, results, metric)
+    yield "threshold", None, "threshold chosen on validation", gain_of_threshold(results, metric)
+    yield "calibration", None, "scores calibrated on validation", gain_of_calibration(results, metric)
+    for reason, images in (results.related or {}).items():
+        yield "images", None, _WITHOUT[reason].format(len(images)), gain_without(results, images, metric)
+
+
+def _multiclass_changes(
+    results: MulticlassResults, metric: str, measured: Mapping[str, AnyResults]
+) -> Iterator[_Change]:
+    for name, other in sorted(measured.items()):
+        if name != results.card.name and isinstance(other, MulticlassResults) and results.same_images(other):
+            change = single_change(results.card, other.card)
+            if change is not None:
+                yield "card", name, change, class_difference(other, results, metric)
+    yield "threshold", None, "decision chosen on validation", gain_of_decision(results, metric)
 
 
 def single_change(before: ModelCard, after: ModelCard) -> str | None:

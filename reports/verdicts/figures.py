@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 
 from benchmark.evidence.comparison.verdict import Decision, within
 from benchmark.evidence.estimate import SampleEstimate
+from benchmark.evidence.metrics.multiclass import find_multiclass
 from benchmark.evidence.metrics.registry import find_metric, label_of, measures
 from benchmark.evidence.published.feasible import Range
 from benchmark.runs.run import RunSpec
 from reports.audit.audit import Audit, AuditRow
 from reports.claims.model import Claims, Row
+from reports.results.class_figures import class_figure
 from reports.results.compare import (
     has_counterpart,
     is_open_loss,
@@ -20,8 +22,9 @@ from reports.results.compare import (
     minus_published,
     published_interval,
 )
-from reports.results.measured import CardResults
+from reports.results.measured import AnyResults, MulticlassResults
 from reports.results.recognised import is_data, other_classes
+from reports.text import listed
 from zoo.models.card import PublishedFigure
 
 SYNTHETIC = "synthetic images say nothing about radiographs"
@@ -55,7 +58,7 @@ class ClaimVerdict:
     quote: str | None = None
 
 
-def figure_verdicts(claims: Claims, audit: Audit, measured: Mapping[str, CardResults]) -> tuple[ClaimVerdict, ...]:
+def figure_verdicts(claims: Claims, audit: Audit, measured: Mapping[str, AnyResults]) -> tuple[ClaimVerdict, ...]:
     """A verdict for every figure of every row.
 
     Args:
@@ -75,11 +78,12 @@ def figure_verdicts(claims: Claims, audit: Audit, measured: Mapping[str, CardRes
 
 
 def _figure_verdict(
-    claims: Claims, audit: Audit, row: Row, audited: AuditRow, printed: PublishedFigure, results: CardResults | None
+    claims: Claims, audit: Audit, row: Row, audited: AuditRow, printed: PublishedFigure, results: AnyResults | None
 ) -> ClaimVerdict:
     value, interval, delta = None, None, None
-    if results is not None and has_counterpart(printed):
-        value = measured_on_test(results, printed.metric, row.threshold)
+    mismatch = None if results is None else different_number_of_classes(row, results)
+    if results is not None and mismatch is None and has_counterpart(printed):
+        value = _measured(results, printed, row.threshold)
         interval = published_interval(printed, value, audited)
         delta = minus_published(value, printed, interval)
     ruled_out = audit.ruled_out(row.name, printed)
@@ -87,6 +91,8 @@ def _figure_verdict(
         decision = Decision("impossible", ruled_out.statement)
     elif results is None:
         decision = Decision("not run", f"the store has no finished run of {row.card or row.name}")
+    elif mismatch is not None:
+        decision = Decision("not comparable", mismatch)
     elif value is None or delta is None:
         decision = Decision("not comparable", _why_no_counterpart(printed))
     elif (different := _different_conditions(claims, row, printed, results)) is not None:
@@ -97,9 +103,31 @@ def _figure_verdict(
     return ClaimVerdict(row.name, _in_words(printed), printed.location, decision, printed, value, delta)
 
 
+def _measured(results: AnyResults, printed: PublishedFigure, threshold: float) -> SampleEstimate:
+    if isinstance(results, MulticlassResults):
+        return class_figure(results, printed.key)
+    return measured_on_test(results, printed.metric, threshold)
+
+
+def different_number_of_classes(row: Row, results: AnyResults) -> str | None:
+    """Whether a row and runs are of different classes where one of them has three or more, in words; None if not."""
+    measured = results.runs[0].spec.dataset.classes
+    if not isinstance(results, MulticlassResults):
+        return f"different classes: measured {listed(measured)}, published three or more" if row.is_multiclass else None
+    published = None if row.of_several is None else tuple(row.of_several.sizes)
+    if published is None and row.is_multiclass:
+        published = tuple({figure.of_class for figure in row.figures if figure.of_class} - set(measured))
+        return f"different classes: no {listed(published)} among {listed(measured)}" if published else None
+    if published is None:
+        return None if row.of_two is None else f"different classes: measured {listed(measured)}, published two"
+    if set(published) != set(measured):
+        return f"different classes: measured {listed(measured)}, published {listed(published)}"
+    return None
+
+
 def has_direction(metric: str) -> bool:
-    """Whether higher or lower values of a metric are better; a count has no such direction."""
-    return metric in measures()
+    """Whether higher or lower values of a metric, or of the figure of a key, are better; a count has none."""
+    return metric in measures() or find_multiclass(metric) is not None
 
 
 def is_of_decisions(figure: PublishedFigure) -> bool:
@@ -133,10 +161,10 @@ def _why_no_counterpart(printed: PublishedFigure) -> str:
         return "recorded during training, not for the finished model"
     if printed.upper is not None:
         return "a printed range has no single measured counterpart"
-    return f"{label_of(printed.metric)} has no measured counterpart"
+    return f"{label_of(printed.key)} has no measured counterpart"
 
 
-def _different_conditions(claims: Claims, row: Row, printed: PublishedFigure, results: CardResults) -> str | None:
+def _different_conditions(claims: Claims, row: Row, printed: PublishedFigure, results: AnyResults) -> str | None:
     """Which condition of the measurement differs from that of the printed figure, or None."""
     spec = results.runs[0].spec
     if spec.dataset.synthetic:
@@ -152,15 +180,32 @@ def _different_conditions(claims: Claims, row: Row, printed: PublishedFigure, re
     return different_protocol(claims, spec) or _different_prevalence(row, printed, results)
 
 
-def _different_prevalence(row: Row, printed: PublishedFigure, results: CardResults) -> str | None:
+def _different_prevalence(row: Row, printed: PublishedFigure, results: AnyResults) -> str | None:
+    if isinstance(results, MulticlassResults):
+        return _different_shares(row, printed, results)
     metric = find_metric(printed.metric)
-    if row.test is None or (metric is not None and not metric.depends_on_prevalence):
+    if row.of_two is None or (metric is not None and not metric.depends_on_prevalence):
         return None
-    published = row.test.positives / (row.test.negatives + row.test.positives)
+    published = row.of_two.positives / row.of_two.total
     measured = float(results.test[0].y_true.mean())
     if abs(measured - published) <= _SAME_PREVALENCE:
         return None
     return f"different prevalence: {measured:.0%} of the test images are positive instead of {published:.0%}"
+
+
+def _different_shares(row: Row, printed: PublishedFigure, results: MulticlassResults) -> str | None:
+    """The class whose share of the test images differs most from that of the printed figure, in words, or None."""
+    measure = find_multiclass(printed.key)
+    if row.of_several is None or (measure is not None and not measure.depends_on_prevalence):
+        return None
+    published = {name: count / row.of_several.total for name, count in row.of_several.sizes.items()}
+    labels = results.test[0].y_true
+    measured = {name: float((labels == label).mean()) for label, name in enumerate(results.classes)}
+    name = max(published, key=lambda each: abs(published[each] - measured[each]))
+    if abs(published[name] - measured[name]) <= _SAME_PREVALENCE:
+        return None
+    shares = f"{measured[name]:.0%} of the test images are {name} instead of {published[name]:.0%}"
+    return f"different class shares: {shares}"
 
 
 def different_protocol(claims: Claims, spec: RunSpec) -> str | None:
@@ -181,4 +226,4 @@ def _in_words(printed: PublishedFigure) -> str:
     if printed.upper is not None:
         value += f" to {printed.upper:.{printed.decimals}f}"
     when = f", {printed.epoch} epoch" if printed.epoch else ""
-    return f"{printed.split} {label_of(printed.metric)} {value}{when}"
+    return f"{printed.split} {label_of(printed.key)} {value}{when}"

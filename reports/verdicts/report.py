@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from benchmark.evidence.comparison.verdict import VERDICTS, Verdict
 from reports.audit.audit import Audit, audit
 from reports.claims.model import Claims
-from reports.results.measured import CardResults
+from reports.results.measured import AnyResults
 from reports.results.recognised import is_data
 from reports.text import listed, seed_list
 from reports.verdicts.attribution import ChangeEffect, single_change_effects
@@ -51,7 +51,7 @@ class ClaimsReport:
         return {verdict: counts[verdict] for verdict in VERDICTS if counts[verdict]}
 
 
-def report_on_claims(claims: Claims, measured: Mapping[str, CardResults], data: str, synthetic: bool) -> ClaimsReport:
+def report_on_claims(claims: Claims, measured: Mapping[str, AnyResults], data: str, synthetic: bool) -> ClaimsReport:
     """Audits claims and compares them with measured results.
 
     Args:
@@ -79,7 +79,7 @@ def differs(reports: Iterable[ClaimsReport]) -> bool:
     return any(VERDICTS[verdict].answer == "does not hold" for report in reports for verdict in report.counts())
 
 
-def _notes(claims: Claims, measured: Mapping[str, CardResults]) -> Iterator[str]:
+def _notes(claims: Claims, measured: Mapping[str, AnyResults]) -> Iterator[str]:
     about = {name: measured[name] for name in sorted({*_cards(claims)} & set(measured))}
     single = [name for name, results in about.items() if len(results.runs) == 1]
     if single:
@@ -112,7 +112,7 @@ def _cards(claims: Claims) -> Iterator[str]:
             yield from form.assertion.cards
 
 
-def _failing(measured: Mapping[str, CardResults]) -> Iterator[str]:
+def _failing(measured: Mapping[str, AnyResults]) -> Iterator[str]:
     """Cards with the same fault of decisions in every run."""
     for name, results in measured.items():
         codes = [{finding.code for finding in findings} & _FAULTS for findings in results.findings]
@@ -128,7 +128,7 @@ def _differing(claims: Claims, figures: Iterable[ClaimVerdict]) -> Iterator[str]
             yield card
 
 
-def _subjects(claims: Claims, statements: Iterable[ClaimVerdict], measured: Mapping[str, CardResults]) -> Iterator[str]:
+def _subjects(claims: Claims, statements: Iterable[ClaimVerdict], measured: Mapping[str, AnyResults]) -> Iterator[str]:
     """Cards in a statement whose verdict is differs; of two compared cards, the first."""
     assertions = {each.id: each.assertion for each in claims.statements}
     for statement in statements:

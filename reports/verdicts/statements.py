@@ -9,11 +9,14 @@ from functools import singledispatch
 from benchmark.evidence.comparison.verdict import Decision, above, all_hold, any_holds, below, present, within
 from benchmark.evidence.diagnosis.diagnoses import observable
 from benchmark.evidence.estimate import SampleEstimate
-from benchmark.evidence.metrics.registry import get_metric, label_of
+from benchmark.evidence.metrics.multiclass import find_multiclass
+from benchmark.evidence.metrics.registry import find_metric, label_of
 from reports.audit.audit import Audit
-from reports.audit.figures import counts
+from reports.audit.figures import counts, named
 from reports.audit.matrices import confusion_of
+from reports.audit.multiclass import gives, shape
 from reports.claims.model import Claims
+from reports.claims.printed import PrintedClassMatrix, Row
 from reports.claims.statement import (
     Assertion,
     AtLeast,
@@ -27,12 +30,16 @@ from reports.claims.statement import (
     Superior,
     ThresholdMatters,
 )
-from reports.results.measured import CardResults, cross_entropies
+from reports.results.class_figures import class_difference, class_figure
+from reports.results.measured import AnyResults, MulticlassResults, cross_entropies
 from reports.results.pairs import difference, estimate, figure, gain_of_threshold
+from reports.text import listed
 from reports.verdicts.figures import SYNTHETIC, ClaimVerdict, different_protocol, has_direction, is_of_decisions
 
+_TWO_CLASSES = "{} is of three classes or more, and the data have two; drop `class` and `average`"
 
-def statement_verdicts(claims: Claims, audit: Audit, measured: Mapping[str, CardResults]) -> tuple[ClaimVerdict, ...]:
+
+def statement_verdicts(claims: Claims, audit: Audit, measured: Mapping[str, AnyResults]) -> tuple[ClaimVerdict, ...]:
     """A verdict for every statement.
 
     Args:
@@ -47,7 +54,7 @@ def statement_verdicts(claims: Claims, audit: Audit, measured: Mapping[str, Card
 
 
 def _statement_verdict(
-    claims: Claims, audit: Audit, statement: Statement, measured: Mapping[str, CardResults]
+    claims: Claims, audit: Audit, statement: Statement, measured: Mapping[str, AnyResults]
 ) -> ClaimVerdict:
     assertion = statement.assertion
     parts = [_form_verdict(form, claims, audit, measured) for form in assertion.forms()]
@@ -56,7 +63,7 @@ def _statement_verdict(
     return ClaimVerdict(statement.id, words, statement.location, decision, quote=statement.text)
 
 
-def _form_verdict(form: Form, claims: Claims, audit: Audit, measured: Mapping[str, CardResults]) -> Decision:
+def _form_verdict(form: Form, claims: Claims, audit: Audit, measured: Mapping[str, AnyResults]) -> Decision:
     names = form.assertion.cards
     missing = [name for name in names if name not in measured]
     if missing:
@@ -79,7 +86,7 @@ class Evidence:
 
     claims: Claims
     audit: Audit
-    cards: Sequence[CardResults]
+    cards: Sequence[AnyResults]
 
 
 @singledispatch
@@ -103,19 +110,19 @@ def decide(assertion: Assertion, evidence: Evidence) -> Decision:
 
 @decide.register
 def _superior(assertion: Superior, evidence: Evidence) -> Decision:
-    words = f"{assertion.a} better than {assertion.b} in {label_of(assertion.metric)}"
+    words = f"{assertion.a} better than {assertion.b} in {label_of(assertion.key)}"
     return _explained(words, above(_gain(assertion, evidence.cards), assertion.margin))
 
 
 @decide.register
 def _not_superior(assertion: NotSuperior, evidence: Evidence) -> Decision:
-    words = f"{assertion.a} not better than {assertion.b} in {label_of(assertion.metric)}"
+    words = f"{assertion.a} not better than {assertion.b} in {label_of(assertion.key)}"
     return _explained(words, below(_gain(assertion, evidence.cards), assertion.margin))
 
 
 @decide.register
 def _equivalent(assertion: Equivalent, evidence: Evidence) -> Decision:
-    words = f"{assertion.a} and {assertion.b} equivalent in {label_of(assertion.metric)}"
+    words = f"{assertion.a} and {assertion.b} equivalent in {label_of(assertion.key)}"
     return _explained(words, within(_gain(assertion, evidence.cards), assertion.within))
 
 
@@ -147,8 +154,11 @@ def _threshold_matters(assertion: ThresholdMatters, evidence: Evidence) -> Decis
 def _matrix_of(assertion: MatrixOf, evidence: Evidence) -> Decision:
     """Whether the printed matrix is among the feasible matrices of the card's row."""
     claims, audit = evidence.claims, evidence.audit
-    printed = next(confusion_of(matrix) for matrix in claims.matrices if matrix.row == assertion.matrix)
+    matrix = next(matrix for matrix in claims.matrices if matrix.row == assertion.matrix)
     row = next((row for row in claims.rows if row.card == assertion.card), None)
+    if isinstance(matrix, PrintedClassMatrix):
+        return _class_matrix_of(matrix, row, assertion.card)
+    printed = confusion_of(matrix)
     audited = next((audited for audited in audit.rows if row is not None and audited.name == row.name), None)
     matrices = None if audited is None else audited.matrices
     if row is None or audited is None or matrices is None or not any(map(is_of_decisions, row.figures)):
@@ -159,20 +169,38 @@ def _matrix_of(assertion: MatrixOf, evidence: Evidence) -> Decision:
     return Decision("impossible", f"{counts(printed)} does not give the figures of {row.name}{only}")
 
 
+def _class_matrix_of(matrix: PrintedClassMatrix, row: Row | None, card: str) -> Decision:
+    """Whether a printed matrix of several classes gives every final test figure of a row."""
+    final = () if row is None else tuple(f for f in row.figures if f.split == "test" and f.epoch is None)
+    decided = [each for each in final if gives(matrix, each) is not None]
+    if row is None or not decided:
+        return Decision("inconclusive", f"no printed figure determines the confusion matrix of {card}")
+    misfits = [each for each in decided if gives(matrix, each) is False]
+    if not misfits:
+        return Decision("reproduced", f"{shape(matrix)} gives the figures of {row.name}")
+    others = listed([named(each) for each in misfits])
+    return Decision("impossible", f"{shape(matrix)} does not give {others} of {row.name}")
+
+
 def _explained(words: str, decision: Decision) -> Decision:
     return replace(decision, reason=f"{words}: {decision.reason}")
 
 
 def _level(assertion: AtLeast, bound: str) -> str:
     split = "" if assertion.split == "test" else f"{assertion.split} "
-    return f"{assertion.card} {split}{label_of(assertion.metric)} {bound} {assertion.value:g}"
+    return f"{assertion.card} {split}{label_of(assertion.key)} {bound} {assertion.value:g}"
 
 
 def _figure(assertion: AtLeast, evidence: Evidence) -> SampleEstimate:
-    return figure(evidence.cards[0], assertion.metric, assertion.split)
+    (card,) = evidence.cards
+    if isinstance(card, MulticlassResults):
+        return class_figure(card, assertion.key, assertion.split)
+    if assertion.key != assertion.metric:
+        return SampleEstimate.missing(len(card.test[0]), _TWO_CLASSES.format(label_of(assertion.key)))
+    return figure(card, assertion.metric, assertion.split)
 
 
-def _shows(card: CardResults, index: int, codes: Sequence[str]) -> bool | None:
+def _shows(card: AnyResults, index: int, codes: Sequence[str]) -> bool | None:
     """Whether a run shows one of the faults `codes`; None where the run could not have shown them."""
     if any(finding.code in codes for finding in card.findings[index]):
         return True
@@ -182,25 +210,35 @@ def _shows(card: CardResults, index: int, codes: Sequence[str]) -> bool | None:
     )
 
 
-def _gain(assertion: Superior | Equivalent, cards: Sequence[CardResults]) -> SampleEstimate:
+def _gain(assertion: Superior | Equivalent, cards: Sequence[AnyResults]) -> SampleEstimate:
     """How much better A is than B, whichever direction the metric has."""
-    if assertion.split != "test" or not has_direction(assertion.metric):
-        why = f"{assertion.split} {label_of(assertion.metric)} has no paired comparison by image"
+    if assertion.split != "test" or not has_direction(assertion.key):
+        why = f"{assertion.split} {label_of(assertion.key)} has no paired comparison by image"
         return SampleEstimate.missing(1, why)
-    gain = estimate(difference(cards[0], cards[1], assertion.metric), len(cards[0].test[0]))
-    return _as_gain(gain, assertion.metric)
+    first, second = cards
+    n = len(first.test[0])
+    if isinstance(first, MulticlassResults) and isinstance(second, MulticlassResults):
+        return _as_gain(estimate(class_difference(first, second, assertion.key), n), assertion.key)
+    if isinstance(first, MulticlassResults) or isinstance(second, MulticlassResults):
+        return SampleEstimate.missing(n, "the cards were scored on data with different classes")
+    if assertion.key != assertion.metric:
+        return SampleEstimate.missing(n, _TWO_CLASSES.format(label_of(assertion.key)))
+    return _as_gain(estimate(difference(first, second, assertion.metric), n), assertion.metric)
 
 
-def _gain_of_threshold(metric: str, card: CardResults) -> SampleEstimate:
+def _gain_of_threshold(metric: str, card: AnyResults) -> SampleEstimate:
     """How much better a card is at its chosen thresholds than at 0.5, whichever direction the metric has."""
     if not has_direction(metric):
         return SampleEstimate.missing(1, f"{label_of(metric)} has no paired comparison by image")
+    if isinstance(card, MulticlassResults):
+        return SampleEstimate.missing(len(card.test[0]), "three classes or more have no threshold of a positive class")
     return _as_gain(estimate(gain_of_threshold(card, metric), len(card.test[0])), metric)
 
 
 def _as_gain(estimate: SampleEstimate, metric: str) -> SampleEstimate:
     """`estimate` with its sign reversed where lower values of the metric are better."""
-    if get_metric(metric).direction != "lower" or estimate.value is None:
+    record = find_metric(metric) or find_multiclass(metric)
+    if record is None or record.direction != "lower" or estimate.value is None:
         return estimate
     low, high = (None, None) if estimate.bounds is None else (-estimate.bounds[1], -estimate.bounds[0])
     return replace(estimate, value=-estimate.value, low=low, high=high)

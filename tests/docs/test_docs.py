@@ -16,7 +16,9 @@ import pytest
 from command_pages import commands
 
 from benchmark.evidence.calibration.calibrators import METHODS
+from benchmark.evidence.calibration.scaling import SCALINGS
 from benchmark.evidence.comparison.verdict import VERDICTS
+from benchmark.evidence.decisions.rules import FACTS, RULES
 from benchmark.evidence.diagnosis.diagnoses import FINDINGS
 from benchmark.evidence.metrics.registry import metrics
 from benchmark.evidence.thresholds.rules import get_rule, rule_names
@@ -126,6 +128,16 @@ def test_every_metric_rule_and_calibrator_has_an_entry() -> None:
     for rule in rule_names():
         assert f"| `{rule}` | {get_rule(rule).optimises}" in page("statistics/thresholds.md")
     assert sorted(first_column("statistics/calibration.md", "method")) == sorted(METHODS)
+
+
+def test_every_scaling_of_several_classes_is_listed() -> None:
+    assert first_column("statistics/calibration.md", "scaling") == list(SCALINGS)
+
+
+def test_every_decision_rule_has_a_row_and_an_entry() -> None:
+    assert first_column("statistics/decisions.md", "decision rule") == list(RULES)
+    assert [heading for heading in headings("statistics/decisions.md", 2) if heading in RULES] == list(RULES)
+    assert all(f"`{facts.example}`" in page("statistics/decisions.md") for facts in FACTS.values())
 
 
 def test_every_form_of_statement_has_an_entry() -> None:

@@ -17,7 +17,7 @@ POPULATION = 250_000
 
 @dataclass(frozen=True)
 class MulticlassWorld:
-    """A hidden score per class, normal with variance 1; that of the true class is `shift` higher, the first class' less.
+    """Hidden scores per class, normal with variance 1. That of the true class is `shift` higher, of the first one less.
 
     `rare` is the share of the first class; the others have equal shares. With `class_sizes="fixed"` every test set has
     exactly these shares. Where `clustered`, the hidden scores of a patient's images correlate by `within`; a patient's

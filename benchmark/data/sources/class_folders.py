@@ -59,7 +59,16 @@ def class_names(root: Path, parts: Mapping[Named, Path], folders: Mapping[Part, 
 
 
 def check_class_sizes(root: Path, classes: Sequence[str], files: int) -> None:
-    """Refuse three or more class folders with so few files that they are patients rather than classes."""
+    """Refuse three or more class folders with so few files that they are patients rather than classes.
+
+    Args:
+        root: The folder that contains them.
+        classes: Their names.
+        files: Number of files in all of them.
+
+    Raises:
+        DataError: There are fewer than three files per class.
+    """
     if len(classes) > 2 and files < FEWEST_IMAGES * len(classes):
         raise DataError(
             f"{root}: contains {len(classes)} classes ({listed(classes)}) with {files} files, fewer than "

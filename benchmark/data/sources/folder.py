@@ -39,7 +39,7 @@ def open_folder(path: Path, patient_pattern: str | None = None, source: str | No
     """
     pattern = compile_pattern(patient_pattern)
     layout = read_layout(path)
-    given = path
+    outermost = path
     path, classes, files = layout.root, layout.classes, layout.files
     root = path.resolve()
     images: list[Image] = []
@@ -93,11 +93,20 @@ def open_folder(path: Path, patient_pattern: str | None = None, source: str | No
         levels=levels,
         stored=stored,
     )
-    return declared_order(dataset, beside(given), beside(path))
+    return declared_order(dataset, beside(outermost), beside(path))
 
 
 def check_readable(path: Path, count: int, problems: Sequence[Problem]) -> None:
-    """Refuse a source at `path` if more than 5% of its `count` files have problems. Raises DataError."""
+    """Refuse a source if more than 5% of its files cannot be read.
+
+    Args:
+        path: The source.
+        count: Number of its files.
+        problems: Those that cannot be read.
+
+    Raises:
+        DataError: There are too many.
+    """
     if len(problems) > MOST_UNREADABLE * count:
         first = "; ".join(f"{problem.name} ({problem.reason})" for problem in problems[:3])
         if all(problem.reason == DICOM for problem in problems):
@@ -109,8 +118,16 @@ def check_readable(path: Path, count: int, problems: Sequence[Problem]) -> None:
 
 
 def check_pattern(path: Path, pattern: str, images: Sequence[Image]) -> None:
-    """Refuse a pattern that matches few names, by which most images would be patients of their own. Raises
-    DataError."""
+    """Refuse a pattern that matches few names, by which most images would be patients of their own.
+
+    Args:
+        path: The source.
+        pattern: The pattern for patients.
+        images: All images.
+
+    Raises:
+        DataError: It matches less than half of the names.
+    """
     alone = [image for image in images if image.patient == image.name]
     if len(alone) > 0.5 * len(images):
         raise DataError(

@@ -20,7 +20,16 @@ _EXAMPLES = 3
 
 
 def missing_column(path: Path, table: Table, column: str) -> DataError:
-    """The error for a column that a table lacks, with the column that probably is meant."""
+    """Make the error for a column that a table lacks, with the column that probably is meant.
+
+    Args:
+        path: The file of the table.
+        table: Its content.
+        column: The missing column: path or label.
+
+    Returns:
+        The error.
+    """
     same = [name for name in table.columns if name.casefold() in (column, *_SYNONYMS[column])]
     near = same or difflib.get_close_matches(column, table.columns, n=1, cutoff=0.7)
     hint = f"; rename '{near[0]}' to {column}" if near else f"; add a column {column}"
@@ -54,7 +63,16 @@ def check_labels(path: Path, table: Table) -> None:
 
 
 def check_classes(path: Path, table: Table, names: Sequence[str]) -> None:
-    """Refuse one class, one class in two spellings, and labels that are ids. Raises DataError."""
+    """Refuse one class, one class in two spellings, and labels that are ids.
+
+    Args:
+        path: The file of the table.
+        table: Its content.
+        names: The different labels.
+
+    Raises:
+        DataError: The labels are not classes.
+    """
     rows = len(table.rows)
     if len(names) < 2:
         raise DataError(f"{path}: all {rows} rows have the label '{names[0]}'; two or more classes are needed")

@@ -210,7 +210,7 @@ def _of_accuracy(
     one = replace(differences(("recall",), right, level=level)["recall", "a", "b"], metric=plain.metric)
     if class_sizes == "drawn" or one.low is None:
         return one
-    # Newcombe's interval has no room for the smaller variance of class sizes that were fixed.
+    # Newcombe's interval ignores that fixed class sizes make the variance smaller.
     linearised = with_t_test(plain, error, df, level, "linearised" + (", by patient" if first.patient else ""))
     return replace(linearised, p_value=one.p_value, test=one.test) if linearised.low is not None else one
 

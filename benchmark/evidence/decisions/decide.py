@@ -16,7 +16,7 @@ from benchmark.evidence.thresholds.choice import Threshold
 ABSTAINED = -1
 
 TIE = 1e-12
-"""Expected costs that differ by less, relative to the largest cost above 1, count as equal."""
+"""Expected costs that differ by less, relative to the lowest, count as equal."""
 
 
 @dataclass(frozen=True)
@@ -138,4 +138,6 @@ def _cheapest(y_score: npt.NDArray[np.float64], costs: npt.NDArray[np.float64]) 
     expected = y_score @ costs  # (n, k), by called class
     lowest = expected.min(axis=1, keepdims=True)
     # Sums in another order differ in the last digits: without tolerance, a tie would not go to the lowest index.
-    return np.argmax(expected <= lowest + TIE * np.maximum(1, costs.max()), axis=1).astype(np.int64)
+    # All terms are at least 0, so the error of a sum is relative to the sum.
+    cheapest: Labels = np.argmax(expected <= lowest * (1 + TIE), axis=1).astype(np.int64)
+    return cheapest

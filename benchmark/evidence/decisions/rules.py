@@ -126,7 +126,17 @@ def cost_matrix(costs: Costs, classes: tuple[str, ...]) -> tuple[tuple[float, ..
 
 
 def in_words(rule: RuleName, of_class: str | None = None, target: str | None = None, value: float | None = None) -> str:
-    """Describe a rule with its parameters, for prose."""
+    """Describe a rule with its parameters, for prose.
+
+    Args:
+        rule: The rule.
+        of_class: The class that `class_at` is about.
+        target: What `value` states.
+        value: The stated share.
+
+    Returns:
+        A phrase without a full stop, such as "abstention below confidence 0.7".
+    """
     if rule == "class_at":
         return f"{of_class} at {target} {value:g}, chosen on validation scores alone"
     if rule == "abstain" and target == "accuracy":

@@ -141,7 +141,14 @@ def intensity_shifts(checks: TrainingDiagnostics, images: Mapping[str, int]) -> 
     """Check the grey levels of each split against those of train.
 
     The mean differs by a large standardised difference (Cohen 1988: 0.8) and by more than chance explains for this
-    number of `images`, or the contrast differs by more than a factor of 2.
+    number of images, or the contrast differs by more than a factor of 2.
+
+    Args:
+        checks: Records of training time.
+        images: Number of images by split.
+
+    Returns:
+        One fault per split that differs.
     """
     train = checks.intensity.get("train")
     findings: list[Finding | None] = []

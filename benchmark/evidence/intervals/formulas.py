@@ -130,6 +130,28 @@ def hanley_mcneil(auc: float, positives: int, negatives: int) -> float:
     return math.sqrt(max(0.0, variance) / (positives * negatives))
 
 
+def newcombe_auc(positives: Floats, negatives: Floats) -> Callable[[Floats], Floats]:
+    """Return the variance of AUCs as a function of their true values (Newcombe 2006, method 5).
+
+    It is that of Hanley and McNeil 1982 for exponential scores, with both class sizes at their mean in the numerator.
+
+    Args:
+        positives: The numbers of positive images (k,), at least 1.
+        negatives: The numbers of negative images (k,), at least 1.
+
+    Returns:
+        A function from true AUCs (k,) to variances (k,), 0 at 0 and at 1.
+    """
+    others = (positives + negatives) / 2 - 1
+
+    def variances(auc: Floats) -> Floats:
+        pairs = 1 + others * ((1 - auc) / (2 - auc) + auc / (1 + auc))
+        values: Floats = np.maximum(auc * (1 - auc), 0) * pairs / (positives * negatives)
+        return values
+
+    return variances
+
+
 def printed_auc_interval(low: float, high: float, decimals: int, positives: int, negatives: int) -> Bounds:
     """Return the 95% interval of a printed AUC from the class sizes (Hanley and McNeil 1982).
 
@@ -176,7 +198,13 @@ def mover(values: Bounds, first: Bounds, second: Bounds, correlation: float) -> 
 
 
 def mean_of_proportions(
-    proportions: Floats, sizes: Floats, quantile: float, *, dice: bool = False, inflation: float = 1.0
+    proportions: Floats,
+    sizes: Floats,
+    quantile: float,
+    *,
+    dice: bool = False,
+    inflation: float = 1.0,
+    variances: Callable[[Floats], Floats] | None = None,
 ) -> Bounds:
     """Return the score interval of a mean of proportions (Martín Andrés et al. 2011); for one of them, Wilson's.
 
@@ -190,12 +218,18 @@ def mean_of_proportions(
         quantile: Quantile of the normal or t distribution.
         dice: Whether the mean is of 2J / (1 + J) of each proportion J, as of F1.
         inflation: Variance of the mean, as a multiple of the variance for independent proportions.
+        variances: The variances (k,) of the estimates if these are the true values (k,), each 0 at 0 and at 1; None:
+            those of proportions.
 
     Returns:
         Both ends, in [0, 1].
     """
 
-    def distance(values: Floats, slope: Callable[[Floats], Floats]) -> float:
+    def variances_at(p: Floats) -> Floats:
+        values: Floats = np.maximum(p * (1 - p), 0) / sizes if variances is None else variances(p)
+        return values
+
+    def distance(values: Floats, slope: Callable[[Floats], Floats], variances: Callable[[Floats], Floats]) -> float:
         """Return how far the lower end of the mean of `values` is below it, with `slope` from the value to an end."""
         if not values.any():
             return 0.0
@@ -212,10 +246,10 @@ def mean_of_proportions(
 
         def excess(pull: float) -> float:
             p = likely(pull)
-            variances = slope(p) ** 2 * np.maximum(p * (1 - p), 0) / sizes
-            total = float(variances.sum())
-            # The mean is given, all else is fitted: a proportion loses a degree of freedom as far as it is not the mean.
-            fitted = variances * (1 - variances / total) / np.maximum(1, sizes - 1) if total else variances
+            each = slope(p) ** 2 * variances(p)
+            total = float(each.sum())
+            # All but the mean is fitted: a proportion loses a degree of freedom as far as it is not the mean.
+            fitted = each * (1 - each / total) / np.maximum(1, sizes - 1) if total else each
             variance = (total + float(fitted.sum())) / len(p) ** 2
             return drop(p) - quantile * math.sqrt(variance * inflation)
 
@@ -227,13 +261,17 @@ def mean_of_proportions(
             greatest *= 4
         return drop(likely(brentq(excess, least, greatest, rtol=1e-12))) if excess(least) < 0 else 0.0
 
+    def mirrored(q: Floats) -> Floats:
+        return variances_at(1 - q)
+
     opposite = 1 - proportions
     estimate = float((2 * proportions / (1 + proportions) if dice else proportions).mean())
     if dice:
-        below = distance(proportions, lambda p: 2 / ((1 + proportions) * (1 + p)))
-        above = distance(opposite, lambda q: 2 / ((1 + proportions) * (2 - q)))
+        below = distance(proportions, lambda p: 2 / ((1 + proportions) * (1 + p)), variances_at)
+        above = distance(opposite, lambda q: 2 / ((1 + proportions) * (2 - q)), mirrored)
     else:
-        below, above = distance(proportions, np.ones_like), distance(opposite, np.ones_like)
+        below = distance(proportions, np.ones_like, variances_at)
+        above = distance(opposite, np.ones_like, mirrored)
     return max(0.0, estimate - below), min(1.0, estimate + above)
 
 

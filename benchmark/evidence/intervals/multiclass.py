@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -11,16 +10,22 @@ from benchmark.evidence.intervals.formulas import (
     Bounds,
     around,
     mean_of_proportions,
+    newcombe_auc,
     nothing_varies,
     t_quantile,
     z_quantile,
 )
 from benchmark.evidence.intervals.uncertainty import Interval, interval, of_proportion, successes_and_trials
-from benchmark.evidence.metrics.forms import HALF, MeanOfClasses, OfClass, Share
+from benchmark.evidence.metrics.forms import HALF, Form, MeanOfClasses, OfClass, Share
 from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Floats, Labels, cells, centred
 from benchmark.evidence.metrics.multiclass import MulticlassMetric, multiclass_metrics
 from benchmark.evidence.metrics.registry import UNDEFINED, Figure, MetricError
 from benchmark.evidence.scores import MulticlassScores
+
+FEWEST = 10
+"""Average precision has no interval where a class has fewer images, or patients, than this."""
+STEADY = 10
+"""Patients, or images, of a class from which DeLong's variance is more certain than Newcombe's assumption."""
 
 
 def multiclass_figures(
@@ -84,8 +89,9 @@ def multiclass_interval(
     """Return the confidence interval of a metric of several classes.
 
     A metric of one class against the rest has the interval of the binary metric. A proportion has Wilson's interval,
-    and the macro mean of proportions has the score interval of a mean (`mean_of_proportions`). All others use the
-    variance of the linearised metric with a t quantile, as binary metrics do.
+    and the macro mean of proportions has the score interval of a mean (`mean_of_proportions`). The AUC of a class,
+    which may have few images, and their macro mean have Newcombe's interval with an effective sample size. All others
+    use the variance of the linearised metric with a t quantile, as binary metrics do.
 
     Args:
         metric: The metric.
@@ -103,10 +109,17 @@ def multiclass_interval(
     if clusters.repeated and clusters.count < 2:
         return Interval(None, None, None, "one patient alone shows no spread")
     form = metric.form
-    if isinstance(form, OfClass):
-        return _of_class(form, value, scores, decided, clusters, class_sizes, level)
     by = ", by patient" if clusters.repeated else ""
+    refusal = _too_few(form, scores, clusters)
+    if refusal is not None:
+        return Interval(None, None, None, refusal)
     try:
+        if isinstance(form, OfClass) and form.record.variance != "DeLong":
+            return _of_class(form, value, scores, decided, clusters, class_sizes, level)
+        if isinstance(form, OfClass):
+            return Interval(*_of_aucs((form,), scores, decided, clusters, class_sizes, level), f"Newcombe{by}")
+        if isinstance(form, MeanOfClasses) and not form.by_size and form.classes[0].record.variance == "DeLong":
+            return Interval(*_of_aucs(form.classes, scores, decided, clusters, class_sizes, level), f"Newcombe{by}")
         if isinstance(form, Share) and metric.scale == "Wilson":
             return Interval(*_of_share(form, metric, scores, decided, clusters, class_sizes, level), f"Wilson{by}")
         if isinstance(form, MeanOfClasses) and not form.by_size and _are_proportions(form):
@@ -135,7 +148,7 @@ def _of_class(
     level: float,
 ) -> Interval:
     pair = form.pair(scores, decided)
-    bounds = interval(
+    return interval(
         form.record.name,
         value,
         pair.y_score,
@@ -145,9 +158,73 @@ def _of_class(
         level=level,
         strata=scores.y_true,
     )
-    return replace(
-        bounds, reason=bounds.reason and bounds.reason.replace("of each class", "of the class and of the rest")
-    )
+
+
+def _too_few(form: Form, scores: MulticlassScores, clusters: Clusters) -> str | None:
+    """Return why a class has too few images for the interval of an average precision."""
+    if isinstance(form, MeanOfClasses):
+        of_classes = () if form.by_size else form.classes
+    else:
+        of_classes = (form,) if isinstance(form, OfClass) else ()
+    for each in of_classes:
+        if each.record.name == "average_precision" and clusters.counts[each.label] < FEWEST:
+            units = "patients" if clusters.repeated else "images"
+            name, count = scores.classes[each.label], clusters.counts[each.label]
+            return f"average precision needs {FEWEST} {units} of each class for an interval; {name} has {count}"
+    return None
+
+
+def _of_aucs(
+    of_classes: tuple[OfClass, ...],
+    scores: MulticlassScores,
+    decided: Labels,
+    clusters: Clusters,
+    class_sizes: ClassSizes,
+    level: float,
+) -> Bounds:
+    """Return the score interval of a mean of AUCs, or of one AUC, with Newcombe's variance (Newcombe 2006).
+
+    His variance assumes a shape of the scores, and DeLong's does not, but is uncertain with few images. So the ratio of
+    both enters as far as there are images: of p patients of the class it has the weight p / (p + STEADY).
+    """
+    values, positives, scales, influences = [], [], [], []
+    for each in of_classes:
+        pair = each.pair(scores, decided)
+        value, influence = each.evaluate(scores, decided)[0], each.influence_values(scores, decided)
+        assert value is not None  # the mean is defined, so each class is
+        assert influence is not None
+        influence = centred(influence, scores.y_true, class_sizes)
+        count = int(pair.y_true.sum())
+        units = clusters.counts[each.label]
+        variance = clusters.variance(influence)
+        images = clusters.sums(pair.y_true[None].astype(np.float64))[0]
+        if 0 < value < 1 and not nothing_varies(variance):
+            within = max(1.0, variance / Clusters(clusters.y_true).variance(influence)) if clusters.repeated else 1.0
+            expected = newcombe_auc(np.array([count]), np.array([len(scores) - count]))(np.array([value]))[0]
+            known = units / (units + STEADY)
+            scale = known * variance / expected + (1 - known) * within
+        else:  # as if all images of a patient were equal (Kish 1965)
+            scale = float(images @ images) / count
+        values.append(value)
+        positives.append(count)
+        scales.append(scale)
+        influences.append(influence)
+    aucs, m = np.array(values), np.array(positives, dtype=np.float64)
+    newcombe = newcombe_auc(m, len(scores) - m)
+
+    def variances(true: Floats) -> Floats:
+        return np.array(scales) * newcombe(true)
+
+    at = np.clip(aucs, 0.01, 0.99)
+    sizes = at * (1 - at) / variances(at)
+    inflation = _inflation(clusters.covariance(np.stack(influences)))
+    return mean_of_proportions(aucs, sizes, z_quantile(level), inflation=inflation, variances=variances)
+
+
+def _inflation(covariance: Floats) -> float:
+    """Return the variance of a mean, as a multiple of the variance if the estimates were independent."""
+    alone = float(np.trace(covariance))
+    return 1.0 if nothing_varies(alone) else max(0.0, float(covariance.sum())) / alone
 
 
 def _of_share(
@@ -206,9 +283,7 @@ def _of_mean(
         units.append(np.count_nonzero(images_per_patient))
         influences.append(influence)
     p, n = np.array(rates), np.array(sizes)
-    covariance = clusters.covariance(np.stack(influences))
-    alone = float(np.trace(covariance))
-    inflation = max(0.0, float(covariance.sum())) / alone if not nothing_varies(alone) else 1.0
+    inflation = _inflation(clusters.covariance(np.stack(influences)))
     quantile = z_quantile(level) if exact else t_quantile(level, _satterthwaite(p, n, np.array(units)))
     return mean_of_proportions(p, n, quantile, dice=dice, inflation=inflation)
 

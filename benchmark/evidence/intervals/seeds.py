@@ -77,7 +77,18 @@ class PairedScores:
     def first_interval(
         self, metric: str, value: float, clusters: Clusters, class_sizes: ClassSizes, level: float
     ) -> Interval:
-        """Return the interval over images of `metric`, which has this `value` for the first seed."""
+        """Return the interval over images of the first seed's figure.
+
+        Args:
+            metric: The metric, as in `seed_figure`.
+            value: Its value for the first seed.
+            clusters: Labels of the images, and which of them belong to one patient.
+            class_sizes: Whether the class sizes of the test set were drawn or fixed.
+            level: Confidence level, in (0, 1).
+
+        Returns:
+            The interval, or the reason why there is none.
+        """
         scores, threshold = self.runs[0].y_score, self.thresholds[0]
         return interval(metric, value, scores, threshold, clusters, class_sizes=class_sizes, level=level)
 
@@ -149,7 +160,18 @@ class MulticlassPairedScores:
     def first_interval(
         self, metric: str, value: float, clusters: Clusters, class_sizes: ClassSizes, level: float
     ) -> Interval:
-        """Return the interval over images of `metric`, which has this `value` for the first seed."""
+        """Return the interval over images of the first seed's figure.
+
+        Args:
+            metric: The metric, as in `seed_figure`.
+            value: Its value for the first seed.
+            clusters: Labels of the images, and which of them belong to one patient.
+            class_sizes: Whether the class sizes of the test set were drawn or fixed.
+            level: Confidence level, in (0, 1).
+
+        Returns:
+            The interval, or the reason why there is none.
+        """
         record, scores, decided = self.record(metric), self.runs[0], self.decided[0]
         return multiclass_interval(record, value, scores, decided, clusters, class_sizes=class_sizes, level=level)
 

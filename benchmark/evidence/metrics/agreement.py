@@ -55,8 +55,12 @@ def kappa_gradient(counts: Floats) -> Floats:
 def quadratic_kappa(counts: Floats) -> Floats:
     """Return kappa (r,) with quadratic weights of disagreement (Cohen 1968), for ordered classes.
 
-    It is NaN where labels and decisions are all of one class, and where there are abstentions, which have no place in
-    the order.
+    Args:
+        counts: Matrices (k, k + 1, r) of classes by decisions.
+
+    Returns:
+        Values (r,). They are NaN where labels and decisions are all of one class, and where there are abstentions,
+        which have no place in the order.
     """
     import numpy as np
 

@@ -34,7 +34,16 @@ class Form(Protocol):
         ...
 
     def weighted(self, scores: MulticlassScores, decided: Labels, weights: Floats) -> Floats:
-        """Return the values (r,) under weights (n, r) of the images; NaN where undefined."""
+        """Return the values under r weightings of the images.
+
+        Args:
+            scores: Labels (n,) and scores (n, k).
+            decided: Decisions (n,), class indices, or -1 for an abstention.
+            weights: Weights (n, r) of the images, at least 0.
+
+        Returns:
+            Values (r,), NaN where undefined.
+        """
         ...
 
 
@@ -60,11 +69,13 @@ class Share:
         return above, np.ones(len(above)) if self.trial is None else self.trial(scores, decided)
 
     def evaluate(self, scores: MulticlassScores, decided: Labels) -> tuple[float | None, str | None]:
+        """Return the value and None, or None and the reason why it is missing."""
         above, below = self.parts(scores, decided)
         value = float(above.sum() / below.sum()) if below.any() else math.nan
         return (None, self.undefined) if math.isnan(value) else (value, None)
 
     def influence_values(self, scores: MulticlassScores, decided: Labels) -> Floats | None:
+        """Return the derivative (n,) by the weight of each image; None where undefined."""
         above, below = self.parts(scores, decided)
         total = below.sum()
         if not total or math.isnan(above.sum()):
@@ -73,6 +84,16 @@ class Share:
         return influence
 
     def weighted(self, scores: MulticlassScores, decided: Labels, weights: Floats) -> Floats:
+        """Return the values (r,) under `weights` (n, r), as `Form` says.
+
+        Args:
+            scores: Labels (n,) and scores (n, k).
+            decided: Decisions (n,), class indices, or -1 for an abstention.
+            weights: Weights (n, r) of the images, at least 0.
+
+        Returns:
+            Values (r,), NaN where undefined.
+        """
         above, below = self.parts(scores, decided)
         values: Floats = (above @ weights) / (below @ weights)
         return values
@@ -94,6 +115,7 @@ class OfMatrix:
     undefined: str = UNDEFINED
 
     def evaluate(self, scores: MulticlassScores, decided: Labels) -> tuple[float | None, str | None]:
+        """Return the value and None, or None and the reason why it is missing."""
         import numpy as np
 
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -101,12 +123,23 @@ class OfMatrix:
         return (None, self.undefined) if math.isnan(value) else (value, None)
 
     def influence_values(self, scores: MulticlassScores, decided: Labels) -> Floats | None:
+        """Return the derivative (n,) by the weight of each image; None where undefined."""
         if self.evaluate(scores, decided)[0] is None:
             return None
         influence: Floats = self.gradient(matrix(scores, decided))[scores.y_true, decided]
         return influence
 
     def weighted(self, scores: MulticlassScores, decided: Labels, weights: Floats) -> Floats:
+        """Return the values (r,) under `weights` (n, r), as `Form` says.
+
+        Args:
+            scores: Labels (n,) and scores (n, k).
+            decided: Decisions (n,), class indices, or -1 for an abstention.
+            weights: Weights (n, r) of the images, at least 0.
+
+        Returns:
+            Values (r,), NaN where undefined.
+        """
         import numpy as np
 
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -127,7 +160,7 @@ class OfClass:
     _last: dict[str, tuple[MulticlassScores, Labels, Any]] = field(default_factory=dict, repr=False)
 
     def _once(self, what: str, scores: MulticlassScores, decided: Labels, compute: Callable[[], Any]) -> Any:
-        """Return what `compute` returns, from memory for the same arrays: a figure per class and two averages need it."""
+        """Return what `compute` returns; for the same arrays from memory, as two averages need it again."""
         last = self._last.get(what)
         if last is None or last[0] is not scores or last[1] is not decided:
             last = self._last[what] = scores, decided, compute()
@@ -146,6 +179,8 @@ class OfClass:
         return pair
 
     def evaluate(self, scores: MulticlassScores, decided: Labels) -> tuple[float | None, str | None]:
+        """Return the value and None, or None and the reason why it is missing."""
+
         def compute() -> tuple[float | None, str | None]:
             pair = self.pair(scores, decided)
             value, reason = self.record.evaluate(pair, confusion(pair, HALF))
@@ -165,6 +200,8 @@ class OfClass:
         return UNDEFINED
 
     def influence_values(self, scores: MulticlassScores, decided: Labels) -> Floats | None:
+        """Return the derivative (n,) by the weight of each image; None where undefined."""
+
         def compute() -> Floats | None:
             pair = self.pair(scores, decided)
             return self.record.influence_values(pair.y_true, pair.y_score, HALF)
@@ -173,6 +210,16 @@ class OfClass:
         return influence
 
     def weighted(self, scores: MulticlassScores, decided: Labels, weights: Floats) -> Floats:
+        """Return the values (r,) under `weights` (n, r), as `Form` says.
+
+        Args:
+            scores: Labels (n,) and scores (n, k).
+            decided: Decisions (n,), class indices, or -1 for an abstention.
+            weights: Weights (n, r) of the images, at least 0.
+
+        Returns:
+            Values (r,), NaN where undefined.
+        """
         pair = self.pair(scores, decided)
         return _weighted(self.record, pair.y_true, pair.y_score, weights)
 
@@ -200,6 +247,7 @@ class MeanOfClasses:
         return shares
 
     def evaluate(self, scores: MulticlassScores, decided: Labels) -> tuple[float | None, str | None]:
+        """Return the value and None, or None and the reason why it is missing."""
         total = 0.0
         for share, of_class in zip(self._shares(scores).tolist(), self.classes, strict=True):
             if share:
@@ -210,6 +258,7 @@ class MeanOfClasses:
         return total, None
 
     def influence_values(self, scores: MulticlassScores, decided: Labels) -> Floats | None:
+        """Return the derivative (n,) by the weight of each image; None where undefined."""
         import numpy as np
 
         total = np.zeros(len(scores))
@@ -225,6 +274,16 @@ class MeanOfClasses:
         return total
 
     def weighted(self, scores: MulticlassScores, decided: Labels, weights: Floats) -> Floats:
+        """Return the values (r,) under `weights` (n, r), as `Form` says.
+
+        Args:
+            scores: Labels (n,) and scores (n, k).
+            decided: Decisions (n,), class indices, or -1 for an abstention.
+            weights: Weights (n, r) of the images, at least 0.
+
+        Returns:
+            Values (r,), NaN where undefined.
+        """
         import numpy as np
 
         total, images = np.zeros(weights.shape[1]), weights.sum(axis=0)
@@ -259,15 +318,27 @@ class Pooled:
         return Scores(scores.split, y_true.ravel(), y_score.ravel().clip(0, 1))
 
     def evaluate(self, scores: MulticlassScores, decided: Labels) -> tuple[float | None, str | None]:
+        """Return the value and None, or None and the reason why it is missing."""
         pair = self.pair(scores, decided)
         return self.record.evaluate(pair, confusion(pair, HALF))
 
     def influence_values(self, scores: MulticlassScores, decided: Labels) -> Floats | None:
+        """Return the derivative (n,) by the weight of each image; None where undefined."""
         pair = self.pair(scores, decided)
         influence = self.record.influence_values(pair.y_true, pair.y_score, HALF)
         return None if influence is None else influence.reshape(len(scores), -1).sum(axis=1)
 
     def weighted(self, scores: MulticlassScores, decided: Labels, weights: Floats) -> Floats:
+        """Return the values (r,) under `weights` (n, r), as `Form` says.
+
+        Args:
+            scores: Labels (n,) and scores (n, k).
+            decided: Decisions (n,), class indices, or -1 for an abstention.
+            weights: Weights (n, r) of the images, at least 0.
+
+        Returns:
+            Values (r,), NaN where undefined.
+        """
         import numpy as np
 
         pair = self.pair(scores, decided)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 Average = Literal["macro", "weighted", "micro"]
 """How the figures of the classes become one, as in scikit-learn: their mean, their mean by the number of images of each
@@ -73,4 +73,4 @@ class MeasureKey:
         if len(rest) > 1 or rest[0] not in AVERAGES:
             known = ", ".join(f"{metric}:{average}" for average in AVERAGES)
             raise ValueError(f"'{text}' is not a figure; use {metric}, {known}, or {metric}:class:NAME")
-        return cls(metric, cast("Average", rest[0]))
+        return cls(metric, rest[0])

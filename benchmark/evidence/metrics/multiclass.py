@@ -20,6 +20,14 @@ from benchmark.evidence.metrics.agreement import (
 )
 from benchmark.evidence.metrics.forms import Form, MeanOfClasses, OfClass, OfMatrix, Pooled, Share
 from benchmark.evidence.metrics.keys import MeasureKey
+from benchmark.evidence.metrics.per_image import (
+    Among,
+    Cost,
+    class_log_losses,
+    class_squared_errors,
+    correct_decisions,
+    covered,
+)
 from benchmark.evidence.metrics.registry import (
     Direction,
     Display,
@@ -31,7 +39,7 @@ from benchmark.evidence.metrics.registry import (
     measures,
     range_of,
 )
-from benchmark.evidence.scores import CLIP, MulticlassScores
+from benchmark.evidence.scores import MulticlassScores
 
 if TYPE_CHECKING:
     from benchmark.evidence.metrics.influence import Floats, Labels
@@ -293,7 +301,7 @@ def multiclass_metrics(
         name: tuple(OfClass(record, label) for label in range(count)) for name, record in class_metrics().items()
     }
     forms: dict[str, Form] = {
-        "accuracy": Share(_correct),
+        "accuracy": Share(correct_decisions),
         "balanced_accuracy": MeanOfClasses(by_class["recall"]),
         "mcc": OfMatrix(correlation, correlation_gradient, "undefined: all labels or all decisions are of one class"),
         "kappa": OfMatrix(kappa, kappa_gradient, "undefined: all labels and decisions are of one class"),
@@ -301,15 +309,15 @@ def multiclass_metrics(
     if ordered:
         undefined = "undefined: all labels and decisions are of one class, or some decisions abstain"
         forms["quadratic_kappa"] = OfMatrix(quadratic_kappa, quadratic_kappa_gradient, undefined)
-    forms |= {"log_loss": Share(_log_losses), "brier": Share(_squared_errors)}
+    forms |= {"log_loss": Share(class_log_losses), "brier": Share(class_squared_errors)}
     if count >= MANY_CLASSES:
-        forms |= {f"top_{top}_accuracy": Share(_Among(top)) for top in TOP}
+        forms |= {f"top_{top}_accuracy": Share(Among(top)) for top in TOP}
     if abstains:
         undefined = "undefined: every decision abstains"
-        forms |= {"coverage": Share(_covered), "selective_accuracy": Share(_correct, _covered, undefined)}
+        forms |= {"coverage": Share(covered), "selective_accuracy": Share(correct_decisions, covered, undefined)}
     if costs is not None:
         undefined = "undefined: the costs have no column for decisions that abstain"
-        forms["expected_cost"] = Share(_Cost(tuple(map(tuple, costs))), undefined=undefined)
+        forms["expected_cost"] = Share(Cost(tuple(map(tuple, costs))), undefined=undefined)
     metrics_by_key = {name: _metric(_whole(name), form) for name, form in forms.items()}
     for name, record in class_metrics().items():
         keys: dict[MeasureKey, Form] = {MeasureKey(name, "macro"): MeanOfClasses(by_class[name])}
@@ -319,9 +327,9 @@ def multiclass_metrics(
             MeasureKey(name, "micro"): Pooled(record),
         }
         shares: dict[str, Form] = {
-            "recall:weighted": Share(_correct),
-            "recall:micro": Share(_correct),
-            "precision:micro": Share(_correct, _covered, "undefined: every decision abstains"),
+            "recall:weighted": Share(correct_decisions),
+            "recall:micro": Share(correct_decisions),
+            "precision:micro": Share(correct_decisions, covered, "undefined: every decision abstains"),
         }
         keys |= {key: shares[str(key)] for key in keys if str(key) in shares}
         metrics_by_key |= {str(key): _metric(_of_classes(record, key), form) for key, form in keys.items()}
@@ -337,65 +345,6 @@ def _check_costs(costs: Sequence[Sequence[float]], count: int) -> None:
         raise ValueError(f"costs have rows of {[len(row) for row in costs]} numbers; must be {count} rows of {count}")
     if not all(0 <= cost < float("inf") for row in costs for cost in row):
         raise ValueError("costs must be finite numbers of at least 0")
-
-
-def _correct(scores: MulticlassScores, decided: Labels) -> Floats:
-    return (scores.y_true == decided).astype("float64")
-
-
-def _covered(scores: MulticlassScores, decided: Labels) -> Floats:
-    return (decided >= 0).astype("float64")
-
-
-def _log_losses(scores: MulticlassScores, decided: Labels) -> Floats:
-    """Return the cross-entropy (n,) of each image in nats, scores clipped as Keras does."""
-    import numpy as np
-
-    losses: Floats = -np.log(np.clip(_true_scores(scores), CLIP, 1 - CLIP))
-    return losses
-
-
-def _squared_errors(scores: MulticlassScores, decided: Labels) -> Floats:
-    """Return the squared differences (n,) of scores and labels, summed over classes (Brier 1950)."""
-    import numpy as np
-
-    errors: Floats = ((scores.y_score - np.eye(len(scores.classes))[scores.y_true]) ** 2).sum(axis=1)
-    return errors
-
-
-def _true_scores(scores: MulticlassScores) -> Floats:
-    import numpy as np
-
-    of_class: Floats = scores.y_score[np.arange(len(scores)), scores.y_true]
-    return of_class
-
-
-@dataclass(frozen=True)
-class _Among:
-    """Whether the true class is among the `top` highest scores; of equal scores the lower class index is higher."""
-
-    top: int
-
-    def __call__(self, scores: MulticlassScores, decided: Labels) -> Floats:
-        import numpy as np
-
-        of_true = _true_scores(scores)[:, None]
-        before = np.arange(len(scores.classes)) < scores.y_true[:, None]
-        rank = ((scores.y_score > of_true) | ((scores.y_score == of_true) & before)).sum(axis=1)
-        return (rank < self.top).astype(np.float64)
-
-
-@dataclass(frozen=True)
-class _Cost:
-    """The cost of each decision; not a number for an abstention."""
-
-    costs: tuple[tuple[float, ...], ...]
-
-    def __call__(self, scores: MulticlassScores, decided: Labels) -> Floats:
-        import numpy as np
-
-        table = np.array(self.costs, dtype=np.float64)
-        return np.where(decided < 0, np.nan, table[scores.y_true, decided])
 
 
 def argmax(scores: MulticlassScores) -> Labels:

@@ -7,7 +7,9 @@ import math
 import pytest
 
 from benchmark.evidence.metrics.registry import measures
+from tests.perf import multiclass_simulation
 from tests.perf.simulation import OURS, TEXTBOOK, coverage, false_alarms, seed_coverage
+from tests.support.multiclass_worlds import MulticlassWorld
 from tests.support.worlds import World
 
 METRICS = tuple(measures())
@@ -48,3 +50,21 @@ def test_counting_images_alone_fails_where_seeds_differ_and_counting_both_does_n
     tallies = seed_coverage(World(0.93, seed_sd=0.15, specificity=0.8), SETS, seed=3, seeds=3)
     assert tallies["auc", OURS].missed <= 0.05 + SLACK
     assert tallies["auc", TEXTBOOK].missed > 0.05 + SLACK
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("clustered", [False, True], ids=["images", "patients"])
+def test_every_interval_of_several_classes_misses_about_five_in_a_hundred(clustered: bool) -> None:
+    world = MulticlassWorld(300, 3, 1.6, clustered=clustered)
+    for key, tally in multiclass_simulation.coverage(world, SETS, seed=4).items():
+        assert tally.count == SETS, key
+        assert tally.missed <= 0.05 + SLACK, key
+        assert tally.missed >= 0.005, key
+
+
+@pytest.mark.slow
+def test_a_rare_class_does_not_make_macro_means_too_sure() -> None:
+    keys = ("balanced_accuracy", "precision:macro", "f1:macro", "auc:macro", "auc:class:class 0")
+    tallies = multiclass_simulation.coverage(MulticlassWorld(300, 3, 1.6, rare=0.05), SETS, seed=5, keys=keys)
+    for key in keys:
+        assert tallies[key].missed <= 0.05 + SLACK, key

@@ -62,6 +62,11 @@ def test_a_wrong_text_is_answered_in_one_line(text: str, says: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_a_class_may_be_named_by_a_number() -> None:
+    settings = {"rule": "class_at", "of_class": 3, "value": 0.9}
+    assert DecisionRule.model_validate(settings) == DecisionRule.parse("class_at=3:sensitivity:0.9")
+
+
 def test_the_classes_of_a_rule_are_those_it_names() -> None:
     assert DecisionRule().classes == ()
     assert DecisionRule.parse("class_at=A:sensitivity:0.9").classes == ("A",)

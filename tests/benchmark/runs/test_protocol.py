@@ -114,7 +114,7 @@ def test_a_file_needs_only_a_title_and_an_image_size(tmp_path: Path) -> None:
         ("threshold: {rule: cost, value: '5'}", "threshold.value"),
         ("threshold: {rule: sensitivity, value: 95}", "rule sensitivity takes a value above 0, at most 1"),
         ("threshold: {rule: youden, value: 0.3}", "threshold.value: rule youden takes no value"),
-        ("decision: {rule: argmx}", "decision.rule"),
+        ("decision: {rule: argmx}", "decision.rule: unknown rule 'argmx'. Did you mean argmax?"),
         ("decision: {rule: abstain}", "decision: rule abstain needs a value above 0, at most 1, as in abstain=0.7"),
         ("decision: {rule: abstain, value: '0.7'}", "decision.value"),
         ("decision: {rule: argmax, costs: {A: {B: 2}}}", "decision: rule argmax takes no costs"),

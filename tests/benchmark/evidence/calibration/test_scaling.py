@@ -224,6 +224,13 @@ def test_nothing_is_fitted_on_test_scores_or_on_two_classes() -> None:
             calibrate_multiclass(scores)
 
 
+def test_a_temperature_of_2_takes_square_roots() -> None:
+    halves = MulticlassCalibrator("temperature", CLASSES, True, slopes=(0.5,) * 3, intercepts=(0.0,) * 3)
+    assert halves.probabilities(np.array([[0.7, 0.2, 0.1]])) == pytest.approx(
+        np.array([[0.523, 0.279, 0.198]]), abs=5e-4
+    )
+
+
 def test_a_calibrator_fits_its_own_classes_only() -> None:
     fitted = calibrate_multiclass(drawn(0.3))
     others = dataclasses.replace(drawn(0.3), classes=("BCC", "NEVUS", "MELANOMA"))

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from benchmark.evidence.decisions.decide import ABSTAINED, Decision, decide
 from benchmark.evidence.decisions.rules import cost_matrix
 from benchmark.evidence.thresholds.choice import Threshold
+from tests.support.tiny import ROOT
 
 CLASSES = ("BCC", "MELANOMA", "NEVUS")
 SCORES = np.array([[0.6, 0.3, 0.1], [0.2, 0.2, 0.6], [0.4, 0.4, 0.2], [0.1, 0.45, 0.45], [0.0, 1.0, 0.0]])
@@ -73,6 +74,12 @@ def test_two_groups_of_equal_cost_follow_elkan_s_threshold() -> None:
     assert decide(Decision("cost", CLASSES, costs=costs), scores).tolist() == [0, 1]
 
 
+def test_a_huge_cost_does_not_hide_small_differences() -> None:
+    costs = cost_matrix({"BCC": {"MELANOMA": 1e9, "NEVUS": 1e9}, "NEVUS": {"MELANOMA": 0.001}}, CLASSES)
+    scores = np.array([[0.0, 0.0004, 0.9996]])  # MELANOMA costs 0.0009996, NEVUS 0.0004
+    assert decide(Decision("cost", CLASSES, costs=costs), scores).tolist() == [2]
+
+
 @settings(deadline=None, max_examples=60)
 @given(data=st.data(), count=st.integers(3, 6))
 def test_the_cheapest_class_is_that_of_the_definition(data: st.DataObject, count: int) -> None:
@@ -91,6 +98,24 @@ def test_costs_of_1_decide_as_the_highest_score_does() -> None:
     costs = cost_matrix({"BCC": {"NEVUS": 1}}, CLASSES)
     by_cost = decide(Decision("cost", CLASSES, costs=costs), scores)
     assert by_cost.tolist() == [each.index(max(each)) for each in grid]
+
+
+@pytest.mark.parametrize(
+    ("decision", "expected"),
+    [
+        (Decision("argmax", CLASSES), [0, 2, 0, 1]),
+        (Decision("cost", CLASSES, costs=cost_matrix({"MELANOMA": {"BCC": 3, "NEVUS": 3}}, CLASSES)), [1, 2, 1, 1]),
+        (at(0.35), [0, 2, 1, 1]),
+        (abstaining(0.5), [0, 2, ABSTAINED, 1]),
+    ],
+)
+def test_the_example_of_the_documentation_is_decided_as_it_says(decision: Decision, expected: list[int]) -> None:
+    page = (ROOT / "docs" / "statistics" / "decisions.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line[:3] in ("| 1", "| 2", "| 3", "| 4")]
+    scores = np.array([[float(cell) for cell in row[1:4]] for row in rows])
+    column = {"argmax": 4, "cost": 5, "class_at": 6, "abstain": 7}[decision.rule]
+    named = [-1 if row[column] == "none" else CLASSES.index(row[column]) for row in rows]
+    assert decide(decision, scores).tolist() == named == expected
 
 
 @pytest.mark.parametrize("shape", [(4, 2), (4, 4), (4,)])

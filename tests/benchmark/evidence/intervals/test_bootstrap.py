@@ -11,9 +11,12 @@ import pytest
 import sklearn.metrics as reference
 from scipy.stats import bootstrap
 
-from benchmark.evidence.intervals.bootstrap import draws, percentile, replicates
+from benchmark.evidence.intervals.bootstrap import draws, multiclass_replicates, percentile, replicates
 from benchmark.evidence.metrics.influence import Clusters, centred
+from benchmark.evidence.metrics.multiclass import multiclass_metrics
 from benchmark.evidence.metrics.registry import get_metric, measures
+from benchmark.evidence.scores import MulticlassScores
+from tests.support.multiclass import drawn_decisions
 
 METRICS = tuple(measures())
 
@@ -150,3 +153,45 @@ def test_shapes_that_do_not_fit_are_refused(scores: np.ndarray, thresholds: np.n
 def test_a_metric_without_replicates_is_refused() -> None:
     with pytest.raises(ValueError, match="no replicates of true_positives"):
         replicates(Y_TRUE, SCORES, CUTS, seed=0, metrics=("auc", "true_positives"))
+
+
+@pytest.mark.parametrize("class_sizes", ["drawn", "fixed"])
+def test_replicates_of_several_classes_are_the_metrics_of_the_drawn_images(class_sizes: Any) -> None:
+    scores, decided = drawn_decisions(0, images_per_patient=3)
+    other, otherwise = drawn_decisions(1, images_per_patient=3)
+    other = MulticlassScores("test", scores.y_true, other.y_score, scores.classes, True, scores.patient)
+    metrics = tuple(multiclass_metrics(scores.classes, ordered=True).values())
+    values = multiclass_replicates(
+        (scores, other), (decided, otherwise), count=3, seed=5, metrics=metrics, class_sizes=class_sizes
+    )
+    weights = next(draws(scores.y_true, scores.patient, count=3, seed=5, class_sizes=class_sizes))
+    if class_sizes == "fixed":
+        for label in range(3):
+            sizes = weights[scores.y_true == label].sum(axis=0)
+            assert sizes == pytest.approx(np.full(3, np.count_nonzero(scores.y_true == label)))
+    else:  # the same metric of a data set that has each image as often as it was drawn
+        rows = np.repeat(np.arange(len(scores)), weights[:, 2].astype(int))
+        drawn = MulticlassScores("test", scores.y_true[rows], scores.y_score[rows], scores.classes, True)
+        for metric in metrics:
+            assert values[metric.key][2, 0] == pytest.approx(metric.value(drawn, decided[rows])), metric.key
+    for metric in metrics:
+        assert values[metric.key].shape == (3, 2)
+        assert values[metric.key][:, 1] == pytest.approx(metric.weighted(other, otherwise, weights)), metric.key
+
+
+def test_a_class_that_is_not_drawn_leaves_a_replicate_undefined() -> None:
+    scores = MulticlassScores("test", np.array([0, 0, 1, 1, 2, 2]), np.eye(3)[[0, 1, 1, 1, 2, 0]], ("a", "b", "c"))
+    metrics = [multiclass_metrics(scores.classes)[key] for key in ("recall:macro", "accuracy")]
+    values = multiclass_replicates([scores], [np.array([0, 1, 1, 1, 2, 0])], count=300, seed=0, metrics=metrics)
+    assert np.isnan(values["recall:macro"]).any()
+    assert not np.isnan(values["accuracy"]).any()
+
+
+def test_cards_of_several_classes_must_share_their_images() -> None:
+    scores, decided = drawn_decisions(0)
+    other, _ = drawn_decisions(1)
+    metrics = [multiclass_metrics(scores.classes)["accuracy"]]
+    with pytest.raises(ValueError, match="on the same images"):
+        multiclass_replicates([scores, other], [decided, decided], count=2, seed=0, metrics=metrics)
+    with pytest.raises(ValueError, match="0 cards"):
+        multiclass_replicates([], [], count=2, seed=0, metrics=metrics)

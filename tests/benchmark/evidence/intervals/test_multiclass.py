@@ -12,7 +12,14 @@ from scipy.optimize import minimize
 from statsmodels.stats.proportion import proportion_confint
 
 from benchmark.evidence.intervals.figures import figures
-from benchmark.evidence.intervals.formulas import f1_of_jaccard, mean_of_proportions, wilson, z_quantile
+from benchmark.evidence.intervals.formulas import (
+    f1_of_jaccard,
+    hanley_mcneil,
+    mean_of_proportions,
+    newcombe_auc,
+    wilson,
+    z_quantile,
+)
 from benchmark.evidence.intervals.multiclass import multiclass_figures
 from benchmark.evidence.metrics.influence import Clusters
 from benchmark.evidence.metrics.multiclass import CLASS_METRICS, argmax, multiclass_metrics
@@ -67,7 +74,9 @@ def test_a_class_has_the_interval_of_the_binary_metric(images_per_patient: int) 
         called = figures(Scores("test", y_true, (decided == label).astype(float), scores.patient), 0.5)
         ranked = figures(scores.one_vs_rest(label), 0.5)
         for metric in CLASS_METRICS:
-            binary = ranked[metric] if metric in ("auc", "average_precision") else called[metric]
+            if metric == "auc":
+                continue
+            binary = ranked[metric] if metric == "average_precision" else called[metric]
             figure = listed[f"{metric}:class:{name}"]
             assert (figure.value, figure.low, figure.high, figure.method) == (
                 binary.value,
@@ -142,6 +151,51 @@ def test_an_interval_of_a_mean_contains_it_and_mirrors(
         assert mirrored == pytest.approx((1 - high, 1 - low), abs=1e-9)
 
 
+@pytest.mark.parametrize(("auc", "size"), [(1.0, 12), (0.9, 30), (0.5, 8)])
+def test_newcombe_s_interval_of_one_auc_is_a_score_interval(auc: float, size: int) -> None:
+    """With classes of one size, the variance of Newcombe 2006 (method 5) is that of Hanley and McNeil 1982."""
+    sizes = np.array([float(size)])
+    variances = newcombe_auc(sizes, sizes)
+    assert variances(np.array([auc]))[0] == pytest.approx(hanley_mcneil(auc, size, size) ** 2)
+    low, high = mean_of_proportions(np.array([auc]), sizes, Z, variances=variances)
+    assert auc - low == pytest.approx(Z * hanley_mcneil(low, size, size), rel=1e-6)
+    assert high - auc == pytest.approx(Z * hanley_mcneil(high, size, size), rel=1e-6, abs=1e-9)
+
+
+def test_with_many_images_the_interval_of_an_auc_is_delong_s() -> None:
+    scores, decided = drawn_decisions(10, n=3000)
+    listed = multiclass_figures(scores, decided)
+    delong = figures(scores.one_vs_rest(1), 0.5)["auc"]
+    low, high = bounds(listed["auc:class:BACTERIA"])
+    assert listed["auc:class:BACTERIA"].method == "Newcombe"
+    assert (low, high) == pytest.approx(bounds(delong), abs=0.04 * (high - low))
+
+
+@pytest.mark.parametrize(("images_per_patient", "units"), [(1, "images"), (2, "patients")])
+def test_average_precision_needs_ten_images_or_patients_of_a_class(images_per_patient: int, units: str) -> None:
+    scores, _ = drawn_decisions(11, n=150)
+    rare = np.flatnonzero(scores.y_true == 2)[: 6 * images_per_patient]
+    rows = np.sort(np.append(np.flatnonzero(scores.y_true != 2), rare))
+    y_true, y_score = scores.y_true[rows], scores.y_score[rows]
+    order = np.argsort(y_true, kind="stable")
+    few = MulticlassScores(
+        "test",
+        y_true[order],
+        y_score[order],
+        scores.classes,
+        patient=tuple(f"p{y_true[order][row]}-{row // images_per_patient}" for row in range(len(rows)))
+        if images_per_patient > 1
+        else None,
+    )
+    listed = multiclass_figures(few, argmax(few))
+    for key in ("average_precision:macro", "average_precision:class:VIRUS"):
+        assert listed[key].value is not None
+        assert listed[key].low is None
+        assert f"needs 10 {units} of each class for an interval; VIRUS has" in (listed[key].reason or "")
+    assert listed["average_precision:class:NORMAL"].low is not None
+    assert listed["average_precision:weighted"].low is not None
+
+
 def test_repeating_every_image_by_patient_changes_no_interval_much() -> None:
     """The images of a patient are then one image: intervals by patient are those of the images without repeats."""
     scores, _ = drawn_decisions(3, n=300)
@@ -207,7 +261,8 @@ def test_perfect_decisions_have_intervals_where_a_formula_gives_one() -> None:
     listed = multiclass_figures(scores, argmax(scores))
     assert bounds(listed["accuracy"]) == pytest.approx(wilson(60, 60))
     assert bounds(listed["recall:macro"])[1] == 1
-    for key in ("mcc", "kappa", "auc:macro", "precision:weighted"):
+    assert bounds(listed["auc:macro"])[1] == 1
+    for key in ("mcc", "kappa", "auc:weighted", "precision:weighted"):
         assert listed[key].low is None
         assert "no interval at the end of the range" in (listed[key].reason or "")
 

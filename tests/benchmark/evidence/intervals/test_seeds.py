@@ -15,16 +15,20 @@ from statsmodels.stats.anova import anova_lm
 
 from benchmark.evidence.intervals.figures import figures
 from benchmark.evidence.intervals.formulas import t_quantile
+from benchmark.evidence.intervals.multiclass import multiclass_figures
 from benchmark.evidence.intervals.seeds import (
     UNKNOWN_SPREAD,
+    MulticlassPairedScores,
     PairedScores,
     check_same_images,
     seed_figure,
     seed_variance,
 )
 from benchmark.evidence.metrics.influence import Clusters
+from benchmark.evidence.metrics.multiclass import argmax
 from benchmark.evidence.metrics.registry import measures, value_of
-from benchmark.evidence.scores import Scores, TestScores, ValidationScores
+from benchmark.evidence.scores import MulticlassScores, Scores, TestScores, ValidationScores
+from tests.support.multiclass import drawn_scores
 
 METRICS = tuple(measures())
 
@@ -230,3 +234,77 @@ def test_one_seed_s_influences_are_the_rows_of_the_card_s() -> None:
     assert rows.shape == (2, N)
     assert (rows[1] == card(1).influence_values("auc", "drawn")[0]).all()
     assert Clusters(LABELS).variance(rows[0]) > 0
+
+
+def several_classes(*seeds: int, images_per_patient: int = 1) -> MulticlassPairedScores:
+    """Seeds of a card whose scores differ by noise, on the same images of three classes."""
+    first = drawn_scores(0, n=N, images_per_patient=images_per_patient)
+    runs = []
+    for seed in seeds:
+        noise = np.random.default_rng(seed).standard_normal(first.y_score.shape)
+        raised = first.y_score * np.exp(0.4 * noise)
+        y_score = raised / raised.sum(axis=1, keepdims=True)
+        runs.append(MulticlassScores("test", first.y_true, y_score, first.classes, True, first.patient))
+    return MulticlassPairedScores(tuple(runs), tuple(argmax(run) for run in runs))
+
+
+@pytest.mark.parametrize("images_per_patient", [1, 3])
+def test_one_seed_of_several_classes_has_the_figures_of_its_run(images_per_patient: int) -> None:
+    paired = several_classes(1, images_per_patient=images_per_patient)
+    for key, figure in multiclass_figures(paired.runs[0], paired.decided[0]).items():
+        mean = seed_figure(key, paired)
+        assert (mean.value, mean.low, mean.high, mean.method) == (figure.value, figure.low, figure.high, figure.method)
+        assert mean.note == UNKNOWN_SPREAD
+
+
+@pytest.mark.parametrize("images_per_patient", [1, 3])
+def test_seeds_of_one_class_are_those_of_the_binary_metric(images_per_patient: int) -> None:
+    paired = several_classes(1, 2, 3, images_per_patient=images_per_patient)
+    assert paired.seeds == 3
+    y_true = (paired.runs[0].y_true == 1).astype(np.int64)
+    called = [(decided == 1).astype(float) for decided in paired.decided]
+    binary = PairedScores(tuple(Scores("test", y_true, row, paired.runs[0].patient) for row in called), (0.5,) * 3)
+    name = paired.runs[0].classes[1]
+    ours, theirs = seed_figure(f"recall:class:{name}", paired), seed_figure("recall", binary)
+    assert (ours.value, ours.spread, ours.method) == (theirs.value, theirs.spread, theirs.method)
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high))
+
+
+def test_seeds_of_several_classes_widen_every_interval_around_their_mean() -> None:
+    paired = several_classes(1, 2, 3)
+    for key in paired.metrics:
+        figure = seed_figure(key, paired)
+        assert figure.value == pytest.approx(np.mean(paired.values(key)))  # type: ignore[arg-type]
+        assert figure.low is not None
+        assert figure.high is not None
+        assert figure.low < figure.value < figure.high, key
+
+
+def test_a_metric_that_a_seed_of_several_classes_lacks_says_why() -> None:
+    paired = several_classes(1, 2, 3)
+    without = paired.decided[1].copy()
+    without[without == 2] = 0
+    paired = MulticlassPairedScores(paired.runs, (paired.decided[0], without, paired.decided[2]))
+    name = paired.runs[0].classes[2]
+    figure = seed_figure("precision:macro", paired)
+    assert (figure.value, figure.reason) == (None, f"undefined: no image is called {name}, for 1 of 3 seeds")
+    assert seed_figure("recall:macro", paired).value is not None
+    with pytest.raises(KeyError):
+        seed_figure("recall", paired)
+
+
+def test_runs_of_several_classes_must_fit() -> None:
+    paired = several_classes(1, 2)
+    first, second = paired.runs
+    renamed = MulticlassScores("test", second.y_true, second.y_score, ("x", "y", "z"), True)
+    with pytest.raises(ValueError, match="different classes"):
+        MulticlassPairedScores((first, renamed), paired.decided)
+    unordered = MulticlassScores("test", second.y_true, second.y_score, second.classes)
+    with pytest.raises(ValueError, match="different classes"):
+        MulticlassPairedScores((first, unordered), paired.decided)
+    with pytest.raises(ValueError, match="1 arrays of decisions"):
+        MulticlassPairedScores((first, second), paired.decided[:1])
+    with pytest.raises(ValueError, match="class indices up to 2"):
+        MulticlassPairedScores((first,), (paired.decided[0] + 1,))
+    with pytest.raises(ValueError, match="different labels"):
+        MulticlassPairedScores((first, drawn_scores(5, n=N)), paired.decided)

@@ -245,3 +245,41 @@ def test_a_cluster_s_sum_agrees_with_its_images() -> None:
     assert math.isclose(
         clusters.variance(np.array([1.0, 2.0, 4.0])), clusters.covariance(np.array([[1.0, 2.0, 4.0]]))[0, 0]
     )
+
+
+@QUICK
+@given(st.integers(0, 1000), st.booleans())
+def test_the_covariance_of_several_classes_adds_up_from_its_parts(seed: int, by_patient: bool) -> None:
+    """Sums by class and cluster, each class corrected for its number of clusters, pairs for that of all clusters."""
+    generator = np.random.default_rng(seed)
+    y_true = np.append(np.arange(4), generator.integers(0, 4, size=40))
+    influences = generator.standard_normal((2, len(y_true)))
+    patients = generator.integers(0, 15, size=len(y_true)) if by_patient else None
+    clusters = Clusters(y_true, patients)
+    index = np.arange(len(y_true)) if patients is None else np.unique(patients, return_inverse=True)[1]
+    count = int(index.max()) + 1
+    expected = np.zeros((2, 2))
+    for a in range(4):
+        for b in range(4):
+            sums = [np.zeros((2, count)), np.zeros((2, count))]
+            for part, label in zip(sums, (a, b), strict=True):
+                for image in np.flatnonzero(y_true == label):
+                    part[:, index[image]] += influences[:, image]
+            units = len(set(index[y_true == a])) if a == b else count
+            expected += (units / (units - 1) if units > 1 else 1) * sums[0] @ sums[1].T
+    assert clusters.covariance(influences) == pytest.approx(expected)
+    assert clusters.counts == tuple(len(set(index[y_true == label])) for label in range(4))
+
+
+def test_covariances_of_two_classes_have_the_bits_of_the_formula_for_two() -> None:
+    generator = np.random.default_rng(0)
+    for patients in (None, generator.integers(0, 70, size=200)):
+        y_true, influences = generator.integers(0, 2, size=200), generator.standard_normal((3, 200))
+        clusters = Clusters(y_true, patients)
+        positive, negative = clusters.sums(influences * y_true), clusters.sums(influences * (1 - y_true))
+        between = positive @ negative.T
+        first, second, both = (
+            count / (count - 1) for count in (clusters.counts[1], clusters.counts[0], clusters.count)
+        )
+        expected = first * positive @ positive.T + second * negative @ negative.T + both * (between + between.T)
+        assert np.array_equal(clusters.covariance(influences), expected)

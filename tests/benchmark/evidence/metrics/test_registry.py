@@ -27,6 +27,8 @@ from benchmark.evidence.metrics.registry import (
     label_of,
     measures,
     metrics,
+    out_of_range,
+    range_of,
     register_metric,
 )
 from tests.support.records import of_counts, on_test, planted
@@ -454,3 +456,34 @@ def test_a_metric_without_a_vectorised_form_has_the_same_replicates(registry: No
     plain = replace(definitions.get_metric("mcc"), weighted=None)
     with np.errstate(invalid="ignore"):
         assert plain.of_weighted_counts(counts) == pytest.approx(weighted(counts), nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("recall:macro", "macro recall"),
+        ("f1:weighted", "weighted F1"),
+        ("auc:class:NORMAL", "AUC of NORMAL"),
+        ("recall:class:{a}: b", "recall of {a}: b"),
+        ("quadratic_kappa", "quadratic kappa"),
+        ("weighted_loss:odd", "weighted loss:odd"),
+    ],
+)
+def test_a_key_of_several_classes_has_the_label_of_its_metric(name: str, label: str) -> None:
+    assert label_of(name) == label
+
+
+def test_the_range_of_a_figure_may_depend_on_the_number_of_classes() -> None:
+    assert range_of("brier") == (0, 1)
+    assert range_of("brier", classes=3) == (0, 2)
+    assert range_of("recall:class:NORMAL", classes=3) == (0, 1)
+    assert range_of("kappa", classes=10) == (-1, 1)
+    assert range_of("loss", classes=3) == (0, math.inf)
+    assert range_of("recall:macro") == (-math.inf, math.inf)  # two classes have no such figure
+
+
+def test_an_impossible_figure_of_several_classes_is_named() -> None:
+    assert out_of_range(Figure("brier", 1.2), classes=3) is None
+    assert out_of_range(Figure("brier", 1.2)) == "brier 1.2 is not within 0 and 1"
+    assert out_of_range(Figure("f1:class:NORMAL", 1.2), classes=3) == "f1:class:NORMAL 1.2 is not within 0 and 1"
+    assert out_of_range(Figure("recall:macro", 0.5, 0.6, 0.4), classes=3) is not None
