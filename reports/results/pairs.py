@@ -6,29 +6,39 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmark.evidence.calibration.calibrators import best_calibrator
+from benchmark.evidence.comparison.multiclass import multiclass_differences
 from benchmark.evidence.comparison.multiplicity import compact_letters, holm, indistinguishable_groups
 from benchmark.evidence.comparison.paired import Difference, differences
 from benchmark.evidence.comparison.paired import difference as paired_difference
 from benchmark.evidence.comparison.subset import effect_of_leaving_out
 from benchmark.evidence.estimate import SampleEstimate
-from benchmark.evidence.intervals.seeds import PairedScores, SeedFigure, seed_figure
+from benchmark.evidence.intervals.seeds import (
+    AnyPairedScores,
+    MulticlassPairedScores,
+    PairedScores,
+    SeedFigure,
+    seed_figure,
+)
+from benchmark.evidence.metrics.influence import ClassSizes
+from benchmark.evidence.metrics.keys import MeasureKey
+from benchmark.evidence.metrics.multiclass import is_of_classes
 from benchmark.evidence.metrics.registry import find_metric, get_metric, measures
 from benchmark.evidence.scores import Scores
-from reports.results.measured import CardResults
+from reports.results.measured import AnyResults, CardResults, MulticlassResults
 
 SIGNIFICANT = 0.05
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A metric of two cards at threshold 0.5.
+    """A metric of two cards at threshold 0.5, or for the class with the highest score.
 
     Attributes:
-        metric: Name of the metric.
+        metric: Name of the metric; for three or more classes its key, such as `f1:macro`.
         a: The figure of the first card.
         b: The figure of the second card.
         difference: First minus second.
-        p_adjusted: The p-value by Holm's method over all metrics; None where no test exists.
+        p_adjusted: The p-value by Holm's method over all metrics that are compared together; None where no test exists.
     """
 
     metric: str
@@ -43,7 +53,7 @@ class Ranking:
     """Cards by a test metric, best first.
 
     Attributes:
-        metric: Name of the metric.
+        metric: Name of the metric; for three or more classes its key, such as `auc:macro`.
         figures: The figure of each card, best first.
         letters: The letters of each card. Cards that share one do not differ significantly (5% level, Holm's method
             over all pairs).
@@ -151,13 +161,14 @@ def estimate(difference: Difference, n: int) -> SampleEstimate:
     return SampleEstimate.of(difference, n)
 
 
-def compare_pair(a: CardResults, b: CardResults, metrics: Sequence[str] | None = None) -> tuple[Pair, ...]:
+def compare_pair(a: AnyResults, b: AnyResults, metrics: Sequence[str] | None = None) -> tuple[Pair, ...]:
     """Compares two cards by several test metrics.
 
     Args:
         a: The results of the first card.
         b: The results of the second card.
-        metrics: Names of metrics; if None, all except those that only detailed tables show.
+        metrics: Names of metrics, or their keys for three or more classes; if None, all except those that only detailed
+            tables show, and without those of single classes.
 
     Returns:
         A comparison for each metric.
@@ -165,13 +176,13 @@ def compare_pair(a: CardResults, b: CardResults, metrics: Sequence[str] | None =
     Raises:
         ValueError: The cards have different test images.
     """
-    if metrics is None:
-        metrics = list(measures(lambda metric: metric.display != "detail"))
-    if not a.same_images(b):
+    if not same_images(a, b):
         raise ValueError(f"{a.card.name} and {b.card.name} were scored on different test images")
-    sizes = a.class_sizes
-    sides = [{m: seed_figure(m, paired_scores(side), class_sizes=sizes) for m in metrics} for side in (a, b)]
-    compared = differences(metrics, {"a": paired_scores(a), "b": paired_scores(b)}, class_sizes=sizes)
+    scores, sizes = {"a": _scores(a), "b": _scores(b)}, a.class_sizes
+    if metrics is None:
+        metrics = _compared_metrics(scores["a"])
+    sides = [{m: seed_figure(m, side, class_sizes=sizes) for m in metrics} for side in scores.values()]
+    compared = _differences(metrics, scores, sizes)
     differences_by_metric = [compared[metric, "a", "b"] for metric in metrics]
     adjusted = holm([one.p_value for one in differences_by_metric])
     return tuple(
@@ -180,29 +191,73 @@ def compare_pair(a: CardResults, b: CardResults, metrics: Sequence[str] | None =
     )
 
 
-def rank(cards: Sequence[CardResults], metric: str) -> Ranking | None:
+def ranked_by(cards: Sequence[AnyResults], metric: str) -> str:
+    """The figure that ranks these cards: `metric`, or its macro mean where there are three or more classes."""
+    if cards and isinstance(cards[0], MulticlassResults) and is_of_classes(metric):
+        return str(MeasureKey(metric, "macro"))
+    return metric
+
+
+def _compared_metrics(scores: AnyPairedScores) -> list[str]:
+    if isinstance(scores, PairedScores):
+        return list(measures(lambda metric: metric.display != "detail"))
+    # Macro recall is balanced accuracy; it would count twice in the family of tests.
+    whole = (key for key, metric in scores.metrics.items() if metric.of_class is None and metric.display != "detail")
+    return [key for key in whole if key != "recall:macro"]
+
+
+def _scores(results: AnyResults) -> AnyPairedScores:
+    """The test scores of every seed at threshold 0.5, or with decisions for the class with the highest score."""
+    if isinstance(results, MulticlassResults):
+        return MulticlassPairedScores(results.test, results.argmax)
+    return paired_scores(results)
+
+
+def _differences(
+    metrics: Sequence[str], scores: Mapping[str, AnyPairedScores], sizes: ClassSizes
+) -> dict[tuple[str, str, str], Difference]:
+    of_two = {name: each for name, each in scores.items() if isinstance(each, PairedScores)}
+    of_more = {name: each for name, each in scores.items() if isinstance(each, MulticlassPairedScores)}
+    if of_more:
+        return multiclass_differences(metrics, of_more, class_sizes=sizes)
+    return differences(metrics, of_two, class_sizes=sizes)
+
+
+def same_images(a: AnyResults, b: AnyResults) -> bool:
+    """Whether two cards were scored on the same test images, so that they may be compared pairwise."""
+    return a.images == b.images and a.test[0].y_true.tolist() == b.test[0].y_true.tolist()
+
+
+def rank(cards: Sequence[AnyResults], metric: str) -> Ranking | None:
     """Ranks cards by a test metric.
 
     Args:
-        cards: The results of the cards. Only the largest set of cards with the same test images is ranked.
-        metric: Name of the metric.
+        cards: The results of the cards, all of two classes or all of more. Only the largest set of cards with the same
+            test images is ranked.
+        metric: Name of the metric. For three or more classes a key, or the name of a metric of one class, whose macro
+            mean then ranks.
 
     Returns:
         The ranking; None with fewer than two cards that have the figure.
     """
+    metric = ranked_by(cards, metric)
     comparable = _on_most_common_images(cards)
+    of_card = {card.card.name: _scores(card) for card in comparable}
     figures = {
-        card.card.name: seed_figure(metric, paired_scores(card), class_sizes=card.class_sizes) for card in comparable
+        card.card.name: seed_figure(metric, of_card[card.card.name], class_sizes=card.class_sizes)
+        for card in comparable
     }
     values = {name: each.value for name, each in figures.items() if each.value is not None}
     if len(values) < 2:
         return None
-    scores = {card.card.name: paired_scores(card) for card in comparable if card.card.name in values}
-    compared = differences((metric,), scores, class_sizes=comparable[0].class_sizes)
+    scores = {name: each for name, each in of_card.items() if name in values}
+    compared = _differences((metric,), scores, comparable[0].class_sizes)
     by_pair = {(a, b): one for (_, a, b), one in compared.items()}
     adjusted = holm([one.p_value for one in by_pair.values()])
     significant = [pair for pair, p in zip(by_pair, adjusted, strict=True) if p is not None and p <= SIGNIFICANT]
-    higher = get_metric(metric).direction == "higher"
+    first = next(iter(scores.values()))
+    record = get_metric(metric) if isinstance(first, PairedScores) else first.record(metric)
+    higher = record.direction == "higher"
     group_letters = compact_letters(indistinguishable_groups(values, significant, higher_is_better=higher))
     sign = -1 if higher else 1
     order = sorted(values, key=lambda name: (sign * values[name], name))
@@ -218,11 +273,11 @@ def rank(cards: Sequence[CardResults], metric: str) -> Ranking | None:
     )
 
 
-def _on_most_common_images(cards: Sequence[CardResults]) -> list[CardResults]:
+def _on_most_common_images(cards: Sequence[AnyResults]) -> list[AnyResults]:
     """The largest set of cards with the same test images, independent of the order of `cards`."""
-    sets: list[list[CardResults]] = []
+    sets: list[list[AnyResults]] = []
     for card in sorted(cards, key=lambda card: card.card.name):
-        same = next((group for group in sets if group[0].same_images(card)), None)
+        same = next((group for group in sets if same_images(group[0], card)), None)
         if same is None:
             sets.append([card])
         else:

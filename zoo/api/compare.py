@@ -6,13 +6,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from benchmark.evidence.metrics.multiclass import MulticlassMetric, class_metrics, multiclass_metrics
 from benchmark.evidence.metrics.registry import Metric, aliases, measures
 from benchmark.runs.run import Run
 from benchmark.runs.storage.lookup import unknown_run
 from benchmark.runs.storage.store import Store
 from reports.report import same_conditions
-from reports.results.measured import CardResults, collect_results, conditions
-from reports.results.pairs import Pair, Ranking, compare_pair, rank
+from reports.results.class_pairs import CLASS_METRIC, ClassComparison, compare_classes
+from reports.results.measured import (
+    AnyResults,
+    MulticlassResults,
+    collect_multiclass_results,
+    collect_results,
+    conditions,
+    is_multiclass,
+)
+from reports.results.pairs import Pair, Ranking, compare_pair, rank, same_images
 from zoo.api.inputs import PathLike, readable_runs, resolve_store
 from zoo.api.messages import Messages, OnMessage, silent
 from zoo.api.tables import frame, html_table
@@ -34,15 +43,17 @@ class PairComparison:
         a: Name of the first.
         b: Name of the second.
         metrics: One comparison per metric.
+        classes: The comparison class by class; None for two classes.
     """
 
     conditions: str
     a: str
     b: str
     metrics: tuple[Pair, ...]
+    classes: ClassComparison | None = None
 
     def rows(self) -> list[dict[str, Any]]:
-        """Values, difference with 95% interval and adjusted p-value (Holm) of each metric."""
+        """Values, difference with 95% interval and adjusted p-value (Holm) of each metric, then of each class."""
         return [
             {
                 "metric": each.metric,
@@ -53,7 +64,7 @@ class PairComparison:
                 "high": each.difference.high,
                 "p_adjusted": each.p_adjusted,
             }
-            for each in self.metrics
+            for each in (*self.metrics, *(self.classes.by_class if self.classes else ()))
         ]
 
 
@@ -100,7 +111,11 @@ class CompareResults:
     def to_dict(self) -> list[dict[str, Any]]:
         """The document that `zoo compare --json` prints."""
         ranked = [{"conditions": each.conditions, **asdict(each.ranking)} for each in self.rankings]
-        return [asdict(pair) for pair in self.pairs] + ranked
+        pairs = [asdict(pair) for pair in self.pairs]
+        for pair in pairs:
+            if pair["classes"] is None:
+                del pair["classes"]
+        return pairs + ranked
 
     def to_frame(self) -> pandas.DataFrame:
         """One row per metric of a pair, or per ranked card. Raises ConfigError when pandas is not installed."""
@@ -144,7 +159,9 @@ def compare(
     Args:
         names: Two cards, or two runs, each by its id or as CARD:SEED; without names all cards are ranked.
         store: The folder that contains the runs, or a Store.
-        metric: The metric of the ranking, by its name or its label in tables; None takes `auc`.
+        metric: The metric of the ranking, by its name or its label in tables; None takes `auc`. With three or more
+            classes it may be a key such as `f1:weighted`, and a metric of one class ranks by its macro mean. With two
+            names it is the metric that is compared class by class; None takes `recall`.
         on_message: Called with each warning when it arises; the result collects them too.
 
     Returns:
@@ -158,12 +175,9 @@ def compare(
     for name in names:
         text("names", name, "two cards, or two runs")
     optional_text("metric", metric, "the name of a metric or None")
-    if names and metric is not None:
-        raise ConfigError("--metric is for the ranking of all cards; leave it out for two names")
     source, messages = resolve_store(store), Messages(on_message)
     for problem in plugins.load(plugins.METRICS).broken:
         messages.warn(problem)
-    metric = "auc" if metric is None else _metric_named(metric, measures())
     runs = readable_runs(source, messages, "bench")
     groups = same_conditions(run for run in runs if run.status == "ok")
     if not groups:
@@ -172,40 +186,78 @@ def compare(
     if not names:
         return CompareResults(rankings=_rankings(groups, source, metric, messages), messages=messages.lines())
     pairs = _pairs(names, runs, groups, source)
+    of_class = _class_metric(pairs, metric)
     _warn_of_left_out((side for pair in pairs for side in pair), messages)
-    comparisons = [
-        PairComparison(conditions(a.runs[0].spec), names[0], names[1], tuple(compare_pair(a, b))) for a, b in pairs
-    ]
+    comparisons = [_comparison(names[0], names[1], a, b, of_class) for a, b in pairs]
     return CompareResults(tuple(comparisons), messages=messages.lines())
 
 
-def _metric_named(name: str, known: Mapping[str, Metric]) -> str:
+def _comparison(name_a: str, name_b: str, a: AnyResults, b: AnyResults, of_class: str) -> PairComparison:
+    by_class = None
+    if isinstance(a, MulticlassResults) and isinstance(b, MulticlassResults):
+        by_class = compare_classes(a, b, of_class)
+    return PairComparison(conditions(a.runs[0].spec), name_a, name_b, compare_pair(a, b), by_class)
+
+
+def _class_metric(pairs: Sequence[tuple[AnyResults, AnyResults]], metric: str | None) -> str:
+    """The metric that is compared class by class. Raises ConfigError."""
+    if metric is None:
+        return CLASS_METRIC
+    if not any(isinstance(a, MulticlassResults) for a, _ in pairs):
+        raise ConfigError("--metric is for the ranking of all cards; leave it out for two names")
+    return _metric_named(metric, class_metrics())
+
+
+def _ranking_metric(metric: str | None, first: Run) -> str:
+    """The metric that ranks runs on the data of `first`. Raises ConfigError."""
+    if metric is None:
+        return "auc"
+    if not is_multiclass(first):
+        return _metric_named(metric, measures())
+    facts = first.spec.dataset
+    known = multiclass_metrics(facts.classes, ordered=facts.ordered)
+    if metric in known:
+        return metric
+    if ":" in metric:
+        keys = [key for key in known if key.startswith(f"{metric.partition(':')[0].casefold()}:")]
+        raise ConfigError(f"Unknown figure '{metric}'. {suggest(metric, keys or known)}")
+    whole = {key: record for key, record in known.items() if ":" not in key}
+    return _metric_named(metric, {**class_metrics(), **whole})
+
+
+def _metric_named(name: str, known: Mapping[str, Metric] | Mapping[str, Metric | MulticlassMetric]) -> str:
     """The metric in `known` with this name, alias or label, in any case. Raises ConfigError."""
-    labels = {label.casefold(): each.name for each in known.values() for label in (each.label, *each.aliases)}
+    records = {metric: each for metric, each in known.items() if isinstance(each, Metric)}
+    labels = {
+        label.casefold(): metric
+        for metric, each in known.items()
+        for label in (each.label, *(each.aliases if isinstance(each, Metric) else ()))
+    }
     for candidate in (name, name.casefold(), labels.get(name.casefold(), name)):
         if candidate in known:
             return candidate
-    raise ConfigError(f"Unknown metric '{name}'. {suggest(name.casefold(), known, aliases(known))}")
+    raise ConfigError(f"Unknown metric '{name}'. {suggest(name.casefold(), known, aliases(records))}")
 
 
 def _rankings(
-    groups: Sequence[Sequence[Run]], store: Store, metric: str, messages: Messages
+    groups: Sequence[Sequence[Run]], store: Store, metric: str | None, messages: Messages
 ) -> tuple[CardRanking, ...]:
-    results = [list(collect_results(group, store).values()) for group in groups]
+    by_group = [_ranking_metric(metric, group[0]) for group in groups]
+    results = [_collected(group, store) for group in groups]
     _warn_of_left_out((card for group in results for card in group), messages)
     ranked = [
         CardRanking(conditions(group[0].runs[0].spec), ranking)
-        for group in results
-        if (ranking := rank(group, metric)) is not None
+        for group, each in zip(results, by_group, strict=True)
+        if group and (ranking := rank(group, each)) is not None
     ]
     if not ranked:
-        raise ConfigError(f"--store {store.root}: contains no two cards with {metric} on the same test images")
+        raise ConfigError(f"--store {store.root}: contains no two cards with {by_group[0]} on the same test images")
     return tuple(ranked)
 
 
 def _pairs(
     names: Sequence[str], runs: Sequence[Run], groups: Sequence[Sequence[Run]], store: Store
-) -> list[tuple[CardResults, CardResults]]:
+) -> list[tuple[AnyResults, AnyResults]]:
     """The two sides, once per data set and protocol on which both were run. Raises ConfigError."""
     for name in names:
         if not any(_is(run, name) for group in groups for run in group):
@@ -214,18 +266,40 @@ def _pairs(
             raise unknown_run("card or run", name, store, runs, {run.spec.card.name for run in runs})
     common = [group for group in groups if all(any(_is(run, name) for run in group) for name in names)]
     if not common:
+        _check_same_classes(names, groups, store)
         raise ConfigError(f"--store {store.root}: {names[0]} and {names[1]} were not run on the same data and protocol")
     sides = [(_results_of(names[0], group, store), _results_of(names[1], group, store)) for group in common]
     if shared := {run.run_id for run in sides[0][0].runs} & {run.run_id for run in sides[0][1].runs}:
         raise ConfigError(f"{names[0]} and {names[1]} share the run {min(shared)}; give two that share none")
-    paired = [(a, b) for a, b in sides if a.same_images(b)]
+    paired = [(a, b) for a, b in sides if same_images(a, b)]
     if not paired:
         raise ConfigError(f"{names[0]} and {names[1]} were scored on different test images; they cannot be paired")
     return paired
 
 
-def _results_of(name: str, group: Iterable[Run], store: Store) -> CardResults:
-    (results,) = collect_results((run for run in group if _is(run, name)), store).values()
+def _check_same_classes(names: Sequence[str], groups: Sequence[Sequence[Run]], store: Store) -> None:
+    """Raise ConfigError if the two were run on data of different classes only."""
+    first, second = (
+        list(dict.fromkeys(run.spec.dataset.classes for group in groups for run in group if _is(run, name)))
+        for name in names
+    )
+    if not {*first} & {*second}:
+        raise ConfigError(
+            f"--store {store.root}: {names[0]} was run on the classes {', '.join(first[0])}, {names[1]} on "
+            f"{', '.join(second[0])}; only cards with the same classes can be compared"
+        )
+
+
+def _collected(runs: Iterable[Run], store: Store) -> list[AnyResults]:
+    """The results of runs on the same data, of two classes or of more."""
+    runs = list(runs)
+    if runs and is_multiclass(runs[0]):
+        return list(collect_multiclass_results(runs, store).values())
+    return list(collect_results(runs, store).values())
+
+
+def _results_of(name: str, group: Iterable[Run], store: Store) -> AnyResults:
+    (results,) = _collected((run for run in group if _is(run, name)), store)
     return results
 
 
@@ -233,7 +307,7 @@ def _is(run: Run, name: str) -> bool:
     return name in (run.spec.card.name, run.run_id, f"{run.spec.card.name}:{run.spec.seed}")
 
 
-def _warn_of_left_out(cards: Iterable[CardResults], messages: Messages) -> None:
+def _warn_of_left_out(cards: Iterable[AnyResults], messages: Messages) -> None:
     for card in cards:
         if card.left_out:
             seeds = f"{'seed' if len(card.left_out) == 1 else 'seeds'} {', '.join(map(str, card.left_out))}"

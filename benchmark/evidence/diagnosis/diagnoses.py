@@ -64,7 +64,7 @@ def diagnose(
     test: Scores | None,
     history: Mapping[str, Sequence[float]],
     threshold: float = 0.5,
-    classes: tuple[str, str] = ("0", "1"),
+    classes: tuple[str, ...] = ("0", "1"),
     *,
     checks: TrainingDiagnostics | None = None,
     losses: Mapping[str, float] | None = None,
@@ -133,7 +133,7 @@ def observable(
     return bool(FINDINGS[code])
 
 
-def _one_class(val: Scores, test: Scores | None, threshold: float, classes: tuple[str, str]) -> Finding | None:
+def _one_class(val: Scores, test: Scores | None, threshold: float, classes: tuple[str, ...]) -> Finding | None:
     """Check whether the network predicts a single class.
 
     The splits that show it must be large enough: a few validation images may be predicted as one class by chance. If

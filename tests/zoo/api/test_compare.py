@@ -11,6 +11,7 @@ import pytest
 import zoo as package
 from benchmark.evidence.metrics.registry import measures
 from benchmark.runs.storage.store import Store
+from tests.support.multiclass_stores import BETTER, WORSE, three_classes_in
 from tests.support.records import on_test, planted
 from tests.support.stored import keep
 from tests.support.tiny import card
@@ -106,3 +107,76 @@ def test_a_run_may_be_given_by_its_card_and_seed(store: Store) -> None:
     by_id = package.compare(first.run_id, second.run_id, store=store)
     by_seed = package.compare(f"attempt-1:{first.spec.seed}", f"attempt-2:{second.spec.seed}", store=store)
     assert by_seed.pairs[0].metrics == by_id.pairs[0].metrics
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """Cards on three classes."""
+    return three_classes_in(tmp_path_factory.mktemp("three"))
+
+
+@pytest.mark.parametrize("names", [[], [BETTER, WORSE], [BETTER, WORSE, "--metric", "f1"]])
+def test_several_classes_are_documented_as_the_command_prints_them(zoo: Zoo, several: Store, names: list[str]) -> None:
+    metric = "f1" if "--metric" in names else None
+    results = package.compare(*names[:2], store=several, metric=metric)
+    answer = zoo("compare", *names, "--store", several.root, "--json")
+    assert plain(results.to_dict()) == json.loads(answer.out)
+
+
+def test_a_pair_of_several_classes_has_rows_for_figures_and_classes(several: Store) -> None:
+    pair = package.compare(BETTER, WORSE, store=several).to_frame()
+    assert {"accuracy", "f1:macro", "recall:class:NORMAL", "recall:class:VIRUS"} <= set(pair["metric"])
+    other = package.compare(BETTER, WORSE, store=several, metric="Precision").to_frame()
+    assert {"precision:class:VIRUS"} <= set(other["metric"])
+    assert "VIRUS" in package.compare(BETTER, WORSE, store=several)._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("metric", "key"),
+    [
+        (None, "auc:macro"),
+        ("F1", "f1:macro"),
+        ("f1:weighted", "f1:weighted"),
+        ("recall:class:VIRUS", "recall:class:VIRUS"),
+        ("kappa", "kappa"),
+        ("Balanced accuracy", "balanced_accuracy"),
+    ],
+)
+def test_several_classes_are_ranked_by_name_label_or_key(several: Store, metric: str | None, key: str) -> None:
+    (ranking,) = package.compare(store=several, metric=metric).rankings
+    assert ranking.ranking.metric == key
+    assert ranking.rows()[0]["card"] == BETTER
+
+
+@pytest.mark.parametrize(
+    ("names", "metric", "says"),
+    [
+        ([], "f1:wieghted", "Unknown figure 'f1:wieghted'. Did you mean f1:weighted"),
+        ([], "recall:class:VIRUSES", "Did you mean recall:class:VIRUS"),
+        ([], "kapa", "Unknown metric 'kapa'. Did you mean kappa"),
+        ([BETTER, WORSE], "recal", "Did you mean recall"),
+        ([BETTER, WORSE], "log_loss", "Unknown metric 'log_loss'"),
+    ],
+)
+def test_a_wrong_figure_of_several_classes_is_one_line(
+    several: Store, names: list[str], metric: str, says: str
+) -> None:
+    with pytest.raises(ConfigError, match=says) as refused:
+        package.compare(*names, store=several, metric=metric)
+    assert len(refused.value.lines) == 1
+
+
+def test_cards_of_other_classes_are_refused_with_the_names(tmp_path: Path) -> None:
+    store = three_classes_in(tmp_path)
+    keep(store, "attempt-5", on_test(*planted(80, 80, 1.0, 10)))
+    with pytest.raises(
+        ConfigError, match="attempt-7 was run on the classes NORMAL, BACTERIA, VIRUS, attempt-5 on"
+    ) as no:
+        package.compare(BETTER, "attempt-5", store=store)
+    assert len(no.value.lines) == 1
+
+
+def test_two_classes_have_no_metric_of_each_class(store: Store) -> None:
+    with pytest.raises(ConfigError, match="leave it out for two names"):
+        package.compare("attempt-1", "attempt-2", store=store, metric="f1")
+    assert "classes" not in package.compare("attempt-1", "attempt-2", store=store).to_dict()[0]

@@ -22,12 +22,17 @@ def command(
     ] = None,
     store: StoreOption = Path("runs"),
     metric: Annotated[
-        str | None, typer.Option("--metric", metavar="NAME", help="The metric of the ranking. Default: auc.")
+        str | None,
+        typer.Option(
+            "--metric",
+            metavar="NAME",
+            help="The metric of the ranking, or of each class where A and B have three or more. Default: auc, recall.",
+        ),
     ] = None,
     json: JsonOption = False,
 ) -> None:
     """Compare two cards, or rank all: differences with intervals and tests, and groups of indistinguishable cards."""
-    from reports.render.terminal.pairs import pair_table, ranking_table
+    from reports.render.terminal.pairs import class_table, pair_table, ranking_table
     from zoo.api.compare import compare
 
     results = compare(*(names or ()), store=store, metric=metric, on_message=say)
@@ -36,7 +41,11 @@ def command(
         return
     for pair in results.pairs:
         out().print(pair.conditions, markup=False)
-        out().print(pair_table(pair.a, pair.b, pair.metrics))
+        if pair.classes is None:
+            out().print(pair_table(pair.a, pair.b, pair.metrics))
+            continue
+        out().print(pair_table(pair.a, pair.b, pair.metrics, "of the class with the highest score"))
+        out().print(class_table(pair.classes))
     for each in results.rankings:
         out().print(each.conditions, markup=False)
         out().print(ranking_table(each.ranking))
