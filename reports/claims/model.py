@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from reports.claims.classes import interpretation_problems, matrix_problems, named_classes, row_problems
-from reports.claims.printed import AnyMatrix, AnyTestSet, PrintedClassMatrix, test_of_card
+from reports.claims.printed import AnyMatrix, AnyTestSet, MulticlassTestSet, PrintedClassMatrix, test_of_card
 from reports.claims.printed import Interpretation as Interpretation
 from reports.claims.printed import PrintedMatrix as PrintedMatrix
 from reports.claims.printed import Row as Row
@@ -194,7 +194,10 @@ def _resolve(claims: Claims, cards: Mapping[str, ModelCard]) -> Claims:
             tp, fp, tn, fn = (round(counts[metric].value) for metric in _COUNTS)
             location = counts["true_positives"].location
             matrices.append(PrintedMatrix(row=row.name, location=location, tp=tp, fp=fp, tn=tn, fn=fn))
-        test = row.test or test_of_card(card) or claims.source.test
+        of_card, of_source = test_of_card(card), claims.source.test
+        if isinstance(of_source, MulticlassTestSet) and not isinstance(of_card, MulticlassTestSet):
+            of_card = None  # the card's own publication had two classes
+        test = row.test or of_card or of_source
         loss = row.loss or (card.recipe.loss if card else Loss())
         rows.append(row.model_copy(update={"figures": figures, "test": test, "loss": loss}))
     return claims.model_copy(update={"rows": tuple(rows), "matrices": tuple(matrices)})

@@ -125,6 +125,8 @@ def _write_tiles(gallery: Gallery, folder: Path, prefix: str) -> str:
             _write(folder / path / f"{name}.webp", tile.image)
             if tile.overlay is not None:
                 _write(folder / path / f"{name}-map.webp", tile.overlay)
+            if tile.true_overlay is not None:
+                _write(folder / path / f"{name}-true-map.webp", tile.true_overlay)
     return path
 
 

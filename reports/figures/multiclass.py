@@ -24,6 +24,8 @@ _IN_ONE = 5
 _PANELS = 20
 """The largest number of small panels."""
 _COLUMNS = 3  # as wide as a phone
+_LETTERS = 20
+"""The largest number of letters of the name of a class in a figure."""
 _LINES = (
     (COLOURS["accent"], "-"),
     (COLOURS["accent-2"], (0, (5, 2))),
@@ -120,7 +122,8 @@ def matrix_figure(matrix: ClassMatrix, classes: Sequence[str]) -> Figure:
     """
     abstains = any(matrix.abstained)
     count, columns = len(classes), len(classes) + abstains
-    longest = max(map(len, classes))
+    names = [_short(name) for name in classes]
+    longest = max(map(len, names))
     side = 0.52
     left, bottom = min(3.0, 0.75 + 0.075 * longest), min(3.0, 0.55 + 0.07 * longest)
     size = (left + side * columns + 0.15, bottom + side * count + 0.15)
@@ -137,10 +140,10 @@ def matrix_figure(matrix: ClassMatrix, classes: Sequence[str]) -> Figure:
         for column, n in enumerate(counts):
             if n:
                 _label_cell(axes, row, column, shares[row][column], n)
-    axes.set_xticks([x + 0.5 for x in range(columns)], [*classes, *(["abstained"] if abstains else [])])
+    axes.set_xticks([x + 0.5 for x in range(columns)], [*names, *(["abstained"] if abstains else [])])
     if longest > 4:
         axes.tick_params(axis="x", rotation=90)
-    axes.set_yticks([y + 0.5 for y in range(count)], list(classes))
+    axes.set_yticks([y + 0.5 for y in range(count)], names)
     axes.set_ylim(count, 0)
     axes.grid(visible=False)
     axes.set_xlabel("called class")
@@ -164,6 +167,12 @@ def class_areas(figures: CardFigures, classes: Sequence[str]) -> dict[str, Estim
 def _is_recall(key: str) -> bool:
     parsed = MeasureKey.parse(key)
     return parsed.metric == "recall" and parsed.of_class is not None
+
+
+def _short(name: str) -> str:
+    """A name of a class that fits in a figure, without characters that change the direction of text."""
+    plain = "".join(c if c.isprintable() else " " for c in name)
+    return plain if len(plain) <= _LETTERS else f"{plain[: _LETTERS - 1]}…"
 
 
 def _value(area: Estimate | None) -> float:
@@ -194,7 +203,7 @@ def _one_panel(classes: Sequence[ClassCurves], areas: Mapping[str, Estimate | No
     axes.plot([0, 1], [0, 1], color=COLOURS["muted"], linestyle=(0, (1, 2)), linewidth=1.2)
     for each, (colour, dashes) in zip(classes, _LINES, strict=False):
         assert each.roc is not None
-        label = _area_text(each.name, areas.get(each.name))
+        label = _area_text(_short(each.name), areas.get(each.name))
         axes.plot(each.roc.x, each.roc.y, color=colour, linestyle=dashes, label=label)
     axes.legend(loc="lower right", title="AUC against the rest", alignment="left", title_fontsize=8.5)
     return figure
@@ -220,7 +229,7 @@ def _small_panels(
         assert each.roc is not None
         axes.plot([0, 1], [0, 1], color=COLOURS["muted"], linestyle=(0, (1, 2)), linewidth=1)
         axes.plot(each.roc.x, each.roc.y, color=COLOURS["accent"], linewidth=1.3)
-        axes.set_title(each.name if len(each.name) < 20 else f"{each.name[:18]}…", loc="left", fontsize=8.5, pad=3)
+        axes.set_title(_short(each.name), loc="left", fontsize=8.5, pad=3)
         area = areas.get(each.name)
         if area is not None and area.value is not None:
             axes.text(0.97, 0.05, f"{area.value:.3f}", ha="right", fontsize=8.5, transform=axes.transAxes)

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from benchmark.runs.storage.store import Store
-from reports.frames.tables import KEY, arrow_table, arrow_type, figures_table, key_of, runs_table, settings_table
+from reports.frames.scores import scores_table
+from reports.frames.tables import KEY, arrow_table, figures_table, key_of, runs_table, settings_table
 from zoo.config.errors import ConfigError
 from zoo.config.strict_yaml import unknown
 
@@ -32,15 +33,6 @@ if TYPE_CHECKING:
 Frame = Literal["pandas", "arrow"]
 Stage = Literal["bench", "search"]
 _SPLITS: tuple[SplitName, ...] = ("val", "test")
-_SCORE = {
-    **KEY,
-    "split": "string",
-    "image": "string",
-    "patient": "string",
-    "y_true": "int64",
-    "y_score": "float64",
-    "threshold": "float64",
-}
 
 
 def load_runs(store: str | Path, *, stage: Stage | None = "bench", frame: Frame = "pandas") -> Any:
@@ -59,6 +51,11 @@ def load_runs(store: str | Path, *, stage: Stage | None = "bench", frame: Frame 
     - figures at threshold 0.5: `test_loss` and `val_loss`, then per metric `test_METRIC` and `val_METRIC` with the
       bounds of the 95% interval, `test_METRIC_low` and `test_METRIC_high`. Shares are in [0, 1], mcc in [-1, 1];
     - test figures at the chosen threshold: `test_chosen_METRIC`, for metrics that depend on it.
+
+    If there are runs on three or more classes, further columns follow: `classes` (their names), `decision_rule`, and
+    the figures of all classes that the runs have, such as `test_recall_macro`. At 0.5 then means the class with the
+    highest score, and `test_chosen_METRIC` are figures of the chosen decisions. Columns of the other kind of run are
+    null. Figures of one class are in `load_figures` only.
 
     `load_figures` has all figures in rows, `load_settings` the settings of cards and protocols.
 
@@ -79,6 +76,10 @@ def load_figures(store: str | Path, *, stage: Stage | None = "bench", frame: Fra
 
     Columns: `run_id`, `card`, `seed`, `split` (val, test), `at` (half, chosen), `threshold` (0.5 or the chosen one),
     `metric`, `value`, `low` and `high` (95% interval), `method` (of the interval), `reason` (why something is missing).
+
+    If there are runs on three or more classes, `metric` is followed by `average` (macro, weighted, micro) and `class`
+    (the class that is judged against the rest); both are null for figures of all classes together. `half` then means
+    the class with the highest score, `chosen` the chosen decisions, and `threshold` is null where they have none.
 
     Args:
         store: Folder of the store.
@@ -104,6 +105,10 @@ def load_scores(
     known), `y_true` (1 is the positive class), `y_score` (uncalibrated probability of that class), `threshold` (the
     chosen one). Choose and fit on val only; test is for scoring.
 
+    If a run has three or more classes, `y_true` is the index of its class, `y_score` is null, and further columns
+    follow: `true_class` and `called_class` (names; the called one by the chosen decision, null without a decision),
+    and `score:CLASS`, the uncalibrated probability of each class.
+
     Args:
         store: Folder of the store.
         runs: Run ids; None for all finished benchmark runs.
@@ -113,8 +118,6 @@ def load_scores(
     Returns:
         The data frame.
     """
-    import pyarrow as pa
-
     if split is not None and split not in _SPLITS:
         raise unknown("split", split, _SPLITS)
     source = _open(store, frame)
@@ -126,13 +129,7 @@ def load_scores(
             if name not in by_id:
                 raise unknown("run", name, by_id)
         selected = [by_id[name] for name in requested]
-    parts = [
-        _scores(run, source, part)
-        for run in selected
-        for part in _SPLITS
-        if part in run.at_half and (split is None or part == split)
-    ]
-    return _converted(pa.concat_tables(parts) if parts else arrow_table(_SCORE, []), frame)
+    return _converted(scores_table(selected, source, _SPLITS if split is None else (split,)), frame)
 
 
 def load_history(store: str | Path, *, stage: Stage | None = "bench", frame: Frame = "pandas") -> Any:
@@ -205,16 +202,3 @@ def _runs(store: Store, stage: Stage | None) -> list[Run]:
 
 def _converted(table: pyarrow.Table, frame: Frame) -> Any:
     return table if frame == "arrow" else table.to_pandas()
-
-
-def _scores(run: Run, store: Store, split: SplitName) -> pyarrow.Table:
-    import pyarrow as pa
-
-    scores = store.binary_scores(run, split)
-    n = len(scores)
-    same = {**key_of(run), "split": split, "threshold": run.threshold.value if run.threshold else None}
-    columns = {name: pa.repeat(pa.scalar(value, arrow_type(_SCORE[name])), n) for name, value in same.items()}
-    columns |= {"image": pa.array(store.images(run, split)), "y_true": pa.array(scores.y_true)}
-    columns["y_score"] = pa.array(scores.y_score)
-    columns["patient"] = pa.nulls(n, pa.string()) if scores.patient is None else pa.array(scores.patient)
-    return pa.table({name: columns[name] for name in _SCORE})

@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from benchmark.evidence.metrics.keys import MeasureKey
+from benchmark.evidence.metrics.multiclass import find_multiclass
 from benchmark.evidence.metrics.registry import metrics
 from reports.results.settings import flat_settings
 
@@ -65,6 +67,9 @@ _FIGURE = {
     "method": "string",
     "reason": "string",
 }
+_OF_CLASSES = {"average": "string", "class": "string"}
+_RUN_OF_CLASSES = {"classes": "string", "decision_rule": "string"}
+"""Further columns of a store with runs on three or more classes."""
 
 
 def arrow_table(columns: Mapping[str, str], rows: Iterable[Row]) -> pyarrow.Table:
@@ -94,13 +99,21 @@ def arrow_type(kind: str) -> Any:
 
 def runs_table(runs: Iterable[Run], store: Store) -> pyarrow.Table:
     """Return one row per run, with the columns of `zoo.load_runs`."""
+    runs = list(runs)
     columns = {**_RUN, **dict.fromkeys(_figure_columns(), "float64")}
+    if several := [run for run in runs if has_several_classes(run)]:
+        columns |= {**_RUN_OF_CLASSES, **dict.fromkeys(_multiclass_columns(several), "float64")}
     return arrow_table(columns, (_run_row(run, store) for run in runs))
 
 
 def figures_table(runs: Iterable[Run]) -> pyarrow.Table:
     """Return one row per run, split, threshold and metric, with the columns of `zoo.load_figures`."""
-    return arrow_table(_FIGURE, (row for run in runs for row in _figure_rows(run)))
+    runs = list(runs)
+    columns = dict(_FIGURE)
+    if any(map(has_several_classes, runs)):
+        before = list(_FIGURE).index("metric") + 1
+        columns = dict([*list(_FIGURE.items())[:before], *_OF_CLASSES.items(), *list(_FIGURE.items())[before:]])
+    return arrow_table(columns, (row for run in runs for row in _figure_rows(run)))
 
 
 def settings_table(runs: Iterable[Run]) -> pyarrow.Table:
@@ -110,6 +123,18 @@ def settings_table(runs: Iterable[Run]) -> pyarrow.Table:
     columns = {**KEY, **{name: _common({type(row[name]) for row in rows if name in row}) for name in names}}
     texts = {name for name, kind in columns.items() if kind == "string"}
     return arrow_table(columns, [{k: str(v) if k in texts else v for k, v in row.items()} for row in rows])
+
+
+def has_several_classes(run: Run) -> bool:
+    """Return whether the data of a run have three or more classes."""
+    return len(run.spec.dataset.classes) > 2
+
+
+def threshold_of(run: Run) -> float | None:
+    """Return the threshold chosen on validation, which some decision rules of three or more classes have too."""
+    decision = run.decision
+    chosen = run.threshold if decision is None else decision.threshold
+    return None if chosen is None else chosen.value
 
 
 def key_of(run: Run) -> dict[str, Any]:
@@ -140,19 +165,44 @@ def _run_row(run: Run, store: Store) -> dict[str, Any]:
         "builder": run.spec.card.model.builder,
         **{f"{part}_images": run.split.sizes.get(part) for part in ("train", "val", "test")},
         "split_fingerprint": run.split.fingerprint,
-        "threshold": run.threshold.value if run.threshold else None,
-        "threshold_rule": run.spec.protocol.threshold.rule,
+        "threshold": threshold_of(run),
+        "threshold_rule": None if has_several_classes(run) else run.spec.protocol.threshold.rule,
         "diagnosis": None if run.status == "failed" else ", ".join(finding.code for finding in run.diagnosis),
         **(costs.model_dump(exclude={"stages"}) if costs is not None else {}),
         "model_kept": store.has_model(run),
+        "classes": ", ".join(data.classes),
+        "decision_rule": run.spec.protocol.decision.rule if has_several_classes(run) else None,
     }
     for split in ("val", "test"):
-        for name, figure in run.figures(split).items():
+        for key, figure in run.figures(split).items():
+            name = _column(key)
             row |= {f"{split}_{name}": figure.value, f"{split}_{name}_low": figure.low}
             row[f"{split}_{name}_high"] = figure.high
     chosen = run.figures("test", chosen=True)
-    row |= {f"test_chosen_{name}": figure.value for name, figure in chosen.items()}
+    row |= {f"test_chosen_{_column(key)}": figure.value for key, figure in chosen.items()}
     return row
+
+
+def _column(key: str) -> str:
+    """The key of a figure in the name of a column: `recall_macro` for `recall:macro`."""
+    return key.replace(":", "_")
+
+
+def _multiclass_columns(runs: Iterable[Run]) -> Iterator[str]:
+    """The columns of the figures of all classes that any of `runs` has; figures of one class are in rows only."""
+    for split in ("test", "val"):
+        for key in _keys(runs, split):
+            yield from (f"{split}_{_column(key)}{end}" for end in ("", "_low", "_high"))
+    for key in _keys(runs, "test", chosen=True):
+        measure = find_multiclass(key)
+        if measure is not None and measure.uses_decisions:
+            yield f"test_chosen_{_column(key)}"
+
+
+def _keys(runs: Iterable[Run], split: str, *, chosen: bool = False) -> list[str]:
+    """The keys of figures of all classes, in table order."""
+    keys = dict.fromkeys(key for run in runs for key in run.figures(split, chosen) if find_multiclass(key) is not None)
+    return [key for key in keys if MeasureKey.parse(key).of_class is None]
 
 
 def _figure_columns() -> Iterator[str]:
@@ -166,12 +216,20 @@ def _figure_columns() -> Iterator[str]:
 
 
 def _figure_rows(run: Run) -> Iterator[Row]:
-    chosen = run.threshold.value if run.threshold else None
-    for at, threshold, by_split in (("half", 0.5, run.at_half), ("chosen", chosen, run.at_chosen)):
+    half = None if has_several_classes(run) else 0.5
+    for at, threshold, by_split in (("half", half, run.at_half), ("chosen", threshold_of(run), run.at_chosen)):
         for split, figures in by_split.items():
             for name, f in figures.items():
-                key = {**key_of(run), "split": split, "at": at, "threshold": threshold, "metric": name}
+                key = {**key_of(run), "split": split, "at": at, "threshold": threshold, **_measure(name, run)}
                 yield {**key, "value": f.value, "low": f.low, "high": f.high, "method": f.method, "reason": f.reason}
+
+
+def _measure(name: str, run: Run) -> Row:
+    """What a figure is of, in columns."""
+    if not has_several_classes(run):
+        return {"metric": name}
+    key = MeasureKey.parse(name)
+    return {"metric": key.metric, "average": key.average, "class": key.of_class}
 
 
 def _common(kinds: Collection[type]) -> str:

@@ -1,22 +1,24 @@
 """Chooses and presents test images of a run: right, wrong, most certain wrong, nearest to the threshold.
 
-The choice depends on the stored test scores alone, so the same run always has the same gallery.
+The choice depends on the stored test scores alone, so the same run always has the same gallery. Three or more classes
+have `reports.gallery.multiclass`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from benchmark.data.dataset import Pixels
+from benchmark.evidence.diagnosis.multiclass_subgroups import MulticlassSubgroups
 from benchmark.evidence.diagnosis.saliency import Inside, Sanity
 from benchmark.evidence.diagnosis.subgroups import Subgroups, certainty
 from benchmark.evidence.scores import Scores
 from benchmark.runs.run import Run
-from reports.gallery.tiles import CONTOUR, data_uri, large_tile, overlay, small_tile, where_strongest
+from reports.gallery.tiles import data_uri, empty_map, is_even, large_tile, map_alt, overlay, small_tile
 
 PER_GROUP = 4
 PER_SUBGROUP = 3
@@ -40,6 +42,9 @@ class Tile:
         inside: Share of the map inside the known region, in [0, 1].
         area: Share of the image that the known region covers, in [0, 1].
         even: Whether the map is at least half of its largest value everywhere, so that it highlights nothing.
+        abstained: Whether the image was left without a decision.
+        brief: A short line below a small tile of three or more classes.
+        true_overlay: The image with its map for the true class, if another of three or more was called.
     """
 
     name: str
@@ -56,11 +61,16 @@ class Tile:
     inside: float | None = None
     area: float | None = None
     even: bool = False
+    abstained: bool = False
+    brief: str | None = None
+    true_overlay: bytes | None = None
+    true_overlay_alt: str = ""
+    true_overlay_reason: str | None = None
 
     @property
     def verdict(self) -> str:
-        """Whether the decision was `right` or `wrong`."""
-        return "right" if self.right else "wrong"
+        """Whether the decision was `right` or `wrong`, or `undecided`."""
+        return "undecided" if self.abstained else "right" if self.right else "wrong"
 
     @property
     def image_uri(self) -> str:
@@ -71,6 +81,11 @@ class Tile:
     def overlay_uri(self) -> str | None:
         """The image with its map as a data URI."""
         return None if self.overlay is None else data_uri(self.overlay)
+
+    @property
+    def true_overlay_uri(self) -> str | None:
+        """The image with its map for the true class as a data URI."""
+        return None if self.true_overlay is None else data_uri(self.true_overlay)
 
 
 @dataclass(frozen=True)
@@ -94,7 +109,8 @@ class Gallery:
     """The test images that illustrate a run.
 
     Attributes:
-        threshold: The score from which an image is called positive; `decided` says where it comes from.
+        threshold: The score from which an image is called positive; None for three or more classes.
+        decided: Where the threshold comes from, or the decision rule of three or more classes.
         layer: The layer that Grad-CAM explains; None for the reason `maps_reason`.
         region: A region that is known in these images, such as the lungs; `inside` compares the maps with it.
         failures: The most certain wrong images of each of `subgroups.groups`, in the same order.
@@ -106,8 +122,8 @@ class Gallery:
     seed: int
     data: str
     synthetic: bool
-    classes: tuple[str, str]
-    threshold: float
+    classes: tuple[str, ...]
+    threshold: float | None
     decided: str
     groups: tuple[TileGroup, ...]
     layer: str | None = None
@@ -115,7 +131,7 @@ class Gallery:
     sanity: Sanity | None = None
     region: str | None = None
     inside: Inside | None = None
-    subgroups: Subgroups | None = None
+    subgroups: Subgroups | MulticlassSubgroups | None = None
     failures: tuple[tuple[Tile, ...], ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -154,6 +170,7 @@ class SaliencyMaps:
         region: A region that is known in these images, such as the lungs.
         inside: How much of the maps lies inside it.
         areas: Share of each image that the region covers, in [0, 1].
+        of_true: Maps (h, w) for the true class of images that were called otherwise, by index of `maps`.
     """
 
     layer: str
@@ -162,6 +179,7 @@ class SaliencyMaps:
     region: str | None = None
     inside: Inside | None = None
     areas: tuple[float, ...] = ()
+    of_true: Mapping[int, npt.NDArray[np.float32]] = field(default_factory=dict)
 
 
 def decided_at(run: Run) -> tuple[float, str]:
@@ -255,12 +273,12 @@ def build_gallery(
     classes = run.spec.dataset.classes
     row_of = {index: row for row, index in enumerate(selection.places)}
 
-    def tile(index: int, with_map: bool) -> Tile:
+    def tile(index: int, large: bool) -> Tile:
         row = row_of[index]
         score = float(scores.y_score[index])
         real, predicted = classes[scores.y_true[index]], classes[int(score >= threshold)]
-        plain = _tile(names[index], real, predicted, score, threshold, classes, pixels[row], with_map)
-        return _with_map(plain, heat, row, pixels[row]) if with_map and heat is not None else plain
+        plain = _tile(names[index], real, predicted, score, threshold, classes, pixels[row], large)
+        return with_map(plain, heat, row, pixels[row]) if large and heat is not None else plain
 
     groups = []
     for key, indices in selection.groups.items():
@@ -292,11 +310,11 @@ def _of_both(scores: Scores, ranked: Sequence[npt.NDArray[np.integer]], count: i
     """`count` indices, half of each class if there are enough, spread evenly over each ranking."""
     first, second = ranked
     half = min(len(second), max(count // 2, count - len(first)))
-    chosen = [_evenly(first, count - half), _evenly(second, half)]
+    chosen = [evenly(first, count - half), evenly(second, half)]
     return np.concatenate(chosen).astype(np.int64)
 
 
-def _evenly(ranking: npt.NDArray[np.integer], count: int) -> npt.NDArray[np.integer]:
+def evenly(ranking: npt.NDArray[np.integer], count: int) -> npt.NDArray[np.integer]:
     """`count` entries of `ranking`: the middles of as many equal parts."""
     count = min(count, len(ranking))
     middles = ((np.arange(count) + 0.5) / max(count, 1) * len(ranking)).astype(int)
@@ -319,11 +337,11 @@ def _tile(
     predicted: str,
     score: float,
     threshold: float,
-    classes: tuple[str, str],
+    classes: tuple[str, ...],
     pixels: npt.NDArray[np.uint8],
     large: bool,
 ) -> Tile:
-    probability = _probability(score, threshold)
+    probability = probability_text(score, threshold)
     right = real == predicted
     decision = f"{'rightly' if right else 'wrongly'} called {predicted}"
     return Tile(
@@ -338,34 +356,45 @@ def _tile(
     )
 
 
-def _with_map(tile: Tile, heat: SaliencyMaps, index: int, pixels: npt.NDArray[np.uint8]) -> Tile:
-    heatmap = heat.maps[index]
+def with_map(
+    tile: Tile, heat: SaliencyMaps, index: int, pixels: npt.NDArray[np.uint8], of_class: str | None = None
+) -> Tile:
+    """Add the map of an image to its tile, or the reason why it is empty.
+
+    Args:
+        tile: The tile.
+        heat: The maps.
+        index: The index of the image in `heat`.
+        pixels: The image, uint8 (h, w, channels).
+        of_class: The class that the map explains; None for the predicted one.
+
+    Returns:
+        The tile with its map.
+    """
+    heatmap, explained = heat.maps[index], of_class or tile.predicted
     if not heatmap.any():
-        reason = f"empty map: nothing in {heat.layer} supports {tile.predicted}"
-        return replace(tile, overlay_reason=reason)
+        return replace(tile, overlay_reason=empty_map(heat.layer, explained))
     share = None if heat.inside is None else heat.inside.per_image[index]
     within = "" if share is None else f" {share:.0%} of it lies inside the {heat.region}."
-    even = bool(heatmap.min() >= CONTOUR)
-    where = "nearly even over the image" if even else f"strongest in the {where_strongest(heatmap)} of the image"
     return replace(
         tile,
         overlay=overlay(pixels, heatmap),
-        overlay_alt=f"Grad-CAM of {tile.name}: evidence for {tile.predicted} is {where}.{within}",
-        even=even,
+        overlay_alt=map_alt(tile.name, explained, heatmap) + within,
+        even=is_even(heatmap),
         inside=share,
         area=heat.areas[index] if heat.areas else None,
     )
 
 
-def _probability(score: float, threshold: float) -> str:
-    """`score` with two decimals, or as many as it needs to differ from the threshold."""
+def probability_text(score: float, threshold: float) -> str:
+    """`score` with two decimals, or as many as it needs to differ from `threshold`."""
     decimals = 2
     while decimals < 6 and score != threshold and round(score, decimals) == round(threshold, decimals):
         decimals += 1
     return f"{score:.{decimals}f}"
 
 
-def _short(classes: tuple[str, str]) -> str:
+def _short(classes: tuple[str, ...]) -> str:
     """The first letter of the positive class, or its whole name if both classes share that letter."""
     negative, positive = classes
     return positive if positive[:1] == negative[:1] else positive[:1]

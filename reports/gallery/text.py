@@ -5,23 +5,50 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmark.evidence.diagnosis.subgroups import Rate, Subgroup
+from benchmark.evidence.metrics.keys import MeasureKey
+from benchmark.evidence.metrics.registry import label_of
 from reports.gallery.gallery import Gallery
 from reports.text import MISSING, estimate, p_text, plural
 
-SUBGROUP_HEADS = ("grouped by", "group", "images", "recall", "specificity", "accuracy", "test against the rest")
+_HEADS = ("grouped by", "group", "images")
+_TEST = "test against the rest"
+_UNTESTED = "too few images or patients of the class in the group or outside it, or all images in this group"
+
+
+def is_multiclass(gallery: Gallery) -> bool:
+    """Whether a gallery is of three or more classes."""
+    return len(gallery.classes) > 2
+
+
+def subgroup_heads(gallery: Gallery) -> list[str]:
+    """The heads of the columns of `subgroup_rows`."""
+    if not is_multiclass(gallery):
+        return [*_HEADS, "recall", "specificity", "accuracy", _TEST]
+    return [*_HEADS, "accuracy", *(f"recall of {name}" for name in gallery.classes), _TEST]
+
+
+def failures_head(gallery: Gallery) -> str:
+    """The head of the column with the failures of each subgroup."""
+    called = "called class, " if is_multiclass(gallery) else ""
+    return f"most certain wrong images: real class, {called}probability"
 
 
 def sentences(gallery: Gallery) -> list[str]:
-    """The introduction of a gallery: the threshold, what the maps are, and how far to trust them."""
-    lines = [f"Decided at {gallery.decided}. Fixed rules chose the images by their test scores; nobody picked them."]
+    """The introduction of a gallery: how images are decided, what the maps are, and how far to trust them."""
+    several = is_multiclass(gallery)
+    by = "by" if several else "at"
+    lines = [f"Decided {by} {gallery.decided}. Fixed rules chose the images by their test scores; nobody picked them."]
     if gallery.layer is None:
         lines.append(f"No Grad-CAM: {gallery.maps_reason}.")
     else:
+        of_class = "the called class (second picture)" if several else "the predicted class"
         lines.append(
-            f"Each image has its Grad-CAM (Selvaraju et al. 2017) for the predicted class from layer {gallery.layer}, "
-            "scaled to the largest value per image; the contour is at half of it. A map shows what raised this "
-            "score, not where an illness is."
+            f"Each image has its Grad-CAM (Selvaraju et al. 2017) for {of_class} from layer {gallery.layer}, "
+            f"scaled to the largest value per {'map' if several else 'image'}; the contour is at half of it. A map "
+            "shows what raised this score, not where an illness is."
         )
+        if several:
+            lines.append("Where the call is wrong, the third picture has the map for the true class, scaled by itself.")
         lines += [line for line in (sanity_line(gallery), inside_line(gallery), even_line(gallery)) if line]
     return [*lines, *gallery.notes]
 
@@ -75,10 +102,11 @@ def even_line(gallery: Gallery) -> str | None:
 
 
 def subgroup_rows(gallery: Gallery) -> list[list[str]]:
-    """The subgroups as rows under `SUBGROUP_HEADS`."""
+    """The subgroups as rows under `subgroup_heads`."""
     if gallery.subgroups is None:
         return []
-    return [_row(group) for group in gallery.subgroups.groups]
+    tests = _tests_of_classes if is_multiclass(gallery) else _tests
+    return [_row(group, tests(group.rates)) for group in gallery.subgroups.groups]
 
 
 def subgroup_sentences(gallery: Gallery) -> list[str]:
@@ -87,15 +115,16 @@ def subgroup_sentences(gallery: Gallery) -> list[str]:
         return []
     subgroups = gallery.subgroups
     different = [
-        f"{rate.metric} of {group.name} ({group.kind})"
+        f"{label_of(rate.metric)} of {group.name} ({group.kind})"
         for group in subgroups.groups
         for rate in group.rates
         if rate.adjusted is not None and rate.adjusted <= 0.05
     ]
     lines = []
+    compared = "The recalls of a group are each" if is_multiclass(gallery) else "Recall and specificity of a group are"
     if subgroups.groups:
         lines.append(
-            "Rates of right decisions with 95% intervals. Recall and specificity of a group are compared with the "
+            f"Rates of right decisions with 95% intervals. {compared} compared with the "
             f"other images of that class; p-values are adjusted by Holm over {plural(subgroups.tests, 'test')}. "
             + (
                 f"Significant at the 5% level: {'; '.join(different)}."
@@ -106,9 +135,9 @@ def subgroup_sentences(gallery: Gallery) -> list[str]:
     return lines + [f"Not grouped: {reason}." for reason in subgroups.left_out]
 
 
-def _row(group: Subgroup) -> list[str]:
+def _row(group: Subgroup, tests: str) -> list[str]:
     images = str(group.images) if group.patients is None else f"{group.images} of {group.patients} patients"
-    return [group.kind, group.name, images, *map(_rate, group.rates), _tests(group.rates)]
+    return [group.kind, group.name, images, *map(_rate, group.rates), tests]
 
 
 def _rate(rate: Rate) -> str:
@@ -124,4 +153,20 @@ def _tests(rates: Sequence[Rate]) -> str:
             comparisons.append(f"{rate.metric} {rate.difference:+z.2f}, p {p_text(rate.adjusted)}")
         elif rate.value is not None and rate.reason:
             comparisons.append(f"{rate.metric}: {rate.reason}")
+    return "; ".join(comparisons) or MISSING
+
+
+def _tests_of_classes(rates: Sequence[Rate]) -> str:
+    """The tests of classes and how many classes have none; a line for each of them would be long for ten classes."""
+    of_class = [rate for rate in rates if MeasureKey.parse(rate.metric).of_class is not None and rate.images]
+    comparisons = [
+        f"{label_of(rate.metric)} {rate.difference:+z.2f}, p {p_text(rate.adjusted)}"
+        for rate in of_class
+        if rate.adjusted is not None and rate.difference is not None
+    ]
+    untested = [rate for rate in of_class if rate.adjusted is None]
+    if len(untested) == 1:
+        comparisons.append(f"{label_of(untested[0].metric)}: {untested[0].reason}")
+    elif untested:
+        comparisons.append(f"{len(untested)} recalls without a test: {_UNTESTED}")
     return "; ".join(comparisons) or MISSING

@@ -67,6 +67,23 @@ def where_strongest(heatmap: Map) -> str:
     return " ".join(word for word in words if word) or "middle"
 
 
+def is_even(heatmap: Map) -> bool:
+    """Whether a map is at least half of its largest value, 1, everywhere, so that it highlights nothing."""
+    return bool(heatmap.min() >= CONTOUR)
+
+
+def map_alt(name: str, of_class: str, heatmap: Map) -> str:
+    """Alternative text of the map (h, w) of the image `name` for a class."""
+    even = is_even(heatmap)
+    where = "nearly even over the image" if even else f"strongest in the {where_strongest(heatmap)} of the image"
+    return f"Grad-CAM of {name}: evidence for {of_class} is {where}."
+
+
+def empty_map(layer: str, of_class: str) -> str:
+    """Why an image has no map."""
+    return f"empty map: nothing in {layer} supports {of_class}"
+
+
 def data_uri(picture: bytes) -> str:
     """`picture`, a WebP file, as a data URI."""
     return f"data:{MIME};base64,{base64.b64encode(picture).decode('ascii')}"

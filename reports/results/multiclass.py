@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from benchmark.evidence.calibration.class_wise import MulticlassReliability, assess_multiclass
 from benchmark.evidence.calibration.scaling import best_multiclass_calibrator
@@ -171,7 +172,9 @@ def multiclass_section(
     Returns:
         The part of the section.
     """
-    return MulticlassSection(classes, ordered, tuple(multiclass_card(each, history) for each in measured.values()))
+    with threadpool_limits(1, "blas"):  # calibrators solve small systems, on which more threads only wait
+        cards = tuple(multiclass_card(each, history) for each in measured.values())
+    return MulticlassSection(classes, ordered, cards)
 
 
 def multiclass_card(results: MulticlassResults, history: Histories) -> MulticlassCard:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from benchmark.evidence.metrics.keys import MeasureKey
+from benchmark.evidence.metrics.multiclass import find_multiclass
 from benchmark.evidence.metrics.registry import find_metric
+from reports.frames.tables import has_several_classes, threshold_of
 
 if TYPE_CHECKING:
     from benchmark.evidence.metrics.registry import Figure
     from benchmark.runs.run import Run
+
+_REFUSED = re.compile(r"[^A-Za-z0-9_.-]")
+_LONGEST = 100
 
 
 def final_figures(run: Run) -> dict[str, Figure]:
@@ -21,13 +28,16 @@ def final_figures(run: Run) -> dict[str, Figure]:
 
     Returns:
         Figures such as `test/auc` and `val/recall` at threshold 0.5, and `test_chosen/recall` at the chosen one for
-        metrics that depend on it. Figures without a value are left out.
+        metrics that depend on it. Figures without a value are left out. Three or more classes have names such as
+        `test/recall/macro` and `test/recall/class/NORMAL`, of the class with the highest score and, under
+        `test_chosen`, of the chosen decisions. In names of classes, "_" replaces characters that trackers refuse.
     """
+    name_of: Callable[[str], str] = _path_of(run.spec.dataset.classes) if has_several_classes(run) else str
     figures_by_name = {
-        f"{split}/{name}": figure for split, figures in run.at_half.items() for name, figure in figures.items()
+        f"{split}/{name_of(key)}": figure for split, figures in run.at_half.items() for key, figure in figures.items()
     }
     for split, figures in run.at_chosen.items():
-        figures_by_name |= {f"{split}_chosen/{name}": f for name, f in figures.items() if _uses_threshold(name)}
+        figures_by_name |= {f"{split}_chosen/{name_of(key)}": f for key, f in figures.items() if _uses_decisions(key)}
     return {name: figure for name, figure in figures_by_name.items() if figure.value is not None}
 
 
@@ -44,7 +54,7 @@ def bounds(figures: Mapping[str, Figure]) -> dict[str, float]:
 
 def costs(run: Run) -> dict[str, float]:
     """The chosen `threshold` and the costs: `cost/seconds`, `cost/parameters`, ..., `cost/seconds/STAGE`."""
-    numbers: dict[str, float | None] = {"threshold": run.threshold.value if run.threshold else None}
+    numbers: dict[str, float | None] = {"threshold": threshold_of(run)}
     if run.costs is not None:
         numbers |= {f"cost/{name}": value for name, value in run.costs.model_dump(exclude={"stages"}).items()}
         numbers |= {f"cost/seconds/{stage}": value for stage, value in run.costs.stages.items()}
@@ -53,7 +63,7 @@ def costs(run: Run) -> dict[str, float]:
 
 def about(run: Run) -> dict[str, str]:
     """The facts that identify a run, by name; facts that do not apply are left out."""
-    spec = run.spec
+    spec, several = run.spec, has_several_classes(run)
     facts = {
         "run_id": run.run_id,
         "card": spec.card.name,
@@ -67,7 +77,9 @@ def about(run: Run) -> dict[str, str]:
         "dataset_title": spec.dataset.title,
         "dataset_fingerprint": spec.dataset.fingerprint,
         "synthetic": str(spec.dataset.synthetic).lower(),
-        "positive_class": spec.dataset.classes[1],
+        "positive_class": "" if several else spec.dataset.classes[1],
+        "classes": ", ".join(spec.dataset.classes) if several else "",
+        "decision": run.decision.in_words() if run.decision else "",
         "split_fingerprint": run.split.fingerprint,
         "diagnosis": ", ".join(finding.code for finding in run.diagnosis),
         "commit": (run.environment.commit if run.environment else None) or "",
@@ -81,6 +93,26 @@ def times(run: Run) -> tuple[float, float]:
     return end - (run.costs.seconds if run.costs else 0.0), end
 
 
-def _uses_threshold(metric: str) -> bool:
-    record = find_metric(metric)
-    return record is not None and record.uses_threshold
+def _uses_decisions(key: str) -> bool:
+    record = find_metric(key)
+    if record is not None:
+        return record.uses_threshold
+    measure = find_multiclass(key)
+    return measure is not None and measure.uses_decisions
+
+
+def _path_of(classes: Sequence[str]) -> Callable[[str], str]:
+    """Return what turns the key of a figure into a path of characters that every tracker takes."""
+    names: dict[str, str] = {}
+    for name in classes:
+        plain = _REFUSED.sub("_", name).strip(".")[:_LONGEST] or "_"
+        free = (plain, *(f"{plain}-{number}" for number in range(2, len(classes) + 1)))
+        names[name] = next(each for each in free if each not in names.values())
+
+    def path(key: str) -> str:
+        parsed = MeasureKey.parse(key)
+        if parsed.of_class is not None:
+            return f"{parsed.metric}/class/{names[parsed.of_class]}"
+        return parsed.metric if parsed.average is None else f"{parsed.metric}/{parsed.average}"
+
+    return path

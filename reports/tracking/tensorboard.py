@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from reports.frames.tables import has_several_classes
 from reports.render.markdown.table import table
 from reports.results.settings import flat_settings
 from reports.text import MISSING, measured
@@ -103,4 +104,5 @@ def _figures(run: Run) -> list[str]:
         (name, *(measured(at.get(name), with_interval=True) if at else MISSING for at in (half, chosen)))
         for name in half
     ]
-    return table((split, "at 0.5", "at the chosen threshold"), rows)
+    ways = ("highest score", "chosen decision") if has_several_classes(run) else ("at 0.5", "at the chosen threshold")
+    return table((split, *ways), rows)

@@ -145,7 +145,7 @@ def three_classes_in(folder: Path, **more: Any) -> Store:
     same = np.array([0.1, 0.8, 0.1])
     val = on_val(facts, few, np.tile(same, (len(few), 1)))
     keep_multiclass(store, COLLAPSED, val, on_test(facts, labels, np.tile(same, (len(labels), 1)), 2), **more)
-    store.save(make_run(FAILED, error="ResourceExhausted: no memory", dataset=facts))
+    store.save(make_run(FAILED, error="ResourceExhausted: no memory", dataset=facts, **more))
     return store
 
 

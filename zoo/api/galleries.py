@@ -6,15 +6,20 @@ This is the only part of a report that needs Keras.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from zoo.api.messages import silent
 from zoo.config.errors import ConfigError
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from benchmark.data.dataset import Dataset, Image, Pixels, Region
     from benchmark.evidence.diagnosis.subgroups import Grouping
-    from benchmark.evidence.scores import Scores
+    from benchmark.evidence.metrics.influence import Floats, Labels
+    from benchmark.evidence.scores import MulticlassScores, Scores
     from benchmark.runs.run import Run
     from benchmark.runs.storage.store import Store
     from reports.gallery.gallery import Gallery, ImageSelection, SaliencyMaps
@@ -111,13 +116,14 @@ class _TestImages:
         )
 
     def groupings(self, images: tuple[Image, ...]) -> list[Grouping]:
-        """The groupings of `images` that need no model: by name, size and brightness."""
+        """The groupings of `images` that need no model: by name, size, brightness and attributes of the data."""
         names = tuple(image.name for image in images)
         if names not in self._groupings:
             self._groupings[names] = self._group(images, names)
         return self._groupings[names]
 
     def _group(self, images: tuple[Image, ...], names: tuple[str, ...]) -> list[Grouping]:
+        from benchmark.evidence.diagnosis.multiclass_subgroups import by_attribute
         from benchmark.evidence.diagnosis.subgroups import Grouping, by_name, by_thirds
 
         size = self.dataset.original_size
@@ -129,7 +135,9 @@ class _TestImages:
         levels = self.dataset.read(images, _BRIGHTNESS_SIDE)
         means = levels.reshape(len(levels), -1).mean(axis=1).round(1)
         third = ("darkest third", "middle third", "brightest third")
-        return [by_name(names), by_size, by_thirds(means.tolist(), "mean grey level", third)]
+        by_level = by_thirds(means.tolist(), "mean grey level", third)
+        attributes = [by_attribute(values, names, kind) for kind, values in self.dataset.attributes.items()]
+        return [by_name(names), by_size, by_level, *attributes]
 
 
 def _open(source: str, patients: str | None, hold_out: str | None) -> _TestImages:
@@ -139,54 +147,111 @@ def _open(source: str, patients: str | None, hold_out: str | None) -> _TestImage
 
 
 def _gallery(run: Run, store: Store, test: _TestImages) -> Gallery:
+    from benchmark.evidence.scores import MulticlassScores
+
+    images, scores = test.of(run, store), store.scores(run, "test")
+    if isinstance(scores, MulticlassScores):
+        return _multiclass_gallery(run, store, scores, test, images)
+    return _binary_gallery(run, store, scores, test, images)
+
+
+def _binary_gallery(run: Run, store: Store, scores: Scores, test: _TestImages, images: tuple[Image, ...]) -> Gallery:
     from benchmark.evidence.diagnosis.subgroups import subgroups
     from reports.gallery.gallery import build_gallery, decided_at, select_images
 
-    images = test.of(run, store)
-    names, scores = [image.name for image in images], store.binary_scores(run, "test")
+    names = [image.name for image in images]
     threshold, _ = decided_at(run)
     groups = subgroups(scores, threshold, test.groupings(images))
     selection = select_images(scores, threshold, names, groups)
     pixels = test.dataset.read([images[index] for index in selection.places], run.spec.protocol.image_size)
-    heat: SaliencyMaps | None = None
-    notes: list[str] = []
-    if not store.has_model(run):
-        reason: str | None = "the model of this run was not kept; `zoo bench --keep-models` keeps it"
-    else:
-        explained = [images[index] for index in selection.explained]
-        region = test.dataset.region
-        heat, reason, notes = _heat(run, store, scores, selection, explained, pixels[: len(explained)], region)
+    stored = scores.y_score[list(selection.explained)]
+    called = (stored >= threshold).astype("int64")
+    heat, reason, notes = _maps(run, store, stored, called, _explained(test, selection, images, pixels))
     return build_gallery(
         run, scores, names, selection, pixels, heat=heat, maps_reason=reason, subgroups=groups, notes=notes
     )
 
 
-def _heat(
-    run: Run,
-    store: Store,
-    scores: Scores,
-    selection: ImageSelection,
-    images: Sequence[Image],
-    pixels: Pixels,
-    region: Region | None,
+def _multiclass_gallery(
+    run: Run, store: Store, scores: MulticlassScores, test: _TestImages, images: tuple[Image, ...]
+) -> Gallery:
+    from benchmark.evidence.diagnosis.multiclass_subgroups import multiclass_subgroups
+    from reports.gallery.multiclass import (
+        build_multiclass_gallery,
+        decided_by,
+        decisions_of,
+        explained_classes,
+        select_images_of_classes,
+    )
+
+    names = [image.name for image in images]
+    decided = decisions_of(run, scores)
+    decision, _ = decided_by(run)
+    groups = multiclass_subgroups(scores, decided, test.groupings(images))
+    abstains = decision.abstains and decision.is_chosen
+    selection = select_images_of_classes(scores, decided, names, groups, abstains=abstains)
+    pixels = test.dataset.read([images[index] for index in selection.places], run.spec.protocol.image_size)
+    places = list(selection.explained)
+    called = explained_classes(scores, decided)[places]
+    shown = _explained(test, selection, images, pixels)
+    heat, reason, notes = _maps(run, store, scores.y_score[places], called, shown, scores.y_true[places])
+    return build_multiclass_gallery(
+        run, scores, names, selection, pixels, heat=heat, maps_reason=reason, subgroups=groups, notes=notes
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Explained:
+    """The images that get maps: uint8 (n, h, w, channels), and the region that is known in them."""
+
+    images: tuple[Image, ...]
+    pixels: Pixels
+    region: Region | None
+
+
+def _explained(test: _TestImages, selection: ImageSelection, images: tuple[Image, ...], pixels: Pixels) -> _Explained:
+    chosen = tuple(images[index] for index in selection.explained)
+    return _Explained(chosen, pixels[: len(chosen)], test.dataset.region)
+
+
+def _maps(
+    run: Run, store: Store, stored: Floats, called: Labels, shown: _Explained, true: Labels | None = None
 ) -> tuple[SaliencyMaps | None, str | None, list[str]]:
-    """Maps of `images` from the stored model or the reason why they are missing, and notes on the maps."""
+    """Maps from the stored model or the reason why they are missing, and notes on the maps.
+
+    Args:
+        run: A finished run.
+        store: The store that contains it.
+        stored: The stored scores of the images, (n,) or (n, k).
+        called: The class (n,) that a map explains.
+        shown: The images.
+        true: The true class (n,), which images called otherwise get a second map for; None for two classes.
+
+    Returns:
+        The maps, the reason, and the notes.
+    """
     import numpy as np
 
+    if not store.has_model(run):
+        return None, "the model of this run was not kept; `zoo bench --keep-models` keeps it", []
     from benchmark.runs.deployment.model_files import model_of
     from benchmark.training.quiet import load_keras
 
-    model = model_of(run, store)  # reports a file that is not the model of the run before Keras is loaded
+    model_file = model_of(run, store)  # reports a file that is not the model of the run before Keras is loaded
     load_keras()
     from benchmark.evidence.diagnosis.saliency import inside, sanity
-    from benchmark.runs.deployment.model_files import maker_of
+    from benchmark.runs.deployment.model_files import maker_of, outputs_of
     from benchmark.training.use.explain import NoFeatureMaps, explain
     from benchmark.training.use.model_file import load_model
-    from reports.gallery.gallery import SaliencyMaps, decided_at
+    from reports.gallery.gallery import SaliencyMaps
 
-    stored = scores.y_score[list(selection.explained)]
+    model = load_model(model_file, maker_of(run), outputs_of(run))
+    of_true: dict[int, npt.NDArray[np.float32]] = {}
     try:
-        maps = explain(load_model(model, maker_of(run)), pixels, (stored >= decided_at(run)[0]).astype(int))
+        maps = explain(model, shown.pixels, called)
+        if true is not None and len(wrong := np.flatnonzero(called != true)):
+            second = explain(model, shown.pixels[wrong], true[wrong], seeds=()).maps
+            of_true = dict(zip(wrong.tolist(), second, strict=True))
     except NoFeatureMaps as error:
         return None, str(error), []
     notes = []
@@ -195,11 +260,12 @@ def _heat(
             f"The stored model's probabilities differ from the stored ones by up to {gap:.2f}; run the card again."
         )
     check = sanity(maps.coarse, maps.head_random, maps.all_random)
-    if region is None:
-        return SaliencyMaps(maps.layer, maps.maps, check), None, notes
-    masks = np.stack([region.mask(image, pixels.shape[1]) for image in images])
+    heat = SaliencyMaps(maps.layer, maps.maps, check, of_true=of_true)
+    if shown.region is None:
+        return heat, None, notes
+    masks = np.stack([shown.region.mask(image, shown.pixels.shape[1]) for image in shown.images])
     areas = tuple(masks.mean(axis=(1, 2)).tolist())
-    return SaliencyMaps(maps.layer, maps.maps, check, region.name, inside(maps.maps, masks), areas), None, notes
+    return replace(heat, region=shown.region.name, inside=inside(maps.maps, masks), areas=areas), None, notes
 
 
 def _one_per_card(runs: Sequence[Run], store: Store) -> list[Run]:

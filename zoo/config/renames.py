@@ -61,7 +61,8 @@ def _current(model: type[BaseModel], data: Any, path: str, replaced: dict[tuple[
     current = dict(data)
     for name, field in model.model_fields.items():
         joined = next((each for each in field.metadata if isinstance(each, Joined)), Joined())
-        renamed = {} if _old_key(field) is None else {_old_key(field): name}
+        old_key = _old_key(field)
+        renamed = {} if old_key is None else {old_key: name}
         old = {key: f"{name}.{part}" for key, part in joined.items()} | renamed
         old = {key: new for key, new in old.items() if key in data}
         if not old:

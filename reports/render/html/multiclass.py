@@ -134,7 +134,7 @@ def _card(figures: CardFigures, section: Section, scores: Mapping[str, AnyScores
         name=name,
         matrices=() if part is None else tuple(_matrices(part, classes)),
         tables=tuple(_tables(figures, section, part)),
-        whole=tuple(overall_keys(figures.at_half)),
+        whole=tuple(overall_keys({**figures.at_half, **figures.at_chosen})),
         lowest=None if lowest is None else LowestRecall(*lowest),
         decisions=() if part is None else tuple(_decision_sentences(part, finished)),
         costs=_costs(finished),

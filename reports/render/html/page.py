@@ -20,7 +20,7 @@ from reports import text
 from reports.checklists.checklist import Checklist, checklists
 from reports.findings import Findings, findings
 from reports.gallery.gallery import Gallery
-from reports.gallery.text import SUBGROUP_HEADS, sentences, subgroup_rows, subgroup_sentences
+from reports.gallery.text import failures_head, sentences, subgroup_heads, subgroup_rows, subgroup_sentences
 from reports.limits import limits
 from reports.render import words
 from reports.render.html.cards import (
@@ -166,7 +166,9 @@ def _environment() -> Environment:
         "p_text": text.p_text,
         "ranking_summary": ranking_text.summary,
         "gallery_sentences": sentences,
+        "gallery_heads": subgroup_heads,
         "gallery_rows": subgroup_rows,
+        "failures_head": failures_head,
         "subgroup_sentences": subgroup_sentences,
     }
     environment.globals |= {
@@ -181,7 +183,6 @@ def _environment() -> Environment:
         "EXPLAINED": EXPLAINED,
         "words": words,
         "UNKNOWN": UNKNOWN,
-        "SUBGROUP_HEADS": SUBGROUP_HEADS,
     }
     return environment
 

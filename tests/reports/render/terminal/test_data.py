@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from benchmark.data.checks.describe import DataSummary, describe
-from benchmark.data.dataset import Problem
+from benchmark.data.dataset import Part, Problem
 from benchmark.data.sources import open_dataset
 from reports.render.terminal.data import data_tables
-from tests.support.images import image_folder, in_memory, rows_of, save
+from tests.support.images import Row, image_folder, in_memory, rows_of, save
 from tests.support.pictures import picture, reencoded
 from tests.support.terminal import SUMMARY, WIDTHS, flat, shown
 
@@ -87,3 +87,21 @@ def test_no_figure_is_cut(tmp_path: Path, width: int) -> None:
     text = summarised(describe(open_dataset(str(image_folder(tmp_path, {"A": 11, "B": 11})))), width)
     assert max(map(len, text.splitlines())) <= width
     assert "22" in text
+
+
+def test_ten_classes_are_rows_with_their_share_below_each_part() -> None:
+    parts: tuple[Part, ...] = ("train", "test")
+    rows: list[Row] = [
+        (f"{part}/{label}-{n}", part, label, f"{part}{label}-{n}", f"{label:02x}{part}{n}")
+        for part in parts
+        for label in range(10)
+        for n in range(1 + label)
+    ]
+    text = shown(data_tables(describe(replace(in_memory(rows), classes=tuple("abcdefghij"), ordered=True))), 80)
+    cells = [line.split() for line in text.splitlines()]
+    for part in parts:
+        for label, name in enumerate("abcdefghij"):
+            assert any(row[:4] == [part, name, str(1 + label), f"{(1 + label) / 55:.1%}"] for row in cells)
+    assert "10 classes, ordered: a < b < c" in text
+    assert "positive class" not in text
+    assert max(map(len, text.splitlines()[:24])) <= 80
