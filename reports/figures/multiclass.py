@@ -229,17 +229,17 @@ def _small_panels(
     frames: list[tuple[float, float]] = []
     chances: list[tuple[float, float]] = []
     curves: list[tuple[float, float]] = []
-    small: dict[str, Any] = {"fontsize": 8.5, "color": COLOURS["muted"]}
+    small: dict[str, Any] = {"fontsize": 9, "color": COLOURS["muted"]}
     for place, each in enumerate(ordered):
         assert each.roc is not None
         x, y = place % columns * _STEP_X, -(place // columns) * _STEP_Y
         frames += [(x, y + 1), (x, y), (x + 1, y), _GAP]
         chances += [(x, y), (x + 1, y + 1), _GAP]
         curves += [(x + right, y + up) for right, up in zip(each.roc.x, each.roc.y, strict=True)] + [_GAP]
-        axes.text(x, y + 1.05, _short(each.name), fontsize=8.5)
+        axes.text(x, y + 1.05, _short(each.name), fontsize=10)
         area = areas.get(each.name)
         if area is not None and area.value is not None:
-            axes.text(x + 0.97, y + 0.05, f"{area.value:.3f}", ha="right", fontsize=8.5)
+            axes.text(x + 0.97, y + 0.05, f"{area.value:.3f}", ha="right", fontsize=10)
         for at, tick in ((0, "0"), (0.5, "0.5"), (1, "1")):
             if place + columns >= len(ordered):
                 axes.text(x + at, y - 0.04, tick, ha="center", va="top", **small)
@@ -248,6 +248,6 @@ def _small_panels(
     axes.plot(*zip(*frames, strict=True), color=COLOURS["muted"], linewidth=0.8)
     axes.plot(*zip(*chances, strict=True), color=COLOURS["muted"], linestyle=(0, (1, 2)), linewidth=1)
     axes.plot(*zip(*curves, strict=True), color=COLOURS["accent"], linewidth=1.3)
-    axes.text(0.5, -(rows - 1) * _STEP_Y - 0.3, "1 \N{MINUS SIGN} specificity", ha="center", fontsize=8.5)
-    axes.text(-0.3, 0.5, "recall", rotation=90, va="center", ha="center", fontsize=8.5)
+    axes.text(0.5, -(rows - 1) * _STEP_Y - 0.3, "1 \N{MINUS SIGN} specificity", ha="center", fontsize=10)
+    axes.text(-0.3, 0.5, "recall", rotation=90, va="center", ha="center", fontsize=10)
     return figure
