@@ -34,8 +34,8 @@ _LINES = (
     (COLOURS["accent"], (0, (2, 2))),
 )
 """Colour and dashes of the lines of one panel, which differ without colour too."""
-_ROOM = 0.03
-"""Room beside the lowest recall, as a share."""
+_PAD = 0.03
+"""Distance of the lowest recall from the edge of its panel, as a share."""
 _DARK = 0.3
 """From this share on the text of a cell is light."""
 _SHADES = LinearSegmentedColormap.from_list("shares", [COLOURS["paper"], COLOURS["accent"]])
@@ -63,7 +63,7 @@ def multiclass_forest_figure(cards: Sequence[CardFigures]) -> Figure:
     ]
     if recalls:
         label = "recall of each class"
-        axes.set_xlim(left=min(axes.get_xlim()[0], min(value for value, _ in recalls) - _ROOM))
+        axes.set_xlim(left=min(axes.get_xlim()[0], min(value for value, _ in recalls) - _PAD))
         axes.plot(*zip(*recalls, strict=True), "|", color=COLOURS["muted"], markersize=7, zorder=1, label=label)
         figure.legends[0].remove()
         handles, labels = axes.get_legend_handles_labels()

@@ -186,6 +186,36 @@ def best_multiclass_calibrator(
     return min(fitted, key=rank)
 
 
+def cross_fitted_scores(
+    val: MulticlassValidationScores, calibrator: MulticlassCalibrator, *, seed: int = 0
+) -> MulticlassValidationScores:
+    """Calibrate each validation image by a fit on the other folds, as those behind `log_loss_after`.
+
+    What is computed from these scores is not too favourable, as no image decides on its own calibration.
+
+    Args:
+        val: The validation scores that the calibrator was fitted on.
+        calibrator: Names the method and the number of folds.
+        seed: Seed of the folds.
+
+    Returns:
+        The same images in the same order with calibrated scores; `val` itself if the calibrator is not accepted.
+
+    Raises:
+        ValueError: The scores have fewer images than those that the calibrator was fitted on, so that there are too
+            few for its folds.
+    """
+    if not calibrator.accepted:
+        return val
+    order = _order(val)
+    result = _cross_fitted(_in_order(val), calibrator.method, calibrator.folds, seed)
+    if isinstance(result, str):
+        raise ValueError(result)
+    y_score = np.empty(val.y_score.shape)
+    y_score[order] = result[0]
+    return replace(val, y_score=y_score)
+
+
 def log_scores(y_score: _Floats) -> _Floats:
     """Compute logarithms of scores in [0, 1], clipped to at least CLIP."""
     return np.asarray(np.log(np.clip(y_score, CLIP, 1)))
@@ -278,10 +308,14 @@ def _cross_fitted(val: MulticlassValidationScores, method: Scaling, folds: int, 
 
 def _in_order(val: MulticlassValidationScores) -> MulticlassValidationScores:
     """Sort by patient, class and scores, so that the folds do not depend on the order of images."""
-    patient = np.array(val.patient or [""] * len(val))
-    order = np.lexsort((*val.y_score.T, val.y_true, patient))
-    patients = None if val.patient is None else tuple(patient[order].tolist())
+    order = _order(val)
+    patients = None if val.patient is None else tuple(np.array(val.patient)[order].tolist())
     return replace(val, y_true=val.y_true[order], y_score=val.y_score[order], patient=patients)
+
+
+def _order(val: MulticlassValidationScores) -> npt.NDArray[np.intp]:
+    patient = np.array(val.patient or [""] * len(val))
+    return np.lexsort((*val.y_score.T, val.y_true, patient))
 
 
 def _loss(scores: MulticlassScores) -> float:

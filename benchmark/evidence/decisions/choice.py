@@ -7,11 +7,14 @@ from functools import partial
 
 import numpy as np
 
+from benchmark.evidence.calibration.scaling import best_multiclass_calibrator, cross_fitted_scores
+from benchmark.evidence.comparison.multiclass import multiclass_differences
 from benchmark.evidence.decisions.decide import Decision, decide
 from benchmark.evidence.decisions.rules import FACTS, Costs, RuleName, Target, cost_matrix, parameter_problem
 from benchmark.evidence.intervals.multiclass import multiclass_interval
-from benchmark.evidence.metrics.influence import ClassSizes, Clusters
-from benchmark.evidence.metrics.multiclass import MulticlassMetric, multiclass_metrics
+from benchmark.evidence.intervals.seeds import MulticlassPairedScores
+from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Labels
+from benchmark.evidence.metrics.multiclass import MulticlassMetric, argmax, multiclass_metrics
 from benchmark.evidence.metrics.registry import Figure
 from benchmark.evidence.scores import MulticlassValidationScores, ValidationScores
 from benchmark.evidence.thresholds.choice import Threshold, choose_by, choose_with_interval
@@ -32,6 +35,8 @@ def choose_decision(
 ) -> Decision:
     """Choose a decision on validation scores.
 
+    `cost` gets the calibrator with the lowest cross-fitted log loss, because it needs probabilities.
+
     Args:
         scores: Validation scores.
         rule: The rule.
@@ -43,8 +48,9 @@ def choose_decision(
         class_sizes: `fixed` if the validation split was drawn with set class shares; for the intervals of figures.
 
     Returns:
-        The decision with its validation figures. Nothing is chosen, with the reason, if the validation split lacks the
-        class or all others, if all scores are the same, or if no threshold reaches the target.
+        The decision with its validation figures; for `cost`, with that of the highest score beside them. Nothing is
+        chosen, with the reason, if the validation split lacks the class or all others, if all scores are the same, or
+        if no threshold reaches the target.
 
     Raises:
         TypeError: The scores are from another split, or of two classes.
@@ -59,12 +65,37 @@ def choose_decision(
         target = target or FACTS[rule].targets[0]
     decision = Decision("argmax", scores.classes)
     if rule == "cost":
-        decision = Decision(rule, scores.classes, costs=cost_matrix(costs or {}, scores.classes))
-    elif rule != "argmax":
+        return _by_cost(scores, costs or {}, class_sizes)
+    if rule != "argmax":
         threshold = _threshold(scores, of_class, target, value)
         reason = threshold.reason if threshold.value is None else None
         decision = Decision(rule, scores.classes, of_class, target, value, threshold=threshold, reason=reason)
-    return _with_figures(decision, scores, class_sizes) if decision.is_chosen else decision
+    if not decision.is_chosen:
+        return decision
+    return replace(decision, validation=_figures(decision, scores, decide(decision, scores.y_score), class_sizes))
+
+
+def _by_cost(scores: MulticlassValidationScores, costs: Costs, class_sizes: ClassSizes) -> Decision:
+    """Calibrate, and compare the cross-fitted expected cost with that of the highest raw score."""
+    calibrator = best_multiclass_calibrator(scores)
+    decision = Decision("cost", scores.classes, costs=cost_matrix(costs, scores.classes), calibrator=calibrator)
+    cross_fitted = cross_fitted_scores(scores, calibrator)
+    decided = decide(replace(decision, calibrator=None), cross_fitted.y_score)
+    highest = argmax(scores)
+    (gain,) = multiclass_differences(
+        ["expected_cost"],
+        {
+            name: MulticlassPairedScores((scores,), (labels,), costs=decision.costs)
+            for name, labels in (("argmax", highest), ("cost", decided))
+        },
+        class_sizes=class_sizes,
+    ).values()
+    return replace(
+        decision,
+        validation=_figures(decision, scores, decided, class_sizes),
+        argmax_cost=_figures(decision, scores, highest, class_sizes)["expected_cost"],
+        gain=Figure("expected_cost", gain.value, gain.low, gain.high, gain.method, gain.reason),
+    )
 
 
 def _threshold(
@@ -122,7 +153,9 @@ _ACCURACY = Rule(
 """A rule for the confidence of images that are right (1) or wrong (0); only `_for_accuracy` uses it."""
 
 
-def _with_figures(decision: Decision, scores: MulticlassValidationScores, class_sizes: ClassSizes) -> Decision:
+def _figures(
+    decision: Decision, scores: MulticlassValidationScores, decided: Labels, class_sizes: ClassSizes
+) -> dict[str, Figure]:
     keys = ["accuracy"]
     if decision.costs is not None:
         keys = ["expected_cost"]
@@ -130,7 +163,6 @@ def _with_figures(decision: Decision, scores: MulticlassValidationScores, class_
         keys = ["coverage", "selective_accuracy"]
     elif decision.of_class is not None:
         keys = [f"{metric}:class:{decision.of_class}" for metric in ("recall", "specificity", "precision")]
-    decided = decide(decision, scores.y_score)
     clusters = Clusters(scores.y_true, scores.patient)
     metrics = multiclass_metrics(scores.classes, costs=decision.costs, abstains=decision.abstains)
 
@@ -141,4 +173,4 @@ def _with_figures(decision: Decision, scores: MulticlassValidationScores, class_
         ends = multiclass_interval(metric, value, scores, decided, clusters, class_sizes=class_sizes)
         return Figure(metric.key, value, ends.low, ends.high, ends.method, ends.reason)
 
-    return replace(decision, validation={key: figure(metrics[key]) for key in keys})
+    return {key: figure(metrics[key]) for key in keys}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from benchmark.evidence.calibration.scaling import MulticlassCalibrator
 from benchmark.evidence.decisions.rules import RuleName, Target, in_words
 from benchmark.evidence.metrics.influence import Labels
 from benchmark.evidence.metrics.registry import Figure
@@ -31,8 +32,13 @@ class Decision:
         value: The stated share.
         costs: Costs (k, k) of `cost`, by true class (rows) and called class (columns).
         threshold: The threshold of `class_at`, or the confidence of `abstain`, with its 95% interval.
+        calibrator: The map from scores to probabilities that `cost` decides on, fitted on validation; None for the
+            other rules. If it is not accepted, the raw scores count as probabilities.
         validation: Validation figures of the decisions by key, such as `coverage`; those after a choice are too
-            favourable, because the choice used the same images.
+            favourable, because the choice used the same images. That of `cost` is cross-fitted, so it is not.
+        argmax_cost: The validation expected cost of the highest raw score, for `cost`.
+        gain: By how much the cross-fitted validation expected cost of `cost` is lower than `argmax_cost`, paired by
+            image; below 0 if it is higher.
         reason: Why nothing was chosen. `decide` then returns the class with the highest score.
     """
 
@@ -43,7 +49,10 @@ class Decision:
     value: float | None = None
     costs: tuple[tuple[float, ...], ...] | None = None
     threshold: Threshold | None = None
+    calibrator: MulticlassCalibrator | None = None
     validation: Mapping[str, Figure] = field(default_factory=dict)
+    argmax_cost: Figure | None = None
+    gain: Figure | None = None
     reason: str | None = None
 
     def __post_init__(self) -> None:
@@ -52,6 +61,8 @@ class Decision:
             object.__setattr__(self, "costs", tuple(tuple(row) for row in self.costs))
         if self.rule == "cost" and self.costs is None:
             raise ValueError("a decision by cost needs its costs")
+        if self.calibrator is not None and (self.rule != "cost" or self.calibrator.classes != self.classes):
+            raise ValueError("a calibrator is for a decision by cost among the same classes")
         needs_threshold = self.rule in ("class_at", "abstain")
         if needs_threshold and (self.threshold is None or (self.threshold.value is None) != bool(self.reason)):
             raise ValueError(f"a decision by {self.rule} has a threshold, or a reason why there is none")
@@ -70,11 +81,14 @@ class Decision:
 
     @property
     def caution(self) -> str | None:
-        """That validation leaves open whether the stated share is reached on other images; None if it does not.
+        """That validation leaves open whether the rule does on other images what it is for; None if it does not.
 
-        The figure on validation is at least the stated share by construction. Its interval says how far it may be below
-        on other images, and is itself too favourable, because the threshold was chosen on the same images.
+        For `cost`, that is a lower expected cost than that of the highest score. For the others, it is the stated
+        share. The figure on validation is at least the stated share by construction. Its interval says how far it may
+        be below on other images, and is itself too favourable, because the threshold was chosen on the same images.
         """
+        if self.rule == "cost":
+            return self._caution_of_cost()
         key = {
             "sensitivity": f"recall:class:{self.of_class}",
             "specificity": f"specificity:class:{self.of_class}",
@@ -92,6 +106,33 @@ class Decision:
             f"less than {self.value:g} is not excluded"
         )
 
+    def _caution_of_cost(self) -> str | None:
+        cost, highest, gain = self.validation.get("expected_cost"), self.argmax_cost, self.gain
+        if cost is None or highest is None or gain is None or None in (cost.value, highest.value, gain.value):
+            return None
+        if gain.value <= 0:  # type: ignore[operator]
+            return (
+                f"validation expected cost {cost.value:.3f} is not below the {highest.value:.3f} of the highest score: "
+                "the rule gains nothing there"
+            )
+        lower = f"validation expected cost {cost.value:.3f} is below the {highest.value:.3f} of the highest score"
+        if gain.low is None:
+            return f"{lower}, but the gain has no interval: whether the rule gains on other images is open"
+        if gain.low > 0:
+            return None
+        return f"{lower}, but the 95% interval of the gain, {gain.low:.3f} to {gain.high:.3f}, includes 0"
+
+    @property
+    def probabilities_in_words(self) -> str | None:
+        """What `cost` takes for probabilities, for prose; None for the other rules."""
+        if self.rule != "cost":
+            return None
+        if self.calibrator is None:
+            return "costs are weighted by raw scores"
+        if not self.calibrator.accepted:
+            return f"costs are weighted by raw scores, because calibration was rolled back ({self.calibrator.reason})"
+        return f"costs are weighted by scores calibrated by {self.calibrator.method} scaling"
+
     def in_words(self) -> str:
         """Describe the rule with its parameters, for prose."""
         return in_words(self.rule, self.of_class, self.target, self.value)
@@ -101,15 +142,18 @@ def decide(decision: Decision, y_score: npt.NDArray[np.float64]) -> Labels:
     """Decide on a class for each image.
 
     - `argmax`: the class with the highest score.
-    - `cost`: the class with the lowest expected cost, if scores are probabilities (Elkan 2001).
+    - `cost`: the class with the lowest expected cost of the calibrated scores. Elkan 2001 needs probabilities.
     - `class_at`: the class if its score is at least the threshold, else the one of the others with the highest score.
     - `abstain`: the class with the highest score, or none if that score is below the threshold.
+
+    The other rules compare raw scores. `class_at` needs only the order of images by the score of one class, and the
+    confidence of `abstain` is chosen or stated on raw scores.
 
     Of equally good classes, the one with the lowest index is taken.
 
     Args:
         decision: The decision. If nothing was chosen, the class with the highest score is taken.
-        y_score: Scores (n, k) of the classes of the decision.
+        y_score: Raw scores (n, k) of the classes of the decision.
 
     Returns:
         Class indices (n,); -1 for images without a decision.
@@ -123,7 +167,8 @@ def decide(decision: Decision, y_score: npt.NDArray[np.float64]) -> Labels:
     if not decision.is_chosen:
         return highest
     if decision.costs is not None:
-        return _cheapest(y_score, np.array(decision.costs, dtype=np.float64))
+        probabilities = y_score if decision.calibrator is None else decision.calibrator.probabilities(y_score)
+        return _cheapest(probabilities, np.array(decision.costs, dtype=np.float64))
     if decision.threshold is None or decision.threshold.value is None:
         return highest
     if decision.of_class is None:
@@ -134,8 +179,8 @@ def decide(decision: Decision, y_score: npt.NDArray[np.float64]) -> Labels:
     return np.where(y_score[:, label] >= decision.threshold.value, label, np.argmax(others, axis=1)).astype(np.int64)
 
 
-def _cheapest(y_score: npt.NDArray[np.float64], costs: npt.NDArray[np.float64]) -> Labels:
-    expected = y_score @ costs  # (n, k), by called class
+def _cheapest(probabilities: npt.NDArray[np.float64], costs: npt.NDArray[np.float64]) -> Labels:
+    expected = probabilities @ costs  # (n, k), by called class
     lowest = expected.min(axis=1, keepdims=True)
     # Sums in another order differ in the last digits: without tolerance, a tie would not go to the lowest index.
     # All terms are at least 0, so the error of a sum is relative to the sum.

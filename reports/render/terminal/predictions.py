@@ -70,7 +70,7 @@ def predictions_document(
     Returns:
         The run, its threshold or decision, its calibration, the notes and the images.
     """
-    document = {
+    return {
         "run": run.run_id,
         "card": run.spec.card.name,
         "seed": run.spec.seed,
@@ -79,7 +79,6 @@ def predictions_document(
         "notes": list(notes),
         "images": [asdict(each) for each in predictions],
     }
-    return document
 
 
 def summary(run: Run, decider: AnyDecisionRule, predictions: Sequence[AnyPrediction]) -> list[str]:

@@ -23,6 +23,7 @@ from benchmark.evidence.calibration.scaling import (
     MulticlassCalibrator,
     best_multiclass_calibrator,
     calibrate_multiclass,
+    cross_fitted_scores,
 )
 from benchmark.evidence.scores import CLIP, MulticlassTestScores, MulticlassValidationScores
 from tests.support.records import on_val
@@ -198,6 +199,25 @@ def test_images_of_a_patient_share_a_fold_and_the_order_of_images_changes_nothin
         calibrate_multiclass(plain(val.y_true[order].tolist(), val.y_score[order].tolist(), patient=patients)) == fitted
     )
     assert calibrate_multiclass(drawn(0.3)).log_loss_after != fitted.log_loss_after
+
+
+@pytest.mark.parametrize("method", SCALINGS)
+@pytest.mark.parametrize("patients", [0, 60])
+def test_cross_fitted_scores_have_the_log_loss_after_and_do_not_know_their_own_label(
+    method: str, patients: int
+) -> None:
+    val = drawn(0.3, (0.5, 0, 0), patients=patients)
+    fitted = calibrate_multiclass(val, method)
+    scores = cross_fitted_scores(val, fitted)
+    assert scores.y_true.tolist() == val.y_true.tolist()
+    assert scores.patient == val.patient
+    assert log_loss(val.y_true, scores.y_score) == pytest.approx(fitted.log_loss_after)
+    assert log_loss(val.y_true, fitted.apply(val).y_score) < fitted.log_loss_after  # type: ignore[operator]
+
+
+def test_scores_without_an_accepted_calibrator_stay_as_they_are() -> None:
+    val = plain([0, 0], [[0.5, 0.3, 0.2], [0.4, 0.3, 0.3]])
+    assert cross_fitted_scores(val, calibrate_multiclass(val)) is val
 
 
 @settings(deadline=None, max_examples=25)

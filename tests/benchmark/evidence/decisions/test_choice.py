@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,12 @@ from scipy.special import softmax
 from sklearn.metrics import accuracy_score, precision_score, recall_score
 from statsmodels.stats.proportion import proportion_confint
 
+from benchmark.evidence.calibration.scaling import best_multiclass_calibrator, cross_fitted_scores
+from benchmark.evidence.comparison.multiclass import multiclass_differences
 from benchmark.evidence.decisions.choice import choose_decision
 from benchmark.evidence.decisions.decide import decide
+from benchmark.evidence.intervals.seeds import MulticlassPairedScores
+from benchmark.evidence.metrics.influence import Floats
 from benchmark.evidence.scores import MulticlassTestScores, MulticlassValidationScores, ValidationScores
 from benchmark.evidence.thresholds.choice import choose_with_interval
 from tests.support.records import on_val
@@ -60,14 +65,101 @@ def test_the_target_is_reached_on_validation_and_the_figures_are_those_of_scikit
     )
 
 
-def test_the_expected_cost_is_the_mean_cost_of_the_decisions() -> None:
-    val = validation()
-    chosen = choose_decision(val, "cost", costs={"MELANOMA": {"NEVUS": 10, "BCC": 5}})
-    table = np.array([[0, 1, 1], [5, 0, 10], [1, 1, 0]])
-    figure = chosen.validation["expected_cost"]
-    assert figure.value == pytest.approx(table[val.y_true, decide(chosen, val.y_score)].mean())
-    assert figure.value < table[val.y_true, val.y_score.argmax(axis=1)].mean()
+COSTS = {"MELANOMA": {"NEVUS": 10.0, "BCC": 5.0}}
+TABLE = np.array([[0, 1, 1], [5, 0, 10], [1, 1, 0]])
+
+
+@pytest.mark.parametrize("patients", [0, 70])
+def test_the_expected_cost_is_the_mean_cost_of_the_cross_fitted_decisions(patients: int) -> None:
+    val = validation(patients=patients)
+    chosen = choose_decision(val, "cost", costs=COSTS)
+    assert chosen.calibrator == best_multiclass_calibrator(val)
+    assert chosen.calibrator.accepted
+    cheapest = (cross_fitted_scores(val, chosen.calibrator).y_score @ TABLE).argmin(axis=1)
+    highest = val.y_score.argmax(axis=1)
+    figure, argmax, gain = chosen.validation["expected_cost"], chosen.argmax_cost, chosen.gain
+    assert argmax is not None
+    assert gain is not None
+    assert figure.value == pytest.approx(TABLE[val.y_true, cheapest].mean())
+    assert argmax.value == pytest.approx(TABLE[val.y_true, highest].mean())
     assert figure.bounds is not None
+    (expected,) = multiclass_differences(
+        ["expected_cost"],
+        {
+            "a": MulticlassPairedScores((val,), (highest,), TABLE),
+            "b": MulticlassPairedScores((val,), (cheapest,), TABLE),
+        },
+    ).values()
+    assert gain.value == pytest.approx(argmax.value - figure.value)  # type: ignore[operator]
+    assert gain.bounds == pytest.approx(expected.bounds)
+
+
+@pytest.mark.parametrize("rule", ["argmax", "class_at", "abstain"])
+def test_only_costs_are_weighted_by_calibrated_scores(rule: Any) -> None:
+    parameters: dict[str, Any] = {"class_at": {"of_class": "NEVUS", "value": 0.9}, "abstain": {"value": 0.6}}
+    chosen = choose_decision(validation(), rule, **parameters.get(rule, {}))
+    assert (chosen.calibrator, chosen.argmax_cost, chosen.gain) == (None, None, None)
+
+
+def drawn(n: int, seed: int, temperature: float, shift: tuple[float, ...]) -> tuple[MulticlassValidationScores, Floats]:
+    """Scores whose logits are the true ones over a temperature, plus a shift; then the true probabilities (n, 3)."""
+    random = np.random.default_rng(seed)
+    logits = random.normal(0, 1.5, (n, 3))
+    true: Floats = softmax(logits, axis=1)
+    labels = (random.random((n, 1)) > true.cumsum(axis=1)).sum(axis=1).clip(0, 2)
+    raw = softmax(logits / temperature + np.array(shift), axis=1)
+    return MulticlassValidationScores("val", labels, raw, CLASSES), true
+
+
+@pytest.mark.parametrize(
+    ("temperature", "shift", "raw_is_worse"),
+    [
+        pytest.param(0.25, (1.5, 0.0, -1.0), False, id="overconfident"),
+        pytest.param(3.0, (0.0, 0.3, 0.0), True, id="underconfident, where raw scores would cost more than argmax"),
+    ],
+)
+def test_the_rule_costs_less_than_the_highest_score_on_a_large_fresh_sample_although_scores_are_miscalibrated(
+    temperature: float, shift: tuple[float, ...], raw_is_worse: bool
+) -> None:
+    chosen = choose_decision(drawn(600, 0, temperature, shift)[0], "cost", costs=COSTS)
+    fresh, true = drawn(100_000, 1, temperature, shift)
+
+    def cost(decided: Any) -> float:
+        return float(TABLE[fresh.y_true, decided].mean())
+
+    highest = cost(fresh.y_score.argmax(axis=1))
+    raw = cost(decide(replace(chosen, calibrator=None), fresh.y_score))
+    least = cost((true @ TABLE).argmin(axis=1))
+    rule = cost(decide(chosen, fresh.y_score))
+    assert rule < min(highest, raw) - 0.01
+    assert (raw > highest) == raw_is_worse
+    assert rule - least < 0.1 * (highest - least)
+
+
+def test_a_rule_that_gains_nothing_or_maybe_nothing_says_so() -> None:
+    worse = choose_decision(drawn(300, 0, 2.0, (0, 0.6, 0))[0], "cost", costs={"MELANOMA": {"NEVUS": 3, "BCC": 3}})
+    assert worse.gain is not None
+    assert worse.gain.value is not None
+    assert worse.gain.value <= 0
+    assert worse.caution is not None
+    assert worse.caution.endswith("of the highest score: the rule gains nothing there")
+    unsure = choose_decision(drawn(300, 0, 3.0, (0, 0.5, 0))[0], "cost", costs={"MELANOMA": {"NEVUS": 3, "BCC": 3}})
+    assert unsure.caution is not None
+    assert "but the 95% interval of the gain, -0." in unsure.caution
+    assert unsure.caution.endswith("includes 0")
+    assert choose_decision(drawn(600, 0, 0.25, (1.5, 0.0, -1.0))[0], "cost", costs=COSTS).caution is None
+
+
+def test_scores_that_cannot_be_calibrated_count_as_probabilities_and_it_is_said() -> None:
+    right = plain([0, 1, 2, 0], [[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.3, 0.6], [0.7, 0.2, 0.1]])
+    chosen = choose_decision(right, "cost", costs=COSTS)
+    assert chosen.calibrator is not None
+    assert not chosen.calibrator.accepted
+    assert decide(chosen, right.y_score).tolist() == (right.y_score @ TABLE).argmin(axis=1).tolist()
+    assert chosen.probabilities_in_words == (
+        "costs are weighted by raw scores, because calibration was rolled back (every validation image has its highest "
+        "score for the right class: the best temperature is 0)"
+    )
 
 
 def test_a_stated_confidence_is_the_threshold_with_coverage_and_accuracy() -> None:

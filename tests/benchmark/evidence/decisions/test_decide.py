@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from benchmark.evidence.calibration.scaling import MulticlassCalibrator
 from benchmark.evidence.decisions.decide import ABSTAINED, Decision, decide
 from benchmark.evidence.decisions.rules import cost_matrix
 from benchmark.evidence.thresholds.choice import Threshold
@@ -64,6 +65,17 @@ def test_a_costly_miss_is_avoided() -> None:
     costs = cost_matrix({"MELANOMA": {"BCC": 10, "NEVUS": 10}}, CLASSES)
     # Expected costs of the first image: BCC 0.3 * 10 + 0.1, MELANOMA 0.6 + 0.1, NEVUS 0.3 * 10 + 0.6.
     assert decide(Decision("cost", CLASSES, costs=costs), SCORES).tolist() == [1, 1, 1, 1, 1]
+
+
+HALVED = MulticlassCalibrator("temperature", CLASSES, True, slopes=(0.5,) * 3, intercepts=(0.0,) * 3)
+"""A temperature of 2."""
+
+
+def test_costs_are_weighted_by_calibrated_scores() -> None:
+    costs = cost_matrix({"MELANOMA": {"BCC": 4, "NEVUS": 4}}, CLASSES)
+    scores = np.array([[0.9, 0.1, 0.0]])  # Calibrated: sqrt(0.9) to sqrt(0.1) is 0.75 to 0.25, above Elkan's 1 / 5.
+    assert decide(Decision("cost", CLASSES, costs=costs), scores).tolist() == [0]
+    assert decide(Decision("cost", CLASSES, costs=costs, calibrator=HALVED), scores).tolist() == [1]
 
 
 def test_two_groups_of_equal_cost_follow_elkan_s_threshold() -> None:
@@ -133,13 +145,16 @@ def test_a_decision_must_be_complete() -> None:
         Decision("abstain", CLASSES, threshold=Threshold(0.5, "confidence"), reason="none")
     with pytest.raises(ValueError, match="'MOLE' is not one of BCC, MELANOMA, NEVUS"):
         at(0.5, "MOLE")
+    for rule, classes in (("argmax", CLASSES), ("cost", ("A", "B", "C"))):
+        with pytest.raises(ValueError, match="a calibrator is for a decision by cost among the same classes"):
+            Decision(rule, classes, costs=((0.0,) * 3,) * 3, calibrator=HALVED)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     "decision",
     [
         Decision("argmax", CLASSES),
-        Decision("cost", CLASSES, costs=cost_matrix({"BCC": {"NEVUS": 2}}, CLASSES)),
+        Decision("cost", CLASSES, costs=cost_matrix({"BCC": {"NEVUS": 2}}, CLASSES), calibrator=HALVED),
         at(0.3),
         at(None),
         abstaining(0.7),
