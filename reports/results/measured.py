@@ -189,7 +189,7 @@ def _collected(runs: Iterable[Run], measure: Callable[[Run], _Collected]) -> dic
         if run.spec.card.name not in collected:
             collected[run.spec.card.name] = one
             continue
-        earlier = collected[run.spec.card.name]
+        earlier: _Collected = collected[run.spec.card.name]
         if _same_images(earlier, one):
             collected[run.spec.card.name] = replace(
                 earlier,
