@@ -108,7 +108,7 @@ class SearchSpace(Strict):
     """Parameters by their path in the card, and how they are searched.
 
     `objective` is a metric of the validation split. On three or more classes, a metric of one class against the rest,
-    such as `auc`, stands for its macro mean; `recall:class:NAME` is that of one class. `executions` is the number of
+    such as `auc`, means its macro mean; `recall:class:NAME` is that of one class. `executions` is the number of
     runs per trial, each with its own seed. `folds` divides the train and val images by patient for cross-validation.
     The objective of a trial is the mean over executions and folds.
     """

@@ -170,7 +170,20 @@ def scores_of_two(
     y_score: npt.NDArray[np.float64],
     patient: tuple[str, ...] | None = None,
 ) -> Scores:
-    """Return scores of two classes in the type of their split."""
+    """Return scores of two classes in the type of their split.
+
+    Args:
+        split: Which split the images are from.
+        y_true: Labels (n,), 0 or 1.
+        y_score: Scores (n,) of the positive class.
+        patient: The patient of each image (n,); None where patients are not known.
+
+    Returns:
+        `Scores`, or its types for validation and test.
+
+    Raises:
+        ValueError: As `Scores` does.
+    """
     kinds = {"val": ValidationScores, "test": TestScores}
     return kinds.get(split, Scores)(split, y_true, y_score, patient)
 

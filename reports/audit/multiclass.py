@@ -147,25 +147,25 @@ def class_row(row: Row, matrix: PrintedClassMatrix | None) -> AuditRow:
 
 
 def _contradiction(
-    figure_set: FigureSet, found: Contradiction, classes: Sequence[str], known: Mapping[str, int] | None
+    figure_set: FigureSet, contradiction: Contradiction, classes: Sequence[str], known: Mapping[str, int] | None
 ) -> AuditFinding:
-    cited = figure_set.cited(found.keys)
+    cited = figure_set.cited(contradiction.keys)
     together = listed([each.text for each in cited])
     of = "" if known is None else f" of {' + '.join(map(str, known.values()))} images"
     kind = "averages"
-    if found.rule == "whole number":
-        kind, (statement, derivation) = "off-grid", _off_grid(figure_set, found.keys[0], known or {})
-    elif found.rule == "same":
+    if contradiction.rule == "whole number":
+        kind, (statement, derivation) = "off-grid", _off_grid(figure_set, contradiction.keys[0], known or {})
+    elif contradiction.rule == "same":
         statement = f"{capital(together)} cannot both be true."
         derivation = (
             "Where every image has one class and is called one class, micro recall, micro precision, micro F1 and "
             "weighted recall all equal accuracy."
-            if found.keys[0] in SAME[0]
+            if contradiction.keys[0] in SAME[0]
             else "Balanced accuracy is the macro recall."
         )
-    elif found.rule in ("mean", "weighted mean", "between"):
-        statement, derivation = _mean(figure_set, found, classes, known)
-    elif found.rule == "averages":
+    elif contradiction.rule in ("mean", "weighted mean", "between"):
+        statement, derivation = _mean(figure_set, contradiction, classes, known)
+    elif contradiction.rule == "averages":
         statement = f"No decisions{of.replace(' of', ' on', 1)} average to {together} together."
         derivation = (
             "mlscorecheck finds no counts for the classes, each against the others, with figures rounded or cut."
@@ -195,9 +195,9 @@ def _off_grid(figure_set: FigureSet, key: str, known: Mapping[str, int]) -> tupl
 
 
 def _mean(
-    figure_set: FigureSet, found: Contradiction, classes: Sequence[str], known: Mapping[str, int] | None
+    figure_set: FigureSet, contradiction: Contradiction, classes: Sequence[str], known: Mapping[str, int] | None
 ) -> tuple[str, str]:
-    average, *of_classes = found.keys
+    average, *of_classes = contradiction.keys
     figure, ranges = figure_set.of(average), figure_set.of_classes()
     assert figure is not None
     metric = MeasureKey.parse(of_classes[0]).metric
@@ -206,16 +206,16 @@ def _mean(
         [f"{MeasureKey.parse(key).of_class} {printed(one)}" for key in of_classes if (one := figure_set.of(key))]
     )
     values = f"The printed {label_of(metric)} of each class is: {each}."
-    if found.rule == "between":
+    if contradiction.rule == "between":
         low, high = min(ranges[key][0] for key in of_classes), max(ranges[key][1] for key in of_classes)
         statement = f"{capital(named(figure))} lies outside of the {label_of(metric)} of all classes."
         return statement, f"{values} A mean of them lies between {low:.4f} and {high:.4f}, whatever the class sizes."
-    weights = [1.0] * len(classes) if found.rule == "mean" else [float((known or {})[name]) for name in classes]
+    weights = [1.0] * len(classes) if contradiction.rule == "mean" else [float((known or {})[name]) for name in classes]
     possible = [ranges.get(str(MeasureKey(metric, of_class=name)), (0.0, 1.0)) for name in classes]
     low, high = mean_range(possible, weights)
     absent = len(classes) - len(of_classes)
     rest = f", whatever the {'other class has' if absent == 1 else 'other classes have'}" if absent else ""
-    weighting = ", weighted by the images of each class" if found.rule == "weighted mean" else ""
+    weighting = ", weighted by the images of each class" if contradiction.rule == "weighted mean" else ""
     other = ""
     if average == "f1:macro":
         other = " The F1 of macro precision and macro recall is another figure, which some authors call macro F1."

@@ -63,7 +63,16 @@ def row_problems(path: str, row: Row, written: Row, matrices: Sequence[AnyMatrix
 
 
 def interpretation_problems(path: str, interpretation: Interpretation, row: Row) -> Iterator[str]:
-    """Yield a line for each figure of an interpretation that is not of the classes of its row, with its path."""
+    """Yield a line for each figure of an interpretation that is not of the classes of its row.
+
+    Args:
+        path: The path of the interpretation in its file.
+        interpretation: The interpretation.
+        row: Its row, with all its figures and its test set.
+
+    Yields:
+        Lines with the path of the field.
+    """
     joined = (*interpretation.figures, *row.figures)
     for problem in class_problems("figures", joined, row.test):
         if int(problem.split(".", 2)[1]) < len(interpretation.figures):
@@ -71,7 +80,16 @@ def interpretation_problems(path: str, interpretation: Interpretation, row: Row)
 
 
 def matrix_problems(path: str, matrix: AnyMatrix, row: Row) -> Iterator[str]:
-    """Yield a line if a printed matrix has other classes than its row, with its path."""
+    """Yield a line if a printed matrix has other classes than its row.
+
+    Args:
+        path: The path of the matrix in its file.
+        matrix: The printed matrix.
+        row: Its row, with all its figures and its test set.
+
+    Yields:
+        At most one line, with the path of the field.
+    """
     if isinstance(matrix, PrintedMatrix):
         if row.is_multiclass:
             yield f"{path}: tp, fp, tn and fn are of two classes; give `classes` and `matrix`, a row per true class"

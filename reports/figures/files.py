@@ -78,9 +78,9 @@ def _write_section(section: Section, folder: Path, prefix: str, galleries: Mappi
     cards = {
         card: tuple(
             Picture(_write_svg(figure, folder, f"{prefix}{card}-{name}"), f"{alt} of {card}")
-            for name, alt, figure in drawn
+            for name, alt, figure in figures
         )
-        for card, drawn in _figures_by_card(section)
+        for card, figures in _figures_by_card(section)
     }
     present = [galleries[run.run_id] for run in section.runs if run.run_id in galleries]
     return Pictures(comparison, cards, {each.run_id: _write_tiles(each, folder, prefix) for each in present})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -24,6 +25,9 @@ _IN_ONE = 5
 _PANELS = 20
 """The largest number of small panels."""
 _COLUMNS = 3  # as wide as a phone
+_INCHES, _STEP_X, _STEP_Y = 1.3, 1.2, 1.25
+"""The side of a small panel in inches, and the distances of their corners in sides."""
+_GAP = (math.nan, math.nan)
 _LETTERS = 20
 """The largest number of letters of the name of a class in a figure."""
 _LINES = (
@@ -34,8 +38,8 @@ _LINES = (
     (COLOURS["accent"], (0, (2, 2))),
 )
 """Colour and dashes of the lines of one panel, which differ without colour too."""
-_ROOM = 0.03
-"""Room beside the lowest recall, as a share."""
+_PAD = 0.03
+"""Distance of the lowest recall from the edge of its panel, as a share."""
 _DARK = 0.3
 """From this share on the text of a cell is light."""
 _SHADES = LinearSegmentedColormap.from_list("shares", [COLOURS["paper"], COLOURS["accent"]])
@@ -63,7 +67,7 @@ def multiclass_forest_figure(cards: Sequence[CardFigures]) -> Figure:
     ]
     if recalls:
         label = "recall of each class"
-        axes.set_xlim(left=min(axes.get_xlim()[0], min(value for value, _ in recalls) - _ROOM))
+        axes.set_xlim(left=min(axes.get_xlim()[0], min(value for value, _ in recalls) - _PAD))
         axes.plot(*zip(*recalls, strict=True), "|", color=COLOURS["muted"], markersize=7, zorder=1, label=label)
         figure.legends[0].remove()
         handles, labels = axes.get_legend_handles_labels()
@@ -212,31 +216,38 @@ def _one_panel(classes: Sequence[ClassCurves], areas: Mapping[str, Estimate | No
 def _small_panels(
     classes: Sequence[ClassCurves], areas: Mapping[str, Estimate | None], every: Sequence[ClassCurves]
 ) -> Figure:
-    """Small panels in the order of `every`."""
+    """Small panels in the order of `every`, drawn within one, which takes a fifth of the time."""
     names = {each.name for each in classes}
     ordered = [each for each in every if each.name in names]
     columns = min(_COLUMNS, len(ordered))
     rows = math.ceil(len(ordered) / columns)
-    figure = Figure(figsize=(1.55 * columns + 0.4, 1.75 * rows + 0.35))
-    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
-    size = figure.get_size_inches()
-    figure.subplots_adjust(
-        left=0.42 / size[0], right=1 - 0.05 / size[0], bottom=0.42 / size[1], top=1 - 0.25 / size[1], hspace=0.3
-    )
-    for axes in panels[len(ordered) :]:
-        axes.remove()
-    for axes, each in zip(panels, ordered, strict=False):
+    figure = Figure(figsize=(_INCHES * (columns * _STEP_X + 0.2), _INCHES * (rows * _STEP_Y + 0.25)))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    axes.set_xlim(-0.35, columns * _STEP_X - 0.15)
+    axes.set_ylim(-(rows - 1) * _STEP_Y - 0.38, _STEP_Y - 0.13)
+    frames: list[tuple[float, float]] = []
+    chances: list[tuple[float, float]] = []
+    curves: list[tuple[float, float]] = []
+    small: dict[str, Any] = {"fontsize": 9, "color": COLOURS["muted"]}
+    for place, each in enumerate(ordered):
         assert each.roc is not None
-        axes.plot([0, 1], [0, 1], color=COLOURS["muted"], linestyle=(0, (1, 2)), linewidth=1)
-        axes.plot(each.roc.x, each.roc.y, color=COLOURS["accent"], linewidth=1.3)
-        axes.set_title(_short(each.name), loc="left", fontsize=8.5, pad=3)
+        x, y = place % columns * _STEP_X, -(place // columns) * _STEP_Y
+        frames += [(x, y + 1), (x, y), (x + 1, y), _GAP]
+        chances += [(x, y), (x + 1, y + 1), _GAP]
+        curves += [(x + right, y + up) for right, up in zip(each.roc.x, each.roc.y, strict=True)] + [_GAP]
+        axes.text(x, y + 1.05, _short(each.name), fontsize=10)
         area = areas.get(each.name)
         if area is not None and area.value is not None:
-            axes.text(0.97, 0.05, f"{area.value:.3f}", ha="right", fontsize=8.5, transform=axes.transAxes)
-        axes.set_xlim(-0.02, 1.02)
-        axes.set_ylim(-0.02, 1.02)
-        axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
-        axes.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
-    figure.text(0.5, 0.08 / size[1], "1 \N{MINUS SIGN} specificity", ha="center", color=COLOURS["ink"])
-    figure.text(0.08 / size[0], 0.5, "recall", rotation=90, va="center", color=COLOURS["ink"])
+            axes.text(x + 0.97, y + 0.05, f"{area.value:.3f}", ha="right", fontsize=10)
+        for at, tick in ((0, "0"), (0.5, "0.5"), (1, "1")):
+            if place + columns >= len(ordered):
+                axes.text(x + at, y - 0.04, tick, ha="center", va="top", **small)
+            if place % columns == 0:
+                axes.text(x - 0.04, y + at, tick, ha="right", va="center", **small)
+    axes.plot(*zip(*frames, strict=True), color=COLOURS["muted"], linewidth=0.8)
+    axes.plot(*zip(*chances, strict=True), color=COLOURS["muted"], linestyle=(0, (1, 2)), linewidth=1)
+    axes.plot(*zip(*curves, strict=True), color=COLOURS["accent"], linewidth=1.3)
+    axes.text(0.5, -(rows - 1) * _STEP_Y - 0.3, "1 \N{MINUS SIGN} specificity", ha="center", fontsize=10)
+    axes.text(-0.3, 0.5, "recall", rotation=90, va="center", ha="center", fontsize=10)
     return figure

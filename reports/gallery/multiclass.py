@@ -67,10 +67,10 @@ def decided_by(run: Run) -> tuple[Decision, str]:
     decision = run.decision or Decision(classes=run.spec.dataset.classes)
     if not decision.is_chosen:
         return decision, f"highest score; nothing could be chosen on validation: {decision.reason}"
-    words = decision.in_words()
-    if decision.threshold is None or decision.threshold.value is None:
+    words, threshold = decision.in_words(), decision.threshold
+    if threshold is None or threshold.value is None or decision.target == "confidence":
         return decision, words
-    return decision, f"{words} (threshold {decision.threshold.value:.3g})"
+    return decision, f"{words} (threshold {threshold.value:.3g})"
 
 
 def decisions_of(run: Run, scores: MulticlassScores) -> Labels:

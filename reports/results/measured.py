@@ -186,10 +186,11 @@ def _collected(runs: Iterable[Run], measure: Callable[[Run], _Collected]) -> dic
         if _version(run) != latest[run.spec.card.name]:
             continue
         one = measure(run)
-        earlier: _Collected | None = collected.get(run.spec.card.name)
-        if earlier is None:
+        if run.spec.card.name not in collected:
             collected[run.spec.card.name] = one
-        elif _same_images(earlier, one):
+            continue
+        earlier: _Collected = collected[run.spec.card.name]
+        if _same_images(earlier, one):
             collected[run.spec.card.name] = replace(
                 earlier,
                 runs=earlier.runs + one.runs,

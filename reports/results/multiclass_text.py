@@ -124,7 +124,7 @@ def confusions(classes: Sequence[str], matrix: ClassMatrix, most: int = _CONFUSI
         most: The largest number of confusions to name.
 
     Returns:
-        The sentence; it also says that there is no confusion.
+        The sentence, also where no image was confused.
     """
     ranked = sorted(_off_diagonal(matrix), key=lambda cell: -cell[0])[:most]
     if not ranked:
@@ -184,8 +184,10 @@ def decision_lines(run: Run, card: MulticlassCard) -> list[str]:
 def decision_keys(decision: Decision) -> tuple[str, ...]:
     """The figures that show what a decision was chosen for; none for the highest score."""
     if decision.of_class is not None:
-        own = (str(MeasureKey(metric, of_class=decision.of_class)) for metric in ("recall", "specificity", "precision"))
-        return (*own, "accuracy")
+        of_class = (
+            str(MeasureKey(metric, of_class=decision.of_class)) for metric in ("recall", "specificity", "precision")
+        )
+        return (*of_class, "accuracy")
     of_rule = {"cost": ("expected_cost",), "abstain": ("coverage", "selective_accuracy")}
     return (*of_rule[decision.rule], "accuracy", "recall:macro") if decision.rule in of_rule else ()
 

@@ -17,7 +17,12 @@ PREPROCESSING: Mapping[str, str] = MappingProxyType(
 def recipe_in_words(card: ModelCard, classes: int = 2) -> tuple[tuple[str, str], ...]:
     """The settings of a card by topic: network, optimiser, loss, epochs, augmentation, preprocessing.
 
-    `classes` is the number of classes that it was trained on. For more than two, a loss is in its categorical form.
+    Args:
+        card: The card.
+        classes: The number of classes that it was trained on. For more than two, a loss is in its categorical form.
+
+    Returns:
+        Pairs of a topic and its settings.
     """
     settings = dict(_recipe(card))
     if classes > 2:

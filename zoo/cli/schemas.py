@@ -11,7 +11,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from benchmark.data.sources.declared import ClassOrder
 from benchmark.evidence.diagnosis.diagnoses import FINDINGS
+from benchmark.evidence.metrics.keys import AVERAGES
+from benchmark.evidence.metrics.multiclass import class_metrics, is_of_classes, multiclass_metric_names
 from benchmark.evidence.metrics.registry import aliases, measures
 from benchmark.evidence.thresholds.rules import rule_names
 from benchmark.runs.protocol import Protocol
@@ -23,6 +26,7 @@ from zoo.models.registry import builder_names, get_builder
 
 Schema = dict[str, Any]
 _NEVER_INHERITED = ("PublishedFigure", "Source")
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def card() -> Schema:
@@ -66,7 +70,12 @@ def space() -> Schema:
     """The schema of search spaces."""
     schema = _document(SearchSpace, "A search space of zoo")
     objectives = measures()
-    schema["properties"]["objective"]["enum"] = [*objectives, *aliases(objectives)]
+    of_all = [name for name in multiclass_metric_names() if not is_of_classes(name) and name not in objectives]
+    one_of_them = f"^({'|'.join(map(re.escape, class_metrics()))}):({'|'.join(AVERAGES)}|class:.+)$"
+    schema["properties"]["objective"]["anyOf"] = [
+        {"enum": [*objectives, *of_all, *aliases(objectives)]},
+        {"pattern": one_of_them, "description": "of three or more classes: recall:macro, recall:class:NORMAL"},
+    ]
     schema["properties"]["parameters"]["propertyNames"] = {"pattern": r"^(model|recipe)\..+"}
     return schema
 
@@ -82,7 +91,20 @@ def claims() -> Schema:
     return schema
 
 
-SCHEMAS: Mapping[str, Callable[[], Schema]] = {"card": card, "protocol": protocol, "space": space, "claims": claims}
+def classes() -> Schema:
+    """The schema of the classes.yaml of a data set. The loader takes whole numbers as names too."""
+    schema = _described(ClassOrder.model_json_schema())
+    schema["properties"]["classes"] |= {"items": {"type": ["string", "integer"]}, "uniqueItems": True}
+    return {"$schema": _DIALECT, **schema, "title": "The classes of a data set of zoo"}
+
+
+SCHEMAS: Mapping[str, Callable[[], Schema]] = {
+    "card": card,
+    "protocol": protocol,
+    "space": space,
+    "claims": claims,
+    "classes": classes,
+}
 
 
 def _document(model: type[BaseModel], title: str) -> Schema:
@@ -91,7 +113,7 @@ def _document(model: type[BaseModel], title: str) -> Schema:
     for definition in schema["$defs"].values():
         _described(definition)
     schema["required"].remove("name")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": title}
+    return {"$schema": _DIALECT, **schema, "title": title}
 
 
 def _described(definition: Schema) -> Schema:

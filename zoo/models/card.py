@@ -370,11 +370,11 @@ def class_problems(
     names = tuple(test.sizes) if isinstance(test, MulticlassTestSizes) else classes
     several = bool(names) or any(figure.of_class or figure.average for figure in figures)
     for i, figure in enumerate(figures):
-        given = "class" if figure.of_class is not None else "average"
+        field = "class" if figure.of_class is not None else "average"
         if (figure.of_class or figure.average) and isinstance(test, TestSizes):
             yield (
-                f"{path}.{i}.{given}: is for three classes or more, but the test set has negatives and positives; drop "
-                f"`{given}`, or give the number of images of every class in `test`"
+                f"{path}.{i}.{field}: is for three classes or more, but the test set has negatives and positives; drop "
+                f"`{field}`, or give the number of images of every class in `test`"
             )
         elif figure.of_class is not None and names and figure.of_class not in names:
             yield f"{path}.{i}.class: unknown class '{figure.of_class}'. {suggest(figure.of_class, names)}"

@@ -25,7 +25,7 @@ class Measured(Strict):
     """What measures a metric: of all classes, of one class against the others, or averaged over the classes.
 
     A subclass has the fields `metric`, `of_class` and `average`. The last two are for three classes or more; without a
-    value they are left out of what is written, so that files about two classes read as before.
+    value they are not written, so that files about two classes read as before.
     """
 
     if TYPE_CHECKING:
@@ -57,14 +57,14 @@ def _problem(metric: str, average: Average | None, of_class: str | None) -> str 
         return None
     if average is not None and of_class is not None:
         return "`class` and `average` exclude each other; keep one"
-    given = "class" if average is None else "average"
+    field = "class" if average is None else "average"
     if metric in NOT_METRICS:
-        return f"the {metric} is of all classes together; drop `{given}`"
+        return f"the {metric} is of all classes together; drop `{field}`"
     if metric in multiclass_metric_names() and not is_of_classes(metric):
         instead = "; the share of a class that is called right is its recall" if metric == "accuracy" else ""
-        return f"{metric} is of all classes together; drop `{given}`{instead}"
+        return f"{metric} is of all classes together; drop `{field}`{instead}"
     if ":" in metric:
-        return f"'{metric}' is not the name of a metric; give the name alone, beside `{given}`"
+        return f"'{metric}' is not the name of a metric; give the name alone, beside `{field}`"
     return None
 
 

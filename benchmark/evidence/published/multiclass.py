@@ -96,9 +96,9 @@ def contradictions(
     remaining = dict(ranges)
     contradicting: list[Contradiction] = []
     for find in (_no_whole_number, _unequal, _not_means, _no_averages, _no_decisions):
-        while (found := find(remaining, classes, sizes)) is not None:
-            contradicting.append(found)
-            for key in found.keys:
+        while (contradiction := find(remaining, classes, sizes)) is not None:
+            contradicting.append(contradiction)
+            for key in contradiction.keys:
                 del remaining[key]
     return tuple(contradicting)
 

@@ -22,9 +22,16 @@ _OF_CLASS = "score:"  # begins the column of each of three or more classes
 
 
 def write_predictions(path: Path, scores: Sequence[tuple[AnyScores, Sequence[str]]]) -> None:
-    """Write scores to `path` as Parquet, each with the names of its images. Raises OSError.
+    """Write scores as Parquet.
 
     Two classes have one column, `y_score`, for the positive class. More have one column each, `score:CLASS`.
+
+    Args:
+        path: The file.
+        scores: Scores, each with the names of its images.
+
+    Raises:
+        OSError: The file cannot be written.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -118,6 +118,13 @@ def comparison_view(section: Section, compared: Sequence[str] = COMPARED) -> Com
     """The comparison of the cards of `section` by the metrics of `compared`.
 
     The decisions are those at threshold 0.5, or those of the highest score for three or more classes.
+
+    Args:
+        section: The section of the report.
+        compared: The keys of the metrics.
+
+    Returns:
+        The rows and axes.
     """
     published = {
         (card, metric): comparison

@@ -102,7 +102,10 @@ def render(
         script=Markup(script),
         policy=_policy(script),
         sliders={f"{chapter.id}-{card.card.name}": card.slider for chapter in chapters for card in chapter.cards},
-        panels={key: {"classes": panel.classes, "runs": panel.runs} for key, panel in panels.items()},
+        panels={
+            key: {"classes": [_printable(name) for name in panel.classes], "runs": panel.runs}
+            for key, panel in panels.items()
+        },
     )
 
 

@@ -95,20 +95,26 @@ def test_few_classes_share_a_panel_and_differ_without_colour(three: Report) -> N
 
 def test_many_classes_have_small_panels_with_their_areas(ten: Section) -> None:
     figures = next(each for each in ten.cards if each.card.name == WORSE)
-    figure = class_roc_figure(curves_of(ten, WORSE), class_areas(figures, ten.classes))
-    assert [axes.get_title(loc="left") for axes in figure.axes] == list(ten.classes)
-    for axes, name in zip(figure.axes, ten.classes, strict=True):
-        assert f"{figures.at_half[f'auc:class:{name}'].value:.3f}" in [each.get_text() for each in axes.texts]
+    curves = curves_of(ten, WORSE)
+    figure = class_roc_figure(curves, class_areas(figures, ten.classes))
+    words = texts(figure)
+    places = [words.index(name) for name in ten.classes[2:]]
+    assert places == sorted(places)
+    for name in ten.classes:
+        assert f"{figures.at_half[f'auc:class:{name}'].value:.3f}" in words
+    points = np.array(figure.axes[0].lines[-1].get_xydata())
+    assert np.isnan(points[:, 0]).sum() == 10
+    assert len(points) == 10 + sum(len(each.roc.x) for each in curves if each.roc is not None)
     assert figure.get_size_inches()[0] <= 5.1, "a phone shows it without shrinking"
-    assert "class" not in inline_svg(figure, "t", "d")
+    assert len(inline_svg(figure, "t", "d")) < 60_000
 
 
 def test_of_very_many_classes_those_with_the_smallest_areas_are_drawn(ten: Section) -> None:
     roc = curves_of(ten, WORSE)[0].roc
     curves = [ClassCurves(f"class {place}", 10, 0.02, roc, None) for place in range(50)]
     areas = {curve.name: SampleEstimate(1 - place / 100, None, None, 10) for place, curve in enumerate(curves)}
-    figure = class_roc_figure(curves, areas)
-    assert [axes.get_title(loc="left") for axes in figure.axes] == [f"class {place}" for place in range(30, 50)]
+    words = texts(class_roc_figure(curves, areas))
+    assert [word for word in words if word.startswith("class")] == [f"class {place}" for place in range(30, 50)]
 
 
 def test_without_a_curve_the_figure_has_the_reason() -> None:

@@ -9,7 +9,7 @@ import typer
 
 from zoo.cli.options import print_json
 
-_KINDS = ("card", "protocol", "space", "claims")
+_KINDS = ("card", "protocol", "space", "claims", "classes")
 
 
 def _kinds(incomplete: str) -> list[str]:
@@ -18,10 +18,10 @@ def _kinds(incomplete: str) -> list[str]:
 
 def command(
     kind: Annotated[
-        str, typer.Argument(metavar="KIND", help="card, protocol, space or claims.", autocompletion=_kinds)
+        str, typer.Argument(metavar="KIND", help="card, protocol, space, claims or classes.", autocompletion=_kinds)
     ],
 ) -> None:
-    """Print the JSON Schema of cards, protocols, search spaces or claims.
+    """Print the JSON Schema of cards, protocols, search spaces, claims or classes.yaml.
 
     For an editor with yaml-language-server, run `zoo schema card > card.schema.json` and write
     `# yaml-language-server: $schema=card.schema.json` as the first line of a card.

@@ -323,5 +323,6 @@ def test_names_of_classes_are_text(tmp_path: Path) -> None:
     assert "<script>window" not in html
     assert "<img src=x" not in html
     assert not [attributes for _, attributes in page.tags if "onerror" in attributes]
-    assert "\u202e" not in re.sub(r"<script.*?</script>", "", html, flags=re.DOTALL)
-    assert panels(html)[f"part1-{BETTER}"]["classes"] == list(names)
+    assert "\u202e" not in html
+    plain = [name.replace("\u202e", " ") for name in names]
+    assert panels(html)[f"part1-{BETTER}"]["classes"] == plain

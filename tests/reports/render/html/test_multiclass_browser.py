@@ -16,12 +16,24 @@ from benchmark.evidence.scores import MulticlassScores, Scores
 from benchmark.runs.decision_rule import DecisionRule
 from benchmark.runs.protocol import load_protocol
 from benchmark.runs.run import Run
+from benchmark.runs.storage.store import Store
 from reports.render.html.page import render
 from reports.render.html.scores import test_scores
 from reports.report import build_report
 from reports.text import number
 from tests.support.browsers import PHONE, open_all, picture, wider_than_the_window
-from tests.support.multiclass_stores import BETTER, WORSE, ten_classes_in, three_classes_in
+from tests.support.multiclass_stores import (
+    BETTER,
+    RADIOGRAPHS,
+    WORSE,
+    keep_multiclass,
+    on_test,
+    on_val,
+    simulated,
+    ten_classes_in,
+    three_classes_in,
+)
+from tests.support.pages import HOSTILE, LONG
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (pip install '.[dev]')")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
@@ -54,6 +66,17 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Made:
     rule = DecisionRule.parse("class_at=VIRUS:sensitivity:0.9")
     protocol = load_protocol("quick").model_copy(update={"decision": rule})
     return made(folder, three_classes_in(folder, protocol=protocol), BETTER)
+
+
+@pytest.fixture(scope="module")
+def attacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Names of classes with markup, of 300 letters, and like a key of a figure."""
+    folder = tmp_path_factory.mktemp("hostile")
+    facts = RADIOGRAPHS.model_copy(update={"classes": (HOSTILE, LONG, "recall:class:x")})
+    store, truth = Store(folder / "runs"), [0, 1, 2] * 30
+    scores = simulated(truth, 3)
+    keep_multiclass(store, BETTER, on_val(facts, truth, scores), on_test(facts, truth, scores), facts)
+    return made(folder, store, BETTER)[0]
 
 
 def panel_of(page: Any, card: str) -> Any:
@@ -259,3 +282,17 @@ def test_on_paper_the_matrix_remains_and_the_switches_are_gone(open_page: Any, t
     assert card.locator(".matrix table").is_visible()
     assert card.locator(".switch").is_hidden()
     assert card.locator(".slider").is_hidden()
+
+
+def test_hostile_names_of_classes_are_shown_and_not_run_and_do_not_break_the_layout(
+    open_page: Any, attacked: Path
+) -> None:
+    for width in (390, 1280):
+        opened = open_page(attacked, viewport={**PHONE, "width": width})
+        open_all(opened.page)
+        part = opened.page.locator(f"[data-classes='part1-{BETTER}']")
+        part.get_by_label("Class", exact=True).select_option("1")
+        assert opened.page.evaluate("typeof window.hacked") == "undefined"
+        assert wider_than_the_window(opened.page) <= 0
+        assert opened.said == []
+        assert set(part.locator("[data-class-name]").all_text_contents()) == {LONG.replace("\u202e", " ")}
