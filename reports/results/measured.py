@@ -186,21 +186,22 @@ def _collected(runs: Iterable[Run], measure: Callable[[Run], _Collected]) -> dic
         if _version(run) != latest[run.spec.card.name]:
             continue
         one = measure(run)
-        if run.spec.card.name not in collected:
-            collected[run.spec.card.name] = one
-            continue
-        earlier: _Collected = collected[run.spec.card.name]
-        if _same_images(earlier, one):
-            collected[run.spec.card.name] = replace(
-                earlier,
-                runs=earlier.runs + one.runs,
-                val=earlier.val + one.val,
-                test=earlier.test + one.test,
-                findings=earlier.findings + one.findings,
-            )
-        else:
-            collected[run.spec.card.name] = replace(earlier, left_out=(*earlier.left_out, run.spec.seed))
+        name = run.spec.card.name
+        collected[name] = _joined(collected[name], one) if name in collected else one
     return collected
+
+
+def _joined(earlier: _Collected, one: _Collected) -> _Collected:
+    """The results with those of one more run; its seed is left out if it has other test images."""
+    if not _same_images(earlier, one):
+        return replace(earlier, left_out=(*earlier.left_out, one.runs[0].spec.seed))
+    return replace(
+        earlier,
+        runs=earlier.runs + one.runs,
+        val=earlier.val + one.val,
+        test=earlier.test + one.test,
+        findings=earlier.findings + one.findings,
+    )
 
 
 def _same_images(first: AnyResults, second: AnyResults) -> bool:

@@ -189,7 +189,7 @@ def best_multiclass_calibrator(
 def cross_fitted_scores(
     val: MulticlassValidationScores, calibrator: MulticlassCalibrator, *, seed: int = 0
 ) -> MulticlassValidationScores:
-    """Calibrate each validation image by a fit on the other folds, as behind `log_loss_after`.
+    """Calibrate each validation image by a fit on the other folds, as those behind `log_loss_after`.
 
     What is computed from these scores is not too favourable, as no image decides on its own calibration.
 
@@ -202,8 +202,7 @@ def cross_fitted_scores(
         The same images in the same order with calibrated scores; `val` itself if the calibrator is not accepted.
 
     Raises:
-        ValueError: The scores are others than those that the calibrator was fitted on, and have too few images for
-            its folds.
+        ValueError: The scores are others than those that the calibrator was fitted on, and too few for its folds.
     """
     if not calibrator.accepted:
         return val

@@ -45,7 +45,7 @@ def test_the_golden_report_is_about_what_the_made_store_holds() -> None:
     collapsed = next(row for row in compared if row["card"] == f"`{COLLAPSED}`")
     assert collapsed["accuracy"].startswith("0.400 ")  # 120 of 300 images are BACTERIA
     assert collapsed["macro recall"].startswith("0.333 ")
-    assert collapsed["macro AUC"] == "0.500"
+    assert collapsed["macro AUC"].startswith("0.500")
     row = next(row for row in recalls if row["card"] == f"`{COLLAPSED}`")
     assert [row[name][:5] for name in ("NORMAL", "BACTERIA", "VIRUS")] == ["0.000", "1.000", "0.000"]
     assert "positive" not in text.split("### Methods")[0]
