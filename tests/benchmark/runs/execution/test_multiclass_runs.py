@@ -1,4 +1,4 @@
-"""Runs on three classes: their figures follow from stored scores, and nothing that is chosen has seen the test split."""
+"""Runs on three classes: figures follow from stored scores, and nothing that is chosen has seen the test split."""
 
 from __future__ import annotations
 
