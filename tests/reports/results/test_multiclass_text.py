@@ -28,7 +28,7 @@ def test_long_names_become_letters_and_many_classes_numbers() -> None:
 
 
 def test_a_matrix_reads_by_row_with_shares_dots_and_abstentions() -> None:
-    assert matrix_heads(CLASSES, MATRIX) == ["true \\ called", "A", "B", "C", "no call", "images"]
+    assert matrix_heads(CLASSES, MATRIX) == ["true \\ predicted", "A", "B", "C", "no class", "images"]
     assert matrix_rows(CLASSES, MATRIX) == [
         ["A", "8 (80%)", "2 (20%)", "·", "·", "10"],
         ["B", "5 (50%)", "5 (50%)", "·", "·", "10"],
