@@ -39,7 +39,8 @@ def decision_and_calibration(decider: MulticlassDecisionRule) -> dict[str, Any]:
             "low": None if threshold is None else threshold.low,
             "high": None if threshold is None else threshold.high,
             "reason": decision.reason,
-            "decision": f"{_sentence(decision)}; of equally good classes the first, whatever the calibration",
+            "caution": decision.caution,
+            "decision": f"{_sentence(decision)}; of equally good classes the first{_calibrated_or_not(decision)}",
         },
         "calibration": {
             "method": calibrator.method if calibrator.accepted else None,
@@ -58,7 +59,7 @@ def formula(decider: MulticlassDecisionRule) -> str:
 
 
 def example_lines(decider: MulticlassDecisionRule) -> tuple[str, str]:
-    """Python expressions of `probabilities` and of `decision`, given `scores`, `classes` and `facts`."""
+    """Python expressions of `probabilities`, given `scores` and `facts`, and of `decision`, given `classes` as well."""
     probabilities = "scores"
     if decider.calibrator.accepted:
         part = 'np.array(facts["calibration"]["{}"])'
@@ -69,7 +70,8 @@ def example_lines(decider: MulticlassDecisionRule) -> tuple[str, str]:
     if not decision.is_chosen:
         return probabilities, "None"
     if decision.rule == "cost":
-        return probabilities, 'classes[cheapest(scores @ np.array(facts["decision"]["costs"]))]'
+        weights = "scores" if decision.calibrator is None else "probabilities"
+        return probabilities, f'classes[cheapest({weights} @ np.array(facts["decision"]["costs"]))]'
     if decision.rule == "abstain":
         return probabilities, f"{highest} if scores.max() >= {raw} else None"
     if decision.of_class is not None:
@@ -102,9 +104,15 @@ def decision_lines(decider: MulticlassDecisionRule) -> list[str]:
         threshold = decision.threshold
         bounds = "" if threshold is None or threshold.bounds is None else f" (95% {interval(threshold.bounds)})"
         lines.append(
-            f"Decision: {cell(_sentence(decision))}{bounds} ({cell(decision.in_words())}). The raw scores decide, as "
-            "in the benchmark; calibration never changes a decision."
+            f"Decision: {cell(_sentence(decision))}{bounds} ({cell(decision.in_words())}). "
+            + (
+                "The raw scores decide, as in the benchmark; calibration never changes a decision."
+                if decision.calibrator is None
+                else "The calibrated probabilities decide, as in the benchmark."
+            )
         )
+        if decision.caution is not None:
+            lines += ["", f"Caution: {cell(decision.caution)}."]
     return [*lines, "", f"{cell(calibration_line(decider.calibrator))}: `{formula(decider)}`.", ""]
 
 
@@ -159,12 +167,17 @@ def figure_lines(run: Run, store: Store, decider: MulticlassDecisionRule) -> Ite
     yield ""
 
 
+def _calibrated_or_not(decision: Decision) -> str:
+    return ", whatever the calibration" if decision.calibrator is None else ""
+
+
 def _sentence(decision: Decision) -> str:
     raw = None if decision.threshold is None else decision.threshold.value
     if not decision.is_chosen:
         return "none"
     if decision.rule == "cost":
-        return "the class with the lowest expected cost, scores x costs"
+        weights = "scores" if decision.calibrator is None else "probabilities"
+        return f"the class with the lowest expected cost, {weights} x costs"
     if decision.rule == "abstain":
         return f"the class with the highest raw score if it is at least {raw!r}, else none"
     if decision.rule == "class_at":

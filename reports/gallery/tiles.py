@@ -73,7 +73,16 @@ def is_even(heatmap: Map) -> bool:
 
 
 def map_alt(name: str, of_class: str, heatmap: Map) -> str:
-    """Alternative text of the map (h, w) of the image `name` for a class."""
+    """Describe a map in words.
+
+    Args:
+        name: The name of the image.
+        of_class: The class that the map explains.
+        heatmap: The map (h, w) in [0, 1].
+
+    Returns:
+        The alternative text of the map.
+    """
     even = is_even(heatmap)
     where = "nearly even over the image" if even else f"strongest in the {where_strongest(heatmap)} of the image"
     return f"Grad-CAM of {name}: evidence for {of_class} is {where}."

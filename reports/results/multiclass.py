@@ -15,6 +15,7 @@ from benchmark.evidence.metrics.influence import Labels
 from benchmark.evidence.scores import MulticlassScores
 from benchmark.runs.history import Histories
 from reports.results.curves import Curve, SeedHistory, curves_without_bands, seed_history
+from reports.results.decision_text import decision_remarks
 from reports.results.measured import MulticlassResults
 
 ARGMAX = "the class with the highest score"
@@ -212,6 +213,8 @@ def _notes(results: MulticlassResults) -> Iterator[str]:
         decision = run.decision
         if decision is not None and decision.reason is not None:
             yield f"Seed {run.spec.seed}: nothing was chosen on validation: {decision.reason}."
+        if decision is not None and (remarks := decision_remarks(decision)):
+            yield f"Seed {run.spec.seed}: {'; '.join(remarks)}."
 
 
 def _share(count: int, total: int) -> float | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from benchmark.evidence.decisions.decide import Decision
@@ -19,7 +21,7 @@ from reports.gallery.multiclass import (
     select_images_of_classes,
 )
 from tests.support.galleries import pictures
-from tests.support.multiclass_stores import RADIOGRAPHS, make_multiclass_run, on_test, on_val, simulated
+from tests.support.multiclass_stores import DIGITS, RADIOGRAPHS, make_multiclass_run, on_test, on_val, simulated
 
 
 def scores_of(facts: DatasetFacts = RADIOGRAPHS, images: int = 90, shift: float = 1.2) -> MulticlassTestScores:
@@ -33,11 +35,25 @@ def names_of(scores: MulticlassTestScores) -> list[str]:
     return [f"test/{place:03d}.png" for place in range(len(scores))]
 
 
-def run_with(decision: Decision, scores: MulticlassTestScores, facts: DatasetFacts = RADIOGRAPHS) -> Run:
-    """A run on `scores` that decides by `decision`."""
+def run_with(decision: Decision, facts: DatasetFacts = RADIOGRAPHS) -> Run:
+    """A run that decides by `decision`; its figures are of other scores than those of the gallery."""
+    return (_three() if facts is RADIOGRAPHS else _ten()).model_copy(update={"decision": decision})
+
+
+@cache
+def _three() -> Run:
+    return _run(RADIOGRAPHS)
+
+
+@cache
+def _ten() -> Run:
+    return _run(DIGITS)
+
+
+def _run(facts: DatasetFacts) -> Run:
     labels = [place % len(facts.classes) for place in range(60)]
-    val = on_val(facts, labels, simulated(labels, len(facts.classes), images=1))
-    return make_multiclass_run("attempt-7", val, scores, facts, decision=decision)
+    scores = simulated(labels, len(facts.classes), images=1)
+    return make_multiclass_run("attempt-7", on_val(facts, labels, scores), on_test(facts, labels, scores), facts)
 
 
 def argmax(facts: DatasetFacts = RADIOGRAPHS) -> Decision:
@@ -74,7 +90,7 @@ def made(
 ) -> Gallery:
     """A gallery with subgroups of the two halves of the images."""
     scores = scores_of(facts) if scores is None else scores
-    run = run_with(decision or argmax(facts), scores, facts)
+    run = run_with(decision or argmax(facts), facts)
     names = names_of(scores) if names is None else names
     decided = decisions_of(run, scores)
     half = len(scores) // 2

@@ -4,17 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
+
 from benchmark.data.checks.leakage import leaks
 from benchmark.data.dataset import Dataset
 from benchmark.data.decoding.formats import formats
 from benchmark.data.positive_class import positive_warning
 from benchmark.data.splits import make_split
+from benchmark.evidence.diagnosis.multiclass import classes_of_one_group
 from benchmark.runs.execution.events import Event, Started
 from benchmark.runs.run import DatasetFacts
 from reports.claims.model import built_in_sources
 from reports.results.recognised import identity_line
 from zoo.api.messages import Messages
 from zoo.models.card import ModelCard
+
+
+def class_group_warnings(dataset: Dataset) -> list[str]:
+    """Warn of classes that occur only with one value of an attribute, such as a site.
+
+    Args:
+        dataset: The data set. Its train part counts, and images without a part.
+
+    Returns:
+        One line per class and attribute, in the order of the attributes.
+    """
+    images = [image for image in dataset.images if image.part in ("train", "all")]
+    findings = classes_of_one_group(
+        np.array([image.label for image in images], dtype=np.int64),
+        {column: [of.get(image.name, "") for image in images] for column, of in dataset.attributes.items()},
+        dataset.classes,
+        [image.patient for image in images] if dataset.unit == "patient" else None,
+    )
+    return [f"{finding.title}: {finding.evidence}" for finding in findings]
 
 
 def report_data(dataset: Dataset, messages: Messages, cards: Iterable[ModelCard] = ()) -> None:
@@ -28,6 +50,8 @@ def report_data(dataset: Dataset, messages: Messages, cards: Iterable[ModelCard]
     facts = DatasetFacts.of(dataset)
     if (warning := positive_warning(dataset.classes, dataset.positive)) is not None:
         messages.warn(warning)
+    for line in class_group_warnings(dataset):
+        messages.warn(line)
     published = {card.source.data for card in cards if card.source is not None}
     published |= {source.data for source in built_in_sources()}
     if facts.known_as is not None and facts.known_as not in published:

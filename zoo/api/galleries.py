@@ -193,8 +193,8 @@ def _multiclass_gallery(
     pixels = test.dataset.read([images[index] for index in selection.places], run.spec.protocol.image_size)
     places = list(selection.explained)
     called = explained_classes(scores, decided)[places]
-    shown = _explained(test, selection, images, pixels)
-    heat, reason, notes = _maps(run, store, scores.y_score[places], called, shown, scores.y_true[places])
+    subject = _explained(test, selection, images, pixels)
+    heat, reason, notes = _maps(run, store, scores.y_score[places], called, subject, scores.y_true[places])
     return build_multiclass_gallery(
         run, scores, names, selection, pixels, heat=heat, maps_reason=reason, subgroups=groups, notes=notes
     )
@@ -215,7 +215,7 @@ def _explained(test: _TestImages, selection: ImageSelection, images: tuple[Image
 
 
 def _maps(
-    run: Run, store: Store, stored: Floats, called: Labels, shown: _Explained, true: Labels | None = None
+    run: Run, store: Store, stored: Floats, called: Labels, subject: _Explained, true: Labels | None = None
 ) -> tuple[SaliencyMaps | None, str | None, list[str]]:
     """Maps from the stored model or the reason why they are missing, and notes on the maps.
 
@@ -224,7 +224,7 @@ def _maps(
         store: The store that contains it.
         stored: The stored scores of the images, (n,) or (n, k).
         called: The class (n,) that a map explains.
-        shown: The images.
+        subject: The images with their region.
         true: The true class (n,), which images called otherwise get a second map for; None for two classes.
 
     Returns:
@@ -248,9 +248,9 @@ def _maps(
     model = load_model(model_file, maker_of(run), outputs_of(run))
     of_true: dict[int, npt.NDArray[np.float32]] = {}
     try:
-        maps = explain(model, shown.pixels, called)
+        maps = explain(model, subject.pixels, called)
         if true is not None and len(wrong := np.flatnonzero(called != true)):
-            second = explain(model, shown.pixels[wrong], true[wrong], seeds=()).maps
+            second = explain(model, subject.pixels[wrong], true[wrong], seeds=()).maps
             of_true = dict(zip(wrong.tolist(), second, strict=True))
     except NoFeatureMaps as error:
         return None, str(error), []
@@ -261,11 +261,11 @@ def _maps(
         )
     check = sanity(maps.coarse, maps.head_random, maps.all_random)
     heat = SaliencyMaps(maps.layer, maps.maps, check, of_true=of_true)
-    if shown.region is None:
+    if subject.region is None:
         return heat, None, notes
-    masks = np.stack([shown.region.mask(image, shown.pixels.shape[1]) for image in shown.images])
+    masks = np.stack([subject.region.mask(image, subject.pixels.shape[1]) for image in subject.images])
     areas = tuple(masks.mean(axis=(1, 2)).tolist())
-    return replace(heat, region=shown.region.name, inside=inside(maps.maps, masks), areas=areas), None, notes
+    return replace(heat, region=subject.region.name, inside=inside(maps.maps, masks), areas=areas), None, notes
 
 
 def _one_per_card(runs: Sequence[Run], store: Store) -> list[Run]:

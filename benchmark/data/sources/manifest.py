@@ -20,6 +20,7 @@ from benchmark.data.sources.labels import check_classes, check_labels, missing_c
 from benchmark.data.sources.layout import PART_OF
 from benchmark.data.sources.scan import reader, scan
 from benchmark.data.sources.table import Row, read_table
+from benchmark.data.text import plural
 from zoo.config.strict_yaml import suggest
 
 COLUMNS = ("path", "label", "patient", "split")
@@ -209,11 +210,11 @@ def _check_known(path: Path, rows: Sequence[Row], classes: Sequence[str], declar
 
 def _check_splits(path: Path, entries: Sequence[_Entry], names: Sequence[str]) -> None:
     """Refuse splits without train or a class, and patients in two splits."""
-    labels: dict[Part, set[str]] = defaultdict(set)
+    labels: dict[Part, Counter[str]] = defaultdict(Counter)
     homes: dict[str, _Entry] = {}
     crossing: dict[str, tuple[_Entry, _Entry]] = {}
     for entry in entries:
-        labels[entry.part].add(entry.label)
+        labels[entry.part][entry.label] += 1
         if entry.patient is not None:
             first = homes.setdefault(entry.patient, entry)
             if first.part != entry.part:
@@ -223,9 +224,14 @@ def _check_splits(path: Path, entries: Sequence[_Entry], names: Sequence[str]) -
     for part, present in labels.items():
         absent = [name for name in names if name not in present]
         if absent:
+            right = (
+                f"give its {plural(present.total(), 'image')} the split train, from which val is then drawn"
+                if part == "val"
+                else f"give some images of {listed(absent)} the split {part}"
+            )
             raise DataError(
                 f"{path}: split {part} has no image of {listed(absent)}; every split needs each of the {len(names)} "
-                "classes"
+                f"classes: {right}"
             )
     if crossing:
         patient, (first, second) = next(iter(crossing.items()))

@@ -202,8 +202,7 @@ def cross_fitted_scores(
         The same images in the same order with calibrated scores; `val` itself if the calibrator is not accepted.
 
     Raises:
-        ValueError: The scores have fewer images than those that the calibrator was fitted on, so that there are too
-            few for its folds.
+        ValueError: The scores are others than those that the calibrator was fitted on, and too few for its folds.
     """
     if not calibrator.accepted:
         return val

@@ -46,16 +46,20 @@ class MulticlassPrediction:
 class MulticlassDecisionRule:
     """How the scores of one run become decisions among k classes and probabilities.
 
-    As in the bench, the rule `cost` decides on calibrated scores, and the other rules on raw scores. So the predicted
-    class need not have the highest calibrated probability.
+    Decisions are those of the bench. They compare raw scores, except that `cost` weights costs by calibrated
+    probabilities. So the predicted class need not have the highest calibrated probability.
 
     Attributes:
         decision: The decision chosen on validation.
-        calibrator: Maps scores to probabilities.
+        calibrator: Maps scores to probabilities; that of the decision if it has one.
     """
 
     decision: Decision
     calibrator: MulticlassCalibrator
+
+    def __post_init__(self) -> None:
+        if self.decision.calibrator not in (None, self.calibrator):
+            raise ValueError("the probabilities need the calibrator that the decision was chosen with")
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -112,8 +116,8 @@ def any_decider_of(run: Run, store: Store) -> AnyDecisionRule:
         store: The store that contains it.
 
     Returns:
-        As `decider_of` for two classes. For more, the decision that the bench chose, and the calibrator with the lowest
-        cross-fitted log loss on the stored validation scores.
+        As `decider_of` for two classes. For more, the decision that the bench chose with its calibrator. If it has
+        none, the calibrator is that with the lowest cross-fitted log loss on the stored validation scores.
 
     Raises:
         ConfigError: The scores of the run cannot be read.
@@ -123,6 +127,8 @@ def any_decider_of(run: Run, store: Store) -> AnyDecisionRule:
         return decider_of(run, store)
     if run.decision is None:
         raise ValueError(f"the run {run.run_id} did not finish")
+    if run.decision.calibrator is not None:
+        return MulticlassDecisionRule(run.decision, run.decision.calibrator)
     val = store.scores(run, "val")
     assert isinstance(val, MulticlassValidationScores)
     return MulticlassDecisionRule(run.decision, best_multiclass_calibrator(val))

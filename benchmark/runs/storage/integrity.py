@@ -38,7 +38,8 @@ def disagreement(run: Run, scores: Mapping[str, AnyScores]) -> str | None:
             return f"it has figures of {split}, but no scores of it"
         choice = run.choice if chosen else default_decision(scores[split])
         if choice is None or not is_chosen(choice):
-            return f"it has figures of {where.removesuffix(':')}, but nothing was chosen"
+            name = "threshold" if len(run.spec.dataset.classes) == 2 else "decision"
+            return f"it has figures of {where.removesuffix(':')}, but no such {name}"
         known = values_of(scores[split], choice, fixed.get(split, {}), costs_of(run.choice))
         fixed[split] = {name: value for name, value in known.items() if not _uses_decisions(name, scores[split])}
         for name, figure in recorded.items():

@@ -104,6 +104,7 @@ def summary(run: Run, decider: AnyDecisionRule, predictions: Sequence[AnyPredict
         f"{broken} without a prediction",
         f"run {run.run_id}: {run.spec.card.name} seed {run.spec.seed}, trained on {run.spec.dataset.title}",
         decision_line(decider),
+        *_cautions(decider),
         calibration_line(decider.calibrator),
         NOT_CLINICAL,
     ]
@@ -117,7 +118,8 @@ def decision_line(decider: AnyDecisionRule) -> str:
             return f"no decision: nothing was chosen for {decision.in_words()} ({decision.reason})"
         threshold = decision.threshold
         chosen = "" if threshold is None else f" (score of at least {number(threshold.value)})"
-        return f"decision: {decision.in_words()}{chosen}"
+        weights = "" if decision.probabilities_in_words is None else f"; {decision.probabilities_in_words}"
+        return f"decision: {decision.in_words()}{chosen}{weights}"
     threshold = decider.threshold
     if threshold.value is None:
         return f"no decision: no threshold was chosen ({threshold.reason})"
@@ -125,6 +127,11 @@ def decision_line(decider: AnyDecisionRule) -> str:
         f"decision: {decider.classes[1]} if the score is {number(threshold.value)} or more (rule {threshold.rule}, "
         f"chosen on validation; as a probability {number(decider.calibrated_threshold)})"
     )
+
+
+def _cautions(decider: AnyDecisionRule) -> list[str]:
+    caution = decider.decision.caution if isinstance(decider, MulticlassDecisionRule) else None
+    return [] if caution is None else [f"caution: {caution}"]
 
 
 def calibration_line(calibrator: Calibrator | MulticlassCalibrator) -> str:
@@ -220,6 +227,7 @@ def _of_several(decider: MulticlassDecisionRule) -> dict[str, Any]:
             "class": decision.of_class,
             "raw": decision.threshold.value if decision.threshold is not None else None,
             "reason": decision.reason,
+            "caution": decision.caution,
         },
         "calibration": {"method": calibrator.method if calibrator.accepted else None, "reason": calibrator.reason},
     }

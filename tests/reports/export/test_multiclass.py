@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -54,9 +55,10 @@ def test_the_expressions_of_the_example_give_the_decisions_and_probabilities_of_
     probabilities, called = example_lines(decider)
     test = scores(200, seed=1)
     expected = [None if label < 0 else CLASSES[label] for label in decide(decision, test.y_score)]
-    assert [eval(called, names | {"scores": row}) for row in test.y_score] == expected
-    assert len(set(expected)) >= 3
     rows = np.stack([eval(probabilities, names | {"scores": row}) for row in test.y_score])
+    pairs = zip(test.y_score, rows, strict=True)
+    assert [eval(called, names | {"scores": row, "probabilities": calibrated}) for row, calibrated in pairs] == expected
+    assert len(set(expected)) >= 3
     np.testing.assert_allclose(rows, decider.calibrator.probabilities(test.y_score), atol=1e-12)
     predictions = [decider.predict("image", row) for row in test.y_score]
     assert [each.decision for each in predictions] == expected
@@ -68,11 +70,26 @@ def test_the_decision_file_has_what_the_rule_needs(decision: Decision) -> None:
     assert facts["decision"]["rule"] == decision.rule
     assert (facts["decision"]["costs"] is not None) == (decision.rule == "cost")
     assert (facts["decision"]["raw"] is not None) == (decision.rule in ("class_at", "abstain"))
-    assert "whatever the calibration" in facts["decision"]["decision"]
+    by_cost = decision.rule == "cost"
+    assert ("whatever the calibration" in facts["decision"]["decision"]) == (not by_cost)
+    assert ("probabilities x costs" in facts["decision"]["decision"]) == by_cost
+    assert facts["decision"]["caution"] == decision.caution
     text = " ".join(decision_lines(rule_of(decision)))
-    assert "The raw scores decide" in text
+    assert ("The raw scores decide" in text) == (not by_cost)
+    assert ("The calibrated probabilities decide" in text) == by_cost
+    assert (f"Caution: {decision.caution}." in text) == (decision.caution is not None)
     if decision.threshold is not None:
         assert repr(decision.threshold.value) in text
+
+
+def test_costs_are_weighted_by_the_calibrated_scores_of_the_decision_alone() -> None:
+    val, test = scores(), scores(200, seed=1)
+    decision = choose_decision(val, "cost", costs={"VIRUS": {"NORMAL": 3}})
+    raw = replace(decision, calibrator=None)
+    assert decide(raw, test.y_score).tolist() != decide(decision, test.y_score).tolist()
+    assert decision.calibrator == best_multiclass_calibrator(val)
+    with pytest.raises(ValueError, match="need the calibrator that the decision was chosen with"):
+        MulticlassDecisionRule(decision, best_multiclass_calibrator(scores(60)))
 
 
 def test_what_was_not_chosen_is_not_decided() -> None:

@@ -17,6 +17,7 @@ from reports.render.markdown.document import render
 from reports.report import Report, build_report
 from reports.results.card_figures import card_figures
 from tests.support.galleries import made
+from tests.support.multiclass_galleries import made as made_of_classes
 from tests.support.records import make_card, make_run, recorded_history
 from tests.support.study import COLLAPSED, FAILED, SEVERAL, SINGLE, report_in
 
@@ -49,6 +50,17 @@ def test_the_tiles_of_a_gallery_are_files_that_the_report_shows(tmp_path: Path) 
     shown = re.findall(r"\]\((figures/gallery[^)]*)\)", render(report, pictures, galleries))
     assert files == set(shown)
     assert (tmp_path / "figures/gallery-attempt-1-0/wrong-2.webp").read_bytes() == gallery.groups[1].tiles[1].image
+
+
+def test_maps_for_the_true_class_are_files_too(tmp_path: Path) -> None:
+    report = build_report([make_run()], lambda _: recorded_history())
+    run_id = report.sections[0].runs[0].run_id
+    gallery = replace(made_of_classes(), run_id=run_id)
+    pictures = write_pictures(report, tmp_path, {run_id: gallery})
+    files = {path.relative_to(tmp_path).as_posix() for path in (tmp_path / pictures[0].galleries[run_id]).iterdir()}
+    tiles = [tile for group in gallery.groups for tile in group.tiles]
+    assert len(files) == 2 * len(tiles) + sum(not tile.right for tile in tiles)
+    assert files == set(re.findall(r"\]\((figures/gallery[^)]*)\)", render(report, pictures, {run_id: gallery})))
 
 
 def test_sections_do_not_share_pictures(tmp_path: Path) -> None:

@@ -166,7 +166,7 @@ def test_decisions_are_those_of_the_run() -> None:
         value=0.95,
         threshold=Threshold(0.05, "class_at"),
     )
-    run = run_with(at, scores)
+    run = run_with(at)
     called = decisions_of(run, scores)
     assert (called[scores.y_score[:, 2] >= 0.05] == 2).all()
     assert (called != decided(scores)).any()
@@ -187,7 +187,7 @@ def test_a_decision_that_was_not_chosen_is_for_the_highest_score_and_has_its_rea
         reason="validation has no VIRUS",
     )
     scores = scores_of()
-    run = run_with(nothing, scores)
+    run = run_with(nothing)
     assert (decisions_of(run, scores) == decided(scores)).all()
     assert (decisions_of(run, scores) != ABSTAINED).all()
     assert decided_by(run)[1] == "highest score; nothing could be chosen on validation: validation has no VIRUS"
@@ -232,5 +232,4 @@ def test_images_without_a_decision_are_no_failures_of_a_subgroup() -> None:
 
 
 def test_the_rule_of_a_run_without_a_decision_is_the_highest_score() -> None:
-    scores = scores_of()
-    assert decided_by(run_with(argmax(), scores))[1] == "highest score"
+    assert decided_by(run_with(argmax()))[1] == "highest score"

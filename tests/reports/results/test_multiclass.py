@@ -135,6 +135,24 @@ def test_decisions_of_the_protocol_are_beside_the_highest_score(tmp_path: Path) 
     assert figures["selective_accuracy"].value == pytest.approx(right[~below].mean())
 
 
+def test_what_a_choice_gains_and_leaves_open_is_a_note_of_the_card(tmp_path: Path) -> None:
+    rule = DecisionRule.parse("cost=VIRUS:NORMAL:10")
+    store = three_classes_in(tmp_path, protocol=load_protocol("quick").model_copy(update={"decision": rule}))
+    runs = store.runs()[0]
+    (section,) = build_report(runs, store.history, scores=store).sections
+    assert section.multiclass is not None
+    card = section.multiclass.card(WORSE)
+    assert card is not None
+    decision = next(run.decision for run in runs if run.spec.card.name == WORSE)
+    assert decision is not None
+    assert decision.gain is not None
+    assert decision.caution is not None
+    (note,) = card.notes
+    assert note.startswith("Seed 0: costs are weighted by raw scores, because calibration was rolled back (")
+    assert f"by the highest score: a gain of {decision.gain.value:.3f} [" in note
+    assert note.endswith(f"; caution: {decision.caution}.")
+
+
 def test_results_of_another_number_of_classes_are_refused(tmp_path: Path) -> None:
     store = three_classes_in(tmp_path)
     with pytest.raises(ConfigError, match="3 classes; two are needed"):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_curve
 
 from benchmark.evidence import TestScores, choose
+from benchmark.evidence.calibration.scaling import best_multiclass_calibrator
 from benchmark.evidence.scores import MulticlassValidationScores
 from benchmark.evidence.thresholds.choice import choose_with_interval
 from benchmark.runs.decision_rule import DecisionRule
@@ -176,7 +177,11 @@ def test_costs_give_an_expected_cost_of_both_decisions(several: Store) -> None:
     costs = np.ones((3, 3)) - np.eye(3)
     costs[2, 0] = 10
     highest = costs[test.y_true, test.y_score.argmax(axis=1)].mean()
-    cheapest = costs[test.y_true, (test.y_score @ costs).argmin(axis=1)].mean()
+    val = several.scores(run, "val")
+    assert isinstance(val, MulticlassValidationScores)
+    calibrator = best_multiclass_calibrator(val)
+    assert calibrator.accepted
+    cheapest = costs[test.y_true, (calibrator.probabilities(test.y_score) @ costs).argmin(axis=1)].mean()
     assert rescored.figures("test")["expected_cost"].value == pytest.approx(highest)
     assert rescored.figures("test", chosen=True)["expected_cost"].value == pytest.approx(cheapest)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,10 @@ from benchmark.data.sources import open_dataset
 from benchmark.data.splits import make_split
 from benchmark.runs.execution.events import Finished, Preparing, Reused, Started
 from benchmark.runs.run import SplitFacts
-from tests.support.images import save
+from tests.support.images import noise, save
 from tests.support.pictures import picture, reencoded
 from tests.support.tiny import finished, protocol, spec
-from zoo.api.data_messages import LeakCheck, report_data
+from zoo.api.data_messages import LeakCheck, class_group_warnings, report_data
 from zoo.api.messages import Messages
 
 
@@ -66,3 +67,36 @@ def test_files_that_are_left_out_or_stored_otherwise_are_said_before_anything_ru
     report_data(open_dataset(str(tmp_path)), Messages(lines.append))
     assert "warning: 1 file is left out; `zoo data` lists it" in lines
     assert any(line.startswith("note: stored as 16-bit, others as 8-bit: 4 of 48 files: ") for line in lines)
+
+
+def table(root: Path, classes: Sequence[str], sites: str, parts: Sequence[str] = ("train",)) -> Dataset:
+    """Twelve images per class, whose sites repeat, with the last class at site B alone."""
+    rows = ["path,label,split,site,scanner"]
+    for label, name in enumerate(classes):
+        for number in range(12):
+            save(noise(100 * label + number), root / f"{name}{number}.png")
+            site = "B" if name == classes[-1] else sites[number % len(sites)]
+            rows.append(f"{name}{number}.png,{name},{parts[number % len(parts)]},{site},{'XY'[number % 2]}")
+    (root / "labels.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return open_dataset(str(root / "labels.csv"))
+
+
+@pytest.mark.parametrize("classes", [("NORMAL", "VIRUS"), ("BACTERIA", "NORMAL", "VIRUS")])
+def test_a_class_that_only_one_site_has_is_a_warning_before_anything_runs(
+    tmp_path: Path, classes: tuple[str, ...]
+) -> None:
+    lines: list[str] = []
+    report_data(table(tmp_path, classes, "AAC"), Messages(lines.append))
+    assert [line for line in lines if "occurs only" in line] == [
+        "warning: VIRUS occurs only where site is B: all 12 images of VIRUS have site B, as have 0 of "
+        f"{12 * (len(classes) - 1)} images of other classes: site may be recognised instead of the class"
+    ]
+
+
+def test_sites_that_classes_share_are_no_warning_and_the_train_part_counts(tmp_path: Path) -> None:
+    assert class_group_warnings(table(tmp_path, ("NORMAL", "VIRUS"), "B")) == []
+    shared = table(tmp_path, ("NORMAL", "VIRUS"), "AC", ("train", "test"))  # in train, NORMAL is from A alone
+    of_normal, of_virus = class_group_warnings(shared)
+    assert of_normal.startswith("NORMAL occurs only where site is A: all 6 images of NORMAL")
+    assert of_virus.startswith("VIRUS occurs only where site is B: all 6 images of VIRUS")
+    assert class_group_warnings(folder(tmp_path / "pictures", copied=False)) == []

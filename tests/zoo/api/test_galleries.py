@@ -252,3 +252,16 @@ def test_the_images_are_opened_with_the_run_s_own_positive_class(tmp_path: Path,
     }
     labels = {image.name: dataset.classes[image.label] for image in dataset.images}
     assert all(labels[tile.name] == tile.real for shown in result.values() for g in shown.groups for tile in g.tiles)
+
+
+def test_columns_of_a_table_of_images_are_subgroups_of_two_classes_too(tmp_path: Path, folder: Path) -> None:
+    images = sorted(folder.rglob("*.png"))
+    rows = [f"{path},{path.parent.name},{path.parent.parent.name},{'AB'[n % 2]}" for n, path in enumerate(images)]
+    (tmp_path / "labels.csv").write_text("\n".join(["path,label,split,site", *rows]), encoding="utf-8")
+    store = Store(tmp_path / "store")
+    run = keep(store, open_dataset(str(tmp_path / "labels.csv")))
+    subgroups = galleries_of([run], store)[run.run_id].subgroups
+    assert subgroups is not None
+    sites = [group for group in subgroups.groups if group.kind == "site"]
+    assert [(group.name, group.images) for group in sites] == [("A", 24), ("B", 24)]
+    assert [rate.metric for rate in sites[0].rates] == ["recall", "specificity", "accuracy"]

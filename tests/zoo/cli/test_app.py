@@ -248,6 +248,18 @@ def test_data_as_json_are_one_document(zoo: Zoo, tmp_path: Path) -> None:
     assert sum(cell["images"] for cell in document["cells"]) == 12
 
 
+def test_data_of_a_class_from_one_site_alone_have_a_note(zoo: Zoo, tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "images", ["HEALTHY", "ILL"])
+    files = sorted(folder.rglob("*.png"))
+    rows = [f"{file.relative_to(tmp_path)},{file.parent.name},{'A' if 'ILL' in file.parts else 'B'}" for file in files]
+    (tmp_path / "labels.csv").write_text("\n".join(["path,label,site", *rows]) + "\n", encoding="utf-8")
+    says = "ILL occurs only where site is A: all 6 images of ILL have site A, as have 0 of 6 images of other classes"
+    answer = zoo("data", tmp_path / "labels.csv")
+    assert f"note: {says}" in " ".join(answer.out.split())
+    warnings = json.loads(zoo("data", tmp_path / "labels.csv", "--json").out)["warnings"]
+    assert [line for line in warnings if line.startswith(says)]
+
+
 def test_runs_as_json_are_one_document_whatever_is_damaged(zoo: Zoo, damaged_store: Path) -> None:
     answer = zoo("runs", "--store", damaged_store, "--json")
     assert answer.code == 0

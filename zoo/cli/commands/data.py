@@ -24,10 +24,16 @@ def command(
     from benchmark.data.checks.describe import describe
     from benchmark.runs.run import DatasetFacts
     from reports.results.recognised import identity_line
+    from zoo.api.data_messages import class_group_warnings
     from zoo.api.inputs import resolve_data
 
     dataset = resolve_data(source, patients, positive, hold_out=hold_out)
-    summary = replace(describe(dataset), identity=identity_line(DatasetFacts.of(dataset)))
+    described = describe(dataset)
+    summary = replace(
+        described,
+        identity=identity_line(DatasetFacts.of(dataset)),
+        warnings=(*described.warnings, *class_group_warnings(dataset)),
+    )
     if json:
         print_json(asdict(summary))
         return

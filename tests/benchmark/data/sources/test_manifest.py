@@ -178,7 +178,16 @@ def _changed(index: int, column: str, value: str) -> list[list[str]]:
             id="a patient in two splits",
         ),
         pytest.param(
-            _changed(4, "split", "val"), "split val has no image of none, severe", id="class missing in a split"
+            _changed(4, "split", "val"),
+            "split val has no image of none, severe; every split needs each of the 3 classes: give its 1 image the "
+            "split train, from which val is then drawn",
+            id="class missing in val",
+        ),
+        pytest.param(
+            [row for row in rows_of() if row[1:4:2] != ["mild", "test"]],
+            "split test has no image of mild; every split needs each of the 3 classes: give some images of mild the "
+            "split test",
+            id="class missing in test",
         ),
         pytest.param(rows_of(labels=("a",)), "all 36 rows have the label 'a'; two or more classes", id="one class"),
         pytest.param(

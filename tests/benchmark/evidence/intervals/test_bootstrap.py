@@ -16,7 +16,7 @@ from benchmark.evidence.metrics.influence import Clusters, centred
 from benchmark.evidence.metrics.multiclass import multiclass_metrics
 from benchmark.evidence.metrics.registry import get_metric, measures
 from benchmark.evidence.scores import MulticlassScores
-from tests.support.multiclass import drawn_decisions
+from tests.support.multiclass_scores import drawn_decisions
 
 METRICS = tuple(measures())
 

@@ -28,7 +28,7 @@ from benchmark.evidence.metrics.influence import Clusters
 from benchmark.evidence.metrics.multiclass import argmax
 from benchmark.evidence.metrics.registry import measures, value_of
 from benchmark.evidence.scores import MulticlassScores, Scores, TestScores, ValidationScores
-from tests.support.multiclass import drawn_scores
+from tests.support.multiclass_scores import drawn_scores
 
 METRICS = tuple(measures())
 

@@ -8,6 +8,8 @@ from dataclasses import replace
 from reports.render.markdown.gallery import gallery_markdown
 from tests.reports.render.markdown.test_document import tables
 from tests.support.galleries import HOSTILE, made
+from tests.support.multiclass_galleries import abstention, names_of, scores_of
+from tests.support.multiclass_galleries import made as made_of_classes
 
 FOLDER = "figures/gallery-attempt-1-0"
 
@@ -53,3 +55,29 @@ def test_a_hostile_name_breaks_no_table() -> None:
     assert len(tables(text)) == 5
     assert "<script" not in text
     assert not re.search(r"(?<!\\)\]\(b\)", text)
+
+
+def test_a_wrong_call_of_several_classes_has_two_maps() -> None:
+    gallery = made_of_classes(abstention(0.6))
+    text = "\n".join(gallery_markdown(gallery, FOLDER))
+    tiles = [(name, tile) for group in gallery.groups for name, tile in group.named()]
+    for name, tile in tiles:
+        assert f"![{tile.overlay_alt}]({FOLDER}/{name}-map.webp)" in text
+        assert (f"]({FOLDER}/{name}-true-map.webp)" in text) == (tile.true_overlay is not None)
+        assert " ".join(tile.caption.split()) in text
+    assert any(tile.true_overlay for _, tile in tiles)
+    assert text.count("| undecided") == len(next(g.tiles for g in gallery.groups if g.key == "abstained"))
+    assert "| recall of NORMAL | recall of BACTERIA | recall of VIRUS |" in text
+
+
+def test_empty_maps_for_the_true_class_have_their_reason_in_markdown() -> None:
+    text = "\n".join(gallery_markdown(made_of_classes(empty=True), FOLDER))
+    assert "-true-map.webp" not in text
+    assert "empty map: nothing in conv3 supports" in text
+
+
+def test_a_hostile_name_breaks_no_table_of_several_classes() -> None:
+    names = [f"{name}{HOSTILE}" for name in names_of(scores_of())]
+    text = "\n".join([*gallery_markdown(made_of_classes(names=names), FOLDER), ""])
+    assert len(tables(text)) == 5
+    assert "<script" not in text

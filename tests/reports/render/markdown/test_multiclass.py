@@ -72,6 +72,16 @@ def test_a_chosen_decision_has_its_validation_and_test_figures(tmp_path: Path) -
     assert "VIRUS at sensitivity 0.95" in text
 
 
+def test_what_the_costs_gain_on_validation_is_said(tmp_path: Path) -> None:
+    protocol = load_protocol("quick").model_copy(update={"decision": DecisionRule.parse("cost=VIRUS:NORMAL:10")})
+    text = document(three_classes_in(tmp_path, protocol=protocol))
+    remarks = [line for line in text.splitlines() if "costs are weighted by" in line]
+    assert [line for line in remarks if line.startswith(f"`{BETTER}`, seed 0: ")]
+    (collapsed,) = [line for line in remarks if line.startswith(f"`{COLLAPSED}`")]
+    assert "costs are weighted by raw scores, because calibration was rolled back" in collapsed
+    assert all("cross-fitted" in line and "by the highest score: a gain of" in line for line in remarks)
+
+
 def test_a_store_of_two_classes_and_of_three_has_a_section_for_each(tmp_path: Path) -> None:
     store = store_in(tmp_path)
     three_classes_in(tmp_path)

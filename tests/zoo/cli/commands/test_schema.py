@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from benchmark.data.dataset import DataError
+from benchmark.data.sources.declared import read_declared
 from benchmark.runs.protocol import load_protocol
 from reports.claims.model import load_claims
 from search_spaces.space import load_space
@@ -67,6 +69,7 @@ CLAIMS: dict[str, Any] = {
         }
     ],
 }
+CLASSES: dict[str, Any] = {"classes": ["mild", "moderate", 3], "ordered": True}
 
 
 def refused_by_loader(kind: str, files: list[dict[str, Any]], folder: Path) -> list[bool]:
@@ -81,14 +84,19 @@ def refused_by_loader(kind: str, files: list[dict[str, Any]], folder: Path) -> l
         except ConfigError as error:
             return [any(line.startswith(f"{path}:") for line in error.lines) for path in paths]
         return [False] * len(paths)
-    load = {"protocol": load_protocol, "space": load_space, "claims": lambda path: load_claims(path, cards())}[kind]
+    load = {
+        "protocol": load_protocol,
+        "space": load_space,
+        "claims": lambda path: load_claims(path, cards()),
+        "classes": lambda path: read_declared(Path(path)),
+    }[kind]
     return [_refuses(load, path) for path in paths]
 
 
 def _refuses(load: Callable[[str], Any], path: Path) -> bool:
     try:
         load(str(path))
-    except ConfigError:
+    except (ConfigError, DataError):
         return True
     return False
 
@@ -114,7 +122,11 @@ def test_every_shipped_file_is_valid(kind: str, path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "data"), [("card", CARD), ("card", CHILD), ("protocol", PROTOCOL), ("space", SPACE), ("claims", CLAIMS)]
+    ("kind", "data"),
+    [
+        *[("card", CARD), ("card", CHILD), ("protocol", PROTOCOL), ("space", SPACE), ("claims", CLAIMS)],
+        ("classes", CLASSES),
+    ],
 )
 def test_a_small_file_is_valid_for_loader_and_schema(kind: str, data: dict[str, Any], tmp_path: Path) -> None:
     assert refused_by_loader(kind, [data], tmp_path) == [False]
@@ -192,6 +204,15 @@ def at(data: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("claims", CLAIMS, "statements/0/assertion", {"diagnosis": {"card": "attempt-1", "finding": ["overfiting"]}}),
         ("claims", CLAIMS, "margin", 5),
         ("claims", CLAIMS, "statement", []),
+        ("space", SPACE, "objective", "recall:mcro"),
+        ("space", SPACE, "objective", "accuracy:macro"),
+        ("space", SPACE, "objective", "recall:class:"),
+        ("protocol", PROTOCOL, "decision", {"rule": "argmx"}),
+        ("classes", CLASSES, "classes", ["only"]),
+        ("classes", CLASSES, "classes", ["twice", "twice"]),
+        ("classes", CLASSES, "clases", ["a", "b"]),
+        ("classes", CLASSES, "ordered", "perhaps"),
+        ("classes", CLASSES, "classes", None),
     ],
 )
 def test_a_typical_mistake_is_refused_by_schema_and_loader(
@@ -215,7 +236,11 @@ def changes(data: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]
 
 
 @pytest.mark.parametrize(
-    ("kind", "data"), [("card", CARD), ("card", CHILD), ("protocol", PROTOCOL), ("space", SPACE), ("claims", CLAIMS)]
+    ("kind", "data"),
+    [
+        *[("card", CARD), ("card", CHILD), ("protocol", PROTOCOL), ("space", SPACE), ("claims", CLAIMS)],
+        ("classes", CLASSES),
+    ],
 )
 def test_the_schema_refuses_nothing_that_the_loader_takes(kind: str, data: dict[str, Any], tmp_path: Path) -> None:
     told = [change for change in changes(data) if faults(kind, at(data, *change))]
@@ -246,6 +271,28 @@ def test_builders_are_listed_with_their_own_parameters() -> None:
     ],
 )
 def test_another_name_of_a_metric_is_accepted_by_schema_and_loader(
+    kind: str, data: dict[str, Any], path: str, value: Any, tmp_path: Path
+) -> None:
+    right = at(data, path, value)
+    assert refused_by_loader(kind, [right], tmp_path) == [False]
+    assert faults(kind, right) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "path", "value"),
+    [
+        ("space", SPACE, "objective", "recall:macro"),
+        ("space", SPACE, "objective", "auc:class:a: b"),
+        ("space", SPACE, "objective", "kappa"),
+        ("protocol", PROTOCOL, "decision", {"rule": "abstain", "value": 0.7}),
+        ("card", CARD, "recipe/class_weights", "balanced"),
+        ("card", CARD, "recipe/label_smoothing", 0.1),
+        ("card", CARD, "recipe/loss", {"name": "focal_crossentropy", "gamma": 2.0}),
+        ("card", CARD, "published", [{**FIGURE, "metric": "recall", "class": "NORMAL"}]),
+        ("claims", CLAIMS, "rows/0/figures/0", {**FIGURE, "metric": "f1", "average": "macro"}),
+    ],
+)
+def test_what_belongs_to_several_classes_is_accepted_by_schema_and_loader(
     kind: str, data: dict[str, Any], path: str, value: Any, tmp_path: Path
 ) -> None:
     right = at(data, path, value)

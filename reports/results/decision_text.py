@@ -1,0 +1,23 @@
+"""Remarks on the decision among three or more classes that a run chose on validation."""
+
+from __future__ import annotations
+
+from benchmark.evidence.decisions.decide import Decision
+from reports.text import estimate
+
+
+def decision_remarks(decision: Decision) -> list[str]:
+    """Clauses on what `cost` weights costs by, on what it gains on validation, and on what any choice leaves open."""
+    caution = None if decision.caution is None else f"caution: {decision.caution}"
+    return [text for text in (decision.probabilities_in_words, _gain(decision), caution) if text is not None]
+
+
+def _gain(decision: Decision) -> str | None:
+    """The cross-fitted validation expected cost beside that of the highest score; None for other rules than `cost`."""
+    cost = decision.validation.get("expected_cost")
+    if cost is None or decision.argmax_cost is None or decision.gain is None:
+        return None
+    return (
+        f"validation expected cost {estimate(cost)} cross-fitted, {estimate(decision.argmax_cost)} by the highest "
+        f"score: a gain of {estimate(decision.gain)}"
+    )
