@@ -107,8 +107,8 @@ def test_captions_have_both_classes_where_the_call_is_wrong() -> None:
     assert captions["test/000.png"] == "Real: NORMAL  Pred: NORMAL  Prob(NORMAL): 0.70 (next BACTERIA 0.20)"
     assert captions["test/001.png"] == "Real: BACTERIA  Pred: NORMAL  Prob(NORMAL): 0.60 (true class 0.30)"
     (wrong,) = tiles_of(gallery, "certain")
-    assert "BACTERIA, wrongly called NORMAL with probability 0.60; that of BACTERIA is 0.30." in wrong.alt
-    assert wrong.brief == "BACTERIA, called NORMAL, 0.60"
+    assert "BACTERIA, wrongly predicted as NORMAL with probability 0.60; that of BACTERIA is 0.30." in wrong.alt
+    assert wrong.brief == "BACTERIA, predicted as NORMAL, 0.60"
 
 
 def test_right_decisions_have_no_second_class_in_the_caption() -> None:
