@@ -24,7 +24,8 @@ def counts_are_possible(ranges: Mapping[str, Range], sizes: Mapping[str, int]) -
     The unknowns are whole numbers per class: images classified correctly, and images of other classes predicted as
     this class. A matrix with them exists if and only if the wrong decisions add up and no class has more wrong and
     missed images together than there are errors (a transport problem with a forbidden diagonal). Figures whose
-    numerator and denominator are linear in these numbers are checked; macro averages of precision and MCC, for example, are not.
+    numerator and denominator are linear in these numbers are checked. Macro averages of precision, and MCC, are
+    not.
 
     Args:
         ranges: (low, high) by key of the figure.

@@ -104,8 +104,8 @@ def test_figures_that_fit_their_matrix_have_no_finding(tmp_path: Path) -> None:
             [figure("accuracy", 0.833, decimals=3), figure("kappa", 0.2, decimals=3)],
             "no-matrix",
             "No confusion matrix of 234 + 242 + 148 images gives test accuracy 0.833 and test kappa 0.200 together. No "
-            "whole numbers of right and wrong decisions per class give these figures, rounded or truncated; if any one of "
-            "the figures is left out, some may.",
+            "whole numbers of right and wrong decisions per class give these figures, rounded or truncated; if any one "
+            "of the figures is left out, some may.",
         ),
         (
             [figure("accuracy", 0.5), figure("log_loss", 0.3, decimals=3)],
