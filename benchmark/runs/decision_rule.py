@@ -28,7 +28,7 @@ class DecisionRule(Strict):
 
     `rule` is the name of a rule. `of_class` is the class of `class_at`. `target` is what `value` states: `sensitivity`
     or `specificity` of that class, or for `abstain` a `confidence` or the `accuracy` of the answered images. `costs`
-    are by true class, then by called class; wrong calls that it does not name cost 1.
+    are by true class, then by predicted class; wrong decisions that it does not name cost 1.
     """
 
     rule: RuleName = "argmax"
@@ -66,7 +66,7 @@ class DecisionRule(Strict):
         """Parse a rule such as "argmax", "class_at=MELANOMA:sensitivity:0.95" or "abstain=accuracy:0.95".
 
         Args:
-            text: `argmax`; `cost=TRUE:CALLED:COST`, with commas between several; `class_at=CLASS:TARGET:VALUE`; or
+            text: `argmax`; `cost=TRUE:PREDICTED:COST`, with commas between several; `class_at=CLASS:TARGET:VALUE`; or
                 `abstain=CONFIDENCE` or `abstain=accuracy:VALUE`. The class of `class_at` may contain colons.
 
         Returns:
@@ -141,11 +141,11 @@ def _costs(text: str) -> dict[str, dict[str, float]]:
         parts = [part.strip() for part in cell.split(":")]
         if len(parts) != 3:
             raise ConfigError(
-                f"rule cost: '{cell.strip()}' is not TRUE:CALLED:COST, as in {FACTS['cost'].example}; "
+                f"rule cost: '{cell.strip()}' is not TRUE:PREDICTED:COST, as in {FACTS['cost'].example}; "
                 "names with a comma or a colon need a protocol file"
             )
         true, called, cost = parts
         if called in costs.get(true, {}):
-            raise ConfigError(f"rule cost: the cost of {true} called {called} is given twice")
+            raise ConfigError(f"rule cost: the cost of {true} predicted as {called} is given twice")
         costs.setdefault(true, {})[called] = _number("cost", cost)
     return costs

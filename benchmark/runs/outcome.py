@@ -110,7 +110,7 @@ def values_of(
 
 
 def costs_of(choice: Choice | None) -> Costs:
-    """Return the costs (k, k) of a decision by true and called class; None without any."""
+    """Return the costs (k, k) of a decision by true and predicted class; None without any."""
     return choice.costs if isinstance(choice, Decision) else None
 
 

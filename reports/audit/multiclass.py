@@ -158,7 +158,7 @@ def _contradiction(
     elif contradiction.rule == "same":
         statement = f"{capital(together)} cannot both be true."
         derivation = (
-            "Where every image has one class and is called one class, micro recall, micro precision, micro F1 and "
+            "If every image has one true class and one predicted class, micro recall, micro precision, micro F1 and "
             "weighted recall all equal accuracy."
             if contradiction.keys[0] in SAME[0]
             else "Balanced accuracy is the macro recall."
@@ -173,8 +173,9 @@ def _contradiction(
     else:
         kind = "no-matrix"
         statement = f"No confusion matrix{of} gives {together}{' together' if len(cited) > 1 else ''}."
-        derivation = "No whole numbers of right and wrong calls per class do, with figures rounded or truncated" + (
-            "; if any one of the figures is left out, some may." if len(cited) > 1 else "."
+        derivation = (
+            "No whole numbers of right and wrong decisions per class give these figures, rounded or truncated"
+            + ("; if any one of the figures is left out, some may." if len(cited) > 1 else ".")
         )
     return figure_set.finding(kind, "impossible", cited, statement, derivation, cited)
 
@@ -226,7 +227,7 @@ def _mean(
 
 
 def _losses(figure_set: FigureSet) -> Iterator[AuditFinding]:
-    """Losses below the minimum for the errors: a class that is not called has at most half of the score."""
+    """Losses below the minimum for the errors: a class that is not predicted has at most half of the score."""
     accuracy = figure_set.of("accuracy")
     if accuracy is None:
         return
@@ -243,7 +244,7 @@ def _losses(figure_set: FigureSet) -> Iterator[AuditFinding]:
                 (cite(figure), cite(accuracy)),
                 f"{capital(named(figure))} is too low for {named(accuracy)}.",
                 "Each wrong answer costs at least ln 2 = 0.693 in cross-entropy, because the true class has at most "
-                f"the score of the called one. With {errors:.1%} errors at least {least:.4f}.",
+                f"the score of the predicted one. With {errors:.1%} errors at least {least:.4f}.",
                 (cite(figure),),
             )
 

@@ -59,7 +59,7 @@ def row_problems(path: str, row: Row, written: Row, matrices: Sequence[AnyMatrix
             field, _, line = rest.partition(": ")
             yield f"{path}.card: '{row.card}' has published {_figure(figures[int(number)])}; its {field}: {line}"
     if several and "threshold" in written.model_fields_set:
-        yield f"{path}.threshold: is for two classes; drop it, since the decisions of more are the classes called"
+        yield f"{path}.threshold: is for two classes; drop it, because three or more classes have no positive class"
 
 
 def interpretation_problems(path: str, interpretation: Interpretation, row: Row) -> Iterator[str]:

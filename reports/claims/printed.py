@@ -54,7 +54,7 @@ class PrintedMatrix(Strict):
 class PrintedClassMatrix(Strict):
     """A printed confusion matrix of three classes or more on the test split, and the row that the source assigns it to.
 
-    `matrix` has a row for each true class and a column for each class that was called, both in the order of `classes`.
+    `matrix` has a row for each true class and a column for each predicted class, both in the order of `classes`.
     `ordered` says that this order is a scale, as of grades.
     """
 

@@ -104,7 +104,7 @@ def _multiclass_figures(
     yield "matrix", "Confusion matrix on test", matrix_figure((part.chosen or part.argmax).total, classes)
     yield "roc", "ROC curve of each class on test", class_roc_figure(part.curves, class_areas(figures, classes))
     if part.probabilities:
-        yield "reliability", "Reliability of the called class on test,", top_label_figure(part.probabilities)
+        yield "reliability", "Reliability of the predicted class on test,", top_label_figure(part.probabilities)
 
 
 def _card_figures(curves: CardCurves, runs: list[Probabilities]) -> Iterator[tuple[str, str, Figure]]:

@@ -96,7 +96,7 @@ def class_roc_figure(classes: Sequence[ClassCurves], areas: Mapping[str, Estimat
 
 @styled
 def top_label_figure(runs: Sequence[MulticlassProbabilities]) -> Figure:
-    """Draw the share of right calls against the mean score of the called class, before and after calibration.
+    """Draw the share of correct images against the mean score of the predicted class, before and after calibration.
 
     Top-label reliability after Guo et al. (2017).
 
@@ -108,12 +108,12 @@ def top_label_figure(runs: Sequence[MulticlassProbabilities]) -> Figure:
     """
     before = [run.before.top_label for run in runs]
     after = [run.after.top_label for run in runs if run.after is not None]
-    return draw_reliability_pair(before, after, "share of right calls")
+    return draw_reliability_pair(before, after, "share of correct images")
 
 
 @styled
 def matrix_figure(matrix: ClassMatrix, classes: Sequence[str]) -> Figure:
-    """Draw the matrix of decisions: rows are true classes, columns called ones.
+    """Draw the matrix of decisions: rows are true classes, columns predicted ones.
 
     The shade of a cell grows with the square root of its share of the row.
 
@@ -150,7 +150,7 @@ def matrix_figure(matrix: ClassMatrix, classes: Sequence[str]) -> Figure:
     axes.set_yticks([y + 0.5 for y in range(count)], names)
     axes.set_ylim(count, 0)
     axes.grid(visible=False)
-    axes.set_xlabel("called class")
+    axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
     return figure
 

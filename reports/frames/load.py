@@ -106,7 +106,7 @@ def load_scores(
     chosen one). Choose and fit on val only; test is for scoring.
 
     If a run has three or more classes, `y_true` is the index of its class, `y_score` is null, and further columns
-    follow: `true_class` and `called_class` (names; the called one by the chosen decision, null without a decision),
+    follow: `true_class` and `called_class` (names; the predicted one by the chosen decision, null without a decision),
     and `score:CLASS`, the uncalibrated probability of each class.
 
     Args:

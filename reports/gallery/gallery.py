@@ -44,7 +44,7 @@ class Tile:
         even: Whether the map is at least half of its largest value everywhere, so that it highlights nothing.
         abstained: Whether the image was left without a decision.
         brief: A short line below a small tile of three or more classes.
-        true_overlay: The image with its map for the true class, if another of three or more was called.
+        true_overlay: The image with its map for the true class, if another of three or more classes was predicted.
     """
 
     name: str
@@ -109,7 +109,7 @@ class Gallery:
     """The test images that illustrate a run.
 
     Attributes:
-        threshold: The score from which an image is called positive; None for three or more classes.
+        threshold: The score from which an image is predicted positive; None for three or more classes.
         decided: Where the threshold comes from, or the decision rule of three or more classes.
         layer: The layer that Grad-CAM explains; None for the reason `maps_reason`.
         region: A region that is known in these images, such as the lungs; `inside` compares the maps with it.
@@ -170,7 +170,7 @@ class SaliencyMaps:
         region: A region that is known in these images, such as the lungs.
         inside: How much of the maps lies inside it.
         areas: Share of each image that the region covers, in [0, 1].
-        of_true: Maps (h, w) for the true class of images that were called otherwise, by index of `maps`.
+        of_true: Maps (h, w) for the true class of images that were predicted as another class, by index of `maps`.
     """
 
     layer: str
@@ -203,7 +203,7 @@ def select_images(
 
     Args:
         scores: Test scores.
-        threshold: The score from which an image is called positive.
+        threshold: The score from which an image is predicted positive.
         names: Image names in the order of the scores; they order equal scores.
         subgroups: Subgroups of the test images.
         per_group: Images of each kind, at most.

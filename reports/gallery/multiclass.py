@@ -42,7 +42,7 @@ _TITLES = {
     "wrong": ("Wrong", "Wrong decisions of each class, spread evenly from the least to the most certain."),
     "certain": (
         "Most certain wrong",
-        "Wrong decisions with the highest probability of the called class, in turn for each true class.",
+        "Wrong decisions with the highest probability of the predicted class, in turn for each true class.",
     ),
     "nearest": (
         "Smallest margin",
@@ -74,12 +74,12 @@ def decided_by(run: Run) -> tuple[Decision, str]:
 
 
 def decisions_of(run: Run, scores: MulticlassScores) -> Labels:
-    """The classes (n,) that the decision of `run` calls; -1 without a decision."""
+    """The classes (n,) that `run` predicts; -1 without a decision."""
     return decide(decided_by(run)[0], scores.y_score)
 
 
 def explained_classes(scores: MulticlassScores, decided: Labels) -> Labels:
-    """The class (n,) that a map explains: the called one; without a decision, that with the highest score."""
+    """The class (n,) that a map explains: the predicted one; without a decision, that with the highest score."""
     highest: Labels = np.argmax(scores.y_score, axis=1).astype(np.int64)
     return np.where(decided < 0, highest, decided)
 
@@ -257,7 +257,7 @@ def _tile(
     if decided < 0:
         decision = f"without a decision; the highest probability is {probability}, of {called}"
     else:
-        decision = f"{'rightly' if top == label else 'wrongly'} called {called} with probability {probability}"
+        decision = f"{'rightly' if top == label else 'wrongly'} predicted as {called} with probability {probability}"
     return Tile(
         name=name,
         real=real,
@@ -268,7 +268,7 @@ def _tile(
         alt=f"Test image {name}: {real}, {decision}{'' if top == label else f'; that of {real} is {beside}'}.",
         image=small_tile(pixels) if key is None else large_tile(pixels),
         abstained=decided < 0,
-        brief=f"{real}, called {called}, {probability}",
+        brief=f"{real}, predicted as {called}, {probability}",
     )
 
 

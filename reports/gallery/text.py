@@ -29,7 +29,7 @@ def subgroup_heads(gallery: Gallery) -> list[str]:
 
 def failures_head(gallery: Gallery) -> str:
     """The head of the column with the failures of each subgroup."""
-    called = "called class, " if is_multiclass(gallery) else ""
+    called = "predicted class, " if is_multiclass(gallery) else ""
     return f"most certain wrong images: real class, {called}probability"
 
 
@@ -41,14 +41,16 @@ def sentences(gallery: Gallery) -> list[str]:
     if gallery.layer is None:
         lines.append(f"No Grad-CAM: {gallery.maps_reason}.")
     else:
-        of_class = "the called class (second picture)" if several else "the predicted class"
+        of_class = "the predicted class (second picture)" if several else "the predicted class"
         lines.append(
             f"Each image has its Grad-CAM (Selvaraju et al. 2017) for {of_class} from layer {gallery.layer}, "
             f"scaled to the largest value per {'map' if several else 'image'}; the contour is at half of it. A map "
             "shows what raised this score, not where an illness is."
         )
         if several:
-            lines.append("Where the call is wrong, the third picture has the map for the true class, scaled by itself.")
+            lines.append(
+                "If the decision is wrong, the third picture has the map for the true class, scaled by itself."
+            )
         lines += [line for line in (sanity_line(gallery), inside_line(gallery), even_line(gallery)) if line]
     return [*lines, *gallery.notes]
 

@@ -66,7 +66,7 @@ def _matrices(section: Section) -> Iterator[Row]:
 
 
 def _cells(section: Section, matrix: ClassMatrix) -> Iterator[Row]:
-    """The cells of a matrix; the called class is empty for abstentions."""
+    """The cells of a matrix; the predicted class is empty for abstentions."""
     for true, name in enumerate(section.classes):
         for called, other in enumerate(section.classes):
             yield {

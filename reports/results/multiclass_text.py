@@ -16,8 +16,8 @@ from reports.text import MISSING, decimals_of, estimate, number, plural
 
 CLASS_METRICS = ("recall", "precision", "f1", "auc")
 """The metrics of each class against the rest in tables of classes; all of them are in JSON and CSV."""
-NO_CALL = "no call"
-"""The column of images on which no class was called."""
+NO_CALL = "no class"
+"""The column of images without a decision."""
 MOST_CLASSES = 20
 """With more classes than this, a matrix on a page cannot be read."""
 _LETTERS = 40  # of all class names together that may head columns
@@ -83,12 +83,12 @@ def codes(classes: Sequence[str]) -> tuple[str, ...]:
 
 
 def matrix_heads(classes: Sequence[str], matrix: ClassMatrix) -> list[str]:
-    """The column heads of `matrix_rows`: the codes of the called classes."""
-    return ["true \\ called", *codes(classes), *([NO_CALL] if any(matrix.abstained) else []), "images"]
+    """The column heads of `matrix_rows`: the codes of the predicted classes."""
+    return ["true \\ predicted", *codes(classes), *([NO_CALL] if any(matrix.abstained) else []), "images"]
 
 
 def matrix_rows(classes: Sequence[str], matrix: ClassMatrix) -> list[list[str]]:
-    """A row for each true class with the number of images that were called each class; a dot means none.
+    """A row for each true class with the number of images that were predicted as each class; a dot means none.
 
     With few classes a cell also has its share of the row.
 
@@ -128,9 +128,9 @@ def confusions(classes: Sequence[str], matrix: ClassMatrix, most: int = _CONFUSI
     """
     ranked = sorted(_off_diagonal(matrix), key=lambda cell: -cell[0])[:most]
     if not ranked:
-        return "No image was called a wrong class."
+        return "No image was predicted as a wrong class."
     parts = [
-        f"{classes[true]} called {classes[called]} ({count} of {plural(_images(matrix, true), 'image')})"
+        f"{classes[true]} predicted as {classes[called]} ({count} of {plural(_images(matrix, true), 'image')})"
         for count, true, called in ranked
     ]
     return f"Most frequent confusions: {'; '.join(parts)}."
@@ -147,7 +147,7 @@ def _images(matrix: ClassMatrix, label: int) -> int:
 
 
 def never_called(classes: Sequence[str], matrix: ClassMatrix) -> tuple[str, ...]:
-    """The classes with images, none of which, nor any other image, was called the class."""
+    """The classes with images, none of which, nor any other image, was predicted as the class."""
     return tuple(
         name
         for label, name in enumerate(classes)
@@ -177,7 +177,7 @@ def decision_lines(run: Run, card: MulticlassCard) -> list[str]:
     for each in card.probabilities:
         lines.append(f"calibration: {calibration_text(each)}")
         errors = [part.top_label.ece for part in (each.before, each.after) if part is not None]
-        lines.append(f"test ECE of the called class {' and calibrated '.join(map(number, errors))}")
+        lines.append(f"test ECE of the predicted class {' and calibrated '.join(map(number, errors))}")
     return lines
 
 

@@ -225,7 +225,7 @@ def _maps(
         stored: The stored scores of the images, (n,) or (n, k).
         called: The class (n,) that a map explains.
         subject: The images with their region.
-        true: The true class (n,), which images called otherwise get a second map for; None for two classes.
+        true: The true class (n,), for which misclassified images get a second map; None for two classes.
 
     Returns:
         The maps, the reason, and the notes.

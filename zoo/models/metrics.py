@@ -61,7 +61,7 @@ def _problem(metric: str, average: Average | None, of_class: str | None) -> str 
     if metric in NOT_METRICS:
         return f"the {metric} is of all classes together; drop `{field}`"
     if metric in multiclass_metric_names() and not is_of_classes(metric):
-        instead = "; the share of a class that is called right is its recall" if metric == "accuracy" else ""
+        instead = "; the share of the images of a class that are correct is its recall" if metric == "accuracy" else ""
         return f"{metric} is of all classes together; drop `{field}`{instead}"
     if ":" in metric:
         return f"'{metric}' is not the name of a metric; give the name alone, beside `{field}`"

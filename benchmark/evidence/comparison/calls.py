@@ -1,4 +1,4 @@
-"""Two cards' calls on the same images: which card is right where the other is not, and whether class shares shifted."""
+"""Two cards' decisions on the same images: who is right where the other is not, and whether class shares shifted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmark.evidence.comparison.paired import sign_flip
 from benchmark.evidence.metrics.influence import Clusters, Floats, Labels
 
 FEW_CHANGES = 100
-"""Below this number of patients with a changed call, random exchanges give the p-value, else the chi-square
+"""Below this number of patients with a changed decision, random exchanges give the p-value, else the chi-square
 distribution."""
 
 _MOST_ENUMERATED = 13
@@ -41,14 +41,14 @@ class McNemar:
 
 @dataclass(frozen=True)
 class ShiftOfShares:
-    """How often two cards call each class.
+    """How often two cards predict each class.
 
     Attributes:
-        calls_a: Number of calls of the first card by class; a last entry counts abstentions, if there are any.
+        calls_a: Number of images by class that the first card predicts; a last entry counts abstentions, if any.
         calls_b: The same for the second card.
-        statistic: Stuart's and Maxwell's chi-square statistic; 0 if no call differs.
+        statistic: Stuart's and Maxwell's chi-square statistic; 0 if no decision differs.
         df: Its degrees of freedom.
-        p_value: For the hypothesis that both cards call each class equally often.
+        p_value: For the hypothesis that both cards predict each class equally often.
         test: The name of the test.
     """
 
@@ -89,30 +89,30 @@ def mcnemar(
 def stuart_maxwell(
     decided_a: Labels, decided_b: Labels, count: int, patient: Sequence[str] | None = None
 ) -> ShiftOfShares:
-    """Return the test of equal class shares of two cards' calls (Stuart 1955, Maxwell 1970).
+    """Return the test of equal class shares of two cards' decisions (Stuart 1955, Maxwell 1970).
 
-    The statistic is d' V⁻ d: d has the differences of the calls by class, V is their covariance if shares are equal.
+    The statistic is d' V⁻ d: d has the differences of the counts by class, V is their covariance if shares are equal.
     With several images per patient, V sums over patients instead of images (for two classes, Durkalski et al. 2003).
-    A class that neither card calls, or that both call for the same images, does not count in the degrees of freedom.
+    A class that neither card predicts, or that both predict for the same images, adds no degree of freedom.
 
-    The chi-square distribution is too coarse for few changed calls. With fewer than `FEW_CHANGES` images or patients
-    whose calls differ, the p-value is the share of random exchanges of both cards, one per patient, whose statistic is
-    at least as large: all exchanges up to 13 patients, else 9,999 at random.
+    The chi-square distribution is too coarse for few changed decisions. If fewer than `FEW_CHANGES` images or patients
+    have different decisions, the p-value is the share of random exchanges of both cards, one per patient, whose
+    statistic is at least as large: all exchanges up to 13 patients, else 9,999 at random.
 
     Args:
-        decided_a: Calls (n,) of the first card, class indices, -1 where it abstained.
-        decided_b: Calls (n,) of the second card on the same images.
+        decided_a: Decisions (n,) of the first card, class indices, -1 where it abstained.
+        decided_b: Decisions (n,) of the second card on the same images.
         count: The number of classes.
         patient: The patient of each image (n,); None where patients are not known.
 
     Returns:
-        Calls by class and the test.
+        Decisions by class and the test.
 
     Raises:
         ValueError: If the lengths differ.
     """
     if len(decided_a) != len(decided_b):
-        raise ValueError(f"{len(decided_a)} and {len(decided_b)} calls cannot be paired")
+        raise ValueError(f"{len(decided_a)} and {len(decided_b)} decisions cannot be paired")
     abstained = bool((decided_a < 0).any() or (decided_b < 0).any())
     each = np.arange(count + abstained)
     calls = [(np.where(decided < 0, count, decided)[:, None] == each) for decided in (decided_a, decided_b)]
@@ -122,7 +122,7 @@ def stuart_maxwell(
     calls_a, calls_b = (tuple(one.sum(axis=0).tolist()) for one in calls)
     by = _by(clusters)
     if not len(changes):
-        return ShiftOfShares(calls_a, calls_b, 0.0, 0, 1.0, "no call differs")
+        return ShiftOfShares(calls_a, calls_b, 0.0, 0, 1.0, "no decision differs")
     covariance = changes.T @ changes
     inverse = np.linalg.pinv(covariance, hermitian=True).astype(np.float64)
     df = int(np.linalg.matrix_rank(covariance, hermitian=True))
@@ -141,7 +141,7 @@ def _by_exchange(changes: Floats, inverse: Floats, statistic: float) -> float:
     if size <= _MOST_ENUMERATED:
         signs, extra = np.array(list(product((1.0, -1.0), repeat=size))), 0
     else:
-        # The calls as they are count as one more exchange, so that the p-value is valid and never 0.
+        # The decisions as they are count as one more exchange, so that the p-value is valid and never 0.
         signs, extra = np.random.default_rng(0).choice((1.0, -1.0), size=(_FLIPS, size)), 1
     larger = int((_quadratic(signs @ changes, inverse) >= statistic - _ROUNDING).sum())
     return (larger + extra) / (len(signs) + extra)

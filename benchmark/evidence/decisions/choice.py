@@ -44,7 +44,7 @@ def choose_decision(
         target: What `value` states: `sensitivity` or `specificity` of the class, `confidence`, or `accuracy` of the
             answered images; None for the first that the rule has.
         value: The stated share, in (0, 1].
-        costs: Costs by true and called class, for `cost`.
+        costs: Costs by true and predicted class, for `cost`.
         class_sizes: `fixed` if the validation split was drawn with set class shares; for the intervals of figures.
 
     Returns:

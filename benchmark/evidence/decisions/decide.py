@@ -30,7 +30,7 @@ class Decision:
         of_class: The class that `class_at` is about.
         target: What `value` states, for `class_at` and `abstain`.
         value: The stated share.
-        costs: Costs (k, k) of `cost`, by true class (rows) and called class (columns).
+        costs: Costs (k, k) of `cost`, by true class (rows) and predicted class (columns).
         threshold: The threshold of `class_at`, or the confidence of `abstain`, with its 95% interval.
         calibrator: The map from scores to probabilities that `cost` decides on, fitted on validation; None for the
             other rules. If it is not accepted, the raw scores count as probabilities.
@@ -180,7 +180,7 @@ def decide(decision: Decision, y_score: npt.NDArray[np.float64]) -> Labels:
 
 
 def _cheapest(probabilities: npt.NDArray[np.float64], costs: npt.NDArray[np.float64]) -> Labels:
-    expected = probabilities @ costs  # (n, k), by called class
+    expected = probabilities @ costs  # (n, k), by predicted class
     lowest = expected.min(axis=1, keepdims=True)
     # Sums in another order differ in the last digits: without tolerance, a tie would not go to the lowest index.
     # All terms are at least 0, so the error of a sum is relative to the sum.

@@ -16,7 +16,7 @@ Target = Literal["sensitivity", "specificity", "confidence", "accuracy"]
 MOST_COST = 1e9
 
 Costs = Mapping[str, Mapping[str, float]]
-"""Costs by the true class, then by the called class. Wrong calls that it does not name cost 1, right ones nothing."""
+"""Costs by true class, then by predicted class. Wrong decisions that it does not name cost 1, correct ones nothing."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def parameter_problem(
         of_class: The class that `class_at` is about.
         target: What `value` states.
         value: A share in (0, 1].
-        costs: Costs by true and called class.
+        costs: Costs by true and predicted class.
 
     Returns:
         One line that says what would be right; None if nothing is wrong.
@@ -97,21 +97,21 @@ def _cost_problem(costs: Costs, example: str) -> str | None:
     for true, row in costs.items():
         for called, cost in row.items():
             if true == called:
-                return f"costs: a right call of {true} costs nothing; leave {true}: {{{called}: {cost:g}}} out"
+                return f"costs: a right decision for {true} costs nothing; leave {true}: {{{called}: {cost:g}}} out"
             if not (math.isfinite(cost) and 0 <= cost <= MOST_COST):
-                return f"costs: {true} called {called} costs {cost:g}; must be from 0 to {MOST_COST:g}"
+                return f"costs: {true} predicted as {called} costs {cost:g}; must be from 0 to {MOST_COST:g}"
     return None
 
 
 def cost_matrix(costs: Costs, classes: tuple[str, ...]) -> tuple[tuple[float, ...], ...]:
-    """Return the costs (k, k) of images of the class of the row that are called the class of the column.
+    """Return the costs (k, k) of images of the class of the row that are predicted as the class of the column.
 
     Args:
-        costs: Costs by true class, then called class.
+        costs: Costs by true class, then predicted class.
         classes: The names of the k classes.
 
     Returns:
-        The matrix: 0 on the diagonal, 1 for wrong calls that `costs` does not name.
+        The matrix: 0 on the diagonal, 1 for wrong decisions that `costs` does not name.
 
     Raises:
         ValueError: If `costs` names another class.

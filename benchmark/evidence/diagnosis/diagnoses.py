@@ -47,9 +47,9 @@ FINDINGS: Mapping[str, str] = {
     "impossible-loss": "the loss is below the cross-entropy of its own scores",
     "small-validation": "validation has too few images for reliable choices",
     "small-training": "training has too few images of a class to learn reliably",
-    "partial-collapse": "several of many classes are never called, although they occur",
-    "class-never-called": "one of several classes is never called, although it occurs",
-    "swapped-classes": "two classes are called each other in one part only: their labels may be swapped there",
+    "partial-collapse": "several of many classes are never predicted, although they occur",
+    "class-never-called": "one of several classes is never predicted, although it occurs",
+    "swapped-classes": "two classes are confused with each other in one part only: their labels may be swapped there",
     "unranked-class": "the scores of a class do not rank its images above those of the other classes",
     "class-of-one-group": "all images of a class share a value that other classes rarely have, such as a site",
 }

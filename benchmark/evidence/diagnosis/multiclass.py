@@ -1,6 +1,6 @@
 """Diagnosis of runs of three or more classes.
 
-Rules on calls count patients instead of images if a patient has several, so that chance is not underestimated.
+Rules on decisions count patients instead of images if a patient has several, so that chance is not underestimated.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def diagnose_multiclass(
         checks: Records of training time; None if there are none.
         losses: Reported losses by split; only if the training loss is cross-entropy.
         counts: Numbers of training images of each class under "train"; None if not recorded.
-        decided: Calls (n,) by split, -1 where the program abstained; None takes the class of the highest score.
+        decided: Decisions (n,) by split, -1 where the program abstained; None takes the class of the highest score.
 
     Returns:
         The faults, in the order of the checks.
@@ -140,7 +140,7 @@ def classes_of_one_group(
                     f"all {int(of_class.sum())} images of {class_name} have {name} {value}, as have {others} of "
                     f"{int((known & (y_true != label)).sum())} images of other classes: {name} may be recognised "
                     "instead of the class",
-                    f"recall and false calls of {class_name} among images with {name} {value} alone; images of "
+                    f"recall and false positives of {class_name} among images with {name} {value} alone; images of "
                     f"{class_name} with another {name}",
                 )
             )
@@ -164,7 +164,7 @@ def _entropy(scores: MulticlassScores) -> float | None:
 
 
 def _one_class(scored: Sequence[MulticlassScores], calls: Mapping[str, Labels]) -> Finding | None:
-    """Check whether a single class is called, as for two classes."""
+    """Check whether a single class is predicted, as for two classes."""
     labels = {scores.split: _single_class(scores, calls[scores.split]) for scores in reversed(scored)}
     collapsed = {label for label in labels.values() if label is not None}
     if not collapsed or (None not in labels.values() and len(collapsed) > 1):
@@ -177,11 +177,11 @@ def _one_class(scored: Sequence[MulticlassScores], calls: Mapping[str, Labels]) 
     scores, name = affected[0], scored[0].classes[label]
     where = "" if len(affected) == len(labels) else f" on {scores.split}"
     area = _macro_auc(scores)
-    evidence = f"{number[0]} of {len(scores)} {scores.split} images called {name}"
+    evidence = f"{number[0]} of {len(scores)} {scores.split} images predicted as {name}"
     if area is not None and area >= GOOD_AUC:
         return Finding(
             "one-class-threshold",
-            f"one class is called{where} ({name}), ranking intact",
+            f"one class is predicted{where} ({name}), ranking intact",
             f"{evidence}; {scores.split} macro AUC {area:.3f}: the ranking is good, the decision rule is not",
             "the same scores under a decision rule chosen on validation",
         )
@@ -195,7 +195,7 @@ def _one_class(scored: Sequence[MulticlassScores], calls: Mapping[str, Labels]) 
 
 
 def _single_class(scores: MulticlassScores, decided: Labels) -> int | None:
-    """The class that nearly all images are called; None if its share is not above that of the largest class."""
+    """The class that nearly all images are predicted as; None if its share is not above that of the largest class."""
     called = np.bincount(decided[decided >= 0], minlength=len(scores.classes))
     share = float(called.max()) / len(scores)
     if share < ONE_CLASS_SHARE or (share < 1 and share <= _largest_share(scores)):
@@ -219,10 +219,10 @@ def _not_learning(
 
 
 def _never_called(scored: Sequence[MulticlassScores], calls: Mapping[str, Labels]) -> Finding | None:
-    """Check whether classes are never called although they occur too often for that to be chance.
+    """Check whether classes are never predicted although they occur too often for that to be chance.
 
-    If a class were called as often as it occurs, independently for each image or patient, no call in all of them would
-    have a probability below 5% over the number of classes.
+    If a class were predicted as often as it occurs, independently for each image or patient, the probability that it is
+    never predicted would be below 5% over the number of classes.
     """
     classes = scored[0].classes
     y_true = np.concatenate([scores.y_true for scores in scored])
@@ -238,27 +238,28 @@ def _never_called(scored: Sequence[MulticlassScores], calls: Mapping[str, Labels
         return None
     parts = " and ".join(scores.split for scores in scored)
     images = ", ".join(f"{int((y_true == label).sum())} {classes[label]}" for label in never)
-    evidence = f"none of {len(y_true)} images of {parts} is called so, although {images} occur"
+    them = "this class" if len(never) == 1 else "these classes"
+    evidence = f"none of {len(y_true)} images of {parts} is predicted as {them}, although {images} occur"
     change = "balanced class weights, or a decision rule with a threshold for the class"
     if len(never) == 1:
         name = classes[never[0]]
         area = auc(scored[-1].one_vs_rest(never[0]))
         if area is not None:
             evidence += f"; {scored[-1].split} AUC of {name} {area:.3f}"
-        return Finding("class-never-called", f"{name} is never called", evidence, change)
+        return Finding("class-never-called", f"{name} is never predicted", evidence, change)
     called = [name for label, name in enumerate(classes) if (decided == label).any()]
     return Finding(
         "partial-collapse",
-        f"only {len(called)} of {len(classes)} classes are called",
-        f"called: {', '.join(called)}; {evidence}",
+        f"only {len(called)} of {len(classes)} classes are predicted",
+        f"predicted: {', '.join(called)}; {evidence}",
         f"{change}; the training images scored in inference mode",
     )
 
 
 def _swapped(scored: Sequence[MulticlassScores], calls: Mapping[str, Labels]) -> dict[tuple[int, int], Finding]:
-    """Check for two classes that are called each other in one part, but not in the other.
+    """Check for two classes whose images are predicted as each other in one part, but not in the other.
 
-    Of the images of A that are called A or B, most are called B, and most of B are called A: both by sign tests, by
+    Of the images of A that are predicted as A or B, most are predicted as B, and most of B as A: both by sign tests, by
     patient, at 5% over all pairs of classes. Both tests must be significant, so no further correction is needed.
     """
     classes = scored[0].classes
@@ -268,7 +269,7 @@ def _swapped(scored: Sequence[MulticlassScores], calls: Mapping[str, Labels]) ->
         p_values = {scores.split: _exchanged(scores, calls[scores.split], a, b) for scores in scored}
         if min(p_values.values()) > SIGNIFICANT / len(pairs):
             continue
-        # If most calls are exchanged in all parts, the labels of train differ from all of them.
+        # If most decisions are exchanged in all parts, the labels of train differ from all of them.
         parts = [split for split, p_value in p_values.items() if p_value < 0.5]
         part = "train" if len(parts) == len(scored) > 1 else parts[0]
         names = f"{classes[a]} and {classes[b]}"
@@ -287,7 +288,7 @@ def _exchanged(scores: MulticlassScores, decided: Labels, a: int, b: int) -> flo
 
 
 def _more_often(scores: MulticlassScores, decided: Labels, true: int, other: int) -> float:
-    """Return the one-sided p-value that images of class `true` are called `other` more often than `true`."""
+    """Return the one-sided p-value that images of class `true` are predicted as `other` more often than `true`."""
     of_class = scores.y_true == true
     signs = (decided[of_class] == other).astype(int) - (decided[of_class] == true)
     if scores.patient is not None:
@@ -302,7 +303,7 @@ def _calls_between(scores: MulticlassScores, decided: Labels, a: int, b: int) ->
     for true, other in ((a, b), (b, a)):
         of_class = scores.y_true == true
         parts.append(
-            f"{int((decided[of_class] == other).sum())} of {int(of_class.sum())} {scores.classes[true]} called "
+            f"{int((decided[of_class] == other).sum())} of {int(of_class.sum())} {scores.classes[true]} predicted as "
             f"{scores.classes[other]} and {int((decided[of_class] == true).sum())} {scores.classes[true]}"
         )
     return f"{scores.split}: {', '.join(parts)}"

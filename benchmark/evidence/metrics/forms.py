@@ -2,7 +2,7 @@
 
 Each form gives a value, its influence values, and its values under weights, like a record of the binary registry. A
 metric of one class against the rest is that record itself. Decisions are class indices (n,), -1 where the program
-abstained: such an image is in no called class and never correct.
+abstained: such an image has no predicted class and is never correct.
 """
 
 from __future__ import annotations
@@ -192,7 +192,7 @@ class OfClass:
     def _why(self, scores: MulticlassScores, decided: Labels) -> str:
         name = scores.classes[self.label]
         if self.record.uses_threshold and self.record.name != "recall" and not (decided == self.label).any():
-            return f"undefined: no image is called {name}"
+            return f"undefined: no image is predicted as {name}"
         if not (scores.y_true == self.label).any():
             return f"undefined: there is no image of class {name}"
         if (scores.y_true == self.label).all():
@@ -300,7 +300,7 @@ class MeanOfClasses:
 
 @dataclass(frozen=True, eq=False)
 class Pooled:
-    """A binary metric of all pairs of an image and a class (`micro`): is the image of this class, and is it called so?
+    """A binary metric of all pairs of an image and a class (`micro`): is this the true class, and the predicted one?
 
     Attributes:
         record: The binary metric.

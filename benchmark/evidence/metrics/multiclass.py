@@ -282,7 +282,7 @@ def multiclass_metrics(
     Args:
         classes: The names of the k classes, at least three.
         ordered: Whether their order is a scale; then there is a kappa with quadratic weights.
-        costs: Costs (k, k) of an image of the class of the row that is called the class of the column; then there is an
+        costs: Costs (k, k) of an image of the class of the row predicted as that of the column; then there is an
             expected cost.
         abstains: Whether decisions may abstain; then there are coverage and selective accuracy.
 

@@ -59,7 +59,7 @@ def _scores(ranges: Mapping[str, Range], names: Mapping[str, str], classes: int)
     """The ranges under mlscorecheck's names, within [0, 1]; None where nothing is left of a range."""
     named = [(names[key], bounds) for key, bounds in ranges.items() if key in names]
     if "accuracy" in ranges:
-        # Of each class against the others: an error is one for the true class and one for the called class.
+        # Of each class against the others: an error is one for the true class and one for the predicted class.
         low, high = (1 - 2 * (1 - end) / classes for end in ranges["accuracy"])
         named.append(("acc", (low, high)))
     scores: dict[str, Range | None] = {}

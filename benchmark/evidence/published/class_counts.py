@@ -21,10 +21,11 @@ _MOST_CLASSES = 200
 def counts_are_possible(ranges: Mapping[str, Range], sizes: Mapping[str, int]) -> bool:
     """Check whether some decisions give figures within ranges.
 
-    The unknowns are whole numbers per class: images called right, and images of other classes that were called so. A
-    confusion matrix with them exists if and only if the wrong calls add up and no class has more wrong calls and missed
-    images together than there are errors (a transport problem with a forbidden diagonal). Figures whose numerator and
-    denominator are linear in these numbers are checked; macro averages of precision and MCC, for example, are not.
+    The unknowns are whole numbers per class: images classified correctly, and images of other classes predicted as
+    this class. A matrix with them exists if and only if the wrong decisions add up and no class has more wrong and
+    missed images together than there are errors (a transport problem with a forbidden diagonal). Figures whose
+    numerator and denominator are linear in these numbers are checked. Macro averages of precision, and MCC, are
+    not.
 
     Args:
         ranges: (low, high) by key of the figure.
@@ -56,7 +57,7 @@ def counts_are_possible(ranges: Mapping[str, Range], sizes: Mapping[str, int]) -
 
 
 class _System:
-    """Linear inequalities in the numbers of right calls and of wrong calls of each class."""
+    """Linear inequalities in the numbers of right and of wrong decisions of each class."""
 
     def __init__(self, classes: list[str], images: Floats) -> None:
         self.classes, self.images, self.total = classes, images, float(images.sum())

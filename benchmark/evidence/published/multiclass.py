@@ -1,7 +1,7 @@
 """Which decisions over three classes or more could have produced printed figures.
 
 A printed figure is a range: all values that print as it. Undefined figures are 0, as in scikit-learn. Every image has
-one class and is called one class.
+one class and is predicted as one class.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from benchmark.evidence.published.class_counts import counts_are_possible
 from benchmark.evidence.published.feasible import Range, metric_of
 
 ClassMatrix = Sequence[Sequence[int]]
-"""Counts of images by true class (rows) and called class (columns)."""
+"""Counts of images by true class (rows) and predicted class (columns)."""
 
 Rule = Literal["whole number", "same", "mean", "weighted mean", "between", "averages", "decisions"]
 """Why figures contradict each other: no whole number of images gives a share; they are one figure; the classes have
@@ -49,7 +49,7 @@ def figure_of_matrix(matrix: ClassMatrix, classes: Sequence[str], key: str) -> f
     """Compute a figure from a confusion matrix.
 
     Args:
-        matrix: Counts (k, k) by true class and called class.
+        matrix: Counts (k, k) by true class and predicted class.
         classes: The k class names.
         key: The key of the figure.
 

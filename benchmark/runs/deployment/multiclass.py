@@ -23,8 +23,8 @@ class MulticlassPrediction:
 
     Attributes:
         image: Name of the file.
-        decision: The called class; None if the rule abstains, or if nothing was chosen.
-        probability: Calibrated probability of the called class, in [0, 1].
+        decision: The predicted class; None if the rule abstains, or if nothing was chosen.
+        probability: Calibrated probability of the predicted class, in [0, 1].
         probabilities: Calibrated probability of each class, by name; they sum to 1.
         scores: Raw score of each class, by name; they sum to 1.
         abstained: Whether the rule leaves the image without a class.
@@ -47,7 +47,7 @@ class MulticlassDecisionRule:
     """How the scores of one run become decisions among k classes and probabilities.
 
     Decisions are those of the bench. They compare raw scores, except that `cost` weights costs by calibrated
-    probabilities. So the called class need not have the highest calibrated probability.
+    probabilities. So the predicted class need not have the highest calibrated probability.
 
     Attributes:
         decision: The decision chosen on validation.

@@ -71,8 +71,8 @@ def explain(
     Args:
         model: From grey levels to the probability of class 1, or to those of k classes; it may contain other models.
         pixels: uint8, shape (n, h, w, channels).
-        predicted: The class to explain for each image, shape (n,): 0 or 1, or 0 to k - 1. The called class, or the true
-            one.
+        predicted: The class to explain for each image, shape (n,): 0 or 1, or 0 to k - 1. The predicted class, or the
+            true one.
         seeds: One randomisation of the weights per seed.
 
     Returns:

@@ -96,11 +96,11 @@ def multiclass_charts(part: MulticlassCard | None, figures: CardFigures, key: st
         charts.append(_chart(drawing, "ROC curve of each class", caption, part.card, key))
     if part.probabilities:
         caption = (
-            "Share of right calls by the score of the called class, in bins of equal numbers of images, with Wilson "
-            "intervals. On the diagonal the score is the probability that the call is right."
+            "Share of correct images by the score of the predicted class, in bins of equal numbers of images, with "
+            "Wilson intervals. On the diagonal the score is the probability that the decision is right."
         )
         drawing = top_label_figure(part.probabilities)
-        charts.append(_chart(drawing, "Reliability of the called class", caption, part.card, key))
+        charts.append(_chart(drawing, "Reliability of the predicted class", caption, part.card, key))
     return tuple(charts)
 
 

@@ -19,9 +19,9 @@ class MatrixCell:
 
     Attributes:
         count: The number of images.
-        right: Whether the called class is the true one.
+        right: Whether the predicted class is the true one.
         row: The share of the true class in percent, as text.
-        column: The share of the called class in percent, as text.
+        column: The share of the predicted class in percent, as text.
         row_shade: The strength of the shade for `row`, in [0, 1].
         column_shade: The same for `column`.
     """
@@ -36,7 +36,7 @@ class MatrixCell:
 
 @dataclass(frozen=True)
 class MatrixRow:
-    """The images of one true class: the name of the class, its number of images and a cell per called class."""
+    """The images of one true class: the name of the class, its number of images and a cell per predicted class."""
 
     name: str
     images: int
@@ -73,7 +73,7 @@ class MatrixView:
 
     @property
     def columns(self) -> int:
-        """The number of columns of called classes, with that of abstentions."""
+        """The number of columns of predicted classes, with that of abstentions."""
         return len(self.classes) + self.abstains
 
 

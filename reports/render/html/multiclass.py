@@ -70,7 +70,7 @@ class ClassCardView:
         whole: The keys of the figures over all classes.
         lowest: The class with the lowest recall; None without figures.
         decisions: Sentences about the decision rule.
-        costs: The costs (k, k) of a call by true and called class; None unless the rule has costs.
+        costs: The costs (k, k) of a call by true and predicted class; None unless the rule has costs.
         calibration: The calibration of each run.
         panel: The class switch; None without scores.
         panel_reason: Why there is no class switch, in a sentence.
@@ -192,5 +192,5 @@ def _decided_runs(finished: Sequence[Run]) -> Iterator[tuple[Run, Decision]]:
 
 
 def _costs(finished: Sequence[Run]) -> tuple[tuple[float, ...], ...] | None:
-    """The costs (k, k) of the rule, by true and called class; None without costs."""
+    """The costs (k, k) of the rule, by true and predicted class; None without costs."""
     return next((decision.costs for _, decision in _decided_runs(finished)), None)

@@ -38,7 +38,12 @@ def recall_by_class_markdown(section: Section) -> list[str]:
     with_intervals = len(classes) <= _WITH_INTERVALS
     note = "with 95% intervals" if with_intervals else "intervals are under Cards"
     rows = [[f"`{card.card.name}`", *(_recall(card, name, with_intervals) for name in classes)] for card in cards]
-    lines = [f"#### {RECALL_BY_CLASS}", "", f"Share of the images of a class that were called this class; {note}.", ""]
+    lines = [
+        f"#### {RECALL_BY_CLASS}",
+        "",
+        f"Share of the images of a class that were predicted as this class; {note}.",
+        "",
+    ]
     return [*lines, *table(["card", *classes], rows), ""]
 
 
@@ -71,7 +76,7 @@ def _class_tables(card: CardFigures, decided: MulticlassCard | None, images: dic
 
 def _matrix(classes: Sequence[str], runs: DecidedRuns) -> Iterator[str]:
     seeds = f", summed over {plural(len(runs.runs), 'seed')}" if len(runs.runs) > 1 else ""
-    yield f"Test images by true class (rows) and called class (columns){seeds}."
+    yield f"Test images by true class (rows) and predicted class (columns){seeds}."
     yield ""
     if len(classes) <= MOST_CLASSES:
         yield from table(matrix_heads(classes, runs.total), matrix_rows(classes, runs.total))
@@ -81,7 +86,7 @@ def _matrix(classes: Sequence[str], runs: DecidedRuns) -> Iterator[str]:
     yield cell(confusions(classes, runs.total))
     if never := never_called(classes, runs.total):
         yield ""
-        yield cell(f"Never called: {listed(never)}.")
+        yield cell(f"Never predicted: {listed(never)}.")
 
 
 def decision_markdown(section: Section) -> list[str]:
@@ -91,10 +96,12 @@ def decision_markdown(section: Section) -> list[str]:
     if first is None:
         return []
     keys = decision_keys(first)
+    is_stated = first.target in (None, "confidence")  # nothing is chosen on the images
+    favourable = "" if is_stated else " Figures on the images that it was chosen on are too favourable."
     return [
         "### Decision",
         "",
-        cell(f"{capital(first.in_words())}. Figures on the images that it was chosen on are too favourable."),
+        cell(f"{capital(first.in_words())}.{favourable}"),
         "",
         *table(
             ["card", "seed", "threshold", "images", *map(label_of, keys)],
@@ -134,7 +141,7 @@ def multiclass_calibration_markdown(section: Section) -> list[str]:
         "scores",
         "log loss",
         "Brier",
-        "ECE of the called class",
+        "ECE of the predicted class",
         "mean ECE of classes",
         "largest ECE",
     ]
@@ -142,7 +149,7 @@ def multiclass_calibration_markdown(section: Section) -> list[str]:
         "### Calibration",
         "",
         "Test scores, uncalibrated and calibrated on validation. A calibrator that does not lower the cross-fitted "
-        "validation log loss is rolled back. The ECE has 10 bins of equal mass: of the score of the called class "
+        "validation log loss is rolled back. The ECE has 10 bins of equal mass: of the score of the predicted class "
         "(top-label), and of the score of each class against the rest (class-wise).",
         "",
         *table(heads, (line for name, row in rows for line in _calibration(section.classes, name, row))),

@@ -150,7 +150,7 @@ def class_table(figures: Mapping[str, Estimate], images: Mapping[str, int | None
 
 
 def matrix_lines(classes: Sequence[str], matrix: ClassMatrix, width: int) -> Iterator[RenderableType]:
-    """A confusion matrix, the most frequent confusions and the classes that were never called.
+    """A confusion matrix, the most frequent confusions and the classes that were never predicted.
 
     Args:
         classes: The names of the classes.
@@ -173,4 +173,4 @@ def matrix_lines(classes: Sequence[str], matrix: ClassMatrix, width: int) -> Ite
         yield f"A matrix of {number(len(classes), 0)} classes needs {needed} columns; this terminal has {width}."
     yield escape(confusions(classes, matrix))
     if never := never_called(classes, matrix):
-        yield escape(f"Never called: {listed(never)}.")
+        yield escape(f"Never predicted: {listed(never)}.")

@@ -96,7 +96,7 @@ def _methods(pairs: Mapping[str, Pair]) -> list[RenderableType]:
 
 
 def _calls(calls: CallsOfPair, compared: ClassComparison) -> Iterator[str]:
-    """McNemar's and Stuart-Maxwell's test of a pair of runs, and the number of calls of each class."""
+    """McNemar's and Stuart-Maxwell's test of a pair of runs, and the number of decisions for each class."""
     several = len(compared.calls) > 1
     seeds = f"Seed {calls.seed_a}" if calls.seed_a == calls.seed_b else f"Seeds {calls.seed_a} and {calls.seed_b}"
     right, shares = calls.right, calls.shares
@@ -109,7 +109,7 @@ def _calls(calls: CallsOfPair, compared: ClassComparison) -> Iterator[str]:
     by_class = ", ".join(f"{one_line(name)}: {a:,} / {b:,}" for name, a, b in counts)
     statistic = f"chi-square {shares.statistic:.2f} with {shares.df} df, " if shares.df else ""
     yield (
-        f"{seeds}: calls of A / B: {by_class}. Equal shares: {statistic}"
+        f"{seeds}: images predicted as each class by A / B: {by_class}. Equal shares: {statistic}"
         f"{_p(shares.p_value, calls.shares_adjusted, several)} ({shares.test})."
     )
 

@@ -49,7 +49,7 @@ def predictions_csv(predictions: Sequence[AnyPrediction], classes: Sequence[str]
         classes: The names of the classes; needed for three or more.
 
     Returns:
-        For two classes the probability and the score of the positive one. For more the called class and its
+        For two classes the probability and the score of the positive one. For more the predicted class and its
         probability, then the columns `probability:CLASS` and `score:CLASS` of each class.
     """
     rows = [(*values(each, classes), _note_or_error(each)) for each in predictions]
@@ -155,7 +155,7 @@ def shown_columns(decider: AnyDecisionRule) -> tuple[str, ...]:
 def shown_row(each: AnyPrediction) -> tuple[str | float | None, ...]:
     """Return the cells of one image that a person reads.
 
-    The next class is the most probable of those that were not called.
+    The next class is the most probable of those that were not predicted.
 
     Args:
         each: The prediction.

@@ -50,9 +50,9 @@ def test_a_text_is_the_rule_of_a_file(text: str, settings: dict[str, Any]) -> No
         ("abstain=high", "rule abstain: 'high' is not a finite number, as in abstain=0.7"),
         ("abstain=nan", "rule abstain: 'nan' is not a finite number"),
         ("cost", "rule cost needs costs, as in cost=MELANOMA:NEVUS:10"),
-        ("cost=A:10", "rule cost: 'A:10' is not TRUE:CALLED:COST, as in cost=MELANOMA:NEVUS:10"),
-        ("cost=A:B:1,A:B:2", "the cost of A called B is given twice"),
-        ("cost=A:A:3", "a right call of A costs nothing"),
+        ("cost=A:10", "rule cost: 'A:10' is not TRUE:PREDICTED:COST, as in cost=MELANOMA:NEVUS:10"),
+        ("cost=A:B:1,A:B:2", "the cost of A predicted as B is given twice"),
+        ("cost=A:A:3", "a right decision for A costs nothing"),
     ],
 )
 def test_a_wrong_text_is_answered_in_one_line(text: str, says: str) -> None:

@@ -118,7 +118,7 @@ def test_a_file_needs_only_a_title_and_an_image_size(tmp_path: Path) -> None:
         ("decision: {rule: abstain}", "decision: rule abstain needs a value above 0, at most 1, as in abstain=0.7"),
         ("decision: {rule: abstain, value: '0.7'}", "decision.value"),
         ("decision: {rule: argmax, costs: {A: {B: 2}}}", "decision: rule argmax takes no costs"),
-        ("decision: {rule: cost, costs: {A: {A: 2}}}", "decision: costs: a right call of A costs nothing"),
+        ("decision: {rule: cost, costs: {A: {A: 2}}}", "decision: costs: a right decision for A costs nothing"),
         ("decision: {rule: class_at, clas: A}", "decision.clas"),
         ("max_epoch: 3", "Did you mean max_epochs"),
         ("sampling: {trian: 10}", "Did you mean train"),

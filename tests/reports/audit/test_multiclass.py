@@ -52,8 +52,8 @@ def test_figures_that_fit_their_matrix_have_no_finding(tmp_path: Path) -> None:
         (
             [figure("accuracy", 0.833, decimals=3), average("micro", 0.841, "f1")],
             "averages",
-            "Test accuracy 0.833 and test micro F1 0.841 cannot both be true. Where every image has one class and is "
-            "called one class, micro recall, micro precision, micro F1 and weighted recall all equal accuracy.",
+            "Test accuracy 0.833 and test micro F1 0.841 cannot both be true. If every image has one true class and "
+            "one predicted class, micro recall, micro precision, micro F1 and weighted recall all equal accuracy.",
         ),
         (
             [average("macro", 0.812), figure("balanced_accuracy", 0.833, decimals=3)],
@@ -104,15 +104,15 @@ def test_figures_that_fit_their_matrix_have_no_finding(tmp_path: Path) -> None:
             [figure("accuracy", 0.833, decimals=3), figure("kappa", 0.2, decimals=3)],
             "no-matrix",
             "No confusion matrix of 234 + 242 + 148 images gives test accuracy 0.833 and test kappa 0.200 together. No "
-            "whole numbers of right and wrong calls per class do, with figures rounded or truncated; if any one of the "
-            "figures is left out, some may.",
+            "whole numbers of right and wrong decisions per class give these figures, rounded or truncated; if any one "
+            "of the figures is left out, some may.",
         ),
         (
             [figure("accuracy", 0.5), figure("log_loss", 0.3, decimals=3)],
             "loss-too-low",
             "Test log loss 0.300 is too low for test accuracy 0.5000. Each wrong answer costs at least ln 2 = 0.693 in "
-            "cross-entropy, because the true class has at most the score of the called one. With 50.0% errors at least "
-            "0.3465.",
+            "cross-entropy, because the true class has at most the score of the predicted one. With 50.0% errors at "
+            "least 0.3465.",
         ),
         (
             [of("virus", 0.676), of("virus", 0.71)],

@@ -149,7 +149,7 @@ def test_reliability_of_the_called_class_is_drawn_for_every_run(three: Report) -
     card = part.card(BETTER)
     assert card is not None
     figure = top_label_figure(card.probabilities)
-    assert figure.axes[0].get_ylabel() == "share of right calls"
+    assert figure.axes[0].get_ylabel() == "share of correct images"
     scores = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
     assert [len(line.get_xdata()) for line in scores] == [len(run.before.top_label.curve) for run in card.probabilities]
 

@@ -107,8 +107,8 @@ def test_captions_have_both_classes_where_the_call_is_wrong() -> None:
     assert captions["test/000.png"] == "Real: NORMAL  Pred: NORMAL  Prob(NORMAL): 0.70 (next BACTERIA 0.20)"
     assert captions["test/001.png"] == "Real: BACTERIA  Pred: NORMAL  Prob(NORMAL): 0.60 (true class 0.30)"
     (wrong,) = tiles_of(gallery, "certain")
-    assert "BACTERIA, wrongly called NORMAL with probability 0.60; that of BACTERIA is 0.30." in wrong.alt
-    assert wrong.brief == "BACTERIA, called NORMAL, 0.60"
+    assert "BACTERIA, wrongly predicted as NORMAL with probability 0.60; that of BACTERIA is 0.30." in wrong.alt
+    assert wrong.brief == "BACTERIA, predicted as NORMAL, 0.60"
 
 
 def test_right_decisions_have_no_second_class_in_the_caption() -> None:
@@ -195,7 +195,7 @@ def test_a_decision_that_was_not_chosen_is_for_the_highest_score_and_has_its_rea
 
 def test_the_introduction_explains_both_maps() -> None:
     text = " ".join(sentences(made()))
-    assert "for the called class (second picture) from layer conv3" in text
+    assert "for the predicted class (second picture) from layer conv3" in text
     assert "the third picture has the map for the true class" in text
     assert "Decided by highest score. " in text
     assert "No Grad-CAM: the model was not kept." in sentences(made(with_maps=False))
@@ -210,7 +210,7 @@ def test_subgroups_have_the_recall_of_every_class() -> None:
     assert "p " in rows[0][-1]
     assert "The recalls of a group are each compared with the other images" in subgroup_sentences(gallery)[0]
     assert subgroup_sentences(gallery)[-1] == "Not grouped: size is not known."
-    assert failures_head(gallery) == "most certain wrong images: real class, called class, probability"
+    assert failures_head(gallery) == "most certain wrong images: real class, predicted class, probability"
 
 
 def test_classes_without_a_test_are_counted_and_not_listed_one_by_one() -> None:

@@ -68,7 +68,7 @@ def test_a_card_that_calls_one_class_has_no_precision_of_the_others(three: Cards
     compared = compare_classes(three[COLLAPSED], three[WORSE], "precision")
     reasons = {pair.metric: pair.difference.reason for pair in compared.by_class if pair.difference.value is None}
     assert set(reasons) == {"precision:class:NORMAL", "precision:class:VIRUS"}
-    assert reasons["precision:class:VIRUS"] == "undefined: no image is called VIRUS"
+    assert reasons["precision:class:VIRUS"] == "undefined: no image is predicted as VIRUS"
     assert all(pair.p_adjusted is None for pair in compared.by_class if pair.difference.value is None)
 
 

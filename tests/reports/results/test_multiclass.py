@@ -78,7 +78,7 @@ def test_figures_of_cards_are_means_over_seeds_of_those_of_scikit_learn(
         assert figure.bounds[0] < expected < figure.bounds[1]
     assert cards[FAILED] == {}
     assert cards[COLLAPSED]["precision:class:VIRUS"].value is None
-    assert cards[COLLAPSED]["precision:class:VIRUS"].reason == "undefined: no image is called VIRUS"
+    assert cards[COLLAPSED]["precision:class:VIRUS"].reason == "undefined: no image is predicted as VIRUS"
     assert not [key for key in cards[BETTER] if key.endswith((":weighted", ":micro"))]
 
 

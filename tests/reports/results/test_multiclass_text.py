@@ -28,7 +28,7 @@ def test_long_names_become_letters_and_many_classes_numbers() -> None:
 
 
 def test_a_matrix_reads_by_row_with_shares_dots_and_abstentions() -> None:
-    assert matrix_heads(CLASSES, MATRIX) == ["true \\ called", "A", "B", "C", "no call", "images"]
+    assert matrix_heads(CLASSES, MATRIX) == ["true \\ predicted", "A", "B", "C", "no class", "images"]
     assert matrix_rows(CLASSES, MATRIX) == [
         ["A", "8 (80%)", "2 (20%)", "·", "·", "10"],
         ["B", "5 (50%)", "5 (50%)", "·", "·", "10"],
@@ -38,10 +38,10 @@ def test_a_matrix_reads_by_row_with_shares_dots_and_abstentions() -> None:
 
 def test_the_most_frequent_confusions_come_first() -> None:
     assert confusions(CLASSES, MATRIX, most=2) == (
-        "Most frequent confusions: B called A (5 of 10 images); A called B (2 of 10 images)."
+        "Most frequent confusions: B predicted as A (5 of 10 images); A predicted as B (2 of 10 images)."
     )
     right = ClassMatrix.of([[1, 0, 0], [0, 1, 0], [0, 0, 1]], [0, 0, 0])
-    assert confusions(CLASSES, right) == "No image was called a wrong class."
+    assert confusions(CLASSES, right) == "No image was predicted as a wrong class."
 
 
 def test_a_class_without_images_is_not_missed() -> None:

@@ -44,7 +44,7 @@ def command(
             "--decision",
             metavar="RULE[=VALUE]",
             help="For three or more classes: choose decisions again on the stored validation scores: abstain=0.7, "
-            "class_at=NAME:sensitivity:0.95, cost=TRUE:CALLED:10, argmax.",
+            "class_at=NAME:sensitivity:0.95, cost=TRUE:PREDICTED:10, argmax.",
         ),
     ] = None,
     gallery: Annotated[

@@ -121,7 +121,7 @@ def test_a_class_that_is_never_called_says_why_there_is_no_precision() -> None:
     for key in ("precision:class:bee", "precision:macro"):
         one = compared(key, silent, b)
         assert one.value is None
-        assert "no image is called bee" in str(one.reason)
+        assert "no image is predicted as bee" in str(one.reason)
 
 
 def test_a_card_against_itself_does_not_differ() -> None:

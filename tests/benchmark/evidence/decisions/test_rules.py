@@ -31,9 +31,9 @@ def test_costs_of_a_class_that_does_not_exist_are_refused(costs: dict[str, dict[
         ({"rule": "abstain", "value": 0.5, "costs": {"A": {"B": 2}}}, "rule abstain takes no costs"),
         ({"rule": "cost"}, "rule cost needs costs, as in cost=MELANOMA:NEVUS:10"),
         ({"rule": "cost", "costs": {"A": {}}}, "rule cost needs costs"),
-        ({"rule": "cost", "costs": {"A": {"A": 2}}}, "a right call of A costs nothing; leave A: {A: 2} out"),
-        ({"rule": "cost", "costs": {"A": {"B": -1}}}, "A called B costs -1; must be from 0 to 1e+09"),
-        ({"rule": "cost", "costs": {"A": {"B": float("nan")}}}, "A called B costs nan"),
+        ({"rule": "cost", "costs": {"A": {"A": 2}}}, "a right decision for A costs nothing; leave A: {A: 2} out"),
+        ({"rule": "cost", "costs": {"A": {"B": -1}}}, "A predicted as B costs -1; must be from 0 to 1e+09"),
+        ({"rule": "cost", "costs": {"A": {"B": float("nan")}}}, "A predicted as B costs nan"),
         ({"rule": "class_at", "value": 0.9}, "rule class_at needs a class, as in class_at=MELANOMA:sensitivity:0.95"),
         ({"rule": "class_at", "of_class": "A"}, "rule class_at needs a value above 0, at most 1"),
         (

@@ -59,7 +59,7 @@ def test_one_class_without_ranking_is_a_collapse() -> None:
     scores = parts(gain=0.0)
     finding = found(scores, decided=called(1, 1, scores))["single-class-collapse"]
     assert finding.title == "single-class collapse: bee"
-    assert "180 of 180 test images called bee" in finding.evidence
+    assert "180 of 180 test images predicted as bee" in finding.evidence
 
 
 def test_one_class_with_ranking_is_a_fault_of_the_decision_rule() -> None:
@@ -73,7 +73,8 @@ def test_one_class_on_one_part_alone_is_said_of_that_part() -> None:
     scores = parts()
     calls = called(scores[0].y_true, 0, scores)
     assert (
-        found(scores, decided=calls)["one-class-threshold"].title == "one class is called on test (ant), ranking intact"
+        found(scores, decided=calls)["one-class-threshold"].title
+        == "one class is predicted on test (ant), ranking intact"
     )
 
 
@@ -88,7 +89,7 @@ def test_a_class_that_is_never_called_is_named_with_its_ranking() -> None:
     scores = parts((80, 80, 20))
     calls = {part.split: np.where(part.y_true == 2, 0, part.y_true) for part in scores}
     finding = found(scores, decided=calls)["class-never-called"]
-    assert finding.title == "cat is never called"
+    assert finding.title == "cat is never predicted"
     assert "40 cat occur" in finding.evidence
     assert "AUC of cat 0.9" in finding.evidence
 
@@ -98,8 +99,8 @@ def test_several_classes_that_are_never_called_are_a_partial_collapse() -> None:
     calls = {part.split: part.y_true % 4 for part in scores}
     findings = found(scores, decided=calls)
     assert "class-never-called" not in findings
-    assert findings["partial-collapse"].title == "only 4 of 10 classes are called"
-    assert "called: ant, bee, cat, dog;" in findings["partial-collapse"].evidence
+    assert findings["partial-collapse"].title == "only 4 of 10 classes are predicted"
+    assert "predicted: ant, bee, cat, dog;" in findings["partial-collapse"].evidence
 
 
 @pytest.mark.parametrize(("rare", "said"), [(1, False), (3, True), (12, True)])
@@ -130,7 +131,7 @@ def test_two_swapped_classes_are_named_with_their_part(swap: tuple[bool, bool], 
     scores = [exchanged(one) if yes else one for one, yes in zip(parts(), swap, strict=True)]
     findings = found((scores[0], scores[1]))
     assert findings["swapped-classes"].title == f"labels of ant and bee may be swapped in {part}"
-    assert "ant called bee" in findings["swapped-classes"].evidence
+    assert "ant predicted as bee" in findings["swapped-classes"].evidence
     assert "unranked-class" not in findings
 
 

@@ -287,7 +287,7 @@ def test_a_metric_that_a_seed_of_several_classes_lacks_says_why() -> None:
     paired = MulticlassPairedScores(paired.runs, (paired.decided[0], without, paired.decided[2]))
     name = paired.runs[0].classes[2]
     figure = seed_figure("precision:macro", paired)
-    assert (figure.value, figure.reason) == (None, f"undefined: no image is called {name}, for 1 of 3 seeds")
+    assert (figure.value, figure.reason) == (None, f"undefined: no image is predicted as {name}, for 1 of 3 seeds")
     assert seed_figure("recall:macro", paired).value is not None
     with pytest.raises(KeyError):
         seed_figure("recall", paired)

@@ -169,7 +169,7 @@ def test_a_class_that_is_never_called_has_no_precision() -> None:
     decided[decided == 2] = 0
     metrics = every_metric(scores)
     for key in ("precision:class:VIRUS", "precision:macro", "precision:weighted"):
-        assert metrics[key].evaluate(scores, decided) == (None, "undefined: no image is called VIRUS"), key
+        assert metrics[key].evaluate(scores, decided) == (None, "undefined: no image is predicted as VIRUS"), key
     assert metrics["recall:class:VIRUS"].value(scores, decided) == 0
     assert metrics["f1:class:VIRUS"].value(scores, decided) == 0
 

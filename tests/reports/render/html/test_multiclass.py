@@ -178,7 +178,7 @@ def test_the_matrix_is_a_table_with_headers_and_a_caption(abstaining: Made) -> N
     for name in RADIOGRAPHS.classes:
         assert f'<th scope="col"><span>{name}</span></th>' in table
         assert f'<th scope="row">{name}</th>' in table
-    assert '<th scope="colgroup" colspan="3">called</th>' in table
+    assert '<th scope="colgroup" colspan="3">predicted</th>' in table
 
 
 @pytest.mark.parametrize(

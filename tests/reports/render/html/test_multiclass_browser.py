@@ -192,7 +192,7 @@ def test_shares_of_rows_and_columns_are_switched_by_keyboard_with_and_without_sc
     shade = cell.evaluate("(cell) => getComputedStyle(cell).backgroundColor")
     matrix.get_by_label("the true class").focus()
     page.keyboard.press("ArrowRight")
-    assert matrix.get_by_label("the called class").is_checked()
+    assert matrix.get_by_label("the predicted class").is_checked()
     assert cell.locator(".by-column").is_visible()
     assert not cell.locator(".by-row").is_visible()
     assert row != column
@@ -206,7 +206,7 @@ def test_without_script_everything_but_the_switch_is_there(open_page: Any, ten: 
     assert card.locator(".slider").is_hidden()
     assert card.locator(".matrix tbody tr").count() == 10
     assert card.locator(".matrix table").is_visible()
-    for title in ("ROC curve of each class", "Reliability of the called class"):
+    for title in ("ROC curve of each class", "Reliability of the predicted class"):
         assert card.locator("figure.chart", has_text=title).locator("svg").first.is_visible()
     assert page.get_by_role("heading", name="Recall of each class").is_visible()
 

@@ -59,7 +59,7 @@ def test_a_matrix_that_does_not_fit_is_left_out() -> None:
     counts = [[5 if true == called else int(called == 0) for called in range(40)] for true in range(40)]
     lines = list(matrix_lines(classes, ClassMatrix.of(counts, [0] * 40), 80))
     assert str(lines[0]).startswith("A matrix of 40 classes needs ")
-    assert str(lines[1]).startswith("Most frequent confusions: class number 1 called class number 0")
+    assert str(lines[1]).startswith("Most frequent confusions: class number 1 predicted as class number 0")
 
 
 def test_the_status_of_a_run_has_its_macro_auc() -> None:
