@@ -54,7 +54,7 @@ def make_plan(
         ConfigError: The threshold rule or the decision of the protocol does not fit the classes.
     """
     facts = DatasetFacts.of(dataset)
-    if (problem := decision_problem(protocol, facts.classes)) is not None:
+    if (problem := decision_problem(protocol, facts.classes, protocol.model_fields_set)) is not None:
         raise ConfigError(problem)
     specs: list[RunSpec] = []
     skips: list[Skip] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,6 +17,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from benchmark.data.splits import Sampling
+from benchmark.evidence.decisions.rules import cost_matrix
 from benchmark.evidence.metrics.influence import ClassSizes
 from benchmark.evidence.thresholds.rules import UNUSED, get_rule, rule_names
 from benchmark.runs.decision_rule import DecisionRule
@@ -162,12 +164,13 @@ class Protocol(Strict):
         return card.model_copy(update={"recipe": recipe.model_copy(update=changes)})
 
 
-def decision_problem(protocol: Protocol, classes: tuple[str, ...]) -> str | None:
+def decision_problem(protocol: Protocol, classes: tuple[str, ...], file_keys: Collection[str] = ()) -> str | None:
     """Return why the threshold rule or the decision of a protocol does not fit the classes of the data.
 
     Args:
         protocol: The protocol.
         classes: The names of the classes, at least two.
+        file_keys: The keys that a protocol file contains; a threshold rule that equals the default is one, too.
 
     Returns:
         One line that says what would be right; None if both fit.
@@ -180,7 +183,7 @@ def decision_problem(protocol: Protocol, classes: tuple[str, ...]) -> str | None
             f"{where}: decision: is for three or more classes; for {' and '.join(classes)} use threshold:, as in "
             "threshold: {rule: sensitivity, value: 0.95}"
         )
-    if protocol.threshold != ThresholdRule():
+    if protocol.threshold != ThresholdRule() or "threshold" in file_keys:
         return (
             f"{where}: threshold: is for two classes, and the data have {len(classes)}; use decision:, as in "
             f"decision: {{rule: class_at, of_class: {classes[-1]}, target: sensitivity, value: 0.95}}"
@@ -188,6 +191,11 @@ def decision_problem(protocol: Protocol, classes: tuple[str, ...]) -> str | None
     for name in protocol.decision.classes:
         if name not in classes:
             return f"{where}: decision: unknown class '{name}'. {suggest(name, classes)}"
+    if protocol.decision.rule == "cost":
+        try:
+            cost_matrix(protocol.decision.costs, classes)
+        except ValueError as error:
+            return f"{where}: decision: {error}"
     return None
 
 

@@ -146,11 +146,11 @@ def figure_lines(run: Run, store: Store, decider: MulticlassDecisionRule) -> Ite
         decider.classes, ordered=run.spec.dataset.ordered, costs=decision.costs, abstains=decision.abstains
     )
     rows = [
-        [cell(label_of(key)), *(measured(figures.get(key), with_interval=True) for _, figures in columns)]
+        [label_of(key), *(measured(figures.get(key), with_interval=True) for _, figures in columns)]
         for key in records
         if any(key in figures for _, figures in columns)
     ]
-    yield from table(["metric", *(cell(name) for name, _ in columns)], rows)
+    yield from table(["metric", *(name for name, _ in columns)], rows)
     yield ""
     if run.spec.stage != "bench":
         yield "This run is a trial of a search, which is never scored on test."

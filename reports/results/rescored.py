@@ -53,7 +53,7 @@ def with_rule(run: Run, store: Store, rule: Rule) -> Run:
         return run
     spec = _under(run, rule)
     if (problem := decision_problem(spec.protocol, classes)) is not None:
-        raise ConfigError(problem)
+        raise ConfigError(f"--decision on {run.spec.dataset.title}: {problem.partition('decision: ')[2] or problem}")
     val, sizes = store.scores(run, "val"), spec.protocol.class_sizes
     choice = choose(spec.protocol, val)
     costs = costs_of(choice)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from benchmark.evidence.diagnosis.diagnoses import Finding, class_count_faults
+from benchmark.evidence.diagnosis.faults import count_of
 from reports.text import plural, seed_list
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ def _sizes(facts: SplitFacts, classes: tuple[str, ...], images: int) -> str:
 def _by_class(counts: Mapping[str, tuple[int, ...]], name: str, classes: tuple[str, ...]) -> str:
     """The numbers of images per class; only the first part names the classes."""
     named = classes if name == "train" else ("",) * len(classes)
+    if len(classes) > 2:
+        return " + ".join(count_of(count, label).rstrip() for count, label in zip(counts[name], named, strict=True))
     return " + ".join(f"{count:,} {label}".rstrip() for count, label in zip(counts[name], named, strict=True))
 
 

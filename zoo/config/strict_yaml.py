@@ -54,7 +54,8 @@ class _Loader(_Base):
                 raise _fault("'<<' is not supported; cards use `extends`", key_node)
             key = self.construct_object(key_node, deep=True)
             if not isinstance(key, str):
-                raise _fault("a key must be plain text", key_node)
+                quoted = f"; write '{key_node.value}' in quotes" if isinstance(key_node, yaml.ScalarNode) else ""
+                raise _fault(f"a key must be plain text{quoted}", key_node)
             if key in keys:
                 raise _fault(f"the key '{key}' is duplicated; keep one", key_node)
             keys.add(key)

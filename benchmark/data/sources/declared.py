@@ -47,7 +47,9 @@ class Declared:
         declared = self.order.classes
         for name in names:
             if name not in declared:
-                raise DataError(f"{self.path}: the class '{name}' of the data is missing. {suggest(name, declared)}")
+                raise DataError(
+                    f"{self.path}: the class '{name}' of the data is missing; add it. {suggest(name, declared)}"
+                )
         for name in declared:
             if name not in names:
                 raise DataError(f"{self.path}: the data have no images of the class '{name}'. {suggest(name, names)}")

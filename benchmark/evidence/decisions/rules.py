@@ -119,10 +119,13 @@ def cost_matrix(costs: Costs, classes: tuple[str, ...]) -> tuple[tuple[float, ..
     for name in (*costs, *(called for row in costs.values() for called in row)):
         if name not in classes:
             raise ValueError(f"costs name the class '{name}'; the classes are {', '.join(classes)}")
-    return tuple(
+    matrix = tuple(
         tuple(0.0 if true == called else float(costs.get(true, {}).get(called, 1)) for called in classes)
         for true in classes
     )
+    if not any(cost for row in matrix for cost in row):
+        raise ValueError("every cost is 0: no decision is better than another; leave out those that are 1")
+    return matrix
 
 
 def in_words(rule: RuleName, of_class: str | None = None, target: str | None = None, value: float | None = None) -> str:

@@ -234,17 +234,31 @@ def _small_training(train: tuple[int, ...] | None, classes: tuple[str, ...]) -> 
     return Finding(
         "small-training",
         "training has too few images of a class",
-        f"training has {_named(train, classes)}, fewer than {FEW_TRAINING} of a class: the "
+        f"training has {_too_few(train, classes)}, fewer than {FEW_TRAINING} of a class: the "
         "result depends on which images these are",
         "more images, or a protocol that asks for fewer in validation and test",
     )
 
 
+def _too_few(counts: tuple[int, ...], classes: tuple[str, ...]) -> str:
+    """Name both classes, or of several the smallest three of those with too few images."""
+    if len(classes) == 2:
+        return _named(counts, classes)
+    few = sorted((count, label) for label, count in enumerate(counts) if count < FEW_TRAINING)
+    more = f" and {len(few) - 3} more" if len(few) > 3 else ""
+    return ", ".join(count_of(count, classes[label]) for count, label in few[:3]) + more
+
+
+def count_of(count: int, name: str) -> str:
+    """Return a number of images of a class: "12 NORMAL", or "12 of 8" where the name begins with a digit."""
+    return f"{count:,} of {name}" if name[:1].isdigit() else f"{count:,} {name}"
+
+
 def _named(counts: tuple[int, ...], classes: tuple[str, ...]) -> str:
     """Name both classes, or of several the smallest three."""
-    both = [f"{count} {name}" for count, name in zip(counts, classes, strict=True)]
     if len(classes) == 2:
-        return " and ".join(both)
+        return " and ".join(f"{count} {name}" for count, name in zip(counts, classes, strict=True))
+    both = [count_of(count, name) for count, name in zip(counts, classes, strict=True)]
     order = sorted(range(len(counts)), key=lambda label: counts[label])
     left_out = " as its smallest classes" if len(classes) > 3 else ""
     return ", ".join(both[label] for label in order[:3]) + left_out

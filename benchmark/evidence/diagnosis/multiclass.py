@@ -250,7 +250,9 @@ def _never_called(scored: Sequence[MulticlassScores], calls: Mapping[str, Labels
     called = [name for label, name in enumerate(classes) if (decided == label).any()]
     return Finding(
         "partial-collapse",
-        f"only {len(called)} of {len(classes)} classes are predicted",
+        f"only {called[0]} is predicted"
+        if len(called) == 1
+        else f"only {len(called)} of {len(classes)} classes are predicted",
         f"predicted: {', '.join(called)}; {evidence}",
         f"{change}; the training images scored in inference mode",
     )

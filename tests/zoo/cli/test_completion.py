@@ -71,7 +71,7 @@ def test_a_damaged_run_or_no_store_is_no_error_on_a_press_of_the_tab_key(complet
         ("zoo bench --protocol pub", ["published"]),
         ("zoo search attempt-1 --space scr", ["scratch_cnn"]),
         ("zoo audit pneu", ["pneumonia_report"]),
-        ("zoo schema c", ["card", "claims"]),
+        ("zoo schema c", ["card", "claims", "classes"]),
         ("zoo tr", ["track"]),
     ],
 )

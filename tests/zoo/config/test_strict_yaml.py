@@ -116,12 +116,17 @@ def test_a_file_that_is_no_mapping_of_names_is_refused(tmp_path: Path, text: str
 
 
 @pytest.mark.parametrize(
-    ("text", "place"),
-    [("a: {? [1, 2] : 3}\n", "1:7"), ("1: a\n", "1:1"), ("true: a\n", "1:1"), ("a:\n  2020-01-01: 3\n", "2:3")],
+    ("text", "place", "advice"),
+    [
+        ("a: {? [1, 2] : 3}\n", "1:7", ""),
+        ("1: a\n", "1:1", "; write '1' in quotes"),
+        ("true: a\n", "1:1", "; write 'true' in quotes"),
+        ("a:\n  2020-01-01: 3\n", "2:3", "; write '2020-01-01' in quotes"),
+    ],
 )
-def test_a_key_that_is_no_plain_text_is_refused(tmp_path: Path, text: str, place: str) -> None:
+def test_a_key_that_is_no_plain_text_is_refused(tmp_path: Path, text: str, place: str, advice: str) -> None:
     path = written(tmp_path, text)
-    assert lines_of(path) == (f"{path}:{place}: a key must be plain text",)
+    assert lines_of(path) == (f"{path}:{place}: a key must be plain text{advice}",)
 
 
 def test_a_date_that_does_not_exist_is_one_line(tmp_path: Path) -> None:

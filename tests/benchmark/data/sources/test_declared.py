@@ -71,7 +71,7 @@ def test_numbers_are_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ("classes: [none, mild, sever]", "the class 'severe' of the data is missing. Did you mean sever?"),
+        ("classes: [none, mild, sever]", "the class 'severe' of the data is missing; add it. Did you mean sever?"),
         ("classes: [none, mild, severe, worst]", "the data have no images of the class 'worst'"),
         ("classes: [none, mild, mild]", "lists 'mild' twice (none, mild, mild)"),
         ("classes: [no, mild, severe]", "YAML reads a name as False; put it into quotes"),

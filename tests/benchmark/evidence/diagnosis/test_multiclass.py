@@ -200,7 +200,11 @@ def test_faults_of_the_split_name_the_smallest_classes() -> None:
     counts = {"train": (400, 8, 300, 200)}
     findings = found(parts((60, 60, 60, 60), 3.0), counts=counts)
     assert set(findings) == {"small-training"}
-    assert "8 bee, 200 dog, 300 cat as its smallest classes" in findings["small-training"].evidence
+    assert findings["small-training"].evidence.startswith("training has 8 bee, fewer than 20 of a class")
+    findings = found(parts((60, 60, 60, 60), 3.0), counts={"train": (19, 8, 12, 15)})
+    assert findings["small-training"].evidence.startswith(
+        "training has 8 bee, 12 cat, 15 dog and 1 more, fewer than 20"
+    )
 
 
 @pytest.mark.parametrize(("sizes", "shifted"), [((60, 60, 60), False), ((100, 40, 40), True)])
