@@ -52,12 +52,7 @@ class Scores:
             raise ValueError("y_true must contain 0 and 1 only")
         if not ((y_score >= 0) & (y_score <= 1)).all():
             raise ValueError("y_score must be finite and within [0, 1]")
-        if self.patient is not None and len(self.patient) != len(y_true):
-            raise ValueError(f"{len(self.patient)} patients for {len(y_true)} scores")
-        for array in (y_true, y_score):
-            array.flags.writeable = False
-        object.__setattr__(self, "y_true", y_true)
-        object.__setattr__(self, "y_score", y_score)
+        _freeze(self, y_true, y_score)
 
     def __len__(self) -> int:
         return len(self.y_true)
@@ -125,12 +120,7 @@ class MulticlassScores:
         if not (np.abs(sums - 1) <= SUM_TOLERANCE).all():
             worst = sums[np.abs(sums - 1).argmax()]
             raise ValueError(f"the scores of an image must sum to 1 over the classes, not {worst:g}")
-        if self.patient is not None and len(self.patient) != len(y_true):
-            raise ValueError(f"{len(self.patient)} patients for {len(y_true)} scores")
-        for array in (y_true, y_score):
-            array.flags.writeable = False
-        object.__setattr__(self, "y_true", y_true)
-        object.__setattr__(self, "y_score", y_score)
+        _freeze(self, y_true, y_score)
 
     def __len__(self) -> int:
         return len(self.y_true)
@@ -162,6 +152,15 @@ class MulticlassTestScores(MulticlassScores):
 
 
 AnyScores = Scores | MulticlassScores
+
+
+def _freeze(scores: AnyScores, y_true: npt.NDArray[np.int64], y_score: npt.NDArray[np.float64]) -> None:
+    """Set the checked arrays of `scores` read-only. Raises ValueError unless each image has a patient or none has."""
+    if scores.patient is not None and len(scores.patient) != len(y_true):
+        raise ValueError(f"{len(scores.patient)} patients for {len(y_true)} scores")
+    for name, array in (("y_true", y_true), ("y_score", y_score)):
+        array.flags.writeable = False
+        object.__setattr__(scores, name, array)
 
 
 def scores_of_two(

@@ -65,10 +65,7 @@ class PairedScores:
         record = get_metric(metric)
         runs = zip(self.runs, self.thresholds, strict=True)
         rows = [record.influence_values(run.y_true, run.y_score, cut) for run, cut in runs]
-        defined = [row for row in rows if row is not None]
-        if len(defined) < len(rows):
-            raise MetricError(f"{metric} is undefined for {len(rows) - len(defined)} of {len(rows)} seeds")
-        return centred(np.stack(defined), self.runs[0].y_true, class_sizes)
+        return _stacked(metric, rows, self.runs[0].y_true, class_sizes)
 
     def record(self, metric: str) -> Scaled:
         """Return the range and the scale of `metric`. Raises KeyError if it is unknown."""
@@ -148,10 +145,7 @@ class MulticlassPairedScores:
         """Return influence values (seeds, n) of `metric`. Raises MetricError if it is undefined or fails for a seed."""
         record = self.record(metric)
         rows = [record.influence_values(run, decided) for run, decided in zip(self.runs, self.decided, strict=True)]
-        defined = [row for row in rows if row is not None]
-        if len(defined) < len(rows):
-            raise MetricError(f"{metric} is undefined for {len(rows) - len(defined)} of {len(rows)} seeds")
-        return centred(np.stack(defined), self.runs[0].y_true, class_sizes)
+        return _stacked(metric, rows, self.runs[0].y_true, class_sizes)
 
     def record(self, metric: str) -> MulticlassMetric:
         """Return the metric of this key. Raises KeyError if it is unknown."""
@@ -177,6 +171,14 @@ class MulticlassPairedScores:
 
 
 AnyPairedScores = PairedScores | MulticlassPairedScores
+
+
+def _stacked(metric: str, rows: Sequence[Floats | None], y_true: Labels, class_sizes: ClassSizes) -> Floats:
+    """Return influence values (seeds, n) from those of each seed. Raises MetricError if a seed has none."""
+    defined = [row for row in rows if row is not None]
+    if len(defined) < len(rows):
+        raise MetricError(f"{metric} is undefined for {len(rows) - len(defined)} of {len(rows)} seeds")
+    return centred(np.stack(defined), y_true, class_sizes)
 
 
 @dataclass(frozen=True)
