@@ -94,7 +94,7 @@ class Report:
 
 
 def title(report: Report) -> str:
-    """The heading of a report: its data, or the number of data sets, or that there are no runs."""
+    """The heading of a report: its data, or the number of data sets, or `No runs`."""
     data = list(dict.fromkeys(data_in_words(section.runs[0]) for section in report.sections))
     if not data:
         return "No runs"
@@ -174,11 +174,20 @@ class ClaimsOfSection:
     elsewhere: tuple[Claims, ...]
 
     @classmethod
-    def of(cls, run: Run, asked: Sequence[Claims], available: Sequence[Claims]) -> ClaimsOfSection:
-        """Divide claims by whether they are about the data of a run; those about two classes do not fit more."""
+    def of(cls, run: Run, requested: Sequence[Claims], available: Sequence[Claims]) -> ClaimsOfSection:
+        """Divide claims by whether they are about the data of a run.
+
+        Args:
+            run: A run of the section. Claims about two classes are left out where it has more.
+            requested: The claims that the user asked for.
+            available: Claims to compare with runs on their own data.
+
+        Returns:
+            The claims.
+        """
         several = is_multiclass(run)
         same, other = by_data(run.spec.dataset, (each for each in available if not several or is_about_several(each)))
-        return cls((*(each for each in asked if not several or is_about_several(each)), *same), tuple(other))
+        return cls((*(each for each in requested if not several or is_about_several(each)), *same), tuple(other))
 
     @property
     def lines(self) -> tuple[str, ...]:
