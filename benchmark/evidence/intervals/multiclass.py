@@ -23,7 +23,7 @@ from benchmark.evidence.metrics.registry import UNDEFINED, Figure, MetricError
 from benchmark.evidence.scores import MulticlassScores
 
 FEWEST = 10
-"""Average precision has no interval where a class has fewer images, or patients, than this."""
+"""With fewer images, or patients, of a class, average precision and weighted precision have no interval."""
 STEADY = 10
 """Patients, or images, of a class from which DeLong's variance is more certain than Newcombe's assumption."""
 CAUTIOUS = 20
@@ -180,16 +180,15 @@ def _of_class(
 
 
 def _too_few(form: Form, scores: MulticlassScores, clusters: Clusters) -> str | None:
-    """Return why a class has too few images for the interval of an average precision."""
-    if isinstance(form, MeanOfClasses):
-        of_classes = () if form.by_size else form.classes
-    else:
-        of_classes = (form,) if isinstance(form, OfClass) else ()
+    """Return why a class has too few images for the interval of an average precision or of a weighted precision."""
+    of_classes = form.classes if isinstance(form, MeanOfClasses) else (form,) if isinstance(form, OfClass) else ()
+    needing = "precision" if isinstance(form, MeanOfClasses) and form.by_size else "average_precision"
     for each in of_classes:
-        if each.record.name == "average_precision" and clusters.counts[each.label] < FEWEST:
+        if each.record.name == needing and clusters.counts[each.label] < FEWEST:
             units = "patients" if clusters.repeated else "images"
             name, count = scores.classes[each.label], clusters.counts[each.label]
-            return f"average precision needs {FEWEST} {units} of each class for an interval; {name} has {count}"
+            metric = "weighted precision" if needing == "precision" else "average precision"
+            return f"{metric} needs {FEWEST} {units} of each class for an interval; {name} has {count}"
     return None
 
 
