@@ -23,6 +23,7 @@ from reports.results.measured import (
 )
 from reports.results.methods import Methods, methods
 from reports.results.multiclass import MulticlassSection, multiclass_section
+from reports.results.multiclass_text import few_images_note
 from reports.results.pairs import Ranking, rank
 from reports.results.probabilities import Probabilities, probabilities
 from reports.results.recognised import by_data, identity_line
@@ -255,12 +256,13 @@ def _multiclass_section(
     facts = runs[0].spec.dataset
     measured = {} if scores is None else collect_multiclass_results(runs, scores)
     faults = split_faults(runs, measured)
+    few = next((few_images_note(results.test[0]) for results in measured.values()), None)
     return Section(
         title=conditions(runs[0].spec),
         synthetic=facts.synthetic,
         runs=tuple(runs),
         comparisons=(),
-        notes=(*notes, *_notes(runs, claims.compared)),
+        notes=(*notes, *_notes(runs, claims.compared), *([] if few is None else [few])),
         cards=card_figures(runs, measured),
         methods=methods(runs, measured),
         split_faults=faults,
