@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -278,6 +279,20 @@ def test_seeds_of_several_classes_widen_every_interval_around_their_mean() -> No
         assert figure.low is not None
         assert figure.high is not None
         assert figure.low < figure.value < figure.high, key
+
+
+@pytest.mark.parametrize("metric", ["auc:class:VIRUS", "average_precision:class:VIRUS", "precision:weighted"])
+def test_a_class_of_nine_images_has_no_interval_over_seeds_for_what_needs_ten(metric: str) -> None:
+    paired = several_classes(1, 2, 3)
+    rare = np.flatnonzero(paired.runs[0].y_true == 2)[:9]
+    rows = np.sort(np.append(np.flatnonzero(paired.runs[0].y_true != 2), rare))
+    runs = tuple(replace(run, y_true=run.y_true[rows], y_score=run.y_score[rows]) for run in paired.runs)
+    few = MulticlassPairedScores(runs, tuple(argmax(run) for run in runs))
+    figure = seed_figure(metric, few)
+    assert figure.value is not None
+    assert (figure.low, figure.high) == (None, None)
+    assert (figure.reason or "").endswith("needs 10 images of each class for an interval; VIRUS has 9")
+    assert seed_figure("auc:macro", few).low is not None
 
 
 def test_a_metric_that_a_seed_of_several_classes_lacks_says_why() -> None:
