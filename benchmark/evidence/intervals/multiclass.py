@@ -217,14 +217,19 @@ def _of_aucs(
 
     at = np.clip(aucs, 0.01, 0.99)
     sizes = at * (1 - at) / variances(at)
-    inflation = _inflation(clusters.covariance(np.stack(influences)))
+    inflation = _inflation(clusters, np.stack(influences))
     return mean_of_proportions(aucs, sizes, z_quantile(level), inflation=inflation, variances=variances)
 
 
-def _inflation(covariance: Floats) -> float:
-    """Return the variance of a mean, as a multiple of the variance if the estimates were independent."""
-    alone = float(np.trace(covariance))
-    return 1.0 if nothing_varies(alone) else max(0.0, float(covariance.sum())) / alone
+def _inflation(clusters: Clusters, influences: Floats) -> float:
+    """Return the variance of a mean of metrics with influence values (k, n), as a multiple of that of independent ones.
+
+    If the mean is the same for every cluster, its uncertainty is unknown, and the metrics count as independent.
+    """
+    covariance = clusters.covariance(influences)
+    alone, together = float(np.trace(covariance)), float(covariance.sum())
+    least = clusters.rounding(influences)
+    return 1.0 if nothing_varies(alone) or alone <= least or together <= least else together / alone
 
 
 def _of_share(
@@ -283,7 +288,7 @@ def _of_mean(
         units.append(np.count_nonzero(images_per_patient))
         influences.append(influence)
     p, n = np.array(rates), np.array(sizes)
-    inflation = _inflation(clusters.covariance(np.stack(influences)))
+    inflation = _inflation(clusters, np.stack(influences))
     quantile = z_quantile(level) if exact else t_quantile(level, _satterthwaite(p, n, np.array(units)))
     return mean_of_proportions(p, n, quantile, dice=dice, inflation=inflation)
 
