@@ -25,6 +25,9 @@ POWER = 0.8
 UNDEFINED_SHARE = 0.05
 """The share of undefined bootstrap replicates above which a metric has no interval."""
 
+NO_DIFFERENCE = "no difference on any image or patient"
+"""The test of a difference that is 0 without any spread, as of two cards with the same decisions."""
+
 _ROUNDING = 1e-12  # rounding alone gives equal numbers a standard error up to this
 
 
@@ -273,8 +276,8 @@ def _nothing_varies(difference: Difference) -> Difference:
     """Return `difference` without an interval, because the standard error is 0."""
     if difference.value is not None and abs(difference.value) > _ROUNDING:
         return replace(difference, reason="nothing varies between images")
-    reason = "the two are identical on every image, so the uncertainty of the difference is unknown"
-    return replace(difference, p_value=1.0, test="identical on every image", reason=reason)
+    reason = f"{NO_DIFFERENCE}, so the uncertainty of the difference is unknown"
+    return replace(difference, p_value=1.0, test=NO_DIFFERENCE, reason=reason)
 
 
 def _with_bootstrap_test(

@@ -11,7 +11,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from benchmark.evidence.comparison.multiclass import holm_over_classes, multiclass_differences
-from benchmark.evidence.comparison.paired import Difference, difference
+from benchmark.evidence.comparison.paired import NO_DIFFERENCE, Difference, difference
 from benchmark.evidence.intervals.seeds import MulticlassPairedScores, PairedScores
 from benchmark.evidence.metrics.influence import ClassSizes
 from benchmark.evidence.metrics.multiclass import argmax
@@ -215,4 +215,4 @@ def test_patients_who_are_all_alike_and_equal_decisions_have_no_interval_without
     for key in ("mcc", "kappa", "recall:macro", "f1:macro"):
         one = compared(key, *cards)
         assert one.value == pytest.approx(0, abs=1e-12)
-        assert (one.low, one.p_value, one.test) == (None, 1.0, "identical on every image"), key
+        assert (one.low, one.p_value, one.test) == (None, 1.0, NO_DIFFERENCE), key

@@ -25,6 +25,7 @@ from reports.results.multiclass import ClassMatrix
 from tests.reports.render.terminal.test_golden import printed
 from tests.support.multiclass_stores import (
     DIGITS,
+    WORSE,
     make_multiclass_run,
     on_test,
     on_val,
