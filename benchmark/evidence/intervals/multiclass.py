@@ -267,16 +267,21 @@ def _of_aucs(
 
     at = np.clip(aucs, 0.01, 0.99)
     sizes = at * (1 - at) / variances(at)
-    inflation = _inflation(clusters.covariance(np.stack(influences)))
+    inflation = _inflation(clusters, np.stack(influences))
     df = satterthwaite(variances(at), np.array(freedoms))
     quantile = t_quantile(level, df) if clusters.repeated else z_quantile(level)
     return mean_of_proportions(aucs, sizes, quantile, inflation=inflation, variances=variances)
 
 
-def _inflation(covariance: Floats) -> float:
-    """Return the variance of a mean, as a multiple of the variance if the estimates were independent."""
-    alone = float(np.trace(covariance))
-    return 1.0 if nothing_varies(alone) else max(0.0, float(covariance.sum())) / alone
+def _inflation(clusters: Clusters, influences: Floats) -> float:
+    """Return the variance of a mean of metrics with influence values (k, n), as a multiple of that of independent ones.
+
+    If the mean is the same for every cluster, its uncertainty is unknown, and the metrics count as independent.
+    """
+    covariance = clusters.covariance(influences)
+    alone, together = float(np.trace(covariance)), float(covariance.sum())
+    least = clusters.rounding(influences)
+    return 1.0 if nothing_varies(alone) or alone <= least or together <= least else together / alone
 
 
 def _of_share(
@@ -335,7 +340,7 @@ def _of_mean(
         units.append(np.count_nonzero(images_per_patient))
         influences.append(influence)
     p, n = np.array(rates), np.array(sizes)
-    inflation = _inflation(clusters.covariance(np.stack(influences)))
+    inflation = _inflation(clusters, np.stack(influences))
     inside = (n * p + 1) / (n + 2)  # a proportion of 0 or 1 is not known without error
     df = satterthwaite(inside * (1 - inside) / n, np.maximum(1, np.array(units) - 1.0))
     quantile = z_quantile(level) if exact else t_quantile(level, df)

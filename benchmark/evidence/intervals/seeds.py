@@ -274,6 +274,8 @@ def seed_figure(
         return SeedFigure(metric, value, None, None, None, str(failure), card.seeds, spread, None)
     image_df = clusters.degrees_of_freedom(influences.mean(axis=0))
     variance, df = seed_variance([defined], clusters.covariance(influences), image_df)
+    if variance <= clusters.rounding(influences):
+        variance = 0.0
     bounds = around(card.record(metric), value, variance, t_quantile(level, df))
     if bounds is None:
         reason = "no interval at the end of the range, or where nothing varies"

@@ -323,3 +323,14 @@ def test_runs_of_several_classes_must_fit() -> None:
         MulticlassPairedScores((first,), (paired.decided[0] + 1,))
     with pytest.raises(ValueError, match="different labels"):
         MulticlassPairedScores((first, drawn_scores(5, n=N)), paired.decided)
+
+
+@pytest.mark.parametrize("patients", [7, 55])
+def test_seeds_and_patients_that_are_all_alike_leave_an_interval_without_width_out(patients: int) -> None:
+    owners = tuple(f"p{number}" for number in range(patients) for _ in range(4))
+    labels, scores = np.tile([1, 1, 0, 0], patients), np.tile([0.9, 0.4, 0.2, 0.1], patients)
+    runs = tuple(TestScores("test", labels, scores**power, owners) for power in (1.0, 1.01))
+    figure = seed_figure("mcc", PairedScores(runs, (0.5, 0.5)))
+    assert figure.value == pytest.approx(2 / math.sqrt(12))
+    assert (figure.low, figure.high) == (None, None)
+    assert "nothing varies" in (figure.reason or "")
