@@ -209,12 +209,12 @@ def too_few_for_seeds(metric: MulticlassMetric, scores: MulticlassScores, cluste
 
 
 def _few(form: OfClass, clusters: Clusters) -> bool:
-    return clusters.counts[form.label] < FEWEST
+    return form.label >= len(clusters.counts) or clusters.counts[form.label] < FEWEST
 
 
 def _refusal(form: OfClass, scores: MulticlassScores, clusters: Clusters) -> str:
     units = "patients" if clusters.repeated else "images"
-    name, count = scores.classes[form.label], clusters.counts[form.label]
+    name, count = scores.classes[form.label], dict(enumerate(clusters.counts)).get(form.label, 0)
     words = {"precision": "weighted precision", "auc": "the AUC of a class over several seeds"}
     metric = words.get(form.record.name, form.record.name.replace("_", " "))
     return f"{metric} needs {FEWEST} {units} of each class for an interval; {name} has {count}"
