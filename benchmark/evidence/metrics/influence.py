@@ -107,7 +107,7 @@ class Clusters:
     def rounding(self, influences: Floats) -> float:
         """Return the variance up to which rounding alone explains that of a sum or difference of k metrics.
 
-        If the images of every cluster are alike, their influence values cancel, except for rounding in proportion to
+        If all clusters have the same images and decisions, their influence values cancel, except for rounding in proportion to
         the values.
 
         Args:
