@@ -348,8 +348,13 @@ def _of_mean(
 
 
 def satterthwaite(variances: Floats, freedoms: Floats) -> float:
-    """Return the degrees of freedom of a sum of `variances` (k,) with `freedoms` (k,) each (Satterthwaite 1946).
+    """Return the degrees of freedom of a sum of variances (Satterthwaite 1946).
 
-    They are at least 1.
+    Args:
+        variances: The variances (k,) of independent terms.
+        freedoms: Their degrees of freedom (k,).
+
+    Returns:
+        The degrees of freedom, at least 1.
     """
     return max(1.0, float(variances.sum() ** 2 / (variances**2 / freedoms).sum()))
