@@ -14,10 +14,11 @@ from benchmark.evidence.scores import TestScores
 from benchmark.runs.history import NO_HISTORY, History
 from benchmark.runs.run import DatasetFacts, Run
 from benchmark.runs.storage.store import Store
+from reports.claims.model import Claims
 from reports.render.markdown.document import render
 from reports.report import build_report
 from reports.results.compare import Comparison, compare_card, final_test_figures, is_different_data
-from tests.support.claims import row
+from tests.support.claims import contents, row
 from tests.support.judging import claims_about, report_of
 from tests.support.multiclass_stores import RADIOGRAPHS, keep_multiclass, simulated
 from tests.support.multiclass_stores import on_test as on_test_of
