@@ -70,6 +70,10 @@ class ThresholdRule(Strict):
         """Say how the threshold is chosen."""
         return get_rule(self.rule).in_words(self.value)
 
+    def aim(self) -> str:
+        """Say what the threshold is chosen for, such as "sensitivity at least 0.95"."""
+        return get_rule(self.rule).aim(self.value)
+
 
 RESULT, DISPLAY, RETENTION = (Field(json_schema_extra={"decides": what}) for what in ("result", "display", "retention"))
 """What a field of a protocol decides: the result of a run, how it is displayed, or which runs and files are kept."""

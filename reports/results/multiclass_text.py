@@ -41,7 +41,7 @@ def class_heads(metrics: Sequence[str] = CLASS_METRICS) -> list[str]:
 
 
 def class_rows(
-    figures: Mapping[str, Estimate],
+    figures: Mapping[str, Estimate | None],
     images: Mapping[str, int | None],
     metrics: Sequence[str] = CLASS_METRICS,
     *,

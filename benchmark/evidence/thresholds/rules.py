@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 import numpy as np
 
@@ -63,6 +64,8 @@ class Rule:
         objective: The best cut maximises it. None: the value is the threshold, without a search.
         value: The admissible values of the parameter. None: the rule has no parameter.
         one_class: Whether all images may be predicted positive, or all negative.
+        label: For a rule that states the share of right decisions among the images of one class: the label of this
+            class. None for the other rules.
     """
 
     name: str
@@ -71,6 +74,7 @@ class Rule:
     objective: Objective | None
     value: Range | None = None
     one_class: bool = False
+    label: Literal[0, 1] | None = None
 
     def parameter(self, value: float | None = None) -> float:
         """Validate the parameter.
@@ -102,6 +106,16 @@ class Rule:
             return f"{self.name} at {value:g}"
         parameter = "" if self.value is None else f" {value:g}"
         return f"{self.name}{parameter}, chosen on validation scores alone"
+
+    def aim(self, value: float) -> str:
+        """Say what the rule with its parameter `value` aims at: "sensitivity at least 0.95"."""
+        if self.objective is None:
+            return f"{value:g} itself"
+        return (
+            f"{self.name} at least {value:g}"
+            if self.label is not None
+            else self.optimises.replace("`value`", f"{value:g}")
+        )
 
     def best_cuts(self, scores: Scores, value: float, weights: Array) -> Array:
         """Choose the best threshold of every resample.
@@ -168,7 +182,13 @@ def register_rule(rule: Rule) -> None:
 
 
 def threshold_rule(
-    name: str, *, optimises: str, interval: IntervalFunction, value: Range | None = None, one_class: bool = False
+    name: str,
+    *,
+    optimises: str,
+    interval: IntervalFunction,
+    value: Range | None = None,
+    one_class: bool = False,
+    label: Literal[0, 1] | None = None,
 ) -> Callable[[Objective], Objective]:
     """Register the decorated objective as a rule.
 
@@ -178,6 +198,7 @@ def threshold_rule(
         interval: Computes the interval of a chosen threshold.
         value: The admissible values of the parameter. None: the rule has no parameter.
         one_class: Whether all images may be predicted positive, or all negative.
+        label: The class of a rule that states the share of right decisions among the images of one class.
 
     Returns:
         A decorator that returns the objective unchanged.
@@ -187,7 +208,7 @@ def threshold_rule(
     """
 
     def register(objective: Objective) -> Objective:
-        register_rule(Rule(name, optimises, interval, objective, value, one_class))
+        register_rule(Rule(name, optimises, interval, objective, value, one_class, label))
         return objective
 
     return register
@@ -257,6 +278,7 @@ def cost(cuts: Cuts, value: float) -> Array:
     interval=partial(share_target, "recall"),
     value=Range(0, 1, open_low=True),
     one_class=True,
+    label=1,
 )
 def sensitivity(cuts: Cuts, value: float) -> Array:
     """Require a sensitivity of at least `value`; then maximise specificity, then sensitivity."""
@@ -269,6 +291,7 @@ def sensitivity(cuts: Cuts, value: float) -> Array:
     interval=partial(share_target, "specificity"),
     value=Range(0, 1, open_low=True),
     one_class=True,
+    label=0,
 )
 def specificity(cuts: Cuts, value: float) -> Array:
     """Require a specificity of at least `value`; then maximise sensitivity, then specificity."""

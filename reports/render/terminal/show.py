@@ -26,6 +26,7 @@ from reports.render.words import NO_FAULT, PUBLISHED
 from reports.results.card_figures import failures, known_figures
 from reports.results.compare import compare_card, difference_text, published_text
 from reports.results.curves import SeedHistory, seed_history
+from reports.results.leading import leading, nothing_chosen
 from reports.results.measured import (
     collect_multiclass_results,
     collect_results,
@@ -117,9 +118,9 @@ def _figures(run: Run, width: int) -> Iterator[RenderableType]:
     """A column per split and threshold; in a narrow terminal the intervals are below the figures."""
     chosen = run.threshold.value if run.threshold else None
     columns = [
-        (f"{split} at {'0.5' if not at_chosen else number(chosen)}", run.figures(split, at_chosen))
-        for split in ("val", "test")
-        for at_chosen in (False, True)
+        (f"{split} at {f'{number(chosen)}, chosen' if at_chosen else '0.5'}", run.figures(split, at_chosen))
+        for split in ("test", "val")
+        for at_chosen in _leading_first(run)
         if run.figures(split, at_chosen)
     ]
     table = plain_table("metric, 95% interval", *(name for name, _ in columns))
@@ -127,15 +128,29 @@ def _figures(run: Run, width: int) -> Iterator[RenderableType]:
         cells = [measured(figures.get(metric), with_interval=True) for _, figures in columns]
         if any(text != MISSING for text in cells):
             table.add_row(label_of(metric), *(_stack(text, width) for text in cells))
-    yield from _titled("Figures", table, *map(escape, failures([run])))
+    yield from _titled(_figures_title(run), table, *map(escape, failures([run])))
+
+
+def _leading_first(run: Run) -> tuple[bool, ...]:
+    """Whether figures are of the choice on validation, for each set of figures in the order of the columns."""
+    return (True, False) if leading(run).chosen else (False, True)
+
+
+def _figures_title(run: Run) -> str:
+    """The heading of the figures: which of them come first, or why they are missing."""
+    lead, reason = leading(run), nothing_chosen(run)
+    if not lead.chosen:
+        return "Figures"
+    return f"Figures {lead.beside} alone: {reason}" if reason else f"Figures {lead.words}, then {lead.beside}"
 
 
 def _multiclass(run: Run, store: Store, width: int) -> Iterator[RenderableType]:
     """Figures of all classes together per split and decision, those of each class on test, and the matrix of test."""
     columns = [
         (f"{split}, {'chosen decision' if chosen else 'highest score'}", run.figures(split, chosen))
-        for split in ("val", "test")
-        for chosen in (False, *([True] if decides_by_choice(run) else []))
+        for split in ("test", "val")
+        for chosen in _leading_first(run)
+        if decides_by_choice(run) or not chosen
         if run.figures(split, chosen)
     ]
     table = plain_table("metric, 95% interval", *(name for name, _ in columns))
@@ -143,14 +158,14 @@ def _multiclass(run: Run, store: Store, width: int) -> Iterator[RenderableType]:
         cells = [measured(figures.get(key), with_interval=True) for _, figures in columns]
         if any(text != MISSING for text in cells):
             table.add_row(label_of(key), *(_stack(text, width) for text in cells))
-    yield from _titled("Figures", table, *map(escape, failures([run])))
+    yield from _titled(_figures_title(run), table, *map(escape, failures([run])))
     results = collect_multiclass_results([run], store).get(run.spec.card.name)
     if results is None:
         return
     classes = run.spec.dataset.classes
     counts = dict(zip(classes, run.split.classes.get("test", (None,) * len(classes)), strict=True))
     card = multiclass_card(results, store.history)
-    for decided, chosen in ((card.argmax, False), (card.chosen, True)):
+    for decided, chosen in ((card.chosen, True), (card.argmax, False)):
         if decided is not None:
             yield from _titled(
                 f"Test, {decided.rule}",
