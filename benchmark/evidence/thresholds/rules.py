@@ -24,6 +24,8 @@ from benchmark.evidence.thresholds.intervals import (
     share_target,
 )
 
+LEAST_CONFIDENCE = 0.5
+"""With less, a threshold would be less sure to reach the target than to miss it."""
 UNUSED = 0.5
 """The value that protocols and their stored identities contain for a rule without a parameter."""
 
@@ -100,22 +102,40 @@ class Rule:
             raise ValueError(f"rule {self.name} takes a value {self.value}")
         return value
 
-    def in_words(self, value: float) -> str:
-        """Describe the rule with its parameter `value`, for prose."""
+    def in_words(self, value: float, confidence: float | None = None) -> str:
+        """Describe the rule with its parameters, for prose."""
         if self.objective is None:
             return f"{self.name} at {value:g}"
         parameter = "" if self.value is None else f" {value:g}"
+        parameter += "" if confidence is None else f" with {100 * confidence:g}% confidence"
         return f"{self.name}{parameter}, chosen on validation scores alone"
 
-    def aim(self, value: float) -> str:
-        """Say what the rule with its parameter `value` aims at: "sensitivity at least 0.95"."""
+    def confidence_problem(self, confidence: float | None) -> str | None:
+        """Return why the rule does not take this confidence; None if it does, and for None."""
+        if confidence is None:
+            return None
+        if self.label is None:
+            named = " and ".join(name for name in rule_names() if get_rule(name).label is not None)
+            return f"rule {self.name} takes no confidence; {named} do"
+        if not LEAST_CONFIDENCE <= confidence < 1:
+            return f"rule {self.name} takes a confidence from {LEAST_CONFIDENCE:g}, below 1"
+        return None
+
+    @property
+    def class_stated(self) -> Literal[0, 1]:
+        """The label of the class whose share the rule states. Raises ValueError for another rule."""
+        if self.label is None:
+            raise ValueError(f"rule {self.name} states no share of the images of one class")
+        return self.label
+
+    def aim(self, value: float, confidence: float | None = None) -> str:
+        """Say what the rule aims at: "sensitivity at least 0.95 with 95% confidence"."""
         if self.objective is None:
             return f"{value:g} itself"
-        return (
-            f"{self.name} at least {value:g}"
-            if self.label is not None
-            else self.optimises.replace("`value`", f"{value:g}")
-        )
+        if self.label is None:
+            return self.optimises.replace("`value`", f"{value:g}")
+        sure = "" if confidence is None else f" with {100 * confidence:g}% confidence"
+        return f"{self.name} at least {value:g}{sure}"
 
     def best_cuts(self, scores: Scores, value: float, weights: Array) -> Array:
         """Choose the best threshold of every resample.

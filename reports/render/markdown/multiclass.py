@@ -13,6 +13,7 @@ from reports.render.words import RECALL_BY_CLASS
 from reports.report import Section
 from reports.results.card_figures import CardFigures
 from reports.results.decision_text import decision_remarks
+from reports.results.guarantee_text import stated_share
 from reports.results.leading import Leading
 from reports.results.measured import decides_by_choice
 from reports.results.multiclass import ARGMAX, DecidedRuns, MulticlassCard, MulticlassProbabilities
@@ -121,6 +122,8 @@ def decision_markdown(section: Section) -> list[str]:
 def _remarks(run: Run) -> Iterator[str]:
     """Lines on what the choice of a run gains on validation, and what it leaves open."""
     remarks = [] if run.decision is None else decision_remarks(run.decision)
+    share = stated_share(run)
+    remarks = [*(() if share is None else share.lines()), *remarks]
     if remarks:
         yield from (f"`{run.spec.card.name}`, seed {run.spec.seed}: {cell('; '.join(remarks))}.", "")
 

@@ -26,6 +26,7 @@ from reports.render.words import NO_FAULT, PUBLISHED
 from reports.results.card_figures import failures, known_figures
 from reports.results.compare import compare_card, difference_text, published_text
 from reports.results.curves import SeedHistory, seed_history
+from reports.results.guarantee_text import stated_share
 from reports.results.leading import leading, nothing_chosen
 from reports.results.measured import (
     collect_multiclass_results,
@@ -179,9 +180,11 @@ def _threshold(run: Run, store: Store) -> Iterator[RenderableType]:
     decider = decider_of(run, store)
     chosen = decider.threshold
     value = estimate(chosen) if chosen.value is not None else f"none: {chosen.reason}"
+    share = stated_share(run, store.binary_scores(run, "val"))
     yield from _titled(
         "Threshold and calibration",
         escape(f"threshold {value}; {run.spec.protocol.threshold.in_words()}"),
+        *(() if share is None else map(escape, share.lines())),
         escape(f"as a probability {number(decider.calibrated_threshold)}; {calibration_line(decider.calibrator)}"),
     )
 
