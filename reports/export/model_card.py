@@ -120,13 +120,19 @@ def _decision(decider: DecisionRule, run: Run, val: Scores) -> list[str]:
         bounds = "" if chosen.bounds is None else f", 95% {interval(chosen.bounds)}"
         lines.append(
             f"`{_code(decider.classes[1])}` if the raw score is {chosen.value!r} or more{bounds} "
-            f"({run.spec.protocol.threshold.in_words()}); else `{_code(decider.classes[0])}`. As a calibrated "
-            f"probability the threshold is {number(decider.calibrated_threshold)}. The raw score decides, as in the "
-            "benchmark; calibration never changes a decision."
+            f"({run.spec.protocol.threshold.in_words()}); else `{_code(decider.classes[0])}`. "
+            f"{_as_probability(decider)}The raw score decides, as in the benchmark; calibration never changes a "
+            "decision."
         )
         share = stated_share(run, val)
         lines += [] if share is None else ["", f"{cell(capital('; '.join(share.lines())))}."]
     return [*lines, "", f"{cell(calibration_line(decider.calibrator))}: `{formula(decider.calibrator)}`.", ""]
+
+
+def _as_probability(decider: DecisionRule) -> str:
+    if not decider.calibrator.accepted:
+        return ""
+    return f"As a calibrated probability the threshold is {number(decider.calibrated_threshold)}. "
 
 
 def _figures(run: Run, store: Store, decider: DecisionRule) -> Iterator[str]:

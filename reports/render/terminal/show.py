@@ -185,8 +185,16 @@ def _threshold(run: Run, store: Store) -> Iterator[RenderableType]:
         "Threshold and calibration",
         escape(f"threshold {value}; {run.spec.protocol.threshold.in_words()}"),
         *(() if share is None else map(escape, share.lines())),
-        escape(f"as a probability {number(decider.calibrated_threshold)}; {calibration_line(decider.calibrator)}"),
+        escape(_on_scale(decider)),
     )
+
+
+def _on_scale(decider: DecisionRule) -> str:
+    """The threshold as a probability where calibration is used, and what probabilities are."""
+    line = calibration_line(decider.calibrator)
+    if decider.threshold.value is None or not decider.calibrator.accepted:
+        return line
+    return f"as a calibrated probability {number(decider.calibrated_threshold)}; {line}"
 
 
 def _published(run: Run, store: Store, width: int) -> Iterator[RenderableType]:

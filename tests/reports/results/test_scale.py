@@ -1,0 +1,17 @@
+"""A score is called a probability only where it was calibrated."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from benchmark.evidence.calibration.calibrators import best_calibrator
+from reports.results.scale import scale_of
+from tests.support.records import on_val, planted
+
+
+def test_only_an_accepted_calibrator_makes_probabilities() -> None:
+    calibrator = best_calibrator(on_val(*planted(60, 60, 1.5, seed=1)))
+    used, rolled_back = (scale_of(replace(calibrator, accepted=accepted)) for accepted in (True, False))
+    assert (used.noun, used.head, used.words) == ("probability", "Prob", "probability (calibrated on validation)")
+    assert (rolled_back.noun, rolled_back.head, rolled_back.words) == ("score", "Score", "score (not calibrated)")
+    assert scale_of(None) == rolled_back
