@@ -74,6 +74,8 @@ class ThresholdRule(Strict):
             raise ConfigError(f"rule {name} takes no value")
         value = parsed_number(f"rule {name}", number) if equals else None
         confidence = parsed_number(f"rule {name}: confidence", sure) if at else None
+        if (problem := get_rule(name).confidence_problem(confidence)) is not None:
+            raise ConfigError(problem)
         try:
             return cls(rule=name, value=get_rule(name).parameter(value), confidence=confidence)
         except ValidationError as error:

@@ -278,8 +278,8 @@ def build_gallery(
     threshold, decided = decided_at(run)
     scale = scale_of(calibrator)
 
-    shown = calibrator.probability if calibrator is not None and scale.calibrated else float
-    decided += f"; as a calibrated probability {shown(threshold):.3g}" if scale.calibrated else ""
+    on_scale = calibrator.probability if calibrator is not None and scale.calibrated else float
+    decided += f"; as a calibrated probability {on_scale(threshold):.3g}" if scale.calibrated else ""
     classes = run.spec.dataset.classes
     row_of = {index: row for row, index in enumerate(selection.places)}
 
@@ -287,7 +287,7 @@ def build_gallery(
         row = row_of[index]
         score = float(scores.y_score[index])
         real, predicted = classes[scores.y_true[index]], classes[int(score >= threshold)]
-        value = (scale, shown(score), shown(threshold))
+        value = (scale, on_scale(score), on_scale(threshold))
         plain = _tile(names[index], real, predicted, value, classes, pixels[row], large)
         return with_map(plain, heat, row, pixels[row]) if large and heat is not None else plain
 

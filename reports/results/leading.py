@@ -56,7 +56,16 @@ class Leading:
         return run.figures(split, chosen=True).get(key)
 
     def beside_run(self, run: Run, key: str, split: str = "test") -> Figure | None:
-        """The figure of a run by the default decisions; None where it leads, or does not depend on decisions."""
+        """The figure of a run by the default decisions.
+
+        Args:
+            run: A finished run under the protocol.
+            key: Name of the metric, or its key for three or more classes.
+            split: "val" or "test".
+
+        Returns:
+            The figure; None where it leads, or does not depend on decisions.
+        """
         return run.figures(split).get(key) if self._has_beside(key) else None
 
     def of_card(self, card: CardFigures, key: str) -> SampleEstimate | None:

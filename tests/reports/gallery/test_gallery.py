@@ -108,7 +108,10 @@ def test_the_caption_is_a_probability_where_calibration_is_used() -> None:
     scores = on_test([1, 0], [0.71, 0.2])
     calibrator = best_calibrator(on_val(*planted(200, 200, 1.0, seed=4)))
     selection = select_images(scores, 0.5, ["a", "b"])
-    for each in (replace(calibrator, accepted=True), replace(calibrator, accepted=False)):
+    for each in (
+        replace(calibrator, accepted=True, reason=None),
+        replace(calibrator, accepted=False, reason="no gain"),
+    ):
         found = build_gallery(run_at(), scores, ["a", "b"], selection, pictures(2), maps_reason="-", calibrator=each)
         captions = {tile.name: tile.caption for group in found.groups for tile in group.tiles}
         value = f"Prob(P): {calibrator.probability(0.71):.2f}" if each.accepted else "Score(P): 0.71"

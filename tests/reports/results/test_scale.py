@@ -11,7 +11,8 @@ from tests.support.records import on_val, planted
 
 def test_only_an_accepted_calibrator_makes_probabilities() -> None:
     calibrator = best_calibrator(on_val(*planted(60, 60, 1.5, seed=1)))
-    used, rolled_back = (scale_of(replace(calibrator, accepted=accepted)) for accepted in (True, False))
+    used = scale_of(replace(calibrator, accepted=True, reason=None))
+    rolled_back = scale_of(replace(calibrator, accepted=False, reason="no gain"))
     assert (used.noun, used.head, used.words) == ("probability", "Prob", "probability (calibrated on validation)")
     assert (rolled_back.noun, rolled_back.head, rolled_back.words) == ("score", "Score", "score (not calibrated)")
     assert scale_of(None) == rolled_back
