@@ -92,7 +92,12 @@ class Leading:
     def card_text(self, card: CardFigures, key: str) -> str:
         """The leading figure of a card with its 95% interval, then in brackets the one by the default decisions.
 
-        The latter has its interval only where the leading one is missing.
+        Args:
+            card: The figures of a card under the protocol.
+            key: Name of the metric, or its key for three or more classes.
+
+        Returns:
+            The text. The figure in brackets has its interval only where the leading one is missing.
         """
         figure, beside = self.of_card(card, key), self.beside_card(card, key)
         if beside is None:
