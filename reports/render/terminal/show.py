@@ -129,7 +129,7 @@ def _figures(run: Run, width: int) -> Iterator[RenderableType]:
         cells = [measured(figures.get(metric), with_interval=True) for _, figures in columns]
         if any(text != MISSING for text in cells):
             table.add_row(label_of(metric), *(_stack(text, width) for text in cells))
-    yield from _titled(_figures_title(run), table, *map(escape, failures([run])))
+    yield from _titled("Figures", *map(escape, _order(run)), table, *map(escape, failures([run])))
 
 
 def _leading_first(run: Run) -> tuple[bool, ...]:
@@ -137,12 +137,12 @@ def _leading_first(run: Run) -> tuple[bool, ...]:
     return (True, False) if leading(run).chosen else (False, True)
 
 
-def _figures_title(run: Run) -> str:
-    """The heading of the figures: which of them come first, or why they are missing."""
+def _order(run: Run) -> list[str]:
+    """A line about which figures come first, or why they are missing; none where the default ones are the only ones."""
     lead, reason = leading(run), nothing_chosen(run)
     if not lead.chosen:
-        return "Figures"
-    return f"Figures {lead.beside} alone: {reason}" if reason else f"Figures {lead.words}, then {lead.beside}"
+        return []
+    return [f"{lead.beside} alone; {reason}" if reason else f"{lead.words}; then {lead.beside}"]
 
 
 def _multiclass(run: Run, store: Store, width: int) -> Iterator[RenderableType]:
@@ -159,7 +159,7 @@ def _multiclass(run: Run, store: Store, width: int) -> Iterator[RenderableType]:
         cells = [measured(figures.get(key), with_interval=True) for _, figures in columns]
         if any(text != MISSING for text in cells):
             table.add_row(label_of(key), *(_stack(text, width) for text in cells))
-    yield from _titled(_figures_title(run), table, *map(escape, failures([run])))
+    yield from _titled("Figures", *map(escape, _order(run)), table, *map(escape, failures([run])))
     results = collect_multiclass_results([run], store).get(run.spec.card.name)
     if results is None:
         return
