@@ -109,12 +109,20 @@ def test_the_caption_is_a_probability_where_calibration_is_used() -> None:
     calibrator = best_calibrator(on_val(*planted(200, 200, 1.0, seed=4)))
     selection = select_images(scores, 0.5, ["a", "b"])
     for each in (
-        replace(calibrator, accepted=True, reason=None),
-        replace(calibrator, accepted=False, reason="no gain"),
+        replace(
+            calibrator,
+            method="isotonic",
+            accepted=True,
+            reason=None,
+            parameters=(),
+            knots_x=(0.0, 1.0),
+            knots_y=(0.1, 0.9),
+        ),
+        replace(calibrator, method="isotonic", accepted=False, reason="no gain", parameters=(), knots_x=(), knots_y=()),
     ):
         found = build_gallery(run_at(), scores, ["a", "b"], selection, pictures(2), maps_reason="-", calibrator=each)
         captions = {tile.name: tile.caption for group in found.groups for tile in group.tiles}
-        value = f"Prob(P): {calibrator.probability(0.71):.2f}" if each.accepted else "Score(P): 0.71"
+        value = f"Prob(P): {0.1 + 0.8 * 0.71:.2f}" if each.accepted else "Score(P): 0.71"
         assert captions["a"].endswith(value)
         assert ("as a calibrated probability" in found.decided) == each.accepted
 
