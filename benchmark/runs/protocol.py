@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     Field,
+    ValidationError,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
     field_validator,
@@ -20,7 +21,7 @@ from benchmark.data.splits import Sampling
 from benchmark.evidence.decisions.rules import cost_matrix
 from benchmark.evidence.metrics.influence import ClassSizes
 from benchmark.evidence.thresholds.rules import UNUSED, get_rule, rule_names
-from benchmark.runs.decision_rule import DecisionRule
+from benchmark.runs.decision_rule import DecisionRule, parsed_number
 from zoo.config.errors import ConfigError
 from zoo.config.strict import Strict
 from zoo.config.strict_yaml import named_file, read_yaml, suggest, unknown, validate
@@ -30,11 +31,14 @@ from zoo.models.card import MOST_ENTRIES, Epochs, ModelCard, Seed
 class ThresholdRule(Strict):
     """How the decision threshold is chosen on validation scores.
 
-    `rule` is the name of a rule. `value` is its parameter, UNUSED for a rule without one.
+    `rule` is the name of a rule. `value` is its parameter, UNUSED for a rule without one. `confidence`, for
+    `sensitivity` and `specificity`, is that with which the figure is at least `value` on further images: the threshold
+    is chosen so that the lower one-sided bound on validation reaches `value`.
     """
 
     rule: str = "youden"
     value: float = Field(default=None, validate_default=True)
+    confidence: float | None = None
 
     @field_validator("rule")
     @classmethod
@@ -49,26 +53,43 @@ class ThresholdRule(Strict):
         number = None if value is None else parse(value)
         return get_rule(info.data["rule"]).parameter(number) if "rule" in info.data else UNUSED
 
+    @field_validator("confidence")
+    @classmethod
+    def _sure(cls, confidence: float | None, info: ValidationInfo) -> float | None:
+        problem = get_rule(info.data["rule"]).confidence_problem(confidence) if "rule" in info.data else None
+        if problem is not None:
+            raise ValueError(problem)
+        if confidence is not None and info.data.get("value") == 1:
+            raise ValueError("no number of images guarantees a value of 1; state less, or leave confidence out")
+        return confidence
+
     @classmethod
     def parse(cls, text: str) -> ThresholdRule:
-        """Parse a rule such as "youden", or one with a value, such as "cost=5". Raises ConfigError."""
-        name, equals, number = (part.strip() for part in text.partition("="))
+        """Parse a rule such as "youden", "cost=5", or "sensitivity=0.95@0.95" with a confidence. Raises ConfigError."""
+        name, equals, rest = (part.strip() for part in text.partition("="))
+        number, at, sure = (part.strip() for part in rest.partition("@"))
         if name not in rule_names():
             raise unknown("threshold rule", name, rule_names())
-        try:
-            value = float(number) if equals else None
-        except ValueError as error:
-            raise ConfigError(f"rule {name}: '{number}' is not a number") from error
         if equals and get_rule(name).value is None:
             raise ConfigError(f"rule {name} takes no value")
+        value = parsed_number(f"rule {name}", number) if equals else None
+        confidence = parsed_number(f"rule {name}: confidence", sure) if at else None
+        if (problem := get_rule(name).confidence_problem(confidence)) is not None:
+            raise ConfigError(problem)
         try:
-            return cls(rule=name, value=get_rule(name).parameter(value))
+            return cls(rule=name, value=get_rule(name).parameter(value), confidence=confidence)
+        except ValidationError as error:
+            raise ConfigError(error.errors()[0]["msg"].removeprefix("Value error, ")) from error
         except ValueError as error:
             raise ConfigError(str(error)) from error
 
     def in_words(self) -> str:
         """Say how the threshold is chosen."""
-        return get_rule(self.rule).in_words(self.value)
+        return get_rule(self.rule).in_words(self.value, self.confidence)
+
+    def aim(self) -> str:
+        """Say what the threshold is chosen for, such as "sensitivity at least 0.95"."""
+        return get_rule(self.rule).aim(self.value, self.confidence)
 
 
 RESULT, DISPLAY, RETENTION = (Field(json_schema_extra={"decides": what}) for what in ("result", "display", "retention"))
@@ -136,6 +157,9 @@ class Protocol(Strict):
             del facts["prefix"]
         if self.decision == DecisionRule():
             del facts["decision"]
+        for rule in (facts.get("threshold"), facts.get("decision")):
+            if isinstance(rule, dict) and rule["confidence"] is None:
+                del rule["confidence"]
         return facts
 
     def conditions(self) -> dict[str, object]:

@@ -87,7 +87,8 @@ def _write(run: Run, store: Store, folder: Path) -> None:
         shutil.copyfile(model, building / "model.keras")
         trained = load_model(model, maker_of(run), outputs_of(run))
         exported = ExportedModel(asdict(write_onnx(trained, building / "model.onnx")))
-        document = json.dumps(decision_document(run, decider, exported), indent=2, ensure_ascii=False)
+        val = store.binary_scores(run, "val") if len(decider.classes) == 2 else None
+        document = json.dumps(decision_document(run, decider, exported, val), indent=2, ensure_ascii=False)
         write_text(building / "decision.json", document)
         write_text(building / "README.md", model_card(run, store, decider, exported))
         write_text(building / "example.py", example(decider, exported))

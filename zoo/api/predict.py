@@ -77,7 +77,7 @@ class PredictResults:
         return frame(rows, columns)
 
     def _repr_html_(self) -> str:
-        rows = [(*shown_row(each), each.error or note(each)) for each in self.predictions]
+        rows = [(*shown_row(each, self.decider), each.error or note(each)) for each in self.predictions]
         columns = (*shown_columns(self.decider), "note")
         lines = (*summary(self.run, self.decider, self.predictions), *self.notes, *self.messages)
         return html_table("Predictions", columns, rows, lines)

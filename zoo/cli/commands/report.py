@@ -35,7 +35,8 @@ def command(
         typer.Option(
             "--threshold-rule",
             metavar="RULE[=VALUE]",
-            help="Choose thresholds again on the stored validation scores: youden, f1, cost=5, sensitivity=0.95, ...",
+            help="Choose thresholds again on the stored validation scores: youden, f1, cost=5, sensitivity=0.95, "
+            "sensitivity=0.95@0.95 (guaranteed with 95% confidence), ...",
         ),
     ] = None,
     decision: Annotated[
@@ -44,7 +45,7 @@ def command(
             "--decision",
             metavar="RULE[=VALUE]",
             help="For three or more classes: choose decisions again on the stored validation scores: abstain=0.7, "
-            "class_at=NAME:sensitivity:0.95, cost=TRUE:PREDICTED:10, argmax.",
+            "class_at=NAME:sensitivity:0.95 or 0.95@0.95, cost=TRUE:PREDICTED:10, argmax.",
         ),
     ] = None,
     gallery: Annotated[
