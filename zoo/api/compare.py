@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from benchmark.evidence.metrics.multiclass import MulticlassMetric, class_metrics, multiclass_metrics
 from benchmark.evidence.metrics.registry import Metric, aliases, measures
 from benchmark.runs.run import Run
-from benchmark.runs.storage.lookup import unknown_run
+from benchmark.runs.storage.lookup import ANY, data_and_protocols, names_of, unknown_run
+from benchmark.runs.storage.remembered import latest_conditions
 from benchmark.runs.storage.store import Store
 from reports.report import same_conditions
 from reports.results.class_pairs import CLASS_METRIC, ClassComparison, compare_classes
@@ -22,7 +23,7 @@ from reports.results.measured import (
     is_multiclass,
 )
 from reports.results.pairs import Pair, Ranking, compare_pair, rank, same_images
-from zoo.api.inputs import PathLike, readable_runs, resolve_store
+from zoo.api.inputs import PathLike, readable_runs, resolve_among, resolve_store
 from zoo.api.messages import Messages, OnMessage, silent
 from zoo.api.tables import frame, html_table
 from zoo.config import plugins
@@ -152,13 +153,21 @@ class CompareResults:
 
 
 def compare(
-    *names: str, store: PathLike | Store = "runs", metric: str | None = None, on_message: OnMessage = silent
+    *names: str,
+    store: PathLike | Store = "runs",
+    data: PathLike | None = None,
+    protocol: str | None = None,
+    metric: str | None = None,
+    on_message: OnMessage = silent,
 ) -> CompareResults:
     """Compare two cards or runs, or rank all cards, on the same test images, as `zoo compare` does.
 
     Args:
         names: Two cards, or two runs, each by its id or as CARD:SEED; without names all cards are ranked.
         store: The folder that contains the runs, or a Store.
+        data: The source of the runs. With None for this and `protocol`, the data and the protocol of the latest
+            benchmark count, if the store knows it and the names have runs there; otherwise all.
+        protocol: The name of their protocol; None for any.
         metric: The metric of the ranking, by its name or its label in tables; None takes `auc`. With three or more
             classes it may be a key such as `f1:weighted`, and a metric of one class ranks by its macro mean. With two
             names it is the metric that is compared class by class; None takes `recall`.
@@ -178,8 +187,11 @@ def compare(
     source, messages = resolve_store(store), Messages(on_message)
     for problem in plugins.load(plugins.METRICS).broken:
         messages.warn(problem)
-    runs = readable_runs(source, messages, "bench")
+    among = resolve_among(data, protocol)
+    runs = among.select(readable_runs(source, messages, "bench"), source)
     groups = same_conditions(run for run in runs if run.status == "ok")
+    if among == ANY:
+        groups = _of_latest_bench(groups, names, source, messages)
     if not groups:
         root = source.root
         raise ConfigError(f"--store {root}: contains no finished runs; `zoo bench --all --store {root}` creates them")
@@ -190,6 +202,24 @@ def compare(
     _warn_of_left_out((side for pair in pairs for side in pair), messages)
     comparisons = [_comparison(names[0], names[1], a, b, of_class) for a, b in pairs]
     return CompareResults(tuple(comparisons), messages=messages.lines())
+
+
+def _of_latest_bench(
+    groups: list[list[Run]], names: Sequence[str], store: Store, messages: Messages
+) -> list[list[Run]]:
+    """The group of the latest benchmark if it contains all names; otherwise all groups."""
+    latest = latest_conditions((run for group in groups for run in group), store)
+    chosen = [group for group in groups if group[0].spec.conditions == latest]
+    if len(groups) < 2 or not all(any(_is(run, name) for run in group) for group in chosen for name in names):
+        return groups
+    if not chosen:
+        return groups
+    others = [run for group in groups if group not in chosen for run in group]
+    messages.note(
+        f"on the data and protocol of the latest bench, {data_and_protocols(chosen[0][:1])}; --data and --protocol "
+        f"choose another: {data_and_protocols(others)}"
+    )
+    return chosen
 
 
 def _comparison(name_a: str, name_b: str, a: AnyResults, b: AnyResults, of_class: str) -> PairComparison:
@@ -263,7 +293,8 @@ def _pairs(
         if not any(_is(run, name) for group in groups for run in group):
             if any(_is(run, name) for run in runs):
                 raise ConfigError(f"--store {store.root}: {name} has no finished run")
-            raise unknown_run("card or run", name, store, runs, {run.spec.card.name for run in runs})
+            trials = readable_runs(store, Messages(), "search")
+            raise unknown_run("card or run", name, store, [*runs, *trials], {run.spec.card.name for run in runs})
     common = [group for group in groups if all(any(_is(run, name) for run in group) for name in names)]
     if not common:
         _check_same_classes(names, groups, store)
@@ -304,7 +335,7 @@ def _results_of(name: str, group: Iterable[Run], store: Store) -> AnyResults:
 
 
 def _is(run: Run, name: str) -> bool:
-    return name in (run.spec.card.name, run.run_id, f"{run.spec.card.name}:{run.spec.seed}")
+    return name in names_of(run)
 
 
 def _warn_of_left_out(cards: Iterable[AnyResults], messages: Messages) -> None:
