@@ -40,13 +40,13 @@ def open_data(data: PathLike | Dataset, options: SourceOptions, store: Store, me
     if supplied:
         messages.note(f"{', '.join(supplied)}: as {store.root} remembers it of {data}; another value replaces it")
     if replaced:
-        messages.note(f"{', '.join(replaced)}: given here instead of what {store.root} remembers of {data}")
+        messages.note(f"{', '.join(replaced)}: instead of the value that {store.root} remembers of {data}")
     try:
         return resolve_data(data, merged.patients, merged.positive, merged.data_is, merged.hold_out)
     except (DataError, ConfigError) as error:
         if not supplied:
             raise
-        raise DataError(f"{error} ({', '.join(supplied)} is what {store.root} remembers of {data})") from error
+        raise DataError(f"{error} ({', '.join(supplied)} as {store.root} remembers it of {data})") from error
 
 
 def resolve_conditions(
@@ -77,16 +77,16 @@ def resolve_conditions(
 
 
 def check_protocol(protocol: PathLike | Protocol | None) -> None:
-    """Raise ConfigError if a protocol that needs no data is unknown or invalid, before data are opened."""
+    """Raise ConfigError if a protocol other than `auto` is unknown or invalid, before data are opened."""
     if protocol is not None and protocol != AUTO:
         resolve_protocol(protocol)
 
 
-def _merged(given: SourceOptions, remembered: SourceOptions) -> tuple[SourceOptions, list[str], list[str]]:
+def _merged(requested: SourceOptions, remembered: SourceOptions) -> tuple[SourceOptions, list[str], list[str]]:
     """The options to use, those that the store supplied, and those that replace what it remembers, in words."""
     values: dict[str, str | None] = {}
     supplied, replaced = [], []
-    for field, value, before in zip(fields(given), astuple(given), astuple(remembered), strict=True):
+    for field, value, before in zip(fields(requested), astuple(requested), astuple(remembered), strict=True):
         option = f"--{field.name.replace('_', '-')}"
         if value is None:
             values[field.name] = before

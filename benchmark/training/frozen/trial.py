@@ -107,6 +107,9 @@ def small_vgg() -> keras.Model:
     """Build the network of the trial.
 
     Its weights keep the size of activations from layer to layer, as trained ones do (He et al. 2015).
+
+    Returns:
+        A model from images (n, SIDE, SIDE, 3) to the features after its last pooling.
     """
     inputs = keras.Input((SIDE, SIDE, 3))
     x, seed = inputs, 0
