@@ -135,7 +135,8 @@ def auto_protocol_of(store: Store, fingerprint: str) -> Protocol | None:
     for run in records(store):
         protocol = run.spec.protocol
         if run.spec.dataset.fingerprint == fingerprint and protocol.name == AUTO and protocol.choices:
-            return protocol.model_copy(update={"keep_models": False})
+            # Only what `auto` set: a threshold that is merely the default is no wish, for three or more classes.
+            return Protocol.model_validate(protocol.model_dump(exclude_defaults=True, exclude={"keep_models"}))
     return None
 
 

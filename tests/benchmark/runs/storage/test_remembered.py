@@ -86,7 +86,9 @@ def test_a_file_that_cannot_be_used_is_as_good_as_none(store: Store, text: str) 
 
 def test_the_protocol_of_a_data_set_is_remembered_without_its_retention(store: Store) -> None:
     store.save(make_run(dataset=images(), protocol=auto()))
-    assert auto_protocol_of(store, "ab" * 32) == auto().model_copy(update={"keep_models": False})
+    protocol = auto_protocol_of(store, "ab" * 32)
+    assert protocol == auto().model_copy(update={"keep_models": False})
+    assert "threshold" not in protocol.model_fields_set  # it would be refused for three or more classes
     assert auto_protocol_of(store, "cd" * 32) is None
 
 
