@@ -99,7 +99,7 @@ def _send_speed(path: Path, threads: int, pipe: Connection) -> None:
 def _load_or_measure_speed(path: Path, threads: int) -> MachineSpeed:
     load_keras()
     import benchmark.training.backend as backend
-    from benchmark.training.speed import measure_speed
+    from benchmark.training.frozen.speed import measure_speed
 
     trial = load_or_measure(trial_file(threads), threads)
     if trial is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmark.training.speed import measure_speed
+from benchmark.training.frozen.speed import measure_speed
 
 
 @pytest.mark.slow
