@@ -21,6 +21,7 @@ class SplitLog:
     explained: tuple[str, ...] = ()
 
     def leave_out(self, count: int, note: str) -> None:
+        """Count images that are left out, and note why; nothing for a count of 0."""
         if count:
             self.left_out += count
             self.notes.append(note)

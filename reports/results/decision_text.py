@@ -17,7 +17,7 @@ def decision_remarks(decision: Decision) -> list[str]:
 
 
 def undefined_figures(run: Run, keys: Sequence[str]) -> Iterator[str]:
-    """Clauses on which figures a run lacks by its decision on validation and test, and why.
+    """Clauses on the undefined figures of a decision on validation and test, with the reasons.
 
     Args:
         run: A finished run on three or more classes.

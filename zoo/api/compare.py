@@ -259,9 +259,9 @@ def _comparison(
     if not (isinstance(a, MulticlassResults) and isinstance(b, MulticlassResults)):
         return PairComparison(data, name_a, name_b, compare_pair(a, b))
     words = {_decision_of(side, chosen) for side in (a, b)}
-    asked = CLASS_METRIC if metric is None else figure_of_classes(metric, a.runs[0], chosen)
-    by_class = compare_classes(a, b, asked, chosen=chosen) if asked in class_metrics() else None
-    whole = compare_pair(a, b, None if by_class else (asked,), chosen=chosen)
+    figure = CLASS_METRIC if metric is None else figure_of_classes(metric, a.runs[0], chosen)
+    by_class = compare_classes(a, b, figure, chosen=chosen) if figure in class_metrics() else None
+    whole = compare_pair(a, b, None if by_class else (figure,), chosen=chosen)
     return PairComparison(data, name_a, name_b, whole, by_class, words.pop())
 
 

@@ -209,12 +209,12 @@ def too_few_for_seeds(metric: MulticlassMetric, scores: MulticlassScores, cluste
 
 
 def _few(form: OfClass, clusters: Clusters) -> bool:
-    return clusters.counts[form.label] < FEWEST
+    return form.label >= len(clusters.counts) or clusters.counts[form.label] < FEWEST
 
 
 def _refusal(form: OfClass, scores: MulticlassScores, clusters: Clusters) -> str:
     units = "patients" if clusters.repeated else "images"
-    name, count = scores.classes[form.label], clusters.counts[form.label]
+    name, count = scores.classes[form.label], dict(enumerate(clusters.counts)).get(form.label, 0)
     words = {"precision": "weighted precision", "auc": "the AUC of a class over several seeds"}
     metric = words.get(form.record.name, form.record.name.replace("_", " "))
     return f"{metric} needs {FEWEST} {units} of each class for an interval; {name} has {count}"
@@ -348,8 +348,13 @@ def _of_mean(
 
 
 def satterthwaite(variances: Floats, freedoms: Floats) -> float:
-    """Return the degrees of freedom of a sum of `variances` (k,) with `freedoms` (k,) each (Satterthwaite 1946).
+    """Return the degrees of freedom of a sum of variances (Satterthwaite 1946).
 
-    They are at least 1.
+    Args:
+        variances: The variances (k,) of independent terms.
+        freedoms: Their degrees of freedom (k,).
+
+    Returns:
+        The degrees of freedom, at least 1.
     """
     return max(1.0, float(variances.sum() ** 2 / (variances**2 / freedoms).sum()))

@@ -107,8 +107,8 @@ class Clusters:
     def rounding(self, influences: Floats) -> float:
         """Return the variance up to which rounding alone explains that of a sum or difference of k metrics.
 
-        If the images of every cluster are alike, their influence values cancel, except for rounding in proportion to
-        the values.
+        If all clusters have the same images and decisions, the influence values of each cancel, except for rounding in
+        proportion to the values.
 
         Args:
             influences: Influence values (k, n) of the metrics.

@@ -38,15 +38,12 @@ def folded(summary: str, lines: Sequence[str]) -> list[str]:
 
 
 def cell(text: str) -> str:
-    """Escape `text` for a table cell; code spans remain.
-
-    Underscores are escaped inside words too, because some viewers take `one_class_name` for emphasis. In code spans and
-    addresses they have no meaning.
-    """
+    """Escape `text` for a table cell; code spans remain."""
     if isinstance(text, Markup):
         return text
     text = one_line(text)
     for old, new in (("\\", "\\\\"), ("<", "&lt;"), (">", "&gt;")):
         text = text.replace(old, new)
     text = re.sub(r"(!(?=\[)|\](?=[(\[:])|[|*])", r"\\\1", text)
+    # Inside words too, because some viewers take `one_class_name` for emphasis.
     return _LITERAL.sub(lambda match: match[1] or r"\_", text)

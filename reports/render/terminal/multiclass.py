@@ -41,8 +41,7 @@ _NAME = 26  # columns of the longest built-in name
 
 
 def multiclass_comparison(section: Section) -> RenderableType:
-    """The runs of a section on three or more classes, the figures by another decision than the highest score if the
-    protocol has one, then the recall of each class by each run."""
+    """The runs of a section on three or more classes, figures by the chosen decision, recall of each class."""
     by_decision = [*_by_decision(section)]
     return Group(_Comparison(section), *by_decision, *([""] if by_decision else []), _RecallByClass(section))
 

@@ -34,7 +34,13 @@ def pair_table(a: str, b: str, pairs: Sequence[Pair], decision: str | None = Non
         Figures, differences with their tests, and detectable differences.
     """
     table = plain_table("metric", whole=_PAIR_HEADS)
-    at = "at threshold 0.5" if decision is None else f"for {decision}" if decision == ARGMAX else f"by {decision}"
+    at = (
+        "at threshold 0.5"
+        if decision is None
+        else f"for {decision}"
+        if decision == ARGMAX
+        else f"by the decision {decision}"
+    )
     for pair in pairs:
         table.add_row(label_of(pair.metric), *_cells(pair))
     seeds = pairs[0].difference.seeds if pairs else (0, 0)
