@@ -92,8 +92,24 @@ class ThresholdRule(Strict):
         return get_rule(self.rule).aim(self.value, self.confidence)
 
 
+AUTO = "auto"
+"""The protocol that is resolved for a data set (`benchmark.runs.auto_protocol`)."""
+
+_FOLDER = Path(str(resources.files("benchmark.runs.protocols")))
+
 RESULT, DISPLAY, RETENTION = (Field(json_schema_extra={"decides": what}) for what in ("result", "display", "retention"))
 """What a field of a protocol decides: the result of a run, how it is displayed, or which runs and files are kept."""
+
+
+class Choice(Strict):
+    """A value that `auto` chose for a field of a protocol, and why.
+
+    `field` is the name of the field, `value` what was chosen, `why` the reason in words.
+    """
+
+    field: str
+    value: int | float | str | None
+    why: str
 
 
 class Protocol(Strict):
@@ -106,7 +122,7 @@ class Protocol(Strict):
     which uses filtering if a trial of the machine shows it to be clearly faster. `precision: auto` also uses bfloat16
     if the trial shows it to be clearly faster still, with features within 2% of float32's. `max_epochs` caps each phase
     of a card. `threshold` is for two classes, `decision` for three or more. `keep_models` stores the trained models as
-    well.
+    well. `choices` are the reasons of a protocol that `auto` made; they change no result.
     """
 
     name: Annotated[str, DISPLAY, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
@@ -124,6 +140,7 @@ class Protocol(Strict):
     threshold: Annotated[ThresholdRule, RESULT] = ThresholdRule()
     decision: Annotated[DecisionRule, RESULT] = DecisionRule()
     keep_models: Annotated[bool, RETENTION] = False
+    choices: Annotated[tuple[Choice, ...], DISPLAY, Field(max_length=MOST_ENTRIES)] = ()
 
     @model_validator(mode="after")
     def _distinct(self) -> Protocol:
@@ -229,9 +246,22 @@ def decides(field: FieldInfo) -> str | None:
     return str(extra["decides"]) if isinstance(extra, dict) and "decides" in extra else None
 
 
+def built_in_protocols() -> list[str]:
+    """The names of the built-in protocols, `auto` first."""
+    names = {path.stem for path in _FOLDER.glob("*.yaml")} - {AUTO}
+    return [AUTO, *sorted(names)]
+
+
+def protocol_file(name: str) -> Path:
+    """The file of the built-in protocol `name`, or the YAML file with that path. Raises ConfigError."""
+    return named_file("protocol", "--protocol", name, _FOLDER)
+
+
 def load_protocol(name: str) -> Protocol:
-    """Load the built-in protocol `name`, or the YAML file with that path. Raises ConfigError."""
-    path = named_file("protocol", "--protocol", name, Path(str(resources.files("benchmark.runs.protocols"))))
+    """Load the built-in protocol `name`, or the YAML file with that path. Raises ConfigError, also for `auto`."""
+    path = protocol_file(name)
+    if path.stem == AUTO:
+        raise ConfigError("protocol auto: depends on the data; `zoo protocols auto --data SOURCE` resolves it")
     data = read_yaml(path)
     stem = path.stem
     if data.setdefault("name", stem) != stem:

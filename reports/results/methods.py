@@ -14,6 +14,7 @@ from benchmark.runs.environment import Environment
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.run import DatasetFacts, Run
 from reports.results.measured import AnyResults, is_multiclass
+from reports.results.protocol_choices import choice_lines
 from reports.results.recipe import PREPROCESSING, augmentation_in_words, kept_weights
 from reports.text import listed, plural, seed_list
 from zoo.models.card import ModelCard
@@ -158,6 +159,8 @@ def _facts(runs: Sequence[Run], first: Run) -> Iterator[Fact]:
     yield Fact("data", f"classes {_classes(data)}; labels are those of the source")
     if (scale := levels_line(data.levels or {})) is not None:
         yield Fact("data", f"grey levels: {scale}")
+    for line in choice_lines(protocol):
+        yield Fact("protocol", f"auto chose {line}")
     yield from _split_facts(runs, protocol)
     yield from _preparation(runs, protocol)
     yield from _selection(runs, protocol)

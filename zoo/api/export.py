@@ -45,13 +45,21 @@ class ExportResults:
 
 
 def export(
-    run: str | Run, *, store: PathLike | Store = "runs", out: PathLike | None = None, on_message: OnMessage = silent
+    run: str | Run,
+    *,
+    store: PathLike | Store = "runs",
+    data: PathLike | None = None,
+    protocol: str | None = None,
+    out: PathLike | None = None,
+    on_message: OnMessage = silent,
 ) -> ExportResults:
     """Write the model as Keras and ONNX, threshold and calibration, a model card and an example, as `zoo export` does.
 
     Args:
         run: As in `predict`.
         store: The folder that contains the runs, or a Store.
+        data: As in `predict`.
+        protocol: As in `predict`.
         out: A new folder; None takes CARD-SEED.
         on_message: Called with each warning when it arises; the result collects them too.
 
@@ -63,7 +71,7 @@ def export(
         OSError: `out` cannot be written.
     """
     source, messages = resolve_store(store), Messages(on_message)
-    chosen = resolve_run(run, source, messages)
+    chosen = resolve_run(run, source, messages, data, protocol)
     folder = path("out", out) if out is not None else Path(f"{chosen.spec.card.name}-{chosen.spec.seed}")
     if folder.exists():
         raise ConfigError(f"--out {folder}: already exists; remove it, or give another folder")

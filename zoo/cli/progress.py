@@ -15,6 +15,7 @@ from rich.text import Text
 from benchmark.runs.execution.events import ComputedElsewhere, Finished, Preparing, Progressed, Reused, Started
 from reports.render.terminal.runs import status_line
 from reports.render.terminal.table import escape
+from reports.results.protocol_choices import protocol_lines
 from reports.results.split_faults import own_faults
 from reports.results.split_lines import split_lines, split_notes
 from reports.text import measured, one_line, plural
@@ -62,6 +63,8 @@ def watching(
     write(f"{_kind(dataset)}: {dataset.title}; {plural(len(plan.specs), 'run')}, {skipped}")
     for skip in plan.skips:
         write(f"skipped {skip.card.name}: {skip.reason}")
+    for line in protocol_lines(plan.specs[0].protocol):
+        write(line)
     view = View(plan, clock)
     splits = planned_splits(plan, dataset)
     for line in split_lines(splits, dataset.classes, len(dataset.images)):

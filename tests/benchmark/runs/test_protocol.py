@@ -76,7 +76,7 @@ def test_an_unknown_name_is_answered_with_the_nearest_ones() -> None:
 
 
 def test_a_file_that_is_not_there_is_answered_with_the_built_in_ones(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no such file; built-in: full, published, quick"):
+    with pytest.raises(ConfigError, match="no such file; built-in: auto, full, published, quick"):
         load_protocol(str(tmp_path / "mine.yaml"))
 
 

@@ -33,7 +33,7 @@ def command(
     ] = None,
     all_cards: Annotated[bool, typer.Option("--all", help="Run every card.")] = False,
     data: DataOption = "phantom",
-    protocol: ProtocolOption = "quick",
+    protocol: ProtocolOption = None,
     seeds: Annotated[
         int | None,
         typer.Option(
@@ -63,6 +63,7 @@ def command(
     """Run cards under a protocol, reuse stored runs, and print the comparison."""
     from reports.render.terminal.comparison import comparison_tables
     from reports.render.terminal.runs import plan_table
+    from reports.results.protocol_choices import protocol_lines
     from reports.results.split_lines import split_lines, split_notes
     from zoo.api.bench import plan_bench
     from zoo.cli.progress import watching
@@ -89,7 +90,8 @@ def command(
     )
     if dry_run:
         dataset = planned.dataset
-        lines = split_lines(planned.splits, dataset.classes, len(dataset.images))
+        lines = protocol_lines(planned.plan.specs[0].protocol)
+        lines += split_lines(planned.splits, dataset.classes, len(dataset.images))
         lines += [f"note: {note}" for note in split_notes(planned.splits)]
         out().print(plan_table(planned.plan, planned.reused, lines))
         return

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from zoo.cli.completion import protocol_names
 from zoo.cli.options import CardsOption, DataIsOption, PatientsOption, StoreOption, err, out, say
 
 
@@ -54,7 +55,19 @@ def command(
     data: Annotated[
         str | None,
         typer.Option(
-            "--data", metavar="SOURCE", help="The source of the images for --gallery. Default: the source of the runs."
+            "--data",
+            metavar="SOURCE",
+            help="Only runs on these data; or, with --gallery, where the images of the runs are now. Default: all, the "
+            "latest bench first.",
+        ),
+    ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            "--protocol",
+            metavar="NAME",
+            help="Only runs under this protocol. Default: all.",
+            autocompletion=protocol_names,
         ),
     ] = None,
     patients: PatientsOption = None,
@@ -74,6 +87,7 @@ def command(
         decision=decision,
         gallery=gallery,
         data=data,
+        protocol=protocol,
         patients=patients,
         data_is=data_is,
         card_folders=cards or (),
