@@ -20,12 +20,14 @@ from benchmark.runs.storage.store import Store
 from reports.report import Report, build_report
 from reports.results.split_faults import own_faults
 from reports.text import measured
+from zoo.api.collections import cards_for
 from zoo.api.data_messages import LeakCheck, report_data
 from zoo.api.inputs import (
     Cards,
     PathLike,
     Paths,
     declared,
+    known_catalog,
     resolve_cards,
     resolve_data,
     resolve_limits,
@@ -161,8 +163,9 @@ class BenchPlan:
 
 
 def bench(
-    cards: Cards,
+    cards: Cards = None,
     *,
+    collection: str | None = None,
     data: PathLike | Dataset = "phantom",
     protocol: PathLike | Protocol = "quick",
     seeds: int | Iterable[int] | None = None,
@@ -185,7 +188,9 @@ def bench(
     registers a builder itself, and then only up to its first call of this function.
 
     Args:
-        cards: Names, paths of YAML files or ModelCard objects; one of them or several. None runs every known card.
+        cards: Names, paths of YAML files or ModelCard objects; one of them or several. None runs a collection.
+        collection: The collection to run. None runs `pneumonia-report` on the phantom and on the data of that report,
+            `starter` on all other data, in both cases with the cards that are not built in.
         data: `phantom`, `digits`, a folder, a manifest (.csv, .parquet), an .npz file, `kaggle:OWNER/NAME`, or a
             Dataset.
         protocol: A built-in name (`quick`, `published`, `full`), a YAML file, or a Protocol.
@@ -209,13 +214,14 @@ def bench(
         All runs. A run that fails is a record with an error, not an exception.
 
     Raises:
-        ConfigError: A card, the protocol, a limit or the store cannot be used, no card can run, or a notebook registers
-            the builder of a card; that builder must be in a .py file.
+        ConfigError: A card, the collection, the protocol, a limit or the store cannot be used, no card can run, or a
+            notebook registers the builder of a card; that builder must be in a .py file.
         DataError: The data cannot be read, or cannot be split as the protocol asks.
         OSError: The store cannot be written.
     """
     plan = plan_bench(
         cards,
+        collection=collection,
         data=data,
         protocol=protocol,
         seeds=seeds,
@@ -235,8 +241,9 @@ def bench(
 
 
 def plan_bench(
-    cards: Cards,
+    cards: Cards = None,
     *,
+    collection: str | None = None,
     data: PathLike | Dataset = "phantom",
     protocol: PathLike | Protocol = "quick",
     seeds: int | Iterable[int] | None = None,
@@ -270,14 +277,18 @@ def plan_bench(
     jobs = whole("jobs", jobs, 1)
     flag("keep_models", keep_models)
     limits = resolve_limits(run_timeout, run_memory)
-    chosen = resolve_cards(cards, card_folders, messages)
-    for card in chosen:
-        registration_of(card.model.builder)
+    by_data = cards is None and collection is None
+    chosen = [] if by_data else resolve_cards(cards, card_folders, messages, collection)
+    catalog = known_catalog(card_folders, messages) if by_data else None
     conditions = resolve_protocol(protocol)
     if keep_models:
         conditions = conditions.model_copy(update={"keep_models": True})
     seed_list, target = resolve_seeds(seeds), resolve_store(store)
     dataset = resolve_data(data, patients, positive, data_is, hold_out)
+    if catalog is not None:
+        chosen = cards_for(dataset, catalog, messages)
+    for card in chosen:
+        registration_of(card.model.builder)
     report_data(dataset, messages, chosen)
     plan = make_plan(chosen, conditions, dataset, seed_list)
     if not plan.specs:
