@@ -18,7 +18,6 @@ from zoo.models import registry
 from zoo.models.card import ModelSpec
 from zoo.models.catalog import REPORT_COLLECTION, load_cards, load_catalog
 
-
 # The ids under `quick` on the phantom, as stored runs have them.
 PHANTOM_IDS = {
     "attempt-1": "eca75047e036",
