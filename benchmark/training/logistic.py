@@ -104,8 +104,8 @@ def _rotated(x: Floats) -> tuple[Floats, Floats]:
     if features <= rows:
         return x, np.eye(features)
     values, vectors = np.linalg.eigh(x @ x.T)
-    kept = values > values[-1] * np.finfo(np.float64).eps * rows
-    lengths, vectors = np.sqrt(values[kept]), vectors[:, kept]
+    nonzero = values > values[-1] * np.finfo(np.float64).eps * rows
+    lengths, vectors = np.sqrt(values[nonzero]), vectors[:, nonzero]
     return vectors * lengths, x.T @ (vectors / lengths)
 
 

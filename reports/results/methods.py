@@ -237,9 +237,9 @@ def _seeds(runs: Sequence[Run], protocol: Protocol) -> Iterator[Fact]:
         which = "every card" if len(names_by_seeds) == 1 else ", ".join(names)
         yield Fact("seeds", f"{seed_list(numbers)}: {which}")
     yield Fact("seeds", "a seed determines initial weights, dropout, batch order and the order of views")
-    if (probes := [name for name, card in cards.items() if isinstance(card.recipe, ProbeRecipe)]) and (
-        protocol.split == "fixed" and any(len(of_card) > 1 for of_card in seeds.values())
-    ):
+    repeated = [name for name, of_card in seeds.items() if len(of_card) > 1]
+    probes = [name for name in repeated if isinstance(cards[name].recipe, ProbeRecipe)]
+    if probes and protocol.split == "fixed":
         yield Fact("seeds", f"{DETERMINISTIC}: {', '.join(probes)}")
     yield Fact("precision", f"frozen layers in {protocol.precision}" + _precisions(runs, protocol))
     for text, of_cards in _computations(runs).items():

@@ -231,6 +231,8 @@ def _facts(run: Run) -> Iterator[RenderableType]:
     rows = [("images", sizes)]
     rows += [(fact.topic, fact.text) for fact in methods([run], {}).facts if fact.topic in _TOPICS]
     rows += [("note", note) for note in run.split.notes]
+    if (probe := run.probe) is not None:
+        rows += [("probe", line) for line in (probe.in_words(), *probe.notes)]
     if (costs := run.costs) is not None:
         per_image, per_epoch = costs.inference_ms_per_image, costs.seconds_per_epoch
         epochs = NO_EPOCHS

@@ -45,9 +45,9 @@ def command(
             print(f"# collection: {catalog.collections[card.name]}")
             print(write_yaml(card.model_dump(mode="json")), end="")
         return
-    shown = catalog.cards if collection is None else catalog.of(collection)
+    listed = catalog.cards if collection is None else catalog.of(collection)
     if json:
-        print_json([card.with_old_keys() | {"collection": catalog.collections[card.name]} for card in shown.values()])
+        print_json([card.with_old_keys() | {"collection": catalog.collections[card.name]} for card in listed.values()])
     else:
         names = catalog.names() if collection is None else (collection,)
         out().print(cards_table({name: catalog.of(name).values() for name in names}, out().width))
