@@ -25,7 +25,8 @@ from benchmark.runs.decision_rule import DecisionRule, parsed_number
 from zoo.config.errors import ConfigError
 from zoo.config.strict import Strict
 from zoo.config.strict_yaml import named_file, read_yaml, suggest, unknown, validate
-from zoo.models.card import MOST_ENTRIES, Epochs, ModelCard, Seed
+from zoo.models.card import MOST_ENTRIES, ModelCard, Seed
+from zoo.models.recipe import Epochs, ProbeRecipe
 
 
 class ThresholdRule(Strict):
@@ -190,14 +191,14 @@ class Protocol(Strict):
         trains or describes the run caps it again.
 
         Args:
-            card: A card with the epochs of its recipe.
+            card: A card with the epochs of its recipe. A probe has none, and is returned unchanged.
 
         Returns:
             The card as it is trained under this protocol.
         """
-        if self.max_epochs is None:
-            return card
         recipe = card.recipe
+        if self.max_epochs is None or isinstance(recipe, ProbeRecipe):
+            return card
         changes: dict[str, object] = {"epochs": min(recipe.epochs, self.max_epochs)}
         if recipe.finetune is not None:
             epochs = min(recipe.finetune.epochs, self.max_epochs)

@@ -22,6 +22,7 @@ from benchmark.runs.storage.store import Store
 from reports.report import Report, build_report
 from reports.results.split_faults import own_faults
 from reports.text import measured
+from zoo.api.collections import cards_for
 from zoo.api.conditions import check_protocol, open_data, resolve_conditions
 from zoo.api.data_messages import LeakCheck, report_data
 from zoo.api.inputs import (
@@ -29,6 +30,7 @@ from zoo.api.inputs import (
     PathLike,
     Paths,
     declared,
+    known_catalog,
     resolve_cards,
     resolve_limits,
     resolve_seeds,
@@ -161,8 +163,9 @@ class BenchPlan:
 
 
 def bench(
-    cards: Cards,
+    cards: Cards = None,
     *,
+    collection: str | None = None,
     data: PathLike | Dataset = "phantom",
     protocol: PathLike | Protocol | None = None,
     seeds: int | Iterable[int] | None = None,
@@ -185,7 +188,9 @@ def bench(
     registers a builder itself, and then only up to its first call of this function.
 
     Args:
-        cards: Names, paths of YAML files or ModelCard objects; one of them or several. None runs every known card.
+        cards: Names, paths of YAML files or ModelCard objects; one of them or several. None runs a collection.
+        collection: The collection to run. None runs `pneumonia-report` on the phantom and on the data of that report,
+            `starter` on all other data, in both cases with the cards that are not built in.
         data: `phantom`, `digits`, a folder, a manifest (.csv, .parquet), an .npz file, `kaggle:OWNER/NAME`, or a
             Dataset.
         protocol: A built-in name (`auto`, `quick`, `published`, `full`), a YAML file, or a Protocol. None takes `quick`
@@ -211,13 +216,14 @@ def bench(
         All runs. A run that fails is a record with an error, not an exception.
 
     Raises:
-        ConfigError: A card, the protocol, a limit or the store cannot be used, no card can run, or a notebook registers
-            the builder of a card; that builder must be in a .py file.
+        ConfigError: A card, the collection, the protocol, a limit or the store cannot be used, no card can run, or a
+            notebook registers the builder of a card; that builder must be in a .py file.
         DataError: The data cannot be read, or cannot be split as the protocol asks.
         OSError: The store cannot be written.
     """
     plan = plan_bench(
         cards,
+        collection=collection,
         data=data,
         protocol=protocol,
         seeds=seeds,
@@ -237,8 +243,9 @@ def bench(
 
 
 def plan_bench(
-    cards: Cards,
+    cards: Cards = None,
     *,
+    collection: str | None = None,
     data: PathLike | Dataset = "phantom",
     protocol: PathLike | Protocol | None = None,
     seeds: int | Iterable[int] | None = None,
@@ -272,7 +279,9 @@ def plan_bench(
     jobs = whole("jobs", jobs, 1)
     flag("keep_models", keep_models)
     limits = resolve_limits(run_timeout, run_memory)
-    chosen = resolve_cards(cards, card_folders, messages)
+    by_data = cards is None and collection is None
+    chosen = [] if by_data else resolve_cards(cards, card_folders, messages, collection)
+    catalog = known_catalog(card_folders, messages) if by_data else None
     for card in chosen:
         registration_of(card.model.builder)
     check_protocol(protocol)
@@ -281,6 +290,10 @@ def plan_bench(
     conditions = resolve_conditions(protocol, dataset, target, messages)
     if keep_models:
         conditions = conditions.model_copy(update={"keep_models": True})
+    if catalog is not None:
+        chosen = cards_for(dataset, catalog, messages)
+        for card in chosen:
+            registration_of(card.model.builder)
     report_data(dataset, messages, chosen)
     plan = make_plan(chosen, conditions, dataset, seed_list)
     if not plan.specs:

@@ -20,7 +20,7 @@ from zoo.api.messages import Messages
 from zoo.config.arguments import PATH, one_of_types, optional_text, path, quoted, real, several, text, whole
 from zoo.config.errors import ConfigError
 from zoo.models.card import MOST_ENTRIES, ModelCard, ModelSpec
-from zoo.models.catalog import check_phases, load_cards, select
+from zoo.models.catalog import Catalog, check_phases, load_cards, load_catalog, select
 from zoo.models.registry import complete_params
 
 PathLike = str | Path
@@ -54,20 +54,34 @@ def known_cards(card_folders: Paths, messages: Messages, files: Iterable[Path] =
     return load_cards(folders_of(card_folders), messages.warn, files)
 
 
-def resolve_cards(cards: Cards, card_folders: Paths, messages: Messages) -> list[ModelCard]:
+def known_catalog(card_folders: Paths, messages: Messages) -> Catalog:
+    """All cards with their collections; arguments and errors as of `known_cards`."""
+    return load_catalog(folders_of(card_folders), messages.warn)
+
+
+def resolve_cards(
+    cards: Cards, card_folders: Paths, messages: Messages, collection: str | None = None
+) -> list[ModelCard]:
     """The requested cards, each once.
 
     Args:
         cards: Names, paths of YAML files or ModelCard objects; one of them or several. None means every known card.
         card_folders: Folders with more cards than the built-in and installed ones.
         messages: Receives a warning per plug-in that cannot be loaded.
+        collection: The collection whose cards are meant if `cards` is None; None for every collection.
 
     Returns:
         The cards in the requested order, completed with the defaults of their builders.
 
     Raises:
-        ConfigError: A card is unknown or invalid, the request is empty, or two different cards share a name.
+        ConfigError: A card or the collection is unknown, a card is invalid, the request is empty, two different cards
+            share a name, or both cards and a collection are given.
     """
+    optional_text("collection", collection, "the name of a collection or None")
+    if collection is not None:
+        if cards is not None:
+            raise ConfigError("give cards by name or --collection, not both; `zoo cards` lists them by collection")
+        return list(known_catalog(card_folders, messages).of(collection).values())
     right = "names, YAML files or ModelCard objects, or None for every card"
     requested = None if cards is None else several("cards", cards, (*PATH, ModelCard), right)
     files = [Path(card) for card in requested or () if not isinstance(card, ModelCard) and is_file(card)]

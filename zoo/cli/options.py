@@ -20,6 +20,15 @@ CardsOption = Annotated[
     list[Path] | None,
     typer.Option("--cards", metavar="DIR", help="A folder with more cards; may be repeated."),
 ]
+CollectionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--collection",
+        metavar="NAME",
+        help="The cards of one collection: pneumonia-report, starter, or a folder of cards of your own.",
+        autocompletion=completion.collection_names,
+    ),
+]
 DataOption = Annotated[str, typer.Option("--data", metavar="SOURCE", help=f"{source_descriptions()}.")]
 PatientsOption = Annotated[
     str | None,

@@ -20,6 +20,7 @@ from reports.results.split_faults import own_faults
 from reports.results.split_lines import split_lines, split_notes
 from reports.text import measured, one_line, plural
 from zoo.cli.plain_progress import Clock, Pace, can_redraw, duration, step_line
+from zoo.models.recipe import ProbeRecipe
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -327,5 +328,7 @@ class View:
 
 def _epochs(spec: RunSpec) -> int:
     recipe = spec.protocol.budgeted(spec.card).recipe
+    if isinstance(recipe, ProbeRecipe):
+        return 1  # one step
     tune = recipe.finetune
     return recipe.epochs + (tune.epochs if tune else 0)

@@ -38,7 +38,7 @@ from reports.results.measured import (
 from reports.results.methods import methods
 from reports.results.multiclass import multiclass_card
 from reports.results.multiclass_text import decision_lines, overall_keys
-from reports.results.recipe import recipe_in_words
+from reports.results.recipe import NO_EPOCHS, recipe_in_words
 from reports.text import MISSING, decimals_of, estimate, measured, number, one_line, plural, seconds
 from zoo.config.errors import ConfigError
 
@@ -257,13 +257,15 @@ def _facts(run: Run) -> Iterator[RenderableType]:
     rows = [("images", sizes)]
     rows += [(fact.topic, fact.text) for fact in methods([run], {}).facts if fact.topic in _TOPICS]
     rows += [("note", note) for note in run.split.notes]
+    if (probe := run.probe) is not None:
+        rows += [("probe", line) for line in (probe.in_words(), *probe.notes)]
     if (costs := run.costs) is not None:
-        per_image = costs.inference_ms_per_image
+        per_image, per_epoch = costs.inference_ms_per_image, costs.seconds_per_epoch
+        epochs = NO_EPOCHS
+        if per_epoch is not None:
+            epochs = f"{plural(costs.epochs, 'epoch')}, {per_epoch:.1f} s per epoch"
         rows += [
-            (
-                "time",
-                f"{seconds(costs.seconds)}; {plural(costs.epochs, 'epoch')}, {costs.seconds_per_epoch:.1f} s per epoch",
-            ),
+            ("time", f"{seconds(costs.seconds)}; {epochs}"),
             ("inference", MISSING if per_image is None else f"{per_image:.1f} ms per image"),
             ("memory", f"{costs.peak_memory_mib:.0f} MiB at most"),
             ("parameters", f"{costs.parameters:,}, {costs.trainable_parameters:,} of them trainable"),

@@ -11,6 +11,7 @@ import typer
 from zoo.cli.completion import card_names
 from zoo.cli.options import (
     CardsOption,
+    CollectionOption,
     DataIsOption,
     DataOption,
     HoldOutOption,
@@ -31,7 +32,15 @@ def command(
         list[str] | None,
         typer.Argument(metavar="CARD", help="Cards to run: names or YAML files.", autocompletion=card_names),
     ] = None,
-    all_cards: Annotated[bool, typer.Option("--all", help="Run every card.")] = False,
+    all_cards: Annotated[
+        bool,
+        typer.Option(
+            "--all",
+            help="Run every card of the collection: without --collection, pneumonia-report on the phantom and on that "
+            "report's images, and starter on other images.",
+        ),
+    ] = False,
+    collection: CollectionOption = None,
     data: DataOption = "phantom",
     protocol: ProtocolOption = None,
     seeds: Annotated[
@@ -69,10 +78,13 @@ def command(
     from zoo.cli.progress import watching
     from zoo.config.errors import ConfigError
 
-    if all_cards == bool(names):
-        raise ConfigError("zoo bench: give cards by name, or --all for every card; `zoo cards` lists them")
+    if (all_cards or collection is not None) == bool(names):
+        raise ConfigError(
+            "zoo bench: give cards by name, or --collection NAME, or --all for every card; `zoo cards` lists them"
+        )
     planned = plan_bench(
-        None if all_cards else names or (),
+        names,
+        collection=collection,
         data=data,
         protocol=protocol,
         seeds=seeds,
