@@ -13,9 +13,9 @@ import pytest
 from rich.console import Console, RenderableType
 
 from benchmark.evidence.calibration.calibrators import METHODS, Calibrator, calibrate
-from benchmark.evidence.diagnosis.out_of_distribution import OODReference
+from benchmark.evidence.diagnosis.reference import OODReference, ood_reasons
 from benchmark.evidence.thresholds.choice import Threshold
-from benchmark.runs.deployment.decision_rule import DecisionRule, decider_of, ood_reasons
+from benchmark.runs.deployment.decision_rule import DecisionRule, decider_of
 from benchmark.runs.deployment.model_files import command_that_keeps, read_references, write_references
 from benchmark.runs.storage.store import Store
 from reports.export.decision_file import ExportedModel, decision_document, example
