@@ -168,7 +168,7 @@ def _result_of_two(decider: DecisionRule) -> str:
         logit=f"(lambda s: np.log(s / (1 - s)))(np.{_CLIPPED})", knots='facts["calibration"]["knots_{}"]', module="np."
     )
     no_threshold = decider.threshold.value is None
-    decision = "None" if no_threshold else 'classes[score >= facts["threshold"]["raw"]]'
+    decision = "None  # no threshold was chosen" if no_threshold else 'classes[score >= facts["threshold"]["raw"]]'
     return f"""\
     score = float(scores[0, 0])
     probability = {calibrated}

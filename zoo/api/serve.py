@@ -77,7 +77,10 @@ def serve(
             )
         hosts = ["127.0.0.1", "localhost", "[::1]", "::1"] if _is_loopback(host) else ["*"]
         app = make_app(facts, prepare, predict, limits, hosts)
-        config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="off")
+        # uvicorn's own configuration of logging would close the handlers of other libraries.
+        config = uvicorn.Config(
+            app, log_config=None, log_level="warning", access_log=False, server_header=False, lifespan="off"
+        )
         on_message(
             f"serving {chosen.spec.card.name} seed {chosen.spec.seed}, run {chosen.run_id}, on {address}; "
             "Ctrl-C ends it"

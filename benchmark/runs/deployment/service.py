@@ -205,12 +205,12 @@ def _only_file(body: bytes, boundary: bytes | None) -> bytes:
 
 def _constants(facts: Mapping[str, Any]) -> dict[str, Any]:
     """The parts of every prediction that do not depend on the image."""
-    rule = {key: facts[key] for key in ("threshold",) if key in facts}
-    rule |= {"rule": facts["decision"]} if "decision" in facts else {}
+    several, names = "decision" in facts, ("rule", "in_words", "calibrated", "raw")
+    rule = facts["decision" if several else "threshold"]
     return {
         "run": facts["run"],
         "classes": facts["classes"],
-        **rule,
+        "decision_rule" if several else "threshold": {name: rule[name] for name in names if name in rule},
         "calibrated": facts["calibration"]["method"] is not None,
         "clinical_use": False,
     }

@@ -32,7 +32,7 @@ FACTS = {
     "protocol": "quick",
     "data": {"title": "images", "synthetic": True},
     "classes": ["HEALTHY", "ILL"],
-    "threshold": {"raw": 0.5},
+    "threshold": {"rule": "youden", "raw": 0.5, "calibrated": 0.4, "low": 0.3, "high": 0.6},
     "calibration": {"method": None},
     "image": {"size": 8, "channels": 1},
 }
@@ -57,7 +57,8 @@ class Service:
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
         app = make_app(FACTS, self.prepare, self.predict, LIMITS, ["127.0.0.1", "localhost"])
-        self.server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
+        config = uvicorn.Config(app, log_config=None, log_level="warning", access_log=False, lifespan="off")
+        self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.socket]})
 
     def prepare(self, content: bytes, most_pixels: int) -> PreparedImage:
@@ -135,7 +136,7 @@ def test_an_image_gets_probabilities_and_a_decision(service: Service) -> None:
     assert answer.document == {
         "run": "0123456789ab",
         "classes": ["HEALTHY", "ILL"],
-        "threshold": {"raw": 0.5},
+        "threshold": {"rule": "youden", "raw": 0.5, "calibrated": 0.4},
         "calibrated": False,
         "clinical_use": False,
         "decision": "ILL",
