@@ -110,7 +110,15 @@ def formula(calibrator: Calibrator) -> str:
 
 def example(decider: AnyDecisionRule, exported: ExportedModel) -> str:
     """Source of a program that reproduces probabilities, decisions, and the verdicts on images unlike the training
-    images. Beside the packages in requirements.txt it needs only the folder."""
+    images.
+
+    Args:
+        decider: The threshold, or the decision among several classes, and the calibration.
+        exported: The ONNX file.
+
+    Returns:
+        Python. Beside the packages in requirements.txt it needs only the folder.
+    """
     size, channels, onnx = exported.onnx["size"], exported.onnx["channels"], exported.onnx
     of_two = isinstance(decider, DecisionRule)
     helpers = "" if of_two else f"{EXAMPLE_HELPERS}\n"

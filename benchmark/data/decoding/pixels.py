@@ -141,7 +141,16 @@ def prepare_content(
 
 
 def decode_other(content: bytes, levels: Levels, most_pixels: int = MOST_PIXELS) -> tuple[Pillow.Image, str | None]:
-    """Decode as `decode` does, with a note if the depth of the file is none of `levels`."""
+    """Decode as `decode` does, with a note if the depth of the file is none of `levels`.
+
+    Args:
+        content: The bytes of the file.
+        levels: The scale of deeper levels.
+        most_pixels: The largest image that is decoded, in pixels.
+
+    Returns:
+        The image in mode L or RGB, and the note; None if the depth is one of `levels`.
+    """
     with _whole(content, most_pixels) as (image, _, depth, _, _):
         same = depth in levels if levels else depth not in DEEP
         trained = " and ".join(levels) or "8-bit"

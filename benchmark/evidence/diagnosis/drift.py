@@ -162,7 +162,7 @@ def _compare_counts(
     names = list(dict.fromkeys([*of_validation, *(each or UNDECIDED for each in decisions)]))
     of_batch = [sum((each or UNDECIDED) == name for each in decisions) for name in names]
     table = np.array([of_batch, [of_validation.get(name, 0) for name in names]])
-    sums = table.sum(axis=1)
+    sums = table.sum(axis=1).tolist()
     shares = {name: (here / sums[0], there / sums[1]) for name, here, there in zip(names, *table.tolist(), strict=True)}
     table = table[:, table.sum(axis=0) > 0]
     if table.shape[1] < 2:  # every image of both is called the same
