@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from zoo.api.search import SearchResults as SearchResults
     from zoo.api.search import plan_search as plan_search
     from zoo.api.search import search as search
+    from zoo.api.serve import serve as serve
     from zoo.config.errors import ConfigError as ConfigError
     from zoo.models.card import ModelCard as ModelCard
     from zoo.models.card import PublishedFigure as PublishedFigure
@@ -61,6 +62,7 @@ _GROUPS = {
     "zoo.api.predict": ("PredictResults", "predict"),
     "zoo.api.report": ("ReportResults", "report"),
     "zoo.api.search": ("SearchPlan", "SearchResults", "plan_search", "search"),
+    "zoo.api.serve": ("serve",),
     "reports.frames.load": ("load_figures", "load_history", "load_runs", "load_scores", "load_settings"),
     "zoo.config.errors": ("ConfigError",),
     "zoo.models.card": ("ModelCard", "PublishedFigure"),

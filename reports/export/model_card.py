@@ -102,9 +102,14 @@ def _files(decider: AnyDecisionRule, exported: ExportedModel) -> list[str]:
         "- `model.keras`: the same model in the format of Keras; loading it needs Keras and, for caffe preprocessing, "
         "`zoo`.",
         f"- `decision.json`: classes, {choice}, calibration, preparation of images, versions.",
-        "- `example.py`: scores images without `zoo`: `pip install numpy onnxruntime pillow`, then "
-        "`python example.py IMAGE...`. It reads 8-bit grey and RGB files; `zoo predict` reads more formats and detects "
-        "images unlike the training images.",
+        "- `example.py`: scores images without `zoo`: `pip install -r requirements.txt`, then "
+        "`python example.py IMAGE...`. Per image it prints probabilities, the decision, and whether the image is "
+        "unlike the training images; for all images together, whether their scores differ from those of validation.",
+        "- `unlike.py`, `novelty.npz`: read images and recognise those unlike the training images, as `zoo predict` "
+        "does: by grey levels, their layout, and the second output of `model.onnx`. Without `novelty.npz` only colour "
+        "and depth are checked.",
+        "- `drift.py`, `validation.json`: compare the scores and decisions of a batch with those of validation.",
+        "- `serve.py`, `service.py`, `Containerfile`, if the folder was written with `--container`: an HTTP service.",
         "",
     ]
 
@@ -200,7 +205,11 @@ def _limits(run: Run, store: Store, exported: ExportedModel) -> Iterator[str]:
     if run.spec.stage == "bench":
         section = build_report([run], store.history, scores=store).sections[0]
         yield from (f"- {cell(text)}" for text in limits(section))
-    yield "- Nothing in this folder detects images unlike the training images; `zoo predict` on the store does."
+    yield (
+        "- An image inside all limits of `novelty.npz` may still be of another kind, and a batch without a difference "
+        "from validation may still be of another population. A difference is not a fault by itself: other shares of "
+        "the true classes cause one."
+    )
     yield ""
 
 

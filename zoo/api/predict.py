@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from benchmark.runs.deployment.model_files import model_of, reference_note
 from benchmark.runs.deployment.multiclass import AnyDecisionRule, AnyPrediction, any_decider_of
-from benchmark.runs.deployment.predictions import image_files, predict_files
+from benchmark.runs.deployment.predictions import Predictor, image_files
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from reports.render.terminal.predictions import (
@@ -118,5 +118,5 @@ def predict(
     model_of(chosen, source)  # reports a missing model before the search for images
     files = image_files(map(Path, paths))
     decider = any_decider_of(chosen, source)
-    predictions = tuple(progress(predict_files(chosen, source, decider, files), total=len(files)))
+    predictions = tuple(progress(Predictor(chosen, source, decider).predict_files(files), total=len(files)))
     return PredictResults(chosen, decider, predictions, (reference_note(chosen, source),), messages.lines())

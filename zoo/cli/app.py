@@ -21,6 +21,7 @@ from zoo.cli.commands import (
     runs,
     schema,
     search,
+    serve,
     show,
     track,
 )
@@ -47,6 +48,7 @@ app.command("compare")(compare.command)
 app.command("show")(show.command)
 app.command("predict")(predict.command)
 app.command("export")(export.command)
+app.command("serve")(serve.command)
 app.command("audit")(audit.command)
 app.command("schema")(schema.command)
 app.add_typer(track.app, name="track", help="Send the store's runs to TensorBoard or MLflow.")

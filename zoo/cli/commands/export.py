@@ -18,9 +18,14 @@ def command(
     out_dir: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="A new folder. Default: CARD-SEED.")
     ] = None,
+    container: Annotated[bool, typer.Option("--container", help="Write a service with a Containerfile, too.")] = False,
 ) -> None:
-    """Write a folder with the model as Keras and ONNX, threshold and calibration, a model card and a short example."""
+    """Write a folder with the model as Keras and ONNX, threshold and calibration, what recognises images unlike the
+    training images and a drift of a batch, a model card and a short example."""
     from zoo.api.export import export
 
-    for path in export(name, store=store, data=data, protocol=protocol, out=out_dir, on_message=say).paths:
+    written = export(
+        name, store=store, data=data, protocol=protocol, out=out_dir, container=container, on_message=say
+    )
+    for path in written.paths:
         out().print(f"wrote {path}", markup=False, soft_wrap=True)
