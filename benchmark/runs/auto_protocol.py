@@ -17,7 +17,7 @@ from benchmark.runs.protocol import AUTO, Choice, Protocol, protocol_file
 from benchmark.training.machine_speed import MachineSpeed
 from zoo.config.strict import Strict
 from zoo.config.strict_yaml import read_yaml, validate
-from zoo.models.card import Epochs
+from zoo.models.recipe import Epochs
 
 _NATURAL = "classes keep their shares, so that figures are for the prevalence of the data"
 _SIZED = 400  # images whose size is read, evenly spread: some sources read it from files

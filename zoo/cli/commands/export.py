@@ -24,8 +24,6 @@ def command(
     training images and a drift of a batch, a model card and a short example."""
     from zoo.api.export import export
 
-    written = export(
-        name, store=store, data=data, protocol=protocol, out=out_dir, container=container, on_message=say
-    )
+    written = export(name, store=store, data=data, protocol=protocol, out=out_dir, container=container, on_message=say)
     for path in written.paths:
         out().print(f"wrote {path}", markup=False, soft_wrap=True)
