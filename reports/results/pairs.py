@@ -248,7 +248,7 @@ def rank(cards: Sequence[AnyResults], metric: str, *, chosen: bool = False) -> R
         The ranking; None with fewer than two cards that have the figure.
     """
     metric = ranked_by(cards, metric)
-    comparable = _on_most_common_images(cards)
+    comparable = on_most_common_images(cards)
     of_card = {card.card.name: _scores(card, chosen) for card in comparable}
     figures = {
         card.card.name: seed_figure(metric, of_card[card.card.name], class_sizes=card.class_sizes)
@@ -280,7 +280,7 @@ def rank(cards: Sequence[AnyResults], metric: str, *, chosen: bool = False) -> R
     )
 
 
-def _on_most_common_images(cards: Sequence[AnyResults]) -> list[AnyResults]:
+def on_most_common_images(cards: Sequence[AnyResults]) -> list[AnyResults]:
     """The largest set of cards with the same test images, independent of the order of `cards`."""
     sets: list[list[AnyResults]] = []
     for card in sorted(cards, key=lambda card: card.card.name):

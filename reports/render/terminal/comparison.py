@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 
+from benchmark.runs.command_line import store_option
 from reports.render.terminal.multiclass import diagnosis, multiclass_comparison, stacked
+from reports.render.terminal.summary import summary_view
 from reports.render.terminal.table import escape, plain_table
 from reports.results.compare import difference_text, final_test_figures, published_text
 from reports.text import MISSING, seconds
@@ -28,10 +32,17 @@ def comparison_tables(report: Report) -> RenderableType:
     parts: list[RenderableType] = []
     for section in report.sections:
         table = _Comparison(section) if len(section.classes) == 2 else multiclass_comparison(section)
-        notes = (decisions_line(section), *section.split_faults, *section.notes)
+        notes = (decisions_line(section), *section.notes)
         parts += [table, *map(escape, notes), ""]
     parts += [f"skipped {escape(skip.card.name)}: {escape(skip.reason)}" for skip in report.skips]
     return Group(*parts)
+
+
+def answers(report: Report, store: Path) -> RenderableType:
+    """The summary of each section, each with the command that writes the whole report on the store."""
+    command = shlex.join(["zoo", "report", *store_option(store)])
+    summaries = [section.summary for section in report.sections if section.summary is not None]
+    return Group(*(summary_view(summary, command) for summary in summaries))
 
 
 def decisions_line(section: Section) -> str:
@@ -59,7 +70,8 @@ class _Comparison:
         if options.max_width < _NARROW:
             yield _narrow_comparison(self.section)
         else:
-            yield _comparison(self.section, wide=options.max_width >= _WIDE)
+            published = bool(final_test_figures(self.section.comparisons))
+            yield _comparison(self.section, wide=published and options.max_width >= _WIDE)
 
 
 def _comparison(section: Section, wide: bool) -> Table:

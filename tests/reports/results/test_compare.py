@@ -14,10 +14,11 @@ from benchmark.evidence.scores import TestScores
 from benchmark.runs.history import NO_HISTORY, History
 from benchmark.runs.run import DatasetFacts, Run
 from benchmark.runs.storage.store import Store
+from reports.claims.model import Claims
 from reports.render.markdown.document import render
 from reports.report import build_report
 from reports.results.compare import Comparison, compare_card, final_test_figures, is_different_data
-from tests.support.claims import row
+from tests.support.claims import contents, row
 from tests.support.judging import claims_about, report_of
 from tests.support.multiclass_stores import RADIOGRAPHS, keep_multiclass, simulated
 from tests.support.multiclass_stores import on_test as on_test_of
@@ -395,9 +396,13 @@ def test_figures_about_two_classes_have_one_note_on_three(tmp_path: Path) -> Non
     for model in ("attempt-7", recall):
         keep_multiclass(store, model, val, tested)
     runs, _ = store.runs()
-    (section,) = build_report(runs, store.history, scores=store).sections
+    (silent,) = build_report(runs, store.history, scores=store).sections
+    assert not any("about two classes" in note for note in silent.notes)
+    rows = [{"name": model, "card": model} for model in ("attempt-5", "attempt-7")]
+    study = Claims.model_validate(contents(*rows, name="study"))
+    (section,) = build_report(runs, store.history, scores=store, claims=[study]).sections
     assert section.comparisons == ()
-    notes = [note for note in section.notes if "about two classes" in note]
+    notes = [note for note in section.notes if "published figures" in note]
     assert notes == [
         "The published figures of attempt-5 and attempt-7 are about two classes. They are not compared with these runs "
         "on 3 classes."
