@@ -14,6 +14,7 @@ from reports.claims.model import Claims, is_about_several
 from reports.results.card_figures import CardFigures, by_card, card_figures
 from reports.results.compare import Comparison, compare_card, is_different_data
 from reports.results.curves import CardCurves, card_curves
+from reports.results.image_errors import ImageErrors, image_errors
 from reports.results.measured import (
     MulticlassResults,
     collect_multiclass_results,
@@ -48,6 +49,7 @@ class Section:
         ranking: The cards by test AUC, for three or more classes by its macro mean; None with fewer than two cards.
         probabilities: Calibration and threshold transfer of each run.
         curves: Learning, ROC and precision-recall curves of each card.
+        image_errors: The test images with the cards that miss them; None without a card that gives more than one answer.
         multiclass: What only sections on three or more classes have, instead of `probabilities` and `curves`. None for
             two classes.
     """
@@ -64,6 +66,7 @@ class Section:
     ranking: Ranking | None = None
     probabilities: tuple[Probabilities, ...] = ()
     curves: tuple[CardCurves, ...] = ()
+    image_errors: ImageErrors | None = None
     multiclass: MulticlassSection | None = None
 
     @property
@@ -148,6 +151,7 @@ def _section(
         ranking=rank(list(measured.values()), "auc") if len(measured) > 1 else None,
         probabilities=probabilities(measured),
         curves=tuple(card_curves(results, history) for results in measured.values()),
+        image_errors=image_errors(measured, first.dataset.classes),
     )
 
 
@@ -167,6 +171,7 @@ def _multiclass_section(
         methods=methods(runs, measured),
         split_faults=split_faults(runs, measured),
         claims=() if scores is None else tuple(_multiclass_claims(claims, measured, runs[0])),
+        image_errors=image_errors(measured, facts.classes),
         multiclass=multiclass_section(facts.classes, facts.ordered, measured, history),
         ranking=rank(list(measured.values()), "auc:macro") if len(measured) > 1 else None,
     )

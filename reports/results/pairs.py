@@ -241,7 +241,7 @@ def rank(cards: Sequence[AnyResults], metric: str) -> Ranking | None:
         The ranking; None with fewer than two cards that have the figure.
     """
     metric = ranked_by(cards, metric)
-    comparable = _on_most_common_images(cards)
+    comparable = on_most_common_images(cards)
     of_card = {card.card.name: _scores(card) for card in comparable}
     figures = {
         card.card.name: seed_figure(metric, of_card[card.card.name], class_sizes=card.class_sizes)
@@ -273,8 +273,8 @@ def rank(cards: Sequence[AnyResults], metric: str) -> Ranking | None:
     )
 
 
-def _on_most_common_images(cards: Sequence[AnyResults]) -> list[AnyResults]:
-    """The largest set of cards with the same test images, independent of the order of `cards`."""
+def on_most_common_images(cards: Sequence[AnyResults]) -> list[AnyResults]:
+    """The largest set of `cards` with the same test images, by name, independent of the order of `cards`."""
     sets: list[list[AnyResults]] = []
     for card in sorted(cards, key=lambda card: card.card.name):
         same = next((group for group in sets if same_images(group[0], card)), None)
