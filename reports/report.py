@@ -28,6 +28,8 @@ from reports.results.pairs import Ranking, rank
 from reports.results.probabilities import Probabilities, probabilities
 from reports.results.recognised import identity_line
 from reports.results.split_faults import split_faults
+from reports.summary.build import summarise
+from reports.summary.model import Summary
 from reports.text import capital
 from reports.verdicts.report import ClaimsReport, report_on_claims
 
@@ -52,6 +54,7 @@ class Section:
         image_errors: The test images with the cards that miss them; None without a card that gives more than one answer.
         multiclass: What only sections on three or more classes have, instead of `probabilities` and `curves`. None for
             two classes.
+        summary: What a reader wants to know first.
     """
 
     title: str
@@ -68,6 +71,7 @@ class Section:
     curves: tuple[CardCurves, ...] = ()
     image_errors: ImageErrors | None = None
     multiclass: MulticlassSection | None = None
+    summary: Summary | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -133,6 +137,7 @@ def _section(
     title = conditions(first)
     measured = {} if scores is None else collect_results(runs, scores)
     synthetic = first.dataset.synthetic
+    faults = split_faults(runs, measured)
     claim_reports = [] if scores is None else [report_on_claims(each, measured, title, synthetic) for each in claims]
     return Section(
         title=title,
@@ -146,12 +151,16 @@ def _section(
         notes=(*notes, *_notes(runs, claims)),
         cards=card_figures(runs, measured),
         methods=methods(runs, measured),
-        split_faults=split_faults(runs, measured),
+        split_faults=faults,
         claims=tuple(claim_reports),
         ranking=rank(list(measured.values()), "auc") if len(measured) > 1 else None,
         probabilities=probabilities(measured),
         curves=tuple(card_curves(results, history) for results in measured.values()),
+<<<<<<< HEAD
         image_errors=image_errors(measured, first.dataset.classes),
+=======
+        summary=None if scores is None else summarise(runs, measured, scores, split_faults=faults),
+>>>>>>> V
     )
 
 
@@ -161,6 +170,7 @@ def _multiclass_section(
     """A section on three or more classes. It has no curves and no thresholds of a positive class."""
     facts = runs[0].spec.dataset
     measured = {} if scores is None else collect_multiclass_results(runs, scores)
+    faults = split_faults(runs, measured)
     return Section(
         title=conditions(runs[0].spec),
         synthetic=facts.synthetic,
@@ -169,11 +179,12 @@ def _multiclass_section(
         notes=(*notes, *_notes(runs, claims)),
         cards=card_figures(runs, measured),
         methods=methods(runs, measured),
-        split_faults=split_faults(runs, measured),
+        split_faults=faults,
         claims=() if scores is None else tuple(_multiclass_claims(claims, measured, runs[0])),
         image_errors=image_errors(measured, facts.classes),
         multiclass=multiclass_section(facts.classes, facts.ordered, measured, history),
         ranking=rank(list(measured.values()), "auc:macro") if len(measured) > 1 else None,
+        summary=None if scores is None else summarise(runs, measured, scores, split_faults=faults),
     )
 
 

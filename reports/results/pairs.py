@@ -274,7 +274,7 @@ def rank(cards: Sequence[AnyResults], metric: str) -> Ranking | None:
 
 
 def on_most_common_images(cards: Sequence[AnyResults]) -> list[AnyResults]:
-    """The largest set of `cards` with the same test images, by name, independent of the order of `cards`."""
+    """The largest set of cards with the same test images, independent of the order of `cards`."""
     sets: list[list[AnyResults]] = []
     for card in sorted(cards, key=lambda card: card.card.name):
         same = next((group for group in sets if same_images(group[0], card)), None)

@@ -6,7 +6,6 @@ Keras is loaded only when a model is written.
 from __future__ import annotations
 
 import io
-import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmark.evidence.diagnosis.out_of_distribution import OODReference, fit_reference
+from benchmark.runs.command_line import bench_command
 from benchmark.runs.deployment.decision_rule import LOOKS
 from benchmark.runs.run import Run
 from benchmark.runs.storage.files import Damaged, read_bytes
@@ -156,8 +156,6 @@ def reference_note(run: Run, store: Store) -> str:
 def command_that_keeps(run: Run, store: Store) -> str:
     """Compose the `zoo bench` command that computes a run again and keeps its model.
 
-    A user's protocol is named by its file, without the folder, which the record does not contain.
-
     Args:
         run: The run.
         store: The store that contains it.
@@ -165,19 +163,9 @@ def command_that_keeps(run: Run, store: Store) -> str:
     Returns:
         The command line, quoted for a shell.
     """
-    from benchmark.runs.protocol import load_protocol
-
     spec = run.spec
-    try:
-        built_in = load_protocol(spec.protocol.name).identity() == spec.protocol.identity()
-    except ConfigError:
-        built_in = False
-    words = ["zoo", "bench", spec.card.name, "--keep-models", "--data", spec.dataset.source]
-    words += ["--positive", spec.dataset.positive] if spec.dataset.positive is not None else []
-    words += [] if spec.dataset.patient_pattern is None else ["--patients", spec.dataset.patient_pattern]
-    words += ["--protocol", spec.protocol.name if built_in else f"{spec.protocol.name}.yaml"]
-    words += ["--seeds", str(spec.seed + 1)] if spec.seed not in spec.protocol.seeds else []
-    return shlex.join([*words, "--store", str(store.root)])
+    seeds = None if spec.seed in spec.protocol.seeds else spec.seed + 1
+    return bench_command([spec.card.name], spec, store.root, keep_models=True, seeds=seeds)
 
 
 def _spread(count: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

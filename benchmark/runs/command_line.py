@@ -1,0 +1,45 @@
+"""Composes the commands that run more under the conditions of a run."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmark.runs.protocol import load_protocol
+from benchmark.runs.run import RunSpec
+from zoo.config.errors import ConfigError
+
+
+def bench_command(
+    cards: Sequence[str], spec: RunSpec, store: Path, *, keep_models: bool = False, seeds: int | None = None
+) -> str:
+    """Compose the `zoo bench` command that runs cards under the conditions of a run.
+
+    A user's protocol is named by its file, without the folder, which the record does not contain.
+
+    Args:
+        cards: The names of the cards.
+        spec: The run.
+        store: The folder of the store.
+        keep_models: Whether trained models are stored.
+        seeds: The number of seeds; None for those of the protocol.
+
+    Returns:
+        The command line, quoted for a shell.
+    """
+    facts, protocol = spec.dataset, spec.protocol
+    words = ["zoo", "bench", *cards, *(["--keep-models"] if keep_models else []), "--data", facts.source]
+    options = {"--positive": facts.positive, "--patients": facts.patient_pattern, "--hold-out": facts.hold_out}
+    for option, value in options.items():
+        words += [] if value is None else [option, value]
+    words += ["--protocol", protocol.name if _is_built_in(spec) else f"{protocol.name}.yaml"]
+    words += [] if seeds is None else ["--seeds", str(seeds)]
+    return shlex.join([*words, "--store", str(store)])
+
+
+def _is_built_in(spec: RunSpec) -> bool:
+    try:
+        return load_protocol(spec.protocol.name).identity() == spec.protocol.identity()
+    except ConfigError:
+        return False

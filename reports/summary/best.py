@@ -1,0 +1,109 @@
+"""The best card of a section and its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from benchmark.evidence.estimate import SampleEstimate
+from benchmark.evidence.intervals.seeds import AnyPairedScores, PairedScores, seed_figure
+from benchmark.evidence.metrics.registry import get_metric
+from benchmark.evidence.thresholds.rules import get_rule
+from reports.results.measured import AnyResults, MulticlassResults, decides_by_choice
+from reports.results.multiclass import ARGMAX
+from reports.results.multiclass_text import decision_keys, lowest_recall
+from reports.results.pairs import paired_scores
+from reports.summary.model import BestCard, CardLabel, ClassRecall, FiguresAt
+from reports.text import listed, number
+
+OF_TWO = ("recall", "specificity", "accuracy", "precision")
+"""The figures of a card with two classes, in the order to show."""
+OF_SEVERAL = ("accuracy", "recall:macro")
+AT_HALF = "at threshold 0.5"
+AT_CHOSEN = "at the threshold chosen on validation"
+
+
+def metric_of(results: AnyResults) -> str:
+    """The figure that ranks cards with these results."""
+    return "auc:macro" if isinstance(results, MulticlassResults) else "auc"
+
+
+def area(results: AnyResults) -> SampleEstimate:
+    """The test AUC of a card, or its macro mean: a mean over seeds with its 95% interval."""
+    scores = results.paired() if isinstance(results, MulticlassResults) else paired_scores(results)
+    assert scores is not None  # without a choice there are always decisions
+    return _figures(results, scores, (metric_of(results),))[metric_of(results)]
+
+
+def by_area(cards: Sequence[AnyResults]) -> list[tuple[AnyResults, SampleEstimate]]:
+    """The cards that have an AUC, best first, of equal ones by name."""
+    figures = [(card, area(card)) for card in cards]
+    known = [(card, figure) for card, figure in figures if figure.value is not None]
+    higher = get_metric("auc").direction == "higher"
+    return sorted(known, key=lambda each: ((-1 if higher else 1) * (each[1].value or 0.0), each[0].card.name))
+
+
+def best_card(ranked: Sequence[tuple[AnyResults, SampleEstimate]], labels: Mapping[str, CardLabel]) -> BestCard:
+    """The first of `ranked` with its figures.
+
+    Args:
+        ranked: At least one card with its AUC, best first.
+        labels: The labels of all cards by name.
+
+    Returns:
+        The best card.
+    """
+    results, figure = ranked[0]
+    leading, beside = _figures_at(results)
+    return BestCard(
+        card=labels[results.card.name],
+        metric=metric_of(results),
+        figure=figure,
+        seeds=len(results.runs),
+        of=len(ranked),
+        tied=tuple(labels[each.card.name] for each, other in ranked[1:] if other.value == figure.value),
+        leading=leading,
+        beside=beside,
+        weakest=_weakest(results, chosen=leading.is_chosen),
+    )
+
+
+def _figures_at(results: AnyResults) -> tuple[FiguresAt, FiguresAt | None]:
+    """The figures of the decision chosen on validation, then the others; the others alone where nothing was chosen."""
+    if isinstance(results, MulticlassResults):
+        return _of_several(results)
+    at_half = FiguresAt(AT_HALF, None, False, _figures(results, paired_scores(results), OF_TWO))
+    thresholds = [value for value in results.thresholds if value is not None]
+    if len(thresholds) < len(results.runs):
+        return at_half, None
+    scores = PairedScores(results.test, tuple(thresholds))
+    rule = results.runs[0].spec.protocol.threshold
+    aim = get_rule(rule.rule).optimises
+    cuts = listed(list(dict.fromkeys(number(value) for value in thresholds)))
+    return FiguresAt(AT_CHOSEN, f"{cuts}: {aim}", True, _figures(results, scores, OF_TWO)), at_half
+
+
+def _of_several(results: MulticlassResults) -> tuple[FiguresAt, FiguresAt | None]:
+    highest, chosen = results.paired(), results.paired(chosen=True)
+    assert highest is not None
+    at_highest = FiguresAt(f"for {ARGMAX}", None, False, _figures(results, highest, OF_SEVERAL))
+    decision = results.runs[0].decision
+    if chosen is None or decision is None or not decides_by_choice(results.runs[0]):
+        return at_highest, None
+    keys = decision_keys(decision) or OF_SEVERAL
+    figures = _figures(results, chosen, keys)
+    return FiguresAt("by the decision chosen on validation", decision.in_words(), True, figures), at_highest
+
+
+def _figures(results: AnyResults, scores: AnyPairedScores, keys: Sequence[str]) -> dict[str, SampleEstimate]:
+    sizes, n = results.class_sizes, len(results.test[0])
+    return {key: SampleEstimate.of(seed_figure(key, scores, class_sizes=sizes), n) for key in keys}
+
+
+def _weakest(results: AnyResults, *, chosen: bool) -> ClassRecall | None:
+    if not isinstance(results, MulticlassResults):
+        return None
+    scores = results.paired(chosen=chosen)
+    assert scores is not None
+    recalls = _figures(results, scores, [f"recall:class:{name}" for name in results.classes])
+    lowest = lowest_recall(recalls, results.classes)
+    return None if lowest is None else ClassRecall(lowest[0], recalls[f"recall:class:{lowest[0]}"])

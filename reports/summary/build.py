@@ -1,0 +1,67 @@
+"""Builds the summary of a section from its runs and their scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from benchmark.runs.run import Run
+from benchmark.runs.storage.store import Store
+from reports.results.measured import AnyResults
+from reports.results.pairs import on_most_common_images
+from reports.summary.best import best_card, by_area
+from reports.summary.comparisons import baselines, comparisons, resolution
+from reports.summary.heading import heading
+from reports.summary.labels import labels
+from reports.summary.model import Summary
+from reports.summary.problems import problems
+from reports.summary.steps import next_steps
+
+
+def summarise(
+    runs: Sequence[Run],
+    measured: Mapping[str, AnyResults],
+    store: Store,
+    *,
+    split_faults: Sequence[str] = (),
+    claims: Sequence[str] = (),
+) -> Summary:
+    """Summarise runs on the same data under the same protocol.
+
+    Args:
+        runs: At least one run, finished or failed.
+        measured: The results of the cards by name.
+        store: The store of the runs.
+        split_faults: Sentences about faults of the splits.
+        claims: A sentence for each claims file that is about other data.
+
+    Returns:
+        The summary.
+    """
+    named = labels([*(run.spec.card for run in runs), *(results.card for results in measured.values())])
+    comparable = on_most_common_images(list(measured.values()))
+    ranked = by_area(comparable)
+    ranked_names = {card.card.name for card, _ in ranked}
+    left_out = {name: "its test images differ" for name in measured if name not in ranked_names}
+    left_out |= {card.card.name: "it has no AUC" for card in comparable if card.card.name not in ranked_names}
+    tested = ranked[0][0] if ranked else None
+    best = best_card(ranked, named) if ranked else None
+    compared = comparisons(ranked, named, left_out)
+    return Summary(
+        heading=heading(runs, tested or next(iter(measured.values()), None)),
+        best=best,
+        reason=None if best is not None else _why_none(runs, measured),
+        comparisons=compared,
+        baselines=baselines(ranked, named),
+        resolution=None if best is None or tested is None else resolution(best, compared, len(tested.test[0])),
+        problems=problems(runs, tested, best, split_faults, named),
+        next_steps=next_steps(runs, tested, best, compared, named, store),
+        claims=tuple(claims),
+    )
+
+
+def _why_none(runs: Sequence[Run], measured: Mapping[str, AnyResults]) -> str:
+    if measured:
+        return "no card has an AUC: the test images are of one class"
+    if all(run.status == "failed" for run in runs):
+        return "every run failed" if len(runs) > 1 else "the run failed"
+    return "no finished run has scores of test images"

@@ -1,0 +1,88 @@
+"""Statistical words of a summary, explained in a few words each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reports.summary.model import Summary
+
+GLOSSARY = "docs/glossary.md"
+"""The page with more about each word, in the program's documentation."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A word and its explanation, which continues the sentence `WORD: ...`."""
+
+    word: str
+    text: str
+
+
+def explanations(summary: Summary, classes: Sequence[str]) -> tuple[Explanation, ...]:
+    """The words that a summary uses, in reading order.
+
+    Args:
+        summary: The summary.
+        classes: The names of the classes; of two, the positive one is last.
+
+    Returns:
+        The explanations; none without a best card.
+    """
+    best = summary.best
+    if best is None:
+        return ()
+    words = [*_of_two(*classes)] if len(classes) == 2 else [*_of_several()]
+    words.append(
+        Explanation(
+            "[low, high]",
+            "the 95% interval: the values that these test images are compatible with; with more images it is narrower",
+        )
+    )
+    if best.leading.is_chosen:
+        words.append(
+            Explanation(
+                "chosen on validation",
+                "on images that are neither trained on nor tested, so that the test is fair",
+            )
+        )
+    if summary.comparisons is not None:
+        words += [
+            Explanation(
+                "clearly worse",
+                "chance alone would rarely give such a difference: in fewer than 5% of tests, all comparisons with the "
+                "best card counted together (Holm's method)",
+            ),
+            Explanation(
+                "cannot be distinguished",
+                "these images do not show which is better; they do not show that both are equal",
+            ),
+        ]
+    return tuple(words)
+
+
+def _of_two(negative: str, positive: str) -> list[Explanation]:
+    return [
+        Explanation(
+            "AUC",
+            f"the chance that a random {positive} image has a higher score than a random {negative} image; 0.5 is "
+            "guessing, 1 is perfect",
+        ),
+        Explanation("sensitivity", f"the share of {positive} images that are recognised as {positive} (recall)"),
+        Explanation("specificity", f"the share of {negative} images that are recognised as {negative}"),
+        Explanation("accuracy", "the share of all images that are recognised correctly"),
+        Explanation("precision", f"of the images that are called {positive}, the share that are {positive}"),
+        Explanation("threshold", f"the score from which an image is called {positive}"),
+    ]
+
+
+def _of_several() -> list[Explanation]:
+    return [
+        Explanation(
+            "macro AUC",
+            "the chance that a random image of a class has a higher score for it than an image of another class, as a "
+            "mean over the classes; 0.5 is guessing, 1 is perfect",
+        ),
+        Explanation("accuracy", "the share of all images that are recognised correctly"),
+        Explanation("recall", "the share of the images of a class that are recognised as this class"),
+    ]

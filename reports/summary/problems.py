@@ -1,0 +1,107 @@
+"""What is wrong with the data, the protocol or the runs of a section, the most important first, each once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from benchmark.data.positive_class import positive_warning
+from benchmark.runs.run import Run
+from reports.results.measured import AnyResults
+from reports.results.split_faults import own_faults
+from reports.summary.model import BestCard, CardLabel, Problem
+from reports.text import capital, listed, plural
+
+FEW_OF_CLASS = 30
+"""With fewer test images of a class, the 95% interval of its recall may be wider than 0.3."""
+_RELATIONS: Mapping[str, str] = {
+    "same patient": "an image of the same patient in train or val",
+    "identical": "an identical image in train or val",
+    "near duplicate": "a near duplicate in train or val",
+    "repeated": "an identical image earlier in test",
+}
+
+
+def problems(
+    runs: Sequence[Run],
+    tested: AnyResults | None,
+    best: BestCard | None,
+    split_faults: Sequence[str],
+    labels: Mapping[str, CardLabel],
+) -> tuple[Problem, ...]:
+    """What is wrong.
+
+    Args:
+        runs: Runs on the same data under the same protocol.
+        tested: The results of the best card; None without scores.
+        best: The best card; None without scores.
+        split_faults: Sentences about faults of the splits.
+        labels: The labels of all cards by name.
+
+    Returns:
+        A sentence for each problem.
+    """
+    return (
+        *_of_images(runs[0], tested),
+        *(Problem("split", text) for text in split_faults),
+        *_of_classes(runs[0], tested),
+        *_of_best(tested, best),
+        *_of_runs(runs, labels),
+    )
+
+
+def _of_images(run: Run, tested: AnyResults | None) -> Iterator[Problem]:
+    """Leakage and unknown patients, which make figures too good."""
+    facts = run.spec.dataset
+    related = {} if tested is None else tested.related or {}
+    for relation, images in related.items():
+        has = "has" if len(images) == 1 else "have"
+        text = f"{plural(len(images), 'test image')} {has} {_RELATIONS.get(relation, relation)}"
+        effect = "count twice" if relation == "repeated" else "may be recognised instead of judged"
+        yield Problem("leakage", f"{text}: such images {effect}, which makes figures too good.")
+    if facts.patients_unknown:
+        yield Problem(
+            "patients-unknown",
+            "Patients are not known: images of one patient may be in train and in test, which makes figures too good "
+            "and intervals too narrow.",
+        )
+    elif facts.patients is not None and (line := facts.patients.line()) is not None:
+        yield Problem("patients-incomplete", f"{capital(line)}: images of one patient may be in train and in test.")
+
+
+def _of_classes(run: Run, tested: AnyResults | None) -> Iterator[Problem]:
+    facts = run.spec.dataset
+    if (warning := positive_warning(facts.classes, facts.positive)) is not None:
+        yield Problem("positive-class", f"{capital(warning)}.")
+    if tested is None:
+        return
+    y_true = tested.test[0].y_true.tolist()
+    counts = {name: y_true.count(label) for label, name in enumerate(facts.classes)}
+    few = [f"{count} of {name}" for name, count in counts.items() if count < FEW_OF_CLASS]
+    if few:
+        yield Problem(
+            "few-images",
+            f"Fewer than {FEW_OF_CLASS} test images of a class ({listed(few)}): its figures are uncertain.",
+        )
+
+
+def _of_best(tested: AnyResults | None, best: BestCard | None) -> Iterator[Problem]:
+    """Faults of the training of the best card, and a choice on validation that failed."""
+    if tested is None or best is None:
+        return
+    titles = [finding.title for of_run in tested.findings for finding in own_faults(of_run)]
+    for title in dict.fromkeys(titles):
+        count = titles.count(title)
+        share = "" if count == len(tested.runs) else f" in {count} of {len(tested.runs)} runs"
+        yield Problem("fault-of-best", f"{best.card.title}{share}: {title}.")
+    reasons = [run.choice.reason for run in tested.runs if run.choice is not None and not best.leading.is_chosen]
+    for reason in dict.fromkeys(reason for reason in reasons if reason):
+        what = "threshold" if tested.runs[0].decision is None else "decision"
+        yield Problem("nothing-chosen", f"No {what} was chosen on validation: {reason}.")
+
+
+def _of_runs(runs: Sequence[Run], labels: Mapping[str, CardLabel]) -> Iterator[Problem]:
+    failed = [run for run in runs if run.status == "failed"]
+    for error in dict.fromkeys(run.error for run in failed):
+        of_error = [run for run in failed if run.error == error]
+        cards = listed(list(dict.fromkeys(labels[run.spec.card.name].title for run in of_error)))
+        yield Problem("failed-runs", f"{len(of_error)} of {plural(len(runs), 'run')} failed: {cards}: {error}")

@@ -1,0 +1,183 @@
+"""The plain text of a summary, shared by terminal, markdown and page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from benchmark.evidence.estimate import SampleEstimate
+from benchmark.evidence.metrics.registry import label_of
+from reports.summary.model import (
+    AgainstBaseline,
+    AgainstBest,
+    BestCard,
+    CardLabel,
+    Comparisons,
+    FiguresAt,
+    Resolution,
+    Summary,
+)
+from reports.text import capital, decimals_of, estimate, listed, number, plural
+
+PartName = Literal["best", "comparisons", "baselines", "resolution", "problems", "next"]
+TITLES: Mapping[PartName, str] = MappingProxyType(
+    {
+        "best": "The best card",
+        "comparisons": "The other cards",
+        "baselines": "What a model must beat",
+        "resolution": "What these images can show",
+        "problems": "What is wrong",
+        "next": "What to do next",
+    }
+)
+"""The heading of each part."""
+_WORDS: Mapping[str, str] = MappingProxyType({"recall": "sensitivity", "recall:macro": "mean recall of the classes"})
+"""Metrics that a summary calls otherwise than tables."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a summary in sentences.
+
+    Attributes:
+        name: Which part.
+        sentences: At least one. Those of `next` are pairs of purpose and command, joined by a colon.
+    """
+
+    name: PartName
+    sentences: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """The heading of the part."""
+        return TITLES[self.name]
+
+
+def parts(summary: Summary, most: int | None = None) -> tuple[Part, ...]:
+    """The parts of a summary that have something to say, in reading order.
+
+    Args:
+        summary: The summary.
+        most: The largest number of cards that a sentence names, the others are counted; None for all.
+
+    Returns:
+        The parts.
+    """
+    sentences: dict[PartName, Iterator[str]] = {
+        "best": _best(summary),
+        "comparisons": _comparisons(summary.best, summary.comparisons, most),
+        "baselines": _baselines(summary.baselines, most),
+        "resolution": _resolution(summary.resolution),
+        "problems": (problem.text for problem in summary.problems),
+        "next": (f"{capital(step.purpose)}: {step.command}" for step in summary.next_steps),
+    }
+    written = {name: tuple(lines) for name, lines in sentences.items()}
+    return tuple(Part(name, lines) for name, lines in written.items() if lines)
+
+
+def word(metric: str) -> str:
+    """A metric as a summary calls it."""
+    return _WORDS.get(metric, label_of(metric))
+
+
+def figures_text(figures: Mapping[str, SampleEstimate]) -> str:
+    """Figures with their intervals: `sensitivity 0.964 [0.931, 0.982], specificity ...`."""
+    return ", ".join(f"{word(key)} {estimate(figure, decimals_of(key))}" for key, figure in figures.items())
+
+
+def decision_text(at: FiguresAt) -> str:
+    """A way of deciding with its explanation: `at the threshold chosen on validation (0.415: ...)`."""
+    return at.label if at.explanation is None else f"{at.label} ({at.explanation})"
+
+
+def _best(summary: Summary) -> Iterator[str]:
+    best = summary.best
+    if best is None:
+        yield f"No card can be assessed: {summary.reason}."
+        return
+    yield _first(best)
+    for at in (best.leading, best.beside):
+        if at is not None:
+            yield f"{capital(decision_text(at))}: {figures_text(at.figures)}."
+    if best.weakest is not None:
+        recall = estimate(best.weakest.recall)
+        yield f"The class that it recognises least is {best.weakest.label}: recall {recall}."
+
+
+def _first(best: BestCard) -> str:
+    figure = f"{label_of(best.metric)} {estimate(best.figure)}"
+    if best.figure.bounds is None and best.figure.reason is not None:
+        figure += f" (no interval: {best.figure.reason})"
+    if best.of == 1:
+        return f"{best.card.title}: {figure}."
+    if best.tied:
+        return f"{_titles([best.card, *best.tied])} share the best {figure}, of {best.of} cards."
+    baseline = ", a baseline," if best.card.is_baseline else ""
+    return f"{best.card.title}{baseline} is the best of {best.of} cards: {figure}."
+
+
+def _comparisons(best: BestCard | None, compared: Comparisons | None, most: int | None) -> Iterator[str]:
+    if compared is None or best is None:
+        return
+    if compared.worse:
+        yield f"Clearly worse: {_limited([_worse(each) for each in compared.worse], most)}."
+    if compared.similar:
+        titles = _limited([each.card.title for each in compared.similar], most)
+        yield f"Cannot be distinguished from it with these images: {titles}."
+    if compared.similar:
+        yield (
+            f"The best of {best.of} is chosen by these test images, which favours it: on other images its lead may be "
+            "smaller."
+        )
+    for card, reason in compared.left_out:
+        yield f"Not compared: {card.title}: {reason}."
+
+
+def _worse(each: AgainstBest) -> str:
+    return f"{each.card.title} ({label_of(each.behind.metric)} lower by {estimate(each.behind)})"
+
+
+def _baselines(baselines: Sequence[AgainstBaseline], most: int | None) -> Iterator[str]:
+    for each in baselines:
+        name = "a constant answer (AUC 0.5)" if each.kind == "constant" or each.card is None else each.card.title
+        if each.not_beaten_by:
+            does = "does" if len(each.not_beaten_by) == 1 else "do"
+            yield f"{_limited([card.title for card in each.not_beaten_by], most)} {does} not beat {name}."
+        elif len(each.beaten_by) == 1:
+            yield f"{each.beaten_by[0].title} beats {name}."
+        else:
+            yield f"Every card beats {name}."
+
+
+def _resolution(shown: Resolution | None) -> Iterator[str]:
+    if shown is None:
+        return
+    widths = [
+        f"{word(metric)} to about ±{number(half)}"
+        for metric, half in shown.half_widths.items()
+        if metric in ("auc", "auc:macro", "recall", "recall:macro")
+    ]
+    images = plural(shown.images, "test image")
+    if widths:
+        yield f"{capital(images)} show {listed(widths)}."
+    if shown.detectable is not None:
+        yield f"Differences in AUC below about {number(shown.detectable)} would probably be missed."
+    if shown.runner_up is None or shown.lead is None:
+        return
+    if shown.images_needed is not None:
+        yield (
+            f"About {shown.images_needed:,} test images could tell the best card from the next, "
+            f"{shown.runner_up.title}, if they differ by {number(shown.lead.value)} as here."
+        )
+
+
+def _titles(cards: Sequence[CardLabel]) -> str:
+    return listed([card.title for card in cards])
+
+
+def _limited(texts: Sequence[str], most: int | None) -> str:
+    if most is None or len(texts) <= most:
+        return "; ".join(texts)
+    return f"{'; '.join(texts[:most])}; and {len(texts) - most} more"
