@@ -156,11 +156,8 @@ def _section(
         ranking=rank(list(measured.values()), "auc") if len(measured) > 1 else None,
         probabilities=probabilities(measured),
         curves=tuple(card_curves(results, history) for results in measured.values()),
-<<<<<<< HEAD
         image_errors=image_errors(measured, first.dataset.classes),
-=======
         summary=None if scores is None else summarise(runs, measured, scores, split_faults=faults),
->>>>>>> V
     )
 
 
