@@ -15,6 +15,7 @@ ANSWER_TITLES: Mapping[Answer, str] = MappingProxyType(
 )
 """The heading of the claims with each answer."""
 RANKING = "Which cards differ significantly"
+TOGETHER = "All cards together"
 RECALL_BY_CLASS = "Recall of each class"
 MISSED_IMAGES = "Which images are missed"
 SINGLE_CHANGES = "Which single change helps"

@@ -91,17 +91,18 @@ class _Drawn:
     history: Sequence[SeedHistory]
 
 
-def together_view(section: Section, order: Sequence[str]) -> TogetherView | None:
+def together_view(section: Section, order: Sequence[str], titles: Mapping[str, str]) -> TogetherView | None:
     """The charts with all cards of `section`.
 
     Args:
         section: The section of the report.
         order: The names of its cards, best first.
+        titles: Titles by name of card.
 
     Returns:
         The charts; None with fewer than two cards with scores.
     """
-    drawn = list(_drawn(section, order))
+    drawn = list(_drawn(section, order, titles))
     if len(drawn) < 2:
         return None
     charts = tuple(chart for chart in _charts(drawn, len(section.classes) > 2) if chart.groups)
@@ -109,8 +110,7 @@ def together_view(section: Section, order: Sequence[str]) -> TogetherView | None
     return TogetherView(tuple(each.series for each in drawn), charts, tuple(classes))
 
 
-def _drawn(section: Section, order: Sequence[str]) -> Iterator[_Drawn]:
-    titles = {figures.card.name: figures.card.title for figures in section.cards}
+def _drawn(section: Section, order: Sequence[str], titles: Mapping[str, str]) -> Iterator[_Drawn]:
     areas = {figures.card.name: figures.at_half for figures in section.cards}
     two = {each.card: each for each in section.curves}
     several = {} if section.multiclass is None else {each.card: each for each in section.multiclass.cards}
