@@ -23,7 +23,6 @@ def limits(section: Section) -> tuple[str, ...]:
 def _limits(section: Section) -> Iterator[str]:
     first = section.runs[0].spec
     unknown = first.dataset.patients_unknown
-    claims = [report.claims for report in section.claims]
     if section.synthetic:
         yield "The images are SYNTHETIC: no figure here says anything about radiographs or patients."
     else:
@@ -31,8 +30,9 @@ def _limits(section: Section) -> Iterator[str]:
             "Train, validation and test images come from one source: performance on images from another hospital, "
             "machine or population is unknown."
         )
-    compared = len(section.classes) == 2 or section.comparisons or section.claims
-    if compared and any(run.spec.card.published and is_different_data(run, claims) for run in section.runs):
+    claims = [report.claims for report in section.claims]
+    elsewhere = (run.spec.card.published and is_different_data(run, claims) for run in section.runs)
+    if (section.comparisons or section.claims) and any(elsewhere):
         yield "Published figures were computed on different data: a difference may come from the images alone."
     yield from _seeds(section)
     if first.protocol.split == "fixed":

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from benchmark.data.positive_class import positive_warning
 from benchmark.runs.history import Histories
 from benchmark.runs.plan import Skip
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from reports.claims.model import Claims, is_about_several
 from reports.results.card_figures import CardFigures, by_card, card_figures
-from reports.results.compare import Comparison, compare_card, is_different_data
+from reports.results.compare import Comparison, compare_card
 from reports.results.curves import CardCurves, card_curves
 from reports.results.image_errors import ImageErrors, image_errors
 from reports.results.measured import (
-    MulticlassResults,
+    AnyResults,
     collect_multiclass_results,
     collect_results,
     conditions,
@@ -26,9 +25,10 @@ from reports.results.methods import Methods, methods
 from reports.results.multiclass import MulticlassSection, multiclass_section
 from reports.results.pairs import Ranking, rank
 from reports.results.probabilities import Probabilities, probabilities
-from reports.results.recognised import identity_line
+from reports.results.recognised import by_data, identity_line
 from reports.results.split_faults import split_faults
 from reports.summary.build import summarise
+from reports.summary.heading import data_in_words
 from reports.summary.model import Summary
 from reports.text import capital
 from reports.verdicts.report import ClaimsReport, report_on_claims
@@ -42,12 +42,14 @@ class Section:
         title: The data and the protocol in words.
         synthetic: Whether the images are synthetic.
         runs: The runs, finished or failed.
-        comparisons: Published figures compared with measured ones.
-        notes: What a reader must know before the figures.
+        comparisons: Published figures compared with measured ones; those about other data only if their claims were
+            asked for.
+        notes: What a reader must know before the figures, besides what the summary says.
         cards: The figures of each card over its seeds.
         methods: How the runs were made.
         split_faults: Sentences about faults of the splits, which all cards share.
-        claims: The report on each claims file. Like the fields below it needs per-image scores and is empty without.
+        claims: The report on each claims file that was asked for or is about these data. Like the fields below it
+            needs per-image scores and is empty without.
         ranking: The cards by test AUC, for three or more classes by its macro mean; None with fewer than two cards.
         probabilities: Calibration and threshold transfer of each run.
         curves: Learning, ROC and precision-recall curves of each card.
@@ -93,6 +95,14 @@ class Report:
     skips: tuple[Skip, ...]
 
 
+def title(report: Report) -> str:
+    """The heading of a report: its data, or the number of data sets, or that there are no runs."""
+    data = list(dict.fromkeys(data_in_words(section.runs[0]) for section in report.sections))
+    if not data:
+        return "No runs"
+    return data[0] if len(data) == 1 else f"{len(data)} data sets"
+
+
 def build_report(
     runs: Iterable[Run],
     history: Histories,
@@ -100,7 +110,9 @@ def build_report(
     *,
     scores: Store | None = None,
     claims: Sequence[Claims] = (),
+    available: Sequence[Claims] = (),
     notes: Sequence[str] = (),
+    summarised: Store | None = None,
 ) -> Report:
     """Builds the report on runs, with a section for each combination of data and protocol.
 
@@ -110,14 +122,74 @@ def build_report(
         skips: Cards that were not run, with the reason.
         scores: The store with the per-image scores of `runs`. Without it, cards are not compared pairwise,
             probabilities are not assessed and claims have no verdicts.
-        claims: The claims to compare with the runs.
+        claims: The claims to compare with the runs, whatever their data.
+        available: Claims to compare with runs on their own data; sections on other data only mention them.
         notes: Sentences that precede the notes of every section.
+        summarised: The store with the per-image scores for summaries alone, which take less time than a whole report.
 
     Returns:
         The report, its sections in the order of their first run.
     """
-    sections = [_section(group, history, scores, claims, notes) for group in same_conditions(runs)]
+    sections = [
+        _section(group, history, scores, ClaimsOfSection.of(group[0], claims, available), notes)
+        for group in same_conditions(runs)
+    ]
+    if scores is None and summarised is not None:
+        sections = [replace(section, summary=summary_of(section.runs, summarised)) for section in sections]
     return Report(tuple(sections), tuple(skips))
+
+
+def summary_of(runs: Sequence[Run], store: Store) -> Summary:
+    """The summary of runs on the same data under the same protocol.
+
+    Args:
+        runs: At least one run.
+        store: The store with their scores.
+
+    Returns:
+        The summary, without claims.
+
+    Raises:
+        ConfigError: Scores cannot be read.
+    """
+    measured: Mapping[str, AnyResults]
+    measured = collect_multiclass_results(runs, store) if is_multiclass(runs[0]) else collect_results(runs, store)
+    return summarise(runs, measured, store, split_faults=split_faults(runs, measured))
+
+
+@dataclass(frozen=True)
+class ClaimsOfSection:
+    """The claims of a section.
+
+    Attributes:
+        compared: The claims that were asked for, and those about these data.
+        elsewhere: The other available claims, which are about other data.
+    """
+
+    compared: tuple[Claims, ...]
+    elsewhere: tuple[Claims, ...]
+
+    @classmethod
+    def of(cls, run: Run, asked: Sequence[Claims], available: Sequence[Claims]) -> ClaimsOfSection:
+        """Divide claims by whether they are about the data of a run; those about two classes do not fit more."""
+        several = is_multiclass(run)
+        same, other = by_data(run.spec.dataset, (each for each in available if not several or is_about_several(each)))
+        return cls((*(each for each in asked if not several or is_about_several(each)), *same), tuple(other))
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """A sentence for each of the claims about other data."""
+        return tuple(
+            f"What was published about these cards ({each.title}) is about other data; to compare it anyway: "
+            f"zoo report --claims {each.name}"
+            for each in self.elsewhere
+        )
+
+    def includes(self, comparison: Comparison) -> bool:
+        """Whether a published figure is about these data, or its card is in the compared claims."""
+        return not comparison.other_data or any(
+            row.card == comparison.card for claims in self.compared for row in claims.rows
+        )
 
 
 def same_conditions(runs: Iterable[Run]) -> list[list[Run]]:
@@ -129,7 +201,7 @@ def same_conditions(runs: Iterable[Run]) -> list[list[Run]]:
 
 
 def _section(
-    runs: Sequence[Run], history: Histories, scores: Store | None, claims: Sequence[Claims], notes: Sequence[str]
+    runs: Sequence[Run], history: Histories, scores: Store | None, claims: ClaimsOfSection, notes: Sequence[str]
 ) -> Section:
     if is_multiclass(runs[0]):
         return _multiclass_section(runs, history, scores, claims, notes)
@@ -138,17 +210,20 @@ def _section(
     measured = {} if scores is None else collect_results(runs, scores)
     synthetic = first.dataset.synthetic
     faults = split_faults(runs, measured)
-    claim_reports = [] if scores is None else [report_on_claims(each, measured, title, synthetic) for each in claims]
+    compared = () if scores is None else claims.compared
+    claim_reports = [report_on_claims(each, measured, title, synthetic) for each in compared]
+    comparisons = tuple(
+        comparison
+        for card, of_card in by_card(runs).items()
+        for comparison in compare_card(of_card, history, measured.get(card), claims.compared)
+        if claims.includes(comparison)
+    )
     return Section(
         title=title,
         synthetic=synthetic,
         runs=tuple(runs),
-        comparisons=tuple(
-            comparison
-            for card, of_card in by_card(runs).items()
-            for comparison in compare_card(of_card, history, measured.get(card), claims)
-        ),
-        notes=(*notes, *_notes(runs, claims)),
+        comparisons=comparisons,
+        notes=(*notes, *_notes(runs, claims.compared, comparisons)),
         cards=card_figures(runs, measured),
         methods=methods(runs, measured),
         split_faults=faults,
@@ -157,12 +232,12 @@ def _section(
         probabilities=probabilities(measured),
         curves=tuple(card_curves(results, history) for results in measured.values()),
         image_errors=image_errors(measured, first.dataset.classes),
-        summary=None if scores is None else summarise(runs, measured, scores, split_faults=faults),
+        summary=None if scores is None else summarise(runs, measured, scores, split_faults=faults, claims=claims.lines),
     )
 
 
 def _multiclass_section(
-    runs: Sequence[Run], history: Histories, scores: Store | None, claims: Sequence[Claims], notes: Sequence[str]
+    runs: Sequence[Run], history: Histories, scores: Store | None, claims: ClaimsOfSection, notes: Sequence[str]
 ) -> Section:
     """A section on three or more classes. It has no curves and no thresholds of a positive class."""
     facts = runs[0].spec.dataset
@@ -173,46 +248,28 @@ def _multiclass_section(
         synthetic=facts.synthetic,
         runs=tuple(runs),
         comparisons=(),
-        notes=(*notes, *_notes(runs, claims)),
+        notes=(*notes, *_notes(runs, claims.compared)),
         cards=card_figures(runs, measured),
         methods=methods(runs, measured),
         split_faults=faults,
-        claims=() if scores is None else tuple(_multiclass_claims(claims, measured, runs[0])),
         image_errors=image_errors(measured, facts.classes),
+        claims=()
+        if scores is None
+        else tuple(
+            report_on_claims(each, measured, conditions(runs[0].spec), facts.synthetic) for each in claims.compared
+        ),
         multiclass=multiclass_section(facts.classes, facts.ordered, measured, history),
         ranking=rank(list(measured.values()), "auc:macro") if len(measured) > 1 else None,
-        summary=None if scores is None else summarise(runs, measured, scores, split_faults=faults),
+        summary=None if scores is None else summarise(runs, measured, scores, split_faults=faults, claims=claims.lines),
     )
 
 
-def _multiclass_claims(
-    claims: Sequence[Claims], measured: Mapping[str, MulticlassResults], run: Run
-) -> Iterator[ClaimsReport]:
-    """The reports on claims that are about three classes or more; runs on these say nothing about claims on two."""
-    for each in claims:
-        if is_about_several(each):
-            yield report_on_claims(each, measured, conditions(run.spec), run.spec.dataset.synthetic)
-
-
-def _notes(runs: Sequence[Run], claims: Sequence[Claims]) -> tuple[str, ...]:
+def _notes(runs: Sequence[Run], claims: Sequence[Claims], comparisons: Sequence[Comparison] = ()) -> tuple[str, ...]:
     notes = []
     facts = runs[0].spec.dataset
-    if not is_multiclass(runs[0]) and (warning := positive_warning(facts.classes, facts.positive)) is not None:
-        notes.append(f"{warning}.")
-    if facts.patients_unknown:
-        notes.append(
-            "Patients are not known: every image counts as a separate patient, so images of one patient may be in "
-            "train, val and test."
-        )
     if (line := identity_line(facts, claims)) is not None:
         notes.append(f"{capital(line)}.")
-    if runs[0].spec.dataset.synthetic:
-        notes.append(
-            "Every measured figure here is from SYNTHETIC images drawn by the program and says nothing about "
-            "radiographs."
-        )
-    published = [run for run in runs if run.spec.card.published]
-    if not is_multiclass(runs[0]) and published and any(is_different_data(run, claims) for run in published):
+    if any(comparison.other_data for comparison in comparisons):
         notes.append(
             "Published figures are marked 'different data': these runs did not use the data of the publication, so a "
             "difference supports no verdict."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,10 @@ from pydantic import BaseModel
 from reports.checklists.checklist import Checklist, checklists
 from reports.findings import findings
 from reports.limits import limits
-from reports.report import Report, Section
+from reports.report import Report, Section, title
+from reports.summary.explained import explanations
+from reports.summary.model import Summary
+from reports.summary.text import parts
 from reports.verdicts.report import ClaimsReport
 
 VERSION = 3
@@ -25,6 +28,7 @@ def render(report: Report) -> str:
     """Render `report` as JSON text; missing values and numbers that are not finite are null."""
     document = {
         "version": VERSION,
+        "title": title(report),
         "sections": [_section(section) for section in report.sections],
         "skipped": [{"card": skip.card.name, "reason": skip.reason} for skip in report.skips],
     }
@@ -32,12 +36,13 @@ def render(report: Report) -> str:
 
 
 def _section(section: Section) -> dict[str, Any]:
-    summary = findings(section)
+    answered = findings(section)
     return {
         "title": section.title,
+        "summary": None if section.summary is None else summary_document(section.summary, section.classes),
         "synthetic": section.synthetic,
         "notes": list(section.notes),
-        "findings": {"counts": summary.counts(), "remarks": list(summary.remarks)},
+        "findings": {"counts": answered.counts(), "remarks": list(answered.remarks)},
         "cards": [json_value(card) for card in section.cards],
         "runs": [{"run_id": run.run_id, **json_value(run)} for run in section.runs],
         "comparisons": json_value(section.comparisons),
@@ -49,6 +54,23 @@ def _section(section: Section) -> dict[str, Any]:
         "limits": list(limits(section)),
         "checklists": [_checklist(each) for each in checklists(section)],
         **_multiclass(section),
+    }
+
+
+def summary_document(summary: Summary, classes: Sequence[str]) -> dict[str, Any]:
+    """A summary as a document: its sentences by part, the words in them, then the data behind them.
+
+    Args:
+        summary: The summary.
+        classes: The names of the classes; of two, the positive one is last.
+
+    Returns:
+        The document.
+    """
+    return {
+        "text": {part.name: list(part.sentences) for part in parts(summary)},
+        "words": {each.word: each.text for each in explanations(summary, classes)},
+        **json_value(summary),
     }
 
 

@@ -43,6 +43,24 @@ def recognised_as(facts: DatasetFacts, claims: Iterable[Claims] = ()) -> str | N
     return next((name for name in names if name is not None and name != facts.source), None)
 
 
+def by_data(facts: DatasetFacts, claims: Iterable[Claims]) -> tuple[list[Claims], list[Claims]]:
+    """Divide claims by whether they are about a data set.
+
+    Args:
+        facts: The data set that runs used.
+        claims: The claims.
+
+    Returns:
+        The claims about these data, and all others, which include claims that name no data.
+    """
+    same: list[Claims] = []
+    other: list[Claims] = []
+    for each in claims:
+        data = each.source.data
+        (same if data is not None and is_data(facts, data, [each]) else other).append(each)
+    return same, other
+
+
 def identity_line(facts: DatasetFacts, claims: Iterable[Claims] = ()) -> str | None:
     """A line that reports how `facts` were identified as a published data set; None where they were not."""
     if facts.known_as is not None:

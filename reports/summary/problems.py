@@ -46,6 +46,7 @@ def problems(
         *_of_classes(runs[0], tested),
         *_of_best(tested, best),
         *_of_runs(runs, labels),
+        *_of_seeds(tested),
     )
 
 
@@ -97,6 +98,19 @@ def _of_best(tested: AnyResults | None, best: BestCard | None) -> Iterator[Probl
     for reason in dict.fromkeys(reason for reason in reasons if reason):
         what = "threshold" if tested.runs[0].decision is None else "decision"
         yield Problem("nothing-chosen", f"No {what} was chosen on validation: {reason}.")
+
+
+def _of_seeds(tested: AnyResults | None) -> Iterator[Problem]:
+    """Too few trainings of the best card."""
+    seeds = 0 if tested is None else len(tested.runs)
+    if seeds == 1:
+        yield Problem(
+            "one-seed",
+            "The best card was trained once: another training of it may give other figures, which its intervals do not "
+            "contain.",
+        )
+    elif seeds == 2:
+        yield Problem("two-seeds", "The best card was trained twice, which makes its intervals wide.")
 
 
 def _of_runs(runs: Sequence[Run], labels: Mapping[str, CardLabel]) -> Iterator[Problem]:

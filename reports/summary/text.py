@@ -14,8 +14,10 @@ from reports.summary.model import (
     AgainstBest,
     BestCard,
     CardLabel,
+    ClassRecall,
     Comparisons,
     FiguresAt,
+    Heading,
     Resolution,
     Summary,
 )
@@ -33,6 +35,8 @@ TITLES: Mapping[PartName, str] = MappingProxyType(
     }
 )
 """The heading of each part."""
+_WIDTHS = ("auc", "auc:macro", "recall", "recall:macro")
+SYNTHETIC = "The images are SYNTHETIC: no figure here says anything about real images or patients."
 _WORDS: Mapping[str, str] = MappingProxyType({"recall": "sensitivity", "recall:macro": "mean recall of the classes"})
 """Metrics that a summary calls otherwise than tables."""
 
@@ -77,6 +81,12 @@ def parts(summary: Summary, most: int | None = None) -> tuple[Part, ...]:
     return tuple(Part(name, lines) for name, lines in written.items() if lines)
 
 
+def heading_lines(heading: Heading) -> tuple[str, ...]:
+    """The heading in lines: the data, then the protocol and the test, then that the images are synthetic."""
+    lines = (f"{heading.data}", f"{capital(heading.protocol)}; {heading.tested}.")
+    return (*lines, SYNTHETIC) if heading.synthetic else lines
+
+
 def word(metric: str) -> str:
     """A metric as a summary calls it."""
     return _WORDS.get(metric, label_of(metric))
@@ -97,16 +107,21 @@ def _best(summary: Summary) -> Iterator[str]:
     if best is None:
         yield f"No card can be assessed: {summary.reason}."
         return
-    yield _first(best)
+    yield best_sentence(best)
     for at in (best.leading, best.beside):
         if at is not None:
             yield f"{capital(decision_text(at))}: {figures_text(at.figures)}."
     if best.weakest is not None:
-        recall = estimate(best.weakest.recall)
-        yield f"The class that it recognises least is {best.weakest.label}: recall {recall}."
+        yield weakest_sentence(best.weakest)
 
 
-def _first(best: BestCard) -> str:
+def weakest_sentence(weakest: ClassRecall) -> str:
+    """The class with the lowest recall; a mean over classes may hide it."""
+    return f"The class that it recognises least is {weakest.label}: recall {estimate(weakest.recall)}."
+
+
+def best_sentence(best: BestCard) -> str:
+    """The best card by its title, with its AUC and the number of cards that it is the best of."""
     figure = f"{label_of(best.metric)} {estimate(best.figure)}"
     if best.figure.bounds is None and best.figure.reason is not None:
         figure += f" (no interval: {best.figure.reason})"
@@ -121,6 +136,8 @@ def _first(best: BestCard) -> str:
 def _comparisons(best: BestCard | None, compared: Comparisons | None, most: int | None) -> Iterator[str]:
     if compared is None or best is None:
         return
+    if compared.worse and not compared.similar:
+        yield "Every other card is clearly worse." if len(compared.worse) > 1 else "The other card is clearly worse."
     if compared.worse:
         yield f"Clearly worse: {_limited([_worse(each) for each in compared.worse], most)}."
     if compared.similar:
@@ -154,14 +171,9 @@ def _baselines(baselines: Sequence[AgainstBaseline], most: int | None) -> Iterat
 def _resolution(shown: Resolution | None) -> Iterator[str]:
     if shown is None:
         return
-    widths = [
-        f"{word(metric)} to about ±{number(half)}"
-        for metric, half in shown.half_widths.items()
-        if metric in ("auc", "auc:macro", "recall", "recall:macro")
-    ]
-    images = plural(shown.images, "test image")
+    widths = [f"{word(key)} ±{number(shown.half_widths[key])}" for key in _WIDTHS if key in shown.half_widths]
     if widths:
-        yield f"{capital(images)} show {listed(widths)}."
+        yield f"{capital(plural(shown.images, 'test image'))} give these figures to about: {', '.join(widths)}."
     if shown.detectable is not None:
         yield f"Differences in AUC below about {number(shown.detectable)} would probably be missed."
     if shown.runner_up is None or shown.lead is None:

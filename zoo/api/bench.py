@@ -68,7 +68,7 @@ class BenchResults:
     @cached_property
     def report(self) -> Report:
         """The comparison of the cards as plain data."""
-        return build_report(self.runs, self.store.history, self.skips)
+        return build_report(self.runs, self.store.history, self.skips, summarised=self.store)
 
     def to_frame(self) -> pandas.DataFrame:
         """One row per run with the columns of `zoo.load_runs`. Raises ConfigError when pandas is not installed."""

@@ -14,6 +14,7 @@ from reports.claims.model import Claims, claims_about, load_claims
 from reports.render.files import SHOW_GALLERIES, check_formats, write_report
 from reports.report import Report, build_report
 from reports.results.rescored import Rule, all_with_rule
+from reports.summary.model import Summary
 from reports.verdicts.report import ClaimsReport, differs
 from zoo.api.galleries import galleries_of
 from zoo.api.inputs import PathLike, Paths, declared, known_cards, new_folder, resolve_store, stored_runs
@@ -47,6 +48,11 @@ class ReportResults:
     def verdicts(self) -> tuple[ClaimsReport, ...]:
         """The verdicts on each claims file, section by section."""
         return tuple(claims for section in self.report.sections for claims in section.claims)
+
+    @property
+    def summaries(self) -> tuple[Summary, ...]:
+        """The summary of each section."""
+        return tuple(section.summary for section in self.report.sections if section.summary is not None)
 
     @property
     def differs(self) -> bool:
@@ -92,8 +98,8 @@ def report(
         store: The folder that contains the runs, or a Store.
         out: The folder for the report.
         formats: `md`, `html`, `json`, `csv` or `tex`; one or several.
-        claims: Claims to check: built-in names, YAML files or Claims. None checks the built-in ones about the store's
-            cards.
+        claims: Claims to check: built-in names, YAML files or Claims. None checks the built-in ones about the cards and
+            the data of the store; those about other data are only mentioned.
         threshold_rule: Choose thresholds of two classes again on the stored validation scores: `youden`, `cost=5`, ...
         decision: Choose decisions among three or more classes again on the stored validation scores: `abstain=0.7`,
             `class_at=NAME:sensitivity:0.95`, `cost=TRUE:PREDICTED:10`, ...
@@ -149,8 +155,8 @@ def report(
             f"{change} on the stored validation scores, after the test split was scored: figures at these {these} are "
             "fair only if test scores did not suggest the rule."
         )
-    loaded = loaded or claims_about({run.spec.card.name for run in runs}, known)
-    content = build_report(runs, source.history, scores=source, claims=loaded, notes=notes)
+    available = [] if loaded else claims_about({run.spec.card.name for run in runs}, known)
+    content = build_report(runs, source.history, scores=source, claims=loaded, available=available, notes=notes)
     galleries = {}
     if gallery:
         images = None if data is None else str(data)

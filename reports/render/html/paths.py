@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 SIDE = 300
 """The width of a plot."""
-_WIDE_RANGE = 20
+_WIDE_RANGE = 5
 """A scale is logarithmic above this ratio of the largest to the smallest value."""
 _LOG_STEPS = ((1, 2, 5), (1, 3), (1,))
 _MOST_TICKS = 6
@@ -47,7 +47,7 @@ def ordinates(values: Sequence[float], height: float) -> Scale:
     """A scale that contains all values.
 
     Args:
-        values: At least one finite value. If all are positive and differ by a factor of more than 20, the scale is
+        values: At least one finite value. If all are positive and differ by a factor of more than 5, the scale is
             logarithmic.
         height: The height of the plot.
 

@@ -35,7 +35,7 @@ class Series:
     @property
     def style(self) -> str:
         """The classes of its lines: neighbours differ in colour and in dashes."""
-        return f"s{self.place} c{self.place % COLOURS} d{(self.place + self.place // COLOURS) % DASHES}"
+        return f"s{self.place} c{self.place % COLOURS} d{(self.place + 2 * (self.place // COLOURS)) % DASHES}"
 
 
 @dataclass(frozen=True)

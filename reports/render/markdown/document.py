@@ -1,4 +1,4 @@
-"""Renders a report as markdown: findings, figures, methods."""
+"""Renders a report as markdown: the answer, figures, methods."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from reports.render.markdown.methods import checklists_markdown, limits_markdown
 from reports.render.markdown.multiclass import decision_markdown, multiclass_calibration_markdown
 from reports.render.markdown.probabilities import probabilities_markdown
 from reports.render.markdown.ranking import ranking_markdown
+from reports.render.markdown.summary import summary_markdown
 from reports.render.markdown.table import cell, folded, image, table
 from reports.render.words import PUBLISHED, SKIPPED
-from reports.report import Report, Section
+from reports.report import Report, Section, title
 from reports.results.compare import Comparison, difference_text, published_text
 from reports.text import MISSING, decimals_of, estimate, interval, plural
 
@@ -35,7 +36,7 @@ def render(report: Report, pictures: Sequence[Pictures] = (), galleries: Mapping
     Returns:
         The document.
     """
-    parts = ["# Model-zoo benchmark", ""]
+    parts = [f"# {cell(title(report))}", ""]
     if len(report.sections) > 1:
         parts += ["Figures of different data or protocols are not comparable; each has its own part:", ""]
         parts += [*(f"- {cell(section.title)}" for section in report.sections), ""]
@@ -51,21 +52,22 @@ def render(report: Report, pictures: Sequence[Pictures] = (), galleries: Mapping
 def _section(section: Section, pictures: Pictures, galleries: Mapping[str, Gallery]) -> list[str]:
     lines = [f"## {cell(section.title)}", ""]
     lines += [line for note in section.notes for line in (f"> {cell(note)}", "")]
+    lines += summary_markdown(section)
     lines += findings_markdown(findings(section))
     lines += comparison_markdown(section)
     if pictures.comparison is not None:
         lines += [image(pictures.comparison.path, pictures.comparison.alt), ""]
-    if section.ranking is not None:
-        lines += [*ranking_markdown(section.ranking), ""]
     for claims in section.claims:
         lines += claims_markdown(claims)
-    if section.multiclass is None or section.comparisons:
+    if section.comparisons:
         lines += _published(section)
     if section.probabilities:
         lines += probabilities_markdown(section.probabilities)
     if section.multiclass is not None:
         lines += [*decision_markdown(section), *multiclass_calibration_markdown(section)]
     lines += image_errors_markdown(section)
+    if section.ranking is not None:
+        lines += [*ranking_markdown(section.ranking), ""]
     lines += diagnosis_markdown(section.runs)
     galleries_here = [galleries[run.run_id] for run in section.runs if run.run_id in galleries]
     if galleries_here:
@@ -82,8 +84,6 @@ def _section(section: Section, pictures: Pictures, galleries: Mapping[str, Galle
 def _published(section: Section) -> list[str]:
     """Published figures card by card, folded if there are claims, which repeat them."""
     heading = [f"### {PUBLISHED}", ""]
-    if not section.comparisons:
-        return [*heading, "No card has published figures.", ""]
     heads = ["card", "seeds", "figure", "published", "measured", "difference", "data", "where"]
     lines = table(heads, map(_comparison, section.comparisons))
     if not section.claims:

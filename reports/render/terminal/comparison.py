@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 
 from reports.render.terminal.multiclass import multiclass_comparison
+from reports.render.terminal.summary import summary_view
 from reports.render.terminal.table import escape, plain_table
 from reports.results.compare import difference_text, final_test_figures, published_text
 from reports.results.split_faults import own_faults
@@ -30,9 +33,16 @@ def comparison_tables(report: Report) -> RenderableType:
     parts: list[RenderableType] = []
     for section in report.sections:
         table = _Comparison(section) if len(section.classes) == 2 else multiclass_comparison(section)
-        parts += [table, *(escape(note) for note in (*section.split_faults, *section.notes)), ""]
+        parts += [table, *map(escape, section.notes), ""]
     parts += [f"skipped {escape(skip.card.name)}: {escape(skip.reason)}" for skip in report.skips]
     return Group(*parts)
+
+
+def answers(report: Report, store: Path) -> RenderableType:
+    """The summary of each section, each with the command that writes the whole report on the store."""
+    command = shlex.join(["zoo", "report", "--store", str(store)])
+    summaries = [section.summary for section in report.sections if section.summary is not None]
+    return Group(*(summary_view(summary, command) for summary in summaries))
 
 
 @dataclass(frozen=True)

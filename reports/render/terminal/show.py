@@ -20,9 +20,11 @@ from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from reports.render.terminal.multiclass import class_table, matrix_lines
 from reports.render.terminal.predictions import calibration_line
+from reports.render.terminal.summary import summary_view
 from reports.render.terminal.table import escape, plain_table
 from reports.render.terminal.text_chart import text_chart
 from reports.render.words import NO_FAULT, PUBLISHED
+from reports.report import summary_of
 from reports.results.card_figures import failures, known_figures
 from reports.results.compare import compare_card, difference_text, published_text
 from reports.results.curves import SeedHistory, seed_history
@@ -60,11 +62,10 @@ def run_view(run: Run, store: Store, width: int) -> RenderableType:
     """
     spec = run.spec
     parts: list[RenderableType] = [
-        Text(one_line(f"{spec.card.name} seed {spec.seed}: {spec.card.title}"), style="bold"),
+        Text(one_line(f"{spec.card.title} ({spec.card.name}, seed {spec.seed})"), style="bold"),
+        *_answer(run, store),
         escape(f"run {run.run_id}, {spec.stage}, {run.status}, finished {run.finished}; {conditions(spec)}"),
     ]
-    if spec.dataset.synthetic:
-        parts.append("SYNTHETIC images: these figures say nothing about radiographs or patients.")
     if run.error is not None:
         parts.append(escape(f"FAILED: {run.error}"))
         if (traceback := store.traceback_file(run)).is_file():
@@ -77,6 +78,16 @@ def run_view(run: Run, store: Store, width: int) -> RenderableType:
         parts += _diagnosis(findings_of(run, store))
     parts += [*_learning(store.history(run), width), *_recipe(run), *_facts(run), *_model(run, store)]
     return Group(*parts)
+
+
+def _answer(run: Run, store: Store) -> Iterator[RenderableType]:
+    """What matters first: for a trial its validation figures, otherwise the summary of the run alone."""
+    if run.spec.stage == "search":
+        names = overall_keys(known_figures(run)) if is_multiclass(run) else ("auc", "accuracy")
+        shown = [f"{label_of(key)} {measured(figure)}" for key in names[:2] if (figure := run.figures("val").get(key))]
+        yield escape("A trial of a search: its figures are of validation images and no result. " + ", ".join(shown))
+        return
+    yield summary_view(summary_of([run], store))
 
 
 def run_document(run: Run, store: Store) -> dict[str, Any]:
@@ -174,6 +185,12 @@ def _threshold(run: Run, store: Store) -> Iterator[RenderableType]:
 def _published(run: Run, store: Store, width: int) -> Iterator[RenderableType]:
     compared = compare_card([run], store.history, collect_results([run], store).get(run.spec.card.name))
     if not compared:
+        return
+    if all(each.other_data for each in compared):
+        yield from _titled(
+            PUBLISHED,
+            f"The published figures of this card are about other data; `zoo cards {run.spec.card.name}` lists them.",
+        )
         return
     table = plain_table("published", "figure", "measured", "difference", "note")
     for each in compared:

@@ -61,7 +61,7 @@ def command(
     data_is: DataIsOption = None,
 ) -> None:
     """Run cards under a protocol, reuse stored runs, and print the comparison."""
-    from reports.render.terminal.comparison import comparison_tables
+    from reports.render.terminal.comparison import answers, comparison_tables
     from reports.render.terminal.runs import plan_table
     from reports.results.split_lines import split_lines, split_notes
     from zoo.api.bench import plan_bench
@@ -97,5 +97,6 @@ def command(
     with watching(console, planned.plan, planned.dataset) as on_event:
         results = planned.run(on_event=on_event, on_message=partial(console.print, markup=False, soft_wrap=True))
     out().print(comparison_tables(results.report))
+    out().print(answers(results.report, results.store.root))
     if results.failed:
         raise typer.Exit(1)

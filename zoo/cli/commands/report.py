@@ -24,7 +24,7 @@ def command(
         typer.Option(
             "--claims",
             metavar="NAME_OR_FILE",
-            help="Claims to check, built-in or a file; may be repeated. Default: those about the store's cards.",
+            help="Claims to check, built-in or a file; may be repeated. Default: those about its cards and data.",
         ),
     ] = None,
     strict: Annotated[
@@ -63,6 +63,7 @@ def command(
     """Write a report about a store: verdicts on claims, figures, curves, methods, limits and checklists."""
     from reports.render.terminal.claims import claims_tables
     from zoo.api.report import report
+    from zoo.config.errors import ConfigError
 
     results = report(
         store,
@@ -83,5 +84,9 @@ def command(
         out().print(claims_tables(each))
     for path in results.paths:
         out().print(f"wrote {path}", markup=False)
+    for line in dict.fromkeys(line for each in results.summaries for line in each.claims):
+        out().print(line, markup=False)
+    if strict and not results.verdicts:
+        raise ConfigError("--strict: no claims are about these cards and data; name claims with --claims")
     if strict and results.differs:
         raise typer.Exit(1)
