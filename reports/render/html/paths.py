@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from matplotlib.ticker import MaxNLocator
 
@@ -84,12 +85,12 @@ def whole_numbers(first: int, last: int) -> list[int]:
 
 
 def path(points: Iterable[Point]) -> str:
-    """The path through `points`, without those on a straight line between their neighbours."""
-    corners = list(_corners(list(points)))
+    """The path through `points`, without repetitions and without points on a straight line between their neighbours."""
+    corners = _corners([point for point, _ in groupby(points)])
     return "".join(f"{'L' if place else 'M'}{x:.1f} {y:.1f}" for place, (x, y) in enumerate(corners))
 
 
-def _corners(points: list[Point]) -> Iterator[Point]:
+def _corners(points: Sequence[Point]) -> Iterator[Point]:
     for place, point in enumerate(points):
         if place in (0, len(points) - 1) or not _is_between(points[place - 1], point, points[place + 1]):
             yield point
@@ -98,5 +99,4 @@ def _corners(points: list[Point]) -> Iterator[Point]:
 def _is_between(before: Point, point: Point, after: Point) -> bool:
     (x, y), (ax, ay) = (point[0] - before[0], point[1] - before[1]), (after[0] - before[0], after[1] - before[1])
     length = math.hypot(ax, ay)
-    forward = x * ax + y * ay
-    return length > 0 and abs(x * ay - y * ax) / length < _STRAIGHT and 0 <= forward <= length * length
+    return length > 0 and abs(x * ay - y * ax) / length < _STRAIGHT and 0 < x * ax + y * ay < length * length

@@ -12,7 +12,9 @@ from reports.report import Section
 from reports.summary.explained import explanations
 from reports.text import capital
 
-_GLOSSARY_WORDS: Mapping[str, str] = MappingProxyType({"sensitivity": "recall", "[low, high]": "confidence interval"})
+_GLOSSARY_WORDS: Mapping[str, str] = MappingProxyType(
+    {"sensitivity": "recall", "macro AUC": "macro average", "[low, high]": "confidence interval"}
+)
 """Words of a summary that the glossary has under another name."""
 
 
