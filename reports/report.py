@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from benchmark.data.positive_class import positive_warning
 from benchmark.runs.history import Histories
 from benchmark.runs.plan import Skip
 from benchmark.runs.run import Run
@@ -136,6 +137,12 @@ def build_report(
     ]
     if scores is None and summarised is not None:
         sections = [replace(section, summary=summary_of(section.runs, summarised)) for section in sections]
+    sections = [
+        section
+        if section.summary is not None
+        else replace(section, notes=(*section.notes, *_notes_of_data(section.runs[0])))
+        for section in sections
+    ]
     return Report(tuple(sections), tuple(skips))
 
 
@@ -262,6 +269,24 @@ def _multiclass_section(
         ranking=rank(list(measured.values()), "auc:macro") if len(measured) > 1 else None,
         summary=None if scores is None else summarise(runs, measured, scores, split_faults=faults, claims=claims.lines),
     )
+
+
+def _notes_of_data(run: Run) -> tuple[str, ...]:
+    """What a summary says about the data, for sections without one."""
+    facts, notes = run.spec.dataset, []
+    if (warning := positive_warning(facts.classes, facts.positive)) is not None:
+        notes.append(f"{warning}.")
+    if facts.patients_unknown:
+        notes.append(
+            "Patients are not known: every image counts as a separate patient, so images of one patient may be in "
+            "train, val and test."
+        )
+    if facts.synthetic:
+        notes.append(
+            "Every measured figure here is from SYNTHETIC images drawn by the program and says nothing about "
+            "radiographs."
+        )
+    return tuple(notes)
 
 
 def _notes(runs: Sequence[Run], claims: Sequence[Claims], comparisons: Sequence[Comparison] = ()) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from statistics import median
 
 import numpy as np
 
@@ -113,7 +112,6 @@ def resolution(best: BestCard, compared: Comparisons | None, images: int) -> Res
     """
     estimates = {best.metric: best.figure, **best.leading.figures}
     others = [] if compared is None else [*compared.worse, *compared.similar]
-    detectable = [each.behind.smallest_detectable for each in others if each.behind.smallest_detectable]
     runner_up = max(others, key=lambda each: each.figure.value or 0.0, default=None)
     needed, reason = (None, None) if runner_up is None else _images_needed(runner_up, images)
     return Resolution(
@@ -123,7 +121,7 @@ def resolution(best: BestCard, compared: Comparisons | None, images: int) -> Res
             for metric, each in estimates.items()
             if each.low is not None and each.high is not None
         },
-        detectable=median(detectable) if detectable else None,
+        detectable=None if runner_up is None else runner_up.behind.smallest_detectable,
         runner_up=None if runner_up is None else runner_up.card,
         lead=None if runner_up is None else runner_up.behind,
         images_needed=needed,

@@ -156,8 +156,7 @@ class Resolution:
     Attributes:
         images: The number of test images.
         half_widths: Half the width of the best card's 95% intervals by metric, with the leading decision.
-        detectable: The smallest true difference from the best card that is found in 80% of cases; the median over the
-            other cards.
+        detectable: The smallest true difference of the best card from the runner-up that is found in 80% of cases.
         runner_up: The card with the next best figure; None for a single card.
         lead: The best card minus the runner-up.
         images_needed: About how many test images would find a true difference of the size of `lead` in 80% of cases;

@@ -136,10 +136,9 @@ def best_sentence(best: BestCard) -> str:
 def _comparisons(best: BestCard | None, compared: Comparisons | None, most: int | None) -> Iterator[str]:
     if compared is None or best is None:
         return
-    if compared.worse and not compared.similar:
-        yield "Every other card is clearly worse." if len(compared.worse) > 1 else "The other card is clearly worse."
     if compared.worse:
-        yield f"Clearly worse: {_limited([_worse(each) for each in compared.worse], most)}."
+        others = "Clearly worse" if compared.similar else "Every other card is clearly worse"
+        yield f"{others}: {_limited([_worse(each) for each in compared.worse], most)}."
     if compared.similar:
         titles = _limited([each.card.title for each in compared.similar], most)
         yield f"Cannot be distinguished from it with these images: {titles}."

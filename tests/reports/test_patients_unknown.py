@@ -59,7 +59,8 @@ def test_unknown_patients_are_nowhere_said_to_be_apart(tmp_path: Path) -> None:
     assert not any("by patient" in text for text in answers.values())
     assert any("images of one patient may be in train, val and test" in limit for limit in limits(found))
     assert not any("by patient" in limit for limit in limits(found))
-    assert any(note.startswith("Patients are not known") for note in found.notes)
+    assert found.summary is not None
+    assert "patients-unknown" in [problem.code for problem in found.summary.problems]
     assert {row.patients for row in found.methods.flow} == {None}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reports.render.markdown.table import cell, table
+from reports.render.markdown.table import cell, code, table
 from reports.report import Section
 from reports.summary.explained import GLOSSARY, explanations
 from reports.summary.model import BestCard, Summary
@@ -34,7 +34,7 @@ def _part(part: Part, summary: Summary) -> Iterator[str]:
     if part.name == "best" and summary.best is not None:
         yield from _best(summary.best)
     elif part.name == "next":
-        yield from (f"- {cell(capital(step.purpose))}: `{step.command}`" for step in summary.next_steps)
+        yield from (f"- {cell(capital(step.purpose))}: {code(step.command)}" for step in summary.next_steps)
     else:
         yield from (f"- {cell(sentence)}" for sentence in part.sentences)
 

@@ -26,6 +26,14 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return lines + ["| " + " | ".join(cell(text) for text in row) + " |" for row in rows]
 
 
+def code(text: str) -> str:
+    """`text` as a code span, also where it contains backticks."""
+    text = one_line(text)
+    longest = max((len(ticks) for ticks in re.findall("`+", text)), default=0)
+    fence = "`" * (longest + 1)
+    return f"{fence} {text} {fence}" if longest else f"{fence}{text}{fence}"
+
+
 def folded(summary: str, lines: Sequence[str]) -> list[str]:
     """`lines` that a reader opens by a click on `summary`; viewers without HTML list them as they are."""
     body = list(lines)

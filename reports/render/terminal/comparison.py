@@ -59,7 +59,8 @@ class _Comparison:
         if options.max_width < _NARROW:
             yield _narrow_comparison(self.section)
         else:
-            yield _comparison(self.section, wide=options.max_width >= _WIDE)
+            published = bool(final_test_figures(self.section.comparisons))
+            yield _comparison(self.section, wide=published and options.max_width >= _WIDE)
 
 
 def _comparison(section: Section, wide: bool) -> Table:

@@ -11,10 +11,13 @@ from benchmark.runs.history import NO_HISTORY
 from benchmark.runs.plan import Skip
 from benchmark.runs.protocol import Protocol, load_protocol
 from benchmark.runs.run import Run, SplitFacts
+from reports.claims.model import Claims
 from reports.figures.pictures import Picture, Pictures
 from reports.render.markdown.document import render
 from reports.report import build_report
 from reports.text import MISSING
+from tests.support.claims import contents
+from tests.support.claims import row as row_of
 from tests.support.records import (
     ENVIRONMENT,
     KAGGLE,
@@ -133,7 +136,8 @@ def test_published_and_measured_stand_side_by_side_with_the_place_in_the_source(
 
 
 def test_epoch_figures_say_which_epoch_was_printed() -> None:
-    figures = [row["figure"] for table in tables(rendered(make_run("attempt-2"))) for row in table if "figure" in row]
+    run = make_run("attempt-2", dataset=KAGGLE)
+    figures = [row["figure"] for table in tables(rendered(run)) for row in table if "figure" in row]
     assert "train loss, first epoch" in figures
     assert "val loss, last epoch" in figures
     assert "test loss" in figures
@@ -189,10 +193,19 @@ def test_real_images_are_not_called_synthetic() -> None:
 
 
 def test_other_data_is_noted_and_marked_and_the_source_s_own_is_not() -> None:
-    other, same = rendered(make_run("attempt-6b")), rendered(make_run("attempt-6b", dataset=KAGGLE))
+    asked = Claims.model_validate(contents(row_of("frozen", card="attempt-6b"), name="study"))
+    run = make_run("attempt-6b")
+    other = render(build_report([run], lambda _: recorded_history(), claims=[asked]))
     assert any(" data" in line for line in other.splitlines() if line.startswith(">"))
     assert {row["data"] for table in tables(other) for row in table if "data" in row} == {"different data"}
-    assert "different data" not in same
+    assert "different data" not in rendered(make_run("attempt-6b", dataset=KAGGLE))
+
+
+def test_published_figures_about_other_data_are_left_out_unless_asked_for() -> None:
+    other, same = rendered(make_run("attempt-6b")), rendered(make_run("attempt-6b", dataset=KAGGLE))
+    assert "0.7671" in same
+    assert "0.7671" not in other
+    assert "published" not in other.casefold().replace("published by", "")
 
 
 def test_data_sets_and_protocols_have_sections_of_their_own() -> None:
@@ -263,7 +276,7 @@ def test_hostile_text_breaks_no_table_and_brings_no_markup(place: str) -> None:
         card = make_card(**{place: HOSTILE})
     elif place == "location":
         published = {"metric": "accuracy", "value": 0.5, "split": "test", "decimals": 4, "location": HOSTILE}
-        card = make_card(published=[published])
+        card, dataset = make_card(published=[published]), KAGGLE
     elif place == "error":
         more = {"error": HOSTILE}
     elif place == "dataset":
@@ -275,7 +288,8 @@ def test_hostile_text_breaks_no_table_and_brings_no_markup(place: str) -> None:
     text = rendered(make_run(card, dataset=dataset, **more))
     assert "<script" not in text
     assert not re.search(r"^(# heading|\| a \| row)", text, flags=re.MULTILINE)
-    plain = rendered(make_run(error="no memory") if place == "error" else make_run())
+    more = {"error": "no memory"} if place == "error" else {}
+    plain = rendered(make_run(dataset=KAGGLE if place == "location" else PHANTOM, **more))
     assert len(tables(text)) == len(tables(plain))
     assert text.count("<details>") == text.count("</details>") == plain.count("<details>")
     assert len(headings(text)) == len(headings(plain))

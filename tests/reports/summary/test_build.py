@@ -1,0 +1,272 @@
+"""The summary of made stores: the best card, its comparisons, baselines, problems and next commands."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, precision_score, recall_score, roc_auc_score
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.power import NormalIndPower
+
+from benchmark.data.dataset import PatientFacts
+from benchmark.evidence.diagnosis.training_record import TrainingDiagnostics
+from benchmark.runs.storage.store import Store
+from reports.report import summary_of
+from reports.results.measured import collect_results
+from reports.results.pairs import compare_pair
+from reports.summary.build import summarise
+from reports.summary.heading import heading
+from reports.summary.model import Summary
+from reports.summary.text import parts
+from tests.support.multiclass_stores import COLLAPSED, DIGITS, WORSE, three_classes_in
+from tests.support.records import KAGGLE, cards, make_card, make_run, on_test, on_val, planted
+from tests.support.stored import keep
+
+BEST, NEXT, POOR, SAME, FAILED = "attempt-7", "attempt-6b", "attempt-5", "attempt-1-batchnorm", "attempt-2"
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A best card, one that is about as good, a poor one, one with the same score for every image, a failed one."""
+    made = Store(tmp_path_factory.mktemp("made") / "runs")
+    for name, shift, seed in ((BEST, 2.3, 2), (NEXT, 1.9, 3), (POOR, 0.4, 4)):
+        keep(made, name, on_test(*planted(100, 100, shift, seed)))
+    keep(made, SAME, on_test([0] * 100 + [1] * 100, [0.6] * 200))
+    made.save(make_run(FAILED, error="ResourceExhausted: no memory", dataset=KAGGLE))
+    return made
+
+
+@pytest.fixture(scope="module")
+def summary(store: Store) -> Summary:
+    return summary_of(store.runs()[0], store)
+
+
+def sentences(summary: Summary) -> str:
+    return " ".join(sentence for part in parts(summary) for sentence in part.sentences)
+
+
+def test_the_heading_names_data_protocol_and_test(summary: Summary) -> None:
+    assert summary.heading.data == "800 images of chest_xray: NORMAL and PNEUMONIA"
+    assert summary.heading.protocol == "protocol quick: Small images, small budget"
+    assert summary.heading.tested == "200 test images: 100 NORMAL and 100 PNEUMONIA"
+
+
+def test_the_best_card_has_its_figures_at_its_own_threshold_and_at_half(store: Store, summary: Summary) -> None:
+    best = summary.best
+    assert best is not None
+    results = collect_results(store.runs()[0], store)[BEST]
+    y_true, y_score = results.test[0].y_true, results.test[0].y_score
+    (cut,) = results.thresholds
+    assert cut is not None
+    assert (best.card.name, best.card.title, best.of) == (BEST, cards()[BEST].title, 4)
+    assert best.figure.value == pytest.approx(roc_auc_score(y_true, y_score))
+    assert best.beside is not None
+    for at, threshold in ((best.leading, cut), (best.beside, 0.5)):
+        called = y_score >= threshold
+        assert {key: figure.value for key, figure in at.figures.items()} == pytest.approx(
+            {
+                "recall": recall_score(y_true, called),
+                "specificity": recall_score(y_true, called, pos_label=0),
+                "accuracy": accuracy_score(y_true, called),
+                "precision": precision_score(y_true, called),
+            }
+        )
+        assert all(figure.bounds is not None for figure in at.figures.values())
+    assert best.leading.is_chosen
+    assert best.leading.explanation == f"{cut:.3f}: the largest recall + specificity − 1"
+    assert best.beside.label == "at threshold 0.5"
+
+
+def test_comparisons_with_the_best_are_one_family(store: Store, summary: Summary) -> None:
+    """Holm's adjustment over these comparisons alone is that of statsmodels."""
+    compared = summary.comparisons
+    assert compared is not None
+    measured = collect_results(store.runs()[0], store)
+    pairs = {name: compare_pair(measured[BEST], measured[name], ("auc",))[0] for name in (NEXT, POOR, SAME)}
+    assert [each.card.name for each in compared.similar] == [NEXT]
+    assert [each.card.name for each in compared.worse] == [POOR, SAME]
+    adjusted = multipletests([pair.difference.p_value for pair in pairs.values()], method="holm")[1]
+    got = {each.card.name: each.p_adjusted for each in (*compared.worse, *compared.similar)}
+    assert got == pytest.approx(dict(zip(pairs, adjusted, strict=True)))
+    assert compared.worse[0].behind == pairs[POOR].difference
+    text = sentences(summary)
+    assert f"Clearly worse: {cards()[POOR].title} (AUC lower by " in text
+    assert f"Cannot be distinguished from it with these images: {cards()[NEXT].title}." in text
+    assert "The best of 4 is chosen by these test images, which favours it" in text
+
+
+def test_the_images_needed_are_those_of_statsmodels(summary: Summary) -> None:
+    resolution = summary.resolution
+    assert resolution is not None
+    lead = resolution.lead
+    assert lead is not None
+    assert lead.low is not None
+    assert lead.high is not None
+    assert lead.value is not None
+    assert resolution.runner_up is not None
+    assert resolution.runner_up.name == NEXT
+    spread = (lead.high - lead.low) / (2 * 1.959964) * math.sqrt(resolution.images)
+    power = NormalIndPower(ddof=0)
+    needed = power.solve_power(effect_size=lead.value / spread, alpha=0.05, power=0.8, ratio=0)
+    assert resolution.images_needed == pytest.approx(needed, rel=0.001)
+    smallest = power.solve_power(nobs1=resolution.images, alpha=0.05, power=0.8, ratio=0)
+    assert resolution.detectable == pytest.approx(smallest * spread, rel=0.001)
+    assert f"About {resolution.images_needed:,} test images could tell the best card from the next" in sentences(
+        summary
+    )
+
+
+def test_half_widths_are_those_of_the_best_card(summary: Summary) -> None:
+    best, resolution = summary.best, summary.resolution
+    assert best is not None
+    assert resolution is not None
+    low, high = best.leading.figures["recall"].bounds or (0.0, 0.0)
+    assert resolution.half_widths["recall"] == pytest.approx((high - low) / 2)
+
+
+def test_a_constant_answer_is_beaten_where_the_interval_lies_above_half(summary: Summary) -> None:
+    (constant,) = summary.baselines
+    assert constant.kind == "constant"
+    assert constant.card is None
+    assert {card.name for card in constant.beaten_by} >= {BEST, NEXT}
+    assert SAME in {card.name for card in constant.not_beaten_by}
+    assert f"{cards()[SAME].title} does not beat a constant answer (AUC 0.5)." in sentences(summary)
+
+
+def test_problems_are_named_once_and_the_worst_come_first(store: Store) -> None:
+    unknown = KAGGLE.model_copy(update={"patients": PatientFacts("unknown", 0, 800)})
+    own = Store(store.root.parent / "problems")
+    related = TrainingDiagnostics(related={"identical": ("test/3",), "repeated": ("test/4", "test/5")})
+    keep(own, BEST, on_test(*planted(20, 100)), on_val([0, 1] * 30, [0.4] * 60), dataset=unknown, checks=related)
+    own.save(make_run(FAILED, error="ResourceExhausted: no memory", dataset=unknown))
+    found = summary_of(own.runs()[0], own)
+    codes = [problem.code for problem in found.problems]
+    assert codes[:3] == ["leakage", "leakage", "patients-unknown"]
+    assert codes.index("few-images") < codes.index("nothing-chosen") < codes.index("failed-runs")
+    assert len(codes) == len({problem.text for problem in found.problems})
+    text = sentences(found)
+    assert "1 test image has an identical image in train or val" in text
+    assert "20 of NORMAL" in text
+    assert found.best is not None
+    assert not found.best.leading.is_chosen
+    assert found.best.leading.label == "at threshold 0.5"
+    assert found.best.beside is None
+    assert "1 of 2 runs failed: Scratch CNN, 64-128-256, max pooling: ResourceExhausted: no memory" in text
+
+
+def test_a_single_card_is_compared_with_none(store: Store) -> None:
+    found = summary_of([run for run in store.runs()[0] if run.spec.card.name == BEST], store)
+    assert found.comparisons is None
+    assert found.resolution is not None
+    assert found.resolution.runner_up is None
+    assert found.resolution.images_needed is None
+    assert found.best is not None
+    assert found.best.of == 1
+    assert [part.name for part in parts(found)] == ["best", "baselines", "resolution", "problems", "next"]
+    assert found.next_steps[0].command.startswith("zoo bench --all --data kaggle:")
+
+
+def test_failed_runs_alone_have_no_best_card(tmp_path: Path) -> None:
+    store = Store(tmp_path / "runs")
+    store.save(make_run(FAILED, error="ResourceExhausted: no memory", dataset=KAGGLE))
+    found = summary_of(store.runs()[0], store)
+    assert found.best is None
+    assert found.resolution is None
+    assert found.baselines == ()
+    assert "No card can be assessed: the run failed." in sentences(found)
+    (step,) = found.next_steps
+    assert step.command == f"zoo show {store.runs()[0][0].run_id} --store {store.root}"
+
+
+def test_test_images_of_one_class_give_no_best_card(tmp_path: Path) -> None:
+    store = Store(tmp_path / "runs")
+    keep(store, BEST, on_test([1] * 10, [0.9] * 10))
+    found = summary_of(store.runs()[0], store)
+    assert found.best is None
+    assert found.reason == "no card has an AUC: the test images are of one class"
+
+
+def test_cards_on_other_test_images_are_left_out_with_the_reason(store: Store) -> None:
+    own = Store(store.root.parent / "apart")
+    for name, seed in ((BEST, 2), (NEXT, 3)):
+        keep(own, name, on_test(*planted(100, 100, 2.0, seed)))
+    keep(own, POOR, on_test(*planted(100, 100, 0.4, 4)), images="others")
+    found = summary_of(own.runs()[0], own)
+    assert found.comparisons is not None
+    ((card, reason),) = found.comparisons.left_out
+    assert card.name == POOR
+    assert f"Not compared: {card.title}: {reason}." in sentences(found)
+
+
+def test_cards_of_one_title_are_told_apart_by_name(tmp_path: Path) -> None:
+    store = Store(tmp_path / "runs")
+    for name, seed in ((BEST, 2), (NEXT, 3)):
+        keep(store, make_card(name, title="A network"), on_test(*planted(100, 100, 2.0, seed)))
+    assert {"A network (attempt-7)", "A network (attempt-6b)"} == {
+        each.title
+        for found in [summary_of(store.runs()[0], store)]
+        if found.best is not None and found.comparisons is not None
+        for each in (found.best.card, *(other.card for other in (*found.comparisons.worse, *found.comparisons.similar)))
+    }
+
+
+def test_a_baseline_card_is_beaten_by_paired_tests(store: Store) -> None:
+    """The label says which card is a baseline; its AUC is compared with those of all other cards, adjusted by Holm."""
+    runs = store.runs()[0]
+    measured = collect_results(runs, store)
+    marked = {name: results for name, results in measured.items() if name != SAME}
+    object.__setattr__(marked[POOR].card, "baseline", True)
+    found = summarise(runs, marked, store)
+    baseline = next(each for each in found.baselines if each.kind == "card")
+    assert baseline.card is not None
+    assert baseline.card.name == POOR
+    assert {card.name for card in baseline.beaten_by} == {BEST, NEXT}
+    assert baseline.not_beaten_by == ()
+
+
+def test_three_classes_have_a_macro_auc_and_the_least_recognised_class(tmp_path: Path) -> None:
+    store = three_classes_in(tmp_path)
+    found = summary_of(store.runs()[0], store)
+    best, compared = found.best, found.comparisons
+    assert best is not None
+    assert compared is not None
+    assert best.metric == compared.metric == "auc:macro"
+    runs = [run for run in store.runs()[0] if run.spec.card.name == best.card.name]
+    by_class = {
+        name: float(np.mean([run.figures()[f"recall:class:{name}"].value or 0.0 for run in runs]))
+        for name in runs[0].spec.dataset.classes
+    }
+    assert best.weakest is not None
+    assert best.weakest.label == min(by_class, key=lambda name: by_class[name])
+    assert best.weakest.recall.value == pytest.approx(min(by_class.values()))
+    assert [each.card.name for each in compared.worse] == [WORSE, COLLAPSED]
+    assert COLLAPSED in {card.name for card in found.baselines[0].not_beaten_by}
+
+
+def test_ten_classes_are_counted_and_not_listed() -> None:
+    run = make_run(dataset=DIGITS, error="no memory")
+    assert heading([run], None).data == f"800 images of {DIGITS.title}: 10 classes, 0 to 9"
+
+
+@pytest.mark.parametrize(
+    ("title", "words"),
+    [
+        ("images in my_images", "800 images in my_images: A and B"),
+        ("images listed in labels.csv", "800 images listed in labels.csv: A and B"),
+        ("arrays in scans.npz", "800 images in scans.npz: A and B"),
+    ],
+)
+def test_the_heading_takes_its_words_from_the_source(title: str, words: str) -> None:
+    facts = KAGGLE.model_copy(update={"title": title, "classes": ("A", "B")})
+    assert heading([make_run(dataset=facts, error="no memory")], None).data == words
+
+
+def test_the_next_command_asks_for_more_seeds_of_what_is_not_distinguishable(store: Store, summary: Summary) -> None:
+    commands = [step.command for step in summary.next_steps]
+    assert commands[0] == (
+        f"zoo bench {BEST} {NEXT} --data {KAGGLE.source} --protocol quick --seeds 3 --store {store.root}"
+    )
+    assert commands[1].startswith(f"zoo bench {BEST} --keep-models ")
