@@ -7,39 +7,69 @@ from types import MappingProxyType
 
 TERMS: Mapping[str, str] = MappingProxyType(
     {
-        "accuracy": "The share of all images that are recognised correctly. It is high for a constant answer if one class is rare.",
-        "AUC": "The area under the ROC curve: the chance that a random image of the positive class has a higher score than "
-        "a random other image. 0.5 is guessing, 1 is perfect. It needs no threshold.",
-        "balanced accuracy": "The mean of the recalls of all classes, so that rare classes count as much as frequent ones.",
-        "calibration": "A map from scores to probabilities that are right on average: of the images with probability 0.3, "
-        "three in ten are positive. For three or more classes, by temperature scaling or vector scaling.",
-        "confidence interval": "The values that are compatible with the test images at 95% confidence. With more images it "
-        "is narrower.",
-        "diagnosis": "A named cause of a run's failure, with the figures that support it and the change that would test it.",
+        "accuracy": (
+            "The share of all images that are recognised correctly. It is high for a constant answer if one class is "
+            "rare."
+        ),
+        "AUC": (
+            "The area under the ROC curve: the chance that a random image of the positive class has a higher score "
+            "than a random other image. 0.5 is guessing, 1 is perfect. It needs no threshold."
+        ),
+        "balanced accuracy": (
+            "The mean of the recalls of all classes, so that rare classes count as much as frequent ones."
+        ),
+        "calibration": (
+            "A map from scores to probabilities that are right on average: of the images with probability 0.3, three "
+            "in ten are positive. For three or more classes, by temperature scaling or vector scaling."
+        ),
+        "confidence interval": (
+            "The values that are compatible with the test images at 95% confidence. With more images it is narrower."
+        ),
+        "diagnosis": (
+            "A named cause of a run's failure, with the figures that support it and the change that would test it."
+        ),
         "F1": "The harmonic mean of precision and recall.",
-        "Holm's method": "A correction for many tests at once: with it, the chance of even one false alarm among them stays "
-        "below 5%.",
-        "macro average": "The mean of a figure over the classes, each with the same weight. The weighted average weights "
-        "classes by their images; the micro average counts all pairs of an image and a class.",
-        "paired comparison": "The difference of two cards on the same images. It needs fewer images than a comparison of two "
-        "separate tests.",
-        "patient": "The unit of independence. Images of one patient never cross a split and count as one cluster in "
-        "intervals. Patients are not known if the source does not say which images belong together; images are then drawn "
-        "and counted individually.",
-        "precision": "Of the images that are called positive, the share that are positive. It depends on how frequent "
-        "positives are.",
-        "recall": "The share of the images of a class that are recognised as this class. For the positive class it is also "
-        "called sensitivity.",
+        "Holm's method": (
+            "A correction for many tests at once: with it, the chance of even one false alarm among them stays below "
+            "5%."
+        ),
+        "macro average": (
+            "The mean of a figure over the classes, each with the same weight. The weighted average weights classes "
+            "by their images; the micro average counts all pairs of an image and a class."
+        ),
+        "paired comparison": (
+            "The difference of two cards on the same images. It needs fewer images than a comparison of two separate "
+            "tests."
+        ),
+        "patient": (
+            "The unit of independence. Images of one patient never cross a split and count as one cluster in "
+            "intervals. Patients are not known if the source does not say which images belong together; images are "
+            "then drawn and counted individually."
+        ),
+        "precision": (
+            "Of the images that are called positive, the share that are positive. It depends on how frequent "
+            "positives are."
+        ),
+        "recall": (
+            "The share of the images of a class that are recognised as this class. For the positive class it is also "
+            "called sensitivity."
+        ),
         "ROC curve": "Recall against the share of false alarms, at every threshold. The diagonal is guessing.",
         "score": "The output of a model for an image, between 0 and 1. It is a probability only if it is calibrated.",
-        "seed": "The number that determines initial weights, dropout, and the order of batches and views. Splits depend on "
-        "the protocol's own seed instead.",
+        "seed": (
+            "The number that determines initial weights, dropout, and the order of batches and views. Splits depend "
+            "on the protocol's own seed instead."
+        ),
         "specificity": "The share of the images that are not of the positive class that are recognised as such.",
         "test": "The images that are scored once. Nothing fitted, chosen, stopped or calibrated sees them.",
-        "threshold": "The score at or above which an image is predicted positive. Reports show 0.5 and the threshold that a "
-        "rule chose on validation.",
-        "validation": "The images used to choose thresholds, to calibrate, to stop early and to search. Their scores are not "
-        "results.",
+        "threshold": (
+            "The score at or above which an image is predicted positive. Reports show 0.5 and the threshold that a "
+            "rule chose on validation."
+        ),
+        "validation": (
+            "The images used to choose thresholds, to calibrate, to stop early and to search. Their scores are not "
+            "results."
+        ),
     }
 )
 """The meaning of each word, in alphabetical order."""

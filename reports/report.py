@@ -54,7 +54,7 @@ class Section:
         ranking: The cards by test AUC, for three or more classes by its macro mean; None with fewer than two cards.
         probabilities: Calibration and threshold transfer of each run.
         curves: Learning, ROC and precision-recall curves of each card.
-        image_errors: The test images with the cards that miss them; None without a card that gives more than one answer.
+        image_errors: The test images and the cards that miss them; None without a card that gives more than one answer.
         multiclass: What only sections on three or more classes have, instead of `probabilities` and `curves`. None for
             two classes.
         summary: What a reader wants to know first.

@@ -26,8 +26,9 @@ def render(report: Report, store: Store) -> dict[str, str]:
     Returns:
         Text by file name: `runs` and `figures` as in `zoo.load_runs` and `zoo.load_figures`, `cards` over their seeds,
         `claims` with verdicts, `causes` (effects of single changes), the `ranking`, and `images` with a row per test
-        image and card. A missing value is an empty cell. If a section has three or more classes, there are also `matrices`, with a row per cell of every confusion
-        matrix, and `cards` has the columns `average` and `class`; its `metric` is then without them.
+        image and card. A missing value is an empty cell. If a section has three or more classes, there are also
+        `matrices`, with a row per cell of every confusion matrix, and `cards` has the columns `average` and `class`;
+        its `metric` is then without them.
     """
     runs = [run for section in report.sections for run in section.runs]
     several = any(len(section.classes) > 2 for section in report.sections)

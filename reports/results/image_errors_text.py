@@ -23,8 +23,8 @@ def meaning(errors: ImageErrors) -> str:
     decided = "by the decision rule" if errors.probability_of is None else "at the threshold"
     several = ", in most of its runs if it has several seeds" if max(errors.runs) > 1 else ""
     return (
-        f"A card misses an image if it decides wrongly{several} {decided} that it chose on validation. Probabilities are "
-        f"scores {of}."
+        f"A card misses an image if it decides wrongly{several} {decided} that it chose on validation. "
+        f"Probabilities are scores {of}."
     )
 
 

@@ -13,7 +13,7 @@ PAGE = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
 
 def entries() -> dict[str, str]:
     """The text of each entry on one line, without emphasis."""
-    pairs = re.findall(r"^(\S.*)\n: (.*?)(?=\n\n|\Z)", PAGE, flags=re.MULTILINE | re.DOTALL)
+    pairs = re.findall(r"^(\S[^\n]*)\n: (.*?)(?=\n\n|\Z)", PAGE, flags=re.MULTILINE | re.DOTALL)
     return {term: " ".join(text.replace("*", "").split()) for term, text in pairs}
 
 

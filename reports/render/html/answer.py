@@ -70,4 +70,3 @@ def _bar(best: BestCard) -> Bar:
 def _axis(lowest: float) -> Axis:
     """From 0.5, which is guessing, to 1; from 0 for a card that is worse than guessing."""
     return Axis(_TICKS if lowest >= _TICKS[0] else (0.0, 0.25, 0.5, 0.75, 1.0))
-

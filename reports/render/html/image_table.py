@@ -92,9 +92,7 @@ def images_view(
     return ImagesView(errors, cards, rows, len(missed) - len(rows), summary(errors), meaning(errors), sentences)
 
 
-def gallery_places(
-    galleries: Sequence[Gallery], key: str
-) -> tuple[dict[str, str], dict[tuple[str, str, int], str]]:
+def gallery_places(galleries: Sequence[Gallery], key: str) -> tuple[dict[str, str], dict[tuple[str, str, int], str]]:
     """Ids of the entries of galleries.
 
     Args:

@@ -21,8 +21,8 @@ from reports.checklists.checklist import Checklist, checklists
 from reports.findings import AnsweredClaims, Findings, findings
 from reports.gallery.gallery import Gallery
 from reports.gallery.text import failures_head, sentences, subgroup_heads, subgroup_rows, subgroup_sentences
-from reports.limits import limits
 from reports.glossary import term_of
+from reports.limits import limits
 from reports.render import words
 from reports.render.html.answer import AnswerView, answer_view
 from reports.render.html.cards import CardView, card_views, slider_metrics

@@ -175,9 +175,7 @@ def _charts(drawn: Sequence[_Drawn], several: bool) -> Iterator[CommonChart]:
             yield chart
 
 
-def _groups(
-    drawn: Sequence[_Drawn], lines_of: Callable[[_Drawn, str | None], Sequence[Line]]
-) -> tuple[LineGroup, ...]:
+def _groups(drawn: Sequence[_Drawn], lines_of: Callable[[_Drawn, str | None], Sequence[Line]]) -> tuple[LineGroup, ...]:
     """The lines of all cards for each class that some card has, those over all classes first."""
     classes = dict.fromkeys(name for each in drawn for name in (*each.roc, *each.bins))
     groups = (LineGroup(name, tuple(line for each in drawn for line in lines_of(each, name))) for name in classes)
@@ -189,7 +187,9 @@ def _roc_lines(drawn: _Drawn, of_class: str | None) -> list[Line]:
     if curve is None:
         return []
     text = drawn.series.title if of_class else f"{drawn.series.title}: AUC {drawn.series.area}"
-    return [Line(drawn.series, path((SIDE * x, SIDE * (1 - y)) for x, y in zip(curve.x, curve.y, strict=True)), (), text)]
+    return [
+        Line(drawn.series, path((SIDE * x, SIDE * (1 - y)) for x, y in zip(curve.x, curve.y, strict=True)), (), text)
+    ]
 
 
 def _bins_lines(drawn: _Drawn, of_class: str | None) -> list[Line]:
@@ -204,10 +204,7 @@ def _bins_lines(drawn: _Drawn, of_class: str | None) -> list[Line]:
 def _training(drawn: Sequence[_Drawn], column: str, title: str) -> CommonChart | None:
     """A figure by epoch; None if no card has recorded it."""
     recorded = [
-        (each.series, seed.seed, points)
-        for each in drawn
-        for seed in each.history
-        if (points := _points(seed, column))
+        (each.series, seed.seed, points) for each in drawn for seed in each.history if (points := _points(seed, column))
     ]
     if not recorded:
         return None
@@ -226,7 +223,8 @@ def _training(drawn: Sequence[_Drawn], column: str, title: str) -> CommonChart |
     return CommonChart(
         key=column.replace("_", "-"),
         title=title,
-        caption="A line per seed; the dot is the last epoch." + (" The axis is logarithmic." if scale.logarithmic else ""),
+        caption="A line per seed; the dot is the last epoch."
+        + (" The axis is logarithmic." if scale.logarithmic else ""),
         x="epoch",
         y=title.lower(),
         height=_TRAINING_HEIGHT,
@@ -239,4 +237,8 @@ def _training(drawn: Sequence[_Drawn], column: str, title: str) -> CommonChart |
 
 def _points(seed: SeedHistory, column: str) -> list[tuple[int, float]]:
     values: Sequence[float | None] = getattr(seed, column)
-    return [(epoch, value) for epoch, value in zip(seed.epochs, values, strict=True) if value is not None and math.isfinite(value)]
+    return [
+        (epoch, value)
+        for epoch, value in zip(seed.epochs, values, strict=True)
+        if value is not None and math.isfinite(value)
+    ]
