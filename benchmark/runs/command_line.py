@@ -10,6 +10,9 @@ from benchmark.runs.protocol import load_protocol
 from benchmark.runs.run import RunSpec
 from zoo.config.errors import ConfigError
 
+DEFAULT_STORE = Path("runs")
+"""The store of commands without `--store`."""
+
 
 def bench_command(
     cards: Sequence[str], spec: RunSpec, store: Path, *, keep_models: bool = False, seeds: int | None = None
@@ -35,7 +38,12 @@ def bench_command(
         words += [] if value is None else [option, value]
     words += ["--protocol", protocol.name if _is_built_in(spec) else f"{protocol.name}.yaml"]
     words += [] if seeds is None else ["--seeds", str(seeds)]
-    return shlex.join([*words, "--store", str(store)])
+    return shlex.join([*words, *store_option(store)])
+
+
+def store_option(store: Path) -> list[str]:
+    """The option that names a store; none for the default one."""
+    return [] if store == DEFAULT_STORE else ["--store", str(store)]
 
 
 def _is_built_in(spec: RunSpec) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
-from benchmark.runs.command_line import bench_command
+from benchmark.runs.command_line import bench_command, store_option
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from reports.results.measured import AnyResults
@@ -41,7 +41,7 @@ def next_steps(
         failed = next((run for run in runs if run.status == "failed"), None)
         if failed is None:
             return ()
-        return (NextStep("see why a run failed", _zoo("show", failed.run_id, "--store", str(store.root))),)
+        return (NextStep("see why a run failed", _zoo("show", failed.run_id, *store_option(store.root))),)
     return tuple(_steps(tested, best, compared, labels, store))
 
 
@@ -64,7 +64,7 @@ def _steps(
     kept = next((run for run in tested.runs if store.has_model(run)), None)
     if kept is not None:
         yield NextStep(
-            "use the best card on new images", _zoo("predict", kept.run_id, "IMAGE", "--store", str(store.root))
+            "use the best card on new images", _zoo("predict", kept.run_id, "IMAGE", *store_option(store.root))
         )
     else:
         command = bench_command([best.card.name], spec, store.root, keep_models=True)

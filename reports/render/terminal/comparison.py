@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 
+from benchmark.runs.command_line import store_option
 from reports.render.terminal.multiclass import multiclass_comparison
 from reports.render.terminal.summary import summary_view
 from reports.render.terminal.table import escape, plain_table
@@ -40,7 +41,7 @@ def comparison_tables(report: Report) -> RenderableType:
 
 def answers(report: Report, store: Path) -> RenderableType:
     """The summary of each section, each with the command that writes the whole report on the store."""
-    command = shlex.join(["zoo", "report", "--store", str(store)])
+    command = shlex.join(["zoo", "report", *store_option(store)])
     summaries = [section.summary for section in report.sections if section.summary is not None]
     return Group(*(summary_view(summary, command) for summary in summaries))
 

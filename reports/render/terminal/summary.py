@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.text import Text
 
-from reports.render.terminal.table import escape
 from reports.summary.model import Summary
 from reports.summary.text import Part, heading_lines, parts
 from reports.text import one_line, plural
@@ -21,6 +22,7 @@ _TOPICS = {
     "problems": "problems",
     "next": "next",
 }
+_TOPIC = 11  # columns
 _MOST_CARDS = 3
 _MOST_PROBLEMS = 2
 _MOST_STEPS = 1
@@ -36,18 +38,37 @@ def summary_view(summary: Summary, report: str | None = None) -> RenderableType:
     Returns:
         Lines that wrap beside their topic.
     """
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("topic", no_wrap=True, style="bold")
-    table.add_column("text", overflow="fold")
-    for part in parts(summary, _MOST_CARDS):
-        topic = _TOPICS[part.name]
-        for line in _lines(part):
-            table.add_row(topic, escape(line))
-            topic = ""
+    rows = [(_TOPICS[part.name], line) for part in parts(summary, _MOST_CARDS) for line in _lines(part)]
     if report is not None:
-        table.add_row("report", escape(report))
-    first, *others = map(one_line, heading_lines(summary.heading))
-    return Group(Text(first, style="bold"), *map(Text, others), table)
+        rows.append(("report", report))
+    return _Summary(heading_lines(summary.heading), tuple(rows))
+
+
+@dataclass(frozen=True)
+class _Summary:
+    """A heading, of which the first line is bold, and rows of a topic and a text. No interval is broken."""
+
+    heading: tuple[str, ...]
+    rows: tuple[tuple[str, str], ...]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for place, line in enumerate(self.heading):
+            for text in _wrapped(line, options.max_width):
+                yield Text(text, style="" if place else "bold")
+        previous = ""
+        for topic, line in self.rows:
+            for text in _wrapped(line, options.max_width - _TOPIC):
+                yield Text.assemble(("" if topic == previous else topic).ljust(_TOPIC), text)
+                previous = topic
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """The lines of a text, which break at blanks outside of intervals and at no hyphen."""
+    whole = re.sub(
+        r"\[[^\[\]]*\]", lambda interval: interval.group().replace(" ", "\N{NO-BREAK SPACE}"), one_line(text)
+    )
+    lines = textwrap.wrap(whole, max(20, width), break_on_hyphens=False)
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
 
 
 def _lines(part: Part) -> Iterator[str]:

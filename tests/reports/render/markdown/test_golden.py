@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from reports.render.markdown.document import render
 from tests.reports.render.markdown.test_document import tables
 from tests.support.study import report_in
@@ -16,8 +18,9 @@ from tests.support.study import report_in
 GOLDEN = Path(__file__).resolve().parents[3] / "golden" / "report.md"
 
 
-def test_the_report_of_a_made_store_is_the_one_that_was_read(tmp_path: Path) -> None:
-    text = render(report_in(tmp_path))
+def test_the_report_of_a_made_store_is_the_one_that_was_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # commands name the store
+    text = render(report_in(Path()))
     if os.environ.get("ZOO_GOLDEN") == "write":
         GOLDEN.parent.mkdir(exist_ok=True)
         GOLDEN.write_text(text, encoding="utf-8")
@@ -27,7 +30,7 @@ def test_the_report_of_a_made_store_is_the_one_that_was_read(tmp_path: Path) -> 
 def test_the_golden_report_is_about_what_the_made_store_holds() -> None:
     """Figures that follow from how the store is made, so that a golden file written anew cannot approve itself."""
     text = GOLDEN.read_text(encoding="utf-8")
-    compared = {row["card"]: row for row in tables(text)[0]}
+    compared = {row["card"]: row for row in next(table for table in tables(text) if "accuracy" in table[0])}
     assert compared["`attempt-6b`"]["accuracy"].startswith("0.767 ")  # (131 + 228) / 468
     assert compared["`attempt-6b`"]["recall"].startswith("0.560 ")  # 131 / 234
     assert compared["`attempt-6b`"]["specificity"].startswith("0.974 ")  # 228 / 234

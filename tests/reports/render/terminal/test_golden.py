@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from benchmark.data.dataset import Problem
@@ -26,7 +26,7 @@ from reports.claims.model import load_claims
 from reports.render.terminal.audit import audit_tables
 from reports.render.terminal.cards import cards_table
 from reports.render.terminal.claims import claims_tables
-from reports.render.terminal.comparison import comparison_tables
+from reports.render.terminal.comparison import answers, comparison_tables
 from reports.render.terminal.data import data_tables
 from reports.render.terminal.pairs import pair_table, ranking_table
 from reports.render.terminal.runs import plan_table, runs_table
@@ -44,10 +44,11 @@ GOLDEN = Path(__file__).resolve().parents[3] / "golden" / "terminal-120.txt"
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, RenderableType]:
     """Every table of the command line by its name, over one made store."""
-    folder = tmp_path_factory.mktemp("study")
-    report = report_in(folder)
-    (section,) = report.sections
-    measured = collect_results([run for run in section.runs if run.status == "ok"], Store(folder / "runs"))
+    with pytest.MonkeyPatch.context() as patch:  # commands name the store
+        patch.chdir(tmp_path_factory.mktemp("study"))
+        report = report_in(Path())
+        (section,) = report.sections
+        measured = collect_results([run for run in section.runs if run.status == "ok"], Store(Path("runs")))
     ranking = rank(list(measured.values()), "auc")
     assert ranking is not None
     skip = Skip(cards()[SEVERAL], "images of 16 px are too small: this network needs at least 32 px")
@@ -59,7 +60,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, RenderableType]
     )
     return {
         "zoo runs": runs_table(section.runs),
-        "zoo bench": comparison_tables(report),
+        "zoo bench": Group(comparison_tables(report), answers(report, Path("runs"))),
         "zoo bench --dry-run": plan_table(plan, {plan.specs[0].run_id}),
         "zoo bench, live": _live(),
         "zoo compare": ranking_table(ranking),

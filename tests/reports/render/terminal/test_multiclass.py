@@ -11,9 +11,9 @@ import re
 from pathlib import Path
 
 import pytest
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 
-from reports.render.terminal.comparison import comparison_tables
+from reports.render.terminal.comparison import answers, comparison_tables
 from reports.render.terminal.multiclass import matrix_lines
 from reports.render.terminal.runs import runs_table, status_line
 from reports.render.terminal.show import run_document, run_view
@@ -28,11 +28,14 @@ GOLDEN = Path(__file__).resolve().parents[3] / "golden"
 
 @pytest.fixture(scope="module", params=["three", "ten"])
 def shown(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[RenderableType]]:
-    store = (three_in if request.param == "three" else ten_classes_in)(tmp_path_factory.mktemp(request.param))
-    runs, _ = store.runs()
-    report = build_report(runs, store.history, scores=store)
-    views = [run_view(runs[-1], store, width) for width in (80, 120)]
-    return request.param, [comparison_tables(report), runs_table(runs), *views]
+    with pytest.MonkeyPatch.context() as patch:  # commands name the store
+        patch.chdir(tmp_path_factory.mktemp(request.param))
+        store = (three_in if request.param == "three" else ten_classes_in)(Path())
+        runs, _ = store.runs()
+        report = build_report(runs, store.history, scores=store)
+        views = [run_view(runs[-1], store, width) for width in (80, 120)]
+    compared = Group(comparison_tables(report), answers(report, store.root))
+    return request.param, [compared, runs_table(runs), *views]
 
 
 def test_the_terminal_shows_what_was_read_and_approved(shown: tuple[str, list[RenderableType]]) -> None:
