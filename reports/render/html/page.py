@@ -33,11 +33,12 @@ from reports.render.html.multiclass import ClassesView, classes_view, is_multicl
 from reports.render.html.terms import Term, chapter_terms
 from reports.render.html.together import TogetherView, together_view
 from reports.render.html.verdicts import ClaimsView, claims_view
-from reports.report import Report, Section
+from reports.report import Report, Section, title
 from reports.results import ranking_text
 from reports.results.compare import difference_text, published_text
 from reports.results.methods import UNKNOWN
 from reports.results.split_faults import own_faults
+from reports.summary.explained import GLOSSARY
 from reports.summary.labels import labels
 from reports.verdicts.report import EXPLAINED
 from reports.verdicts.style import STYLES, TONES
@@ -118,7 +119,7 @@ def render(
     return page.render(
         report=report,
         chapters=chapters,
-        title=_title(chapters),
+        title=text.capital(title(report)),
         style=Markup(style),
         script=Markup(script),
         policy=_policy(script),
@@ -131,12 +132,12 @@ def render(
 
 
 def _chapter(name: str, section: Section, scores: Mapping[str, AnyScores], galleries: Mapping[str, Gallery]) -> Chapter:
-    found = findings(section)
+    summary = findings(section)
     order = best_first(section)
     titles = {card: label.title for card, label in labels(card.card for card in section.cards).items()}
     classwise = classes_view(section, scores) if is_multiclass(section) else None
-    shown = [galleries[run.run_id] for run in section.runs if run.run_id in galleries]
-    links, places = gallery_places(shown, name)
+    of_section = [galleries[run.run_id] for run in section.runs if run.run_id in galleries]
+    links, places = gallery_places(of_section, name)
     heading, tested = _heading(section)
     return Chapter(
         id=name,
@@ -146,13 +147,13 @@ def _chapter(name: str, section: Section, scores: Mapping[str, AnyScores], galle
         order=order,
         titles=titles,
         answer=answer_view(section.summary),
-        claims=tuple(claims_view(*pair, order) for pair in zip(section.claims, _answers(found), strict=True)),
+        claims=tuple(claims_view(*pair, order) for pair in zip(section.claims, _answers(summary), strict=True)),
         comparison=comparison_view(section, order, titles),
         together=together_view(section, order, titles),
         images=images_view(section, order, links, titles),
         ranking=None if section.ranking is None else ranking_view(section.ranking, titles),
         cards=tuple(card_views(section, order, scores, galleries, name, classwise)),
-        findings=found,
+        findings=summary,
         limits=limits(section),
         checklists=checklists(section),
         classwise=classwise,
@@ -171,12 +172,6 @@ def _heading(section: Section) -> tuple[str, str]:
         return text.capital(section.title), ""
     heading = section.summary.heading
     return text.capital(heading.data), f"{text.capital(heading.tested)}. {text.capital(heading.protocol)}."
-
-
-def _title(chapters: Sequence[Chapter]) -> str:
-    if len(chapters) == 1:
-        return chapters[0].heading
-    return f"Benchmark of {len(chapters)} combinations of data and protocol" if chapters else "Model-zoo benchmark"
 
 
 def _together_style(chapters: Sequence[Chapter]) -> str:
@@ -233,6 +228,7 @@ def _environment() -> Environment:
         "subgroup_sentences": subgroup_sentences,
     }
     environment.globals |= {
+        "GLOSSARY": GLOSSARY,
         "MISSING": text.MISSING,
         "VERDICTS": VERDICTS,
         "STYLES": STYLES,

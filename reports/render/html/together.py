@@ -58,9 +58,9 @@ class LineGroup:
 
 @dataclass(frozen=True)
 class CommonChart:
-    """A chart with the curves of all cards; `key` identifies it in ids, `diagonal` says whether it has a diagonal."""
+    """A chart with the curves of all cards; `term` is the word of the glossary for it, if any."""
 
-    key: str
+    term: str | None
     title: str
     caption: str
     x: str
@@ -82,8 +82,8 @@ class TogetherView:
 
 
 @dataclass(frozen=True)
-class _Drawn:
-    """What is drawn of one card: curves by class (None over all classes), bins by class, and epochs by seed."""
+class _CardLines:
+    """What the charts show of one card: curves by class (None over all classes), bins by class, and epochs by seed."""
 
     series: Series
     roc: Mapping[str | None, Curve]
@@ -102,15 +102,15 @@ def together_view(section: Section, order: Sequence[str], titles: Mapping[str, s
     Returns:
         The charts; None with fewer than two cards with scores.
     """
-    drawn = list(_drawn(section, order, titles))
-    if len(drawn) < 2:
+    cards = list(_lines_by_card(section, order, titles))
+    if len(cards) < 2:
         return None
-    charts = tuple(chart for chart in _charts(drawn, len(section.classes) > 2) if chart.groups)
+    charts = tuple(chart for chart in _charts(cards, len(section.classes) > 2) if chart.groups)
     classes = dict.fromkeys(group.of_class for chart in charts for group in chart.groups if group.of_class is not None)
-    return TogetherView(tuple(each.series for each in drawn), charts, tuple(classes))
+    return TogetherView(tuple(each.series for each in cards), charts, tuple(classes))
 
 
-def _drawn(section: Section, order: Sequence[str], titles: Mapping[str, str]) -> Iterator[_Drawn]:
+def _lines_by_card(section: Section, order: Sequence[str], titles: Mapping[str, str]) -> Iterator[_CardLines]:
     areas = {figures.card.name: figures.at_half for figures in section.cards}
     two = {each.card: each for each in section.curves}
     several = {} if section.multiclass is None else {each.card: each for each in section.multiclass.cards}
@@ -123,10 +123,10 @@ def _drawn(section: Section, order: Sequence[str], titles: Mapping[str, str]) ->
         if name in two:
             curves = two[name]
             assessed = [each.after or each.before for each in section.probabilities if each.card == name]
-            yield _Drawn(series, {} if curves.roc is None else {None: curves.roc}, {None: assessed}, curves.history)
+            yield _CardLines(series, {} if curves.roc is None else {None: curves.roc}, {None: assessed}, curves.history)
         else:
             card = several[name]
-            by_class = {each.name: each.roc for each in card.curves if each.roc is not None}
+            by_class: dict[str | None, Curve] = {each.name: each.roc for each in card.curves if each.roc is not None}
             mean = mean_roc(list(by_class.values()))
             served = [each.after or each.before for each in card.probabilities]
             roc: dict[str | None, Curve] = {} if mean is None else {None: mean}
@@ -134,12 +134,12 @@ def _drawn(section: Section, order: Sequence[str], titles: Mapping[str, str]) ->
             if of_classes:
                 roc |= by_class
                 bins |= {each: [run.by_class[each] for run in served] for each in section.classes}
-            yield _Drawn(series, roc, bins, card.history)
+            yield _CardLines(series, roc, bins, card.history)
 
 
-def _charts(drawn: Sequence[_Drawn], several: bool) -> Iterator[CommonChart]:
+def _charts(cards: Sequence[_CardLines], several: bool) -> Iterator[CommonChart]:
     yield CommonChart(
-        key="roc",
+        term="ROC curve",
         title="ROC curve",
         caption=(
             "Means over seeds. "
@@ -151,11 +151,11 @@ def _charts(drawn: Sequence[_Drawn], several: bool) -> Iterator[CommonChart]:
         height=SIDE,
         x_ticks=shares(),
         y_ticks=shares(upward=True),
-        groups=_groups(drawn, _roc_lines),
+        groups=_groups(cards, _roc_lines),
         diagonal=True,
     )
     yield CommonChart(
-        key="calibration",
+        term="calibration",
         title="Calibration",
         caption=(
             ("All classes: the share of right decisions by the highest score. " if several else "")
@@ -166,45 +166,47 @@ def _charts(drawn: Sequence[_Drawn], several: bool) -> Iterator[CommonChart]:
         height=SIDE,
         x_ticks=shares(),
         y_ticks=shares(upward=True),
-        groups=_groups(drawn, _bins_lines),
+        groups=_groups(cards, _bins_lines),
         diagonal=True,
     )
     for name, title in (("val_loss", "Validation loss"), ("val_accuracy", "Validation accuracy")):
-        chart = _training(drawn, name, title)
+        chart = _training(cards, name, title)
         if chart is not None:
             yield chart
 
 
-def _groups(drawn: Sequence[_Drawn], lines_of: Callable[[_Drawn, str | None], Sequence[Line]]) -> tuple[LineGroup, ...]:
+def _groups(
+    cards: Sequence[_CardLines], lines_of: Callable[[_CardLines, str | None], Sequence[Line]]
+) -> tuple[LineGroup, ...]:
     """The lines of all cards for each class that some card has, those over all classes first."""
-    classes = dict.fromkeys(name for each in drawn for name in (*each.roc, *each.bins))
-    groups = (LineGroup(name, tuple(line for each in drawn for line in lines_of(each, name))) for name in classes)
+    classes = dict.fromkeys(name for each in cards for name in (*each.roc, *each.bins))
+    groups = (LineGroup(name, tuple(line for each in cards for line in lines_of(each, name))) for name in classes)
     return tuple(group for group in groups if group.lines)
 
 
-def _roc_lines(drawn: _Drawn, of_class: str | None) -> list[Line]:
-    curve = drawn.roc.get(of_class)
+def _roc_lines(card: _CardLines, of_class: str | None) -> list[Line]:
+    curve = card.roc.get(of_class)
     if curve is None:
         return []
-    text = drawn.series.title if of_class else f"{drawn.series.title}: AUC {drawn.series.area}"
+    text = card.series.title if of_class else f"{card.series.title}: AUC {card.series.area}"
     return [
-        Line(drawn.series, path((SIDE * x, SIDE * (1 - y)) for x, y in zip(curve.x, curve.y, strict=True)), (), text)
+        Line(card.series, path((SIDE * x, SIDE * (1 - y)) for x, y in zip(curve.x, curve.y, strict=True)), (), text)
     ]
 
 
-def _bins_lines(drawn: _Drawn, of_class: str | None) -> list[Line]:
+def _bins_lines(card: _CardLines, of_class: str | None) -> list[Line]:
     lines = []
-    for reliability in drawn.bins.get(of_class, ()):
+    for reliability in card.bins.get(of_class, ()):
         points = [(SIDE * each.mean_score, SIDE * (1 - each.share)) for each in reliability.curve]
-        text = f"{drawn.series.title}: expected calibration error {number(reliability.ece)}"
-        lines.append(Line(drawn.series, path(points), tuple((f"{x:.1f}", f"{y:.1f}") for x, y in points), text))
+        text = f"{card.series.title}: expected calibration error {number(reliability.ece)}"
+        lines.append(Line(card.series, path(points), tuple((f"{x:.1f}", f"{y:.1f}") for x, y in points), text))
     return lines
 
 
-def _training(drawn: Sequence[_Drawn], column: str, title: str) -> CommonChart | None:
+def _training(cards: Sequence[_CardLines], column: str, title: str) -> CommonChart | None:
     """A figure by epoch; None if no card has recorded it."""
     recorded = [
-        (each.series, seed.seed, points) for each in drawn for seed in each.history if (points := _points(seed, column))
+        (each.series, seed.seed, points) for each in cards for seed in each.history if (points := _points(seed, column))
     ]
     if not recorded:
         return None
@@ -221,7 +223,7 @@ def _training(drawn: Sequence[_Drawn], column: str, title: str) -> CommonChart |
         for series, seed, points in recorded
     )
     return CommonChart(
-        key=column.replace("_", "-"),
+        term=None,
         title=title,
         caption="A line per seed; the dot is the last epoch."
         + (" The axis is logarithmic." if scale.logarithmic else ""),
