@@ -7,28 +7,34 @@ from types import MappingProxyType
 
 TERMS: Mapping[str, str] = MappingProxyType(
     {
-        "accuracy": (
-            "The share of all images that are recognised correctly. It is high for a constant answer if one class is "
-            "rare."
-        ),
+        "accuracy": ("The share of images that are predicted correctly."),
         "AUC": (
-            "The area under the ROC curve: the chance that a random image of the positive class has a higher score "
-            "than a random other image. 0.5 is guessing, 1 is perfect. It needs no threshold."
+            "The chance that a random image of the positive class has a higher score than a random image of the other "
+            "class; 0.5 is guessing, 1 is perfect. The macro AUC is the mean over classes, each against the rest."
         ),
         "balanced accuracy": (
             "The mean of the recalls of all classes, so that rare classes count as much as frequent ones."
+        ),
+        "baseline": (
+            "A card that a model must beat to be of use: the same answer for every image, or logistic regression on "
+            "pixels."
         ),
         "calibration": (
             "A map from scores to probabilities that are right on average: of the images with probability 0.3, three "
             "in ten are positive. For three or more classes, by temperature scaling or vector scaling."
         ),
+        "clearly worse": (
+            "A card whose difference from the best card is significant at the 5% level, all comparisons with the best "
+            "card counted together (Holm's method). See the summary."
+        ),
         "confidence interval": (
-            "The values that are compatible with the test images at 95% confidence. With more images it is narrower."
+            "The values that the test images are compatible with. A 95% interval contains the true value in 95% of "
+            "data sets. It narrows with more images."
         ),
         "diagnosis": (
             "A named cause of a run's failure, with the figures that support it and the change that would test it."
         ),
-        "F1": "The harmonic mean of precision and recall.",
+        "F1": ("The harmonic mean of precision and recall."),
         "Holm's method": (
             "A correction for many tests at once: with it, the chance of even one false alarm among them stays below "
             "5%."
@@ -47,21 +53,22 @@ TERMS: Mapping[str, str] = MappingProxyType(
             "then drawn and counted individually."
         ),
         "precision": (
-            "Of the images that are called positive, the share that are positive. It depends on how frequent "
-            "positives are."
+            "Of the images that are predicted positive, the share that are positive. It depends on how frequent the "
+            "positive class is. The precision of a protocol is different: the number format of frozen layers."
         ),
         "recall": (
             "The share of the images of a class that are recognised as this class. For the positive class it is also "
             "called sensitivity."
         ),
-        "ROC curve": "Recall against the share of false alarms, at every threshold. The diagonal is guessing.",
-        "score": "The output of a model for an image, between 0 and 1. It is a probability only if it is calibrated.",
+        "ROC curve": ("Recall against the share of false alarms, at every threshold. The diagonal is guessing."),
+        "score": ("The output of a model for an image, between 0 and 1. It is a probability only if it is calibrated."),
         "seed": (
             "The number that determines initial weights, dropout, and the order of batches and views. Splits depend "
             "on the protocol's own seed instead."
         ),
-        "specificity": "The share of the images that are not of the positive class that are recognised as such.",
-        "test": "The images that are scored once. Nothing fitted, chosen, stopped or calibrated sees them.",
+        "sensitivity": ("The share of images of the positive class that are predicted positive; also called recall."),
+        "specificity": ("The share of images of the other class that are predicted as this class."),
+        "test": ("The images that are scored once. Nothing fitted, chosen, stopped or calibrated sees them."),
         "threshold": (
             "The score at or above which an image is predicted positive. Reports show 0.5 and the threshold that a "
             "rule chose on validation."

@@ -24,6 +24,7 @@ from reports.results.measured import (
 )
 from reports.results.methods import Methods, methods
 from reports.results.multiclass import MulticlassSection, multiclass_section
+from reports.results.multiclass_text import few_images_note
 from reports.results.pairs import Ranking, rank
 from reports.results.probabilities import Probabilities, probabilities
 from reports.results.recognised import by_data, identity_line
@@ -97,7 +98,7 @@ class Report:
 
 
 def title(report: Report) -> str:
-    """The heading of a report: its data, or the number of data sets, or that there are no runs."""
+    """The heading of a report: its data, or the number of data sets, or `No runs`."""
     data = list(dict.fromkeys(data_in_words(section.runs[0]) for section in report.sections))
     if not data:
         return "No runs"
@@ -177,11 +178,20 @@ class ClaimsOfSection:
     elsewhere: tuple[Claims, ...]
 
     @classmethod
-    def of(cls, run: Run, asked: Sequence[Claims], available: Sequence[Claims]) -> ClaimsOfSection:
-        """Divide claims by whether they are about the data of a run; those about two classes do not fit more."""
+    def of(cls, run: Run, requested: Sequence[Claims], available: Sequence[Claims]) -> ClaimsOfSection:
+        """Divide claims by whether they are about the data of a run.
+
+        Args:
+            run: A run of the section. Claims about two classes are left out where it has more.
+            requested: The claims that the user asked for.
+            available: Claims to compare with runs on their own data.
+
+        Returns:
+            The claims.
+        """
         several = is_multiclass(run)
         same, other = by_data(run.spec.dataset, (each for each in available if not several or is_about_several(each)))
-        return cls((*(each for each in asked if not several or is_about_several(each)), *same), tuple(other))
+        return cls((*(each for each in requested if not several or is_about_several(each)), *same), tuple(other))
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -250,12 +260,13 @@ def _multiclass_section(
     facts = runs[0].spec.dataset
     measured = {} if scores is None else collect_multiclass_results(runs, scores)
     faults = split_faults(runs, measured)
+    few = next((few_images_note(results.test[0]) for results in measured.values()), None)
     return Section(
         title=conditions(runs[0].spec),
         synthetic=facts.synthetic,
         runs=tuple(runs),
         comparisons=(),
-        notes=(*notes, *_notes(runs, claims.compared)),
+        notes=(*notes, *_notes(runs, claims.compared), *([] if few is None else [few])),
         cards=card_figures(runs, measured),
         methods=methods(runs, measured),
         split_faults=faults,

@@ -21,9 +21,9 @@ def meaning(errors: ImageErrors) -> str:
     """What a miss and a probability are."""
     of = "of the true class" if errors.probability_of is None else f"of {errors.probability_of}"
     decided = "by the decision rule" if errors.probability_of is None else "at the threshold"
-    several = ", in most of its runs if it has several seeds" if max(errors.runs) > 1 else ""
+    several = "; a card with several seeds, if most of its runs do" if max(errors.runs) > 1 else ""
     return (
-        f"A card misses an image if it decides wrongly{several} {decided} that it chose on validation. "
+        f"A card misses an image if it decides wrongly {decided} that it chose on validation{several}. "
         f"Probabilities are scores {of}."
     )
 

@@ -102,15 +102,17 @@ def _of_best(tested: AnyResults | None, best: BestCard | None) -> Iterator[Probl
 
 def _of_seeds(tested: AnyResults | None) -> Iterator[Problem]:
     """Too few trainings of the best card."""
-    seeds = 0 if tested is None else len(tested.runs)
+    if tested is None:
+        return
+    seeds = len(tested.runs)
     if seeds == 1:
         yield Problem(
             "one-seed",
-            "The best card was trained once: another training of it may give other figures, which its intervals do not "
-            "contain.",
+            f"{tested.card.title} was trained once: another training of it may give other figures, which its intervals "
+            "do not account for.",
         )
     elif seeds == 2:
-        yield Problem("two-seeds", "The best card was trained twice, which makes its intervals wide.")
+        yield Problem("two-seeds", f"{tested.card.title} was trained twice, which makes its intervals wide.")
 
 
 def _of_runs(runs: Sequence[Run], labels: Mapping[str, CardLabel]) -> Iterator[Problem]:

@@ -61,10 +61,10 @@ def _steps(
         leading = [best.card.name, *similar][:_MOST_CARDS]
         command = bench_command(leading, spec, store.root, seeds=SEEDS)
         yield NextStep("how much trainings vary: more seeds", command)
-    kept = next((run for run in tested.runs if store.has_model(run)), None)
-    if kept is not None:
+    stored = next((run for run in tested.runs if store.has_model(run)), None)
+    if stored is not None:
         yield NextStep(
-            "use the best card on new images", _zoo("predict", kept.run_id, "IMAGE", *store_option(store.root))
+            "use the best card on new images", _zoo("predict", stored.run_id, "IMAGE", *store_option(store.root))
         )
     else:
         command = bench_command([best.card.name], spec, store.root, keep_models=True)

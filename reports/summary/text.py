@@ -167,20 +167,20 @@ def _baselines(baselines: Sequence[AgainstBaseline], most: int | None) -> Iterat
             yield f"Every card beats {name}."
 
 
-def _resolution(shown: Resolution | None) -> Iterator[str]:
-    if shown is None:
+def _resolution(resolution: Resolution | None) -> Iterator[str]:
+    if resolution is None:
         return
-    widths = [f"{word(key)} ±{number(shown.half_widths[key])}" for key in _WIDTHS if key in shown.half_widths]
+    widths = [f"{word(key)} ±{number(resolution.half_widths[key])}" for key in _WIDTHS if key in resolution.half_widths]
     if widths:
-        yield f"{capital(plural(shown.images, 'test image'))} give these figures to about: {', '.join(widths)}."
-    if shown.detectable is not None:
-        yield f"Differences in AUC below about {number(shown.detectable)} would probably be missed."
-    if shown.runner_up is None or shown.lead is None:
+        yield f"{capital(plural(resolution.images, 'test image'))} give these figures to about: {', '.join(widths)}."
+    if resolution.detectable is not None:
+        yield f"Differences in AUC below about {number(resolution.detectable)} would probably be missed."
+    if resolution.runner_up is None or resolution.lead is None:
         return
-    if shown.images_needed is not None:
+    if resolution.images_needed is not None:
         yield (
-            f"About {shown.images_needed:,} test images could tell the best card from the next, "
-            f"{shown.runner_up.title}, if they differ by {number(shown.lead.value)} as here."
+            f"About {resolution.images_needed:,} test images could distinguish the best card from the next, "
+            f"{resolution.runner_up.title}, if they differ by {number(resolution.lead.value)} as here."
         )
 
 

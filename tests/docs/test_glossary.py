@@ -12,9 +12,9 @@ PAGE = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
 
 
 def entries() -> dict[str, str]:
-    """The text of each entry on one line, without emphasis."""
+    """The text of each entry on one line, without emphasis, code marks and links."""
     pairs = re.findall(r"^(\S[^\n]*)\n: (.*?)(?=\n\n|\Z)", PAGE, flags=re.MULTILINE | re.DOTALL)
-    return {term: " ".join(text.replace("*", "").split()) for term, text in pairs}
+    return {term: " ".join(re.sub(r"[*`]|\[(?=[^\]]*\]\()|\]\([^)]*\)", "", text).split()) for term, text in pairs}
 
 
 def test_every_explained_word_is_in_the_glossary_with_the_same_text() -> None:

@@ -1,4 +1,4 @@
-"""JSON Schemas of the YAML files, for editors: names, types, enums and ranges from pydantic.
+"""JSON Schemas of the YAML files and of the JSON report: names, types, enums and ranges from pydantic.
 
 Only the loader checks rules between fields, because its messages explain them better.
 """
@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 from benchmark.data.sources.declared import ClassOrder
 from benchmark.evidence.diagnosis.diagnoses import FINDINGS
@@ -20,6 +20,9 @@ from benchmark.evidence.thresholds.rules import rule_names
 from benchmark.runs.protocol import Protocol
 from reports.claims.model import Claims
 from reports.claims.statement import printed_metrics
+from reports.render.json import VERSION
+from reports.summary.model import Summary
+from reports.summary.text import TITLES
 from search_spaces.space import SearchSpace
 from zoo.models.card import ModelCard
 from zoo.models.registry import builder_names, get_builder
@@ -105,6 +108,41 @@ SCHEMAS: Mapping[str, Callable[[], Schema]] = {
     "claims": claims,
     "classes": classes,
 }
+
+
+def report() -> Schema:
+    """The schema of `report.json`: of its sections, the summary in full."""
+    summary = TypeAdapter(Summary).json_schema(mode="serialization")
+    definitions = summary.pop("$defs")
+    texts = {"type": "array", "items": {"type": "string"}}
+    summary["properties"] = {
+        "text": {"type": "object", "propertyNames": {"enum": list(TITLES)}, "additionalProperties": texts},
+        "words": {"type": "object", "additionalProperties": {"type": "string"}},
+        **summary["properties"],
+    }
+    section = {
+        "type": "object",
+        "required": ["title", "summary", "cards", "runs"],
+        "properties": {"title": {"type": "string"}, "summary": {"anyOf": [summary, {"type": "null"}]}},
+    }
+    skipped = {"type": "object", "required": ["card", "reason"]}
+    return {
+        "$schema": _DIALECT,
+        "title": "report.json of zoo",
+        "type": "object",
+        "required": ["version", "title", "sections", "skipped"],
+        "properties": {
+            "version": {"const": VERSION},
+            "title": {"type": "string"},
+            "sections": {"type": "array", "items": section},
+            "skipped": {"type": "array", "items": skipped},
+        },
+        "$defs": definitions,
+    }
+
+
+WRITTEN: Mapping[str, Callable[[], Schema]] = {"report": report}
+"""The schemas of documents that the program writes."""
 
 
 def _document(model: type[BaseModel], title: str) -> Schema:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from benchmark.evidence.estimate import SampleEstimate
 from benchmark.evidence.metrics.registry import label_of
-from reports.glossary import term_of
+from reports.glossary import TERMS, term_of
 from reports.render.html.bars import Axis, Bar
 from reports.summary.model import BestCard, FiguresAt, Summary
 from reports.summary.text import Part, parts, word
@@ -58,8 +58,13 @@ def answer_view(summary: Summary | None) -> AnswerView | None:
         return AnswerView(summary, "", None, None, (), (), sentences)
     ways = tuple(way for way in (best.leading, best.beside) if way is not None)
     keys = dict.fromkeys(key for way in ways for key in way.figures)
-    rows = (FigureRow(word(key), term_of(key), tuple(way.figures.get(key) for way in ways)) for key in keys)
+    rows = (FigureRow(word(key), _term(key), tuple(way.figures.get(key) for way in ways)) for key in keys)
     return AnswerView(summary, label_of(best.metric), term_of(best.metric), _bar(best), ways, tuple(rows), sentences)
+
+
+def _term(key: str) -> str | None:
+    name = word(key)
+    return name if name in TERMS else term_of(key)
 
 
 def _bar(best: BestCard) -> Bar:

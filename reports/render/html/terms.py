@@ -13,7 +13,7 @@ from reports.summary.explained import explanations
 from reports.text import capital
 
 _GLOSSARY_WORDS: Mapping[str, str] = MappingProxyType(
-    {"sensitivity": "recall", "macro AUC": "macro average", "[low, high]": "confidence interval"}
+    {"macro AUC": "macro average", "[low, high]": "confidence interval"}
 )
 """Words of a summary that the glossary has under another name."""
 

@@ -84,8 +84,10 @@ def _answer(run: Run, store: Store) -> Iterator[RenderableType]:
     """What matters first: for a trial its validation figures, otherwise the summary of the run alone."""
     if run.spec.stage == "search":
         names = overall_keys(known_figures(run)) if is_multiclass(run) else ("auc", "accuracy")
-        shown = [f"{label_of(key)} {measured(figure)}" for key in names[:2] if (figure := run.figures("val").get(key))]
-        yield escape("A trial of a search: its figures are of validation images and no result. " + ", ".join(shown))
+        figures = [
+            f"{label_of(key)} {measured(figure)}" for key in names[:2] if (figure := run.figures("val").get(key))
+        ]
+        yield escape("A trial of a search: its figures are of validation images and no result. " + ", ".join(figures))
         return
     yield summary_view(summary_of([run], store))
 

@@ -38,7 +38,8 @@ def summary_view(summary: Summary, report: str | None = None) -> RenderableType:
     Returns:
         Lines that wrap beside their topic.
     """
-    rows = [(_TOPICS[part.name], line) for part in parts(summary, _MOST_CARDS) for line in _lines(part)]
+    topics = {**_TOPICS, "best": "result" if summary.best is None or summary.best.of == 1 else "best"}
+    rows = [(topics[part.name], line) for part in parts(summary, _MOST_CARDS) for line in _lines(part)]
     if report is not None:
         rows.append(("report", report))
     return _Summary(heading_lines(summary.heading), tuple(rows))

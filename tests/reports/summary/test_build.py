@@ -114,7 +114,7 @@ def test_the_images_needed_are_those_of_statsmodels(summary: Summary) -> None:
     assert resolution.images_needed == pytest.approx(needed, rel=0.001)
     smallest = power.solve_power(nobs1=resolution.images, alpha=0.05, power=0.8, ratio=0)
     assert resolution.detectable == pytest.approx(smallest * spread, rel=0.001)
-    assert f"About {resolution.images_needed:,} test images could tell the best card from the next" in sentences(
+    assert f"About {resolution.images_needed:,} test images could distinguish the best card from the next" in sentences(
         summary
     )
 

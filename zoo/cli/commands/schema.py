@@ -9,7 +9,7 @@ import typer
 
 from zoo.cli.options import print_json
 
-_KINDS = ("card", "protocol", "space", "claims", "classes")
+_KINDS = ("card", "protocol", "space", "claims", "classes", "report")
 
 
 def _kinds(incomplete: str) -> list[str]:
@@ -18,21 +18,23 @@ def _kinds(incomplete: str) -> list[str]:
 
 def command(
     kind: Annotated[
-        str, typer.Argument(metavar="KIND", help="card, protocol, space, claims or classes.", autocompletion=_kinds)
+        str,
+        typer.Argument(metavar="KIND", help="card, protocol, space, claims, classes or report.", autocompletion=_kinds),
     ],
 ) -> None:
-    """Print the JSON Schema of cards, protocols, search spaces, claims or classes.yaml.
+    """Print the JSON Schema of cards, protocols, search spaces, claims, classes.yaml or report.json.
 
     For an editor with yaml-language-server, run `zoo schema card > card.schema.json` and write
     `# yaml-language-server: $schema=card.schema.json` as the first line of a card.
     """
-    from zoo.cli.schemas import SCHEMAS
+    from zoo.cli.schemas import SCHEMAS, WRITTEN
     from zoo.config import plugins
     from zoo.config.strict_yaml import unknown
 
-    if kind not in SCHEMAS:
-        raise unknown("schema", kind, SCHEMAS)
-    print_json(SCHEMAS[kind]())
+    makers = {**SCHEMAS, **WRITTEN}
+    if kind not in makers:
+        raise unknown("schema", kind, makers)
+    print_json(makers[kind]())
     groups = {"card": (plugins.BUILDERS, plugins.METRICS), "space": (plugins.METRICS,), "claims": (plugins.METRICS,)}
     broken = [problem for group in groups.get(kind, ()) for problem in plugins.load(group).broken]
     for problem in broken:

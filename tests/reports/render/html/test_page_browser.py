@@ -301,7 +301,7 @@ def test_axe_finds_nothing(scheme: str, width: int, open_page: Any, report: Any)
 
 def test_a_word_is_explained_by_pointer_and_by_key(open_page: Any, report: Any) -> None:
     page = open_page(report[0]).page
-    word, note = page.get_by_role("button", name="sensitivity"), page.locator("#part1-term-recall")
+    word, note = page.get_by_role("button", name="sensitivity"), page.locator("#part1-term-sensitivity")
     assert not note.is_visible()
     word.click()
     assert "recognised as" in note.inner_text()

@@ -173,6 +173,27 @@ def test_without_claims_those_about_the_store_s_cards_are_judged(tmp_path: Path,
     assert "keras.io" not in answer.report
 
 
+def test_claims_about_other_data_are_mentioned_and_compared_only_when_asked_for(tmp_path: Path, report: Report) -> None:
+    keep(Store(tmp_path / "runs"), "attempt-6b", RIGHT, dataset=PHANTOM)
+    answer = report()
+    assert answer.code == 0
+    assert "### Claims" not in answer.report
+    assert "0.7671" not in answer.report
+    for text in (answer.out, answer.report):
+        assert "zoo report --claims pneumonia_report" in text
+    asked = report("--claims", "pneumonia_report")
+    assert "### Claims" in asked.report
+    assert "0.7671" in asked.report
+    assert "zoo report --claims" not in asked.out
+
+
+def test_strict_without_claims_is_refused(tmp_path: Path, report: Report) -> None:
+    keep(Store(tmp_path / "runs"), "attempt-6b", RIGHT, dataset=PHANTOM)
+    answer = report("--strict")
+    assert answer.code == 2
+    assert answer.err == "zoo: --strict: no claims are about these cards and data; name claims with --claims\n"
+
+
 def test_claims_of_a_store_with_failed_runs_alone_are_not_run(tmp_path: Path, report: Report) -> None:
     Store(tmp_path / "runs").save(make_run(CARD, error="no memory", dataset=KAGGLE))
     answer = report("--claims", claims(tmp_path, 0.9103), "--strict")

@@ -16,8 +16,10 @@ from benchmark.data.dataset import DataError
 from benchmark.data.sources.declared import read_declared
 from benchmark.runs.protocol import load_protocol
 from reports.claims.model import load_claims
+from reports.render.json import render
 from search_spaces.space import load_space
 from tests.support.records import cards
+from tests.support.study import report_in
 from zoo.cli import schemas
 from zoo.cli.app import main
 from zoo.config.errors import ConfigError
@@ -313,3 +315,11 @@ def test_zoo_schema_prints_one_document_and_an_unknown_kind_is_one_line(
     code, out, err = said("schema", "protocol")
     assert (code, json.loads(out), err) == (0, SCHEMAS["protocol"], "")
     assert said("schema", "protocols") == (2, "", "zoo: Unknown schema 'protocols'. Did you mean protocol?\n")
+
+
+def test_the_json_report_has_the_printed_schema(tmp_path: Path) -> None:
+    check = Draft202012Validator(schemas.report())
+    document = json.loads(render(report_in(tmp_path)))
+    check.validate(document)
+    document["sections"][0]["summary"]["best"]["metric"] = 1
+    assert not check.is_valid(document)
