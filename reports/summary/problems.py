@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from benchmark.data.positive_class import positive_warning
+from benchmark.evidence.diagnosis.diagnoses import FINDINGS
 from benchmark.runs.run import Run
 from reports.results.measured import AnyResults
 from reports.results.split_faults import own_faults
@@ -89,11 +90,11 @@ def _of_best(tested: AnyResults | None, best: BestCard | None) -> Iterator[Probl
     """Faults of the training of the best card, and a choice on validation that failed."""
     if tested is None or best is None:
         return
-    titles = [finding.title for of_run in tested.findings for finding in own_faults(of_run)]
-    for title in dict.fromkeys(titles):
-        count = titles.count(title)
+    faults = [(finding.title, finding.code) for of_run in tested.findings for finding in own_faults(of_run)]
+    for title, code in dict.fromkeys(faults):
+        count = faults.count((title, code))
         share = "" if count == len(tested.runs) else f" in {count} of {len(tested.runs)} runs"
-        yield Problem("fault-of-best", f"{best.card.title}{share}: {title}.")
+        yield Problem("fault-of-best", f"{best.card.title}{share}: {title}. That means: {FINDINGS[code]}.")
     reasons = [run.choice.reason for run in tested.runs if run.choice is not None and not best.leading.is_chosen]
     for reason in dict.fromkeys(reason for reason in reasons if reason):
         what = "threshold" if tested.runs[0].decision is None else "decision"

@@ -5,14 +5,17 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
+from benchmark.evidence.thresholds.rules import get_rule
 from benchmark.runs.command_line import bench_command, store_option
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
-from reports.results.measured import AnyResults
+from reports.results.measured import AnyResults, CardResults
 from reports.summary.model import BestCard, CardLabel, Comparisons, NextStep
 
 SEEDS = 3
 """Fewer seeds estimate the variation between trainings poorly."""
+SENSITIVITY = 0.95
+"""The sensitivity that the command for a stated one proposes."""
 _MOST_CARDS = 3
 
 
@@ -69,6 +72,15 @@ def _steps(
     else:
         command = bench_command([best.card.name], spec, store.root, keep_models=True)
         yield NextStep("store the model of the best card, to use it on new images", command)
+    yield from _rule(tested, store)
+
+
+def _rule(tested: AnyResults, store: Store) -> Iterator[NextStep]:
+    """A threshold for a stated sensitivity, where the protocol states none."""
+    rule = tested.runs[0].spec.protocol.threshold
+    if isinstance(tested, CardResults) and get_rule(rule.rule).value is None:
+        command = _zoo("report", "--threshold-rule", f"sensitivity={SENSITIVITY:g}", *store_option(store.root))
+        yield NextStep("figures at a threshold for a stated sensitivity", command)
 
 
 def _zoo(*words: str) -> str:
