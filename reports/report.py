@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from benchmark.data.positive_class import positive_warning
@@ -12,7 +12,7 @@ from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from reports.claims.model import Claims, is_about_several
 from reports.results.card_figures import CardFigures, by_card, card_figures
-from reports.results.compare import Comparison, compare_card
+from reports.results.compare import Comparison, compare_card, is_about_two
 from reports.results.curves import CardCurves, card_curves
 from reports.results.image_errors import ImageErrors, image_errors
 from reports.results.measured import (
@@ -32,7 +32,7 @@ from reports.results.split_faults import split_faults
 from reports.summary.build import summarise
 from reports.summary.heading import data_in_words
 from reports.summary.model import Summary
-from reports.text import capital
+from reports.text import capital, listed
 from reports.verdicts.report import ClaimsReport, report_on_claims
 
 
@@ -182,7 +182,7 @@ class ClaimsOfSection:
         """Divide claims by whether they are about the data of a run.
 
         Args:
-            run: A run of the section. Claims about two classes are left out where it has more.
+            run: A run of the section. Available claims about two classes are left out where it has more.
             requested: The claims that the user asked for.
             available: Claims to compare with runs on their own data.
 
@@ -191,7 +191,7 @@ class ClaimsOfSection:
         """
         several = is_multiclass(run)
         same, other = by_data(run.spec.dataset, (each for each in available if not several or is_about_several(each)))
-        return cls((*(each for each in requested if not several or is_about_several(each)), *same), tuple(other))
+        return cls((*requested, *same), tuple(other))
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -229,12 +229,7 @@ def _section(
     faults = split_faults(runs, measured)
     compared = () if scores is None else claims.compared
     claim_reports = [report_on_claims(each, measured, title, synthetic) for each in compared]
-    comparisons = tuple(
-        comparison
-        for card, of_card in by_card(runs).items()
-        for comparison in compare_card(of_card, history, measured.get(card), claims.compared)
-        if claims.includes(comparison)
-    )
+    comparisons = _compared(runs, history, measured, claims)
     return Section(
         title=title,
         synthetic=synthetic,
@@ -253,6 +248,18 @@ def _section(
     )
 
 
+def _compared(
+    runs: Sequence[Run], history: Histories, measured: Mapping[str, AnyResults], claims: ClaimsOfSection
+) -> tuple[Comparison, ...]:
+    """The published figures of every card with the measured ones, of claims that the section includes."""
+    return tuple(
+        comparison
+        for card, of_card in by_card(runs).items()
+        for comparison in compare_card(of_card, history, measured.get(card), claims.compared)
+        if claims.includes(comparison)
+    )
+
+
 def _multiclass_section(
     runs: Sequence[Run], history: Histories, scores: Store | None, claims: ClaimsOfSection, notes: Sequence[str]
 ) -> Section:
@@ -261,12 +268,13 @@ def _multiclass_section(
     measured = {} if scores is None else collect_multiclass_results(runs, scores)
     faults = split_faults(runs, measured)
     few = next((few_images_note(results.test[0]) for results in measured.values()), None)
+    comparisons = _compared(runs, history, measured, claims)
     return Section(
         title=conditions(runs[0].spec),
         synthetic=facts.synthetic,
         runs=tuple(runs),
-        comparisons=(),
-        notes=(*notes, *_notes(runs, claims.compared), *([] if few is None else [few])),
+        comparisons=comparisons,
+        notes=(*notes, *_notes(runs, claims.compared, comparisons), *([] if few is None else [few])),
         cards=card_figures(runs, measured),
         methods=methods(runs, measured),
         split_faults=faults,
@@ -274,7 +282,9 @@ def _multiclass_section(
         claims=()
         if scores is None
         else tuple(
-            report_on_claims(each, measured, conditions(runs[0].spec), facts.synthetic) for each in claims.compared
+            report_on_claims(each, measured, conditions(runs[0].spec), facts.synthetic)
+            for each in claims.compared
+            if is_about_several(each)
         ),
         multiclass=multiclass_section(facts.classes, facts.ordered, measured, history),
         ranking=rank(list(measured.values()), "auc:macro") if len(measured) > 1 else None,
@@ -305,9 +315,28 @@ def _notes(runs: Sequence[Run], claims: Sequence[Claims], comparisons: Sequence[
     facts = runs[0].spec.dataset
     if (line := identity_line(facts, claims)) is not None:
         notes.append(f"{capital(line)}.")
-    if any(comparison.other_data for comparison in comparisons):
+    compared = {comparison.card for comparison in comparisons} | {row.card for each in claims for row in each.rows}
+    published = [run for run in runs if run.spec.card.published and run.spec.card.name in compared]
+    if is_multiclass(runs[0]):
+        notes += _about_two(runs, published, claims)
+    two = {run.spec.card.name for run in published if is_about_two(run.spec.card, claims)}
+    if any(comparison.other_data for comparison in comparisons if comparison.card not in two):
         notes.append(
             "Published figures are marked 'different data': these runs did not use the data of the publication, so a "
             "difference supports no verdict."
         )
     return tuple(notes)
+
+
+def _about_two(runs: Sequence[Run], published: Sequence[Run], claims: Sequence[Claims]) -> Iterator[str]:
+    """Notes on what was published about two classes, which runs on three or more say nothing about."""
+    count = len(runs[0].spec.dataset.classes)
+    names = dict.fromkeys(run.spec.card.name for run in published if is_about_two(run.spec.card, claims))
+    if names:
+        yield (
+            f"The published figures of {listed(list(names))} are about two classes. They are not compared with these "
+            f"runs on {count} classes."
+        )
+    for each in claims:
+        if not is_about_several(each):
+            yield f"The claims {each.name} are about two classes. These runs on {count} classes do not judge them."

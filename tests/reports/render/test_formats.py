@@ -49,10 +49,10 @@ def rows(report: Report, table: str) -> list[dict[str, str]]:
 
 def test_the_document_has_these_parts_under_these_names(report: Report) -> None:
     document = json.loads(json_document.render(report))
-    assert set(document) == {"version", "sections", "skipped"}
+    assert set(document) == {"version", "title", "sections", "skipped"}
     (section,) = document["sections"]
     assert set(section) == {
-        *("title", "synthetic", "notes", "findings", "cards", "runs", "comparisons", "ranking", "claims"),
+        *("title", "summary", "synthetic", "notes", "findings", "cards", "runs", "comparisons", "ranking", "claims"),
         *("probabilities", "curves", "methods", "limits", "checklists"),
     }
     (claims,) = section["claims"]
