@@ -15,6 +15,7 @@ from reports.results.card_figures import CardFigures, by_card, card_figures
 from reports.results.compare import Comparison, compare_card, is_about_two
 from reports.results.curves import CardCurves, card_curves
 from reports.results.image_errors import ImageErrors, image_errors
+from reports.results.leading import Leading, leading
 from reports.results.measured import (
     AnyResults,
     collect_multiclass_results,
@@ -81,6 +82,11 @@ class Section:
     def classes(self) -> tuple[str, ...]:
         """The names of the classes; of two, the positive one is last."""
         return self.runs[0].spec.dataset.classes
+
+    @property
+    def leading(self) -> Leading:
+        """Which figures of its runs and cards lead, and which are given beside them."""
+        return leading(self.runs[0])
 
     @property
     def test_images(self) -> dict[str, int | None]:

@@ -42,6 +42,7 @@ def _section(section: Section) -> dict[str, Any]:
         "summary": None if section.summary is None else summary_document(section.summary, section.classes),
         "synthetic": section.synthetic,
         "notes": list(section.notes),
+        "leading": json_value(section.leading),
         "findings": {"counts": answered.counts(), "remarks": list(answered.remarks)},
         "cards": [json_value(card) for card in section.cards],
         "runs": [{"run_id": run.run_id, **json_value(run)} for run in section.runs],

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from benchmark.evidence.estimate import SampleEstimate
 from benchmark.evidence.intervals.seeds import AnyPairedScores, PairedScores, seed_figure
 from benchmark.evidence.metrics.registry import get_metric
-from benchmark.evidence.thresholds.rules import get_rule
-from reports.results.measured import AnyResults, MulticlassResults, decides_by_choice
+from reports.results.leading import leading, nothing_chosen
+from reports.results.measured import AnyResults, MulticlassResults
 from reports.results.multiclass import ARGMAX
 from reports.results.multiclass_text import decision_keys, lowest_recall
 from reports.results.pairs import paired_scores
@@ -19,7 +19,6 @@ OF_TWO = ("recall", "specificity", "accuracy", "precision")
 """The figures of a card with two classes, in the order to show."""
 OF_SEVERAL = ("accuracy", "recall:macro")
 AT_HALF = "at threshold 0.5"
-AT_CHOSEN = "at the threshold chosen on validation"
 
 
 def metric_of(results: AnyResults) -> str:
@@ -53,7 +52,7 @@ def best_card(ranked: Sequence[tuple[AnyResults, SampleEstimate]], labels: Mappi
         The best card.
     """
     results, figure = ranked[0]
-    leading, beside = _figures_at(results)
+    first, beside = _figures_at(results)
     return BestCard(
         card=labels[results.card.name],
         metric=metric_of(results),
@@ -61,37 +60,43 @@ def best_card(ranked: Sequence[tuple[AnyResults, SampleEstimate]], labels: Mappi
         seeds=len(results.runs),
         of=len(ranked),
         tied=tuple(labels[each.card.name] for each, other in ranked[1:] if other.value == figure.value),
-        leading=leading,
+        leading=first,
         beside=beside,
-        weakest=_weakest(results, chosen=leading.is_chosen),
+        weakest=_weakest(results, chosen=first.is_chosen and bool(first.figures)),
     )
 
 
 def _figures_at(results: AnyResults) -> tuple[FiguresAt, FiguresAt | None]:
-    """The figures of the decision chosen on validation, then the others; the others alone where nothing was chosen."""
+    """The leading figures, and those by the default decision beside them."""
     if isinstance(results, MulticlassResults):
         return _of_several(results)
     at_half = FiguresAt(AT_HALF, None, False, _figures(results, paired_scores(results), OF_TWO))
+    lead = leading(results.runs[0])
+    if not lead.chosen:
+        return at_half, None
     thresholds = [value for value in results.thresholds if value is not None]
     if len(thresholds) < len(results.runs):
-        return at_half, None
+        return FiguresAt(lead.words, None, True, {}, _nothing_chosen(results)), at_half
     scores = PairedScores(results.test, tuple(thresholds))
-    rule = results.runs[0].spec.protocol.threshold
-    aim = get_rule(rule.rule).optimises
     cuts = listed(list(dict.fromkeys(number(value) for value in thresholds)))
-    return FiguresAt(AT_CHOSEN, f"{cuts}: {aim}", True, _figures(results, scores, OF_TWO)), at_half
+    return FiguresAt(lead.words, cuts, True, _figures(results, scores, OF_TWO)), at_half
+
+
+def _nothing_chosen(results: AnyResults) -> str | None:
+    return next((reason for run in results.runs if (reason := nothing_chosen(run)) is not None), None)
 
 
 def _of_several(results: MulticlassResults) -> tuple[FiguresAt, FiguresAt | None]:
     highest, chosen = results.paired(), results.paired(chosen=True)
     assert highest is not None
     at_highest = FiguresAt(f"for {ARGMAX}", None, False, _figures(results, highest, OF_SEVERAL))
-    decision = results.runs[0].decision
-    if chosen is None or decision is None or not decides_by_choice(results.runs[0]):
+    lead, decision = leading(results.runs[0]), results.runs[0].decision
+    if not lead.chosen:
         return at_highest, None
-    keys = decision_keys(decision) or OF_SEVERAL
-    figures = _figures(results, chosen, keys)
-    return FiguresAt("by the decision chosen on validation", decision.in_words(), True, figures), at_highest
+    if chosen is None or decision is None:
+        return FiguresAt(lead.words, None, True, {}, _nothing_chosen(results)), at_highest
+    figures = _figures(results, chosen, decision_keys(decision) or OF_SEVERAL)
+    return FiguresAt(lead.words, None, True, figures), at_highest
 
 
 def _figures(results: AnyResults, scores: AnyPairedScores, keys: Sequence[str]) -> dict[str, SampleEstimate]:

@@ -17,7 +17,7 @@ def labels(cards: Iterable[ModelCard]) -> dict[str, CardLabel]:
         name: CardLabel(
             name,
             card.title if titles[card.title] == 1 else f"{card.title} ({name})",
-            bool(getattr(card, "baseline", False)),
+            card.baseline,
         )
         for name, card in by_name.items()
     }

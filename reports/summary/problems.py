@@ -95,7 +95,7 @@ def _of_best(tested: AnyResults | None, best: BestCard | None) -> Iterator[Probl
         count = faults.count((title, code))
         share = "" if count == len(tested.runs) else f" in {count} of {len(tested.runs)} runs"
         yield Problem("fault-of-best", f"{best.card.title}{share}: {title}. That means: {FINDINGS[code]}.")
-    reasons = [run.choice.reason for run in tested.runs if run.choice is not None and not best.leading.is_chosen]
+    reasons = [run.choice.reason for run in tested.runs if run.choice is not None and not best.leading.figures]
     for reason in dict.fromkeys(reason for reason in reasons if reason):
         what = "threshold" if tested.runs[0].decision is None else "decision"
         yield Problem("nothing-chosen", f"No {what} was chosen on validation: {reason}.")

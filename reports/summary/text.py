@@ -110,7 +110,7 @@ def _best(summary: Summary) -> Iterator[str]:
     yield best_sentence(best)
     for at in (best.leading, best.beside):
         if at is not None:
-            yield f"{capital(decision_text(at))}: {figures_text(at.figures)}."
+            yield f"{capital(decision_text(at))}: {figures_text(at.figures) or f'no figures: {at.reason}'}."
     if best.weakest is not None:
         yield weakest_sentence(best.weakest)
 

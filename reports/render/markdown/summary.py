@@ -47,5 +47,6 @@ def _best(best: BestCard) -> Iterator[str]:
     keys = dict.fromkeys(key for at in ways for key in at.figures)
     rows = ([word(key), *(estimate(at.figures.get(key), decimals_of(key)) for at in ways)] for key in keys)
     yield from table(["test figure", *map(decision_text, ways)], rows)
+    yield from (f"\n{cell(capital(decision_text(at)))}: no figures: {cell(at.reason)}." for at in ways if at.reason)
     if best.weakest is not None:
         yield from ("", cell(weakest_sentence(best.weakest)))

@@ -12,15 +12,13 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 
 from benchmark.runs.command_line import store_option
-from reports.render.terminal.multiclass import multiclass_comparison
+from reports.render.terminal.multiclass import diagnosis, multiclass_comparison, stacked
 from reports.render.terminal.summary import summary_view
 from reports.render.terminal.table import escape, plain_table
 from reports.results.compare import difference_text, final_test_figures, published_text
-from reports.results.split_faults import own_faults
-from reports.text import MISSING, measured, seconds
+from reports.text import MISSING, seconds
 
 if TYPE_CHECKING:
-    from benchmark.evidence.metrics.registry import Figure
     from benchmark.runs.run import Run
     from reports.report import Report, Section
     from reports.results.compare import Comparison
@@ -34,7 +32,8 @@ def comparison_tables(report: Report) -> RenderableType:
     parts: list[RenderableType] = []
     for section in report.sections:
         table = _Comparison(section) if len(section.classes) == 2 else multiclass_comparison(section)
-        parts += [table, *map(escape, section.notes), ""]
+        notes = (decisions_line(section), *section.notes)
+        parts += [table, *map(escape, notes), ""]
     parts += [f"skipped {escape(skip.card.name)}: {escape(skip.reason)}" for skip in report.skips]
     return Group(*parts)
 
@@ -44,6 +43,17 @@ def answers(report: Report, store: Path) -> RenderableType:
     command = shlex.join(["zoo", "report", *store_option(store)])
     summaries = [section.summary for section in report.sections if section.summary is not None]
     return Group(*(summary_view(summary, command) for summary in summaries))
+
+
+def decisions_line(section: Section) -> str:
+    """The sentence about which decisions the figures in the tables of a section are of."""
+    lead = section.leading
+    line = f"Test figures {lead.words}" + (f"; those {lead.beside} are below them." if lead.beside else ".")
+    if lead.chosen and section.comparisons:
+        line += (
+            " Published figures are compared with those at the threshold of the publication, 0.5 unless it states one."
+        )
+    return line
 
 
 @dataclass(frozen=True)
@@ -82,9 +92,9 @@ def _comparison(section: Section, wide: bool) -> Table:
             f"[bold]{escape(run.spec.card.name)}[/bold]" + (f"\n{escape(run.spec.card.change)}" if first else ""),
             *([str(run.spec.seed)] if several else []),
             *accuracy,
-            measured(run.figures().get("recall")),
+            _recall(section, run),
             *auc,
-            escape(_diagnosis(run)),
+            escape(diagnosis(run)),
             seconds(run.costs.seconds) if run.costs else MISSING,
         )
     return table
@@ -98,8 +108,8 @@ def _narrow_comparison(section: Section) -> Table:
         time = f", {seconds(run.costs.seconds)}" if run.costs else ""
         lines = [f"[bold]{escape(run.spec.card.name)}[/bold]", f"seed {run.spec.seed}{time}"]
         lines += [escape(run.spec.card.change)] if first else []
-        lines += [f"diagnosis: {escape(diagnosis)}"] if (diagnosis := _diagnosis(run)) else []
-        table.add_row("\n".join(lines), *accuracy, measured(run.figures().get("recall")), *auc)
+        lines += [f"diagnosis: {escape(text)}"] if (text := diagnosis(run)) else []
+        table.add_row("\n".join(lines), *accuracy, _recall(section, run), *auc)
     return table
 
 
@@ -108,25 +118,22 @@ def _compared(section: Section, wide: bool) -> Iterator[tuple[Run, list[str], li
     comparisons = final_test_figures(section.comparisons)
     cards: set[str] = set()
     for run in section.runs:
-        card, figures = run.spec.card.name, run.figures()
+        card = run.spec.card.name
         first = card not in cards
         accuracy, auc = (
-            _cells(figures.get(metric), comparisons.get((card, metric)) if first else None, wide)
+            _cells(stacked(section.leading, run, metric), comparisons.get((card, metric)) if first else None, wide)
             for metric in ("accuracy", "auc")
         )
         yield run, accuracy, auc, first
         cards.add(card)
 
 
-def _diagnosis(run: Run) -> str:
-    if run.error is not None:
-        return f"failed: {run.error}"
-    return "; ".join(finding.title for finding in own_faults(run.diagnosis))
+def _recall(section: Section, run: Run) -> str:
+    return stacked(section.leading, run, "recall", with_interval=False)
 
 
-def _cells(figure: Figure | None, comparison: Comparison | None, wide: bool) -> list[str]:
+def _cells(value: str, comparison: Comparison | None, wide: bool) -> list[str]:
     """One figure in separate cells for measured, published and difference if `wide`, else in one cell."""
-    value = _stack(measured(figure, with_interval=True))
     if comparison is None:
         return [value, "", ""] if wide else [value]
     published, difference = published_text(comparison), _stack(difference_text(comparison))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,8 @@ def test_the_best_card_has_its_figures_at_its_own_threshold_and_at_half(store: S
         )
         assert all(figure.bounds is not None for figure in at.figures.values())
     assert best.leading.is_chosen
-    assert best.leading.explanation == f"{cut:.3f}: the largest recall + specificity − 1"
+    assert best.leading.label == "at the threshold chosen on validation: the largest recall + specificity − 1"
+    assert best.leading.explanation == f"{cut:.3f}"
     assert best.beside.label == "at threshold 0.5"
 
 
@@ -151,9 +153,10 @@ def test_problems_are_named_once_and_the_worst_come_first(store: Store) -> None:
     assert "1 test image has an identical image in train or val" in text
     assert "20 of NORMAL" in text
     assert found.best is not None
-    assert not found.best.leading.is_chosen
-    assert found.best.leading.label == "at threshold 0.5"
-    assert found.best.beside is None
+    assert found.best.leading.figures == {}
+    assert found.best.leading.reason is not None
+    assert found.best.beside is not None
+    assert found.best.beside.label == "at threshold 0.5"
     assert "1 of 2 runs failed: Scratch CNN, 64-128-256, max pooling: ResourceExhausted: no memory" in text
 
 
@@ -218,7 +221,7 @@ def test_a_baseline_card_is_beaten_by_paired_tests(store: Store) -> None:
     runs = store.runs()[0]
     measured = collect_results(runs, store)
     marked = {name: results for name, results in measured.items() if name != SAME}
-    object.__setattr__(marked[POOR].card, "baseline", True)
+    marked[POOR] = replace(marked[POOR], card=marked[POOR].card.model_copy(update={"baseline": True}))
     found = summarise(runs, marked, store)
     baseline = next(each for each in found.baselines if each.kind == "card")
     assert baseline.card is not None

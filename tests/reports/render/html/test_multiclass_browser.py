@@ -283,8 +283,8 @@ def test_the_curves_of_all_cards_follow_the_class(open_page: Any, ten: Made) -> 
 
 def test_on_paper_the_matrix_remains_and_the_switches_are_gone(open_page: Any, ten: Made) -> None:
     page = open_page(ten[0], color_scheme="dark").page
+    open_all(page)
     page.emulate_media(media="print")
-    page.evaluate("dispatchEvent(new Event('beforeprint'))")
     card = page.locator(f"#part1-card-{WORSE}")
     assert card.locator(".matrix table").is_visible()
     assert card.locator(".switch").is_hidden()
