@@ -35,9 +35,17 @@ TERMS: Mapping[str, str] = MappingProxyType(
             "A named cause of a run's failure, with the figures that support it and the change that would test it."
         ),
         "F1": ("The harmonic mean of precision and recall."),
+        "guarantee": (
+            "That a threshold, chosen on validation, has at least a stated sensitivity or specificity on further "
+            "images like these, with a stated confidence."
+        ),
         "Holm's method": (
             "A correction for many tests at once: with it, the chance of even one false alarm among them stays below "
             "5%."
+        ),
+        "leading figures": (
+            "The figures that a table gives first: at the chosen threshold, or by the decision of the protocol. Those "
+            "at 0.5, or of the highest score, are beside them."
         ),
         "macro average": (
             "The mean of a figure over the classes, each with the same weight. The weighted average weights classes "
@@ -70,8 +78,8 @@ TERMS: Mapping[str, str] = MappingProxyType(
         "specificity": ("The share of images of the other class that are predicted as this class."),
         "test": ("The images that are scored once. Nothing fitted, chosen, stopped or calibrated sees them."),
         "threshold": (
-            "The score at or above which an image is predicted positive. Reports show 0.5 and the threshold that a "
-            "rule chose on validation."
+            "The score at or above which an image is predicted positive. Figures at the threshold that a rule chose "
+            "on validation lead, with those at 0.5 beside them."
         ),
         "validation": (
             "The images used to choose thresholds, to calibrate, to stop early and to search. Their scores are not "

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
+from benchmark.evidence.calibration.calibrators import best_calibrator
+from benchmark.evidence.calibration.scaling import best_multiclass_calibrator
 from benchmark.evidence.metrics.influence import Floats, Labels
 from reports.results.measured import AnyResults, CardResults
 from reports.results.pairs import on_most_common_images
@@ -22,8 +25,8 @@ class ImageError:
         true_class: The name of its class.
         missed: Whether a card decides wrongly in most of its runs. To abstain is not to be right.
         wrong_runs: The number of runs of each card that decide wrongly.
-        probability: The score of the positive class, or of the true one of three or more classes, in [0, 1]: the mean
-            over the runs of a card.
+        probability: The probability of the positive class, or of the true one of three or more classes, in [0, 1]: the
+            mean over the runs of a card. It is calibrated on validation where calibration helps, else the score.
     """
 
     name: str
@@ -48,6 +51,7 @@ class ImageErrors:
     Attributes:
         cards: The names of the cards.
         runs: The number of runs of each card.
+        calibrated: Whether the values of each card are calibrated, in all of its runs.
         probability_of: The positive class that `ImageError.probability` is of; None for three or more classes, where it
             is that of the true class.
         rows: All test images: most missed first, then by how far the scores are from the true class, then by name.
@@ -58,6 +62,7 @@ class ImageErrors:
 
     cards: tuple[str, ...]
     runs: tuple[int, ...]
+    calibrated: tuple[bool, ...]
     probability_of: str | None
     rows: tuple[ImageError, ...]
     one_answer: tuple[str, ...] = ()
@@ -76,11 +81,12 @@ class ImageErrors:
 
 @dataclass(frozen=True)
 class _Decided:
-    """The decisions (runs, n) of a card as class indices, and its mean scores (n,) of the true class."""
+    """The decisions (runs, n) of a card as class indices, and its mean probabilities (n,) of the true class."""
 
     name: str
     labels: npt.NDArray[np.int64]
     of_truth: Floats
+    calibrated: bool
 
 
 def image_errors(measured: Mapping[str, AnyResults], classes: Sequence[str]) -> ImageErrors | None:
@@ -110,6 +116,7 @@ def image_errors(measured: Mapping[str, AnyResults], classes: Sequence[str]) -> 
     return ImageErrors(
         cards=tuple(each.name for each in varied),
         runs=tuple(runs),
+        calibrated=tuple(each.calibrated for each in varied),
         probability_of=classes[1] if positive else None,
         rows=tuple(
             ImageError(
@@ -127,13 +134,19 @@ def image_errors(measured: Mapping[str, AnyResults], classes: Sequence[str]) -> 
 
 
 def _decided(results: AnyResults) -> _Decided:
+    truth = results.test[0].y_true
     if isinstance(results, CardResults):
         thresholds = [0.5 if chosen is None else chosen for chosen in results.thresholds]
         labels = [test.y_score >= at for test, at in zip(results.test, thresholds, strict=True)]
-        scores = np.mean([test.y_score for test in results.test], axis=0)
-        of_truth = np.where(results.test[0].y_true == 1, scores, 1 - scores)
-        return _Decided(results.card.name, np.asarray(labels, dtype=np.int64), of_truth)
-    several = results.chosen or results.argmax
-    means = np.mean([test.y_score for test in results.test], axis=0)
-    truth = results.test[0].y_true
-    return _Decided(results.card.name, np.asarray(several, dtype=np.int64), means[np.arange(len(truth)), truth])
+        calibrators = [best_calibrator(val) for val in results.val]
+        served = [each.apply(test).y_score for each, test in zip(calibrators, results.test, strict=True)]
+        positive = np.mean(served, axis=0)
+        of_truth = np.where(truth == 1, positive, 1 - positive)
+        calibrated = all(each.accepted for each in calibrators)
+        return _Decided(results.card.name, np.asarray(labels, dtype=np.int64), of_truth, calibrated)
+    with threadpool_limits(1, "blas"):  # calibrators solve small systems, on which more threads only wait
+        several = [best_multiclass_calibrator(val) for val in results.val]
+    means = np.mean([each.apply(test).y_score for each, test in zip(several, results.test, strict=True)], axis=0)
+    decisions = np.asarray(results.chosen or results.argmax, dtype=np.int64)
+    calibrated = all(each.accepted for each in several)
+    return _Decided(results.card.name, decisions, means[np.arange(len(truth)), truth], calibrated)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from reports.results.image_errors import ImageErrors
 from reports.text import listed, plural
@@ -24,8 +24,16 @@ def meaning(errors: ImageErrors) -> str:
     several = "; a card with several seeds, if most of its runs do" if max(errors.runs) > 1 else ""
     return (
         f"A card misses an image if it decides wrongly {decided} that it chose on validation{several}. "
-        f"Probabilities are scores {of}."
+        f"{_values(errors.calibrated)} {of}."
     )
+
+
+def _values(calibrated: Sequence[bool]) -> str:
+    if all(calibrated):
+        return "Values are probabilities, calibrated on validation,"
+    if not any(calibrated):
+        return "Values are scores (not calibrated)"
+    return f"Values are probabilities, calibrated on validation, of {sum(calibrated)} cards and scores of the others,"
 
 
 def left_out(errors: ImageErrors, titles: Mapping[str, str]) -> list[str]:

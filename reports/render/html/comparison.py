@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from benchmark.evidence.estimate import Estimate
-from benchmark.evidence.metrics.keys import MeasureKey
-from benchmark.evidence.metrics.registry import find_metric
 from reports.render.html.bars import Axis, Bar, axis_over
 from reports.report import Section
 from reports.results.card_figures import CardFigures
@@ -58,7 +56,6 @@ class ComparisonRow:
     title: str
     cells: Mapping[str, MetricCell]
     standing: Standing | None
-    is_chosen: bool
 
 
 @dataclass(frozen=True)
@@ -69,11 +66,6 @@ class ComparisonView:
     rows: tuple[ComparisonRow, ...]
     axes: Mapping[str, Axis]
     published: frozenset[str]
-
-    @property
-    def chosen(self) -> int:
-        """The number of cards whose decisions were chosen on validation."""
-        return sum(row.is_chosen for row in self.rows)
 
 
 @dataclass(frozen=True)
@@ -111,8 +103,7 @@ def best_first(section: Section) -> tuple[str, ...]:
 def comparison_view(section: Section, order: Sequence[str], titles: Mapping[str, str]) -> ComparisonView:
     """The table of figures of `section`.
 
-    Decisions are those that the runs of a card chose on validation. Where a run chose none, they are those at threshold
-    0.5, or those for the class with the highest score.
+    Decisions are the leading ones of the section; the figures of the default ones are beside them.
 
     Args:
         section: The section of the report.
@@ -129,7 +120,8 @@ def comparison_view(section: Section, order: Sequence[str], titles: Mapping[str,
         if metric in metrics and comparison.published.upper is None
     }
     of = {card.card.name: card for card in section.cards}
-    leading = {name: {**of[name].at_half, **of[name].at_chosen} for name in order}
+    lead = section.leading
+    leading = {name: {m: figure for m in metrics if (figure := lead.of_card(of[name], m))} for name in order}
     axes = {}
     for metric in metrics:
         measured = [figures[metric] for figures in leading.values() if metric in figures]
@@ -140,12 +132,11 @@ def comparison_view(section: Section, order: Sequence[str], titles: Mapping[str,
     standings = _standings(section.summary)
     rows = []
     for place, name in enumerate(order, start=1):
-        chose = bool(of[name].at_chosen)
         cells = {
-            m: _cell(m, leading[name].get(m), of[name].at_half.get(m), chose, published.get((name, m)), axes.get(m))
+            m: _cell(leading[name].get(m), lead.beside_card(of[name], m), published.get((name, m)), axes.get(m))
             for m in metrics
         }
-        rows.append(ComparisonRow(place, of[name], titles[name], cells, standings.get(name), chose))
+        rows.append(ComparisonRow(place, of[name], titles[name], cells, standings.get(name)))
     return ComparisonView(metrics, tuple(rows), axes, frozenset(metric for _, metric in published))
 
 
@@ -160,17 +151,10 @@ def _standings(summary: Summary | None) -> dict[str, Standing]:
 
 
 def _cell(
-    metric: str,
-    measured: Estimate | None,
-    at_half: Estimate | None,
-    chose: bool,
-    published: Comparison | None,
-    axis: Axis | None,
+    measured: Estimate | None, other: Estimate | None, published: Comparison | None, axis: Axis | None
 ) -> MetricCell:
-    record = find_metric(MeasureKey.parse(metric).metric)
-    decides = chose and record is not None and record.uses_threshold
-    beside = number(at_half.value) if decides and at_half is not None else None
-    printed = None if published is None or decides else published.published.value
+    beside = None if other is None else number(other.value)
+    printed = None if published is None or other is not None else published.published.value
     if axis is None or (printed is None and (measured is None or measured.value is None)):
         return MetricCell(measured, beside, published, None)
     value, bounds = (None, None) if measured is None else (measured.value, measured.bounds)

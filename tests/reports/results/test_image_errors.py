@@ -8,17 +8,24 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score
 
+from benchmark.evidence.calibration.calibrators import best_calibrator
+from benchmark.evidence.calibration.scaling import best_multiclass_calibrator
 from benchmark.runs.storage.store import Store
 from reports.report import build_report
 from reports.results.image_errors import ImageErrors, image_errors
 from reports.results.image_errors_text import left_out, meaning, summary
 from reports.results.measured import collect_multiclass_results, collect_results
 from tests.support.multiclass_stores import BETTER, COLLAPSED, RADIOGRAPHS, three_classes_in
-from tests.support.records import KAGGLE, make_run, on_test
+from tests.support.records import KAGGLE, make_run, on_test, on_val, planted
 from tests.support.stored import keep
 
 TRUTH = [0, 0, 1, 1]
 RIGHT, LAST_WRONG = [0.1, 0.4, 0.8, 0.9], [0.1, 0.6, 0.8, 0.3]
+
+
+def calibrated(score: float) -> float:
+    """The probability of a score by the validation images that `keep` gives a run."""
+    return best_calibrator(on_val(*planted(60, 60, seed=1))).probability(score)
 
 
 def errors_of(store: Store, *cards: tuple[str, list[list[float]]]) -> ImageErrors | None:
@@ -40,7 +47,7 @@ def test_the_image_that_most_cards_miss_is_first_and_its_scores_are_those_of_the
         ("test/1", KAGGLE.classes[0], 1),
         ("test/3", KAGGLE.classes[1], 1),
     ]
-    assert errors.rows[0].probability == (0.4, 0.6)
+    assert errors.rows[0].probability == (calibrated(0.4), calibrated(0.6))
     assert errors.rows[0].missed == (False, True)
     assert [row.name for row in errors.missed_by_any] == ["test/1", "test/3"]
     assert errors.missed_by_all == ()
@@ -55,7 +62,7 @@ def test_a_card_misses_an_image_that_most_of_its_runs_decide_wrongly(tmp_path: P
     of = {row.name: row for row in errors.rows}
     assert (of["test/1"].wrong_runs, of["test/1"].missed) == ((2,), (True,))
     assert (of["test/3"].wrong_runs, of["test/3"].missed) == ((1,), (False,))
-    assert of["test/1"].probability == (pytest.approx(1.7 / 3),)
+    assert of["test/1"].probability == (pytest.approx(np.mean([calibrated(score) for score in (0.4, 0.6, 0.7)])),)
     assert "if most of its runs do" in meaning(errors)
 
 
@@ -90,7 +97,8 @@ def test_three_classes_have_the_score_of_the_true_class_and_miss_as_often_as_sci
     row = errors.rows[0]
     place = results.images.index(row.name)
     label = RADIOGRAPHS.classes.index(row.true_class)
-    assert row.probability[card] == pytest.approx(np.mean([test.y_score[place, label] for test in results.test]))
+    served = [best_multiclass_calibrator(val).apply(test) for val, test in zip(results.val, results.test, strict=True)]
+    assert row.probability[card] == pytest.approx(np.mean([test.y_score[place, label] for test in served]))
     assert "by the decision rule" in meaning(errors)
 
 
