@@ -14,6 +14,7 @@ from reports.claims.model import Claims, is_about_several
 from reports.results.card_figures import CardFigures, by_card, card_figures
 from reports.results.compare import Comparison, compare_card, is_about_two
 from reports.results.curves import CardCurves, card_curves
+from reports.results.image_errors import ImageErrors, image_errors
 from reports.results.leading import Leading, leading
 from reports.results.measured import (
     AnyResults,
@@ -55,6 +56,7 @@ class Section:
         ranking: The cards by test AUC, for three or more classes by its macro mean; None with fewer than two cards.
         probabilities: Calibration and threshold transfer of each run.
         curves: Learning, ROC and precision-recall curves of each card.
+        image_errors: The test images and the cards that miss them; None without a card that gives more than one answer.
         multiclass: What only sections on three or more classes have, instead of `probabilities` and `curves`. None for
             two classes.
         summary: What a reader wants to know first.
@@ -72,6 +74,7 @@ class Section:
     ranking: Ranking | None = None
     probabilities: tuple[Probabilities, ...] = ()
     curves: tuple[CardCurves, ...] = ()
+    image_errors: ImageErrors | None = None
     multiclass: MulticlassSection | None = None
     summary: Summary | None = None
 
@@ -246,6 +249,7 @@ def _section(
         ranking=rank(list(measured.values()), "auc") if len(measured) > 1 else None,
         probabilities=probabilities(measured),
         curves=tuple(card_curves(results, history) for results in measured.values()),
+        image_errors=image_errors(measured, first.dataset.classes),
         summary=None if scores is None else summarise(runs, measured, scores, split_faults=faults, claims=claims.lines),
     )
 
@@ -280,6 +284,7 @@ def _multiclass_section(
         cards=card_figures(runs, measured),
         methods=methods(runs, measured),
         split_faults=faults,
+        image_errors=image_errors(measured, facts.classes),
         claims=()
         if scores is None
         else tuple(

@@ -25,9 +25,10 @@ def render(report: Report, store: Store) -> dict[str, str]:
 
     Returns:
         Text by file name: `runs` and `figures` as in `zoo.load_runs` and `zoo.load_figures`, `cards` over their seeds,
-        `claims` with verdicts, `causes` (effects of single changes) and the `ranking`. A missing value is an empty
-        cell. If a section has three or more classes, there are also `matrices`, with a row per cell of every confusion
-        matrix, and `cards` has the columns `average` and `class`; its `metric` is then without them.
+        `claims` with verdicts, `causes` (effects of single changes), the `ranking`, and `images` with a row per test
+        image and card. A missing value is an empty cell. If a section has three or more classes, there are also
+        `matrices`, with a row per cell of every confusion matrix, and `cards` has the columns `average` and `class`;
+        its `metric` is then without them.
     """
     runs = [run for section in report.sections for run in section.runs]
     several = any(len(section.classes) > 2 for section in report.sections)
@@ -111,6 +112,17 @@ def _ranking(section: Section) -> Iterator[Row]:
             yield {"metric": ranking.metric, "card": card, **_bounds(figure), **spread}
 
 
+def _images(section: Section) -> Iterator[Row]:
+    """The test images, most missed first, with a row per card."""
+    if (errors := section.image_errors) is not None:
+        for row in errors.rows:
+            image = {"image": row.name, "true_class": row.true_class, "misses": row.misses}
+            of_card = zip(errors.cards, errors.runs, row.wrong_runs, row.missed, row.probability, strict=True)
+            for card, runs, wrong, missed, probability in of_card:
+                decisions = {"runs": runs, "wrong_runs": wrong, "missed": missed, "probability": probability}
+                yield {**image, "card": card, **decisions}
+
+
 def _bounds(estimate: Estimate | None, prefix: str = "") -> Row:
     return {f"{prefix}{name}": getattr(estimate, name, None) for name in _VALUE}
 
@@ -123,6 +135,7 @@ _TABLES: Mapping[str, tuple[tuple[str, ...], Callable[[Section], Iterator[Row]]]
     "claims": ((*_CLAIM, *(f"{of}_{name}" for of in ("measured", "difference") for name in _VALUE)), _claims),
     "causes": (("claims", "card", "kind", "change", "other", "metric", *_VALUE, "p_adjusted"), _causes),
     "ranking": (("metric", "card", *_VALUE, "seeds", "seed_sd", "group"), _ranking),
+    "images": (("image", "true_class", "misses", "card", "runs", "wrong_runs", "missed", "probability"), _images),
 }
 _MULTICLASS_TABLES: Mapping[str, tuple[tuple[str, ...], Callable[[Section], Iterator[Row]]]] = {
     "cards": (

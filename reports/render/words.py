@@ -15,7 +15,9 @@ ANSWER_TITLES: Mapping[Answer, str] = MappingProxyType(
 )
 """The heading of the claims with each answer."""
 RANKING = "Which cards differ significantly"
+TOGETHER = "All cards together"
 RECALL_BY_CLASS = "Recall of each class"
+MISSED_IMAGES = "Which images are missed"
 SINGLE_CHANGES = "Which single change helps"
 SINGLE_CHANGE_EFFECTS = (
     f"{CAUSES_READ}. Differences are paired by image; where patients are known, the images of a patient count as one. "

@@ -42,3 +42,12 @@ def open_all(page: Any) -> None:
 def wider_than_the_window(page: Any) -> int:
     """The number of pixels by which the page is wider than the window."""
     return int(page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
+
+
+def violations(page: Any) -> list[tuple[str, str, int]]:
+    """What axe finds by the rules of WCAG 2.2 AA and its best practices: rule, first element and their number."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+    response = Axe().run(page, options={"runOnly": rules}).response
+    return [(each["id"], each["nodes"][0]["html"][:200], len(each["nodes"])) for each in response["violations"]]

@@ -1,4 +1,4 @@
-"""Views of cards for the page: comparison, ranking, and a section per card."""
+"""Views of cards for the page: a section per card."""
 
 from __future__ import annotations
 
@@ -6,25 +6,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmark.evidence.estimate import Estimate
 from benchmark.evidence.metrics.registry import Weights, measures
 from benchmark.evidence.scores import AnyScores
 from benchmark.runs.run import Run
 from reports.gallery.gallery import Gallery
-from reports.render.html.bars import Axis, Bar, axis_over
 from reports.render.html.charts import Chart, card_charts, multiclass_charts
 from reports.render.html.finished import finished_runs
 from reports.render.html.multiclass import ClassCardView, ClassesView
 from reports.render.html.scores import slider_data
 from reports.report import Section
 from reports.results.card_figures import CardFigures
-from reports.results.compare import Comparison, final_test_figures
-from reports.results.pairs import Ranking
+from reports.results.compare import Comparison
 from reports.results.probabilities import Probabilities
 from zoo.models.card import ModelCard
 
-COMPARED = ("accuracy", "recall", "auc")
-"""The metrics of the comparison; their bars fill the width of the page."""
 _IN_SCRIPT = ("mcc",)
 """Metrics with a formula in `report.js`; it computes others as means of ratios of counts."""
 
@@ -45,43 +40,6 @@ def slider_metrics(names: Sequence[str] | None = None) -> list[SliderMetric]:
         for name, metric in measures(lambda metric: metric.uses_threshold).items()
         if (metric.ratios or name in _IN_SCRIPT) and (names is None or name in names)
     ]
-
-
-@dataclass(frozen=True)
-class MetricCell:
-    """A metric of one card: mean over seeds, published figure, and both as a bar; None if missing."""
-
-    measured: Estimate | None
-    published: Comparison | None
-    bar: Bar | None
-
-
-@dataclass(frozen=True)
-class ComparisonView:
-    """The cards with their cells by metric, the axis per metric, and the metrics with published figures."""
-
-    rows: tuple[tuple[CardFigures, Mapping[str, MetricCell]], ...]
-    axes: Mapping[str, Axis]
-    published: frozenset[str]
-
-
-@dataclass(frozen=True)
-class RankingRow:
-    """A card of the ranking: its bar, and the letters of its groups."""
-
-    card: str
-    bar: Bar | None
-    letters: str
-
-
-@dataclass(frozen=True)
-class RankingView:
-    """A ranking with the letters of all groups and the axis of the bars."""
-
-    ranking: Ranking
-    rows: tuple[RankingRow, ...]
-    letters: str
-    axis: Axis | None
 
 
 @dataclass(frozen=True)
@@ -114,60 +72,19 @@ class CardView:
         return self.figures.card
 
 
-def comparison_view(section: Section, compared: Sequence[str] = COMPARED) -> ComparisonView:
-    """The comparison of the cards of `section` by the metrics of `compared`.
-
-    The decisions are those at threshold 0.5, or those of the highest score for three or more classes.
-
-    Args:
-        section: The section of the report.
-        compared: The keys of the metrics.
-
-    Returns:
-        The rows and axes.
-    """
-    published = {
-        (card, metric): comparison
-        for (card, metric), comparison in final_test_figures(section.comparisons).items()
-        if metric in compared and comparison.published.upper is None
-    }
-    axes = {}
-    for metric in compared:
-        measured = [card.at_half[metric] for card in section.cards if metric in card.at_half]
-        ends = (x for figure in measured for x in (figure.value, figure.low, figure.high))
-        axis = axis_over((*ends, *(c.published.value for (_, name), c in published.items() if name == metric)))
-        if axis is not None:
-            axes[metric] = axis
-    rows = []
-    for figures in section.cards:
-        name = figures.card.name
-        rows.append(
-            (figures, {m: _cell(figures.at_half.get(m), published.get((name, m)), axes.get(m)) for m in compared})
-        )
-    return ComparisonView(tuple(rows), axes, frozenset(metric for _, metric in published))
-
-
-def ranking_view(ranking: Ranking) -> RankingView:
-    """`ranking` with its groups and bars."""
-    axis = axis_over(x for f in ranking.figures.values() for x in (f.value, f.low, f.high))
-    rows = tuple(
-        RankingRow(name, Bar(axis, f.value, f.bounds) if axis else None, ranking.letters[name])
-        for name, f in ranking.figures.items()
-    )
-    return RankingView(ranking, rows, "".join(sorted({x for row in rows for x in row.letters})), axis)
-
-
 def card_views(
     section: Section,
+    order: Sequence[str],
     scores: Mapping[str, AnyScores],
     galleries: Mapping[str, Gallery],
     key: str,
     classes: ClassesView | None = None,
 ) -> Iterator[CardView]:
-    """The sections of the cards, in the order of `section`.
+    """The sections of the cards.
 
     Args:
         section: The section of the report.
+        order: The names of its cards in the order to show.
         scores: Test scores by run id.
         galleries: Galleries by run id.
         key: Identifies the section in the ids of its pictures.
@@ -176,7 +93,7 @@ def card_views(
     Yields:
         One view per card.
     """
-    for figures in section.cards:
+    for figures in sorted(section.cards, key=lambda card: order.index(card.card.name)):
         name = figures.card.name
         runs = tuple(run for run in section.runs if run.spec.card.name == name)
         finished = finished_runs(figures, runs)
@@ -202,15 +119,6 @@ def _charts(
     if section.multiclass is not None:
         return multiclass_charts(section.multiclass.card(name), figures, key)
     return card_charts(next((c for c in section.curves if c.card == name), None), probabilities, key)
-
-
-def _cell(measured: Estimate | None, published: Comparison | None, axis: Axis | None) -> MetricCell:
-    printed = None if published is None else published.published.value
-    if axis is None or (printed is None and (measured is None or measured.value is None)):
-        return MetricCell(measured, published, None)
-    value, bounds = (None, None) if measured is None else (measured.value, measured.bounds)
-    between = None if printed is None else (printed, printed)
-    return MetricCell(measured, published, Bar(axis, value, bounds, between))
 
 
 def _recipe(card: ModelCard) -> dict[str, dict[str, Any]]:

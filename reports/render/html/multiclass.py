@@ -21,8 +21,6 @@ from reports.results.multiclass import ARGMAX, MulticlassCard, MulticlassProbabi
 from reports.results.multiclass_text import decision_keys, lowest_recall, overall_keys
 from reports.text import estimate
 
-COMPARED = ("accuracy", "balanced_accuracy", "auc:macro")
-"""The metrics of the comparison of cards; the recall of each class is in a table of its own."""
 _TOO_LARGE = "The class switch is left out: with the scores of every image the page would be too large."
 
 
@@ -94,11 +92,14 @@ class ClassesView:
     """The views of all cards of a section with figures."""
 
     cards: tuple[ClassCardView, ...]
-    compared: tuple[str, ...] = COMPARED
 
     def of(self, card: str) -> ClassCardView:
         """The view of the card of this name."""
         return next(view for view in self.cards if view.name == card)
+
+    def ordered(self, order: Sequence[str]) -> list[ClassCardView]:
+        """The views in the order of the names of the cards."""
+        return sorted(self.cards, key=lambda view: order.index(view.name))
 
     def lowest(self, card: str) -> LowestRecall | None:
         """The lowest recall of a class of the card of this name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -18,47 +18,67 @@ from benchmark.evidence.metrics.registry import label_of, metrics
 from benchmark.evidence.scores import AnyScores
 from reports import text
 from reports.checklists.checklist import Checklist, checklists
-from reports.findings import Findings, findings
+from reports.findings import AnsweredClaims, Findings, findings
 from reports.gallery.gallery import Gallery
 from reports.gallery.text import failures_head, sentences, subgroup_heads, subgroup_rows, subgroup_sentences
+from reports.glossary import term_of
 from reports.limits import limits
 from reports.render import words
-from reports.render.html.cards import (
-    COMPARED,
-    CardView,
-    ComparisonView,
-    RankingView,
-    card_views,
-    comparison_view,
-    ranking_view,
-    slider_metrics,
-)
+from reports.render.html.answer import AnswerView, answer_view
+from reports.render.html.cards import CardView, card_views, slider_metrics
 from reports.render.html.class_switch import SLIDER_METRICS
+from reports.render.html.comparison import ComparisonView, RankingView, best_first, comparison_view, ranking_view
+from reports.render.html.image_table import ImagesView, gallery_places, images_view
 from reports.render.html.multiclass import ClassesView, classes_view, is_multiclass
+from reports.render.html.terms import Term, chapter_terms
+from reports.render.html.together import TogetherView, together_view
 from reports.render.html.verdicts import ClaimsView, claims_view
-from reports.report import Report, Section
+from reports.report import Report, Section, title
 from reports.results import ranking_text
 from reports.results.compare import difference_text, published_text
 from reports.results.methods import UNKNOWN
 from reports.results.split_faults import own_faults
+from reports.summary.explained import GLOSSARY
+from reports.summary.labels import labels
 from reports.verdicts.report import EXPLAINED
 from reports.verdicts.style import STYLES, TONES
 
 
 @dataclass(frozen=True)
 class Chapter:
-    """One section of the report; `id` is the prefix of its anchors, `classwise` is None for two classes."""
+    """One section of the report.
+
+    Attributes:
+        id: The prefix of its anchors.
+        heading: The data in words; `tested` is the test and the protocol.
+        order: The names of the cards, best first; `titles` are by name.
+        answer: The first screen; None without scores.
+        together: The charts with all cards; None with fewer than two cards with scores.
+        images: The test images by card; None without scores.
+        classwise: What only three or more classes have; None for two.
+        terms: The explained words.
+        places: Ids of gallery entries by run id, group and position.
+    """
 
     id: str
     section: Section
+    heading: str
+    tested: str
+    order: tuple[str, ...]
+    titles: Mapping[str, str]
+    answer: AnswerView | None
     claims: tuple[ClaimsView, ...]
     comparison: ComparisonView
+    together: TogetherView | None
+    images: ImagesView | None
     ranking: RankingView | None
     cards: tuple[CardView, ...]
     findings: Findings
     limits: tuple[str, ...]
     checklists: tuple[Checklist, ...]
-    classwise: ClassesView | None = None
+    classwise: ClassesView | None
+    terms: Mapping[str, Term]
+    places: Mapping[tuple[str, str, int], str]
 
     @property
     def names(self) -> frozenset[str]:
@@ -89,7 +109,8 @@ def render(
         for number, section in enumerate(report.sections, 1)
     ]
     classwise = {chapter.id: chapter.classwise for chapter in chapters if chapter.classwise is not None}
-    style = _asset("report.css") + (_asset("multiclass.css") if classwise else "")
+    sheets = ("report.css", "answer.css", "planes.css", *(("multiclass.css",) if classwise else ()))
+    style = "".join(map(_asset, sheets)) + _together_style(chapters)
     panels = {
         f"{part}-{view.name}": view.panel for part, views in classwise.items() for view in views.cards if view.panel
     }
@@ -98,6 +119,7 @@ def render(
     return page.render(
         report=report,
         chapters=chapters,
+        title=text.capital(title(report)),
         style=Markup(style),
         script=Markup(script),
         policy=_policy(script),
@@ -111,21 +133,51 @@ def render(
 
 def _chapter(name: str, section: Section, scores: Mapping[str, AnyScores], galleries: Mapping[str, Gallery]) -> Chapter:
     summary = findings(section)
-    names = [card.card.name for card in section.cards]
+    order = best_first(section)
+    titles = {card: label.title for card, label in labels(card.card for card in section.cards).items()}
     classwise = classes_view(section, scores) if is_multiclass(section) else None
-    answered = (answers for _, answers in summary.claims)
+    of_section = [galleries[run.run_id] for run in section.runs if run.run_id in galleries]
+    links, places = gallery_places(of_section, name)
+    heading, tested = _heading(section)
     return Chapter(
         id=name,
         section=section,
-        claims=tuple(claims_view(*pair, names) for pair in zip(section.claims, answered, strict=True)),
-        comparison=comparison_view(section) if classwise is None else comparison_view(section, classwise.compared),
-        ranking=None if section.ranking is None else ranking_view(section.ranking),
-        cards=tuple(card_views(section, scores, galleries, name, classwise)),
+        heading=heading,
+        tested=tested,
+        order=order,
+        titles=titles,
+        answer=answer_view(section.summary),
+        claims=tuple(claims_view(*pair, order) for pair in zip(section.claims, _answers(summary), strict=True)),
+        comparison=comparison_view(section, order, titles),
+        together=together_view(section, order, titles),
+        images=images_view(section, order, links, titles),
+        ranking=None if section.ranking is None else ranking_view(section.ranking, titles),
+        cards=tuple(card_views(section, order, scores, galleries, name, classwise)),
         findings=summary,
         limits=limits(section),
         checklists=checklists(section),
         classwise=classwise,
+        terms=chapter_terms(section, name),
+        places=places,
     )
+
+
+def _answers(results: Findings) -> list[tuple[AnsweredClaims, ...]]:
+    return [answers for _, answers in results.claims]
+
+
+def _heading(section: Section) -> tuple[str, str]:
+    """The data in words, and the test and the protocol."""
+    if section.summary is None:
+        return text.capital(section.title), ""
+    heading = section.summary.heading
+    return text.capital(heading.data), f"{text.capital(heading.tested)}. {text.capital(heading.protocol)}."
+
+
+def _together_style(chapters: Sequence[Chapter]) -> str:
+    """The style of the charts with all cards, with rules for as many cards as the largest of them has."""
+    cards = max((len(chapter.together.series) for chapter in chapters if chapter.together is not None), default=0)
+    return _environment().get_template("together.css").render(cards=cards) if cards else ""
 
 
 def _policy(script: str) -> str:
@@ -164,6 +216,7 @@ def _environment() -> Environment:
         "difference": difference_text,
         "decimals_of": text.decimals_of,
         "metric": label_of,
+        "term_of": term_of,
         "capital": text.capital,
         "own_faults": own_faults,
         "p_text": text.p_text,
@@ -175,11 +228,11 @@ def _environment() -> Environment:
         "subgroup_sentences": subgroup_sentences,
     }
     environment.globals |= {
+        "GLOSSARY": GLOSSARY,
         "MISSING": text.MISSING,
         "VERDICTS": VERDICTS,
         "STYLES": STYLES,
         "TONES": {verdict: TONES[meaning.answer] for verdict, meaning in VERDICTS.items()},
-        "COMPARED": COMPARED,
         "slider_metrics": slider_metrics,
         "class_slider_metrics": lambda: slider_metrics(SLIDER_METRICS),
         "metrics": metrics,

@@ -12,6 +12,7 @@ from reports.render.markdown.cards import cards_markdown, comparison_markdown, d
 from reports.render.markdown.claims import claims_markdown
 from reports.render.markdown.findings import findings_markdown
 from reports.render.markdown.gallery import gallery_markdown
+from reports.render.markdown.image_errors import image_errors_markdown
 from reports.render.markdown.methods import checklists_markdown, limits_markdown, methods_markdown
 from reports.render.markdown.multiclass import decision_markdown, multiclass_calibration_markdown
 from reports.render.markdown.probabilities import probabilities_markdown
@@ -64,6 +65,7 @@ def _section(section: Section, pictures: Pictures, galleries: Mapping[str, Galle
         lines += probabilities_markdown(section.probabilities)
     if section.multiclass is not None:
         lines += [*decision_markdown(section), *multiclass_calibration_markdown(section)]
+    lines += image_errors_markdown(section)
     if section.ranking is not None:
         lines += [*ranking_markdown(section.ranking), ""]
     lines += diagnosis_markdown(section.runs)

@@ -56,7 +56,6 @@
   for (const part of all("[data-classes]")) {
     const { classes, runs: packed } = classScores[part.dataset.classes];
     const count = classes.length, unpacked = [];
-    const range = part.querySelector("input[type=range]"), exact = part.querySelector("input[type=number]");
     const chooseClass = part.querySelector("[data-choose=class]"), chooseRun = part.querySelector("[data-choose=run]");
     const status = part.querySelector("[role=status]"), spreadSvg = part.querySelector(".spread svg");
     const roc = part.querySelector("[data-plot=roc]"), reliability = part.querySelector("[data-plot=reliability]");
@@ -67,20 +66,19 @@
       const cell = row.querySelector(`[data-where=${where}]`);
       if (cell) cell.textContent = counts ? formatted(figure(row.dataset, counts)) : MISSING;
     });
-    const move = (threshold) => {
-      const counts = confusion(view, threshold), [x, y] = position(counts);
+    const control = threshold(part, (at) => {
+      const counts = confusion(view, at), [x, y] = position(counts);
       all("[data-count]", part).forEach((cell) => { cell.textContent = counts[cell.dataset.count]; });
       fill("here", counts);
-      now.setAttribute("x1", WIDTH * threshold);
-      now.setAttribute("x2", WIDTH * threshold);
+      now.setAttribute("x1", WIDTH * at);
+      now.setAttribute("x2", WIDTH * at);
       if (here) { here.setAttribute("cx", px(x)); here.setAttribute("cy", py(y)); }
-      range.setAttribute("aria-valuetext", threshold.toFixed(3));
       clearTimeout(announcement); // a screen reader announces where the slider stops, not every step
       announcement = setTimeout(() => {
-        status.textContent = `${classes[label]} at ${threshold.toFixed(3)}: ${counts.tp} true and ${counts.fp} false positives, ${counts.tn} true and ` +
+        status.textContent = `${classes[label]} at ${at.toFixed(3)}: ${counts.tp} true and ${counts.fp} false positives, ${counts.tn} true and ` +
           `${counts.fn} false negatives; recall ${formatted(recall(counts))}, specificity ${formatted(specificity(counts))}.`;
       }, 400);
-    };
+    });
     const drawRoc = () => {
       const curve = rocOf(view);
       const others = classes.map((_, other) => other).filter((other) => other !== label)
@@ -99,11 +97,6 @@
       }
       reliability.replaceChildren(...drawn);
     };
-    const go = (threshold) => {
-      range.value = threshold;
-      exact.value = threshold;
-      move(threshold);
-    };
     const start = () => {
       const index = Number(chooseRun.value);
       run = unpacked[index] ??= unpackClasses(packed[index], count);
@@ -117,17 +110,9 @@
       fill("chosen", run.chosen && decisions(run, run.chosen, label));
       chosenButton.hidden = view.chosen === null;
       if (view.chosen !== null) chosenButton.textContent = `chosen ${view.chosen.toFixed(3)}`;
-      const typed = Number(exact.value);
-      move(typed >= 0 && typed <= 1 && exact.value !== "" ? typed : 0.5);
+      control.restart(view);
     };
-    range.addEventListener("input", () => { exact.value = range.value; move(Number(range.value)); });
-    exact.addEventListener("input", () => {
-      const typed = Number(exact.value);
-      const valid = exact.value !== "" && typed >= 0 && typed <= 1;
-      exact.setAttribute("aria-invalid", String(!valid));
-      if (valid) { range.value = typed; move(typed); }
-    });
-    all("[data-at]", part).forEach((button) => button.addEventListener("click", () => go(button.dataset.at === "chosen" ? view.chosen : Number(button.dataset.at))));
+    all("[data-at]", part).forEach((button) => button.addEventListener("click", () => control.go(button.dataset.at === "chosen" ? view.chosen : Number(button.dataset.at))));
     chooseClass.addEventListener("change", start);
     chooseRun.addEventListener("change", start);
     start();

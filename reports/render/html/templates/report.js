@@ -40,8 +40,8 @@
     heads.forEach((head, column) => {
       const button = document.createElement("button");
       button.type = "button";
-      const axis = head.querySelector(".axis");
-      button.append(...[...head.childNodes].filter((node) => node !== axis));
+      const outside = all(".axis, .why", head);
+      button.append(...[...head.childNodes].filter((node) => !outside.includes(node)));
       head.prepend(button);
       head.setAttribute("aria-sort", "none");
       button.addEventListener("click", () => {
@@ -55,21 +55,60 @@
     });
   }
 
-  // ---- filtering: a row remains if it contains every word
+  // ---- filtering: a row remains if it contains every word and fulfils every condition such as auc>0.9
+  const CONDITION = /^([\p{L}][\p{L}\d_]*)(<=|>=|<|>|=)(-?[\d.]+)$/u;
+  const HOLDS = { "<": (a, b) => a < b, ">": (a, b) => a > b, "<=": (a, b) => a <= b, ">=": (a, b) => a >= b, "=": (a, b) => a === b };
   for (const input of all("[data-filter]")) {
-    const rows = [...document.getElementById(input.dataset.filter).tBodies[0].rows];
+    const table = document.getElementById(input.dataset.filter), rows = [...table.tBodies[0].rows];
+    const columns = all("thead th", table).map((head) => head.dataset.key ?? "");
     const output = input.parentElement.querySelector("output");
+    const test = (word) => {
+      const [, name, sign, limit] = word.match(CONDITION) ?? [];
+      const column = name === undefined ? -1 : columns.findIndex((each) => each !== "" && each.startsWith(name));
+      if (column < 0) return (row) => row.textContent.toLocaleLowerCase().includes(word);
+      return (row) => {
+        const value = key(row, column);
+        return value !== "" && !isNaN(value) && HOLDS[sign](Number(value), Number(limit));
+      };
+    };
     input.addEventListener("input", () => {
-      const words = input.value.toLocaleLowerCase().split(/\s+/).filter(Boolean);
+      const tests = input.value.toLocaleLowerCase().replace(/\s*(<=|>=|<|>|=)\s*/g, "$1").split(/\s+/).filter(Boolean).map(test);
       let visible = 0;
       for (const row of rows) {
-        const text = row.textContent.toLocaleLowerCase();
-        row.hidden = !words.every((word) => text.includes(word));
+        row.hidden = !tests.every((passes) => passes(row));
         visible += !row.hidden;
       }
-      output.textContent = words.length ? `${visible} of ${rows.length} rows` : `${rows.length} rows`;
+      output.textContent = tests.length ? `${visible} of ${rows.length} rows` : `${rows.length} rows`;
     });
   }
+
+  // ---- the legend of the charts with all cards, and their class switch
+  for (const part of all(".together")) {
+    const boxes = all("[data-place]", part), first = boxes.filter((box) => box.defaultChecked);
+    const on = { all: boxes, none: [], first };
+    all("[data-switch]", part).forEach((button) => button.addEventListener("click", () => {
+      boxes.forEach((box) => { box.checked = on[button.dataset.switch].includes(box); });
+    }));
+    all("[data-choose-class]", part).forEach((choice) => choice.addEventListener("change", () => {
+      for (const chart of all(".plane", part)) {
+        const groups = all("[data-of-class]", chart), of = (group) => group.dataset.ofClass === choice.value;
+        if (groups.length > 1) groups.forEach((group) => group.toggleAttribute("hidden", !of(group)));
+      }
+    }));
+  }
+
+  // ---- commands are copied by a click
+  all("[data-copy]").forEach((button) => button.addEventListener("click", async () => {
+    const code = document.getElementById(button.dataset.copy);
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+    } catch { // without the right to write, the text is selected
+      getSelection().selectAllChildren(code);
+      document.execCommand("copy");
+    }
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = "Copy"; }, 2000);
+  }));
 
   // ---- cards open when a link leads to them, and in print
   const reveal = () => {
@@ -82,12 +121,6 @@
   const set = (part, open) => all("details.card").filter((card) => card.dataset.part === part).forEach((card) => { card.open = open; });
   all("[data-open-all]").forEach((button) => button.addEventListener("click", () => set(button.dataset.openAll, true)));
   all("[data-close-all]").forEach((button) => button.addEventListener("click", () => set(button.dataset.closeAll, false)));
-  let closed = [];
-  addEventListener("beforeprint", () => {
-    closed = all("details:not([open])");
-    closed.forEach((each) => { each.open = true; });
-  });
-  addEventListener("afterprint", () => closed.forEach((each) => { each.open = false; }));
 
   // ---- the threshold: the same counts and figures as benchmark.evidence.metrics
   const ratio = (a, b) => (b ? a / b : null);
@@ -165,37 +198,85 @@
     return now;
   };
 
+  // ---- a threshold moves from one observed score to the next: between two of them nothing changes
+  const cutsOf = ({ positives, negatives }) => {
+    const scores = [...new Set([...positives, ...negatives])].sort((a, b) => a - b);
+    return scores.length && scores.at(-1) < 1 ? [...scores, 1] : scores; // at 1, no image is called positive
+  };
+  const short = (value, below) => { // the fewest decimals with the same decisions
+    for (let digits = 3; digits < 17; digits += 1) {
+      const rounded = Math.floor(value * 10 ** digits) / 10 ** digits;
+      if (rounded <= value && (below === undefined || rounded > below)) return String(rounded);
+    }
+    return String(value);
+  };
+  const PAGE = 10;
+  const threshold = (part, move) => { // the slider, the number and the buttons; `move` draws what is decided at a threshold
+    const range = part.querySelector("input[type=range]"), exact = part.querySelector("input[type=number]");
+    let cuts = [], at = 0.5;
+    const go = (value, text = String(value)) => {
+      at = value;
+      range.value = value;
+      exact.value = text;
+      exact.setAttribute("aria-invalid", "false");
+      range.setAttribute("aria-valuetext", text);
+      move(value);
+    };
+    const toCut = (index) => {
+      const place = Math.min(Math.max(index, 0), cuts.length - 1);
+      if (place >= 0) go(cuts[place], short(cuts[place], cuts[place - 1]));
+    };
+    const above = () => cuts.findIndex((cut) => cut > at), next = () => (above() < 0 ? cuts.length - 1 : above());
+    const previous = () => cuts.findLastIndex((cut) => cut < at);
+    const STEPS = {
+      ArrowRight: next, ArrowUp: next, ArrowLeft: previous, ArrowDown: previous,
+      PageUp: () => next() + PAGE - 1, PageDown: () => previous() - PAGE + 1, Home: () => 0, End: () => cuts.length - 1,
+    };
+    range.addEventListener("keydown", (event) => {
+      if (!(event.key in STEPS) || event.ctrlKey || event.altKey || event.metaKey) return;
+      event.preventDefault();
+      toCut(STEPS[event.key]());
+    });
+    range.addEventListener("input", () => {
+      const wanted = Number(range.value);
+      const nearest = cuts.reduce((best, cut, index) => (Math.abs(cut - wanted) < Math.abs(cuts[best] - wanted) ? index : best), 0);
+      // A screen reader steps by a fixed width, which may be less than the distance to the next score.
+      if (cuts[nearest] === at && wanted !== at && !range.matches(":active")) toCut(wanted > at ? next() : previous());
+      else toCut(nearest);
+    });
+    exact.addEventListener("input", () => {
+      const typed = Number(exact.value);
+      const valid = exact.value !== "" && typed >= 0 && typed <= 1;
+      exact.setAttribute("aria-invalid", String(!valid));
+      if (valid) go(typed, exact.value);
+    });
+    return { go, restart: (view) => { cuts = cutsOf(view); go(at); } };
+  };
+
   const sliders = JSON.parse(document.getElementById("sliders").textContent);
   for (const part of all("[data-slider]")) {
     const runs = sliders[part.dataset.slider].map((run) => ({ ...run, positives: unpack(run.positives), negatives: unpack(run.negatives) }));
-    const range = part.querySelector("input[type=range]"), exact = part.querySelector("input[type=number]");
     const choose = part.querySelector("select"), svg = part.querySelector(".spread svg"), status = part.querySelector("[role=status]");
     const chosenButton = part.querySelector("[data-at=chosen]");
     const metrics = all("[data-metric]", part);
     let run, line, announcement;
 
-    const move = (threshold) => {
-      const counts = confusion(run, threshold);
+    const control = threshold(part, (at) => {
+      const counts = confusion(run, at);
       all("[data-count]", part).forEach((cell) => { cell.textContent = counts[cell.dataset.count]; });
       metrics.forEach((row) => { row.querySelector("[data-where=here]").textContent = formatted(figure(row.dataset, counts)); });
-      line.setAttribute("x1", WIDTH * threshold);
-      line.setAttribute("x2", WIDTH * threshold);
-      range.setAttribute("aria-valuetext", threshold.toFixed(3));
+      line.setAttribute("x1", WIDTH * at);
+      line.setAttribute("x2", WIDTH * at);
       clearTimeout(announcement); // a screen reader announces where the slider stops, not every step
       announcement = setTimeout(() => {
-        status.textContent = `At ${threshold.toFixed(3)}: ${counts.tp} true and ${counts.fp} false positives, ${counts.tn} true and ` +
+        status.textContent = `At ${at.toFixed(3)}: ${counts.tp} true and ${counts.fp} false positives, ${counts.tn} true and ` +
           `${counts.fn} false negatives; accuracy ${formatted(accuracy(counts))}, recall ${formatted(recall(counts))}, specificity ${formatted(specificity(counts))}.`;
       }, 400);
-    };
-    const fill = (where, threshold) => metrics.forEach((row) => {
-      const counts = threshold === null ? null : confusion(run, threshold);
+    });
+    const fill = (where, at) => metrics.forEach((row) => {
+      const counts = at === null ? null : confusion(run, at);
       row.querySelector(`[data-where=${where}]`).textContent = counts ? formatted(figure(row.dataset, counts)) : MISSING;
     });
-    const go = (threshold) => {
-      range.value = threshold;
-      exact.value = threshold;
-      move(threshold);
-    };
     const start = () => {
       run = runs[choose.value];
       line = spread(svg, run);
@@ -203,19 +284,12 @@
       fill("chosen", run.chosen);
       chosenButton.textContent = run.chosen === null ? "none chosen" : `chosen ${run.chosen.toFixed(3)}`;
       chosenButton.disabled = run.chosen === null;
-      const typed = Number(exact.value);
-      move(typed >= 0 && typed <= 1 && exact.value !== "" ? typed : 0.5);
+      control.restart(run);
     };
-    range.addEventListener("input", () => { exact.value = range.value; move(Number(range.value)); });
-    exact.addEventListener("input", () => {
-      const typed = Number(exact.value);
-      const valid = exact.value !== "" && typed >= 0 && typed <= 1;
-      exact.setAttribute("aria-invalid", String(!valid));
-      if (valid) { range.value = typed; move(typed); }
-    });
-    all("[data-at]", part).forEach((button) => button.addEventListener("click", () => go(button.dataset.at === "chosen" ? run.chosen : Number(button.dataset.at))));
+    all("[data-at]", part).forEach((button) => button.addEventListener("click", () => control.go(button.dataset.at === "chosen" ? run.chosen : Number(button.dataset.at))));
     choose.addEventListener("change", start);
     start();
+    if (run.chosen !== null) control.go(run.chosen);
     clearTimeout(announcement); // announce nothing before the first move
   }
 {% if multiclass %}

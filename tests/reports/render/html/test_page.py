@@ -102,15 +102,12 @@ def test_the_policy_lets_the_pages_own_script_run_and_no_other(page: Page) -> No
     assert [attributes.get("type") for tag, attributes in page.tags if tag == "script"] == ["application/json", None]
 
 
-def test_verdicts_stand_before_everything_else(page: Page) -> None:
+def test_the_answer_is_first_then_claims_figures_curves_images_and_cards(page: Page) -> None:
     parts = [name for name in page.ids() if re.fullmatch(r"part1-[a-z]+", name)]
-    assert [name for name in parts if not name.endswith("head")][:6] == [
-        "part1-verdicts",
-        "part1-comparison",
-        "part1-filter",
-        "part1-table",
-        "part1-groups",
-        "part1-audit",
+    assert [name for name in parts if not name.endswith("head")] == [
+        *("part1-answer", "part1-verdicts", "part1-comparison", "part1-filter", "part1-table"),
+        *("part1-together", "part1-images", "part1-cards", "part1-groups", "part1-audit"),
+        *("part1-attribution", "part1-methods", "part1-limits", "part1-checklists", "part1-words"),
     ]
     body = text_of(page)
     assert body.index("Holds") < body.index("Does not hold") < body.index("Undetermined")
@@ -132,7 +129,7 @@ def test_each_claim_is_shown_with_verdict_reason_and_place(page: Page, runs: tup
 def test_every_card_has_a_row_and_a_section(page: Page) -> None:
     for name in ("attempt-5", "attempt-6a", "attempt-7"):
         assert f"part1-card-{name}" in page.ids()
-        assert f'data-sort="{name}"' in page.html
+        assert f'data-sort="{cards()[name].title}"' in page.html
 
 
 def test_what_failed_and_what_was_skipped_is_told(page: Page) -> None:
@@ -206,7 +203,7 @@ def test_synthetic_data_is_said_at_the_top_and_in_every_part() -> None:
     assert found.broken == []
     assert len(found.ids()) == len(set(found.ids()))
     body = text_of(found)
-    assert body.index("Synthetic data.") < body.index("Part 1")
+    assert body.index("Synthetic data.") < body.index("Part 1. ")
     assert body.count("Synthetic data.") == 1 + len(report.sections)
     assert "SYNTHETIC" in body
 

@@ -3,6 +3,7 @@ dark, read by a checker of accessibility, and attacked. Pictures of it are kept 
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,11 @@ from benchmark.evidence.scores import Scores
 from reports.render.html.page import render
 from reports.render.html.scores import test_scores
 from reports.text import number
-from tests.support.browsers import DESKTOP, PHONE, PICTURES, open_all, picture, wider_than_the_window
+from tests.support.browsers import DESKTOP, PHONE, PICTURES, open_all, picture, violations, wider_than_the_window
 from tests.support.pages import LONG, hostile, ordinary, synthetic
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (pip install '.[dev]')")
-axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def first_column(page: Any) -> list[str]:
-    cells = page.locator("#part1-table tbody tr:visible th a")
+    cells = page.locator("#part1-table tbody tr:visible th small.name")
     return [str(text) for text in cells.all_inner_texts()]
 
 
@@ -53,6 +54,7 @@ def test_the_page_opens_from_disk_in_silence_and_asks_for_nothing(open_page: Any
     assert opened.said == []
     assert opened.asked == [report[0].as_uri()]
     assert opened.page.locator("#part1-verdicts .answers strong").count() == 3
+    assert opened.page.get_by_role("heading", level=1).inner_text() == opened.page.title()
     picture(opened.page, "report-desktop")
     opened.page.evaluate("document.querySelectorAll('.contents').forEach((each) => each.remove())")
     picture(opened.page, "report-desktop-whole", whole=True)
@@ -63,7 +65,7 @@ def test_a_click_on_a_heading_sorts_by_its_column_and_a_second_one_turns_it_roun
     assert first_column(page) == ["attempt-5", "attempt-6a", "attempt-7"]
     heads = page.locator("#part1-table thead th")
     auc = next(place for place in range(heads.count()) if heads.nth(place).inner_text().startswith("AUC"))
-    button = heads.nth(auc).get_by_role("button")
+    button = heads.nth(auc).locator("button:not(.why)")
     button.click()
     assert heads.nth(auc).get_attribute("aria-sort") == "ascending"
     assert first_column(page) == ["attempt-6a", "attempt-5", "attempt-7"], "what has no figure stays last"
@@ -74,23 +76,25 @@ def test_a_click_on_a_heading_sorts_by_its_column_and_a_second_one_turns_it_roun
     assert [heads.nth(place).get_attribute("aria-sort") for place in range(heads.count())].count("none") == (
         heads.count() - 1
     )
+    heads.nth(1).get_by_role("button").click()
+    assert first_column(page) == ["attempt-5", "attempt-6a", "attempt-7"], "by title"
     heads.first.get_by_role("button").click()
     heads.first.get_by_role("button").click()
-    assert first_column(page) == ["attempt-7", "attempt-6a", "attempt-5"]
+    assert first_column(page) == ["attempt-7", "attempt-6a", "attempt-5"], "by place, the last one first"
 
 
 def test_every_column_of_the_comparison_can_be_sorted(open_page: Any, report: Any) -> None:
     page = open_page(report[0]).page
     heads = page.locator("#part1-table thead th")
     for place in range(heads.count()):
-        heads.nth(place).get_by_role("button").click()
+        heads.nth(place).locator("button:not(.why)").click()
         assert heads.nth(place).get_attribute("aria-sort") == "ascending"
         assert sorted(first_column(page)) == ["attempt-5", "attempt-6a", "attempt-7"]
 
 
 def test_a_filter_keeps_the_rows_that_hold_every_word(open_page: Any, report: Any) -> None:
     page = open_page(report[0]).page
-    box, told = page.get_by_label("Filter"), page.locator("#part1-comparison output")
+    box, told = page.get_by_label("Filter the cards"), page.locator("#part1-comparison output")
     box.fill("ATTEMPT pooling")
     assert first_column(page) == ["attempt-5"]
     assert told.inner_text() == "1 of 3 rows"
@@ -99,6 +103,10 @@ def test_a_filter_keeps_the_rows_that_hold_every_word(open_page: Any, report: An
     box.fill("nothing of the kind")
     assert first_column(page) == []
     assert told.inner_text() == "0 of 3 rows"
+    box.fill("auc > 0.6")
+    assert first_column(page) == ["attempt-5"], "a missing figure fulfils no condition"
+    box.fill("auc<=0.5")
+    assert first_column(page) == ["attempt-6a"]
     box.fill("")
     assert len(first_column(page)) == 3
 
@@ -145,23 +153,50 @@ def test_the_sliders_counts_and_figures_are_the_programs_at_twenty_thresholds(op
     picture(page, "report-slider")
 
 
-def test_the_slider_moves_by_keyboard_and_its_marks_lead_to_their_thresholds(open_page: Any, report: Any) -> None:
+def test_the_slider_steps_through_the_scores_of_images_and_its_marks_lead_to_their_thresholds(
+    open_page: Any, report: Any
+) -> None:
     path, scores, runs = report
     page = open_page(path).page
     page.evaluate("location.hash = '#part1-card-attempt-5'")
     part = page.locator("[data-slider='part1-attempt-5']")
-    slider = part.get_by_role("slider")
+    slider, first = part.get_by_role("slider"), scores[runs[0].run_id]
+    observed = sorted(set(first.y_score.tolist()))
+    assert read_slider(part)[0] == expected(first, runs[0].threshold.value)[0], "it starts at the chosen threshold"
     slider.focus()
     page.keyboard.press("Home")
-    assert read_slider(part)[0] == expected(scores[runs[0].run_id], 0.0)[0]
-    page.keyboard.press("ArrowRight")
-    assert read_slider(part)[0] == expected(scores[runs[0].run_id], 0.001)[0]
-    assert slider.get_attribute("aria-valuetext") == "0.001"
+    assert read_slider(part)[0] == expected(first, observed[0])[0]
+    for cut in observed[1:4]:
+        page.keyboard.press("ArrowRight")
+        assert read_slider(part)[0] == expected(first, cut)[0]
+        assert slider.get_attribute("aria-valuetext") == part.get_by_label("Threshold, typed").input_value()
+    page.keyboard.press("ArrowLeft")
+    assert read_slider(part)[0] == expected(first, observed[2])[0]
+    page.keyboard.press("PageUp")
+    assert read_slider(part)[0] == expected(first, observed[12])[0]
+    page.keyboard.press("End")
+    assert read_slider(part)[0] == {"tp": 0, "fp": 0, "tn": 117, "fn": 117}
     part.get_by_role("button", name="chosen").click()
-    assert read_slider(part)[0] == expected(scores[runs[0].run_id], runs[0].threshold.value)[0]
+    assert read_slider(part)[0] == expected(first, runs[0].threshold.value)[0]
     part.get_by_role("button", name="0.5", exact=True).click()
-    assert read_slider(part)[0] == expected(scores[runs[0].run_id], 0.5)[0]
+    assert read_slider(part)[0] == expected(first, 0.5)[0]
     playwright.expect(part.get_by_role("status")).to_contain_text("At 0.500: ")
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_the_middle_of_the_thumb_is_below_the_line_of_the_histogram(viewport: Any, open_page: Any, report: Any) -> None:
+    page = open_page(report[0], viewport=viewport).page
+    page.evaluate("location.hash = '#part1-card-attempt-5'")
+    part = page.locator("[data-slider='part1-attempt-5']")
+    for threshold in (0.0, 0.25, 1.0):
+        part.get_by_label("Threshold, typed").fill(str(threshold))
+        line, left, width, thumb = part.evaluate(
+            "(part) => { const range = part.querySelector('.along'), box = range.getBoundingClientRect(); "
+            "return [part.querySelector('.now').getBoundingClientRect().x, box.x, box.width, "
+            "parseFloat(getComputedStyle(range).getPropertyValue('--thumb'))]; }"
+        )
+        middle = left + thumb / 2 + threshold * (width - thumb)
+        assert abs(line - middle) < 2, threshold
 
 
 def test_what_is_typed_outside_of_zero_and_one_moves_nothing_and_is_marked(open_page: Any, report: Any) -> None:
@@ -190,7 +225,7 @@ def test_a_link_to_a_card_opens_it(open_page: Any, report: Any) -> None:
     page = open_page(report[0]).page
     card = page.locator("#part1-card-attempt-5")
     assert card.get_attribute("open") is None
-    page.locator("#part1-table").get_by_role("link", name="attempt-5", exact=True).click()
+    page.locator("#part1-table").get_by_role("link", name="Scratch CNN, average pooling", exact=True).click()
     playwright.expect(card).to_have_attribute("open", "")
     page.get_by_role("button", name="Close all").click()
     assert card.get_attribute("open") is None
@@ -209,21 +244,22 @@ def test_without_scripts_everything_but_the_controls_is_there(open_page: Any, re
     assert page.locator("#part1-card-attempt-5 .slider").is_hidden()
 
 
-def test_on_paper_all_is_open_and_controls_are_gone(open_page: Any, report: Any) -> None:
+def test_on_paper_the_answer_is_one_page_and_what_is_closed_stays_closed(open_page: Any, report: Any) -> None:
     page = open_page(report[0], color_scheme="dark").page
     page.emulate_media(media="print")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-    for selector in (".contents", ".slider", ".filter", ".tools"):
+    for selector in (".contents", ".slider", ".filter", ".tools", ".command button"):
         for place in range(page.locator(selector).count()):
             assert page.locator(selector).nth(place).is_hidden()
+    assert page.evaluate("getComputedStyle(document.querySelector('.answer-first')).breakAfter") == "page"
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    assert page.locator("details:not([open])").count() == 0
-    assert page.locator("#part1-card-attempt-5 .figures").is_visible()
-    page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert page.locator("details.card[open]").count() == 0
     PICTURES.mkdir(parents=True, exist_ok=True)
     page.pdf(path=PICTURES / "report.pdf", format="A4", prefer_css_page_size=True)
-    assert (PICTURES / "report.pdf").read_bytes().startswith(b"%PDF")
+    pages = max(
+        map(int, re.findall(rb"/Type /Pages.*?/Count (\d+)", (PICTURES / "report.pdf").read_bytes(), re.DOTALL))
+    )
+    assert 1 < pages < 20
 
 
 def test_a_phone_needs_no_sideways_scrolling(open_page: Any, report: Any) -> None:
@@ -256,17 +292,51 @@ def test_the_first_stop_of_the_keyboard_leads_to_the_report(open_page: Any, repo
     assert page.evaluate("document.activeElement.id") == "main"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(scheme: str, open_page: Any, report: Any) -> None:
-    page = open_page(report[0], color_scheme=scheme).page
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
+def test_axe_finds_nothing(scheme: str, width: int, open_page: Any, report: Any) -> None:
+    page = open_page(report[0], color_scheme=scheme, viewport={"width": width, "height": 844}).page
     open_all(page)
-    found = axe.Axe().run(page).response["violations"]
-    grave = [
-        (one["id"], one["nodes"][0]["html"][:200], len(one["nodes"]))
-        for one in found
-        if one["impact"] in ("serious", "critical")
-    ]
-    assert grave == []
+    assert violations(page) == []
+
+
+def test_a_word_is_explained_by_pointer_and_by_key(open_page: Any, report: Any) -> None:
+    page = open_page(report[0]).page
+    word, note = page.get_by_role("button", name="sensitivity"), page.locator("#part1-term-sensitivity")
+    assert not note.is_visible()
+    word.click()
+    assert "recognised as" in note.inner_text()
+    page.keyboard.press("Escape")
+    assert not note.is_visible()
+    word.focus()
+    page.keyboard.press("Enter")
+    assert note.is_visible()
+
+
+def test_the_legend_switches_the_curves_of_a_card(open_page: Any, report: Any) -> None:
+    page = open_page(report[0]).page
+    part = page.locator("#part1-together")
+    lines = part.locator(".line.s1:visible")
+    at_first = lines.count()
+    assert at_first > 1
+    part.get_by_role("checkbox").nth(1).focus()
+    page.keyboard.press("Space")
+    assert lines.count() == 0
+    part.get_by_role("button", name="All").click()
+    assert lines.count() == at_first
+    part.get_by_role("button", name="None").click()
+    assert part.locator(".line:visible").count() == 0
+
+
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 800)])
+def test_the_answer_is_on_the_first_screen(width: int, height: int, open_page: Any, report: Any) -> None:
+    page = open_page(report[0], viewport={"width": width, "height": height}).page
+    assert wider_than_the_window(page) <= 0
+    card = page.locator(".best-card").bounding_box()
+    assert card["y"] + card["height"] <= height
+    if width > 1000:
+        assert page.locator(".problems").bounding_box()["y"] < height
+        assert page.locator(".command").first.bounding_box()["y"] < height
+    picture(page, f"report-first-screen-{width}")
 
 
 def test_hostile_texts_are_shown_and_not_run_and_do_not_break_the_layout(open_page: Any, attacked: Path) -> None:

@@ -1,0 +1,32 @@
+"""Renders the test images that every card misses as markdown."""
+
+from __future__ import annotations
+
+from reports.render.markdown.table import cell, folded, table
+from reports.render.words import MISSED_IMAGES
+from reports.report import Section
+from reports.results.image_errors_text import left_out, meaning, summary
+from reports.text import number, plural
+
+_MOST = 50
+
+
+def image_errors_markdown(section: Section) -> list[str]:
+    """Lines with the test images that every card misses, at most 50; empty without scores."""
+    errors = section.image_errors
+    if errors is None:
+        return []
+    titles = {card.card.name: card.card.title for card in section.cards}
+    rows = errors.missed_by_all
+    lines = [f"### {MISSED_IMAGES}", "", cell(f"{summary(errors)} {meaning(errors)}"), ""]
+    lines += [line for sentence in left_out(errors, titles) for line in (cell(sentence), "")]
+    if not rows:
+        return lines
+    of_rows = (
+        [row.name, row.true_class, number(min(row.probability), 2), number(max(row.probability), 2)]
+        for row in rows[:_MOST]
+    )
+    listing = table(["image", "true class", "lowest probability", "highest probability"], of_rows)
+    if len(rows) > _MOST:
+        listing += ["", f"{len(rows) - _MOST} more are in `images.csv` (`zoo report --format csv`)."]
+    return [*lines, *folded(f"Missed by every card: {plural(len(rows), 'image')}", listing)]

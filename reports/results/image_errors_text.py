@@ -1,0 +1,48 @@
+"""Sentences about the test images that cards miss, the same for every renderer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from reports.results.image_errors import ImageErrors
+from reports.text import listed, plural
+
+
+def summary(errors: ImageErrors) -> str:
+    """How many test images every card misses, and how many some card misses, in one sentence."""
+    images, missed, by_all = len(errors.rows), len(errors.missed_by_any), len(errors.missed_by_all)
+    if len(errors.cards) == 1:
+        return f"The card misses {missed} of {plural(images, 'test image')}."
+    everyone = "Both cards miss" if len(errors.cards) == 2 else f"All {len(errors.cards)} cards miss"
+    return f"{everyone} {by_all} of {plural(images, 'test image')}; at least one card misses {missed}."
+
+
+def meaning(errors: ImageErrors) -> str:
+    """What a miss and a probability are."""
+    of = "of the true class" if errors.probability_of is None else f"of {errors.probability_of}"
+    decided = "by the decision rule" if errors.probability_of is None else "at the threshold"
+    several = "; a card with several seeds, if most of its runs do" if max(errors.runs) > 1 else ""
+    return (
+        f"A card misses an image if it decides wrongly {decided} that it chose on validation{several}. "
+        f"{_values(errors.calibrated)} {of}."
+    )
+
+
+def _values(calibrated: Sequence[bool]) -> str:
+    if all(calibrated):
+        return "Values are probabilities, calibrated on validation,"
+    if not any(calibrated):
+        return "Values are scores (not calibrated)"
+    return f"Values are probabilities, calibrated on validation, of {sum(calibrated)} cards and scores of the others,"
+
+
+def left_out(errors: ImageErrors, titles: Mapping[str, str]) -> list[str]:
+    """Sentences about the cards that are left out; `titles` are by name of card."""
+    lines = []
+    if errors.one_answer:
+        names = listed([titles.get(name, name) for name in errors.one_answer])
+        lines.append(f"Left out, because every image gets the same answer: {names}.")
+    if errors.other_images:
+        names = listed([titles.get(name, name) for name in errors.other_images])
+        lines.append(f"Left out, because they were scored on other test images: {names}.")
+    return lines
