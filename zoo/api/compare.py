@@ -13,6 +13,7 @@ from benchmark.runs.storage.lookup import unknown_run
 from benchmark.runs.storage.store import Store
 from reports.report import same_conditions
 from reports.results.class_pairs import CLASS_METRIC, ClassComparison, compare_classes
+from reports.results.folds import pool_folds
 from reports.results.measured import (
     AnyResults,
     MulticlassResults,
@@ -178,7 +179,7 @@ def compare(
     source, messages = resolve_store(store), Messages(on_message)
     for problem in plugins.load(plugins.METRICS).broken:
         messages.warn(problem)
-    runs = readable_runs(source, messages, "bench")
+    runs = pool_folds(readable_runs(source, messages, "bench"), source)
     groups = same_conditions(run for run in runs if run.status == "ok")
     if not groups:
         root = source.root

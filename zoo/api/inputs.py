@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from math import inf
 from os import PathLike as OsPath
@@ -230,13 +230,19 @@ def stored_runs(store: Store, messages: Messages, stage: Literal["bench", "searc
     return runs
 
 
-def resolve_run(run: str | Run, store: Store, messages: Messages) -> Run:
+def resolve_run(
+    run: str | Run,
+    store: Store,
+    messages: Messages,
+    pool: Callable[[Sequence[Run], Store], Sequence[Run]] | None = None,
+) -> Run:
     """One run of a store.
 
     Args:
         run: A run, its id, the beginning of its id, CARD or CARD:SEED.
         store: The store to search.
         messages: Receives a warning per run that cannot be read.
+        pool: Puts the folds of a cross-validation together; None takes the first fold, with a warning.
 
     Returns:
         `run` itself, or the only stored run that matches.
@@ -245,7 +251,7 @@ def resolve_run(run: str | Run, store: Store, messages: Messages) -> Run:
         ConfigError: No run matches, or several do.
     """
     one_of_types("run", run, (str, Run), "a run, its id, CARD or CARD:SEED")
-    return lookup.resolve_run(store, run, messages.warn) if isinstance(run, str) else run
+    return lookup.resolve_run(store, run, messages.warn, pool) if isinstance(run, str) else run
 
 
 def declared(runs: Sequence[Run], data_is: str) -> list[Run]:

@@ -325,6 +325,11 @@ def plan_search(
         space = load_space(str(space)) if space else fitting_space(base)
     space = with_overrides(space, tuner=tuner, trials=trials, executions=executions)
     conditions, target = resolve_protocol(protocol), resolve_store(store)
+    if conditions.test_folds is not None:
+        raise ConfigError(
+            f"protocol {conditions.name}: test_folds: a search chooses on validation images, and here every image is "
+            "tested too; leave test_folds out, and use folds: of the search space"
+        )
     warm_up()
     dataset = resolve_data(data, patients, positive, hold_out=hold_out)
     space = space.for_classes(dataset.classes)

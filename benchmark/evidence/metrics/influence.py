@@ -10,17 +10,19 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
+Cut = float | Floats
+"""A decision threshold, or one per image (n,), as in a cross-validation whose folds have thresholds of their own."""
 ClassSizes = Literal["drawn", "fixed"]
 """Whether the number of images per class is random, or was fixed beforehand, as in a balanced test set."""
 
 
-def cells(y_true: Labels, y_score: Floats, threshold: float) -> Labels:
+def cells(y_true: Labels, y_score: Floats, threshold: Cut) -> Labels:
     """Return the cell of the confusion matrix that each image falls in.
 
     Args:
         y_true: Labels (n,), 0 or 1.
         y_score: Scores (n,) in [0, 1].
-        threshold: Scores at or above it are called positive.
+        threshold: Scores at or above it are called positive; one for all images, or one per image (n,).
 
     Returns:
         Cells (n,): 0 true positive, 1 false positive, 2 true negative, 3 false negative.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 
+from benchmark.runs.cross_validation import is_fold, whole_spec
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Problem, Store
 from zoo.config.errors import ConfigError
@@ -14,14 +15,21 @@ from zoo.models.catalog import load_cards
 _LISTED = 6
 
 
-def resolve_run(store: Store, name: str, warn: Callable[[str], None] = lambda _: None) -> Run:
+def resolve_run(
+    store: Store,
+    name: str,
+    warn: Callable[[str], None] = lambda _: None,
+    pool: Callable[[Sequence[Run], Store], Sequence[Run]] | None = None,
+) -> Run:
     """Find the run that a name means.
 
     Args:
         store: The store.
         name: A run id, a card, CARD:SEED, or the beginning of a run id, tried in this order. A card means its benchmark
             runs, not trials of a search. If a name means several runs, failed ones are ignored.
-        warn: Called with one line about each folder of the store that cannot be used.
+        warn: Called with one line about each folder of the store that cannot be used, and where a name means the folds
+            of a cross-validation and the first of them is taken.
+        pool: Puts the folds of each card and seed together; None takes the first fold.
 
     Returns:
         The run.
@@ -30,7 +38,17 @@ def resolve_run(store: Store, name: str, warn: Callable[[str], None] = lambda _:
         ConfigError: The name means no run, several runs, or only damaged ones.
     """
     runs, problems = store.survey()
-    matches = next(filter(None, (_finished(runs_of_kind) for runs_of_kind in _interpretations(runs, name))), [])
+    interpretations = _interpretations(runs, name)
+    if pool is not None:
+        interpretations = [list(pool(kind, store)) if len(kind) > 1 else kind for kind in interpretations]
+    matches = next(filter(None, map(_finished, interpretations)), [])
+    if len({whole_spec(run.spec).run_id for run in matches}) == 1 and len(matches) > 1 and is_fold(matches[0]):
+        matches = sorted(matches, key=lambda run: run.spec.fold or (0, 0))[:1]
+        count, index = matches[0].spec.fold or (1, 0)
+        warn(
+            f"'{name}' names the {count} folds of a cross-validation: this is fold {index + 1}, trained "
+            f"without the images that it tests; `zoo runs` lists the others, `zoo show {name}` has all figures"
+        )
     if not matches and (damaged := [problem.line for problem in problems if _means(name, problem)]):
         raise ConfigError(*damaged)
     for problem in problems:
@@ -92,7 +110,7 @@ def _interpretations(runs: Sequence[Run], name: str) -> list[list[Run]]:
     benched = [run for run in runs if run.spec.stage == "bench"]
     card, _, seed = name.rpartition(":")
     return [
-        [run for run in runs if run.run_id == name],
+        [run for run in runs if name in (run.run_id, whole_spec(run.spec).run_id if is_fold(run) else run.run_id)],
         [run for run in benched if run.spec.card.name == name],
         [run for run in benched if run.spec.card.name == card and str(run.spec.seed) == seed],
         [run for run in runs if re.fullmatch(r"[0-9a-f]+", name) and run.run_id.startswith(name)],
@@ -104,4 +122,5 @@ def _finished(runs: list[Run]) -> list[Run]:
 
 
 def _described(run: Run) -> str:
-    return f"{run.spec.card.name}:{run.spec.seed}, {run.spec.protocol.name}, {run.spec.dataset.source}"
+    fold = "" if run.spec.fold is None else f", fold {run.spec.fold[1] + 1}"
+    return f"{run.spec.card.name}:{run.spec.seed}{fold}, {run.spec.protocol.name}, {run.spec.dataset.source}"

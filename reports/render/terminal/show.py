@@ -60,7 +60,7 @@ def run_view(run: Run, store: Store, width: int) -> RenderableType:
     """
     spec = run.spec
     parts: list[RenderableType] = [
-        Text(one_line(f"{spec.card.name} seed {spec.seed}: {spec.card.title}"), style="bold"),
+        Text(one_line(f"{spec.card.name} seed {spec.seed_text}: {spec.card.title}"), style="bold"),
         escape(f"run {run.run_id}, {spec.stage}, {run.status}, finished {run.finished}; {conditions(spec)}"),
     ]
     if spec.dataset.synthetic:

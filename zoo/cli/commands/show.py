@@ -10,11 +10,12 @@ from zoo.cli.options import JsonOption, RunArgument, StoreOption, out, print_jso
 def command(name: RunArgument, store: StoreOption = Path("runs"), json: JsonOption = False) -> None:
     """Show one run: settings, figures with intervals, threshold, diagnosis, costs and a learning curve."""
     from reports.render.terminal.show import run_document, run_view
+    from reports.results.folds import pool_folds
     from zoo.api.inputs import resolve_run, resolve_store
     from zoo.api.messages import Messages
 
     source = resolve_store(store)
-    run = resolve_run(name, source, Messages(say))
+    run = resolve_run(name, source, Messages(say), pool_folds)
     if json:
         print_json(run_document(run, source))
         return
