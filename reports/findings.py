@@ -94,7 +94,8 @@ def _remarks(section: Section) -> Iterator[str]:
     failed = sum(run.status == "failed" for run in section.runs)
     cards, runs = len(section.cards), len(section.runs)
     ended = "all finished" if not failed else f"{failed} failed"
-    yield f"{plural(runs, 'run')} of {plural(cards, 'card')}; {ended}."
+    kind = "run" if section.runs[0].spec.protocol.test_folds is None else "cross-validation"
+    yield f"{plural(runs, kind)} of {plural(cards, 'card')}; {ended}."
     if section.ranking is not None:
         yield _leading(section.ranking)
     if (weakest := _weakest_class(section)) is not None:

@@ -244,9 +244,10 @@ def calibrated(val: AnyScores, test: _Scores) -> tuple[AnyCalibrator | FoldCalib
     methods = [each.method if each.accepted else "none" for each in fitted]
     counts = {method: methods.count(method) for method in dict.fromkeys(methods)}
     text = "by fold: " + ", ".join(f"{method} {count}x" for method, count in counts.items())
-    accepted = any(each.accepted for each in fitted)
-    reason = None if accepted else f"in every fold, such as fold 1: {fitted[0].reason}"
-    return FoldCalibrators(text, accepted, reason), replace(test, y_score=y_score)
+    if any(each.accepted for each in fitted):
+        return FoldCalibrators(text, True, None), replace(test, y_score=y_score)
+    reason = f"in every fold, such as fold 1: {fitted[0].reason}"
+    return FoldCalibrators(fitted[0].method, False, reason), replace(test, y_score=y_score)
 
 
 def _best(val: AnyScores) -> AnyCalibrator:

@@ -64,7 +64,7 @@ class PairedScores:
         """Return influence values (seeds, n) of `metric`. Raises MetricError if it is undefined or fails for a seed."""
         record = get_metric(metric)
         runs = zip(self.runs, self.thresholds, strict=True)
-        rows = [record.influence_values(run.y_true, run.y_score, cut, run.fold) for run, cut in runs]
+        rows = [record.influence_values(run.y_true, run.y_score, cut, run.fold, run.patient) for run, cut in runs]
         return _stacked(metric, rows, self.runs[0].y_true, class_sizes)
 
     def record(self, metric: str) -> Scaled:

@@ -74,7 +74,7 @@ def interval(
     """
     try:
         record = get_metric(metric)
-        influence = record.influence_values(clusters.y_true, y_score, threshold, fold)
+        influence = record.influence_values(clusters.y_true, y_score, threshold, fold, clusters.index)
         computed = _computed(record, value, y_score, threshold, clusters, class_sizes, level, strata, influence)
     except MetricError as failure:
         return Interval(None, None, None, str(failure))

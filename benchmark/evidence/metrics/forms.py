@@ -205,7 +205,7 @@ class OfClass:
 
         def compute() -> Floats | None:
             pair = self.pair(scores, decided)
-            return self.record.influence_values(pair.y_true, pair.y_score, HALF, pair.fold)
+            return self.record.influence_values(pair.y_true, pair.y_score, HALF, pair.fold, pair.patient)
 
         influence: Floats | None = self._once("influence", scores, decided, compute)
         return influence

@@ -152,5 +152,31 @@ def centred(influences: Floats, y_true: Labels, class_sizes: ClassSizes) -> Floa
     return within
 
 
+def fold_corrections(y_true: Labels, fold: Labels, units: Sequence[str] | Labels | None = None) -> Floats:
+    """Return factors that give the sum of squares of a fold's influence values its own small-sample correction.
+
+    `Clusters.covariance` multiplies the sum of squares of a class by c / (c - 1), with c clusters of the class in all
+    folds. Values that are centred within a fold need the c of the fold, which is smaller.
+
+    Args:
+        y_true: Labels (n,), from 0.
+        fold: The fold of each image (n,).
+        units: The patient of each image (n,); None: every image is a unit of its own.
+
+    Returns:
+        Factors (n,), at least 1; 1 for a class with a single unit in its fold, which shows no variation.
+    """
+    unit = np.arange(len(y_true)) if units is None else np.unique(np.asarray(units), return_inverse=True)[1]
+    factors = np.ones(len(y_true))
+    for label in np.unique(y_true):
+        overall = len(np.unique(unit[y_true == label]))
+        for index in np.unique(fold):
+            here = (fold == index) & (y_true == label)
+            count = len(np.unique(unit[here]))
+            if count > 1:
+                factors[here] = np.sqrt(_small_sample(count) / _small_sample(overall))
+    return factors
+
+
 def _small_sample(clusters: int) -> float:
     return clusters / (clusters - 1) if clusters > 1 else 1.0

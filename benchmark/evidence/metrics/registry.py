@@ -287,20 +287,27 @@ class Metric:
         return numbers
 
     def influence_values(
-        self, y_true: Labels, y_score: Floats, threshold: Cut, fold: Labels | None = None
+        self,
+        y_true: Labels,
+        y_score: Floats,
+        threshold: Cut,
+        fold: Labels | None = None,
+        units: Sequence[str] | Labels | None = None,
     ) -> Floats | None:
         """Return the derivative of the metric by the weight of each image, at equal weights.
 
         This is the infinitesimal jackknife (Jaeckel 1972, Efron 1982): the sum of squares over independent clusters
         estimates the variance of the metric. For the AUC, the derivatives are the centred placements of DeLong et al.
         1988, divided by the size of the class. With folds, a metric that ranks has the influence values within each
-        fold, divided by the number of folds (LeDell, Petersen and van der Laan 2015).
+        fold, divided by the number of folds (LeDell, Petersen and van der Laan 2015), and larger by the small-sample
+        correction of each fold.
 
         Args:
             y_true: Labels (n,), 0 or 1.
             y_score: Scores (n,) in [0, 1].
             threshold: Scores at or above it are called positive; one for all images, or one per image (n,).
             fold: The fold whose model scored each image (n,); None for the scores of one model.
+            units: The patient of each image (n,), whom the correction counts; None counts images.
 
         Returns:
             Influence values (n,), which sum to 0; None where the metric is undefined.
@@ -320,7 +327,7 @@ class Metric:
             deviations: Floats = (values - values.mean()) / len(values)
             return deviations
         if self.ranks and fold is not None:
-            return self._influence_of_folds(y_true, y_score, fold)
+            return self._influence_of_folds(y_true, y_score, fold, units)
         if self.of_scores is not None and self.influence is not None:
             influence: Floats | None = self._array(y_true.shape, "influence", y_true, y_score)
             return influence
@@ -328,8 +335,12 @@ class Metric:
         gradient = self._gradient(np.bincount(cell, minlength=4).astype(np.float64))
         return None if gradient is None else gradient[cell]
 
-    def _influence_of_folds(self, y_true: Labels, y_score: Floats, fold: Labels) -> Floats | None:
+    def _influence_of_folds(
+        self, y_true: Labels, y_score: Floats, fold: Labels, units: Sequence[str] | Labels | None
+    ) -> Floats | None:
         import numpy as np
+
+        from benchmark.evidence.metrics.influence import fold_corrections
 
         rows = rows_of_folds(fold)
         values = np.empty(len(y_true))
@@ -338,7 +349,7 @@ class Metric:
             if part is None:
                 return None
             values[row] = part / len(rows)
-        return values
+        return values * fold_corrections(y_true, fold, units)
 
     def _gradient(self, counts: Floats) -> Floats | None:
         if self.influence is not None:

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from benchmark.evidence.diagnosis.diagnoses import Finding
 from benchmark.evidence.metrics.registry import label_of, metrics
+from benchmark.runs.cross_validation import CrossValidatedRun
 from benchmark.runs.deployment.decision_rule import DecisionRule, decider_of
 from benchmark.runs.history import History
 from benchmark.runs.run import Run
@@ -81,9 +82,11 @@ def run_view(run: Run, store: Store, width: int) -> RenderableType:
 
 def run_document(run: Run, store: Store) -> dict[str, Any]:
     """The run as a JSON document: record, epochs, calibration, findings, recipe, methods and model."""
-    decider = decider_of(run, store) if run.status == "ok" and not is_multiclass(run) else None
+    one_model = run.status == "ok" and not is_multiclass(run) and not isinstance(run, CrossValidatedRun)
+    decider = decider_of(run, store) if one_model else None
     return {
         "run_id": run.run_id,
+        **({"folds": [fold.run_id for fold in run.folds]} if isinstance(run, CrossValidatedRun) else {}),
         "record": run.model_dump(mode="json"),
         "history": [{name: str(value) for name, value in row.items()} for row in store.history(run).rows()],
         "calibration": None if decider is None else _calibration(decider),
@@ -116,8 +119,9 @@ def _calibration(decider: DecisionRule) -> dict[str, Any]:
 def _figures(run: Run, width: int) -> Iterator[RenderableType]:
     """A column per split and threshold; in a narrow terminal the intervals are below the figures."""
     chosen = run.threshold.value if run.threshold else None
+    where = "each fold's threshold" if isinstance(run, CrossValidatedRun) else number(chosen)
     columns = [
-        (f"{split} at {'0.5' if not at_chosen else number(chosen)}", run.figures(split, at_chosen))
+        (f"{split} at {'0.5' if not at_chosen else where}", run.figures(split, at_chosen))
         for split in ("val", "test")
         for at_chosen in (False, True)
         if run.figures(split, at_chosen)
@@ -161,6 +165,13 @@ def _multiclass(run: Run, store: Store, width: int) -> Iterator[RenderableType]:
 
 
 def _threshold(run: Run, store: Store) -> Iterator[RenderableType]:
+    if isinstance(run, CrossValidatedRun):
+        yield from _titled(
+            "Threshold and calibration of each fold",
+            escape(run.spec.protocol.threshold.in_words()),
+            *(escape(f"run {fold.run_id}: {_of_fold(decider_of(fold, store))}") for fold in run.folds),
+        )
+        return
     decider = decider_of(run, store)
     chosen = decider.threshold
     value = estimate(chosen) if chosen.value is not None else f"none: {chosen.reason}"
@@ -169,6 +180,12 @@ def _threshold(run: Run, store: Store) -> Iterator[RenderableType]:
         escape(f"threshold {value}; {run.spec.protocol.threshold.in_words()}"),
         escape(f"as a probability {number(decider.calibrated_threshold)}; {calibration_line(decider.calibrator)}"),
     )
+
+
+def _of_fold(decider: DecisionRule) -> str:
+    chosen = decider.threshold
+    value = estimate(chosen) if chosen.value is not None else f"none: {chosen.reason}"
+    return f"threshold {value}; {calibration_line(decider.calibrator)}"
 
 
 def _published(run: Run, store: Store, width: int) -> Iterator[RenderableType]:
@@ -250,7 +267,11 @@ def _model(run: Run, store: Store) -> Iterator[RenderableType]:
 
     if run.status != "ok":
         return
-    if (problem := _model_problem(run, store)) is not None:
+    if isinstance(run, CrossValidatedRun):
+        stored = "" if all(map(store.has_model, run.folds)) else ", where it is stored"
+        ids = ", ".join(fold.run_id for fold in run.folds)
+        yield escape(f"each fold has a model of its own{stored}: `zoo predict RUN`, `zoo export RUN` with {ids}")
+    elif (problem := _model_problem(run, store)) is not None:
         yield escape(f"model stored but not usable: {problem}")
     elif store.has_model(run):
         yield escape(f"model stored: `zoo predict {run.run_id} IMAGE...`, `zoo export {run.run_id}`")
