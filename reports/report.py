@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmark.data.positive_class import positive_warning
+from benchmark.runs.cross_validation import CrossValidatedRun
 from benchmark.runs.history import Histories
 from benchmark.runs.plan import Skip
 from benchmark.runs.run import Run
@@ -181,6 +182,19 @@ def _multiclass_claims(
             yield report_on_claims(each, measured, conditions(run.spec), run.spec.dataset.synthetic)
 
 
+def _cross_validation(runs: Sequence[Run]) -> str:
+    """That every image is tested once, and by which models."""
+    protocol, facts = runs[0].spec.protocol, runs[0].spec.dataset
+    by, own = ("image", "") if facts.patients_unknown else ("patient", " that saw no image of its patient")
+    tested = {run.split.sizes.get("test") for run in runs if isinstance(run, CrossValidatedRun)}
+    images = f"each of {tested.pop()} images" if len(tested) == 1 else "every image"
+    decided = "" if len(facts.classes) > 2 else "; chosen thresholds are those of each fold"
+    return (
+        f"{protocol.test_folds}-fold cross-validation by {by}: {images} is tested once, by a model{own}. AUC and "
+        f"average precision are means over folds{decided}."
+    )
+
+
 def _notes(runs: Sequence[Run], claims: Sequence[Claims]) -> tuple[str, ...]:
     notes = []
     facts = runs[0].spec.dataset
@@ -191,6 +205,8 @@ def _notes(runs: Sequence[Run], claims: Sequence[Claims]) -> tuple[str, ...]:
             "Patients are not known: every image counts as a separate patient, so images of one patient may be in "
             "train, val and test."
         )
+    if runs[0].spec.protocol.test_folds is not None:
+        notes.append(_cross_validation(runs))
     if (line := identity_line(facts, claims)) is not None:
         notes.append(f"{capital(line)}.")
     if runs[0].spec.dataset.synthetic:

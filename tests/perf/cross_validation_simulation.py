@@ -5,8 +5,8 @@ Run: nice python -m tests.perf.cross_validation_simulation [--replicates 1000]
 A logistic regression learns from images of 20 simulated features, of which 5 separate the classes. A data set of n
 images is divided once into 60 / 20 / 20% (single split), and into 5 folds. Each fold is tested by a model that was
 trained on 64% of all images and chose its threshold on 16%. Both designs are by patient. As the features are normal,
-the true AUC and accuracy of a trained model are known exactly. "Recipe" is the mean of these over data sets of n images,
-what a reader takes from a paper. "Own" is the mean over the models that were trained.
+the true AUC and accuracy of a trained model are known exactly. "Recipe" is their mean over data sets of n images, which
+a reader takes from a paper. "Own" is the mean over the models that were trained.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 from scipy.stats import norm
-from sklearn.linear_model import LogisticRegression
 
-from benchmark.evidence.calibration.calibrators import best_calibrator
+from benchmark.evidence.calibration.calibrators import Calibrator, calibrate
 from benchmark.evidence.intervals.seeds import PairedScores, seed_figure
 from benchmark.evidence.scores import TestScores, ValidationScores
 from benchmark.evidence.thresholds.choice import choose
@@ -75,19 +75,40 @@ def divided(y_true: Labels, patient: Labels, parts: int, generator: np.random.Ge
 class Fitted:
     """A model, the threshold and the calibrator that it chose on validation, and its true performance."""
 
-    model: Any
+    weights: Floats
     threshold: float
-    calibrator: Any
+    calibrator: Calibrator | None
     truth: dict[str, float]
+
+    def scores(self, x: Floats) -> Floats:
+        """The score of each image (n,) with features (n, 20)."""
+        return probabilities(self.weights, x)
+
+
+def probabilities(weights: Floats, x: Floats) -> Floats:
+    """Scores (n,) of features (n, 20) by weights (21,), the last of which is the intercept."""
+    return expit(x @ weights[:-1] + weights[-1])
+
+
+def logistic(x: Floats, y: Labels, penalty: float = 1.0) -> Floats:
+    """Weights (21,) of a logistic regression with a ridge penalty, as scikit-learn's with C = 1, by Newton's method."""
+    design = np.column_stack([x, np.ones(len(x))])
+    ridge = penalty * np.append(np.ones(x.shape[1]), 1e-9)
+    weights = np.zeros(design.shape[1])
+    for _ in range(12):
+        p = expit(design @ weights)
+        hessian = design.T @ (design * (p * (1 - p))[:, None]) + np.diag(ridge)
+        weights -= np.linalg.solve(hessian, design.T @ (p - y) + ridge * weights)
+    return weights
 
 
 def fit(world: World, x: Floats, y: Labels, patient: Labels, val: Labels, calibrates: bool) -> Fitted:
     """Train on the images outside `val` (n,), 0 or 1; choose on those inside."""
-    model = LogisticRegression(max_iter=300).fit(x[val == 0], y[val == 0])
+    fitted = logistic(x[val == 0], y[val == 0])
     inside = val == 1
-    scores = ValidationScores("val", y[inside], model.predict_proba(x[inside])[:, 1], names(patient[inside]))
+    scores = ValidationScores("val", y[inside], probabilities(fitted, x[inside]), names(patient[inside]))
     threshold = choose(scores).value
-    weights, offset = model.coef_[0], float(model.intercept_[0])
+    weights, offset = fitted[:-1], float(fitted[-1])
     shift, spread = float(weights @ world.means), float(np.sqrt(weights @ weights))
 
     def balanced(cut: float) -> float:
@@ -100,7 +121,7 @@ def fit(world: World, x: Floats, y: Labels, patient: Labels, val: Labels, calibr
         "accuracy": balanced(0.5),
         "balanced_accuracy": balanced(cut),
     }
-    return Fitted(model, cut, best_calibrator(scores) if calibrates else None, truth)
+    return Fitted(fitted, cut, calibrate(scores, "platt") if calibrates else None, truth)
 
 
 def names(patient: Labels) -> tuple[str, ...]:
@@ -133,8 +154,8 @@ def replicate(
         val = (divided(y[rest], relabelled(patient[rest]), 5, generator) == 0).astype(np.int64)
         fitted = fit(world, x[rest], y[rest], patient[rest], val, calibrates)
         models.append(fitted)
-        y_score[test], cuts[test] = fitted.model.predict_proba(x[test])[:, 1], fitted.threshold
-        if calibrates:
+        y_score[test], cuts[test] = fitted.scores(x[test]), fitted.threshold
+        if fitted.calibrator is not None:
             part = TestScores("test", y[test], y_score[test])
             calibrated[test] = fitted.calibrator.apply(part).y_score
     truth = {metric: float(np.mean([each.truth[metric] for each in models])) for metric in models[0].truth}
@@ -148,7 +169,7 @@ def replicate(
     outside, test = part != 0, part == 0
     val = (part[outside] == 1).astype(np.int64)
     fitted = fit(world, x[outside], y[outside], patient[outside], val, calibrates=False)
-    alone = TestScores("test", y[test], fitted.model.predict_proba(x[test])[:, 1], names(patient[test]))
+    alone = TestScores("test", y[test], fitted.scores(x[test]), names(patient[test]))
     yield "single split", estimated(alone, fitted.threshold), fitted.truth
 
 
@@ -162,7 +183,7 @@ def rows(world: World, replicates: int) -> Iterator[tuple[str, ...]]:
     generator = np.random.default_rng([world.images, world.per_patient, round(100 * world.distance)])
     figures: dict[tuple[str, str], list[tuple[float, float | None, float | None, float]]] = defaultdict(list)
     for number in range(replicates):
-        for design, estimates, truth in replicate(world, generator, calibrates=number % 10 == 0):
+        for design, estimates, truth in replicate(world, generator, calibrates=number % 20 == 0):
             for metric, (value, low, high) in estimates.items():
                 figures[metric, design].append((value, low, high, truth[metric]))
     for (metric, design), of_design in sorted(figures.items()):
@@ -204,13 +225,14 @@ def main() -> None:
     """Print the table as Markdown."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--replicates", type=int, default=1000)
-    replicates = parser.parse_args().replicates
+    parser.add_argument("--per-patient", type=int, nargs="*", default=[1, 3])
+    arguments = parser.parse_args()
     print(f"| {' | '.join(HEADS)} |\n|{'---|' * len(HEADS)}")
-    for per_patient in (1, 3):
+    for per_patient in arguments.per_patient:
         for distance in (HARD, EASY):
             for images in SIZES:
                 world = World(images // per_patient * per_patient, per_patient, distance)
-                for row in rows(world, replicates):
+                for row in rows(world, arguments.replicates):
                     print(f"| {' | '.join(row)} |", flush=True)
 
 
