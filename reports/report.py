@@ -24,6 +24,7 @@ from reports.results.measured import (
 )
 from reports.results.methods import Methods, methods
 from reports.results.multiclass import MulticlassSection, multiclass_section
+from reports.results.multiclass_text import few_images_note
 from reports.results.pairs import Ranking, rank
 from reports.results.probabilities import Probabilities, probabilities
 from reports.results.recognised import identity_line
@@ -158,12 +159,13 @@ def _multiclass_section(
     """A section on three or more classes. It has no curves and no thresholds of a positive class."""
     facts = runs[0].spec.dataset
     measured = {} if scores is None else collect_multiclass_results(runs, scores)
+    few = next((few_images_note(results.test[0]) for results in measured.values()), None)
     return Section(
         title=conditions(runs[0].spec),
         synthetic=facts.synthetic,
         runs=tuple(runs),
         comparisons=(),
-        notes=(*notes, *_notes(runs, claims)),
+        notes=(*notes, *_notes(runs, claims), *([] if few is None else [few])),
         cards=card_figures(runs, measured),
         methods=methods(runs, measured),
         split_faults=split_faults(runs, measured),

@@ -7,12 +7,14 @@ from itertools import product
 
 from benchmark.evidence.decisions.decide import Decision
 from benchmark.evidence.estimate import Estimate
+from benchmark.evidence.intervals.multiclass import few_units
 from benchmark.evidence.metrics.keys import MeasureKey
 from benchmark.evidence.metrics.registry import label_of
+from benchmark.evidence.scores import MulticlassScores
 from benchmark.runs.run import Run
 from reports.results.decision_text import decision_remarks
 from reports.results.multiclass import ClassMatrix, MulticlassCard, MulticlassProbabilities
-from reports.text import MISSING, decimals_of, estimate, number, plural
+from reports.text import MISSING, decimals_of, estimate, listed, number, plural
 
 CLASS_METRICS = ("recall", "precision", "f1", "auc")
 """The metrics of each class against the rest in tables of classes; all of them are in JSON and CSV."""
@@ -33,6 +35,21 @@ def overall_keys(figures: Iterable[str]) -> list[str]:
 
 def _is_detail(key: MeasureKey) -> bool:
     return key.of_class is not None or key.average not in (None, "macro")
+
+
+def few_images_note(scores: MulticlassScores) -> str | None:
+    """A sentence that names the classes with too few images for intervals of 95%; None if there are none."""
+    few = few_units(scores)
+    if not few:
+        return None
+    counts = []
+    for name, (images, patients) in few.items():
+        of_patients = "" if scores.patient is None else f" of {plural(patients, 'patient')}"
+        counts.append(f"{name} ({plural(images, 'image')}{of_patients})")
+    return (
+        f"Few test images of {listed(counts)}: intervals of their figures and of macro averages are cautious; they can "
+        "be wider than 95% needs."
+    )
 
 
 def class_heads(metrics: Sequence[str] = CLASS_METRICS) -> list[str]:

@@ -172,7 +172,9 @@ def test_with_many_images_the_interval_of_an_auc_is_delong_s() -> None:
 
 
 @pytest.mark.parametrize(("images_per_patient", "units"), [(1, "images"), (2, "patients")])
-def test_average_precision_needs_ten_images_or_patients_of_a_class(images_per_patient: int, units: str) -> None:
+def test_average_and_weighted_precision_need_ten_images_or_patients_of_a_class(
+    images_per_patient: int, units: str
+) -> None:
     scores, _ = drawn_decisions(11, n=150)
     rare = np.flatnonzero(scores.y_true == 2)[: 6 * images_per_patient]
     rows = np.sort(np.append(np.flatnonzero(scores.y_true != 2), rare))
@@ -188,7 +190,7 @@ def test_average_precision_needs_ten_images_or_patients_of_a_class(images_per_pa
         else None,
     )
     listed = multiclass_figures(few, argmax(few))
-    for key in ("average_precision:macro", "average_precision:class:VIRUS"):
+    for key in ("average_precision:macro", "average_precision:class:VIRUS", "precision:weighted"):
         assert listed[key].value is not None
         assert listed[key].low is None
         assert f"needs 10 {units} of each class for an interval; VIRUS has" in (listed[key].reason or "")
