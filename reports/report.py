@@ -187,12 +187,12 @@ def _multiclass_claims(
 def _cross_validation(runs: Sequence[Run]) -> str:
     """That every image is tested once, and by which models."""
     protocol, facts = runs[0].spec.protocol, runs[0].spec.dataset
-    by, own = ("image", "") if facts.patients_unknown else ("patient", " that saw no image of its patient")
+    by, separation = ("image", "") if facts.patients_unknown else ("patient", " that saw no image of its patient")
     tested = {run.split.sizes.get("test") for run in runs if isinstance(run, CrossValidatedRun)}
     images = f"each of {tested.pop()} images" if len(tested) == 1 else "every image"
     decided = "" if len(facts.classes) > 2 else "; chosen thresholds are those of each fold"
     return (
-        f"{protocol.test_folds}-fold cross-validation by {by}: {images} is tested once, by a model{own}. AUC and "
+        f"{protocol.test_folds}-fold cross-validation by {by}: {images} is tested once, by a model{separation}. AUC and "
         f"average precision are means over folds{decided}."
     )
 

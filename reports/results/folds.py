@@ -223,7 +223,7 @@ AnyCalibrator = Calibrator | MulticlassCalibrator
 
 
 def calibrated(val: AnyScores, test: _Scores) -> tuple[AnyCalibrator | FoldCalibrators, _Scores]:
-    """Calibrate test scores by what validation scores of the same model show; each fold by its own calibrator.
+    """Calibrate test scores with a calibrator fitted on validation scores of the same model, one for each fold.
 
     Args:
         val: Validation scores, with folds where `test` has them.

@@ -178,9 +178,9 @@ def _split_facts(runs: Sequence[Run], protocol: Protocol) -> Iterator[Fact]:
     if protocol.split == "per-seed":
         origin = f"a separate split for each seed, from split seed {protocol.split_seed} and the seed"
     if protocol.test_folds is not None:
-        drawn = f"split seed {protocol.split_seed}" + (" and the seed" if protocol.split == "per-seed" else "")
+        seed = f"split seed {protocol.split_seed}" + (" and the seed" if protocol.split == "per-seed" else "")
         origin = (
-            f"{protocol.test_folds}-fold cross-validation, folds from {drawn}: each image is tested once, by the model "
+            f"{protocol.test_folds}-fold cross-validation, folds from {seed}: each image is tested once, by the model "
             "of its fold, whose threshold and calibration are from validation images of this fold"
         )
     yield Fact("split", f"{separation(runs[0].spec.dataset)}; {balance}; {origin}")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import h5py
 import pytest
 
 from benchmark.data.dataset import Dataset, Image, Pixels
@@ -20,7 +24,13 @@ from tests.support.tiny import card, protocol, write_npz
 pytestmark = pytest.mark.slow
 
 UNDER = protocol(test_folds=2, sampling={"val_fraction": 0.3, "min_val": 0}, keep_models=True)
-STOPPING = card("stopping", epochs=6, early_stopping={"monitor": "val_accuracy", "patience": 2})
+STOPPING = card(
+    "stopping",
+    model={"filters": [8]},
+    optimizer={"name": "adam", "learning_rate": 0.001},
+    epochs=4,
+    early_stopping={"monitor": "val_accuracy", "patience": 2},
+)
 
 
 def without_parts(path: Path) -> Dataset:
@@ -50,6 +60,17 @@ def first_fold(dataset: Dataset, root: Path, monkeypatch: pytest.MonkeyPatch) ->
     return store, run
 
 
+def weights(store: Store, run: Run) -> dict[str, Any]:
+    """The weights of the stored model, by name."""
+    values: dict[str, Any] = {}
+    with (
+        zipfile.ZipFile(store.model_file(run)) as archive,
+        h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as file,
+    ):
+        file.visititems(lambda name, item: values.update({name: item[()].tolist()} if hasattr(item, "shape") else {}))
+    return values
+
+
 def test_changing_the_tested_images_changes_neither_weights_nor_threshold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -60,6 +81,8 @@ def test_changing_the_tested_images_changes_neither_weights_nor_threshold(
     elsewhere, other = first_fold(dark(dataset, tested), tmp_path / "two", monkeypatch)
     assert set(store.images(run, "test")) == tested
     assert run.threshold == other.threshold
+    assert weights(store, run)
+    assert weights(store, run) == weights(elsewhere, other)
     assert store.binary_scores(run, "val").y_score.tolist() == elsewhere.binary_scores(other, "val").y_score.tolist()
     assert store.history(run).column("val_loss") == elsewhere.history(other).column("val_loss")
     assert store.binary_scores(run, "test").y_score.tolist() != elsewhere.binary_scores(other, "test").y_score.tolist()
