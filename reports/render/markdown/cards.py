@@ -78,7 +78,7 @@ def cards_markdown(section: Section, images: Mapping[str, Sequence[str]]) -> lis
     for card in section.cards:
         name = card.card.name
         runs = [run for run in section.runs if run.spec.card.name == name and run.status == "ok"]
-        lines += [f"#### `{name}`", "", *_about(card, len(section.classes)), ""]
+        lines += [f"#### `{name}`", "", *_about(card, section), ""]
         if images.get(name):
             lines += folded("Curves", images[name])
         if len(section.classes) > 2:
@@ -110,14 +110,14 @@ def _share(count: int, runs: int) -> str:
     return "" if count == runs else f" ({count} of {runs})"
 
 
-def _about(card: CardFigures, classes: int) -> Iterator[str]:
-    model_card = card.card
+def _about(card: CardFigures, section: Section) -> Iterator[str]:
+    model_card = section.runs[0].spec.protocol.budgeted(card.card)
     yield f"{cell(model_card.title)}."
     yield ""
     yield f"- change: {cell(model_card.change)}" + (
         f", compared with `{model_card.extends}`" if model_card.extends else ""
     )
-    yield from (f"- {topic}: {cell(text)}" for topic, text in recipe_in_words(model_card, classes))
+    yield from (f"- {topic}: {cell(text)}" for topic, text in recipe_in_words(model_card, len(section.classes)))
     if model_card.assumptions:
         yield f"- assumptions: {cell(model_card.assumptions)}"
     if card.left_out:

@@ -12,7 +12,7 @@ from reports.render.markdown.table import cell, folded, table
 from reports.render.words import RECALL_BY_CLASS
 from reports.report import Section
 from reports.results.card_figures import CardFigures
-from reports.results.decision_text import decision_remarks
+from reports.results.decision_text import decision_remarks, undefined_figures
 from reports.results.measured import decides_by_choice
 from reports.results.multiclass import DecidedRuns, MulticlassCard, MulticlassProbabilities
 from reports.results.multiclass_text import (
@@ -108,13 +108,15 @@ def decision_markdown(section: Section) -> list[str]:
             (row for run in runs for row in _decided(run, keys)),
         ),
         "",
-        *(line for run in runs for line in _remarks(run)),
+        *(line for run in runs for line in _remarks(run, keys)),
     ]
 
 
-def _remarks(run: Run) -> Iterator[str]:
-    """Lines on what the choice of a run gains on validation, and what it leaves open."""
+def _remarks(run: Run, keys: Sequence[str]) -> Iterator[str]:
+    """Lines on what the choice of a run gains on validation, what it leaves open, and which of `keys` it leaves
+    undefined."""
     remarks = [] if run.decision is None else decision_remarks(run.decision)
+    remarks += undefined_figures(run, keys)
     if remarks:
         yield from (f"`{run.spec.card.name}`, seed {run.spec.seed}: {cell('; '.join(remarks))}.", "")
 

@@ -13,10 +13,14 @@ from benchmark.evidence.metrics.keys import MeasureKey
 from benchmark.evidence.metrics.registry import label_of
 from reports.render.terminal.table import escape, plain_table
 from reports.render.words import RECALL_BY_CLASS
+from reports.results.decision_text import undefined_figures
+from reports.results.measured import decides_by_choice
+from reports.results.multiclass import ARGMAX
 from reports.results.multiclass_text import (
     class_heads,
     class_rows,
     confusions,
+    decision_keys,
     matrix_heads,
     matrix_rows,
     never_called,
@@ -25,6 +29,7 @@ from reports.results.split_faults import own_faults
 from reports.text import MISSING, listed, measured, number, seconds
 
 if TYPE_CHECKING:
+    from benchmark.evidence.decisions.decide import Decision
     from benchmark.evidence.estimate import Estimate
     from benchmark.runs.run import Run
     from reports.report import Section
@@ -36,8 +41,9 @@ _NAME = 26  # columns of the longest built-in name
 
 
 def multiclass_comparison(section: Section) -> RenderableType:
-    """The runs of a section on three or more classes, then the recall of each class by each run."""
-    return Group(_Comparison(section), _RecallByClass(section))
+    """The runs of a section on three or more classes, figures by the chosen decision, recall of each class."""
+    by_decision = [*_by_decision(section)]
+    return Group(_Comparison(section), *by_decision, *([""] if by_decision else []), _RecallByClass(section))
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,10 @@ class _Comparison:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         wide = options.max_width >= _WIDE
-        table = plain_table("card, what it changes", title=escape(self.section.title))
+        title = self.section.title
+        if any(map(decides_by_choice, self.section.runs)):
+            title += f"\nTest figures for {ARGMAX}"
+        table = plain_table("card, what it changes", title=escape(title))
         if wide:
             longest = max(len(run.spec.card.name) for run in self.section.runs)
             table.columns[0].min_width = min(longest, _NAME)
@@ -95,6 +104,36 @@ def _with_first(runs: Sequence[Run]) -> Iterator[tuple[Run, bool]]:
     for run in runs:
         yield run, run.spec.card.name not in cards
         cards.add(run.spec.card.name)
+
+
+def _by_decision(section: Section) -> Iterator[RenderableType]:
+    """A table with the test figures of each run by the decision that it chose on validation, and what they lack."""
+    runs = [run for run in section.runs if decides_by_choice(run)]
+    decision = runs[0].decision if runs else None
+    if decision is not None:
+        yield from _decided(runs, decision)
+    for run in section.runs:
+        if run.decision is not None and run.decision.reason is not None:
+            name = f"{run.spec.card.name} seed {run.spec.seed}"
+            yield escape(f"{name}: no decision chosen, so the highest score decides: {run.decision.reason}")
+
+
+def _decided(runs: Sequence[Run], decision: Decision) -> Iterator[RenderableType]:
+    keys = decision_keys(decision)
+    # The class is in the title: with its name in every head, a narrow terminal would cut the figures.
+    heads = [label_of(MeasureKey.parse(key).metric if ":class:" in key else key) for key in keys]
+    of_class = "" if decision.of_class is None else f"; {listed(heads[:-1])} of {decision.of_class}"
+    title = f"Test figures by the decision chosen on validation: {decision.in_words()}{of_class}"
+    table = plain_table("card, seed", title=escape(title))
+    for head in heads:
+        table.add_column(head, justify="right", no_wrap=True)
+    for run in runs:
+        figures = run.figures(chosen=True)
+        cells = (measured(figures.get(key), with_interval=True).replace(" [", "\n[") for key in keys)
+        table.add_row(_head(run), *map(escape, cells))
+    yield table
+    for run in runs:
+        yield from (escape(f"{run.spec.card.name} {run.spec.seed}: {text}") for text in undefined_figures(run, keys))
 
 
 @dataclass(frozen=True)

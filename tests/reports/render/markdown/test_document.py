@@ -293,3 +293,15 @@ def test_card_names_of_a_variant_protocol_stay_in_one_section() -> None:
     renamed = Protocol.model_validate({**quick.model_dump(mode="json"), "title": "Another title", "seeds": [0, 1]})
     text = rendered(make_run(), make_run(seed=1, protocol=renamed))
     assert len(re.findall(r"^## ", text, flags=re.MULTILINE)) == 1
+
+
+def test_the_epochs_of_a_card_are_those_that_the_protocol_allows() -> None:
+    card = cards()["attempt-7"]
+    assert card.recipe.finetune is not None
+    protocol = load_protocol("quick").model_copy(update={"max_epochs": 3})
+    assert min(card.recipe.epochs, card.recipe.finetune.epochs) > 3
+    text = rendered(make_run(card, protocol=protocol))
+    assert f"- epochs: 3, batch {card.recipe.batch_size}" in text
+    assert "- fine-tuning: 3 epochs, " in text
+    uncapped = rendered(make_run(card, protocol=protocol.model_copy(update={"max_epochs": None})))
+    assert f"- epochs: {card.recipe.epochs}, batch {card.recipe.batch_size}" in uncapped
