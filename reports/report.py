@@ -200,8 +200,8 @@ def _cross_validation(runs: Sequence[Run]) -> str:
     images = f"each of {tested.pop()} images" if len(tested) == 1 else "every image"
     decided = "" if len(facts.classes) > 2 else "; chosen thresholds are those of each fold"
     return (
-        f"{protocol.test_folds}-fold cross-validation by {by}: {images} is tested once, by a model{separation}. AUC and "
-        f"average precision are means over folds{decided}."
+        f"{protocol.test_folds}-fold cross-validation by {by}: {images} is tested once, by a model{separation}. AUC "
+        f"and average precision are means over folds{decided}."
     )
 
 

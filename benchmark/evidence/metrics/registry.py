@@ -398,7 +398,8 @@ class Metric:
             import numpy as np
 
             rows = rows_of_folds(fold)
-            of_folds = np.stack([self.of_weighted_scores(y_true[row], y_score[row], weights[row]) for row in rows])
+            with np.errstate(divide="ignore", invalid="ignore"):
+                of_folds = np.stack([self.of_weighted_scores(y_true[row], y_score[row], weights[row]) for row in rows])
             defined = ~np.isnan(of_folds)
             total: Floats = np.where(defined, of_folds, 0).sum(axis=0)
             return total / np.where(defined.any(axis=0), defined.sum(axis=0), np.nan)
