@@ -15,6 +15,7 @@ from reports.claims.model import Claims, is_about_several
 from reports.results.card_figures import CardFigures, by_card, card_figures
 from reports.results.compare import Comparison, compare_card, is_about_two, is_different_data
 from reports.results.curves import CardCurves, card_curves
+from reports.results.leading import Leading, leading
 from reports.results.measured import (
     AnyResults,
     MulticlassResults,
@@ -73,6 +74,11 @@ class Section:
     def classes(self) -> tuple[str, ...]:
         """The names of the classes; of two, the positive one is last."""
         return self.runs[0].spec.dataset.classes
+
+    @property
+    def leading(self) -> Leading:
+        """Which figures of its runs and cards lead, and which are given beside them."""
+        return leading(self.runs[0])
 
     @property
     def test_images(self) -> dict[str, int | None]:

@@ -77,6 +77,7 @@ NEVER = (
 )
 KERAS = ("zoo.models", "benchmark.training", "search_spaces.search")
 TENSORFLOW = ("benchmark.training.backend",)
+SERVER = {"fastapi", "starlette", "uvicorn", "python_multipart"}
 
 
 def name(path: Path) -> str:
@@ -144,14 +145,25 @@ def test_keras_is_imported_only_where_networks_are(module: str) -> None:
     assert "tensorflow" not in roots or module in TENSORFLOW
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["cards"], ["cards", "attempt-7"], ["bench", "--help"]])
+def test_only_the_service_needs_a_web_framework() -> None:
+    users = {module for module in MODULES if SERVER & {other.partition(".")[0] for other in imports(module)}}
+    assert users == {"benchmark.runs.deployment.service", "zoo.api.serve"}
+    assert {module for module in MODULES if "benchmark.runs.deployment.service" in imports(module)} == {
+        "reports.export.standalone",  # by name, to copy it
+        "zoo.api.serve",
+    }
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["cards"], ["cards", "attempt-7"], ["bench", "--help"], ["serve", "--help"]]
+)
 def test_quick_commands_load_no_network_library(arguments: list[str]) -> None:
     code = (
         "import sys; from zoo.cli.app import app; "
         f"sys.argv = ['zoo', *{arguments!r}]\n"
         "try: app()\n"
         "except SystemExit: pass\n"
-        "heavy = {'keras', 'tensorflow', 'jax', 'torch', 'sklearn', 'scipy', 'numpy'} & set(sys.modules)\n"
+        "heavy = {'keras', 'tensorflow', 'jax', 'torch', 'sklearn', 'scipy', 'numpy', 'fastapi'} & set(sys.modules)\n"
         "print('HEAVY', sorted(heavy), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)

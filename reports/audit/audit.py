@@ -20,6 +20,7 @@ from reports.audit.figures import AuditRow as AuditRow
 from reports.audit.figures import DerivedFigure as DerivedFigure
 from reports.audit.losses import losses
 from reports.audit.matrices import confusion_of, one_class, printed_matrix, sample_sizes, tests_not_judged, which_test
+from reports.audit.misprints import EXPLAINED, misprint
 from reports.audit.multiclass import class_row, class_set_findings, printed_class_matrix
 from reports.claims.model import Claims, Interpretation, PrintedMatrix, Row, TestSet
 from reports.claims.printed import AnyMatrix, PrintedClassMatrix
@@ -81,6 +82,11 @@ def audit(claims: Claims) -> Audit:
             findings += printed_class_matrix(matrix, rows[matrix.row], of_several)
         else:
             findings += printed_matrix(matrix, of_two, feasible)
+    matrices_of_rows = {matrix.row: matrix for matrix in claims.matrices}
+    for name, figure_set in final.items():
+        kinds = {finding.kind for finding in findings if finding.row == name and finding.reading is None}
+        if kinds & set(EXPLAINED):
+            findings += misprint(figure_set, matrices_of_rows.get(name), name in of_several)
     findings += _contradictory_settings(claims)
     findings += _same_names(claims)
     order = {row.name: index for index, row in enumerate(claims.rows)}

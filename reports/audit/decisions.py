@@ -16,11 +16,10 @@ from benchmark.evidence.published.feasible import (
     neighbours,
     smallest_conflict,
 )
+from benchmark.evidence.published.misprints import AUC_SLACK
 from reports.audit.figures import AuditFinding, FigureSet, cite, counts, figure_range, named, printed, sizes
 from reports.claims.model import TestSet
 from reports.text import capital, listed
-
-_AUC_SLACK = 0.01  # Keras integrates the curve over 200 thresholds
 
 
 @dataclass(frozen=True)
@@ -140,14 +139,14 @@ def out_of_reach(figure_set: FigureSet, feasible: FeasibleMatrices) -> Iterator[
     reach = [auc_of_decisions(matrix) for matrix in feasible.possible]
     low, high = min(bounds[0] for bounds in reach), max(bounds[1] for bounds in reach)
     lowest, highest = figure_range(area, cut=True)
-    if highest < low - _AUC_SLACK or lowest > high + _AUC_SLACK:
+    if highest < low - AUC_SLACK or lowest > high + AUC_SLACK:
         yield figure_set.finding(
             "auc-out-of-reach",
             "impossible",
             (cite(area), *figure_set.cited(tuple(figure_set.decisions()))),
             f"{capital(named(area))} cannot come from scores with these decisions.",
             "Every pair of a true positive and a true negative is ranked correctly, every pair of a false negative and "
-            f"a false positive wrongly: the AUC lies between {low:.4f} and {high:.4f}. {_AUC_SLACK:g} more is allowed "
+            f"a false positive wrongly: the AUC lies between {low:.4f} and {high:.4f}. {AUC_SLACK:g} more is allowed "
             "for a coarse curve.",
             (cite(area),),
         )

@@ -23,6 +23,7 @@ KINDS = {
     "one-matrix": "exactly one confusion matrix gives the row",
     "test-size": "which of the declared test sets the row fits",
     "averages": "figures over several classes that no decisions average to",
+    "misprint": "which single misprint would explain contradictory figures, and what should have been printed",
     "sample-size": "the smallest number of images that a proportion can be based on",
     "matrix-size": "a printed confusion matrix has other class sizes than the test set of its row",
     "matrix-not-of-row": "a printed confusion matrix does not give its row's figures",
@@ -50,6 +51,23 @@ class Citation:
 
 
 @dataclass(frozen=True)
+class Explanation:
+    """A misprint that alone would explain the contradictions of a row.
+
+    Attributes:
+        printed: The printed number, with its name.
+        would_be: What should have been printed; None where it does not follow.
+        matrices: The confusion matrices of two classes with which all other figures agree, at most ten.
+        matrix_count: The number of these matrices; None where they are not known.
+    """
+
+    printed: str
+    would_be: str | None = None
+    matrices: tuple[Confusion, ...] = ()
+    matrix_count: int | None = None
+
+
+@dataclass(frozen=True)
 class AuditFinding:
     """A consequence of the printed figures.
 
@@ -65,6 +83,7 @@ class AuditFinding:
         derivation: How it follows from the evidence.
         rules_out: The printed figures that are impossible, alone or together. Figures that they were compared with are
             not among them.
+        explanations: The misprints that a finding of the kind `misprint` names.
     """
 
     kind: str
@@ -75,6 +94,7 @@ class AuditFinding:
     statement: str
     derivation: str
     rules_out: tuple[PublishedFigure, ...] = ()
+    explanations: tuple[Explanation, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -127,6 +147,7 @@ class FigureSet:
         statement: str,
         derivation: str,
         rules_out: Sequence[Citation] = (),
+        explanations: Sequence[Explanation] = (),
     ) -> AuditFinding:
         """A finding about this set.
 
@@ -137,13 +158,22 @@ class FigureSet:
             statement: The finding in a sentence.
             derivation: How it follows from the evidence.
             rules_out: Citations of the figures that it shows to be impossible.
+            explanations: The misprints that it names.
 
         Returns:
             The finding, with the row and the interpretation of this set.
         """
         figures = tuple(each.figure for each in rules_out if each.figure is not None)
         return AuditFinding(
-            kind, severity, self.row.name, self.reading, tuple(rests_on), statement, derivation, figures
+            kind,
+            severity,
+            self.row.name,
+            self.reading,
+            tuple(rests_on),
+            statement,
+            derivation,
+            figures,
+            tuple(explanations),
         )
 
 

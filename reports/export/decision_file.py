@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from benchmark.data.decoding.pixels import FORMATS
-from benchmark.data.levels import range_of
 from benchmark.evidence.calibration.calibrators import Calibrator
-from benchmark.evidence.scores import CLIP, SUM_TOLERANCE
+from benchmark.evidence.scores import CLIP, SUM_TOLERANCE, Scores
 from benchmark.runs.deployment.decision_rule import DecisionRule
 from benchmark.runs.deployment.multiclass import AnyDecisionRule, MulticlassDecisionRule
 from benchmark.runs.run import Run
-from reports.export.multiclass import EXAMPLE_HELPERS, MULTICLASS_FORMAT, decision_and_calibration, example_lines
+from reports.export.multiclass import (
+    EXAMPLE_HELPERS,
+    MULTICLASS_FORMAT,
+    decision_and_calibration,
+    example_lines,
+    guarantee_document,
+)
+from reports.results.guarantee_text import StatedShare, stated_share
 from reports.results.recipe import PREPROCESSING
 
 FORMAT = 2
@@ -31,13 +34,16 @@ class ExportedModel:
     onnx: Mapping[str, Any]
 
 
-def decision_document(run: Run, decider: AnyDecisionRule, exported: ExportedModel) -> dict[str, Any]:
+def decision_document(
+    run: Run, decider: AnyDecisionRule, exported: ExportedModel, val: Scores | None = None
+) -> dict[str, Any]:
     """Everything that turns an image into a probability and a decision.
 
     Args:
         run: The exported run.
         decider: Its threshold, or its decision among several classes, and its calibration.
         exported: Its ONNX file.
+        val: Its validation scores of two classes, for records that do not contain what was guaranteed.
 
     Returns:
         The content of decision.json.
@@ -56,9 +62,9 @@ def decision_document(run: Run, decider: AnyDecisionRule, exported: ExportedMode
         "data": spec.dataset.model_dump(mode="json"),
         "classes": list(decider.classes),
         **(
-            _threshold_and_calibration(decider)
+            _threshold_and_calibration(decider, stated_share(run, val))
             if isinstance(decider, DecisionRule)
-            else decision_and_calibration(decider)
+            else decision_and_calibration(decider, stated_share(run))
         ),
         "image": {
             "size": size,
@@ -80,7 +86,7 @@ def decision_document(run: Run, decider: AnyDecisionRule, exported: ExportedMode
     }
 
 
-def _threshold_and_calibration(decider: DecisionRule) -> dict[str, Any]:
+def _threshold_and_calibration(decider: DecisionRule, share: StatedShare | None) -> dict[str, Any]:
     chosen, calibrator = decider.threshold, decider.calibrator
     return {
         "positive": decider.classes[1],
@@ -91,6 +97,7 @@ def _threshold_and_calibration(decider: DecisionRule) -> dict[str, Any]:
             "low": chosen.low,
             "high": chosen.high,
             "reason": chosen.reason,
+            "guarantee": guarantee_document(share),
             "decision": "classes[1] where the raw score is at least `raw`, else classes[0], whatever the calibration",
         },
         "calibration": {
@@ -114,75 +121,93 @@ def formula(calibrator: Calibrator) -> str:
 
 
 def example(decider: AnyDecisionRule, exported: ExportedModel) -> str:
-    """Source of a program that needs only numpy, onnxruntime and Pillow to reproduce probability and decision."""
-    size, channels = exported.onnx["size"], exported.onnx["channels"]
-    mode = "L" if channels == 1 else "RGB"
-    run = f'session.run(None, {{"{exported.onnx["input"]}": pixels}})[0]'
-    if isinstance(decider, DecisionRule):
-        helpers, result = "", _result_of_two(decider, run)
-    else:
-        helpers, result = f"{EXAMPLE_HELPERS}\n", _result_of_several(decider, run)
+    """Source of a program that reproduces probabilities, decisions, and the verdicts on images unlike the training
+    images.
+
+    Args:
+        decider: The threshold, or the decision among several classes, and the calibration.
+        exported: The ONNX file.
+
+    Returns:
+        Python. Beside the packages in requirements.txt it needs only the folder.
+    """
+    size, channels, onnx = exported.onnx["size"], exported.onnx["channels"], exported.onnx
+    of_two = isinstance(decider, DecisionRule)
+    helpers = "" if of_two else f"{EXAMPLE_HELPERS}\n"
+    result = _result_of_two(decider) if isinstance(decider, DecisionRule) else _result_of_several(decider)
+    scores = 'result["scores"][classes[-1]]' if of_two else 'list(result["scores"].values())'
     return f'''\
-"""Scores images: pip install numpy onnxruntime pillow; python example.py IMAGE... (grey or RGB files)"""
-import json, math, pathlib, sys
-import numpy as np, onnxruntime, PIL.Image, PIL.ImageOps
+"""Scores images: pip install -r requirements.txt; python example.py IMAGE...
 
-{_source_of_range()}
-
-{helpers}def in_eight_bits(image):  # deeper levels are scaled like those of the training images
-    if image.mode[0] not in "IF":
-        return image
-    depth = {{"I": "32-bit", "F": "float"}}.get(image.mode, "16-bit")
-    levels = np.asarray(image, float)
-    low, high = facts["image"]["levels"].get(depth) or range_of(depth, levels.min(), levels.max())
-    return PIL.Image.fromarray(np.clip(np.rint((levels - low) / (high - low) * 255), 0, 255).astype(np.uint8))
+Prints a line of JSON per image, and one that compares the scores of all of them with those of validation."""
+import json, pathlib, sys
+import numpy as np, onnxruntime
+import drift, unlike
 
 here = pathlib.Path(__file__).resolve().parent
 facts = json.loads((here / "decision.json").read_text(encoding="utf-8"))
+classes = facts["classes"]
 session = onnxruntime.InferenceSession(here / "model.onnx")
-for name in sys.argv[1:]:
-    image = in_eight_bits(PIL.ImageOps.exif_transpose(PIL.Image.open(name, formats={list(FORMATS)!r})))
-    image = image.convert("{mode}").resize(({size}, {size}), PIL.Image.Resampling.BILINEAR)
-    pixels = np.asarray(image, np.float32).reshape(1, {size}, {size}, {channels})
-{result}'''
+novelty = here / "novelty.npz"
+references = unlike.references_in(dict(np.load(novelty))) if novelty.exists() else {{}}
+
+{helpers}def prepare(content, most_pixels=unlike.MOST_PIXELS):
+    return unlike.prepare_content(content, facts["image"]["levels"], {size}, {channels}, most_pixels)
+
+def predict(image):
+    outputs = ["{onnx.get("output", "score")}", "{onnx.get("features", "features")}"]
+    scores, features = session.run(outputs, {{"{onnx["input"]}": image.pixels[None].astype(np.float32)}})
+    described = unlike.with_grey(image.pixels, features)
+    reasons = unlike.ood_reasons(references, described, colour=image.colour, channels={channels})
+    reasons = [*([image.note] if image.note else []), *reasons]
+{result}    return {{"decision": decision, "probabilities": dict(zip(classes, probabilities)),
+            "scores": dict(zip(classes, scores)), "unlike": bool(reasons), "reasons": reasons}}
+
+if __name__ == "__main__":
+    results, failed = [], False
+    for name in sys.argv[1:]:
+        try:
+            result = predict(prepare(unlike.read_content(pathlib.Path(name))))
+            results.append(result)
+        except Exception as error:  # Pillow's decoders raise many kinds of errors on damaged files
+            unknown = "cannot identify image file" in str(error)
+            result, failed = {{"error": "not an image" if unknown else str(error)}}, True
+        print(json.dumps({{"image": name, **result}}))
+    reference = drift.BatchReference(**json.loads((here / "validation.json").read_text(encoding="utf-8")))
+    batch = np.array([{scores} for result in results])
+    compared = drift.compare_batch(reference, batch, [result["decision"] for result in results])
+    strange = sum(result["unlike"] for result in results)
+    print(json.dumps({{"batch": compared.line(), "differs": compared.differs, "unlike": strange}}))
+    sys.exit(failed)
+'''
 
 
-def _result_of_two(decider: DecisionRule, run: str) -> str:
-    """The lines of the example from the raw score, which the expression `run` returns as (1, 1), to what it prints."""
-    decided = "no threshold" if decider.threshold.value is None else None
+def _result_of_two(decider: DecisionRule) -> str:
+    """The lines of the example from the output of the model, `scores` (1, 1), to those of each class and a decision."""
     calibrated = decider.calibrator.formula(
         logit=f"(lambda s: np.log(s / (1 - s)))(np.{_CLIPPED})", knots='facts["calibration"]["knots_{}"]', module="np."
     )
-    decision = repr(decided) if decided else 'facts["classes"][score >= facts["threshold"]["raw"]]'
+    no_threshold = decider.threshold.value is None
+    decision = "None  # no threshold was chosen" if no_threshold else 'classes[score >= facts["threshold"]["raw"]]'
     return f"""\
-    score = float({run}[0, 0])
-    if not 0 <= score <= 1: sys.exit(f"{{name}}: the model returned {{score}}, which is not a probability")
+    score = float(scores[0, 0])
     probability = {calibrated}
-    print(name, f"{{probability:.6f}}", {decision})
+    if not (0 <= score <= 1 and 0 <= probability <= 1):
+        raise ValueError(f"the model gives {{score:.6g}}, calibrated {{probability:.6g}}, which is no probability")
+    decision = {decision}
+    scores, probabilities = [1 - score, score], [1 - float(probability), float(probability)]
 """
 
 
-def _result_of_several(decider: MulticlassDecisionRule, run: str) -> str:
-    """The lines of the example from the raw scores, which the expression `run` returns as (1, k), to what it prints."""
+def _result_of_several(decider: MulticlassDecisionRule) -> str:
+    """The lines of the example from the output of the model, `scores` (1, k), to those of each class and a decision."""
     probabilities, decision = example_lines(decider)
     return f"""\
-    scores, classes = {run}[0].astype(float), facts["classes"]
+    scores = scores[0].astype(float)
     if not (scores >= 0).all() or not abs(scores.sum() - 1) <= {SUM_TOLERANCE!r}:
-        sys.exit(f"{{name}}: the model returned {{scores}}, which are not probabilities")
+        raise ValueError(f"the model gives {{scores.tolist()}}, which are no probabilities")
     scores /= scores.sum()
     probabilities = {probabilities}
     decision = {decision}
-    by_class = dict(zip(classes, probabilities.tolist()))
-    print(json.dumps({{"image": name, "decision": decision, "probabilities": by_class}}, ensure_ascii=False))
+    scores, probabilities = scores.tolist(), probabilities.tolist()
 """
-
-
-def _source_of_range() -> str:
-    """The source of `range_of`, without docstring and types."""
-    tree = ast.parse(inspect.getsource(range_of))
-    function = tree.body[0]
-    assert isinstance(function, ast.FunctionDef)
-    function.body, function.returns = function.body[1:], None
-    for argument in function.args.args:
-        argument.annotation = None
-    return ast.unparse(tree)

@@ -181,13 +181,14 @@ def _costs(folds: Sequence[Run]) -> Costs | None:
     costs = [run.costs for run in folds if run.costs is not None]
     if len(costs) < len(folds):
         return None
+    per_epoch = [each.seconds_per_epoch for each in costs if each.seconds_per_epoch is not None]
     per_image = [each.inference_ms_per_image for each in costs if each.inference_ms_per_image is not None]
     stages = dict.fromkeys(stage for each in costs for stage in each.stages)
     return costs[0].model_copy(
         update={
             "seconds": math.fsum(each.seconds for each in costs),
             "epochs": sum(each.epochs for each in costs),
-            "seconds_per_epoch": fmean(each.seconds_per_epoch for each in costs),
+            "seconds_per_epoch": fmean(per_epoch) if per_epoch else None,
             "inference_ms_per_image": fmean(per_image) if per_image else None,
             "peak_memory_mib": max(each.peak_memory_mib for each in costs),
             "stages": {stage: math.fsum(each.stages.get(stage, 0.0) for each in costs) for stage in stages},

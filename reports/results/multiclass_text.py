@@ -13,6 +13,7 @@ from benchmark.evidence.metrics.registry import label_of
 from benchmark.evidence.scores import MulticlassScores
 from benchmark.runs.run import Run
 from reports.results.decision_text import decision_remarks
+from reports.results.guarantee_text import stated_share
 from reports.results.multiclass import ClassMatrix, MulticlassCard, MulticlassProbabilities
 from reports.text import MISSING, decimals_of, estimate, listed, number, plural
 
@@ -58,7 +59,7 @@ def class_heads(metrics: Sequence[str] = CLASS_METRICS) -> list[str]:
 
 
 def class_rows(
-    figures: Mapping[str, Estimate],
+    figures: Mapping[str, Estimate | None],
     images: Mapping[str, int | None],
     metrics: Sequence[str] = CLASS_METRICS,
     *,
@@ -188,6 +189,8 @@ def decision_lines(run: Run, card: MulticlassCard) -> list[str]:
         lines.append(f"decision: {decision.in_words()}")
         if decision.threshold is not None and decision.threshold.value is not None:
             lines.append(f"threshold {estimate(decision.threshold)}")
+            share = stated_share(run)
+            lines += () if share is None else share.lines()
         lines += decision_remarks(decision)
         if decision.reason is not None:
             lines.append(f"nothing was chosen: {decision.reason}; decisions are for the class with the highest score")

@@ -38,11 +38,12 @@ CHEAPER: Mapping[str, Mapping[str, str]] = {
         "attempt-6b": "attempt-1-no-augmentation",
         "image_size: 64": "image_size: 32",
         "epochs: 8": "epochs: 1",
-    }
+    },
+    "serving.md": {"attempt-6b": "attempt-1-no-augmentation"},
 }
 """What is replaced before a page is run, so that it takes seconds: a smaller network, fewer and smaller passes."""
 TOGETHER: Mapping[str, tuple[str, ...]] = {
-    "tutorial": ("index.md", "tutorial.md"),
+    "tutorial": ("index.md", "tutorial.md", "serving.md"),
     "look-up": ("audit.md", "commands.md", "python.md"),
     "extend": tuple(
         f"extend/{page}.md"

@@ -61,17 +61,18 @@ def write_images(folder: Path, names: tuple[str, ...], pixels: Pixels) -> dict[s
 
 
 def write_strange(folder: Path, like: Pixels) -> list[Path]:
-    """Images unlike `like`: upside down in brightness, blank ones, noise, and a photograph in colour."""
+    """Images unlike `like`: upside down in brightness, on their side, blank ones, noise, and a photograph in colour."""
     folder.mkdir(parents=True, exist_ok=True)
     side = like.shape[1]
     generator = np.random.default_rng(0)
     sky = np.linspace([90, 140, 220], [240, 200, 120], side).astype(np.uint8)
     pictures = {f"inverted-{number}": 255 - image[..., 0] for number, image in enumerate(like)}
+    pictures |= {f"rotated-{number}": np.rot90(image[..., 0]) for number, image in enumerate(like[:3])}
     pictures |= {f"blank-{level}": np.full((side, side), level, np.uint8) for level in (0, 128, 255)}
     pictures["noise"] = generator.integers(0, 256, (side, side), dtype=np.uint8)
     pictures["photo"] = np.broadcast_to(sky[:, None], (side, side, 3)).copy()
     for name, array in pictures.items():
-        Pillow.fromarray(array).save(folder / f"{name}.png")
+        Pillow.fromarray(np.ascontiguousarray(array)).save(folder / f"{name}.png")
     return sorted(folder.iterdir())
 
 

@@ -10,7 +10,8 @@ from benchmark.evidence.metrics.multiclass import class_metrics, find_multiclass
 from benchmark.evidence.metrics.registry import measures
 from benchmark.runs.decision_rule import DecisionRule
 from benchmark.runs.run import Run
-from benchmark.runs.storage.lookup import unknown_run
+from benchmark.runs.storage.lookup import ANY, data_and_protocols, names_of, unknown_run
+from benchmark.runs.storage.remembered import latest_conditions
 from benchmark.runs.storage.store import Store
 from reports.report import same_conditions
 from reports.results.class_pairs import CLASS_METRIC, ClassComparison, compare_classes
@@ -27,7 +28,7 @@ from reports.results.measured import (
 from reports.results.multiclass import ARGMAX
 from reports.results.pairs import Pair, Ranking, compare_pair, rank, ranked_by, same_images
 from reports.results.rescored import all_with_rule
-from zoo.api.inputs import PathLike, readable_runs, resolve_store
+from zoo.api.inputs import PathLike, readable_runs, resolve_among, resolve_store
 from zoo.api.messages import Messages, OnMessage, silent
 from zoo.api.metric_names import figure_of_classes, metric_named
 from zoo.api.tables import frame, html_table
@@ -170,6 +171,8 @@ class CompareResults:
 def compare(
     *names: str,
     store: PathLike | Store = "runs",
+    data: PathLike | None = None,
+    protocol: str | None = None,
     metric: str | None = None,
     decision: str | None = None,
     on_message: OnMessage = silent,
@@ -179,6 +182,9 @@ def compare(
     Args:
         names: Two cards, or two runs, each by its id or as CARD:SEED; without names all cards are ranked.
         store: The folder that contains the runs, or a Store.
+        data: The source of the runs. With None for this and `protocol`, the data and the protocol of the latest
+            benchmark count, if the store knows it and the names have runs there; otherwise all.
+        protocol: The name of their protocol; None for any.
         metric: The metric of the ranking, by its name or its label in tables; None takes `auc`. With three or more
             classes it may be a key such as `f1:weighted` or `recall:class:NORMAL`, and a metric of one class ranks by
             its macro mean. With two names, a metric of one class is compared class by class, and any other figure of
@@ -203,14 +209,16 @@ def compare(
     source, messages = resolve_store(store), Messages(on_message)
     for problem in plugins.load(plugins.METRICS).broken:
         messages.warn(problem)
-    runs = pool_folds(readable_runs(source, messages, "bench"), source)
+    among = resolve_among(data, protocol)
+    runs = pool_folds(among.select(readable_runs(source, messages, "bench"), source), source)
     groups = same_conditions(run for run in runs if run.status == "ok")
+    if among == ANY:
+        groups = _of_latest_bench(groups, names, source, messages)
     if not groups:
         root = source.root
         raise ConfigError(f"--store {root}: contains no finished runs; `zoo bench --all --store {root}` creates them")
     if decision is not None:
-        runs = _decided_again(runs, source, decision)
-        groups = same_conditions(run for run in runs if run.status == "ok")
+        groups = same_conditions(_decided_again([run for group in groups for run in group], source, decision))
     chosen = decision is not None
     if not names:
         return CompareResults(rankings=_rankings(groups, source, metric, chosen, messages), messages=messages.lines())
@@ -221,6 +229,21 @@ def compare(
     _note_other_decision((a for a, _ in pairs), chosen, messages)
     comparisons = [_comparison(names[0], names[1], a, b, metric, chosen) for a, b in pairs]
     return CompareResults(tuple(comparisons), messages=messages.lines())
+
+
+def _of_latest_bench(
+    groups: list[list[Run]], names: Sequence[str], store: Store, messages: Messages
+) -> list[list[Run]]:
+    """The group of the latest benchmark if it contains all names; otherwise all groups."""
+    latest = latest_conditions((run for group in groups for run in group), store)
+    chosen = [group for group in groups if group[0].spec.conditions == latest]
+    complete = all(any(_is(run, name) for run in group) for group in chosen for name in names)
+    if len(groups) < 2 or not chosen or not complete:
+        return groups
+    others = data_and_protocols(run for group in groups if group not in chosen for run in group)
+    latest = data_and_protocols(chosen[0][:1])
+    messages.note(f"on the latest bench's data and protocol, {latest}; --data and --protocol choose another: {others}")
+    return chosen
 
 
 def _decided_again(runs: Sequence[Run], store: Store, decision: str) -> list[Run]:
@@ -322,7 +345,8 @@ def _pairs(
         if not any(_is(run, name) for group in groups for run in group):
             if any(_is(run, name) for run in runs):
                 raise ConfigError(f"--store {store.root}: {name} has no finished run")
-            raise unknown_run("card or run", name, store, runs, {run.spec.card.name for run in runs})
+            trials = readable_runs(store, Messages(), "search")
+            raise unknown_run("card or run", name, store, [*runs, *trials], {run.spec.card.name for run in runs})
     common = [group for group in groups if all(any(_is(run, name) for run in group) for name in names)]
     if not common:
         _check_same_classes(names, groups, store)
@@ -363,7 +387,7 @@ def _results_of(name: str, group: Iterable[Run], store: Store) -> AnyResults:
 
 
 def _is(run: Run, name: str) -> bool:
-    return name in (run.spec.card.name, run.run_id, f"{run.spec.card.name}:{run.spec.seed}")
+    return name in names_of(run)
 
 
 def _warn_of_left_out(cards: Iterable[AnyResults], messages: Messages) -> None:

@@ -8,11 +8,13 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmark.runs.deployment.model_files import maker_of, model_of, outputs_of
+from benchmark.runs.deployment.batch import reference_of
+from benchmark.runs.deployment.model_files import REFERENCE, maker_of, model_of, outputs_of
 from benchmark.runs.deployment.multiclass import any_decider_of
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from benchmark.training.quiet import load_keras
+from reports.export import standalone
 from reports.export.decision_file import ExportedModel, decision_document, example
 from reports.export.model_card import model_card
 from zoo.api.inputs import PathLike, resolve_run, resolve_store
@@ -45,14 +47,25 @@ class ExportResults:
 
 
 def export(
-    run: str | Run, *, store: PathLike | Store = "runs", out: PathLike | None = None, on_message: OnMessage = silent
+    run: str | Run,
+    *,
+    store: PathLike | Store = "runs",
+    data: PathLike | None = None,
+    protocol: str | None = None,
+    out: PathLike | None = None,
+    container: bool = False,
+    on_message: OnMessage = silent,
 ) -> ExportResults:
-    """Write the model as Keras and ONNX, threshold and calibration, a model card and an example, as `zoo export` does.
+    """Write the model as Keras and ONNX, threshold and calibration, what recognises unlike images and a drift of a
+    batch, a model card and an example, as `zoo export` does.
 
     Args:
         run: As in `predict`.
         store: The folder that contains the runs, or a Store.
+        data: As in `predict`.
+        protocol: As in `predict`.
         out: A new folder; None takes CARD-SEED, with -foldN for a fold of a cross-validation.
+        container: Whether to write a service and a Containerfile too.
         on_message: Called with each warning when it arises; the result collects them too.
 
     Returns:
@@ -63,17 +76,17 @@ def export(
         OSError: `out` cannot be written.
     """
     source, messages = resolve_store(store), Messages(on_message)
-    chosen = resolve_run(run, source, messages)
+    chosen = resolve_run(run, source, messages, data, protocol)
     spec = chosen.spec
     fold = "" if spec.fold is None else f"-fold{spec.fold[1] + 1}"
     folder = path("out", out) if out is not None else Path(f"{spec.card.name}-{spec.seed}{fold}")
     if folder.exists():
         raise ConfigError(f"--out {folder}: already exists; remove it, or give another folder")
-    _write(chosen, source, folder)
+    _write(chosen, source, folder, container)
     return ExportResults(chosen, tuple(sorted(folder.iterdir())), messages.lines())
 
 
-def _write(run: Run, store: Store, folder: Path) -> None:
+def _write(run: Run, store: Store, folder: Path, container: bool) -> None:
     model = model_of(run, store)  # reports a missing model before Keras is loaded
     load_keras()
     import benchmark.training.backend as backend
@@ -89,7 +102,20 @@ def _write(run: Run, store: Store, folder: Path) -> None:
         shutil.copyfile(model, building / "model.keras")
         trained = load_model(model, maker_of(run), outputs_of(run))
         exported = ExportedModel(asdict(write_onnx(trained, building / "model.onnx")))
-        document = json.dumps(decision_document(run, decider, exported), indent=2, ensure_ascii=False)
+        val = store.binary_scores(run, "val") if len(decider.classes) == 2 else None
+        document = json.dumps(decision_document(run, decider, exported, val), indent=2, ensure_ascii=False)
         write_text(building / "decision.json", document)
         write_text(building / "README.md", model_card(run, store, decider, exported))
         write_text(building / "example.py", example(decider, exported))
+        write_text(building / "unlike.py", standalone.unlike())
+        write_text(building / "drift.py", standalone.drift())
+        if (reference := model.with_name(REFERENCE)).is_file():
+            shutil.copyfile(reference, building / "novelty.npz")
+        write_text(building / "validation.json", json.dumps(asdict(reference_of(run, store, decider))))
+        write_text(building / "requirements.txt", standalone.REQUIREMENTS)
+        if container:
+            write_text(building / "service.py", standalone.service())
+            write_text(building / "serve.py", standalone.SERVE)
+            needed = {path.name for path in building.iterdir()} - {"model.keras", "README.md", "requirements.txt"}
+            write_text(building / "requirements-serve.txt", standalone.SERVE_REQUIREMENTS)
+            write_text(building / "Containerfile", standalone.containerfile(needed))

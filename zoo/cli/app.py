@@ -16,10 +16,12 @@ from zoo.cli.commands import (
     data,
     export,
     predict,
+    protocols,
     report,
     runs,
     schema,
     search,
+    serve,
     show,
     track,
 )
@@ -37,6 +39,7 @@ app = typer.Typer(
 )
 app.command("cards")(cards.command)
 app.command("data")(data.command)
+app.command("protocols")(protocols.command)
 app.command("bench")(bench.command)
 app.command("search")(search.command)
 app.command("runs")(runs.command)
@@ -45,6 +48,7 @@ app.command("compare")(compare.command)
 app.command("show")(show.command)
 app.command("predict")(predict.command)
 app.command("export")(export.command)
+app.command("serve")(serve.command)
 app.command("audit")(audit.command)
 app.command("schema")(schema.command)
 app.add_typer(track.app, name="track", help="Send the store's runs to TensorBoard or MLflow.")

@@ -40,6 +40,20 @@ Pillow.MAX_IMAGE_PIXELS = None  # MOST_PIXELS is smaller and has its own message
 warnings.filterwarnings("ignore", module=r"PIL\.")  # about odd metadata, which do not affect the pixels
 
 
+class PreparedImage(NamedTuple):
+    """An image as a model takes it.
+
+    Attributes:
+        pixels: Grey levels, uint8 (size, size, channels).
+        colour: Whether the image of the file is in colour.
+        note: How its stored depth differs from that of the training images; None if it does not.
+    """
+
+    pixels: Array
+    colour: bool
+    note: str | None
+
+
 class _Whole(NamedTuple):
     image: Pillow.Image
     format: str
@@ -100,9 +114,44 @@ def decode(content: bytes, levels: Levels | None = None) -> Pillow.Image:
     return decode_other(content, levels or {})[0]
 
 
-def decode_other(content: bytes, levels: Levels) -> tuple[Pillow.Image, str | None]:
-    """Decode as `decode` does, with a note if the depth of the file is none of `levels`."""
-    with _whole(content) as (image, _, depth, _, _):
+def prepare_content(
+    content: bytes, levels: Levels, size: int, channels: Channels, most_pixels: int = MOST_PIXELS
+) -> PreparedImage:
+    """Decode and resize the bytes of an image file for a model.
+
+    Args:
+        content: The bytes of the file.
+        levels: The scale by which the training images were read.
+        size: Side of the images of the model in pixels.
+        channels: Their channels; an image in colour becomes grey for 1.
+        most_pixels: The largest image that is decoded, in pixels.
+
+    Returns:
+        The image.
+
+    Raises:
+        ValueError: As in `decode`.
+        OSError: As in `decode`.
+    """
+    image, note = decode_other(content, levels, most_pixels)
+    colour = not is_grey(image)
+    if colour and channels == 1:
+        image = image.convert("L")
+    return PreparedImage(resize(image, size, channels), colour, note)
+
+
+def decode_other(content: bytes, levels: Levels, most_pixels: int = MOST_PIXELS) -> tuple[Pillow.Image, str | None]:
+    """Decode as `decode` does, with a note if the depth of the file is none of `levels`.
+
+    Args:
+        content: The bytes of the file.
+        levels: The scale of deeper levels.
+        most_pixels: The largest image that is decoded, in pixels.
+
+    Returns:
+        The image in mode L or RGB, and the note; None if the depth is one of `levels`.
+    """
+    with _whole(content, most_pixels) as (image, _, depth, _, _):
         same = depth in levels if levels else depth not in DEEP
         trained = " and ".join(levels) or "8-bit"
         if depth not in DEEP:
@@ -114,16 +163,16 @@ def decode_other(content: bytes, levels: Levels) -> tuple[Pillow.Image, str | No
 
 
 @contextlib.contextmanager
-def _whole(content: bytes) -> Iterator[_Whole]:
+def _whole(content: bytes, most_pixels: int = MOST_PIXELS) -> Iterator[_Whole]:
     if not content:
         raise ValueError("the file is empty")
     if content[128:132] == b"DICM":
         raise ValueError(DICOM)
     image: Pillow.Image = Pillow.open(io.BytesIO(content), formats=FORMATS)
     kind, pixels = image.format or "", image.width * image.height
-    if pixels > MOST_PIXELS:
+    if pixels > most_pixels:
         raise ValueError(
-            f"{image.width} x {image.height} pixels; images of at most {MOST_PIXELS // 10**6} million pixels are read"
+            f"{image.width} x {image.height} pixels; images of at most {most_pixels / 10**6:g} million pixels are read"
         )
     with _one_large_image if pixels > _LARGE else contextlib.nullcontext():
         depth = _depth(image)

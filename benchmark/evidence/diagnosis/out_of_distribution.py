@@ -1,50 +1,17 @@
-"""Out-of-distribution detection: a distance from the training images, with a limit from validation images."""
+"""Fit the reference of out-of-distribution detection: distances from training images, limits from validation images."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.covariance import LedoitWolf
 
-Floats = npt.NDArray[np.float64]
+from benchmark.evidence.diagnosis.reference import OODReference
 
 LEVEL = 0.01
 """The nominal share of in-distribution images beyond each limit."""
-
-
-@dataclass(frozen=True, eq=False)
-class OODReference:
-    """The distribution of training images in one description of d numbers.
-
-    Attributes:
-        means: Class means of training images, (classes, d).
-        precision: The inverse covariance within classes, (d, d).
-        limit: The largest distance of an in-distribution image.
-        share: The expected share of in-distribution images beyond `limit`, in (0, 1).
-        images: Number of validation images that determined `limit`.
-    """
-
-    means: Floats
-    precision: Floats
-    limit: float
-    share: float
-    images: int
-
-    def distances(self, described: npt.NDArray[np.floating]) -> Floats:
-        """Compute Mahalanobis distances to the nearest class mean.
-
-        Args:
-            described: Descriptions of images, (n, d).
-
-        Returns:
-            Distances (n,), 0 or more.
-        """
-        away = np.asarray(described, dtype=np.float64)[:, None, :] - self.means
-        squared = np.einsum("nci,ij,ncj->nc", away, self.precision, away)
-        return np.asarray(np.sqrt(np.maximum(squared, 0.0)).min(axis=1))
 
 
 def fit_reference(

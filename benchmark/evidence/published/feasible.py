@@ -103,15 +103,28 @@ def _fitting(ranges: Mapping[str, Range], negatives: int, positives: int) -> Ite
         raise TooManyCandidates(f"{candidates:,} candidate confusion matrices, at most {_MOST:,} can be checked")
     every_tp = np.repeat(tp, widths)
     every_tn = np.arange(candidates) - np.repeat(np.cumsum(widths) - widths, widths) + np.repeat(low, widths)
-    near = _nearly(ranges, every_tp, every_tn, negatives, positives)
+    near = near_fits(ranges, every_tp, every_tn, negatives, positives)
     for tps, tns in zip(every_tp[near].tolist(), every_tn[near].tolist(), strict=True):
         matrix = Confusion(tp=tps, fp=negatives - tns, tn=tns, fn=positives - tps)
         if fits(matrix, ranges):
             yield matrix
 
 
-def _nearly(ranges: Mapping[str, Range], tp: Counts, tn: Counts, negatives: int, positives: int) -> Truths:
-    """Mark the matrices that may fit, vectorised and with a tolerance for rounding; `fits` decides."""
+def near_fits(
+    ranges: Mapping[str, Range], tp: Counts, tn: Counts, negatives: int | Counts, positives: int | Counts
+) -> Truths:
+    """Mark the matrices that may fit, vectorised and with a tolerance for rounding; `fits` decides.
+
+    Args:
+        ranges: (low, high) by metric.
+        tp: True positives (n,).
+        tn: True negatives (n,).
+        negatives: Number of negatives, of all matrices or (n,).
+        positives: Number of positives, of all matrices or (n,).
+
+    Returns:
+        Truth values (n,).
+    """
     outcomes = (tp, negatives - tn, tn, positives - tp)
     near = np.ones(len(tp), dtype=bool)
     for name, metric in metrics(lambda metric: metric.name in ranges).items():

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
 
 from benchmark.evidence.calibration.calibrators import Calibrator, best_calibrator
-from benchmark.evidence.diagnosis.out_of_distribution import OODReference
 from benchmark.evidence.scores import ValidationScores
 from benchmark.evidence.thresholds.choice import Threshold
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
-
-LOOKS = {"grey": "grey levels", "layout": "grey levels by place", "features": "features"}
-"""The references of a kept model, in words."""
 
 
 @dataclass(frozen=True)
@@ -123,34 +116,3 @@ def decider_of(run: Run, store: Store) -> DecisionRule:
     assert isinstance(val, ValidationScores)
     negative, positive = run.spec.dataset.classes
     return DecisionRule((negative, positive), run.threshold, best_calibrator(val))
-
-
-def ood_reasons(
-    references: Mapping[str, OODReference],
-    described: Mapping[str, Any],
-    *,
-    colour: bool,
-    channels: Literal[1, 3],
-) -> tuple[str, ...]:
-    """Say why an image is unlike the training images.
-
-    Args:
-        references: References of the training images, by name.
-        described: The image as each reference compares it: float (1, d), by name.
-        colour: Whether the image is in colour.
-        channels: 1 if all training images were grey, else 3.
-
-    Returns:
-        One reason for each reference whose limit the distance exceeds, and one for colour.
-    """
-    reasons = ["in colour, trained on grey images alone"] if colour and channels == 1 else []
-    for name, reference in references.items():
-        distance = float(reference.distances(described[name])[0])
-        if not distance <= reference.limit:  # also when it is not a number
-            reasons.append(f"{LOOKS.get(name, name)} {_ratio(distance, reference.limit)} times the limit")
-    return tuple(reasons)
-
-
-def _ratio(distance: float, limit: float) -> str:
-    times = distance / limit if limit > 0 else math.inf
-    return "over 100" if not times <= 100 else f"{times:.2f}" if times < 2 else f"{times:.0f}"

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmark.evidence.diagnosis.out_of_distribution import OODReference, fit_reference
-from benchmark.runs.deployment.decision_rule import LOOKS
+from benchmark.evidence.diagnosis.out_of_distribution import fit_reference
+from benchmark.evidence.diagnosis.reference import FIELDS, LOOKS, OODReference, references_in
 from benchmark.runs.run import Run
 from benchmark.runs.storage.files import Damaged, read_bytes
 from benchmark.runs.storage.store import Store
@@ -32,7 +32,6 @@ REFERENCE = "reference.npz"
 """The file beside a kept model that describes its training images."""
 
 _MOST_BYTES = 1024**3
-_FIELDS = ("means", "precision", "limit", "share", "images")
 
 
 def write_model(fitted: Fitted, train: LabelledImages, val: LabelledImages, path: Path) -> None:
@@ -70,7 +69,7 @@ def write_model(fitted: Fitted, train: LabelledImages, val: LabelledImages, path
 
 def write_references(path: Path, references: Mapping[str, OODReference]) -> None:
     """Write references as named arrays in an .npz file. Raises OSError."""
-    arrays = {f"{name}.{field}": getattr(each, field) for name, each in references.items() for field in _FIELDS}
+    arrays = {f"{name}.{field}": getattr(each, field) for name, each in references.items() for field in FIELDS}
     np.savez(path, allow_pickle=False, **{key: np.asarray(value, dtype=np.float64) for key, value in arrays.items()})
 
 
@@ -92,8 +91,7 @@ def read_references(path: Path) -> dict[str, OODReference]:
         return {}
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            names = dict.fromkeys(key.rpartition(".")[0] for key in arrays.files)
-            return {name: _reference({field: arrays[f"{name}.{field}"] for field in _FIELDS}) for name in names}
+            return references_in({key: arrays[key] for key in arrays.files})
     except Exception as error:  # a damaged archive raises errors of many kinds
         raise Damaged(f"{path}: cannot be read: {error}; keep the model again") from error
 
@@ -183,13 +181,3 @@ def command_that_keeps(run: Run, store: Store) -> str:
 def _spread(count: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Up to MOST_IMAGES indices of `count`, spread evenly, since images are sorted by class."""
     return np.linspace(0, count - 1, min(count, MOST_IMAGES)).astype(np.int64)
-
-
-def _reference(arrays: Mapping[str, np.ndarray[tuple[int, ...], np.dtype[np.float64]]]) -> OODReference:
-    return OODReference(
-        means=arrays["means"],
-        precision=arrays["precision"],
-        limit=float(arrays["limit"]),
-        share=float(arrays["share"]),
-        images=int(arrays["images"]),
-    )

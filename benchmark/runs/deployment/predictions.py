@@ -5,15 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
+
+from benchmark.data.decoding.pixels import MOST_PIXELS, Channels, PreparedImage
 from benchmark.data.sources.entries import is_hidden, printable
-from benchmark.runs.deployment.decision_rule import DecisionRule, Prediction, ood_reasons
+from benchmark.evidence.diagnosis.reference import ood_reasons
+from benchmark.runs.deployment.decision_rule import DecisionRule, Prediction
 from benchmark.runs.deployment.model_files import REFERENCE, maker_of, model_of, outputs_of, read_references
 from benchmark.runs.deployment.multiclass import AnyDecisionRule, AnyPrediction, MulticlassPrediction
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from benchmark.training.quiet import load_keras
 from zoo.config.errors import ConfigError
+
+if TYPE_CHECKING:
+    from benchmark.training.use.predict import ImageDescriptors
 
 
 def image_files(paths: Iterable[Path]) -> list[Path]:
@@ -42,46 +50,82 @@ def image_files(paths: Iterable[Path]) -> list[Path]:
     return files
 
 
-def predict_files(run: Run, store: Store, decider: AnyDecisionRule, files: Iterable[Path]) -> Iterator[AnyPrediction]:
-    """Predict images exactly as the bench scored its images: decoding, resizing, preprocessing, precision and batches
-    are the same.
+class Predictor:
+    """A kept model that is loaded once and predicts any number of images. It is not safe to use from several threads
+    at once."""
 
-    Args:
-        run: A finished run.
-        store: The store that contains it and its model.
-        decider: The decision rule of the run.
-        files: Image files.
+    def __init__(self, run: Run, store: Store, decider: AnyDecisionRule) -> None:
+        """Load the model and the references of its training images.
 
-    Yields:
-        One prediction per file, in order.
+        Args:
+            run: A finished run.
+            store: The store that contains it and its model.
+            decider: The decision rule of the run.
 
-    Raises:
-        ConfigError: The model of the run was not kept or cannot be read.
-    """
-    load_keras()
-    import benchmark.training.backend as backend
-    from benchmark.training.use.model_file import load_model
-    from benchmark.training.use.predict import ImageDescriber
+        Raises:
+            ConfigError: The model of the run was not kept or cannot be read.
+        """
+        load_keras()
+        import benchmark.training.backend as backend
+        from benchmark.training.use.model_file import load_model
+        from benchmark.training.use.predict import ImageDescriber
 
-    path = model_of(run, store)
-    references = read_references(path.with_name(REFERENCE))
-    backend.prepare_process(run.spec.seed, os.cpu_count() or 1)
-    describer = ImageDescriber(load_model(path, maker_of(run), outputs_of(run)), run.spec.dataset.reading)
-    for file in describer.describe_files(files):
-        if file.descriptors is None:
-            kind = Prediction if isinstance(decider, DecisionRule) else MulticlassPrediction
-            yield kind(file.name, error=file.error)
-            continue
-        by_name = file.descriptors.by_name()
+        path = model_of(run, store)
+        self._decider = decider
+        self._references = read_references(path.with_name(REFERENCE))
+        backend.prepare_process(run.spec.seed, os.cpu_count() or 1)
+        self._describer = ImageDescriber(load_model(path, maker_of(run), outputs_of(run)), run.spec.dataset.reading)
+        self.size: int = self._describer.size
+        self.channels: Channels = self._describer.channels
+
+    def predict_files(self, files: Iterable[Path]) -> Iterator[AnyPrediction]:
+        """Predict images exactly as the bench scored its images: decoding, resizing, preprocessing, precision and
+        batches are the same.
+
+        Args:
+            files: Image files.
+
+        Yields:
+            One prediction per file, in order.
+        """
+        for file in self._describer.describe_files(files):
+            if file.descriptors is None:
+                kind = Prediction if isinstance(self._decider, DecisionRule) else MulticlassPrediction
+                yield kind(file.name, error=file.error)
+            else:
+                yield self._predict(file.name, file.descriptors, file.colour, file.note)
+
+    def prepare(self, content: bytes, most_pixels: int = MOST_PIXELS) -> PreparedImage:
+        """Decode and resize the bytes of one image file; raises as `prepare_content` does."""
+        return self._describer.prepare(content, most_pixels)
+
+    def warm_up(self) -> None:
+        """Predict a black image, so that the first request does not wait until the model is compiled."""
+        black = np.zeros((self.size, self.size, self.channels), np.uint8)
+        self.predict_prepared(PreparedImage(black, colour=False, note=None))
+
+    def predict_prepared(self, image: PreparedImage) -> AnyPrediction:
+        """Predict one prepared image. Its scores may differ from those of `predict_files` in the last digits, since
+        the image is not padded to a batch.
+
+        Args:
+            image: As `prepare` returns it.
+
+        Returns:
+            The prediction, with an empty name.
+        """
+        descriptors = self._describer.describe(image.pixels[None], batch=1)
+        return self._predict("", descriptors, image.colour, image.note)
+
+    def _predict(self, name: str, descriptors: ImageDescriptors, colour: bool, note: str | None) -> AnyPrediction:
         outside = (
-            *([file.note] if file.note else []),
-            *ood_reasons(references, by_name, colour=file.colour, channels=describer.channels),
+            *([note] if note else []),
+            *ood_reasons(self._references, descriptors.by_name(), colour=colour, channels=self.channels),
         )
-        score = file.descriptors.scores[0]
-        if isinstance(decider, DecisionRule):
-            yield decider.predict(file.name, float(score), outside)
-        else:
-            yield decider.predict(file.name, score, outside)
+        score = descriptors.scores[0]
+        if isinstance(self._decider, DecisionRule):
+            return self._decider.predict(name, float(score), outside)
+        return self._decider.predict(name, score, outside)
 
 
 def _below(folder: Path) -> Iterator[Path]:

@@ -7,7 +7,7 @@ import importlib.util
 import io
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from benchmark.training.model_graph import wrong_sums
 from benchmark.training.network import run_batched
-from benchmark.training.use.model_file import custom_classes
+from benchmark.training.use.model_file import custom_classes, with_features
 from zoo.config.errors import ConfigError, first_line
 
 OPSET = 17
@@ -27,7 +27,7 @@ OPSET = 17
 TOLERANCE = 1e-4
 """The largest allowed difference of a score between ONNX and Keras, both in float32."""
 
-INPUT, OUTPUT = "pixels", "score"
+INPUT, OUTPUT, FEATURES = "pixels", "score", "features"
 _CHECKED = 16
 
 
@@ -45,6 +45,10 @@ class OnnxFacts:
         checked: The number of random images that were compared.
         lowered: Whether the benchmark computed some layers in bfloat16. The file computes them in float32, so its
             scores differ slightly from the stored ones.
+        features: The name of the second output: float32 features, shape (n, d), which distinguish images unlike the
+            training images.
+        features_difference: The largest difference of a feature from Keras in float32, as a share of the largest
+            feature; None if a feature is not finite.
         lowered_difference: The largest difference of a score from the benchmark's precision; None unless `lowered`.
     """
 
@@ -56,6 +60,8 @@ class OnnxFacts:
     difference: float
     checked: int
     lowered: bool
+    features: str
+    features_difference: float | None
     lowered_difference: float | None
 
 
@@ -71,7 +77,7 @@ def check_installed() -> None:
 
 
 def write_onnx(model: keras.Model, path: Path) -> OnnxFacts:
-    """Export a model as ONNX in float32 and inference mode, and check its scores.
+    """Export a model as ONNX in float32 and inference mode, with features as a second output, and check its scores.
 
     Args:
         model: As returned by `load_model`.
@@ -82,7 +88,7 @@ def write_onnx(model: keras.Model, path: Path) -> OnnxFacts:
 
     Raises:
         ConfigError: A package is missing, a layer has no ONNX form, the scores are no probabilities, or those of the
-            file differ from Keras by more than `TOLERANCE`.
+            file, or its features as a share of the largest one, differ from Keras by more than `TOLERANCE`.
     """
     check_installed()
     import onnx
@@ -90,27 +96,34 @@ def write_onnx(model: keras.Model, path: Path) -> OnnxFacts:
 
     plain, lowered = in_float32(model)
     images = _random_images(plain.input_shape[1:])
-    expected = run_batched(plain, images)  # exporting needs a model that was called once
+    described = with_features(plain)
+    # Exporting needs a model that was called once.
+    expected, features = (
+        keras.ops.convert_to_numpy(output) for output in described.predict_on_batch(images.astype(np.float32))
+    )
     as_trained = run_batched(model, images) if lowered else expected
     if not all(_are_probabilities(scores) for scores in (expected, as_trained)):
         raise ConfigError("the model gives scores that are no probabilities, so it cannot be exported")
     try:
         with _quietly():
-            plain.export(path, format="onnx", verbose=False, opset_version=OPSET)
+            described.export(path, format="onnx", verbose=False, opset_version=OPSET)
     except Exception as error:  # the converter raises many kinds for a layer that it does not know
         reason = first_line(error)
         raise ConfigError(f"the model {model.name} cannot be written as ONNX: {reason}") from error
     written = onnx.load(path)
-    _rename(written, INPUT, OUTPUT)
+    _rename(written, (INPUT,), (OUTPUT, FEATURES))
     onnx.checker.check_model(written)
     onnx.save(written, path)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    scores = session.run([OUTPUT], {INPUT: images.astype(np.float32)})[0]
+    scores, of_file = session.run([OUTPUT, FEATURES], {INPUT: images.astype(np.float32)})
     if scores.shape != expected.shape:
         raise ConfigError(f"the ONNX file gives scores of shape {scores.shape}, Keras {expected.shape}")
     difference = float(np.abs(scores - expected).max())
     if not difference <= TOLERANCE:  # also when it is not a number
         raise ConfigError(f"the ONNX file's scores differ from Keras' by {difference:.2g}, more than {TOLERANCE:g}")
+    apart = _relative_difference(of_file, features)
+    if apart is not None and not apart <= TOLERANCE:
+        raise ConfigError(f"the ONNX file's features differ from Keras' by {apart:.2g} of the largest one")
     _, size, _, channels = plain.input_shape
     return OnnxFacts(
         opset=max(each.version for each in written.opset_import if each.domain in ("", "ai.onnx")),
@@ -121,6 +134,8 @@ def write_onnx(model: keras.Model, path: Path) -> OnnxFacts:
         difference=difference,
         checked=len(images),
         lowered=lowered,
+        features=FEATURES,
+        features_difference=apart,
         lowered_difference=float(np.abs(as_trained - expected).max()) if lowered else None,
     )
 
@@ -171,18 +186,27 @@ def _random_images(shape: tuple[int, int, int]) -> npt.NDArray[np.uint8]:
     return np.stack(images).astype(np.uint8)
 
 
-def _rename(model: Any, *names: str) -> None:
-    """Rename the only input and output of an ONNX graph, and name their first axis `n`."""
+def _relative_difference(features: npt.NDArray[Any], expected: npt.NDArray[Any]) -> float | None:
+    """The largest difference as a share of the largest feature; None if a feature is not finite."""
+    if not np.isfinite(expected).all():
+        return None
+    scale = max(float(np.abs(expected).max()), 1e-6)
+    return float(np.abs(features.reshape(expected.shape) - expected).max()) / scale
+
+
+def _rename(model: Any, inputs: Sequence[str], outputs: Sequence[str]) -> None:
+    """Rename the inputs and outputs of an ONNX graph, and name their first axis `n`."""
     graph = model.graph
-    new = {end[0].name: name for end, name in zip((graph.input, graph.output), names, strict=True)}
+    ends = [*zip(graph.input, inputs, strict=True), *zip(graph.output, outputs, strict=True)]
+    new = {end.name: name for end, name in ends}
     for node in graph.node:
-        for ends in (node.input, node.output):
-            for index, name in enumerate(ends):
-                ends[index] = new.get(name, name)
-    for end in (graph.input, graph.output):
-        end[0].name = new[end[0].name]
-        if end[0].type.tensor_type.shape.dim:
-            end[0].type.tensor_type.shape.dim[0].dim_param = "n"
+        for values in (node.input, node.output):
+            for index, name in enumerate(values):
+                values[index] = new.get(name, name)
+    for end, name in ends:
+        end.name = name
+        if end.type.tensor_type.shape.dim:
+            end.type.tensor_type.shape.dim[0].dim_param = "n"
 
 
 @contextlib.contextmanager

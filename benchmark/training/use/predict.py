@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.data.dataset import Pixels
-from benchmark.data.decoding.pixels import Channels, decode_other, is_grey, read_content, resize
+from benchmark.data.decoding.pixels import MOST_PIXELS, Channels, PreparedImage, prepare_content, read_content
 from benchmark.data.decoding.prepared import LabelledImages
+from benchmark.data.grey_descriptors import grey_layout, grey_quantiles
 from benchmark.data.levels import Levels
 from benchmark.data.sources.entries import printable
 from benchmark.data.sources.scan import reason_of
@@ -29,8 +30,6 @@ Floats = npt.NDArray[np.float64]
 
 _BATCH = 8  # as fast per image as larger batches, and cheap enough for every run
 _TIMED = 2 * _BATCH
-_GRID = 8
-_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 def score(fitted: Fitted, images: LabelledImages) -> Floats:
@@ -155,24 +154,25 @@ class ImageDescriber:
         self.size: int = height
         self.channels: Channels = channels
 
-    def describe(self, pixels: Pixels) -> ImageDescriptors:
+    def describe(self, pixels: Pixels, batch: int = BATCH) -> ImageDescriptors:
         """Describe images by scores, grey levels and features.
 
         Args:
             pixels: uint8, shape (n, size, size, channels).
+            batch: Images per call of the model, 1 or more.
 
         Returns:
             The descriptors, n rows.
         """
         scores, features = [], []
-        for batch, count in padded_batches(pixels):
-            outputs = self._model.predict_on_batch(batch)
+        for padded, count in padded_batches(pixels, batch):
+            outputs = self._model.predict_on_batch(padded)
             scores.append(keras.ops.convert_to_numpy(outputs[0])[:count])
             features.append(keras.ops.convert_to_numpy(outputs[1])[:count])
         return ImageDescriptors(
             scores=summing_to_one(without_single_axis(np.concatenate(scores)).astype(np.float64)),
-            grey=np.stack([np.quantile(image, _QUANTILES) for image in pixels]),
-            layout=np.stack([_layout(image) for image in pixels]),
+            grey=np.stack([grey_quantiles(image) for image in pixels]),
+            layout=np.stack([grey_layout(image) for image in pixels]),
             features=np.concatenate(features).astype(np.float64),
         )
 
@@ -191,30 +191,24 @@ class ImageDescriber:
             remaining = iter(files)
             while chunk := list(islice(remaining, BATCH)):
                 decoded = list(pool.map(self._read, chunk))
-                good = [pixels for pixels, *_ in decoded if pixels is not None]
+                good = [image.pixels for image, _ in decoded if image is not None]
                 rows = iter(_rows(self.describe(np.stack(good))) if good else ())
-                for path, (pixels, colour, error, note) in zip(chunk, decoded, strict=True):
-                    yield DescribedFile(
-                        printable(str(path)), None if pixels is None else next(rows), colour, error, note
-                    )
+                for path, (image, error) in zip(chunk, decoded, strict=True):
+                    name = printable(str(path))
+                    if image is None:
+                        yield DescribedFile(name, error=error)
+                    else:
+                        yield DescribedFile(name, next(rows), image.colour, note=image.note)
 
-    def _read(self, path: Path) -> tuple[Pixels | None, bool, str | None, str | None]:
+    def prepare(self, content: bytes, most_pixels: int = MOST_PIXELS) -> PreparedImage:
+        """Decode and resize the bytes of an image file; raises as `prepare_content` does."""
+        return prepare_content(content, self._levels, self.size, self.channels, most_pixels)
+
+    def _read(self, path: Path) -> tuple[PreparedImage | None, str | None]:
         try:
-            image, note = decode_other(read_content(path), self._levels)
-            colour = not is_grey(image)
-            if colour and self.channels == 1:
-                image = image.convert("L")
-            return resize(image, self.size, self.channels), colour, None, note
+            return self.prepare(read_content(path)), None
         except Exception as error:  # Pillow's decoders raise many kinds of errors on damaged files
-            reason = getattr(error, "strerror", None) or reason_of(error, path)
-        return None, False, reason, None
-
-
-def _layout(image: Pixels) -> Floats:
-    """Return mean grey levels in the cells of a grid over one image (h, w, c), row by row."""
-    grey = image.mean(axis=2)
-    cells = [cell.mean() for band in np.array_split(grey, _GRID) for cell in np.array_split(band, _GRID, axis=1)]
-    return np.array(cells)
+            return None, getattr(error, "strerror", None) or reason_of(error, path)
 
 
 def _rows(descriptors: ImageDescriptors) -> Sequence[ImageDescriptors]:

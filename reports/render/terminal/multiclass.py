@@ -14,8 +14,8 @@ from benchmark.evidence.metrics.registry import label_of
 from reports.render.terminal.table import escape, plain_table
 from reports.render.words import RECALL_BY_CLASS
 from reports.results.decision_text import undefined_figures
+from reports.results.leading import Leading, nothing_chosen
 from reports.results.measured import decides_by_choice
-from reports.results.multiclass import ARGMAX
 from reports.results.multiclass_text import (
     class_heads,
     class_rows,
@@ -54,10 +54,7 @@ class _Comparison:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         wide = options.max_width >= _WIDE
-        title = self.section.title
-        if any(map(decides_by_choice, self.section.runs)):
-            title += f"\nTest figures for {ARGMAX}"
-        table = plain_table("card, what it changes", title=escape(title))
+        table = plain_table("card, what it changes", title=escape(self.section.title))
         if wide:
             longest = max(len(run.spec.card.name) for run in self.section.runs)
             table.columns[0].min_width = min(longest, _NAME)
@@ -68,34 +65,58 @@ class _Comparison:
         if wide:
             table.add_column("diagnosis", overflow="fold", max_width=30)
             table.add_column("time", justify="right", no_wrap=True)
+        lead = self.section.leading
         for run, first in _with_first(self.section.runs):
-            table.add_row(*(_wide_row(run, first) if wide else _narrow_row(run, first)))
+            table.add_row(*(_wide_row(lead, run, first) if wide else _narrow_row(lead, run, first)))
         yield table
 
 
-def _wide_row(run: Run, first: bool) -> list[str]:
+def _wide_row(lead: Leading, run: Run, first: bool) -> list[str]:
     name = f"[bold]{escape(run.spec.card.name)}[/bold]" + (f"\n{escape(run.spec.card.change)}" if first else "")
     time = seconds(run.costs.seconds) if run.costs else MISSING
-    return [name, str(run.spec.seed), *_figures(run), escape(_diagnosis(run)), time]
+    return [name, str(run.spec.seed), *_figures(lead, run), escape(diagnosis(run)), time]
 
 
-def _narrow_row(run: Run, first: bool) -> list[str]:
+def _narrow_row(lead: Leading, run: Run, first: bool) -> list[str]:
     time = f", {seconds(run.costs.seconds)}" if run.costs else ""
     lines = [f"[bold]{escape(run.spec.card.name)}[/bold]", f"seed {run.spec.seed}{time}"]
     lines += [escape(run.spec.card.change)] if first else []
-    lines += [f"diagnosis: {escape(diagnosis)}"] if (diagnosis := _diagnosis(run)) else []
-    return ["\n".join(lines), *_figures(run)]
+    lines += [f"diagnosis: {escape(text)}"] if (text := diagnosis(run)) else []
+    return ["\n".join(lines), *_figures(lead, run)]
 
 
-def _figures(run: Run) -> list[str]:
-    """The figures in the order of `_KEYS`, each above its interval."""
-    return [escape(measured(run.figures().get(key), with_interval=True).replace(" [", "\n[")) for key in _KEYS]
+def _figures(lead: Leading, run: Run) -> list[str]:
+    """The figures in the order of `_KEYS`."""
+    return [stacked(lead, run, key) for key in _KEYS]
 
 
-def _diagnosis(run: Run) -> str:
+def stacked(lead: Leading, run: Run, key: str, *, with_interval: bool = True) -> str:
+    """The leading test figure of a run above its interval, then the one by the default decisions, so that the column is
+    narrow.
+
+    Args:
+        lead: Which figures lead.
+        run: The run, finished or failed.
+        key: Name of the metric, or its key for three or more classes.
+        with_interval: Whether the leading figure has its 95% interval.
+
+    Returns:
+        Markup of rich.
+    """
+    text = measured(lead.of_run(run, key), with_interval=with_interval).replace(" [", "\n[")
+    beside = lead.beside_run(run, key)
+    if beside is None:
+        return escape(text)
+    gap = " " if len(lead.beside or "") < 8 else "\n"
+    return escape(f"{text}\n{lead.beside}{gap}{measured(beside)}")
+
+
+def diagnosis(run: Run) -> str:
+    """The error of a run, or its faults and why it chose nothing on validation."""
     if run.error is not None:
         return f"failed: {run.error}"
-    return "; ".join(finding.title for finding in own_faults(run.diagnosis))
+    reason = nothing_chosen(run)
+    return "; ".join((*(finding.title for finding in own_faults(run.diagnosis)), *([reason] if reason else [])))
 
 
 def _with_first(runs: Sequence[Run]) -> Iterator[tuple[Run, bool]]:
@@ -143,19 +164,27 @@ class _RecallByClass:
     section: Section
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        lead = self.section.leading
         runs = [run for run in self.section.runs if run.status == "ok"]
         longest = max(map(len, self.section.classes))
-        width = max((len(_head(run)) for run in runs), default=1) + 1
+        width = max((*(len(_head(run)) for run in runs), 13 if lead.beside else 0)) + 1
         columns = max(1, (options.max_width - longest - 1) // width)
         for start in range(0, len(runs), columns):
             some = runs[start : start + columns]
-            table = plain_table("class", title=RECALL_BY_CLASS if start == 0 else None)
+            title = RECALL_BY_CLASS + (f", {lead.words}; in brackets {lead.beside}" if lead.chosen else "")
+            table = plain_table("class", title=escape(title) if start == 0 else None)
             for run in some:
                 table.add_column(_head(run), justify="right", no_wrap=True)
             for name in self.section.classes:
                 key = str(MeasureKey("recall", of_class=name))
-                table.add_row(escape(name), *(measured(run.figures().get(key)) for run in some))
+                table.add_row(escape(name), *(_recall(lead, run, key) for run in some))
             yield table
+
+
+def _recall(lead: Leading, run: Run, key: str) -> str:
+    """The leading figure of a run, and in brackets the one by the default decisions."""
+    beside = lead.beside_run(run, key)
+    return measured(lead.of_run(run, key)) + ("" if beside is None else f" ({measured(beside)})")
 
 
 def _head(run: Run) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from zoo.cli.completion import run_names
-from zoo.cli.options import JsonOption, StoreOption, out, print_json, say
+from zoo.cli.options import JsonOption, RunDataOption, RunProtocolOption, StoreOption, out, print_json, say
 
 
 def command(
@@ -21,6 +21,8 @@ def command(
         ),
     ] = None,
     store: StoreOption = Path("runs"),
+    data: RunDataOption = None,
+    protocol: RunProtocolOption = None,
     metric: Annotated[
         str | None,
         typer.Option(
@@ -45,7 +47,15 @@ def command(
     from reports.render.terminal.pairs import class_table, pair_table, ranking_table
     from zoo.api.compare import compare
 
-    results = compare(*(names or ()), store=store, metric=metric, decision=decision, on_message=say)
+    results = compare(
+        *(names or ()),
+        store=store,
+        data=data,
+        protocol=protocol,
+        metric=metric,
+        decision=decision,
+        on_message=say,
+    )
     if json:
         print_json(results.to_dict())
         return

@@ -7,18 +7,23 @@ from typing import Annotated
 
 import typer
 
-from zoo.cli.options import RunArgument, StoreOption, out, say
+from zoo.cli.options import RunArgument, RunDataOption, RunProtocolOption, StoreOption, out, say
 
 
 def command(
     name: RunArgument,
     store: StoreOption = Path("runs"),
+    data: RunDataOption = None,
+    protocol: RunProtocolOption = None,
     out_dir: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="A new folder. Default: CARD-SEED.")
     ] = None,
+    container: Annotated[bool, typer.Option("--container", help="Write a service with a Containerfile, too.")] = False,
 ) -> None:
-    """Write a folder with the model as Keras and ONNX, threshold and calibration, a model card and a short example."""
+    """Write a folder with the model as Keras and ONNX, threshold and calibration, what recognises images unlike the
+    training images and a drift of a batch, a model card and a short example."""
     from zoo.api.export import export
 
-    for path in export(name, store=store, out=out_dir, on_message=say).paths:
+    written = export(name, store=store, data=data, protocol=protocol, out=out_dir, container=container, on_message=say)
+    for path in written.paths:
         out().print(f"wrote {path}", markup=False, soft_wrap=True)

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from zoo.cli.options import JsonOption, RunArgument, StoreOption, out, print_json, say
+from zoo.cli.options import JsonOption, RunArgument, RunDataOption, RunProtocolOption, StoreOption, out, print_json, say
 
 
-def command(name: RunArgument, store: StoreOption = Path("runs"), json: JsonOption = False) -> None:
+def command(
+    name: RunArgument,
+    store: StoreOption = Path("runs"),
+    data: RunDataOption = None,
+    protocol: RunProtocolOption = None,
+    json: JsonOption = False,
+) -> None:
     """Show one run: settings, figures with intervals, threshold, diagnosis, costs and a learning curve."""
     from reports.render.terminal.show import run_document, run_view
     from reports.results.folds import pool_folds
@@ -15,7 +21,7 @@ def command(name: RunArgument, store: StoreOption = Path("runs"), json: JsonOpti
     from zoo.api.messages import Messages
 
     source = resolve_store(store)
-    run = resolve_run(name, source, Messages(say), pool_folds)
+    run = resolve_run(name, source, Messages(say), data, protocol, pool_folds)
     if json:
         print_json(run_document(run, source))
         return

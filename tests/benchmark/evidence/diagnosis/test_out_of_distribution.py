@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmark.evidence.diagnosis.out_of_distribution import LEVEL, OODReference, fit_reference
+from benchmark.evidence.diagnosis.out_of_distribution import LEVEL, fit_reference
+from benchmark.evidence.diagnosis.reference import OODReference
 
 
 def drawn(count: int, seed: int, d: int = 6) -> tuple[np.ndarray, np.ndarray]:

@@ -110,7 +110,7 @@ def test_figures_at_both_thresholds_are_shown() -> None:
     run = make_run(test=on_test(*planted(100, 100, seed=9)), val=on_val(*[v[:] for v in planted(30, 30, seed=8)]))
     assert run.threshold is not None
     assert run.threshold.value is not None
-    half, chosen = details(rendered(run))
+    chosen, half = details(rendered(run))
     assert half["threshold"] == "0.500"
     assert chosen["threshold"] == f"{run.threshold.value:.3f}"
     for row, is_chosen in ((half, False), (chosen, True)):
@@ -147,7 +147,7 @@ def test_missing_is_a_dash_and_not_zero() -> None:
 
 def test_a_run_without_a_chosen_threshold_holds_dashes_beside_one_that_has_it() -> None:
     without = make_run(val=on_val([0, 1] * 30, [0.4] * 60))
-    half, other, chosen, _ = details(rendered(without, make_run(seed=1)))
+    chosen, _, half, other = details(rendered(without, make_run(seed=1)))
     assert MISSING not in (half["accuracy"], other["accuracy"])
     assert {value for name, value in chosen.items() if name != "seed"} == {MISSING}
 

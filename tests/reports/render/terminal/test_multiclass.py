@@ -71,7 +71,7 @@ def compared_under(folder: Path, rule: str) -> str:
     runs, _ = store.runs()
     text = printed(comparison_tables(build_report(runs, store.history, scores=store)), 80)
     assert max(map(len, text.splitlines())) <= 80
-    assert "Test figures for the class with the highest score" in text
+    assert "those by highest score are below them" in " ".join(text.split())
     return text
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import csv
+import http.client
 import io
 import json
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,14 +87,27 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 @pytest.fixture(scope="module")
 def exported(world: World) -> Path:
     folder = world.cache / "exported"
-    export(world.store, world.run, folder)
+    export(world.store, world.run, folder, container=True)
     return folder
 
 
-def export(store: Store, run: Run, folder: Path) -> None:
+def export(store: Store, run: Run, folder: Path, container: bool = False) -> None:
     from zoo.cli.commands.export import command
 
-    command(run.run_id, store.root, folder)
+    command(run.run_id, store.root, folder, container)
+
+
+def by_example(folder: Path, *paths: Path, code: int = 0) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """What the example of an exported folder prints per image, and about all of them; it imports nothing of zoo."""
+    example = (folder / "example.py").read_text(encoding="utf-8").replace("    sys.exit(failed)\n", "")
+    check = "assert not {'zoo', 'benchmark', 'reports', 'keras', 'tensorflow', 'sklearn'} & set(sys.modules)"
+    (folder / "checked.py").write_text(f"{example}\n{check}\nsys.exit(failed)\n", encoding="utf-8")
+    bare = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    words = [sys.executable, "checked.py", *map(str, paths)]
+    done = subprocess.run(words, cwd=folder, env=bare, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    *rows, batch = [json.loads(line) for line in done.stdout.splitlines()]
+    return rows, batch
 
 
 def predicted(zoo: Zoo, world: World, *paths: Path, code: int = 0) -> dict[str, Any]:
@@ -208,11 +226,9 @@ def test_a_picture_scores_the_same_in_every_depth_and_position(
     assert "16-bit, trained on 8-bit images; 0..4095 is read as 0..255" in rows["twelve.png"]["outside"]
     assert "float, trained on 8-bit images; 0..1 is read as 0..255" in rows["shares.tif"]["outside"]
     assert not any("trained on" in reason for reason in rows["eight.png"]["outside"])
-    done = subprocess.run(
-        [sys.executable, exported / "example.py", *paths], capture_output=True, text=True, check=True, cwd=exported
-    )
-    for line, row in zip(done.stdout.splitlines(), rows.values(), strict=True):
-        assert float(line.rsplit(" ", 2)[1]) == pytest.approx(row["probability"], abs=1e-3)
+    for of_example, row in zip(by_example(exported, *paths)[0], rows.values(), strict=True):
+        assert of_example["probabilities"]["PNEUMONIA"] == pytest.approx(row["probability"], abs=1e-3)
+        assert of_example["reasons"] == row["outside"]
 
 
 def test_a_file_is_read_by_the_scale_of_the_training_images(world: World, tmp_path: Path) -> None:
@@ -311,29 +327,118 @@ def test_the_exported_network_gives_the_stored_scores(world: World, exported: Pa
 
 def test_the_example_runs_without_zoo_and_decides_the_same(zoo: Zoo, world: World, exported: Path) -> None:
     rows = predicted(zoo, world, *world.files.values())
-    example = (exported / "example.py").read_text(encoding="utf-8")
-    code = f"{example}\nassert not {{'zoo', 'benchmark', 'reports', 'keras', 'tensorflow'}} & set(sys.modules)\n"
-    (exported / "checked.py").write_text(code, encoding="utf-8")
+    of_example, batch = by_example(exported, *world.files.values())
+    assert [each["image"] for each in of_example] == [str(path) for path in world.files.values()]
+    for each in of_example:
+        row = rows[Path(each["image"]).name]
+        assert each["probabilities"]["PNEUMONIA"] == pytest.approx(row["probability"], abs=1e-4)
+        assert each["decision"] == row["decision"]
+        assert each["reasons"] == row["outside"]
+    assert batch["unlike"] == sum(bool(row["outside"]) for row in rows.values())
+    assert batch["batch"].startswith("140 images: ")
+
+
+def test_the_folder_recognises_unlike_images_as_zoo_predict_does(zoo: Zoo, world: World, exported: Path) -> None:
+    rows = predicted(zoo, world, *world.strange)
+    of_example, _ = by_example(exported, *world.strange)
+    for each, row in zip(of_example, rows.values(), strict=True):
+        assert each["unlike"] == bool(row["outside"])
+        assert _same_but_for_digits(each["reasons"], row["outside"])
+    kinds = {name.partition("-")[0].partition(".")[0] for name, row in rows.items() if row["outside"]}
+    assert kinds >= {"inverted", "blank", "noise", "photo"}
+
+
+def test_the_folder_compares_a_batch_with_validation(world: World, exported: Path, tmp_path: Path) -> None:
+    """Validation itself does not differ; the same images in reversed grey levels do."""
+    val = [world.files[name] for name in world.val.names]
+    assert by_example(exported, *val)[1]["differs"] is False
+    reversed_levels = write_images(tmp_path, world.val.names, 255 - world.val.pixels)
+    assert by_example(exported, *reversed_levels.values())[1]["differs"] is True
+    assert "needs at least 20 images" in by_example(exported, *val[:5])[1]["batch"]
+
+
+def test_the_example_names_a_broken_image_and_scores_the_others(world: World, exported: Path, tmp_path: Path) -> None:
+    (tmp_path / "words.png").write_text("no image")
+    (tmp_path / "empty.png").write_bytes(b"")
+    good = next(iter(world.files.values()))
+    rows, _ = by_example(exported, tmp_path / "words.png", good, tmp_path / "empty.png", code=1)
+    assert [row.get("error") for row in rows] == ["not an image", None, "the file is empty"]
+
+
+def test_zoo_serve_answers_as_zoo_predict_and_the_exported_service_do_until_ctrl_c(
+    zoo: Zoo, world: World, exported: Path
+) -> None:
+    paths = [*list(world.files.values())[:3], *world.strange[:2], world.strange[-1]]
+    rows = predicted(zoo, world, *paths)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    answers: list[dict[str, Any]] = []
+
+    def ask() -> None:
+        answers.extend(posted(port, path) for path in paths)
+        os.kill(os.getpid(), signal.SIGINT)  # as Ctrl-C does
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    answer = zoo("serve", "scratch", "--store", world.store.root, "--port", port)
+    asking.join(20)
+    assert (answer.code, answer.out) == (0, "")
+    assert answer.err.endswith(f"on http://127.0.0.1:{port}; Ctrl-C ends it\n")
+    for each, row in zip(answers, rows.values(), strict=True):
+        assert each["probabilities"]["PNEUMONIA"] == pytest.approx(row["probability"], abs=1e-5)
+        assert (each["decision"], each["reasons"]) == (row["decision"], row["outside"])
+        assert each["run"] == world.run.run_id
     bare = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    images = [str(path) for path in world.files.values()]
-    done = subprocess.run(
-        [sys.executable, exported / "checked.py", *images],
-        cwd=exported,
-        env=bare,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    said = [line.rsplit(" ", 2) for line in done.stdout.splitlines()]
-    assert [name for name, _, _ in said] == images
-    for name, probability, decision in said:
-        row = rows[Path(name).name]
-        assert float(probability) == pytest.approx(row["probability"], abs=1e-4)
-        assert decision == row["decision"]
+    words = [sys.executable, "serve.py", "--port", str(port)]
+    with subprocess.Popen(words, cwd=exported, env=bare, stderr=subprocess.PIPE) as process:
+        by_export = [posted(port, path) for path in paths]
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=20)[1] == b""
+    assert process.returncode == 0
+    for each, other in zip(answers, by_export, strict=True):
+        assert other["probabilities"] == pytest.approx(each["probabilities"], abs=1e-4)
+        assert _same_but_for_digits(each["reasons"], other["reasons"])
+        equal = ("run", "classes", "threshold", "calibrated", "decision", "unlike")
+        assert [each[name] for name in equal] == [other[name] for name in equal]
+
+
+def posted(port: int, path: Path) -> dict[str, Any]:
+    """The answer to an image, as soon as the service listens."""
+    for _ in range(300):
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+            connection.request("POST", "/predict", path.read_bytes(), {"content-type": "image/png"})
+            document: dict[str, Any] = json.loads(connection.getresponse().read())
+            return document
+        except ConnectionRefusedError:
+            time.sleep(0.1)
+    raise TimeoutError("the service does not listen")
+
+
+def _same_but_for_digits(reasons: list[str], others: list[str]) -> bool:
+    """Whether reasons name the same references; a ratio may differ by the rounding of a feature."""
+    return [reason.split()[:2] for reason in reasons] == [reason.split()[:2] for reason in others]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--max-mib", "0"], "--max-mib 0: give a number above 0, at most 10000"),
+        (["--max-megapixels", "-1"], "--max-megapixels -1: give a number above 0, at most 10000"),
+        (["--port", "70000"], "port: is 70000; give 0 to 65535"),
+        (["--host", "256.1.1.1", "--port", "0"], "--host 256.1.1.1 --port 0: cannot listen: "),
+    ],
+)
+def test_a_service_that_cannot_start_is_refused_in_one_line(
+    zoo: Zoo, world: World, options: list[str], message: str
+) -> None:
+    answer = zoo("serve", "scratch", "--store", world.store.root, *options)
+    assert (answer.code, answer.out, answer.err.count("\n")) == (2, "", 1)
+    assert message in answer.err
 
 
 def test_an_export_is_whole_and_overwrites_nothing(zoo: Zoo, world: World, exported: Path) -> None:
-    names = {"README.md", "decision.json", "example.py", "model.keras", "model.onnx"}
+    names = {"README.md", "decision.json", "example.py", "model.keras", "model.onnx", "novelty.npz", "unlike.py"}
     assert names <= {path.name for path in exported.iterdir()}
     assert (exported / "model.keras").read_bytes() == world.store.model_file(world.run).read_bytes()
     answer = zoo("export", "scratch", "--store", world.store.root, "--out", exported)

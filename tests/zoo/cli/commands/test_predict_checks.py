@@ -18,9 +18,9 @@ from PIL import Image as Pillow
 from pydantic import ValidationError
 
 from benchmark.evidence.calibration.calibrators import Calibrator
-from benchmark.evidence.diagnosis.out_of_distribution import OODReference
+from benchmark.evidence.diagnosis.reference import OODReference, ood_reasons
 from benchmark.evidence.thresholds.choice import Threshold
-from benchmark.runs.deployment.decision_rule import DecisionRule, ood_reasons
+from benchmark.runs.deployment.decision_rule import DecisionRule
 from benchmark.runs.storage.store import Store
 from benchmark.training.use.export import write_onnx
 from tests.support.kept import in_this_process

@@ -146,15 +146,17 @@ def test_the_exported_network_has_ten_outputs_and_the_stored_scores(world: World
 
 def test_the_example_runs_without_zoo_and_decides_the_same(world: World, exported: Path) -> None:
     files = list(world.files.values())[:40]
-    source = (exported / "example.py").read_text(encoding="utf-8")
+    source = (exported / "example.py").read_text(encoding="utf-8").replace("    sys.exit(failed)\n", "")
     code = f"{source}\nassert not {{'zoo', 'benchmark', 'reports', 'keras', 'tensorflow'}} & set(sys.modules)\n"
     (exported / "checked.py").write_text(code, encoding="utf-8")
     run = [sys.executable, str(exported / "checked.py"), *map(str, files)]
     done = subprocess.run(run, cwd=exported, env={}, capture_output=True, text=True, check=True)
-    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    *rows, batch = [json.loads(line) for line in done.stdout.splitlines()]
+    assert batch["batch"].startswith("40 images: ")
     assert [row["decision"] for row in rows] == expected_decisions(world)[:40]
     predicted = package.predict(world.run, files, store=world.store).predictions
     for row, each in zip(rows, predicted, strict=True):
+        assert row["unlike"] == bool(each.outside)
         assert row["probabilities"] == pytest.approx(each.probabilities, abs=1e-4)  # type: ignore[union-attr]
 
 

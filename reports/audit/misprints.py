@@ -1,0 +1,184 @@
+"""The single misprint that would explain a row whose printed figures contradict each other."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+from benchmark.evidence.metrics.multiclass import find_multiclass
+from benchmark.evidence.metrics.registry import Confusion, metrics
+from benchmark.evidence.published.feasible import metric_of
+from benchmark.evidence.published.misprints import Misprint, explain, explain_classes
+from reports.audit.figures import (
+    AuditFinding,
+    Citation,
+    Explanation,
+    FigureSet,
+    cite,
+    counts,
+    figure_range,
+    named,
+)
+from reports.claims.printed import PrintedClassMatrix, PrintedMatrix
+from reports.text import capital, listed
+from zoo.models.card import PublishedFigure
+
+EXPLAINED = (
+    "printed-twice",
+    "off-grid",
+    "no-matrix",
+    "no-shares",
+    "averages",
+    "auc-out-of-reach",
+    "matrix-size",
+    "matrix-not-of-row",
+)
+"""The kinds of findings that a misprint of one number can explain."""
+
+_MOST_LISTED = 10
+_MOST_VALUES = 3
+
+
+def misprint(
+    figure_set: FigureSet, matrix: PrintedMatrix | PrintedClassMatrix | None, several: bool
+) -> Iterator[AuditFinding]:
+    """Which single misprint would explain a row that has a finding of EXPLAINED.
+
+    Args:
+        figure_set: The final test figures of the row.
+        matrix: The confusion matrix that is printed for the row; None without one.
+        several: Whether the row is about three classes or more.
+
+    Yields:
+        A note; none if all figures, counts and class sizes agree.
+    """
+    figures = tuple(_checked(figure_set, several))
+    if several:
+        found = _of_classes(figure_set, figures, matrix if isinstance(matrix, PrintedClassMatrix) else None)
+    else:
+        found = _of_two(figure_set, figures, matrix if isinstance(matrix, PrintedMatrix) else None)
+    if found is None or len(figures) + (matrix is not None) < 2:
+        return
+    if not found:
+        statement = "No single misprint explains the contradictions of this row."
+        derivation = (
+            "Whichever printed figure or count is left out, the others still contradict each other. So at least two "
+            "are wrong, or they are not about the same decisions."
+        )
+    elif len(found) == 1:
+        statement = f"One misprint would explain the contradictions of this row: {_inverted(found[0])}."
+        derivation = f"{capital(_agreement(found[0]))}. No other single misprint would explain them."
+    else:
+        statement = f"Each of {len(found)} misprints alone would explain the contradictions of this row: {_any(found)}."
+        derivation = f"{'. '.join(f'{capital(_inverted(each))}: {_agreement(each)}' for each in found)}."
+    cited = [cite(figure) for figure in figures]
+    if matrix is not None:
+        cited.append(Citation("the printed confusion matrix", matrix.location))
+    yield figure_set.finding("misprint", "note", cited, statement, derivation, explanations=found)
+
+
+def _checked(figure_set: FigureSet, several: bool) -> Iterator[PublishedFigure]:
+    decided: Collection[str] = metrics(lambda metric: metric.uses_threshold)
+    for figure in figure_set.figures:
+        of_two = figure.metric in decided or figure.metric == "auc"
+        if find_multiclass(figure.key) is not None if several else of_two:
+            yield figure
+
+
+def _of_two(
+    figure_set: FigureSet, figures: Sequence[PublishedFigure], matrix: PrintedMatrix | None
+) -> tuple[Explanation, ...] | None:
+    test = figure_set.row.of_two
+    found = explain(
+        [(figure.key, figure_range(figure, cut=True)) for figure in figures],
+        None if test is None else (test.negatives, test.positives),
+        None if matrix is None else Confusion(tp=matrix.tp, fp=matrix.fp, tn=matrix.tn, fn=matrix.fn),
+    )
+    return None if found is None else tuple(_two(each, figures, matrix, figure_set) for each in found)
+
+
+def _two(
+    each: Misprint, figures: Sequence[PublishedFigure], matrix: PrintedMatrix | None, figure_set: FigureSet
+) -> Explanation:
+    listed_matrices, count = each.matrices[:_MOST_LISTED], len(each.matrices)
+    if each.figure is not None:
+        figure = figures[each.figure]
+        values: str | None = None
+        if figure.metric != "auc" and each.matrices:
+            values = _values([metric_of(one, figure.metric) for one in each.matrices], figure)
+        return Explanation(named(figure), values, listed_matrices, count or None)
+    assert matrix is not None
+    wanted = _whole(each.counts)
+    if each.size is not None:
+        test = figure_set.row.of_two
+        assert test is not None
+        name, size = ("negatives", test.negatives) if each.size == 0 else ("positives", test.positives)
+        return Explanation(f"a test set with {size} {name}", wanted, listed_matrices, count)
+    cell = str(each.cell)
+    printed = f"{cell.upper()} {getattr(matrix, cell)} of the printed matrix"
+    return Explanation(printed, wanted, listed_matrices, count)
+
+
+def _of_classes(
+    figure_set: FigureSet, figures: Sequence[PublishedFigure], matrix: PrintedClassMatrix | None
+) -> tuple[Explanation, ...] | None:
+    test = figure_set.row.of_several
+    classes = tuple(test.sizes) if test is not None else matrix.classes if matrix is not None else ()
+    found = explain_classes(
+        [(figure.key, figure_range(figure, cut=True)) for figure in figures],
+        classes,
+        None if test is None else test.sizes,
+        None if matrix is None else matrix.reordered(classes),
+    )
+    if found is None:
+        return None
+    explanations = []
+    for each in found:
+        if each.figure is not None:
+            figure = figures[each.figure]
+            values = None if each.values is None else _values(list(each.values), figure)
+            explanations.append(Explanation(named(figure), values))
+        elif each.size is not None:
+            assert test is not None
+            name = classes[each.size]
+            explanations.append(
+                Explanation(f"a test set with {test.sizes[name]} images of {name}", _whole(each.counts))
+            )
+        else:
+            assert matrix is not None
+            assert isinstance(each.cell, tuple)
+            true, predicted = (classes[index] for index in each.cell)
+            number = matrix.matrix[matrix.classes.index(true)][matrix.classes.index(predicted)]
+            printed = f"{number} images of {true} predicted as {predicted} in the printed matrix"
+            explanations.append(Explanation(printed, _whole(each.counts)))
+    return tuple(explanations)
+
+
+def _values(values: Sequence[float], figure: PublishedFigure) -> str:
+    """What a figure would print as: each value if there are few, else their range."""
+    texts = list(dict.fromkeys(f"{value:.{figure.decimals}f}" for value in sorted(values)))
+    return listed(texts, "or") if len(texts) <= _MOST_VALUES else f"{texts[0]} to {texts[-1]}"
+
+
+def _whole(values: Sequence[int]) -> str:
+    texts = [str(value) for value in values]
+    return (
+        listed(texts, "or") if len(texts) <= _MOST_VALUES else f"one of {len(texts)} counts, {texts[0]} to {texts[-1]}"
+    )
+
+
+def _inverted(each: Explanation) -> str:
+    return f"{each.printed} would be {each.would_be}" if each.would_be else each.printed
+
+
+def _any(found: Sequence[Explanation]) -> str:
+    return "; ".join(_inverted(each) for each in found)
+
+
+def _agreement(each: Explanation) -> str:
+    if not each.matrices:
+        many = "" if each.matrix_count is None else " with many confusion matrices"
+        return f"without it, all other printed figures agree{many}"
+    if each.matrix_count == 1:
+        return f"all other printed figures agree with {counts(each.matrices[0])}"
+    many = f"{each.matrix_count} confusion matrices, such as {counts(each.matrices[0])}"
+    return f"all other printed figures agree with {many}"

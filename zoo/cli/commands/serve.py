@@ -1,0 +1,46 @@
+"""`zoo serve`: answers HTTP requests with a stored model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zoo.cli.options import RunArgument, StoreOption, say
+
+
+def command(
+    name: RunArgument,
+    store: StoreOption = Path("runs"),
+    host: Annotated[
+        str,
+        typer.Option(
+            "--host", metavar="ADDRESS", help="Where to listen. Others than loopback are open to the network."
+        ),
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", metavar="PORT", help="0 takes a free one.")] = 8000,
+    max_mib: Annotated[
+        float, typer.Option("--max-mib", metavar="MIB", help="The largest request that is read, in MiB.")
+    ] = 20.0,
+    max_megapixels: Annotated[
+        float,
+        typer.Option("--max-megapixels", metavar="N", help="The largest image that is decoded, in million pixels."),
+    ] = 25.0,
+) -> None:
+    """Answer HTTP requests with a stored model: POST an image to /predict, and its probabilities, its decision and
+    whether it is unlike the training images come back as JSON. Ctrl-C ends it.
+
+    /healthz says whether the service runs, / describes the model. The service has no password and no encryption.
+    """
+    from zoo.api.serve import serve
+
+    serve(
+        name,
+        store=store,
+        host=host,
+        port=port,
+        max_mib=max_mib,
+        max_megapixels=max_megapixels,
+        on_message=say,
+    )
