@@ -91,7 +91,8 @@ def _remarks(section: Section) -> Iterator[str]:
     failed = sum(run.status == "failed" for run in section.runs)
     cards, runs = len(section.cards), len(section.runs)
     ended = "all finished" if not failed else f"{failed} failed"
-    yield f"{plural(runs, 'run')} of {plural(cards, 'card')}; {ended}."
+    kind = "run" if section.runs[0].spec.protocol.test_folds is None else "cross-validation"
+    yield f"{plural(runs, kind)} of {plural(cards, 'card')}; {ended}."
     for report in section.claims:
         severities = [finding.severity for finding in report.audit.findings]
         counts = [_severity_count(severities.count(name), name) for name in SEVERITIES if name in severities]

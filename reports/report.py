@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from benchmark.data.positive_class import positive_warning
+from benchmark.runs.cross_validation import CrossValidatedRun
 from benchmark.runs.history import Histories
 from benchmark.runs.plan import Skip
 from benchmark.runs.run import Run
@@ -298,6 +299,19 @@ def _multiclass_section(
     )
 
 
+def _cross_validation(runs: Sequence[Run]) -> str:
+    """That every image is tested once, and by which models."""
+    protocol, facts = runs[0].spec.protocol, runs[0].spec.dataset
+    by, separation = ("image", "") if facts.patients_unknown else ("patient", " that saw no image of its patient")
+    tested = {run.split.sizes.get("test") for run in runs if isinstance(run, CrossValidatedRun)}
+    images = f"each of {tested.pop()} images" if len(tested) == 1 else "every image"
+    decided = "" if len(facts.classes) > 2 else "; chosen thresholds are those of each fold"
+    return (
+        f"{protocol.test_folds}-fold cross-validation by {by}: {images} is tested once, by a model{separation}. AUC "
+        f"and average precision are means over folds{decided}."
+    )
+
+
 def _notes_of_data(run: Run) -> tuple[str, ...]:
     """What a summary says about the data, for sections without one."""
     facts, notes = run.spec.dataset, []
@@ -317,7 +331,7 @@ def _notes_of_data(run: Run) -> tuple[str, ...]:
 
 
 def _notes(runs: Sequence[Run], claims: Sequence[Claims], comparisons: Sequence[Comparison] = ()) -> tuple[str, ...]:
-    notes = []
+    notes = [] if runs[0].spec.protocol.test_folds is None else [_cross_validation(runs)]
     facts = runs[0].spec.dataset
     if (line := identity_line(facts, claims)) is not None:
         notes.append(f"{capital(line)}.")

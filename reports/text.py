@@ -92,6 +92,12 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
+def span(numbers: Sequence[int]) -> str:
+    """Whole numbers as text: `96`, or `96 to 98` where they differ. Raises ValueError for none."""
+    low, high = min(numbers), max(numbers)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
 def seed_list(seeds: Sequence[int]) -> str:
     """Seeds as text: `seed 1`, `seeds 1, 2`."""
     return f"seed{'' if len(seeds) == 1 else 's'} {', '.join(map(str, seeds))}"

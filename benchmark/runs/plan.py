@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
-from benchmark.data.dataset import Dataset
-from benchmark.data.splits import make_split
+from benchmark.data.cross_validation import folds_problem
+from benchmark.data.dataset import DataError, Dataset
+from benchmark.runs.drawn_split import draw_split, split_key
 from benchmark.runs.protocol import Protocol, decision_problem
 from benchmark.runs.run import DatasetFacts, RunSpec, SplitFacts
 from zoo.config.errors import ConfigError
@@ -14,7 +15,8 @@ from zoo.models.card import ModelCard, recipe_problem
 from zoo.models.registry import ONE_OUTPUT, find_weights, get_builder, smallest_image, supports_classes
 
 MOST_SPLITS = 20
-"""The most splits that are drawn before a plan starts; under `split: per-seed` there is one for each seed."""
+"""The most splits that are drawn before a plan starts; under `split: per-seed` there is one for each seed, and under
+`test_folds` one for each fold."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Plan:
 def make_plan(
     cards: Iterable[ModelCard], protocol: Protocol, dataset: Dataset, seeds: Sequence[int] | None = None
 ) -> Plan:
-    """Plan a run of each card with each seed.
+    """Plan a run of each card with each seed; under `test_folds` one for each fold.
 
     A card is skipped if its pretrained weights are not available, its network needs larger images, or its builder or
     recipe is for two classes and the data have more.
@@ -52,10 +54,16 @@ def make_plan(
 
     Raises:
         ConfigError: The threshold rule or the decision of the protocol does not fit the classes.
+        DataError: The images cannot be divided into the folds of the protocol.
     """
     facts = DatasetFacts.of(dataset)
     if (problem := decision_problem(protocol, facts.classes, protocol.model_fields_set)) is not None:
         raise ConfigError(problem)
+    folds: list[tuple[int, int] | None] = [None]
+    if (count := protocol.test_folds) is not None:
+        if (problem := folds_problem(dataset, count)) is not None:
+            raise DataError(problem)
+        folds = [(count, index) for index in range(count)]
     specs: list[RunSpec] = []
     skips: list[Skip] = []
     for card in cards:
@@ -64,18 +72,20 @@ def make_plan(
             skips.append(Skip(card, reason))
             continue
         specs += [
-            RunSpec(card=card, protocol=protocol, dataset=facts, seed=seed)
+            RunSpec(card=card, protocol=protocol, dataset=facts, seed=seed, fold=fold)
             for seed in (protocol.seeds if seeds is None else seeds)
+            for fold in folds
         ]
     return Plan(tuple(specs), tuple(skips))
 
 
 @dataclass(frozen=True)
 class PlannedSplit:
-    """The split of the runs with these seeds."""
+    """The split of the runs with these seeds, and its fold (number of folds, index from 0) under `test_folds`."""
 
     seeds: tuple[int, ...]
     facts: SplitFacts
+    fold: tuple[int, int] | None = None
 
 
 def planned_splits(plan: Plan, dataset: Dataset) -> tuple[PlannedSplit, ...]:
@@ -91,12 +101,14 @@ def planned_splits(plan: Plan, dataset: Dataset) -> tuple[PlannedSplit, ...]:
     Raises:
         DataError: A split cannot be drawn as the protocol requests.
     """
-    seeds: dict[int | tuple[int, int], dict[int, None]] = {}
+    specs: dict[Hashable, list[RunSpec]] = {}
     for spec in plan.specs:
-        seeds.setdefault(spec.split_seed, {})[spec.seed] = None
+        specs.setdefault(split_key(spec), []).append(spec)
     return tuple(
-        PlannedSplit(tuple(of_split), SplitFacts.of(make_split(dataset, plan.specs[0].protocol.sampling, split_seed)))
-        for split_seed, of_split in list(seeds.items())[:MOST_SPLITS]
+        PlannedSplit(
+            tuple(dict.fromkeys(spec.seed for spec in same)), SplitFacts.of(draw_split(dataset, same[0])), same[0].fold
+        )
+        for same in list(specs.values())[:MOST_SPLITS]
     )
 
 

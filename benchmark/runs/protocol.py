@@ -123,7 +123,8 @@ class Protocol(Strict):
     which uses filtering if a trial of the machine shows it to be clearly faster. `precision: auto` also uses bfloat16
     if the trial shows it to be clearly faster still, with features within 2% of float32's. `max_epochs` caps each phase
     of a card. `threshold` is for two classes, `decision` for three or more. `keep_models` stores the trained models as
-    well. `choices` are the reasons of a protocol that `auto` made; they change no result.
+    well. `test_folds` divides all images into that many folds by patient; a card with a seed is then one run per fold,
+    and each image is tested once. `choices` are the reasons of a protocol that `auto` made; they change no result.
     """
 
     name: Annotated[str, DISPLAY, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
@@ -140,6 +141,7 @@ class Protocol(Strict):
     prefix: Annotated[Literal["auto", "keras", "filtered"], RESULT] = "auto"
     threshold: Annotated[ThresholdRule, RESULT] = ThresholdRule()
     decision: Annotated[DecisionRule, RESULT] = DecisionRule()
+    test_folds: Annotated[Annotated[int, Field(ge=2, le=10)] | None, RESULT] = None
     keep_models: Annotated[bool, RETENTION] = False
     choices: Annotated[tuple[Choice, ...], DISPLAY, Field(max_length=MOST_ENTRIES)] = ()
 
@@ -156,6 +158,13 @@ class Protocol(Strict):
                 f"precision: bfloat16 and prefix: {self.prefix}, which computes in float32, contradict each other; "
                 "leave one of them out"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _every_image_is_tested(self) -> Protocol:
+        if self.test_folds is not None and (self.sampling.test is not None or self.sampling.balanced):
+            which = "balanced" if self.sampling.balanced else "test"
+            raise ValueError(f"test_folds tests every image, and sampling.{which} leaves some out; drop one of them")
         return self
 
     @property
@@ -175,6 +184,8 @@ class Protocol(Strict):
             del facts["prefix"]
         if self.decision == DecisionRule():
             del facts["decision"]
+        if self.test_folds is None:
+            del facts["test_folds"]
         for rule in (facts.get("threshold"), facts.get("decision")):
             if isinstance(rule, dict) and rule["confidence"] is None:
                 del rule["confidence"]
@@ -224,6 +235,11 @@ def decision_problem(protocol: Protocol, classes: tuple[str, ...], file_keys: Co
         return (
             f"{where}: decision: is for three or more classes; for {' and '.join(classes)} use threshold:, as in "
             "threshold: {rule: sensitivity, value: 0.95}"
+        )
+    if protocol.test_folds is not None and protocol.decision.rule != "argmax":
+        return (
+            f"{where}: test_folds: with {len(classes)} classes, folds decide for the class with the highest score; "
+            f"drop decision: {protocol.decision.rule}, or test_folds"
         )
     if protocol.threshold != ThresholdRule() or "threshold" in file_keys:
         return (

@@ -114,7 +114,8 @@ class RunSpec(Strict):
         seed: Decides initial weights, dropout and the order of batches.
         semantics: Version of the computation.
         stage: A run of stage `search` is scored on validation alone and never opens the test split.
-        fold: (number of folds, index from 0) if the train and val images are divided anew for cross-validation.
+        fold: (number of folds, index from 0) of a cross-validation. Under `test_folds` the fold is the test part; in a
+            search it is the val part of the train and val images.
     """
 
     card: ModelCard
@@ -140,6 +141,11 @@ class RunSpec(Strict):
         if self.fold is not None:
             identity["fold"] = self.fold
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
+
+    @property
+    def seed_text(self) -> str:
+        """The seed, and the fold if there is one: `0`, `0 (fold 2/5)`."""
+        return f"{self.seed}" if self.fold is None else f"{self.seed} (fold {self.fold[1] + 1}/{self.fold[0]})"
 
     @property
     def conditions(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
+from benchmark.runs.cross_validation import folds_of
 from reports.report import Section
 from reports.results.multiclass import MulticlassProbabilities
 from reports.results.probabilities import Probabilities
@@ -87,7 +88,7 @@ def facts(section: Section) -> Facts:
         "patients_note": spec.dataset.patients.line() if spec.dataset.patients is not None else None,
         "builders": ", ".join(dict.fromkeys(card.card.model.builder for card in section.cards)),
         "cards": len(section.cards),
-        "runs": len(section.runs),
+        "runs": sum(len(folds_of(run)) for run in section.runs),
         "cards_with_several_seeds": sum(len(card.seeds) > 1 for card in section.cards),
         "claims": sum(len(report.figures) + len(report.statements) for report in section.claims),
         "effects": sum(len(causes) for report in section.claims for causes in report.causes.values()),

@@ -57,6 +57,7 @@ def decision_document(
         "card": spec.card.name,
         "title": spec.card.title,
         "seed": spec.seed,
+        **({} if spec.fold is None else {"fold": f"{spec.fold[1] + 1} of {spec.fold[0]}"}),
         "protocol": spec.protocol.name,
         "data": spec.dataset.model_dump(mode="json"),
         "classes": list(decider.classes),

@@ -47,7 +47,7 @@ def model_card(run: Run, store: Store, decider: AnyDecisionRule, exported: Expor
     lines = [
         f"# {cell(spec.card.title)}",
         "",
-        f"Card `{spec.card.name}`, seed {spec.seed}, run `{run.run_id}`: {cell(spec.card.change)}.",
+        f"Card `{spec.card.name}`, seed {spec.seed_text}, run `{run.run_id}`: {cell(spec.card.change)}.",
         "",
         f"**{NOT_CLINICAL}**" + (" **It was trained on SYNTHETIC images.**" if spec.dataset.synthetic else ""),
         "",

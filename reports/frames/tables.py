@@ -101,6 +101,8 @@ def runs_table(runs: Iterable[Run], store: Store) -> pyarrow.Table:
     """Return one row per run, with the columns of `zoo.load_runs`."""
     runs = list(runs)
     columns = {**_RUN, **dict.fromkeys(_figure_columns(), "float64")}
+    if any(run.spec.fold is not None for run in runs):
+        columns |= {"fold": "int64"}
     if several := [run for run in runs if has_several_classes(run)]:
         columns |= {**_RUN_OF_CLASSES, **dict.fromkeys(_multiclass_columns(several), "float64")}
     return arrow_table(columns, (_run_row(run, store) for run in runs))
@@ -153,6 +155,7 @@ def _run_row(run: Run, store: Store) -> dict[str, Any]:
     row: dict[str, Any] = {
         **key_of(run),
         "stage": run.spec.stage,
+        "fold": None if run.spec.fold is None else run.spec.fold[1] + 1,
         "status": run.status,
         "error": run.error,
         "finished": datetime.fromisoformat(run.finished),

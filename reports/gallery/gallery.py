@@ -18,6 +18,7 @@ from benchmark.evidence.diagnosis.multiclass_subgroups import MulticlassSubgroup
 from benchmark.evidence.diagnosis.saliency import Inside, Sanity
 from benchmark.evidence.diagnosis.subgroups import Subgroups, certainty
 from benchmark.evidence.scores import Scores
+from benchmark.runs.cross_validation import CrossValidatedRun
 from benchmark.runs.run import Run
 from reports.gallery.tiles import data_uri, empty_map, is_even, large_tile, map_alt, overlay, small_tile
 from reports.results.scale import AS_SCORED, Scale, probability_text, scale_of, short_name
@@ -189,6 +190,8 @@ class SaliencyMaps:
 def decided_at(run: Run) -> tuple[float, str]:
     """The threshold of a gallery of `run`, and a phrase that says where it comes from."""
     chosen = run.threshold
+    if isinstance(run, CrossValidatedRun):
+        return 0.5, f"0.5, the same for every fold; {chosen.reason if chosen else ''}"
     if chosen is None or chosen.value is None:
         why = f": {chosen.reason}" if chosen is not None and chosen.reason else ""
         return 0.5, f"0.5; none could be chosen on validation{why}"

@@ -10,6 +10,7 @@ from benchmark.evidence.intervals.seeds import AnyPairedScores, MulticlassPaired
 from benchmark.evidence.metrics.keys import MeasureKey
 from benchmark.evidence.metrics.multiclass import MulticlassMetric, multiclass_metrics
 from benchmark.evidence.metrics.registry import Figure, Metric, label_of, measures, metrics
+from benchmark.runs.cross_validation import CrossValidatedRun
 from benchmark.runs.run import Run
 from reports.results.measured import AnyResults, MulticlassResults, decides_by_choice, is_multiclass
 from reports.results.pairs import paired_scores
@@ -27,7 +28,7 @@ class CardFigures:
         failed: The seeds without a finished run.
         left_out: The seeds that are not in the means: they saw different test images or an earlier version of the card.
         thresholds: The threshold that each run chose on validation; None where it chose none, as with three or more
-            classes.
+            classes, or where each fold of a cross-validation has its own.
         at_half: An estimate for each metric except counts, at threshold 0.5; empty where no run finished. With three or
             more classes, an estimate by key, such as `recall:macro`, for the class with the highest score, without
             weighted and micro averages.
@@ -127,7 +128,11 @@ def _all_chose(finished: Sequence[Run]) -> bool:
     """Whether there are runs, and each has figures at a threshold or by a decision of its own choice."""
     if finished and is_multiclass(finished[0]):
         return all(decides_by_choice(run) for run in finished)
-    return bool(finished) and all(run.threshold is not None and run.threshold.value is not None for run in finished)
+    return bool(finished) and all(
+        (run.threshold is not None and run.threshold.value is not None)
+        or (isinstance(run, CrossValidatedRun) and run.figures("test", chosen=True))
+        for run in finished
+    )
 
 
 def _estimates(results: AnyResults | None, runs: Sequence[Run], chosen: bool) -> Iterator[tuple[str, SampleEstimate]]:

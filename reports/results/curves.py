@@ -12,7 +12,7 @@ from benchmark.evidence.intervals.bootstrap import draws
 from benchmark.evidence.intervals.seeds import UNKNOWN_SPREAD, SeedFigure, seed_figure
 from benchmark.evidence.metrics.influence import Clusters, Floats, Labels
 from benchmark.evidence.metrics.registry import value_of
-from benchmark.evidence.scores import Scores
+from benchmark.evidence.scores import Scores, rows_of_folds
 from benchmark.runs.history import CURVES, Histories, History
 from reports.results.measured import CardResults
 from reports.results.pairs import paired_scores
@@ -70,11 +70,12 @@ class SeedHistory:
 class OperatingPoint:
     """Recall, specificity and precision of one seed on test at one threshold; None where a rate is undefined.
 
-    `chosen` is true for a threshold that was chosen on validation, false for 0.5.
+    `chosen` is true for a threshold that was chosen on validation, false for 0.5. `threshold` is None where each fold
+    of a cross-validation has its own.
     """
 
     seed: int
-    threshold: float
+    threshold: float | None
     chosen: bool
     recall: float | None
     specificity: float | None
@@ -122,7 +123,8 @@ def card_curves(results: CardResults, history: Histories, *, replicates: int = R
     Curves of several seeds are averaged vertically (Fawcett 2006): recall at each false positive rate, and precision at
     each recall. The areas under them are thus the means of the AUC and of the average precision. Tied scores give a
     straight segment of the ROC curve. The precision at a recall is that of the highest threshold that reaches it;
-    linear interpolation would be wrong there (Davis and Goadrich 2006).
+    linear interpolation would be wrong there (Davis and Goadrich 2006). The folds of a cross-validation are averaged in
+    the same way, since scores of different models need not be on one scale.
 
     The bands are bootstrap percentiles (Efron 1981) with a fixed seed. Whole patients are resampled where they are
     known, else images; several seeds are resampled as well (Owen 2007, rows and columns). A band is pointwise: it does
@@ -174,7 +176,7 @@ def curves_without_bands(runs: Sequence[Scores]) -> tuple[Curve | None, Curve | 
     places = _places(runs[0].y_true, _STEPS_OF_CLASS)
     read_at = {name: at for name, (_, at) in places.items()}
     even = np.ones((len(runs[0]), 1)), np.ones((1, len(runs)))
-    mean = _mean_over_seeds([_Ranked(scores) for scores in runs], read_at, *even)
+    mean = _mean_over_seeds([_Folds(scores) for scores in runs], read_at, *even)
     roc, precision_recall = (Curve(_plain(places[name][0]), _plain(mean[name][0])) for name in places)
     return roc, precision_recall, None
 
@@ -208,7 +210,7 @@ def _curves(results: CardResults, replicates: int) -> tuple[dict[str, Curve], st
     """Both mean curves over seeds, and what their bands account for or why there is none."""
     places = _places(results.test[0].y_true)
     read_at = {name: at for name, (_, at) in places.items()}
-    seeds = [_Ranked(scores) for scores in results.test]
+    seeds = [_Folds(scores) for scores in results.test]
     mean = _mean_over_seeds(seeds, read_at, np.ones((len(results.test[0]), 1)), np.ones((1, len(seeds))))
     bands, band = _bands(results, seeds, read_at, replicates)
     return {
@@ -232,8 +234,34 @@ def _places(y_true: Labels, most: int = _STEPS) -> dict[str, tuple[Floats, Float
     return places
 
 
+class _Folds:
+    """The scores of one seed; `read` averages the curves of its folds, each from the images and scores of the fold."""
+
+    def __init__(self, scores: Scores) -> None:
+        everywhere = [np.ones(len(scores), dtype=np.bool_)]
+        self._rows = everywhere if scores.fold is None else rows_of_folds(scores.fold)
+        self._ranked = [_Ranked(part) for part in scores.by_fold()]
+
+    def read(self, places: Mapping[str, Floats], weights: Floats) -> dict[str, Floats]:
+        """Each curve (R, P) at its positions (P,) for each of `weights` (n, R).
+
+        It is the mean over the folds that have both classes under the weights; NaN where none has.
+        """
+        if len(self._ranked) == 1:
+            return self._ranked[0].read(places, weights)
+        of_folds = [ranked.read(places, weights[row]) for ranked, row in zip(self._ranked, self._rows, strict=True)]
+        means = {}
+        for name in places:
+            stacked = np.stack([of_fold[name] for of_fold in of_folds])
+            defined = ~np.isnan(stacked)
+            count = defined.sum(axis=0)
+            total = np.where(defined, stacked, 0).sum(axis=0)
+            means[name] = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+        return means
+
+
 class _Ranked:
-    """The scores of one seed, sorted once; `read` evaluates their curves for weights of the images."""
+    """The scores of one model, sorted once; `read` evaluates their curves for weights of the images."""
 
     def __init__(self, scores: Scores) -> None:
         self.order = np.argsort(-scores.y_score, kind="stable")
@@ -256,7 +284,7 @@ class _Ranked:
 
 
 def _mean_over_seeds(
-    seeds: Sequence[_Ranked], places: Mapping[str, Floats], weights: Floats, shares: Floats
+    seeds: Sequence[_Folds], places: Mapping[str, Floats], weights: Floats, shares: Floats
 ) -> dict[str, Floats]:
     """Each mean curve (R, P) for each of `weights` (n, R), with the seeds weighted by `shares` (R, seeds)."""
     curves = {name: np.zeros((len(shares), len(at))) for name, at in places.items()}
@@ -267,7 +295,7 @@ def _mean_over_seeds(
 
 
 def _bands(
-    results: CardResults, seeds: Sequence[_Ranked], places: Mapping[str, Floats], replicates: int
+    results: CardResults, seeds: Sequence[_Folds], places: Mapping[str, Floats], replicates: int
 ) -> tuple[dict[str, tuple[Floats, Floats]], str]:
     """The lower and upper end of each curve's band, and what they account for; or no band, and why."""
     test = results.test[0]
@@ -296,14 +324,15 @@ def _points(results: CardResults) -> Iterator[OperatingPoint]:
         for threshold, by_validation in ((0.5, False), (chosen, True)):
             if threshold is not None:
                 rates = (value_of(name, test, threshold) for name in ("recall", "specificity", "precision"))
-                yield OperatingPoint(run.spec.seed, threshold, by_validation, *rates)
+                single = None if isinstance(threshold, np.ndarray) else threshold
+                yield OperatingPoint(run.spec.seed, single, by_validation, *rates)
 
 
 def _notes(results: CardResults, has_curve: bool) -> Iterator[str]:
     for run, test in zip(results.runs, results.test, strict=True):
         if has_curve and _constant(test):
             yield f"Seed {run.spec.seed}: all scores are the same; its ROC curve is the diagonal."
-        if run.threshold is not None and run.threshold.value is None:
+        if run.threshold is not None and run.threshold.value is None and not run.figures("test", chosen=True):
             yield f"Seed {run.spec.seed}: no threshold was chosen on validation: {run.threshold.reason}."
 
 

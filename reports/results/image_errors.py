@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from benchmark.evidence.calibration.calibrators import best_calibrator
-from benchmark.evidence.calibration.scaling import best_multiclass_calibrator
 from benchmark.evidence.metrics.influence import Floats, Labels
+from benchmark.evidence.scores import AnyScores
+from reports.results.folds import calibrated
 from reports.results.measured import AnyResults, CardResults
 from reports.results.pairs import on_most_common_images
 
@@ -135,18 +135,16 @@ def image_errors(measured: Mapping[str, AnyResults], classes: Sequence[str]) -> 
 
 def _decided(results: AnyResults) -> _Decided:
     truth = results.test[0].y_true
+    val_scores: Sequence[AnyScores] = results.val
+    test_scores: Sequence[AnyScores] = results.test
+    with threadpool_limits(1, "blas"):  # calibrators solve small systems, on which more threads only wait
+        served = [calibrated(val, test) for val, test in zip(val_scores, test_scores, strict=True)]
+    mean = np.mean([scores.y_score for _, scores in served], axis=0)
+    is_calibrated = all(calibrator.accepted for calibrator, _ in served)
     if isinstance(results, CardResults):
         thresholds = [0.5 if chosen is None else chosen for chosen in results.thresholds]
         labels = [test.y_score >= at for test, at in zip(results.test, thresholds, strict=True)]
-        calibrators = [best_calibrator(val) for val in results.val]
-        served = [each.apply(test).y_score for each, test in zip(calibrators, results.test, strict=True)]
-        positive = np.mean(served, axis=0)
-        of_truth = np.where(truth == 1, positive, 1 - positive)
-        calibrated = all(each.accepted for each in calibrators)
-        return _Decided(results.card.name, np.asarray(labels, dtype=np.int64), of_truth, calibrated)
-    with threadpool_limits(1, "blas"):  # calibrators solve small systems, on which more threads only wait
-        several = [best_multiclass_calibrator(val) for val in results.val]
-    means = np.mean([each.apply(test).y_score for each, test in zip(several, results.test, strict=True)], axis=0)
+        of_truth = np.where(truth == 1, mean, 1 - mean)
+        return _Decided(results.card.name, np.asarray(labels, dtype=np.int64), of_truth, is_calibrated)
     decisions = np.asarray(results.chosen or results.argmax, dtype=np.int64)
-    calibrated = all(each.accepted for each in several)
-    return _Decided(results.card.name, decisions, means[np.arange(len(truth)), truth], calibrated)
+    return _Decided(results.card.name, decisions, mean[np.arange(len(truth)), truth], is_calibrated)

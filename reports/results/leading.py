@@ -151,4 +151,6 @@ def nothing_chosen(run: Run) -> str | None:
         return None if decision is None or decision.reason is None else f"no decision chosen: {decision.reason}"
     if run.threshold is None or run.threshold.value is not None or not run.threshold.reason:
         return None
+    if run.figures("test", chosen=True):  # each fold of a cross-validation has its own
+        return None
     return f"no threshold chosen: {run.threshold.reason}"

@@ -10,22 +10,23 @@ from typing import Generic, TypeVar
 from benchmark.evidence.decisions.decide import decide
 from benchmark.evidence.diagnosis.diagnoses import Finding
 from benchmark.evidence.intervals.seeds import MulticlassPairedScores
-from benchmark.evidence.metrics.influence import ClassSizes, Labels
+from benchmark.evidence.metrics.influence import ClassSizes, Cut, Labels
 from benchmark.evidence.metrics.multiclass import argmax
 from benchmark.evidence.scores import (
-    AnyScores,
+    MulticlassScores,
     MulticlassTestScores,
-    MulticlassValidationScores,
+    Scores,
     TestScores,
-    ValidationScores,
 )
+from benchmark.runs.cross_validation import chosen_cut, folds_of
 from benchmark.runs.outcome import findings
 from benchmark.runs.run import Run, RunSpec
 from benchmark.runs.storage.store import Store
+from reports.results.folds import merged_findings
 from zoo.config.errors import ConfigError
 from zoo.models.card import ModelCard
 
-_Val = TypeVar("_Val", ValidationScores, MulticlassValidationScores)
+_Val = TypeVar("_Val", Scores, MulticlassScores)
 _Test = TypeVar("_Test", TestScores, MulticlassTestScores)
 
 
@@ -57,13 +58,14 @@ class _Results(Generic[_Val, _Test]):
 
 
 @dataclass(frozen=True)
-class CardResults(_Results[ValidationScores, TestScores]):
+class CardResults(_Results[Scores, TestScores]):
     """The finished runs of a card under one protocol on one data set of two classes, all on the same test images.
 
     Attributes:
         card: The card.
         runs: Its runs by seed.
-        val: The validation scores of each run.
+        val: The validation scores of each run; those of a cross-validation have the type of no split, since nothing may
+            be chosen on them together.
         test: The test scores of each run.
         findings: The diagnosis of each run.
         images: The names of the test images, in the order of their scores.
@@ -71,9 +73,9 @@ class CardResults(_Results[ValidationScores, TestScores]):
     """
 
     @property
-    def thresholds(self) -> tuple[float | None, ...]:
-        """The threshold that each run chose on validation; None where it chose none."""
-        return tuple(run.threshold.value if run.threshold else None for run in self.runs)
+    def thresholds(self) -> tuple[Cut | None, ...]:
+        """The threshold that each run chose on validation, in a cross-validation per image; None where it has none."""
+        return tuple(chosen_cut(run, test) for run, test in zip(self.runs, self.test, strict=True))
 
     def same_images(self, other: CardResults) -> bool:
         """Whether both were scored on the same test images, so that they may be compared pairwise."""
@@ -81,7 +83,7 @@ class CardResults(_Results[ValidationScores, TestScores]):
 
 
 @dataclass(frozen=True)
-class MulticlassResults(_Results[MulticlassValidationScores, MulticlassTestScores]):
+class MulticlassResults(_Results[MulticlassScores, MulticlassTestScores]):
     """The finished runs of a card under one protocol on one data set of three or more classes.
 
     All runs have the same test images. The attributes are those of `CardResults`.
@@ -221,24 +223,26 @@ def conditions(spec: RunSpec) -> str:
 
 def _measured(run: Run, store: Store) -> CardResults:
     val, test = store.binary_scores(run, "val"), store.binary_scores(run, "test")
-    if not isinstance(val, ValidationScores) or not isinstance(test, TestScores):
+    if not isinstance(test, TestScores):
         raise TypeError("a store reads each split in a type of its own")
-    return CardResults(
-        run.spec.card, (run,), (val,), (test,), (_findings(run, val, test, store),), store.images(run, "test")
-    )
+    return CardResults(run.spec.card, (run,), (val,), (test,), (_findings(run, store),), store.images(run, "test"))
 
 
 def _multiclass_measured(run: Run, store: Store) -> MulticlassResults:
     val, test = store.scores(run, "val"), store.scores(run, "test")
-    if not isinstance(val, MulticlassValidationScores) or not isinstance(test, MulticlassTestScores):
+    if not isinstance(val, MulticlassScores) or not isinstance(test, MulticlassTestScores):
         raise ConfigError(f"{run.spec.card.name}: its data have two classes; three or more are needed here")
     return MulticlassResults(
-        run.spec.card, (run,), (val,), (test,), (_findings(run, val, test, store),), store.images(run, "test")
+        run.spec.card, (run,), (val,), (test,), (_findings(run, store),), store.images(run, "test")
     )
 
 
-def _findings(run: Run, val: AnyScores, test: AnyScores, store: Store) -> tuple[Finding, ...]:
+def _findings(run: Run, store: Store) -> tuple[Finding, ...]:
     """The diagnosis of a run, computed anew from the store, so that older runs have the current checks."""
+    folds = folds_of(run)
+    if len(folds) > 1:
+        return merged_findings([_findings(fold, store) for fold in folds])
+    val, test = store.scores(run, "val"), store.scores(run, "test")
     history = store.history(run)
     if not history:
         return run.diagnosis

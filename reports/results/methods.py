@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from benchmark.data.levels import levels_line
 from benchmark.evidence.scores import AnyScores
+from benchmark.runs.cross_validation import folds_of
 from benchmark.runs.environment import Environment
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.run import DatasetFacts, Run
@@ -128,7 +129,7 @@ def _flow(run: Run, results: AnyResults | None) -> Iterator[FlowRow]:
     reason = PATIENTS_UNKNOWN if run.spec.dataset.patients_unknown else NO_PATIENTS
     for split in sizes:
         scores: AnyScores | None = None
-        if results is not None and split in ("val", "test"):
+        if results is not None and split in ("val", "test") and not (split == "val" and folds_of(run) != (run,)):
             scores = results.val[0] if split == "val" else results.test[0]
         if scores is not None:
             yield _flow_row(split, None, scores, np.ones(len(scores), dtype=bool), reason)
@@ -184,6 +185,12 @@ def _split_facts(runs: Sequence[Run], protocol: Protocol) -> Iterator[Fact]:
     origin = f"one split from split seed {protocol.split_seed} for all seeds"
     if protocol.split == "per-seed":
         origin = f"a separate split for each seed, from split seed {protocol.split_seed} and the seed"
+    if protocol.test_folds is not None:
+        seed = f"split seed {protocol.split_seed}" + (" and the seed" if protocol.split == "per-seed" else "")
+        origin = (
+            f"{protocol.test_folds}-fold cross-validation, folds from {seed}: each image is tested once, by the model "
+            "of its fold, whose threshold and calibration are from validation images of this fold"
+        )
     yield Fact("split", f"{separation(runs[0].spec.dataset)}; {balance}; {origin}")
     prints = dict.fromkeys(run.split.fingerprint[:16] for run in runs)
     yield Fact("split", f"fingerprint {', '.join(prints)}")

@@ -9,13 +9,13 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmark.evidence.calibration.class_wise import MulticlassReliability, assess_multiclass
-from benchmark.evidence.calibration.scaling import best_multiclass_calibrator
 from benchmark.evidence.metrics.forms import matrix
 from benchmark.evidence.metrics.influence import Labels
 from benchmark.evidence.scores import MulticlassScores
 from benchmark.runs.history import Histories
 from reports.results.curves import Curve, SeedHistory, curves_without_bands, seed_history
 from reports.results.decision_text import decision_remarks
+from reports.results.folds import calibrated
 from reports.results.measured import MulticlassResults
 
 ARGMAX = "the class with the highest score"
@@ -231,12 +231,12 @@ def _class_curves(results: MulticlassResults) -> Iterator[ClassCurves]:
 
 def _probabilities(results: MulticlassResults) -> Iterator[MulticlassProbabilities]:
     for run, val, test in zip(results.runs, results.val, results.test, strict=True):
-        calibrator = best_multiclass_calibrator(val)
+        calibrator, served = calibrated(val, test)
         yield MulticlassProbabilities(
             seed=run.spec.seed,
             method=calibrator.method,
             accepted=calibrator.accepted,
             reason=calibrator.reason,
             before=assess_multiclass(test),
-            after=assess_multiclass(calibrator.apply(test)) if calibrator.accepted else None,
+            after=assess_multiclass(served) if calibrator.accepted else None,
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmark.evidence.calibration.calibrators import best_calibrator
 from benchmark.evidence.comparison.multiclass import multiclass_differences
 from benchmark.evidence.comparison.multiplicity import compact_letters, holm, indistinguishable_groups
 from benchmark.evidence.comparison.paired import Difference, differences
@@ -24,6 +23,7 @@ from benchmark.evidence.metrics.keys import MeasureKey
 from benchmark.evidence.metrics.multiclass import is_of_classes
 from benchmark.evidence.metrics.registry import find_metric, get_metric, measures
 from benchmark.evidence.scores import Scores
+from reports.results.folds import calibrated
 from reports.results.measured import AnyResults, CardResults, MulticlassResults
 
 SIGNIFICANT = 0.05
@@ -133,10 +133,10 @@ def gain_of_threshold(results: CardResults, metric: str) -> Difference:
 
 def gain_of_calibration(results: CardResults, metric: str) -> Difference:
     """The change of a test metric at threshold 0.5 by calibrating the scores on validation."""
-    calibrators = [best_calibrator(val) for val in results.val]
-    if not all(calibrator.accepted for calibrator in calibrators):
+    served = [calibrated(val, test) for val, test in zip(results.val, results.test, strict=True)]
+    if not all(calibrator.accepted for calibrator, _ in served):
         return Difference(metric, None, reason="a calibrator was rolled back")
-    runs = tuple(calibrator.apply(test) for calibrator, test in zip(calibrators, results.test, strict=True))
+    runs = tuple(test for _, test in served)
     after = PairedScores(runs, (0.5,) * len(runs))
     return paired_difference(metric, after, paired_scores(results), class_sizes=results.class_sizes)
 

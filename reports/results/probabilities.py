@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from benchmark.evidence.calibration.calibrators import Calibrator, best_calibrator
 from benchmark.evidence.calibration.reliability import Reliability, assess
 from benchmark.evidence.calibration.utility import DecisionCurve, PredictiveValues, decision_curve, predictive_values
+from benchmark.evidence.intervals.figures import figures
 from benchmark.evidence.intervals.uncertainty import effective_sample_sizes
-from benchmark.evidence.metrics.influence import Clusters
+from benchmark.evidence.metrics.influence import Clusters, Cut
 from benchmark.evidence.metrics.registry import confusion
-from benchmark.evidence.scores import Scores
-from benchmark.evidence.thresholds.transfer import ThresholdTransfer, threshold_transfer
+from benchmark.evidence.scores import Scores, TestScores
+from benchmark.evidence.thresholds.choice import Threshold
+from benchmark.evidence.thresholds.transfer import OracleThreshold, ThresholdTransfer, threshold_transfer
+from reports.results.folds import AnyCalibrator, FoldCalibrators, calibrated
 from reports.results.guarantee_text import StatedShare, stated_share
 from reports.results.measured import CardResults
 
@@ -25,7 +27,7 @@ class Probabilities:
         card: Name of the card.
         seed: The seed.
         transfer: How the threshold from validation transfers to test.
-        calibrator: The calibrator, fitted on validation.
+        calibrator: The calibrator, fitted on validation; those of the folds in words in a cross-validation.
         before: The reliability of the scores.
         after: The reliability of the calibrated scores; None where the calibrator was rolled back.
         values: Predictive values by prevalence, at the chosen threshold, or at 0.5 where none was chosen.
@@ -36,7 +38,7 @@ class Probabilities:
     card: str
     seed: int
     transfer: ThresholdTransfer
-    calibrator: Calibrator
+    calibrator: AnyCalibrator | FoldCalibrators
     before: Reliability
     after: Reliability | None
     values: tuple[PredictiveValues, ...]
@@ -48,18 +50,17 @@ def probabilities(measured: Mapping[str, CardResults]) -> tuple[Probabilities, .
     """The probabilities of every run with a threshold record, by card and seed."""
     assessed = []
     for name, cards in measured.items():
-        for run, val, test in zip(cards.runs, cards.val, cards.test, strict=True):
+        for run, val, test, cut in zip(cards.runs, cards.val, cards.test, cards.thresholds, strict=True):
             if run.threshold is None:
                 continue
-            calibrator = best_calibrator(val)
-            served = calibrator.apply(test) if calibrator.accepted else test
-            at = 0.5 if run.threshold.value is None else run.threshold.value
+            calibrator, served = calibrated(val, test)
+            at = 0.5 if cut is None else cut
             rule = run.spec.protocol.threshold
             assessed.append(
                 Probabilities(
                     card=name,
                     seed=run.spec.seed,
-                    transfer=threshold_transfer(test, run.threshold, rule.value),
+                    transfer=_transfer(test, run.threshold, rule.value, cut),
                     calibrator=calibrator,
                     before=assess(test),
                     after=assess(served) if calibrator.accepted else None,
@@ -71,5 +72,13 @@ def probabilities(measured: Mapping[str, CardResults]) -> tuple[Probabilities, .
     return tuple(assessed)
 
 
-def _effective_sizes(test: Scores, threshold: float) -> tuple[float, float] | None:
+def _transfer(test: TestScores, chosen: Threshold, value: float, cut: Cut | None) -> ThresholdTransfer:
+    """The transfer of a threshold; the folds of a cross-validation have no common one that could be the best."""
+    if test.fold is None:
+        return threshold_transfer(test, chosen, value)
+    oracle = OracleThreshold(None, chosen.rule, {}, "each fold has its own threshold")
+    return ThresholdTransfer(chosen, figures(test, 0.5), {} if cut is None else figures(test, cut), oracle)
+
+
+def _effective_sizes(test: Scores, threshold: Cut) -> tuple[float, float] | None:
     return effective_sample_sizes(test.y_true, test.y_score, threshold, Clusters(test.y_true, test.patient))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from benchmark.evidence.diagnosis.diagnoses import Finding, class_count_faults
 from benchmark.evidence.diagnosis.faults import count_of
-from reports.text import plural, seed_list
+from reports.text import plural, seed_list, span
 
 if TYPE_CHECKING:
     from benchmark.runs.plan import PlannedSplit
@@ -28,6 +28,9 @@ def split_lines(splits: Sequence[PlannedSplit], classes: tuple[str, ...], images
     Returns:
         The lines.
     """
+    if splits and splits[0].fold is not None:
+        lines = _fold_lines(splits, classes, images)
+        return [*lines, *(f"warning: {fault.title}: {fault.evidence}" for fault in _faults(splits, classes))]
     seeds_by_sizes: dict[str, list[int]] = {}
     for split in splits:
         seeds_by_sizes.setdefault(_sizes(split.facts, classes, images), []).extend(split.seeds)
@@ -48,6 +51,23 @@ def split_notes(splits: Sequence[PlannedSplit]) -> list[str]:
         for note in split.facts.notes:
             notes.setdefault("".join(letter for letter in note if not letter.isdigit()), note)
     return list(notes.values())
+
+
+def _fold_lines(splits: Sequence[PlannedSplit], classes: tuple[str, ...], images: int) -> list[str]:
+    """The number of images that the folds test together, and the range of the sizes of each part."""
+    first = splits[0]
+    assert first.fold is not None
+    folds = splits[: first.fold[0]]
+    counts = [sum(of_class) for of_class in zip(*(split.facts.classes["test"] for split in folds), strict=True)]
+    tested = " + ".join(f"{count:,} {name}" for count, name in zip(counts, classes, strict=True))
+    sizes = {part: [split.facts.sizes[part] for split in folds] for part in first.facts.sizes}
+    ranges = ", ".join(f"{part} {span(of_part)}" for part, of_part in sizes.items())
+    anew = "; the folds are drawn anew for each seed" if len(splits) > len(folds) else ""
+    left_out = f"; {images - sum(counts):,} of {images:,} images left out" if images > sum(counts) else ""
+    return [
+        f"{len(folds)}-fold cross-validation: each of {sum(counts):,} images is tested once ({tested}){left_out}",
+        f"each fold: {ranges}{anew}",
+    ]
 
 
 def _sizes(facts: SplitFacts, classes: tuple[str, ...], images: int) -> str:

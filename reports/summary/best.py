@@ -78,7 +78,8 @@ def _figures_at(results: AnyResults) -> tuple[FiguresAt, FiguresAt | None]:
     if len(thresholds) < len(results.runs):
         return FiguresAt(lead.words, None, True, {}, _nothing_chosen(results)), at_half
     scores = PairedScores(results.test, tuple(thresholds))
-    cuts = listed(list(dict.fromkeys(number(value) for value in thresholds)))
+    single = [number(value) for value in thresholds if isinstance(value, float)]
+    cuts = listed(list(dict.fromkeys(single))) if single else "each fold has its own"
     return FiguresAt(lead.words, cuts, True, _figures(results, scores, OF_TWO)), at_half
 
 

@@ -67,7 +67,7 @@ def about(run: Run) -> dict[str, str]:
     facts = {
         "run_id": run.run_id,
         "card": spec.card.name,
-        "seed": str(spec.seed),
+        "seed": spec.seed_text,
         "stage": spec.stage,
         "status": run.status,
         "error": run.error or "",

@@ -20,6 +20,7 @@ from benchmark.runs.run import DatasetFacts, Run
 from benchmark.runs.storage.remembered import SourceOptions, remember_bench
 from benchmark.runs.storage.store import Store
 from reports.report import Report, build_report
+from reports.results.folds import pool_folds
 from reports.results.split_faults import own_faults
 from reports.text import measured
 from zoo.api.collections import cards_for
@@ -52,7 +53,8 @@ class BenchResults:
     """The runs of a benchmark.
 
     Attributes:
-        runs: One record per card and seed, in the order of the plan, including failed runs.
+        runs: One record per card and seed, under `test_folds` one per fold of these, in the order of the plan,
+            including failed runs.
         skips: Cards that could not run, each with the reason.
         store: The store of the runs.
         messages: Lines that begin with `warning:` or `note:`.
@@ -71,7 +73,8 @@ class BenchResults:
     @cached_property
     def report(self) -> Report:
         """The comparison of the cards as plain data."""
-        return build_report(self.runs, self.store.history, self.skips, summarised=self.store)
+        runs = pool_folds(self.runs, self.store)
+        return build_report(runs, self.store.history, self.skips, summarised=self.store)
 
     def to_frame(self) -> pandas.DataFrame:
         """One row per run with the columns of `zoo.load_runs`. Raises ConfigError when pandas is not installed."""
@@ -84,7 +87,7 @@ class BenchResults:
         rows = [
             (
                 run.spec.card.name,
-                run.spec.seed,
+                run.spec.seed_text,
                 run.status,
                 measured(run.figures().get("auc"), with_interval=True),
                 run.error or "; ".join(finding.title for finding in own_faults(run.diagnosis)),

@@ -15,6 +15,7 @@ from benchmark.runs.storage.remembered import latest_conditions
 from benchmark.runs.storage.store import Store
 from reports.report import same_conditions
 from reports.results.class_pairs import CLASS_METRIC, ClassComparison, compare_classes
+from reports.results.folds import pool_folds
 from reports.results.measured import (
     AnyResults,
     MulticlassResults,
@@ -209,7 +210,7 @@ def compare(
     for problem in plugins.load(plugins.METRICS).broken:
         messages.warn(problem)
     among = resolve_among(data, protocol)
-    runs = among.select(readable_runs(source, messages, "bench"), source)
+    runs = pool_folds(among.select(readable_runs(source, messages, "bench"), source), source)
     groups = same_conditions(run for run in runs if run.status == "ok")
     if among == ANY:
         groups = _of_latest_bench(groups, names, source, messages)

@@ -10,8 +10,8 @@ from benchmark.data.checks.leakage import leaks
 from benchmark.data.dataset import Dataset
 from benchmark.data.decoding.formats import formats
 from benchmark.data.positive_class import positive_warning
-from benchmark.data.splits import make_split
 from benchmark.evidence.diagnosis.multiclass import classes_of_one_group
+from benchmark.runs.drawn_split import draw_split
 from benchmark.runs.execution.events import Event, Started
 from benchmark.runs.run import DatasetFacts
 from reports.claims.model import built_in_sources
@@ -86,7 +86,6 @@ class LeakCheck:
         if not isinstance(event, Started) or event.split.fingerprint in self._checked:
             return
         self._checked.add(event.split.fingerprint)
-        protocol = event.spec.protocol
-        split = make_split(self._dataset, protocol.sampling, event.spec.split_seed)
-        for line in leaks(self._dataset, split, protocol.image_size).lines():
+        split = draw_split(self._dataset, event.spec)
+        for line in leaks(self._dataset, split, event.spec.protocol.image_size).lines():
             self._messages.warn(f"leakage: {line}")

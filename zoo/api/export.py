@@ -64,7 +64,7 @@ def export(
         store: The folder that contains the runs, or a Store.
         data: As in `predict`.
         protocol: As in `predict`.
-        out: A new folder; None takes CARD-SEED.
+        out: A new folder; None takes CARD-SEED, with -foldN for a fold of a cross-validation.
         container: Whether to write a service and a Containerfile too.
         on_message: Called with each warning when it arises; the result collects them too.
 
@@ -77,7 +77,9 @@ def export(
     """
     source, messages = resolve_store(store), Messages(on_message)
     chosen = resolve_run(run, source, messages, data, protocol)
-    folder = path("out", out) if out is not None else Path(f"{chosen.spec.card.name}-{chosen.spec.seed}")
+    spec = chosen.spec
+    fold = "" if spec.fold is None else f"-fold{spec.fold[1] + 1}"
+    folder = path("out", out) if out is not None else Path(f"{spec.card.name}-{spec.seed}{fold}")
     if folder.exists():
         raise ConfigError(f"--out {folder}: already exists; remove it, or give another folder")
     _write(chosen, source, folder, container)

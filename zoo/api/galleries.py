@@ -252,6 +252,10 @@ def _maps(
     """
     import numpy as np
 
+    from benchmark.runs.cross_validation import CrossValidatedRun
+
+    if isinstance(run, CrossValidatedRun):
+        return None, f"maps explain one model, and these images were scored by those of {len(run.folds)} folds", []
     if not store.has_model(run):
         return None, "the model of this run was not kept; `zoo bench --keep-models` keeps it", []
     from benchmark.runs.deployment.model_files import model_of

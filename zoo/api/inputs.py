@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from math import inf
 from os import PathLike as OsPath
@@ -246,7 +246,12 @@ def stored_runs(store: Store, messages: Messages, stage: Literal["bench", "searc
 
 
 def resolve_run(
-    run: str | Run, store: Store, messages: Messages, data: PathLike | None = None, protocol: str | None = None
+    run: str | Run,
+    store: Store,
+    messages: Messages,
+    data: PathLike | None = None,
+    protocol: str | None = None,
+    pool: Callable[[Sequence[Run], Store], Sequence[Run]] | None = None,
 ) -> Run:
     """One run of a store.
 
@@ -257,6 +262,7 @@ def resolve_run(
         messages: Receives a warning per run that cannot be read, and a note if the name means other runs too.
         data: The source of the run; None for any.
         protocol: The name of its protocol; None for any.
+        pool: Puts the folds of a cross-validation together; None takes the first fold, with a warning.
 
     Returns:
         `run` itself, or the only stored run that matches.
@@ -268,7 +274,9 @@ def resolve_run(
     if isinstance(run, Run):
         return run
     among = resolve_among(data, protocol)
-    return as_declared([lookup.resolve_run(store, run, messages.warn, among=among, note=messages.note)], store)[0]
+    return as_declared(
+        [lookup.resolve_run(store, run, messages.warn, among=among, note=messages.note, pool=pool)], store
+    )[0]
 
 
 def resolve_among(data: PathLike | None, protocol: str | None) -> lookup.Conditions:

@@ -16,6 +16,7 @@ from benchmark.runs.storage.store import Store
 from reports.claims.model import Claims, claims_about, load_claims
 from reports.render.files import SHOW_GALLERIES, check_formats, write_report
 from reports.report import Report, build_report
+from reports.results.folds import pool_folds
 from reports.results.rescored import Rule, all_with_rule
 from reports.summary.model import Summary
 from reports.verdicts.report import ClaimsReport, differs
@@ -163,6 +164,7 @@ def report(
             f"{change} on the stored validation scores, after the test split was scored: figures at these {these} are "
             "fair only if test scores did not suggest the rule."
         )
+    runs = pool_folds(runs, source)
     available = [] if loaded else claims_about({run.spec.card.name for run in runs}, known)
     content = build_report(runs, source.history, scores=source, claims=loaded, available=available, notes=notes)
     galleries = {}

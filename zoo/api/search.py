@@ -16,7 +16,7 @@ from benchmark.runs.execution.execute import warm_up
 from benchmark.runs.execution.limits import NO_LIMITS, Limits
 from benchmark.runs.execution.main_module import stop_in_worker
 from benchmark.runs.plan import PlannedSplit, make_plan, planned_splits
-from benchmark.runs.protocol import Protocol
+from benchmark.runs.protocol import AUTO, Protocol
 from benchmark.runs.storage.remembered import SourceOptions
 from benchmark.runs.storage.store import Store
 from benchmark.runs.trial import SearchResult
@@ -329,6 +329,14 @@ def plan_search(
     warm_up()
     dataset = open_data(data, SourceOptions(patients, positive, None, hold_out), target, messages)
     conditions = resolve_conditions(protocol, dataset, target, messages)
+    if conditions.test_folds is not None and conditions.name == AUTO:
+        conditions = conditions.model_copy(update={"test_folds": None})
+        messages.note("a search needs images that no trial has seen: one split instead of the folds of protocol auto")
+    if conditions.test_folds is not None:
+        raise ConfigError(
+            f"protocol {conditions.name}: test_folds: a search chooses on validation images, and here every image is "
+            "tested too; leave test_folds out, and use folds: of the search space"
+        )
     space = space.for_classes(dataset.classes)
     report_data(dataset, messages, [base])
     plan = make_plan([base], conditions, dataset)

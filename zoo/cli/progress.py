@@ -105,7 +105,7 @@ def _kind(dataset: Dataset) -> str:
 
 
 def _line(event: Event, view: View) -> str | None:
-    name, count = f"{event.spec.card.name} seed {event.spec.seed}", f"[{view.finished}/{len(view.states)}]"
+    name, count = f"{event.spec.card.name} seed {event.spec.seed_text}", f"[{view.finished}/{len(view.states)}]"
     match event:
         case Started():
             return f"{name}: started; {view.time_left()}"
@@ -319,7 +319,7 @@ class View:
         # Only this column shrinks on a narrow terminal, and it must not wrap.
         return (
             spec.card.name,
-            str(spec.seed),
+            spec.seed_text,
             escape(state),
             auc,
             Text(one_line(diagnosis), no_wrap=True, overflow="ellipsis"),

@@ -140,12 +140,13 @@ def differences(
         by_metric = replicates(
             first.y_true,
             np.stack([cards[name].runs[0].y_score for name in single]),
-            [cards[name].thresholds[0] for name in single],
+            np.stack([np.broadcast_to(cards[name].thresholds[0], len(first)) for name in single]),
             first.patient,
             count=count,
             seed=seed,
             metrics=resampled,
             class_sizes=class_sizes,
+            folds=[cards[name].runs[0].fold for name in single],
         )
         by_card = {(metric, name): by_metric[metric][:, k] for metric in resampled for k, name in enumerate(single)}
     return {

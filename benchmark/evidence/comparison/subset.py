@@ -49,7 +49,9 @@ def without(scores: S, names: Sequence[str], left_out: Collection[str]) -> S:
     patient = scores.patient
     if patient is not None:
         patient = tuple(name for name, remains in zip(patient, remaining, strict=True) if remains)
-    return replace(scores, y_true=scores.y_true[remaining], y_score=scores.y_score[remaining], patient=patient)
+    fold = None if scores.fold is None else scores.fold[remaining]
+    y_true, y_score = scores.y_true[remaining], scores.y_score[remaining]
+    return replace(scores, y_true=y_true, y_score=y_score, patient=patient, fold=fold)
 
 
 def effect_of_leaving_out(
@@ -86,7 +88,8 @@ def effect_of_leaving_out(
     remaining = _remaining(names, left_out)
     if len(remaining) == len(first) and len({*first.y_true[remaining].tolist()}) < len({*first.y_true.tolist()}):
         return Difference(metric, None, reason="a class would be empty without these images", seeds=seeds)
-    after = PairedScores(tuple(without(run, names, left_out) for run in card.runs), card.thresholds)
+    cuts = tuple(cut[remaining] if isinstance(cut, np.ndarray) else cut for cut in card.thresholds)
+    after = PairedScores(tuple(without(run, names, left_out) for run in card.runs), cuts)
     changes = [
         None if a is None or b is None else a - b
         for a, b in zip(after.values(metric), card.values(metric), strict=True)

@@ -260,6 +260,7 @@ def _subgroup(scores: Scores, threshold: float, kind: str, name: str, group: Mas
     part = replace(
         scores,
         y_true=scores.y_true[group],
+        fold=None if scores.fold is None else scores.fold[group],
         y_score=scores.y_score[group],
         patient=None if patient is None else tuple(np.array(patient)[group].tolist()),
     )

@@ -24,6 +24,7 @@ def replicates(
     seed: int,
     metrics: Sequence[str] | None = None,
     class_sizes: ClassSizes = "drawn",
+    folds: Sequence[Labels | None] | None = None,
 ) -> dict[str, Floats]:
     """Return bootstrap replicates of metrics for m cards on the same n images.
 
@@ -33,13 +34,15 @@ def replicates(
     Args:
         y_true: Labels (n,), 0 or 1.
         scores: Scores (m, n) in [0, 1].
-        thresholds: Decision thresholds (m,).
+        thresholds: Decision thresholds (m,), or one per card and image (m, n).
         patients: The patient of each image (n,); with None, single images are drawn.
         count: The number of replicates.
         seed: Seed of the random generator.
         metrics: Names of metrics; with None, all that are not counts.
         class_sizes: With `fixed`, the images of each class are reweighted in each replicate to the size of the class
             in `y_true`. Patients are not drawn by class, because a patient may have images of both.
+        folds: Per card, the fold whose model scored each image (n,), or None for the scores of one model; None: every
+            card has one model.
 
     Returns:
         Replicates (count, m) by metric, NaN where the metric is undefined or its function fails.
@@ -49,7 +52,7 @@ def replicates(
     """
     y_true, scores = np.asarray(y_true, dtype=np.int64), np.atleast_2d(np.asarray(scores, dtype=np.float64))
     cutoffs = np.asarray(thresholds, dtype=np.float64)
-    if scores.shape[1] != len(y_true) or cutoffs.shape != (len(scores),):
+    if scores.shape[1] != len(y_true) or cutoffs.shape not in ((len(scores),), scores.shape):
         raise ValueError(f"scores {scores.shape} and thresholds {cutoffs.shape} do not fit {len(y_true)} labels")
     known = measures()
     if metrics is not None and (unknown := set(metrics) - set(known)):
@@ -64,15 +67,18 @@ def replicates(
             counts = decisions[card] @ weights
             for record in records:
                 with np.errstate(divide="ignore", invalid="ignore"):
-                    values[record.name][rows, card] = _of_draws(record, counts, y_true, y_score, weights)
+                    fold = None if folds is None else folds[card]
+                    values[record.name][rows, card] = _of_draws(record, counts, y_true, y_score, weights, fold)
     return values
 
 
-def _of_draws(record: Metric, counts: Floats, y_true: Labels, y_score: Floats, weights: Floats) -> Floats | float:
+def _of_draws(
+    record: Metric, counts: Floats, y_true: Labels, y_score: Floats, weights: Floats, fold: Labels | None
+) -> Floats | float:
     try:
         if record.uses_threshold:
             return record.of_weighted_counts(counts)
-        return record.of_weighted_scores(y_true, y_score, weights)
+        return record.of_weighted_scores(y_true, y_score, weights, fold)
     except MetricError:
         return np.nan
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from benchmark.evidence.intervals.uncertainty import interval
-from benchmark.evidence.metrics.influence import ClassSizes, Clusters
+from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Cut
 from benchmark.evidence.metrics.registry import Figure, Metric, confusion, metrics
 from benchmark.evidence.scores import Scores
 
 
-def figures(scores: Scores, threshold: float, class_sizes: ClassSizes = "drawn") -> dict[str, Figure]:
+def figures(scores: Scores, threshold: Cut, class_sizes: ClassSizes = "drawn") -> dict[str, Figure]:
     """Return every registered metric of `scores` with its 95% interval (`uncertainty.interval`).
 
     Args:
         scores: Labels and scores of one split. Intervals are by patient if a patient has several images.
-        threshold: Scores at or above it are called positive.
+        threshold: Scores at or above it are called positive; one for all images, or one per image (n,).
         class_sizes: `fixed` for a test set whose share of positives was chosen, as in a balanced test set.
 
     Returns:
@@ -29,7 +29,9 @@ def figures(scores: Scores, threshold: float, class_sizes: ClassSizes = "drawn")
             return Figure(metric.name, None, reason=reason)
         if metric.kind == "count":
             return Figure(metric.name, value)
-        bounds = interval(metric.name, value, scores.y_score, threshold, clusters, class_sizes=class_sizes)
+        bounds = interval(
+            metric.name, value, scores.y_score, threshold, clusters, class_sizes=class_sizes, fold=scores.fold
+        )
         return Figure(metric.name, value, bounds.low, bounds.high, bounds.method, bounds.reason)
 
     return {name: figure(metric) for name, metric in metrics().items()}

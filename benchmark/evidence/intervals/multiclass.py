@@ -176,6 +176,7 @@ def _of_class(
         class_sizes=class_sizes,
         level=level,
         strata=scores.y_true,
+        fold=pair.fold,
     )
 
 

@@ -15,7 +15,7 @@ from benchmark.evidence.estimate import Estimate
 from benchmark.evidence.intervals.formulas import Scaled, around, t_quantile
 from benchmark.evidence.intervals.multiclass import check_decisions, multiclass_interval, too_few_for_seeds
 from benchmark.evidence.intervals.uncertainty import Interval, interval
-from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Floats, Labels, centred
+from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Cut, Floats, Labels, centred
 from benchmark.evidence.metrics.multiclass import MulticlassMetric, multiclass_metrics
 from benchmark.evidence.metrics.registry import UNDEFINED, MetricError, confusion, get_metric, value_of
 from benchmark.evidence.scores import AnyScores, MulticlassScores, Scores
@@ -30,14 +30,14 @@ class PairedScores:
 
     Attributes:
         runs: Scores per seed.
-        thresholds: Decision threshold per seed.
+        thresholds: Decision threshold per seed; in a cross-validation one per image (n,), that of its fold.
 
     Raises:
         ValueError: If there is no run, a threshold is missing, or labels, patients or splits differ.
     """
 
     runs: tuple[Scores, ...]
-    thresholds: tuple[float, ...]
+    thresholds: tuple[Cut, ...]
 
     def __post_init__(self) -> None:
         if not self.runs or len(self.runs) != len(self.thresholds):
@@ -64,7 +64,7 @@ class PairedScores:
         """Return influence values (seeds, n) of `metric`. Raises MetricError if it is undefined or fails for a seed."""
         record = get_metric(metric)
         runs = zip(self.runs, self.thresholds, strict=True)
-        rows = [record.influence_values(run.y_true, run.y_score, cut) for run, cut in runs]
+        rows = [record.influence_values(run.y_true, run.y_score, cut, run.fold, run.patient) for run, cut in runs]
         return _stacked(metric, rows, self.runs[0].y_true, class_sizes)
 
     def record(self, metric: str) -> Scaled:
@@ -90,8 +90,10 @@ class PairedScores:
         Returns:
             The interval, or the reason why there is none.
         """
-        scores, threshold = self.runs[0].y_score, self.thresholds[0]
-        return interval(metric, value, scores, threshold, clusters, class_sizes=class_sizes, level=level)
+        first, cut = self.runs[0], self.thresholds[0]
+        return interval(
+            metric, value, first.y_score, cut, clusters, class_sizes=class_sizes, level=level, fold=first.fold
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,7 @@ from benchmark.evidence.intervals.formulas import (
     wilson,
     z_quantile,
 )
-from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Floats, Labels, cells, centred
+from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Cut, Floats, Labels, cells, centred
 from benchmark.evidence.metrics.registry import UNDEFINED, Metric, MetricError, Ratio, get_metric
 
 _ROUNDING = 1e-9  # an end may differ from the value by this where they are equal
@@ -38,12 +38,13 @@ def interval(
     metric: str,
     value: float,
     y_score: Floats,
-    threshold: float,
+    threshold: Cut,
     clusters: Clusters,
     *,
     class_sizes: ClassSizes = "drawn",
     level: float = 0.95,
     strata: Labels | None = None,
+    fold: Labels | None = None,
 ) -> Interval:
     """Return the confidence interval of a metric.
 
@@ -55,13 +56,14 @@ def interval(
         metric: Name of the metric.
         value: Its value on these scores.
         y_score: Scores (n,) in [0, 1].
-        threshold: Scores at or above it are called positive.
+        threshold: Scores at or above it are called positive; one for all images, or one per image (n,).
         clusters: Labels of the images, and which of them belong to one patient.
         class_sizes: With `drawn`, the share of positives is part of the sample. With `fixed`, the interval is about a
             population with exactly this share.
         level: Confidence level, in (0, 1).
         strata: For one of several classes against the rest, the class of each image (n,), since the size of each class
             may be fixed; None: the labels of `clusters`.
+        fold: The fold whose model scored each image (n,); None for the scores of one model.
 
     Returns:
         The interval, or the reason why there is none. An interval that does not contain the value is left out: then
@@ -72,7 +74,8 @@ def interval(
     """
     try:
         record = get_metric(metric)
-        computed = _computed(record, value, y_score, threshold, clusters, class_sizes, level, strata)
+        influence = record.influence_values(clusters.y_true, y_score, threshold, fold, clusters.index)
+        computed = _computed(record, value, y_score, threshold, clusters, class_sizes, level, strata, influence)
     except MetricError as failure:
         return Interval(None, None, None, str(failure))
     if computed.low is None or computed.high is None or computed.low - _ROUNDING <= value <= computed.high + _ROUNDING:
@@ -85,14 +88,14 @@ def _computed(
     record: Metric,
     value: float,
     y_score: Floats,
-    threshold: float,
+    threshold: Cut,
     clusters: Clusters,
     class_sizes: ClassSizes,
     level: float,
     strata: Labels | None,
+    influence: Floats | None,
 ) -> Interval:
     y_true = clusters.y_true
-    influence = record.influence_values(y_true, y_score, threshold)
     if influence is None:
         return Interval(None, None, None, UNDEFINED)
     if clusters.repeated and clusters.count < 2:
@@ -118,7 +121,7 @@ def _computed(
 
 
 def effective_sample_sizes(
-    y_true: Labels, y_score: Floats, threshold: float, clusters: Clusters, level: float = 0.95
+    y_true: Labels, y_score: Floats, threshold: Cut, clusters: Clusters, level: float = 0.95
 ) -> tuple[float, float] | None:
     """Return the effective sample sizes of specificity and recall (Rao and Scott 1992, Korn and Graubard 1998).
 

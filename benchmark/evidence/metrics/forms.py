@@ -173,7 +173,8 @@ class OfClass:
             if not self.record.uses_threshold:
                 return scores.one_vs_rest(self.label)
             called = (decided == self.label).astype("float64")
-            return Scores(scores.split, (scores.y_true == self.label).astype("int64"), called, scores.patient)
+            of_class = (scores.y_true == self.label).astype("int64")
+            return Scores(scores.split, of_class, called, scores.patient, scores.fold)
 
         pair: Scores = self._once("pair", scores, decided, compute)
         return pair
@@ -204,7 +205,7 @@ class OfClass:
 
         def compute() -> Floats | None:
             pair = self.pair(scores, decided)
-            return self.record.influence_values(pair.y_true, pair.y_score, HALF)
+            return self.record.influence_values(pair.y_true, pair.y_score, HALF, pair.fold, pair.patient)
 
         influence: Floats | None = self._once("influence", scores, decided, compute)
         return influence
@@ -220,8 +221,7 @@ class OfClass:
         Returns:
             Values (r,), NaN where undefined.
         """
-        pair = self.pair(scores, decided)
-        return _weighted(self.record, pair.y_true, pair.y_score, weights)
+        return _weighted(self.record, self.pair(scores, decided), weights)
 
 
 @dataclass(frozen=True, eq=False)
@@ -315,7 +315,8 @@ class Pooled:
         each = np.arange(len(scores.classes))
         y_true = (scores.y_true[:, None] == each).astype(np.int64)
         y_score = (decided[:, None] == each).astype(np.float64) if self.record.uses_threshold else scores.y_score
-        return Scores(scores.split, y_true.ravel(), y_score.ravel().clip(0, 1))
+        fold = None if scores.fold is None else np.repeat(scores.fold, len(each))
+        return Scores(scores.split, y_true.ravel(), y_score.ravel().clip(0, 1), fold=fold)
 
     def evaluate(self, scores: MulticlassScores, decided: Labels) -> tuple[float | None, str | None]:
         """Return the value and None, or None and the reason why it is missing."""
@@ -325,7 +326,7 @@ class Pooled:
     def influence_values(self, scores: MulticlassScores, decided: Labels) -> Floats | None:
         """Return the derivative (n,) by the weight of each image; None where undefined."""
         pair = self.pair(scores, decided)
-        influence = self.record.influence_values(pair.y_true, pair.y_score, HALF)
+        influence = self.record.influence_values(pair.y_true, pair.y_score, HALF, pair.fold)
         return None if influence is None else influence.reshape(len(scores), -1).sum(axis=1)
 
     def weighted(self, scores: MulticlassScores, decided: Labels, weights: Floats) -> Floats:
@@ -342,7 +343,7 @@ class Pooled:
         import numpy as np
 
         pair = self.pair(scores, decided)
-        return _weighted(self.record, pair.y_true, pair.y_score, np.repeat(weights, len(scores.classes), axis=0))
+        return _weighted(self.record, pair, np.repeat(weights, len(scores.classes), axis=0))
 
 
 def matrix(scores: MulticlassScores, decided: Labels, weights: Floats | None = None) -> Floats:
@@ -370,13 +371,13 @@ def matrix(scores: MulticlassScores, decided: Labels, weights: Floats | None = N
     return sums.reshape(count, count + 1, -1)
 
 
-def _weighted(record: Metric, y_true: Labels, y_score: Floats, weights: Floats) -> Floats:
-    """Return the values (r,) of a binary metric under weights (n, r)."""
+def _weighted(record: Metric, pair: Scores, weights: Floats) -> Floats:
+    """Return the values (r,) of a binary metric of `pair` under weights (n, r)."""
     import numpy as np
 
     from benchmark.evidence.metrics.influence import cells
 
     with np.errstate(divide="ignore", invalid="ignore"):
         if not record.uses_threshold:
-            return record.of_weighted_scores(y_true, y_score, weights)
-        return record.of_weighted_counts(np.eye(4)[:, cells(y_true, y_score, HALF)] @ weights)
+            return record.of_weighted_scores(pair.y_true, pair.y_score, weights, pair.fold)
+        return record.of_weighted_counts(np.eye(4)[:, cells(pair.y_true, pair.y_score, HALF)] @ weights)

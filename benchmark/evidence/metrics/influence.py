@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
+Cut = float | Floats
+"""A decision threshold, or one per image (n,), as in a cross-validation whose folds have thresholds of their own."""
 ClassSizes = Literal["drawn", "fixed"]
 """Whether the number of images per class is random, or was fixed beforehand, as in a balanced test set."""
 
@@ -17,13 +19,13 @@ _ROUNDING = 1e-13
 """Variance that rounding alone leaves where values cancel, as a share of the variance without cancelling."""
 
 
-def cells(y_true: Labels, y_score: Floats, threshold: float) -> Labels:
+def cells(y_true: Labels, y_score: Floats, threshold: Cut) -> Labels:
     """Return the cell of the confusion matrix that each image falls in.
 
     Args:
         y_true: Labels (n,), 0 or 1.
         y_score: Scores (n,) in [0, 1].
-        threshold: Scores at or above it are called positive.
+        threshold: Scores at or above it are called positive; one for all images, or one per image (n,).
 
     Returns:
         Cells (n,): 0 true positive, 1 false positive, 2 true negative, 3 false negative.
@@ -169,6 +171,32 @@ def centred(influences: Floats, y_true: Labels, class_sizes: ClassSizes) -> Floa
         of_class = y_true == label
         within[..., of_class] -= within[..., of_class].mean(axis=-1, keepdims=True)
     return within
+
+
+def fold_corrections(y_true: Labels, fold: Labels, units: Sequence[str] | Labels | None = None) -> Floats:
+    """Return factors that give the sum of squares of a fold's influence values its own small-sample correction.
+
+    `Clusters.covariance` multiplies the sum of squares of a class by c / (c - 1), with c clusters of the class in all
+    folds. Values that are centred within a fold need the c of the fold, which is smaller.
+
+    Args:
+        y_true: Labels (n,), from 0.
+        fold: The fold of each image (n,).
+        units: The patient of each image (n,); None: every image is a unit of its own.
+
+    Returns:
+        Factors (n,), at least 1; 1 for a class with a single unit in its fold, which shows no variation.
+    """
+    unit = np.arange(len(y_true)) if units is None else np.unique(np.asarray(units), return_inverse=True)[1]
+    factors = np.ones(len(y_true))
+    for label in np.unique(y_true):
+        overall = len(np.unique(unit[y_true == label]))
+        for index in np.unique(fold):
+            here = (fold == index) & (y_true == label)
+            count = len(np.unique(unit[here]))
+            if count > 1:
+                factors[here] = np.sqrt(_small_sample(count) / _small_sample(overall))
+    return factors
 
 
 def _small_sample(clusters: int) -> float:

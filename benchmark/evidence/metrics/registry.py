@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from benchmark.evidence.estimate import Estimate
 from benchmark.evidence.metrics.keys import MeasureKey
-from benchmark.evidence.scores import Scores
+from benchmark.evidence.scores import Scores, rows_of_folds
 
 if TYPE_CHECKING:
-    from benchmark.evidence.metrics.influence import Floats, Labels
+    from benchmark.evidence.metrics.influence import Cut, Floats, Labels
 
 Kind = Literal["share", "correlation", "loss", "count"]
 Direction = Literal["higher", "lower", "none"]
@@ -199,6 +199,11 @@ class Metric:
         return self.of_decisions is not None
 
     @property
+    def ranks(self) -> bool:
+        """Whether it compares the scores of images with each other, so that they must come from one model."""
+        return self.of_scores is not None and self.per_image is None
+
+    @property
     def ratios(self) -> tuple[Ratio, ...]:
         """The ratios of counts that it is the mean of; empty if it is no such mean."""
         return self.mean_of or (() if self.ratio is None else (self.ratio,))
@@ -215,6 +220,9 @@ class Metric:
     def evaluate(self, scores: Scores | None, matrix: Confusion) -> tuple[float | None, str | None]:
         """Call the function of the metric. If it fails or returns no possible value, the value is missing.
 
+        In a cross-validation, a metric that ranks is the mean of its values on the folds (LeDell, Petersen and van der
+        Laan 2015): scores of different models need not be on one scale (Airola et al. 2011).
+
         Args:
             scores: Labels and scores of one split; only for a metric of decisions may they be None.
             matrix: Their confusion matrix at the threshold.
@@ -222,6 +230,8 @@ class Metric:
         Returns:
             The value and None; or None and the reason in one line.
         """
+        if self.ranks and scores is not None and scores.fold is not None:
+            return self._evaluate_folds(scores, matrix)
         try:
             value = self._call(self.of_decisions or self.of_scores, matrix if self.uses_threshold else scores)
         except MetricError as failure:
@@ -234,6 +244,15 @@ class Metric:
         if not (math.isfinite(number) and least - _ROUNDING <= number <= greatest + _ROUNDING):
             return None, self._failure(f"returned {number:g}, which is not within {least:g} and {greatest:g}")
         return number, None
+
+    def _evaluate_folds(self, scores: Scores, matrix: Confusion) -> tuple[float | None, str | None]:
+        values = []
+        for part in scores.by_fold():
+            value, reason = self.evaluate(part, matrix)
+            if value is None:
+                return None, reason
+            values.append(value)
+        return math.fsum(values) / len(values), None
 
     def failed(self, figure: Figure) -> bool:
         """Return whether `figure` is missing because a function of this metric failed."""
@@ -267,17 +286,28 @@ class Metric:
             raise MetricError(self._failure(f"returned shape {numbers.shape} from {part} instead of {shape}"))
         return numbers
 
-    def influence_values(self, y_true: Labels, y_score: Floats, threshold: float) -> Floats | None:
+    def influence_values(
+        self,
+        y_true: Labels,
+        y_score: Floats,
+        threshold: Cut,
+        fold: Labels | None = None,
+        units: Sequence[str] | Labels | None = None,
+    ) -> Floats | None:
         """Return the derivative of the metric by the weight of each image, at equal weights.
 
         This is the infinitesimal jackknife (Jaeckel 1972, Efron 1982): the sum of squares over independent clusters
         estimates the variance of the metric. For the AUC, the derivatives are the centred placements of DeLong et al.
-        1988, divided by the size of the class.
+        1988, divided by the size of the class. With folds, a metric that ranks has the influence values within each
+        fold, divided by the number of folds (LeDell, Petersen and van der Laan 2015), and larger by the small-sample
+        correction of each fold.
 
         Args:
             y_true: Labels (n,), 0 or 1.
             y_score: Scores (n,) in [0, 1].
-            threshold: Scores at or above it are called positive.
+            threshold: Scores at or above it are called positive; one for all images, or one per image (n,).
+            fold: The fold whose model scored each image (n,); None for the scores of one model.
+            units: The patient of each image (n,), whom the correction counts; None counts images.
 
         Returns:
             Influence values (n,), which sum to 0; None where the metric is undefined.
@@ -296,12 +326,30 @@ class Metric:
             values = self._array(y_true.shape, "per_image", y_true, y_score)
             deviations: Floats = (values - values.mean()) / len(values)
             return deviations
+        if self.ranks and fold is not None:
+            return self._influence_of_folds(y_true, y_score, fold, units)
         if self.of_scores is not None and self.influence is not None:
             influence: Floats | None = self._array(y_true.shape, "influence", y_true, y_score)
             return influence
         cell = cells(y_true, y_score, threshold)
         gradient = self._gradient(np.bincount(cell, minlength=4).astype(np.float64))
         return None if gradient is None else gradient[cell]
+
+    def _influence_of_folds(
+        self, y_true: Labels, y_score: Floats, fold: Labels, units: Sequence[str] | Labels | None
+    ) -> Floats | None:
+        import numpy as np
+
+        from benchmark.evidence.metrics.influence import fold_corrections
+
+        rows = rows_of_folds(fold)
+        values = np.empty(len(y_true))
+        for row in rows:
+            part = self.influence_values(y_true[row], y_score[row], 0.5)
+            if part is None:
+                return None
+            values[row] = part / len(rows)
+        return values * fold_corrections(y_true, fold, units)
 
     def _gradient(self, counts: Floats) -> Floats | None:
         if self.influence is not None:
@@ -327,13 +375,18 @@ class Metric:
         values = (self.evaluate(None, Confusion(*column))[0] for column in counts.T.tolist())
         return np.array([math.nan if value is None else value for value in values])
 
-    def of_weighted_scores(self, y_true: Labels, y_score: Floats, weights: Floats) -> Floats:
+    def of_weighted_scores(
+        self, y_true: Labels, y_score: Floats, weights: Floats, fold: Labels | None = None
+    ) -> Floats:
         """Return the values of a metric of scores under r weightings of the images.
+
+        With folds, a metric that ranks is the mean over those folds in which it is defined under the weights.
 
         Args:
             y_true: Labels (n,), 0 or 1.
             y_score: Scores (n,) in [0, 1].
             weights: Weights (n, r) of the images, at least 0.
+            fold: The fold whose model scored each image (n,); None for the scores of one model.
 
         Returns:
             Values (r,), NaN where undefined.
@@ -341,6 +394,15 @@ class Metric:
         Raises:
             MetricError: If a function of the metric fails.
         """
+        if self.ranks and fold is not None:
+            import numpy as np
+
+            rows = rows_of_folds(fold)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                of_folds = np.stack([self.of_weighted_scores(y_true[row], y_score[row], weights[row]) for row in rows])
+            defined = ~np.isnan(of_folds)
+            total: Floats = np.where(defined, of_folds, 0).sum(axis=0)
+            return total / np.where(defined.any(axis=0), defined.sum(axis=0), np.nan)
         if self.per_image is not None:
             values = self._array(y_true.shape, "per_image", y_true, y_score)
             mean: Floats = values @ weights / weights.sum(axis=0)
@@ -457,8 +519,8 @@ def label_of(name: str) -> str:
     return key.label_format.format(key.metric.replace("_", " ") if inner is None else inner.label)
 
 
-def confusion(scores: Scores, threshold: float) -> Confusion:
-    """Return the counts of decisions of `scores` at `threshold`."""
+def confusion(scores: Scores, threshold: Cut) -> Confusion:
+    """Return the counts of decisions of `scores` at `threshold`, one for all images or one per image (n,)."""
     called = scores.y_score >= threshold
     positive = scores.y_true == 1
     return Confusion(
@@ -469,13 +531,13 @@ def confusion(scores: Scores, threshold: float) -> Confusion:
     )
 
 
-def value_of(name: str, scores: Scores, threshold: float) -> float | None:
+def value_of(name: str, scores: Scores, threshold: Cut) -> float | None:
     """Return the value of a metric.
 
     Args:
         name: Name of a registered metric.
         scores: Labels and scores of one split.
-        threshold: Scores at or above it are called positive.
+        threshold: Scores at or above it are called positive; one for all images, or one per image (n,).
 
     Returns:
         The value; None where it is undefined.

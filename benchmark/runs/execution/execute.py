@@ -19,7 +19,8 @@ from typing import Any
 
 from benchmark.data.dataset import Dataset
 from benchmark.data.decoding.prepared import prepare
-from benchmark.data.splits import Split, make_fold, make_split
+from benchmark.data.splits import Split
+from benchmark.runs.drawn_split import draw_split, split_key
 from benchmark.runs.execution.events import ComputedElsewhere, Event, Finished, Preparing, Progressed, Reused, Started
 from benchmark.runs.execution.failure import save_failed
 from benchmark.runs.execution.limits import NO_LIMITS, Limits, exceeding_memory, in_words, kill_tree
@@ -257,12 +258,9 @@ class _Engine:
 
     def _prepare(self, spec: RunSpec) -> tuple[Path, Split]:
         """The folder of the prepared images, filled again if it was cleared, and their split, drawn once."""
-        key = (spec.split_seed, spec.protocol.sampling, spec.fold)
+        key = split_key(spec)
         if key not in self._splits:
-            split = make_split(self._dataset, spec.protocol.sampling, spec.split_seed)
-            if spec.fold is not None:
-                split = make_fold(split, *spec.fold, spec.split_seed)
-            self._splits[key] = split
+            self._splits[key] = draw_split(self._dataset, spec)
         return prepare(self._dataset, self._splits[key], spec.protocol.image_size), self._splits[key]
 
 

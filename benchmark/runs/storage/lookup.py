@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmark.runs.cross_validation import is_fold, whole_spec
 from benchmark.runs.run import Run
 from benchmark.runs.storage.remembered import latest_conditions, same_source
 from benchmark.runs.storage.store import Problem, Store
@@ -71,6 +72,7 @@ def resolve_run(
     *,
     among: Conditions = ANY,
     note: Callable[[str], None] = lambda _: None,
+    pool: Callable[[Sequence[Run], Store], Sequence[Run]] | None = None,
 ) -> Run:
     """Find the run that a name means.
 
@@ -80,9 +82,11 @@ def resolve_run(
         store: The store.
         name: A run id, a card, CARD:SEED, or the beginning of a run id, tried in this order. A card means its benchmark
             runs, not trials of a search. If a name means several runs, failed ones are ignored.
-        warn: Called with one line about each folder of the store that cannot be used.
+        warn: Called with one line about each folder of the store that cannot be used, and where a name means the folds
+            of a cross-validation and the first of them is taken.
         among: The data and the protocol of the run, if they matter.
         note: Called with one line if the name means runs on other data or protocols too.
+        pool: Puts the folds of each card and seed together; None takes the first fold.
 
     Returns:
         The run.
@@ -93,7 +97,15 @@ def resolve_run(
     whole_store, problems = store.survey()
     runs = among.select(whole_store, store)
     matches = next(filter(None, _interpretations(runs, name)), [])
-    matches = _finished(_of_one_condition(matches, name, store, note))
+    matches = _of_one_condition(matches, name, store, note)
+    matches = _finished(list(pool(matches, store)) if pool is not None and len(matches) > 1 else matches)
+    if len({whole_spec(run.spec).run_id for run in matches}) == 1 and len(matches) > 1 and is_fold(matches[0]):
+        matches = sorted(matches, key=lambda run: run.spec.fold or (0, 0))[:1]
+        count, index = matches[0].spec.fold or (1, 0)
+        warn(
+            f"'{name}' names the {count} folds of a cross-validation: this is fold {index + 1}, trained "
+            f"without the images that it tests; `zoo runs` lists the others, `zoo show {name}` has all figures"
+        )
     if not matches and (damaged := [problem.line for problem in problems if _means(name, problem)]):
         raise ConfigError(*damaged)
     for problem in problems:
@@ -200,7 +212,7 @@ def _interpretations(runs: Sequence[Run], name: str) -> list[list[Run]]:
     benched = [run for run in runs if run.spec.stage == "bench"]
     card, _, seed = name.rpartition(":")
     return [
-        [run for run in runs if run.run_id == name],
+        [run for run in runs if name in (run.run_id, whole_spec(run.spec).run_id if is_fold(run) else run.run_id)],
         [run for run in benched if run.spec.card.name == name],
         [run for run in benched if run.spec.card.name == card and str(run.spec.seed) == seed],
         [run for run in runs if re.fullmatch(r"[0-9a-f]+", name) and run.run_id.startswith(name)],
@@ -212,4 +224,5 @@ def _finished(runs: list[Run]) -> list[Run]:
 
 
 def _described(run: Run) -> str:
-    return f"{run.spec.card.name}:{run.spec.seed}, {run.spec.protocol.name}, {run.spec.dataset.source}"
+    fold = "" if run.spec.fold is None else f", fold {run.spec.fold[1] + 1}"
+    return f"{run.spec.card.name}:{run.spec.seed}{fold}, {run.spec.protocol.name}, {run.spec.dataset.source}"

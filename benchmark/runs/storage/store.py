@@ -20,6 +20,7 @@ from typing import Literal, TypeVar
 import filelock
 
 from benchmark.evidence.scores import AnyScores, Scores, SplitName
+from benchmark.runs.cross_validation import CrossValidatedRun, pooled_names, pooled_scores
 from benchmark.runs.history import NO_HISTORY, History
 from benchmark.runs.run import Run
 from benchmark.runs.storage.contents import (
@@ -245,7 +246,21 @@ class Store:
         return self._parsed(run, _HISTORY, read_history)
 
     def scores(self, run: Run, split: SplitName) -> AnyScores:
-        """The scores per image of one split of `run`, as `Predictions.scores` types them. Raises ConfigError."""
+        """The scores per image of one split of `run`, as `Predictions.scores` types them.
+
+        Args:
+            run: A run of this store, or its folds as one run.
+            split: The split.
+
+        Returns:
+            The scores; those of several folds have a fold per image.
+
+        Raises:
+            ConfigError: They cannot be read.
+        """
+        if isinstance(run, CrossValidatedRun):
+            names = [self.images(fold, split) for fold in run.folds]
+            return pooled_scores([self.scores(fold, split) for fold in run.folds], names)
         facts = run.spec.dataset
         return self._parsed(
             run, _PREDICTIONS, lambda data: Predictions(data).scores(split, facts.classes, ordered=facts.ordered)
@@ -260,6 +275,8 @@ class Store:
 
     def images(self, run: Run, split: SplitName) -> tuple[str, ...]:
         """The names of the images of one split of `run`, in the order of its scores. Raises ConfigError."""
+        if isinstance(run, CrossValidatedRun):
+            return pooled_names([self.images(fold, split) for fold in run.folds])[0]
         return self._parsed(run, _PREDICTIONS, lambda data: Predictions(data).images(split))
 
     @contextmanager
@@ -396,5 +413,6 @@ def _compare(path: Path, run: Run, digest: str, advice: str = AGAIN) -> None:
         raise Damaged(f"{path}: is not the file that was saved with the run (its SHA-256 differs); {advice}")
 
 
-def _by_name(run: Run) -> tuple[str, str, str, int]:
-    return run.spec.dataset.title, run.spec.protocol.name, run.spec.card.name, run.spec.seed
+def _by_name(run: Run) -> tuple[str, str, str, int, tuple[int, int]]:
+    spec = run.spec
+    return spec.dataset.title, spec.protocol.name, spec.card.name, spec.seed, spec.fold or (0, 0)

@@ -104,7 +104,7 @@ def summary(run: Run, decider: AnyDecisionRule, predictions: Sequence[AnyPredict
     return [
         f"{plural(len(predictions), 'image')}: {counts}; {outside} unlike the training images; "
         f"{broken} without a prediction",
-        f"run {run.run_id}: {run.spec.card.name} seed {run.spec.seed}, trained on {run.spec.dataset.title}",
+        f"run {run.run_id}: {run.spec.card.name} seed {run.spec.seed_text}, trained on {run.spec.dataset.title}",
         decision_line(decider),
         *_cautions(decider),
         calibration_line(decider.calibrator),

@@ -62,7 +62,7 @@ def _conditions(run: Run) -> str:
 
 
 def _name(run: Run) -> str:
-    return f"{run.spec.card.name} seed {run.spec.seed}"
+    return f"{run.spec.card.name} seed {run.spec.seed_text}"
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class _Runs:
             table.add_row(
                 run.run_id,
                 escape(run.spec.card.name),
-                str(run.spec.seed),
+                run.spec.seed_text,
                 run.status,
                 measured(lead.of_run(run, "accuracy", split)),
                 *([measured(lead.beside_run(run, "accuracy", split))] if beside else []),
@@ -119,7 +119,7 @@ def plan_table(plan: Plan, reusable: set[str], splits: Sequence[str] = ()) -> Re
     table = plain_table("card", "seed", "run", "would")
     for spec in plan.specs:
         would = "reuse" if spec.run_id in reusable else "run"
-        table.add_row(escape(spec.card.name), str(spec.seed), spec.run_id, would)
+        table.add_row(escape(spec.card.name), spec.seed_text, spec.run_id, would)
     for skip in plan.skips:
         table.add_row(escape(skip.card.name), "", "", f"skip: {escape(skip.reason)}")
     reused = sum(spec.run_id in reusable for spec in plan.specs)

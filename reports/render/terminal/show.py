@@ -14,6 +14,7 @@ from rich.text import Text
 
 from benchmark.evidence.diagnosis.diagnoses import Finding
 from benchmark.evidence.metrics.registry import label_of, metrics
+from benchmark.runs.cross_validation import CrossValidatedRun
 from benchmark.runs.deployment.decision_rule import DecisionRule, decider_of
 from benchmark.runs.history import History
 from benchmark.runs.run import Run
@@ -64,7 +65,7 @@ def run_view(run: Run, store: Store, width: int) -> RenderableType:
     """
     spec = run.spec
     parts: list[RenderableType] = [
-        Text(one_line(f"{spec.card.title} ({spec.card.name}, seed {spec.seed})"), style="bold"),
+        Text(one_line(f"{spec.card.title} ({spec.card.name}, seed {spec.seed_text})"), style="bold"),
         *_answer(run, store),
         escape(f"run {run.run_id}, {spec.stage}, {run.status}, finished {run.finished}; {conditions(spec)}"),
     ]
@@ -96,9 +97,11 @@ def _answer(run: Run, store: Store) -> Iterator[RenderableType]:
 
 def run_document(run: Run, store: Store) -> dict[str, Any]:
     """The run as a JSON document: record, epochs, calibration, findings, recipe, methods and model."""
-    decider = decider_of(run, store) if run.status == "ok" and not is_multiclass(run) else None
+    one_model = run.status == "ok" and not is_multiclass(run) and not isinstance(run, CrossValidatedRun)
+    decider = decider_of(run, store) if one_model else None
     return {
         "run_id": run.run_id,
+        **({"folds": [fold.run_id for fold in run.folds]} if isinstance(run, CrossValidatedRun) else {}),
         "record": run.model_dump(mode="json"),
         "history": [{name: str(value) for name, value in row.items()} for row in store.history(run).rows()],
         "calibration": None if decider is None else _calibration(decider),
@@ -131,8 +134,9 @@ def _calibration(decider: DecisionRule) -> dict[str, Any]:
 def _figures(run: Run, width: int) -> Iterator[RenderableType]:
     """A column per split and threshold; in a narrow terminal the intervals are below the figures."""
     chosen = run.threshold.value if run.threshold else None
+    where = "each fold's threshold" if isinstance(run, CrossValidatedRun) else number(chosen)
     columns = [
-        (f"{split} at {f'{number(chosen)}, chosen' if at_chosen else '0.5'}", run.figures(split, at_chosen))
+        (f"{split} at {f'{where}, chosen' if at_chosen else '0.5'}", run.figures(split, at_chosen))
         for split in ("test", "val")
         for at_chosen in _leading_first(run)
         if run.figures(split, at_chosen)
@@ -190,6 +194,13 @@ def _multiclass(run: Run, store: Store, width: int) -> Iterator[RenderableType]:
 
 
 def _threshold(run: Run, store: Store) -> Iterator[RenderableType]:
+    if isinstance(run, CrossValidatedRun):
+        yield from _titled(
+            "Threshold and calibration of each fold",
+            escape(run.spec.protocol.threshold.in_words()),
+            *(escape(f"run {fold.run_id}: {_of_fold(decider_of(fold, store))}") for fold in run.folds),
+        )
+        return
     decider = decider_of(run, store)
     chosen = decider.threshold
     value = estimate(chosen) if chosen.value is not None else f"none: {chosen.reason}"
@@ -200,6 +211,12 @@ def _threshold(run: Run, store: Store) -> Iterator[RenderableType]:
         *(() if share is None else map(escape, share.lines())),
         escape(_on_scale(decider)),
     )
+
+
+def _of_fold(decider: DecisionRule) -> str:
+    chosen = decider.threshold
+    value = estimate(chosen) if chosen.value is not None else f"none: {chosen.reason}"
+    return f"threshold {value}; {calibration_line(decider.calibrator)}"
 
 
 def _on_scale(decider: DecisionRule) -> str:
@@ -297,7 +314,11 @@ def _model(run: Run, store: Store) -> Iterator[RenderableType]:
 
     if run.status != "ok":
         return
-    if (problem := _model_problem(run, store)) is not None:
+    if isinstance(run, CrossValidatedRun):
+        stored = "" if all(map(store.has_model, run.folds)) else ", where it is stored"
+        ids = ", ".join(fold.run_id for fold in run.folds)
+        yield escape(f"each fold has a model of its own{stored}: `zoo predict RUN`, `zoo export RUN` with {ids}")
+    elif (problem := _model_problem(run, store)) is not None:
         yield escape(f"model stored but not usable: {problem}")
     elif store.has_model(run):
         yield escape(f"model stored: `zoo predict {run.run_id} IMAGE...`, `zoo export {run.run_id}`")

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.data.dataset import Dataset, Image, Pixels
+from benchmark.data.dataset import Dataset, Image, Part, Pixels
 from benchmark.data.splits import make_split
-from benchmark.runs.auto_protocol import Shares, load_policy, resolve_auto
+from benchmark.runs.auto_protocol import Shares, choose_folds, load_policy, resolve_auto
 from benchmark.runs.protocol import Protocol
 from benchmark.training.machine_speed import MachineSpeed
 from tests.support.images import in_memory, rows_of
@@ -103,7 +103,8 @@ def test_fewer_images_and_a_faster_machine_never_get_cheaper_conditions(
         sizes = [(each.image_size, each.views, each.max_epochs) for each in load_policy().candidates]
         return sizes.index((protocol.image_size, protocol.views, protocol.max_epochs))
 
-    assert rank(images, speed) <= rank(images + more, speed)
+    if (choose_folds(folder(images)).value is None) == (choose_folds(folder(images + more)).value is None):
+        assert rank(images, speed) <= rank(images + more, speed)  # five folds cost more than one split of more images
     assert rank(images, speed * factor) <= rank(images, speed)
 
 
@@ -136,3 +137,14 @@ def test_a_protocol_survives_its_record() -> None:
 def test_shares_that_are_no_whole_are_refused() -> None:
     with pytest.raises(ValueError, match="must add up to 1"):
         Shares(train=0.6, val=0.3, test=0.2)
+
+
+@pytest.mark.parametrize(
+    ("images", "part", "folds"), [(60, "all", 5), (498, "all", 5), (500, "all", None), (8, "all", None)]
+)
+def test_few_images_without_a_test_part_are_divided_into_folds(images: int, part: Part, folds: int | None) -> None:
+    assert choose_folds(in_memory(rows_of(part, images))).value == folds
+
+
+def test_a_source_with_a_test_part_keeps_it() -> None:
+    assert choose_folds(in_memory([*rows_of("train", 40), *rows_of("test", 20)])).value is None

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.data.dataset import Dataset
+from benchmark.data.dataset import DataError, Dataset
 from benchmark.data.sources import open_dataset
-from benchmark.runs.plan import make_plan
+from benchmark.runs.plan import make_plan, planned_splits
 from benchmark.runs.protocol import load_protocol
 from benchmark.runs.run import DatasetFacts, RunSpec
 from tests.support.tiny import card, protocol, write_npz
@@ -35,6 +35,8 @@ PHANTOM_IDS = {
     "attempt-6b-caffe": "c17d96cef9ca",
     "attempt-7": "33082a18dadf",
 }
+
+FOLDED = protocol(test_folds=2, sampling={"min_val": 0})
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +120,21 @@ def test_a_card_for_two_classes_is_skipped_for_three_with_what_would_be_right(
     assert "recipe.loss.alpha 0.25 is the weight of the positive class of two, but the data have 3" in reasons["focal"]
     assert "makes one probability, for two classes, but the data have 3 classes" in reasons["two"]
     assert make_plan([focal, two], protocol(), dataset).skips == ()
+
+
+def test_under_test_folds_a_card_with_a_seed_is_a_run_per_fold(dataset: Dataset) -> None:
+    whole = replace(dataset, images=tuple(replace(image, part="all") for image in dataset.images))
+    plan = make_plan([card()], FOLDED, whole, seeds=[0, 1])
+    assert [(spec.seed, spec.fold) for spec in plan.specs] == [(0, (2, 0)), (0, (2, 1)), (1, (2, 0)), (1, (2, 1))]
+    assert len({spec.run_id for spec in plan.specs}) == 4
+    splits = planned_splits(plan, whole)
+    assert [(split.seeds, split.fold) for split in splits] == [((0, 1), (2, 0)), ((0, 1), (2, 1))]
+    assert sum(split.facts.sizes["test"] for split in splits) == len(whole.images)
+
+
+def test_a_source_with_a_test_part_is_not_divided_into_folds(dataset: Dataset) -> None:
+    with pytest.raises(DataError, match=r"test_folds: 2: the source has its own test part of \d+ images"):
+        make_plan([card()], FOLDED, dataset)
 
 
 def test_the_runs_of_the_report_on_the_phantom_keep_their_ids() -> None:

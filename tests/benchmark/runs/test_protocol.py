@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from benchmark.data.splits import Sampling
 from benchmark.evidence.thresholds.rules import get_rule, rule_names
-from benchmark.runs.protocol import Protocol, ThresholdRule, decides, load_protocol
+from benchmark.runs.protocol import Protocol, ThresholdRule, decides, decision_problem, load_protocol
 from tests.support.tiny import card, protocol
 from zoo.config.errors import ConfigError
 from zoo.models.card import ModelCard
@@ -164,10 +165,43 @@ def test_how_images_are_sampled_changes_the_identity(field: str) -> None:
     assert protocol(sampling=sampling).identity() != protocol().identity()
 
 
+def test_the_number_of_test_folds_changes_the_identity_and_none_leaves_it_out() -> None:
+    whole = protocol(sampling={})
+    assert "test_folds" not in whole.identity()
+    folded = [protocol(sampling={}, test_folds=count).identity() for count in (2, 5)]
+    assert folded[0] != folded[1]
+    assert {name for name in folded[0] if name not in whole.identity()} == {"test_folds"}
+
+
+@pytest.mark.parametrize(
+    ("sampling", "which"), [({"balanced": True}, "balanced"), ({"test": 40}, "test"), ({"test_fraction": 0.3}, "")]
+)
+def test_test_folds_test_every_image(sampling: dict[str, Any], which: str) -> None:
+    if not which:
+        assert protocol(sampling=sampling, test_folds=5).test_folds == 5
+        return
+    with pytest.raises(ValidationError, match=f"test_folds tests every image, and sampling.{which} leaves some out"):
+        protocol(sampling=sampling, test_folds=5)
+
+
+@pytest.mark.parametrize("count", [0, 1, 11])
+def test_there_are_two_to_ten_test_folds(count: int) -> None:
+    with pytest.raises(ValidationError, match="test_folds"):
+        protocol(sampling={}, test_folds=count)
+
+
+def test_folds_of_three_classes_decide_for_the_highest_score() -> None:
+    folded = protocol(sampling={}, test_folds=5, decision={"rule": "abstain", "value": 0.7})
+    assert decision_problem(folded, ("a", "b", "c")) == (
+        "protocol tiny: test_folds: with 3 classes, folds decide for the class with the highest score; drop decision: "
+        "abstain, or test_folds"
+    )
+
+
 def test_every_field_says_once_whether_it_decides_results_display_or_retention() -> None:
     marks = {name: decides(field) for name, field in Protocol.model_fields.items()}
     assert set(marks.values()) == {"result", "display", "retention"}
-    assert {name for name, mark in marks.items() if mark == "result"} == {"sampling", *OTHER}
+    assert {name for name, mark in marks.items() if mark == "result"} == {"sampling", "test_folds", *OTHER}
     assert set(Sampling.model_fields) == set(OTHER_SAMPLING)
 
 
