@@ -12,9 +12,11 @@ from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from reports.claims.model import Claims, is_about_several
 from reports.results.card_figures import CardFigures, by_card, card_figures
-from reports.results.compare import Comparison, compare_card, is_different_data
+from reports.results.compare import Comparison, compare_card, is_about_two, is_different_data
 from reports.results.curves import CardCurves, card_curves
+from reports.results.leading import Leading, leading
 from reports.results.measured import (
+    AnyResults,
     MulticlassResults,
     collect_multiclass_results,
     collect_results,
@@ -23,11 +25,12 @@ from reports.results.measured import (
 )
 from reports.results.methods import Methods, methods
 from reports.results.multiclass import MulticlassSection, multiclass_section
+from reports.results.multiclass_text import few_images_note
 from reports.results.pairs import Ranking, rank
 from reports.results.probabilities import Probabilities, probabilities
 from reports.results.recognised import identity_line
 from reports.results.split_faults import split_faults
-from reports.text import capital
+from reports.text import capital, listed
 from reports.verdicts.report import ClaimsReport, report_on_claims
 
 
@@ -70,6 +73,11 @@ class Section:
     def classes(self) -> tuple[str, ...]:
         """The names of the classes; of two, the positive one is last."""
         return self.runs[0].spec.dataset.classes
+
+    @property
+    def leading(self) -> Leading:
+        """Which figures of its runs and cards lead, and which are given beside them."""
+        return leading(self.runs[0])
 
     @property
     def test_images(self) -> dict[str, int | None]:
@@ -135,11 +143,7 @@ def _section(
         title=title,
         synthetic=synthetic,
         runs=tuple(runs),
-        comparisons=tuple(
-            comparison
-            for card, of_card in by_card(runs).items()
-            for comparison in compare_card(of_card, history, measured.get(card), claims)
-        ),
+        comparisons=_compared(runs, history, measured, claims),
         notes=(*notes, *_notes(runs, claims)),
         cards=card_figures(runs, measured),
         methods=methods(runs, measured),
@@ -151,18 +155,30 @@ def _section(
     )
 
 
+def _compared(
+    runs: Sequence[Run], history: Histories, measured: Mapping[str, AnyResults], claims: Sequence[Claims]
+) -> tuple[Comparison, ...]:
+    """The published figures of every card with the measured ones."""
+    return tuple(
+        comparison
+        for card, of_card in by_card(runs).items()
+        for comparison in compare_card(of_card, history, measured.get(card), claims)
+    )
+
+
 def _multiclass_section(
     runs: Sequence[Run], history: Histories, scores: Store | None, claims: Sequence[Claims], notes: Sequence[str]
 ) -> Section:
     """A section on three or more classes. It has no curves and no thresholds of a positive class."""
     facts = runs[0].spec.dataset
     measured = {} if scores is None else collect_multiclass_results(runs, scores)
+    few = next((few_images_note(results.test[0]) for results in measured.values()), None)
     return Section(
         title=conditions(runs[0].spec),
         synthetic=facts.synthetic,
         runs=tuple(runs),
-        comparisons=(),
-        notes=(*notes, *_notes(runs, claims)),
+        comparisons=_compared(runs, history, measured, claims),
+        notes=(*notes, *_notes(runs, claims), *([] if few is None else [few])),
         cards=card_figures(runs, measured),
         methods=methods(runs, measured),
         split_faults=split_faults(runs, measured),
@@ -199,9 +215,26 @@ def _notes(runs: Sequence[Run], claims: Sequence[Claims]) -> tuple[str, ...]:
             "radiographs."
         )
     published = [run for run in runs if run.spec.card.published]
-    if not is_multiclass(runs[0]) and published and any(is_different_data(run, claims) for run in published):
+    if is_multiclass(runs[0]):
+        notes += _about_two(runs, published, claims)
+        published = [run for run in published if not is_about_two(run.spec.card, claims)]
+    if any(is_different_data(run, claims) for run in published):
         notes.append(
             "Published figures are marked 'different data': these runs did not use the data of the publication, so a "
             "difference supports no verdict."
         )
     return tuple(notes)
+
+
+def _about_two(runs: Sequence[Run], published: Sequence[Run], claims: Sequence[Claims]) -> Iterator[str]:
+    """Notes on what was published about two classes, which runs on three or more say nothing about."""
+    count = len(runs[0].spec.dataset.classes)
+    names = dict.fromkeys(run.spec.card.name for run in published if is_about_two(run.spec.card, claims))
+    if names:
+        yield (
+            f"The published figures of {listed(list(names))} are about two classes. They are not compared with these "
+            f"runs on {count} classes."
+        )
+    for each in claims:
+        if not is_about_several(each):
+            yield f"The claims {each.name} are about two classes. These runs on {count} classes do not judge them."

@@ -16,9 +16,10 @@ from benchmark.evidence.metrics.registry import aliases, find_metric, measures
 from zoo.config.errors import ConfigError
 from zoo.config.strict import Strict
 from zoo.config.strict_yaml import named_file, read_yaml, suggest, unknown, validate
-from zoo.models.card import MOST_ENTRIES, Epochs, ModelCard
+from zoo.models.card import MOST_ENTRIES, ModelCard
 from zoo.models.catalog import check_phases, merge
 from zoo.models.metrics import MetricName
+from zoo.models.recipe import Epochs, Recipe
 from zoo.models.registry import complete_params, get_builder
 
 _LISTED = 12
@@ -304,7 +305,7 @@ def winner_yaml(
         The content of the file.
     """
     change = nested(values)
-    if epochs is not None:
+    if epochs is not None and isinstance(base.recipe, Recipe):
         recipe = change.setdefault("recipe", {})
         recipe["epochs"] = min(base.recipe.epochs, epochs)
         if base.recipe.finetune is not None:

@@ -38,11 +38,12 @@ if TYPE_CHECKING:
     from zoo.api.search import search as search
     from zoo.api.serve import serve as serve
     from zoo.config.errors import ConfigError as ConfigError
-    from zoo.models.card import Augmentation as Augmentation
     from zoo.models.card import ModelCard as ModelCard
     from zoo.models.card import PublishedFigure as PublishedFigure
-    from zoo.models.card import Recipe as Recipe
     from zoo.models.catalog import load_cards as load_cards
+    from zoo.models.recipe import Augmentation as Augmentation
+    from zoo.models.recipe import ProbeRecipe as ProbeRecipe
+    from zoo.models.recipe import Recipe as Recipe
     from zoo.models.registry import PretrainedWeights as PretrainedWeights
     from zoo.models.registry import Unfreeze as Unfreeze
     from zoo.models.registry import register_builder as register_builder
@@ -64,8 +65,9 @@ _GROUPS = {
     "zoo.api.serve": ("serve",),
     "reports.frames.load": ("load_figures", "load_history", "load_runs", "load_scores", "load_settings"),
     "zoo.config.errors": ("ConfigError",),
-    "zoo.models.card": ("Augmentation", "ModelCard", "PublishedFigure", "Recipe"),
+    "zoo.models.card": ("ModelCard", "PublishedFigure"),
     "zoo.models.catalog": ("load_cards",),
+    "zoo.models.recipe": ("Augmentation", "ProbeRecipe", "Recipe"),
     "zoo.models.registry": ("PretrainedWeights", "Unfreeze", "register_builder"),
 }
 _MODULES = {name: module for module, names in _GROUPS.items() for name in names}

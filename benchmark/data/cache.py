@@ -22,7 +22,7 @@ from zoo.config.leftovers import sweep
 
 CHOICES = "choices"
 KINDS = {
-    CHOICES: "which way this machine computes frozen layers fastest",
+    CHOICES: "which way this machine computes frozen layers fastest, and how fast it is",
     "features": "outputs of frozen layers",
     "plugins": "plug-ins that were tried out",
     "prepared": "decoded images of a split",

@@ -18,7 +18,7 @@ def with_held_out(dataset: Dataset, request: str) -> Dataset:
 
     Args:
         dataset: The data set; its attributes contain the column.
-        request: COLUMN=VALUE.
+        request: COLUMN=VALUE. Both may contain `=`.
 
     Returns:
         The data set with two parts.
@@ -26,14 +26,8 @@ def with_held_out(dataset: Dataset, request: str) -> Dataset:
     Raises:
         DataError: There is no such column or value, a patient has images on both sides, or a side lacks a class.
     """
-    column, equals, value = (text.strip() for text in request.partition("="))
     where = f"--hold-out {request}"
-    if not (column and equals and value):
-        raise DataError(f"{where}: give COLUMN=VALUE, such as site=B")
-    if not dataset.attributes:
-        raise DataError(f"{where}: {dataset.source} has no columns; give a manifest (.csv, .parquet) with this column")
-    if column not in dataset.attributes:
-        raise DataError(f"{where}: there is no column '{column}'. {_nearest(column, tuple(dataset.attributes))}")
+    column, value = _column_and_value(dataset, request, where)
     values = dataset.attributes[column]
     if value not in values.values():
         raise DataError(
@@ -61,6 +55,26 @@ def with_held_out(dataset: Dataset, request: str) -> Dataset:
     if without := len(dataset.images) - len(images):
         notes.append(f"{plural(without, 'image')} without {column} left out")
     return replace(dataset, images=images, notes=(*dataset.notes, *notes), hold_out=f"{column}={value}")
+
+
+def _column_and_value(dataset: Dataset, request: str, where: str) -> tuple[str, str]:
+    """The column and the value of a request, at the `=` before which there is a column. Raises DataError."""
+    cuts = [place for place, letter in enumerate(request) if letter == "="]
+    pairs = [(request[:cut].strip(), request[cut + 1 :].strip()) for cut in cuts]
+    pairs = [(column, value) for column, value in pairs if column and value]
+    if not pairs:
+        raise DataError(f"{where}: give COLUMN=VALUE, such as site=B")
+    if not dataset.attributes:
+        raise DataError(f"{where}: {dataset.source} has no columns; give a manifest (.csv, .parquet) with this column")
+    known = [pair for pair in pairs if pair[0] in dataset.attributes]
+    if not known:
+        column = pairs[0][0]
+        raise DataError(f"{where}: there is no column '{column}'. {_nearest(column, tuple(dataset.attributes))}")
+    present = [(column, value) for column, value in known if value in dataset.attributes[column].values()]
+    if len(present) > 1:
+        readings = " or ".join(f"column '{column}' with value '{value}'" for column, value in present)
+        raise DataError(f"{where}: may mean {readings}; rename a column so that it means one")
+    return (present or known)[0]
 
 
 def _nearest(name: str, known: tuple[str, ...]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -27,6 +27,7 @@ from benchmark.data.quotas import (
     share_out,
     take_groups,
 )
+from benchmark.data.split_log import SplitLog, check_classes, check_patients, lack, note_shares
 from benchmark.data.text import plural
 from zoo.config.strict import Strict
 
@@ -85,30 +86,6 @@ class Split:
         return {name: count_classes(part, max(2, classes)) for name, part in parts.items()}
 
 
-@dataclass
-class _Log:
-    """Notes of a split of images of `classes` as it is drawn, the number of images that they leave out, and the parts
-    whose sizes they explain."""
-
-    classes: tuple[str, ...]
-    notes: list[str] = field(default_factory=list)
-    left_out: int = 0
-    explained: tuple[str, ...] = ()
-
-    def leave_out(self, count: int, note: str) -> None:
-        if count:
-            self.left_out += count
-            self.notes.append(note)
-
-    def reasons(self) -> str:
-        """The notes as the end of a sentence."""
-        return "".join(f"; {note}" for note in self.notes)
-
-    def count(self, images: Sequence[Image]) -> Counts:
-        """Count the images of each class."""
-        return count_classes(images, len(self.classes))
-
-
 def make_split(dataset: Dataset, sampling: Sampling, seed: Seed) -> Split:
     """Draw a split.
 
@@ -158,7 +135,7 @@ class _DrawnSplit:
 
 def _draw_parts(dataset: Dataset, sampling: Sampling, seed: Seed, limited: bool) -> _DrawnSplit:
     """Draw test, validation and training in this order; with `limited`, each part leaves the others their shares."""
-    log = _Log(dataset.classes)
+    log = SplitLog(dataset.classes)
     nothing = (0,) * len(dataset.classes)
     by_part: dict[str, list[Image]] = defaultdict(list)
     for image in sorted(dataset.images, key=lambda image: image.name):
@@ -179,16 +156,17 @@ def _draw_parts(dataset: Dataset, sampling: Sampling, seed: Seed, limited: bool)
         parts = (*parts, "test")
         requested, limit = fraction_of_each(shared, sampling.test_fraction), shared
         if limited:
-            _check_patients(dataset, pool, parts, log)
+            check_patients(dataset, groups(pool), parts, log)
             shares, requested = _shares_with_test(shared, sampling, "val" in parts)
-            _note_shares(dataset, shared, shares, parts, sampling, log)
+            note_shares(dataset, shared, shares, parts, _requests(sampling), log)
             of_train, limit = shares.train, minus(minus(shared, shares.train), shares.val)
         shuffled = _shuffled(groups(pool), seed, "test")
         test_groups, rest = take_groups(shuffled, requested, limit, len(parts) - 1 if limited else 0)
         test_pool, pool = _flat(test_groups), _flat(rest)
-        origin = "" if by_part["all"] else "from train "
+        origin = "" if by_part["all"] else "of train "
         log.notes.append(
-            f"the source has no test part: {len(test_pool)} test images are drawn {origin}at random, by patient"
+            f"the source has no test part: {plural(len(test_pool), 'image')} {origin}are set aside for test at random, "
+            "by patient"
         )
     pool = _apart(pool, test_pool, "train", "test", log)
     if val_pool:
@@ -199,15 +177,15 @@ def _draw_parts(dataset: Dataset, sampling: Sampling, seed: Seed, limited: bool)
         if "test" not in parts:
             shared = log.count(pool)
         if limited and "test" not in parts:
-            _check_patients(dataset, pool, parts, log)
+            check_patients(dataset, groups(pool), parts, log)
             shares = share_out(shared, _train_request(shared, sampling), _val_request(shared, sampling), nothing)
-            _note_shares(dataset, shared, shares, parts, sampling, log)
+            note_shares(dataset, shared, shares, parts, _requests(sampling), log)
             of_train = shares.train
         val, pool = _take_val(pool, sampling, of_train, 1 if limited else 0, seed, log)
     train = _draw(pool, sampling.train, sampling.balanced, seed, "train", log)
     test = _draw(test_pool, sampling.test, sampling.balanced, seed, "test", log)
     for name, part in (("train", train), ("val", val), ("test", test)):
-        _check_classes(dataset, name, part, sampling, log)
+        check_classes(dataset, name, part, getattr(sampling, name), log)
     undrawn = len(dataset.images) - len(train) - len(val) - len(test) - log.left_out
     log.leave_out(undrawn, f"{plural(undrawn, 'image')} not drawn: the protocol asks for {_requests(sampling)}")
     notes = tuple(note.replace("by patient", f"by {dataset.unit}") for note in log.notes)
@@ -267,14 +245,16 @@ def groups(images: Iterable[Image]) -> list[list[Image]]:
     return list(members.values())
 
 
-def _draw(images: Sequence[Image], count: int | None, balanced: bool, seed: Seed, part: str, log: _Log) -> list[Image]:
+def _draw(
+    images: Sequence[Image], count: int | None, balanced: bool, seed: Seed, part: str, log: SplitLog
+) -> list[Image]:
     """Draw `count` of `images`, whole patients first, each class in its share."""
     present = log.count(images)
     requested = present if count is None else requested_of_each(present, count, balanced)
     quotas = even(least(requested, present)) if balanced else requested
     if count is not None and part not in log.explained:
         if balanced and not quotas[0]:
-            log.notes.append(f"{part}: {_lack(present, log.classes)}")
+            log.notes.append(f"{part}: {lack(present, log.classes)}")
         elif balanced and quotas[0] < count // len(present):
             log.notes.append(f"{part}: {sum(quotas)} images instead of {count}: a class has no more than {quotas[0]}")
         elif not balanced and count > len(images):
@@ -312,7 +292,7 @@ def _val_request(present: Counts, sampling: Sampling) -> Counts:
 
 
 def _take_val(
-    pool: list[Image], sampling: Sampling, of_train: Counts, parts_left: int, seed: Seed, log: _Log
+    pool: list[Image], sampling: Sampling, of_train: Counts, parts_left: int, seed: Seed, log: SplitLog
 ) -> tuple[list[Image], list[Image]]:
     """Split `pool` into validation images and those to train on: at least `of_train` of each class, if whole patients
     allow it."""
@@ -333,7 +313,7 @@ def _take_val(
         val = pick([val], even(log.count(val)))
     if len(val) < sum(requested) and "val" not in log.explained:
         log.notes.append(f"val: {len(val)} images instead of {sampling.val}: by patient, no more are left for it")
-    rest = _apart(pool, val, "train", "val", _Log(log.classes))
+    rest = _apart(pool, val, "train", "val", SplitLog(log.classes))
     siblings = len(pool) - len(val) - len(rest)
     log.leave_out(siblings, f"{plural(siblings, 'image')} left out: val contains other images of their patients")
     return val, rest
@@ -344,7 +324,7 @@ def _shuffled(grouped: list[list[Image]], seed: Seed, part: str) -> list[list[Im
     return [grouped[index] for index in order]
 
 
-def _apart(images: Sequence[Image], others: Sequence[Image], name: str, other: str, log: _Log) -> list[Image]:
+def _apart(images: Sequence[Image], others: Sequence[Image], name: str, other: str, log: SplitLog) -> list[Image]:
     """Leave out images that share a patient or content with `others`."""
     patients = {image.patient for image in others}
     digests = {image.digest for image in others}
@@ -358,7 +338,7 @@ def _apart(images: Sequence[Image], others: Sequence[Image], name: str, other: s
     return clear
 
 
-def _without_contradictions(images: Sequence[Image], log: _Log) -> list[Image]:
+def _without_contradictions(images: Sequence[Image], log: SplitLog) -> list[Image]:
     """Leave out images whose content has different labels."""
     labels: dict[str, set[int]] = defaultdict(set)
     for image in images:
@@ -370,80 +350,11 @@ def _without_contradictions(images: Sequence[Image], log: _Log) -> list[Image]:
     return clear
 
 
-def _check_patients(dataset: Dataset, pool: Sequence[Image], parts: Sequence[str], log: _Log) -> None:
-    """Raise DataError if `pool` has too few patients for one of each class in each of the `parts` drawn from it."""
-    grouped = groups(pool)
-    labels = [{image.label for image in group} for group in grouped]
-    patients = [sum(label in group for group in labels) for label in range(len(dataset.classes))]
-    if min(patients) >= len(parts):
-        return
-    counts = list(zip(patients, dataset.classes, strict=True))
-    if len(counts) == 2:
-        raise DataError(
-            f"{dataset.source}: {_listed(parts)} need patients of both classes, {len(parts)} of each; the images they "
-            f"are drawn from contain {_listed([f'{count} of {name}' for count, name in counts])}" + log.reasons()
-        )
-    few = _listed([f"{plural(count, dataset.unit)} of {name}" for count, name in counts if count < len(parts)])
-    raise DataError(
-        f"{dataset.source}: {_listed(parts)} need {plural(len(parts), dataset.unit)} of every class; the images they "
-        f"are drawn from contain {few}; add some, or leave the class out" + log.reasons()
-    )
-
-
-def _check_classes(dataset: Dataset, name: str, part: Sequence[Image], sampling: Sampling, log: _Log) -> None:
-    counts = log.count(part)
-    if all(counts):
-        return
-    size, classes = getattr(sampling, name), len(counts)
-    too_small = size is not None and size < classes
-    why = f"; the protocol's sampling asks for {name} {size}" if too_small else log.reasons()
-    if classes == 2:
-        present = f"{_by_class(counts, dataset.classes)}, and needs both classes"
-    else:
-        missing = [name for name, count in zip(dataset.classes, counts, strict=True) if not count]
-        present = f"no images of {_listed(missing)}, and needs every class"
-    raise DataError(f"{dataset.source}: the {name} split would contain {present}{why}")
-
-
-def _note_shares(
-    dataset: Dataset, shared: Counts, shares: Shares, parts: Sequence[str], sampling: Sampling, log: _Log
-) -> None:
-    if not shares.scaled:
-        return
-    others = [name for name in parts if name != "train"]
-    rest = "gets the rest" if len(others) == 1 else "share the rest in proportion to their requested sizes"
-    log.explained = tuple(parts)
-    log.notes.append(
-        f"{_listed(parts)} are drawn from the same {_by_class(shared, dataset.classes)}, too few for the protocol's "
-        f"{_requests(sampling)}: train keeps half of each class; {_listed(others)} {rest}"
-    )
-
-
-def _by_class(counts: Counts, classes: Sequence[str]) -> str:
-    """The number of images of each class: "3 images of A and 4 of B"."""
-    first, *others = zip(counts, classes, strict=True)
-    return _listed([f"{first[0]} images of {first[1]}", *(f"{count} of {name}" for count, name in others)])
-
-
-def _lack(present: Counts, classes: Sequence[str]) -> str:
-    """Why as many images of each class as `present` has are none."""
-    missing = [name for name, count in zip(classes, present, strict=True) if not count]
-    if len(classes) > 2 and any(present) and missing:
-        return f"no images of {_listed(missing)} are left for it"
-    if len(classes) > 2 and any(present):
-        return f"fewer images are requested than there are classes, {len(classes)}"
-    return "the images left for it are all of one class" if any(present) else "no images are left for it"
-
-
 def _requests(sampling: Sampling) -> str:
     """The requested sizes, in words."""
     sizes = [f"{name} {size:,}" for name in ("train", "val", "test") if (size := getattr(sampling, name)) is not None]
     even = ["as many of each class"] if sampling.balanced else []
     return ", ".join((*sizes, *even)) or "whole patients"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " and ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else names[0]
 
 
 def _flat(grouped: Iterable[list[Image]]) -> list[Image]:

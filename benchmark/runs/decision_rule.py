@@ -21,6 +21,7 @@ class DecisionParameters(TypedDict):
     target: Target | None
     value: float | None
     costs: Costs | None
+    confidence: float | None
 
 
 class DecisionRule(Strict):
@@ -28,7 +29,8 @@ class DecisionRule(Strict):
 
     `rule` is the name of a rule. `of_class` is the class of `class_at`. `target` is what `value` states: `sensitivity`
     or `specificity` of that class, or for `abstain` a `confidence` or the `accuracy` of the answered images. `costs`
-    are by true class, then by predicted class; wrong decisions that it does not name cost 1.
+    are by true class, then by predicted class; wrong decisions that it does not name cost 1. `confidence`, for
+    `class_at`, is that with which the rate of the class is at least `value` on further images.
     """
 
     rule: RuleName = "argmax"
@@ -36,6 +38,7 @@ class DecisionRule(Strict):
     target: Target | None = None
     value: float | None = None
     costs: dict[str, dict[str, float]] = Field(default_factory=dict)
+    confidence: float | None = None
 
     @field_validator("rule", mode="before")
     @classmethod
@@ -51,7 +54,7 @@ class DecisionRule(Strict):
 
     @model_validator(mode="after")
     def _complete(self) -> DecisionRule:
-        problem = parameter_problem(self.rule, self.of_class, self.target, self.value, self.costs)
+        problem = parameter_problem(self.rule, self.of_class, self.target, self.value, self.costs, self.confidence)
         if problem is not None:
             raise ValueError(problem)
         if self.target is None and FACTS[self.rule].targets:
@@ -59,15 +62,16 @@ class DecisionRule(Strict):
         return self
 
     def __hash__(self) -> int:
-        return hash((self.rule, self.of_class, self.target, self.value))  # dicts have no hash
+        return hash((self.rule, self.of_class, self.target, self.value, self.confidence))  # dicts have no hash
 
     @classmethod
     def parse(cls, text: str) -> DecisionRule:
         """Parse a rule such as "argmax", "class_at=MELANOMA:sensitivity:0.95" or "abstain=accuracy:0.95".
 
         Args:
-            text: `argmax`; `cost=TRUE:PREDICTED:COST`, with commas between several; `class_at=CLASS:TARGET:VALUE`; or
-                `abstain=CONFIDENCE` or `abstain=accuracy:VALUE`. The class of `class_at` may contain colons.
+            text: `argmax`; `cost=TRUE:PREDICTED:COST`, with commas between several; `class_at=CLASS:TARGET:VALUE`, or
+                with a confidence `class_at=CLASS:TARGET:VALUE@CONFIDENCE`; or `abstain=CONFIDENCE` or
+                `abstain=accuracy:VALUE`. The class of `class_at` may contain colons.
 
         Returns:
             The rule.
@@ -87,6 +91,10 @@ class DecisionRule(Strict):
             settings["costs"] = _costs(rest)
         elif equals:
             *before, number = (part.strip() for part in rest.rsplit(":", 2 if facts.takes_class else 1))
+            if facts.takes_class:
+                number, at, sure = (part.strip() for part in number.partition("@"))
+                if at:
+                    settings["confidence"] = parsed_number(f"rule {rule}: confidence", sure)
             settings["value"] = _number(rule, number)
             if before:
                 target = before.pop()
@@ -111,6 +119,7 @@ class DecisionRule(Strict):
             "target": self.target,
             "value": self.value,
             "costs": self.costs or None,
+            "confidence": self.confidence,
         }
 
     @property
@@ -122,7 +131,15 @@ class DecisionRule(Strict):
 
     def in_words(self) -> str:
         """Say how images are decided."""
-        return in_words(self.rule, self.of_class, self.target, self.value)
+        return in_words(self.rule, self.of_class, self.target, self.value, self.confidence)
+
+
+def parsed_number(of: str, text: str) -> float:
+    """Return the number that a rule as text states; raise ConfigError, which begins with `of`, if it is none."""
+    try:
+        return float(text)
+    except ValueError as error:
+        raise ConfigError(f"{of}: '{text}' is not a number") from error
 
 
 def _number(rule: RuleName, text: str) -> float:

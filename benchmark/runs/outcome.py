@@ -42,7 +42,8 @@ def choose(protocol: Protocol, val: AnyScores) -> Choice:
         TypeError: The scores are from another split.
     """
     if isinstance(val, ValidationScores):
-        return choose_with_interval(val, protocol.threshold.rule, protocol.threshold.value)
+        rule = protocol.threshold
+        return choose_with_interval(val, rule.rule, rule.value, confidence=rule.confidence)
     if isinstance(val, MulticlassValidationScores):
         return choose_decision(val, **protocol.decision.parameters, class_sizes=protocol.class_sizes)
     raise TypeError(f"a decision is chosen on validation scores, not on {type(val).__name__}")

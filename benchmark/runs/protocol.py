@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     Field,
+    ValidationError,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
     field_validator,
@@ -20,21 +21,25 @@ from benchmark.data.splits import Sampling
 from benchmark.evidence.decisions.rules import cost_matrix
 from benchmark.evidence.metrics.influence import ClassSizes
 from benchmark.evidence.thresholds.rules import UNUSED, get_rule, rule_names
-from benchmark.runs.decision_rule import DecisionRule
+from benchmark.runs.decision_rule import DecisionRule, parsed_number
 from zoo.config.errors import ConfigError
 from zoo.config.strict import Strict
 from zoo.config.strict_yaml import named_file, read_yaml, suggest, unknown, validate
-from zoo.models.card import MOST_ENTRIES, Epochs, ModelCard, Seed
+from zoo.models.card import MOST_ENTRIES, ModelCard, Seed
+from zoo.models.recipe import Epochs, ProbeRecipe
 
 
 class ThresholdRule(Strict):
     """How the decision threshold is chosen on validation scores.
 
-    `rule` is the name of a rule. `value` is its parameter, UNUSED for a rule without one.
+    `rule` is the name of a rule. `value` is its parameter, UNUSED for a rule without one. `confidence`, for
+    `sensitivity` and `specificity`, is that with which the figure is at least `value` on further images: the threshold
+    is chosen so that the lower one-sided bound on validation reaches `value`.
     """
 
     rule: str = "youden"
     value: float = Field(default=None, validate_default=True)
+    confidence: float | None = None
 
     @field_validator("rule")
     @classmethod
@@ -49,30 +54,63 @@ class ThresholdRule(Strict):
         number = None if value is None else parse(value)
         return get_rule(info.data["rule"]).parameter(number) if "rule" in info.data else UNUSED
 
+    @field_validator("confidence")
+    @classmethod
+    def _sure(cls, confidence: float | None, info: ValidationInfo) -> float | None:
+        problem = get_rule(info.data["rule"]).confidence_problem(confidence) if "rule" in info.data else None
+        if problem is not None:
+            raise ValueError(problem)
+        if confidence is not None and info.data.get("value") == 1:
+            raise ValueError("no number of images guarantees a value of 1; state less, or leave confidence out")
+        return confidence
+
     @classmethod
     def parse(cls, text: str) -> ThresholdRule:
-        """Parse a rule such as "youden", or one with a value, such as "cost=5". Raises ConfigError."""
-        name, equals, number = (part.strip() for part in text.partition("="))
+        """Parse a rule such as "youden", "cost=5", or "sensitivity=0.95@0.95" with a confidence. Raises ConfigError."""
+        name, equals, rest = (part.strip() for part in text.partition("="))
+        number, at, sure = (part.strip() for part in rest.partition("@"))
         if name not in rule_names():
             raise unknown("threshold rule", name, rule_names())
-        try:
-            value = float(number) if equals else None
-        except ValueError as error:
-            raise ConfigError(f"rule {name}: '{number}' is not a number") from error
         if equals and get_rule(name).value is None:
             raise ConfigError(f"rule {name} takes no value")
+        value = parsed_number(f"rule {name}", number) if equals else None
+        confidence = parsed_number(f"rule {name}: confidence", sure) if at else None
+        if (problem := get_rule(name).confidence_problem(confidence)) is not None:
+            raise ConfigError(problem)
         try:
-            return cls(rule=name, value=get_rule(name).parameter(value))
+            return cls(rule=name, value=get_rule(name).parameter(value), confidence=confidence)
+        except ValidationError as error:
+            raise ConfigError(error.errors()[0]["msg"].removeprefix("Value error, ")) from error
         except ValueError as error:
             raise ConfigError(str(error)) from error
 
     def in_words(self) -> str:
         """Say how the threshold is chosen."""
-        return get_rule(self.rule).in_words(self.value)
+        return get_rule(self.rule).in_words(self.value, self.confidence)
 
+    def aim(self) -> str:
+        """Say what the threshold is chosen for, such as "sensitivity at least 0.95"."""
+        return get_rule(self.rule).aim(self.value, self.confidence)
+
+
+AUTO = "auto"
+"""The protocol that is resolved for a data set (`benchmark.runs.auto_protocol`)."""
+
+_FOLDER = Path(str(resources.files("benchmark.runs.protocols")))
 
 RESULT, DISPLAY, RETENTION = (Field(json_schema_extra={"decides": what}) for what in ("result", "display", "retention"))
 """What a field of a protocol decides: the result of a run, how it is displayed, or which runs and files are kept."""
+
+
+class Choice(Strict):
+    """A value that `auto` chose for a field of a protocol, and why.
+
+    `field` is the name of the field, `value` what was chosen, `why` the reason in words.
+    """
+
+    field: str
+    value: int | float | str | None
+    why: str
 
 
 class Protocol(Strict):
@@ -85,7 +123,7 @@ class Protocol(Strict):
     which uses filtering if a trial of the machine shows it to be clearly faster. `precision: auto` also uses bfloat16
     if the trial shows it to be clearly faster still, with features within 2% of float32's. `max_epochs` caps each phase
     of a card. `threshold` is for two classes, `decision` for three or more. `keep_models` stores the trained models as
-    well.
+    well. `choices` are the reasons of a protocol that `auto` made; they change no result.
     """
 
     name: Annotated[str, DISPLAY, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
@@ -103,6 +141,7 @@ class Protocol(Strict):
     threshold: Annotated[ThresholdRule, RESULT] = ThresholdRule()
     decision: Annotated[DecisionRule, RESULT] = DecisionRule()
     keep_models: Annotated[bool, RETENTION] = False
+    choices: Annotated[tuple[Choice, ...], DISPLAY, Field(max_length=MOST_ENTRIES)] = ()
 
     @model_validator(mode="after")
     def _distinct(self) -> Protocol:
@@ -136,6 +175,9 @@ class Protocol(Strict):
             del facts["prefix"]
         if self.decision == DecisionRule():
             del facts["decision"]
+        for rule in (facts.get("threshold"), facts.get("decision")):
+            if isinstance(rule, dict) and rule["confidence"] is None:
+                del rule["confidence"]
         return facts
 
     def conditions(self) -> dict[str, object]:
@@ -149,14 +191,14 @@ class Protocol(Strict):
         trains or describes the run caps it again.
 
         Args:
-            card: A card with the epochs of its recipe.
+            card: A card with the epochs of its recipe. A probe has none, and is returned unchanged.
 
         Returns:
             The card as it is trained under this protocol.
         """
-        if self.max_epochs is None:
-            return card
         recipe = card.recipe
+        if self.max_epochs is None or isinstance(recipe, ProbeRecipe):
+            return card
         changes: dict[str, object] = {"epochs": min(recipe.epochs, self.max_epochs)}
         if recipe.finetune is not None:
             epochs = min(recipe.finetune.epochs, self.max_epochs)
@@ -205,9 +247,22 @@ def decides(field: FieldInfo) -> str | None:
     return str(extra["decides"]) if isinstance(extra, dict) and "decides" in extra else None
 
 
+def built_in_protocols() -> list[str]:
+    """The names of the built-in protocols, `auto` first."""
+    names = {path.stem for path in _FOLDER.glob("*.yaml")} - {AUTO}
+    return [AUTO, *sorted(names)]
+
+
+def protocol_file(name: str) -> Path:
+    """The file of the built-in protocol `name`, or the YAML file with that path. Raises ConfigError."""
+    return named_file("protocol", "--protocol", name, _FOLDER)
+
+
 def load_protocol(name: str) -> Protocol:
-    """Load the built-in protocol `name`, or the YAML file with that path. Raises ConfigError."""
-    path = named_file("protocol", "--protocol", name, Path(str(resources.files("benchmark.runs.protocols"))))
+    """Load the built-in protocol `name`, or the YAML file with that path. Raises ConfigError, also for `auto`."""
+    path = protocol_file(name)
+    if path.stem == AUTO:
+        raise ConfigError("protocol auto: depends on the data; `zoo protocols auto --data SOURCE` resolves it")
     data = read_yaml(path)
     stem = path.stem
     if data.setdefault("name", stem) != stem:

@@ -23,13 +23,14 @@ from benchmark.evidence.thresholds.rules import rule_names
 from benchmark.runs.environment import Environment
 from benchmark.runs.protocol import Protocol
 from benchmark.training.frozen.methods import PrefixMethod, PrefixTrial
+from benchmark.training.probe_facts import ProbeFacts
 from zoo.config.strict import Strict
 from zoo.models.card import ModelCard
 
 SEMANTICS = 4
 """Raised when the same specification would give another result."""
 
-RECORD_VERSION = 5
+RECORD_VERSION = 6
 """Raised when the structure of run.json changes."""
 
 _FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -216,7 +217,7 @@ class Costs(Strict):
     Attributes:
         seconds: Seconds of the whole run.
         epochs: Number of epochs that were trained.
-        seconds_per_epoch: Mean seconds per epoch of training.
+        seconds_per_epoch: Mean seconds per epoch of training; None for a probe, which has no epochs.
         inference_ms_per_image: Milliseconds per image. None in a search, where measuring it would take most of the time
             of a trial on a frozen base.
         peak_memory_mib: Peak memory of the process in MiB.
@@ -229,7 +230,7 @@ class Costs(Strict):
 
     seconds: float
     epochs: int
-    seconds_per_epoch: float
+    seconds_per_epoch: float | None
     inference_ms_per_image: float | None = None
     peak_memory_mib: float
     parameters: int
@@ -258,6 +259,7 @@ class Run(Strict):
         at_chosen: Figures at the chosen threshold, or by the chosen decision, by split and metric.
         diagnosis: Findings about the training.
         checks: What was recorded for the diagnosis.
+        probe: How the last layer was fitted; None for a card that trains in epochs, and in old records.
         costs: What it cost.
         environment: What it was computed with.
         files: SHA-256 of each other file of the run, by name. The store writes it; empty in old records.
@@ -275,6 +277,7 @@ class Run(Strict):
     at_chosen: dict[str, dict[str, Figure]] = Field(default={})
     diagnosis: tuple[Finding, ...] = ()
     checks: TrainingDiagnostics | None = None
+    probe: ProbeFacts | None = None
     costs: Costs | None = None
     environment: Environment | None = None
     files: dict[_FileName, _Sha256] = Field(default={})

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from zoo.models.card import Augmentation
+from zoo.models.recipe import Augmentation
 
 Floats = npt.NDArray[np.float64]
 Fill = Literal["nearest", "reflect", "constant"]

@@ -16,12 +16,15 @@ from benchmark.data.decoding.prepared import LabelledImages
 from benchmark.training.epoch_figures import BinaryEpoch, MulticlassEpoch
 from benchmark.training.frozen.bank import Bank
 from benchmark.training.frozen.features import Network, view_order
+from benchmark.training.frozen.logistic_probe import fit_last_layer
 from benchmark.training.frozen.methods import FILTERED, AllowedMethods
 from benchmark.training.model_graph import FlatModel, build_flat, check_scores
 from benchmark.training.network import BATCH, frozen_layers, run_batched, without_single_axis
+from benchmark.training.probe_facts import ProbeFacts
 from benchmark.training.targets import balanced_class_weights, targets_of
 from zoo.config.errors import ConfigError
-from zoo.models.card import EarlyStopping, Loss, ModelCard, recipe_problem
+from zoo.models.card import ModelCard, recipe_problem
+from zoo.models.recipe import EarlyStopping, Loss, ProbeRecipe, Recipe
 from zoo.models.registry import get_builder, outputs_for
 
 Row = dict[str, float | int | str]
@@ -61,7 +64,8 @@ class Fitted:
         last_view: The number of the augmented view of the last epoch.
         parameters: Number of weights.
         trainable_parameters: Number of weights that the last phase trained.
-        seconds_per_epoch: Mean over all epochs.
+        seconds_per_epoch: Mean over all epochs; None for a probe, which has none.
+        probe: How the last layer was fitted, for a probe.
     """
 
     model: keras.Model
@@ -70,7 +74,8 @@ class Fitted:
     last_view: int
     parameters: int
     trainable_parameters: int
-    seconds_per_epoch: float
+    seconds_per_epoch: float | None
+    probe: ProbeFacts | None = None
 
 
 @dataclass(frozen=True)
@@ -125,12 +130,12 @@ def fit(
         on_step: Called after every batch.
 
     Returns:
-        The trained model and its history.
+        The trained model and its history, which is empty for a probe.
 
     Raises:
         TrainingDiverged: The loss is not finite.
         ConfigError: The builder's model does not turn images into probabilities, its unfreeze hook makes nothing
-            trainable, or the recipe is for another number of classes.
+            trainable, the recipe is for another number of classes, or a probe cannot fit the builder's last layer.
         ValueError: `train` or `val` is another split.
     """
     if (train.split, val.split) != ("train", "val"):
@@ -140,9 +145,11 @@ def fit(
     pixel_shape = train.pixels.shape[1:]
     built = build_flat(card.model.builder, card.model.params, (*pixel_shape[:2], 3), outputs_for(classes))
     model = built.model
-    phases = _phases(card, seed, views)
-    batches = -(-len(train) // card.recipe.batch_size)
-    progress = Step(0, batches * sum(phase.epochs for phase in phases), "")
+    recipe = card.recipe
+    phases, batches = [], 1
+    if isinstance(recipe, Recipe):
+        phases, batches = _phases(recipe, seed, views), -(-len(train) // recipe.batch_size)
+    progress = Step(0, batches * sum(phase.epochs for phase in phases) or 1, "")
 
     def report(done: int, label: str) -> None:
         nonlocal progress
@@ -160,28 +167,40 @@ def fit(
         on_progress=lambda label: report(progress.done, label),
     )
     history: list[Row] = []
+    if isinstance(recipe, ProbeRecipe):
+        facts = fit_last_layer(network, recipe, train, views=views, classes=classes)
+        report(1, "probe")
+        return _fitted(card, network, history, 0, facts)
     first = 0
     for number, phase in enumerate(phases):
         if number:
             _unfreeze(card, built, _unfrozen(card))
             network.update_prefix()
-        _compile(network.tail, card, phase, classes)
+        _compile(network.tail, recipe, phase, classes)
 
         def step(batch: int, epoch: int, first: int = first, phase: _Phase = phase) -> None:
             report(first + (epoch - 1) * batches + batch, f"{phase.name} {epoch}/{phase.epochs}")
 
         with backend.faster_gradients(model):
-            history += _run_phase(card, phase, number, network, train, val, seed, classes, step)
+            history += _run_phase(card, recipe, phase, number, network, train, val, seed, classes, step)
         first += phase.epochs * batches
+    last_view = phases[-1].views[sum(row["phase"] == phases[-1].name for row in history) - 1]
+    return _fitted(card, network, history, last_view)
+
+
+def _fitted(
+    card: ModelCard, network: Network, history: Sequence[Row], last_view: int, probe: ProbeFacts | None = None
+) -> Fitted:
     seconds = [float(row["seconds"]) for row in history]
     return Fitted(
         model=network.full_model(card.name.replace(".", "_")),
         network=network,
         history=tuple(history),
-        last_view=phases[-1].views[sum(row["phase"] == phases[-1].name for row in history) - 1],
-        parameters=model.count_params(),
-        trainable_parameters=sum(math.prod(v.shape) for v in model.trainable_variables),
-        seconds_per_epoch=sum(seconds) / len(seconds),
+        last_view=last_view,
+        parameters=network.model.count_params(),
+        trainable_parameters=sum(math.prod(v.shape) for v in network.model.trainable_variables),
+        seconds_per_epoch=sum(seconds) / len(seconds) if seconds else None,
+        probe=probe,
     )
 
 
@@ -237,10 +256,10 @@ def _new_epoch(classes: int) -> BinaryEpoch | MulticlassEpoch:
     return BinaryEpoch() if classes == 2 else MulticlassEpoch(classes)
 
 
-def _compile(tail: keras.Model, card: ModelCard, phase: _Phase, classes: int) -> None:
+def _compile(tail: keras.Model, recipe: Recipe, phase: _Phase, classes: int) -> None:
     tail.compile(
-        optimizer=_optimizer(card.recipe.optimizer.name, phase.learning_rate),
-        loss=loss_function(card.recipe.loss, classes, card.recipe.label_smoothing),
+        optimizer=_optimizer(recipe.optimizer.name, phase.learning_rate),
+        loss=loss_function(recipe.loss, classes, recipe.label_smoothing),
         metrics=_new_epoch(classes).metrics(),
         jit_compile=False,
     )
@@ -248,6 +267,7 @@ def _compile(tail: keras.Model, card: ModelCard, phase: _Phase, classes: int) ->
 
 def _run_phase(
     card: ModelCard,
+    recipe: Recipe,
     phase: _Phase,
     number: int,
     network: Network,
@@ -262,8 +282,8 @@ def _run_phase(
     check_scores(card.model.builder, without_single_axis(run_batched(tail, val_features[:BATCH])))
     stopping = _stopping(phase.early_stopping, tail)
     targets = targets_of(train.labels, classes)
-    weights = None if card.recipe.class_weights is None else balanced_class_weights(train.labels, classes)
-    size = card.recipe.batch_size
+    weights = None if recipe.class_weights is None else balanced_class_weights(train.labels, classes)
+    size = recipe.batch_size
     rows: list[Row] = []
     for epoch, view in enumerate(phase.views, 1):
         start = time.perf_counter()
@@ -304,8 +324,7 @@ def _run_phase(
     return rows
 
 
-def _phases(card: ModelCard, seed: int, views: int | None) -> list[_Phase]:
-    recipe = card.recipe
+def _phases(recipe: Recipe, seed: int, views: int | None) -> list[_Phase]:
     phases = [_Phase("train", recipe.epochs, recipe.optimizer.learning_rate, recipe.early_stopping)]
     if recipe.finetune is not None:
         tune = recipe.finetune

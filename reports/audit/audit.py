@@ -19,7 +19,7 @@ from reports.audit.figures import SEVERITIES, AuditFinding, Citation, FigureSet,
 from reports.audit.figures import AuditRow as AuditRow
 from reports.audit.figures import DerivedFigure as DerivedFigure
 from reports.audit.losses import losses
-from reports.audit.matrices import confusion_of, one_class, printed_matrix, sample_sizes, which_test
+from reports.audit.matrices import confusion_of, one_class, printed_matrix, sample_sizes, tests_not_judged, which_test
 from reports.audit.misprints import EXPLAINED, misprint
 from reports.audit.multiclass import class_row, class_set_findings, printed_class_matrix
 from reports.claims.model import Claims, Interpretation, PrintedMatrix, Row, TestSet
@@ -56,6 +56,7 @@ def audit(claims: Claims) -> Audit:
                 findings += class_set_findings(figure_set, class_matrices.get(row.name))
                 if _is_final(figure_set):
                     final[row.name] = figure_set
+                    findings += tests_not_judged(figure_set, claims.source.other_tests)
             findings += _all_sample_sizes(row, row_sets)
             continue
         for figure_set in row_sets:

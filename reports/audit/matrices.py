@@ -62,6 +62,26 @@ def which_test(
     )
 
 
+def tests_not_judged(figure_set: FigureSet, others: Sequence[TestSet]) -> Iterator[AuditFinding]:
+    """A note that further test sets are not tried for figures of three classes or more.
+
+    Args:
+        figure_set: The final test figures of a row about three classes or more.
+        others: The further test sets that the source declares.
+
+    Yields:
+        One finding if there are such test sets.
+    """
+    if others:
+        yield figure_set.finding(
+            "test-size",
+            "note",
+            tuple(Citation(f"test set of {sizes(each)}", each.location) for each in others),
+            "Which of the declared test sets the row fits cannot be judged: `other_tests` is for two classes only.",
+            "The row is about three classes or more.",
+        )
+
+
 def sample_sizes(figure_sets: Sequence[FigureSet]) -> Iterator[AuditFinding]:
     """The smallest sample that gives the accuracies of a split, printed at several moments of training."""
     cited = [

@@ -29,8 +29,9 @@ from zoo.config.errors import ConfigError
 from zoo.config.renames import formerly
 from zoo.config.strict import Strict
 from zoo.config.strict_yaml import named_file, read_yaml, validate
-from zoo.models.card import Loss, ModelCard, PublishedFigure
+from zoo.models.card import ModelCard, PublishedFigure
 from zoo.models.metrics import Measured
+from zoo.models.recipe import Loss
 
 _BUILT_IN = Path(str(resources.files("reports.claims.data")))
 _COUNTS = ("true_positives", "false_positives", "true_negatives", "false_negatives")

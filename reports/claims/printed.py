@@ -11,7 +11,6 @@ from reports.claims.statement import AT_MOST, ONE_OR_MORE, Name, Text
 from zoo.config.renames import formerly
 from zoo.config.strict import Strict
 from zoo.models.card import (
-    Loss,
     ModelCard,
     MulticlassTestSizes,
     PublishedFigure,
@@ -19,6 +18,7 @@ from zoo.models.card import (
     by_keys,
     names_classes,
 )
+from zoo.models.recipe import Loss
 
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 

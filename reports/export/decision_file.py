@@ -7,11 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmark.evidence.calibration.calibrators import Calibrator
-from benchmark.evidence.scores import CLIP, SUM_TOLERANCE
+from benchmark.evidence.scores import CLIP, SUM_TOLERANCE, Scores
 from benchmark.runs.deployment.decision_rule import DecisionRule
 from benchmark.runs.deployment.multiclass import AnyDecisionRule, MulticlassDecisionRule
 from benchmark.runs.run import Run
-from reports.export.multiclass import EXAMPLE_HELPERS, MULTICLASS_FORMAT, decision_and_calibration, example_lines
+from reports.export.multiclass import (
+    EXAMPLE_HELPERS,
+    MULTICLASS_FORMAT,
+    decision_and_calibration,
+    example_lines,
+    guarantee_document,
+)
+from reports.results.guarantee_text import StatedShare, stated_share
 from reports.results.recipe import PREPROCESSING
 
 FORMAT = 2
@@ -27,13 +34,16 @@ class ExportedModel:
     onnx: Mapping[str, Any]
 
 
-def decision_document(run: Run, decider: AnyDecisionRule, exported: ExportedModel) -> dict[str, Any]:
+def decision_document(
+    run: Run, decider: AnyDecisionRule, exported: ExportedModel, val: Scores | None = None
+) -> dict[str, Any]:
     """Everything that turns an image into a probability and a decision.
 
     Args:
         run: The exported run.
         decider: Its threshold, or its decision among several classes, and its calibration.
         exported: Its ONNX file.
+        val: Its validation scores of two classes, for records that do not contain what was guaranteed.
 
     Returns:
         The content of decision.json.
@@ -51,9 +61,9 @@ def decision_document(run: Run, decider: AnyDecisionRule, exported: ExportedMode
         "data": spec.dataset.model_dump(mode="json"),
         "classes": list(decider.classes),
         **(
-            _threshold_and_calibration(decider)
+            _threshold_and_calibration(decider, stated_share(run, val))
             if isinstance(decider, DecisionRule)
-            else decision_and_calibration(decider)
+            else decision_and_calibration(decider, stated_share(run))
         ),
         "image": {
             "size": size,
@@ -75,7 +85,7 @@ def decision_document(run: Run, decider: AnyDecisionRule, exported: ExportedMode
     }
 
 
-def _threshold_and_calibration(decider: DecisionRule) -> dict[str, Any]:
+def _threshold_and_calibration(decider: DecisionRule, share: StatedShare | None) -> dict[str, Any]:
     chosen, calibrator = decider.threshold, decider.calibrator
     return {
         "positive": decider.classes[1],
@@ -86,6 +96,7 @@ def _threshold_and_calibration(decider: DecisionRule) -> dict[str, Any]:
             "low": chosen.low,
             "high": chosen.high,
             "reason": chosen.reason,
+            "guarantee": guarantee_document(share),
             "decision": "classes[1] where the raw score is at least `raw`, else classes[0], whatever the calibration",
         },
         "calibration": {

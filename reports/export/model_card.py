@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from benchmark.evidence.calibration.reliability import assess
 from benchmark.evidence.metrics.registry import label_of, metrics
+from benchmark.evidence.scores import Scores
 from benchmark.runs.deployment.decision_rule import DecisionRule
 from benchmark.runs.deployment.multiclass import AnyDecisionRule
 from benchmark.runs.run import Run
@@ -18,9 +19,10 @@ from reports.render.markdown.table import cell, table
 from reports.render.terminal.predictions import NOT_CLINICAL, calibration_line
 from reports.render.terminal.show import findings_of
 from reports.report import build_report
+from reports.results.guarantee_text import stated_share
 from reports.results.methods import methods
 from reports.results.recipe import recipe_in_words
-from reports.text import interval, measured, number
+from reports.text import capital, interval, measured, number
 from zoo.config.errors import ConfigError
 from zoo.models.card import ModelSpec
 from zoo.models.registry import get_builder
@@ -51,7 +53,11 @@ def model_card(run: Run, store: Store, decider: AnyDecisionRule, exported: Expor
         "",
         *_use(run, decider),
         *_files(decider, exported),
-        *(_decision(decider, run) if isinstance(decider, DecisionRule) else decision_lines(decider)),
+        *(
+            _decision(decider, run, store.binary_scores(run, "val"))
+            if isinstance(decider, DecisionRule)
+            else decision_lines(decider, stated_share(run))
+        ),
         *(_figures(run, store, decider) if isinstance(decider, DecisionRule) else figure_lines(run, store, decider)),
         *_trained(run),
         *_limits(run, store, exported),
@@ -108,7 +114,7 @@ def _files(decider: AnyDecisionRule, exported: ExportedModel) -> list[str]:
     ]
 
 
-def _decision(decider: DecisionRule, run: Run) -> list[str]:
+def _decision(decider: DecisionRule, run: Run, val: Scores) -> list[str]:
     chosen = decider.threshold
     lines = ["## Decision and probability", ""]
     if chosen.value is None:
@@ -119,18 +125,26 @@ def _decision(decider: DecisionRule, run: Run) -> list[str]:
         bounds = "" if chosen.bounds is None else f", 95% {interval(chosen.bounds)}"
         lines.append(
             f"`{_code(decider.classes[1])}` if the raw score is {chosen.value!r} or more{bounds} "
-            f"({run.spec.protocol.threshold.in_words()}); else `{_code(decider.classes[0])}`. As a calibrated "
-            f"probability the threshold is {number(decider.calibrated_threshold)}. The raw score decides, as in the "
-            "benchmark; calibration never changes a decision."
+            f"({run.spec.protocol.threshold.in_words()}); else `{_code(decider.classes[0])}`. "
+            f"{_as_probability(decider)}The raw score decides, as in the benchmark; calibration never changes a "
+            "decision."
         )
+        share = stated_share(run, val)
+        lines += [] if share is None else ["", f"{cell(capital('; '.join(share.lines())))}."]
     return [*lines, "", f"{cell(calibration_line(decider.calibrator))}: `{formula(decider.calibrator)}`.", ""]
+
+
+def _as_probability(decider: DecisionRule) -> str:
+    if not decider.calibrator.accepted:
+        return ""
+    return f"As a calibrated probability the threshold is {number(decider.calibrated_threshold)}. "
 
 
 def _figures(run: Run, store: Store, decider: DecisionRule) -> Iterator[str]:
     chosen = run.threshold.value if run.threshold else None
     columns = [("test at 0.5", run.figures("test"))]
     if chosen is not None:
-        columns += [(f"test at {number(chosen)}", run.figures("test", True))]
+        columns = [(f"test at {number(chosen)}", run.figures("test", True)), *columns]
         columns += [(f"validation at {number(chosen)}", run.figures("val", True))]
     yield from (
         "## Figures",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 from benchmark.evidence.calibration.class_wise import assess_multiclass
@@ -15,7 +16,8 @@ from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from reports.render.markdown.table import cell, table
 from reports.render.terminal.predictions import calibration_line
-from reports.text import interval, measured, number
+from reports.results.guarantee_text import StatedShare
+from reports.text import capital, interval, measured, number
 
 MULTICLASS_FORMAT = 3
 """Version of a decision.json for three or more classes."""
@@ -23,7 +25,21 @@ MULTICLASS_FORMAT = 3
 FORMULA = "probabilities = softmax(slopes * log(clip(scores, clip, 1)) + intercepts)"
 
 
-def decision_and_calibration(decider: MulticlassDecisionRule) -> dict[str, Any]:
+def guarantee_document(share: StatedShare | None) -> dict[str, Any] | None:
+    """What was guaranteed for decision.json; None for a rule that states no share of right decisions in a class."""
+    if share is None:
+        return None
+    test = None if share.test is None else {key: getattr(share.test, key) for key in ("value", "low", "high")}
+    return {
+        "rule": share.rule,
+        "of_class": share.of_class,
+        **asdict(share.guarantee),
+        "test": test,
+        "in_words": "; ".join(share.lines()),
+    }
+
+
+def decision_and_calibration(decider: MulticlassDecisionRule, share: StatedShare | None = None) -> dict[str, Any]:
     """The parts of decision.json that turn raw scores into a class and probabilities."""
     decision, calibrator = decider.decision, decider.calibrator
     threshold = decision.threshold
@@ -40,6 +56,7 @@ def decision_and_calibration(decider: MulticlassDecisionRule) -> dict[str, Any]:
             "high": None if threshold is None else threshold.high,
             "reason": decision.reason,
             "caution": decision.caution,
+            "guarantee": guarantee_document(share),
             "decision": f"{_sentence(decision)}; of equally good classes the first{_calibrated_or_not(decision)}",
         },
         "calibration": {
@@ -91,8 +108,8 @@ def cheapest(costs):  # sums of equal costs may differ in the last digits
 """
 
 
-def decision_lines(decider: MulticlassDecisionRule) -> list[str]:
-    """The section of the model card on the decision and the probabilities."""
+def decision_lines(decider: MulticlassDecisionRule, share: StatedShare | None = None) -> list[str]:
+    """The section of the model card on the decision, the share that it states, and the probabilities."""
     decision = decider.decision
     lines = ["## Decision and probability", ""]
     if not decision.is_chosen:
@@ -111,6 +128,7 @@ def decision_lines(decider: MulticlassDecisionRule) -> list[str]:
                 else "The calibrated probabilities decide, as in the benchmark."
             )
         )
+        lines += [] if share is None else ["", f"{cell(capital('; '.join(share.lines())))}."]
         if decision.caution is not None:
             lines += ["", f"Caution: {cell(decision.caution)}."]
     return [*lines, "", f"{cell(calibration_line(decider.calibrator))}: `{formula(decider)}`.", ""]
@@ -133,7 +151,8 @@ def figure_lines(run: Run, store: Store, decider: MulticlassDecisionRule) -> Ite
     decision = decider.decision
     columns = [("test, highest score", run.figures("test"))]
     if decision.is_chosen and decision.rule != "argmax":
-        columns += [(f"{split}, {decision.in_words()}", run.figures(split, True)) for split in ("test", "val")]
+        on_test, on_val = ((f"{split}, {decision.in_words()}", run.figures(split, True)) for split in ("test", "val"))
+        columns = [on_test, *columns, on_val]
     else:
         columns += [("val, highest score", run.figures("val"))]
     yield from (

@@ -13,20 +13,22 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.data.dataset import Pixels
+from benchmark.evidence.calibration.calibrators import Calibrator
 from benchmark.evidence.diagnosis.multiclass_subgroups import MulticlassSubgroups
 from benchmark.evidence.diagnosis.saliency import Inside, Sanity
 from benchmark.evidence.diagnosis.subgroups import Subgroups, certainty
 from benchmark.evidence.scores import Scores
 from benchmark.runs.run import Run
 from reports.gallery.tiles import data_uri, empty_map, is_even, large_tile, map_alt, overlay, small_tile
+from reports.results.scale import AS_SCORED, Scale, probability_text, scale_of, short_name
 
 PER_GROUP = 4
 PER_SUBGROUP = 3
 _TITLES = {
     "correct": ("Right", "Right decisions of each class, spread evenly from the least to the most certain."),
     "wrong": ("Wrong", "Wrong decisions of each class, spread evenly from the least to the most certain."),
-    "certain": ("Most certain wrong", "Wrong decisions whose probability is farthest from the threshold."),
-    "nearest": ("Nearest to the threshold", "Images whose probability is nearest to the threshold."),
+    "certain": ("Most certain wrong", "Wrong decisions whose score is farthest from the threshold."),
+    "nearest": ("Nearest to the threshold", "Images whose score is nearest to the threshold."),
 }
 
 
@@ -111,6 +113,7 @@ class Gallery:
     Attributes:
         threshold: The score from which an image is predicted positive; None for three or more classes.
         decided: Where the threshold comes from, or the decision rule of three or more classes.
+        scale: What the values in captions are.
         layer: The layer that Grad-CAM explains; None for the reason `maps_reason`.
         region: A region that is known in these images, such as the lungs; `inside` compares the maps with it.
         failures: The most certain wrong images of each of `subgroups.groups`, in the same order.
@@ -134,6 +137,7 @@ class Gallery:
     subgroups: Subgroups | MulticlassSubgroups | None = None
     failures: tuple[tuple[Tile, ...], ...] = ()
     notes: tuple[str, ...] = ()
+    scale: Scale = AS_SCORED
 
     @property
     def folder(self) -> str:
@@ -252,6 +256,7 @@ def build_gallery(
     maps_reason: str | None = None,
     subgroups: Subgroups | None = None,
     notes: Sequence[str] = (),
+    calibrator: Calibrator | None = None,
 ) -> Gallery:
     """Build the gallery of `run`.
 
@@ -265,11 +270,16 @@ def build_gallery(
         maps_reason: Why there are no maps.
         subgroups: Subgroups of the test images.
         notes: Remarks for the reader.
+        calibrator: The calibrator of its scores, fitted on validation; None leaves them as they are.
 
     Returns:
         The gallery.
     """
     threshold, decided = decided_at(run)
+    scale = scale_of(calibrator)
+
+    on_scale = calibrator.probability if calibrator is not None and scale.calibrated else float
+    decided += f"; as a calibrated probability {on_scale(threshold):.3g}" if scale.calibrated else ""
     classes = run.spec.dataset.classes
     row_of = {index: row for row, index in enumerate(selection.places)}
 
@@ -277,7 +287,8 @@ def build_gallery(
         row = row_of[index]
         score = float(scores.y_score[index])
         real, predicted = classes[scores.y_true[index]], classes[int(score >= threshold)]
-        plain = _tile(names[index], real, predicted, score, threshold, classes, pixels[row], large)
+        value = (scale, on_scale(score), on_scale(threshold))
+        plain = _tile(names[index], real, predicted, value, classes, pixels[row], large)
         return with_map(plain, heat, row, pixels[row]) if large and heat is not None else plain
 
     groups = []
@@ -303,6 +314,7 @@ def build_gallery(
         subgroups=subgroups,
         failures=tuple(tuple(tile(index, False) for index in group) for group in selection.failures),
         notes=tuple(notes),
+        scale=scale,
     )
 
 
@@ -335,13 +347,14 @@ def _tile(
     name: str,
     real: str,
     predicted: str,
-    score: float,
-    threshold: float,
+    value: tuple[Scale, float, float],
     classes: tuple[str, ...],
     pixels: npt.NDArray[np.uint8],
     large: bool,
 ) -> Tile:
-    probability = probability_text(score, threshold)
+    """The tile of an image; `value` is the scale of captions, and score and threshold on it."""
+    scale, score, threshold = value
+    text = probability_text(score, threshold)
     right = real == predicted
     decision = f"{'rightly' if right else 'wrongly'} called {predicted}"
     return Tile(
@@ -350,8 +363,8 @@ def _tile(
         predicted=predicted,
         probability=score,
         right=right,
-        caption=f"Real: {real}  Pred: {predicted}  Prob({_short(classes)}): {probability}",
-        alt=f"Test image {name}: {real}, {decision} with probability {probability} of {classes[1]}.",
+        caption=f"Real: {real}  Pred: {predicted}  {scale.head}({short_name(classes)}): {text}",
+        alt=f"Test image {name}: {real}, {decision} with {scale.noun} {text} of {classes[1]}.",
         image=large_tile(pixels) if large else small_tile(pixels),
     )
 
@@ -384,17 +397,3 @@ def with_map(
         inside=share,
         area=heat.areas[index] if heat.areas else None,
     )
-
-
-def probability_text(score: float, threshold: float) -> str:
-    """`score` with two decimals, or as many as it needs to differ from `threshold`."""
-    decimals = 2
-    while decimals < 6 and score != threshold and round(score, decimals) == round(threshold, decimals):
-        decimals += 1
-    return f"{score:.{decimals}f}"
-
-
-def _short(classes: tuple[str, ...]) -> str:
-    """The first letter of the positive class, or its whole name if both classes share that letter."""
-    negative, positive = classes
-    return positive if positive[:1] == negative[:1] else positive[:1]

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.data.dataset import Pixels
+from benchmark.evidence.calibration.scaling import MulticlassCalibrator
 from benchmark.evidence.decisions.decide import Decision, decide
 from benchmark.evidence.diagnosis.multiclass_subgroups import MulticlassSubgroups
 from benchmark.evidence.metrics.influence import Labels
@@ -27,10 +28,10 @@ from reports.gallery.gallery import (
     Tile,
     TileGroup,
     evenly,
-    probability_text,
     with_map,
 )
 from reports.gallery.tiles import empty_map, large_tile, map_alt, overlay, small_tile
+from reports.results.scale import probability_text, scale_of
 
 MOST_PER_GROUP = 10
 ABSTAINED = "abstained"
@@ -42,11 +43,11 @@ _TITLES = {
     "wrong": ("Wrong", "Wrong decisions of each class, spread evenly from the least to the most certain."),
     "certain": (
         "Most certain wrong",
-        "Wrong decisions with the highest probability of the predicted class, in turn for each true class.",
+        "Wrong decisions with the highest score of the predicted class, in turn for each true class.",
     ),
     "nearest": (
         "Smallest margin",
-        "Images whose two highest probabilities differ least, in turn for each true class.",
+        "Images whose two highest scores differ least, in turn for each true class.",
     ),
     ABSTAINED: (
         "Without a decision",
@@ -141,6 +142,7 @@ def build_multiclass_gallery(
     maps_reason: str | None = None,
     subgroups: MulticlassSubgroups | None = None,
     notes: Sequence[str] = (),
+    calibrator: MulticlassCalibrator | None = None,
 ) -> Gallery:
     """Build the gallery of `run`.
 
@@ -154,6 +156,7 @@ def build_multiclass_gallery(
         maps_reason: Why there are no maps.
         subgroups: Subgroups of the test images.
         notes: Remarks for the reader.
+        calibrator: The calibrator of its scores, fitted on validation; None leaves them as they are.
 
     Returns:
         The gallery.
@@ -165,7 +168,7 @@ def build_multiclass_gallery(
 
     def tile(index: int, key: str | None) -> Tile:
         row = row_of[index]
-        plain = _tile(scores, index, int(decided[index]), names[index], pixels[row], key)
+        plain = _tile(scores, index, int(decided[index]), names[index], pixels[row], key, calibrator)
         if key is None or heat is None:
             return plain
         return _with_true_map(
@@ -194,6 +197,7 @@ def build_multiclass_gallery(
         subgroups=subgroups,
         failures=tuple(tuple(tile(index, None) for index in group) for group in selection.failures),
         notes=tuple(notes),
+        scale=scale_of(calibrator),
     )
 
 
@@ -239,25 +243,33 @@ class _Chooser:
 
 
 def _tile(
-    scores: MulticlassScores, index: int, decided: int, name: str, pixels: npt.NDArray[np.uint8], key: str | None
+    scores: MulticlassScores,
+    index: int,
+    decided: int,
+    name: str,
+    pixels: npt.NDArray[np.uint8],
+    key: str | None,
+    calibrator: MulticlassCalibrator | None,
 ) -> Tile:
     """The tile of an image in the group `key`, or small in a table of subgroups."""
     row, label = scores.y_score[index], int(scores.y_true[index])
-    order = np.argsort(-row, kind="stable")
+    order, scale = np.argsort(-row, kind="stable"), scale_of(calibrator)
+    if calibrator is not None and scale.calibrated:
+        row = calibrator.probabilities(row[None])[0]
     top = int(order[0]) if decided < 0 else decided
     next_best = int(next(other for other in order if other != top))
     other = label if top != label else next_best
     real, called = scores.classes[label], scores.classes[top]
     probability, beside = (probability_text(float(row[a]), float(row[b])) for a, b in ((top, other), (other, top)))
-    caption = f"Real: {real}  Pred: {_NONE if decided < 0 else called}  Prob({called}): {probability}"
+    caption = f"Real: {real}  Pred: {_NONE if decided < 0 else called}  {scale.head}({called}): {probability}"
     if top != label:
         caption += f" (true class {beside})"
     elif key == "nearest":
         caption += f" (next {scores.classes[next_best]} {beside})"
     if decided < 0:
-        decision = f"without a decision; the highest probability is {probability}, of {called}"
+        decision = f"without a decision; the highest {scale.noun} is {probability}, of {called}"
     else:
-        decision = f"{'rightly' if top == label else 'wrongly'} predicted as {called} with probability {probability}"
+        decision = f"{'rightly' if top == label else 'wrongly'} predicted as {called} with {scale.noun} {probability}"
     return Tile(
         name=name,
         real=real,

@@ -30,7 +30,7 @@ def subgroup_heads(gallery: Gallery) -> list[str]:
 def failures_head(gallery: Gallery) -> str:
     """The head of the column with the failures of each subgroup."""
     called = "predicted class, " if is_multiclass(gallery) else ""
-    return f"most certain wrong images: real class, {called}probability"
+    return f"most certain wrong images: real class, {called}{gallery.scale.noun}"
 
 
 def sentences(gallery: Gallery) -> list[str]:
@@ -38,6 +38,7 @@ def sentences(gallery: Gallery) -> list[str]:
     several = is_multiclass(gallery)
     by = "by" if several else "at"
     lines = [f"Decided {by} {gallery.decided}. Fixed rules chose the images by their test scores; nobody picked them."]
+    lines.append(f"Captions give the {gallery.scale.words}.")
     if gallery.layer is None:
         lines.append(f"No Grad-CAM: {gallery.maps_reason}.")
     else:

@@ -42,11 +42,15 @@ def render(report: Report, store: Store) -> dict[str, str]:
 
 
 def _cards(section: Section) -> Iterator[Row]:
+    """The figures of the cards; those of the decisions that lead come first."""
+    lead = section.leading
     for card in section.cards:
         name = {"card": card.card.name, "seeds": " ".join(map(str, card.seeds))}
-        for at, figures in (("half", card.at_half), ("chosen", card.at_chosen)):
+        ordered = sorted((("half", card.at_half), ("chosen", card.at_chosen)), key=lambda each: each[0] != lead.at)
+        for at, figures in ordered:
+            row = {**name, "at": at, "leads": at == lead.at}
             for metric, figure in figures.items():
-                yield {**name, "at": at, "metric": metric, **_bounds(figure), "n": figure.n, "reason": figure.reason}
+                yield {**row, "metric": metric, **_bounds(figure), "n": figure.n, "reason": figure.reason}
 
 
 def _cards_of_classes(section: Section) -> Iterator[Row]:
@@ -115,13 +119,16 @@ _VALUE = ("value", "low", "high")
 _CALL = ("true_class", "called_class")
 _CLAIM = ("claims", "kind", "about", "claim", "where", "verdict", "why", "images_needed", "published")
 _TABLES: Mapping[str, tuple[tuple[str, ...], Callable[[Section], Iterator[Row]]]] = {
-    "cards": (("card", "seeds", "at", "metric", *_VALUE, "n", "reason"), _cards),
+    "cards": (("card", "seeds", "at", "leads", "metric", *_VALUE, "n", "reason"), _cards),
     "claims": ((*_CLAIM, *(f"{of}_{name}" for of in ("measured", "difference") for name in _VALUE)), _claims),
     "causes": (("claims", "card", "kind", "change", "other", "metric", *_VALUE, "p_adjusted"), _causes),
     "ranking": (("metric", "card", *_VALUE, "seeds", "seed_sd", "group"), _ranking),
 }
 _MULTICLASS_TABLES: Mapping[str, tuple[tuple[str, ...], Callable[[Section], Iterator[Row]]]] = {
-    "cards": (("card", "seeds", "at", "metric", "average", "class", *_VALUE, "n", "reason"), _cards_of_classes),
+    "cards": (
+        ("card", "seeds", "at", "leads", "metric", "average", "class", *_VALUE, "n", "reason"),
+        _cards_of_classes,
+    ),
     "matrices": (("card", "seed", "at", *_CALL, "images", "share_of_true", "share_of_called"), _matrices),
 }
 """The tables of a report with a section on three or more classes, where they differ from those above."""

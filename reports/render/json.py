@@ -37,6 +37,7 @@ def _section(section: Section) -> dict[str, Any]:
         "title": section.title,
         "synthetic": section.synthetic,
         "notes": list(section.notes),
+        "leading": json_value(section.leading),
         "findings": {"counts": summary.counts(), "remarks": list(summary.remarks)},
         "cards": [json_value(card) for card in section.cards],
         "runs": [{"run_id": run.run_id, **json_value(run)} for run in section.runs],

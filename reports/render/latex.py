@@ -9,11 +9,12 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from benchmark.evidence.estimate import SampleEstimate
 from reports.render.words import RANKING
 from reports.report import Report, Section
 from reports.results import ranking_text
-from reports.results.card_figures import summary_measures
-from reports.results.multiclass import ARGMAX
+from reports.results.card_figures import CardFigures, summary_measures
+from reports.results.leading import Leading
 from reports.results.multiclass_text import CLASS_METRICS, class_heads, class_rows
 from reports.text import MISSING, estimate, one_line
 
@@ -88,37 +89,38 @@ def _template() -> Template:
 def _tables(section: Section, suffix: str) -> Iterator[_Table]:
     kind = "SYNTHETIC images" if section.synthetic else "images"
     about = f"with 95% intervals; {kind}: {section.title}."
-    several = len(section.classes) > 2
+    several, lead = len(section.classes) > 2, section.leading
+    decided = lead.words + (f" (in brackets {lead.beside})" if lead.beside else "")
     columns = {key: each.label for key, each in summary_measures(section.runs[0]).items()} if several else _METRICS
     yield _Table(
         f"comparison{suffix}",
-        f"Test figures {f'of decisions for {ARGMAX}' if several else 'at threshold 0.5'}, {about}",
+        f"Test figures {decided}, {about}",
         f"{_wrapped(0.16)}r" + "r" * len(columns),
         ["card", "seeds", *columns.values()],
         [
-            [card.card.name, str(len(card.seeds)), *(estimate(card.at_half.get(metric)) for metric in columns)]
+            [card.card.name, str(len(card.seeds)), *(lead.card_text(card, metric) for metric in columns)]
             for card in section.cards
         ],
     )
     if several:
         yield _Table(
             f"classes{suffix}",
-            f"Test figures of each class against the rest, of decisions for {ARGMAX}, {about}",
+            f"Test figures of each class against the rest, {lead.words}, {about}",
             f"{_wrapped(0.16)}{_wrapped(0.14)}r" + "r" * len(CLASS_METRICS),
             ["card", *class_heads()],
             [
                 [card.card.name, *row]
                 for card in section.cards
                 if card.at_half
-                for row in class_rows(card.at_half, section.test_images)
+                for row in class_rows(_of_classes(lead, card), section.test_images)
             ],
         )
     if (ranking := section.ranking) is not None:
         caption = f"{RANKING}, {about} {ranking_text.summary(ranking)}"
         yield _Table(f"ranking{suffix}", caption, "lrrrrl", ranking_text.HEADS, ranking_text.rows(ranking))
-    for number, report in enumerate(section.claims, start=1):
+    for index, report in enumerate(section.claims, start=1):
         yield _Table(
-            f"claims{suffix}" if len(section.claims) == 1 else f"claims{suffix}-claims-{number}",
+            f"claims{suffix}" if len(section.claims) == 1 else f"claims{suffix}-claims-{index}",
             f"Claims of {report.claims.title} and their verdicts, {about}",
             f"l{_wrapped(0.12)}{_wrapped(0.26)}rr",
             ["verdict", "about", "claim", "measured", "difference"],
@@ -133,6 +135,10 @@ def _tables(section: Section, suffix: str) -> Iterator[_Table]:
                 for claim in (*report.statements, *report.figures)
             ],
         )
+
+
+def _of_classes(lead: Leading, card: CardFigures) -> dict[str, SampleEstimate | None]:
+    return {key: lead.of_card(card, key) for key in card.at_half}
 
 
 def _wrapped(share: float) -> str:

@@ -16,7 +16,7 @@ CLASS_METRIC = "recall"
 
 @dataclass(frozen=True)
 class CallsOfPair:
-    """The decisions of one run of each card for the class with the highest score.
+    """The decisions of one run of each card.
 
     Attributes:
         seed_a: The seed of the first card's run.
@@ -52,13 +52,16 @@ class ClassComparison:
     calls: tuple[CallsOfPair, ...]
 
 
-def compare_classes(a: MulticlassResults, b: MulticlassResults, metric: str = CLASS_METRIC) -> ClassComparison:
+def compare_classes(
+    a: MulticlassResults, b: MulticlassResults, metric: str = CLASS_METRIC, *, chosen: bool = False
+) -> ClassComparison:
     """Compares two cards class by class.
 
     Args:
         a: The results of the first card.
         b: The results of the second card.
         metric: Name of a metric of one class against the rest.
+        chosen: Whether decisions are those that the runs chose on validation, else those for the highest score.
 
     Returns:
         The comparison on test.
@@ -67,17 +70,18 @@ def compare_classes(a: MulticlassResults, b: MulticlassResults, metric: str = CL
         ValueError: The cards have different test images, or the metric is not of one class.
     """
     keys = [str(MeasureKey(metric, of_class=name)) for name in a.classes]
-    return ClassComparison(metric, a.classes, compare_pair(a, b, keys), _calls(a, b))
+    return ClassComparison(metric, a.classes, compare_pair(a, b, keys, chosen=chosen), _calls(a, b, chosen))
 
 
-def _calls(a: MulticlassResults, b: MulticlassResults) -> tuple[CallsOfPair, ...]:
+def _calls(a: MulticlassResults, b: MulticlassResults, chosen: bool) -> tuple[CallsOfPair, ...]:
+    decided_a, decided_b = ((side.chosen if chosen else None) or side.argmax for side in (a, b))
     seeds_a, seeds_b = ([run.spec.seed for run in side.runs] for side in (a, b))
     places = [(seeds_a.index(seed), seeds_b.index(seed)) for seed in seeds_a if seed in seeds_b]
     places = places or list(zip(range(len(seeds_a)), range(len(seeds_b)), strict=False))
     y_true, patient = a.test[0].y_true, a.test[0].patient
     tests = []
     for i, j in places:
-        called_a, called_b = a.argmax[i], b.argmax[j]
+        called_a, called_b = decided_a[i], decided_b[j]
         right = mcnemar(called_a == y_true, called_b == y_true, patient)
         tests.append((right, stuart_maxwell(called_a, called_b, len(a.classes), patient)))
     right_adjusted = holm([right.p_value for right, _ in tests])

@@ -9,18 +9,19 @@ from dataclasses import dataclass
 from benchmark.evidence.estimate import SampleEstimate
 from benchmark.evidence.intervals.formulas import Bounds, mover
 from benchmark.evidence.intervals.seeds import PairedScores, seed_figure
-from benchmark.evidence.metrics.multiclass import find_multiclass
+from benchmark.evidence.metrics.multiclass import find_multiclass, is_of_classes
 from benchmark.evidence.metrics.registry import find_metric
 from benchmark.runs.history import Histories
 from benchmark.runs.run import Run
 from reports.audit.audit import AuditRow, audit_row
 from reports.claims.model import Claims, row_of_card
 from reports.results.card_figures import recorded
-from reports.results.measured import CardResults
+from reports.results.class_figures import class_figure
+from reports.results.measured import AnyResults, CardResults, MulticlassResults, is_multiclass
 from reports.results.pairs import figure
 from reports.results.recognised import has_different_classes, is_data
 from reports.text import decimals_of, estimate, listed
-from zoo.models.card import PublishedFigure
+from zoo.models.card import ModelCard, PublishedFigure
 
 NO_COUNTERPART = "no measured counterpart"
 
@@ -51,7 +52,7 @@ class Comparison:
 
 
 def compare_card(
-    runs: Sequence[Run], history: Histories, results: CardResults | None = None, claims: Sequence[Claims] = ()
+    runs: Sequence[Run], history: Histories, results: AnyResults | None = None, claims: Sequence[Claims] = ()
 ) -> list[Comparison]:
     """Compares every published figure of a card with its runs.
 
@@ -62,11 +63,12 @@ def compare_card(
         claims: Claims that may state the threshold of the published figures and identify the data.
 
     Returns:
-        A comparison for each figure, in the order of the card.
+        A comparison for each figure, in the order of the card; none for figures about two classes and runs on three or
+        more.
     """
     finished = [run for run in runs if run.status == "ok"] if results is None else list(results.runs)
     card = (finished or runs)[-1].spec.card
-    if not card.published:
+    if not card.published or (is_multiclass(runs[0]) and is_about_two(card, claims)):
         return []
     row, matrix = row_of_card(card, claims)
     audited = audit_row(row, matrix)
@@ -92,12 +94,27 @@ def compare_card(
     return compared
 
 
+def is_about_two(card: ModelCard, claims: Sequence[Claims] = ()) -> bool:
+    """Whether the figures published about a card are about two classes.
+
+    Args:
+        card: A card with published figures.
+        claims: Claims that may state the test set of the figures.
+
+    Returns:
+        True if the test set has two classes, or a figure of one class, such as recall, does not say of which; False if
+        figures have a class or an average, or are of all classes together.
+    """
+    row, _ = row_of_card(card, claims)
+    return row.of_two is not None or any(
+        figure.key == figure.metric and is_of_classes(figure.metric) for figure in card.published
+    )
+
+
 def final_test_figures(comparisons: Iterable[Comparison]) -> dict[tuple[str, str], Comparison]:
-    """The comparisons of a finished model's test figures, by card and metric."""
+    """The comparisons of a finished model's test figures, by card and by metric or key."""
     return {
-        (c.card, c.published.metric): c
-        for c in comparisons
-        if c.published.split == "test" and c.published.epoch is None
+        (c.card, c.published.key): c for c in comparisons if c.published.split == "test" and c.published.epoch is None
     }
 
 
@@ -220,10 +237,14 @@ def difference_text(comparison: Comparison | None) -> str:
 
 
 def _counterpart(
-    published: PublishedFigure, runs: Sequence[Run], history: Histories, results: CardResults | None, threshold: float
+    published: PublishedFigure, runs: Sequence[Run], history: Histories, results: AnyResults | None, threshold: float
 ) -> tuple[SampleEstimate, str | None]:
     metric, split = published.metric, published.split
     n = max(1, runs[0].split.sizes.get(split, 1))
+    if is_multiclass(runs[0]):
+        return _class_counterpart(published, runs, history, results, n)
+    if isinstance(results, MulticlassResults):
+        raise TypeError("results of three or more classes belong to runs on as many")
     if published.epoch is None and split == "test":
         record = find_metric(metric)
         if record is None and metric != "loss":
@@ -243,6 +264,20 @@ def _counterpart(
     if split == "test":
         return SampleEstimate.missing(n, NO_COUNTERPART), None
     return _of_epochs(published, runs, history, n)
+
+
+def _class_counterpart(
+    published: PublishedFigure, runs: Sequence[Run], history: Histories, results: AnyResults | None, n: int
+) -> tuple[SampleEstimate, str | None]:
+    """The counterpart of a figure of three or more classes, for the class with the highest score."""
+    key, split = published.key, published.split
+    if published.epoch is not None or split == "train":
+        if key != published.metric:
+            return SampleEstimate.missing(n, NO_COUNTERPART), None
+        return _of_epochs(published, runs, history, n)
+    if isinstance(results, MulticlassResults):
+        return class_figure(results, key, split), None
+    return recorded([run.figures(split).get(key) for run in runs], n), None
 
 
 def _of_epochs(

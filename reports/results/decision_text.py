@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from benchmark.evidence.decisions.decide import Decision
+from benchmark.evidence.metrics.registry import label_of
+from benchmark.runs.run import Run
 from reports.text import estimate
 
 
@@ -10,6 +14,23 @@ def decision_remarks(decision: Decision) -> list[str]:
     """Clauses on what `cost` weights costs by, on what it gains on validation, and on what any choice leaves open."""
     caution = None if decision.caution is None else f"caution: {decision.caution}"
     return [text for text in (decision.probabilities_in_words, _gain(decision), caution) if text is not None]
+
+
+def undefined_figures(run: Run, keys: Sequence[str]) -> Iterator[str]:
+    """Clauses on the undefined figures of a decision on validation and test, with the reasons.
+
+    Args:
+        run: A finished run on three or more classes.
+        keys: The keys of the figures.
+
+    Yields:
+        A clause for each figure that is undefined.
+    """
+    for split in ("val", "test"):
+        for key in keys:
+            figure = run.figures(split, chosen=True).get(key)
+            if figure is not None and figure.value is None:
+                yield f"{split} {label_of(key)} is {figure.reason or 'undefined'}"
 
 
 def _gain(decision: Decision) -> str | None:

@@ -14,15 +14,18 @@ from benchmark.runs.environment import Environment
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.run import DatasetFacts, Run
 from reports.results.measured import AnyResults, is_multiclass
+from reports.results.protocol_choices import choice_lines
 from reports.results.recipe import PREPROCESSING, augmentation_in_words, kept_weights
 from reports.text import listed, plural, seed_list
 from zoo.models.card import ModelCard
+from zoo.models.recipe import ProbeRecipe
 
 UNKNOWN = "not known to the program"
 """The text for a fact that no record contains."""
 NOT_KEPT = "scores of these images are not stored"
 NO_PATIENTS = "patients are not recorded"
 PATIENTS_UNKNOWN = "patients are not known"
+DETERMINISTIC = "a probe is the same for every seed, so its spread over seeds is 0"
 _EXCLUDED = ("left out", "not drawn")
 
 
@@ -55,7 +58,10 @@ class Fact:
 
 @dataclass(frozen=True)
 class RunCosts:
-    """The costs of one finished run: times in seconds and milliseconds, memory in MiB."""
+    """The costs of one finished run: times in seconds and milliseconds, memory in MiB.
+
+    A probe has no epochs, and None for the seconds per epoch.
+    """
 
     card: str
     seed: int
@@ -63,7 +69,7 @@ class RunCosts:
     trainable: int
     epochs: int
     seconds: float
-    seconds_per_epoch: float
+    seconds_per_epoch: float | None
     inference_ms_per_image: float | None
     peak_memory_mib: float
 
@@ -158,6 +164,8 @@ def _facts(runs: Sequence[Run], first: Run) -> Iterator[Fact]:
     yield Fact("data", f"classes {_classes(data)}; labels are those of the source")
     if (scale := levels_line(data.levels or {})) is not None:
         yield Fact("data", f"grey levels: {scale}")
+    for line in choice_lines(protocol):
+        yield Fact("protocol", f"auto chose {line}")
     yield from _split_facts(runs, protocol)
     yield from _preparation(runs, protocol)
     yield from _selection(runs, protocol)
@@ -207,6 +215,8 @@ def _selection(runs: Sequence[Run], protocol: Protocol) -> Iterator[Fact]:
         yield Fact("selection", f"each phase of a recipe has at most {plural(protocol.max_epochs, 'epoch')}")
     for text, names in _by_text(runs, kept_weights).items():
         yield Fact("selection", f"{text}: {names}")
+    for text, names in _probes(runs).items():
+        yield Fact("selection", f"{text}: {names}")
     yield Fact("selection", "every card of the store is reported; none was selected by its test figures")
     if is_multiclass(runs[0]):
         yield Fact("decision", f"{protocol.decision.in_words()}; the test split is scored once, after training")
@@ -220,6 +230,7 @@ def _selection(runs: Sequence[Run], protocol: Protocol) -> Iterator[Fact]:
 
 def _seeds(runs: Sequence[Run], protocol: Protocol) -> Iterator[Fact]:
     seeds: dict[str, list[int]] = {}
+    cards = {run.spec.card.name: run.spec.card for run in runs}
     for run in runs:
         seeds.setdefault(run.spec.card.name, []).append(run.spec.seed)
     names_by_seeds: dict[tuple[int, ...], list[str]] = {}
@@ -229,9 +240,26 @@ def _seeds(runs: Sequence[Run], protocol: Protocol) -> Iterator[Fact]:
         which = "every card" if len(names_by_seeds) == 1 else ", ".join(names)
         yield Fact("seeds", f"{seed_list(numbers)}: {which}")
     yield Fact("seeds", "a seed determines initial weights, dropout, batch order and the order of views")
+    repeated = [name for name, of_card in seeds.items() if len(of_card) > 1]
+    probes = [name for name in repeated if isinstance(cards[name].recipe, ProbeRecipe)]
+    if probes and protocol.split == "fixed":
+        yield Fact("seeds", f"{DETERMINISTIC}: {', '.join(probes)}")
     yield Fact("precision", f"frozen layers in {protocol.precision}" + _precisions(runs, protocol))
     for text, of_cards in _computations(runs).items():
         yield Fact("precision", f"{text}: {of_cards}")
+
+
+def _probes(runs: Sequence[Run]) -> dict[str, str]:
+    """How probes were fitted, with the names and the seeds of their runs."""
+    runs_by_text: dict[str, dict[str, list[int]]] = {}
+    for run in runs:
+        if run.probe is not None:
+            text = "; ".join([run.probe.in_words(), *run.probe.notes])
+            runs_by_text.setdefault(text, {}).setdefault(run.spec.card.name, []).append(run.spec.seed)
+    return {
+        text: ", ".join(f"{name} ({seed_list(sorted(seeds))})" for name, seeds in by_card.items())
+        for text, by_card in runs_by_text.items()
+    }
 
 
 def _precisions(runs: Sequence[Run], protocol: Protocol) -> str:

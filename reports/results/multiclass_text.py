@@ -7,12 +7,15 @@ from itertools import product
 
 from benchmark.evidence.decisions.decide import Decision
 from benchmark.evidence.estimate import Estimate
+from benchmark.evidence.intervals.multiclass import few_units
 from benchmark.evidence.metrics.keys import MeasureKey
 from benchmark.evidence.metrics.registry import label_of
+from benchmark.evidence.scores import MulticlassScores
 from benchmark.runs.run import Run
 from reports.results.decision_text import decision_remarks
+from reports.results.guarantee_text import stated_share
 from reports.results.multiclass import ClassMatrix, MulticlassCard, MulticlassProbabilities
-from reports.text import MISSING, decimals_of, estimate, number, plural
+from reports.text import MISSING, decimals_of, estimate, listed, number, plural
 
 CLASS_METRICS = ("recall", "precision", "f1", "auc")
 """The metrics of each class against the rest in tables of classes; all of them are in JSON and CSV."""
@@ -35,13 +38,28 @@ def _is_detail(key: MeasureKey) -> bool:
     return key.of_class is not None or key.average not in (None, "macro")
 
 
+def few_images_note(scores: MulticlassScores) -> str | None:
+    """A sentence that names the classes with too few images for intervals of 95%; None if there are none."""
+    few = few_units(scores)
+    if not few:
+        return None
+    counts = []
+    for name, (images, patients) in few.items():
+        of_patients = "" if scores.patient is None else f" of {plural(patients, 'patient')}"
+        counts.append(f"{name} ({plural(images, 'image')}{of_patients})")
+    return (
+        f"Few test images of {listed(counts)}: intervals of their figures and of macro averages are cautious; they can "
+        "be wider than 95% needs."
+    )
+
+
 def class_heads(metrics: Sequence[str] = CLASS_METRICS) -> list[str]:
     """The column heads of `class_rows`."""
     return ["class", "images", *map(label_of, metrics)]
 
 
 def class_rows(
-    figures: Mapping[str, Estimate],
+    figures: Mapping[str, Estimate | None],
     images: Mapping[str, int | None],
     metrics: Sequence[str] = CLASS_METRICS,
     *,
@@ -171,6 +189,8 @@ def decision_lines(run: Run, card: MulticlassCard) -> list[str]:
         lines.append(f"decision: {decision.in_words()}")
         if decision.threshold is not None and decision.threshold.value is not None:
             lines.append(f"threshold {estimate(decision.threshold)}")
+            share = stated_share(run)
+            lines += () if share is None else share.lines()
         lines += decision_remarks(decision)
         if decision.reason is not None:
             lines.append(f"nothing was chosen: {decision.reason}; decisions are for the class with the highest score")

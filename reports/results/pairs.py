@@ -31,7 +31,7 @@ SIGNIFICANT = 0.05
 
 @dataclass(frozen=True)
 class Pair:
-    """A metric of two cards at threshold 0.5, or for the class with the highest score.
+    """A metric of two cards at threshold 0.5, or by one decision rule among three or more classes.
 
     Attributes:
         metric: Name of the metric; for three or more classes its key, such as `f1:macro`.
@@ -161,7 +161,9 @@ def estimate(difference: Difference, n: int) -> SampleEstimate:
     return SampleEstimate.of(difference, n)
 
 
-def compare_pair(a: AnyResults, b: AnyResults, metrics: Sequence[str] | None = None) -> tuple[Pair, ...]:
+def compare_pair(
+    a: AnyResults, b: AnyResults, metrics: Sequence[str] | None = None, *, chosen: bool = False
+) -> tuple[Pair, ...]:
     """Compares two cards by several test metrics.
 
     Args:
@@ -169,6 +171,8 @@ def compare_pair(a: AnyResults, b: AnyResults, metrics: Sequence[str] | None = N
         b: The results of the second card.
         metrics: Names of metrics, or their keys for three or more classes; if None, all except those that only detailed
             tables show, and without those of single classes.
+        chosen: For three or more classes, whether decisions are those that the runs chose on validation, else those for
+            the highest score.
 
     Returns:
         A comparison for each metric.
@@ -178,7 +182,7 @@ def compare_pair(a: AnyResults, b: AnyResults, metrics: Sequence[str] | None = N
     """
     if not same_images(a, b):
         raise ValueError(f"{a.card.name} and {b.card.name} were scored on different test images")
-    scores, sizes = {"a": _scores(a), "b": _scores(b)}, a.class_sizes
+    scores, sizes = {"a": _scores(a, chosen), "b": _scores(b, chosen)}, a.class_sizes
     if metrics is None:
         metrics = _compared_metrics(scores["a"])
     sides = [{m: seed_figure(m, side, class_sizes=sizes) for m in metrics} for side in scores.values()]
@@ -206,10 +210,12 @@ def _compared_metrics(scores: AnyPairedScores) -> list[str]:
     return [key for key in whole if key != "recall:macro"]
 
 
-def _scores(results: AnyResults) -> AnyPairedScores:
-    """The test scores of every seed at threshold 0.5, or with decisions for the class with the highest score."""
+def _scores(results: AnyResults, chosen: bool = False) -> AnyPairedScores:
+    """The test scores of every seed at threshold 0.5, or with decisions; those for the highest score where none was
+    chosen."""
     if isinstance(results, MulticlassResults):
-        return MulticlassPairedScores(results.test, results.argmax)
+        paired = results.paired(chosen=chosen)
+        return MulticlassPairedScores(results.test, results.argmax) if paired is None else paired
     return paired_scores(results)
 
 
@@ -228,7 +234,7 @@ def same_images(a: AnyResults, b: AnyResults) -> bool:
     return a.images == b.images and a.test[0].y_true.tolist() == b.test[0].y_true.tolist()
 
 
-def rank(cards: Sequence[AnyResults], metric: str) -> Ranking | None:
+def rank(cards: Sequence[AnyResults], metric: str, *, chosen: bool = False) -> Ranking | None:
     """Ranks cards by a test metric.
 
     Args:
@@ -236,13 +242,14 @@ def rank(cards: Sequence[AnyResults], metric: str) -> Ranking | None:
             test images is ranked.
         metric: Name of the metric. For three or more classes a key, or the name of a metric of one class, whose macro
             mean then ranks.
+        chosen: As in `compare_pair`.
 
     Returns:
         The ranking; None with fewer than two cards that have the figure.
     """
     metric = ranked_by(cards, metric)
     comparable = _on_most_common_images(cards)
-    of_card = {card.card.name: _scores(card) for card in comparable}
+    of_card = {card.card.name: _scores(card, chosen) for card in comparable}
     figures = {
         card.card.name: seed_figure(metric, of_card[card.card.name], class_sizes=card.class_sizes)
         for card in comparable

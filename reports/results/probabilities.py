@@ -13,6 +13,7 @@ from benchmark.evidence.metrics.influence import Clusters
 from benchmark.evidence.metrics.registry import confusion
 from benchmark.evidence.scores import Scores
 from benchmark.evidence.thresholds.transfer import ThresholdTransfer, threshold_transfer
+from reports.results.guarantee_text import StatedShare, stated_share
 from reports.results.measured import CardResults
 
 
@@ -28,6 +29,7 @@ class Probabilities:
         before: The reliability of the scores.
         after: The reliability of the calibrated scores; None where the calibrator was rolled back.
         values: Predictive values by prevalence, at the chosen threshold, or at 0.5 where none was chosen.
+        share: What validation supports of the share that the rule states; None for rules that state none.
         curve: The decision curve of the calibrated scores, or of the scores where the calibrator was rolled back.
     """
 
@@ -39,6 +41,7 @@ class Probabilities:
     after: Reliability | None
     values: tuple[PredictiveValues, ...]
     curve: DecisionCurve
+    share: StatedShare | None = None
 
 
 def probabilities(measured: Mapping[str, CardResults]) -> tuple[Probabilities, ...]:
@@ -62,6 +65,7 @@ def probabilities(measured: Mapping[str, CardResults]) -> tuple[Probabilities, .
                     after=assess(served) if calibrator.accepted else None,
                     values=predictive_values(confusion(test, at), effective_sizes=_effective_sizes(test, at)),
                     curve=decision_curve(served),
+                    share=stated_share(run, val),
                 )
             )
     return tuple(assessed)

@@ -6,12 +6,21 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from reports.text import plural
-from zoo.models.card import Augmentation, EarlyStopping, Loss, ModelCard
+from zoo.models.card import ModelCard
+from zoo.models.recipe import Augmentation, EarlyStopping, Loss, ProbeRecipe
 
 PREPROCESSING: Mapping[str, str] = MappingProxyType(
     {"rescale": "grey levels / 255", "caffe": "BGR minus the ImageNet means"}
 )
 """The input of the network for each kind of preprocessing."""
+
+PROBES: Mapping[str, str] = MappingProxyType(
+    {"logistic": "the last layer alone, by logistic regression whose penalty was chosen by patient on train"}
+)
+"""What each kind of probe fits."""
+
+NO_EPOCHS = "no epochs: fitted in one step"
+"""What a probe has in place of epochs."""
 
 
 def recipe_in_words(card: ModelCard, classes: int = 2) -> tuple[tuple[str, str], ...]:
@@ -36,6 +45,14 @@ def _recipe(card: ModelCard) -> Iterator[tuple[str, str]]:
         f"{name.replace('_', ' ')} {_setting(value)}" for name, value in params.items() if value is not None
     )
     yield "network", card.model.builder + (f": {settings}" if settings else "")
+    if isinstance(recipe, ProbeRecipe):
+        weights = [] if recipe.class_weights is None else [f"class weights {recipe.class_weights}"]
+        yield "fit", ", ".join([PROBES[recipe.probe], *weights])
+        yield "loss", _loss(recipe.loss)
+        yield "epochs", NO_EPOCHS
+        yield "augmentation", augmentation_in_words(recipe.augmentation)
+        yield "preprocessing", PREPROCESSING[recipe.preprocessing]
+        return
     yield "optimiser", f"{recipe.optimizer.name}, learning rate {recipe.optimizer.learning_rate:g}"
     weights = [] if recipe.class_weights is None else [f"class weights {recipe.class_weights}"]
     smoothing = [f"label smoothing {recipe.label_smoothing:g}"] if recipe.label_smoothing else []
@@ -77,6 +94,8 @@ def _setting(value: object) -> str:
 
 def kept_weights(card: ModelCard) -> str:
     """The epoch whose weights a recipe keeps, and its early stopping, in words."""
+    if isinstance(card.recipe, ProbeRecipe):
+        return NO_EPOCHS
     first, second = card.recipe, card.recipe.finetune
     if second is None or second.early_stopping == first.early_stopping:
         return _stopping(first.early_stopping)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from benchmark.evidence.comparison.verdict import VERDICTS, Verdict
 from reports.audit.audit import Audit, audit
 from reports.claims.model import Claims
-from reports.results.measured import AnyResults
+from reports.results.measured import AnyResults, MulticlassResults
 from reports.results.recognised import is_data
 from reports.text import listed, seed_list
 from reports.verdicts.attribution import ChangeEffect, single_change_effects
@@ -17,6 +17,11 @@ from reports.verdicts.figures import ClaimVerdict, figure_verdicts
 from reports.verdicts.statements import statement_verdicts
 
 EXPLAINED = "accuracy"
+TWO_CLASSES_ONLY = (
+    "What leaving related images out, or calibration, would change cannot be judged here: these single changes are for "
+    "two classes only."
+)
+"""The note on the changes that single_change_effects does not measure for three or more classes."""
 _FAULTS = {"single-class-collapse", "one-class-threshold", "train-inference-gap"}
 
 
@@ -71,6 +76,8 @@ def report_on_claims(claims: Claims, measured: Mapping[str, AnyResults], data: s
     )
     causes = {name: single_change_effects(name, EXPLAINED, measured) for name in targets}
     notes = () if synthetic else tuple(_notes(claims, measured))
+    if any(isinstance(measured[name], MulticlassResults) for name in causes):
+        notes = (*notes, TWO_CLASSES_ONLY)
     return ClaimsReport(claims, audited, data, synthetic, figures, statements, causes, notes)
 
 

@@ -147,6 +147,10 @@ def _diagnosis(assertion: Diagnosis, evidence: Evidence) -> Decision:
 def _threshold_matters(assertion: ThresholdMatters, evidence: Evidence) -> Decision:
     metric = label_of(assertion.metric)
     words = f"{assertion.card} better in {metric} at the threshold from validation than at 0.5"
+    if isinstance(evidence.cards[0], MulticlassResults):
+        count = len(evidence.cards[0].classes)
+        why = f"cannot be judged on {count} classes: `threshold_matters` is for two classes only"
+        return _explained(words, Decision("not comparable", why))
     return _explained(words, above(_gain_of_threshold(assertion.metric, evidence.cards[0]), assertion.margin))
 
 
@@ -231,7 +235,7 @@ def _gain_of_threshold(metric: str, card: AnyResults) -> SampleEstimate:
     if not has_direction(metric):
         return SampleEstimate.missing(1, f"{label_of(metric)} has no paired comparison by image")
     if isinstance(card, MulticlassResults):
-        return SampleEstimate.missing(len(card.test[0]), "three classes or more have no threshold of a positive class")
+        raise TypeError("three classes or more have no threshold of a positive class")
     return _as_gain(estimate(gain_of_threshold(card, metric), len(card.test[0])), metric)
 
 

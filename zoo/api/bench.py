@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -15,21 +16,23 @@ from benchmark.runs.execution.limits import NO_LIMITS, Limits
 from benchmark.runs.execution.main_module import registration_of, stop_in_worker
 from benchmark.runs.plan import Plan, PlannedSplit, Skip, make_plan, planned_splits
 from benchmark.runs.protocol import Protocol
-from benchmark.runs.run import Run
+from benchmark.runs.run import DatasetFacts, Run
+from benchmark.runs.storage.remembered import SourceOptions, remember_bench
 from benchmark.runs.storage.store import Store
 from reports.report import Report, build_report
 from reports.results.split_faults import own_faults
 from reports.text import measured
+from zoo.api.collections import cards_for
+from zoo.api.conditions import check_protocol, open_data, resolve_conditions
 from zoo.api.data_messages import LeakCheck, report_data
 from zoo.api.inputs import (
     Cards,
     PathLike,
     Paths,
     declared,
+    known_catalog,
     resolve_cards,
-    resolve_data,
     resolve_limits,
-    resolve_protocol,
     resolve_seeds,
     resolve_store,
 )
@@ -103,7 +106,6 @@ class BenchPlan:
         store: The store for new runs and for runs to reuse.
         jobs: Number of simultaneous runs.
         limits: Limits of time and memory per run.
-        data_is: The published data set that the images were declared to be.
         messages: Lines that begin with `warning:` or `note:`.
     """
 
@@ -112,7 +114,6 @@ class BenchPlan:
     store: Store
     jobs: int = 1
     limits: Limits = NO_LIMITS
-    data_is: str | None = None
     messages: tuple[str, ...] = ()
 
     @cached_property
@@ -146,6 +147,8 @@ class BenchPlan:
             on_event(event)
             leaks.handle(event)
 
+        with suppress(OSError):  # a store that cannot be written can still supply finished runs
+            remember_bench(self.store, [spec.run_id for spec in self.plan.specs], DatasetFacts.of(self.dataset))
         runs = execute_all(
             self.plan.specs,
             self.dataset,
@@ -154,17 +157,17 @@ class BenchPlan:
             limits=self.limits,
             on_event=handle,
         )
-        if self.data_is is not None and any(run.spec.dataset.known_as != self.data_is for run in runs):
-            messages.note("reused runs do not record --data-is; add it to `zoo report` too")
-            runs = declared(runs, self.data_is)
+        if self.dataset.known_as is not None:
+            runs = declared(runs, self.dataset.known_as)
         return BenchResults(tuple(runs), self.plan.skips, self.store, messages.lines())
 
 
 def bench(
-    cards: Cards,
+    cards: Cards = None,
     *,
+    collection: str | None = None,
     data: PathLike | Dataset = "phantom",
-    protocol: PathLike | Protocol = "quick",
+    protocol: PathLike | Protocol | None = None,
     seeds: int | Iterable[int] | None = None,
     store: PathLike | Store = "runs",
     jobs: int = 1,
@@ -185,10 +188,13 @@ def bench(
     registers a builder itself, and then only up to its first call of this function.
 
     Args:
-        cards: Names, paths of YAML files or ModelCard objects; one of them or several. None runs every known card.
+        cards: Names, paths of YAML files or ModelCard objects; one of them or several. None runs a collection.
+        collection: The collection to run. None runs `pneumonia-report` on the phantom and on the data of that report,
+            `starter` on all other data, in both cases with the cards that are not built in.
         data: `phantom`, `digits`, a folder, a manifest (.csv, .parquet), an .npz file, `kaggle:OWNER/NAME`, or a
             Dataset.
-        protocol: A built-in name (`quick`, `published`, `full`), a YAML file, or a Protocol.
+        protocol: A built-in name (`auto`, `quick`, `published`, `full`), a YAML file, or a Protocol. None takes `quick`
+            for the phantom, and `auto` for other data.
         seeds: A number N for the seeds 0 to N-1, or the seeds themselves; None takes the seeds of the protocol.
         store: The folder that contains the runs, or a Store.
         jobs: Number of simultaneous runs.
@@ -197,7 +203,8 @@ def bench(
         run_memory: Memory limit for each run in GiB. With None, the largest run is ended when less than 2% of the
             machine's memory is left.
         card_folders: Folders with more cards.
-        patients: Regular expression for file names; its named groups form the patient's key.
+        patients: Regular expression for file names; its named groups form the patient's key. For this and the next
+            three, None takes what the store remembers of the source, and `none` (not as a class) nothing.
         positive: The positive class of two; None takes the last class of the source.
         data_is: The published data set that the images are, by its name in claims and cards.
         hold_out: COLUMN=VALUE; the images with this value in a column of the manifest are the test part, all others are
@@ -209,13 +216,14 @@ def bench(
         All runs. A run that fails is a record with an error, not an exception.
 
     Raises:
-        ConfigError: A card, the protocol, a limit or the store cannot be used, no card can run, or a notebook registers
-            the builder of a card; that builder must be in a .py file.
+        ConfigError: A card, the collection, the protocol, a limit or the store cannot be used, no card can run, or a
+            notebook registers the builder of a card; that builder must be in a .py file.
         DataError: The data cannot be read, or cannot be split as the protocol asks.
         OSError: The store cannot be written.
     """
     plan = plan_bench(
         cards,
+        collection=collection,
         data=data,
         protocol=protocol,
         seeds=seeds,
@@ -235,10 +243,11 @@ def bench(
 
 
 def plan_bench(
-    cards: Cards,
+    cards: Cards = None,
     *,
+    collection: str | None = None,
     data: PathLike | Dataset = "phantom",
-    protocol: PathLike | Protocol = "quick",
+    protocol: PathLike | Protocol | None = None,
     seeds: int | Iterable[int] | None = None,
     store: PathLike | Store = "runs",
     jobs: int = 1,
@@ -270,16 +279,23 @@ def plan_bench(
     jobs = whole("jobs", jobs, 1)
     flag("keep_models", keep_models)
     limits = resolve_limits(run_timeout, run_memory)
-    chosen = resolve_cards(cards, card_folders, messages)
+    by_data = cards is None and collection is None
+    chosen = [] if by_data else resolve_cards(cards, card_folders, messages, collection)
+    catalog = known_catalog(card_folders, messages) if by_data else None
     for card in chosen:
         registration_of(card.model.builder)
-    conditions = resolve_protocol(protocol)
+    check_protocol(protocol)
+    seed_list, target = resolve_seeds(seeds), resolve_store(store)
+    dataset = open_data(data, SourceOptions(patients, positive, data_is, hold_out), target, messages)
+    conditions = resolve_conditions(protocol, dataset, target, messages)
     if keep_models:
         conditions = conditions.model_copy(update={"keep_models": True})
-    seed_list, target = resolve_seeds(seeds), resolve_store(store)
-    dataset = resolve_data(data, patients, positive, data_is, hold_out)
+    if catalog is not None:
+        chosen = cards_for(dataset, catalog, messages)
+        for card in chosen:
+            registration_of(card.model.builder)
     report_data(dataset, messages, chosen)
     plan = make_plan(chosen, conditions, dataset, seed_list)
     if not plan.specs:
         raise ConfigError(*(f"card {skip.card.name}: {skip.reason}" for skip in plan.skips))
-    return BenchPlan(plan, dataset, target, jobs, limits, data_is, messages=messages.lines())
+    return BenchPlan(plan, dataset, target, jobs, limits, messages=messages.lines())

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from benchmark.evidence.metrics.multiclass import MulticlassMetric, class_metrics, multiclass_metrics
-from benchmark.evidence.metrics.registry import Metric, aliases, measures
+from benchmark.evidence.metrics.multiclass import class_metrics, find_multiclass
+from benchmark.evidence.metrics.registry import measures
+from benchmark.runs.decision_rule import DecisionRule
 from benchmark.runs.run import Run
-from benchmark.runs.storage.lookup import unknown_run
+from benchmark.runs.storage.lookup import ANY, data_and_protocols, names_of, unknown_run
+from benchmark.runs.storage.remembered import latest_conditions
 from benchmark.runs.storage.store import Store
 from reports.report import same_conditions
 from reports.results.class_pairs import CLASS_METRIC, ClassComparison, compare_classes
@@ -19,19 +21,25 @@ from reports.results.measured import (
     collect_multiclass_results,
     collect_results,
     conditions,
+    decides_by_choice,
     is_multiclass,
 )
-from reports.results.pairs import Pair, Ranking, compare_pair, rank, same_images
-from zoo.api.inputs import PathLike, readable_runs, resolve_store
+from reports.results.multiclass import ARGMAX
+from reports.results.pairs import Pair, Ranking, compare_pair, rank, ranked_by, same_images
+from reports.results.rescored import all_with_rule
+from zoo.api.inputs import PathLike, readable_runs, resolve_among, resolve_store
 from zoo.api.messages import Messages, OnMessage, silent
+from zoo.api.metric_names import figure_of_classes, metric_named
 from zoo.api.tables import frame, html_table
 from zoo.config import plugins
 from zoo.config.arguments import optional_text, text
 from zoo.config.errors import ConfigError
-from zoo.config.strict_yaml import suggest
 
 if TYPE_CHECKING:
     import pandas
+
+PROTOCOL = "protocol"
+"""The `decision` that the runs chose on validation by the rule of their protocol."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,8 @@ class PairComparison:
         a: Name of the first.
         b: Name of the second.
         metrics: One comparison per metric.
-        classes: The comparison class by class; None for two classes.
+        classes: The comparison class by class; None for two classes, or if one figure was asked for.
+        decision: The decision rule of three or more classes in words; None for two classes.
     """
 
     conditions: str
@@ -51,6 +60,7 @@ class PairComparison:
     b: str
     metrics: tuple[Pair, ...]
     classes: ClassComparison | None = None
+    decision: str | None = None
 
     def rows(self) -> list[dict[str, Any]]:
         """Values, difference with 95% interval and adjusted p-value (Holm) of each metric, then of each class."""
@@ -75,10 +85,13 @@ class CardRanking:
     Attributes:
         conditions: The data and the protocol.
         ranking: The cards by one metric, best first.
+        decision: The decision rule of three or more classes in words; None for two classes, or if the metric is of
+            scores.
     """
 
     conditions: str
     ranking: Ranking
+    decision: str | None = None
 
     def rows(self) -> list[dict[str, Any]]:
         """Figure with 95% interval and letters of each card; cards that share a letter are not distinguishable."""
@@ -110,12 +123,15 @@ class CompareResults:
 
     def to_dict(self) -> list[dict[str, Any]]:
         """The document that `zoo compare --json` prints."""
-        ranked = [{"conditions": each.conditions, **asdict(each.ranking)} for each in self.rankings]
-        pairs = [asdict(pair) for pair in self.pairs]
-        for pair in pairs:
-            if pair["classes"] is None:
-                del pair["classes"]
-        return pairs + ranked
+        ranked = [
+            {"conditions": each.conditions, **asdict(each.ranking), "decision": each.decision} for each in self.rankings
+        ]
+        documents = [asdict(pair) for pair in self.pairs] + ranked
+        for document in documents:
+            for field in ("classes", "decision"):
+                if field in document and document[field] is None:
+                    del document[field]
+        return documents
 
     def to_frame(self) -> pandas.DataFrame:
         """One row per metric of a pair, or per ranked card. Raises ConfigError when pandas is not installed."""
@@ -152,16 +168,29 @@ class CompareResults:
 
 
 def compare(
-    *names: str, store: PathLike | Store = "runs", metric: str | None = None, on_message: OnMessage = silent
+    *names: str,
+    store: PathLike | Store = "runs",
+    data: PathLike | None = None,
+    protocol: str | None = None,
+    metric: str | None = None,
+    decision: str | None = None,
+    on_message: OnMessage = silent,
 ) -> CompareResults:
     """Compare two cards or runs, or rank all cards, on the same test images, as `zoo compare` does.
 
     Args:
         names: Two cards, or two runs, each by its id or as CARD:SEED; without names all cards are ranked.
         store: The folder that contains the runs, or a Store.
+        data: The source of the runs. With None for this and `protocol`, the data and the protocol of the latest
+            benchmark count, if the store knows it and the names have runs there; otherwise all.
+        protocol: The name of their protocol; None for any.
         metric: The metric of the ranking, by its name or its label in tables; None takes `auc`. With three or more
-            classes it may be a key such as `f1:weighted`, and a metric of one class ranks by its macro mean. With two
-            names it is the metric that is compared class by class; None takes `recall`.
+            classes it may be a key such as `f1:weighted` or `recall:class:NORMAL`, and a metric of one class ranks by
+            its macro mean. With two names, a metric of one class is compared class by class, and any other figure of
+            three or more classes alone; None compares all figures, and `recall` class by class.
+        decision: How images are decided among three or more classes: `protocol` for what the runs chose on validation,
+            or a rule that is chosen again on the stored validation scores, such as `abstain=0.7`. None decides for the
+            class with the highest score.
         on_message: Called with each warning when it arises; the result collects them too.
 
     Returns:
@@ -175,84 +204,136 @@ def compare(
     for name in names:
         text("names", name, "two cards, or two runs")
     optional_text("metric", metric, "the name of a metric or None")
+    optional_text("decision", decision, "a rule such as 'abstain=0.7', 'protocol', or None")
     source, messages = resolve_store(store), Messages(on_message)
     for problem in plugins.load(plugins.METRICS).broken:
         messages.warn(problem)
-    runs = readable_runs(source, messages, "bench")
+    among = resolve_among(data, protocol)
+    runs = among.select(readable_runs(source, messages, "bench"), source)
     groups = same_conditions(run for run in runs if run.status == "ok")
+    if among == ANY:
+        groups = _of_latest_bench(groups, names, source, messages)
     if not groups:
         root = source.root
         raise ConfigError(f"--store {root}: contains no finished runs; `zoo bench --all --store {root}` creates them")
+    if decision is not None:
+        groups = same_conditions(_decided_again([run for group in groups for run in group], source, decision))
+    chosen = decision is not None
     if not names:
-        return CompareResults(rankings=_rankings(groups, source, metric, messages), messages=messages.lines())
+        return CompareResults(rankings=_rankings(groups, source, metric, chosen, messages), messages=messages.lines())
     pairs = _pairs(names, runs, groups, source)
-    of_class = _class_metric(pairs, metric)
+    if metric is not None and not any(isinstance(a, MulticlassResults) for a, _ in pairs):
+        raise ConfigError("--metric is for the ranking of all cards; leave it out for two names")
     _warn_of_left_out((side for pair in pairs for side in pair), messages)
-    comparisons = [_comparison(names[0], names[1], a, b, of_class) for a, b in pairs]
+    _note_other_decision((a for a, _ in pairs), chosen, messages)
+    comparisons = [_comparison(names[0], names[1], a, b, metric, chosen) for a, b in pairs]
     return CompareResults(tuple(comparisons), messages=messages.lines())
 
 
-def _comparison(name_a: str, name_b: str, a: AnyResults, b: AnyResults, of_class: str) -> PairComparison:
-    by_class = None
-    if isinstance(a, MulticlassResults) and isinstance(b, MulticlassResults):
-        by_class = compare_classes(a, b, of_class)
-    return PairComparison(conditions(a.runs[0].spec), name_a, name_b, compare_pair(a, b), by_class)
+def _of_latest_bench(
+    groups: list[list[Run]], names: Sequence[str], store: Store, messages: Messages
+) -> list[list[Run]]:
+    """The group of the latest benchmark if it contains all names; otherwise all groups."""
+    latest = latest_conditions((run for group in groups for run in group), store)
+    chosen = [group for group in groups if group[0].spec.conditions == latest]
+    complete = all(any(_is(run, name) for run in group) for group in chosen for name in names)
+    if len(groups) < 2 or not chosen or not complete:
+        return groups
+    others = data_and_protocols(run for group in groups if group not in chosen for run in group)
+    latest = data_and_protocols(chosen[0][:1])
+    messages.note(f"on the latest bench's data and protocol, {latest}; --data and --protocol choose another: {others}")
+    return chosen
 
 
-def _class_metric(pairs: Sequence[tuple[AnyResults, AnyResults]], metric: str | None) -> str:
-    """The metric that is compared class by class. Raises ConfigError."""
-    if metric is None:
-        return CLASS_METRIC
-    if not any(isinstance(a, MulticlassResults) for a, _ in pairs):
-        raise ConfigError("--metric is for the ranking of all cards; leave it out for two names")
-    return _metric_named(metric, class_metrics())
+def _decided_again(runs: Sequence[Run], store: Store, decision: str) -> list[Run]:
+    """The runs with another rule for three or more classes, or as they are for `protocol`. Raises ConfigError."""
+    if not any(map(is_multiclass, runs)):
+        raise ConfigError("--decision is for three or more classes; two classes are compared at threshold 0.5")
+    return list(runs) if decision == PROTOCOL else list(all_with_rule(runs, store, DecisionRule.parse(decision)))
 
 
-def _ranking_metric(metric: str | None, first: Run) -> str:
+def _comparison(
+    name_a: str, name_b: str, a: AnyResults, b: AnyResults, metric: str | None, chosen: bool
+) -> PairComparison:
+    data = conditions(a.runs[0].spec)
+    if not (isinstance(a, MulticlassResults) and isinstance(b, MulticlassResults)):
+        return PairComparison(data, name_a, name_b, compare_pair(a, b))
+    words = {_decision_of(side, chosen) for side in (a, b)}
+    figure = CLASS_METRIC if metric is None else figure_of_classes(metric, a.runs[0], chosen)
+    by_class = compare_classes(a, b, figure, chosen=chosen) if figure in class_metrics() else None
+    whole = compare_pair(a, b, None if by_class else (figure,), chosen=chosen)
+    return PairComparison(data, name_a, name_b, whole, by_class, words.pop())
+
+
+def _decision_of(results: MulticlassResults, chosen: bool) -> str:
+    """How images are decided, in words. Raises ConfigError if a run chose no decision."""
+    if not chosen or results.runs[0].spec.protocol.decision.rule == "argmax":
+        return ARGMAX
+    for run in results.runs:
+        if not decides_by_choice(run):
+            why = "" if run.decision is None else f": {run.decision.reason}"
+            raise ConfigError(
+                f"{run.spec.card.name} seed {run.spec.seed}: no decision was chosen{why}; leave --decision out to "
+                "compare by the highest score"
+            )
+    return results.runs[0].spec.protocol.decision.in_words()
+
+
+def _with_decision(
+    cards: Iterable[AnyResults], chosen: bool, messages: Messages
+) -> tuple[list[AnyResults], str | None]:
+    """The cards with a decision, and the decision in words. The others are left out with a warning."""
+    decided: dict[str, list[AnyResults]] = {}
+    for card in cards:
+        try:
+            words = _decision_of(card, chosen) if isinstance(card, MulticlassResults) else ""
+        except ConfigError as error:
+            messages.warn(f"left out of the ranking: {error.lines[0].partition(';')[0]}")
+        else:
+            decided.setdefault(words, []).append(card)
+    return next(((cards, words) for words, cards in decided.items()), ([], None))
+
+
+def _note_other_decision(results: Iterable[AnyResults], chosen: bool, messages: Messages) -> None:
+    """Note which decision of a protocol is not compared."""
+    rules = dict.fromkeys(
+        each.runs[0].spec.protocol.decision.in_words()
+        for each in results
+        if isinstance(each, MulticlassResults) and each.runs[0].spec.protocol.decision.rule != "argmax"
+    )
+    for rule in () if chosen else rules:
+        messages.note(f"figures are for {ARGMAX}; --decision {PROTOCOL} takes the protocol's decision: {rule}")
+
+
+def _ranking_metric(metric: str | None, first: Run, chosen: bool) -> str:
     """The metric that ranks runs on the data of `first`. Raises ConfigError."""
     if metric is None:
         return "auc"
-    if not is_multiclass(first):
-        return _metric_named(metric, measures())
-    facts = first.spec.dataset
-    known = multiclass_metrics(facts.classes, ordered=facts.ordered)
-    if metric in known:
-        return metric
-    if ":" in metric:
-        keys = [key for key in known if key.startswith(f"{metric.partition(':')[0].casefold()}:")]
-        raise ConfigError(f"Unknown figure '{metric}'. {suggest(metric, keys or known)}")
-    whole = {key: record for key, record in known.items() if ":" not in key}
-    return _metric_named(metric, {**class_metrics(), **whole})
-
-
-def _metric_named(name: str, known: Mapping[str, Metric] | Mapping[str, Metric | MulticlassMetric]) -> str:
-    """The metric in `known` with this name, alias or label, in any case. Raises ConfigError."""
-    records = {metric: each for metric, each in known.items() if isinstance(each, Metric)}
-    labels = {
-        label.casefold(): metric
-        for metric, each in known.items()
-        for label in (each.label, *(each.aliases if isinstance(each, Metric) else ()))
-    }
-    for candidate in (name, name.casefold(), labels.get(name.casefold(), name)):
-        if candidate in known:
-            return candidate
-    raise ConfigError(f"Unknown metric '{name}'. {suggest(name.casefold(), known, aliases(records))}")
+    return figure_of_classes(metric, first, chosen) if is_multiclass(first) else metric_named(metric, measures())
 
 
 def _rankings(
-    groups: Sequence[Sequence[Run]], store: Store, metric: str | None, messages: Messages
+    groups: Sequence[Sequence[Run]], store: Store, metric: str | None, chosen: bool, messages: Messages
 ) -> tuple[CardRanking, ...]:
-    by_group = [_ranking_metric(metric, group[0]) for group in groups]
+    by_group = [_ranking_metric(metric, group[0], chosen) for group in groups]
     results = [_collected(group, store) for group in groups]
     _warn_of_left_out((card for group in results for card in group), messages)
-    ranked = [
-        CardRanking(conditions(group[0].runs[0].spec), ranking)
-        for group, each in zip(results, by_group, strict=True)
-        if group and (ranking := rank(group, each)) is not None
-    ]
+    ranked = []
+    for group, each in zip(results, by_group, strict=True):
+        words = None
+        if group and is_multiclass(group[0].runs[0]) and _is_of_decisions(ranked_by(group, each)):
+            _note_other_decision(group[:1], chosen, messages)
+            group, words = _with_decision(group, chosen, messages)
+        if group and (ranking := rank(group, each, chosen=chosen)) is not None:
+            ranked.append(CardRanking(conditions(group[0].runs[0].spec), ranking, words))
     if not ranked:
         raise ConfigError(f"--store {store.root}: contains no two cards with {by_group[0]} on the same test images")
     return tuple(ranked)
+
+
+def _is_of_decisions(key: str) -> bool:
+    measure = find_multiclass(key)
+    return measure is None or measure.uses_decisions
 
 
 def _pairs(
@@ -263,7 +344,8 @@ def _pairs(
         if not any(_is(run, name) for group in groups for run in group):
             if any(_is(run, name) for run in runs):
                 raise ConfigError(f"--store {store.root}: {name} has no finished run")
-            raise unknown_run("card or run", name, store, runs, {run.spec.card.name for run in runs})
+            trials = readable_runs(store, Messages(), "search")
+            raise unknown_run("card or run", name, store, [*runs, *trials], {run.spec.card.name for run in runs})
     common = [group for group in groups if all(any(_is(run, name) for run in group) for name in names)]
     if not common:
         _check_same_classes(names, groups, store)
@@ -304,7 +386,7 @@ def _results_of(name: str, group: Iterable[Run], store: Store) -> AnyResults:
 
 
 def _is(run: Run, name: str) -> bool:
-    return name in (run.spec.card.name, run.run_id, f"{run.spec.card.name}:{run.spec.seed}")
+    return name in names_of(run)
 
 
 def _warn_of_left_out(cards: Iterable[AnyResults], messages: Messages) -> None:

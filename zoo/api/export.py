@@ -50,6 +50,8 @@ def export(
     run: str | Run,
     *,
     store: PathLike | Store = "runs",
+    data: PathLike | None = None,
+    protocol: str | None = None,
     out: PathLike | None = None,
     container: bool = False,
     on_message: OnMessage = silent,
@@ -60,6 +62,8 @@ def export(
     Args:
         run: As in `predict`.
         store: The folder that contains the runs, or a Store.
+        data: As in `predict`.
+        protocol: As in `predict`.
         out: A new folder; None takes CARD-SEED.
         container: Whether to write a service and a Containerfile too.
         on_message: Called with each warning when it arises; the result collects them too.
@@ -72,7 +76,7 @@ def export(
         OSError: `out` cannot be written.
     """
     source, messages = resolve_store(store), Messages(on_message)
-    chosen = resolve_run(run, source, messages)
+    chosen = resolve_run(run, source, messages, data, protocol)
     folder = path("out", out) if out is not None else Path(f"{chosen.spec.card.name}-{chosen.spec.seed}")
     if folder.exists():
         raise ConfigError(f"--out {folder}: already exists; remove it, or give another folder")
@@ -96,7 +100,8 @@ def _write(run: Run, store: Store, folder: Path, container: bool) -> None:
         shutil.copyfile(model, building / "model.keras")
         trained = load_model(model, maker_of(run), outputs_of(run))
         exported = ExportedModel(asdict(write_onnx(trained, building / "model.onnx")))
-        document = json.dumps(decision_document(run, decider, exported), indent=2, ensure_ascii=False)
+        val = store.binary_scores(run, "val") if len(decider.classes) == 2 else None
+        document = json.dumps(decision_document(run, decider, exported, val), indent=2, ensure_ascii=False)
         write_text(building / "decision.json", document)
         write_text(building / "README.md", model_card(run, store, decider, exported))
         write_text(building / "example.py", example(decider, exported))

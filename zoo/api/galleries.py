@@ -157,6 +157,7 @@ def _gallery(run: Run, store: Store, test: _TestImages) -> Gallery:
 
 def _binary_gallery(run: Run, store: Store, scores: Scores, test: _TestImages, images: tuple[Image, ...]) -> Gallery:
     from benchmark.evidence.diagnosis.subgroups import subgroups
+    from benchmark.runs.deployment.decision_rule import decider_of
     from reports.gallery.gallery import build_gallery, decided_at, select_images
 
     names = [image.name for image in images]
@@ -168,7 +169,16 @@ def _binary_gallery(run: Run, store: Store, scores: Scores, test: _TestImages, i
     called = (stored >= threshold).astype("int64")
     heat, reason, notes = _maps(run, store, stored, called, _explained(test, selection, images, pixels))
     return build_gallery(
-        run, scores, names, selection, pixels, heat=heat, maps_reason=reason, subgroups=groups, notes=notes
+        run,
+        scores,
+        names,
+        selection,
+        pixels,
+        heat=heat,
+        maps_reason=reason,
+        subgroups=groups,
+        notes=notes,
+        calibrator=None if run.threshold is None else decider_of(run, store).calibrator,
     )
 
 
@@ -176,6 +186,7 @@ def _multiclass_gallery(
     run: Run, store: Store, scores: MulticlassScores, test: _TestImages, images: tuple[Image, ...]
 ) -> Gallery:
     from benchmark.evidence.diagnosis.multiclass_subgroups import multiclass_subgroups
+    from benchmark.runs.deployment.multiclass import calibrator_of_classes
     from reports.gallery.multiclass import (
         build_multiclass_gallery,
         decided_by,
@@ -196,7 +207,16 @@ def _multiclass_gallery(
     subject = _explained(test, selection, images, pixels)
     heat, reason, notes = _maps(run, store, scores.y_score[places], called, subject, scores.y_true[places])
     return build_multiclass_gallery(
-        run, scores, names, selection, pixels, heat=heat, maps_reason=reason, subgroups=groups, notes=notes
+        run,
+        scores,
+        names,
+        selection,
+        pixels,
+        heat=heat,
+        maps_reason=reason,
+        subgroups=groups,
+        notes=notes,
+        calibrator=calibrator_of_classes(run, store),
     )
 
 

@@ -14,12 +14,13 @@ from benchmark.runs.execution.limits import Limits, seconds_of
 from benchmark.runs.protocol import Protocol, load_protocol
 from benchmark.runs.run import Run
 from benchmark.runs.storage import lookup
+from benchmark.runs.storage.remembered import declared_data
 from benchmark.runs.storage.store import Store
 from zoo.api.messages import Messages
 from zoo.config.arguments import PATH, one_of_types, optional_text, path, quoted, real, several, text, whole
 from zoo.config.errors import ConfigError
 from zoo.models.card import MOST_ENTRIES, ModelCard, ModelSpec
-from zoo.models.catalog import check_phases, load_cards, select
+from zoo.models.catalog import Catalog, check_phases, load_cards, load_catalog, select
 from zoo.models.registry import complete_params
 
 PathLike = str | Path
@@ -53,20 +54,34 @@ def known_cards(card_folders: Paths, messages: Messages, files: Iterable[Path] =
     return load_cards(folders_of(card_folders), messages.warn, files)
 
 
-def resolve_cards(cards: Cards, card_folders: Paths, messages: Messages) -> list[ModelCard]:
+def known_catalog(card_folders: Paths, messages: Messages) -> Catalog:
+    """All cards with their collections; arguments and errors as of `known_cards`."""
+    return load_catalog(folders_of(card_folders), messages.warn)
+
+
+def resolve_cards(
+    cards: Cards, card_folders: Paths, messages: Messages, collection: str | None = None
+) -> list[ModelCard]:
     """The requested cards, each once.
 
     Args:
         cards: Names, paths of YAML files or ModelCard objects; one of them or several. None means every known card.
         card_folders: Folders with more cards than the built-in and installed ones.
         messages: Receives a warning per plug-in that cannot be loaded.
+        collection: The collection whose cards are meant if `cards` is None; None for every collection.
 
     Returns:
         The cards in the requested order, completed with the defaults of their builders.
 
     Raises:
-        ConfigError: A card is unknown or invalid, the request is empty, or two different cards share a name.
+        ConfigError: A card or the collection is unknown, a card is invalid, the request is empty, two different cards
+            share a name, or both cards and a collection are given.
     """
+    optional_text("collection", collection, "the name of a collection or None")
+    if collection is not None:
+        if cards is not None:
+            raise ConfigError("give cards by name or --collection, not both; `zoo cards` lists them by collection")
+        return list(known_catalog(card_folders, messages).of(collection).values())
     right = "names, YAML files or ModelCard objects, or None for every card"
     requested = None if cards is None else several("cards", cards, (*PATH, ModelCard), right)
     files = [Path(card) for card in requested or () if not isinstance(card, ModelCard) and is_file(card)]
@@ -205,7 +220,7 @@ def readable_runs(store: Store, messages: Messages, stage: Literal["bench", "sea
     runs, problems = store.runs(stage)
     for problem in problems:
         messages.warn(problem)
-    return runs
+    return as_declared(runs, store)
 
 
 def stored_runs(store: Store, messages: Messages, stage: Literal["bench", "search"] | None = None) -> list[Run]:
@@ -230,13 +245,18 @@ def stored_runs(store: Store, messages: Messages, stage: Literal["bench", "searc
     return runs
 
 
-def resolve_run(run: str | Run, store: Store, messages: Messages) -> Run:
+def resolve_run(
+    run: str | Run, store: Store, messages: Messages, data: PathLike | None = None, protocol: str | None = None
+) -> Run:
     """One run of a store.
 
     Args:
-        run: A run, its id, the beginning of its id, CARD or CARD:SEED.
+        run: A run, its id, the beginning of its id, CARD or CARD:SEED. A card of several data sets or protocols means
+            the run of the latest benchmark.
         store: The store to search.
-        messages: Receives a warning per run that cannot be read.
+        messages: Receives a warning per run that cannot be read, and a note if the name means other runs too.
+        data: The source of the run; None for any.
+        protocol: The name of its protocol; None for any.
 
     Returns:
         `run` itself, or the only stored run that matches.
@@ -245,7 +265,28 @@ def resolve_run(run: str | Run, store: Store, messages: Messages) -> Run:
         ConfigError: No run matches, or several do.
     """
     one_of_types("run", run, (str, Run), "a run, its id, CARD or CARD:SEED")
-    return lookup.resolve_run(store, run, messages.warn) if isinstance(run, str) else run
+    if isinstance(run, Run):
+        return run
+    among = resolve_among(data, protocol)
+    return as_declared([lookup.resolve_run(store, run, messages.warn, among=among, note=messages.note)], store)[0]
+
+
+def resolve_among(data: PathLike | None, protocol: str | None) -> lookup.Conditions:
+    """The data and the protocol of the requested runs. Raises ConfigError if an argument has another type."""
+    if data is not None:
+        one_of_types("data", data, PATH, "a source such as 'phantom', a folder, an .npz file, or None")
+    optional_text("protocol", protocol, "the name of a protocol or None")
+    return lookup.Conditions(None if data is None else str(data), protocol)
+
+
+def as_declared(runs: Sequence[Run], store: Store) -> list[Run]:
+    """`runs` with the published data sets that a benchmark of their images declared, as the store remembers it."""
+    of_data = declared_data(store)
+    names = [of_data.get(run.spec.dataset.fingerprint, run.spec.dataset.known_as) for run in runs]
+    return [
+        run if name is None or name == run.spec.dataset.known_as else _declare(run, name)
+        for run, name in zip(runs, names, strict=True)
+    ]
 
 
 def declared(runs: Sequence[Run], data_is: str) -> list[Run]:

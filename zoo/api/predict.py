@@ -77,7 +77,7 @@ class PredictResults:
         return frame(rows, columns)
 
     def _repr_html_(self) -> str:
-        rows = [(*shown_row(each), each.error or note(each)) for each in self.predictions]
+        rows = [(*shown_row(each, self.decider), each.error or note(each)) for each in self.predictions]
         columns = (*shown_columns(self.decider), "note")
         lines = (*summary(self.run, self.decider, self.predictions), *self.notes, *self.messages)
         return html_table("Predictions", columns, rows, lines)
@@ -88,6 +88,8 @@ def predict(
     images: Paths,
     *,
     store: PathLike | Store = "runs",
+    data: PathLike | None = None,
+    protocol: str | None = None,
     progress: Progress = lambda predictions, total: predictions,
     on_message: OnMessage = silent,
 ) -> PredictResults:
@@ -95,10 +97,12 @@ def predict(
     `zoo predict` does.
 
     Args:
-        run: A run, its id, the beginning of its id, or CARD or CARD:SEED if only one run matches. Its model must be
-            stored (`bench(..., keep_models=True)`).
+        run: A run, its id, the beginning of its id, CARD or CARD:SEED. A card of several data sets or protocols means
+            the run of the latest benchmark. Its model must be stored (`bench(..., keep_models=True)`).
         images: Image files, or folders of images; one or several.
         store: The folder that contains the runs, or a Store.
+        data: The source of the run; None for any.
+        protocol: The name of the protocol of the run; None for any.
         progress: Wraps the predictions, as `tqdm.tqdm` does.
         on_message: Called with each warning when it arises; the result collects them too.
 
@@ -110,7 +114,7 @@ def predict(
     """
     paths = several("images", images, PATH, "image files or folders of images", may_be_empty=False)
     source, messages = resolve_store(store), Messages(on_message)
-    chosen = resolve_run(run, source, messages)
+    chosen = resolve_run(run, source, messages, data, protocol)
     model_of(chosen, source)  # reports a missing model before the search for images
     files = image_files(map(Path, paths))
     decider = any_decider_of(chosen, source)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.runs.decision_rule import DecisionRule
 from benchmark.runs.protocol import ThresholdRule
+from benchmark.runs.run import Run
+from benchmark.runs.storage.lookup import Conditions
+from benchmark.runs.storage.remembered import latest_conditions
 from benchmark.runs.storage.store import Store
 from reports.claims.model import Claims, claims_about, load_claims
 from reports.render.files import SHOW_GALLERIES, check_formats, write_report
@@ -16,10 +19,10 @@ from reports.report import Report, build_report
 from reports.results.rescored import Rule, all_with_rule
 from reports.verdicts.report import ClaimsReport, differs
 from zoo.api.galleries import galleries_of
-from zoo.api.inputs import PathLike, Paths, declared, known_cards, new_folder, resolve_store, stored_runs
+from zoo.api.inputs import PathLike, Paths, declared, known_cards, new_folder, resolve_among, resolve_store, stored_runs
 from zoo.api.messages import Messages, OnMessage, silent
 from zoo.api.tables import frame, html_table
-from zoo.config.arguments import PATH, flag, one_of_types, optional_text, several
+from zoo.config.arguments import PATH, flag, optional_text, several
 from zoo.config.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -80,6 +83,7 @@ def report(
     decision: str | None = None,
     gallery: bool = False,
     data: PathLike | None = None,
+    protocol: str | None = None,
     patients: str | None = None,
     data_is: str | None = None,
     card_folders: Paths = (),
@@ -98,7 +102,9 @@ def report(
         decision: Choose decisions among three or more classes again on the stored validation scores: `abstain=0.7`,
             `class_at=NAME:sensitivity:0.95`, `cost=TRUE:PREDICTED:10`, ...
         gallery: Show test images, with Grad-CAM of stored models.
-        data: The source of the gallery's images; None takes the source of the runs.
+        data: Report only the runs on this source; None reports all, those of the latest benchmark first. With
+            `gallery`, it may also be the place to which the images of the runs were moved.
+        protocol: Report only the runs under the protocol of this name; None reports all.
         patients: Pattern of the gallery's file names; None takes the pattern of the runs.
         data_is: The published data set that the images are, by its name in claims and cards.
         card_folders: Folders with more cards.
@@ -118,14 +124,13 @@ def report(
     check_formats(chosen)
     flag("gallery", gallery)
     folder = new_folder(out)
-    if data is not None:
-        one_of_types("data", data, PATH, "a source such as 'phantom', a folder, an .npz file, or None")
+    among = resolve_among(data, protocol)
     optional_text("patients", patients, "a regular expression or None")
     optional_text("data_is", data_is, "the name of a data set or None")
     if gallery and not set(chosen) & set(SHOW_GALLERIES):
         raise ConfigError(f"--gallery: only {' and '.join(SHOW_GALLERIES)} show it; ask for one of them too")
-    if not gallery and (data is not None or patients is not None):
-        raise ConfigError("--data and --patients locate the images of --gallery; add --gallery or drop them")
+    if not gallery and patients is not None:
+        raise ConfigError("--patients locates the images of --gallery; add --gallery or drop it")
     optional_text("threshold_rule", threshold_rule, "a rule such as 'youden' or 'cost=5', or None")
     optional_text("decision", decision, "a rule such as 'abstain=0.7', or None")
     rules: dict[str, Rule] = {}
@@ -139,6 +144,9 @@ def report(
     loaded = [each if isinstance(each, Claims) else load_claims(str(each), known) for each in requested]
     source = resolve_store(store)
     runs = stored_runs(source, messages, "bench")
+    if gallery and not any(Conditions(data=among.data).fit(run) for run in runs):
+        among = Conditions(protocol=protocol)  # the images of the runs were moved there
+    runs = _latest_first(among.select(runs, source), source)
     notes = []
     if data_is is not None:
         runs = declared(runs, data_is)
@@ -157,3 +165,9 @@ def report(
         galleries = galleries_of(runs, source, data=images, patients=patients, on_progress=on_progress)
     paths = write_report(content, source, folder, chosen, galleries)
     return ReportResults(content, tuple(paths), messages.lines())
+
+
+def _latest_first(runs: Sequence[Run], store: Store) -> list[Run]:
+    """`runs` with those on the data and under the protocol of the latest benchmark first."""
+    latest = latest_conditions(runs, store)
+    return sorted(runs, key=lambda run: run.spec.conditions != latest)

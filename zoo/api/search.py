@@ -17,6 +17,7 @@ from benchmark.runs.execution.limits import NO_LIMITS, Limits
 from benchmark.runs.execution.main_module import stop_in_worker
 from benchmark.runs.plan import PlannedSplit, make_plan, planned_splits
 from benchmark.runs.protocol import Protocol
+from benchmark.runs.storage.remembered import SourceOptions
 from benchmark.runs.storage.store import Store
 from benchmark.runs.trial import SearchResult
 from reports.figures.search import search_pictures
@@ -25,6 +26,7 @@ from reports.render.markdown.search import search_markdown
 from reports.results.search import trial_rows
 from search_spaces.space import SearchSpace, fitting_space, load_space, winner_yaml, with_overrides
 from zoo.api.bench import BenchPlan, BenchResults, OnEvent
+from zoo.api.conditions import check_protocol, open_data, resolve_conditions
 from zoo.api.data_messages import report_data
 from zoo.api.inputs import (
     CardLike,
@@ -35,9 +37,7 @@ from zoo.api.inputs import (
     known_cards,
     new_folder,
     resolve_cards,
-    resolve_data,
     resolve_limits,
-    resolve_protocol,
     resolve_store,
 )
 from zoo.api.messages import Messages, OnMessage, silent
@@ -192,7 +192,7 @@ def search(
     trials: int | None = None,
     executions: int | None = None,
     data: PathLike | Dataset = "phantom",
-    protocol: PathLike | Protocol = "quick",
+    protocol: PathLike | Protocol | None = None,
     store: PathLike | Store = "runs",
     out: PathLike = "search",
     name: str | None = None,
@@ -273,7 +273,7 @@ def plan_search(
     trials: int | None = None,
     executions: int | None = None,
     data: PathLike | Dataset = "phantom",
-    protocol: PathLike | Protocol = "quick",
+    protocol: PathLike | Protocol | None = None,
     store: PathLike | Store = "runs",
     out: PathLike = "search",
     name: str | None = None,
@@ -324,9 +324,11 @@ def plan_search(
     if not isinstance(space, SearchSpace):
         space = load_space(str(space)) if space else fitting_space(base)
     space = with_overrides(space, tuner=tuner, trials=trials, executions=executions)
-    conditions, target = resolve_protocol(protocol), resolve_store(store)
+    check_protocol(protocol)
+    target = resolve_store(store)
     warm_up()
-    dataset = resolve_data(data, patients, positive, hold_out=hold_out)
+    dataset = open_data(data, SourceOptions(patients, positive, None, hold_out), target, messages)
+    conditions = resolve_conditions(protocol, dataset, target, messages)
     space = space.for_classes(dataset.classes)
     report_data(dataset, messages, [base])
     plan = make_plan([base], conditions, dataset)

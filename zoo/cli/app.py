@@ -16,6 +16,7 @@ from zoo.cli.commands import (
     data,
     export,
     predict,
+    protocols,
     report,
     runs,
     schema,
@@ -38,6 +39,7 @@ app = typer.Typer(
 )
 app.command("cards")(cards.command)
 app.command("data")(data.command)
+app.command("protocols")(protocols.command)
 app.command("bench")(bench.command)
 app.command("search")(search.command)
 app.command("runs")(runs.command)

@@ -22,14 +22,26 @@ _SUFFIXES = (".yaml", ".yml")
 
 def card_names(ctx: typer.Context, incomplete: str) -> list[str]:
     """Cards that are built in, installed or in the folders of `--cards`, without those already on the line."""
-    folders = [_package("zoo.models.cards"), *map(Path, ctx.params.get("cards") or ())]
+    named = ctx.params.get("names") or ()
+    stems = (name for folder in _card_folders(ctx) for name in _stems(folder))
+    return _matching(incomplete, (name for name in stems if name not in named))
+
+
+def collection_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The folders that contain cards."""
+    return _matching(incomplete, (folder.resolve().name for folder in _card_folders(ctx) if _stems(folder)))
+
+
+def _card_folders(ctx: typer.Context) -> list[Path]:
+    """The folders with cards: built in, installed and of `--cards`, each with its subfolders."""
+    folders: list[Path] = [_package("zoo.models.cards"), *map(Path, ctx.params.get("cards") or ())]
     for entry in entry_points(group="zoo.cards"):
         with suppress(ImportError, ValueError):  # the command reports a broken plug-in
             outermost, *inner = entry.value.split(".")
             spec = find_spec(outermost)  # for an inner package it would import the outer ones
             folders += [Path(location, *inner) for location in (spec and spec.submodule_search_locations) or ()]
-    named = ctx.params.get("names") or ()
-    return _matching(incomplete, (name for folder in folders for name in _stems(folder) if name not in named))
+    below = [path for folder in folders if folder.is_dir() for path in sorted(folder.iterdir()) if path.is_dir()]
+    return [*folders, *(path for path in below if not path.name.startswith("."))]
 
 
 def run_names(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:

@@ -20,6 +20,15 @@ CardsOption = Annotated[
     list[Path] | None,
     typer.Option("--cards", metavar="DIR", help="A folder with more cards; may be repeated."),
 ]
+CollectionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--collection",
+        metavar="NAME",
+        help="The cards of one collection: pneumonia-report, starter, or a folder of cards of your own.",
+        autocompletion=completion.collection_names,
+    ),
+]
 DataOption = Annotated[str, typer.Option("--data", metavar="SOURCE", help=f"{source_descriptions()}.")]
 PatientsOption = Annotated[
     str | None,
@@ -54,11 +63,24 @@ DataIsOption = Annotated[
     ),
 ]
 ProtocolOption = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--protocol",
         metavar="NAME_OR_FILE",
-        help="quick, published, full, or a YAML file.",
+        help="auto, quick, published, full, or a YAML file. Default: quick for the phantom, auto for other data.",
+        autocompletion=completion.protocol_names,
+    ),
+]
+RunDataOption = Annotated[
+    str | None,
+    typer.Option("--data", metavar="SOURCE", help="Only runs on these data. Default: those of the latest bench."),
+]
+RunProtocolOption = Annotated[
+    str | None,
+    typer.Option(
+        "--protocol",
+        metavar="NAME",
+        help="Only runs under this protocol. Default: that of the latest bench.",
         autocompletion=completion.protocol_names,
     ),
 ]
@@ -69,7 +91,7 @@ RunArgument = Annotated[
     str,
     typer.Argument(
         metavar="RUN",
-        help="A run id or the start of one; or CARD or CARD:SEED, if only one run matches.",
+        help="A run id or the start of one; or CARD or CARD:SEED, of the latest bench if several match.",
         autocompletion=completion.run_names,
     ),
 ]

@@ -15,10 +15,12 @@ from rich.text import Text
 from benchmark.runs.execution.events import ComputedElsewhere, Finished, Preparing, Progressed, Reused, Started
 from reports.render.terminal.runs import status_line
 from reports.render.terminal.table import escape
+from reports.results.protocol_choices import protocol_lines
 from reports.results.split_faults import own_faults
 from reports.results.split_lines import split_lines, split_notes
 from reports.text import measured, one_line, plural
 from zoo.cli.plain_progress import Clock, Pace, can_redraw, duration, step_line
+from zoo.models.recipe import ProbeRecipe
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -62,6 +64,8 @@ def watching(
     write(f"{_kind(dataset)}: {dataset.title}; {plural(len(plan.specs), 'run')}, {skipped}")
     for skip in plan.skips:
         write(f"skipped {skip.card.name}: {skip.reason}")
+    for line in protocol_lines(plan.specs[0].protocol):
+        write(line)
     view = View(plan, clock)
     splits = planned_splits(plan, dataset)
     for line in split_lines(splits, dataset.classes, len(dataset.images)):
@@ -324,5 +328,7 @@ class View:
 
 def _epochs(spec: RunSpec) -> int:
     recipe = spec.protocol.budgeted(spec.card).recipe
+    if isinstance(recipe, ProbeRecipe):
+        return 1  # one step
     tune = recipe.finetune
     return recipe.epochs + (tune.epochs if tune else 0)

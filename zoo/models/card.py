@@ -11,10 +11,8 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    SerializerFunctionWrapHandler,
     ValidationInfo,
     WrapValidator,
-    model_serializer,
     model_validator,
 )
 
@@ -25,138 +23,17 @@ from zoo.config.renames import Joined, formerly
 from zoo.config.strict import Strict
 from zoo.config.strict_yaml import suggest
 from zoo.models.metrics import ClassName, Measured, MetricName, figure_problem
+from zoo.models.recipe import ProbeRecipe, Recipe, is_probe
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
-LearningRate = Annotated[float, Field(gt=0.0, le=1.0, description="step size of the optimiser, (0, 1]")]
 
 # Upper bounds are far above every sensible value: they stop typing errors and files made to waste time.
-Epochs = Annotated[int, Field(gt=0, le=100_000)]
 ImageCount = Annotated[int, Field(gt=0, le=1_000_000)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Factor = Annotated[float, Field(gt=0, le=1000)]
 Printed = Annotated[float, Field(ge=-1e9, le=1e9)]
 
 MOST_ENTRIES = 1000
 """The largest number of entries in a list of a file."""
-
-
-class Augmentation(Strict):
-    """Random changes of a training image, in physical units, as Keras' ImageDataGenerator defines them.
-
-    One number `r` means a uniform distribution on [-r, r]. With the defaults, nothing changes.
-    """
-
-    rotation_degrees: Annotated[float, Field(ge=0, le=180)] = 0.0
-    width_shift: Annotated[float, Field(ge=0, lt=1, description="share of the width")] = 0.0
-    height_shift: Annotated[float, Field(ge=0, lt=1, description="share of the height")] = 0.0
-    shear_degrees: Annotated[float, Field(ge=0, lt=90)] = 0.0
-    zoom: tuple[Factor, Factor] = Field(
-        default=(1.0, 1.0), description="range of two independent factors; above 1 zooms out"
-    )
-    brightness: tuple[Annotated[float, Field(ge=0, le=1000)], Annotated[float, Field(ge=0, le=1000)]] | None = Field(
-        default=None, description="range of a factor on grey levels"
-    )
-    channel_shift: Annotated[float, Field(ge=0, le=255, description="grey levels of 255")] = 0.0
-    horizontal_flip: bool = False
-    vertical_flip: bool = False
-    fill: Literal["nearest", "reflect", "constant"] = "nearest"
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Augmentation:
-        for name in ("zoom", "brightness"):
-            pair = getattr(self, name)
-            if pair is not None and pair[0] > pair[1]:
-                raise ValueError(f"{name} must be [low, high] with low <= high")
-        return self
-
-
-class Optimizer(Strict):
-    """The optimiser of a phase."""
-
-    name: Literal["adam", "sgd", "rmsprop"] = "adam"
-    learning_rate: LearningRate
-
-
-class Loss(Strict):
-    """The training loss: cross-entropy, or focal loss (Lin et al. 2017).
-
-    For three or more classes, both are categorical. `gamma` belongs to the focal loss. `alpha` is the weight of the
-    positive class of two. `crossentropy` is another name for `binary_crossentropy`, and with an alpha
-    `focal_crossentropy` is another name for `binary_focal_crossentropy`. Both are stored under the longer name.
-    """
-
-    name: Literal["binary_crossentropy", "binary_focal_crossentropy", "crossentropy", "focal_crossentropy"] = (
-        "binary_crossentropy"
-    )
-    alpha: Annotated[float, Field(gt=0, lt=1, description="weight of the positive class of two")] | None = None
-    gamma: Annotated[float, Field(ge=0, le=1000)] | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_name(cls, data: Any) -> Any:
-        # Run ids contain the name, so each loss is stored under one name.
-        if isinstance(data, dict) and data.get("name") == "crossentropy":
-            return data | {"name": "binary_crossentropy"}
-        if isinstance(data, dict) and data.get("name") == "focal_crossentropy" and data.get("alpha") is not None:
-            return data | {"name": "binary_focal_crossentropy"}
-        return data
-
-    @model_validator(mode="after")
-    def _focal(self) -> Loss:
-        if self.name == "focal_crossentropy":
-            if self.gamma is None:
-                raise ValueError("focal_crossentropy needs gamma; add it, and alpha for two classes of unequal weight")
-            return self
-        focal = self.name == "binary_focal_crossentropy"
-        if focal != (self.alpha is not None and self.gamma is not None) or (self.alpha is None) != (self.gamma is None):
-            raise ValueError("alpha and gamma belong to binary_focal_crossentropy, which needs both; drop or add them")
-        return self
-
-
-class EarlyStopping(Strict):
-    """Stops a phase if a validation figure has not improved for `patience` epochs."""
-
-    monitor: Literal["val_loss", "val_accuracy"] = "val_loss"
-    patience: Epochs
-    restore_best_weights: bool = True
-
-
-class Finetune(Strict):
-    """The second phase: trains the layers that the model's parameters unfreeze, or else the head, at this rate."""
-
-    learning_rate: LearningRate
-    epochs: Epochs
-    early_stopping: EarlyStopping | None = None
-
-
-class Recipe(Strict):
-    """How a model is trained. `preprocessing` maps grey levels 0..255 to the input of the network."""
-
-    optimizer: Optimizer
-    epochs: Epochs
-    batch_size: Annotated[int, Field(gt=0, le=100_000)]
-    loss: Loss = Loss()
-    early_stopping: EarlyStopping | None = None
-    augmentation: Augmentation | None = None
-    preprocessing: Literal["rescale", "caffe"] = Field(
-        default="rescale", description="rescale: pixels / 255; caffe: BGR minus the ImageNet means, as VGG16"
-    )
-    finetune: Finetune | None = None
-    label_smoothing: float = Field(
-        default=0.0, ge=0, lt=1, description="share of a label that training spreads evenly over the classes"
-    )
-    class_weights: Literal["balanced"] | None = Field(
-        default=None, description="balanced: each class has the same weight in training, however many images it has"
-    )
-
-    @model_serializer(mode="wrap")
-    def _without_defaults(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # Run ids and records of cards without these options stay as they were before the options existed.
-        data: dict[str, Any] = serialize(self)
-        for name in ("label_smoothing", "class_weights"):
-            if data.get(name, "") == type(self).model_fields[name].default:
-                del data[name]
-        return data
 
 
 class ModelSpec(BaseModel):
@@ -213,14 +90,14 @@ class MulticlassTestSizes(BaseModel):
 
 
 def by_keys(several: Callable[[Mapping[str, Any]], bool], two: type[BaseModel], many: type[BaseModel]) -> WrapValidator:
-    """Return a validator that chooses a model of two classes or of more by the keys of a mapping.
+    """Return a validator that chooses one of two models, such as that for two classes or for more, by a mapping's keys.
 
     A union of the models would report the errors of both.
 
     Args:
-        several: Whether a mapping is about three classes or more.
-        two: The model for two classes.
-        many: The model for three classes or more.
+        several: Whether a mapping is one of `many`.
+        two: The model for other mappings.
+        many: The model for the mappings that `several` recognises.
 
     Returns:
         An annotation for the union of both.
@@ -289,17 +166,19 @@ class ModelCard(Strict):
     """A model, its recipe and the figures published about it.
 
     `change` says in a few words how the card differs from the one that it extends. `assumptions` lists what the source
-    does not state and what the card uses instead.
+    does not state and what the card uses instead. `baseline` marks a card that every model should beat, such as a
+    constant answer; a card does not inherit it.
     """
 
     name: Annotated[str, Field(pattern=NAME_PATTERN)]
     title: Annotated[str, Field(min_length=1, max_length=200)]
     change: Annotated[str, Field(min_length=1, max_length=200), formerly("changes")]
     extends: str | None = None
+    baseline: bool = False
     source: Source | None = None
     assumptions: Annotated[str | None, formerly("left_open")] = None
     model: ModelSpec
-    recipe: Recipe
+    recipe: Annotated[Recipe | ProbeRecipe, by_keys(is_probe, Recipe, ProbeRecipe)]
     published: Annotated[tuple[PublishedFigure, ...], Field(max_length=MOST_ENTRIES)] = ()
 
     @model_validator(mode="after")

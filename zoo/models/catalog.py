@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from importlib import resources
 from os import PathLike
 from pathlib import Path
@@ -15,9 +16,16 @@ from zoo.config.arguments import PATH, several
 from zoo.config.errors import ConfigError
 from zoo.config.strict_yaml import read_yaml, suggest, unknown, validate
 from zoo.models.card import NAME_PATTERN, ModelCard, ModelSpec
+from zoo.models.recipe import ProbeRecipe, is_probe
 from zoo.models.registry import builder_names, complete_params, get_builder
 
-_NOT_INHERITED = ("name", "extends", "published", "source", "assumptions")
+REPORT_COLLECTION = "pneumonia-report"
+"""The built-in cards of the report that the benchmark rebuilds."""
+
+STARTER_COLLECTION = "starter"
+"""The built-in cards for images of one's own."""
+
+_NOT_INHERITED = ("name", "extends", "baseline", "published", "source", "assumptions")
 
 
 class _UnknownParent(ConfigError):
@@ -26,6 +34,39 @@ class _UnknownParent(ConfigError):
 
 class _NeedsBrokenPlugin(ConfigError):
     """A card may need a plug-in that could not be loaded."""
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All known cards and their collections.
+
+    The collection of a card is the name of the folder that contains its file. It does not belong to the card: runs and
+    their ids do not depend on it.
+
+    Attributes:
+        cards: The cards by name, sorted.
+        collections: The collection of each card, by the name of the card.
+        built_in: The names of the built-in collections.
+    """
+
+    cards: dict[str, ModelCard]
+    collections: dict[str, str]
+    built_in: tuple[str, ...]
+
+    def names(self) -> tuple[str, ...]:
+        """The names of the collections: the built-in ones, then the others, each sorted."""
+        return tuple(sorted(set(self.collections.values()), key=lambda name: (name not in self.built_in, name)))
+
+    def of(self, collection: str) -> dict[str, ModelCard]:
+        """The cards of a collection by name. Raises a ConfigError with the nearest name if there is none."""
+        if collection not in self.names():
+            raise unknown("collection", collection, self.names())
+        return {name: card for name, card in self.cards.items() if self.collections[name] == collection}
+
+    def of_default(self, collection: str) -> dict[str, ModelCard]:
+        """The cards of a built-in collection, and all that are not built in."""
+        chosen = {name for name, of in self.collections.items() if of == collection or of not in self.built_in}
+        return {name: card for name, card in self.cards.items() if name in chosen}
 
 
 def _warn(problem: str) -> None:
@@ -40,7 +81,7 @@ def load_cards(
     """Load the built-in cards, those of installed packages (entry-point group `zoo.cards`), and further ones.
 
     Args:
-        directories: Folders with more cards (*.yaml); one or several.
+        directories: Folders with more cards (*.yaml), also in subfolders; one or several.
         on_problem: Called with a line per plug-in that cannot be loaded, and per card that needs it and is left out.
             The default gives RuntimeWarnings.
         files: YAML files of single cards.
@@ -51,6 +92,27 @@ def load_cards(
     Raises:
         ConfigError: Cards are invalid, with every error of every file; or a folder does not exist.
     """
+    return load_catalog(directories, on_problem, files).cards
+
+
+def load_catalog(
+    directories: str | PathLike[str] | Iterable[str | PathLike[str]] = (),
+    on_problem: Callable[[str], None] = _warn,
+    files: Iterable[Path] = (),
+) -> Catalog:
+    """Load the cards of `load_cards` with their collections.
+
+    Args:
+        directories: As in `load_cards`.
+        on_problem: As in `load_cards`.
+        files: As in `load_cards`.
+
+    Returns:
+        The cards and their collections.
+
+    Raises:
+        ConfigError: As `load_cards`.
+    """
     further = several("directories", directories, PATH, "a folder or a list of folders")
     builder_names()
     raw: dict[str, tuple[Path, dict[str, Any]]] = {}
@@ -59,8 +121,11 @@ def load_cards(
     packages, broken = _packages()
     for line in (*plugins.load(plugins.BUILDERS).broken, *plugins.load(plugins.METRICS).broken, *broken):
         on_problem(line)
-    for path in _card_files(_folders(packages, map(Path, further)), files):
+    folders = _folders(packages, map(Path, further))
+    collections: dict[str, str] = {}
+    for path, collection in _card_files(folders, files):
         names.add(path.stem)
+        collections.setdefault(path.stem, collection)
         try:
             data = read_yaml(path, ModelCard)
             name = data.get("name", path.stem)
@@ -88,7 +153,11 @@ def load_cards(
             errors += error.lines
     if errors:
         raise ConfigError(*dict.fromkeys(errors))
-    return dict(sorted(cards.items()))
+    return Catalog(
+        dict(sorted(cards.items())),
+        {name: collections[name] for name in sorted(cards)},
+        tuple(sorted(path.name for path in _subfolders(folders[0]))),
+    )
 
 
 def select(cards: Mapping[str, ModelCard], names: Iterable[str]) -> list[ModelCard]:
@@ -123,10 +192,13 @@ def check_new_name(name: str, cards: Mapping[str, ModelCard], folder: Path) -> N
 def check_phases(card: ModelCard, where: str) -> None:
     """Raise ConfigError, beginning with `where`, if `card` unfreezes layers and has no phase that trains them."""
     builder = get_builder(card.model.builder)
-    if builder.unfreeze is not None and builder.unfrozen(card.model.params) and card.recipe.finetune is None:
-        raise ConfigError(
-            f"{where}: model.{builder.unfreeze.parameter} needs recipe.finetune, the phase that trains them; add it"
-        )
+    if builder.unfreeze is None or not builder.unfrozen(card.model.params):
+        return
+    parameter = f"{where}: model.{builder.unfreeze.parameter}"
+    if isinstance(card.recipe, ProbeRecipe):
+        raise ConfigError(f"{parameter} must be 0: a probe fits the last layer alone")
+    if card.recipe.finetune is None:
+        raise ConfigError(f"{parameter} needs recipe.finetune, the phase that trains them; add it")
 
 
 def merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
@@ -155,10 +227,21 @@ def _packages() -> tuple[list[Path], list[str]]:
     return folders, broken
 
 
-def _card_files(folders: Iterable[Path], files: Iterable[Path]) -> list[Path]:
-    """The YAML files of `folders`, then `files`, each once."""
-    paths = [path for folder in folders for path in sorted(folder.iterdir()) if path.suffix in (".yaml", ".yml")]
-    return list({path.resolve(): path for path in (*paths, *files)}.values())
+def _card_files(folders: Iterable[Path], files: Iterable[Path]) -> list[tuple[Path, str]]:
+    """The YAML files of `folders` and of their subfolders, then `files`, each once, with its collection."""
+    paths = [path for folder in folders for parent in (folder, *_subfolders(folder)) for path in _yaml_files(parent)]
+    resolved = {path.resolve(): path for path in (*paths, *files)}
+    return [(path, real.parent.name) for real, path in resolved.items()]
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    """The collections in `folder`: subfolders with YAML files, but hidden ones."""
+    inner = [path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith(".")]
+    return [path for path in inner if _yaml_files(path)]
+
+
+def _yaml_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*.y*ml") if path.suffix in (".yaml", ".yml"))
 
 
 def _folders(packages: Iterable[Path], directories: Iterable[Path]) -> list[Path]:
@@ -235,4 +318,7 @@ def _inherit(name: str, raw: Mapping[str, tuple[Path, dict[str, Any]]], children
         and model.get("builder", inherited.get("builder")) != inherited.get("builder")
     ):
         del base["model"]  # the parameters of another builder do not apply
+    recipe, inherited = data.get("recipe"), base.get("recipe")
+    if isinstance(recipe, Mapping) and isinstance(inherited, Mapping) and is_probe(recipe) and not is_probe(inherited):
+        base["recipe"] = {key: value for key, value in inherited.items() if key in ProbeRecipe.model_fields}
     return merge(base, data)

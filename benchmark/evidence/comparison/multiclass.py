@@ -176,7 +176,7 @@ def _difference(
     clusters = Clusters(a.runs[0].y_true, a.runs[0].patient)
     df = clusters.degrees_of_freedom(influences[: a.seeds].mean(axis=0) - influences[a.seeds :].mean(axis=0))
     variance, df = seed_variance([of_a, of_b], clusters.covariance(influences), df)
-    error = math.sqrt(variance)
+    error = math.sqrt(variance) if variance > clusters.rounding(influences) else 0.0
     by = ", by patient" if clusters.repeated else ""
     if seeds != (1, 1):
         return with_t_test(plain, error, df, level, f"images and seeds, t with {df:.1f} df{by}")

@@ -25,6 +25,9 @@ POWER = 0.8
 UNDEFINED_SHARE = 0.05
 """The share of undefined bootstrap replicates above which a metric has no interval."""
 
+NO_DIFFERENCE = "no difference on any image or patient"
+"""The test of a difference that is 0 without any spread, as of two cards with the same decisions."""
+
 _ROUNDING = 1e-12  # rounding alone gives equal numbers a standard error up to this
 
 
@@ -204,7 +207,7 @@ def _difference(
     influence = influences[: a.seeds].mean(axis=0) - influences[a.seeds :].mean(axis=0)
     image_df = math.inf if seeds == (1, 1) else clusters.degrees_of_freedom(influence)
     variance, df = seed_variance([of_a, of_b], clusters.covariance(influences), image_df)
-    error = math.sqrt(variance)
+    error = math.sqrt(variance) if variance > clusters.rounding(influences) else 0.0
     note = UNKNOWN_SPREAD if 1 in seeds else None
     plain = Difference(metric, float(of_a.mean() - of_b.mean()), seeds=seeds, note=note)
     by = ", by patient" if clusters.repeated else ""
@@ -217,7 +220,7 @@ def _difference(
         return _with_mcnemar_test(plain, share, a, b, clusters, class_sizes, level, by)
     if _by_delong(record):
         return with_t_test(plain, error, df, level, f"DeLong{by}")
-    if not influence.any():
+    if not error:
         return _nothing_varies(plain)
     df = clusters.degrees_of_freedom(influence)
     return _with_bootstrap_test(plain, resamples, error, df, level, f"paired bootstrap{by}")
@@ -271,10 +274,10 @@ def _below(statistic: float, df: float) -> float:
 
 def _nothing_varies(difference: Difference) -> Difference:
     """Return `difference` without an interval, because the standard error is 0."""
-    if difference.value:
+    if difference.value is not None and abs(difference.value) > _ROUNDING:
         return replace(difference, reason="nothing varies between images")
-    reason = "the two are identical on every image, so the uncertainty of the difference is unknown"
-    return replace(difference, p_value=1.0, test="identical on every image", reason=reason)
+    reason = f"{NO_DIFFERENCE}, so the uncertainty of the difference is unknown"
+    return replace(difference, p_value=1.0, test=NO_DIFFERENCE, reason=reason)
 
 
 def _with_bootstrap_test(

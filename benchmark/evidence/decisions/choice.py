@@ -31,6 +31,7 @@ def choose_decision(
     target: Target | None = None,
     value: float | None = None,
     costs: Costs | None = None,
+    confidence: float | None = None,
     class_sizes: ClassSizes = "drawn",
 ) -> Decision:
     """Choose a decision on validation scores.
@@ -45,12 +46,14 @@ def choose_decision(
             answered images; None for the first that the rule has.
         value: The stated share, in (0, 1].
         costs: Costs by true and predicted class, for `cost`.
+        confidence: For `class_at`: the confidence with which the rate of the class is at least `value` on further
+            images. None: only the validation images reach it.
         class_sizes: `fixed` if the validation split was drawn with set class shares; for the intervals of figures.
 
     Returns:
         The decision with its validation figures; for `cost`, with that of the highest score beside them. Nothing is
-        chosen, with the reason, if the validation split lacks the class or all others, if all scores are the same, or
-        if no threshold reaches the target.
+        chosen, with the reason, if the validation split lacks the class or all others, if all scores are the same,
+        if no threshold reaches the target, or if the class has too few images for the confidence.
 
     Raises:
         TypeError: The scores are from another split, or of two classes.
@@ -58,7 +61,7 @@ def choose_decision(
     """
     if type(scores) is not MulticlassValidationScores:
         raise TypeError(f"a decision is chosen on MulticlassValidationScores, not on {type(scores).__name__}")
-    problem = parameter_problem(rule, of_class, target, value, costs)
+    problem = parameter_problem(rule, of_class, target, value, costs, confidence)
     if problem is not None:
         raise ValueError(problem)
     if FACTS[rule].targets:
@@ -67,9 +70,11 @@ def choose_decision(
     if rule == "cost":
         return _by_cost(scores, costs or {}, class_sizes)
     if rule != "argmax":
-        threshold = _threshold(scores, of_class, target, value)
+        threshold = _threshold(scores, of_class, target, value, confidence)
         reason = threshold.reason if threshold.value is None else None
-        decision = Decision(rule, scores.classes, of_class, target, value, threshold=threshold, reason=reason)
+        decision = Decision(
+            rule, scores.classes, of_class, target, value, threshold=threshold, reason=reason, confidence=confidence
+        )
     if not decision.is_chosen:
         return decision
     return replace(decision, validation=_figures(decision, scores, decide(decision, scores.y_score), class_sizes))
@@ -99,16 +104,22 @@ def _by_cost(scores: MulticlassValidationScores, costs: Costs, class_sizes: Clas
 
 
 def _threshold(
-    scores: MulticlassValidationScores, of_class: str | None, target: Target | None, value: float | None
+    scores: MulticlassValidationScores,
+    of_class: str | None,
+    target: Target | None,
+    value: float | None,
+    confidence: float | None,
 ) -> Threshold:
     if of_class is not None:
-        return _of_class(scores, of_class, str(target), value)
+        return _of_class(scores, of_class, str(target), value, confidence)
     if target == "accuracy":
         return _for_accuracy(scores, value)
     return Threshold(value, "confidence", "a stated confidence has no interval")
 
 
-def _of_class(scores: MulticlassValidationScores, of_class: str, target: str, value: float | None) -> Threshold:
+def _of_class(
+    scores: MulticlassValidationScores, of_class: str, target: str, value: float | None, confidence: float | None
+) -> Threshold:
     if of_class not in scores.classes:
         raise ValueError(f"the class '{of_class}' does not exist; the classes are {', '.join(scores.classes)}")
     label = scores.classes.index(of_class)
@@ -117,7 +128,7 @@ def _of_class(scores: MulticlassValidationScores, of_class: str, target: str, va
             return Threshold(None, target, f"the validation split has no image of {absent}")
     one = scores.one_vs_rest(label)
     assert isinstance(one, ValidationScores)
-    threshold = choose_with_interval(one, target, value)
+    threshold = choose_with_interval(one, target, value, confidence=confidence)
     return threshold if threshold.reason is None else replace(threshold, reason=f"{of_class}: {threshold.reason}")
 
 

@@ -39,6 +39,8 @@ class Decision:
         argmax_cost: The validation expected cost of the highest raw score, for `cost`.
         gain: By how much the cross-fitted validation expected cost of `cost` is lower than `argmax_cost`, paired by
             image; below 0 if it is higher.
+        confidence: The confidence of `class_at` with which the rate of the class is at least `value`; None if nothing
+            is guaranteed.
         reason: Why nothing was chosen. `decide` then returns the class with the highest score.
     """
 
@@ -54,6 +56,7 @@ class Decision:
     argmax_cost: Figure | None = None
     gain: Figure | None = None
     reason: str | None = None
+    confidence: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", tuple(self.classes))  # JSON has lists only
@@ -84,11 +87,14 @@ class Decision:
         """That validation leaves open whether the rule does on other images what it is for; None if it does not.
 
         For `cost`, that is a lower expected cost than that of the highest score. For the others, it is the stated
-        share. The figure on validation is at least the stated share by construction. Its interval says how far it may
-        be below on other images, and is itself too favourable, because the threshold was chosen on the same images.
+        share, unless it is guaranteed with a confidence. The figure on validation is at least the stated share by
+        construction. Its interval says how far it may be below on other images, and is itself too favourable, because
+        the threshold was chosen on the same images.
         """
         if self.rule == "cost":
             return self._caution_of_cost()
+        if self.confidence is not None:  # the threshold was chosen so that this is not open
+            return None
         key = {
             "sensitivity": f"recall:class:{self.of_class}",
             "specificity": f"specificity:class:{self.of_class}",
@@ -135,7 +141,7 @@ class Decision:
 
     def in_words(self) -> str:
         """Describe the rule with its parameters, for prose."""
-        return in_words(self.rule, self.of_class, self.target, self.value)
+        return in_words(self.rule, self.of_class, self.target, self.value, self.confidence)
 
 
 def decide(decision: Decision, y_score: npt.NDArray[np.float64]) -> Labels:

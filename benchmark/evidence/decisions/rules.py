@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from benchmark.evidence.thresholds.rules import LEAST_CONFIDENCE
+
 RuleName = Literal["argmax", "cost", "class_at", "abstain"]
 RULES: tuple[RuleName, ...] = get_args(RuleName)
 
@@ -59,6 +61,7 @@ def parameter_problem(
     target: str | None = None,
     value: float | None = None,
     costs: Costs | None = None,
+    confidence: float | None = None,
 ) -> str | None:
     """Return what is wrong with the parameters of a rule, whatever the classes are.
 
@@ -68,6 +71,7 @@ def parameter_problem(
         target: What `value` states.
         value: A share in (0, 1].
         costs: Costs by true and predicted class.
+        confidence: The confidence of `class_at`, in [0.5, 1).
 
     Returns:
         One line that says what would be right; None if nothing is wrong.
@@ -76,6 +80,8 @@ def parameter_problem(
     example = f", as in {facts.example}"
     if not facts.takes_class and of_class is not None:
         return f"rule {rule} takes no class"
+    if confidence is not None and (problem := _confidence_problem(rule, value, confidence)) is not None:
+        return problem
     if not facts.takes_costs and costs:
         return f"rule {rule} takes no costs"
     if not facts.targets and (target is not None or value is not None):
@@ -89,6 +95,14 @@ def parameter_problem(
     if facts.targets and value is not None and not 0 < value <= 1:
         return f"rule {rule} takes a value above 0, at most 1, not {value:g}"
     return _cost_problem(costs or {}, example) if facts.takes_costs else None
+
+
+def _confidence_problem(rule: RuleName, value: float | None, confidence: float) -> str | None:
+    if not FACTS[rule].takes_class:
+        return f"rule {rule} takes no confidence; class_at does"
+    if not LEAST_CONFIDENCE <= confidence < 1:
+        return f"rule {rule} takes a confidence from {LEAST_CONFIDENCE:g}, below 1, not {confidence:g}"
+    return "no number of images guarantees a value of 1; state less, or leave confidence out" if value == 1 else None
 
 
 def _cost_problem(costs: Costs, example: str) -> str | None:
@@ -128,7 +142,13 @@ def cost_matrix(costs: Costs, classes: tuple[str, ...]) -> tuple[tuple[float, ..
     return matrix
 
 
-def in_words(rule: RuleName, of_class: str | None = None, target: str | None = None, value: float | None = None) -> str:
+def in_words(
+    rule: RuleName,
+    of_class: str | None = None,
+    target: str | None = None,
+    value: float | None = None,
+    confidence: float | None = None,
+) -> str:
     """Describe a rule with its parameters, for prose.
 
     Args:
@@ -136,12 +156,14 @@ def in_words(rule: RuleName, of_class: str | None = None, target: str | None = N
         of_class: The class that `class_at` is about.
         target: What `value` states.
         value: The stated share.
+        confidence: The confidence of `class_at`.
 
     Returns:
         A phrase without a full stop, such as "abstention below confidence 0.7".
     """
     if rule == "class_at":
-        return f"{of_class} at {target} {value:g}, chosen on validation scores alone"
+        sure = "" if confidence is None else f" with {100 * confidence:g}% confidence"
+        return f"{of_class} at {target} {value:g}{sure}, chosen on validation scores alone"
     if rule == "abstain" and target == "accuracy":
         return f"abstention for accuracy {value:g}, chosen on validation scores alone"
     if rule == "abstain":

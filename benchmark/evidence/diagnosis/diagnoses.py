@@ -75,7 +75,7 @@ def diagnose(
     Args:
         val: Validation scores.
         test: Test scores; None if test was not scored.
-        history: loss, accuracy, val_loss and val_accuracy, one value per epoch each.
+        history: loss, accuracy, val_loss and val_accuracy, one value per epoch each; empty for a probe.
         threshold: The decision threshold, in [0, 1].
         classes: The names of class 0 and class 1.
         checks: Records of training time; None if there are none.
@@ -198,6 +198,8 @@ def _accuracy(scores: Scores, threshold: float) -> float:
 def _not_learning(
     val: Scores, test: Scores | None, history: Mapping[str, Sequence[float]], share: float
 ) -> Finding | None:
+    if not history["accuracy"]:  # a probe has no epochs, and no learning rate to change
+        return None
     best, area = max(history["accuracy"]), auc(val)
     if best > share + NEAR_CHANCE or area is None or area >= GOOD_AUC:
         return None

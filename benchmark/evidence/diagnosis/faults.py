@@ -93,6 +93,8 @@ def gap(
             change,
         )
     accuracy, val_accuracy, val_loss = history["accuracy"], history["val_accuracy"], history["val_loss"]
+    if not accuracy:  # a probe has no epochs
+        return None
     learns = accuracy[-1] >= 0.7 and accuracy[-1] - val_accuracy[-1] >= MODE_GAP
     at_chance = min(abs(val_accuracy[-1] - share), abs(val_accuracy[-1] - (1 - share))) <= NEAR_CHANCE
     explodes = max(val_loss) >= EXPLODED_LOSS * min(history["loss"])
@@ -123,6 +125,8 @@ def gap(
 def overfitting(history: Mapping[str, Sequence[float]]) -> Finding | None:
     """Check whether validation loss rose while training loss fell."""
     loss, val_loss = history["loss"], history["val_loss"]
+    if not val_loss:  # a probe has no epochs
+        return None
     best = int(np.argmin(val_loss))
     if not all(map(math.isfinite, val_loss)) or best == len(val_loss) - 1:
         return None

@@ -50,7 +50,7 @@ def diagnose_multiclass(
     Args:
         val: Validation scores.
         test: Test scores; None if test was not scored.
-        history: loss, accuracy, val_loss and val_accuracy, one value per epoch each.
+        history: loss, accuracy, val_loss and val_accuracy, one value per epoch each; empty for a probe.
         classes: The names of the classes; None takes those of the scores.
         checks: Records of training time; None if there are none.
         losses: Reported losses by split; only if the training loss is cross-entropy.
@@ -206,6 +206,8 @@ def _single_class(scores: MulticlassScores, decided: Labels) -> int | None:
 def _not_learning(
     scored: Sequence[MulticlassScores], history: Mapping[str, Sequence[float]], share: float
 ) -> Finding | None:
+    if not history["accuracy"]:  # a probe has no epochs, and no learning rate to change
+        return None
     best, areas = max(history["accuracy"]), [_macro_auc(scores) for scores in scored]
     if best > share + NEAR_CHANCE or areas[0] is None or max(area or 0.0 for area in areas) >= GOOD_AUC:
         return None

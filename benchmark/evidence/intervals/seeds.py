@@ -13,7 +13,7 @@ from scipy.special import chdtri
 
 from benchmark.evidence.estimate import Estimate
 from benchmark.evidence.intervals.formulas import Scaled, around, t_quantile
-from benchmark.evidence.intervals.multiclass import check_decisions, multiclass_interval
+from benchmark.evidence.intervals.multiclass import check_decisions, multiclass_interval, too_few_for_seeds
 from benchmark.evidence.intervals.uncertainty import Interval, interval
 from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Floats, Labels, centred
 from benchmark.evidence.metrics.multiclass import MulticlassMetric, multiclass_metrics
@@ -70,6 +70,10 @@ class PairedScores:
     def record(self, metric: str) -> Scaled:
         """Return the range and the scale of `metric`. Raises KeyError if it is unknown."""
         return get_metric(metric)
+
+    def too_few(self, metric: str, clusters: Clusters) -> str | None:
+        """Return why there are too few images for an interval over seeds; None if there are enough."""
+        return None
 
     def first_interval(
         self, metric: str, value: float, clusters: Clusters, class_sizes: ClassSizes, level: float
@@ -150,6 +154,10 @@ class MulticlassPairedScores:
     def record(self, metric: str) -> MulticlassMetric:
         """Return the metric of this key. Raises KeyError if it is unknown."""
         return self.metrics[metric]
+
+    def too_few(self, metric: str, clusters: Clusters) -> str | None:
+        """Return why there are too few images for an interval over seeds; None if there are enough."""
+        return too_few_for_seeds(self.record(metric), self.runs[0], clusters)
 
     def first_interval(
         self, metric: str, value: float, clusters: Clusters, class_sizes: ClassSizes, level: float
@@ -258,12 +266,16 @@ def seed_figure(
         single = card.first_interval(metric, value, clusters, class_sizes, level)
         return SeedFigure(metric, value, single.low, single.high, single.method, single.reason, 1, None, UNKNOWN_SPREAD)
     spread = float(defined.std(ddof=1))
+    if (few := card.too_few(metric, clusters)) is not None:
+        return SeedFigure(metric, value, None, None, None, few, card.seeds, spread, None)
     try:
         influences = card.influence_values(metric, class_sizes)
     except MetricError as failure:
         return SeedFigure(metric, value, None, None, None, str(failure), card.seeds, spread, None)
     image_df = clusters.degrees_of_freedom(influences.mean(axis=0))
     variance, df = seed_variance([defined], clusters.covariance(influences), image_df)
+    if variance <= clusters.rounding(influences):
+        variance = 0.0
     bounds = around(card.record(metric), value, variance, t_quantile(level, df))
     if bounds is None:
         reason = "no interval at the end of the range, or where nothing varies"

@@ -13,6 +13,9 @@ Labels = npt.NDArray[np.int64]
 ClassSizes = Literal["drawn", "fixed"]
 """Whether the number of images per class is random, or was fixed beforehand, as in a balanced test set."""
 
+_ROUNDING = 1e-13
+"""Variance that rounding alone leaves where values cancel, as a share of the variance without cancelling."""
+
 
 def cells(y_true: Labels, y_score: Floats, threshold: float) -> Labels:
     """Return the cell of the confusion matrix that each image falls in.
@@ -95,8 +98,26 @@ class Clusters:
         return within + _small_sample(self.count) * (between + between.T)
 
     def variance(self, influence: Floats) -> float:
-        """Return the variance of the metric with these influence values (n,), at least 0."""
-        return max(0.0, float(self.covariance(influence[None])[0, 0]))
+        """Return the variance of the metric with these influence values (n,); 0 if no cluster differs from another."""
+        variance = float(self.covariance(influence[None])[0, 0])
+        if self._order is not None:  # no values cancel
+            return max(0.0, variance)
+        return variance if variance > self.rounding(influence[None]) else 0.0
+
+    def rounding(self, influences: Floats) -> float:
+        """Return the variance up to which rounding alone explains that of a sum or difference of k metrics.
+
+        If all clusters have the same images and decisions, the influence values of each cancel, except for rounding in
+        proportion to the values.
+
+        Args:
+            influences: Influence values (k, n) of the metrics.
+
+        Returns:
+            The variance, at least 0.
+        """
+        sizes = self.sums(np.abs(influences).sum(axis=0)[None])[0]
+        return _ROUNDING * float(sizes @ sizes)
 
     def correlation(self, first: Floats, second: Floats) -> float:
         """Return the correlation of two estimates from their influence values (n,); 0 if either cannot vary."""

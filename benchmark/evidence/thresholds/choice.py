@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchmark.evidence.estimate import Estimate
 from benchmark.evidence.scores import ValidationScores
 from benchmark.evidence.thresholds.cuts import Array
+from benchmark.evidence.thresholds.guarantee import Guarantee, guarantee_at, shortage, with_confidence
 from benchmark.evidence.thresholds.intervals import Choice
 from benchmark.evidence.thresholds.rules import Rule, get_rule
 
@@ -21,6 +22,8 @@ class Threshold(Estimate):
         reason: Why there is no value, or a value without an interval.
         low: Lower end of the interval; None if not computed.
         high: Upper end of the interval; None if not computed.
+        guarantee: What validation supports of the share that the rule states; None for other rules, without a value,
+            and in old records.
     """
 
     value: float | None
@@ -28,29 +31,48 @@ class Threshold(Estimate):
     reason: str | None = None
     low: float | None = None
     high: float | None = None
+    guarantee: Guarantee | None = None
 
 
-def choose(scores: ValidationScores, rule: str = "youden", value: float | None = None) -> Threshold:
+def choose(
+    scores: ValidationScores, rule: str = "youden", value: float | None = None, *, confidence: float | None = None
+) -> Threshold:
     """Choose a threshold on validation scores.
 
     Args:
         scores: Validation scores.
         rule: The name of a registered rule.
         value: The parameter of the rule; None for its default.
+        confidence: For a rule that states the share of right decisions in a class: the confidence with which further
+            images reach this share. None: only the validation images reach it.
 
     Returns:
-        The threshold without an interval. Its value is None, with the reason, for constant scores, a missing class, or
-        a target that no threshold reaches.
+        The threshold without an interval. Its value is None, with the reason, for constant scores, a missing class, a
+        target that no threshold reaches, or too few images for the confidence.
 
     Raises:
         TypeError: The scores are from another split.
-        ValueError: The rule is unknown or does not take `value`.
+        ValueError: The rule is unknown or does not take `value` or `confidence`.
     """
+    return _chosen(scores, get_rule(rule), value, confidence)
+
+
+def _chosen(scores: ValidationScores, rule: Rule, value: float | None, confidence: float | None) -> Threshold:
     if type(scores) is not ValidationScores:
         raise TypeError(f"a threshold is chosen on ValidationScores, not on {type(scores).__name__}")
-    registered = get_rule(rule)
-    threshold, reason = registered.best_cut(scores, registered.parameter(value))
-    return Threshold(threshold, rule, reason)
+    target = rule.parameter(value)
+    problem = rule.confidence_problem(confidence)
+    if problem is not None:
+        raise ValueError(problem)
+    if confidence is not None:
+        reason = shortage(scores, rule, target, confidence)
+        if reason is not None:
+            return Threshold(None, rule.name, reason)
+    applied = rule if confidence is None else with_confidence(rule, scores, confidence)
+    threshold, reason = applied.best_cut(scores, target)
+    if threshold is None:
+        return Threshold(None, rule.name, reason)
+    return Threshold(threshold, rule.name, guarantee=guarantee_at(scores, rule, target, threshold, confidence))
 
 
 def choose_with_interval(
@@ -58,6 +80,7 @@ def choose_with_interval(
     rule: str = "youden",
     value: float | None = None,
     *,
+    confidence: float | None = None,
     replicates: int = 1000,
     seed: int = 0,
 ) -> Threshold:
@@ -70,6 +93,7 @@ def choose_with_interval(
         scores: Validation scores.
         rule: The name of a registered rule.
         value: The parameter of the rule; None for its default.
+        confidence: As of `choose`. The interval is that of the rule without it.
         replicates: Number of bootstrap resamples, at least 100; used by rules with a bootstrap interval.
         seed: Seed of the resamples.
 
@@ -79,13 +103,20 @@ def choose_with_interval(
 
     Raises:
         TypeError: The scores are from another split.
-        ValueError: The rule is unknown or does not take `value`, or there are fewer than 100 replicates.
+        ValueError: The rule is unknown or does not take `value` or `confidence`, or there are fewer than 100
+            replicates.
     """
-    return choose_by(scores, get_rule(rule), value, replicates=replicates, seed=seed)
+    return choose_by(scores, get_rule(rule), value, confidence=confidence, replicates=replicates, seed=seed)
 
 
 def choose_by(
-    scores: ValidationScores, rule: Rule, value: float | None = None, *, replicates: int = 1000, seed: int = 0
+    scores: ValidationScores,
+    rule: Rule,
+    value: float | None = None,
+    *,
+    confidence: float | None = None,
+    replicates: int = 1000,
+    seed: int = 0,
 ) -> Threshold:
     """Choose a threshold by a rule that need not be registered, as `choose_with_interval` does.
 
@@ -93,6 +124,7 @@ def choose_by(
         scores: Validation scores.
         rule: The rule.
         value: The parameter of the rule; None for its default.
+        confidence: As of `choose_with_interval`.
         replicates: Number of bootstrap resamples, at least 100; used by rules with a bootstrap interval.
         seed: Seed of the resamples.
 
@@ -101,21 +133,19 @@ def choose_by(
 
     Raises:
         TypeError: The scores are from another split.
-        ValueError: The rule does not take `value`, or there are fewer than 100 replicates.
+        ValueError: The rule does not take `value` or `confidence`, or there are fewer than 100 replicates.
     """
     if replicates < 100:
         raise ValueError(f"{replicates} replicates are too few for a 95% interval; at least 100")
-    if type(scores) is not ValidationScores:
-        raise TypeError(f"a threshold is chosen on ValidationScores, not on {type(scores).__name__}")
+    chosen = _chosen(scores, rule, value, confidence)
+    if chosen.value is None:
+        return chosen
     parameter = rule.parameter(value)
-    threshold, reason = rule.best_cut(scores, parameter)
-    if threshold is None:
-        return Threshold(None, rule.name, reason)
 
     def choose_again(resampled: ValidationScores, weights: Array) -> Array:
         return rule.best_cuts(resampled, parameter, weights)
 
-    bounds = rule.interval(Choice(scores, parameter, threshold, choose_again, replicates, seed))
+    bounds = rule.interval(Choice(scores, parameter, chosen.value, choose_again, replicates, seed))
     if isinstance(bounds, str):
-        return Threshold(threshold, rule.name, bounds)
-    return Threshold(threshold, rule.name, None, *bounds)
+        return replace(chosen, reason=bounds)
+    return replace(chosen, low=bounds[0], high=bounds[1])

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 import numpy as np
 
@@ -23,6 +24,8 @@ from benchmark.evidence.thresholds.intervals import (
     share_target,
 )
 
+LEAST_CONFIDENCE = 0.5
+"""With less, a threshold would be less sure to reach the target than to miss it."""
 UNUSED = 0.5
 """The value that protocols and their stored identities contain for a rule without a parameter."""
 
@@ -63,6 +66,8 @@ class Rule:
         objective: The best cut maximises it. None: the value is the threshold, without a search.
         value: The admissible values of the parameter. None: the rule has no parameter.
         one_class: Whether all images may be predicted positive, or all negative.
+        label: For a rule that states the share of right decisions among the images of one class: the label of this
+            class. None for the other rules.
     """
 
     name: str
@@ -71,6 +76,7 @@ class Rule:
     objective: Objective | None
     value: Range | None = None
     one_class: bool = False
+    label: Literal[0, 1] | None = None
 
     def parameter(self, value: float | None = None) -> float:
         """Validate the parameter.
@@ -96,12 +102,40 @@ class Rule:
             raise ValueError(f"rule {self.name} takes a value {self.value}")
         return value
 
-    def in_words(self, value: float) -> str:
-        """Describe the rule with its parameter `value`, for prose."""
+    def in_words(self, value: float, confidence: float | None = None) -> str:
+        """Describe the rule with its parameters, for prose."""
         if self.objective is None:
             return f"{self.name} at {value:g}"
         parameter = "" if self.value is None else f" {value:g}"
+        parameter += "" if confidence is None else f" with {100 * confidence:g}% confidence"
         return f"{self.name}{parameter}, chosen on validation scores alone"
+
+    def confidence_problem(self, confidence: float | None) -> str | None:
+        """Return why the rule does not take this confidence; None if it does, and for None."""
+        if confidence is None:
+            return None
+        if self.label is None:
+            named = " and ".join(name for name in rule_names() if get_rule(name).label is not None)
+            return f"rule {self.name} takes no confidence; {named} do"
+        if not LEAST_CONFIDENCE <= confidence < 1:
+            return f"rule {self.name} takes a confidence from {LEAST_CONFIDENCE:g}, below 1"
+        return None
+
+    @property
+    def class_stated(self) -> Literal[0, 1]:
+        """The label of the class whose share the rule states. Raises ValueError for another rule."""
+        if self.label is None:
+            raise ValueError(f"rule {self.name} states no share of the images of one class")
+        return self.label
+
+    def aim(self, value: float, confidence: float | None = None) -> str:
+        """Say what the rule aims at: "sensitivity at least 0.95 with 95% confidence"."""
+        if self.objective is None:
+            return f"{value:g} itself"
+        if self.label is None:
+            return self.optimises.replace("`value`", f"{value:g}")
+        sure = "" if confidence is None else f" with {100 * confidence:g}% confidence"
+        return f"{self.name} at least {value:g}{sure}"
 
     def best_cuts(self, scores: Scores, value: float, weights: Array) -> Array:
         """Choose the best threshold of every resample.
@@ -168,7 +202,13 @@ def register_rule(rule: Rule) -> None:
 
 
 def threshold_rule(
-    name: str, *, optimises: str, interval: IntervalFunction, value: Range | None = None, one_class: bool = False
+    name: str,
+    *,
+    optimises: str,
+    interval: IntervalFunction,
+    value: Range | None = None,
+    one_class: bool = False,
+    label: Literal[0, 1] | None = None,
 ) -> Callable[[Objective], Objective]:
     """Register the decorated objective as a rule.
 
@@ -178,6 +218,7 @@ def threshold_rule(
         interval: Computes the interval of a chosen threshold.
         value: The admissible values of the parameter. None: the rule has no parameter.
         one_class: Whether all images may be predicted positive, or all negative.
+        label: The class of a rule that states the share of right decisions among the images of one class.
 
     Returns:
         A decorator that returns the objective unchanged.
@@ -187,7 +228,7 @@ def threshold_rule(
     """
 
     def register(objective: Objective) -> Objective:
-        register_rule(Rule(name, optimises, interval, objective, value, one_class))
+        register_rule(Rule(name, optimises, interval, objective, value, one_class, label))
         return objective
 
     return register
@@ -257,6 +298,7 @@ def cost(cuts: Cuts, value: float) -> Array:
     interval=partial(share_target, "recall"),
     value=Range(0, 1, open_low=True),
     one_class=True,
+    label=1,
 )
 def sensitivity(cuts: Cuts, value: float) -> Array:
     """Require a sensitivity of at least `value`; then maximise specificity, then sensitivity."""
@@ -269,6 +311,7 @@ def sensitivity(cuts: Cuts, value: float) -> Array:
     interval=partial(share_target, "specificity"),
     value=Range(0, 1, open_low=True),
     one_class=True,
+    label=0,
 )
 def specificity(cuts: Cuts, value: float) -> Array:
     """Require a specificity of at least `value`; then maximise sensitivity, then specificity."""

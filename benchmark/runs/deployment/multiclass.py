@@ -127,8 +127,24 @@ def any_decider_of(run: Run, store: Store) -> AnyDecisionRule:
         return decider_of(run, store)
     if run.decision is None:
         raise ValueError(f"the run {run.run_id} did not finish")
-    if run.decision.calibrator is not None:
-        return MulticlassDecisionRule(run.decision, run.decision.calibrator)
+    return MulticlassDecisionRule(run.decision, calibrator_of_classes(run, store))
+
+
+def calibrator_of_classes(run: Run, store: Store) -> MulticlassCalibrator:
+    """The calibrator of a run on three or more classes: that of its decision, else the best one on validation.
+
+    Args:
+        run: A finished run.
+        store: The store that contains it.
+
+    Returns:
+        The calibrator, accepted or rolled back.
+
+    Raises:
+        ConfigError: The scores of the run cannot be read.
+    """
+    if run.decision is not None and run.decision.calibrator is not None:
+        return run.decision.calibrator
     val = store.scores(run, "val")
     assert isinstance(val, MulticlassValidationScores)
-    return MulticlassDecisionRule(run.decision, best_multiclass_calibrator(val))
+    return best_multiclass_calibrator(val)

@@ -37,7 +37,7 @@ _RETRY_S = 2.0
 
 def warm_up() -> None:
     """Start the process from which workers are forked, so that it imports Keras in the background."""
-    if _context().get_start_method() == "forkserver":
+    if worker_context().get_start_method() == "forkserver":
         from multiprocessing import forkserver, resource_tracker  # not on every platform
 
         resource_tracker.ensure_running()  # first, since the fork server would start it, and its start unblocks SIGINT
@@ -160,7 +160,7 @@ class _Engine:
         self._limits = limits
         self._memory_checked = -math.inf
         self._splits: dict[Any, Split] = {}
-        self._context = _context()
+        self._context = worker_context()
         self._threads = os.cpu_count() or 1
         self._trials = MachineTrials(self._threads, self._context)
 
@@ -266,7 +266,7 @@ class _Engine:
         return prepare(self._dataset, self._splits[key], spec.protocol.image_size), self._splits[key]
 
 
-def _context() -> Any:
+def worker_context() -> Any:
     """The context that starts workers: forked from a server that has imported Keras, where the platform can fork."""
     methods = multiprocessing.get_all_start_methods()
     context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")

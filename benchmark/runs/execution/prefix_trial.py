@@ -89,8 +89,16 @@ class MachineTrials:
         return self._trials[path]
 
 
-def trial_file(threads: int) -> Path:
-    """The cache file for the trial of this machine with `threads` threads."""
+def trial_file(threads: int, kind: str = "") -> Path:
+    """The cache file for a trial of this machine.
+
+    Args:
+        threads: Number of threads.
+        kind: What is measured, as the beginning of the file name; empty for the method of frozen layers.
+
+    Returns:
+        The path, which depends on everything that can change the result.
+    """
     facts = {
         "version": _VERSION,
         "filtering": FILTERING,
@@ -100,7 +108,7 @@ def trial_file(threads: int) -> Path:
         "settings": {name: os.environ[name] for name in _SETTINGS if name in os.environ},
     }
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
-    return cache_dir() / CHOICES / f"{digest}.json"
+    return cache_dir() / CHOICES / f"{kind}{digest}.json"
 
 
 def read_trial(path: Path) -> PrefixTrial | None:

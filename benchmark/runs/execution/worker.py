@@ -40,9 +40,11 @@ from benchmark.runs.storage.store import Store
 from benchmark.training.fit import FeatureOptions, Fitted, Step, TrainingDiverged, fit, total_loss
 from benchmark.training.frozen.bank import default_bank
 from benchmark.training.frozen.prefix import available_methods
+from benchmark.training.network import BATCH
 from benchmark.training.use.predict import ms_per_image, score
 from benchmark.training.use.probe import grey_levels, score_in_both_modes
 from zoo.config.errors import ConfigError
+from zoo.models.recipe import Recipe
 from zoo.models.registry import get_builder
 
 _EVERY_S = 0.25
@@ -213,8 +215,9 @@ def assess(job: Job, scored: Scored, state: RunState) -> Run:
     by_part: dict[str, AnyScores] = {scores.split: scores for scores, _ in state.parts}
     state.begin("the loss")
     losses = {part: total_loss(card, fitted.model, s.y_true, s.y_score) for part, s in by_part.items()}
+    batch = card.recipe.batch_size if isinstance(card.recipe, Recipe) else BATCH
     state.begin("the probe in both modes")
-    modes = batch_norm_probe(*score_in_both_modes(fitted, train, card.recipe.batch_size))
+    modes = batch_norm_probe(*score_in_both_modes(fitted, train, batch))
     state.begin("the grey levels")
     parts = (train, *(images for _, images in state.parts))
     intensity: dict[str, Intensity] = {images.split: Intensity(*grey_levels(images)) for images in parts}
@@ -260,6 +263,7 @@ def assess(job: Job, scored: Scored, state: RunState) -> Run:
         at_chosen=at_chosen,
         diagnosis=diagnosis,
         checks=checks,
+        probe=fitted.probe,
         costs=_costs(fitted, inference_ms, state),
         environment=state.environment,
     )

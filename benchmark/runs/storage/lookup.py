@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from benchmark.runs.run import Run
+from benchmark.runs.storage.remembered import latest_conditions, same_source
 from benchmark.runs.storage.store import Problem, Store
 from zoo.config.errors import ConfigError
 from zoo.config.strict_yaml import unknown
@@ -14,14 +17,72 @@ from zoo.models.catalog import load_cards
 _LISTED = 6
 
 
-def resolve_run(store: Store, name: str, warn: Callable[[str], None] = lambda _: None) -> Run:
+@dataclass(frozen=True)
+class Conditions:
+    """The runs among which a name is looked up.
+
+    Attributes:
+        data: The source of the runs; None for any.
+        protocol: The name of their protocol, or its file; None for any.
+    """
+
+    data: str | None = None
+    protocol: str | None = None
+
+    def fit(self, run: Run) -> bool:
+        """Whether `run` is on these data under this protocol."""
+        protocol, source = run.spec.protocol.name, run.spec.dataset.source
+        right_protocol = self.protocol is None or protocol in (self.protocol, Path(self.protocol).stem)
+        return right_protocol and (self.data is None or same_source(source, self.data))
+
+    def select(self, runs: Sequence[Run], store: Store) -> list[Run]:
+        """Select the runs that fit.
+
+        Args:
+            runs: Runs of any data and protocol.
+            store: Their store, for the error.
+
+        Returns:
+            The runs that fit, in the same order.
+
+        Raises:
+            ConfigError: There are runs, but none that fits.
+        """
+        selected = [run for run in runs if self.fit(run)]
+        if runs and not selected:
+            wanted = [f"--data {self.data}"] * (self.data is not None)
+            wanted += [f"--protocol {self.protocol}"] * (self.protocol is not None)
+            raise ConfigError(f"{' '.join(wanted)}: --store {store.root} has runs on {data_and_protocols(runs)}")
+        return selected
+
+
+ANY = Conditions()
+
+
+def data_and_protocols(runs: Iterable[Run]) -> str:
+    """The data and the protocols of runs, in words."""
+    return ", ".join(dict.fromkeys(f"{run.spec.dataset.source} under {run.spec.protocol.name}" for run in runs))
+
+
+def resolve_run(
+    store: Store,
+    name: str,
+    warn: Callable[[str], None] = lambda _: None,
+    *,
+    among: Conditions = ANY,
+    note: Callable[[str], None] = lambda _: None,
+) -> Run:
     """Find the run that a name means.
+
+    A name of runs on several data sets or protocols means that of the latest benchmark, or the one that finished last.
 
     Args:
         store: The store.
         name: A run id, a card, CARD:SEED, or the beginning of a run id, tried in this order. A card means its benchmark
             runs, not trials of a search. If a name means several runs, failed ones are ignored.
         warn: Called with one line about each folder of the store that cannot be used.
+        among: The data and the protocol of the run, if they matter.
+        note: Called with one line if the name means runs on other data or protocols too.
 
     Returns:
         The run.
@@ -29,8 +90,10 @@ def resolve_run(store: Store, name: str, warn: Callable[[str], None] = lambda _:
     Raises:
         ConfigError: The name means no run, several runs, or only damaged ones.
     """
-    runs, problems = store.survey()
-    matches = next(filter(None, (_finished(runs_of_kind) for runs_of_kind in _interpretations(runs, name))), [])
+    whole_store, problems = store.survey()
+    runs = among.select(whole_store, store)
+    matches = next(filter(None, _interpretations(runs, name)), [])
+    matches = _finished(_of_one_condition(matches, name, store, note))
     if not matches and (damaged := [problem.line for problem in problems if _means(name, problem)]):
         raise ConfigError(*damaged)
     for problem in problems:
@@ -47,7 +110,8 @@ def resolve_run(store: Store, name: str, warn: Callable[[str], None] = lambda _:
     if len(matches) > 1:
         listed = [f"{run.run_id} ({_described(run)})" for run in matches[:_LISTED]]
         more = f" and {len(matches) - _LISTED} more" if len(matches) > _LISTED else ""
-        raise ConfigError(f"'{name}' names {len(matches)} runs: {', '.join(listed)}{more}; give one by its id")
+        by_seed = f" or as {name}:SEED" if all(run.spec.card.name == name for run in matches) else ""
+        raise ConfigError(f"'{name}' names {len(matches)} runs: {', '.join(listed)}{more}; give one by its id{by_seed}")
     return matches[0]
 
 
@@ -65,12 +129,56 @@ def unknown_run(kind: str, name: str, store: Store, runs: Iterable[Run], known: 
         The command that runs the card, if `name` means a built-in or installed card without a run, alone or as
         CARD:SEED; otherwise the nearest names.
     """
-    card = name.rpartition(":")[0] or name
+    runs, card = list(runs), name.rpartition(":")[0] or name
+    if trials := [run for run in runs if run.spec.stage == "search" and name in names_of(run)]:
+        return ConfigError(trials_only(name, store, trials))
     benched = {run.spec.card.name for run in runs if run.spec.stage == "bench"}
     if card not in benched and card in _loadable_cards():
         root = store.root
         return ConfigError(f"--store {root}: contains no run of {card}; `zoo bench {card} --store {root}` creates one")
     return unknown(kind, name, known)
+
+
+def trials_only(name: str, store: Store, trials: Sequence[Run]) -> str:
+    """The error for a name that means trials of a search where a benchmark run is needed.
+
+    Args:
+        name: What the user gave.
+        store: The store.
+        trials: The runs of searches that it means, at least one.
+
+    Returns:
+        One line.
+    """
+    of_search = "a trial" if len(trials) == 1 else f"{len(trials)} trials"
+    return (
+        f"--store {store.root}: {name} is {of_search} of a search, scored on validation alone; bench the card for test "
+        f"scores; `zoo show {trials[0].run_id}` shows {'it' if len(trials) == 1 else 'the first'}"
+    )
+
+
+def names_of(run: Run) -> tuple[str, str, str]:
+    """The names that mean a run besides the beginning of its id: its id, its card, and CARD:SEED."""
+    return (run.run_id, run.spec.card.name, f"{run.spec.card.name}:{run.spec.seed}")
+
+
+def _of_one_condition(matches: list[Run], name: str, store: Store, note: Callable[[str], None]) -> list[Run]:
+    """The matches on the data and under the protocol of the latest benchmark, or of the latest match."""
+    groups: dict[str, list[Run]] = {}
+    for run in matches:
+        groups.setdefault(run.spec.conditions, []).append(run)
+    if len(groups) < 2 or all(run.run_id.startswith(name) for run in matches):
+        return matches
+    conditions = latest_conditions(matches, store)
+    why = "of the latest bench"
+    if conditions is None:
+        conditions, why = max(matches, key=lambda run: run.finished).spec.conditions, "of the run that finished last"
+    others = [run for run in matches if run not in groups[conditions]]
+    note(
+        f"{name}: on the data and protocol {why}, {data_and_protocols(groups[conditions][:1])}; --data and --protocol, "
+        f"or a run id, choose another: {data_and_protocols(others)}"
+    )
+    return groups[conditions]
 
 
 def _loadable_cards() -> Iterable[str]:

@@ -34,7 +34,7 @@ from benchmark.training.network import (
     segment,
     set_precision,
 )
-from zoo.models.card import Augmentation, Recipe
+from zoo.models.recipe import Augmentation, ProbeRecipe, Recipe
 
 _CHUNK = 3 * BATCH  # images: a multiple of BATCH and of `winograd.GROUP`
 
@@ -79,6 +79,7 @@ class Network:
 
     Attributes:
         model: The builder's model.
+        front: The preprocessing, from grey levels to the input of `model`.
         tail: The part that trains: everything behind `prefix_end`, or the whole network from the pixels.
         prefix_end: The name of the last frozen layer; None without a frozen prefix.
         method: The method that computes the frozen layers; None without any.
@@ -89,7 +90,7 @@ class Network:
         self,
         model: keras.Model,
         pixel_shape: tuple[int, int, int],
-        recipe: Recipe,
+        recipe: Recipe | ProbeRecipe,
         *,
         view_seed: int,
         bank: Bank,
@@ -111,7 +112,7 @@ class Network:
             on_progress: Called with a label after each chunk of features.
         """
         self.model = model
-        self._front = preprocessing_model(pixel_shape, recipe.preprocessing)
+        self.front = preprocessing_model(pixel_shape, recipe.preprocessing)
         self._recipe = recipe
         self._view_seed = view_seed
         self._bank = bank
@@ -133,7 +134,7 @@ class Network:
         low = self.method is not None and self.method.method == "bfloat16"
         set_precision(self.model, frozen, "bfloat16" if low else "float32")
         self._segments = {}
-        self.tail = segment(self.model, self.prefix_end, None) if frozen else join(self._front, self.model, "whole")
+        self.tail = segment(self.model, self.prefix_end, None) if frozen else join(self.front, self.model, "whole")
 
     def full_model(self, name: str) -> keras.Model:
         """Build one ordinary model that shares the weights.
@@ -145,9 +146,9 @@ class Network:
             The model from grey levels (n, h, w, c) to probabilities (n, outputs).
         """
         if self.prefix_end is None:
-            return join(self._front, self.model, name)
-        pixels = self._front.inputs
-        features = segment(self.model, None, self.prefix_end)(self._front.outputs[0])
+            return join(self.front, self.model, name)
+        pixels = self.front.inputs
+        features = segment(self.model, None, self.prefix_end)(self.front.outputs[0])
         return keras.Model(pixels, segment(self.model, self.prefix_end, None)(features), name=name)
 
     def batch(self, images: LabelledImages, view: int, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
@@ -246,7 +247,7 @@ class Network:
     def _segment(self, start: str | None, stop: str) -> Compute:
         if (start, stop) not in self._segments:
             filtered = self.method.filtered if self.method is not None else ()
-            self._segments[start, stop] = prefix(self._front, self.model, start, stop, filtered)
+            self._segments[start, stop] = prefix(self.front, self.model, start, stop, filtered)
         return self._segments[start, stop]
 
     def _namespace(self, view: _View, prefix_end: str) -> str:
@@ -255,7 +256,7 @@ class Network:
             "augmentation": None if view.augmentation is None else view.augmentation.model_dump(mode="json"),
             "view_seed": None if view.augmentation is None else self._view_seed,
             "preprocessing": self._recipe.preprocessing,
-            "pixels": self._front.input_shape,
+            "pixels": self.front.input_shape,
             "network": self._digests[prefix_end],
             "cut": prefix_end,
             "versions": backend.versions() | {"numpy": np.__version__},

@@ -66,7 +66,7 @@ def measure() -> PrefixTrial | None:
 
 def _workloads() -> dict[PrefixMethod, Callable[[], npt.NDArray[Any]]]:
     """For each method that this machine offers, return a function that computes features of some images."""
-    model, lowered = _network(), _network()
+    model, lowered = small_vgg(), small_vgg()
     lowered.set_weights(model.get_weights())
     last = model.layers[-1].name
     set_precision(lowered, tuple(layer.name for layer in lowered.layers[1:]), "bfloat16")
@@ -103,10 +103,13 @@ def _utilisation(threads: int) -> float:
     return 1.0 if threads > _GROUPS else _GROUPS / (threads * turns)
 
 
-def _network() -> keras.Model:
+def small_vgg() -> keras.Model:
     """Build the network of the trial.
 
     Its weights keep the size of activations from layer to layer, as trained ones do (He et al. 2015).
+
+    Returns:
+        A model from images (n, SIDE, SIDE, 3) to the features after its last pooling.
     """
     inputs = keras.Input((SIDE, SIDE, 3))
     x, seed = inputs, 0

@@ -217,7 +217,7 @@ def _recipe(card: ModelCard) -> dict[str, dict[str, Any]]:
     """The resolved settings by part, without those that are not set."""
     identity = card.identity()
     training = identity["recipe"]
-    augmentation, finetune = (training.pop(name) for name in ("augmentation", "finetune"))
+    augmentation, finetune = (training.pop(name, None) for name in ("augmentation", "finetune"))
     parts = {"model": identity["model"], "training": training, "augmentation": augmentation, "fine-tuning": finetune}
     return {name: dict(_settings(part)) for name, part in parts.items() if part is not None}
 

@@ -16,8 +16,9 @@ from reports.render.html.finished import finished_runs
 from reports.render.html.matrix import MatrixView, matrix_view
 from reports.report import Section
 from reports.results.card_figures import CardFigures
+from reports.results.decision_text import undefined_figures
 from reports.results.multiclass import ARGMAX, MulticlassCard, MulticlassProbabilities
-from reports.results.multiclass_text import lowest_recall, overall_keys
+from reports.results.multiclass_text import decision_keys, lowest_recall, overall_keys
 from reports.text import estimate
 
 COMPARED = ("accuracy", "balanced_accuracy", "auc:macro")
@@ -181,6 +182,7 @@ def _decision_sentences(part: MulticlassCard, finished: Sequence[Run]) -> Iterat
         if chosen is not None and chosen.value is not None:
             what = "confidence" if decision.of_class is None else f"threshold of {decision.of_class}"
             yield f"Seed {run.spec.seed}: {what} {estimate(chosen)}, from validation."
+        yield from (f"Seed {run.spec.seed}: {text}." for text in undefined_figures(run, decision_keys(decision)))
     yield from part.notes
 
 

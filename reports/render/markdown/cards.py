@@ -11,12 +11,13 @@ from reports.render.markdown.table import cell, folded, table
 from reports.render.words import NO_FAULT
 from reports.report import Section
 from reports.results.card_figures import CardFigures, failures, known_figures, summary_measures
-from reports.results.measured import decides_by_choice, is_multiclass
+from reports.results.leading import Leading, leading, nothing_chosen
+from reports.results.measured import is_multiclass
 from reports.results.multiclass import ARGMAX
 from reports.results.multiclass_text import overall_keys
 from reports.results.recipe import recipe_in_words
 from reports.results.split_faults import own_faults
-from reports.text import estimate, measured, number
+from reports.text import capital, measured, number
 
 _RUNS_PER_TABLE = 3
 
@@ -25,15 +26,15 @@ def comparison_markdown(section: Section) -> list[str]:
     """Lines with a table of all cards, means over their seeds."""
     measures = {key: measure.label for key, measure in summary_measures(section.runs[0]).items()}
     heads = ["card", "what it changes", "seeds", *measures.values(), "diagnosis"]
-    several = len(section.classes) > 2
-    decided = f"of decisions for {ARGMAX}" if several else "at threshold 0.5"
+    several, lead = len(section.classes) > 2, section.leading
+    beside = f" In brackets: {lead.beside}." if lead.beside else ""
     return [
         "### Comparison",
         "",
-        f"Test figures {decided}, means over seeds, with 95% intervals. The intervals account for images and, if "
-        "a card has several, for seeds.",
+        f"{cell(f'Test figures {lead.words}')}; means over seeds, with 95% intervals.{beside} The intervals account "
+        "for images and, if a card has several, for seeds.",
         "",
-        *table(heads, (_comparison_row(card, measures) for card in section.cards)),
+        *table(heads, (_comparison_row(lead, card, measures) for card in section.cards)),
         "",
         *(recall_by_class_markdown(section) if several else []),
     ]
@@ -47,19 +48,9 @@ def diagnosis_markdown(runs: Iterable[Run]) -> list[str]:
         if run.error:
             lines.append(f"- {name}: failed: {cell(run.error)}")
         lines += [f"- {name}: {cell(f'{finding.title}: {finding.evidence}')}" for finding in own_faults(run.diagnosis)]
-        if (reason := _nothing_chosen(run)) is not None:
+        if (reason := nothing_chosen(run)) is not None:
             lines.append(f"- {name}: {cell(reason)}")
     return ["### Diagnosis", "", *(lines or [NO_FAULT]), ""]
-
-
-def _nothing_chosen(run: Run) -> str | None:
-    """Why a run chose no threshold or no decision on validation; None where it chose one, or failed."""
-    if is_multiclass(run):
-        decision = run.decision
-        return None if decision is None or decision.reason is None else f"no decision chosen: {decision.reason}"
-    if run.threshold is None or run.threshold.value is not None or not run.threshold.reason:
-        return None
-    return f"no threshold chosen: {run.threshold.reason}"
 
 
 def cards_markdown(section: Section, images: Mapping[str, Sequence[str]]) -> list[str]:
@@ -76,7 +67,7 @@ def cards_markdown(section: Section, images: Mapping[str, Sequence[str]]) -> lis
     for card in section.cards:
         name = card.card.name
         runs = [run for run in section.runs if run.spec.card.name == name and run.status == "ok"]
-        lines += [f"#### `{name}`", "", *_about(card, len(section.classes)), ""]
+        lines += [f"#### `{name}`", "", *_about(card, section), ""]
         if images.get(name):
             lines += folded("Curves", images[name])
         if len(section.classes) > 2:
@@ -86,13 +77,13 @@ def cards_markdown(section: Section, images: Mapping[str, Sequence[str]]) -> lis
     return lines
 
 
-def _comparison_row(card: CardFigures, keys: Iterable[str]) -> list[str]:
+def _comparison_row(lead: Leading, card: CardFigures, keys: Iterable[str]) -> list[str]:
     faults = [title + _share(count, len(card.seeds)) for title, count in card.diagnosis.items()]
     return [
         f"`{card.card.name}`",
         card.card.change,
         _seeds(card),
-        *(estimate(card.at_half.get(key)) for key in keys),
+        *(lead.card_text(card, key) for key in keys),
         "; ".join((*card.errors, *faults)),
     ]
 
@@ -108,14 +99,14 @@ def _share(count: int, runs: int) -> str:
     return "" if count == runs else f" ({count} of {runs})"
 
 
-def _about(card: CardFigures, classes: int) -> Iterator[str]:
-    model_card = card.card
+def _about(card: CardFigures, section: Section) -> Iterator[str]:
+    model_card = section.runs[0].spec.protocol.budgeted(card.card)
     yield f"{cell(model_card.title)}."
     yield ""
     yield f"- change: {cell(model_card.change)}" + (
         f", compared with `{model_card.extends}`" if model_card.extends else ""
     )
-    yield from (f"- {topic}: {cell(text)}" for topic, text in recipe_in_words(model_card, classes))
+    yield from (f"- {topic}: {cell(text)}" for topic, text in recipe_in_words(model_card, len(section.classes)))
     if model_card.assumptions:
         yield f"- assumptions: {cell(model_card.assumptions)}"
     if card.left_out:
@@ -124,24 +115,19 @@ def _about(card: CardFigures, classes: int) -> Iterator[str]:
 
 
 def _figures(runs: Sequence[Run]) -> Iterator[str]:
-    """Tables with a row per metric and a column per run: at 0.5, then at the thresholds chosen on validation."""
+    """Tables with a row per metric and a column per run: the leading figures, then those by the default decisions."""
     for sentence in failures(runs):
         yield from (cell(sentence), "")
-    several = is_multiclass(runs[0])
-    titles = (
-        (f"For {ARGMAX}", "By the decision chosen on validation")
-        if several
-        else ("At threshold 0.5", "At the threshold chosen on validation")
-    )
-    for title, chosen in zip(titles, (False, True), strict=True):
-        if chosen and several and not any(decides_by_choice(run) for run in runs):
-            return
-        if chosen and not any(run.at_chosen for run in runs):
-            yield "No threshold was chosen; see Diagnosis."
-            return
+    several, lead = is_multiclass(runs[0]), leading(runs[0])
+    default = f"For {ARGMAX}" if several else "At threshold 0.5"
+    titles = [(capital(lead.words), True), (default, False)] if lead.chosen else [(default, False)]
+    for title, chosen in titles:
+        if chosen and not any(nothing_chosen(run) is None for run in runs):
+            yield from (f"No {'decision' if several else 'threshold'} was chosen; see Diagnosis.", "")
+            continue
         for start in range(0, len(runs), _RUNS_PER_TABLE):
             columns = runs[start : start + _RUNS_PER_TABLE]
-            yield f"{title}:"
+            yield cell(f"{title}:")
             yield ""
             heads = ["metric", *(f"seed {run.spec.seed}" for run in columns)]
             yield from table(heads, _rows(columns, chosen))

@@ -94,7 +94,7 @@ def _comparison(c: Comparison) -> list[str]:
     return [
         f"`{c.card}`",
         ", ".join(map(str, c.seeds)) or MISSING,
-        f"{c.published.split} {c.published.metric}{when}",
+        f"{c.published.split} {c.published.key}{when}",
         f"{published_text(c)} {interval(c.published_interval)}".rstrip(),
         estimate(c.measured, decimals_of(c.published.metric)),
         difference_text(c),

@@ -76,7 +76,7 @@ def _costs(c: RunCosts) -> list[str]:
         f"{c.parameters:,}",
         f"{c.trainable:,}",
         str(c.epochs),
-        f"{c.seconds_per_epoch:.1f} s",
+        "" if c.seconds_per_epoch is None else f"{c.seconds_per_epoch:.1f} s",
         seconds(c.seconds),
         number(c.inference_ms_per_image, 1),
         number(c.peak_memory_mib, 0),

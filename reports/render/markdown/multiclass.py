@@ -12,9 +12,11 @@ from reports.render.markdown.table import cell, folded, table
 from reports.render.words import RECALL_BY_CLASS
 from reports.report import Section
 from reports.results.card_figures import CardFigures
-from reports.results.decision_text import decision_remarks
+from reports.results.decision_text import decision_remarks, undefined_figures
+from reports.results.guarantee_text import stated_share
+from reports.results.leading import Leading
 from reports.results.measured import decides_by_choice
-from reports.results.multiclass import DecidedRuns, MulticlassCard, MulticlassProbabilities
+from reports.results.multiclass import ARGMAX, DecidedRuns, MulticlassCard, MulticlassProbabilities
 from reports.results.multiclass_text import (
     MOST_CLASSES,
     class_heads,
@@ -36,20 +38,24 @@ def recall_by_class_markdown(section: Section) -> list[str]:
     if not cards:
         return []
     with_intervals = len(classes) <= _WITH_INTERVALS
-    note = "with 95% intervals" if with_intervals else "intervals are under Cards"
-    rows = [[f"`{card.card.name}`", *(_recall(card, name, with_intervals) for name in classes)] for card in cards]
+    note, lead = "with 95% intervals" if with_intervals else "intervals are under Cards", section.leading
+    note += f"; in brackets {lead.beside}" if lead.beside else ""
+    decided = f" {lead.words}" if lead.chosen else ""
+    rows = [[f"`{card.card.name}`", *(_recall(lead, card, name, with_intervals) for name in classes)] for card in cards]
     lines = [
         f"#### {RECALL_BY_CLASS}",
         "",
-        f"Share of the images of a class that were predicted as this class; {note}.",
+        cell(f"Share of the images of a class that were predicted as this class{decided}; {note}."),
         "",
     ]
     return [*lines, *table(["card", *classes], rows), ""]
 
 
-def _recall(card: CardFigures, name: str, with_interval: bool) -> str:
-    figure = card.at_half.get(str(MeasureKey("recall", of_class=name)))
-    return estimate(figure) if with_interval else number(None if figure is None else figure.value)
+def _recall(lead: Leading, card: CardFigures, name: str, with_interval: bool) -> str:
+    key = str(MeasureKey("recall", of_class=name))
+    figure, beside = lead.of_card(card, key), lead.beside_card(card, key)
+    text = estimate(figure) if with_interval else number(None if figure is None else figure.value)
+    return text if beside is None else f"{text} ({number(beside.value)})"
 
 
 def multiclass_card_markdown(section: Section, card: CardFigures) -> list[str]:
@@ -61,17 +67,18 @@ def multiclass_card_markdown(section: Section, card: CardFigures) -> list[str]:
     lines = folded("Figures of each class, means over seeds", [*_class_tables(card, decided, images)])
     if decided is None:
         return lines
-    for runs in (decided.argmax, decided.chosen):
+    for runs in (decided.chosen, decided.argmax):
         if runs is not None:
             lines += folded(f"Confusion matrix, {runs.rule}", [*_matrix(section.classes, runs)])
     return lines
 
 
 def _class_tables(card: CardFigures, decided: MulticlassCard | None, images: dict[str, int | None]) -> Iterator[str]:
-    yield from table(class_heads(), class_rows(card.at_half, images))
     if card.at_chosen:
         rule = "the decision chosen on validation" if decided is None or decided.chosen is None else decided.chosen.rule
-        yield from ("", cell(f"By {rule}:"), "", *table(class_heads(), class_rows(card.at_chosen, images)))
+        yield from (cell(f"By {rule}:"), "", *table(class_heads(), class_rows(card.at_chosen, images)))
+        yield from ("", f"By {ARGMAX}:", "")
+    yield from table(class_heads(), class_rows(card.at_half, images))
 
 
 def _matrix(classes: Sequence[str], runs: DecidedRuns) -> Iterator[str]:
@@ -108,13 +115,16 @@ def decision_markdown(section: Section) -> list[str]:
             (row for run in runs for row in _decided(run, keys)),
         ),
         "",
-        *(line for run in runs for line in _remarks(run)),
+        *(line for run in runs for line in _remarks(run, keys)),
     ]
 
 
-def _remarks(run: Run) -> Iterator[str]:
-    """Lines on what the choice of a run gains on validation, and what it leaves open."""
+def _remarks(run: Run, keys: Sequence[str]) -> Iterator[str]:
+    """Lines on what the choice of a run gains on validation, what it leaves open, and which of `keys` it leaves
+    undefined."""
     remarks = [] if run.decision is None else decision_remarks(run.decision)
+    share = stated_share(run)
+    remarks = [*(() if share is None else share.lines()), *remarks, *undefined_figures(run, keys)]
     if remarks:
         yield from (f"`{run.spec.card.name}`, seed {run.spec.seed}: {cell('; '.join(remarks))}.", "")
 

@@ -9,8 +9,9 @@ from statistics import median
 from benchmark.evidence.calibration.reliability import Reliability
 from benchmark.evidence.calibration.utility import DecisionCurve
 from benchmark.evidence.metrics.registry import Figure
-from reports.render.markdown.table import folded, table
+from reports.render.markdown.table import cell, folded, table
 from reports.render.words import PREDICTIVE_VALUES
+from reports.results.guarantee_text import StatedShare
 from reports.results.probabilities import Probabilities
 from reports.text import MISSING, estimate, measured, number, plural
 
@@ -25,6 +26,7 @@ def probabilities_markdown(rows: Sequence[Probabilities]) -> list[str]:
         "",
         *table(_TRANSFER_HEADS, map(_transfer, rows)),
         "",
+        *(line for row in rows if row.share is not None for line in _stated(row, row.share)),
         "### Calibration",
         "",
         "Test scores, uncalibrated and calibrated on validation. A calibrator that does not lower the cross-fitted "
@@ -73,6 +75,10 @@ def _transfer(row: Probabilities) -> list[str]:
         number(best.value),
         _decisions(best.figures),
     ]
+
+
+def _stated(row: Probabilities, share: StatedShare) -> list[str]:
+    return [f"`{row.card}`, seed {row.seed}: {cell('; '.join(share.lines()))}.", ""]
 
 
 def _decisions(figures: Mapping[str, Figure]) -> str:

@@ -7,6 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from reports.text import one_line
 
+_LITERAL = re.compile(r"(`[^`]*`|https?://\S+)|_")
+"""Code spans and addresses, in which an underscore stays as it is, or an underscore elsewhere."""
+
 
 class Markup(str):
     """Markdown that `cell` does not escape."""
@@ -41,4 +44,6 @@ def cell(text: str) -> str:
     text = one_line(text)
     for old, new in (("\\", "\\\\"), ("<", "&lt;"), (">", "&gt;")):
         text = text.replace(old, new)
-    return re.sub(r"(!(?=\[)|\](?=[(\[:])|[|*])", r"\\\1", text)
+    text = re.sub(r"(!(?=\[)|\](?=[(\[:])|[|*])", r"\\\1", text)
+    # Inside words too, because some viewers take `one_class_name` for emphasis.
+    return _LITERAL.sub(lambda match: match[1] or r"\_", text)

@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 
-from reports.render.terminal.multiclass import multiclass_comparison
+from reports.render.terminal.multiclass import diagnosis, multiclass_comparison, stacked
 from reports.render.terminal.table import escape, plain_table
 from reports.results.compare import difference_text, final_test_figures, published_text
-from reports.results.split_faults import own_faults
-from reports.text import MISSING, measured, seconds
+from reports.text import MISSING, seconds
 
 if TYPE_CHECKING:
-    from benchmark.evidence.metrics.registry import Figure
     from benchmark.runs.run import Run
     from reports.report import Report, Section
     from reports.results.compare import Comparison
@@ -30,9 +28,21 @@ def comparison_tables(report: Report) -> RenderableType:
     parts: list[RenderableType] = []
     for section in report.sections:
         table = _Comparison(section) if len(section.classes) == 2 else multiclass_comparison(section)
-        parts += [table, *(escape(note) for note in (*section.split_faults, *section.notes)), ""]
+        notes = (decisions_line(section), *section.split_faults, *section.notes)
+        parts += [table, *map(escape, notes), ""]
     parts += [f"skipped {escape(skip.card.name)}: {escape(skip.reason)}" for skip in report.skips]
     return Group(*parts)
+
+
+def decisions_line(section: Section) -> str:
+    """The sentence about which decisions the figures in the tables of a section are of."""
+    lead = section.leading
+    line = f"Test figures {lead.words}" + (f"; those {lead.beside} are below them." if lead.beside else ".")
+    if lead.chosen and section.comparisons:
+        line += (
+            " Published figures are compared with those at the threshold of the publication, 0.5 unless it states one."
+        )
+    return line
 
 
 @dataclass(frozen=True)
@@ -70,9 +80,9 @@ def _comparison(section: Section, wide: bool) -> Table:
             f"[bold]{escape(run.spec.card.name)}[/bold]" + (f"\n{escape(run.spec.card.change)}" if first else ""),
             *([str(run.spec.seed)] if several else []),
             *accuracy,
-            measured(run.figures().get("recall")),
+            _recall(section, run),
             *auc,
-            escape(_diagnosis(run)),
+            escape(diagnosis(run)),
             seconds(run.costs.seconds) if run.costs else MISSING,
         )
     return table
@@ -86,8 +96,8 @@ def _narrow_comparison(section: Section) -> Table:
         time = f", {seconds(run.costs.seconds)}" if run.costs else ""
         lines = [f"[bold]{escape(run.spec.card.name)}[/bold]", f"seed {run.spec.seed}{time}"]
         lines += [escape(run.spec.card.change)] if first else []
-        lines += [f"diagnosis: {escape(diagnosis)}"] if (diagnosis := _diagnosis(run)) else []
-        table.add_row("\n".join(lines), *accuracy, measured(run.figures().get("recall")), *auc)
+        lines += [f"diagnosis: {escape(text)}"] if (text := diagnosis(run)) else []
+        table.add_row("\n".join(lines), *accuracy, _recall(section, run), *auc)
     return table
 
 
@@ -96,25 +106,22 @@ def _compared(section: Section, wide: bool) -> Iterator[tuple[Run, list[str], li
     comparisons = final_test_figures(section.comparisons)
     cards: set[str] = set()
     for run in section.runs:
-        card, figures = run.spec.card.name, run.figures()
+        card = run.spec.card.name
         first = card not in cards
         accuracy, auc = (
-            _cells(figures.get(metric), comparisons.get((card, metric)) if first else None, wide)
+            _cells(stacked(section.leading, run, metric), comparisons.get((card, metric)) if first else None, wide)
             for metric in ("accuracy", "auc")
         )
         yield run, accuracy, auc, first
         cards.add(card)
 
 
-def _diagnosis(run: Run) -> str:
-    if run.error is not None:
-        return f"failed: {run.error}"
-    return "; ".join(finding.title for finding in own_faults(run.diagnosis))
+def _recall(section: Section, run: Run) -> str:
+    return stacked(section.leading, run, "recall", with_interval=False)
 
 
-def _cells(figure: Figure | None, comparison: Comparison | None, wide: bool) -> list[str]:
+def _cells(value: str, comparison: Comparison | None, wide: bool) -> list[str]:
     """One figure in separate cells for measured, published and difference if `wide`, else in one cell."""
-    value = _stack(measured(figure, with_interval=True))
     if comparison is None:
         return [value, "", ""] if wide else [value]
     published, difference = published_text(comparison), _stack(difference_text(comparison))

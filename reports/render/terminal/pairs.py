@@ -8,30 +8,39 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from benchmark.evidence.comparison.paired import NO_DIFFERENCE
 from benchmark.evidence.metrics.keys import MeasureKey
 from benchmark.evidence.metrics.registry import label_of
 from reports.render.terminal.table import escape, plain_table
 from reports.results import ranking_text
 from reports.results.class_pairs import CallsOfPair, ClassComparison
+from reports.results.multiclass import ARGMAX
 from reports.results.pairs import Pair, Ranking
 from reports.text import MISSING, capital, estimate, number, one_line, p_text, plural
 
 _PAIR_HEADS = ("A", "B", "A - B", "p", "Holm", "power\n80%")
 
 
-def pair_table(a: str, b: str, pairs: Sequence[Pair], at: str = "at threshold 0.5") -> RenderableType:
+def pair_table(a: str, b: str, pairs: Sequence[Pair], decision: str | None = None) -> RenderableType:
     """Compare two cards metric by metric.
 
     Args:
         a: Name of the first card.
         b: Name of the second card.
         pairs: One per metric.
-        at: Which decisions the figures are of.
+        decision: The decision rule of three or more classes in words; None for two classes at threshold 0.5.
 
     Returns:
         Figures, differences with their tests, and detectable differences.
     """
     table = plain_table("metric", whole=_PAIR_HEADS)
+    at = (
+        "at threshold 0.5"
+        if decision is None
+        else f"for {decision}"
+        if decision == ARGMAX
+        else f"by the decision {decision}"
+    )
     for pair in pairs:
         table.add_row(label_of(pair.metric), *_cells(pair))
     seeds = pairs[0].difference.seeds if pairs else (0, 0)
@@ -79,7 +88,7 @@ def _cells(pair: Pair) -> list[str]:
     return [
         number(pair.a.value),
         number(pair.b.value),
-        estimate(pair.difference, sign=True),
+        "no difference" if pair.difference.test == NO_DIFFERENCE else estimate(pair.difference, sign=True),
         p_text(pair.difference.p_value),
         p_text(pair.p_adjusted),
         number(pair.difference.smallest_detectable),

@@ -15,6 +15,7 @@ from benchmark.runs.deployment.multiclass import AnyDecisionRule, AnyPrediction,
 from benchmark.runs.run import Run
 from reports.render.csv_text import csv_text
 from reports.render.terminal.table import escape, plain_table
+from reports.results.scale import scale_of
 from reports.text import MISSING, number, one_line, plural
 
 NOT_CLINICAL = "Not for clinical use: a benchmark's model, never checked on patients."
@@ -36,7 +37,8 @@ def predictions_table(
     """
     table = plain_table(*map(escape, shown_columns(decider)), "note")
     for each in predictions:
-        cells = [number(value) if isinstance(value, float) else escape(value or MISSING) for value in shown_row(each)]
+        row = shown_row(each, decider)
+        cells = [number(value) if isinstance(value, float) else escape(value or MISSING) for value in row]
         table.add_row(*cells, escape(_note_or_error(each)))
     return Group(table, *(escape(line) for line in (*summary(run, decider, predictions), *notes)))
 
@@ -123,9 +125,11 @@ def decision_line(decider: AnyDecisionRule) -> str:
     threshold = decider.threshold
     if threshold.value is None:
         return f"no decision: no threshold was chosen ({threshold.reason})"
+    calibrated = scale_of(decider.calibrator).calibrated
+    also = f"; as a calibrated probability {number(decider.calibrated_threshold)}" if calibrated else ""
     return (
         f"decision: {decider.classes[1]} if the score is {number(threshold.value)} or more (rule {threshold.rule}, "
-        f"chosen on validation; as a probability {number(decider.calibrated_threshold)})"
+        f"chosen on validation{also})"
     )
 
 
@@ -137,34 +141,39 @@ def _cautions(decider: AnyDecisionRule) -> list[str]:
 def calibration_line(calibrator: Calibrator | MulticlassCalibrator) -> str:
     """The calibrator of the probabilities, or the reason why there is none."""
     if not calibrator.accepted:
-        return f"probability: the uncalibrated score; calibration was rolled back ({calibrator.reason})"
+        return f"{scale_of(calibrator).words}: calibration was rolled back ({calibrator.reason})"
     method = calibrator.method if isinstance(calibrator, Calibrator) else f"{calibrator.method} scaling"
     return (
-        f"probability: calibrated by {method} fitted on validation (log loss "
+        f"{scale_of(calibrator).words}: by {method} (log loss "
         f"{number(calibrator.log_loss_before)} before, {number(calibrator.log_loss_after)} after, cross-fitted)"
     )
 
 
 def shown_columns(decider: AnyDecisionRule) -> tuple[str, ...]:
     """The heads of the columns that a person reads, without the note."""
+    scale = scale_of(decider.calibrator)
     if isinstance(decider, DecisionRule):
-        return ("image", f"P({decider.classes[1]})", "score", "decision")
-    return ("image", "decision", "probability", "next class", "its probability")
+        positive = decider.classes[1]
+        return ("image", *([f"P({positive})", "score"] if scale.calibrated else [f"score of {positive}"]), "decision")
+    return ("image", "decision", scale.noun, "next class", f"its {scale.noun}")
 
 
-def shown_row(each: AnyPrediction) -> tuple[str | float | None, ...]:
+def shown_row(each: AnyPrediction, decider: AnyDecisionRule) -> tuple[str | float | None, ...]:
     """Return the cells of one image that a person reads.
 
-    The next class is the most probable of those that were not predicted.
+    The next class is the most probable of those that were not predicted. A score that is not calibrated is no
+    probability, and is given once.
 
     Args:
         each: The prediction.
+        decider: The rule that decided it.
 
     Returns:
         Values in the order of `shown_columns`; None for missing ones.
     """
     if isinstance(each, Prediction):
-        return (each.image, each.probability, each.score, each.decision)
+        values = (each.probability, each.score) if scale_of(decider.calibrator).calibrated else (each.score,)
+        return (each.image, *values, each.decision)
     others = {name: value for name, value in each.probabilities.items() if name != each.decision}
     following = max(others, key=lambda name: others[name], default=None)
     return (each.image, each.decision, each.probability, following, others.get(following or ""))
@@ -214,6 +223,7 @@ def _of_two(decider: DecisionRule) -> dict[str, Any]:
         "calibration": {
             "method": decider.calibrator.method if decider.calibrator.accepted else None,
             "reason": decider.calibrator.reason,
+            "probability_is": scale_of(decider.calibrator).words,
         },
     }
 
@@ -229,5 +239,9 @@ def _of_several(decider: MulticlassDecisionRule) -> dict[str, Any]:
             "reason": decision.reason,
             "caution": decision.caution,
         },
-        "calibration": {"method": calibrator.method if calibrator.accepted else None, "reason": calibrator.reason},
+        "calibration": {
+            "method": calibrator.method if calibrator.accepted else None,
+            "reason": calibrator.reason,
+            "probability_is": scale_of(calibrator).words,
+        },
     }

@@ -10,6 +10,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.text import Text
 
 from reports.render.terminal.table import escape, plain_table
+from reports.results.leading import Leading, leading
 from reports.results.measured import is_multiclass
 from reports.results.split_faults import own_faults
 from reports.text import MISSING, measured, one_line, seconds
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from benchmark.runs.plan import Plan
     from benchmark.runs.run import Run
 
-_DATED = 100
+_BESIDE, _DATED = 88, 100
+"""Columns that figures by the default decisions and the time when a run finished need."""
 
 
 def status_line(run: Run, reused: bool) -> str:
@@ -26,12 +28,17 @@ def status_line(run: Run, reused: bool) -> str:
     name = _name(run)
     if run.status == "failed":
         return f"{name}: FAILED: {one_line(run.error or '')}"
-    figures = run.figures()
+    lead = leading(run)
     names = {"accuracy": "accuracy", **({"auc:macro": "macro AUC"} if is_multiclass(run) else {"auc": "auc"})}
-    parts = [f"{name} {measured(figures.get(key))}" for key, name in names.items()]
+    parts = [f"{name} {measured(lead.of_run(run, key))}{_beside(lead, run, key)}" for key, name in names.items()]
     time = "reused" if reused else seconds(run.costs.seconds) if run.costs else ""
     diagnosis = "; ".join(finding.title for finding in own_faults(run.diagnosis))
     return f"{name}: test {', '.join(parts)}; {time}" + (f"; {diagnosis}" if diagnosis else "")
+
+
+def _beside(lead: Leading, run: Run, key: str) -> str:
+    figure = lead.beside_run(run, key)
+    return "" if figure is None else f" ({measured(figure)} {lead.beside})"
 
 
 def runs_table(runs: Sequence[Run]) -> RenderableType:
@@ -48,9 +55,10 @@ def runs_table(runs: Sequence[Run]) -> RenderableType:
 
 def _conditions(run: Run) -> str:
     spec = run.spec
-    synthetic = " (synthetic)" if spec.dataset.synthetic else ""
+    synthetic, lead = " (synthetic)" if spec.dataset.synthetic else "", leading(run)
+    accuracy = f"; accuracy {lead.words}" if lead.chosen else ""
     trials = "; trials of a search, figures on validation" if spec.stage == "search" else ""
-    return one_line(f"{spec.dataset.source}{synthetic}, protocol {spec.protocol.name}{trials}")
+    return one_line(f"{spec.dataset.source}{synthetic}, protocol {spec.protocol.name}{trials}{accuracy}")
 
 
 def _name(run: Run) -> str:
@@ -59,7 +67,7 @@ def _name(run: Run) -> str:
 
 @dataclass(frozen=True)
 class _Runs:
-    """Runs of one group; a wide terminal also has the time when they finished."""
+    """Runs of one group; a wide terminal also has accuracy by the default decisions, and when runs finished."""
 
     runs: tuple[Run, ...]
 
@@ -70,17 +78,27 @@ class _Runs:
         table.add_column("card", overflow="fold")
         several = is_multiclass(self.runs[0])
         area = "macro AUC" if several else "AUC"
-        for name in ("seed", "status", "accuracy", area, "time", *(["finished (UTC)"] if dated else [])):
+        beside = leading(self.runs[0]).beside if options.max_width >= _BESIDE else None
+        for name in (
+            "seed",
+            "status",
+            "accuracy",
+            *([beside] if beside else []),
+            area,
+            "time",
+            *(["finished (UTC)"] if dated else []),
+        ):
             table.add_column(name, no_wrap=True, justify="left" if name == "status" else "right")
         for run in self.runs:
-            figures = run.figures("test" if run.spec.stage == "bench" else "val")
+            split, lead = "test" if run.spec.stage == "bench" else "val", leading(run)
             table.add_row(
                 run.run_id,
                 escape(run.spec.card.name),
                 str(run.spec.seed),
                 run.status,
-                measured(figures.get("accuracy")),
-                measured(figures.get("auc:macro" if several else "auc")),
+                measured(lead.of_run(run, "accuracy", split)),
+                *([measured(lead.beside_run(run, "accuracy", split))] if beside else []),
+                measured(lead.of_run(run, "auc:macro" if several else "auc", split)),
                 seconds(run.costs.seconds) if run.costs else MISSING,
                 *([run.finished[:16].replace("T", " ")] if dated else []),
             )

@@ -26,6 +26,8 @@ from reports.render.words import NO_FAULT, PUBLISHED
 from reports.results.card_figures import failures, known_figures
 from reports.results.compare import compare_card, difference_text, published_text
 from reports.results.curves import SeedHistory, seed_history
+from reports.results.guarantee_text import stated_share
+from reports.results.leading import leading, nothing_chosen
 from reports.results.measured import (
     collect_multiclass_results,
     collect_results,
@@ -36,7 +38,7 @@ from reports.results.measured import (
 from reports.results.methods import methods
 from reports.results.multiclass import multiclass_card
 from reports.results.multiclass_text import decision_lines, overall_keys
-from reports.results.recipe import recipe_in_words
+from reports.results.recipe import NO_EPOCHS, recipe_in_words
 from reports.text import MISSING, decimals_of, estimate, measured, number, one_line, plural, seconds
 from zoo.config.errors import ConfigError
 
@@ -117,9 +119,9 @@ def _figures(run: Run, width: int) -> Iterator[RenderableType]:
     """A column per split and threshold; in a narrow terminal the intervals are below the figures."""
     chosen = run.threshold.value if run.threshold else None
     columns = [
-        (f"{split} at {'0.5' if not at_chosen else number(chosen)}", run.figures(split, at_chosen))
-        for split in ("val", "test")
-        for at_chosen in (False, True)
+        (f"{split} at {f'{number(chosen)}, chosen' if at_chosen else '0.5'}", run.figures(split, at_chosen))
+        for split in ("test", "val")
+        for at_chosen in _leading_first(run)
         if run.figures(split, at_chosen)
     ]
     table = plain_table("metric, 95% interval", *(name for name, _ in columns))
@@ -127,15 +129,29 @@ def _figures(run: Run, width: int) -> Iterator[RenderableType]:
         cells = [measured(figures.get(metric), with_interval=True) for _, figures in columns]
         if any(text != MISSING for text in cells):
             table.add_row(label_of(metric), *(_stack(text, width) for text in cells))
-    yield from _titled("Figures", table, *map(escape, failures([run])))
+    yield from _titled("Figures", *map(escape, _order(run)), table, *map(escape, failures([run])))
+
+
+def _leading_first(run: Run) -> tuple[bool, ...]:
+    """Whether figures are of the choice on validation, for each set of figures in the order of the columns."""
+    return (True, False) if leading(run).chosen else (False, True)
+
+
+def _order(run: Run) -> list[str]:
+    """A line about which figures come first, or why they are missing; none where the default ones are the only ones."""
+    lead, reason = leading(run), nothing_chosen(run)
+    if not lead.chosen:
+        return []
+    return [f"{lead.beside} alone; {reason}" if reason else f"{lead.words}; then {lead.beside}"]
 
 
 def _multiclass(run: Run, store: Store, width: int) -> Iterator[RenderableType]:
     """Figures of all classes together per split and decision, those of each class on test, and the matrix of test."""
     columns = [
         (f"{split}, {'chosen decision' if chosen else 'highest score'}", run.figures(split, chosen))
-        for split in ("val", "test")
-        for chosen in (False, *([True] if decides_by_choice(run) else []))
+        for split in ("test", "val")
+        for chosen in _leading_first(run)
+        if decides_by_choice(run) or not chosen
         if run.figures(split, chosen)
     ]
     table = plain_table("metric, 95% interval", *(name for name, _ in columns))
@@ -143,14 +159,14 @@ def _multiclass(run: Run, store: Store, width: int) -> Iterator[RenderableType]:
         cells = [measured(figures.get(key), with_interval=True) for _, figures in columns]
         if any(text != MISSING for text in cells):
             table.add_row(label_of(key), *(_stack(text, width) for text in cells))
-    yield from _titled("Figures", table, *map(escape, failures([run])))
+    yield from _titled("Figures", *map(escape, _order(run)), table, *map(escape, failures([run])))
     results = collect_multiclass_results([run], store).get(run.spec.card.name)
     if results is None:
         return
     classes = run.spec.dataset.classes
     counts = dict(zip(classes, run.split.classes.get("test", (None,) * len(classes)), strict=True))
     card = multiclass_card(results, store.history)
-    for decided, chosen in ((card.argmax, False), (card.chosen, True)):
+    for decided, chosen in ((card.chosen, True), (card.argmax, False)):
         if decided is not None:
             yield from _titled(
                 f"Test, {decided.rule}",
@@ -164,11 +180,21 @@ def _threshold(run: Run, store: Store) -> Iterator[RenderableType]:
     decider = decider_of(run, store)
     chosen = decider.threshold
     value = estimate(chosen) if chosen.value is not None else f"none: {chosen.reason}"
+    share = stated_share(run, store.binary_scores(run, "val"))
     yield from _titled(
         "Threshold and calibration",
         escape(f"threshold {value}; {run.spec.protocol.threshold.in_words()}"),
-        escape(f"as a probability {number(decider.calibrated_threshold)}; {calibration_line(decider.calibrator)}"),
+        *(() if share is None else map(escape, share.lines())),
+        escape(_on_scale(decider)),
     )
+
+
+def _on_scale(decider: DecisionRule) -> str:
+    """The threshold as a probability where calibration is used, and what probabilities are."""
+    line = calibration_line(decider.calibrator)
+    if decider.threshold.value is None or not decider.calibrator.accepted:
+        return line
+    return f"as a calibrated probability {number(decider.calibrated_threshold)}; {line}"
 
 
 def _published(run: Run, store: Store, width: int) -> Iterator[RenderableType]:
@@ -231,13 +257,15 @@ def _facts(run: Run) -> Iterator[RenderableType]:
     rows = [("images", sizes)]
     rows += [(fact.topic, fact.text) for fact in methods([run], {}).facts if fact.topic in _TOPICS]
     rows += [("note", note) for note in run.split.notes]
+    if (probe := run.probe) is not None:
+        rows += [("probe", line) for line in (probe.in_words(), *probe.notes)]
     if (costs := run.costs) is not None:
-        per_image = costs.inference_ms_per_image
+        per_image, per_epoch = costs.inference_ms_per_image, costs.seconds_per_epoch
+        epochs = NO_EPOCHS
+        if per_epoch is not None:
+            epochs = f"{plural(costs.epochs, 'epoch')}, {per_epoch:.1f} s per epoch"
         rows += [
-            (
-                "time",
-                f"{seconds(costs.seconds)}; {plural(costs.epochs, 'epoch')}, {costs.seconds_per_epoch:.1f} s per epoch",
-            ),
+            ("time", f"{seconds(costs.seconds)}; {epochs}"),
             ("inference", MISSING if per_image is None else f"{per_image:.1f} ms per image"),
             ("memory", f"{costs.peak_memory_mib:.0f} MiB at most"),
             ("parameters", f"{costs.parameters:,}, {costs.trainable_parameters:,} of them trainable"),

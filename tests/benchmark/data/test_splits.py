@@ -302,7 +302,7 @@ def test_a_source_without_parts_gives_test_and_val_by_patient() -> None:
     split = make_split(dataset, Sampling(test_fraction=0.3, val_fraction=0.2), 0)
     assert labels(split.test) == [30, 30]
     assert labels(split.val) == [14, 14]
-    assert any("no test part" in note and "60 test images" in note for note in split.notes)
+    assert "the source has no test part: 60 images are set aside for test at random, by patient" in split.notes
 
 
 def test_a_source_without_a_test_part_gives_one_of_train() -> None:

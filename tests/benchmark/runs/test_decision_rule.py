@@ -79,6 +79,16 @@ def test_the_words_of_a_rule_name_its_class_and_target() -> None:
     )
 
 
+def test_a_confidence_follows_the_value_and_is_part_of_the_identity_only_where_it_is_stated() -> None:
+    plain, sure = (DecisionRule.parse(f"class_at=A:sensitivity:0.9{more}") for more in ("", "@0.95"))
+    assert (plain.confidence, sure.confidence) == (None, 0.95)
+    identities = [protocol(decision=rule.model_dump()).identity()["decision"] for rule in (plain, sure)]
+    assert identities[1] == {**identities[0], "confidence": 0.95}  # type: ignore[dict-item]
+    assert "confidence" not in identities[0]  # type: ignore[operator]
+    with pytest.raises(ConfigError, match=r"takes a confidence from 0\.5, below 1, not 1"):
+        DecisionRule.parse("class_at=A:sensitivity:0.9@1")
+
+
 def test_the_default_decision_is_no_part_of_the_identity() -> None:
     quick = load_protocol("quick")
     assert "decision" not in quick.identity()

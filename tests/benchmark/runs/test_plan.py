@@ -11,11 +11,30 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.sources import open_dataset
 from benchmark.runs.plan import make_plan
 from benchmark.runs.protocol import load_protocol
+from benchmark.runs.run import DatasetFacts, RunSpec
 from tests.support.tiny import card, protocol, write_npz
 from zoo.config.errors import ConfigError
 from zoo.models import registry
 from zoo.models.card import ModelSpec
-from zoo.models.catalog import load_cards
+from zoo.models.catalog import REPORT_COLLECTION, load_cards, load_catalog
+
+# The ids under `quick` on the phantom, as stored runs have them.
+PHANTOM_IDS = {
+    "attempt-1": "eca75047e036",
+    "attempt-1-batchnorm": "2a162ace9c44",
+    "attempt-1-batchnorm-fast": "6dc689505877",
+    "attempt-1-no-augmentation": "beed07684546",
+    "attempt-2": "b194bb915c24",
+    "attempt-3": "39255390a2bc",
+    "attempt-3-focal": "b5917e423e87",
+    "attempt-4": "6f6b283f485b",
+    "attempt-4-strong": "5cf143c5a3c0",
+    "attempt-5": "ad84d48d5dc0",
+    "attempt-6a": "d06cdc8d9512",
+    "attempt-6b": "4edbded8008c",
+    "attempt-6b-caffe": "c17d96cef9ca",
+    "attempt-7": "33082a18dadf",
+}
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +118,12 @@ def test_a_card_for_two_classes_is_skipped_for_three_with_what_would_be_right(
     assert "recipe.loss.alpha 0.25 is the weight of the positive class of two, but the data have 3" in reasons["focal"]
     assert "makes one probability, for two classes, but the data have 3 classes" in reasons["two"]
     assert make_plan([focal, two], protocol(), dataset).skips == ()
+
+
+def test_the_runs_of_the_report_on_the_phantom_keep_their_ids() -> None:
+    facts = DatasetFacts.of(open_dataset("phantom"))
+    cards = load_catalog().of(REPORT_COLLECTION)
+    specs = {
+        name: RunSpec(card=of, protocol=load_protocol("quick"), dataset=facts, seed=0) for name, of in cards.items()
+    }
+    assert {name: spec.run_id for name, spec in specs.items()} == PHANTOM_IDS

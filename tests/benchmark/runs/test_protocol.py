@@ -76,7 +76,7 @@ def test_an_unknown_name_is_answered_with_the_nearest_ones() -> None:
 
 
 def test_a_file_that_is_not_there_is_answered_with_the_built_in_ones(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no such file; built-in: full, published, quick"):
+    with pytest.raises(ConfigError, match="no such file; built-in: auto, full, published, quick"):
         load_protocol(str(tmp_path / "mine.yaml"))
 
 
@@ -202,6 +202,16 @@ def test_a_threshold_rule_is_read_with_its_value(tmp_path: Path, line: str, rule
     assert (read.rule, read.value) == (rule, value)
 
 
+def test_a_confidence_is_part_of_the_identity_only_where_it_is_stated() -> None:
+    plain, sure = (
+        protocol(threshold={"rule": "sensitivity", "value": 0.9, **more}) for more in ({}, {"confidence": 0.95})
+    )
+    assert plain.identity()["threshold"] == {"rule": "sensitivity", "value": 0.9}
+    assert sure.identity()["threshold"] == {"rule": "sensitivity", "value": 0.9, "confidence": 0.95}
+    assert sure.threshold == ThresholdRule.parse("sensitivity = 0.9 @ 0.95")
+    assert sure.threshold.in_words() == "sensitivity 0.9 with 95% confidence, chosen on validation scores alone"
+
+
 @pytest.mark.parametrize("rule", rule_names())
 def test_a_threshold_rule_is_equal_after_a_round_trip_through_json(rule: str) -> None:
     made = ThresholdRule.parse(rule if get_rule(rule).value is None else f"{rule}=0.9")
@@ -239,6 +249,11 @@ def test_a_rule_is_read_from_the_command_line(text: str, rule: str, value: float
         ("fixed=2", "rule fixed takes a value from 0 to 1"),
         ("youden=0.5", "rule youden takes no value"),
         ("prevalence=0.15", "rule prevalence takes no value"),
+        ("sensitivity=0.95@x", "rule sensitivity: confidence: 'x' is not a number"),
+        ("sensitivity=0.95@1", "rule sensitivity takes a confidence from 0.5, below 1"),
+        ("sensitivity=0.95@nan", "rule sensitivity takes a confidence from 0.5, below 1"),
+        ("sensitivity=1@0.95", "no number of images guarantees a value of 1"),
+        ("cost=5@0.95", "rule cost takes no confidence; sensitivity and specificity do"),
     ],
 )
 def test_a_rule_that_cannot_be_read_is_refused_in_one_line(text: str, says: str) -> None:

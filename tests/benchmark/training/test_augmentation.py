@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark.training.augmentation import ViewParameters, augmented_view, draw_parameters, render
-from zoo.models.card import Augmentation
 from zoo.models.catalog import load_cards
+from zoo.models.recipe import Augmentation
 
 REPORT = load_cards()["attempt-1"].recipe.augmentation
 KEYS = [f"{number:02x}" * 32 for number in range(64)]

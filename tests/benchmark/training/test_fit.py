@@ -21,7 +21,8 @@ from tests.support import multiclass, tiny
 from tests.support.multiclass import images, in_turn, trained
 from zoo.config.errors import ConfigError
 from zoo.models import registry
-from zoo.models.card import Loss, ModelSpec
+from zoo.models.card import ModelSpec
+from zoo.models.recipe import Loss
 from zoo.models.registry import register_builder
 
 _EITHER_WEIGHTS: tuple[dict[str, Any], ...] = ({}, {"class_weights": "balanced"})

@@ -253,3 +253,14 @@ def test_figures_of_scores_that_exist_are_never_called_impossible(seed: int, dec
     with tempfile.TemporaryDirectory() as folder:
         found = audit(claims_of(Path(folder), data))
     assert [each for each in found.findings if each.severity != "note"] == []
+
+
+def test_further_test_sets_of_two_classes_are_not_tried_for_three(tmp_path: Path) -> None:
+    data = several(row("one", figure("accuracy", 0.8)))
+    data["source"]["other_tests"] = [{"negatives": 234, "positives": 390, "location": "the public set"}]
+    found = [each for each in audit(claims_of(tmp_path, data)).findings if each.kind == "test-size"]
+    assert [(each.severity, each.row) for each in found] == [("note", "one")]
+    assert found[0].statement == (
+        "Which of the declared test sets the row fits cannot be judged: `other_tests` is for two classes only."
+    )
+    assert [each.where for each in found[0].rests_on] == ["the public set"]

@@ -12,7 +12,7 @@ from reports.claims.model import Claims, PrintedMatrix, claims_names, load_claim
 from tests.support.claims import claims_of, contents, figure, row, write_claims
 from tests.support.records import cards
 from zoo.config.errors import ConfigError
-from zoo.models.card import Loss
+from zoo.models.recipe import Loss
 
 COUNTS = ("true_positives", "false_positives", "true_negatives", "false_negatives")
 PLAIN = row("one", figure("accuracy", 0.8125))

@@ -14,11 +14,12 @@ import pytest
 from jinja2 import Environment
 from PIL import Image
 
+from benchmark.evidence.calibration.calibrators import best_calibrator
 from benchmark.evidence.scores import TestScores
 from reports.gallery.gallery import build_gallery, decided_at, select_images
 from reports.gallery.tiles import LARGE, SMALL, large_tile, overlay, small_tile, where_strongest
 from tests.support.galleries import HOSTILE, NAMES, SCORES, made, pictures, run_at
-from tests.support.records import PHANTOM, make_run, on_test
+from tests.support.records import PHANTOM, make_run, on_test, on_val, planted
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -99,8 +100,31 @@ def test_the_caption_is_the_report_s() -> None:
     selection = select_images(scores, 0.5, ["a", "b"])
     found = build_gallery(run_at(), scores, ["a", "b"], selection, pictures(2), maps_reason="-")
     captions = {tile.name: tile.caption for group in found.groups for tile in group.tiles}
-    assert captions["a"] == "Real: PNEUMONIA  Pred: PNEUMONIA  Prob(P): 0.71"
-    assert captions["b"] == "Real: NORMAL  Pred: NORMAL  Prob(P): 0.20"
+    assert captions["a"] == "Real: PNEUMONIA  Pred: PNEUMONIA  Score(P): 0.71"
+    assert captions["b"] == "Real: NORMAL  Pred: NORMAL  Score(P): 0.20"
+
+
+def test_the_caption_is_a_probability_where_calibration_is_used() -> None:
+    scores = on_test([1, 0], [0.71, 0.2])
+    calibrator = best_calibrator(on_val(*planted(200, 200, 1.0, seed=4)))
+    selection = select_images(scores, 0.5, ["a", "b"])
+    for each in (
+        replace(
+            calibrator,
+            method="isotonic",
+            accepted=True,
+            reason=None,
+            parameters=(),
+            knots_x=(0.0, 1.0),
+            knots_y=(0.1, 0.9),
+        ),
+        replace(calibrator, method="isotonic", accepted=False, reason="no gain", parameters=(), knots_x=(), knots_y=()),
+    ):
+        found = build_gallery(run_at(), scores, ["a", "b"], selection, pictures(2), maps_reason="-", calibrator=each)
+        captions = {tile.name: tile.caption for group in found.groups for tile in group.tiles}
+        value = f"Prob(P): {0.1 + 0.8 * 0.71:.2f}" if each.accepted else "Score(P): 0.71"
+        assert captions["a"].endswith(value)
+        assert ("as a calibrated probability" in found.decided) == each.accepted
 
 
 def test_decisions_fall_at_the_chosen_threshold() -> None:
@@ -109,7 +133,7 @@ def test_decisions_fall_at_the_chosen_threshold() -> None:
     found = build_gallery(run, scores, ["a", "b"], select_images(scores, 0.8, ["a", "b"]), pictures(2), maps_reason="-")
     tile = next(tile for group in found.groups for tile in group.tiles if tile.name == "a")
     assert (tile.predicted, tile.verdict) == ("NORMAL", "wrong")
-    assert "wrongly called NORMAL with probability 0.71 of PNEUMONIA" in tile.alt
+    assert "wrongly called NORMAL with score 0.71 of PNEUMONIA" in tile.alt
     assert found.decided == "0.8, chosen on validation by the rule youden"
 
 
@@ -122,14 +146,14 @@ def test_a_probability_can_be_told_from_the_threshold() -> None:
     found = build_gallery(
         run_at(), scores, ["a", "b"], select_images(scores, 0.5, ["a", "b"]), pictures(2), maps_reason="-"
     )
-    assert any("Prob(P): 0.5001" in tile.caption for group in found.groups for tile in group.tiles)
+    assert any("Score(P): 0.5001" in tile.caption for group in found.groups for tile in group.tiles)
 
 
 def test_classes_with_one_initial_are_written_out() -> None:
     run = make_run(test=SCORES, dataset=PHANTOM.model_copy(update={"classes": ("CAR", "CAT")}))
     scores = on_test([1, 0], [0.7, 0.2])
     found = build_gallery(run, scores, ["a", "b"], select_images(scores, 0.5, ["a", "b"]), pictures(2), maps_reason="-")
-    assert all("Prob(CAT): " in tile.caption for group in found.groups for tile in group.tiles)
+    assert all("Score(CAT): " in tile.caption for group in found.groups for tile in group.tiles)
 
 
 def test_pictures_are_small_webp_of_the_image() -> None:

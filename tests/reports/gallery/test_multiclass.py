@@ -104,10 +104,10 @@ def test_captions_have_both_classes_where_the_call_is_wrong() -> None:
     scores = on_test(RADIOGRAPHS, [0, 1, 2], np.array([[0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.25, 0.251, 0.499]]))
     gallery = made(scores=scores, with_maps=False)
     captions = {tile.name: tile.caption for group in gallery.groups for tile in group.tiles}
-    assert captions["test/000.png"] == "Real: NORMAL  Pred: NORMAL  Prob(NORMAL): 0.70 (next BACTERIA 0.20)"
-    assert captions["test/001.png"] == "Real: BACTERIA  Pred: NORMAL  Prob(NORMAL): 0.60 (true class 0.30)"
+    assert captions["test/000.png"] == "Real: NORMAL  Pred: NORMAL  Score(NORMAL): 0.70 (next BACTERIA 0.20)"
+    assert captions["test/001.png"] == "Real: BACTERIA  Pred: NORMAL  Score(NORMAL): 0.60 (true class 0.30)"
     (wrong,) = tiles_of(gallery, "certain")
-    assert "BACTERIA, wrongly predicted as NORMAL with probability 0.60; that of BACTERIA is 0.30." in wrong.alt
+    assert "BACTERIA, wrongly predicted as NORMAL with score 0.60; that of BACTERIA is 0.30." in wrong.alt
     assert wrong.brief == "BACTERIA, predicted as NORMAL, 0.60"
 
 
@@ -118,7 +118,7 @@ def test_right_decisions_have_no_second_class_in_the_caption() -> None:
 def test_probabilities_have_as_many_decimals_as_it_takes_to_differ() -> None:
     scores = on_test(RADIOGRAPHS, [0, 1], np.array([[0.3999, 0.4001, 0.2], [0.1, 0.8, 0.1]]))
     (tile,) = tiles_of(made(scores=scores, with_maps=False), "certain")
-    assert tile.caption == "Real: NORMAL  Pred: BACTERIA  Prob(BACTERIA): 0.4001 (true class 0.3999)"
+    assert tile.caption == "Real: NORMAL  Pred: BACTERIA  Score(BACTERIA): 0.4001 (true class 0.3999)"
 
 
 def test_wrong_calls_have_a_map_for_the_called_and_one_for_the_true_class() -> None:
@@ -146,8 +146,8 @@ def test_images_without_a_decision_are_a_group_of_their_own() -> None:
             assert (tile.name in open_) == tile.abstained == (group.key == "abstained")
     tile = tiles_of(gallery, "abstained")[0]
     assert (tile.predicted, tile.right, tile.verdict) == ("none", False, "undecided")
-    assert tile.caption.startswith(f"Real: {tile.real}  Pred: none  Prob(")
-    assert "without a decision; the highest probability is" in tile.alt
+    assert tile.caption.startswith(f"Real: {tile.real}  Pred: none  Score(")
+    assert "without a decision; the highest score is" in tile.alt
     assert "evidence for none" not in tile.overlay_alt
     assert "Decided by abstention below confidence 0.6." in sentences(gallery)[0]
 
@@ -210,7 +210,7 @@ def test_subgroups_have_the_recall_of_every_class() -> None:
     assert "p " in rows[0][-1]
     assert "The recalls of a group are each compared with the other images" in subgroup_sentences(gallery)[0]
     assert subgroup_sentences(gallery)[-1] == "Not grouped: size is not known."
-    assert failures_head(gallery) == "most certain wrong images: real class, predicted class, probability"
+    assert failures_head(gallery) == "most certain wrong images: real class, predicted class, score"
 
 
 def test_classes_without_a_test_are_counted_and_not_listed_one_by_one() -> None:

@@ -52,7 +52,7 @@ def test_the_document_has_these_parts_under_these_names(report: Report) -> None:
     assert set(document) == {"version", "sections", "skipped"}
     (section,) = document["sections"]
     assert set(section) == {
-        *("title", "synthetic", "notes", "findings", "cards", "runs", "comparisons", "ranking", "claims"),
+        *("title", "synthetic", "notes", "leading", "findings", "cards", "runs", "comparisons", "ranking", "claims"),
         *("probabilities", "curves", "methods", "limits", "checklists"),
     }
     (claims,) = section["claims"]
@@ -180,7 +180,7 @@ def test_there_is_a_table_for_comparison_ranking_and_claims(report: Report) -> N
     assert re.findall(r"\\label\{tab:(.*?)\}", text) == ["comparison", "ranking", "claims"]
     assert text.count(r"\begin{longtable}") == text.count(r"\end{longtable}") == 3
     assert r"\toprule" in text
-    assert "attempt-{}6b & 1 & 0.767 [0.717, 0.811] & 0.560" in text
+    assert "attempt-{}6b & 1 & 0.767 [0.717, 0.811] (0.767) & 0.560" in text
     assert any(line.startswith("impossible & odd &") for line in bodies(text))
 
 

@@ -14,9 +14,14 @@ from benchmark.evidence.scores import TestScores
 from benchmark.runs.history import NO_HISTORY, History
 from benchmark.runs.run import DatasetFacts, Run
 from benchmark.runs.storage.store import Store
+from reports.render.markdown.document import render
+from reports.report import build_report
 from reports.results.compare import Comparison, compare_card, final_test_figures, is_different_data
 from tests.support.claims import row
 from tests.support.judging import claims_about, report_of
+from tests.support.multiclass_stores import RADIOGRAPHS, keep_multiclass, simulated
+from tests.support.multiclass_stores import on_test as on_test_of
+from tests.support.multiclass_stores import on_val as on_val_of
 from tests.support.records import (
     HEALTHY,
     KAGGLE,
@@ -329,3 +334,72 @@ def test_the_table_and_the_verdict_agree_on_a_figure(tmp_path: Path, metric: str
     assert judgement.difference == comparison.difference
     assert comparison.difference.bounds is not None
     assert comparison.seeds == tuple(range(seeds))
+
+
+THREE = {"report": "a report", "section": "a section", "data": RADIOGRAPHS.source}
+
+
+@pytest.fixture(scope="module")
+def of_three(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A card with two seeds on three classes that publishes figures of classes, averages and epochs."""
+    published = [
+        figure("recall", 0.9531, **{"class": "VIRUS"}),
+        figure("f1", 0.9, average="macro"),
+        figure("kappa", 0.8, decimals=2),
+        figure("accuracy", 0.8, split="val"),
+        figure("accuracy", 0.85, split="train", epoch="last"),
+        figure("precision", 0.9, split="train", **{"class": "VIRUS"}),
+    ]
+    test = {"NORMAL": 116, "BACTERIA": 120, "VIRUS": 64}
+    model = make_card("attempt-5", source=THREE | {"test": test}, published=published)
+    store, labels = Store(tmp_path_factory.mktemp("three") / "runs"), [0] * 116 + [1] * 120 + [2] * 64
+    for seed in (0, 1):
+        scores = simulated(labels, 3, seed=seed)
+        val, tested = on_val_of(RADIOGRAPHS, labels, scores), on_test_of(RADIOGRAPHS, labels, scores)
+        keep_multiclass(store, model, val, tested, seed=seed)
+    return store
+
+
+def test_figures_of_classes_have_rows_beside_their_measured_ones(of_three: Store) -> None:
+    runs, _ = of_three.runs()
+    (section,) = build_report(runs, of_three.history, scores=of_three).sections
+    rows = {(each.published.split, each.published.key): each for each in section.comparisons}
+    assert len(rows) == 6
+    for split, key in (("test", "recall:class:VIRUS"), ("test", "f1:macro"), ("test", "kappa"), ("val", "accuracy")):
+        values = [run.figures(split)[key].value for run in runs]
+        assert rows[split, key].measured.value == pytest.approx(np.mean(values))  # type: ignore[arg-type]
+    virus = rows["test", "recall:class:VIRUS"]
+    assert virus.measured.bounds is not None
+    assert virus.difference.value == pytest.approx(virus.measured.value - 0.9531)  # type: ignore[operator]
+    assert virus.published_interval == pytest.approx(wilson(61, 64))  # 61 of 64 print as 0.9531
+    assert rows["train", "precision:class:VIRUS"].note == "no measured counterpart"
+    assert rows["train", "accuracy"].measured.value is not None
+    assert not virus.other_data
+    assert set(final_test_figures(section.comparisons)) >= {("attempt-5", "f1:macro")}
+    text = render(build_report(runs, of_three.history, scores=of_three))
+    assert "| test recall:class:VIRUS | 0.9531 [" in text
+    assert not any("about two classes" in note for note in section.notes)
+
+
+def test_without_scores_figures_of_classes_are_those_that_runs_recorded(of_three: Store) -> None:
+    runs, _ = of_three.runs()
+    rows = {each.published.key: each for each in compare_card(runs, of_three.history)}
+    assert rows["f1:macro"].measured.value == pytest.approx(np.mean([run.figures()["f1:macro"].value for run in runs]))  # type: ignore[arg-type]
+
+
+def test_figures_about_two_classes_have_one_note_on_three(tmp_path: Path) -> None:
+    store, labels = Store(tmp_path / "runs"), [0] * 40 + [1] * 40 + [2] * 40
+    scores = simulated(labels, 3)
+    val, tested = on_val_of(RADIOGRAPHS, labels, scores), on_test_of(RADIOGRAPHS, labels, scores)
+    recall = make_card("attempt-5", source=THREE, published=[figure("recall", 0.9)])
+    for model in ("attempt-7", recall):
+        keep_multiclass(store, model, val, tested)
+    runs, _ = store.runs()
+    (section,) = build_report(runs, store.history, scores=store).sections
+    assert section.comparisons == ()
+    notes = [note for note in section.notes if "about two classes" in note]
+    assert notes == [
+        "The published figures of attempt-5 and attempt-7 are about two classes. They are not compared with these runs "
+        "on 3 classes."
+    ]
+    assert not any("different data" in note for note in section.notes)

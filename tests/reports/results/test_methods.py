@@ -15,7 +15,7 @@ from tests.support.records import ENVIRONMENT, PHANTOM, cards, make_run, recorde
 from tests.support.stored import keep
 from tests.support.study import report_in
 from tests.support.tiny import protocol
-from zoo.models.card import Augmentation, EarlyStopping
+from zoo.models.recipe import Augmentation, EarlyStopping
 
 
 @pytest.fixture(scope="module")

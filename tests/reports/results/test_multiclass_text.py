@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from benchmark.evidence.estimate import SampleEstimate
@@ -10,12 +13,14 @@ from reports.results.multiclass_text import (
     class_rows,
     codes,
     confusions,
+    few_images_note,
     lowest_recall,
     matrix_heads,
     matrix_rows,
     never_called,
     overall_keys,
 )
+from tests.support.multiclass_scores import drawn_scores
 
 CLASSES = ("A", "B", "C")
 MATRIX = ClassMatrix.of([[8, 2, 0], [5, 5, 0], [1, 0, 0]], [0, 0, 1])
@@ -67,3 +72,16 @@ def test_rows_of_classes_have_figures_with_intervals_or_without() -> None:
 def test_figures_of_all_classes_leave_out_single_ones_and_other_averages() -> None:
     keys = ["accuracy", "recall:macro", "recall:class:macro", "recall:weighted", "f1:micro"]
     assert overall_keys(keys) == ["accuracy", "recall:macro"]
+
+
+def test_classes_with_few_images_or_patients_are_named() -> None:
+    scores = drawn_scores(1, n=90, k=3)
+    few = replace(scores, y_true=np.repeat([0, 1, 2], [30, 50, 10]))
+    assert few_images_note(few) == (
+        "Few test images of VIRUS (10 images): intervals of their figures and of macro averages are cautious; they can "
+        "be wider than 95% needs."
+    )
+    by_patient = few_images_note(replace(few, patient=tuple(f"p{number // 2}" for number in range(90))))
+    assert by_patient is not None
+    assert "NORMAL (30 images of 15 patients) and VIRUS (10 images of 5 patients)" in by_patient
+    assert few_images_note(replace(scores, y_true=np.repeat([0, 1, 2], 30))) is None

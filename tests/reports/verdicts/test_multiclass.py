@@ -15,7 +15,7 @@ from reports.report import build_report
 from reports.results.measured import MulticlassResults, collect_multiclass_results
 from reports.verdicts.attribution import single_change_effects
 from reports.verdicts.figures import ClaimVerdict, figure_verdicts
-from reports.verdicts.report import report_on_claims
+from reports.verdicts.report import TWO_CLASSES_ONLY, report_on_claims
 from reports.verdicts.statements import statement_verdicts
 from tests.support.claims import figure, row, several, write_claims
 from tests.support.judging import of_store as of_two_classes
@@ -179,8 +179,9 @@ def test_runs_on_two_classes_say_nothing_about_three(tmp_path: Path) -> None:
         ),
         (
             {"threshold_matters": {"card": GOOD, "metric": "accuracy"}},
-            "inconclusive",
-            "attempt-5 better in accuracy at the threshold from validation than at 0.5: three classes or more have no",
+            "not comparable",
+            "attempt-5 better in accuracy at the threshold from validation than at 0.5: cannot be judged on 3 classes: "
+            "`threshold_matters` is for two classes only",
         ),
     ],
 )
@@ -222,5 +223,19 @@ def test_a_report_has_the_claims_about_its_number_of_classes(tmp_path: Path, sto
     report = build_report(runs, store.history, scores=store, claims=[of_two, of_three])
     (section,) = report.sections
     assert [each.claims.title for each in section.claims] == [of_three.title]
+    note = "The claims keras_xray are about two classes. These runs on 3 classes do not judge them."
+    assert section.notes.count(note) == 1
+    assert not any(of_three.name in text for text in section.notes)
     judged = report_on_claims(of_three, collect_multiclass_results(runs, store), "radiographs", False)
     assert section.claims[0].figures == judged.figures
+
+
+def test_changes_that_are_for_two_classes_only_are_named_where_a_claim_differs(
+    tmp_path: Path, measured: dict[str, MulticlassResults]
+) -> None:
+    far = figure("recall", 0.5, decimals=1, **{"class": "VIRUS"})
+    differing = report_on_claims(claims_in(tmp_path / "far", far), measured, "radiographs", False)
+    assert [each.decision.verdict for each in differing.figures] == ["differs"]
+    assert differing.notes.count(TWO_CLASSES_ONLY) == 1
+    none = report_on_claims(claims_in(tmp_path / "b", figure("log_loss", 9.0, decimals=1)), {}, "radiographs", False)
+    assert TWO_CLASSES_ONLY not in none.notes

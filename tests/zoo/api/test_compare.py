@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 import zoo as package
-from benchmark.evidence.metrics.registry import measures
+from benchmark.runs.decision_rule import DecisionRule
+from benchmark.runs.protocol import load_protocol
 from benchmark.runs.storage.store import Store
-from tests.support.multiclass_stores import BETTER, WORSE, three_classes_in
+from tests.support.multiclass_stores import BETTER, COLLAPSED, WORSE, three_classes_in
 from tests.support.records import on_test, planted
 from tests.support.stored import keep
 from tests.support.tiny import card
 from tests.zoo.cli import test_app as test_zoo_cli
 from tests.zoo.cli.test_app import Zoo
-from zoo.api.compare import _metric_named
 from zoo.config.errors import ConfigError
 
 zoo = test_zoo_cli.zoo
@@ -95,12 +95,6 @@ def test_a_metric_may_be_given_by_its_label(store: Store, label: str, name: str)
     assert package.compare(store=store, metric=label) == package.compare(store=store, metric=name)
 
 
-def test_every_name_and_label_of_a_metric_means_it() -> None:
-    for name, metric in measures().items():
-        for text in (name, name.upper(), metric.label, metric.label.lower(), *metric.aliases):
-            assert _metric_named(text, measures()) == name
-
-
 def test_a_run_may_be_given_by_its_card_and_seed(store: Store) -> None:
     runs, _ = store.runs()
     first, second = (next(run for run in runs if run.spec.card.name == name) for name in ("attempt-1", "attempt-2"))
@@ -155,7 +149,9 @@ def test_several_classes_are_ranked_by_name_label_or_key(several: Store, metric:
         ([], "recall:class:VIRUSES", "Did you mean recall:class:VIRUS"),
         ([], "kapa", "Unknown metric 'kapa'. Did you mean kappa"),
         ([BETTER, WORSE], "recal", "Did you mean recall"),
-        ([BETTER, WORSE], "log_loss", "Unknown metric 'log_loss'"),
+        ([BETTER, WORSE], "recall:class:BACTERIUM", "Did you mean recall:class:BACTERIA"),
+        ([BETTER, WORSE], "nothing", "one of all classes .accuracy, .* f1:macro, recall:class:VIRUS"),
+        ([BETTER, WORSE], "coverage", "Unknown metric 'coverage'"),  # only decisions that abstain have one
     ],
 )
 def test_a_wrong_figure_of_several_classes_is_one_line(
@@ -164,6 +160,61 @@ def test_a_wrong_figure_of_several_classes_is_one_line(
     with pytest.raises(ConfigError, match=says) as refused:
         package.compare(*names, store=several, metric=metric)
     assert len(refused.value.lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("metric", "key"),
+    [("MCC", "mcc"), ("macro F1", "f1:macro"), ("recall:class:VIRUS", "recall:class:VIRUS"), ("log_loss", "log_loss")],
+)
+def test_one_figure_of_two_cards_is_compared_alone(several: Store, metric: str, key: str) -> None:
+    (pair,) = package.compare(BETTER, WORSE, store=several, metric=metric).pairs
+    assert [(row["metric"], row["p_adjusted"]) for row in pair.rows()] == [(key, pair.metrics[0].difference.p_value)]
+    runs, _ = several.runs()
+    values = [run.figures()[key].value for run in runs if run.spec.card.name == BETTER]
+    assert pair.metrics[0].a.value == pytest.approx(sum(values) / len(values))
+    assert pair.decision == "the class with the highest score"
+
+
+def test_cards_are_compared_by_the_decision_that_is_asked_for(zoo: Zoo, several: Store, tmp_path: Path) -> None:
+    rule = "class_at=VIRUS:sensitivity:0.95"
+    results = package.compare(f"{BETTER}:0", WORSE, store=several, decision=rule)
+    (pair,) = results.pairs
+    assert pair.decision == "VIRUS at sensitivity 0.95, chosen on validation scores alone"
+    protocol = load_protocol("quick").model_copy(update={"decision": DecisionRule.parse(rule)})
+    deciding = three_classes_in(tmp_path, protocol=protocol)
+    run = next(run for run in deciding.runs()[0] if run.spec.card.name == WORSE)
+    by_key = {each.metric: each.b.value for each in (*pair.metrics, *pair.classes.by_class)}  # type: ignore[union-attr]
+    chosen, highest = run.figures(chosen=True), run.figures()
+    for key in ("accuracy", "f1:macro", "recall:class:VIRUS", "recall:class:NORMAL"):
+        assert by_key[key] == pytest.approx(chosen[key].value)
+        assert by_key[key] != pytest.approx(highest[key].value)
+    (calls,) = pair.classes.calls  # type: ignore[union-attr]
+    virus = round(chosen["recall:class:VIRUS"].value * 64 / chosen["precision:class:VIRUS"].value)  # type: ignore[operator]
+    assert calls.shares.calls_b[2] == virus
+    answer = zoo("compare", f"{BETTER}:0", WORSE, "--store", deciding.root, "--decision", "protocol", "--json")
+    assert json.loads(answer.out) == plain(results.to_dict())
+    shown = zoo("compare", BETTER, WORSE, "--store", deciding.root)
+    assert "Test figures for the class with the highest score" in " ".join(shown.out.split())
+    assert "--decision protocol takes the protocol's decision: VIRUS at sensitivity 0.95" in shown.err
+
+
+def test_a_card_without_a_chosen_decision_is_named(several: Store) -> None:
+    rule = "class_at=VIRUS:sensitivity:0.95"
+    with pytest.raises(ConfigError, match=f"{COLLAPSED} seed 0: no decision was chosen: VIRUS: all valid") as refused:
+        package.compare(BETTER, COLLAPSED, store=several, decision=rule)
+    assert len(refused.value.lines) == 1
+    results = package.compare(store=several, decision=rule, metric="accuracy")
+    assert [row["card"] for row in results.rankings[0].rows()] == [BETTER, WORSE]
+    assert results.rankings[0].decision == "VIRUS at sensitivity 0.95, chosen on validation scores alone"
+    assert f"warning: left out of the ranking: {COLLAPSED} seed 0: no decision was chosen" in results.messages[0]
+    by_scores = package.compare(store=several, decision=rule, metric="auc").rankings[0]
+    assert by_scores.decision is None
+    assert len(by_scores.rows()) == 3
+
+
+def test_two_classes_have_no_decision_rule(store: Store) -> None:
+    with pytest.raises(ConfigError, match="--decision is for three or more classes; two classes are compared at"):
+        package.compare("attempt-1", "attempt-2", store=store, decision="abstain=0.7")
 
 
 def test_cards_of_other_classes_are_refused_with_the_names(tmp_path: Path) -> None:

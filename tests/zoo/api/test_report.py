@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 import zoo as package
+from benchmark.runs.storage.remembered import remember_bench
+from tests.support.records import KAGGLE
+from tests.support.stored import keep
 from tests.support.study import claims_in, store_in
 from tests.zoo.cli import test_app as test_zoo_cli
 from tests.zoo.cli.test_app import Zoo
@@ -58,7 +61,7 @@ def test_a_damaged_run_is_a_message(tmp_path: Path) -> None:
     [
         ({"formats": "pdf"}, "Unknown format 'pdf'"),
         ({"formats": ["csv"], "gallery": True}, "--gallery"),
-        ({"data": "phantom"}, "add --gallery"),
+        ({"patients": "(?P<patient>p)"}, "add --gallery"),
         ({"threshold_rule": "yuoden"}, "Did you mean youden"),
         ({"claims": "nothing"}, "Unknown claims 'nothing'"),
         ({"store": "none"}, "contains no runs"),
@@ -72,3 +75,18 @@ def test_a_wrong_request_writes_nothing(
     with pytest.raises(ConfigError, match=says):
         package.report(**{"out": "out", **arguments})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_latest_bench_leads_and_options_select(tmp_path: Path) -> None:
+    store = store_in(tmp_path)
+    mine = KAGGLE.model_copy(update={"source": "mine", "fingerprint": "ab" * 32})
+    other = keep(store, "attempt-2", dataset=mine)
+    for run in (other, next(run for run in store.runs()[0] if run.run_id != other.run_id)):
+        remember_bench(store, [run.run_id], run.spec.dataset)
+        sections = package.report(store, out=tmp_path / "out", formats="json").report.sections
+        assert len(sections) > 1
+        assert sections[0].runs[0].spec.dataset == run.spec.dataset
+    (section,) = package.report(store, out=tmp_path / "out", formats="json", data="mine").report.sections
+    assert [run.run_id for run in section.runs] == [other.run_id]
+    with pytest.raises(ConfigError, match=r"--protocol full: .* has runs on"):
+        package.report(store, out=tmp_path / "out", formats="json", protocol="full")

@@ -22,7 +22,7 @@ from benchmark.runs.protocol import load_protocol
 from benchmark.runs.storage.store import STORE_VERSION, Store
 from tests.support.tiny import card, finished, run_zoo, spec, write_folder, write_npz, write_protocol
 from zoo.cli.app import app, main
-from zoo.models.catalog import load_cards
+from zoo.models.catalog import REPORT_COLLECTION, load_cards, load_catalog
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ def test_a_yaml_file_constructs_nothing(zoo: Zoo, tmp_path: Path) -> None:
 def test_every_card_that_cannot_run_is_named(zoo: Zoo, place: Path) -> None:
     answer = zoo("bench", "--all", "--protocol", place / "small.yaml")
     assert answer.code == 2
-    assert len(answer.err.splitlines()) == len(load_cards())
+    assert len(answer.err.splitlines()) == len(load_catalog().of(REPORT_COLLECTION))
     assert all(line.startswith("zoo: card ") and "too small" in line for line in answer.err.splitlines())
 
 
@@ -222,9 +222,75 @@ def damaged_store(tmp_path: Path) -> Path:
 def test_cards_as_json_are_one_document(zoo: Zoo) -> None:
     answer = zoo("cards", "--json")
     assert (answer.code, answer.err) == (0, "")
+    catalog = load_catalog()
     assert {each["name"]: each for each in json.loads(answer.out)} == {
-        name: each.with_old_keys() for name, each in load_cards().items()
+        name: each.with_old_keys() | {"collection": catalog.collections[name]} for name, each in catalog.cards.items()
     }
+
+
+def test_cards_are_listed_by_collection(zoo: Zoo) -> None:
+    lines = [line.split()[0] for line in zoo("cards").out.splitlines() if line.strip()]
+    catalog = load_catalog()
+    expected = ["card"]
+    for name in ("pneumonia-report", "starter"):
+        expected += [name, *catalog.of(name)]
+    assert lines == expected
+    only = [line.split()[0] for line in zoo("cards", "--collection", "starter").out.splitlines() if line.strip()]
+    assert only == ["card", "starter", *catalog.of("starter")]
+    assert zoo("cards", "--collection", "startr").err == "zoo: Unknown collection 'startr'. Did you mean starter?\n"
+    assert "not both" in zoo("cards", "constant", "--collection", "starter").err
+
+
+def test_a_card_names_its_collection_and_whether_it_is_a_baseline(zoo: Zoo) -> None:
+    answer = zoo("cards", "constant")
+    assert answer.out.startswith("# collection: starter\n")
+    assert yaml.safe_load(answer.out)["baseline"] is True
+
+
+@pytest.mark.parametrize(
+    ("arguments", "cards"),
+    [
+        (("--collection", "starter"), "starter"),
+        (("--all", "--collection", "starter"), "starter"),
+        (("--all",), "pneumonia-report"),
+    ],
+)
+def test_a_collection_is_planned_whole(zoo: Zoo, arguments: tuple[str, ...], cards: str, tmp_path: Path) -> None:
+    answer = zoo("bench", *arguments, "--dry-run", "--store", tmp_path / "runs")
+    assert answer.code == 0
+    listed = {line.split()[0] for line in answer.out.splitlines() if line.strip()}
+    catalog = load_catalog()
+    assert listed & set(catalog.cards) == set(catalog.of(cards))
+    assert "--collection" not in answer.err
+
+
+def test_all_means_starter_on_other_images_and_says_so(zoo: Zoo, tmp_path: Path) -> None:
+    write_card(tmp_path / "cards", "mine", CARD)
+    data = write_npz(tmp_path / "mine.npz")
+    protocol = write_protocol(tmp_path / "smallest.yaml")
+    common = ("--data", data, "--protocol", protocol, "--cards", tmp_path / "cards", "--dry-run")
+    answer = zoo("bench", "--all", *common)
+    (line,) = [line for line in answer.err.splitlines() if "--all" in line]
+    assert line.startswith("note: --all means the collection starter for these images; --collection pneumonia-report")
+    listed = {line.split()[0] for line in answer.out.splitlines() if line.strip()}
+    catalog = load_catalog()
+    assert listed & {*catalog.cards, "mine"} == {*catalog.of("starter"), "mine"}
+    declared = zoo("bench", "--all", *common, "--data-is", "kaggle:paultimothymooney/chest-xray-pneumonia")
+    assert "starter" not in declared.err
+    assert "attempt-7" in declared.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("attempt-1", "--collection", "starter"), "zoo bench: give cards by name, or --collection NAME, or --all"),
+        (("--collection", "startr"), "Unknown collection 'startr'. Did you mean starter?"),
+    ],
+)
+def test_a_collection_that_cannot_be_run_is_one_line(zoo: Zoo, arguments: tuple[str, ...], says: str) -> None:
+    answer = zoo("bench", *arguments)
+    assert (answer.code, answer.out, len(answer.err.splitlines())) == (2, "", 1)
+    assert says in answer.err
 
 
 def test_one_card_as_json_is_that_card(zoo: Zoo) -> None:

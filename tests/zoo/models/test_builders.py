@@ -9,11 +9,13 @@ import keras
 import numpy as np
 import pytest
 
-from zoo import ModelCard, load_cards
+from zoo import ModelCard
+from zoo.models.catalog import REPORT_COLLECTION, load_catalog
+from zoo.models.recipe import ProbeRecipe
 from zoo.models.registry import build, get_builder
 from zoo.models.vgg16.weights import WeightsUnavailable
 
-CARDS = load_cards()
+CARDS = load_catalog().of(REPORT_COLLECTION)
 SCRATCH = {name: card for name, card in CARDS.items() if card.model.builder == "scratch_cnn"}
 TRANSFER = {name: card for name, card in CARDS.items() if card.model.builder == "vgg16"}
 SIZE = 64
@@ -105,7 +107,8 @@ def test_a_card_has_the_dropout_and_the_head_it_declares(name: str) -> None:
 
 @pytest.mark.parametrize("name", CARDS)
 def test_a_card_whose_second_phase_unfreezes_layers_has_a_builder_that_can(name: str) -> None:
-    if CARDS[name].recipe.finetune is None:
+    recipe = CARDS[name].recipe
+    if isinstance(recipe, ProbeRecipe) or recipe.finetune is None:
         assert not get_builder(CARDS[name].model.builder).unfrozen(CARDS[name].model.params)
     else:
         assert get_builder(CARDS[name].model.builder).unfreeze is not None
@@ -335,3 +338,53 @@ def test_a_network_for_several_classes_gives_a_share_to_each(builder: str, param
     one = build(builder, {"dense_units": 4, **params}, (32, 32, 3))
     assert [layer.name for layer in one.layers[:-1]] == [layer.name for layer in model.layers[:-1]]
     assert (one.layers[-1].name, model.layers[-1].name) == ("probability", "probabilities")
+
+
+@pytest.mark.parametrize("classes", [1, 3])
+def test_a_constant_scores_every_image_alike_whatever_its_weights(classes: int) -> None:
+    model = build("constant", {}, (9, 7, 3), classes)
+    model.set_weights([np.ones_like(weight) * index for index, weight in enumerate(model.get_weights(), 1)])
+    scores = keras.ops.convert_to_numpy(model(images(9)[:, :, :7], training=False))
+    assert scores.shape == (3, classes)
+    assert np.ptp(scores, axis=0).max() == 0
+
+
+@pytest.mark.parametrize(
+    ("size", "side", "blocks"), [(150, 32, 30), (64, 32, 32), (32, 32, 32), (20, 32, 20), (7, 3, 3)]
+)
+def test_pixels_become_means_of_blocks(size: int, side: int, blocks: int) -> None:
+    model = build("pixels", {"side": side}, (size, size, 3))
+    batch = images(size)
+    step = -(-size // side)
+    features = keras.Model(model.inputs, model.layers[-1].input)(batch)
+    means = [
+        batch[:, top : top + step, left : left + step].mean(axis=(1, 2))
+        for top in range(0, size, step)
+        for left in range(0, size, step)
+    ]
+    assert features.shape == (3, blocks * blocks * 3)
+    assert np.allclose(keras.ops.convert_to_numpy(features), np.concatenate(means, axis=1), atol=1e-6)
+
+
+@pytest.mark.parametrize("pooling", ["average", "max"])
+def test_pooled_features_are_those_of_the_same_convolutions(pooling: str) -> None:
+    plain = vgg(33)
+    pooled = build("vgg16_pooled", {"weights": "random", "pooling": pooling}, (33, 33, 3))
+    for name in CONVOLUTIONS:
+        pooled.get_layer(name).set_weights(plain.get_layer(name).get_weights())
+    batch = images(33)
+    maps = keras.Model(plain.inputs, plain.get_layer("block5_pool").output)(batch)
+    reduced = {"average": np.mean, "max": np.max}[pooling](keras.ops.convert_to_numpy(maps), axis=(1, 2))
+    features = keras.Model(pooled.inputs, pooled.layers[-1].input)(batch)
+    assert np.allclose(keras.ops.convert_to_numpy(features), reduced, atol=1e-6)
+    assert count(pooled.trainable_weights) == 513
+
+
+def test_a_pooled_head_has_the_units_and_the_dropout_of_its_card() -> None:
+    card = load_catalog().cards["vgg16-frozen"]
+    model = build(card.model.builder, params_of(card), (32, 32, 3))
+    hidden, last = layers_of(model, keras.layers.Dense)
+    assert (hidden.units, last.units) == (card.model.params["dense_units"], 1)
+    assert [layer.rate for layer in layers_of(model, keras.layers.Dropout)] == [card.model.params["dropout"]]
+    get_builder("vgg16_pooled").unfreeze.apply(model, 4)
+    assert trainable_convolutions(model) == CONVOLUTIONS[-3:]

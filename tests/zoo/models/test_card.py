@@ -13,7 +13,8 @@ from tests.support.records import changed
 from zoo import Augmentation, ModelCard, Recipe, load_cards
 from zoo.config.errors import ConfigError
 from zoo.config.strict_yaml import validate
-from zoo.models.card import Loss, ModelSpec, Optimizer, Source, recipe_problem
+from zoo.models.card import ModelSpec, Source, recipe_problem
+from zoo.models.recipe import Loss, Optimizer
 
 CARDS = load_cards()
 

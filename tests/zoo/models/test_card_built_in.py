@@ -9,11 +9,15 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from zoo import ModelCard, PublishedFigure, load_cards
+from zoo import ModelCard, ProbeRecipe, PublishedFigure
 from zoo.config.strict_yaml import validate
 from zoo.models.card import TestSizes
+from zoo.models.catalog import REPORT_COLLECTION, STARTER_COLLECTION, load_catalog
+from zoo.models.registry import builder_names, get_builder
 
-CARDS = load_cards()
+CATALOG = load_catalog()
+CARDS = CATALOG.of(REPORT_COLLECTION)
+STARTER = CATALOG.of(STARTER_COLLECTION)
 ATTEMPTS = ("attempt-1", "attempt-2", "attempt-3", "attempt-4", "attempt-5", "attempt-6a", "attempt-6b", "attempt-7")
 VARIANTS = (
     "attempt-1-batchnorm",
@@ -105,11 +109,12 @@ def test_a_card_is_frozen_through_and_through(name: str) -> None:
             setattr(target, field, getattr(target, field))
 
 
-@pytest.mark.parametrize("name", CARDS)
+@pytest.mark.parametrize("name", CATALOG.cards)
 def test_a_card_survives_json_unchanged(name: str) -> None:
-    text = CARDS[name].model_dump_json()
-    assert ModelCard.model_validate_json(text, strict=True) == CARDS[name]
-    assert validate(ModelCard, json.loads(text), "card.yaml") == CARDS[name]
+    card = CATALOG.cards[name]
+    text = card.model_dump_json()
+    assert ModelCard.model_validate_json(text, strict=True) == card
+    assert validate(ModelCard, json.loads(text), "card.yaml") == card
 
 
 @pytest.mark.parametrize("name", ATTEMPTS)
@@ -136,8 +141,8 @@ def test_no_two_attempts_rest_on_the_same_section() -> None:
 
 
 def test_no_two_cards_are_the_same_experiment() -> None:
-    experiments = {CARDS[name].model_dump_json(include={"model", "recipe"}) for name in CARDS}
-    assert len(experiments) == len(CARDS)
+    experiments = {card.model_dump_json(include={"model", "recipe"}) for card in CATALOG.cards.values()}
+    assert len(experiments) == len(CATALOG.cards)
 
 
 @pytest.mark.parametrize("name", CARDS)
@@ -157,3 +162,38 @@ def test_the_identity_of_the_built_in_cards_stays() -> None:
     identities = json.dumps([card.identity() for card in CARDS.values()], sort_keys=True)
     digest = hashlib.sha256(identities.encode()).hexdigest()
     assert digest == "6b007a97fe3aa798f703208322c0b7a4431a67a336a90e720f4732a0d90b580a"
+
+
+def test_the_starter_cards_are_for_any_images() -> None:
+    assert set(STARTER) == {
+        "constant",
+        "pixels-logistic",
+        "small-cnn",
+        "vgg16-finetuned",
+        "vgg16-frozen",
+        "vgg16-probe",
+    }
+    for card in STARTER.values():
+        assert card.source is None
+        assert card.published == ()
+        assert get_builder(card.model.builder).takes_outputs
+
+
+def test_the_baselines_are_what_needs_no_network() -> None:
+    assert [name for name, card in CATALOG.cards.items() if card.baseline] == ["constant", "pixels-logistic"]
+
+
+def test_a_starter_card_turns_no_left_into_a_right() -> None:
+    """A flip changes what a radiograph, a scan or a digit shows."""
+    changed = [card.recipe.augmentation for card in STARTER.values() if card.recipe.augmentation is not None]
+    assert changed
+    assert not any(augmentation.horizontal_flip or augmentation.vertical_flip for augmentation in changed)
+
+
+def test_a_probe_has_nothing_to_tune_in_epochs() -> None:
+    probes = {name for name, card in STARTER.items() if isinstance(card.recipe, ProbeRecipe)}
+    assert probes == {"constant", "pixels-logistic", "vgg16-probe"}
+
+
+def test_every_built_in_builder_has_a_card() -> None:
+    assert {card.model.builder for card in CATALOG.cards.values()} == set(builder_names())

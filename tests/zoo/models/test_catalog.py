@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zoo.config.errors import ConfigError
-from zoo.models.catalog import load_cards, merge, select
+from zoo.models.catalog import load_cards, load_catalog, merge, select
 
 ROOT = Path(__file__).resolve().parents[3]
 BUILT_IN = load_cards()
@@ -65,6 +65,72 @@ def test_a_card_in_a_folder_stands_beside_the_built_in_ones(tmp_path: Path) -> N
     assert set(cards) == {*BUILT_IN, "mine"}
     assert list(cards) == sorted(cards)
     assert cards["mine"].name == "mine"
+
+
+def test_a_folder_is_a_collection_and_so_is_each_of_its_subfolders(tmp_path: Path) -> None:
+    for name in ("lab", "lab/lesions", "lab/.hidden"):
+        (tmp_path / name).mkdir()
+    write(tmp_path / "lab", mine=COMPLETE)
+    write(tmp_path / "lab" / "lesions", child=f"{OWN}extends: mine\nmodel: {{dropout: 0.1}}\n")
+    write(tmp_path / "lab" / ".hidden", unseen="title: no card\n")
+    catalog = load_catalog([tmp_path / "lab"])
+    assert catalog.names() == ("pneumonia-report", "starter", "lab", "lesions")
+    assert list(catalog.of("lab")) == ["mine"]
+    assert list(catalog.of("lesions")) == ["child"]
+    assert set(catalog.of_default("starter")) == {*catalog.of("starter"), "mine", "child"}
+    assert set(catalog.collections) == set(catalog.cards)
+
+
+def test_a_name_is_unique_over_all_collections(tmp_path: Path) -> None:
+    (tmp_path / "lesions").mkdir()
+    write(tmp_path / "lesions", mine=COMPLETE)
+    (line,) = errors_of(write(tmp_path, mine=COMPLETE))
+    assert "'mine' is already taken by" in line
+
+
+def test_an_unknown_collection_is_answered_with_the_nearest_name() -> None:
+    with pytest.raises(ConfigError, match=r"^Unknown collection 'startr'\. Did you mean starter\?$"):
+        load_catalog().of("startr")
+
+
+def test_a_probe_that_extends_a_trained_card_keeps_only_what_a_probe_has(tmp_path: Path) -> None:
+    child = f"{OWN}extends: vgg16-frozen\nmodel: {{dense_units: null}}\nrecipe: {{probe: logistic}}\n"
+    card = load_cards([write(tmp_path, child=child)])["child"]
+    assert card.recipe.model_dump() == {
+        "probe": "logistic",
+        "augmentation": None,
+        "preprocessing": "caffe",
+        "class_weights": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("recipe", "says"),
+    [
+        (
+            "{probe: logistic, epochs: 3}",
+            "recipe: a probe is fitted in one step and has no epochs; drop it, or drop `probe`",
+        ),
+        ("{probe: logistic, epochs: 3, optimizer: {learning_rate: 1}}", "has no optimizer, epochs; drop them"),
+        ("{probe: logistc}", "recipe.probe: input should be 'logistic'"),
+        ("{probe: logistic, optimiser: 1}", "recipe.optimiser: unknown key"),
+    ],
+)
+def test_a_probe_with_what_belongs_to_epochs_is_refused(recipe: str, says: str, tmp_path: Path) -> None:
+    (line,) = errors_of(write(tmp_path, mine=f"{OWN}model: {{builder: pixels}}\nrecipe: {recipe}\n"))
+    assert says in line
+
+
+def test_a_probe_that_unfreezes_layers_is_refused(tmp_path: Path) -> None:
+    text = f"{OWN}model: {{builder: vgg16_pooled, unfreeze_layers: 4}}\nrecipe: {{probe: logistic}}\n"
+    (line,) = errors_of(write(tmp_path, mine=text))
+    assert line.endswith("model.unfreeze_layers must be 0: a probe fits the last layer alone")
+
+
+def test_a_baseline_is_not_inherited_and_changes_no_run(tmp_path: Path) -> None:
+    card = load_cards([write(tmp_path, child=f"{OWN}extends: pixels-logistic\nmodel: {{side: 8}}\n")])["child"]
+    assert not card.baseline
+    assert card.model_copy(update={"baseline": True}).identity() == card.identity()
 
 
 def test_cards_of_two_folders_may_extend_each_other(tmp_path: Path) -> None:
@@ -193,7 +259,7 @@ def test_a_name_equal_to_the_files_is_fine(tmp_path: Path) -> None:
 def test_a_name_of_a_built_in_card_is_taken(tmp_path: Path) -> None:
     (line,) = errors_of(write(tmp_path, **{"attempt-1": COMPLETE}))
     assert line.startswith(f"{tmp_path / 'attempt-1.yaml'}: name: 'attempt-1' is already taken by ")
-    assert str(Path("cards", "attempt-1.yaml")) in line
+    assert str(Path("cards", "pneumonia-report", "attempt-1.yaml")) in line
 
 
 def test_a_name_is_taken_by_the_first_folder_that_has_it(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import typer
 from zoo.cli.completion import card_names
 from zoo.cli.options import (
     CardsOption,
+    CollectionOption,
     DataIsOption,
     DataOption,
     HoldOutOption,
@@ -31,9 +32,17 @@ def command(
         list[str] | None,
         typer.Argument(metavar="CARD", help="Cards to run: names or YAML files.", autocompletion=card_names),
     ] = None,
-    all_cards: Annotated[bool, typer.Option("--all", help="Run every card.")] = False,
+    all_cards: Annotated[
+        bool,
+        typer.Option(
+            "--all",
+            help="Run every card of the collection: without --collection, pneumonia-report on the phantom and on that "
+            "report's images, and starter on other images.",
+        ),
+    ] = False,
+    collection: CollectionOption = None,
     data: DataOption = "phantom",
-    protocol: ProtocolOption = "quick",
+    protocol: ProtocolOption = None,
     seeds: Annotated[
         int | None,
         typer.Option(
@@ -63,15 +72,19 @@ def command(
     """Run cards under a protocol, reuse stored runs, and print the comparison."""
     from reports.render.terminal.comparison import comparison_tables
     from reports.render.terminal.runs import plan_table
+    from reports.results.protocol_choices import protocol_lines
     from reports.results.split_lines import split_lines, split_notes
     from zoo.api.bench import plan_bench
     from zoo.cli.progress import watching
     from zoo.config.errors import ConfigError
 
-    if all_cards == bool(names):
-        raise ConfigError("zoo bench: give cards by name, or --all for every card; `zoo cards` lists them")
+    if (all_cards or collection is not None) == bool(names):
+        raise ConfigError(
+            "zoo bench: give cards by name, or --collection NAME, or --all for every card; `zoo cards` lists them"
+        )
     planned = plan_bench(
-        None if all_cards else names or (),
+        names,
+        collection=collection,
         data=data,
         protocol=protocol,
         seeds=seeds,
@@ -89,7 +102,8 @@ def command(
     )
     if dry_run:
         dataset = planned.dataset
-        lines = split_lines(planned.splits, dataset.classes, len(dataset.images))
+        lines = protocol_lines(planned.plan.specs[0].protocol)
+        lines += split_lines(planned.splits, dataset.classes, len(dataset.images))
         lines += [f"note: {note}" for note in split_notes(planned.splits)]
         out().print(plan_table(planned.plan, planned.reused, lines))
         return

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from zoo.cli.completion import card_names
-from zoo.cli.options import CardsOption, JsonOption, out, print_json
+from zoo.cli.options import CardsOption, CollectionOption, JsonOption, out, print_json
 
 
 def command(
@@ -18,31 +18,38 @@ def command(
             metavar="NAME", help="The card to print. Default: all cards are listed.", autocompletion=card_names
         ),
     ] = None,
+    collection: CollectionOption = None,
     cards: CardsOption = None,
     json: JsonOption = False,
 ) -> None:
-    """List the cards, or print one with everything it inherits.
+    """List the cards by collection, or print one with everything it inherits.
 
     If a plug-in cannot be loaded, stderr names it, the list contains the other cards, and the exit code is 2.
     """
     from reports.render.terminal.cards import cards_table
+    from zoo.config.errors import ConfigError
     from zoo.config.strict_yaml import write_yaml
-    from zoo.models.catalog import load_cards, select
+    from zoo.models.catalog import load_catalog, select
 
     problems: list[str] = []
-    known = load_cards(cards or (), problems.append)
+    catalog = load_catalog(cards or (), problems.append)
     for problem in problems:
         print(f"zoo: {problem}", file=sys.stderr)
     if name is not None:
-        card = select(known, [name])[0]
+        if collection is not None:
+            raise ConfigError("zoo cards: give NAME or --collection, not both; a name is unique over all collections")
+        card = select(catalog.cards, [name])[0]
         if json:
             print_json(card.with_old_keys())
         else:
+            print(f"# collection: {catalog.collections[card.name]}")
             print(write_yaml(card.model_dump(mode="json")), end="")
         return
+    listed = catalog.cards if collection is None else catalog.of(collection)
     if json:
-        print_json([card.with_old_keys() for card in known.values()])
+        print_json([card.with_old_keys() | {"collection": catalog.collections[card.name]} for card in listed.values()])
     else:
-        out().print(cards_table(known.values(), out().width))
+        names = catalog.names() if collection is None else (collection,)
+        out().print(cards_table({name: catalog.of(name).values() for name in names}, out().width))
     if problems:
         raise typer.Exit(2)

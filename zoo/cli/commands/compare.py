@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from zoo.cli.completion import run_names
-from zoo.cli.options import JsonOption, StoreOption, out, print_json, say
+from zoo.cli.options import JsonOption, RunDataOption, RunProtocolOption, StoreOption, out, print_json, say
 
 
 def command(
@@ -21,12 +21,24 @@ def command(
         ),
     ] = None,
     store: StoreOption = Path("runs"),
+    data: RunDataOption = None,
+    protocol: RunProtocolOption = None,
     metric: Annotated[
         str | None,
         typer.Option(
             "--metric",
             metavar="NAME",
-            help="The metric of the ranking, or of each class where A and B have three or more. Default: auc, recall.",
+            help="The metric of the ranking. For A and B with three or more classes, the metric of each class, or one "
+            "figure: mcc, f1:macro, recall:class:NAME. Default: auc, recall.",
+        ),
+    ] = None,
+    decision: Annotated[
+        str | None,
+        typer.Option(
+            "--decision",
+            metavar="RULE[=VALUE]",
+            help="For three or more classes: choose decisions again on the stored validation scores, as in zoo report, "
+            "or protocol for those of the runs. Default: the class with the highest score.",
         ),
     ] = None,
     json: JsonOption = False,
@@ -35,17 +47,25 @@ def command(
     from reports.render.terminal.pairs import class_table, pair_table, ranking_table
     from zoo.api.compare import compare
 
-    results = compare(*(names or ()), store=store, metric=metric, on_message=say)
+    results = compare(
+        *(names or ()),
+        store=store,
+        data=data,
+        protocol=protocol,
+        metric=metric,
+        decision=decision,
+        on_message=say,
+    )
     if json:
         print_json(results.to_dict())
         return
     for pair in results.pairs:
         out().print(pair.conditions, markup=False)
-        if pair.classes is None:
-            out().print(pair_table(pair.a, pair.b, pair.metrics))
-            continue
-        out().print(pair_table(pair.a, pair.b, pair.metrics, "of the class with the highest score"))
-        out().print(class_table(pair.classes))
+        out().print(pair_table(pair.a, pair.b, pair.metrics, pair.decision))
+        if pair.classes is not None:
+            out().print(class_table(pair.classes))
     for each in results.rankings:
         out().print(each.conditions, markup=False)
+        if each.decision is not None:
+            out().print(f"Decision: {each.decision}", markup=False)
         out().print(ranking_table(each.ranking))

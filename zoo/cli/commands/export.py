@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
-from zoo.cli.options import RunArgument, StoreOption, out, say
+from zoo.cli.options import RunArgument, RunDataOption, RunProtocolOption, StoreOption, out, say
 
 
 def command(
     name: RunArgument,
     store: StoreOption = Path("runs"),
+    data: RunDataOption = None,
+    protocol: RunProtocolOption = None,
     out_dir: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="A new folder. Default: CARD-SEED.")
     ] = None,
@@ -22,5 +24,6 @@ def command(
     training images and a drift of a batch, a model card and a short example."""
     from zoo.api.export import export
 
-    for path in export(name, store=store, out=out_dir, container=container, on_message=say).paths:
+    written = export(name, store=store, data=data, protocol=protocol, out=out_dir, container=container, on_message=say)
+    for path in written.paths:
         out().print(f"wrote {path}", markup=False, soft_wrap=True)

@@ -8,13 +8,25 @@ from typing import Annotated
 
 import typer
 
-from zoo.cli.options import JsonOption, RunArgument, StoreOption, err, out, print_json, say
+from zoo.cli.options import (
+    JsonOption,
+    RunArgument,
+    RunDataOption,
+    RunProtocolOption,
+    StoreOption,
+    err,
+    out,
+    print_json,
+    say,
+)
 
 
 def command(
     name: RunArgument,
     paths: Annotated[list[Path], typer.Argument(metavar="IMAGE|FOLDER", help="Images, or folders of images.")],
     store: StoreOption = Path("runs"),
+    data: RunDataOption = None,
+    protocol: RunProtocolOption = None,
     json: JsonOption = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV on stdout, and nothing else.")] = False,
 ) -> None:
@@ -36,7 +48,15 @@ def command(
     console = err()
     bar = partial(track, description="predicting", console=console, transient=True)
     lines = partial(with_progress, label="predicting", write=partial(console.print, markup=False))
-    results = predict(name, paths, store=store, progress=bar if can_redraw(console) else lines, on_message=say)
+    results = predict(
+        name,
+        paths,
+        store=store,
+        data=data,
+        protocol=protocol,
+        progress=bar if can_redraw(console) else lines,
+        on_message=say,
+    )
     if json:
         print_json(results.to_dict())
     elif csv:

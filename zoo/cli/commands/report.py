@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from zoo.cli.completion import protocol_names
 from zoo.cli.options import CardsOption, DataIsOption, PatientsOption, StoreOption, err, out, say
 
 
@@ -35,7 +36,8 @@ def command(
         typer.Option(
             "--threshold-rule",
             metavar="RULE[=VALUE]",
-            help="Choose thresholds again on the stored validation scores: youden, f1, cost=5, sensitivity=0.95, ...",
+            help="Choose thresholds again on the stored validation scores: youden, f1, cost=5, sensitivity=0.95, "
+            "sensitivity=0.95@0.95 (guaranteed with 95% confidence), ...",
         ),
     ] = None,
     decision: Annotated[
@@ -44,7 +46,7 @@ def command(
             "--decision",
             metavar="RULE[=VALUE]",
             help="For three or more classes: choose decisions again on the stored validation scores: abstain=0.7, "
-            "class_at=NAME:sensitivity:0.95, cost=TRUE:PREDICTED:10, argmax.",
+            "class_at=NAME:sensitivity:0.95 or 0.95@0.95, cost=TRUE:PREDICTED:10, argmax.",
         ),
     ] = None,
     gallery: Annotated[
@@ -53,7 +55,19 @@ def command(
     data: Annotated[
         str | None,
         typer.Option(
-            "--data", metavar="SOURCE", help="The source of the images for --gallery. Default: the source of the runs."
+            "--data",
+            metavar="SOURCE",
+            help="Only runs on these data; or, with --gallery, where the images of the runs are now. Default: all, the "
+            "latest bench first.",
+        ),
+    ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            "--protocol",
+            metavar="NAME",
+            help="Only runs under this protocol. Default: all.",
+            autocompletion=protocol_names,
         ),
     ] = None,
     patients: PatientsOption = None,
@@ -73,6 +87,7 @@ def command(
         decision=decision,
         gallery=gallery,
         data=data,
+        protocol=protocol,
         patients=patients,
         data_is=data_is,
         card_folders=cards or (),

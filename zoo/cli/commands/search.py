@@ -52,7 +52,7 @@ def command(
         typer.Option("--executions", min=1, max=1000, metavar="N", help="Runs per trial. Default: set by the space."),
     ] = None,
     data: DataOption = "phantom",
-    protocol: ProtocolOption = "quick",
+    protocol: ProtocolOption = None,
     store: StoreOption = Path("runs"),
     out_dir: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="The folder for the winning card and the search report.")
@@ -112,7 +112,8 @@ def command(
     if json:
         print_json(results.to_dict())
     else:
-        again = ["zoo", "bench", results.winner.stem, "--cards", str(out_dir), "--data", data, "--protocol", protocol]
+        again = ["zoo", "bench", results.winner.stem, "--cards", str(out_dir), "--data", data, "--protocol"]
+        again += [protocol or planned.protocol.name]
         again += [] if patients is None else ["--patients", patients]
         again += [] if positive is None else ["--positive", positive]
         again += [] if hold_out is None else ["--hold-out", hold_out]

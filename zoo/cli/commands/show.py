@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from zoo.cli.options import JsonOption, RunArgument, StoreOption, out, print_json, say
+from zoo.cli.options import JsonOption, RunArgument, RunDataOption, RunProtocolOption, StoreOption, out, print_json, say
 
 
-def command(name: RunArgument, store: StoreOption = Path("runs"), json: JsonOption = False) -> None:
+def command(
+    name: RunArgument,
+    store: StoreOption = Path("runs"),
+    data: RunDataOption = None,
+    protocol: RunProtocolOption = None,
+    json: JsonOption = False,
+) -> None:
     """Show one run: settings, figures with intervals, threshold, diagnosis, costs and a learning curve."""
     from reports.render.terminal.show import run_document, run_view
     from zoo.api.inputs import resolve_run, resolve_store
     from zoo.api.messages import Messages
 
     source = resolve_store(store)
-    run = resolve_run(name, source, Messages(say))
+    run = resolve_run(name, source, Messages(say), data, protocol)
     if json:
         print_json(run_document(run, source))
         return

@@ -288,6 +288,28 @@ def test_held_out_images_are_the_test_part(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("column", "value", "request_"),
+    [("site", "a=b", "site=a=b"), ("site=long", "B", "site=long=B"), ("a=b", "c=d", " a=b = c=d ")],
+)
+def test_columns_and_values_to_hold_out_may_contain_equals_signs(
+    tmp_path: Path, column: str, value: str, request_: str
+) -> None:
+    rows = [[*row[:-1], value if row[-1] == "B" else row[-1]] for row in rows_of()]
+    dataset = opened(tmp_path, rows, (*HEADER[:-1], column), hold_out=request_)
+    values = dataset.attributes[column]
+    assert {values[image.name] for image in dataset.images if image.part == "test"} == {value}
+    assert dataset.hold_out == f"{column}={value}"
+    again = opened(tmp_path, rows, (*HEADER[:-1], column), hold_out=dataset.hold_out)
+    assert again.fingerprint == dataset.fingerprint
+
+
+def test_a_request_to_hold_out_with_two_readings_is_refused(tmp_path: Path) -> None:
+    rows = [[*row, "x=1" if row[-1] == "B" else "y", "1" if row[-1] == "B" else "2"] for row in rows_of()]
+    message = refusal(lambda: opened(tmp_path, rows, (*HEADER, "s", "s=x"), hold_out="s=x=1"))
+    assert "may mean column 's' with value 'x=1' or column 's=x' with value '1'" in message
+
+
+@pytest.mark.parametrize(
     ("hold_out", "says"),
     [
         ("sight=B", "there is no column 'sight'. Did you mean site?"),

@@ -11,7 +11,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from benchmark.evidence.comparison.multiclass import holm_over_classes, multiclass_differences
-from benchmark.evidence.comparison.paired import Difference, difference
+from benchmark.evidence.comparison.paired import NO_DIFFERENCE, Difference, difference
 from benchmark.evidence.intervals.seeds import MulticlassPairedScores, PairedScores
 from benchmark.evidence.metrics.influence import ClassSizes
 from benchmark.evidence.metrics.multiclass import argmax
@@ -202,3 +202,17 @@ def test_intervals_of_whole_differences_cover_no_difference(world: World) -> Non
             covered[key] += one.low <= 0 <= one.high
     for key in keys:
         assert 0.91 < covered[key] / trials < 0.985, (key, covered[key] / trials)
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_patients_who_are_all_alike_and_equal_decisions_have_no_interval_without_width(seeds: int) -> None:
+    labels, patients = np.tile([0, 1, 2, 0, 1], 55), tuple(f"p{k // 5}" for k in range(275))
+    rows = np.random.default_rng(3).dirichlet(np.ones(3), size=5)
+    cards = []
+    for power in (1.0, 1.5):
+        scores = np.tile(rows**power / (rows**power).sum(axis=1, keepdims=True), (55, 1))
+        cards.append(of(*[MulticlassScores("test", labels, scores, NAMES[:3], True, patients)] * seeds))
+    for key in ("mcc", "kappa", "recall:macro", "f1:macro"):
+        one = compared(key, *cards)
+        assert one.value == pytest.approx(0, abs=1e-12)
+        assert (one.low, one.p_value, one.test) == (None, 1.0, NO_DIFFERENCE), key

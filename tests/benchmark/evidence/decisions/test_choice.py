@@ -49,6 +49,32 @@ def test_the_threshold_of_a_class_is_that_of_two_classes(target: Any, patients: 
     assert chosen.is_chosen
 
 
+@pytest.mark.parametrize("target", ["sensitivity", "specificity"])
+def test_a_guarantee_for_a_class_is_that_of_two_classes(target: Any) -> None:
+    val = validation(600, patients=300)
+    alone = ValidationScores("val", (val.y_true == 1).astype(np.int64), val.y_score[:, 1], val.patient)
+    chosen = choose_decision(val, "class_at", of_class="MELANOMA", target=target, value=0.8, confidence=0.95)
+    assert chosen.threshold == choose_with_interval(alone, target, 0.8, confidence=0.95)
+    assert chosen.threshold is not None
+    assert chosen.threshold.guarantee is not None
+    assert chosen.threshold.guarantee.low >= 0.8
+    assert chosen.caution is None
+    assert chosen.in_words() == f"MELANOMA at {target} 0.8 with 95% confidence, chosen on validation scores alone"
+
+
+def test_a_guarantee_that_too_few_images_of_a_class_cannot_give_chooses_nothing() -> None:
+    val = validation(100)
+    chosen = choose_decision(val, "class_at", of_class="MELANOMA", target="sensitivity", value=0.99, confidence=0.95)
+    assert not chosen.is_chosen
+    there = int(np.sum(val.y_true == 1))
+    assert chosen.reason == (
+        "MELANOMA: sensitivity at least 0.99 with 95% confidence needs at least 299 positive validation images; "
+        f"there are {there}"
+    )
+    with pytest.raises(ValueError, match="rule abstain takes no confidence; class_at does"):
+        choose_decision(val, "abstain", value=0.7, confidence=0.95)
+
+
 def test_the_target_is_reached_on_validation_and_the_figures_are_those_of_scikit_learn() -> None:
     val = validation()
     chosen = choose_decision(val, "class_at", of_class="MELANOMA", value=0.95)

@@ -172,7 +172,9 @@ def test_with_many_images_the_interval_of_an_auc_is_delong_s() -> None:
 
 
 @pytest.mark.parametrize(("images_per_patient", "units"), [(1, "images"), (2, "patients")])
-def test_average_precision_needs_ten_images_or_patients_of_a_class(images_per_patient: int, units: str) -> None:
+def test_average_and_weighted_precision_need_ten_images_or_patients_of_a_class(
+    images_per_patient: int, units: str
+) -> None:
     scores, _ = drawn_decisions(11, n=150)
     rare = np.flatnonzero(scores.y_true == 2)[: 6 * images_per_patient]
     rows = np.sort(np.append(np.flatnonzero(scores.y_true != 2), rare))
@@ -188,7 +190,7 @@ def test_average_precision_needs_ten_images_or_patients_of_a_class(images_per_pa
         else None,
     )
     listed = multiclass_figures(few, argmax(few))
-    for key in ("average_precision:macro", "average_precision:class:VIRUS"):
+    for key in ("average_precision:macro", "average_precision:class:VIRUS", "precision:weighted"):
         assert listed[key].value is not None
         assert listed[key].low is None
         assert f"needs 10 {units} of each class for an interval; VIRUS has" in (listed[key].reason or "")
@@ -297,3 +299,20 @@ def test_decisions_that_do_not_fit_are_refused(decided: np.ndarray) -> None:
     scores, _ = drawn_decisions(9)
     with pytest.raises(ValueError, match="class indices up to 2 or -1"):
         multiclass_figures(scores, decided.astype(np.int64))
+
+
+@pytest.mark.parametrize("patients", [5, 49, 55])
+def test_patients_who_are_all_alike_leave_an_interval_without_width_out(patients: int) -> None:
+    """Each patient has the images of drawn scores, with three of five decisions right."""
+    labels, decided = np.tile([0, 1, 2, 0, 1], patients), np.tile([0, 1, 1, 2, 1], patients)
+    rows = np.random.default_rng(3).dirichlet(np.ones(3), size=5)
+    owners = tuple(f"p{number}" for number in range(patients) for _ in range(5))
+    scores = MulticlassScores("test", labels, np.tile(rows, (patients, 1)), NAMES[:3], True, owners)
+    listed = multiclass_figures(scores, decided)
+    assert listed["accuracy"].value == pytest.approx(3 / 5)
+    for key, figure in listed.items():
+        assert figure.value is not None, key
+        assert figure.low is None or figure.high - figure.low > 1e-3, key  # type: ignore[operator]
+    for key in ("mcc", "kappa", "quadratic_kappa", "log_loss"):
+        assert "where nothing varies" in (listed[key].reason or "")
+    assert listed["recall:macro"].low is not None  # shares count each patient once (Kish 1965)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -280,6 +281,20 @@ def test_seeds_of_several_classes_widen_every_interval_around_their_mean() -> No
         assert figure.low < figure.value < figure.high, key
 
 
+@pytest.mark.parametrize("metric", ["auc:class:VIRUS", "average_precision:class:VIRUS", "precision:weighted"])
+def test_a_class_of_nine_images_has_no_interval_over_seeds_for_what_needs_ten(metric: str) -> None:
+    paired = several_classes(1, 2, 3)
+    rare = np.flatnonzero(paired.runs[0].y_true == 2)[:9]
+    rows = np.sort(np.append(np.flatnonzero(paired.runs[0].y_true != 2), rare))
+    runs = tuple(replace(run, y_true=run.y_true[rows], y_score=run.y_score[rows]) for run in paired.runs)
+    few = MulticlassPairedScores(runs, tuple(argmax(run) for run in runs))
+    figure = seed_figure(metric, few)
+    assert figure.value is not None
+    assert (figure.low, figure.high) == (None, None)
+    assert (figure.reason or "").endswith("needs 10 images of each class for an interval; VIRUS has 9")
+    assert seed_figure("auc:macro", few).low is not None
+
+
 def test_a_metric_that_a_seed_of_several_classes_lacks_says_why() -> None:
     paired = several_classes(1, 2, 3)
     without = paired.decided[1].copy()
@@ -308,3 +323,14 @@ def test_runs_of_several_classes_must_fit() -> None:
         MulticlassPairedScores((first,), (paired.decided[0] + 1,))
     with pytest.raises(ValueError, match="different labels"):
         MulticlassPairedScores((first, drawn_scores(5, n=N)), paired.decided)
+
+
+@pytest.mark.parametrize("patients", [7, 55])
+def test_seeds_and_patients_that_are_all_alike_leave_an_interval_without_width_out(patients: int) -> None:
+    owners = tuple(f"p{number}" for number in range(patients) for _ in range(4))
+    labels, scores = np.tile([1, 1, 0, 0], patients), np.tile([0.9, 0.4, 0.2, 0.1], patients)
+    runs = tuple(TestScores("test", labels, scores**power, owners) for power in (1.0, 1.01))
+    figure = seed_figure("mcc", PairedScores(runs, (0.5, 0.5)))
+    assert figure.value == pytest.approx(2 / math.sqrt(12))
+    assert (figure.low, figure.high) == (None, None)
+    assert "nothing varies" in (figure.reason or "")

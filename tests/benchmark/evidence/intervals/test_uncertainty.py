@@ -229,3 +229,29 @@ def test_one_class_called_under_fixed_class_sizes_still_leaves_doubt(metric: str
     low, high = proportion_confint(100 / (1 + patients), 200 / (1 + patients), method="wilson")
     expected = (low, high) if metric != "f1" else (2 * low / (1 + low), 2 * high / (1 + high))
     assert (result.low, result.high) == pytest.approx(expected)
+
+
+def alike(patients: int) -> TestScores:
+    """Patients whose images and decisions are the same: four images each, of which one is wrong."""
+    owners = tuple(f"p{number}" for number in range(patients) for _ in range(4))
+    labels, scores = np.tile([1, 1, 0, 0], patients), np.tile([0.9, 0.4, 0.2, 0.1], patients)
+    return TestScores("test", labels, scores, owners)
+
+
+@pytest.mark.parametrize("patients", [3, 7, 49, 55, 301])
+def test_patients_who_are_all_alike_leave_an_interval_without_width_out(patients: int) -> None:
+    """MCC is (2 * 1 - 0 * 1) / sqrt(1 * 2 * 2 * 3) for any number of patients, so they show no spread."""
+    of_scores = figures(alike(patients), CUT)
+    assert of_scores["mcc"].value == pytest.approx(2 / math.sqrt(12))
+    assert of_scores["mcc"].low is None
+    assert "where nothing varies" in (of_scores["mcc"].reason or "")
+    for metric, figure in of_scores.items():
+        assert figure.low is None or width(figure) > 1e-3, metric
+    assert width(of_scores["accuracy"]) > 1e-2  # a share counts each patient once (Kish 1965)
+
+
+def test_one_patient_who_differs_gives_an_interval() -> None:
+    scores = alike(55)
+    changed = scores.y_score.copy()
+    changed[1] = 0.6
+    assert width(figures(TestScores("test", scores.y_true, changed, scores.patient), CUT)["mcc"]) > 1e-4

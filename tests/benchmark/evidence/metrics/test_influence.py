@@ -283,3 +283,13 @@ def test_covariances_of_two_classes_have_the_bits_of_the_formula_for_two() -> No
         )
         expected = first * positive @ positive.T + second * negative @ negative.T + both * (between + between.T)
         assert np.array_equal(clusters.covariance(influences), expected)
+
+
+@pytest.mark.parametrize("clusters", [3, 49, 301])
+def test_values_that_cancel_in_every_cluster_have_no_variance(clusters: int) -> None:
+    values = np.tile([0.1, 0.2, -0.7, 0.4], clusters) / clusters
+    y_true, owners = np.tile([0, 0, 1, 1], clusters), np.repeat(np.arange(clusters), 4)
+    assert Clusters(y_true, owners).variance(values) == 0
+    values[0] *= 1.001
+    assert Clusters(y_true, owners).variance(values) > 1e-12 / clusters**2
+    assert Clusters(y_true).variance(values) > 0

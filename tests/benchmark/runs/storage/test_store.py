@@ -175,7 +175,7 @@ def damaged(text: str) -> st.SearchStrategy[str]:
 
 def without(text: str, key: str) -> str:
     data = json.loads(text)
-    optional = ("error", "decision", "at_chosen", "diagnosis", "checks", "environment", "files")
+    optional = ("error", "decision", "at_chosen", "diagnosis", "checks", "probe", "environment", "files")
     return text if key in optional else json.dumps({k: v for k, v in data.items() if k != key})
 
 

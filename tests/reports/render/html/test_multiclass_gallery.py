@@ -51,7 +51,7 @@ def test_subgroups_have_a_column_per_class_and_short_captions(page: str, gallery
     for head in (
         "recall of NORMAL",
         "recall of VIRUS",
-        "most certain wrong images: real class, predicted class, probability",
+        "most certain wrong images: real class, predicted class, score",
     ):
         assert f'<th scope="col">{head}</th>' in page
     assert all(str(tile.brief) in page for tiles in gallery.failures for tile in tiles)

@@ -110,7 +110,7 @@ def test_figures_at_both_thresholds_are_shown() -> None:
     run = make_run(test=on_test(*planted(100, 100, seed=9)), val=on_val(*[v[:] for v in planted(30, 30, seed=8)]))
     assert run.threshold is not None
     assert run.threshold.value is not None
-    half, chosen = details(rendered(run))
+    chosen, half = details(rendered(run))
     assert half["threshold"] == "0.500"
     assert chosen["threshold"] == f"{run.threshold.value:.3f}"
     for row, is_chosen in ((half, False), (chosen, True)):
@@ -147,7 +147,7 @@ def test_missing_is_a_dash_and_not_zero() -> None:
 
 def test_a_run_without_a_chosen_threshold_holds_dashes_beside_one_that_has_it() -> None:
     without = make_run(val=on_val([0, 1] * 30, [0.4] * 60))
-    half, other, chosen, _ = details(rendered(without, make_run(seed=1)))
+    chosen, _, half, other = details(rendered(without, make_run(seed=1)))
     assert MISSING not in (half["accuracy"], other["accuracy"])
     assert {value for name, value in chosen.items() if name != "seed"} == {MISSING}
 
@@ -293,3 +293,15 @@ def test_card_names_of_a_variant_protocol_stay_in_one_section() -> None:
     renamed = Protocol.model_validate({**quick.model_dump(mode="json"), "title": "Another title", "seeds": [0, 1]})
     text = rendered(make_run(), make_run(seed=1, protocol=renamed))
     assert len(re.findall(r"^## ", text, flags=re.MULTILINE)) == 1
+
+
+def test_the_epochs_of_a_card_are_those_that_the_protocol_allows() -> None:
+    card = cards()["attempt-7"]
+    assert card.recipe.finetune is not None
+    protocol = load_protocol("quick").model_copy(update={"max_epochs": 3})
+    assert min(card.recipe.epochs, card.recipe.finetune.epochs) > 3
+    text = rendered(make_run(card, protocol=protocol))
+    assert f"- epochs: 3, batch {card.recipe.batch_size}" in text
+    assert "- fine-tuning: 3 epochs, " in text
+    uncapped = rendered(make_run(card, protocol=protocol.model_copy(update={"max_epochs": None})))
+    assert f"- epochs: {card.recipe.epochs}, batch {card.recipe.batch_size}" in uncapped

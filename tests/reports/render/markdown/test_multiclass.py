@@ -72,6 +72,14 @@ def test_a_chosen_decision_has_its_validation_and_test_figures(tmp_path: Path) -
     assert "VIRUS at sensitivity 0.95" in text
 
 
+def test_an_undefined_selective_accuracy_has_its_reason(tmp_path: Path) -> None:
+    protocol = load_protocol("quick").model_copy(update={"decision": DecisionRule.parse("abstain=0.9")})
+    text = document(three_classes_in(tmp_path, protocol=protocol))
+    (line,) = [line for line in text.splitlines() if "selective accuracy is" in line]
+    assert line.startswith(f"`{COLLAPSED}`, seed 0: ")
+    assert "test selective accuracy is undefined: every decision abstains" in line
+
+
 def test_what_the_costs_gain_on_validation_is_said(tmp_path: Path) -> None:
     protocol = load_protocol("quick").model_copy(update={"decision": DecisionRule.parse("cost=VIRUS:NORMAL:10")})
     text = document(three_classes_in(tmp_path, protocol=protocol))

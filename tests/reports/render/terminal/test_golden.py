@@ -73,7 +73,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, RenderableType]
 def tables(shown: dict[str, RenderableType], width: int) -> dict[str, RenderableType]:
     """All of them, with the cards' own table."""
     some = ("attempt-1", "attempt-1-batchnorm-fast", SINGLE, SEVERAL)
-    return {**shown, "zoo cards": cards_table([cards()[name] for name in some], width)}
+    return {**shown, "zoo cards": cards_table({"pneumonia-report": [cards()[name] for name in some]}, width)}
 
 
 def _live() -> progress.View:

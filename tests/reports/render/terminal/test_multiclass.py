@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 from rich.console import RenderableType
 
+from benchmark.runs.decision_rule import DecisionRule
+from benchmark.runs.protocol import load_protocol
+from benchmark.runs.storage.store import Store
 from reports.render.terminal.comparison import comparison_tables
 from reports.render.terminal.multiclass import matrix_lines
 from reports.render.terminal.runs import runs_table, status_line
@@ -20,7 +23,15 @@ from reports.render.terminal.show import run_document, run_view
 from reports.report import build_report
 from reports.results.multiclass import ClassMatrix
 from tests.reports.render.terminal.test_golden import printed
-from tests.support.multiclass_stores import DIGITS, make_multiclass_run, on_test, on_val, simulated, ten_classes_in
+from tests.support.multiclass_stores import (
+    DIGITS,
+    WORSE,
+    make_multiclass_run,
+    on_test,
+    on_val,
+    simulated,
+    ten_classes_in,
+)
 from tests.support.multiclass_stores import three_classes_in as three_in
 
 GOLDEN = Path(__file__).resolve().parents[3] / "golden"
@@ -52,6 +63,38 @@ def test_no_line_is_wider_and_no_interval_is_cut(shown: tuple[str, list[Renderab
     assert max(map(len, text.splitlines())) <= width
     assert [cut for cut in re.findall(r"\[[^\]]*\]", text) if "\n" in cut] == []
     assert "macro AUC" in text
+
+
+def compared_under(folder: Path, rule: str) -> str:
+    protocol = load_protocol("quick").model_copy(update={"decision": DecisionRule.parse(rule)})
+    store = three_in(folder, protocol=protocol)
+    runs, _ = store.runs()
+    text = printed(comparison_tables(build_report(runs, store.history, scores=store)), 80)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "those by highest score are below them" in " ".join(text.split())
+    return text
+
+
+def test_the_comparison_has_the_figures_of_the_protocol_s_decision_with_the_rule(tmp_path: Path) -> None:
+    text = compared_under(tmp_path, "class_at=VIRUS:sensitivity:0.95")
+    by_decision = text.partition("Test figures by the decision chosen on validation: VIRUS at sensitivity 0.95")[2]
+    assert "; recall, specificity and precision of VIRUS card, seed " in " ".join(by_decision.split())
+    runs, _ = Store(tmp_path / "runs").runs()
+    run = next(run for run in runs if run.spec.card.name == WORSE)
+    row = next(line for line in by_decision.splitlines() if line.split()[:2] == [WORSE, "0"])
+    keys = ("recall:class:VIRUS", "specificity:class:VIRUS", "precision:class:VIRUS", "accuracy")
+    assert row.split()[2:] == [f"{run.figures(chosen=True)[key].value:.3f}" for key in keys]
+    assert run.figures(chosen=True)["specificity:class:VIRUS"] != run.figures()["specificity:class:VIRUS"]
+    reason = (
+        "attempt-1-batchnorm seed 0: no decision chosen, so the highest score decides: VIRUS: all validation scores"
+    )
+    assert reason in " ".join(text.split())
+
+
+def test_a_figure_that_a_decision_leaves_undefined_has_its_reason(tmp_path: Path) -> None:
+    text = " ".join(compared_under(tmp_path, "abstain=0.9").split())
+    assert "Test figures by the decision chosen on validation: abstention below confidence 0.9" in text
+    assert "attempt-1-batchnorm 0: test selective accuracy is undefined: every decision abstains" in text
 
 
 def test_a_matrix_that_does_not_fit_is_left_out() -> None:

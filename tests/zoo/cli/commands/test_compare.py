@@ -11,6 +11,7 @@ import pytest
 from benchmark.evidence.metrics.registry import measures
 from benchmark.runs.protocol import load_protocol
 from benchmark.runs.run import Run
+from benchmark.runs.storage.remembered import remember_bench
 from benchmark.runs.storage.store import Store
 from tests.support.records import KAGGLE, PHANTOM, make_run, of_counts, on_test, planted
 from tests.support.stored import keep
@@ -257,3 +258,32 @@ def test_keras_is_not_imported(root: Path) -> None:
         out, _ = process.communicate()
     assert process.returncode == 0
     assert out.strip().endswith("HEAVY []")
+
+
+def test_the_latest_bench_is_compared_and_options_choose_others(zoo: Zoo, tmp_path: Path) -> None:
+    store = Store(tmp_path / "runs")
+    by_protocol: dict[str, Run] = {}
+    for protocol in ("quick", "published"):
+        for number, name in enumerate(("attempt-1", "attempt-2")):
+            scores = on_test(*planted(40, 40, seed=number))
+            by_protocol[protocol] = keep(store, name, scores, protocol=load_protocol(protocol))
+    remember_bench(store, [by_protocol["quick"].run_id], KAGGLE)
+    for request in (["attempt-1", "attempt-2"], []):
+        answer = zoo("compare", *request, "--store", store.root)
+        assert [answer.out.count(f"protocol {name}\n") for name in ("quick", "published")] == [1, 0]
+        assert "latest bench" in answer.err
+        assert f"{KAGGLE.source} under published" in answer.err
+        other = zoo("compare", *request, "--store", store.root, "--protocol", "published")
+        assert [other.out.count(f"protocol {name}\n") for name in ("quick", "published")] == [0, 1]
+        assert other.err == ""
+    refused = one_line(zoo("compare", "--store", store.root, "--data", "digits"))
+    assert "has runs on" in refused
+
+
+def test_a_trial_of_a_search_is_not_compared(zoo: Zoo, tmp_path: Path) -> None:
+    store = Store(tmp_path / "runs")
+    run = keep(store, "attempt-1")
+    trial = make_run("attempt-2", spec=make_run("attempt-2").spec.model_copy(update={"stage": "search"}))
+    store.save(trial)
+    line = one_line(zoo("compare", run.run_id, trial.run_id, "--store", store.root))
+    assert f"{trial.run_id} is a trial of a search" in line

@@ -170,7 +170,7 @@ def at(data: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("card", CARD, "published", [{**FIGURE, "split": "tset"}]),
         ("card", CHILD, "recipe/finetune/epocs", 3),
         ("card", CHILD, "recipe/optimizer", {"learning_rate": "fast"}),
-        ("card", CHILD, "model", {"pooling": "max", "weights": "none"}),
+        ("card", CHILD, "model", {"pooling": "max", "filters": [8], "weights": "none"}),
         ("card", CHILD, "model", {"builder": "vgg61"}),
         ("card", CHILD, "published", [{"metric": "auc"}]),
         ("card", CHILD, "source", {"report": "a report"}),

@@ -1,0 +1,116 @@
+"""The speed of this machine, measured once in a separate process and cached like the trial of frozen layers."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import filelock
+from pydantic import ValidationError
+
+from benchmark.data.cache import read_json, write_json
+from benchmark.runs.execution.execute import warm_up, worker_context
+from benchmark.runs.execution.main_module import without_main_module
+from benchmark.runs.execution.prefix_trial import load_or_measure, trial_file
+from benchmark.training.machine_speed import MachineSpeed
+from benchmark.training.quiet import load_keras
+from zoo.config.errors import ConfigError
+
+VARIABLE = "ZOO_SPEED"
+_KIND = "speed-"
+_LIMIT_S = 240.0
+_ASSUMED = MachineSpeed(frozen=80.0, training=1.0)  # two slow cores, where a measurement fails
+
+
+def machine_speed(on_measure: Callable[[], None] = lambda: None) -> MachineSpeed:
+    """The speed of this machine.
+
+    Args:
+        on_measure: Called before the machine is measured, which takes less than a minute.
+
+    Returns:
+        The speed that ZOO_SPEED states, as two numbers such as `100,1.5`, else the cached one, else what is measured.
+        If the measurement fails, the speed of two slow cores.
+
+    Raises:
+        ConfigError: ZOO_SPEED is not two positive numbers.
+    """
+    if (stated := _stated()) is not None:
+        return stated
+    threads = os.cpu_count() or 1
+    path = trial_file(threads, _KIND)
+    if (speed := read_speed(path)) is not None:
+        return speed
+    on_measure()
+    return _measure_in_process(path, threads) or _ASSUMED
+
+
+def read_speed(path: Path) -> MachineSpeed | None:
+    """Read the speed in `path`; None if it is missing or damaged."""
+    try:
+        return MachineSpeed.model_validate(read_json(path))
+    except ValidationError:
+        return None
+
+
+def _stated() -> MachineSpeed | None:
+    text = os.environ.get(VARIABLE, "")
+    if not text:
+        return None
+    try:
+        frozen, training = (float(part) for part in text.split(","))
+        return MachineSpeed(frozen=frozen, training=training)
+    except ValueError as error:
+        raise ConfigError(
+            f"{VARIABLE} is '{text}'; give GMAC/s in frozen layers and megapixels/s in training, such as 100,1.5"
+        ) from error
+
+
+def _measure_in_process(path: Path, threads: int) -> MachineSpeed | None:
+    warm_up()
+    context = worker_context()
+    here, there = context.Pipe(duplex=False)
+    process = context.Process(target=_send_speed, args=(path, threads, there), daemon=True)
+    with without_main_module():
+        process.start()
+    there.close()
+    try:
+        speed: MachineSpeed | None = here.recv() if here.poll(_LIMIT_S) else None
+    except EOFError:  # the process crashed
+        speed = None
+    finally:
+        process.kill()
+        process.join()
+        here.close()
+    return speed
+
+
+def _send_speed(path: Path, threads: int, pipe: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    try:
+        pipe.send(_load_or_measure_speed(path, threads))
+    except Exception:  # whatever the libraries raise, an assumed speed remains
+        pipe.send(None)
+
+
+def _load_or_measure_speed(path: Path, threads: int) -> MachineSpeed:
+    load_keras()
+    import benchmark.training.backend as backend
+    from benchmark.training.frozen.speed import measure_speed
+
+    trial = load_or_measure(trial_file(threads), threads)
+    if trial is None:
+        backend.prepare_process(0, threads)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(f"{path}.lock"):
+            speed = read_speed(path)
+            if speed is None:
+                speed = measure_speed(trial)
+                write_json(path, speed.model_dump(mode="json"))
+            return speed
+    except OSError:  # the cache cannot be written: each command measures
+        return measure_speed(trial)

@@ -1,0 +1,148 @@
+"""What a store remembers of earlier benchmarks: the latest one, options of a source, the protocol of a data set.
+
+Nearly all of it is in the records of the runs. One small file adds what they lack: which runs the latest benchmark
+asked for, since reused runs keep their date, and what images of reused runs were declared to be. Without the file, the
+run that finished last takes its place.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+
+from benchmark.runs.protocol import AUTO, Protocol
+from benchmark.runs.run import DatasetFacts, Run
+from benchmark.runs.storage.files import read_bytes
+from benchmark.runs.storage.records import MOST_BYTES, read_record
+from benchmark.runs.storage.store import Store
+from zoo.config.atomic import write_text
+from zoo.config.errors import ConfigError
+from zoo.config.strict import Strict
+
+_FILE = ".latest-bench.json"
+_VERSION = 1
+
+
+class LatestBench(Strict):
+    """What the file contains.
+
+    Attributes:
+        version: Version of the file.
+        runs: The ids of the runs that the latest benchmark asked for.
+        declared: The published data sets that images were declared to be, by fingerprint of the data.
+    """
+
+    version: int = _VERSION
+    runs: tuple[str, ...] = ()
+    declared: dict[str, str] = Field(default={})
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """The options with which a source was opened; None where the option was not given.
+
+    Attributes:
+        patients: The pattern for file names.
+        positive: The positive class.
+        data_is: The published data set.
+        hold_out: The images held out for the test, as COLUMN=VALUE.
+    """
+
+    patients: str | None = None
+    positive: str | None = None
+    data_is: str | None = None
+    hold_out: str | None = None
+
+
+def latest_bench(store: Store) -> LatestBench | None:
+    """What the store's file says about the latest benchmark; None if it is missing, damaged or of a newer version."""
+    try:
+        latest = LatestBench.model_validate_json(read_bytes(store.root / _FILE, MOST_BYTES))
+    except (OSError, ConfigError, ValidationError):
+        return None
+    return latest if latest.version == _VERSION else None
+
+
+def remember_bench(store: Store, runs: Sequence[str], facts: DatasetFacts) -> None:
+    """Remember a benchmark as the latest one.
+
+    Args:
+        store: The store.
+        runs: The ids of its runs.
+        facts: The data set of these runs.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    store.root.mkdir(parents=True, exist_ok=True)
+    declared = declared_data(store)
+    if facts.known_as is not None:
+        declared[facts.fingerprint] = facts.known_as
+    content = LatestBench(runs=tuple(runs), declared=declared).model_dump(mode="json")
+    write_text(store.root / _FILE, json.dumps(content, indent=1))
+
+
+def declared_data(store: Store) -> dict[str, str]:
+    """The published data sets that images were declared to be, by fingerprint of the data."""
+    latest = latest_bench(store)
+    return {} if latest is None else dict(latest.declared)
+
+
+def latest_conditions(runs: Iterable[Run], store: Store) -> str | None:
+    """The data and protocol of the latest benchmark, as `RunSpec.conditions`.
+
+    Args:
+        runs: Runs of the store.
+        store: The store.
+
+    Returns:
+        The conditions of the first of `runs` that the latest benchmark asked for; None if there is none.
+    """
+    latest = latest_bench(store)
+    asked_for = set() if latest is None else set(latest.runs)
+    return next((run.spec.conditions for run in runs if run.run_id in asked_for), None)
+
+
+def records(store: Store) -> list[Run]:
+    """The readable records of a store, latest first, without a check of the other files of the runs."""
+    runs = []
+    for path in sorted(store.root.glob("[!.]*/run.json")):
+        try:
+            runs.append(read_record(path))
+        except (OSError, ConfigError):  # whoever uses the run reports it
+            continue
+    latest = latest_bench(store)
+    asked_for = set() if latest is None else set(latest.runs)
+    return sorted(runs, key=lambda run: (run.run_id in asked_for, run.finished), reverse=True)
+
+
+def options_of(store: Store, source: str) -> SourceOptions | None:
+    """The options with which a source was last opened for a run of the store; None if it has no run on the source."""
+    facts = next((run.spec.dataset for run in records(store) if same_source(run.spec.dataset.source, source)), None)
+    if facts is None:
+        return None
+    declared = declared_data(store).get(facts.fingerprint, facts.known_as)
+    return SourceOptions(facts.patient_pattern, facts.positive, declared, facts.hold_out)
+
+
+def auto_protocol_of(store: Store, fingerprint: str) -> Protocol | None:
+    """The protocol that `auto` last made for a data set, if a run of the store has it."""
+    for run in records(store):
+        protocol = run.spec.protocol
+        if run.spec.dataset.fingerprint == fingerprint and protocol.name == AUTO and protocol.choices:
+            # Only what `auto` set: a threshold that is merely the default is no wish, for three or more classes.
+            return Protocol.model_validate(protocol.model_dump(exclude_defaults=True, exclude={"keep_models"}))
+    return None
+
+
+def same_source(first: str, second: str) -> bool:
+    """Whether two sources are equal as text, or name the same file or folder."""
+    if first == second:
+        return True
+    paths = [Path(source).expanduser() for source in (first, second)]
+    return all(os.path.exists(path) for path in paths) and os.path.samefile(*paths)

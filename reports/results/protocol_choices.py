@@ -1,0 +1,47 @@
+"""The choices of the protocol `auto` in lines, for the header of a bench and for the methods of a report."""
+
+from __future__ import annotations
+
+from benchmark.runs.protocol import Choice, Protocol
+
+_PARTS = ("sampling.train", "sampling.val", "sampling.test")
+_UNSET = {"max_epochs": "not capped"}
+
+
+def choice_lines(protocol: Protocol) -> list[str]:
+    """Lines that say what `auto` chose and why; choices with the same reason share a line.
+
+    Args:
+        protocol: Any protocol.
+
+    Returns:
+        One line per reason; empty if `auto` did not make the protocol.
+    """
+    names_by_reason: dict[str, list[str]] = {}
+    for choice in protocol.choices:
+        names_by_reason.setdefault(choice.why, []).append(in_words(choice))
+    return [f"{', '.join(names)}: {why}" for why, names in names_by_reason.items()]
+
+
+def protocol_lines(protocol: Protocol) -> list[str]:
+    """Short lines that name a protocol of `auto` with what it chose; empty for another protocol."""
+    by_field = {choice.field: choice for choice in protocol.choices}
+    if not by_field:
+        return []
+    sizes = [f"{field.partition('.')[2]} {choice.value}" for field, choice in by_field.items() if field in _PARTS]
+    lines = [f"{in_words(choice)}: {choice.why}" for choice in by_field.values() if _is_worth_a_line(choice)]
+    return [
+        f"protocol {protocol.name}: conditions that fit the data; `zoo protocols auto --data SOURCE` shows all",
+        f"  sizes {', '.join(sizes)}, in the natural balance of the classes",
+        *(f"  {line}" for line in lines),
+    ]
+
+
+def _is_worth_a_line(choice: Choice) -> bool:
+    return choice.value is not None and not choice.field.startswith("sampling.")
+
+
+def in_words(choice: Choice) -> str:
+    """The field and the chosen value of a choice; `minutes` is no field, but what the choices are expected to cost."""
+    value = _UNSET.get(choice.field, "none") if choice.value is None else choice.value
+    return f"about {value} min" if choice.field == "minutes" else f"{choice.field} {value}"

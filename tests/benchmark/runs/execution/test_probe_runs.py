@@ -1,0 +1,86 @@
+"""Runs of probes: what is stored, and every page that shows them without epochs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+import zoo
+from tests.support.tiny import run_zoo, write_npz, write_protocol
+from zoo.api.bench import BenchResults
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("probes")
+
+
+@pytest.fixture(scope="module")
+def results(place: Path) -> BenchResults:
+    return zoo.bench(
+        ["constant", "pixels-logistic"],
+        data=write_npz(place / "tiny.npz"),
+        protocol=write_protocol(place / "smallest.yaml"),
+        seeds=2,
+        store=place / "runs",
+        keep_models=True,
+    )
+
+
+def test_a_run_records_its_probe_and_no_epochs(results: BenchResults) -> None:
+    assert results.failed == ()
+    for run in results.runs:
+        assert run.probe is not None
+        assert run.probe.rows == 40
+        assert run.costs is not None
+        assert (run.costs.epochs, run.costs.seconds_per_epoch) == (0, None)
+        assert len(results.store.history(run)) == 0
+        assert run == results.store.get(run.run_id)
+        assert "overfitting" not in {finding.code for finding in run.diagnosis}
+
+
+def test_a_constant_answers_with_the_share_and_pixels_beat_it(results: BenchResults) -> None:
+    constant, *_, pixels = results.runs
+    scores = results.store.binary_scores(constant, "test").y_score
+    assert np.allclose(scores, 0.5, atol=1e-6)
+    assert constant.figures()["auc"].value == 0.5
+    assert (pixels.figures()["auc"].value or 0) > 0.8
+
+
+def test_every_seed_has_the_same_scores_and_the_spread_is_zero(results: BenchResults) -> None:
+    first, second = results.runs[2:]
+    stored = [results.store.binary_scores(run, "test").y_score for run in (first, second)]
+    assert np.array_equal(*stored)
+    assert first.run_id != second.run_id
+
+
+def test_every_page_is_made_without_epochs(results: BenchResults, place: Path) -> None:
+    report = zoo.report(results.store, out=place / "report", formats=["md", "html", "json"])
+    text = (place / "report" / "report.md").read_text(encoding="utf-8")
+    assert len(report.paths) == 3
+    assert "no epochs: fitted in one step" in text
+    assert "a probe is the same for every seed, so its spread over seeds is 0: constant, pixels-logistic" in text
+    for command in (
+        ("show", "pixels-logistic:0"),
+        ("compare", "constant", "pixels-logistic"),
+        ("track", "tensorboard", "--out", "board"),
+    ):
+        done = run_zoo(*command, cwd=place, cache=place)
+        assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+
+
+def test_an_exported_probe_gives_the_stored_scores(results: BenchResults, place: Path) -> None:
+    run = results.runs[-1]
+    zoo.export(run, store=results.store, out=place / "exported")
+    session = onnxruntime.InferenceSession(place / "exported" / "model.onnx")
+    with np.load(place / "tiny.npz") as arrays:
+        pixels = arrays["test_images"][..., None].astype(np.float32)
+    (scores,) = session.run(None, {session.get_inputs()[0].name: pixels})
+    stored = results.store.binary_scores(run, "test").y_score
+    assert len(stored) == 20
+    assert all(np.abs(scores[:, 0] - score).min() < 1e-4 for score in stored)

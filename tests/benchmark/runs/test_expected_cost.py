@@ -1,0 +1,37 @@
+"""What a benchmark is expected to cost."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmark.runs.expected_cost import CARDS, Workload, expected_cost
+from benchmark.training.machine_speed import MachineSpeed
+
+SPEED = MachineSpeed(frozen=100, training=1)
+WORK = Workload(train=300, scored=200, image_size=128, views=2)
+
+
+def minutes(**changes: int) -> float:
+    """Minutes of `WORK` with some changes."""
+    return expected_cost(Workload(**{**vars(WORK), **changes}), SPEED).minutes
+
+
+def test_more_of_anything_costs_more() -> None:
+    base = minutes()
+    for change in ({"train": 301}, {"scored": 201}, {"image_size": 160}, {"views": 3}, {"trainings": 2}):
+        assert minutes(**change) > base
+    assert minutes(max_epochs=4) < base
+
+
+def test_views_beyond_the_epochs_cost_nothing() -> None:
+    assert minutes(views=4, max_epochs=4) == minutes(views=8, max_epochs=4)
+
+
+def test_without_images_only_the_starts_of_the_cards_remain() -> None:
+    assert minutes(train=0, scored=0) == pytest.approx(CARDS * 12 / 60)
+
+
+def test_the_space_is_that_of_two_layers_of_vgg16_in_float32() -> None:
+    # 14 x 14 x 512 and 7 x 7 x 512 at 224 px (Simonyan and Zisserman 2015), 4 bytes each, one view and the image itself
+    cost = expected_cost(Workload(train=100, scored=50, image_size=224, views=1), SPEED)
+    assert cost.feature_gib == pytest.approx(250 * (14 * 14 + 7 * 7) * 512 * 4 / 2**30)

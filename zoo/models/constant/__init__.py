@@ -1,0 +1,1 @@
+"""A model whose answer is the same for every image."""

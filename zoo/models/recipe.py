@@ -1,0 +1,176 @@
+"""Training recipes: an optimiser with epochs, or a probe of frozen features without either."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+
+from zoo.config.strict import Strict
+
+LearningRate = Annotated[float, Field(gt=0.0, le=1.0, description="step size of the optimiser, (0, 1]")]
+
+# Upper bounds are far above every sensible value: they stop typing errors and files made to waste time.
+Epochs = Annotated[int, Field(gt=0, le=100_000)]
+Factor = Annotated[float, Field(gt=0, le=1000)]
+Preprocessing = Annotated[
+    Literal["rescale", "caffe"],
+    Field(description="rescale: pixels / 255; caffe: BGR minus the ImageNet means, as VGG16"),
+]
+ClassWeights = Annotated[
+    Literal["balanced"] | None,
+    Field(description="balanced: each class has the same weight in training, however many images it has"),
+]
+
+
+class Augmentation(Strict):
+    """Random changes of a training image, in physical units, as Keras' ImageDataGenerator defines them.
+
+    One number `r` means a uniform distribution on [-r, r]. With the defaults, nothing changes.
+    """
+
+    rotation_degrees: Annotated[float, Field(ge=0, le=180)] = 0.0
+    width_shift: Annotated[float, Field(ge=0, lt=1, description="share of the width")] = 0.0
+    height_shift: Annotated[float, Field(ge=0, lt=1, description="share of the height")] = 0.0
+    shear_degrees: Annotated[float, Field(ge=0, lt=90)] = 0.0
+    zoom: tuple[Factor, Factor] = Field(
+        default=(1.0, 1.0), description="range of two independent factors; above 1 zooms out"
+    )
+    brightness: tuple[Annotated[float, Field(ge=0, le=1000)], Annotated[float, Field(ge=0, le=1000)]] | None = Field(
+        default=None, description="range of a factor on grey levels"
+    )
+    channel_shift: Annotated[float, Field(ge=0, le=255, description="grey levels of 255")] = 0.0
+    horizontal_flip: bool = False
+    vertical_flip: bool = False
+    fill: Literal["nearest", "reflect", "constant"] = "nearest"
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Augmentation:
+        for name in ("zoom", "brightness"):
+            pair = getattr(self, name)
+            if pair is not None and pair[0] > pair[1]:
+                raise ValueError(f"{name} must be [low, high] with low <= high")
+        return self
+
+
+class Optimizer(Strict):
+    """The optimiser of a phase."""
+
+    name: Literal["adam", "sgd", "rmsprop"] = "adam"
+    learning_rate: LearningRate
+
+
+class Loss(Strict):
+    """The training loss: cross-entropy, or focal loss (Lin et al. 2017).
+
+    For three or more classes, both are categorical. `gamma` belongs to the focal loss. `alpha` is the weight of the
+    positive class of two. `crossentropy` is another name for `binary_crossentropy`, and with an alpha
+    `focal_crossentropy` is another name for `binary_focal_crossentropy`. Both are stored under the longer name.
+    """
+
+    name: Literal["binary_crossentropy", "binary_focal_crossentropy", "crossentropy", "focal_crossentropy"] = (
+        "binary_crossentropy"
+    )
+    alpha: Annotated[float, Field(gt=0, lt=1, description="weight of the positive class of two")] | None = None
+    gamma: Annotated[float, Field(ge=0, le=1000)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_name(cls, data: Any) -> Any:
+        # Run ids contain the name, so each loss is stored under one name.
+        if isinstance(data, dict) and data.get("name") == "crossentropy":
+            return data | {"name": "binary_crossentropy"}
+        if isinstance(data, dict) and data.get("name") == "focal_crossentropy" and data.get("alpha") is not None:
+            return data | {"name": "binary_focal_crossentropy"}
+        return data
+
+    @model_validator(mode="after")
+    def _focal(self) -> Loss:
+        if self.name == "focal_crossentropy":
+            if self.gamma is None:
+                raise ValueError("focal_crossentropy needs gamma; add it, and alpha for two classes of unequal weight")
+            return self
+        focal = self.name == "binary_focal_crossentropy"
+        if focal != (self.alpha is not None and self.gamma is not None) or (self.alpha is None) != (self.gamma is None):
+            raise ValueError("alpha and gamma belong to binary_focal_crossentropy, which needs both; drop or add them")
+        return self
+
+
+class EarlyStopping(Strict):
+    """Stops a phase if a validation figure has not improved for `patience` epochs."""
+
+    monitor: Literal["val_loss", "val_accuracy"] = "val_loss"
+    patience: Epochs
+    restore_best_weights: bool = True
+
+
+class Finetune(Strict):
+    """The second phase: trains the layers that the model's parameters unfreeze, or else the head, at this rate."""
+
+    learning_rate: LearningRate
+    epochs: Epochs
+    early_stopping: EarlyStopping | None = None
+
+
+class Recipe(Strict):
+    """How a model is trained. `preprocessing` maps grey levels 0..255 to the input of the network."""
+
+    optimizer: Optimizer
+    epochs: Epochs
+    batch_size: Annotated[int, Field(gt=0, le=100_000)]
+    loss: Loss = Loss()
+    early_stopping: EarlyStopping | None = None
+    augmentation: Augmentation | None = None
+    preprocessing: Preprocessing = "rescale"
+    finetune: Finetune | None = None
+    label_smoothing: float = Field(
+        default=0.0, ge=0, lt=1, description="share of a label that training spreads evenly over the classes"
+    )
+    class_weights: ClassWeights = None
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Run ids and records of cards without these options stay as they were before the options existed.
+        data: dict[str, Any] = serialize(self)
+        for name in ("label_smoothing", "class_weights"):
+            if data.get(name, "") == type(self).model_fields[name].default:
+                del data[name]
+        return data
+
+
+class ProbeRecipe(Strict):
+    """How the last layer of a network is fitted to the features before it, without epochs.
+
+    `probe: logistic` is logistic regression with an L2 penalty. Cross-validation by patient on the training images
+    chooses the strength of the penalty. Everything else of the network stays as the builder returns it.
+    """
+
+    probe: Literal["logistic"] = Field(
+        description="logistic: logistic regression, its penalty chosen by patient on train"
+    )
+    augmentation: Augmentation | None = None
+    preprocessing: Preprocessing = "rescale"
+    class_weights: ClassWeights = None
+
+    @property
+    def loss(self) -> Loss:
+        """Cross-entropy, which logistic regression minimises."""
+        return Loss()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_of_epochs(cls, data: Any) -> Any:
+        stated = [name for name in Recipe.model_fields if name in data and name not in cls.model_fields]
+        if stated:
+            which = "it" if len(stated) == 1 else "them"
+            raise ValueError(
+                f"a probe is fitted in one step and has no {', '.join(stated)}; drop {which}, or drop `probe` to train "
+                "in epochs"
+            )
+        return data
+
+
+def is_probe(recipe: Mapping[str, Any]) -> bool:
+    """Return whether the keys of a recipe are those of a probe."""
+    return "probe" in recipe
