@@ -15,7 +15,7 @@ from benchmark.runs.history import History
 from benchmark.runs.protocol import Protocol, load_protocol
 from benchmark.runs.run import Costs, DatasetFacts, Run, RunSpec, SplitFacts
 from zoo.models.card import ModelCard
-from zoo.models.catalog import load_cards
+from zoo.models.catalog import REPORT_COLLECTION, load_catalog
 
 Curves = Mapping[str, Sequence[float]]
 
@@ -67,7 +67,7 @@ HEALTHY: Curves = {
 @cache
 def cards() -> dict[str, ModelCard]:
     """The built-in cards."""
-    return load_cards()
+    return load_catalog().of(REPORT_COLLECTION)
 
 
 def make_card(name: str = "attempt-1", **changes: Any) -> ModelCard:

@@ -350,7 +350,7 @@ def test_a_constant_scores_every_image_alike_whatever_its_weights(classes: int) 
 
 
 @pytest.mark.parametrize(
-    ("size", "side", "blocks"), [(150, 32, 30), (64, 32, 32), (32, 32, 32), (20, 32, 20), (7, 3, 3)]
+    ("size", "side", "blocks"), [(150, 32, 30), (64, 32, 32), (32, 32, 32), (20, 32, 20), (9, 3, 3)]
 )
 def test_pixels_become_means_of_blocks(size: int, side: int, blocks: int) -> None:
     model = build("pixels", {"side": side}, (size, size, 3))
