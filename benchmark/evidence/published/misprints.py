@@ -52,7 +52,7 @@ class Misprint:
         size: The class whose size is wrong: 0 for the negatives, 1 for the positives; of several its index.
         matrices: The confusion matrices of two classes with which all others agree; empty if they are not known.
         counts: What the count or the class size would be; empty for a figure.
-        values: The range of what the figure would be; None where it does not follow.
+        values: The smallest and the largest value that the figure could have; None where they do not follow.
     """
 
     figure: int | None = None
