@@ -53,27 +53,28 @@ def misprint(
     """
     figures = tuple(_checked(figure_set, several))
     if several:
-        found = _of_classes(figure_set, figures, matrix if isinstance(matrix, PrintedClassMatrix) else None)
+        explanations = _of_classes(figure_set, figures, matrix if isinstance(matrix, PrintedClassMatrix) else None)
     else:
-        found = _of_two(figure_set, figures, matrix if isinstance(matrix, PrintedMatrix) else None)
-    if found is None or len(figures) + (matrix is not None) < 2:
+        explanations = _of_two(figure_set, figures, matrix if isinstance(matrix, PrintedMatrix) else None)
+    if explanations is None or len(figures) + (matrix is not None) < 2:
         return
-    if not found:
+    if not explanations:
         statement = "No single misprint explains the contradictions of this row."
         derivation = (
             "Whichever printed figure or count is left out, the others still contradict each other. So at least two "
             "are wrong, or they are not about the same decisions."
         )
-    elif len(found) == 1:
-        statement = f"One misprint would explain the contradictions of this row: {_inverted(found[0])}."
-        derivation = f"{capital(_agreement(found[0]))}. No other single misprint would explain them."
+    elif len(explanations) == 1:
+        statement = f"One misprint would explain the contradictions of this row: {_inverted(explanations[0])}."
+        derivation = f"{capital(_agreement(explanations[0]))}. No other single misprint would explain them."
     else:
-        statement = f"Each of {len(found)} misprints alone would explain the contradictions of this row: {_any(found)}."
-        derivation = f"{'. '.join(f'{capital(_inverted(each))}: {_agreement(each)}' for each in found)}."
+        each_alone = f"Each of {len(explanations)} misprints alone would explain the contradictions of this row"
+        statement = f"{each_alone}: {_any(explanations)}."
+        derivation = f"{'. '.join(f'{capital(_inverted(each))}: {_agreement(each)}' for each in explanations)}."
     cited = [cite(figure) for figure in figures]
     if matrix is not None:
         cited.append(Citation("the printed confusion matrix", matrix.location))
-    yield figure_set.finding("misprint", "note", cited, statement, derivation, explanations=found)
+    yield figure_set.finding("misprint", "note", cited, statement, derivation, explanations=explanations)
 
 
 def _checked(figure_set: FigureSet, several: bool) -> Iterator[PublishedFigure]:
@@ -88,12 +89,12 @@ def _of_two(
     figure_set: FigureSet, figures: Sequence[PublishedFigure], matrix: PrintedMatrix | None
 ) -> tuple[Explanation, ...] | None:
     test = figure_set.row.of_two
-    found = explain(
+    misprints = explain(
         [(figure.key, figure_range(figure, cut=True)) for figure in figures],
         None if test is None else (test.negatives, test.positives),
         None if matrix is None else Confusion(tp=matrix.tp, fp=matrix.fp, tn=matrix.tn, fn=matrix.fn),
     )
-    return None if found is None else tuple(_two(each, figures, matrix, figure_set) for each in found)
+    return None if misprints is None else tuple(_two(each, figures, matrix, figure_set) for each in misprints)
 
 
 def _two(
@@ -123,16 +124,16 @@ def _of_classes(
 ) -> tuple[Explanation, ...] | None:
     test = figure_set.row.of_several
     classes = tuple(test.sizes) if test is not None else matrix.classes if matrix is not None else ()
-    found = explain_classes(
+    misprints = explain_classes(
         [(figure.key, figure_range(figure, cut=True)) for figure in figures],
         classes,
         None if test is None else test.sizes,
         None if matrix is None else matrix.reordered(classes),
     )
-    if found is None:
+    if misprints is None:
         return None
     explanations = []
-    for each in found:
+    for each in misprints:
         if each.figure is not None:
             figure = figures[each.figure]
             values = None if each.values is None else _values(list(each.values), figure)
@@ -170,8 +171,8 @@ def _inverted(each: Explanation) -> str:
     return f"{each.printed} would be {each.would_be}" if each.would_be else each.printed
 
 
-def _any(found: Sequence[Explanation]) -> str:
-    return "; ".join(_inverted(each) for each in found)
+def _any(explanations: Sequence[Explanation]) -> str:
+    return "; ".join(_inverted(each) for each in explanations)
 
 
 def _agreement(each: Explanation) -> str:

@@ -52,7 +52,7 @@ class Misprint:
         size: The class whose size is wrong: 0 for the negatives, 1 for the positives; of several its index.
         matrices: The confusion matrices of two classes with which all others agree; empty if they are not known.
         counts: What the count or the class size would be; empty for a figure.
-        values: The range of what the figure would be; None where it does not follow.
+        values: The smallest and the largest value that the figure could have; None where they do not follow.
     """
 
     figure: int | None = None
@@ -194,9 +194,8 @@ def _with_other_count(
         if count >= 0 and count != printed:
             yield replace(matrix, **{cell: count})
         return
-    most = min(MOST_TRIED, 10 * (matrix.tp + matrix.fp + matrix.tn + matrix.fn) + 10)
-    tried = {name: np.full(most, getattr(matrix, name), dtype=np.int64) for name in CELLS}
-    tried[cell] = np.arange(most)
+    tried = {name: np.full(MOST_TRIED, getattr(matrix, name), dtype=np.int64) for name in CELLS}
+    tried[cell] = np.arange(MOST_TRIED)
     near = near_fits(ranges, tried["tp"], tried["tn"], tried["tn"] + tried["fp"], tried["tp"] + tried["fn"])
     for count in np.flatnonzero(near).tolist():
         if count != printed:
@@ -229,12 +228,12 @@ def _explain_without_matrix(
     figures: Figures, classes: Sequence[str], sizes: Mapping[str, int] | None
 ) -> tuple[Misprint, ...] | None:
     ranges = _common(figures)
-    found = contradictions(ranges, classes, sizes) if ranges is not None else ()
-    if ranges is not None and not found:
+    clashes = contradictions(ranges, classes, sizes) if ranges is not None else ()
+    if ranges is not None and not clashes:
         return None
     misprints = []
     for index, (key, _) in enumerate(figures):
-        if ranges is not None and not all(key in each.keys for each in found):
+        if ranges is not None and not all(key in each.keys for each in clashes):
             continue  # without it, that contradiction would remain
         rest = [*figures[:index], *figures[index + 1 :]]
         without = _common(rest)
