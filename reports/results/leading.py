@@ -114,6 +114,12 @@ def leading(run: Run) -> Leading:
 
     A threshold other than 0.5, and a decision other than the highest score, lead: they are what the protocol asks for.
     A run that chose nothing has no leading figures, and its default figures never replace them.
+
+    Args:
+        run: A run under the protocol.
+
+    Returns:
+        The decisions whose figures lead.
     """
     return _of_classes(run.spec.protocol) if is_multiclass(run) else _of_threshold(run.spec.protocol)
 

@@ -224,7 +224,7 @@ def test_protocols_are_shown_apart(tmp_path: Path, folder: Path) -> None:
     run = keep(store, dataset)
     other: Protocol = protocol(image_size=40)
     twin = run.model_copy(update={"spec": run.spec.model_copy(update={"protocol": other})})
-    store.save(twin, [(store.scores(run, "test"), store.images(run, "test"))])
+    store.save(twin, [(store.scores(run, split), store.images(run, split)) for split in ("val", "test")])
     assert set(galleries_of([run, twin], store)) == {run.run_id, twin.run_id}
 
 

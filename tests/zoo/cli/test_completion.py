@@ -11,10 +11,10 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmark.runs.storage.store import Store
-from tests.support.records import cards
 from tests.support.stored import keep
 from tests.support.tiny import ROOT
 from zoo.cli.app import app
+from zoo.models.catalog import load_cards
 
 Complete = Callable[[str], list[str]]
 
@@ -36,7 +36,7 @@ def complete(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Complete:
 
 @pytest.mark.parametrize("command", ["cards", "bench", "search"])
 def test_cards_are_completed(command: str, complete: Complete) -> None:
-    assert complete(f"zoo {command} ") == sorted(cards())
+    assert complete(f"zoo {command} ") == sorted(load_cards())
     assert complete(f"zoo {command} attempt-6b") == ["attempt-6b", "attempt-6b-caffe"]
 
 

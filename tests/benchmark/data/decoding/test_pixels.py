@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 from PIL import Image as Pillow
 
 import benchmark.data.decoding.pixels as bounds
-from benchmark.data.decoding.pixels import decode, is_grey, look, read_content, resize
+from benchmark.data.decoding.pixels import decode, decode_other, is_grey, look, read_content, resize
 from benchmark.data.levels import Stored
 from tests.support.images import noise
 
@@ -157,12 +159,16 @@ def test_dicom_is_named_with_what_to_do() -> None:
         decode(bytes(128) + b"DICM" + bytes(100))
 
 
-def test_an_image_of_too_many_pixels_is_refused_before_it_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bounds, "MOST_PIXELS", 2_000_000)
+def test_an_image_of_too_many_pixels_is_refused_before_it_is_decoded() -> None:
     content = encoded(Pillow.new("L", (2000, 1001), 9), "PNG")
     with pytest.raises(ValueError, match="2000 x 1001 pixels; images of at most 2 million pixels are read"):
-        decode(content[:200])  # its header is enough
-    assert decode(encoded(Pillow.new("L", (2000, 1000), 9), "PNG")).size == (2000, 1000)
+        decode_other(content[:200], {}, 2_000_000)  # its header is enough
+    assert decode_other(encoded(Pillow.new("L", (2000, 1000), 9), "PNG"), {}, 2_000_000)[0].size == (2000, 1000)
+    header = bytearray(encoded(Pillow.new("L", (8, 8), 9), "PNG"))
+    header[16:24] = struct.pack(">II", 60_000, 60_000)
+    header[29:33] = struct.pack(">I", zlib.crc32(header[12:29]))
+    with pytest.raises(ValueError, match="60000 x 60000 pixels; images of at most"):
+        decode(bytes(header))
 
 
 @pytest.mark.slow

@@ -40,8 +40,10 @@ def test_a_file_is_audited_whatever_it_finds_with_exit_code_0(
     assert "recall 0.9991 is not a whole number out of 60 positives" in capsys.readouterr().out
     assert zoo(monkeypatch, path, "--json") == 0
     (document,) = json.loads(capsys.readouterr().out)
-    (found,) = document["findings"]
+    found, explained = document["findings"]
     assert (found["kind"], found["severity"]) == ("off-grid", "impossible")
+    assert (explained["kind"], explained["severity"]) == ("misprint", "note")
+    assert "test recall 0.9991 would be" in explained["statement"]
     assert found["rests_on"][0]["figure"]["value"] == 0.9991
     assert document["rows"][0]["matrices"] == []
 

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 
 from benchmark.data.dataset import DataError
 from benchmark.data.sources.declared import read_declared
-from benchmark.runs.protocol import load_protocol
+from benchmark.runs.protocol import AUTO, load_protocol
 from reports.claims.model import load_claims
 from reports.render.json import render
 from search_spaces.space import load_space
@@ -35,7 +35,8 @@ FOLDERS = {
 SHIPPED = [
     (kind, path)
     for kind, package in FOLDERS.items()
-    for path in sorted(Path(str(resources.files(package))).glob("*.yaml"))
+    for path in sorted(Path(str(resources.files(package))).rglob("*.yaml"))
+    if path.stem != AUTO  # a policy that makes a protocol
 ]
 SCHEMAS: dict[str, dict[str, Any]] = {kind: make() for kind, make in schemas.SCHEMAS.items()}
 CHECKS = {kind: Draft202012Validator(schema) for kind, schema in SCHEMAS.items()}
