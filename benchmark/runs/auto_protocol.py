@@ -171,19 +171,19 @@ def _sizes(dataset: Dataset, policy: AutoPolicy, folds: int | None) -> _Sizes:
     share = shares.val / (shares.val + shares.train)
     drawn_val = min(policy.most_val, round(share * pool))
     min_val = min(policy.min_val, max(1, drawn_val // 2))
-    own_val = folds is None and of_part["val"] >= min_val
-    capped = not own_val and drawn_val == policy.most_val
-    if own_val:
+    keeps_val = folds is None and of_part["val"] >= min_val
+    capped = not keeps_val and drawn_val == policy.most_val
+    if keeps_val:
         why["val"] = "the validation part of the source, whole"
     else:
         why["val"] = "enough for a threshold" if capped else f"{share:.0%} of the images that are not for test"
         why["val"] += f"; the source's own {of_part['val']} are too few" if 0 < of_part["val"] < min_val else ""
-    val = of_part["val"] if own_val else drawn_val
+    val = of_part["val"] if keeps_val else drawn_val
     why["train"] = f"all others of {plural(total, 'image')}"
     sampling = Sampling(
         val=drawn_val if capped else None, val_fraction=share, test_fraction=shares.test, min_val=min_val
     )
-    train = pool if own_val else pool - val
+    train = pool if keeps_val else pool - val
     return _Sizes(sampling, train, val, test, {part: why[part] for part in ("train", "val", "test")})
 
 
