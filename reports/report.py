@@ -148,7 +148,7 @@ def build_report(
     sections = [
         section
         if section.summary is not None
-        else replace(section, notes=(*section.notes, *_notes_of_data(section.runs[0])))
+        else replace(section, notes=(*section.notes, *section.split_faults, *_notes_of_data(section.runs[0])))
         for section in sections
     ]
     return Report(tuple(sections), tuple(skips))

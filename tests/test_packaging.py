@@ -21,14 +21,23 @@ def test_the_four_packages_share_one_parent_folder() -> None:
     assert len(parents) == 1
 
 
-def test_every_folder_with_code_or_data_is_a_package() -> None:
-    folders = {
-        path.parent
+def test_every_folder_with_code_or_data_is_a_package_or_is_listed_as_its_data() -> None:
+    patterns = PROJECT["tool"]["setuptools"]["package-data"]
+    listed = {
+        path
+        for package, globs in patterns.items()
+        if package != "*"
+        for glob in globs
+        for path in ROOT.joinpath(*package.split(".")).glob(glob)
+    }
+    files = {
+        path
         for package in ("zoo", "benchmark", "search_spaces", "reports")
         for pattern in ("*.py", "*.yaml", "*.j2")
         for path in (ROOT / package).rglob(pattern)
     }
-    assert [folder for folder in folders if not (folder / "__init__.py").is_file()] == []
+    assert {path for path in files - listed if not (path.parent / "__init__.py").is_file()} == set()
+    assert listed
 
 
 def test_every_dependency_says_what_it_is_for() -> None:

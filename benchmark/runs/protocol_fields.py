@@ -29,6 +29,7 @@ MEANINGS = {
     "prefix": "the method for frozen layers: keras, filtered, or auto, what a trial of the machine chooses",
     "threshold": "two classes: the rule by which the threshold is chosen on validation",
     "decision": "three or more classes: the rule by which images are decided",
+    "test_folds": "cross-validation: each image is tested once, in one of so many folds by patient; null: one test",
     "keep_models": "whether trained models are stored, for zoo predict and zoo export",
 }
 """The meaning of each field; parts of `sampling` by path."""

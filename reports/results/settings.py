@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from benchmark.runs.run import RunSpec
 
 Value = bool | int | float | str
-_CARD_PROSE = {"name", "title", "change", "extends", "source", "assumptions", "published"}
+_OF_CARD = {"model", "recipe"}
 
 
 def flat_settings(spec: RunSpec) -> dict[str, Value]:
@@ -22,7 +22,7 @@ def flat_settings(spec: RunSpec) -> dict[str, Value]:
         The values by path: `model.*` and `recipe.*` of the card, `protocol.*`, then `seed`. Lists are text, such as
         `[0.75, 1.25]`. Unset values, names, prose and published figures are left out.
     """
-    card = spec.card.model_dump(mode="json", exclude=_CARD_PROSE)
+    card = spec.card.model_dump(mode="json", include=_OF_CARD)
     protocol = spec.protocol.model_dump(mode="json", include=spec.protocol.result_fields())
     return {**dict(_flat(card, "")), **dict(_flat(protocol, "protocol.")), "seed": spec.seed}
 

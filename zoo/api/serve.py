@@ -31,6 +31,8 @@ def serve(
     run: str | Run,
     *,
     store: PathLike | Store = "runs",
+    data: PathLike | None = None,
+    protocol: str | None = None,
     host: str = HOST,
     port: int = PORT,
     max_mib: float = MOST_MIB,
@@ -42,6 +44,8 @@ def serve(
     Args:
         run: As in `predict`.
         store: The folder that contains the runs, or a Store.
+        data: As in `predict`.
+        protocol: As in `predict`.
         host: The address to listen on. Others than loopback are reachable from other machines.
         port: The port, 0 to 65535; 0 chooses a free one.
         max_mib: The largest body of a request, in MiB.
@@ -67,7 +71,7 @@ def serve(
     whole("port", port, 0, 65535)
     messages = Messages(on_message)
     source = resolve_store(store)
-    chosen = resolve_run(run, source, messages)
+    chosen = resolve_run(run, source, messages, data, protocol)
     facts, prepare, predict = _model(chosen, source)
     with _listen(host, port) as listener:
         address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"

@@ -10,7 +10,6 @@ from rich.console import Console
 from benchmark.evidence import Finding
 from benchmark.runs.history import NO_HISTORY
 from benchmark.runs.run import Run
-from reports.findings import findings
 from reports.render.html.page import render as html
 from reports.render.markdown.document import render
 from reports.render.terminal.comparison import comparison_tables
@@ -47,8 +46,7 @@ def test_every_rendering_says_it_once() -> None:
     report = build_report(runs, lambda _: NO_HISTORY)
     text = io.StringIO()
     Console(file=text, width=200).print(comparison_tables(report))
-    remarks = "\n".join(findings(report.sections[0]).remarks)
-    for shown in (text.getvalue(), render(report), html(report), remarks):
+    for shown in (text.getvalue(), render(report), html(report)):
         assert shown.count(SMALL.title) == 1
         assert shown.count(OVER.title) >= 2
     assert all(list(card.diagnosis) == [OVER.title] for card in report.sections[0].cards)

@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
-from zoo.cli.options import RunArgument, StoreOption, say
+from zoo.cli.options import RunArgument, RunDataOption, RunProtocolOption, StoreOption, say
 
 
 def command(
     name: RunArgument,
     store: StoreOption = Path("runs"),
+    data: RunDataOption = None,
+    protocol: RunProtocolOption = None,
     host: Annotated[
         str,
         typer.Option(
@@ -43,6 +45,8 @@ def command(
     serve(
         name,
         store=store,
+        data=data,
+        protocol=protocol,
         host=host,
         port=port,
         max_mib=max_mib,

@@ -94,7 +94,7 @@ def exported(world: World) -> Path:
 def export(store: Store, run: Run, folder: Path, container: bool = False) -> None:
     from zoo.cli.commands.export import command
 
-    command(run.run_id, store.root, folder, container)
+    command(run.run_id, store.root, out_dir=folder, container=container)
 
 
 def by_example(folder: Path, *paths: Path, code: int = 0) -> tuple[list[dict[str, Any]], dict[str, Any]]:
