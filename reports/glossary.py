@@ -28,7 +28,7 @@ TERMS: Mapping[str, str] = MappingProxyType(
             "card counted together (Holm's method). See the summary."
         ),
         "confidence interval": (
-            "The values that the test images are compatible with. A 95% interval contains the true value in 95% of "
+            "The values that are compatible with the test images. A 95% interval contains the true value in 95% of "
             "data sets. It narrows with more images."
         ),
         "diagnosis": (
@@ -36,12 +36,11 @@ TERMS: Mapping[str, str] = MappingProxyType(
         ),
         "F1": ("The harmonic mean of precision and recall."),
         "guarantee": (
-            "That a threshold, chosen on validation, has at least a stated sensitivity or specificity on further "
-            "images like these, with a stated confidence."
+            "The statement that a threshold, chosen on validation, has at least a stated sensitivity or specificity on "
+            "further images like these, with a stated confidence."
         ),
         "Holm's method": (
-            "A correction for many tests at once: with it, the chance of even one false alarm among them stays below "
-            "5%."
+            "A correction for many tests at once: with it, the chance of even one false alarm among them is at most 5%."
         ),
         "leading figures": (
             "The figures that a table gives first: at the chosen threshold, or by the decision of the protocol. Those "
@@ -65,7 +64,7 @@ TERMS: Mapping[str, str] = MappingProxyType(
             "positive class is. The precision of a protocol is different: the number format of frozen layers."
         ),
         "recall": (
-            "The share of the images of a class that are recognised as this class. For the positive class it is also "
+            "The share of the images of a class that are predicted as this class. For the positive class it is also "
             "called sensitivity."
         ),
         "ROC curve": ("Recall against the share of false alarms, at every threshold. The diagonal is guessing."),
@@ -75,7 +74,7 @@ TERMS: Mapping[str, str] = MappingProxyType(
             "on the protocol's own seed instead."
         ),
         "sensitivity": ("The share of images of the positive class that are predicted positive; also called recall."),
-        "specificity": ("The share of images of the other class that are predicted as this class."),
+        "specificity": ("The share of images of the other class that are predicted negative."),
         "test": ("The images that are scored once. Nothing fitted, chosen, stopped or calibrated sees them."),
         "threshold": (
             "The score at or above which an image is predicted positive. Figures at the threshold that a rule chose "

@@ -21,7 +21,7 @@ from zoo.config.strict_yaml import read_yaml, validate
 from zoo.models.recipe import Epochs
 
 _NATURAL = "classes keep their shares, so that figures are for the prevalence of the data"
-_SIZED = 400  # images whose size is read, evenly spread: some sources read it from files
+_SIZE_SAMPLE = 400  # images whose size is read, evenly spread: some sources read it from files
 _Share = Annotated[float, Field(gt=0, lt=1)]
 _Count = Annotated[int, Field(gt=0)]
 
@@ -54,8 +54,8 @@ class AutoPolicy(Strict):
     Attributes:
         title: What the protocol is, for people.
         shares: The share of each part.
-        most_val: The most images that validation is drawn.
-        min_val: A validation part of the source is set aside below this number.
+        most_val: The largest number of images that are drawn for validation.
+        min_val: A validation part of the source with fewer images is set aside.
         smallest_image: The smallest image side in pixels.
         minutes: The budget for six cards.
         feature_gib: The budget for features of frozen layers.
@@ -109,7 +109,7 @@ def resolve_auto(dataset: Dataset, speed: MachineSpeed, policy: AutoPolicy | Non
 
     Args:
         dataset: The images.
-        speed: What this machine was measured to do.
+        speed: The measured speed of this machine.
         policy: How to choose; None loads the built-in policy.
 
     Returns:
@@ -171,19 +171,19 @@ def _sizes(dataset: Dataset, policy: AutoPolicy, folds: int | None) -> _Sizes:
     share = shares.val / (shares.val + shares.train)
     drawn_val = min(policy.most_val, round(share * pool))
     min_val = min(policy.min_val, max(1, drawn_val // 2))
-    own_val = folds is None and of_part["val"] >= min_val
-    capped = not own_val and drawn_val == policy.most_val
-    if own_val:
+    keeps_val = folds is None and of_part["val"] >= min_val
+    capped = not keeps_val and drawn_val == policy.most_val
+    if keeps_val:
         why["val"] = "the validation part of the source, whole"
     else:
         why["val"] = "enough for a threshold" if capped else f"{share:.0%} of the images that are not for test"
         why["val"] += f"; the source's own {of_part['val']} are too few" if 0 < of_part["val"] < min_val else ""
-    val = of_part["val"] if own_val else drawn_val
+    val = of_part["val"] if keeps_val else drawn_val
     why["train"] = f"all others of {plural(total, 'image')}"
     sampling = Sampling(
         val=drawn_val if capped else None, val_fraction=share, test_fraction=shares.test, min_val=min_val
     )
-    train = pool if own_val else pool - val
+    train = pool if keeps_val else pool - val
     return _Sizes(sampling, train, val, test, {part: why[part] for part in ("train", "val", "test")})
 
 
@@ -207,9 +207,9 @@ def _affordable(
         if cost.minutes <= policy.minutes and cost.feature_gib <= policy.feature_gib:
             break
     largest = policy.candidates[0]
-    affordable = f"the most that fits about {policy.minutes:g} min for {CARDS} cards on this machine"
+    affordable = f"the most that fits in about {policy.minutes:g} min for {CARDS} cards on this machine"
     size_why = _size_reason(candidate, limit, shorter, policy, affordable)
-    views_why = "as many as auto takes at most" if candidate.views == largest.views else affordable
+    views_why = "the most that auto uses" if candidate.views == largest.views else affordable
     epochs_why = "the epochs of each card" if candidate.max_epochs is None else affordable
     return candidate, cost, {"image_size": size_why, "views": views_why, "max_epochs": epochs_why}
 
@@ -231,7 +231,7 @@ def _shorter_side(dataset: Dataset) -> int | None:
     """The median of the shorter sides of the images, in pixels; None if the source does not record them."""
     if dataset.original_size is None or not dataset.images:
         return None
-    step = -(-len(dataset.images) // _SIZED)
+    step = -(-len(dataset.images) // _SIZE_SAMPLE)
     sides = [min(dataset.original_size(image)) for image in dataset.images[::step]]
     return int(statistics.median_low(sides))
 
@@ -241,4 +241,4 @@ def _budget(cost: ExpectedCost, speed: MachineSpeed, policy: AutoPolicy) -> str:
     measured = f"this machine{' when idle' if speed.busy else ''}: {measured}"
     if cost.minutes > policy.minutes:
         return f"more than the {policy.minutes:g} planned, with the cheapest candidate; {measured}"
-    return f"expected for {CARDS} cards, of {policy.minutes:g} planned; {measured}"
+    return f"expected for {CARDS} cards; {policy.minutes:g} are planned at most; {measured}"

@@ -65,12 +65,12 @@ def misprint(
             "are wrong, or they are not about the same decisions."
         )
     elif len(explanations) == 1:
-        statement = f"One misprint would explain the contradictions of this row: {_inverted(explanations[0])}."
+        statement = f"One misprint would explain the contradictions of this row: {_correction(explanations[0])}."
         derivation = f"{capital(_agreement(explanations[0]))}. No other single misprint would explain them."
     else:
         each_alone = f"Each of {len(explanations)} misprints alone would explain the contradictions of this row"
-        statement = f"{each_alone}: {_any(explanations)}."
-        derivation = f"{'. '.join(f'{capital(_inverted(each))}: {_agreement(each)}' for each in explanations)}."
+        statement = f"{each_alone}: {_corrections(explanations)}."
+        derivation = f"{'. '.join(f'{capital(_correction(each))}: {_agreement(each)}' for each in explanations)}."
     cited = [cite(figure) for figure in figures]
     if matrix is not None:
         cited.append(Citation("the printed confusion matrix", matrix.location))
@@ -108,15 +108,15 @@ def _two(
             values = _values([metric_of(one, figure.metric) for one in each.matrices], figure)
         return Explanation(named(figure), values, listed_matrices, count or None)
     assert matrix is not None
-    wanted = _whole(each.counts)
+    replacement = _whole(each.counts)
     if each.size is not None:
         test = figure_set.row.of_two
         assert test is not None
         name, size = ("negatives", test.negatives) if each.size == 0 else ("positives", test.positives)
-        return Explanation(f"a test set with {size} {name}", wanted, listed_matrices, count)
+        return Explanation(f"a test set with {size} {name}", replacement, listed_matrices, count)
     cell = str(each.cell)
     printed = f"{cell.upper()} {getattr(matrix, cell)} of the printed matrix"
-    return Explanation(printed, wanted, listed_matrices, count)
+    return Explanation(printed, replacement, listed_matrices, count)
 
 
 def _of_classes(
@@ -167,12 +167,12 @@ def _whole(values: Sequence[int]) -> str:
     )
 
 
-def _inverted(each: Explanation) -> str:
+def _correction(each: Explanation) -> str:
     return f"{each.printed} would be {each.would_be}" if each.would_be else each.printed
 
 
-def _any(explanations: Sequence[Explanation]) -> str:
-    return "; ".join(_inverted(each) for each in explanations)
+def _corrections(explanations: Sequence[Explanation]) -> str:
+    return "; ".join(_correction(each) for each in explanations)
 
 
 def _agreement(each: Explanation) -> str:

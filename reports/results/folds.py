@@ -108,9 +108,9 @@ def _finished(folds: tuple[Run, ...], store: Store) -> CrossValidatedRun:
 def _thresholds_in_words(folds: Sequence[Run]) -> str:
     values = [run.threshold.value if run.threshold else None for run in folds]
     if None in values:
-        number_of = 1 + values.index(None)
-        threshold = folds[number_of - 1].threshold
-        return f"fold {number_of} of {len(folds)} chose none" + (f": {threshold.reason}" if threshold else "")
+        fold_number = 1 + values.index(None)
+        threshold = folds[fold_number - 1].threshold
+        return f"fold {fold_number} of {len(folds)} chose none" + (f": {threshold.reason}" if threshold else "")
     return f"each fold has its own: {', '.join(map(number, values))}"
 
 
@@ -151,10 +151,10 @@ def merged_findings(of_folds: Sequence[Sequence[Finding]]) -> tuple[Finding, ...
     """
     folds: dict[str, list[int]] = {}
     first: dict[str, Finding] = {}
-    for number_of, findings in enumerate(of_folds, 1):
+    for fold_number, findings in enumerate(of_folds, 1):
         for finding in findings:
             first.setdefault(finding.code, finding)
-            folds.setdefault(finding.code, []).append(number_of)
+            folds.setdefault(finding.code, []).append(fold_number)
     return tuple(
         replace(finding, evidence=f"in {_which(folds[code], len(of_folds))}: {finding.evidence}")
         for code, finding in first.items()
@@ -173,8 +173,8 @@ def _checks(folds: Sequence[Run]) -> TrainingDiagnostics | None:
     if len(related) < len(folds):
         return None
     reasons = dict.fromkeys(reason for of_fold in related for reason in of_fold)
-    together = {reason: tuple(sorted({n for each in related for n in each.get(reason, ())})) for reason in reasons}
-    return TrainingDiagnostics(related=together)
+    merged = {reason: tuple(sorted({n for each in related for n in each.get(reason, ())})) for reason in reasons}
+    return TrainingDiagnostics(related=merged)
 
 
 def _costs(folds: Sequence[Run]) -> Costs | None:

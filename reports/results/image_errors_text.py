@@ -23,17 +23,18 @@ def meaning(errors: ImageErrors) -> str:
     decided = "by the decision rule" if errors.probability_of is None else "at the threshold"
     several = "; a card with several seeds, if most of its runs do" if max(errors.runs) > 1 else ""
     return (
-        f"A card misses an image if it decides wrongly {decided} that it chose on validation{several}. "
-        f"{_values(errors.calibrated)} {of}."
+        f"A card misses an image if its decision {decided} that it chose on validation is wrong{several}. "
+        f"{_values(errors.calibrated, of)}"
     )
 
 
-def _values(calibrated: Sequence[bool]) -> str:
+def _values(calibrated: Sequence[bool], of: str) -> str:
     if all(calibrated):
-        return "Values are probabilities, calibrated on validation,"
+        return f"Values are probabilities {of}, calibrated on validation."
     if not any(calibrated):
-        return "Values are scores (not calibrated)"
-    return f"Values are probabilities, calibrated on validation, of {sum(calibrated)} cards and scores of the others,"
+        return f"Values are scores {of}, not calibrated."
+    cards = plural(sum(calibrated), "card")
+    return f"Values are scores {of}; those of {cards} are probabilities, calibrated on validation."
 
 
 def left_out(errors: ImageErrors, titles: Mapping[str, str]) -> list[str]:

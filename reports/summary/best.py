@@ -36,9 +36,9 @@ def area(results: AnyResults) -> SampleEstimate:
 def by_area(cards: Sequence[AnyResults]) -> list[tuple[AnyResults, SampleEstimate]]:
     """The cards that have an AUC, best first, of equal ones by name."""
     figures = [(card, area(card)) for card in cards]
-    known = [(card, figure) for card, figure in figures if figure.value is not None]
+    measured = [(card, figure) for card, figure in figures if figure.value is not None]
     higher = get_metric("auc").direction == "higher"
-    return sorted(known, key=lambda each: ((-1 if higher else 1) * (each[1].value or 0.0), each[0].card.name))
+    return sorted(measured, key=lambda each: ((-1 if higher else 1) * (each[1].value or 0.0), each[0].card.name))
 
 
 def best_card(ranked: Sequence[tuple[AnyResults, SampleEstimate]], labels: Mapping[str, CardLabel]) -> BestCard:

@@ -37,24 +37,24 @@ def summarise(
     Returns:
         The summary.
     """
-    named = labels([*(run.spec.card for run in runs), *(results.card for results in measured.values())])
+    card_labels = labels([*(run.spec.card for run in runs), *(results.card for results in measured.values())])
     comparable = on_most_common_images(list(measured.values()))
     ranked = by_area(comparable)
     ranked_names = {card.card.name for card, _ in ranked}
     left_out = {name: "its test images differ" for name in measured if name not in ranked_names}
     left_out |= {card.card.name: "it has no AUC" for card in comparable if card.card.name not in ranked_names}
     tested = ranked[0][0] if ranked else None
-    best = best_card(ranked, named) if ranked else None
-    compared = comparisons(ranked, named, left_out)
+    best = best_card(ranked, card_labels) if ranked else None
+    compared = comparisons(ranked, card_labels, left_out)
     return Summary(
         heading=heading(runs, tested or next(iter(measured.values()), None)),
         best=best,
         reason=None if best is not None else _why_none(runs, measured),
         comparisons=compared,
-        baselines=baselines(ranked, named),
+        baselines=baselines(ranked, card_labels),
         resolution=None if best is None or tested is None else resolution(best, compared, len(tested.test[0])),
-        problems=problems(runs, tested, best, split_faults, named),
-        next_steps=next_steps(runs, tested, best, compared, named, store),
+        problems=problems(runs, tested, best, split_faults, card_labels),
+        next_steps=next_steps(runs, tested, best, compared, card_labels, store),
         claims=tuple(claims),
     )
 

@@ -36,7 +36,7 @@ def explanations(summary: Summary, classes: Sequence[str]) -> tuple[Explanation,
     words.append(
         Explanation(
             "[low, high]",
-            "the 95% interval: the values that these test images are compatible with; with more images it is narrower",
+            "the 95% interval: the values that are compatible with these test images; with more images it is narrower",
         )
     )
     if best.leading.is_chosen:
@@ -68,11 +68,11 @@ def _of_two(negative: str, positive: str) -> list[Explanation]:
             f"the chance that a random {positive} image has a higher score than a random {negative} image; 0.5 is "
             "guessing, 1 is perfect",
         ),
-        Explanation("sensitivity", f"the share of {positive} images that are recognised as {positive} (recall)"),
-        Explanation("specificity", f"the share of {negative} images that are recognised as {negative}"),
-        Explanation("accuracy", "the share of all images that are recognised correctly"),
-        Explanation("precision", f"of the images that are called {positive}, the share that are {positive}"),
-        Explanation("threshold", f"the score from which an image is called {positive}"),
+        Explanation("sensitivity", f"the share of {positive} images that are predicted as {positive} (recall)"),
+        Explanation("specificity", f"the share of {negative} images that are predicted as {negative}"),
+        Explanation("accuracy", "the share of all images that are predicted correctly"),
+        Explanation("precision", f"of the images that are predicted as {positive}, the share that are {positive}"),
+        Explanation("threshold", f"the score at or above which an image is predicted as {positive}"),
     ]
 
 
@@ -83,6 +83,6 @@ def _of_several() -> list[Explanation]:
             "the chance that a random image of a class has a higher score for it than an image of another class, as a "
             "mean over the classes; 0.5 is guessing, 1 is perfect",
         ),
-        Explanation("accuracy", "the share of all images that are recognised correctly"),
-        Explanation("recall", "the share of the images of a class that are recognised as this class"),
+        Explanation("accuracy", "the share of all images that are predicted correctly"),
+        Explanation("recall", "the share of the images of a class that are predicted as this class"),
     ]

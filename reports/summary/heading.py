@@ -38,11 +38,11 @@ def data_in_words(run: Run) -> str:
     facts, images = run.spec.dataset, sum(run.split.sizes.values())
     for start, words in (("images ", "images "), ("arrays in ", "images in ")):
         if facts.title.startswith(start):
-            named = f"{images:,} {words}{facts.title.removeprefix(start)}"
+            text = f"{images:,} {words}{facts.title.removeprefix(start)}"
             break
     else:
-        named = f"{images:,} {'' if facts.synthetic else 'images of '}{facts.title}"
-    return f"{named}: {classes_in_words(facts)}"
+        text = f"{images:,} {'' if facts.synthetic else 'images of '}{facts.title}"
+    return f"{text}: {classes_in_words(facts)}"
 
 
 def classes_in_words(facts: DatasetFacts) -> str:

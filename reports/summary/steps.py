@@ -15,7 +15,7 @@ from reports.summary.model import BestCard, CardLabel, Comparisons, NextStep
 SEEDS = 3
 """Fewer seeds estimate the variation between trainings poorly."""
 SENSITIVITY = 0.95
-"""The sensitivity that the command for a stated one proposes."""
+"""The stated sensitivity in the proposed command."""
 _MOST_CARDS = 3
 
 
@@ -63,7 +63,7 @@ def _steps(
     if best.seeds < SEEDS:
         leading = [best.card.name, *similar][:_MOST_CARDS]
         command = bench_command(leading, spec, store.root, seeds=SEEDS)
-        yield NextStep("how much trainings vary: more seeds", command)
+        yield NextStep("train with more seeds, to measure how much trainings vary", command)
     stored = next((run for run in tested.runs if store.has_model(run)), None)
     if stored is not None:
         yield NextStep(
@@ -80,7 +80,7 @@ def _rule(tested: AnyResults, store: Store) -> Iterator[NextStep]:
     rule = tested.runs[0].spec.protocol.threshold
     if isinstance(tested, CardResults) and get_rule(rule.rule).value is None:
         command = _zoo("report", "--threshold-rule", f"sensitivity={SENSITIVITY:g}", *store_option(store.root))
-        yield NextStep("figures at a threshold for a stated sensitivity", command)
+        yield NextStep("choose a threshold for a stated sensitivity", command)
 
 
 def _zoo(*words: str) -> str:

@@ -117,7 +117,7 @@ def _best(summary: Summary) -> Iterator[str]:
 
 def weakest_sentence(weakest: ClassRecall) -> str:
     """The class with the lowest recall; a mean over classes may hide it."""
-    return f"The class that it recognises least is {weakest.label}: recall {estimate(weakest.recall)}."
+    return f"The class with the lowest recall is {weakest.label}: {estimate(weakest.recall)}."
 
 
 def best_sentence(best: BestCard) -> str:
@@ -141,11 +141,11 @@ def _comparisons(best: BestCard | None, compared: Comparisons | None, most: int 
         yield f"{others}: {_limited([_worse(each) for each in compared.worse], most)}."
     if compared.similar:
         titles = _limited([each.card.title for each in compared.similar], most)
-        yield f"Cannot be distinguished from it with these images: {titles}."
+        yield f"Cannot be distinguished from the best card with these images: {titles}."
     if compared.similar:
         yield (
-            f"The best of {best.of} is chosen by these test images, which favours it: on other images its lead may be "
-            "smaller."
+            f"The best of {best.of} cards is chosen on these test images, which favours it: its lead on other images "
+            "may be smaller."
         )
     for card, reason in compared.left_out:
         yield f"Not compared: {card.title}: {reason}."
@@ -172,7 +172,8 @@ def _resolution(resolution: Resolution | None) -> Iterator[str]:
         return
     widths = [f"{word(key)} ±{number(resolution.half_widths[key])}" for key in _WIDTHS if key in resolution.half_widths]
     if widths:
-        yield f"{capital(plural(resolution.images, 'test image'))} give these figures to about: {', '.join(widths)}."
+        images = plural(resolution.images, "test image")
+        yield f"With {images}, figures are uncertain by about: {', '.join(widths)} (95% intervals)."
     if resolution.detectable is not None:
         yield f"Differences in AUC below about {number(resolution.detectable)} would probably be missed."
     if resolution.runner_up is None or resolution.lead is None:

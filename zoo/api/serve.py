@@ -47,7 +47,7 @@ def serve(
         data: As in `predict`.
         protocol: As in `predict`.
         host: The address to listen on. Others than loopback are reachable from other machines.
-        port: The port, 0 to 65535; 0 takes a free one.
+        port: The port, 0 to 65535; 0 chooses a free one.
         max_mib: The largest body of a request, in MiB.
         max_megapixels: The largest image, in million pixels.
         on_message: Called with each warning, and with the address when the service is ready.

@@ -1,4 +1,4 @@
-"""Thresholds that guarantee a share of right decisions in a class with a stated confidence.
+"""Thresholds that guarantee a share of correct decisions in a class with a stated confidence.
 
 With n independent images of the class in validation, of which the rule lets x be wrong, the lower Clopper-Pearson bound
 (1934) of the share of right ones is at least the target if a binomial number of wrong decisions at the target would
@@ -180,10 +180,10 @@ def guarantee_at(
     """
     if rule.label is None:
         return None
-    called = scores.y_score >= threshold
+    positive = scores.y_score >= threshold
     of_class = scores.y_true == rule.label
     images = int(np.count_nonzero(of_class))
-    share = float(np.mean(called[of_class] == bool(rule.label)))
+    share = float(np.mean(positive[of_class] == bool(rule.label)))
     independent = independent_images(scores, rule.label)
     return Guarantee(
         target=target,

@@ -233,7 +233,7 @@ def _reason(error: Exception) -> str:
     """The first line of an error. That of an unknown format has the address of an object, which says nothing."""
     text = str(error).strip() or type(error).__name__
     if "cannot identify image file" in text:
-        return "not an image that is read; send PNG, JPEG, BMP, TIFF, WebP, GIF or PPM"
+        return "not an image of a supported format; send PNG, JPEG, BMP, TIFF, WebP, GIF or PPM"
     return text.splitlines()[0][:300]
 
 

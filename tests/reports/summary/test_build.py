@@ -96,8 +96,8 @@ def test_comparisons_with_the_best_are_one_family(store: Store, summary: Summary
     assert compared.worse[0].behind == pairs[POOR].difference
     text = sentences(summary)
     assert f"Clearly worse: {cards()[POOR].title} (AUC lower by " in text
-    assert f"Cannot be distinguished from it with these images: {cards()[NEXT].title}." in text
-    assert "The best of 4 is chosen by these test images, which favours it" in text
+    assert f"Cannot be distinguished from the best card with these images: {cards()[NEXT].title}." in text
+    assert "The best of 4 cards is chosen on these test images, which favours it" in text
 
 
 def test_the_images_needed_are_those_of_statsmodels(summary: Summary) -> None:

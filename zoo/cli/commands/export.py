@@ -21,7 +21,7 @@ def command(
     container: Annotated[bool, typer.Option("--container", help="Write a service with a Containerfile, too.")] = False,
 ) -> None:
     """Write a folder with the model as Keras and ONNX, threshold and calibration, what recognises images unlike the
-    training images and a drift of a batch, a model card and a short example."""
+    training images and the drift of a batch, a model card and a short example."""
     from zoo.api.export import export
 
     written = export(name, store=store, data=data, protocol=protocol, out=out_dir, container=container, on_message=say)

@@ -30,7 +30,7 @@ def command(
         ),
     ] = None,
     data: Annotated[
-        str | None, typer.Option("--data", metavar="SOURCE", help="The data for which auto is resolved.")
+        str | None, typer.Option("--data", metavar="SOURCE", help="The images for which auto makes a protocol.")
     ] = None,
     patients: PatientsOption = None,
     positive: PositiveOption = None,
@@ -68,7 +68,7 @@ def command(
             print_json(document)
             return
         print(write_yaml(document), end="")
-        say("`zoo protocols auto --data SOURCE` shows what it makes of a data set")
+        say("`zoo protocols auto --data SOURCE` shows the protocol that it makes for a data set")
         return
     if json:
         print_json(protocol.to_dict())

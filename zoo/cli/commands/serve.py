@@ -18,10 +18,14 @@ def command(
     host: Annotated[
         str,
         typer.Option(
-            "--host", metavar="ADDRESS", help="Where to listen. Others than loopback are open to the network."
+            "--host",
+            metavar="ADDRESS",
+            help="The address to listen on. Any other than loopback opens the service to the network.",
         ),
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", metavar="PORT", help="0 takes a free one.")] = 8000,
+    port: Annotated[
+        int, typer.Option("--port", metavar="PORT", help="The port to listen on; 0 chooses a free one.")
+    ] = 8000,
     max_mib: Annotated[
         float, typer.Option("--max-mib", metavar="MIB", help="The largest request that is read, in MiB.")
     ] = 20.0,
@@ -30,10 +34,11 @@ def command(
         typer.Option("--max-megapixels", metavar="N", help="The largest image that is decoded, in million pixels."),
     ] = 25.0,
 ) -> None:
-    """Answer HTTP requests with a stored model: POST an image to /predict, and its probabilities, its decision and
-    whether it is unlike the training images come back as JSON. Ctrl-C ends it.
+    """Answer HTTP requests with a stored model. POST an image to /predict: the answer is JSON with its probabilities,
+    its decision, and whether it is unlike the training images. Ctrl-C ends the service.
 
-    /healthz says whether the service runs, / describes the model. The service has no password and no encryption.
+    GET /healthz says whether the service runs; GET / describes the model. The service has no password and no
+    encryption.
     """
     from zoo.api.serve import serve
 

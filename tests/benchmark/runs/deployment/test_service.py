@@ -167,7 +167,7 @@ def test_a_form_with_one_file_is_read_like_its_bytes(service: Service) -> None:
     ("body", "content_type", "status", "reason"),
     [
         (b"", "image/png", 400, "the image is empty"),
-        (b"no image", "image/png", 422, "not an image that is read; send PNG, JPEG"),
+        (b"no image", "image/png", 422, "not an image of a supported format; send PNG, JPEG"),
         (png()[:50], "image/png", 422, "image file is truncated"),
         (bomb(), "image/png", 422, "60000 x 60000 pixels; images of at most 0.25 million pixels are read"),
         (bytes(128) + b"DICM" + bytes(50), "application/dicom", 422, "DICOM files are not read; convert them to PNG"),
