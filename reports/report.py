@@ -337,9 +337,10 @@ def _notes(runs: Sequence[Run], claims: Sequence[Claims], comparisons: Sequence[
         notes.append(f"{capital(line)}.")
     compared = {comparison.card for comparison in comparisons} | {row.card for each in claims for row in each.rows}
     published = [run for run in runs if run.spec.card.published and run.spec.card.name in compared]
-    if is_multiclass(runs[0]):
+    several = is_multiclass(runs[0])
+    if several:
         notes += _about_two(runs, published, claims)
-    two = {run.spec.card.name for run in published if is_about_two(run.spec.card, claims)}
+    two = {run.spec.card.name for run in published if several and is_about_two(run.spec.card, claims)}
     if any(comparison.other_data for comparison in comparisons if comparison.card not in two):
         notes.append(
             "Published figures are marked 'different data': these runs did not use the data of the publication, so a "

@@ -22,7 +22,9 @@ def summary_markdown(section: Section) -> list[str]:
     lines = [line for text in heading_lines(summary.heading)[1:] for line in (cell(text), "")]
     for part in parts(summary, _MOST_CARDS):
         lines += [f"### {part.title}", "", *_part(part, summary), ""]
-    lines += [line for text in summary.claims for line in (cell(text), "")]
+    for sentence in summary.claims:
+        text, _, command = sentence.rpartition(": ")
+        lines += [f"{cell(text)}: `{command}`", ""]
     words = explanations(summary, section.classes)
     if words:
         lines += ["### What the words mean", "", *(f"- **{cell(each.word)}**: {cell(each.text)}." for each in words)]

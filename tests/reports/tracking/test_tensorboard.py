@@ -83,7 +83,7 @@ def test_final_figures_are_scalars_at_the_last_epoch_and_a_text_with_intervals(
         assert scalar.value == pytest.approx(figure.value)
     auc = run.figures()["auc"]
     assert f"| auc | {auc.value:.3f} [{auc.low:.3f}, {auc.high:.3f}] |" in text(found, "figures")
-    assert f"| run_id | {run.run_id} |" in text(found, "about")
+    assert f"| run\\_id | {run.run_id} |" in text(found, "about")
     assert run.spec.dataset.fingerprint in text(found, "about")
 
 
