@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark.runs.protocol import load_protocol
+from benchmark.runs.protocol import AUTO, load_protocol
 from benchmark.runs.run import RunSpec
 from zoo.config.errors import ConfigError
 
@@ -47,6 +47,8 @@ def store_option(store: Path) -> list[str]:
 
 
 def _is_built_in(spec: RunSpec) -> bool:
+    if spec.protocol.name == AUTO:  # the store remembers what it chose for these data
+        return True
     try:
         return load_protocol(spec.protocol.name).identity() == spec.protocol.identity()
     except ConfigError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from benchmark.runs.cross_validation import CrossValidatedRun
 from benchmark.runs.run import DatasetFacts, Run
 from reports.results.measured import AnyResults
 from reports.summary.model import Heading
@@ -35,7 +36,8 @@ def heading(runs: Sequence[Run], tested: AnyResults | None) -> Heading:
 
 def data_in_words(run: Run) -> str:
     """The images of a run: `400 images in my_images: NORMAL and PNEUMONIA`."""
-    facts, images = run.spec.dataset, sum(run.split.sizes.values())
+    facts, sizes = run.spec.dataset, run.split.sizes
+    images = sizes.get("test", 0) if isinstance(run, CrossValidatedRun) else sum(sizes.values())
     for start, words in (("images ", "images "), ("arrays in ", "images in ")):
         if facts.title.startswith(start):
             text = f"{images:,} {words}{facts.title.removeprefix(start)}"

@@ -11,6 +11,7 @@ from benchmark.evidence import TestScores, ValidationScores
 from benchmark.evidence.calibration.calibrators import best_calibrator
 from benchmark.evidence.metrics.registry import value_of
 from benchmark.evidence.scores import Scores
+from benchmark.runs.command_line import bench_command
 from benchmark.runs.cross_validation import CrossValidatedRun
 from benchmark.runs.protocol import Protocol, ThresholdRule
 from benchmark.runs.run import Run
@@ -23,6 +24,7 @@ from reports.results.measured import CardResults, collect_results
 from reports.results.pairs import compare_pair
 from reports.results.probabilities import probabilities
 from reports.results.rescored import all_with_rule
+from reports.summary.heading import data_in_words
 from tests.support.records import make_spec, on_test, on_val, planted
 from tests.support.stored import keep
 
@@ -181,3 +183,14 @@ def test_a_name_means_all_folds_or_the_first_with_a_word(store: Store, pooled: R
         "tests; `zoo runs` lists the others, `zoo show attempt-1:0` has all figures"
     ]
     assert resolve_run(store, first.run_id, pool=pool_folds) == first
+
+
+def test_the_heading_counts_each_image_once(pooled: Run) -> None:
+    tested = sum(run.split.sizes["test"] for run in folds_of(pooled))
+    assert data_in_words(pooled).startswith(f"{tested} ")
+
+
+def test_the_command_for_more_runs_names_auto_as_a_built_in_protocol(tmp_path: Path) -> None:
+    chosen = make_spec(protocol=UNDER.model_copy(update={"name": "auto"}))
+    assert "--protocol auto --seeds 3" in bench_command(["attempt-1"], chosen, tmp_path, seeds=3)
+    assert "--protocol folded.yaml" in bench_command(["attempt-1"], make_spec(protocol=UNDER), tmp_path)
