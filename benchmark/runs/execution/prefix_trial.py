@@ -11,9 +11,7 @@ import hashlib
 import importlib.metadata
 import json
 import os
-import signal
 from collections.abc import Callable
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, get_args
 
@@ -22,6 +20,7 @@ from pydantic import ValidationError
 
 from benchmark.data.cache import CHOICES, cache_dir, read_json, write_json
 from benchmark.runs.environment import processor, processor_features
+from benchmark.runs.execution.separate_process import call_in_process
 from benchmark.runs.run import RunSpec
 from benchmark.training.frozen.methods import PrefixMethod, PrefixTrial
 from benchmark.training.frozen.winograd import VERSION as FILTERING
@@ -84,7 +83,7 @@ class MachineTrials:
             trial = read_trial(path)
             if trial is None:
                 on_measure()
-                trial = _measure_in_process(path, self._threads, self._context)
+                trial = call_in_process(self._context, load_or_measure, (path, self._threads), _LIMIT_S)
             self._trials[path] = trial
         return self._trials[path]
 
@@ -153,30 +152,6 @@ def _measure(threads: int) -> PrefixTrial | None:
 
     backend.prepare_process(0, threads)
     return measure()
-
-
-def _measure_in_process(path: Path, threads: int, context: Any) -> PrefixTrial | None:
-    here, there = context.Pipe(duplex=False)
-    process = context.Process(target=_send_trial, args=(path, threads, there), daemon=True)
-    process.start()
-    there.close()
-    try:
-        trial: PrefixTrial | None = here.recv() if here.poll(_LIMIT_S) else None
-    except EOFError:  # the process crashed
-        trial = None
-    finally:
-        process.kill()
-        process.join()
-        here.close()
-    return trial
-
-
-def _send_trial(path: Path, threads: int, pipe: Connection) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    try:
-        pipe.send(load_or_measure(path, threads))
-    except Exception:  # whatever the libraries raise, Keras in float32 remains
-        pipe.send(None)
 
 
 def _method_from_environment() -> PrefixMethod | None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Callable
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import filelock
@@ -13,8 +11,8 @@ from pydantic import ValidationError
 
 from benchmark.data.cache import read_json, write_json
 from benchmark.runs.execution.execute import warm_up, worker_context
-from benchmark.runs.execution.main_module import without_main_module
 from benchmark.runs.execution.prefix_trial import load_or_measure, trial_file
+from benchmark.runs.execution.separate_process import call_in_process
 from benchmark.training.machine_speed import MachineSpeed
 from benchmark.training.quiet import load_keras
 from zoo.config.errors import ConfigError
@@ -72,28 +70,8 @@ def _stated() -> MachineSpeed | None:
 def _measure_in_process(path: Path, threads: int) -> MachineSpeed | None:
     warm_up()
     context = worker_context()
-    here, there = context.Pipe(duplex=False)
-    process = context.Process(target=_send_speed, args=(path, threads, there), daemon=True)
-    with without_main_module():
-        process.start()
-    there.close()
-    try:
-        speed: MachineSpeed | None = here.recv() if here.poll(_LIMIT_S) else None
-    except EOFError:  # the process crashed
-        speed = None
-    finally:
-        process.kill()
-        process.join()
-        here.close()
+    speed: MachineSpeed | None = call_in_process(context, _load_or_measure_speed, (path, threads), _LIMIT_S)
     return speed
-
-
-def _send_speed(path: Path, threads: int, pipe: Connection) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    try:
-        pipe.send(_load_or_measure_speed(path, threads))
-    except Exception:  # whatever the libraries raise, an assumed speed remains
-        pipe.send(None)
 
 
 def _load_or_measure_speed(path: Path, threads: int) -> MachineSpeed:
