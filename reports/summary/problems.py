@@ -11,6 +11,7 @@ from reports.results.measured import AnyResults
 from reports.results.split_faults import own_faults
 from reports.summary.model import BestCard, CardLabel, Problem
 from reports.text import capital, listed, plural
+from zoo.models.recipe import ProbeRecipe
 
 FEW_OF_CLASS = 30
 """With fewer test images of a class, the 95% interval of its recall may be wider than 0.3."""
@@ -102,8 +103,8 @@ def _of_best(tested: AnyResults | None, best: BestCard | None) -> Iterator[Probl
 
 
 def _of_seeds(tested: AnyResults | None) -> Iterator[Problem]:
-    """Too few trainings of the best card."""
-    if tested is None:
+    """Too few trainings of the best card. A probe has no others: it is the same for every seed."""
+    if tested is None or isinstance(tested.card.recipe, ProbeRecipe):
         return
     seeds = len(tested.runs)
     if seeds == 1:

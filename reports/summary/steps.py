@@ -11,6 +11,7 @@ from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from reports.results.measured import AnyResults, CardResults
 from reports.summary.model import BestCard, CardLabel, Comparisons, NextStep
+from zoo.models.recipe import ProbeRecipe
 
 SEEDS = 3
 """Fewer seeds estimate the variation between trainings poorly."""
@@ -60,8 +61,9 @@ def _steps(
     if best.of == 1:
         command = bench_command(["--all"], spec, store.root)
         yield NextStep("compare with other cards", command)
-    if best.seeds < SEEDS:
-        leading = [best.card.name, *similar][:_MOST_CARDS]
+    is_probe = isinstance(tested.card.recipe, ProbeRecipe)  # the same for every seed
+    leading = [*([] if is_probe else [best.card.name]), *similar][:_MOST_CARDS]
+    if best.seeds < SEEDS and leading:
         command = bench_command(leading, spec, store.root, seeds=SEEDS)
         yield NextStep("train with more seeds, to measure how much trainings vary", command)
     stored = next((run for run in tested.runs if store.has_model(run)), None)

@@ -25,6 +25,7 @@ from reports.summary.text import parts
 from tests.support.multiclass_stores import COLLAPSED, DIGITS, WORSE, three_classes_in
 from tests.support.records import KAGGLE, cards, make_card, make_run, on_test, on_val, planted
 from tests.support.stored import keep
+from zoo.models.recipe import ProbeRecipe
 
 BEST, NEXT, POOR, SAME, FAILED = "attempt-7", "attempt-6b", "attempt-5", "attempt-1-batchnorm", "attempt-2"
 
@@ -273,3 +274,14 @@ def test_the_next_command_asks_for_more_seeds_of_what_is_not_distinguishable(sto
         f"zoo bench {BEST} {NEXT} --data {KAGGLE.source} --protocol quick --seeds 3 --store {store.root}"
     )
     assert commands[1].startswith(f"zoo bench {BEST} --keep-models ")
+
+
+def test_a_probe_is_the_same_for_every_seed_so_more_seeds_are_not_proposed(store: Store) -> None:
+    runs = store.runs()[0]
+    measured = collect_results(runs, store)
+    probe = measured[BEST].card.model_copy(update={"recipe": ProbeRecipe(probe="logistic", preprocessing="rescale")})
+    of_probe = summarise(runs, {**measured, BEST: replace(measured[BEST], card=probe)}, store)
+    assert "one-seed" not in {problem.code for problem in of_probe.problems}
+    assert of_probe.next_steps[0].command.startswith(f"zoo bench {NEXT} --data")
+    alone = summarise(runs, {BEST: replace(measured[BEST], card=probe)}, store)
+    assert all("--seeds" not in step.command for step in alone.next_steps)
