@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _LONG = 60
 _WORDS = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false"}
 _NAMED_BY_FILE = ("ModelCard", "Protocol", "SearchSpace", "Claims")
+_FILE_NAME = "the file's name"
 
 
 class FieldsDirective(SphinxDirective):
@@ -79,14 +80,14 @@ def label(model: type[BaseModel]) -> str:
 
 def reachable(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
     """Yield `model` and each model in its fields, at any depth, once."""
-    seen: dict[type[BaseModel], None] = {}
+    models: dict[type[BaseModel], None] = {}
     waiting = [model]
     while waiting:
         each = waiting.pop(0)
-        if each not in seen:
-            seen[each] = None
+        if each not in models:
+            models[each] = None
             waiting += [inner for field in each.model_fields.values() for inner in models_in(field.annotation)]
-    yield from seen
+    yield from models
 
 
 def field_lines(model: type[BaseModel]) -> list[str]:
@@ -108,7 +109,7 @@ def field_lines(model: type[BaseModel]) -> list[str]:
         for inner in models_in(field.annotation)
     }
     if model.__name__ in _NAMED_BY_FILE:
-        schema["properties"]["name"]["default"] = "the file's name"
+        schema["properties"]["name"]["default"] = _FILE_NAME
         schema["required"].remove("name")
     return table(schema, links)
 
@@ -131,7 +132,7 @@ def table(schema: Mapping[str, Any], links: Mapping[str, str]) -> list[str]:
     for name, facts in schema.get("properties", {}).items():
         if not facts.get("description"):
             raise ValueError(f"the field `{name}` has no meaning; give it a description")
-        default = "required" if name in required else _default(name, facts.get("default"))
+        default = "required" if name in required else _default(facts.get("default"))
         lines.append(_row(f"`{name}`", _takes(facts, links), default, facts["description"]))
     others = schema.get("additionalProperties")
     if others:
@@ -145,9 +146,9 @@ def _row(*cells: str) -> str:
     return f"| {' | '.join(' '.join(cell.replace('|', chr(92) + '|').split()) for cell in cells)} |"
 
 
-def _default(name: str, value: Any) -> str:
-    if name == "name":
-        return str(value)
+def _default(value: Any) -> str:
+    if value == _FILE_NAME:
+        return _FILE_NAME
     if isinstance(value, dict) and value:
         return "the defaults of its fields"
     text = json.dumps(value, ensure_ascii=False)

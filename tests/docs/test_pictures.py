@@ -28,7 +28,7 @@ def store(tmp_path: Path) -> Store:
     return kept
 
 
-def test_the_answer_names_the_best_card_by_its_title_and_asks_nothing_of_the_network(store: Store, tmp_path: Path) -> None:
+def test_the_answer_names_the_best_card_and_asks_nothing_of_the_network(store: Store, tmp_path: Path) -> None:
     pictures.draw_answer(store.root, tmp_path / "answer.svg")
     drawn = (tmp_path / "answer.svg").read_text(encoding="utf-8")
     words = html.unescape(" ".join(re.findall(r">([^<>]+)</text>", drawn))).replace("\xa0", " ")

@@ -85,7 +85,7 @@ class Loss(Strict):
 
     name: Literal["binary_crossentropy", "binary_focal_crossentropy", "crossentropy", "focal_crossentropy"] = Field(
         default="binary_crossentropy",
-        description="cross-entropy or focal loss, for any number of classes; the names without `binary_` mean the same",
+        description="cross-entropy or focal loss, of any number of classes; both also without `binary_`",
     )
     alpha: Annotated[float, Field(gt=0, lt=1)] | None = Field(
         default=None, description="focal loss: weight of the positive class of two"

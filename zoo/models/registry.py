@@ -314,10 +314,10 @@ def _call_hook(name: str, hook: str, call: Callable[[], _T]) -> _T:
 
 
 def _documented_arguments(function: Callable[..., Any]) -> dict[str, str]:
-    """The entries of the section `Args:` in the documentation of `function`, by argument."""
+    """The entries of `Args:` in the documentation of `function`, by argument; cards write None as null."""
     _, _, section = (inspect.getdoc(function) or "").partition("\nArgs:\n")
     entries = re.findall(r"^ {4}(\w+): (.+(?:\n {5,}.+)*)", section.split("\n\n", 1)[0], re.M)
-    return {name: " ".join(text.split()) for name, text in entries}
+    return {name: re.sub(r"\bNone\b", "null", " ".join(text.split())) for name, text in entries}
 
 
 @contextmanager
