@@ -19,7 +19,7 @@ from benchmark.evidence.scores import (
     TestScores,
 )
 from benchmark.runs.cross_validation import chosen_cut, folds_of
-from benchmark.runs.outcome import findings
+from benchmark.runs.outcome import findings, unintended
 from benchmark.runs.run import Run, RunSpec
 from benchmark.runs.storage.store import Store
 from reports.results.folds import merged_findings
@@ -245,7 +245,7 @@ def _findings(run: Run, store: Store) -> tuple[Finding, ...]:
     val, test = store.scores(run, "val"), store.scores(run, "test")
     history = store.history(run)
     if not history:
-        return run.diagnosis
+        return unintended(run.diagnosis, run.spec.card)
     try:
         curves = history.curves()
     except ValueError as error:
@@ -253,7 +253,7 @@ def _findings(run: Run, store: Store) -> tuple[Finding, ...]:
             f"--store {store.root}: history.csv of run {run.run_id} is damaged ({error}); delete its folder and "
             "run the card again"
         ) from error
-    return findings(
+    anew = findings(
         val,
         test,
         curves,
@@ -262,6 +262,7 @@ def _findings(run: Run, store: Store) -> tuple[Finding, ...]:
         losses=cross_entropies(run),
         counts=run.split.classes,
     )
+    return unintended(anew, run.spec.card)
 
 
 def cross_entropies(run: Run) -> dict[str, float] | None:
