@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from benchmark.evidence.decisions.choice import choose_decision
-from benchmark.evidence.decisions.decide import Decision, decide
+from benchmark.evidence.decisions.decide import Decision, decide, decide_all
 from benchmark.evidence.diagnosis.diagnoses import SPLIT_FAULTS, Finding, diagnose
 from benchmark.evidence.diagnosis.multiclass import diagnose_multiclass
 from benchmark.evidence.diagnosis.training_record import TrainingDiagnostics
@@ -91,7 +91,7 @@ def figures_of(scores: AnyScores, choice: Choice, class_sizes: ClassSizes, costs
         TypeError: The choice is for another number of classes, or has no value.
     """
     if isinstance(scores, MulticlassScores) and isinstance(choice, Decision):
-        decided = decide(choice, scores.y_score)
+        decided = decide_all(choice, scores)
         return multiclass_figures(scores, decided, class_sizes, costs=costs, abstains=choice.abstains)
     if isinstance(scores, Scores) and isinstance(choice, Threshold) and choice.value is not None:
         return figures(scores, choice.value, class_sizes)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from benchmark.evidence.decisions.decide import decide
+from benchmark.evidence.decisions.decide import decide_all
 from benchmark.evidence.diagnosis.diagnoses import Finding
 from benchmark.evidence.intervals.seeds import MulticlassPairedScores
 from benchmark.evidence.metrics.influence import ClassSizes, Cut, Labels
@@ -108,7 +108,7 @@ class MulticlassResults(_Results[MulticlassScores, MulticlassTestScores]):
         decisions = [run.decision for run in self.runs if run.decision is not None and decides_by_choice(run)]
         if len(decisions) < len(self.runs):
             return None
-        return tuple(decide(each, scores.y_score) for each, scores in zip(decisions, self.test, strict=True))
+        return tuple(decide_all(each, scores) for each, scores in zip(decisions, self.test, strict=True))
 
     def paired(self, *, chosen: bool = False) -> MulticlassPairedScores | None:
         """The test scores of every seed with decisions.
