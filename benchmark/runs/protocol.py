@@ -275,11 +275,6 @@ def decision_problem(protocol: Protocol, classes: tuple[str, ...], file_keys: Co
             f"{where}: decision: is for three or more classes; for {' and '.join(classes)} use threshold:, as in "
             "threshold: {rule: sensitivity, value: 0.95}"
         )
-    if protocol.test_folds is not None and protocol.decision.rule != "argmax":
-        return (
-            f"{where}: test_folds: with {len(classes)} classes, folds decide for the class with the highest score; "
-            f"drop decision: {protocol.decision.rule}, or test_folds"
-        )
     if protocol.threshold != ThresholdRule() or "threshold" in file_keys:
         return (
             f"{where}: threshold: is for two classes, and the data have {len(classes)}; use decision:, as in "

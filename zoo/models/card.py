@@ -194,6 +194,11 @@ class ModelCard(Strict):
             raise ValueError(problem)
         return self
 
+    @property
+    def looks_at_nothing(self) -> bool:
+        """Whether the answer is the same for every image by design."""
+        return self.model.builder == "constant"
+
     def identity(self) -> dict[str, Any]:
         """Return what decides the result of a run.
 
