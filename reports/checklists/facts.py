@@ -6,6 +6,7 @@ from typing import Literal, TypedDict
 
 from benchmark.runs.cross_validation import folds_of
 from reports.report import Section
+from reports.results.hold_out_text import held_out_images, hold_out_text
 from reports.results.multiclass import MulticlassProbabilities
 from reports.results.probabilities import Probabilities
 from reports.text import number
@@ -15,7 +16,8 @@ class Facts(TypedDict):
     """Plain values for Jinja templates; None where they are not recorded.
 
     The fields from `data` to `pretrained_weights` are sentences of the section's methods; with three or more classes
-    (`multiclass`), `threshold` describes the decision. `requested` and `sizes` list the numbers of images by split,
+    (`multiclass`), `threshold` describes the decision. `hold_out` says where test and other images come from if a column
+    named the test images, and `held_out` names these. `requested` and `sizes` list the numbers of images by split,
     `left_out` the excluded images and why. `patients_note` reports for how many images the patient is known.
     `detectable` is the smallest detectable AUC difference of a typical pair of cards. `claims`, `effects`, `diagnosed`,
     `assessed` and `calibrated` are numbers of published claims, effects of single changes, cards with a fault, runs
@@ -30,6 +32,8 @@ class Facts(TypedDict):
     threshold: str | None
     versions: str | None
     pretrained_weights: str | None
+    hold_out: str | None
+    held_out: str | None
     source: str
     synthetic: bool
     classes: tuple[str, ...]
@@ -75,6 +79,8 @@ def facts(section: Section) -> Facts:
         "threshold": _topic(section, "threshold") or _topic(section, "decision"),
         "versions": _topic(section, "versions"),
         "pretrained_weights": _topic(section, "pretrained weights"),
+        "hold_out": hold_out_text(spec.dataset),
+        "held_out": held_out_images(spec.dataset),
         "source": spec.dataset.source,
         "synthetic": section.synthetic,
         "classes": section.methods.classes,

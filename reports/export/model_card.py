@@ -20,6 +20,7 @@ from reports.render.terminal.predictions import NOT_CLINICAL, calibration_line
 from reports.render.terminal.show import findings_of
 from reports.report import build_report
 from reports.results.guarantee_text import stated_share
+from reports.results.hold_out_text import hold_out_text
 from reports.results.methods import methods
 from reports.results.recipe import recipe_in_words
 from reports.text import capital, interval, measured, number
@@ -75,9 +76,14 @@ def _use(run: Run, decider: AnyDecisionRule) -> list[str]:
         "models, inspect single images.",
         "",
         "Not intended: diagnosis, triage or any decision about a person; images of a different kind, body part, age "
-        "group, machine or hospital. No such use was tested.",
+        f"group, machine or hospital. {_tested(run)}",
         "",
     ]
+
+
+def _tested(run: Run) -> str:
+    where = hold_out_text(run.spec.dataset)
+    return "No such use was tested." if where is None else f"The model was {cell(where)}; no other such use was tested."
 
 
 def _files(decider: AnyDecisionRule, exported: ExportedModel) -> list[str]:
