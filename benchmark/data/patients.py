@@ -98,10 +98,7 @@ def patient_notes(images: Sequence[Image], facts: PatientFacts, remedy: str = "g
     if line is None:
         return ()
     if not facts.known:
-        line = (
-            "no file name matches the default patient pattern: every image counts as a patient of its own; "
-            f"{remedy}"
-        )
+        line = f"no file name matches the default patient pattern: every image counts as a patient of its own; {remedy}"
     near = near_names([image for image in images if image.patient == image.name])
     return (line,) if near is None else (line, near.line())
 

@@ -11,14 +11,16 @@ from reports.results.multiclass import MulticlassProbabilities
 from reports.results.probabilities import Probabilities
 from reports.text import number
 
+_SHIFTS = {"intensity-shift", "batch-effect", "prior-shift"}
+
 
 class Facts(TypedDict):
     """Plain values for Jinja templates; None where they are not recorded.
 
     The fields from `data` to `pretrained_weights` are sentences of the section's methods; with three or more classes
-    (`multiclass`), `threshold` describes the decision. `hold_out` says where test and other images come from if a column
-    named the test images, and `held_out` names these. `requested` and `sizes` list the numbers of images by split,
-    `left_out` the excluded images and why. `patients_note` reports for how many images the patient is known.
+    (`multiclass`), `threshold` describes the decision. `hold_out` says where test and other images come from if a
+    column named the test images, and `held_out` names these. `requested` and `sizes` list the numbers of images by
+    split, `left_out` the excluded images and why. `patients_note` reports for how many images the patient is known.
     `detectable` is the smallest detectable AUC difference of a typical pair of cards. `claims`, `effects`, `diagnosed`,
     `assessed` and `calibrated` are numbers of published claims, effects of single changes, cards with a fault, runs
     with a calibrator, and runs that use it. `shifts` are the codes of dataset shifts, None where no split was compared.
@@ -113,6 +115,6 @@ def _topic(section: Section, topic: str) -> str | None:
 
 
 def _shifts(section: Section) -> str | None:
-    shifts = {f.code for run in section.runs for f in run.diagnosis} & {"intensity-shift", "prior-shift"}
+    shifts = {f.code for run in section.runs for f in run.diagnosis} & _SHIFTS
     compared = any(run.checks is not None and run.checks.intensity for run in section.runs)
     return ", ".join(sorted(shifts)) if shifts or compared else None

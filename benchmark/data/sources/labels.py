@@ -19,8 +19,8 @@ _SYNONYMS: Mapping[str, tuple[str, ...]] = {
 }
 _LIKE_PATIENT = (
     *("patient", "patients", "patientid", "patientids", "patientkey", "patientname", "patientno", "patientnr"),
-    *("patientnumber", "patientcode", "pid", "subject", "subjects", "subjectid", "case", "caseid", "person", "personid"),
-    *("participant", "participantid", "individual", "individualid", "mrn", "medicalrecordnumber"),
+    *("patientnumber", "patientcode", "pid", "subject", "subjects", "subjectid", "case", "caseid", "person"),
+    *("personid", "participant", "participantid", "individual", "individualid", "mrn", "medicalrecordnumber"),
 )
 """Names of columns with ids of patients, in small letters and digits alone."""
 _LIKE_SPLIT = ("split", "splits", "set", "subset", "part", "partition", "phase", "usage", "dataset", "splitname")
