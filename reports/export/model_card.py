@@ -23,7 +23,7 @@ from reports.results.guarantee_text import stated_share
 from reports.results.hold_out_text import hold_out_text
 from reports.results.methods import methods
 from reports.results.recipe import recipe_in_words
-from reports.text import capital, interval, measured, number
+from reports.text import capital, measured, number, probability
 from zoo.config.errors import ConfigError
 from zoo.models.card import ModelSpec
 from zoo.models.registry import get_builder
@@ -128,7 +128,7 @@ def _decision(decider: DecisionRule, run: Run, val: Scores) -> list[str]:
             f"No threshold was chosen: {cell(chosen.reason or '')}. The model returns a score without a decision."
         )
     else:
-        bounds = "" if chosen.bounds is None else f", 95% {interval(chosen.bounds)}"
+        bounds = "" if chosen.bounds is None else f", 95% [{', '.join(map(probability, chosen.bounds))}]"
         lines.append(
             f"`{_code(decider.classes[1])}` if the raw score is {chosen.value!r} or more{bounds} "
             f"({run.spec.protocol.threshold.in_words()}); else `{_code(decider.classes[0])}`. "
@@ -143,15 +143,15 @@ def _decision(decider: DecisionRule, run: Run, val: Scores) -> list[str]:
 def _as_probability(decider: DecisionRule) -> str:
     if not decider.calibrator.accepted:
         return ""
-    return f"As a calibrated probability the threshold is {number(decider.calibrated_threshold)}. "
+    return f"As a calibrated probability the threshold is {probability(decider.calibrated_threshold)}. "
 
 
 def _figures(run: Run, store: Store, decider: DecisionRule) -> Iterator[str]:
     chosen = run.threshold.value if run.threshold else None
     columns = [("test at 0.5", run.figures("test"))]
     if chosen is not None:
-        columns = [(f"test at {number(chosen)}", run.figures("test", True)), *columns]
-        columns += [(f"validation at {number(chosen)}", run.figures("val", True))]
+        columns = [(f"test at {probability(chosen)}", run.figures("test", True)), *columns]
+        columns += [(f"validation at {probability(chosen)}", run.figures("val", True))]
     yield from (
         "## Figures",
         "",

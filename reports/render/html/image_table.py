@@ -9,7 +9,7 @@ from reports.gallery.gallery import Gallery
 from reports.report import Section
 from reports.results.image_errors import ImageErrors
 from reports.results.image_errors_text import left_out, meaning, summary
-from reports.text import number
+from reports.text import probability
 
 MOST_ROWS = 200
 """The largest number of images in the table; the CSV files have all."""
@@ -81,7 +81,7 @@ def images_view(
             row.name,
             row.true_class,
             row.misses,
-            tuple(ImageCell(number(row.probability[column], 2), row.missed[column]) for column in columns),
+            tuple(ImageCell(probability(row.probability[column], 2), row.missed[column]) for column in columns),
             links.get(row.name),
         )
         for row in missed[:MOST_ROWS]

@@ -369,9 +369,7 @@ def test_every_finding_names_the_change_that_would_test_it_and_is_described() ->
         *diagnose(*blind, LAGGING, checks=TrainingDiagnostics(LAG, {"train": LEVEL, "val": Intensity(0.5, 0.1, 0.2)})),
         *diagnose(*pair(*squeezed(0.6, 0.9)), OVERFITTED, losses={"val": 5.0, "test": 0.01}),
         *diagnose(on_val([0, 1] * 4, [0.4, 0.6] * 4), on_test(*planted(20, 180)), HEALTHY, counts={"train": (4, 4)}),
-        *diagnose(
-            *pair([0, 1] * 60, [0.4, 0.6, 0.6, 0.4] * 30), UNLEARNED, checks=TrainingDiagnostics(contrasts=BATCH)
-        ),
+        *diagnose(*pair([0, 1] * 60, [0.4, 0.6, 0.6, 0.4] * 30), UNLEARNED, checks=BATCH),
     ]
     assert {finding.code for finding in everything} == set(FINDINGS) - OF_SEVERAL_CLASSES
     assert all(finding.test for finding in everything)
