@@ -23,6 +23,7 @@ from reports.results.guarantee_text import stated_share
 from reports.results.hold_out_text import hold_out_text
 from reports.results.methods import methods
 from reports.results.recipe import recipe_in_words
+from reports.results.rescored import chosen_again
 from reports.text import capital, measured, number, probability
 from zoo.config.errors import ConfigError
 from zoo.models.card import ModelSpec
@@ -57,7 +58,7 @@ def model_card(run: Run, store: Store, decider: AnyDecisionRule, exported: Expor
         *(
             _decision(decider, run, store.binary_scores(run, "val"))
             if isinstance(decider, DecisionRule)
-            else decision_lines(decider, stated_share(run))
+            else [*decision_lines(decider, stated_share(run)), *_chosen_again(run)]
         ),
         *(_figures(run, store, decider) if isinstance(decider, DecisionRule) else figure_lines(run, store, decider)),
         *_trained(run),
@@ -137,7 +138,13 @@ def _decision(decider: DecisionRule, run: Run, val: Scores) -> list[str]:
         )
         share = stated_share(run, val)
         lines += [] if share is None else ["", f"{cell(capital('; '.join(share.lines())))}."]
+    lines += _chosen_again(run)
     return [*lines, "", f"{cell(calibration_line(decider.calibrator))}: `{formula(decider.calibrator)}`.", ""]
+
+
+def _chosen_again(run: Run) -> list[str]:
+    sentence = chosen_again(run)
+    return [] if sentence is None else ["", f"{cell(capital(sentence))}.", ""]
 
 
 def _as_probability(decider: DecisionRule) -> str:
