@@ -102,8 +102,9 @@ def command(
     )
     if dry_run:
         dataset = planned.dataset
-        lines = protocol_lines(planned.plan.specs[0].protocol)
-        lines += split_lines(planned.splits, dataset.classes, len(dataset.images))
+        protocol_of_all = planned.plan.specs[0].protocol
+        lines = protocol_lines(protocol_of_all)
+        lines += split_lines(planned.splits, dataset.classes, len(dataset.images), protocol_of_all)
         lines += [f"note: {note}" for note in split_notes(planned.splits)]
         out().print(plan_table(planned.plan, planned.reused, lines))
         return
