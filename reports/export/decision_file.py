@@ -166,14 +166,18 @@ def predict(image):
             "scores": dict(zip(classes, scores)), "unlike": bool(reasons), "reasons": reasons}}
 
 if __name__ == "__main__":
+    if not sys.argv[1:]:
+        print(f"usage: python {{sys.argv[0]}} IMAGE...", file=sys.stderr)
+        sys.exit(2)
     results, failed = [], False
     for name in sys.argv[1:]:
         try:
             result = predict(prepare(unlike.read_content(pathlib.Path(name))))
             results.append(result)
         except Exception as error:  # Pillow's decoders raise many kinds of errors on damaged files
-            unknown = "cannot identify image file" in str(error)
-            result, failed = {{"error": "not an image" if unknown else str(error)}}, True
+            reason = getattr(error, "strerror", None) or str(error)
+            unknown = "cannot identify image file" in reason
+            result, failed = {{"error": "not an image" if unknown else reason}}, True
         print(json.dumps({{"image": name, **result}}))
     reference = drift.BatchReference(**json.loads((here / "validation.json").read_text(encoding="utf-8")))
     batch = np.array([{scores} for result in results])

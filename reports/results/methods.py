@@ -24,6 +24,8 @@ from zoo.models.recipe import ProbeRecipe
 
 UNKNOWN = "not known to the program"
 """The text for a fact that no record contains."""
+NOT_RECORDED = "not recorded"
+"""The text for a number in the flow of images, whose row has the reason."""
 NOT_KEPT = "scores of these images are not stored"
 NO_PATIENTS = "patients are not recorded"
 PATIENTS_UNKNOWN = "patients are not known"

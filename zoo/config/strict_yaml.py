@@ -231,16 +231,22 @@ def suggest(name: str, known: Iterable[str], others: Iterable[str] = ()) -> str:
     Args:
         name: The unknown name.
         known: The known names.
-        others: Further names, such as aliases. One of them is suggested only if it is very near, because many short
-            names resemble each other and mean different things. They are never listed.
+        others: Further names, such as aliases. One of them is suggested only if it is very near and nearer than every
+            known name, because many short names resemble each other and mean different things. They are never listed.
 
     Returns:
         `Did you mean A or B?`, or `Known: A, B.`
     """
     known = sorted(known)
     near = difflib.get_close_matches(name[:_LONGEST_NAME], known, n=3, cutoff=0.6)
-    near = difflib.get_close_matches(name[:_LONGEST_NAME], others, n=1, cutoff=0.8) or near
+    other = difflib.get_close_matches(name[:_LONGEST_NAME], others, n=1, cutoff=0.8)
+    if other and not (near and _likeness(name, near[0]) >= _likeness(name, other[0])):
+        near = other
     return f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(known) or 'none'}."
+
+
+def _likeness(name: str, known: str) -> float:
+    return difflib.SequenceMatcher(None, known, name[:_LONGEST_NAME]).ratio()
 
 
 def unknown(kind: str, name: str, known: Iterable[str], others: Iterable[str] = ()) -> ConfigError:

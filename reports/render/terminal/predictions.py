@@ -18,7 +18,7 @@ from reports.render.terminal.table import escape, plain_table
 from reports.results.scale import scale_of
 from reports.text import MISSING, number, one_line, plural, probability
 
-NOT_CLINICAL = "Not for clinical use: a benchmark's model, never checked on patients."
+NOT_CLINICAL = "Not for clinical use: a benchmark's model, not validated for decisions about patients."
 
 
 def predictions_table(

@@ -357,6 +357,11 @@ def test_a_wrong_request_to_hold_out_is_one_line(tmp_path: Path, hold_out: str, 
     assert says in message
 
 
+def test_a_folder_that_contains_a_table_names_it(tmp_path: Path) -> None:
+    path = written(tmp_path, rows_of())
+    assert f"if labels.csv lists the images, open that: {path}" in refusal(lambda: open_dataset(str(tmp_path)))
+
+
 def test_a_source_without_columns_has_nothing_to_hold_out(tmp_path: Path) -> None:
     root = image_folder(tmp_path, {"A": 3, "B": 3})
     assert "has no columns; give a manifest" in refusal(lambda: open_dataset(str(root), hold_out="site=B"))

@@ -122,6 +122,13 @@ def onnx_scores(folder: Path, images: LabelledImages) -> np.ndarray:
     return session.run(None, {"pixels": np.asarray(images.pixels, np.float32)})[0][:, 0]
 
 
+def test_the_example_says_how_it_is_called_and_which_file_is_missing(exported: Path) -> None:
+    done = subprocess.run([sys.executable, "example.py"], cwd=exported, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", "usage: python example.py IMAGE...\n")
+    [row], _ = by_example(exported, Path("missing.png"), code=1)
+    assert row == {"image": "missing.png", "error": "No such file or directory"}
+
+
 def test_another_rule_is_chosen_on_validation_and_deployed(zoo: Zoo, world: World, tmp_path: Path) -> None:
     """With 12 independent positives, 85% at 85% lets none be wrong: the threshold is the lowest positive score."""
     rule = ("--threshold-rule", "sensitivity=0.85@0.85")
