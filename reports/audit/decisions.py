@@ -6,17 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmark.evidence.metrics.registry import Confusion, get_metric
-from benchmark.evidence.published.bounds import auc_of_decisions
+from benchmark.evidence.published.bounds import AUC_SLACK, auc_of_decisions
 from benchmark.evidence.published.feasible import (
     TooManyCandidates,
-    feasible_at_any_size,
     feasible_matrices,
     fits,
     is_feasible,
     neighbours,
     smallest_conflict,
 )
-from benchmark.evidence.published.misprints import AUC_SLACK
+
+from benchmark.evidence.published.shares import feasible_at_any_size
 from reports.audit.figures import AuditFinding, FigureSet, cite, counts, figure_range, named, printed, sizes
 from reports.claims.model import TestSet
 from reports.text import capital, listed
