@@ -7,6 +7,8 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from benchmark.evidence.metrics.keys import Average
+from benchmark.evidence.published.means import Repeats
 from reports.claims.statement import AT_MOST, ONE_OR_MORE, Name, Text
 from zoo.config.renames import formerly
 from zoo.config.strict import Strict
@@ -24,9 +26,13 @@ Count = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
 class TestSet(TestSizes):
-    """The number of images per class in a test set of two classes, and where the source states it."""
+    """The number of images per class in a test set of two classes, and where the source states it.
+
+    `classes` are their names, that of the negatives first.
+    """
 
     location: Annotated[Text, formerly("where")]
+    classes: tuple[Text, Text] | None = None
 
 
 class MulticlassTestSet(MulticlassTestSizes):
@@ -114,6 +120,11 @@ class Row(Strict):
     The published figures of `card` come before `figures`; a figure that both state counts once. A row without test set
     or loss has those of its card. `loss` is the function behind the printed losses, cross-entropy by default.
     `threshold` is the decision threshold behind accuracy, precision and recall.
+
+    `average` says that the figures of single classes are macro or weighted averages over the classes. `positive` is the
+    class that the figures of two classes take as positive: `positives`, the default, `negatives`, or its name.
+    `averaged` says that all figures are means over `folds` of a cross-validation of the test set, which are stratified,
+    or over `seeds`, of which each was judged on the test set.
     """
 
     name: Name
@@ -123,6 +134,17 @@ class Row(Strict):
     test: AnyTestSet | None = None
     loss: Loss | None = None
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    average: Average | None = None
+    positive: Text | None = None
+    averaged: Repeats | None = None
+    folds: Annotated[int, Field(ge=2, le=1000)] | None = None
+    seeds: Annotated[int, Field(ge=2, le=1000)] | None = None
+
+    @property
+    def repeats(self) -> tuple[Repeats, int] | None:
+        """What the figures are means over, with how many; None for figures of one set of decisions."""
+        number = self.folds if self.averaged == "folds" else self.seeds
+        return None if self.averaged is None or number is None else (self.averaged, number)
 
     @property
     def of_two(self) -> TestSet | None:
@@ -144,6 +166,12 @@ class Row(Strict):
     def _something(self) -> Row:
         if self.card is None and not self.figures:
             raise ValueError("a row needs a card or figures")
+        for name in ("folds", "seeds"):
+            number = getattr(self, name)
+            if self.averaged == name and number is None:
+                raise ValueError(f"`averaged: {name}` needs their number; add `{name}: 5`, with the printed number")
+            if self.averaged != name and number is not None:
+                raise ValueError(f"`{name}` needs `averaged: {name}`, which says that the figures are means over them")
         return self
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -18,12 +18,15 @@ from pydantic import (
 
 from benchmark.evidence.metrics.keys import Average
 from benchmark.evidence.metrics.multiclass import find_multiclass
+from benchmark.evidence.metrics.printed import PRINTED, has_average
 from benchmark.evidence.metrics.registry import find_metric
 from zoo.config.renames import Joined, formerly
 from zoo.config.strict import Strict
 from zoo.config.strict_yaml import suggest
-from zoo.models.metrics import ClassName, Measured, MetricName, figure_problem
+from zoo.models.metrics import ClassName, Measured, PrintedName, figure_problem
 from zoo.models.recipe import ProbeRecipe, Recipe, is_probe
+
+_IN_PERCENT = ("value", "upper", "low", "high", "sd")
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 
@@ -136,11 +139,16 @@ class PublishedFigure(Measured):
     """One printed figure: its value, its number of decimals and its location in the source.
 
     Of three classes or more, a figure such as recall has the `class` that it judges against the others, or the
-    `average` over the classes. `upper` makes it a printed range [value, upper]. `epoch` is the moment of training; None
-    means the trained model.
+    `average` over the classes. In claims, precision, recall, specificity, F1 and F2 of two classes may have the
+    `average` macro or weighted. `upper` makes it a printed range [value, upper]. `low` and `high` are the ends of its printed interval,
+    `sd` is its printed standard deviation. With `percent`, all of these are in percent and `decimals` counts the
+    decimals of the percentage; they are stored as fractions. `epoch` is the moment of training; None means the trained
+    model.
     """
 
-    metric: MetricName
+    optional: ClassVar[tuple[str, ...]] = ("class", "average", "low", "high", "sd")
+
+    metric: PrintedName
     of_class: ClassName = None
     average: Average | None = None
     value: Printed
@@ -148,7 +156,27 @@ class PublishedFigure(Measured):
     split: Literal["train", "val", "test"]
     decimals: Annotated[int, Field(ge=0, le=10)]
     epoch: Literal["first", "last", "every"] | None = None
+    low: Printed | None = None
+    high: Printed | None = None
+    sd: Annotated[Printed, Field(ge=0)] | None = None
+    percent: Annotated[bool, Field(exclude=True)] = False
     location: Annotated[str, formerly("where")]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_fraction(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        for name in ("folds", "seeds"):
+            if name in data:
+                raise ValueError(f"give `averaged: {name}` and `{name}: {data[name]}` in the row, not in a figure")
+        decimals = data.get("decimals")
+        if data.get("percent") is not True or not isinstance(decimals, int):
+            return data
+        numbers = {name: data[name] for name in _IN_PERCENT if isinstance(data.get(name), int | float)}
+        places = decimals + 2
+        fractions = {name: round(number / 100, max(places, 12)) for name, number in numbers.items()}
+        return {**data, **fractions, "decimals": places, "percent": False}
 
     @model_validator(mode="after")
     def _plausible(self) -> PublishedFigure:
@@ -157,8 +185,14 @@ class PublishedFigure(Measured):
             raise ValueError("upper must not be below value")
         metric = find_metric(self.metric) or find_multiclass(self.metric)
         fraction = self.metric == "score" if metric is None else metric.is_fraction
+        if metric is None and self.metric in PRINTED:
+            fraction = PRINTED[self.metric].range == (0, 1)
         if fraction and not (self.value >= 0 and high <= 1):
-            raise ValueError(f"{self.metric} must be within [0, 1]; is it given in percent?")
+            raise ValueError(f"{self.metric} must be within [0, 1]; is it given in percent? Then add `percent: true`")
+        if (self.low is None) != (self.high is None):
+            raise ValueError("an interval needs both `low` and `high`")
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise ValueError("high must not be below low")
         return self
 
 
@@ -234,6 +268,8 @@ def class_problems(
     figures: tuple[PublishedFigure, ...],
     test: TestSizes | MulticlassTestSizes | None,
     classes: tuple[str, ...] = (),
+    *,
+    average_of_two: bool = False,
 ) -> Iterator[str]:
     """Yield a line for each figure that is not one of the classes of its test set, with its path.
 
@@ -242,6 +278,7 @@ def class_problems(
         figures: Figures that were printed together.
         test: The test set behind them; None where it is not stated.
         classes: The names of three classes or more, if something else than the test set states them.
+        average_of_two: Whether figures of two classes may be averages over both.
 
     Yields:
         Lines that say what would be right.
@@ -250,10 +287,16 @@ def class_problems(
     several = bool(names) or any(figure.of_class or figure.average for figure in figures)
     for i, figure in enumerate(figures):
         field = "class" if figure.of_class is not None else "average"
-        if (figure.of_class or figure.average) and isinstance(test, TestSizes):
+        if average_of_two and figure.average is not None and isinstance(test, TestSizes):
+            if figure.average == "micro":
+                yield f"{path}.{i}.average: a micro average of two classes is their accuracy; give it as accuracy"
+            elif not has_average(figure.metric):
+                yield f"{path}.{i}.average: {figure.metric} of two classes has no average; drop `average`"
+        elif (figure.of_class or figure.average) and isinstance(test, TestSizes):
+            instead = ", say `positive: CLASS` in the row" if average_of_two else ""
             yield (
                 f"{path}.{i}.{field}: is for three classes or more, but the test set has negatives and positives; drop "
-                f"`{field}`, or give the number of images of every class in `test`"
+                f"`{field}`{instead}, or give the number of images of every class in `test`"
             )
         elif figure.of_class is not None and names and figure.of_class not in names:
             yield f"{path}.{i}.class: unknown class '{figure.of_class}'. {suggest(figure.of_class, names)}"

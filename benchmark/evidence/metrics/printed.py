@@ -139,6 +139,11 @@ def of_other_class(name: str) -> str:
     return both.get(name, name)
 
 
+def has_average(name: str) -> bool:
+    """Return whether reports print averages of a figure over two classes."""
+    return name in _AVERAGED
+
+
 def averaged(name: str, average: OverClasses) -> str:
     """Return the name of the average of a figure over both classes; the same name for figures of both classes.
 
