@@ -140,10 +140,10 @@ class PublishedFigure(Measured):
 
     Of three classes or more, a figure such as recall has the `class` that it judges against the others, or the
     `average` over the classes. In claims, precision, recall, specificity, F1 and F2 of two classes may have the
-    `average` macro or weighted. `upper` makes it a printed range [value, upper]. `low` and `high` are the ends of its printed interval,
-    `sd` is its printed standard deviation. With `percent`, all of these are in percent and `decimals` counts the
-    decimals of the percentage; they are stored as fractions. `epoch` is the moment of training; None means the trained
-    model.
+    `average` macro or weighted. `upper` makes it a printed range [value, upper]. `low` and `high` are the ends of its
+    printed interval, `sd` is its printed standard deviation. With `percent`, all of these are in percent and `decimals`
+    counts the decimals of the percentage; they are stored as fractions. `epoch` is the moment of training; None means
+    the trained model.
     """
 
     optional: ClassVar[tuple[str, ...]] = ("class", "average", "low", "high", "sd")

@@ -207,10 +207,8 @@ def _columns(ranges: Mapping[str, Range], negatives: int, positives: int) -> tup
         low = np.maximum(low, ranges["specificity"][0] * negatives)
         high = np.minimum(high, ranges["specificity"][1] * negatives)
     if "balanced_accuracy" in ranges:
-        low, high = (
-            limit(end, negatives * (2 * bound - tp / positives))
-            for limit, end, bound in zip((np.maximum, np.minimum), (low, high), ranges["balanced_accuracy"], strict=True)
-        )
+        least_tn, most_tn = (negatives * (2 * bound - tp / positives) for bound in ranges["balanced_accuracy"])
+        low, high = np.maximum(low, least_tn), np.minimum(high, most_tn)
     if "precision" in ranges:
         below, above = ranges["precision"]
         some = tp > 0

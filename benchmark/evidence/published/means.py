@@ -30,8 +30,9 @@ _LOGGER = "mlscorecheck"
 _NAMES = {"accuracy": "acc", "recall": "sens", "specificity": "spec", "balanced_accuracy": "bacc"}
 _LEAST_EPS = 2e-5  # mlscorecheck refuses a smaller one, as too near to its tolerance of 1e-6
 _TOLERANCE = 3e-7  # the solver's own is 1e-7
-_MOST_MATRICES = 2_000_000
-_MOST_COLUMNS = 150_000
+_MOST_PER_CLASS = 450  # of larger classes, so many evenly spaced counts are tried, within wider ranges
+_COARSE = 5e-3  # means of the shares of a grid miss those of all shares by less
+_THINNED = 5e-4  # means of few evenly spaced counts miss those of all by less
 _NEAREST = 500  # matrices of a fold that the search for an example tries
 _SECONDS = 5.0
 _ROUNDING = 1e-9
@@ -66,7 +67,12 @@ def stratified_folds(negatives: int, positives: int, number: int) -> tuple[tuple
 
 
 def fits_as_mean(
-    ranges: Mapping[str, Range], negatives: int, positives: int, repeats: Repeats, number: int, area: Range | None = None
+    ranges: Mapping[str, Range],
+    negatives: int,
+    positives: int,
+    repeats: Repeats,
+    number: int,
+    area: Range | None = None,
 ) -> MeanFit:
     """Check whether figures can be means over folds or seeds.
 
@@ -83,29 +89,45 @@ def fits_as_mean(
     """
     if repeats == "folds" and min(negatives, positives) < number:
         return MeanFit(True)  # a fold without one class has no recall or no specificity: authors treat that differently
-    parts = (
-        stratified_folds(negatives, positives, number) if repeats == "folds" else ((negatives, positives),) * number
-    )
+    parts = stratified_folds(negatives, positives, number) if repeats == "folds" else ((negatives, positives),) * number
     if _excluded_by_mlscorecheck(ranges, parts, repeats):
         return MeanFit(False)
     sizes = Counter(parts)
-    if sum((negative + 1) * (positive + 1) for negative, positive in sizes) > _MOST_MATRICES:
-        return MeanFit(True)
+    thinned = max(negatives, positives) > _MOST_PER_CLASS
+    if thinned:
+        ranges = {name: (low - _THINNED, high + _THINNED) for name, (low, high) in ranges.items()}
     columns = [_columns(ranges, *size, number) for size in sizes]
     if not all(each.shape[1] for each in columns):
         return MeanFit(False)
-    if sum(each.shape[1] for each in columns) > _MOST_COLUMNS:
-        return MeanFit(True)
     program = _Program(ranges, area, columns, tuple(sizes.values()), number)
     weights = program.relaxed()
     if weights is None:
         return MeanFit(False)
-    return MeanFit(True, program.example(weights))
+    return MeanFit(True, () if thinned else program.example(weights))
 
 
-def _excluded_by_mlscorecheck(
-    ranges: Mapping[str, Range], parts: Sequence[tuple[int, int]], repeats: Repeats
-) -> bool:
+def fits_with_any_folds(ranges: Mapping[str, Range], number: int, area: Range | None = None) -> bool:
+    """Check whether figures can be means over folds of any class sizes, which need not be stratified.
+
+    Args:
+        ranges: (low, high) by figure, each computed from a confusion matrix.
+        number: Number of folds, at least 2.
+        area: The values that a printed mean AUC can have; None without one.
+
+    Returns:
+        False if no shares of a grid have these means within slightly wider ranges.
+    """
+    share, recall, specificity = (
+        each.ravel() for each in np.meshgrid(np.linspace(0.02, 0.98, 25), *[np.linspace(0, 1, 41)] * 2, indexing="ij")
+    )
+    counts = np.array(
+        [share * recall, (1 - share) * (1 - specificity), (1 - share) * specificity, share * (1 - recall)]
+    )
+    wider = {name: (low - _COARSE, high + _COARSE) for name, (low, high) in ranges.items()}
+    return _Program(wider, area, [counts], (number,), number).relaxed() is not None
+
+
+def _excluded_by_mlscorecheck(ranges: Mapping[str, Range], parts: Sequence[tuple[int, int]], repeats: Repeats) -> bool:
     known = {name: bounds for name, bounds in {**ranges, **implied_ranges(ranges)}.items() if name in _NAMES}
     within = {_NAMES[name]: (max(0.0, low), min(1.0, high)) for name, (low, high) in known.items()}
     if not ({"acc", "bacc"} & set(within) or {"sens", "spec"} <= set(within)):
@@ -132,7 +154,7 @@ def _excluded_by_mlscorecheck(
 
 def _columns(ranges: Mapping[str, Range], negatives: int, positives: int, number: int) -> Floats:
     """The matrices (4, n) that a fold or seed can have, if the others may have any figures."""
-    tp, tn = np.indices((positives + 1, negatives + 1)).reshape(2, -1)
+    tp, tn = (each.ravel() for each in np.meshgrid(*map(_counts, (positives, negatives)), indexing="ij"))
     counts = np.array([tp, negatives - tn, tn, positives - tp], dtype=np.float64)
     for name, (low, high) in ranges.items():
         least, most = range_of_counts(name)
@@ -140,6 +162,13 @@ def _columns(ranges: Mapping[str, Range], negatives: int, positives: int, number
         rest = number - 1
         counts = counts[:, (figures >= number * low - rest * most) & (figures <= number * high - rest * least)]
     return counts
+
+
+def _counts(most: int) -> Floats:
+    """The counts from 0 to `most`, evenly spaced where they are too many."""
+    if most <= _MOST_PER_CLASS:
+        return np.arange(most + 1.0)
+    return np.unique(np.round(np.linspace(0, most, _MOST_PER_CLASS)))
 
 
 class _Program:

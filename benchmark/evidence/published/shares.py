@@ -69,7 +69,8 @@ def smallest_test_set(ranges: Mapping[str, Range], most: int) -> tuple[int, int]
     prevalence = prevalence_range(ranges)
     if prevalence is None:
         return None
-    sizes = {name: set(feasible_sizes([ranges[name]], most)) for name in ("accuracy", "recall", "specificity") if name in ranges}
+    known = [name for name in ("accuracy", "recall", "specificity") if name in ranges]
+    sizes = {name: set(feasible_sizes([ranges[name]], most)) for name in known}
     tried = 0
     for n in range(2, most + 1):
         if n not in sizes.get("accuracy", {n}):
@@ -110,7 +111,7 @@ def rates_exist(ranges: Mapping[str, Range], positive_share: float | None = None
 
     free = 3 if positive_share is None else 2
     for start in itertools.product(_STARTS, repeat=free):
-        search = least_squares(beyond, start, bounds=(1e-6, 1 - 1e-6), xtol=1e-12, ftol=1e-12, gtol=1e-12)
+        search = least_squares(beyond, start, bounds=(1e-6, 1 - 1e-6), xtol=1e-12, ftol=1e-12, gtol=1e-12, max_nfev=60)
         if float(search.fun.max()) <= _NEAR:
             return True
     return False
