@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from benchmark.evidence.metrics.registry import Confusion
 from benchmark.evidence.published.alternatives import (
@@ -10,6 +11,7 @@ from benchmark.evidence.published.alternatives import (
     Alternative,
     alternatives,
     alternatives_at_any_size,
+    has_averages,
 )
 from benchmark.evidence.published.feasible import Range, Rounding
 from reports.audit.decisions import ROUNDINGS, FeasibleMatrices
@@ -29,6 +31,7 @@ _SAY = {
     "weighted": "`average: weighted`",
     "positive class": "no `average`",
 }
+_MOST_LISTED = 3
 CUT = "figures that are all cut instead of rounded"
 """The meaning of a row that fits with cut figures only."""
 
@@ -84,9 +87,25 @@ def all_cut(figure_set: FigureSet, feasible: FeasibleMatrices | None) -> AuditFi
     )
 
 
-def tried_means() -> str:
-    """The means that are tried for a row that does not say that it is one, in words."""
-    return listed([f"{number} {repeats}" for repeats, number in TRIED], "or")
+def no_other_meaning(finding: AuditFinding, figure_set: FigureSet, feasible: FeasibleMatrices | None) -> AuditFinding:
+    """Add to an impossible finding which other meanings were tried.
+
+    Args:
+        finding: The finding.
+        figure_set: The figures.
+        feasible: The matrices of the row's test set; None where its class sizes are not known.
+
+    Returns:
+        The finding with one sentence more.
+    """
+    tried = [] if feasible is None else ["the other class as the positive one"]
+    if has_averages(figure_set.decisions()):
+        tried.append("macro and weighted averages")
+    if feasible is not None:
+        tried.append(f"the mean of {listed([f'{number} {repeats}' for repeats, number in TRIED], 'or')} that are alike")
+    if not tried:
+        return finding
+    return replace(finding, derivation=f"{finding.derivation} Tried without success: {listed(tried)}.")
 
 
 def meaning(alternative: Alternative) -> str:
@@ -105,14 +124,11 @@ def _ranges(figure_set: FigureSet, rounding: Rounding) -> dict[str, Range]:
 def _evidence(alternative: Alternative) -> str:
     as_ = f"As {meaning(alternative)}"
     if alternative.example:
-        return f"{as_} they can come from {'; '.join(map(counts, alternative.example))}."
-    if alternative.number is not None:
-        return f"{as_} they are not excluded; no example was searched for or found."
-    return (
-        f"{as_}: {_examples(alternative.matrices).removesuffix(',')}."
-        if alternative.matrices
-        else f"{as_} they are possible."
-    )
+        shown = "; ".join(map(counts, alternative.example[:_MOST_LISTED]))
+        return f"{as_} they can come from {shown}{'; ...' if len(alternative.example) > _MOST_LISTED else ''}."
+    if not alternative.matrices:
+        return f"{as_} they are possible."
+    return f"{as_}: {_examples(alternative.matrices).removesuffix(',')}."
 
 
 def _examples(matrices: Sequence[Confusion]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from benchmark.evidence.intervals.formulas import printed_auc_interval, wilson
 from benchmark.evidence.metrics.registry import Confusion, measures
-from reports.audit.alternatives import all_cut, other_meanings
+from reports.audit.alternatives import all_cut, no_other_meaning, other_meanings
 from reports.audit.averaged import averaged_figures, averaged_findings
 from reports.audit.decisions import (
     FeasibleMatrices,
@@ -197,10 +197,11 @@ def _as_one_matrix(figure_set: FigureSet, feasible: FeasibleMatrices | None) -> 
     if feasible is not None:
         impossible += out_of_reach(figure_set, feasible)
     other = other_meanings(figure_set, feasible, impossible) if impossible else all_cut(figure_set, feasible)
-    if other is None:
-        yield from impossible
-    else:
+    if other is not None:
         yield other
+    elif impossible:
+        yield no_other_meaning(impossible[0], figure_set, feasible)
+        yield from impossible[1:]
 
 
 def _check_reading(

@@ -57,7 +57,13 @@ def class_set_findings(figure_set: FigureSet, matrix: PrintedClassMatrix | None 
     of_row = figure_set.row.of_several
     classes = tuple(of_row.sizes) if of_row is not None else matrix.classes if matrix is not None else ()
     known = of_row.sizes if of_row is not None and figure_set.split == "test" else None
-    by_rounding = {rounding: contradictions(figure_set.of_classes(rounding), classes, known) for rounding in ROUNDINGS}
+    repeats = figure_set.row.repeats
+    # Of folds, which may have other class sizes, only figures that are one figure can be compared.
+    checked = () if repeats is not None and repeats[0] == "folds" else classes
+    by_rounding = {
+        rounding: contradictions(figure_set.of_classes(rounding), checked, known, of_means=repeats is not None)
+        for rounding in ROUNDINGS
+    }
     rounding = min(ROUNDINGS, key=lambda each: len(by_rounding[each]))
     for contradiction in by_rounding[rounding]:
         yield _contradiction(figure_set, contradiction, classes, known, rounding)
@@ -178,9 +184,7 @@ def _contradiction(
         statement, derivation = _mean(figure_set, contradiction, classes, known, rounding)
     elif contradiction.rule == "averages":
         statement = f"No decisions{of.replace(' of', ' on', 1)} average to {together} together."
-        derivation = (
-            "mlscorecheck finds no counts for the classes, each against the others, with all figures rounded or cut."
-        )
+        derivation = "mlscorecheck finds no counts for the classes, each against the others, all rounded or all cut."
     else:
         kind = "no-matrix"
         statement = f"No confusion matrix{of} gives {together}{' together' if len(cited) > 1 else ''}."

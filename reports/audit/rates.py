@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from benchmark.evidence.metrics.printed import ratio_of
 from benchmark.evidence.published.feasible import Range, metric_of
 from benchmark.evidence.published.shares import prevalence_range, smallest_test_set
-from reports.audit.decisions import FeasibleMatrices
+from reports.audit.decisions import ROUNDINGS, FeasibleMatrices
 from reports.audit.figures import AuditFinding, FigureSet, cite, figure_range, named
 from reports.text import capital, listed
 
@@ -25,8 +25,8 @@ def implied_test_set(figure_set: FigureSet) -> Iterator[AuditFinding]:
     Yields:
         A note where at least three rates are printed and possible, and they limit the share of positives.
     """
-    for rounding in ("rounded", "cut"):
-        ranges = figure_set.decisions("rounded" if rounding == "rounded" else "cut")
+    for rounding in ROUNDINGS:
+        ranges = figure_set.decisions(rounding)
         rates = tuple(name for name in ranges if ratio_of(name) is not None)
         prevalence = prevalence_range(ranges) if len(rates) >= 3 else None
         if prevalence is None:
@@ -45,9 +45,9 @@ def implied_test_set(figure_set: FigureSet) -> Iterator[AuditFinding]:
             cited,
             f"The printed rates imply that {_percent(low)} to {_percent(high)} of the images are positive, and "
             f"{at_least}.",
-            f"{capital(listed([each.text for each in cited]))} are ratios of the same four counts. A linear program gives "
-            f"the range of the share of positives, with all figures {rounding}; the smallest test set is found by trying "
-            "all sizes.",
+            f"{capital(listed([each.text for each in cited]))} are ratios of the same four counts. A linear program "
+            f"gives the range of the share of positives, with all figures {rounding}; the smallest test set is found "
+            "by trying all sizes.",
         )
         return
 
@@ -68,12 +68,9 @@ def area_of_decisions(figure_set: FigureSet, feasible: FeasibleMatrices | None) 
         return
     balanced = _balanced_accuracy(figure_set, feasible)
     low, high = figure_range(area, "either")
-    if (
-        balanced is None
-        or not (low <= balanced[1] and balanced[0] <= high)
-        or balanced[1] - balanced[0] > 2 * (high - low)
-    ):
+    if balanced is None or balanced[1] < low or balanced[0] > high or balanced[1] - balanced[0] > 2 * (high - low):
         return
+    value = (balanced[0] + balanced[1]) / 2
     if any(balanced[0] <= special <= balanced[1] for special in (0.5, 1.0)):
         return
     recall, specificity = figure_set.of("recall"), figure_set.of("specificity")
@@ -82,8 +79,8 @@ def area_of_decisions(figure_set: FigureSet, feasible: FeasibleMatrices | None) 
         "auc-of-decisions",
         "note",
         (cite(area), *also),
-        f"{capital(named(area))} equals the balanced accuracy of the decisions, {(balanced[0] + balanced[1]) / 2:.4f}: it "
-        "is probably computed from decisions, not from scores.",
+        f"{capital(named(area))} equals the balanced accuracy of the decisions, {value:.4f}: it is probably computed "
+        "from decisions, not from scores.",
         "The area under a curve with a single threshold is the mean of recall and specificity. The AUC of scores is "
         "larger unless every other threshold lies on the same two lines.",
     )

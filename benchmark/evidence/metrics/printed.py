@@ -194,7 +194,8 @@ def values(name: str, counts: Floats) -> Floats:
 def _printed(metric: PrintedMetric, counts: Floats) -> Floats:
     tp, fp, tn, fn = counts
     if metric.ratio is not None:
-        return metric.ratio.of(counts)
+        ratio: Floats = metric.ratio.of(counts)
+        return ratio
     if metric.name == "kappa":
         kappa: Floats = 2 * (tp * tn - fp * fn) / ((tp + fp) * (fp + tn) + (tp + fn) * (fn + tn))
         return kappa

@@ -1,12 +1,13 @@
 """Which honest meanings figures of two classes can have, if no confusion matrix of the test set gives them as stated.
 
 Reports print averages over both classes, figures of the other class, and means over folds or seeds, often without
-saying so. Each such meaning is tried, with all figures rounded and with all figures cut.
+saying so. Each such meaning is tried, with all figures rounded and with all figures cut. A mean counts only if folds or
+seeds that resemble each other have it: very unlike ones have nearly any mean.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -56,8 +57,7 @@ class Alternative:
         matrices: The confusion matrices that give them, with positives and negatives as stated; empty if they are not
             known.
         number: The number of folds or seeds; None for other meanings.
-        example: For folds or seeds, one matrix each that together have these means; empty if none was found, although
-            no check excludes them.
+        example: For folds or seeds, one matrix each that together have these means.
     """
 
     meaning: Meaning
@@ -88,7 +88,7 @@ def alternatives(printed: RangesByRounding, negatives: int, positives: int) -> t
                 fitting.setdefault((meaning, None), Alternative(meaning, rounding, matrices or ()))
         for repeats, number in TRIED:
             mean = fits_as_mean(decided, negatives, positives, repeats, number, area)
-            if mean.possible:
+            if mean.example:
                 fit = Alternative(repeats, rounding, number=number, example=mean.example)
                 fitting.setdefault((repeats, number), fit)
     return tuple(fitting.values())
@@ -112,10 +112,15 @@ def alternatives_at_any_size(printed: RangesByRounding) -> tuple[Alternative, ..
     return tuple(fitting.values())
 
 
+def has_averages(names: Collection[str]) -> bool:
+    """Return whether figures can be averages over both classes: one has an average, and none is of a positive class."""
+    return not _OF_TWO & set(names) and any(averaged(name, "macro") != name for name in names)
+
+
 def _renamed(ranges: Ranges) -> Iterator[tuple[Meaning, dict[str, Range]]]:
     """The figures under the names that they have with each meaning, where any name changes."""
     renamings: list[tuple[Meaning, Callable[[str], str]]] = [("other class", of_other_class)]
-    if not _OF_TWO & set(ranges):
+    if has_averages(ranges):
         renamings.append(("macro", partial(averaged, average="macro")))
         if "f1" in ranges:
             renamings.append(("macro, F1 of the averages", _with_f1_of_macro))

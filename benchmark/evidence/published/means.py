@@ -43,8 +43,9 @@ class MeanFit:
     """Whether figures can be means.
 
     Attributes:
-        possible: False if no matrices have these means; True also where too many would have to be tried.
-        example: One matrix per fold or seed that together have these means; empty if the search ended without one.
+        possible: False if no matrices have these means, not even very unlike ones.
+        example: One matrix per fold or seed that together have these means, and that resemble each other; empty if the
+            search ended without one.
     """
 
     possible: bool
@@ -93,7 +94,7 @@ def fits_as_mean(
     if _excluded_by_mlscorecheck(ranges, parts, repeats):
         return MeanFit(False)
     sizes = Counter(parts)
-    thinned = max(negatives, positives) > _MOST_PER_CLASS
+    thinned, printed = max(negatives, positives) > _MOST_PER_CLASS, ranges
     if thinned:
         ranges = {name: (low - _THINNED, high + _THINNED) for name, (low, high) in ranges.items()}
     columns = [_columns(ranges, *size, number) for size in sizes]
@@ -103,7 +104,8 @@ def fits_as_mean(
     weights = program.relaxed()
     if weights is None:
         return MeanFit(False)
-    return MeanFit(True, () if thinned else program.example(weights))
+    exact = _Program(printed, area, columns, tuple(sizes.values()), number) if thinned else program
+    return MeanFit(True, exact.example(weights))
 
 
 def fits_with_any_folds(ranges: Mapping[str, Range], number: int, area: Range | None = None) -> bool:
@@ -210,7 +212,7 @@ class _Program:
             A_eq=np.column_stack([members, np.zeros(len(members))]),
             b_eq=self.multiplicities,
         )
-        if int(solution.status) == 0 and solution.fun > _TOLERANCE:
+        if int(solution.status) == 0 and float(solution.x[-1]) > _TOLERANCE:
             return None
         weights: Floats = np.zeros(len(self.groups)) if solution.x is None else solution.x[:-1]
         return weights
@@ -220,7 +222,7 @@ class _Program:
         chosen = self._nearest(weights)
         solution = milp(
             np.zeros(len(chosen)),
-            integrality=np.ones(len(chosen)),
+            integrality=np.ones(len(chosen), dtype=np.int64),
             bounds=Bounds(np.zeros(len(chosen)), self.multiplicities[self.groups[chosen]]),
             constraints=[
                 LinearConstraint(self.rows[:, chosen], self.low, self.high),
@@ -244,7 +246,7 @@ class _Program:
     def _nearest(self, weights: Floats) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
         rates = values("recall", self.counts), values("specificity", self.counts)
         total = weights.sum() or 1.0
-        distance = sum((rate - rate @ weights / total) ** 2 for rate in rates)
+        distance = np.sum([(rate - rate @ weights / total) ** 2 for rate in rates], axis=0)
         parts = []
         for group in range(len(self.multiplicities)):
             members = np.flatnonzero(self.groups == group)

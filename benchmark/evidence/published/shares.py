@@ -21,7 +21,7 @@ from benchmark.evidence.published.feasible import Range, feasible_sizes, is_feas
 _INFEASIBLE = 2  # the status of scipy.optimize.linprog
 _POSITIVES = np.array([1.0, 0.0, 0.0, 1.0])
 _FIXED = ((1, 0, 0, 1), (0, 1, 1, 0), (1, 1, 1, 1))
-_STARTS = (0.05, 0.35, 0.65, 0.95)
+_STARTS = (0.1, 0.5, 0.9)
 _NEAR = 1e-6
 _MOST_PAIRS = 3000
 
@@ -111,7 +111,7 @@ def rates_exist(ranges: Mapping[str, Range], positive_share: float | None = None
 
     free = 3 if positive_share is None else 2
     for start in itertools.product(_STARTS, repeat=free):
-        search = least_squares(beyond, start, bounds=(1e-6, 1 - 1e-6), xtol=1e-12, ftol=1e-12, gtol=1e-12, max_nfev=60)
+        search = least_squares(beyond, start, bounds=(1e-6, 1 - 1e-6), xtol=1e-12, ftol=1e-12, gtol=1e-12, max_nfev=40)
         if float(search.fun.max()) <= _NEAR:
             return True
     return False
