@@ -174,7 +174,8 @@ def values(name: str, counts: Floats) -> Floats:
 
     metric = find_metric(name)
     if name in _COUNTS:
-        return counts[_COUNTS.index(name)].astype(np.float64)
+        count: Floats = counts[_COUNTS.index(name)]
+        return count
     with np.errstate(divide="ignore", invalid="ignore"):
         if metric is not None and metric.uses_threshold:
             if metric.ratios:

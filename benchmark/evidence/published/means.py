@@ -34,7 +34,9 @@ _MOST_PER_CLASS = 450  # of larger classes, so many evenly spaced counts are tri
 _COARSE = 5e-3  # means of the shares of a grid miss those of all shares by less
 _THINNED = 5e-4  # means of few evenly spaced counts miss those of all by less
 _NEAREST = 500  # matrices of a fold that the search for an example tries
-_SECONDS = 5.0
+_ALIKE = 0.25  # how far recall and specificity of folds that are alike can be from the mean, together
+_NODES = 1000
+_SECONDS = 60.0
 _ROUNDING = 1e-9
 
 
@@ -101,11 +103,10 @@ def fits_as_mean(
     if not all(each.shape[1] for each in columns):
         return MeanFit(False)
     program = _Program(ranges, area, columns, tuple(sizes.values()), number)
-    weights = program.relaxed()
-    if weights is None:
+    if not program.is_possible():
         return MeanFit(False)
     exact = _Program(printed, area, columns, tuple(sizes.values()), number) if thinned else program
-    return MeanFit(True, exact.example(weights))
+    return MeanFit(True, exact.example())
 
 
 def fits_with_any_folds(ranges: Mapping[str, Range], number: int, area: Range | None = None) -> bool:
@@ -126,7 +127,7 @@ def fits_with_any_folds(ranges: Mapping[str, Range], number: int, area: Range | 
         [share * recall, (1 - share) * (1 - specificity), (1 - share) * specificity, share * (1 - recall)]
     )
     wider = {name: (low - _COARSE, high + _COARSE) for name, (low, high) in ranges.items()}
-    return _Program(wider, area, [counts], (number,), number).relaxed() is not None
+    return _Program(wider, area, [counts], (number,), number).is_possible()
 
 
 def _excluded_by_mlscorecheck(ranges: Mapping[str, Range], parts: Sequence[tuple[int, int]], repeats: Repeats) -> bool:
@@ -186,6 +187,7 @@ class _Program:
     ) -> None:
         self.counts = np.concatenate(columns, axis=1)
         self.groups = np.repeat(np.arange(len(columns)), [each.shape[1] for each in columns])
+        self.number = number
         self.multiplicities = np.array(multiplicities, dtype=np.float64)
         rows = [values(name, self.counts) / number for name in ranges]
         low, high = [bounds[0] for bounds in ranges.values()], [bounds[1] for bounds in ranges.values()]
@@ -197,8 +199,8 @@ class _Program:
             high += [area[1] + AUC_SLACK, np.inf]
         self.rows, self.low, self.high = np.array(rows), np.array(low), np.array(high)
 
-    def relaxed(self) -> Floats | None:
-        """Weights (n,) of the matrices that need not be whole; None if none exist.
+    def is_possible(self) -> bool:
+        """Whether weights of the matrices exist, which need not be whole.
 
         The largest violation is minimised, so that the solver always has a solution to find.
         """
@@ -212,14 +214,11 @@ class _Program:
             A_eq=np.column_stack([members, np.zeros(len(members))]),
             b_eq=self.multiplicities,
         )
-        if int(solution.status) == 0 and float(solution.x[-1]) > _TOLERANCE:
-            return None
-        weights: Floats = np.zeros(len(self.groups)) if solution.x is None else solution.x[:-1]
-        return weights
+        return solution.x is None or int(solution.status) != 0 or bool(solution.x[-1] <= _TOLERANCE)
 
-    def example(self, weights: Floats) -> tuple[Confusion, ...]:
-        """A matrix per fold or seed, from those nearest to the mean matrix of `weights`."""
-        chosen = self._nearest(weights)
+    def example(self) -> tuple[Confusion, ...]:
+        """A matrix per fold or seed, all of them near the matrix that alone comes nearest to the printed figures."""
+        chosen = self._nearest()
         solution = milp(
             np.zeros(len(chosen)),
             integrality=np.ones(len(chosen), dtype=np.int64),
@@ -228,7 +227,7 @@ class _Program:
                 LinearConstraint(self.rows[:, chosen], self.low, self.high),
                 LinearConstraint(self._members(chosen), self.multiplicities, self.multiplicities),
             ],
-            options={"time_limit": _SECONDS},
+            options={"node_limit": _NODES},  # a limit of time would give another answer on a busy machine
         )
         if solution.x is None:
             return ()
@@ -243,12 +242,14 @@ class _Program:
         groups: Floats = (self.groups[chosen] == np.arange(len(self.multiplicities))[:, None]).astype(np.float64)
         return groups
 
-    def _nearest(self, weights: Floats) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    def _nearest(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        figures = np.isfinite(self.low) & np.isfinite(self.high)  # all but the bounds of the AUC
+        middle = (self.low[figures] + self.high[figures]) / 2
+        alone = int(((self.rows[figures] - middle[:, None] / self.number) ** 2).sum(axis=0).argmin())
         rates = values("recall", self.counts), values("specificity", self.counts)
-        total = weights.sum() or 1.0
-        distance = np.sum([(rate - rate @ weights / total) ** 2 for rate in rates], axis=0)
+        distance = np.sum([(rate - rate[alone]) ** 2 for rate in rates], axis=0)
         parts = []
         for group in range(len(self.multiplicities)):
-            members = np.flatnonzero(self.groups == group)
+            members = np.flatnonzero((self.groups == group) & (distance <= _ALIKE**2))
             parts.append(members[np.argsort(distance[members], kind="stable")[:_NEAREST]])
         return np.concatenate(parts)
