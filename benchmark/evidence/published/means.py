@@ -35,7 +35,7 @@ _COARSE = 5e-3  # means of the shares of a grid miss those of all shares by less
 _THINNED = 5e-4  # means of few evenly spaced counts miss those of all by less
 _NEAREST = 500  # matrices of a fold that the search for an example tries
 _ALIKE = 0.25  # how far recall and specificity of folds that are alike can be from the mean, together
-_NODES = 1000
+_NODES = 300
 _SECONDS = 60.0
 _ROUNDING = 1e-9
 

@@ -7,8 +7,7 @@ values for them or does not.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy.optimize import least_squares, linprog
@@ -21,8 +20,9 @@ from benchmark.evidence.published.feasible import Range, feasible_sizes, is_feas
 _INFEASIBLE = 2  # the status of scipy.optimize.linprog
 _POSITIVES = np.array([1.0, 0.0, 0.0, 1.0])
 _FIXED = ((1, 0, 0, 1), (0, 1, 1, 0), (1, 1, 1, 1))
-_STARTS = (0.1, 0.5, 0.9)
 _NEAR = 1e-6
+_EDGE = 1e-3
+_GRID, _STARTS, _EVALUATIONS = 31, 24, 60  # of the search: points per rate, the best of them, steps from each
 _MOST_PAIRS = 3000
 
 
@@ -95,26 +95,37 @@ def rates_exist(ranges: Mapping[str, Range], positive_share: float | None = None
         positive_share: The share of positives, in (0, 1); None for any.
 
     Returns:
-        True if the search, least squares from a grid of starts, finds rates. False is no proof that none exist.
+        True if the search, least squares from the best points of a grid, finds rates; False is no proof of the reverse.
     """
     names = [name for name in ranges if is_of_counts(name)]
-    low, high = (np.array([ranges[name][end] for name in names]) for end in (0, 1))
+    steps = np.linspace(0, 1, _GRID)
+    inner = np.clip(steps, _EDGE, 1 - _EDGE)
+    axes = [inner, inner] if positive_share is not None else [inner, inner, inner]
 
-    def beyond(rates: Floats) -> Floats:
-        share = rates[2] if positive_share is None else positive_share
-        recall, specificity = rates[:2]
-        outcomes = (share * recall, (1 - share) * (1 - specificity), (1 - share) * specificity, share * (1 - recall))
-        counts = np.array(outcomes)[:, None]
-        figures = np.array([values(name, counts)[0] for name in names])
-        distance: Floats = np.maximum(low - figures, 0) + np.maximum(figures - high, 0)
-        return distance
+    def distances(points: Floats) -> Floats:
+        share = points[:, 2] if positive_share is None else np.full(len(points), positive_share)
+        return _beyond(points[:, 0], points[:, 1], share, names, ranges)
 
-    free = 3 if positive_share is None else 2
-    for start in itertools.product(_STARTS, repeat=free):
-        search = least_squares(beyond, start, bounds=(1e-6, 1 - 1e-6), xtol=1e-12, ftol=1e-12, gtol=1e-12, max_nfev=40)
+    points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
+    for start in points[np.argsort(distances(points).sum(axis=0), kind="stable")[:_STARTS]]:
+        search = least_squares(lambda point: distances(point[None])[:, 0], start, bounds=(0, 1), max_nfev=_EVALUATIONS)
         if float(search.fun.max()) <= _NEAR:
             return True
     return False
+
+
+def _beyond(
+    recall: Floats, specificity: Floats, share: Floats, names: Sequence[str], ranges: Mapping[str, Range]
+) -> Floats:
+    """How far each figure (m, n) of n rates and shares of positives is beyond its range."""
+    counts = np.array(
+        [share * recall, (1 - share) * (1 - specificity), (1 - share) * specificity, share * (1 - recall)]
+    )
+    distances = []
+    for name in names:
+        figures, (low, high) = values(name, counts), ranges[name]
+        distances.append(np.maximum(np.maximum(low - figures, figures - high), 0))
+    return np.array(distances)
 
 
 def _rows(ranges: Mapping[str, Range], positive_share: float | None) -> list[Floats]:

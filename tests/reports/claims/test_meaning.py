@@ -101,12 +101,8 @@ def test_other_names_of_printed_figures_are_understood(tmp_path: Path) -> None:
 
 
 def test_a_statement_is_about_measured_figures(tmp_path: Path) -> None:
-    said = {
-        "id": "s",
-        "location": "p. 3",
-        "text": "T",
-        "assertion": {"at_least": {"card": "a", "metric": "npv", "value": 1}},
-    }
+    at_least = {"card": "a", "metric": "npv", "value": 1}
+    said = {"id": "s", "location": "p. 3", "text": "T", "assertion": {"at_least": at_least}}
     path = write_claims(tmp_path, contents(row("one", RECALL), statements=[said]))
     with pytest.raises(ConfigError, match=r"at_least\.metric: unknown metric 'npv'"):
         load_claims(str(path), {})
