@@ -15,10 +15,18 @@ from benchmark.evidence.intervals.formulas import (
     mover,
     nothing_varies,
     t_quantile,
-    wilson,
     z_quantile,
 )
-from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Cut, Floats, Labels, cells, centred
+from benchmark.evidence.metrics.influence import (
+    ClassSizes,
+    Clusters,
+    Cut,
+    Floats,
+    Labels,
+    cells,
+    centred,
+    fold_inflation,
+)
 from benchmark.evidence.metrics.registry import UNDEFINED, Metric, MetricError, Ratio, get_metric
 
 _ROUNDING = 1e-9  # an end may differ from the value by this where they are equal
@@ -75,7 +83,7 @@ def interval(
     try:
         record = get_metric(metric)
         influence = record.influence_values(clusters.y_true, y_score, threshold, fold, clusters.index)
-        computed = _computed(record, value, y_score, threshold, clusters, class_sizes, level, strata, influence)
+        computed = _computed(record, value, y_score, threshold, clusters, class_sizes, level, strata, fold, influence)
     except MetricError as failure:
         return Interval(None, None, None, str(failure))
     if computed.low is None or computed.high is None or computed.low - _ROUNDING <= value <= computed.high + _ROUNDING:
@@ -93,6 +101,7 @@ def _computed(
     class_sizes: ClassSizes,
     level: float,
     strata: Labels | None,
+    fold: Labels | None,
     influence: Floats | None,
 ) -> Interval:
     y_true = clusters.y_true
@@ -103,15 +112,15 @@ def _computed(
     by = ", by patient" if clusters.repeated else ""
     cell = cells(y_true, y_score, threshold)
     if record.ratio is not None and record.scale in ("Wilson", "Dice"):
-        bounds = _of_proportion(record.ratio, record, cell, influence, clusters, class_sizes, level, strata)
+        bounds = _of_proportion(record.ratio, record, cell, influence, clusters, class_sizes, level, strata, fold)
         return Interval(*bounds, f"Wilson{by}")
     if record.mean_of is not None and record.scale == "square-and-add":
-        return Interval(*_of_mean(record.mean_of, record, cell, clusters, level), f"square-and-add{by}")
+        return Interval(*_of_mean(record.mean_of, record, cell, clusters, level, fold), f"square-and-add{by}")
     delong = record.variance == "DeLong"
     if delong and min(clusters.counts) < 2:
         return Interval(None, None, None, f"DeLong needs two {'patients' if by else 'images'} of each class")
     influence = centred(influence, y_true if strata is None else strata, class_sizes)
-    independent = delong and not clusters.repeated
+    independent = delong and not clusters.repeated and fold is None
     quantile = z_quantile(level) if independent else t_quantile(level, clusters.degrees_of_freedom(influence))
     ends = around(record, value, clusters.variance(influence), quantile)
     if ends is None:
@@ -171,14 +180,16 @@ def _of_proportion(
     class_sizes: ClassSizes,
     level: float,
     strata: Labels | None = None,
+    fold: Labels | None = None,
 ) -> Bounds:
-    """Return Wilson's interval, with an effective sample size if images are related or class sizes were fixed."""
+    """Return Wilson's interval, with an effective sample size if images or models are related, or sizes were fixed."""
     success, trial = successes_and_trials(ratio, cell)
     fixed = ("positives", "negatives") if strata is None else ("positives",)  # the rest has several classes
     exact = class_sizes == "drawn" or ratio.population in fixed
     labels = clusters.y_true if strata is None else strata
     influence = influence if exact and not clusters.repeated else centred(influence, labels, class_sizes)
-    return of_proportion(metric, success, trial, influence, clusters, exact=exact, level=level)
+    inflation = fold_inflation(fold)
+    return of_proportion(metric, success, trial, influence, clusters, exact=exact, level=level, inflation=inflation)
 
 
 def of_proportion(
@@ -190,6 +201,7 @@ def of_proportion(
     *,
     exact: bool,
     level: float = 0.95,
+    inflation: float = 1.0,
 ) -> Bounds:
     """Return Wilson's interval of a proportion, with an effective sample size where it needs one.
 
@@ -201,6 +213,7 @@ def of_proportion(
         clusters: The patients of the images.
         exact: Whether independent images have the binomial variance, since class sizes do not change it.
         level: Confidence level, in (0, 1).
+        inflation: A factor, at least 1, on the variance, which `influence` has already: that of a cross-validation.
 
     Returns:
         Both ends, in [0, 1].
@@ -208,7 +221,7 @@ def of_proportion(
     successes, trials = int(success.sum()), int(trial.sum())
     dice = metric.scale == "Dice"
     if not clusters.repeated and exact:
-        bounds = wilson(successes, trials, level)
+        bounds = effective_wilson(successes / trials, trials / inflation, z_quantile(level))
     else:
         images_per_patient = clusters.sums(trial[None])[0]
         rate = f1_of_jaccard(successes / trials) if dice else successes / trials
@@ -218,12 +231,14 @@ def of_proportion(
         if linearised is not None:
             return linearised
         # Nothing varies, as if one class is called only: take all images of a patient as equal (Kish 1965).
-        size = trials**2 / float(images_per_patient @ images_per_patient)
+        size = trials**2 / float(images_per_patient @ images_per_patient) / inflation
         bounds = effective_wilson(successes / trials, size, z_quantile(level))
     return (f1_of_jaccard(bounds[0]), f1_of_jaccard(bounds[1])) if dice else bounds
 
 
-def _of_mean(ratios: tuple[Ratio, Ratio], metric: Metric, cell: Labels, clusters: Clusters, level: float) -> Bounds:
+def _of_mean(
+    ratios: tuple[Ratio, Ratio], metric: Metric, cell: Labels, clusters: Clusters, level: float, fold: Labels | None
+) -> Bounds:
     """Return the interval of the mean of two ratios a and b, as half of a - (-b), from the interval of each."""
     counts = np.bincount(cell, minlength=4).astype(np.float64)
     rates, bounds, influences = [], [], []
@@ -232,8 +247,9 @@ def _of_mean(ratios: tuple[Ratio, Ratio], metric: Metric, cell: Labels, clusters
         assert gradient is not None  # the mean is defined, so both are
         success, trial = successes_and_trials(ratio, cell)
         rates.append(float(success.sum() / trial.sum()))
-        bounds.append(_of_proportion(ratio, metric, cell, gradient[cell], clusters, "drawn", level))
-        influences.append(gradient[cell])
+        influence = gradient[cell] * np.sqrt(fold_inflation(fold))
+        bounds.append(_of_proportion(ratio, metric, cell, influence, clusters, "drawn", level, fold=fold))
+        influences.append(influence)
     low, high = bounds[1]
     correlation = -clusters.correlation(influences[0], influences[1])
     low, high = mover((rates[0], -rates[1]), bounds[0], (-high, -low), correlation)
