@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from benchmark.evidence.intervals.formulas import (
     Bounds,
@@ -12,7 +13,9 @@ from benchmark.evidence.intervals.formulas import (
     around,
     effective_wilson,
     f1_of_jaccard,
+    mean_of_proportions,
     mover,
+    newcombe_auc,
     nothing_varies,
     t_quantile,
     wilson,
@@ -33,6 +36,11 @@ class Interval:
     method: str | None
     reason: str | None = None
 
+    @property
+    def bounds(self) -> Bounds | None:
+        """Both ends; None where there is no interval."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
 
 def interval(
     metric: str,
@@ -48,8 +56,10 @@ def interval(
 ) -> Interval:
     """Return the confidence interval of a metric.
 
-    Independent images have Wilson's interval for proportions and DeLong's for the AUC. All other intervals use the
-    variance of the linearised metric with a t quantile. Its degrees of freedom are the number of patients less one for
+    Independent images have Wilson's interval for proportions and DeLong's for the AUC. A share of all images, such as
+    accuracy, adds the squares of its parts in the classes if their sizes were fixed. An AUC of 0 or 1, where DeLong's
+    variance is 0, has Newcombe's interval. All other intervals use the variance of the linearised metric with a t
+    quantile. Its degrees of freedom are the number of patients less one for
     proportions (Korn and Graubard 1998), and those of `Clusters.degrees_of_freedom` otherwise (Pan and Wall 2002).
 
     Args:
@@ -75,7 +85,7 @@ def interval(
     try:
         record = get_metric(metric)
         influence = record.influence_values(clusters.y_true, y_score, threshold, fold, clusters.index)
-        computed = _computed(record, value, y_score, threshold, clusters, class_sizes, level, strata, influence)
+        computed = _computed(record, value, y_score, threshold, clusters, class_sizes, level, strata, fold, influence)
     except MetricError as failure:
         return Interval(None, None, None, str(failure))
     if computed.low is None or computed.high is None or computed.low - _ROUNDING <= value <= computed.high + _ROUNDING:
@@ -93,6 +103,7 @@ def _computed(
     class_sizes: ClassSizes,
     level: float,
     strata: Labels | None,
+    fold: Labels | None,
     influence: Floats | None,
 ) -> Interval:
     y_true = clusters.y_true
@@ -102,6 +113,11 @@ def _computed(
         return Interval(None, None, None, "one patient alone shows no spread")
     by = ", by patient" if clusters.repeated else ""
     cell = cells(y_true, y_score, threshold)
+    if record.ratio is not None and record.ratio.population == "images" and class_sizes == "fixed" and strata is None:
+        share = float(y_true.mean())
+        if 0 < share < 1:
+            bounds = _of_mean(_of_each_class(record.ratio), record, cell, clusters, level, (share, 1 - share))
+            return Interval(*bounds, f"square-and-add{by}")
     if record.ratio is not None and record.scale in ("Wilson", "Dice"):
         bounds = _of_proportion(record.ratio, record, cell, influence, clusters, class_sizes, level, strata)
         return Interval(*bounds, f"Wilson{by}")
@@ -110,6 +126,8 @@ def _computed(
     delong = record.variance == "DeLong"
     if delong and min(clusters.counts) < 2:
         return Interval(None, None, None, f"DeLong needs two {'patients' if by else 'images'} of each class")
+    if delong and abs(value - 0.5) >= 0.5 - _ROUNDING:
+        return Interval(*_of_separated_classes(value, clusters, fold, level), f"Newcombe{by}")
     influence = centred(influence, y_true if strata is None else strata, class_sizes)
     independent = delong and not clusters.repeated
     quantile = z_quantile(level) if independent else t_quantile(level, clusters.degrees_of_freedom(influence))
@@ -223,18 +241,52 @@ def of_proportion(
     return (f1_of_jaccard(bounds[0]), f1_of_jaccard(bounds[1])) if dice else bounds
 
 
-def _of_mean(ratios: tuple[Ratio, Ratio], metric: Metric, cell: Labels, clusters: Clusters, level: float) -> Bounds:
-    """Return the interval of the mean of two ratios a and b, as half of a - (-b), from the interval of each."""
+def _of_each_class(ratio: Ratio) -> tuple[Ratio, Ratio]:
+    """Return the parts of a share of all images in the positives and in the negatives, as recall and specificity."""
+    tp, fp, tn, fn = ratio.numerator
+    return Ratio((tp, 0, 0, fn), (1, 0, 0, 1)), Ratio((0, fp, tn, 0), (0, 1, 1, 0))
+
+
+def _of_mean(
+    ratios: tuple[Ratio, Ratio],
+    metric: Metric,
+    cell: Labels,
+    clusters: Clusters,
+    level: float,
+    weights: tuple[float, float] = (0.5, 0.5),
+) -> Bounds:
+    """Return the interval of a weighted mean of two ratios a and b, as a - (-b), from the interval of each."""
     counts = np.bincount(cell, minlength=4).astype(np.float64)
     rates, bounds, influences = [], [], []
-    for ratio in ratios:
+    for ratio, weight in zip(ratios, weights, strict=True):
         gradient = ratio.gradient(counts)
         assert gradient is not None  # the mean is defined, so both are
         success, trial = successes_and_trials(ratio, cell)
-        rates.append(float(success.sum() / trial.sum()))
-        bounds.append(_of_proportion(ratio, metric, cell, gradient[cell], clusters, "drawn", level))
+        low, high = _of_proportion(ratio, metric, cell, gradient[cell], clusters, "drawn", level)
+        rates.append(weight * float(success.sum() / trial.sum()))
+        bounds.append((weight * low, weight * high))
         influences.append(gradient[cell])
     low, high = bounds[1]
     correlation = -clusters.correlation(influences[0], influences[1])
-    low, high = mover((rates[0], -rates[1]), bounds[0], (-high, -low), correlation)
-    return low / 2, high / 2
+    return mover((rates[0], -rates[1]), bounds[0], (-high, -low), correlation)
+
+
+def _of_separated_classes(value: float, clusters: Clusters, fold: Labels | None, level: float) -> Bounds:
+    """Return the score interval of an AUC of 0 or 1 (Newcombe 2006, method 5), of folds that of their mean.
+
+    It follows from the class sizes alone. Nothing varies, so the images of a patient count as one (Kish 1965).
+    """
+    folds = np.zeros(len(clusters.y_true), dtype=np.int64) if fold is None else fold
+    parts = [folds == index for index in np.unique(folds)]
+    sizes = [[_effective_size(clusters, part & (clusters.y_true == label)) for part in parts] for label in (1, 0)]
+    variances = newcombe_auc(np.array(sizes[0]), np.array(sizes[1]))
+    near = np.full(len(parts), 0.99)
+    aucs = np.full(len(parts), float(round(value)))
+    sizes_of_proportions = near * (1 - near) / variances(near)
+    return mean_of_proportions(aucs, sizes_of_proportions, z_quantile(level), variances=variances)
+
+
+def _effective_size(clusters: Clusters, chosen: npt.NDArray[np.bool_]) -> float:
+    """Return the number of these images (n,), at least 1, if all images of a patient are equal (Kish 1965)."""
+    images = clusters.sums(chosen.astype(np.float64)[None])[0]
+    return max(1.0, float(images.sum() ** 2 / max(1.0, float(images @ images))))

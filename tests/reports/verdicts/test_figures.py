@@ -148,7 +148,7 @@ def test_a_printed_count_has_its_difference_and_no_interval(tmp_path: Path) -> N
 
 
 def test_a_perfect_ranking_is_no_difference_of_one(tmp_path: Path) -> None:
-    """An AUC of 1 has no interval; the difference to the published one is still a difference."""
+    """The interval of an AUC of 1 has a lower end, which leaves open whether it is more than .05 above .96."""
     perfect = on_test([0] * 50 + [1] * 50, np.linspace(0, 1, 100).tolist())
     found = of_figure(tmp_path, perfect, figure("auc", 0.96, decimals=2))
     assert found.difference is not None
