@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from benchmark.evidence.estimate import SampleEstimate
-from benchmark.evidence.intervals.formulas import Bounds, mover
+from benchmark.evidence.intervals.formulas import Bounds, mover, t_quantile
 from benchmark.evidence.intervals.seeds import PairedScores, seed_figure
 from benchmark.evidence.metrics.multiclass import find_multiclass, is_of_classes
 from benchmark.evidence.metrics.registry import find_metric
@@ -193,11 +193,13 @@ def published_interval(published: PublishedFigure, measured: SampleEstimate, aud
         return None
     scale = math.sqrt(measured.n / audited.test.total)
     low, high = measured.bounds
-    return published.value - scale * (measured.value - low), published.value + scale * (high - measured.value)
+    return max(0.0, published.value - scale * (measured.value - low)), published.value + scale * (high - measured.value)
 
 
 def minus_published(measured: SampleEstimate, published: PublishedFigure, interval: Bounds | None) -> SampleEstimate:
     """The difference measured minus published, for two independent samples.
+
+    The published figure is that of one training: the spread of the measured trainings widens its interval.
 
     Args:
         measured: The counterpart of `published`.
@@ -216,8 +218,36 @@ def minus_published(measured: SampleEstimate, published: PublishedFigure, interv
         return SampleEstimate(value, None, None, measured.n, measured.reason)
     if interval is None:
         return SampleEstimate(value, None, None, measured.n, "the published figure has no interval")
+    interval = of_one_draw(interval, published, measured)
     low, high = mover((measured.value, published.value), measured.bounds, interval, 0.0)
     return SampleEstimate(value, low, high, measured.n)
+
+
+def of_one_draw(interval: Bounds, published: PublishedFigure, measured: SampleEstimate) -> Bounds:
+    """The 95% interval of a printed figure as that of one training of its recipe.
+
+    Square and add (Zou and Donner 2008): the distance to each end, and Student's half-width for one training more, from
+    the spread between the measured trainings.
+
+    Args:
+        interval: The interval of the printed figure that accounts for images alone.
+        published: The printed figure.
+        measured: Its counterpart, whose trainings show the spread; with one training the interval stays as it is.
+
+    Returns:
+        Both ends, in the range of the metric.
+    """
+    trainings = measured.trainings
+    if trainings is None or not trainings.spread:
+        return interval
+    half = t_quantile(0.95, trainings.seeds - 1) * trainings.spread
+    record = find_metric(published.metric) or find_multiclass(published.key)
+    least, greatest = (0.0, math.inf) if record is None else record.range
+    low, high = (published.value - interval[0], interval[1] - published.value)
+    return (
+        max(least, published.value - math.hypot(low, half)),
+        min(greatest, published.value + math.hypot(high, half)),
+    )
 
 
 def published_text(comparison: Comparison | None) -> str:
@@ -316,4 +346,4 @@ def _loss(results: CardResults) -> SampleEstimate:
         return SampleEstimate(mean, None, None, entropy.n, "the focal loss per image is not stored")
     added = mean - entropy.value
     low, high = (None if end is None else end + added for end in (entropy.low, entropy.high))
-    return SampleEstimate(mean, low, high, entropy.n, entropy.reason)
+    return SampleEstimate(mean, low, high, entropy.n, entropy.reason, entropy.trainings)

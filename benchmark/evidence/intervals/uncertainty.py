@@ -13,9 +13,7 @@ from benchmark.evidence.intervals.formulas import (
     around,
     effective_wilson,
     f1_of_jaccard,
-    mean_of_proportions,
     mover,
-    newcombe_auc,
     nothing_varies,
     t_quantile,
     wilson,
@@ -58,7 +56,7 @@ def interval(
 
     Independent images have Wilson's interval for proportions and DeLong's for the AUC. A share of all images, such as
     accuracy, adds the squares of its parts in the classes if their sizes were fixed. An AUC of 0 or 1, where DeLong's
-    variance is 0, has Newcombe's interval. All other intervals use the variance of the linearised metric with a t
+    variance is 0, has an exact interval. All other intervals use the variance of the linearised metric with a t
     quantile. Its degrees of freedom are the number of patients less one for
     proportions (Korn and Graubard 1998), and those of `Clusters.degrees_of_freedom` otherwise (Pan and Wall 2002).
 
@@ -127,7 +125,7 @@ def _computed(
     if delong and min(clusters.counts) < 2:
         return Interval(None, None, None, f"DeLong needs two {'patients' if by else 'images'} of each class")
     if delong and abs(value - 0.5) >= 0.5 - _ROUNDING:
-        return Interval(*_of_separated_classes(value, clusters, fold, level), f"Newcombe{by}")
+        return Interval(*_of_separated_classes(value, clusters, fold, level), f"exact pairs{by}")
     influence = centred(influence, y_true if strata is None else strata, class_sizes)
     independent = delong and not clusters.repeated
     quantile = z_quantile(level) if independent else t_quantile(level, clusters.degrees_of_freedom(influence))
@@ -272,18 +270,19 @@ def _of_mean(
 
 
 def _of_separated_classes(value: float, clusters: Clusters, fold: Labels | None, level: float) -> Bounds:
-    """Return the score interval of an AUC of 0 or 1 (Newcombe 2006, method 5), of folds that of their mean.
+    """Return the exact interval of an AUC of 0 or 1, whatever the distributions of the scores.
 
-    It follows from the class sizes alone. Nothing varies, so the images of a patient count as one (Kish 1965).
+    Pair each unit of the smaller class with one of the other: these pairs are independent, and each is right with the
+    probability that is the AUC. All of them are right with probability AUC^pairs, so the lower end is that of Clopper
+    and Pearson 1934 for as many successes. The images of a patient count as one unit (Kish 1965); with folds, pairs are
+    within a fold.
     """
     folds = np.zeros(len(clusters.y_true), dtype=np.int64) if fold is None else fold
     parts = [folds == index for index in np.unique(folds)]
-    sizes = [[_effective_size(clusters, part & (clusters.y_true == label)) for part in parts] for label in (1, 0)]
-    variances = newcombe_auc(np.array(sizes[0]), np.array(sizes[1]))
-    near = np.full(len(parts), 0.99)
-    aucs = np.full(len(parts), float(round(value)))
-    sizes_of_proportions = near * (1 - near) / variances(near)
-    return mean_of_proportions(aucs, sizes_of_proportions, z_quantile(level), variances=variances)
+    pairs = sum(min(_effective_size(clusters, part & (clusters.y_true == label)) for label in (0, 1)) for part in parts)
+    pairs = min(pairs, clusters.count / 2)  # a patient with images of both classes is in one pair
+    end = ((1 - level) / 2) ** (1 / pairs)
+    return (end, 1.0) if value > 0.5 else (0.0, 1 - end)
 
 
 def _effective_size(clusters: Clusters, chosen: npt.NDArray[np.bool_]) -> float:

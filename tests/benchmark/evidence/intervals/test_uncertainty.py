@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import brentq
-from scipy.stats import beta, norm
+from scipy.stats import beta, binomtest, norm
 from statsmodels.stats.proportion import proportion_confint
 
 from benchmark.evidence.intervals.figures import figures
@@ -161,22 +161,19 @@ def test_a_perfect_figure_without_a_proportion_has_no_interval_and_has_a_reason(
 
 @pytest.mark.parametrize("positives", [4, 50, 234])
 @pytest.mark.parametrize("patients", [False, True])
-def test_classes_that_are_separated_leave_the_doubt_of_newcombe_s_equation(positives: int, patients: bool) -> None:
-    """Newcombe 2006, method 5: the lower end is the AUC from which 1 is 1.96 standard errors away. Patients with two
-    equal images each count as one."""
+def test_classes_that_are_separated_leave_the_doubt_of_as_many_pairs(positives: int, patients: bool) -> None:
+    """Clopper and Pearson's lower end for all pairs right (SciPy); patients with two equal images each count once."""
     labels, scores = np.repeat([0, 1], [2 * positives, positives]), np.repeat([0.1, 0.9], [2 * positives, positives])
     owners = tuple(str(k // 2) for k in range(len(labels))) if patients else None
     figure = measured(TestScores("test", labels, scores), "auc", patients=owners)
-    m, n = (positives / 2, positives) if patients else (positives, 2 * positives)
-
-    def excess(auc: float) -> float:
-        others = (m + n) / 2 - 1
-        pairs = 1 + others * (1 - auc) / (2 - auc) + others * auc / (1 + auc)
-        return (1 - auc) - norm.ppf(0.975) * math.sqrt(auc * (1 - auc) * pairs / (m * n))
-
-    assert bounds(figure) == pytest.approx((brentq(excess, 1e-9, 1 - 1e-9), 1.0), abs=1e-6)
-    reversed_scores = TestScores("test", labels, 1 - scores)
-    assert bounds(measured(reversed_scores, "auc", patients=owners))[1] == pytest.approx(1 - bounds(figure)[0])
+    pairs = positives // 2 if patients else positives
+    expected = binomtest(pairs, pairs).proportion_ci(0.95, method="exact")
+    assert bounds(figure) == pytest.approx((expected.low, 1.0), abs=1e-9)
+    turned = measured(TestScores("test", labels, 1 - scores), "auc", patients=owners)
+    assert bounds(turned) == pytest.approx((0.0, 1 - expected.low), abs=1e-9)
+    folds = np.arange(len(labels)) // 2 % 2  # each of half of the patients of either class
+    of_folds = figures(replace(TestScores("test", labels, scores, owners), fold=folds), CUT)["auc"]
+    assert bounds(of_folds) == pytest.approx((expected.low, 1.0), abs=1e-9)
 
 
 def test_losses_that_are_equal_on_every_image_have_no_interval() -> None:
