@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from benchmark.evidence.estimate import SampleEstimate
-from benchmark.evidence.intervals.formulas import Bounds, mover, t_quantile
+from benchmark.evidence.intervals.formulas import Bounds, mover
 from benchmark.evidence.intervals.seeds import PairedScores, seed_figure
+from benchmark.evidence.intervals.trainings import of_one_training
 from benchmark.evidence.metrics.multiclass import find_multiclass, is_of_classes
 from benchmark.evidence.metrics.registry import find_metric
 from benchmark.runs.history import Histories
@@ -226,9 +227,6 @@ def minus_published(measured: SampleEstimate, published: PublishedFigure, interv
 def of_one_draw(interval: Bounds, published: PublishedFigure, measured: SampleEstimate) -> Bounds:
     """The 95% interval of a printed figure as that of one training of its recipe.
 
-    Square and add (Zou and Donner 2008): the distance to each end, and Student's half-width for one training more, from
-    the spread between the measured trainings.
-
     Args:
         interval: The interval of the printed figure that accounts for images alone.
         published: The printed figure.
@@ -237,17 +235,9 @@ def of_one_draw(interval: Bounds, published: PublishedFigure, measured: SampleEs
     Returns:
         Both ends, in the range of the metric.
     """
-    trainings = measured.trainings
-    if trainings is None or not trainings.spread:
-        return interval
-    half = t_quantile(0.95, trainings.seeds - 1) * trainings.spread
     record = find_metric(published.metric) or find_multiclass(published.key)
-    least, greatest = (0.0, math.inf) if record is None else record.range
-    low, high = (published.value - interval[0], interval[1] - published.value)
-    return (
-        max(least, published.value - math.hypot(low, half)),
-        min(greatest, published.value + math.hypot(high, half)),
-    )
+    limits = (0.0, math.inf) if record is None else record.range
+    return of_one_training(published.value, interval, measured.trainings, limits)
 
 
 def published_text(comparison: Comparison | None) -> str:

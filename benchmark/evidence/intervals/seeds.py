@@ -9,18 +9,17 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import chdtri
 
 from benchmark.evidence.estimate import Estimate, Trainings
 from benchmark.evidence.intervals.formulas import Scaled, around, t_quantile
 from benchmark.evidence.intervals.multiclass import check_decisions, multiclass_interval, too_few_for_seeds
+from benchmark.evidence.intervals.trainings import upper_seed_variance
 from benchmark.evidence.intervals.uncertainty import Interval, interval
 from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Cut, Floats, Labels, centred
 from benchmark.evidence.metrics.multiclass import MulticlassMetric, multiclass_metrics
 from benchmark.evidence.metrics.registry import UNDEFINED, MetricError, confusion, get_metric, value_of
 from benchmark.evidence.scores import AnyScores, MulticlassScores, Scores
 
-_BELOW_UPPER = 0.3  # probability that the upper limit of the seed variance lies below the true variance
 UNKNOWN_SPREAD = "spread over seeds unknown"
 _SAME = 1e-12  # rounding alone makes equal figures differ by up to this
 
@@ -391,6 +390,6 @@ def seed_variance(values: Sequence[Floats], covariance: Floats, image_df: float)
     upper, upper_df = seeds, math.inf
     if seeds > 0:
         upper_df = seeds**2 / seeds_df
-        upper *= max(1.0, upper_df / float(chdtri(upper_df, 1 - _BELOW_UPPER)))
+        upper = upper_seed_variance(seeds, upper_df)
     squares = upper**2 / upper_df + images**2 / image_df
     return total, max(1.0, (upper + images) ** 2 / squares) if squares > 0 else math.inf
