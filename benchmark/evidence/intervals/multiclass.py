@@ -105,10 +105,11 @@ def multiclass_interval(
 ) -> Interval:
     """Return the confidence interval of a metric of several classes.
 
-    A metric of one class against the rest has the interval of the binary metric. A proportion has Wilson's interval, accuracy on
-    fixed classes of one size that of macro recall, and the macro mean of proportions has the score interval of a mean (`mean_of_proportions`). The AUC of a class,
-    which may have few images, and their macro mean have Newcombe's interval with an effective sample size. All others
-    use the variance of the linearised metric with a t quantile, as binary metrics do.
+    A metric of one class against the rest has the interval of the binary metric. A proportion has Wilson's interval,
+    and the macro mean of proportions has the score interval of a mean (`mean_of_proportions`). So has accuracy on fixed
+    classes of one size, which is macro recall. The AUC of a class, which may have few images, and their macro mean have
+    Newcombe's interval with an effective sample size. All others use the variance of the linearised metric with a t
+    quantile, as binary metrics do.
 
     Args:
         metric: The metric.
