@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from benchmark.evidence.intervals.formulas import (
     Bounds,
@@ -41,6 +42,11 @@ class Interval:
     method: str | None
     reason: str | None = None
 
+    @property
+    def bounds(self) -> Bounds | None:
+        """Both ends; None where there is no interval."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
 
 def interval(
     metric: str,
@@ -56,8 +62,10 @@ def interval(
 ) -> Interval:
     """Return the confidence interval of a metric.
 
-    Independent images have Wilson's interval for proportions and DeLong's for the AUC. All other intervals use the
-    variance of the linearised metric with a t quantile. Its degrees of freedom are the number of patients less one for
+    Independent images have Wilson's interval for proportions and DeLong's for the AUC. A share of all images, such as
+    accuracy, adds the squares of its parts in the classes if their sizes were fixed. An AUC of 0 or 1, where DeLong's
+    variance is 0, has an exact interval. All other intervals use the variance of the linearised metric with a t
+    quantile. Its degrees of freedom are the number of patients less one for
     proportions (Korn and Graubard 1998), and those of `Clusters.degrees_of_freedom` otherwise (Pan and Wall 2002).
 
     Args:
@@ -111,6 +119,11 @@ def _computed(
         return Interval(None, None, None, "one patient alone shows no spread")
     by = ", by patient" if clusters.repeated else ""
     cell = cells(y_true, y_score, threshold)
+    if record.ratio is not None and record.ratio.population == "images" and class_sizes == "fixed" and strata is None:
+        share = float(y_true.mean())
+        if 0 < share < 1:
+            bounds = _of_mean(_of_each_class(record.ratio), record, cell, clusters, level, fold, (share, 1 - share))
+            return Interval(*bounds, f"square-and-add{by}")
     if record.ratio is not None and record.scale in ("Wilson", "Dice"):
         bounds = _of_proportion(record.ratio, record, cell, influence, clusters, class_sizes, level, strata, fold)
         return Interval(*bounds, f"Wilson{by}")
@@ -119,6 +132,8 @@ def _computed(
     delong = record.variance == "DeLong"
     if delong and min(clusters.counts) < 2:
         return Interval(None, None, None, f"DeLong needs two {'patients' if by else 'images'} of each class")
+    if delong and abs(value - 0.5) >= 0.5 - _ROUNDING:
+        return Interval(*_of_separated_classes(value, clusters, fold, level), f"exact pairs{by}")
     influence = centred(influence, y_true if strata is None else strata, class_sizes)
     independent = delong and not clusters.repeated and fold is None
     quantile = z_quantile(level) if independent else t_quantile(level, clusters.degrees_of_freedom(influence))
@@ -236,21 +251,55 @@ def of_proportion(
     return (f1_of_jaccard(bounds[0]), f1_of_jaccard(bounds[1])) if dice else bounds
 
 
+def _of_each_class(ratio: Ratio) -> tuple[Ratio, Ratio]:
+    """Return the parts of a share of all images in the positives and in the negatives, as recall and specificity."""
+    tp, fp, tn, fn = ratio.numerator
+    return Ratio((tp, 0, 0, fn), (1, 0, 0, 1)), Ratio((0, fp, tn, 0), (0, 1, 1, 0))
+
+
 def _of_mean(
-    ratios: tuple[Ratio, Ratio], metric: Metric, cell: Labels, clusters: Clusters, level: float, fold: Labels | None
+    ratios: tuple[Ratio, Ratio],
+    metric: Metric,
+    cell: Labels,
+    clusters: Clusters,
+    level: float,
+    fold: Labels | None,
+    weights: tuple[float, float] = (0.5, 0.5),
 ) -> Bounds:
-    """Return the interval of the mean of two ratios a and b, as half of a - (-b), from the interval of each."""
+    """Return the interval of a weighted mean of two ratios a and b, as a - (-b), from the interval of each."""
     counts = np.bincount(cell, minlength=4).astype(np.float64)
     rates, bounds, influences = [], [], []
-    for ratio in ratios:
+    for ratio, weight in zip(ratios, weights, strict=True):
         gradient = ratio.gradient(counts)
         assert gradient is not None  # the mean is defined, so both are
         success, trial = successes_and_trials(ratio, cell)
-        rates.append(float(success.sum() / trial.sum()))
         influence = gradient[cell] * np.sqrt(fold_inflation(fold))
-        bounds.append(_of_proportion(ratio, metric, cell, influence, clusters, "drawn", level, fold=fold))
+        low, high = _of_proportion(ratio, metric, cell, influence, clusters, "drawn", level, fold=fold)
+        rates.append(weight * float(success.sum() / trial.sum()))
+        bounds.append((weight * low, weight * high))
         influences.append(influence)
     low, high = bounds[1]
     correlation = -clusters.correlation(influences[0], influences[1])
-    low, high = mover((rates[0], -rates[1]), bounds[0], (-high, -low), correlation)
-    return low / 2, high / 2
+    return mover((rates[0], -rates[1]), bounds[0], (-high, -low), correlation)
+
+
+def _of_separated_classes(value: float, clusters: Clusters, fold: Labels | None, level: float) -> Bounds:
+    """Return the exact interval of an AUC of 0 or 1, whatever the distributions of the scores.
+
+    Pair each unit of the smaller class with one of the other: these pairs are independent, and each is right with the
+    probability that is the AUC. All of them are right with probability AUC^pairs, so the lower end is that of Clopper
+    and Pearson 1934 for as many successes. The images of a patient count as one unit (Kish 1965); with folds, pairs are
+    within a fold.
+    """
+    folds = np.zeros(len(clusters.y_true), dtype=np.int64) if fold is None else fold
+    parts = [folds == index for index in np.unique(folds)]
+    pairs = sum(min(_effective_size(clusters, part & (clusters.y_true == label)) for label in (0, 1)) for part in parts)
+    pairs = min(pairs, clusters.count / 2)  # a patient with images of both classes is in one pair
+    end = ((1 - level) / 2) ** (1 / pairs)
+    return (end, 1.0) if value > 0.5 else (0.0, 1 - end)
+
+
+def _effective_size(clusters: Clusters, chosen: npt.NDArray[np.bool_]) -> float:
+    """Return the number of these images (n,), at least 1, if all images of a patient are equal (Kish 1965)."""
+    images = clusters.sums(chosen.astype(np.float64)[None])[0]
+    return max(1.0, float(images.sum() ** 2 / max(1.0, float(images @ images))))
