@@ -16,10 +16,18 @@ from benchmark.evidence.intervals.formulas import (
     mover,
     nothing_varies,
     t_quantile,
-    wilson,
     z_quantile,
 )
-from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Cut, Floats, Labels, cells, centred
+from benchmark.evidence.metrics.influence import (
+    ClassSizes,
+    Clusters,
+    Cut,
+    Floats,
+    Labels,
+    cells,
+    centred,
+    fold_inflation,
+)
 from benchmark.evidence.metrics.registry import UNDEFINED, Metric, MetricError, Ratio, get_metric
 
 _ROUNDING = 1e-9  # an end may differ from the value by this where they are equal
@@ -114,20 +122,20 @@ def _computed(
     if record.ratio is not None and record.ratio.population == "images" and class_sizes == "fixed" and strata is None:
         share = float(y_true.mean())
         if 0 < share < 1:
-            bounds = _of_mean(_of_each_class(record.ratio), record, cell, clusters, level, (share, 1 - share))
+            bounds = _of_mean(_of_each_class(record.ratio), record, cell, clusters, level, fold, (share, 1 - share))
             return Interval(*bounds, f"square-and-add{by}")
     if record.ratio is not None and record.scale in ("Wilson", "Dice"):
-        bounds = _of_proportion(record.ratio, record, cell, influence, clusters, class_sizes, level, strata)
+        bounds = _of_proportion(record.ratio, record, cell, influence, clusters, class_sizes, level, strata, fold)
         return Interval(*bounds, f"Wilson{by}")
     if record.mean_of is not None and record.scale == "square-and-add":
-        return Interval(*_of_mean(record.mean_of, record, cell, clusters, level), f"square-and-add{by}")
+        return Interval(*_of_mean(record.mean_of, record, cell, clusters, level, fold), f"square-and-add{by}")
     delong = record.variance == "DeLong"
     if delong and min(clusters.counts) < 2:
         return Interval(None, None, None, f"DeLong needs two {'patients' if by else 'images'} of each class")
     if delong and abs(value - 0.5) >= 0.5 - _ROUNDING:
         return Interval(*_of_separated_classes(value, clusters, fold, level), f"exact pairs{by}")
     influence = centred(influence, y_true if strata is None else strata, class_sizes)
-    independent = delong and not clusters.repeated
+    independent = delong and not clusters.repeated and fold is None
     quantile = z_quantile(level) if independent else t_quantile(level, clusters.degrees_of_freedom(influence))
     ends = around(record, value, clusters.variance(influence), quantile)
     if ends is None:
@@ -187,14 +195,16 @@ def _of_proportion(
     class_sizes: ClassSizes,
     level: float,
     strata: Labels | None = None,
+    fold: Labels | None = None,
 ) -> Bounds:
-    """Return Wilson's interval, with an effective sample size if images are related or class sizes were fixed."""
+    """Return Wilson's interval, with an effective sample size if images or models are related, or sizes were fixed."""
     success, trial = successes_and_trials(ratio, cell)
     fixed = ("positives", "negatives") if strata is None else ("positives",)  # the rest has several classes
     exact = class_sizes == "drawn" or ratio.population in fixed
     labels = clusters.y_true if strata is None else strata
     influence = influence if exact and not clusters.repeated else centred(influence, labels, class_sizes)
-    return of_proportion(metric, success, trial, influence, clusters, exact=exact, level=level)
+    inflation = fold_inflation(fold)
+    return of_proportion(metric, success, trial, influence, clusters, exact=exact, level=level, inflation=inflation)
 
 
 def of_proportion(
@@ -206,6 +216,7 @@ def of_proportion(
     *,
     exact: bool,
     level: float = 0.95,
+    inflation: float = 1.0,
 ) -> Bounds:
     """Return Wilson's interval of a proportion, with an effective sample size where it needs one.
 
@@ -217,6 +228,7 @@ def of_proportion(
         clusters: The patients of the images.
         exact: Whether independent images have the binomial variance, since class sizes do not change it.
         level: Confidence level, in (0, 1).
+        inflation: A factor, at least 1, on the variance, which `influence` has already: that of a cross-validation.
 
     Returns:
         Both ends, in [0, 1].
@@ -224,7 +236,7 @@ def of_proportion(
     successes, trials = int(success.sum()), int(trial.sum())
     dice = metric.scale == "Dice"
     if not clusters.repeated and exact:
-        bounds = wilson(successes, trials, level)
+        bounds = effective_wilson(successes / trials, trials / inflation, z_quantile(level))
     else:
         images_per_patient = clusters.sums(trial[None])[0]
         rate = f1_of_jaccard(successes / trials) if dice else successes / trials
@@ -234,7 +246,7 @@ def of_proportion(
         if linearised is not None:
             return linearised
         # Nothing varies, as if one class is called only: take all images of a patient as equal (Kish 1965).
-        size = trials**2 / float(images_per_patient @ images_per_patient)
+        size = trials**2 / float(images_per_patient @ images_per_patient) / inflation
         bounds = effective_wilson(successes / trials, size, z_quantile(level))
     return (f1_of_jaccard(bounds[0]), f1_of_jaccard(bounds[1])) if dice else bounds
 
@@ -251,6 +263,7 @@ def _of_mean(
     cell: Labels,
     clusters: Clusters,
     level: float,
+    fold: Labels | None,
     weights: tuple[float, float] = (0.5, 0.5),
 ) -> Bounds:
     """Return the interval of a weighted mean of two ratios a and b, as a - (-b), from the interval of each."""
@@ -260,10 +273,11 @@ def _of_mean(
         gradient = ratio.gradient(counts)
         assert gradient is not None  # the mean is defined, so both are
         success, trial = successes_and_trials(ratio, cell)
-        low, high = _of_proportion(ratio, metric, cell, gradient[cell], clusters, "drawn", level)
+        influence = gradient[cell] * np.sqrt(fold_inflation(fold))
+        low, high = _of_proportion(ratio, metric, cell, influence, clusters, "drawn", level, fold=fold)
         rates.append(weight * float(success.sum() / trial.sum()))
         bounds.append((weight * low, weight * high))
-        influences.append(gradient[cell])
+        influences.append(influence)
     low, high = bounds[1]
     correlation = -clusters.correlation(influences[0], influences[1])
     return mover((rates[0], -rates[1]), bounds[0], (-high, -low), correlation)
