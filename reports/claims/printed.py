@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from reports.claims.statement import AT_MOST, ONE_OR_MORE, Name, Text
+from reports.claims.statement import AT_MOST, ONE_OR_MORE, At, Name, Text
 from zoo.config.renames import formerly
 from zoo.config.strict import Strict
 from zoo.models.card import (
@@ -113,7 +113,8 @@ class Row(Strict):
 
     The published figures of `card` come before `figures`; a figure that both state counts once. A row without test set
     or loss has those of its card. `loss` is the function behind the printed losses, cross-entropy by default.
-    `threshold` is the decision threshold behind accuracy, precision and recall.
+    `threshold` is the decision threshold behind accuracy, precision and recall. `at: chosen` says instead that the
+    source chose it on validation images without stating it; `at: half` is 0.5.
     """
 
     name: Name
@@ -123,6 +124,9 @@ class Row(Strict):
     test: AnyTestSet | None = None
     loss: Loss | None = None
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    at: Annotated[
+        At | None, Field(description="`chosen`: decisions chosen on validation; `half` or null: those at `threshold`")
+    ] = None
 
     @property
     def of_two(self) -> TestSet | None:
@@ -144,6 +148,8 @@ class Row(Strict):
     def _something(self) -> Row:
         if self.card is None and not self.figures:
             raise ValueError("a row needs a card or figures")
+        if self.at is not None and "threshold" in self.model_fields_set:
+            raise ValueError("`at` and `threshold` exclude each other; keep `threshold` where its value is known")
         return self
 
 

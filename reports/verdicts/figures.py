@@ -21,10 +21,12 @@ from reports.results.compare import (
     measured_on_test,
     minus_published,
     published_interval,
+    published_threshold,
 )
 from reports.results.measured import AnyResults, MulticlassResults
 from reports.results.recognised import is_data, other_classes
 from reports.text import listed
+from reports.verdicts.decisions import measured_at
 from zoo.models.card import PublishedFigure
 
 SYNTHETIC = "synthetic images say nothing about radiographs"
@@ -46,6 +48,8 @@ class ClaimVerdict:
         measured: The measured counterpart where it could be computed, even if the verdict is not based on it.
         difference: Measured minus published, likewise.
         quote: The text of a statement.
+        at: The decisions of the measured figure, such as "at 0.5"; None where it does not depend on decisions, and for
+            a statement, whose reason says it.
     """
 
     about: str
@@ -56,6 +60,7 @@ class ClaimVerdict:
     measured: SampleEstimate | None = None
     difference: SampleEstimate | None = None
     quote: str | None = None
+    at: str | None = None
 
 
 def figure_verdicts(claims: Claims, audit: Audit, measured: Mapping[str, AnyResults]) -> tuple[ClaimVerdict, ...]:
@@ -80,17 +85,18 @@ def figure_verdicts(claims: Claims, audit: Audit, measured: Mapping[str, AnyResu
 def _figure_verdict(
     claims: Claims, audit: Audit, row: Row, audited: AuditRow, printed: PublishedFigure, results: AnyResults | None
 ) -> ClaimVerdict:
-    value, interval, delta = None, None, None
+    value, interval, delta, at = None, None, None, None
     mismatch = None if results is None else different_number_of_classes(row, results)
     if results is not None and mismatch is None and has_counterpart(printed):
-        value = _measured(results, printed, row.threshold)
+        value, at = _measured(results, printed, row), measured_at(row, printed.key, results)
         interval = published_interval(printed, value, audited)
         delta = minus_published(value, printed, interval)
     ruled_out = audit.ruled_out(row.name, printed)
     if ruled_out is not None:
         decision = Decision("impossible", ruled_out.statement)
     elif results is None:
-        decision = Decision("not run", f"the store has no finished run of {row.card or row.name}")
+        why = "the row names no card" if row.card is None else f"the store has no finished run of {row.card}"
+        decision = Decision("not run", why)
     elif mismatch is not None:
         decision = Decision("not comparable", mismatch)
     elif value is None or delta is None:
@@ -100,12 +106,14 @@ def _figure_verdict(
     else:
         margin = claims.loss_margin * printed.value if is_open_loss(printed.metric) else claims.margin
         decision = _with_images_needed(within(delta, margin), value, interval, margin - abs(delta.value or 0.0))
-    return ClaimVerdict(row.name, _in_words(printed), printed.location, decision, printed, value, delta)
+        decision = decision if at is None else replace(decision, reason=f"measured {at}: {decision.reason}")
+    return ClaimVerdict(row.name, _in_words(printed), printed.location, decision, printed, value, delta, at=at)
 
 
-def _measured(results: AnyResults, printed: PublishedFigure, threshold: float) -> SampleEstimate:
+def _measured(results: AnyResults, printed: PublishedFigure, row: Row) -> SampleEstimate:
+    threshold = published_threshold(row)
     if isinstance(results, MulticlassResults):
-        return class_figure(results, printed.key)
+        return class_figure(results, printed.key, chosen=threshold is None)
     return measured_on_test(results, printed.metric, threshold)
 
 
@@ -167,14 +175,8 @@ def _why_no_counterpart(printed: PublishedFigure) -> str:
 def _different_conditions(claims: Claims, row: Row, printed: PublishedFigure, results: AnyResults) -> str | None:
     """Which condition of the measurement differs from that of the printed figure, or None."""
     spec = results.runs[0].spec
-    if spec.dataset.synthetic:
-        return SYNTHETIC
-    if claims.source.data is None:
-        return "the claims do not name their data"
-    if not is_data(spec.dataset, claims.source.data, [claims]):
-        return f"different data: measured on {spec.dataset.title}, published on {claims.source.data}"
-    if (classes := other_classes(spec.dataset, claims.source)) is not None:
-        return classes
+    if (data := different_data(claims, spec)) is not None:
+        return data
     if printed.metric == "loss" and row.loss is not None and row.loss.name != results.card.recipe.loss.name:
         return f"different loss: measured {results.card.recipe.loss.name}, published {row.loss.name}"
     return different_protocol(claims, spec) or _different_prevalence(row, printed, results)
@@ -206,6 +208,17 @@ def _different_shares(row: Row, printed: PublishedFigure, results: MulticlassRes
         return None
     shares = f"{measured[name]:.0%} of the test images are {name} instead of {published[name]:.0%}"
     return f"different class shares: {shares}"
+
+
+def different_data(claims: Claims, spec: RunSpec) -> str | None:
+    """How the data of `spec` differ from those of `claims`, in words; None where they are the same."""
+    if spec.dataset.synthetic:
+        return SYNTHETIC
+    if claims.source.data is None:
+        return "the claims do not name their data"
+    if not is_data(spec.dataset, claims.source.data, [claims]):
+        return f"different data: measured on {spec.dataset.title}, published on {claims.source.data}"
+    return other_classes(spec.dataset, claims.source)
 
 
 def different_protocol(claims: Claims, spec: RunSpec) -> str | None:

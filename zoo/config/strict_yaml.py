@@ -238,9 +238,26 @@ def suggest(name: str, known: Iterable[str], others: Iterable[str] = ()) -> str:
         `Did you mean A or B?`, or `Known: A, B.`
     """
     known = sorted(known)
-    near = difflib.get_close_matches(name[:_LONGEST_NAME], known, n=3, cutoff=0.6)
-    near = difflib.get_close_matches(name[:_LONGEST_NAME], others, n=1, cutoff=0.8) or near
-    return f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(known) or 'none'}."
+    candidates = near(name, known, others)
+    return f"Did you mean {' or '.join(candidates)}?" if candidates else f"Known: {', '.join(known) or 'none'}."
+
+
+def near(name: str, known: Iterable[str], others: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return the names that resemble an unknown one, at most three; upper and lower case are alike.
+
+    Args:
+        name: The unknown name.
+        known: The known names.
+        others: Further names, as in `suggest`.
+
+    Returns:
+        The names; none if none is near.
+    """
+    text = name[:_LONGEST_NAME].casefold()
+    folded, others_folded = ({each.casefold(): each for each in sorted(names)} for names in (known, others))
+    candidates = difflib.get_close_matches(text, folded, n=3, cutoff=0.6)
+    other = difflib.get_close_matches(text, others_folded, n=1, cutoff=0.8)
+    return tuple(others_folded[each] for each in other) or tuple(folded[each] for each in candidates)
 
 
 def unknown(kind: str, name: str, known: Iterable[str], others: Iterable[str] = ()) -> ConfigError:
