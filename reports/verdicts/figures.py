@@ -27,6 +27,7 @@ from reports.results.measured import AnyResults, MulticlassResults
 from reports.results.recognised import is_data, other_classes
 from reports.text import listed
 from reports.verdicts.decisions import measured_at
+from reports.verdicts.published import ruling, why_no_interval, without_misprint
 from zoo.models.card import PublishedFigure
 
 SYNTHETIC = "synthetic images say nothing about radiographs"
@@ -74,7 +75,8 @@ def figure_verdicts(claims: Claims, audit: Audit, measured: Mapping[str, AnyResu
     Returns:
         The verdicts in the order of the file.
     """
-    rows = {row.name: row for row in audit.rows}
+    audited = {row.name: row for row in audit.rows}
+    rows = {row.name: without_misprint(audit, row, audited[row.name], claims.matrices) for row in claims.rows}
     return tuple(
         _figure_verdict(claims, audit, row, rows[row.name], printed, measured.get(row.card or ""))
         for row in claims.rows
@@ -87,11 +89,13 @@ def _figure_verdict(
 ) -> ClaimVerdict:
     value, interval, delta, at = None, None, None, None
     mismatch = None if results is None else different_number_of_classes(row, results)
+    ruled_out = ruling(audit, row, printed)
     if results is not None and mismatch is None and has_counterpart(printed):
         value, at = _measured(results, printed, row), measured_at(row, printed.key, results)
-        interval = published_interval(printed, value, audited)
+        interval = None if ruled_out is not None else published_interval(printed, value, audited)
         delta = minus_published(value, printed, interval)
-    ruled_out = audit.ruled_out(row.name, printed)
+        if delta.value is not None and value.bounds is not None and interval is None:
+            delta = replace(delta, reason=why_no_interval(row, audited))
     if ruled_out is not None:
         decision = Decision("impossible", ruled_out.statement)
     elif results is None:
@@ -106,7 +110,8 @@ def _figure_verdict(
     else:
         margin = claims.loss_margin * printed.value if is_open_loss(printed.metric) else claims.margin
         decision = _with_images_needed(within(delta, margin), value, interval, margin - abs(delta.value or 0.0))
-        decision = decision if at is None else replace(decision, reason=f"measured {at}: {decision.reason}")
+        if at is not None and delta.bounds is not None:
+            decision = replace(decision, reason=f"measured {at}: {decision.reason}")
     return ClaimVerdict(row.name, _in_words(printed), printed.location, decision, printed, value, delta, at=at)
 
 
