@@ -140,12 +140,12 @@ def test_runs_on_two_classes_say_nothing_about_three(tmp_path: Path) -> None:
         (
             {"superior": {"a": GOOD, "b": BAD, "metric": "recall", "class": "BACTERIA"}},
             "reproduced",
-            "attempt-5 better than attempt-6a in recall of BACTERIA: ",
+            "attempt-5 better than attempt-6a in recall of BACTERIA, by highest score: ",
         ),
         (
             {"superior": {"a": BAD, "b": GOOD, "metric": "f1", "average": "macro"}},
             "differs",
-            "attempt-6a better than attempt-5 in macro F1: ",
+            "attempt-6a better than attempt-5 in macro F1, by highest score: ",
         ),
         (
             {"superior": {"a": GOOD, "b": BAD, "metric": "log_loss"}},
@@ -160,22 +160,22 @@ def test_runs_on_two_classes_say_nothing_about_three(tmp_path: Path) -> None:
         (
             {"equivalent": {"a": GOOD, "b": BAD, "metric": "recall", "average": "macro", "within": 0.02}},
             "differs",
-            "attempt-5 and attempt-6a equivalent in macro recall: ",
+            "attempt-5 and attempt-6a equivalent in macro recall, by highest score: ",
         ),
         (
             {"at_least": {"card": GOOD, "metric": "recall", "class": "VIRUS", "value": 0.5}},
             "reproduced",
-            "attempt-5 recall of VIRUS at least 0.5: ",
+            "attempt-5 recall of VIRUS at least 0.5, by highest score: ",
         ),
         (
             {"at_most": {"card": GOOD, "metric": "accuracy", "value": 0.5}},
             "differs",
-            "attempt-5 accuracy at most 0.5: ",
+            "attempt-5 accuracy at most 0.5, by highest score: ",
         ),
         (
             {"superior": {"a": GOOD, "b": BAD, "metric": "recall"}},
             "inconclusive",
-            "attempt-5 better than attempt-6a in recall: ",
+            "attempt-5 better than attempt-6a in recall, by highest score: ",
         ),
         (
             {"threshold_matters": {"card": GOOD, "metric": "accuracy"}},

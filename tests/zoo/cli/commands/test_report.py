@@ -336,3 +336,24 @@ def test_a_report_loads_no_keras(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert written(tmp_path / "out") == {path for of_format in FILES.values() for path in of_format}
     assert done.stdout.strip().endswith("HEAVY []")
+
+
+def test_a_statement_follows_the_rule_that_chooses_the_threshold(tmp_path: Path, report: Report) -> None:
+    """Scores of which each above 0.3 is a positive: at 0.5 none is called positive."""
+    (val, val_scores), (test, test_scores) = planted(100, 100, 3.0, 1), planted(100, 100, 3.0, 2)
+    low = on_val(val, [score / 3 for score in val_scores])
+    keep(Store(tmp_path / "runs"), CARD, on_test(test, [score / 3 for score in test_scores]), low)
+    says = {"at_least": {"card": CARD, "metric": "recall", "value": 0.9}}
+    statement = {"id": "sensitive", "location": "p. 1", "text": "Sensitive.", "assertion": says}
+    path = claims(tmp_path, 0.5, statements=[statement])
+    verdicts = {}
+    for rule in ("fixed=0.5", "sensitivity=0.99"):
+        answer = report("--claims", path, "--threshold-rule", rule)
+        (line,) = [line for line in answer.report.splitlines() if "| `sensitive`: " in line]
+        verdicts[rule] = line.split("|")[1].strip()
+        words = "at threshold 0.5: " if rule == "fixed=0.5" else "chosen on validation for sensitivity at least"
+        assert words in line
+    assert verdicts["fixed=0.5"] == "differs"
+    assert verdicts["sensitivity=0.99"] == "reproduced"
+    (line,) = [line for line in answer.report.splitlines() if "test accuracy 0.5000" in line]
+    assert " at 0.5 |" in line
