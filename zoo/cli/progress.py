@@ -16,7 +16,7 @@ from benchmark.runs.execution.events import ComputedElsewhere, Finished, Prepari
 from reports.render.terminal.runs import status_line
 from reports.render.terminal.table import escape
 from reports.results.protocol_choices import protocol_lines
-from reports.results.split_faults import own_faults
+from reports.results.split_faults import fault_text
 from reports.results.split_lines import split_lines, split_notes
 from reports.text import measured, one_line, plural
 from zoo.cli.plain_progress import Clock, Pace, can_redraw, duration, step_line
@@ -322,7 +322,7 @@ class View:
         auc = diagnosis = ""
         if record is not None:
             auc = measured(record.figures().get("auc"))
-            diagnosis = record.error or "; ".join(finding.title for finding in own_faults(record.diagnosis))
+            diagnosis = record.error or fault_text(record)
         # Only this column shrinks on a narrow terminal, and it must not wrap.
         return (
             spec.card.name,
