@@ -84,7 +84,7 @@ def test_no_number_of_images_can_tell_what_the_published_figure_leaves_open(tmp_
     [
         (figure("accuracy", 0.9103, "train"), "train figure"),
         (figure("accuracy", 0.9103, "val"), "val figure"),
-        (figure("accuracy", 0.9, decimals=1, upper=0.95), "range"),
+        (figure("accuracy", 0.9, decimals=2, upper=0.95), "range"),
         (figure("accuracy", 0.9103, epoch="last"), "during training"),
         (figure("score", 0.5), "score has no measured counterpart"),
     ],
@@ -215,11 +215,12 @@ def test_a_figure_without_interval_says_why(tmp_path: Path) -> None:
     figures = [figure("accuracy", 0.5), figure("precision", 0.6), figure("f1", 0.3), figure("recall", 0.9060)]
     store = Store(tmp_path / "runs")
     keep(store, CARD, of_counts(**RIGHT))
-    keep(store, "small-cnn", of_counts(**RIGHT))
-    rows = [row("one", *figures, card=CARD), row("two", figure("recall", 0.9060), card="small-cnn")]
+    alone = cards()[CARD].model_copy(update={"name": "alone", "source": None})
+    keep(store, alone, of_counts(**RIGHT))
+    rows = [row("one", *figures, card=CARD), row("two", figure("recall", 0.9060), card="alone")]
     held = contents(rows[1], source={"report": "A study", "data": KAGGLE.source})
     contradictory = judged(claims_about(tmp_path / "one", rows[0]), of_store(store))
-    unsized = judged(load_claims(str(write_claims(tmp_path / "two", held)), cards()), of_store(store))
+    unsized = judged(load_claims(str(write_claims(tmp_path / "two", held)), {"alone": alone}), of_store(store))
     reasons = {each.decision.reason for each in contradictory if each.decision.verdict == "inconclusive"}
     assert reasons == {
         "the published figure has no interval: no confusion matrix gives the figures of its row together"

@@ -344,16 +344,16 @@ def test_a_statement_follows_the_rule_that_chooses_the_threshold(tmp_path: Path,
     low = on_val(val, [score / 3 for score in val_scores])
     keep(Store(tmp_path / "runs"), CARD, on_test(test, [score / 3 for score in test_scores]), low)
     says = {"at_least": {"card": CARD, "metric": "recall", "value": 0.9}}
-    statement = {"id": "sensitive", "location": "p. 1", "text": "Sensitive.", "assertion": says}
-    path = claims(tmp_path, 0.5, statements=[statement])
+    sentence = {"id": "sensitive", "location": "p. 1", "text": "Sensitive.", "assertion": says}
+    path = claims(tmp_path, 0.5, statements=[sentence])
     verdicts = {}
     for rule in ("fixed=0.5", "sensitivity=0.99"):
         answer = report("--claims", path, "--threshold-rule", rule)
-        (line,) = [line for line in answer.report.splitlines() if "| `sensitive`: " in line]
-        verdicts[rule] = line.split("|")[1].strip()
+        (statement,) = [one for rows in tables(answer.report) for one in rows if "statement" in one]
+        verdicts[rule] = statement["verdict"]
         words = "at threshold 0.5: " if rule == "fixed=0.5" else "chosen on validation for sensitivity at least"
-        assert words in line
+        assert words in statement["why"]
     assert verdicts["fixed=0.5"] == "differs"
     assert verdicts["sensitivity=0.99"] == "reproduced"
-    (line,) = [line for line in answer.report.splitlines() if "test accuracy 0.5000" in line]
-    assert " at 0.5 |" in line
+    (printed,) = [one for rows in tables(answer.report) for one in rows if "published" in one and "why" in one]
+    assert printed["measured"].endswith(" at 0.5")
