@@ -45,9 +45,11 @@ def decisions_in_words(assertion: OfFigure, cards: Sequence[AnyResults]) -> str 
     words = leading(cards[0].runs[0])
     if not words.chosen:
         return words.words
+    which, _, aim = words.words.partition(": ")
+    if isinstance(cards[0], MulticlassResults):
+        return f"{which} ({aim})"
     values = [value for card in cards if (value := _values(card)) is not None]
-    aim = words.words.replace(": ", " for ", 1)
-    return f"{aim} ({' and '.join(values)})" if values and "stated" not in aim else aim
+    return f"{which} for {aim} ({' and '.join(values)})" if aim and values else words.words
 
 
 def measured_at(row: Row, key: str, results: AnyResults) -> str | None:

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from benchmark.evidence.comparison.verdict import Decision
+from benchmark.runs.decision_rule import DecisionRule
 from benchmark.runs.storage.store import Store
 from reports.audit.audit import audit
 from reports.claims.model import Claims, load_claims
 from reports.report import build_report
 from reports.results.measured import MulticlassResults, collect_multiclass_results
+from reports.results.rescored import with_rule
 from reports.verdicts.attribution import single_change_effects
 from reports.verdicts.figures import ClaimVerdict, figure_verdicts
 from reports.verdicts.report import TWO_CLASSES_ONLY, report_on_claims
@@ -239,3 +241,28 @@ def test_changes_that_are_for_two_classes_only_are_named_where_a_claim_differs(
     assert differing.notes.count(TWO_CLASSES_ONLY) == 1
     none = report_on_claims(claims_in(tmp_path / "b", figure("log_loss", 9.0, decimals=1)), {}, "radiographs", False)
     assert TWO_CLASSES_ONLY not in none.notes
+
+
+def test_a_statement_is_judged_by_the_decision_of_the_protocol(tmp_path: Path, store: Store) -> None:
+    """Unless it asks for the class with the highest score, which the recall of VIRUS does not reach."""
+    rule = DecisionRule.parse("class_at=VIRUS:sensitivity:0.99")
+    decided = collect_multiclass_results([with_rule(run, store, rule) for run in store.runs()[0]], store)
+    says = {"card": GOOD, "metric": "recall", "class": "VIRUS", "value": 0.97}
+    highest = decision_on(tmp_path, decided, {"at_most": {**says, "at": "half"}})
+    by_rule = decision_on(tmp_path, decided, {"at_most": says})
+    assert "at most 0.97, by highest score: " in highest.reason
+    assert "at most 0.97, by the decision of the protocol (" in by_rule.reason
+    assert by_rule == decision_on(tmp_path, decided, {"at_most": {**says, "at": "chosen"}})
+    pair = {"a": GOOD, "b": BAD, "metric": "recall", "class": "VIRUS"}
+    better = decision_on(tmp_path, decided, {"superior": pair})
+    assert "in recall of VIRUS, by the decision of the protocol (" in better.reason
+    assert highest.reason.partition(": ")[2] != by_rule.reason.partition(": ")[2]
+
+
+def test_a_decision_that_no_run_chose_leaves_a_statement_undecided(
+    tmp_path: Path, measured: dict[str, MulticlassResults]
+) -> None:
+    says = {"card": GOOD, "metric": "accuracy", "value": 0.5, "at": "chosen"}
+    found = decision_on(tmp_path, measured, {"at_least": says})
+    assert found.verdict == "inconclusive"
+    assert "a run chose no other decision than the class with the highest score" in found.reason
