@@ -153,22 +153,22 @@ def difference(a: CardResults, b: CardResults, metric: str, *, chosen: bool = Fa
 
 
 def gain_of_threshold(results: CardResults, metric: str) -> Difference:
-    """The change of a test metric from threshold 0.5 to the thresholds that the runs chose on validation."""
+    """The change of a test metric from threshold 0.5 to those that the runs chose on validation, paired by run."""
     chosen = [threshold for threshold in results.thresholds if threshold is not None]
     if len(chosen) < len(results.runs):
         return Difference(metric, None, reason="a run chose no threshold")
     after = PairedScores(results.test, tuple(chosen))
-    return paired_difference(metric, after, paired_scores(results), class_sizes=results.class_sizes)
+    return paired_difference(metric, after, paired_scores(results), class_sizes=results.class_sizes, same_runs=True)
 
 
 def gain_of_calibration(results: CardResults, metric: str) -> Difference:
-    """The change of a test metric at threshold 0.5 by calibrating the scores on validation."""
+    """The change of a test metric at threshold 0.5 by calibrating the scores on validation, paired by run."""
     served = [calibrated(val, test) for val, test in zip(results.val, results.test, strict=True)]
     if not all(calibrator.accepted for calibrator, _ in served):
         return Difference(metric, None, reason="a calibrator was rolled back")
     runs = tuple(test for _, test in served)
     after = PairedScores(runs, (0.5,) * len(runs))
-    return paired_difference(metric, after, paired_scores(results), class_sizes=results.class_sizes)
+    return paired_difference(metric, after, paired_scores(results), class_sizes=results.class_sizes, same_runs=True)
 
 
 def gain_without(results: CardResults, images: Collection[str], metric: str) -> Difference:

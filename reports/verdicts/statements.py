@@ -6,7 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import singledispatch
 
-from benchmark.evidence.comparison.verdict import Decision, above, all_hold, any_holds, below, present, within
+from benchmark.evidence.comparison.verdict import (
+    Decision,
+    above,
+    all_hold,
+    any_holds,
+    below,
+    of_one_training,
+    present,
+    within,
+)
 from benchmark.evidence.diagnosis.diagnoses import observable
 from benchmark.evidence.estimate import SampleEstimate
 from benchmark.evidence.metrics.multiclass import find_multiclass
@@ -77,9 +86,12 @@ def _part(form: Form, claims: Claims, audit: Audit, measured: Mapping[str, AnyRe
     missing = [name for name in names if name not in measured]
     if missing:
         return _Part(Decision("not run", _why_not_run(missing, claims)))
-    decision = decide(form.assertion, Evidence(claims, audit, [measured[name] for name in names]))
+    cards = [measured[name] for name in names]
+    decision = decide(form.assertion, Evidence(claims, audit, cards))
     if not names:
         return _Part(decision)
+    if any(card.is_one_training for card in cards):
+        decision = of_one_training(decision)
     spec = measured[names[0]].runs[0].spec
     return _Part(decision, different_data(claims, spec) or different_protocol(claims, spec))
 
@@ -94,12 +106,14 @@ def _why_not_run(missing: Sequence[str], claims: Claims) -> str:
 
 def _combined(parts: Sequence[_Part], combine: Callable[[Sequence[Decision]], Decision]) -> Decision:
     """The verdict of all parts. What differs is said once, with the verdict that these runs would give as a hint."""
-    judged = [part.decision if part.different is None else Decision("not comparable", part.different) for part in parts]
-    decision = combine(judged)
+    decisions = [
+        part.decision if part.different is None else Decision("not comparable", part.different) for part in parts
+    ]
+    decision = combine(decisions)
     if decision.verdict != "not comparable":
         return decision
-    own = [part.decision for part in parts if part.different is None]
-    reasons = [each.reason for each in own if each.verdict == "not comparable"]
+    unaffected = [part.decision for part in parts if part.different is None]
+    reasons = [each.reason for each in unaffected if each.verdict == "not comparable"]
     for different in dict.fromkeys(part.different for part in parts if part.different is not None):
         hint = combine([part.decision for part in parts if part.different == different])
         reasons.append(f"{different}; there the verdict would be {hint.verdict}: {hint.reason}")
@@ -166,7 +180,8 @@ def _at_most(assertion: AtMost, evidence: Evidence) -> Decision:
 def _diagnosis(assertion: Diagnosis, evidence: Evidence) -> Decision:
     (card,) = evidence.cards
     runs = tuple(_shows(card, index, assertion.finding) for index in range(len(card.runs)))
-    return _explained(assertion.card, present(runs, " or ".join(assertion.finding)))
+    found = present(runs, " or ".join(assertion.finding), every_seed_alike=card.every_seed_alike)
+    return _explained(assertion.card, found)
 
 
 @decide.register
@@ -175,7 +190,7 @@ def _threshold_matters(assertion: ThresholdMatters, evidence: Evidence) -> Decis
     words = f"{assertion.card} better in {metric} at the threshold from validation than at 0.5"
     if isinstance(evidence.cards[0], MulticlassResults):
         count = len(evidence.cards[0].classes)
-        why = f"cannot be judged on {count} classes: `threshold_matters` is for two classes only"
+        why = f"cannot be decisions on {count} classes: `threshold_matters` is for two classes only"
         return _explained(words, Decision("not comparable", why))
     return _explained(words, above(_gain_of_threshold(assertion.metric, evidence.cards[0]), assertion.margin))
 

@@ -264,7 +264,7 @@ def suggest(name: str, known: Iterable[str], others: Iterable[str] = ()) -> str:
 
 
 def near(name: str, known: Iterable[str], others: Iterable[str] = ()) -> tuple[str, ...]:
-    """Return the names that resemble an unknown one, at most three; upper and lower case are alike.
+    """Return the names that resemble an unknown one, at most three; upper and lower case count as the same.
 
     Args:
         name: The unknown name.

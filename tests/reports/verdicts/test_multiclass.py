@@ -15,7 +15,7 @@ from reports.claims.model import Claims, load_claims
 from reports.report import build_report
 from reports.results.measured import MulticlassResults, collect_multiclass_results
 from reports.results.rescored import with_rule
-from reports.verdicts.attribution import single_change_effects
+from reports.verdicts.attribution import change_effects
 from reports.verdicts.figures import ClaimVerdict, figure_verdicts
 from reports.verdicts.report import TWO_CLASSES_ONLY, report_on_claims
 from reports.verdicts.statements import statement_verdicts
@@ -36,7 +36,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     few = [0] * 40 + [1] * 40 + [2] * 20
     for card, shift in ((GOOD, 3.0), (BAD, 1.0)):
         val = on_val(RADIOGRAPHS, few, simulated(few, 3, shift=shift, images=1))
-        keep_multiclass(made, card, val, on_test(RADIOGRAPHS, labels, simulated(labels, 3, shift=shift)))
+        for seed in (0, 1):  # with the same scores
+            test = on_test(RADIOGRAPHS, labels, simulated(labels, 3, shift=shift))
+            keep_multiclass(made, card, val, test, seed=seed)
     return made
 
 
@@ -213,8 +215,8 @@ def test_a_printed_matrix_belongs_to_the_row_whose_figures_it_gives(
         assert found.decision.verdict == verdict
 
 
-def test_single_changes_of_cards_on_three_classes_have_effects(measured: dict[str, MulticlassResults]) -> None:
-    effects = single_change_effects(GOOD, "accuracy", measured)
+def test_changes_of_cards_on_three_classes_have_effects(measured: dict[str, MulticlassResults]) -> None:
+    effects = change_effects(GOOD, "accuracy", measured)
     assert {each.kind for each in effects} <= {"card", "threshold"}
 
 
