@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from reports.claims.classes import (
     interpretation_problems,
@@ -32,11 +32,12 @@ from reports.claims.statement import (
     unknown_in_statement,
     unknown_metric,
     unknown_name,
+    with_cards,
 )
 from zoo.config.errors import ConfigError
 from zoo.config.renames import formerly
 from zoo.config.strict import Strict
-from zoo.config.strict_yaml import named_file, read_yaml, validate
+from zoo.config.strict_yaml import named_file, near, read_yaml, validate
 from zoo.models.card import ModelCard, PublishedFigure
 from zoo.models.metrics import Measured
 from zoo.models.recipe import Loss
@@ -46,30 +47,34 @@ _COUNTS = ("true_positives", "false_positives", "true_negatives", "false_negativ
 
 
 class Recognise(Strict):
-    """How the data are recognised under any folder name.
+    """How the data are recognised under any folder name."""
 
-    `test_names_sha256` is the SHA-256, in hexadecimal, of the sorted lines CLASS/NAME of the files of the test part,
-    joined by newlines; `zoo data --json` prints it. `classes` are the names of the classes, of two the
-    positive one last.
-    """
-
-    test_names_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    classes: Annotated[tuple[str, ...], Field(min_length=2), AT_MOST] | None = None
+    test_names_sha256: Annotated[
+        str,
+        Field(
+            pattern=r"^[0-9a-f]{64}$",
+            description="SHA-256 of the sorted lines CLASS/NAME of the test part, joined by newlines; "
+            "`test_names` of `zoo data --json`",
+        ),
+    ]
+    classes: Annotated[tuple[str, ...], Field(min_length=2), AT_MOST] | None = Field(
+        default=None, description="names of the classes, of two the positive one last; null: not checked"
+    )
 
 
 class Source(Strict):
-    """The report.
+    """The report."""
 
-    `data` is a SOURCE of `zoo data`; `recognise` recognises the same data under another name. `test` is the test set
-    behind the figures. `other_tests` are further test sets of the same data that the figures may be from.
-    """
-
-    report: Text
-    data: str | None = None
-    recognise: Recognise | None = None
-    language: str | None = None
-    test: AnyTestSet | None = None
-    other_tests: Annotated[tuple[TestSet, ...], Field(max_length=20)] = ()
+    report: Annotated[Text, Field(description="the report, so that a reader can find it")]
+    data: str | None = Field(
+        default=None, description="its data, as `zoo bench --data` names them; null: figures are audited, not compared"
+    )
+    recognise: Recognise | None = Field(default=None, description="how the same data are recognised under another name")
+    language: str | None = Field(default=None, description="language of the report")
+    test: AnyTestSet | None = Field(default=None, description="images per class in the test set behind the figures")
+    other_tests: Annotated[tuple[TestSet, ...], Field(max_length=20)] = Field(
+        default=(), description="further test sets of the same data that the figures may be from"
+    )
 
     @model_validator(mode="after")
     def _recognised_as_something(self) -> Source:
@@ -81,41 +86,79 @@ class Source(Strict):
 class Setting(Strict):
     """A printed setting. Two different values of one setting of a row contradict each other."""
 
-    row: Name
-    setting: Text
-    value: float | int | str
-    location: Annotated[Text, formerly("where")]
+    row: Annotated[Name, Field(description="the row that it is about")]
+    setting: Annotated[Text, Field(description="what was set, such as learning rate")]
+    value: float | int | str = Field(description="its printed value")
+    location: Annotated[Text, formerly("where"), Field(description="where in the source it is printed")]
 
 
 class Conditions(Strict):
-    """Conditions under which the figures were obtained: the image side in pixels and the number of training images.
+    """Conditions under which the figures were obtained.
 
     Runs under different conditions are not comparable. An unstated condition is not checked.
     """
 
-    image_size: Annotated[int, Field(gt=0, le=100_000)] | None = None
-    train: Annotated[int, Field(gt=0, le=1_000_000_000)] | None = None
+    image_size: Annotated[int, Field(gt=0, le=100_000)] | None = Field(
+        default=None, description="image side in pixels; null: not stated"
+    )
+    train: Annotated[int, Field(gt=0, le=1_000_000_000)] | None = Field(
+        default=None, description="number of training images; null: not stated"
+    )
 
 
 class Claims(Strict):
     """A claims file. After `load_claims` every row has all its figures, its test set and its loss. The four published
     counts of a row are then an entry of `matrices`.
-
-    A measured figure reproduces a published one if the interval of their difference is within `margin`, or, for a loss,
-    within the fraction `loss_margin` of the published value.
     """
 
-    name: Name
-    title: Text
-    source: Source
-    conditions: Conditions = Conditions()
-    margin: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    loss_margin: Annotated[float, Field(gt=0, le=1000)] = 0.1
-    rows: Annotated[tuple[Row, ...], ONE_OR_MORE, AT_MOST]
-    interpretations: Annotated[tuple[Interpretation, ...], AT_MOST, formerly("readings")] = ()
-    matrices: Annotated[tuple[AnyMatrix, ...], AT_MOST] = ()
-    settings: Annotated[tuple[Setting, ...], AT_MOST] = ()
-    statements: Annotated[tuple[Statement, ...], AT_MOST] = ()
+    name: Annotated[Name, Field(description="how commands and reports name it")]
+    title: Annotated[Text, Field(description="what the claims are about, as reports print it")]
+    source: Annotated[Source, Field(description="the report, its data and its test set")]
+    conditions: Conditions = Field(
+        default=Conditions(), description="what a run must share with the report to be comparable"
+    )
+    margin: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.05, description="a figure is reproduced if the interval of the difference lies within ± this"
+    )
+    loss_margin: Annotated[float, Field(gt=0, le=1000)] = Field(
+        default=0.1, description="the same for a loss, as a fraction of the published value"
+    )
+    rows: Annotated[tuple[Row, ...], ONE_OR_MORE, AT_MOST, Field(description="the printed figures, one row per model")]
+    interpretations: Annotated[
+        tuple[Interpretation, ...], AT_MOST, formerly("readings"), Field(description="meanings of ambiguous sentences")
+    ] = ()
+    matrices: Annotated[tuple[AnyMatrix, ...], AT_MOST, Field(description="the printed confusion matrices")] = ()
+    settings: Annotated[
+        tuple[Setting, ...], AT_MOST, Field(description="what the report says about how a model was made")
+    ] = ()
+    statements: Annotated[tuple[Statement, ...], AT_MOST, Field(description="sentences of the report, as data")] = ()
+
+    # Names in statements that no card has, each with the nearest names of cards. Not part of a file.
+    _near_cards: Mapping[str, tuple[str, ...]] = PrivateAttr(default_factory=dict)
+
+    def without_card(self, names: Iterable[str]) -> str | None:
+        """Return why models cannot be run because no card has their name.
+
+        Args:
+            names: Names in a statement.
+
+        Returns:
+            A sentence with the names that no card has, and the nearest names; None if every name is that of a card.
+        """
+        absent = [name for name in dict.fromkeys(names) if name in self._near_cards]
+        if not absent:
+            return None
+        near = [f"{name}: did you mean {' or '.join(self._near_cards[name])}?" for name in absent]
+        near = [line for line, name in zip(near, absent, strict=True) if self._near_cards[name]]
+        rows = {row.name for row in self.rows}
+        in_row = " and add its name to the row as `card`" if rows & set(absent) else ""
+        return "; ".join(
+            [
+                f"no card of this name: cannot be run here ({', '.join(absent)})",
+                f"write a card, name its folder with --cards DIR{in_row}",
+                *near,
+            ]
+        )
 
 
 def claims_names() -> tuple[str, ...]:
@@ -210,7 +253,13 @@ def _resolve(claims: Claims, cards: Mapping[str, ModelCard]) -> Claims:
         test = row.test or of_card or of_source
         loss = row.loss or (card.recipe.loss if card else Loss())
         rows.append(row.model_copy(update={"figures": figures, "test": test, "loss": loss}))
-    return claims.model_copy(update={"rows": tuple(rows), "matrices": tuple(matrices)})
+    card_of = {row.name: row.card for row in rows if row.card is not None and row.name not in cards}
+    statements = tuple(with_cards(statement, card_of) for statement in claims.statements)
+    resolved = claims.model_copy(update={"rows": tuple(rows), "matrices": tuple(matrices), "statements": statements})
+    forms = [form for statement in statements for form in statement.assertion.forms()]
+    named = dict.fromkeys(name for form in forms for name in form.assertion.cards)
+    resolved._near_cards = {name: near(name, cards) for name in named if name not in cards}
+    return resolved
 
 
 def _with_meaning(claims: Claims) -> Claims:
@@ -264,7 +313,7 @@ def _problems(claims: Claims, cards: Mapping[str, ModelCard]) -> Iterator[str]:
     yield from _duplicates("statements", "id", (statement.id for statement in claims.statements))
     for i, row in enumerate(claims.rows):
         if row.card is not None:
-            yield from unknown_name(f"rows.{i}.card", "card", row.card, cards)
+            yield from _unknown_card(f"rows.{i}.card", row.card, cards)
         yield from _unknown_metrics(f"rows.{i}", row.figures)
     for i, interpretation in enumerate(claims.interpretations):
         yield from unknown_name(f"interpretations.{i}.row", "row", interpretation.row, rows)
@@ -275,7 +324,15 @@ def _problems(claims: Claims, cards: Mapping[str, ModelCard]) -> Iterator[str]:
         yield from unknown_name(f"settings.{i}.row", "row", setting.row, rows)
     classes = named_classes(claims.rows, claims.matrices, (claims.source.test, *of_cards))
     for i, statement in enumerate(claims.statements):
-        yield from (f"statements.{i}.{problem}" for problem in unknown_in_statement(statement, cards, classes))
+        known = (*rows, *cards)
+        yield from (f"statements.{i}.{problem}" for problem in unknown_in_statement(statement, known, classes))
+
+
+def _unknown_card(path: str, name: str, cards: Collection[str]) -> Iterator[str]:
+    if name not in cards:
+        candidates = near(name, cards)
+        hint = f"Did you mean {' or '.join(candidates)}? " if candidates else ""
+        yield f"{path}: unknown card '{name}'. {hint}`zoo cards` lists all; --cards DIR adds a folder; or drop `card`"
 
 
 def _matrix_problems(claims: Claims) -> Iterator[str]:

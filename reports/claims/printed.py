@@ -7,9 +7,13 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+<<<<<<< HEAD
 from benchmark.evidence.metrics.keys import Average
 from benchmark.evidence.published.means import Repeats
 from reports.claims.statement import AT_MOST, ONE_OR_MORE, Name, Text
+=======
+from reports.claims.statement import AT_MOST, ONE_OR_MORE, At, Name, Text
+>>>>>>> main
 from zoo.config.renames import formerly
 from zoo.config.strict import Strict
 from zoo.models.card import (
@@ -31,15 +35,19 @@ class TestSet(TestSizes):
     `classes` are their names, that of the negatives first.
     """
 
+<<<<<<< HEAD
     location: Annotated[Text, formerly("where")]
     classes: tuple[Text, Text] | None = None
+=======
+    location: Annotated[Text, formerly("where"), Field(description="where in the source it is printed")]
+>>>>>>> main
 
 
 class MulticlassTestSet(MulticlassTestSizes):
     """The number of images of each class in a test set of three classes or more, and where the source states it:
     `{NORMAL: 234, bacteria: 242, virus: 148, location: "Table 1"}`."""
 
-    location: Annotated[Text, formerly("where")]
+    location: Annotated[Text, formerly("where"), Field(description="where in the source it is printed")]
 
 
 AnyTestSet = Annotated[TestSet | MulticlassTestSet, by_keys(names_classes, TestSet, MulticlassTestSet)]
@@ -49,26 +57,26 @@ AnyTestSet = Annotated[TestSet | MulticlassTestSet, by_keys(names_classes, TestS
 class PrintedMatrix(Strict):
     """A printed confusion matrix of two classes on the test split, and the row that the source assigns it to."""
 
-    row: Name
-    location: Annotated[Text, formerly("where")]
-    tp: Count
-    fp: Count
-    tn: Count
-    fn: Count
+    row: Annotated[Name, Field(description="the row to which the source assigns it")]
+    location: Annotated[Text, formerly("where"), Field(description="where in the source it is printed")]
+    tp: Annotated[Count, Field(description="positive images that are predicted as positive")]
+    fp: Annotated[Count, Field(description="negative images that are predicted as positive")]
+    tn: Annotated[Count, Field(description="negative images that are predicted as negative")]
+    fn: Annotated[Count, Field(description="positive images that are predicted as negative")]
 
 
 class PrintedClassMatrix(Strict):
-    """A printed confusion matrix of three classes or more on the test split, and the row that the source assigns it to.
+    """A printed confusion matrix of three classes or more on the test split, and the row it is assigned to."""
 
-    `matrix` has a row for each true class and a column for each predicted class, both in the order of `classes`.
-    `ordered` says that this order is a scale, as of grades.
-    """
-
-    row: Name
-    location: Annotated[Text, formerly("where")]
-    classes: Annotated[tuple[Text, ...], AT_MOST]
-    matrix: Annotated[tuple[Annotated[tuple[Count, ...], AT_MOST], ...], AT_MOST]
-    ordered: bool = False
+    row: Annotated[Name, Field(description="the row to which the source assigns it")]
+    location: Annotated[Text, formerly("where"), Field(description="where in the source it is printed")]
+    classes: Annotated[tuple[Text, ...], AT_MOST, Field(description="names of the classes, in the order of the matrix")]
+    matrix: Annotated[
+        tuple[Annotated[tuple[Count, ...], AT_MOST], ...],
+        AT_MOST,
+        Field(description="one list of counts per true class, with one count per predicted class"),
+    ]
+    ordered: bool = Field(default=False, description="whether the order of the classes is a scale, as of grades")
 
     @model_validator(mode="after")
     def _square(self) -> PrintedClassMatrix:
@@ -109,14 +117,20 @@ class Interpretation(Strict):
     Its figures replace the figures of the row with the same metric, split and epoch, and are audited like printed ones.
     """
 
-    row: Name
-    meaning: Annotated[Text, formerly("reading")]
-    figures: Annotated[tuple[PublishedFigure, ...], ONE_OR_MORE, AT_MOST]
+    row: Annotated[Name, Field(description="the row that the sentence is about")]
+    meaning: Annotated[Text, formerly("reading"), Field(description="what the sentence would mean, in words")]
+    figures: Annotated[
+        tuple[PublishedFigure, ...],
+        ONE_OR_MORE,
+        AT_MOST,
+        Field(description="what replaces the figures of the row with the same metric, split and epoch"),
+    ]
 
 
 class Row(Strict):
-    """The figures printed about one model. `alias` is its name in the source.
+    """The figures printed about one model.
 
+<<<<<<< HEAD
     The published figures of `card` come before `figures`; a figure that both state counts once. A row without test set
     or loss has those of its card. `loss` is the function behind the printed losses, cross-entropy by default.
     `threshold` is the decision threshold behind accuracy, precision and recall.
@@ -145,6 +159,30 @@ class Row(Strict):
         """What the figures are means over, with how many; None for figures of one set of decisions."""
         number = self.folds if self.averaged == "folds" else self.seeds
         return None if self.averaged is None or number is None else (self.averaged, number)
+=======
+    The published figures of `card` come before `figures`; a figure that both state counts once.
+    """
+
+    name: Annotated[Name, Field(description="how matrices, settings and reports name the row")]
+    card: Name | None = Field(
+        default=None, description="the card that rebuilds the model; the row also has its published figures"
+    )
+    alias: Annotated[str | None, formerly("called"), Field(description="name of the model in the source")] = None
+    figures: Annotated[tuple[PublishedFigure, ...], AT_MOST, Field(description="what is printed about the model")] = ()
+    test: AnyTestSet | None = Field(
+        default=None, description="images per class behind the figures; null: those of the card, else of the source"
+    )
+    loss: Loss | None = Field(
+        default=None, description="function behind the printed losses; null: that of the card, else cross-entropy"
+    )
+    threshold: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.5, description="the decision threshold behind accuracy, precision and recall"
+    )
+    at: At | None = Field(
+        default=None,
+        description="`chosen`: decisions chosen on validation images; `half`: those at 0.5; null: at `threshold`",
+    )
+>>>>>>> main
 
     @property
     def of_two(self) -> TestSet | None:
@@ -166,12 +204,17 @@ class Row(Strict):
     def _something(self) -> Row:
         if self.card is None and not self.figures:
             raise ValueError("a row needs a card or figures")
+<<<<<<< HEAD
         for name in ("folds", "seeds"):
             number = getattr(self, name)
             if self.averaged == name and number is None:
                 raise ValueError(f"`averaged: {name}` needs their number; add `{name}: 5`, with the printed number")
             if self.averaged != name and number is not None:
                 raise ValueError(f"`{name}` needs `averaged: {name}`, which says that the figures are means over them")
+=======
+        if self.at is not None and "threshold" in self.model_fields_set:
+            raise ValueError("`at` and `threshold` exclude each other; keep `threshold` where its value is known")
+>>>>>>> main
         return self
 
 

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from benchmark.evidence.diagnosis.diagnoses import FINDINGS
+<<<<<<< HEAD
 from benchmark.evidence.metrics.keys import Average
 from benchmark.evidence.metrics.multiclass import multiclass_metric_names
 from benchmark.evidence.metrics.printed import PRINTED, printed_aliases
 from benchmark.evidence.metrics.registry import NOT_METRICS, aliases, metrics
+=======
+from benchmark.evidence.metrics.multiclass import find_multiclass, multiclass_metric_names
+from benchmark.evidence.metrics.registry import NOT_METRICS, aliases, find_metric, metrics
+>>>>>>> main
 from benchmark.evidence.scores import SplitName
 from zoo.config.renames import formerly
 from zoo.config.strict import Strict
 from zoo.config.strict_yaml import suggest
-from zoo.models.card import MOST_ENTRIES, NAME_PATTERN, ModelCard, Printed
-from zoo.models.metrics import ClassName, Measured, MetricName
+from zoo.models.card import MOST_ENTRIES, NAME_PATTERN, Printed
+from zoo.models.metrics import ClassName, Measured, MetricName, OverClasses
 
 Entry = TypeVar("Entry")
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Text = Annotated[str, Field(min_length=1)]
-Margin = Annotated[float, Field(ge=0, le=1e9)]
+Margin = Annotated[float, Field(ge=0, le=1e9, description="the difference must exceed this")]
+_Metric = Annotated[MetricName, Field(description="what is compared: the name of a metric or an alias")]
+_Split = Annotated[SplitName, Field(description="the images that the figure is about")]
+_Card = Annotated[Name, Field(description="name of the card")]
+_First = Annotated[Name, Field(description="the first card")]
+_Second = Annotated[Name, Field(description="the second card")]
 
 
 def _at_least(count: int) -> AfterValidator:
@@ -39,6 +49,15 @@ def _at_least(count: int) -> AfterValidator:
 ONE_OR_MORE = _at_least(1)
 _TWO_OR_MORE = _at_least(2)
 AT_MOST = Field(max_length=MOST_ENTRIES)
+
+At = Literal["half", "chosen"]
+"""Which decisions a figure is of: `half` for threshold 0.5, of three classes or more for the class with the highest
+score; `chosen` for those that the runs chose on validation. Tables have a column of this name."""
+
+OptionalAt = Annotated[
+    At | None,
+    Field(description="decisions: `half` (0.5, or the highest score), `chosen` on validation; null: as the protocol"),
+]
 _CARDS = ("a", "b", "card")
 
 
@@ -54,43 +73,62 @@ class Assertion(Strict):
         return tuple(getattr(self, field) for field in _CARDS if field in type(self).model_fields)
 
 
-class Superior(Measured, Assertion):
+class OfFigure(Measured, Assertion):
+    """An assertion about a figure. `at` says of which decisions; without it, of those that the protocol asks for.
+
+    A statement is about a model in use, and the protocol says how the model decides: the figures of its rule lead in
+    every table, so they decide here too.
+    """
+
+    at: OptionalAt = None
+
+    @model_validator(mode="after")
+    def _of_decisions(self) -> Self:
+        metric = find_metric(self.metric)
+        several = find_multiclass(self.key)
+        depends = metric.uses_threshold if metric is not None else several is None or several.uses_decisions
+        if self.at is not None and (not depends or self.metric in NOT_METRICS):
+            raise ValueError(f"{self.metric} does not depend on decisions; drop `at`")
+        return self
+
+
+class Superior(OfFigure):
     """A is better than B in a metric by more than `margin`."""
 
-    a: Name
-    b: Name
-    metric: MetricName
+    a: _First
+    b: _Second
+    metric: _Metric
     of_class: ClassName = None
-    average: Average | None = None
+    average: OverClasses = None
     margin: Margin = 0.0
-    split: SplitName = "test"
+    split: _Split = "test"
 
 
 class NotSuperior(Superior):
     """A is not better than B in a metric by more than `margin`; it may be worse."""
 
 
-class Equivalent(Measured, Assertion):
+class Equivalent(OfFigure):
     """A and B differ by at most `within` in a metric, in either direction."""
 
-    a: Name
-    b: Name
-    metric: MetricName
+    a: _First
+    b: _Second
+    metric: _Metric
     of_class: ClassName = None
-    average: Average | None = None
-    within: Annotated[float, Field(gt=0, le=1e9)]
-    split: SplitName = "test"
+    average: OverClasses = None
+    within: Annotated[float, Field(gt=0, le=1e9, description="the largest difference either way")]
+    split: _Split = "test"
 
 
-class AtLeast(Measured, Assertion):
+class AtLeast(OfFigure):
     """A card's metric is at least `value`."""
 
-    card: Name
-    metric: MetricName
+    card: _Card
+    metric: _Metric
     of_class: ClassName = None
-    average: Average | None = None
-    value: Printed
-    split: SplitName = "test"
+    average: OverClasses = None
+    value: Annotated[Printed, Field(description="the bound")]
+    split: _Split = "test"
 
 
 class AtMost(AtLeast):
@@ -100,15 +138,17 @@ class AtMost(AtLeast):
 class Diagnosis(Assertion):
     """Every seed of the card has one of these findings of `benchmark.evidence.diagnosis.diagnoses`."""
 
-    card: Name
-    finding: Annotated[tuple[str, ...], ONE_OR_MORE, AT_MOST]
+    card: _Card
+    finding: Annotated[
+        tuple[str, ...], ONE_OR_MORE, AT_MOST, Field(description="diagnoses, of which every seed has at least one")
+    ]
 
 
 class MatrixOf(Assertion):
     """The confusion matrix printed for the row `matrix` belongs to `card`."""
 
-    matrix: Name
-    card: Name
+    matrix: Annotated[Name, Field(description="the row with which the matrix is printed")]
+    card: _Card
 
     @property
     def cards(self) -> tuple[str, ...]:
@@ -119,8 +159,8 @@ class MatrixOf(Assertion):
 class ThresholdMatters(Assertion):
     """On test, the threshold chosen on validation is better than 0.5 in a metric by more than `margin`."""
 
-    card: Name
-    metric: MetricName
+    card: _Card
+    metric: _Metric
     margin: Margin = 0.0
 
 
@@ -129,14 +169,22 @@ class Form(Strict):
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
 
-    superior: Annotated[Superior | None, formerly("better")] = None
-    not_superior: Annotated[NotSuperior | None, formerly("no_better")] = None
-    equivalent: Annotated[Equivalent | None, formerly("alike")] = None
-    at_least: AtLeast | None = None
-    at_most: AtMost | None = None
-    diagnosis: Diagnosis | None = None
-    matrix_of: MatrixOf | None = None
-    threshold_matters: ThresholdMatters | None = None
+    superior: Annotated[
+        Superior | None, formerly("better"), Field(description="A is better than B by more than a margin")
+    ] = None
+    not_superior: Annotated[
+        NotSuperior | None, formerly("no_better"), Field(description="A is not better than B by more than a margin")
+    ] = None
+    equivalent: Annotated[
+        Equivalent | None, formerly("alike"), Field(description="A and B differ by at most a margin")
+    ] = None
+    at_least: AtLeast | None = Field(default=None, description="a figure is at least a value")
+    at_most: AtMost | None = Field(default=None, description="a figure is at most a value")
+    diagnosis: Diagnosis | None = Field(default=None, description="every seed has one of these diagnoses")
+    matrix_of: MatrixOf | None = Field(default=None, description="a printed matrix is that of a card")
+    threshold_matters: ThresholdMatters | None = Field(
+        default=None, description="the threshold chosen on validation is better than 0.5 on test"
+    )
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -157,11 +205,14 @@ class Form(Strict):
         return assertion
 
 
+_Form = TypeVar("_Form", bound=Form)
+
+
 class CombinedAssertion(Form):
     """What a statement asserts: one form, or several of which all or any must hold."""
 
-    all: Annotated[tuple[Form, ...], _TWO_OR_MORE, AT_MOST] = ()
-    any: Annotated[tuple[Form, ...], _TWO_OR_MORE, AT_MOST] = ()
+    all: Annotated[tuple[Form, ...], _TWO_OR_MORE, AT_MOST, Field(description="all of these forms hold")] = ()
+    any: Annotated[tuple[Form, ...], _TWO_OR_MORE, AT_MOST, Field(description="at least one of these forms holds")] = ()
 
     def forms(self) -> tuple[Form, ...]:
         """Return the forms of `all` or `any`, or else this form."""
@@ -173,27 +224,60 @@ class CombinedAssertion(Form):
 
 
 class Statement(Strict):
-    """A sentence of the report: quoted (`text`), translated, and as data (`assertion`).
+    """A sentence of the report: quoted, translated, and as data."""
 
-    `paraphrase` says in plain words what the assertion takes the sentence to mean.
-    """
+    id: Annotated[Name, Field(description="how reports name it")]
+    location: Annotated[Text, formerly("where"), Field(description="where in the source it is printed")]
+    text: Annotated[Text, Field(description="the sentence, quoted in its own language")]
+    translation: str | None = Field(default=None, description="its translation")
+    paraphrase: Annotated[
+        str | None,
+        formerly("reading"),
+        Field(description="in plain words, what the assertion takes the sentence to mean"),
+    ] = None
+    assertion: Annotated[
+        CombinedAssertion,
+        formerly("says"),
+        Field(description="the sentence as data: one form, or `all` or `any` of several"),
+    ]
 
-    id: Name
-    location: Annotated[Text, formerly("where")]
-    text: Text
-    translation: str | None = None
-    paraphrase: Annotated[str | None, formerly("reading")] = None
-    assertion: Annotated[CombinedAssertion, formerly("says")]
 
-
-def unknown_in_statement(
-    statement: Statement, cards: Mapping[str, ModelCard], classes: Iterable[str] = ()
-) -> Iterator[str]:
-    """Yield a line for each name in a statement that does not exist, with its path below the statement.
+def with_cards(statement: Statement, cards: Mapping[str, str]) -> Statement:
+    """Return a statement with the cards of the rows that it names.
 
     Args:
         statement: The statement.
-        cards: All cards by name.
+        cards: The name of a card by the name of its row.
+
+    Returns:
+        The statement; any other name is unchanged.
+    """
+    assertion = statement.assertion
+    if assertion.all or assertion.any:
+        field = "all" if assertion.all else "any"
+        forms = tuple(_form_with_cards(form, cards) for form in assertion.forms())
+        return statement.model_copy(update={"assertion": assertion.model_copy(update={field: forms})})
+    return statement.model_copy(update={"assertion": _form_with_cards(assertion, cards)})
+
+
+def _form_with_cards(form: _Form, cards: Mapping[str, str]) -> _Form:
+    assertion = form.assertion
+    names = {field: getattr(assertion, field) for field in _CARDS if hasattr(assertion, field)}
+    changed = assertion.model_copy(update={field: cards.get(name, name) for field, name in names.items()})
+    return form.model_copy(update={form.name: changed})
+
+
+def unknown_in_statement(
+    statement: Statement, rows_and_cards: Iterable[str], classes: Iterable[str] = ()
+) -> Iterator[str]:
+    """Yield a line for each name in a statement that does not exist, with its path below the statement.
+
+    A card that does not exist is no error: a statement of a report may be about a model that nobody can run here. The
+    card of a matrix must exist or be a row, since printed figures alone decide about it.
+
+    Args:
+        statement: The statement.
+        rows_and_cards: The names of all rows and cards.
         classes: The classes that the claims name; without any, a class of a statement may have any name.
 
     Yields:
@@ -202,9 +286,8 @@ def unknown_in_statement(
     classes = list(classes)
     for form in statement.assertion.forms():
         assertion, path = form.assertion, f"assertion.{form.name}"
-        for field in _CARDS:
-            if hasattr(assertion, field):
-                yield from unknown_name(f"{path}.{field}", "card", getattr(assertion, field), cards)
+        if isinstance(assertion, MatrixOf):
+            yield from unknown_name(f"{path}.card", "card or row", assertion.card, rows_and_cards)
         if hasattr(assertion, "metric"):
             yield from unknown_metric(f"{path}.metric", assertion.metric)
         if classes and isinstance(assertion, Measured) and assertion.of_class is not None:
@@ -218,6 +301,7 @@ def measured_metrics() -> tuple[str, ...]:
     return tuple(dict.fromkeys((*metrics(), *multiclass_metric_names(), *NOT_METRICS)))
 
 
+<<<<<<< HEAD
 def printed_metrics() -> tuple[str, ...]:
     """Return the names that a printed figure may have: `measured_metrics`, and figures that are only printed."""
     return tuple(dict.fromkeys((*measured_metrics(), *PRINTED)))
@@ -239,6 +323,15 @@ def unknown_metric(path: str, name: str, known: Iterable[str] | None = None) -> 
     if name not in names:
         others = aliases() | printed_aliases() if printed else aliases()
         yield f"{path}: unknown metric '{name}'. {suggest(name, names, others)}"
+=======
+def unknown_metric(path: str, name: str) -> Iterator[str]:
+    """Yield a line if no printed figure can have this metric, with the nearest names and aliases of metrics."""
+    known, others = printed_metrics(), aliases()
+    if name not in known:
+        same = next((metric for alias, metric in others.items() if alias.casefold() == name.casefold()), None)
+        hint = f"Did you mean {same}?" if same is not None else suggest(name, known, others)
+        yield f"{path}: unknown metric '{name}'. {hint}"
+>>>>>>> main
 
 
 def unknown_name(path: str, kind: str, name: str, known: Iterable[str]) -> Iterator[str]:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from benchmark.data.dataset import Pixels
 from benchmark.evidence.calibration.scaling import MulticlassCalibrator
-from benchmark.evidence.decisions.decide import Decision, decide
+from benchmark.evidence.decisions.decide import Decision, FoldedDecision, decide_all
 from benchmark.evidence.diagnosis.multiclass_subgroups import MulticlassSubgroups
 from benchmark.evidence.metrics.influence import Labels
 from benchmark.evidence.scores import MulticlassScores
@@ -31,7 +31,7 @@ from reports.gallery.gallery import (
     with_map,
 )
 from reports.gallery.tiles import empty_map, large_tile, map_alt, overlay, small_tile
-from reports.results.scale import probability_text, scale_of
+from reports.results.scale import Scale, probability_text, scale_of
 
 MOST_PER_GROUP = 10
 ABSTAINED = "abstained"
@@ -69,6 +69,8 @@ def decided_by(run: Run) -> tuple[Decision, str]:
     if not decision.is_chosen:
         return decision, f"highest score; nothing could be chosen on validation: {decision.reason}"
     words, threshold = decision.in_words(), decision.threshold
+    if isinstance(decision, FoldedDecision):
+        return decision, f"{words}; each image by the decision of its fold"
     if threshold is None or threshold.value is None or decision.target == "confidence":
         return decision, words
     return decision, f"{words} (threshold {threshold.value:.3g})"
@@ -76,7 +78,7 @@ def decided_by(run: Run) -> tuple[Decision, str]:
 
 def decisions_of(run: Run, scores: MulticlassScores) -> Labels:
     """The classes (n,) that `run` predicts; -1 without a decision."""
-    return decide(decided_by(run)[0], scores.y_score)
+    return decide_all(decided_by(run)[0], scores)
 
 
 def explained_classes(scores: MulticlassScores, decided: Labels) -> Labels:
@@ -142,7 +144,7 @@ def build_multiclass_gallery(
     maps_reason: str | None = None,
     subgroups: MulticlassSubgroups | None = None,
     notes: Sequence[str] = (),
-    calibrator: MulticlassCalibrator | None = None,
+    calibrators: Sequence[MulticlassCalibrator] = (),
 ) -> Gallery:
     """Build the gallery of `run`.
 
@@ -156,19 +158,21 @@ def build_multiclass_gallery(
         maps_reason: Why there are no maps.
         subgroups: Subgroups of the test images.
         notes: Remarks for the reader.
-        calibrator: The calibrator of its scores, fitted on validation; None leaves them as they are.
+        calibrators: The calibrator of its scores, fitted on validation, or that of each fold of a cross-validation;
+            none leaves them as they are.
 
     Returns:
         The gallery.
     """
     decided = decisions_of(run, scores)
     explained = explained_classes(scores, decided)
-    classes = scores.classes
+    classes, scale = scores.classes, scale_of(*calibrators)
     row_of = {index: row for row, index in enumerate(selection.places)}
 
     def tile(index: int, key: str | None) -> Tile:
         row = row_of[index]
-        plain = _tile(scores, index, int(decided[index]), names[index], pixels[row], key, calibrator)
+        calibrator = calibrators[0 if scores.fold is None else scores.fold[index]] if calibrators else None
+        plain = _tile(scores, index, int(decided[index]), names[index], pixels[row], key, (scale, calibrator))
         if key is None or heat is None:
             return plain
         return _with_true_map(
@@ -197,7 +201,7 @@ def build_multiclass_gallery(
         subgroups=subgroups,
         failures=tuple(tuple(tile(index, None) for index in group) for group in selection.failures),
         notes=tuple(notes),
-        scale=scale_of(calibrator),
+        scale=scale,
     )
 
 
@@ -249,12 +253,14 @@ def _tile(
     name: str,
     pixels: npt.NDArray[np.uint8],
     key: str | None,
-    calibrator: MulticlassCalibrator | None,
+    scaled: tuple[Scale, MulticlassCalibrator | None],
 ) -> Tile:
-    """The tile of an image in the group `key`, or small in a table of subgroups."""
+    """The tile of an image in the group `key`, or small in a table of subgroups; `scaled` is the scale of captions with
+    the calibrator of the image."""
+    scale, calibrator = scaled
     row, label = scores.y_score[index], int(scores.y_true[index])
-    order, scale = np.argsort(-row, kind="stable"), scale_of(calibrator)
-    if calibrator is not None and scale.calibrated:
+    order = np.argsort(-row, kind="stable")
+    if calibrator is not None and calibrator.accepted:
         row = calibrator.probabilities(row[None])[0]
     top = int(order[0]) if decided < 0 else decided
     next_best = int(next(other for other in order if other != top))

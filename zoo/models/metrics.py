@@ -21,8 +21,19 @@ MetricName = Annotated[str, AfterValidator(canonical)]
 PrintedName = Annotated[str, AfterValidator(lambda name: printed_aliases().get(name, canonical(name)))]
 """The name or an alias of a printed figure: of a metric, or of a figure that is printed but not measured."""
 
-ClassName = Annotated[str | None, Field(alias="class", min_length=1, description="one of three classes or more")]
+ClassName = Annotated[
+    str | None,
+    Field(
+        alias="class", min_length=1, description="three or more classes: the class that is judged against all others"
+    ),
+]
 """The class that a figure judges against all others; `class` in files."""
+
+OverClasses = Annotated[
+    Average | None,
+    Field(description="how the figures of the classes become one, as in scikit-learn; null: not averaged"),
+]
+"""How a figure is averaged over the classes."""
 
 
 class Measured(Strict):

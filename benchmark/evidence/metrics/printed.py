@@ -16,7 +16,7 @@ from benchmark.evidence.metrics.registry import Confusion, Ratio, Weights, find_
 if TYPE_CHECKING:
     from benchmark.evidence.metrics.influence import Floats
 
-OverClasses = Literal["macro", "weighted"]
+AverageOfTwo = Literal["macro", "weighted"]
 """How figures of two classes become one: their mean, or their mean by the number of images of each class."""
 
 _F1, _F2 = Ratio((2, 0, 0, 0), (2, 1, 0, 1)), Ratio((5, 0, 0, 0), (5, 1, 0, 4))
@@ -43,7 +43,7 @@ class PrintedMetric:
     aliases: tuple[str, ...] = ()
     range: tuple[float, float] = (0.0, 1.0)
     ratio: Ratio | None = None
-    average: OverClasses | None = None
+    average: AverageOfTwo | None = None
     of: str | None = None
 
 
@@ -61,7 +61,7 @@ _RATIOS = (
     _ratio("f2_of_negatives", "F2 of the negatives", (0, 0, 5, 0), (0, 4, 5, 1)),
 )
 _AVERAGED = ("precision", "recall", "specificity", "f1", "f2")
-_AVERAGES: tuple[OverClasses, ...] = ("macro", "weighted")
+_AVERAGES: tuple[AverageOfTwo, ...] = ("macro", "weighted")
 PRINTED: Mapping[str, PrintedMetric] = MappingProxyType(
     {
         each.name: each
@@ -144,7 +144,7 @@ def has_average(name: str) -> bool:
     return name in _AVERAGED
 
 
-def averaged(name: str, average: OverClasses) -> str:
+def averaged(name: str, average: AverageOfTwo) -> str:
     """Return the name of the average of a figure over both classes; the same name for figures of both classes.
 
     Args:

@@ -84,7 +84,7 @@ def test_a_percentage_with_its_interval_is_stored_as_fractions(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"value": 93.1}, "recall must be within [0, 1]; is it given in percent? Then add `percent: true`"),
+        ({"value": 93.1}, "recall must be within [0, 1]; is it given in percent? 93.1% is `value: 0.931"),
         ({"low": 0.8}, "an interval needs both `low` and `high`"),
         ({"low": 0.8, "high": 0.7}, "high must not be below low"),
         ({"folds": 5}, "give `averaged: folds` and `folds: 5` in the row, not in a figure"),
