@@ -7,13 +7,8 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-<<<<<<< HEAD
-from benchmark.evidence.metrics.keys import Average
 from benchmark.evidence.published.means import Repeats
-from reports.claims.statement import AT_MOST, ONE_OR_MORE, Name, Text
-=======
 from reports.claims.statement import AT_MOST, ONE_OR_MORE, At, Name, Text
->>>>>>> main
 from zoo.config.renames import formerly
 from zoo.config.strict import Strict
 from zoo.models.card import (
@@ -24,23 +19,19 @@ from zoo.models.card import (
     by_keys,
     names_classes,
 )
+from zoo.models.metrics import OverClasses
 from zoo.models.recipe import Loss
 
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
 class TestSet(TestSizes):
-    """The number of images per class in a test set of two classes, and where the source states it.
+    """The number of images per class in a test set of two classes, and where the source states it."""
 
-    `classes` are their names, that of the negatives first.
-    """
-
-<<<<<<< HEAD
-    location: Annotated[Text, formerly("where")]
-    classes: tuple[Text, Text] | None = None
-=======
     location: Annotated[Text, formerly("where"), Field(description="where in the source it is printed")]
->>>>>>> main
+    classes: tuple[Text, Text] | None = Field(
+        default=None, description="names of the classes, that of the negatives first"
+    )
 
 
 class MulticlassTestSet(MulticlassTestSizes):
@@ -130,36 +121,6 @@ class Interpretation(Strict):
 class Row(Strict):
     """The figures printed about one model.
 
-<<<<<<< HEAD
-    The published figures of `card` come before `figures`; a figure that both state counts once. A row without test set
-    or loss has those of its card. `loss` is the function behind the printed losses, cross-entropy by default.
-    `threshold` is the decision threshold behind accuracy, precision and recall.
-
-    `average` says that the figures of single classes are macro or weighted averages over the classes. `positive` is the
-    class that the figures of two classes take as positive: `positives`, the default, `negatives`, or its name.
-    `averaged` says that all figures are means over `folds` of a cross-validation of the test set, which are stratified,
-    or over `seeds`, of which each was judged on the test set.
-    """
-
-    name: Name
-    card: Name | None = None
-    alias: Annotated[str | None, formerly("called")] = None
-    figures: Annotated[tuple[PublishedFigure, ...], AT_MOST] = ()
-    test: AnyTestSet | None = None
-    loss: Loss | None = None
-    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    average: Average | None = None
-    positive: Text | None = None
-    averaged: Repeats | None = None
-    folds: Annotated[int, Field(ge=2, le=1000)] | None = None
-    seeds: Annotated[int, Field(ge=2, le=1000)] | None = None
-
-    @property
-    def repeats(self) -> tuple[Repeats, int] | None:
-        """What the figures are means over, with how many; None for figures of one set of decisions."""
-        number = self.folds if self.averaged == "folds" else self.seeds
-        return None if self.averaged is None or number is None else (self.averaged, number)
-=======
     The published figures of `card` come before `figures`; a figure that both state counts once.
     """
 
@@ -182,7 +143,23 @@ class Row(Strict):
         default=None,
         description="`chosen`: decisions chosen on validation images; `half`: those at 0.5; null: at `threshold`",
     )
->>>>>>> main
+    average: OverClasses = None
+    positive: Text | None = Field(
+        default=None, description="two classes: the class that is positive, `positives`, `negatives` or a name"
+    )
+    averaged: Repeats | None = Field(
+        default=None, description="what all figures are means over; folds are stratified parts of the test set"
+    )
+    folds: Annotated[int, Field(ge=2, le=1000)] | None = Field(default=None, description="number of these folds")
+    seeds: Annotated[int, Field(ge=2, le=1000)] | None = Field(
+        default=None, description="number of trainings, of which each was judged on the test set"
+    )
+
+    @property
+    def repeats(self) -> tuple[Repeats, int] | None:
+        """What the figures are means over, with how many; None for figures of one set of decisions."""
+        number = self.folds if self.averaged == "folds" else self.seeds
+        return None if self.averaged is None or number is None else (self.averaged, number)
 
     @property
     def of_two(self) -> TestSet | None:
@@ -204,17 +181,14 @@ class Row(Strict):
     def _something(self) -> Row:
         if self.card is None and not self.figures:
             raise ValueError("a row needs a card or figures")
-<<<<<<< HEAD
+        if self.at is not None and "threshold" in self.model_fields_set:
+            raise ValueError("`at` and `threshold` exclude each other; keep `threshold` where its value is known")
         for name in ("folds", "seeds"):
             number = getattr(self, name)
             if self.averaged == name and number is None:
                 raise ValueError(f"`averaged: {name}` needs their number; add `{name}: 5`, with the printed number")
             if self.averaged != name and number is not None:
                 raise ValueError(f"`{name}` needs `averaged: {name}`, which says that the figures are means over them")
-=======
-        if self.at is not None and "threshold" in self.model_fields_set:
-            raise ValueError("`at` and `threshold` exclude each other; keep `threshold` where its value is known")
->>>>>>> main
         return self
 
 

@@ -8,15 +8,9 @@ from typing import Annotated, Literal, Self, TypeVar
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from benchmark.evidence.diagnosis.diagnoses import FINDINGS
-<<<<<<< HEAD
-from benchmark.evidence.metrics.keys import Average
-from benchmark.evidence.metrics.multiclass import multiclass_metric_names
-from benchmark.evidence.metrics.printed import PRINTED, printed_aliases
-from benchmark.evidence.metrics.registry import NOT_METRICS, aliases, metrics
-=======
 from benchmark.evidence.metrics.multiclass import find_multiclass, multiclass_metric_names
+from benchmark.evidence.metrics.printed import PRINTED, printed_aliases
 from benchmark.evidence.metrics.registry import NOT_METRICS, aliases, find_metric, metrics
->>>>>>> main
 from benchmark.evidence.scores import SplitName
 from zoo.config.renames import formerly
 from zoo.config.strict import Strict
@@ -301,7 +295,6 @@ def measured_metrics() -> tuple[str, ...]:
     return tuple(dict.fromkeys((*metrics(), *multiclass_metric_names(), *NOT_METRICS)))
 
 
-<<<<<<< HEAD
 def printed_metrics() -> tuple[str, ...]:
     """Return the names that a printed figure may have: `measured_metrics`, and figures that are only printed."""
     return tuple(dict.fromkeys((*measured_metrics(), *PRINTED)))
@@ -322,16 +315,9 @@ def unknown_metric(path: str, name: str, known: Iterable[str] | None = None) -> 
     names = tuple(measured_metrics() if known is None else known)
     if name not in names:
         others = aliases() | printed_aliases() if printed else aliases()
-        yield f"{path}: unknown metric '{name}'. {suggest(name, names, others)}"
-=======
-def unknown_metric(path: str, name: str) -> Iterator[str]:
-    """Yield a line if no printed figure can have this metric, with the nearest names and aliases of metrics."""
-    known, others = printed_metrics(), aliases()
-    if name not in known:
         same = next((metric for alias, metric in others.items() if alias.casefold() == name.casefold()), None)
-        hint = f"Did you mean {same}?" if same is not None else suggest(name, known, others)
+        hint = f"Did you mean {same}?" if same is not None else suggest(name, names, others)
         yield f"{path}: unknown metric '{name}'. {hint}"
->>>>>>> main
 
 
 def unknown_name(path: str, kind: str, name: str, known: Iterable[str]) -> Iterator[str]:
