@@ -1,7 +1,7 @@
 """The pictures and the example report of the documentation, all from one store: `make pictures`.
 
-It benches every card on the phantom into a temporary folder, which takes minutes. With `--store DIR` it takes the runs
-of an existing store.
+It benches the cards of `pneumonia-report` on the phantom into a temporary folder, which takes minutes. With
+`--store DIR` it takes the runs of an existing store.
 """
 
 from __future__ import annotations

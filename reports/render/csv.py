@@ -91,6 +91,7 @@ def _claims(section: Section) -> Iterator[Row]:
                     **{"claim": claim.claim, "where": claim.where},
                     **{"verdict": decision.verdict, "why": decision.reason, "images_needed": decision.needed},
                     "published": None if claim.published is None else claim.published.value,
+                    "measured_at": claim.at,
                     **_bounds(claim.measured, "measured_"),
                     **_bounds(claim.difference, "difference_"),
                 }
@@ -130,7 +131,7 @@ def _bounds(estimate: Estimate | None, prefix: str = "") -> Row:
 
 _VALUE = ("value", "low", "high")
 _CALL = ("true_class", "called_class")
-_CLAIM = ("claims", "kind", "about", "claim", "where", "verdict", "why", "images_needed", "published")
+_CLAIM = ("claims", "kind", "about", "claim", "where", "verdict", "why", "images_needed", "published", "measured_at")
 _TABLES: Mapping[str, tuple[tuple[str, ...], Callable[[Section], Iterator[Row]]]] = {
     "cards": (("card", "seeds", "at", "leads", "metric", *_VALUE, "n", "reason"), _cards),
     "claims": ((*_CLAIM, *(f"{of}_{name}" for of in ("measured", "difference") for name in _VALUE)), _claims),

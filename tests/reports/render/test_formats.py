@@ -76,7 +76,7 @@ def test_the_document_has_these_parts_under_these_names(report: Report) -> None:
         "seconds",
     }
     assert set(claims["figures"][0]) == {
-        *("about", "claim", "where", "decision", "published", "measured", "difference", "quote"),
+        *("about", "claim", "where", "decision", "published", "measured", "difference", "quote", "at"),
     }
 
 
