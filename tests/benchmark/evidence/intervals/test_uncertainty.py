@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import beta, norm
+from scipy.stats import beta, norm, t
 from statsmodels.stats.proportion import proportion_confint
 
 from benchmark.evidence.intervals.figures import figures
@@ -58,14 +58,75 @@ def test_independent_proportions_have_the_interval_of_statsmodels() -> None:
     assert figure.method == "Wilson"
 
 
-def test_the_auc_of_independent_images_has_delong_s_interval() -> None:
-    ill, well = SOME.y_score[SOME.y_true == 1], SOME.y_score[SOME.y_true == 0]
-    wins = (ill[:, None] > well) + 0.5 * (ill[:, None] == well)  # DeLong et al. 1988, by all pairs
-    area = wins.mean()
-    variance = wins.mean(axis=1).var(ddof=1) / len(ill) + wins.mean(axis=0).var(ddof=1) / len(well)
-    logit, half = np.log(area / (1 - area)), norm.ppf(0.975) * np.sqrt(variance) / (area * (1 - area))
+def delong(scores: TestScores) -> tuple[float, float, float]:
+    """The AUC, its variance by all pairs (DeLong et al. 1988), and its degrees of freedom (Satterthwaite 1946)."""
+    ill, well = scores.y_score[scores.y_true == 1], scores.y_score[scores.y_true == 0]
+    wins = (ill[:, None] > well) + 0.5 * (ill[:, None] == well)
+    first, second = wins.mean(axis=1).var(ddof=1) / len(ill), wins.mean(axis=0).var(ddof=1) / len(well)
+    df = (first + second) ** 2 / (first**2 / (len(ill) - 1) + second**2 / (len(well) - 1))
+    return float(wins.mean()), float(first + second), float(df)
+
+
+@pytest.mark.parametrize("sizes", [(90, 110), (5, 95)])
+def test_the_auc_of_independent_images_has_delong_s_interval_moderated_by_newcombe_s(sizes: tuple[int, int]) -> None:
+    scores = on_test(*planted(*sizes, shift=1.5, seed=4))
+    area, variance, df = delong(scores)
+    n, m = sizes  # negatives, positives
+    by_value = area * (1 - area) / (m * n) * (1 + ((m + n) / 2 - 1) * ((1 - area) / (2 - area) + area / (1 + area)))
+    moderated = (df * variance + 8 * by_value) / (df + 8)  # Smyth 2004, with 8 degrees of freedom of the prior
+    logit, half = np.log(area / (1 - area)), t.ppf(0.975, df + 8) * np.sqrt(moderated) / (area * (1 - area))
     result = tuple(1 / (1 + np.exp(-end)) for end in (logit - half, logit + half))
-    assert bounds(measured(SOME, "auc")) == pytest.approx(result, abs=1e-12)
+    assert bounds(measured(scores, "auc")) == pytest.approx(result, abs=1e-12)
+
+
+def test_newcombe_s_variance_is_of_no_account_in_a_large_test_set() -> None:
+    scores = on_test(*planted(300, 300, shift=1.5, seed=4))
+    area, variance, _ = delong(scores)
+    logit, half = np.log(area / (1 - area)), norm.ppf(0.975) * np.sqrt(variance) / (area * (1 - area))
+    plain = tuple(1 / (1 + np.exp(-end)) for end in (logit - half, logit + half))
+    assert bounds(measured(scores, "auc")) == pytest.approx(plain, abs=2e-4)
+
+
+def test_a_perfect_auc_has_newcombe_s_interval() -> None:
+    """Its lower end is the AUC at which 1 is 1.96 standard errors away (Newcombe 2006, method 5)."""
+    m, n = 40, 60
+    scores = on_test([0] * n + [1] * m, [*np.linspace(0.1, 0.4, n), *np.linspace(0.6, 0.9, m)])
+    figure = measured(scores, "auc")
+    low, high = bounds(figure)
+    error = low * (1 - low) / (m * n) * (1 + ((m + n) / 2 - 1) * ((1 - low) / (2 - low) + low / (1 + low)))
+    assert (figure.value, high, figure.method) == (1.0, 1.0, "Newcombe")
+    assert 0.9 < low < 1
+    assert (1 - low) / math.sqrt(error) == pytest.approx(1.96, rel=0.02)
+
+
+def square_and_add(value: float, moves: list[tuple[float, float]]) -> tuple[float, float]:
+    return tuple(value + sign * math.hypot(*(move[k] - value for move in moves)) for k, sign in enumerate((-1, 1)))
+
+
+@pytest.mark.parametrize(("metric", "index"), [("precision", 0), ("f1", 1), ("mcc", 2), ("accuracy", 3)])
+def test_few_positives_of_a_fixed_number_count_by_their_recall(metric: str, index: int) -> None:
+    """All 5 positives are right, which says nothing about the spread of recall; Wilson's interval does."""
+    scores = of_counts(tp=5, fp=9, tn=86, fn=0)
+
+    def at(recall: float, fallout: float) -> float:
+        tp, fp = 5 * recall, 95 * fallout
+        fn, tn = 5 - tp, 95 - fp
+        margins = math.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
+        values = tp / (tp + fp), 2 * tp / (2 * tp + fp + fn), (tp * tn - fp * fn) / margins, (tp + tn) / 100
+        return values[index]
+
+    (r_low, r_high), (f_low, f_high) = wilson(5, 5), wilson(9, 95)
+    moves = [(at(r_low, 9 / 95), at(r_high, 9 / 95)), (at(1, f_high), at(1, f_low))]
+    figure = measured(scores, metric, "fixed")
+    assert figure.value is not None
+    assert bounds(figure) == pytest.approx(square_and_add(figure.value, moves), abs=1e-9)
+    assert figure.method == "square-and-add"
+
+
+def test_accuracy_of_equal_classes_that_are_called_alike_has_the_interval_of_balanced_accuracy() -> None:
+    """At fixed class sizes both are the same quantity, known exactly if every image is called positive."""
+    result = figures(of_counts(tp=234, fp=234, tn=0, fn=0), CUT, class_sizes="fixed")
+    assert bounds(result["accuracy"]) == pytest.approx(bounds(result["balanced_accuracy"]), abs=1e-12)
 
 
 def test_f1_has_the_interval_of_its_jaccard_proportion() -> None:
@@ -150,7 +211,7 @@ def test_one_patient_alone_has_no_interval_and_has_a_reason() -> None:
     assert figure.reason == "one patient alone shows no spread"
 
 
-@pytest.mark.parametrize(("metric", "value"), [("auc", 1.0), ("average_precision", 1.0), ("mcc", 1.0)])
+@pytest.mark.parametrize(("metric", "value"), [("average_precision", 1.0), ("mcc", 1.0)])
 def test_a_perfect_figure_without_a_proportion_has_no_interval_and_has_a_reason(metric: str, value: float) -> None:
     figure = measured(on_test([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9]), metric)
     assert (figure.value, figure.low) == (value, None)
@@ -221,14 +282,15 @@ def test_wilson_by_patient_is_near_the_beta_interval_of_the_same_effective_size(
 @pytest.mark.parametrize("patients", [False, True])
 @pytest.mark.parametrize("metric", ["accuracy", "precision", "f1"])
 def test_one_class_called_under_fixed_class_sizes_still_leaves_doubt(metric: str, patients: bool) -> None:
-    """Nothing varies within a class there; the interval is that of so many patients, each with images alike."""
+    """Nothing varies within a class there; recall is that of so many patients, each with images alike."""
     y_true = np.repeat([0, 1], 100)
     clusters = Clusters(y_true, [str(place // 2) for place in range(200)] if patients else None)
     rates = {"accuracy": 0.5, "precision": 0.5, "f1": 2 / 3}
     result = interval(metric, rates[metric], np.full(200, 0.9), 0.5, clusters, class_sizes="fixed")
-    low, high = proportion_confint(100 / (1 + patients), 200 / (1 + patients), method="wilson")
-    expected = (low, high) if metric != "f1" else (2 * low / (1 + low), 2 * high / (1 + high))
-    assert (result.low, result.high) == pytest.approx(expected)
+    end = wilson(100 // (1 + patients), 100 // (1 + patients))[0]
+    low = {"accuracy": end / 2, "precision": end / (end + 1), "f1": 2 * end / (end + 2)}[metric]
+    high = {"accuracy": (1 + 1 - end) / 2, "precision": 1 / (1 + end), "f1": 2 / (2 + end)}[metric]
+    assert (result.low, result.high) == pytest.approx((low, high))
 
 
 def alike(patients: int) -> TestScores:
