@@ -20,7 +20,7 @@ test: $(VENV)/.dev
 docs: $(VENV)/.dev
 	$(BIN)/sphinx-build -W -b html docs build/docs
 
-## Make the README's pictures and the example report, all from one bench on the phantom; needs Chromium.
+## Make the pictures and the example report of the documentation, all from one bench on the phantom; needs Chromium.
 pictures: $(VENV)/.dev
 	$(BIN)/python -m docs.pictures
 

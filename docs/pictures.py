@@ -1,6 +1,6 @@
-"""The README's two pictures and the example report, all from one store: `make pictures`.
+"""The pictures and the example report of the documentation, all from one store: `make pictures`.
 
-It benches every card on the phantom into a temporary folder, which takes minutes. With `--store DIR` it shows the runs
+It benches every card on the phantom into a temporary folder, which takes minutes. With `--store DIR` it takes the runs
 of an existing store.
 """
 
@@ -20,17 +20,21 @@ from PIL import Image
 from rich.console import Console
 
 from benchmark.runs.storage.store import Store
-from reports.render.terminal.comparison import comparison_tables
+from reports.render.terminal.comparison import answers
 from reports.report import build_report
 
 DOCS = Path(__file__).resolve().parent
 COLUMNS = 120
-SIZE = {"width": 1100, "height": 1010}
-_COMPARISON = "section[id$='-comparison']"
+WIDTH = 1280
+"""Of the browser window, in pixels."""
+
+_ANSWER = ".answer-first"
+_MARGIN = 24
+_STORE = Path("runs")  # the default of the commands in the picture
 
 
 def main() -> None:
-    """Make `bench.svg`, `report.png` and `example/` below the folder of the documentation."""
+    """Make `answer.svg`, `report.png` and `example/` below the folder of the documentation."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--store", type=Path, help="a store of runs on the phantom, instead of benching all cards")
     parser.add_argument("--out", type=Path, default=DOCS, help="the folder to write into, %(default)s if left out")
@@ -41,7 +45,7 @@ def main() -> None:
         if arguments.store is None:
             _zoo("bench", "--all", "--store", str(store))
         arguments.out.mkdir(parents=True, exist_ok=True)
-        draw_table(store, arguments.out / "bench.svg")
+        draw_answer(store, arguments.out / "answer.svg")
         example = arguments.out / "example"
         if example.exists():
             shutil.rmtree(example)  # figures of cards that are gone would stay
@@ -49,34 +53,33 @@ def main() -> None:
         photograph(example / "report.html", arguments.out / "report.png")
 
 
-def draw_table(store: Path, path: Path) -> None:
-    """The comparison that `zoo bench` prints of the runs in `store`, as a picture of a terminal."""
+def draw_answer(store: Path, path: Path) -> None:
+    """The answer with which `zoo bench` ends about the runs in `store`, as a picture of a terminal."""
     source = Store(store)
     runs, problems = source.runs("bench")
     if problems or not runs:
         sys.exit("\n".join(problems) or f"{store}: contains no runs")
     console = Console(record=True, width=COLUMNS, highlight=False, file=io.StringIO(), force_terminal=True)
-    console.print(comparison_tables(build_report(runs, source.history)))
-    svg = console.export_svg(title="zoo bench --all", unique_id="bench")
+    console.print(answers(build_report(runs, source.history), _STORE))
+    svg = console.export_svg(title="zoo bench --all", unique_id="answer")
     # A picture asks nothing of the network: of the sources of a font those on the machine are left.
     svg = re.sub(r'(src: local\("[^"]+"\)),\s*(?:url\("[^"]+"\) format\("[^"]+"\)[,;]\s*)+', r"\1;\n        ", svg)
     path.write_text("\n".join(line.rstrip() for line in svg.splitlines()) + "\n", encoding="utf-8")
 
 
 def photograph(page: Path, path: Path) -> None:
-    """The comparison of the report `page` as a browser shows it."""
+    """The answer of the report `page`, from the top of the page, as a browser shows it on a wide screen."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as started:
         browser = started.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
-        opened = browser.new_page(viewport=SIZE)
+        opened = browser.new_page(viewport={"width": WIDTH, "height": 1000})
         opened.goto(page.resolve().as_uri())
-        opened.add_style_tag(content="nav.contents, .contents { display: none !important; }")
-        top = opened.locator(_COMPARISON).first.bounding_box()
-        if top is None:
-            sys.exit(f"{page}: holds no comparison")
-        heading = opened.locator(f"{_COMPARISON} > h3").first.bounding_box() or top
-        picture = opened.screenshot(full_page=True, clip={"x": 0, "y": heading["y"], **SIZE})
+        answer = opened.locator(_ANSWER).first.bounding_box()
+        if answer is None:
+            sys.exit(f"{page}: contains no answer")
+        height = answer["y"] + answer["height"] + _MARGIN
+        picture = opened.screenshot(full_page=True, clip={"x": 0, "y": 0, "width": WIDTH, "height": height})
         browser.close()
     # A palette is enough for a few colours, and a third of the size.
     Image.open(io.BytesIO(picture)).convert("RGB").quantize(256).save(path, optimize=True)

@@ -33,20 +33,21 @@ MOST_TRIALS = 10_000
 
 
 class Parameter(Strict):
-    """One parameter of the card.
+    """One parameter of the card."""
 
-    `low` and `high` are the ends of a range. `step` is the difference of neighbouring values; on a log scale it is
-    their factor, above 1. `values` are those of a choice. `when` names another parameter and the values of it for which
-    this one is varied.
-    """
-
-    kind: Literal["float", "int", "choice", "boolean"]
-    low: Bound | None = None
-    high: Bound | None = None
-    step: Annotated[float, Field(gt=0, le=1e9)] | None = None
-    scale: Literal["linear", "log"] = "linear"
-    values: Annotated[tuple[Any, ...], AT_MOST] | None = None
-    when: dict[str, Annotated[tuple[Any, ...], AT_MOST]] = Field(default={})
+    kind: Literal["float", "int", "choice", "boolean"] = Field(description="what its values are")
+    low: Bound | None = Field(default=None, description="float, int: the lowest value")
+    high: Bound | None = Field(default=None, description="float, int: the highest value")
+    step: Annotated[float, Field(gt=0, le=1e9)] | None = Field(
+        default=None, description="float, int: difference of neighbouring values; on a log scale their factor, above 1"
+    )
+    scale: Literal["linear", "log"] = Field(
+        default="linear", description="float, int: whether differences or factors count as steps of one size"
+    )
+    values: Annotated[tuple[Any, ...], AT_MOST] | None = Field(default=None, description="choice: what to choose from")
+    when: dict[str, Annotated[tuple[Any, ...], AT_MOST]] = Field(
+        default={}, description="another parameter, listed above, and its values for which this one is varied"
+    )
 
     @model_validator(mode="after")
     def _whole(self) -> Parameter:
@@ -88,42 +89,54 @@ class Parameter(Strict):
 
 
 class Budget(Strict):
-    """The budget of a search, which ends after `trials` trials or `minutes` minutes.
+    """The budget of a search."""
 
-    `epochs` caps each phase of a trial; for hyperband, it is the largest number of epochs.
-    """
-
-    trials: Annotated[int, Field(gt=0, le=MOST_TRIALS)] = 12
-    epochs: Epochs | None = None
-    minutes: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
+    trials: Annotated[int, Field(gt=0, le=MOST_TRIALS)] = Field(default=12, description="the search ends after so many")
+    epochs: Epochs | None = Field(
+        default=None,
+        description="cap on each phase of a trial; for hyperband, the largest number of epochs; null: none",
+    )
+    minutes: Annotated[float, Field(gt=0, le=1_000_000)] | None = Field(
+        default=None, description="the search ends after so many minutes; null: no limit"
+    )
 
 
 class Reseed(Strict):
-    """How many trials, the best `top`, are run again with how many `seeds`, to show the part of luck in their rank."""
+    """How many trials are run again, to show the part of luck in their rank."""
 
-    top: Annotated[int, Field(ge=0, le=1000)] = 3
-    seeds: Annotated[int, Field(ge=0, le=1000)] = 3
+    top: Annotated[int, Field(ge=0, le=1000)] = Field(default=3, description="how many of the best trials; 0: none")
+    seeds: Annotated[int, Field(ge=0, le=1000)] = Field(default=3, description="with how many other seeds each")
 
 
 class SearchSpace(Strict):
     """Parameters by their path in the card, and how they are searched.
 
-    `objective` is a metric of the validation split. On three or more classes, a metric of one class against the rest,
-    such as `auc`, means its macro mean; `recall:class:NAME` is that of one class. `executions` is the number of
-    runs per trial, each with its own seed. `folds` divides the train and val images by patient for cross-validation.
     The objective of a trial is the mean over executions and folds.
     """
 
-    name: str
-    title: Annotated[str, Field(min_length=1, max_length=200)]
-    objective: MetricName = "auc"
-    tuner: Tuner = "random"
-    seed: Annotated[int, Field(ge=0, lt=2**32 - 1)] = 0
-    budget: Budget = Budget()
-    executions: Annotated[int, Field(gt=0, le=1000)] = 1
-    folds: Annotated[int, Field(ge=2, le=20)] | None = None
-    reseed: Reseed = Reseed()
-    parameters: Annotated[dict[str, Parameter], Field(min_length=1, max_length=100)]
+    name: str = Field(description="how `zoo search` and its results name it")
+    title: Annotated[str, Field(min_length=1, max_length=200, description="what is searched")]
+    objective: Annotated[
+        MetricName,
+        Field(
+            description="the validation metric to optimise; of three or more classes, `auc` means its macro mean and "
+            "`recall:class:NAME` the recall of one class"
+        ),
+    ] = "auc"
+    tuner: Tuner = Field(default="random", description="KerasTuner's oracle that proposes the trials")
+    seed: Annotated[int, Field(ge=0, lt=2**32 - 1)] = Field(default=0, description="seed of the tuner")
+    budget: Budget = Field(default=Budget(), description="when the search ends")
+    executions: Annotated[int, Field(gt=0, le=1000)] = Field(
+        default=1, description="runs per trial, each with its own seed"
+    )
+    folds: Annotated[int, Field(ge=2, le=20)] | None = Field(
+        default=None, description="folds by patient of the train and validation images; null: one split"
+    )
+    reseed: Reseed = Field(default=Reseed(), description="which trials are run again with other seeds")
+    parameters: Annotated[
+        dict[str, Parameter],
+        Field(min_length=1, max_length=100, description="what is varied, by its path in the card, model.* or recipe.*"),
+    ]
 
     @model_validator(mode="after")
     def _known(self) -> SearchSpace:

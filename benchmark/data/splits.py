@@ -38,22 +38,33 @@ Count = Annotated[int, Field(gt=0, le=1_000_000_000)]
 
 
 class Sampling(Strict):
-    """How many images each part gets; None requests all.
+    """How many images each part gets.
 
     Sizes are targets. Of the images from which several parts are drawn, train keeps half of each class, or its request
-    if that is less; val and test share the rest, in proportion to their requests if it is too small. `balanced` draws
-    equal numbers of each class. `val_fraction` is the share of the training part's patients that validation gets if
-    `val` is None. `test_fraction` is for sources without a test part. A source's validation part with fewer than
-    `min_val` images is set aside.
+    if that is less; val and test share the rest, in proportion to their requests if it is too small.
     """
 
-    train: Count | None = None
-    val: Count | None = None
-    test: Count | None = None
-    balanced: bool = False
-    val_fraction: Share = 0.2
-    test_fraction: Share = 0.2
-    min_val: Annotated[int, Field(ge=0, le=1_000_000_000)] = 100
+    train: Count | None = Field(default=None, description="images to train on; null: all that the other parts leave")
+    val: Count | None = Field(
+        default=None,
+        description="images to choose thresholds and epochs on; null: val_fraction of the training images",
+    )
+    test: Count | None = Field(
+        default=None,
+        description="images to measure on; null: the test part of the source, or test_fraction of all images",
+    )
+    balanced: bool = Field(
+        default=False, description="whether each class gets the same number of images; else classes keep their shares"
+    )
+    val_fraction: Share = Field(
+        default=0.2, description="share of the training images, by patient, that becomes validation if val is null"
+    )
+    test_fraction: Share = Field(
+        default=0.2, description="share of the images, by patient, that becomes test if the source has no test part"
+    )
+    min_val: Annotated[int, Field(ge=0, le=1_000_000_000)] = Field(
+        default=100, description="a validation part of the source with fewer images is set aside"
+    )
 
 
 @dataclass(frozen=True)

@@ -25,20 +25,25 @@ class DecisionParameters(TypedDict):
 
 
 class DecisionRule(Strict):
-    """How images are decided among three or more classes; what must be chosen is chosen on validation scores.
+    """How images are decided among three or more classes; what must be chosen is chosen on validation scores."""
 
-    `rule` is the name of a rule. `of_class` is the class of `class_at`. `target` is what `value` states: `sensitivity`
-    or `specificity` of that class, or for `abstain` a `confidence` or the `accuracy` of the answered images. `costs`
-    are by true class, then by predicted class; wrong decisions that it does not name cost 1. `confidence`, for
-    `class_at`, is that with which the rate of the class is at least `value` on further images.
-    """
-
-    rule: RuleName = "argmax"
-    of_class: str | None = None
-    target: Target | None = None
-    value: float | None = None
-    costs: dict[str, dict[str, float]] = Field(default_factory=dict)
-    confidence: float | None = None
+    rule: RuleName = Field(
+        default="argmax", description="the highest score, the lowest cost, one class at a rate, or none when unsure"
+    )
+    of_class: str | None = Field(default=None, description="class_at: the class that gets a threshold")
+    target: Target | None = Field(
+        default=None,
+        description="what `value` states; class_at: sensitivity or specificity; abstain: confidence or accuracy; null: "
+        "the first of the two",
+    )
+    value: float | None = Field(default=None, description="class_at, abstain: the rate or confidence to reach")
+    costs: dict[str, dict[str, float]] = Field(
+        default_factory=dict,
+        description="cost: the cost of a wrong decision, by true class, then by predicted class; others cost 1",
+    )
+    confidence: float | None = Field(
+        default=None, description="class_at: the confidence that further images reach `value`; null: no guarantee"
+    )
 
     @field_validator("rule", mode="before")
     @classmethod

@@ -5,11 +5,11 @@ Two classes have a threshold, 0.5 by default. More have a decision, by default t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from benchmark.evidence.decisions.choice import choose_decision
-from benchmark.evidence.decisions.decide import Decision, decide
-from benchmark.evidence.diagnosis.diagnoses import Finding, diagnose
+from benchmark.evidence.decisions.decide import Decision, decide, decide_all
+from benchmark.evidence.diagnosis.diagnoses import SPLIT_FAULTS, Finding, diagnose
 from benchmark.evidence.diagnosis.multiclass import diagnose_multiclass
 from benchmark.evidence.diagnosis.training_record import TrainingDiagnostics
 from benchmark.evidence.intervals.figures import figures
@@ -20,6 +20,7 @@ from benchmark.evidence.metrics.registry import Figure, values
 from benchmark.evidence.scores import AnyScores, MulticlassScores, MulticlassValidationScores, Scores, ValidationScores
 from benchmark.evidence.thresholds.choice import Threshold, choose_with_interval
 from benchmark.runs.protocol import Protocol
+from zoo.models.card import ModelCard
 
 HALF = 0.5
 Choice = Threshold | Decision
@@ -47,6 +48,19 @@ def choose(protocol: Protocol, val: AnyScores) -> Choice:
     if isinstance(val, MulticlassValidationScores):
         return choose_decision(val, **protocol.decision.parameters, class_sizes=protocol.class_sizes)
     raise TypeError(f"a decision is chosen on validation scores, not on {type(val).__name__}")
+
+
+def unintended(findings: Iterable[Finding], card: ModelCard) -> tuple[Finding, ...]:
+    """Return the findings without what a card does by design: the same answer for every image is no collapse.
+
+    Args:
+        findings: The diagnosis of a run.
+        card: Its card.
+
+    Returns:
+        All findings, or those about data and split for a card that looks at nothing.
+    """
+    return tuple(finding for finding in findings if not card.looks_at_nothing or finding.code in SPLIT_FAULTS)
 
 
 def is_chosen(choice: Choice) -> bool:
@@ -77,7 +91,7 @@ def figures_of(scores: AnyScores, choice: Choice, class_sizes: ClassSizes, costs
         TypeError: The choice is for another number of classes, or has no value.
     """
     if isinstance(scores, MulticlassScores) and isinstance(choice, Decision):
-        decided = decide(choice, scores.y_score)
+        decided = decide_all(choice, scores)
         return multiclass_figures(scores, decided, class_sizes, costs=costs, abstains=choice.abstains)
     if isinstance(scores, Scores) and isinstance(choice, Threshold) and choice.value is not None:
         return figures(scores, choice.value, class_sizes)

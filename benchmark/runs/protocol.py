@@ -32,14 +32,16 @@ from zoo.models.recipe import Epochs, ProbeRecipe
 class ThresholdRule(Strict):
     """How the decision threshold is chosen on validation scores.
 
-    `rule` is the name of a rule. `value` is its parameter, UNUSED for a rule without one. `confidence`, for
-    `sensitivity` and `specificity`, is that with which the figure is at least `value` on further images: the threshold
-    is chosen so that the lower one-sided bound on validation reaches `value`.
+    With a confidence, the threshold is chosen so that the lower one-sided bound on validation reaches `value`. The
+    value of a rule without a parameter is UNUSED.
     """
 
-    rule: str = "youden"
-    value: float = Field(default=None, validate_default=True)
-    confidence: float | None = None
+    rule: str = Field(default="youden", description="name of the rule")
+    value: float = Field(default=None, validate_default=True, description="parameter of the rule; null: its default")
+    confidence: float | None = Field(
+        default=None,
+        description="sensitivity, specificity: the confidence that further images reach `value`; null: no guarantee",
+    )
 
     @field_validator("rule")
     @classmethod
@@ -103,47 +105,84 @@ RESULT, DISPLAY, RETENTION = (Field(json_schema_extra={"decides": what}) for wha
 
 
 class Choice(Strict):
-    """A value that `auto` chose for a field of a protocol, and why.
+    """A value that `auto` chose for a field of a protocol, and why."""
 
-    `field` is the name of the field, `value` what was chosen, `why` the reason in words.
-    """
-
-    field: str
-    value: int | float | str | None
-    why: str
+    field: str = Field(description="name of the field, or its path, as sampling.train")
+    value: int | float | str | None = Field(description="what was chosen")
+    why: str = Field(description="the reason in words")
 
 
 class Protocol(Strict):
-    """Image size, sampling, seeds and budget.
+    """Image size, sampling, seeds and budget: the conditions that all cards of a comparison share.
 
-    `image_size` is the side in pixels. `split: fixed` draws one split from `split_seed` for all seeds, `per-seed` one
-    for each seed. `views` is the number of augmented views per training image; `fresh` draws a new view in each epoch.
-    All views come from `view_seed`. `precision` applies to frozen layers. `prefix` is the method that computes them in
-    float32: `keras`, `filtered` (Winograd's filtering, which gives the same features to about six digits), or `auto`,
-    which uses filtering if a trial of the machine shows it to be clearly faster. `precision: auto` also uses bfloat16
-    if the trial shows it to be clearly faster still, with features within 2% of float32's. `max_epochs` caps each phase
-    of a card. `threshold` is for two classes, `decision` for three or more. `keep_models` stores the trained models as
-    well. `test_folds` divides all images into that many folds by patient; a card with a seed is then one run per fold,
-    and each image is tested once. `choices` are the reasons of a protocol that `auto` made; they change no result.
+    With `test_folds`, a card with a seed is one run per fold.
     """
 
-    name: Annotated[str, DISPLAY, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
-    title: Annotated[str, DISPLAY, Field(min_length=1, max_length=200)]
-    image_size: Annotated[int, RESULT, Field(ge=8, le=2048)]
-    seeds: Annotated[tuple[Seed, ...], RETENTION, Field(min_length=1, max_length=MOST_ENTRIES)] = (0,)
-    sampling: Annotated[Sampling, RESULT] = Sampling()
-    split: Annotated[Literal["fixed", "per-seed"], RESULT] = "fixed"
-    split_seed: Annotated[Seed, RESULT] = 0
-    view_seed: Annotated[Seed, RESULT] = 0
-    views: Annotated[Annotated[int, Field(gt=0, le=1000)] | Literal["fresh"], RESULT] = 2
-    max_epochs: Annotated[Epochs | None, RESULT] = None
-    precision: Annotated[Literal["float32", "bfloat16", "auto"], RESULT] = "auto"
-    prefix: Annotated[Literal["auto", "keras", "filtered"], RESULT] = "auto"
-    threshold: Annotated[ThresholdRule, RESULT] = ThresholdRule()
-    decision: Annotated[DecisionRule, RESULT] = DecisionRule()
-    test_folds: Annotated[Annotated[int, Field(ge=2, le=10)] | None, RESULT] = None
-    keep_models: Annotated[bool, RETENTION] = False
-    choices: Annotated[tuple[Choice, ...], DISPLAY, Field(max_length=MOST_ENTRIES)] = ()
+    name: Annotated[
+        str, DISPLAY, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$", description="how runs and reports name it")
+    ]
+    title: Annotated[str, DISPLAY, Field(min_length=1, max_length=200, description="what it is for")]
+    image_size: Annotated[
+        int, RESULT, Field(ge=8, le=2048, description="side in pixels to which every image is resized")
+    ]
+    seeds: Annotated[
+        tuple[Seed, ...],
+        RETENTION,
+        Field(
+            min_length=1,
+            max_length=MOST_ENTRIES,
+            description="each card is trained once per seed: initial weights, dropout and orders depend on it",
+        ),
+    ] = (0,)
+    sampling: Annotated[Sampling, RESULT, Field(description="how many images each part gets")] = Sampling()
+    split: Annotated[
+        Literal["fixed", "per-seed"],
+        RESULT,
+        Field(description="fixed: one split for all seeds; per-seed: another one for each seed"),
+    ] = "fixed"
+    split_seed: Annotated[Seed, RESULT, Field(description="decides which images go to which part")] = 0
+    view_seed: Annotated[Seed, RESULT, Field(description="decides the augmented views")] = 0
+    views: Annotated[
+        Annotated[int, Field(gt=0, le=1000)] | Literal["fresh"],
+        RESULT,
+        Field(description="augmented views per training image; fresh: a new one in each epoch"),
+    ] = 2
+    max_epochs: Annotated[
+        Epochs | None, RESULT, Field(description="cap on the epochs of each phase of a card; null: the card decides")
+    ] = None
+    precision: Annotated[
+        Literal["float32", "bfloat16", "auto"],
+        RESULT,
+        Field(description="of frozen layers: float32, bfloat16, or auto, what a trial of the machine chooses"),
+    ] = "auto"
+    prefix: Annotated[
+        Literal["auto", "keras", "filtered"],
+        RESULT,
+        Field(
+            description="the method for frozen layers: keras, filtered, or auto, what a trial of the machine chooses"
+        ),
+    ] = "auto"
+    threshold: Annotated[
+        ThresholdRule,
+        RESULT,
+        Field(description="two classes: the rule by which the threshold is chosen on validation"),
+    ] = ThresholdRule()
+    decision: Annotated[
+        DecisionRule, RESULT, Field(description="three or more classes: the rule by which images are decided")
+    ] = DecisionRule()
+    test_folds: Annotated[
+        Annotated[int, Field(ge=2, le=10)] | None,
+        RESULT,
+        Field(description="number of folds by patient, so that every image is tested once; null: one test part"),
+    ] = None
+    keep_models: Annotated[
+        bool, RETENTION, Field(description="whether trained models are stored, for zoo predict and zoo export")
+    ] = False
+    choices: Annotated[
+        tuple[Choice, ...],
+        DISPLAY,
+        Field(max_length=MOST_ENTRIES, description="the reasons of a protocol that `auto` made; they change no result"),
+    ] = ()
 
     @model_validator(mode="after")
     def _distinct(self) -> Protocol:
@@ -235,11 +274,6 @@ def decision_problem(protocol: Protocol, classes: tuple[str, ...], file_keys: Co
         return (
             f"{where}: decision: is for three or more classes; for {' and '.join(classes)} use threshold:, as in "
             "threshold: {rule: sensitivity, value: 0.95}"
-        )
-    if protocol.test_folds is not None and protocol.decision.rule != "argmax":
-        return (
-            f"{where}: test_folds: with {len(classes)} classes, folds decide for the class with the highest score; "
-            f"drop decision: {protocol.decision.rule}, or test_folds"
         )
     if protocol.threshold != ThresholdRule() or "threshold" in file_keys:
         return (

@@ -38,30 +38,34 @@ _COUNTS = ("true_positives", "false_positives", "true_negatives", "false_negativ
 
 
 class Recognise(Strict):
-    """How the data are recognised under any folder name.
+    """How the data are recognised under any folder name."""
 
-    `test_names_sha256` is the SHA-256, in hexadecimal, of the sorted lines CLASS/NAME of the files of the test part,
-    joined by newlines; `zoo data --json` prints it. `classes` are the names of the classes, of two the
-    positive one last.
-    """
-
-    test_names_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    classes: Annotated[tuple[str, ...], Field(min_length=2), AT_MOST] | None = None
+    test_names_sha256: Annotated[
+        str,
+        Field(
+            pattern=r"^[0-9a-f]{64}$",
+            description="SHA-256 of the sorted lines CLASS/NAME of the test part, joined by newlines; "
+            "`test_names` of `zoo data --json`",
+        ),
+    ]
+    classes: Annotated[tuple[str, ...], Field(min_length=2), AT_MOST] | None = Field(
+        default=None, description="names of the classes, of two the positive one last; null: not checked"
+    )
 
 
 class Source(Strict):
-    """The report.
+    """The report."""
 
-    `data` is a SOURCE of `zoo data`; `recognise` recognises the same data under another name. `test` is the test set
-    behind the figures. `other_tests` are further test sets of the same data that the figures may be from.
-    """
-
-    report: Text
-    data: str | None = None
-    recognise: Recognise | None = None
-    language: str | None = None
-    test: AnyTestSet | None = None
-    other_tests: Annotated[tuple[TestSet, ...], Field(max_length=20)] = ()
+    report: Annotated[Text, Field(description="the report, so that a reader can find it")]
+    data: str | None = Field(
+        default=None, description="its data, as `zoo bench --data` names them; null: figures are audited, not compared"
+    )
+    recognise: Recognise | None = Field(default=None, description="how the same data are recognised under another name")
+    language: str | None = Field(default=None, description="language of the report")
+    test: AnyTestSet | None = Field(default=None, description="images per class in the test set behind the figures")
+    other_tests: Annotated[tuple[TestSet, ...], Field(max_length=20)] = Field(
+        default=(), description="further test sets of the same data that the figures may be from"
+    )
 
     @model_validator(mode="after")
     def _recognised_as_something(self) -> Source:
@@ -73,41 +77,52 @@ class Source(Strict):
 class Setting(Strict):
     """A printed setting. Two different values of one setting of a row contradict each other."""
 
-    row: Name
-    setting: Text
-    value: float | int | str
-    location: Annotated[Text, formerly("where")]
+    row: Annotated[Name, Field(description="the row that it is about")]
+    setting: Annotated[Text, Field(description="what was set, such as learning rate")]
+    value: float | int | str = Field(description="its printed value")
+    location: Annotated[Text, formerly("where"), Field(description="where in the source it is printed")]
 
 
 class Conditions(Strict):
-    """Conditions under which the figures were obtained: the image side in pixels and the number of training images.
+    """Conditions under which the figures were obtained.
 
     Runs under different conditions are not comparable. An unstated condition is not checked.
     """
 
-    image_size: Annotated[int, Field(gt=0, le=100_000)] | None = None
-    train: Annotated[int, Field(gt=0, le=1_000_000_000)] | None = None
+    image_size: Annotated[int, Field(gt=0, le=100_000)] | None = Field(
+        default=None, description="image side in pixels; null: not stated"
+    )
+    train: Annotated[int, Field(gt=0, le=1_000_000_000)] | None = Field(
+        default=None, description="number of training images; null: not stated"
+    )
 
 
 class Claims(Strict):
     """A claims file. After `load_claims` every row has all its figures, its test set and its loss. The four published
     counts of a row are then an entry of `matrices`.
-
-    A measured figure reproduces a published one if the interval of their difference is within `margin`, or, for a loss,
-    within the fraction `loss_margin` of the published value.
     """
 
-    name: Name
-    title: Text
-    source: Source
-    conditions: Conditions = Conditions()
-    margin: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    loss_margin: Annotated[float, Field(gt=0, le=1000)] = 0.1
-    rows: Annotated[tuple[Row, ...], ONE_OR_MORE, AT_MOST]
-    interpretations: Annotated[tuple[Interpretation, ...], AT_MOST, formerly("readings")] = ()
-    matrices: Annotated[tuple[AnyMatrix, ...], AT_MOST] = ()
-    settings: Annotated[tuple[Setting, ...], AT_MOST] = ()
-    statements: Annotated[tuple[Statement, ...], AT_MOST] = ()
+    name: Annotated[Name, Field(description="how commands and reports name it")]
+    title: Annotated[Text, Field(description="what the claims are about, as reports print it")]
+    source: Annotated[Source, Field(description="the report, its data and its test set")]
+    conditions: Conditions = Field(
+        default=Conditions(), description="what a run must share with the report to be comparable"
+    )
+    margin: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.05, description="a figure is reproduced if the interval of the difference lies within ± this"
+    )
+    loss_margin: Annotated[float, Field(gt=0, le=1000)] = Field(
+        default=0.1, description="the same for a loss, as a fraction of the published value"
+    )
+    rows: Annotated[tuple[Row, ...], ONE_OR_MORE, AT_MOST, Field(description="the printed figures, one row per model")]
+    interpretations: Annotated[
+        tuple[Interpretation, ...], AT_MOST, formerly("readings"), Field(description="meanings of ambiguous sentences")
+    ] = ()
+    matrices: Annotated[tuple[AnyMatrix, ...], AT_MOST, Field(description="the printed confusion matrices")] = ()
+    settings: Annotated[
+        tuple[Setting, ...], AT_MOST, Field(description="what the report says about how a model was made")
+    ] = ()
+    statements: Annotated[tuple[Statement, ...], AT_MOST, Field(description="sentences of the report, as data")] = ()
 
 
 def claims_names() -> tuple[str, ...]:

@@ -26,14 +26,14 @@ Count = Annotated[int, Field(ge=0, le=1_000_000)]
 class TestSet(TestSizes):
     """The number of images per class in a test set of two classes, and where the source states it."""
 
-    location: Annotated[Text, formerly("where")]
+    location: Annotated[Text, formerly("where"), Field(description="where in the source it is printed")]
 
 
 class MulticlassTestSet(MulticlassTestSizes):
     """The number of images of each class in a test set of three classes or more, and where the source states it:
     `{NORMAL: 234, bacteria: 242, virus: 148, location: "Table 1"}`."""
 
-    location: Annotated[Text, formerly("where")]
+    location: Annotated[Text, formerly("where"), Field(description="where in the source it is printed")]
 
 
 AnyTestSet = Annotated[TestSet | MulticlassTestSet, by_keys(names_classes, TestSet, MulticlassTestSet)]
@@ -43,26 +43,26 @@ AnyTestSet = Annotated[TestSet | MulticlassTestSet, by_keys(names_classes, TestS
 class PrintedMatrix(Strict):
     """A printed confusion matrix of two classes on the test split, and the row that the source assigns it to."""
 
-    row: Name
-    location: Annotated[Text, formerly("where")]
-    tp: Count
-    fp: Count
-    tn: Count
-    fn: Count
+    row: Annotated[Name, Field(description="the row to which the source assigns it")]
+    location: Annotated[Text, formerly("where"), Field(description="where in the source it is printed")]
+    tp: Annotated[Count, Field(description="positive images that are predicted as positive")]
+    fp: Annotated[Count, Field(description="negative images that are predicted as positive")]
+    tn: Annotated[Count, Field(description="negative images that are predicted as negative")]
+    fn: Annotated[Count, Field(description="positive images that are predicted as negative")]
 
 
 class PrintedClassMatrix(Strict):
-    """A printed confusion matrix of three classes or more on the test split, and the row that the source assigns it to.
+    """A printed confusion matrix of three classes or more on the test split, and the row it is assigned to."""
 
-    `matrix` has a row for each true class and a column for each predicted class, both in the order of `classes`.
-    `ordered` says that this order is a scale, as of grades.
-    """
-
-    row: Name
-    location: Annotated[Text, formerly("where")]
-    classes: Annotated[tuple[Text, ...], AT_MOST]
-    matrix: Annotated[tuple[Annotated[tuple[Count, ...], AT_MOST], ...], AT_MOST]
-    ordered: bool = False
+    row: Annotated[Name, Field(description="the row to which the source assigns it")]
+    location: Annotated[Text, formerly("where"), Field(description="where in the source it is printed")]
+    classes: Annotated[tuple[Text, ...], AT_MOST, Field(description="names of the classes, in the order of the matrix")]
+    matrix: Annotated[
+        tuple[Annotated[tuple[Count, ...], AT_MOST], ...],
+        AT_MOST,
+        Field(description="one list of counts per true class, with one count per predicted class"),
+    ]
+    ordered: bool = Field(default=False, description="whether the order of the classes is a scale, as of grades")
 
     @model_validator(mode="after")
     def _square(self) -> PrintedClassMatrix:
@@ -103,26 +103,37 @@ class Interpretation(Strict):
     Its figures replace the figures of the row with the same metric, split and epoch, and are audited like printed ones.
     """
 
-    row: Name
-    meaning: Annotated[Text, formerly("reading")]
-    figures: Annotated[tuple[PublishedFigure, ...], ONE_OR_MORE, AT_MOST]
+    row: Annotated[Name, Field(description="the row that the sentence is about")]
+    meaning: Annotated[Text, formerly("reading"), Field(description="what the sentence would mean, in words")]
+    figures: Annotated[
+        tuple[PublishedFigure, ...],
+        ONE_OR_MORE,
+        AT_MOST,
+        Field(description="what replaces the figures of the row with the same metric, split and epoch"),
+    ]
 
 
 class Row(Strict):
-    """The figures printed about one model. `alias` is its name in the source.
+    """The figures printed about one model.
 
-    The published figures of `card` come before `figures`; a figure that both state counts once. A row without test set
-    or loss has those of its card. `loss` is the function behind the printed losses, cross-entropy by default.
-    `threshold` is the decision threshold behind accuracy, precision and recall.
+    The published figures of `card` come before `figures`; a figure that both state counts once.
     """
 
-    name: Name
-    card: Name | None = None
-    alias: Annotated[str | None, formerly("called")] = None
-    figures: Annotated[tuple[PublishedFigure, ...], AT_MOST] = ()
-    test: AnyTestSet | None = None
-    loss: Loss | None = None
-    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    name: Annotated[Name, Field(description="how matrices, settings and reports name the row")]
+    card: Name | None = Field(
+        default=None, description="the card that rebuilds the model; the row also has its published figures"
+    )
+    alias: Annotated[str | None, formerly("called"), Field(description="name of the model in the source")] = None
+    figures: Annotated[tuple[PublishedFigure, ...], AT_MOST, Field(description="what is printed about the model")] = ()
+    test: AnyTestSet | None = Field(
+        default=None, description="images per class behind the figures; null: those of the card, else of the source"
+    )
+    loss: Loss | None = Field(
+        default=None, description="function behind the printed losses; null: that of the card, else cross-entropy"
+    )
+    threshold: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.5, description="the decision threshold behind accuracy, precision and recall"
+    )
 
     @property
     def of_two(self) -> TestSet | None:

@@ -8,7 +8,6 @@ from typing import Annotated, Self, TypeVar
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from benchmark.evidence.diagnosis.diagnoses import FINDINGS
-from benchmark.evidence.metrics.keys import Average
 from benchmark.evidence.metrics.multiclass import multiclass_metric_names
 from benchmark.evidence.metrics.registry import NOT_METRICS, aliases, metrics
 from benchmark.evidence.scores import SplitName
@@ -16,12 +15,17 @@ from zoo.config.renames import formerly
 from zoo.config.strict import Strict
 from zoo.config.strict_yaml import suggest
 from zoo.models.card import MOST_ENTRIES, NAME_PATTERN, ModelCard, Printed
-from zoo.models.metrics import ClassName, Measured, MetricName
+from zoo.models.metrics import ClassName, Measured, MetricName, OverClasses
 
 Entry = TypeVar("Entry")
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Text = Annotated[str, Field(min_length=1)]
-Margin = Annotated[float, Field(ge=0, le=1e9)]
+Margin = Annotated[float, Field(ge=0, le=1e9, description="the difference must exceed this")]
+_Metric = Annotated[MetricName, Field(description="what is compared: the name of a metric or an alias")]
+_Split = Annotated[SplitName, Field(description="the images that the figure is about")]
+_Card = Annotated[Name, Field(description="name of the card")]
+_First = Annotated[Name, Field(description="the first card")]
+_Second = Annotated[Name, Field(description="the second card")]
 
 
 def _at_least(count: int) -> AfterValidator:
@@ -56,13 +60,13 @@ class Assertion(Strict):
 class Superior(Measured, Assertion):
     """A is better than B in a metric by more than `margin`."""
 
-    a: Name
-    b: Name
-    metric: MetricName
+    a: _First
+    b: _Second
+    metric: _Metric
     of_class: ClassName = None
-    average: Average | None = None
+    average: OverClasses = None
     margin: Margin = 0.0
-    split: SplitName = "test"
+    split: _Split = "test"
 
 
 class NotSuperior(Superior):
@@ -72,24 +76,24 @@ class NotSuperior(Superior):
 class Equivalent(Measured, Assertion):
     """A and B differ by at most `within` in a metric, in either direction."""
 
-    a: Name
-    b: Name
-    metric: MetricName
+    a: _First
+    b: _Second
+    metric: _Metric
     of_class: ClassName = None
-    average: Average | None = None
-    within: Annotated[float, Field(gt=0, le=1e9)]
-    split: SplitName = "test"
+    average: OverClasses = None
+    within: Annotated[float, Field(gt=0, le=1e9, description="the largest difference either way")]
+    split: _Split = "test"
 
 
 class AtLeast(Measured, Assertion):
     """A card's metric is at least `value`."""
 
-    card: Name
-    metric: MetricName
+    card: _Card
+    metric: _Metric
     of_class: ClassName = None
-    average: Average | None = None
-    value: Printed
-    split: SplitName = "test"
+    average: OverClasses = None
+    value: Annotated[Printed, Field(description="the bound")]
+    split: _Split = "test"
 
 
 class AtMost(AtLeast):
@@ -99,15 +103,17 @@ class AtMost(AtLeast):
 class Diagnosis(Assertion):
     """Every seed of the card has one of these findings of `benchmark.evidence.diagnosis.diagnoses`."""
 
-    card: Name
-    finding: Annotated[tuple[str, ...], ONE_OR_MORE, AT_MOST]
+    card: _Card
+    finding: Annotated[
+        tuple[str, ...], ONE_OR_MORE, AT_MOST, Field(description="diagnoses, of which every seed has at least one")
+    ]
 
 
 class MatrixOf(Assertion):
     """The confusion matrix printed for the row `matrix` belongs to `card`."""
 
-    matrix: Name
-    card: Name
+    matrix: Annotated[Name, Field(description="the row with which the matrix is printed")]
+    card: _Card
 
     @property
     def cards(self) -> tuple[str, ...]:
@@ -118,8 +124,8 @@ class MatrixOf(Assertion):
 class ThresholdMatters(Assertion):
     """On test, the threshold chosen on validation is better than 0.5 in a metric by more than `margin`."""
 
-    card: Name
-    metric: MetricName
+    card: _Card
+    metric: _Metric
     margin: Margin = 0.0
 
 
@@ -128,14 +134,22 @@ class Form(Strict):
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
 
-    superior: Annotated[Superior | None, formerly("better")] = None
-    not_superior: Annotated[NotSuperior | None, formerly("no_better")] = None
-    equivalent: Annotated[Equivalent | None, formerly("alike")] = None
-    at_least: AtLeast | None = None
-    at_most: AtMost | None = None
-    diagnosis: Diagnosis | None = None
-    matrix_of: MatrixOf | None = None
-    threshold_matters: ThresholdMatters | None = None
+    superior: Annotated[
+        Superior | None, formerly("better"), Field(description="A is better than B by more than a margin")
+    ] = None
+    not_superior: Annotated[
+        NotSuperior | None, formerly("no_better"), Field(description="A is not better than B by more than a margin")
+    ] = None
+    equivalent: Annotated[
+        Equivalent | None, formerly("alike"), Field(description="A and B differ by at most a margin")
+    ] = None
+    at_least: AtLeast | None = Field(default=None, description="a figure is at least a value")
+    at_most: AtMost | None = Field(default=None, description="a figure is at most a value")
+    diagnosis: Diagnosis | None = Field(default=None, description="every seed has one of these diagnoses")
+    matrix_of: MatrixOf | None = Field(default=None, description="a printed matrix is that of a card")
+    threshold_matters: ThresholdMatters | None = Field(
+        default=None, description="the threshold chosen on validation is better than 0.5 on test"
+    )
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -159,8 +173,8 @@ class Form(Strict):
 class CombinedAssertion(Form):
     """What a statement asserts: one form, or several of which all or any must hold."""
 
-    all: Annotated[tuple[Form, ...], _TWO_OR_MORE, AT_MOST] = ()
-    any: Annotated[tuple[Form, ...], _TWO_OR_MORE, AT_MOST] = ()
+    all: Annotated[tuple[Form, ...], _TWO_OR_MORE, AT_MOST, Field(description="all of these forms hold")] = ()
+    any: Annotated[tuple[Form, ...], _TWO_OR_MORE, AT_MOST, Field(description="at least one of these forms holds")] = ()
 
     def forms(self) -> tuple[Form, ...]:
         """Return the forms of `all` or `any`, or else this form."""
@@ -172,17 +186,22 @@ class CombinedAssertion(Form):
 
 
 class Statement(Strict):
-    """A sentence of the report: quoted (`text`), translated, and as data (`assertion`).
+    """A sentence of the report: quoted, translated, and as data."""
 
-    `paraphrase` says in plain words what the assertion takes the sentence to mean.
-    """
-
-    id: Name
-    location: Annotated[Text, formerly("where")]
-    text: Text
-    translation: str | None = None
-    paraphrase: Annotated[str | None, formerly("reading")] = None
-    assertion: Annotated[CombinedAssertion, formerly("says")]
+    id: Annotated[Name, Field(description="how reports name it")]
+    location: Annotated[Text, formerly("where"), Field(description="where in the source it is printed")]
+    text: Annotated[Text, Field(description="the sentence, quoted in its own language")]
+    translation: str | None = Field(default=None, description="its translation")
+    paraphrase: Annotated[
+        str | None,
+        formerly("reading"),
+        Field(description="in plain words, what the assertion takes the sentence to mean"),
+    ] = None
+    assertion: Annotated[
+        CombinedAssertion,
+        formerly("says"),
+        Field(description="the sentence as data: one form, or `all` or `any` of several"),
+    ]
 
 
 def unknown_in_statement(

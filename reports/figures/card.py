@@ -29,18 +29,18 @@ class HasHistory(Protocol):
 
     @property
     def history(self) -> Sequence[SeedHistory]:
-        """The epochs of each seed."""
+        """The epochs of each seed, and of each fold."""
 
 
 @styled
 def history_figure(curves: HasHistory) -> Figure:
-    """Draw loss and accuracy by epoch, training dashed and validation solid, one line per seed.
+    """Draw loss and accuracy by epoch, training dashed and validation solid, one line per seed, or per fold of a seed.
 
     A dotted line marks the start of each later phase. The loss axis is logarithmic if the losses span more than a
     factor of 20.
 
     Args:
-        curves: The card's epochs by seed.
+        curves: The card's epochs by seed and fold.
 
     Returns:
         Two panels, or a text if no epochs were recorded.
@@ -254,10 +254,12 @@ def _mark_points(axes: Axes, positions: Sequence[tuple[float, float]], chosen: b
 
 
 def _lines(axes: Axes, history: Sequence[SeedHistory], name: str) -> None:
+    thin = 0.7 if any(seed.fold is not None for seed in history) else 1.1
+    width = 1.6 if len(history) == 1 else thin
     for seed in history:
         for column, colour, dashes in ((name, SECOND, _DASHED), (f"val_{name}", ACCENT, "-")):
             values = [math.nan if value is None else value for value in getattr(seed, column)]
-            axes.plot(seed.epochs, values, color=colour, linestyle=dashes, linewidth=1.6 if len(history) == 1 else 1.1)
+            axes.plot(seed.epochs, values, color=colour, linestyle=dashes, linewidth=width)
             if len(values) == 1:
                 axes.plot(seed.epochs, values, color=colour, marker="o")
 

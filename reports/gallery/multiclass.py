@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from benchmark.data.dataset import Pixels
 from benchmark.evidence.calibration.scaling import MulticlassCalibrator
-from benchmark.evidence.decisions.decide import Decision, decide
+from benchmark.evidence.decisions.decide import Decision, FoldedDecision, decide_all
 from benchmark.evidence.diagnosis.multiclass_subgroups import MulticlassSubgroups
 from benchmark.evidence.metrics.influence import Labels
 from benchmark.evidence.scores import MulticlassScores
@@ -69,6 +69,8 @@ def decided_by(run: Run) -> tuple[Decision, str]:
     if not decision.is_chosen:
         return decision, f"highest score; nothing could be chosen on validation: {decision.reason}"
     words, threshold = decision.in_words(), decision.threshold
+    if isinstance(decision, FoldedDecision):
+        return decision, f"{words}; each image by the decision of its fold"
     if threshold is None or threshold.value is None or decision.target == "confidence":
         return decision, words
     return decision, f"{words} (threshold {threshold.value:.3g})"
@@ -76,7 +78,7 @@ def decided_by(run: Run) -> tuple[Decision, str]:
 
 def decisions_of(run: Run, scores: MulticlassScores) -> Labels:
     """The classes (n,) that `run` predicts; -1 without a decision."""
-    return decide(decided_by(run)[0], scores.y_score)
+    return decide_all(decided_by(run)[0], scores)
 
 
 def explained_classes(scores: MulticlassScores, decided: Labels) -> Labels:

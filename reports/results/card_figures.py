@@ -109,9 +109,10 @@ def _of_card(runs: Sequence[Run], results: AnyResults | None) -> CardFigures:
     finished = list(results.runs) if results is not None else [run for run in runs if run.status == "ok"]
     measured_ids = {run.run_id for run in finished}
     findings = results.findings if results is not None else tuple(run.diagnosis for run in finished)
-    titles = [finding.title for of_run in findings for finding in own_faults(of_run)]
+    card = (finished or runs)[-1].spec.card
+    titles = [finding.title for of_run in findings for finding in own_faults(of_run, card)]
     return CardFigures(
-        card=(finished or runs)[-1].spec.card,
+        card=card,
         seeds=tuple(run.spec.seed for run in finished),
         failed=tuple(run.spec.seed for run in runs if run.status == "failed"),
         left_out=tuple(run.spec.seed for run in runs if run.status == "ok" and run.run_id not in measured_ids),

@@ -55,21 +55,27 @@ def class_difference(a: MulticlassResults, b: MulticlassResults, key: str) -> Di
 
 
 def gain_of_decision(results: MulticlassResults, key: str) -> Difference:
-    """The change of a test figure from the class with the highest score to the decision chosen on validation."""
+    """The change of a test figure from the highest score to the decision chosen on validation, paired by run."""
     chosen = results.paired(chosen=True)
     if chosen is None:
         return Difference(key, None, reason="a run chose no other decision than the class with the highest score")
-    return _difference(key, chosen, _paired(results, "test"), results)
+    return _difference(key, chosen, _paired(results, "test"), results, same_runs=True)
 
 
 def _difference(
-    key: str, first: MulticlassPairedScores, second: MulticlassPairedScores, results: MulticlassResults
+    key: str,
+    first: MulticlassPairedScores,
+    second: MulticlassPairedScores,
+    results: MulticlassResults,
+    *,
+    same_runs: bool = False,
 ) -> Difference:
     problem = _unknown(key, first) or _unknown(key, second)
     if problem is not None:
         return Difference(key, None, reason=problem)
     # The names fix the sign: differences are of the first name in alphabetical order minus the second.
-    compared = multiclass_differences((key,), {"a": first, "b": second}, class_sizes=results.class_sizes)
+    cards = {"a": first, "b": second}
+    compared = multiclass_differences((key,), cards, class_sizes=results.class_sizes, same_runs=same_runs)
     return compared[key, "a", "b"]
 
 

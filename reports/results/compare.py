@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from benchmark.evidence.estimate import SampleEstimate
 from benchmark.evidence.intervals.formulas import Bounds, mover
 from benchmark.evidence.intervals.seeds import PairedScores, seed_figure
+from benchmark.evidence.intervals.trainings import of_one_training
 from benchmark.evidence.metrics.multiclass import find_multiclass, is_of_classes
 from benchmark.evidence.metrics.registry import find_metric
 from benchmark.runs.history import Histories
@@ -193,11 +194,13 @@ def published_interval(published: PublishedFigure, measured: SampleEstimate, aud
         return None
     scale = math.sqrt(measured.n / audited.test.total)
     low, high = measured.bounds
-    return published.value - scale * (measured.value - low), published.value + scale * (high - measured.value)
+    return max(0.0, published.value - scale * (measured.value - low)), published.value + scale * (high - measured.value)
 
 
 def minus_published(measured: SampleEstimate, published: PublishedFigure, interval: Bounds | None) -> SampleEstimate:
     """The difference measured minus published, for two independent samples.
+
+    The published figure is that of one training: the spread of the measured trainings widens its interval.
 
     Args:
         measured: The counterpart of `published`.
@@ -216,8 +219,25 @@ def minus_published(measured: SampleEstimate, published: PublishedFigure, interv
         return SampleEstimate(value, None, None, measured.n, measured.reason)
     if interval is None:
         return SampleEstimate(value, None, None, measured.n, "the published figure has no interval")
+    interval = of_one_draw(interval, published, measured)
     low, high = mover((measured.value, published.value), measured.bounds, interval, 0.0)
     return SampleEstimate(value, low, high, measured.n)
+
+
+def of_one_draw(interval: Bounds, published: PublishedFigure, measured: SampleEstimate) -> Bounds:
+    """The 95% interval of a printed figure as that of one training of its recipe.
+
+    Args:
+        interval: The interval of the printed figure that accounts for images alone.
+        published: The printed figure.
+        measured: Its counterpart, whose trainings show the spread; with one training the interval stays as it is.
+
+    Returns:
+        Both ends, in the range of the metric.
+    """
+    record = find_metric(published.metric) or find_multiclass(published.key)
+    limits = (0.0, math.inf) if record is None else record.range
+    return of_one_training(published.value, interval, measured.trainings, limits)
 
 
 def published_text(comparison: Comparison | None) -> str:
@@ -316,4 +336,4 @@ def _loss(results: CardResults) -> SampleEstimate:
         return SampleEstimate(mean, None, None, entropy.n, "the focal loss per image is not stored")
     added = mean - entropy.value
     low, high = (None if end is None else end + added for end in (entropy.low, entropy.high))
-    return SampleEstimate(mean, low, high, entropy.n, entropy.reason)
+    return SampleEstimate(mean, low, high, entropy.n, entropy.reason, entropy.trainings)

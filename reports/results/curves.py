@@ -13,7 +13,9 @@ from benchmark.evidence.intervals.seeds import UNKNOWN_SPREAD, SeedFigure, seed_
 from benchmark.evidence.metrics.influence import Clusters, Floats, Labels
 from benchmark.evidence.metrics.registry import value_of
 from benchmark.evidence.scores import Scores, rows_of_folds
+from benchmark.runs.cross_validation import folds_of
 from benchmark.runs.history import CURVES, Histories, History
+from benchmark.runs.run import Run
 from reports.results.measured import CardResults
 from reports.results.pairs import paired_scores
 
@@ -45,7 +47,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class SeedHistory:
-    """The learning curves of one seed.
+    """The learning curves of one seed, or of one of its folds.
 
     Attributes:
         seed: The seed.
@@ -55,6 +57,7 @@ class SeedHistory:
         accuracy: The training accuracy per epoch, in training mode on augmented images.
         val_accuracy: The validation accuracy per epoch, in inference mode.
         phases: The first epoch and the name of each phase.
+        fold: The fold of a cross-validation, from 1; None for a model of its own.
     """
 
     seed: int
@@ -64,6 +67,12 @@ class SeedHistory:
     accuracy: tuple[float | None, ...]
     val_accuracy: tuple[float | None, ...]
     phases: tuple[tuple[int, str], ...]
+    fold: int | None = None
+
+    @property
+    def label(self) -> str:
+        """The seed and the fold in words."""
+        return f"seed {self.seed}" if self.fold is None else f"seed {self.seed}, fold {self.fold}"
 
 
 @dataclass(frozen=True)
@@ -91,7 +100,7 @@ class CardCurves:
         seeds: The seeds.
         images: The number of test images.
         prevalence: The share of positives in test.
-        history: The learning curves of each seed.
+        history: The learning curves of each seed, and of each fold.
         roc: The mean ROC curve over seeds (x: 1 - specificity, y: recall); None where no seed has one.
         precision_recall: The mean precision-recall curve over seeds (x: recall, y: precision); None likewise.
         auc: The area under the ROC curve.
@@ -149,7 +158,7 @@ def card_curves(results: CardResults, history: Histories, *, replicates: int = R
         seeds=tuple(run.spec.seed for run in results.runs),
         images=len(test),
         prevalence=float(test.y_true.mean()),
-        history=tuple(seed_history(run.spec.seed, history(run)) for run in results.runs),
+        history=learning_curves(results.runs, history),
         roc=curves.get("roc"),
         precision_recall=curves.get("precision_recall"),
         auc=seed_figure("auc", scores, class_sizes=results.class_sizes),
@@ -181,14 +190,41 @@ def curves_without_bands(runs: Sequence[Scores]) -> tuple[Curve | None, Curve | 
     return roc, precision_recall, None
 
 
-def seed_history(seed: int, history: History) -> SeedHistory:
-    """The learning curves of one seed; a value that is not finite counts as not recorded."""
+def learning_curves(runs: Sequence[Run], history: Histories) -> tuple[SeedHistory, ...]:
+    """The learning curves of each run, in a cross-validation those of each fold.
+
+    Args:
+        runs: Finished runs.
+        history: Returns the epochs of a run.
+
+    Returns:
+        The curves in the order of the runs and their folds.
+    """
+    return tuple(
+        seed_history(run.spec.seed, history(part), None if part is run else number)
+        for run in runs
+        for number, part in enumerate(folds_of(run), 1)
+    )
+
+
+def seed_history(seed: int, history: History, fold: int | None = None) -> SeedHistory:
+    """The learning curves of one seed or fold; a value that is not finite counts as not recorded.
+
+    Args:
+        seed: The seed.
+        history: The epochs.
+        fold: The fold, from 1; None for a model of its own.
+
+    Returns:
+        The curves.
+    """
     names = [epoch.phase or "train" for epoch in history.epochs]
     begins = [index for index, name in enumerate(names) if index == 0 or name != names[index - 1]]
     return SeedHistory(
         seed=seed,
         epochs=tuple(range(1, len(history) + 1)),
         phases=tuple((index + 1, names[index]) for index in begins),
+        fold=fold,
         **{name: tuple(map(_finite, history.column(name))) for name in CURVES},
     )
 

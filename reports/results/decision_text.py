@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from benchmark.evidence.decisions.decide import Decision
+from benchmark.evidence.decisions.decide import Decision, FoldedDecision
 from benchmark.evidence.metrics.registry import label_of
 from benchmark.runs.run import Run
-from reports.text import estimate
+from reports.text import estimate, number
 
 
 def decision_remarks(decision: Decision) -> list[str]:
     """Clauses on what `cost` weights costs by, on what it gains on validation, and on what any choice leaves open."""
     caution = None if decision.caution is None else f"caution: {decision.caution}"
-    return [text for text in (decision.probabilities_in_words, _gain(decision), caution) if text is not None]
+    texts = (_of_folds(decision), decision.probabilities_in_words, _gain(decision), caution)
+    return [text for text in texts if text is not None]
 
 
 def undefined_figures(run: Run, keys: Sequence[str]) -> Iterator[str]:
@@ -31,6 +32,13 @@ def undefined_figures(run: Run, keys: Sequence[str]) -> Iterator[str]:
             figure = run.figures(split, chosen=True).get(key)
             if figure is not None and figure.value is None:
                 yield f"{split} {label_of(key)} is {figure.reason or 'undefined'}"
+
+
+def _of_folds(decision: Decision) -> str | None:
+    """The thresholds of the folds; None where there are none."""
+    if not isinstance(decision, FoldedDecision) or not decision.thresholds:
+        return None
+    return f"each fold has its own threshold: {', '.join(map(number, decision.thresholds))}"
 
 
 def _gain(decision: Decision) -> str | None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmark.evidence.calibration.calibrators import Calibrator, best_calibrator
 from benchmark.evidence.calibration.scaling import MulticlassCalibrator, best_multiclass_calibrator
-from benchmark.evidence.decisions.decide import Decision
+from benchmark.evidence.decisions.decide import Decision, FoldedDecision
 from benchmark.evidence.diagnosis.diagnoses import Finding
 from benchmark.evidence.diagnosis.training_record import TrainingDiagnostics
 from benchmark.evidence.intervals.figures import figures
@@ -28,7 +28,7 @@ from benchmark.evidence.scores import (
 )
 from benchmark.evidence.thresholds.choice import Threshold
 from benchmark.runs.cross_validation import CrossValidatedRun, chosen_cut, is_fold, whole_spec
-from benchmark.runs.outcome import default_decision, figures_of
+from benchmark.runs.outcome import costs_of, default_decision, figures_of
 from benchmark.runs.run import Costs, Run, SplitFacts
 from benchmark.runs.storage.store import Store
 from reports.text import listed, number, plural, span
@@ -86,7 +86,7 @@ def _finished(folds: tuple[Run, ...], store: Store) -> CrossValidatedRun:
             "finished": max(run.finished for run in folds),
             "split": split,
             "threshold": None if several else Threshold(None, rule, _thresholds_in_words(folds)),
-            "decision": Decision(classes=spec.dataset.classes) if several else None,
+            "decision": _decision(folds) if several else None,
             "diagnosis": merged_findings([run.diagnosis for run in folds]),
             "checks": _checks(folds),
             "costs": _costs(folds),
@@ -97,12 +97,24 @@ def _finished(folds: tuple[Run, ...], store: Store) -> CrossValidatedRun:
     test = store.scores(pooled, "test")
     sizes = spec.protocol.class_sizes
     loss = _loss(folds)
-    at_half = {"loss": loss, **figures_of(test, default_decision(test), sizes)}
+    decision = pooled.decision
+    at_half = {"loss": loss, **figures_of(test, default_decision(test), sizes, costs_of(decision))}
     cut = chosen_cut(pooled, test)
     at_chosen = {}
     if isinstance(test, Scores) and cut is not None:
         at_chosen = {"test": {"loss": loss, **figures(test, cut, sizes)}}
+    elif isinstance(decision, FoldedDecision) and decision.is_chosen:
+        at_chosen = {"test": {"loss": loss, **figures_of(test, decision, sizes, costs_of(decision))}}
     return pooled.model_copy(update={"at_half": {"test": at_half}, "at_chosen": at_chosen})
+
+
+def _decision(folds: Sequence[Run]) -> Decision:
+    """The decisions of the folds; the highest score, which every fold has in common, is one decision."""
+    decisions = [run.decision for run in folds if run.decision is not None]
+    classes = folds[0].spec.dataset.classes
+    if len(decisions) < len(folds) or decisions[0].rule == "argmax":
+        return Decision(classes=classes)
+    return FoldedDecision.of(decisions)
 
 
 def _thresholds_in_words(folds: Sequence[Run]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from benchmark.evidence.decisions.decide import decide
+from benchmark.evidence.decisions.decide import decide_all
 from benchmark.evidence.diagnosis.diagnoses import Finding
 from benchmark.evidence.intervals.seeds import MulticlassPairedScores
 from benchmark.evidence.metrics.influence import ClassSizes, Cut, Labels
@@ -19,12 +19,13 @@ from benchmark.evidence.scores import (
     TestScores,
 )
 from benchmark.runs.cross_validation import chosen_cut, folds_of
-from benchmark.runs.outcome import findings
+from benchmark.runs.outcome import findings, unintended
 from benchmark.runs.run import Run, RunSpec
 from benchmark.runs.storage.store import Store
 from reports.results.folds import merged_findings
 from zoo.config.errors import ConfigError
 from zoo.models.card import ModelCard
+from zoo.models.recipe import ProbeRecipe
 
 _Val = TypeVar("_Val", Scores, MulticlassScores)
 _Test = TypeVar("_Test", TestScores, MulticlassTestScores)
@@ -44,6 +45,16 @@ class _Results(Generic[_Val, _Test]):
     def class_sizes(self) -> ClassSizes:
         """Whether the protocol fixed the number of images per class."""
         return self.runs[0].spec.protocol.class_sizes
+
+    @property
+    def every_seed_alike(self) -> bool:
+        """Whether the seed changes nothing: a probe is fitted, and has no random start."""
+        return isinstance(self.card.recipe, ProbeRecipe)
+
+    @property
+    def is_one_training(self) -> bool:
+        """Whether there is one run of a recipe of which another seed would give another model."""
+        return len(self.runs) == 1 and not self.every_seed_alike
 
     @property
     def related(self) -> dict[str, tuple[str, ...]] | None:
@@ -108,7 +119,7 @@ class MulticlassResults(_Results[MulticlassScores, MulticlassTestScores]):
         decisions = [run.decision for run in self.runs if run.decision is not None and decides_by_choice(run)]
         if len(decisions) < len(self.runs):
             return None
-        return tuple(decide(each, scores.y_score) for each, scores in zip(decisions, self.test, strict=True))
+        return tuple(decide_all(each, scores) for each, scores in zip(decisions, self.test, strict=True))
 
     def paired(self, *, chosen: bool = False) -> MulticlassPairedScores | None:
         """The test scores of every seed with decisions.
@@ -245,7 +256,7 @@ def _findings(run: Run, store: Store) -> tuple[Finding, ...]:
     val, test = store.scores(run, "val"), store.scores(run, "test")
     history = store.history(run)
     if not history:
-        return run.diagnosis
+        return unintended(run.diagnosis, run.spec.card)
     try:
         curves = history.curves()
     except ValueError as error:
@@ -253,7 +264,7 @@ def _findings(run: Run, store: Store) -> tuple[Finding, ...]:
             f"--store {store.root}: history.csv of run {run.run_id} is damaged ({error}); delete its folder and "
             "run the card again"
         ) from error
-    return findings(
+    anew = findings(
         val,
         test,
         curves,
@@ -262,6 +273,7 @@ def _findings(run: Run, store: Store) -> tuple[Finding, ...]:
         losses=cross_entropies(run),
         counts=run.split.classes,
     )
+    return unintended(anew, run.spec.card)
 
 
 def cross_entropies(run: Run) -> dict[str, float] | None:

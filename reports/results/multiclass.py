@@ -13,7 +13,7 @@ from benchmark.evidence.metrics.forms import matrix
 from benchmark.evidence.metrics.influence import Labels
 from benchmark.evidence.scores import MulticlassScores
 from benchmark.runs.history import Histories
-from reports.results.curves import Curve, SeedHistory, curves_without_bands, seed_history
+from reports.results.curves import Curve, SeedHistory, curves_without_bands, learning_curves
 from reports.results.decision_text import decision_remarks
 from reports.results.folds import calibrated
 from reports.results.measured import MulticlassResults
@@ -126,7 +126,7 @@ class MulticlassCard:
         chosen: The decisions by the protocol's rule; None where it is argmax, or where a run chose no decision.
         curves: The curves of each class, in the order of the classes.
         probabilities: The calibration of each run, in the order of the seeds.
-        history: The learning curves of each seed.
+        history: The learning curves of each seed, and of each fold.
         notes: Sentences about single seeds.
     """
 
@@ -188,7 +188,7 @@ def multiclass_card(results: MulticlassResults, history: Histories) -> Multiclas
         chosen=None if chosen is None or decision is None else _decided(decision.in_words(), results.test, chosen),
         curves=tuple(_class_curves(results)),
         probabilities=tuple(_probabilities(results)),
-        history=tuple(seed_history(run.spec.seed, history(run)) for run in results.runs),
+        history=learning_curves(results.runs, history),
         notes=tuple(_notes(results)),
     )
 

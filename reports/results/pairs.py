@@ -31,7 +31,7 @@ SIGNIFICANT = 0.05
 
 @dataclass(frozen=True)
 class Pair:
-    """A metric of two cards at threshold 0.5, or by one decision rule among three or more classes.
+    """A metric of two cards, decided by one rule.
 
     Attributes:
         metric: Name of the metric; for three or more classes its key, such as `f1:macro`.
@@ -123,22 +123,22 @@ def difference(a: CardResults, b: CardResults, metric: str) -> Difference:
 
 
 def gain_of_threshold(results: CardResults, metric: str) -> Difference:
-    """The change of a test metric from threshold 0.5 to the thresholds that the runs chose on validation."""
+    """The change of a test metric from threshold 0.5 to those that the runs chose on validation, paired by run."""
     chosen = [threshold for threshold in results.thresholds if threshold is not None]
     if len(chosen) < len(results.runs):
         return Difference(metric, None, reason="a run chose no threshold")
     after = PairedScores(results.test, tuple(chosen))
-    return paired_difference(metric, after, paired_scores(results), class_sizes=results.class_sizes)
+    return paired_difference(metric, after, paired_scores(results), class_sizes=results.class_sizes, same_runs=True)
 
 
 def gain_of_calibration(results: CardResults, metric: str) -> Difference:
-    """The change of a test metric at threshold 0.5 by calibrating the scores on validation."""
+    """The change of a test metric at threshold 0.5 by calibrating the scores on validation, paired by run."""
     served = [calibrated(val, test) for val, test in zip(results.val, results.test, strict=True)]
     if not all(calibrator.accepted for calibrator, _ in served):
         return Difference(metric, None, reason="a calibrator was rolled back")
     runs = tuple(test for _, test in served)
     after = PairedScores(runs, (0.5,) * len(runs))
-    return paired_difference(metric, after, paired_scores(results), class_sizes=results.class_sizes)
+    return paired_difference(metric, after, paired_scores(results), class_sizes=results.class_sizes, same_runs=True)
 
 
 def gain_without(results: CardResults, images: Collection[str], metric: str) -> Difference:
@@ -171,8 +171,8 @@ def compare_pair(
         b: The results of the second card.
         metrics: Names of metrics, or their keys for three or more classes; if None, all except those that only detailed
             tables show, and without those of single classes.
-        chosen: For three or more classes, whether decisions are those that the runs chose on validation, else those for
-            the highest score.
+        chosen: Whether decisions are those that the runs chose on validation; else those at threshold 0.5, or for the
+            highest score.
 
     Returns:
         A comparison for each metric.
@@ -184,7 +184,7 @@ def compare_pair(
         raise ValueError(f"{a.card.name} and {b.card.name} were scored on different test images")
     scores, sizes = {"a": _scores(a, chosen), "b": _scores(b, chosen)}, a.class_sizes
     if metrics is None:
-        metrics = _compared_metrics(scores["a"])
+        metrics = compared_metrics(scores["a"])
     sides = [{m: seed_figure(m, side, class_sizes=sizes) for m in metrics} for side in scores.values()]
     compared = _differences(metrics, scores, sizes)
     differences_by_metric = [compared[metric, "a", "b"] for metric in metrics]
@@ -202,8 +202,16 @@ def ranked_by(cards: Sequence[AnyResults], metric: str) -> str:
     return metric
 
 
-def _compared_metrics(scores: AnyPairedScores) -> list[str]:
-    if isinstance(scores, PairedScores):
+def compared_metrics(scores: AnyPairedScores | None = None) -> list[str]:
+    """The metrics that `compare_pair` compares without being asked for others.
+
+    Args:
+        scores: The scores of a card; None for two classes.
+
+    Returns:
+        Names of metrics; for three or more classes, keys.
+    """
+    if scores is None or isinstance(scores, PairedScores):
         return list(measures(lambda metric: metric.display != "detail"))
     # Macro recall is balanced accuracy; it would count twice in the family of tests.
     whole = (key for key, metric in scores.metrics.items() if metric.of_class is None and metric.display != "detail")
@@ -211,11 +219,13 @@ def _compared_metrics(scores: AnyPairedScores) -> list[str]:
 
 
 def _scores(results: AnyResults, chosen: bool = False) -> AnyPairedScores:
-    """The test scores of every seed at threshold 0.5, or with decisions; those for the highest score where none was
-    chosen."""
+    """The test scores of every seed with decisions; those at 0.5 or for the highest score where a run chose none."""
     if isinstance(results, MulticlassResults):
         paired = results.paired(chosen=chosen)
         return MulticlassPairedScores(results.test, results.argmax) if paired is None else paired
+    thresholds = [threshold for threshold in results.thresholds if threshold is not None]
+    if chosen and len(thresholds) == len(results.runs):
+        return PairedScores(results.test, tuple(thresholds))
     return paired_scores(results)
 
 

@@ -5,14 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from benchmark.evidence.diagnosis.diagnoses import SPLIT_FAULTS, Finding
+from benchmark.runs.outcome import unintended
 from benchmark.runs.run import Run
 from reports.results.measured import AnyResults
 from reports.text import seed_list
+from zoo.models.card import ModelCard
+
+BY_DESIGN = "baseline: looks at nothing"
+"""What tables say in place of faults about a card whose answer is the same for every image by design."""
 
 
-def own_faults(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """The findings about a run itself, without those about its split."""
-    return tuple(finding for finding in findings if finding.code not in SPLIT_FAULTS)
+def own_faults(findings: Iterable[Finding], card: ModelCard) -> tuple[Finding, ...]:
+    """The findings about a run of a card itself, without those about its split and what the card does by design."""
+    return tuple(finding for finding in unintended(findings, card) if finding.code not in SPLIT_FAULTS)
+
+
+def fault_text(run: Run) -> str:
+    """The faults of a finished run by title; empty without any."""
+    if run.spec.card.looks_at_nothing:
+        return BY_DESIGN
+    return "; ".join(finding.title for finding in own_faults(run.diagnosis, run.spec.card))
 
 
 def split_faults(runs: Sequence[Run], measured: Mapping[str, AnyResults]) -> tuple[str, ...]:

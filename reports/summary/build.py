@@ -51,7 +51,7 @@ def summarise(
         best=best,
         reason=None if best is not None else _why_none(runs, measured),
         comparisons=compared,
-        baselines=baselines(ranked, card_labels),
+        baselines=baselines(ranked, card_labels, compared),
         resolution=None if best is None or tested is None else resolution(best, compared, len(tested.test[0])),
         problems=problems(runs, tested, best, split_faults, card_labels),
         next_steps=next_steps(runs, tested, best, compared, card_labels, store),

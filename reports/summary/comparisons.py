@@ -52,15 +52,21 @@ def comparisons(ranked: Ranked, labels: Mapping[str, CardLabel], left_out: Mappi
     )
 
 
-def baselines(ranked: Ranked, labels: Mapping[str, CardLabel]) -> tuple[AgainstBaseline, ...]:
+def baselines(
+    ranked: Ranked, labels: Mapping[str, CardLabel], compared: Comparisons | None
+) -> tuple[AgainstBaseline, ...]:
     """All cards that are no baselines against each baseline, first against a constant answer.
 
-    A card beats a constant answer if the 95% interval of its AUC lies above 0.5. It beats a baseline card if its AUC is
-    higher and the difference, paired by image, is significant at the 5% level by Holm's method over the cards.
+    Each pair of cards is tested once. Where one of the two is the best card, its test is in the family of the
+    comparisons with the best. All other pairs of a card and a baseline are a second family. A card beats a baseline if
+    its AUC is higher and the difference, paired by image, is significant at the 5% level by Holm's method over the
+    family. If no card gives a constant answer, a card beats such an answer if the 95% interval of its AUC lies above
+    0.5.
 
     Args:
         ranked: The cards.
         labels: The labels of all cards by name.
+        compared: The comparisons with the best card; None with fewer than two cards.
 
     Returns:
         The comparisons; none where every card is a baseline.
@@ -68,30 +74,49 @@ def baselines(ranked: Ranked, labels: Mapping[str, CardLabel]) -> tuple[AgainstB
     models = [(card, figure) for card, figure in ranked if not labels[card.card.name].is_baseline]
     if not models:
         return ()
-    reference = [card for card, _ in ranked if labels[card.card.name].is_baseline]
-    constant = next((card for card in reference if is_constant(card)), None)
-    beats = {card.card.name for card, figure in models if above(figure, CHANCE).verdict == "reproduced"}
     names = [card.card.name for card, _ in models]
-    label = None if constant is None else labels[constant.card.name]
-    by_card = [_against(card, models, labels) for card in reference if card is not constant]
-    return (AgainstBaseline("constant", label, *_divided(names, beats, labels)), *by_card)
+    reference = sorted((card for card, _ in ranked if labels[card.card.name].is_baseline), key=_constant_first)
+    beaten = _beaten(ranked[0][0], [card for card, _ in models], reference, compared)
+    by_card = [
+        AgainstBaseline(
+            "constant" if is_constant(card) else "card",
+            labels[card.card.name],
+            *_divided(names, beaten[card.card.name], labels),
+        )
+        for card in reference
+    ]
+    if any(is_constant(card) for card in reference):
+        return tuple(by_card)
+    above_chance = {card.card.name for card, figure in models if above(figure, CHANCE).verdict == "reproduced"}
+    return (AgainstBaseline("constant", None, *_divided(names, above_chance, labels)), *by_card)
 
 
 def is_constant(results: AnyResults) -> bool:
-    """Whether a card has the same scores for every test image, with every seed."""
-    return all(np.ptp(scores.y_score, axis=0).max() == 0 for scores in results.test)
+    """Whether a card has the same scores for every test image, with every seed and in every fold."""
+    parts = (part for scores in results.test for part in scores.by_fold())
+    return all(np.ptp(part.y_score, axis=0).max() == 0 for part in parts)
 
 
-def _against(baseline: AnyResults, models: Ranked, labels: Mapping[str, CardLabel]) -> AgainstBaseline:
-    metric = metric_of(baseline)
-    gains = {card.card.name: compare_pair(card, baseline, (metric,))[0].difference for card, _ in models}
-    adjusted = holm([gain.p_value for gain in gains.values()])
-    beats = {
-        name
-        for (name, gain), p in zip(gains.items(), adjusted, strict=True)
-        if gain.value is not None and gain.value > 0 and p is not None and p <= SIGNIFICANT
-    }
-    return AgainstBaseline("card", labels[baseline.card.name], *_divided([*gains], beats, labels))
+def _constant_first(results: AnyResults) -> bool:
+    return not is_constant(results)
+
+
+def _beaten(
+    best: AnyResults, models: Sequence[AnyResults], reference: Sequence[AnyResults], compared: Comparisons | None
+) -> dict[str, set[str]]:
+    """The names of the models that beat each baseline."""
+    worse = set() if compared is None else {each.card.name for each in compared.worse}
+    beaten: dict[str, set[str]] = {}
+    for baseline in reference:
+        behind_best = best in models and baseline.card.name in worse
+        beaten[baseline.card.name] = {best.card.name} if behind_best else set()
+    pairs = [(model, baseline) for baseline in reference for model in models if best not in (model, baseline)]
+    gains = [compare_pair(model, baseline, (metric_of(baseline),))[0].difference for model, baseline in pairs]
+    adjusted = holm([gain.p_value for gain in gains])
+    for (model, baseline), gain, p in zip(pairs, gains, adjusted, strict=True):
+        if gain.value is not None and gain.value > 0 and p is not None and p <= SIGNIFICANT:
+            beaten[baseline.card.name].add(model.card.name)
+    return beaten
 
 
 def _divided(names: Sequence[str], beats: set[str], labels: Mapping[str, CardLabel]) -> Iterator[tuple[CardLabel, ...]]:

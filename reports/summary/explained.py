@@ -11,6 +11,13 @@ GLOSSARY = "docs/glossary.md"
 """The page with more about each word, in the program's documentation."""
 
 
+_BETTER = (
+    "the test of clearly worse, against a baseline; where the best card is one of the two, it is the same comparison, "
+    "else all comparisons with baselines are counted together"
+)
+_ABOVE_CHANCE = "the whole 95% interval of its AUC lies above 0.5"
+
+
 @dataclass(frozen=True)
 class Explanation:
     """A word and its explanation, which continues the sentence `WORD: ...`."""
@@ -58,6 +65,9 @@ def explanations(summary: Summary, classes: Sequence[str]) -> tuple[Explanation,
                 "these images do not show which is better; they do not show that both are equal",
             ),
         ]
+    if summary.baselines:
+        has_card = any(each.card is not None for each in summary.baselines)
+        words.append(Explanation("clearly better", _BETTER if has_card else _ABOVE_CHANCE))
     return tuple(words)
 
 

@@ -134,10 +134,10 @@ class Comparisons:
 
 @dataclass(frozen=True)
 class AgainstBaseline:
-    """All cards against one baseline, as one family of tests.
+    """All cards that are no baselines against one baseline.
 
     Attributes:
-        kind: `constant`: the same answer for every image. `card`: a baseline card.
+        kind: `constant`: the same answer for every image. `card`: another baseline card.
         card: The baseline card; None for a constant answer that no card of the section gives: its AUC is 0.5.
         beaten_by: The cards with a significantly higher AUC.
         not_beaten_by: The cards without.

@@ -91,7 +91,9 @@ def _of_best(tested: AnyResults | None, best: BestCard | None) -> Iterator[Probl
     """Faults of the training of the best card, and a choice on validation that failed."""
     if tested is None or best is None:
         return
-    faults = [(finding.title, finding.code) for of_run in tested.findings for finding in own_faults(of_run)]
+    faults = [
+        (finding.title, finding.code) for of_run in tested.findings for finding in own_faults(of_run, tested.card)
+    ]
     for title, code in dict.fromkeys(faults):
         count = faults.count((title, code))
         share = "" if count == len(tested.runs) else f" in {count} of {len(tested.runs)} runs"

@@ -39,6 +39,7 @@ _WIDTHS = ("auc", "auc:macro", "recall", "recall:macro")
 SYNTHETIC = "The images are SYNTHETIC: no figure here says anything about real images or patients."
 _WORDS: Mapping[str, str] = MappingProxyType({"recall": "sensitivity", "recall:macro": "mean recall of the classes"})
 """Metrics that a summary calls otherwise than tables."""
+_CONSTANT = "a constant answer, whose AUC is 0.5"
 
 
 @dataclass(frozen=True)
@@ -156,15 +157,19 @@ def _worse(each: AgainstBest) -> str:
 
 
 def _baselines(baselines: Sequence[AgainstBaseline], most: int | None) -> Iterator[str]:
+    every = "Every card" if all(each.card is None for each in baselines) else "Every card that is no baseline"
     for each in baselines:
-        name = "a constant answer (AUC 0.5)" if each.kind == "constant" or each.card is None else each.card.title
-        if each.not_beaten_by:
-            does = "does" if len(each.not_beaten_by) == 1 else "do"
-            yield f"{_limited([card.title for card in each.not_beaten_by], most)} {does} not beat {name}."
-        elif len(each.beaten_by) == 1:
-            yield f"{each.beaten_by[0].title} beats {name}."
+        name = _CONSTANT if each.card is None or each.kind == "constant" else each.card.title
+        better, others = each.beaten_by, each.not_beaten_by
+        if len(better) + len(others) == 1:
+            yield f"{(*better, *others)[0].title} is {'' if better else 'not '}clearly better than {name}."
+        elif not others:
+            yield f"{every} is clearly better than {name}."
+        elif not better:
+            yield f"No card is clearly better than {name}."
         else:
-            yield f"Every card beats {name}."
+            yield f"Clearly better than {name}: {_limited([card.title for card in better], most)}."
+            yield f"Not clearly better than {name}: {_limited([card.title for card in others], most)}."
 
 
 def _resolution(resolution: Resolution | None) -> Iterator[str]:

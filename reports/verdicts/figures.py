@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from benchmark.evidence.comparison.verdict import Decision, within
+from benchmark.evidence.comparison.verdict import Decision, of_one_training, within
 from benchmark.evidence.estimate import SampleEstimate
 from benchmark.evidence.metrics.multiclass import find_multiclass
 from benchmark.evidence.metrics.registry import find_metric, label_of, measures
@@ -20,6 +20,7 @@ from reports.results.compare import (
     is_open_loss,
     measured_on_test,
     minus_published,
+    of_one_draw,
     published_interval,
 )
 from reports.results.measured import AnyResults, MulticlassResults
@@ -99,7 +100,9 @@ def _figure_verdict(
         decision = Decision("not comparable", different)
     else:
         margin = claims.loss_margin * printed.value if is_open_loss(printed.metric) else claims.margin
-        decision = _with_images_needed(within(delta, margin), value, interval, margin - abs(delta.value or 0.0))
+        draw = None if interval is None else of_one_draw(interval, printed, value)
+        decision = _with_images_needed(within(delta, margin), value, draw, margin - abs(delta.value or 0.0))
+        decision = of_one_training(decision) if results.is_one_training else decision
     return ClaimVerdict(row.name, _in_words(printed), printed.location, decision, printed, value, delta)
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from benchmark.evidence.comparison.verdict import VERDICTS, Verdict
+from benchmark.evidence.comparison.verdict import VERDICTS, Decision, Verdict
 from reports.audit.audit import Audit, audit
 from reports.claims.model import Claims
 from reports.results.measured import AnyResults, MulticlassResults
@@ -37,7 +37,7 @@ class ClaimsReport:
         figures: The verdicts of the figures, in the order of the file.
         statements: The verdicts of the statements, in the order of the file.
         causes: The single changes that affect the accuracy of a card, by card. Contains cards with a fault in every
-            run and cards that a claim differs from.
+            run and cards that a claim differs from, or would if it did not rest on one training.
         notes: What the verdicts do not account for.
     """
 
@@ -81,6 +81,11 @@ def report_on_claims(claims: Claims, measured: Mapping[str, AnyResults], data: s
     return ClaimsReport(claims, audited, data, synthetic, figures, statements, causes, notes)
 
 
+def contradicts(decision: Decision) -> bool:
+    """Whether a verdict is differs, or would be if it did not rest on one training alone."""
+    return decision.verdict == "differs" or decision.one_training
+
+
 def differs(reports: Iterable[ClaimsReport]) -> bool:
     """Whether any claim has the verdict differs or impossible."""
     return any(VERDICTS[verdict].answer == "does not hold" for report in reports for verdict in report.counts())
@@ -88,10 +93,13 @@ def differs(reports: Iterable[ClaimsReport]) -> bool:
 
 def _notes(claims: Claims, measured: Mapping[str, AnyResults]) -> Iterator[str]:
     about = {name: measured[name] for name in sorted({*_cards(claims)} & set(measured))}
-    single = [name for name, results in about.items() if len(results.runs) == 1]
+    single = [name for name, results in about.items() if results.is_one_training]
     if single:
         which = "every card" if len(single) == len(about) else listed(single)
-        yield f"One seed was run for {which}: its verdicts do not account for the variation between seeds."
+        yield (
+            f"One seed was run for {which}: its verdicts do not account for the variation between seeds, so no claim "
+            "about it differs."
+        )
     for name, results in about.items():
         if results.left_out:
             seeds = seed_list(results.left_out)
@@ -131,7 +139,7 @@ def _differing(claims: Claims, figures: Iterable[ClaimVerdict]) -> Iterator[str]
     cards = {row.name: row.card for row in claims.rows}
     for figure in figures:
         card = cards[figure.about]
-        if figure.decision.verdict == "differs" and card is not None:
+        if contradicts(figure.decision) and card is not None:
             yield card
 
 
@@ -139,6 +147,6 @@ def _subjects(claims: Claims, statements: Iterable[ClaimVerdict], measured: Mapp
     """Cards in a statement whose verdict is differs; of two compared cards, the first."""
     assertions = {each.id: each.assertion for each in claims.statements}
     for statement in statements:
-        if statement.decision.verdict == "differs":
+        if contradicts(statement.decision):
             for form in assertions[statement.about].forms():
                 yield from (card for card in form.assertion.cards[:1] if card in measured)

@@ -6,7 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import singledispatch
 
-from benchmark.evidence.comparison.verdict import Decision, above, all_hold, any_holds, below, present, within
+from benchmark.evidence.comparison.verdict import (
+    Decision,
+    above,
+    all_hold,
+    any_holds,
+    below,
+    of_one_training,
+    present,
+    within,
+)
 from benchmark.evidence.diagnosis.diagnoses import observable
 from benchmark.evidence.estimate import SampleEstimate
 from benchmark.evidence.metrics.multiclass import find_multiclass
@@ -68,9 +77,12 @@ def _form_verdict(form: Form, claims: Claims, audit: Audit, measured: Mapping[st
     missing = [name for name in names if name not in measured]
     if missing:
         return Decision("not run", f"the store has no finished run of {', '.join(missing)}")
-    decision = decide(form.assertion, Evidence(claims, audit, [measured[name] for name in names]))
+    cards = [measured[name] for name in names]
+    decision = decide(form.assertion, Evidence(claims, audit, cards))
     if not names:
         return decision
+    if any(card.is_one_training for card in cards):
+        decision = of_one_training(decision)
     spec = measured[names[0]].runs[0].spec
     different = SYNTHETIC if spec.dataset.synthetic else different_protocol(claims, spec)
     if different is not None:
@@ -140,7 +152,8 @@ def _at_most(assertion: AtMost, evidence: Evidence) -> Decision:
 def _diagnosis(assertion: Diagnosis, evidence: Evidence) -> Decision:
     (card,) = evidence.cards
     runs = tuple(_shows(card, index, assertion.finding) for index in range(len(card.runs)))
-    return _explained(assertion.card, present(runs, " or ".join(assertion.finding)))
+    found = present(runs, " or ".join(assertion.finding), every_seed_alike=card.every_seed_alike)
+    return _explained(assertion.card, found)
 
 
 @decide.register

@@ -7,7 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -24,6 +24,7 @@ from benchmark.evidence.metrics.registry import metrics
 from benchmark.evidence.thresholds.rules import get_rule, rule_names
 from reports.audit.figures import KINDS, SEVERITIES
 from reports.claims.statement import CombinedAssertion
+from tests.support.guides import write_guide_images
 from tests.support.tiny import ROOT, environment
 
 DOCS = ROOT / "docs"
@@ -40,10 +41,23 @@ CHEAPER: Mapping[str, Mapping[str, str]] = {
         "epochs: 8": "epochs: 1",
     },
     "serving.md": {"attempt-6b": "attempt-1-no-augmentation"},
+    "guides/which-recipe.md": {
+        "zoo bench --all": "zoo bench constant pixels-logistic",
+        " --seeds 3": "",
+        "vgg16-finetuned": "pixels-logistic",
+        "small-cnn": "constant",
+    },
+    "guides/guaranteed-sensitivity.md": {
+        "vgg16-probe": "small-cnn",
+        "image_size: 160": "image_size: 32",
+        "views: 2": "views: 1\nmax_epochs: 1",
+    },
+    "guides/published-figures.md": {"small-cnn": "pixels-logistic", " --seeds 3": ""},
 }
 """What is replaced before a page is run, so that it takes seconds: a smaller network, fewer and smaller passes."""
 TOGETHER: Mapping[str, tuple[str, ...]] = {
     "tutorial": ("index.md", "tutorial.md", "serving.md"),
+    "guides": tuple(f"guides/{page}.md" for page in ("which-recipe", "guaranteed-sensitivity", "published-figures")),
     "look-up": ("audit.md", "commands.md", "python.md"),
     "extend": tuple(
         f"extend/{page}.md"
@@ -51,6 +65,8 @@ TOGETHER: Mapping[str, tuple[str, ...]] = {
     ),
 }
 """Pages whose commands are run in one folder, in the order in which they stand."""
+IMAGES: Mapping[str, Callable[[Path], None]] = {"guides": write_guide_images}
+"""What writes the images that a reader of these pages brings along."""
 
 
 @dataclass(frozen=True)
@@ -234,6 +250,7 @@ def test_the_commands_of_the_pages_run(name: str, tmp_path: Path) -> None:
     }
     folder = tmp_path / "folder"
     folder.mkdir()
+    IMAGES.get(name, lambda _: None)(folder)
     for where in TOGETHER[name]:
         for step in steps(DOCS / where, CHEAPER.get(where, {})):
             if isinstance(step, File):

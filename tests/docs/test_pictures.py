@@ -1,4 +1,4 @@
-"""The README's pictures and the example report are made by one command from one store."""
+"""The pictures and the example report of the documentation are made by one command from one store."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ def store(tmp_path: Path) -> Store:
     return kept
 
 
-def test_the_table_shows_every_run_and_asks_nothing_of_the_network(store: Store, tmp_path: Path) -> None:
-    pictures.draw_table(store.root, tmp_path / "bench.svg")
-    drawn = (tmp_path / "bench.svg").read_text(encoding="utf-8")
+def test_the_answer_names_the_best_card_and_asks_nothing_of_the_network(store: Store, tmp_path: Path) -> None:
+    pictures.draw_answer(store.root, tmp_path / "answer.svg")
+    drawn = (tmp_path / "answer.svg").read_text(encoding="utf-8")
     words = html.unescape(" ".join(re.findall(r">([^<>]+)</text>", drawn))).replace("\xa0", " ")
-    for run in store.runs()[0]:
-        assert run.spec.card.name in words
-        assert measured(run.figures()["auc"]).split()[0] in words
+    best = max(store.runs()[0], key=lambda run: run.figures()["auc"].value or 0)
+    assert best.spec.card.title in words
+    assert measured(best.figures()["auc"]).split()[0] in words
     assert set(re.findall(r"https?://[^\s\"')]+", drawn)) <= {"http://www.w3.org/2000/svg", "https://www.textualize.io"}
-    pictures.draw_table(store.root, tmp_path / "again.svg")
+    pictures.draw_answer(store.root, tmp_path / "again.svg")
     assert (tmp_path / "again.svg").read_text(encoding="utf-8") == drawn
 
 
 def test_a_store_without_runs_makes_no_picture(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="contains no runs"):
-        pictures.draw_table(tmp_path / "nothing", tmp_path / "bench.svg")
+        pictures.draw_answer(tmp_path / "nothing", tmp_path / "answer.svg")
 
 
 @pytest.mark.slow
@@ -54,8 +54,9 @@ def test_one_command_makes_both_pictures_and_the_example(
     made = tmp_path / "docs"
     monkeypatch.setattr("sys.argv", ["pictures", "--store", str(store.root), "--out", str(made)])
     pictures.main()
-    assert {path.name for path in made.iterdir()} == {"bench.svg", "report.png", "example"}
+    assert {path.name for path in made.iterdir()} == {"answer.svg", "report.png", "example"}
     assert {"report.html", "report.md"} <= {path.name for path in (made / "example").iterdir()}
     shown = Image.open(made / "report.png")
-    assert shown.size == (1100, 1010)
+    assert shown.width == pictures.WIDTH
+    assert 300 < shown.height < 1600  # the answer, not the whole report
     assert len(shown.convert("RGB").getcolors(1_000_000) or ()) > 10

@@ -21,7 +21,7 @@ from benchmark.runs.storage.remembered import SourceOptions, remember_bench
 from benchmark.runs.storage.store import Store
 from reports.report import Report, build_report
 from reports.results.folds import pool_folds
-from reports.results.split_faults import own_faults
+from reports.results.split_faults import fault_text
 from reports.text import measured
 from zoo.api.collections import cards_for
 from zoo.api.conditions import check_protocol, open_data, resolve_conditions
@@ -90,7 +90,7 @@ class BenchResults:
                 run.spec.seed_text,
                 run.status,
                 measured(run.figures().get("auc"), with_interval=True),
-                run.error or "; ".join(finding.title for finding in own_faults(run.diagnosis)),
+                run.error or fault_text(run),
             )
             for run in self.runs
         ]

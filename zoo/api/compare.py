@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from benchmark.evidence.metrics.multiclass import class_metrics, find_multiclass
 from benchmark.evidence.metrics.registry import measures
 from benchmark.runs.decision_rule import DecisionRule
+from benchmark.runs.protocol import ThresholdRule
 from benchmark.runs.run import Run
 from benchmark.runs.storage.lookup import ANY, data_and_protocols, names_of, unknown_run
 from benchmark.runs.storage.remembered import latest_conditions
@@ -16,6 +17,7 @@ from benchmark.runs.storage.store import Store
 from reports.report import same_conditions
 from reports.results.class_pairs import CLASS_METRIC, ClassComparison, compare_classes
 from reports.results.folds import pool_folds
+from reports.results.leading import depends_on_decisions, leading, nothing_chosen
 from reports.results.measured import (
     AnyResults,
     MulticlassResults,
@@ -26,7 +28,7 @@ from reports.results.measured import (
     is_multiclass,
 )
 from reports.results.multiclass import ARGMAX
-from reports.results.pairs import Pair, Ranking, compare_pair, rank, ranked_by, same_images
+from reports.results.pairs import Pair, Ranking, compare_pair, compared_metrics, rank, ranked_by, same_images
 from reports.results.rescored import all_with_rule
 from zoo.api.inputs import PathLike, readable_runs, resolve_among, resolve_store
 from zoo.api.messages import Messages, OnMessage, silent
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
 PROTOCOL = "protocol"
 """The `decision` that the runs chose on validation by the rule of their protocol."""
 
+_AT_HALF = "--threshold-rule fixed=0.5 compares them at 0.5"
+
 
 @dataclass(frozen=True)
 class PairComparison:
@@ -54,6 +58,7 @@ class PairComparison:
         metrics: One comparison per metric.
         classes: The comparison class by class; None for two classes, or if one figure was asked for.
         decision: The decision rule of three or more classes in words; None for two classes.
+        threshold: Which thresholds decide between two classes, in words; None for three or more.
     """
 
     conditions: str
@@ -62,6 +67,14 @@ class PairComparison:
     metrics: tuple[Pair, ...]
     classes: ClassComparison | None = None
     decision: str | None = None
+    threshold: str | None = None
+
+    @property
+    def decided(self) -> str:
+        """How images are decided, as part of a sentence."""
+        if self.decision is None:
+            return self.threshold or ""
+        return f"for {self.decision}" if self.decision == ARGMAX else f"by the decision {self.decision}"
 
     def rows(self) -> list[dict[str, Any]]:
         """Values, difference with 95% interval and adjusted p-value (Holm) of each metric, then of each class."""
@@ -88,11 +101,14 @@ class CardRanking:
         ranking: The cards by one metric, best first.
         decision: The decision rule of three or more classes in words; None for two classes, or if the metric is of
             scores.
+        threshold: Which thresholds decide between two classes, in words; None for three or more, or if the metric is of
+            scores.
     """
 
     conditions: str
     ranking: Ranking
     decision: str | None = None
+    threshold: str | None = None
 
     def rows(self) -> list[dict[str, Any]]:
         """Figure with 95% interval and letters of each card; cards that share a letter are not distinguishable."""
@@ -125,11 +141,17 @@ class CompareResults:
     def to_dict(self) -> list[dict[str, Any]]:
         """The document that `zoo compare --json` prints."""
         ranked = [
-            {"conditions": each.conditions, **asdict(each.ranking), "decision": each.decision} for each in self.rankings
+            {
+                "conditions": each.conditions,
+                **asdict(each.ranking),
+                "decision": each.decision,
+                "threshold": each.threshold,
+            }
+            for each in self.rankings
         ]
         documents = [asdict(pair) for pair in self.pairs] + ranked
         for document in documents:
-            for field in ("classes", "decision"):
+            for field in ("classes", "decision", "threshold"):
                 if field in document and document[field] is None:
                     del document[field]
         return documents
@@ -174,6 +196,7 @@ def compare(
     data: PathLike | None = None,
     protocol: str | None = None,
     metric: str | None = None,
+    threshold_rule: str | None = None,
     decision: str | None = None,
     on_message: OnMessage = silent,
 ) -> CompareResults:
@@ -189,6 +212,8 @@ def compare(
             classes it may be a key such as `f1:weighted` or `recall:class:NORMAL`, and a metric of one class ranks by
             its macro mean. With two names, a metric of one class is compared class by class, and any other figure of
             three or more classes alone; None compares all figures, and `recall` class by class.
+        threshold_rule: How thresholds of two classes are chosen again on the stored validation scores, such as
+            `sensitivity=0.95`, or `fixed=0.5`. None takes those that the runs chose.
         decision: How images are decided among three or more classes: `protocol` for what the runs chose on validation,
             or a rule that is chosen again on the stored validation scores, such as `abstain=0.7`. None decides for the
             class with the highest score.
@@ -205,6 +230,7 @@ def compare(
     for name in names:
         text("names", name, "two cards, or two runs")
     optional_text("metric", metric, "the name of a metric or None")
+    optional_text("threshold_rule", threshold_rule, "a rule such as 'youden' or 'fixed=0.5', or None")
     optional_text("decision", decision, "a rule such as 'abstain=0.7', 'protocol', or None")
     source, messages = resolve_store(store), Messages(on_message)
     for problem in plugins.load(plugins.METRICS).broken:
@@ -217,6 +243,9 @@ def compare(
     if not groups:
         root = source.root
         raise ConfigError(f"--store {root}: contains no finished runs; `zoo bench --all --store {root}` creates them")
+    if threshold_rule is not None:
+        rule = ThresholdRule.parse(threshold_rule)
+        groups = same_conditions(all_with_rule([run for group in groups for run in group], source, rule))
     if decision is not None:
         groups = same_conditions(_decided_again([run for group in groups for run in group], source, decision))
     chosen = decision is not None
@@ -227,7 +256,7 @@ def compare(
         raise ConfigError("--metric is for the ranking of all cards; leave it out for two names")
     _warn_of_left_out((side for pair in pairs for side in pair), messages)
     _note_other_decision((a for a, _ in pairs), chosen, messages)
-    comparisons = [_comparison(names[0], names[1], a, b, metric, chosen) for a, b in pairs]
+    comparisons = [_comparison(names[0], names[1], a, b, metric, chosen, messages) for a, b in pairs]
     return CompareResults(tuple(comparisons), messages=messages.lines())
 
 
@@ -249,21 +278,37 @@ def _of_latest_bench(
 def _decided_again(runs: Sequence[Run], store: Store, decision: str) -> list[Run]:
     """The runs with another rule for three or more classes, or as they are for `protocol`. Raises ConfigError."""
     if not any(map(is_multiclass, runs)):
-        raise ConfigError("--decision is for three or more classes; two classes are compared at threshold 0.5")
+        raise ConfigError("--decision is for three or more classes; two classes take --threshold-rule")
     return list(runs) if decision == PROTOCOL else list(all_with_rule(runs, store, DecisionRule.parse(decision)))
 
 
 def _comparison(
-    name_a: str, name_b: str, a: AnyResults, b: AnyResults, metric: str | None, chosen: bool
+    name_a: str, name_b: str, a: AnyResults, b: AnyResults, metric: str | None, chosen: bool, messages: Messages
 ) -> PairComparison:
     data = conditions(a.runs[0].spec)
     if not (isinstance(a, MulticlassResults) and isinstance(b, MulticlassResults)):
-        return PairComparison(data, name_a, name_b, compare_pair(a, b))
+        metrics = None
+        if undecided := _without_threshold((a, b)):
+            metrics = [name for name in compared_metrics() if not depends_on_decisions(name)]
+            messages.warn(f"{undecided}: figures of decisions are left out; {_AT_HALF}")
+        pairs = compare_pair(a, b, metrics, chosen=True)
+        return PairComparison(data, name_a, name_b, pairs, threshold=leading(a.runs[0]).words)
     words = {_decision_of(side, chosen) for side in (a, b)}
     figure = CLASS_METRIC if metric is None else figure_of_classes(metric, a.runs[0], chosen)
     by_class = compare_classes(a, b, figure, chosen=chosen) if figure in class_metrics() else None
     whole = compare_pair(a, b, None if by_class else (figure,), chosen=chosen)
     return PairComparison(data, name_a, name_b, whole, by_class, words.pop())
+
+
+def _without_threshold(results: Iterable[AnyResults]) -> str:
+    """The runs on two classes that chose no threshold, with the reason; empty if all did."""
+    reasons = [
+        f"{run.spec.card.name} seed {run.spec.seed}: {reason}"
+        for each in results
+        for run in each.runs
+        if (reason := nothing_chosen(run)) is not None
+    ]
+    return "; ".join(reasons)
 
 
 def _decision_of(results: MulticlassResults, chosen: bool) -> str:
@@ -295,6 +340,18 @@ def _with_decision(
     return next(((cards, words) for words, cards in decided.items()), ([], None))
 
 
+def _with_threshold(cards: Iterable[AnyResults], messages: Messages) -> tuple[list[AnyResults], str | None]:
+    """The cards of which every run chose a threshold, and which threshold that is. The others are left out with a
+    warning."""
+    decided = []
+    for card in cards:
+        if undecided := _without_threshold([card]):
+            messages.warn(f"left out of the ranking: {undecided}; {_AT_HALF}")
+        else:
+            decided.append(card)
+    return decided, leading(decided[0].runs[0]).words if decided else None
+
+
 def _note_other_decision(results: Iterable[AnyResults], chosen: bool, messages: Messages) -> None:
     """Note which decision of a protocol is not compared."""
     rules = dict.fromkeys(
@@ -321,12 +378,18 @@ def _rankings(
     _warn_of_left_out((card for group in results for card in group), messages)
     ranked = []
     for group, each in zip(results, by_group, strict=True):
-        words = None
-        if group and is_multiclass(group[0].runs[0]) and _is_of_decisions(ranked_by(group, each)):
-            _note_other_decision(group[:1], chosen, messages)
-            group, words = _with_decision(group, chosen, messages)
-        if group and (ranking := rank(group, each, chosen=chosen)) is not None:
-            ranked.append(CardRanking(conditions(group[0].runs[0].spec), ranking, words))
+        words = threshold = None
+        if group and is_multiclass(group[0].runs[0]):
+            if _is_of_decisions(ranked_by(group, each)):
+                _note_other_decision(group[:1], chosen, messages)
+                group, words = _with_decision(group, chosen, messages)
+            ranking = rank(group, each, chosen=chosen)
+        else:
+            if depends_on_decisions(each):
+                group, threshold = _with_threshold(group, messages)
+            ranking = rank(group, each, chosen=True)
+        if ranking is not None:
+            ranked.append(CardRanking(conditions(group[0].runs[0].spec), ranking, words, threshold))
     if not ranked:
         raise ConfigError(f"--store {store.root}: contains no two cards with {by_group[0]} on the same test images")
     return tuple(ranked)

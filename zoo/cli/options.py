@@ -51,7 +51,8 @@ HoldOutOption = Annotated[
     typer.Option(
         "--hold-out",
         metavar="COLUMN=VALUE",
-        help="Test on the images with this value in a column of the manifest, such as site=B, and train on all others.",
+        help="Test on the images with this value in a column of the table of images, such as site=B, and train on all "
+        "others.",
     ),
 ]
 DataIsOption = Annotated[

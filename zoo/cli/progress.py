@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from benchmark.runs.execution.events import ComputedElsewhere, Finished, Prepari
 from reports.render.terminal.runs import status_line
 from reports.render.terminal.table import escape
 from reports.results.protocol_choices import protocol_lines
-from reports.results.split_faults import own_faults
+from reports.results.split_faults import fault_text
 from reports.results.split_lines import split_lines, split_notes
 from reports.text import measured, one_line, plural
 from zoo.cli.plain_progress import Clock, Pace, can_redraw, duration, step_line
@@ -230,35 +230,42 @@ class View:
 
     def time_left(self) -> str:
         """The estimated time left, in words."""
-        # A run that has not started is assumed to take as long per epoch as the finished runs of its builder, or as
-        # all finished runs if none has its builder.
         if not self.started:
             return "time left not known yet"
-        per_epoch: dict[str, list[float]] = defaultdict(list)
-        for run_id, record in self.records.items():
-            if record.costs is not None:
-                builder = self.specs[run_id].card.model.builder
-                per_epoch[builder].append(record.costs.seconds / max(1, record.costs.epochs))
-        seconds, uncertain = 0.0, False
-        of_all = [value for values in per_epoch.values() for value in values]
+        seconds, rough = 0.0, False
         for run_id, state in self.states.items():
             if state in ("done", "reused"):
                 continue
             progress = self.progress.get(run_id)
-            spec = self.specs[run_id]
-            of_builder = per_epoch[spec.card.model.builder]
             if progress is not None and progress.done > 0.1 * progress.total and run_id in self.started:
                 spent = self._clock() - self.started[run_id]
                 seconds += spent / progress.done * (progress.total - progress.done)
-            elif of_builder or of_all:
-                uncertain = uncertain or not of_builder
-                known = of_builder or of_all
-                seconds += sum(known) / len(known) * _epochs(spec)
-            else:
+                continue
+            expected = self._of_same_kind(self.specs[run_id])
+            if expected is None:
+                expected, rough = self._of_other_kinds(), True
+            if expected is None:
                 return "time left not known yet"
+            seconds += expected
         # Simultaneous runs slow each other down, and the measured pace includes that.
         simultaneous = max(1, sum(state in ("preparing", "started") for state in self.states.values()))
-        return f"{'at least ' if uncertain else ''}about {duration(seconds / simultaneous)} left"
+        return f"{'very roughly' if rough else 'about'} {duration(seconds / simultaneous)} left"
+
+    def _of_same_kind(self, spec: RunSpec) -> float | None:
+        """Expected seconds of a run at the pace per epoch of finished runs that train in the same way."""
+        paces = [
+            record.costs.seconds / max(1, record.costs.epochs)
+            for run_id, record in self.records.items()
+            if record.costs is not None and _kind_of_training(self.specs[run_id]) == _kind_of_training(spec)
+        ]
+        return sum(paces) / len(paces) * _epochs(spec) if paces else None
+
+    def _of_other_kinds(self) -> float | None:
+        """Mean seconds of all finished runs; those without epochs count only if there are no others."""
+        # Epochs of different kinds are not alike: a head on stored features has hundredths of a second per epoch.
+        costs = [record.costs for record in self.records.values() if record.costs is not None]
+        trained = [cost.seconds for cost in costs if cost.epochs > 1] or [cost.seconds for cost in costs]
+        return sum(trained) / len(trained) if trained else None
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield self.table(console.size.height)
@@ -315,7 +322,7 @@ class View:
         auc = diagnosis = ""
         if record is not None:
             auc = measured(record.figures().get("auc"))
-            diagnosis = record.error or "; ".join(finding.title for finding in own_faults(record.diagnosis))
+            diagnosis = record.error or fault_text(record)
         # Only this column shrinks on a narrow terminal, and it must not wrap.
         return (
             spec.card.name,
@@ -324,6 +331,14 @@ class View:
             auc,
             Text(one_line(diagnosis), no_wrap=True, overflow="ellipsis"),
         )
+
+
+def _kind_of_training(spec: RunSpec) -> tuple[str, str]:
+    """The builder, and what is trained: a probe, new layers alone, or unfrozen layers as well."""
+    recipe = spec.card.recipe
+    if isinstance(recipe, ProbeRecipe):
+        return spec.card.model.builder, "probe"
+    return spec.card.model.builder, "fine-tuned" if recipe.finetune else "trained"
 
 
 def _epochs(spec: RunSpec) -> int:

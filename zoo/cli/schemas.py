@@ -44,15 +44,15 @@ def card() -> Schema:
     schema |= {"if": {"required": ["extends"]}, "else": {"required": schema.pop("required")}}
     for name in builder_names():
         builder = get_builder(name)
-        parameters = builder.parameters.model_json_schema()
+        parameters = builder.schema()
         definitions |= parameters.pop("$defs", {})
         parameters.pop("required", None)
         parameters.setdefault("properties", {})["builder"] = {"const": name, "description": builder.summary}
-        definitions[name] = _described(parameters)
+        definitions[name] = parameters
     references = {name: {"$ref": f"#/$defs/{name}"} for name in builder_names()}
     named = [{"if": {"properties": {"builder": {"const": name}}}, "then": ref} for name, ref in references.items()]
     definitions["ModelSpec"] |= {
-        "properties": {"builder": {"enum": list(references), "description": "A registered builder."}},
+        "properties": {"builder": definitions["ModelSpec"]["properties"]["builder"] | {"enum": list(references)}},
         "if": {"required": ["builder"]},
         "then": {"allOf": named},
         "else": {"anyOf": list(references.values())},
@@ -96,7 +96,7 @@ def claims() -> Schema:
 
 def classes() -> Schema:
     """The schema of the classes.yaml of a data set. The loader takes whole numbers as names too."""
-    schema = _described(ClassOrder.model_json_schema())
+    schema = ClassOrder.model_json_schema()
     schema["properties"]["classes"] |= {"items": {"type": ["string", "integer"]}, "uniqueItems": True}
     return {"$schema": _DIALECT, **schema, "title": "The classes of a data set of zoo"}
 
@@ -147,19 +147,6 @@ WRITTEN: Mapping[str, Callable[[], Schema]] = {"report": report}
 
 def _document(model: type[BaseModel], title: str) -> Schema:
     """The schema of a file by pydantic, without `name` among the required keys: the file name replaces it."""
-    schema = _described(model.model_json_schema())
-    for definition in schema["$defs"].values():
-        _described(definition)
+    schema = model.model_json_schema()
     schema["required"].remove("name")
     return {"$schema": _DIALECT, **schema, "title": title}
-
-
-def _described(definition: Schema) -> Schema:
-    """Add descriptions of the properties to `definition`: the sentences of the model's docstring that name them."""
-    text = " ".join(definition.get("description", "").split())
-    sentences = re.split(r"(?<=[.;])\s+(?=[A-Z`])", text)
-    for name, value in definition.get("properties", {}).items():
-        matching = [sentence for sentence in sentences if re.search(rf"`{re.escape(name)}[`:]", sentence)]
-        if matching:
-            value.setdefault("description", " ".join(matching))
-    return definition

@@ -16,13 +16,12 @@ from pydantic import (
     model_validator,
 )
 
-from benchmark.evidence.metrics.keys import Average
 from benchmark.evidence.metrics.multiclass import find_multiclass
 from benchmark.evidence.metrics.registry import find_metric
 from zoo.config.renames import Joined, formerly
 from zoo.config.strict import Strict
 from zoo.config.strict_yaml import suggest
-from zoo.models.metrics import ClassName, Measured, MetricName, figure_problem
+from zoo.models.metrics import ClassName, Measured, MetricName, OverClasses, figure_problem
 from zoo.models.recipe import ProbeRecipe, Recipe, is_probe
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
@@ -41,7 +40,7 @@ class ModelSpec(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    builder: str
+    builder: str = Field(description="name of a registered builder; every other key is one of its parameters")
 
     @property
     def params(self) -> dict[str, Any]:
@@ -54,8 +53,8 @@ class TestSizes(Strict):
 
     __test__ = False  # pytest would collect a class of this name
 
-    negatives: ImageCount
-    positives: ImageCount
+    negatives: Annotated[ImageCount, Field(description="images of the negative class")]
+    positives: Annotated[ImageCount, Field(description="images of the positive class")]
 
     @property
     def total(self) -> int:
@@ -68,7 +67,7 @@ class MulticlassTestSizes(BaseModel):
 
     __test__ = False  # pytest would collect a class of this name
     model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
-    __pydantic_extra__: dict[str, ImageCount]
+    __pydantic_extra__: dict[str, Annotated[ImageCount, Field(description="images of the class of this name")]]
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -120,35 +119,32 @@ def names_classes(sizes: Mapping[str, Any]) -> bool:
 
 
 class Source(Strict):
-    """Where a model comes from: a report, its section, the data set (a SOURCE of `zoo data`), and the size of the test
-    set behind its figures."""
+    """Where a model was published."""
 
-    report: str
-    section: str
-    data: str | None = None
+    report: str = Field(description="the report, so that a reader can find it")
+    section: str = Field(description="where in the report the model is described")
+    data: str | None = Field(default=None, description="the data set, as `zoo bench --data` names it; null: not stated")
     test: Annotated[
         Annotated[TestSizes | MulticlassTestSizes, by_keys(names_classes, TestSizes, MulticlassTestSizes)] | None,
         Joined(test_negatives="negatives", test_positives="positives"),
+        Field(description="images per class in the test set behind the figures; null: not stated"),
     ] = None
 
 
 class PublishedFigure(Measured):
-    """One printed figure: its value, its number of decimals and its location in the source.
+    """One printed figure: its value, its number of decimals and its location in the source."""
 
-    Of three classes or more, a figure such as recall has the `class` that it judges against the others, or the
-    `average` over the classes. `upper` makes it a printed range [value, upper]. `epoch` is the moment of training; None
-    means the trained model.
-    """
-
-    metric: MetricName
+    metric: Annotated[MetricName, Field(description="what was measured: the name of a metric or an alias")]
     of_class: ClassName = None
-    average: Average | None = None
-    value: Printed
-    upper: Printed | None = None
-    split: Literal["train", "val", "test"]
-    decimals: Annotated[int, Field(ge=0, le=10)]
-    epoch: Literal["first", "last", "every"] | None = None
-    location: Annotated[str, formerly("where")]
+    average: OverClasses = None
+    value: Annotated[Printed, Field(description="the printed value; a share as 0.91, not 91")]
+    upper: Printed | None = Field(default=None, description="upper end, if the source prints a range from `value`")
+    split: Literal["train", "val", "test"] = Field(description="the images that the figure is about")
+    decimals: Annotated[int, Field(ge=0, le=10, description="decimals that the source prints: 2 for 0.90")]
+    epoch: Literal["first", "last", "every"] | None = Field(
+        default=None, description="the moment of training; null: the trained model"
+    )
+    location: Annotated[str, formerly("where"), Field(description="where in the source it is printed")]
 
     @model_validator(mode="after")
     def _plausible(self) -> PublishedFigure:
@@ -163,23 +159,33 @@ class PublishedFigure(Measured):
 
 
 class ModelCard(Strict):
-    """A model, its recipe and the figures published about it.
+    """A model, its recipe and the figures published about it."""
 
-    `change` says in a few words how the card differs from the one that it extends. `assumptions` lists what the source
-    does not state and what the card uses instead. `baseline` marks a card that every model should beat, such as a
-    constant answer; a card does not inherit it.
-    """
-
-    name: Annotated[str, Field(pattern=NAME_PATTERN)]
-    title: Annotated[str, Field(min_length=1, max_length=200)]
-    change: Annotated[str, Field(min_length=1, max_length=200), formerly("changes")]
-    extends: str | None = None
-    baseline: bool = False
-    source: Source | None = None
-    assumptions: Annotated[str | None, formerly("left_open")] = None
-    model: ModelSpec
-    recipe: Annotated[Recipe | ProbeRecipe, by_keys(is_probe, Recipe, ProbeRecipe)]
-    published: Annotated[tuple[PublishedFigure, ...], Field(max_length=MOST_ENTRIES)] = ()
+    name: Annotated[str, Field(pattern=NAME_PATTERN, description="how commands and reports name it")]
+    title: Annotated[str, Field(min_length=1, max_length=200, description="what the model is, as reports print it")]
+    change: Annotated[
+        str,
+        Field(min_length=1, max_length=200, description="in a few words, how it differs from the card that it extends"),
+        formerly("changes"),
+    ]
+    extends: str | None = Field(default=None, description="the card from which it inherits what it does not state")
+    baseline: bool = Field(
+        default=False, description="whether every model should beat it, such as a constant answer; not inherited"
+    )
+    source: Source | None = Field(default=None, description="where the model was published; not inherited")
+    assumptions: Annotated[
+        str | None,
+        formerly("left_open"),
+        Field(description="what the source does not state, and what the card uses instead; not inherited"),
+    ] = None
+    model: ModelSpec = Field(description="the builder and its parameters")
+    recipe: Annotated[
+        Recipe | ProbeRecipe, by_keys(is_probe, Recipe, ProbeRecipe), Field(description="how the model is trained")
+    ]
+    published: Annotated[
+        tuple[PublishedFigure, ...],
+        Field(max_length=MOST_ENTRIES, description="figures published about the model; not inherited"),
+    ] = ()
 
     @model_validator(mode="after")
     def _figures_of_the_classes(self) -> Self:
@@ -187,6 +193,11 @@ class ModelCard(Strict):
         for problem in class_problems("published", self.published, test):
             raise ValueError(problem)
         return self
+
+    @property
+    def looks_at_nothing(self) -> bool:
+        """Whether the answer is the same for every image by design."""
+        return self.model.builder == "constant"
 
     def identity(self) -> dict[str, Any]:
         """Return what decides the result of a run.

@@ -17,8 +17,19 @@ load_before_queries(lambda: plugins.load(plugins.METRICS))
 MetricName = Annotated[str, AfterValidator(canonical)]
 """The name or an alias of a metric; stored as the name."""
 
-ClassName = Annotated[str | None, Field(alias="class", min_length=1, description="one of three classes or more")]
+ClassName = Annotated[
+    str | None,
+    Field(
+        alias="class", min_length=1, description="three or more classes: the class that is judged against all others"
+    ),
+]
 """The class that a figure judges against all others; `class` in files."""
+
+OverClasses = Annotated[
+    Average | None,
+    Field(description="three or more classes: how the figures of the classes become one, as in scikit-learn"),
+]
+"""How a figure is averaged over the classes."""
 
 
 class Measured(Strict):

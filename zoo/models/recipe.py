@@ -9,19 +9,22 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 
 from zoo.config.strict import Strict
 
-LearningRate = Annotated[float, Field(gt=0.0, le=1.0, description="step size of the optimiser, (0, 1]")]
+LearningRate = Annotated[float, Field(gt=0.0, le=1.0, description="step size of the optimiser")]
 
 # Upper bounds are far above every sensible value: they stop typing errors and files made to waste time.
 Epochs = Annotated[int, Field(gt=0, le=100_000)]
 Factor = Annotated[float, Field(gt=0, le=1000)]
 Preprocessing = Annotated[
     Literal["rescale", "caffe"],
-    Field(description="rescale: pixels / 255; caffe: BGR minus the ImageNet means, as VGG16"),
+    Field(
+        description="from grey levels 0..255 to the input; rescale: divided by 255; caffe: BGR minus ImageNet's means"
+    ),
 ]
 ClassWeights = Annotated[
     Literal["balanced"] | None,
     Field(description="balanced: each class has the same weight in training, however many images it has"),
 ]
+_AUGMENTATION = "random changes of training images, in the views that the protocol asks for; null: none"
 
 
 class Augmentation(Strict):
@@ -30,20 +33,29 @@ class Augmentation(Strict):
     One number `r` means a uniform distribution on [-r, r]. With the defaults, nothing changes.
     """
 
-    rotation_degrees: Annotated[float, Field(ge=0, le=180)] = 0.0
-    width_shift: Annotated[float, Field(ge=0, lt=1, description="share of the width")] = 0.0
-    height_shift: Annotated[float, Field(ge=0, lt=1, description="share of the height")] = 0.0
-    shear_degrees: Annotated[float, Field(ge=0, lt=90)] = 0.0
+    rotation_degrees: Annotated[float, Field(ge=0, le=180, description="largest rotation either way, in degrees")] = 0.0
+    width_shift: Annotated[float, Field(ge=0, lt=1, description="largest shift sideways, as a share of the width")] = (
+        0.0
+    )
+    height_shift: Annotated[
+        float, Field(ge=0, lt=1, description="largest shift up or down, as a share of the height")
+    ] = 0.0
+    shear_degrees: Annotated[float, Field(ge=0, lt=90, description="largest shear either way, in degrees")] = 0.0
     zoom: tuple[Factor, Factor] = Field(
-        default=(1.0, 1.0), description="range of two independent factors; above 1 zooms out"
+        default=(1.0, 1.0), description="range of two independent factors, of width and height; above 1 zooms out"
     )
     brightness: tuple[Annotated[float, Field(ge=0, le=1000)], Annotated[float, Field(ge=0, le=1000)]] | None = Field(
-        default=None, description="range of a factor on grey levels"
+        default=None, description="range of a factor on grey levels; null: none"
     )
-    channel_shift: Annotated[float, Field(ge=0, le=255, description="grey levels of 255")] = 0.0
-    horizontal_flip: bool = False
-    vertical_flip: bool = False
-    fill: Literal["nearest", "reflect", "constant"] = "nearest"
+    channel_shift: Annotated[
+        float, Field(ge=0, le=255, description="largest number of grey levels, of 255, that is added or subtracted")
+    ] = 0.0
+    horizontal_flip: bool = Field(default=False, description="whether half of the images are mirrored left to right")
+    vertical_flip: bool = Field(default=False, description="whether half of the images are mirrored top to bottom")
+    fill: Literal["nearest", "reflect", "constant"] = Field(
+        default="nearest",
+        description="pixels outside the image: those of its edge, those mirrored at its edge, or black",
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Augmentation:
@@ -57,23 +69,30 @@ class Augmentation(Strict):
 class Optimizer(Strict):
     """The optimiser of a phase."""
 
-    name: Literal["adam", "sgd", "rmsprop"] = "adam"
+    name: Literal["adam", "sgd", "rmsprop"] = Field(
+        default="adam", description="Keras' optimiser of this name, with its other settings at Keras' defaults"
+    )
     learning_rate: LearningRate
 
 
 class Loss(Strict):
     """The training loss: cross-entropy, or focal loss (Lin et al. 2017).
 
-    For three or more classes, both are categorical. `gamma` belongs to the focal loss. `alpha` is the weight of the
-    positive class of two. `crossentropy` is another name for `binary_crossentropy`, and with an alpha
-    `focal_crossentropy` is another name for `binary_focal_crossentropy`. Both are stored under the longer name.
+    For three or more classes, both are categorical. `crossentropy` is another name for `binary_crossentropy`, and with
+    an alpha `focal_crossentropy` is another name for `binary_focal_crossentropy`. Both are stored under the longer
+    name.
     """
 
-    name: Literal["binary_crossentropy", "binary_focal_crossentropy", "crossentropy", "focal_crossentropy"] = (
-        "binary_crossentropy"
+    name: Literal["binary_crossentropy", "binary_focal_crossentropy", "crossentropy", "focal_crossentropy"] = Field(
+        default="binary_crossentropy",
+        description="cross-entropy or focal loss, of any number of classes; both also without `binary_`",
     )
-    alpha: Annotated[float, Field(gt=0, lt=1, description="weight of the positive class of two")] | None = None
-    gamma: Annotated[float, Field(ge=0, le=1000)] | None = None
+    alpha: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        default=None, description="focal loss: weight of the positive class of two"
+    )
+    gamma: Annotated[float, Field(ge=0, le=1000)] | None = Field(
+        default=None, description="focal loss: how much less images count that are already classified well"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -100,30 +119,38 @@ class Loss(Strict):
 class EarlyStopping(Strict):
     """Stops a phase if a validation figure has not improved for `patience` epochs."""
 
-    monitor: Literal["val_loss", "val_accuracy"] = "val_loss"
-    patience: Epochs
-    restore_best_weights: bool = True
+    monitor: Literal["val_loss", "val_accuracy"] = Field(
+        default="val_loss", description="the validation figure that is watched"
+    )
+    patience: Annotated[Epochs, Field(description="epochs without improvement after which the phase stops")]
+    restore_best_weights: bool = Field(
+        default=True, description="whether the weights of the best epoch are used, rather than those of the last"
+    )
 
 
 class Finetune(Strict):
     """The second phase: trains the layers that the model's parameters unfreeze, or else the head, at this rate."""
 
     learning_rate: LearningRate
-    epochs: Epochs
-    early_stopping: EarlyStopping | None = None
+    epochs: Annotated[Epochs, Field(description="passes through the training images; the protocol may cap them")]
+    early_stopping: EarlyStopping | None = Field(default=None, description="when the phase ends earlier; null: never")
 
 
 class Recipe(Strict):
-    """How a model is trained. `preprocessing` maps grey levels 0..255 to the input of the network."""
+    """How a model is trained."""
 
-    optimizer: Optimizer
-    epochs: Epochs
-    batch_size: Annotated[int, Field(gt=0, le=100_000)]
-    loss: Loss = Loss()
-    early_stopping: EarlyStopping | None = None
-    augmentation: Augmentation | None = None
+    optimizer: Optimizer = Field(description="the optimiser of the first phase")
+    epochs: Annotated[Epochs, Field(description="passes through the training images; the protocol may cap them")]
+    batch_size: Annotated[int, Field(gt=0, le=100_000, description="images per step of the optimiser")]
+    loss: Loss = Field(default=Loss(), description="what training minimises")
+    early_stopping: EarlyStopping | None = Field(
+        default=None, description="when the first phase ends earlier; null: never"
+    )
+    augmentation: Augmentation | None = Field(default=None, description=_AUGMENTATION)
     preprocessing: Preprocessing = "rescale"
-    finetune: Finetune | None = None
+    finetune: Finetune | None = Field(
+        default=None, description="a second phase, in which unfrozen layers of a base are trained; null: none"
+    )
     label_smoothing: float = Field(
         default=0.0, ge=0, lt=1, description="share of a label that training spreads evenly over the classes"
     )
@@ -149,7 +176,7 @@ class ProbeRecipe(Strict):
     probe: Literal["logistic"] = Field(
         description="logistic: logistic regression, its penalty chosen by patient on train"
     )
-    augmentation: Augmentation | None = None
+    augmentation: Augmentation | None = Field(default=None, description=_AUGMENTATION)
     preprocessing: Preprocessing = "rescale"
     class_weights: ClassWeights = None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -99,6 +100,15 @@ class Builder:
     def summary(self) -> str:
         """The first line of the builder's documentation."""
         return (inspect.getdoc(self.function) or "").split("\n", 1)[0]
+
+    def schema(self) -> dict[str, Any]:
+        """The JSON Schema of the parameters. The entries of `Args:` in the documentation are their descriptions."""
+        schema = self.parameters.model_json_schema()
+        meanings = _documented_arguments(self.function)
+        for name, facts in schema.get("properties", {}).items():
+            if name in meanings:
+                facts.setdefault("description", meanings[name])
+        return schema
 
     def weights_of(self, params: Params) -> PretrainedWeights | None:
         """The pretrained weights that `params`, completed with defaults, name; None without any."""
@@ -301,6 +311,13 @@ def _call_hook(name: str, hook: str, call: Callable[[], _T]) -> _T:
     except (Exception, SystemExit) as error:
         problem = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         raise ConfigError(f"builder {name}: its {hook} fails: {problem}; fix its package") from error
+
+
+def _documented_arguments(function: Callable[..., Any]) -> dict[str, str]:
+    """The entries of `Args:` in the documentation of `function`, by argument; cards write None as null."""
+    _, _, section = (inspect.getdoc(function) or "").partition("\nArgs:\n")
+    entries = re.findall(r"^ {4}(\w+): (.+(?:\n {5,}.+)*)", section.split("\n\n", 1)[0], re.M)
+    return {name: re.sub(r"\bNone\b", "null", " ".join(text.split())) for name, text in entries}
 
 
 @contextmanager

@@ -20,14 +20,15 @@ FOLDER_FILE = "classes.yaml"
 
 
 class ClassOrder(Strict):
-    """The classes of a data set in order.
+    """The classes of a data set in order."""
 
-    `classes` are the names of all classes; of two, the last is the positive one. `ordered` says that their order is a
-    scale, as with grades of a disease.
-    """
-
-    classes: Annotated[tuple[str, ...], Field(min_length=2, max_length=1000)]
-    ordered: bool = False
+    classes: Annotated[
+        tuple[str, ...],
+        Field(
+            min_length=2, max_length=1000, description="the names of all classes; of two, the last is the positive one"
+        ),
+    ]
+    ordered: bool = Field(default=False, description="whether the order is a scale, as with grades of a disease")
 
 
 @dataclass(frozen=True)

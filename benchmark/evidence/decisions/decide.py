@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +12,7 @@ from benchmark.evidence.calibration.scaling import MulticlassCalibrator
 from benchmark.evidence.decisions.rules import RuleName, Target, in_words
 from benchmark.evidence.metrics.influence import Labels
 from benchmark.evidence.metrics.registry import Figure
+from benchmark.evidence.scores import MulticlassScores, rows_of_folds
 from benchmark.evidence.thresholds.choice import Threshold
 
 ABSTAINED = -1
@@ -142,6 +143,79 @@ class Decision:
     def in_words(self) -> str:
         """Describe the rule with its parameters, for prose."""
         return in_words(self.rule, self.of_class, self.target, self.value, self.confidence)
+
+
+@dataclass(frozen=True)
+class FoldedDecision(Decision):
+    """The decisions of the folds of a cross-validation, each of which chose on validation images of its own.
+
+    There is no common threshold, calibrator or validation figure.
+
+    Attributes:
+        folds: The decision of each fold, all by the same rule among the same classes.
+    """
+
+    folds: tuple[Decision, ...] = ()
+
+    @classmethod
+    def of(cls, folds: Sequence[Decision]) -> FoldedDecision:
+        """Return the decisions of `folds`, at least one, together; nothing is chosen if one of them chose nothing."""
+        first, reasons = folds[0], [each.reason for each in folds]
+        number, reason = next(((n, text) for n, text in enumerate(reasons, 1) if text is not None), (0, None))
+        return cls(
+            rule=first.rule,
+            classes=first.classes,
+            of_class=first.of_class,
+            target=first.target,
+            value=first.value,
+            costs=first.costs,
+            confidence=first.confidence,
+            reason=None if reason is None else f"fold {number} of {len(folds)} chose none: {reason}",
+            folds=tuple(folds),
+        )
+
+    def __post_init__(self) -> None:
+        rules = {(each.rule, each.classes, each.of_class, each.target, each.value, each.costs) for each in self.folds}
+        if rules != {(self.rule, self.classes, self.of_class, self.target, self.value, self.costs)}:
+            raise ValueError("the folds decide by different rules")
+
+    @property
+    def probabilities_in_words(self) -> str | None:
+        """What the folds take for probabilities with `cost`, for prose; None for the other rules."""
+        texts = dict.fromkeys(text for each in self.folds if (text := each.probabilities_in_words) is not None)
+        return "; in other folds, ".join(texts) or None
+
+    @property
+    def thresholds(self) -> tuple[float, ...]:
+        """The threshold of each fold, in order; empty where the rule has none or a fold chose none."""
+        values = [each.threshold.value for each in self.folds if each.threshold is not None]
+        known = tuple(value for value in values if value is not None)
+        return known if len(known) == len(self.folds) else ()
+
+
+def decide_all(decision: Decision, scores: MulticlassScores) -> Labels:
+    """Decide on a class for each image as `decide` does, in a cross-validation by the decision of its fold.
+
+    Args:
+        decision: The decision, or those of the folds.
+        scores: Scores of n images; with folds, if the decision has folds.
+
+    Returns:
+        Class indices (n,); -1 for images without a decision.
+
+    Raises:
+        ValueError: The scores have another number of classes, or no folds where the decision has some.
+    """
+    if not isinstance(decision, FoldedDecision):
+        return decide(decision, scores.y_score)
+    if not decision.is_chosen:
+        return decide(Decision(classes=decision.classes), scores.y_score)
+    if scores.fold is None:
+        raise ValueError("each fold decides on its own images, and these scores have no folds")
+    decided = np.empty(len(scores), dtype=np.int64)
+    for rows, of_fold in zip(rows_of_folds(scores.fold), decision.folds, strict=True):
+        decided[rows] = decide(of_fold, scores.y_score[rows])
+    return decided
 
 
 def decide(decision: Decision, y_score: npt.NDArray[np.float64]) -> Labels:

@@ -19,7 +19,8 @@ from benchmark.evidence.intervals.uncertainty import Interval, interval, of_prop
 from benchmark.evidence.metrics.forms import HALF, Form, MeanOfClasses, OfClass, Share
 from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Floats, Labels, cells, centred, satterthwaite
 from benchmark.evidence.metrics.multiclass import MulticlassMetric, multiclass_metrics
-from benchmark.evidence.metrics.registry import UNDEFINED, Figure, MetricError
+from benchmark.evidence.metrics.per_image import correct_decisions
+from benchmark.evidence.metrics.registry import UNDEFINED, Figure, MetricError, get_metric
 from benchmark.evidence.scores import MulticlassScores
 
 FEWEST = 10
@@ -105,9 +106,10 @@ def multiclass_interval(
     """Return the confidence interval of a metric of several classes.
 
     A metric of one class against the rest has the interval of the binary metric. A proportion has Wilson's interval,
-    and the macro mean of proportions has the score interval of a mean (`mean_of_proportions`). The AUC of a class,
-    which may have few images, and their macro mean have Newcombe's interval with an effective sample size. All others
-    use the variance of the linearised metric with a t quantile, as binary metrics do.
+    accuracy on fixed classes of one size that of macro recall, and the macro mean of proportions has the score interval
+    of a mean (`mean_of_proportions`). The AUC of a class, which may have few images, and their macro mean have
+    Newcombe's interval with an effective sample size. All others use the variance of the linearised metric with a t
+    quantile, as binary metrics do.
 
     Args:
         metric: The metric.
@@ -136,6 +138,9 @@ def multiclass_interval(
             return Interval(*_of_aucs((form,), scores, decided, clusters, class_sizes, level), f"Newcombe{by}")
         if isinstance(form, MeanOfClasses) and not form.by_size and form.classes[0].record.variance == "DeLong":
             return Interval(*_of_aucs(form.classes, scores, decided, clusters, class_sizes, level), f"Newcombe{by}")
+        if isinstance(form, Share) and class_sizes == "fixed" and _is_macro_recall(form, scores):
+            recalls = MeanOfClasses(tuple(OfClass(get_metric("recall"), label) for label in range(len(scores.classes))))
+            return Interval(*_of_mean(recalls, scores, decided, clusters, class_sizes, level), f"score{by}")
         if isinstance(form, Share) and metric.scale == "Wilson":
             return Interval(*_of_share(form, metric, scores, decided, clusters, class_sizes, level), f"Wilson{by}")
         if isinstance(form, MeanOfClasses) and not form.by_size and _are_proportions(form):
@@ -297,6 +302,12 @@ def _of_share(
     influence = centred(influence, scores.y_true, class_sizes)
     exact = class_sizes == "drawn"
     return of_proportion(metric, success, trial, influence, clusters, exact=exact, level=level)
+
+
+def _is_macro_recall(form: Share, scores: MulticlassScores) -> bool:
+    """Return whether a share is accuracy on equally many images of each class, which is the macro recall."""
+    sizes = np.bincount(scores.y_true, minlength=len(scores.classes))
+    return form.per_image is correct_decisions and form.trial is None and bool((sizes == sizes[0]).all())
 
 
 def _are_proportions(form: MeanOfClasses) -> bool:

@@ -13,7 +13,6 @@ from benchmark.evidence.intervals.formulas import (
     around,
     effective_wilson,
     f1_of_jaccard,
-    mean_of_proportions,
     mover,
     newcombe_auc,
     nothing_varies,
@@ -27,6 +26,8 @@ from benchmark.evidence.metrics.registry import UNDEFINED, Metric, MetricError, 
 FEW = 20
 """With fewer images of a class, or effective patients, metrics under fixed class sizes follow from recall and
 specificity, whose intervals are exact enough."""
+FEWEST_NEGATIVES = 10
+"""With fewer negative images, or patients, average precision has no interval: it covered 84 to 91%."""
 _PRIOR = 8  # degrees of freedom that Newcombe's variance of an AUC is worth beside DeLong's
 _ROUNDING = 1e-9  # an end may differ from the value by this where they are equal
 
@@ -39,6 +40,11 @@ class Interval:
     high: float | None
     method: str | None
     reason: str | None = None
+
+    @property
+    def bounds(self) -> Bounds | None:
+        """Both ends; None where there is no interval."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
 
 
 def interval(
@@ -55,13 +61,15 @@ def interval(
 ) -> Interval:
     """Return the confidence interval of a metric.
 
-    Independent images have Wilson's interval for proportions. All other intervals use the variance of the linearised
-    metric with a t quantile; for the AUC, DeLong's variance is moderated by Newcombe's. Its degrees of freedom are
-    those of `Clusters.design_freedom` for proportions (Korn and Graubard 1998) and for the AUC, and those of
+    Independent images have Wilson's interval for proportions. A share of all images, such as accuracy, adds the squares
+    of its parts in the classes if their sizes were fixed. All other intervals use the variance of the linearised metric
+    with a t quantile; for the AUC, DeLong's variance is moderated by Newcombe's. Its degrees of freedom are those of
+    `Clusters.design_freedom` for proportions (Korn and Graubard 1998) and for the AUC, and those of
     `Clusters.degrees_of_freedom` otherwise (Pan and Wall 2002).
 
-    Linearisation fails if a class is small or all its decisions are right, and its size is fixed. Then a metric of
-    decisions follows from recall and specificity by square and add (Zou and Donner 2008).
+    Where a linearised variance fails: an AUC of 0 or 1 has an exact interval. If a class is small or all its decisions
+    are right, and its size was fixed, a metric of decisions follows from recall and specificity by square and add (Zou
+    and Donner 2008).
 
     Args:
         metric: Name of the metric.
@@ -86,7 +94,7 @@ def interval(
     try:
         record = get_metric(metric)
         influence = record.influence_values(clusters.y_true, y_score, threshold, fold, clusters.index)
-        computed = _computed(record, value, y_score, threshold, clusters, class_sizes, level, strata, influence)
+        computed = _computed(record, value, y_score, threshold, clusters, class_sizes, level, strata, fold, influence)
     except MetricError as failure:
         return Interval(None, None, None, str(failure))
     if computed.low is None or computed.high is None or computed.low - _ROUNDING <= value <= computed.high + _ROUNDING:
@@ -104,6 +112,7 @@ def _computed(
     class_sizes: ClassSizes,
     level: float,
     strata: Labels | None,
+    fold: Labels | None,
     influence: Floats | None,
 ) -> Interval:
     y_true = clusters.y_true
@@ -113,6 +122,11 @@ def _computed(
         return Interval(None, None, None, "one patient alone shows no spread")
     by = ", by patient" if clusters.repeated else ""
     cell = cells(y_true, y_score, threshold)
+    if record.ratio is not None and record.ratio.population == "images" and class_sizes == "fixed" and strata is None:
+        share = float(y_true.mean())
+        if 0 < share < 1:
+            bounds = _of_mean(_of_each_class(record.ratio), record, cell, clusters, level, (share, 1 - share))
+            return Interval(*bounds, f"square-and-add{by}")
     by_rates = class_sizes == "fixed" and strata is None and _rates_needed(record, cell, clusters)
     if record.ratio is not None and record.scale in ("Wilson", "Dice") and not by_rates:
         bounds = _of_proportion(record.ratio, record, cell, influence, clusters, class_sizes, level, strata)
@@ -124,9 +138,13 @@ def _computed(
     delong = record.variance == "DeLong"
     if delong and min(clusters.counts) < 2:
         return Interval(None, None, None, f"DeLong needs two {'patients' if by else 'images'} of each class")
+    if record.name == "average_precision" and clusters.counts[0] < FEWEST_NEGATIVES:
+        units = "patients" if clusters.repeated else "images"
+        needed = f"average precision needs {FEWEST_NEGATIVES} negative {units} for an interval"
+        return Interval(None, None, None, f"{needed}; there are {clusters.counts[0]}")
+    if delong and abs(value - 0.5) >= 0.5 - _ROUNDING:
+        return Interval(*_of_separated_classes(value, clusters, fold, level), f"exact pairs{by}")
     influence = centred(influence, y_true if strata is None else strata, class_sizes)
-    if delong and value in (0, 1):
-        return Interval(*_of_perfect_auc(value, clusters, level), f"Newcombe{by}")
     variance = clusters.variance(influence)
     if delong:
         variance, df = _moderated(value, variance, influence, clusters)
@@ -164,15 +182,6 @@ def _moderated(auc: float, variance: float, influence: Floats, clusters: Cluster
         alone = Clusters(clusters.y_true).variance(influence)
         prior *= max(1.0, 1.0 if nothing_varies(alone) else variance / alone)
     return (df * variance + _PRIOR * prior) / (df + _PRIOR), df + _PRIOR
-
-
-def _of_perfect_auc(auc: float, clusters: Clusters, level: float) -> Bounds:
-    """Return the interval of an AUC of 0 or 1 (Newcombe 2006), as if all images of a patient were equal (Kish 1965)."""
-    negatives, positives = (np.array([count]) for count in clusters.effective_counts())
-    variances = newcombe_auc(positives, negatives)
-    inside = np.array([0.99])
-    sizes = inside * (1 - inside) / variances(inside)
-    return mean_of_proportions(np.array([auc]), sizes, z_quantile(level), variances=variances)
 
 
 def _rates_needed(metric: Metric, cell: Labels, clusters: Clusters) -> bool:
@@ -320,18 +329,47 @@ def of_proportion(
     return (f1_of_jaccard(bounds[0]), f1_of_jaccard(bounds[1])) if dice else bounds
 
 
-def _of_mean(ratios: tuple[Ratio, Ratio], metric: Metric, cell: Labels, clusters: Clusters, level: float) -> Bounds:
-    """Return the interval of the mean of two ratios a and b, as half of a - (-b), from the interval of each."""
+def _of_each_class(ratio: Ratio) -> tuple[Ratio, Ratio]:
+    """Return the parts of a share of all images in the positives and in the negatives, as recall and specificity."""
+    tp, fp, tn, fn = ratio.numerator
+    return Ratio((tp, 0, 0, fn), (1, 0, 0, 1)), Ratio((0, fp, tn, 0), (0, 1, 1, 0))
+
+
+def _of_mean(
+    ratios: tuple[Ratio, Ratio],
+    metric: Metric,
+    cell: Labels,
+    clusters: Clusters,
+    level: float,
+    weights: tuple[float, float] = (0.5, 0.5),
+) -> Bounds:
+    """Return the interval of a weighted mean of two ratios a and b, as a - (-b), from the interval of each."""
     counts = np.bincount(cell, minlength=4).astype(np.float64)
     rates, bounds, influences = [], [], []
-    for ratio in ratios:
+    for ratio, weight in zip(ratios, weights, strict=True):
         gradient = ratio.gradient(counts)
         assert gradient is not None  # the mean is defined, so both are
         success, trial = successes_and_trials(ratio, cell)
-        rates.append(float(success.sum() / trial.sum()))
-        bounds.append(_of_proportion(ratio, metric, cell, gradient[cell], clusters, "drawn", level))
+        low, high = _of_proportion(ratio, metric, cell, gradient[cell], clusters, "drawn", level)
+        rates.append(weight * float(success.sum() / trial.sum()))
+        bounds.append((weight * low, weight * high))
         influences.append(gradient[cell])
     low, high = bounds[1]
     correlation = -clusters.correlation(influences[0], influences[1])
-    low, high = mover((rates[0], -rates[1]), bounds[0], (-high, -low), correlation)
-    return low / 2, high / 2
+    return mover((rates[0], -rates[1]), bounds[0], (-high, -low), correlation)
+
+
+def _of_separated_classes(value: float, clusters: Clusters, fold: Labels | None, level: float) -> Bounds:
+    """Return the exact interval of an AUC of 0 or 1, whatever the distributions of the scores.
+
+    Pair each unit of the smaller class with one of the other: these pairs are independent, and each is right with the
+    probability that is the AUC. All of them are right with probability AUC^pairs, so the lower end is that of Clopper
+    and Pearson 1934 for as many successes. The images of a patient count as one unit (Kish 1965); with folds, pairs are
+    within a fold.
+    """
+    folds = np.zeros(len(clusters.y_true), dtype=np.int64) if fold is None else fold
+    parts = [folds == index for index in np.unique(folds)]
+    pairs = sum(max(1.0, min(clusters.effective_counts(part.astype(np.float64)))) for part in parts)
+    pairs = min(pairs, clusters.count / 2)  # a patient with images of both classes is in one pair
+    end = ((1 - level) / 2) ** (1 / pairs)
+    return (end, 1.0) if value > 0.5 else (0.0, 1 - end)

@@ -34,7 +34,16 @@ from benchmark.runs.environment import describe_environment
 from benchmark.runs.execution.failure import RunState, failed_run, has_finished_run, save_failed, traceback_of
 from benchmark.runs.execution.messages import Message, NotStored, PreparedLost, Stored
 from benchmark.runs.history import History
-from benchmark.runs.outcome import Choice, choose, costs_of, default_decision, figures_of, findings, is_chosen
+from benchmark.runs.outcome import (
+    Choice,
+    choose,
+    costs_of,
+    default_decision,
+    figures_of,
+    findings,
+    is_chosen,
+    unintended,
+)
 from benchmark.runs.run import Costs, Job, Progress, Run, RunSpec, now
 from benchmark.runs.storage.store import Store
 from benchmark.training.fit import FeatureOptions, Fitted, Step, TrainingDiverged, fit, total_loss
@@ -261,7 +270,7 @@ def assess(job: Job, scored: Scored, state: RunState) -> Run:
         decision=choice if isinstance(choice, Decision) else None,
         at_half=at_half,
         at_chosen=at_chosen,
-        diagnosis=diagnosis,
+        diagnosis=unintended(diagnosis, card),
         checks=checks,
         probe=fitted.probe,
         costs=_costs(fitted, inference_ms, state),

@@ -105,10 +105,9 @@ def multiclass_charts(part: MulticlassCard | None, figures: CardFigures, key: st
 
 
 def _training(curves: plots.HasHistory, seeds: int, card: str, key: str) -> Chart:
-    caption = (
-        f"Loss and accuracy by epoch, {plural(seeds, 'seed')}. Training values are computed on augmented images in "
-        "training mode."
-    )
+    folds = max((each.fold or 0 for each in curves.history), default=0)
+    of = f"{plural(folds, 'fold')} of {plural(seeds, 'seed')}" if folds else plural(seeds, "seed")
+    caption = f"Loss and accuracy by epoch, {of}. Training values are computed on augmented images in training mode."
     return _chart(plots.history_figure(curves), "Training", caption, card, key)
 
 

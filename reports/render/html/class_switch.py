@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmark.evidence.calibration.reliability import Reliability
-from benchmark.evidence.decisions.decide import decide
+from benchmark.evidence.decisions.decide import decide_all
 from benchmark.evidence.scores import AnyScores, MulticlassScores
 from benchmark.runs.run import Run
 from reports.render.html.scores import packed_labels, packed_scores
@@ -80,7 +80,7 @@ def _run(run: Run, test: MulticlassScores, assessed: MulticlassProbabilities | N
         "label": f"seed {run.spec.seed}",
         "y_true": packed_labels(test.y_true),
         "y_score": packed_scores(test.y_score.ravel()),
-        "decided": packed_labels(decide(decision, test.y_score)) if other and decision is not None else None,
+        "decided": packed_labels(decide_all(decision, test)) if other and decision is not None else None,
         "thresholds": [thresholds.get(name) for name in test.classes],
         "reliability": [_bins(assessed, name) for name in test.classes],
     }

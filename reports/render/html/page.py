@@ -37,7 +37,7 @@ from reports.report import Report, Section, title
 from reports.results import ranking_text
 from reports.results.compare import difference_text, published_text
 from reports.results.methods import UNKNOWN
-from reports.results.split_faults import own_faults
+from reports.results.split_faults import BY_DESIGN, own_faults
 from reports.summary.explained import GLOSSARY
 from reports.summary.labels import labels
 from reports.verdicts.report import EXPLAINED
@@ -218,7 +218,7 @@ def _environment() -> Environment:
         "metric": label_of,
         "term_of": term_of,
         "capital": text.capital,
-        "own_faults": own_faults,
+        "own_faults": lambda run: own_faults(run.diagnosis, run.spec.card),
         "p_text": text.p_text,
         "ranking_summary": ranking_text.summary,
         "gallery_sentences": sentences,
@@ -238,6 +238,7 @@ def _environment() -> Environment:
         "metrics": metrics,
         "EXPLAINED": EXPLAINED,
         "words": words,
+        "BY_DESIGN": BY_DESIGN,
         "UNKNOWN": UNKNOWN,
     }
     return environment

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from benchmark.evidence.metrics.influence import cells
 from benchmark.evidence.scores import AnyScores, Scores
+from benchmark.runs.cross_validation import chosen_cut, folds_of
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from reports.report import Report
@@ -33,19 +35,30 @@ def slider_data(runs: Iterable[Run], scores: Mapping[str, AnyScores]) -> list[di
 
     Returns:
         One entry per run: its name, the threshold chosen on validation (None if there is none), and the sorted scores
-        of either class.
+        of either class. A cross-validation whose folds all chose a threshold has them in `folds`, and in `counts` the
+        cells of the confusion matrix with each image at the threshold of its fold.
     """
     return [
         {
             "run": run.run_id,
             "label": f"seed {run.spec.seed}",
             "chosen": run.threshold.value if run.threshold else None,
+            **_of_folds(run, test),
             "positives": packed_scores(np.sort(test.y_score[test.y_true == 1])),
             "negatives": packed_scores(np.sort(test.y_score[test.y_true == 0])),
         }
         for run in runs
         if isinstance(test := scores.get(run.run_id), Scores)
     ]
+
+
+def _of_folds(run: Run, test: Scores) -> dict[str, Any]:
+    cut = chosen_cut(run, test)
+    if not isinstance(cut, np.ndarray):
+        return {}
+    thresholds = [fold.threshold.value for fold in folds_of(run) if fold.threshold is not None]
+    counts = np.bincount(cells(test.y_true, test.y_score, cut), minlength=4).tolist()
+    return {"folds": thresholds, "counts": dict(zip(("tp", "fp", "tn", "fn"), counts, strict=True))}
 
 
 def packed_scores(scores: npt.NDArray[np.float64]) -> dict[str, Any]:

@@ -83,7 +83,7 @@ class TogetherView:
 
 @dataclass(frozen=True)
 class _CardLines:
-    """What the charts show of one card: curves by class (None over all classes), bins by class, and epochs by seed."""
+    """What the charts show of one card: curves by class (None over all classes), bins by class, and epochs."""
 
     series: Series
     roc: Mapping[str | None, Curve]
@@ -206,10 +206,11 @@ def _bins_lines(card: _CardLines, of_class: str | None) -> list[Line]:
 def _training(cards: Sequence[_CardLines], column: str, title: str) -> CommonChart | None:
     """A figure by epoch; None if no card has recorded it."""
     recorded = [
-        (each.series, seed.seed, points) for each in cards for seed in each.history if (points := _points(seed, column))
+        (each.series, seed, points) for each in cards for seed in each.history if (points := _points(seed, column))
     ]
     if not recorded:
         return None
+    folded = any(seed.fold is not None for _, seed, _ in recorded)
     last = max(points[-1][0] for _, _, points in recorded)
     scale = ordinates([value for _, _, points in recorded for _, value in points], _TRAINING_HEIGHT)
     wide = SIDE / max(last - 1, 1)
@@ -218,14 +219,14 @@ def _training(cards: Sequence[_CardLines], column: str, title: str) -> CommonCha
             series,
             path(((epoch - 1) * wide, scale.at(value)) for epoch, value in points),
             ((f"{(points[-1][0] - 1) * wide:.1f}", f"{scale.at(points[-1][1]):.1f}"),),
-            f"{series.title}, seed {seed}",
+            f"{series.title}, {seed.label}",
         )
         for series, seed, points in recorded
     )
     return CommonChart(
         term=None,
         title=title,
-        caption="A line per seed; the dot is the last epoch."
+        caption=f"A line per {'fold' if folded else 'seed'}; the dot is the last epoch."
         + (" The axis is logarithmic." if scale.logarithmic else ""),
         x="epoch",
         y=title.lower(),

@@ -16,7 +16,7 @@ from reports.results.measured import is_multiclass
 from reports.results.multiclass import ARGMAX
 from reports.results.multiclass_text import overall_keys
 from reports.results.recipe import recipe_in_words
-from reports.results.split_faults import own_faults
+from reports.results.split_faults import BY_DESIGN, own_faults
 from reports.text import capital, measured, number
 
 _RUNS_PER_TABLE = 3
@@ -47,7 +47,11 @@ def diagnosis_markdown(runs: Iterable[Run]) -> list[str]:
         name = f"`{run.spec.card.name}` seed {run.spec.seed}"
         if run.error:
             lines.append(f"- {name}: failed: {cell(run.error)}")
-        lines += [f"- {name}: {cell(f'{finding.title}: {finding.evidence}')}" for finding in own_faults(run.diagnosis)]
+        if run.spec.card.looks_at_nothing:
+            lines.append(f"- {name}: {BY_DESIGN}")
+            continue
+        faults = own_faults(run.diagnosis, run.spec.card)
+        lines += [f"- {name}: {cell(f'{finding.title}: {finding.evidence}')}" for finding in faults]
         if (reason := nothing_chosen(run)) is not None:
             lines.append(f"- {name}: {cell(reason)}")
     return ["### Diagnosis", "", *(lines or [NO_FAULT]), ""]
@@ -84,7 +88,7 @@ def _comparison_row(lead: Leading, card: CardFigures, keys: Iterable[str]) -> li
         card.card.change,
         _seeds(card),
         *(lead.card_text(card, key) for key in keys),
-        "; ".join((*card.errors, *faults)),
+        "; ".join((*card.errors, *faults, *([BY_DESIGN] if card.card.looks_at_nothing else []))),
     ]
 
 

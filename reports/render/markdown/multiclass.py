@@ -134,6 +134,8 @@ def _decided(run: Run, keys: Sequence[str]) -> Iterator[list[str]]:
     name = [f"`{run.spec.card.name}`", str(run.spec.seed)]
     for split in ("val", "test"):
         figures = run.figures(split, chosen=True)
+        if not figures:  # the folds of a cross-validation have validation images of their own
+            continue
         yield [*name, estimate(chosen), split, *(measured(figures.get(key), with_interval=True) for key in keys)]
     highest = run.figures("test")
     yield [*name, MISSING, "test, highest score", *(measured(highest.get(key), with_interval=True) for key in keys)]

@@ -25,7 +25,7 @@ from reports.results.multiclass_text import (
     matrix_rows,
     never_called,
 )
-from reports.results.split_faults import own_faults
+from reports.results.split_faults import fault_text
 from reports.text import MISSING, listed, measured, number, seconds
 
 if TYPE_CHECKING:
@@ -115,8 +115,8 @@ def diagnosis(run: Run) -> str:
     """The error of a run, or its faults and why it chose nothing on validation."""
     if run.error is not None:
         return f"failed: {run.error}"
-    reason = nothing_chosen(run)
-    return "; ".join((*(finding.title for finding in own_faults(run.diagnosis)), *([reason] if reason else [])))
+    reason = None if run.spec.card.looks_at_nothing else nothing_chosen(run)
+    return "; ".join(text for text in (fault_text(run), reason) if text)
 
 
 def _with_first(runs: Sequence[Run]) -> Iterator[tuple[Run, bool]]:

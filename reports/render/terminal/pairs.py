@@ -14,40 +14,32 @@ from benchmark.evidence.metrics.registry import label_of
 from reports.render.terminal.table import escape, plain_table
 from reports.results import ranking_text
 from reports.results.class_pairs import CallsOfPair, ClassComparison
-from reports.results.multiclass import ARGMAX
 from reports.results.pairs import Pair, Ranking
 from reports.text import MISSING, capital, estimate, number, one_line, p_text, plural
 
 _PAIR_HEADS = ("A", "B", "A - B", "p", "Holm", "power\n80%")
 
 
-def pair_table(a: str, b: str, pairs: Sequence[Pair], decision: str | None = None) -> RenderableType:
+def pair_table(a: str, b: str, pairs: Sequence[Pair], decided: str) -> RenderableType:
     """Compare two cards metric by metric.
 
     Args:
         a: Name of the first card.
         b: Name of the second card.
         pairs: One per metric.
-        decision: The decision rule of three or more classes in words; None for two classes at threshold 0.5.
+        decided: How images are decided, such as "at threshold 0.5".
 
     Returns:
         Figures, differences with their tests, and detectable differences.
     """
     table = plain_table("metric", whole=_PAIR_HEADS)
-    at = (
-        "at threshold 0.5"
-        if decision is None
-        else f"for {decision}"
-        if decision == ARGMAX
-        else f"by the decision {decision}"
-    )
     for pair in pairs:
         table.add_row(label_of(pair.metric), *_cells(pair))
     seeds = pairs[0].difference.seeds if pairs else (0, 0)
     notes = dict.fromkeys(pair.difference.note for pair in pairs if pair.difference.note)
     lines = [
         *(f"{side} is {name}, {plural(n, 'seed')}" for side, name, n in zip("AB", (a, b), seeds, strict=True)),
-        f"Test figures {at}, means over seeds; A - B with its 95% interval. Holm: p adjusted for all rows. "
+        f"Test figures {decided}, means over seeds; A - B with its 95% interval. Holm: p adjusted for all rows. "
         "Power 80%: smaller differences would probably be missed.",
     ]
     remarks = [f"If a card has one seed, its intervals account for images alone: {note}." for note in notes]

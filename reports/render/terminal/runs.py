@@ -12,7 +12,7 @@ from rich.text import Text
 from reports.render.terminal.table import escape, plain_table
 from reports.results.leading import Leading, leading
 from reports.results.measured import is_multiclass
-from reports.results.split_faults import own_faults
+from reports.results.split_faults import fault_text
 from reports.text import MISSING, measured, one_line, seconds
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def status_line(run: Run, reused: bool) -> str:
     names = {"accuracy": "accuracy", **({"auc:macro": "macro AUC"} if is_multiclass(run) else {"auc": "auc"})}
     parts = [f"{name} {measured(lead.of_run(run, key))}{_beside(lead, run, key)}" for key, name in names.items()]
     time = "reused" if reused else seconds(run.costs.seconds) if run.costs else ""
-    diagnosis = "; ".join(finding.title for finding in own_faults(run.diagnosis))
+    diagnosis = fault_text(run)
     return f"{name}: test {', '.join(parts)}; {time}" + (f"; {diagnosis}" if diagnosis else "")
 
 

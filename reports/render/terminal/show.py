@@ -42,6 +42,7 @@ from reports.results.methods import methods
 from reports.results.multiclass import multiclass_card
 from reports.results.multiclass_text import decision_lines, overall_keys
 from reports.results.recipe import NO_EPOCHS, recipe_in_words
+from reports.results.split_faults import BY_DESIGN
 from reports.text import MISSING, decimals_of, estimate, measured, number, one_line, plural, seconds
 from zoo.config.errors import ConfigError
 
@@ -78,7 +79,7 @@ def run_view(run: Run, store: Store, width: int) -> RenderableType:
             parts += _multiclass(run, store, width)
         else:
             parts += [*_figures(run, width), *_published(run, store, width), *_threshold(run, store)]
-        parts += _diagnosis(findings_of(run, store))
+        parts += _diagnosis(findings_of(run, store), BY_DESIGN if spec.card.looks_at_nothing else NO_FAULT)
     parts += [*_learning(store.history(run), width), *_recipe(run), *_facts(run), *_model(run, store)]
     return Group(*parts)
 
@@ -247,13 +248,13 @@ def _published(run: Run, store: Store, width: int) -> Iterator[RenderableType]:
     yield from _titled(f"{PUBLISHED}, at 0.5", table)
 
 
-def _diagnosis(findings: Sequence[Finding]) -> Iterator[RenderableType]:
+def _diagnosis(findings: Sequence[Finding], without: str) -> Iterator[RenderableType]:
     lines = []
     for finding in findings:
         lines.append(escape(f"- {finding.title} ({finding.code}): {finding.evidence}"))
         if finding.test:
             lines.append(escape(f"  to test it: {finding.test}"))
-    yield from _titled("Diagnosis", *(lines or [NO_FAULT]))
+    yield from _titled("Diagnosis", *(lines or [without]))
 
 
 def _learning(epochs: History, width: int) -> Iterator[RenderableType]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,23 +10,34 @@ import pytest
 
 from benchmark.evidence import TestScores, ValidationScores
 from benchmark.evidence.calibration.calibrators import best_calibrator
+from benchmark.evidence.decisions.decide import Decision, FoldedDecision, decide, decide_all
 from benchmark.evidence.metrics.registry import value_of
-from benchmark.evidence.scores import Scores
+from benchmark.evidence.scores import MulticlassTestScores, Scores
+from benchmark.evidence.thresholds.choice import Threshold
 from benchmark.runs.command_line import bench_command
 from benchmark.runs.cross_validation import CrossValidatedRun
+from benchmark.runs.decision_rule import DecisionRule
 from benchmark.runs.protocol import Protocol, ThresholdRule
 from benchmark.runs.run import Run
 from benchmark.runs.storage.lookup import resolve_run
 from benchmark.runs.storage.store import Store
+from reports.figures.card import history_figure
+from reports.gallery.multiclass import decisions_of
+from reports.render.html.scores import slider_data
+from reports.render.markdown.document import render as render_markdown
 from reports.report import build_report
-from reports.results.curves import card_curves
+from reports.results.curves import card_curves, learning_curves
 from reports.results.folds import calibrated, pool_folds
-from reports.results.measured import CardResults, collect_results
+from reports.results.measured import CardResults, collect_multiclass_results, collect_results
+from reports.results.multiclass import multiclass_card
 from reports.results.pairs import compare_pair
 from reports.results.probabilities import probabilities
 from reports.results.rescored import all_with_rule
 from reports.summary.heading import data_in_words
-from tests.support.records import make_spec, on_test, on_val, planted
+from tests.support.multiclass_stores import RADIOGRAPHS, make_multiclass_run, simulated
+from tests.support.multiclass_stores import on_test as multiclass_test
+from tests.support.multiclass_stores import on_val as multiclass_val
+from tests.support.records import HEALTHY, make_spec, on_test, on_val, planted
 from tests.support.stored import keep
 
 FOLDS = 3
@@ -170,6 +182,96 @@ def test_another_rule_is_applied_in_each_fold(store: Store) -> None:
     assert test.fold is not None
     called = test.y_score >= np.array(thresholds)[test.fold]
     assert run.figures("test", chosen=True)["recall"].value == pytest.approx(np.mean(called[test.y_true == 1]))
+
+
+def test_learning_curves_are_those_of_each_fold(store: Store, results: CardResults) -> None:
+    curves = learning_curves(results.runs, store.history)
+    assert [(each.seed, each.fold, each.label) for each in curves] == [
+        (0, number, f"seed 0, fold {number}") for number in (1, 2, 3)
+    ]
+    assert all(each.val_loss == tuple(HEALTHY["val_loss"]) for each in curves)
+    lines = history_figure(replace(card_curves(results, store.history, replicates=50), history=curves)).axes[0].lines
+    assert len(lines) == 2 * FOLDS
+
+
+def test_the_slider_has_the_threshold_of_each_fold_and_the_counts_at_them(store: Store, pooled: Run) -> None:
+    test = store.scores(pooled, "test")
+    [entry] = slider_data([pooled], {pooled.run_id: test})
+    assert entry["chosen"] is None
+    assert entry["folds"] == [run.threshold.value for run in folds_of(pooled) if run.threshold]
+    counts, chosen = entry["counts"], pooled.figures("test", chosen=True)
+    assert counts["tp"] / (counts["tp"] + counts["fn"]) == pytest.approx(chosen["recall"].value)
+    assert counts["tn"] / (counts["tn"] + counts["fp"]) == pytest.approx(chosen["specificity"].value)
+    [fold_entry] = slider_data([folds_of(pooled)[0]], {folds_of(pooled)[0].run_id: test})
+    assert "folds" not in fold_entry
+
+
+def three_classes(store: Store, rule: dict[str, object]) -> Run:
+    """Three folds of three classes as one run; the scores of higher folds are more certain."""
+    under = UNDER.model_copy(update={"decision": DecisionRule.model_validate(rule)})
+    for index in range(FOLDS):
+        spec = make_spec("attempt-1", dataset=RADIOGRAPHS, protocol=under).model_copy(update={"fold": (FOLDS, index)})
+        parts = []
+        for images, count in ((2 * index, 60), (2 * index + 1, 45)):
+            labels = [place % 3 for place in range(count)]
+            parts.append((labels, simulated(labels, 3, shift=1.5 + index, images=images)))
+        val, test = multiclass_val(RADIOGRAPHS, *parts[0]), multiclass_test(RADIOGRAPHS, *parts[1])
+        run = make_multiclass_run("attempt-1", val, test, protocol=under, spec=spec)
+        names = [[f"{part}-{index}/{place}" for place in range(count)] for part, count in (("val", 60), ("test", 45))]
+        store.save(run, [(val, names[0]), (test, names[1])])
+    [pooled] = pool_folds(store.runs()[0], store)
+    return pooled
+
+
+@pytest.mark.parametrize(
+    ("rule", "key"),
+    [
+        ({"rule": "abstain", "target": "accuracy", "value": 0.9}, "coverage"),
+        (
+            {"rule": "class_at", "of_class": "VIRUS", "target": "sensitivity", "value": 0.95},
+            "recall:class:VIRUS",
+        ),
+        ({"rule": "cost", "costs": {"VIRUS": {"NORMAL": 5.0}}}, "expected_cost"),
+    ],
+    ids=lambda value: value["rule"] if isinstance(value, dict) else None,
+)
+def test_each_fold_of_three_classes_decides_on_its_images(tmp_path: Path, rule: dict[str, object], key: str) -> None:
+    """The decisions together are those of each fold alone, which the record of the fold has."""
+    store = Store(tmp_path / "runs")
+    pooled = three_classes(store, rule)
+    assert pooled.decision is not None
+    assert pooled.decision.is_chosen
+    results = collect_multiclass_results([pooled], store)["attempt-1"]
+    assert results.chosen is not None
+    [decided], test = results.chosen, results.test[0]
+    assert test.fold is not None
+    for index, run in enumerate(folds_of(pooled)):
+        assert run.decision is not None
+        rows = test.fold == index
+        assert decided[rows].tolist() == decide(run.decision, test.y_score[rows]).tolist()
+    by_fold = [run.figures("test", chosen=True)[key].value or 0.0 for run in folds_of(pooled)]
+    assert len(set(by_fold)) > 1
+    assert pooled.figures("test", chosen=True)[key].value == pytest.approx(np.mean(by_fold))  # folds of equal sizes
+    report = build_report([pooled], store.history, scores=store)
+    text = render_markdown(report)
+    if pooled.decision.threshold is None and key != "expected_cost":
+        assert "each fold has its own threshold: " in text
+    assert multiclass_card(results, store.history).chosen is not None
+    assert decisions_of(pooled, test).tolist() == decided.tolist()
+
+
+def test_a_fold_of_three_classes_that_chose_nothing_is_named() -> None:
+    chose = Decision("abstain", ("a", "b", "c"), target="accuracy", value=0.9, threshold=Threshold(0.7, "accuracy"))
+    none = replace(chose, threshold=Threshold(None, "accuracy", "no image is right"), reason="no image is right")
+    together = FoldedDecision.of([chose, none])
+    assert together.reason == "fold 2 of 2 chose none: no image is right"
+    assert together.thresholds == ()
+    scores = MulticlassTestScores("test", np.array([0, 1]), np.eye(3)[:2], ("a", "b", "c"), fold=np.array([0, 1]))
+    assert decide_all(together, scores).tolist() == [0, 1]
+    with pytest.raises(ValueError, match="different rules"):
+        FoldedDecision.of([chose, replace(chose, value=0.8)])
+    with pytest.raises(ValueError, match="these scores have no folds"):
+        decide_all(FoldedDecision.of([chose, chose]), replace(scores, fold=None))
 
 
 def test_a_name_means_all_folds_or_the_first_with_a_word(store: Store, pooled: Run) -> None:

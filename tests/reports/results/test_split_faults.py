@@ -31,7 +31,7 @@ def run(card: str, seed: int, split: str, *found: Finding) -> Run:
 def test_a_fault_of_one_split_is_one_sentence_for_all_cards() -> None:
     runs = [run(card, 0, "s", SMALL, OVER) for card in ("attempt-1", "attempt-6b")]
     assert split_faults(runs, {}) == (f"This split: {SMALL.title}: {SMALL.evidence}.",)
-    assert own_faults(runs[0].diagnosis) == (OVER,)
+    assert own_faults(runs[0].diagnosis, runs[0].spec.card) == (OVER,)
 
 
 def test_splits_of_their_own_are_told_apart() -> None:

@@ -14,17 +14,23 @@ from statsmodels.stats.power import NormalIndPower
 
 from benchmark.data.dataset import PatientFacts
 from benchmark.evidence.diagnosis.training_record import TrainingDiagnostics
+from benchmark.evidence.scores import TestScores
 from benchmark.runs.storage.store import Store
-from reports.report import summary_of
+from reports.render.html.page import render as render_html
+from reports.render.markdown.document import render as render_markdown
+from reports.report import build_report, summary_of
 from reports.results.measured import collect_results
 from reports.results.pairs import compare_pair
+from reports.results.split_faults import BY_DESIGN, fault_text
 from reports.summary.build import summarise
+from reports.summary.comparisons import is_constant
 from reports.summary.heading import heading
 from reports.summary.model import Summary
 from reports.summary.text import parts
 from tests.support.multiclass_stores import COLLAPSED, DIGITS, WORSE, three_classes_in
 from tests.support.records import KAGGLE, cards, make_card, make_run, on_test, on_val, planted
 from tests.support.stored import keep
+from zoo.models.catalog import load_cards
 from zoo.models.recipe import ProbeRecipe
 
 BEST, NEXT, POOR, SAME, FAILED = "attempt-7", "attempt-6b", "attempt-5", "attempt-1-batchnorm", "attempt-2"
@@ -136,7 +142,10 @@ def test_a_constant_answer_is_beaten_where_the_interval_lies_above_half(summary:
     assert constant.card is None
     assert {card.name for card in constant.beaten_by} >= {BEST, NEXT}
     assert SAME in {card.name for card in constant.not_beaten_by}
-    assert f"{cards()[SAME].title} does not beat a constant answer (AUC 0.5)." in sentences(summary)
+    text = sentences(summary)
+    assert f"Not clearly better than a constant answer, whose AUC is 0.5: {cards()[SAME].title}." in text
+    better = "; ".join(card.title for card in constant.beaten_by)
+    assert f"Clearly better than a constant answer, whose AUC is 0.5: {better}." in text
 
 
 def test_problems_are_named_once_and_the_worst_come_first(store: Store) -> None:
@@ -229,6 +238,57 @@ def test_a_baseline_card_is_beaten_by_paired_tests(store: Store) -> None:
     assert baseline.card.name == POOR
     assert {card.name for card in baseline.beaten_by} == {BEST, NEXT}
     assert baseline.not_beaten_by == ()
+
+
+def test_the_best_card_is_compared_with_a_baseline_once(tmp_path: Path) -> None:
+    """By the baseline's own family of tests, the best card would not be better; the family of the best decides."""
+    store = Store(tmp_path / "runs")
+    for place, (name, shift) in enumerate(((BEST, 2.3), (NEXT, 2.1), (POOR, 1.75), (FAILED, 2.0))):
+        keep(store, name, on_test(*planted(100, 100, shift, 160 + place)))
+    runs = store.runs()[0]
+    measured = collect_results(runs, store)
+    measured[POOR] = replace(measured[POOR], card=measured[POOR].card.model_copy(update={"baseline": True}))
+    pairs = [compare_pair(measured[name], measured[POOR], ("auc",))[0].difference for name in (BEST, NEXT, FAILED)]
+    apart = multipletests([pair.p_value for pair in pairs], method="holm")[1]
+    assert apart[0] > 0.05
+    found = summarise(runs, measured, store)
+    assert found.comparisons is not None
+    assert POOR in {each.card.name for each in found.comparisons.worse}
+    baseline = next(each for each in found.baselines if each.kind == "card")
+    assert [card.name for card in baseline.beaten_by] == [BEST]
+    assert {card.name for card in baseline.not_beaten_by} == {NEXT, FAILED}
+    text = sentences(found)
+    assert f"Clearly better than {cards()[POOR].title}: {cards()[BEST].title}." in text
+    assert f"Not clearly better than {cards()[POOR].title}: " in text
+
+
+def test_a_constant_answer_is_a_baseline_and_no_fault(tmp_path: Path) -> None:
+    """Each fold of a constant answer may have another score. Its rows say what it is; it is compared as a baseline."""
+    constant = load_cards()["constant"]
+    store = Store(tmp_path / "runs")
+    keep(store, BEST, on_test(*planted(100, 100, 2.3, 2)))
+    labels = [0] * 100 + [1] * 100
+    keep(store, constant, on_test(labels, [0.6] * 200), on_val([0, 1] * 60, [0.6] * 120))
+    runs = store.runs()[0]
+    assert "single-class-collapse" in {finding.code for run in runs for finding in run.diagnosis}  # as recorded
+    report = build_report(runs, store.history, scores=store)
+    (section,) = report.sections
+    assert next(card for card in section.cards if card.card.name == "constant").diagnosis == {}
+    assert section.summary is not None
+    (against,) = section.summary.baselines
+    assert against.card is not None
+    assert (against.kind, against.card.name, [card.name for card in against.beaten_by]) == (
+        "constant",
+        "constant",
+        [BEST],
+    )
+    pages = (render_markdown(report), render_html(report))
+    assert all(BY_DESIGN in page and "single-class" not in page for page in pages)
+    assert fault_text(next(run for run in runs if run.spec.card.name == "constant")) == BY_DESIGN
+    folds = np.repeat([0, 1], 100)
+    scores = TestScores("test", np.array(labels), np.where(folds == 0, 0.6, 0.7), fold=folds)
+    results = collect_results(runs, store)["constant"]
+    assert is_constant(replace(results, test=(scores,)))
 
 
 def test_three_classes_have_a_macro_auc_and_the_least_recognised_class(tmp_path: Path) -> None:

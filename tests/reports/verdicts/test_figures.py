@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,14 @@ from sklearn.metrics import accuracy_score, log_loss
 
 from benchmark.evidence import Figure, TestScores
 from benchmark.evidence.comparison.verdict import Decision
+from benchmark.evidence.estimate import Trainings
+from benchmark.evidence.intervals.formulas import wilson
+from benchmark.evidence.intervals.trainings import of_one_training
 from benchmark.runs.storage.store import Store
 from reports.results.measured import collect_results
 from reports.verdicts.figures import ClaimVerdict
 from tests.support.claims import figure, row
-from tests.support.judging import CARD, ELSEWHERE, RIGHT, claims_about, judged, of_figure
+from tests.support.judging import CARD, ELSEWHERE, RIGHT, claims_about, judged, of_figure, of_store
 from tests.support.records import KAGGLE, PHANTOM, of_counts, on_test, planted
 from tests.support.stored import keep
 
@@ -31,6 +35,32 @@ def test_a_figure_is_judged_by_the_interval_of_its_difference(tmp_path: Path, pr
     assert found.measured.value == pytest.approx(426 / 468)
     assert found.difference is not None
     assert found.difference.value == pytest.approx(426 / 468 - printed)
+
+
+def test_one_training_contradicts_no_published_figure(tmp_path: Path) -> None:
+    decision = of_figure(tmp_path, of_counts(**RIGHT), figure("accuracy", 0.5), seeds=(0,)).decision
+    assert (decision.verdict, decision.one_training) == ("inconclusive", True)
+    assert decision.reason.startswith("one training cannot contradict")
+
+
+def test_a_published_figure_is_one_training_more(tmp_path: Path) -> None:
+    """Trainings of .6, .7 and .8 do not contradict .9103: its training may be as far from the mean as theirs."""
+    kept = Store(tmp_path / "runs")
+    for seed, right in enumerate((60, 70, 80)):
+        half = [0.9] * right + [0.1] * (100 - right)
+        keep(kept, CARD, on_test([1] * 100 + [0] * 100, half + [1 - score for score in half]), seed=seed)
+    claims = claims_about(tmp_path / "claims", row("one", figure("accuracy", 0.9103), card=CARD))
+    found = judged(claims, of_store(kept))[0]
+    assert found.measured is not None
+    assert found.difference is not None
+    assert found.measured.trainings == Trainings(3, pytest.approx(0.1))
+    low, high = found.difference.bounds or (0.0, 0.0)
+    measured_low, measured_high = found.measured.bounds or (0.0, 0.0)
+    published = of_one_training(0.9103, wilson(426, 468), Trainings(3, 0.1), (0, 1))
+    assert published[1] == 1  # an accuracy ends there
+    assert low == pytest.approx(0.7 - 0.9103 - math.hypot(0.7 - measured_low, 1 - 0.9103))
+    assert high == pytest.approx(0.7 - 0.9103 + math.hypot(measured_high - 0.7, 0.9103 - published[0]))
+    assert found.decision.verdict == "inconclusive"
 
 
 def test_the_difference_counts_the_uncertainty_of_both_test_sets(tmp_path: Path) -> None:
@@ -148,7 +178,7 @@ def test_a_printed_count_has_its_difference_and_no_interval(tmp_path: Path) -> N
 
 
 def test_a_perfect_ranking_is_no_difference_of_one(tmp_path: Path) -> None:
-    """An AUC of 1 has no interval; the difference to the published one is still a difference."""
+    """The interval of an AUC of 1 has a lower end, which leaves open whether it is more than .05 above .96."""
     perfect = on_test([0] * 50 + [1] * 50, np.linspace(0, 1, 100).tolist())
     found = of_figure(tmp_path, perfect, figure("auc", 0.96, decimals=2))
     assert found.difference is not None
@@ -183,7 +213,7 @@ def test_a_printed_loss_is_held_against_the_reported_loss_with_its_penalty(tmp_p
     assert found.measured.low < entropy + penalty < found.measured.high
     assert found.decision.verdict in ("reproduced", "inconclusive")
     far = figure("loss", round(3 * entropy + penalty, 4))
-    assert judged(claims_about(tmp_path / "far", row("one", far, card=CARD)), measured)[0].decision.verdict == "differs"
+    assert judged(claims_about(tmp_path / "far", row("one", far, card=CARD)), measured)[0].decision.one_training
 
 
 def test_a_loss_of_another_kind_is_not_comparable(tmp_path: Path) -> None:

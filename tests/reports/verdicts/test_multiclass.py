@@ -34,7 +34,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     few = [0] * 40 + [1] * 40 + [2] * 20
     for card, shift in ((GOOD, 3.0), (BAD, 1.0)):
         val = on_val(RADIOGRAPHS, few, simulated(few, 3, shift=shift, images=1))
-        keep_multiclass(made, card, val, on_test(RADIOGRAPHS, labels, simulated(labels, 3, shift=shift)))
+        for seed in (0, 1):  # with the same scores
+            test = on_test(RADIOGRAPHS, labels, simulated(labels, 3, shift=shift))
+            keep_multiclass(made, card, val, test, seed=seed)
     return made
 
 

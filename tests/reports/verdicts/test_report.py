@@ -18,7 +18,7 @@ from reports.results.measured import collect_results
 from reports.verdicts.report import ClaimsReport, differs, report_on_claims
 from tests.support.claims import contents, figure, row, write_claims
 from tests.support.records import KAGGLE, PHANTOM, cards, make_run, of_counts, on_test, on_val, planted
-from tests.support.stored import keep
+from tests.support.stored import keep, keep_seeds
 
 CARD, OTHER = "attempt-5", "attempt-6a"
 ELSEWHERE = KAGGLE.model_copy(update={"source": "folder", "title": "other radiographs"})
@@ -48,7 +48,7 @@ BETTER = statement({"superior": {"a": CARD, "b": OTHER, "metric": "auc"}})
 
 def test_verdicts_are_counted_in_their_order_and_add_up(tmp_path: Path) -> None:
     store = Store(tmp_path / "runs")
-    keep(store, CARD, RIGHT)
+    keep_seeds(store, CARD, RIGHT)
     rows = [row("one", figure("accuracy", 0.9103), figure("recall", 0.9, "train"), card=CARD)]
     claims = claims_of(tmp_path, *rows, row("two", figure("accuracy", 0.5), card=CARD), statements=[BETTER])
     counts = reported(store, claims).counts()
@@ -59,13 +59,13 @@ def test_verdicts_are_counted_in_their_order_and_add_up(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("printed", "found"), [(0.9103, False), (0.8697, False), (0.5, True), (0.9113, True)])
 def test_a_report_differs_when_a_claim_differs_or_is_impossible(tmp_path: Path, printed: float, found: bool) -> None:
     store = Store(tmp_path / "runs")
-    keep(store, CARD, RIGHT)
+    keep_seeds(store, CARD, RIGHT)
     assert differs([reported(store, claims_of(tmp_path, accuracy(printed)))]) is found
 
 
 def test_nothing_differs_in_no_report_and_one_of_several_is_enough(tmp_path: Path) -> None:
     store = Store(tmp_path / "runs")
-    keep(store, CARD, RIGHT)
+    keep_seeds(store, CARD, RIGHT)
     same, other = (reported(store, claims_of(tmp_path / str(v), accuracy(v))) for v in (0.9103, 0.5))
     assert not differs([])
     assert differs([same, other])
@@ -117,7 +117,8 @@ def test_a_card_of_which_a_statement_says_something_that_differs_is_explained(
     keep(store, OTHER, on_test(*planted(234, 234, 1.0, seed=3)))
     says = {"superior": {"a": better[0], "b": better[1], "metric": "auc"}}
     report = reported(store, claims_of(tmp_path, accuracy(0.9338), statements=[statement(says)]))
-    assert report.statements[0].decision.verdict == ("differs" if explained else "reproduced")
+    decision = report.statements[0].decision
+    assert (decision.verdict, decision.one_training) == (("inconclusive", True) if explained else ("reproduced", False))
     assert set(report.causes) - {CARD} == explained
 
 

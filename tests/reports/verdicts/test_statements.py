@@ -24,8 +24,8 @@ from reports.results.measured import CardResults, collect_results
 from reports.verdicts.statements import decide, statement_verdicts
 from tests.support.claims import figure, row
 from tests.support.judging import CARD, ELSEWHERE, RIGHT, claims_about, judged, of_statement, of_store
-from tests.support.records import KAGGLE, PHANTOM, cards, of_counts, on_test, on_val, planted
-from tests.support.stored import keep
+from tests.support.records import KAGGLE, PHANTOM, cards, make_card, of_counts, on_test, on_val, planted
+from tests.support.stored import keep, keep_seeds
 
 
 def noisy(shift: float, seed: int, images: int = 234) -> TestScores:
@@ -42,16 +42,16 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("kept")
     kept = Store(root / "runs")
     good = noisy(3.0, 1)
-    keep(kept, A, good)
-    keep(kept, B, noisy(0.5, 2))
+    keep_seeds(kept, A, good)
+    keep_seeds(kept, B, noisy(0.5, 2))
     generator = np.random.default_rng(3)
     near = np.clip(good.y_score + generator.normal(0, 1e-3, len(good)), 0, 1)
-    keep(kept, "attempt-6b", on_test(good.y_true.tolist(), near.tolist()))
+    keep_seeds(kept, "attempt-6b", on_test(good.y_true.tolist(), near.tolist()))
     one_class = [0.9] * 468
-    keep(kept, "attempt-1", on_test(good.y_true.tolist(), one_class), on_val([0, 1] * 60, [0.9] * 120))
+    keep_seeds(kept, "attempt-1", on_test(good.y_true.tolist(), one_class), on_val([0, 1] * 60, [0.9] * 120))
     low = on_val(*planted(60, 60, 3.0, seed=4))
     shifted = on_val(low.y_true.tolist(), (low.y_score * 0.3).tolist())
-    keep(kept, "attempt-7", on_test(good.y_true.tolist(), (good.y_score * 0.3).tolist()), shifted)
+    keep_seeds(kept, "attempt-7", on_test(good.y_true.tolist(), (good.y_score * 0.3).tolist()), shifted)
     return root
 
 
@@ -91,7 +91,7 @@ def pair(metric: str, a: str = A, b: str = B, **more: Any) -> dict[str, Any]:
         ({"at_most": {"card": A, "metric": "log_loss", "value": 0.5}}, "reproduced"),
         ({"at_least": {"card": A, "metric": "log_loss", "value": 0.5}}, "differs"),
         ({"diagnosis": {"card": "attempt-1", "finding": ["overfitting", "single-class-collapse"]}}, "reproduced"),
-        ({"diagnosis": {"card": A, "finding": ["single-class-collapse"]}}, "differs"),
+        ({"diagnosis": {"card": A, "finding": ["single-class-collapse"]}}, "inconclusive"),
         ({"diagnosis": {"card": A, "finding": ["intensity-shift"]}}, "inconclusive"),
         ({"diagnosis": {"card": "attempt-2", "finding": ["single-class-collapse"]}}, "not run"),
         ({"threshold_matters": {"card": "attempt-7", "metric": "accuracy"}}, "reproduced"),
@@ -175,7 +175,39 @@ def test_several_seeds_decide_together_and_a_fault_in_some_of_them_is_inconclusi
     keep(kept, A, on_test([0] * 100 + [1] * 100, [0.9] * 200), blind, seed=1)
     finding = {"diagnosis": {"card": A, "finding": ["single-class-collapse"]}}
     decision = of_statement(tmp_path, finding)
-    assert decision == Decision("inconclusive", f"{A}: single-class-collapse in 1 of 2 runs")
+    share = "the share of trainings is between 1% and 99%"
+    assert decision == Decision("inconclusive", f"{A}: single-class-collapse in 1 of 2 runs; {share}")
+
+
+ONE_SEED: list[dict[str, Any]] = [
+    {"superior": pair("auc", B, A)},
+    {"not_superior": pair("auc")},
+    {"equivalent": pair("auc", within=0.02)},
+    {"at_least": {"card": B, "metric": "auc", "value": 0.9}},
+    {"at_most": {"card": A, "metric": "auc", "value": 0.9}},
+    {"diagnosis": {"card": A, "finding": ["single-class-collapse"]}},
+]
+
+
+@pytest.mark.parametrize("says", ONE_SEED)
+def test_one_training_contradicts_no_claim_about_a_recipe(tmp_path: Path, says: dict[str, Any]) -> None:
+    keep(Store(tmp_path / "runs"), A, noisy(3.0, 1))
+    keep(Store(tmp_path / "runs"), B, noisy(0.5, 2))
+    decision = of_statement(tmp_path, says)
+    assert (decision.verdict, decision.one_training) == ("inconclusive", True)
+
+
+@pytest.mark.parametrize(("seeds", "verdict"), [(3, "inconclusive"), (5, "differs")])
+def test_a_fault_that_no_training_shows_is_ruled_out_by_five(tmp_path: Path, seeds: int, verdict: str) -> None:
+    """0 of 3 leaves a share of 63%, and 0 of 5 one of 45%."""
+    keep_seeds(Store(tmp_path / "runs"), A, noisy(3.0, 1), seeds=range(seeds))
+    assert of_statement(tmp_path, ONE_SEED[-1]).verdict == verdict
+
+
+def test_a_probe_is_the_same_for_every_seed_so_that_one_run_decides(tmp_path: Path) -> None:
+    recipe = {"probe": "logistic", "preprocessing": "rescale"}
+    keep(Store(tmp_path / "runs"), make_card(A, recipe=recipe), noisy(3.0, 1))
+    assert of_statement(tmp_path, ONE_SEED[-1]).verdict == "differs"
 
 
 def test_seeds_that_disagree_leave_open_what_one_seed_would_have_decided(tmp_path: Path) -> None:
@@ -262,24 +294,24 @@ def test_synthetic_images_decide_nothing(tmp_path: Path) -> None:
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(order=st.permutations(range(5)), rows_order=st.permutations(range(2)))
+@given(order=st.permutations(range(10)), rows_order=st.permutations(range(2)))
 def test_verdicts_do_not_depend_on_the_order_of_cards_and_runs(
     store: Path, order: list[int], rows_order: list[int]
 ) -> None:
     """Nor on the order of rows and statements in the file."""
     kept = Store(store / "runs")
     runs = kept.runs()[0]
-    assert len(runs) == 5
+    assert len(runs) == 10
     rows = [row("one", figure("accuracy", 0.9103), card=A), row("two", figure("auc", 0.7), card=B)]
 
     def verdicts(runs_order: Sequence[int], in_file: Sequence[int]) -> dict[str, Decision]:
         measured = collect_results([runs[place] for place in runs_order], kept)
-        measured = dict([*measured.items()][place] for place in runs_order)
+        measured = dict([*measured.items()][place] for place in runs_order if place < len(measured))
         with tempfile.TemporaryDirectory() as folder:
             claims = claims_about(Path(folder), *(rows[place] for place in in_file), says=FORMS)
         return {f"{one.about} {one.claim} {one.where}": one.decision for one in judged(claims, measured)}
 
-    assert verdicts(order, rows_order) == verdicts(range(5), range(2))
+    assert verdicts(order, rows_order) == verdicts(range(10), range(2))
 
 
 @pytest.mark.parametrize("dataset", [KAGGLE, PHANTOM, ELSEWHERE])
@@ -330,6 +362,7 @@ def test_verdicts_on_planted_truths_are_right_where_they_decide(tmp_path: Path, 
     claims = claims_about(tmp_path, says=[{"equivalent": pair("auc", within=0.05)}, {"superior": pair("auc")}])
     first = keep(Store(tmp_path / "runs"), A, noisy(3.0, 1))
     base = collect_results([first], Store(tmp_path / "runs"))[A]
+    twice = (base.runs * 2, base.val * 2)
     worlds = [(0.9, 0.9), (0.9, 0.91), (0.93, 0.9), (0.9, 0.86), (0.9, 0.84), (0.9, 0.8), (0.75, 0.9), (0.95, 0.83)]
     generator = np.random.default_rng(7)
     decided = right = wrong_way = total = 0
@@ -338,7 +371,7 @@ def test_verdicts_on_planted_truths_are_right_where_they_decide(tmp_path: Path, 
         for _ in range(150):
             one, two = drawn(a, b, images, generator)
             measured = {
-                name: CardResults(card, base.runs, base.val, (scores,), base.findings, tuple(map(str, range(images))))
+                name: CardResults(card, *twice, (scores, scores), base.findings * 2, tuple(map(str, range(images))))
                 for name, card, scores in ((A, cards()[A], one), (B, cards()[B], two))
             }
             found = [each.decision.verdict for each in statement_verdicts(claims, audit(claims), measured)]

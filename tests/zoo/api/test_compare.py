@@ -213,7 +213,7 @@ def test_a_card_without_a_chosen_decision_is_named(several: Store) -> None:
 
 
 def test_two_classes_have_no_decision_rule(store: Store) -> None:
-    with pytest.raises(ConfigError, match="--decision is for three or more classes; two classes are compared at"):
+    with pytest.raises(ConfigError, match="--decision is for three or more classes; two classes take"):
         package.compare("attempt-1", "attempt-2", store=store, decision="abstain=0.7")
 
 

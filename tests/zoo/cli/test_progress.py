@@ -16,6 +16,7 @@ from search_spaces.space import load_space
 from tests.support.records import make_run, make_spec
 from zoo.cli.plain_progress import with_progress
 from zoo.cli.progress import View, searching, watching
+from zoo.models.catalog import load_cards
 
 
 def plan(runs: int) -> Plan:
@@ -209,3 +210,34 @@ def test_runs_side_by_side_end_in_the_time_of_one() -> None:
     for spec in view.specs.values():
         view.handle(Progressed(spec, Progress(50, 100, "train")))
     assert view.time_left() == "about 2 min left"
+
+
+def finished_in(seconds: float, epochs: int, card: str) -> Finished:
+    record = make_run(load_cards()[card])
+    assert record.costs is not None
+    costs = record.costs.model_copy(update={"seconds": seconds, "epochs": epochs})
+    return Finished(record.spec, record.model_copy(update={"costs": costs}))
+
+
+def cards(*names: str) -> Plan:
+    return Plan(tuple(make_spec(load_cards()[name]) for name in names), ())
+
+
+def test_a_probe_is_no_measure_of_the_epochs_of_a_network() -> None:
+    view = View(cards("pixels-logistic", "small-cnn", "vgg16-frozen"), Clock())
+    first, network, _ = view.specs.values()
+    view.handle(Started(first, make_run().split))
+    view.handle(finished_in(90, 0, "pixels-logistic"))
+    assert view.time_left() == "very roughly 3 min left"  # as long as the only finished run, each
+    view.handle(Started(network, make_run().split))
+    view.handle(finished_in(300, 20, "small-cnn"))
+    assert view.time_left() == "very roughly 5 min left"  # as the network
+
+
+def test_another_seed_is_expected_at_the_pace_of_the_first() -> None:
+    view = View(Plan(tuple(make_spec(load_cards()["small-cnn"], seed=seed) for seed in (0, 1)), ()), Clock())
+    (first, second) = view.specs.values()
+    view.handle(Started(first, make_run().split))
+    epochs = second.protocol.budgeted(second.card).recipe.epochs  # type: ignore[union-attr]
+    view.handle(finished_in(60 * epochs, epochs, "small-cnn"))
+    assert view.time_left() == f"about {epochs} min left"

@@ -32,6 +32,15 @@ def command(
             "figure: mcc, f1:macro, recall:class:NAME. Default: auc, recall.",
         ),
     ] = None,
+    threshold_rule: Annotated[
+        str | None,
+        typer.Option(
+            "--threshold-rule",
+            metavar="RULE[=VALUE]",
+            help="For two classes: choose thresholds again on the stored validation scores, as in zoo report, or "
+            "fixed=0.5. Default: those that the runs chose.",
+        ),
+    ] = None,
     decision: Annotated[
         str | None,
         typer.Option(
@@ -53,6 +62,7 @@ def command(
         data=data,
         protocol=protocol,
         metric=metric,
+        threshold_rule=threshold_rule,
         decision=decision,
         on_message=say,
     )
@@ -61,11 +71,13 @@ def command(
         return
     for pair in results.pairs:
         out().print(pair.conditions, markup=False)
-        out().print(pair_table(pair.a, pair.b, pair.metrics, pair.decision))
+        out().print(pair_table(pair.a, pair.b, pair.metrics, pair.decided))
         if pair.classes is not None:
             out().print(class_table(pair.classes))
     for each in results.rankings:
         out().print(each.conditions, markup=False)
+        if each.threshold is not None:
+            out().print(f"Decided {each.threshold}", markup=False)
         if each.decision is not None:
             out().print(f"Decision: {each.decision}", markup=False)
         out().print(ranking_table(each.ranking))

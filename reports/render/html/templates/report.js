@@ -168,6 +168,7 @@
     return created;
   };
   const upright = (kind, at) => element("line", { class: kind, x1: WIDTH * at, x2: WIDTH * at, y1: 0, y2: 2 * MIDDLE });
+  const ends = (values) => [Math.min(...values), Math.max(...values)];
   const spread = (svg, run) => {
     const count = (scores) => scores.reduce((bins, score) => {
       bins[Math.min(BINS - 1, Math.floor(score * BINS))] += 1;
@@ -181,8 +182,10 @@
     });
     const scale = svg.closest(".spread").querySelector(".scale");
     all(".mark", scale).forEach((mark) => mark.remove());
-    const near = run.chosen !== null && Math.abs(run.chosen - 0.5) < 0.1; // two labels would overlap
-    const names = near ? [[(0.5 + run.chosen) / 2, run.chosen < 0.5 ? "chosen, 0.5" : "0.5, chosen"]] : [[0.5, "0.5"], [run.chosen, "chosen"]];
+    const [first, last] = run.folds ? ends(run.folds) : [run.chosen, run.chosen];
+    const place = first === null ? null : (first + last) / 2, chosen = run.folds ? "by fold" : "chosen";
+    const near = place !== null && Math.abs(place - 0.5) < 0.1; // two labels would overlap
+    const names = near ? [[(0.5 + place) / 2, place < 0.5 ? `${chosen}, 0.5` : `0.5, ${chosen}`]] : [[0.5, "0.5"], [place, chosen]];
     for (const [at, name] of names) {
       if (at === null) continue;
       const mark = document.createElement("span");
@@ -191,7 +194,8 @@
       mark.textContent = name;
       scale.append(mark);
     }
-    const marks = [0.5, run.chosen].filter((at) => at !== null).map((at) => upright("mark", at));
+    const marks = [0.5, ...(run.folds ?? [run.chosen])].filter((at) => at !== null).map((at) => upright("mark", at));
+    if (run.folds) marks.unshift(element("rect", { class: "folds", x: WIDTH * first, width: WIDTH * (last - first), y: 0, height: 2 * MIDDLE }));
     const now = upright("now", 0.5);
     svg.replaceChildren(...bars(up, "up"), ...bars(down, "down"),
       element("line", { class: "mid", x1: 0, x2: WIDTH, y1: MIDDLE, y2: MIDDLE }), ...marks, now);
@@ -273,16 +277,16 @@
           `${counts.fn} false negatives; accuracy ${formatted(accuracy(counts))}, recall ${formatted(recall(counts))}, specificity ${formatted(specificity(counts))}.`;
       }, 400);
     });
-    const fill = (where, at) => metrics.forEach((row) => {
-      const counts = at === null ? null : confusion(run, at);
+    const fill = (where, counts) => metrics.forEach((row) => {
       row.querySelector(`[data-where=${where}]`).textContent = counts ? formatted(figure(row.dataset, counts)) : MISSING;
     });
     const start = () => {
       run = runs[choose.value];
       line = spread(svg, run);
-      fill("half", 0.5);
-      fill("chosen", run.chosen);
-      chosenButton.textContent = run.chosen === null ? "none chosen" : `chosen ${run.chosen.toFixed(3)}`;
+      fill("half", confusion(run, 0.5));
+      fill("chosen", run.chosen === null ? run.counts ?? null : confusion(run, run.chosen));
+      const byFold = run.folds ? `chosen by fold: ${ends(run.folds).map((at) => at.toFixed(3)).join(" to ")}` : "none chosen";
+      chosenButton.textContent = run.chosen === null ? byFold : `chosen ${run.chosen.toFixed(3)}`;
       chosenButton.disabled = run.chosen === null;
       control.restart(run);
     };

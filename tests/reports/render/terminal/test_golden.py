@@ -64,7 +64,9 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, RenderableType]
         "zoo bench --dry-run": plan_table(plan, {plan.specs[0].run_id}),
         "zoo bench, live": _live(),
         "zoo compare": ranking_table(ranking),
-        "zoo compare A B": pair_table(SEVERAL, SINGLE, compare_pair(measured[SEVERAL], measured[SINGLE])),
+        "zoo compare A B": pair_table(
+            SEVERAL, SINGLE, compare_pair(measured[SEVERAL], measured[SINGLE]), "at threshold 0.5"
+        ),
         "zoo report": claims_tables(section.claims[0]),
         "zoo audit": audit_tables(audit(load_claims("keras_xray", cards()))),
         "zoo data": data_tables(data),

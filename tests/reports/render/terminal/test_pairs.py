@@ -19,6 +19,7 @@ from tests.support.stored import keep
 from zoo.models.card import ModelCard
 
 WIDTHS = (80, 120, 160)
+AT_HALF = "at threshold 0.5"
 LONG = ("a-scratch-network-of-four-blocks", "a-frozen-network-and-a-new-head")
 
 
@@ -45,7 +46,7 @@ def shown(renderable: RenderableType, width: int) -> str:
 
 
 def pair(found: dict[str, CardResults], a: str, b: str, width: int = 120) -> str:
-    return shown(pair_table(a, b, compare_pair(found[a], found[b])), width)
+    return shown(pair_table(a, b, compare_pair(found[a], found[b]), AT_HALF), width)
 
 
 def cells(text: str, first: str) -> list[str]:
@@ -65,7 +66,7 @@ def test_both_names_stand_whole_with_their_seeds(found: dict[str, CardResults], 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_each_metric_is_one_line_with_its_difference_and_interval(found: dict[str, CardResults], width: int) -> None:
     pairs = compare_pair(found[LONG[0]], found[LONG[1]])
-    text = shown(pair_table(*LONG, pairs), width)
+    text = shown(pair_table(*LONG, pairs, AT_HALF), width)
     for one in pairs:
         spoken = label_of(one.metric)
         row = " ".join(cells(text, spoken))
@@ -117,5 +118,5 @@ def test_names_are_no_markup(tmp_path: Path) -> None:
         keep(store, name, on_test(*planted(40, 40, seed=number)))
     found = collect_results(store.runs()[0], store)
     assert "A is [red]x, 1 seed" in shown(
-        pair_table("[red]x", "b", compare_pair(found["attempt-1"], found["attempt-2"], ["accuracy"])), 80
+        pair_table("[red]x", "b", compare_pair(found["attempt-1"], found["attempt-2"], ["accuracy"]), AT_HALF), 80
     )

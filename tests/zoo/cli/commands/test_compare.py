@@ -13,7 +13,8 @@ from benchmark.runs.protocol import load_protocol
 from benchmark.runs.run import Run
 from benchmark.runs.storage.remembered import remember_bench
 from benchmark.runs.storage.store import Store
-from tests.support.records import KAGGLE, PHANTOM, make_run, of_counts, on_test, planted
+from reports.results.leading import leading
+from tests.support.records import KAGGLE, PHANTOM, make_run, of_counts, on_test, on_val, planted
 from tests.support.stored import keep
 from tests.support.tiny import ROOT, run_python
 from tests.zoo.cli import test_app as test_zoo_cli
@@ -111,8 +112,40 @@ def test_two_runs_are_compared_by_their_ids(zoo: Zoo, root: Path, runs: dict[str
     assert [found["a"], found["b"]] == names
     for one in found["metrics"]:
         for side, key in (("a", "attempt-1/0"), ("b", "attempt-1/1")):
-            assert one[side]["value"] == pytest.approx(runs[key].figures()[one["metric"]].value)
+            figure = leading(runs[key]).of_run(runs[key], one["metric"])
+            assert figure is not None
+            assert one[side]["value"] == pytest.approx(figure.value)
             assert one[side]["seeds"] == 1
+
+
+def test_two_classes_are_compared_at_the_chosen_thresholds_or_at_those_of_another_rule(
+    zoo: Zoo, root: Path, runs: dict[str, Run]
+) -> None:
+    run = runs["attempt-2/0"]
+    request = ("compare", "attempt-2", "attempt-6b", "--store", root, "--json")
+    (chosen,), (half,) = document(zoo(*request)), document(zoo(*request, "--threshold-rule", "fixed=0.5"))
+    assert chosen["threshold"].startswith("at the threshold chosen on validation: ")
+    assert half["threshold"] == "at threshold 0.5"
+    for pair, figures in ((chosen, run.figures(chosen=True)), (half, run.figures())):
+        recall = next(one for one in pair["metrics"] if one["metric"] == "recall")
+        assert recall["a"]["value"] == pytest.approx(figures["recall"].value)
+    assert run.figures(chosen=True)["recall"].value != run.figures()["recall"].value
+    ranked = zoo("compare", "--metric", "recall", "--store", root)
+    assert "Decided at the threshold chosen on validation: " in ranked.out
+
+
+def test_a_card_without_a_threshold_is_compared_by_its_scores_alone(zoo: Zoo, tmp_path: Path) -> None:
+    store = Store(tmp_path / "runs")
+    keep(store, "attempt-1", on_test(*planted(80, 80, 1.0, 10)))
+    flat = on_val([0] * 40 + [1] * 40, [0.6] * 80)
+    keep(store, "attempt-2", on_test(*planted(80, 80, 1.0, 20)), flat)
+    answer = zoo("compare", "attempt-1", "attempt-2", "--store", store.root, "--json")
+    assert "attempt-2 seed 0: no threshold chosen" in answer.err
+    assert "--threshold-rule fixed=0.5" in answer.err
+    metrics = {one["metric"] for one in document(answer)[0]["metrics"]}
+    assert "auc" in metrics
+    assert not metrics & {"accuracy", "recall", "f1"}
+    assert zoo("compare", "attempt-1", "attempt-2", "--store", store.root, "--threshold-rule", "fixed=0.5").err == ""
 
 
 def test_a_run_that_its_card_leaves_out_can_be_compared_by_its_id(zoo: Zoo, root: Path, runs: dict[str, Run]) -> None:

@@ -254,7 +254,7 @@ def test_the_schema_refuses_nothing_that_the_loader_takes(kind: str, data: dict[
 def test_a_property_s_description_is_what_its_model_says_of_it() -> None:
     properties = SCHEMAS["protocol"]["properties"]
     assert "side in pixels" in properties["image_size"]["description"]
-    assert "caps each phase" in properties["max_epochs"]["description"]
+    assert "each phase of a card" in properties["max_epochs"]["description"]
     assert SCHEMAS["card"]["$defs"]["Optimizer"]["properties"]["learning_rate"]["description"].startswith("step size")
 
 
