@@ -98,8 +98,8 @@ def _of_classes(run: Run, tested: AnyResults | None) -> Iterator[Problem]:
     if few:
         yield Problem(
             "few-patients",
-            f"Fewer than {FEW_PATIENTS} patients of a class count in effect ({listed(few)}): its figures are uncertain, "
-            "since few patients with many images decide them.",
+            f"Fewer than {FEW_PATIENTS} patients of a class count in effect ({listed(few)}): its figures are "
+            "uncertain, since few patients with many images decide them.",
         )
 
 

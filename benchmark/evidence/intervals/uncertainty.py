@@ -27,7 +27,8 @@ FEW = 20
 """With fewer images of a class, or effective patients, metrics under fixed class sizes follow from recall and
 specificity, whose intervals are exact enough."""
 FEWEST_NEGATIVES = 10
-"""With fewer negative images, or patients, average precision has no interval: it covered 84 to 91%."""
+"""With fewer negative images, or patients, less than a quarter of all, average precision has no interval: it covered 84
+to 91%."""
 _PRIOR = 8  # degrees of freedom that Newcombe's variance of an AUC is worth beside DeLong's
 _ROUNDING = 1e-9  # an end may differ from the value by this where they are equal
 
@@ -138,9 +139,9 @@ def _computed(
     delong = record.variance == "DeLong"
     if delong and min(clusters.counts) < 2:
         return Interval(None, None, None, f"DeLong needs two {'patients' if by else 'images'} of each class")
-    if record.name == "average_precision" and clusters.counts[0] < FEWEST_NEGATIVES:
+    if record.name == "average_precision" and clusters.counts[0] < min(FEWEST_NEGATIVES, clusters.count / 4):
         units = "patients" if clusters.repeated else "images"
-        needed = f"average precision needs {FEWEST_NEGATIVES} negative {units} for an interval"
+        needed = f"average precision needs {FEWEST_NEGATIVES} negative {units} for an interval if most are positive"
         return Interval(None, None, None, f"{needed}; there are {clusters.counts[0]}")
     if delong and abs(value - 0.5) >= 0.5 - _ROUNDING:
         return Interval(*_of_separated_classes(value, clusters, fold, level), f"exact pairs{by}")

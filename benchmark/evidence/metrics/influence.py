@@ -191,20 +191,22 @@ class Clusters:
 
         Args:
             influence: Influence values (n,) of the metric.
-            trial: Whether each image counts (n,), 0 or 1, as in the denominator of a proportion; None: every image
-                does.
+            trial: Whether each image counts (n,), 0 or 1, as in the denominator of a proportion, whose effective number
+                of clusters less one is an upper limit; None: every image does.
 
         Returns:
             Degrees of freedom, at least 1.
         """
+        limit = max(1.0, self.effective_count(trial) - 1)
         variances = np.array([float((of_class**2).sum()) for of_class in self._sums_by_class(influence[None])])
         alone = np.bincount(self.y_true, influence**2, len(self.counts))
-        images = self.images(trial)
         if not variances.any():
-            return max(1.0, _effective(images.sum(axis=0)) - 1)
+            return limit
+        images = self.images()
         counts = [_effective(_contributions(*each)) for each in zip(images, variances, alone, strict=True)]
         variances *= [_small_sample(clusters) for clusters in self.counts]
-        return satterthwaite(variances, np.maximum(1, np.array(counts) - 1))
+        df = satterthwaite(variances, np.maximum(1, np.array(counts) - 1))
+        return df if trial is None else min(df, limit)
 
     def degrees_of_freedom(self, influence: Floats) -> float:
         """Return the degrees of freedom of a variance estimate.

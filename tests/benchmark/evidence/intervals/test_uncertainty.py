@@ -196,7 +196,7 @@ def test_one_patient_alone_has_no_interval_and_has_a_reason() -> None:
 
 @pytest.mark.parametrize(("metric", "value"), [("average_precision", 1.0), ("mcc", 1.0)])
 def test_a_perfect_figure_without_a_proportion_has_no_interval_and_has_a_reason(metric: str, value: float) -> None:
-    figure = measured(on_test([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9]), metric)
+    figure = measured(on_test([0] * 10 + [1] * 10, [0.1, 0.2] * 5 + [0.8, 0.9] * 5), metric)
     assert (figure.value, figure.low) == (value, None)
     assert figure.reason
     assert "no interval" in figure.reason
@@ -217,6 +217,30 @@ def test_classes_that_are_separated_leave_the_doubt_of_as_many_pairs(positives: 
     folds = np.arange(len(labels)) // 2 % 2  # each of half of the patients of either class
     of_folds = figures(replace(TestScores("test", labels, scores, owners), fold=folds), CUT)["auc"]
     assert bounds(of_folds) == pytest.approx((expected.low, 1.0), abs=1e-9)
+
+
+def test_average_precision_with_few_negatives_has_no_interval() -> None:
+    figures_of = [measured(on_test(*planted(count, 100, shift=1.5, seed=4)), "average_precision") for count in (9, 10)]
+    assert figures_of[0].reason == (
+        "average precision needs 10 negative images for an interval if most are positive; there are 9"
+    )
+    assert figures_of[1].low is not None
+
+
+def test_an_interval_that_rests_on_few_images_is_marked() -> None:
+    """Of 4 positives recall says little, and of 96 negatives specificity says enough."""
+    result = figures(on_test(*planted(96, 4, shift=1.5, seed=4)), CUT)
+    marked = {metric for metric in METRICS if result[metric].caution == "few units"}
+    assert marked == {metric for metric in METRICS if result[metric].low is not None} - {"specificity"}
+    assert "recall" in marked
+    assert not any(figure.caution for figure in figures(SOME, CUT).values())
+
+
+def test_an_interval_that_rests_on_one_patient_is_marked() -> None:
+    scores = on_test(*planted(60, 60, shift=1.5, seed=4))
+    owners = tuple("one" if k % 2 else f"p{k}" for k in range(120))  # half of the images of either class
+    result = figures(TestScores("test", scores.y_true, scores.y_score, owners), CUT)
+    assert {figure.caution for figure in result.values() if figure.low is not None} == {"few units"}
 
 
 def test_losses_that_are_equal_on_every_image_have_no_interval() -> None:
