@@ -1,4 +1,4 @@
-"""The report on a claims file: its audit, a verdict for every claim, and single changes that explain failures."""
+"""The report on a claims file: its audit, a verdict for every claim, and the effects of changes to cards that fail."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from reports.claims.model import Claims
 from reports.results.measured import AnyResults, MulticlassResults
 from reports.results.recognised import is_data
 from reports.text import listed, seed_list
-from reports.verdicts.attribution import ChangeEffect, single_change_effects
+from reports.verdicts.attribution import ChangeEffect, change_effects
 from reports.verdicts.figures import ClaimVerdict, figure_verdicts
 from reports.verdicts.statements import statement_verdicts
 
 EXPLAINED = "accuracy"
 TWO_CLASSES_ONLY = (
-    "What leaving related images out, or calibration, would change cannot be judged here: these single changes are for "
+    "What leaving related images out, or calibration, would change cannot be judged here: these changes are for "
     "two classes only."
 )
-"""The note on the changes that single_change_effects does not measure for three or more classes."""
+"""The note on the changes that change_effects does not measure for three or more classes."""
 _FAULTS = {"single-class-collapse", "one-class-threshold", "train-inference-gap"}
 
 
@@ -36,8 +36,8 @@ class ClaimsReport:
         synthetic: Whether the images are synthetic.
         figures: The verdicts of the figures, in the order of the file.
         statements: The verdicts of the statements, in the order of the file.
-        causes: The single changes that affect the accuracy of a card, by card. Contains cards with a fault in every
-            run and cards that a claim differs from, or would if it did not rest on one training.
+        changes: The effects of changes on the accuracy of a card, by card. Contains cards with a fault in every run and
+            cards that a claim differs from, or would if it did not rest on one training.
         notes: What the verdicts do not account for.
     """
 
@@ -47,7 +47,7 @@ class ClaimsReport:
     synthetic: bool
     figures: tuple[ClaimVerdict, ...]
     statements: tuple[ClaimVerdict, ...]
-    causes: Mapping[str, tuple[ChangeEffect, ...]]
+    changes: Mapping[str, tuple[ChangeEffect, ...]]
     notes: tuple[str, ...]
 
     def counts(self) -> dict[Verdict, int]:
@@ -66,7 +66,7 @@ def report_on_claims(claims: Claims, measured: Mapping[str, AnyResults], data: s
         synthetic: Whether the images are synthetic.
 
     Returns:
-        The audit, the verdicts, and single changes for the cards that fail.
+        The audit, the verdicts, and the effects of changes to the cards that fail.
     """
     audited = audit(claims)
     figures = figure_verdicts(claims, audited, measured)
@@ -74,11 +74,11 @@ def report_on_claims(claims: Claims, measured: Mapping[str, AnyResults], data: s
     targets = dict.fromkeys(
         (*_failing(measured), *_differing(claims, figures), *_subjects(claims, statements, measured))
     )
-    causes = {name: single_change_effects(name, EXPLAINED, measured) for name in targets}
+    changes = {name: change_effects(name, EXPLAINED, measured) for name in targets}
     notes = () if synthetic else tuple(_notes(claims, measured))
-    if any(isinstance(measured[name], MulticlassResults) for name in causes):
+    if any(isinstance(measured[name], MulticlassResults) for name in changes):
         notes = (*notes, TWO_CLASSES_ONLY)
-    return ClaimsReport(claims, audited, data, synthetic, figures, statements, causes, notes)
+    return ClaimsReport(claims, audited, data, synthetic, figures, statements, changes, notes)
 
 
 def contradicts(decision: Decision) -> bool:

@@ -152,8 +152,8 @@ def _at_most(assertion: AtMost, evidence: Evidence) -> Decision:
 def _diagnosis(assertion: Diagnosis, evidence: Evidence) -> Decision:
     (card,) = evidence.cards
     runs = tuple(_shows(card, index, assertion.finding) for index in range(len(card.runs)))
-    found = present(runs, " or ".join(assertion.finding), every_seed_alike=card.every_seed_alike)
-    return _explained(assertion.card, found)
+    decision = present(runs, " or ".join(assertion.finding), every_seed_alike=card.every_seed_alike)
+    return _explained(assertion.card, decision)
 
 
 @decide.register

@@ -65,6 +65,12 @@ def of_one_training(decision: Decision) -> Decision:
     """Return what one training of a recipe concludes: it can support a claim about the recipe, and not contradict it.
 
     Another training of the same recipe may give another figure, by an amount that one training does not show.
+
+    Args:
+        decision: What the interval over images concludes.
+
+    Returns:
+        The decision, inconclusive instead of differs.
     """
     if decision.verdict != "differs":
         return decision

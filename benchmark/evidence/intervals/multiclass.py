@@ -17,7 +17,16 @@ from benchmark.evidence.intervals.formulas import (
 )
 from benchmark.evidence.intervals.uncertainty import Interval, interval, of_proportion, successes_and_trials
 from benchmark.evidence.metrics.forms import HALF, Form, MeanOfClasses, OfClass, Share
-from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Floats, Labels, cells, centred, satterthwaite
+from benchmark.evidence.metrics.influence import (
+    ClassSizes,
+    Clusters,
+    Floats,
+    Labels,
+    cells,
+    centred,
+    fold_inflation,
+    satterthwaite,
+)
 from benchmark.evidence.metrics.multiclass import MulticlassMetric, multiclass_metrics
 from benchmark.evidence.metrics.per_image import correct_decisions
 from benchmark.evidence.metrics.registry import UNDEFINED, Figure, MetricError, get_metric
@@ -254,9 +263,9 @@ def _of_aucs(
         if 0 < value < 1 and not nothing_varies(variance):
             within = max(1.0, variance / Clusters(clusters.y_true).variance(influence)) if clusters.repeated else 1.0
             expected = newcombe_auc(np.array([count]), np.array([len(scores) - count]))(np.array([value]))[0]
-            scale = known * variance / expected + (1 - known) * within
+            scale = known * variance / expected + (1 - known) * within * fold_inflation(scores.fold)
         else:  # as if all images of a patient were equal (Kish 1965)
-            scale = count / effective
+            scale = count / effective * fold_inflation(scores.fold)
         values.append(value)
         positives.append(count)
         scales.append(scale)
@@ -301,7 +310,8 @@ def _of_share(
     assert influence is not None  # the share is defined
     influence = centred(influence, scores.y_true, class_sizes)
     exact = class_sizes == "drawn"
-    return of_proportion(metric, success, trial, influence, clusters, exact=exact, level=level)
+    inflation = fold_inflation(scores.fold)
+    return of_proportion(metric, success, trial, influence, clusters, exact=exact, level=level, inflation=inflation)
 
 
 def _is_macro_recall(form: Share, scores: MulticlassScores) -> bool:
@@ -339,9 +349,9 @@ def _of_mean(
         rate = float(success.sum()) / trials
         variance = clusters.variance(influence) * ((1 + rate) ** 4 / 4 if dice else 1)
         if exact:
-            size = trials
+            size = trials / fold_inflation(scores.fold)
         elif nothing_varies(variance) or not 0 < rate < 1:
-            size = effective
+            size = effective / fold_inflation(scores.fold)
         else:
             size = rate * (1 - rate) / variance
         rates.append(rate)

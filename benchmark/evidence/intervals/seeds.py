@@ -343,11 +343,14 @@ def _seed_figure(metric: str, card: AnyPairedScores, class_sizes: ClassSizes, le
 
 
 def seeds_agree(values: Floats, influences: Floats) -> bool:
-    """Return whether all seeds have one value and the same influence of every image, so that they count as one run.
+    """Return whether all seeds agree on every image, so that they count as one run.
 
     Args:
         values: The metric per seed (seeds,).
         influences: Its influence values (seeds, n).
+
+    Returns:
+        Whether values and influence values are the same for every seed.
     """
     same_value = float(np.ptp(values)) <= _SAME
     return same_value and bool(np.abs(influences - influences[0]).max() <= _SAME * max(1.0, np.abs(influences).max()))

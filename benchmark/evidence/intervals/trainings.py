@@ -19,6 +19,9 @@ def upper_seed_variance(variance: float, df: float) -> float:
     Args:
         variance: The estimated variance.
         df: Its degrees of freedom, above 0.
+
+    Returns:
+        The variance at this end.
     """
     return variance * max(1.0, df / float(chdtri(df, 1 - _BELOW_UPPER)))
 

@@ -17,10 +17,18 @@ from benchmark.evidence.intervals.formulas import (
     newcombe_auc,
     nothing_varies,
     t_quantile,
-    wilson,
     z_quantile,
 )
-from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Cut, Floats, Labels, cells, centred
+from benchmark.evidence.metrics.influence import (
+    ClassSizes,
+    Clusters,
+    Cut,
+    Floats,
+    Labels,
+    cells,
+    centred,
+    fold_inflation,
+)
 from benchmark.evidence.metrics.registry import UNDEFINED, Metric, MetricError, Ratio, get_metric
 
 FEW = 20
@@ -126,16 +134,16 @@ def _computed(
     if record.ratio is not None and record.ratio.population == "images" and class_sizes == "fixed" and strata is None:
         share = float(y_true.mean())
         if 0 < share < 1:
-            bounds = _of_mean(_of_each_class(record.ratio), record, cell, clusters, level, (share, 1 - share))
+            bounds = _of_mean(_of_each_class(record.ratio), record, cell, clusters, level, fold, (share, 1 - share))
             return Interval(*bounds, f"square-and-add{by}")
     by_rates = class_sizes == "fixed" and strata is None and _rates_needed(record, cell, clusters)
     if record.ratio is not None and record.scale in ("Wilson", "Dice") and not by_rates:
-        bounds = _of_proportion(record.ratio, record, cell, influence, clusters, class_sizes, level, strata)
+        bounds = _of_proportion(record.ratio, record, cell, influence, clusters, class_sizes, level, strata, fold)
         return Interval(*bounds, f"Wilson{by}")
     if record.mean_of is not None and record.scale == "square-and-add":
-        return Interval(*_of_mean(record.mean_of, record, cell, clusters, level), f"square-and-add{by}")
+        return Interval(*_of_mean(record.mean_of, record, cell, clusters, level, fold), f"square-and-add{by}")
     if by_rates:
-        return Interval(*_of_rates(record, value, cell, clusters, level), f"square-and-add{by}")
+        return Interval(*_of_rates(record, value, cell, clusters, level, fold), f"square-and-add{by}")
     delong = record.variance == "DeLong"
     if delong and min(clusters.counts) < 2:
         return Interval(None, None, None, f"DeLong needs two {'patients' if by else 'images'} of each class")
@@ -148,7 +156,7 @@ def _computed(
     influence = centred(influence, y_true if strata is None else strata, class_sizes)
     variance = clusters.variance(influence)
     if delong:
-        variance, df = _moderated(value, variance, influence, clusters)
+        variance, df = _moderated(value, variance, influence, clusters, fold)
     else:
         df = clusters.degrees_of_freedom(influence)
     ends = around(record, value, variance, t_quantile(level, df))
@@ -158,7 +166,9 @@ def _computed(
     return Interval(*ends, f"{record.variance}, {record.scale}{by}")
 
 
-def _moderated(auc: float, variance: float, influence: Floats, clusters: Clusters) -> tuple[float, float]:
+def _moderated(
+    auc: float, variance: float, influence: Floats, clusters: Clusters, fold: Labels | None
+) -> tuple[float, float]:
     """Return the moderated variance of an AUC, and its degrees of freedom (Smyth 2004).
 
     DeLong's variance assumes nothing about the scores, but is uncertain, and mostly too small, if a class is small or
@@ -170,6 +180,7 @@ def _moderated(auc: float, variance: float, influence: Floats, clusters: Cluster
         variance: DeLong's variance.
         influence: Influence values (n,).
         clusters: The patients of the images.
+        fold: The fold whose model scored each image (n,); None for the scores of one model.
 
     Returns:
         The variance and its degrees of freedom; 0 and infinity if nothing varies.
@@ -178,7 +189,7 @@ def _moderated(auc: float, variance: float, influence: Floats, clusters: Cluster
         return 0.0, math.inf
     df = clusters.design_freedom(influence)
     negatives, positives = np.bincount(clusters.y_true, minlength=2)[:, None].astype(np.float64)
-    prior = float(newcombe_auc(positives, negatives)(np.array([auc]))[0])
+    prior = float(newcombe_auc(positives, negatives)(np.array([auc]))[0]) * fold_inflation(fold)
     if clusters.repeated:
         alone = Clusters(clusters.y_true).variance(influence)
         prior *= max(1.0, 1.0 if nothing_varies(alone) else variance / alone)
@@ -196,7 +207,9 @@ def _rates_needed(metric: Metric, cell: Labels, clusters: Clusters) -> bool:
     return not (tp and fn and tn and fp) or min(clusters.effective_counts()) < FEW
 
 
-def _of_rates(metric: Metric, value: float, cell: Labels, clusters: Clusters, level: float) -> Bounds:
+def _of_rates(
+    metric: Metric, value: float, cell: Labels, clusters: Clusters, level: float, fold: Labels | None
+) -> Bounds:
     """Return the interval of a function of recall and specificity, at fixed class sizes, by square and add.
 
     The metric moves by so much if one of the rates moves to an end of its interval. The squares of these moves add up,
@@ -211,8 +224,9 @@ def _of_rates(metric: Metric, value: float, cell: Labels, clusters: Clusters, le
         assert ratio is not None
         gradient = ratio.gradient(counts)
         assert gradient is not None  # both classes are present
-        bounds.append(_of_proportion(ratio, get_metric(name), cell, gradient[cell], clusters, "drawn", level))
-        influences.append(gradient[cell])
+        influence = gradient[cell] * np.sqrt(fold_inflation(fold))
+        bounds.append(_of_proportion(ratio, get_metric(name), cell, influence, clusters, "drawn", level, fold=fold))
+        influences.append(influence)
     (low, high), (specificity_low, specificity_high) = bounds
     recall = np.array([low, high, rates[0], rates[0]])
     specificity = np.array([rates[1], rates[1], specificity_low, specificity_high])
@@ -280,14 +294,16 @@ def _of_proportion(
     class_sizes: ClassSizes,
     level: float,
     strata: Labels | None = None,
+    fold: Labels | None = None,
 ) -> Bounds:
-    """Return Wilson's interval, with an effective sample size if images are related or class sizes were fixed."""
+    """Return Wilson's interval, with an effective sample size if images or models are related, or sizes were fixed."""
     success, trial = successes_and_trials(ratio, cell)
     fixed = ("positives", "negatives") if strata is None else ("positives",)  # the rest has several classes
     exact = class_sizes == "drawn" or ratio.population in fixed
     labels = clusters.y_true if strata is None else strata
     influence = influence if exact and not clusters.repeated else centred(influence, labels, class_sizes)
-    return of_proportion(metric, success, trial, influence, clusters, exact=exact, level=level)
+    inflation = fold_inflation(fold)
+    return of_proportion(metric, success, trial, influence, clusters, exact=exact, level=level, inflation=inflation)
 
 
 def of_proportion(
@@ -299,6 +315,7 @@ def of_proportion(
     *,
     exact: bool,
     level: float = 0.95,
+    inflation: float = 1.0,
 ) -> Bounds:
     """Return Wilson's interval of a proportion, with an effective sample size where it needs one.
 
@@ -310,6 +327,7 @@ def of_proportion(
         clusters: The patients of the images.
         exact: Whether independent images have the binomial variance, since class sizes do not change it.
         level: Confidence level, in (0, 1).
+        inflation: A factor, at least 1, on the variance, which `influence` has already: that of a cross-validation.
 
     Returns:
         Both ends, in [0, 1].
@@ -317,7 +335,7 @@ def of_proportion(
     successes, trials = int(success.sum()), int(trial.sum())
     dice = metric.scale == "Dice"
     if not clusters.repeated and exact:
-        bounds = wilson(successes, trials, level)
+        bounds = effective_wilson(successes / trials, trials / inflation, z_quantile(level))
     else:
         rate = f1_of_jaccard(successes / trials) if dice else successes / trials
         # Not the degrees of freedom of the variance: a few errors make them few, and Wilson's interval allows for that.
@@ -326,7 +344,7 @@ def of_proportion(
         if linearised is not None:
             return linearised
         # Nothing varies, as if one class is called only: take all images of a patient as equal (Kish 1965).
-        bounds = effective_wilson(successes / trials, clusters.effective_count(trial), z_quantile(level))
+        bounds = effective_wilson(successes / trials, clusters.effective_count(trial) / inflation, z_quantile(level))
     return (f1_of_jaccard(bounds[0]), f1_of_jaccard(bounds[1])) if dice else bounds
 
 
@@ -342,6 +360,7 @@ def _of_mean(
     cell: Labels,
     clusters: Clusters,
     level: float,
+    fold: Labels | None,
     weights: tuple[float, float] = (0.5, 0.5),
 ) -> Bounds:
     """Return the interval of a weighted mean of two ratios a and b, as a - (-b), from the interval of each."""
@@ -351,10 +370,11 @@ def _of_mean(
         gradient = ratio.gradient(counts)
         assert gradient is not None  # the mean is defined, so both are
         success, trial = successes_and_trials(ratio, cell)
-        low, high = _of_proportion(ratio, metric, cell, gradient[cell], clusters, "drawn", level)
+        influence = gradient[cell] * np.sqrt(fold_inflation(fold))
+        low, high = _of_proportion(ratio, metric, cell, influence, clusters, "drawn", level, fold=fold)
         rates.append(weight * float(success.sum() / trial.sum()))
         bounds.append((weight * low, weight * high))
-        influences.append(gradient[cell])
+        influences.append(influence)
     low, high = bounds[1]
     correlation = -clusters.correlation(influences[0], influences[1])
     return mover((rates[0], -rates[1]), bounds[0], (-high, -low), correlation)

@@ -37,6 +37,26 @@ def test_a_figure_is_judged_by_the_interval_of_its_difference(tmp_path: Path, pr
     assert found.difference.value == pytest.approx(426 / 468 - printed)
 
 
+@pytest.mark.parametrize(
+    ("metric", "counts", "printed"),
+    [
+        ("recall", {"tp": 234, "fp": 234, "tn": 0, "fn": 0}, 1.0),
+        ("specificity", {"tp": 234, "fp": 234, "tn": 0, "fn": 0}, 0.0),
+        ("accuracy", {"tp": 234, "fp": 234, "tn": 0, "fn": 0}, 0.5),
+        ("auc", {"tp": 234, "fp": 0, "tn": 234, "fn": 0}, 1.0),
+    ],
+)
+def test_more_seeds_do_not_weaken_a_verdict(
+    tmp_path: Path, metric: str, counts: dict[str, int], printed: float
+) -> None:
+    """Runs that call everything positive, or make no error, reproduce what was published, be it one or three."""
+    for seeds in ((0,), (0, 1, 2)):
+        decision = of_figure(
+            tmp_path / str(len(seeds)), of_counts(**counts), figure(metric, printed), seeds=seeds, margin=0.1
+        ).decision
+        assert decision.verdict == "reproduced", (seeds, decision.reason)
+
+
 def test_one_training_contradicts_no_published_figure(tmp_path: Path) -> None:
     decision = of_figure(tmp_path, of_counts(**RIGHT), figure("accuracy", 0.5), seeds=(0,)).decision
     assert (decision.verdict, decision.one_training) == ("inconclusive", True)

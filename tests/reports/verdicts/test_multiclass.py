@@ -13,7 +13,7 @@ from reports.audit.audit import audit
 from reports.claims.model import Claims, load_claims
 from reports.report import build_report
 from reports.results.measured import MulticlassResults, collect_multiclass_results
-from reports.verdicts.attribution import single_change_effects
+from reports.verdicts.attribution import change_effects
 from reports.verdicts.figures import ClaimVerdict, figure_verdicts
 from reports.verdicts.report import TWO_CLASSES_ONLY, report_on_claims
 from reports.verdicts.statements import statement_verdicts
@@ -213,8 +213,8 @@ def test_a_printed_matrix_belongs_to_the_row_whose_figures_it_gives(
         assert found.decision.verdict == verdict
 
 
-def test_single_changes_of_cards_on_three_classes_have_effects(measured: dict[str, MulticlassResults]) -> None:
-    effects = single_change_effects(GOOD, "accuracy", measured)
+def test_changes_of_cards_on_three_classes_have_effects(measured: dict[str, MulticlassResults]) -> None:
+    effects = change_effects(GOOD, "accuracy", measured)
     assert {each.kind for each in effects} <= {"card", "threshold"}
 
 

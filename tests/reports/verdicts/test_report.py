@@ -88,7 +88,7 @@ def test_without_scores_no_claim_is_judged(tmp_path: Path) -> None:
     assert (section.claims, section.ranking, section.probabilities) == ((), None, ())
 
 
-def test_a_card_that_differs_is_explained_by_its_single_changes(tmp_path: Path) -> None:
+def test_a_card_that_differs_has_the_effects_of_its_changes(tmp_path: Path) -> None:
     """Scores at a tenth of their size: the threshold alone gives the accuracy back."""
     store = Store(tmp_path / "runs")
     val, test = on_val(*planted(60, 60, 3.0, seed=1)), on_test(*planted(234, 234, 3.0, seed=2))
@@ -96,8 +96,8 @@ def test_a_card_that_differs_is_explained_by_its_single_changes(tmp_path: Path) 
     keep(store, CARD, small, on_val(val.y_true.tolist(), (0.1 * val.y_score).tolist()))
     keep(store, OTHER, test, val)
     report = reported(store, claims_of(tmp_path, accuracy(0.9103)))
-    assert set(report.causes) == {CARD}
-    kinds = {cause.kind: cause.effect.value for cause in report.causes[CARD]}
+    assert set(report.changes) == {CARD}
+    kinds = {each.kind: each.effect.value for each in report.changes[CARD]}
     assert kinds["threshold"] is not None
     assert kinds["threshold"] > 0.3
 
@@ -105,7 +105,7 @@ def test_a_card_that_differs_is_explained_by_its_single_changes(tmp_path: Path) 
 def test_a_card_that_is_as_published_is_not_explained(tmp_path: Path) -> None:
     store = Store(tmp_path / "runs")
     keep(store, CARD, RIGHT)
-    assert reported(store, claims_of(tmp_path, accuracy(0.9103))).causes == {}
+    assert reported(store, claims_of(tmp_path, accuracy(0.9103))).changes == {}
 
 
 @pytest.mark.parametrize(("better", "explained"), [((CARD, OTHER), set()), ((OTHER, CARD), {OTHER})])
@@ -119,7 +119,7 @@ def test_a_card_of_which_a_statement_says_something_that_differs_is_explained(
     report = reported(store, claims_of(tmp_path, accuracy(0.9338), statements=[statement(says)]))
     decision = report.statements[0].decision
     assert (decision.verdict, decision.one_training) == (("inconclusive", True) if explained else ("reproduced", False))
-    assert set(report.causes) - {CARD} == explained
+    assert set(report.changes) - {CARD} == explained
 
 
 def test_a_fault_in_every_seed_is_explained_and_one_in_a_single_seed_is_not(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_fault_in_every_seed_is_explained_and_one_in_a_single_seed_is_not(tmp_
         keep(store, "attempt-1", on_test(labels, [0.9] * 200), on_val([0, 1] * 60, [0.9] * 120), seed=seed)
     keep(store, OTHER, on_test(labels, [0.9] * 200), on_val([0, 1] * 60, [0.9] * 120), seed=0)
     keep(store, OTHER, on_test(*planted(100, 100)), seed=1)
-    assert set(reported(store, claims_of(tmp_path, accuracy(0.5))).causes) == {"attempt-1"}
+    assert set(reported(store, claims_of(tmp_path, accuracy(0.5))).changes) == {"attempt-1"}
 
 
 def test_a_verdict_on_one_seed_says_that_seeds_are_not_counted(tmp_path: Path) -> None:

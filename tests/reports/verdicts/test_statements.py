@@ -197,6 +197,16 @@ def test_one_training_contradicts_no_claim_about_a_recipe(tmp_path: Path, says: 
     assert (decision.verdict, decision.one_training) == ("inconclusive", True)
 
 
+@pytest.mark.parametrize("metric", ["accuracy", "auc"])
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_no_error_among_468_images_is_at_least_90_percent_with_one_seed_and_with_three(
+    tmp_path: Path, metric: str, seeds: int
+) -> None:
+    keep_seeds(Store(tmp_path / "runs"), A, of_counts(tp=234, fp=0, tn=234, fn=0), seeds=range(seeds))
+    says = {"at_least": {"card": A, "metric": metric, "value": 0.9}}
+    assert of_statement(tmp_path, says).verdict == "reproduced"
+
+
 @pytest.mark.parametrize(("seeds", "verdict"), [(3, "inconclusive"), (5, "differs")])
 def test_a_fault_that_no_training_shows_is_ruled_out_by_five(tmp_path: Path, seeds: int, verdict: str) -> None:
     """0 of 3 leaves a share of 63%, and 0 of 5 one of 45%."""

@@ -17,7 +17,7 @@ from statsmodels.stats.power import NormalIndPower
 from benchmark.evidence.comparison.paired import Difference, difference, differences, sign_flip
 from benchmark.evidence.intervals.formulas import mover, newcombe, wilson
 from benchmark.evidence.intervals.seeds import UNKNOWN_SPREAD, PairedScores, seed_variance
-from benchmark.evidence.metrics.influence import Clusters
+from benchmark.evidence.metrics.influence import ClassSizes, Clusters
 from benchmark.evidence.metrics.registry import measures
 from benchmark.evidence.scores import TestScores
 from tests.support.records import on_test
@@ -297,6 +297,26 @@ def test_no_difference_leaves_the_range_it_can_have(metric: str) -> None:
     assert result.low is not None
     assert result.high is not None
     assert least - greatest <= result.low <= result.high <= greatest - least
+
+
+@pytest.mark.parametrize("class_sizes", ["drawn", "fixed"])
+@pytest.mark.parametrize("patients", [None, PATIENTS])
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_an_interval_without_0_and_a_p_value_below_5_percent_are_the_same(
+    class_sizes: ClassSizes, patients: tuple[str, ...] | None, seeds: int
+) -> None:
+    """Of cards that are more and more apart, so that some are on either side of the border."""
+    agreed = set()
+    for shift in (1.2, 1.5, 1.8, 2.2, 3.0):
+        cards = {"a": scored(1, patients=patients, seeds=seeds), "b": scored(20, shift, patients, seeds)}
+        for one_by_metric in differences(METRICS, cards, class_sizes=class_sizes, count=200).values():
+            assert one_by_metric.low is not None, one_by_metric
+            assert one_by_metric.high is not None
+            assert one_by_metric.p_value is not None
+            excluded = one_by_metric.low > 0 or one_by_metric.high < 0
+            assert (one_by_metric.p_value < 0.05) == excluded, one_by_metric
+            agreed.add(excluded)
+    assert False in agreed
 
 
 def at_another_threshold(card: PairedScores, *cuts: float) -> PairedScores:

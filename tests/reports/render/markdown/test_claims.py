@@ -70,7 +70,7 @@ def test_images_that_would_be_needed_are_said(tmp_path: Path) -> None:
 
 
 def test_a_card_that_differs_has_its_changes_with_effect_and_p(tmp_path: Path) -> None:
-    rows = named(render(report_of(two_cards(tmp_path), study(tmp_path))), "single change")
+    rows = named(render(report_of(two_cards(tmp_path), study(tmp_path))), "change")
     of_card = [one for one in rows if one["card"] == f"`{CARD}`"]
     assert of_card
     assert all(re.match(r"[+-]\d\.\d{3}", one["effect"]) for one in of_card)
@@ -79,8 +79,8 @@ def test_a_card_that_differs_has_its_changes_with_effect_and_p(tmp_path: Path) -
 def test_a_collapsed_card_without_a_measured_change_is_named_all_the_same(tmp_path: Path) -> None:
     """Constant scores have no threshold and no calibrator, and no other card here is one change away."""
     report = report_of(two_cards(tmp_path), study(tmp_path))
-    (only,) = [one for one in named(render(report), "single change") if one["card"] == f"`{BLIND}`"]
-    assert only["single change"] == "none was measured"
+    (only,) = [one for one in named(render(report), "change") if one["card"] == f"`{BLIND}`"]
+    assert only["change"] == "none was measured"
 
 
 HOSTILE_MARKUP = f"[red]{HOSTILE}[/red] \x1b[31m `tick"

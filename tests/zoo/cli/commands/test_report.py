@@ -128,7 +128,7 @@ FILES = {
     "md": ["report.md"],
     "html": ["report.html"],
     "json": ["report.json"],
-    "csv": [f"csv/{name}.csv" for name in ("causes", "cards", "claims", "figures", "images", "ranking", "runs")],
+    "csv": [f"csv/{name}.csv" for name in ("cards", "changes", "claims", "figures", "images", "ranking", "runs")],
     "tex": ["report.tex"],
 }
 
