@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmark.evidence.estimate import SampleEstimate
+from benchmark.evidence.intervals.caution import CAUTIONS
 from benchmark.evidence.intervals.seeds import AnyPairedScores, MulticlassPairedScores, PairedScores, seed_figure
 from benchmark.evidence.metrics.keys import MeasureKey
 from benchmark.evidence.metrics.multiclass import MulticlassMetric, multiclass_metrics
@@ -15,6 +16,7 @@ from benchmark.runs.run import Run
 from reports.results.measured import AnyResults, MulticlassResults, decides_by_choice, is_multiclass
 from reports.results.pairs import paired_scores
 from reports.results.split_faults import own_faults
+from reports.text import CAUTION
 from zoo.models.card import ModelCard
 
 
@@ -199,6 +201,15 @@ def recorded(figures: Sequence[Figure | None], n: int) -> SampleEstimate:
         return SampleEstimate.of(known[0], n)
     mean = sum(figure.value for figure in known if figure.value is not None) / len(known)
     return SampleEstimate(mean, None, None, n, "an interval over seeds needs per-image scores")
+
+
+def caution_note(cards: Sequence[CardFigures]) -> str | None:
+    """A sentence that says once why marked intervals may be far off; None if no figure of `cards` is marked."""
+    figures = [figure for card in cards for at in (card.at_half, card.at_chosen) for figure in at.values()]
+    reasons = dict.fromkeys(figure.caution for figure in figures if figure.caution is not None)
+    if not reasons:
+        return None
+    return f"{CAUTION} An interval with this mark may be far off: {'; or '.join(CAUTIONS[each] for each in reasons)}."
 
 
 def _test_images(runs: Sequence[Run]) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from benchmark.data.positive_class import positive_warning
 from benchmark.evidence.diagnosis.diagnoses import FINDINGS
+from benchmark.evidence.metrics.influence import Clusters
 from benchmark.runs.run import Run
 from reports.results.measured import AnyResults
 from reports.results.split_faults import own_faults
@@ -15,6 +16,8 @@ from zoo.models.recipe import ProbeRecipe
 
 FEW_OF_CLASS = 30
 """With fewer test images of a class, the 95% interval of its recall may be wider than 0.3."""
+FEW_PATIENTS = 15
+"""With fewer effective patients of a class (Kish 1965), intervals by patient are wide and depend on single patients."""
 _RELATIONS: Mapping[str, str] = {
     "same patient": "an image of the same patient in train or val",
     "identical": "an identical image in train or val",
@@ -84,6 +87,19 @@ def _of_classes(run: Run, tested: AnyResults | None) -> Iterator[Problem]:
         yield Problem(
             "few-images",
             f"Fewer than {FEW_OF_CLASS} test images of a class ({listed(few)}): its figures are uncertain.",
+        )
+    clusters = Clusters(tested.test[0].y_true, tested.test[0].patient)
+    units = zip(facts.classes, clusters.counts, clusters.effective_counts(), strict=False)
+    few = [
+        f"{name}: {effective:.0f} of {patients}"
+        for name, patients, effective in units
+        if clusters.repeated and 0 < effective < FEW_PATIENTS
+    ]
+    if few:
+        yield Problem(
+            "few-patients",
+            f"Fewer than {FEW_PATIENTS} patients of a class count in effect ({listed(few)}): its figures are "
+            "uncertain, since few patients with many images decide them.",
         )
 
 

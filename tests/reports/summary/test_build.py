@@ -345,3 +345,14 @@ def test_a_probe_is_the_same_for_every_seed_so_more_seeds_are_not_proposed(store
     assert of_probe.next_steps[0].command.startswith(f"zoo bench {NEXT} --data")
     alone = summarise(runs, {BEST: replace(measured[BEST], card=probe)}, store)
     assert all("--seeds" not in step.command for step in alone.next_steps)
+
+
+def test_few_patients_in_effect_are_a_problem(tmp_path: Path) -> None:
+    """Kish 1965: 5 patients of 12 images and 40 of one are (100^2) / (5 * 144 + 40) = 13.2 in effect."""
+    owners = tuple(f"p{k}" for k in [*np.repeat(np.arange(5), 12), *range(5, 45), *range(100, 200)])
+    store = Store(tmp_path / "runs")
+    scores = on_test(*planted(100, 100, 2.0, 2))
+    order = np.argsort(-scores.y_true, kind="stable")
+    keep(store, BEST, TestScores("test", scores.y_true[order], scores.y_score[order], owners))
+    (problem,) = (p for p in summary_of(store.runs()[0], store).problems if p.code == "few-patients")
+    assert problem.text.startswith("Fewer than 15 patients of a class count in effect (PNEUMONIA: 13 of 45)")
