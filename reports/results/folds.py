@@ -30,8 +30,10 @@ from benchmark.evidence.thresholds.choice import Threshold
 from benchmark.runs.cross_validation import CrossValidatedRun, chosen_cut, is_fold, whole_spec
 from benchmark.runs.outcome import costs_of, default_decision, figures_of
 from benchmark.runs.run import Costs, Run, SplitFacts
+from benchmark.runs.storage.remembered import RunningBench, running_bench
 from benchmark.runs.storage.store import Store
-from reports.text import listed, number, plural, span
+from reports.results.incomplete import incomplete
+from reports.text import number, plural, span
 
 _Scores = TypeVar("_Scores", bound=AnyScores)
 
@@ -50,27 +52,20 @@ def pool_folds(runs: Iterable[Run], store: Store) -> list[Run]:
     Raises:
         ConfigError: The scores of a fold cannot be read.
     """
+    bench = running_bench(store)
     groups: dict[str, list[Run]] = {}
     for run in runs:
         groups.setdefault(whole_spec(run.spec).run_id if is_fold(run) else run.run_id, []).append(run)
-    return [_pooled(group, store) if is_fold(group[0]) else group[0] for group in groups.values()]
+    return [_pooled(group, store, bench) if is_fold(group[0]) else group[0] for group in groups.values()]
 
 
-def _pooled(runs: Sequence[Run], store: Store) -> Run:
+def _pooled(runs: Sequence[Run], store: Store, bench: RunningBench) -> Run:
     """The run of these folds, of which some may be missing."""
-    first = runs[0]
-    count = first.spec.protocol.test_folds
     by_fold = {run.spec.fold[1]: run for run in runs if run.spec.fold is not None}
-    absent = [index for index in range(count or 0) if index not in by_fold]
-    failed = {index: run for index, run in sorted(by_fold.items()) if run.status != "ok"}
-    if not absent and not failed:
+    count = runs[0].spec.protocol.test_folds
+    if len(by_fold) == count and all(run.status == "ok" for run in by_fold.values()):
         return _finished(tuple(by_fold[index] for index in sorted(by_fold)), store)
-    parts = [f"fold {index + 1} of {count} failed: {run.error}" for index, run in failed.items()]
-    if absent:
-        numbers = listed([str(index + 1) for index in absent])
-        parts.append(f"fold{'' if len(absent) == 1 else 's'} {numbers} of {count} did not run")
-    error = "; ".join((*parts, "figures need every fold"))
-    return Run.failed(whole_spec(first.spec), error, first.split, first.environment)
+    return incomplete(by_fold, bench)
 
 
 def _finished(folds: tuple[Run, ...], store: Store) -> CrossValidatedRun:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.data.cache import declared_gib
@@ -41,6 +42,7 @@ from zoo.api.messages import Messages, OnMessage, silent
 from zoo.api.tables import html_table
 from zoo.config.arguments import flag, whole
 from zoo.config.errors import ConfigError
+from zoo.models.card import ModelCard
 
 if TYPE_CHECKING:
     import pandas
@@ -110,6 +112,7 @@ class BenchPlan:
         jobs: Number of simultaneous runs.
         limits: Limits of time and memory per run.
         messages: Lines that begin with `warning:` or `note:`.
+        selection: The words of the command line that choose the cards, such as `--all`; empty for card objects.
     """
 
     plan: Plan
@@ -118,6 +121,7 @@ class BenchPlan:
     jobs: int = 1
     limits: Limits = NO_LIMITS
     messages: tuple[str, ...] = ()
+    selection: tuple[str, ...] = ()
 
     @cached_property
     def reused(self) -> set[str]:
@@ -151,7 +155,13 @@ class BenchPlan:
             leaks.handle(event)
 
         with suppress(OSError):  # a store that cannot be written can still supply finished runs
-            remember_bench(self.store, [spec.run_id for spec in self.plan.specs], DatasetFacts.of(self.dataset))
+            remember_bench(
+                self.store,
+                [spec.run_id for spec in self.plan.specs],
+                DatasetFacts.of(self.dataset),
+                cards={spec.run_id: spec.card.name for spec in self.plan.specs},
+                selection=self.selection,
+            )
         runs = execute_all(
             self.plan.specs,
             self.dataset,
@@ -301,4 +311,14 @@ def plan_bench(
     plan = make_plan(chosen, conditions, dataset, seed_list)
     if not plan.specs:
         raise ConfigError(*(f"card {skip.card.name}: {skip.reason}" for skip in plan.skips))
-    return BenchPlan(plan, dataset, target, jobs, limits, messages=messages.lines())
+    return BenchPlan(plan, dataset, target, jobs, limits, messages.lines(), _selection(cards, collection))
+
+
+def _selection(cards: Cards, collection: str | None) -> tuple[str, ...]:
+    """The words of the command line that choose these cards; empty for card objects, which it cannot name."""
+    if collection is not None:
+        return ("--collection", collection)
+    if cards is None:
+        return ("--all",)
+    names = [cards] if isinstance(cards, (str, Path)) else [] if isinstance(cards, ModelCard) else list(cards)
+    return tuple(str(each) for each in names if not isinstance(each, ModelCard))
