@@ -118,10 +118,12 @@ def problems_of(missing: Unfinished) -> Iterator[Problem]:
     if parts:
         yield Problem("failed-runs", f"{'; '.join(parts)}.")
     if missing.is_running and (missing.pending or missing.not_started):
-        titles, are = listed([card.title for card in missing.pending]), "is" if len(missing.pending) == 1 else "are"
-        begun = [f"{titles} {are} not finished yet"]
-        waiting = [f"not started: {listed(missing.not_started)}"]
-        text = "; ".join([*(begun if missing.pending else []), *(waiting if missing.not_started else [])])
-        yield Problem("unfinished-runs", f"The bench is still running: {text}.")
+        texts = []
+        if missing.pending:
+            are = "is" if len(missing.pending) == 1 else "are"
+            texts.append(f"{listed([card.title for card in missing.pending])} {are} not finished yet")
+        if missing.not_started:
+            texts.append(f"not started: {listed(missing.not_started)}")
+        yield Problem("unfinished-runs", f"The bench is still running: {'; '.join(texts)}.")
     elif missing.not_started:
         yield Problem("unfinished-runs", f"The latest bench ended before it started {listed(missing.not_started)}.")

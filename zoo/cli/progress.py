@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
@@ -48,7 +48,13 @@ _AROUND = 4  # lines of the live view besides the runs: title, head, caption, th
 
 @contextmanager
 def watching(
-    console: Console, plan: Plan, dataset: Dataset, *, clock: Clock = time.monotonic
+    console: Console,
+    plan: Plan,
+    dataset: Dataset,
+    *,
+    expected: str | None = None,
+    notes: Sequence[str] = (),
+    clock: Clock = time.monotonic,
 ) -> Iterator[Callable[[Event], None]]:
     """Show the progress of a benchmark: a live table on a terminal, elsewhere a line when a run starts or ends and
     every half minute in between.
@@ -57,6 +63,8 @@ def watching(
         console: Where to print.
         plan: The runs.
         dataset: Their data.
+        expected: The expected time of the runs that are not stored; None for that of the protocol.
+        notes: Lines about the runs, to print before they start.
         clock: Returns the time in seconds.
 
     Yields:
@@ -74,8 +82,10 @@ def watching(
     write(f"{_kind(dataset)}: {dataset.title}; {plural(len(plan.specs), 'run')}, {skipped}")
     for skip in plan.skips:
         write(f"skipped {skip.card.name}: {skip.reason}")
-    for line in protocol_lines(plan.specs[0].protocol):
+    for line in protocol_lines(plan.specs[0].protocol, expected):
         write(line)
+    for note in notes:
+        write(f"note: {note}")
     view = View(plan, clock)
     splits = planned_splits(plan, dataset)
     for line in split_lines(splits, dataset.classes, len(dataset.images)):
