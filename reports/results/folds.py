@@ -212,6 +212,9 @@ def _loss(folds: Sequence[Run]) -> Figure:
     return Figure("loss", sum(value * size for value, size in known) / sum(size for _, size in known))
 
 
+AnyCalibrator = Calibrator | MulticlassCalibrator
+
+
 @dataclass(frozen=True)
 class FoldCalibrators:
     """The calibrators of the folds in words, with the fields of one calibrator that tables show.
@@ -220,14 +223,13 @@ class FoldCalibrators:
         method: The method of each fold.
         accepted: Whether any fold is calibrated.
         reason: Why no fold is; None where one is.
+        fits: The calibrator of each fold.
     """
 
     method: str
     accepted: bool
     reason: str | None
-
-
-AnyCalibrator = Calibrator | MulticlassCalibrator
+    fits: tuple[AnyCalibrator, ...] = ()
 
 
 def calibrated(val: AnyScores, test: _Scores) -> tuple[AnyCalibrator | FoldCalibrators, _Scores]:
@@ -253,9 +255,9 @@ def calibrated(val: AnyScores, test: _Scores) -> tuple[AnyCalibrator | FoldCalib
     counts = {method: methods.count(method) for method in dict.fromkeys(methods)}
     text = "by fold: " + ", ".join(f"{method} {count}x" for method, count in counts.items())
     if any(each.accepted for each in fitted):
-        return FoldCalibrators(text, True, None), replace(test, y_score=y_score)
+        return FoldCalibrators(text, True, None, tuple(fitted)), replace(test, y_score=y_score)
     reason = f"in every fold, such as fold 1: {fitted[0].reason}"
-    return FoldCalibrators(fitted[0].method, False, reason), replace(test, y_score=y_score)
+    return FoldCalibrators(fitted[0].method, False, reason, tuple(fitted)), replace(test, y_score=y_score)
 
 
 def _best(val: AnyScores) -> AnyCalibrator:

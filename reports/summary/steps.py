@@ -62,7 +62,7 @@ def _of_missing(runs: Sequence[Run], missing: Unfinished, store: Store) -> Itera
     seeds = sorted({run.spec.seed for run in runs})
     count = None if seeds == sorted(spec.protocol.seeds) or seeds != list(range(len(seeds))) else len(seeds)
     command = bench_command(missing.selection, spec, store.root, keep_models=spec.protocol.keep_models, seeds=count)
-    yield NextStep("repeat the command: it reuses the runs that finished", command)
+    yield NextStep("repeat the command, which reuses the runs that finished", command)
     if not missing.may_succeed:
         yield NextStep("see why a run failed", _zoo("show", missing.causes[0][0].run_id, *store_option(store.root)))
 

@@ -238,7 +238,7 @@ def test_failures_come_first_each_cause_once_and_the_command_is_repeated(store: 
         f"{MEMORY.format(0.7, 0.5, 'its start')}."
     )
     assert not_started.text == f"The latest bench ended before it started {SAME}."
-    assert found.next_steps[0].purpose == "repeat the command: it reuses the runs that finished"
+    assert found.next_steps[0].purpose == "repeat the command, which reuses the runs that finished"
     assert found.next_steps[0].command.startswith("zoo bench --collection starter --data kaggle:")
     with own.claim("0" * 12):
         running = summary_of(runs, own)

@@ -60,8 +60,9 @@ def command(
     if json:
         print_json(results.to_dict())
     elif csv:
-        print(predictions_csv(results.predictions, results.decider.classes), end="")
+        print(predictions_csv(results.predictions, results.decider.classes, results.known), end="")
     else:
-        out().print(predictions_table(results.run, results.decider, results.predictions, results.notes))
+        table = predictions_table(results.run, results.decider, results.predictions, results.notes, results.known)
+        out().print(table)
     if results.failed:
         raise typer.Exit(1)
