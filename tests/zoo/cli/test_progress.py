@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ from benchmark.runs.plan import Plan
 from benchmark.runs.run import Progress, RunSpec
 from search_spaces.space import load_space
 from tests.support.records import make_run, make_spec
-from zoo.cli.plain_progress import with_progress
+from zoo.cli.plain_progress import SlowSteps, with_progress
 from zoo.cli.progress import View, searching, watching
 from zoo.models.catalog import load_cards
 
@@ -293,3 +294,21 @@ def test_waiting_for_memory_and_a_second_attempt_have_a_line_each() -> None:
     lines = file.getvalue().splitlines()
     assert lines[-3] == "waiting: other programs use the memory"
     assert lines[-1] == "attempt-1 seed 0: ended at 9.0 GiB of memory; it is tried again after the other runs"
+
+
+def test_a_command_names_its_steps_only_once_it_is_slow() -> None:
+    lines: list[str] = []
+    with SlowSteps(lines.append, delay=600) as steps:
+        steps("reading")
+    assert lines == []
+    became_slow = threading.Event()
+
+    def write(line: str) -> None:
+        lines.append(line)
+        became_slow.set()
+
+    with SlowSteps(write, delay=0.01) as steps:
+        steps("reading")
+        assert became_slow.wait(60)
+        steps("writing")
+    assert lines == ["reading", "writing"]
