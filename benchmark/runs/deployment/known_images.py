@@ -9,15 +9,17 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from benchmark.data.decoding.pixels import MOST_BYTES
 from benchmark.runs.run import Run
 from benchmark.runs.storage.files import read_bytes
 from benchmark.runs.storage.store import Store
 from zoo.config.errors import ConfigError
+from zoo.config.plain_file import read_plain
 
 IMAGES = "images.json"
 """The file beside a stored model with the digests of its images by split."""
 
-_MOST_BYTES = 1024**3
+_MOST_LIST = 1024**3
 _DIGITS = 32  # of a SHA-256: 128 bits, which no two images share by chance
 _CONTENT = TypeAdapter(dict[str, list[str]])
 
@@ -54,17 +56,16 @@ def known_parts(run: Run, store: Store, files: Iterable[Path]) -> tuple[str | No
 
 def _part(file: Path, split_of: Mapping[str, str]) -> str | None:
     try:
-        with file.open("rb") as content:
-            digest = hashlib.file_digest(content, "sha256").hexdigest()
+        content = read_plain(file, MOST_BYTES)
     except OSError:  # the prediction reports it
         return None
-    return split_of.get(digest[:_DIGITS])
+    return split_of.get(hashlib.sha256(content).hexdigest()[:_DIGITS])
 
 
 def _read(path: Path) -> dict[str, str]:
     """The split of each digest; empty if the file is missing. The store has checked that it is the one it saved."""
     try:
-        parts = _CONTENT.validate_json(read_bytes(path, _MOST_BYTES))
+        parts = _CONTENT.validate_json(read_bytes(path, _MOST_LIST))
     except (FileNotFoundError, ValidationError, ConfigError):
         return {}
     return {digest: part for part, digests in parts.items() for digest in digests}
