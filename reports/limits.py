@@ -44,7 +44,8 @@ def _limits(section: Section) -> Iterator[str]:
     if (folds := first.protocol.test_folds) is not None:
         yield (
             f"All figures rest on {folds} models per card and seed, whose training images overlap: intervals account "
-            f"for the sampling of test {'images' if unknown else 'patients'}, not of training data. {COVERAGE_OF_FOLDS}"
+            f"for the sampling of test {'images' if unknown else 'patients'}, and in part for that of training data. "
+            f"{COVERAGE_OF_FOLDS}"
         )
     elif first.protocol.split == "fixed":
         yield (

@@ -6,6 +6,19 @@ from dataclasses import dataclass
 from typing import Self
 
 
+@dataclass(frozen=True)
+class Trainings:
+    """How much a figure varies between trainings of one recipe, as several seeds show.
+
+    Attributes:
+        seeds: The number of trainings, at least 2.
+        spread: The standard deviation of the figure between them.
+    """
+
+    seeds: int
+    spread: float
+
+
 class Estimate:
     """Base of figures, rates, differences and thresholds, which are dataclasses with these fields.
 
@@ -26,10 +39,19 @@ class Estimate:
         """Both ends of the 95% interval; None where there is no interval."""
         return None if self.low is None or self.high is None else (self.low, self.high)
 
+    @property
+    def trainings(self) -> Trainings | None:
+        """How much the figure varies between trainings; None where that is not known."""
+        return None
+
 
 @dataclass(frozen=True)
 class SampleEstimate(Estimate):
     """A figure or a difference on `n` test images.
+
+    Attributes:
+        n: The number of test images.
+        trainings: How much the figure varies between trainings; None for one training, and for a difference.
 
     Raises:
         ValueError: If the bounds are reversed, or `n` is less than 1.
@@ -40,6 +62,7 @@ class SampleEstimate(Estimate):
     high: float | None
     n: int
     reason: str | None = None
+    trainings: Trainings | None = None
 
     def __post_init__(self) -> None:
         if self.low is not None and self.high is not None and self.low > self.high:
@@ -50,7 +73,7 @@ class SampleEstimate(Estimate):
     @classmethod
     def of(cls, estimate: Estimate, n: int) -> Self:
         """Return `estimate` with its number of test images `n`."""
-        return cls(estimate.value, estimate.low, estimate.high, n, estimate.reason)
+        return cls(estimate.value, estimate.low, estimate.high, n, estimate.reason, estimate.trainings)
 
     @classmethod
     def missing(cls, n: int, reason: str) -> Self:

@@ -174,6 +174,8 @@ def _usual() -> tuple[LossFunction, ...]:
 
 
 def _bounds(figure_set: FigureSet, loss: LossFunction, feasible: FeasibleMatrices | None) -> Range | None:
+    if figure_set.row.at == "chosen":  # decisions at an unknown threshold say nothing about single scores
+        return None
     threshold = figure_set.row.threshold
     if feasible is not None and feasible.possible:
         return loss_of_matrices(loss, feasible.possible, threshold)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from reports.claims.statement import AT_MOST, ONE_OR_MORE, Name, Text
+from reports.claims.statement import AT_MOST, ONE_OR_MORE, At, Name, Text
 from zoo.config.renames import formerly
 from zoo.config.strict import Strict
 from zoo.models.card import (
@@ -134,6 +134,10 @@ class Row(Strict):
     threshold: Annotated[float, Field(gt=0, lt=1)] = Field(
         default=0.5, description="the decision threshold behind accuracy, precision and recall"
     )
+    at: At | None = Field(
+        default=None,
+        description="`chosen`: decisions chosen on validation images; `half`: those at 0.5; null: at `threshold`",
+    )
 
     @property
     def of_two(self) -> TestSet | None:
@@ -155,6 +159,8 @@ class Row(Strict):
     def _something(self) -> Row:
         if self.card is None and not self.figures:
             raise ValueError("a row needs a card or figures")
+        if self.at is not None and "threshold" in self.model_fields_set:
+            raise ValueError("`at` and `threshold` exclude each other; keep `threshold` where its value is known")
         return self
 
 

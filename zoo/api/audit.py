@@ -82,4 +82,9 @@ def audit(
     requested = several("claims", names_or_claims, (*PATH, Claims), right, may_be_empty=False)
     known = known_cards(card_folders, messages)
     loaded = [each if isinstance(each, Claims) else load_claims(str(each), known) for each in requested]
+    for each in loaded:
+        for statement in each.statements:
+            cards = (name for form in statement.assertion.forms() for name in form.assertion.cards)
+            if (absent := each.without_card(cards)) is not None:
+                messages.note(f"{each.name}: statement {statement.id}: {absent}")
     return AuditResults(tuple(map(audit_claims, loaded)), messages.lines())

@@ -20,9 +20,13 @@ from benchmark.evidence.metrics.multiclass import find_multiclass
 from benchmark.evidence.metrics.registry import find_metric
 from zoo.config.renames import Joined, formerly
 from zoo.config.strict import Strict
-from zoo.config.strict_yaml import suggest
+from zoo.config.strict_yaml import decimal_places, suggest
 from zoo.models.metrics import ClassName, Measured, MetricName, OverClasses, figure_problem
 from zoo.models.recipe import ProbeRecipe, Recipe, is_probe
+
+# A value of three decimals or more rarely ends in four zeros, while `decimals` is easily mistyped.
+_SOME_PLACES = 3
+_MANY_ZEROS = 4
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 
@@ -154,8 +158,23 @@ class PublishedFigure(Measured):
         metric = find_metric(self.metric) or find_multiclass(self.metric)
         fraction = self.metric == "score" if metric is None else metric.is_fraction
         if fraction and not (self.value >= 0 and high <= 1):
-            raise ValueError(f"{self.metric} must be within [0, 1]; is it given in percent?")
+            hint = f"; is it given in percent?{_as_share(self.value, self.decimals)}" if high > 1 else ""
+            raise ValueError(f"{self.metric} must be within [0, 1]{hint}")
+        for number in (self.value, high):
+            places = decimal_places(number)
+            if places > self.decimals or (places >= _SOME_PLACES and self.decimals >= places + _MANY_ZEROS):
+                count = f"{places} decimal{'' if places == 1 else 's'}"
+                raise ValueError(f"{number!r} has {count}, but `decimals` is {self.decimals}; one is a typing error")
         return self
+
+
+def _as_share(percent: float, decimals: int) -> str:
+    """What a percentage is as a share, in words; `decimals` may be those of either. Empty for no percentage."""
+    if not 0 <= percent <= 100:
+        return ""
+    places = decimal_places(percent)
+    of_share = decimals if decimals >= places + 2 else max(places, decimals) + 2
+    return f" {percent!r}% is `value: {percent / 100:.{of_share}f}, decimals: {of_share}`"
 
 
 class ModelCard(Strict):

@@ -27,7 +27,7 @@ ClassName = Annotated[
 
 OverClasses = Annotated[
     Average | None,
-    Field(description="three or more classes: how the figures of the classes become one, as in scikit-learn"),
+    Field(description="how the figures of the classes become one, as in scikit-learn; null: not averaged"),
 ]
 """How a figure is averaged over the classes."""
 

@@ -17,9 +17,10 @@ from benchmark.evidence.intervals.formulas import (
 )
 from benchmark.evidence.intervals.uncertainty import Interval, interval, of_proportion, successes_and_trials
 from benchmark.evidence.metrics.forms import HALF, Form, MeanOfClasses, OfClass, Share
-from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Floats, Labels, cells, centred
+from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Floats, Labels, cells, centred, fold_inflation
 from benchmark.evidence.metrics.multiclass import MulticlassMetric, multiclass_metrics
-from benchmark.evidence.metrics.registry import UNDEFINED, Figure, MetricError
+from benchmark.evidence.metrics.per_image import correct_decisions
+from benchmark.evidence.metrics.registry import UNDEFINED, Figure, MetricError, get_metric
 from benchmark.evidence.scores import MulticlassScores
 
 FEWEST = 10
@@ -105,9 +106,10 @@ def multiclass_interval(
     """Return the confidence interval of a metric of several classes.
 
     A metric of one class against the rest has the interval of the binary metric. A proportion has Wilson's interval,
-    and the macro mean of proportions has the score interval of a mean (`mean_of_proportions`). The AUC of a class,
-    which may have few images, and their macro mean have Newcombe's interval with an effective sample size. All others
-    use the variance of the linearised metric with a t quantile, as binary metrics do.
+    and the macro mean of proportions has the score interval of a mean (`mean_of_proportions`). So has accuracy on fixed
+    classes of one size, which is macro recall. The AUC of a class, which may have few images, and their macro mean have
+    Newcombe's interval with an effective sample size. All others use the variance of the linearised metric with a t
+    quantile, as binary metrics do.
 
     Args:
         metric: The metric.
@@ -136,6 +138,9 @@ def multiclass_interval(
             return Interval(*_of_aucs((form,), scores, decided, clusters, class_sizes, level), f"Newcombe{by}")
         if isinstance(form, MeanOfClasses) and not form.by_size and form.classes[0].record.variance == "DeLong":
             return Interval(*_of_aucs(form.classes, scores, decided, clusters, class_sizes, level), f"Newcombe{by}")
+        if isinstance(form, Share) and class_sizes == "fixed" and _is_macro_recall(form, scores):
+            recalls = MeanOfClasses(tuple(OfClass(get_metric("recall"), label) for label in range(len(scores.classes))))
+            return Interval(*_of_mean(recalls, scores, decided, clusters, class_sizes, level), f"score{by}")
         if isinstance(form, Share) and metric.scale == "Wilson":
             return Interval(*_of_share(form, metric, scores, decided, clusters, class_sizes, level), f"Wilson{by}")
         if isinstance(form, MeanOfClasses) and not form.by_size and _are_proportions(form):
@@ -249,9 +254,9 @@ def _of_aucs(
         if 0 < value < 1 and not nothing_varies(variance):
             within = max(1.0, variance / Clusters(clusters.y_true).variance(influence)) if clusters.repeated else 1.0
             expected = newcombe_auc(np.array([count]), np.array([len(scores) - count]))(np.array([value]))[0]
-            scale = known * variance / expected + (1 - known) * within
+            scale = known * variance / expected + (1 - known) * within * fold_inflation(scores.fold)
         else:  # as if all images of a patient were equal (Kish 1965)
-            scale = float(images @ images) / count
+            scale = float(images @ images) / count * fold_inflation(scores.fold)
         values.append(value)
         positives.append(count)
         scales.append(scale)
@@ -296,7 +301,14 @@ def _of_share(
     assert influence is not None  # the share is defined
     influence = centred(influence, scores.y_true, class_sizes)
     exact = class_sizes == "drawn"
-    return of_proportion(metric, success, trial, influence, clusters, exact=exact, level=level)
+    inflation = fold_inflation(scores.fold)
+    return of_proportion(metric, success, trial, influence, clusters, exact=exact, level=level, inflation=inflation)
+
+
+def _is_macro_recall(form: Share, scores: MulticlassScores) -> bool:
+    """Return whether a share is accuracy on equally many images of each class, which is the macro recall."""
+    sizes = np.bincount(scores.y_true, minlength=len(scores.classes))
+    return form.per_image is correct_decisions and form.trial is None and bool((sizes == sizes[0]).all())
 
 
 def _are_proportions(form: MeanOfClasses) -> bool:
@@ -328,9 +340,9 @@ def _of_mean(
         rate = float(success.sum()) / trials
         variance = clusters.variance(influence) * ((1 + rate) ** 4 / 4 if dice else 1)
         if exact:
-            size = trials
+            size = trials / fold_inflation(scores.fold)
         elif nothing_varies(variance) or not 0 < rate < 1:
-            size = trials**2 / float(images_per_patient @ images_per_patient)
+            size = trials**2 / float(images_per_patient @ images_per_patient) / fold_inflation(scores.fold)
         else:
             size = rate * (1 - rate) / variance
         rates.append(rate)

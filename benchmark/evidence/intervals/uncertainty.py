@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from benchmark.evidence.intervals.formulas import (
     Bounds,
@@ -15,10 +16,18 @@ from benchmark.evidence.intervals.formulas import (
     mover,
     nothing_varies,
     t_quantile,
-    wilson,
     z_quantile,
 )
-from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Cut, Floats, Labels, cells, centred
+from benchmark.evidence.metrics.influence import (
+    ClassSizes,
+    Clusters,
+    Cut,
+    Floats,
+    Labels,
+    cells,
+    centred,
+    fold_inflation,
+)
 from benchmark.evidence.metrics.registry import UNDEFINED, Metric, MetricError, Ratio, get_metric
 
 _ROUNDING = 1e-9  # an end may differ from the value by this where they are equal
@@ -32,6 +41,11 @@ class Interval:
     high: float | None
     method: str | None
     reason: str | None = None
+
+    @property
+    def bounds(self) -> Bounds | None:
+        """Both ends; None where there is no interval."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
 
 
 def interval(
@@ -48,8 +62,10 @@ def interval(
 ) -> Interval:
     """Return the confidence interval of a metric.
 
-    Independent images have Wilson's interval for proportions and DeLong's for the AUC. All other intervals use the
-    variance of the linearised metric with a t quantile. Its degrees of freedom are the number of patients less one for
+    Independent images have Wilson's interval for proportions and DeLong's for the AUC. A share of all images, such as
+    accuracy, adds the squares of its parts in the classes if their sizes were fixed. An AUC of 0 or 1, where DeLong's
+    variance is 0, has an exact interval. All other intervals use the variance of the linearised metric with a t
+    quantile. Its degrees of freedom are the number of patients less one for
     proportions (Korn and Graubard 1998), and those of `Clusters.degrees_of_freedom` otherwise (Pan and Wall 2002).
 
     Args:
@@ -75,7 +91,7 @@ def interval(
     try:
         record = get_metric(metric)
         influence = record.influence_values(clusters.y_true, y_score, threshold, fold, clusters.index)
-        computed = _computed(record, value, y_score, threshold, clusters, class_sizes, level, strata, influence)
+        computed = _computed(record, value, y_score, threshold, clusters, class_sizes, level, strata, fold, influence)
     except MetricError as failure:
         return Interval(None, None, None, str(failure))
     if computed.low is None or computed.high is None or computed.low - _ROUNDING <= value <= computed.high + _ROUNDING:
@@ -93,6 +109,7 @@ def _computed(
     class_sizes: ClassSizes,
     level: float,
     strata: Labels | None,
+    fold: Labels | None,
     influence: Floats | None,
 ) -> Interval:
     y_true = clusters.y_true
@@ -102,16 +119,23 @@ def _computed(
         return Interval(None, None, None, "one patient alone shows no spread")
     by = ", by patient" if clusters.repeated else ""
     cell = cells(y_true, y_score, threshold)
+    if record.ratio is not None and record.ratio.population == "images" and class_sizes == "fixed" and strata is None:
+        share = float(y_true.mean())
+        if 0 < share < 1:
+            bounds = _of_mean(_of_each_class(record.ratio), record, cell, clusters, level, fold, (share, 1 - share))
+            return Interval(*bounds, f"square-and-add{by}")
     if record.ratio is not None and record.scale in ("Wilson", "Dice"):
-        bounds = _of_proportion(record.ratio, record, cell, influence, clusters, class_sizes, level, strata)
+        bounds = _of_proportion(record.ratio, record, cell, influence, clusters, class_sizes, level, strata, fold)
         return Interval(*bounds, f"Wilson{by}")
     if record.mean_of is not None and record.scale == "square-and-add":
-        return Interval(*_of_mean(record.mean_of, record, cell, clusters, level), f"square-and-add{by}")
+        return Interval(*_of_mean(record.mean_of, record, cell, clusters, level, fold), f"square-and-add{by}")
     delong = record.variance == "DeLong"
     if delong and min(clusters.counts) < 2:
         return Interval(None, None, None, f"DeLong needs two {'patients' if by else 'images'} of each class")
+    if delong and abs(value - 0.5) >= 0.5 - _ROUNDING:
+        return Interval(*_of_separated_classes(value, clusters, fold, level), f"exact pairs{by}")
     influence = centred(influence, y_true if strata is None else strata, class_sizes)
-    independent = delong and not clusters.repeated
+    independent = delong and not clusters.repeated and fold is None
     quantile = z_quantile(level) if independent else t_quantile(level, clusters.degrees_of_freedom(influence))
     ends = around(record, value, clusters.variance(influence), quantile)
     if ends is None:
@@ -171,14 +195,16 @@ def _of_proportion(
     class_sizes: ClassSizes,
     level: float,
     strata: Labels | None = None,
+    fold: Labels | None = None,
 ) -> Bounds:
-    """Return Wilson's interval, with an effective sample size if images are related or class sizes were fixed."""
+    """Return Wilson's interval, with an effective sample size if images or models are related, or sizes were fixed."""
     success, trial = successes_and_trials(ratio, cell)
     fixed = ("positives", "negatives") if strata is None else ("positives",)  # the rest has several classes
     exact = class_sizes == "drawn" or ratio.population in fixed
     labels = clusters.y_true if strata is None else strata
     influence = influence if exact and not clusters.repeated else centred(influence, labels, class_sizes)
-    return of_proportion(metric, success, trial, influence, clusters, exact=exact, level=level)
+    inflation = fold_inflation(fold)
+    return of_proportion(metric, success, trial, influence, clusters, exact=exact, level=level, inflation=inflation)
 
 
 def of_proportion(
@@ -190,6 +216,7 @@ def of_proportion(
     *,
     exact: bool,
     level: float = 0.95,
+    inflation: float = 1.0,
 ) -> Bounds:
     """Return Wilson's interval of a proportion, with an effective sample size where it needs one.
 
@@ -201,6 +228,7 @@ def of_proportion(
         clusters: The patients of the images.
         exact: Whether independent images have the binomial variance, since class sizes do not change it.
         level: Confidence level, in (0, 1).
+        inflation: A factor, at least 1, on the variance, which `influence` has already: that of a cross-validation.
 
     Returns:
         Both ends, in [0, 1].
@@ -208,7 +236,7 @@ def of_proportion(
     successes, trials = int(success.sum()), int(trial.sum())
     dice = metric.scale == "Dice"
     if not clusters.repeated and exact:
-        bounds = wilson(successes, trials, level)
+        bounds = effective_wilson(successes / trials, trials / inflation, z_quantile(level))
     else:
         images_per_patient = clusters.sums(trial[None])[0]
         rate = f1_of_jaccard(successes / trials) if dice else successes / trials
@@ -218,23 +246,60 @@ def of_proportion(
         if linearised is not None:
             return linearised
         # Nothing varies, as if one class is called only: take all images of a patient as equal (Kish 1965).
-        size = trials**2 / float(images_per_patient @ images_per_patient)
+        size = trials**2 / float(images_per_patient @ images_per_patient) / inflation
         bounds = effective_wilson(successes / trials, size, z_quantile(level))
     return (f1_of_jaccard(bounds[0]), f1_of_jaccard(bounds[1])) if dice else bounds
 
 
-def _of_mean(ratios: tuple[Ratio, Ratio], metric: Metric, cell: Labels, clusters: Clusters, level: float) -> Bounds:
-    """Return the interval of the mean of two ratios a and b, as half of a - (-b), from the interval of each."""
+def _of_each_class(ratio: Ratio) -> tuple[Ratio, Ratio]:
+    """Return the parts of a share of all images in the positives and in the negatives, as recall and specificity."""
+    tp, fp, tn, fn = ratio.numerator
+    return Ratio((tp, 0, 0, fn), (1, 0, 0, 1)), Ratio((0, fp, tn, 0), (0, 1, 1, 0))
+
+
+def _of_mean(
+    ratios: tuple[Ratio, Ratio],
+    metric: Metric,
+    cell: Labels,
+    clusters: Clusters,
+    level: float,
+    fold: Labels | None,
+    weights: tuple[float, float] = (0.5, 0.5),
+) -> Bounds:
+    """Return the interval of a weighted mean of two ratios a and b, as a - (-b), from the interval of each."""
     counts = np.bincount(cell, minlength=4).astype(np.float64)
     rates, bounds, influences = [], [], []
-    for ratio in ratios:
+    for ratio, weight in zip(ratios, weights, strict=True):
         gradient = ratio.gradient(counts)
         assert gradient is not None  # the mean is defined, so both are
         success, trial = successes_and_trials(ratio, cell)
-        rates.append(float(success.sum() / trial.sum()))
-        bounds.append(_of_proportion(ratio, metric, cell, gradient[cell], clusters, "drawn", level))
-        influences.append(gradient[cell])
+        influence = gradient[cell] * np.sqrt(fold_inflation(fold))
+        low, high = _of_proportion(ratio, metric, cell, influence, clusters, "drawn", level, fold=fold)
+        rates.append(weight * float(success.sum() / trial.sum()))
+        bounds.append((weight * low, weight * high))
+        influences.append(influence)
     low, high = bounds[1]
     correlation = -clusters.correlation(influences[0], influences[1])
-    low, high = mover((rates[0], -rates[1]), bounds[0], (-high, -low), correlation)
-    return low / 2, high / 2
+    return mover((rates[0], -rates[1]), bounds[0], (-high, -low), correlation)
+
+
+def _of_separated_classes(value: float, clusters: Clusters, fold: Labels | None, level: float) -> Bounds:
+    """Return the exact interval of an AUC of 0 or 1, whatever the distributions of the scores.
+
+    Pair each unit of the smaller class with one of the other: these pairs are independent, and each is right with the
+    probability that is the AUC. All of them are right with probability AUC^pairs, so the lower end is that of Clopper
+    and Pearson 1934 for as many successes. The images of a patient count as one unit (Kish 1965); with folds, pairs are
+    within a fold.
+    """
+    folds = np.zeros(len(clusters.y_true), dtype=np.int64) if fold is None else fold
+    parts = [folds == index for index in np.unique(folds)]
+    pairs = sum(min(_effective_size(clusters, part & (clusters.y_true == label)) for label in (0, 1)) for part in parts)
+    pairs = min(pairs, clusters.count / 2)  # a patient with images of both classes is in one pair
+    end = ((1 - level) / 2) ** (1 / pairs)
+    return (end, 1.0) if value > 0.5 else (0.0, 1 - end)
+
+
+def _effective_size(clusters: Clusters, chosen: npt.NDArray[np.bool_]) -> float:
+    """Return the number of these images (n,), at least 1, if all images of a patient are equal (Kish 1965)."""
+    images = clusters.sums(chosen.astype(np.float64)[None])[0]
+    return max(1.0, float(images.sum() ** 2 / max(1.0, float(images @ images))))

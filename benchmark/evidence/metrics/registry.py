@@ -300,7 +300,7 @@ class Metric:
         estimates the variance of the metric. For the AUC, the derivatives are the centred placements of DeLong et al.
         1988, divided by the size of the class. With folds, a metric that ranks has the influence values within each
         fold, divided by the number of folds (LeDell, Petersen and van der Laan 2015), and larger by the small-sample
-        correction of each fold.
+        correction of each fold. With folds, all metrics have values that are larger by the root of `fold_inflation`.
 
         Args:
             y_true: Labels (n,), 0 or 1.
@@ -318,10 +318,25 @@ class Metric:
         """
         import numpy as np
 
-        from benchmark.evidence.metrics.influence import cells
+        from benchmark.evidence.metrics.influence import fold_inflation
 
         if self.kind == "count":
             raise KeyError(self.name)
+        influence = self._influence_values(y_true, y_score, threshold, fold, units)
+        return influence if influence is None or fold is None else influence * np.sqrt(fold_inflation(fold))
+
+    def _influence_values(
+        self,
+        y_true: Labels,
+        y_score: Floats,
+        threshold: Cut,
+        fold: Labels | None,
+        units: Sequence[str] | Labels | None,
+    ) -> Floats | None:
+        import numpy as np
+
+        from benchmark.evidence.metrics.influence import cells
+
         if self.per_image is not None:
             values = self._array(y_true.shape, "per_image", y_true, y_score)
             deviations: Floats = (values - values.mean()) / len(values)

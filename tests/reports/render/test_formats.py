@@ -69,14 +69,14 @@ def test_the_document_has_these_parts_under_these_names(report: Report) -> None:
     }
     (claims,) = section["claims"]
     assert set(claims) == {
-        *("name", "title", "source", "data", "counts", "statements", "figures", "causes", "audit", "notes"),
+        *("name", "title", "source", "data", "counts", "statements", "figures", "changes", "audit", "notes"),
     }
     assert set(section["cards"][0]) == {
         *("card", "seeds", "failed", "left_out", "thresholds", "at_half", "at_chosen", "diagnosis", "errors"),
         "seconds",
     }
     assert set(claims["figures"][0]) == {
-        *("about", "claim", "where", "decision", "published", "measured", "difference", "quote"),
+        *("about", "claim", "where", "decision", "published", "measured", "difference", "quote", "at"),
     }
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import beta, norm
+from scipy.stats import beta, binomtest, norm
 from statsmodels.stats.proportion import proportion_confint
 
 from benchmark.evidence.intervals.figures import figures
@@ -150,12 +151,29 @@ def test_one_patient_alone_has_no_interval_and_has_a_reason() -> None:
     assert figure.reason == "one patient alone shows no spread"
 
 
-@pytest.mark.parametrize(("metric", "value"), [("auc", 1.0), ("average_precision", 1.0), ("mcc", 1.0)])
+@pytest.mark.parametrize(("metric", "value"), [("average_precision", 1.0), ("mcc", 1.0)])
 def test_a_perfect_figure_without_a_proportion_has_no_interval_and_has_a_reason(metric: str, value: float) -> None:
     figure = measured(on_test([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9]), metric)
     assert (figure.value, figure.low) == (value, None)
     assert figure.reason
     assert "no interval" in figure.reason
+
+
+@pytest.mark.parametrize("positives", [4, 50, 234])
+@pytest.mark.parametrize("patients", [False, True])
+def test_classes_that_are_separated_leave_the_doubt_of_as_many_pairs(positives: int, patients: bool) -> None:
+    """Clopper and Pearson's lower end for all pairs right (SciPy); patients with two equal images each count once."""
+    labels, scores = np.repeat([0, 1], [2 * positives, positives]), np.repeat([0.1, 0.9], [2 * positives, positives])
+    owners = tuple(str(k // 2) for k in range(len(labels))) if patients else None
+    figure = measured(TestScores("test", labels, scores), "auc", patients=owners)
+    pairs = positives // 2 if patients else positives
+    expected = binomtest(pairs, pairs).proportion_ci(0.95, method="exact")
+    assert bounds(figure) == pytest.approx((expected.low, 1.0), abs=1e-9)
+    turned = measured(TestScores("test", labels, 1 - scores), "auc", patients=owners)
+    assert bounds(turned) == pytest.approx((0.0, 1 - expected.low), abs=1e-9)
+    folds = np.arange(len(labels)) // 2 % 2  # each of half of the patients of either class
+    of_folds = figures(replace(TestScores("test", labels, scores, owners), fold=folds), CUT)["auc"]
+    assert bounds(of_folds) == pytest.approx((expected.low, 1.0), abs=1e-9)
 
 
 def test_losses_that_are_equal_on_every_image_have_no_interval() -> None:
@@ -219,16 +237,38 @@ def test_wilson_by_patient_is_near_the_beta_interval_of_the_same_effective_size(
 
 
 @pytest.mark.parametrize("patients", [False, True])
-@pytest.mark.parametrize("metric", ["accuracy", "precision", "f1"])
+@pytest.mark.parametrize("metric", ["precision", "f1"])
 def test_one_class_called_under_fixed_class_sizes_still_leaves_doubt(metric: str, patients: bool) -> None:
     """Nothing varies within a class there; the interval is that of so many patients, each with images alike."""
     y_true = np.repeat([0, 1], 100)
     clusters = Clusters(y_true, [str(place // 2) for place in range(200)] if patients else None)
-    rates = {"accuracy": 0.5, "precision": 0.5, "f1": 2 / 3}
+    rates = {"precision": 0.5, "f1": 2 / 3}
     result = interval(metric, rates[metric], np.full(200, 0.9), 0.5, clusters, class_sizes="fixed")
     low, high = proportion_confint(100 / (1 + patients), 200 / (1 + patients), method="wilson")
     expected = (low, high) if metric != "f1" else (2 * low / (1 + low), 2 * high / (1 + high))
     assert (result.low, result.high) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("patients", [False, True])
+def test_accuracy_of_fixed_class_sizes_adds_the_squares_of_recall_and_specificity(patients: bool) -> None:
+    """Weighted by the class sizes, so that in balanced classes it is balanced accuracy, of one class called too."""
+    owners = tuple(str(k // 2) for k in range(400)) if patients else None
+    for positives, cut in ((200, 0.5), (200, 0.0), (100, 0.5)):
+        scores = on_test(*planted(400 - positives, positives, shift=1.5, seed=4))
+        by_patient = TestScores("test", scores.y_true, scores.y_score, owners)
+        of_all = figures(by_patient, cut, class_sizes="fixed")
+        share = positives / 400
+        ends = []
+        for side in (0, 1):
+            parts = [
+                weight * abs(bounds(of_all[name])[side] - (of_all[name].value or 0.0))
+                for name, weight in (("recall", share), ("specificity", 1 - share))
+            ]
+            ends.append(math.hypot(*parts))
+        value = of_all["accuracy"].value or 0.0
+        assert bounds(of_all["accuracy"]) == pytest.approx((value - ends[0], value + ends[1]), abs=1e-12)
+        if share == 0.5:
+            assert bounds(of_all["accuracy"]) == pytest.approx(bounds(of_all["balanced_accuracy"]), abs=1e-12)
 
 
 def alike(patients: int) -> TestScores:
