@@ -1,12 +1,13 @@
 """The pictures and the example report of the documentation, all from one store: `make pictures`.
 
-It benches every card on the phantom into a temporary folder, which takes minutes. With `--store DIR` it takes the runs
-of an existing store.
+It benches the cards of `pneumonia-report` on the phantom into a temporary folder, which takes minutes. With
+`--store DIR` it takes the runs of an existing store.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import os
 import re
@@ -30,7 +31,7 @@ WIDTH = 1280
 
 _ANSWER = ".answer-first"
 _MARGIN = 24
-_STORE = Path("runs")  # the default of the commands in the picture
+_STORE = Path("runs")
 
 
 def main() -> None:
@@ -40,17 +41,21 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=DOCS, help="the folder to write into, %(default)s if left out")
     arguments = parser.parse_args()
     chromium()  # reports a missing browser before the bench
-    with tempfile.TemporaryDirectory(prefix="zoo-pictures-") as folder:
-        store = arguments.store or Path(folder) / "phantom-runs"
-        if arguments.store is None:
-            _zoo("bench", "--all", "--store", str(store))
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        draw_answer(store, arguments.out / "answer.svg")
-        example = arguments.out / "example"
+    out = arguments.out.resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    example = out / "example"
+    source = None if arguments.store is None else arguments.store.resolve()
+    # The commands in pictures and example are those of a reader, for the default store of the current folder.
+    with tempfile.TemporaryDirectory(prefix="zoo-pictures-") as folder, contextlib.chdir(folder):
+        if source is None:
+            _zoo("bench", "--all")
+        else:
+            _STORE.symlink_to(source, target_is_directory=True)
+        draw_answer(_STORE, out / "answer.svg")
         if example.exists():
             shutil.rmtree(example)  # figures of cards that are gone would stay
-        _zoo("report", "--store", str(store), "--out", str(example))
-        photograph(example / "report.html", arguments.out / "report.png")
+        _zoo("report", "--out", str(example))
+        photograph(example / "report.html", out / "report.png")
 
 
 def draw_answer(store: Path, path: Path) -> None:
@@ -60,7 +65,7 @@ def draw_answer(store: Path, path: Path) -> None:
     if problems or not runs:
         sys.exit("\n".join(problems) or f"{store}: contains no runs")
     console = Console(record=True, width=COLUMNS, highlight=False, file=io.StringIO(), force_terminal=True)
-    console.print(answers(build_report(runs, source.history), _STORE))
+    console.print(answers(build_report(runs, source.history, summarised=source), store))
     svg = console.export_svg(title="zoo bench --all", unique_id="answer")
     # A picture asks nothing of the network: of the sources of a font those on the machine are left.
     svg = re.sub(r'(src: local\("[^"]+"\)),\s*(?:url\("[^"]+"\) format\("[^"]+"\)[,;]\s*)+', r"\1;\n        ", svg)
@@ -94,7 +99,9 @@ def chromium() -> str:
 
 
 def _zoo(*arguments: str) -> None:
-    subprocess.run([sys.executable, "-m", "zoo", *arguments], cwd=DOCS.parent, check=True)
+    paths = [str(DOCS.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    subprocess.run([sys.executable, "-m", "zoo", *arguments], env=environment, check=True)
 
 
 if __name__ == "__main__":

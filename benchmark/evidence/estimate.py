@@ -3,7 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal, Self
+
+Caution = Literal["few units", "seeds differ in kind"]
+"""Why an interval may be far off; `benchmark.evidence.intervals.caution` has the sentences."""
+
+
+@dataclass(frozen=True)
+class Trainings:
+    """How much a figure varies between trainings of one recipe, as several seeds show.
+
+    Attributes:
+        seeds: The number of trainings, at least 2.
+        spread: The standard deviation of the figure between them.
+    """
+
+    seeds: int
+    spread: float
 
 
 class Estimate:
@@ -26,10 +42,25 @@ class Estimate:
         """Both ends of the 95% interval; None where there is no interval."""
         return None if self.low is None or self.high is None else (self.low, self.high)
 
+    @property
+    def trainings(self) -> Trainings | None:
+        """How much the figure varies between trainings; None where that is not known."""
+        return None
+
+    @property
+    def caution(self) -> Caution | None:
+        """Why the interval may be far off; None where nothing speaks against it."""
+        return None
+
 
 @dataclass(frozen=True)
 class SampleEstimate(Estimate):
     """A figure or a difference on `n` test images.
+
+    Attributes:
+        n: The number of test images.
+        trainings: How much the figure varies between trainings; None for one training, and for a difference.
+        caution: Why the interval may be far off; None where nothing speaks against it.
 
     Raises:
         ValueError: If the bounds are reversed, or `n` is less than 1.
@@ -40,6 +71,8 @@ class SampleEstimate(Estimate):
     high: float | None
     n: int
     reason: str | None = None
+    trainings: Trainings | None = None
+    caution: Caution | None = None
 
     def __post_init__(self) -> None:
         if self.low is not None and self.high is not None and self.low > self.high:
@@ -50,7 +83,9 @@ class SampleEstimate(Estimate):
     @classmethod
     def of(cls, estimate: Estimate, n: int) -> Self:
         """Return `estimate` with its number of test images `n`."""
-        return cls(estimate.value, estimate.low, estimate.high, n, estimate.reason)
+        return cls(
+            estimate.value, estimate.low, estimate.high, n, estimate.reason, estimate.trainings, estimate.caution
+        )
 
     @classmethod
     def missing(cls, n: int, reason: str) -> Self:

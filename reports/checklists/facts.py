@@ -22,7 +22,7 @@ class Facts(TypedDict):
     column named the test images, and `held_out` names these. `requested` and `sizes` list the numbers of images by
     split, `left_out` the excluded images and why. `patients_note` reports for how many images the patient is known.
     `detectable` is the smallest detectable AUC difference of a typical pair of cards. `claims`, `effects`, `diagnosed`,
-    `assessed` and `calibrated` are numbers of published claims, effects of single changes, cards with a fault, runs
+    `assessed` and `calibrated` are numbers of published claims, effects of changes, cards with a fault, runs
     with a calibrator, and runs that use it. `shifts` are the codes of dataset shifts, None where no split was compared.
     """
 
@@ -99,7 +99,7 @@ def facts(section: Section) -> Facts:
         "runs": sum(len(folds_of(run)) for run in section.runs),
         "cards_with_several_seeds": sum(len(card.seeds) > 1 for card in section.cards),
         "claims": sum(len(report.figures) + len(report.statements) for report in section.claims),
-        "effects": sum(len(causes) for report in section.claims for causes in report.causes.values()),
+        "effects": sum(len(changes) for report in section.claims for changes in report.changes.values()),
         "diagnosed": sum(bool(card.diagnosis) for card in section.cards),
         "assessed": len(assessed),
         "calibrated": sum(row.after is not None for row in assessed),

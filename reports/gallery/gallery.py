@@ -17,9 +17,10 @@ from benchmark.evidence.calibration.calibrators import Calibrator
 from benchmark.evidence.diagnosis.multiclass_subgroups import MulticlassSubgroups
 from benchmark.evidence.diagnosis.saliency import Inside, Sanity
 from benchmark.evidence.diagnosis.subgroups import Subgroups, certainty
+from benchmark.evidence.metrics.influence import Cut
 from benchmark.evidence.scores import Scores
-from benchmark.runs.cross_validation import CrossValidatedRun
 from benchmark.runs.run import Run
+from reports.gallery.decided import decided_at, on_scale, thresholds_on_scale
 from reports.gallery.tiles import data_uri, empty_map, is_even, large_tile, map_alt, overlay, small_tile
 from reports.results.scale import AS_SCORED, Scale, probability_text, scale_of, short_name
 
@@ -112,7 +113,8 @@ class Gallery:
     """The test images that illustrate a run.
 
     Attributes:
-        threshold: The score from which an image is predicted positive; None for three or more classes.
+        threshold: The score from which an image is predicted positive; None for three or more classes, and where each
+            fold of a cross-validation has its own.
         decided: Where the threshold comes from, or the decision rule of three or more classes.
         scale: What the values in captions are.
         layer: The layer that Grad-CAM explains; None for the reason `maps_reason`.
@@ -187,20 +189,9 @@ class SaliencyMaps:
     of_true: Mapping[int, npt.NDArray[np.float32]] = field(default_factory=dict)
 
 
-def decided_at(run: Run) -> tuple[float, str]:
-    """The threshold of a gallery of `run`, and a phrase that says where it comes from."""
-    chosen = run.threshold
-    if isinstance(run, CrossValidatedRun):
-        return 0.5, f"0.5, the same for every fold; {chosen.reason if chosen else ''}"
-    if chosen is None or chosen.value is None:
-        why = f": {chosen.reason}" if chosen is not None and chosen.reason else ""
-        return 0.5, f"0.5; none could be chosen on validation{why}"
-    return chosen.value, f"{chosen.value:.3g}, chosen on validation by the rule {chosen.rule}"
-
-
 def select_images(
     scores: Scores,
-    threshold: float,
+    threshold: Cut,
     names: Sequence[str],
     subgroups: Subgroups | None = None,
     per_group: int = PER_GROUP,
@@ -210,7 +201,7 @@ def select_images(
 
     Args:
         scores: Test scores.
-        threshold: The score from which an image is predicted positive.
+        threshold: The score from which an image is predicted positive; one for all images, or one per image (n,).
         names: Image names in the order of the scores; they order equal scores.
         subgroups: Subgroups of the test images.
         per_group: Images of each kind, at most.
@@ -259,7 +250,7 @@ def build_gallery(
     maps_reason: str | None = None,
     subgroups: Subgroups | None = None,
     notes: Sequence[str] = (),
-    calibrator: Calibrator | None = None,
+    calibrators: Sequence[Calibrator] = (),
 ) -> Gallery:
     """Build the gallery of `run`.
 
@@ -273,24 +264,25 @@ def build_gallery(
         maps_reason: Why there are no maps.
         subgroups: Subgroups of the test images.
         notes: Remarks for the reader.
-        calibrator: The calibrator of its scores, fitted on validation; None leaves them as they are.
+        calibrators: The calibrator of its scores, fitted on validation, or that of each fold of a cross-validation;
+            none leaves them as they are.
 
     Returns:
         The gallery.
     """
-    threshold, decided = decided_at(run)
-    scale = scale_of(calibrator)
-
-    on_scale = calibrator.probability if calibrator is not None and scale.calibrated else float
-    decided += f"; as a calibrated probability {on_scale(threshold):.3g}" if scale.calibrated else ""
+    cut, decided = decided_at(run, scores)
+    scale = scale_of(*calibrators)
+    decided += f"; {thresholds_on_scale(cut, scores, calibrators)}" if scale.calibrated else ""
+    thresholds = np.broadcast_to(cut, len(scores))
     classes = run.spec.dataset.classes
     row_of = {index: row for row, index in enumerate(selection.places)}
 
     def tile(index: int, large: bool) -> Tile:
         row = row_of[index]
-        score = float(scores.y_score[index])
+        score, threshold = float(scores.y_score[index]), float(thresholds[index])
+        fold = 0 if scores.fold is None else int(scores.fold[index])
         real, predicted = classes[scores.y_true[index]], classes[int(score >= threshold)]
-        value = (scale, on_scale(score), on_scale(threshold))
+        value = (scale, on_scale(score, calibrators, fold), on_scale(threshold, calibrators, fold))
         plain = _tile(names[index], real, predicted, value, classes, pixels[row], large)
         return with_map(plain, heat, row, pixels[row]) if large and heat is not None else plain
 
@@ -306,7 +298,7 @@ def build_gallery(
         data=run.spec.dataset.title,
         synthetic=run.spec.dataset.synthetic,
         classes=classes,
-        threshold=threshold,
+        threshold=cut if isinstance(cut, float) else None,
         decided=decided,
         groups=tuple(groups),
         layer=None if heat is None else heat.layer,

@@ -31,7 +31,7 @@ from reports.gallery.gallery import (
     with_map,
 )
 from reports.gallery.tiles import empty_map, large_tile, map_alt, overlay, small_tile
-from reports.results.scale import probability_text, scale_of
+from reports.results.scale import Scale, probability_text, scale_of
 
 MOST_PER_GROUP = 10
 ABSTAINED = "abstained"
@@ -144,7 +144,7 @@ def build_multiclass_gallery(
     maps_reason: str | None = None,
     subgroups: MulticlassSubgroups | None = None,
     notes: Sequence[str] = (),
-    calibrator: MulticlassCalibrator | None = None,
+    calibrators: Sequence[MulticlassCalibrator] = (),
 ) -> Gallery:
     """Build the gallery of `run`.
 
@@ -158,19 +158,21 @@ def build_multiclass_gallery(
         maps_reason: Why there are no maps.
         subgroups: Subgroups of the test images.
         notes: Remarks for the reader.
-        calibrator: The calibrator of its scores, fitted on validation; None leaves them as they are.
+        calibrators: The calibrator of its scores, fitted on validation, or that of each fold of a cross-validation;
+            none leaves them as they are.
 
     Returns:
         The gallery.
     """
     decided = decisions_of(run, scores)
     explained = explained_classes(scores, decided)
-    classes = scores.classes
+    classes, scale = scores.classes, scale_of(*calibrators)
     row_of = {index: row for row, index in enumerate(selection.places)}
 
     def tile(index: int, key: str | None) -> Tile:
         row = row_of[index]
-        plain = _tile(scores, index, int(decided[index]), names[index], pixels[row], key, calibrator)
+        calibrator = calibrators[0 if scores.fold is None else scores.fold[index]] if calibrators else None
+        plain = _tile(scores, index, int(decided[index]), names[index], pixels[row], key, (scale, calibrator))
         if key is None or heat is None:
             return plain
         return _with_true_map(
@@ -199,7 +201,7 @@ def build_multiclass_gallery(
         subgroups=subgroups,
         failures=tuple(tuple(tile(index, None) for index in group) for group in selection.failures),
         notes=tuple(notes),
-        scale=scale_of(calibrator),
+        scale=scale,
     )
 
 
@@ -251,12 +253,14 @@ def _tile(
     name: str,
     pixels: npt.NDArray[np.uint8],
     key: str | None,
-    calibrator: MulticlassCalibrator | None,
+    scaled: tuple[Scale, MulticlassCalibrator | None],
 ) -> Tile:
-    """The tile of an image in the group `key`, or small in a table of subgroups."""
+    """The tile of an image in the group `key`, or small in a table of subgroups; `scaled` is the scale of captions with
+    the calibrator of the image."""
+    scale, calibrator = scaled
     row, label = scores.y_score[index], int(scores.y_true[index])
-    order, scale = np.argsort(-row, kind="stable"), scale_of(calibrator)
-    if calibrator is not None and scale.calibrated:
+    order = np.argsort(-row, kind="stable")
+    if calibrator is not None and calibrator.accepted:
         row = calibrator.probabilities(row[None])[0]
     top = int(order[0]) if decided < 0 else decided
     next_best = int(next(other for other in order if other != top))

@@ -25,7 +25,7 @@ def render(report: Report, store: Store) -> dict[str, str]:
 
     Returns:
         Text by file name: `runs` and `figures` as in `zoo.load_runs` and `zoo.load_figures`, `cards` over their seeds,
-        `claims` with verdicts, `causes` (effects of single changes), the `ranking`, and `images` with a row per test
+        `claims` with verdicts, `changes` (their effects), the `ranking`, and `images` with a row per test
         image and card. A missing value is an empty cell. If a section has three or more classes, there are also
         `matrices`, with a row per cell of every confusion matrix, and `cards` has the columns `average` and `class`;
         its `metric` is then without them.
@@ -91,18 +91,20 @@ def _claims(section: Section) -> Iterator[Row]:
                     **{"claim": claim.claim, "where": claim.where},
                     **{"verdict": decision.verdict, "why": decision.reason, "images_needed": decision.needed},
                     "published": None if claim.published is None else claim.published.value,
+                    "measured_at": claim.at,
                     **_bounds(claim.measured, "measured_"),
                     **_bounds(claim.difference, "difference_"),
                 }
 
 
-def _causes(section: Section) -> Iterator[Row]:
+def _changes(section: Section) -> Iterator[Row]:
     for report in section.claims:
-        for card, causes in report.causes.items():
-            for cause in causes:
-                change = {"kind": cause.kind, "change": cause.change, "other": cause.other, "metric": cause.metric}
-                effect = {**_bounds(cause.effect), "p_adjusted": cause.p_adjusted}
-                yield {"claims": report.claims.name, "card": card, **change, **effect}
+        for card, changes in report.changes.items():
+            for each in changes:
+                change = {"kind": each.kind, "change": each.change, "other": each.other}
+                settings = {"settings": "; ".join(each.settings), "metric": each.metric}
+                effect = {**_bounds(each.effect), "p_value": each.p_value, "p_adjusted": each.p_adjusted}
+                yield {"claims": report.claims.name, "card": card, **change, **settings, **effect}
 
 
 def _ranking(section: Section) -> Iterator[Row]:
@@ -116,11 +118,11 @@ def _images(section: Section) -> Iterator[Row]:
     """The test images, most missed first, with a row per card."""
     if (errors := section.image_errors) is not None:
         for row in errors.rows:
-            image = {"image": row.name, "true_class": row.true_class, "misses": row.misses}
-            of_card = zip(errors.cards, errors.runs, row.wrong_runs, row.missed, row.probability, strict=True)
-            for card, runs, wrong, missed, probability in of_card:
-                decisions = {"runs": runs, "wrong_runs": wrong, "missed": missed, "probability": probability}
-                yield {**image, "card": card, **decisions}
+            image = {"image": row.name, "true_class": row.true_class, "misses": row.misses, "fold": row.fold}
+            columns = (errors.runs, row.wrong_runs, row.missed, row.probability, row.threshold)
+            for card, *values in zip(errors.cards, *columns, strict=True):
+                names = ("runs", "wrong_runs", "missed", "probability", "threshold")
+                yield {**image, "card": card, **dict(zip(names, values, strict=True))}
 
 
 def _bounds(estimate: Estimate | None, prefix: str = "") -> Row:
@@ -129,13 +131,19 @@ def _bounds(estimate: Estimate | None, prefix: str = "") -> Row:
 
 _VALUE = ("value", "low", "high")
 _CALL = ("true_class", "called_class")
-_CLAIM = ("claims", "kind", "about", "claim", "where", "verdict", "why", "images_needed", "published")
+_CLAIM = ("claims", "kind", "about", "claim", "where", "verdict", "why", "images_needed", "published", "measured_at")
 _TABLES: Mapping[str, tuple[tuple[str, ...], Callable[[Section], Iterator[Row]]]] = {
     "cards": (("card", "seeds", "at", "leads", "metric", *_VALUE, "n", "reason"), _cards),
     "claims": ((*_CLAIM, *(f"{of}_{name}" for of in ("measured", "difference") for name in _VALUE)), _claims),
-    "causes": (("claims", "card", "kind", "change", "other", "metric", *_VALUE, "p_adjusted"), _causes),
+    "changes": (
+        ("claims", "card", "kind", "change", "other", "settings", "metric", *_VALUE, "p_value", "p_adjusted"),
+        _changes,
+    ),
     "ranking": (("metric", "card", *_VALUE, "seeds", "seed_sd", "group"), _ranking),
-    "images": (("image", "true_class", "misses", "card", "runs", "wrong_runs", "missed", "probability"), _images),
+    "images": (
+        ("image", "true_class", "misses", "card", "runs", "wrong_runs", "missed", "probability", "fold", "threshold"),
+        _images,
+    ),
 }
 _MULTICLASS_TABLES: Mapping[str, tuple[tuple[str, ...], Callable[[Section], Iterator[Row]]]] = {
     "cards": (

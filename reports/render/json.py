@@ -91,7 +91,7 @@ def _claims(report: ClaimsReport) -> dict[str, Any]:
         "counts": json_value(report.counts()),
         "statements": json_value(report.statements),
         "figures": json_value(report.figures),
-        "causes": json_value(report.causes),
+        "changes": json_value(report.changes),
         "audit": {"findings": json_value(report.audit.findings), "rows": json_value(report.audit.rows)},
         "notes": list(report.notes),
     }

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from benchmark.evidence.comparison.verdict import Answer
 from reports.findings import ANSWERS
 from reports.results.methods import UNKNOWN
-from reports.verdicts.text import CAUSES_READ
+from reports.verdicts.text import CHANGES_READ
 
 ANSWER_TITLES: Mapping[Answer, str] = MappingProxyType(
     dict(zip(ANSWERS, ("Holds", "Does not hold", "Undetermined"), strict=True))
@@ -18,10 +18,11 @@ RANKING = "Which cards differ significantly"
 TOGETHER = "All cards together"
 RECALL_BY_CLASS = "Recall of each class"
 MISSED_IMAGES = "Which images are missed"
-SINGLE_CHANGES = "Which single change helps"
-SINGLE_CHANGE_EFFECTS = (
-    f"{CAUSES_READ}. Differences are paired by image; where patients are known, the images of a patient count as one. "
-    "p-values are adjusted by Holm over the changes of a card."
+EFFECTS_OF_CHANGES = "Effects of changes"
+CHANGE_EFFECTS = (
+    f"{CHANGES_READ}. Differences are paired by image; where patients are known, the images of a patient count as one. "
+    "p belongs to the interval; Holm is p adjusted over the changes of a card. If cards differ in several settings, "
+    "the effect is of all of them together."
 )
 PUBLISHED = "Published and measured"
 PREDICTIVE_VALUES = "Predictive values at other prevalences"

@@ -25,6 +25,7 @@ from benchmark.runs.storage.store import Store
 from reports.results.folds import merged_findings
 from zoo.config.errors import ConfigError
 from zoo.models.card import ModelCard
+from zoo.models.recipe import ProbeRecipe
 
 _Val = TypeVar("_Val", Scores, MulticlassScores)
 _Test = TypeVar("_Test", TestScores, MulticlassTestScores)
@@ -44,6 +45,16 @@ class _Results(Generic[_Val, _Test]):
     def class_sizes(self) -> ClassSizes:
         """Whether the protocol fixed the number of images per class."""
         return self.runs[0].spec.protocol.class_sizes
+
+    @property
+    def every_seed_alike(self) -> bool:
+        """Whether the seed changes nothing: a probe is fitted, and has no random start."""
+        return isinstance(self.card.recipe, ProbeRecipe)
+
+    @property
+    def is_one_training(self) -> bool:
+        """Whether there is one run of a recipe of which another seed would give another model."""
+        return len(self.runs) == 1 and not self.every_seed_alike
 
     @property
     def related(self) -> dict[str, tuple[str, ...]] | None:

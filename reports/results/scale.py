@@ -15,9 +15,12 @@ class Scale:
 
     Attributes:
         calibrated: Whether they are probabilities that were calibrated on validation.
+        folds: The number of folds of a cross-validation where they are, and of all folds; None for a single model and
+            where all folds agree.
     """
 
     calibrated: bool
+    folds: tuple[int, int] | None = None
 
     @property
     def noun(self) -> str:
@@ -32,12 +35,22 @@ class Scale:
     @property
     def words(self) -> str:
         """What a value on this scale is."""
+        if self.folds is not None:
+            return "probability (calibrated on validation in {} of {} folds, else the score)".format(*self.folds)
         return "probability (calibrated on validation)" if self.calibrated else "score (not calibrated)"
 
 
-def scale_of(calibrator: Calibrator | MulticlassCalibrator | None) -> Scale:
-    """The scale of a run with this calibrator; None and one that was rolled back leave scores as they are."""
-    return Scale(calibrator is not None and calibrator.accepted)
+def scale_of(*calibrators: Calibrator | MulticlassCalibrator | None) -> Scale:
+    """The scale of a run with this calibrator, or with those of its folds; one that was rolled back changes no score.
+
+    Args:
+        calibrators: The calibrator, or that of each fold; None and none leave scores as they are.
+
+    Returns:
+        The scale.
+    """
+    used = sum(each is not None and each.accepted for each in calibrators)
+    return Scale(used > 0, (used, len(calibrators)) if 0 < used < len(calibrators) else None)
 
 
 AS_SCORED = Scale(calibrated=False)

@@ -1,4 +1,4 @@
-"""The effects of single changes on a figure: between two cards, or on the same scores."""
+"""The effects of changes on a figure: between two cards, or on the same scores."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reports.results.pairs import difference, estimate, gain_of_calibration, gai
 from zoo.models.card import ModelCard
 
 Kind = Literal["card", "threshold", "calibration", "images"]
-_Change = tuple[Kind, str | None, str, Difference]
+_Change = tuple[Kind, str | None, "CardChange", Difference]
 _WITHOUT = {
     "same patient": "without {} test images of patients who are in train or val",
     "identical": "without {} test images identical to one in train or val",
@@ -26,16 +26,18 @@ _WITHOUT = {
 
 @dataclass(frozen=True)
 class ChangeEffect:
-    """A single change and its effect on a metric of a card.
+    """A change and its effect on a metric of a card.
 
     Attributes:
-        kind: "card" for another card that differs in one setting; "threshold" and "calibration" for the same scores
-            with another threshold or decision, or calibrated; "images" for the same scores without some test images.
+        kind: "card" for another card; "threshold" and "calibration" for the same scores with another threshold or
+            decision, or calibrated; "images" for the same scores without some test images.
         card: The card before the change.
         other: The card after the change; None for the other kinds.
         change: The change in words.
         metric: Name of the metric.
         effect: The metric after the change minus before, paired by image.
+        settings: For "card", the settings that differ, each with both values. The effect is of all of them together.
+        p_value: The p-value of the effect alone, which belongs to its interval; None where no test exists.
         p_adjusted: The p-value by Holm's method over all changes of the card; None where no test exists.
     """
 
@@ -45,14 +47,29 @@ class ChangeEffect:
     change: str
     metric: str
     effect: SampleEstimate
+    settings: tuple[str, ...] = ()
+    p_value: float | None = None
     p_adjusted: float | None = None
 
 
-def single_change_effects(card: str, metric: str, measured: Mapping[str, AnyResults]) -> tuple[ChangeEffect, ...]:
-    """The single changes that were measured for a card.
+@dataclass(frozen=True)
+class CardChange:
+    """What differs between two cards.
 
-    Another card is a single change if it was scored on the same images and either one of the two extends the other or
-    they differ in one setting of model or recipe.
+    Attributes:
+        words: A single change, or a declared one, which may be of several settings.
+        settings: The settings that differ, each with both values.
+    """
+
+    words: str
+    settings: tuple[str, ...]
+
+
+def change_effects(card: str, metric: str, measured: Mapping[str, AnyResults]) -> tuple[ChangeEffect, ...]:
+    """The effects of the changes that were measured for a card.
+
+    Another card is a change if it was scored on the same images, and the two differ in one setting of model or recipe
+    or one of them extends the other.
 
     Args:
         card: Name of the card.
@@ -72,10 +89,20 @@ def single_change_effects(card: str, metric: str, measured: Mapping[str, AnyResu
     else:
         changes = list(_changes(results, metric, measured))
     changes = [change for change in changes if change[-1].value is not None]
-    adjusted = holm([effect.p_value for *_, effect in changes])
+    p_values = [effect.p_value for *_, effect in changes]
     effects = [
-        ChangeEffect(kind, card, other, change, metric, estimate(effect, len(results.test[0])), p)
-        for (kind, other, change, effect), p in zip(changes, adjusted, strict=True)
+        ChangeEffect(
+            kind,
+            card,
+            other,
+            change.words,
+            metric,
+            estimate(effect, len(results.test[0])),
+            change.settings,
+            p,
+            adjusted,
+        )
+        for (kind, other, change, effect), p, adjusted in zip(changes, p_values, holm(p_values), strict=True)
     ]
     return tuple(
         sorted(effects, key=lambda change: (-abs(change.effect.value or 0.0), change.kind, change.other or ""))
@@ -85,13 +112,18 @@ def single_change_effects(card: str, metric: str, measured: Mapping[str, AnyResu
 def _changes(results: CardResults, metric: str, measured: Mapping[str, AnyResults]) -> Iterator[_Change]:
     for name, other in sorted(measured.items()):
         if name != results.card.name and isinstance(other, CardResults) and results.same_images(other):
-            change = single_change(results.card, other.card)
+            change = card_change(results.card, other.card)
             if change is not None:
                 yield "card", name, change, difference(other, results, metric)
-    yield "threshold", None, "threshold chosen on validation", gain_of_threshold(results, metric)
-    yield "calibration", None, "scores calibrated on validation", gain_of_calibration(results, metric)
+    yield "threshold", None, CardChange("threshold chosen on validation", ()), gain_of_threshold(results, metric)
+    yield "calibration", None, CardChange("scores calibrated on validation", ()), gain_of_calibration(results, metric)
     for reason, images in (results.related or {}).items():
-        yield "images", None, _WITHOUT[reason].format(len(images)), gain_without(results, images, metric)
+        yield (
+            "images",
+            None,
+            CardChange(_WITHOUT[reason].format(len(images)), ()),
+            gain_without(results, images, metric),
+        )
 
 
 def _multiclass_changes(
@@ -99,35 +131,38 @@ def _multiclass_changes(
 ) -> Iterator[_Change]:
     for name, other in sorted(measured.items()):
         if name != results.card.name and isinstance(other, MulticlassResults) and results.same_images(other):
-            change = single_change(results.card, other.card)
+            change = card_change(results.card, other.card)
             if change is not None:
                 yield "card", name, change, class_difference(other, results, metric)
-    yield "threshold", None, "decision chosen on validation", gain_of_decision(results, metric)
+    yield "threshold", None, CardChange("decision chosen on validation", ()), gain_of_decision(results, metric)
 
 
-def single_change(before: ModelCard, after: ModelCard) -> str | None:
-    """The change from one card to another in words; None when it is more than one change.
+def card_change(before: ModelCard, after: ModelCard) -> CardChange | None:
+    """The change from one card to another; None if they differ in several settings that neither declares.
 
-    A change is one setting of model or recipe, or everything in which a card differs from the card that it extends:
-    the card declares it as one change.
+    A card that extends the other declares what it changes. Its words alone describe a change only if one setting of
+    model or recipe differs.
 
     Args:
         before: The card before the change.
         after: The card after the change.
 
     Returns:
-        The declared change, or the setting with its two values.
+        The declared change, with the names of its settings where they are several; else the setting with its two
+        values.
     """
-    if after.extends == before.name:
-        return after.change
-    if before.extends == after.name:
-        return f"without: {before.change}"
     a, b = dict(_settings(before)), dict(_settings(after))
     differing = sorted(path for path in {*a, *b} if a.get(path) != b.get(path))
-    if len(differing) != 1:
-        return None
-    path = differing[0]
-    return f"{path}: {_setting_text(a.get(path))} to {_setting_text(b.get(path))}"
+    settings = tuple(f"{path}: {_setting_text(a.get(path))} to {_setting_text(b.get(path))}" for path in differing)
+    if after.extends == before.name and after.change is not None:
+        declared = after.change
+    elif before.extends == after.name and before.change is not None:
+        declared = f"without: {before.change}"
+    else:
+        return CardChange(settings[0], settings) if len(settings) == 1 else None
+    if len(settings) == 1:
+        return CardChange(declared, settings)
+    return CardChange(f"declared change: {declared} ({len(settings)} settings: {', '.join(differing)})", settings)
 
 
 def _settings(card: ModelCard) -> Iterator[tuple[str, Any]]:

@@ -1,4 +1,4 @@
-"""The report on a claims file: its audit, a verdict for every claim, and single changes that explain failures."""
+"""The report on a claims file: its audit, a verdict for every claim, and the effects of changes to cards that fail."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from benchmark.evidence.comparison.verdict import VERDICTS, Verdict
+from benchmark.evidence.comparison.verdict import VERDICTS, Decision, Verdict
 from reports.audit.audit import Audit, audit
 from reports.claims.model import Claims
 from reports.results.measured import AnyResults, MulticlassResults
-from reports.results.recognised import is_data
 from reports.text import listed, seed_list
-from reports.verdicts.attribution import ChangeEffect, single_change_effects
+from reports.verdicts.attribution import ChangeEffect, change_effects
 from reports.verdicts.figures import ClaimVerdict, figure_verdicts
 from reports.verdicts.statements import statement_verdicts
 
 EXPLAINED = "accuracy"
 TWO_CLASSES_ONLY = (
-    "What leaving related images out, or calibration, would change cannot be judged here: these single changes are for "
+    "What leaving related images out, or calibration, would change cannot be judged here: these changes are for "
     "two classes only."
 )
-"""The note on the changes that single_change_effects does not measure for three or more classes."""
+"""The note on the changes that change_effects does not measure for three or more classes."""
 _FAULTS = {"single-class-collapse", "one-class-threshold", "train-inference-gap"}
 
 
@@ -36,8 +35,8 @@ class ClaimsReport:
         synthetic: Whether the images are synthetic.
         figures: The verdicts of the figures, in the order of the file.
         statements: The verdicts of the statements, in the order of the file.
-        causes: The single changes that affect the accuracy of a card, by card. Contains cards with a fault in every
-            run and cards that a claim differs from.
+        changes: The effects of changes on the accuracy of a card, by card. Contains cards with a fault in every run and
+            cards that a claim differs from, or would if it did not rest on one training.
         notes: What the verdicts do not account for.
     """
 
@@ -47,7 +46,7 @@ class ClaimsReport:
     synthetic: bool
     figures: tuple[ClaimVerdict, ...]
     statements: tuple[ClaimVerdict, ...]
-    causes: Mapping[str, tuple[ChangeEffect, ...]]
+    changes: Mapping[str, tuple[ChangeEffect, ...]]
     notes: tuple[str, ...]
 
     def counts(self) -> dict[Verdict, int]:
@@ -66,7 +65,7 @@ def report_on_claims(claims: Claims, measured: Mapping[str, AnyResults], data: s
         synthetic: Whether the images are synthetic.
 
     Returns:
-        The audit, the verdicts, and single changes for the cards that fail.
+        The audit, the verdicts, and the effects of changes to the cards that fail.
     """
     audited = audit(claims)
     figures = figure_verdicts(claims, audited, measured)
@@ -74,11 +73,16 @@ def report_on_claims(claims: Claims, measured: Mapping[str, AnyResults], data: s
     targets = dict.fromkeys(
         (*_failing(measured), *_differing(claims, figures), *_subjects(claims, statements, measured))
     )
-    causes = {name: single_change_effects(name, EXPLAINED, measured) for name in targets}
+    changes = {name: change_effects(name, EXPLAINED, measured) for name in targets}
     notes = () if synthetic else tuple(_notes(claims, measured))
-    if any(isinstance(measured[name], MulticlassResults) for name in causes):
+    if any(isinstance(measured[name], MulticlassResults) for name in changes):
         notes = (*notes, TWO_CLASSES_ONLY)
-    return ClaimsReport(claims, audited, data, synthetic, figures, statements, causes, notes)
+    return ClaimsReport(claims, audited, data, synthetic, figures, statements, changes, notes)
+
+
+def contradicts(decision: Decision) -> bool:
+    """Whether a verdict is differs, or would be if it did not rest on one training alone."""
+    return decision.verdict == "differs" or decision.one_training
 
 
 def differs(reports: Iterable[ClaimsReport]) -> bool:
@@ -88,10 +92,13 @@ def differs(reports: Iterable[ClaimsReport]) -> bool:
 
 def _notes(claims: Claims, measured: Mapping[str, AnyResults]) -> Iterator[str]:
     about = {name: measured[name] for name in sorted({*_cards(claims)} & set(measured))}
-    single = [name for name, results in about.items() if len(results.runs) == 1]
+    single = [name for name, results in about.items() if results.is_one_training]
     if single:
         which = "every card" if len(single) == len(about) else listed(single)
-        yield f"One seed was run for {which}: its verdicts do not account for the variation between seeds."
+        yield (
+            f"One seed was run for {which}: its verdicts do not account for the variation between seeds, so no claim "
+            "about it differs."
+        )
     for name, results in about.items():
         if results.left_out:
             seeds = seed_list(results.left_out)
@@ -103,12 +110,6 @@ def _notes(claims: Claims, measured: Mapping[str, AnyResults]) -> Iterator[str]:
             f"No test image has {relative} in train or val, or a copy in test: leakage explains no difference here"
             + ("." if known else ", as judged by pixels; patients are not known.")
         )
-    data = claims.source.data
-    elsewhere = data is not None and any(
-        not is_data(results.runs[0].spec.dataset, data, [claims]) for results in about.values()
-    )
-    if claims.statements and elsewhere:
-        yield "The verdicts of statements rest on these images; the printed figures are about different images."
 
 
 def _cards(claims: Claims) -> Iterator[str]:
@@ -131,7 +132,7 @@ def _differing(claims: Claims, figures: Iterable[ClaimVerdict]) -> Iterator[str]
     cards = {row.name: row.card for row in claims.rows}
     for figure in figures:
         card = cards[figure.about]
-        if figure.decision.verdict == "differs" and card is not None:
+        if contradicts(figure.decision) and card is not None:
             yield card
 
 
@@ -139,6 +140,6 @@ def _subjects(claims: Claims, statements: Iterable[ClaimVerdict], measured: Mapp
     """Cards in a statement whose verdict is differs; of two compared cards, the first."""
     assertions = {each.id: each.assertion for each in claims.statements}
     for statement in statements:
-        if statement.decision.verdict == "differs":
+        if contradicts(statement.decision):
             for form in assertions[statement.about].forms():
                 yield from (card for card in form.assertion.cards[:1] if card in measured)

@@ -8,17 +8,30 @@ from reports.text import MISSING, decimals_of, estimate, p_text, plural
 from reports.verdicts.figures import ClaimVerdict
 from reports.verdicts.report import EXPLAINED, ClaimsReport
 
-CAUSE_HEADS = ("card", "single change", "measured by", "effect", "p")
-CAUSES_READ = (
-    f"Test {EXPLAINED} after a single change minus before it, at threshold 0.5 unless the change is the threshold"
-)
+_BY_INTERVAL = ("reproduced", "differs", "inconclusive")
+_WRONG_SIDE = 0.025
+
+CHANGE_HEADS = ("card", "change", "measured by", "effect", "p", "Holm")
+CHANGES_READ = f"Test {EXPLAINED} after a change minus before it, at threshold 0.5 unless the change is the threshold"
 
 
 def summary(report: ClaimsReport) -> str:
     """The number of figures and statements, and the number of claims by verdict."""
     counts = ", ".join(f"{verdict} {count}" for verdict, count in report.counts().items())
     figures, statements = plural(len(report.figures), "figure"), plural(len(report.statements), "statement")
-    return f"{figures} and {statements}; {counts or 'no verdict'}"
+    return f"{figures} and {statements}; {counts or 'no verdict'}{_by_chance(report)}"
+
+
+def _by_chance(report: ClaimsReport) -> str:
+    """How many verdicts by intervals are expected to be wrong at most."""
+    count_by_interval = sum(count for verdict, count in report.counts().items() if verdict in _BY_INTERVAL)
+    if not count_by_interval:
+        return ""
+    # Where the truth is at the margin, a 95% interval lies wholly on the wrong side of it in 2.5% of samples.
+    expected = f"{_WRONG_SIDE * count_by_interval:.1f}"
+    return (
+        f". Of {plural(count_by_interval, 'verdict')} by an interval, at most about {expected} would be wrong by chance"
+    )
 
 
 def reason(claim: ClaimVerdict) -> str:
@@ -27,14 +40,21 @@ def reason(claim: ClaimVerdict) -> str:
     return claim.decision.reason + (f"; about {needed:,} test images could decide" if needed else "")
 
 
-def cause_rows(report: ClaimsReport) -> Iterator[list[str]]:
-    """The single changes of each card as rows under `CAUSE_HEADS`."""
-    for card, causes in report.causes.items():
-        if not causes:
-            yield [card, "none was measured", MISSING, MISSING, MISSING]
-        for cause in causes:
-            effect = estimate(cause.effect, 3, sign=True)
-            yield [card, cause.change, cause.other or "the same scores", effect, p_text(cause.p_adjusted)]
+def change_rows(report: ClaimsReport) -> Iterator[list[str]]:
+    """The changes of each card as rows under `CHANGE_HEADS`."""
+    for card, changes in report.changes.items():
+        if not changes:
+            yield [card, "none was measured", MISSING, MISSING, MISSING, MISSING]
+        for each in changes:
+            effect = estimate(each.effect, 3, sign=True)
+            p_values = (p_text(each.p_value), p_text(each.p_adjusted))
+            yield [card, each.change, each.other or "the same scores", effect, *p_values]
+
+
+def measured(claim: ClaimVerdict) -> str:
+    """The measured figure of a claim with its interval, and at which threshold; a dash where there is none."""
+    text = estimate(claim.measured, decimals(claim))
+    return text if claim.at is None or claim.measured is None or claim.measured.value is None else f"{text} {claim.at}"
 
 
 def decimals(claim: ClaimVerdict) -> int:

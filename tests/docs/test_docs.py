@@ -32,7 +32,7 @@ PAGES = tuple(sorted(path for path in DOCS.rglob("*.md") if path.parent.name != 
 BUILD = "sphinx-build -W -q -b html docs build/docs"
 SET_UP = ("python3 -m venv .venv", ".venv/bin/pip install -e '.[offline,search]'")
 """What has to be there before a test can run at all."""
-EXAMPLE = ("zoo bench --all --store phantom-runs", "zoo report --store phantom-runs --out docs/example")
+EXAMPLE = ("zoo bench --all", "zoo report --out docs/example")
 """What made the example: minutes. `test_end_to_end` runs the first on smaller images, the tutorial the second."""
 CHEAPER: Mapping[str, Mapping[str, str]] = {
     "tutorial.md": {

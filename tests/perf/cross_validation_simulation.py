@@ -1,12 +1,15 @@
 """Simulates cross-validations and single splits with a real learner: coverage and width of 95% intervals.
 
-Run: nice python -m tests.perf.cross_validation_simulation [--replicates 1000]
+Run: nice python -m tests.perf.cross_validation_simulation [--replicates 1000] [--folds 5] [--differences]
 
 A logistic regression learns from images of 20 simulated features, of which 5 separate the classes. A data set of n
 images is divided once into 60 / 20 / 20% (single split), and into 5 folds. Each fold is tested by a model that was
 trained on 64% of all images and chose its threshold on 16%. Both designs are by patient. As the features are normal,
 the true AUC and accuracy of a trained model are known exactly. "Recipe" is their mean over data sets of n images, which
 a reader takes from a paper. "Own" is the mean over the models that were trained.
+
+With --differences, two learners of 10 features each, of which 3 separate the classes equally well, are compared: by
+symmetry neither is better, so the share of p-values of at most 0.05 is that of false alarms.
 """
 
 from __future__ import annotations
@@ -23,12 +26,14 @@ from scipy.special import expit
 from scipy.stats import norm
 
 from benchmark.evidence.calibration.calibrators import Calibrator, calibrate
+from benchmark.evidence.comparison.paired import difference
 from benchmark.evidence.intervals.seeds import PairedScores, seed_figure
 from benchmark.evidence.scores import TestScores, ValidationScores
 from benchmark.evidence.thresholds.choice import choose
 
 SIZES = (60, 100, 200, 400, 800)
-FEATURES, USEFUL, FOLDS = 20, 5, 5
+FEATURES, USEFUL = 20, 5
+HALF_OF_FEATURES, USEFUL_OF_HALF = 10, 3
 HARD, EASY = 0.3, 0.55
 """Distance of a useful feature's class means from 0: the best possible AUC is .83 and .96."""
 
@@ -143,13 +148,13 @@ def estimated(scores: TestScores, cut: Any) -> Figures:
 
 
 def replicate(
-    world: World, generator: np.random.Generator, calibrates: bool
+    world: World, folds: int, generator: np.random.Generator, calibrates: bool
 ) -> Iterator[tuple[str, Figures, dict[str, float]]]:
     """One data set: design, figures, and the true performance of the models behind them."""
     x, y, patient = world.draw(generator)
-    fold = divided(y, patient, FOLDS, generator)
+    fold = divided(y, patient, folds, generator)
     y_score, cuts, calibrated, models = np.empty(len(y)), np.empty(len(y)), np.empty(len(y)), []
-    for index in range(FOLDS):
+    for index in range(folds):
         test, rest = fold == index, np.flatnonzero(fold != index)
         val = (divided(y[rest], relabelled(patient[rest]), 5, generator) == 0).astype(np.int64)
         fitted = fit(world, x[rest], y[rest], patient[rest], val, calibrates)
@@ -160,7 +165,7 @@ def replicate(
             calibrated[test] = fitted.calibrator.apply(part).y_score
     truth = {metric: float(np.mean([each.truth[metric] for each in models])) for metric in models[0].truth}
     together = TestScores("test", y, y_score, names(patient), fold)
-    yield "5 folds", estimated(together, cuts), truth
+    yield f"{folds} folds", estimated(together, cuts), truth
     yield "raw scores pooled", {"auc": estimated(replace(together, fold=None), 0.5)["auc"]}, truth
     if calibrates:
         served = replace(together, y_score=calibrated, fold=None)
@@ -178,12 +183,42 @@ def relabelled(patient: Labels) -> Labels:
     return np.unique(patient, return_inverse=True)[1].astype(np.int64)
 
 
-def rows(world: World, replicates: int) -> Iterator[tuple[str, ...]]:
+class Mirrored(World):
+    """Two halves of features that separate the classes in the same way."""
+
+    @property
+    def means(self) -> Floats:
+        """The mean of each feature among the positives; its negative among the others."""
+        return np.where(np.arange(FEATURES) % HALF_OF_FEATURES < USEFUL_OF_HALF, self.distance, 0.0)
+
+
+def false_alarms(world: Mirrored, folds: int, replicates: int) -> dict[str, float]:
+    """The share of data sets in which two equally good learners differ significantly, by metric."""
+    generator = np.random.default_rng([world.images, world.per_patient, round(100 * world.distance), folds])
+    alarms: dict[str, list[bool]] = {"auc": [], "accuracy": []}
+    for _ in range(replicates):
+        x, y, patient = world.draw(generator)
+        fold = divided(y, patient, folds, generator)
+        halves = x[:, :HALF_OF_FEATURES], x[:, HALF_OF_FEATURES:]
+        y_score = np.empty((2, len(y)))
+        for index in range(folds):
+            test, rest = fold == index, np.flatnonzero(fold != index)
+            train = rest[divided(y[rest], relabelled(patient[rest]), 5, generator) != 0]
+            for of_learner, features in zip(y_score, halves, strict=True):
+                of_learner[test] = probabilities(logistic(features[train], y[train]), features[test])
+        cards = [PairedScores((TestScores("test", y, each, names(patient), fold),), (0.5,)) for each in y_score]
+        for metric, of_metric in alarms.items():
+            p_value = difference(metric, *cards).p_value
+            of_metric.append(p_value is not None and p_value <= 0.05)
+    return {metric: float(np.mean(of_metric)) for metric, of_metric in alarms.items()}
+
+
+def rows(world: World, folds: int, replicates: int) -> Iterator[tuple[str, ...]]:
     """A row per metric and design: target, bias, coverage of recipe and own models, mean width."""
     generator = np.random.default_rng([world.images, world.per_patient, round(100 * world.distance)])
     figures: dict[tuple[str, str], list[tuple[float, float | None, float | None, float]]] = defaultdict(list)
     for number in range(replicates):
-        for design, estimates, truth in replicate(world, generator, calibrates=number % 20 == 0):
+        for design, estimates, truth in replicate(world, folds, generator, calibrates=number % 20 == 0):
             for metric, (value, low, high) in estimates.items():
                 figures[metric, design].append((value, low, high, truth[metric]))
     for (metric, design), of_design in sorted(figures.items()):
@@ -226,14 +261,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--replicates", type=int, default=1000)
     parser.add_argument("--per-patient", type=int, nargs="*", default=[1, 3])
+    parser.add_argument("--images", type=int, nargs="*", default=SIZES)
+    parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--differences", action="store_true")
     arguments = parser.parse_args()
+    worlds = [
+        (images // per_patient * per_patient, per_patient, distance)
+        for per_patient in arguments.per_patient
+        for distance in (HARD, EASY)
+        for images in arguments.images
+    ]
+    if arguments.differences:
+        print("| images | per patient | classes | false alarms: AUC | accuracy |\n|---|---|---|---|---|")
+        for images, per_patient, distance in worlds:
+            alarms = false_alarms(Mirrored(images, per_patient, distance), arguments.folds, arguments.replicates)
+            shares = " | ".join(f"{100 * share:.1f}" for share in alarms.values())
+            print(f"| {images} | {per_patient} | {'hard' if distance == HARD else 'easy'} | {shares} |", flush=True)
+        return
     print(f"| {' | '.join(HEADS)} |\n|{'---|' * len(HEADS)}")
-    for per_patient in arguments.per_patient:
-        for distance in (HARD, EASY):
-            for images in SIZES:
-                world = World(images // per_patient * per_patient, per_patient, distance)
-                for row in rows(world, arguments.replicates):
-                    print(f"| {' | '.join(row)} |", flush=True)
+    for world in worlds:
+        for row in rows(World(*world), arguments.folds, arguments.replicates):
+            print(f"| {' | '.join(row)} |", flush=True)
 
 
 if __name__ == "__main__":

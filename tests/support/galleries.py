@@ -10,7 +10,8 @@ from benchmark.evidence.diagnosis.saliency import inside, sanity
 from benchmark.evidence.diagnosis.subgroups import Grouping, subgroups
 from benchmark.evidence.thresholds.choice import Threshold
 from benchmark.runs.run import Run
-from reports.gallery.gallery import Gallery, ImageSelection, SaliencyMaps, build_gallery, decided_at, select_images
+from reports.gallery.decided import decided_at
+from reports.gallery.gallery import Gallery, ImageSelection, SaliencyMaps, build_gallery, select_images
 from tests.support.records import PHANTOM, make_run, on_test, planted
 
 HOSTILE = 'test/<script>alert("1")</script> $x_1$ |*[a](b)é' + "n" * 280 + ".png"
@@ -46,7 +47,7 @@ def made(
     names: tuple[str, ...] = NAMES, *, with_maps: bool = True, threshold: float | None = 0.5, **more: object
 ) -> Gallery:
     run = run_at(threshold)
-    at = decided_at(run)[0]
+    at = decided_at(run, SCORES)[0]
     labels = Grouping("names", ("a",) * 40 + ("b",) * 40, ("a", "b"))
     groups = subgroups(SCORES, at, [labels, Grouping("size", None, reason="size is not known")])
     selection = select_images(SCORES, at, names, groups)

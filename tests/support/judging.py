@@ -17,7 +17,7 @@ from reports.verdicts.figures import ClaimVerdict, figure_verdicts
 from reports.verdicts.statements import statement_verdicts
 from tests.support.claims import contents, figure, row, write_claims
 from tests.support.records import KAGGLE, cards, on_test, on_val, planted
-from tests.support.stored import keep
+from tests.support.stored import SEEDS, keep, keep_seeds
 
 RIGHT = {"tp": 212, "fp": 20, "tn": 214, "fn": 22}  # accuracy 426/468 = 0.9103, recall 212/234 = 0.9060
 ELSEWHERE = KAGGLE.model_copy(update={"source": "folder", "title": "other radiographs"})
@@ -55,15 +55,17 @@ def of_store(store: Store) -> dict[str, CardResults]:
     return collect_results(store.runs()[0], store)
 
 
-def of_figure(folder: Path, test: TestScores | None, *figures: dict[str, Any], **more: Any) -> ClaimVerdict:
-    """The judgement of the first of these figures of a card with these scores; None: the card never ran."""
+def of_figure(
+    folder: Path, test: TestScores | None, *figures: dict[str, Any], seeds: Sequence[int] = SEEDS, **more: Any
+) -> ClaimVerdict:
+    """The judgement of the first of these figures of a card with these scores for every seed; None: it never ran."""
     kept = Store(folder / "runs")
     run = {name: more.pop(name) for name in ("dataset", "protocol") if name in more}
     about = {name: more.pop(name) for name in ("threshold", "loss") if name in more}
     if "sizes" in more:
         about["test"] = dict(zip(("negatives", "positives"), more.pop("sizes"), strict=True)) | {"location": "Table 1"}
     if test is not None:
-        keep(kept, CARD, test, **run)
+        keep_seeds(kept, CARD, test, seeds=seeds, **run)
     claims = claims_about(folder / "claims", row("one", *figures, card=CARD, **about), **more)
     return judged(claims, of_store(kept))[0]
 

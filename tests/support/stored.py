@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -32,6 +32,16 @@ def keep(
     names = [[f"{part}/{place}" for place in range(len(scores))] for part, scores in (("val", val), (images, test))]
     store.save(run, [(val, names[0]), (test, names[1])], recorded_history(history))
     return run
+
+
+SEEDS = (0, 1)
+"""Two trainings with the same scores: they show that nothing varies between seeds, so a claim can differ."""
+
+
+def keep_seeds(store: Store, card: str | ModelCard, *scores: Any, seeds: Sequence[int] = SEEDS, **more: Any) -> None:
+    """Finished runs of `card` with the same scores for each of `seeds`; the rest is as for `keep`."""
+    for seed in seeds:
+        keep(store, card, *scores, seed=seed, **more)
 
 
 @contextmanager

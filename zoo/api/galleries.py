@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from benchmark.evidence.scores import MulticlassScores, Scores
     from benchmark.runs.run import Run
     from benchmark.runs.storage.store import Store
+    from benchmark.training.use.explain import Explanation
     from reports.gallery.gallery import Gallery, ImageSelection, SaliencyMaps
 
 _BRIGHTNESS_SIDE = 32  # in pixels: the mean grey level of an image hardly depends on its size
@@ -164,17 +165,19 @@ def _gallery(run: Run, store: Store, test: _TestImages) -> Gallery:
 
 def _binary_gallery(run: Run, store: Store, scores: Scores, test: _TestImages, images: tuple[Image, ...]) -> Gallery:
     from benchmark.evidence.diagnosis.subgroups import subgroups
+    from benchmark.runs.cross_validation import folds_of
     from benchmark.runs.deployment.decision_rule import decider_of
-    from reports.gallery.gallery import build_gallery, decided_at, select_images
+    from reports.gallery.decided import decided_at
+    from reports.gallery.gallery import build_gallery, select_images
 
     names = [image.name for image in images]
-    threshold, _ = decided_at(run)
+    threshold, _ = decided_at(run, scores)
     groups = subgroups(scores, threshold, test.groupings(images))
     selection = select_images(scores, threshold, names, groups)
     pixels = test.dataset.read([images[index] for index in selection.places], run.spec.protocol.image_size)
-    stored = scores.y_score[list(selection.explained)]
-    called = (stored >= threshold).astype("int64")
-    heat, reason, notes = _maps(run, store, stored, called, _explained(test, selection, images, pixels))
+    places = list(selection.explained)
+    called = (scores.y_score >= threshold).astype("int64")[places]
+    heat, reason, notes = _maps(run, store, called, _explained(test, selection, images, pixels, scores))
     return build_gallery(
         run,
         scores,
@@ -185,7 +188,7 @@ def _binary_gallery(run: Run, store: Store, scores: Scores, test: _TestImages, i
         maps_reason=reason,
         subgroups=groups,
         notes=notes,
-        calibrator=None if run.threshold is None else decider_of(run, store).calibrator,
+        calibrators=[decider_of(part, store).calibrator for part in folds_of(run) if part.threshold is not None],
     )
 
 
@@ -193,6 +196,7 @@ def _multiclass_gallery(
     run: Run, store: Store, scores: MulticlassScores, test: _TestImages, images: tuple[Image, ...]
 ) -> Gallery:
     from benchmark.evidence.diagnosis.multiclass_subgroups import multiclass_subgroups
+    from benchmark.runs.cross_validation import folds_of
     from benchmark.runs.deployment.multiclass import calibrator_of_classes
     from reports.gallery.multiclass import (
         build_multiclass_gallery,
@@ -211,8 +215,8 @@ def _multiclass_gallery(
     pixels = test.dataset.read([images[index] for index in selection.places], run.spec.protocol.image_size)
     places = list(selection.explained)
     called = explained_classes(scores, decided)[places]
-    subject = _explained(test, selection, images, pixels)
-    heat, reason, notes = _maps(run, store, scores.y_score[places], called, subject, scores.y_true[places])
+    subject = _explained(test, selection, images, pixels, scores)
+    heat, reason, notes = _maps(run, store, called, subject, scores.y_true[places])
     return build_multiclass_gallery(
         run,
         scores,
@@ -223,35 +227,58 @@ def _multiclass_gallery(
         maps_reason=reason,
         subgroups=groups,
         notes=notes,
-        calibrator=calibrator_of_classes(run, store),
+        calibrators=[calibrator_of_classes(part, store) for part in folds_of(run)],
     )
 
 
 @dataclass(frozen=True, eq=False)
 class _Explained:
-    """The images that get maps: uint8 (n, h, w, channels), and the region that is known in them."""
+    """The images that get maps.
+
+    Attributes:
+        images: The images.
+        pixels: uint8 (n, h, w, channels).
+        region: The region that is known in them.
+        stored: Their stored scores (n,), or (n, k) for k classes.
+        rows: The indices of the images that each model scored, one array for each fold or one for all.
+    """
 
     images: tuple[Image, ...]
     pixels: Pixels
     region: Region | None
+    stored: Floats
+    rows: tuple[Labels, ...]
 
 
-def _explained(test: _TestImages, selection: ImageSelection, images: tuple[Image, ...], pixels: Pixels) -> _Explained:
-    chosen = tuple(images[index] for index in selection.explained)
-    return _Explained(chosen, pixels[: len(chosen)], test.dataset.region)
+def _explained(
+    test: _TestImages,
+    selection: ImageSelection,
+    images: tuple[Image, ...],
+    pixels: Pixels,
+    scores: Scores | MulticlassScores,
+) -> _Explained:
+    import numpy as np
+
+    places = list(selection.explained)
+    chosen = tuple(images[index] for index in places)
+    rows = [np.arange(len(places))]
+    if scores.fold is not None:
+        rows = [np.flatnonzero(scores.fold[places] == index) for index in range(int(scores.fold.max()) + 1)]
+    return _Explained(chosen, pixels[: len(chosen)], test.dataset.region, scores.y_score[places], tuple(rows))
 
 
 def _maps(
-    run: Run, store: Store, stored: Floats, called: Labels, subject: _Explained, true: Labels | None = None
+    run: Run, store: Store, called: Labels, subject: _Explained, true: Labels | None = None
 ) -> tuple[SaliencyMaps | None, str | None, list[str]]:
-    """Maps from the stored model or the reason why they are missing, and notes on the maps.
+    """Maps from the stored models or the reason why they are missing, and notes on the maps.
+
+    In a cross-validation, each image is explained by the model of its fold.
 
     Args:
         run: A finished run.
         store: The store that contains it.
-        stored: The stored scores of the images, (n,) or (n, k).
         called: The class (n,) that a map explains.
-        subject: The images with their region.
+        subject: The images with their scores.
         true: The true class (n,), for which misclassified images get a second map; None for two classes.
 
     Returns:
@@ -259,44 +286,81 @@ def _maps(
     """
     import numpy as np
 
-    from benchmark.runs.cross_validation import CrossValidatedRun
+    from benchmark.runs.cross_validation import folds_of
 
-    if isinstance(run, CrossValidatedRun):
-        return None, f"maps explain one model, and these images were scored by those of {len(run.folds)} folds", []
-    if not store.has_model(run):
-        return None, "the model of this run was not kept; `zoo bench --keep-models` keeps it", []
+    parts = folds_of(run)
+    if (reason := _without_models(parts, store)) is not None:
+        return None, reason, []
     from benchmark.runs.deployment.model_files import model_of
     from benchmark.training.quiet import load_keras
 
-    model_file = model_of(run, store)  # reports a file that is not the model of the run before Keras is loaded
+    for part in parts:
+        model_of(part, store)  # reports a file that is not the model of the run before Keras is loaded
     load_keras()
     from benchmark.evidence.diagnosis.saliency import inside, sanity
-    from benchmark.runs.deployment.model_files import maker_of, outputs_of
-    from benchmark.training.use.explain import NoFeatureMaps, explain
-    from benchmark.training.use.model_file import load_model
+    from benchmark.training.use.explain import NoFeatureMaps
     from reports.gallery.gallery import SaliencyMaps
 
-    model = load_model(model_file, maker_of(run), outputs_of(run))
     of_true: dict[int, npt.NDArray[np.float32]] = {}
+    explained = []
     try:
-        maps = explain(model, subject.pixels, called)
-        if true is not None and len(wrong := np.flatnonzero(called != true)):
-            second = explain(model, subject.pixels[wrong], true[wrong], seeds=()).maps
-            of_true = dict(zip(wrong.tolist(), second, strict=True))
+        for part, rows in zip(parts, subject.rows, strict=True):
+            if len(rows):
+                truth = None if true is None else true[rows]
+                maps, second = _explained_by(part, store, subject.pixels[rows], called[rows], truth)
+                explained.append((rows, maps))
+                of_true |= {int(rows[place]): heatmap for place, heatmap in second.items()}
     except NoFeatureMaps as error:
         return None, str(error), []
+    order = np.argsort(np.concatenate([rows for rows, _ in explained]))
+    together = {
+        name: np.concatenate([getattr(maps, name) for _, maps in explained], axis=axis).take(order, axis=axis)
+        for name, axis in (("scores", 0), ("maps", 0), ("coarse", 0), ("head_random", 1), ("all_random", 1))
+    }
     notes = []
-    if not (gap := float(np.abs(maps.scores - stored).max())) <= _TOLERANCE:  # also when it is not a number
+    gap = float(np.abs(together["scores"] - subject.stored).max())
+    if not gap <= _TOLERANCE:  # also when it is not a number
         notes.append(
             f"The stored model's probabilities differ from the stored ones by up to {gap:.2f}; run the card again."
         )
-    check = sanity(maps.coarse, maps.head_random, maps.all_random)
-    heat = SaliencyMaps(maps.layer, maps.maps, check, of_true=of_true)
+    check = sanity(together["coarse"], together["head_random"], together["all_random"])
+    heat = SaliencyMaps(explained[0][1].layer, together["maps"], check, of_true=of_true)
     if subject.region is None:
         return heat, None, notes
     masks = np.stack([subject.region.mask(image, subject.pixels.shape[1]) for image in subject.images])
     areas = tuple(masks.mean(axis=(1, 2)).tolist())
-    return replace(heat, region=subject.region.name, inside=inside(maps.maps, masks), areas=areas), None, notes
+    return replace(heat, region=subject.region.name, inside=inside(heat.maps, masks), areas=areas), None, notes
+
+
+def _without_models(parts: Sequence[Run], store: Store) -> str | None:
+    """Why there are no maps: the model of the run, or of a fold, was not kept. None where all were."""
+    from reports.text import listed
+
+    absent = [str(number) for number, part in enumerate(parts, 1) if not store.has_model(part)]
+    if not absent:
+        return None
+    if len(parts) == 1:
+        return "the model of this run was not kept; `zoo bench --keep-models` keeps it"
+    folds = f"fold{'' if len(absent) == 1 else 's'} {listed(absent)} of {len(parts)}"
+    return f"the model of {folds} was not kept; `zoo bench --keep-models` keeps the models of all folds"
+
+
+def _explained_by(
+    run: Run, store: Store, pixels: Pixels, called: Labels, true: Labels | None
+) -> tuple[Explanation, dict[int, npt.NDArray[np.float32]]]:
+    """The maps of the model of one run, and those for the true class of misclassified images by their index."""
+    import numpy as np
+
+    from benchmark.runs.deployment.model_files import maker_of, model_of, outputs_of
+    from benchmark.training.use.explain import explain
+    from benchmark.training.use.model_file import load_model
+
+    model = load_model(model_of(run, store), maker_of(run), outputs_of(run))
+    maps = explain(model, pixels, called)
+    if true is None or not len(wrong := np.flatnonzero(called != true)):
+        return maps, {}
+    second = explain(model, pixels[wrong], true[wrong], seeds=()).maps
+    return maps, dict(zip(wrong.tolist(), second, strict=True))
 
 
 def _one_per_card(runs: Sequence[Run], store: Store) -> list[Run]:
@@ -306,6 +370,13 @@ def _one_per_card(runs: Sequence[Run], store: Store) -> list[Run]:
         if run.status != "ok":
             continue
         key = (run.spec.card.name, run.spec.conditions)
-        if key not in representatives or (store.has_model(run) and not store.has_model(representatives[key])):
+        if key not in representatives or (_has_models(run, store) and not _has_models(representatives[key], store)):
             representatives[key] = run
     return list(representatives.values())
+
+
+def _has_models(run: Run, store: Store) -> bool:
+    """Whether the model of a run was stored, in a cross-validation those of all folds."""
+    from benchmark.runs.cross_validation import folds_of
+
+    return all(store.has_model(part) for part in folds_of(run))

@@ -19,7 +19,9 @@ from benchmark.evidence.comparison.paired import (
     Difference,
     PairedScores,
     differences,
+    span,
     with_t_test,
+    zero_by_definition,
 )
 from benchmark.evidence.intervals.bootstrap import multiclass_replicates
 from benchmark.evidence.intervals.seeds import (
@@ -27,6 +29,7 @@ from benchmark.evidence.intervals.seeds import (
     MulticlassPairedScores,
     check_same_images,
     seed_variance,
+    seeds_agree,
 )
 from benchmark.evidence.metrics.forms import HALF, OfClass
 from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Floats, Labels
@@ -47,17 +50,20 @@ def multiclass_differences(
     level: float = 0.95,
     count: int = COUNT,
     seed: int = 0,
+    same_runs: bool = False,
 ) -> dict[tuple[str, str, str], Difference]:
     """Return the difference of every pair of cards in figures of several classes, paired by image.
 
     With one seed per card, the method depends on the figure:
 
-    - Accuracy, recall and specificity of a class: McNemar's exact test and the interval of Newcombe 1998.
+    - Accuracy, recall and specificity of a class: the interval of Newcombe 1998, and the test that inverts it. Accuracy
+      with fixed class sizes: a t-test with the linearised standard error.
     - AUC of a class: DeLong et al. 1988, or Obuchowski 1997 if patients have several images.
     - Macro AUC: a t-test with the linearised standard error, whose influence values are the mean of those of DeLong.
     - All others: a t-test with the standard error of the bootstrap by patient, or the linearised one if it is larger.
 
-    With several seeds of either card, a t-test accounts for images and seeds (`seeds.seed_variance`).
+    With several seeds of either card, a t-test accounts for images and seeds (`seeds.seed_variance`). Seeds that agree
+    on every image count as one.
 
     Args:
         keys: Keys of figures, such as `accuracy`, `f1:macro` or `recall:class:NORMAL`.
@@ -66,6 +72,8 @@ def multiclass_differences(
         level: Confidence level of the intervals, in (0, 1).
         count: The number of bootstrap replicates.
         seed: Seed of the bootstrap.
+        same_runs: Whether each seed of all cards is one training, as with other decisions on the same scores. Then the
+            differences of the seeds vary, and not the seeds of each card (a paired design).
 
     Returns:
         Differences by key and the two cards, whose names are in alphabetical order.
@@ -88,7 +96,7 @@ def multiclass_differences(
         form = known[key].form
         if isinstance(form, OfClass):
             pairs = {name: _of_class(form, card) for name, card in cards.items()}
-            options = {"class_sizes": class_sizes, "level": level, "count": count, "seed": seed}
+            options = {"class_sizes": class_sizes, "level": level, "count": count, "seed": seed, "same_runs": same_runs}
             by_pair = differences((form.record.name,), pairs, **options)  # type: ignore[arg-type]
             for (_, x, y), one in by_pair.items():
                 computed[key, x, y] = _named(one, key, cards[x], cards[y])
@@ -96,7 +104,7 @@ def multiclass_differences(
         for x, y in combinations(names, 2):
             of_x, of_y = resampled.get((key, x)), resampled.get((key, y))
             resamples = None if of_x is None or of_y is None else (of_x, of_y)
-            computed[key, x, y] = _difference(key, cards[x], cards[y], class_sizes, level, resamples)
+            computed[key, x, y] = _difference(key, cards[x], cards[y], class_sizes, level, resamples, same_runs)
     return computed
 
 
@@ -143,8 +151,11 @@ def _replicates(
     count: int,
     seed: int,
 ) -> dict[tuple[str, str], Floats]:
-    """Return bootstrap replicates (count,) by key and card with one seed, of the whole figures that need them."""
-    single = {name: card for name, card in cards.items() if card.seeds == 1}
+    """Return bootstrap replicates (count,) by key and card, of the whole figures that need them.
+
+    Only cards whose seeds decide alike have them.
+    """
+    single = {name: card for name, card in cards.items() if card.decisions_agree}
     whole = [m for m in metrics if not isinstance(m.form, OfClass) and m.metric not in ("accuracy", "auc")]
     if len(single) < 2 or not whole:
         return {}
@@ -160,8 +171,9 @@ def _difference(
     class_sizes: ClassSizes,
     level: float,
     resamples: tuple[Floats, Floats] | None,
+    same_runs: bool,
 ) -> Difference:
-    seeds = (a.seeds, b.seeds)
+    seeds, record = (a.seeds, b.seeds), a.record(key)
     values = [*a.values(key), *b.values(key)]
     defined = [value for value in values if value is not None]
     if len(defined) < len(values):
@@ -169,28 +181,36 @@ def _difference(
     of_a, of_b = np.array(defined[: a.seeds]), np.array(defined[a.seeds :])
     note = UNKNOWN_SPREAD if 1 in seeds else None
     plain = Difference(key, float(of_a.mean() - of_b.mean()), seeds=seeds, note=note)
+    if same_runs and not record.uses_decisions:
+        return zero_by_definition(plain)
     try:
-        influences = np.concatenate([a.influence_values(key, class_sizes), b.influence_values(key, class_sizes)])
+        rows = [card.influence_values(key, class_sizes) for card in (a, b)]
     except MetricError as failure:
         return replace(plain, reason=str(failure), note=None)
+    if seeds_agree(of_a, rows[0]) and seeds_agree(of_b, rows[1]):
+        a, b, of_a, of_b, rows = a.first(), b.first(), of_a[:1], of_b[:1], [rows[0][:1], rows[1][:1]]
     clusters = Clusters(a.runs[0].y_true, a.runs[0].patient)
-    df = clusters.degrees_of_freedom(influences[: a.seeds].mean(axis=0) - influences[a.seeds :].mean(axis=0))
-    variance, df = seed_variance([of_a, of_b], clusters.covariance(influences), df)
-    error = math.sqrt(variance) if variance > clusters.rounding(influences) else 0.0
+    df = clusters.degrees_of_freedom(rows[0].mean(axis=0) - rows[1].mean(axis=0))
+    if same_runs:
+        variance, df = seed_variance([of_a - of_b], clusters.covariance(rows[0] - rows[1]), df)
+    else:
+        variance, df = seed_variance([of_a, of_b], clusters.covariance(np.concatenate(rows)), df)
+    error = math.sqrt(variance) if variance > clusters.rounding(np.concatenate(rows)) else 0.0
     by = ", by patient" if clusters.repeated else ""
-    if seeds != (1, 1):
-        return with_t_test(plain, error, df, level, f"images and seeds, t with {df:.1f} df{by}")
+    width = span(record)
+    if error and (a.seeds, b.seeds) != (1, 1):
+        return with_t_test(plain, error, df, level, f"images and seeds, t with {df:.1f} df{by}", span=width)
     if key == "accuracy":
-        return _of_accuracy(plain, a, b, error, df, level, class_sizes)
+        return _of_accuracy(plain, a.first(), b.first(), error, df, level, class_sizes)
     if resamples is None:
-        return with_t_test(plain, error, df, level, f"linearised{by}")
+        return with_t_test(plain, error, df, level, f"linearised{by}", span=width)
     replicated = resamples[0] - resamples[1]
     replicated = replicated[~np.isnan(replicated)]
     if len(replicated) < (1 - UNDEFINED_SHARE) * len(resamples[0]):
         share = 1 - len(replicated) / len(resamples[0])
         return replace(plain, reason=f"undefined in {share:.0%} of the bootstrap replicates")
     error = max(float(replicated.std(ddof=1)), error) if error else error
-    return with_t_test(plain, error, df, level, f"paired bootstrap{by}")
+    return with_t_test(plain, error, df, level, f"paired bootstrap{by}", span=width)
 
 
 def _of_accuracy(
@@ -204,15 +224,14 @@ def _of_accuracy(
 ) -> Difference:
     """Return the difference of two accuracies: that of recall if being right is the only class."""
     first = a.runs[0]
+    if class_sizes == "fixed" and error:  # Newcombe's interval ignores that these make the variance smaller
+        by = ", by patient" if first.patient else ""
+        return with_t_test(plain, error, df, level, f"linearised{by}", span=1.0)
     right = {
         name: PairedScores((_right(card.runs[0], card.decided[0]),), (HALF,)) for name, card in (("a", a), ("b", b))
     }
-    one = replace(differences(("recall",), right, level=level)["recall", "a", "b"], metric=plain.metric)
-    if class_sizes == "drawn" or one.low is None:
-        return one
-    # Newcombe's interval ignores that fixed class sizes make the variance smaller.
-    linearised = with_t_test(plain, error, df, level, "linearised" + (", by patient" if first.patient else ""))
-    return replace(linearised, p_value=one.p_value, test=one.test) if linearised.low is not None else one
+    one = differences(("recall",), right, level=level)["recall", "a", "b"]
+    return replace(one, metric=plain.metric, seeds=plain.seeds, note=plain.note)
 
 
 def _right(scores: MulticlassScores, decided: Labels) -> Scores:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 
 import numpy as np
 from scipy.special import ndtr, stdtr
 
+from benchmark.evidence.comparison.shares import difference_of_shares
 from benchmark.evidence.estimate import Estimate
 from benchmark.evidence.intervals.bootstrap import replicates
-from benchmark.evidence.intervals.formulas import mover, t_quantile
-from benchmark.evidence.intervals.seeds import UNKNOWN_SPREAD, PairedScores, check_same_images, seed_variance
-from benchmark.evidence.intervals.uncertainty import interval
-from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Floats, cells
+from benchmark.evidence.intervals.formulas import Scaled, t_quantile
+from benchmark.evidence.intervals.seeds import (
+    UNKNOWN_SPREAD,
+    PairedScores,
+    check_same_images,
+    seed_variance,
+    seeds_agree,
+)
+from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Floats
 from benchmark.evidence.metrics.registry import UNDEFINED, Metric, MetricError, Ratio, get_metric, measures
 
 __all__ = ["Difference", "PairedScores", "difference", "differences", "sign_flip", "with_t_test"]
@@ -27,6 +33,10 @@ UNDEFINED_SHARE = 0.05
 
 NO_DIFFERENCE = "no difference on any image or patient"
 """The test of a difference that is 0 without any spread, as of two cards with the same decisions."""
+
+NOTHING_DETECTABLE = "no smallest detectable difference: nothing varies between images"
+SAME_RUNS = "the same scores of the same runs"
+"""The test of a figure of scores where only decisions changed: the difference is 0 by definition."""
 
 _ROUNDING = 1e-12  # rounding alone gives equal numbers a standard error up to this
 
@@ -67,17 +77,19 @@ def difference(
     level: float = 0.95,
     count: int = 10_000,
     seed: int = 0,
+    same_runs: bool = False,
 ) -> Difference:
     """Return a metric of `a` minus `b`, paired by image, each card at its own thresholds.
 
     With one seed per card, the method depends on the metric:
 
     - AUC: DeLong et al. 1988, or Obuchowski 1997 if patients have several images.
-    - Shares of the same images (accuracy, recall, specificity): McNemar's exact test (McNemar 1947), with signs flipped
-      by patient, and the interval of Newcombe 1998.
+    - Shares of the same images (accuracy, recall, specificity): the interval of Newcombe 1998, and the test that
+      inverts it.
     - All others: a t-test with the standard error of the bootstrap by patient, or the linearised one if it is larger.
 
-    With several seeds of either card, a t-test accounts for images and seeds (`seeds.seed_variance`).
+    With several seeds of either card, a t-test accounts for images and seeds (`seeds.seed_variance`). Seeds that agree
+    on every image count as one. Interval and test agree: p is below 1 - `level` if and only if 0 is outside.
 
     Args:
         metric: Name of a metric that is not a count.
@@ -87,6 +99,8 @@ def difference(
         level: Confidence level of the interval, in (0, 1).
         count: The number of bootstrap replicates.
         seed: Seed of the bootstrap.
+        same_runs: Whether each seed of both cards is one training, as with another threshold or calibrated scores. Then
+            the differences of the seeds vary, and not the seeds of each card (a paired design).
 
     Returns:
         The difference with its interval and test, or the reason why one is missing.
@@ -94,7 +108,10 @@ def difference(
     Raises:
         ValueError: If the scores cannot be paired or the metric has no test.
     """
-    pairs = differences((metric,), {"a": a, "b": b}, class_sizes=class_sizes, level=level, count=count, seed=seed)
+    cards = {"a": a, "b": b}
+    pairs = differences(
+        (metric,), cards, class_sizes=class_sizes, level=level, count=count, seed=seed, same_runs=same_runs
+    )
     return pairs[metric, "a", "b"]
 
 
@@ -106,6 +123,7 @@ def differences(
     level: float = 0.95,
     count: int = 10_000,
     seed: int = 0,
+    same_runs: bool = False,
 ) -> dict[tuple[str, str, str], Difference]:
     """Return the `difference` of every pair of cards, all from one bootstrap.
 
@@ -116,6 +134,7 @@ def differences(
         level: Confidence level of the intervals, in (0, 1).
         count: The number of bootstrap replicates.
         seed: Seed of the bootstrap.
+        same_runs: As in `difference`.
 
     Returns:
         Differences by metric and the two cards, whose names are in alphabetical order.
@@ -132,8 +151,10 @@ def differences(
     first = cards[names[0]].runs[0]
     for name in names[1:]:
         check_same_images(first, cards[name].runs[0])
+    if same_runs and len({cards[name].seeds for name in names}) > 1:
+        raise ValueError("the same runs have the same seeds")
     clusters = Clusters(first.y_true, first.patient)
-    single = [name for name in names if cards[name].seeds == 1]
+    single = [name for name in names if cards[name].decisions_agree]
     resampled = [name for name in metrics if _share_of_images(known[name]) is None and not _by_delong(known[name])]
     by_card: dict[tuple[str, str], Floats] = {}
     if resampled and len(single) > 1:
@@ -158,6 +179,7 @@ def differences(
             class_sizes,
             level,
             (by_card.get((metric, x)), by_card.get((metric, y))),
+            same_runs,
         )
         for metric in metrics
         for x, y in combinations(names, 2)
@@ -193,42 +215,69 @@ def _difference(
     class_sizes: ClassSizes,
     level: float,
     resamples: tuple[Floats | None, Floats | None],
+    same_runs: bool,
 ) -> Difference:
-    seeds = (a.seeds, b.seeds)
+    seeds, record = (a.seeds, b.seeds), get_metric(metric)
     values = [*a.values(metric), *b.values(metric)]
     defined = [value for value in values if value is not None]
     if len(defined) < len(values):
         reasons = [card.reason(metric) for card in (a, b)]
         return Difference(metric, None, reason=next((r for r in reasons if r != UNDEFINED), UNDEFINED), seeds=seeds)
     of_a, of_b = np.array(defined[: a.seeds]), np.array(defined[a.seeds :])
-    try:
-        influences = np.concatenate([a.influence_values(metric, class_sizes), b.influence_values(metric, class_sizes)])
-    except MetricError as failure:
-        return Difference(metric, float(of_a.mean() - of_b.mean()), reason=str(failure), seeds=seeds)
-    influence = influences[: a.seeds].mean(axis=0) - influences[a.seeds :].mean(axis=0)
-    image_df = math.inf if seeds == (1, 1) else clusters.degrees_of_freedom(influence)
-    variance, df = seed_variance([of_a, of_b], clusters.covariance(influences), image_df)
-    error = math.sqrt(variance) if variance > clusters.rounding(influences) else 0.0
     note = UNKNOWN_SPREAD if 1 in seeds else None
     plain = Difference(metric, float(of_a.mean() - of_b.mean()), seeds=seeds, note=note)
+    if same_runs and not record.uses_threshold and _same_scores(a, b):
+        return zero_by_definition(plain)
+    try:
+        rows = [card.influence_values(metric, class_sizes) for card in (a, b)]
+    except MetricError as failure:
+        return replace(plain, reason=str(failure), note=None)
+    if seeds_agree(of_a, rows[0]) and seeds_agree(of_b, rows[1]):
+        a, b, of_a, of_b, rows = a.first(), b.first(), of_a[:1], of_b[:1], [rows[0][:1], rows[1][:1]]
+    one_each = a.seeds == b.seeds == 1
+    influence = rows[0].mean(axis=0) - rows[1].mean(axis=0)
+    image_df = math.inf if one_each else clusters.degrees_of_freedom(influence)
+    if same_runs:
+        variance, df = seed_variance([of_a - of_b], clusters.covariance(rows[0] - rows[1]), image_df)
+    else:
+        variance, df = seed_variance([of_a, of_b], clusters.covariance(np.concatenate(rows)), image_df)
+    error = math.sqrt(variance) if variance > clusters.rounding(np.concatenate(rows)) else 0.0
     by = ", by patient" if clusters.repeated else ""
-    if seeds != (1, 1):
-        return with_t_test(plain, error, df, level, f"images and seeds, t with {df:.1f} df{by}")
-    record = get_metric(metric)
+    if error and not one_each:
+        return with_t_test(plain, error, df, level, f"images and seeds, t with {df:.1f} df{by}", span=span(record))
     if (share := _share_of_images(record)) is not None:
-        reason = None if error else "no smallest detectable difference: nothing varies between images"
-        plain = replace(plain, smallest_detectable=_smallest_detectable(error, df), reason=reason)
-        return _with_mcnemar_test(plain, share, a, b, clusters, class_sizes, level, by)
+        plain = replace(plain, smallest_detectable=_smallest_detectable(error, df))
+        of_shares = difference_of_shares(metric, share, a, b, clusters, class_sizes, level)
+        reason = of_shares.reason or (None if error else NOTHING_DETECTABLE)
+        return replace(plain, **asdict(of_shares) | {"reason": reason})
     if _by_delong(record):
-        return with_t_test(plain, error, df, level, f"DeLong{by}")
+        return with_t_test(plain, error, df, level, f"DeLong{by}", span=span(record))
     if not error:
         return _nothing_varies(plain)
     df = clusters.degrees_of_freedom(influence)
-    return _with_bootstrap_test(plain, resamples, error, df, level, f"paired bootstrap{by}")
+    if resamples[0] is None or resamples[1] is None:
+        return with_t_test(plain, error, df, level, f"linearised{by}", span=span(record))
+    return _with_bootstrap_test(plain, record, resamples[0] - resamples[1], error, df, level, f"paired bootstrap{by}")
+
+
+def _same_scores(a: PairedScores, b: PairedScores) -> bool:
+    """Return whether both have the same scores in every run, and only the thresholds may differ."""
+    return all(np.array_equal(one.y_score, other.y_score) for one, other in zip(a.runs, b.runs, strict=True))
+
+
+def zero_by_definition(difference: Difference) -> Difference:
+    """Return a difference of a figure of scores between the same scores: exactly 0, whatever the images."""
+    return replace(difference, value=0.0, low=0.0, high=0.0, method=SAME_RUNS, p_value=1.0, test=SAME_RUNS, note=None)
+
+
+def span(metric: Scaled) -> float:
+    """Return the greatest difference that two values of a metric can have; infinite for a loss without a greatest."""
+    least, greatest = metric.range
+    return greatest - least
 
 
 def _share_of_images(metric: Metric) -> Ratio | None:
-    """Return the ratio of a metric whose denominator is the same images for every card, as McNemar's test needs."""
+    """Return the ratio of a metric whose denominator is the same images for every card, as Newcombe's method needs."""
     return metric.ratio if metric.ratio is not None and metric.ratio.population is not None else None
 
 
@@ -236,7 +285,9 @@ def _by_delong(metric: Metric) -> bool:
     return metric.variance == "DeLong"
 
 
-def with_t_test(difference: Difference, error: float, df: float, level: float, method: str) -> Difference:
+def with_t_test(
+    difference: Difference, error: float, df: float, level: float, method: str, *, span: float = math.inf
+) -> Difference:
     """Return a difference with its t interval, two-sided t-test and smallest detectable difference.
 
     Args:
@@ -245,6 +296,7 @@ def with_t_test(difference: Difference, error: float, df: float, level: float, m
         df: Degrees of freedom; infinite for a normal test.
         level: Confidence level of the interval, in (0, 1).
         method: The name of interval and test.
+        span: The greatest difference that is possible, at which the interval ends; at least the absolute difference.
 
     Returns:
         The complete difference; without an interval, with the reason, if the standard error is 0.
@@ -254,8 +306,8 @@ def with_t_test(difference: Difference, error: float, df: float, level: float, m
     half = t_quantile(level, df) * error
     return replace(
         difference,
-        low=difference.value - half,
-        high=difference.value + half,
+        low=max(-span, difference.value - half),
+        high=min(span, difference.value + half),
         method=method,
         p_value=2 * _below(-abs(difference.value) / error, df),
         test=method,
@@ -282,69 +334,16 @@ def _nothing_varies(difference: Difference) -> Difference:
 
 
 def _with_bootstrap_test(
-    difference: Difference,
-    resamples: tuple[Floats | None, Floats | None],
-    linearised: float,
-    df: float,
-    level: float,
-    method: str,
+    difference: Difference, metric: Metric, replicated: Floats, linearised: float, df: float, level: float, method: str
 ) -> Difference:
     """Return `difference` with the t-test of the bootstrap's standard error (Efron 1981) or the `linearised` one.
 
     The larger of the two is used, because in simulations either alone was sometimes too small for average precision.
     The percentile interval and the normal quantile missed too often when patients have several images.
     """
-    assert resamples[0] is not None  # both cards have one seed, so both are in the bootstrap
-    assert resamples[1] is not None
-    differences = resamples[0] - resamples[1]
-    defined = differences[~np.isnan(differences)]
-    if len(defined) < (1 - UNDEFINED_SHARE) * len(differences):
-        share = 1 - len(defined) / len(differences)
+    defined = replicated[~np.isnan(replicated)]
+    if len(defined) < (1 - UNDEFINED_SHARE) * len(replicated):
+        share = 1 - len(defined) / len(replicated)
         return replace(difference, reason=f"undefined in {share:.0%} of the bootstrap replicates")
-    return with_t_test(difference, max(float(defined.std(ddof=1)), linearised), df, level, method)
-
-
-def _with_mcnemar_test(
-    difference: Difference,
-    share: Ratio,
-    a: PairedScores,
-    b: PairedScores,
-    clusters: Clusters,
-    class_sizes: ClassSizes,
-    level: float,
-    by: str,
-) -> Difference:
-    """Return `difference` with McNemar's exact test and the paired interval of Newcombe 1998 (method 10)."""
-    y_true, metric = clusters.y_true, difference.metric
-    success, trial = (np.array(part, dtype=np.float64) for part in (share.numerator, share.denominator))
-    trials = trial[cells(y_true, a.runs[0].y_score, a.thresholds[0])]  # the same for both cards
-    successes, rates, bounds = [], [], []
-    for card in (a, b):
-        run, cut = card.runs[0], card.thresholds[0]
-        hits = success[cells(y_true, run.y_score, cut)]
-        rate = float(hits.sum() / trials.sum())
-        single = interval(metric, rate, run.y_score, cut, clusters, class_sizes=class_sizes, level=level)
-        if single.low is None or single.high is None:
-            return replace(difference, reason=single.reason)
-        successes.append(hits)
-        rates.append(rate)
-        bounds.append((single.low, single.high))
-    changes = clusters.sums((successes[0] - successes[1])[None])[0]
-    influence_a, influence_b = (card.influence_values(metric, class_sizes)[0] for card in (a, b))
-    correlation = clusters.correlation(influence_a, influence_b)
-    size = int(np.count_nonzero(clusters.sums(trials[None])))
-    low, high = mover((rates[0], rates[1]), bounds[0], bounds[1], _continuity_corrected(correlation, rates, size))
-    return replace(
-        difference,
-        low=max(-1.0, low),
-        high=min(1.0, high),
-        method=f"Newcombe{by}",
-        p_value=sign_flip(changes),
-        test=f"McNemar exact{by}",
-    )
-
-
-def _continuity_corrected(correlation: float, rates: list[float], clusters: int) -> float:
-    """Return the correlation of two proportions with Newcombe's continuity correction if it is positive."""
-    spread = math.sqrt(math.prod(rate * (1 - rate) for rate in rates))
-    return max(0.0, correlation - 0.5 / (clusters * spread)) if correlation > 0 and spread else min(0.0, correlation)
+    error = max(float(defined.std(ddof=1)), linearised)
+    return with_t_test(difference, error, df, level, method, span=span(metric))

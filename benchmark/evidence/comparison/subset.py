@@ -10,10 +10,10 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from benchmark.evidence.comparison.paired import Difference, with_t_test
+from benchmark.evidence.comparison.paired import Difference, span, with_t_test
 from benchmark.evidence.intervals.seeds import UNKNOWN_SPREAD, PairedScores, seed_variance
 from benchmark.evidence.metrics.influence import ClassSizes, Clusters, centred
-from benchmark.evidence.metrics.registry import MetricError
+from benchmark.evidence.metrics.registry import MetricError, get_metric
 from benchmark.evidence.scores import Scores
 
 S = TypeVar("S", bound=Scores)
@@ -111,7 +111,7 @@ def effect_of_leaving_out(
     note = UNKNOWN_SPREAD if card.seeds == 1 else None
     change = Difference(metric, float(defined.mean()), seeds=seeds, note=note)
     by = ", by patient" if clusters.repeated else ""
-    return with_t_test(change, math.sqrt(variance), df, level, f"linearised{by}")
+    return with_t_test(change, math.sqrt(variance), df, level, f"linearised{by}", span=span(get_metric(metric)))
 
 
 def _remaining(names: Sequence[str], left_out: Collection[str]) -> npt.NDArray[np.bool_]:

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
 from benchmark.evidence.estimate import SampleEstimate
+from benchmark.evidence.intervals.formulas import exact_binomial
 
 Verdict = Literal["reproduced", "differs", "inconclusive", "impossible", "not comparable", "not run"]
 Answer = Literal["holds", "does not hold", "undetermined"]
 _MOST_IMAGES = 1_000_000
+_MOST_TRAININGS = 0.5
+"""A recipe does not have a fault that fewer trainings than this share have."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,30 @@ class Decision:
         reason: What led to it, in words.
         needed: For an inconclusive verdict, the number of test images that would decide if the estimate stayed the
             same; None if no number below a million would.
+        one_training: Whether the verdict would be `differs` if it did not rest on one training alone.
     """
 
     verdict: Verdict
     reason: str
     needed: int | None = None
+    one_training: bool = False
+
+
+def of_one_training(decision: Decision) -> Decision:
+    """Return what one training of a recipe concludes: it can support a claim about the recipe, and not contradict it.
+
+    Another training of the same recipe may give another figure, by an amount that one training does not show.
+
+    Args:
+        decision: What the interval over images concludes.
+
+    Returns:
+        The decision, inconclusive instead of differs.
+    """
+    if decision.verdict != "differs":
+        return decision
+    reason = f"one training cannot contradict a claim about a recipe, as another seed may differ: {decision.reason}"
+    return Decision("inconclusive", reason, one_training=True)
 
 
 def within(estimate: SampleEstimate, margin: float) -> Decision:
@@ -101,18 +123,22 @@ def below(estimate: SampleEstimate, bound: float) -> Decision:
     """Conclude whether a figure or a difference is less than `bound`."""
     opposite = above(estimate, bound)
     inverse: dict[Verdict, Verdict] = {"reproduced": "differs", "differs": "reproduced"}
-    return Decision(inverse.get(opposite.verdict, opposite.verdict), opposite.reason, opposite.needed)
+    return replace(opposite, verdict=inverse.get(opposite.verdict, opposite.verdict))
 
 
-def present(runs: Sequence[bool | None], finding: str) -> Decision:
-    """Conclude whether a card has a finding. It must be present in all of its runs, or in none.
+def present(runs: Sequence[bool | None], finding: str, *, every_seed_alike: bool = False) -> Decision:
+    """Conclude whether a recipe has a finding, from its trainings.
+
+    The share of trainings with the finding has an exact binomial interval (Clopper and Pearson 1934).
 
     Args:
         runs: Whether the finding is present, per run (seed); None if the run did not record what would show it.
         finding: Its name, for the reason.
+        every_seed_alike: Whether the seed changes nothing, as for a probe. Then one run is enough.
 
     Returns:
-        Reproduced for all runs, differs for none, inconclusive otherwise.
+        Reproduced if all runs have it, or if the whole interval lies above one half. Differs if the whole interval lies
+        below one half, as from 0 of 5 on. Inconclusive otherwise.
     """
     if not runs:
         return Decision("not run", f"no run says whether {finding}")
@@ -120,9 +146,15 @@ def present(runs: Sequence[bool | None], finding: str) -> Decision:
     share = f"{finding} in {count} of {len(runs)} run{'' if len(runs) == 1 else 's'}"
     if unrecorded:
         return Decision("inconclusive", f"{share}; {unrecorded} did not record what would show it")
-    if count in (0, len(runs)):
-        return Decision("reproduced" if count else "differs", share)
-    return Decision("inconclusive", share)
+    if every_seed_alike:
+        return Decision("reproduced" if count == len(runs) else "differs", f"{share}, and every seed is alike")
+    low, high = exact_binomial(count, len(runs))
+    share += f"; the share of trainings is between {low:.0%} and {high:.0%}"
+    if count == len(runs) or low > _MOST_TRAININGS:
+        return Decision("reproduced", share)
+    if high < _MOST_TRAININGS:
+        return Decision("differs", share)
+    return Decision("inconclusive", share, one_training=len(runs) == 1)
 
 
 def all_hold(parts: Sequence[Decision]) -> Decision:
@@ -145,6 +177,7 @@ def _combine(parts: Sequence[Decision], first: Sequence[Verdict], otherwise: Ver
         verdict,
         "; ".join(dict.fromkeys(part.reason for part in deciding)),
         None if verdict != "inconclusive" or None in needed else max(n for n in needed if n is not None),
+        verdict == "inconclusive" and any(part.one_training for part in deciding),
     )
 
 

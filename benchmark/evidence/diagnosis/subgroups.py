@@ -20,7 +20,7 @@ from scipy.stats import fisher_exact
 from benchmark.evidence.comparison.multiplicity import holm
 from benchmark.evidence.estimate import Estimate
 from benchmark.evidence.intervals.figures import figures
-from benchmark.evidence.metrics.influence import Clusters
+from benchmark.evidence.metrics.influence import Clusters, Cut
 from benchmark.evidence.scores import Scores
 
 Mask = npt.NDArray[np.bool_]
@@ -108,13 +108,13 @@ class Subgroups:
     """Results of all groups.
 
     Attributes:
-        threshold: The decision threshold.
+        threshold: The decision threshold; one for all images, or one per image (n,).
         groups: The results by group.
         tests: Number of tests that `adjusted` accounts for.
         left_out: Why groupings are missing.
     """
 
-    threshold: float
+    threshold: Cut
     groups: tuple[Subgroup, ...]
     tests: int
     left_out: tuple[str, ...]
@@ -176,7 +176,7 @@ def by_thirds(
     return Grouping(kind, tuple(titles[index] for index in third.tolist()), tuple(titles.values()))
 
 
-def subgroups(scores: Scores, threshold: float, groupings: Sequence[Grouping]) -> Subgroups:
+def subgroups(scores: Scores, threshold: Cut, groupings: Sequence[Grouping]) -> Subgroups:
     """Compute recall, specificity and accuracy in every group and test for differences.
 
     Intervals are those of `intervals.figures`, clustered by patient if a patient has several images. They treat the
@@ -190,7 +190,7 @@ def subgroups(scores: Scores, threshold: float, groupings: Sequence[Grouping]) -
 
     Args:
         scores: Test scores, n images.
-        threshold: The decision threshold, in [0, 1].
+        threshold: The decision threshold, in [0, 1]; one for all images, or one per image (n,).
         groupings: Groupings of the n images.
 
     Returns:
@@ -260,12 +260,12 @@ def _test(group: Subgroup, rate: Rate, groups: Sequence[Subgroup]) -> _Test:
     return group.kind, rate.metric, tuple(names) if len(names) == 2 else (group.name,)
 
 
-def certainty(scores: Scores, threshold: float) -> npt.NDArray[np.float64]:
+def certainty(scores: Scores, threshold: Cut) -> npt.NDArray[np.float64]:
     """Compute how far each score is from the threshold, relative to the end of the scale on its side.
 
     Args:
         scores: Scores of n images.
-        threshold: The decision threshold, in [0, 1].
+        threshold: The decision threshold, in [0, 1]; one for all images, or one per image (n,).
 
     Returns:
         Values (n,): 0 at the threshold, 1 at a score of 0 or 1.
@@ -276,7 +276,7 @@ def certainty(scores: Scores, threshold: float) -> npt.NDArray[np.float64]:
     return relative
 
 
-def _subgroup(scores: Scores, threshold: float, kind: str, name: str, group: Mask) -> Subgroup:
+def _subgroup(scores: Scores, threshold: Cut, kind: str, name: str, group: Mask) -> Subgroup:
     patient = scores.patient
     part = replace(
         scores,
@@ -285,8 +285,9 @@ def _subgroup(scores: Scores, threshold: float, kind: str, name: str, group: Mas
         y_score=scores.y_score[group],
         patient=None if patient is None else tuple(np.array(patient)[group].tolist()),
     )
-    computed = figures(part, threshold)
-    right = (part.y_score >= threshold) == (part.y_true == 1)
+    cut = threshold[group] if isinstance(threshold, np.ndarray) else threshold
+    computed = figures(part, cut)
+    right = (part.y_score >= cut) == (part.y_true == 1)
     rates = []
     for metric in ("recall", "specificity", "accuracy"):
         of_class = part.y_true == _OF_CLASS[metric] if metric in _OF_CLASS else np.ones(len(part), bool)
@@ -309,7 +310,7 @@ def _subgroup(scores: Scores, threshold: float, kind: str, name: str, group: Mas
     return Subgroup(kind, name, len(part), patients, tuple(rates), tuple(failures[order].tolist()))
 
 
-def _tested(rate: Rate, scores: Scores, threshold: float, mask: Mask) -> Rate:
+def _tested(rate: Rate, scores: Scores, threshold: Cut, mask: Mask) -> Rate:
     """Add the difference from the images of the class outside `mask`, and its test."""
     of_class = scores.y_true == _OF_CLASS[rate.metric]
     right = ((scores.y_score >= threshold) == (scores.y_true == 1))[of_class].astype(np.float64)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import ndtri, stdtrit
+from scipy.special import betaincinv, ndtri, stdtrit
 
 from benchmark.evidence.metrics.influence import Floats
 from benchmark.evidence.metrics.registry import Scale
@@ -46,6 +46,25 @@ def wilson(successes: int, n: int, level: float = 0.95) -> Bounds:
     if not 0 <= successes <= n or n <= 0:
         raise ValueError(f"{successes} of {n} is not a proportion")
     return effective_wilson(successes / n, n, z_quantile(level))
+
+
+def exact_binomial(successes: int, n: int, level: float = 0.95) -> Bounds:
+    """Return the exact interval of a proportion (Clopper and Pearson 1934).
+
+    At 0 and at `n` successes the interval has one end, which has the whole error: 0 of 3 leaves 63%.
+
+    Args:
+        successes: From 0 to `n`.
+        n: The number of independent trials, at least 1.
+        level: Confidence level, in (0, 1).
+
+    Returns:
+        Both ends, in [0, 1].
+    """
+    error = 1 - level if successes in (0, n) else (1 - level) / 2
+    low = 0.0 if successes == 0 else float(betaincinv(successes, n - successes + 1, error))
+    high = 1.0 if successes == n else float(betaincinv(successes + 1, n - successes, 1 - error))
+    return low, high
 
 
 def effective_wilson(proportion: float, n: float, quantile: float) -> Bounds:

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import chdtri
 
-from benchmark.evidence.estimate import Estimate
+from benchmark.evidence.estimate import Caution, Estimate, Trainings
+from benchmark.evidence.intervals.caution import caution_about
 from benchmark.evidence.intervals.formulas import Scaled, around, t_quantile
 from benchmark.evidence.intervals.multiclass import check_decisions, multiclass_interval, too_few_for_seeds
+from benchmark.evidence.intervals.trainings import upper_seed_variance
 from benchmark.evidence.intervals.uncertainty import Interval, interval
 from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Cut, Floats, Labels, centred
 from benchmark.evidence.metrics.multiclass import MulticlassMetric, multiclass_metrics
 from benchmark.evidence.metrics.registry import UNDEFINED, MetricError, confusion, get_metric, value_of
 from benchmark.evidence.scores import AnyScores, MulticlassScores, Scores
 
-_BELOW_UPPER = 0.3  # probability that the upper limit of the seed variance lies below the true variance
 UNKNOWN_SPREAD = "spread over seeds unknown"
+CHANCE = 0.5
+"""The AUC of scores that say nothing about the class."""
+_SAME = 1e-12  # rounding alone makes equal figures differ by up to this
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +53,33 @@ class PairedScores:
         """The number of seeds."""
         return len(self.runs)
 
+    @property
+    def decisions_agree(self) -> bool:
+        """Whether every seed has the same decision on every image."""
+        called = [run.y_score >= cut for run, cut in zip(self.runs, self.thresholds, strict=True)]
+        return all(np.array_equal(called[0], other) for other in called[1:])
+
+    @cached_property
+    def differ_in_kind(self) -> bool:
+        """Whether some seeds are no better than chance, by the interval of their AUC, and others are."""
+        first = self.runs[0]
+        clusters, chance = Clusters(first.y_true, first.patient), []
+        for index, value in enumerate(self.values("auc") if self.seeds > 1 else []):
+            low = None if value is None else self.run_interval(index, "auc", value, clusters, "drawn", 0.95).low
+            chance.append(low is None or low <= CHANCE)
+        return any(chance) and not all(chance)
+
+    def caution(self, metric: str) -> Caution | None:
+        """Return why an interval of `metric` may be far off; None where nothing speaks against it."""
+        first = self.runs[0]
+        if self.differ_in_kind:
+            return "seeds differ in kind"
+        return caution_about(get_metric(metric), Clusters(first.y_true, first.patient))
+
+    def first(self) -> PairedScores:
+        """Return the scores of the first seed alone."""
+        return PairedScores(self.runs[:1], self.thresholds[:1])
+
     def values(self, metric: str) -> list[float | None]:
         """Return the metric per seed; None where missing."""
         return [value_of(metric, run, cut) for run, cut in zip(self.runs, self.thresholds, strict=True)]
@@ -75,14 +105,15 @@ class PairedScores:
         """Return why there are too few images for an interval over seeds; None if there are enough."""
         return None
 
-    def first_interval(
-        self, metric: str, value: float, clusters: Clusters, class_sizes: ClassSizes, level: float
+    def run_interval(
+        self, index: int, metric: str, value: float, clusters: Clusters, class_sizes: ClassSizes, level: float
     ) -> Interval:
-        """Return the interval over images of the first seed's figure.
+        """Return the interval over images of one seed's figure.
 
         Args:
+            index: The number of the run, from 0.
             metric: The metric, as in `seed_figure`.
-            value: Its value for the first seed.
+            value: Its value for this seed.
             clusters: Labels of the images, and which of them belong to one patient.
             class_sizes: Whether the class sizes of the test set were drawn or fixed.
             level: Confidence level, in (0, 1).
@@ -90,10 +121,8 @@ class PairedScores:
         Returns:
             The interval, or the reason why there is none.
         """
-        first, cut = self.runs[0], self.thresholds[0]
-        return interval(
-            metric, value, first.y_score, cut, clusters, class_sizes=class_sizes, level=level, fold=first.fold
-        )
+        run, cut = self.runs[index], self.thresholds[index]
+        return interval(metric, value, run.y_score, cut, clusters, class_sizes=class_sizes, level=level, fold=run.fold)
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +165,20 @@ class MulticlassPairedScores:
         first = self.runs[0]
         return multiclass_metrics(first.classes, ordered=first.ordered, costs=self.costs, abstains=self.abstains)
 
+    @property
+    def decisions_agree(self) -> bool:
+        """Whether every seed has the same decision on every image."""
+        return all(np.array_equal(self.decided[0], other) for other in self.decided[1:])
+
+    def caution(self, metric: str) -> Caution | None:
+        """Return why an interval may be far off: some seeds predict one class alone, and others do not."""
+        one_class = [bool((decided == decided[0]).all()) for decided in self.decided]
+        return "seeds differ in kind" if any(one_class) and not all(one_class) else None
+
+    def first(self) -> MulticlassPairedScores:
+        """Return the scores and decisions of the first seed alone."""
+        return MulticlassPairedScores(self.runs[:1], self.decided[:1], self.costs, self.abstains)
+
     def values(self, metric: str) -> list[float | None]:
         """Return the metric per seed; None where missing."""
         record = self.record(metric)
@@ -161,14 +204,15 @@ class MulticlassPairedScores:
         """Return why there are too few images for an interval over seeds; None if there are enough."""
         return too_few_for_seeds(self.record(metric), self.runs[0], clusters)
 
-    def first_interval(
-        self, metric: str, value: float, clusters: Clusters, class_sizes: ClassSizes, level: float
+    def run_interval(
+        self, index: int, metric: str, value: float, clusters: Clusters, class_sizes: ClassSizes, level: float
     ) -> Interval:
-        """Return the interval over images of the first seed's figure.
+        """Return the interval over images of one seed's figure.
 
         Args:
+            index: The number of the run, from 0.
             metric: The metric, as in `seed_figure`.
-            value: Its value for the first seed.
+            value: Its value for this seed.
             clusters: Labels of the images, and which of them belong to one patient.
             class_sizes: Whether the class sizes of the test set were drawn or fixed.
             level: Confidence level, in (0, 1).
@@ -176,7 +220,7 @@ class MulticlassPairedScores:
         Returns:
             The interval, or the reason why there is none.
         """
-        record, scores, decided = self.record(metric), self.runs[0], self.decided[0]
+        record, scores, decided = self.record(metric), self.runs[index], self.decided[index]
         return multiclass_interval(record, value, scores, decided, clusters, class_sizes=class_sizes, level=level)
 
 
@@ -201,6 +245,7 @@ class SeedFigure(Estimate):
         seeds: The number of seeds.
         spread: Standard deviation between seeds; None for one seed.
         note: What the interval does not account for.
+        caution: Why the interval may be far off; None where nothing speaks against it.
     """
 
     metric: str
@@ -212,6 +257,12 @@ class SeedFigure(Estimate):
     seeds: int
     spread: float | None
     note: str | None
+    caution: Caution | None = None
+
+    @property
+    def trainings(self) -> Trainings | None:
+        """How much the figure varies between trainings; None for one seed."""
+        return None if self.spread is None else Trainings(self.seeds, self.spread)
 
 
 def check_same_images(a: AnyScores, b: AnyScores) -> None:
@@ -252,8 +303,14 @@ def seed_figure(
         level: Confidence level of the interval, in (0, 1).
 
     Returns:
-        The mean. With one seed, the interval accounts for images only, and the note says so.
+        The mean. With one seed, the interval accounts for images only, and the note says so. Seeds that agree on every
+        image have the interval of one of them, and so has the mean where nothing varies over images.
     """
+    figure = _seed_figure(metric, card, class_sizes, level)
+    return figure if figure.bounds is None else replace(figure, caution=card.caution(metric))
+
+
+def _seed_figure(metric: str, card: AnyPairedScores, class_sizes: ClassSizes, level: float) -> SeedFigure:
     values = card.values(metric)
     if any(value is None for value in values):
         missing = sum(value is None for value in values)
@@ -265,25 +322,64 @@ def seed_figure(
     value, first = float(defined.mean()), card.runs[0]
     clusters = Clusters(first.y_true, first.patient)
     if card.seeds == 1:
-        single = card.first_interval(metric, value, clusters, class_sizes, level)
+        single = card.run_interval(0, metric, value, clusters, class_sizes, level)
         return SeedFigure(metric, value, single.low, single.high, single.method, single.reason, 1, None, UNKNOWN_SPREAD)
     spread = float(defined.std(ddof=1))
-    if (few := card.too_few(metric, clusters)) is not None:
-        return SeedFigure(metric, value, None, None, None, few, card.seeds, spread, None)
     try:
         influences = card.influence_values(metric, class_sizes)
     except MetricError as failure:
         return SeedFigure(metric, value, None, None, None, str(failure), card.seeds, spread, None)
-    image_df = clusters.degrees_of_freedom(influences.mean(axis=0))
-    variance, df = seed_variance([defined], clusters.covariance(influences), image_df)
-    if variance <= clusters.rounding(influences):
-        variance = 0.0
-    bounds = around(card.record(metric), value, variance, t_quantile(level, df))
-    if bounds is None:
-        reason = "no interval at the end of the range, or where nothing varies"
-        return SeedFigure(metric, value, None, None, None, reason, card.seeds, spread, None)
-    method = f"images and seeds, t with {df:.1f} df" + (", by patient" if clusters.repeated else "")
-    return SeedFigure(metric, value, *bounds, method, None, card.seeds, spread, None)
+    if card.too_few(metric, clusters) is None and not seeds_agree(defined, influences):
+        image_df = clusters.degrees_of_freedom(influences.mean(axis=0))
+        variance, df = seed_variance([defined], clusters.covariance(influences), image_df)
+        if variance <= clusters.rounding(influences):
+            variance = 0.0
+        bounds = around(card.record(metric), value, variance, t_quantile(level, df))
+        if bounds is not None:
+            method = f"images and seeds, t with {df:.1f} df" + (", by patient" if clusters.repeated else "")
+            return SeedFigure(metric, value, *bounds, method, None, card.seeds, spread, None)
+    one = _from_runs(metric, card, defined, clusters, class_sizes, level)
+    return SeedFigure(metric, value, one.low, one.high, one.method, one.reason, card.seeds, spread, None)
+
+
+def seeds_agree(values: Floats, influences: Floats) -> bool:
+    """Return whether all seeds agree on every image, so that they count as one run.
+
+    Args:
+        values: The metric per seed (seeds,).
+        influences: Its influence values (seeds, n).
+
+    Returns:
+        Whether values and influence values are the same for every seed.
+    """
+    same_value = float(np.ptp(values)) <= _SAME
+    return same_value and bool(np.abs(influences - influences[0]).max() <= _SAME * max(1.0, np.abs(influences).max()))
+
+
+def _from_runs(
+    metric: str, card: AnyPairedScores, values: Floats, clusters: Clusters, class_sizes: ClassSizes, level: float
+) -> Interval:
+    """Return the interval of a mean over seeds whose linearised variance gives none, from the intervals of the runs.
+
+    Square and add (Zou and Donner 2008): the greatest distance of a run's value to its end, and Student's half-width of
+    the mean over seeds. Seeds that agree have the interval of one run, so that more of them weaken no conclusion.
+    """
+    runs = [
+        card.run_interval(index, metric, value, clusters, class_sizes, level)
+        for index, value in enumerate(values.tolist())
+    ]
+    missing = next((run for run in runs if run.bounds is None), None)
+    if missing is not None:
+        return missing
+    ends = np.array([run.bounds for run in runs], dtype=np.float64)
+    spread = float(values.std(ddof=1))
+    if spread <= _SAME:
+        return Interval(float(ends[:, 0].min()), float(ends[:, 1].max()), f"{runs[0].method}, equal for every seed")
+    half = t_quantile(level, len(values) - 1) * spread / math.sqrt(len(values))
+    below, above = float((values - ends[:, 0]).max()), float((ends[:, 1] - values).max())
+    least, greatest = card.record(metric).range
+    low, high = (float(values.mean()) + end for end in (-math.hypot(below, half), math.hypot(above, half)))
+    return Interval(max(least, low), min(greatest, high), f"{runs[0].method} and seeds, square and add")
 
 
 def seed_variance(values: Sequence[Floats], covariance: Floats, image_df: float) -> tuple[float, float]:
@@ -329,6 +425,6 @@ def seed_variance(values: Sequence[Floats], covariance: Floats, image_df: float)
     upper, upper_df = seeds, math.inf
     if seeds > 0:
         upper_df = seeds**2 / seeds_df
-        upper *= max(1.0, upper_df / float(chdtri(upper_df, 1 - _BELOW_UPPER)))
+        upper = upper_seed_variance(seeds, upper_df)
     squares = upper**2 / upper_df + images**2 / image_df
     return total, max(1.0, (upper + images) ** 2 / squares) if squares > 0 else math.inf

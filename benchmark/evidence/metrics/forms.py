@@ -76,11 +76,15 @@ class Share:
 
     def influence_values(self, scores: MulticlassScores, decided: Labels) -> Floats | None:
         """Return the derivative (n,) by the weight of each image; None where undefined."""
+        import numpy as np
+
+        from benchmark.evidence.metrics.influence import fold_inflation
+
         above, below = self.parts(scores, decided)
         total = below.sum()
         if not total or math.isnan(above.sum()):
             return None
-        influence: Floats = (above - above.sum() / total * below) / total
+        influence: Floats = (above - above.sum() / total * below) / total * np.sqrt(fold_inflation(scores.fold))
         return influence
 
     def weighted(self, scores: MulticlassScores, decided: Labels, weights: Floats) -> Floats:
@@ -124,9 +128,14 @@ class OfMatrix:
 
     def influence_values(self, scores: MulticlassScores, decided: Labels) -> Floats | None:
         """Return the derivative (n,) by the weight of each image; None where undefined."""
+        import numpy as np
+
+        from benchmark.evidence.metrics.influence import fold_inflation
+
         if self.evaluate(scores, decided)[0] is None:
             return None
-        influence: Floats = self.gradient(matrix(scores, decided))[scores.y_true, decided]
+        gradient = self.gradient(matrix(scores, decided))[scores.y_true, decided]
+        influence: Floats = gradient * np.sqrt(fold_inflation(scores.fold))
         return influence
 
     def weighted(self, scores: MulticlassScores, decided: Labels, weights: Floats) -> Floats:

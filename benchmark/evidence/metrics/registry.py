@@ -14,7 +14,7 @@ from numbers import Real
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
-from benchmark.evidence.estimate import Estimate
+from benchmark.evidence.estimate import Caution, Estimate
 from benchmark.evidence.metrics.keys import MeasureKey
 from benchmark.evidence.scores import Scores, rows_of_folds
 
@@ -89,6 +89,7 @@ class Figure(Estimate):
         metric: Name of the metric.
         method: How the interval was computed; None without an interval.
         reason: Why the value or the interval is missing.
+        caution: Why the interval may be far off; None where nothing speaks against it, and in old records.
     """
 
     metric: str
@@ -97,6 +98,7 @@ class Figure(Estimate):
     high: float | None = None
     method: str | None = None
     reason: str | None = None
+    caution: Caution | None = None
 
     @classmethod
     def missing(cls, metric: str, reason: str) -> Figure:
@@ -300,7 +302,7 @@ class Metric:
         estimates the variance of the metric. For the AUC, the derivatives are the centred placements of DeLong et al.
         1988, divided by the size of the class. With folds, a metric that ranks has the influence values within each
         fold, divided by the number of folds (LeDell, Petersen and van der Laan 2015), and larger by the small-sample
-        correction of each fold.
+        correction of each fold. With folds, all metrics have values that are larger by the root of `fold_inflation`.
 
         Args:
             y_true: Labels (n,), 0 or 1.
@@ -318,10 +320,25 @@ class Metric:
         """
         import numpy as np
 
-        from benchmark.evidence.metrics.influence import cells
+        from benchmark.evidence.metrics.influence import fold_inflation
 
         if self.kind == "count":
             raise KeyError(self.name)
+        influence = self._influence_values(y_true, y_score, threshold, fold, units)
+        return influence if influence is None or fold is None else influence * np.sqrt(fold_inflation(fold))
+
+    def _influence_values(
+        self,
+        y_true: Labels,
+        y_score: Floats,
+        threshold: Cut,
+        fold: Labels | None,
+        units: Sequence[str] | Labels | None,
+    ) -> Floats | None:
+        import numpy as np
+
+        from benchmark.evidence.metrics.influence import cells
+
         if self.per_image is not None:
             values = self._array(y_true.shape, "per_image", y_true, y_score)
             deviations: Floats = (values - values.mean()) / len(values)

@@ -61,7 +61,7 @@ class AnswerSection:
 
 @dataclass(frozen=True)
 class EffectRow:
-    """The effect of a single change, and its bar."""
+    """The effect of a change, and its bar."""
 
     effect: ChangeEffect
     bar: Bar | None
@@ -74,7 +74,7 @@ class ClaimsView:
     Attributes:
         report: The claims with their verdicts.
         answers: The claims by answer.
-        effects: Effects of single changes by card; `effects_axis` is the axis of their bars.
+        effects: Effects of changes by card; `effects_axis` is the axis of their bars.
         rows: The audited rows, each with the least and largest TP, FP, TN and FN of the matrices that print it; empty
             without matrices.
     """
@@ -99,12 +99,12 @@ def claims_view(report: ClaimsReport, answers: Iterable[AnsweredClaims], cards: 
     """
     cards = set(cards)
     card_of = {row.name: row.card for row in report.claims.rows if row.card in cards}
-    estimates = [cause.effect for causes in report.causes.values() for cause in causes]
+    estimates = [each.effect for changes in report.changes.values() for each in changes]
     axis = axis_over((x for e in estimates for x in (e.value, e.low, e.high)), zero=True)
     return ClaimsView(
         report=report,
         answers=tuple(_answer(answered, card_of) for answered in answers),
-        effects={card: tuple(_effect(cause, axis) for cause in causes) for card, causes in report.causes.items()},
+        effects={card: tuple(_effect(each, axis) for each in changes) for card, changes in report.changes.items()},
         effects_axis=axis,
         rows=tuple((row, _spans(row)) for row in report.audit.rows),
     )
@@ -151,8 +151,8 @@ def _figure_bar(claim: ClaimVerdict) -> Bar | None:
     return None if axis is None else Bar(axis, measured.value, measured.bounds, published)
 
 
-def _effect(cause: ChangeEffect, axis: Axis | None) -> EffectRow:
-    return EffectRow(cause, None if axis is None else Bar(axis, cause.effect.value, cause.effect.bounds))
+def _effect(change: ChangeEffect, axis: Axis | None) -> EffectRow:
+    return EffectRow(change, None if axis is None else Bar(axis, change.effect.value, change.effect.bounds))
 
 
 def _spans(row: AuditRow) -> tuple[tuple[int, int], ...]:

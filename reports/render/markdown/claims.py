@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from reports.render.markdown.audit import audit_markdown
 from reports.render.markdown.table import cell, table
-from reports.render.words import SINGLE_CHANGE_EFFECTS, SINGLE_CHANGES
+from reports.render.words import CHANGE_EFFECTS, EFFECTS_OF_CHANGES
 from reports.text import estimate
 from reports.verdicts.report import ClaimsReport
-from reports.verdicts.text import CAUSE_HEADS, cause_rows, decimals, reason, summary
+from reports.verdicts.text import CHANGE_HEADS, change_rows, decimals, measured, reason, summary
 
 _FIGURE_HEADS = ("verdict", "row", "published", "measured", "difference", "why", "where")
 
 
 def claims_markdown(report: ClaimsReport) -> list[str]:
-    """Lines with the verdicts, the audit of the published figures and the effects of single changes."""
+    """Lines with the verdicts, the audit of the published figures and the effects of changes."""
     lines = ["### Claims", "", f"{cell(report.claims.title)}.", ""]
     lines += [f"Compared with {cell(report.data)}: {summary(report)}.", ""]
     lines += [line for note in report.notes for line in (f"> {cell(note)}", "")]
@@ -21,9 +21,9 @@ def claims_markdown(report: ClaimsReport) -> list[str]:
         lines += ["#### Statements", "", *table(["verdict", "statement", "why", "where"], _statements(report)), ""]
     lines += ["#### Published figures", "", *table(_FIGURE_HEADS, _figures(report)), ""]
     lines += ["#### Audit of the published figures", "", *audit_markdown(report.audit), ""]
-    if report.causes:
-        lines += [f"#### {SINGLE_CHANGES}", "", SINGLE_CHANGE_EFFECTS, ""]
-        lines += [*table(CAUSE_HEADS, ([f"`{card}`", *cells] for card, *cells in cause_rows(report))), ""]
+    if report.changes:
+        lines += [f"#### {EFFECTS_OF_CHANGES}", "", CHANGE_EFFECTS, ""]
+        lines += [*table(CHANGE_HEADS, ([f"`{card}`", *cells] for card, *cells in change_rows(report))), ""]
     return lines
 
 
@@ -45,7 +45,7 @@ def _figures(report: ClaimsReport) -> list[list[str]]:
             claim.decision.verdict,
             f"`{claim.about}`",
             claim.claim,
-            estimate(claim.measured, decimals(claim)),
+            measured(claim),
             estimate(claim.difference, decimals(claim), sign=True),
             reason(claim),
             claim.where,

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from benchmark.evidence.metrics.registry import measures
-from tests.perf import multiclass_simulation
+from tests.perf import claims_simulation, multiclass_simulation
 from tests.perf.simulation import OURS, TEXTBOOK, coverage, false_alarms, seed_coverage
 from tests.support.multiclass_worlds import MulticlassWorld
 from tests.support.worlds import World
@@ -68,3 +68,34 @@ def test_a_rare_class_does_not_make_macro_means_too_sure() -> None:
     tallies = multiclass_simulation.coverage(MulticlassWorld(300, 3, 1.6, rare=0.05), SETS, seed=5, keys=keys)
     for key in keys:
         assert tallies[key].missed <= 0.05 + SLACK, key
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("spread", "seeds"), [(0.0, 3), (0.06, 1), (0.06, 3), (0.08, 5)])
+def test_trainings_of_the_published_recipe_rarely_contradict_its_figure(spread: float, seeds: int) -> None:
+    assert claims_simulation.verdicts(spread, seeds, SETS, seed=6)["differs"] / SETS <= 0.05
+    assert claims_simulation.verdicts(spread, seeds, SETS, seed=6, gap=0.4)["differs"] > 0 or seeds == 1
+
+
+@pytest.mark.slow
+def test_images_alone_accuse_the_published_recipe() -> None:
+    accused = claims_simulation.verdicts(0.06, 1, SETS, seed=6, images_alone=True)["differs"]
+    assert accused / SETS > 0.05 + SLACK
+
+
+@pytest.mark.slow
+def test_the_same_runs_show_a_gain_that_independent_seeds_hide() -> None:
+    world = claims_simulation.Trainings(0.3, 0.0)
+    by_name = claims_simulation.gain(world, 3, 150, 7, claims_simulation.true_gain(world, 1000))
+    paired, independent = by_name["paired"], by_name["independent"]
+    assert paired[0].missed <= 0.05 + 3.5 * math.sqrt(0.05 * 0.95 / 150)
+    assert paired[1] > 10 * max(1, independent[1])
+
+
+@pytest.mark.parametrize(("positives", "negatives"), [(5, 95), (20, 80), (50, 50)])
+def test_a_perfect_auc_excludes_the_truth_in_at_most_a_fortieth_of_the_worst_world(
+    positives: int, negatives: int
+) -> None:
+    """A share of the positives is mislabelled, so that the AUC is just below the lower end for an AUC of 1."""
+    share, above = claims_simulation.missed(claims_simulation.worst(positives, negatives), 4000, seed=1)
+    assert 0.005 < share == above <= 0.025 + 3.5 * math.sqrt(0.025 * 0.975 / 4000)

@@ -34,7 +34,7 @@ from reports.results.probabilities import Probabilities, probabilities
 from reports.verdicts.report import ClaimsReport, report_on_claims
 from tests.support.claims import contents, figure, row, write_claims
 from tests.support.records import HEALTHY, KAGGLE, cards, of_counts, on_test, planted, recorded_history
-from tests.support.stored import keep
+from tests.support.stored import keep, keep_seeds
 
 Card = tuple[CardCurves, tuple[Probabilities, ...]]
 
@@ -188,7 +188,7 @@ def test_a_decision_curve_stands_beside_treating_all_and_none(card: Card) -> Non
 
 def judged(folder: Path, *figures: dict[str, object]) -> ClaimsReport:
     store = Store(folder / "runs")
-    keep(store, "attempt-5", of_counts(tp=212, fp=20, tn=214, fn=22))
+    keep_seeds(store, "attempt-5", of_counts(tp=212, fp=20, tn=214, fn=22))
     test = {"negatives": 234, "positives": 234, "location": "Section 2"}
     source = {"report": "A study", "data": KAGGLE.source, "test": test}
     held = contents(row("one", *figures, card="attempt-5"), source=source)

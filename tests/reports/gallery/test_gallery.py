@@ -16,7 +16,8 @@ from PIL import Image
 
 from benchmark.evidence.calibration.calibrators import best_calibrator
 from benchmark.evidence.scores import TestScores
-from reports.gallery.gallery import build_gallery, decided_at, select_images
+from reports.gallery.decided import decided_at
+from reports.gallery.gallery import build_gallery, select_images
 from reports.gallery.tiles import LARGE, SMALL, large_tile, overlay, small_tile, where_strongest
 from tests.support.galleries import HOSTILE, NAMES, SCORES, made, pictures, run_at
 from tests.support.records import PHANTOM, make_run, on_test, on_val, planted
@@ -120,7 +121,7 @@ def test_the_caption_is_a_probability_where_calibration_is_used() -> None:
         ),
         replace(calibrator, method="isotonic", accepted=False, reason="no gain", parameters=(), knots_x=(), knots_y=()),
     ):
-        found = build_gallery(run_at(), scores, ["a", "b"], selection, pictures(2), maps_reason="-", calibrator=each)
+        found = build_gallery(run_at(), scores, ["a", "b"], selection, pictures(2), maps_reason="-", calibrators=[each])
         captions = {tile.name: tile.caption for group in found.groups for tile in group.tiles}
         value = f"Prob(P): {0.1 + 0.8 * 0.71:.2f}" if each.accepted else "Score(P): 0.71"
         assert captions["a"].endswith(value)
@@ -138,7 +139,7 @@ def test_decisions_fall_at_the_chosen_threshold() -> None:
 
 
 def test_without_a_chosen_threshold_it_is_a_half_and_says_so() -> None:
-    assert decided_at(run_at(None)) == (0.5, "0.5; none could be chosen on validation: constant scores")
+    assert decided_at(run_at(None), SCORES) == (0.5, "0.5; none could be chosen on validation: constant scores")
 
 
 def test_a_probability_can_be_told_from_the_threshold() -> None:

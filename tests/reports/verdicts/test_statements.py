@@ -15,6 +15,7 @@ from scipy.stats import norm
 
 from benchmark.evidence import TestScores
 from benchmark.evidence.comparison.verdict import Decision, Verdict
+from benchmark.runs.protocol import Protocol, ThresholdRule, load_protocol
 from benchmark.runs.run import DatasetFacts
 from benchmark.runs.storage.store import Store
 from reports.audit.audit import audit
@@ -24,8 +25,8 @@ from reports.results.measured import CardResults, collect_results
 from reports.verdicts.statements import decide, statement_verdicts
 from tests.support.claims import figure, row
 from tests.support.judging import CARD, ELSEWHERE, RIGHT, claims_about, judged, of_statement, of_store
-from tests.support.records import KAGGLE, PHANTOM, cards, of_counts, on_test, on_val, planted
-from tests.support.stored import keep
+from tests.support.records import KAGGLE, PHANTOM, cards, make_card, of_counts, on_test, on_val, planted
+from tests.support.stored import keep, keep_seeds
 
 
 def noisy(shift: float, seed: int, images: int = 234) -> TestScores:
@@ -42,16 +43,16 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("kept")
     kept = Store(root / "runs")
     good = noisy(3.0, 1)
-    keep(kept, A, good)
-    keep(kept, B, noisy(0.5, 2))
+    keep_seeds(kept, A, good)
+    keep_seeds(kept, B, noisy(0.5, 2))
     generator = np.random.default_rng(3)
     near = np.clip(good.y_score + generator.normal(0, 1e-3, len(good)), 0, 1)
-    keep(kept, "attempt-6b", on_test(good.y_true.tolist(), near.tolist()))
+    keep_seeds(kept, "attempt-6b", on_test(good.y_true.tolist(), near.tolist()))
     one_class = [0.9] * 468
-    keep(kept, "attempt-1", on_test(good.y_true.tolist(), one_class), on_val([0, 1] * 60, [0.9] * 120))
+    keep_seeds(kept, "attempt-1", on_test(good.y_true.tolist(), one_class), on_val([0, 1] * 60, [0.9] * 120))
     low = on_val(*planted(60, 60, 3.0, seed=4))
     shifted = on_val(low.y_true.tolist(), (low.y_score * 0.3).tolist())
-    keep(kept, "attempt-7", on_test(good.y_true.tolist(), (good.y_score * 0.3).tolist()), shifted)
+    keep_seeds(kept, "attempt-7", on_test(good.y_true.tolist(), (good.y_score * 0.3).tolist()), shifted)
     return root
 
 
@@ -91,7 +92,7 @@ def pair(metric: str, a: str = A, b: str = B, **more: Any) -> dict[str, Any]:
         ({"at_most": {"card": A, "metric": "log_loss", "value": 0.5}}, "reproduced"),
         ({"at_least": {"card": A, "metric": "log_loss", "value": 0.5}}, "differs"),
         ({"diagnosis": {"card": "attempt-1", "finding": ["overfitting", "single-class-collapse"]}}, "reproduced"),
-        ({"diagnosis": {"card": A, "finding": ["single-class-collapse"]}}, "differs"),
+        ({"diagnosis": {"card": A, "finding": ["single-class-collapse"]}}, "inconclusive"),
         ({"diagnosis": {"card": A, "finding": ["intensity-shift"]}}, "inconclusive"),
         ({"diagnosis": {"card": "attempt-2", "finding": ["single-class-collapse"]}}, "not run"),
         ({"threshold_matters": {"card": "attempt-7", "metric": "accuracy"}}, "reproduced"),
@@ -175,7 +176,49 @@ def test_several_seeds_decide_together_and_a_fault_in_some_of_them_is_inconclusi
     keep(kept, A, on_test([0] * 100 + [1] * 100, [0.9] * 200), blind, seed=1)
     finding = {"diagnosis": {"card": A, "finding": ["single-class-collapse"]}}
     decision = of_statement(tmp_path, finding)
-    assert decision == Decision("inconclusive", f"{A}: single-class-collapse in 1 of 2 runs")
+    share = "the share of trainings is between 1% and 99%"
+    assert decision == Decision("inconclusive", f"{A}: single-class-collapse in 1 of 2 runs; {share}")
+
+
+ONE_SEED: list[dict[str, Any]] = [
+    {"superior": pair("auc", B, A)},
+    {"not_superior": pair("auc")},
+    {"equivalent": pair("auc", within=0.02)},
+    {"at_least": {"card": B, "metric": "auc", "value": 0.9}},
+    {"at_most": {"card": A, "metric": "auc", "value": 0.9}},
+    {"diagnosis": {"card": A, "finding": ["single-class-collapse"]}},
+]
+
+
+@pytest.mark.parametrize("says", ONE_SEED)
+def test_one_training_contradicts_no_claim_about_a_recipe(tmp_path: Path, says: dict[str, Any]) -> None:
+    keep(Store(tmp_path / "runs"), A, noisy(3.0, 1))
+    keep(Store(tmp_path / "runs"), B, noisy(0.5, 2))
+    decision = of_statement(tmp_path, says)
+    assert (decision.verdict, decision.one_training) == ("inconclusive", True)
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "auc"])
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_no_error_among_468_images_is_at_least_90_percent_with_one_seed_and_with_three(
+    tmp_path: Path, metric: str, seeds: int
+) -> None:
+    keep_seeds(Store(tmp_path / "runs"), A, of_counts(tp=234, fp=0, tn=234, fn=0), seeds=range(seeds))
+    says = {"at_least": {"card": A, "metric": metric, "value": 0.9}}
+    assert of_statement(tmp_path, says).verdict == "reproduced"
+
+
+@pytest.mark.parametrize(("seeds", "verdict"), [(3, "inconclusive"), (5, "differs")])
+def test_a_fault_that_no_training_shows_is_ruled_out_by_five(tmp_path: Path, seeds: int, verdict: str) -> None:
+    """0 of 3 leaves a share of 63%, and 0 of 5 one of 45%."""
+    keep_seeds(Store(tmp_path / "runs"), A, noisy(3.0, 1), seeds=range(seeds))
+    assert of_statement(tmp_path, ONE_SEED[-1]).verdict == verdict
+
+
+def test_a_probe_is_the_same_for_every_seed_so_that_one_run_decides(tmp_path: Path) -> None:
+    recipe = {"probe": "logistic", "preprocessing": "rescale"}
+    keep(Store(tmp_path / "runs"), make_card(A, recipe=recipe), noisy(3.0, 1))
+    assert of_statement(tmp_path, ONE_SEED[-1]).verdict == "differs"
 
 
 def test_seeds_that_disagree_leave_open_what_one_seed_would_have_decided(tmp_path: Path) -> None:
@@ -210,13 +253,95 @@ def test_cards_on_other_test_images_are_not_compared(tmp_path: Path) -> None:
     assert "different test images" in decision.reason
 
 
-def test_statements_are_judged_on_other_real_data_and_figures_are_not(tmp_path: Path) -> None:
+def test_other_data_leave_a_hint_and_no_verdict(tmp_path: Path) -> None:
     kept = Store(tmp_path / "runs")
     for card, shift in ((A, 3.0), (B, 0.5)):
         keep(kept, card, noisy(shift, 1), dataset=ELSEWHERE)
-    claims = claims_about(tmp_path, row("one", figure("auc", 0.9), card=A), says=[HOLDS])
-    verdicts = [one.decision.verdict for one in judged(claims, of_store(kept))]
-    assert verdicts == ["not comparable", "reproduced"]
+    for data, why in (
+        (KAGGLE.source, "different data: measured on other radiographs"),
+        (None, "do not name their data"),
+    ):
+        claims = claims_about(tmp_path / str(data), row("one", figure("auc", 0.9), card=A), says=[HOLDS], data=data)
+        about_figure, about_statement = (one.decision for one in judged(claims, of_store(kept)))
+        assert about_figure.verdict == about_statement.verdict == "not comparable"
+        assert why in about_figure.reason
+        assert why in about_statement.reason
+        assert (
+            "there the verdict would be reproduced: attempt-5 better than attempt-6a in AUC" in about_statement.reason
+        )
+
+
+def test_what_differs_is_said_once_for_all_parts_of_a_statement(tmp_path: Path) -> None:
+    says = {"all": [HOLDS, FAILS, {"superior": pair("brier")}]}
+    claims = claims_about(tmp_path, says=[says])
+    decision = judged(claims, of_store(synthetic_store(tmp_path / "runs")))[-1].decision
+    assert decision.verdict == "not comparable"
+    assert decision.reason.count("synthetic images say nothing about radiographs") == 1
+    assert decision.reason.count("there the verdict would be") == 1
+
+
+def under(**rule: Any) -> Protocol:
+    return load_protocol("quick").model_copy(update={"threshold": ThresholdRule(**rule)})
+
+
+SENSITIVE = under(rule="sensitivity", value=0.95)
+
+
+def at_chosen_thresholds(folder: Path, protocol: Protocol, **more: Any) -> Store:
+    """A run whose scores are a third of those it needs: recall is low at 0.5 and right at the chosen threshold."""
+    store = Store(folder / "runs")
+    val, test = planted(100, 100, 3.0, 1), planted(100, 100, 3.0, 2)
+    low = [on(labels, [score / 3 for score in scores]) for on, (labels, scores) in ((on_val, val), (on_test, test))]
+    keep_seeds(store, A, low[1], low[0], protocol=protocol, **more)
+    return store
+
+
+def recall_at_least(value: float, **more: Any) -> dict[str, Any]:
+    return {"at_least": {"card": A, "metric": "recall", "value": value, **more}}
+
+
+def test_a_statement_is_judged_at_the_threshold_that_the_protocol_asks_for(tmp_path: Path) -> None:
+    """Unless it says otherwise; and it names the threshold."""
+    at_chosen_thresholds(tmp_path, SENSITIVE)
+    left_open, chosen, half = (
+        of_statement(tmp_path, recall_at_least(0.8, **at)) for at in ({}, {"at": "chosen"}, {"at": "half"})
+    )
+    assert left_open == chosen
+    assert (chosen.verdict, half.verdict) == ("reproduced", "differs")
+    assert "at the threshold chosen on validation for sensitivity at least 0.95 (0." in chosen.reason
+    assert "recall at least 0.8, at threshold 0.5: 0.000" in half.reason
+
+
+def test_a_difference_is_judged_at_the_thresholds_that_the_protocol_asks_for(tmp_path: Path) -> None:
+    """Two cards with the same scores, one of them scaled, differ at 0.5 and nowhere else."""
+    store = at_chosen_thresholds(tmp_path, SENSITIVE)
+    val, test = planted(100, 100, 3.0, 1), planted(100, 100, 3.0, 2)
+    keep_seeds(store, B, on_test(*test), on_val(*val), protocol=SENSITIVE)
+    options: list[dict[str, str]] = [{}, {"at": "half"}]
+    better = [of_statement(tmp_path, {"superior": pair("recall", B, A, **at)}) for at in options]
+    assert [each.verdict for each in better] == ["inconclusive", "reproduced"]
+
+
+def test_without_a_rule_a_statement_is_judged_at_one_half(tmp_path: Path) -> None:
+    at_chosen_thresholds(tmp_path, under(rule="fixed", value=0.5))
+    decision = of_statement(tmp_path, recall_at_least(0.8))
+    assert decision.verdict == "differs"
+    assert "at threshold 0.5" in decision.reason
+
+
+def test_a_statement_about_a_model_that_no_card_describes_is_not_run(tmp_path: Path) -> None:
+    """A name of a row stands for its card; a row without card, or no such name, has nothing that can be run."""
+    at_chosen_thresholds(tmp_path, SENSITIVE)
+    rows = [row("table-2", figure("auc", 0.9), card=A), row("theirs", figure("auc", 0.9))]
+    says = [{"at_least": {"card": name, "metric": "auc", "value": 0.5}} for name in ("table-2", "theirs", "attempt-55")]
+    claims = claims_about(tmp_path / "claims", *rows, says=says)
+    of_row, without_card, unknown = (one.decision for one in judged(claims, of_store(Store(tmp_path / "runs")))[2:])
+    assert of_row.verdict == "reproduced"
+    assert without_card.verdict == unknown.verdict == "not run"
+    assert "no card of this name: cannot be run here (theirs)" in without_card.reason
+    assert "as `card`" in without_card.reason
+    assert "attempt-55: did you mean attempt-5" in unknown.reason
+    assert "small-cnn" not in unknown.reason
 
 
 def test_statements_under_another_protocol_are_not_comparable_and_say_how_they_read_there(
@@ -262,24 +387,24 @@ def test_synthetic_images_decide_nothing(tmp_path: Path) -> None:
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(order=st.permutations(range(5)), rows_order=st.permutations(range(2)))
+@given(order=st.permutations(range(10)), rows_order=st.permutations(range(2)))
 def test_verdicts_do_not_depend_on_the_order_of_cards_and_runs(
     store: Path, order: list[int], rows_order: list[int]
 ) -> None:
     """Nor on the order of rows and statements in the file."""
     kept = Store(store / "runs")
     runs = kept.runs()[0]
-    assert len(runs) == 5
+    assert len(runs) == 10
     rows = [row("one", figure("accuracy", 0.9103), card=A), row("two", figure("auc", 0.7), card=B)]
 
     def verdicts(runs_order: Sequence[int], in_file: Sequence[int]) -> dict[str, Decision]:
         measured = collect_results([runs[place] for place in runs_order], kept)
-        measured = dict([*measured.items()][place] for place in runs_order)
+        measured = dict([*measured.items()][place] for place in runs_order if place < len(measured))
         with tempfile.TemporaryDirectory() as folder:
             claims = claims_about(Path(folder), *(rows[place] for place in in_file), says=FORMS)
         return {f"{one.about} {one.claim} {one.where}": one.decision for one in judged(claims, measured)}
 
-    assert verdicts(order, rows_order) == verdicts(range(5), range(2))
+    assert verdicts(order, rows_order) == verdicts(range(10), range(2))
 
 
 @pytest.mark.parametrize("dataset", [KAGGLE, PHANTOM, ELSEWHERE])
@@ -330,6 +455,7 @@ def test_verdicts_on_planted_truths_are_right_where_they_decide(tmp_path: Path, 
     claims = claims_about(tmp_path, says=[{"equivalent": pair("auc", within=0.05)}, {"superior": pair("auc")}])
     first = keep(Store(tmp_path / "runs"), A, noisy(3.0, 1))
     base = collect_results([first], Store(tmp_path / "runs"))[A]
+    twice = (base.runs * 2, base.val * 2)
     worlds = [(0.9, 0.9), (0.9, 0.91), (0.93, 0.9), (0.9, 0.86), (0.9, 0.84), (0.9, 0.8), (0.75, 0.9), (0.95, 0.83)]
     generator = np.random.default_rng(7)
     decided = right = wrong_way = total = 0
@@ -338,7 +464,7 @@ def test_verdicts_on_planted_truths_are_right_where_they_decide(tmp_path: Path, 
         for _ in range(150):
             one, two = drawn(a, b, images, generator)
             measured = {
-                name: CardResults(card, base.runs, base.val, (scores,), base.findings, tuple(map(str, range(images))))
+                name: CardResults(card, *twice, (scores, scores), base.findings * 2, tuple(map(str, range(images))))
                 for name, card, scores in ((A, cards()[A], one), (B, cards()[B], two))
             }
             found = [each.decision.verdict for each in statement_verdicts(claims, audit(claims), measured)]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,13 +16,16 @@ from PIL import Image as Pillow
 from benchmark.data.dataset import Dataset
 from benchmark.data.sources import open_dataset
 from benchmark.evidence.scores import Scores
+from benchmark.runs.cross_validation import CrossValidatedRun
 from benchmark.runs.deployment.model_files import command_that_keeps
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.run import DatasetFacts, Run
 from benchmark.runs.storage.store import Store
 from reports.gallery.text import sentences
+from reports.gallery.tiles import overlay
 from reports.render.markdown.gallery import gallery_markdown
-from tests.support.records import make_run, on_test, on_val, planted, recorded_history
+from reports.results.folds import pool_folds
+from tests.support.records import make_run, make_spec, on_test, on_val, planted, recorded_history
 from tests.support.tiny import ROOT, SIDE, card, protocol
 from zoo.api.galleries import galleries_of
 from zoo.config.errors import ConfigError
@@ -63,13 +67,13 @@ def keep(store: Store, dataset: Dataset, seed: int = 0, *, with_model: bool = Fa
     return run
 
 
-def _untrained() -> object:
+def _untrained(seed: int = 0) -> Any:
     import keras
 
     from benchmark.training.network import join, preprocessing_model
     from zoo.models.registry import build
 
-    keras.utils.set_random_seed(0)
+    keras.utils.set_random_seed(seed)
     model = build("scratch_cnn", {"filters": [4], "dense_units": 8}, (SIDE, SIDE, 3))
     return join(preprocessing_model((SIDE, SIDE, 1), "rescale"), model, "tiny")
 
@@ -84,6 +88,64 @@ def test_a_gallery_shows_the_run_s_own_images(tmp_path: Path, folder: Path) -> N
     assert all(labels[tile.name] == tile.real for tile in tiles)
     assert result.layer is None
     assert result.maps_reason == "the model of this run was not kept; `zoo bench --keep-models` keeps it"
+
+
+def folded(store: Store, dataset: Dataset) -> tuple[Run, list[Any]]:
+    """Two folds as one run, and the untrained model of each; the threshold of a fold divides its scores."""
+    under, models = protocol(test_folds=2, sampling={"min_val": 0}), []
+    tested = [image for image in dataset.images if image.part == "test"]
+    for index in (0, 1):
+        images, model = tested[index::2], _untrained(index)
+        scores = model.predict_on_batch(dataset.read(images, SIDE))[:, 0].astype(float)
+        test = on_test([image.label for image in images], scores.tolist())
+        middle = float(np.median(scores))
+        val = on_val([0] * 20 + [1] * 20, [middle - 0.001] * 20 + [middle] * 20)
+        spec = make_spec(card(), protocol=under, dataset=DatasetFacts.of(dataset)).model_copy(
+            update={"fold": (2, index)}
+        )
+        run = make_run(card(), val=val, test=test, protocol=under, spec=spec, dataset=spec.dataset)
+        names = [[f"v{index}-{place}" for place in range(40)], [image.name for image in images]]
+        store.save(run, [(val, names[0]), (test, names[1])], recorded_history(), model.save)
+        models.append(model)
+    [pooled] = pool_folds(store.runs()[0], store)
+    return pooled, models
+
+
+@pytest.mark.slow
+def test_each_image_of_a_cross_validation_is_decided_and_explained_by_its_fold(tmp_path: Path, folder: Path) -> None:
+    from benchmark.training.use.explain import explain
+
+    store, dataset = Store(tmp_path / "store"), open_dataset(str(folder))
+    pooled, models = folded(store, dataset)
+    assert isinstance(pooled, CrossValidatedRun)
+    thresholds = [run.threshold.value for run in pooled.folds if run.threshold and run.threshold.value is not None]
+    result = galleries_of([pooled], store)[pooled.run_id]
+    assert result.decided.startswith("the threshold of the fold of each image, chosen on validation by the rule youden")
+    assert result.threshold is None
+    assert result.layer is not None
+    assert result.notes == ()
+    test, names = store.binary_scores(pooled, "test"), store.images(pooled, "test")
+    images = {image.name: image for image in dataset.images}
+    tiles = [tile for group in result.groups for tile in group.tiles]
+    folds = set()
+    for tile in tiles:
+        place = names.index(tile.name)
+        assert test.fold is not None
+        fold = int(test.fold[place])
+        called = int(test.y_score[place] >= thresholds[fold])
+        assert tile.predicted == dataset.classes[called]
+        if fold not in folds:
+            pixels = dataset.read([images[tile.name]], SIDE)
+            heat = explain(models[fold], pixels, np.array([called]), seeds=()).maps[0]
+            assert tile.overlay == (overlay(pixels[0], heat) if heat.any() else None)
+        folds.add(fold)
+    assert folds == {0, 1}
+    assert result.subgroups is not None
+    store.model_file(pooled.folds[1]).unlink()
+    [without] = galleries_of([pooled], store).values()
+    assert without.maps_reason == (
+        "the model of fold 2 of 2 was not kept; `zoo bench --keep-models` keeps the models of all folds"
+    )
 
 
 def test_subgroups_are_of_names_sizes_and_brightness(tmp_path: Path, folder: Path) -> None:

@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from benchmark.evidence.comparison.verdict import Decision, above, all_hold, any_holds, below, present, within
+from benchmark.evidence.comparison.verdict import (
+    Decision,
+    above,
+    all_hold,
+    any_holds,
+    below,
+    of_one_training,
+    present,
+    within,
+)
 from benchmark.evidence.estimate import SampleEstimate
 
 
@@ -81,15 +90,44 @@ def test_a_negative_margin_and_an_interval_upside_down_are_refused() -> None:
     ("runs", "verdict"),
     [
         ([True, True], "reproduced"),
-        ([False], "differs"),
+        ([False], "inconclusive"),
+        ([False] * 4, "inconclusive"),
+        ([False] * 5, "differs"),
+        ([True] + [False] * 9, "differs"),
+        ([True] * 9 + [False], "reproduced"),
         ([True, False, True], "inconclusive"),
         ([None, False], "inconclusive"),
         ([None, True], "inconclusive"),
         ([], "not run"),
     ],
 )
-def test_a_finding_is_present_when_every_seed_shows_it(runs: list[bool | None], verdict: str) -> None:
+def test_a_finding_is_judged_by_the_exact_interval_of_its_share(runs: list[bool | None], verdict: str) -> None:
     assert present(runs, "single-class collapse").verdict == verdict
+
+
+def test_one_run_is_enough_where_every_seed_is_alike() -> None:
+    assert present([False], "single-class collapse", every_seed_alike=True).verdict == "differs"
+    assert present([True], "single-class collapse", every_seed_alike=True).verdict == "reproduced"
+
+
+def test_no_run_of_three_leaves_a_share_of_63_percent() -> None:
+    decision = present([False] * 3, "collapse")
+    assert decision.reason == "collapse in 0 of 3 runs; the share of trainings is between 0% and 63%"
+
+
+@pytest.mark.parametrize("decision", [Decision("reproduced", "yes"), Decision("inconclusive", "open", 500)])
+def test_one_training_supports_a_claim_and_leaves_open_what_was_open(decision: Decision) -> None:
+    assert of_one_training(decision) == decision
+
+
+def test_one_training_contradicts_nothing_and_keeps_the_reason() -> None:
+    decision = of_one_training(Decision("differs", "the interval lies outside"))
+    assert (decision.verdict, decision.one_training) == ("inconclusive", True)
+    assert decision.reason.startswith("one training cannot contradict")
+    assert decision.reason.endswith("the interval lies outside")
+    assert all_hold([YES, decision]).one_training
+    assert not all_hold([NO, decision]).one_training
+    assert any_holds([NO, decision]).one_training
 
 
 YES, NO, OPEN, UNRUN = (

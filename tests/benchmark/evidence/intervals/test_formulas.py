@@ -8,11 +8,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import norm, rankdata
+from scipy.stats import binomtest, norm, rankdata
 from sklearn.metrics import roc_auc_score
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-from benchmark.evidence.intervals.formulas import around, hanley_mcneil, newcombe, wilson, wilson_from_rate, z_quantile
+from benchmark.evidence.intervals.formulas import (
+    around,
+    exact_binomial,
+    hanley_mcneil,
+    newcombe,
+    wilson,
+    wilson_from_rate,
+    z_quantile,
+)
 from benchmark.evidence.metrics.influence import Clusters
 from benchmark.evidence.metrics.probabilities import auc
 from benchmark.evidence.metrics.registry import get_metric
@@ -75,6 +83,13 @@ def test_wilson_contains_the_proportion_and_stays_within_0_and_1(counts: tuple[i
     low, high = wilson(*counts, level)
     assert 0 <= low <= counts[0] / counts[1] <= high <= 1
     assert low < high
+
+
+@pytest.mark.parametrize(("successes", "n"), [(0, 3), (3, 3), (0, 1), (1, 2), (4, 9), (57, 60)])
+def test_the_exact_interval_is_that_of_scipy_and_one_sided_at_its_ends(successes: int, n: int) -> None:
+    alternative = {0: "less", n: "greater"}.get(successes, "two-sided")
+    expected = binomtest(successes, n, alternative=alternative).proportion_ci(0.95, method="exact")
+    assert exact_binomial(successes, n) == pytest.approx((expected.low, expected.high), abs=1e-9)
 
 
 @pytest.mark.parametrize("n", [1, 7, 234])

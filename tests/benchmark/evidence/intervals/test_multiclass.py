@@ -65,6 +65,19 @@ def test_accuracy_and_top_k_have_wilson_s_interval() -> None:
         assert bounds(listed[key]) == pytest.approx(at, abs=1e-12), key
 
 
+@pytest.mark.parametrize("one_class", [False, True])
+def test_accuracy_of_fixed_classes_of_one_size_is_balanced_accuracy(one_class: bool) -> None:
+    scores, decided = drawn_decisions(1, n=150)
+    y_true = np.arange(150) % 3
+    right = np.zeros(150, np.int64) if one_class else np.where(np.arange(150) % 7 == 0, decided, y_true)
+    balanced = MulticlassScores("test", y_true, scores.y_score, scores.classes)
+    listed = multiclass_figures(balanced, right, class_sizes="fixed")
+    for key in ("accuracy", "recall:weighted", "recall:micro", "recall:macro"):
+        assert bounds(listed[key]) == pytest.approx(bounds(listed["balanced_accuracy"]), abs=1e-12), key
+    drawn = bounds(multiclass_figures(balanced, right)["accuracy"])
+    assert (drawn[1] - drawn[0]) / (bounds(listed["accuracy"])[1] - bounds(listed["accuracy"])[0]) > 0.97
+
+
 @pytest.mark.parametrize("images_per_patient", [1, 3])
 def test_a_class_has_the_interval_of_the_binary_metric(images_per_patient: int) -> None:
     scores, decided = drawn_decisions(2, images_per_patient=images_per_patient)

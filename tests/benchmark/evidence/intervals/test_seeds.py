@@ -15,7 +15,7 @@ from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
 from benchmark.evidence.intervals.figures import figures
-from benchmark.evidence.intervals.formulas import t_quantile
+from benchmark.evidence.intervals.formulas import t_quantile, wilson
 from benchmark.evidence.intervals.multiclass import multiclass_figures
 from benchmark.evidence.intervals.seeds import (
     UNKNOWN_SPREAD,
@@ -25,11 +25,12 @@ from benchmark.evidence.intervals.seeds import (
     seed_figure,
     seed_variance,
 )
-from benchmark.evidence.metrics.influence import Clusters
+from benchmark.evidence.metrics.influence import ClassSizes, Clusters
 from benchmark.evidence.metrics.multiclass import argmax
 from benchmark.evidence.metrics.registry import measures, value_of
 from benchmark.evidence.scores import MulticlassScores, Scores, TestScores, ValidationScores
 from tests.support.multiclass_scores import drawn_scores
+from tests.support.records import on_test, planted
 
 METRICS = tuple(measures())
 
@@ -193,11 +194,47 @@ def test_a_metric_that_one_seed_lacks_has_no_mean_and_says_how_many_lack_it() ->
     assert estimate.reason == "undefined for these decisions or classes of 1 of 2 seeds"
 
 
-def test_perfect_seeds_have_a_mean_without_an_interval_and_has_a_reason() -> None:
-    perfect = TestScores("test", LABELS, np.where(LABELS == 1, 0.9, 0.1))
-    estimate = seed_figure("auc", PairedScores((perfect, perfect), (0.5, 0.5)))
-    assert (estimate.value, estimate.low, estimate.spread) == (1.0, None, 0.0)
-    assert estimate.reason
+def separated(seed: int) -> TestScores:
+    """Scores without an error, other ones for every seed."""
+    noise = np.random.default_rng(seed).random(N) / 10
+    return TestScores("test", LABELS, np.where(LABELS == 1, 0.9, 0.1) + noise)
+
+
+def all_positive(seed: int) -> TestScores:
+    """Scores that call everything positive, other ones for every seed."""
+    return TestScores("test", LABELS, 0.9 + np.random.default_rng(seed).random(N) / 10)
+
+
+@pytest.mark.parametrize("class_sizes", ["drawn", "fixed"])
+@pytest.mark.parametrize("patients", [None, tuple(f"p{k // 2}" for k in range(N))])
+def test_seeds_that_decide_alike_have_the_interval_of_one(
+    class_sizes: ClassSizes, patients: tuple[str, ...] | None
+) -> None:
+    """Three trainings that call everything positive, or that make no error, are as sure as one of them."""
+    of_decisions = ("accuracy", "recall", "specificity", "precision", "f1", "balanced_accuracy")
+    for make, metrics in ((all_positive, of_decisions), (separated, (*of_decisions, "auc"))):
+        runs = [replace(make(seed), patient=patients) for seed in range(3)]
+        for metric in metrics:
+            alone = seed_figure(metric, PairedScores((runs[0],), (0.5,)), class_sizes=class_sizes)
+            three = seed_figure(metric, PairedScores(tuple(runs), (0.5,) * 3), class_sizes=class_sizes)
+            assert alone.low is not None, metric
+            assert (three.value, three.low, three.high) == (alone.value, alone.low, alone.high), metric
+            assert (three.seeds, three.spread, three.note) == (3, 0.0, None)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_copies_of_one_run_change_no_interval(metric: str) -> None:
+    alone, copies = seed_figure(metric, card(1)), seed_figure(metric, card(1, 1, 1))
+    assert (copies.low, copies.high) == (alone.low, alone.high)
+
+
+def test_seeds_with_one_value_that_err_on_different_images_have_an_interval() -> None:
+    """Their covariance over images is below 0, and so is the variance; each run alone has Wilson's interval."""
+    scores = [np.where(LABELS == 1, 0.9, 0.1) for _ in range(2)]
+    scores[0][1], scores[1][3] = 0.1, 0.1
+    runs = tuple(TestScores("test", LABELS, row) for row in scores)
+    estimate = seed_figure("accuracy", PairedScores(runs, (0.5, 0.5)))
+    assert (estimate.low, estimate.high) == pytest.approx(wilson(N - 1, N), abs=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -281,7 +318,7 @@ def test_seeds_of_several_classes_widen_every_interval_around_their_mean() -> No
         assert figure.low < figure.value < figure.high, key
 
 
-@pytest.mark.parametrize("metric", ["auc:class:VIRUS", "average_precision:class:VIRUS", "precision:weighted"])
+@pytest.mark.parametrize("metric", ["average_precision:class:VIRUS", "precision:weighted"])
 def test_a_class_of_nine_images_has_no_interval_over_seeds_for_what_needs_ten(metric: str) -> None:
     paired = several_classes(1, 2, 3)
     rare = np.flatnonzero(paired.runs[0].y_true == 2)[:9]
@@ -293,6 +330,9 @@ def test_a_class_of_nine_images_has_no_interval_over_seeds_for_what_needs_ten(me
     assert (figure.low, figure.high) == (None, None)
     assert (figure.reason or "").endswith("needs 10 images of each class for an interval; VIRUS has 9")
     assert seed_figure("auc:macro", few).low is not None
+    of_class = seed_figure("auc:class:VIRUS", few)  # the widest interval of a run, with the spread of the seeds
+    alone = [seed_figure("auc:class:VIRUS", MulticlassPairedScores((run,), (argmax(run),))) for run in runs]
+    assert (of_class.high or 0) - (of_class.low or 0) >= max((one.high or 0) - (one.low or 0) for one in alone) - 1e-9
 
 
 def test_a_metric_that_a_seed_of_several_classes_lacks_says_why() -> None:
@@ -334,3 +374,14 @@ def test_seeds_and_patients_that_are_all_alike_leave_an_interval_without_width_o
     assert figure.value == pytest.approx(2 / math.sqrt(12))
     assert (figure.low, figure.high) == (None, None)
     assert "nothing varies" in (figure.reason or "")
+
+
+def test_a_mean_of_seeds_at_chance_and_of_others_is_marked() -> None:
+    """Their mean describes neither kind, and its interval covered down to 57% in simulations."""
+    good = on_test(*planted(60, 60, 2.0, 1))
+    chance = on_test(good.y_true.tolist(), np.random.default_rng(0).random(120).tolist())
+    both, alike = PairedScores((good, chance, good), (0.5,) * 3), PairedScores((good,) * 3, (0.5,) * 3)
+    assert seed_figure("auc", both).caution == "seeds differ in kind"
+    assert seed_figure("recall", both).caution == "seeds differ in kind"
+    assert seed_figure("auc", alike).caution is None
+    assert seed_figure("auc", PairedScores((chance,) * 2, (0.5,) * 2)).caution is None

@@ -8,13 +8,15 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from sklearn.metrics import average_precision_score, confusion_matrix, roc_auc_score
+from statsmodels.stats.proportion import proportion_confint
 
 from benchmark.evidence.comparison.paired import PairedScores, difference
 from benchmark.evidence.comparison.subset import without
 from benchmark.evidence.intervals.bootstrap import replicates
 from benchmark.evidence.intervals.figures import figures
 from benchmark.evidence.intervals.multiclass import multiclass_figures
-from benchmark.evidence.metrics.influence import Clusters, fold_corrections
+from benchmark.evidence.intervals.seeds import seed_figure
+from benchmark.evidence.metrics.influence import TRAINING_SHARE, Clusters, fold_corrections, fold_inflation
 from benchmark.evidence.metrics.probabilities import placements
 from benchmark.evidence.metrics.registry import confusion, get_metric, value_of
 from benchmark.evidence.scores import (
@@ -29,6 +31,7 @@ from benchmark.evidence.scores import (
 FOLDS, SIZE = 4, 30
 RANKS = ("auc", "average_precision")
 CUTS = np.array([0.3, 0.5, 0.6, 0.8])
+INFLATION = 1 + 0.4 * FOLDS / (FOLDS - 1)
 
 
 def folded(seed: int = 0, *, gain: float = 1.5) -> TestScores:
@@ -67,9 +70,37 @@ def test_the_variance_of_the_auc_is_that_of_ledell_with_the_correction_of_each_f
     assert influence is not None
     assert scores.fold is not None
     plain = influence / fold_corrections(scores.y_true, scores.fold)
-    assert np.sum(plain**2) == pytest.approx(np.mean(squares) / n)
+    assert np.sum(plain**2) == pytest.approx(INFLATION * np.mean(squares) / n)
     of_fold = [Clusters(part.y_true).variance(_influence(part)) for part in scores.by_fold()]  # DeLong's, of each fold
-    assert Clusters(scores.y_true).variance(influence) == pytest.approx(np.mean(of_fold) / FOLDS)
+    assert Clusters(scores.y_true).variance(influence) == pytest.approx(INFLATION * np.mean(of_fold) / FOLDS)
+
+
+def test_the_inflation_is_a_share_of_the_correction_of_nadeau_and_bengio() -> None:
+    """Nadeau and Bengio 2003, section 5.1: the variance of a mean over k test sets is (1/k + n2/n1) of that of one."""
+    for folds in (2, 5, 10):
+        whole = (1 / folds + 1 / (folds - 1)) / (1 / folds)
+        fold = np.arange(4 * folds) % folds
+        assert fold_inflation(fold) == pytest.approx(1 + TRAINING_SHARE * (whole - 1))
+    assert fold_inflation(None) == fold_inflation(np.zeros(4, dtype=np.int64)) == 1
+
+
+def test_every_interval_of_folds_is_wider_than_that_of_one_model() -> None:
+    """Wilson's has the effective sample size of statsmodels; the others have the variance times the inflation."""
+    scores = folded()
+    alone = replace(scores, fold=None)
+    for metric, got in figures(scores, 0.5).items():
+        single = figures(alone, 0.5)[metric]
+        if metric not in RANKS and got.bounds is not None and single.bounds is not None:
+            widths = [bounds[1] - bounds[0] for bounds in (got.bounds, single.bounds)]
+            assert widths[0] / widths[1] == pytest.approx(np.sqrt(INFLATION), rel=0.05), metric
+    accuracy = figures(scores, 0.5)["accuracy"]
+    assert accuracy.value is not None
+    size = len(scores) / INFLATION
+    assert accuracy.bounds == pytest.approx(proportion_confint(accuracy.value * size, size, method="wilson"))
+    several = [seed_figure(m, PairedScores((scores,) * 2, (0.5,) * 2)) for m in ("brier", "auc")]
+    of_one = [figures(scores, 0.5)[m] for m in ("brier", "auc")]
+    for many, one in zip(several, of_one, strict=True):
+        assert many.bounds == pytest.approx(one.bounds, abs=0.005)
 
 
 def _influence(part: Scores) -> npt.NDArray[np.float64]:
@@ -100,7 +131,7 @@ def test_decisions_are_at_the_threshold_of_each_fold() -> None:
     assert recall.value == pytest.approx(tp / (tp + fn))
     assert recall.bounds is not None
     called = np.where(scores.y_score >= CUTS[scores.fold], 0.9, 0.1)
-    assert recall == figures(TestScores("test", scores.y_true, called), 0.5)["recall"]
+    assert recall == figures(replace(scores, y_score=called), 0.5)["recall"]
 
 
 def test_the_bootstrap_resamples_within_folds() -> None:
@@ -111,7 +142,7 @@ def test_the_bootstrap_resamples_within_folds() -> None:
     for metric in RANKS:
         influence = get_metric(metric).influence_values(scores.y_true, scores.y_score, 0.5, scores.fold)
         assert influence is not None
-        linear = np.sqrt(Clusters(scores.y_true).variance(influence))
+        linear = np.sqrt(Clusters(scores.y_true).variance(influence) / INFLATION)
         assert np.nanstd(drawn[metric][:, 0]) == pytest.approx(linear, rel=0.25)
 
 
@@ -139,7 +170,7 @@ def test_two_cards_are_paired_image_by_image_within_folds() -> None:
     halves = [(each.high - each.low) / 2 for each in of_folds if each.high is not None and each.low is not None]
     assert got.high is not None
     assert got.low is not None
-    assert (got.high - got.low) / 2 == pytest.approx(np.sqrt(np.sum(np.square(halves))) / FOLDS)
+    assert (got.high - got.low) / 2 == pytest.approx(np.sqrt(INFLATION * np.sum(np.square(halves))) / FOLDS)
 
 
 def test_images_that_are_left_out_leave_their_folds() -> None:
@@ -174,4 +205,8 @@ def test_several_classes_rank_within_folds_too() -> None:
     macro = [roc_auc_score(part.y_true, part.y_score, multi_class="ovr", average="macro") for part in parts]
     assert got["auc:macro"].value == pytest.approx(np.mean(macro))
     assert got["auc:macro"].bounds is not None
+    alone = multiclass_figures(replace(scores, fold=None), shares.argmax(axis=1))
+    for key in ("accuracy", "recall:macro", "kappa", "f1:macro", "brier"):
+        widths = [each[key].high - each[key].low for each in (got, alone)]
+        assert widths[0] / widths[1] == pytest.approx(np.sqrt(1 + 0.4 * 2), rel=0.06), key
     assert got["accuracy"].value == pytest.approx(np.mean(shares.argmax(axis=1) == y))

@@ -229,9 +229,9 @@ def test_no_figure_warns_about_a_division() -> None:
             assert figures(on_test(labels, [0.2, 0.2]), 0.5)["precision"].value is None
 
 
-def test_a_perfect_ranking_has_an_auc_without_an_interval_and_says_why() -> None:
-    figure = figures(on_test([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9]), 0.5)["auc"]
-    assert (figure.value, figure.low, figure.high) == (1.0, None, None)
+def test_an_auc_of_equal_scores_has_no_interval_and_says_why() -> None:
+    figure = figures(on_test([0, 0, 1, 1], [0.5] * 4), 0.5)["auc"]
+    assert (figure.value, figure.low, figure.high) == (0.5, None, None)
     assert figure.reason
     assert "DeLong" in figure.reason
 
