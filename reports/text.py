@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from benchmark.evidence.estimate import Estimate
 from benchmark.evidence.metrics.registry import Figure, find_metric
-from benchmark.evidence.thresholds.choice import Threshold
 
 MISSING = "–"
 _LEAST_TAIL = 1e-6
@@ -90,7 +89,7 @@ def estimate(estimated: Estimate | None, decimals: int = 3, sign: bool = False) 
     """
     if estimated is None or estimated.value is None:
         return MISSING
-    if isinstance(estimated, Threshold):
+    if estimated.is_on_score_scale:
         ends = "" if estimated.bounds is None else f" [{', '.join(map(probability, estimated.bounds))}]"
         return f"{probability(estimated.value)}{ends}"
     mark = "" if estimated.bounds is None or estimated.caution is None else CAUTION

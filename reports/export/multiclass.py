@@ -42,7 +42,16 @@ def guarantee_document(share: StatedShare | None) -> dict[str, Any] | None:
 def decision_and_calibration(
     decider: MulticlassDecisionRule, share: StatedShare | None = None, again: str | None = None
 ) -> dict[str, Any]:
-    """The parts of decision.json that turn raw scores into a class and probabilities."""
+    """The parts of decision.json that turn raw scores into a class and probabilities.
+
+    Args:
+        decider: The decision and the calibration.
+        share: What was guaranteed; None where nothing was stated.
+        again: That the decision was chosen again after training; None where it was not.
+
+    Returns:
+        The content by key.
+    """
     decision, calibrator = decider.decision, decider.calibrator
     threshold = decision.threshold
     return {
