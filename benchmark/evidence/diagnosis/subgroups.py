@@ -233,7 +233,9 @@ def _without_repetitions(groupings: Sequence[Grouping]) -> list[Grouping]:
     return [
         grouping
         if division is None or kinds[division] == grouping.kind
-        else Grouping(grouping.kind, None, reason=f"{grouping.kind} divide the images as {kinds[division]} does")
+        else Grouping(
+            grouping.kind, None, reason=f"grouping by {grouping.kind} divides the images as by {kinds[division]}"
+        )
         for grouping, division in zip(groupings, divisions, strict=True)
     ]
 
