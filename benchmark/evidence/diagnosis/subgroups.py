@@ -230,14 +230,14 @@ def _without_repetitions(groupings: Sequence[Grouping]) -> list[Grouping]:
             division = tuple(index[name] for name in grouping.labels)
             kinds[division] = grouping.kind
         divisions.append(division)
-    return [
-        grouping
-        if division is None or kinds[division] == grouping.kind
-        else Grouping(
-            grouping.kind, None, reason=f"grouping by {grouping.kind} divides the images as by {kinds[division]}"
-        )
-        for grouping, division in zip(groupings, divisions, strict=True)
-    ]
+    distinct = []
+    for grouping, division in zip(groupings, divisions, strict=True):
+        kind, same = grouping.kind, None if division is None else kinds[division]
+        if same is None or same == kind:
+            distinct.append(grouping)
+        else:
+            distinct.append(Grouping(kind, None, reason=f"grouping by {kind} divides the images as by {same}"))
+    return distinct
 
 
 def _adjusted(groups: Sequence[Subgroup]) -> dict[_Test, float | None]:
