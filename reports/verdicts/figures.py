@@ -112,9 +112,9 @@ def _figure_verdict(
         margin = claims.loss_margin * printed.value if is_open_loss(printed.metric) else claims.margin
         draw = None if interval is None else of_one_draw(interval, printed, value)
         decision = _with_images_needed(within(delta, margin), value, draw, margin - abs(delta.value or 0.0))
-        decision = of_one_training(decision) if results.is_one_training else decision
         if at is not None and delta.bounds is not None:
             decision = replace(decision, reason=f"measured {at}: {decision.reason}")
+        decision = of_one_training(decision) if results.is_one_training else decision
     return ClaimVerdict(row.name, _in_words(printed), printed.location, decision, printed, value, delta, at=at)
 
 

@@ -190,7 +190,7 @@ def _threshold_matters(assertion: ThresholdMatters, evidence: Evidence) -> Decis
     words = f"{assertion.card} better in {metric} at the threshold from validation than at 0.5"
     if isinstance(evidence.cards[0], MulticlassResults):
         count = len(evidence.cards[0].classes)
-        why = f"cannot be decisions on {count} classes: `threshold_matters` is for two classes only"
+        why = f"cannot be judged on {count} classes: `threshold_matters` is for two classes only"
         return _explained(words, Decision("not comparable", why))
     return _explained(words, above(_gain_of_threshold(assertion.metric, evidence.cards[0]), assertion.margin))
 
