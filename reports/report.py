@@ -315,7 +315,7 @@ def _cross_validation(runs: Sequence[Run]) -> str:
     decided = "" if len(facts.classes) > 2 else "; chosen thresholds are those of each fold"
     return (
         f"{protocol.test_folds}-fold cross-validation by {by}: {images} is tested once, by a model{separation}. AUC "
-        f"and average precision are means over folds{decided}."
+        f"and average precision are means over folds{decided}. Times are sums over folds."
     )
 
 

@@ -7,9 +7,16 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
-from reports.claims.classes import interpretation_problems, matrix_problems, named_classes, row_problems
+from reports.claims.classes import (
+    interpretation_problems,
+    is_about_several_classes,
+    matrix_problems,
+    named_classes,
+    row_problems,
+)
+from reports.claims.meaning import class_names, interpretation_with_meaning, meaning_problems, with_meaning
 from reports.claims.printed import AnyMatrix, AnyTestSet, MulticlassTestSet, PrintedClassMatrix, test_of_card
 from reports.claims.printed import Interpretation as Interpretation
 from reports.claims.printed import PrintedMatrix as PrintedMatrix
@@ -21,14 +28,16 @@ from reports.claims.statement import (
     Name,
     Statement,
     Text,
+    printed_metrics,
     unknown_in_statement,
     unknown_metric,
     unknown_name,
+    with_cards,
 )
 from zoo.config.errors import ConfigError
 from zoo.config.renames import formerly
 from zoo.config.strict import Strict
-from zoo.config.strict_yaml import named_file, read_yaml, validate
+from zoo.config.strict_yaml import named_file, near, read_yaml, validate
 from zoo.models.card import ModelCard, PublishedFigure
 from zoo.models.metrics import Measured
 from zoo.models.recipe import Loss
@@ -124,6 +133,33 @@ class Claims(Strict):
     ] = ()
     statements: Annotated[tuple[Statement, ...], AT_MOST, Field(description="sentences of the report, as data")] = ()
 
+    # Names in statements that no card has, each with the nearest names of cards. Not part of a file.
+    _near_cards: Mapping[str, tuple[str, ...]] = PrivateAttr(default_factory=dict)
+
+    def without_card(self, names: Iterable[str]) -> str | None:
+        """Return why models cannot be run because no card has their name.
+
+        Args:
+            names: Names in a statement.
+
+        Returns:
+            A sentence with the names that no card has, and the nearest names; None if every name is that of a card.
+        """
+        absent = [name for name in dict.fromkeys(names) if name in self._near_cards]
+        if not absent:
+            return None
+        near = [f"{name}: did you mean {' or '.join(self._near_cards[name])}?" for name in absent]
+        near = [line for line, name in zip(near, absent, strict=True) if self._near_cards[name]]
+        rows = {row.name for row in self.rows}
+        in_row = " and add its name to the row as `card`" if rows & set(absent) else ""
+        return "; ".join(
+            [
+                f"no card of this name: cannot be run here ({', '.join(absent)})",
+                f"write a card, name its folder with --cards DIR{in_row}",
+                *near,
+            ]
+        )
+
 
 def claims_names() -> tuple[str, ...]:
     """Return the names of the built-in claims files."""
@@ -158,10 +194,11 @@ def load_claims(name: str, cards: Mapping[str, ModelCard]) -> Claims:
     if errors:
         raise ConfigError(*errors)
     claims = _resolve(written, cards)
-    errors = [f"{path}: {problem}" for problem in (*_matrix_problems(claims), *_class_problems(written, claims))]
+    problems = (*_matrix_problems(claims), *_class_problems(written, claims), *_meaning_problems(claims))
+    errors = [f"{path}: {problem}" for problem in problems]
     if errors:
         raise ConfigError(*errors)
-    return claims
+    return _with_meaning(claims)
 
 
 def claims_about(names: Collection[str], cards: Mapping[str, ModelCard]) -> list[Claims]:
@@ -193,7 +230,7 @@ def row_of_card(card: ModelCard, claims: Sequence[Claims] = ()) -> tuple[Row, An
     """
     source = Source(report=card.title)
     alone = Claims(name=card.name, title=card.title, source=source, rows=(Row(name=card.name, card=card.name),))
-    candidates = (*claims, _resolve(alone, {card.name: card}))
+    candidates = (*claims, _with_meaning(_resolve(alone, {card.name: card})))
     row, matrices = next((row, each.matrices) for each in candidates for row in each.rows if row.card == card.name)
     return row, next((matrix for matrix in matrices if matrix.row == row.name), None)
 
@@ -216,7 +253,40 @@ def _resolve(claims: Claims, cards: Mapping[str, ModelCard]) -> Claims:
         test = row.test or of_card or of_source
         loss = row.loss or (card.recipe.loss if card else Loss())
         rows.append(row.model_copy(update={"figures": figures, "test": test, "loss": loss}))
-    return claims.model_copy(update={"rows": tuple(rows), "matrices": tuple(matrices)})
+    card_of = {row.name: row.card for row in rows if row.card is not None and row.name not in cards}
+    statements = tuple(with_cards(statement, card_of) for statement in claims.statements)
+    resolved = claims.model_copy(update={"rows": tuple(rows), "matrices": tuple(matrices), "statements": statements})
+    forms = [form for statement in statements for form in statement.assertion.forms()]
+    named = dict.fromkeys(name for form in forms for name in form.assertion.cards)
+    resolved._near_cards = {name: near(name, cards) for name in named if name not in cards}
+    return resolved
+
+
+def _with_meaning(claims: Claims) -> Claims:
+    """Give every figure the name that says which average it is and which class is positive."""
+    rows, names = {row.name: row for row in claims.rows}, _class_names(claims)
+    several = {name: is_about_several_classes(row, claims.matrices) for name, row in rows.items()}
+    return claims.model_copy(
+        update={
+            "rows": tuple(with_meaning(row, several[row.name], names[row.name]) for row in claims.rows),
+            "interpretations": tuple(
+                interpretation_with_meaning(each, rows[each.row], several[each.row], names[each.row])
+                for each in claims.interpretations
+            ),
+        }
+    )
+
+
+def _class_names(claims: Claims) -> dict[str, tuple[str, ...] | None]:
+    recognise = claims.source.recognise
+    return {row.name: class_names(row, None if recognise is None else recognise.classes) for row in claims.rows}
+
+
+def _meaning_problems(claims: Claims) -> Iterator[str]:
+    names = _class_names(claims)
+    for i, row in enumerate(claims.rows):
+        several = is_about_several_classes(row, claims.matrices)
+        yield from meaning_problems(f"rows.{i}", row, several, names[row.name])
 
 
 def _together(of_card: Sequence[PublishedFigure], of_row: Sequence[PublishedFigure]) -> tuple[PublishedFigure, ...]:
@@ -243,7 +313,7 @@ def _problems(claims: Claims, cards: Mapping[str, ModelCard]) -> Iterator[str]:
     yield from _duplicates("statements", "id", (statement.id for statement in claims.statements))
     for i, row in enumerate(claims.rows):
         if row.card is not None:
-            yield from unknown_name(f"rows.{i}.card", "card", row.card, cards)
+            yield from _unknown_card(f"rows.{i}.card", row.card, cards)
         yield from _unknown_metrics(f"rows.{i}", row.figures)
     for i, interpretation in enumerate(claims.interpretations):
         yield from unknown_name(f"interpretations.{i}.row", "row", interpretation.row, rows)
@@ -254,7 +324,15 @@ def _problems(claims: Claims, cards: Mapping[str, ModelCard]) -> Iterator[str]:
         yield from unknown_name(f"settings.{i}.row", "row", setting.row, rows)
     classes = named_classes(claims.rows, claims.matrices, (claims.source.test, *of_cards))
     for i, statement in enumerate(claims.statements):
-        yield from (f"statements.{i}.{problem}" for problem in unknown_in_statement(statement, cards, classes))
+        known = (*rows, *cards)
+        yield from (f"statements.{i}.{problem}" for problem in unknown_in_statement(statement, known, classes))
+
+
+def _unknown_card(path: str, name: str, cards: Collection[str]) -> Iterator[str]:
+    if name not in cards:
+        candidates = near(name, cards)
+        hint = f"Did you mean {' or '.join(candidates)}? " if candidates else ""
+        yield f"{path}: unknown card '{name}'. {hint}`zoo cards` lists all; --cards DIR adds a folder; or drop `card`"
 
 
 def _matrix_problems(claims: Claims) -> Iterator[str]:
@@ -280,7 +358,7 @@ def _class_problems(written: Claims, resolved: Claims) -> Iterator[str]:
 
 def _unknown_metrics(path: str, figures: Iterable[PublishedFigure]) -> Iterator[str]:
     for i, figure in enumerate(figures):
-        yield from unknown_metric(f"{path}.figures.{i}.metric", figure.metric)
+        yield from unknown_metric(f"{path}.figures.{i}.metric", figure.metric, printed_metrics())
 
 
 def _duplicates(path: str, field: str, names: Iterable[str]) -> Iterator[str]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from benchmark.evidence.diagnosis.diagnoses import FINDINGS
-from benchmark.evidence.metrics.multiclass import multiclass_metric_names
-from benchmark.evidence.metrics.registry import NOT_METRICS, aliases, metrics
+from benchmark.evidence.metrics.multiclass import find_multiclass, multiclass_metric_names
+from benchmark.evidence.metrics.printed import PRINTED, printed_aliases
+from benchmark.evidence.metrics.registry import NOT_METRICS, aliases, find_metric, metrics
 from benchmark.evidence.scores import SplitName
 from zoo.config.renames import formerly
 from zoo.config.strict import Strict
 from zoo.config.strict_yaml import suggest
-from zoo.models.card import MOST_ENTRIES, NAME_PATTERN, ModelCard, Printed
+from zoo.models.card import MOST_ENTRIES, NAME_PATTERN, Printed
 from zoo.models.metrics import ClassName, Measured, MetricName, OverClasses
 
 Entry = TypeVar("Entry")
@@ -42,6 +43,15 @@ def _at_least(count: int) -> AfterValidator:
 ONE_OR_MORE = _at_least(1)
 _TWO_OR_MORE = _at_least(2)
 AT_MOST = Field(max_length=MOST_ENTRIES)
+
+At = Literal["half", "chosen"]
+"""Which decisions a figure is of: `half` for threshold 0.5, of three classes or more for the class with the highest
+score; `chosen` for those that the runs chose on validation. Tables have a column of this name."""
+
+OptionalAt = Annotated[
+    At | None,
+    Field(description="decisions: `half` (0.5, or the highest score), `chosen` on validation; null: as the protocol"),
+]
 _CARDS = ("a", "b", "card")
 
 
@@ -57,7 +67,26 @@ class Assertion(Strict):
         return tuple(getattr(self, field) for field in _CARDS if field in type(self).model_fields)
 
 
-class Superior(Measured, Assertion):
+class OfFigure(Measured, Assertion):
+    """An assertion about a figure. `at` says of which decisions; without it, of those that the protocol asks for.
+
+    A statement is about a model in use, and the protocol says how the model decides: the figures of its rule lead in
+    every table, so they decide here too.
+    """
+
+    at: OptionalAt = None
+
+    @model_validator(mode="after")
+    def _of_decisions(self) -> Self:
+        metric = find_metric(self.metric)
+        several = find_multiclass(self.key)
+        depends = metric.uses_threshold if metric is not None else several is None or several.uses_decisions
+        if self.at is not None and (not depends or self.metric in NOT_METRICS):
+            raise ValueError(f"{self.metric} does not depend on decisions; drop `at`")
+        return self
+
+
+class Superior(OfFigure):
     """A is better than B in a metric by more than `margin`."""
 
     a: _First
@@ -73,7 +102,7 @@ class NotSuperior(Superior):
     """A is not better than B in a metric by more than `margin`; it may be worse."""
 
 
-class Equivalent(Measured, Assertion):
+class Equivalent(OfFigure):
     """A and B differ by at most `within` in a metric, in either direction."""
 
     a: _First
@@ -85,7 +114,7 @@ class Equivalent(Measured, Assertion):
     split: _Split = "test"
 
 
-class AtLeast(Measured, Assertion):
+class AtLeast(OfFigure):
     """A card's metric is at least `value`."""
 
     card: _Card
@@ -170,6 +199,9 @@ class Form(Strict):
         return assertion
 
 
+_Form = TypeVar("_Form", bound=Form)
+
+
 class CombinedAssertion(Form):
     """What a statement asserts: one form, or several of which all or any must hold."""
 
@@ -204,14 +236,42 @@ class Statement(Strict):
     ]
 
 
-def unknown_in_statement(
-    statement: Statement, cards: Mapping[str, ModelCard], classes: Iterable[str] = ()
-) -> Iterator[str]:
-    """Yield a line for each name in a statement that does not exist, with its path below the statement.
+def with_cards(statement: Statement, cards: Mapping[str, str]) -> Statement:
+    """Return a statement with the cards of the rows that it names.
 
     Args:
         statement: The statement.
-        cards: All cards by name.
+        cards: The name of a card by the name of its row.
+
+    Returns:
+        The statement; any other name is unchanged.
+    """
+    assertion = statement.assertion
+    if assertion.all or assertion.any:
+        field = "all" if assertion.all else "any"
+        forms = tuple(_form_with_cards(form, cards) for form in assertion.forms())
+        return statement.model_copy(update={"assertion": assertion.model_copy(update={field: forms})})
+    return statement.model_copy(update={"assertion": _form_with_cards(assertion, cards)})
+
+
+def _form_with_cards(form: _Form, cards: Mapping[str, str]) -> _Form:
+    assertion = form.assertion
+    names = {field: getattr(assertion, field) for field in _CARDS if hasattr(assertion, field)}
+    changed = assertion.model_copy(update={field: cards.get(name, name) for field, name in names.items()})
+    return form.model_copy(update={form.name: changed})
+
+
+def unknown_in_statement(
+    statement: Statement, rows_and_cards: Iterable[str], classes: Iterable[str] = ()
+) -> Iterator[str]:
+    """Yield a line for each name in a statement that does not exist, with its path below the statement.
+
+    A card that does not exist is no error: a statement of a report may be about a model that nobody can run here. The
+    card of a matrix must exist or be a row, since printed figures alone decide about it.
+
+    Args:
+        statement: The statement.
+        rows_and_cards: The names of all rows and cards.
         classes: The classes that the claims name; without any, a class of a statement may have any name.
 
     Yields:
@@ -220,9 +280,8 @@ def unknown_in_statement(
     classes = list(classes)
     for form in statement.assertion.forms():
         assertion, path = form.assertion, f"assertion.{form.name}"
-        for field in _CARDS:
-            if hasattr(assertion, field):
-                yield from unknown_name(f"{path}.{field}", "card", getattr(assertion, field), cards)
+        if isinstance(assertion, MatrixOf):
+            yield from unknown_name(f"{path}.card", "card or row", assertion.card, rows_and_cards)
         if hasattr(assertion, "metric"):
             yield from unknown_metric(f"{path}.metric", assertion.metric)
         if classes and isinstance(assertion, Measured) and assertion.of_class is not None:
@@ -231,16 +290,34 @@ def unknown_in_statement(
             yield from unknown_name(f"{path}.finding.{i}", "finding", code, FINDINGS)
 
 
-def printed_metrics() -> tuple[str, ...]:
-    """Return the names that a printed figure may have: every metric, the training loss and single scores."""
+def measured_metrics() -> tuple[str, ...]:
+    """Return the names that a statement may use: every metric, the training loss and single scores."""
     return tuple(dict.fromkeys((*metrics(), *multiclass_metric_names(), *NOT_METRICS)))
 
 
-def unknown_metric(path: str, name: str) -> Iterator[str]:
-    """Yield a line if no printed figure can have this metric, with the nearest names and aliases of metrics."""
-    known = printed_metrics()
-    if name not in known:
-        yield f"{path}: unknown metric '{name}'. {suggest(name, known, aliases())}"
+def printed_metrics() -> tuple[str, ...]:
+    """Return the names that a printed figure may have: `measured_metrics`, and figures that are only printed."""
+    return tuple(dict.fromkeys((*measured_metrics(), *PRINTED)))
+
+
+def unknown_metric(path: str, name: str, known: Iterable[str] | None = None) -> Iterator[str]:
+    """Yield a line if no figure can have this metric, with the nearest names and aliases of metrics.
+
+    Args:
+        path: The path of the name in its file.
+        name: The name.
+        known: The names that exist; None for `measured_metrics`.
+
+    Yields:
+        At most one line.
+    """
+    printed = known is not None
+    names = tuple(measured_metrics() if known is None else known)
+    if name not in names:
+        others = aliases() | printed_aliases() if printed else aliases()
+        same = next((metric for alias, metric in others.items() if alias.casefold() == name.casefold()), None)
+        hint = f"Did you mean {same}?" if same is not None else suggest(name, names, others)
+        yield f"{path}: unknown metric '{name}'. {hint}"
 
 
 def unknown_name(path: str, kind: str, name: str, known: Iterable[str]) -> Iterator[str]:

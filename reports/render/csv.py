@@ -91,6 +91,7 @@ def _claims(section: Section) -> Iterator[Row]:
                     **{"claim": claim.claim, "where": claim.where},
                     **{"verdict": decision.verdict, "why": decision.reason, "images_needed": decision.needed},
                     "published": None if claim.published is None else claim.published.value,
+                    "measured_at": claim.at,
                     **_bounds(claim.measured, "measured_"),
                     **_bounds(claim.difference, "difference_"),
                 }
@@ -117,11 +118,11 @@ def _images(section: Section) -> Iterator[Row]:
     """The test images, most missed first, with a row per card."""
     if (errors := section.image_errors) is not None:
         for row in errors.rows:
-            image = {"image": row.name, "true_class": row.true_class, "misses": row.misses}
-            of_card = zip(errors.cards, errors.runs, row.wrong_runs, row.missed, row.probability, strict=True)
-            for card, runs, wrong, missed, probability in of_card:
-                decisions = {"runs": runs, "wrong_runs": wrong, "missed": missed, "probability": probability}
-                yield {**image, "card": card, **decisions}
+            image = {"image": row.name, "true_class": row.true_class, "misses": row.misses, "fold": row.fold}
+            columns = (errors.runs, row.wrong_runs, row.missed, row.probability, row.threshold)
+            for card, *values in zip(errors.cards, *columns, strict=True):
+                names = ("runs", "wrong_runs", "missed", "probability", "threshold")
+                yield {**image, "card": card, **dict(zip(names, values, strict=True))}
 
 
 def _bounds(estimate: Estimate | None, prefix: str = "") -> Row:
@@ -130,7 +131,7 @@ def _bounds(estimate: Estimate | None, prefix: str = "") -> Row:
 
 _VALUE = ("value", "low", "high")
 _CALL = ("true_class", "called_class")
-_CLAIM = ("claims", "kind", "about", "claim", "where", "verdict", "why", "images_needed", "published")
+_CLAIM = ("claims", "kind", "about", "claim", "where", "verdict", "why", "images_needed", "published", "measured_at")
 _TABLES: Mapping[str, tuple[tuple[str, ...], Callable[[Section], Iterator[Row]]]] = {
     "cards": (("card", "seeds", "at", "leads", "metric", *_VALUE, "n", "reason"), _cards),
     "claims": ((*_CLAIM, *(f"{of}_{name}" for of in ("measured", "difference") for name in _VALUE)), _claims),
@@ -139,7 +140,10 @@ _TABLES: Mapping[str, tuple[tuple[str, ...], Callable[[Section], Iterator[Row]]]
         _changes,
     ),
     "ranking": (("metric", "card", *_VALUE, "seeds", "seed_sd", "group"), _ranking),
-    "images": (("image", "true_class", "misses", "card", "runs", "wrong_runs", "missed", "probability"), _images),
+    "images": (
+        ("image", "true_class", "misses", "card", "runs", "wrong_runs", "missed", "probability", "fold", "threshold"),
+        _images,
+    ),
 }
 _MULTICLASS_TABLES: Mapping[str, tuple[tuple[str, ...], Callable[[Section], Iterator[Row]]]] = {
     "cards": (

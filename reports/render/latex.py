@@ -17,6 +17,7 @@ from reports.results.card_figures import CardFigures, summary_measures
 from reports.results.leading import Leading
 from reports.results.multiclass_text import CLASS_METRICS, class_heads, class_rows
 from reports.text import MISSING, estimate, one_line
+from reports.verdicts.text import measured
 
 _NAMED = {
     "\\": "backslash",
@@ -129,7 +130,7 @@ def _tables(section: Section, suffix: str) -> Iterator[_Table]:
                     claim.decision.verdict,
                     claim.about,
                     claim.claim,
-                    estimate(claim.measured),
+                    measured(claim),
                     estimate(claim.difference, sign=True),
                 ]
                 for claim in (*report.statements, *report.figures)

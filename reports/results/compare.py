@@ -15,7 +15,7 @@ from benchmark.evidence.metrics.registry import find_metric
 from benchmark.runs.history import Histories
 from benchmark.runs.run import Run
 from reports.audit.audit import AuditRow, audit_row
-from reports.claims.model import Claims, row_of_card
+from reports.claims.model import Claims, Row, row_of_card
 from reports.results.card_figures import recorded
 from reports.results.class_figures import class_figure
 from reports.results.measured import AnyResults, CardResults, MulticlassResults, is_multiclass
@@ -76,7 +76,7 @@ def compare_card(
     compared = []
     for published in card.published:
         if finished:
-            measured, note = _counterpart(published, finished, history, results, row.threshold)
+            measured, note = _counterpart(published, finished, history, results, published_threshold(row))
         else:
             measured, note = SampleEstimate.missing(1, runs[-1].error or "no run finished"), None
         interval = published_interval(published, measured, audited)
@@ -145,13 +145,28 @@ def has_counterpart(published: PublishedFigure) -> bool:
     return final and (published.metric == "loss" or known)
 
 
-def measured_on_test(results: CardResults, metric: str, threshold: float) -> SampleEstimate:
+def published_threshold(row: Row) -> float | None:
+    """The threshold behind the printed figures of a row.
+
+    A printed figure has a threshold of its own, which the protocol of other runs does not change: 0.5 where the source
+    states none, as classifiers decide by default.
+
+    Args:
+        row: The row.
+
+    Returns:
+        The threshold, in [0, 1]; None where the source chose it on validation images.
+    """
+    return None if row.at == "chosen" else row.threshold
+
+
+def measured_on_test(results: CardResults, metric: str, threshold: float | None) -> SampleEstimate:
     """A test figure at the published threshold.
 
     Args:
         results: The results of a card.
         metric: Name of the metric, or "loss" for the training loss.
-        threshold: The published threshold, in [0, 1].
+        threshold: The published threshold, in [0, 1]; None for the thresholds that the runs chose on validation.
 
     Returns:
         The mean over seeds with its 95% interval.
@@ -159,8 +174,8 @@ def measured_on_test(results: CardResults, metric: str, threshold: float) -> Sam
     if metric == "loss":
         return _loss(results)
     record = find_metric(metric)
-    if threshold == 0.5 or record is None or not record.uses_threshold:
-        return figure(results, metric)
+    if threshold is None or threshold == 0.5 or record is None or not record.uses_threshold:
+        return figure(results, metric, chosen=threshold is None)
     n = len(results.test[0])
     if record.kind == "count":
         return SampleEstimate.missing(n, "a count has no interval")
@@ -257,12 +272,16 @@ def difference_text(comparison: Comparison | None) -> str:
 
 
 def _counterpart(
-    published: PublishedFigure, runs: Sequence[Run], history: Histories, results: AnyResults | None, threshold: float
+    published: PublishedFigure,
+    runs: Sequence[Run],
+    history: Histories,
+    results: AnyResults | None,
+    threshold: float | None,
 ) -> tuple[SampleEstimate, str | None]:
     metric, split = published.metric, published.split
     n = max(1, runs[0].split.sizes.get(split, 1))
     if is_multiclass(runs[0]):
-        return _class_counterpart(published, runs, history, results, n)
+        return _class_counterpart(published, runs, history, results, n, threshold is None)
     if isinstance(results, MulticlassResults):
         raise TypeError("results of three or more classes belong to runs on as many")
     if published.epoch is None and split == "test":
@@ -271,9 +290,10 @@ def _counterpart(
             return SampleEstimate.missing(n, NO_COUNTERPART), None
         if results is not None:
             return measured_on_test(results, metric, threshold), None
-        if threshold != 0.5 and record is not None and record.uses_threshold:
+        if threshold is not None and threshold != 0.5 and record is not None and record.uses_threshold:
             return SampleEstimate.missing(n, f"figures at threshold {threshold:g} need per-image scores"), None
-        return recorded([run.figures("test").get(metric) for run in runs], n), None
+        chosen = threshold is None and record is not None and record.uses_threshold
+        return recorded([run.figures("test", chosen=chosen).get(metric) for run in runs], n), None
     if published.epoch is None and split == "val":
         of_scores = None if results is None or find_metric(metric) is None else figure(results, metric, "val")
         if of_scores is not None and of_scores.value is not None:
@@ -287,17 +307,24 @@ def _counterpart(
 
 
 def _class_counterpart(
-    published: PublishedFigure, runs: Sequence[Run], history: Histories, results: AnyResults | None, n: int
+    published: PublishedFigure,
+    runs: Sequence[Run],
+    history: Histories,
+    results: AnyResults | None,
+    n: int,
+    chosen: bool,
 ) -> tuple[SampleEstimate, str | None]:
-    """The counterpart of a figure of three or more classes, for the class with the highest score."""
+    """The counterpart of a figure of three or more classes, by the chosen decision or for the highest score."""
     key, split = published.key, published.split
     if published.epoch is not None or split == "train":
         if key != published.metric:
             return SampleEstimate.missing(n, NO_COUNTERPART), None
         return _of_epochs(published, runs, history, n)
     if isinstance(results, MulticlassResults):
-        return class_figure(results, key, split), None
-    return recorded([run.figures(split).get(key) for run in runs], n), None
+        return class_figure(results, key, split, chosen=chosen), None
+    several = find_multiclass(key)
+    chosen = chosen and several is not None and several.uses_decisions
+    return recorded([run.figures(split, chosen=chosen).get(key) for run in runs], n), None
 
 
 def _of_epochs(

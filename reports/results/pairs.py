@@ -27,6 +27,7 @@ from reports.results.folds import calibrated
 from reports.results.measured import AnyResults, CardResults, MulticlassResults
 
 SIGNIFICANT = 0.05
+NO_THRESHOLD = "a run chose no threshold"
 
 
 @dataclass(frozen=True)
@@ -78,13 +79,32 @@ def paired_scores(results: CardResults, split: str = "test") -> PairedScores:
     return PairedScores(runs, (0.5,) * len(runs))
 
 
-def figure(results: CardResults, metric: str, split: str = "test") -> SampleEstimate:
-    """A metric of a card at threshold 0.5.
+def chosen_scores(results: CardResults, split: str = "test") -> PairedScores | None:
+    """The scores of a card for every seed, with the thresholds chosen on validation.
+
+    Args:
+        results: The results of the card.
+        split: "val" or "test".
+
+    Returns:
+        The scores; None where a run chose no threshold, or where each fold has its own and the split is not the test
+        split.
+    """
+    runs: tuple[Scores, ...] = results.test if split == "test" else results.val
+    chosen = [threshold for threshold in results.thresholds if threshold is not None]
+    if len(chosen) < len(runs) or (split != "test" and not all(isinstance(each, float) for each in chosen)):
+        return None
+    return PairedScores(runs, tuple(chosen))
+
+
+def figure(results: CardResults, metric: str, split: str = "test", *, chosen: bool = False) -> SampleEstimate:
+    """A metric of a card.
 
     Args:
         results: The results of the card.
         metric: Name of the metric.
         split: "train", "val" or "test".
+        chosen: Whether decisions are those at the thresholds chosen on validation; else at 0.5.
 
     Returns:
         The mean over seeds with its 95% interval; without a value, with the reason, where it cannot be computed.
@@ -97,7 +117,9 @@ def figure(results: CardResults, metric: str, split: str = "test") -> SampleEsti
         return SampleEstimate.missing(n, f"{metric} has no counterpart in the scores")
     if split == "val" and len({run.spec.split_seed for run in results.runs}) > 1:
         return SampleEstimate.missing(n, "each seed has different validation images")
-    scores = paired_scores(results, split)
+    scores = chosen_scores(results, split) if chosen and record.uses_threshold else paired_scores(results, split)
+    if scores is None:
+        return SampleEstimate.missing(n, NO_THRESHOLD)
     n = len(scores.runs[0])
     if record.kind == "count":
         counts = [value for value in scores.values(metric) if value is not None]
@@ -106,20 +128,28 @@ def figure(results: CardResults, metric: str, split: str = "test") -> SampleEsti
     return SampleEstimate.of(got, n)
 
 
-def difference(a: CardResults, b: CardResults, metric: str) -> Difference:
-    """The difference of two cards in a test metric at threshold 0.5, paired by image.
+def difference(a: CardResults, b: CardResults, metric: str, *, chosen: bool = False) -> Difference:
+    """The difference of two cards in a test metric, paired by image.
 
     Args:
         a: The results of the first card.
         b: The results of the second card.
         metric: Name of the metric.
+        chosen: Whether decisions are those at the thresholds chosen on validation; else at 0.5.
 
     Returns:
-        First minus second; without a value, with the reason, where their test images differ.
+        First minus second; without a value, with the reason, where their test images differ or a run chose no
+        threshold.
     """
     if not a.same_images(b):
         return Difference(metric, None, reason="the cards were scored on different test images")
-    return paired_difference(metric, paired_scores(a), paired_scores(b), class_sizes=a.class_sizes)
+    record = find_metric(metric)
+    if not chosen or record is None or not record.uses_threshold:
+        return paired_difference(metric, paired_scores(a), paired_scores(b), class_sizes=a.class_sizes)
+    first, second = chosen_scores(a), chosen_scores(b)
+    if first is None or second is None:
+        return Difference(metric, None, reason=NO_THRESHOLD)
+    return paired_difference(metric, first, second, class_sizes=a.class_sizes)
 
 
 def gain_of_threshold(results: CardResults, metric: str) -> Difference:

@@ -10,7 +10,8 @@ from benchmark.evidence.metrics.influence import Clusters
 from benchmark.runs.run import Run
 from reports.results.measured import AnyResults
 from reports.results.split_faults import own_faults
-from reports.summary.model import BestCard, CardLabel, Problem
+from reports.summary.model import BestCard, Problem
+from reports.summary.unfinished import Unfinished, problems_of
 from reports.text import capital, listed, plural
 from zoo.models.recipe import ProbeRecipe
 
@@ -31,7 +32,7 @@ def problems(
     tested: AnyResults | None,
     best: BestCard | None,
     split_faults: Sequence[str],
-    labels: Mapping[str, CardLabel],
+    missing: Unfinished,
 ) -> tuple[Problem, ...]:
     """What is wrong.
 
@@ -40,17 +41,17 @@ def problems(
         tested: The results of the best card; None without scores.
         best: The best card; None without scores.
         split_faults: Sentences about faults of the splits.
-        labels: The labels of all cards by name.
+        missing: The cards and runs that have not finished.
 
     Returns:
         A sentence for each problem.
     """
     return (
+        *problems_of(missing),
         *_of_images(runs[0], tested),
         *(Problem("split", text) for text in split_faults),
         *_of_classes(runs[0], tested),
         *_of_best(tested, best),
-        *_of_runs(runs, labels),
         *_of_seeds(tested),
     )
 
@@ -133,11 +134,3 @@ def _of_seeds(tested: AnyResults | None) -> Iterator[Problem]:
         )
     elif seeds == 2:
         yield Problem("two-seeds", f"{tested.card.title} was trained twice, which makes its intervals wide.")
-
-
-def _of_runs(runs: Sequence[Run], labels: Mapping[str, CardLabel]) -> Iterator[Problem]:
-    failed = [run for run in runs if run.status == "failed"]
-    for error in dict.fromkeys(run.error for run in failed):
-        of_error = [run for run in failed if run.error == error]
-        cards = listed(list(dict.fromkeys(labels[run.spec.card.name].title for run in of_error)))
-        yield Problem("failed-runs", f"{len(of_error)} of {plural(len(runs), 'run')} failed: {cards}: {error}")

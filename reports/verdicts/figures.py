@@ -22,10 +22,13 @@ from reports.results.compare import (
     minus_published,
     of_one_draw,
     published_interval,
+    published_threshold,
 )
 from reports.results.measured import AnyResults, MulticlassResults
 from reports.results.recognised import is_data, other_classes
 from reports.text import listed
+from reports.verdicts.decisions import measured_at
+from reports.verdicts.published import ruling, why_no_interval, without_misprint
 from zoo.models.card import PublishedFigure
 
 SYNTHETIC = "synthetic images say nothing about radiographs"
@@ -47,6 +50,8 @@ class ClaimVerdict:
         measured: The measured counterpart where it could be computed, even if the verdict is not based on it.
         difference: Measured minus published, likewise.
         quote: The text of a statement.
+        at: The decisions of the measured figure, such as "at 0.5"; None where it does not depend on decisions, and for
+            a statement, whose reason says it.
     """
 
     about: str
@@ -57,6 +62,7 @@ class ClaimVerdict:
     measured: SampleEstimate | None = None
     difference: SampleEstimate | None = None
     quote: str | None = None
+    at: str | None = None
 
 
 def figure_verdicts(claims: Claims, audit: Audit, measured: Mapping[str, AnyResults]) -> tuple[ClaimVerdict, ...]:
@@ -70,7 +76,8 @@ def figure_verdicts(claims: Claims, audit: Audit, measured: Mapping[str, AnyResu
     Returns:
         The verdicts in the order of the file.
     """
-    rows = {row.name: row for row in audit.rows}
+    audited = {row.name: row for row in audit.rows}
+    rows = {row.name: without_misprint(audit, row, audited[row.name], claims.matrices) for row in claims.rows}
     return tuple(
         _figure_verdict(claims, audit, row, rows[row.name], printed, measured.get(row.card or ""))
         for row in claims.rows
@@ -81,17 +88,20 @@ def figure_verdicts(claims: Claims, audit: Audit, measured: Mapping[str, AnyResu
 def _figure_verdict(
     claims: Claims, audit: Audit, row: Row, audited: AuditRow, printed: PublishedFigure, results: AnyResults | None
 ) -> ClaimVerdict:
-    value, interval, delta = None, None, None
+    value, interval, delta, at = None, None, None, None
     mismatch = None if results is None else different_number_of_classes(row, results)
+    ruled_out = ruling(audit, row, printed)
     if results is not None and mismatch is None and has_counterpart(printed):
-        value = _measured(results, printed, row.threshold)
-        interval = published_interval(printed, value, audited)
+        value, at = _measured(results, printed, row), measured_at(row, printed.key, results)
+        interval = None if ruled_out is not None else published_interval(printed, value, audited)
         delta = minus_published(value, printed, interval)
-    ruled_out = audit.ruled_out(row.name, printed)
+        if delta.value is not None and value.bounds is not None and interval is None:
+            delta = replace(delta, reason=why_no_interval(row, audited))
     if ruled_out is not None:
         decision = Decision("impossible", ruled_out.statement)
     elif results is None:
-        decision = Decision("not run", f"the store has no finished run of {row.card or row.name}")
+        why = "the row names no card" if row.card is None else f"the store has no finished run of {row.card}"
+        decision = Decision("not run", why)
     elif mismatch is not None:
         decision = Decision("not comparable", mismatch)
     elif value is None or delta is None:
@@ -102,13 +112,16 @@ def _figure_verdict(
         margin = claims.loss_margin * printed.value if is_open_loss(printed.metric) else claims.margin
         draw = None if interval is None else of_one_draw(interval, printed, value)
         decision = _with_images_needed(within(delta, margin), value, draw, margin - abs(delta.value or 0.0))
+        if at is not None and delta.bounds is not None:
+            decision = replace(decision, reason=f"measured {at}: {decision.reason}")
         decision = of_one_training(decision) if results.is_one_training else decision
-    return ClaimVerdict(row.name, _in_words(printed), printed.location, decision, printed, value, delta)
+    return ClaimVerdict(row.name, _in_words(printed), printed.location, decision, printed, value, delta, at=at)
 
 
-def _measured(results: AnyResults, printed: PublishedFigure, threshold: float) -> SampleEstimate:
+def _measured(results: AnyResults, printed: PublishedFigure, row: Row) -> SampleEstimate:
+    threshold = published_threshold(row)
     if isinstance(results, MulticlassResults):
-        return class_figure(results, printed.key)
+        return class_figure(results, printed.key, chosen=threshold is None)
     return measured_on_test(results, printed.metric, threshold)
 
 
@@ -170,14 +183,8 @@ def _why_no_counterpart(printed: PublishedFigure) -> str:
 def _different_conditions(claims: Claims, row: Row, printed: PublishedFigure, results: AnyResults) -> str | None:
     """Which condition of the measurement differs from that of the printed figure, or None."""
     spec = results.runs[0].spec
-    if spec.dataset.synthetic:
-        return SYNTHETIC
-    if claims.source.data is None:
-        return "the claims do not name their data"
-    if not is_data(spec.dataset, claims.source.data, [claims]):
-        return f"different data: measured on {spec.dataset.title}, published on {claims.source.data}"
-    if (classes := other_classes(spec.dataset, claims.source)) is not None:
-        return classes
+    if (data := different_data(claims, spec)) is not None:
+        return data
     if printed.metric == "loss" and row.loss is not None and row.loss.name != results.card.recipe.loss.name:
         return f"different loss: measured {results.card.recipe.loss.name}, published {row.loss.name}"
     return different_protocol(claims, spec) or _different_prevalence(row, printed, results)
@@ -209,6 +216,17 @@ def _different_shares(row: Row, printed: PublishedFigure, results: MulticlassRes
         return None
     shares = f"{measured[name]:.0%} of the test images are {name} instead of {published[name]:.0%}"
     return f"different class shares: {shares}"
+
+
+def different_data(claims: Claims, spec: RunSpec) -> str | None:
+    """How the data of `spec` differ from those of `claims`, in words; None where they are the same."""
+    if spec.dataset.synthetic:
+        return SYNTHETIC
+    if claims.source.data is None:
+        return "the claims do not name their data"
+    if not is_data(spec.dataset, claims.source.data, [claims]):
+        return f"different data: measured on {spec.dataset.title}, published on {claims.source.data}"
+    return other_classes(spec.dataset, claims.source)
 
 
 def different_protocol(claims: Claims, spec: RunSpec) -> str | None:

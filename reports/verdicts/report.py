@@ -10,7 +10,6 @@ from benchmark.evidence.comparison.verdict import VERDICTS, Decision, Verdict
 from reports.audit.audit import Audit, audit
 from reports.claims.model import Claims
 from reports.results.measured import AnyResults, MulticlassResults
-from reports.results.recognised import is_data
 from reports.text import listed, seed_list
 from reports.verdicts.attribution import ChangeEffect, change_effects
 from reports.verdicts.figures import ClaimVerdict, figure_verdicts
@@ -111,12 +110,6 @@ def _notes(claims: Claims, measured: Mapping[str, AnyResults]) -> Iterator[str]:
             f"No test image has {relative} in train or val, or a copy in test: leakage explains no difference here"
             + ("." if known else ", as judged by pixels; patients are not known.")
         )
-    data = claims.source.data
-    elsewhere = data is not None and any(
-        not is_data(results.runs[0].spec.dataset, data, [claims]) for results in about.values()
-    )
-    if claims.statements and elsewhere:
-        yield "The verdicts of statements rest on these images; the printed figures are about different images."
 
 
 def _cards(claims: Claims) -> Iterator[str]:

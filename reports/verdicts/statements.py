@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import singledispatch
 
@@ -35,6 +35,7 @@ from reports.claims.statement import (
     Form,
     MatrixOf,
     NotSuperior,
+    OfFigure,
     Statement,
     Superior,
     ThresholdMatters,
@@ -43,7 +44,8 @@ from reports.results.class_figures import class_difference, class_figure
 from reports.results.measured import AnyResults, MulticlassResults, cross_entropies
 from reports.results.pairs import difference, estimate, figure, gain_of_threshold
 from reports.text import listed
-from reports.verdicts.figures import SYNTHETIC, ClaimVerdict, different_protocol, has_direction, is_of_decisions
+from reports.verdicts.decisions import by_chosen, decisions_in_words
+from reports.verdicts.figures import ClaimVerdict, different_data, different_protocol, has_direction, is_of_decisions
 
 _TWO_CLASSES = "{} is of three classes or more, and the data have two; drop `class` and `average`"
 
@@ -65,31 +67,57 @@ def statement_verdicts(claims: Claims, audit: Audit, measured: Mapping[str, AnyR
 def _statement_verdict(
     claims: Claims, audit: Audit, statement: Statement, measured: Mapping[str, AnyResults]
 ) -> ClaimVerdict:
-    assertion = statement.assertion
-    parts = [_form_verdict(form, claims, audit, measured) for form in assertion.forms()]
-    decision = any_holds(parts) if assertion.any else all_hold(parts)
+    parts = [_part(form, claims, audit, measured) for form in statement.assertion.forms()]
+    decision = _combined(parts, any_holds if statement.assertion.any else all_hold)
     words = statement.paraphrase or statement.translation or statement.text
     return ClaimVerdict(statement.id, words, statement.location, decision, quote=statement.text)
 
 
-def _form_verdict(form: Form, claims: Claims, audit: Audit, measured: Mapping[str, AnyResults]) -> Decision:
+@dataclass(frozen=True)
+class _Part:
+    """The verdict of these runs on one form, and what differs between them and the claims; None where nothing does."""
+
+    decision: Decision
+    different: str | None = None
+
+
+def _part(form: Form, claims: Claims, audit: Audit, measured: Mapping[str, AnyResults]) -> _Part:
     names = form.assertion.cards
     missing = [name for name in names if name not in measured]
     if missing:
-        return Decision("not run", f"the store has no finished run of {', '.join(missing)}")
+        return _Part(Decision("not run", _why_not_run(missing, claims)))
     cards = [measured[name] for name in names]
     decision = decide(form.assertion, Evidence(claims, audit, cards))
     if not names:
-        return decision
+        return _Part(decision)
     if any(card.is_one_training for card in cards):
         decision = of_one_training(decision)
     spec = measured[names[0]].runs[0].spec
-    different = SYNTHETIC if spec.dataset.synthetic else different_protocol(claims, spec)
-    if different is not None:
-        return Decision(
-            "not comparable", f"{different}; there the verdict would be {decision.verdict}: {decision.reason}"
-        )
-    return decision
+    return _Part(decision, different_data(claims, spec) or different_protocol(claims, spec))
+
+
+def _why_not_run(missing: Sequence[str], claims: Claims) -> str:
+    """Why cards have no results: no card has the name, or the store has no run of it."""
+    absent = [name for name in missing if claims.without_card([name]) is not None]
+    without_runs = [name for name in missing if name not in absent]
+    reasons = [f"the store has no finished run of {', '.join(without_runs)}"] if without_runs else []
+    return "; ".join(filter(None, (claims.without_card(absent), *reasons)))
+
+
+def _combined(parts: Sequence[_Part], combine: Callable[[Sequence[Decision]], Decision]) -> Decision:
+    """The verdict of all parts. What differs is said once, with the verdict that these runs would give as a hint."""
+    decisions = [
+        part.decision if part.different is None else Decision("not comparable", part.different) for part in parts
+    ]
+    decision = combine(decisions)
+    if decision.verdict != "not comparable":
+        return decision
+    unaffected = [part.decision for part in parts if part.different is None]
+    reasons = [each.reason for each in unaffected if each.verdict == "not comparable"]
+    for different in dict.fromkeys(part.different for part in parts if part.different is not None):
+        hint = combine([part.decision for part in parts if part.different == different])
+        reasons.append(f"{different}; there the verdict would be {hint.verdict}: {hint.reason}")
+    return Decision("not comparable", "; ".join(dict.fromkeys(reasons)))
 
 
 @dataclass(frozen=True)
@@ -122,30 +150,30 @@ def decide(assertion: Assertion, evidence: Evidence) -> Decision:
 
 @decide.register
 def _superior(assertion: Superior, evidence: Evidence) -> Decision:
-    words = f"{assertion.a} better than {assertion.b} in {label_of(assertion.key)}"
+    words = f"{assertion.a} better than {assertion.b} in {_decided(assertion, evidence)}"
     return _explained(words, above(_gain(assertion, evidence.cards), assertion.margin))
 
 
 @decide.register
 def _not_superior(assertion: NotSuperior, evidence: Evidence) -> Decision:
-    words = f"{assertion.a} not better than {assertion.b} in {label_of(assertion.key)}"
+    words = f"{assertion.a} not better than {assertion.b} in {_decided(assertion, evidence)}"
     return _explained(words, below(_gain(assertion, evidence.cards), assertion.margin))
 
 
 @decide.register
 def _equivalent(assertion: Equivalent, evidence: Evidence) -> Decision:
-    words = f"{assertion.a} and {assertion.b} equivalent in {label_of(assertion.key)}"
+    words = f"{assertion.a} and {assertion.b} equivalent in {_decided(assertion, evidence)}"
     return _explained(words, within(_gain(assertion, evidence.cards), assertion.within))
 
 
 @decide.register
 def _at_least(assertion: AtLeast, evidence: Evidence) -> Decision:
-    return _explained(_level(assertion, "at least"), above(_figure(assertion, evidence), assertion.value))
+    return _explained(_level(assertion, evidence, "at least"), above(_figure(assertion, evidence), assertion.value))
 
 
 @decide.register
 def _at_most(assertion: AtMost, evidence: Evidence) -> Decision:
-    return _explained(_level(assertion, "at most"), below(_figure(assertion, evidence), assertion.value))
+    return _explained(_level(assertion, evidence, "at most"), below(_figure(assertion, evidence), assertion.value))
 
 
 @decide.register
@@ -172,7 +200,7 @@ def _matrix_of(assertion: MatrixOf, evidence: Evidence) -> Decision:
     """Whether the printed matrix is among the feasible matrices of the card's row."""
     claims, audit = evidence.claims, evidence.audit
     matrix = next(matrix for matrix in claims.matrices if matrix.row == assertion.matrix)
-    row = next((row for row in claims.rows if row.card == assertion.card), None)
+    row = next((row for row in claims.rows if assertion.card in (row.card, row.name)), None)
     if isinstance(matrix, PrintedClassMatrix):
         return _class_matrix_of(matrix, row, assertion.card)
     printed = confusion_of(matrix)
@@ -203,18 +231,26 @@ def _explained(words: str, decision: Decision) -> Decision:
     return replace(decision, reason=f"{words}: {decision.reason}")
 
 
-def _level(assertion: AtLeast, bound: str) -> str:
+def _level(assertion: AtLeast, evidence: Evidence, bound: str) -> str:
     split = "" if assertion.split == "test" else f"{assertion.split} "
-    return f"{assertion.card} {split}{label_of(assertion.key)} {bound} {assertion.value:g}"
+    decisions = decisions_in_words(assertion, evidence.cards)
+    level = f"{assertion.card} {split}{label_of(assertion.key)} {bound} {assertion.value:g}"
+    return level if decisions is None else f"{level}, {decisions}"
+
+
+def _decided(assertion: OfFigure, evidence: Evidence) -> str:
+    decisions = decisions_in_words(assertion, evidence.cards)
+    return label_of(assertion.key) if decisions is None else f"{label_of(assertion.key)}, {decisions}"
 
 
 def _figure(assertion: AtLeast, evidence: Evidence) -> SampleEstimate:
     (card,) = evidence.cards
+    chosen = by_chosen(assertion, card)
     if isinstance(card, MulticlassResults):
-        return class_figure(card, assertion.key, assertion.split)
+        return class_figure(card, assertion.key, assertion.split, chosen=chosen)
     if assertion.key != assertion.metric:
         return SampleEstimate.missing(len(card.test[0]), _TWO_CLASSES.format(label_of(assertion.key)))
-    return figure(card, assertion.metric, assertion.split)
+    return figure(card, assertion.metric, assertion.split, chosen=chosen)
 
 
 def _shows(card: AnyResults, index: int, codes: Sequence[str]) -> bool | None:
@@ -233,14 +269,14 @@ def _gain(assertion: Superior | Equivalent, cards: Sequence[AnyResults]) -> Samp
         why = f"{assertion.split} {label_of(assertion.key)} has no paired comparison by image"
         return SampleEstimate.missing(1, why)
     first, second = cards
-    n = len(first.test[0])
+    n, chosen = len(first.test[0]), by_chosen(assertion, first)
     if isinstance(first, MulticlassResults) and isinstance(second, MulticlassResults):
-        return _as_gain(estimate(class_difference(first, second, assertion.key), n), assertion.key)
+        return _as_gain(estimate(class_difference(first, second, assertion.key, chosen=chosen), n), assertion.key)
     if isinstance(first, MulticlassResults) or isinstance(second, MulticlassResults):
         return SampleEstimate.missing(n, "the cards were scored on data with different classes")
     if assertion.key != assertion.metric:
         return SampleEstimate.missing(n, _TWO_CLASSES.format(label_of(assertion.key)))
-    return _as_gain(estimate(difference(first, second, assertion.metric), n), assertion.metric)
+    return _as_gain(estimate(difference(first, second, assertion.metric, chosen=chosen), n), assertion.metric)
 
 
 def _gain_of_threshold(metric: str, card: AnyResults) -> SampleEstimate:

@@ -51,6 +51,12 @@ def change_rows(report: ClaimsReport) -> Iterator[list[str]]:
             yield [card, each.change, each.other or "the same scores", effect, *p_values]
 
 
+def measured(claim: ClaimVerdict) -> str:
+    """The measured figure of a claim with its interval, and at which threshold; a dash where there is none."""
+    text = estimate(claim.measured, decimals(claim))
+    return text if claim.at is None or claim.measured is None or claim.measured.value is None else f"{text} {claim.at}"
+
+
 def decimals(claim: ClaimVerdict) -> int:
     """The number of decimals for the figures of a claim; 0 for counts."""
     return 3 if claim.published is None else decimals_of(claim.published.metric)

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from reports.audit.audit import Audit
 from reports.audit.audit import audit as audit_claims
+from reports.audit.figures import AuditFinding
 from reports.claims.model import Claims, claims_names, load_claims
 from zoo.api.inputs import Paths, known_cards
 from zoo.api.messages import Messages, OnMessage, silent
@@ -34,6 +35,16 @@ class AuditResults:
 
     audits: tuple[Audit, ...]
     messages: tuple[str, ...] = ()
+
+    @property
+    def impossible(self) -> tuple[AuditFinding, ...]:
+        """The findings that printed figures are impossible, without those about an interpretation of a sentence."""
+        return tuple(
+            finding
+            for audit in self.audits
+            for finding in audit.findings
+            if finding.severity == "impossible" and finding.reading is None
+        )
 
     def to_dict(self) -> list[dict[str, Any]]:
         """The document that `zoo audit --json` prints."""
@@ -82,4 +93,9 @@ def audit(
     requested = several("claims", names_or_claims, (*PATH, Claims), right, may_be_empty=False)
     known = known_cards(card_folders, messages)
     loaded = [each if isinstance(each, Claims) else load_claims(str(each), known) for each in requested]
+    for each in loaded:
+        for statement in each.statements:
+            cards = (name for form in statement.assertion.forms() for name in form.assertion.cards)
+            if (absent := each.without_card(cards)) is not None:
+                messages.note(f"{each.name}: statement {statement.id}: {absent}")
     return AuditResults(tuple(map(audit_claims, loaded)), messages.lines())

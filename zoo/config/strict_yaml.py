@@ -8,6 +8,7 @@ import math
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -29,6 +30,9 @@ LARGEST_INT = 2**63 - 1
 _DEEPEST = 50
 _LONGEST_NUMBER = 100  # characters; 64 binary digits with an underscore between any two fit
 _MOST_ERRORS = 50
+_COMMA = re.compile(r"^[-+]?[0-9]+,[0-9]+$")
+_PERCENT = re.compile(r"^[-+]?[0-9]+([.,][0-9]+)?\s*%$")
+_LONGEST_ECHO = 60  # characters of a wrong value that an error repeats
 _LONGEST_NAME = 200  # comparing longer texts with names takes long and finds nothing
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -44,6 +48,21 @@ def _fault(problem: str, node: Any) -> yaml.MarkedYAMLError:
     return yaml.MarkedYAMLError(None, None, problem, node.start_mark)
 
 
+def _decimal_comma(node: yaml.MappingNode, key_node: yaml.Node) -> str:
+    """What would be right where a flow mapping was cut at the comma of a number: `{value: 0,9279}`; empty elsewhere."""
+    index = next(i for i, (key, _) in enumerate(node.value) if key is key_node)
+    before = node.value[index - 1][1] if index else None
+    adjacent = before is not None and before.end_mark.index + 1 == key_node.start_mark.index
+    if not adjacent or not isinstance(before, yaml.ScalarNode) or not isinstance(key_node, yaml.ScalarNode):
+        return ""
+    number = f"{before.value},{key_node.value}"
+    return f"; {_with_point(number)}" if _COMMA.match(number) else ""
+
+
+def _with_point(number: str) -> str:
+    return f"'{number}' has a decimal comma; write {number.replace(',', '.')}"
+
+
 class _Loader(_Base):
     """SafeLoader that refuses duplicate keys and reads 1e-4 as a number, as YAML 1.2 does."""
 
@@ -55,7 +74,7 @@ class _Loader(_Base):
             key = self.construct_object(key_node, deep=True)
             if not isinstance(key, str):
                 quoted = f"; write '{key_node.value}' in quotes" if isinstance(key_node, yaml.ScalarNode) else ""
-                raise _fault(f"a key must be plain text{quoted}", key_node)
+                raise _fault(f"a key must be plain text{_decimal_comma(node, key_node) or quoted}", key_node)
             if key in keys:
                 raise _fault(f"the key '{key}' is duplicated; keep one", key_node)
             keys.add(key)
@@ -169,6 +188,8 @@ def named_file(kind: str, option: str, name: str, folder: Path) -> Path:
         return built_in[name]
     path = Path(name).expanduser()
     if path.suffix not in (".yaml", ".yml"):
+        if path.exists():
+            raise ConfigError(f"{option} {name}: is not a YAML {kind} file, whose name ends in .yaml")
         raise unknown(kind, name, built_in)
     if not path.exists():
         raise ConfigError(f"{option} {name}: no such file; built-in: {', '.join(sorted(built_in))}")
@@ -238,9 +259,26 @@ def suggest(name: str, known: Iterable[str], others: Iterable[str] = ()) -> str:
         `Did you mean A or B?`, or `Known: A, B.`
     """
     known = sorted(known)
-    near = difflib.get_close_matches(name[:_LONGEST_NAME], known, n=3, cutoff=0.6)
-    near = difflib.get_close_matches(name[:_LONGEST_NAME], others, n=1, cutoff=0.8) or near
-    return f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(known) or 'none'}."
+    candidates = near(name, known, others)
+    return f"Did you mean {' or '.join(candidates)}?" if candidates else f"Known: {', '.join(known) or 'none'}."
+
+
+def near(name: str, known: Iterable[str], others: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return the names that resemble an unknown one, at most three; upper and lower case count as the same.
+
+    Args:
+        name: The unknown name.
+        known: The known names.
+        others: Further names, as in `suggest`.
+
+    Returns:
+        The names; none if none is near.
+    """
+    text = name[:_LONGEST_NAME].casefold()
+    folded, others_folded = ({each.casefold(): each for each in sorted(names)} for names in (known, others))
+    candidates = difflib.get_close_matches(text, folded, n=3, cutoff=0.6)
+    other = difflib.get_close_matches(text, others_folded, n=1, cutoff=0.8)
+    return tuple(others_folded[each] for each in other) or tuple(folded[each] for each in candidates)
 
 
 def unknown(kind: str, name: str, known: Iterable[str], others: Iterable[str] = ()) -> ConfigError:
@@ -266,10 +304,51 @@ def _explain(detail: Any, where: str, model: type[BaseModel]) -> str:
         *place, wrong = detail["loc"]
         names = {name for inner in _models_at(model, place) for name in _keys(inner)} or set(_field_names(model))
         return f"{at}: unknown key. {suggest(str(wrong), names - {wrong})}"
-    message = detail["msg"].removeprefix("Value error, ")
-    has_value = path and detail["type"] != "missing"
-    value = f" (got {json.dumps(detail.get('input'), default=str)[:60]})" if has_value else ""
+    message = _typing_error(detail, model) or detail["msg"].removeprefix("Value error, ")
+    has_value = path and detail["type"] != "missing" and not isinstance(detail.get("input"), dict)
+    value = f" (got {_echo(detail.get('input'))})" if has_value else ""
     return f"{at}: {message[0].lower()}{message[1:]}{value}"
+
+
+def _echo(value: Any) -> str:
+    text = json.dumps(value, default=str)
+    return text if len(text) <= _LONGEST_ECHO else f"{text[:_LONGEST_ECHO]}..."
+
+
+def _typing_error(detail: Any, model: type[BaseModel]) -> str | None:
+    """What is meant by a text that is not a number, or not a name, in words; None where that does not follow."""
+    text = detail.get("input")
+    if not isinstance(text, str) or len(text) > _LONGEST_NUMBER:
+        return None
+    if detail["type"] in ("float_type", "int_type") and _COMMA.match(text):
+        return _with_point(text)
+    if detail["type"] == "float_type" and _PERCENT.match(text):
+        share = Decimal(text.rstrip("% ").replace(",", ".")) / 100
+        return f"is in percent; write the share, {share:f}, which has {_places(share)} decimals"
+    if detail["type"] == "string_pattern_mismatch":
+        return _name_error(detail, text, model)
+    return None
+
+
+def _places(number: Decimal) -> int:
+    exponent = number.as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
+def decimal_places(number: float) -> int:
+    """Return the decimals of a finite number as it is written, without zeros at the end."""
+    return _places(Decimal(repr(float(number))).normalize())
+
+
+def _name_error(detail: Any, text: str, model: type[BaseModel]) -> str | None:
+    pattern = detail["ctx"]["pattern"]
+    name = re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("-")
+    if not re.search(pattern, name) or not re.search(pattern, "a.b_c-0"):
+        return None
+    *place, field = detail["loc"]
+    others = {key for inner in _models_at(model, place) for key in _keys(inner)}
+    alias = f", and `alias: {json.dumps(text, ensure_ascii=False)}` beside it" if {"name", "alias"} <= others else ""
+    return f"must be lower case letters, digits, '.', '_' and '-'; write '{name}'{alias if field == 'name' else ''}"
 
 
 def _models_at(model: type[BaseModel], place: Iterable[str | int]) -> list[type[BaseModel]]:

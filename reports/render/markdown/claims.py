@@ -7,7 +7,7 @@ from reports.render.markdown.table import cell, table
 from reports.render.words import CHANGE_EFFECTS, EFFECTS_OF_CHANGES
 from reports.text import estimate
 from reports.verdicts.report import ClaimsReport
-from reports.verdicts.text import CHANGE_HEADS, change_rows, decimals, reason, summary
+from reports.verdicts.text import CHANGE_HEADS, change_rows, decimals, measured, reason, summary
 
 _FIGURE_HEADS = ("verdict", "row", "published", "measured", "difference", "why", "where")
 
@@ -45,7 +45,7 @@ def _figures(report: ClaimsReport) -> list[list[str]]:
             claim.decision.verdict,
             f"`{claim.about}`",
             claim.claim,
-            estimate(claim.measured, decimals(claim)),
+            measured(claim),
             estimate(claim.difference, decimals(claim), sign=True),
             reason(claim),
             claim.where,

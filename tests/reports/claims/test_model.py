@@ -101,7 +101,7 @@ def test_the_field_s_other_names_mean_the_metric(tmp_path: Path) -> None:
     [
         ("sensitvity", "Did you mean sensitivity?"),
         ("presicion", "Did you mean precision?"),
-        ("npv", "Known: accuracy, "),
+        ("lift", "Known: accuracy, "),
     ],
 )
 def test_a_metric_misspelt_is_answered_with_one_that_means_the_same(tmp_path: Path, name: str, says: str) -> None:
@@ -183,12 +183,8 @@ def test_every_quoted_statement_is_translated(report: Claims) -> None:
             ["statements.0.assertion.any", "needs at least 2 entries"],
         ),
         (
-            {
-                "statements": [
-                    {**SAID, "assertion": {"superior": {"a": "attempt-6b", "b": "attempt-11", "metric": "auc"}}}
-                ]
-            },
-            ["statements.0.assertion.superior.b", "attempt-1"],
+            {"statements": [{**SAID, "assertion": {"matrix_of": {"matrix": "one", "card": "attempt-11"}}}]},
+            ["statements.0.assertion.matrix_of.card", "attempt-1"],
         ),
         (
             {
@@ -251,3 +247,59 @@ def test_a_statement_asserts_all_of_all_and_none_of_any(tmp_path: Path) -> None:
     every, one_of, alone = (statement.assertion for statement in load_claims(str(path), cards()).statements)
     assert [len(says.forms()) for says in (every, one_of, alone)] == [2, 2, 1]
     assert [len(says.necessary()) for says in (every, one_of, alone)] == [2, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("printed", "says"),
+    [
+        (figure("PPV", 0.5), "metric: unknown metric 'PPV'. Did you mean precision?"),
+        (figure("accuracy", 92.79), "is it given in percent? 92.79% is `value: 0.9279, decimals: 4`"),
+        (figure("accuracy", 92.7, decimals=2), "is it given in percent? 92.7% is `value: 0.9270, decimals: 4`"),
+        (figure("accuracy", 0.5) | {"value": "92.79%"}, "is in percent; write the share, 0.9279, which has 4 decimals"),
+        (figure("accuracy", 0.5) | {"value": "0,9279"}, "'0,9279' has a decimal comma; write 0.9279"),
+        (figure("accuracy", 0.92788461), "0.92788461 has 8 decimals, but `decimals` is 4; one is a typing error"),
+        (figure("accuracy", 0.9279, decimals=8), "0.9279 has 4 decimals, but `decimals` is 8; one is a typing error"),
+    ],
+)
+def test_a_number_or_a_metric_that_is_written_wrongly_is_answered_with_what_is_meant(
+    tmp_path: Path, printed: dict[str, Any], says: str
+) -> None:
+    (line,) = problems(tmp_path, contents(row("one", printed)))
+    assert says in line
+
+
+def test_zeros_at_the_end_of_a_printed_figure_need_not_be_written(tmp_path: Path) -> None:
+    printed = [figure("accuracy", 0.5), figure("recall", 1.0, decimals=6), figure("precision", 0.875, decimals=6)]
+    assert len(claims_of(tmp_path, contents(row("one", *printed))).rows[0].figures) == 3
+
+
+def test_a_decimal_comma_in_braces_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text("rows:\n  - name: one\n    figures:\n      - {metric: accuracy, value: 0,9279, decimals: 4}\n")
+    with pytest.raises(ConfigError, match=r"study.yaml:4:37: .*'0,9279' has a decimal comma; write 0\.9279"):
+        load_claims(str(path), cards())
+
+
+def test_a_row_is_named_in_lower_case_and_its_name_in_the_source_is_an_alias(tmp_path: Path) -> None:
+    (line,) = problems(tmp_path, contents(row("ResNet A", figure("accuracy", 0.8125))))
+    assert line.startswith("rows.0.name: must be lower case letters, digits, '.', '_' and '-'; write 'resnet-a'")
+    assert '`alias: "ResNet A"`' in line
+
+
+@pytest.mark.parametrize(
+    ("says", "answer"),
+    [
+        ({"at_least": {"card": "attempt-1", "metric": "auc", "value": 0.9, "at": "chosen"}}, "drop `at`"),
+        ({"at_least": {"card": "attempt-1", "metric": "recall", "value": 0.9, "at": "0.3"}}, "'half' or 'chosen'"),
+    ],
+)
+def test_decisions_that_a_statement_cannot_be_about_are_refused(
+    tmp_path: Path, says: dict[str, Any], answer: str
+) -> None:
+    (line,) = problems(tmp_path, contents(PLAIN, statements=[{**SAID, "assertion": says}]))
+    assert answer in line
+
+
+def test_a_row_has_a_threshold_or_says_that_it_was_chosen(tmp_path: Path) -> None:
+    (line,) = problems(tmp_path, contents(row("one", figure("accuracy", 0.8125), threshold=0.3, at="chosen")))
+    assert "`at` and `threshold` exclude each other" in line

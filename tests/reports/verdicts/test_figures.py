@@ -17,11 +17,12 @@ from benchmark.evidence.estimate import Trainings
 from benchmark.evidence.intervals.formulas import wilson
 from benchmark.evidence.intervals.trainings import of_one_training
 from benchmark.runs.storage.store import Store
+from reports.claims.model import load_claims
 from reports.results.measured import collect_results
 from reports.verdicts.figures import ClaimVerdict
-from tests.support.claims import figure, row
+from tests.support.claims import contents, figure, row, write_claims
 from tests.support.judging import CARD, ELSEWHERE, RIGHT, claims_about, judged, of_figure, of_store
-from tests.support.records import KAGGLE, PHANTOM, of_counts, on_test, planted
+from tests.support.records import KAGGLE, PHANTOM, cards, of_counts, on_test, on_val, planted
 from tests.support.stored import keep
 
 
@@ -133,7 +134,7 @@ def test_no_number_of_images_can_tell_what_the_published_figure_leaves_open(tmp_
     [
         (figure("accuracy", 0.9103, "train"), "train figure"),
         (figure("accuracy", 0.9103, "val"), "val figure"),
-        (figure("accuracy", 0.9, decimals=1, upper=0.95), "range"),
+        (figure("accuracy", 0.9, decimals=2, upper=0.95), "range"),
         (figure("accuracy", 0.9103, epoch="last"), "during training"),
         (figure("score", 0.5), "score has no measured counterpart"),
     ],
@@ -241,3 +242,58 @@ def test_a_loss_of_another_kind_is_not_comparable(tmp_path: Path) -> None:
     decision = of_figure(tmp_path, of_counts(**RIGHT), figure("loss", 0.1), loss=focal).decision
     assert decision.verdict == "not comparable"
     assert "focal" in decision.reason
+
+
+def test_only_the_figure_that_can_be_the_misprint_is_impossible(tmp_path: Path) -> None:
+    """Of accuracy, recall and specificity of 212 + 20 + 214 + 22 images and a precision that none gives."""
+    figures = [("accuracy", 0.9103), ("precision", 0.8138), ("recall", 0.9060), ("specificity", 0.9145)]
+    keep(Store(tmp_path / "runs"), CARD, of_counts(**RIGHT))
+    claims = claims_about(tmp_path / "claims", row("one", *(figure(*each) for each in figures), card=CARD))
+    verdicts = judged(claims, of_store(Store(tmp_path / "runs")))
+    of_metric = {each.published.metric: each for each in verdicts if each.published}
+    assert [name for name, each in of_metric.items() if each.decision.verdict == "impossible"] == ["precision"]
+    assert of_metric["accuracy"].decision.verdict == "reproduced"
+    for name in ("accuracy", "recall", "specificity"):  # from the matrix that gives all but the precision
+        delta = of_metric[name].difference
+        assert delta is not None
+        assert delta.value == pytest.approx(0, abs=1e-4)
+        assert delta.bounds is not None
+
+
+def test_a_figure_without_interval_says_why(tmp_path: Path) -> None:
+    """Recall and specificity agree; each of the others contradicts them and each other."""
+    figures = [figure("accuracy", 0.5), figure("precision", 0.6), figure("f1", 0.3), figure("recall", 0.9060)]
+    store = Store(tmp_path / "runs")
+    keep(store, CARD, of_counts(**RIGHT))
+    alone = cards()[CARD].model_copy(update={"name": "alone", "source": None})
+    keep(store, alone, of_counts(**RIGHT))
+    rows = [row("one", *figures, card=CARD), row("two", figure("recall", 0.9060), card="alone")]
+    held = contents(rows[1], source={"report": "A study", "data": KAGGLE.source})
+    contradictory = judged(claims_about(tmp_path / "one", rows[0]), of_store(store))
+    unsized = judged(load_claims(str(write_claims(tmp_path / "two", held)), {"alone": alone}), of_store(store))
+    reasons = {each.decision.reason for each in contradictory if each.decision.verdict == "inconclusive"}
+    assert reasons == {
+        "the published figure has no interval: no confusion matrix gives the figures of its row together"
+    }
+    assert unsized[0].decision.reason == (
+        "the published figure has no interval: the size of its test set is not stated"
+    )
+
+
+def test_a_figure_at_a_chosen_threshold_is_compared_at_those_that_the_runs_chose(tmp_path: Path) -> None:
+    labels, scores = planted(234, 234, 3.0, 2)
+    low = on_test(labels, [score / 3 for score in scores])
+    val_labels, val_scores = planted(100, 100, 3.0, 1)
+    store = Store(tmp_path / "runs")
+    keep(store, CARD, low, on_val(val_labels, [score / 3 for score in val_scores]))
+    printed = figure("recall", 0.9060)
+    rows = [row("half", printed, card=CARD), row("chosen", printed, card=CARD, at="chosen")]
+    half, chosen = judged(claims_about(tmp_path / "claims", *rows), of_store(store))
+    assert (half.measured.value if half.measured else None) == 0
+    assert half.at == "at 0.5"
+    assert "measured at 0.5: " in half.decision.reason
+    assert chosen.measured is not None
+    assert chosen.measured.value is not None
+    assert chosen.measured.value > 0.85
+    assert chosen.at is not None
+    assert "chosen on validation" in chosen.at

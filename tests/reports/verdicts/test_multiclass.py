@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from benchmark.evidence.comparison.verdict import Decision
+from benchmark.runs.decision_rule import DecisionRule
 from benchmark.runs.storage.store import Store
 from reports.audit.audit import audit
 from reports.claims.model import Claims, load_claims
 from reports.report import build_report
 from reports.results.measured import MulticlassResults, collect_multiclass_results
+from reports.results.rescored import with_rule
 from reports.verdicts.attribution import change_effects
 from reports.verdicts.figures import ClaimVerdict, figure_verdicts
 from reports.verdicts.report import TWO_CLASSES_ONLY, report_on_claims
@@ -142,12 +144,12 @@ def test_runs_on_two_classes_say_nothing_about_three(tmp_path: Path) -> None:
         (
             {"superior": {"a": GOOD, "b": BAD, "metric": "recall", "class": "BACTERIA"}},
             "reproduced",
-            "attempt-5 better than attempt-6a in recall of BACTERIA: ",
+            "attempt-5 better than attempt-6a in recall of BACTERIA, by highest score: ",
         ),
         (
             {"superior": {"a": BAD, "b": GOOD, "metric": "f1", "average": "macro"}},
             "differs",
-            "attempt-6a better than attempt-5 in macro F1: ",
+            "attempt-6a better than attempt-5 in macro F1, by highest score: ",
         ),
         (
             {"superior": {"a": GOOD, "b": BAD, "metric": "log_loss"}},
@@ -162,22 +164,22 @@ def test_runs_on_two_classes_say_nothing_about_three(tmp_path: Path) -> None:
         (
             {"equivalent": {"a": GOOD, "b": BAD, "metric": "recall", "average": "macro", "within": 0.02}},
             "differs",
-            "attempt-5 and attempt-6a equivalent in macro recall: ",
+            "attempt-5 and attempt-6a equivalent in macro recall, by highest score: ",
         ),
         (
             {"at_least": {"card": GOOD, "metric": "recall", "class": "VIRUS", "value": 0.5}},
             "reproduced",
-            "attempt-5 recall of VIRUS at least 0.5: ",
+            "attempt-5 recall of VIRUS at least 0.5, by highest score: ",
         ),
         (
             {"at_most": {"card": GOOD, "metric": "accuracy", "value": 0.5}},
             "differs",
-            "attempt-5 accuracy at most 0.5: ",
+            "attempt-5 accuracy at most 0.5, by highest score: ",
         ),
         (
             {"superior": {"a": GOOD, "b": BAD, "metric": "recall"}},
             "inconclusive",
-            "attempt-5 better than attempt-6a in recall: ",
+            "attempt-5 better than attempt-6a in recall, by highest score: ",
         ),
         (
             {"threshold_matters": {"card": GOOD, "metric": "accuracy"}},
@@ -241,3 +243,28 @@ def test_changes_that_are_for_two_classes_only_are_named_where_a_claim_differs(
     assert differing.notes.count(TWO_CLASSES_ONLY) == 1
     none = report_on_claims(claims_in(tmp_path / "b", figure("log_loss", 9.0, decimals=1)), {}, "radiographs", False)
     assert TWO_CLASSES_ONLY not in none.notes
+
+
+def test_a_statement_is_judged_by_the_decision_of_the_protocol(tmp_path: Path, store: Store) -> None:
+    """Unless it asks for the class with the highest score, which the recall of VIRUS does not reach."""
+    rule = DecisionRule.parse("class_at=VIRUS:sensitivity:0.99")
+    decided = collect_multiclass_results([with_rule(run, store, rule) for run in store.runs()[0]], store)
+    says = {"card": GOOD, "metric": "recall", "class": "VIRUS", "value": 0.97}
+    highest = decision_on(tmp_path, decided, {"at_most": {**says, "at": "half"}})
+    by_rule = decision_on(tmp_path, decided, {"at_most": says})
+    assert "at most 0.97, by highest score: " in highest.reason
+    assert "at most 0.97, by the decision of the protocol (" in by_rule.reason
+    assert by_rule == decision_on(tmp_path, decided, {"at_most": {**says, "at": "chosen"}})
+    pair = {"a": GOOD, "b": BAD, "metric": "recall", "class": "VIRUS"}
+    better = decision_on(tmp_path, decided, {"superior": pair})
+    assert "in recall of VIRUS, by the decision of the protocol (" in better.reason
+    assert highest.reason.partition(": ")[2] != by_rule.reason.partition(": ")[2]
+
+
+def test_a_decision_that_no_run_chose_leaves_a_statement_undecided(
+    tmp_path: Path, measured: dict[str, MulticlassResults]
+) -> None:
+    says = {"card": GOOD, "metric": "accuracy", "value": 0.5, "at": "chosen"}
+    found = decision_on(tmp_path, measured, {"at_least": says})
+    assert found.verdict == "inconclusive"
+    assert "a run chose no other decision than the class with the highest score" in found.reason

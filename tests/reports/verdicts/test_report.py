@@ -170,14 +170,6 @@ def test_seeds_that_saw_other_test_images_are_named(tmp_path: Path) -> None:
     assert any(f"{CARD}, seeds 1, 2" in note for note in notes)
 
 
-def test_other_data_is_said_once_where_statements_are_judged_on_it(tmp_path: Path) -> None:
-    store = Store(tmp_path / "runs")
-    for card in (CARD, OTHER):
-        keep(store, card, RIGHT, dataset=ELSEWHERE)
-    claims = claims_of(tmp_path, accuracy(0.9103), statements=[BETTER])
-    assert any("different images" in note for note in reported(store, claims, ELSEWHERE).notes)
-
-
 def test_synthetic_images_need_no_note_since_nothing_rests_on_them(tmp_path: Path) -> None:
     store = Store(tmp_path / "runs")
     for card in (CARD, OTHER):

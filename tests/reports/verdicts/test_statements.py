@@ -15,6 +15,7 @@ from scipy.stats import norm
 
 from benchmark.evidence import TestScores
 from benchmark.evidence.comparison.verdict import Decision, Verdict
+from benchmark.runs.protocol import Protocol, ThresholdRule, load_protocol
 from benchmark.runs.run import DatasetFacts
 from benchmark.runs.storage.store import Store
 from reports.audit.audit import audit
@@ -252,13 +253,95 @@ def test_cards_on_other_test_images_are_not_compared(tmp_path: Path) -> None:
     assert "different test images" in decision.reason
 
 
-def test_statements_are_judged_on_other_real_data_and_figures_are_not(tmp_path: Path) -> None:
+def test_other_data_leave_a_hint_and_no_verdict(tmp_path: Path) -> None:
     kept = Store(tmp_path / "runs")
     for card, shift in ((A, 3.0), (B, 0.5)):
         keep(kept, card, noisy(shift, 1), dataset=ELSEWHERE)
-    claims = claims_about(tmp_path, row("one", figure("auc", 0.9), card=A), says=[HOLDS])
-    verdicts = [one.decision.verdict for one in judged(claims, of_store(kept))]
-    assert verdicts == ["not comparable", "reproduced"]
+    for data, why in (
+        (KAGGLE.source, "different data: measured on other radiographs"),
+        (None, "do not name their data"),
+    ):
+        claims = claims_about(tmp_path / str(data), row("one", figure("auc", 0.9), card=A), says=[HOLDS], data=data)
+        about_figure, about_statement = (one.decision for one in judged(claims, of_store(kept)))
+        assert about_figure.verdict == about_statement.verdict == "not comparable"
+        assert why in about_figure.reason
+        assert why in about_statement.reason
+        assert (
+            "there the verdict would be reproduced: attempt-5 better than attempt-6a in AUC" in about_statement.reason
+        )
+
+
+def test_what_differs_is_said_once_for_all_parts_of_a_statement(tmp_path: Path) -> None:
+    says = {"all": [HOLDS, FAILS, {"superior": pair("brier")}]}
+    claims = claims_about(tmp_path, says=[says])
+    decision = judged(claims, of_store(synthetic_store(tmp_path / "runs")))[-1].decision
+    assert decision.verdict == "not comparable"
+    assert decision.reason.count("synthetic images say nothing about radiographs") == 1
+    assert decision.reason.count("there the verdict would be") == 1
+
+
+def under(**rule: Any) -> Protocol:
+    return load_protocol("quick").model_copy(update={"threshold": ThresholdRule(**rule)})
+
+
+SENSITIVE = under(rule="sensitivity", value=0.95)
+
+
+def at_chosen_thresholds(folder: Path, protocol: Protocol, **more: Any) -> Store:
+    """A run whose scores are a third of those it needs: recall is low at 0.5 and right at the chosen threshold."""
+    store = Store(folder / "runs")
+    val, test = planted(100, 100, 3.0, 1), planted(100, 100, 3.0, 2)
+    low = [on(labels, [score / 3 for score in scores]) for on, (labels, scores) in ((on_val, val), (on_test, test))]
+    keep_seeds(store, A, low[1], low[0], protocol=protocol, **more)
+    return store
+
+
+def recall_at_least(value: float, **more: Any) -> dict[str, Any]:
+    return {"at_least": {"card": A, "metric": "recall", "value": value, **more}}
+
+
+def test_a_statement_is_judged_at_the_threshold_that_the_protocol_asks_for(tmp_path: Path) -> None:
+    """Unless it says otherwise; and it names the threshold."""
+    at_chosen_thresholds(tmp_path, SENSITIVE)
+    left_open, chosen, half = (
+        of_statement(tmp_path, recall_at_least(0.8, **at)) for at in ({}, {"at": "chosen"}, {"at": "half"})
+    )
+    assert left_open == chosen
+    assert (chosen.verdict, half.verdict) == ("reproduced", "differs")
+    assert "at the threshold chosen on validation for sensitivity at least 0.95 (0." in chosen.reason
+    assert "recall at least 0.8, at threshold 0.5: 0.000" in half.reason
+
+
+def test_a_difference_is_judged_at_the_thresholds_that_the_protocol_asks_for(tmp_path: Path) -> None:
+    """Two cards with the same scores, one of them scaled, differ at 0.5 and nowhere else."""
+    store = at_chosen_thresholds(tmp_path, SENSITIVE)
+    val, test = planted(100, 100, 3.0, 1), planted(100, 100, 3.0, 2)
+    keep_seeds(store, B, on_test(*test), on_val(*val), protocol=SENSITIVE)
+    options: list[dict[str, str]] = [{}, {"at": "half"}]
+    better = [of_statement(tmp_path, {"superior": pair("recall", B, A, **at)}) for at in options]
+    assert [each.verdict for each in better] == ["inconclusive", "reproduced"]
+
+
+def test_without_a_rule_a_statement_is_judged_at_one_half(tmp_path: Path) -> None:
+    at_chosen_thresholds(tmp_path, under(rule="fixed", value=0.5))
+    decision = of_statement(tmp_path, recall_at_least(0.8))
+    assert decision.verdict == "differs"
+    assert "at threshold 0.5" in decision.reason
+
+
+def test_a_statement_about_a_model_that_no_card_describes_is_not_run(tmp_path: Path) -> None:
+    """A name of a row stands for its card; a row without card, or no such name, has nothing that can be run."""
+    at_chosen_thresholds(tmp_path, SENSITIVE)
+    rows = [row("table-2", figure("auc", 0.9), card=A), row("theirs", figure("auc", 0.9))]
+    says = [{"at_least": {"card": name, "metric": "auc", "value": 0.5}} for name in ("table-2", "theirs", "attempt-55")]
+    claims = claims_about(tmp_path / "claims", *rows, says=says)
+    of_row, without_card, unknown = (one.decision for one in judged(claims, of_store(Store(tmp_path / "runs")))[2:])
+    assert of_row.verdict == "reproduced"
+    assert without_card.verdict == unknown.verdict == "not run"
+    assert "no card of this name: cannot be run here (theirs)" in without_card.reason
+    assert "as `card`" in without_card.reason
+    assert "attempt-55: did you mean attempt-5" in unknown.reason
+    assert "small-cnn" not in unknown.reason
 
 
 def test_statements_under_another_protocol_are_not_comparable_and_say_how_they_read_there(

@@ -39,3 +39,28 @@ def test_the_frame_has_a_row_per_finding() -> None:
 def test_an_unknown_name_is_refused() -> None:
     with pytest.raises(ConfigError, match="Unknown claims 'nothing'"):
         package.audit("nothing")
+
+
+def test_statements_about_models_without_a_card_are_named_and_the_figures_are_audited(zoo: Zoo, tmp_path: Path) -> None:
+    rows = [row("resnet-a", figure("accuracy", 0.8125), figure("recall", 0.9, decimals=2))]
+    says = {"superior": {"a": "resnet-a", "b": "attempt-11", "metric": "auc"}}
+    statement = {"id": "best", "location": "p. 1", "text": "Best.", "assertion": says}
+    path = write_claims(tmp_path, contents(*rows, statements=[statement]))
+    results = package.audit(path)
+    assert [each.name for each in results.audits[0].rows] == ["resnet-a"]
+    (line,) = results.messages
+    assert line.startswith(
+        "note: study: statement best: no card of this name: cannot be run here (resnet-a, attempt-11); write a card, "
+        "name its folder with --cards DIR and add its name to the row as `card`; attempt-11: did you mean attempt-"
+    )
+    assert "small-cnn" not in line
+    answer = zoo("audit", path)
+    assert answer.code == 0
+    assert "no card of this name" in answer.err
+
+
+def test_a_file_that_is_no_yaml_is_named_as_such(tmp_path: Path) -> None:
+    table = tmp_path / "table.md"
+    table.write_text("| accuracy | 0.9 |")
+    with pytest.raises(ConfigError, match=r"table.md: is not a YAML claims file, whose name ends in .yaml"):
+        package.audit(table)

@@ -42,7 +42,7 @@ def test_each_claim_is_a_row_with_its_verdict_reason_and_place(tmp_path: Path) -
 def test_a_count_has_no_decimals(tmp_path: Path) -> None:
     figures = named(render(report_of(two_cards(tmp_path), study(tmp_path))), "published")
     count = next(one for one in figures if "true positives" in one["published"])
-    assert re.fullmatch(r"\d+", count["measured"])
+    assert re.fullmatch(r"\d+ at 0\.5", count["measured"])
     assert re.fullmatch(r"[+-]\d+", count["difference"])
 
 

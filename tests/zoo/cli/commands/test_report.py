@@ -19,7 +19,7 @@ from reports.render.files import WRITERS
 from tests.reports.render.markdown.test_document import tables
 from tests.support.claims import contents, figure, row, write_claims
 from tests.support.records import KAGGLE, PHANTOM, make_run, of_counts, on_test, on_val, planted, recorded_history
-from tests.support.stored import keep
+from tests.support.stored import keep, keep_seeds
 from zoo.cli.app import main
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -338,3 +338,24 @@ def test_a_report_loads_no_keras(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert written(tmp_path / "out") == {path for of_format in FILES.values() for path in of_format}
     assert done.stdout.strip().endswith("HEAVY []")
+
+
+def test_a_statement_follows_the_rule_that_chooses_the_threshold(tmp_path: Path, report: Report) -> None:
+    """Scores of which each above 0.3 is a positive: at 0.5 none is called positive."""
+    (val, val_scores), (test, test_scores) = planted(100, 100, 3.0, 1), planted(100, 100, 3.0, 2)
+    low = on_val(val, [score / 3 for score in val_scores])
+    keep_seeds(Store(tmp_path / "runs"), CARD, on_test(test, [score / 3 for score in test_scores]), low)
+    says = {"at_least": {"card": CARD, "metric": "recall", "value": 0.9}}
+    sentence = {"id": "sensitive", "location": "p. 1", "text": "Sensitive.", "assertion": says}
+    path = claims(tmp_path, 0.5, statements=[sentence])
+    verdicts = {}
+    for rule in ("fixed=0.5", "sensitivity=0.99"):
+        answer = report("--claims", path, "--threshold-rule", rule)
+        (statement,) = [one for rows in tables(answer.report) for one in rows if "statement" in one]
+        verdicts[rule] = statement["verdict"]
+        words = "at threshold 0.5: " if rule == "fixed=0.5" else "chosen on validation for sensitivity at least"
+        assert words in statement["why"]
+    assert verdicts["fixed=0.5"] == "differs"
+    assert verdicts["sensitivity=0.99"] == "reproduced"
+    (printed,) = [one for rows in tables(answer.report) for one in rows if "published" in one and "why" in one]
+    assert printed["measured"].endswith(" at 0.5")
