@@ -117,5 +117,5 @@ def _faults(cards: Sequence[CardFigures]) -> Iterator[str]:
 
 
 def _severity_count(count: int, severity: str) -> str:
-    """A severity with its count; "impossible" has no plural."""
-    return f"{count} {severity}" if severity == "impossible" else plural(count, severity)
+    """A severity with its count; the adjectives have no plural."""
+    return f"{count} {severity}" if severity in ("impossible", "ambiguous") else plural(count, severity)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from benchmark.evidence.intervals.formulas import printed_auc_interval, wilson
 from benchmark.evidence.metrics.registry import Confusion, measures
+from reports.audit.alternatives import all_cut, no_other_meaning, other_meanings
+from reports.audit.averaged import averaged_figures, averaged_findings
 from reports.audit.decisions import (
     FeasibleMatrices,
     conflicts,
@@ -19,9 +21,20 @@ from reports.audit.figures import SEVERITIES, AuditFinding, Citation, FigureSet,
 from reports.audit.figures import AuditRow as AuditRow
 from reports.audit.figures import DerivedFigure as DerivedFigure
 from reports.audit.losses import losses
-from reports.audit.matrices import confusion_of, one_class, printed_matrix, sample_sizes, tests_not_judged, which_test
+from reports.audit.matrices import (
+    confusion_of,
+    misfits_of,
+    one_class,
+    printed_matrix,
+    sample_sizes,
+    tests_not_judged,
+    which_test,
+)
 from reports.audit.misprints import EXPLAINED, misprint
 from reports.audit.multiclass import class_row, class_set_findings, printed_class_matrix
+from reports.audit.outcome import AMBIGUOUS, with_outcome
+from reports.audit.rates import area_of_decisions, implied_test_set
+from reports.audit.uncertainty import uncertainty_findings
 from reports.claims.model import Claims, Interpretation, PrintedMatrix, Row, TestSet
 from reports.claims.printed import AnyMatrix, PrintedClassMatrix
 from reports.text import capital, listed
@@ -40,6 +53,19 @@ class Audit:
     def ruled_out(self, row: str, figure: PublishedFigure) -> AuditFinding | None:
         """The first finding that rules out a printed figure of a row; None where none does."""
         return next((f for f in self.findings if f.row == row and f.reading is None and figure in f.rules_out), None)
+
+    def fits_otherwise(self, row: str, figure: PublishedFigure) -> AuditFinding | None:
+        """The finding that a figure of a row fits only with a meaning that the row does not state; None without one."""
+        return next(
+            (
+                finding
+                for finding in self.findings
+                if (finding.row, finding.reading, finding.severity) == (row, None, "ambiguous")
+                and finding.kind in AMBIGUOUS
+                and any(cited.figure == figure for cited in finding.rests_on)
+            ),
+            None,
+        )
 
 
 def audit(claims: Claims) -> Audit:
@@ -60,14 +86,15 @@ def audit(claims: Claims) -> Audit:
             findings += _all_sample_sizes(row, row_sets)
             continue
         for figure_set in row_sets:
-            matrices = _matrices(figure_set)
-            if _is_final(figure_set) and figure_set.decisions():
+            matrices = _matrices(figure_set, printed.get(row.name))
+            if _is_final(figure_set) and figure_set.decisions() and row.repeats is None:
                 final[row.name] = figure_set
                 if matrices is not None:
                     feasible[row.name] = matrices
                 findings += which_test(figure_set, matrices, claims.source.other_tests)
                 findings += one_class(claims, figure_set, matrices, claims.source.other_tests) if matrices else ()
                 findings += the_only_matrix(figure_set, matrices) if matrices else ()
+                findings += implied_test_set(figure_set) if matrices is None else ()
             findings += _check_set(figure_set, matrices)
         findings += _all_sample_sizes(row, row_sets)
         if row.name in printed and row.name not in final:
@@ -92,9 +119,13 @@ def audit(claims: Claims) -> Audit:
     order = {row.name: index for index, row in enumerate(claims.rows)}
     findings.sort(key=lambda finding: (SEVERITIES.index(finding.severity), order[finding.row]))
     audited = tuple(
-        class_row(row, class_matrices.get(row.name))
-        if _has_several(row, class_matrices)
-        else _row(row, feasible.get(row.name))
+        with_outcome(
+            class_row(row, class_matrices.get(row.name))
+            if _has_several(row, class_matrices)
+            else _row(row, feasible.get(row.name)),
+            row,
+            findings,
+        )
         for row in claims.rows
     )
     return Audit(claims.name, claims.title, tuple(findings), audited)
@@ -106,7 +137,8 @@ def audit_row(row: Row, matrix: AnyMatrix | None = None) -> AuditRow:
         return class_row(row, matrix if isinstance(matrix, PrintedClassMatrix) else None)
     final = [figure_set for figure_set in figure_sets(row) if _is_final(figure_set) and figure_set.decisions()]
     if final:
-        return _row(row, _matrices(final[-1]))
+        printed = matrix if isinstance(matrix, PrintedMatrix) else None
+        return _row(row, None if row.repeats else _matrices(final[-1], printed))
     return _row(row, None if matrix is None else _printed_matrices(row, matrix))
 
 
@@ -130,20 +162,46 @@ def _is_final(figure_set: FigureSet) -> bool:
     return figure_set.split == "test" and all(figure.epoch is None for figure in figure_set.figures)
 
 
-def _matrices(figure_set: FigureSet) -> FeasibleMatrices | None:
-    """The matrices on the row's test set; None without one, and for other splits, whose class sizes are not known."""
-    test = figure_set.row.of_two
-    if figure_set.split != "test" or test is None or not figure_set.decisions():
+def _matrices(figure_set: FigureSet, printed: PrintedMatrix | None) -> FeasibleMatrices | None:
+    """The matrices on the row's test set: the stated one, or that of a printed matrix which gives the figures.
+
+    None without a test set, for means over folds or seeds, and for other splits, whose class sizes are not known.
+    """
+    row = figure_set.row
+    if figure_set.split != "test" or not figure_set.decisions() or row.repeats is not None:
         return None
-    return find_matrices(figure_set, test)
+    if row.of_two is not None:
+        return find_matrices(figure_set, row.of_two)
+    if printed is None or not _is_final(figure_set) or misfits_of(confusion_of(printed), figure_set):
+        return None
+    test = _printed_matrices(row, printed).test
+    return find_matrices(figure_set, test) if test.negatives and test.positives else None
 
 
 def _check_set(figure_set: FigureSet, feasible: FeasibleMatrices | None) -> Iterator[AuditFinding]:
+    test = figure_set.row.of_two if figure_set.split == "test" else None
     yield from printed_twice(figure_set)
-    yield from conflicts(figure_set, feasible)
+    if figure_set.row.repeats is not None:
+        yield from averaged_findings(figure_set, test) if test is not None and figure_set.decisions() else ()
+    else:
+        yield from _as_one_matrix(figure_set, feasible)
+    if _is_final(figure_set):
+        yield from area_of_decisions(figure_set, feasible)
+    yield from uncertainty_findings(figure_set, test if feasible is None else feasible.test)
+    yield from losses(figure_set, feasible, test if _is_final(figure_set) else None)
+
+
+def _as_one_matrix(figure_set: FigureSet, feasible: FeasibleMatrices | None) -> Iterator[AuditFinding]:
+    """Figures that no confusion matrix gives, unless they fit with another honest meaning."""
+    impossible = [*conflicts(figure_set, feasible)]
     if feasible is not None:
-        yield from out_of_reach(figure_set, feasible)
-    yield from losses(figure_set, feasible, figure_set.row.of_two if _is_final(figure_set) else None)
+        impossible += out_of_reach(figure_set, feasible)
+    other = other_meanings(figure_set, feasible, impossible) if impossible else all_cut(figure_set, feasible)
+    if other is not None:
+        yield other
+    elif impossible:
+        yield no_other_meaning(impossible[0], figure_set, feasible)
+        yield from impossible[1:]
 
 
 def _check_reading(
@@ -155,7 +213,7 @@ def _check_reading(
         checked = (
             class_set_findings(figure_set, class_matrices.get(row.name))
             if several
-            else _check_set(figure_set, _matrices(figure_set))
+            else _check_set(figure_set, _matrices(figure_set, None))
         )
         for finding in checked:
             rests_on_it = any(cited.figure in reading.figures for cited in finding.rests_on)
@@ -197,7 +255,10 @@ def _same_names(claims: Claims) -> Iterator[AuditFinding]:
 
 def _row(row: Row, feasible: FeasibleMatrices | None) -> AuditRow:
     reason = None
-    if feasible is None:
+    averaged = () if row.repeats is None or row.of_two is None else tuple(averaged_figures(row, row.of_two))
+    if feasible is None and row.repeats is not None:
+        reason = f"means over {row.repeats[1]} {row.repeats[0]} come from no single confusion matrix"
+    elif feasible is None:
         reason = "its test set is not stated" if row.test is None else "no test figure depends on a threshold"
     elif feasible.too_many:
         reason = "too many confusion matrices to list"
@@ -209,7 +270,7 @@ def _row(row: Row, feasible: FeasibleMatrices | None) -> AuditRow:
         matrices=feasible.rounded if feasible and known else None,
         cut=feasible.cut if feasible and known else None,
         reason=reason,
-        derived=(*_derived(feasible.likely if feasible else ()), *_area(row, test)),
+        derived=(*averaged, *_derived(feasible.likely if feasible else ()), *_area(row, test)),
     )
 
 

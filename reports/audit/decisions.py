@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmark.evidence.metrics.registry import Confusion, get_metric
-from benchmark.evidence.published.bounds import auc_of_decisions
+from benchmark.evidence.metrics.printed import ratio_of
+from benchmark.evidence.metrics.registry import Confusion
+from benchmark.evidence.published.bounds import AUC_SLACK, auc_of_decisions
 from benchmark.evidence.published.feasible import (
+    Range,
+    Rounding,
     TooManyCandidates,
-    feasible_at_any_size,
     feasible_matrices,
-    fits,
     is_feasible,
     neighbours,
     smallest_conflict,
 )
-from benchmark.evidence.published.misprints import AUC_SLACK
+from benchmark.evidence.published.shares import feasible_at_any_size
 from reports.audit.figures import AuditFinding, FigureSet, cite, counts, figure_range, named, printed, sizes
 from reports.claims.model import TestSet
 from reports.text import capital, listed
+
+Ranges = Mapping[str, Range]
+
+ROUNDINGS: tuple[Rounding, ...] = ("rounded", "cut")
+"""How all figures of a row can have been shortened: one rule for all of them."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,7 @@ class FeasibleMatrices:
     Attributes:
         test: The test set of the matrices.
         rounded: The matrices that give the figures if these were rounded.
-        cut: The further matrices that give them if they were truncated.
+        cut: The further matrices that give them if all of them were cut.
         too_many: Whether there were too many candidates to enumerate; the matrices are not known then.
     """
 
@@ -50,17 +56,15 @@ class FeasibleMatrices:
 
 
 def find_matrices(figure_set: FigureSet, test: TestSet) -> FeasibleMatrices:
-    """The confusion matrices on `test` that give the figures of a set."""
+    """The confusion matrices on `test` that give all figures of a set rounded, and those that give all of them cut."""
     try:
-        candidates = feasible_matrices(figure_set.decisions(cut=True), test.negatives, test.positives)
+        rounded, cut = (
+            feasible_matrices(figure_set.decisions(rounding), test.negatives, test.positives) for rounding in ROUNDINGS
+        )
     except TooManyCandidates:
         return FeasibleMatrices(test, (), too_many=True)
-    ranges = figure_set.decisions()
-    rounded: list[Confusion] = []
-    cut: list[Confusion] = []
-    for matrix in candidates:
-        (rounded if fits(matrix, ranges) else cut).append(matrix)
-    return FeasibleMatrices(test, tuple(rounded), tuple(cut))
+    known = set(rounded)
+    return FeasibleMatrices(test, rounded, tuple(matrix for matrix in cut if matrix not in known))
 
 
 def printed_twice(figure_set: FigureSet) -> Iterator[AuditFinding]:
@@ -69,7 +73,7 @@ def printed_twice(figure_set: FigureSet) -> Iterator[AuditFinding]:
         for second in figure_set.figures[i + 1 :]:
             if first.key != second.key or first.upper is not None or second.upper is not None:
                 continue
-            one, other = figure_range(first, cut=True), figure_range(second, cut=True)
+            one, other = figure_range(first, "either"), figure_range(second, "either")
             if max(one[0], other[0]) > min(one[1], other[1]):
                 yield figure_set.finding(
                     "printed-twice",
@@ -91,30 +95,37 @@ def conflicts(figure_set: FigureSet, feasible: FeasibleMatrices | None) -> Itera
     Yields:
         A finding for each figure that is impossible alone, else one for the smallest set that is.
     """
-    ranges = figure_set.decisions(cut=True)
+    ranges = [figure_set.decisions(rounding) for rounding in ROUNDINGS]
+    names = tuple(ranges[0])
     if feasible is None:
-        clash = smallest_conflict(
-            tuple(ranges), lambda names: feasible_at_any_size({name: ranges[name] for name in names})
-        )
+        clash = smallest_conflict(names, lambda some: _any(ranges, some, feasible_at_any_size))
         if clash:
             yield _no_shares(figure_set, clash)
         return
-    if feasible.possible or feasible.too_many or not ranges:
+    if feasible.possible or not names:
         return
     test = feasible.test
+    share = test.positives / test.total
 
-    def possible(names: Sequence[str]) -> bool:
+    def possible(some: Ranges) -> bool:
         try:
-            return is_feasible({name: ranges[name] for name in names}, test.negatives, test.positives)
+            return is_feasible(some, test.negatives, test.positives)
         except TooManyCandidates:
             return True
 
-    alone = [name for name in ranges if not possible([name])]
+    def possible_rates(some: Ranges) -> bool:
+        return feasible_at_any_size(some, share)
+
+    alone = [] if feasible.too_many else [name for name in names if not _any(ranges, [name], possible)]
     for name in alone:
-        ratio = get_metric(name).ratio
+        ratio = ratio_of(name)
         population = None if ratio is None else ratio.population
         yield _off_grid(figure_set, name, population, test) if population else _no_matrix(figure_set, [name], test)
-    if not alone and (clash := smallest_conflict(tuple(ranges), possible)):
+    if alone or feasible.too_many:
+        clash = smallest_conflict(names, lambda some: _any(ranges, some, possible_rates))
+        if clash:
+            yield _rates(figure_set, clash, test)
+    elif clash := smallest_conflict(names, lambda some: _any(ranges, some, possible)):
         yield _no_matrix(figure_set, clash, test)
 
 
@@ -138,7 +149,7 @@ def out_of_reach(figure_set: FigureSet, feasible: FeasibleMatrices) -> Iterator[
         return
     reach = [auc_of_decisions(matrix) for matrix in feasible.possible]
     low, high = min(bounds[0] for bounds in reach), max(bounds[1] for bounds in reach)
-    lowest, highest = figure_range(area, cut=True)
+    lowest, highest = figure_range(area, "either")
     if highest < low - AUC_SLACK or lowest > high + AUC_SLACK:
         yield figure_set.finding(
             "auc-out-of-reach",
@@ -150,6 +161,32 @@ def out_of_reach(figure_set: FigureSet, feasible: FeasibleMatrices) -> Iterator[
             "for a coarse curve.",
             (cite(area),),
         )
+
+
+def _any(ranges: Sequence[Ranges], names: Sequence[str], possible: Callable[[Ranges], bool]) -> bool:
+    """Whether figures are possible with one of the rules of rounding."""
+    return any(possible({name: each[name] for name in names}) for each in ranges)
+
+
+def _rates(figure_set: FigureSet, clash: Sequence[str], test: TestSet) -> AuditFinding:
+    cited = figure_set.cited(clash)
+    figures = {figure.key: figure for figure in figure_set.figures if figure.key in clash}
+    derivation = "No shares of true and false positives and negatives at these class sizes give them."
+    if set(clash) == {"accuracy", "recall", "specificity"}:
+        weights = {"recall": test.positives / test.total, "specificity": test.negatives / test.total}
+        mean = sum(weight * figures[name].value for name, weight in weights.items())
+        derivation = (
+            f"Accuracy is the mean of recall and specificity, weighted by {test.positives} positives and "
+            f"{test.negatives} negatives: {mean:.{figures['accuracy'].decimals + 1}f}."
+        )
+    return figure_set.finding(
+        "rates",
+        "impossible",
+        cited,
+        f"{capital(listed([each.text for each in cited]))} contradict each other on {sizes(test)} images.",
+        f"{derivation} This is so whatever whole numbers they come from, with all figures rounded and with all cut.",
+        cited,
+    )
 
 
 def _off_grid(figure_set: FigureSet, metric: str, population: str, test: TestSet) -> AuditFinding:
@@ -176,7 +213,7 @@ def _no_matrix(figure_set: FigureSet, clash: Sequence[str], test: TestSet) -> Au
         "impossible",
         cited,
         f"No confusion matrix of {sizes(test)} images gives {together}{' together' if len(clash) > 1 else ''}.",
-        "Every matrix was tried, with figures rounded and truncated"
+        "Every matrix was tried, with all figures rounded and with all figures cut"
         + ("; if any one of the figures is left out, some matrix fits." if len(clash) > 1 else "."),
         cited,
     )

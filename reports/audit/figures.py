@@ -7,19 +7,31 @@ from dataclasses import dataclass
 from typing import Literal
 
 from benchmark.evidence.metrics.multiclass import find_multiclass
-from benchmark.evidence.metrics.registry import Confusion, find_metric, label_of, metrics
-from benchmark.evidence.published.feasible import Range, printed_range
+from benchmark.evidence.metrics.printed import is_of_counts, printed_label
+from benchmark.evidence.metrics.registry import Confusion, find_metric
+from benchmark.evidence.published.feasible import Range, Rounding, cut_range, printed_range
 from reports.claims.printed import Interpretation, MulticlassTestSet, PrintedMatrix, Row, TestSet
 from zoo.models.card import PublishedFigure
 
-Severity = Literal["impossible", "contradiction", "note"]
-SEVERITIES: tuple[Severity, ...] = ("impossible", "contradiction", "note")
+Severity = Literal["impossible", "contradiction", "ambiguous", "note"]
+SEVERITIES: tuple[Severity, ...] = ("impossible", "contradiction", "ambiguous", "note")
+
+Outcome = Literal["impossible", "contradictory", "would fit", "consistent", "not checked"]
+"""What the audit says about the printed figures of a row: no data give them; they contradict something else that is
+printed; they fit only with a meaning that the row does not state; they fit as stated; nothing could be checked."""
 
 KINDS = {
     "printed-twice": "one figure is printed with two values",
     "off-grid": "a proportion that no whole number of images gives",
     "no-matrix": "no confusion matrix gives these figures together",
     "no-shares": "no number of images and no share of positives gives these figures together",
+    "rates": "rates that contradict each other at the stated class sizes, whatever whole numbers they come from",
+    "no-mean": "figures that are no means over the stated number of folds or seeds",
+    "would-fit": "figures that fit only with a meaning that the row does not state",
+    "matrix-would-fit": "a printed confusion matrix that fits transposed, or with its classes swapped",
+    "prevalence": "the share of positives and the smallest number of images that the rates imply",
+    "auc-of-decisions": "an AUC that is the balanced accuracy of the decisions",
+    "interval": "a printed interval or standard deviation that its figure or its test set cannot have",
     "one-matrix": "exactly one confusion matrix gives the row",
     "test-size": "which of the declared test sets the row fits",
     "averages": "figures over several classes that no decisions average to",
@@ -74,7 +86,8 @@ class AuditFinding:
     Attributes:
         kind: One of `KINDS`.
         severity: `impossible` when no data can give these figures, `contradiction` when two printed things cannot both
-            be true, `note` for a consequence worth knowing.
+            be true, `ambiguous` when the figures fit only with a meaning that is not stated, `note` for a consequence
+            worth knowing.
         row: Name of the row.
         reading: The interpretation of an ambiguous sentence under which the finding appears; None for a finding about
             the printed figures themselves.
@@ -84,6 +97,7 @@ class AuditFinding:
         rules_out: The printed figures that are impossible, alone or together. Figures that they were compared with are
             not among them.
         explanations: The misprints that a finding of the kind `misprint` names.
+        would_fit: The meanings that a finding of the kind `would-fit` names.
     """
 
     kind: str
@@ -95,6 +109,7 @@ class AuditFinding:
     derivation: str
     rules_out: tuple[PublishedFigure, ...] = ()
     explanations: tuple[Explanation, ...] = ()
+    would_fit: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -114,28 +129,27 @@ class FigureSet:
         """Citations of the figures of these metrics, or keys of several classes, in the order of `metrics`."""
         return tuple(cite(figure) for metric in metrics for figure in self.figures if figure.key == metric)
 
-    def decisions(self, cut: bool = False) -> dict[str, Range]:
-        """The values that each printed threshold metric can have.
+    def decisions(self, rounding: Rounding = "rounded") -> dict[str, Range]:
+        """The values that each printed figure that follows from a confusion matrix can have.
 
         Where two figures of one metric have no value in common, the range spans both: `printed_twice` reports them.
 
         Args:
-            cut: Whether values that were truncated after the printed decimals count as well.
+            rounding: Whether all figures were rounded or cut to their decimals; `either` allows each figure both.
 
         Returns:
             Lower and upper end by the name of the metric.
         """
-        decided = metrics(lambda metric: metric.uses_threshold)
-        return self._ranges([figure for figure in self.figures if figure.metric in decided], cut)
+        return self._ranges([each for each in self.figures if is_of_counts(each.key)], rounding)
 
-    def of_classes(self) -> dict[str, Range]:
-        """The values that each printed figure of several classes can have, rounded or truncated, by its key."""
-        return self._ranges([figure for figure in self.figures if find_multiclass(figure.key) is not None], cut=True)
+    def of_classes(self, rounding: Rounding = "either") -> dict[str, Range]:
+        """The values that each printed figure of several classes can have, by its key."""
+        return self._ranges([each for each in self.figures if find_multiclass(each.key) is not None], rounding)
 
-    def _ranges(self, figures: Sequence[PublishedFigure], cut: bool) -> dict[str, Range]:
+    def _ranges(self, figures: Sequence[PublishedFigure], rounding: Rounding) -> dict[str, Range]:
         ranges: dict[str, Range] = {}
         for figure in figures:
-            new, old = figure_range(figure, cut), ranges.get(figure.key)
+            new, old = figure_range(figure, rounding), ranges.get(figure.key)
             ranges[figure.key] = new if old is None else _common(old, new)
         return ranges
 
@@ -148,6 +162,7 @@ class FigureSet:
         derivation: str,
         rules_out: Sequence[Citation] = (),
         explanations: Sequence[Explanation] = (),
+        would_fit: Sequence[str] = (),
     ) -> AuditFinding:
         """A finding about this set.
 
@@ -159,6 +174,7 @@ class FigureSet:
             derivation: How it follows from the evidence.
             rules_out: Citations of the figures that it shows to be impossible.
             explanations: The misprints that it names.
+            would_fit: The meanings that it names.
 
         Returns:
             The finding, with the row and the interpretation of this set.
@@ -174,6 +190,7 @@ class FigureSet:
             derivation,
             figures,
             tuple(explanations),
+            tuple(would_fit),
         )
 
 
@@ -209,6 +226,8 @@ class AuditRow:
         cut: The further matrices that give them if they were truncated; None where they cannot be listed.
         reason: Why the matrices cannot be listed.
         derived: The metrics that follow from `matrices`, or from `cut` where that is empty.
+        outcome: What the audit says about its printed figures.
+        would_fit: The meanings with which the figures fit, where they do not fit as stated.
     """
 
     name: str
@@ -218,6 +237,8 @@ class AuditRow:
     cut: tuple[Confusion, ...] | None
     reason: str | None
     derived: tuple[DerivedFigure, ...]
+    outcome: Outcome = "not checked"
+    would_fit: tuple[str, ...] = ()
 
 
 def figure_sets(row: Row, reading: Interpretation | None = None) -> Iterator[FigureSet]:
@@ -250,11 +271,14 @@ def figure_sets(row: Row, reading: Interpretation | None = None) -> Iterator[Fig
             yield FigureSet(row, reading.meaning if reading else None, split, together)
 
 
-def figure_range(figure: PublishedFigure, cut: bool = False) -> Range:
-    """The range of values that round to `figure`; with `cut`, also those that truncate to it. A count is exact."""
+def figure_range(figure: PublishedFigure, rounding: Rounding = "rounded") -> Range:
+    """The range of values that print as `figure`: rounded, cut, or either. A count is exact."""
     metric = find_metric(figure.metric)
-    is_count = metric is not None and metric.kind == "count"
-    return printed_range(figure.value, figure.decimals, figure.upper, cut and not is_count)
+    if rounding == "rounded" or (metric is not None and metric.kind == "count"):
+        return printed_range(figure.value, figure.decimals, figure.upper)
+    if rounding == "cut":
+        return cut_range(figure.value, figure.decimals, figure.upper)
+    return printed_range(figure.value, figure.decimals, figure.upper, cut=True)
 
 
 def cite(figure: PublishedFigure) -> Citation:
@@ -265,7 +289,7 @@ def cite(figure: PublishedFigure) -> Citation:
 
 def named(figure: PublishedFigure) -> str:
     """A figure as text: `test accuracy 0.7671`."""
-    return f"{figure.split} {label_of(figure.key)} {printed(figure)}"
+    return f"{figure.split} {printed_label(figure.key)} {printed(figure)}"
 
 
 def printed(figure: PublishedFigure) -> str:

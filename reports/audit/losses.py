@@ -58,7 +58,7 @@ def _training_loss(
     scores = figure_set.of("score")
     if scores is not None:
         share = test.positives / (test.negatives + test.positives)
-        within = figure_range(scores, cut=True)
+        within = figure_range(scores, "either")
         costs = {loss.name: loss_of_scores(loss, within, share)[0] for loss in possible}
         fitting = [loss for loss in possible if _could_be(figure, costs[loss.name])]
         if declared in possible and declared not in fitting:
@@ -89,7 +89,7 @@ def _of_decisions(
         *figure_set.cited(tuple(figure_set.decisions()) if feasible and feasible.possible else ("accuracy",)),
     )
     decisions = listed([each.text for each in rests_on[1:]])
-    lowest, highest = figure_range(figure, cut=True)
+    lowest, highest = figure_range(figure, "either")
     if highest < bounds[0]:
         least = {loss.name: _least(figure_set, loss, feasible) for loss in others}
         never = [name for name, low in least.items() if low > highest]
@@ -151,7 +151,7 @@ def _above_constant(
     figure_set: FigureSet, figure: PublishedFigure, loss: LossFunction, test: TestSet
 ) -> Iterator[AuditFinding]:
     best, cost = best_constant(loss, test.positives / (test.negatives + test.positives))
-    if figure_range(figure, cut=True)[0] > cost:
+    if figure_range(figure, "either")[0] > cost:
         yield figure_set.finding(
             "above-constant",
             "note",
@@ -182,7 +182,7 @@ def _bounds(figure_set: FigureSet, loss: LossFunction, feasible: FeasibleMatrice
     accuracy = figure_set.of("accuracy")
     if accuracy is None:
         return None
-    return loss_of_accuracy(loss, figure_range(accuracy, cut=True), threshold)
+    return loss_of_accuracy(loss, figure_range(accuracy, "either"), threshold)
 
 
 def _least(figure_set: FigureSet, loss: LossFunction, feasible: FeasibleMatrices | None) -> float:
@@ -191,7 +191,7 @@ def _least(figure_set: FigureSet, loss: LossFunction, feasible: FeasibleMatrices
 
 
 def _could_be(figure: PublishedFigure, least: float) -> bool:
-    return figure_range(figure, cut=True)[1] >= least
+    return figure_range(figure, "either")[1] >= least
 
 
 def _wrong(loss: LossFunction, threshold: float) -> float:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from benchmark.evidence.diagnosis.diagnoses import ONE_CLASS_SHARE
-from benchmark.evidence.metrics.registry import Confusion, label_of
+from benchmark.evidence.metrics.printed import printed_label
+from benchmark.evidence.metrics.registry import Confusion
 from benchmark.evidence.published.feasible import (
     feasible_sizes,
     fits,
     majority_prediction_share,
     metric_of,
 )
-from reports.audit.decisions import FeasibleMatrices, find_matrices
+from reports.audit.decisions import ROUNDINGS, FeasibleMatrices, find_matrices
 from reports.audit.figures import AuditFinding, Citation, FigureSet, cite, counts, figure_range, printed, sizes
 from reports.claims.model import Claims, PrintedMatrix, TestSet
 from reports.text import capital, listed
@@ -121,6 +122,10 @@ def printed_matrix(
     """
     confusion = confusion_of(matrix)
     cited = Citation(counts(matrix), matrix.location)
+    turned = _other_orientation(matrix, rows.get(matrix.row), feasible.get(matrix.row))
+    if turned is not None:
+        yield turned
+        return
     negatives, positives = confusion.tn + confusion.fp, confusion.tp + confusion.fn
     test = feasible[matrix.row].test if matrix.row in feasible else None
     if test is not None and (test.negatives, test.positives) != (negatives, positives):
@@ -134,11 +139,10 @@ def printed_matrix(
             "FP and TN are the negatives, FN and TP the positives.",
         )
     figure_set = rows.get(matrix.row)
-    ranges = figure_set.decisions(cut=True) if figure_set else {}
-    misfits = [name for name, bounds in ranges.items() if not fits(confusion, {name: bounds})]
+    misfits = misfits_of(confusion, figure_set)
     if figure_set is None or not misfits:
         return
-    gives = listed([f"{label_of(name)} {metric_of(confusion, name):.4f}" for name in misfits])
+    gives = listed([f"{printed_label(name)} {metric_of(confusion, name):.4f}" for name in misfits])
     row_prints = listed([printed(each.figure) for each in figure_set.cited(misfits) if each.figure])
     yield figure_set.finding(
         "matrix-not-of-row",
@@ -149,7 +153,7 @@ def printed_matrix(
     )
     for name, other in rows.items():
         metrics = tuple(other.decisions())
-        if name != matrix.row and len(metrics) > 1 and fits(confusion, other.decisions()):
+        if name != matrix.row and len(metrics) > 1 and not misfits_of(confusion, other):
             only = name in feasible and feasible[name].possible == (confusion,)
             belongs = f"is that of {name}: no other matrix gives that row" if only else f"gives the figures of {name}"
             yield figure_set.finding(
@@ -159,6 +163,58 @@ def printed_matrix(
                 f"The printed matrix {belongs}.",
                 f"It gives {listed([each.text for each in other.cited(metrics)])}, as printed for {name}.",
             )
+
+
+def _other_orientation(
+    matrix: PrintedMatrix, figure_set: FigureSet | None, feasible: FeasibleMatrices | None
+) -> AuditFinding | None:
+    """A finding where a printed matrix fits its row only if it is transposed or if its classes are swapped."""
+    printed = confusion_of(matrix)
+    test = None if feasible is None else feasible.test
+    if _agrees(printed, figure_set, test):
+        return None
+    tp, fp, tn, fn = printed.tp, printed.fp, printed.tn, printed.fn
+    orientations = {
+        "transposed, with the predicted classes as rows": Confusion(tp, fn, tn, fp),
+        "with the other class as positive": Confusion(tn, fn, tp, fp),
+        "transposed, and with the other class as positive": Confusion(tn, fp, tp, fn),
+    }
+    fitting = {words: each for words, each in orientations.items() if _agrees(each, figure_set, test)}
+    if not fitting:
+        return None
+    words, true = next(iter(fitting.items()))
+    cited = [Citation(counts(matrix), matrix.location)]
+    cited += figure_set.cited(tuple(figure_set.decisions())) if figure_set is not None else ()
+    cited += [Citation(f"test set of {sizes(test)}", test.location)] if test is not None else ()
+    return AuditFinding(
+        "matrix-would-fit",
+        "ambiguous",
+        matrix.row,
+        None,
+        tuple(cited),
+        f"The printed matrix does not fit its row as stated. It would fit {words}: {counts(true)}.",
+        "In this orientation it has the class sizes of the test set and gives every printed figure."
+        if figure_set is not None and test is not None
+        else "In this orientation it agrees with what is printed about the row.",
+        would_fit=(words,),
+    )
+
+
+def _agrees(matrix: Confusion, figure_set: FigureSet | None, test: TestSet | None) -> bool:
+    """Whether a matrix has the class sizes of a test set and gives the figures of a row, where these are stated."""
+    of_matrix = matrix.tn + matrix.fp, matrix.tp + matrix.fn
+    return (test is None or of_matrix == (test.negatives, test.positives)) and not misfits_of(matrix, figure_set)
+
+
+def misfits_of(matrix: Confusion, figure_set: FigureSet | None) -> list[str]:
+    """The printed figures that a matrix does not give, with the rule of rounding that leaves fewest."""
+    if figure_set is None:
+        return []
+    misfits = [
+        [name for name, bounds in figure_set.decisions(rounding).items() if not fits(matrix, {name: bounds})]
+        for rounding in ROUNDINGS
+    ]
+    return min(misfits, key=len)
 
 
 def one_class(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from benchmark.evidence.metrics.multiclass import find_multiclass
-from benchmark.evidence.metrics.registry import Confusion, metrics
-from benchmark.evidence.published.feasible import metric_of
+from benchmark.evidence.metrics.printed import is_of_counts
+from benchmark.evidence.metrics.registry import Confusion
+from benchmark.evidence.published.feasible import Rounding, metric_of
 from benchmark.evidence.published.misprints import Misprint, explain, explain_classes
+from reports.audit.decisions import ROUNDINGS
 from reports.audit.figures import (
     AuditFinding,
     Citation,
@@ -26,6 +29,7 @@ EXPLAINED = (
     "printed-twice",
     "off-grid",
     "no-matrix",
+    "rates",
     "no-shares",
     "averages",
     "auc-out-of-reach",
@@ -78,9 +82,8 @@ def misprint(
 
 
 def _checked(figure_set: FigureSet, several: bool) -> Iterator[PublishedFigure]:
-    decided: Collection[str] = metrics(lambda metric: metric.uses_threshold)
     for figure in figure_set.figures:
-        of_two = figure.metric in decided or figure.metric == "auc"
+        of_two = is_of_counts(figure.key) or figure.metric == "auc"
         if find_multiclass(figure.key) is not None if several else of_two:
             yield figure
 
@@ -89,12 +92,36 @@ def _of_two(
     figure_set: FigureSet, figures: Sequence[PublishedFigure], matrix: PrintedMatrix | None
 ) -> tuple[Explanation, ...] | None:
     test = figure_set.row.of_two
-    misprints = explain(
-        [(figure.key, figure_range(figure, cut=True)) for figure in figures],
-        None if test is None else (test.negatives, test.positives),
-        None if matrix is None else Confusion(tp=matrix.tp, fp=matrix.fp, tn=matrix.tn, fn=matrix.fn),
+    misprints = _with_either_rounding(
+        lambda rounding: explain(
+            [(figure.key, figure_range(figure, rounding)) for figure in figures],
+            None if test is None else (test.negatives, test.positives),
+            None if matrix is None else Confusion(tp=matrix.tp, fp=matrix.fp, tn=matrix.tn, fn=matrix.fn),
+        )
     )
     return None if misprints is None else tuple(_two(each, figures, matrix, figure_set) for each in misprints)
+
+
+def _with_either_rounding(
+    explained: Callable[[Rounding], tuple[Misprint, ...] | None],
+) -> tuple[Misprint, ...] | None:
+    """The misprints that explain the figures if all were rounded, or all cut; None if one of the rules explains all."""
+    joined: dict[tuple[object, ...], Misprint] = {}
+    for rounding in ROUNDINGS:
+        misprints = explained(rounding)
+        if misprints is None:
+            return None
+        for each in misprints:
+            key = each.figure, each.cell, each.size
+            before = joined.get(key, each)
+            values = [ends for ends in (before.values, each.values) if ends is not None]
+            joined[key] = replace(
+                before,
+                matrices=tuple(dict.fromkeys((*before.matrices, *each.matrices))),
+                counts=tuple(sorted({*before.counts, *each.counts})),
+                values=(min(low for low, _ in values), max(high for _, high in values)) if values else None,
+            )
+    return tuple(joined.values())
 
 
 def _two(
@@ -124,11 +151,13 @@ def _of_classes(
 ) -> tuple[Explanation, ...] | None:
     test = figure_set.row.of_several
     classes = tuple(test.sizes) if test is not None else matrix.classes if matrix is not None else ()
-    misprints = explain_classes(
-        [(figure.key, figure_range(figure, cut=True)) for figure in figures],
-        classes,
-        None if test is None else test.sizes,
-        None if matrix is None else matrix.reordered(classes),
+    misprints = _with_either_rounding(
+        lambda rounding: explain_classes(
+            [(figure.key, figure_range(figure, rounding)) for figure in figures],
+            classes,
+            None if test is None else test.sizes,
+            None if matrix is None else matrix.reordered(classes),
+        )
     )
     if misprints is None:
         return None

@@ -12,7 +12,7 @@ from benchmark.evidence.intervals.multiclass import multiclass_figures
 from benchmark.evidence.metrics.keys import MeasureKey
 from benchmark.evidence.metrics.multiclass import multiclass_metrics
 from benchmark.evidence.metrics.registry import label_of
-from benchmark.evidence.published.feasible import Range, neighbours
+from benchmark.evidence.published.feasible import Range, Rounding, neighbours
 from benchmark.evidence.published.multiclass import (
     SAME,
     Contradiction,
@@ -22,7 +22,7 @@ from benchmark.evidence.published.multiclass import (
     population,
 )
 from benchmark.evidence.scores import MulticlassScores
-from reports.audit.decisions import printed_twice
+from reports.audit.decisions import ROUNDINGS, printed_twice
 from reports.audit.figures import (
     AuditFinding,
     AuditRow,
@@ -57,8 +57,16 @@ def class_set_findings(figure_set: FigureSet, matrix: PrintedClassMatrix | None 
     of_row = figure_set.row.of_several
     classes = tuple(of_row.sizes) if of_row is not None else matrix.classes if matrix is not None else ()
     known = of_row.sizes if of_row is not None and figure_set.split == "test" else None
-    for contradiction in contradictions(figure_set.of_classes(), classes, known):
-        yield _contradiction(figure_set, contradiction, classes, known)
+    repeats = figure_set.row.repeats
+    # Of folds, which may have other class sizes, only figures that are one figure can be compared.
+    checked = () if repeats is not None and repeats[0] == "folds" else classes
+    by_rounding = {
+        rounding: contradictions(figure_set.of_classes(rounding), checked, known, of_means=repeats is not None)
+        for rounding in ROUNDINGS
+    }
+    rounding = min(ROUNDINGS, key=lambda each: len(by_rounding[each]))
+    for contradiction in by_rounding[rounding]:
+        yield _contradiction(figure_set, contradiction, classes, known, rounding)
     yield from _losses(figure_set)
 
 
@@ -120,9 +128,14 @@ def printed_class_matrix(matrix: PrintedClassMatrix, row: Row, rows: Mapping[str
 
 
 def misfits_of(matrix: PrintedClassMatrix, figure_set: FigureSet | None) -> tuple[str, ...]:
-    """The keys of the printed figures that a matrix does not give, whether rounded or truncated."""
-    ranges = figure_set.of_classes() if figure_set is not None else {}
-    return tuple(key for key, (low, high) in ranges.items() if not _within(matrix, key, low, high))
+    """The keys of the printed figures that a matrix does not give, with the rule of rounding that leaves fewest."""
+    if figure_set is None:
+        return ()
+    misfits = [
+        tuple(key for key, (low, high) in ranges.items() if not _within(matrix, key, low, high))
+        for ranges in map(figure_set.of_classes, ROUNDINGS)
+    ]
+    return min(misfits, key=len)
 
 
 def class_row(row: Row, matrix: PrintedClassMatrix | None) -> AuditRow:
@@ -147,7 +160,11 @@ def class_row(row: Row, matrix: PrintedClassMatrix | None) -> AuditRow:
 
 
 def _contradiction(
-    figure_set: FigureSet, contradiction: Contradiction, classes: Sequence[str], known: Mapping[str, int] | None
+    figure_set: FigureSet,
+    contradiction: Contradiction,
+    classes: Sequence[str],
+    known: Mapping[str, int] | None,
+    rounding: Rounding,
 ) -> AuditFinding:
     cited = figure_set.cited(contradiction.keys)
     together = listed([each.text for each in cited])
@@ -164,17 +181,15 @@ def _contradiction(
             else "Balanced accuracy is the macro recall."
         )
     elif contradiction.rule in ("mean", "weighted mean", "between"):
-        statement, derivation = _mean(figure_set, contradiction, classes, known)
+        statement, derivation = _mean(figure_set, contradiction, classes, known, rounding)
     elif contradiction.rule == "averages":
         statement = f"No decisions{of.replace(' of', ' on', 1)} average to {together} together."
-        derivation = (
-            "mlscorecheck finds no counts for the classes, each against the others, with figures rounded or cut."
-        )
+        derivation = "mlscorecheck finds no counts for the classes, each against the others, all rounded or all cut."
     else:
         kind = "no-matrix"
         statement = f"No confusion matrix{of} gives {together}{' together' if len(cited) > 1 else ''}."
         derivation = (
-            "No whole numbers of right and wrong decisions per class give these figures, rounded or truncated"
+            "No whole numbers of right and wrong decisions per class give these figures, all rounded or all cut"
             + ("; if any one of the figures is left out, some may." if len(cited) > 1 else ".")
         )
     return figure_set.finding(kind, "impossible", cited, statement, derivation, cited)
@@ -196,10 +211,14 @@ def _off_grid(figure_set: FigureSet, key: str, known: Mapping[str, int]) -> tupl
 
 
 def _mean(
-    figure_set: FigureSet, contradiction: Contradiction, classes: Sequence[str], known: Mapping[str, int] | None
+    figure_set: FigureSet,
+    contradiction: Contradiction,
+    classes: Sequence[str],
+    known: Mapping[str, int] | None,
+    rounding: Rounding,
 ) -> tuple[str, str]:
     average, *of_classes = contradiction.keys
-    figure, ranges = figure_set.of(average), figure_set.of_classes()
+    figure, ranges = figure_set.of(average), figure_set.of_classes(rounding)
     assert figure is not None
     metric = MeasureKey.parse(of_classes[0]).metric
     first = f"{capital(named(figure))} is not the "
@@ -222,7 +241,7 @@ def _mean(
         other = " The F1 of macro precision and macro recall is another figure, which some authors call macro F1."
     return (
         f"{first}mean of the {label_of(metric)} of the classes{weighting}.",
-        f"{values} With rounding or truncation, their mean lies between {low:.4f} and {high:.4f}{rest}.{other}",
+        f"{values} With all figures {rounding}, their mean lies between {low:.4f} and {high:.4f}{rest}.{other}",
     )
 
 
@@ -231,13 +250,13 @@ def _losses(figure_set: FigureSet) -> Iterator[AuditFinding]:
     accuracy = figure_set.of("accuracy")
     if accuracy is None:
         return
-    errors = max(0.0, 1 - figure_range(accuracy, cut=True)[1])
+    errors = max(0.0, 1 - figure_range(accuracy, "either")[1])
     least = errors * _LEAST_ERROR
     row_loss = figure_set.row.loss
     for name in ("log_loss", "loss"):
         figure = figure_set.of(name)
         focal = name == "loss" and row_loss is not None and "focal" in row_loss.name
-        if figure is not None and not focal and figure_range(figure, cut=True)[1] < least:
+        if figure is not None and not focal and figure_range(figure, "either")[1] < least:
             yield figure_set.finding(
                 "loss-too-low",
                 "impossible",
@@ -273,7 +292,7 @@ def _of_figures(row: Row, final: Sequence[PublishedFigure]) -> Iterator[DerivedF
             continue
         images = population(figure.key, known)
         if images is not None:
-            interval = _proportion(figure_range(figure, cut=True), images)
+            interval = _proportion(figure_range(figure, "either"), images)
             yield DerivedFigure(figure.key, low, high, interval, None if interval is None else "Wilson")
         elif figure.metric == "auc" and figure.of_class is not None:
             positives = known[figure.of_class]
@@ -299,7 +318,7 @@ def _mean_of_recalls(
     recalls = {each.of_class: each for each in final if each.metric == "recall" and each.upper is None}
     squares = [0.0, 0.0]
     for name, images in known.items():
-        interval = _proportion(figure_range(recalls[name], cut=True), images) if name in recalls else None
+        interval = _proportion(figure_range(recalls[name], "either"), images) if name in recalls else None
         if interval is None:
             return None
         squares[0] += max(0.0, recalls[name].value - interval[0]) ** 2
@@ -337,7 +356,7 @@ def gives(matrix: PrintedClassMatrix, figure: PublishedFigure) -> bool | None:
     if figure.of_class is not None and figure.of_class not in matrix.classes:
         return False
     value = figure_of_matrix(matrix.matrix, matrix.classes, figure.key)
-    low, high = figure_range(figure, cut=True)
+    low, high = figure_range(figure, "either")
     return None if value is None else low <= value <= high
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from reports.claims.meaning import of_several
 from reports.claims.printed import (
     AnyMatrix,
     AnyTestSet,
@@ -46,12 +47,14 @@ def row_problems(path: str, row: Row, written: Row, matrices: Sequence[AnyMatrix
     Yields:
         Lines with the path of the field. Figures of the card are named by the card.
     """
-    of_row = next((each for each in matrices if each.row == row.name and isinstance(each, PrintedClassMatrix)), None)
-    classes = of_row.classes if isinstance(of_row, PrintedClassMatrix) and row.of_two is None else ()
+    of_row = _class_matrix(row, matrices)
+    classes = of_row.classes if of_row is not None and row.of_two is None else ()
     of_card = tuple(figure for figure in row.figures if figure not in written.figures)
-    several = row.is_multiclass or bool(classes)
+    several = is_about_several_classes(row, matrices)
     figures = (*written.figures, *of_card)
-    for problem in class_problems("figures", figures, row.test, classes):
+    if several:
+        figures = tuple(of_several(figure, row) for figure in figures)
+    for problem in class_problems("figures", figures, row.test, classes, average_of_two=True):
         _, number, rest = problem.split(".", 2)
         if int(number) < len(written.figures):
             yield f"{path}.{problem}"
@@ -60,6 +63,11 @@ def row_problems(path: str, row: Row, written: Row, matrices: Sequence[AnyMatrix
             yield f"{path}.card: '{row.card}' has published {_figure(figures[int(number)])}; its {field}: {line}"
     if several and "threshold" in written.model_fields_set:
         yield f"{path}.threshold: is for two classes; drop it, because three or more classes have no positive class"
+
+
+def is_about_several_classes(row: Row, matrices: Sequence[AnyMatrix]) -> bool:
+    """Return whether a row, or the matrix printed for it, is about three classes or more."""
+    return row.is_multiclass or (row.of_two is None and _class_matrix(row, matrices) is not None)
 
 
 def interpretation_problems(path: str, interpretation: Interpretation, row: Row) -> Iterator[str]:
@@ -74,7 +82,9 @@ def interpretation_problems(path: str, interpretation: Interpretation, row: Row)
         Lines with the path of the field.
     """
     joined = (*interpretation.figures, *row.figures)
-    for problem in class_problems("figures", joined, row.test):
+    if row.is_multiclass:
+        joined = tuple(of_several(figure, row) for figure in joined)
+    for problem in class_problems("figures", joined, row.test, average_of_two=True):
         if int(problem.split(".", 2)[1]) < len(interpretation.figures):
             yield f"{path}.{problem}"
 
@@ -100,6 +110,10 @@ def matrix_problems(path: str, matrix: AnyMatrix, row: Row) -> Iterator[str]:
         )
     elif row.of_several is not None and set(matrix.classes) != set(row.of_several.sizes):
         yield f"{path}.classes: are {', '.join(matrix.classes)}; the test set has {', '.join(row.of_several.sizes)}"
+
+
+def _class_matrix(row: Row, matrices: Sequence[AnyMatrix]) -> PrintedClassMatrix | None:
+    return next((each for each in matrices if each.row == row.name and isinstance(each, PrintedClassMatrix)), None)
 
 
 def _figure(figure: PublishedFigure) -> str:

@@ -9,7 +9,14 @@ from typing import Annotated
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from reports.claims.classes import interpretation_problems, matrix_problems, named_classes, row_problems
+from reports.claims.classes import (
+    interpretation_problems,
+    is_about_several_classes,
+    matrix_problems,
+    named_classes,
+    row_problems,
+)
+from reports.claims.meaning import class_names, interpretation_with_meaning, meaning_problems, with_meaning
 from reports.claims.printed import AnyMatrix, AnyTestSet, MulticlassTestSet, PrintedClassMatrix, test_of_card
 from reports.claims.printed import Interpretation as Interpretation
 from reports.claims.printed import PrintedMatrix as PrintedMatrix
@@ -21,6 +28,7 @@ from reports.claims.statement import (
     Name,
     Statement,
     Text,
+    printed_metrics,
     unknown_in_statement,
     unknown_metric,
     unknown_name,
@@ -186,10 +194,11 @@ def load_claims(name: str, cards: Mapping[str, ModelCard]) -> Claims:
     if errors:
         raise ConfigError(*errors)
     claims = _resolve(written, cards)
-    errors = [f"{path}: {problem}" for problem in (*_matrix_problems(claims), *_class_problems(written, claims))]
+    problems = (*_matrix_problems(claims), *_class_problems(written, claims), *_meaning_problems(claims))
+    errors = [f"{path}: {problem}" for problem in problems]
     if errors:
         raise ConfigError(*errors)
-    return claims
+    return _with_meaning(claims)
 
 
 def claims_about(names: Collection[str], cards: Mapping[str, ModelCard]) -> list[Claims]:
@@ -221,7 +230,7 @@ def row_of_card(card: ModelCard, claims: Sequence[Claims] = ()) -> tuple[Row, An
     """
     source = Source(report=card.title)
     alone = Claims(name=card.name, title=card.title, source=source, rows=(Row(name=card.name, card=card.name),))
-    candidates = (*claims, _resolve(alone, {card.name: card}))
+    candidates = (*claims, _with_meaning(_resolve(alone, {card.name: card})))
     row, matrices = next((row, each.matrices) for each in candidates for row in each.rows if row.card == card.name)
     return row, next((matrix for matrix in matrices if matrix.row == row.name), None)
 
@@ -251,6 +260,33 @@ def _resolve(claims: Claims, cards: Mapping[str, ModelCard]) -> Claims:
     named = dict.fromkeys(name for form in forms for name in form.assertion.cards)
     resolved._near_cards = {name: near(name, cards) for name in named if name not in cards}
     return resolved
+
+
+def _with_meaning(claims: Claims) -> Claims:
+    """Give every figure the name that says which average it is and which class is positive."""
+    rows, names = {row.name: row for row in claims.rows}, _class_names(claims)
+    several = {name: is_about_several_classes(row, claims.matrices) for name, row in rows.items()}
+    return claims.model_copy(
+        update={
+            "rows": tuple(with_meaning(row, several[row.name], names[row.name]) for row in claims.rows),
+            "interpretations": tuple(
+                interpretation_with_meaning(each, rows[each.row], several[each.row], names[each.row])
+                for each in claims.interpretations
+            ),
+        }
+    )
+
+
+def _class_names(claims: Claims) -> dict[str, tuple[str, ...] | None]:
+    recognise = claims.source.recognise
+    return {row.name: class_names(row, None if recognise is None else recognise.classes) for row in claims.rows}
+
+
+def _meaning_problems(claims: Claims) -> Iterator[str]:
+    names = _class_names(claims)
+    for i, row in enumerate(claims.rows):
+        several = is_about_several_classes(row, claims.matrices)
+        yield from meaning_problems(f"rows.{i}", row, several, names[row.name])
 
 
 def _together(of_card: Sequence[PublishedFigure], of_row: Sequence[PublishedFigure]) -> tuple[PublishedFigure, ...]:
@@ -322,7 +358,7 @@ def _class_problems(written: Claims, resolved: Claims) -> Iterator[str]:
 
 def _unknown_metrics(path: str, figures: Iterable[PublishedFigure]) -> Iterator[str]:
     for i, figure in enumerate(figures):
-        yield from unknown_metric(f"{path}.figures.{i}.metric", figure.metric)
+        yield from unknown_metric(f"{path}.figures.{i}.metric", figure.metric, printed_metrics())
 
 
 def _duplicates(path: str, field: str, names: Iterable[str]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from benchmark.evidence.published.means import Repeats
 from reports.claims.statement import AT_MOST, ONE_OR_MORE, At, Name, Text
 from zoo.config.renames import formerly
 from zoo.config.strict import Strict
@@ -18,6 +19,7 @@ from zoo.models.card import (
     by_keys,
     names_classes,
 )
+from zoo.models.metrics import OverClasses
 from zoo.models.recipe import Loss
 
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
@@ -27,6 +29,9 @@ class TestSet(TestSizes):
     """The number of images per class in a test set of two classes, and where the source states it."""
 
     location: Annotated[Text, formerly("where"), Field(description="where in the source it is printed")]
+    classes: tuple[Text, Text] | None = Field(
+        default=None, description="names of the classes, that of the negatives first"
+    )
 
 
 class MulticlassTestSet(MulticlassTestSizes):
@@ -138,6 +143,23 @@ class Row(Strict):
         default=None,
         description="`chosen`: decisions chosen on validation images; `half`: those at 0.5; null: at `threshold`",
     )
+    average: OverClasses = None
+    positive: Text | None = Field(
+        default=None, description="two classes: the class that is positive, `positives`, `negatives` or a name"
+    )
+    averaged: Repeats | None = Field(
+        default=None, description="what all figures are means over; folds are stratified parts of the test set"
+    )
+    folds: Annotated[int, Field(ge=2, le=1000)] | None = Field(default=None, description="number of these folds")
+    seeds: Annotated[int, Field(ge=2, le=1000)] | None = Field(
+        default=None, description="number of trainings, of which each was judged on the test set"
+    )
+
+    @property
+    def repeats(self) -> tuple[Repeats, int] | None:
+        """What the figures are means over, with how many; None for figures of one set of decisions."""
+        number = self.folds if self.averaged == "folds" else self.seeds
+        return None if self.averaged is None or number is None else (self.averaged, number)
 
     @property
     def of_two(self) -> TestSet | None:
@@ -161,6 +183,12 @@ class Row(Strict):
             raise ValueError("a row needs a card or figures")
         if self.at is not None and "threshold" in self.model_fields_set:
             raise ValueError("`at` and `threshold` exclude each other; keep `threshold` where its value is known")
+        for name in ("folds", "seeds"):
+            number = getattr(self, name)
+            if self.averaged == name and number is None:
+                raise ValueError(f"`averaged: {name}` needs their number; add `{name}: 5`, with the printed number")
+            if self.averaged != name and number is not None:
+                raise ValueError(f"`{name}` needs `averaged: {name}`, which says that the figures are means over them")
         return self
 
 

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from benchmark.evidence.diagnosis.diagnoses import FINDINGS
 from benchmark.evidence.metrics.multiclass import find_multiclass, multiclass_metric_names
+from benchmark.evidence.metrics.printed import PRINTED, printed_aliases
 from benchmark.evidence.metrics.registry import NOT_METRICS, aliases, find_metric, metrics
 from benchmark.evidence.scores import SplitName
 from zoo.config.renames import formerly
@@ -289,17 +290,33 @@ def unknown_in_statement(
             yield from unknown_name(f"{path}.finding.{i}", "finding", code, FINDINGS)
 
 
-def printed_metrics() -> tuple[str, ...]:
-    """Return the names that a printed figure may have: every metric, the training loss and single scores."""
+def measured_metrics() -> tuple[str, ...]:
+    """Return the names that a statement may use: every metric, the training loss and single scores."""
     return tuple(dict.fromkeys((*metrics(), *multiclass_metric_names(), *NOT_METRICS)))
 
 
-def unknown_metric(path: str, name: str) -> Iterator[str]:
-    """Yield a line if no printed figure can have this metric, with the nearest names and aliases of metrics."""
-    known, others = printed_metrics(), aliases()
-    if name not in known:
+def printed_metrics() -> tuple[str, ...]:
+    """Return the names that a printed figure may have: `measured_metrics`, and figures that are only printed."""
+    return tuple(dict.fromkeys((*measured_metrics(), *PRINTED)))
+
+
+def unknown_metric(path: str, name: str, known: Iterable[str] | None = None) -> Iterator[str]:
+    """Yield a line if no figure can have this metric, with the nearest names and aliases of metrics.
+
+    Args:
+        path: The path of the name in its file.
+        name: The name.
+        known: The names that exist; None for `measured_metrics`.
+
+    Yields:
+        At most one line.
+    """
+    printed = known is not None
+    names = tuple(measured_metrics() if known is None else known)
+    if name not in names:
+        others = aliases() | printed_aliases() if printed else aliases()
         same = next((metric for alias, metric in others.items() if alias.casefold() == name.casefold()), None)
-        hint = f"Did you mean {same}?" if same is not None else suggest(name, known, others)
+        hint = f"Did you mean {same}?" if same is not None else suggest(name, names, others)
         yield f"{path}: unknown metric '{name}'. {hint}"
 
 

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from reports.audit.audit import Audit
 from reports.audit.audit import audit as audit_claims
+from reports.audit.figures import AuditFinding
 from reports.claims.model import Claims, claims_names, load_claims
 from zoo.api.inputs import Paths, known_cards
 from zoo.api.messages import Messages, OnMessage, silent
@@ -34,6 +35,16 @@ class AuditResults:
 
     audits: tuple[Audit, ...]
     messages: tuple[str, ...] = ()
+
+    @property
+    def impossible(self) -> tuple[AuditFinding, ...]:
+        """The findings that printed figures are impossible, without those about an interpretation of a sentence."""
+        return tuple(
+            finding
+            for audit in self.audits
+            for finding in audit.findings
+            if finding.severity == "impossible" and finding.reading is None
+        )
 
     def to_dict(self) -> list[dict[str, Any]]:
         """The document that `zoo audit --json` prints."""

@@ -15,11 +15,12 @@ from benchmark.data.sources.declared import ClassOrder
 from benchmark.evidence.diagnosis.diagnoses import FINDINGS
 from benchmark.evidence.metrics.keys import AVERAGES
 from benchmark.evidence.metrics.multiclass import class_metrics, is_of_classes, multiclass_metric_names
+from benchmark.evidence.metrics.printed import printed_aliases
 from benchmark.evidence.metrics.registry import aliases, measures
 from benchmark.evidence.thresholds.rules import rule_names
 from benchmark.runs.protocol import Protocol
 from reports.claims.model import Claims
-from reports.claims.statement import printed_metrics
+from reports.claims.statement import measured_metrics, printed_metrics
 from reports.render.json import VERSION
 from reports.summary.model import Summary
 from reports.summary.text import TITLES
@@ -36,7 +37,7 @@ def card() -> Schema:
     """The schema of cards, with the built-in builders and those of loadable plug-ins."""
     schema = _document(ModelCard, "A model card of zoo")
     definitions = schema["$defs"]
-    definitions["PublishedFigure"]["properties"]["metric"]["examples"] = [*printed_metrics(), *aliases()]
+    definitions["PublishedFigure"]["properties"]["metric"]["examples"] = [*printed_metrics(), *_printed_names()]
     # A card that extends another states only what it changes.
     for name, definition in definitions.items():
         if name not in _NEVER_INHERITED:
@@ -87,11 +88,17 @@ def claims() -> Schema:
     """The schema of claims. Only the loader, which knows the cards, checks names of cards and rows."""
     schema = _document(Claims, "A claims file of zoo")
     definitions = schema["$defs"]
-    for definition in definitions.values():
+    for name, definition in definitions.items():
         if "metric" in definition["properties"]:
-            definition["properties"]["metric"]["enum"] = [*printed_metrics(), *aliases()]
+            of_figure = name == "PublishedFigure"
+            known = (*printed_metrics(), *_printed_names()) if of_figure else (*measured_metrics(), *aliases())
+            definition["properties"]["metric"]["enum"] = list(known)
     definitions["Diagnosis"]["properties"]["finding"]["items"] = {"enum": list(FINDINGS)}
     return schema
+
+
+def _printed_names() -> tuple[str, ...]:
+    return (*aliases(), *printed_aliases())
 
 
 def classes() -> Schema:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -17,12 +17,15 @@ from pydantic import (
 )
 
 from benchmark.evidence.metrics.multiclass import find_multiclass
+from benchmark.evidence.metrics.printed import PRINTED, has_average
 from benchmark.evidence.metrics.registry import find_metric
 from zoo.config.renames import Joined, formerly
 from zoo.config.strict import Strict
 from zoo.config.strict_yaml import decimal_places, suggest
-from zoo.models.metrics import ClassName, Measured, MetricName, OverClasses, figure_problem
+from zoo.models.metrics import ClassName, Measured, OverClasses, PrintedName, figure_problem
 from zoo.models.recipe import ProbeRecipe, Recipe, is_probe
+
+_IN_PERCENT = ("value", "upper", "low", "high", "sd")
 
 # A value of three decimals or more rarely ends in four zeros, while `decimals` is easily mistyped.
 _SOME_PLACES = 3
@@ -138,17 +141,43 @@ class Source(Strict):
 class PublishedFigure(Measured):
     """One printed figure: its value, its number of decimals and its location in the source."""
 
-    metric: Annotated[MetricName, Field(description="what was measured: the name of a metric or an alias")]
+    optional: ClassVar[tuple[str, ...]] = ("class", "average", "low", "high", "sd")
+
+    metric: Annotated[PrintedName, Field(description="what was measured: the name of a figure or an alias")]
     of_class: ClassName = None
     average: OverClasses = None
-    value: Annotated[Printed, Field(description="the printed value; a share as 0.91, not 91")]
+    value: Annotated[Printed, Field(description="the printed value; a share as 0.91, or as 91 with `percent`")]
     upper: Printed | None = Field(default=None, description="upper end, if the source prints a range from `value`")
     split: Literal["train", "val", "test"] = Field(description="the images that the figure is about")
     decimals: Annotated[int, Field(ge=0, le=10, description="decimals that the source prints: 2 for 0.90")]
     epoch: Literal["first", "last", "every"] | None = Field(
         default=None, description="the moment of training; null: the trained model"
     )
+    low: Printed | None = Field(default=None, description="lower end of the printed interval")
+    high: Printed | None = Field(default=None, description="upper end of the printed interval")
+    sd: Annotated[Printed, Field(ge=0)] | None = Field(default=None, description="the printed standard deviation")
+    percent: bool = Field(
+        default=False,
+        exclude=True,
+        description="whether all of these are in percent; `decimals` then counts those of the percentage",
+    )
     location: Annotated[str, formerly("where"), Field(description="where in the source it is printed")]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_fraction(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        for name in ("folds", "seeds"):
+            if name in data:
+                raise ValueError(f"give `averaged: {name}` and `{name}: {data[name]}` in the row, not in a figure")
+        decimals = data.get("decimals")
+        if data.get("percent") is not True or not isinstance(decimals, int):
+            return data
+        numbers = {name: data[name] for name in _IN_PERCENT if isinstance(data.get(name), int | float)}
+        places = decimals + 2
+        fractions = {name: round(number / 100, max(places, 12)) for name, number in numbers.items()}
+        return {**data, **fractions, "decimals": places, "percent": False}
 
     @model_validator(mode="after")
     def _plausible(self) -> PublishedFigure:
@@ -157,9 +186,15 @@ class PublishedFigure(Measured):
             raise ValueError("upper must not be below value")
         metric = find_metric(self.metric) or find_multiclass(self.metric)
         fraction = self.metric == "score" if metric is None else metric.is_fraction
+        if metric is None and self.metric in PRINTED:
+            fraction = PRINTED[self.metric].range == (0, 1)
         if fraction and not (self.value >= 0 and high <= 1):
             hint = f"; is it given in percent?{_as_share(self.value, self.decimals)}" if high > 1 else ""
             raise ValueError(f"{self.metric} must be within [0, 1]{hint}")
+        if (self.low is None) != (self.high is None):
+            raise ValueError("an interval needs both `low` and `high`")
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise ValueError("high must not be below low")
         for number in (self.value, high):
             places = decimal_places(number)
             if places > self.decimals or (places >= _SOME_PLACES and self.decimals >= places + _MANY_ZEROS):
@@ -174,7 +209,7 @@ def _as_share(percent: float, decimals: int) -> str:
         return ""
     places = decimal_places(percent)
     of_share = decimals if decimals >= places + 2 else max(places, decimals) + 2
-    return f" {percent!r}% is `value: {percent / 100:.{of_share}f}, decimals: {of_share}`"
+    return f" {percent!r}% is `value: {percent / 100:.{of_share}f}, decimals: {of_share}`; or add `percent: true`"
 
 
 class ModelCard(Strict):
@@ -264,6 +299,8 @@ def class_problems(
     figures: tuple[PublishedFigure, ...],
     test: TestSizes | MulticlassTestSizes | None,
     classes: tuple[str, ...] = (),
+    *,
+    average_of_two: bool = False,
 ) -> Iterator[str]:
     """Yield a line for each figure that is not one of the classes of its test set, with its path.
 
@@ -272,6 +309,7 @@ def class_problems(
         figures: Figures that were printed together.
         test: The test set behind them; None where it is not stated.
         classes: The names of three classes or more, if something else than the test set states them.
+        average_of_two: Whether figures of two classes may be averages over both.
 
     Yields:
         Lines that say what would be right.
@@ -280,10 +318,16 @@ def class_problems(
     several = bool(names) or any(figure.of_class or figure.average for figure in figures)
     for i, figure in enumerate(figures):
         field = "class" if figure.of_class is not None else "average"
-        if (figure.of_class or figure.average) and isinstance(test, TestSizes):
+        if average_of_two and figure.average is not None and isinstance(test, TestSizes):
+            if figure.average == "micro":
+                yield f"{path}.{i}.average: a micro average of two classes is their accuracy; give it as accuracy"
+            elif not has_average(figure.metric):
+                yield f"{path}.{i}.average: {figure.metric} of two classes has no average; drop `average`"
+        elif (figure.of_class or figure.average) and isinstance(test, TestSizes):
+            instead = ", say `positive: CLASS` in the row" if average_of_two else ""
             yield (
                 f"{path}.{i}.{field}: is for three classes or more, but the test set has negatives and positives; drop "
-                f"`{field}`, or give the number of images of every class in `test`"
+                f"`{field}`{instead}, or give the number of images of every class in `test`"
             )
         elif figure.of_class is not None and names and figure.of_class not in names:
             yield f"{path}.{i}.class: unknown class '{figure.of_class}'. {suggest(figure.of_class, names)}"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from benchmark.evidence.metrics.keys import AVERAGES, Average, MeasureKey
 from benchmark.evidence.metrics.multiclass import find_multiclass, is_of_classes, multiclass_metric_names
+from benchmark.evidence.metrics.printed import PRINTED, printed_aliases
 from benchmark.evidence.metrics.registry import NOT_METRICS, canonical, load_before_queries
 from zoo.config import plugins
 from zoo.config.strict import Strict
@@ -16,6 +17,9 @@ load_before_queries(lambda: plugins.load(plugins.METRICS))
 
 MetricName = Annotated[str, AfterValidator(canonical)]
 """The name or an alias of a metric; stored as the name."""
+
+PrintedName = Annotated[str, AfterValidator(lambda name: printed_aliases().get(name, canonical(name)))]
+"""The name or an alias of a printed figure: of a metric, or of a figure that is printed but not measured."""
 
 ClassName = Annotated[
     str | None,
@@ -35,9 +39,11 @@ OverClasses = Annotated[
 class Measured(Strict):
     """What measures a metric: of all classes, of one class against the others, or averaged over the classes.
 
-    A subclass has the fields `metric`, `of_class` and `average`. The last two are for three classes or more; without a
-    value they are not written, so that files about two classes read as before.
+    A subclass has the fields `metric`, `of_class` and `average`. Fields named in `optional` are not written without a
+    value, so that files that need none of them stay short.
     """
+
+    optional: ClassVar[tuple[str, ...]] = ("class", "average")
 
     if TYPE_CHECKING:
         metric: str
@@ -59,7 +65,7 @@ class Measured(Strict):
     @model_serializer(mode="wrap")
     def _without_missing(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         named = {"class" if name == "of_class" else name: value for name, value in dump(self).items()}
-        return {name: value for name, value in named.items() if name not in ("class", "average") or value is not None}
+        return {name: value for name, value in named.items() if name not in self.optional or value is not None}
 
 
 def _problem(metric: str, average: Average | None, of_class: str | None) -> str | None:
@@ -96,6 +102,8 @@ def figure_problem(metric: str, *, several: bool, classes: tuple[str, ...] = ())
         example = f"`class: {classes[0]}`" if classes else "`class: NAME`"
         of = f"{len(classes)} classes" if classes else "three classes or more"
         return f"{metric} of {of} is of one class or an average; add {example} or `average: {' | '.join(AVERAGES)}`"
+    if metric in PRINTED:
+        return f"{metric} is a figure of two classes; give one that `zoo schema claims` lists, or the printed matrix"
     if metric in _COUNTS:
         return f"{metric} is a count of two classes; give the printed matrix as an entry of `matrices`"
     return None

@@ -12,6 +12,9 @@ from benchmark.evidence.metrics.registry import Confusion
 from benchmark.evidence.published.feasible import Range
 from benchmark.evidence.scores import CLIP
 
+AUC_SLACK = 0.01
+"""How far an AUC may be beyond its bounds: Keras integrates the curve over 200 thresholds."""
+
 
 @dataclass(frozen=True)
 class LossFunction:
@@ -171,3 +174,19 @@ def auc_of_decisions(matrix: Confusion) -> Range:
 
 def _surprise(p: float) -> float:
     return -math.log(max(p, CLIP))
+
+
+def reaches(matrix: Confusion, area: Range) -> bool:
+    """Check whether scores with these decisions can have a printed AUC.
+
+    Args:
+        matrix: The confusion matrix.
+        area: The values that print as the AUC.
+
+    Returns:
+        Whether they can, within AUC_SLACK; True if a class is missing, since then there is no AUC.
+    """
+    if not (matrix.tp + matrix.fn and matrix.tn + matrix.fp):
+        return True
+    low, high = auc_of_decisions(matrix)
+    return area[1] >= low - AUC_SLACK and area[0] <= high + AUC_SLACK

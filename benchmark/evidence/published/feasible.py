@@ -8,20 +8,31 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linprog
 
-from benchmark.evidence.metrics.influence import Floats
-from benchmark.evidence.metrics.registry import Confusion, Ratio, find_metric, metrics
+from benchmark.evidence.metrics.printed import is_of_counts, values
+from benchmark.evidence.metrics.registry import Confusion, find_metric
 
 Range = tuple[float, float]
+Rounding = Literal["rounded", "cut", "either"]
+"""How figures were shortened to their printed decimals. A program does the same to all figures of a row."""
 Counts = npt.NDArray[np.int64]
 Truths = npt.NDArray[np.bool_]
 _SLACK = 1e-7  # Keras computes metrics in single precision
 _MOST = 300_000
 _ROUNDING = 1e-9
+_SAME_AS = {
+    "error_rate": ("accuracy", True),
+    "weighted_recall": ("accuracy", False),
+    "false_negative_rate": ("recall", True),
+    "false_positive_rate": ("specificity", True),
+    "macro_recall": ("balanced_accuracy", False),
+    "macro_specificity": ("balanced_accuracy", False),
+}
+"""Figures that are another one, or 1 minus it (True)."""
 
 
 class TooManyCandidates(ValueError):
@@ -44,6 +55,22 @@ def printed_range(value: float, decimals: int, upper: float | None = None, cut: 
     high = value if upper is None else upper
     below, above = (unit if cut and towards_zero else unit / 2 for towards_zero in (value <= 0, high >= 0))
     return value - below - _SLACK, high + above + _SLACK
+
+
+def cut_range(value: float, decimals: int, upper: float | None = None) -> Range:
+    """Find all values that print as a figure if digits after the printed decimals are dropped.
+
+    Args:
+        value: The printed figure, or the lower end of a printed range.
+        decimals: Number of printed decimals.
+        upper: The upper end of a printed range; None for a single figure.
+
+    Returns:
+        The closed range of values.
+    """
+    unit = 10.0**-decimals
+    high = value if upper is None else upper
+    return value - (unit if value <= 0 else 0) - _SLACK, high + (unit if high >= 0 else 0) + _SLACK
 
 
 def feasible_matrices(ranges: Mapping[str, Range], negatives: int, positives: int) -> tuple[Confusion, ...]:
@@ -85,8 +112,7 @@ def is_feasible(ranges: Mapping[str, Range], negatives: int, positives: int) -> 
 
 
 def _check(ranges: Mapping[str, Range], negatives: int, positives: int) -> None:
-    decided = metrics(lambda metric: metric.uses_threshold)
-    unknown = [name for name in ranges if name not in decided]
+    unknown = [name for name in ranges if not is_of_counts(name)]
     if unknown or negatives < 1 or positives < 1:
         raise ValueError(
             f"{', '.join(unknown)}: not computed from a confusion matrix"
@@ -125,22 +151,12 @@ def near_fits(
     Returns:
         Truth values (n,).
     """
-    outcomes = (tp, negatives - tn, tn, positives - tp)
-    near = np.ones(len(tp), dtype=bool)
-    for name, metric in metrics(lambda metric: metric.name in ranges).items():
-        if metric.ratios:
-            share = sum(_share(ratio, outcomes) for ratio in metric.ratios) / len(metric.ratios)
-            near &= (ranges[name][0] - _ROUNDING <= share) & (share <= ranges[name][1] + _ROUNDING)
+    counts = np.array(np.broadcast_arrays(tp, negatives - tn, tn, positives - tp), dtype=np.float64)
+    near = np.ones(counts.shape[1], dtype=bool)
+    for name, (low, high) in ranges.items():
+        figures = values(name, counts[:, near])
+        near[near] = (low - _ROUNDING <= figures) & (figures <= high + _ROUNDING)
     return near
-
-
-def _share(ratio: Ratio, outcomes: tuple[Counts, ...]) -> Floats:
-    above, below = (
-        sum(weight * count for weight, count in zip(part, outcomes, strict=True))
-        for part in (ratio.numerator, ratio.denominator)
-    )
-    share: Floats = above / np.maximum(below, 1)
-    return share
 
 
 def fits(matrix: Confusion, ranges: Mapping[str, Range]) -> bool:
@@ -162,9 +178,9 @@ def metric_of(matrix: Confusion, name: str) -> float:
         ValueError: The metric is not computed from a confusion matrix.
     """
     metric = find_metric(name)
-    if metric is None or metric.of_decisions is None:
-        raise ValueError(f"{name}: not computed from a confusion matrix")
-    return metric.evaluate(None, matrix)[0] or 0.0
+    if metric is not None and metric.of_decisions is not None:
+        return metric.evaluate(None, matrix)[0] or 0.0
+    return float(values(name, np.array([[matrix.tp], [matrix.fp], [matrix.tn], [matrix.fn]], dtype=np.float64))[0])
 
 
 def _columns(ranges: Mapping[str, Range], negatives: int, positives: int) -> tuple[Counts, Counts, Counts]:
@@ -173,6 +189,7 @@ def _columns(ranges: Mapping[str, Range], negatives: int, positives: int) -> tup
     The result is a superset of the feasible matrices. True positives without any true negatives are left out.
     """
     everything: Range = (-math.inf, math.inf)
+    ranges = {**ranges, **implied_ranges(ranges)}
     count, missed = ranges.get("true_positives", everything), ranges.get("false_negatives", everything)
     recall = ranges.get("recall", everything)
     # Slightly wider than the ranges: a rounded product must not exclude what the quotient below includes.
@@ -189,6 +206,9 @@ def _columns(ranges: Mapping[str, Range], negatives: int, positives: int) -> tup
     if "specificity" in ranges:
         low = np.maximum(low, ranges["specificity"][0] * negatives)
         high = np.minimum(high, ranges["specificity"][1] * negatives)
+    if "balanced_accuracy" in ranges:
+        least_tn, most_tn = (negatives * (2 * bound - tp / positives) for bound in ranges["balanced_accuracy"])
+        low, high = np.maximum(low, least_tn), np.minimum(high, most_tn)
     if "precision" in ranges:
         below, above = ranges["precision"]
         some = tp > 0
@@ -206,29 +226,23 @@ def _columns(ranges: Mapping[str, Range], negatives: int, positives: int) -> tup
     return tp[possible], first[possible].astype(np.int64), last[possible].astype(np.int64)
 
 
-def feasible_at_any_size(ranges: Mapping[str, Range]) -> bool:
-    """Check whether metrics can be within ranges for any number of images and any prevalence.
-
-    The four outcomes are shares that add up to 1. A metric that is a ratio of counts gives two linear inequalities in
-    them, which linear programming solves.
+def implied_ranges(ranges: Mapping[str, Range]) -> dict[str, Range]:
+    """Find what figures imply for others that are the same, or 1 minus them.
 
     Args:
-        ranges: (low, high) by metric; metrics that are not a ratio of counts are ignored.
+        ranges: (low, high) by figure.
 
     Returns:
-        False if the ranges are infeasible.
+        The ranges of accuracy, recall, specificity and balanced accuracy that figures under other names imply.
     """
-    rows = []
-    for name, (low, high) in ranges.items():
-        metric = find_metric(name)
-        if metric is not None and metric.ratio is not None:
-            ratio = metric.ratio
-            numerator, denominator = (np.array(part, dtype=float) for part in (ratio.numerator, ratio.denominator))
-            rows += [numerator - high * denominator, low * denominator - numerator]
-    if not rows:
-        return True
-    solution = linprog(np.zeros(4), A_ub=np.array(rows), b_ub=np.zeros(len(rows)), A_eq=np.ones((1, 4)), b_eq=[1.0])
-    return int(solution.status) != 2  # 2: infeasible
+    implied: dict[str, Range] = {}
+    for name, bounds in ranges.items():
+        if name in _SAME_AS:
+            same, complement = _SAME_AS[name]
+            low, high = (1 - bounds[1], 1 - bounds[0]) if complement else bounds
+            before = implied.get(same, ranges.get(same, (low, high)))
+            implied[same] = max(low - _ROUNDING, before[0]), min(high + _ROUNDING, before[1])
+    return implied
 
 
 def smallest_conflict(names: Sequence[str], possible: Callable[[Sequence[str]], bool]) -> tuple[str, ...]:

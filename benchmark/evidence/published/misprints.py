@@ -13,11 +13,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from benchmark.evidence.metrics.registry import Confusion
-from benchmark.evidence.published.bounds import auc_of_decisions
+from benchmark.evidence.published.bounds import reaches
 from benchmark.evidence.published.feasible import (
     Range,
     TooManyCandidates,
-    feasible_at_any_size,
     feasible_matrices,
     fits,
     near_fits,
@@ -28,9 +27,7 @@ from benchmark.evidence.published.multiclass import (
     contradictions,
     figure_of_matrix,
 )
-
-AUC_SLACK = 0.01
-"""How far an AUC may be beyond its bounds: Keras integrates the curve over 200 thresholds."""
+from benchmark.evidence.published.shares import feasible_at_any_size
 
 CELLS = ("tp", "fp", "tn", "fn")
 """The counts of a matrix of two classes."""
@@ -145,7 +142,7 @@ def _matrices(figures: Figures, sizes: Sizes | None, matrix: Confusion | None) -
         except TooManyCandidates:
             return None
     areas = [bounds for name, bounds in figures if name == "auc"]
-    return tuple(each for each in candidates if all(_reaches(each, area) for area in areas))
+    return tuple(each for each in candidates if all(reaches(each, area) for area in areas))
 
 
 def _common(figures: Figures) -> dict[str, Range] | None:
@@ -157,13 +154,6 @@ def _common(figures: Figures) -> dict[str, Range] | None:
         if ranges[name][0] > ranges[name][1]:
             return None
     return ranges
-
-
-def _reaches(matrix: Confusion, area: Range) -> bool:
-    if not all(_sizes_of(matrix)):  # one class has no AUC
-        return True
-    low, high = auc_of_decisions(matrix)
-    return area[1] >= low - AUC_SLACK and area[0] <= high + AUC_SLACK
 
 
 def _sizes_of(matrix: Confusion) -> Sizes:

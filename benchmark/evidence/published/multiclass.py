@@ -81,7 +81,11 @@ def one_against_rest(matrix: ClassMatrix, label: int) -> Confusion:
 
 
 def contradictions(
-    ranges: Mapping[str, Range], classes: Sequence[str], sizes: Mapping[str, int] | None
+    ranges: Mapping[str, Range],
+    classes: Sequence[str],
+    sizes: Mapping[str, int] | None,
+    *,
+    of_means: bool = False,
 ) -> tuple[Contradiction, ...]:
     """Find figures that no decisions give together.
 
@@ -89,13 +93,15 @@ def contradictions(
         ranges: (low, high) by key of the figure.
         classes: The names of all classes; empty where they are not known.
         sizes: The number of images by class; None where it is not known.
+        of_means: Whether the figures are means over several trainings. Then only rules that hold for means apply.
 
     Returns:
         Contradictions without a figure in common, the simplest rule first; empty if the figures are possible together.
     """
     remaining = dict(ranges)
     contradicting: list[Contradiction] = []
-    for find in (_no_whole_number, _unequal, _not_means, _no_averages, _no_decisions):
+    of_one_set = (_no_whole_number, _unequal, _not_means, _no_averages, _no_decisions)
+    for find in (_unequal, _not_means) if of_means else of_one_set:
         while (contradiction := find(remaining, classes, sizes)) is not None:
             contradicting.append(contradiction)
             for key in contradiction.keys:

@@ -11,7 +11,7 @@ from reports.audit.text import ROW_HEADS, citations, derived_text, matrices, sub
 from reports.render.terminal.table import escape, plain_table
 from reports.text import one_line
 
-_STYLES = {"impossible": "bold red", "contradiction": "bold yellow", "note": "bold"}
+_STYLES = {"impossible": "bold red", "contradiction": "bold yellow", "ambiguous": "bold cyan", "note": "bold"}
 
 
 def audit_tables(audit: Audit) -> RenderableType:

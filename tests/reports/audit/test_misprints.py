@@ -114,7 +114,7 @@ def test_python_terminal_and_json_have_it(
 
     monkeypatch.setenv("COLUMNS", "200")
     path = write_claims(tmp_path, contents(row("one", *figures(accuracy=0.9875))))
-    command(str(path), None, as_json)
+    command(str(path), None, False, as_json)
     text = capsys.readouterr().out
     if not as_json:
         assert "test accuracy 0.9875 would be 0.8875" in text

@@ -101,7 +101,7 @@ def test_the_field_s_other_names_mean_the_metric(tmp_path: Path) -> None:
     [
         ("sensitvity", "Did you mean sensitivity?"),
         ("presicion", "Did you mean precision?"),
-        ("npv", "Known: accuracy, "),
+        ("lift", "Known: accuracy, "),
     ],
 )
 def test_a_metric_misspelt_is_answered_with_one_that_means_the_same(tmp_path: Path, name: str, says: str) -> None:

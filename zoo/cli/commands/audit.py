@@ -20,16 +20,25 @@ def command(
         ),
     ] = None,
     cards: CardsOption = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with code 1 if a printed figure is impossible.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Check published figures for contradictions and impossible values, and show what the figures imply."""
+    """Check published figures for contradictions and impossible values, and show what the figures imply.
+
+    The exit code is 0 whatever is found; with --strict it is 1 if a printed figure is impossible. It is 2 if the claims
+    file is wrong.
+    """
     from zoo.api.audit import audit
 
     results = audit(claims, card_folders=cards or (), on_message=say)
     if json:
         print_json(results.to_dict())
-        return
-    from reports.render.terminal.audit import audit_tables
+    else:
+        from reports.render.terminal.audit import audit_tables
 
-    for each in results.audits:
-        out().print(audit_tables(each))
+        for each in results.audits:
+            out().print(audit_tables(each))
+    if strict and results.impossible:
+        raise typer.Exit(1)

@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from benchmark.evidence.metrics.registry import Confusion
 from benchmark.evidence.published.feasible import (
     TooManyCandidates,
-    feasible_at_any_size,
     feasible_matrices,
     feasible_sizes,
     fits,
@@ -29,6 +28,7 @@ from benchmark.evidence.published.feasible import (
     printed_range,
     smallest_conflict,
 )
+from benchmark.evidence.published.shares import feasible_at_any_size
 
 QUICK = settings(deadline=None, max_examples=60)
 Metric = Callable[[int, int, int, int], float]

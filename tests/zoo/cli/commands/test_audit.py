@@ -90,3 +90,16 @@ def test_the_audit_loads_no_network_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stderr.strip().endswith("HEAVY []")
+
+
+def test_strict_exits_with_1_on_impossible_figures_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    impossible = write_claims(tmp_path, STUDY)
+    assert zoo(monkeypatch, impossible, "--strict") == 1
+    assert zoo(monkeypatch, impossible, "--strict", "--json") == 1
+    contradictory = contents(row("one", figure("accuracy", 0.8125), figure("accuracy", 0.83, decimals=2)))
+    assert zoo(monkeypatch, write_claims(tmp_path, contradictory, "other"), "--strict") == 0
+    range_ = figure("accuracy", 0.6, "val", upper=0.9, epoch="last", decimals=1)
+    pair = [figure("accuracy", 0.6, "val", epoch="last"), figure("precision", 0.9, "val", epoch="last")]
+    reading = {"row": "one", "meaning": "a pair", "figures": pair}
+    study = contents(row("one", range_, figure("recall", 1.0, "val", epoch="every")), interpretations=[reading])
+    assert zoo(monkeypatch, write_claims(tmp_path, study, "read"), "--strict") == 0
