@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from benchmark.evidence.comparison.verdict import VERDICTS, Answer, Verdict
+from benchmark.runs.cross_validation import is_pending
 from reports.audit.figures import SEVERITIES
 from reports.report import Section
 from reports.results.card_figures import CardFigures
@@ -88,9 +89,11 @@ def _reasons(claims: Sequence[ClaimVerdict]) -> tuple[tuple[Verdict, str, tuple[
 
 
 def _remarks(section: Section) -> Iterator[str]:
-    failed = sum(run.status == "failed" for run in section.runs)
+    pending = sum(map(is_pending, section.runs))
+    failed = sum(run.status == "failed" for run in section.runs) - pending
     cards, runs = len(section.cards), len(section.runs)
-    ended = "all finished" if not failed else f"{failed} failed"
+    ends = [f"{failed} failed"] * bool(failed) + [f"{pending} not finished yet"] * bool(pending)
+    ended = ", ".join(ends) or "all finished"
     kind = "run" if section.runs[0].spec.protocol.test_folds is None else "cross-validation"
     yield f"{plural(runs, kind)} of {plural(cards, 'card')}; {ended}."
     for report in section.claims:

@@ -23,6 +23,7 @@ TERMS: Mapping[str, str] = MappingProxyType(
             "A map from scores to probabilities that are right on average: of the images with probability 0.3, three "
             "in ten are positive. For three or more classes, by temperature scaling or vector scaling."
         ),
+        "card": ("A model, its recipe, and the figures published about it, in one YAML file."),
         "clearly worse": (
             "A card whose difference from the best card is significant at the 5% level, all comparisons with the best "
             "card counted together (Holm's method). See the summary."
@@ -63,6 +64,10 @@ TERMS: Mapping[str, str] = MappingProxyType(
             "Of the images that are predicted positive, the share that are positive. It depends on how frequent the "
             "positive class is. The precision of a protocol is different: the number format of frozen layers."
         ),
+        "protocol": (
+            "The conditions that all cards of a comparison share: image size, sampling, seeds, views, threshold rule, "
+            "budget."
+        ),
         "recall": (
             "The share of the images of a class that are predicted as this class. For the positive class it is also "
             "called sensitivity."
@@ -76,6 +81,10 @@ TERMS: Mapping[str, str] = MappingProxyType(
         "sensitivity": ("The share of images of the positive class that are predicted positive; also called recall."),
         "specificity": ("The share of images of the other class that are predicted negative."),
         "test": ("The images that are scored once. Nothing fitted, chosen, stopped or calibrated sees them."),
+        "test fold": (
+            "One of the parts into which all images are divided by patient, each tested by a model that was trained "
+            "without it."
+        ),
         "threshold": (
             "The score at or above which an image is predicted positive. Figures at the threshold that a rule chose "
             "on validation lead, with those at 0.5 beside them."
@@ -83,6 +92,14 @@ TERMS: Mapping[str, str] = MappingProxyType(
         "validation": (
             "The images used to choose thresholds, to calibrate, to stop early and to search. Their scores are not "
             "results."
+        ),
+        "view": (
+            "One augmented version of a training image. The protocol's view seed draws the views, so all cards and "
+            "seeds see the same ones."
+        ),
+        "Youden": (
+            "The threshold rule youden: the largest recall + specificity − 1 on validation, named after its author "
+            "(Youden 1950)."
         ),
     }
 )

@@ -15,8 +15,8 @@ FEW_OF_CLASS = 30
 """With fewer images of a class, the 95% interval of its recall may be wider than 0.3."""
 
 COVERAGE_OF_FOLDS = (
-    "In simulations with 60 to 800 images, 95% intervals covered the mean performance of these models in 90 to 97% of "
-    "data sets, and that of other models trained on as many images in 85 to 96%."
+    "In simulations with 60 to 800 images, 95% intervals covered the mean performance of these models in 95 to 99% of "
+    "data sets, and that of other models trained on as many images in 93 to 98%."
 )
 """From `tests.perf.cross_validation_simulation`; the page on cross-validation has the table."""
 

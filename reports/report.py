@@ -12,7 +12,7 @@ from benchmark.runs.plan import Skip
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from reports.claims.model import Claims, is_about_several
-from reports.results.card_figures import CardFigures, by_card, card_figures
+from reports.results.card_figures import CardFigures, by_card, card_figures, caution_note
 from reports.results.compare import Comparison, compare_card, is_about_two
 from reports.results.curves import CardCurves, card_curves
 from reports.results.image_errors import ImageErrors, image_errors
@@ -237,13 +237,14 @@ def _section(
     compared = () if scores is None else claims.compared
     claim_reports = [report_on_claims(each, measured, title, synthetic) for each in compared]
     comparisons = _compared(runs, history, measured, claims)
+    cards = card_figures(runs, measured)
     return Section(
         title=title,
         synthetic=synthetic,
         runs=tuple(runs),
         comparisons=comparisons,
-        notes=(*notes, *_notes(runs, claims.compared, comparisons)),
-        cards=card_figures(runs, measured),
+        notes=(*notes, *_notes(runs, claims.compared, comparisons), *_cautions(cards)),
+        cards=cards,
         methods=methods(runs, measured),
         split_faults=faults,
         claims=tuple(claim_reports),
@@ -276,13 +277,14 @@ def _multiclass_section(
     faults = split_faults(runs, measured)
     few = next((few_images_note(results.test[0]) for results in measured.values()), None)
     comparisons = _compared(runs, history, measured, claims)
+    cards = card_figures(runs, measured)
     return Section(
         title=conditions(runs[0].spec),
         synthetic=facts.synthetic,
         runs=tuple(runs),
         comparisons=comparisons,
-        notes=(*notes, *_notes(runs, claims.compared, comparisons), *([] if few is None else [few])),
-        cards=card_figures(runs, measured),
+        notes=(*notes, *_notes(runs, claims.compared, comparisons), *_cautions(cards), *([] if few is None else [few])),
+        cards=cards,
         methods=methods(runs, measured),
         split_faults=faults,
         image_errors=image_errors(measured, facts.classes),
@@ -299,6 +301,11 @@ def _multiclass_section(
     )
 
 
+def _cautions(cards: Sequence[CardFigures]) -> tuple[str, ...]:
+    note = caution_note(cards)
+    return () if note is None else (note,)
+
+
 def _cross_validation(runs: Sequence[Run]) -> str:
     """That every image is tested once, and by which models."""
     protocol, facts = runs[0].spec.protocol, runs[0].spec.dataset
@@ -308,7 +315,7 @@ def _cross_validation(runs: Sequence[Run]) -> str:
     decided = "" if len(facts.classes) > 2 else "; chosen thresholds are those of each fold"
     return (
         f"{protocol.test_folds}-fold cross-validation by {by}: {images} is tested once, by a model{separation}. AUC "
-        f"and average precision are means over folds{decided}."
+        f"and average precision are means over folds{decided}. Times are sums over folds."
     )
 
 

@@ -8,6 +8,8 @@ from benchmark.evidence.estimate import Estimate
 from benchmark.evidence.metrics.registry import Figure, find_metric
 
 MISSING = "–"
+CAUTION = "†"
+"""The mark of an interval that may be far off."""
 
 
 def one_line(text: str) -> str:
@@ -60,11 +62,13 @@ def estimate(estimated: Estimate | None, decimals: int = 3, sign: bool = False) 
         sign: Whether positive numbers have a plus, as in differences.
 
     Returns:
-        The value alone where it has no interval, a dash where there is no value.
+        The value alone where it has no interval, a dash where there is no value. An interval that may be far off has
+        the mark `CAUTION`.
     """
     if estimated is None or estimated.value is None:
         return MISSING
-    return f"{number(estimated.value, decimals, sign)} {interval(estimated.bounds, decimals, sign)}".rstrip()
+    mark = "" if estimated.bounds is None or estimated.caution is None else CAUTION
+    return f"{number(estimated.value, decimals, sign)} {interval(estimated.bounds, decimals, sign)}".rstrip() + mark
 
 
 def measured(figure: Figure | None, with_interval: bool = False) -> str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal, Self
+
+Caution = Literal["few units", "seeds differ in kind"]
+"""Why an interval may be far off; `benchmark.evidence.intervals.caution` has the sentences."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,11 @@ class Estimate:
         """How much the figure varies between trainings; None where that is not known."""
         return None
 
+    @property
+    def caution(self) -> Caution | None:
+        """Why the interval may be far off; None where nothing speaks against it."""
+        return None
+
 
 @dataclass(frozen=True)
 class SampleEstimate(Estimate):
@@ -52,6 +60,7 @@ class SampleEstimate(Estimate):
     Attributes:
         n: The number of test images.
         trainings: How much the figure varies between trainings; None for one training, and for a difference.
+        caution: Why the interval may be far off; None where nothing speaks against it.
 
     Raises:
         ValueError: If the bounds are reversed, or `n` is less than 1.
@@ -63,6 +72,7 @@ class SampleEstimate(Estimate):
     n: int
     reason: str | None = None
     trainings: Trainings | None = None
+    caution: Caution | None = None
 
     def __post_init__(self) -> None:
         if self.low is not None and self.high is not None and self.low > self.high:
@@ -73,7 +83,9 @@ class SampleEstimate(Estimate):
     @classmethod
     def of(cls, estimate: Estimate, n: int) -> Self:
         """Return `estimate` with its number of test images `n`."""
-        return cls(estimate.value, estimate.low, estimate.high, n, estimate.reason, estimate.trainings)
+        return cls(
+            estimate.value, estimate.low, estimate.high, n, estimate.reason, estimate.trainings, estimate.caution
+        )
 
     @classmethod
     def missing(cls, n: int, reason: str) -> Self:

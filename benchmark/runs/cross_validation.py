@@ -25,6 +25,18 @@ class CrossValidatedRun(Run):
     folds: tuple[Run, ...] = Field(exclude=True)
 
 
+class IncompleteRun(Run):
+    """The folds of a card and seed of which some have not finished, as one failed run, which no store contains.
+
+    Attributes:
+        folds: The runs of the folds that have a record, finished or failed.
+        pending: The indices of the folds that a running benchmark has not finished yet.
+    """
+
+    folds: tuple[Run, ...] = Field(exclude=True)
+    pending: tuple[int, ...] = Field(exclude=True)
+
+
 def whole_spec(spec: RunSpec) -> RunSpec:
     """The specification of all folds together."""
     return spec.model_copy(update={"fold": None})
@@ -38,7 +50,12 @@ def is_fold(run: Run) -> bool:
 
 def folds_of(run: Run) -> tuple[Run, ...]:
     """The runs behind a run: its folds, or the run itself."""
-    return run.folds if isinstance(run, CrossValidatedRun) else (run,)
+    return run.folds if isinstance(run, (CrossValidatedRun, IncompleteRun)) else (run,)
+
+
+def is_pending(run: Run) -> bool:
+    """Whether a running benchmark computes a run that has no figures yet."""
+    return isinstance(run, IncompleteRun) and bool(run.pending)
 
 
 def chosen_cut(run: Run, scores: AnyScores) -> Cut | None:

@@ -118,11 +118,11 @@ def _images(section: Section) -> Iterator[Row]:
     """The test images, most missed first, with a row per card."""
     if (errors := section.image_errors) is not None:
         for row in errors.rows:
-            image = {"image": row.name, "true_class": row.true_class, "misses": row.misses}
-            of_card = zip(errors.cards, errors.runs, row.wrong_runs, row.missed, row.probability, strict=True)
-            for card, runs, wrong, missed, probability in of_card:
-                decisions = {"runs": runs, "wrong_runs": wrong, "missed": missed, "probability": probability}
-                yield {**image, "card": card, **decisions}
+            image = {"image": row.name, "true_class": row.true_class, "misses": row.misses, "fold": row.fold}
+            columns = (errors.runs, row.wrong_runs, row.missed, row.probability, row.threshold)
+            for card, *values in zip(errors.cards, *columns, strict=True):
+                names = ("runs", "wrong_runs", "missed", "probability", "threshold")
+                yield {**image, "card": card, **dict(zip(names, values, strict=True))}
 
 
 def _bounds(estimate: Estimate | None, prefix: str = "") -> Row:
@@ -140,7 +140,10 @@ _TABLES: Mapping[str, tuple[tuple[str, ...], Callable[[Section], Iterator[Row]]]
         _changes,
     ),
     "ranking": (("metric", "card", *_VALUE, "seeds", "seed_sd", "group"), _ranking),
-    "images": (("image", "true_class", "misses", "card", "runs", "wrong_runs", "missed", "probability"), _images),
+    "images": (
+        ("image", "true_class", "misses", "card", "runs", "wrong_runs", "missed", "probability", "fold", "threshold"),
+        _images,
+    ),
 }
 _MULTICLASS_TABLES: Mapping[str, tuple[tuple[str, ...], Callable[[Section], Iterator[Row]]]] = {
     "cards": (

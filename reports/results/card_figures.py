@@ -6,15 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmark.evidence.estimate import SampleEstimate
+from benchmark.evidence.intervals.caution import CAUTIONS
 from benchmark.evidence.intervals.seeds import AnyPairedScores, MulticlassPairedScores, PairedScores, seed_figure
 from benchmark.evidence.metrics.keys import MeasureKey
 from benchmark.evidence.metrics.multiclass import MulticlassMetric, multiclass_metrics
 from benchmark.evidence.metrics.registry import Figure, Metric, label_of, measures, metrics
-from benchmark.runs.cross_validation import CrossValidatedRun
+from benchmark.runs.cross_validation import CrossValidatedRun, is_pending
 from benchmark.runs.run import Run
 from reports.results.measured import AnyResults, MulticlassResults, decides_by_choice, is_multiclass
 from reports.results.pairs import paired_scores
 from reports.results.split_faults import own_faults
+from reports.text import CAUTION
 from zoo.models.card import ModelCard
 
 
@@ -36,6 +38,7 @@ class CardFigures:
             a run chose none.
         diagnosis: The number of runs with each fault, by title; faults of the split are left out.
         errors: The errors of failed runs.
+        pending: Lines about runs that a running benchmark has not finished yet.
         seconds: The duration of each finished run in seconds, in the order of `seeds`.
     """
 
@@ -49,6 +52,7 @@ class CardFigures:
     diagnosis: Mapping[str, int]
     errors: tuple[str, ...]
     seconds: tuple[float, ...]
+    pending: tuple[str, ...] = ()
 
 
 def summary_metrics() -> dict[str, Metric]:
@@ -114,14 +118,15 @@ def _of_card(runs: Sequence[Run], results: AnyResults | None) -> CardFigures:
     return CardFigures(
         card=card,
         seeds=tuple(run.spec.seed for run in finished),
-        failed=tuple(run.spec.seed for run in runs if run.status == "failed"),
+        failed=tuple(run.spec.seed for run in runs if run.status == "failed" and not is_pending(run)),
         left_out=tuple(run.spec.seed for run in runs if run.status == "ok" and run.run_id not in measured_ids),
         thresholds=tuple(run.threshold.value if run.threshold else None for run in finished),
         at_half=dict(_estimates(results, finished, chosen=False)) if finished else {},
         at_chosen=dict(_estimates(results, finished, chosen=True)) if _all_chose(finished) else {},
         diagnosis={title: titles.count(title) for title in dict.fromkeys(titles)},
-        errors=tuple(dict.fromkeys(run.error for run in runs if run.error)),
+        errors=tuple(dict.fromkeys(run.error for run in runs if run.error and not is_pending(run))),
         seconds=tuple(run.costs.seconds for run in finished if run.costs is not None),
+        pending=tuple(dict.fromkeys(run.error for run in runs if run.error and is_pending(run))),
     )
 
 
@@ -199,6 +204,15 @@ def recorded(figures: Sequence[Figure | None], n: int) -> SampleEstimate:
         return SampleEstimate.of(known[0], n)
     mean = sum(figure.value for figure in known if figure.value is not None) / len(known)
     return SampleEstimate(mean, None, None, n, "an interval over seeds needs per-image scores")
+
+
+def caution_note(cards: Sequence[CardFigures]) -> str | None:
+    """A sentence that says once why marked intervals may be far off; None if no figure of `cards` is marked."""
+    figures = [figure for card in cards for at in (card.at_half, card.at_chosen) for figure in at.values()]
+    reasons = dict.fromkeys(figure.caution for figure in figures if figure.caution is not None)
+    if not reasons:
+        return None
+    return f"{CAUTION} An interval with this mark may be far off: {'; or '.join(CAUTIONS[each] for each in reasons)}."
 
 
 def _test_images(runs: Sequence[Run]) -> int:

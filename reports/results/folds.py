@@ -30,8 +30,10 @@ from benchmark.evidence.thresholds.choice import Threshold
 from benchmark.runs.cross_validation import CrossValidatedRun, chosen_cut, is_fold, whole_spec
 from benchmark.runs.outcome import costs_of, default_decision, figures_of
 from benchmark.runs.run import Costs, Run, SplitFacts
+from benchmark.runs.storage.remembered import RunningBench, running_bench
 from benchmark.runs.storage.store import Store
-from reports.text import listed, number, plural, span
+from reports.results.incomplete import incomplete
+from reports.text import number, plural, span
 
 _Scores = TypeVar("_Scores", bound=AnyScores)
 
@@ -50,27 +52,20 @@ def pool_folds(runs: Iterable[Run], store: Store) -> list[Run]:
     Raises:
         ConfigError: The scores of a fold cannot be read.
     """
+    bench = running_bench(store)
     groups: dict[str, list[Run]] = {}
     for run in runs:
         groups.setdefault(whole_spec(run.spec).run_id if is_fold(run) else run.run_id, []).append(run)
-    return [_pooled(group, store) if is_fold(group[0]) else group[0] for group in groups.values()]
+    return [_pooled(group, store, bench) if is_fold(group[0]) else group[0] for group in groups.values()]
 
 
-def _pooled(runs: Sequence[Run], store: Store) -> Run:
+def _pooled(runs: Sequence[Run], store: Store, bench: RunningBench) -> Run:
     """The run of these folds, of which some may be missing."""
-    first = runs[0]
-    count = first.spec.protocol.test_folds
     by_fold = {run.spec.fold[1]: run for run in runs if run.spec.fold is not None}
-    absent = [index for index in range(count or 0) if index not in by_fold]
-    failed = {index: run for index, run in sorted(by_fold.items()) if run.status != "ok"}
-    if not absent and not failed:
+    count = runs[0].spec.protocol.test_folds
+    if len(by_fold) == count and all(run.status == "ok" for run in by_fold.values()):
         return _finished(tuple(by_fold[index] for index in sorted(by_fold)), store)
-    parts = [f"fold {index + 1} of {count} failed: {run.error}" for index, run in failed.items()]
-    if absent:
-        numbers = listed([str(index + 1) for index in absent])
-        parts.append(f"fold{'' if len(absent) == 1 else 's'} {numbers} of {count} did not run")
-    error = "; ".join((*parts, "figures need every fold"))
-    return Run.failed(whole_spec(first.spec), error, first.split, first.environment)
+    return incomplete(by_fold, bench)
 
 
 def _finished(folds: tuple[Run, ...], store: Store) -> CrossValidatedRun:
@@ -217,6 +212,9 @@ def _loss(folds: Sequence[Run]) -> Figure:
     return Figure("loss", sum(value * size for value, size in known) / sum(size for _, size in known))
 
 
+AnyCalibrator = Calibrator | MulticlassCalibrator
+
+
 @dataclass(frozen=True)
 class FoldCalibrators:
     """The calibrators of the folds in words, with the fields of one calibrator that tables show.
@@ -225,14 +223,13 @@ class FoldCalibrators:
         method: The method of each fold.
         accepted: Whether any fold is calibrated.
         reason: Why no fold is; None where one is.
+        fits: The calibrator of each fold.
     """
 
     method: str
     accepted: bool
     reason: str | None
-
-
-AnyCalibrator = Calibrator | MulticlassCalibrator
+    fits: tuple[AnyCalibrator, ...] = ()
 
 
 def calibrated(val: AnyScores, test: _Scores) -> tuple[AnyCalibrator | FoldCalibrators, _Scores]:
@@ -258,9 +255,9 @@ def calibrated(val: AnyScores, test: _Scores) -> tuple[AnyCalibrator | FoldCalib
     counts = {method: methods.count(method) for method in dict.fromkeys(methods)}
     text = "by fold: " + ", ".join(f"{method} {count}x" for method, count in counts.items())
     if any(each.accepted for each in fitted):
-        return FoldCalibrators(text, True, None), replace(test, y_score=y_score)
+        return FoldCalibrators(text, True, None, tuple(fitted)), replace(test, y_score=y_score)
     reason = f"in every fold, such as fold 1: {fitted[0].reason}"
-    return FoldCalibrators(fitted[0].method, False, reason), replace(test, y_score=y_score)
+    return FoldCalibrators(fitted[0].method, False, reason, tuple(fitted)), replace(test, y_score=y_score)
 
 
 def _best(val: AnyScores) -> AnyCalibrator:

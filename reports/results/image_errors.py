@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from benchmark.evidence.metrics.influence import Floats, Labels
+from benchmark.evidence.calibration.calibrators import Calibrator
+from benchmark.evidence.metrics.influence import Cut, Floats, Labels
 from benchmark.evidence.scores import AnyScores
-from reports.results.folds import calibrated
+from reports.results.folds import AnyCalibrator, FoldCalibrators, calibrated
 from reports.results.measured import AnyResults, CardResults
 from reports.results.pairs import on_most_common_images
 
@@ -27,6 +28,9 @@ class ImageError:
         wrong_runs: The number of runs of each card that decide wrongly.
         probability: The probability of the positive class, or of the true one of three or more classes, in [0, 1]: the
             mean over the runs of a card. It is calibrated on validation where calibration helps, else the score.
+        fold: The number of the fold that tests the image, from 1; None without folds.
+        threshold: The threshold of each card on the scale of `probability`; None where several runs have one each, and
+            for three or more classes.
     """
 
     name: str
@@ -34,6 +38,8 @@ class ImageError:
     missed: tuple[bool, ...]
     wrong_runs: tuple[int, ...]
     probability: tuple[float, ...]
+    fold: int | None = None
+    threshold: tuple[float | None, ...] = ()
 
     @property
     def misses(self) -> int:
@@ -51,7 +57,8 @@ class ImageErrors:
     Attributes:
         cards: The names of the cards.
         runs: The number of runs of each card.
-        calibrated: Whether the values of each card are calibrated, in all of its runs.
+        calibrated: The number of models of each card whose values are calibrated, and the number of its models: one
+            for each run, or for each fold of each run.
         probability_of: The positive class that `ImageError.probability` is of; None for three or more classes, where it
             is that of the true class.
         rows: All test images: most missed first, then by how far the scores are from the true class, then by name.
@@ -62,7 +69,7 @@ class ImageErrors:
 
     cards: tuple[str, ...]
     runs: tuple[int, ...]
-    calibrated: tuple[bool, ...]
+    calibrated: tuple[tuple[int, int], ...]
     probability_of: str | None
     rows: tuple[ImageError, ...]
     one_answer: tuple[str, ...] = ()
@@ -81,12 +88,17 @@ class ImageErrors:
 
 @dataclass(frozen=True)
 class _Decided:
-    """The decisions (runs, n) of a card as class indices, and its mean probabilities (n,) of the true class."""
+    """The decisions (runs, n) of a card as class indices and its mean probabilities (n,) of the true class.
+
+    `calibrated` counts its calibrated models and all of its models. `thresholds` (n,) are on the scale of the
+    probabilities; None if the card has several runs.
+    """
 
     name: str
     labels: npt.NDArray[np.int64]
     of_truth: Floats
-    calibrated: bool
+    calibrated: tuple[int, int]
+    thresholds: Floats | None = None
 
 
 def image_errors(measured: Mapping[str, AnyResults], classes: Sequence[str]) -> ImageErrors | None:
@@ -112,6 +124,7 @@ def image_errors(measured: Mapping[str, AnyResults], classes: Sequence[str]) -> 
     of_truth = np.stack([each.of_truth for each in varied])
     positive = isinstance(first, CardResults)
     probability = np.where(truth == 1, of_truth, 1 - of_truth) if positive else of_truth
+    folds = first.test[0].fold
     order = np.lexsort((np.asarray(first.images), of_truth.mean(axis=0), -missed.sum(axis=0)))
     return ImageErrors(
         cards=tuple(each.name for each in varied),
@@ -125,6 +138,8 @@ def image_errors(measured: Mapping[str, AnyResults], classes: Sequence[str]) -> 
                 missed=tuple(missed[:, place].tolist()),
                 wrong_runs=tuple(wrong[:, place].tolist()),
                 probability=tuple(probability[:, place].tolist()),
+                fold=None if folds is None else int(folds[place]) + 1,
+                threshold=tuple(None if each.thresholds is None else float(each.thresholds[place]) for each in varied),
             )
             for place in order
         ),
@@ -140,11 +155,29 @@ def _decided(results: AnyResults) -> _Decided:
     with threadpool_limits(1, "blas"):  # calibrators solve small systems, on which more threads only wait
         served = [calibrated(val, test) for val, test in zip(val_scores, test_scores, strict=True)]
     mean = np.mean([scores.y_score for _, scores in served], axis=0)
-    is_calibrated = all(calibrator.accepted for calibrator, _ in served)
+    fits = [each for calibrator, _ in served for each in _fits(calibrator)]
+    counts = sum(each.accepted for each in fits), len(fits)
     if isinstance(results, CardResults):
         thresholds = [0.5 if chosen is None else chosen for chosen in results.thresholds]
         labels = [test.y_score >= at for test, at in zip(results.test, thresholds, strict=True)]
         of_truth = np.where(truth == 1, mean, 1 - mean)
-        return _Decided(results.card.name, np.asarray(labels, dtype=np.int64), of_truth, is_calibrated)
+        shown = _on_scale(thresholds[0], results.test[0], fits) if len(thresholds) == 1 else None
+        return _Decided(results.card.name, np.asarray(labels, dtype=np.int64), of_truth, counts, shown)
     decisions = np.asarray(results.chosen or results.argmax, dtype=np.int64)
-    return _Decided(results.card.name, decisions, mean[np.arange(len(truth)), truth], is_calibrated)
+    return _Decided(results.card.name, decisions, mean[np.arange(len(truth)), truth], counts)
+
+
+def _fits(calibrator: AnyCalibrator | FoldCalibrators) -> tuple[AnyCalibrator, ...]:
+    return calibrator.fits if isinstance(calibrator, FoldCalibrators) else (calibrator,)
+
+
+def _on_scale(cut: Cut, test: AnyScores, fits: Sequence[AnyCalibrator]) -> Floats:
+    """The threshold (n,) of each image as a value of the calibrator of its fold."""
+    folds = np.zeros(len(test), dtype=np.int64) if test.fold is None else test.fold
+    cuts = np.broadcast_to(np.asarray(cut, dtype=np.float64), len(test))
+    values = np.empty(len(test))
+    for fold, calibrator in enumerate(fits):
+        rows = folds == fold
+        if rows.any() and isinstance(calibrator, Calibrator):
+            values[rows] = calibrator.probability(float(cuts[rows][0]))  # one threshold per fold
+    return values

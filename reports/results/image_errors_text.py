@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from reports.results.image_errors import ImageErrors
 from reports.text import listed, plural
@@ -17,24 +17,37 @@ def summary(errors: ImageErrors) -> str:
     return f"{everyone} {by_all} of {plural(images, 'test image')}; at least one card misses {missed}."
 
 
-def meaning(errors: ImageErrors) -> str:
-    """What a miss and a probability are."""
+def meaning(errors: ImageErrors, titles: Mapping[str, str]) -> str:
+    """What a miss and a probability are; `titles` are by name of card."""
     of = "of the true class" if errors.probability_of is None else f"of {errors.probability_of}"
     decided = "by the decision rule" if errors.probability_of is None else "at the threshold"
     several = "; a card with several seeds, if most of its runs do" if max(errors.runs) > 1 else ""
     return (
         f"A card misses an image if its decision {decided} that it chose on validation is wrong{several}. "
-        f"{_values(errors.calibrated, of)}"
+        f"{_values(errors, of, titles)}{_folds(errors)}"
     )
 
 
-def _values(calibrated: Sequence[bool], of: str) -> str:
-    if all(calibrated):
+def _values(errors: ImageErrors, of: str, titles: Mapping[str, str]) -> str:
+    """Whether values are calibrated: of all cards, or of each."""
+    if all(calibrated == models for calibrated, models in errors.calibrated):
         return f"Values are probabilities {of}, calibrated on validation."
-    if not any(calibrated):
+    if not any(calibrated for calibrated, _ in errors.calibrated):
         return f"Values are scores {of}, not calibrated."
-    cards = plural(sum(calibrated), "card")
-    return f"Values are scores {of}; those of {cards} are probabilities, calibrated on validation."
+    by_share: dict[str, list[str]] = {}
+    for name, (calibrated, models) in zip(errors.cards, errors.calibrated, strict=True):
+        share = "all" if calibrated == models else "none" if not calibrated else f"{calibrated} of {models} models"
+        by_share.setdefault(share, []).append(titles.get(name, name))
+    words = {"all": "", "none": "not calibrated: "}
+    parts = [f"{words.get(share, f'in {share}: ')}{listed(cards)}" for share, cards in by_share.items()]
+    return f"Values are scores {of}. Calibrated on validation, so that they are probabilities: {'; '.join(parts)}."
+
+
+def _folds(errors: ImageErrors) -> str:
+    """That values of different folds are not compared with one threshold."""
+    if not errors.rows or errors.rows[0].fold is None:
+        return ""
+    return " Each fold has its own model and threshold: a value that is right in one fold may be a miss in another."
 
 
 def left_out(errors: ImageErrors, titles: Mapping[str, str]) -> list[str]:

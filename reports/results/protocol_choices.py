@@ -23,13 +23,25 @@ def choice_lines(protocol: Protocol) -> list[str]:
     return [f"{', '.join(names)}: {why}" for why, names in names_by_reason.items()]
 
 
-def protocol_lines(protocol: Protocol) -> list[str]:
-    """Short lines that name a protocol of `auto` with what it chose; empty for another protocol."""
+def protocol_lines(protocol: Protocol, expected: str | None = None) -> list[str]:
+    """Short lines that name a protocol of `auto` with what it chose.
+
+    Args:
+        protocol: Any protocol.
+        expected: The expected time of a benchmark, in place of that of the six cards that `auto` plans for.
+
+    Returns:
+        The lines; none if `auto` did not make the protocol.
+    """
     by_field = {choice.field: choice for choice in protocol.choices}
     if not by_field:
         return []
     sizes = [f"{field.partition('.')[2]} {choice.value}" for field, choice in by_field.items() if field in _PARTS]
-    lines = [f"{in_words(choice)}: {choice.why}" for choice in by_field.values() if _is_worth_a_line(choice)]
+    lines = [
+        expected if choice.field == "minutes" and expected is not None else f"{in_words(choice)}: {choice.why}"
+        for choice in by_field.values()
+        if _is_worth_a_line(choice)
+    ]
     return [
         f"protocol {protocol.name}: conditions that fit the data; `zoo protocols auto --data SOURCE` shows all",
         f"  sizes {', '.join(sizes)}, in the natural balance of the classes",

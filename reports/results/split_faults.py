@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from benchmark.evidence.diagnosis.diagnoses import SPLIT_FAULTS, Finding
 from benchmark.runs.outcome import unintended
@@ -13,6 +14,13 @@ from zoo.models.card import ModelCard
 
 BY_DESIGN = "baseline: looks at nothing"
 """What tables say in place of faults about a card whose answer is the same for every image by design."""
+
+_REMEDIES: Mapping[str, str] = MappingProxyType(
+    {
+        "small-validation": " More images would help, or a larger share of them for validation.",
+        "small-training": " More images would help, or a protocol that asks for fewer in validation and test.",
+    }
+)
 
 
 def own_faults(findings: Iterable[Finding], card: ModelCard) -> tuple[Finding, ...]:
@@ -44,6 +52,7 @@ def split_faults(runs: Sequence[Run], measured: Mapping[str, AnyResults]) -> tup
     }
     seeds: dict[str, list[int]] = {}
     evidence: dict[str, dict[str, str]] = {}
+    codes: dict[str, str] = {}
     for run in runs:
         if run.status != "ok":
             continue
@@ -52,16 +61,20 @@ def split_faults(runs: Sequence[Run], measured: Mapping[str, AnyResults]) -> tup
             of_split.append(run.spec.seed)
         for finding in anew.get(run.run_id, run.diagnosis):
             if finding.code in SPLIT_FAULTS:
+                codes[finding.title] = finding.code
                 evidence.setdefault(finding.title, {}).setdefault(run.split.fingerprint, finding.evidence)
-    return tuple(_sentence(title, by_split, seeds) for title, by_split in evidence.items())
+    return tuple(
+        f"{_sentence(title, by_split, seeds)}.{_REMEDIES.get(codes[title], '')}" for title, by_split in evidence.items()
+    )
 
 
 def _sentence(title: str, by_split: Mapping[str, str], seeds: Mapping[str, Sequence[int]]) -> str:
     first, evidence = next(iter(by_split.items()))
+    why = "; ".join(evidence.split(": "))  # the sentence has a colon already
     if len(seeds) == 1:
-        return f"This split: {title}: {evidence}."
-    example = "" if len(set(by_split.values())) == 1 else f" (seed {seeds[first][0]})"
+        return f"This split: {title} ({why})"
+    example = "" if len(set(by_split.values())) == 1 else f"; seed {seeds[first][0]}"
     if len(by_split) == len(seeds):
-        return f"Every split: {title}: {evidence}{example}."
+        return f"Every split: {title} ({why}{example})"
     some = sorted(seed for split in by_split for seed in seeds[split])
-    return f"The split{'' if len(some) == 1 else 's'} of {seed_list(some)}: {title}: {evidence}{example}."
+    return f"The split{'' if len(some) == 1 else 's'} of {seed_list(some)}: {title} ({why}{example})"

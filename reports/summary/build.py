@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
@@ -15,6 +16,7 @@ from reports.summary.labels import labels
 from reports.summary.model import Summary
 from reports.summary.problems import problems
 from reports.summary.steps import next_steps
+from reports.summary.unfinished import unfinished
 
 
 def summarise(
@@ -44,7 +46,8 @@ def summarise(
     left_out = {name: "its test images differ" for name in measured if name not in ranked_names}
     left_out |= {card.card.name: "it has no AUC" for card in comparable if card.card.name not in ranked_names}
     tested = ranked[0][0] if ranked else None
-    best = best_card(ranked, card_labels) if ranked else None
+    missing = unfinished(runs, list(measured), card_labels, store)
+    best = replace(best_card(ranked, card_labels), unfinished=missing.without_figures) if ranked else None
     compared = comparisons(ranked, card_labels, left_out)
     return Summary(
         heading=heading(runs, tested or next(iter(measured.values()), None)),
@@ -53,8 +56,8 @@ def summarise(
         comparisons=compared,
         baselines=baselines(ranked, card_labels, compared),
         resolution=None if best is None or tested is None else resolution(best, compared, len(tested.test[0])),
-        problems=problems(runs, tested, best, split_faults, card_labels),
-        next_steps=next_steps(runs, tested, best, compared, card_labels, store),
+        problems=problems(runs, tested, best, split_faults, missing),
+        next_steps=next_steps(runs, tested, best, compared, missing, store),
         claims=tuple(claims),
     )
 

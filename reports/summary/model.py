@@ -79,6 +79,7 @@ class BestCard:
         figure: Its value, a mean over seeds, with its 95% interval.
         seeds: The number of seeds.
         of: The number of cards that it is the best of; 1 for a single card.
+        unfinished: The number of further cards that were asked for and have no figures.
         tied: Other cards with the same value.
         leading: The figures to show first: those of the decision chosen on validation, where there is one.
         beside: The figures at threshold 0.5, or for the class with the highest score; None where they lead.
@@ -94,6 +95,7 @@ class BestCard:
     leading: FiguresAt
     beside: FiguresAt | None
     weakest: ClassRecall | None = None
+    unfinished: int = 0
 
 
 @dataclass(frozen=True)

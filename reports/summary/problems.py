@@ -6,15 +6,19 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from benchmark.data.positive_class import positive_warning
 from benchmark.evidence.diagnosis.diagnoses import FINDINGS
+from benchmark.evidence.metrics.influence import Clusters
 from benchmark.runs.run import Run
 from reports.results.measured import AnyResults
 from reports.results.split_faults import own_faults
-from reports.summary.model import BestCard, CardLabel, Problem
+from reports.summary.model import BestCard, Problem
+from reports.summary.unfinished import Unfinished, problems_of
 from reports.text import capital, listed, plural
 from zoo.models.recipe import ProbeRecipe
 
 FEW_OF_CLASS = 30
 """With fewer test images of a class, the 95% interval of its recall may be wider than 0.3."""
+FEW_PATIENTS = 15
+"""With fewer effective patients of a class (Kish 1965), intervals by patient are wide and depend on single patients."""
 _RELATIONS: Mapping[str, str] = {
     "same patient": "an image of the same patient in train or val",
     "identical": "an identical image in train or val",
@@ -28,7 +32,7 @@ def problems(
     tested: AnyResults | None,
     best: BestCard | None,
     split_faults: Sequence[str],
-    labels: Mapping[str, CardLabel],
+    missing: Unfinished,
 ) -> tuple[Problem, ...]:
     """What is wrong.
 
@@ -37,17 +41,17 @@ def problems(
         tested: The results of the best card; None without scores.
         best: The best card; None without scores.
         split_faults: Sentences about faults of the splits.
-        labels: The labels of all cards by name.
+        missing: The cards and runs that have not finished.
 
     Returns:
         A sentence for each problem.
     """
     return (
+        *problems_of(missing),
         *_of_images(runs[0], tested),
         *(Problem("split", text) for text in split_faults),
         *_of_classes(runs[0], tested),
         *_of_best(tested, best),
-        *_of_runs(runs, labels),
         *_of_seeds(tested),
     )
 
@@ -85,6 +89,19 @@ def _of_classes(run: Run, tested: AnyResults | None) -> Iterator[Problem]:
             "few-images",
             f"Fewer than {FEW_OF_CLASS} test images of a class ({listed(few)}): its figures are uncertain.",
         )
+    clusters = Clusters(tested.test[0].y_true, tested.test[0].patient)
+    units = zip(facts.classes, clusters.counts, clusters.effective_counts(), strict=False)
+    few = [
+        f"{name}: {effective:.0f} of {patients}"
+        for name, patients, effective in units
+        if clusters.repeated and 0 < effective < FEW_PATIENTS
+    ]
+    if few:
+        yield Problem(
+            "few-patients",
+            f"Fewer than {FEW_PATIENTS} patients of a class count in effect ({listed(few)}): its figures are "
+            "uncertain, since few patients with many images decide them.",
+        )
 
 
 def _of_best(tested: AnyResults | None, best: BestCard | None) -> Iterator[Problem]:
@@ -117,11 +134,3 @@ def _of_seeds(tested: AnyResults | None) -> Iterator[Problem]:
         )
     elif seeds == 2:
         yield Problem("two-seeds", f"{tested.card.title} was trained twice, which makes its intervals wide.")
-
-
-def _of_runs(runs: Sequence[Run], labels: Mapping[str, CardLabel]) -> Iterator[Problem]:
-    failed = [run for run in runs if run.status == "failed"]
-    for error in dict.fromkeys(run.error for run in failed):
-        of_error = [run for run in failed if run.error == error]
-        cards = listed(list(dict.fromkeys(labels[run.spec.card.name].title for run in of_error)))
-        yield Problem("failed-runs", f"{len(of_error)} of {plural(len(runs), 'run')} failed: {cards}: {error}")

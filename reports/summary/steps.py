@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from benchmark.evidence.thresholds.rules import get_rule
 from benchmark.runs.command_line import bench_command, store_option
-from benchmark.runs.run import Run
+from benchmark.runs.cross_validation import folds_of
+from benchmark.runs.run import Run, RunSpec
+from benchmark.runs.storage.remembered import records
 from benchmark.runs.storage.store import Store
 from reports.results.measured import AnyResults, CardResults
-from reports.summary.model import BestCard, CardLabel, Comparisons, NextStep
+from reports.summary.model import BestCard, Comparisons, NextStep
+from reports.summary.unfinished import Unfinished
+from reports.text import plural
 from zoo.models.recipe import ProbeRecipe
 
 SEEDS = 3
@@ -25,7 +29,7 @@ def next_steps(
     tested: AnyResults | None,
     best: BestCard | None,
     compared: Comparisons | None,
-    labels: Mapping[str, CardLabel],
+    missing: Unfinished,
     store: Store,
 ) -> tuple[NextStep, ...]:
     """The commands, the most helpful first.
@@ -35,46 +39,74 @@ def next_steps(
         tested: The results of the best card; None without scores.
         best: The best card; None without scores.
         compared: The comparisons with it; None where there are none.
-        labels: The labels of all cards by name.
+        missing: The cards and runs that have not finished.
         store: The store of the runs.
 
     Returns:
-        At least one command.
+        At least one command, unless nothing failed and nothing has scores.
     """
-    if tested is None or best is None:
-        failed = next((run for run in runs if run.status == "failed"), None)
-        if failed is None:
-            return ()
-        return (NextStep("see why a run failed", _zoo("show", failed.run_id, *store_option(store.root))),)
-    return tuple(_steps(tested, best, compared, labels, store))
+    steps = [*_of_missing(runs, missing, store)]
+    if tested is not None and best is not None:
+        steps += _steps(tested, best, compared, store)
+    return tuple(steps)
 
 
-def _steps(
-    tested: AnyResults,
-    best: BestCard,
-    compared: Comparisons | None,
-    labels: Mapping[str, CardLabel],
-    store: Store,
-) -> Iterator[NextStep]:
+def _of_missing(runs: Sequence[Run], missing: Unfinished, store: Store) -> Iterator[NextStep]:
+    """What to do about runs that have not finished."""
+    if missing.is_running:
+        yield NextStep("report again when the bench has ended", _zoo("report", *store_option(store.root)))
+        return
+    if missing.is_complete:
+        return
+    spec = runs[0].spec
+    seeds = sorted({run.spec.seed for run in runs})
+    count = None if seeds == sorted(spec.protocol.seeds) or seeds != list(range(len(seeds))) else len(seeds)
+    command = bench_command(missing.selection, spec, store.root, keep_models=spec.protocol.keep_models, seeds=count)
+    yield NextStep("repeat the command, which reuses the runs that finished", command)
+    if not missing.may_succeed:
+        yield NextStep("see why a run failed", _zoo("show", missing.causes[0][0].run_id, *store_option(store.root)))
+
+
+def _steps(tested: AnyResults, best: BestCard, compared: Comparisons | None, store: Store) -> Iterator[NextStep]:
     spec = tested.runs[0].spec
     similar = [] if compared is None else [each.card.name for each in compared.similar if not each.card.is_baseline]
-    if best.of == 1:
-        command = bench_command(["--all"], spec, store.root)
-        yield NextStep("compare with other cards", command)
+    if best.of == 1 and not best.unfinished:
+        yield _comparison(spec, store)
     is_probe = isinstance(tested.card.recipe, ProbeRecipe)  # the same for every seed
     leading = [*([] if is_probe else [best.card.name]), *similar][:_MOST_CARDS]
     if best.seeds < SEEDS and leading:
         command = bench_command(leading, spec, store.root, seeds=SEEDS)
         yield NextStep("train with more seeds, to measure how much trainings vary", command)
-    stored = next((run for run in tested.runs if store.has_model(run)), None)
+    stored = next((run for run in tested.runs if any(map(store.has_model, folds_of(run)))), None)
     if stored is not None:
-        yield NextStep(
-            "use the best card on new images", _zoo("predict", stored.run_id, "IMAGE", *store_option(store.root))
-        )
+        yield NextStep("use the best card on new images", _prediction(stored, len(tested.runs), store))
     else:
         command = bench_command([best.card.name], spec, store.root, keep_models=True)
         yield NextStep("store the model of the best card, to use it on new images", command)
     yield from _rule(tested, store)
+
+
+def _prediction(run: Run, seeds: int, store: Store) -> str:
+    """The command that predicts with a run by the name of its card, with what makes the name mean this run alone."""
+    spec = run.spec
+    name = spec.card.name if seeds == 1 else f"{spec.card.name}:{spec.seed}"
+    others = (each.spec for each in records(store) if each.spec.card.name == spec.card.name)
+    several = any(other.conditions != spec.conditions for other in others if other.stage == "bench")
+    among = ["--data", spec.dataset.source, "--protocol", spec.protocol.name] if several else []
+    return _zoo("predict", name, "FILES", *among, *store_option(store.root))
+
+
+def _comparison(spec: RunSpec, store: Store) -> NextStep:
+    """How to compare a single card: with the other cards of the store under the same conditions, or with new runs."""
+    others = {
+        run.spec.card.name
+        for run in records(store)
+        if run.spec.conditions == spec.conditions and run.spec.stage == "bench" and run.status == "ok"
+    } - {spec.card.name}
+    if others:
+        purpose = f"compare with the {plural(len(others), 'other card')} in the store"
+        return NextStep(purpose, _zoo("report", *store_option(store.root)))
+    return NextStep("compare with other cards", bench_command(["--all"], spec, store.root))
 
 
 def _rule(tested: AnyResults, store: Store) -> Iterator[NextStep]:

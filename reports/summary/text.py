@@ -127,11 +127,18 @@ def best_sentence(best: BestCard) -> str:
     if best.figure.bounds is None and best.figure.reason is not None:
         figure += f" (no interval: {best.figure.reason})"
     if best.of == 1:
-        return f"{best.card.title}: {figure}."
+        alone = f", the only one of {best.unfinished + 1} cards that finished" if best.unfinished else ""
+        return f"{best.card.title}{alone}: {figure}."
     if best.tied:
-        return f"{_titles([best.card, *best.tied])} share the best {figure}, of {best.of} cards."
+        return f"{_titles([best.card, *best.tied])} share the best {figure}, of {compared_cards(best)}."
     baseline = ", a baseline," if best.card.is_baseline else ""
-    return f"{best.card.title}{baseline} is the best of {best.of} cards: {figure}."
+    return f"{best.card.title}{baseline} is the best of {compared_cards(best)}: {figure}."
+
+
+def compared_cards(best: BestCard) -> str:
+    """The cards that the best card is the best of: `4 cards`, or `the 4 of 6 cards that finished`."""
+    asked = best.of + best.unfinished
+    return f"the {best.of} of {asked} cards that finished" if best.unfinished else plural(best.of, "card")
 
 
 def _comparisons(best: BestCard | None, compared: Comparisons | None, most: int | None) -> Iterator[str]:

@@ -26,7 +26,7 @@ from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Floats
 from benchmark.evidence.metrics.registry import confusion, get_metric, measures, value_of
 from benchmark.evidence.scores import Scores, ValidationScores
 from benchmark.evidence.thresholds.choice import choose_with_interval
-from benchmark.evidence.thresholds.intervals import bootstrap
+from benchmark.evidence.thresholds.intervals import best_sum, bootstrap
 from benchmark.evidence.thresholds.rules import get_rule
 from tests.support.worlds import Drawn, World, best_threshold, draw, truth
 
@@ -170,7 +170,7 @@ def threshold_coverage(world: World, sets: int, seed: int, *, resampled: int) ->
             found = choose_with_interval(scores, rule.name, rule.value, replicates=REPLICATES, seed=k)
             counts[str(rule), OURS].interval(found.low, found.high, at)
             registered = get_rule(rule.name)
-            if k < resampled and registered.interval is not bootstrap:
+            if k < resampled and registered.interval not in (bootstrap, best_sum):
                 blocks = draws(scores.y_true, scores.patient, count=REPLICATES, seed=k)
                 cuts = np.concatenate([registered.best_cuts(scores, rule.number, weights.T) for weights in blocks])
                 counts[str(rule), BOOTSTRAP].interval(*(percentile(cuts) or (None, None)), at)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.data.cache import declared_gib
@@ -14,6 +15,8 @@ from benchmark.runs.execution.events import Event
 from benchmark.runs.execution.execute import execute_all, reusable_run
 from benchmark.runs.execution.limits import NO_LIMITS, Limits
 from benchmark.runs.execution.main_module import registration_of, stop_in_worker
+from benchmark.runs.execution.speed_trial import known_speed
+from benchmark.runs.expected_cost import Trainings, Workload, expected_cost
 from benchmark.runs.plan import Plan, PlannedSplit, Skip, make_plan, planned_splits
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.run import DatasetFacts, Run
@@ -22,7 +25,7 @@ from benchmark.runs.storage.store import Store
 from reports.report import Report, build_report
 from reports.results.folds import pool_folds
 from reports.results.split_faults import fault_text
-from reports.text import measured
+from reports.text import listed, measured, plural
 from zoo.api.collections import cards_for
 from zoo.api.conditions import check_protocol, open_data, resolve_conditions
 from zoo.api.data_messages import LeakCheck, report_data
@@ -41,6 +44,7 @@ from zoo.api.messages import Messages, OnMessage, silent
 from zoo.api.tables import html_table
 from zoo.config.arguments import flag, whole
 from zoo.config.errors import ConfigError
+from zoo.models.card import ModelCard
 
 if TYPE_CHECKING:
     import pandas
@@ -110,6 +114,7 @@ class BenchPlan:
         jobs: Number of simultaneous runs.
         limits: Limits of time and memory per run.
         messages: Lines that begin with `warning:` or `note:`.
+        selection: The words of the command line that choose the cards, such as `--all`; empty for card objects.
     """
 
     plan: Plan
@@ -118,11 +123,44 @@ class BenchPlan:
     jobs: int = 1
     limits: Limits = NO_LIMITS
     messages: tuple[str, ...] = ()
+    selection: tuple[str, ...] = ()
 
     @cached_property
     def reused(self) -> set[str]:
         """Ids of the runs that the store already contains."""
         return {spec.run_id for spec in self.plan.specs if reusable_run(self.store, spec) is not None}
+
+    @property
+    def expected_time(self) -> str | None:
+        """The expected time of the runs that are asked for and not stored; None unless `auto` made the protocol."""
+        protocol = self.plan.specs[0].protocol
+        missing = [spec for spec in self.plan.specs if spec.run_id not in self.reused]
+        sizes = {choice.field.removeprefix("sampling."): choice.value for choice in protocol.choices}
+        if not sizes:
+            return None
+        if not missing:
+            return f"nothing to compute: all {plural(len(self.plan.specs), 'run')} are stored"
+        cards = len({spec.card.name for spec in missing})
+        runs = f"{len(missing)} of {plural(len(self.plan.specs), 'run')}"
+        speed, views = known_speed(), protocol.views
+        parts = [sizes.get(part) for part in ("train", "val", "test")]
+        if speed is None or isinstance(views, str) or not all(isinstance(part, int) for part in parts):
+            return f"{plural(cards, 'card')} to compute, {runs}"
+        train, val, test = (int(part or 0) for part in parts)
+        work = Workload(train, val + test, protocol.image_size, views, protocol.max_epochs)
+        minutes = max(1, round(expected_cost(work, speed, Trainings.of(missing)).minutes))
+        return f"about {minutes} min: expected for {plural(cards, 'card')} to compute, {runs}, on an idle machine"
+
+    @property
+    def trained_again(self) -> str | None:
+        """That finished runs have no stored model and are trained again; None where none is."""
+        specs = [spec for spec in self.plan.specs if spec.protocol.keep_models and spec.run_id not in self.reused]
+        finished = [spec for spec in specs if (run := self.store.get(spec.run_id)) is not None and run.status == "ok"]
+        if not finished:
+            return None
+        of = listed(list(dict.fromkeys(spec.card.name for spec in finished)))
+        have, are = ("has", "it is") if len(finished) == 1 else ("have", "they are")
+        return f"{plural(len(finished), 'finished run')} of {of} {have} no stored model: {are} trained again"
 
     @cached_property
     def splits(self) -> tuple[PlannedSplit, ...]:
@@ -151,7 +189,13 @@ class BenchPlan:
             leaks.handle(event)
 
         with suppress(OSError):  # a store that cannot be written can still supply finished runs
-            remember_bench(self.store, [spec.run_id for spec in self.plan.specs], DatasetFacts.of(self.dataset))
+            remember_bench(
+                self.store,
+                [spec.run_id for spec in self.plan.specs],
+                DatasetFacts.of(self.dataset),
+                cards={spec.run_id: spec.card.name for spec in self.plan.specs},
+                selection=self.selection,
+            )
         runs = execute_all(
             self.plan.specs,
             self.dataset,
@@ -301,4 +345,14 @@ def plan_bench(
     plan = make_plan(chosen, conditions, dataset, seed_list)
     if not plan.specs:
         raise ConfigError(*(f"card {skip.card.name}: {skip.reason}" for skip in plan.skips))
-    return BenchPlan(plan, dataset, target, jobs, limits, messages=messages.lines())
+    return BenchPlan(plan, dataset, target, jobs, limits, messages.lines(), _selection(cards, collection))
+
+
+def _selection(cards: Cards, collection: str | None) -> tuple[str, ...]:
+    """The words of the command line that choose these cards; empty for card objects, which it cannot name."""
+    if collection is not None:
+        return ("--collection", collection)
+    if cards is None:
+        return ("--all",)
+    names = [cards] if isinstance(cards, (str, Path)) else [] if isinstance(cards, ModelCard) else list(cards)
+    return tuple(str(each) for each in names if not isinstance(each, ModelCard))

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from benchmark.runs.deployment.known_images import known_parts
 from benchmark.runs.deployment.model_files import model_of, reference_note
 from benchmark.runs.deployment.multiclass import AnyDecisionRule, AnyPrediction, any_decider_of
 from benchmark.runs.deployment.predictions import Predictor, image_files
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from reports.render.terminal.predictions import (
-    note,
+    known_lines,
+    note_of,
     predictions_document,
     shown_columns,
     shown_row,
@@ -46,6 +48,8 @@ class PredictResults:
         predictions: One per image, in the order given.
         notes: How images unlike the training images are detected.
         messages: Lines that begin with `warning:` or `note:`.
+        known: The split of each image whose file is one of the images of the model: `train`, `val` or `test`; None for
+            others.
     """
 
     run: Run
@@ -53,6 +57,7 @@ class PredictResults:
     predictions: tuple[AnyPrediction, ...]
     notes: tuple[str, ...]
     messages: tuple[str, ...] = ()
+    known: tuple[str | None, ...] = ()
 
     @property
     def failed(self) -> tuple[AnyPrediction, ...]:
@@ -61,7 +66,7 @@ class PredictResults:
 
     def to_dict(self) -> dict[str, Any]:
         """The document that `zoo predict --json` prints."""
-        return predictions_document(self.run, self.decider, self.predictions, self.notes)
+        return predictions_document(self.run, self.decider, self.predictions, self.notes, self.known)
 
     def to_frame(self) -> pandas.DataFrame:
         """Make a data frame, with the columns `probability:CLASS` and `score:CLASS` for three or more classes.
@@ -77,9 +82,16 @@ class PredictResults:
         return frame(rows, columns)
 
     def _repr_html_(self) -> str:
-        rows = [(*shown_row(each, self.decider), each.error or note(each)) for each in self.predictions]
+        parts = self.known or [None] * len(self.predictions)
+        pairs = zip(self.predictions, parts, strict=True)
+        rows = [(*shown_row(each, self.decider), note_of(each, part)) for each, part in pairs]
         columns = (*shown_columns(self.decider), "note")
-        lines = (*summary(self.run, self.decider, self.predictions), *self.notes, *self.messages)
+        lines = (
+            *summary(self.run, self.decider, self.predictions),
+            *known_lines(self.known),
+            *self.notes,
+            *self.messages,
+        )
         return html_table("Predictions", columns, rows, lines)
 
 
@@ -119,4 +131,5 @@ def predict(
     files = image_files(map(Path, paths))
     decider = any_decider_of(chosen, source)
     predictions = tuple(progress(Predictor(chosen, source, decider).predict_files(files), total=len(files)))
-    return PredictResults(chosen, decider, predictions, (reference_note(chosen, source),), messages.lines())
+    notes, known = (reference_note(chosen, source),), known_parts(chosen, source, files)
+    return PredictResults(chosen, decider, predictions, notes, messages.lines(), known)

@@ -19,6 +19,7 @@ from reports.report import Report, build_report
 from reports.results.folds import pool_folds
 from reports.results.rescored import Rule, all_with_rule
 from reports.summary.model import Summary
+from reports.text import plural
 from reports.verdicts.report import ClaimsReport, differs
 from zoo.api.galleries import galleries_of
 from zoo.api.inputs import PathLike, Paths, declared, known_cards, new_folder, resolve_among, resolve_store, stored_runs
@@ -116,7 +117,7 @@ def report(
         data_is: The published data set that the images are, by its name in claims and cards.
         card_folders: Folders with more cards.
         on_message: Called with each warning when it arises; the result collects them too.
-        on_progress: Called with a line before each gallery.
+        on_progress: Called with a line before each step that may take seconds.
 
     Returns:
         The report as data, and the files written.
@@ -166,11 +167,13 @@ def report(
         )
     runs = pool_folds(runs, source)
     available = [] if loaded else claims_about({run.spec.card.name for run in runs}, known)
+    on_progress(f"reporting on {plural(len(runs), 'run')}: figures, intervals and comparisons")
     content = build_report(runs, source.history, scores=source, claims=loaded, available=available, notes=notes)
     galleries = {}
     if gallery:
         images = None if data is None else str(data)
         galleries = galleries_of(runs, source, data=images, patients=patients, on_progress=on_progress)
+    on_progress(f"writing {', '.join(chosen)}")
     paths = write_report(content, source, folder, chosen, galleries)
     return ReportResults(content, tuple(paths), messages.lines())
 

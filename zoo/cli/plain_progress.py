@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, TypeVar
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
 EVERY_SECONDS = 30.0
 """The shortest time between two lines about the same work."""
+
+SLOW_SECONDS = 3.0
+"""A command that takes longer says what it does."""
 
 Item = TypeVar("Item")
 Clock = Callable[[], float]
@@ -67,6 +71,43 @@ def with_progress(
         if number < total and pace.due():
             left = duration((clock() - started) / number * (total - number))
             write(f"{label}: {number} of {total}, about {left} left")
+
+
+class SlowSteps:
+    """Writes the current step of a command once the command takes long, and from then on each new step.
+
+    Args:
+        write: Called with each line.
+        delay: Seconds after which the command takes long; None for `SLOW_SECONDS`.
+    """
+
+    def __init__(self, write: Callable[[str], None], delay: float | None = None) -> None:
+        self._write = write
+        self._lock = threading.Lock()
+        self._step: str | None = None
+        self._is_slow = False
+        self._timer = threading.Timer(SLOW_SECONDS if delay is None else delay, self._become_slow)
+        self._timer.daemon = True
+
+    def __enter__(self) -> SlowSteps:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+
+    def __call__(self, step: str) -> None:
+        """Begin a step."""
+        with self._lock:
+            self._step = step
+            if self._is_slow:
+                self._write(step)
+
+    def _become_slow(self) -> None:
+        with self._lock:
+            self._is_slow = True
+            if self._step is not None:
+                self._write(self._step)
 
 
 def can_redraw(console: Console) -> bool:

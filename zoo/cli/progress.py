@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,16 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from benchmark.runs.execution.events import ComputedElsewhere, Finished, Preparing, Progressed, Reused, Started
+from benchmark.runs.execution.events import (
+    ComputedElsewhere,
+    Finished,
+    Postponed,
+    Preparing,
+    Progressed,
+    Reused,
+    Started,
+    Waiting,
+)
 from reports.render.terminal.runs import status_line
 from reports.render.terminal.table import escape
 from reports.results.protocol_choices import protocol_lines
@@ -20,7 +29,7 @@ from reports.results.split_faults import fault_text
 from reports.results.split_lines import split_lines, split_notes
 from reports.text import measured, one_line, plural
 from zoo.cli.plain_progress import Clock, Pace, can_redraw, duration, step_line
-from zoo.models.recipe import ProbeRecipe
+from zoo.cli.time_left import UNKNOWN, RunState, time_left
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -28,17 +37,24 @@ if TYPE_CHECKING:
     from benchmark.data.dataset import Dataset
     from benchmark.runs.execution.events import Event
     from benchmark.runs.plan import Plan
-    from benchmark.runs.run import Progress, Run, RunSpec
+    from benchmark.runs.run import Progress, Run
     from benchmark.runs.trial import SearchResult
     from search_spaces.space import SearchSpace
     from zoo.models.card import ModelCard
 
+FOR_MEMORY = "other programs use the memory"
 _AROUND = 4  # lines of the live view besides the runs: title, head, caption, the cursor's line
 
 
 @contextmanager
 def watching(
-    console: Console, plan: Plan, dataset: Dataset, *, clock: Clock = time.monotonic
+    console: Console,
+    plan: Plan,
+    dataset: Dataset,
+    *,
+    expected: str | None = None,
+    notes: Sequence[str] = (),
+    clock: Clock = time.monotonic,
 ) -> Iterator[Callable[[Event], None]]:
     """Show the progress of a benchmark: a live table on a terminal, elsewhere a line when a run starts or ends and
     every half minute in between.
@@ -47,6 +63,8 @@ def watching(
         console: Where to print.
         plan: The runs.
         dataset: Their data.
+        expected: The expected time of the runs that are not stored; None for that of the protocol.
+        notes: Lines about the runs, to print before they start.
         clock: Returns the time in seconds.
 
     Yields:
@@ -64,8 +82,10 @@ def watching(
     write(f"{_kind(dataset)}: {dataset.title}; {plural(len(plan.specs), 'run')}, {skipped}")
     for skip in plan.skips:
         write(f"skipped {skip.card.name}: {skip.reason}")
-    for line in protocol_lines(plan.specs[0].protocol):
+    for line in protocol_lines(plan.specs[0].protocol, expected):
         write(line)
+    for note in notes:
+        write(f"note: {note}")
     view = View(plan, clock)
     splits = planned_splits(plan, dataset)
     for line in split_lines(splits, dataset.classes, len(dataset.images)):
@@ -113,12 +133,23 @@ def _line(event: Event, view: View) -> str | None:
             return f"{name}: {step_line(progress)}; {view.time_left()}"
         case Finished(run=run):
             left = f"; {view.time_left()}" if view.unfinished else ""
-            return f"{count} {status_line(run, reused=False)}{left}"
+            return f"{count} {status_line(run, reused=False)}{_whole_time(run, view)}{left}"
         case Reused(run=run):
             return f"{count} {status_line(run, reused=True)}"
         case ComputedElsewhere(spec) if view.first_time(spec.run_id):
             return f"{spec.card.name}: another process computes this run"
+        case Waiting():
+            return f"waiting: {FOR_MEMORY}"
+        case Postponed(reason=reason):
+            return f"{name}: {reason}; it is tried again after the other runs"
     return None
+
+
+def _whole_time(run: Run, view: View) -> str:
+    """The time from start to end where the time of the run leaves much out: its start, and the writing of its model."""
+    seconds = view.seconds.get(run.run_id, 0.0)
+    much = run.costs is not None and seconds > 1.5 * run.costs.seconds + 10
+    return f" ({duration(seconds)} with its start and storing)" if much else ""
 
 
 @contextmanager
@@ -193,6 +224,7 @@ class View:
         self.records: dict[str, Run] = {}
         self.progress: dict[str, Progress] = {}
         self.started: dict[str, float] = {}
+        self.seconds: dict[str, float] = {}
         self._mentioned: set[str] = set()
 
     @property
@@ -223,49 +255,34 @@ class View:
                 self.progress[run_id] = progress
             case Finished(run=run):
                 self.states[run_id], self.records[run_id] = "done", run
+                if run_id in self.started:
+                    self.seconds[run_id] = self._clock() - self.started[run_id]
             case Reused(run=run):
                 self.states[run_id], self.records[run_id] = "reused", run
             case ComputedElsewhere():
                 self.states[run_id] = "elsewhere"
+            case Waiting():
+                self.states[run_id] = f"waiting: {FOR_MEMORY}"
+            case Postponed():
+                self.states[run_id] = "to be tried again"
+                self.progress.pop(run_id, None)
+                self.started.pop(run_id, None)
 
     def time_left(self) -> str:
         """The estimated time left, in words."""
         if not self.started:
-            return "time left not known yet"
-        seconds, rough = 0.0, False
-        for run_id, state in self.states.items():
-            if state in ("done", "reused"):
-                continue
-            progress = self.progress.get(run_id)
-            if progress is not None and progress.done > 0.1 * progress.total and run_id in self.started:
-                spent = self._clock() - self.started[run_id]
-                seconds += spent / progress.done * (progress.total - progress.done)
-                continue
-            expected = self._of_same_kind(self.specs[run_id])
-            if expected is None:
-                expected, rough = self._of_other_kinds(), True
-            if expected is None:
-                return "time left not known yet"
-            seconds += expected
-        # Simultaneous runs slow each other down, and the measured pace includes that.
-        simultaneous = max(1, sum(state in ("preparing", "started") for state in self.states.values()))
-        return f"{'very roughly' if rough else 'about'} {duration(seconds / simultaneous)} left"
-
-    def _of_same_kind(self, spec: RunSpec) -> float | None:
-        """Expected seconds of a run at the pace per epoch of finished runs that train in the same way."""
-        paces = [
-            record.costs.seconds / max(1, record.costs.epochs)
-            for run_id, record in self.records.items()
-            if record.costs is not None and _kind_of_training(self.specs[run_id]) == _kind_of_training(spec)
-        ]
-        return sum(paces) / len(paces) * _epochs(spec) if paces else None
-
-    def _of_other_kinds(self) -> float | None:
-        """Mean seconds of all finished runs; those without epochs count only if there are no others."""
-        # Epochs of different kinds are not alike: a head on stored features has hundredths of a second per epoch.
-        costs = [record.costs for record in self.records.values() if record.costs is not None]
-        trained = [cost.seconds for cost in costs if cost.epochs > 1] or [cost.seconds for cost in costs]
-        return sum(trained) / len(trained) if trained else None
+            return UNKNOWN
+        now = self._clock()
+        states = {
+            run_id: RunState(
+                spec,
+                self.records.get(run_id),
+                self.progress.get(run_id),
+                self.seconds.get(run_id, now - self.started[run_id] if run_id in self.started else None),
+            )
+            for run_id, spec in self.specs.items()
+        }
+        return time_left(states, sum(state in ("preparing", "started") for state in self.states.values()))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield self.table(console.size.height)
@@ -331,19 +348,3 @@ class View:
             auc,
             Text(one_line(diagnosis), no_wrap=True, overflow="ellipsis"),
         )
-
-
-def _kind_of_training(spec: RunSpec) -> tuple[str, str]:
-    """The builder, and what is trained: a probe, new layers alone, or unfrozen layers as well."""
-    recipe = spec.card.recipe
-    if isinstance(recipe, ProbeRecipe):
-        return spec.card.model.builder, "probe"
-    return spec.card.model.builder, "fine-tuned" if recipe.finetune else "trained"
-
-
-def _epochs(spec: RunSpec) -> int:
-    recipe = spec.protocol.budgeted(spec.card).recipe
-    if isinstance(recipe, ProbeRecipe):
-        return 1  # one step
-    tune = recipe.finetune
-    return recipe.epochs + (tune.epochs if tune else 0)

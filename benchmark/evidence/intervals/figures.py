@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchmark.evidence.intervals.caution import caution_about
 from benchmark.evidence.intervals.uncertainty import interval
 from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Cut
 from benchmark.evidence.metrics.registry import Figure, Metric, confusion, metrics
@@ -32,6 +33,7 @@ def figures(scores: Scores, threshold: Cut, class_sizes: ClassSizes = "drawn") -
         bounds = interval(
             metric.name, value, scores.y_score, threshold, clusters, class_sizes=class_sizes, fold=scores.fold
         )
-        return Figure(metric.name, value, bounds.low, bounds.high, bounds.method, bounds.reason)
+        caution = None if bounds.bounds is None else caution_about(metric, clusters)
+        return Figure(metric.name, value, bounds.low, bounds.high, bounds.method, bounds.reason, caution)
 
     return {name: figure(metric) for name, metric in metrics().items()}

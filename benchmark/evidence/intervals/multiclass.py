@@ -17,7 +17,16 @@ from benchmark.evidence.intervals.formulas import (
 )
 from benchmark.evidence.intervals.uncertainty import Interval, interval, of_proportion, successes_and_trials
 from benchmark.evidence.metrics.forms import HALF, Form, MeanOfClasses, OfClass, Share
-from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Floats, Labels, cells, centred, fold_inflation
+from benchmark.evidence.metrics.influence import (
+    ClassSizes,
+    Clusters,
+    Floats,
+    Labels,
+    cells,
+    centred,
+    fold_inflation,
+    satterthwaite,
+)
 from benchmark.evidence.metrics.multiclass import MulticlassMetric, multiclass_metrics
 from benchmark.evidence.metrics.per_image import correct_decisions
 from benchmark.evidence.metrics.registry import UNDEFINED, Figure, MetricError, get_metric
@@ -106,8 +115,8 @@ def multiclass_interval(
     """Return the confidence interval of a metric of several classes.
 
     A metric of one class against the rest has the interval of the binary metric. A proportion has Wilson's interval,
-    and the macro mean of proportions has the score interval of a mean (`mean_of_proportions`). So has accuracy on fixed
-    classes of one size, which is macro recall. The AUC of a class, which may have few images, and their macro mean have
+    accuracy on fixed classes of one size that of macro recall, and the macro mean of proportions has the score interval
+    of a mean (`mean_of_proportions`). The AUC of a class, which may have few images, and their macro mean have
     Newcombe's interval with an effective sample size. All others use the variance of the linearised metric with a t
     quantile, as binary metrics do.
 
@@ -249,19 +258,19 @@ def _of_aucs(
         count = int(pair.y_true.sum())
         units = clusters.counts[each.label]
         variance = clusters.variance(influence)
-        images = clusters.sums(pair.y_true[None].astype(np.float64))[0]
+        effective = clusters.effective_count(pair.y_true.astype(np.float64))
         known = units / (units + STEADY)
         if 0 < value < 1 and not nothing_varies(variance):
             within = max(1.0, variance / Clusters(clusters.y_true).variance(influence)) if clusters.repeated else 1.0
             expected = newcombe_auc(np.array([count]), np.array([len(scores) - count]))(np.array([value]))[0]
             scale = known * variance / expected + (1 - known) * within * fold_inflation(scores.fold)
         else:  # as if all images of a patient were equal (Kish 1965)
-            scale = float(images @ images) / count * fold_inflation(scores.fold)
+            scale = count / effective * fold_inflation(scores.fold)
         values.append(value)
         positives.append(count)
         scales.append(scale)
         influences.append(influence)
-        freedoms.append(max(1.0, count**2 / float(images @ images) - 1) / known)
+        freedoms.append(max(1.0, effective - 1) / known)
     aucs, m = np.array(values), np.array(positives, dtype=np.float64)
     newcombe = newcombe_auc(m, len(scores) - m)
 
@@ -329,42 +338,29 @@ def _of_mean(
     assert record.ratio is not None  # as _are_proportions says
     dice = record.scale == "Dice"
     exact = not clusters.repeated and (class_sizes == "drawn" or record.ratio.population == "positives")
-    rates, sizes, units, influences = [], [], [], []
+    rates, sizes, effectives, influences = [], [], [], []
     for each in form.classes:
         pair = each.pair(scores, decided)
         success, trial = successes_and_trials(record.ratio, cells(pair.y_true, pair.y_score, HALF))
         influence = each.influence_values(scores, decided)
         assert influence is not None  # the mean is defined, so each class is
         influence = centred(influence, scores.y_true, class_sizes)
-        images_per_patient, trials = clusters.sums(trial[None])[0], float(trial.sum())
+        trials, effective = float(trial.sum()), clusters.effective_count(trial)
         rate = float(success.sum()) / trials
         variance = clusters.variance(influence) * ((1 + rate) ** 4 / 4 if dice else 1)
         if exact:
             size = trials / fold_inflation(scores.fold)
         elif nothing_varies(variance) or not 0 < rate < 1:
-            size = trials**2 / float(images_per_patient @ images_per_patient) / fold_inflation(scores.fold)
+            size = effective / fold_inflation(scores.fold)
         else:
             size = rate * (1 - rate) / variance
         rates.append(rate)
         sizes.append(size)
-        units.append(np.count_nonzero(images_per_patient))
+        effectives.append(effective)
         influences.append(influence)
     p, n = np.array(rates), np.array(sizes)
     inflation = _inflation(clusters, np.stack(influences))
     inside = (n * p + 1) / (n + 2)  # a proportion of 0 or 1 is not known without error
-    df = satterthwaite(inside * (1 - inside) / n, np.maximum(1, np.array(units) - 1.0))
+    df = satterthwaite(inside * (1 - inside) / n, np.maximum(1, np.array(effectives) - 1))
     quantile = z_quantile(level) if exact else t_quantile(level, df)
     return mean_of_proportions(p, n, quantile, dice=dice, inflation=inflation)
-
-
-def satterthwaite(variances: Floats, freedoms: Floats) -> float:
-    """Return the degrees of freedom of a sum of variances (Satterthwaite 1946).
-
-    Args:
-        variances: The variances (k,) of independent terms.
-        freedoms: Their degrees of freedom (k,).
-
-    Returns:
-        The degrees of freedom, at least 1.
-    """
-    return max(1.0, float(variances.sum() ** 2 / (variances**2 / freedoms).sum()))

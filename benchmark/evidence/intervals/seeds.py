@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from benchmark.evidence.estimate import Estimate, Trainings
+from benchmark.evidence.estimate import Caution, Estimate, Trainings
+from benchmark.evidence.intervals.caution import caution_about
 from benchmark.evidence.intervals.formulas import Scaled, around, t_quantile
 from benchmark.evidence.intervals.multiclass import check_decisions, multiclass_interval, too_few_for_seeds
 from benchmark.evidence.intervals.trainings import upper_seed_variance
@@ -21,6 +22,8 @@ from benchmark.evidence.metrics.registry import UNDEFINED, MetricError, confusio
 from benchmark.evidence.scores import AnyScores, MulticlassScores, Scores
 
 UNKNOWN_SPREAD = "spread over seeds unknown"
+CHANCE = 0.5
+"""The AUC of scores that say nothing about the class."""
 _SAME = 1e-12  # rounding alone makes equal figures differ by up to this
 
 
@@ -55,6 +58,23 @@ class PairedScores:
         """Whether every seed has the same decision on every image."""
         called = [run.y_score >= cut for run, cut in zip(self.runs, self.thresholds, strict=True)]
         return all(np.array_equal(called[0], other) for other in called[1:])
+
+    @cached_property
+    def differ_in_kind(self) -> bool:
+        """Whether some seeds are no better than chance, by the interval of their AUC, and others are."""
+        first = self.runs[0]
+        clusters, chance = Clusters(first.y_true, first.patient), []
+        for index, value in enumerate(self.values("auc") if self.seeds > 1 else []):
+            low = None if value is None else self.run_interval(index, "auc", value, clusters, "drawn", 0.95).low
+            chance.append(low is None or low <= CHANCE)
+        return any(chance) and not all(chance)
+
+    def caution(self, metric: str) -> Caution | None:
+        """Return why an interval of `metric` may be far off; None where nothing speaks against it."""
+        first = self.runs[0]
+        if self.differ_in_kind:
+            return "seeds differ in kind"
+        return caution_about(get_metric(metric), Clusters(first.y_true, first.patient))
 
     def first(self) -> PairedScores:
         """Return the scores of the first seed alone."""
@@ -150,6 +170,11 @@ class MulticlassPairedScores:
         """Whether every seed has the same decision on every image."""
         return all(np.array_equal(self.decided[0], other) for other in self.decided[1:])
 
+    def caution(self, metric: str) -> Caution | None:
+        """Return why an interval may be far off: some seeds predict one class alone, and others do not."""
+        one_class = [bool((decided == decided[0]).all()) for decided in self.decided]
+        return "seeds differ in kind" if any(one_class) and not all(one_class) else None
+
     def first(self) -> MulticlassPairedScores:
         """Return the scores and decisions of the first seed alone."""
         return MulticlassPairedScores(self.runs[:1], self.decided[:1], self.costs, self.abstains)
@@ -220,6 +245,7 @@ class SeedFigure(Estimate):
         seeds: The number of seeds.
         spread: Standard deviation between seeds; None for one seed.
         note: What the interval does not account for.
+        caution: Why the interval may be far off; None where nothing speaks against it.
     """
 
     metric: str
@@ -231,6 +257,7 @@ class SeedFigure(Estimate):
     seeds: int
     spread: float | None
     note: str | None
+    caution: Caution | None = None
 
     @property
     def trainings(self) -> Trainings | None:
@@ -279,6 +306,11 @@ def seed_figure(
         The mean. With one seed, the interval accounts for images only, and the note says so. Seeds that agree on every
         image have the interval of one of them, and so has the mean where nothing varies over images.
     """
+    figure = _seed_figure(metric, card, class_sizes, level)
+    return figure if figure.bounds is None else replace(figure, caution=card.caution(metric))
+
+
+def _seed_figure(metric: str, card: AnyPairedScores, class_sizes: ClassSizes, level: float) -> SeedFigure:
     values = card.values(metric)
     if any(value is None for value in values):
         missing = sum(value is None for value in values)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from benchmark.evidence.intervals.formulas import (
     Bounds,
@@ -14,6 +14,7 @@ from benchmark.evidence.intervals.formulas import (
     effective_wilson,
     f1_of_jaccard,
     mover,
+    newcombe_auc,
     nothing_varies,
     t_quantile,
     z_quantile,
@@ -30,6 +31,13 @@ from benchmark.evidence.metrics.influence import (
 )
 from benchmark.evidence.metrics.registry import UNDEFINED, Metric, MetricError, Ratio, get_metric
 
+FEW = 20
+"""With fewer images of a class, or effective patients, metrics under fixed class sizes follow from recall and
+specificity, whose intervals are exact enough."""
+FEWEST_NEGATIVES = 10
+"""With fewer negative images, or patients, less than a quarter of all, average precision has no interval: it covered 84
+to 91%."""
+_PRIOR = 8  # degrees of freedom that Newcombe's variance of an AUC is worth beside DeLong's
 _ROUNDING = 1e-9  # an end may differ from the value by this where they are equal
 
 
@@ -62,11 +70,15 @@ def interval(
 ) -> Interval:
     """Return the confidence interval of a metric.
 
-    Independent images have Wilson's interval for proportions and DeLong's for the AUC. A share of all images, such as
-    accuracy, adds the squares of its parts in the classes if their sizes were fixed. An AUC of 0 or 1, where DeLong's
-    variance is 0, has an exact interval. All other intervals use the variance of the linearised metric with a t
-    quantile. Its degrees of freedom are the number of patients less one for
-    proportions (Korn and Graubard 1998), and those of `Clusters.degrees_of_freedom` otherwise (Pan and Wall 2002).
+    Independent images have Wilson's interval for proportions. A share of all images, such as accuracy, adds the squares
+    of its parts in the classes if their sizes were fixed. All other intervals use the variance of the linearised metric
+    with a t quantile; for the AUC, DeLong's variance is moderated by Newcombe's. Its degrees of freedom are those of
+    `Clusters.design_freedom` for proportions (Korn and Graubard 1998) and for the AUC, and those of
+    `Clusters.degrees_of_freedom` otherwise (Pan and Wall 2002).
+
+    Where a linearised variance fails: an AUC of 0 or 1 has an exact interval. If a class is small or all its decisions
+    are right, and its size was fixed, a metric of decisions follows from recall and specificity by square and add (Zou
+    and Donner 2008).
 
     Args:
         metric: Name of the metric.
@@ -124,24 +136,112 @@ def _computed(
         if 0 < share < 1:
             bounds = _of_mean(_of_each_class(record.ratio), record, cell, clusters, level, fold, (share, 1 - share))
             return Interval(*bounds, f"square-and-add{by}")
-    if record.ratio is not None and record.scale in ("Wilson", "Dice"):
+    by_rates = class_sizes == "fixed" and strata is None and _rates_needed(record, cell, clusters)
+    if record.ratio is not None and record.scale in ("Wilson", "Dice") and not by_rates:
         bounds = _of_proportion(record.ratio, record, cell, influence, clusters, class_sizes, level, strata, fold)
         return Interval(*bounds, f"Wilson{by}")
     if record.mean_of is not None and record.scale == "square-and-add":
         return Interval(*_of_mean(record.mean_of, record, cell, clusters, level, fold), f"square-and-add{by}")
+    if by_rates:
+        return Interval(*_of_rates(record, value, cell, clusters, level, fold), f"square-and-add{by}")
     delong = record.variance == "DeLong"
     if delong and min(clusters.counts) < 2:
         return Interval(None, None, None, f"DeLong needs two {'patients' if by else 'images'} of each class")
+    if record.name == "average_precision" and clusters.counts[0] < min(FEWEST_NEGATIVES, clusters.count / 4):
+        units = "patients" if clusters.repeated else "images"
+        needed = f"average precision needs {FEWEST_NEGATIVES} negative {units} for an interval if most are positive"
+        return Interval(None, None, None, f"{needed}; there are {clusters.counts[0]}")
     if delong and abs(value - 0.5) >= 0.5 - _ROUNDING:
         return Interval(*_of_separated_classes(value, clusters, fold, level), f"exact pairs{by}")
     influence = centred(influence, y_true if strata is None else strata, class_sizes)
-    independent = delong and not clusters.repeated and fold is None
-    quantile = z_quantile(level) if independent else t_quantile(level, clusters.degrees_of_freedom(influence))
-    ends = around(record, value, clusters.variance(influence), quantile)
+    variance = clusters.variance(influence)
+    if delong:
+        variance, df = _moderated(value, variance, influence, clusters, fold)
+    else:
+        df = clusters.degrees_of_freedom(influence)
+    ends = around(record, value, variance, t_quantile(level, df))
     if ends is None:
         name = "DeLong gives" if delong else "linearisation gives"
         return Interval(None, None, None, f"{name} no interval at the end of the range, or where nothing varies")
     return Interval(*ends, f"{record.variance}, {record.scale}{by}")
+
+
+def _moderated(
+    auc: float, variance: float, influence: Floats, clusters: Clusters, fold: Labels | None
+) -> tuple[float, float]:
+    """Return the moderated variance of an AUC, and its degrees of freedom (Smyth 2004).
+
+    DeLong's variance assumes nothing about the scores, but is uncertain, and mostly too small, if a class is small or
+    the AUC is near 1. Newcombe's follows from the AUC and the class sizes, and assumes a shape of the scores. Both are
+    averaged by their degrees of freedom, which add up; so Newcombe's is of no account in a large test set.
+
+    Args:
+        auc: The AUC, within (0, 1).
+        variance: DeLong's variance.
+        influence: Influence values (n,).
+        clusters: The patients of the images.
+        fold: The fold whose model scored each image (n,); None for the scores of one model.
+
+    Returns:
+        The variance and its degrees of freedom; 0 and infinity if nothing varies.
+    """
+    if nothing_varies(variance):
+        return 0.0, math.inf
+    df = clusters.design_freedom(influence)
+    negatives, positives = np.bincount(clusters.y_true, minlength=2)[:, None].astype(np.float64)
+    prior = float(newcombe_auc(positives, negatives)(np.array([auc]))[0]) * fold_inflation(fold)
+    if clusters.repeated:
+        alone = Clusters(clusters.y_true).variance(influence)
+        prior *= max(1.0, 1.0 if nothing_varies(alone) else variance / alone)
+    return (df * variance + _PRIOR * prior) / (df + _PRIOR), df + _PRIOR
+
+
+def _rates_needed(metric: Metric, cell: Labels, clusters: Clusters) -> bool:
+    """Return whether linearisation fails under fixed class sizes: a class is small, or all its decisions are equal."""
+    of_one_class = metric.ratio is not None and metric.ratio.population in ("positives", "negatives")
+    if of_one_class or not metric.uses_threshold:
+        return False
+    tp, fp, tn, fn = np.bincount(cell, minlength=4).tolist()
+    if not tp + fn or not tn + fp:
+        return False
+    return not (tp and fn and tn and fp) or min(clusters.effective_counts()) < FEW
+
+
+def _of_rates(
+    metric: Metric, value: float, cell: Labels, clusters: Clusters, level: float, fold: Labels | None
+) -> Bounds:
+    """Return the interval of a function of recall and specificity, at fixed class sizes, by square and add.
+
+    The metric moves by so much if one of the rates moves to an end of its interval. The squares of these moves add up,
+    as the variances of both rates do (Zou and Donner 2008).
+    """
+    counts = np.bincount(cell, minlength=4).astype(np.float64)
+    tp, fp, tn, fn = counts
+    rates = np.array([tp / (tp + fn), tn / (tn + fp)])
+    bounds, influences = [], []
+    for name in ("recall", "specificity"):
+        ratio = get_metric(name).ratio
+        assert ratio is not None
+        gradient = ratio.gradient(counts)
+        assert gradient is not None  # both classes are present
+        influence = gradient[cell] * np.sqrt(fold_inflation(fold))
+        bounds.append(_of_proportion(ratio, get_metric(name), cell, influence, clusters, "drawn", level, fold=fold))
+        influences.append(influence)
+    (low, high), (specificity_low, specificity_high) = bounds
+    recall = np.array([low, high, rates[0], rates[0]])
+    specificity = np.array([rates[1], rates[1], specificity_low, specificity_high])
+    matrices = [recall * (tp + fn), (1 - specificity) * (tn + fp), specificity * (tn + fp), (1 - recall) * (tp + fn)]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        moves = metric.of_weighted_counts(np.stack(matrices)) - value
+    if np.isnan(moves).any():
+        raise MetricError(f"no interval: {metric.label} is undefined at an end of the interval of a rate")
+    moves = moves.reshape(2, 2)
+    agree = 1 if (moves[0, 1] >= moves[0, 0]) == (moves[1, 1] >= moves[1, 0]) else -1
+    correlation = agree * clusters.correlation(influences[0], influences[1])
+    down, up = -np.minimum(moves.min(axis=1), 0), np.maximum(moves.max(axis=1), 0)
+    below, above = (math.sqrt(max(0.0, a * a + b * b + 2 * correlation * a * b)) for a, b in (down, up))
+    least, greatest = metric.range
+    return max(least, value - below), min(greatest, value + above)
 
 
 def effective_sample_sizes(
@@ -169,14 +269,13 @@ def effective_sample_sizes(
         assert influence is not None  # both classes are present
         assert record.ratio is not None
         successes, trials = successes_and_trials(record.ratio, cell)
-        images_per_patient, rate = clusters.sums(trials[None])[0], float(successes.sum() / trials.sum())
+        rate = float(successes.sum() / trials.sum())
         variance = clusters.variance(influence)
         if 0 < rate < 1 and not nothing_varies(variance):
-            df = max(1, int(np.count_nonzero(images_per_patient)) - 1)
-            narrowing = (z_quantile(level) / t_quantile(level, df)) ** 2
+            narrowing = (z_quantile(level) / t_quantile(level, clusters.design_freedom(influence, trials))) ** 2
             sizes.append(min(float(trials.sum()), rate * (1 - rate) / variance * narrowing))
         else:  # as if all images of a patient were equal (Kish 1965)
-            sizes.append(float(trials.sum() ** 2 / (images_per_patient @ images_per_patient)))
+            sizes.append(clusters.effective_count(trials))
     return sizes[0], sizes[1]
 
 
@@ -238,16 +337,14 @@ def of_proportion(
     if not clusters.repeated and exact:
         bounds = effective_wilson(successes / trials, trials / inflation, z_quantile(level))
     else:
-        images_per_patient = clusters.sums(trial[None])[0]
         rate = f1_of_jaccard(successes / trials) if dice else successes / trials
         # Not the degrees of freedom of the variance: a few errors make them few, and Wilson's interval allows for that.
-        quantile = t_quantile(level, max(1, int(np.count_nonzero(images_per_patient)) - 1))
+        quantile = t_quantile(level, clusters.design_freedom(influence, trial))
         linearised = around(metric, rate, clusters.variance(influence), quantile)
         if linearised is not None:
             return linearised
         # Nothing varies, as if one class is called only: take all images of a patient as equal (Kish 1965).
-        size = trials**2 / float(images_per_patient @ images_per_patient) / inflation
-        bounds = effective_wilson(successes / trials, size, z_quantile(level))
+        bounds = effective_wilson(successes / trials, clusters.effective_count(trial) / inflation, z_quantile(level))
     return (f1_of_jaccard(bounds[0]), f1_of_jaccard(bounds[1])) if dice else bounds
 
 
@@ -293,13 +390,7 @@ def _of_separated_classes(value: float, clusters: Clusters, fold: Labels | None,
     """
     folds = np.zeros(len(clusters.y_true), dtype=np.int64) if fold is None else fold
     parts = [folds == index for index in np.unique(folds)]
-    pairs = sum(min(_effective_size(clusters, part & (clusters.y_true == label)) for label in (0, 1)) for part in parts)
+    pairs = sum(max(1.0, min(clusters.effective_counts(part.astype(np.float64)))) for part in parts)
     pairs = min(pairs, clusters.count / 2)  # a patient with images of both classes is in one pair
     end = ((1 - level) / 2) ** (1 / pairs)
     return (end, 1.0) if value > 0.5 else (0.0, 1 - end)
-
-
-def _effective_size(clusters: Clusters, chosen: npt.NDArray[np.bool_]) -> float:
-    """Return the number of these images (n,), at least 1, if all images of a patient are equal (Kish 1965)."""
-    images = clusters.sums(chosen.astype(np.float64)[None])[0]
-    return max(1.0, float(images.sum() ** 2 / max(1.0, float(images @ images))))

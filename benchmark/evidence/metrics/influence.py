@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -83,6 +84,45 @@ class Clusters:
         rows = [np.bincount(cell, row, size).reshape(classes, self.count) for row in values]
         return np.stack(rows, axis=1)
 
+    def images(self, trial: Floats | None = None) -> Floats:
+        """Return the number of images (classes, count) of each class in each cluster.
+
+        Args:
+            trial: Whether each image counts (n,), 0 or 1; None: every image does.
+        """
+        weights = np.ones(len(self.y_true)) if trial is None else trial
+        return np.concatenate(self._sums_by_class(weights[None]))
+
+    def deviations(self, influences: Floats) -> Floats:
+        """Return by how much each cluster moves k metrics: the delete-one-cluster jackknife of the linearised metrics.
+
+        The sum of their squares is the variance. Without repeats it is that of DeLong et al. 1988. A cluster with a
+        large share of the images pulls the metric towards itself, so that its influence values understate how far it
+        lies from the others. The jackknife makes up for this (Bell and McCaffrey 2002): it divides the deviation from
+        the mean of a class by 1 - h, where h is the share of the cluster in the images of the class. What the number
+        of images of each class contributes is divided by the share in all images.
+
+        Args:
+            influences: Influence values (k, n) of the metrics.
+
+        Returns:
+            Deviations (k, count).
+        """
+        sums = self._sums_by_class(influences)
+        total: Floats = np.zeros_like(sums[0])
+        if self._order is not None:
+            for clusters, of_class in zip(self.counts, sums, strict=True):
+                total = total + math.sqrt(_small_sample(clusters)) * of_class
+            return total
+        images = self.images()
+        of_all = _leverage(images.sum(axis=0), self.count)
+        for clusters, of_class, size in zip(self.counts, sums, images, strict=True):
+            if clusters:
+                expected = np.outer(of_class.sum(axis=1) / size.sum(), size)
+                moved = (of_class - expected) * _leverage(size, clusters) + expected * of_all
+                total = total + math.sqrt(_small_sample(clusters)) * moved
+        return total
+
     def covariance(self, influences: Floats) -> Floats:
         """Return the covariance of k metrics by cluster: Obuchowski 1997, or DeLong et al. 1988 without repeats.
 
@@ -92,16 +132,8 @@ class Clusters:
         Returns:
             Covariance matrix (k, k) of the estimates.
         """
-        sums = self._sums_by_class(influences)
-        within: Floats = np.zeros((len(influences), len(influences)))
-        for clusters, of_class in zip(self.counts[::-1], sums[::-1], strict=True):
-            within = within + _small_sample(clusters) * of_class @ of_class.T
-        between: Floats = np.zeros_like(within)
-        before = sums[0]
-        for of_class in sums[1:]:
-            between = between + of_class @ before.T
-            before = before + of_class
-        return within + _small_sample(self.count) * (between + between.T)
+        deviations = self.deviations(influences)
+        return deviations @ deviations.T
 
     def variance(self, influence: Floats) -> float:
         """Return the variance of the metric with these influence values (n,); 0 if no cluster differs from another."""
@@ -139,10 +171,52 @@ class Clusters:
         np.fill_diagonal(values, 1.0)
         return values
 
-    def degrees_of_freedom(self, influence: Floats) -> float:
-        """Return the degrees of freedom of a variance estimate (Pan and Wall 2002).
+    def effective_count(self, trial: Floats | None = None) -> float:
+        """Return the effective number of clusters (Kish 1965): that of equally large ones which are worth as much.
 
-        They follow from the variance of the variance estimate, and are few if a few clusters dominate it.
+        Args:
+            trial: Whether each image counts (n,), 0 or 1; None: every image does.
+
+        Returns:
+            (sum of m) squared over the sum of m squared, where m are the images of a cluster; 0 without an image.
+        """
+        return _effective(self.images(trial).sum(axis=0))
+
+    def effective_counts(self, trial: Floats | None = None) -> tuple[float, ...]:
+        """Return `effective_count` among the images of each class."""
+        return tuple(_effective(of_class) for of_class in self.images(trial))
+
+    def design_freedom(self, influence: Floats, trial: Floats | None = None) -> float:
+        """Return the degrees of freedom of a variance estimate that follow from the sizes of the clusters.
+
+        Those of a class are the effective number of its clusters less one (Kish 1965). Here a cluster of m images
+        counts as much as it is expected to contribute to the variance, m (1 + (m - 1) r), where r is the correlation
+        of images in a cluster (Bell and McCaffrey 2002). The variances of both classes add up (Satterthwaite 1946).
+
+        Args:
+            influence: Influence values (n,) of the metric.
+            trial: Whether each image counts (n,), 0 or 1, as in the denominator of a proportion, whose effective number
+                of clusters less one is an upper limit; None: every image does.
+
+        Returns:
+            Degrees of freedom, at least 1.
+        """
+        limit = max(1.0, self.effective_count(trial) - 1)
+        variances = np.array([float((of_class**2).sum()) for of_class in self._sums_by_class(influence[None])])
+        alone = np.bincount(self.y_true, influence**2, len(self.counts))
+        if not variances.any():
+            return limit
+        images = self.images()
+        counts = [_effective(_contributions(*each)) for each in zip(images, variances, alone, strict=True)]
+        variances *= [_small_sample(clusters) for clusters in self.counts]
+        df = satterthwaite(variances, np.maximum(1, np.array(counts) - 1))
+        return df if trial is None else min(df, limit)
+
+    def degrees_of_freedom(self, influence: Floats) -> float:
+        """Return the degrees of freedom of a variance estimate.
+
+        They follow from the variance of the variance estimate (Pan and Wall 2002), and are few if a few clusters
+        dominate it. They are at most those of `design_freedom`.
 
         Args:
             influence: Influence values (n,) of the metric.
@@ -154,7 +228,21 @@ class Clusters:
         if self.count < 2 or not squares.any():
             return float(max(1, self.count - 1))
         excess = float((squares**2).sum() / squares.sum() ** 2) - 1 / self.count
-        return min(self.count - 1.0, max(1.0, 2 / excess)) if excess > 0 else self.count - 1.0
+        least = min(self.count - 1.0, self.design_freedom(influence))
+        return min(least, max(1.0, 2 / excess)) if excess > 0 else least
+
+
+def satterthwaite(variances: Floats, freedoms: Floats) -> float:
+    """Return the degrees of freedom of a sum of variances (Satterthwaite 1946).
+
+    Args:
+        variances: The variances (k,) of independent terms, at least one above 0.
+        freedoms: Their degrees of freedom (k,).
+
+    Returns:
+        The degrees of freedom, at least 1.
+    """
+    return max(1.0, float(variances.sum() ** 2 / (variances**2 / freedoms).sum()))
 
 
 def centred(influences: Floats, y_true: Labels, class_sizes: ClassSizes) -> Floats:
@@ -224,3 +312,26 @@ def fold_corrections(y_true: Labels, fold: Labels, units: Sequence[str] | Labels
 
 def _small_sample(clusters: int) -> float:
     return clusters / (clusters - 1) if clusters > 1 else 1.0
+
+
+def _leverage(images: Floats, clusters: int) -> Floats:
+    """Return by how much the jackknife enlarges the deviation of each cluster (count,): 1 if all are equally large."""
+    if clusters < 2:
+        return np.ones_like(images)
+    factors: Floats = (1 - 1 / clusters) / (1 - images / images.sum())
+    return factors
+
+
+def _contributions(images: Floats, variance: float, alone: float) -> Floats:
+    """Return the contributions (count,) of clusters to a variance, up to a factor, from that of independent images."""
+    total = float(images.sum())
+    excess = float(images @ images) / total - 1 if total else 0.0
+    correlation = min(1.0, max(0.0, (variance / alone - 1) / excess)) if excess > 0 and alone > 0 else 0.0
+    contributions: Floats = images * (1 + (images - 1) * correlation)
+    return contributions
+
+
+def _effective(images: Floats) -> float:
+    """Return the effective number of clusters that count as much as `images` (count,)."""
+    squares = float(images @ images)
+    return float(images.sum()) ** 2 / squares if squares else 0.0

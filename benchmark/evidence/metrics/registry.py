@@ -14,7 +14,7 @@ from numbers import Real
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
-from benchmark.evidence.estimate import Estimate
+from benchmark.evidence.estimate import Caution, Estimate
 from benchmark.evidence.metrics.keys import MeasureKey
 from benchmark.evidence.scores import Scores, rows_of_folds
 
@@ -89,6 +89,7 @@ class Figure(Estimate):
         metric: Name of the metric.
         method: How the interval was computed; None without an interval.
         reason: Why the value or the interval is missing.
+        caution: Why the interval may be far off; None where nothing speaks against it, and in old records.
     """
 
     metric: str
@@ -97,6 +98,7 @@ class Figure(Estimate):
     high: float | None = None
     method: str | None = None
     reason: str | None = None
+    caution: Caution | None = None
 
     @classmethod
     def missing(cls, metric: str, reason: str) -> Figure:

@@ -106,9 +106,12 @@ def rates_exist(ranges: Mapping[str, Range], positive_share: float | None = None
         share = points[:, 2] if positive_share is None else np.full(len(points), positive_share)
         return _beyond(points[:, 0], points[:, 1], share, names, ranges)
 
+    def distances_of(point: Floats) -> Floats:
+        return distances(point[None])[:, 0]
+
     points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
     for start in points[np.argsort(distances(points).sum(axis=0), kind="stable")[:_STARTS]]:
-        search = least_squares(lambda point: distances(point[None])[:, 0], start, bounds=(0, 1), max_nfev=_EVALUATIONS)
+        search = least_squares(distances_of, start, bounds=(0, 1), max_nfev=_EVALUATIONS)
         if float(search.fun.max()) <= _NEAR:
             return True
     return False

@@ -18,6 +18,7 @@ from benchmark.evidence.thresholds.cuts import Array, Cuts, Objective, best_cuts
 from benchmark.evidence.thresholds.intervals import (
     IntervalFunction,
     balanced_errors,
+    best_sum,
     bootstrap,
     cost_windows,
     no_interval,
@@ -259,7 +260,7 @@ def get_rule(name: str) -> Rule:
 register_rule(Rule("fixed", "the value itself", no_interval, objective=None, value=Range(0, 1, default=0.5)))
 
 
-@threshold_rule("youden", optimises="the largest recall + specificity − 1", interval=bootstrap)
+@threshold_rule("youden", optimises="the largest recall + specificity − 1", interval=best_sum)
 def youden(cuts: Cuts, value: float) -> Array:
     """Maximise recall + specificity (Youden 1950)."""
     return cuts.sensitivity + cuts.specificity

@@ -53,4 +53,19 @@ class ComputedElsewhere:
     spec: RunSpec
 
 
-Event = Preparing | Started | Progressed | Finished | Reused | ComputedElsewhere
+@dataclass(frozen=True)
+class Waiting:
+    """The run waits, for at most ten minutes, until other programs use less memory."""
+
+    spec: RunSpec
+
+
+@dataclass(frozen=True)
+class Postponed:
+    """The run was ended because memory was nearly used up. It is tried again once, alone, after the other runs."""
+
+    spec: RunSpec
+    reason: str
+
+
+Event = Preparing | Started | Progressed | Finished | Reused | ComputedElsewhere | Waiting | Postponed

@@ -21,9 +21,28 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.decoding.prepared import prepare
 from benchmark.data.splits import Split
 from benchmark.runs.drawn_split import draw_split, split_key
-from benchmark.runs.execution.events import ComputedElsewhere, Event, Finished, Preparing, Progressed, Reused, Started
+from benchmark.runs.execution.events import (
+    ComputedElsewhere,
+    Event,
+    Finished,
+    Postponed,
+    Preparing,
+    Progressed,
+    Reused,
+    Started,
+    Waiting,
+)
 from benchmark.runs.execution.failure import save_failed
-from benchmark.runs.execution.limits import NO_LIMITS, Limits, exceeding_memory, in_words, kill_tree
+from benchmark.runs.execution.limits import (
+    NO_LIMITS,
+    Excess,
+    Limits,
+    exceeding_memory,
+    has_room,
+    in_words,
+    is_scarce,
+    kill_tree,
+)
 from benchmark.runs.execution.main_module import Registration, registration_of, without_main_module
 from benchmark.runs.execution.messages import Message, NotStored, PreparedLost, ScoresReady, StepBegun, Stored
 from benchmark.runs.execution.prefix_trial import MEASURING, MachineTrials
@@ -34,6 +53,8 @@ from zoo.models.registry import get_builder
 
 _POLL_S = 0.5
 _RETRY_S = 2.0
+_LONGEST_WAIT_S = 600.0
+"""A run starts after this time however little memory is left: what uses the memory may never end."""
 
 
 def warm_up() -> None:
@@ -63,6 +84,8 @@ class _Worker:
     scores: ScoresReady = field(default_factory=ScoresReady)
     stored: Stored | None = None
     end_reason: str | None = None
+    may_fit: bool = False
+    memory_was_scarce: bool = False
 
 
 def execute_all(
@@ -78,8 +101,10 @@ def execute_all(
     """Compute and store runs, each in a separate process.
 
     Finished runs of the store are reused; failed ones are computed again. A run that another process computes is
-    awaited. A run that exceeds a limit is ended and stored as failed; the others continue. On an exception, including
-    KeyboardInterrupt, runs in progress are ended; finished ones stay stored.
+    awaited. A run that exceeds a limit is ended and stored as failed; the others continue. No run starts while other
+    programs use nearly all memory, for at most ten minutes. A run that was ended for want of memory is tried again
+    once, alone, after all others. On an exception, including KeyboardInterrupt, runs in progress are ended; finished
+    ones stay stored.
 
     Args:
         specs: The runs.
@@ -109,10 +134,14 @@ def execute_all(
         else:
             waiting.append(spec)
     running: list[_Worker] = []
+    postponed: deque[RunSpec] = deque()
+    tried: set[str] = set()
     try:
-        while waiting or running:
+        while waiting or running or postponed:
+            if not waiting and not running:
+                waiting.append(postponed.popleft())
             for _ in range(len(waiting)):
-                if len(running) >= jobs:
+                if len(running) >= jobs or not engine.may_start(waiting[0], running):
                     break
                 spec = waiting.popleft()
                 claim = ExitStack()
@@ -133,6 +162,11 @@ def execute_all(
                 engine.drain(worker)
                 running.remove(worker)
                 run = engine.collect(worker)
+                if run.error is not None and worker.may_fit and run.run_id not in tried:
+                    tried.add(run.run_id)
+                    postponed.append(worker.spec)
+                    on_event(Postponed(worker.spec, run.error))
+                    continue
                 done[worker.spec.run_id] = run
                 on_event(Finished(worker.spec, run))
     finally:
@@ -160,10 +194,35 @@ class _Engine:
         self._on_event = on_event
         self._limits = limits
         self._memory_checked = -math.inf
+        self._waiting_since: float | None = None
+        self._mentioned_wait = False
         self._splits: dict[Any, Split] = {}
         self._context = worker_context()
         self._threads = os.cpu_count() or 1
         self._trials = MachineTrials(self._threads, self._context)
+
+    def may_start(self, spec: RunSpec, running: Sequence[_Worker]) -> bool:
+        """Whether enough memory is left to start a run, or it has waited long enough.
+
+        Args:
+            spec: The run that is next.
+            running: The runs in progress. While there are any, no time limit is needed.
+
+        Returns:
+            False if it must wait.
+        """
+        if has_room():
+            self._waiting_since = None
+            return True
+        if running:
+            return False
+        now = time.monotonic()
+        if self._waiting_since is None:
+            self._waiting_since = now
+        if not self._mentioned_wait:
+            self._mentioned_wait = True
+            self._on_event(Waiting(spec))
+        return now - self._waiting_since >= _LONGEST_WAIT_S
 
     def start(self, spec: RunSpec, claim: ExitStack) -> _Worker:
         self._on_event(Preparing(spec))
@@ -218,6 +277,9 @@ class _Engine:
             run = self._store.get(worker.spec.run_id)
             if run is not None and (worker.stored is not None or run != worker.stored_before):
                 return run
+            code = worker.process.exitcode
+            if worker.end_reason is None and worker.memory_was_scarce and code == -signal.SIGKILL:
+                worker.may_fit = True  # the system ends processes when memory is used up
             run = Run.failed(worker.spec, _failure(worker), worker.split)
             save_failed(self._store, run, worker.scores.scores, worker.scores.history)
             return run
@@ -244,16 +306,20 @@ class _Engine:
         now = time.monotonic()
         for worker in running:
             if self._limits.seconds is not None and now - worker.started > self._limits.seconds:
-                self._end(worker, f"ended after {in_words(self._limits.seconds)} (--run-timeout)")
+                reason = f"ended after {in_words(self._limits.seconds)} (--run-timeout)"
+                self._end(worker, Excess(reason, may_fit=False))
         if now - self._memory_checked >= _POLL_S:
             self._memory_checked = now
             by_id = {worker.spec.run_id: worker for worker in running if worker.end_reason is None}
             pids = {run_id: _pid(worker) for run_id, worker in by_id.items()}
-            for run_id, reason in exceeding_memory(pids, self._limits).items():
-                self._end(by_id[run_id], reason)
+            scarce = is_scarce()
+            for worker in by_id.values():
+                worker.memory_was_scarce |= scarce
+            for run_id, excess in exceeding_memory(pids, self._limits).items():
+                self._end(by_id[run_id], excess)
 
-    def _end(self, worker: _Worker, reason: str) -> None:
-        worker.end_reason = reason
+    def _end(self, worker: _Worker, excess: Excess) -> None:
+        worker.end_reason, worker.may_fit = excess.reason, excess.may_fit
         kill_tree(_pid(worker))
 
     def _prepare(self, spec: RunSpec) -> tuple[Path, Split]:

@@ -15,6 +15,12 @@ from zoo.config.errors import ConfigError
 _GIB = 1024**3
 _UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 _SCARCE = 0.02
+_ROOM = 0.04
+"""The share of the memory that must be left before a run starts."""
+_LARGE = 0.25
+"""Runs are the cause of scarce memory if together they use at least this share of it."""
+_MOST = 0.5
+"""A run that uses more than this share of the memory would be ended again."""
 _CGROUPS = Path("/sys/fs/cgroup")
 _NO_LIMIT = 1 << 60
 """The kernel reports a larger number if there is no limit."""
@@ -27,7 +33,7 @@ class Limits:
     Attributes:
         seconds: The longest duration in seconds; None for no limit.
         memory_gib: The most memory in GiB that its processes may use. With None, the largest run is ended when the
-            memory of the machine is nearly used up.
+            memory of the machine is nearly used up, unless other programs use it.
     """
 
     seconds: float | None = None
@@ -92,15 +98,31 @@ def memory_of(pid: int) -> int:
     return size
 
 
-def exceeding_memory(pids: Mapping[str, int], limits: Limits) -> dict[str, str]:
+@dataclass(frozen=True)
+class Excess:
+    """Why a run is ended because of memory.
+
+    Attributes:
+        reason: The reason in one line, with the remedy.
+        may_fit: Whether the run may finish if it is tried again when nothing else runs.
+    """
+
+    reason: str
+    may_fit: bool
+
+
+def exceeding_memory(pids: Mapping[str, int], limits: Limits) -> dict[str, Excess]:
     """Say which runs are to be ended because of their memory, and why.
+
+    Without a limit of their own, runs are ended only if they are the cause: if all runs together use little, other
+    programs use the memory, and to end a run would free next to nothing.
 
     Args:
         pids: Process id of each run, by key.
         limits: The limits of each run.
 
     Returns:
-        The reason in one line, by key of the run to end.
+        The reason by key of the run to end.
     """
     most = None if limits.memory_gib is None else limits.memory_gib * _GIB
     left, total = memory_left() if most is None else (0, 0)
@@ -109,15 +131,34 @@ def exceeding_memory(pids: Mapping[str, int], limits: Limits) -> dict[str, str]:
     sizes = {run: memory_of(pid) for run, pid in pids.items()}
     if most is not None:
         return {
-            run: f"ended at {size / _GIB:.1f} GiB of memory (--run-memory {limits.memory_gib:g})"
+            run: Excess(f"ended at {size / _GIB:.1f} GiB of memory (--run-memory {limits.memory_gib:g})", may_fit=False)
             for run, size in sizes.items()
             if size > most
         }
+    of_runs = sum(sizes.values())
+    if of_runs < _LARGE * total:
+        return {}
     largest = max(sizes, key=lambda run: sizes[run])
-    return {
-        largest: f"ended at {sizes[largest] / _GIB:.1f} GiB of memory: {left / _GIB:.1f} of {total / _GIB:.1f} GiB "
-        "were left (use fewer --jobs, or set --run-memory)"
-    }
+    if total - left - of_runs > of_runs:
+        remedy = "other programs use the memory; repeat the command when they use less"
+    elif len(sizes) > 1:
+        remedy = "use fewer --jobs"
+    else:
+        remedy = "this run needs more memory than the machine has; use a protocol with a smaller image_size"
+    size = f"ended at {sizes[largest] / _GIB:.1f} GiB of memory: {left / _GIB:.1f} of {total / _GIB:.1f} GiB were left"
+    return {largest: Excess(f"{size} ({remedy})", may_fit=sizes[largest] <= _MOST * total)}
+
+
+def is_scarce() -> bool:
+    """Whether the memory of the machine is nearly used up, so that the system may end a process."""
+    left, total = memory_left()
+    return left < _SCARCE * total
+
+
+def has_room() -> bool:
+    """Whether enough memory is left to start a run."""
+    left, total = memory_left()
+    return left >= _ROOM * total
 
 
 def memory_left() -> tuple[int, int]:

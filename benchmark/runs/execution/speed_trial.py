@@ -46,6 +46,11 @@ def machine_speed(on_measure: Callable[[], None] = lambda: None) -> MachineSpeed
     return _measure_in_process(path, threads) or _ASSUMED
 
 
+def known_speed() -> MachineSpeed | None:
+    """The speed that `machine_speed` returns without measuring, else None. Raises ConfigError as it does."""
+    return _stated() or read_speed(trial_file(os.cpu_count() or 1, _KIND))
+
+
 def read_speed(path: Path) -> MachineSpeed | None:
     """Read the speed in `path`; None if it is missing or damaged."""
     try:

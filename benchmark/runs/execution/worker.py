@@ -29,6 +29,7 @@ from benchmark.evidence.diagnosis.training_record import (
 from benchmark.evidence.metrics.registry import Figure
 from benchmark.evidence.scores import AnyScores, SplitName, scores_of
 from benchmark.evidence.thresholds.choice import Threshold
+from benchmark.runs.deployment.known_images import IMAGES, write_known
 from benchmark.runs.deployment.model_files import write_model
 from benchmark.runs.environment import describe_environment
 from benchmark.runs.execution.failure import RunState, failed_run, has_finished_run, save_failed, traceback_of
@@ -281,6 +282,8 @@ def assess(job: Job, scored: Scored, state: RunState) -> Run:
 def _write_model(scored: Scored, state: RunState, path: Path) -> None:
     state.begin("writing the model")
     write_model(scored.fitted, scored.train, scored.val, path)
+    parts = {"train": scored.train, **{images.split: images for _, images in state.parts}}
+    write_known(path.with_name(IMAGES), {part: images.digests for part, images in parts.items()})
     state.begin(_STORING)
 
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from pydantic import Field, ValidationError
 
 from benchmark.runs.protocol import AUTO, Protocol
-from benchmark.runs.run import DatasetFacts, Run
+from benchmark.runs.run import DatasetFacts, Run, now
 from benchmark.runs.storage.files import read_bytes
 from benchmark.runs.storage.records import MOST_BYTES, read_record
 from benchmark.runs.storage.store import Store
@@ -35,11 +36,17 @@ class LatestBench(Strict):
         version: Version of the file.
         runs: The ids of the runs that the latest benchmark asked for.
         declared: The published data sets that images were declared to be, by fingerprint of the data.
+        cards: The name of the card of each run.
+        selection: The words of the command line that chose the cards, such as `--all`; empty if they are not known.
+        started: When it started: UTC in ISO 8601; empty if it is not known.
     """
 
     version: int = _VERSION
     runs: tuple[str, ...] = ()
     declared: dict[str, str] = Field(default={})
+    cards: dict[str, str] = Field(default={})
+    selection: tuple[str, ...] = ()
+    started: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,13 +75,22 @@ def latest_bench(store: Store) -> LatestBench | None:
     return latest if latest.version == _VERSION else None
 
 
-def remember_bench(store: Store, runs: Sequence[str], facts: DatasetFacts) -> None:
-    """Remember a benchmark as the latest one.
+def remember_bench(
+    store: Store,
+    runs: Sequence[str],
+    facts: DatasetFacts,
+    *,
+    cards: Mapping[str, str] = MappingProxyType({}),
+    selection: Sequence[str] = (),
+) -> None:
+    """Remember a benchmark, which is about to start, as the latest one.
 
     Args:
         store: The store.
         runs: The ids of its runs.
         facts: The data set of these runs.
+        cards: The name of the card of each run.
+        selection: The words of the command line that chose the cards.
 
     Raises:
         OSError: The file cannot be written.
@@ -83,8 +99,35 @@ def remember_bench(store: Store, runs: Sequence[str], facts: DatasetFacts) -> No
     declared = declared_data(store)
     if facts.known_as is not None:
         declared[facts.fingerprint] = facts.known_as
-    content = LatestBench(runs=tuple(runs), declared=declared).model_dump(mode="json")
-    write_text(store.root / _FILE, json.dumps(content, indent=1))
+    content = LatestBench(
+        runs=tuple(runs), declared=declared, cards=dict(cards), selection=tuple(selection), started=now()
+    )
+    write_text(store.root / _FILE, json.dumps(content.model_dump(mode="json"), indent=1))
+
+
+@dataclass(frozen=True)
+class RunningBench:
+    """A benchmark that another process computes.
+
+    Attributes:
+        runs: The ids of its runs; empty where no benchmark runs.
+        started: When it started: UTC in ISO 8601.
+    """
+
+    runs: frozenset[str] = frozenset()
+    started: str = ""
+
+    def awaits(self, run_id: str, record: Run | None = None) -> bool:
+        """Whether the benchmark will compute a run: it has no record, or it failed before the benchmark started."""
+        return run_id in self.runs and (record is None or (record.status != "ok" and record.finished < self.started))
+
+
+def running_bench(store: Store) -> RunningBench:
+    """The latest benchmark if one of its runs is claimed by a living process; else one without runs."""
+    latest = latest_bench(store)
+    if latest is None or not any(store.is_claimed(run_id) for run_id in latest.runs):
+        return RunningBench()
+    return RunningBench(frozenset(latest.runs), latest.started)
 
 
 def declared_data(store: Store) -> dict[str, str]:

@@ -294,6 +294,19 @@ class Store:
         finally:
             lock.release()
 
+    def is_claimed(self, run_id: str) -> bool:
+        """Whether a living process has claimed the run `run_id`; False if that cannot be found out."""
+        path = self.root / ".claims" / f"{run_id}.lock"
+        if not path.exists():
+            return False
+        try:
+            with filelock.FileLock(path, timeout=0):
+                return False
+        except filelock.Timeout:
+            return True
+        except OSError:  # a store that cannot be written
+            return False
+
     @contextmanager
     def scratch(self, purpose: str) -> Iterator[Path]:
         """A temporary folder in the store; `sweep` removes it if the process is killed."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from reports.gallery.gallery import Gallery
 from reports.report import Section
-from reports.results.image_errors import ImageErrors
+from reports.results.image_errors import ImageError, ImageErrors
 from reports.results.image_errors_text import left_out, meaning, summary
+from reports.results.scale import probability_text
 from reports.text import number
 
 MOST_ROWS = 200
@@ -17,21 +18,24 @@ MOST_ROWS = 200
 
 @dataclass(frozen=True)
 class ImageCell:
-    """The probability of one card for one image as text, and whether the card misses it."""
+    """The probability of one card for one image as text, whether the card misses it, and its threshold as text."""
 
     probability: str
     missed: bool
+    threshold: str | None
 
 
 @dataclass(frozen=True)
 class ImageRow:
-    """One image; `link` is the id of its entry in a gallery, None without one."""
+    """One image; `fold` is the number of the fold that tests it, and `link` the id of its entry in a gallery, None
+    without one."""
 
     name: str
     true_class: str
     misses: int
     cells: tuple[ImageCell, ...]
     link: str | None
+    fold: int | None
 
 
 @dataclass(frozen=True)
@@ -45,8 +49,20 @@ class ImageCard:
 
 @dataclass(frozen=True)
 class ImagesView:
-    """The table of images with its sentences; `rest` is the number of images that some card misses and that are not in
-    the table."""
+    """The table of images with its sentences.
+
+    Attributes:
+        errors: The images.
+        cards: The columns of cards.
+        rows: The rows.
+        rest: The number of images that some card misses and that are not in the table.
+        summary: How many images are missed.
+        meaning: What a miss and a value are.
+        left_out: Sentences about cards that are left out.
+        thresholds: The threshold of each card by fold, on the scale of the values; by None without folds. Empty where
+            a card has several runs, and for three or more classes.
+        has_gallery: Whether any image has an entry in a gallery.
+    """
 
     errors: ImageErrors
     cards: tuple[ImageCard, ...]
@@ -55,6 +71,8 @@ class ImagesView:
     summary: str
     meaning: str
     left_out: tuple[str, ...]
+    thresholds: Mapping[int | None, tuple[str, ...]]
+    has_gallery: bool
 
 
 def images_view(
@@ -81,15 +99,43 @@ def images_view(
             row.name,
             row.true_class,
             row.misses,
-            tuple(ImageCell(number(row.probability[column], 2), row.missed[column]) for column in columns),
+            tuple(_cell(row, column) for column in columns),
             links.get(row.name),
+            row.fold,
         )
         for row in missed[:MOST_ROWS]
     )
     names = [errors.cards[column] for column in columns]
     cards = tuple(ImageCard(order.index(name) + 1, name, titles[name]) for name in names)
-    sentences = tuple(left_out(errors, titles))
-    return ImagesView(errors, cards, rows, len(missed) - len(rows), summary(errors), meaning(errors), sentences)
+    return ImagesView(
+        errors,
+        cards,
+        rows,
+        rest=len(missed) - len(rows),
+        summary=summary(errors),
+        meaning=meaning(errors, titles),
+        left_out=tuple(left_out(errors, titles)),
+        thresholds=_thresholds(errors, columns),
+        has_gallery=bool(links),
+    )
+
+
+def _cell(row: ImageError, column: int) -> ImageCell:
+    value, threshold = row.probability[column], row.threshold[column]
+    if threshold is None:
+        return ImageCell(number(value, 2), row.missed[column], None)
+    return ImageCell(probability_text(value, threshold), row.missed[column], number(threshold))
+
+
+def _thresholds(errors: ImageErrors, columns: Sequence[int]) -> dict[int | None, tuple[str, ...]]:
+    """The thresholds of the cards by fold; empty where none has one threshold per fold."""
+    first = {row.fold: row for row in errors.rows}
+    if all(threshold is None for row in first.values() for threshold in row.threshold):
+        return {}
+    return {
+        fold: tuple(number(first[fold].threshold[column]) for column in columns)
+        for fold in sorted(first, key=lambda fold: fold or 0)
+    }
 
 
 def gallery_places(galleries: Sequence[Gallery], key: str) -> tuple[dict[str, str], dict[tuple[str, str, int], str]]:

@@ -40,6 +40,7 @@ from reports.results.methods import UNKNOWN
 from reports.results.split_faults import BY_DESIGN, own_faults
 from reports.summary.explained import GLOSSARY
 from reports.summary.labels import labels
+from reports.summary.text import compared_cards
 from reports.verdicts.report import EXPLAINED
 from reports.verdicts.style import STYLES, TONES
 
@@ -229,6 +230,7 @@ def _environment() -> Environment:
     }
     environment.globals |= {
         "GLOSSARY": GLOSSARY,
+        "compared_cards": compared_cards,
         "MISSING": text.MISSING,
         "VERDICTS": VERDICTS,
         "STYLES": STYLES,

@@ -18,7 +18,7 @@ def image_errors_markdown(section: Section) -> list[str]:
         return []
     titles = {card.card.name: card.card.title for card in section.cards}
     rows = errors.missed_by_all
-    lines = [f"### {MISSED_IMAGES}", "", cell(f"{summary(errors)} {meaning(errors)}"), ""]
+    lines = [f"### {MISSED_IMAGES}", "", cell(f"{summary(errors)} {meaning(errors, titles)}"), ""]
     lines += [line for sentence in left_out(errors, titles) for line in (cell(sentence), "")]
     if not rows:
         return lines

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -21,8 +22,25 @@ from reports.text import MISSING, number, one_line, plural
 NOT_CLINICAL = "Not for clinical use: a benchmark's model, never checked on patients."
 
 
+KNOWN: Mapping[str, str] = MappingProxyType(
+    {
+        "train": "a training image of this model",
+        "val": "a validation image of this model",
+        "test": "a test image of this model",
+    }
+)
+"""What is said about an image that the model has seen or was tested on, by split."""
+
+Known = Sequence[str | None]
+"""The split of each predicted image among the images of the model, None for others; empty where none is known."""
+
+
 def predictions_table(
-    run: Run, decider: AnyDecisionRule, predictions: Sequence[AnyPrediction], notes: Sequence[str] = ()
+    run: Run,
+    decider: AnyDecisionRule,
+    predictions: Sequence[AnyPrediction],
+    notes: Sequence[str] = (),
+    known: Known = (),
 ) -> RenderableType:
     """Render predictions for a terminal.
 
@@ -31,35 +49,60 @@ def predictions_table(
         decider: Its threshold, or its decision among several classes, and its calibration.
         predictions: One per image.
         notes: Further lines for the reader.
+        known: The splits of images of the model.
 
     Returns:
         A table with one row per image, then the lines of `summary` and the notes.
     """
     table = plain_table(*map(escape, shown_columns(decider)), "note")
-    for each in predictions:
+    for each, part in zip(predictions, known or [None] * len(predictions), strict=True):
         row = shown_row(each, decider)
         cells = [number(value) if isinstance(value, float) else escape(value or MISSING) for value in row]
-        table.add_row(*cells, escape(_note_or_error(each)))
-    return Group(table, *(escape(line) for line in (*summary(run, decider, predictions), *notes)))
+        table.add_row(*cells, escape(note_of(each, part)))
+    lines = (*summary(run, decider, predictions), *known_lines(known), *notes)
+    return Group(table, *map(escape, lines))
 
 
-def predictions_csv(predictions: Sequence[AnyPrediction], classes: Sequence[str] = ()) -> str:
+def known_lines(known: Known) -> list[str]:
+    """A line about images that the model has seen, whose predictions say nothing about new images; none without any."""
+    seen = sum(part in ("train", "val") for part in known)
+    if not seen:
+        return []
+    return [
+        f"{plural(seen, 'file')} of {len(known)} from the training or validation of this model: on those it is better "
+        "than on new images"
+    ]
+
+
+def note_of(each: AnyPrediction, part: str | None) -> str:
+    """The note on an image, with whether the model knows it from its training or test; or the error."""
+    text = _note_or_error(each)
+    return "; ".join(filter(None, ("" if part is None else KNOWN.get(part, part), text)))
+
+
+def predictions_csv(predictions: Sequence[AnyPrediction], classes: Sequence[str] = (), known: Known = ()) -> str:
     """CSV with one row per image, unrounded figures and empty cells for missing values.
 
     Args:
         predictions: One per image.
         classes: The names of the classes; needed for three or more.
+        known: The splits of images of the model.
 
     Returns:
         For two classes the probability and the score of the positive one. For more the predicted class and its
         probability, then the columns `probability:CLASS` and `score:CLASS` of each class.
     """
-    rows = [(*values(each, classes), _note_or_error(each)) for each in predictions]
+    parts = known or [None] * len(predictions)
+    rows = [(*values(each, classes), note_of(each, part)) for each, part in zip(predictions, parts, strict=True)]
     return csv_text((*_value_columns(classes), "note"), rows)
 
 
 def predictions_document(
-    run: Run, decider: AnyDecisionRule, predictions: Sequence[AnyPrediction], notes: Sequence[str] = ()
+    run: Run,
+    decider: AnyDecisionRule,
+    predictions: Sequence[AnyPrediction],
+    notes: Sequence[str] = (),
+    known: Known = (),
 ) -> dict[str, Any]:
     """The predictions as a JSON document.
 
@@ -68,6 +111,7 @@ def predictions_document(
         decider: Its threshold, or its decision among several classes, and its calibration.
         predictions: One per image.
         notes: Further lines for the reader.
+        known: The splits of images of the model.
 
     Returns:
         The run, its threshold or decision, its calibration, the notes and the images.
@@ -79,7 +123,10 @@ def predictions_document(
         "classes": list(decider.classes),
         **(_of_two(decider) if isinstance(decider, DecisionRule) else _of_several(decider)),
         "notes": list(notes),
-        "images": [asdict(each) for each in predictions],
+        "images": [
+            {**asdict(each), "known": part}
+            for each, part in zip(predictions, known or [None] * len(predictions), strict=True)
+        ],
     }
 
 
@@ -104,12 +151,23 @@ def summary(run: Run, decider: AnyDecisionRule, predictions: Sequence[AnyPredict
     return [
         f"{plural(len(predictions), 'image')}: {counts}; {outside} unlike the training images; "
         f"{broken} without a prediction",
-        f"run {run.run_id}: {run.spec.card.name} seed {run.spec.seed_text}, trained on {run.spec.dataset.title}",
+        f"run {run.run_id}: {run.spec.card.name} seed {run.spec.seed}{_fold(run, decider)}, trained on "
+        f"{run.spec.dataset.title}",
         decision_line(decider),
         *_cautions(decider),
         calibration_line(decider.calibrator),
         NOT_CLINICAL,
     ]
+
+
+def _fold(run: Run, decider: AnyDecisionRule) -> str:
+    """Which model of a cross-validation predicts; the figures of its report are of all of them."""
+    if run.spec.fold is None:
+        return ""
+    count, index = run.spec.fold
+    value = decider.threshold.value if isinstance(decider, DecisionRule) else None
+    threshold = "" if value is None else f", threshold {number(value)}"
+    return f": the model of fold {index + 1} of {count}{threshold}"
 
 
 def decision_line(decider: AnyDecisionRule) -> str:

@@ -25,7 +25,7 @@ _TOPICS = {
 _TOPIC = 11  # columns
 _MOST_CARDS = 3
 _MOST_PROBLEMS = 2
-_MOST_STEPS = 1
+_MOST_STEPS = 2
 
 
 def summary_view(summary: Summary, report: str | None = None) -> RenderableType:

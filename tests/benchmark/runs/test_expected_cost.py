@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from benchmark.runs.expected_cost import CARDS, Workload, expected_cost
-from benchmark.training.machine_speed import MachineSpeed
+from benchmark.runs.expected_cost import CARDS, Trainings, Workload, expected_cost
+from benchmark.training.machine_speed import MachineSpeed, convolution_work
+from tests.support.records import make_spec
+from zoo.models.catalog import load_cards
 
 SPEED = MachineSpeed(frozen=100, training=1)
 WORK = Workload(train=300, scored=200, image_size=128, views=2)
@@ -35,3 +37,17 @@ def test_the_space_is_that_of_two_layers_of_vgg16_in_float32() -> None:
     # 14 x 14 x 512 and 7 x 7 x 512 at 224 px (Simonyan and Zisserman 2015), 4 bytes each, one view and the image itself
     cost = expected_cost(Workload(train=100, scored=50, image_size=224, views=1), SPEED)
     assert cost.feature_gib == pytest.approx(250 * (14 * 14 + 7 * 7) * 512 * 4 / 2**30)
+
+
+def test_the_runs_of_the_starter_cards_cost_what_auto_plans_for() -> None:
+    names = ("constant", "pixels-logistic", "small-cnn", "vgg16-frozen", "vgg16-probe", "vgg16-finetuned")
+    trainings = Trainings.of([make_spec(load_cards()[name]) for name in names])
+    assert trainings == Trainings(CARDS, small=1, finetuned=1, has_frozen=True)
+    assert expected_cost(WORK, SPEED, trainings) == expected_cost(WORK, SPEED)
+
+
+def test_what_is_not_trained_costs_nothing() -> None:
+    assert expected_cost(WORK, SPEED, Trainings(5, 0, 0, has_frozen=False)).minutes == pytest.approx(5 * 12 / 60)
+    features = 300 * 3 + 200  # two views of 300 images, the images themselves, and 200 that are scored
+    seconds = expected_cost(WORK, SPEED, Trainings(0, 0, 0, has_frozen=True)).minutes * 60
+    assert seconds == pytest.approx(features * convolution_work(128) / 1e9 / 100)

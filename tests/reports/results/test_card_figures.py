@@ -8,8 +8,10 @@ import pytest
 
 from benchmark.evidence.metrics.registry import Figure, measures
 from benchmark.runs.storage.store import Store
-from reports.results.card_figures import CardFigures, card_figures, failures
+from reports.report import build_report
+from reports.results.card_figures import CardFigures, card_figures, caution_note, failures
 from reports.results.measured import collect_results
+from reports.text import estimate
 from tests.support.records import make_run, of_counts, on_test, on_val, planted
 from tests.support.stored import keep
 from tests.support.study import COLLAPSED, FAILED, SEVERAL, SINGLE, store_in
@@ -113,3 +115,21 @@ def test_a_fault_of_one_seed_is_counted_once() -> None:
     blind = {"val": on_val([0, 1] * 60, [0.98] * 120), "test": on_test([0, 1] * 50, [0.98] * 100)}
     (card,) = card_figures([make_run(seed=0), make_run(seed=1, **blind)], {})
     assert card.diagnosis == {"single-class collapse: PNEUMONIA": 1}
+
+
+def test_marked_intervals_are_explained_once(tmp_path: Path) -> None:
+    store = Store(tmp_path / "runs")
+    for name in (SINGLE, SEVERAL):
+        keep(store, name, on_test(*planted(96, 4, 1.5, 4)))
+    cards = list(of(store).values())
+    assert estimate(cards[0].at_half["recall"]).endswith("]†")
+    assert estimate(cards[0].at_half["specificity"]).endswith("]")
+    note = caution_note(cards)
+    assert note is not None
+    assert note.startswith("† An interval with this mark may be far off: it rests on fewer than 5 images of a class")
+    (section,) = build_report(store.runs()[0], store.history, scores=store).sections
+    assert section.notes.count(note) == 1
+
+
+def test_without_marked_intervals_nothing_is_explained(found: dict[str, CardFigures]) -> None:
+    assert caution_note([found[SINGLE]]) is None

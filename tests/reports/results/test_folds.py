@@ -20,12 +20,14 @@ from benchmark.runs.decision_rule import DecisionRule
 from benchmark.runs.protocol import Protocol, ThresholdRule
 from benchmark.runs.run import Run
 from benchmark.runs.storage.lookup import resolve_run
+from benchmark.runs.storage.remembered import remember_bench
 from benchmark.runs.storage.store import Store
 from reports.figures.card import history_figure
 from reports.gallery.multiclass import decisions_of
 from reports.render.html.scores import slider_data
+from reports.render.markdown.cards import diagnosis_markdown
 from reports.render.markdown.document import render as render_markdown
-from reports.report import build_report
+from reports.report import Section, build_report
 from reports.results.curves import card_curves, learning_curves
 from reports.results.folds import calibrated, pool_folds
 from reports.results.measured import CardResults, collect_multiclass_results, collect_results
@@ -130,6 +132,37 @@ def test_a_fold_that_is_missing_or_failed_is_named(tmp_path: Path) -> None:
     assert run.error == "fold 3 of 3 failed: memory; figures need every fold"
     [section] = build_report([run], store.history, scores=store).sections
     assert section.cards[0].at_half == {}
+    for index in range(FOLDS):
+        fold(store, index, error=f"ended at {index}.5 GiB of memory during step {index}")
+    [run] = pool_folds(store.runs()[0], store)
+    assert run.error == "all 3 folds failed: ended at 0.5 GiB of memory during step 0; figures need every fold"
+    assert section_of([run], store).cards[0].errors == (run.error,)
+
+
+def section_of(runs: list[Run], store: Store) -> Section:
+    [section] = build_report(runs, store.history, scores=store).sections
+    return section
+
+
+def test_folds_that_a_running_bench_awaits_have_not_failed(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    spec = fold(store, 0).spec
+    fold(store, 1, error="memory")
+    ids = {spec.model_copy(update={"fold": (FOLDS, index)}).run_id: "attempt-1" for index in range(FOLDS)}
+    remember_bench(store, list(ids), spec.dataset, cards={**ids, "0" * 12: "attempt-2"})
+    with store.claim(list(ids)[2]):
+        pooled = pool_folds(store.runs()[0], store)
+        section = section_of(pooled, store)
+    assert pooled[0].error == "not finished yet: 1 of 3 folds has finished; figures need every fold"
+    [card] = section.cards
+    assert (card.failed, card.errors, card.pending) == ((), (), (pooled[0].error,))
+    assert section.summary is not None
+    assert section.summary.problems[0].text == (
+        f"The bench is still running: {card.card.title} is not finished yet; not started: attempt-2."
+    )
+    assert "failed: " not in "".join(diagnosis_markdown(pooled))
+    [run] = pool_folds(store.runs()[0], store)
+    assert run.error == "fold 2 of 3 failed: memory; fold 3 of 3 did not run; figures need every fold"
 
 
 def test_runs_without_folds_stay_as_they_are(tmp_path: Path) -> None:

@@ -30,7 +30,8 @@ def run(card: str, seed: int, split: str, *found: Finding) -> Run:
 
 def test_a_fault_of_one_split_is_one_sentence_for_all_cards() -> None:
     runs = [run(card, 0, "s", SMALL, OVER) for card in ("attempt-1", "attempt-6b")]
-    assert split_faults(runs, {}) == (f"This split: {SMALL.title}: {SMALL.evidence}.",)
+    remedy = "More images would help, or a larger share of them for validation."
+    assert split_faults(runs, {}) == (f"This split: {SMALL.title} ({SMALL.evidence}). {remedy}",)
     assert own_faults(runs[0].diagnosis, runs[0].spec.card) == (OVER,)
 
 
@@ -38,7 +39,15 @@ def test_splits_of_their_own_are_told_apart() -> None:
     first, second = run("attempt-1", 0, "a", SMALL, GREY), run("attempt-1", 1, "b", replace(GREY, evidence="141"))
     small, grey = split_faults([first, second], {})
     assert small.startswith("The split of seed 0: validation is too small")
-    assert grey == f"Every split: {GREY.title}: {GREY.evidence} (seed 0)."
+    assert grey == f"Every split: {GREY.title} ({GREY.evidence}; seed 0)."
+
+
+def test_a_sentence_has_one_colon() -> None:
+    folded = replace(SMALL, evidence="in all 5 folds, such as fold 1: validation has 8 NORMAL: too few")
+    (sentence,) = split_faults([run("attempt-1", 0, "s", folded)], {})
+    assert sentence.startswith(
+        f"This split: {SMALL.title} (in all 5 folds, such as fold 1; validation has 8 NORMAL; too few). More images"
+    )
 
 
 def test_every_rendering_says_it_once() -> None:

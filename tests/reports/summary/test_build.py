@@ -15,6 +15,8 @@ from statsmodels.stats.power import NormalIndPower
 from benchmark.data.dataset import PatientFacts
 from benchmark.evidence.diagnosis.training_record import TrainingDiagnostics
 from benchmark.evidence.scores import TestScores
+from benchmark.runs.protocol import load_protocol
+from benchmark.runs.storage.remembered import remember_bench
 from benchmark.runs.storage.store import Store
 from reports.render.html.page import render as render_html
 from reports.render.markdown.document import render as render_markdown
@@ -156,8 +158,8 @@ def test_problems_are_named_once_and_the_worst_come_first(store: Store) -> None:
     own.save(make_run(FAILED, error="ResourceExhausted: no memory", dataset=unknown))
     found = summary_of(own.runs()[0], own)
     codes = [problem.code for problem in found.problems]
-    assert codes[:3] == ["leakage", "leakage", "patients-unknown"]
-    assert codes.index("few-images") < codes.index("nothing-chosen") < codes.index("failed-runs")
+    assert codes[:4] == ["failed-runs", "leakage", "leakage", "patients-unknown"]
+    assert codes.index("few-images") < codes.index("nothing-chosen")
     assert len(codes) == len({problem.text for problem in found.problems})
     text = sentences(found)
     assert "1 test image has an identical image in train or val" in text
@@ -167,7 +169,11 @@ def test_problems_are_named_once_and_the_worst_come_first(store: Store) -> None:
     assert found.best.leading.reason is not None
     assert found.best.beside is not None
     assert found.best.beside.label == "at threshold 0.5"
-    assert "1 of 2 runs failed: Scratch CNN, 64-128-256, max pooling: ResourceExhausted: no memory" in text
+    assert found.problems[0].text == (
+        "1 of 2 cards did not finish: Scratch CNN, 64-128-256, max pooling; 1 of 2 runs failed: ResourceExhausted: no "
+        "memory."
+    )
+    assert ", the only one of 2 cards that finished: AUC " in text
 
 
 def test_a_single_card_is_compared_with_none(store: Store) -> None:
@@ -179,7 +185,17 @@ def test_a_single_card_is_compared_with_none(store: Store) -> None:
     assert found.best is not None
     assert found.best.of == 1
     assert [part.name for part in parts(found)] == ["best", "baselines", "resolution", "problems", "next"]
-    assert found.next_steps[0].command.startswith("zoo bench --all --data kaggle:")
+    step = found.next_steps[0]
+    assert (step.purpose, step.command) == (
+        "compare with the 3 other cards in the store",
+        f"zoo report --store {store.root}",
+    )
+
+
+def test_a_single_card_in_its_store_is_compared_by_running_the_others(tmp_path: Path) -> None:
+    alone = Store(tmp_path / "runs")
+    keep(alone, BEST)
+    assert summary_of(alone.runs()[0], alone).next_steps[0].command.startswith("zoo bench --all --data kaggle:")
 
 
 def test_failed_runs_alone_have_no_best_card(tmp_path: Path) -> None:
@@ -190,8 +206,57 @@ def test_failed_runs_alone_have_no_best_card(tmp_path: Path) -> None:
     assert found.resolution is None
     assert found.baselines == ()
     assert "No card can be assessed: the run failed." in sentences(found)
-    (step,) = found.next_steps
-    assert step.command == f"zoo show {store.runs()[0][0].run_id} --store {store.root}"
+    again, why = found.next_steps
+    assert again.command.startswith(f"zoo bench {FAILED} --data kaggle:")
+    assert why.command == f"zoo show {store.runs()[0][0].run_id} --store {store.root}"
+
+
+MEMORY = "ended at {} GiB of memory: {} of 23.5 GiB were left (other programs use the memory) during {}"
+
+
+def test_failures_come_first_each_cause_once_and_the_command_is_repeated(store: Store, tmp_path: Path) -> None:
+    own = Store(tmp_path / "runs")
+    keep(own, BEST, seed=0)
+    keep(own, NEXT, on_test(*planted(100, 100, 1.5, 3)), seed=0)
+    for seed, left in enumerate((0.5, 0.4)):
+        own.save(make_run(FAILED, seed=seed, error=MEMORY.format(0.7, left, "its start"), dataset=KAGGLE))
+    own.save(make_run(POOR, error=MEMORY.format(1.2, 0.1, "building and training"), dataset=KAGGLE))
+    runs = own.runs()[0]
+    remember_bench(
+        own,
+        [*(run.run_id for run in runs), "0" * 12],
+        KAGGLE,
+        cards={**{run.run_id: run.spec.card.name for run in runs}, "0" * 12: SAME},
+        selection=["--collection", "starter"],
+    )
+    found = summary_of(runs, own)
+    assert " the best of the 2 of 5 cards that finished: AUC " in sentences(found)
+    failed, not_started = found.problems[:2]
+    titles = f"{cards()[FAILED].title} and {cards()[POOR].title}"
+    assert failed.text == (
+        f"2 of 5 cards did not finish: {titles}; 3 of 6 runs failed, for one reason: "
+        f"{MEMORY.format(0.7, 0.5, 'its start')}."
+    )
+    assert not_started.text == f"The latest bench ended before it started {SAME}."
+    assert found.next_steps[0].purpose == "repeat the command, which reuses the runs that finished"
+    assert found.next_steps[0].command.startswith("zoo bench --collection starter --data kaggle:")
+    with own.claim("0" * 12):
+        running = summary_of(runs, own)
+    assert running.problems[1].text == f"The bench is still running: not started: {SAME}."
+    assert running.next_steps[0].command == f"zoo report --store {own.root}"
+
+
+def test_a_stored_model_is_used_and_not_stored_again(tmp_path: Path) -> None:
+    own = Store(tmp_path / "runs")
+    run = keep(own, BEST)
+    own.model_file(run).write_bytes(b"a model")
+    commands = [step.command for step in summary_of(own.runs()[0], own).next_steps]
+    assert f"zoo predict {BEST} FILES --store {own.root}" in commands
+    assert not any("--keep-models" in command for command in commands)
+    keep(own, BEST, protocol=load_protocol("full"))
+    latest = [each for each in own.runs()[0] if each.run_id == run.run_id]
+    commands = [step.command for step in summary_of(latest, own).next_steps]
+    assert f"zoo predict {BEST} FILES --data {KAGGLE.source} --protocol quick --store {own.root}" in commands
 
 
 def test_test_images_of_one_class_give_no_best_card(tmp_path: Path) -> None:
@@ -330,10 +395,12 @@ def test_the_heading_takes_its_words_from_the_source(title: str, words: str) -> 
 
 def test_the_next_command_asks_for_more_seeds_of_what_is_not_distinguishable(store: Store, summary: Summary) -> None:
     commands = [step.command for step in summary.next_steps]
-    assert commands[0] == (
+    assert commands[0] == f"zoo bench {FAILED} --data {KAGGLE.source} --protocol quick --store {store.root}"
+    assert commands[1] == f"zoo show {make_run(FAILED, dataset=KAGGLE).run_id} --store {store.root}"
+    assert commands[2] == (
         f"zoo bench {BEST} {NEXT} --data {KAGGLE.source} --protocol quick --seeds 3 --store {store.root}"
     )
-    assert commands[1].startswith(f"zoo bench {BEST} --keep-models ")
+    assert commands[3].startswith(f"zoo bench {BEST} --keep-models ")
 
 
 def test_a_probe_is_the_same_for_every_seed_so_more_seeds_are_not_proposed(store: Store) -> None:
@@ -342,6 +409,17 @@ def test_a_probe_is_the_same_for_every_seed_so_more_seeds_are_not_proposed(store
     probe = measured[BEST].card.model_copy(update={"recipe": ProbeRecipe(probe="logistic", preprocessing="rescale")})
     of_probe = summarise(runs, {**measured, BEST: replace(measured[BEST], card=probe)}, store)
     assert "one-seed" not in {problem.code for problem in of_probe.problems}
-    assert of_probe.next_steps[0].command.startswith(f"zoo bench {NEXT} --data")
+    assert of_probe.next_steps[2].command.startswith(f"zoo bench {NEXT} --data")
     alone = summarise(runs, {BEST: replace(measured[BEST], card=probe)}, store)
     assert all("--seeds" not in step.command for step in alone.next_steps)
+
+
+def test_few_patients_in_effect_are_a_problem(tmp_path: Path) -> None:
+    """Kish 1965: 5 patients of 12 images and 40 of one are (100^2) / (5 * 144 + 40) = 13.2 in effect."""
+    owners = tuple(f"p{k}" for k in [*np.repeat(np.arange(5), 12), *range(5, 45), *range(100, 200)])
+    store = Store(tmp_path / "runs")
+    scores = on_test(*planted(100, 100, 2.0, 2))
+    order = np.argsort(-scores.y_true, kind="stable")
+    keep(store, BEST, TestScores("test", scores.y_true[order], scores.y_score[order], owners))
+    (problem,) = (p for p in summary_of(store.runs()[0], store).problems if p.code == "few-patients")
+    assert problem.text.startswith("Fewer than 15 patients of a class count in effect (PNEUMONIA: 13 of 45)")

@@ -13,6 +13,7 @@ import pytest
 
 import zoo as package
 from benchmark.data.dataset import DataError
+from benchmark.runs.protocol import Choice
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from tests.support.records import make_run
@@ -40,6 +41,35 @@ def test_a_plan_writes_nothing_and_names_what_would_be_reused(tmp_path: Path) ->
     assert [split.seeds for split in plan.splits] == [(0, 1)]
     Store(tmp_path / "runs").save(finished(plan.plan.specs[0]))
     assert package.plan_bench(["attempt-1", card()], **arguments).reused == {plan.plan.specs[0].run_id}
+
+
+def test_the_expected_time_is_that_of_the_runs_that_are_not_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZOO_SPEED", "100,1")
+    npz, rules = write_npz(tmp_path / "tiny.npz"), protocol()
+    names = ["constant", "pixels-logistic"]
+    plan = package.plan_bench(names, data=npz, protocol=rules, store=tmp_path / "runs")
+    assert plan.expected_time is None  # not a protocol of auto
+    sizes = [Choice(field=f"sampling.{part}", value=20, why="small") for part in ("train", "val", "test")]
+    chosen = rules.model_copy(update={"name": "auto", "choices": tuple(sizes), "keep_models": True})
+
+    def expected() -> tuple[str | None, str | None]:
+        plan = package.plan_bench(names, data=npz, protocol=chosen, store=tmp_path / "runs")
+        return plan.expected_time, plan.trained_again
+
+    two = "about 1 min: expected for 2 cards to compute, 2 of 2 runs, on an idle machine"
+    assert expected() == (two, None)
+    constant, pixels = package.plan_bench(names, data=npz, protocol=chosen, store=tmp_path / "runs").plan.specs
+    store = Store(tmp_path / "runs")
+    store.save(finished(constant))
+    again = "1 finished run of constant has no stored model: it is trained again"
+    assert expected() == (two, again)
+    store.save(finished(constant), write_model=lambda path: path.write_bytes(b"a model"))
+    one = "about 1 min: expected for 1 card to compute, 1 of 2 runs, on an idle machine"
+    assert expected() == (one, None)
+    store.save(finished(pixels), write_model=lambda path: path.write_bytes(b"a model"))
+    assert expected() == ("nothing to compute: all 2 runs are stored", None)
 
 
 @pytest.mark.parametrize(

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from benchmark.runs.execution.events import Finished, Progressed, Started
+from benchmark.runs.execution.events import Finished, Postponed, Progressed, Started, Waiting
 from benchmark.runs.plan import Plan
 from benchmark.runs.run import Progress, RunSpec
 from search_spaces.space import load_space
 from tests.support.records import make_run, make_spec
-from zoo.cli.plain_progress import with_progress
+from zoo.cli.plain_progress import SlowSteps, with_progress
 from zoo.cli.progress import View, searching, watching
 from zoo.models.catalog import load_cards
 
@@ -241,3 +242,73 @@ def test_another_seed_is_expected_at_the_pace_of_the_first() -> None:
     epochs = second.protocol.budgeted(second.card).recipe.epochs  # type: ignore[union-attr]
     view.handle(finished_in(60 * epochs, epochs, "small-cnn"))
     assert view.time_left() == f"about {epochs} min left"
+
+
+def probes(clock: Clock, runs: int, done_in: float) -> View:
+    """A view of folds of a probe, of which the first took so many seconds and the second has just started."""
+    card = load_cards()["vgg16-probe"]
+    view = View(Plan(tuple(make_spec(card, seed=seed) for seed in range(runs)), ()), clock)
+    first, second, *_ = view.specs.values()
+    view.handle(Started(first, make_run().split))
+    clock.now += done_in
+    record = make_run(card)
+    assert record.costs is not None
+    costs = record.costs.model_copy(update={"seconds": min(15.0, done_in), "epochs": 0})
+    view.handle(Finished(first, record.model_copy(update={"costs": costs})))
+    view.handle(Started(second, make_run().split))
+    return view
+
+
+def test_a_run_without_steps_uses_up_its_expected_time() -> None:
+    clock = Clock()
+    view = probes(clock, runs=3, done_in=20)
+    assert view.time_left() == "about 40 s left"
+    clock.now += 15
+    assert view.time_left() == "about 25 s left"
+
+
+def test_an_overdue_run_does_not_promise_the_past_pace() -> None:
+    clock = Clock()
+    view = probes(clock, runs=2, done_in=17)
+    clock.now += 160
+    assert view.time_left() == "time left not known: vgg16-probe takes longer than expected, 3 min so far"
+    clock = Clock()
+    view = probes(clock, runs=3, done_in=20)
+    clock.now += 60
+    assert view.time_left() == "at least 60 s left: vgg16-probe takes longer than expected, 60 s so far"
+
+
+def test_the_time_of_a_run_is_from_its_start_to_its_end() -> None:
+    assert probes(Clock(), runs=2, done_in=80).time_left() == "about 80 s left"  # 15 s of them in its own record
+
+
+def test_waiting_for_memory_and_a_second_attempt_have_a_line_each() -> None:
+    from benchmark.data.sources import open_dataset
+
+    file, planned = io.StringIO(), plan(1)
+    (spec,) = planned.specs
+    with watching(Console(file=file, width=80, highlight=False), planned, open_dataset("phantom")) as handle:
+        handle(Waiting(spec))
+        handle(Started(spec, make_run().split))
+        handle(Postponed(spec, "ended at 9.0 GiB of memory"))
+    lines = file.getvalue().splitlines()
+    assert lines[-3] == "waiting: other programs use the memory"
+    assert lines[-1] == "attempt-1 seed 0: ended at 9.0 GiB of memory; it is tried again after the other runs"
+
+
+def test_a_command_names_its_steps_only_once_it_is_slow() -> None:
+    lines: list[str] = []
+    with SlowSteps(lines.append, delay=600) as steps:
+        steps("reading")
+    assert lines == []
+    became_slow = threading.Event()
+
+    def write(line: str) -> None:
+        lines.append(line)
+        became_slow.set()
+
+    with SlowSteps(write, delay=0.01) as steps:
+        steps("reading")
+        assert became_slow.wait(60)
+        steps("writing")
+    assert lines == ["reading", "writing"]

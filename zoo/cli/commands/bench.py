@@ -102,13 +102,16 @@ def command(
     )
     if dry_run:
         dataset = planned.dataset
-        lines = protocol_lines(planned.plan.specs[0].protocol)
+        lines = protocol_lines(planned.plan.specs[0].protocol, planned.expected_time)
+        lines += [f"note: {planned.trained_again}"] if planned.trained_again is not None else []
         lines += split_lines(planned.splits, dataset.classes, len(dataset.images))
         lines += [f"note: {note}" for note in split_notes(planned.splits)]
         out().print(plan_table(planned.plan, planned.reused, lines))
         return
     console = err()
-    with watching(console, planned.plan, planned.dataset) as on_event:
+    again = planned.trained_again
+    notes = [] if again is None else [again]
+    with watching(console, planned.plan, planned.dataset, expected=planned.expected_time, notes=notes) as on_event:
         results = planned.run(on_event=on_event, on_message=partial(console.print, markup=False, soft_wrap=True))
     out().print(comparison_tables(results.report))
     out().print(answers(results.report, results.store.root))

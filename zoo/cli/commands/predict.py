@@ -40,7 +40,7 @@ def command(
 
     from reports.render.terminal.predictions import predictions_csv, predictions_table
     from zoo.api.predict import predict
-    from zoo.cli.plain_progress import can_redraw, with_progress
+    from zoo.cli.plain_progress import SlowSteps, can_redraw, with_progress
     from zoo.config.errors import ConfigError
 
     if json and csv:
@@ -48,20 +48,23 @@ def command(
     console = err()
     bar = partial(track, description="predicting", console=console, transient=True)
     lines = partial(with_progress, label="predicting", write=partial(console.print, markup=False))
-    results = predict(
-        name,
-        paths,
-        store=store,
-        data=data,
-        protocol=protocol,
-        progress=bar if can_redraw(console) else lines,
-        on_message=say,
-    )
+    with SlowSteps(partial(console.print, markup=False, soft_wrap=True)) as steps:
+        steps(f"loading the model of {name}, then predicting")
+        results = predict(
+            name,
+            paths,
+            store=store,
+            data=data,
+            protocol=protocol,
+            progress=bar if can_redraw(console) else lines,
+            on_message=say,
+        )
     if json:
         print_json(results.to_dict())
     elif csv:
-        print(predictions_csv(results.predictions, results.decider.classes), end="")
+        print(predictions_csv(results.predictions, results.decider.classes, results.known), end="")
     else:
-        out().print(predictions_table(results.run, results.decider, results.predictions, results.notes))
+        table = predictions_table(results.run, results.decider, results.predictions, results.notes, results.known)
+        out().print(table)
     if results.failed:
         raise typer.Exit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -77,24 +78,27 @@ def command(
     """Write a report about a store: verdicts on claims, figures, curves, methods, limits and checklists."""
     from reports.render.terminal.claims import claims_tables
     from zoo.api.report import report
+    from zoo.cli.plain_progress import SlowSteps
     from zoo.config.errors import ConfigError
 
-    results = report(
-        store,
-        out=out_dir,
-        formats=formats or ("md", "html"),
-        claims=claims,
-        threshold_rule=threshold_rule,
-        decision=decision,
-        gallery=gallery,
-        data=data,
-        protocol=protocol,
-        patients=patients,
-        data_is=data_is,
-        card_folders=cards or (),
-        on_message=say,
-        on_progress=err().print,
-    )
+    with SlowSteps(partial(err().print, markup=False, soft_wrap=True)) as steps:
+        steps("reading the store")
+        results = report(
+            store,
+            out=out_dir,
+            formats=formats or ("md", "html"),
+            claims=claims,
+            threshold_rule=threshold_rule,
+            decision=decision,
+            gallery=gallery,
+            data=data,
+            protocol=protocol,
+            patients=patients,
+            data_is=data_is,
+            card_folders=cards or (),
+            on_message=say,
+            on_progress=steps,
+        )
     for each in results.verdicts:
         out().print(claims_tables(each))
     for path in results.paths:

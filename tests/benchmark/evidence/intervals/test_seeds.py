@@ -30,6 +30,7 @@ from benchmark.evidence.metrics.multiclass import argmax
 from benchmark.evidence.metrics.registry import measures, value_of
 from benchmark.evidence.scores import MulticlassScores, Scores, TestScores, ValidationScores
 from tests.support.multiclass_scores import drawn_scores
+from tests.support.records import on_test, planted
 
 METRICS = tuple(measures())
 
@@ -373,3 +374,14 @@ def test_seeds_and_patients_that_are_all_alike_leave_an_interval_without_width_o
     assert figure.value == pytest.approx(2 / math.sqrt(12))
     assert (figure.low, figure.high) == (None, None)
     assert "nothing varies" in (figure.reason or "")
+
+
+def test_a_mean_of_seeds_at_chance_and_of_others_is_marked() -> None:
+    """Their mean describes neither kind, and its interval covered down to 57% in simulations."""
+    good = on_test(*planted(60, 60, 2.0, 1))
+    chance = on_test(good.y_true.tolist(), np.random.default_rng(0).random(120).tolist())
+    both, alike = PairedScores((good, chance, good), (0.5,) * 3), PairedScores((good,) * 3, (0.5,) * 3)
+    assert seed_figure("auc", both).caution == "seeds differ in kind"
+    assert seed_figure("recall", both).caution == "seeds differ in kind"
+    assert seed_figure("auc", alike).caution is None
+    assert seed_figure("auc", PairedScores((chance,) * 2, (0.5,) * 2)).caution is None

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import beta, binomtest, norm
+from scipy.stats import beta, binomtest, norm, t
 from statsmodels.stats.proportion import proportion_confint
 
 from benchmark.evidence.intervals.figures import figures
@@ -59,14 +59,57 @@ def test_independent_proportions_have_the_interval_of_statsmodels() -> None:
     assert figure.method == "Wilson"
 
 
-def test_the_auc_of_independent_images_has_delong_s_interval() -> None:
-    ill, well = SOME.y_score[SOME.y_true == 1], SOME.y_score[SOME.y_true == 0]
-    wins = (ill[:, None] > well) + 0.5 * (ill[:, None] == well)  # DeLong et al. 1988, by all pairs
-    area = wins.mean()
-    variance = wins.mean(axis=1).var(ddof=1) / len(ill) + wins.mean(axis=0).var(ddof=1) / len(well)
-    logit, half = np.log(area / (1 - area)), norm.ppf(0.975) * np.sqrt(variance) / (area * (1 - area))
+def delong(scores: TestScores) -> tuple[float, float, float]:
+    """The AUC, its variance by all pairs (DeLong et al. 1988), and its degrees of freedom (Satterthwaite 1946)."""
+    ill, well = scores.y_score[scores.y_true == 1], scores.y_score[scores.y_true == 0]
+    wins = (ill[:, None] > well) + 0.5 * (ill[:, None] == well)
+    first, second = wins.mean(axis=1).var(ddof=1) / len(ill), wins.mean(axis=0).var(ddof=1) / len(well)
+    df = (first + second) ** 2 / (first**2 / (len(ill) - 1) + second**2 / (len(well) - 1))
+    return float(wins.mean()), float(first + second), float(df)
+
+
+@pytest.mark.parametrize("sizes", [(90, 110), (5, 95)])
+def test_the_auc_of_independent_images_has_delong_s_interval_moderated_by_newcombe_s(sizes: tuple[int, int]) -> None:
+    scores = on_test(*planted(*sizes, shift=1.5, seed=4))
+    area, variance, df = delong(scores)
+    n, m = sizes  # negatives, positives
+    by_value = area * (1 - area) / (m * n) * (1 + ((m + n) / 2 - 1) * ((1 - area) / (2 - area) + area / (1 + area)))
+    moderated = (df * variance + 8 * by_value) / (df + 8)  # Smyth 2004, with 8 degrees of freedom of the prior
+    logit, half = np.log(area / (1 - area)), t.ppf(0.975, df + 8) * np.sqrt(moderated) / (area * (1 - area))
     result = tuple(1 / (1 + np.exp(-end)) for end in (logit - half, logit + half))
-    assert bounds(measured(SOME, "auc")) == pytest.approx(result, abs=1e-12)
+    assert bounds(measured(scores, "auc")) == pytest.approx(result, abs=1e-12)
+
+
+def test_newcombe_s_variance_is_of_no_account_in_a_large_test_set() -> None:
+    scores = on_test(*planted(300, 300, shift=1.5, seed=4))
+    area, variance, _ = delong(scores)
+    logit, half = np.log(area / (1 - area)), norm.ppf(0.975) * np.sqrt(variance) / (area * (1 - area))
+    plain = tuple(1 / (1 + np.exp(-end)) for end in (logit - half, logit + half))
+    assert bounds(measured(scores, "auc")) == pytest.approx(plain, abs=2e-4)
+
+
+def square_and_add(value: float, moves: list[tuple[float, float]]) -> tuple[float, float]:
+    return tuple(value + sign * math.hypot(*(move[k] - value for move in moves)) for k, sign in enumerate((-1, 1)))
+
+
+@pytest.mark.parametrize(("metric", "index"), [("precision", 0), ("f1", 1), ("mcc", 2), ("accuracy", 3)])
+def test_few_positives_of_a_fixed_number_count_by_their_recall(metric: str, index: int) -> None:
+    """All 5 positives are right, which says nothing about the spread of recall; Wilson's interval does."""
+    scores = of_counts(tp=5, fp=9, tn=86, fn=0)
+
+    def at(recall: float, fallout: float) -> float:
+        tp, fp = 5 * recall, 95 * fallout
+        fn, tn = 5 - tp, 95 - fp
+        margins = math.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
+        values = tp / (tp + fp), 2 * tp / (2 * tp + fp + fn), (tp * tn - fp * fn) / margins, (tp + tn) / 100
+        return values[index]
+
+    (r_low, r_high), (f_low, f_high) = wilson(5, 5), wilson(9, 95)
+    moves = [(at(r_low, 9 / 95), at(r_high, 9 / 95)), (at(1, f_high), at(1, f_low))]
+    figure = measured(scores, metric, "fixed")
+    assert figure.value is not None
+    assert bounds(figure) == pytest.approx(square_and_add(figure.value, moves), abs=1e-9)
+    assert figure.method == "square-and-add"
 
 
 def test_f1_has_the_interval_of_its_jaccard_proportion() -> None:
@@ -153,7 +196,7 @@ def test_one_patient_alone_has_no_interval_and_has_a_reason() -> None:
 
 @pytest.mark.parametrize(("metric", "value"), [("average_precision", 1.0), ("mcc", 1.0)])
 def test_a_perfect_figure_without_a_proportion_has_no_interval_and_has_a_reason(metric: str, value: float) -> None:
-    figure = measured(on_test([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9]), metric)
+    figure = measured(on_test([0] * 10 + [1] * 10, [0.1, 0.2] * 5 + [0.8, 0.9] * 5), metric)
     assert (figure.value, figure.low) == (value, None)
     assert figure.reason
     assert "no interval" in figure.reason
@@ -174,6 +217,30 @@ def test_classes_that_are_separated_leave_the_doubt_of_as_many_pairs(positives: 
     folds = np.arange(len(labels)) // 2 % 2  # each of half of the patients of either class
     of_folds = figures(replace(TestScores("test", labels, scores, owners), fold=folds), CUT)["auc"]
     assert bounds(of_folds) == pytest.approx((expected.low, 1.0), abs=1e-9)
+
+
+def test_average_precision_with_few_negatives_has_no_interval() -> None:
+    figures_of = [measured(on_test(*planted(count, 100, shift=1.5, seed=4)), "average_precision") for count in (9, 10)]
+    assert figures_of[0].reason == (
+        "average precision needs 10 negative images for an interval if most are positive; there are 9"
+    )
+    assert figures_of[1].low is not None
+
+
+def test_an_interval_that_rests_on_few_images_is_marked() -> None:
+    """Of 4 positives recall says little, and of 96 negatives specificity says enough."""
+    result = figures(on_test(*planted(96, 4, shift=1.5, seed=4)), CUT)
+    marked = {metric for metric in METRICS if result[metric].caution == "few units"}
+    assert marked == {metric for metric in METRICS if result[metric].low is not None} - {"specificity"}
+    assert "recall" in marked
+    assert not any(figure.caution for figure in figures(SOME, CUT).values())
+
+
+def test_an_interval_that_rests_on_one_patient_is_marked() -> None:
+    scores = on_test(*planted(60, 60, shift=1.5, seed=4))
+    owners = tuple("one" if k % 2 else f"p{k}" for k in range(120))  # half of the images of either class
+    result = figures(TestScores("test", scores.y_true, scores.y_score, owners), CUT)
+    assert {figure.caution for figure in result.values() if figure.low is not None} == {"few units"}
 
 
 def test_losses_that_are_equal_on_every_image_have_no_interval() -> None:
@@ -239,14 +306,15 @@ def test_wilson_by_patient_is_near_the_beta_interval_of_the_same_effective_size(
 @pytest.mark.parametrize("patients", [False, True])
 @pytest.mark.parametrize("metric", ["precision", "f1"])
 def test_one_class_called_under_fixed_class_sizes_still_leaves_doubt(metric: str, patients: bool) -> None:
-    """Nothing varies within a class there; the interval is that of so many patients, each with images alike."""
+    """Nothing varies within a class there; recall is that of so many patients, each with images alike."""
     y_true = np.repeat([0, 1], 100)
     clusters = Clusters(y_true, [str(place // 2) for place in range(200)] if patients else None)
     rates = {"precision": 0.5, "f1": 2 / 3}
     result = interval(metric, rates[metric], np.full(200, 0.9), 0.5, clusters, class_sizes="fixed")
-    low, high = proportion_confint(100 / (1 + patients), 200 / (1 + patients), method="wilson")
-    expected = (low, high) if metric != "f1" else (2 * low / (1 + low), 2 * high / (1 + high))
-    assert (result.low, result.high) == pytest.approx(expected)
+    end = wilson(100 // (1 + patients), 100 // (1 + patients))[0]
+    low = {"precision": end / (end + 1), "f1": 2 * end / (end + 2)}[metric]
+    high = {"precision": 1 / (1 + end), "f1": 2 / (2 + end)}[metric]
+    assert (result.low, result.high) == pytest.approx((low, high))
 
 
 @pytest.mark.parametrize("patients", [False, True])

@@ -12,6 +12,7 @@ import pytest
 import sklearn.metrics as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import ttest_ind
 
 from benchmark.evidence.metrics.influence import Clusters, cells, centred
 from benchmark.evidence.metrics.registry import get_metric, measures
@@ -152,14 +153,11 @@ def test_the_variance_of_the_auc_is_delong_s_when_images_are_independent(seed: i
 
 
 @QUICK
-@given(seed=st.integers(0, 10**6), owners=st.lists(st.integers(0, 9), min_size=40, max_size=40), ties=st.booleans())
-def test_the_variance_of_the_auc_by_patient_agrees_with_obuchowski_s_definition(
-    seed: int, owners: list[int], ties: bool
-) -> None:
-    y_true, y_score = drawn_set(seed, ties=ties)
-    patients = [f"p{owner}" for owner in owners]
-    if min(len({p for p, y in zip(patients, y_true, strict=True) if y == label}) for label in (0, 1)) < 2:
-        return
+@given(seed=st.integers(0, 10**6), ties=st.booleans())
+def test_the_variance_of_the_auc_of_equally_large_patients_is_obuchowski_s(seed: int, ties: bool) -> None:
+    generator = np.random.default_rng(seed)
+    y_true, patients = np.tile([1, 1, 0], 13), [f"p{image // 3}" for image in range(39)]
+    y_score = np.round(generator.random(39), 1 if ties else 6)
     influence = get_metric("auc").influence_values(y_true, y_score, CUT)
     assert influence is not None
     result = float(Clusters(y_true, patients).covariance(influence[None])[0, 0])
@@ -248,41 +246,69 @@ def test_a_cluster_s_sum_agrees_with_its_images() -> None:
 
 
 @QUICK
-@given(st.integers(0, 1000), st.booleans())
-def test_the_covariance_of_several_classes_adds_up_from_its_parts(seed: int, by_patient: bool) -> None:
-    """Sums by class and cluster, each class corrected for its number of clusters, pairs for that of all clusters."""
+@given(st.integers(0, 1000))
+def test_the_covariance_of_several_classes_adds_up_from_its_classes(seed: int) -> None:
+    """Independent images: the products of each class, corrected for its number of images (DeLong et al. 1988)."""
     generator = np.random.default_rng(seed)
     y_true = np.append(np.arange(4), generator.integers(0, 4, size=40))
     influences = generator.standard_normal((2, len(y_true)))
-    patients = generator.integers(0, 15, size=len(y_true)) if by_patient else None
-    clusters = Clusters(y_true, patients)
-    index = np.arange(len(y_true)) if patients is None else np.unique(patients, return_inverse=True)[1]
-    count = int(index.max()) + 1
     expected = np.zeros((2, 2))
-    for a in range(4):
-        for b in range(4):
-            sums = [np.zeros((2, count)), np.zeros((2, count))]
-            for part, label in zip(sums, (a, b), strict=True):
-                for image in np.flatnonzero(y_true == label):
-                    part[:, index[image]] += influences[:, image]
-            units = len(set(index[y_true == a])) if a == b else count
-            expected += (units / (units - 1) if units > 1 else 1) * sums[0] @ sums[1].T
-    assert clusters.covariance(influences) == pytest.approx(expected)
-    assert clusters.counts == tuple(len(set(index[y_true == label])) for label in range(4))
+    for label in range(4):
+        of_class = influences[:, y_true == label]
+        n = of_class.shape[1]
+        expected += (n / (n - 1) if n > 1 else 1) * of_class @ of_class.T
+    assert Clusters(y_true).covariance(influences) == pytest.approx(expected)
 
 
-def test_covariances_of_two_classes_have_the_bits_of_the_formula_for_two() -> None:
-    generator = np.random.default_rng(0)
-    for patients in (None, generator.integers(0, 70, size=200)):
-        y_true, influences = generator.integers(0, 2, size=200), generator.standard_normal((3, 200))
-        clusters = Clusters(y_true, patients)
-        positive, negative = clusters.sums(influences * y_true), clusters.sums(influences * (1 - y_true))
-        between = positive @ negative.T
-        first, second, both = (
-            count / (count - 1) for count in (clusters.counts[1], clusters.counts[0], clusters.count)
-        )
-        expected = first * positive @ positive.T + second * negative @ negative.T + both * (between + between.T)
-        assert np.array_equal(clusters.covariance(influences), expected)
+@pytest.mark.parametrize("metric", ["recall", "specificity"])
+@QUICK
+@given(st.integers(0, 1000))
+def test_the_variance_of_a_rate_by_patient_is_that_of_the_jackknife(metric: str, seed: int) -> None:
+    """Each patient is left out in turn; a patient with many images moves the rate most."""
+    generator = np.random.default_rng(seed)
+    owners = np.append(np.zeros(30, dtype=int), generator.integers(0, 12, size=60))
+    y_true, y_score = (np.arange(90) % 2).astype(np.int64), generator.random(90)
+    influence = get_metric(metric).influence_values(y_true, y_score, CUT)
+    assert influence is not None
+    right, label = (y_score >= CUT) == y_true, int(metric == "recall")
+    of_class = y_true == label
+    units = np.unique(owners[of_class])
+    moves = [right[of_class & (owners != unit)].mean() - right[of_class].mean() for unit in units]
+    expected = (len(units) - 1) / len(units) * np.square(moves).sum()
+    assert Clusters(y_true, owners).variance(influence) == pytest.approx(expected)
+
+
+def test_the_effective_number_of_patients_is_kish_s() -> None:
+    """Kish 1965: 1 + squared coefficient of variation of the sizes is the loss of unequal weights."""
+    sizes = np.array([1, 1, 2, 5, 11])
+    owners = np.repeat(np.arange(5), sizes)
+    y_true = (owners % 2).astype(np.int64)
+    clusters = Clusters(y_true, owners)
+    assert clusters.effective_count() == pytest.approx(5 / (1 + np.var(sizes) / sizes.mean() ** 2))
+    assert clusters.effective_counts() == pytest.approx((14**2 / (1 + 4 + 121), 6**2 / (1 + 25)))
+    assert clusters.effective_count((owners < 2).astype(float)) == pytest.approx(2)
+
+
+def test_design_freedom_follows_the_sizes_of_the_patients() -> None:
+    """With images alike within a patient, a patient of m images contributes m squared; independent ones, m."""
+    sizes = np.array([1, 2, 3, 4, 6] * 4)
+    owners = np.repeat(np.arange(20), sizes)
+    y_true = np.ones(len(owners), dtype=np.int64)
+    clusters = Clusters(y_true, owners)
+    alike = np.where(owners % 2 == 0, 1.0, -1.0)  # one value per patient
+    assert clusters.design_freedom(alike) == pytest.approx((sizes**2).sum() ** 2 / (sizes**4).sum() - 1)
+    within = np.where(np.arange(len(owners)) % 2 == 0, 1.0, -1.0)  # values that cancel in a patient
+    assert clusters.design_freedom(within) == pytest.approx(sizes.sum() ** 2 / (sizes**2).sum() - 1)
+
+
+def test_design_freedom_of_independent_images_is_that_of_welch_s_test() -> None:
+    generator = np.random.default_rng(1)
+    first, second = generator.normal(size=7), generator.normal(scale=3, size=30)
+    influence = np.concatenate([(first - first.mean()) / 7, (second - second.mean()) / 30])
+    clusters = Clusters(np.repeat([1, 0], [7, 30]))
+    expected = ttest_ind(first, second, equal_var=False).df
+    assert clusters.design_freedom(influence) == pytest.approx(expected)
+    assert clusters.degrees_of_freedom(influence) <= expected
 
 
 @pytest.mark.parametrize("clusters", [3, 49, 301])

@@ -200,7 +200,7 @@ def test_a_declared_threshold_has_no_interval_but_the_reason(value: float) -> No
 
 def test_a_class_of_two_images_is_too_often_missing_for_an_interval() -> None:
     # A resample of n images lacks both with probability (1 - 2/n)^n, one in 7.4 for large n.
-    found = choose_with_interval(on_val(*planted(100, 2)), replicates=2000)
+    found = choose_with_interval(on_val(*planted(100, 2)), "mcc", replicates=2000)
     assert found.value is not None
     assert (found.low, found.high) == (None, None)
     assert found.reason is not None

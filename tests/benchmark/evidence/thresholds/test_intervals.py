@@ -192,3 +192,24 @@ def test_a_choice_between_the_cuts_that_are_looked_at_has_its_interval(rule: str
     assert found.high is not None
     assert found.low <= found.value <= found.high
     assert found.high - found.low < 0.7
+
+
+@pytest.mark.parametrize("patients", [False, True])
+def test_youden_s_threshold_with_few_positives_has_the_interval_of_the_same_cost(patients: bool) -> None:
+    """Both rules have one optimum if a missed positive costs as much as the negatives per positive."""
+    y_true, y_score = planted(90, 10, shift=1.8, seed=3)
+    owners = tuple(str(k // 2) for k in range(100)) if patients else None
+    scores = ValidationScores("val", np.array(y_true), np.array(y_score), owners)
+    youden, cost = choose_with_interval(scores, "youden"), choose_with_interval(scores, "cost", 9.0)
+    assert youden.value == cost.value
+    assert youden.bounds == cost.bounds
+    assert youden.bounds is not None
+
+
+def test_youden_s_threshold_with_many_positives_has_the_interval_of_resamples() -> None:
+    y_true, y_score = planted(60, 60, shift=1.8, seed=3)
+    scores = ValidationScores("val", np.array(y_true), np.array(y_score))
+    first, second = (choose_with_interval(scores, "youden", replicates=100, seed=seed) for seed in (1, 2))
+    cost = choose_with_interval(scores, "cost", 1.0)
+    assert first.value == second.value == cost.value
+    assert len({first.bounds, second.bounds, cost.bounds}) == 3

@@ -22,8 +22,20 @@ from benchmark.data.sources import open_dataset
 from benchmark.data.splits import make_split
 from benchmark.evidence.intervals.figures import figures
 from benchmark.evidence.thresholds.choice import choose_with_interval
-from benchmark.runs.execution.events import ComputedElsewhere, Event, Finished, Preparing, Progressed, Reused, Started
+from benchmark.runs.execution import execute
+from benchmark.runs.execution.events import (
+    ComputedElsewhere,
+    Event,
+    Finished,
+    Postponed,
+    Preparing,
+    Progressed,
+    Reused,
+    Started,
+    Waiting,
+)
 from benchmark.runs.execution.execute import execute_all
+from benchmark.runs.execution.limits import Excess, Limits
 from benchmark.runs.plan import make_plan
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.run import DatasetFacts, Run, RunSpec
@@ -237,6 +249,54 @@ def test_a_killed_worker_is_a_failed_run_that_is_tried_again(dataset: Dataset, s
     [again] = execute_all(wanted, dataset, store)
     assert again.status == "ok"
     assert store.runs() == ([again], [])
+
+
+def test_a_run_waits_for_memory_and_one_that_was_ended_is_tried_again_last(
+    dataset: Dataset, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room, ended, events = iter([False, False]), list[str](), list[Event]()
+
+    def exceeding(pids: dict[str, int], limits: Limits) -> dict[str, Excess]:
+        new = [run_id for run_id in pids if not ended]
+        ended.extend(new)
+        return {run_id: Excess("ended: no memory", may_fit=True) for run_id in new}
+
+    monkeypatch.setattr(execute, "has_room", lambda: next(room, True))
+    monkeypatch.setattr(execute, "exceeding_memory", exceeding)
+    monkeypatch.setattr(execute, "_RETRY_S", 0.01)
+    wanted = specs(dataset, card(epochs=60), (0, 1), under=protocol())
+    runs = execute_all(wanted, dataset, store, on_event=events.append)
+    first, second = (run_spec.run_id for run_spec in wanted)
+    assert [run.status for run in runs] == ["ok", "ok"]
+    assert ended == [first]
+    kinds = (Waiting, Started, Postponed, Finished)
+    assert [(type(each), each.spec.run_id) for each in events if isinstance(each, kinds)] == [
+        (Waiting, first),
+        (Started, first),
+        (Postponed, first),
+        (Started, second),
+        (Finished, second),
+        (Started, first),
+        (Finished, first),
+    ]
+
+
+def test_a_run_that_is_ended_for_memory_twice_has_failed_and_no_wait_is_endless(
+    dataset: Dataset, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(execute, "has_room", lambda: False)
+    monkeypatch.setattr(execute, "_LONGEST_WAIT_S", 0.0)
+    monkeypatch.setattr(
+        execute, "exceeding_memory", lambda pids, _: dict.fromkeys(pids, Excess("ended: no memory", may_fit=True))
+    )
+    events: list[Event] = []
+    [run] = execute_all(specs(dataset, card(epochs=60), under=protocol()), dataset, store, on_event=events.append)
+    assert run.status == "failed"
+    assert run.error is not None
+    assert run.error.startswith("ended: no memory during ")
+    kinds = (Started, Postponed, Finished)
+    order = [type(each) for each in events if isinstance(each, kinds)]
+    assert order == [Started, Postponed, Started, Finished]
 
 
 def test_a_training_that_diverges_is_a_failed_run_that_names_the_epoch(dataset: Dataset, store: Store) -> None:

@@ -15,7 +15,9 @@ from benchmark.runs.execution import limits
 from benchmark.runs.execution.limits import (
     Limits,
     exceeding_memory,
+    has_room,
     in_words,
+    is_scarce,
     kill_tree,
     memory_left,
     memory_of,
@@ -58,7 +60,7 @@ def _of_gib(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_of_gib")
 def test_each_run_beyond_a_limit_of_its_own_is_ended() -> None:
     found = exceeding_memory({"a": 3, "b": 1, "c": 2}, Limits(memory_gib=1.5))
-    assert found == {
+    assert {run: excess.reason for run, excess in found.items()} == {
         "a": "ended at 3.0 GiB of memory (--run-memory 1.5)",
         "c": "ended at 2.0 GiB of memory (--run-memory 1.5)",
     }
@@ -72,8 +74,40 @@ def test_without_one_the_largest_is_ended_when_the_machine_s_is_used_up(
     monkeypatch.setattr(limits, "memory_left", lambda: (int(left * GIB), 20 * GIB))
     found = exceeding_memory({"a": 3, "b": 14}, Limits())
     assert list(found) == ended
-    assert all("14.0 GiB" in why and "of 20.0 GiB were left" in why for why in found.values())
+    assert all("14.0 GiB" in each.reason and "of 20.0 GiB were left" in each.reason for each in found.values())
     assert exceeding_memory({}, Limits()) == {}
+
+
+@pytest.mark.parametrize(
+    ("sizes", "remedy", "may_fit"),
+    [
+        ([2, 1, 1], None, True),
+        ([4, 1, 1], "other programs use the memory; repeat the command when they use less", True),
+        ([6, 5], "use fewer --jobs", True),
+        ([18], "this run needs more memory than the machine has; use a protocol with a smaller image_size", False),
+    ],
+)
+@pytest.mark.usefixtures("_of_gib")
+def test_only_runs_that_use_much_are_ended_and_the_reason_names_the_remedy(
+    sizes: list[int], remedy: str | None, may_fit: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "memory_left", lambda: (0, 20 * GIB))
+    found = exceeding_memory({str(place): size for place, size in enumerate(sizes)}, Limits())
+    if remedy is None:
+        assert found == {}
+        return
+    [(run, excess)] = found.items()
+    assert run == "0"
+    assert excess.reason == f"ended at {sizes[0]}.0 GiB of memory: 0.0 of 20.0 GiB were left ({remedy})"
+    assert excess.may_fit is may_fit
+
+
+@pytest.mark.parametrize(("left", "scarce", "room"), [(0.3, True, False), (0.5, False, False), (1, False, True)])
+def test_a_run_starts_with_more_memory_than_it_is_ended_at(
+    left: float, scarce: bool, room: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "memory_left", lambda: (int(left * GIB), 20 * GIB))
+    assert (is_scarce(), has_room()) == (scarce, room)
 
 
 def test_a_container_s_limit_counts(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:

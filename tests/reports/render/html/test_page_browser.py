@@ -252,6 +252,10 @@ def test_on_paper_the_answer_is_one_page_and_what_is_closed_stays_closed(open_pa
         for place in range(page.locator(selector).count()):
             assert page.locator(selector).nth(place).is_hidden()
     assert page.evaluate("getComputedStyle(document.querySelector('.answer-first')).breakAfter") == "page"
+    page.set_viewport_size({"width": 688, "height": 1000})  # A4 without its margins, at 96 pixels per inch
+    assert page.locator(".next").bounding_box()["y"] + page.locator(".next").bounding_box()["height"] < 1000
+    assert page.evaluate("parseFloat(getComputedStyle(document.querySelector('.best-card')).paddingLeft)") > 4
+    assert page.locator(".best-card").bounding_box()["x"] >= 0
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert page.locator("details.card[open]").count() == 0
     PICTURES.mkdir(parents=True, exist_ok=True)
@@ -333,6 +337,9 @@ def test_the_answer_is_on_the_first_screen(width: int, height: int, open_page: A
     assert wider_than_the_window(page) <= 0
     card = page.locator(".best-card").bounding_box()
     assert card["y"] + card["height"] <= height
+    menu = "document.querySelector('.contents ul')"
+    if page.evaluate(f"{menu}.scrollWidth > {menu}.clientWidth"):
+        assert "gradient" in page.evaluate(f"getComputedStyle({menu}).backgroundImage")  # a shade: it scrolls
     if width > 1000:
         assert page.locator(".problems").bounding_box()["y"] < height
         assert page.locator(".command").first.bounding_box()["y"] < height

@@ -1,0 +1,129 @@
+"""The cards and runs of a section that have not finished."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from benchmark.runs.cross_validation import IncompleteRun, folds_of, is_pending
+from benchmark.runs.run import Run
+from benchmark.runs.storage.remembered import latest_bench, running_bench
+from benchmark.runs.storage.store import Store
+from reports.results.incomplete import cause
+from reports.summary.model import CardLabel, Problem
+from reports.text import listed, plural
+
+_INTERRUPTIONS = ("ended at ", "ended after ", "the process of this run ")
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """What is missing in a section.
+
+    Attributes:
+        cards: The number of cards that were asked for.
+        failed: The cards without figures, of which a run failed or did not run.
+        pending: The cards without figures, which a running benchmark has begun.
+        not_started: The names of the cards of the latest benchmark that have no run.
+        is_running: Whether the latest benchmark is running.
+        runs: The number of runs that were asked for; each fold is one.
+        causes: The failed runs by cause.
+        selection: The words of the command line that chose all cards; if they are not known, the cards with a run that
+            has not finished.
+    """
+
+    cards: int
+    failed: tuple[CardLabel, ...]
+    pending: tuple[CardLabel, ...]
+    not_started: tuple[str, ...]
+    is_running: bool
+    runs: int
+    causes: tuple[tuple[Run, ...], ...]
+    selection: tuple[str, ...]
+
+    @property
+    def without_figures(self) -> int:
+        """The number of cards without figures."""
+        return len(self.failed) + len(self.pending) + len(self.not_started)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every run has finished."""
+        return not (self.without_figures or self.causes)
+
+    @property
+    def may_succeed(self) -> bool:
+        """Whether a repetition may help: runs were ended from outside, or did not run."""
+        errors = [run.error or "" for runs in self.causes for run in runs]
+        return not errors or any(error.startswith(_INTERRUPTIONS) for error in errors)
+
+
+def unfinished(
+    runs: Sequence[Run], finished: Sequence[str], labels: Mapping[str, CardLabel], store: Store
+) -> Unfinished:
+    """Find the cards and runs that have not finished.
+
+    Args:
+        runs: Runs on the same data under the same protocol; folds are one run.
+        finished: The names of the cards with figures.
+        labels: The labels of all cards by name.
+        store: The store of the runs.
+
+    Returns:
+        What is missing.
+    """
+    names = list(dict.fromkeys(run.spec.card.name for run in runs))
+    missing = [name for name in names if name not in finished]
+    pending = [name for name in missing if any(is_pending(run) for run in runs if run.spec.card.name == name)]
+    ids = {fold.run_id for run in runs for fold in folds_of(run)}
+    latest = latest_bench(store)
+    asked_for = {} if latest is None or not ids & latest.cards.keys() else latest.cards
+    selection = () if latest is None or not asked_for else latest.selection
+    not_started = tuple(name for name in dict.fromkeys(asked_for.values()) if name not in names)
+    causes: dict[str, list[Run]] = {}
+    for run in runs:
+        for each in folds_of(run):
+            if each.error is not None and not is_pending(run):
+                causes.setdefault(cause(each.error), []).append(each)
+    planned = sum(
+        (run.spec.protocol.test_folds or 1) if isinstance(run, IncompleteRun) else len(folds_of(run)) for run in runs
+    )
+    return Unfinished(
+        cards=len(names) + len(not_started),
+        failed=tuple(labels[name] for name in missing if name not in pending),
+        pending=tuple(labels[name] for name in pending),
+        not_started=not_started,
+        is_running=bool(ids & running_bench(store).runs),
+        runs=planned + sum(name in not_started for name in asked_for.values()),
+        causes=tuple(tuple(of_cause) for of_cause in causes.values()),
+        selection=selection or tuple(dict.fromkeys(run.spec.card.name for run in runs if run.status != "ok")),
+    )
+
+
+def problems_of(missing: Unfinished) -> Iterator[Problem]:
+    """Sentences about what is missing: failures first, each cause once, then what is not finished yet."""
+    parts = []
+    if missing.failed:
+        titles = listed([card.title for card in missing.failed])
+        parts.append(f"{len(missing.failed)} of {plural(missing.cards, 'card')} did not finish: {titles}")
+    if missing.causes:
+        failed = sum(map(len, missing.causes))
+        reasons = "one reason" if len(missing.causes) == 1 else f"{len(missing.causes)} reasons"
+        texts = [
+            f"{each[0].error}" + (f" ({plural(len(each), 'run')})" if len(missing.causes) > 1 else "")
+            for each in missing.causes
+        ]
+        why = "" if failed == 1 else f", for {reasons}"
+        parts.append(f"{failed} of {plural(missing.runs, 'run')} failed{why}: {'; '.join(texts)}")
+    if parts:
+        yield Problem("failed-runs", f"{'; '.join(parts)}.")
+    if missing.is_running and (missing.pending or missing.not_started):
+        texts = []
+        if missing.pending:
+            are = "is" if len(missing.pending) == 1 else "are"
+            texts.append(f"{listed([card.title for card in missing.pending])} {are} not finished yet")
+        if missing.not_started:
+            texts.append(f"not started: {listed(missing.not_started)}")
+        yield Problem("unfinished-runs", f"The bench is still running: {'; '.join(texts)}.")
+    elif missing.not_started:
+        yield Problem("unfinished-runs", f"The latest bench ended before it started {listed(missing.not_started)}.")
