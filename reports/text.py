@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from benchmark.evidence.estimate import Estimate
 from benchmark.evidence.metrics.registry import Figure, find_metric
+from benchmark.evidence.thresholds.choice import Threshold
 
 MISSING = "–"
+_LEAST_TAIL = 1e-6
 CAUTION = "†"
 """The mark of an interval that may be far off."""
 
@@ -37,6 +40,26 @@ def number(value: float | None, decimals: int = 3, sign: bool = False) -> str:
     return MISSING if value is None else f"{value:{'+' if sign else ''}z.{decimals}f}"
 
 
+def probability(value: float | None, decimals: int = 3) -> str:
+    """A threshold or a probability, with more decimals where it is near 0 or 1: `0.231`, `0.00040`, `0.99960`.
+
+    Rounded to 0, a threshold would predict every image as positive.
+
+    Args:
+        value: A number in [0, 1]; None where it is missing.
+        decimals: The smallest number of decimals, at least 2. The distance from 0 or 1 has one significant digit fewer.
+
+    Returns:
+        The text. Below 1e-6 it has an exponent, and above 1 - 1e-6 it is a bound; a dash for None.
+    """
+    tail = 0.0 if value is None else min(value, 1 - value)
+    if value is None or tail <= 0:
+        return number(value, decimals)
+    if tail < _LEAST_TAIL:
+        return f"{value:.1e}" if value < 0.5 else f">{1 - _LEAST_TAIL:.6f}"
+    return number(value, max(decimals, decimals - 2 - math.floor(math.log10(tail))))
+
+
 def interval(bounds: tuple[float, float] | None, decimals: int = 3, sign: bool = False) -> str:
     """An interval as text: `[0.873, 0.941]`.
 
@@ -58,7 +81,7 @@ def estimate(estimated: Estimate | None, decimals: int = 3, sign: bool = False) 
 
     Args:
         estimated: A figure, a rate, a difference or a threshold; None where there is none.
-        decimals: Of the value and its bounds.
+        decimals: Of the value and its bounds; a threshold is a `probability`.
         sign: Whether positive numbers have a plus, as in differences.
 
     Returns:
@@ -67,6 +90,9 @@ def estimate(estimated: Estimate | None, decimals: int = 3, sign: bool = False) 
     """
     if estimated is None or estimated.value is None:
         return MISSING
+    if isinstance(estimated, Threshold):
+        ends = "" if estimated.bounds is None else f" [{', '.join(map(probability, estimated.bounds))}]"
+        return f"{probability(estimated.value)}{ends}"
     mark = "" if estimated.bounds is None or estimated.caution is None else CAUTION
     return f"{number(estimated.value, decimals, sign)} {interval(estimated.bounds, decimals, sign)}".rstrip() + mark
 

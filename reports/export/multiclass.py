@@ -39,7 +39,9 @@ def guarantee_document(share: StatedShare | None) -> dict[str, Any] | None:
     }
 
 
-def decision_and_calibration(decider: MulticlassDecisionRule, share: StatedShare | None = None) -> dict[str, Any]:
+def decision_and_calibration(
+    decider: MulticlassDecisionRule, share: StatedShare | None = None, again: str | None = None
+) -> dict[str, Any]:
     """The parts of decision.json that turn raw scores into a class and probabilities."""
     decision, calibrator = decider.decision, decider.calibrator
     threshold = decision.threshold
@@ -48,6 +50,7 @@ def decision_and_calibration(decider: MulticlassDecisionRule, share: StatedShare
             "rule": decision.rule,
             "in_words": decision.in_words(),
             "class": decision.of_class,
+            "chosen_again": again,
             "target": decision.target,
             "value": decision.value,
             "costs": None if decision.costs is None else [list(row) for row in decision.costs],
