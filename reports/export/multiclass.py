@@ -42,7 +42,16 @@ def guarantee_document(share: StatedShare | None) -> dict[str, Any] | None:
 def decision_and_calibration(
     decider: MulticlassDecisionRule, share: StatedShare | None = None, again: str | None = None
 ) -> dict[str, Any]:
-    """The parts of decision.json that turn raw scores into a class and probabilities."""
+    """The parts of decision.json that turn raw scores into a class and probabilities.
+
+    Args:
+        decider: What decides for the run.
+        share: What validation supports of the share that the rule states; None for other rules.
+        again: How the decision was chosen again, in words; None for the decision of the run.
+
+    Returns:
+        The fields of the document.
+    """
     decision, calibrator = decider.decision, decider.calibrator
     threshold = decision.threshold
     return {
