@@ -79,8 +79,8 @@ def estimate(estimated: Estimate | None, decimals: int = 3, sign: bool = False) 
     """An estimate as text: `0.912 [0.873, 0.941]`.
 
     Args:
-        estimated: A figure, a rate, a difference or a threshold; None where there is none.
-        decimals: Of the value and its bounds; a threshold is a `probability`.
+        estimated: A figure, a rate or a difference; None where there is none. For a threshold, see `threshold`.
+        decimals: Of the value and its bounds.
         sign: Whether positive numbers have a plus, as in differences.
 
     Returns:
@@ -89,11 +89,16 @@ def estimate(estimated: Estimate | None, decimals: int = 3, sign: bool = False) 
     """
     if estimated is None or estimated.value is None:
         return MISSING
-    if estimated.is_on_score_scale:
-        ends = "" if estimated.bounds is None else f" [{', '.join(map(probability, estimated.bounds))}]"
-        return f"{probability(estimated.value)}{ends}"
     mark = "" if estimated.bounds is None or estimated.caution is None else CAUTION
     return f"{number(estimated.value, decimals, sign)} {interval(estimated.bounds, decimals, sign)}".rstrip() + mark
+
+
+def threshold(chosen: Estimate | None) -> str:
+    """A chosen threshold with its interval, each as a `probability`; a dash where there is none."""
+    if chosen is None or chosen.value is None:
+        return MISSING
+    ends = "" if chosen.bounds is None else f" [{', '.join(map(probability, chosen.bounds))}]"
+    return f"{probability(chosen.value)}{ends}"
 
 
 def measured(figure: Figure | None, with_interval: bool = False) -> str:

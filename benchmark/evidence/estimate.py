@@ -43,11 +43,6 @@ class Estimate:
         return None if self.low is None or self.high is None else (self.low, self.high)
 
     @property
-    def is_on_score_scale(self) -> bool:
-        """Whether it is compared with scores, as a threshold is, so that rounding it to 0 or 1 changes its meaning."""
-        return False
-
-    @property
     def trainings(self) -> Trainings | None:
         """How much the figure varies between trainings; None where that is not known."""
         return None

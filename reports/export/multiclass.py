@@ -45,12 +45,12 @@ def decision_and_calibration(
     """The parts of decision.json that turn raw scores into a class and probabilities.
 
     Args:
-        decider: The decision and the calibration.
-        share: What was guaranteed; None where nothing was stated.
-        again: That the decision was chosen again after training; None where it was not.
+        decider: What decides for the run.
+        share: What validation supports of the share that the rule states; None for other rules.
+        again: How the decision was chosen again, in words; None for the decision of the run.
 
     Returns:
-        The content by key.
+        The fields of the document.
     """
     decision, calibrator = decider.decision, decider.calibrator
     threshold = decision.threshold

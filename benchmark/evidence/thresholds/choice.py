@@ -33,11 +33,6 @@ class Threshold(Estimate):
     high: float | None = None
     guarantee: Guarantee | None = None
 
-    @property
-    def is_on_score_scale(self) -> bool:
-        """True: images are decided by comparing their scores with it."""
-        return True
-
 
 def choose(
     scores: ValidationScores, rule: str = "youden", value: float | None = None, *, confidence: float | None = None

@@ -65,11 +65,11 @@ def predictions_table(
 
 def known_lines(known: Known) -> list[str]:
     """A line about images that the model has seen, whose predictions say nothing about new images; none without any."""
-    seen = sum(part in ("train", "val") for part in known)
-    if not seen:
+    count = sum(part in ("train", "val") for part in known)
+    if not count:
         return []
     return [
-        f"{plural(seen, 'file')} of {len(known)} from the training or validation of this model: on those it is better "
+        f"{plural(count, 'file')} of {len(known)} from the training or validation of this model: on those it is better "
         "than on new images"
     ]
 

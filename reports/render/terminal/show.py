@@ -43,7 +43,17 @@ from reports.results.multiclass import multiclass_card
 from reports.results.multiclass_text import decision_lines, overall_keys
 from reports.results.recipe import NO_EPOCHS, recipe_in_words
 from reports.results.split_faults import BY_DESIGN
-from reports.text import MISSING, decimals_of, estimate, measured, number, one_line, plural, probability, seconds
+from reports.text import (
+    MISSING,
+    decimals_of,
+    measured,
+    number,
+    one_line,
+    plural,
+    probability,
+    seconds,
+    threshold,
+)
 from zoo.config.errors import ConfigError
 
 _TOPICS = ("data", "split", "precision", "versions", "hardware", "pretrained weights")
@@ -204,7 +214,7 @@ def _threshold(run: Run, store: Store) -> Iterator[RenderableType]:
         return
     decider = decider_of(run, store)
     chosen = decider.threshold
-    value = estimate(chosen) if chosen.value is not None else f"none: {chosen.reason}"
+    value = threshold(chosen) if chosen.value is not None else f"none: {chosen.reason}"
     share = stated_share(run, store.binary_scores(run, "val"))
     yield from _titled(
         "Threshold and calibration",
@@ -216,7 +226,7 @@ def _threshold(run: Run, store: Store) -> Iterator[RenderableType]:
 
 def _of_fold(decider: DecisionRule) -> str:
     chosen = decider.threshold
-    value = estimate(chosen) if chosen.value is not None else f"none: {chosen.reason}"
+    value = threshold(chosen) if chosen.value is not None else f"none: {chosen.reason}"
     return f"threshold {value}; {calibration_line(decider.calibrator)}"
 
 
