@@ -22,6 +22,7 @@ from reports.text import (
     plural,
     probability,
     seconds,
+    threshold,
 )
 from zoo.models.card import PublishedFigure
 
@@ -74,7 +75,7 @@ def test_a_probability_near_0_or_1_has_significant_digits(value: float | None, t
 
 
 def test_a_threshold_has_significant_digits_and_a_figure_three_decimals() -> None:
-    assert estimate(Threshold(0.0004019, "sensitivity", None, 2e-7, 0.577)) == "0.00040 [2.0e-07, 0.577]"
+    assert threshold(Threshold(0.0004019, "sensitivity", None, 2e-7, 0.577)) == "0.00040 [2.0e-07, 0.577]"
     assert estimate(figure("recall", 0.9857, (0.921, 0.9974))) == "0.986 [0.921, 0.997]"
 
 
