@@ -24,6 +24,7 @@ from benchmark.evidence.metrics.registry import metrics
 from benchmark.evidence.thresholds.rules import get_rule, rule_names
 from reports.audit.figures import KINDS, SEVERITIES
 from reports.claims.statement import CombinedAssertion
+from tests.support.forked import run_forked
 from tests.support.guides import write_guide_images
 from tests.support.tiny import ROOT, environment
 
@@ -232,6 +233,12 @@ def _holds(output: str, line: str) -> bool:
     return re.search(".*".join(pieces), " ".join(output.split())) is not None
 
 
+def _run(words: list[str], folder: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    if words[0] == "zoo":
+        return run_forked(words[1:], folder, env)
+    return subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, check=False)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TOGETHER)
 def test_the_commands_of_the_pages_run(name: str, tmp_path: Path) -> None:
@@ -257,8 +264,7 @@ def test_the_commands_of_the_pages_run(name: str, tmp_path: Path) -> None:
                 (folder / step.name).parent.mkdir(parents=True, exist_ok=True)
                 (folder / step.name).write_text(step.text, encoding="utf-8")
             elif step.line not in SET_UP:
-                words = shlex.split(step.line)
-                done = subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, check=False)
+                done = _run(shlex.split(step.line), folder, env)
                 assert done.returncode == 0, f"{where}: $ {step.line}\n{done.stdout}\n{done.stderr}"
                 for line in step.shown:
                     assert _holds(done.stdout, line), f"{where}: $ {step.line}\nshown: {line}\nsaid: {done.stdout}"
