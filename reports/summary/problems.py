@@ -140,7 +140,7 @@ def _of_guarantee(tested: AnyResults | None, best: BestCard | None) -> Iterator[
     if best.of > 1:
         yield Problem(
             "guarantee-of-several",
-            f"{guaranteed} holds for each card alone; for the best of {best.of} cards it is weaker.",
+            f"{guaranteed} is about each card alone; for the best of {best.of} cards it is weaker.",
         )
 
 

@@ -161,8 +161,8 @@ def decode_other(content: bytes, levels: Levels, most_pixels: int = MOST_PIXELS)
         note = None if same else f"{depth}, trained on {trained} images; {low:g}..{high:g} is read as 0..255"
         if same and (deep.min() < low or deep.max() > high):
             note = (
-                f"levels {deep.min():g}..{deep.max():g} exceed those of the training images, {low:g}..{high:g}: is the "
-                "depth another? They are clipped"
+                f"levels {deep.min():g}..{deep.max():g} exceed those of the training images, {low:g}..{high:g}: they "
+                "are clipped. Is the bit depth different?"
             )
         return Pillow.fromarray(scaled(deep, low, high)), note
 

@@ -69,7 +69,7 @@ def known_lines(known: Known) -> list[str]:
     if not count:
         return []
     return [
-        f"{plural(count, 'file')} of {len(known)} from the training or validation of this model: on those it is better "
+        f"{plural(count, 'file')} of {len(known)} used for training or validation of this model: on those it is better "
         "than on new images"
     ]
 

@@ -84,7 +84,7 @@ def test_an_interval_of_its_test_set_says_nothing_and_others_say_how_many_images
     assert narrow.severity == "note"
     assert "about 7203 independent images; the figure is a share of 390" in narrow.statement
     (wide,) = of_kind(audit_of(tmp_path, interval(0.75, 0.61, 0.89), **sizes), "interval")
-    assert "several images are of one patient" in wide.derivation
+    assert "several images per patient" in wide.derivation
     (outside,) = of_kind(audit_of(tmp_path, interval(0.75, 0.80, 0.85), **sizes), "interval")
     assert outside.severity == "contradiction"
     assert row_of(audit_of(tmp_path, interval(0.75, 0.80, 0.85), **sizes), "one").outcome == "contradictory"

@@ -58,7 +58,7 @@ def test_a_guarantee_is_not_about_the_held_out_images_nor_the_best_of_several(tm
     assert "images like those of validation (every other site; the test images are site C)" in share.lines()[-1]
     problems = [problem.text for problem in summary_of(runs, made).problems]
     assert "; the test images are site C, for which nothing is guaranteed." in " ".join(problems)
-    assert "holds for each card alone; for the best of 2 cards it is weaker." in " ".join(problems)
+    assert "is about each card alone; for the best of 2 cards it is weaker." in " ".join(problems)
 
 
 @pytest.mark.parametrize(

@@ -290,7 +290,7 @@ def test_levels_beyond_those_of_training_are_named_and_depths_have_their_levels(
     assert decode_other(encoded(Pillow.fromarray(twelve), "PNG"), training)[1] is None
     note = decode_other(encoded(Pillow.fromarray(twelve * 16), "PNG"), training)[1]
     assert note == (
-        "levels 0..65280 exceed those of the training images, 0..4095: is the depth another? They are clipped"
+        "levels 0..65280 exceed those of the training images, 0..4095: they are clipped. Is the bit depth different?"
     )
     eight = decode_other(encoded(Pillow.new("L", (16, 16), 9), "PNG"), training)[1]
     assert eight == "8-bit, trained on 16-bit (levels 0..4095) images"
