@@ -23,6 +23,7 @@ from benchmark.evidence.comparison.paired import (
     with_t_test,
     zero_by_definition,
 )
+from benchmark.evidence.comparison.separated import of_separated
 from benchmark.evidence.intervals.bootstrap import multiclass_replicates
 from benchmark.evidence.intervals.seeds import (
     UNKNOWN_SPREAD,
@@ -199,6 +200,10 @@ def _difference(
     width = span(record)
     if error and (a.seeds, b.seeds) != (1, 1):
         return with_t_test(plain, error, df, level, f"images and seeds, t with {df:.1f} df{by}", span=width)
+    if not error and record.metric == "auc" and plain.value:
+        exact = of_separated(plain, a, b, clusters, class_sizes, level)
+        if exact is not None:
+            return exact
     if key == "accuracy":
         return _of_accuracy(plain, a.first(), b.first(), error, df, level, class_sizes)
     if resamples is None:

@@ -10,6 +10,7 @@ from itertools import combinations
 import numpy as np
 from scipy.special import ndtr, stdtr
 
+from benchmark.evidence.comparison.separated import of_separated
 from benchmark.evidence.comparison.shares import difference_of_shares
 from benchmark.evidence.estimate import Estimate
 from benchmark.evidence.intervals.bootstrap import replicates
@@ -82,7 +83,8 @@ def difference(
 
     With one seed per card, the method depends on the metric:
 
-    - AUC: DeLong et al. 1988, or Obuchowski 1997 if patients have several images.
+    - AUC: DeLong et al. 1988, or Obuchowski 1997 if patients have several images. Where it varies with no image, as
+      that of a constant answer and of separated classes: `of_separated`.
     - Shares of the same images (accuracy, recall, specificity): the interval of Newcombe 1998, and the test that
       inverts it.
     - All others: a t-test with the standard error of the bootstrap by patient, or the linearised one if it is larger.
@@ -251,6 +253,9 @@ def _difference(
         reason = of_shares.reason or (None if error else NOTHING_DETECTABLE)
         return replace(plain, **asdict(of_shares) | {"reason": reason})
     if _by_delong(record):
+        if not error and abs(plain.value or 0.0) > _ROUNDING:
+            exact = of_separated(plain, a, b, clusters, class_sizes, level)
+            return _nothing_varies(plain) if exact is None else exact
         return with_t_test(plain, error, df, level, f"DeLong{by}", span=span(record))
     if not error:
         return _nothing_varies(plain)

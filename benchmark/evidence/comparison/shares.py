@@ -78,15 +78,18 @@ def difference_of_shares(
         return max(-1.0, low), min(1.0, high)
 
     method = "Newcombe" + (", by patient" if clusters.repeated else "")
-    return DifferenceOfShares(*ends(level), method, _inverted(rates[0] - rates[1], ends), method)
+    return DifferenceOfShares(*ends(level), method, p_by_inversion(rates[0] - rates[1], ends), method)
 
 
-def _inverted(value: float, ends: Callable[[float], Bounds]) -> float:
+def p_by_inversion(value: float, ends: Callable[[float], Bounds]) -> float:
     """Return the two-sided p-value of 0 from intervals around `value`: 1 less the level at which they reach 0.
 
     Args:
         value: The estimate.
         ends: Both ends of its interval at a level; wider at higher levels.
+
+    Returns:
+        The p-value, at least 1e-12.
     """
 
     def distance(log_p: float) -> float:

@@ -218,3 +218,13 @@ def test_patients_who_are_all_alike_and_equal_decisions_have_no_interval_without
         one = compared(key, *cards)
         assert one.value == pytest.approx(0, abs=1e-12)
         assert (one.low, one.p_value, one.test) == (None, 1.0, NO_DIFFERENCE), key
+
+
+def test_a_perfect_card_is_better_than_a_constant_one_in_macro_auc() -> None:
+    labels = np.repeat([0, 1, 2], 20)
+    perfect = np.eye(3)[labels] * 0.8 + 0.2 / 3
+    cards = [of(on_classes(labels, scores)) for scores in (perfect, np.full((len(labels), 3), 1 / 3))]
+    result = compared("auc:macro", *cards)
+    assert (result.value, result.high) == (0.5, 0.5)
+    assert 0.3 < (result.low or 0.0) < 0.5
+    assert (result.p_value or 1.0) < 0.001

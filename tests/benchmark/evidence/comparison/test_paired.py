@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import norm, permutation_test, t, ttest_1samp
+from scipy.stats import binomtest, norm, permutation_test, t, ttest_1samp
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.power import NormalIndPower
 
@@ -217,11 +217,19 @@ def test_a_card_does_not_differ_from_itself(metric: str) -> None:
     assert result.reason
 
 
-def test_a_perfect_and_a_constant_card_differ_without_a_test() -> None:
+def test_a_perfect_card_is_better_than_a_constant_one_by_the_exact_interval_of_its_auc() -> None:
+    """P(all pairs right) = AUC^pairs, so the p-value of an AUC of 0.5 is that of a two-sided binomial test."""
     perfect, constant = one(LABELS, LABELS * 0.8 + 0.1), one(LABELS, np.full(N, 0.5))
+    pairs = int(min(LABELS.sum(), N - LABELS.sum()))
+    low = binomtest(pairs, pairs).proportion_ci(0.95, method="exact").low
     result = difference("auc", perfect, constant)
-    assert (result.value, result.low, result.p_value) == (0.5, None, None)
-    assert result.reason == "nothing varies between images"
+    assert (result.value, result.high) == (0.5, 0.5)
+    assert result.low == pytest.approx(low - 0.5)
+    assert result.p_value == pytest.approx(max(1e-12, binomtest(pairs, pairs, 0.5).pvalue), rel=1e-3)
+    turned = difference("auc", constant, perfect)
+    assert (turned.value, turned.low) == (-0.5, -0.5)
+    assert turned.high == pytest.approx(0.5 - low)
+    assert turned.p_value == pytest.approx(result.p_value)
 
 
 def test_an_undefined_metric_has_no_difference_and_has_a_reason() -> None:
