@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -30,13 +29,6 @@ BLOCK_5_WEIGHTS = 7_079_424
 @pytest.fixture(autouse=True)
 def _same_weights_every_time() -> None:
     keras.utils.set_random_seed(0)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _free_models() -> Iterator[None]:
-    yield
-    built.cache_clear()  # gigabytes
-    keras.utils.clear_session()
 
 
 def params_of(card: ModelCard) -> dict[str, Any]:
