@@ -82,8 +82,8 @@ TERMS: Mapping[str, str] = MappingProxyType(
         "specificity": ("The share of images of the other class that are predicted negative."),
         "test": ("The images that are scored once. Nothing fitted, chosen, stopped or calibrated sees them."),
         "test fold": (
-            "One of the parts into which all images are divided by patient, each tested by a model that was trained "
-            "without it."
+            "One of the parts into which all images are divided, each patient in one part. A model that was trained "
+            "without the part tests it."
         ),
         "threshold": (
             "The score at or above which an image is predicted positive. Figures at the threshold that a rule chose "

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from reports.report import Section
 from reports.results.compare import is_different_data
+from reports.results.hold_out_text import hold_out_text
 from reports.results.methods import NO_PATIENTS
 from reports.text import capital, listed, plural
 
@@ -31,6 +32,11 @@ def _limits(section: Section) -> Iterator[str]:
     unknown = first.dataset.patients_unknown
     if section.synthetic:
         yield "The images are SYNTHETIC: no figure here says anything about radiographs or patients."
+    elif (where := hold_out_text(first.dataset)) is not None:
+        yield (
+            f"The models were {where}: how they perform elsewhere is unknown, and one held-out group does not show how "
+            "much groups differ."
+        )
     else:
         yield (
             "Train, validation and test images come from one source: performance on images from another hospital, "

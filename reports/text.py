@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from benchmark.evidence.estimate import Estimate
 from benchmark.evidence.metrics.registry import Figure, find_metric
 
 MISSING = "–"
+_LEAST_TAIL = 1e-6
 CAUTION = "†"
 """The mark of an interval that may be far off."""
 
@@ -37,6 +39,26 @@ def number(value: float | None, decimals: int = 3, sign: bool = False) -> str:
     return MISSING if value is None else f"{value:{'+' if sign else ''}z.{decimals}f}"
 
 
+def probability(value: float | None, decimals: int = 3) -> str:
+    """A threshold or a probability, with more decimals where it is near 0 or 1: `0.231`, `0.00040`, `0.99960`.
+
+    Rounded to 0, a threshold would predict every image as positive.
+
+    Args:
+        value: A number in [0, 1]; None where it is missing.
+        decimals: The smallest number of decimals, at least 2. The distance from 0 or 1 has one significant digit fewer.
+
+    Returns:
+        The text. Below 1e-6 it has an exponent, and above 1 - 1e-6 it is a bound; a dash for None.
+    """
+    tail = 0.0 if value is None else min(value, 1 - value)
+    if value is None or tail <= 0:
+        return number(value, decimals)
+    if tail < _LEAST_TAIL:
+        return f"{value:.1e}" if value < 0.5 else f">{1 - _LEAST_TAIL:.6f}"
+    return number(value, max(decimals, decimals - 2 - math.floor(math.log10(tail))))
+
+
 def interval(bounds: tuple[float, float] | None, decimals: int = 3, sign: bool = False) -> str:
     """An interval as text: `[0.873, 0.941]`.
 
@@ -57,7 +79,7 @@ def estimate(estimated: Estimate | None, decimals: int = 3, sign: bool = False) 
     """An estimate as text: `0.912 [0.873, 0.941]`.
 
     Args:
-        estimated: A figure, a rate, a difference or a threshold; None where there is none.
+        estimated: A figure, a rate or a difference; None where there is none. For a threshold, see `threshold`.
         decimals: Of the value and its bounds.
         sign: Whether positive numbers have a plus, as in differences.
 
@@ -69,6 +91,14 @@ def estimate(estimated: Estimate | None, decimals: int = 3, sign: bool = False) 
         return MISSING
     mark = "" if estimated.bounds is None or estimated.caution is None else CAUTION
     return f"{number(estimated.value, decimals, sign)} {interval(estimated.bounds, decimals, sign)}".rstrip() + mark
+
+
+def threshold(chosen: Estimate | None) -> str:
+    """A chosen threshold with its interval, each as a `probability`; a dash where there is none."""
+    if chosen is None or chosen.value is None:
+        return MISSING
+    ends = "" if chosen.bounds is None else f" [{', '.join(map(probability, chosen.bounds))}]"
+    return f"{probability(chosen.value)}{ends}"
 
 
 def measured(figure: Figure | None, with_interval: bool = False) -> str:

@@ -68,6 +68,14 @@ def _no_trial() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _never_slow() -> Iterator[None]:
+    """What a command writes to stderr does not depend on the load of the machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("zoo.cli.plain_progress.SLOW_SECONDS", 3600.0)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ZOO_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cache"))

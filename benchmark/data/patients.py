@@ -83,16 +83,22 @@ def patient_facts(known: int, images: int, by_folder: bool = False) -> PatientFa
     return PatientFacts("unknown" if not known else "folders" if by_folder else "names", known, images)
 
 
-def patient_notes(images: Sequence[Image], facts: PatientFacts) -> tuple[str, ...]:
-    """Say which patients of `images` are unknown, and by which pattern similar names would become one patient."""
+def patient_notes(images: Sequence[Image], facts: PatientFacts, remedy: str = "give --patients") -> tuple[str, ...]:
+    """Say which patients of `images` are unknown, and by which pattern similar names would become one patient.
+
+    Args:
+        images: The images.
+        facts: Whether their patients are known.
+        remedy: What makes patients known.
+
+    Returns:
+        The notes.
+    """
     line = facts.line()
     if line is None:
         return ()
     if not facts.known:
-        line = (
-            "no file name matches the default patient pattern: every image counts as a patient of its own; give "
-            "--patients"
-        )
+        line = f"no file name matches the default patient pattern: every image counts as a patient of its own; {remedy}"
     near = near_names([image for image in images if image.patient == image.name])
     return (line,) if near is None else (line, near.line())
 

@@ -30,7 +30,7 @@ from zoo.models.card import ModelCard
 SEMANTICS = 4
 """Raised when the same specification would give another result."""
 
-RECORD_VERSION = 6
+RECORD_VERSION = 7
 """Raised when the structure of run.json changes."""
 
 _FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]

@@ -102,7 +102,9 @@ def no_other_meaning(finding: AuditFinding, figure_set: FigureSet, feasible: Fea
     if has_averages(figure_set.decisions()):
         tried.append("macro and weighted averages")
     if feasible is not None:
-        tried.append(f"the mean of {listed([f'{number} {repeats}' for repeats, number in TRIED], 'or')} that are alike")
+        tried.append(
+            f"the mean of {listed([f'{number} {repeats}' for repeats, number in TRIED], 'or')} that resemble each other"
+        )
     if not tried:
         return finding
     return replace(finding, derivation=f"{finding.derivation} Tried without success: {listed(tried)}.")
@@ -124,8 +126,8 @@ def _ranges(figure_set: FigureSet, rounding: Rounding) -> dict[str, Range]:
 def _evidence(alternative: Alternative) -> str:
     as_ = f"As {meaning(alternative)}"
     if alternative.example:
-        shown = "; ".join(map(counts, alternative.example[:_MOST_LISTED]))
-        return f"{as_} they can come from {shown}{'; ...' if len(alternative.example) > _MOST_LISTED else ''}."
+        first = "; ".join(map(counts, alternative.example[:_MOST_LISTED]))
+        return f"{as_} they can come from {first}{'; ...' if len(alternative.example) > _MOST_LISTED else ''}."
     if not alternative.matrices:
         return f"{as_} they are possible."
     return f"{as_}: {_examples(alternative.matrices).removesuffix(',')}."

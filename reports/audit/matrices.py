@@ -122,9 +122,9 @@ def printed_matrix(
     """
     confusion = confusion_of(matrix)
     cited = Citation(counts(matrix), matrix.location)
-    turned = _other_orientation(matrix, rows.get(matrix.row), feasible.get(matrix.row))
-    if turned is not None:
-        yield turned
+    reoriented = _other_orientation(matrix, rows.get(matrix.row), feasible.get(matrix.row))
+    if reoriented is not None:
+        yield reoriented
         return
     negatives, positives = confusion.tn + confusion.fp, confusion.tp + confusion.fn
     test = feasible[matrix.row].test if matrix.row in feasible else None

@@ -48,7 +48,7 @@ def _interval(
             "interval",
             "contradiction",
             (cite(figure),),
-            f"{capital(named(figure))} is outside of its printed interval {text}.",
+            f"{capital(named(figure))} is outside its printed interval {text}.",
             "A confidence interval includes its estimate.",
         )
         return
@@ -65,7 +65,7 @@ def _interval(
     why = (
         "A narrower interval can be that of a mean over folds or seeds, or of another test set."
         if width < usual[0]
-        else "A wider interval can respect that several images are of one patient, or be that of another test set."
+        else "A wider interval can account for several images per patient, or be that of another test set."
     )
     yield figure_set.finding(
         "interval",

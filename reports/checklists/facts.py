@@ -6,17 +6,21 @@ from typing import Literal, TypedDict
 
 from benchmark.runs.cross_validation import folds_of
 from reports.report import Section
+from reports.results.hold_out_text import held_out_images, hold_out_text
 from reports.results.multiclass import MulticlassProbabilities
 from reports.results.probabilities import Probabilities
 from reports.text import number
+
+_SHIFTS = {"intensity-shift", "batch-effect", "prior-shift"}
 
 
 class Facts(TypedDict):
     """Plain values for Jinja templates; None where they are not recorded.
 
     The fields from `data` to `pretrained_weights` are sentences of the section's methods; with three or more classes
-    (`multiclass`), `threshold` describes the decision. `requested` and `sizes` list the numbers of images by split,
-    `left_out` the excluded images and why. `patients_note` reports for how many images the patient is known.
+    (`multiclass`), `threshold` describes the decision. `hold_out` says where test and other images come from if a
+    column named the test images, and `held_out` names these. `requested` and `sizes` list the numbers of images by
+    split, `left_out` the excluded images and why. `patients_note` reports for how many images the patient is known.
     `detectable` is the smallest detectable AUC difference of a typical pair of cards. `claims`, `effects`, `diagnosed`,
     `assessed` and `calibrated` are numbers of published claims, effects of changes, cards with a fault, runs
     with a calibrator, and runs that use it. `shifts` are the codes of dataset shifts, None where no split was compared.
@@ -30,6 +34,8 @@ class Facts(TypedDict):
     threshold: str | None
     versions: str | None
     pretrained_weights: str | None
+    hold_out: str | None
+    held_out: str | None
     source: str
     synthetic: bool
     classes: tuple[str, ...]
@@ -75,6 +81,8 @@ def facts(section: Section) -> Facts:
         "threshold": _topic(section, "threshold") or _topic(section, "decision"),
         "versions": _topic(section, "versions"),
         "pretrained_weights": _topic(section, "pretrained weights"),
+        "hold_out": hold_out_text(spec.dataset),
+        "held_out": held_out_images(spec.dataset),
         "source": spec.dataset.source,
         "synthetic": section.synthetic,
         "classes": section.methods.classes,
@@ -107,6 +115,6 @@ def _topic(section: Section, topic: str) -> str | None:
 
 
 def _shifts(section: Section) -> str | None:
-    shifts = {f.code for run in section.runs for f in run.diagnosis} & {"intensity-shift", "prior-shift"}
+    shifts = {f.code for run in section.runs for f in run.diagnosis} & _SHIFTS
     compared = any(run.checks is not None and run.checks.intensity for run in section.runs)
     return ", ".join(sorted(shifts)) if shifts or compared else None

@@ -20,6 +20,7 @@ from reports.export.multiclass import (
 )
 from reports.results.guarantee_text import StatedShare, stated_share
 from reports.results.recipe import PREPROCESSING
+from reports.results.rescored import chosen_again
 
 FORMAT = 2
 """Version of decision.json for two classes; raised when its structure changes."""
@@ -62,9 +63,9 @@ def decision_document(
         "data": spec.dataset.model_dump(mode="json"),
         "classes": list(decider.classes),
         **(
-            _threshold_and_calibration(decider, stated_share(run, val))
+            _threshold_and_calibration(decider, stated_share(run, val), chosen_again(run))
             if isinstance(decider, DecisionRule)
-            else decision_and_calibration(decider, stated_share(run))
+            else decision_and_calibration(decider, stated_share(run), chosen_again(run))
         ),
         "image": {
             "size": size,
@@ -86,7 +87,7 @@ def decision_document(
     }
 
 
-def _threshold_and_calibration(decider: DecisionRule, share: StatedShare | None) -> dict[str, Any]:
+def _threshold_and_calibration(decider: DecisionRule, share: StatedShare | None, again: str | None) -> dict[str, Any]:
     chosen, calibrator = decider.threshold, decider.calibrator
     return {
         "positive": decider.classes[1],
@@ -98,6 +99,7 @@ def _threshold_and_calibration(decider: DecisionRule, share: StatedShare | None)
             "high": chosen.high,
             "reason": chosen.reason,
             "guarantee": guarantee_document(share),
+            "chosen_again": again,
             "decision": "classes[1] where the raw score is at least `raw`, else classes[0], whatever the calibration",
         },
         "calibration": {
@@ -164,14 +166,18 @@ def predict(image):
             "scores": dict(zip(classes, scores)), "unlike": bool(reasons), "reasons": reasons}}
 
 if __name__ == "__main__":
+    if not sys.argv[1:]:
+        print(f"usage: python {{sys.argv[0]}} IMAGE...", file=sys.stderr)
+        sys.exit(2)
     results, failed = [], False
     for name in sys.argv[1:]:
         try:
             result = predict(prepare(unlike.read_content(pathlib.Path(name))))
             results.append(result)
         except Exception as error:  # Pillow's decoders raise many kinds of errors on damaged files
-            unknown = "cannot identify image file" in str(error)
-            result, failed = {{"error": "not an image" if unknown else str(error)}}, True
+            reason = getattr(error, "strerror", None) or str(error)
+            unknown = "cannot identify image file" in reason
+            result, failed = {{"error": "not an image" if unknown else reason}}, True
         print(json.dumps({{"image": name, **result}}))
     reference = drift.BatchReference(**json.loads((here / "validation.json").read_text(encoding="utf-8")))
     batch = np.array([{scores} for result in results])

@@ -20,9 +20,11 @@ from reports.render.terminal.predictions import NOT_CLINICAL, calibration_line
 from reports.render.terminal.show import findings_of
 from reports.report import build_report
 from reports.results.guarantee_text import stated_share
+from reports.results.hold_out_text import hold_out_text
 from reports.results.methods import methods
 from reports.results.recipe import recipe_in_words
-from reports.text import capital, interval, measured, number
+from reports.results.rescored import chosen_again
+from reports.text import capital, measured, number, probability
 from zoo.config.errors import ConfigError
 from zoo.models.card import ModelSpec
 from zoo.models.registry import get_builder
@@ -56,7 +58,7 @@ def model_card(run: Run, store: Store, decider: AnyDecisionRule, exported: Expor
         *(
             _decision(decider, run, store.binary_scores(run, "val"))
             if isinstance(decider, DecisionRule)
-            else decision_lines(decider, stated_share(run))
+            else [*decision_lines(decider, stated_share(run)), *_chosen_again(run)]
         ),
         *(_figures(run, store, decider) if isinstance(decider, DecisionRule) else figure_lines(run, store, decider)),
         *_trained(run),
@@ -75,9 +77,14 @@ def _use(run: Run, decider: AnyDecisionRule) -> list[str]:
         "models, inspect single images.",
         "",
         "Not intended: diagnosis, triage or any decision about a person; images of a different kind, body part, age "
-        "group, machine or hospital. No such use was tested.",
+        f"group, machine or hospital. {_tested(run)}",
         "",
     ]
+
+
+def _tested(run: Run) -> str:
+    where = hold_out_text(run.spec.dataset)
+    return "No such use was tested." if where is None else f"The model was {cell(where)}; no other such use was tested."
 
 
 def _files(decider: AnyDecisionRule, exported: ExportedModel) -> list[str]:
@@ -122,7 +129,7 @@ def _decision(decider: DecisionRule, run: Run, val: Scores) -> list[str]:
             f"No threshold was chosen: {cell(chosen.reason or '')}. The model returns a score without a decision."
         )
     else:
-        bounds = "" if chosen.bounds is None else f", 95% {interval(chosen.bounds)}"
+        bounds = "" if chosen.bounds is None else f", 95% [{', '.join(map(probability, chosen.bounds))}]"
         lines.append(
             f"`{_code(decider.classes[1])}` if the raw score is {chosen.value!r} or more{bounds} "
             f"({run.spec.protocol.threshold.in_words()}); else `{_code(decider.classes[0])}`. "
@@ -131,21 +138,27 @@ def _decision(decider: DecisionRule, run: Run, val: Scores) -> list[str]:
         )
         share = stated_share(run, val)
         lines += [] if share is None else ["", f"{cell(capital('; '.join(share.lines())))}."]
+    lines += _chosen_again(run)
     return [*lines, "", f"{cell(calibration_line(decider.calibrator))}: `{formula(decider.calibrator)}`.", ""]
+
+
+def _chosen_again(run: Run) -> list[str]:
+    sentence = chosen_again(run)
+    return [] if sentence is None else ["", f"{cell(capital(sentence))}.", ""]
 
 
 def _as_probability(decider: DecisionRule) -> str:
     if not decider.calibrator.accepted:
         return ""
-    return f"As a calibrated probability the threshold is {number(decider.calibrated_threshold)}. "
+    return f"As a calibrated probability the threshold is {probability(decider.calibrated_threshold)}. "
 
 
 def _figures(run: Run, store: Store, decider: DecisionRule) -> Iterator[str]:
     chosen = run.threshold.value if run.threshold else None
     columns = [("test at 0.5", run.figures("test"))]
     if chosen is not None:
-        columns = [(f"test at {number(chosen)}", run.figures("test", True)), *columns]
-        columns += [(f"validation at {number(chosen)}", run.figures("val", True))]
+        columns = [(f"test at {probability(chosen)}", run.figures("test", True)), *columns]
+        columns += [(f"validation at {probability(chosen)}", run.figures("val", True))]
     yield from (
         "## Figures",
         "",

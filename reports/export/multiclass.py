@@ -39,8 +39,19 @@ def guarantee_document(share: StatedShare | None) -> dict[str, Any] | None:
     }
 
 
-def decision_and_calibration(decider: MulticlassDecisionRule, share: StatedShare | None = None) -> dict[str, Any]:
-    """The parts of decision.json that turn raw scores into a class and probabilities."""
+def decision_and_calibration(
+    decider: MulticlassDecisionRule, share: StatedShare | None = None, again: str | None = None
+) -> dict[str, Any]:
+    """The parts of decision.json that turn raw scores into a class and probabilities.
+
+    Args:
+        decider: What decides for the run.
+        share: What validation supports of the share that the rule states; None for other rules.
+        again: How the decision was chosen again, in words; None for the decision of the run.
+
+    Returns:
+        The fields of the document.
+    """
     decision, calibrator = decider.decision, decider.calibrator
     threshold = decision.threshold
     return {
@@ -48,6 +59,7 @@ def decision_and_calibration(decider: MulticlassDecisionRule, share: StatedShare
             "rule": decision.rule,
             "in_words": decision.in_words(),
             "class": decision.of_class,
+            "chosen_again": again,
             "target": decision.target,
             "value": decision.value,
             "costs": None if decision.costs is None else [list(row) for row in decision.costs],

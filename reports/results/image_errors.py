@@ -161,8 +161,8 @@ def _decided(results: AnyResults) -> _Decided:
         thresholds = [0.5 if chosen is None else chosen for chosen in results.thresholds]
         labels = [test.y_score >= at for test, at in zip(results.test, thresholds, strict=True)]
         of_truth = np.where(truth == 1, mean, 1 - mean)
-        shown = _on_scale(thresholds[0], results.test[0], fits) if len(thresholds) == 1 else None
-        return _Decided(results.card.name, np.asarray(labels, dtype=np.int64), of_truth, counts, shown)
+        cuts = _on_scale(thresholds[0], results.test[0], fits) if len(thresholds) == 1 else None
+        return _Decided(results.card.name, np.asarray(labels, dtype=np.int64), of_truth, counts, cuts)
     decisions = np.asarray(results.chosen or results.argmax, dtype=np.int64)
     return _Decided(results.card.name, decisions, mean[np.arange(len(truth)), truth], counts)
 

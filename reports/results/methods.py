@@ -14,6 +14,7 @@ from benchmark.runs.cross_validation import folds_of
 from benchmark.runs.environment import Environment
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.run import DatasetFacts, Run
+from reports.results.hold_out_text import hold_out_text
 from reports.results.measured import AnyResults, is_multiclass
 from reports.results.protocol_choices import choice_lines
 from reports.results.recipe import PREPROCESSING, augmentation_in_words, kept_weights
@@ -23,6 +24,8 @@ from zoo.models.recipe import ProbeRecipe
 
 UNKNOWN = "not known to the program"
 """The text for a fact that no record contains."""
+NOT_RECORDED = "not recorded"
+"""The text for a number in the flow of images, whose row has the reason."""
 NOT_KEPT = "scores of these images are not stored"
 NO_PATIENTS = "patients are not recorded"
 PATIENTS_UNKNOWN = "patients are not known"
@@ -191,6 +194,8 @@ def _split_facts(runs: Sequence[Run], protocol: Protocol) -> Iterator[Fact]:
             f"{protocol.test_folds}-fold cross-validation, folds from {seed}: each image is tested once, by the model "
             "of its fold, whose threshold and calibration are from validation images of this fold"
         )
+    if (where := hold_out_text(runs[0].spec.dataset)) is not None:
+        yield Fact("split", f"{where}; validation is drawn from the images to train on")
     yield Fact("split", f"{separation(runs[0].spec.dataset)}; {balance}; {origin}")
     prints = dict.fromkeys(run.split.fingerprint[:16] for run in runs)
     yield Fact("split", f"fingerprint {', '.join(prints)}")

@@ -15,7 +15,7 @@ from benchmark.runs.run import Run
 from reports.results.decision_text import decision_remarks
 from reports.results.guarantee_text import stated_share
 from reports.results.multiclass import ClassMatrix, MulticlassCard, MulticlassProbabilities
-from reports.text import MISSING, decimals_of, estimate, listed, number, plural
+from reports.text import MISSING, decimals_of, estimate, listed, number, plural, threshold
 
 CLASS_METRICS = ("recall", "precision", "f1", "auc")
 """The metrics of each class against the rest in tables of classes; all of them are in JSON and CSV."""
@@ -188,7 +188,7 @@ def decision_lines(run: Run, card: MulticlassCard) -> list[str]:
     if decision is not None:
         lines.append(f"decision: {decision.in_words()}")
         if decision.threshold is not None and decision.threshold.value is not None:
-            lines.append(f"threshold {estimate(decision.threshold)}")
+            lines.append(f"threshold {threshold(decision.threshold)}")
             share = stated_share(run)
             lines += () if share is None else share.lines()
         lines += decision_remarks(decision)

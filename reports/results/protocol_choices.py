@@ -44,7 +44,7 @@ def protocol_lines(protocol: Protocol, expected: str | None = None) -> list[str]
     ]
     return [
         f"protocol {protocol.name}: conditions that fit the data; `zoo protocols auto --data SOURCE` shows all",
-        f"  sizes {', '.join(sizes)}, in the natural balance of the classes",
+        f"  sizes about {', '.join(sizes)}, in the natural balance of the classes",
         *(f"  {line}" for line in lines),
     ]
 
@@ -56,4 +56,6 @@ def _is_worth_a_line(choice: Choice) -> bool:
 def in_words(choice: Choice) -> str:
     """The field and the chosen value of a choice; `minutes` is no field, but what the choices are expected to cost."""
     value = _UNSET.get(choice.field, "none") if choice.value is None else choice.value
-    return f"about {value} min" if choice.field == "minutes" else f"{choice.field} {value}"
+    if choice.field == "minutes":
+        return f"about {value} min"
+    return f"{choice.field} {'about ' if choice.field in _PARTS else ''}{value}"

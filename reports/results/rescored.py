@@ -58,7 +58,7 @@ def with_rule(run: Run, store: Store, rule: Rule) -> Run:
     choice = choose(spec.protocol, val)
     costs = costs_of(choice)
     at_half, at_chosen = dict(run.at_half), dict[str, dict[str, Figure]]()
-    for scores in (val, store.scores(run, "test")):
+    for scores in (val, store.scores(run, "test")) if run.spec.stage == "bench" else (val,):
         unaffected = {name: figure for name, figure in run.figures(scores.split).items() if name in NOT_METRICS}
         if costs is not None:
             at_half[scores.split] = unaffected | figures_of(scores, default_decision(scores), sizes, costs)
@@ -73,6 +73,18 @@ def with_rule(run: Run, store: Store, rule: Rule) -> Run:
         "stored_as": run.run_id,
     }
     return RescoredRun.model_construct(**dict(run) | changes)
+
+
+def chosen_again(run: Run) -> str | None:
+    """That the rule of a run is not that of its training, without an end; None for a run as it was computed."""
+    if not isinstance(run, RescoredRun):
+        return None
+    of_two, protocol = run.decision is None, run.spec.protocol
+    what, rule = ("threshold", protocol.threshold) if of_two else ("decision", protocol.decision)
+    return (
+        f"the {what} was chosen again on the stored validation scores, after the test split was scored "
+        f"({rule.in_words()}): test figures at it are fair only if test scores did not suggest the rule"
+    )
 
 
 def all_with_rule(runs: Sequence[Run], store: Store, rule: Rule) -> list[Run]:

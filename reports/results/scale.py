@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from benchmark.evidence.calibration.calibrators import Calibrator
 from benchmark.evidence.calibration.scaling import MulticlassCalibrator
+from reports.text import probability
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,11 @@ AS_SCORED = Scale(calibrated=False)
 
 
 def probability_text(score: float, threshold: float) -> str:
-    """`score` with two decimals, or as many as it needs to differ from `threshold`."""
+    """`score` with two decimals, or as many as it needs to differ from `threshold`, from 0 and from 1."""
     decimals = 2
     while decimals < 6 and score != threshold and round(score, decimals) == round(threshold, decimals):
         decimals += 1
-    return f"{score:.{decimals}f}"
+    return probability(score, decimals)
 
 
 def short_name(classes: tuple[str, ...]) -> str:

@@ -7,30 +7,39 @@ from typing import TYPE_CHECKING
 
 from benchmark.evidence.diagnosis.diagnoses import Finding, class_count_faults
 from benchmark.evidence.diagnosis.faults import count_of
+from reports.results.guarantee_text import shortage_warning
 from reports.text import plural, seed_list, span
 
 if TYPE_CHECKING:
     from benchmark.runs.plan import PlannedSplit
+    from benchmark.runs.protocol import Protocol
     from benchmark.runs.run import SplitFacts
 
 _SHOWN = 3
 """The largest number of lines for splits of different sizes."""
 
 
-def split_lines(splits: Sequence[PlannedSplit], classes: tuple[str, ...], images: int) -> list[str]:
+def split_lines(
+    splits: Sequence[PlannedSplit], classes: tuple[str, ...], images: int, protocol: Protocol | None = None
+) -> list[str]:
     """Lines with the sizes of splits, and warnings about faults that the counts show.
 
     Args:
         splits: The planned splits. Splits of the same sizes share a line.
         classes: The names of the classes; of two, the positive one is last.
         images: The number of images in the source.
+        protocol: The protocol, whose rule may need more validation images than there are; None leaves that out.
 
     Returns:
         The lines.
     """
+    warnings = [f"warning: {fault.title}: {fault.evidence}" for fault in _faults(splits, classes)]
+    if protocol is not None:
+        short = (shortage_warning(protocol, split.facts.classes["val"], classes) for split in splits)
+        warnings += [f"warning: {line}" for line in filter(None, short)][:1]
     if splits and splits[0].fold is not None:
         lines = _fold_lines(splits, classes, images)
-        return [*lines, *(f"warning: {fault.title}: {fault.evidence}" for fault in _faults(splits, classes))]
+        return [*lines, *warnings]
     seeds_by_sizes: dict[str, list[int]] = {}
     for split in splits:
         seeds_by_sizes.setdefault(_sizes(split.facts, classes, images), []).extend(split.seeds)
@@ -41,7 +50,7 @@ def split_lines(splits: Sequence[PlannedSplit], classes: tuple[str, ...], images
         lines = [f"split of {seed_list(seeds)}: {sizes}" for sizes, seeds in seeds_by_sizes.items()]
         if len(lines) > _SHOWN:
             lines[_SHOWN:] = [f"{plural(len(lines) - _SHOWN, 'more split')} of different sizes"]
-    return [*lines, *(f"warning: {fault.title}: {fault.evidence}" for fault in _faults(splits, classes))]
+    return [*lines, *warnings]
 
 
 def split_notes(splits: Sequence[PlannedSplit]) -> list[str]:

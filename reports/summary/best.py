@@ -13,7 +13,7 @@ from reports.results.multiclass import ARGMAX
 from reports.results.multiclass_text import decision_keys, lowest_recall
 from reports.results.pairs import paired_scores
 from reports.summary.model import BestCard, CardLabel, ClassRecall, FiguresAt
-from reports.text import listed, number
+from reports.text import listed, probability
 
 OF_TWO = ("recall", "specificity", "accuracy", "precision")
 """The figures of a card with two classes, in the order to show."""
@@ -78,7 +78,7 @@ def _figures_at(results: AnyResults) -> tuple[FiguresAt, FiguresAt | None]:
     if len(thresholds) < len(results.runs):
         return FiguresAt(lead.words, None, True, {}, _nothing_chosen(results)), at_half
     scores = PairedScores(results.test, tuple(thresholds))
-    single = [number(value) for value in thresholds if isinstance(value, float)]
+    single = [probability(value) for value in thresholds if isinstance(value, float)]
     cuts = listed(list(dict.fromkeys(single))) if single else "each fold has its own"
     return FiguresAt(lead.words, cuts, True, _figures(results, scores, OF_TWO)), at_half
 

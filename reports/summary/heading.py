@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from benchmark.runs.cross_validation import CrossValidatedRun
 from benchmark.runs.run import DatasetFacts, Run
+from reports.results.hold_out_text import hold_out_text
 from reports.results.measured import AnyResults
 from reports.summary.model import Heading
 from reports.text import listed, plural
@@ -69,6 +70,8 @@ def _tested(run: Run, tested: AnyResults | None) -> str:
     elif counts is not None:
         fewest, most = min(counts), max(counts)
         text += f": {fewest:,} of each class" if fewest == most else f": {fewest:,} to {most:,} of each class"
+    if (where := hold_out_text(facts)) is not None:
+        return f"{text}; {where}"
     return text + ("; each seed has its own" if run.spec.protocol.split == "per-seed" else "")
 
 

@@ -8,6 +8,8 @@ from benchmark.data.positive_class import positive_warning
 from benchmark.evidence.diagnosis.diagnoses import FINDINGS
 from benchmark.evidence.metrics.influence import Clusters
 from benchmark.runs.run import Run
+from reports.results.guarantee_text import stated_share
+from reports.results.hold_out_text import held_out_images, other_images
 from reports.results.measured import AnyResults
 from reports.results.split_faults import own_faults
 from reports.summary.model import BestCard, Problem
@@ -52,6 +54,7 @@ def problems(
         *(Problem("split", text) for text in split_faults),
         *_of_classes(runs[0], tested),
         *_of_best(tested, best),
+        *_of_guarantee(tested, best),
         *_of_seeds(tested),
     )
 
@@ -119,6 +122,26 @@ def _of_best(tested: AnyResults | None, best: BestCard | None) -> Iterator[Probl
     for reason in dict.fromkeys(reason for reason in reasons if reason):
         what = "threshold" if tested.runs[0].decision is None else "decision"
         yield Problem("nothing-chosen", f"No {what} was chosen on validation: {reason}.")
+
+
+def _of_guarantee(tested: AnyResults | None, best: BestCard | None) -> Iterator[Problem]:
+    """What the guarantee of a chosen threshold is not about, if the test or the choice of the card exceeds it."""
+    share = None if tested is None else stated_share(tested.runs[0])
+    if tested is None or best is None or share is None or share.guarantee.confidence is None:
+        return
+    facts = tested.runs[0].spec.dataset
+    guaranteed = f"The guaranteed {share.rule} of {share.guarantee.target:g}"
+    if facts.hold_out is not None:
+        yield Problem(
+            "guarantee-elsewhere",
+            f"{guaranteed} is about images like those of validation ({other_images(facts)}); the test images are "
+            f"{held_out_images(facts)}, for which nothing is guaranteed.",
+        )
+    if best.of > 1:
+        yield Problem(
+            "guarantee-of-several",
+            f"{guaranteed} is about each card alone; for the best of {best.of} cards it is weaker.",
+        )
 
 
 def _of_seeds(tested: AnyResults | None) -> Iterator[Problem]:

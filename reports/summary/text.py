@@ -137,8 +137,8 @@ def best_sentence(best: BestCard) -> str:
 
 def compared_cards(best: BestCard) -> str:
     """The cards that the best card is the best of: `4 cards`, or `the 4 of 6 cards that finished`."""
-    asked = best.of + best.unfinished
-    return f"the {best.of} of {asked} cards that finished" if best.unfinished else plural(best.of, "card")
+    requested = best.of + best.unfinished
+    return f"the {best.of} of {requested} cards that finished" if best.unfinished else plural(best.of, "card")
 
 
 def _comparisons(best: BestCard | None, compared: Comparisons | None, most: int | None) -> Iterator[str]:

@@ -106,6 +106,8 @@ def _figure_verdict(
         decision = Decision("not comparable", mismatch)
     elif value is None or delta is None:
         decision = Decision("not comparable", _why_no_counterpart(printed))
+    elif (otherwise := audit.fits_otherwise(row.name, printed)) is not None:
+        decision = Decision("not comparable", otherwise.statement)
     elif (different := _different_conditions(claims, row, printed, results)) is not None:
         decision = Decision("not comparable", different)
     else:

@@ -8,8 +8,22 @@ import pytest
 
 from benchmark.evidence import Figure
 from benchmark.evidence.estimate import SampleEstimate
+from benchmark.evidence.thresholds.choice import Threshold
 from reports.results.compare import Comparison, difference_text, published_text
-from reports.text import MISSING, capital, estimate, interval, listed, measured, number, p_text, plural, seconds
+from reports.text import (
+    MISSING,
+    capital,
+    estimate,
+    interval,
+    listed,
+    measured,
+    number,
+    p_text,
+    plural,
+    probability,
+    seconds,
+    threshold,
+)
 from zoo.models.card import PublishedFigure
 
 
@@ -39,6 +53,30 @@ def test_missing_is_a_dash_that_holds_no_digit() -> None:
     shown = [number(None), measured(None), measured(figure(value=None)), difference_text(comparison())]
     assert shown == [MISSING] * 4
     assert not any(character.isdigit() for character in MISSING)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, MISSING),
+        (0.0, "0.000"),
+        (1.0, "1.000"),
+        (0.4150001, "0.415"),
+        (0.0004019, "0.00040"),
+        (0.012, "0.012"),
+        (0.0014, "0.0014"),
+        (0.9996, "0.99960"),
+        (2.34e-9, "2.3e-09"),
+        (1 - 1e-9, ">0.999999"),
+    ],
+)
+def test_a_probability_near_0_or_1_has_significant_digits(value: float | None, text: str) -> None:
+    assert probability(value) == text
+
+
+def test_a_threshold_has_significant_digits_and_a_figure_three_decimals() -> None:
+    assert threshold(Threshold(0.0004019, "sensitivity", None, 2e-7, 0.577)) == "0.00040 [2.0e-07, 0.577]"
+    assert estimate(figure("recall", 0.9857, (0.921, 0.9974))) == "0.986 [0.921, 0.997]"
 
 
 def test_zero_is_shown_as_zero() -> None:

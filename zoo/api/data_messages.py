@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from benchmark.data.checks.batch_effect import effects_of_split
 from benchmark.data.checks.leakage import leaks
 from benchmark.data.dataset import Dataset
 from benchmark.data.decoding.formats import formats
@@ -66,7 +67,7 @@ def report_data(dataset: Dataset, messages: Messages, cards: Iterable[ModelCard]
 
 
 class LeakCheck:
-    """Warns about leakage between the parts of a split, once per split.
+    """Warns about leakage between the parts of a split, and about intensities that distinguish them, once per split.
 
     It compares the images when the first run on a split has started: they are decoded by then, and the comparison takes
     less time than that run needs to load its network.
@@ -89,3 +90,7 @@ class LeakCheck:
         split = draw_split(self._dataset, event.spec)
         for line in leaks(self._dataset, split, event.spec.protocol.image_size).lines():
             self._messages.warn(f"leakage: {line}")
+        if event.spec.fold is None:  # folds are drawn at random
+            for effect in effects_of_split(self._dataset, split, event.spec.protocol.image_size):
+                if effect.significant:
+                    self._messages.warn(f"{effect.line()}; a threshold may not transfer")

@@ -19,6 +19,7 @@ from reports.export.decision_file import ExportedModel, decision_document, examp
 from reports.export.model_card import model_card
 from zoo.api.inputs import PathLike, resolve_run, resolve_store
 from zoo.api.messages import Messages, OnMessage, silent
+from zoo.api.rules import under_rule
 from zoo.api.tables import html_table
 from zoo.config.arguments import path
 from zoo.config.atomic import atomic_folder, write_text
@@ -52,6 +53,8 @@ def export(
     store: PathLike | Store = "runs",
     data: PathLike | None = None,
     protocol: str | None = None,
+    threshold_rule: str | None = None,
+    decision: str | None = None,
     out: PathLike | None = None,
     container: bool = False,
     on_message: OnMessage = silent,
@@ -64,6 +67,8 @@ def export(
         store: The folder that contains the runs, or a Store.
         data: As in `predict`.
         protocol: As in `predict`.
+        threshold_rule: As in `predict`.
+        decision: As in `predict`.
         out: A new folder; None takes CARD-SEED, with -foldN for a fold of a cross-validation.
         container: Whether to write a service and a Containerfile too.
         on_message: Called with each warning when it arises; the result collects them too.
@@ -76,7 +81,7 @@ def export(
         OSError: `out` cannot be written.
     """
     source, messages = resolve_store(store), Messages(on_message)
-    chosen = resolve_run(run, source, messages, data, protocol)
+    chosen = under_rule(resolve_run(run, source, messages, data, protocol), source, threshold_rule, decision, messages)
     spec = chosen.spec
     fold = "" if spec.fold is None else f"-fold{spec.fold[1] + 1}"
     folder = path("out", out) if out is not None else Path(f"{spec.card.name}-{spec.seed}{fold}")

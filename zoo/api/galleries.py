@@ -137,7 +137,14 @@ class _TestImages:
         means = levels.reshape(len(levels), -1).mean(axis=1).round(1)
         third = ("darkest third", "middle third", "brightest third")
         by_level = by_thirds(means.tolist(), "mean grey level", third)
-        attributes = [by_attribute(values, names, kind) for kind, values in self.dataset.attributes.items()]
+        attributes = []
+        for kind, values in self.dataset.attributes.items():
+            held_out = self.dataset.hold_out is not None and {f"{kind}={values.get(name)}" for name in names}
+            if held_out == {self.dataset.hold_out}:
+                why = f"{kind} was held out: every test image has {self.dataset.hold_out}, and none of the others"
+                attributes.append(Grouping(kind, None, reason=why))
+            else:
+                attributes.append(by_attribute(values, names, kind))
         return [by_name(names), by_size, by_level, *attributes]
 
 

@@ -25,6 +25,7 @@ from reports.render.terminal.predictions import (
 )
 from zoo.api.inputs import PathLike, Paths, resolve_run, resolve_store
 from zoo.api.messages import Messages, OnMessage, silent
+from zoo.api.rules import under_rule
 from zoo.api.tables import frame, html_table
 from zoo.config.arguments import PATH, several
 
@@ -102,6 +103,8 @@ def predict(
     store: PathLike | Store = "runs",
     data: PathLike | None = None,
     protocol: str | None = None,
+    threshold_rule: str | None = None,
+    decision: str | None = None,
     progress: Progress = lambda predictions, total: predictions,
     on_message: OnMessage = silent,
 ) -> PredictResults:
@@ -115,6 +118,8 @@ def predict(
         store: The folder that contains the runs, or a Store.
         data: The source of the run; None for any.
         protocol: The name of the protocol of the run; None for any.
+        threshold_rule: Choose the threshold of two classes again on the stored validation scores, as in `report`.
+        decision: Choose the decision among three or more classes again on the stored validation scores.
         progress: Wraps the predictions, as `tqdm.tqdm` does.
         on_message: Called with each warning when it arises; the result collects them too.
 
@@ -126,7 +131,7 @@ def predict(
     """
     paths = several("images", images, PATH, "image files or folders of images", may_be_empty=False)
     source, messages = resolve_store(store), Messages(on_message)
-    chosen = resolve_run(run, source, messages, data, protocol)
+    chosen = under_rule(resolve_run(run, source, messages, data, protocol), source, threshold_rule, decision, messages)
     model_of(chosen, source)  # reports a missing model before the search for images
     files = image_files(map(Path, paths))
     decider = any_decider_of(chosen, source)

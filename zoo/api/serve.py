@@ -18,6 +18,7 @@ from benchmark.runs.storage.store import Store
 from reports.export.decision_file import ExportedModel, decision_document
 from zoo.api.inputs import PathLike, resolve_run, resolve_store
 from zoo.api.messages import Messages, OnMessage, silent
+from zoo.api.rules import under_rule
 from zoo.config.arguments import real, text, whole
 from zoo.config.errors import ConfigError
 
@@ -33,6 +34,8 @@ def serve(
     store: PathLike | Store = "runs",
     data: PathLike | None = None,
     protocol: str | None = None,
+    threshold_rule: str | None = None,
+    decision: str | None = None,
     host: str = HOST,
     port: int = PORT,
     max_mib: float = MOST_MIB,
@@ -46,6 +49,8 @@ def serve(
         store: The folder that contains the runs, or a Store.
         data: As in `predict`.
         protocol: As in `predict`.
+        threshold_rule: As in `predict`.
+        decision: As in `predict`.
         host: The address to listen on. Others than loopback are reachable from other machines.
         port: The port, 0 to 65535; 0 chooses a free one.
         max_mib: The largest body of a request, in MiB.
@@ -71,7 +76,7 @@ def serve(
     whole("port", port, 0, 65535)
     messages = Messages(on_message)
     source = resolve_store(store)
-    chosen = resolve_run(run, source, messages, data, protocol)
+    chosen = under_rule(resolve_run(run, source, messages, data, protocol), source, threshold_rule, decision, messages)
     facts, prepare, predict = _model(chosen, source)
     with _listen(host, port) as listener:
         address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"

@@ -85,6 +85,24 @@ RunProtocolOption = Annotated[
         autocompletion=completion.protocol_names,
     ),
 ]
+ThresholdRuleOption = Annotated[
+    str | None,
+    typer.Option(
+        "--threshold-rule",
+        metavar="RULE[=VALUE]",
+        help="Choose thresholds again on the stored validation scores: youden, f1, cost=5, sensitivity=0.95, "
+        "sensitivity=0.95@0.95 (guaranteed with 95% confidence), ...",
+    ),
+]
+DecisionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--decision",
+        metavar="RULE[=VALUE]",
+        help="For three or more classes: choose decisions again on the stored validation scores: abstain=0.7, "
+        "class_at=NAME:sensitivity:0.95 or 0.95@0.95, cost=TRUE:PREDICTED:10, argmax.",
+    ),
+]
 StoreOption = Annotated[
     Path, typer.Option("--store", metavar="DIR", help="The store: the folder that contains the runs.")
 ]

@@ -88,7 +88,7 @@ def watching(
         write(f"note: {note}")
     view = View(plan, clock)
     splits = planned_splits(plan, dataset)
-    for line in split_lines(splits, dataset.classes, len(dataset.images)):
+    for line in split_lines(splits, dataset.classes, len(dataset.images), plan.specs[0].protocol):
         write(line)
     for note in split_notes(splits):  # with their seeds, so that events need not repeat them
         write(f"note: {note}")

@@ -252,8 +252,8 @@ def suggest(name: str, known: Iterable[str], others: Iterable[str] = ()) -> str:
     Args:
         name: The unknown name.
         known: The known names.
-        others: Further names, such as aliases. One of them is suggested only if it is very near, because many short
-            names resemble each other and mean different things. They are never listed.
+        others: Further names, such as aliases. One of them is suggested only if it is very near and nearer than every
+            known name, because many short names resemble each other and mean different things. They are never listed.
 
     Returns:
         `Did you mean A or B?`, or `Known: A, B.`
@@ -278,7 +278,13 @@ def near(name: str, known: Iterable[str], others: Iterable[str] = ()) -> tuple[s
     folded, others_folded = ({each.casefold(): each for each in sorted(names)} for names in (known, others))
     candidates = difflib.get_close_matches(text, folded, n=3, cutoff=0.6)
     other = difflib.get_close_matches(text, others_folded, n=1, cutoff=0.8)
-    return tuple(others_folded[each] for each in other) or tuple(folded[each] for each in candidates)
+    if other and not (candidates and _likeness(text, candidates[0]) >= _likeness(text, other[0])):
+        return (others_folded[other[0]],)
+    return tuple(folded[each] for each in candidates)
+
+
+def _likeness(name: str, known: str) -> float:
+    return difflib.SequenceMatcher(None, known, name).ratio()
 
 
 def unknown(kind: str, name: str, known: Iterable[str], others: Iterable[str] = ()) -> ConfigError:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,10 @@ from scipy.stats import rankdata
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
-from benchmark.data.dataset import Image, Part, Pixels
+from benchmark.data.checks.near_duplicates import thumbnails
+from benchmark.data.dataset import Dataset, Image, Part, Pixels
+from benchmark.data.decoding.prepared import SPLITS, load, prepare
+from benchmark.data.splits import Split
 from benchmark.data.text import plural
 
 Floats = npt.NDArray[np.float64]
@@ -105,6 +109,46 @@ def intensities(grey: Pixels) -> Floats:
         (levels > _WHITE).mean(axis=1),
     ]
     return np.stack(columns, axis=1)
+
+
+def effects_of_split(dataset: Dataset, split: Split, size: int, root: Path | None = None) -> tuple[BatchEffect, ...]:
+    """Compare val and test of a split with its train part.
+
+    Images are compared as runs at this size see them. Their pixels are prepared on first use, and runs reuse them.
+
+    Args:
+        dataset: The images.
+        split: Their parts.
+        size: Side in pixels.
+        root: Parent of prepared pixels; by default in the cache.
+
+    Returns:
+        As `batch_effects`.
+
+    Raises:
+        DataError: An image can no longer be read.
+        OSError: The pixels cannot be written.
+    """
+    unit = f"{dataset.unit}s"
+    try:
+        return prepared_effects(prepare(dataset, split, size, root), unit)
+    except FileNotFoundError:  # the cache was cleared between the two
+        return prepared_effects(prepare(dataset, split, size, root), unit)
+
+
+def prepared_effects(folder: Path, unit: str = "patients") -> tuple[BatchEffect, ...]:
+    """Compare val and test of a prepared split with its train part.
+
+    Args:
+        folder: The folder of prepared pixels.
+        unit: "images" if patients are not known.
+
+    Returns:
+        As `batch_effects`.
+    """
+    parts = [load(folder, name) for name in SPLITS]
+    features = np.concatenate([intensities(thumbnails(part.pixels)) for part in parts])
+    return batch_effects([image for part in parts for image in part.images], features, unit=unit)
 
 
 def batch_effects(

@@ -172,13 +172,7 @@ def related_test_images(folder: Path) -> dict[str, tuple[str, ...]]:
 def _prepared_leaks(folder: Path) -> Leakage:
     splits = [load(folder, name) for name in SPLITS]
     grey = np.concatenate([thumbnails(part.pixels) for part in splits])
-    images = [
-        Image(name, part.split, label, patient, digest)
-        for part in splits
-        for name, label, patient, digest in zip(
-            part.names, part.labels.tolist(), part.patients, part.digests, strict=True
-        )
-    ]
+    images = [image for part in splits for image in part.images]
     return find_leaks(images, [image.part for image in images], hashes(grey), is_flat(grey))
 
 

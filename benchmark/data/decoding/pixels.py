@@ -153,13 +153,23 @@ def decode_other(content: bytes, levels: Levels, most_pixels: int = MOST_PIXELS)
     """
     with _whole(content, most_pixels) as (image, _, depth, _, _):
         same = depth in levels if levels else depth not in DEEP
-        trained = " and ".join(levels) or "8-bit"
+        trained = " and ".join(_depth_in_words(each, ends) for each, ends in levels.items()) or "8-bit"
         if depth not in DEEP:
             return _eight_bits(image), None if same else f"{depth}, trained on {trained} images"
         deep = _levels(image)
         low, high = levels.get(depth) or range_of(depth, float(deep.min()), float(deep.max()))
         note = None if same else f"{depth}, trained on {trained} images; {low:g}..{high:g} is read as 0..255"
+        if same and (deep.min() < low or deep.max() > high):
+            note = (
+                f"levels {deep.min():g}..{deep.max():g} exceed those of the training images, {low:g}..{high:g}: they "
+                "are clipped. Is the bit depth different?"
+            )
         return Pillow.fromarray(scaled(deep, low, high)), note
+
+
+def _depth_in_words(depth: str, ends: tuple[float, float]) -> str:
+    """A depth with the levels in use: `16-bit (levels 0..4095)`, as 12-bit data in 16-bit files have."""
+    return f"{depth} (levels {ends[0]:g}..{ends[1]:g})" if depth in DEEP else depth
 
 
 @contextlib.contextmanager

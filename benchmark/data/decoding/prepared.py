@@ -46,6 +46,12 @@ class LabelledImages:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """The images without their pixels, with the split as their part."""
+        rows = zip(self.names, self.labels.tolist(), self.patients, self.digests, strict=True)
+        return tuple(Image(name, self.split, label, patient, digest) for name, label, patient, digest in rows)
+
 
 def prepare(dataset: Dataset, split: Split, size: int, root: Path | None = None) -> Path:
     """Decode the images of a split into a folder, unless the folder is complete.

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from benchmark.data.classes import listed
 from benchmark.data.dataset import DataError, Dataset, Image, Problem
 from benchmark.data.decoding.pixels import DICOM
 from benchmark.data.levels import Stored, levels_of
@@ -16,6 +17,7 @@ from benchmark.data.sources.declared import beside, declared_order
 from benchmark.data.sources.entries import printable
 from benchmark.data.sources.layout import Layout, read_layout
 from benchmark.data.sources.scan import reader, scan
+from benchmark.data.sources.table import SUFFIXES
 
 MOST_UNREADABLE = 0.05
 
@@ -38,7 +40,14 @@ def open_folder(path: Path, patient_pattern: str | None = None, source: str | No
         DataError: The folder does not contain two or more classes, or more than 5% of its files cannot be read.
     """
     pattern = compile_pattern(patient_pattern)
-    layout = read_layout(path)
+    try:
+        layout = read_layout(path)
+    except DataError as error:
+        tables = sorted(file.name for file in path.glob("*.*") if file.suffix.lower() in SUFFIXES)
+        if not tables:
+            raise
+        hint = f"; if {listed(tables[:3])} lists the images, open that: {printable(str(path / tables[0]))}"
+        raise DataError(f"{error}{hint}") from error
     outermost = path
     path, classes, files = layout.root, layout.classes, layout.files
     root = path.resolve()

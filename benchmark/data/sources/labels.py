@@ -10,12 +10,20 @@ from pathlib import Path
 
 from benchmark.data.classes import FEWEST_IMAGES, MOST_CLASSES, listed, same_but_for_case
 from benchmark.data.dataset import DataError
+from benchmark.data.sources.layout import PART_OF
 from benchmark.data.sources.table import Table
 
 _SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "path": ("file", "filename", "file_name", "filepath", "file_path", "image", "image_path", "img", "name"),
     "label": ("class", "target", "diagnosis", "dx", "category", "y", "labels", "finding"),
 }
+_LIKE_PATIENT = (
+    *("patient", "patients", "patientid", "patientids", "patientkey", "patientname", "patientno", "patientnr"),
+    *("patientnumber", "patientcode", "pid", "subject", "subjects", "subjectid", "case", "caseid", "person"),
+    *("personid", "participant", "participantid", "individual", "individualid", "mrn", "medicalrecordnumber"),
+)
+"""Names of columns with ids of patients, in small letters and digits alone."""
+_LIKE_SPLIT = ("split", "splits", "set", "subset", "part", "partition", "phase", "usage", "dataset", "splitname")
 _EXAMPLES = 3
 
 
@@ -41,6 +49,50 @@ def missing_column(path: Path, table: Table, column: str) -> DataError:
     if column == "label" and not near and len(flags) > 1:
         hint = f"; {listed(flags, 4)} look like one column per class: give one column label with the name of the class"
     return DataError(f"{path}: the column '{column}' is missing; its columns are {listed(table.columns)}{hint}")
+
+
+def check_optional_columns(path: Path, table: Table, patients_from_names: bool) -> None:
+    """Refuse a column that looks like `patient` or `split` under another name: images would be split without it.
+
+    Args:
+        path: The file of the table.
+        table: Its content.
+        patients_from_names: Whether the user asked to take patients from file names.
+
+    Raises:
+        DataError: There is such a column, and none with the right name.
+    """
+    if "patient" not in table.columns and not patients_from_names:
+        classes = len(_values(table, "label"))
+        for name in table.columns:
+            if _is_like_patient(name) and len(_values(table, name)) > classes:
+                raise DataError(
+                    f"{path}: column '{name}' looks like the patient: rename it to `patient`, so that all images of a "
+                    "patient stay in one split; if it contains something else, give it another name"
+                )
+    if "split" not in table.columns:
+        for name in table.columns:
+            values = {value.casefold() for value in _values(table, name)}
+            if _plain(name) in _LIKE_SPLIT and len(values) > 1 and values <= PART_OF.keys():
+                raise DataError(
+                    f"{path}: column '{name}' looks like the split: rename it to `split`, so that its test images stay "
+                    "test images; if it contains something else, give it another name"
+                )
+
+
+def _values(table: Table, column: str) -> set[str]:
+    return {row.cells[column] for row in table.rows if column in row.cells}
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.casefold())
+
+
+def _is_like_patient(name: str) -> bool:
+    """Whether a column is called like an id of patients, or misspelt; `PatientAge` is neither."""
+    plain = _plain(name)
+    near = abs(len(plain) - len("patient")) <= 1 and difflib.SequenceMatcher(None, plain, "patient").ratio() >= 0.8
+    return plain in _LIKE_PATIENT or near
 
 
 def check_labels(path: Path, table: Table) -> None:

@@ -16,7 +16,7 @@ from benchmark.data.patients import compile_pattern, patient_facts, patient_key,
 from benchmark.data.sources.declared import beside, declared_order, read_declared
 from benchmark.data.sources.entries import printable
 from benchmark.data.sources.folder import check_pattern, check_readable
-from benchmark.data.sources.labels import check_classes, check_labels, missing_column
+from benchmark.data.sources.labels import check_classes, check_labels, check_optional_columns, missing_column
 from benchmark.data.sources.layout import PART_OF
 from benchmark.data.sources.scan import reader, scan
 from benchmark.data.sources.table import Row, read_table
@@ -74,6 +74,7 @@ def open_manifest(path: Path, patient_pattern: str | None = None, source: str | 
     if patient_pattern is not None and "patient" in table.columns:
         raise DataError(f"--patients '{patient_pattern}': {path} has a column patient; leave out one of the two")
     pattern = compile_pattern(patient_pattern)
+    check_optional_columns(path, table, patient_pattern is not None)
     check_labels(path, table)
     declared = read_declared(beside(path))
     names = natural_order({row.cells["label"] for row in table.rows})
@@ -106,7 +107,7 @@ def open_manifest(path: Path, patient_pattern: str | None = None, source: str | 
         notes = tuple(filter(None, [patients.line()]))
     else:
         patients = patient_facts(known, len(images))
-        notes = patient_notes(images, patients)
+        notes = patient_notes(images, patients, "add a column patient, or give --patients")
     channels: Literal[1, 3] = 3 if any(image.colour for image in stored.values()) else 1
     levels = levels_of(stored.values())
     dataset = Dataset(

@@ -28,9 +28,8 @@ from benchmark.evidence.intervals.seeds import (
     UNKNOWN_SPREAD,
     MulticlassPairedScores,
     check_same_images,
-    seed_variance,
-    seeds_agree,
 )
+from benchmark.evidence.intervals.trainings import seed_variance, seeds_agree
 from benchmark.evidence.metrics.forms import HALF, OfClass
 from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Floats, Labels
 from benchmark.evidence.metrics.keys import MeasureKey
@@ -62,8 +61,8 @@ def multiclass_differences(
     - Macro AUC: a t-test with the linearised standard error, whose influence values are the mean of those of DeLong.
     - All others: a t-test with the standard error of the bootstrap by patient, or the linearised one if it is larger.
 
-    With several seeds of either card, a t-test accounts for images and seeds (`seeds.seed_variance`). Seeds that agree
-    on every image count as one.
+    With several seeds of either card, a t-test accounts for images and seeds (`trainings.seed_variance`).
+    Seeds that agree on every image count as one.
 
     Args:
         keys: Keys of figures, such as `accuracy`, `f1:macro` or `recall:class:NORMAL`.

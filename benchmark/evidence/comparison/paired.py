@@ -18,9 +18,8 @@ from benchmark.evidence.intervals.seeds import (
     UNKNOWN_SPREAD,
     PairedScores,
     check_same_images,
-    seed_variance,
-    seeds_agree,
 )
+from benchmark.evidence.intervals.trainings import seed_variance, seeds_agree
 from benchmark.evidence.metrics.influence import ClassSizes, Clusters, Floats
 from benchmark.evidence.metrics.registry import UNDEFINED, Metric, MetricError, Ratio, get_metric, measures
 
@@ -88,8 +87,9 @@ def difference(
       inverts it.
     - All others: a t-test with the standard error of the bootstrap by patient, or the linearised one if it is larger.
 
-    With several seeds of either card, a t-test accounts for images and seeds (`seeds.seed_variance`). Seeds that agree
-    on every image count as one. Interval and test agree: p is below 1 - `level` if and only if 0 is outside.
+    With several seeds of either card, a t-test accounts for images and seeds (`trainings.seed_variance`).
+    Seeds that agree on every image count as one. Interval and test agree: p is below 1 - `level` if and only if the
+    interval excludes 0.
 
     Args:
         metric: Name of a metric that is not a count.

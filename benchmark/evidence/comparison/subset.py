@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.evidence.comparison.paired import Difference, span, with_t_test
-from benchmark.evidence.intervals.seeds import UNKNOWN_SPREAD, PairedScores, seed_variance
+from benchmark.evidence.intervals.seeds import UNKNOWN_SPREAD, PairedScores
+from benchmark.evidence.intervals.trainings import seed_variance
 from benchmark.evidence.metrics.influence import ClassSizes, Clusters, centred
 from benchmark.evidence.metrics.registry import MetricError, get_metric
 from benchmark.evidence.scores import Scores

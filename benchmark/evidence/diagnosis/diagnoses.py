@@ -10,6 +10,7 @@ from benchmark.evidence.diagnosis.faults import (
     NEAR_CHANCE,
     ClassCounts,
     Finding,
+    batch_effects,
     class_count_faults,
     gap,
     intensity_shifts,
@@ -42,6 +43,7 @@ FINDINGS: Mapping[str, str] = {
     "overfitting": "validation loss rose while training loss fell",
     "not-learning": "training never clearly beat the constant prediction of the larger class",
     "intensity-shift": "the grey levels of a split differ from those of the training images",
+    "batch-effect": "intensity alone distinguishes a split from the training images",
     "prior-shift": "validation and test have different shares of positives",
     "penalty-in-loss": "most of the loss is weight penalty, so it is not comparable with a cross-entropy",
     "impossible-loss": "the loss is below the cross-entropy of its own scores",
@@ -55,7 +57,9 @@ FINDINGS: Mapping[str, str] = {
 }
 """The meaning of each code."""
 
-SPLIT_FAULTS = frozenset({"intensity-shift", "prior-shift", "small-validation", "small-training", "class-of-one-group"})
+SPLIT_FAULTS = frozenset(
+    {"intensity-shift", "batch-effect", "prior-shift", "small-validation", "small-training", "class-of-one-group"}
+)
 """Codes of faults of the data or the protocol: every run on a split has them, whatever its card."""
 
 
@@ -98,6 +102,7 @@ def diagnose(
     scored = [scores for scores in (val, test) if scores is not None]
     if checks is not None:
         findings += intensity_shifts(checks, {scores.split: len(scores) for scores in scored})
+        findings += batch_effects(checks)
     all_counts: ClassCounts = {**(counts or {}), **{scores.split: _counts(scores) for scores in scored}}
     findings += class_count_faults(all_counts, classes)
     findings += [loss_faults(scores.split, log_loss(scores), (losses or {}).get(scores.split)) for scores in scored]
@@ -128,6 +133,8 @@ def observable(
             return checks is not None and checks.modes is not None
         case "intensity-shift":
             return checks is not None and len(checks.intensity) > 1
+        case "batch-effect":
+            return checks is not None and bool(checks.contrasts)
         case "penalty-in-loss" | "impossible-loss":
             return bool(losses)
     return bool(FINDINGS[code])

@@ -176,6 +176,32 @@ def intensity_shifts(checks: TrainingDiagnostics, images: Mapping[str, int]) -> 
     return findings
 
 
+def batch_effects(checks: TrainingDiagnostics) -> list[Finding | None]:
+    """Check whether intensity alone distinguishes a split from train, as it does for images of another device or date.
+
+    Args:
+        checks: Records of training time.
+
+    Returns:
+        One fault per split that differs.
+    """
+    findings: list[Finding | None] = []
+    for name, contrast in checks.contrasts.items():
+        if contrast.significant:
+            way = "higher" if contrast.feature_auc > 0.5 else "lower"
+            findings.append(
+                Finding(
+                    "batch-effect",
+                    f"{name} and train are distinguishable by intensity alone",
+                    f"AUC {contrast.auc:.2f}, shuffled {contrast.unit} {contrast.chance:.2f}; most by a {way} "
+                    f"{contrast.feature} in {name}: these images are probably from another device or date, and a "
+                    "threshold may not transfer",
+                    f"the {name} images scored after mapping their grey levels to those of train",
+                )
+            )
+    return findings
+
+
 def _prior_shift(counts: ClassCounts, classes: tuple[str, ...]) -> Finding | None:
     if "test" not in counts or "val" not in counts or not sum(counts["test"]) or not sum(counts["val"]):
         return None

@@ -16,6 +16,7 @@ from benchmark.evidence.diagnosis.faults import (
     NEAR_CHANCE,
     ClassCounts,
     Finding,
+    batch_effects,
     class_count_faults,
     gap,
     intensity_shifts,
@@ -84,6 +85,7 @@ def diagnose_multiclass(
             findings += _unranked(scored[-1], {label for pair in swapped for label in pair})
     if checks is not None:
         findings += intensity_shifts(checks, {scores.split: len(scores) for scores in scored})
+        findings += batch_effects(checks)
     findings += class_count_faults({**(counts or {}), **{s.split: _counts(s) for s in scored}}, classes)
     findings += [loss_faults(s.split, _entropy(s), (losses or {}).get(s.split)) for s in scored]
     return tuple(finding for finding in findings if finding is not None)

@@ -185,7 +185,8 @@ def subgroups(scores: Scores, threshold: Cut, groupings: Sequence[Grouping]) -> 
     Recall and specificity of a group are tested against all other images of the class: by Fisher's exact test or, if a
     patient has several images, by a score test on residuals summed by patient (Boos 1992, working independence).
     Accuracy is not tested, since class shares differ between groups. If only two groups contain a class, they share one
-    test. A group with fewer than 10 images or 5 patients of the class, inside or outside, is not tested.
+    test. A group with fewer than 10 images or 5 patients of the class, inside or outside, is not tested. Groupings that
+    divide the images in the same way, such as file names and sites, count once: the last of them.
 
     Args:
         scores: Test scores, n images.
@@ -199,6 +200,7 @@ def subgroups(scores: Scores, threshold: Cut, groupings: Sequence[Grouping]) -> 
         ValueError: A grouping has another number of labels than n.
     """
     groups: list[Subgroup] = []
+    groupings = _without_repetitions(groupings)
     for grouping in groupings:
         if grouping.labels is None:
             continue
@@ -215,6 +217,27 @@ def subgroups(scores: Scores, threshold: Cut, groupings: Sequence[Grouping]) -> 
     )
     left_out = tuple(grouping.reason for grouping in groupings if grouping.reason)
     return Subgroups(threshold, results, len(adjusted), left_out)
+
+
+def _without_repetitions(groupings: Sequence[Grouping]) -> list[Grouping]:
+    """Each division of the images once, under the last grouping that has it; the others say so as their reason."""
+    kinds: dict[tuple[int, ...], str] = {}
+    divisions: list[tuple[int, ...] | None] = []
+    for grouping in groupings:
+        division = None
+        if grouping.labels is not None:
+            index = {name: place for place, name in enumerate(dict.fromkeys(grouping.labels))}
+            division = tuple(index[name] for name in grouping.labels)
+            kinds[division] = grouping.kind
+        divisions.append(division)
+    distinct = []
+    for grouping, division in zip(groupings, divisions, strict=True):
+        kind, same = grouping.kind, None if division is None else kinds[division]
+        if same is None or same == kind:
+            distinct.append(grouping)
+        else:
+            distinct.append(Grouping(kind, None, reason=f"grouping by {kind} divides the images as by {same}"))
+    return distinct
 
 
 def _adjusted(groups: Sequence[Subgroup]) -> dict[_Test, float | None]:

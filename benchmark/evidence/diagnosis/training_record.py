@@ -72,6 +72,27 @@ class Intensity:
 
 
 @dataclass(frozen=True)
+class IntensityContrast:
+    """How well intensity alone distinguishes the images of a split from those of train, within each class.
+
+    Attributes:
+        auc: AUC of a cross-validated linear classifier of descriptions of intensity.
+        chance: The AUC that 95 of 100 shuffles of patients between the splits do not exceed.
+        significant: Whether the splits differ at the 1% level.
+        feature: The description with the AUC farthest from 0.5.
+        feature_auc: Its AUC; above 0.5, it is higher in the split.
+        unit: What was shuffled: "images" if patients are not known.
+    """
+
+    auc: float
+    chance: float
+    significant: bool
+    feature: str
+    feature_auc: float
+    unit: str = "patients"
+
+
+@dataclass(frozen=True)
 class TrainingDiagnostics:
     """Diagnostics recorded at training time.
 
@@ -80,8 +101,10 @@ class TrainingDiagnostics:
         intensity: Grey levels by split, of prepared images without augmentation.
         related: Names of the test images with a related image in train or val, or an identical one earlier in test, by
             kind of relation; None if not recorded.
+        contrasts: How well intensity distinguishes val and test from train, by split; empty if not recorded.
     """
 
     modes: BatchNormProbe | None = None
     intensity: Mapping[str, Intensity] = field(default_factory=dict)
     related: Mapping[str, tuple[str, ...]] | None = None
+    contrasts: Mapping[str, IntensityContrast] = field(default_factory=dict)

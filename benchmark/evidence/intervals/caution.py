@@ -11,15 +11,15 @@ from benchmark.evidence.metrics.registry import Metric
 
 RELIABLE = 5
 """With fewer images of a class, or effective patients (Kish 1965), no interval is certain: its coverage depends on the
-shape of the scores, and was 85 to 100% in simulations."""
+shape of the scores, and was 92 to 100% in simulations."""
 CAUTIONS: Mapping[Caution, str] = MappingProxyType(
     {
         "few units": f"it rests on fewer than {RELIABLE} images of a class, or on fewer than {RELIABLE} patients in "
         "effect, as where one patient has half of the images",
-        "seeds differ in kind": "some seeds are no better than chance and others are, and their mean describes neither",
+        "seeds differ in kind": "some seeds are no better than chance, others are better: their mean describes neither",
     }
 )
-"""Why an interval may be far off, to follow `an interval with this mark may be far off, as`."""
+"""Why an interval may be far off, to follow `an interval with this mark may be far off:`."""
 
 
 def caution_about(metric: Metric, clusters: Clusters) -> Caution | None:

@@ -89,6 +89,9 @@ class Clusters:
 
         Args:
             trial: Whether each image counts (n,), 0 or 1; None: every image does.
+
+        Returns:
+            Numbers of images, at least 0.
         """
         weights = np.ones(len(self.y_true)) if trial is None else trial
         return np.concatenate(self._sums_by_class(weights[None]))
@@ -119,8 +122,8 @@ class Clusters:
         for clusters, of_class, size in zip(self.counts, sums, images, strict=True):
             if clusters:
                 expected = np.outer(of_class.sum(axis=1) / size.sum(), size)
-                moved = (of_class - expected) * _leverage(size, clusters) + expected * of_all
-                total = total + math.sqrt(_small_sample(clusters)) * moved
+                deviations = (of_class - expected) * _leverage(size, clusters) + expected * of_all
+                total = total + math.sqrt(_small_sample(clusters)) * deviations
         return total
 
     def covariance(self, influences: Floats) -> Floats:

@@ -34,7 +34,7 @@ _MOST_PER_CLASS = 450  # of larger classes, so many evenly spaced counts are tri
 _COARSE = 5e-3  # means of the shares of a grid miss those of all shares by less
 _THINNED = 5e-4  # means of few evenly spaced counts miss those of all by less
 _NEAREST = 500  # matrices of a fold that the search for an example tries
-_ALIKE = 0.25  # how far recall and specificity of folds that are alike can be from the mean, together
+_SIMILAR = 0.25  # how far recall and specificity of similar folds can be from their mean, together
 _NODES = 300
 _SECONDS = 60.0
 _ROUNDING = 1e-9
@@ -250,6 +250,6 @@ class _Program:
         distance = np.sum([(rate - rate[alone]) ** 2 for rate in rates], axis=0)
         parts = []
         for group in range(len(self.multiplicities)):
-            members = np.flatnonzero((self.groups == group) & (distance <= _ALIKE**2))
+            members = np.flatnonzero((self.groups == group) & (distance <= _SIMILAR**2))
             parts.append(members[np.argsort(distance[members], kind="stable")[:_NEAREST]])
         return np.concatenate(parts)

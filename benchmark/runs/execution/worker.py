@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -18,11 +18,13 @@ from pathlib import Path
 from typing import TypeVar
 
 import benchmark.training.backend as backend
+from benchmark.data.checks.batch_effect import BatchEffect, prepared_effects
 from benchmark.data.checks.leakage import related_test_images
 from benchmark.data.decoding.prepared import LabelledImages, is_whole, load
 from benchmark.evidence.decisions.decide import Decision
 from benchmark.evidence.diagnosis.training_record import (
     Intensity,
+    IntensityContrast,
     TrainingDiagnostics,
     batch_norm_probe,
 )
@@ -235,7 +237,12 @@ def assess(job: Job, scored: Scored, state: RunState) -> Run:
     if bench:
         state.begin("the search for related images")
         related = _with_prepared(job.folder, related_test_images, state)
-    checks = TrainingDiagnostics(modes=modes, intensity=intensity, related=related)
+    contrasts = {}
+    if bench and spec.fold is None:  # folds are drawn at random
+        state.begin("the comparison of intensities")
+        unit = "images" if spec.dataset.patients_unknown else "patients"
+        contrasts = _contrasts(_with_prepared(job.folder, lambda folder: prepared_effects(folder, unit), state))
+    checks = TrainingDiagnostics(modes=modes, intensity=intensity, related=related, contrasts=contrasts)
     inference_ms = None
     if bench:
         state.begin("the timing of inference")
@@ -277,6 +284,20 @@ def assess(job: Job, scored: Scored, state: RunState) -> Run:
         costs=_costs(fitted, inference_ms, state),
         environment=state.environment,
     )
+
+
+def _contrasts(effects: Iterable[BatchEffect]) -> dict[str, IntensityContrast]:
+    """What a record contains of comparisons of intensities; those without figures are left out."""
+    return {
+        effect.part: IntensityContrast(
+            effect.auc, effect.chance, effect.significant, effect.strongest, effect.strongest_auc, effect.unit
+        )
+        for effect in effects
+        if effect.auc is not None
+        and effect.chance is not None
+        and effect.strongest is not None
+        and effect.strongest_auc is not None
+    }
 
 
 def _write_model(scored: Scored, state: RunState, path: Path) -> None:

@@ -10,7 +10,7 @@ from reports.report import Section
 from reports.results.image_errors import ImageError, ImageErrors
 from reports.results.image_errors_text import left_out, meaning, summary
 from reports.results.scale import probability_text
-from reports.text import number
+from reports.text import probability
 
 MOST_ROWS = 200
 """The largest number of images in the table; the CSV files have all."""
@@ -123,8 +123,8 @@ def images_view(
 def _cell(row: ImageError, column: int) -> ImageCell:
     value, threshold = row.probability[column], row.threshold[column]
     if threshold is None:
-        return ImageCell(number(value, 2), row.missed[column], None)
-    return ImageCell(probability_text(value, threshold), row.missed[column], number(threshold))
+        return ImageCell(probability(value, 2), row.missed[column], None)
+    return ImageCell(probability_text(value, threshold), row.missed[column], probability(threshold))
 
 
 def _thresholds(errors: ImageErrors, columns: Sequence[int]) -> dict[int | None, tuple[str, ...]]:
@@ -133,7 +133,7 @@ def _thresholds(errors: ImageErrors, columns: Sequence[int]) -> dict[int | None,
     if all(threshold is None for row in first.values() for threshold in row.threshold):
         return {}
     return {
-        fold: tuple(number(first[fold].threshold[column]) for column in columns)
+        fold: tuple(probability(first[fold].threshold[column]) for column in columns)
         for fold in sorted(first, key=lambda fold: fold or 0)
     }
 

@@ -19,7 +19,7 @@ from reports.results.card_figures import CardFigures
 from reports.results.decision_text import undefined_figures
 from reports.results.multiclass import ARGMAX, MulticlassCard, MulticlassProbabilities
 from reports.results.multiclass_text import decision_keys, lowest_recall, overall_keys
-from reports.text import estimate
+from reports.text import threshold
 
 _TOO_LARGE = "The class switch is left out: with the scores of every image the page would be too large."
 
@@ -182,7 +182,7 @@ def _decision_sentences(part: MulticlassCard, finished: Sequence[Run]) -> Iterat
         chosen = decision.threshold
         if chosen is not None and chosen.value is not None:
             what = "confidence" if decision.of_class is None else f"threshold of {decision.of_class}"
-            yield f"Seed {run.spec.seed}: {what} {estimate(chosen)}, from validation."
+            yield f"Seed {run.spec.seed}: {what} {threshold(chosen)}, from validation."
         yield from (f"Seed {run.spec.seed}: {text}." for text in undefined_figures(run, decision_keys(decision)))
     yield from part.notes
 

@@ -209,6 +209,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "number": text.number,
+        "probability": text.probability,
         "interval": text.interval,
         "measured": text.measured,
         "seconds": text.seconds,

@@ -18,7 +18,7 @@ from reports.results.multiclass import ARGMAX
 from reports.results.multiclass_text import overall_keys
 from reports.results.recipe import recipe_in_words
 from reports.results.split_faults import BY_DESIGN, own_faults
-from reports.text import capital, measured, number
+from reports.text import capital, measured, probability
 
 _RUNS_PER_TABLE = 3
 
@@ -141,7 +141,7 @@ def _figures(runs: Sequence[Run]) -> Iterator[str]:
 
 def _rows(runs: Sequence[Run], chosen: bool) -> Iterator[list[str]]:
     if not is_multiclass(runs[0]):
-        yield ["threshold", *(number(_threshold(run, chosen)) for run in runs)]
+        yield ["threshold", *(probability(_threshold(run, chosen)) for run in runs)]
     names = known_figures(runs[0])
     for name in ("loss", *(overall_keys(names) if is_multiclass(runs[0]) else names)):
         yield [

@@ -25,7 +25,7 @@ def gallery_markdown(gallery: Gallery, folder: str | None) -> list[str]:
         elif folder is not None:
             lines += [f"**{group.title}**: {group.about}", "", *_tiles(group, folder), ""]
     if rows := subgroup_rows(gallery):
-        lines += [*table(subgroup_heads(gallery), rows), ""]
+        lines += ["##### Subgroups", "", *table(subgroup_heads(gallery), rows), ""]
     return lines + [line for text in subgroup_sentences(gallery) for line in (cell(text), "")]
 
 

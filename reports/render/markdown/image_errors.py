@@ -6,7 +6,7 @@ from reports.render.markdown.table import cell, folded, table
 from reports.render.words import MISSED_IMAGES
 from reports.report import Section
 from reports.results.image_errors_text import left_out, meaning, summary
-from reports.text import number, plural
+from reports.text import plural, probability
 
 _MOST = 50
 
@@ -23,7 +23,7 @@ def image_errors_markdown(section: Section) -> list[str]:
     if not rows:
         return lines
     of_rows = (
-        [row.name, row.true_class, number(min(row.probability), 2), number(max(row.probability), 2)]
+        [row.name, row.true_class, probability(min(row.probability), 2), probability(max(row.probability), 2)]
         for row in rows[:_MOST]
     )
     listing = table(["image", "true class", "lowest probability", "highest probability"], of_rows)

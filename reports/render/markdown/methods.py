@@ -9,7 +9,7 @@ from reports.limits import limits
 from reports.render.markdown.table import cell, folded, table
 from reports.render.words import CHECKLISTS, COSTS
 from reports.report import Section
-from reports.results.methods import UNKNOWN, Methods, RunCosts
+from reports.results.methods import NOT_RECORDED, UNKNOWN, Methods, RunCosts
 from reports.text import number, seconds
 
 
@@ -90,7 +90,7 @@ def _flow(methods: Methods) -> Iterator[list[str]]:
 
 
 def _count(count: int | None) -> str:
-    return UNKNOWN if count is None else str(count)
+    return NOT_RECORDED if count is None else str(count)
 
 
 def _reasons(methods: Methods) -> list[tuple[str, str]]:

@@ -27,7 +27,7 @@ from reports.results.multiclass_text import (
     matrix_rows,
     never_called,
 )
-from reports.text import MISSING, capital, estimate, listed, measured, number, plural
+from reports.text import MISSING, capital, estimate, listed, measured, number, plural, threshold
 
 _WITH_INTERVALS = 4  # classes, up to which a table of cards by classes has intervals
 
@@ -136,7 +136,7 @@ def _decided(run: Run, keys: Sequence[str]) -> Iterator[list[str]]:
         figures = run.figures(split, chosen=True)
         if not figures:  # the folds of a cross-validation have validation images of their own
             continue
-        yield [*name, estimate(chosen), split, *(measured(figures.get(key), with_interval=True) for key in keys)]
+        yield [*name, threshold(chosen), split, *(measured(figures.get(key), with_interval=True) for key in keys)]
     highest = run.figures("test")
     yield [*name, MISSING, "test, highest score", *(measured(highest.get(key), with_interval=True) for key in keys)]
 

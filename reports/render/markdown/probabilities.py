@@ -13,7 +13,7 @@ from reports.render.markdown.table import cell, folded, table
 from reports.render.words import PREDICTIVE_VALUES
 from reports.results.guarantee_text import StatedShare
 from reports.results.probabilities import Probabilities
-from reports.text import MISSING, estimate, measured, number, plural
+from reports.text import MISSING, estimate, measured, number, plural, probability, threshold
 
 
 def probabilities_markdown(rows: Sequence[Probabilities]) -> list[str]:
@@ -69,10 +69,10 @@ def _transfer(row: Probabilities) -> list[str]:
         f"`{row.card}`",
         str(row.seed),
         chosen.rule,
-        estimate(chosen) if chosen.value is not None else chosen.reason or MISSING,
+        threshold(chosen) if chosen.value is not None else chosen.reason or MISSING,
         _decisions(row.transfer.at_half),
         _decisions(row.transfer.at_chosen),
-        number(best.value),
+        probability(best.value),
         _decisions(best.figures),
     ]
 

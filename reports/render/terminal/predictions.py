@@ -17,9 +17,9 @@ from benchmark.runs.run import Run
 from reports.render.csv_text import csv_text
 from reports.render.terminal.table import escape, plain_table
 from reports.results.scale import scale_of
-from reports.text import MISSING, number, one_line, plural
+from reports.text import MISSING, number, one_line, plural, probability
 
-NOT_CLINICAL = "Not for clinical use: a benchmark's model, never checked on patients."
+NOT_CLINICAL = "Not for clinical use: a benchmark's model, not validated for decisions about patients."
 
 
 KNOWN: Mapping[str, str] = MappingProxyType(
@@ -57,7 +57,7 @@ def predictions_table(
     table = plain_table(*map(escape, shown_columns(decider)), "note")
     for each, part in zip(predictions, known or [None] * len(predictions), strict=True):
         row = shown_row(each, decider)
-        cells = [number(value) if isinstance(value, float) else escape(value or MISSING) for value in row]
+        cells = [probability(value) if isinstance(value, float) else escape(value or MISSING) for value in row]
         table.add_row(*cells, escape(note_of(each, part)))
     lines = (*summary(run, decider, predictions), *known_lines(known), *notes)
     return Group(table, *map(escape, lines))
@@ -65,11 +65,11 @@ def predictions_table(
 
 def known_lines(known: Known) -> list[str]:
     """A line about images that the model has seen, whose predictions say nothing about new images; none without any."""
-    seen = sum(part in ("train", "val") for part in known)
-    if not seen:
+    count = sum(part in ("train", "val") for part in known)
+    if not count:
         return []
     return [
-        f"{plural(seen, 'file')} of {len(known)} from the training or validation of this model: on those it is better "
+        f"{plural(count, 'file')} of {len(known)} used for training or validation of this model: on those it is better "
         "than on new images"
     ]
 
@@ -166,7 +166,7 @@ def _fold(run: Run, decider: AnyDecisionRule) -> str:
         return ""
     count, index = run.spec.fold
     value = decider.threshold.value if isinstance(decider, DecisionRule) else None
-    threshold = "" if value is None else f", threshold {number(value)}"
+    threshold = "" if value is None else f", threshold {probability(value)}"
     return f": the model of fold {index + 1} of {count}{threshold}"
 
 
@@ -177,18 +177,17 @@ def decision_line(decider: AnyDecisionRule) -> str:
         if not decision.is_chosen:
             return f"no decision: nothing was chosen for {decision.in_words()} ({decision.reason})"
         threshold = decision.threshold
-        chosen = "" if threshold is None else f" (score of at least {number(threshold.value)})"
+        chosen = "" if threshold is None else f" (score of at least {probability(threshold.value)})"
         weights = "" if decision.probabilities_in_words is None else f"; {decision.probabilities_in_words}"
         return f"decision: {decision.in_words()}{chosen}{weights}"
     threshold = decider.threshold
     if threshold.value is None:
         return f"no decision: no threshold was chosen ({threshold.reason})"
     calibrated = scale_of(decider.calibrator).calibrated
-    also = f"; as a calibrated probability {number(decider.calibrated_threshold)}" if calibrated else ""
-    return (
-        f"decision: {decider.classes[1]} if the score is {number(threshold.value)} or more (rule {threshold.rule}, "
-        f"chosen on validation{also})"
-    )
+    also = f"; as a calibrated probability {probability(decider.calibrated_threshold)}" if calibrated else ""
+    cut = probability(threshold.value)
+    chosen = f"rule {threshold.rule}, chosen on validation{also}"
+    return f"decision: {decider.classes[1]} if the score is {cut} or more ({chosen})"
 
 
 def _cautions(decider: AnyDecisionRule) -> list[str]:

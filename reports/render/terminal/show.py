@@ -43,7 +43,17 @@ from reports.results.multiclass import multiclass_card
 from reports.results.multiclass_text import decision_lines, overall_keys
 from reports.results.recipe import NO_EPOCHS, recipe_in_words
 from reports.results.split_faults import BY_DESIGN
-from reports.text import MISSING, decimals_of, estimate, measured, number, one_line, plural, seconds
+from reports.text import (
+    MISSING,
+    decimals_of,
+    measured,
+    number,
+    one_line,
+    plural,
+    probability,
+    seconds,
+    threshold,
+)
 from zoo.config.errors import ConfigError
 
 _TOPICS = ("data", "split", "precision", "versions", "hardware", "pretrained weights")
@@ -135,7 +145,7 @@ def _calibration(decider: DecisionRule) -> dict[str, Any]:
 def _figures(run: Run, width: int) -> Iterator[RenderableType]:
     """A column per split and threshold; in a narrow terminal the intervals are below the figures."""
     chosen = run.threshold.value if run.threshold else None
-    where = "each fold's threshold" if isinstance(run, CrossValidatedRun) else number(chosen)
+    where = "each fold's threshold" if isinstance(run, CrossValidatedRun) else probability(chosen)
     columns = [
         (f"{split} at {f'{where}, chosen' if at_chosen else '0.5'}", run.figures(split, at_chosen))
         for split in ("test", "val")
@@ -204,7 +214,7 @@ def _threshold(run: Run, store: Store) -> Iterator[RenderableType]:
         return
     decider = decider_of(run, store)
     chosen = decider.threshold
-    value = estimate(chosen) if chosen.value is not None else f"none: {chosen.reason}"
+    value = threshold(chosen) if chosen.value is not None else f"none: {chosen.reason}"
     share = stated_share(run, store.binary_scores(run, "val"))
     yield from _titled(
         "Threshold and calibration",
@@ -216,7 +226,7 @@ def _threshold(run: Run, store: Store) -> Iterator[RenderableType]:
 
 def _of_fold(decider: DecisionRule) -> str:
     chosen = decider.threshold
-    value = estimate(chosen) if chosen.value is not None else f"none: {chosen.reason}"
+    value = threshold(chosen) if chosen.value is not None else f"none: {chosen.reason}"
     return f"threshold {value}; {calibration_line(decider.calibrator)}"
 
 
@@ -225,7 +235,7 @@ def _on_scale(decider: DecisionRule) -> str:
     line = calibration_line(decider.calibrator)
     if decider.threshold.value is None or not decider.calibrator.accepted:
         return line
-    return f"as a calibrated probability {number(decider.calibrated_threshold)}; {line}"
+    return f"as a calibrated probability {probability(decider.calibrated_threshold)}; {line}"
 
 
 def _published(run: Run, store: Store, width: int) -> Iterator[RenderableType]:

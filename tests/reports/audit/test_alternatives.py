@@ -108,7 +108,7 @@ def test_impossible_figures_say_which_meanings_were_tried(variants: Audit) -> No
     (found,) = of_kind(variants, "no-matrix", "bad-precision")
     assert found.derivation.endswith(
         "Tried without success: the other class as the positive one, macro and weighted averages and the mean of "
-        "5 folds, 3 seeds or 5 seeds that are alike."
+        "5 folds, 3 seeds or 5 seeds that resemble each other."
     )
 
 

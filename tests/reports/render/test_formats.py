@@ -73,7 +73,7 @@ def test_the_document_has_these_parts_under_these_names(report: Report) -> None:
     }
     assert set(section["cards"][0]) == {
         *("card", "seeds", "failed", "left_out", "thresholds", "at_half", "at_chosen", "diagnosis", "errors"),
-        "seconds",
+        *("seconds", "pending"),
     }
     assert set(claims["figures"][0]) == {
         *("about", "claim", "where", "decision", "published", "measured", "difference", "quote", "at"),

@@ -297,3 +297,13 @@ def test_a_figure_at_a_chosen_threshold_is_compared_at_those_that_the_runs_chose
     assert chosen.measured.value > 0.85
     assert chosen.at is not None
     assert "chosen on validation" in chosen.at
+
+
+def test_figures_that_fit_only_with_another_meaning_are_not_compared(tmp_path: Path) -> None:
+    """Macro averages of 360 + 40 + 194 + 30 images, of which the row says nothing."""
+    counted = of_counts(tp=360, fp=40, tn=194, fn=30)
+    printed = {"precision": 0.8830, "recall": 0.8761, "f1": 0.8793, "accuracy": 0.8878}
+    figures = [figure(name, value) for name, value in printed.items()]
+    decision = of_figure(tmp_path, counted, *figures, sizes=(234, 390)).decision
+    assert decision.verdict == "not comparable"
+    assert "They would fit as macro averages" in decision.reason

@@ -57,6 +57,17 @@ def test_nothing_is_reported_when_nothing_leaks_or_nothing_runs(tmp_path: Path, 
     assert warnings(folder(tmp_path, copied), reused=copied) == []
 
 
+def test_a_split_that_intensity_distinguishes_is_a_warning(tmp_path: Path) -> None:
+    for number in range(96):
+        part = "train" if number < 64 else "test"
+        level = 100 + number % 7 + (12 if part == "test" else 0)
+        grey = np.clip(np.asarray(picture(number).convert("L").resize((48, 48))) * 0.3 + level, 0, 255)
+        save(Pillow.fromarray(grey.astype(np.uint8)), tmp_path / part / "AB"[number % 2] / f"{number:02d}.png")
+    [line] = warnings(open_dataset(str(tmp_path)), seeds=2)
+    assert line.startswith("warning: test and train are distinguishable by intensity alone: AUC ")
+    assert line.endswith("in test; a threshold may not transfer")
+
+
 def test_files_that_are_left_out_or_stored_otherwise_are_said_before_anything_runs(tmp_path: Path) -> None:
     folder(tmp_path, copied=False)
     (tmp_path / "train" / "A" / "broken.png").write_bytes(b"no picture")

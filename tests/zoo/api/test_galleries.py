@@ -23,6 +23,7 @@ from benchmark.runs.run import DatasetFacts, Run
 from benchmark.runs.storage.store import Store
 from reports.gallery.text import sentences
 from reports.gallery.tiles import overlay
+from reports.render.markdown.gallery import gallery_markdown
 from reports.results.folds import pool_folds
 from tests.support.records import make_run, make_spec, on_test, on_val, planted, recorded_history
 from tests.support.tiny import ROOT, SIDE, card, protocol
@@ -155,7 +156,7 @@ def test_subgroups_are_of_names_sizes_and_brightness(tmp_path: Path, folder: Pat
     by_kind: dict[str, list[str]] = {}
     for group in result.groups:
         by_kind.setdefault(group.kind, []).append(group.name)
-    assert set(by_kind["file names"]) == {"small#", "large#"}
+    assert "grouping by file names divides the images as by image size" in result.left_out
     assert by_kind["image size"] == ["smallest third (1,600 to 1,600 pixels)", "middle third (4,800 to 4,800 pixels)"]
     assert len(by_kind["mean grey level"]) == 3
 
@@ -327,3 +328,20 @@ def test_columns_of_a_table_of_images_are_subgroups_of_two_classes_too(tmp_path:
     sites = [group for group in subgroups.groups if group.kind == "site"]
     assert [(group.name, group.images) for group in sites] == [("A", 24), ("B", 24)]
     assert [rate.metric for rate in sites[0].rates] == ["recall", "specificity", "accuracy"]
+
+
+def test_a_held_out_column_is_named_and_a_division_of_the_images_counts_once(tmp_path: Path, folder: Path) -> None:
+    """The series of the names divides the test images as the column `scanner` does."""
+    images = sorted(folder.rglob("*.png"))
+    rows = [f"{p},{p.parent.name},{'AB'[p.parent.parent.name == 'test']},{p.name[:5]}" for p in images]
+    (tmp_path / "labels.csv").write_text("\n".join(["path,label,site,scanner", *rows]), encoding="utf-8")
+    store = Store(tmp_path / "store")
+    run = keep(store, open_dataset(str(tmp_path / "labels.csv"), hold_out="site=B"))
+    gallery = galleries_of([run], store)[run.run_id]
+    assert gallery.subgroups is not None
+    kinds = {group.kind for group in gallery.subgroups.groups}
+    assert "scanner" in kinds
+    assert not kinds & {"file names", "site"}
+    assert "grouping by file names divides the images as by scanner" in gallery.subgroups.left_out
+    assert "site was held out: every test image has site=B, and none of the others" in gallery.subgroups.left_out
+    assert "##### Subgroups" in gallery_markdown(gallery, None)

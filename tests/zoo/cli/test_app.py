@@ -42,7 +42,6 @@ def zoo(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     """`zoo ARGUMENTS...` in this process."""
     monkeypatch.setenv("COLUMNS", "400")
     monkeypatch.setenv("ZOO_OFFLINE", "1")
-    monkeypatch.setattr("zoo.cli.plain_progress.SLOW_SECONDS", 600.0)  # stderr does not depend on the machine's load
 
     def run(*arguments: object) -> Answer:
         capsys.readouterr()

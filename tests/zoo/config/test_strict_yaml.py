@@ -321,6 +321,7 @@ def test_near_names_are_suggested_and_far_ones_listed() -> None:
     assert suggest("vgg61", ["vgg16", "scratch_cnn"]) == "Did you mean vgg16?"
     assert suggest("zzz", ["b", "a"]) == "Known: a, b."
     assert suggest("zzz", []) == "Known: none."
+    assert suggest("aucc", ["auc", "recall"], ["acc"]) == "Did you mean auc?"
 
 
 def test_an_unknown_name_says_what_it_was_taken_for() -> None:

@@ -102,9 +102,10 @@ def command(
     )
     if dry_run:
         dataset = planned.dataset
-        lines = protocol_lines(planned.plan.specs[0].protocol, planned.expected_time)
+        protocol_of_all = planned.plan.specs[0].protocol
+        lines = protocol_lines(protocol_of_all, planned.expected_time)
         lines += [f"note: {planned.trained_again}"] if planned.trained_again is not None else []
-        lines += split_lines(planned.splits, dataset.classes, len(dataset.images))
+        lines += split_lines(planned.splits, dataset.classes, len(dataset.images), protocol_of_all)
         lines += [f"note: {note}" for note in split_notes(planned.splits)]
         out().print(plan_table(planned.plan, planned.reused, lines))
         return

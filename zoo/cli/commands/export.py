@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from zoo.cli.options import RunArgument, RunDataOption, RunProtocolOption, StoreOption, out, say
+from zoo.cli.options import (
+    DecisionOption,
+    RunArgument,
+    RunDataOption,
+    RunProtocolOption,
+    StoreOption,
+    ThresholdRuleOption,
+    out,
+    say,
+)
 
 
 def command(
@@ -15,6 +24,8 @@ def command(
     store: StoreOption = Path("runs"),
     data: RunDataOption = None,
     protocol: RunProtocolOption = None,
+    threshold_rule: ThresholdRuleOption = None,
+    decision: DecisionOption = None,
     out_dir: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="A new folder. Default: CARD-SEED.")
     ] = None,
@@ -24,6 +35,16 @@ def command(
     training images and the drift of a batch, a model card and a short example."""
     from zoo.api.export import export
 
-    written = export(name, store=store, data=data, protocol=protocol, out=out_dir, container=container, on_message=say)
+    written = export(
+        name,
+        store=store,
+        data=data,
+        protocol=protocol,
+        threshold_rule=threshold_rule,
+        decision=decision,
+        out=out_dir,
+        container=container,
+        on_message=say,
+    )
     for path in written.paths:
         out().print(f"wrote {path}", markup=False, soft_wrap=True)

@@ -9,11 +9,13 @@ from typing import Annotated
 import typer
 
 from zoo.cli.options import (
+    DecisionOption,
     JsonOption,
     RunArgument,
     RunDataOption,
     RunProtocolOption,
     StoreOption,
+    ThresholdRuleOption,
     err,
     out,
     print_json,
@@ -27,6 +29,8 @@ def command(
     store: StoreOption = Path("runs"),
     data: RunDataOption = None,
     protocol: RunProtocolOption = None,
+    threshold_rule: ThresholdRuleOption = None,
+    decision: DecisionOption = None,
     json: JsonOption = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV on stdout, and nothing else.")] = False,
 ) -> None:
@@ -56,6 +60,8 @@ def command(
             store=store,
             data=data,
             protocol=protocol,
+            threshold_rule=threshold_rule,
+            decision=decision,
             progress=bar if can_redraw(console) else lines,
             on_message=say,
         )

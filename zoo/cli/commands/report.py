@@ -9,7 +9,17 @@ from typing import Annotated
 import typer
 
 from zoo.cli.completion import protocol_names
-from zoo.cli.options import CardsOption, DataIsOption, PatientsOption, StoreOption, err, out, say
+from zoo.cli.options import (
+    CardsOption,
+    DataIsOption,
+    DecisionOption,
+    PatientsOption,
+    StoreOption,
+    ThresholdRuleOption,
+    err,
+    out,
+    say,
+)
 
 
 def command(
@@ -32,24 +42,8 @@ def command(
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with code 1 if a claim differs or is impossible.")
     ] = False,
-    threshold_rule: Annotated[
-        str | None,
-        typer.Option(
-            "--threshold-rule",
-            metavar="RULE[=VALUE]",
-            help="Choose thresholds again on the stored validation scores: youden, f1, cost=5, sensitivity=0.95, "
-            "sensitivity=0.95@0.95 (guaranteed with 95% confidence), ...",
-        ),
-    ] = None,
-    decision: Annotated[
-        str | None,
-        typer.Option(
-            "--decision",
-            metavar="RULE[=VALUE]",
-            help="For three or more classes: choose decisions again on the stored validation scores: abstain=0.7, "
-            "class_at=NAME:sensitivity:0.95 or 0.95@0.95, cost=TRUE:PREDICTED:10, argmax.",
-        ),
-    ] = None,
+    threshold_rule: ThresholdRuleOption = None,
+    decision: DecisionOption = None,
     gallery: Annotated[
         bool, typer.Option("--gallery", help="Add test images, with Grad-CAM from stored models.")
     ] = False,

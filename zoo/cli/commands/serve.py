@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from zoo.cli.options import RunArgument, RunDataOption, RunProtocolOption, StoreOption, say
+from zoo.cli.options import (
+    DecisionOption,
+    RunArgument,
+    RunDataOption,
+    RunProtocolOption,
+    StoreOption,
+    ThresholdRuleOption,
+    say,
+)
 
 
 def command(
@@ -15,6 +23,8 @@ def command(
     store: StoreOption = Path("runs"),
     data: RunDataOption = None,
     protocol: RunProtocolOption = None,
+    threshold_rule: ThresholdRuleOption = None,
+    decision: DecisionOption = None,
     host: Annotated[
         str,
         typer.Option(
@@ -47,6 +57,8 @@ def command(
         store=store,
         data=data,
         protocol=protocol,
+        threshold_rule=threshold_rule,
+        decision=decision,
         host=host,
         port=port,
         max_mib=max_mib,

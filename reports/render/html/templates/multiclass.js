@@ -75,7 +75,7 @@
       if (here) { here.setAttribute("cx", px(x)); here.setAttribute("cy", py(y)); }
       clearTimeout(announcement); // a screen reader announces where the slider stops, not every step
       announcement = setTimeout(() => {
-        status.textContent = `${classes[label]} at ${at.toFixed(3)}: ${counts.tp} true and ${counts.fp} false positives, ${counts.tn} true and ` +
+        status.textContent = `${classes[label]} at ${probability(at)}: ${counts.tp} true and ${counts.fp} false positives, ${counts.tn} true and ` +
           `${counts.fn} false negatives; recall ${formatted(recall(counts))}, specificity ${formatted(specificity(counts))}.`;
       }, 400);
     });
@@ -109,7 +109,7 @@
       fill("argmax", decisions(run, run.argmax, label));
       fill("chosen", run.chosen && decisions(run, run.chosen, label));
       chosenButton.hidden = view.chosen === null;
-      if (view.chosen !== null) chosenButton.textContent = `chosen ${view.chosen.toFixed(3)}`;
+      if (view.chosen !== null) chosenButton.textContent = `chosen ${probability(view.chosen)}`;
       control.restart(view);
     };
     all("[data-at]", part).forEach((button) => button.addEventListener("click", () => control.go(button.dataset.at === "chosen" ? view.chosen : Number(button.dataset.at))));

@@ -154,6 +154,12 @@
     const tp = reaching(run.positives, threshold), fp = reaching(run.negatives, threshold);
     return { tp, fp, tn: run.negatives.length - fp, fn: run.positives.length - tp };
   };
+  const probability = (value) => { // as reports/text.py
+    const tail = Math.min(value, 1 - value);
+    if (tail <= 0) return value.toFixed(3);
+    if (tail < 1e-6) return value < 0.5 ? value.toExponential(1) : ">0.999999";
+    return value.toFixed(Math.max(3, 1 - Math.floor(Math.log10(tail))));
+  };
   const formatted = (value) => {
     if (value === null) return MISSING;
     if (Math.abs(value * 16) % 2 !== 1) return value.toFixed(3);
@@ -273,7 +279,7 @@
       line.setAttribute("x2", WIDTH * at);
       clearTimeout(announcement); // a screen reader announces where the slider stops, not every step
       announcement = setTimeout(() => {
-        status.textContent = `At ${at.toFixed(3)}: ${counts.tp} true and ${counts.fp} false positives, ${counts.tn} true and ` +
+        status.textContent = `At ${probability(at)}: ${counts.tp} true and ${counts.fp} false positives, ${counts.tn} true and ` +
           `${counts.fn} false negatives; accuracy ${formatted(accuracy(counts))}, recall ${formatted(recall(counts))}, specificity ${formatted(specificity(counts))}.`;
       }, 400);
     });
@@ -285,8 +291,8 @@
       line = spread(svg, run);
       fill("half", confusion(run, 0.5));
       fill("chosen", run.chosen === null ? run.counts ?? null : confusion(run, run.chosen));
-      const byFold = run.folds ? `chosen by fold: ${ends(run.folds).map((at) => at.toFixed(3)).join(" to ")}` : "none chosen";
-      chosenButton.textContent = run.chosen === null ? byFold : `chosen ${run.chosen.toFixed(3)}`;
+      const byFold = run.folds ? `chosen by fold: ${ends(run.folds).map(probability).join(" to ")}` : "none chosen";
+      chosenButton.textContent = run.chosen === null ? byFold : `chosen ${probability(run.chosen)}`;
       chosenButton.disabled = run.chosen === null;
       control.restart(run);
     };

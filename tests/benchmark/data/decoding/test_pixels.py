@@ -281,3 +281,16 @@ def test_resizing_keeps_colours_apart() -> None:
 def test_an_image_of_the_right_size_is_left_as_it_is() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (16, 16), dtype=np.uint8)
     assert np.array_equal(resize(Pillow.fromarray(pixels), 16, 1)[..., 0], pixels)
+
+
+def test_levels_beyond_those_of_training_are_named_and_depths_have_their_levels() -> None:
+    """12-bit data in 16-bit files: the same depth of the file, and another when levels are multiplied by 16."""
+    twelve = np.arange(0, 4096, 16, dtype=np.uint16).reshape(16, 16)
+    training = {"16-bit": (0.0, 4095.0)}
+    assert decode_other(encoded(Pillow.fromarray(twelve), "PNG"), training)[1] is None
+    note = decode_other(encoded(Pillow.fromarray(twelve * 16), "PNG"), training)[1]
+    assert note == (
+        "levels 0..65280 exceed those of the training images, 0..4095: they are clipped. Is the bit depth different?"
+    )
+    eight = decode_other(encoded(Pillow.new("L", (16, 16), 9), "PNG"), training)[1]
+    assert eight == "8-bit, trained on 16-bit (levels 0..4095) images"

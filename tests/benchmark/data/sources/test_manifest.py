@@ -274,6 +274,31 @@ def test_a_pattern_beside_a_column_of_patients_is_refused(tmp_path: Path) -> Non
     assert "has a column patient; leave out one of the two" in message
 
 
+@pytest.mark.parametrize("name", ["patient_id", "PatientID", "Patient", "subject", "case_id", "pateint", "MRN"])
+def test_a_column_that_looks_like_the_patient_is_refused(tmp_path: Path, name: str) -> None:
+    message = refusal(lambda: opened(tmp_path, rows_of(), ("path", "label", name, "split", "site")))
+    assert f"column '{name}' looks like the patient: rename it to `patient`" in message
+
+
+@pytest.mark.parametrize("name", ["PatientAge", "patient_sex", "PatientBirthDate", "site_id", "projection"])
+def test_a_column_about_the_patient_is_an_attribute(tmp_path: Path, name: str) -> None:
+    header = ("path", "label", name, "split", "site")
+    assert opened(tmp_path, rows_of(), header).attributes.keys() == {name, "site"}
+
+
+def test_few_values_are_no_patients_and_a_pattern_decides(tmp_path: Path) -> None:
+    rows = [[path, label, "yes" if label == "none" else "no", *more] for path, label, _, *more in rows_of()]
+    assert "patent" in opened(tmp_path, rows, ("path", "label", "patent", "split", "site")).attributes
+    by_name = opened(tmp_path, rows_of(), ("path", "label", "case_id", "split", "site"), patient_pattern=r"(?P<p>\d)\d")
+    assert by_name.patients is not None
+    assert by_name.patients.origin == "names"
+
+
+def test_a_column_that_looks_like_the_split_is_refused(tmp_path: Path) -> None:
+    message = refusal(lambda: opened(tmp_path, rows_of(), ("path", "label", "patient", "Set", "site")))
+    assert "column 'Set' looks like the split: rename it to `split`" in message
+
+
 def test_held_out_images_are_the_test_part(tmp_path: Path) -> None:
     dataset = opened(tmp_path, rows_of(), hold_out="site=B")
     sites = dataset.attributes["site"]
@@ -330,6 +355,11 @@ def test_a_wrong_request_to_hold_out_is_one_line(tmp_path: Path, hold_out: str, 
     message = refusal(lambda: opened(tmp_path, rows, (*HEADER, "view", "grade"), hold_out=hold_out))
     assert message.startswith(f"--hold-out {hold_out}: ")
     assert says in message
+
+
+def test_a_folder_that_contains_a_table_names_it(tmp_path: Path) -> None:
+    path = written(tmp_path, rows_of())
+    assert f"if labels.csv lists the images, open that: {path}" in refusal(lambda: open_dataset(str(tmp_path)))
 
 
 def test_a_source_without_columns_has_nothing_to_hold_out(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from statsmodels.stats.power import NormalIndPower
 
 from benchmark.evidence.comparison.paired import Difference, difference, differences, sign_flip
 from benchmark.evidence.intervals.formulas import mover, newcombe, wilson
-from benchmark.evidence.intervals.seeds import UNKNOWN_SPREAD, PairedScores, seed_variance
+from benchmark.evidence.intervals.seeds import UNKNOWN_SPREAD, PairedScores
+from benchmark.evidence.intervals.trainings import seed_variance
 from benchmark.evidence.metrics.influence import ClassSizes, Clusters
 from benchmark.evidence.metrics.registry import measures
 from benchmark.evidence.scores import TestScores

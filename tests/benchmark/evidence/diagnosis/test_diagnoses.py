@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from benchmark.evidence import Finding, TestScores, ValidationScores, diagnose
 from benchmark.evidence.diagnosis.diagnoses import FINDINGS, SPLIT_FAULTS, class_count_faults, observable
-from benchmark.evidence.diagnosis.training_record import BatchNormProbe, Intensity, TrainingDiagnostics
+from benchmark.evidence.diagnosis.training_record import (
+    BatchNormProbe,
+    Intensity,
+    IntensityContrast,
+    TrainingDiagnostics,
+)
 from benchmark.evidence.metrics.probabilities import auc, log_loss
 from tests.support.records import HEALTHY, Curves, on_test, on_val, planted
 
@@ -291,6 +297,14 @@ def test_training_images_that_fail_in_inference_too_are_no_gap_between_images() 
     assert "train-inference-gap" not in checked(TrainingDiagnostics(BatchNormProbe(128, 0.51, 0.7)), LAGGING, shift=0.1)
 
 
+BATCH = TrainingDiagnostics(
+    contrasts={
+        "val": IntensityContrast(0.55, 0.58, False, "mean", 0.52),
+        "test": IntensityContrast(0.70, 0.58, True, "mean", 0.66),
+    }
+)
+
+
 @pytest.mark.parametrize(
     ("other", "shifted"),
     [
@@ -309,6 +323,13 @@ def test_a_split_on_another_intensity_scale_is_named(other: Intensity, shifted: 
     if shifted:
         assert "test" in findings["intensity-shift"].title
         assert "test" in findings["intensity-shift"].evidence
+
+
+def test_a_split_that_intensity_distinguishes_is_named_if_the_difference_is_significant() -> None:
+    [finding] = diagnose(*pair(*planted(60, 60)), HEALTHY, checks=BATCH)
+    assert finding.code == "batch-effect"
+    assert finding.title == "test and train are distinguishable by intensity alone"
+    assert finding.evidence.startswith("AUC 0.70, shuffled patients 0.58; most by a higher mean in test")
 
 
 @pytest.mark.parametrize(("positives", "shifted"), [(60, False), (66, False), (95, True)])
@@ -348,7 +369,7 @@ def test_every_finding_names_the_change_that_would_test_it_and_is_described() ->
         *diagnose(*blind, LAGGING, checks=TrainingDiagnostics(LAG, {"train": LEVEL, "val": Intensity(0.5, 0.1, 0.2)})),
         *diagnose(*pair(*squeezed(0.6, 0.9)), OVERFITTED, losses={"val": 5.0, "test": 0.01}),
         *diagnose(on_val([0, 1] * 4, [0.4, 0.6] * 4), on_test(*planted(20, 180)), HEALTHY, counts={"train": (4, 4)}),
-        *diagnose(*pair([0, 1] * 60, [0.4, 0.6, 0.6, 0.4] * 30), UNLEARNED),
+        *diagnose(*pair([0, 1] * 60, [0.4, 0.6, 0.6, 0.4] * 30), UNLEARNED, checks=BATCH),
     ]
     assert {finding.code for finding in everything} == set(FINDINGS) - OF_SEVERAL_CLASSES
     assert all(finding.test for finding in everything)
@@ -360,9 +381,9 @@ GREY = {"train": Intensity(100, 10, 40), "test": Intensity(100, 10, 40)}
 
 @pytest.mark.parametrize("code", FINDINGS)
 def test_a_fault_is_observable_where_its_records_were_made(code: str) -> None:
-    from_records = {"train-inference-gap", "intensity-shift", "penalty-in-loss", "impossible-loss"}
+    from_records = {"train-inference-gap", "intensity-shift", "batch-effect", "penalty-in-loss", "impossible-loss"}
     from_records |= {"small-training"}
-    assert observable(code, TrainingDiagnostics(MODES, GREY), {"val": 0.5}, {"train": (4, 4)})
+    assert observable(code, replace(BATCH, modes=MODES, intensity=GREY), {"val": 0.5}, {"train": (4, 4)})
     assert observable(code, None, None) == (code not in from_records)
 
 

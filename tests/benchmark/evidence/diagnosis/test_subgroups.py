@@ -130,8 +130,17 @@ def test_three_groups_are_three_tests_adjusted_by_holm() -> None:
 
 
 def test_groupings_form_one_family() -> None:
-    other = Grouping("other", AB.labels, AB.order)
+    other = Grouping("other", ("x",) * 50 + ("y",) * 50, ("x", "y"))
     assert subgroups(two_groups(12, 3), 0.5, [AB, other]).tests == 2
+
+
+def test_the_same_division_under_two_kinds_counts_once() -> None:
+    assert AB.labels is not None
+    sites = Grouping("site", tuple(f"site {label}" for label in AB.labels), ("site a", "site b"))
+    result = subgroups(two_groups(12, 3), 0.5, [AB, sites])
+    assert result.tests == 1
+    assert [group.name for group in result.groups] == ["site a", "site b"]
+    assert result.left_out == ("grouping by kind divides the images as by site",)
 
 
 def test_images_of_a_patient_are_not_independent() -> None:

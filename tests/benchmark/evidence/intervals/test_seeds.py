@@ -23,8 +23,8 @@ from benchmark.evidence.intervals.seeds import (
     PairedScores,
     check_same_images,
     seed_figure,
-    seed_variance,
 )
+from benchmark.evidence.intervals.trainings import seed_variance
 from benchmark.evidence.metrics.influence import ClassSizes, Clusters
 from benchmark.evidence.metrics.multiclass import argmax
 from benchmark.evidence.metrics.registry import measures, value_of

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import chi2, norm, t
 
 from benchmark.evidence.estimate import Trainings
-from benchmark.evidence.intervals.seeds import seed_variance
-from benchmark.evidence.intervals.trainings import of_one_training
+from benchmark.evidence.intervals.trainings import of_one_training, seed_variance
 
 SHARE = (0.0, 1.0)
 

@@ -69,7 +69,7 @@ def test_predictions_name_the_model_of_a_fold_and_the_images_that_it_knows(fold_
     assert rows["a.png"].endswith("a training image of this model")
     assert rows["b.png"].endswith("a test image of this model")
     assert rows["c.png"].endswith("B")
-    assert "1 file of 3 from the training or validation of this model: " in text
+    assert "1 file of 3 used for training or validation of this model: " in text
     assert predictions_csv(images, known=known).splitlines()[1].endswith(",a training image of this model")
     assert [each["known"] for each in predictions_document(fold_run, decider, images, known=known)["images"]] == [
         *known

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+from PIL import Image
 
 import zoo
 from tests.support.forked import run_forked
@@ -85,3 +86,30 @@ def test_an_exported_probe_gives_the_stored_scores(results: BenchResults, place:
     stored = results.store.binary_scores(run, "test").y_score
     assert len(stored) == 20
     assert all(np.abs(scores[:, 0] - score).min() < 1e-4 for score in stored)
+
+
+def test_a_run_records_whether_intensity_distinguishes_its_splits_and_the_report_repeats_it(place: Path) -> None:
+    """In the held-out images all grey levels are higher; train and validation do not differ."""
+    generator = np.random.default_rng(0)
+    rows = ["path,label,patient,site"]
+    for number in range(180):
+        site, label = "ABC"[number % 3], number // 3 % 2
+        grey = generator.normal(90 + 20 * label + 15 * (site == "C"), 12, (32, 32)).clip(0, 255).astype(np.uint8)
+        Image.fromarray(grey).save(place / f"{number}.png")
+        rows.append(f"{number}.png,{'ab'[label]},p{number},{site}")
+    (place / "labels.csv").write_text("\n".join(rows), encoding="utf-8")
+    results = zoo.bench(
+        "pixels-logistic",
+        data=place / "labels.csv",
+        hold_out="site=C",
+        protocol=write_protocol(place / "smallest.yaml"),
+        store=place / "brighter",
+    )
+    warning = "test and train are distinguishable by intensity alone: AUC "
+    assert [line for line in results.messages if line.startswith(f"warning: {warning}")]
+    [run] = results.runs
+    assert run.checks is not None
+    assert {split: each.significant for split, each in run.checks.contrasts.items()} == {"val": False, "test": True}
+    report = zoo.report(results.store, out=place / "brighter-report", formats=["md"])
+    problems = [problem.text for problem in report.summaries[0].problems]
+    assert [text for text in problems if text.startswith(f"This split: {warning}")]

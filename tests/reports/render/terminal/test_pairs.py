@@ -76,7 +76,7 @@ def test_each_metric_is_one_line_with_its_difference_and_interval(found: dict[st
 
 def test_the_test_behind_each_p_value_is_named(found: dict[str, CardResults]) -> None:
     text = pair(found, LONG[1], "never")
-    assert "McNemar exact: accuracy, recall, specificity" in text
+    assert "Newcombe: accuracy, recall, specificity" in text
     assert "DeLong: AUC" in text
 
 

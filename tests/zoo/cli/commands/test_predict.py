@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,6 +120,39 @@ def predicted(zoo: Zoo, world: World, *paths: Path, code: int = 0) -> dict[str, 
 def onnx_scores(folder: Path, images: LabelledImages) -> np.ndarray:
     session = onnxruntime.InferenceSession(folder / "model.onnx")
     return session.run(None, {"pixels": np.asarray(images.pixels, np.float32)})[0][:, 0]
+
+
+def test_the_example_says_how_it_is_called_and_which_file_is_missing(exported: Path) -> None:
+    done = subprocess.run([sys.executable, "example.py"], cwd=exported, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", "usage: python example.py IMAGE...\n")
+    [row], _ = by_example(exported, Path("missing.png"), code=1)
+    assert row == {"image": "missing.png", "error": "No such file or directory"}
+
+
+def test_another_rule_is_chosen_on_validation_and_deployed(zoo: Zoo, world: World, tmp_path: Path) -> None:
+    """With 12 independent positives, 85% at 85% lets none be wrong: the threshold is the lowest positive score."""
+    rule = ("--threshold-rule", "sensitivity=0.85@0.85")
+    val = world.store.binary_scores(world.run, "val")
+    assert val.patient is not None
+    per_patient = Counter(name for name, true in zip(val.patient, val.y_true, strict=True) if true)
+    independent = per_patient.total() ** 2 / sum(count**2 for count in per_patient.values())
+    assert 0.14 < 0.85**independent <= 0.15
+    lowest = float(val.y_score[val.y_true == 1].min())
+    next_lower = float(val.y_score[val.y_score < lowest].max())
+    answer = zoo("predict", "scratch", next(iter(world.files.values())), "--store", world.store.root, "--json", *rule)
+    assert answer.code == 0, answer.err
+    raw = json.loads(answer.out)["threshold"]["raw"]
+    assert next_lower < raw <= lowest
+    assert "note: the threshold was chosen again on the stored validation scores" in answer.err
+    refused = zoo("predict", "scratch", tmp_path, "--store", world.store.root, "--decision", "abstain=0.7")
+    assert (refused.code, "the runs have 2 classes: use --threshold-rule" in refused.err) == (2, True)
+    zoo("export", "scratch", "--store", world.store.root, "--out", tmp_path / "out", *rule)
+    threshold = json.loads((tmp_path / "out" / "decision.json").read_text())["threshold"]
+    assert threshold["raw"] == raw
+    assert (threshold["guarantee"]["target"], threshold["guarantee"]["confidence"]) == (0.85, 0.85)
+    assert threshold["chosen_again"].startswith("the threshold was chosen again")
+    card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert "test figures at it are fair only if test scores did not suggest the rule." in card
 
 
 def test_scores_and_decisions_of_files_are_those_of_the_bench(zoo: Zoo, world: World) -> None:
