@@ -19,7 +19,8 @@ import pytest
 from benchmark.evidence.intervals.figures import figures
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
-from tests.support.tiny import run_zoo, start_zoo, write_protocol
+from tests.support.forked import run_forked
+from tests.support.tiny import environment, start_zoo, write_protocol
 from zoo.config.errors import ConfigError
 from zoo.models.catalog import REPORT_COLLECTION, load_catalog
 from zoo.models.registry import find_weights
@@ -97,7 +98,7 @@ class Place:
         return Store(self.folder / "runs")
 
     def zoo(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return run_zoo(*arguments, cwd=self.folder, cache=self.cache)
+        return run_forked(arguments, self.folder, environment(self.cache))
 
     @contextlib.contextmanager
     def started(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:

@@ -24,7 +24,8 @@ from benchmark.runs.trial import SearchResult, Trial, rank_under_reseeding
 from search_spaces import search as searching
 from search_spaces.search import search
 from search_spaces.space import SearchSpace
-from tests.support.tiny import card, finished, protocol, run_zoo, spec, start_zoo, write_npz, write_protocol
+from tests.support.forked import run_forked
+from tests.support.tiny import card, environment, finished, protocol, spec, start_zoo, write_npz, write_protocol
 from zoo.config.errors import ConfigError
 
 RATE, UNITS = "recipe.optimizer.learning_rate", "model.dense_units"
@@ -270,7 +271,7 @@ def test_kill_9_of_the_command_twice_ends_with_the_same_trials(tmp_path: Path) -
     assert finished_before >= 2
     tables = {}
     for name in ("killed", "alone"):
-        done = run_zoo(*arguments(name), cwd=tmp_path, cache=tmp_path / "cache")
+        done = run_forked(arguments(name), tmp_path, environment(tmp_path / "cache"))
         assert done.returncode == 0, done.stderr
         rows = json.loads((tmp_path / f"out-{name}" / "trials.json").read_text(encoding="utf-8"))
         tables[name] = [{key: row[key] for key in row if key != "seconds"} for row in rows]

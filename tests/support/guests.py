@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.support.forked import run_forked
 from tests.support.tiny import ROOT
 
 CARD = (
@@ -62,7 +63,9 @@ def environment(packages: Path, cache: Path) -> dict[str, str]:
 
 
 def zoo(packages: Path, cache: Path, *arguments: str, cwd: Path, **more: Any) -> subprocess.CompletedProcess[str]:
-    """`python -m zoo` that sees `packages`."""
+    """`zoo` that sees `packages`: in a fork, or as `python -m zoo` with options of `subprocess.run`."""
+    if not more:
+        return run_forked(arguments, cwd, environment(packages, cache))
     return subprocess.run(
         [sys.executable, "-m", "zoo", *arguments],
         cwd=cwd,

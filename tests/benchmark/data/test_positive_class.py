@@ -16,9 +16,10 @@ from benchmark.runs.history import NO_HISTORY
 from benchmark.runs.run import DatasetFacts
 from benchmark.runs.storage.store import Store
 from reports.report import build_report
+from tests.support.forked import run_forked
 from tests.support.images import image_folder, refusal
 from tests.support.records import make_run
-from tests.support.tiny import run_zoo, write_npz
+from tests.support.tiny import environment, write_npz
 
 
 def labelled(dataset: Dataset) -> dict[str, str]:
@@ -106,8 +107,8 @@ def test_the_command_that_computes_a_run_again_names_the_class(sources: dict[str
 
 
 def test_the_commands_take_it(sources: dict[str, str], tmp_path: Path) -> None:
-    done = run_zoo("data", sources["folder"], "--positive", "abnormal", cwd=tmp_path, cache=tmp_path / "cache")
+    done = run_forked(["data", sources["folder"], "--positive", "abnormal"], tmp_path, environment(tmp_path / "cache"))
     assert done.returncode == 0
     assert "positive class: abnormal" in done.stdout
-    done = run_zoo("data", sources["folder"], "--positive", "x", cwd=tmp_path, cache=tmp_path / "cache")
+    done = run_forked(["data", sources["folder"], "--positive", "x"], tmp_path, environment(tmp_path / "cache"))
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)

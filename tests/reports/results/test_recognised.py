@@ -17,11 +17,12 @@ from reports.report import build_report
 from reports.results.compare import compare_card, is_different_data
 from reports.results.recognised import identity_line, is_data, recognised_as
 from tests.support.claims import contents, figure, row, write_claims
+from tests.support.forked import run_forked
 from tests.support.images import image_folder, noise, save
 from tests.support.judging import RIGHT
 from tests.support.records import KAGGLE, cards, make_card, make_run, of_counts
 from tests.support.stored import keep
-from tests.support.tiny import run_zoo
+from tests.support.tiny import environment
 from zoo.config.errors import ConfigError
 
 NAME = "kaggle:smith/radiographs"
@@ -164,11 +165,11 @@ def test_a_report_takes_the_statement_for_runs_on_one_data_set(tmp_path: Path) -
     elsewhere = KAGGLE.model_copy(update={"source": "/somewhere/else"})
     keep(store, "attempt-6b", of_counts(**RIGHT), dataset=elsewhere)
     words = ("report", "--store", "runs", "--format", "md", "--data-is", str(KAGGLE.source))
-    done = run_zoo(*words, cwd=tmp_path, cache=tmp_path / "cache")
+    done = run_forked(words, tmp_path, environment(tmp_path / "cache"))
     assert done.returncode == 0, done.stderr
     assert "different data" not in (tmp_path / "report.md").read_text(encoding="utf-8")
     keep(store, "attempt-5", dataset=elsewhere.model_copy(update={"source": "third", "fingerprint": "0" * 64}))
-    done = run_zoo(*words, cwd=tmp_path, cache=tmp_path / "cache")
+    done = run_forked(words, tmp_path, environment(tmp_path / "cache"))
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert "one data set" in done.stderr

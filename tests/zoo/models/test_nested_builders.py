@@ -7,13 +7,13 @@ import io
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from benchmark.runs.storage.store import Store
+from tests.support.forked import run_forked
 from tests.support.tiny import environment, write_npz, write_protocol
 
 pytestmark = pytest.mark.slow
@@ -126,8 +126,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def zoo(place: Path, *arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
     env = environment(place / "cache")
     env["PYTHONPATH"] = os.pathsep.join([str(place / "site"), env["PYTHONPATH"]])
-    words = [sys.executable, "-m", "zoo", *map(str, arguments)]
-    done = subprocess.run(words, cwd=place, env=env, capture_output=True, text=True, check=False)
+    done = run_forked([str(argument) for argument in arguments], place, env)
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     return done

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 import zoo
-from tests.support.tiny import run_zoo, write_npz, write_protocol
+from tests.support.forked import run_forked
+from tests.support.tiny import environment, write_npz, write_protocol
 from zoo.api.bench import BenchResults
 
 pytestmark = pytest.mark.slow
@@ -71,7 +72,7 @@ def test_every_page_is_made_without_epochs(results: BenchResults, place: Path) -
         ("compare", "constant", "pixels-logistic"),
         ("track", "tensorboard", "--out", "board"),
     ):
-        done = run_zoo(*command, cwd=place, cache=place)
+        done = run_forked(command, place, environment(place))
         assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
 
 
