@@ -309,12 +309,16 @@ def _cautions(cards: Sequence[CardFigures]) -> tuple[str, ...]:
 def _cross_validation(runs: Sequence[Run]) -> str:
     """That every image is tested once, and by which models."""
     protocol, facts = runs[0].spec.protocol, runs[0].spec.dataset
-    by, separation = ("image", "") if facts.patients_unknown else ("patient", " that saw no image of its patient")
+    by, model = (
+        ("image", "a model trained on the other folds")
+        if facts.patients_unknown
+        else ("patient", "a model that saw no image of its patient")
+    )
     tested = {run.split.sizes.get("test") for run in runs if isinstance(run, CrossValidatedRun)}
     images = f"each of {tested.pop()} images" if len(tested) == 1 else "every image"
     decided = "" if len(facts.classes) > 2 else "; chosen thresholds are those of each fold"
     return (
-        f"{protocol.test_folds}-fold cross-validation by {by}: {images} is tested once, by a model{separation}. AUC "
+        f"{protocol.test_folds}-fold cross-validation by {by}: {images} is tested once, by {model}. AUC "
         f"and average precision are means over folds{decided}. Times are sums over folds."
     )
 

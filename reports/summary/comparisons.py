@@ -69,11 +69,14 @@ def baselines(
         compared: The comparisons with the best card; None with fewer than two cards.
 
     Returns:
-        The comparisons; none where every card is a baseline.
+        The comparisons. Where every card is a baseline: each against a constant answer, unless a card gives one.
     """
     models = [(card, figure) for card, figure in ranked if not labels[card.card.name].is_baseline]
-    if not models:
+    if not models and any(is_constant(card) for card, _ in ranked):
         return ()
+    if not models:
+        names = [card.card.name for card, _ in ranked]
+        return (AgainstBaseline("constant", None, *_divided(names, _above_chance(ranked), labels)),) if names else ()
     names = [card.card.name for card, _ in models]
     reference = sorted((card for card, _ in ranked if labels[card.card.name].is_baseline), key=_constant_first)
     beaten = _beaten(ranked[0][0], [card for card, _ in models], reference, compared)
@@ -87,14 +90,18 @@ def baselines(
     ]
     if any(is_constant(card) for card in reference):
         return tuple(by_card)
-    above_chance = {card.card.name for card, figure in models if above(figure, CHANCE).verdict == "reproduced"}
-    return (AgainstBaseline("constant", None, *_divided(names, above_chance, labels)), *by_card)
+    return (AgainstBaseline("constant", None, *_divided(names, _above_chance(models), labels)), *by_card)
 
 
 def is_constant(results: AnyResults) -> bool:
     """Whether a card has the same scores for every test image, with every seed and in every fold."""
     parts = (part for scores in results.test for part in scores.by_fold())
     return all(np.ptp(part.y_score, axis=0).max() == 0 for part in parts)
+
+
+def _above_chance(cards: Ranked) -> set[str]:
+    """The names of the cards whose whole 95% interval lies above the AUC of a constant answer."""
+    return {card.card.name for card, figure in cards if above(figure, CHANCE).verdict == "reproduced"}
 
 
 def _constant_first(results: AnyResults) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from benchmark.evidence.thresholds.rules import get_rule
 from benchmark.runs.command_line import bench_command, store_option
 from benchmark.runs.cross_validation import folds_of
 from benchmark.runs.run import Run, RunSpec
-from benchmark.runs.storage.remembered import records
+from benchmark.runs.storage.remembered import records, words_of_cards
 from benchmark.runs.storage.store import Store
 from reports.results.measured import AnyResults, CardResults
 from reports.summary.model import BestCard, Comparisons, NextStep
@@ -47,7 +47,8 @@ def next_steps(
     """
     steps = [*_of_missing(runs, missing, store)]
     if tested is not None and best is not None:
-        steps += _steps(tested, best, compared, store)
+        probes = {run.spec.card.name for run in runs if isinstance(run.spec.card.recipe, ProbeRecipe)}
+        steps += _steps(tested, best, compared, probes, store)
     return tuple(steps)
 
 
@@ -61,27 +62,31 @@ def _of_missing(runs: Sequence[Run], missing: Unfinished, store: Store) -> Itera
     spec = runs[0].spec
     seeds = sorted({run.spec.seed for run in runs})
     count = None if seeds == sorted(spec.protocol.seeds) or seeds != list(range(len(seeds))) else len(seeds)
-    command = bench_command(missing.selection, spec, store.root, keep_models=spec.protocol.keep_models, seeds=count)
+    selection = words_of_cards(store, missing.selection)
+    command = bench_command(selection, spec, store.root, keep_models=spec.protocol.keep_models, seeds=count)
     yield NextStep("repeat the command, which reuses the runs that finished", command)
     if not missing.may_succeed:
         yield NextStep("see why a run failed", _zoo("show", missing.causes[0][0].run_id, *store_option(store.root)))
 
 
-def _steps(tested: AnyResults, best: BestCard, compared: Comparisons | None, store: Store) -> Iterator[NextStep]:
+def _steps(
+    tested: AnyResults, best: BestCard, compared: Comparisons | None, probes: Collection[str], store: Store
+) -> Iterator[NextStep]:
     spec = tested.runs[0].spec
-    similar = [] if compared is None else [each.card.name for each in compared.similar if not each.card.is_baseline]
+    others = () if compared is None else compared.similar  # best first, so those with the same figure lead
+    similar = [each.card.name for each in others if not (each.card.is_baseline or each.card.name in probes)]
     if best.of == 1 and not best.unfinished:
         yield _comparison(spec, store)
     is_probe = isinstance(tested.card.recipe, ProbeRecipe)  # the same for every seed
     leading = [*([] if is_probe else [best.card.name]), *similar][:_MOST_CARDS]
     if best.seeds < SEEDS and leading:
-        command = bench_command(leading, spec, store.root, seeds=SEEDS)
+        command = bench_command(words_of_cards(store, leading), spec, store.root, seeds=SEEDS)
         yield NextStep("train with more seeds, to measure how much trainings vary", command)
     stored = next((run for run in tested.runs if any(map(store.has_model, folds_of(run)))), None)
     if stored is not None:
         yield NextStep("use the best card on new images", _prediction(stored, len(tested.runs), store))
-    else:
-        command = bench_command([best.card.name], spec, store.root, keep_models=True)
+    elif best.of > 1 or not best.card.is_baseline:
+        command = bench_command(words_of_cards(store, [best.card.name]), spec, store.root, keep_models=True)
         yield NextStep("store the model of the best card, to use it on new images", command)
     yield from _rule(tested, store)
 

@@ -36,6 +36,8 @@ TITLES: Mapping[PartName, str] = MappingProxyType(
 )
 """The heading of each part."""
 _WIDTHS = ("auc", "auc:macro", "recall", "recall:macro")
+_MOST_UNEVEN = 1.5
+"""The largest ratio of the two halves of an interval that is stated by one half-width."""
 SYNTHETIC = "The images are SYNTHETIC: no figure here says anything about real images or patients."
 _WORDS: Mapping[str, str] = MappingProxyType({"recall": "sensitivity", "recall:macro": "mean recall of the classes"})
 """Metrics that a summary calls otherwise than tables."""
@@ -74,7 +76,7 @@ def parts(summary: Summary, most: int | None = None) -> tuple[Part, ...]:
         "best": _best(summary),
         "comparisons": _comparisons(summary.best, summary.comparisons, most),
         "baselines": _baselines(summary.baselines, most),
-        "resolution": _resolution(summary.resolution),
+        "resolution": _resolution(summary.resolution, summary.best),
         "problems": (problem.text for problem in summary.problems),
         "next": (f"{capital(step.purpose)}: {step.command}" for step in summary.next_steps),
     }
@@ -147,9 +149,9 @@ def _comparisons(best: BestCard | None, compared: Comparisons | None, most: int 
     if compared.worse:
         others = "Clearly worse" if compared.similar else "Every other card is clearly worse"
         yield f"{others}: {_limited([_worse(each) for each in compared.worse], most)}."
-    if compared.similar:
-        titles = _limited([each.card.title for each in compared.similar], most)
-        yield f"Cannot be distinguished from the best card with these images: {titles}."
+    titles = [each.card.title for each in compared.similar if each.card not in best.tied]
+    if titles:
+        yield f"Cannot be distinguished from the best card with these images: {_limited(titles, most)}."
     if compared.similar:
         yield (
             f"The best of {best.of} cards is chosen on these test images, which favours it: its lead on other images "
@@ -179,13 +181,18 @@ def _baselines(baselines: Sequence[AgainstBaseline], most: int | None) -> Iterat
             yield f"Not clearly better than {name}: {_limited([card.title for card in others], most)}."
 
 
-def _resolution(resolution: Resolution | None) -> Iterator[str]:
-    if resolution is None:
+def _resolution(resolution: Resolution | None, best: BestCard | None) -> Iterator[str]:
+    if resolution is None or best is None:
         return
-    widths = [f"{word(key)} ±{number(resolution.half_widths[key])}" for key in _WIDTHS if key in resolution.half_widths]
-    if widths:
-        images = plural(resolution.images, "test image")
-        yield f"With {images}, figures are uncertain by about: {', '.join(widths)} (95% intervals)."
+    figures = {best.metric: best.figure, **best.leading.figures}
+    lopsided = {key: figures[key] for key in _WIDTHS if key in figures and _is_lopsided(figures[key])}
+    even = [key for key in _WIDTHS if key in resolution.half_widths and key not in lopsided]
+    images = plural(resolution.images, "test image")
+    if even:
+        widths = ", ".join(f"{word(key)} ±{number(resolution.half_widths[key])}" for key in even)
+        yield f"With {images}, figures are uncertain by about: {widths} (95% intervals)."
+    if lopsided:
+        yield f"With {images}, figures have uneven 95% intervals: {figures_text(lopsided)}."
     if resolution.detectable is not None:
         yield f"Differences in AUC below about {number(resolution.detectable)} would probably be missed."
     if resolution.runner_up is None or resolution.lead is None:
@@ -195,6 +202,14 @@ def _resolution(resolution: Resolution | None) -> Iterator[str]:
             f"About {resolution.images_needed:,} test images could distinguish the best card from the next, "
             f"{resolution.runner_up.title}, if they differ by {number(resolution.lead.value)} as here."
         )
+
+
+def _is_lopsided(figure: SampleEstimate) -> bool:
+    """Whether the two halves of an interval differ so much that no single half-width describes it."""
+    if figure.value is None or figure.low is None or figure.high is None:
+        return False
+    shorter, longer = sorted((figure.value - figure.low, figure.high - figure.value))
+    return longer > _MOST_UNEVEN * shorter
 
 
 def _titles(cards: Sequence[CardLabel]) -> str:

@@ -20,7 +20,7 @@ from benchmark.runs.expected_cost import Trainings, Workload, expected_cost
 from benchmark.runs.plan import Plan, PlannedSplit, Skip, make_plan, planned_splits
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.run import DatasetFacts, Run
-from benchmark.runs.storage.remembered import SourceOptions, remember_bench
+from benchmark.runs.storage.remembered import CARDS_OPTION, SourceOptions, remember_bench
 from benchmark.runs.storage.store import Store
 from reports.report import Report, build_report
 from reports.results.folds import pool_folds
@@ -34,6 +34,7 @@ from zoo.api.inputs import (
     PathLike,
     Paths,
     declared,
+    folders_of,
     known_catalog,
     resolve_cards,
     resolve_limits,
@@ -345,14 +346,16 @@ def plan_bench(
     plan = make_plan(chosen, conditions, dataset, seed_list)
     if not plan.specs:
         raise ConfigError(*(f"card {skip.card.name}: {skip.reason}" for skip in plan.skips))
-    return BenchPlan(plan, dataset, target, jobs, limits, messages.lines(), _selection(cards, collection))
+    return BenchPlan(plan, dataset, target, jobs, limits, messages.lines(), _selection(cards, collection, card_folders))
 
 
-def _selection(cards: Cards, collection: str | None) -> tuple[str, ...]:
+def _selection(cards: Cards, collection: str | None, card_folders: Paths) -> tuple[str, ...]:
     """The words of the command line that choose these cards; empty for card objects, which it cannot name."""
+    folders = [word for folder in folders_of(card_folders) for word in (CARDS_OPTION, str(folder))]
     if collection is not None:
-        return ("--collection", collection)
+        return ("--collection", collection, *folders)
     if cards is None:
-        return ("--all",)
+        return ("--all", *folders)
     names = [cards] if isinstance(cards, (str, Path)) else [] if isinstance(cards, ModelCard) else list(cards)
-    return tuple(str(each) for each in names if not isinstance(each, ModelCard))
+    words = [str(each) for each in names if not isinstance(each, ModelCard)]
+    return (*words, *folders) if words else ()

@@ -250,7 +250,11 @@ def compare(
         groups = same_conditions(_decided_again([run for group in groups for run in group], source, decision))
     chosen = decision is not None
     if not names:
-        return CompareResults(rankings=_rankings(groups, source, metric, chosen, messages), messages=messages.lines())
+        rankings = _rankings(groups, source, metric, chosen, messages)
+        if threshold_rule is not None and all(each.threshold is None for each in rankings):
+            ranked = rankings[0].ranking.metric
+            messages.note(f"--threshold-rule changes no figure of {ranked}; --metric recall ranks at the threshold")
+        return CompareResults(rankings=rankings, messages=messages.lines())
     pairs = _pairs(names, runs, groups, source)
     if metric is not None and not any(isinstance(a, MulticlassResults) for a, _ in pairs):
         raise ConfigError("--metric is for the ranking of all cards; leave it out for two names")

@@ -47,7 +47,7 @@ from zoo.config.atomic import write_text
 from zoo.config.errors import ConfigError
 from zoo.config.strict_yaml import write_yaml
 from zoo.models.card import ModelCard
-from zoo.models.catalog import check_new_name, load_cards, select
+from zoo.models.catalog import check_new_name, contains_cards, load_cards, select
 
 if TYPE_CHECKING:
     import pandas
@@ -312,7 +312,7 @@ def plan_search(
         one_of_types("space", space, (*PATH, SearchSpace), "a built-in name, a YAML file, a SearchSpace or None")
     folder, folders = new_folder(out), folders_of(card_folders)
     files = [Path(card)] if not isinstance(card, ModelCard) and is_file(card) else []
-    searched = [*folders, folder] if folder.is_dir() else folders
+    searched = [*folders, folder] if contains_cards(folder) else folders
     (base,) = resolve_cards([card], searched, messages)
     known = known_cards(searched, Messages(), files)
     if known.get(base.name) != base:

@@ -90,7 +90,7 @@ def load_cards(
         Validated cards by name, sorted, with inherited values and the defaults of their builders.
 
     Raises:
-        ConfigError: Cards are invalid, with every error of every file; or a folder does not exist.
+        ConfigError: Cards are invalid, with every error of every file; or a folder does not exist or contains no cards.
     """
     return load_catalog(directories, on_problem, files).cards
 
@@ -168,6 +168,11 @@ def select(cards: Mapping[str, ModelCard], names: Iterable[str]) -> list[ModelCa
             raise unknown("card", name, cards)
         chosen.append(cards[name])
     return chosen
+
+
+def contains_cards(folder: Path) -> bool:
+    """Whether a folder exists and contains YAML files, or has a subfolder with some."""
+    return folder.is_dir() and bool(_yaml_files(folder) or _subfolders(folder))
 
 
 def check_new_name(name: str, cards: Mapping[str, ModelCard], folder: Path) -> None:
@@ -249,6 +254,8 @@ def _folders(packages: Iterable[Path], directories: Iterable[Path]) -> list[Path
     for folder in directories:
         if not folder.is_dir():
             raise ConfigError(f"--cards {folder}: not a folder; give a folder with card files (*.yaml)")
+        if not contains_cards(folder):
+            raise ConfigError(f"--cards {folder}: contains no cards (*.yaml); give a folder with card files")
         folders.append(folder)
     return list({folder.resolve(): folder for folder in folders}.values())
 

@@ -17,6 +17,7 @@ from benchmark.evidence.diagnosis.reference import FIELDS, LOOKS, OODReference, 
 from benchmark.runs.command_line import bench_command
 from benchmark.runs.run import Run
 from benchmark.runs.storage.files import Damaged, read_bytes
+from benchmark.runs.storage.remembered import words_of_cards
 from benchmark.runs.storage.store import Store
 from zoo.config.errors import ConfigError
 from zoo.models.registry import outputs_for
@@ -163,7 +164,7 @@ def command_that_keeps(run: Run, store: Store) -> str:
     """
     spec = run.spec
     seeds = None if spec.seed in spec.protocol.seeds else spec.seed + 1
-    return bench_command([spec.card.name], spec, store.root, keep_models=True, seeds=seeds)
+    return bench_command(words_of_cards(store, [spec.card.name]), spec, store.root, keep_models=True, seeds=seeds)
 
 
 def _spread(count: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -7,6 +7,7 @@ run that finished last takes its place.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,6 +28,8 @@ from zoo.config.strict import Strict
 
 _FILE = ".latest-bench.json"
 _VERSION = 1
+CARDS_OPTION = "--cards"
+"""The option that names a folder with more cards."""
 
 
 class LatestBench(Strict):
@@ -73,6 +76,25 @@ def latest_bench(store: Store) -> LatestBench | None:
     except (OSError, ConfigError, ValidationError):
         return None
     return latest if latest.version == _VERSION else None
+
+
+def words_of_cards(store: Store, cards: Sequence[str]) -> list[str]:
+    """The words of a command line that choose cards, with the files and folders that the latest benchmark took.
+
+    Args:
+        store: The store.
+        cards: The names of the cards.
+
+    Returns:
+        The names; the path of the file instead of the name of a card that was given as a file. Folders with cards
+        follow if the latest benchmark ran one of the cards.
+    """
+    latest = latest_bench(store)
+    if latest is None or CARDS_OPTION in cards or not {*cards} & {*latest.cards.values()}:
+        return list(cards)
+    options = [pair for pair in itertools.pairwise(latest.selection) if pair[0] == CARDS_OPTION]
+    files = {Path(word).stem: word for word in latest.selection if word.endswith((".yaml", ".yml"))}
+    return [*(files.get(card, card) for card in cards), *itertools.chain.from_iterable(options)]
 
 
 def remember_bench(

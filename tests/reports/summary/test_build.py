@@ -423,3 +423,48 @@ def test_few_patients_in_effect_are_a_problem(tmp_path: Path) -> None:
     keep(store, BEST, TestScores("test", scores.y_true[order], scores.y_score[order], owners))
     (problem,) = (p for p in summary_of(store.runs()[0], store).problems if p.code == "few-patients")
     assert problem.text.startswith("Fewer than 15 patients of a class count in effect (PNEUMONIA: 13 of 45)")
+
+
+def test_commands_repeat_the_files_and_folders_of_the_cards(tmp_path: Path) -> None:
+    store = Store(tmp_path / "runs")
+    runs = [keep(store, name, on_test(*planted(100, 100, 2.0, seed))) for name, seed in ((BEST, 2), (NEXT, 3))]
+    remember_bench(
+        store,
+        [run.run_id for run in runs],
+        KAGGLE,
+        cards={run.run_id: run.spec.card.name for run in runs},
+        selection=[BEST, f"mine/{NEXT}.yaml", "--cards", "many"],
+    )
+    commands = [step.command for step in summary_of(store.runs()[0], store).next_steps]
+    more = next(command for command in commands if "--seeds" in command)
+    assert sorted(more.partition(" --cards many --data ")[0].split()[2:]) == sorted([BEST, f"mine/{NEXT}.yaml"])
+
+
+def test_cards_that_share_the_best_figure_are_listed_once(tmp_path: Path) -> None:
+    store = Store(tmp_path / "runs")
+    for name in (BEST, NEXT):
+        keep(store, name, on_test(*planted(100, 100, 2.0, 2)))
+    keep(store, POOR, on_test(*planted(100, 100, 1.0, 5)))
+    found = summary_of(store.runs()[0], store)
+    assert found.best is not None
+    (tied,) = found.best.tied
+    lists = [text for part in parts(found) if part.name in ("best", "comparisons") for text in part.sentences]
+    assert sum(tied.title in text for text in lists) == 1
+
+
+def test_a_baseline_alone_is_held_against_a_constant_answer_and_no_model_to_store(tmp_path: Path) -> None:
+    store = Store(tmp_path / "runs")
+    keep(store, make_card(BEST, title="Pixels", baseline=True), on_test(*planted(100, 100, 0.0, 2)))
+    found = summary_of(store.runs()[0], store)
+    assert found.best is not None
+    assert (found.best.figure.low or 1.0) < 0.5 < (found.best.figure.high or 0.0)
+    assert "Pixels is not clearly better than a constant answer, whose AUC is 0.5." in sentences(found)
+    assert not any("--keep-models" in step.command for step in found.next_steps)
+
+
+def test_an_uneven_interval_is_given_in_full(tmp_path: Path) -> None:
+    store = Store(tmp_path / "runs")
+    keep(store, BEST, on_test([0] * 6 + [1] * 6, [*np.linspace(0.1, 0.3, 6), *np.linspace(0.7, 0.9, 6)]))
+    text = sentences(summary_of(store.runs()[0], store))
+    assert "With 12 test images, figures have uneven 95% intervals: AUC 1.000 [" in text
+    assert "AUC ±" not in text

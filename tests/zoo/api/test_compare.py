@@ -231,3 +231,9 @@ def test_two_classes_have_no_metric_of_each_class(store: Store) -> None:
     with pytest.raises(ConfigError, match="leave it out for two names"):
         package.compare("attempt-1", "attempt-2", store=store, metric="f1")
     assert "classes" not in package.compare("attempt-1", "attempt-2", store=store).to_dict()[0]
+
+
+def test_a_threshold_rule_without_effect_on_the_ranking_is_a_note(store: Store) -> None:
+    note = "note: --threshold-rule changes no figure of auc; --metric recall ranks at the threshold"
+    assert note in package.compare(store=store, threshold_rule="fixed=0.5").messages
+    assert note not in package.compare(store=store, threshold_rule="fixed=0.5", metric="recall").messages

@@ -142,8 +142,9 @@ def test_cards_of_two_folders_may_extend_each_other(tmp_path: Path) -> None:
     assert cards["child"].model.params["dropout"] == 0.1
 
 
-def test_an_empty_folder_adds_nothing(tmp_path: Path) -> None:
-    assert load_cards([tmp_path]) == BUILT_IN
+def test_a_folder_without_cards_is_told_by_its_option(tmp_path: Path) -> None:
+    (line,) = errors_of(tmp_path)
+    assert line.startswith(f"--cards {tmp_path}: contains no cards (*.yaml)")
 
 
 def test_a_missing_folder_is_told_by_its_option(tmp_path: Path) -> None:

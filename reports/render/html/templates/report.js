@@ -62,9 +62,13 @@
     const table = document.getElementById(input.dataset.filter), rows = [...table.tBodies[0].rows];
     const columns = all("thead th", table).map((head) => head.dataset.key ?? "");
     const output = input.parentElement.querySelector("output");
-    const test = (word) => {
+    const condition = (word) => {
       const [, name, sign, limit] = word.match(CONDITION) ?? [];
-      const column = name === undefined ? -1 : columns.findIndex((each) => each !== "" && each.startsWith(name));
+      const known = name !== undefined && !isNaN(limit);
+      return [known ? columns.findIndex((each) => each !== "" && each.startsWith(name)) : -1, sign, limit];
+    };
+    const test = (word) => {
+      const [column, sign, limit] = condition(word);
       if (column < 0) return (row) => row.textContent.toLocaleLowerCase().includes(word);
       return (row) => {
         const value = key(row, column);
@@ -72,13 +76,16 @@
       };
     };
     input.addEventListener("input", () => {
-      const tests = input.value.toLocaleLowerCase().replace(/\s*(<=|>=|<|>|=)\s*/g, "$1").split(/\s+/).filter(Boolean).map(test);
+      const words = input.value.toLocaleLowerCase().replace(/\s*(<=|>=|<|>|=)\s*/g, "$1").split(/\s+/).filter(Boolean);
+      const tests = words.map(test);
       let visible = 0;
       for (const row of rows) {
         row.hidden = !tests.every((passes) => passes(row));
         visible += !row.hidden;
       }
-      output.textContent = tests.length ? `${visible} of ${rows.length} rows` : `${rows.length} rows`;
+      const odd = words.filter((word) => /[<>=]/.test(word) && condition(word)[0] < 0 && !rows.some((row) => test(word)(row)));
+      const why = odd.length ? `; not understood: ${odd.join(" ")}; columns: ${columns.filter(Boolean).join(", ")}` : "";
+      output.textContent = (tests.length ? `${visible} of ${rows.length} rows` : `${rows.length} rows`) + why;
     });
   }
 

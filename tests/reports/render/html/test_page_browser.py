@@ -103,7 +103,12 @@ def test_a_filter_keeps_the_rows_that_hold_every_word(open_page: Any, report: An
     box.fill("nothing of the kind")
     assert first_column(page) == []
     assert told.inner_text() == "0 of 3 rows"
+    for odd in ("auc>", "nonsense>1", "auc>0,9"):
+        box.fill(odd)
+        assert told.inner_text().startswith(f"0 of 3 rows; not understood: {odd}; columns: ")
+        assert "auc" in told.inner_text()
     box.fill("auc > 0.6")
+    assert "not understood" not in told.inner_text()
     assert first_column(page) == ["attempt-5"], "a missing figure fulfils no condition"
     box.fill("auc<=0.5")
     assert first_column(page) == ["attempt-6a"]
