@@ -97,6 +97,17 @@ def test_a_record_of_before_is_read_and_says_nothing_of_it() -> None:
     assert not KAGGLE.patients_unknown
 
 
+@pytest.mark.parametrize(
+    ("facts", "model"),
+    [(KNOWN, "a model that saw no image of its patient"), (UNKNOWN, "a model trained on the other folds")],
+)
+def test_folds_are_tested_by_models_that_are_described(tmp_path: Path, facts: DatasetFacts, model: str) -> None:
+    store = Store(tmp_path / "runs")
+    run = keep(store, "attempt-5", dataset=facts, protocol=protocol(test_folds=2, sampling={"val": 20}))
+    text = markdown(build_report([run], store.history, scores=store))
+    assert f"is tested once, by {model}. AUC" in text
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("known", [True, False])
 def test_a_run_keeps_patients_with_its_scores_only_where_they_are_known(tmp_path: Path, known: bool) -> None:
