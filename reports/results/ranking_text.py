@@ -29,8 +29,8 @@ def summary(ranking: Ranking) -> str:
     pairs = f"{plural(ranking.pairs, 'pair')} {'differs' if ranking.pairs == 1 else 'differ'}"
     text = (
         f"By test {label_of(ranking.metric)}, paired by image: {ranking.significant} of {pairs} significantly "
-        "(5% level, Holm over all pairs). Cards that share a letter do not. Comparisons with the best card alone are fewer "
-        "tests and may find more."
+        "(5% level, Holm over all pairs). Cards that share a letter do not. Comparisons with the best card alone are "
+        "fewer tests and may find more."
     )
     if ranking.typical_detectable is not None:
         text += f" Differences below about {ranking.typical_detectable:.3f} would probably be missed in a typical pair."

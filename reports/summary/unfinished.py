@@ -79,7 +79,7 @@ def unfinished(
     latest = latest_bench(store)
     asked_for = {} if latest is None or not ids & latest.cards.keys() else latest.cards
     selection = () if latest is None or not asked_for else latest.selection
-    not_started = tuple(name for name in dict.fromkeys(asked_for.values()) if name not in names)
+    not_started = _without_record({run_id: name for run_id, name in asked_for.items() if name not in names}, store)
     causes: dict[str, list[Run]] = {}
     for run in runs:
         for each in folds_of(run):
@@ -98,6 +98,12 @@ def unfinished(
         causes=tuple(tuple(of_cause) for of_cause in causes.values()),
         selection=selection or tuple(dict.fromkeys(run.spec.card.name for run in runs if run.status != "ok")),
     )
+
+
+def _without_record(asked_for: Mapping[str, str], store: Store) -> tuple[str, ...]:
+    """The cards of these runs, by id, that have no record. The section may be a part of the store."""
+    recorded = {name for run_id, name in asked_for.items() if store.get(run_id) is not None}
+    return tuple(name for name in dict.fromkeys(asked_for.values()) if name not in recorded)
 
 
 def problems_of(missing: Unfinished) -> Iterator[Problem]:

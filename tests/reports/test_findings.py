@@ -43,8 +43,8 @@ def test_known_claims_stand_where_they_belong(section: Section) -> None:
     ((_, answered),) = findings(section).claims
     about = {held.answer: [one.about for one in (*held.statements, *held.figures)] for held in answered}
     assert "fine-tuning-helps" in about["holds"]
-    assert {"freezing-helps", "odd"} <= set(about["does not hold"])
-    assert "both-are-alike" in about["undetermined"]
+    assert "odd" in about["does not hold"]
+    assert {"both-are-alike", "freezing-helps"} <= set(about["undetermined"])  # one training contradicts nothing
 
 
 def test_nothing_holds_or_fails_on_synthetic_images_but_what_is_impossible(tmp_path: Path) -> None:

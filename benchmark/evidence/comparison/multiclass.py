@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import combinations
 
 import numpy as np
@@ -201,9 +201,9 @@ def _difference(
     if error and (a.seeds, b.seeds) != (1, 1):
         return with_t_test(plain, error, df, level, f"images and seeds, t with {df:.1f} df{by}", span=width)
     if not error and record.metric == "auc" and plain.value:
-        exact = of_separated(plain, a, b, clusters, class_sizes, level)
+        exact = of_separated(key, a, b, clusters, class_sizes, level)
         if exact is not None:
-            return exact
+            return replace(plain, **asdict(exact))
     if key == "accuracy":
         return _of_accuracy(plain, a.first(), b.first(), error, df, level, class_sizes)
     if resamples is None:

@@ -254,8 +254,8 @@ def _difference(
         return replace(plain, **asdict(of_shares) | {"reason": reason})
     if _by_delong(record):
         if not error and abs(plain.value or 0.0) > _ROUNDING:
-            exact = of_separated(plain, a, b, clusters, class_sizes, level)
-            return _nothing_varies(plain) if exact is None else exact
+            exact = of_separated(metric, a, b, clusters, class_sizes, level)
+            return _nothing_varies(plain) if exact is None else replace(plain, **asdict(exact))
         return with_t_test(plain, error, df, level, f"DeLong{by}", span=span(record))
     if not error:
         return _nothing_varies(plain)

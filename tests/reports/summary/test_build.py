@@ -468,3 +468,15 @@ def test_an_uneven_interval_is_given_in_full(tmp_path: Path) -> None:
     text = sentences(summary_of(store.runs()[0], store))
     assert "With 12 test images, figures have uneven 95% intervals: AUC 1.000 [" in text
     assert "AUC ±" not in text
+
+
+def test_the_summary_of_one_run_misses_no_card_that_the_store_has(store: Store, tmp_path: Path) -> None:
+    own = Store(tmp_path / "runs")
+    for name in (BEST, NEXT):
+        keep(own, name, seed=0)
+    runs = own.runs()[0]
+    remember_bench(own, [run.run_id for run in runs], KAGGLE, cards={run.run_id: run.spec.card.name for run in runs})
+    text = sentences(summary_of(runs[:1], own))
+    assert "finished" not in text
+    assert "did not finish" not in text
+    assert "ended before it started" not in text

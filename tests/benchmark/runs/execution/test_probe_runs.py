@@ -105,11 +105,11 @@ def test_a_run_records_whether_intensity_distinguishes_its_splits_and_the_report
         protocol=write_protocol(place / "smallest.yaml"),
         store=place / "brighter",
     )
-    warning = "test and train are distinguishable by intensity alone: AUC "
-    assert [line for line in results.messages if line.startswith(f"warning: {warning}")]
+    warning = "test and train are distinguishable by intensity alone"
+    assert [line for line in results.messages if line.startswith(f"warning: {warning}: AUC ")]
     [run] = results.runs
     assert run.checks is not None
     assert {split: each.significant for split, each in run.checks.contrasts.items()} == {"val": False, "test": True}
     report = zoo.report(results.store, out=place / "brighter-report", formats=["md"])
     problems = [problem.text for problem in report.summaries[0].problems]
-    assert [text for text in problems if text.startswith(f"This split: {warning}")]
+    assert [text for text in problems if text.startswith(f"This split: {warning} (AUC ")]
