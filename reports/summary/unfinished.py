@@ -78,7 +78,8 @@ def unfinished(
     ids = {fold.run_id for run in runs for fold in folds_of(run)}
     latest = latest_bench(store)
     asked_for = {} if latest is None or not ids & latest.cards.keys() else latest.cards
-    selection = () if latest is None or not asked_for else latest.selection
+    covers_missing = bool(asked_for) and set(missing) <= set(asked_for.values())
+    selection = latest.selection if latest is not None and covers_missing else ()
     not_started = _without_record({run_id: name for run_id, name in asked_for.items() if name not in names}, store)
     causes: dict[str, list[Run]] = {}
     for run in runs:

@@ -480,3 +480,15 @@ def test_the_summary_of_one_run_misses_no_card_that_the_store_has(store: Store, 
     assert "finished" not in text
     assert "did not finish" not in text
     assert "ended before it started" not in text
+
+
+def test_the_command_of_an_earlier_bench_is_not_taken_for_one_that_computes_its_missing_cards(
+    store: Store, tmp_path: Path
+) -> None:
+    own = Store(tmp_path / "runs")
+    keep(own, BEST, seed=0)
+    own.save(make_run(POOR, error=MEMORY.format(1.2, 0.1, "its start"), dataset=KAGGLE))
+    runs = own.runs()[0]
+    finished = {run.run_id: run.spec.card.name for run in runs if run.status == "ok"}
+    remember_bench(own, list(finished), KAGGLE, cards=finished, selection=[BEST])
+    assert summary_of(runs, own).next_steps[0].command.startswith(f"zoo bench {POOR} --data kaggle:")
