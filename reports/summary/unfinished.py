@@ -28,8 +28,8 @@ class Unfinished:
         is_running: Whether the latest benchmark is running.
         runs: The number of runs that were asked for; each fold is one.
         causes: The failed runs by cause.
-        selection: The words of the command line that chose all cards; if they are not known, the cards with a run that
-            has not finished.
+        selection: The words of the command line that chose all cards. If these words are not known, or did not choose
+            all of them, the cards with a run that has not finished.
     """
 
     cards: int
