@@ -80,7 +80,7 @@ class BatchEffect:
             return f"intensity does not distinguish {self.part} from {self.other}: AUC {self.auc:.2f}, p {self.p:.2f}"
         way = "higher" if self.strongest_auc > 0.5 else "lower"
         return (
-            f"{self.part} and {self.other} are distinguishable by intensity alone: AUC {self.auc:.2f}, shuffled "
+            f"intensity alone distinguishes {self.part} from {self.other}: AUC {self.auc:.2f}, shuffled "
             f"{self.unit} {self.chance:.2f}; most by a {way} {self.strongest} in {self.part}"
         )
 

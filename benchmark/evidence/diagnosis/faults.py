@@ -192,7 +192,7 @@ def batch_effects(checks: TrainingDiagnostics) -> list[Finding | None]:
             findings.append(
                 Finding(
                     "batch-effect",
-                    f"{name} and train are distinguishable by intensity alone",
+                    f"intensity alone distinguishes {name} from train",
                     f"AUC {contrast.auc:.2f}, shuffled {contrast.unit} {contrast.chance:.2f}; most by a {way} "
                     f"{contrast.feature} in {name}: these images are probably from another device or date, and a "
                     "threshold may not transfer",

@@ -64,7 +64,7 @@ def test_a_split_that_intensity_distinguishes_is_a_warning(tmp_path: Path) -> No
         grey = np.clip(np.asarray(picture(number).convert("L").resize((48, 48))) * 0.3 + level, 0, 255)
         save(Pillow.fromarray(grey.astype(np.uint8)), tmp_path / part / "AB"[number % 2] / f"{number:02d}.png")
     [line] = warnings(open_dataset(str(tmp_path)), seeds=2)
-    assert line.startswith("warning: test and train are distinguishable by intensity alone: AUC ")
+    assert line.startswith("warning: intensity alone distinguishes test from train: AUC ")
     assert line.endswith("in test; a threshold may not transfer")
 
 

@@ -79,7 +79,7 @@ def test_a_brighter_test_part_is_told() -> None:
     assert found.auc > 0.7 > found.chance
     assert found.strongest_auc is not None
     assert found.strongest_auc > 0.5
-    assert f"distinguishable by intensity alone: AUC {found.auc:.2f}" in found.line()
+    assert f"distinguishes test from train: AUC {found.auc:.2f}" in found.line()
     assert f"most by a higher {found.strongest} in test" in found.line()
 
 

@@ -328,7 +328,7 @@ def test_a_split_on_another_intensity_scale_is_named(other: Intensity, shifted: 
 def test_a_split_that_intensity_distinguishes_is_named_if_the_difference_is_significant() -> None:
     [finding] = diagnose(*pair(*planted(60, 60)), HEALTHY, checks=BATCH)
     assert finding.code == "batch-effect"
-    assert finding.title == "test and train are distinguishable by intensity alone"
+    assert finding.title == "intensity alone distinguishes test from train"
     assert finding.evidence.startswith("AUC 0.70, shuffled patients 0.58; most by a higher mean in test")
 
 

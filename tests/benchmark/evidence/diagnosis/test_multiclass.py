@@ -10,7 +10,7 @@ from benchmark.evidence.diagnosis.multiclass import classes_of_one_group, diagno
 from benchmark.evidence.diagnosis.training_record import BatchNormProbe, Intensity, TrainingDiagnostics
 from benchmark.evidence.metrics.influence import Labels
 from benchmark.evidence.scores import MulticlassScores
-from tests.benchmark.evidence.diagnosis.test_diagnoses import GREY, LAGGING, OVERFITTED
+from tests.benchmark.evidence.diagnosis.test_diagnoses import BATCH, GREY, LAGGING, OVERFITTED
 from tests.support.classes import NAMES, on_classes, planted_classes, validation_of
 from tests.support.records import HEALTHY, Curves
 
@@ -280,6 +280,7 @@ def test_titles_fit_in_a_table_and_every_finding_is_described() -> None:
         *diagnose_multiclass(
             val, test, HEALTHY, checks=TrainingDiagnostics(None, {**GREY, "val": Intensity(0.5, 0.1, 9)})
         ),
+        *diagnose_multiclass(val, test, HEALTHY, checks=BATCH),
         *classes_of_one_group(LABELS, {"site": SITES}, NAMES[:3]),
     ]
     assert {finding.code for finding in everything} == set(FINDINGS)

@@ -162,7 +162,13 @@ def test_a_cache_that_is_cleared_at_the_second_of_four_runs_costs_none(
     assert cleared == [1, 2, 3]
 
 
-STARTED = "import sys, zoo.__main__ as front; print('started', flush=True); front.main()"
+STARTED = """
+import signal, sys
+import zoo.__main__ as front
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background of a shell ignores it
+print("started", flush=True)
+front.main()
+"""
 
 
 @pytest.mark.parametrize(

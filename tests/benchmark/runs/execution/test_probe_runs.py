@@ -105,7 +105,7 @@ def test_a_run_records_whether_intensity_distinguishes_its_splits_and_the_report
         protocol=write_protocol(place / "smallest.yaml"),
         store=place / "brighter",
     )
-    warning = "test and train are distinguishable by intensity alone"
+    warning = "intensity alone distinguishes test from train"
     assert [line for line in results.messages if line.startswith(f"warning: {warning}: AUC ")]
     [run] = results.runs
     assert run.checks is not None

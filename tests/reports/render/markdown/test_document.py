@@ -222,7 +222,7 @@ def test_data_protocol_and_split_are_stated() -> None:
         ("val", "100"),
         ("test", "300"),
     ]
-    assert {row["patients"] for row in flow} == {"not known to the program"}
+    assert {row["patients"] for row in flow} == {"not recorded"}
     for part in ("NORMAL and PNEUMONIA", PHANTOM.fingerprint[:16], "cdcdcdcdcdcdcdcd", "64 x 64 px", "youden"):
         assert part in text
     for part in ("the val part is set aside", "the same number of each class"):

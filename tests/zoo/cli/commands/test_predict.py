@@ -201,6 +201,7 @@ def test_a_broken_image_is_a_row_with_its_reason_and_the_others_are_done(
         "score": None,
         "decision": None,
         "outside": [],
+        "known": None,
         "error": "not an image",
     }
     assert rows["cut.png"]["error"]
