@@ -22,6 +22,7 @@ from benchmark.runs.protocol import Protocol
 from benchmark.runs.registration import RegisteredClaims
 from benchmark.runs.run import DatasetFacts, Run
 from benchmark.runs.storage.chain import read_chain
+from benchmark.runs.storage.files import Unreadable
 from benchmark.runs.storage.remembered import CARDS_OPTION, SourceOptions, remember_bench
 from benchmark.runs.storage.store import Store
 from reports.report import Report, build_report
@@ -44,7 +45,7 @@ from zoo.api.inputs import (
     resolve_store,
 )
 from zoo.api.messages import Messages, OnMessage, silent
-from zoo.api.registrations import ClaimsArgument, applying_claims, record_outcome, register
+from zoo.api.registrations import ClaimsArgument, applying_claims, head_of, record_outcome, register
 from zoo.api.tables import html_table
 from zoo.config.arguments import flag, whole
 from zoo.config.errors import ConfigError
@@ -220,21 +221,21 @@ class BenchPlan:
                 record_outcome(self.store, [spec.run_id for spec in self.plan.specs])
         if self.dataset.known_as is not None:
             runs = declared(runs, self.dataset.known_as)
-        return BenchResults(tuple(runs), self.plan.skips, self.store, messages.lines(), read_chain(self.store).head)
+        return BenchResults(tuple(runs), self.plan.skips, self.store, messages.lines(), head_of(self.store))
 
     def _registration(self, messages: Messages) -> str | None:
-        """Digest of the registration that precedes the runs. Raises OSError if one is needed and cannot be written."""
+        """Digest of the registration that precedes the runs. Raises if one is needed and cannot be written."""
+        planned = {spec.run_id for spec in self.plan.specs}
         stored = {spec.run_id for spec in self.plan.specs if reusable_run(self.store, spec) is not None}
         try:
             link = register(self.plan, self.dataset, self.store, stored, self.claims)
-        except OSError:
-            if len(stored) < len({spec.run_id for spec in self.plan.specs}):
+            if read_chain(self.store).problems:
+                where = self.store.root
+                messages.warn(f"{where}: its registrations were changed; `zoo verify {where}` lists what differs")
+        except (OSError, Unreadable):
+            if planned - stored:
                 raise
-            link = None  # a store that cannot be written can still supply finished runs
-        if read_chain(self.store).problems:
-            messages.warn(
-                f"the registrations of {self.store.root} were changed; `zoo verify {self.store.root}` lists what"
-            )
+            return None  # a store that cannot be written can still supply finished runs
         return None if link is None else link.digest
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from benchmark.data.dataset import Dataset
@@ -17,6 +18,7 @@ from reports.results.recognised import by_data, is_data
 from zoo.api.inputs import Paths, folders_of
 from zoo.api.messages import silent
 from zoo.config.arguments import PATH, several
+from zoo.config.errors import ConfigError
 from zoo.models.card import ModelCard
 from zoo.models.catalog import load_cards
 
@@ -128,6 +130,13 @@ def record_outcome(store: Store, run_ids: Iterable[str]) -> Link | None:
         return Outcome(program=program_version(), records=missing) if chain.head is not None and missing else None
 
     return append(store, make)
+
+
+def head_of(store: Store) -> str | None:
+    """Digest of the last entry of the chain of a store; None without a chain that can be read."""
+    with suppress(ConfigError):
+        return read_chain(store).head
+    return None
 
 
 def _covering(chain: Chain, planned: Registration, stored: set[str]) -> Link | None:

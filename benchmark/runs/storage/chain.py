@@ -8,6 +8,7 @@ whoever can write the store can write a new chain.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 from collections.abc import Callable
@@ -181,9 +182,15 @@ def _intact(path: Path, position: int, digest: str, problems: list[str]) -> Link
         problems.append(f"{path}: was changed (its SHA-256 is not the one in its name)")
         return None
     try:
-        return Link(position, digest, _ENTRY.validate_json(data))
+        content = json.loads(data)
+        if isinstance(content, dict) and isinstance(content.get("version"), int) and content["version"] > ENTRY_VERSION:
+            raise Unreadable(f"{path}: was written by a newer version of zoo; update zoo")
+        return Link(position, digest, _ENTRY.validate_python(content))
+    except Unreadable:
+        raise
     except ValidationError as error:
-        if (version := re.search(rb'"version":(\d{1,6})', data)) and int(version[1]) > ENTRY_VERSION:
-            raise Unreadable(f"{path}: was written by a newer version of zoo; update zoo") from error
-        problems.append(f"{path}: is not an entry of the chain: {one_line(error.errors()[0]['msg'])}")
-        return None
+        reason = error.errors()[0]["msg"]
+    except (ValueError, RecursionError) as error:
+        reason = str(error)
+    problems.append(f"{path}: is not an entry of the chain: {one_line(reason)}")
+    return None
