@@ -27,6 +27,7 @@ from reports.results.measured import (
 from reports.results.methods import Methods, methods
 from reports.results.multiclass import MulticlassSection, multiclass_section
 from reports.results.multiclass_text import few_images_note
+from reports.results.outside import OutsideValidation, outside_validations
 from reports.results.pairs import Ranking, rank
 from reports.results.probabilities import Probabilities, probabilities
 from reports.results.recognised import by_data, identity_line
@@ -61,6 +62,7 @@ class Section:
         multiclass: What only sections on three or more classes have, instead of `probabilities` and `curves`. None for
             two classes.
         summary: What a reader wants to know first.
+        outside: The external validations of the models of its runs; empty without any, or without scores.
     """
 
     title: str
@@ -78,6 +80,7 @@ class Section:
     image_errors: ImageErrors | None = None
     multiclass: MulticlassSection | None = None
     summary: Summary | None = None
+    outside: tuple[OutsideValidation, ...] = ()
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -145,6 +148,8 @@ def build_report(
     ]
     if scores is None and summarised is not None:
         sections = [replace(section, summary=summary_of(section.runs, summarised)) for section in sections]
+    if scores is not None:
+        sections = [replace(section, outside=outside_of(section.runs, scores)) for section in sections]
     sections = [
         section
         if section.summary is not None
@@ -152,6 +157,12 @@ def build_report(
         for section in sections
     ]
     return Report(tuple(sections), tuple(skips))
+
+
+def outside_of(runs: Sequence[Run], store: Store) -> tuple[OutsideValidation, ...]:
+    """The external validations of the models of finished runs, and of the folds of a cross-validation."""
+    single = [each for run in runs for each in (run.folds if isinstance(run, CrossValidatedRun) else (run,))]
+    return outside_validations([run for run in single if run.status == "ok"], store)
 
 
 def summary_of(runs: Sequence[Run], store: Store) -> Summary:

@@ -41,6 +41,8 @@ from reports.results.measured import (
 from reports.results.methods import methods
 from reports.results.multiclass import multiclass_card
 from reports.results.multiclass_text import decision_lines, overall_keys
+from reports.results.outside import outside_validations
+from reports.results.outside_text import one_line_about
 from reports.results.recipe import NO_EPOCHS, recipe_in_words
 from reports.results.split_faults import BY_DESIGN
 from reports.text import (
@@ -333,6 +335,7 @@ def _model(run: Run, store: Store) -> Iterator[RenderableType]:
         yield escape(f"model stored but not usable: {problem}")
     elif store.has_model(run):
         yield escape(f"model stored: `zoo predict {run.run_id} IMAGE...`, `zoo export {run.run_id}`")
+        yield from (escape(one_line_about(each)) for each in outside_validations([run], store))
     elif run.spec.stage == "bench":
         yield escape(f"model not stored; store it with: {command_that_keeps(run, store)}")
 
