@@ -18,11 +18,10 @@ from reports.limits import limits
 from reports.render.markdown.table import cell, table
 from reports.render.terminal.predictions import NOT_CLINICAL, calibration_line
 from reports.render.terminal.show import findings_of
-from reports.report import build_report
+from reports.report import build_report, outside_of
 from reports.results.guarantee_text import stated_share
 from reports.results.hold_out_text import hold_out_text
 from reports.results.methods import methods
-from reports.results.outside import outside_validations
 from reports.results.outside_text import INTRODUCTION, TITLE, one_line_about, sentences
 from reports.results.recipe import recipe_in_words
 from reports.results.rescored import chosen_again
@@ -189,7 +188,7 @@ def _figures(run: Run, store: Store, decider: DecisionRule) -> Iterator[str]:
 
 def _outside(run: Run, store: Store) -> Iterator[str]:
     """The external validations of the model; nothing without any."""
-    validations = outside_validations([run], store)
+    validations = outside_of([run], store)
     if not validations:
         return
     yield from (f"## {TITLE}", "", INTRODUCTION, "")

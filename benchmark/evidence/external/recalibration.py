@@ -76,7 +76,7 @@ def divide(scores: AnyTestScores, names: tuple[str, ...], share: float, seed: in
     for label in frequent_first:  # a patient with images of several classes counts for the rarest of them
         rarest |= dict.fromkeys(units[scores.y_true == label].tolist(), label)
     for label in frequent_first:
-        of_class = sorted((unit for unit, own in rarest.items() if own == label), key=lambda unit: _order(unit, seed))
+        of_class = sorted((unit for unit, rare in rarest.items() if rare == label), key=lambda unit: _order(unit, seed))
         count = math.floor(share * len(of_class) + 0.5)
         chosen.update(of_class[: min(max(count, 1), len(of_class) - 1)])
     is_fitted = np.array([unit in chosen for unit in units.tolist()])
@@ -125,12 +125,12 @@ def _order(unit: str, seed: int) -> str:
 
 def _rows(scores: AnyTestScores, rows: npt.NDArray[np.bool_], split: str) -> AnyScores:
     patients = scores.patient
-    kept = None if patients is None else tuple(np.array(patients, dtype=object)[rows])
+    of_rows = None if patients is None else tuple(np.array(patients, dtype=object)[rows])
     return scores_of(
         "val" if split == "val" else "test",
         scores.y_true[rows],
         scores.y_score[rows],
         scores.classes if isinstance(scores, MulticlassScores) else ("negative", "positive"),
-        kept,
+        of_rows,
         ordered=isinstance(scores, MulticlassScores) and scores.ordered,
     )

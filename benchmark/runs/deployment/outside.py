@@ -42,7 +42,7 @@ def mapping_of(request: Mapping[str, Sequence[str]], dataset: Dataset, run: Run)
         ConfigError: A name is unknown, is assigned twice, or a class of the source is none of the model.
     """
     classes = run.spec.dataset.classes
-    given: dict[str, str] = {}
+    assigned: dict[str, str] = {}
     for of_model, others in request.items():
         if of_model not in classes:
             raise ConfigError(f"--map {of_model}={others[0]}: the model has the classes {', '.join(classes)}")
@@ -50,9 +50,9 @@ def mapping_of(request: Mapping[str, Sequence[str]], dataset: Dataset, run: Run)
             if other not in dataset.classes:
                 known = ", ".join(dataset.classes)
                 raise ConfigError(f"--map {of_model}={other}: {dataset.source} has the classes {known}")
-            if given.setdefault(other, of_model) != of_model:
-                raise ConfigError(f"--map: {other} becomes both {given[other]} and {of_model}; give one")
-    mapping = {name: given.get(name, name) for name in dataset.classes}
+            if assigned.setdefault(other, of_model) != of_model:
+                raise ConfigError(f"--map: {other} becomes both {assigned[other]} and {of_model}; give one")
+    mapping = {name: assigned.get(name, name) for name in dataset.classes}
     unknown = [name for name, of_model in mapping.items() if of_model not in classes]
     if unknown:
         free = next((name for name in classes if name not in mapping.values()), classes[0])

@@ -95,7 +95,7 @@ class Evaluation(Strict):
 
     @property
     def evaluation_id(self) -> str:
-        """The id of what was evaluated."""
+        """The id of its request."""
         return self.spec.evaluation_id
 
 
