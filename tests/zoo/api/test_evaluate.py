@@ -96,10 +96,10 @@ def test_the_same_request_reuses_the_result(store: Store, other: Path) -> None:
 def test_arrays_with_other_class_names_score_as_files_do(
     store: Store, other: Path, root: Path, pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 ) -> None:
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     for part, rows in {"train": slice(0, 8), "val": slice(8, 16), "test": slice(16, COUNT)}.items():
         arrays |= {f"{part}_images": pixels[rows], f"{part}_labels": (np.arange(COUNT) % 2)[rows]}
-    np.savez(root / "other.npz", **arrays)  # type: ignore[arg-type]
+    np.savez(root / "other.npz", **arrays)
     names = {"HEALTHY": "0", "ILL": ("1",)}
     from_arrays = package.evaluate("tiny", root / "other.npz", store=store, class_map=names, recalibrate_on=0)
     from_files = package.evaluate("tiny", other, store=store)
@@ -139,7 +139,7 @@ def test_what_cannot_be_evaluated_is_one_line(
     store: Store, other: Path, arguments: dict[str, object], problem: str
 ) -> None:
     with pytest.raises(ConfigError, match=problem) as refused:
-        package.evaluate("tiny", other, store=store, **arguments)  # type: ignore[arg-type]
+        package.evaluate("tiny", other, store=store, **arguments)
     assert "\n" not in str(refused.value)
 
 
