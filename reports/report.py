@@ -28,6 +28,7 @@ from reports.results.measured import (
 from reports.results.methods import Fact, Methods, methods
 from reports.results.multiclass import MulticlassSection, multiclass_section
 from reports.results.multiclass_text import few_images_note
+from reports.results.outside import OutsideValidation, outside_validations
 from reports.results.pairs import Ranking, rank
 from reports.results.probabilities import Probabilities, probabilities
 from reports.results.recognised import by_data, identity_line
@@ -64,6 +65,7 @@ class Section:
             two classes.
         summary: What a reader wants to know first.
         registration: What was registered before the scores; None for a store without registrations.
+        outside: The external validations of the models of its runs; empty without any, or without scores.
     """
 
     title: str
@@ -82,6 +84,7 @@ class Section:
     multiclass: MulticlassSection | None = None
     summary: Summary | None = None
     registration: RegistrationFacts | None = None
+    outside: tuple[OutsideValidation, ...] = ()
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -151,6 +154,8 @@ def build_report(
         sections = [_with_registration(section, chain) for section in sections]
     if scores is None and summarised is not None:
         sections = [replace(section, summary=summary_of(section.runs, summarised)) for section in sections]
+    if scores is not None:
+        sections = [replace(section, outside=outside_of(section.runs, scores)) for section in sections]
     sections = [
         section
         if section.summary is not None
@@ -172,6 +177,12 @@ def _with_registration(section: Section, chain: Chain) -> Section:
         methods=replace(section.methods, facts=(*section.methods.facts, Fact("registration", facts_text(facts)))),
         registration=facts,
     )
+
+
+def outside_of(runs: Sequence[Run], store: Store) -> tuple[OutsideValidation, ...]:
+    """The external validations of the models of finished runs, and of the folds of a cross-validation."""
+    single = [each for run in runs for each in (run.folds if isinstance(run, CrossValidatedRun) else (run,))]
+    return outside_validations([run for run in single if run.status == "ok"], store)
 
 
 def summary_of(runs: Sequence[Run], store: Store) -> Summary:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from zoo.api.bench import plan_bench as plan_bench
     from zoo.api.compare import CompareResults as CompareResults
     from zoo.api.compare import compare as compare
+    from zoo.api.evaluate import EvaluateResults as EvaluateResults
+    from zoo.api.evaluate import evaluate as evaluate
     from zoo.api.export import ExportResults as ExportResults
     from zoo.api.export import export as export
     from zoo.api.predict import PredictResults as PredictResults
@@ -60,6 +62,7 @@ _GROUPS = {
     "zoo.api.audit": ("AuditResults", "audit"),
     "zoo.api.bench": ("BenchPlan", "BenchResults", "bench", "plan_bench"),
     "zoo.api.compare": ("CompareResults", "compare"),
+    "zoo.api.evaluate": ("EvaluateResults", "evaluate"),
     "zoo.api.export": ("ExportResults", "export"),
     "zoo.api.predict": ("PredictResults", "predict"),
     "zoo.api.report": ("ReportResults", "report"),

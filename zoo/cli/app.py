@@ -14,6 +14,7 @@ from zoo.cli.commands import (
     cards,
     compare,
     data,
+    evaluate,
     export,
     predict,
     protocols,
@@ -48,6 +49,7 @@ app.command("report")(report.command)
 app.command("compare")(compare.command)
 app.command("show")(show.command)
 app.command("predict")(predict.command)
+app.command("evaluate")(evaluate.command)
 app.command("export")(export.command)
 app.command("serve")(serve.command)
 app.command("audit")(audit.command)

@@ -45,6 +45,7 @@ from benchmark.runs.execution.limits import (
 )
 from benchmark.runs.execution.main_module import Registration, registration_of, without_main_module
 from benchmark.runs.execution.messages import Message, NotStored, PreparedLost, ScoresReady, StepBegun, Stored
+from benchmark.runs.execution.order import cheap_first
 from benchmark.runs.execution.prefix_trial import MEASURING, MachineTrials
 from benchmark.runs.run import Job, Progress, Run, RunSpec, SplitFacts
 from benchmark.runs.storage.store import Store
@@ -99,7 +100,7 @@ def execute_all(
     on_event: Callable[[Event], None] = lambda _: None,
     registration: str | None = None,
 ) -> list[Run]:
-    """Compute and store runs, each in a separate process.
+    """Compute and store runs, each in a separate process; those of cheap kinds first.
 
     Finished runs of the store are reused; failed ones are computed again. A run that another process computes is
     awaited. A run that exceeds a limit is ended and stored as failed; the others continue. No run starts while other
@@ -128,7 +129,7 @@ def execute_all(
     engine = _Engine(dataset, store, on_event, _shared_cuts(specs, also_unfrozen), limits, registration)
     waiting: deque[RunSpec] = deque()
     done: dict[str, Run] = {}
-    for spec in specs:
+    for spec in cheap_first(specs):
         run = reusable_run(store, spec)
         if run is not None:
             done[spec.run_id] = run
