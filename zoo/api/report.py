@@ -14,6 +14,7 @@ from benchmark.runs.storage.lookup import Conditions
 from benchmark.runs.storage.remembered import latest_conditions
 from benchmark.runs.storage.store import Store
 from reports.claims.model import claims_about
+from reports.registration import with_registrations
 from reports.render.files import SHOW_GALLERIES, check_formats, write_report
 from reports.report import Report, build_report
 from reports.results.folds import pool_folds
@@ -168,6 +169,7 @@ def report(
     available = [] if loaded else claims_about({run.spec.card.name for run in runs}, known)
     on_progress(f"reporting on {plural(len(runs), 'run')}: figures, intervals and comparisons")
     content = build_report(runs, source.history, scores=source, claims=loaded, available=available, notes=notes)
+    content = with_registrations(content, source)
     galleries = {}
     if gallery:
         images = None if data is None else str(data)
