@@ -70,6 +70,11 @@ def _limits(section: Section) -> Iterator[str]:
         "images: the best of several figures is optimistic on average, and p-values are adjusted only where stated."
     )
     yield "Labels are those of the source; who assigned them, and how reliably, is unknown."
+    if section.claims and section.registration is None:
+        yield (
+            "Nothing was registered before the test split was scored: that claims, margins and rules are older than "
+            "the scores cannot be shown."
+        )
     missing = [card.card.name for card in section.cards if card.failed]
     if missing:
         yield f"Runs of {', '.join(missing)} failed: their figures are missing or rest on fewer seeds."

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from zoo.api.search import plan_search as plan_search
     from zoo.api.search import search as search
     from zoo.api.serve import serve as serve
+    from zoo.api.verify import VerifyResults as VerifyResults
+    from zoo.api.verify import verify as verify
     from zoo.config.errors import ConfigError as ConfigError
     from zoo.models.card import ModelCard as ModelCard
     from zoo.models.card import PublishedFigure as PublishedFigure
@@ -66,6 +68,7 @@ _GROUPS = {
     "zoo.api.report": ("ReportResults", "report"),
     "zoo.api.search": ("SearchPlan", "SearchResults", "plan_search", "search"),
     "zoo.api.serve": ("serve",),
+    "zoo.api.verify": ("VerifyResults", "verify"),
     "reports.frames.load": ("load_figures", "load_history", "load_runs", "load_scores", "load_settings"),
     "zoo.config.errors": ("ConfigError",),
     "zoo.models.card": ("ModelCard", "PublishedFigure"),
