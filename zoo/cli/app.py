@@ -15,6 +15,7 @@ from zoo.cli.commands import (
     compare,
     data,
     export,
+    plan,
     predict,
     protocols,
     report,
@@ -50,6 +51,7 @@ app.command("predict")(predict.command)
 app.command("export")(export.command)
 app.command("serve")(serve.command)
 app.command("audit")(audit.command)
+app.command("plan")(plan.command)
 app.command("schema")(schema.command)
 app.add_typer(track.app, name="track", help="Send the store's runs to TensorBoard or MLflow.")
 app.command("cache")(cache.command)
