@@ -13,7 +13,7 @@ from benchmark.evidence.estimate import SampleEstimate, Trainings
 from benchmark.evidence.intervals.formulas import Bounds, z_quantile
 from benchmark.evidence.planning.classes import ClassWorld
 from benchmark.evidence.planning.noise import Noise, not_plannable
-from benchmark.evidence.planning.search import MOST, Chances, images_with_power, smallest_with_power
+from benchmark.evidence.planning.search import MOST, Chances, images_with_power, scaled_images, smallest_with_power
 from benchmark.evidence.planning.worlds import BinaryWorld
 from reports.audit.audit import Audit, AuditRow
 from reports.claims.model import Claims, Row
@@ -83,7 +83,10 @@ def figure_plan(
     )
     if unlimited.of("reproduced") < POWER:
         return replace(entry, note="no number of images or seeds: the published figure is too uncertain")
-    images = images_with_power(simulation.power_of_images, simulation.world.images)
+    start, limit = simulation.world.images, simulation.margin
+    if entry.attainable is not None and entry.attainable_unlimited is not None:
+        start = scaled_images(start, entry.attainable, limit, entry.attainable_unlimited)
+    images = images_with_power(simulation.power_of_images, start)
     seeds = smallest_with_power(simulation.power_of_seeds, (1,) if every_seed_alike else SEEDS)
     note = None if images is not None else f"more than {MOST:,} images"
     return replace(entry, images=images, seeds=seeds, note=note)

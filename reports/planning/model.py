@@ -52,10 +52,11 @@ class ClaimPlan:
         limit: The margin or bound of the claim; None where it has none.
         attainable: The smallest margin, or distance from the bound, at which the claim is reproduced with 80%
             probability; None if none is.
-        attainable_unlimited: The same with unlimited images and seeds, for a printed figure: what its own sample allows.
+        attainable_unlimited: The same with unlimited images and seeds, which the sample of a printed figure limits;
+            None for a statement.
         power: The probability of `reproduced` under `if_true`.
         power_to_differ: The probability of `differs` if the truth differs by the difference of the experiment.
-        images: About how many test images give a power of 80%; None if no number does, or more than 100,000.
+        images: About how many test images give a power of 80%; None if no number does, or more than 50,000.
         seeds: The smallest tried number of seeds with a power of 80% on the planned images; None if none has it.
         note: Why there is no plan, or why no number of images or seeds suffices.
     """

@@ -11,6 +11,7 @@ from benchmark.evidence.metrics.multiclass import find_multiclass, is_of_classes
 from benchmark.evidence.metrics.registry import aliases, find_metric, label_of, metrics
 from benchmark.evidence.planning.classes import ClassWorld
 from benchmark.evidence.planning.noise import not_plannable
+from benchmark.evidence.planning.search import MOST
 from benchmark.evidence.planning.width import WidthPlan, images_for_width
 from benchmark.evidence.planning.worlds import BinaryWorld
 from benchmark.evidence.thresholds.guarantee import images_with_errors
@@ -108,7 +109,7 @@ def width_answer(
     except (ValueError, IndexError) as error:
         raise ConfigError(f"--metric {metric}: {error}") from error
     if not least <= expected <= greatest:
-        raise ConfigError(f"--expected {expected:g}: {label_of(key)} lies between {least:.3g} and {greatest:.3g}")
+        raise ConfigError(f"--expected {expected:g}: {label_of(key)} lies between {least:.2f} and {greatest:.2f}")
     plan = images_for_width(world, expected, width)
     sentence = _width_sentence(key, expected, width, shares, plan)
     return WidthAnswer(key, expected, width, shares, class_sizes, plan, sentence)
@@ -151,9 +152,7 @@ def _width_sentence(key: str, expected: float, width: float, shares: Sequence[fl
         f"prevalence {shares[1]:g}" if len(shares) == 2 else f"class shares {', '.join(f'{each:g}' for each in shares)}"
     )
     if plan.images is None or plan.low is None or plan.high is None:
-        return (
-            f"{TRIPOD}: No test set of up to 100,000 images ({of}) gives a 95% interval of {label_of(key)} that narrow."
-        )
+        return f"{TRIPOD}: No test set of up to {MOST:,} images ({of}) gives a 95% interval of {label_of(key)} that narrow."
     sizes = " + ".join(f"{size:,}" for size in plan.sizes)
     how = "the interval" if plan.exact else "the interval of the median simulated test set"
     return (

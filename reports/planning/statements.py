@@ -18,7 +18,7 @@ from benchmark.evidence.intervals.seeds import MulticlassPairedScores, PairedSco
 from benchmark.evidence.metrics.multiclass import find_multiclass
 from benchmark.evidence.metrics.registry import find_metric, label_of
 from benchmark.evidence.planning.noise import Noise, not_plannable
-from benchmark.evidence.planning.search import MOST, Chances, images_with_power, smallest_with_power
+from benchmark.evidence.planning.search import MOST, Chances, images_with_power, scaled_images, smallest_with_power
 from reports.claims.model import Claims
 from reports.claims.statement import (
     Assertion,
@@ -37,7 +37,8 @@ from reports.planning.figures import World, test_sizes, world_of
 from reports.planning.model import BETWEEN_CARDS, SEARCH_SETS, SEEDS, ClaimPlan, Experiment
 from reports.verdicts.statements import Judged, as_gain, interval_decision
 
-_STEPS = 7
+_STEPS = 6
+_BISECTIONS = 40
 
 
 def statement_plans(
@@ -121,14 +122,15 @@ class _Simulation:
 
     def room(self, difference: float) -> tuple[float, float]:
         """Distances from the bound at which the claim holds and does not: the difference, or half the room for it."""
+        return min(difference, self.greatest(True) / 2), min(difference, self.greatest(False) / 2)
 
-        def distance(holds: bool) -> float:
-            size = difference
-            while not self.fits(self.truth(2 * size if size < difference else size, holds=holds)) and size > 1e-6:
-                size /= 2
-            return size
-
-        return distance(True), distance(False)
+    def greatest(self, holds: bool) -> float:
+        """The greatest distance from the bound that figures allow, where the claim holds or does not."""
+        low, high = 0.0, 2.0
+        for _ in range(_BISECTIONS):
+            middle = (low + high) / 2
+            low, high = (middle, high) if self.fits(self.truth(middle, holds)) else (low, middle)
+        return low
 
     def fits(self, truth: float) -> bool:
         """Whether figures can have this true value."""
@@ -196,7 +198,10 @@ def _of_interval(simulation: _Simulation, difference: float, sets: int) -> Claim
     )
     if simulation.of_equal_cards and simulation.bound <= 0:
         return replace(entry, note="no number of images: the margin is 0, so equal cards never show it")
-    images = images_with_power(_power(simulation.at, right), simulation.world.images)
+    start = simulation.world.images
+    if simulation.of_equal_cards and entry.attainable is not None:
+        start = scaled_images(start, entry.attainable, simulation.bound)
+    images = images_with_power(_power(simulation.at, right), start)
     seeds = smallest_with_power(_power(simulation.of_seeds, right), (1,) if simulation.every_seed_alike else SEEDS)
     return replace(entry, images=images, seeds=seeds, note=None if images is not None else f"more than {MOST:,} images")
 
@@ -207,19 +212,18 @@ def _power(variant: Callable[[int], _Simulation], truth: float) -> Callable[[int
 
 def _distance(simulation: _Simulation, start: float) -> float | None:
     """The smallest distance beyond the bound at which the claim is reproduced with 80% probability."""
-    low, high = 0.0, start
-    while simulation.fits(simulation.truth(high, holds=True)):
-        if simulation.chances(simulation.truth(high, holds=True), SEARCH_SETS).of("reproduced") >= POWER:
-            break
-        low, high = high, 2 * high
-    else:
-        return None
+
+    def enough(distance: float) -> bool:
+        return simulation.chances(simulation.truth(distance, holds=True), SEARCH_SETS).of("reproduced") >= POWER
+
+    low, high, greatest = 0.0, start, simulation.greatest(True)
+    while not enough(high):
+        if high >= greatest:
+            return None
+        low, high = high, min(greatest, 2 * high)
     for _ in range(_STEPS):
         middle = (low + high) / 2
-        if simulation.chances(simulation.truth(middle, holds=True), SEARCH_SETS).of("reproduced") >= POWER:
-            high = middle
-        else:
-            low = middle
+        low, high = (low, middle) if enough(middle) else (middle, high)
     return high
 
 

@@ -51,6 +51,7 @@ class ClaimVerdict:
         quote: The text of a statement.
         at: The decisions of the measured figure, such as "at 0.5"; None where it does not depend on decisions, and for
             a statement, whose reason says it.
+        margin_from: Where the margin of a statement comes from; None where the statement does not say it.
     """
 
     about: str
@@ -62,6 +63,7 @@ class ClaimVerdict:
     difference: SampleEstimate | None = None
     quote: str | None = None
     at: str | None = None
+    margin_from: str | None = None
 
 
 def figure_verdicts(claims: Claims, audit: Audit, measured: Mapping[str, AnyResults]) -> tuple[ClaimVerdict, ...]:

@@ -70,7 +70,8 @@ def _statement_verdict(
     parts = [_part(form, claims, audit, measured) for form in statement.assertion.forms()]
     decision = _combined(parts, any_holds if statement.assertion.any else all_hold)
     words = statement.paraphrase or statement.translation or statement.text
-    return ClaimVerdict(statement.id, words, statement.location, decision, quote=statement.text)
+    origin = statement.margin_from
+    return ClaimVerdict(statement.id, words, statement.location, decision, quote=statement.text, margin_from=origin)
 
 
 @dataclass(frozen=True)

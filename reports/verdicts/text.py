@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reports.text import MISSING, decimals_of, estimate, p_text, plural
+from reports.claims.model import Claims
+from reports.text import MISSING, decimals_of, estimate, one_line, p_text, plural
 from reports.verdicts.figures import ClaimVerdict
 from reports.verdicts.report import EXPLAINED, ClaimsReport
 
@@ -34,9 +35,20 @@ def _by_chance(report: ClaimsReport) -> str:
     )
 
 
+def margin_text(claims: Claims) -> str:
+    """The margins of a claims file and where they come from, in a sentence."""
+    origin = "the file does not say where it comes from" if claims.margin_from is None else claims.margin_from
+    return f"Margin of figures {claims.margin:g}, of losses {claims.loss_margin:.0%} of the value: {one_line(origin)}"
+
+
 def reason(claim: ClaimVerdict) -> str:
     """Why a claim has its verdict, where it would flip, and how many test images would decide an inconclusive one."""
-    return "; ".join(filter(None, (claim.decision.reason, flip_text(claim), images_text(claim))))
+    return "; ".join(filter(None, (claim.decision.reason, flip_text(claim), images_text(claim), origin_text(claim))))
+
+
+def origin_text(claim: ClaimVerdict) -> str:
+    """Where the margin of a statement comes from; empty where the statement does not say it."""
+    return "" if claim.margin_from is None else f"its margin: {claim.margin_from}"
 
 
 def images_text(claim: ClaimVerdict) -> str:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import pandas
 
 _COLUMNS = tuple(ClaimPlan.__dataclass_fields__)
-_MOST_IMAGES = 100_000
+_MOST_IMAGES = 50_000
 _MOST_SEEDS = 20
 
 
@@ -117,6 +117,8 @@ def plan(
         DataError: The data cannot be read, or cannot be split as the protocol asks.
     """
     messages = Messages(on_message)
+    if width is None and metric is not None:
+        raise ConfigError("--metric belongs to --width; give the wished width of the interval: --width 0.05")
     if claims is None and width is None and sensitivity is None:
         raise ConfigError(
             "nothing to plan: give CLAIMS, --width with --metric and --expected, or --sensitivity 0.95@0.95"
@@ -128,8 +130,6 @@ def plan(
                 "--width needs --metric and --expected, the figure that is expected: --metric auc --expected 0.95"
             )
         answer = width_answer(width, metric, expected, prevalence, _class_sizes(protocol, data))
-    elif metric is not None:
-        raise ConfigError("--metric belongs to --width; give the wished width of the interval: --width 0.05")
     if sensitivity is not None:
         guarantee = guarantee_plan(sensitivity, prevalence)
     elif prevalence is not None and width is None:

@@ -11,10 +11,11 @@ import numpy as np
 from benchmark.evidence.comparison.power import POWER
 from benchmark.evidence.comparison.verdict import Decision, Verdict
 
-MOST = 100_000
+MOST = 50_000
 """A number of images above this is not searched for."""
 _LEAST = 10
 _CLOSE = 1.1  # ratio of two numbers of images between which a simulation does not distinguish
+_STRIDE = 1.5
 _TRIALS = 8
 
 
@@ -49,6 +50,24 @@ class Chances:
         return float(ordered[needed - 1])
 
 
+def scaled_images(images: int, attainable: float, margin: float, unlimited: float = 0.0) -> int:
+    """Return where to begin a search: the number of images at which a margin is attainable, as intervals scale.
+
+    Args:
+        images: The present number of images.
+        attainable: The margin that it attains.
+        margin: The wished margin.
+        unlimited: The margin that unlimited images attain.
+
+    Returns:
+        The number, from 10 to `MOST`.
+    """
+    excess, wished = attainable**2 - unlimited**2, margin**2 - unlimited**2
+    if excess <= 0 or wished <= 0:
+        return images
+    return round(min(MOST, max(_LEAST, images * excess / wished)))
+
+
 def images_with_power(power: Callable[[int], float], start: int, least: int = _LEAST) -> int | None:
     """Return about the smallest number of images with 80% power.
 
@@ -66,12 +85,12 @@ def images_with_power(power: Callable[[int], float], start: int, least: int = _L
             high = n
             if n <= least:
                 return n
-            n = max(least, n // 2)
+            n = max(least, round(n / _STRIDE))
         else:
             low = n
             if n >= MOST:
                 return None
-            n = min(MOST, n * 2)
+            n = min(MOST, math.ceil(n * _STRIDE))
     for _ in range(_TRIALS):
         if high / low <= _CLOSE:
             break

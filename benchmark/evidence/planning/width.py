@@ -24,7 +24,7 @@ class WidthPlan:
     """How many test images give an interval of a wished width.
 
     Attributes:
-        images: The smallest number; None if 100,000 give a wider interval.
+        images: The smallest number; None if 50,000 give a wider interval.
         sizes: The number of images of each class; empty without `images`.
         width: The width with so many images; of the median of simulated test sets where it is not exact.
         low: Lower end of this interval.
