@@ -18,7 +18,7 @@ from benchmark.evidence.planning.worlds import BinaryWorld
 from reports.audit.audit import Audit, AuditRow
 from reports.claims.model import Claims, Row
 from reports.claims.printed import PrintedClassMatrix
-from reports.planning.model import SEARCH_SETS, SEEDS, ClaimPlan, Experiment
+from reports.planning.model import SEEDS, ClaimPlan, Experiment
 from reports.results.compare import (
     has_counterpart,
     minus_published,
@@ -69,6 +69,7 @@ def figure_plan(
         margin_of(claims, printed),
         noise,
         every_seed_alike,
+        experiment.search_sets,
     )
     same = simulation.chances(experiment.sets)
     differs = simulation.power_to_differ(experiment.sets, experiment.difference)
@@ -129,6 +130,7 @@ class _Simulation:
     margin: float
     noise: Noise
     every_seed_alike: bool
+    search_sets: int
 
     def chances(self, sets: int, difference: float = 0.0, *, unlimited: bool = False) -> Chances:
         """Simulate verdicts.
@@ -147,10 +149,10 @@ class _Simulation:
         return 0.0 if self.is_one_training else self.chances(sets, difference).of("differs")
 
     def power_of_images(self, images: int) -> float:
-        return replace(self, world=self.world.with_images(images)).chances(SEARCH_SETS).of("reproduced")
+        return replace(self, world=self.world.with_images(images)).chances(self.search_sets).of("reproduced")
 
     def power_of_seeds(self, seeds: int) -> float:
-        return replace(self, noise=replace(self.noise, seeds=seeds)).chances(SEARCH_SETS).of("reproduced")
+        return replace(self, noise=replace(self.noise, seeds=seeds)).chances(self.search_sets).of("reproduced")
 
     def _decision(self, generator: np.random.Generator, difference: float, unlimited: bool) -> Decision:
         truth = self._truth(generator)

@@ -39,6 +39,11 @@ class Experiment:
     expected: float
     sets: int = SETS
 
+    @property
+    def search_sets(self) -> int:
+        """The number of simulated experiments per step of a search."""
+        return min(self.sets, SEARCH_SETS)
+
 
 @dataclass(frozen=True)
 class ClaimPlan:

@@ -152,7 +152,8 @@ def _width_sentence(key: str, expected: float, width: float, shares: Sequence[fl
         f"prevalence {shares[1]:g}" if len(shares) == 2 else f"class shares {', '.join(f'{each:g}' for each in shares)}"
     )
     if plan.images is None or plan.low is None or plan.high is None:
-        return f"{TRIPOD}: No test set of up to {MOST:,} images ({of}) gives a 95% interval of {label_of(key)} that narrow."
+        wish = f"an interval of {label_of(key)} that narrow"
+        return f"{TRIPOD}: No test set of up to {MOST:,} images ({of}) gives {wish}."
     sizes = " + ".join(f"{size:,}" for size in plan.sizes)
     how = "the interval" if plan.exact else "the interval of the median simulated test set"
     return (

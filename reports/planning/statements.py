@@ -34,7 +34,7 @@ from reports.claims.statement import (
     ThresholdMatters,
 )
 from reports.planning.figures import World, test_sizes, world_of
-from reports.planning.model import BETWEEN_CARDS, SEARCH_SETS, SEEDS, ClaimPlan, Experiment
+from reports.planning.model import BETWEEN_CARDS, SEEDS, ClaimPlan, Experiment
 from reports.verdicts.statements import Judged, as_gain, interval_decision
 
 _STEPS = 6
@@ -84,7 +84,7 @@ def _plan(
     world = world_of(assertion.key, sizes, experiment)
     # Without names, parts about other cards with the same figures are simulated once.
     unnamed = assertion.model_copy(update={name: "" for name in ("a", "b", "card") if hasattr(assertion, name)})
-    simulation = _Simulation(world, unnamed, expected, noise, every_seed_alike)
+    simulation = _Simulation(world, unnamed, expected, noise, every_seed_alike, experiment.search_sets)
     planned = _of_interval(simulation, experiment.difference, experiment.sets)
     return replace(planned, about=entry.about, claim=entry.claim)
 
@@ -96,6 +96,7 @@ class _Simulation:
     expected: float
     noise: Noise
     every_seed_alike: bool
+    search_sets: int
 
     @property
     def bound(self) -> float:
@@ -141,6 +142,10 @@ class _Simulation:
     def chances(self, truth: float, sets: int) -> Chances:
         generator = np.random.default_rng(0)
         return Chances(tuple(self._decision(truth, generator) for _ in range(sets)))
+
+    def power(self, truth: float) -> float:
+        """The probability of `reproduced`, as accurate as a step of a search needs."""
+        return self.chances(truth, self.search_sets).of("reproduced")
 
     def at(self, images: int) -> _Simulation:
         return replace(self, world=self.world.with_images(images))
@@ -207,14 +212,14 @@ def _of_interval(simulation: _Simulation, difference: float, sets: int) -> Claim
 
 
 def _power(variant: Callable[[int], _Simulation], truth: float) -> Callable[[int], float]:
-    return lambda number: variant(number).chances(truth, SEARCH_SETS).of("reproduced")
+    return lambda number: variant(number).power(truth)
 
 
 def _distance(simulation: _Simulation, start: float) -> float | None:
     """The smallest distance beyond the bound at which the claim is reproduced with 80% probability."""
 
     def enough(distance: float) -> bool:
-        return simulation.chances(simulation.truth(distance, holds=True), SEARCH_SETS).of("reproduced") >= POWER
+        return simulation.power(simulation.truth(distance, holds=True)) >= POWER
 
     low, high, greatest = 0.0, start, simulation.greatest(True)
     while not enough(high):

@@ -39,7 +39,7 @@ def test_a_bound_without_room_is_tried_at_half_the_room(tmp_path: Path) -> None:
 
 def test_equal_cards_are_found_within_a_margin_that_is_wide_enough(tmp_path: Path) -> None:
     plans = [
-        planned(tmp_path / str(margin), {"equivalent": {"a": A, "b": B, "metric": "auc", "within": margin}}, sets=60)
+        planned(tmp_path / str(margin), {"equivalent": {"a": A, "b": B, "metric": "auc", "within": margin}}, sets=40)
         for margin in (0.05, 0.3)
     ]
     assert [plan.power for plan in plans] == [0, 1]
