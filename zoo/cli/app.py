@@ -16,6 +16,7 @@ from zoo.cli.commands import (
     data,
     evaluate,
     export,
+    plan,
     predict,
     protocols,
     report,
@@ -53,6 +54,7 @@ app.command("evaluate")(evaluate.command)
 app.command("export")(export.command)
 app.command("serve")(serve.command)
 app.command("audit")(audit.command)
+app.command("plan")(plan.command)
 app.command("verify")(verify.command)
 app.command("schema")(schema.command)
 app.add_typer(track.app, name="track", help="Send the store's runs to TensorBoard or MLflow.")
