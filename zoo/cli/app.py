@@ -13,6 +13,7 @@ from zoo.cli.commands import (
     cache,
     cards,
     compare,
+    curve,
     data,
     export,
     predict,
@@ -42,6 +43,7 @@ app.command("data")(data.command)
 app.command("protocols")(protocols.command)
 app.command("bench")(bench.command)
 app.command("search")(search.command)
+app.command("curve")(curve.command)
 app.command("runs")(runs.command)
 app.command("report")(report.command)
 app.command("compare")(compare.command)

@@ -118,12 +118,12 @@ def _of_other_kinds(states: Mapping[str, RunState]) -> float | None:
     return sum(seconds) / len(seconds) if seconds else None
 
 
-def _kind_of_training(spec: RunSpec) -> tuple[str, str]:
-    """The builder, and what is trained: a probe, new layers alone, or unfrozen layers as well."""
-    recipe = spec.card.recipe
+def _kind_of_training(spec: RunSpec) -> tuple[str, str, int | None]:
+    """The builder, what is trained (a probe, new layers, or unfrozen layers as well), and the images of a subset."""
+    recipe, images = spec.card.recipe, None if spec.subset is None else spec.subset.images
     if isinstance(recipe, ProbeRecipe):
-        return spec.card.model.builder, "probe"
-    return spec.card.model.builder, "fine-tuned" if recipe.finetune else "trained"
+        return spec.card.model.builder, "probe", images
+    return spec.card.model.builder, "fine-tuned" if recipe.finetune else "trained", images
 
 
 def _epochs(spec: RunSpec) -> int:
