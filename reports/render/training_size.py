@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmark.evidence.estimate import Estimate
-from reports.render.json import json_value
+from reports.render.json_value import json_value
 from reports.results.training_size import TrainingSizeCurve
 from reports.results.training_size_text import answers, description, notes
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from benchmark.evidence.metrics.registry import label_of
 from benchmark.evidence.training_size.extrapolation import Forecast
 from reports.results.training_size import SizePoint, TrainingSizeCurve
-from reports.text import estimate, interval, number, plural
+from reports.text import estimate, number, plural
 
 FEW_OF_CLASS = 10
 """Training images of a class below which a note says so."""
@@ -15,6 +15,19 @@ _NOTHING = 0.0005
 """A gain that rounds to 0.000."""
 
 HEADS = ("training images", "per class", "draws", "lowest", "highest")
+
+
+ALT = (
+    "Figures by number of training images with 95% intervals, the draws as dots, and the fitted curve with its "
+    "forecasts as hollow marks; the measured figures are those of the table."
+)
+"""What the picture of a curve shows, for readers who do not see it."""
+
+
+def heading(curve: TrainingSizeCurve, curves: Sequence[TrainingSizeCurve]) -> str:
+    """The title of the card, and its data and protocol where `curves` are of several."""
+    several = len({each.conditions for each in curves}) > 1
+    return f"{curve.title} ({curve.card})" + (f": {curve.conditions}" if several else "")
 
 
 def heads(curve: TrainingSizeCurve) -> tuple[str, ...]:
@@ -109,9 +122,3 @@ def _notes(curve: TrainingSizeCurve) -> Iterator[str]:
         yield "With one draw, an interval accounts for test images only; --draws 5 shows how much draws differ."
     if curve.failed:
         yield f"{plural(curve.failed, 'run')} failed and count nowhere; the same command tries them again."
-
-
-def interval_of_rise(curve: TrainingSizeCurve) -> str:
-    """The improvement from the smallest to the largest size with its interval; empty if it was not computed."""
-    rise = curve.extrapolation.rise
-    return "" if rise is None or rise.value is None else f"{number(rise.value, sign=True)} {interval(rise.bounds)}"

@@ -147,7 +147,7 @@ def extrapolate(
 def _replicate_errors(
     values: Floats, deviations: Floats, of_pool: Floats, count: int, rng: np.random.Generator
 ) -> Floats:
-    """Return errors (count, k) of the means over draws; `of_pool` (k,) is the standard error due to available images."""
+    """Return errors (count, k) of the means over draws; `of_pool` (k,) is the error due to the available images."""
     draws, patients = len(values), deviations.shape[1]
     times = rng.multinomial(patients, np.full(patients, 1 / patients), size=count) - 1.0
     residuals = (values - values.mean(axis=0)) / np.sqrt(draws * (draws - 1))
