@@ -13,6 +13,7 @@ from zoo.cli.commands import (
     cache,
     cards,
     compare,
+    curve,
     data,
     evaluate,
     export,
@@ -45,6 +46,7 @@ app.command("data")(data.command)
 app.command("protocols")(protocols.command)
 app.command("bench")(bench.command)
 app.command("search")(search.command)
+app.command("curve")(curve.command)
 app.command("runs")(runs.command)
 app.command("report")(report.command)
 app.command("compare")(compare.command)

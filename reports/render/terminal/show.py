@@ -104,6 +104,13 @@ def _answer(run: Run, store: Store) -> Iterator[RenderableType]:
         ]
         yield escape("A trial of a search: its figures are of validation images and no result. " + ", ".join(figures))
         return
+    if run.spec.subset is not None:
+        name, of_curve = run.spec.card.name, run.spec.subset
+        yield escape(
+            f"A training of a curve: {of_curve.images} training images, draw {of_curve.draw + 1}. `zoo curve {name}` "
+            "shows the curve."
+        )
+        return
     yield summary_view(summary_of([run], store))
 
 
