@@ -157,7 +157,7 @@ class _Simulation:
     def _decision(self, generator: np.random.Generator, difference: float, unlimited: bool) -> Decision:
         truth = self._truth(generator)
         if difference:
-            # Towards the middle of the range, where there is room for it.
+            # Downwards, unless the metric has no such value.
             truth += -difference if self.printed.value - difference > self.world.range[0] else difference
         noise = self.noise
         if unlimited:

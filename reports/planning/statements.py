@@ -121,8 +121,8 @@ class _Simulation:
         """Whether one training of a recipe is measured, which cannot contradict a claim (`of_one_training`)."""
         return self.noise.seeds == 1 and not self.every_seed_alike
 
-    def room(self, difference: float) -> tuple[float, float]:
-        """Distances from the bound at which the claim holds and does not: the difference, or half the room for it."""
+    def distances(self, difference: float) -> tuple[float, float]:
+        """Distances from the bound at which the claim holds and does not: the difference, or half the greatest."""
         return min(difference, self.greatest(True) / 2), min(difference, self.greatest(False) / 2)
 
     def greatest(self, holds: bool) -> float:
@@ -183,7 +183,7 @@ class _Simulation:
 def _of_interval(simulation: _Simulation, difference: float, sets: int) -> ClaimPlan:
     """The plan for a part of a statement, without its name."""
     entry = ClaimPlan("", "", "statement", limit=simulation.bound)
-    metric, steps = label_of(simulation.assertion.key), simulation.room(difference)
+    metric, steps = label_of(simulation.assertion.key), simulation.distances(difference)
     if simulation.of_equal_cards:
         right, entry = 0.0, replace(entry, if_true="no difference")
     else:

@@ -132,8 +132,8 @@ class ClassWorld:
         for _ in range(noise.seeds):
             value = truth + noise.spread * float(generator.standard_normal()) if noise.spread else truth
             cumulated = np.cumsum(self._rates_at(float(np.interp(value, self._curve[1], self._curve[0]))), axis=1)
-            own = generator.standard_normal(len(labels))
-            difficulty = ndtr(math.sqrt(noise.agreement) * shared + math.sqrt(1 - noise.agreement) * own)
+            of_training = generator.standard_normal(len(labels))
+            difficulty = ndtr(math.sqrt(noise.agreement) * shared + math.sqrt(1 - noise.agreement) * of_training)
             place = (difficulty[:, None] > cumulated[labels, :-1]).sum(axis=1)
             decided = self._order[labels, place]
             runs.append(MulticlassTestScores("test", labels, np.eye(len(self.sizes))[decided], self.classes))

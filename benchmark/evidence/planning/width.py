@@ -79,8 +79,8 @@ def images_for_width(world: BinaryWorld | ClassWorld, expected: float, width: fl
 def _median(world: BinaryWorld | ClassWorld, expected: float) -> SampleEstimate | None:
     """Return the estimate of the simulated test set whose interval has the median width; None if most have none."""
     generator = np.random.default_rng(0)
-    drawn = [world.measure(expected, Noise(), generator) for _ in range(SETS)]
-    ordered = sorted(drawn, key=lambda each: math.inf if each.bounds is None else each.bounds[1] - each.bounds[0])
+    estimates = [world.measure(expected, Noise(), generator) for _ in range(SETS)]
+    ordered = sorted(estimates, key=lambda each: math.inf if each.bounds is None else each.bounds[1] - each.bounds[0])
     middle = ordered[SETS // 2]
     return None if middle.bounds is None else middle
 

@@ -15,7 +15,16 @@ from reports.text import one_line
 def plan_tables(
     claims: Plan | None, width: WidthAnswer | None = None, guarantee: GuaranteePlan | None = None
 ) -> RenderableType:
-    """The parts of a plan that exist: the claims as a table, precision and guarantee as sentences."""
+    """The parts of a plan that exist.
+
+    Args:
+        claims: The plan for claims, as a table; None without one.
+        width: The test images for an interval, as a sentence; None without one.
+        guarantee: The positives for a guarantee, as a sentence and a table; None without one.
+
+    Returns:
+        What rich prints.
+    """
     parts: list[RenderableType] = []
     if claims is not None:
         parts += _claims(claims)
