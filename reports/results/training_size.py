@@ -116,7 +116,7 @@ def training_size_curve(runs: Sequence[Run], store: Store, metric: str | None = 
         else:
             values = scores.values(metric)
             figure = scores.figure(metric, first.spec.protocol.class_sizes)
-        points.append(SizePoint(images, same[0].split.classes["train"], figure, values, len(same), failed))
+        points.append(SizePoint(images, same[0].split.classes.get("train", ()), figure, values, len(same), failed))
     uses_decisions = depends_on_decisions(metric)
     return TrainingSizeCurve(
         card=first.spec.card.name,
