@@ -8,9 +8,9 @@ import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from benchmark.data.dataset import Dataset, PatientFacts
 from benchmark.data.splits import Split
@@ -37,7 +37,8 @@ Stage = Literal["bench", "search", "curve"]
 """What a run is for: a benchmark, a trial of a search, or a point of a curve over training images."""
 
 _FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-_Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+"""SHA-256 in hexadecimal."""
 
 
 class DatasetFacts(Strict):
@@ -241,6 +242,7 @@ class Job:
         split: Facts about their split.
         also_unfrozen: Numbers of unfrozen layers of other runs that will use the same features.
         trial: What chooses the method for frozen layers if the protocol leaves it open.
+        registration: Digest of the registration that contains the run.
     """
 
     spec: RunSpec
@@ -248,6 +250,7 @@ class Job:
     split: SplitFacts
     also_unfrozen: tuple[int, ...] = ()
     trial: PrefixTrial | PrefixMethod | None = None
+    registration: str | None = None
 
 
 class Costs(Strict):
@@ -302,6 +305,8 @@ class Run(Strict):
         costs: What it cost.
         environment: What it was computed with.
         files: SHA-256 of each other file of the run, by name. The store writes it; empty in old records.
+        registration: Digest of the registration that was written before the test split was opened. None in records
+            of searches and in old ones, which do not have the field.
     """
 
     version: int = RECORD_VERSION
@@ -319,7 +324,8 @@ class Run(Strict):
     probe: ProbeFacts | None = None
     costs: Costs | None = None
     environment: Environment | None = None
-    files: dict[_FileName, _Sha256] = Field(default={})
+    files: dict[_FileName, Sha256] = Field(default={})
+    registration: Sha256 | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> Run:
@@ -343,6 +349,13 @@ class Run(Strict):
         if self.decision is not None and self.decision.classes != self.spec.dataset.classes:
             raise ValueError("its decision is for other classes than those of the data")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_missing_registration(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = dump(self)
+        if fields.get("registration") is None:  # documents of runs without one have no such field
+            fields.pop("registration", None)
+        return fields
 
     @property
     def choice(self) -> Threshold | Decision | None:

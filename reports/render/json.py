@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from reports.checklists.checklist import Checklist, checklists
@@ -53,7 +54,9 @@ def _section(section: Section) -> dict[str, Any]:
         "methods": json_value(section.methods),
         "limits": list(limits(section)),
         "checklists": [_checklist(each) for each in checklists(section)],
+        **({"outside_validation": json_value(section.outside)} if section.outside else {}),
         **_multiclass(section),
+        **_registration(section),
     }
 
 
@@ -79,6 +82,18 @@ def _multiclass(section: Section) -> dict[str, Any]:
     if len(section.classes) == 2:
         return {}
     return {"classes": list(section.classes), "multiclass": json_value(section.multiclass)}
+
+
+def _registration(section: Section) -> dict[str, Any]:
+    """The field that only sections of stores with registrations have; claims files are given by their digest."""
+    facts = section.registration
+    if facts is None:
+        return {}
+    claims = [
+        {**json_value(replace(order, registered=None)), "registered": order.registered and order.registered.digest}
+        for order in facts.claims
+    ]
+    return {"registration": {**json_value(replace(facts, claims=())), "claims": claims}}
 
 
 def _claims(report: ClaimsReport) -> dict[str, Any]:

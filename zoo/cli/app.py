@@ -15,6 +15,7 @@ from zoo.cli.commands import (
     compare,
     curve,
     data,
+    evaluate,
     export,
     predict,
     protocols,
@@ -25,6 +26,7 @@ from zoo.cli.commands import (
     serve,
     show,
     track,
+    verify,
 )
 from zoo.cli.encoding import allow_plain_output
 from zoo.cli.interrupt import INTERRUPTED, interrupted
@@ -49,9 +51,11 @@ app.command("report")(report.command)
 app.command("compare")(compare.command)
 app.command("show")(show.command)
 app.command("predict")(predict.command)
+app.command("evaluate")(evaluate.command)
 app.command("export")(export.command)
 app.command("serve")(serve.command)
 app.command("audit")(audit.command)
+app.command("verify")(verify.command)
 app.command("schema")(schema.command)
 app.add_typer(track.app, name="track", help="Send the store's runs to TensorBoard or MLflow.")
 app.command("cache")(cache.command)

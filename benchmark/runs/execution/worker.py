@@ -286,6 +286,7 @@ def assess(job: Job, scored: Scored, state: RunState) -> Run:
         probe=fitted.probe,
         costs=_costs(fitted, inference_ms, state),
         environment=state.environment,
+        registration=job.registration,
     )
 
 

@@ -35,7 +35,7 @@ from reports.render.html.together import TogetherView, together_view
 from reports.render.html.training_size import training_size_views
 from reports.render.html.verdicts import ClaimsView, claims_view
 from reports.report import Report, Section, title
-from reports.results import ranking_text
+from reports.results import outside_text, ranking_text
 from reports.results.compare import difference_text, published_text
 from reports.results.methods import UNKNOWN
 from reports.results.split_faults import BY_DESIGN, own_faults
@@ -230,9 +230,13 @@ def _environment() -> Environment:
         "gallery_rows": subgroup_rows,
         "failures_head": failures_head,
         "subgroup_sentences": subgroup_sentences,
+        "outside_heading": outside_text.heading,
+        "outside_sentences": outside_text.sentences,
+        "recalibration_sentences": outside_text.recalibration_sentences,
     }
     environment.globals |= {
         "GLOSSARY": GLOSSARY,
+        "OUTSIDE": outside_text,
         "compared_cards": compared_cards,
         "MISSING": text.MISSING,
         "VERDICTS": VERDICTS,

@@ -15,6 +15,7 @@ from reports.render.markdown.gallery import gallery_markdown
 from reports.render.markdown.image_errors import image_errors_markdown
 from reports.render.markdown.methods import checklists_markdown, limits_markdown, methods_markdown
 from reports.render.markdown.multiclass import decision_markdown, multiclass_calibration_markdown
+from reports.render.markdown.outside import outside_markdown
 from reports.render.markdown.probabilities import probabilities_markdown
 from reports.render.markdown.ranking import ranking_markdown
 from reports.render.markdown.summary import summary_markdown
@@ -74,6 +75,7 @@ def _section(section: Section, pictures: Pictures, galleries: Mapping[str, Galle
     if section.multiclass is not None:
         lines += [*decision_markdown(section), *multiclass_calibration_markdown(section)]
     lines += image_errors_markdown(section)
+    lines += outside_markdown(section.outside)
     if section.ranking is not None:
         lines += [*ranking_markdown(section.ranking), ""]
     lines += diagnosis_markdown(section.runs)
