@@ -104,19 +104,19 @@ def training_size_curve(runs: Sequence[Run], store: Store, metric: str | None = 
     first = finished[0]
     metric = metric or default_metric(first)
     points: list[SizePoint] = []
-    drawn: list[DrawnScores | None] = []
+    by_size: list[DrawnScores | None] = []
     for images in sorted({_images(run) for run in finished}):
         same = [run for run in finished if _images(run) == images]
         failed = sum(run.status == "failed" and _images(run) == images for run in runs)
-        scores, reason = _drawn(same, store, metric)
-        drawn.append(scores)
+        scores, reason = _scores_of_size(same, store, metric)
+        by_size.append(scores)
         if scores is None:
             values: dict[int, float | None] = dict.fromkeys(sorted({_draw(run) for run in same}))
             figure = SeedFigure(metric, None, None, None, None, reason, len(values), None, None)
         else:
             values = scores.values(metric)
             figure = scores.figure(metric, first.spec.protocol.class_sizes)
-        points.append(SizePoint(images, same[0].split.classes["train"], figure, values, len(same), failed))
+        points.append(SizePoint(images, same[0].split.classes.get("train", ()), figure, values, len(same), failed))
     uses_decisions = depends_on_decisions(metric)
     return TrainingSizeCurve(
         card=first.spec.card.name,
@@ -129,7 +129,7 @@ def training_size_curve(runs: Sequence[Run], store: Store, metric: str | None = 
         available=_available(first),
         tested=first.split.sizes["test"],
         points=tuple(points),
-        extrapolation=_extrapolated(points, drawn, metric, first),
+        extrapolation=_extrapolated(points, by_size, metric, first),
     )
 
 
@@ -160,11 +160,11 @@ def default_metric(run: Run) -> str:
 
 
 def _extrapolated(
-    points: Sequence[SizePoint], drawn: Sequence[DrawnScores | None], metric: str, run: Run
+    points: Sequence[SizePoint], by_size: Sequence[DrawnScores | None], metric: str, run: Run
 ) -> Extrapolation:
     """The extrapolation from the draws that have a figure at every size."""
     complete = [draw for draw in points[0].values if all(point.values.get(draw) is not None for point in points)]
-    scores = [each for each in drawn if each is not None]
+    scores = [each for each in by_size if each is not None]
     if len(scores) < len(points) or not complete:
         return Extrapolation(None, None, (), "no draw has a figure at every size")
     sizes = run.spec.protocol.class_sizes
@@ -186,7 +186,7 @@ def _extrapolated(
     )
 
 
-def _drawn(runs: Sequence[Run], store: Store, metric: str) -> tuple[DrawnScores | None, str | None]:
+def _scores_of_size(runs: Sequence[Run], store: Store, metric: str) -> tuple[DrawnScores | None, str | None]:
     """The scores of runs of one size, or why the figure is missing: a run chose nothing on validation."""
     decisive = depends_on_decisions(metric)
     reason = next((reason for run in runs if (reason := nothing_chosen(run)) is not None), None)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from benchmark.evidence.intervals.caution import CAUTIONS
 from benchmark.evidence.metrics.registry import label_of
 from benchmark.evidence.training_size.extrapolation import Forecast
 from reports.results.training_size import SizePoint, TrainingSizeCurve
-from reports.text import estimate, number, plural
+from reports.text import CAUTION, estimate, number, plural
 
 FEW_OF_CLASS = 10
 """Training images of a class below which a note says so."""
+_DRAWS_DIFFER = "some draws are no better than chance, others are better: their mean describes neither"
 _NOTHING = 0.0005
 """A gain that rounds to 0.000."""
 
@@ -104,7 +106,7 @@ def notes(curve: TrainingSizeCurve) -> list[str]:
 
 
 def _notes(curve: TrainingSizeCurve) -> Iterator[str]:
-    few = [point for point in curve.points if min(point.by_class) < FEW_OF_CLASS]
+    few = [point for point in curve.points if min(point.by_class, default=FEW_OF_CLASS) < FEW_OF_CLASS]
     if few:
         least, of = min((count, name) for count, name in zip(few[0].by_class, curve.classes, strict=True))
         yield (
@@ -120,5 +122,8 @@ def _notes(curve: TrainingSizeCurve) -> Iterator[str]:
         )
     if any(point.draws == 1 for point in curve.points):
         yield "With one draw, an interval accounts for test images only; --draws 5 shows how much draws differ."
+    for caution in {point.figure.caution: None for point in curve.points if point.figure.caution is not None}:
+        why = _DRAWS_DIFFER if caution == "seeds differ in kind" else CAUTIONS[caution]
+        yield f"An interval with {CAUTION} may be far off: {why}."
     if curve.failed:
         yield f"{plural(curve.failed, 'run')} failed and count nowhere; the same command tries them again."

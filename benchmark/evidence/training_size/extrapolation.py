@@ -140,7 +140,9 @@ def extrapolate(
         )
     widest = forecasts[0].gain
     if widest.bounds is not None and rise.value is not None and widest.bounds[1] - widest.bounds[0] > rise.value:
-        return Extrapolation(rise, law, (), "the sizes do not determine the curve: its forecasts differ too much")
+        return Extrapolation(
+            rise, law, (), "the forecasts differ by more than the whole improvement; give sizes farther apart"
+        )
     return Extrapolation(rise, law, tuple(forecasts))
 
 

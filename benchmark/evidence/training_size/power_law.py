@@ -17,7 +17,7 @@ from scipy.optimize import OptimizeWarning, curve_fit
 from benchmark.evidence.metrics.influence import Floats
 
 LEAST_EXPONENT, GREATEST_EXPONENT = 0.05, 3.0
-"""Exponents outside this range cannot be told from a logarithm or from a step."""
+"""Exponents outside this range are not distinguishable from a logarithm or from a step."""
 _EXPONENTS: Floats = np.geomspace(LEAST_EXPONENT, GREATEST_EXPONENT, 240)
 
 

@@ -9,7 +9,7 @@ from benchmark.evidence.estimate import Estimate
 from reports.render.terminal.table import escape, plain_table
 from reports.results.training_size import TrainingSizeCurve
 from reports.results.training_size_text import answers, cells, description, heads, notes
-from reports.text import CAUTION, number
+from reports.text import number
 
 _WIDTH = 50
 
@@ -23,10 +23,6 @@ def curve_view(curve: TrainingSizeCurve) -> RenderableType:
     for point in curve.points:
         table.add_row(*map(escape, cells(point)))
     lines = [*answers(curve), *(f"note: {note}" for note in notes(curve))]
-    if any(point.figure.caution is not None for point in curve.points):
-        lines.append(
-            f"{CAUTION} this interval may be far off: too few test images or patients of a class, or a mixture"
-        )
     return Group(escape(description(curve)), table, *map(Text, interval_chart(curve)), *map(escape, lines))
 
 
