@@ -9,9 +9,9 @@ import pytest
 from benchmark.runs.protocol import Choice, Protocol
 from benchmark.runs.run import DatasetFacts
 from benchmark.runs.storage.remembered import (
-    cards_under,
     SourceOptions,
     auto_protocol_of,
+    cards_under,
     declared_data,
     latest_bench,
     latest_conditions,
