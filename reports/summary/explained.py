@@ -58,8 +58,8 @@ def explanations(summary: Summary, classes: Sequence[str]) -> tuple[Explanation,
             Explanation(
                 "clearly worse",
                 "chance alone would rarely give such a difference: in fewer than 5% of tests, all comparisons with the "
-                "best card counted together (Holm's method); more cards mean more comparisons, so the verdict "
-                "on a card may change although its figures do not",
+                "best card counted together (Holm's method); with more cards there are more comparisons, so the "
+                "verdict on a card may change although its figures do not",
             ),
             Explanation(
                 "cannot be distinguished",

@@ -85,7 +85,7 @@ def main() -> None:
     allow_plain_output()
     try:
         sys.argv[1:] = renamed(sys.argv[1:])
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False, prog_name="zoo")  # also for python -m zoo
     except Exception as error:
         sys.exit(_explain(error))
     except KeyboardInterrupt:
