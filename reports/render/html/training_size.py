@@ -50,7 +50,3 @@ def training_size_views(curves: Sequence[TrainingSizeCurve]) -> tuple[TrainingSi
         )
         for number, curve in enumerate(curves)
     )
-
-
-def _chart(curve: TrainingSizeCurve, title: str, key: str) -> Markup:
-    return Markup(inline_svg(drawn_svg(training_size_figure, curve), title, ALT, key=key))
