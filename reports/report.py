@@ -30,6 +30,7 @@ from reports.results.multiclass_text import few_images_note
 from reports.results.pairs import Ranking, rank
 from reports.results.probabilities import Probabilities, probabilities
 from reports.results.recognised import by_data, identity_line
+from reports.results.shortcuts import ShortcutBaseline, shortcut_baseline
 from reports.results.split_faults import split_faults
 from reports.summary.build import summarise
 from reports.summary.heading import data_in_words
@@ -61,6 +62,7 @@ class Section:
         multiclass: What only sections on three or more classes have, instead of `probabilities` and `curves`. None for
             two classes.
         summary: What a reader wants to know first.
+        shortcuts: What cards add over facts without content; None where the store recorded none about the split.
     """
 
     title: str
@@ -78,6 +80,7 @@ class Section:
     image_errors: ImageErrors | None = None
     multiclass: MulticlassSection | None = None
     summary: Summary | None = None
+    shortcuts: ShortcutBaseline | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -253,6 +256,7 @@ def _section(
         curves=tuple(card_curves(results, history) for results in measured.values()),
         image_errors=image_errors(measured, first.dataset.classes),
         summary=None if scores is None else summarise(runs, measured, scores, split_faults=faults, claims=claims.lines),
+        shortcuts=None if scores is None else shortcut_baseline(measured, scores),
     )
 
 
@@ -298,6 +302,7 @@ def _multiclass_section(
         multiclass=multiclass_section(facts.classes, facts.ordered, measured, history),
         ranking=rank(list(measured.values()), "auc:macro") if len(measured) > 1 else None,
         summary=None if scores is None else summarise(runs, measured, scores, split_faults=faults, claims=claims.lines),
+        shortcuts=None if scores is None else shortcut_baseline(measured, scores),
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from benchmark.data.checks.describe import Measured
-from benchmark.data.checks.fact_groups import FACTS, FactGroup, FactName, PixelFacts, fact_groups
+from benchmark.data.checks.fact_groups import FACTS, OF_CONTENT, FactGroup, FactName, PixelFacts, fact_groups
 from benchmark.data.checks.near_duplicates import thumbnails
 from benchmark.data.checks.shortcuts import Assessment, Shortcut, judge, scores_on
 from benchmark.data.dataset import Dataset, Image
@@ -106,7 +106,8 @@ def shortcuts_of_split(dataset: Dataset, split: Split, size: int, root: Path | N
     known = [each for each in shortcuts if each.auc is not None]
     if not known:
         return SplitShortcuts(shortcuts=shortcuts)
-    strongest = max(known, key=lambda each: (each.auc or 0.0, -FACTS.index(each.facts)))
+    # Of groups with the same AUC, one that does not depend on the content.
+    strongest = max(known, key=lambda each: (each.auc or 0.0, each.facts not in OF_CONTENT, -FACTS.index(each.facts)))
     # The test part is opened only here, after the group is chosen.
     images = [*split.train, *split.test]
     both = _facts(dataset, images, prepare(dataset, split, size, root), ("train", "test"))

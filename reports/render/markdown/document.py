@@ -17,6 +17,7 @@ from reports.render.markdown.methods import checklists_markdown, limits_markdown
 from reports.render.markdown.multiclass import decision_markdown, multiclass_calibration_markdown
 from reports.render.markdown.probabilities import probabilities_markdown
 from reports.render.markdown.ranking import ranking_markdown
+from reports.render.markdown.shortcuts import shortcuts_markdown
 from reports.render.markdown.summary import summary_markdown
 from reports.render.markdown.table import cell, folded, image, table
 from reports.render.words import PUBLISHED, SKIPPED
@@ -65,6 +66,7 @@ def _section(section: Section, pictures: Pictures, galleries: Mapping[str, Galle
         lines += probabilities_markdown(section.probabilities)
     if section.multiclass is not None:
         lines += [*decision_markdown(section), *multiclass_calibration_markdown(section)]
+    lines += shortcuts_markdown(section)
     lines += image_errors_markdown(section)
     if section.ranking is not None:
         lines += [*ranking_markdown(section.ranking), ""]
