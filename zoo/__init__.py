@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from zoo.api.compare import compare as compare
     from zoo.api.export import ExportResults as ExportResults
     from zoo.api.export import export as export
+    from zoo.api.labels import LabelResults as LabelResults
+    from zoo.api.labels import labels as labels
     from zoo.api.predict import PredictResults as PredictResults
     from zoo.api.predict import predict as predict
     from zoo.api.report import ReportResults as ReportResults
@@ -59,6 +61,7 @@ _GROUPS = {
     "zoo.api.bench": ("BenchPlan", "BenchResults", "bench", "plan_bench"),
     "zoo.api.compare": ("CompareResults", "compare"),
     "zoo.api.export": ("ExportResults", "export"),
+    "zoo.api.labels": ("LabelResults", "labels"),
     "zoo.api.predict": ("PredictResults", "predict"),
     "zoo.api.report": ("ReportResults", "report"),
     "zoo.api.search": ("SearchPlan", "SearchResults", "plan_search", "search"),

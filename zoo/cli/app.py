@@ -15,6 +15,7 @@ from zoo.cli.commands import (
     compare,
     data,
     export,
+    labels,
     predict,
     protocols,
     report,
@@ -39,6 +40,7 @@ app = typer.Typer(
 )
 app.command("cards")(cards.command)
 app.command("data")(data.command)
+app.command("labels")(labels.command)
 app.command("protocols")(protocols.command)
 app.command("bench")(bench.command)
 app.command("search")(search.command)
