@@ -28,6 +28,7 @@ SHORTCUTS = "What cards add over facts without content"
 PUBLISHED = "Published and measured"
 PREDICTIVE_VALUES = "Predictive values at other prevalences"
 COSTS = "Costs per run"
+TRAINING_IMAGES = "Training images"
 SKIPPED = "Skipped cards"
 NO_FAULT = "No known fault was detected."
 CHECKLISTS = (
