@@ -31,6 +31,7 @@ from reports.results.outside import OutsideValidation, outside_validations
 from reports.results.pairs import Ranking, rank
 from reports.results.probabilities import Probabilities, probabilities
 from reports.results.recognised import by_data, identity_line
+from reports.results.shortcuts import ShortcutBaseline, shortcut_baseline
 from reports.results.split_faults import split_faults
 from reports.results.training_size import TrainingSizeCurve, stored_curves
 from reports.summary.build import summarise
@@ -64,6 +65,7 @@ class Section:
         multiclass: What only sections on three or more classes have, instead of `probabilities` and `curves`. None for
             two classes.
         summary: What a reader wants to know first.
+        shortcuts: What cards add over facts without content; None where the store recorded none about the split.
         registration: What was registered before the scores (`reports.registration` adds it); None if nothing was.
         outside: The external validations of the models of its runs; empty without any, or without scores.
     """
@@ -83,6 +85,7 @@ class Section:
     image_errors: ImageErrors | None = None
     multiclass: MulticlassSection | None = None
     summary: Summary | None = None
+    shortcuts: ShortcutBaseline | None = None
     registration: RegistrationFacts | None = None
     outside: tuple[OutsideValidation, ...] = ()
 
@@ -278,6 +281,7 @@ def _section(
         curves=tuple(card_curves(results, history) for results in measured.values()),
         image_errors=image_errors(measured, first.dataset.classes),
         summary=None if scores is None else summarise(runs, measured, scores, split_faults=faults, claims=claims.lines),
+        shortcuts=None if scores is None else shortcut_baseline(measured, scores),
     )
 
 
@@ -328,6 +332,7 @@ def _multiclass_section(
         multiclass=multiclass_section(facts.classes, facts.ordered, measured, history),
         ranking=rank(list(measured.values()), "auc:macro") if len(measured) > 1 else None,
         summary=None if scores is None else summarise(runs, measured, scores, split_faults=faults, claims=claims.lines),
+        shortcuts=None if scores is None else shortcut_baseline(measured, scores),
     )
 
 
