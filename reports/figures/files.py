@@ -85,7 +85,7 @@ def write_curves(report: Report, folder: Path) -> dict[str, Picture]:
     curves = report.training_sizes
     return {
         heading(curve, curves): Picture(
-            _write_svg(training_size_figure(curve), folder, f"training-images-{number}-{curve.card}"), ALT
+            _write_svg(drawn_svg(training_size_figure, curve), folder, f"training-images-{number}-{curve.card}"), ALT
         )
         for number, curve in enumerate(curves, start=1)
     }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from reports.figures.drawn import drawn_svg
 from reports.figures.svg import inline_svg
 from reports.figures.training_size import training_size_figure
 from reports.results.training_size import TrainingSizeCurve
@@ -42,7 +43,9 @@ def training_size_views(curves: Sequence[TrainingSizeCurve]) -> tuple[TrainingSi
             description=description(curve),
             heads=heads(curve),
             rows=tuple(tuple(cells(point)) for point in curve.points),
-            svg=Markup(inline_svg(training_size_figure(curve), heading(curve, curves), ALT, key=f"curve-{number}")),
+            svg=Markup(
+                inline_svg(drawn_svg(training_size_figure, curve), heading(curve, curves), ALT, key=f"curve-{number}")
+            ),
             lines=(*answers(curve), *notes(curve)),
         )
         for number, curve in enumerate(curves)
