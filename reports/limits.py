@@ -48,7 +48,7 @@ def _limits(section: Section, scored: int) -> Iterator[str]:
     else:
         yield (
             "Train, validation and test images come from one source: performance on images from another hospital, "
-            "machine or population is unknown."
+            f"machine or population is unknown{_elsewhere(section)}."
         )
     claims = [report.claims for report in section.claims]
     elsewhere = (run.spec.card.published and is_different_data(run, claims) for run in section.runs)
@@ -78,9 +78,20 @@ def _limits(section: Section, scored: int) -> Iterator[str]:
         "images: the best of several figures is optimistic on average, and p-values are adjusted only where stated."
     )
     yield "Labels are those of the source; who assigned them, and how reliably, is unknown."
+    if section.claims and section.registration is None:
+        yield (
+            "Nothing was registered before the test split was scored: that claims, margins and rules are older than "
+            "the scores cannot be shown."
+        )
     missing = [card.card.name for card in section.cards if card.failed]
     if missing:
         yield f"Runs of {', '.join(missing)} failed: their figures are missing or rest on fewer seeds."
+
+
+def _elsewhere(section: Section) -> str:
+    """For which models outside validation says more; empty without any."""
+    cards = list(dict.fromkeys(each.card for each in section.outside))
+    return f", except as the outside validation of {listed(cards)} shows" if cards else ""
 
 
 def _seeds(section: Section) -> Iterator[str]:

@@ -10,6 +10,7 @@ from benchmark.runs.cross_validation import CrossValidatedRun
 from benchmark.runs.history import Histories
 from benchmark.runs.plan import Skip
 from benchmark.runs.run import Run
+from benchmark.runs.storage.chain import Chain, read_chain
 from benchmark.runs.storage.store import Store
 from reports.claims.model import Claims, is_about_several
 from reports.results.card_figures import CardFigures, by_card, card_figures, caution_note
@@ -24,17 +25,20 @@ from reports.results.measured import (
     conditions,
     is_multiclass,
 )
-from reports.results.methods import Methods, methods
+from reports.results.methods import Fact, Methods, methods
 from reports.results.multiclass import MulticlassSection, multiclass_section
 from reports.results.multiclass_text import few_images_note
+from reports.results.outside import OutsideValidation, outside_validations
 from reports.results.pairs import Ranking, rank
 from reports.results.probabilities import Probabilities, probabilities
 from reports.results.recognised import by_data, identity_line
 from reports.results.split_faults import split_faults
+from reports.results.training_size import TrainingSizeCurve, stored_curves
 from reports.summary.build import summarise
 from reports.summary.heading import data_in_words
 from reports.summary.model import Summary
 from reports.text import capital, listed
+from reports.verdicts.registered import RegistrationFacts, facts_text, order_text, registration_facts
 from reports.verdicts.report import ClaimsReport, report_on_claims
 
 
@@ -61,6 +65,8 @@ class Section:
         multiclass: What only sections on three or more classes have, instead of `probabilities` and `curves`. None for
             two classes.
         summary: What a reader wants to know first.
+        registration: What was registered before the scores; None for a store without registrations.
+        outside: The external validations of the models of its runs; empty without any, or without scores.
     """
 
     title: str
@@ -78,6 +84,8 @@ class Section:
     image_errors: ImageErrors | None = None
     multiclass: MulticlassSection | None = None
     summary: Summary | None = None
+    registration: RegistrationFacts | None = None
+    outside: tuple[OutsideValidation, ...] = ()
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -98,10 +106,17 @@ class Section:
 
 @dataclass(frozen=True)
 class Report:
-    """The content of a report: its sections and the cards that were skipped."""
+    """The content of a report.
+
+    Attributes:
+        sections: Runs that may be compared.
+        skips: The cards that were skipped.
+        training_sizes: Figures by number of training images; empty for a store without runs of `zoo curve`.
+    """
 
     sections: tuple[Section, ...]
     skips: tuple[Skip, ...]
+    training_sizes: tuple[TrainingSizeCurve, ...] = ()
 
 
 def title(report: Report) -> str:
@@ -122,6 +137,7 @@ def build_report(
     available: Sequence[Claims] = (),
     notes: Sequence[str] = (),
     summarised: Store | None = None,
+    curve_runs: Iterable[Run] = (),
 ) -> Report:
     """Builds the report on runs, with a section for each combination of data and protocol.
 
@@ -135,6 +151,7 @@ def build_report(
         available: Claims to compare with runs on their own data; sections on other data only mention them.
         notes: Sentences that precede the notes of every section.
         summarised: The store with the per-image scores for summaries alone, which take less time than a whole report.
+        curve_runs: Runs of `zoo curve`; they need `scores`.
 
     Returns:
         The report, its sections in the order of their first run.
@@ -143,15 +160,40 @@ def build_report(
         _section(group, history, scores, ClaimsOfSection.of(group[0], claims, available), notes)
         for group in same_conditions(runs)
     ]
+    if scores is not None and (chain := read_chain(scores)).head is not None:
+        sections = [_with_registration(section, chain) for section in sections]
     if scores is None and summarised is not None:
         sections = [replace(section, summary=summary_of(section.runs, summarised)) for section in sections]
+    if scores is not None:
+        sections = [replace(section, outside=outside_of(section.runs, scores)) for section in sections]
     sections = [
         section
         if section.summary is not None
         else replace(section, notes=(*section.notes, *section.split_faults, *_notes_of_data(section.runs[0])))
         for section in sections
     ]
-    return Report(tuple(sections), tuple(skips))
+    curves = () if scores is None else stored_curves(curve_runs, scores)
+    return Report(tuple(sections), tuple(skips), curves)
+
+
+def _with_registration(section: Section, chain: Chain) -> Section:
+    """`section` with what was registered before its scores, and which claims came before them."""
+    facts = registration_facts(section.runs, [each.claims for each in section.claims], chain)
+    if facts is None:
+        return section
+    ordered = zip(section.claims, facts.claims, strict=True)
+    return replace(
+        section,
+        claims=tuple(replace(each, notes=(*each.notes, order_text(order))) for each, order in ordered),
+        methods=replace(section.methods, facts=(*section.methods.facts, Fact("registration", facts_text(facts)))),
+        registration=facts,
+    )
+
+
+def outside_of(runs: Sequence[Run], store: Store) -> tuple[OutsideValidation, ...]:
+    """The external validations of the models of finished runs, and of the folds of a cross-validation."""
+    single = [each for run in runs for each in (run.folds if isinstance(run, CrossValidatedRun) else (run,))]
+    return outside_validations([run for run in single if run.status == "ok"], store)
 
 
 def summary_of(runs: Sequence[Run], store: Store) -> Summary:

@@ -240,6 +240,9 @@ class Statement(Strict):
         formerly("says"),
         Field(description="the sentence as data: one form, or `all` or `any` of several"),
     ]
+    margin_from: Text | None = Field(
+        default=None, description="where its margin or bound comes from; null: as `margin_from` of the file"
+    )
 
 
 def with_cards(statement: Statement, cards: Mapping[str, str]) -> Statement:

@@ -19,11 +19,12 @@ from reports.limits import limits
 from reports.render.markdown.table import cell, table
 from reports.render.terminal.predictions import NOT_CLINICAL, calibration_line
 from reports.render.terminal.show import findings_of
-from reports.report import build_report
+from reports.report import build_report, outside_of
 from reports.results.card_figures import caution_note
 from reports.results.guarantee_text import stated_share
 from reports.results.hold_out_text import hold_out_text
 from reports.results.methods import methods
+from reports.results.outside_text import INTRODUCTION, TITLE, one_line_about, sentences
 from reports.results.recipe import recipe_in_words
 from reports.results.rescored import chosen_again
 from reports.text import capital, measured, number, probability
@@ -63,6 +64,7 @@ def model_card(run: Run, store: Store, decider: AnyDecisionRule, exported: Expor
             else [*decision_lines(decider, stated_share(run)), *_chosen_again(run)]
         ),
         *(_figures(run, store, decider) if isinstance(decider, DecisionRule) else figure_lines(run, store, decider)),
+        *_outside(run, store),
         *_trained(run),
         *_limits(run, store, exported),
     ]
@@ -185,6 +187,18 @@ def _figures(run: Run, store: Store, decider: DecisionRule) -> Iterator[str]:
             f"{number(before.brier)} and {number(after.brier)}; log loss {number(before.log_loss)} and "
             f"{number(after.log_loss)}."
         )
+    yield ""
+
+
+def _outside(run: Run, store: Store) -> Iterator[str]:
+    """The external validations of the model; nothing without any."""
+    validations = outside_of([run], store)
+    if not validations:
+        return
+    yield from (f"## {TITLE}", "", INTRODUCTION, "")
+    for validation in validations:
+        yield f"- {cell(capital(one_line_about(validation)))}."
+        yield from (f"  - {cell(sentence)}" for sentence in sentences(validation))
     yield ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,7 +30,11 @@ class Opened:
 
 
 def picture(page: Any, name: str, *, whole: bool = False) -> None:
-    """Keeps a picture of the page, of what is visible or of the whole."""
+    """Keeps a picture of the page, of what is visible or of the whole, where ZOO_PICTURES asks for pictures to look at.
+
+    No test reads them, and to draw a whole page takes longer than most tests."""
+    if not os.environ.get("ZOO_PICTURES"):
+        return
     PICTURES.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=PICTURES / f"{name}.png", full_page=whole)
 
@@ -49,5 +54,7 @@ def violations(page: Any) -> list[tuple[str, str, int]]:
     from axe_playwright_python.sync_playwright import Axe
 
     rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-    response = Axe().run(page, options={"runOnly": rules}).response
+    # Of what passes only one element is described: on a page of thousands that takes most of the time.
+    options = {"runOnly": rules, "resultTypes": ["violations"]}
+    response = Axe().run(page, options=options).response
     return [(each["id"], each["nodes"][0]["html"][:200], len(each["nodes"])) for each in response["violations"]]

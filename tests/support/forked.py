@@ -1,7 +1,8 @@
 """`zoo` in forks of one process that has imported the program: a command without the seconds that its imports take.
 
 A fork begins where `python -m zoo` is after its imports: no command has run in the process, and no network library is
-loaded in it. Tests that kill a command, or that check how it starts, use `tests.support.tiny.start_zoo`.
+loaded in it. Commands that train share one server of workers (`tests.support.shared_workers`). Tests that kill a
+command, or that check how it starts, use `tests.support.tiny.start_zoo`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ PRELOADED = ("zoo.cli", "zoo.api", "benchmark.data", "benchmark.evidence", "benc
 """Packages whose modules are imported before the first fork. None may load a network library: its threads would be
 lost in a fork."""
 LEFT_OUT = ("benchmark.runs.deployment.service", "benchmark.runs.execution.preload", "benchmark.runs.execution.worker")
+TRAINING = (["bench"], ["search"])
 NETWORK_LIBRARIES = ("keras", "tensorflow", "torch", "jax")
 
 
@@ -83,23 +85,27 @@ def _preload() -> None:
 
 def _next_command() -> dict[str, Any] | None:
     """Serve requests. Returns a request in the fork that is to run it, and None at the end of the input."""
+    answers = os.fdopen(os.dup(1), "w", encoding="ascii")
+    os.dup2(2, 1)  # what other processes print is no answer
     for line in sys.stdin:
-        sys.stdout.flush()
+        request: dict[str, Any] = json.loads(line)
+        if request["arguments"][:1] in TRAINING and "--dry-run" not in request["arguments"]:
+            shared_workers.start()
         pid = os.fork()
         if pid == 0:
-            request: dict[str, Any] = json.loads(line)
             return request
         _, status = os.waitpid(pid, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        print(os.waitstatus_to_exitcode(status), file=answers, flush=True)
     return None
 
 
 def _become(request: Mapping[str, Any]) -> None:
     """Take on the folder, the variables, the words and the output of the command."""
+    environment = dict(os.environ)
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
-    write = os.O_WRONLY | os.O_CREAT
+    write = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     files = ((os.devnull, os.O_RDONLY), (request["out"], write), (request["err"], write))
     for number, (path, flags) in enumerate(files):
         opened = os.open(path, flags, 0o600)
@@ -109,9 +115,12 @@ def _become(request: Mapping[str, Any]) -> None:
     folders = [folder for folder in request["env"].get("PYTHONPATH", "").split(os.pathsep) if folder]
     sys.path[:] = [*folders, *(folder for folder in sys.path if folder not in folders)]
     importlib.invalidate_caches()  # a package that was installed since
+    shared_workers.adopt(environment, Path(request["out"]), Path(request["err"]))
 
 
 if __name__ == "__main__":
+    from tests.support import shared_workers
+
     _preload()
     command = _next_command()
     if command is not None:

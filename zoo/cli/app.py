@@ -13,8 +13,11 @@ from zoo.cli.commands import (
     cache,
     cards,
     compare,
+    curve,
     data,
+    evaluate,
     export,
+    plan,
     predict,
     protocols,
     report,
@@ -24,6 +27,7 @@ from zoo.cli.commands import (
     serve,
     show,
     track,
+    verify,
 )
 from zoo.cli.encoding import allow_plain_output
 from zoo.cli.interrupt import INTERRUPTED, interrupted
@@ -42,14 +46,18 @@ app.command("data")(data.command)
 app.command("protocols")(protocols.command)
 app.command("bench")(bench.command)
 app.command("search")(search.command)
+app.command("curve")(curve.command)
 app.command("runs")(runs.command)
 app.command("report")(report.command)
 app.command("compare")(compare.command)
 app.command("show")(show.command)
 app.command("predict")(predict.command)
+app.command("evaluate")(evaluate.command)
 app.command("export")(export.command)
 app.command("serve")(serve.command)
 app.command("audit")(audit.command)
+app.command("plan")(plan.command)
+app.command("verify")(verify.command)
 app.command("schema")(schema.command)
 app.add_typer(track.app, name="track", help="Send the store's runs to TensorBoard or MLflow.")
 app.command("cache")(cache.command)

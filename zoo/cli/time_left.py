@@ -141,12 +141,12 @@ def _expected(spec: RunSpec, states: Mapping[str, RunState]) -> _Range | None:
     return _Range(min(paces), max(paces)).times(_epochs(spec)) + _Range(0.0, storing)
 
 
-def _kind_of_training(spec: RunSpec) -> tuple[str, str]:
-    """The builder, and what is trained: a probe, new layers alone, or unfrozen layers as well."""
-    recipe = spec.card.recipe
+def _kind_of_training(spec: RunSpec) -> tuple[str, str, int | None]:
+    """The builder, what is trained (a probe, new layers, or unfrozen layers as well), and the images of a subset."""
+    recipe, images = spec.card.recipe, None if spec.subset is None else spec.subset.images
     if isinstance(recipe, ProbeRecipe):
-        return spec.card.model.builder, "probe"
-    return spec.card.model.builder, "fine-tuned" if recipe.finetune else "trained"
+        return spec.card.model.builder, "probe", images
+    return spec.card.model.builder, "fine-tuned" if recipe.finetune else "trained", images
 
 
 def _epochs(spec: RunSpec) -> int:

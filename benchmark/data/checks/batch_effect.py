@@ -6,15 +6,17 @@ This describes the data. No card's model is fitted here, and none sees the resul
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import TypeAdapter, ValidationError
 from scipy.stats import rankdata
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
+from benchmark.data.cache import read_json, write_json
 from benchmark.data.checks.near_duplicates import thumbnails
 from benchmark.data.dataset import Dataset, Image, Part, Pixels
 from benchmark.data.decoding.prepared import SPLITS, load, prepare
@@ -37,6 +39,8 @@ _BLACK, _WHITE = 16, 240
 _FOLDS = 5
 _SHUFFLES = 199
 _MIN_PATIENTS = 5
+_METHOD = 1
+"""Version of the comparison. Stored results of another version are not used."""
 
 
 @dataclass(frozen=True)
@@ -139,16 +143,38 @@ def effects_of_split(dataset: Dataset, split: Split, size: int, root: Path | Non
 def prepared_effects(folder: Path, unit: str = "patients") -> tuple[BatchEffect, ...]:
     """Compare val and test of a prepared split with its train part.
 
+    The result is stored beside the folder, since every run on the split needs it. If the file is lost or damaged, the
+    images are compared again.
+
     Args:
         folder: The folder of prepared pixels.
         unit: "images" if patients are not known.
 
     Returns:
         As `batch_effects`.
+
+    Raises:
+        FileNotFoundError: There is no stored result, and the folder was cleared from the cache.
     """
-    parts = [load(folder, name) for name in SPLITS]
-    features = np.concatenate([intensities(thumbnails(part.pixels)) for part in parts])
-    return batch_effects([image for part in parts for image in part.images], features, unit=unit)
+    file = folder.with_name(f"{folder.name}-intensities-of-{unit}.json")
+    effects = _stored_effects(file)
+    if effects is None:
+        parts = [load(folder, name) for name in SPLITS]
+        features = np.concatenate([intensities(thumbnails(part.pixels)) for part in parts])
+        effects = batch_effects([image for part in parts for image in part.images], features, unit=unit)
+        write_json(file, {"method": _METHOD, "effects": [asdict(effect) for effect in effects]})
+    return effects
+
+
+def _stored_effects(file: Path) -> tuple[BatchEffect, ...] | None:
+    """What `prepared_effects` stored; None if the file is missing, damaged or of another version."""
+    stored = read_json(file)
+    try:
+        effects = TypeAdapter(tuple[BatchEffect, ...]).validate_python(stored.get("effects"))
+    except ValidationError:
+        return None
+    whole = stored.get("method") == _METHOD and tuple(effect.part for effect in effects) == SPLITS[1:]
+    return effects if whole else None
 
 
 def batch_effects(

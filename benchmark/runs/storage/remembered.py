@@ -205,7 +205,9 @@ def auto_protocol_of(store: Store, fingerprint: str) -> Protocol | None:
     """The protocol that `auto` last made for a data set, if a run of the store has it."""
     for run in records(store):
         protocol = run.spec.protocol
-        if run.spec.dataset.fingerprint == fingerprint and protocol.name == AUTO and protocol.choices:
+        chosen = {choice.field for choice in protocol.choices}
+        whole = "test_folds" not in chosen or protocol.test_folds is not None  # a search or a curve drops the folds
+        if run.spec.dataset.fingerprint == fingerprint and protocol.name == AUTO and chosen and whole:
             # Only what `auto` set: a threshold that is merely the default is no wish, for three or more classes.
             return Protocol.model_validate(protocol.model_dump(exclude_defaults=True, exclude={"keep_models"}))
     return None

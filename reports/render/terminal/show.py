@@ -25,7 +25,7 @@ from reports.render.terminal.summary import summary_view
 from reports.render.terminal.table import escape, plain_table
 from reports.render.terminal.text_chart import text_chart
 from reports.render.words import NO_FAULT, PUBLISHED
-from reports.report import summary_of
+from reports.report import outside_of, summary_of
 from reports.results.card_figures import caution_note, failures, known_figures
 from reports.results.compare import compare_card, difference_text, published_text
 from reports.results.curves import SeedHistory, seed_history
@@ -41,6 +41,7 @@ from reports.results.measured import (
 from reports.results.methods import methods
 from reports.results.multiclass import multiclass_card
 from reports.results.multiclass_text import decision_lines, overall_keys
+from reports.results.outside_text import one_line_about
 from reports.results.recipe import NO_EPOCHS, recipe_in_words
 from reports.results.split_faults import BY_DESIGN
 from reports.text import (
@@ -102,6 +103,13 @@ def _answer(run: Run, store: Store) -> Iterator[RenderableType]:
             f"{label_of(key)} {measured(figure)}" for key in names[:2] if (figure := run.figures("val").get(key))
         ]
         yield escape("A trial of a search: its figures are of validation images and no result. " + ", ".join(figures))
+        return
+    if run.spec.subset is not None:
+        name, of_curve = run.spec.card.name, run.spec.subset
+        yield escape(
+            f"A training of a curve: {of_curve.images} training images, draw {of_curve.draw + 1}. `zoo curve {name}` "
+            "shows the curve."
+        )
         return
     yield summary_view(summary_of([run], store))
 
@@ -341,6 +349,7 @@ def _model(run: Run, store: Store) -> Iterator[RenderableType]:
         yield escape(f"model stored: `zoo predict {run.run_id} IMAGE...`, `zoo export {run.run_id}`")
     elif run.spec.stage == "bench":
         yield escape(f"model not stored; store it with: {command_that_keeps(run, store)}")
+    yield from (escape(one_line_about(each)) for each in outside_of([run], store))
 
 
 def _model_problem(run: Run, store: Store) -> str | None:

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from benchmark.data.checks.batch_effect import FEATURES, BatchEffect, batch_effects, intensities
+from benchmark.data.checks.batch_effect import (
+    FEATURES,
+    BatchEffect,
+    batch_effects,
+    effects_of_split,
+    intensities,
+    prepared_effects,
+)
 from benchmark.data.checks.near_duplicates import thumbnails
-from benchmark.data.dataset import Image, Part
+from benchmark.data.dataset import Dataset, Image, Part
+from benchmark.data.decoding.prepared import prepare
 from benchmark.data.sources.phantom import open_phantom
+from benchmark.data.splits import Sampling, Split, make_split
 
 Levels = npt.NDArray[np.float64]
 Drawn = Callable[[np.random.Generator, Part, int], Levels]
@@ -190,3 +201,45 @@ def test_the_phantom_s_other_scanner_is_told() -> None:
     images = [image for part in ("train", "test") for image in dataset.images if image.part == part][::4]
     [found] = batch_effects(images, intensities(thumbnails(dataset.read(images, 32))))
     assert found.significant
+
+
+@pytest.fixture(scope="module")
+def drawn_split() -> tuple[Dataset, Split]:
+    dataset = open_phantom()
+    return dataset, make_split(dataset, Sampling(train=40, val=20, test=20, balanced=True), 0)
+
+
+def test_a_prepared_split_is_compared_once(drawn_split: tuple[Dataset, Split], tmp_path: Path) -> None:
+    """A second run on the split needs no pixels, and gets every bit of the first result, as does the bench itself."""
+    first = effects_of_split(*drawn_split, SIDE, tmp_path)
+    folder = prepare(*drawn_split, SIDE, tmp_path)
+    unprepared = tmp_path / "other"
+    assert prepared_effects(prepare(*drawn_split, SIDE, unprepared)) == first
+    for pixels in folder.glob("*.npy"):
+        pixels.unlink()
+    assert prepared_effects(folder) == first
+    with pytest.raises(FileNotFoundError):  # nothing is stored of another unit
+        prepared_effects(folder, "images")
+
+
+def test_a_damaged_result_is_computed_again(drawn_split: tuple[Dataset, Split], tmp_path: Path) -> None:
+    first = effects_of_split(*drawn_split, SIDE, tmp_path)
+    folder = prepare(*drawn_split, SIDE, tmp_path)
+    [file] = tmp_path.glob("*.json")
+    whole = file.read_text(encoding="utf-8")
+    record = json.loads(whole)
+    damaged = [
+        whole[: len(whole) // 2],
+        "[]",
+        "{}",
+        json.dumps(record | {"method": 0}),
+        json.dumps(record | {"effects": record["effects"][:1]}),
+        json.dumps(record | {"effects": [effect | {"auc": "high"} for effect in record["effects"]]}),
+        json.dumps(record | {"effects": [{"part": "val"}, {"part": "test"}]}),
+    ]
+    for text in damaged:
+        file.write_text(text, encoding="utf-8")
+        assert prepared_effects(folder) == first
+        assert file.read_text(encoding="utf-8") == whole
+    file.unlink()
+    assert prepared_effects(folder) == first

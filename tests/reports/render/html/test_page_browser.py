@@ -1,5 +1,6 @@
 """The HTML report in a browser: opened from disk, sorted, filtered, its threshold moved, printed, on a phone, in the
-dark, read by a checker of accessibility, and attacked. Pictures of it are kept in build/screenshots."""
+dark, read by a checker of accessibility, and attacked. ZOO_PICTURES=1 keeps pictures of it in
+build/screenshots."""
 
 from __future__ import annotations
 
