@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from benchmark.runs.cross_validation import folds_of
+from benchmark.runs.cross_validation import folds_of, is_interrupted
 from benchmark.runs.run import Run
 from benchmark.runs.storage.shortcuts import shortcuts_of_run
 from benchmark.runs.storage.store import Store
@@ -69,6 +69,8 @@ def summarise(
 def _why_none(runs: Sequence[Run], measured: Mapping[str, AnyResults]) -> str:
     if measured:
         return "no card has an AUC: the test images are of one class"
+    if all(map(is_interrupted, runs)):
+        return "the bench was interrupted before a card finished"
     if all(run.status == "failed" for run in runs):
         return "every run failed" if len(runs) > 1 else "the run failed"
     return "no finished run has scores of test images"
