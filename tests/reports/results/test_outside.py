@@ -11,8 +11,11 @@ import pytest
 from rich.console import Console
 
 from benchmark.evidence.scores import AnyScores, MulticlassTestScores, TestScores
+from benchmark.runs.deployment.decision_rule import decider_of
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
+from reports.export.decision_file import ExportedModel
+from reports.export.model_card import model_card
 from reports.limits import limits
 from reports.render import json as as_json
 from reports.render.html.page import render as render_page
@@ -22,6 +25,7 @@ from reports.render.terminal.show import run_view
 from reports.report import Report, build_report
 from reports.results.outside import OutsideValidation, outside_validation, outside_validations
 from reports.results.outside_text import sentences
+from tests.reports.results.test_hold_out_text import ONNX
 from tests.support.evaluated import keep_evaluation
 from tests.support.multiclass_stores import RADIOGRAPHS, keep_multiclass, on_test, on_val, simulated
 from tests.support.records import on_val as on_val_of_two
@@ -149,6 +153,13 @@ def test_the_view_of_a_run_names_it_in_a_line(store: Store, run: Run, validation
     file = io.StringIO()
     Console(file=file, width=160).print(run_view(run, store, 160))
     assert f"outside validation {validation.evaluation.evaluation_id}, 800 images of other: AUC" in file.getvalue()
+
+
+def test_the_model_card_mentions_it(store: Store, run: Run, validation: OutsideValidation) -> None:
+    text = model_card(run, store, decider_of(run, store), ExportedModel({**ONNX, "lowered": False}))
+    chapter = text.split("## Outside validation", 1)[1].split("\n## ", 1)[0]
+    assert "800 images of other: AUC" in chapter
+    assert "Probabilities are too extreme" in chapter
 
 
 @pytest.fixture
