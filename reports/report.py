@@ -33,6 +33,7 @@ from reports.results.pairs import Ranking, rank
 from reports.results.probabilities import Probabilities, probabilities
 from reports.results.recognised import by_data, identity_line
 from reports.results.split_faults import split_faults
+from reports.results.training_size import TrainingSizeCurve, stored_curves
 from reports.summary.build import summarise
 from reports.summary.heading import data_in_words
 from reports.summary.model import Summary
@@ -105,10 +106,17 @@ class Section:
 
 @dataclass(frozen=True)
 class Report:
-    """The content of a report: its sections and the cards that were skipped."""
+    """The content of a report.
+
+    Attributes:
+        sections: Runs that may be compared.
+        skips: The cards that were skipped.
+        training_sizes: Figures by number of training images; empty for a store without runs of `zoo curve`.
+    """
 
     sections: tuple[Section, ...]
     skips: tuple[Skip, ...]
+    training_sizes: tuple[TrainingSizeCurve, ...] = ()
 
 
 def title(report: Report) -> str:
@@ -129,6 +137,7 @@ def build_report(
     available: Sequence[Claims] = (),
     notes: Sequence[str] = (),
     summarised: Store | None = None,
+    curve_runs: Iterable[Run] = (),
 ) -> Report:
     """Builds the report on runs, with a section for each combination of data and protocol.
 
@@ -142,6 +151,7 @@ def build_report(
         available: Claims to compare with runs on their own data; sections on other data only mention them.
         notes: Sentences that precede the notes of every section.
         summarised: The store with the per-image scores for summaries alone, which take less time than a whole report.
+        curve_runs: Runs of `zoo curve`; they need `scores`.
 
     Returns:
         The report, its sections in the order of their first run.
@@ -162,7 +172,8 @@ def build_report(
         else replace(section, notes=(*section.notes, *section.split_faults, *_notes_of_data(section.runs[0])))
         for section in sections
     ]
-    return Report(tuple(sections), tuple(skips))
+    curves = () if scores is None else stored_curves(curve_runs, scores)
+    return Report(tuple(sections), tuple(skips), curves)
 
 
 def _with_registration(section: Section, chain: Chain) -> Section:
@@ -274,7 +285,7 @@ def _section(
         synthetic=synthetic,
         runs=tuple(runs),
         comparisons=comparisons,
-        notes=(*notes, *_notes(runs, claims.compared, comparisons), *_cautions(cards)),
+        notes=(*notes, *_notes(runs, claims.compared, comparisons), *_cautions(cards, runs)),
         cards=cards,
         methods=methods(runs, measured),
         split_faults=faults,
@@ -314,7 +325,12 @@ def _multiclass_section(
         synthetic=facts.synthetic,
         runs=tuple(runs),
         comparisons=comparisons,
-        notes=(*notes, *_notes(runs, claims.compared, comparisons), *_cautions(cards), *([] if few is None else [few])),
+        notes=(
+            *notes,
+            *_notes(runs, claims.compared, comparisons),
+            *_cautions(cards, runs),
+            *([] if few is None else [few]),
+        ),
         cards=cards,
         methods=methods(runs, measured),
         split_faults=faults,
@@ -332,8 +348,8 @@ def _multiclass_section(
     )
 
 
-def _cautions(cards: Sequence[CardFigures]) -> tuple[str, ...]:
-    note = caution_note(cards)
+def _cautions(cards: Sequence[CardFigures], runs: Sequence[Run]) -> tuple[str, ...]:
+    note = caution_note(cards, runs)
     return () if note is None else (note,)
 
 

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from zoo.api.bench import plan_bench as plan_bench
     from zoo.api.compare import CompareResults as CompareResults
     from zoo.api.compare import compare as compare
+    from zoo.api.curve import CurvePlan as CurvePlan
+    from zoo.api.curve import CurveResults as CurveResults
+    from zoo.api.curve import curve as curve
+    from zoo.api.curve import plan_curve as plan_curve
     from zoo.api.evaluate import EvaluateResults as EvaluateResults
     from zoo.api.evaluate import evaluate as evaluate
     from zoo.api.export import ExportResults as ExportResults
@@ -64,6 +68,7 @@ _GROUPS = {
     "zoo.api.audit": ("AuditResults", "audit"),
     "zoo.api.bench": ("BenchPlan", "BenchResults", "bench", "plan_bench"),
     "zoo.api.compare": ("CompareResults", "compare"),
+    "zoo.api.curve": ("CurvePlan", "CurveResults", "curve", "plan_curve"),
     "zoo.api.evaluate": ("EvaluateResults", "evaluate"),
     "zoo.api.export": ("ExportResults", "export"),
     "zoo.api.plan": ("PlanResults", "plan"),

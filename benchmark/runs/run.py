@@ -30,8 +30,11 @@ from zoo.models.card import ModelCard
 SEMANTICS = 4
 """Raised when the same specification would give another result."""
 
-RECORD_VERSION = 7
+RECORD_VERSION = 8
 """Raised when the structure of run.json changes."""
+
+Stage = Literal["bench", "search", "curve"]
+"""What a run is for: a benchmark, a trial of a search, or a point of a curve over training images."""
 
 _FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -105,6 +108,20 @@ class DatasetFacts(Strict):
         return {"8-bit": (0.0, 255.0), "16-bit": (0.0, 65535.0)} if self.levels is None else self.levels
 
 
+class TrainingSubset(Strict):
+    """The part of the training images that a run of a curve trains on.
+
+    Attributes:
+        images: Number of training images. Those of one draw are nested: a smaller subset is part of a larger one.
+        of: Number of training images of the split, from which they are drawn.
+        draw: The number of the draw, from 0.
+    """
+
+    images: Annotated[int, Field(ge=1)]
+    of: Annotated[int, Field(ge=1)]
+    draw: Annotated[int, Field(ge=0)]
+
+
 class RunSpec(Strict):
     """The specification of a run: one card under one protocol on one data set with one seed.
 
@@ -117,6 +134,8 @@ class RunSpec(Strict):
         stage: A run of stage `search` is scored on validation alone and never opens the test split.
         fold: (number of folds, index from 0) of a cross-validation. Under `test_folds` the fold is the test part; in a
             search it is the val part of the train and val images.
+        subset: The part of the training images that a run of stage `curve` trains on. Validation and test images are
+            those of all other runs under the protocol. None for other stages.
     """
 
     card: ModelCard
@@ -124,8 +143,15 @@ class RunSpec(Strict):
     dataset: DatasetFacts
     seed: int
     semantics: int = SEMANTICS
-    stage: Literal["bench", "search"] = "bench"
+    stage: Stage = "bench"
     fold: tuple[int, int] | None = None
+    subset: TrainingSubset | None = None
+
+    @model_validator(mode="after")
+    def _curves_have_subsets(self) -> RunSpec:
+        if (self.stage == "curve") != (self.subset is not None):
+            raise ValueError("subset: a run of stage curve, and no other, trains on a subset of the training images")
+        return self
 
     @property
     def run_id(self) -> str:
@@ -141,11 +167,15 @@ class RunSpec(Strict):
             identity["stage"] = self.stage
         if self.fold is not None:
             identity["fold"] = self.fold
+        if self.subset is not None:
+            identity["subset"] = self.subset.model_dump()
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
     def seed_text(self) -> str:
-        """The seed, and the fold if there is one: `0`, `0 (fold 2/5)`."""
+        """The seed, and the fold or the subset if there is one: `0`, `0 (fold 2/5)`, `0 (100 images, draw 1)`."""
+        if self.subset is not None:
+            return f"{self.seed} ({self.subset.images} images, draw {self.subset.draw + 1})"
         return f"{self.seed}" if self.fold is None else f"{self.seed} (fold {self.fold[1] + 1}/{self.fold[0]})"
 
     @property
@@ -155,9 +185,12 @@ class RunSpec(Strict):
 
     @property
     def split_seed(self) -> int | tuple[int, int]:
-        """The seed of the split: the protocol's split seed, joined by the run's seed under `split: per-seed`."""
+        """The seed of the split: the protocol's split seed, joined by the run's seed under `split: per-seed`.
+
+        All runs of a curve have the split of seed 0, so that they are validated and tested on the same images.
+        """
         fixed = self.protocol.split == "fixed"
-        return self.protocol.split_seed if fixed else (self.protocol.split_seed, self.seed)
+        return self.protocol.split_seed if fixed else (self.protocol.split_seed, 0 if self.subset else self.seed)
 
 
 @dataclass(frozen=True)

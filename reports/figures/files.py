@@ -23,12 +23,14 @@ from reports.figures.multiclass import (
 )
 from reports.figures.pictures import Picture, Pictures
 from reports.figures.svg import svg_file
+from reports.figures.training_size import training_size_figure
 from reports.gallery.gallery import Gallery
 from reports.report import Report, Section
 from reports.results.card_figures import CardFigures
 from reports.results.curves import CardCurves
 from reports.results.multiclass import MulticlassCard
 from reports.results.probabilities import Probabilities
+from reports.results.training_size_text import ALT, heading
 from zoo.config.atomic import atomic_file
 from zoo.config.leftovers import sweep
 
@@ -65,6 +67,28 @@ def write_pictures(
         _write_section(section, folder, f"{number}-" if several else "", galleries or {})
         for number, section in enumerate(report.sections, start=1)
     )
+
+
+def write_curves(report: Report, folder: Path) -> dict[str, Picture]:
+    """Write the pictures of curves over training images to `folder`/figures.
+
+    Args:
+        report: The report to illustrate.
+        folder: The folder of the report.
+
+    Returns:
+        The picture of each curve by its heading.
+
+    Raises:
+        OSError: If a file cannot be written.
+    """
+    curves = report.training_sizes
+    return {
+        heading(curve, curves): Picture(
+            _write_svg(drawn_svg(training_size_figure, curve), folder, f"training-images-{number}-{curve.card}"), ALT
+        )
+        for number, curve in enumerate(curves, start=1)
+    }
 
 
 def _write_section(section: Section, folder: Path, prefix: str, galleries: Mapping[str, Gallery]) -> Pictures:

@@ -27,6 +27,7 @@ CHANGE_EFFECTS = (
 PUBLISHED = "Published and measured"
 PREDICTIVE_VALUES = "Predictive values at other prevalences"
 COSTS = "Costs per run"
+TRAINING_IMAGES = "Training images"
 SKIPPED = "Skipped cards"
 NO_FAULT = "No known fault was detected."
 CHECKLISTS = (

@@ -22,7 +22,17 @@ from reports.summary.model import Summary
 from reports.text import plural
 from reports.verdicts.report import ClaimsReport, differs
 from zoo.api.galleries import galleries_of
-from zoo.api.inputs import PathLike, Paths, declared, known_cards, new_folder, resolve_among, resolve_store, stored_runs
+from zoo.api.inputs import (
+    PathLike,
+    Paths,
+    declared,
+    known_cards,
+    new_folder,
+    readable_runs,
+    resolve_among,
+    resolve_store,
+    stored_runs,
+)
 from zoo.api.messages import Messages, OnMessage, silent
 from zoo.api.registrations import ClaimsArgument, resolve_claims
 from zoo.api.tables import frame, html_table
@@ -167,7 +177,15 @@ def report(
     runs = pool_folds(runs, source)
     available = [] if loaded else claims_about({run.spec.card.name for run in runs}, known)
     on_progress(f"reporting on {plural(len(runs), 'run')}: figures, intervals and comparisons")
-    content = build_report(runs, source.history, scores=source, claims=loaded, available=available, notes=notes)
+    content = build_report(
+        runs,
+        source.history,
+        scores=source,
+        claims=loaded,
+        available=available,
+        notes=notes,
+        curve_runs=filter(among.fit, readable_runs(source, Messages(), "curve")),
+    )
     galleries = {}
     if gallery:
         images = None if data is None else str(data)

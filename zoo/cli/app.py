@@ -13,6 +13,7 @@ from zoo.cli.commands import (
     cache,
     cards,
     compare,
+    curve,
     data,
     evaluate,
     export,
@@ -45,6 +46,7 @@ app.command("data")(data.command)
 app.command("protocols")(protocols.command)
 app.command("bench")(bench.command)
 app.command("search")(search.command)
+app.command("curve")(curve.command)
 app.command("runs")(runs.command)
 app.command("report")(report.command)
 app.command("compare")(compare.command)
@@ -83,7 +85,7 @@ def main() -> None:
     allow_plain_output()
     try:
         sys.argv[1:] = renamed(sys.argv[1:])
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False, prog_name="zoo")  # also for python -m zoo
     except Exception as error:
         sys.exit(_explain(error))
     except KeyboardInterrupt:

@@ -83,7 +83,7 @@ def time_left(states: Mapping[str, RunState], simultaneous: int) -> str:
     """Estimate the time until all runs have ended.
 
     Each run is expected to take as long as the measured runs of its kind, per epoch: from the fastest to the slowest of
-    them. A run in progress is also measured by what it has done. A kind without a measured run has no estimate: kinds
+    them. A run in progress is also measured by its own progress. A kind without a measured run has no estimate: kinds
     differ by a factor of a hundred. A run that takes longer than the slowest of its kind has none either, and the
     waiting runs are expected to take longer by the same factor.
 
@@ -141,12 +141,12 @@ def _expected(spec: RunSpec, states: Mapping[str, RunState]) -> _Range | None:
     return _Range(min(paces), max(paces)).times(_epochs(spec)) + _Range(0.0, storing)
 
 
-def _kind_of_training(spec: RunSpec) -> tuple[str, str]:
-    """The builder, and what is trained: a probe, new layers alone, or unfrozen layers as well."""
-    recipe = spec.card.recipe
+def _kind_of_training(spec: RunSpec) -> tuple[str, str, int | None]:
+    """The builder, what is trained (a probe, new layers, or unfrozen layers as well), and the images of a subset."""
+    recipe, images = spec.card.recipe, None if spec.subset is None else spec.subset.images
     if isinstance(recipe, ProbeRecipe):
-        return spec.card.model.builder, "probe"
-    return spec.card.model.builder, "fine-tuned" if recipe.finetune else "trained"
+        return spec.card.model.builder, "probe", images
+    return spec.card.model.builder, "fine-tuned" if recipe.finetune else "trained", images
 
 
 def _epochs(spec: RunSpec) -> int:

@@ -20,7 +20,7 @@ from typing import Any
 from benchmark.data.dataset import Dataset
 from benchmark.data.decoding.prepared import prepare
 from benchmark.data.splits import Split
-from benchmark.runs.drawn_split import draw_split, split_key
+from benchmark.runs.drawn_split import draw_whole_split, split_key, with_subset
 from benchmark.runs.execution.events import (
     ComputedElsewhere,
     Event,
@@ -234,7 +234,7 @@ class _Engine:
         warm_up()
         try:
             folder, split = self._prepare(spec)
-            facts = SplitFacts.of(split)
+            facts = SplitFacts.of(with_subset(split, spec))
             here, there = self._context.Pipe(duplex=False)
             measuring = Progressed(spec, Progress(0, 1, MEASURING))
             trial = self._trials.trial_for(spec, lambda: self._on_event(measuring))
@@ -328,10 +328,13 @@ class _Engine:
         kill_tree(_pid(worker))
 
     def _prepare(self, spec: RunSpec) -> tuple[Path, Split]:
-        """The folder of the prepared images, filled again if it was cleared, and their split, drawn once."""
+        """The folder of the prepared images, filled again if it was cleared, and their split, drawn once.
+
+        Runs on subsets of the training images share the folder of all of them.
+        """
         key = split_key(spec)
         if key not in self._splits:
-            self._splits[key] = draw_split(self._dataset, spec)
+            self._splits[key] = draw_whole_split(self._dataset, spec)
         return prepare(self._dataset, self._splits[key], spec.protocol.image_size), self._splits[key]
 
 

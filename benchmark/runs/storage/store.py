@@ -15,14 +15,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import filelock
 
 from benchmark.evidence.scores import AnyScores, Scores, SplitName
 from benchmark.runs.cross_validation import CrossValidatedRun, pooled_names, pooled_scores
 from benchmark.runs.history import NO_HISTORY, History
-from benchmark.runs.run import Run
+from benchmark.runs.run import Run, Stage
 from benchmark.runs.storage.contents import (
     Predictions,
     read_history,
@@ -102,7 +102,7 @@ class Store:
                 f"{STORE_VERSION}); update zoo, or give another folder"
             )
 
-    def runs(self, stage: Literal["bench", "search"] | None = None) -> tuple[list[Run], list[str]]:
+    def runs(self, stage: Stage | None = None) -> tuple[list[Run], list[str]]:
         """List the runs.
 
         A folder cannot be used if its record cannot be read, a file differs from what was saved, or a figure does not
@@ -120,7 +120,7 @@ class Store:
         runs, problems = self.survey(stage)
         return runs, [problem.line for problem in problems]
 
-    def survey(self, stage: Literal["bench", "search"] | None = None) -> tuple[list[Run], list[Problem]]:
+    def survey(self, stage: Stage | None = None) -> tuple[list[Run], list[Problem]]:
         """List runs as `runs` does, with a `Problem` for each folder that cannot be used."""
         runs: list[Run] = []
         problems: list[Problem] = []

@@ -32,6 +32,7 @@ from reports.render.html.image_table import ImagesView, gallery_places, images_v
 from reports.render.html.multiclass import ClassesView, classes_view, is_multiclass
 from reports.render.html.terms import Term, chapter_terms
 from reports.render.html.together import TogetherView, together_view
+from reports.render.html.training_size import training_size_views
 from reports.render.html.verdicts import ClaimsView, claims_view
 from reports.report import Report, Section, title
 from reports.results import outside_text, ranking_text
@@ -120,6 +121,7 @@ def render(
     return page.render(
         report=report,
         chapters=chapters,
+        training_sizes=training_size_views(report.training_sizes),
         title=text.capital(title(report)),
         style=Markup(style),
         script=Markup(script),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 
-from reports.figures.pictures import Pictures
+from reports.figures.pictures import Picture, Pictures
 from reports.findings import findings
 from reports.gallery.gallery import Gallery
 from reports.render.markdown.cards import cards_markdown, comparison_markdown, diagnosis_markdown
@@ -20,19 +20,26 @@ from reports.render.markdown.probabilities import probabilities_markdown
 from reports.render.markdown.ranking import ranking_markdown
 from reports.render.markdown.summary import summary_markdown
 from reports.render.markdown.table import cell, folded, image, table
+from reports.render.markdown.training_size import training_size_markdown
 from reports.render.words import PUBLISHED, SKIPPED
 from reports.report import Report, Section, title
 from reports.results.compare import Comparison, difference_text, published_text
 from reports.text import MISSING, decimals_of, estimate, interval, plural
 
 
-def render(report: Report, pictures: Sequence[Pictures] = (), galleries: Mapping[str, Gallery] | None = None) -> str:
+def render(
+    report: Report,
+    pictures: Sequence[Pictures] = (),
+    galleries: Mapping[str, Gallery] | None = None,
+    curves: Mapping[str, Picture] | None = None,
+) -> str:
     """Render a report as GitHub-flavoured markdown.
 
     Args:
         report: The report.
         pictures: Paths of the pictures of each section; none for a report without pictures.
         galleries: Galleries by run id.
+        curves: The picture of each curve over training images by its heading.
 
     Returns:
         The document.
@@ -44,6 +51,7 @@ def render(report: Report, pictures: Sequence[Pictures] = (), galleries: Mapping
     for section, images in zip_longest(report.sections, pictures[: len(report.sections)], fillvalue=None):
         if section is not None:
             parts += _section(section, images or Pictures(), galleries or {})
+    parts += training_size_markdown(report.training_sizes, curves or {})
     if report.skips:
         parts += [f"## {SKIPPED}", ""]
         parts += [f"- `{skip.card.name}`: {cell(skip.reason)}" for skip in report.skips]

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 
 from benchmark.evidence.estimate import Estimate
 from reports.render.csv_text import csv_text
-from reports.render.json import json_value
+from reports.render.json_value import json_value
 from reports.render.terminal.table import escape, plain_table
 from reports.results.outside import OutsideValidation
 from reports.results.outside_text import (
