@@ -61,7 +61,7 @@ CHEAPER: Mapping[str, Mapping[str, str]] = {
 TOGETHER: Mapping[str, tuple[str, ...]] = {
     "tutorial": ("index.md", "tutorial.md", "serving.md"),
     "guides": tuple(f"guides/{page}.md" for page in ("which-recipe", "guaranteed-sensitivity", "published-figures")),
-    "look-up": ("audit.md", "commands.md", "python.md"),
+    "look-up": ("audit.md", "commands.md", "python.md", "statistics/sample_size.md"),
     "extend": tuple(
         f"extend/{page}.md"
         for page in ("index", "sources", "protocols", "cards", "builders", "metrics", "spaces", "claims")

@@ -70,6 +70,7 @@ def test_the_document_has_these_parts_under_these_names(report: Report) -> None:
     (claims,) = section["claims"]
     assert set(claims) == {
         *("name", "title", "source", "data", "counts", "statements", "figures", "changes", "audit", "notes"),
+        *("margin", "loss_margin", "margin_from"),
     }
     assert set(section["cards"][0]) == {
         *("card", "seeds", "failed", "left_out", "thresholds", "at_half", "at_chosen", "diagnosis", "errors"),
@@ -77,6 +78,7 @@ def test_the_document_has_these_parts_under_these_names(report: Report) -> None:
     }
     assert set(claims["figures"][0]) == {
         *("about", "claim", "where", "decision", "published", "measured", "difference", "quote", "at"),
+        "margin_from",
     }
 
 

@@ -22,6 +22,8 @@ from reports.render.html.bars import Axis, axis_over
 from reports.render.html.page import render
 from reports.render.html.scores import slider_data, test_scores
 from reports.report import Report, build_report
+from reports.text import capital
+from reports.verdicts.text import flip_text, margin_text
 from tests.support.pages import HOSTILE, LONG, Page, hostile, ordinary, synthetic
 from tests.support.records import cards, make_run, on_test, planted
 from tests.support.stored import keep
@@ -124,6 +126,11 @@ def test_each_claim_is_shown_with_verdict_reason_and_place(page: Page, runs: tup
     for verdict, count in claims.counts().items():
         assert f"{verdict} {count}" in body
         assert VERDICTS[verdict].words in body
+    flipping = [judged for judged in (*claims.statements, *claims.figures) if flip_text(judged)]
+    assert flipping
+    for judged in flipping:
+        assert capital(flip_text(judged)) in body
+    assert margin_text(claims.claims) in body
 
 
 def test_every_card_has_a_row_and_a_section(page: Page) -> None:

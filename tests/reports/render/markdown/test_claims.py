@@ -12,6 +12,7 @@ from benchmark.runs.storage.store import Store
 from reports.claims.model import load_claims
 from reports.render.markdown.document import render
 from tests.reports.render.markdown.test_document import HOSTILE, tables
+from tests.support.claims import figure, row
 from tests.support.judging import BLIND, CARD, claims_about, report_of, study, two_cards
 from tests.support.records import KAGGLE, cards, of_counts, on_test, planted
 from tests.support.stored import keep
@@ -66,7 +67,31 @@ def test_images_that_would_be_needed_are_said(tmp_path: Path) -> None:
     claims = claims_about(tmp_path, says=[says])
     (said,) = named(render(report_of(store, claims)), "statement")
     assert said["verdict"] == "inconclusive"
-    assert re.search(r"about [\d,]+ test images could decide", said["why"])
+    assert re.search(r"about [\d,]+ test images would decide in 80% of cases", said["why"])
+
+
+def test_where_a_verdict_flips_and_where_margins_come_from_are_said(tmp_path: Path) -> None:
+    store = Store(tmp_path / "runs")
+    keep(store, CARD, of_counts(tp=212, fp=20, tn=214, fn=22))
+    printed = row("one", figure("accuracy", 0.9145), card=CARD)
+    says = {"at_least": {"card": CARD, "metric": "accuracy", "value": 0.9}}
+    claims = claims_about(tmp_path, printed, says=[says], margin_from="agreed with the readers")
+    own = claims.statements[0].model_copy(update={"margin_from": "a law"})
+    text = render(report_of(store, claims.model_copy(update={"statements": (own,)})))
+    assert "Margin of figures 0.05, of losses 10% of the value: agreed with the readers." in text
+    (statement,) = named(text, "statement")
+    (printed_figure,) = named(text, "published")
+    assert re.search(r"would be reproduced for a bound below 0\.\d{3}; .*; its margin: a law$", statement["why"])
+    flips = re.search(r"reproduced from a margin of (0\.\d{3}) on", printed_figure["why"])
+    ends = re.search(r"\[([-+.\d]+), ([-+.\d]+)\]", printed_figure["difference"])
+    assert flips is not None
+    assert ends is not None
+    assert float(flips[1]) == max(-float(ends[1]), float(ends[2]))
+
+
+def test_a_margin_without_an_origin_is_named(tmp_path: Path) -> None:
+    text = render(report_of(two_cards(tmp_path), study(tmp_path)))
+    assert "the file does not say where it comes from." in text
 
 
 def test_a_card_that_differs_has_its_changes_with_effect_and_p(tmp_path: Path) -> None:
