@@ -47,6 +47,7 @@ CHEAPER: Mapping[str, Mapping[str, str]] = {
         " --seeds 3": "",
         "vgg16-finetuned": "pixels-logistic",
         "small-cnn": "constant",
+        "curve vgg16-probe": "curve pixels-logistic --draws 1",
     },
     "guides/guaranteed-sensitivity.md": {
         "vgg16-probe": "small-cnn",
@@ -205,7 +206,7 @@ def test_every_source_that_the_code_cites_is_listed() -> None:
 
 
 def _surname(name: str) -> str:
-    return {"Blasiok": "Błasiok"}.get(name, name)  # the code keeps to ASCII
+    return {"Blasiok": "Błasiok", "Hajek": "Hájek"}.get(name, name)  # the code keeps to ASCII
 
 
 def test_every_page_s_commands_are_run() -> None:
