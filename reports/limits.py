@@ -22,12 +22,20 @@ COVERAGE_OF_FOLDS = (
 """From `tests.perf.cross_validation_simulation`; the page on cross-validation has the table."""
 
 
-def limits(section: Section) -> tuple[str, ...]:
-    """The limits of a section in sentences, the most important first."""
-    return tuple(_limits(section))
+def limits(section: Section, scored: int | None = None) -> tuple[str, ...]:
+    """The limits of a section in sentences, the most important first.
+
+    Args:
+        section: The section.
+        scored: The number of cards that were scored on the same test images, if the section has not all of them.
+
+    Returns:
+        The sentences.
+    """
+    return tuple(_limits(section, len(section.cards) if scored is None else scored))
 
 
-def _limits(section: Section) -> Iterator[str]:
+def _limits(section: Section, scored: int) -> Iterator[str]:
     first = section.runs[0].spec
     unknown = first.dataset.patients_unknown
     if section.synthetic:
@@ -66,7 +74,7 @@ def _limits(section: Section) -> Iterator[str]:
     yield from _test_set(section)
     yield from _validation(section)
     yield (
-        f"{plural(len(section.cards), 'card')} {'were' if len(section.cards) > 1 else 'was'} scored on the same test "
+        f"{plural(scored, 'card')} {'were' if scored > 1 else 'was'} scored on the same test "
         "images: the best of several figures is optimistic on average, and p-values are adjusted only where stated."
     )
     yield "Labels are those of the source; who assigned them, and how reliably, is unknown."

@@ -285,7 +285,7 @@ def _section(
         synthetic=synthetic,
         runs=tuple(runs),
         comparisons=comparisons,
-        notes=(*notes, *_notes(runs, claims.compared, comparisons), *_cautions(cards)),
+        notes=(*notes, *_notes(runs, claims.compared, comparisons), *_cautions(cards, runs)),
         cards=cards,
         methods=methods(runs, measured),
         split_faults=faults,
@@ -325,7 +325,12 @@ def _multiclass_section(
         synthetic=facts.synthetic,
         runs=tuple(runs),
         comparisons=comparisons,
-        notes=(*notes, *_notes(runs, claims.compared, comparisons), *_cautions(cards), *([] if few is None else [few])),
+        notes=(
+            *notes,
+            *_notes(runs, claims.compared, comparisons),
+            *_cautions(cards, runs),
+            *([] if few is None else [few]),
+        ),
         cards=cards,
         methods=methods(runs, measured),
         split_faults=faults,
@@ -343,8 +348,8 @@ def _multiclass_section(
     )
 
 
-def _cautions(cards: Sequence[CardFigures]) -> tuple[str, ...]:
-    note = caution_note(cards)
+def _cautions(cards: Sequence[CardFigures], runs: Sequence[Run]) -> tuple[str, ...]:
+    note = caution_note(cards, runs)
     return () if note is None else (note,)
 
 

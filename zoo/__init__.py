@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from zoo.api.evaluate import evaluate as evaluate
     from zoo.api.export import ExportResults as ExportResults
     from zoo.api.export import export as export
+    from zoo.api.plan import PlanResults as PlanResults
+    from zoo.api.plan import plan as plan
     from zoo.api.predict import PredictResults as PredictResults
     from zoo.api.predict import predict as predict
     from zoo.api.report import ReportResults as ReportResults
@@ -69,6 +71,7 @@ _GROUPS = {
     "zoo.api.curve": ("CurvePlan", "CurveResults", "curve", "plan_curve"),
     "zoo.api.evaluate": ("EvaluateResults", "evaluate"),
     "zoo.api.export": ("ExportResults", "export"),
+    "zoo.api.plan": ("PlanResults", "plan"),
     "zoo.api.predict": ("PredictResults", "predict"),
     "zoo.api.report": ("ReportResults", "report"),
     "zoo.api.search": ("SearchPlan", "SearchResults", "plan_search", "search"),

@@ -93,7 +93,7 @@ class Registration(Strict):
         semantics: Version of the computation, as in `RunSpec`.
         data: The data.
         protocol: The protocol.
-        cards: Digest of what decides the result of each card, by name.
+        cards: Digest of the model and recipe of each card, by name.
         runs: The planned runs by id.
         claims: The claims files that apply.
     """

@@ -19,7 +19,7 @@ _PROSE = ("report", "language")
 
 
 def registered(claims: Claims) -> RegisteredClaims:
-    """Make what is registered of claims.
+    """Make the entry that registers claims.
 
     Args:
         claims: Loaded claims, whose rows have the figures of their cards.

@@ -206,10 +206,25 @@ def recorded(figures: Sequence[Figure | None], n: int) -> SampleEstimate:
     return SampleEstimate(mean, None, None, n, "an interval over seeds needs per-image scores")
 
 
-def caution_note(cards: Sequence[CardFigures]) -> str | None:
-    """A sentence that says once why marked intervals may be far off; None if no figure of `cards` is marked."""
-    figures = [figure for card in cards for at in (card.at_half, card.at_chosen) for figure in at.values()]
-    reasons = dict.fromkeys(figure.caution for figure in figures if figure.caution is not None)
+def caution_note(cards: Sequence[CardFigures], runs: Sequence[Run] = ()) -> str | None:
+    """A sentence that says once why marked intervals may be far off.
+
+    Args:
+        cards: The figures of cards.
+        runs: Runs whose own figures are printed too.
+
+    Returns:
+        The sentence; None if no figure is marked.
+    """
+    of_cards = [figure.caution for card in cards for at in (card.at_half, card.at_chosen) for figure in at.values()]
+    of_runs = [
+        figure.caution
+        for run in runs
+        for split in ("val", "test")
+        for chosen in (False, True)
+        for figure in run.figures(split, chosen).values()
+    ]
+    reasons = dict.fromkeys(caution for caution in (*of_cards, *of_runs) if caution is not None)
     if not reasons:
         return None
     return f"{CAUTION} An interval with this mark may be far off: {'; or '.join(CAUTIONS[each] for each in reasons)}."

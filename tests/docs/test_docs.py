@@ -46,8 +46,10 @@ CHEAPER: Mapping[str, Mapping[str, str]] = {
         "zoo bench --all": "zoo bench constant pixels-logistic",
         " --seeds 3": "",
         "vgg16-finetuned": "pixels-logistic",
-        "small-cnn": "constant",
         "curve vgg16-probe": "curve pixels-logistic --draws 1",
+        "vgg16-probe": "pixels-logistic",
+        "small-cnn": "constant",
+        "image_size: 160": "image_size: 32",
     },
     "guides/guaranteed-sensitivity.md": {
         "vgg16-probe": "small-cnn",

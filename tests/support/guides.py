@@ -35,8 +35,9 @@ def write_guide_images(folder: Path) -> None:
             _save(picture, folder / "my_images" / phantom.classes[image.label] / f"p{patient:02d}_{shot}.png")
         elif number < _FOLDER_IMAGES + 2:
             _save(picture, folder / "new_images" / f"{number}.png")
-    for image, dark in zip(elsewhere, phantom.read(elsewhere, SIDE)[..., 0] // 4 * 3, strict=True):
-        _save(Pillow.fromarray(dark), folder / "other_hospital" / ("healthy", "ill")[image.label] / f"{image.name}.png")
+    for number, dark in enumerate(phantom.read(elsewhere, SIDE)[..., 0] // 4 * 3):
+        label = ("healthy", "ill")[elsewhere[number].label]
+        _save(Pillow.fromarray(dark), folder / "other_hospital" / label / f"{number}.png")
     with (folder / "labels.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([("path", "label", "patient", "site"), *rows])
 

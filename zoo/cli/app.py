@@ -17,6 +17,7 @@ from zoo.cli.commands import (
     data,
     evaluate,
     export,
+    plan,
     predict,
     protocols,
     report,
@@ -55,6 +56,7 @@ app.command("evaluate")(evaluate.command)
 app.command("export")(export.command)
 app.command("serve")(serve.command)
 app.command("audit")(audit.command)
+app.command("plan")(plan.command)
 app.command("verify")(verify.command)
 app.command("schema")(schema.command)
 app.add_typer(track.app, name="track", help="Send the store's runs to TensorBoard or MLflow.")
@@ -83,7 +85,7 @@ def main() -> None:
     allow_plain_output()
     try:
         sys.argv[1:] = renamed(sys.argv[1:])
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False, prog_name="zoo")  # also for python -m zoo
     except Exception as error:
         sys.exit(_explain(error))
     except KeyboardInterrupt:

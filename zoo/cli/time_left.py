@@ -83,7 +83,7 @@ def time_left(states: Mapping[str, RunState], simultaneous: int) -> str:
     """Estimate the time until all runs have ended.
 
     Each run is expected to take as long as the measured runs of its kind, per epoch: from the fastest to the slowest of
-    them. A run in progress is also measured by what it has done. A kind without a measured run has no estimate: kinds
+    them. A run in progress is also measured by its own progress. A kind without a measured run has no estimate: kinds
     differ by a factor of a hundred. A run that takes longer than the slowest of its kind has none either, and the
     waiting runs are expected to take longer by the same factor.
 

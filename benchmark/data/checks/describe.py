@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,6 +19,8 @@ from benchmark.data.text import plural
 _AT_A_TIME = 512
 _SMALL_VAL = 100
 _MIXTURES = 3
+MOST_GROUPS = 12
+"""A fact with more values, such as an age, is only counted."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,25 @@ class Cell:
     patients: int
     mean_grey: float
     sd_grey: float
+
+
+@dataclass(frozen=True)
+class Group:
+    """Images with one value of a further fact.
+
+    Attributes:
+        attribute: Name of the fact.
+        value: The value; empty where it is not known.
+        images: Number of images of each class, in the order of the classes.
+        patients: Number of patients.
+        mean_grey: Mean of their grey levels, 0..255.
+    """
+
+    attribute: str
+    value: str
+    images: tuple[int, ...]
+    patients: int
+    mean_grey: float
 
 
 @dataclass(frozen=True)
@@ -69,6 +90,7 @@ class DataSummary:
         formats: How the files store their images.
         ordered: Whether the order of the classes is a scale.
         attributes: Number of values of each further fact about images, by its name.
+        groups: The images by value of each fact with at most 12 values.
     """
 
     source: str
@@ -93,6 +115,7 @@ class DataSummary:
     formats: Formats | None = None
     ordered: bool = False
     attributes: dict[str, int] = field(default_factory=dict)
+    groups: tuple[Group, ...] = ()
 
 
 def describe(dataset: Dataset) -> DataSummary:
@@ -150,6 +173,7 @@ def describe(dataset: Dataset) -> DataSummary:
         formats=files,
         ordered=dataset.ordered,
         attributes={name: len(set(values.values())) for name, values in dataset.attributes.items()},
+        groups=tuple(_groups(dataset, levels)),
     )
 
 
@@ -175,6 +199,25 @@ def _cell(dataset: Dataset, levels: Floats, members: list[int]) -> Cell:
         mean_grey=float(mean.mean()),
         sd_grey=float(np.sqrt((sd**2).mean() + mean.var())),
     )
+
+
+def _groups(dataset: Dataset, levels: Floats) -> Iterator[Group]:
+    """The images by value of each fact that has few values, in the order of the facts, values sorted."""
+    for name, of_image in dataset.attributes.items():
+        members: dict[str, list[int]] = defaultdict(list)
+        for index, image in enumerate(dataset.images):
+            members[of_image.get(image.name, "")].append(index)
+        if len(members) > MOST_GROUPS:
+            continue
+        for value, indices in sorted(members.items()):
+            labels = Counter(dataset.images[index].label for index in indices)
+            yield Group(
+                attribute=name,
+                value=value,
+                images=tuple(labels[label] for label in range(len(dataset.classes))),
+                patients=len({dataset.images[index].patient for index in indices}),
+                mean_grey=float(levels[indices, 0].mean()),
+            )
 
 
 def _shared(dataset: Dataset, field: str) -> dict[str, int]:

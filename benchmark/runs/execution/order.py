@@ -36,5 +36,5 @@ def cost_of(spec: RunSpec) -> Cost:
 
 
 def cheap_first(specs: Iterable[RunSpec]) -> list[RunSpec]:
-    """The runs by what they train, the cheapest first; runs of one kind stay in their order."""
+    """The runs in the order of `Cost`, the cheapest first; runs of one kind stay in their order."""
     return sorted(specs, key=cost_of)

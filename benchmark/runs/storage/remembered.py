@@ -186,6 +186,12 @@ def records(store: Store) -> list[Run]:
     return sorted(runs, key=lambda run: (run.run_id in asked_for, run.finished), reverse=True)
 
 
+def cards_under(store: Store, conditions: str) -> set[str]:
+    """The names of the cards with a finished benchmark run under these `RunSpec.conditions`."""
+    finished = (run.spec for run in records(store) if run.status == "ok" and run.spec.stage == "bench")
+    return {spec.card.name for spec in finished if spec.conditions == conditions}
+
+
 def options_of(store: Store, source: str) -> SourceOptions | None:
     """The options with which a source was last opened for a run of the store; None if it has no run on the source."""
     facts = next((run.spec.dataset for run in records(store) if same_source(run.spec.dataset.source, source)), None)

@@ -20,7 +20,7 @@ _MOST_NAMES = 4
 
 @dataclass(frozen=True)
 class Check:
-    """A comparison of what is at hand with what was registered.
+    """One comparison between the files at hand and the registered ones.
 
     Attributes:
         state: The result.

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from benchmark.data.checks.describe import DataSummary
     from benchmark.data.checks.leakage import Leakage
 
+_MOST_CLASSES = 5
+"""With more classes, a table has no column for each."""
+
 
 def data_tables(summary: DataSummary) -> RenderableType:
     """Tables of counts, grey levels and leakage, then remarks."""
@@ -36,9 +39,11 @@ def data_tables(summary: DataSummary) -> RenderableType:
         table.add_row(cell.part, escape(cell.label), *counts)
         if several and after is not None and after.part != cell.part:
             table.add_section()
-    shared: list[RenderableType] = []
+    further: list[RenderableType] = []
+    if summary.groups:
+        further = ["", _group_table(summary, unknown)]
     if summary.leakage is not None:
-        shared = ["", _leakage_table(summary.leakage, unknown)]
+        further += ["", _leakage_table(summary.leakage, unknown)]
     facts = [
         f"{_classes(summary)}; channels: {summary.channels}; fingerprint {summary.fingerprint[:16]}",
         *(summary.formats.lines() if summary.formats else ()),
@@ -51,7 +56,7 @@ def data_tables(summary: DataSummary) -> RenderableType:
     ]
     if len(summary.problems) > 20:
         facts.append(f"left out: {len(summary.problems) - 20} more (--json lists all)")
-    return Group(table, *shared, *(escape(fact) for fact in facts))
+    return Group(table, *further, *(escape(fact) for fact in facts))
 
 
 def _classes(summary: DataSummary) -> str:
@@ -66,6 +71,25 @@ def _columns(summary: DataSummary) -> list[str]:
     """The further facts about images, with their numbers of values."""
     columns = [f"{name} ({plural(count, 'value')})" for name, count in summary.attributes.items()]
     return [f"columns: {', '.join(columns)}"] if columns else []
+
+
+def _group_table(summary: DataSummary, unknown: bool) -> Table:
+    """How many images of each class have each value of a column; with many classes, how many images."""
+    several = len(summary.classes) > _MOST_CLASSES
+    table = plain_table("column", "value", title="Classes by column")
+    shares = [f"share of {escape(summary.classes[1])}"] if len(summary.classes) == 2 else []
+    for name in (*(["images"] if several else map(escape, summary.classes)), *shares, "patients", "grey mean"):
+        table.add_column(name, justify="right")
+    previous = ""
+    for group in summary.groups:
+        total = sum(group.images)
+        counts = [str(total)] if several else [str(count) for count in group.images]
+        share = [f"{group.images[1] / total:.0%}"] if shares else []
+        people = MISSING if unknown else str(group.patients)
+        name = "" if group.attribute == previous else escape(group.attribute)
+        table.add_row(name, escape(group.value) or MISSING, *counts, *share, people, f"{group.mean_grey:.0f}")
+        previous = group.attribute
+    return table
 
 
 def _leakage_table(leakage: Leakage, unknown: bool) -> Table:

@@ -26,7 +26,7 @@ from reports.render.terminal.table import escape, plain_table
 from reports.render.terminal.text_chart import text_chart
 from reports.render.words import NO_FAULT, PUBLISHED
 from reports.report import outside_of, summary_of
-from reports.results.card_figures import failures, known_figures
+from reports.results.card_figures import caution_note, failures, known_figures
 from reports.results.compare import compare_card, difference_text, published_text
 from reports.results.curves import SeedHistory, seed_history
 from reports.results.guarantee_text import stated_share
@@ -165,7 +165,13 @@ def _figures(run: Run, width: int) -> Iterator[RenderableType]:
         cells = [measured(figures.get(metric), with_interval=True) for _, figures in columns]
         if any(text != MISSING for text in cells):
             table.add_row(label_of(metric), *(_stack(text, width) for text in cells))
-    yield from _titled("Figures", *map(escape, _order(run)), table, *map(escape, failures([run])))
+    yield from _titled("Figures", *map(escape, _order(run)), table, *_remarks(run))
+
+
+def _remarks(run: Run) -> Iterator[str]:
+    """Which figures are missing, and what the mark of intervals means."""
+    note = caution_note((), [run])
+    yield from map(escape, (*failures([run]), *([] if note is None else [note])))
 
 
 def _leading_first(run: Run) -> tuple[bool, ...]:
@@ -195,7 +201,7 @@ def _multiclass(run: Run, store: Store, width: int) -> Iterator[RenderableType]:
         cells = [measured(figures.get(key), with_interval=True) for _, figures in columns]
         if any(text != MISSING for text in cells):
             table.add_row(label_of(key), *(_stack(text, width) for text in cells))
-    yield from _titled("Figures", *map(escape, _order(run)), table, *map(escape, failures([run])))
+    yield from _titled("Figures", *map(escape, _order(run)), table, *_remarks(run))
     results = collect_multiclass_results([run], store).get(run.spec.card.name)
     if results is None:
         return

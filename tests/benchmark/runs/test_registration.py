@@ -47,3 +47,11 @@ def test_a_registration_covers_fewer_runs_and_claims_but_no_others() -> None:
     assert both.covers(registration_of(specs, KAGGLE, ()))
     assert not both.covers(registration_of(specs, KAGGLE, (), [other]))
     assert not registration_of(specs[:1], KAGGLE, (), [one]).covers(both)
+
+
+def test_the_rule_of_three_classes_is_that_of_their_decision() -> None:
+    facts = KAGGLE.model_copy(update={"classes": ("a", "b", "c")})
+    spec = make_spec(dataset=facts)
+    planned = registration_of([spec], facts, ())
+    assert planned.protocol.rule == spec.protocol.decision.in_words()
+    assert planned.data.classes == ("a", "b", "c")

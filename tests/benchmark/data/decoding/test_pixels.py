@@ -288,9 +288,21 @@ def test_levels_beyond_those_of_training_are_named_and_depths_have_their_levels(
     twelve = np.arange(0, 4096, 16, dtype=np.uint16).reshape(16, 16)
     training = {"16-bit": (0.0, 4095.0)}
     assert decode_other(encoded(Pillow.fromarray(twelve), "PNG"), training)[1] is None
-    note = decode_other(encoded(Pillow.fromarray(twelve * 16), "PNG"), training)[1]
-    assert note == (
-        "levels 0..65280 exceed those of the training images, 0..4095: they are clipped. Is the bit depth different?"
-    )
+    as_trained = np.asarray(decode(encoded(Pillow.fromarray(twelve), "PNG"), training))
+    for factor, white in ((4, 16383), (16, 65535)):
+        image, note = decode_other(encoded(Pillow.fromarray(twelve * factor), "PNG"), training)
+        assert note == (
+            f"levels 0..{4080 * factor} are those of another bit depth than 16-bit (levels 0..4095) of the training "
+            f"images; 0..{white} is read as 0..255"
+        )
+        difference = np.abs(
+            np.asarray(image).astype(int) - np.asarray(decode(encoded(Pillow.fromarray(twelve), "PNG")))
+        )
+        assert difference.max() <= 1
+    marked = twelve.copy()
+    marked[0, :12] = 65535  # a burned-in mark on 4.7% of the pixels leaves the others as they are
+    image, note = decode_other(encoded(Pillow.fromarray(marked), "PNG"), training)
+    assert note == "levels 192..65535 exceed those of the training images, 0..4095: 4.7% of the pixels are clipped"
+    assert np.array_equal(np.asarray(image)[1:], as_trained[1:])
     eight = decode_other(encoded(Pillow.new("L", (16, 16), 9), "PNG"), training)[1]
     assert eight == "8-bit, trained on 16-bit (levels 0..4095) images"
