@@ -60,6 +60,7 @@ class TrainingSizeCurve:
         metric: The metric, for several classes its key.
         decided: How images are decided; None if the metric is of scores.
         classes: The names of the classes.
+        unit: `patient`, or `image` where patients are not known.
         available: Number of training images of the split, from which the draws are.
         tested: Number of test images, the same in all runs.
         points: By number of training images.
@@ -73,6 +74,7 @@ class TrainingSizeCurve:
     metric: str
     decided: str | None
     classes: tuple[str, ...]
+    unit: str
     available: int
     tested: int
     points: tuple[SizePoint, ...]
@@ -126,6 +128,7 @@ def training_size_curve(runs: Sequence[Run], store: Store, metric: str | None = 
         metric=metric,
         decided=leading(first).words if uses_decisions else None,
         classes=first.spec.dataset.classes,
+        unit="image" if first.spec.dataset.patients_unknown else "patient",
         available=_available(first),
         tested=first.split.sizes["test"],
         points=tuple(points),

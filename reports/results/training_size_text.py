@@ -58,8 +58,8 @@ def description(curve: TrainingSizeCurve) -> str:
     decided = "" if curve.decided is None else f" {curve.decided}"
     return (
         f"{label_of(curve.metric)}{decided} of {curve.card} on the same {curve.tested:,} test images, by number of "
-        f"training images: the mean of {plural(draws, 'draw')} by patient from {curve.available:,} training images, "
-        f"{plural(runs, 'run')}. The sizes of one draw are nested."
+        f"training images: the mean of {plural(draws, 'draw')} by {curve.unit} from {curve.available:,} training images"
+        f", {plural(runs, 'run')}. The sizes of one draw are nested."
     )
 
 
@@ -83,8 +83,8 @@ def answers(curve: TrainingSizeCurve) -> list[str]:
         lines.append(
             f"This extrapolates the inverse power law {law.limit:.3f} {sign} {law.scale:.3g} n^-{law.exponent:.2f}, "
             f"fitted to {plural(len(curve.points), 'size')}. The intervals account for draws, training images and test "
-            "patients. They assume that the law holds beyond the measured sizes, and that further images are like "
-            "these."
+            f"{curve.unit}s. They assume that the law holds beyond the measured sizes, and that further images are "
+            "like these."
         )
     return lines
 
