@@ -21,7 +21,7 @@ class SuspectedLabel:
         name: The image.
         part: `train` or `val`.
         patient: Its patient.
-        given: The class that it is labelled with.
+        label: The class that it is labelled with.
         suggested: The class with the highest score.
         score: The out-of-fold score of the given class in [0, 1]: the lower, the more suspect.
     """
@@ -29,7 +29,7 @@ class SuspectedLabel:
     name: str
     part: str
     patient: str
-    given: str
+    label: str
     suggested: str
     score: float
 
@@ -74,7 +74,7 @@ def suspected_labels(dataset: Dataset, split: Split) -> LabelCheck:
             images[each.row].name,
             parts[each.row],
             images[each.row].patient,
-            dataset.classes[each.given],
+            dataset.classes[each.label],
             dataset.classes[each.suggested],
             each.score,
         )

@@ -15,13 +15,13 @@ class LabelSuspect:
 
     Attributes:
         row: The place of the image in the scores.
-        given: Its label.
+        label: Its label.
         suggested: The class with the highest score.
         score: The score of the given label in [0, 1]: the lower, the more suspect.
     """
 
     row: int
-    given: int
+    label: int
     suggested: int
     score: float
 

@@ -37,7 +37,7 @@ def test_the_list_is_written_with_pictures(digits: Dataset, tmp_path: Path) -> N
 
 def test_a_protocol_that_tests_every_image_is_refused(digits: Dataset, tmp_path: Path) -> None:
     with pytest.raises(zoo.ConfigError, match="tests every image"):
-        zoo.labels(digits, protocol=protocol(test_folds=3), store=tmp_path)
+        zoo.labels(digits, protocol=protocol(test_folds=3, sampling={"min_val": 0}), store=tmp_path)
 
 
 def test_a_missing_package_is_named(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:

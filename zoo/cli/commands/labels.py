@@ -56,7 +56,7 @@ def command(
     table = plain_table("image", "part", "label", "suggested", title=escape(results.data))
     table.add_column("score of the label", justify="right")
     for each in results.suspects[:_MOST]:
-        row = (each.name, each.part, each.given, each.suggested, f"{each.score:.3f}")
+        row = (each.name, each.part, each.label, each.suggested, f"{each.score:.3f}")
         table.add_row(*map(escape, row))
     console.print(table)
     console.print(results.about, markup=False)

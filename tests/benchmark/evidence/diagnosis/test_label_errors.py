@@ -30,7 +30,7 @@ def test_suspects_are_those_of_the_paper(classes: int) -> None:
     suspects = label_suspects(scores_of("train", labels, y_score, tuple("abcd"[:classes])))
     assert {each.row for each in suspects} == confident(labels, scores)
     assert {each.row for each in suspects} <= set(range(0, 200, 20))
-    assert all(each.given == labels[each.row] and each.suggested == truth[each.row] for each in suspects)
+    assert all(each.label == labels[each.row] and each.suggested == truth[each.row] for each in suspects)
     given = [each.score for each in suspects]
     assert given == sorted(given)
     assert len(given) > 3
