@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from benchmark.evidence.comparison.verdict import VERDICTS, Answer, Verdict
-from benchmark.runs.cross_validation import is_pending
+from benchmark.runs.cross_validation import is_unfinished
 from reports.audit.figures import SEVERITIES
 from reports.report import Section
 from reports.results.card_figures import CardFigures
@@ -89,7 +89,7 @@ def _reasons(claims: Sequence[ClaimVerdict]) -> tuple[tuple[Verdict, str, tuple[
 
 
 def _remarks(section: Section) -> Iterator[str]:
-    pending = sum(map(is_pending, section.runs))
+    pending = sum(map(is_unfinished, section.runs))
     failed = sum(run.status == "failed" for run in section.runs) - pending
     cards, runs = len(section.cards), len(section.runs)
     ends = [f"{failed} failed"] * bool(failed) + [f"{pending} not finished yet"] * bool(pending)

@@ -22,12 +22,20 @@ COVERAGE_OF_FOLDS = (
 """From `tests.perf.cross_validation_simulation`; the page on cross-validation has the table."""
 
 
-def limits(section: Section) -> tuple[str, ...]:
-    """The limits of a section in sentences, the most important first."""
-    return tuple(_limits(section))
+def limits(section: Section, scored: int | None = None) -> tuple[str, ...]:
+    """The limits of a section in sentences, the most important first.
+
+    Args:
+        section: The section.
+        scored: The number of cards that were scored on the same test images, if the section has not all of them.
+
+    Returns:
+        The sentences.
+    """
+    return tuple(_limits(section, len(section.cards) if scored is None else scored))
 
 
-def _limits(section: Section) -> Iterator[str]:
+def _limits(section: Section, scored: int) -> Iterator[str]:
     first = section.runs[0].spec
     unknown = first.dataset.patients_unknown
     if section.synthetic:
@@ -40,7 +48,7 @@ def _limits(section: Section) -> Iterator[str]:
     else:
         yield (
             "Train, validation and test images come from one source: performance on images from another hospital, "
-            "machine or population is unknown."
+            f"machine or population is unknown{_elsewhere(section)}."
         )
     claims = [report.claims for report in section.claims]
     elsewhere = (run.spec.card.published and is_different_data(run, claims) for run in section.runs)
@@ -66,13 +74,24 @@ def _limits(section: Section) -> Iterator[str]:
     yield from _test_set(section)
     yield from _validation(section)
     yield (
-        f"{plural(len(section.cards), 'card')} {'were' if len(section.cards) > 1 else 'was'} scored on the same test "
+        f"{plural(scored, 'card')} {'were' if scored > 1 else 'was'} scored on the same test "
         "images: the best of several figures is optimistic on average, and p-values are adjusted only where stated."
     )
     yield "Labels are those of the source; who assigned them, and how reliably, is unknown."
+    if section.claims and section.registration is None:
+        yield (
+            "Nothing was registered before the test split was scored: that claims, margins and rules are older than "
+            "the scores cannot be shown."
+        )
     missing = [card.card.name for card in section.cards if card.failed]
     if missing:
         yield f"Runs of {', '.join(missing)} failed: their figures are missing or rest on fewer seeds."
+
+
+def _elsewhere(section: Section) -> str:
+    """For which models outside validation says more; empty without any."""
+    cards = list(dict.fromkeys(each.card for each in section.outside))
+    return f", except as the outside validation of {listed(cards)} shows" if cards else ""
 
 
 def _seeds(section: Section) -> Iterator[str]:

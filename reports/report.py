@@ -27,14 +27,18 @@ from reports.results.measured import (
 from reports.results.methods import Methods, methods
 from reports.results.multiclass import MulticlassSection, multiclass_section
 from reports.results.multiclass_text import few_images_note
+from reports.results.outside import OutsideValidation, outside_validations
 from reports.results.pairs import Ranking, rank
 from reports.results.probabilities import Probabilities, probabilities
 from reports.results.recognised import by_data, identity_line
+from reports.results.shortcuts import ShortcutBaseline, shortcut_baseline
 from reports.results.split_faults import split_faults
+from reports.results.training_size import TrainingSizeCurve, stored_curves
 from reports.summary.build import summarise
 from reports.summary.heading import data_in_words
 from reports.summary.model import Summary
 from reports.text import capital, listed
+from reports.verdicts.registered import RegistrationFacts
 from reports.verdicts.report import ClaimsReport, report_on_claims
 
 
@@ -61,6 +65,9 @@ class Section:
         multiclass: What only sections on three or more classes have, instead of `probabilities` and `curves`. None for
             two classes.
         summary: What a reader wants to know first.
+        shortcuts: What cards add over facts without content; None where the store recorded none about the split.
+        registration: What was registered before the scores (`reports.registration` adds it); None if nothing was.
+        outside: The external validations of the models of its runs; empty without any, or without scores.
     """
 
     title: str
@@ -78,6 +85,9 @@ class Section:
     image_errors: ImageErrors | None = None
     multiclass: MulticlassSection | None = None
     summary: Summary | None = None
+    shortcuts: ShortcutBaseline | None = None
+    registration: RegistrationFacts | None = None
+    outside: tuple[OutsideValidation, ...] = ()
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -98,10 +108,17 @@ class Section:
 
 @dataclass(frozen=True)
 class Report:
-    """The content of a report: its sections and the cards that were skipped."""
+    """The content of a report.
+
+    Attributes:
+        sections: Runs that may be compared.
+        skips: The cards that were skipped.
+        training_sizes: Figures by number of training images; empty for a store without runs of `zoo curve`.
+    """
 
     sections: tuple[Section, ...]
     skips: tuple[Skip, ...]
+    training_sizes: tuple[TrainingSizeCurve, ...] = ()
 
 
 def title(report: Report) -> str:
@@ -122,6 +139,7 @@ def build_report(
     available: Sequence[Claims] = (),
     notes: Sequence[str] = (),
     summarised: Store | None = None,
+    curve_runs: Iterable[Run] = (),
 ) -> Report:
     """Builds the report on runs, with a section for each combination of data and protocol.
 
@@ -135,6 +153,7 @@ def build_report(
         available: Claims to compare with runs on their own data; sections on other data only mention them.
         notes: Sentences that precede the notes of every section.
         summarised: The store with the per-image scores for summaries alone, which take less time than a whole report.
+        curve_runs: Runs of `zoo curve`; they need `scores`.
 
     Returns:
         The report, its sections in the order of their first run.
@@ -145,13 +164,22 @@ def build_report(
     ]
     if scores is None and summarised is not None:
         sections = [replace(section, summary=summary_of(section.runs, summarised)) for section in sections]
+    if scores is not None:
+        sections = [replace(section, outside=outside_of(section.runs, scores)) for section in sections]
     sections = [
         section
         if section.summary is not None
         else replace(section, notes=(*section.notes, *section.split_faults, *_notes_of_data(section.runs[0])))
         for section in sections
     ]
-    return Report(tuple(sections), tuple(skips))
+    curves = () if scores is None else stored_curves(curve_runs, scores)
+    return Report(tuple(sections), tuple(skips), curves)
+
+
+def outside_of(runs: Sequence[Run], store: Store) -> tuple[OutsideValidation, ...]:
+    """The external validations of the models of finished runs, and of the folds of a cross-validation."""
+    single = [each for run in runs for each in (run.folds if isinstance(run, CrossValidatedRun) else (run,))]
+    return outside_validations([run for run in single if run.status == "ok"], store)
 
 
 def summary_of(runs: Sequence[Run], store: Store) -> Summary:
@@ -243,7 +271,7 @@ def _section(
         synthetic=synthetic,
         runs=tuple(runs),
         comparisons=comparisons,
-        notes=(*notes, *_notes(runs, claims.compared, comparisons), *_cautions(cards)),
+        notes=(*notes, *_notes(runs, claims.compared, comparisons), *_cautions(cards, runs)),
         cards=cards,
         methods=methods(runs, measured),
         split_faults=faults,
@@ -253,6 +281,7 @@ def _section(
         curves=tuple(card_curves(results, history) for results in measured.values()),
         image_errors=image_errors(measured, first.dataset.classes),
         summary=None if scores is None else summarise(runs, measured, scores, split_faults=faults, claims=claims.lines),
+        shortcuts=None if scores is None else shortcut_baseline(measured, scores),
     )
 
 
@@ -283,7 +312,12 @@ def _multiclass_section(
         synthetic=facts.synthetic,
         runs=tuple(runs),
         comparisons=comparisons,
-        notes=(*notes, *_notes(runs, claims.compared, comparisons), *_cautions(cards), *([] if few is None else [few])),
+        notes=(
+            *notes,
+            *_notes(runs, claims.compared, comparisons),
+            *_cautions(cards, runs),
+            *([] if few is None else [few]),
+        ),
         cards=cards,
         methods=methods(runs, measured),
         split_faults=faults,
@@ -298,11 +332,12 @@ def _multiclass_section(
         multiclass=multiclass_section(facts.classes, facts.ordered, measured, history),
         ranking=rank(list(measured.values()), "auc:macro") if len(measured) > 1 else None,
         summary=None if scores is None else summarise(runs, measured, scores, split_faults=faults, claims=claims.lines),
+        shortcuts=None if scores is None else shortcut_baseline(measured, scores),
     )
 
 
-def _cautions(cards: Sequence[CardFigures]) -> tuple[str, ...]:
-    note = caution_note(cards)
+def _cautions(cards: Sequence[CardFigures], runs: Sequence[Run]) -> tuple[str, ...]:
+    note = caution_note(cards, runs)
     return () if note is None else (note,)
 
 

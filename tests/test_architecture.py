@@ -168,3 +168,12 @@ def test_quick_commands_load_no_network_library(arguments: list[str]) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stderr.strip().endswith("HEAVY []")
+
+
+def test_outside_validation_feeds_nothing_back() -> None:
+    """What trains, chooses, searches or judges claims cannot read what a model gave on images from elsewhere."""
+    stored = "benchmark.runs.storage.evaluations"
+    users = {module for module in MODULES if stored in imports(module)}
+    assert users == {"benchmark.runs.deployment.outside", "reports.results.outside", "zoo.api.evaluate"}
+    fitted = {module for module in MODULES if "benchmark.evidence.external.recalibration" in imports(module)}
+    assert fitted == {"reports.results.outside_recalibration"}

@@ -26,8 +26,18 @@ if TYPE_CHECKING:
     from zoo.api.bench import plan_bench as plan_bench
     from zoo.api.compare import CompareResults as CompareResults
     from zoo.api.compare import compare as compare
+    from zoo.api.curve import CurvePlan as CurvePlan
+    from zoo.api.curve import CurveResults as CurveResults
+    from zoo.api.curve import curve as curve
+    from zoo.api.curve import plan_curve as plan_curve
+    from zoo.api.evaluate import EvaluateResults as EvaluateResults
+    from zoo.api.evaluate import evaluate as evaluate
     from zoo.api.export import ExportResults as ExportResults
     from zoo.api.export import export as export
+    from zoo.api.labels import LabelResults as LabelResults
+    from zoo.api.labels import labels as labels
+    from zoo.api.plan import PlanResults as PlanResults
+    from zoo.api.plan import plan as plan
     from zoo.api.predict import PredictResults as PredictResults
     from zoo.api.predict import predict as predict
     from zoo.api.report import ReportResults as ReportResults
@@ -37,6 +47,8 @@ if TYPE_CHECKING:
     from zoo.api.search import plan_search as plan_search
     from zoo.api.search import search as search
     from zoo.api.serve import serve as serve
+    from zoo.api.verify import VerifyResults as VerifyResults
+    from zoo.api.verify import verify as verify
     from zoo.config.errors import ConfigError as ConfigError
     from zoo.models.card import ModelCard as ModelCard
     from zoo.models.card import PublishedFigure as PublishedFigure
@@ -58,11 +70,16 @@ _GROUPS = {
     "zoo.api.audit": ("AuditResults", "audit"),
     "zoo.api.bench": ("BenchPlan", "BenchResults", "bench", "plan_bench"),
     "zoo.api.compare": ("CompareResults", "compare"),
+    "zoo.api.curve": ("CurvePlan", "CurveResults", "curve", "plan_curve"),
+    "zoo.api.evaluate": ("EvaluateResults", "evaluate"),
     "zoo.api.export": ("ExportResults", "export"),
+    "zoo.api.labels": ("LabelResults", "labels"),
+    "zoo.api.plan": ("PlanResults", "plan"),
     "zoo.api.predict": ("PredictResults", "predict"),
     "zoo.api.report": ("ReportResults", "report"),
     "zoo.api.search": ("SearchPlan", "SearchResults", "plan_search", "search"),
     "zoo.api.serve": ("serve",),
+    "zoo.api.verify": ("VerifyResults", "verify"),
     "reports.frames.load": ("load_figures", "load_history", "load_runs", "load_scores", "load_settings"),
     "zoo.config.errors": ("ConfigError",),
     "zoo.models.card": ("ModelCard", "PublishedFigure"),

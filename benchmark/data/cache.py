@@ -24,6 +24,7 @@ CHOICES = "choices"
 KINDS = {
     CHOICES: "which way this machine computes frozen layers fastest, and how fast it is",
     "features": "outputs of frozen layers",
+    "figures": "figures of reports, as SVG",
     "plugins": "plug-ins that were tried out",
     "prepared": "decoded images of a split",
     "scans": "digests and readability of the files of a folder",

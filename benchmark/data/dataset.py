@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -130,6 +131,7 @@ class Dataset:
         ordered: Whether the order of the classes is a scale, as with grades of a disease.
         attributes: Further facts about images, such as the site or the sex: by name of the fact, then of the image.
         hold_out: The images that the user held out for the test, as COLUMN=VALUE.
+        files: The file of each image, by name; empty for a source without files.
     """
 
     source: str
@@ -154,6 +156,7 @@ class Dataset:
     ordered: bool = False
     attributes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     hold_out: str | None = None
+    files: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def unit(self) -> str:

@@ -58,6 +58,16 @@ def is_pending(run: Run) -> bool:
     return isinstance(run, IncompleteRun) and bool(run.pending)
 
 
+def is_interrupted(run: Run) -> bool:
+    """Whether a run has no figures yet because its benchmark ended before all folds ran, none of which failed."""
+    return isinstance(run, IncompleteRun) and not run.pending and all(fold.error is None for fold in run.folds)
+
+
+def is_unfinished(run: Run) -> bool:
+    """Whether a run has no figures yet although nothing failed: a benchmark computes it, or was interrupted."""
+    return is_pending(run) or is_interrupted(run)
+
+
 def chosen_cut(run: Run, scores: AnyScores) -> Cut | None:
     """The threshold that a run of two classes chose on validation.
 

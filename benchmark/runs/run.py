@@ -8,9 +8,9 @@ import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from benchmark.data.dataset import Dataset, PatientFacts
 from benchmark.data.splits import Split
@@ -33,8 +33,12 @@ SEMANTICS = 4
 RECORD_VERSION = 7
 """Raised when the structure of run.json changes."""
 
+Stage = Literal["bench", "search", "curve"]
+"""What a run is for: a benchmark, a trial of a search, or a point of a curve over training images."""
+
 _FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-_Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+"""SHA-256 in hexadecimal."""
 
 
 class DatasetFacts(Strict):
@@ -104,6 +108,20 @@ class DatasetFacts(Strict):
         return {"8-bit": (0.0, 255.0), "16-bit": (0.0, 65535.0)} if self.levels is None else self.levels
 
 
+class TrainingSubset(Strict):
+    """The part of the training images that a run of a curve trains on.
+
+    Attributes:
+        images: Number of training images. Those of one draw are nested: a smaller subset is part of a larger one.
+        of: Number of training images of the split, from which they are drawn.
+        draw: The number of the draw, from 0.
+    """
+
+    images: Annotated[int, Field(ge=1)]
+    of: Annotated[int, Field(ge=1)]
+    draw: Annotated[int, Field(ge=0)]
+
+
 class RunSpec(Strict):
     """The specification of a run: one card under one protocol on one data set with one seed.
 
@@ -116,6 +134,8 @@ class RunSpec(Strict):
         stage: A run of stage `search` is scored on validation alone and never opens the test split.
         fold: (number of folds, index from 0) of a cross-validation. Under `test_folds` the fold is the test part; in a
             search it is the val part of the train and val images.
+        subset: The part of the training images that a run of stage `curve` trains on. Validation and test images are
+            those of all other runs under the protocol. None for other stages.
     """
 
     card: ModelCard
@@ -123,8 +143,22 @@ class RunSpec(Strict):
     dataset: DatasetFacts
     seed: int
     semantics: int = SEMANTICS
-    stage: Literal["bench", "search"] = "bench"
+    stage: Stage = "bench"
     fold: tuple[int, int] | None = None
+    subset: TrainingSubset | None = None
+
+    @model_validator(mode="after")
+    def _curves_have_subsets(self) -> RunSpec:
+        if (self.stage == "curve") != (self.subset is not None):
+            raise ValueError("subset: a run of stage curve, and no other, trains on a subset of the training images")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_missing_subset(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = dump(self)
+        if fields.get("subset") is None:  # documents of runs on all training images have no such field
+            fields.pop("subset", None)
+        return fields
 
     @property
     def run_id(self) -> str:
@@ -140,11 +174,15 @@ class RunSpec(Strict):
             identity["stage"] = self.stage
         if self.fold is not None:
             identity["fold"] = self.fold
+        if self.subset is not None:
+            identity["subset"] = self.subset.model_dump()
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
     def seed_text(self) -> str:
-        """The seed, and the fold if there is one: `0`, `0 (fold 2/5)`."""
+        """The seed, and the fold or the subset if there is one: `0`, `0 (fold 2/5)`, `0 (100 images, draw 1)`."""
+        if self.subset is not None:
+            return f"{self.seed} ({self.subset.images} images, draw {self.subset.draw + 1})"
         return f"{self.seed}" if self.fold is None else f"{self.seed} (fold {self.fold[1] + 1}/{self.fold[0]})"
 
     @property
@@ -154,9 +192,12 @@ class RunSpec(Strict):
 
     @property
     def split_seed(self) -> int | tuple[int, int]:
-        """The seed of the split: the protocol's split seed, joined by the run's seed under `split: per-seed`."""
+        """The seed of the split: the protocol's split seed, joined by the run's seed under `split: per-seed`.
+
+        All runs of a curve have the split of seed 0, so that they are validated and tested on the same images.
+        """
         fixed = self.protocol.split == "fixed"
-        return self.protocol.split_seed if fixed else (self.protocol.split_seed, self.seed)
+        return self.protocol.split_seed if fixed else (self.protocol.split_seed, 0 if self.subset else self.seed)
 
 
 @dataclass(frozen=True)
@@ -208,6 +249,7 @@ class Job:
         split: Facts about their split.
         also_unfrozen: Numbers of unfrozen layers of other runs that will use the same features.
         trial: What chooses the method for frozen layers if the protocol leaves it open.
+        registration: Digest of the registration that contains the run.
     """
 
     spec: RunSpec
@@ -215,6 +257,7 @@ class Job:
     split: SplitFacts
     also_unfrozen: tuple[int, ...] = ()
     trial: PrefixTrial | PrefixMethod | None = None
+    registration: str | None = None
 
 
 class Costs(Strict):
@@ -269,6 +312,8 @@ class Run(Strict):
         costs: What it cost.
         environment: What it was computed with.
         files: SHA-256 of each other file of the run, by name. The store writes it; empty in old records.
+        registration: Digest of the registration that was written before the test split was opened. None in records
+            of searches and in old ones, which do not have the field.
     """
 
     version: int = RECORD_VERSION
@@ -286,7 +331,8 @@ class Run(Strict):
     probe: ProbeFacts | None = None
     costs: Costs | None = None
     environment: Environment | None = None
-    files: dict[_FileName, _Sha256] = Field(default={})
+    files: dict[_FileName, Sha256] = Field(default={})
+    registration: Sha256 | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> Run:
@@ -310,6 +356,13 @@ class Run(Strict):
         if self.decision is not None and self.decision.classes != self.spec.dataset.classes:
             raise ValueError("its decision is for other classes than those of the data")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_missing_registration(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = dump(self)
+        if fields.get("registration") is None:  # documents of runs without one have no such field
+            fields.pop("registration", None)
+        return fields
 
     @property
     def choice(self) -> Threshold | Decision | None:

@@ -34,6 +34,7 @@ from reports.audit.misprints import EXPLAINED, misprint
 from reports.audit.multiclass import class_row, class_set_findings, printed_class_matrix
 from reports.audit.outcome import AMBIGUOUS, with_outcome
 from reports.audit.rates import area_of_decisions, implied_test_set
+from reports.audit.sentences import contradicted_sentences
 from reports.audit.uncertainty import uncertainty_findings
 from reports.claims.model import Claims, Interpretation, PrintedMatrix, Row, TestSet
 from reports.claims.printed import AnyMatrix, PrintedClassMatrix
@@ -116,6 +117,7 @@ def audit(claims: Claims) -> Audit:
             findings += misprint(figure_set, matrices_of_rows.get(name), name in of_several)
     findings += _contradictory_settings(claims)
     findings += _same_names(claims)
+    findings += contradicted_sentences(claims)
     order = {row.name: index for index, row in enumerate(claims.rows)}
     findings.sort(key=lambda finding: (SEVERITIES.index(finding.severity), order[finding.row]))
     audited = tuple(

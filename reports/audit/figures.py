@@ -49,6 +49,7 @@ KINDS = {
     "above-constant": "a loss above that of the best constant prediction",
     "settings": "a setting with two stated values",
     "same-name": "two rows with one name",
+    "sentence": "a sentence that the printed figures contradict",
 }
 """Each kind of finding, with its meaning."""
 

@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated
 
-from jinja2 import Environment, StrictUndefined, TemplateSyntaxError, meta
+from jinja2 import Environment, StrictUndefined, Template, TemplateSyntaxError, meta
 from pydantic import AfterValidator, Field
 
 from reports.checklists.facts import Facts, facts
@@ -118,7 +118,12 @@ def checklists(section: Section) -> tuple[Checklist, ...]:
 
 def _rendered(template: str | None, names: Mapping[str, object]) -> str | None:
     """The answer on one line; None without a template, or if it renders to nothing."""
-    return " ".join(_JINJA.from_string(template or "").render(names).split()) or None
+    return " ".join(_compiled(template or "").render(names).split()) or None
+
+
+@cache
+def _compiled(template: str) -> Template:
+    return _JINJA.from_string(template)
 
 
 def _load(path: Path) -> Guideline:

@@ -123,6 +123,9 @@ class Claims(Strict):
     loss_margin: Annotated[float, Field(gt=0, le=1000)] = Field(
         default=0.1, description="the same for a loss, as a fraction of the published value"
     )
+    margin_from: Text | None = Field(
+        default=None, description="where the margins come from, such as a guideline; null: not stated"
+    )
     rows: Annotated[tuple[Row, ...], ONE_OR_MORE, AT_MOST, Field(description="the printed figures, one row per model")]
     interpretations: Annotated[
         tuple[Interpretation, ...], AT_MOST, formerly("readings"), Field(description="meanings of ambiguous sentences")

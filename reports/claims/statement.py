@@ -134,7 +134,10 @@ class Diagnosis(Assertion):
 
     card: _Card
     finding: Annotated[
-        tuple[str, ...], ONE_OR_MORE, AT_MOST, Field(description="diagnoses, of which every seed has at least one")
+        tuple[str, ...],
+        ONE_OR_MORE,
+        AT_MOST,
+        Field(description="diagnoses, of which every seed has at least one"),
     ]
 
 
@@ -174,7 +177,10 @@ class Form(Strict):
     ] = None
     at_least: AtLeast | None = Field(default=None, description="a figure is at least a value")
     at_most: AtMost | None = Field(default=None, description="a figure is at most a value")
-    diagnosis: Diagnosis | None = Field(default=None, description="every seed has one of these diagnoses")
+    diagnosis: Diagnosis | None = Field(
+        default=None,
+        description="every seed has one of these faults of training",
+    )
     matrix_of: MatrixOf | None = Field(default=None, description="a printed matrix is that of a card")
     threshold_matters: ThresholdMatters | None = Field(
         default=None, description="the threshold chosen on validation is better than 0.5 on test"
@@ -234,6 +240,9 @@ class Statement(Strict):
         formerly("says"),
         Field(description="the sentence as data: one form, or `all` or `any` of several"),
     ]
+    margin_from: Text | None = Field(
+        default=None, description="where its margin or bound comes from; null: as `margin_from` of the file"
+    )
 
 
 def with_cards(statement: Statement, cards: Mapping[str, str]) -> Statement:

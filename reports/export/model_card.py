@@ -11,6 +11,7 @@ from benchmark.evidence.scores import Scores
 from benchmark.runs.deployment.decision_rule import DecisionRule
 from benchmark.runs.deployment.multiclass import AnyDecisionRule
 from benchmark.runs.run import Run
+from benchmark.runs.storage.remembered import cards_under
 from benchmark.runs.storage.store import Store
 from reports.export.decision_file import ExportedModel, formula
 from reports.export.multiclass import decision_lines, figure_lines
@@ -18,10 +19,12 @@ from reports.limits import limits
 from reports.render.markdown.table import cell, table
 from reports.render.terminal.predictions import NOT_CLINICAL, calibration_line
 from reports.render.terminal.show import findings_of
-from reports.report import build_report
+from reports.report import build_report, outside_of
+from reports.results.card_figures import caution_note
 from reports.results.guarantee_text import stated_share
 from reports.results.hold_out_text import hold_out_text
 from reports.results.methods import methods
+from reports.results.outside_text import INTRODUCTION, TITLE, one_line_about, sentences
 from reports.results.recipe import recipe_in_words
 from reports.results.rescored import chosen_again
 from reports.text import capital, measured, number, probability
@@ -61,6 +64,7 @@ def model_card(run: Run, store: Store, decider: AnyDecisionRule, exported: Expor
             else [*decision_lines(decider, stated_share(run)), *_chosen_again(run)]
         ),
         *(_figures(run, store, decider) if isinstance(decider, DecisionRule) else figure_lines(run, store, decider)),
+        *_outside(run, store),
         *_trained(run),
         *_limits(run, store, exported),
     ]
@@ -171,6 +175,8 @@ def _figures(run: Run, store: Store, decider: DecisionRule) -> Iterator[str]:
     ]
     yield from table(["metric", *(name for name, _ in columns)], rows)
     yield ""
+    if (note := caution_note((), [run])) is not None:
+        yield from (cell(note), "")
     if run.spec.stage != "bench":
         yield "This run is a trial of a search, which is never scored on test."
     else:
@@ -181,6 +187,18 @@ def _figures(run: Run, store: Store, decider: DecisionRule) -> Iterator[str]:
             f"{number(before.brier)} and {number(after.brier)}; log loss {number(before.log_loss)} and "
             f"{number(after.log_loss)}."
         )
+    yield ""
+
+
+def _outside(run: Run, store: Store) -> Iterator[str]:
+    """The external validations of the model; nothing without any."""
+    validations = outside_of([run], store)
+    if not validations:
+        return
+    yield from (f"## {TITLE}", "", INTRODUCTION, "")
+    for validation in validations:
+        yield f"- {cell(capital(one_line_about(validation)))}."
+        yield from (f"  - {cell(sentence)}" for sentence in sentences(validation))
     yield ""
 
 
@@ -217,7 +235,9 @@ def _limits(run: Run, store: Store, exported: ExportedModel) -> Iterator[str]:
         yield f"- {cell(finding.title)}: {cell(finding.evidence)}"
     if run.spec.stage == "bench":
         section = build_report([run], store.history, scores=store).sections[0]
-        yield from (f"- {cell(text)}" for text in limits(section))
+        stored = store.get(run.run_id) or run  # the exported run may have a rule that was chosen again
+        scored = len(cards_under(store, stored.spec.conditions) | {run.spec.card.name})
+        yield from (f"- {cell(text)}" for text in limits(section, scored))
     yield (
         "- An image inside all limits of `novelty.npz` may still be of another kind, and a batch without a difference "
         "from validation may still be of another population. A difference is not a fault by itself: other shares of "

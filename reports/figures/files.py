@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
 from reports.figures.card import (
     decision_figure,
     history_figure,
@@ -14,6 +12,7 @@ from reports.figures.card import (
     reliability_figure,
     roc_figure,
 )
+from reports.figures.drawn import drawn_svg
 from reports.figures.forest import forest_figure
 from reports.figures.multiclass import (
     class_areas,
@@ -24,12 +23,14 @@ from reports.figures.multiclass import (
 )
 from reports.figures.pictures import Picture, Pictures
 from reports.figures.svg import svg_file
+from reports.figures.training_size import training_size_figure
 from reports.gallery.gallery import Gallery
 from reports.report import Report, Section
 from reports.results.card_figures import CardFigures
 from reports.results.curves import CardCurves
 from reports.results.multiclass import MulticlassCard
 from reports.results.probabilities import Probabilities
+from reports.results.training_size_text import ALT, heading
 from zoo.config.atomic import atomic_file
 from zoo.config.leftovers import sweep
 
@@ -68,17 +69,38 @@ def write_pictures(
     )
 
 
+def write_curves(report: Report, folder: Path) -> dict[str, Picture]:
+    """Write the pictures of curves over training images to `folder`/figures.
+
+    Args:
+        report: The report to illustrate.
+        folder: The folder of the report.
+
+    Returns:
+        The picture of each curve by its heading.
+
+    Raises:
+        OSError: If a file cannot be written.
+    """
+    curves = report.training_sizes
+    return {
+        heading(curve, curves): Picture(
+            _write_svg(drawn_svg(training_size_figure, curve), folder, f"training-images-{number}-{curve.card}"), ALT
+        )
+        for number, curve in enumerate(curves, start=1)
+    }
+
+
 def _write_section(section: Section, folder: Path, prefix: str, galleries: Mapping[str, Gallery]) -> Pictures:
     comparison = None
     if any(card.at_half for card in section.cards):
         several = len(section.classes) > 2
         alt = _SEVERAL_CLASSES if several else _TWO_CLASSES
-        figure = multiclass_forest_figure(section.cards) if several else forest_figure(section.cards)
-        comparison = Picture(_write_svg(figure, folder, f"{prefix}comparison"), alt)
+        svg = drawn_svg(multiclass_forest_figure if several else forest_figure, section.cards)
+        comparison = Picture(_write_svg(svg, folder, f"{prefix}comparison"), alt)
     cards = {
         card: tuple(
-            Picture(_write_svg(figure, folder, f"{prefix}{card}-{name}"), f"{alt} of {card}")
-            for name, alt, figure in figures
+            Picture(_write_svg(svg, folder, f"{prefix}{card}-{name}"), f"{alt} of {card}") for name, alt, svg in figures
         )
         for card, figures in _figures_by_card(section)
     }
@@ -86,35 +108,48 @@ def _write_section(section: Section, folder: Path, prefix: str, galleries: Mappi
     return Pictures(comparison, cards, {each.run_id: _write_tiles(each, folder, prefix) for each in present})
 
 
-def _figures_by_card(section: Section) -> Iterator[tuple[str, Iterator[tuple[str, str, Figure]]]]:
+def _figures_by_card(section: Section) -> Iterator[tuple[str, Iterator[tuple[str, str, str]]]]:
     if section.multiclass is not None:
         by_name = {figures.card.name: figures for figures in section.cards}
         for part in section.multiclass.cards:
             yield part.card, _multiclass_figures(part, by_name[part.card], section.multiclass.classes)
         return
     for curves in section.curves:
-        yield curves.card, _card_figures(curves, [row for row in section.probabilities if row.card == curves.card])
+        runs = tuple(row for row in section.probabilities if row.card == curves.card)
+        yield curves.card, _card_figures(curves, runs)
 
 
 def _multiclass_figures(
     part: MulticlassCard, figures: CardFigures, classes: tuple[str, ...]
-) -> Iterator[tuple[str, str, Figure]]:
+) -> Iterator[tuple[str, str, str]]:
     """As `_card_figures`, for three or more classes."""
-    yield "history", "Loss and accuracy by epoch, training and validation,", history_figure(part)
-    yield "matrix", "Confusion matrix on test", matrix_figure((part.chosen or part.argmax).total, classes)
-    yield "roc", "ROC curve of each class on test", class_roc_figure(part.curves, class_areas(figures, classes))
+    yield "history", "Loss and accuracy by epoch, training and validation,", drawn_svg(history_figure, part)
+    yield "matrix", "Confusion matrix on test", drawn_svg(matrix_figure, (part.chosen or part.argmax).total, classes)
+    yield (
+        "roc",
+        "ROC curve of each class on test",
+        drawn_svg(class_roc_figure, part.curves, class_areas(figures, classes)),
+    )
     if part.probabilities:
-        yield "reliability", "Reliability of the predicted class on test,", top_label_figure(part.probabilities)
+        yield (
+            "reliability",
+            "Reliability of the predicted class on test,",
+            drawn_svg(top_label_figure, part.probabilities),
+        )
 
 
-def _card_figures(curves: CardCurves, runs: list[Probabilities]) -> Iterator[tuple[str, str, Figure]]:
+def _card_figures(curves: CardCurves, runs: tuple[Probabilities, ...]) -> Iterator[tuple[str, str, str]]:
     """Figures of a card, each with the end of its file name and the start of its alternative text."""
-    yield "history", "Loss and accuracy by epoch, training and validation,", history_figure(curves)
-    yield "roc", "ROC curve on test", roc_figure(curves)
-    yield "precision-recall", "Precision-recall curve on test", precision_recall_figure(curves)
+    yield "history", "Loss and accuracy by epoch, training and validation,", drawn_svg(history_figure, curves)
+    yield "roc", "ROC curve on test", drawn_svg(roc_figure, curves)
+    yield "precision-recall", "Precision-recall curve on test", drawn_svg(precision_recall_figure, curves)
     if runs:
-        yield "reliability", "Reliability diagram on test, before and after calibration,", reliability_figure(runs)
-        yield "decision", "Decision curve on test", decision_figure(runs)
+        yield (
+            "reliability",
+            "Reliability diagram on test, before and after calibration,",
+            drawn_svg(reliability_figure, runs),
+        )
+        yield "decision", "Decision curve on test", drawn_svg(decision_figure, runs)
 
 
 def _write_tiles(gallery: Gallery, folder: Path, prefix: str) -> str:
@@ -130,10 +165,10 @@ def _write_tiles(gallery: Gallery, folder: Path, prefix: str) -> str:
     return path
 
 
-def _write_svg(figure: Figure, folder: Path, name: str) -> str:
-    """Write `figure` and return its path, relative to `folder`."""
+def _write_svg(svg: str, folder: Path, name: str) -> str:
+    """Write a figure and return its path, relative to `folder`."""
     path = f"{FOLDER}/{name}.svg"
-    _write(folder / path, svg_file(figure).encode("utf-8"))
+    _write(folder / path, svg_file(svg).encode("utf-8"))
     return path
 
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from benchmark.runs.trial import SearchResult
 from reports.figures.style import styled
-from reports.figures.svg import svg_file
+from reports.figures.svg import svg_file, to_svg
 
 
 @styled
@@ -28,7 +28,7 @@ def search_pictures(result: SearchResult) -> dict[str, str]:
     axes.step(numbers, best, where="post", label="best so far")
     axes.set_xlabel("trial")
     axes.legend()
-    pictures = {"Best so far": svg_file(figure)}
+    pictures = {"Best so far": svg_file(to_svg(figure))}
     for path in result.parameters:
         points = [(trial.values[path], value) for trial, value in known if path in trial.values]
         if points:
@@ -44,7 +44,7 @@ def _against(result: SearchResult, path: str, points: list[tuple[Any, float]]) -
     if numeric and min(xs) > 0 and max(xs) / min(xs) >= 30:
         axes.set_xscale("log")
     axes.set_xlabel(path)
-    return svg_file(figure)
+    return svg_file(to_svg(figure))
 
 
 def _figure(result: SearchResult) -> tuple[Figure, Axes]:

@@ -17,14 +17,21 @@ _FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial,
 _REFER = ("href", "clip-path")
 
 
-def inline_svg(figure: Figure, title: str, description: str, *, key: str = "") -> str:
-    """Convert `figure` to an `<svg>` element for an HTML page; the same arguments give the same bytes.
+def to_svg(figure: Figure) -> str:
+    """Draw `figure` as one `<svg>` element without what is invisible; the same figure gives the same bytes."""
+    root = _root(figure)
+    _slim(root)
+    return _text(root)
+
+
+def inline_svg(svg: str, title: str, description: str, *, key: str = "") -> str:
+    """Convert a figure to an `<svg>` element for an HTML page; the same arguments give the same bytes.
 
     The element fills the width of its container and has no background. It uses the font of the page and the colours of
     its custom properties (`COLOURS`).
 
     Args:
-        figure: The figure.
+        svg: The figure, from `to_svg`.
         title: Its name for screen readers.
         description: Its description for screen readers.
         key: Makes the ids of figures unique in a page if they are otherwise equal.
@@ -33,8 +40,7 @@ def inline_svg(figure: Figure, title: str, description: str, *, key: str = "") -
         The element as text. Its ids begin with a hash of the content, the texts and `key`.
     """
     title, description = printable(title), printable(description)
-    root = _root(figure)
-    _slim(root)
+    root = ElementTree.fromstring(svg)
     body = "".join(_text(child) for child in root)
     prefix = "f" + hashlib.sha256("\0".join((key, title, description, body)).encode(errors="replace")).hexdigest()[:8]
     _rename(root, prefix)
@@ -60,10 +66,9 @@ def inline_svg(figure: Figure, title: str, description: str, *, key: str = "") -
     return _text(root)
 
 
-def svg_file(figure: Figure) -> str:
-    """The text of `figure` as an SVG file on a light background; the same figure gives the same bytes."""
-    root = _root(figure)
-    _slim(root)
+def svg_file(svg: str) -> str:
+    """Convert a figure from `to_svg` to the text of a file with a light background."""
+    root = ElementTree.fromstring(svg)
     root.insert(
         0, ElementTree.Element("rect", {"width": "100%", "height": "100%", "style": f"fill:{COLOURS['paper']}"})
     )

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     import pyarrow
 
     from benchmark.evidence.scores import SplitName
-    from benchmark.runs.run import Run
+    from benchmark.runs.run import Run, Stage
 
 Frame = Literal["pandas", "arrow"]
-Stage = Literal["bench", "search"]
+_STAGES: tuple[Stage, ...] = ("bench", "search", "curve")
 _SPLITS: tuple[SplitName, ...] = ("val", "test")
 
 
@@ -61,7 +61,7 @@ def load_runs(store: str | Path, *, stage: Stage | None = "bench", frame: Frame 
 
     Args:
         store: Folder of the store.
-        stage: `"bench"`, `"search"` for trials of searches, None for both.
+        stage: `"bench"`, `"search"` for trials of searches, `"curve"` for trainings of `zoo curve`, None for all.
         frame: `"pandas"` or `"arrow"`.
 
     Returns:
@@ -83,7 +83,7 @@ def load_figures(store: str | Path, *, stage: Stage | None = "bench", frame: Fra
 
     Args:
         store: Folder of the store.
-        stage: `"bench"`, `"search"` for trials of searches, None for both.
+        stage: `"bench"`, `"search"` for trials of searches, `"curve"` for trainings of `zoo curve`, None for all.
         frame: `"pandas"` or `"arrow"`.
 
     Returns:
@@ -141,7 +141,7 @@ def load_history(store: str | Path, *, stage: Stage | None = "bench", frame: Fra
 
     Args:
         store: Folder of the store.
-        stage: `"bench"`, `"search"` for trials of searches, None for both.
+        stage: `"bench"`, `"search"` for trials of searches, `"curve"` for trainings of `zoo curve`, None for all.
         frame: `"pandas"` or `"arrow"`.
 
     Returns:
@@ -167,7 +167,7 @@ def load_settings(store: str | Path, *, stage: Stage | None = "bench", frame: Fr
 
     Args:
         store: Folder of the store.
-        stage: `"bench"`, `"search"` for trials of searches, None for both.
+        stage: `"bench"`, `"search"` for trials of searches, `"curve"` for trainings of `zoo curve`, None for all.
         frame: `"pandas"` or `"arrow"`.
 
     Returns:
@@ -192,8 +192,8 @@ def _open(store: str | Path, frame: Frame) -> Store:
 
 
 def _runs(store: Store, stage: Stage | None) -> list[Run]:
-    if stage not in (None, "bench", "search"):
-        raise unknown("stage", stage, ("bench", "search"))
+    if stage not in (None, *_STAGES):
+        raise unknown("stage", str(stage), _STAGES)
     runs, problems = store.runs(stage)
     for problem in problems:
         warnings.warn(problem, RuntimeWarning, stacklevel=3)

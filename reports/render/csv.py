@@ -9,6 +9,7 @@ from benchmark.evidence.estimate import Estimate
 from benchmark.evidence.metrics.keys import MeasureKey
 from reports.frames.tables import CONDITIONS, Row, conditions_of, figures_table, runs_table
 from reports.render.csv_text import csv_text
+from reports.render.training_size import COLUMNS, curve_rows
 from reports.report import Report, Section
 from reports.results.multiclass import ClassMatrix
 
@@ -26,9 +27,9 @@ def render(report: Report, store: Store) -> dict[str, str]:
     Returns:
         Text by file name: `runs` and `figures` as in `zoo.load_runs` and `zoo.load_figures`, `cards` over their seeds,
         `claims` with verdicts, `changes` (their effects), the `ranking`, and `images` with a row per test
-        image and card. A missing value is an empty cell. If a section has three or more classes, there are also
-        `matrices`, with a row per cell of every confusion matrix, and `cards` has the columns `average` and `class`;
-        its `metric` is then without them.
+        image and card. With curves over training images, `training_images` has a row per size. A missing value is an
+        empty cell. If a section has three or more classes, there are also `matrices`, with a row per cell of every
+        confusion matrix, and `cards` has the columns `average` and `class`; its `metric` is then without them.
     """
     runs = [run for section in report.sections for run in section.runs]
     several = any(len(section.classes) > 2 for section in report.sections)
@@ -39,6 +40,9 @@ def render(report: Report, store: Store) -> dict[str, str]:
         rows = ({**conditions_of(section.runs[0]), **row} for section in report.sections for row in rows_of(section))
         heads = (*CONDITIONS, *columns)
         files[name] = csv_text(heads, ([row.get(head) for head in heads] for row in rows))
+    if report.training_sizes:
+        rows = (row for curve in report.training_sizes for row in curve_rows(curve))
+        files["training_images"] = csv_text(COLUMNS, (row.values() for row in rows))
     return files
 
 

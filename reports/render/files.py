@@ -56,10 +56,11 @@ def _writer(name: str) -> Writer:
 
 
 def _markdown(report: Report, store: Store, folder: Path, galleries: Galleries) -> list[Path]:
-    from reports.figures.files import write_pictures
+    from reports.figures.files import write_curves, write_pictures
     from reports.render.markdown.document import render
 
-    return [_write(folder / "report.md", render(report, write_pictures(report, folder, galleries), galleries))]
+    pictures, curves = write_pictures(report, folder, galleries), write_curves(report, folder)
+    return [_write(folder / "report.md", render(report, pictures, galleries, curves))]
 
 
 def _html(report: Report, store: Store, folder: Path, galleries: Galleries) -> list[Path]:

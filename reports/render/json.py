@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
-
-import numpy as np
-from pydantic import BaseModel
 
 from reports.checklists.checklist import Checklist, checklists
 from reports.findings import findings
 from reports.limits import limits
+from reports.render.json_value import json_value
+from reports.render.training_size import curve_document
 from reports.report import Report, Section, title
 from reports.summary.explained import explanations
 from reports.summary.model import Summary
@@ -26,12 +24,14 @@ VERSION = 3
 
 def render(report: Report) -> str:
     """Render `report` as JSON text; missing values and numbers that are not finite are null."""
-    document = {
+    document: dict[str, Any] = {
         "version": VERSION,
         "title": title(report),
         "sections": [_section(section) for section in report.sections],
         "skipped": [{"card": skip.card.name, "reason": skip.reason} for skip in report.skips],
     }
+    if report.training_sizes:
+        document["training_images"] = [curve_document(curve) for curve in report.training_sizes]
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -54,7 +54,10 @@ def _section(section: Section) -> dict[str, Any]:
         "methods": json_value(section.methods),
         "limits": list(limits(section)),
         "checklists": [_checklist(each) for each in checklists(section)],
+        **({} if section.shortcuts is None else {"shortcuts": json_value(section.shortcuts)}),
+        **({"outside_validation": json_value(section.outside)} if section.outside else {}),
         **_multiclass(section),
+        **_registration(section),
     }
 
 
@@ -82,6 +85,18 @@ def _multiclass(section: Section) -> dict[str, Any]:
     return {"classes": list(section.classes), "multiclass": json_value(section.multiclass)}
 
 
+def _registration(section: Section) -> dict[str, Any]:
+    """The field that only sections of stores with registrations have; claims files are given by their digest."""
+    facts = section.registration
+    if facts is None:
+        return {}
+    claims = [
+        {**json_value(replace(order, registered=None)), "registered": order.registered and order.registered.digest}
+        for order in facts.claims
+    ]
+    return {"registration": {**json_value(replace(facts, claims=())), "claims": claims}}
+
+
 def _claims(report: ClaimsReport) -> dict[str, Any]:
     return {
         "name": report.claims.name,
@@ -106,24 +121,3 @@ def _checklist(checklist: Checklist) -> dict[str, Any]:
         "filled_in": checklist.known,
         "items": [{**json_value(filled.item), "answer": filled.answer} for filled in checklist.items],
     }
-
-
-def json_value(value: Any) -> Any:
-    """Convert a value, with records and arrays in it, to JSON types; raise TypeError for any other type."""
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float | np.floating):
-        return float(value) if math.isfinite(value) else None
-    if isinstance(value, np.integer):
-        return int(value)
-    if isinstance(value, BaseModel):
-        return json_value(value.model_dump(mode="python"))
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: json_value(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): json_value(entry) for key, entry in value.items()}
-    if isinstance(value, np.ndarray):
-        return json_value(value.tolist())
-    if isinstance(value, list | tuple | set | frozenset):
-        return [json_value(entry) for entry in (sorted(value) if isinstance(value, set | frozenset) else value)]
-    raise TypeError(f"{type(value).__name__} cannot be converted to JSON")

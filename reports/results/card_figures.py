@@ -11,7 +11,7 @@ from benchmark.evidence.intervals.seeds import AnyPairedScores, MulticlassPaired
 from benchmark.evidence.metrics.keys import MeasureKey
 from benchmark.evidence.metrics.multiclass import MulticlassMetric, multiclass_metrics
 from benchmark.evidence.metrics.registry import Figure, Metric, label_of, measures, metrics
-from benchmark.runs.cross_validation import CrossValidatedRun, is_pending
+from benchmark.runs.cross_validation import CrossValidatedRun, is_unfinished
 from benchmark.runs.run import Run
 from reports.results.measured import AnyResults, MulticlassResults, decides_by_choice, is_multiclass
 from reports.results.pairs import paired_scores
@@ -27,7 +27,7 @@ class CardFigures:
     Attributes:
         card: The card.
         seeds: The seeds of the finished runs.
-        failed: The seeds without a finished run.
+        failed: The seeds of which a run failed.
         left_out: The seeds that are not in the means: they saw different test images or an earlier version of the card.
         thresholds: The threshold that each run chose on validation; None where it chose none, as with three or more
             classes, or where each fold of a cross-validation has its own.
@@ -38,7 +38,7 @@ class CardFigures:
             a run chose none.
         diagnosis: The number of runs with each fault, by title; faults of the split are left out.
         errors: The errors of failed runs.
-        pending: Lines about runs that a running benchmark has not finished yet.
+        pending: Lines about runs that a benchmark computes, or did not finish because it was interrupted.
         seconds: The duration of each finished run in seconds, in the order of `seeds`.
     """
 
@@ -118,15 +118,15 @@ def _of_card(runs: Sequence[Run], results: AnyResults | None) -> CardFigures:
     return CardFigures(
         card=card,
         seeds=tuple(run.spec.seed for run in finished),
-        failed=tuple(run.spec.seed for run in runs if run.status == "failed" and not is_pending(run)),
+        failed=tuple(run.spec.seed for run in runs if run.status == "failed" and not is_unfinished(run)),
         left_out=tuple(run.spec.seed for run in runs if run.status == "ok" and run.run_id not in measured_ids),
         thresholds=tuple(run.threshold.value if run.threshold else None for run in finished),
         at_half=dict(_estimates(results, finished, chosen=False)) if finished else {},
         at_chosen=dict(_estimates(results, finished, chosen=True)) if _all_chose(finished) else {},
         diagnosis={title: titles.count(title) for title in dict.fromkeys(titles)},
-        errors=tuple(dict.fromkeys(run.error for run in runs if run.error and not is_pending(run))),
+        errors=tuple(dict.fromkeys(run.error for run in runs if run.error and not is_unfinished(run))),
         seconds=tuple(run.costs.seconds for run in finished if run.costs is not None),
-        pending=tuple(dict.fromkeys(run.error for run in runs if run.error and is_pending(run))),
+        pending=tuple(dict.fromkeys(run.error for run in runs if run.error and is_unfinished(run))),
     )
 
 
@@ -206,10 +206,25 @@ def recorded(figures: Sequence[Figure | None], n: int) -> SampleEstimate:
     return SampleEstimate(mean, None, None, n, "an interval over seeds needs per-image scores")
 
 
-def caution_note(cards: Sequence[CardFigures]) -> str | None:
-    """A sentence that says once why marked intervals may be far off; None if no figure of `cards` is marked."""
-    figures = [figure for card in cards for at in (card.at_half, card.at_chosen) for figure in at.values()]
-    reasons = dict.fromkeys(figure.caution for figure in figures if figure.caution is not None)
+def caution_note(cards: Sequence[CardFigures], runs: Sequence[Run] = ()) -> str | None:
+    """A sentence that says once why marked intervals may be far off.
+
+    Args:
+        cards: The figures of cards.
+        runs: Runs whose own figures are printed too.
+
+    Returns:
+        The sentence; None if no figure is marked.
+    """
+    of_cards = [figure.caution for card in cards for at in (card.at_half, card.at_chosen) for figure in at.values()]
+    of_runs = [
+        figure.caution
+        for run in runs
+        for split in ("val", "test")
+        for chosen in (False, True)
+        for figure in run.figures(split, chosen).values()
+    ]
+    reasons = dict.fromkeys(caution for caution in (*of_cards, *of_runs) if caution is not None)
     if not reasons:
         return None
     return f"{CAUTION} An interval with this mark may be far off: {'; or '.join(CAUTIONS[each] for each in reasons)}."

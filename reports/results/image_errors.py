@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
 
 from benchmark.evidence.calibration.calibrators import Calibrator
 from benchmark.evidence.metrics.influence import Cut, Floats, Labels
 from benchmark.evidence.scores import AnyScores
-from reports.results.folds import AnyCalibrator, FoldCalibrators, calibrated
+from reports.results.folds import AnyCalibrator, FoldCalibrators
 from reports.results.measured import AnyResults, CardResults
 from reports.results.pairs import on_most_common_images
 
@@ -150,12 +149,8 @@ def image_errors(measured: Mapping[str, AnyResults], classes: Sequence[str]) -> 
 
 def _decided(results: AnyResults) -> _Decided:
     truth = results.test[0].y_true
-    val_scores: Sequence[AnyScores] = results.val
-    test_scores: Sequence[AnyScores] = results.test
-    with threadpool_limits(1, "blas"):  # calibrators solve small systems, on which more threads only wait
-        served = [calibrated(val, test) for val, test in zip(val_scores, test_scores, strict=True)]
-    mean = np.mean([scores.y_score for _, scores in served], axis=0)
-    fits = [each for calibrator, _ in served for each in _fits(calibrator)]
+    mean = np.mean([scores.y_score for _, scores in results.served], axis=0)
+    fits = [each for calibrator, _ in results.served for each in _fits(calibrator)]
     counts = sum(each.accepted for each in fits), len(fits)
     if isinstance(results, CardResults):
         thresholds = [0.5 if chosen is None else chosen for chosen in results.thresholds]

@@ -38,7 +38,8 @@ def incomplete(by_fold: Mapping[int, Run], bench: RunningBench) -> IncompleteRun
     ]
     absent = [index for index in range(count) if index not in by_fold and index not in pending]
     if absent:
-        lines.append(f"{_folds(absent, count)} did not run")
+        interrupted = "" if lines or pending else "interrupted: "
+        lines.append(f"{interrupted}{_folds(absent, count)} did not run")
     if pending:
         done = sum(run.status == "ok" for run in by_fold.values())
         lines.insert(

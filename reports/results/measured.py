@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Generic, TypeVar
+
+from threadpoolctl import threadpool_limits
 
 from benchmark.evidence.decisions.decide import decide_all
 from benchmark.evidence.diagnosis.diagnoses import Finding
@@ -22,7 +25,7 @@ from benchmark.runs.cross_validation import chosen_cut, folds_of
 from benchmark.runs.outcome import findings, unintended
 from benchmark.runs.run import Run, RunSpec
 from benchmark.runs.storage.store import Store
-from reports.results.folds import merged_findings
+from reports.results.folds import AnyCalibrator, FoldCalibrators, calibrated, merged_findings
 from zoo.config.errors import ConfigError
 from zoo.models.card import ModelCard
 from zoo.models.recipe import ProbeRecipe
@@ -45,6 +48,12 @@ class _Results(Generic[_Val, _Test]):
     def class_sizes(self) -> ClassSizes:
         """Whether the protocol fixed the number of images per class."""
         return self.runs[0].spec.protocol.class_sizes
+
+    @cached_property
+    def served(self) -> tuple[tuple[AnyCalibrator | FoldCalibrators, _Test], ...]:
+        """The calibrator of each run, fitted on validation, and the test scores that it gives (`calibrated`)."""
+        with threadpool_limits(1, "blas"):  # calibrators solve small systems, on which more threads only wait
+            return tuple(calibrated(val, test) for val, test in zip(self.val, self.test, strict=True))
 
     @property
     def every_seed_alike(self) -> bool:

@@ -15,7 +15,6 @@ from benchmark.evidence.scores import MulticlassScores
 from benchmark.runs.history import Histories
 from reports.results.curves import Curve, SeedHistory, curves_without_bands, learning_curves
 from reports.results.decision_text import decision_remarks
-from reports.results.folds import calibrated
 from reports.results.measured import MulticlassResults
 
 ARGMAX = "the class with the highest score"
@@ -230,8 +229,7 @@ def _class_curves(results: MulticlassResults) -> Iterator[ClassCurves]:
 
 
 def _probabilities(results: MulticlassResults) -> Iterator[MulticlassProbabilities]:
-    for run, val, test in zip(results.runs, results.val, results.test, strict=True):
-        calibrator, served = calibrated(val, test)
+    for run, test, (calibrator, served) in zip(results.runs, results.test, results.served, strict=True):
         yield MulticlassProbabilities(
             seed=run.spec.seed,
             method=calibrator.method,

@@ -23,7 +23,6 @@ from benchmark.evidence.metrics.keys import MeasureKey
 from benchmark.evidence.metrics.multiclass import is_of_classes
 from benchmark.evidence.metrics.registry import find_metric, get_metric, measures
 from benchmark.evidence.scores import Scores
-from reports.results.folds import calibrated
 from reports.results.measured import AnyResults, CardResults, MulticlassResults
 
 SIGNIFICANT = 0.05
@@ -163,10 +162,9 @@ def gain_of_threshold(results: CardResults, metric: str) -> Difference:
 
 def gain_of_calibration(results: CardResults, metric: str) -> Difference:
     """The change of a test metric at threshold 0.5 by calibrating the scores on validation, paired by run."""
-    served = [calibrated(val, test) for val, test in zip(results.val, results.test, strict=True)]
-    if not all(calibrator.accepted for calibrator, _ in served):
+    if not all(calibrator.accepted for calibrator, _ in results.served):
         return Difference(metric, None, reason="a calibrator was rolled back")
-    runs = tuple(test for _, test in served)
+    runs = tuple(test for _, test in results.served)
     after = PairedScores(runs, (0.5,) * len(runs))
     return paired_difference(metric, after, paired_scores(results), class_sizes=results.class_sizes, same_runs=True)
 

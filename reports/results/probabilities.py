@@ -14,7 +14,7 @@ from benchmark.evidence.metrics.registry import confusion
 from benchmark.evidence.scores import Scores, TestScores
 from benchmark.evidence.thresholds.choice import Threshold
 from benchmark.evidence.thresholds.transfer import OracleThreshold, ThresholdTransfer, threshold_transfer
-from reports.results.folds import AnyCalibrator, FoldCalibrators, calibrated
+from reports.results.folds import AnyCalibrator, FoldCalibrators
 from reports.results.guarantee_text import StatedShare, stated_share
 from reports.results.measured import CardResults
 
@@ -50,10 +50,12 @@ def probabilities(measured: Mapping[str, CardResults]) -> tuple[Probabilities, .
     """The probabilities of every run with a threshold record, by card and seed."""
     assessed = []
     for name, cards in measured.items():
-        for run, val, test, cut in zip(cards.runs, cards.val, cards.test, cards.thresholds, strict=True):
+        if all(run.threshold is None for run in cards.runs):
+            continue
+        runs = zip(cards.runs, cards.val, cards.test, cards.thresholds, cards.served, strict=True)
+        for run, val, test, cut, (calibrator, served) in runs:
             if run.threshold is None:
                 continue
-            calibrator, served = calibrated(val, test)
             at = 0.5 if cut is None else cut
             rule = run.spec.protocol.threshold
             assessed.append(

@@ -13,7 +13,7 @@ GLOSSARY = "docs/glossary.md"
 
 _BETTER = (
     "the test of clearly worse, against a baseline; where the best card is one of the two, it is the same comparison, "
-    "else all comparisons with baselines are counted together"
+    "else all comparisons with baselines are counted together, so more cards may change this verdict too"
 )
 _ABOVE_CHANCE = "the whole 95% interval of its AUC lies above 0.5"
 
@@ -58,7 +58,8 @@ def explanations(summary: Summary, classes: Sequence[str]) -> tuple[Explanation,
             Explanation(
                 "clearly worse",
                 "chance alone would rarely give such a difference: in fewer than 5% of tests, all comparisons with the "
-                "best card counted together (Holm's method)",
+                "best card counted together (Holm's method); with more cards there are more comparisons, so the "
+                "verdict on a card may change although its figures do not",
             ),
             Explanation(
                 "cannot be distinguished",

@@ -187,6 +187,11 @@ class Problem:
     code: str
     text: str
 
+    @property
+    def is_of_guarantee(self) -> bool:
+        """Whether it says that a guarantee does not apply, so that no summary leaves it out."""
+        return self.code in ("guarantee-elsewhere", "guarantee-of-several", "nothing-chosen")
+
 
 @dataclass(frozen=True)
 class NextStep:

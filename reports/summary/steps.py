@@ -9,7 +9,7 @@ from benchmark.evidence.thresholds.rules import get_rule
 from benchmark.runs.command_line import bench_command, store_option
 from benchmark.runs.cross_validation import folds_of
 from benchmark.runs.run import Run, RunSpec
-from benchmark.runs.storage.remembered import records, words_of_cards
+from benchmark.runs.storage.remembered import cards_under, records, words_of_cards
 from benchmark.runs.storage.store import Store
 from reports.results.measured import AnyResults, CardResults
 from reports.summary.model import BestCard, Comparisons, NextStep
@@ -77,6 +77,10 @@ def _steps(
     similar = [each.card.name for each in others if not (each.card.is_baseline or each.card.name in probes)]
     if best.of == 1 and not best.unfinished:
         yield _comparison(spec, store)
+    elif others:
+        pair = (best.card.name, others[0].card.name)
+        command = _zoo("compare", *pair, *_among(spec, pair, store), *store_option(store.root))
+        yield NextStep("see in which figures the best two differ", command)
     is_probe = isinstance(tested.card.recipe, ProbeRecipe)  # the same for every seed
     leading = [*([] if is_probe else [best.card.name]), *similar][:_MOST_CARDS]
     if best.seeds < SEEDS and leading:
@@ -95,19 +99,19 @@ def _prediction(run: Run, seeds: int, store: Store) -> str:
     """The command that predicts with a run by the name of its card, with what makes the name mean this run alone."""
     spec = run.spec
     name = spec.card.name if seeds == 1 else f"{spec.card.name}:{spec.seed}"
-    others = (each.spec for each in records(store) if each.spec.card.name == spec.card.name)
+    return _zoo("predict", name, "FILES", *_among(spec, (spec.card.name,), store), *store_option(store.root))
+
+
+def _among(spec: RunSpec, names: Collection[str], store: Store) -> list[str]:
+    """The options that make names of cards mean runs under these conditions, where the store has others too."""
+    others = (each.spec for each in records(store) if each.spec.card.name in names)
     several = any(other.conditions != spec.conditions for other in others if other.stage == "bench")
-    among = ["--data", spec.dataset.source, "--protocol", spec.protocol.name] if several else []
-    return _zoo("predict", name, "FILES", *among, *store_option(store.root))
+    return ["--data", spec.dataset.source, "--protocol", spec.protocol.name] if several else []
 
 
 def _comparison(spec: RunSpec, store: Store) -> NextStep:
     """How to compare a single card: with the other cards of the store under the same conditions, or with new runs."""
-    others = {
-        run.spec.card.name
-        for run in records(store)
-        if run.spec.conditions == spec.conditions and run.spec.stage == "bench" and run.status == "ok"
-    } - {spec.card.name}
+    others = cards_under(store, spec.conditions) - {spec.card.name}
     if others:
         purpose = f"compare with the {plural(len(others), 'other card')} in the store"
         return NextStep(purpose, _zoo("report", *store_option(store.root)))

@@ -51,10 +51,12 @@ class Part:
     Attributes:
         name: Which part.
         sentences: At least one. Those of `next` are pairs of purpose and command, joined by a colon.
+        always: Those that no renderer leaves out: what a guarantee is not about.
     """
 
     name: PartName
     sentences: tuple[str, ...]
+    always: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -81,7 +83,8 @@ def parts(summary: Summary, most: int | None = None) -> tuple[Part, ...]:
         "next": (f"{capital(step.purpose)}: {step.command}" for step in summary.next_steps),
     }
     written = {name: tuple(lines) for name, lines in sentences.items()}
-    return tuple(Part(name, lines) for name, lines in written.items() if lines)
+    always = tuple(problem.text for problem in summary.problems if problem.is_of_guarantee)
+    return tuple(Part(name, lines, always if name == "problems" else ()) for name, lines in written.items() if lines)
 
 
 def heading_lines(heading: Heading) -> tuple[str, ...]:

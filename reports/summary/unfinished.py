@@ -22,7 +22,7 @@ class Unfinished:
 
     Attributes:
         cards: The number of cards that were asked for.
-        failed: The cards without figures, of which a run failed or did not run.
+        failed: The cards without figures, of which a run failed, or did not run because of an interruption.
         pending: The cards without figures, which a running benchmark has begun.
         not_started: The names of the cards of the latest benchmark that have no run.
         is_running: Whether the latest benchmark is running.
@@ -123,7 +123,7 @@ def problems_of(missing: Unfinished) -> Iterator[Problem]:
         why = "" if failed == 1 else f", for {reasons}"
         parts.append(f"{failed} of {plural(missing.runs, 'run')} failed{why}: {'; '.join(texts)}")
     if parts:
-        yield Problem("failed-runs", f"{'; '.join(parts)}.")
+        yield Problem("failed-runs" if missing.causes else "unfinished-runs", f"{'; '.join(parts)}.")
     if missing.is_running and (missing.pending or missing.not_started):
         texts = []
         if missing.pending:

@@ -50,7 +50,7 @@ def write_logs(runs: Iterable[Run], store: Store, out: Path) -> list[Path]:
         ) from error
     folders = []
     for run in runs:
-        folder = out / ("search" if run.spec.stage == "search" else "") / folder_name(run)
+        folder = out / ("" if run.spec.stage == "bench" else run.spec.stage) / folder_name(run)
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory() as work:
             with SummaryWriter(work) as writer:

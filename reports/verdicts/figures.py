@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from benchmark.evidence.comparison.power import images_to_decide_margin
 from benchmark.evidence.comparison.verdict import Decision, of_one_training, within
 from benchmark.evidence.estimate import SampleEstimate
 from benchmark.evidence.metrics.multiclass import find_multiclass
@@ -34,7 +34,6 @@ from zoo.models.card import PublishedFigure
 SYNTHETIC = "synthetic images say nothing about radiographs"
 """Why runs on synthetic images have no verdict."""
 _SAME_PREVALENCE = 0.01
-_NEVER = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -52,6 +51,7 @@ class ClaimVerdict:
         quote: The text of a statement.
         at: The decisions of the measured figure, such as "at 0.5"; None where it does not depend on decisions, and for
             a statement, whose reason says it.
+        margin_from: Where the margin of a statement comes from; None where the statement does not say it.
     """
 
     about: str
@@ -63,6 +63,7 @@ class ClaimVerdict:
     difference: SampleEstimate | None = None
     quote: str | None = None
     at: str | None = None
+    margin_from: str | None = None
 
 
 def figure_verdicts(claims: Claims, audit: Audit, measured: Mapping[str, AnyResults]) -> tuple[ClaimVerdict, ...]:
@@ -111,13 +112,35 @@ def _figure_verdict(
     elif (different := _different_conditions(claims, row, printed, results)) is not None:
         decision = Decision("not comparable", different)
     else:
-        margin = claims.loss_margin * printed.value if is_open_loss(printed.metric) else claims.margin
-        draw = None if interval is None else of_one_draw(interval, printed, value)
-        decision = _with_images_needed(within(delta, margin), value, draw, margin - abs(delta.value or 0.0))
-        if at is not None and delta.bounds is not None:
-            decision = replace(decision, reason=f"measured {at}: {decision.reason}")
-        decision = of_one_training(decision) if results.is_one_training else decision
-    return ClaimVerdict(row.name, _in_words(printed), printed.location, decision, printed, value, delta, at=at)
+        margin = margin_of(claims, printed)
+        decision = figure_decision(delta, margin, results.is_one_training, at)
+        if decision.verdict == "inconclusive" and not decision.one_training:
+            draw = None if interval is None else of_one_draw(interval, printed, value)
+            decision = _with_images_needed(decision, value, draw, delta, margin, results.is_one_training)
+    return ClaimVerdict(row.name, figure_in_words(printed), printed.location, decision, printed, value, delta, at=at)
+
+
+def margin_of(claims: Claims, printed: PublishedFigure) -> float:
+    """The margin of a printed figure; that of a loss without a greatest value is a share of the figure."""
+    return claims.loss_margin * printed.value if is_open_loss(printed.metric) else claims.margin
+
+
+def figure_decision(delta: SampleEstimate, margin: float, one_training: bool, at: str | None = None) -> Decision:
+    """The verdict on a printed figure that the interval of a difference gives.
+
+    Args:
+        delta: Measured minus published, with its interval.
+        margin: The margin of the figure, above 0.
+        one_training: Whether one training of a recipe was measured, which cannot contradict a claim about it.
+        at: The decisions of the measured figure, such as "at 0.5"; None where it does not depend on decisions.
+
+    Returns:
+        The verdict with its reason.
+    """
+    decision = within(delta, margin)
+    if at is not None and delta.bounds is not None:
+        decision = replace(decision, reason=f"measured {at}: {decision.reason}")
+    return of_one_training(decision) if one_training else decision
 
 
 def _measured(results: AnyResults, printed: PublishedFigure, row: Row) -> SampleEstimate:
@@ -155,21 +178,29 @@ def is_of_decisions(figure: PublishedFigure) -> bool:
 
 
 def _with_images_needed(
-    decision: Decision, measured: SampleEstimate, published: Range | None, distance: float
+    decision: Decision,
+    measured: SampleEstimate,
+    published: Range | None,
+    delta: SampleEstimate,
+    margin: float,
+    one_training: bool,
 ) -> Decision:
-    """`decision` with the number of test images that could decide.
+    """`decision`, which is inconclusive, with the number of test images that would decide with 80% probability.
 
     More images narrow only the measured interval. No number can decide where half of the published interval alone
-    exceeds the `distance` to the margin.
+    exceeds the distance to the margin, or where the figure differs and one training cannot say so.
     """
-    if decision.verdict != "inconclusive" or published is None or measured.bounds is None:
+    if published is None or measured.bounds is None or delta.value is None:
         return decision
-    left = distance**2 - ((published[1] - published[0]) / 2) ** 2
-    if left <= 0:
+    if one_training and abs(delta.value) > margin:
+        reason = f"{decision.reason}; no number of test images could decide, as one training cannot contradict"
+        return replace(decision, reason=reason, needed=None)
+    fixed_half = (published[1] - published[0]) / 2
+    if abs(margin - abs(delta.value)) <= fixed_half:
         reason = f"{decision.reason}; no number of test images could decide, as the published figure is too uncertain"
         return replace(decision, reason=reason, needed=None)
-    needed = math.ceil(measured.n * ((measured.bounds[1] - measured.bounds[0]) / 2) ** 2 / left)
-    return replace(decision, needed=max(needed, measured.n + 1) if needed < _NEVER else None)
+    half = (measured.bounds[1] - measured.bounds[0]) / 2
+    return replace(decision, needed=images_to_decide_margin(measured.n, half, delta.value, margin, fixed_half))
 
 
 def _why_no_counterpart(printed: PublishedFigure) -> str:
@@ -195,11 +226,24 @@ def _different_conditions(claims: Claims, row: Row, printed: PublishedFigure, re
 def _different_prevalence(row: Row, printed: PublishedFigure, results: AnyResults) -> str | None:
     if isinstance(results, MulticlassResults):
         return _different_shares(row, printed, results)
+    return different_prevalence(row, printed, float(results.test[0].y_true.mean()))
+
+
+def different_prevalence(row: Row, printed: PublishedFigure, measured: float) -> str | None:
+    """How the prevalence of measured test images differs from that of a printed figure, in words.
+
+    Args:
+        row: The row of the figure, with its test set.
+        printed: The printed figure.
+        measured: The share of positives in the measured test images.
+
+    Returns:
+        The difference; None where the figure does not depend on prevalence, or the shares agree.
+    """
     metric = find_metric(printed.metric)
     if row.of_two is None or (metric is not None and not metric.depends_on_prevalence):
         return None
     published = row.of_two.positives / row.of_two.total
-    measured = float(results.test[0].y_true.mean())
     if abs(measured - published) <= _SAME_PREVALENCE:
         return None
     return f"different prevalence: {measured:.0%} of the test images are positive instead of {published:.0%}"
@@ -244,7 +288,8 @@ def different_protocol(claims: Claims, spec: RunSpec) -> str | None:
     return f"different protocol ({spec.protocol.name}): {', '.join(differing)}" if differing else None
 
 
-def _in_words(printed: PublishedFigure) -> str:
+def figure_in_words(printed: PublishedFigure) -> str:
+    """A printed figure as a claim, such as "test recall 0.9060"."""
     value = f"{printed.value:.{printed.decimals}f}"
     if printed.upper is not None:
         value += f" to {printed.upper:.{printed.decimals}f}"

@@ -70,7 +70,8 @@ def _statement_verdict(
     parts = [_part(form, claims, audit, measured) for form in statement.assertion.forms()]
     decision = _combined(parts, any_holds if statement.assertion.any else all_hold)
     words = statement.paraphrase or statement.translation or statement.text
-    return ClaimVerdict(statement.id, words, statement.location, decision, quote=statement.text)
+    origin = statement.margin_from
+    return ClaimVerdict(statement.id, words, statement.location, decision, quote=statement.text, margin_from=origin)
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,33 @@ def _combined(parts: Sequence[_Part], combine: Callable[[Sequence[Decision]], De
     return Decision("not comparable", "; ".join(dict.fromkeys(reasons)))
 
 
+Judged = Superior | Equivalent | AtLeast
+"""The forms that the interval of one figure, or of one paired difference, decides."""
+
+
+def interval_decision(assertion: Judged, estimate: SampleEstimate) -> Decision:
+    """The verdict of an interval on an assertion about a figure or a gain.
+
+    Args:
+        assertion: The assertion; NotSuperior and AtMost are forms of Superior and AtLeast.
+        estimate: The figure, or how much better the first card is than the second, with its interval.
+
+    Returns:
+        The verdict with its reason.
+    """
+    match assertion:
+        case NotSuperior():
+            return below(estimate, assertion.margin)
+        case Superior():
+            return above(estimate, assertion.margin)
+        case Equivalent():
+            return within(estimate, assertion.within)
+        case AtMost():
+            return below(estimate, assertion.value)
+        case AtLeast():
+            return above(estimate, assertion.value)
+
+
 @dataclass(frozen=True)
 class Evidence:
     """The evidence for an assertion: the claims, their audit, and the results of its cards in its order."""
@@ -151,29 +179,31 @@ def decide(assertion: Assertion, evidence: Evidence) -> Decision:
 @decide.register
 def _superior(assertion: Superior, evidence: Evidence) -> Decision:
     words = f"{assertion.a} better than {assertion.b} in {_decided(assertion, evidence)}"
-    return _explained(words, above(_gain(assertion, evidence.cards), assertion.margin))
+    return _explained(words, interval_decision(assertion, _gain(assertion, evidence.cards)))
 
 
 @decide.register
 def _not_superior(assertion: NotSuperior, evidence: Evidence) -> Decision:
     words = f"{assertion.a} not better than {assertion.b} in {_decided(assertion, evidence)}"
-    return _explained(words, below(_gain(assertion, evidence.cards), assertion.margin))
+    return _explained(words, interval_decision(assertion, _gain(assertion, evidence.cards)))
 
 
 @decide.register
 def _equivalent(assertion: Equivalent, evidence: Evidence) -> Decision:
     words = f"{assertion.a} and {assertion.b} equivalent in {_decided(assertion, evidence)}"
-    return _explained(words, within(_gain(assertion, evidence.cards), assertion.within))
+    return _explained(words, interval_decision(assertion, _gain(assertion, evidence.cards)))
 
 
 @decide.register
 def _at_least(assertion: AtLeast, evidence: Evidence) -> Decision:
-    return _explained(_level(assertion, evidence, "at least"), above(_figure(assertion, evidence), assertion.value))
+    level = _level(assertion, evidence, "at least")
+    return _explained(level, interval_decision(assertion, _figure(assertion, evidence)))
 
 
 @decide.register
 def _at_most(assertion: AtMost, evidence: Evidence) -> Decision:
-    return _explained(_level(assertion, evidence, "at most"), below(_figure(assertion, evidence), assertion.value))
+    level = _level(assertion, evidence, "at most")
+    return _explained(level, interval_decision(assertion, _figure(assertion, evidence)))
 
 
 @decide.register
@@ -271,12 +301,12 @@ def _gain(assertion: Superior | Equivalent, cards: Sequence[AnyResults]) -> Samp
     first, second = cards
     n, chosen = len(first.test[0]), by_chosen(assertion, first)
     if isinstance(first, MulticlassResults) and isinstance(second, MulticlassResults):
-        return _as_gain(estimate(class_difference(first, second, assertion.key, chosen=chosen), n), assertion.key)
+        return as_gain(estimate(class_difference(first, second, assertion.key, chosen=chosen), n), assertion.key)
     if isinstance(first, MulticlassResults) or isinstance(second, MulticlassResults):
         return SampleEstimate.missing(n, "the cards were scored on data with different classes")
     if assertion.key != assertion.metric:
         return SampleEstimate.missing(n, _TWO_CLASSES.format(label_of(assertion.key)))
-    return _as_gain(estimate(difference(first, second, assertion.metric, chosen=chosen), n), assertion.metric)
+    return as_gain(estimate(difference(first, second, assertion.metric, chosen=chosen), n), assertion.metric)
 
 
 def _gain_of_threshold(metric: str, card: AnyResults) -> SampleEstimate:
@@ -285,11 +315,11 @@ def _gain_of_threshold(metric: str, card: AnyResults) -> SampleEstimate:
         return SampleEstimate.missing(1, f"{label_of(metric)} has no paired comparison by image")
     if isinstance(card, MulticlassResults):
         raise TypeError("three classes or more have no threshold of a positive class")
-    return _as_gain(estimate(gain_of_threshold(card, metric), len(card.test[0])), metric)
+    return as_gain(estimate(gain_of_threshold(card, metric), len(card.test[0])), metric)
 
 
-def _as_gain(estimate: SampleEstimate, metric: str) -> SampleEstimate:
-    """`estimate` with its sign reversed where lower values of the metric are better."""
+def as_gain(estimate: SampleEstimate, metric: str) -> SampleEstimate:
+    """A difference with its sign reversed where lower values of the metric are better."""
     record = find_metric(metric) or find_multiclass(metric)
     if record is None or record.direction != "lower" or estimate.value is None:
         return estimate

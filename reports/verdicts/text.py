@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reports.text import MISSING, decimals_of, estimate, p_text, plural
+from reports.claims.model import Claims
+from reports.text import MISSING, decimals_of, estimate, one_line, p_text, plural
 from reports.verdicts.figures import ClaimVerdict
 from reports.verdicts.report import EXPLAINED, ClaimsReport
 
@@ -34,10 +35,45 @@ def _by_chance(report: ClaimsReport) -> str:
     )
 
 
+def margin_text(claims: Claims) -> str:
+    """The margins of a claims file and where they come from, in a sentence."""
+    origin = "the file does not say where it comes from" if claims.margin_from is None else claims.margin_from
+    return f"Margin of figures {claims.margin:g}, of losses {claims.loss_margin:.0%} of the value: {one_line(origin)}"
+
+
 def reason(claim: ClaimVerdict) -> str:
-    """Why a claim has its verdict, and how many test images could decide an inconclusive one."""
+    """Why a claim has its verdict, where it would flip, and how many test images would decide an inconclusive one."""
+    return "; ".join(filter(None, (claim.decision.reason, flip_text(claim), images_text(claim), origin_text(claim))))
+
+
+def origin_text(claim: ClaimVerdict) -> str:
+    """Where the margin of a statement comes from; empty where the statement does not say it."""
+    return "" if claim.margin_from is None else f"its margin: {claim.margin_from}"
+
+
+def images_text(claim: ClaimVerdict) -> str:
+    """How many test images would probably decide an inconclusive verdict; empty where no number is known."""
     needed = claim.decision.needed
-    return claim.decision.reason + (f"; about {needed:,} test images could decide" if needed else "")
+    return f"about {needed:,} test images would decide in 80% of cases" if needed else ""
+
+
+def flip_text(claim: ClaimVerdict) -> str:
+    """From which margin or bound on a verdict would be another one; empty where no single interval decides."""
+    flip, verdict = claim.decision.flip, claim.decision.verdict
+    if flip is None or verdict not in _BY_INTERVAL:
+        return ""
+    reproduced = f"{flip.reproduced:.3f}"
+    differs = None if flip.differs is None else f"{flip.differs:.3f}"
+    if flip.limit == "margin":
+        at = f"reproduced from a margin of {reproduced} on"
+        below = None if differs is None else f"differs below a margin of {differs}"
+    else:
+        to_reproduce, to_differ = ("below", "above") if flip.limit == "lower bound" else ("above", "below")
+        at = f"reproduced for a bound {to_reproduce} {reproduced}"
+        below = None if differs is None else f"differs for a bound {to_differ} {differs}"
+    if verdict == "reproduced" or below is None or (verdict == "inconclusive" and flip.limit == "margin"):
+        return at if verdict == "reproduced" else f"would be {at}"
+    return f"would be {at}, and {below}"
 
 
 def change_rows(report: ClaimsReport) -> Iterator[list[str]]:

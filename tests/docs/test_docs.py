@@ -46,7 +46,9 @@ CHEAPER: Mapping[str, Mapping[str, str]] = {
         "zoo bench --all": "zoo bench constant pixels-logistic",
         " --seeds 3": "",
         "vgg16-finetuned": "pixels-logistic",
+        "vgg16-probe": "pixels-logistic",
         "small-cnn": "constant",
+        "image_size: 160": "image_size: 32",
     },
     "guides/guaranteed-sensitivity.md": {
         "vgg16-probe": "small-cnn",

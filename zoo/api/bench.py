@@ -19,7 +19,10 @@ from benchmark.runs.execution.speed_trial import known_speed
 from benchmark.runs.expected_cost import Trainings, Workload, expected_cost
 from benchmark.runs.plan import Plan, PlannedSplit, Skip, make_plan, planned_splits
 from benchmark.runs.protocol import Protocol
+from benchmark.runs.registration import RegisteredClaims
 from benchmark.runs.run import DatasetFacts, Run
+from benchmark.runs.storage.chain import read_chain
+from benchmark.runs.storage.files import Unreadable
 from benchmark.runs.storage.remembered import CARDS_OPTION, SourceOptions, remember_bench
 from benchmark.runs.storage.store import Store
 from reports.report import Report, build_report
@@ -42,6 +45,7 @@ from zoo.api.inputs import (
     resolve_store,
 )
 from zoo.api.messages import Messages, OnMessage, silent
+from zoo.api.registrations import ClaimsArgument, applying_claims, head_of, record_outcome, register
 from zoo.api.tables import html_table
 from zoo.config.arguments import flag, whole
 from zoo.config.errors import ConfigError
@@ -63,12 +67,14 @@ class BenchResults:
         skips: Cards that could not run, each with the reason.
         store: The store of the runs.
         messages: Lines that begin with `warning:` or `note:`.
+        head: Digest of the last entry of the store's chain of registrations; None without registrations.
     """
 
     runs: tuple[Run, ...]
     skips: tuple[Skip, ...]
     store: Store
     messages: tuple[str, ...] = ()
+    head: str | None = None
 
     @property
     def failed(self) -> tuple[Run, ...]:
@@ -116,6 +122,7 @@ class BenchPlan:
         limits: Limits of time and memory per run.
         messages: Lines that begin with `warning:` or `note:`.
         selection: The words of the command line that choose the cards, such as `--all`; empty for card objects.
+        claims: What is registered of the claims that apply to the runs.
     """
 
     plan: Plan
@@ -125,6 +132,7 @@ class BenchPlan:
     limits: Limits = NO_LIMITS
     messages: tuple[str, ...] = ()
     selection: tuple[str, ...] = ()
+    claims: tuple[RegisteredClaims, ...] = ()
 
     @cached_property
     def reused(self) -> set[str]:
@@ -169,7 +177,7 @@ class BenchPlan:
         return planned_splits(self.plan, self.dataset)
 
     def run(self, *, on_event: OnEvent = silent, on_message: OnMessage = silent) -> BenchResults:
-        """Compute the runs that the store lacks, each in its own process.
+        """Register the plan, then compute the runs that the store lacks, each in its own process.
 
         Args:
             on_event: Called with each `Event` of a run, for progress.
@@ -183,7 +191,7 @@ class BenchPlan:
             OSError: The store cannot be written; finished runs remain in it.
         """
         messages = Messages(on_message, self.messages)
-        leaks = LeakCheck(self.dataset, messages)
+        leaks = LeakCheck(self.dataset, messages, self.store)
 
         def handle(event: Event) -> None:
             on_event(event)
@@ -197,17 +205,38 @@ class BenchPlan:
                 cards={spec.run_id: spec.card.name for spec in self.plan.specs},
                 selection=self.selection,
             )
-        runs = execute_all(
-            self.plan.specs,
-            self.dataset,
-            self.store,
-            jobs=self.jobs,
-            limits=self.limits,
-            on_event=handle,
-        )
+        registration = self._registration(messages)
+        try:
+            runs = execute_all(
+                self.plan.specs,
+                self.dataset,
+                self.store,
+                jobs=self.jobs,
+                limits=self.limits,
+                on_event=handle,
+                registration=registration,
+            )
+        finally:  # scores that exist when a benchmark is interrupted are recorded too
+            with suppress(OSError, ConfigError):
+                record_outcome(self.store, [spec.run_id for spec in self.plan.specs])
         if self.dataset.known_as is not None:
             runs = declared(runs, self.dataset.known_as)
-        return BenchResults(tuple(runs), self.plan.skips, self.store, messages.lines())
+        return BenchResults(tuple(runs), self.plan.skips, self.store, messages.lines(), head_of(self.store))
+
+    def _registration(self, messages: Messages) -> str | None:
+        """Digest of the registration that precedes the runs. Raises if one is needed and cannot be written."""
+        planned = {spec.run_id for spec in self.plan.specs}
+        stored = {spec.run_id for spec in self.plan.specs if reusable_run(self.store, spec) is not None}
+        try:
+            link = register(self.plan, self.dataset, self.store, stored, self.claims)
+            if read_chain(self.store).problems:
+                where = self.store.root
+                messages.warn(f"{where}: its registrations were changed; `zoo verify {where}` lists what differs")
+        except (OSError, Unreadable):
+            if planned - stored:
+                raise
+            return None  # a store that cannot be written can still supply finished runs
+        return None if link is None else link.digest
 
 
 def bench(
@@ -227,6 +256,7 @@ def bench(
     positive: str | None = None,
     data_is: str | None = None,
     hold_out: str | None = None,
+    claims: ClaimsArgument = None,
     on_event: OnEvent = silent,
     on_message: OnMessage = silent,
 ) -> BenchResults:
@@ -257,6 +287,8 @@ def bench(
         data_is: The published data set that the images are, by its name in claims and cards.
         hold_out: COLUMN=VALUE; the images with this value in a column of the manifest are the test part, all others are
             to train on.
+        claims: Claims to register before the test split is opened: built-in names, YAML files or Claims. The built-in
+            ones about the cards and the data are registered too.
         on_event: Called with each `Event` of a run, for progress.
         on_message: Called with each warning and note when it arises; the result collects them too.
 
@@ -285,6 +317,7 @@ def bench(
         positive=positive,
         data_is=data_is,
         hold_out=hold_out,
+        claims=claims,
         on_message=on_message,
     )
     return plan.run(on_event=on_event, on_message=on_message)
@@ -307,6 +340,7 @@ def plan_bench(
     positive: str | None = None,
     data_is: str | None = None,
     hold_out: str | None = None,
+    claims: ClaimsArgument = None,
     on_message: OnMessage = silent,
 ) -> BenchPlan:
     """Plan the runs of `bench` without computing or writing anything.
@@ -346,7 +380,9 @@ def plan_bench(
     plan = make_plan(chosen, conditions, dataset, seed_list)
     if not plan.specs:
         raise ConfigError(*(f"card {skip.card.name}: {skip.reason}" for skip in plan.skips))
-    return BenchPlan(plan, dataset, target, jobs, limits, messages.lines(), _selection(cards, collection, card_folders))
+    applying = applying_claims(claims, chosen, dataset, card_folders)
+    selection = _selection(cards, collection, card_folders)
+    return BenchPlan(plan, dataset, target, jobs, limits, messages.lines(), selection, applying)
 
 
 def _selection(cards: Cards, collection: str | None, card_folders: Paths) -> tuple[str, ...]:

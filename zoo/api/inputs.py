@@ -7,12 +7,11 @@ from dataclasses import replace
 from math import inf
 from os import PathLike as OsPath
 from pathlib import Path
-from typing import Literal
 
 from benchmark.data.dataset import Dataset
 from benchmark.runs.execution.limits import Limits, seconds_of
 from benchmark.runs.protocol import Protocol, load_protocol
-from benchmark.runs.run import Run
+from benchmark.runs.run import Run, Stage
 from benchmark.runs.storage import lookup
 from benchmark.runs.storage.remembered import declared_data
 from benchmark.runs.storage.store import Store
@@ -203,13 +202,13 @@ def new_folder(out: PathLike) -> Path:
     return folder
 
 
-def readable_runs(store: Store, messages: Messages, stage: Literal["bench", "search"] | None = None) -> list[Run]:
+def readable_runs(store: Store, messages: Messages, stage: Stage | None = None) -> list[Run]:
     """The runs of a store.
 
     Args:
         store: The store.
         messages: Receives a warning per run that cannot be read.
-        stage: `bench` or `search` for the runs of that stage; None for all.
+        stage: `bench`, `search` or `curve` for the runs of that stage; None for all.
 
     Returns:
         The readable runs.
@@ -223,7 +222,7 @@ def readable_runs(store: Store, messages: Messages, stage: Literal["bench", "sea
     return as_declared(runs, store)
 
 
-def stored_runs(store: Store, messages: Messages, stage: Literal["bench", "search"] | None = None) -> list[Run]:
+def stored_runs(store: Store, messages: Messages, stage: Stage | None = None) -> list[Run]:
     """The runs of a store that contains some.
 
     Args:

@@ -13,7 +13,8 @@ from benchmark.runs.run import Run
 from benchmark.runs.storage.lookup import Conditions
 from benchmark.runs.storage.remembered import latest_conditions
 from benchmark.runs.storage.store import Store
-from reports.claims.model import Claims, claims_about, load_claims
+from reports.claims.model import claims_about
+from reports.registration import with_registrations
 from reports.render.files import SHOW_GALLERIES, check_formats, write_report
 from reports.report import Report, build_report
 from reports.results.folds import pool_folds
@@ -22,16 +23,26 @@ from reports.summary.model import Summary
 from reports.text import plural
 from reports.verdicts.report import ClaimsReport, differs
 from zoo.api.galleries import galleries_of
-from zoo.api.inputs import PathLike, Paths, declared, known_cards, new_folder, resolve_among, resolve_store, stored_runs
+from zoo.api.inputs import (
+    PathLike,
+    Paths,
+    declared,
+    known_cards,
+    new_folder,
+    readable_runs,
+    resolve_among,
+    resolve_store,
+    stored_runs,
+)
 from zoo.api.messages import Messages, OnMessage, silent
+from zoo.api.registrations import ClaimsArgument, resolve_claims
 from zoo.api.tables import frame, html_table
-from zoo.config.arguments import PATH, flag, optional_text, several
+from zoo.config.arguments import flag, optional_text, several
 from zoo.config.errors import ConfigError
 
 if TYPE_CHECKING:
     import pandas
 
-ClaimsLike = str | Path | Claims
 _COLUMNS = ("claims", "data", "kind", "about", "verdict", "reason")
 
 
@@ -86,7 +97,7 @@ def report(
     *,
     out: PathLike = ".",
     formats: str | Iterable[str] = SHOW_GALLERIES,
-    claims: ClaimsLike | Iterable[ClaimsLike] | None = None,
+    claims: ClaimsArgument = None,
     threshold_rule: str | None = None,
     decision: str | None = None,
     gallery: bool = False,
@@ -148,8 +159,7 @@ def report(
         rules[f"Decisions were chosen again by the rule {decision}"] = DecisionRule.parse(decision)
     messages = Messages(on_message)
     known = known_cards(card_folders, messages)
-    requested = [] if claims is None else several("claims", claims, (*PATH, Claims), "built-in names, files or Claims")
-    loaded = [each if isinstance(each, Claims) else load_claims(str(each), known) for each in requested]
+    loaded = resolve_claims(claims, known)
     source = resolve_store(store)
     runs = stored_runs(source, messages, "bench")
     if gallery and not any(Conditions(data=among.data).fit(run) for run in runs):
@@ -168,7 +178,16 @@ def report(
     runs = pool_folds(runs, source)
     available = [] if loaded else claims_about({run.spec.card.name for run in runs}, known)
     on_progress(f"reporting on {plural(len(runs), 'run')}: figures, intervals and comparisons")
-    content = build_report(runs, source.history, scores=source, claims=loaded, available=available, notes=notes)
+    content = build_report(
+        runs,
+        source.history,
+        scores=source,
+        claims=loaded,
+        available=available,
+        notes=notes,
+        curve_runs=filter(among.fit, readable_runs(source, Messages(), "curve")),
+    )
+    content = with_registrations(content, source)
     galleries = {}
     if gallery:
         images = None if data is None else str(data)

@@ -41,6 +41,7 @@ from zoo.api.inputs import (
     resolve_store,
 )
 from zoo.api.messages import Messages, OnMessage, silent
+from zoo.api.registrations import ClaimsArgument, applying_claims
 from zoo.api.tables import frame, html_table
 from zoo.config.arguments import PATH, one_of_types, optional_text, whole
 from zoo.config.atomic import write_text
@@ -110,6 +111,7 @@ class SearchPlan:
         card_folders: Folders that may contain the card and its parents.
         card_files: Files of cards outside these folders.
         messages: Lines that begin with `warning:` or `note:`.
+        claims: Claims to register before the winner is scored on the test split.
     """
 
     card: ModelCard
@@ -124,6 +126,7 @@ class SearchPlan:
     card_folders: tuple[Path, ...] = ()
     card_files: tuple[Path, ...] = ()
     messages: tuple[str, ...] = ()
+    claims: ClaimsArgument = None
 
     @property
     def splits(self) -> tuple[PlannedSplit, ...]:
@@ -170,7 +173,9 @@ class SearchPlan:
             return SearchResults(trials, None, None, tuple(paths), self.messages)
         winner = self._write_winner(trials)
         cards = select(load_cards([*self.card_folders, self.out], silent, self.card_files), [winner.stem])
-        plan = BenchPlan(make_plan(cards, self.protocol, self.dataset), self.dataset, self.store, limits=self.limits)
+        claims = applying_claims(self.claims, cards, self.dataset, self.card_folders)
+        planned = make_plan(cards, self.protocol, self.dataset)
+        plan = BenchPlan(planned, self.dataset, self.store, limits=self.limits, claims=claims)
         with watch(plan) as on_event:
             bench = plan.run(on_event=on_event, on_message=on_message)
         return SearchResults(trials, winner, bench, (winner, *paths), (*self.messages, *bench.messages))
@@ -203,6 +208,7 @@ def search(
     patients: str | None = None,
     positive: str | None = None,
     hold_out: str | None = None,
+    claims: ClaimsArgument = None,
     on_event: OnEvent = silent,
     on_trial: OnTrial = silent,
     on_message: OnMessage = silent,
@@ -229,6 +235,7 @@ def search(
         patients: As in `bench`.
         positive: As in `bench`.
         hold_out: As in `bench`.
+        claims: As in `bench`.
         on_event: Called with each `Event` of a run.
         on_trial: Called with the result so far after each round of trials.
         on_message: Called with each warning and note when it arises; the result collects them too.
@@ -259,6 +266,7 @@ def search(
         patients=patients,
         positive=positive,
         hold_out=hold_out,
+        claims=claims,
         on_message=on_message,
     )
     tuned = plan.tune(on_event=on_event, on_trial=on_trial)
@@ -284,6 +292,7 @@ def plan_search(
     patients: str | None = None,
     positive: str | None = None,
     hold_out: str | None = None,
+    claims: ClaimsArgument = None,
     on_message: OnMessage = silent,
 ) -> SearchPlan:
     """Plan a search without running it; only the folder `out` is created.
@@ -344,6 +353,7 @@ def plan_search(
         raise ConfigError(*(f"card {skip.card.name}: {skip.reason}" for skip in plan.skips))
     if find_spec("keras_tuner") is None:  # report it before the search starts
         raise ConfigError("zoo search needs keras_tuner; pip install 'zoo-bench[search]'")
+    applying_claims(claims, [base], dataset, folders)  # reports a wrong file before the search starts
     folder.mkdir(parents=True, exist_ok=True)
     return SearchPlan(
         card=base,
@@ -358,6 +368,7 @@ def plan_search(
         card_folders=tuple(folders),
         card_files=tuple(files),
         messages=messages.lines(),
+        claims=claims,
     )
 
 

@@ -13,8 +13,12 @@ from zoo.cli.commands import (
     cache,
     cards,
     compare,
+    curve,
     data,
+    evaluate,
     export,
+    labels,
+    plan,
     predict,
     protocols,
     report,
@@ -24,6 +28,7 @@ from zoo.cli.commands import (
     serve,
     show,
     track,
+    verify,
 )
 from zoo.cli.encoding import allow_plain_output
 from zoo.cli.interrupt import INTERRUPTED, interrupted
@@ -39,17 +44,22 @@ app = typer.Typer(
 )
 app.command("cards")(cards.command)
 app.command("data")(data.command)
+app.command("labels")(labels.command)
 app.command("protocols")(protocols.command)
 app.command("bench")(bench.command)
 app.command("search")(search.command)
+app.command("curve")(curve.command)
 app.command("runs")(runs.command)
 app.command("report")(report.command)
 app.command("compare")(compare.command)
 app.command("show")(show.command)
 app.command("predict")(predict.command)
+app.command("evaluate")(evaluate.command)
 app.command("export")(export.command)
 app.command("serve")(serve.command)
 app.command("audit")(audit.command)
+app.command("plan")(plan.command)
+app.command("verify")(verify.command)
 app.command("schema")(schema.command)
 app.add_typer(track.app, name="track", help="Send the store's runs to TensorBoard or MLflow.")
 app.command("cache")(cache.command)
@@ -77,7 +87,7 @@ def main() -> None:
     allow_plain_output()
     try:
         sys.argv[1:] = renamed(sys.argv[1:])
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False, prog_name="zoo")  # also for python -m zoo
     except Exception as error:
         sys.exit(_explain(error))
     except KeyboardInterrupt:

@@ -10,9 +10,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from glob import escape, glob
-from importlib import resources
-from importlib.metadata import entry_points
-from importlib.util import find_spec
 from pathlib import Path
 
 import typer
@@ -34,6 +31,9 @@ def collection_names(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def _card_folders(ctx: typer.Context) -> list[Path]:
     """The folders with cards: built in, installed and of `--cards`, each with its subfolders."""
+    from importlib.metadata import entry_points  # here and below: for the tab key alone, not for --help
+    from importlib.util import find_spec
+
     folders: list[Path] = [_package("zoo.models.cards"), *map(Path, ctx.params.get("cards") or ())]
     for entry in entry_points(group="zoo.cards"):
         with suppress(ImportError, ValueError):  # the command reports a broken plug-in
@@ -80,6 +80,8 @@ def _matching(incomplete: str, names: Iterable[str]) -> list[str]:
 
 
 def _package(name: str) -> Path:
+    from importlib import resources
+
     return Path(str(resources.files(name)))
 
 

@@ -103,6 +103,15 @@ DecisionOption = Annotated[
         "class_at=NAME:sensitivity:0.95 or 0.95@0.95, cost=TRUE:PREDICTED:10, argmax.",
     ),
 ]
+ClaimsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--claims",
+        metavar="NAME_OR_FILE",
+        help="Claims, built-in or a file; may be repeated. Those about its cards and data are always included.",
+        autocompletion=completion.claims_names,
+    ),
+]
 StoreOption = Annotated[
     Path, typer.Option("--store", metavar="DIR", help="The store: the folder that contains the runs.")
 ]
@@ -133,6 +142,11 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 def say(message: str) -> None:
     """Print a line on stderr."""
     err().print(message, markup=False, soft_wrap=True)
+
+
+def registered_line(head: str) -> str:
+    """The line with the digest of the last entry of a store's chain of registrations."""
+    return f"registered: {head} (a digest to publish; `zoo verify --expect` compares it)"
 
 
 def out() -> Console:

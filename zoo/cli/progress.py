@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from benchmark.data.dataset import Dataset
     from benchmark.runs.execution.events import Event
-    from benchmark.runs.plan import Plan
+    from benchmark.runs.plan import Plan, PlannedSplit
     from benchmark.runs.run import Progress, Run
     from benchmark.runs.trial import SearchResult
     from search_spaces.space import SearchSpace
@@ -54,6 +54,7 @@ def watching(
     *,
     expected: str | None = None,
     notes: Sequence[str] = (),
+    splits: Sequence[PlannedSplit] | None = None,
     clock: Clock = time.monotonic,
 ) -> Iterator[Callable[[Event], None]]:
     """Show the progress of a benchmark: a live table on a terminal, elsewhere a line when a run starts or ends and
@@ -65,6 +66,7 @@ def watching(
         dataset: Their data.
         expected: The expected time of the runs that are not stored; None for that of the protocol.
         notes: Lines about the runs, to print before they start.
+        splits: Their splits; None draws those of the plan.
         clock: Returns the time in seconds.
 
     Yields:
@@ -87,7 +89,7 @@ def watching(
     for note in notes:
         write(f"note: {note}")
     view = View(plan, clock)
-    splits = planned_splits(plan, dataset)
+    splits = planned_splits(plan, dataset) if splits is None else splits
     for line in split_lines(splits, dataset.classes, len(dataset.images), plan.specs[0].protocol):
         write(line)
     for note in split_notes(splits):  # with their seeds, so that events need not repeat them

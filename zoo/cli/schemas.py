@@ -132,6 +132,7 @@ def report() -> Schema:
         "required": ["title", "summary", "cards", "runs"],
         "properties": {"title": {"type": "string"}, "summary": {"anyOf": [summary, {"type": "null"}]}},
     }
+    curve = {"type": "object", "required": ["card", "metric", "points", "extrapolation", "answers"]}
     skipped = {"type": "object", "required": ["card", "reason"]}
     return {
         "$schema": _DIALECT,
@@ -143,6 +144,7 @@ def report() -> Schema:
             "title": {"type": "string"},
             "sections": {"type": "array", "items": section},
             "skipped": {"type": "array", "items": skipped},
+            "training_images": {"type": "array", "items": curve},
         },
         "$defs": definitions,
     }

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reports.text import listed
 from zoo.cli.plain_progress import duration
 from zoo.models.recipe import ProbeRecipe
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 UNKNOWN = "time left not known yet"
 _ENOUGH = 0.1
 """The share of a run that must be done before its own pace is used."""
+_ALIKE = 1.25
+"""Bounds that differ by less than this factor are printed as one number, their mean."""
 
 
 @dataclass(frozen=True)
@@ -34,96 +37,116 @@ class RunState:
     seconds: float | None = None
 
     @property
-    def pace(self) -> float | None:
-        """Seconds per epoch of a finished run, with its start and the writing of its model; None for others."""
-        return None if self.total is None or self.record is None else self.total / self._epochs_done
-
-    @property
     def total(self) -> float | None:
-        """Seconds of a finished run; None for others."""
-        if self.record is None or self.record.costs is None:
+        """Seconds of the run from start to end, with the writing of its model.
+
+        Measured for a finished run, expected at its own pace for a run in progress; None where too little is done.
+        """
+        if self.record is not None:
+            return None if self.record.costs is None else max(self.record.costs.seconds, self.seconds or 0.0)
+        if self.seconds is None or self.progress is None or self.progress.done <= _ENOUGH * self.progress.total:
             return None
-        return max(self.record.costs.seconds, self.seconds or 0.0)
+        return self.seconds / self.progress.done * self.progress.total
 
     @property
-    def is_trained(self) -> bool:
-        """Whether the run has finished and had epochs."""
-        return self._epochs_done > 1
-
-    @property
-    def _epochs_done(self) -> int:
+    def outside(self) -> float:
+        """Seconds of a finished run that its own record leaves out: its start, and the writing of its model."""
         costs = None if self.record is None else self.record.costs
-        return 1 if costs is None else max(1, costs.epochs)
+        return 0.0 if costs is None or self.seconds is None else max(0.0, self.seconds - costs.seconds)
+
+
+@dataclass(frozen=True)
+class _Range:
+    """Bounds in seconds."""
+
+    low: float = 0.0
+    high: float = 0.0
+
+    def __add__(self, other: _Range) -> _Range:
+        return _Range(self.low + other.low, self.high + other.high)
+
+    def times(self, factor: float) -> _Range:
+        return _Range(self.low * factor, self.high * factor)
+
+    def after(self, spent: float) -> _Range:
+        """What is left after some seconds."""
+        return _Range(max(0.0, self.low - spent), max(0.0, self.high - spent))
+
+    def __str__(self) -> str:
+        low, high = duration(self.low), duration(self.high)
+        if low == high or self.high < _ALIKE * self.low:
+            return f"about {duration((self.low + self.high) / 2)}"
+        return f"{low} to {high}"
 
 
 def time_left(states: Mapping[str, RunState], simultaneous: int) -> str:
     """Estimate the time until all runs have ended.
 
-    A run that reports its progress continues at its own pace. Any other run is expected to take as long as finished
-    runs of its kind. A run that takes longer than that has no estimate, and the waiting runs are expected to take
-    longer by the same factor.
+    Each run is expected to take as long as the measured runs of its kind, per epoch: from the fastest to the slowest of
+    them. A run in progress is also measured by its own progress. A kind without a measured run has no estimate: kinds
+    differ by a factor of a hundred. A run that takes longer than the slowest of its kind has none either, and the
+    waiting runs are expected to take longer by the same factor.
 
     Args:
         states: All runs by id.
         simultaneous: The number of runs in progress, at least 1.
 
     Returns:
-        The estimate in words: `about 4 min left`.
+        The estimate in words: `about 4 min left`, `3 min to 8 min left`, `at least 3 min left: ...`.
     """
-    seconds, rough, slowdown = 0.0, False, 1.0
+    left, slowdown = _Range(), 1.0
     overdue: list[RunState] = []
-    unstarted: list[float] = []
+    unstarted = _Range()
+    unmeasured: list[str] = []
     for state in states.values():
         if state.record is not None:
             continue
-        progress, spent = state.progress, state.seconds
-        if spent is not None and progress is not None and progress.done > _ENOUGH * progress.total:
-            seconds += spent / progress.done * (progress.total - progress.done)
-            continue
-        expected = _of_same_kind(state.spec, states)
+        expected = _expected(state.spec, states)
         if expected is None:
-            expected, rough = _of_other_kinds(states), True
-        if expected is None:
-            return UNKNOWN
-        if spent is None:
-            unstarted.append(expected)
-        elif spent < expected:
-            seconds += expected - spent
+            unmeasured.append(state.spec.card.name)
+        elif state.seconds is None:
+            unstarted += expected
+        elif state.seconds <= expected.high:
+            left += expected.after(state.seconds)
         else:
             overdue.append(state)
-            slowdown = max(slowdown, spent / expected if expected else 1.0)
+            slowdown = max(slowdown, state.seconds / expected.high if expected.high else 1.0)
     # Simultaneous runs slow each other down, and the measured pace includes that.
-    total = (seconds + slowdown * sum(unstarted)) / max(1, simultaneous)
-    if not overdue:
-        return f"{'very roughly' if rough else 'about'} {duration(total)} left"
-    slow = overdue[0]
-    why = f"{slow.spec.card.name} takes longer than expected, {duration(slow.seconds or 0.0)} so far"
-    return f"at least {duration(total)} left: {why}" if total >= 1 else f"time left not known: {why}"
+    total = (left + unstarted.times(slowdown)).times(1 / max(1, simultaneous))
+    reasons = []
+    if overdue:
+        slow = overdue[0]
+        reasons.append(f"{slow.spec.card.name} takes longer than expected, {duration(slow.seconds or 0.0)} so far")
+    if unmeasured and len(unmeasured) == sum(state.record is None for state in states.values()):
+        return UNKNOWN
+    if unmeasured:
+        reasons.append(f"no run of {listed(list(dict.fromkeys(unmeasured)))} is measured yet")
+    if not reasons:
+        return f"{total} left"
+    why = "; ".join(reasons)
+    return f"at least {duration(total.low)} left: {why}" if total.low >= 1 else f"time left not known: {why}"
 
 
-def _of_same_kind(spec: RunSpec, states: Mapping[str, RunState]) -> float | None:
-    """Expected seconds of a run at the pace per epoch of finished runs that train in the same way."""
+def _expected(spec: RunSpec, states: Mapping[str, RunState]) -> _Range | None:
+    """Expected seconds of a run from start to end at the paces of the measured runs that train in the same way."""
     kind = _kind_of_training(spec)
-    paces = [
-        pace for each in states.values() if (pace := each.pace) is not None and _kind_of_training(each.spec) == kind
-    ]
-    return sum(paces) / len(paces) * _epochs(spec) if paces else None
+    alike = [each for each in states.values() if each.total is not None and _kind_of_training(each.spec) == kind]
+    # Per planned epoch, so that runs which stopped early count as what they were.
+    paces = [(each.total or 0.0) / _epochs(each.spec) for each in alike]
+    if not paces:
+        return None
+    # What a run has done does not say how long the writing of its model takes; runs of other kinds do.
+    only_begun = all(each.record is None for each in alike)
+    storing = max((each.outside for each in states.values()), default=0.0) if only_begun else 0.0
+    return _Range(min(paces), max(paces)).times(_epochs(spec)) + _Range(0.0, storing)
 
 
-def _of_other_kinds(states: Mapping[str, RunState]) -> float | None:
-    """Mean seconds of all finished runs; those without epochs count only if there are no others."""
-    # Epochs of different kinds are not alike: a head on stored features has hundredths of a second per epoch.
-    finished = [(state.is_trained, total) for state in states.values() if (total := state.total) is not None]
-    seconds = [total for is_trained, total in finished if is_trained] or [total for _, total in finished]
-    return sum(seconds) / len(seconds) if seconds else None
-
-
-def _kind_of_training(spec: RunSpec) -> tuple[str, str]:
-    """The builder, and what is trained: a probe, new layers alone, or unfrozen layers as well."""
-    recipe = spec.card.recipe
+def _kind_of_training(spec: RunSpec) -> tuple[str, str, int | None]:
+    """The builder, what is trained (a probe, new layers, or unfrozen layers as well), and the images of a subset."""
+    recipe, images = spec.card.recipe, None if spec.subset is None else spec.subset.images
     if isinstance(recipe, ProbeRecipe):
-        return spec.card.model.builder, "probe"
-    return spec.card.model.builder, "fine-tuned" if recipe.finetune else "trained"
+        return spec.card.model.builder, "probe", images
+    return spec.card.model.builder, "fine-tuned" if recipe.finetune else "trained", images
 
 
 def _epochs(spec: RunSpec) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from os import PathLike
@@ -122,6 +122,8 @@ def load_catalog(
     for line in (*plugins.load(plugins.BUILDERS).broken, *plugins.load(plugins.METRICS).broken, *broken):
         on_problem(line)
     folders = _folders(packages, map(Path, further))
+    for line in _joining_built_in(folders):
+        on_problem(line)
     collections: dict[str, str] = {}
     for path, collection in _card_files(folders, files):
         names.add(path.stem)
@@ -230,6 +232,18 @@ def _packages() -> tuple[list[Path], list[str]]:
         else:
             broken.append(plugins.broken_line(entry, "it needs an __init__.py"))
     return folders, broken
+
+
+def _joining_built_in(folders: Sequence[Path]) -> Iterator[str]:
+    """A line for each folder whose cards join a built-in collection, because it has the name of one."""
+    built_in = {path.name for path in _subfolders(folders[0])}
+    for folder in folders[1:]:
+        for each in (folder.resolve(), *_subfolders(folder)):
+            if each.name in built_in and _yaml_files(each):
+                yield (
+                    f"--cards {folder}: the cards in {each} join the built-in collection {each.name}; rename the "
+                    "folder for a collection of its own"
+                )
 
 
 def _card_files(folders: Iterable[Path], files: Iterable[Path]) -> list[tuple[Path, str]]:

@@ -32,6 +32,9 @@ MOST_PIXELS = 120_000_000
 
 DICOM = "DICOM files are not read; convert them to PNG or TIFF"
 
+_OF_ANOTHER_DEPTH = 0.05
+"""With a larger share of pixels outside the levels of the training images, a file has another bit depth. A smaller
+share may be a burned-in mark, or a few saturated pixels."""
 _LARGE = 20_000_000
 _one_large_image = threading.Lock()  # several large images at once would fill the memory
 _ORIENTATION = 0x0112
@@ -94,7 +97,8 @@ def look(content: bytes) -> Stored:
             levels = np.asarray(_eight_bits(image))
             colour = not _equal_channels(levels)
         low, high = float(levels.min()), float(levels.max())
-        return Stored(kind, image.mode, depth, low, high, image.width, image.height, reoriented, more, colour)
+        sides = image.width, image.height
+        return Stored(kind, image.mode, depth, low, high, *sides, reoriented, more, colour, len(content))
 
 
 def decode(content: bytes, levels: Levels | None = None) -> Pillow.Image:
@@ -102,7 +106,8 @@ def decode(content: bytes, levels: Levels | None = None) -> Pillow.Image:
 
     Args:
         content: The bytes of the file.
-        levels: The scale of deeper levels; an image of another depth is scaled by its own range.
+        levels: The scale of deeper levels; levels outside it are clipped. An image that is stored with another depth is
+            scaled by its own range.
 
     Returns:
         The image in mode L or RGB.
@@ -111,7 +116,7 @@ def decode(content: bytes, levels: Levels | None = None) -> Pillow.Image:
         ValueError: It has more than MOST_PIXELS, levels that are not finite, or is empty.
         OSError: It is damaged, or not of FORMATS. Pillow's decoders raise errors of other kinds, too.
     """
-    return decode_other(content, levels or {})[0]
+    return decode_other(content, levels or {}, may_differ=False)[0]
 
 
 def prepare_content(
@@ -140,16 +145,22 @@ def prepare_content(
     return PreparedImage(resize(image, size, channels), colour, note)
 
 
-def decode_other(content: bytes, levels: Levels, most_pixels: int = MOST_PIXELS) -> tuple[Pillow.Image, str | None]:
+def decode_other(
+    content: bytes, levels: Levels, most_pixels: int = MOST_PIXELS, may_differ: bool = True
+) -> tuple[Pillow.Image, str | None]:
     """Decode as `decode` does, with a note if the depth of the file is none of `levels`.
+
+    A file counts as one of another bit depth, and is scaled by its own, if more than 5% of its pixels are outside
+    `levels`. A smaller share is clipped.
 
     Args:
         content: The bytes of the file.
         levels: The scale of deeper levels.
         most_pixels: The largest image that is decoded, in pixels.
+        may_differ: Whether the file may have another bit depth than those that set the scale.
 
     Returns:
-        The image in mode L or RGB, and the note; None if the depth is one of `levels`.
+        The image in mode L or RGB, and the note; None if all its levels are in `levels`.
     """
     with _whole(content, most_pixels) as (image, _, depth, _, _):
         same = depth in levels if levels else depth not in DEEP
@@ -159,10 +170,17 @@ def decode_other(content: bytes, levels: Levels, most_pixels: int = MOST_PIXELS)
         deep = _levels(image)
         low, high = levels.get(depth) or range_of(depth, float(deep.min()), float(deep.max()))
         note = None if same else f"{depth}, trained on {trained} images; {low:g}..{high:g} is read as 0..255"
-        if same and (deep.min() < low or deep.max() > high):
+        outside = float(np.mean((deep < low) | (deep > high))) if same else 0.0
+        if outside:
             note = (
-                f"levels {deep.min():g}..{deep.max():g} exceed those of the training images, {low:g}..{high:g}: they "
-                "are clipped. Is the bit depth different?"
+                f"levels {deep.min():g}..{deep.max():g} exceed those of the training images, {low:g}..{high:g}: "
+                f"{outside:.1%} of the pixels are clipped"
+            )
+        if may_differ and outside > _OF_ANOTHER_DEPTH:
+            low, high = range_of(depth, float(deep.min()), float(deep.max()))
+            note = (
+                f"levels {deep.min():g}..{deep.max():g} are those of another bit depth than {trained} of the training "
+                f"images; {low:g}..{high:g} is read as 0..255"
             )
         return Pillow.fromarray(scaled(deep, low, high)), note
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -114,3 +115,18 @@ def load(folder: Path, split: SplitName) -> LabelledImages:
     names, patients, labels, digests = zip(*rows, strict=True)
     pixels = np.load(folder / f"{split}.npy", mmap_mode="r", allow_pickle=False)
     return LabelledImages(split, pixels, np.asarray(labels, dtype=np.int64), names, patients, digests)
+
+
+def with_names(images: LabelledImages, names: Container[str]) -> LabelledImages:
+    """Select images by name.
+
+    Args:
+        images: The images of a split.
+        names: The names to select; any others are left out.
+
+    Returns:
+        The selected images in the same order, with their pixels in memory.
+    """
+    rows = [row for row, name in enumerate(images.names) if name in names]
+    chosen = [tuple(of[row] for row in rows) for of in (images.names, images.patients, images.digests)]
+    return LabelledImages(images.split, images.pixels[rows], images.labels[rows], *chosen)

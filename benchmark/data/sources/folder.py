@@ -101,6 +101,7 @@ def open_folder(path: Path, patient_pattern: str | None = None, source: str | No
         test_names=_names_digest(test_names),
         levels=levels,
         stored=stored,
+        files=paths,
     )
     return declared_order(dataset, beside(outermost), beside(path))
 

@@ -124,6 +124,7 @@ def open_manifest(path: Path, patient_pattern: str | None = None, source: str | 
         notes=notes,
         levels=levels,
         stored=stored,
+        files=paths,
         attributes=_attributes(table.columns, entries, stored),
     )
     return declared_order(dataset, beside(path))

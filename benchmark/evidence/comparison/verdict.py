@@ -6,18 +6,19 @@ one-sided tests (Schuirmann 1987); for a difference it is the mirror image.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
+from benchmark.evidence.comparison.power import images_to_decide_bound, images_to_decide_margin
 from benchmark.evidence.estimate import SampleEstimate
 from benchmark.evidence.intervals.formulas import exact_binomial
 
 Verdict = Literal["reproduced", "differs", "inconclusive", "impossible", "not comparable", "not run"]
 Answer = Literal["holds", "does not hold", "undetermined"]
-_MOST_IMAGES = 1_000_000
+Limit = Literal["margin", "lower bound", "upper bound"]
+"""What a claim sets: a margin around 0, or a bound below or above which the claimed figure does not lie."""
 _MOST_TRAININGS = 0.5
 """A recipe does not have a fault that fewer trainings than this share have."""
 
@@ -44,21 +45,40 @@ VERDICTS: Mapping[Verdict, Meaning] = MappingProxyType(
 
 
 @dataclass(frozen=True)
+class Flip:
+    """Where the verdict of an interval would be another one.
+
+    Attributes:
+        limit: What the claim sets.
+        reproduced: The margin, or the bound, from which on the claim would be reproduced: every margin above it, every
+            upper bound above it, every lower bound below it.
+        differs: The margin, or the bound, from which on the claim would differ, in the opposite direction; None if no
+            limit makes it differ.
+    """
+
+    limit: Limit
+    reproduced: float
+    differs: float | None
+
+
+@dataclass(frozen=True)
 class Decision:
     """A verdict with its reason.
 
     Attributes:
         verdict: The verdict.
         reason: What led to it, in words.
-        needed: For an inconclusive verdict, the number of test images that would decide if the estimate stayed the
-            same; None if no number below a million would.
+        needed: For an inconclusive verdict, the number of test images that would decide with 80% probability if the
+            estimate is the true value; None if no number below a million would.
         one_training: Whether the verdict would be `differs` if it did not rest on one training alone.
+        flip: From which margin or bound on the verdict would be another one; None where no single interval decides.
     """
 
     verdict: Verdict
     reason: str
     needed: int | None = None
     one_training: bool = False
+    flip: Flip | None = None
 
 
 def of_one_training(decision: Decision) -> Decision:
@@ -72,10 +92,11 @@ def of_one_training(decision: Decision) -> Decision:
     Returns:
         The decision, inconclusive instead of differs.
     """
+    flip = None if decision.flip is None else replace(decision.flip, differs=None)
     if decision.verdict != "differs":
-        return decision
+        return replace(decision, flip=flip)
     reason = f"one training cannot contradict a claim about a recipe, as another seed may differ: {decision.reason}"
-    return Decision("inconclusive", reason, one_training=True)
+    return Decision("inconclusive", reason, one_training=True, flip=flip)
 
 
 def within(estimate: SampleEstimate, margin: float) -> Decision:
@@ -97,12 +118,14 @@ def within(estimate: SampleEstimate, margin: float) -> Decision:
         return _without_interval(estimate)
     value, (low, high) = estimate.value, estimate.bounds
     comparison = f"difference {value:+z.3f} [{low:+z.3f}, {high:+z.3f}], margin {margin:g}"
+    nearest = max(low, -high)
+    flip = Flip("margin", max(-low, high), nearest if nearest > 0 else None)
     if -margin <= low and high <= margin:
-        return Decision("reproduced", f"{comparison}: the interval lies inside")
+        return Decision("reproduced", f"{comparison}: the interval lies inside", flip=flip)
     if low > margin or high < -margin:
-        return Decision("differs", f"{comparison}: the interval lies outside")
-    needed = _needed(estimate.n, (high - low) / 2, margin - abs(value))
-    return Decision("inconclusive", f"{comparison}: the interval crosses it", needed)
+        return Decision("differs", f"{comparison}: the interval lies outside", flip=flip)
+    needed = images_to_decide_margin(estimate.n, (high - low) / 2, value, margin)
+    return Decision("inconclusive", f"{comparison}: the interval crosses it", needed, flip=flip)
 
 
 def above(estimate: SampleEstimate, bound: float) -> Decision:
@@ -111,19 +134,21 @@ def above(estimate: SampleEstimate, bound: float) -> Decision:
         return _without_interval(estimate)
     value, (low, high) = estimate.value, estimate.bounds
     comparison = f"{value:z.3f} [{low:z.3f}, {high:z.3f}] against {bound:g}"
+    flip = Flip("lower bound", low, high)
     if low > bound:
-        return Decision("reproduced", f"{comparison}: the interval lies above")
+        return Decision("reproduced", f"{comparison}: the interval lies above", flip=flip)
     if high < bound:
-        return Decision("differs", f"{comparison}: the interval lies below")
-    needed = _needed(estimate.n, (high - low) / 2, value - bound)
-    return Decision("inconclusive", f"{comparison}: the interval includes it", needed)
+        return Decision("differs", f"{comparison}: the interval lies below", flip=flip)
+    needed = images_to_decide_bound(estimate.n, (high - low) / 2, value, bound)
+    return Decision("inconclusive", f"{comparison}: the interval includes it", needed, flip=flip)
 
 
 def below(estimate: SampleEstimate, bound: float) -> Decision:
     """Conclude whether a figure or a difference is less than `bound`."""
     opposite = above(estimate, bound)
     inverse: dict[Verdict, Verdict] = {"reproduced": "differs", "differs": "reproduced"}
-    return replace(opposite, verdict=inverse.get(opposite.verdict, opposite.verdict))
+    flip = None if estimate.bounds is None else Flip("upper bound", estimate.bounds[1], estimate.bounds[0])
+    return replace(opposite, verdict=inverse.get(opposite.verdict, opposite.verdict), flip=flip)
 
 
 def present(runs: Sequence[bool | None], finding: str, *, every_seed_alike: bool = False) -> Decision:
@@ -159,6 +184,8 @@ def present(runs: Sequence[bool | None], finding: str, *, every_seed_alike: bool
 
 def all_hold(parts: Sequence[Decision]) -> Decision:
     """Conclude whether every part holds. One part that does not hold decides; else an undetermined part does."""
+    if len(parts) == 1:
+        return parts[0]
     return _combine(parts, ("impossible", "differs", "not run", "not comparable", "inconclusive"))
 
 
@@ -179,13 +206,6 @@ def _combine(parts: Sequence[Decision], first: Sequence[Verdict], otherwise: Ver
         None if verdict != "inconclusive" or None in needed else max(n for n in needed if n is not None),
         verdict == "inconclusive" and any(part.one_training for part in deciding),
     )
-
-
-def _needed(n: int, half: float, distance: float) -> int | None:
-    """Return the number of images at which the half-width, which falls with its square root, equals the distance."""
-    if half >= abs(distance) * math.sqrt(_MOST_IMAGES / n):
-        return None
-    return math.ceil(max(n * (half / distance) ** 2, n + 1))
 
 
 def _without_interval(estimate: SampleEstimate) -> Decision:

@@ -71,6 +71,36 @@ def images_needed(target: float, confidence: float) -> int | None:
     return number - 1 if number > 1 and _excludes(target, number - 1, confidence) else number
 
 
+def images_with_errors(target: float, confidence: float, errors: int) -> int:
+    """Return the smallest number of independent images of a class that guarantees a share despite wrong decisions.
+
+    Args:
+        target: The share of right decisions, in (0, 1).
+        confidence: The confidence, in (0, 1).
+        errors: Number of wrong decisions among the images, at least 0.
+
+    Returns:
+        The number, such as 93 for 0.95, 0.95 and one wrong decision.
+
+    Raises:
+        ValueError: If the target is not within (0, 1).
+    """
+    if not 0 < target < 1:
+        raise ValueError(f"target {target} must be within (0, 1)")
+
+    def guarantees(images: int) -> bool:
+        by_chance = betainc(images - errors, errors + 1, target)
+        return bool(by_chance <= (1 - confidence) * (1 + _ROUNDING))
+
+    low, high = errors, errors + 1
+    while not guarantees(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if guarantees(middle) else (middle, high)
+    return high
+
+
 def _excludes(target: float, images: float, confidence: float) -> bool:
     """Whether so many images without a wrong decision exclude a share below the target."""
     return bool(target**images <= (1 - confidence) * (1 + _ROUNDING))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -36,6 +37,29 @@ def write_known(path: Path, parts: Mapping[str, Sequence[str]]) -> None:
     """
     cut = {part: sorted(digest[:_DIGITS] for digest in digests) for part, digests in parts.items()}
     path.write_text(json.dumps(cut), encoding="ascii")
+
+
+@dataclass(frozen=True)
+class KnownImages:
+    """The images that a stored model was trained, chosen and tested on.
+
+    Attributes:
+        split_of: The split of each image, by the beginning of its digest.
+        recorded: Whether the model was stored with the digests of its images; without, none is recognised.
+    """
+
+    split_of: Mapping[str, str]
+    recorded: bool
+
+    @classmethod
+    def of(cls, run: Run, store: Store) -> KnownImages:
+        """Read the digests beside the model of `run`."""
+        split_of = _read(store.model_file(run).with_name(IMAGES))
+        return cls(split_of, bool(split_of))
+
+    def part_of_digest(self, digest: str) -> str | None:
+        """The split of the image with this SHA-256 of its content, in hexadecimal; None for an unknown one."""
+        return self.split_of.get(digest[:_DIGITS])
 
 
 def known_parts(run: Run, store: Store, files: Iterable[Path]) -> tuple[str | None, ...]:

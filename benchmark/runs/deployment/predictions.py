@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image as Pillow
 
+from benchmark.data.dataset import Pixels
 from benchmark.data.decoding.pixels import MOST_PIXELS, Channels, PreparedImage
 from benchmark.data.sources.entries import is_hidden, printable
 from benchmark.evidence.diagnosis.reference import ood_reasons
@@ -94,6 +96,24 @@ class Predictor:
                 yield kind(file.name, error=file.error)
             else:
                 yield self._predict(file.name, file.descriptors, file.colour, file.note)
+
+    def predict_pixels(self, names: Sequence[str], pixels: Pixels) -> Iterator[AnyPrediction]:
+        """Predict images that a source reads without files, in the same batches as `predict_files`.
+
+        Args:
+            names: The name of each image (n,).
+            pixels: Grey levels, uint8 (n, size, size, channels); grey and colour are converted to those of the model.
+
+        Yields:
+            One prediction per image, in order.
+        """
+        colour = (pixels != pixels[..., :1]).any(axis=(1, 2, 3))
+        if pixels.shape[-1] > self.channels:
+            pixels = np.stack([np.asarray(Pillow.fromarray(each).convert("L"))[..., None] for each in pixels])
+        elif pixels.shape[-1] < self.channels:
+            pixels = np.repeat(pixels, self.channels, axis=-1)
+        for name, each, coloured in zip(names, self._describer.describe_each(pixels), colour, strict=True):
+            yield self._predict(name, each, bool(coloured), None)
 
     def prepare(self, content: bytes, most_pixels: int = MOST_PIXELS) -> PreparedImage:
         """Decode and resize the bytes of one image file; raises as `prepare_content` does."""

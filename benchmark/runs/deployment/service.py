@@ -12,14 +12,16 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 RAW = ("image/", "application/octet-stream", "application/dicom")
 """The content types of a raw body, by their beginnings; DICOM gets the decoder's answer."""
@@ -77,7 +79,7 @@ def make_app(
         The application, with `/`, `/healthz` and `/predict`.
     """
     app = FastAPI(title=str(facts["title"]), docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
+    app.add_middleware(_KnownHosts, hosts=frozenset(hosts))
     fixed, one_at_a_time, waiting = _constants(facts), threading.Lock(), asyncio.Semaphore(limits.waiting)
 
     def answer(content: bytes) -> dict[str, Any]:
@@ -128,6 +130,28 @@ def make_app(
         return _json({"error": reasons.get(error.status_code, str(error.detail))}, error.status_code)
 
     return app
+
+
+class _KnownHosts:
+    """Answers only requests to known host names. Starlette's TrustedHostMiddleware refuses in plain text."""
+
+    def __init__(self, app: ASGIApp, hosts: frozenset[str]) -> None:
+        self._app, self._hosts = app, hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or "*" in self._hosts or _host_of(Headers(scope=scope)) in self._hosts:
+            await self._app(scope, receive, send)
+            return
+        known = ", ".join(sorted(self._hosts))
+        await _json({"error": f"the host name is not one of this service: {known}"}, 400)(scope, receive, send)
+
+
+def _host_of(headers: Headers) -> str | None:
+    """The name in the Host header without its port. Starlette's own URL ignores a header that it cannot parse."""
+    try:
+        return urlsplit(f"//{headers.get('host', '')}").hostname
+    except ValueError:  # such as an unclosed bracket
+        return None
 
 
 async def _body(request: Request, limits: Limits) -> bytes:

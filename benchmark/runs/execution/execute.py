@@ -20,7 +20,7 @@ from typing import Any
 from benchmark.data.dataset import Dataset
 from benchmark.data.decoding.prepared import prepare
 from benchmark.data.splits import Split
-from benchmark.runs.drawn_split import draw_split, split_key
+from benchmark.runs.drawn_split import draw_whole_split, split_key, with_subset
 from benchmark.runs.execution.events import (
     ComputedElsewhere,
     Event,
@@ -45,6 +45,7 @@ from benchmark.runs.execution.limits import (
 )
 from benchmark.runs.execution.main_module import Registration, registration_of, without_main_module
 from benchmark.runs.execution.messages import Message, NotStored, PreparedLost, ScoresReady, StepBegun, Stored
+from benchmark.runs.execution.order import cheap_first
 from benchmark.runs.execution.prefix_trial import MEASURING, MachineTrials
 from benchmark.runs.run import Job, Progress, Run, RunSpec, SplitFacts
 from benchmark.runs.storage.store import Store
@@ -97,8 +98,9 @@ def execute_all(
     also_unfrozen: Sequence[int] = (),
     limits: Limits = NO_LIMITS,
     on_event: Callable[[Event], None] = lambda _: None,
+    registration: str | None = None,
 ) -> list[Run]:
-    """Compute and store runs, each in a separate process.
+    """Compute and store runs, each in a separate process; those of cheap kinds first.
 
     Finished runs of the store are reused; failed ones are computed again. A run that another process computes is
     awaited. A run that exceeds a limit is ended and stored as failed; the others continue. No run starts while other
@@ -114,6 +116,7 @@ def execute_all(
         also_unfrozen: Numbers of unfrozen layers that later runs will have, so that they find their features.
         limits: Limits of each run.
         on_event: Called with each event.
+        registration: Digest of the registration that contains the runs; their records name it.
 
     Returns:
         The runs in the order of `specs`.
@@ -123,10 +126,10 @@ def execute_all(
         OSError: The store cannot be written.
     """
     store.sweep()
-    engine = _Engine(dataset, store, on_event, _shared_cuts(specs, also_unfrozen), limits)
+    engine = _Engine(dataset, store, on_event, _shared_cuts(specs, also_unfrozen), limits, registration)
     waiting: deque[RunSpec] = deque()
     done: dict[str, Run] = {}
-    for spec in specs:
+    for spec in cheap_first(specs):
         run = reusable_run(store, spec)
         if run is not None:
             done[spec.run_id] = run
@@ -187,7 +190,9 @@ class _Engine:
         on_event: Callable[[Event], None],
         also_unfrozen: Mapping[str, tuple[int, ...]],
         limits: Limits,
+        registration: str | None,
     ) -> None:
+        self._registration = registration
         self._also_unfrozen = also_unfrozen
         self._dataset = dataset
         self._store = store
@@ -229,12 +234,12 @@ class _Engine:
         warm_up()
         try:
             folder, split = self._prepare(spec)
-            facts = SplitFacts.of(split)
+            facts = SplitFacts.of(with_subset(split, spec))
             here, there = self._context.Pipe(duplex=False)
             measuring = Progressed(spec, Progress(0, 1, MEASURING))
             trial = self._trials.trial_for(spec, lambda: self._on_event(measuring))
             stored_before = self._store.get(spec.run_id)
-            job = Job(spec, folder, facts, self._also_unfrozen[_feature_key(spec)], trial)
+            job = Job(spec, folder, facts, self._also_unfrozen[_feature_key(spec)], trial, self._registration)
             registration = registration_of(spec.card.model.builder)
             process = self._context.Process(
                 target=_work, args=(registration, job, self._store.root, self._threads, there), daemon=True
@@ -323,10 +328,13 @@ class _Engine:
         kill_tree(_pid(worker))
 
     def _prepare(self, spec: RunSpec) -> tuple[Path, Split]:
-        """The folder of the prepared images, filled again if it was cleared, and their split, drawn once."""
+        """The folder of the prepared images, filled again if it was cleared, and their split, drawn once.
+
+        Runs on subsets of the training images share the folder of all of them.
+        """
         key = split_key(spec)
         if key not in self._splits:
-            self._splits[key] = draw_split(self._dataset, spec)
+            self._splits[key] = draw_whole_split(self._dataset, spec)
         return prepare(self._dataset, self._splits[key], spec.protocol.image_size), self._splits[key]
 
 

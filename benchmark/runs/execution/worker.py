@@ -20,7 +20,7 @@ from typing import TypeVar
 import benchmark.training.backend as backend
 from benchmark.data.checks.batch_effect import BatchEffect, prepared_effects
 from benchmark.data.checks.leakage import related_test_images
-from benchmark.data.decoding.prepared import LabelledImages, is_whole, load
+from benchmark.data.decoding.prepared import LabelledImages, is_whole, load, with_names
 from benchmark.evidence.decisions.decide import Decision
 from benchmark.evidence.diagnosis.training_record import (
     Intensity,
@@ -33,6 +33,7 @@ from benchmark.evidence.scores import AnyScores, SplitName, scores_of
 from benchmark.evidence.thresholds.choice import Threshold
 from benchmark.runs.deployment.known_images import IMAGES, write_known
 from benchmark.runs.deployment.model_files import write_model
+from benchmark.runs.drawn_split import training_images
 from benchmark.runs.environment import describe_environment
 from benchmark.runs.execution.failure import RunState, failed_run, has_finished_run, save_failed, traceback_of
 from benchmark.runs.execution.messages import Message, NotStored, PreparedLost, Stored
@@ -169,6 +170,8 @@ def train_and_score(job: Job, threads: int, state: RunState) -> Scored:
     state.timer.end("start")
     state.begin("reading the prepared images")
     train, val = (_loaded(job.folder, part, state) for part in ("train", "val"))
+    if spec.subset is not None:
+        train = with_names(train, {image.name for image in training_images(train.images, spec)})
     state.timer.end("data")
     state.begin("building and training")
     fitted = fit(
@@ -193,7 +196,7 @@ def train_and_score(job: Job, threads: int, state: RunState) -> Scored:
     state.begin("choosing the threshold")
     choice = choose(spec.protocol, val_scores)
     test_scores = None
-    if spec.stage == "bench":
+    if spec.stage != "search":
         # The test split is opened only here, after everything is fitted and chosen.
         state.begin("scoring the test split")
         test = _loaded(job.folder, "test", state)
@@ -283,6 +286,7 @@ def assess(job: Job, scored: Scored, state: RunState) -> Run:
         probe=fitted.probe,
         costs=_costs(fitted, inference_ms, state),
         environment=state.environment,
+        registration=job.registration,
     )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from benchmark.evidence.scores import AnyScores, MulticlassScores, SplitName, scores_of
@@ -21,7 +22,11 @@ _MOST_BYTES = 4 * 1024**3  # decompressed: a small file can declare any size
 _OF_CLASS = "score:"  # begins the column of each of three or more classes
 
 
-def write_predictions(path: Path, scores: Sequence[tuple[AnyScores, Sequence[str]]]) -> None:
+def write_predictions(
+    path: Path,
+    scores: Sequence[tuple[AnyScores, Sequence[str]]],
+    further: Mapping[str, Sequence[Any]] = MappingProxyType({}),
+) -> None:
     """Write scores as Parquet.
 
     Two classes have one column, `y_score`, for the positive class. More have one column each, `score:CLASS`.
@@ -29,6 +34,7 @@ def write_predictions(path: Path, scores: Sequence[tuple[AnyScores, Sequence[str
     Args:
         path: The file.
         scores: Scores, each with the names of its images.
+        further: Further columns by name, with one value per image.
 
     Raises:
         OSError: The file cannot be written.
@@ -44,7 +50,7 @@ def write_predictions(path: Path, scores: Sequence[tuple[AnyScores, Sequence[str
         columns["y_true"] += part.y_true.tolist()
         for name, values in _columns(part):
             columns.setdefault(name, []).extend(values.tolist())
-    pq.write_table(pa.table(columns), path)
+    pq.write_table(pa.table({**columns, **further}), path)
 
 
 def _columns(part: AnyScores) -> list[tuple[str, npt.NDArray[np.float64]]]:
@@ -115,6 +121,11 @@ class Predictions:
     def images(self, split: SplitName) -> tuple[str, ...]:
         """The names of the images of one split, in the order of its scores."""
         return tuple(self._rows(split)["image"].to_pylist())
+
+    def column(self, name: str) -> list[Any]:
+        """The values of a further column, for all rows. Raises KeyError if there is none."""
+        values: list[Any] = self._table[name].to_pylist()
+        return values
 
     def _rows(self, split: str) -> pyarrow.Table:
         import pyarrow.compute as pc

@@ -186,6 +186,12 @@ def records(store: Store) -> list[Run]:
     return sorted(runs, key=lambda run: (run.run_id in asked_for, run.finished), reverse=True)
 
 
+def cards_under(store: Store, conditions: str) -> set[str]:
+    """The names of the cards with a finished benchmark run under these `RunSpec.conditions`."""
+    finished = (run.spec for run in records(store) if run.status == "ok" and run.spec.stage == "bench")
+    return {spec.card.name for spec in finished if spec.conditions == conditions}
+
+
 def options_of(store: Store, source: str) -> SourceOptions | None:
     """The options with which a source was last opened for a run of the store; None if it has no run on the source."""
     facts = next((run.spec.dataset for run in records(store) if same_source(run.spec.dataset.source, source)), None)
@@ -199,7 +205,9 @@ def auto_protocol_of(store: Store, fingerprint: str) -> Protocol | None:
     """The protocol that `auto` last made for a data set, if a run of the store has it."""
     for run in records(store):
         protocol = run.spec.protocol
-        if run.spec.dataset.fingerprint == fingerprint and protocol.name == AUTO and protocol.choices:
+        chosen = {choice.field for choice in protocol.choices}
+        whole = "test_folds" not in chosen or protocol.test_folds is not None  # a search or a curve drops the folds
+        if run.spec.dataset.fingerprint == fingerprint and protocol.name == AUTO and chosen and whole:
             # Only what `auto` set: a threshold that is merely the default is no wish, for three or more classes.
             return Protocol.model_validate(protocol.model_dump(exclude_defaults=True, exclude={"keep_models"}))
     return None

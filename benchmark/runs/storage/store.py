@@ -15,14 +15,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import filelock
 
 from benchmark.evidence.scores import AnyScores, Scores, SplitName
 from benchmark.runs.cross_validation import CrossValidatedRun, pooled_names, pooled_scores
 from benchmark.runs.history import NO_HISTORY, History
-from benchmark.runs.run import Run
+from benchmark.runs.run import Run, Stage
 from benchmark.runs.storage.contents import (
     Predictions,
     read_history,
@@ -45,7 +45,10 @@ MODEL = "model.keras"
 TRACEBACK = "traceback.txt"
 """The file of a failed run with the traceback of its error."""
 
-_RECORD, _PREDICTIONS, _HISTORY = "run.json", "predictions.parquet", "history.csv"
+PREDICTIONS = "predictions.parquet"
+"""The file of a run with the score of every image."""
+
+_RECORD, _HISTORY = "run.json", "history.csv"
 _MARK = "store.json"
 _MOST_FILE = 1024**3
 _WITHOUT_DIGESTS = 2  # the last version of records without digests; finished runs had scores and epochs
@@ -61,11 +64,13 @@ class Problem:
         folder: Its name.
         line: Why, in one line.
         run: Its record, if that can be read.
+        damaged: Whether a file differs from what was saved; if not, it cannot be read now.
     """
 
     folder: str
     line: str
     run: Run | None = None
+    damaged: bool = False
 
 
 class Store:
@@ -97,7 +102,7 @@ class Store:
                 f"{STORE_VERSION}); update zoo, or give another folder"
             )
 
-    def runs(self, stage: Literal["bench", "search"] | None = None) -> tuple[list[Run], list[str]]:
+    def runs(self, stage: Stage | None = None) -> tuple[list[Run], list[str]]:
         """List the runs.
 
         A folder cannot be used if its record cannot be read, a file differs from what was saved, or a figure does not
@@ -115,7 +120,7 @@ class Store:
         runs, problems = self.survey(stage)
         return runs, [problem.line for problem in problems]
 
-    def survey(self, stage: Literal["bench", "search"] | None = None) -> tuple[list[Run], list[Problem]]:
+    def survey(self, stage: Stage | None = None) -> tuple[list[Run], list[Problem]]:
         """List runs as `runs` does, with a `Problem` for each folder that cannot be used."""
         runs: list[Run] = []
         problems: list[Problem] = []
@@ -129,7 +134,7 @@ class Store:
             except (FileNotFoundError, NotADirectoryError):  # not a run, or removed by another process
                 continue
             except ConfigError as error:
-                problems += [Problem(name, line, run) for line in error.lines]
+                problems += [Problem(name, line, run, isinstance(error, Damaged)) for line in error.lines]
                 continue
             runs.append(run)
         return sorted(runs, key=_by_name), problems
@@ -227,7 +232,7 @@ class Store:
         target = self.root / run.run_id
         with atomic_folder(target, move=self._replace) as building:
             if scores:
-                write_predictions(building / _PREDICTIONS, scores)
+                write_predictions(building / PREDICTIONS, scores)
             if history:
                 write_history(building / _HISTORY, history)
             if traceback:
@@ -263,7 +268,7 @@ class Store:
             return pooled_scores([self.scores(fold, split) for fold in run.folds], names)
         facts = run.spec.dataset
         return self._parsed(
-            run, _PREDICTIONS, lambda data: Predictions(data).scores(split, facts.classes, ordered=facts.ordered)
+            run, PREDICTIONS, lambda data: Predictions(data).scores(split, facts.classes, ordered=facts.ordered)
         )
 
     def binary_scores(self, run: Run, split: SplitName) -> Scores:
@@ -277,7 +282,7 @@ class Store:
         """The names of the images of one split of `run`, in the order of its scores. Raises ConfigError."""
         if isinstance(run, CrossValidatedRun):
             return pooled_names([self.images(fold, split) for fold in run.folds])[0]
-        return self._parsed(run, _PREDICTIONS, lambda data: Predictions(data).images(split))
+        return self._parsed(run, PREDICTIONS, lambda data: Predictions(data).images(split))
 
     @contextmanager
     def claim(self, run_id: str) -> Iterator[bool]:
@@ -378,13 +383,13 @@ class Store:
         """Raise ConfigError if scores or epochs of `run` differ from what was saved, or figures from the scores."""
         old = run.version <= _WITHOUT_DIGESTS and run.status == "ok"
         folder = self.folder(run.run_id)
-        names = {name for name in (_PREDICTIONS, _HISTORY) if name in run.files or os.path.lexists(folder / name)}
+        names = {name for name in (PREDICTIONS, _HISTORY) if name in run.files or os.path.lexists(folder / name)}
         if _HISTORY in names or old:
             self._parsed(run, _HISTORY, read_history if _HISTORY in run.files else read_whole_history)
-        if _PREDICTIONS in names or old:
+        if PREDICTIONS in names or old:
             facts = run.spec.dataset
             scores = self._parsed(
-                run, _PREDICTIONS, lambda data: Predictions(data).all(facts.classes, ordered=facts.ordered)
+                run, PREDICTIONS, lambda data: Predictions(data).all(facts.classes, ordered=facts.ordered)
             )
             if (fault := disagreement(run, scores)) is not None:
                 raise Damaged(f"{folder}: {fault}; {AGAIN}")

@@ -176,6 +176,11 @@ class ImageDescriber:
             features=np.concatenate(features).astype(np.float64),
         )
 
+    def describe_each(self, pixels: Pixels) -> Iterator[ImageDescriptors]:
+        """Describe images as `describe` does, batch by batch, with one row of descriptors per image."""
+        for start in range(0, len(pixels), BATCH):
+            yield from _rows(self.describe(pixels[start : start + BATCH]))
+
     def describe_files(self, files: Iterable[Path]) -> Iterator[DescribedFile]:
         """Describe image files, decoded and resized like a folder of training images.
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from reports.figures import card as plots
+from reports.figures.drawn import drawn_svg
 from reports.figures.multiclass import class_areas, class_roc_figure, top_label_figure
 from reports.figures.svg import inline_svg
 from reports.results.card_figures import CardFigures
@@ -51,10 +51,10 @@ def _charts(curves: CardCurves, runs: Sequence[Probabilities], key: str) -> Iter
         if curve is None:
             yield Chart(title, None, capital(f"{band}."))
         else:
-            yield _chart(draw(curves), title, f"{band}.", curves.card, key)
+            yield _chart(drawn_svg(draw, curves), title, f"{band}.", curves.card, key)
     if runs:
         yield _chart(
-            plots.reliability_figure(runs),
+            drawn_svg(plots.reliability_figure, runs),
             "Reliability",
             "Share of positives by score, in bins of equal numbers of images, with Wilson intervals. On the diagonal a "
             "score is a probability.",
@@ -62,7 +62,7 @@ def _charts(curves: CardCurves, runs: Sequence[Probabilities], key: str) -> Iter
             key,
         )
         yield _chart(
-            plots.decision_figure(runs),
+            drawn_svg(plots.decision_figure, runs),
             "Decision curve",
             f"Net benefit of acting on the scores at the prevalence of the test set, {curves.prevalence:.2f}, which "
             "differs from that of a clinic.",
@@ -92,14 +92,14 @@ def multiclass_charts(part: MulticlassCard | None, figures: CardFigures, key: st
         charts.append(Chart("ROC curve of each class", None, " ".join(without)))
     else:
         caption = " ".join([f"Each class against the rest, mean over {seeds}, with its AUC.", *without])
-        drawing = class_roc_figure(part.curves, class_areas(figures, names))
+        drawing = drawn_svg(class_roc_figure, part.curves, class_areas(figures, names))
         charts.append(_chart(drawing, "ROC curve of each class", caption, part.card, key))
     if part.probabilities:
         caption = (
             "Share of correct images by the score of the predicted class, in bins of equal numbers of images, with "
             "Wilson intervals. On the diagonal the score is the probability that the decision is right."
         )
-        drawing = top_label_figure(part.probabilities)
+        drawing = drawn_svg(top_label_figure, part.probabilities)
         charts.append(_chart(drawing, "Reliability of the predicted class", caption, part.card, key))
     return tuple(charts)
 
@@ -108,8 +108,8 @@ def _training(curves: plots.HasHistory, seeds: int, card: str, key: str) -> Char
     folds = max((each.fold or 0 for each in curves.history), default=0)
     of = f"{plural(folds, 'fold')} of {plural(seeds, 'seed')}" if folds else plural(seeds, "seed")
     caption = f"Loss and accuracy by epoch, {of}. Training values are computed on augmented images in training mode."
-    return _chart(plots.history_figure(curves), "Training", caption, card, key)
+    return _chart(drawn_svg(plots.history_figure, curves), "Training", caption, card, key)
 
 
-def _chart(figure: Figure, title: str, caption: str, card: str, key: str) -> Chart:
-    return Chart(title, Markup(inline_svg(figure, f"{title} of {card}", caption, key=key)), caption)
+def _chart(svg: str, title: str, caption: str, card: str, key: str) -> Chart:
+    return Chart(title, Markup(inline_svg(svg, f"{title} of {card}", caption, key=key)), caption)

@@ -11,11 +11,12 @@ from reports.audit.audit import AuditRow
 from reports.findings import AnsweredClaims
 from reports.render.html.bars import Axis, Bar, axis_over
 from reports.render.words import ANSWER_TITLES
+from reports.text import capital
 from reports.verdicts.attribution import ChangeEffect
 from reports.verdicts.figures import ClaimVerdict
 from reports.verdicts.report import ClaimsReport
 from reports.verdicts.style import TONES
-from reports.verdicts.text import decimals
+from reports.verdicts.text import decimals, flip_text, margin_text, origin_text
 
 _LEAST_TO_GROUP = 3
 
@@ -30,6 +31,8 @@ class ClaimItem:
         decimals: Decimals of its figures.
         reasons: The parts of the reason of the verdict.
         bar: Published and measured figure; None for a claim without both.
+        flip: From which margin or bound on its verdict would be another one; empty where no single interval decides.
+        origin: Where the margin of a statement comes from; empty where the statement does not say it.
     """
 
     claim: ClaimVerdict
@@ -37,6 +40,8 @@ class ClaimItem:
     decimals: int
     reasons: tuple[str, ...]
     bar: Bar | None
+    flip: str = ""
+    origin: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,7 @@ class ClaimsView:
         report: The claims with their verdicts.
         answers: The claims by answer.
         effects: Effects of changes by card; `effects_axis` is the axis of their bars.
+        margin: The margins and where they come from, in a sentence.
         rows: The audited rows, each with the least and largest TP, FP, TN and FN of the matrices that print it; empty
             without matrices.
     """
@@ -83,6 +89,7 @@ class ClaimsView:
     answers: tuple[AnswerSection, ...]
     effects: Mapping[str, tuple[EffectRow, ...]]
     effects_axis: Axis | None
+    margin: str
     rows: tuple[tuple[AuditRow, tuple[tuple[int, int], ...]], ...]
 
 
@@ -106,6 +113,7 @@ def claims_view(report: ClaimsReport, answers: Iterable[AnsweredClaims], cards: 
         answers=tuple(_answer(answered, card_of) for answered in answers),
         effects={card: tuple(_effect(each, axis) for each in changes) for card, changes in report.changes.items()},
         effects_axis=axis,
+        margin=margin_text(report.claims),
         rows=tuple((row, _spans(row)) for row in report.audit.rows),
     )
 
@@ -139,7 +147,8 @@ def _single(claim: ClaimVerdict, card_of: Mapping[str, str | None]) -> ClaimGrou
 
 def _item(claim: ClaimVerdict, card_of: Mapping[str, str | None]) -> ClaimItem:
     reasons = tuple(claim.decision.reason.split("; "))
-    return ClaimItem(claim, card_of.get(claim.about), decimals(claim), reasons, _figure_bar(claim))
+    flip, origin = capital(flip_text(claim)), capital(origin_text(claim))
+    return ClaimItem(claim, card_of.get(claim.about), decimals(claim), reasons, _figure_bar(claim), flip, origin)
 
 
 def _figure_bar(claim: ClaimVerdict) -> Bar | None:

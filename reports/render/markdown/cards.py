@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from benchmark.evidence.metrics.registry import label_of
-from benchmark.runs.cross_validation import is_pending
+from benchmark.runs.cross_validation import is_unfinished
 from benchmark.runs.run import Run
 from reports.render.markdown.multiclass import multiclass_card_markdown, recall_by_class_markdown
 from reports.render.markdown.table import cell, folded, table
@@ -47,7 +47,7 @@ def diagnosis_markdown(runs: Iterable[Run]) -> list[str]:
     for run in runs:
         name = f"`{run.spec.card.name}` seed {run.spec.seed}"
         if run.error:
-            lines.append(f"- {name}: {'' if is_pending(run) else 'failed: '}{cell(run.error)}")
+            lines.append(f"- {name}: {'' if is_unfinished(run) else 'failed: '}{cell(run.error)}")
         if run.spec.card.looks_at_nothing:
             lines.append(f"- {name}: {BY_DESIGN}")
             continue

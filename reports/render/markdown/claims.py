@@ -7,7 +7,7 @@ from reports.render.markdown.table import cell, table
 from reports.render.words import CHANGE_EFFECTS, EFFECTS_OF_CHANGES
 from reports.text import estimate
 from reports.verdicts.report import ClaimsReport
-from reports.verdicts.text import CHANGE_HEADS, change_rows, decimals, measured, reason, summary
+from reports.verdicts.text import CHANGE_HEADS, change_rows, decimals, margin_text, measured, reason, summary
 
 _FIGURE_HEADS = ("verdict", "row", "published", "measured", "difference", "why", "where")
 
@@ -16,6 +16,7 @@ def claims_markdown(report: ClaimsReport) -> list[str]:
     """Lines with the verdicts, the audit of the published figures and the effects of changes."""
     lines = ["### Claims", "", f"{cell(report.claims.title)}.", ""]
     lines += [f"Compared with {cell(report.data)}: {summary(report)}.", ""]
+    lines += [f"{cell(margin_text(report.claims))}.", ""]
     lines += [line for note in report.notes for line in (f"> {cell(note)}", "")]
     if report.statements:
         lines += ["#### Statements", "", *table(["verdict", "statement", "why", "where"], _statements(report)), ""]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 
-from reports.figures.pictures import Pictures
+from reports.figures.pictures import Picture, Pictures
 from reports.findings import findings
 from reports.gallery.gallery import Gallery
 from reports.render.markdown.cards import cards_markdown, comparison_markdown, diagnosis_markdown
@@ -15,23 +15,32 @@ from reports.render.markdown.gallery import gallery_markdown
 from reports.render.markdown.image_errors import image_errors_markdown
 from reports.render.markdown.methods import checklists_markdown, limits_markdown, methods_markdown
 from reports.render.markdown.multiclass import decision_markdown, multiclass_calibration_markdown
+from reports.render.markdown.outside import outside_markdown
 from reports.render.markdown.probabilities import probabilities_markdown
 from reports.render.markdown.ranking import ranking_markdown
+from reports.render.markdown.shortcuts import shortcuts_markdown
 from reports.render.markdown.summary import summary_markdown
 from reports.render.markdown.table import cell, folded, image, table
+from reports.render.markdown.training_size import training_size_markdown
 from reports.render.words import PUBLISHED, SKIPPED
 from reports.report import Report, Section, title
 from reports.results.compare import Comparison, difference_text, published_text
 from reports.text import MISSING, decimals_of, estimate, interval, plural
 
 
-def render(report: Report, pictures: Sequence[Pictures] = (), galleries: Mapping[str, Gallery] | None = None) -> str:
+def render(
+    report: Report,
+    pictures: Sequence[Pictures] = (),
+    galleries: Mapping[str, Gallery] | None = None,
+    curves: Mapping[str, Picture] | None = None,
+) -> str:
     """Render a report as GitHub-flavoured markdown.
 
     Args:
         report: The report.
         pictures: Paths of the pictures of each section; none for a report without pictures.
         galleries: Galleries by run id.
+        curves: The picture of each curve over training images by its heading.
 
     Returns:
         The document.
@@ -43,6 +52,7 @@ def render(report: Report, pictures: Sequence[Pictures] = (), galleries: Mapping
     for section, images in zip_longest(report.sections, pictures[: len(report.sections)], fillvalue=None):
         if section is not None:
             parts += _section(section, images or Pictures(), galleries or {})
+    parts += training_size_markdown(report.training_sizes, curves or {})
     if report.skips:
         parts += [f"## {SKIPPED}", ""]
         parts += [f"- `{skip.card.name}`: {cell(skip.reason)}" for skip in report.skips]
@@ -65,7 +75,9 @@ def _section(section: Section, pictures: Pictures, galleries: Mapping[str, Galle
         lines += probabilities_markdown(section.probabilities)
     if section.multiclass is not None:
         lines += [*decision_markdown(section), *multiclass_calibration_markdown(section)]
+    lines += shortcuts_markdown(section)
     lines += image_errors_markdown(section)
+    lines += outside_markdown(section.outside)
     if section.ranking is not None:
         lines += [*ranking_markdown(section.ranking), ""]
     lines += diagnosis_markdown(section.runs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from reports.render.markdown.table import cell, folded, table
 from reports.render.words import MISSED_IMAGES
 from reports.report import Section
+from reports.results.image_errors import ImageErrors
 from reports.results.image_errors_text import left_out, meaning, summary
 from reports.text import plural, probability
 
@@ -29,4 +30,13 @@ def image_errors_markdown(section: Section) -> list[str]:
     listing = table(["image", "true class", "lowest probability", "highest probability"], of_rows)
     if len(rows) > _MOST:
         listing += ["", f"{len(rows) - _MOST} more are in `images.csv` (`zoo report --format csv`)."]
-    return [*lines, *folded(f"Missed by every card: {plural(len(rows), 'image')}", listing)]
+    return [*lines, *folded(f"Missed by every card: {_count(len(rows), errors)}", listing)]
+
+
+def _count(rows: int, errors: ImageErrors) -> str:
+    """How many images are listed here, and where all others are."""
+    missed = len(errors.missed_by_any)
+    listed_here = f"{min(rows, _MOST)} of {rows:,} shown" if rows > _MOST else plural(rows, "image")
+    if missed == rows:
+        return listed_here
+    return f"{listed_here}, of {missed:,} that some card misses; `report.html` and `images.csv` have all"

@@ -10,7 +10,7 @@ from reports.render.words import CHANGE_EFFECTS, EFFECTS_OF_CHANGES
 from reports.text import one_line
 from reports.verdicts.report import ClaimsReport
 from reports.verdicts.style import STYLES
-from reports.verdicts.text import CHANGE_HEADS, change_rows, reason, summary
+from reports.verdicts.text import CHANGE_HEADS, change_rows, margin_text, reason, summary
 
 
 def claims_tables(report: ClaimsReport) -> RenderableType:
@@ -18,6 +18,7 @@ def claims_tables(report: ClaimsReport) -> RenderableType:
     parts: list[RenderableType] = [
         Text(one_line(report.claims.title), style="bold"),
         Text(f"compared with {one_line(report.data)}: {summary(report)}"),
+        Text(margin_text(report.claims)),
         *(Text(one_line(note)) for note in report.notes),
     ]
     if report.statements:

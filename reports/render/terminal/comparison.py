@@ -61,7 +61,7 @@ class _Comparison:
     """The runs of a section by card; figures are never cut.
 
     A wide terminal has separate columns for published figures, other terminals put them below the measured ones. A
-    narrow terminal puts seed, time and diagnosis below the name of the card.
+    narrow terminal puts seed, time, specificity and diagnosis below the name of the card.
     """
 
     section: Section
@@ -83,7 +83,7 @@ def _comparison(section: Section, wide: bool) -> Table:
     if several:
         table.add_column("seed", justify="right", no_wrap=True)
     extra = ("published", "difference") if wide else ()
-    for name in ("accuracy", *extra, "recall", "AUC", *extra):
+    for name in ("accuracy", *extra, "recall", "specificity", "AUC", *extra):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("diagnosis", overflow="fold", max_width=30)
     table.add_column("time", justify="right", no_wrap=True)
@@ -92,7 +92,7 @@ def _comparison(section: Section, wide: bool) -> Table:
             f"[bold]{escape(run.spec.card.name)}[/bold]" + (f"\n{escape(run.spec.card.change)}" if first else ""),
             *([str(run.spec.seed)] if several else []),
             *accuracy,
-            _recall(section, run),
+            *(_share(section, run, metric) for metric in ("recall", "specificity")),
             *auc,
             escape(diagnosis(run)),
             seconds(run.costs.seconds) if run.costs else MISSING,
@@ -108,8 +108,10 @@ def _narrow_comparison(section: Section) -> Table:
         time = f", {seconds(run.costs.seconds)}" if run.costs else ""
         lines = [f"[bold]{escape(run.spec.card.name)}[/bold]", f"seed {run.spec.seed}{time}"]
         lines += [escape(run.spec.card.change)] if first else []
+        if run.figures():
+            lines.append(f"specificity {_share(section, run, 'specificity')}".replace("\n", ", "))
         lines += [f"diagnosis: {escape(text)}"] if (text := diagnosis(run)) else []
-        table.add_row("\n".join(lines), *accuracy, _recall(section, run), *auc)
+        table.add_row("\n".join(lines), *accuracy, _share(section, run, "recall"), *auc)
     return table
 
 
@@ -128,8 +130,9 @@ def _compared(section: Section, wide: bool) -> Iterator[tuple[Run, list[str], li
         cards.add(card)
 
 
-def _recall(section: Section, run: Run) -> str:
-    return stacked(section.leading, run, "recall", with_interval=False)
+def _share(section: Section, run: Run, metric: str) -> str:
+    """The share of a class that is predicted correctly."""
+    return stacked(section.leading, run, metric, with_interval=False)
 
 
 def _cells(value: str, comparison: Comparison | None, wide: bool) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,16 @@ from rich.table import Table
 
 from reports.render.terminal.table import escape, plain_table
 from reports.results.accounts import account_lines, patients_unknown
+from reports.results.shortcuts_text import unjudged_line
 from reports.text import MISSING, plural
 
 if TYPE_CHECKING:
     from benchmark.data.checks.describe import DataSummary
     from benchmark.data.checks.leakage import Leakage
+    from benchmark.data.checks.shortcuts import Shortcut
+
+_MOST_CLASSES = 5
+"""With more classes, a table has no column for each."""
 
 
 def data_tables(summary: DataSummary) -> RenderableType:
@@ -36,9 +42,13 @@ def data_tables(summary: DataSummary) -> RenderableType:
         table.add_row(cell.part, escape(cell.label), *counts)
         if several and after is not None and after.part != cell.part:
             table.add_section()
-    shared: list[RenderableType] = []
+    further: list[RenderableType] = []
+    if summary.groups:
+        further = ["", _group_table(summary, unknown)]
     if summary.leakage is not None:
-        shared = ["", _leakage_table(summary.leakage, unknown)]
+        further += ["", _leakage_table(summary.leakage, unknown)]
+    if any(shortcut.auc is not None for shortcut in summary.shortcuts):
+        further += ["", _shortcut_table(summary.shortcuts)]
     facts = [
         f"{_classes(summary)}; channels: {summary.channels}; fingerprint {summary.fingerprint[:16]}",
         *(summary.formats.lines() if summary.formats else ()),
@@ -46,12 +56,13 @@ def data_tables(summary: DataSummary) -> RenderableType:
         *(f"note: {warning}" for warning in summary.warnings),
         *filter(None, [summary.identity]),
         *_leakage_facts(summary),
+        *filter(None, [unjudged_line(summary.shortcuts)]),
         *account_lines(summary),
         *(f"left out: {problem.name}: {problem.reason}" for problem in summary.problems[:20]),
     ]
     if len(summary.problems) > 20:
         facts.append(f"left out: {len(summary.problems) - 20} more (--json lists all)")
-    return Group(table, *shared, *(escape(fact) for fact in facts))
+    return Group(table, *further, *(escape(fact) for fact in facts))
 
 
 def _classes(summary: DataSummary) -> str:
@@ -68,6 +79,25 @@ def _columns(summary: DataSummary) -> list[str]:
     return [f"columns: {', '.join(columns)}"] if columns else []
 
 
+def _group_table(summary: DataSummary, unknown: bool) -> Table:
+    """How many images of each class have each value of a column; with many classes, how many images."""
+    several = len(summary.classes) > _MOST_CLASSES
+    table = plain_table("column", "value", title="Classes by column")
+    shares = [f"share of {escape(summary.classes[1])}"] if len(summary.classes) == 2 else []
+    for name in (*(["images"] if several else map(escape, summary.classes)), *shares, "patients", "grey mean"):
+        table.add_column(name, justify="right")
+    previous = ""
+    for group in summary.groups:
+        total = sum(group.images)
+        counts = [str(total)] if several else [str(count) for count in group.images]
+        share = [f"{group.images[1] / total:.0%}"] if shares else []
+        people = MISSING if unknown else str(group.patients)
+        name = "" if group.attribute == previous else escape(group.attribute)
+        table.add_row(name, escape(group.value) or MISSING, *counts, *share, people, f"{group.mean_grey:.0f}")
+        previous = group.attribute
+    return table
+
+
 def _leakage_table(leakage: Leakage, unknown: bool) -> Table:
     """How many images of each part are related to an image of the same or an earlier part."""
     table = plain_table("images of", "related to", title="Leakage")
@@ -81,6 +111,23 @@ def _leakage_table(leakage: Leakage, unknown: bool) -> Table:
             f"{overlap.other} itself" if inside else overlap.other,
             *("-" if count is None else str(count) for count in counts),
         )
+    return table
+
+
+def _shortcut_table(shortcuts: Sequence[Shortcut]) -> Table:
+    """How well each group of facts alone distinguishes the classes."""
+    unit = shortcuts[0].unit
+    table = plain_table("facts alone", title="Do facts without content distinguish the classes? (test part left out)")
+    for name in ("AUC", "95% interval", f"shuffled {unit}", "notable"):
+        table.add_column(name, justify="right")
+    table.add_column("what differs most")
+    for each in shortcuts:
+        if each.auc is None:
+            continue
+        ends = MISSING if each.low is None or each.high is None else f"{each.low:.3f} to {each.high:.3f}"
+        chance = MISSING if each.chance is None else f"{each.chance:.3f}"
+        notable = "yes" if each.notable else "no"
+        table.add_row(each.facts, f"{each.auc:.3f}", ends, chance, notable, escape(each.detail or ""))
     return table
 
 

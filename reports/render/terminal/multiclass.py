@@ -11,7 +11,7 @@ from rich.table import Table
 
 from benchmark.evidence.metrics.keys import MeasureKey
 from benchmark.evidence.metrics.registry import label_of
-from benchmark.runs.cross_validation import is_pending
+from benchmark.runs.cross_validation import is_unfinished
 from reports.render.terminal.table import escape, plain_table
 from reports.render.words import RECALL_BY_CLASS
 from reports.results.decision_text import undefined_figures
@@ -115,7 +115,7 @@ def stacked(lead: Leading, run: Run, key: str, *, with_interval: bool = True) ->
 def diagnosis(run: Run) -> str:
     """The error of a run, or its faults and why it chose nothing on validation."""
     if run.error is not None:
-        return run.error if is_pending(run) else f"failed: {run.error}"
+        return run.error if is_unfinished(run) else f"failed: {run.error}"
     reason = None if run.spec.card.looks_at_nothing else nothing_chosen(run)
     return "; ".join(text for text in (fault_text(run), reason) if text)
 

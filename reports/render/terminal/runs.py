@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 _BESIDE, _DATED = 88, 100
 """Columns that figures by the default decisions and the time when a run finished need."""
+_STAGES = {
+    "bench": "",
+    "search": "; trials of a search, figures on validation",
+    "curve": "; trainings of a curve, on a part of the training images",
+}
 
 
 def status_line(run: Run, reused: bool) -> str:
@@ -57,8 +62,7 @@ def _conditions(run: Run) -> str:
     spec = run.spec
     synthetic, lead = " (synthetic)" if spec.dataset.synthetic else "", leading(run)
     accuracy = f"; accuracy {lead.words}" if lead.chosen else ""
-    trials = "; trials of a search, figures on validation" if spec.stage == "search" else ""
-    return one_line(f"{spec.dataset.source}{synthetic}, protocol {spec.protocol.name}{trials}{accuracy}")
+    return one_line(f"{spec.dataset.source}{synthetic}, protocol {spec.protocol.name}{_STAGES[spec.stage]}{accuracy}")
 
 
 def _name(run: Run) -> str:
@@ -90,7 +94,7 @@ class _Runs:
         ):
             table.add_column(name, no_wrap=True, justify="left" if name == "status" else "right")
         for run in self.runs:
-            split, lead = "test" if run.spec.stage == "bench" else "val", leading(run)
+            split, lead = "val" if run.spec.stage == "search" else "test", leading(run)
             table.add_row(
                 run.run_id,
                 escape(run.spec.card.name),

@@ -25,8 +25,8 @@ from reports.render.terminal.summary import summary_view
 from reports.render.terminal.table import escape, plain_table
 from reports.render.terminal.text_chart import text_chart
 from reports.render.words import NO_FAULT, PUBLISHED
-from reports.report import summary_of
-from reports.results.card_figures import failures, known_figures
+from reports.report import outside_of, summary_of
+from reports.results.card_figures import caution_note, failures, known_figures
 from reports.results.compare import compare_card, difference_text, published_text
 from reports.results.curves import SeedHistory, seed_history
 from reports.results.guarantee_text import stated_share
@@ -41,6 +41,7 @@ from reports.results.measured import (
 from reports.results.methods import methods
 from reports.results.multiclass import multiclass_card
 from reports.results.multiclass_text import decision_lines, overall_keys
+from reports.results.outside_text import one_line_about
 from reports.results.recipe import NO_EPOCHS, recipe_in_words
 from reports.results.split_faults import BY_DESIGN
 from reports.text import (
@@ -103,6 +104,13 @@ def _answer(run: Run, store: Store) -> Iterator[RenderableType]:
         ]
         yield escape("A trial of a search: its figures are of validation images and no result. " + ", ".join(figures))
         return
+    if run.spec.subset is not None:
+        name, of_curve = run.spec.card.name, run.spec.subset
+        yield escape(
+            f"A training of a curve: {of_curve.images} training images, draw {of_curve.draw + 1}. `zoo curve {name}` "
+            "shows the curve."
+        )
+        return
     yield summary_view(summary_of([run], store))
 
 
@@ -157,7 +165,13 @@ def _figures(run: Run, width: int) -> Iterator[RenderableType]:
         cells = [measured(figures.get(metric), with_interval=True) for _, figures in columns]
         if any(text != MISSING for text in cells):
             table.add_row(label_of(metric), *(_stack(text, width) for text in cells))
-    yield from _titled("Figures", *map(escape, _order(run)), table, *map(escape, failures([run])))
+    yield from _titled("Figures", *map(escape, _order(run)), table, *_remarks(run))
+
+
+def _remarks(run: Run) -> Iterator[str]:
+    """Which figures are missing, and what the mark of intervals means."""
+    note = caution_note((), [run])
+    yield from map(escape, (*failures([run]), *([] if note is None else [note])))
 
 
 def _leading_first(run: Run) -> tuple[bool, ...]:
@@ -187,7 +201,7 @@ def _multiclass(run: Run, store: Store, width: int) -> Iterator[RenderableType]:
         cells = [measured(figures.get(key), with_interval=True) for _, figures in columns]
         if any(text != MISSING for text in cells):
             table.add_row(label_of(key), *(_stack(text, width) for text in cells))
-    yield from _titled("Figures", *map(escape, _order(run)), table, *map(escape, failures([run])))
+    yield from _titled("Figures", *map(escape, _order(run)), table, *_remarks(run))
     results = collect_multiclass_results([run], store).get(run.spec.card.name)
     if results is None:
         return
@@ -335,6 +349,7 @@ def _model(run: Run, store: Store) -> Iterator[RenderableType]:
         yield escape(f"model stored: `zoo predict {run.run_id} IMAGE...`, `zoo export {run.run_id}`")
     elif run.spec.stage == "bench":
         yield escape(f"model not stored; store it with: {command_that_keeps(run, store)}")
+    yield from (escape(one_line_about(each)) for each in outside_of([run], store))
 
 
 def _model_problem(run: Run, store: Store) -> str | None:

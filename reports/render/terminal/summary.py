@@ -25,7 +25,7 @@ _TOPICS = {
 _TOPIC = 11  # columns
 _MOST_CARDS = 3
 _MOST_PROBLEMS = 2
-_MOST_STEPS = 2
+_MOST_STEPS = 3
 
 
 def summary_view(summary: Summary, report: str | None = None) -> RenderableType:
@@ -76,6 +76,8 @@ def _lines(part: Part) -> Iterator[str]:
     """The sentences of a part; of problems and commands the first ones."""
     limits = {"problems": _MOST_PROBLEMS, "next": _MOST_STEPS}
     limit = limits.get(part.name, len(part.sentences))
-    yield from part.sentences[:limit]
-    if part.name == "problems" and len(part.sentences) > limit:
-        yield f"{plural(len(part.sentences) - limit, 'more problem')}: see the report"
+    others = part.sentences[limit:]
+    always = [sentence for sentence in others if sentence in part.always]
+    yield from (*part.sentences[:limit], *always)
+    if part.name == "problems" and len(others) > len(always):
+        yield f"{plural(len(others) - len(always), 'more problem')}: see the report"

@@ -26,7 +26,7 @@ from reports.figures.card import (
     reliability_figure,
     roc_figure,
 )
-from reports.figures.svg import inline_svg
+from reports.figures.svg import inline_svg, to_svg
 from reports.figures.verdicts import verdicts_figure
 from reports.results.curves import CardCurves, card_curves, seed_history
 from reports.results.measured import collect_results
@@ -180,7 +180,7 @@ def test_a_decision_curve_stands_beside_treating_all_and_none(card: Card) -> Non
     assert [list(line.get_ydata()) for line in models] == [
         [point.model for point in each.curve.points] for each in (run, other)
     ]
-    svg = inline_svg(decision_figure([run]), "t", "d")
+    svg = inline_svg(to_svg(decision_figure([run])), "t", "d")
     assert len(set(re.findall(r"stroke-dasharray:([^;\"]+)", svg))) == 2
     assert not models[0].is_dashed()
     assert {"treat none", "treat all", "model (2 seeds)"} <= {text.get_text() for text in axes.get_legend().texts}

@@ -12,7 +12,7 @@ import pytest
 from benchmark.runs.history import NO_HISTORY
 from reports.figures.files import write_pictures
 from reports.figures.forest import forest_figure
-from reports.figures.svg import inline_svg
+from reports.figures.svg import inline_svg, to_svg
 from reports.render.markdown.document import render
 from reports.report import Report, build_report
 from reports.results.card_figures import card_figures
@@ -85,7 +85,7 @@ def test_a_picture_that_cannot_be_written_leaves_none_behind(report: Report, tmp
 
 def test_the_comparison_shows_what_was_measured_and_what_was_published() -> None:
     cards = card_figures([make_run(), make_run("attempt-7"), make_run("attempt-2", error="no memory")], {})
-    text = inline_svg(forest_figure(cards), "Comparison", "Cards side by side")
+    text = inline_svg(to_svg(forest_figure(cards)), "Comparison", "Cards side by side")
     for part in ("attempt-1", "attempt-7", "attempt-2", "accuracy at 0.5", "AUC", "published", "measured"):
         assert part in text
 

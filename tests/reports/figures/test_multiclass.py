@@ -20,7 +20,7 @@ from reports.figures.multiclass import (
     multiclass_forest_figure,
     top_label_figure,
 )
-from reports.figures.svg import inline_svg, svg_file
+from reports.figures.svg import inline_svg, svg_file, to_svg
 from reports.report import Report, Section, build_report
 from reports.results.multiclass import ClassCurves, ClassMatrix
 from tests.support.multiclass_stores import BETTER, COLLAPSED, FAILED, WORSE, ten_classes_in, three_classes_in
@@ -106,7 +106,7 @@ def test_many_classes_have_small_panels_with_their_areas(ten: Section) -> None:
     assert np.isnan(points[:, 0]).sum() == 10
     assert len(points) == 10 + sum(len(each.roc.x) for each in curves if each.roc is not None)
     assert figure.get_size_inches()[0] <= 5.1, "a phone shows it without shrinking"
-    assert len(inline_svg(figure, "t", "d")) < 60_000
+    assert len(inline_svg(to_svg(figure), "t", "d")) < 60_000
 
 
 def test_of_very_many_classes_those_with_the_smallest_areas_are_drawn(ten: Section) -> None:
@@ -140,7 +140,7 @@ def test_a_matrix_has_every_count_that_is_not_zero_and_its_share(abstained: Sequ
     assert names[:2] == ["NORMAL", "BACTERIA"]
     assert len(names[2]) <= 20
     assert (names[3:] == ["abstained"]) == any(abstained)
-    assert ElementTree.fromstring(svg_file(figure)).tag.endswith("svg")
+    assert ElementTree.fromstring(svg_file(to_svg(figure))).tag.endswith("svg")
 
 
 def test_reliability_of_the_called_class_is_drawn_for_every_run(three: Report) -> None:

@@ -11,7 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from reports.figures.style import COLOURS, style, styled
-from reports.figures.svg import inline_svg, printable, svg_file
+from reports.figures.svg import inline_svg, printable, svg_file, to_svg
 
 NAMESPACE = "{http://www.w3.org/2000/svg}"
 
@@ -37,7 +37,7 @@ def parsed(svg: str) -> ElementTree.Element:
 
 
 def test_an_inline_figure_is_an_image_with_a_title_and_a_description() -> None:
-    root = parsed(inline_svg(picture(), "ROC <curve>", 'Recall "against" false alarms & so on'))
+    root = parsed(inline_svg(to_svg(picture()), "ROC <curve>", 'Recall "against" false alarms & so on'))
     assert root.get("role") == "img"
     named = {element.get("id"): element.text for element in root if element.tag in ("title", "desc")}
     assert [named[name] for name in (root.get("aria-labelledby") or "").split()] == [
@@ -47,7 +47,7 @@ def test_an_inline_figure_is_an_image_with_a_title_and_a_description() -> None:
 
 
 def test_an_inline_figure_takes_its_width_and_font_from_the_page() -> None:
-    svg = inline_svg(picture(), "t", "d")
+    svg = inline_svg(to_svg(picture()), "t", "d")
     root = parsed(svg)
     assert (root.get("width"), root.get("height")) == ("100%", None)
     assert root.get("viewBox") == "0 0 288 288"
@@ -55,7 +55,7 @@ def test_an_inline_figure_takes_its_width_and_font_from_the_page() -> None:
 
 
 def test_an_inline_figure_has_only_colours_of_the_page_and_no_background() -> None:
-    svg = inline_svg(picture(), "t", "d")
+    svg = inline_svg(to_svg(picture()), "t", "d")
     outside = re.sub(r"var\(--[\w-]+,#[0-9a-f]{6}\)", "", svg)
     assert re.findall(r"(?:fill|stroke):(?!none)[^;\"]", outside) == []
     assert "var(--accent,#0b5fa5)" in svg
@@ -63,21 +63,21 @@ def test_an_inline_figure_has_only_colours_of_the_page_and_no_background() -> No
 
 
 def test_every_text_of_an_inline_figure_has_a_colour_of_the_page() -> None:
-    texts = list(parsed(inline_svg(picture(), "t", "d")).iter("text"))
+    texts = list(parsed(inline_svg(to_svg(picture()), "t", "d")).iter("text"))
     assert {"x", "y", "chance", "a & b"} <= {text.text for text in texts}
     assert all("fill:var(--" in text.get("style", "") for text in texts)
 
 
 def test_an_inline_figure_brings_nothing_that_holds_for_the_whole_page() -> None:
-    root = parsed(inline_svg(picture(), "t", "d"))
+    root = parsed(inline_svg(to_svg(picture()), "t", "d"))
     assert not [element.tag for element in root.iter() if element.tag in ("style", "metadata", "script")]
     assert "xlink" not in ElementTree.tostring(root, encoding="unicode")
 
 
 def test_ids_of_many_figures_are_all_different_and_every_reference_leads_somewhere() -> None:
     one, points, key = picture(), picture(points=30), "second section"
-    roots = [parsed(inline_svg(one, "t", "d")), parsed(inline_svg(points, "t", "d"))]
-    roots += [parsed(inline_svg(one, "other", "d")), parsed(inline_svg(one, "t", "d", key=key))]
+    roots = [parsed(inline_svg(to_svg(one), "t", "d")), parsed(inline_svg(to_svg(points), "t", "d"))]
+    roots += [parsed(inline_svg(to_svg(one), "other", "d")), parsed(inline_svg(to_svg(one), "t", "d", key=key))]
     seen: set[str] = set()
     for root in roots:
         own = [element.get("id", "") for element in root.iter() if element.get("id")]
@@ -89,15 +89,15 @@ def test_ids_of_many_figures_are_all_different_and_every_reference_leads_somewhe
 
 
 def test_a_figure_is_the_same_bytes_every_time_whatever_the_settings() -> None:
-    first = inline_svg(picture(), "t", "d")
+    first = inline_svg(to_svg(picture()), "t", "d")
     with matplotlib.rc_context({"svg.fonttype": "path", "svg.hashsalt": None, "font.size": 30}):
-        assert inline_svg(picture(), "t", "d") == first
-    assert svg_file(picture()) == svg_file(picture())
+        assert inline_svg(to_svg(picture()), "t", "d") == first
+    assert svg_file(to_svg(picture())) == svg_file(to_svg(picture()))
 
 
 def test_an_inline_figure_is_small_and_keeps_every_point_that_shows() -> None:
     figure = picture(points=100)
-    svg = inline_svg(figure, "t", "d")
+    svg = inline_svg(to_svg(figure), "t", "d")
     assert len(svg) < 8_000
     line = max((element.get("d", "") for element in parsed(svg).iter("path")), key=len)
     numbers = [float(number) for number in re.findall(r"-?\d*\.?\d+", line)]
@@ -110,7 +110,7 @@ def test_an_inline_figure_is_small_and_keeps_every_point_that_shows() -> None:
 
 
 def test_a_figure_of_its_own_file_has_a_light_background() -> None:
-    text = svg_file(picture())
+    text = svg_file(to_svg(picture()))
     root = parsed(text)
     assert root.tag == f"{NAMESPACE}svg"
     assert (root[0].tag, root[0].get("style")) == (f"{NAMESPACE}rect", "fill:#ffffff")
@@ -125,15 +125,17 @@ def test_letters_that_no_font_has_are_written_without_a_warning() -> None:
         figure.text(0.1, 0.5, words, weight="bold")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert words in svg_file(figure)
-        assert words in inline_svg(figure, "title", "description")
+        assert words in svg_file(to_svg(figure))
+        assert words in inline_svg(to_svg(figure), "title", "description")
 
 
 def test_hostile_text_is_text() -> None:
     hostile = "<script>alert(1)</script> $\\frac{1}{0}$ \" ' ]]> é \U0001f600"
-    root = parsed(inline_svg(picture(hostile), hostile, hostile))
+    root = parsed(inline_svg(to_svg(picture(hostile)), hostile, hostile))
     assert root.find("title").text == hostile  # type: ignore[union-attr]
     assert hostile in {text.text for text in root.iter("text")}
-    assert parsed(inline_svg(picture(), "a\x00b", "c\x1fd")).find("title").text == "a\ufffdb"  # type: ignore[union-attr]
-    assert "c\ufffdd" in {text.text for text in parsed(inline_svg(picture("c\x1fd"), "\ud800", "d")).iter("text")}
+    assert parsed(inline_svg(to_svg(picture()), "a\x00b", "c\x1fd")).find("title").text == "a\ufffdb"  # type: ignore[union-attr]
+    assert "c\ufffdd" in {
+        text.text for text in parsed(inline_svg(to_svg(picture("c\x1fd")), "\ud800", "d")).iter("text")
+    }
     assert printable("tab\tand \ud800 \uffff") == "tab\tand \ufffd \ufffd"

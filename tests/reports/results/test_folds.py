@@ -125,7 +125,14 @@ def test_a_fold_that_is_missing_or_failed_is_named(tmp_path: Path) -> None:
     fold(store, 0)
     [run] = pool_folds(store.runs()[0], store)
     assert (run.status, run.spec.fold) == ("failed", None)
-    assert run.error == "folds 2 and 3 of 3 did not run; figures need every fold"
+    assert run.error == "interrupted: folds 2 and 3 of 3 did not run; figures need every fold"
+    section = section_of([run], store)
+    [card] = section.cards
+    assert (card.failed, card.errors, card.pending) == ((), (), (run.error,))
+    assert section.summary is not None
+    assert section.summary.reason == "the bench was interrupted before a card finished"
+    assert section.summary.problems[0].code == "unfinished-runs"
+    assert "failed" not in "".join([*diagnosis_markdown([run]), section.summary.problems[0].text])
     fold(store, 1)
     fold(store, 2, error="memory")
     [run] = pool_folds(store.runs()[0], store)

@@ -149,6 +149,8 @@ def test_limits_follow_from_how_the_runs_were_made(section: Section) -> None:
     assert "Runs of attempt-2 failed" in said
     assert "SYNTHETIC" not in said
     assert "different data" not in said
+    assert "4 cards were scored on the same test images" in said
+    assert any(limit.startswith("9 cards were scored on the same test images") for limit in limits(section, scored=9))
 
 
 def test_limits_of_synthetic_images_and_of_other_data_come_first(tmp_path: Path) -> None:

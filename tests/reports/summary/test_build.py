@@ -20,6 +20,7 @@ from benchmark.runs.storage.remembered import remember_bench
 from benchmark.runs.storage.store import Store
 from reports.render.html.page import render as render_html
 from reports.render.markdown.document import render as render_markdown
+from reports.render.terminal.summary import summary_view
 from reports.report import build_report, summary_of
 from reports.results.measured import collect_results
 from reports.results.pairs import compare_pair
@@ -27,11 +28,12 @@ from reports.results.split_faults import BY_DESIGN, fault_text
 from reports.summary.build import summarise
 from reports.summary.comparisons import is_constant
 from reports.summary.heading import heading
-from reports.summary.model import Summary
+from reports.summary.model import Problem, Summary
 from reports.summary.text import parts
 from tests.support.multiclass_stores import COLLAPSED, DIGITS, WORSE, three_classes_in
 from tests.support.records import KAGGLE, cards, make_card, make_run, on_test, on_val, planted
 from tests.support.stored import keep
+from tests.support.terminal import flat, shown
 from zoo.models.catalog import load_cards
 from zoo.models.recipe import ProbeRecipe
 
@@ -259,6 +261,14 @@ def test_a_stored_model_is_used_and_not_stored_again(tmp_path: Path) -> None:
     assert f"zoo predict {BEST} FILES --data {KAGGLE.source} --protocol quick --store {own.root}" in commands
 
 
+def test_a_terminal_leaves_no_problem_of_a_guarantee_out(summary: Summary) -> None:
+    others = tuple(Problem(f"other-{place}", f"Problem {place}.") for place in range(4))
+    guarantee = Problem("guarantee-of-several", "The guarantee is about each card alone.")
+    lines = flat(shown(summary_view(replace(summary, problems=(*others, guarantee)))))
+    assert "Problem 0. Problem 1. The guarantee is about each card alone. 2 more problems: see the report" in lines
+    assert "Problem 2." not in lines
+
+
 def test_test_images_of_one_class_give_no_best_card(tmp_path: Path) -> None:
     store = Store(tmp_path / "runs")
     keep(store, BEST, on_test([1] * 10, [0.9] * 10))
@@ -397,10 +407,11 @@ def test_the_next_command_asks_for_more_seeds_of_what_is_not_distinguishable(sto
     commands = [step.command for step in summary.next_steps]
     assert commands[0] == f"zoo bench {FAILED} --data {KAGGLE.source} --protocol quick --store {store.root}"
     assert commands[1] == f"zoo show {make_run(FAILED, dataset=KAGGLE).run_id} --store {store.root}"
-    assert commands[2] == (
+    assert commands[2] == f"zoo compare {BEST} {NEXT} --store {store.root}"
+    assert commands[3] == (
         f"zoo bench {BEST} {NEXT} --data {KAGGLE.source} --protocol quick --seeds 3 --store {store.root}"
     )
-    assert commands[3].startswith(f"zoo bench {BEST} --keep-models ")
+    assert commands[4].startswith(f"zoo bench {BEST} --keep-models ")
 
 
 def test_a_probe_is_the_same_for_every_seed_so_more_seeds_are_not_proposed(store: Store) -> None:
@@ -409,7 +420,7 @@ def test_a_probe_is_the_same_for_every_seed_so_more_seeds_are_not_proposed(store
     probe = measured[BEST].card.model_copy(update={"recipe": ProbeRecipe(probe="logistic", preprocessing="rescale")})
     of_probe = summarise(runs, {**measured, BEST: replace(measured[BEST], card=probe)}, store)
     assert "one-seed" not in {problem.code for problem in of_probe.problems}
-    assert of_probe.next_steps[2].command.startswith(f"zoo bench {NEXT} --data")
+    assert of_probe.next_steps[3].command.startswith(f"zoo bench {NEXT} --data")
     alone = summarise(runs, {BEST: replace(measured[BEST], card=probe)}, store)
     assert all("--seeds" not in step.command for step in alone.next_steps)
 

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 import zoo as package
+from benchmark.runs.storage.chain import read_chain
+from benchmark.runs.storage.store import Store
 from search_spaces.space import load_space
 from tests.support.tiny import card, write_npz, write_protocol
 from tests.zoo.cli import test_app as test_zoo_cli
@@ -62,3 +64,7 @@ def test_trials_winner_and_bench_are_those_of_the_command(zoo: Zoo, tmp_path: Pa
     assert [path for path in results.paths if not path.is_file()] == []
     assert len(rounds[-1].trials) == len(results.to_frame()) == 2
     assert {run.spec.stage for trial in results.trials.trials for run in trial.runs} == {"search"}
+    assert results.bench is not None
+    (link,) = [link for link, _ in read_chain(Store(store)).registrations]  # of the winner alone, before its scores
+    assert {run.registration for run in results.bench.runs} == {link.digest}
+    assert {run.registration for trial in results.trials.trials for run in trial.runs} == {None}

@@ -396,6 +396,7 @@ def test_help_is_shown_for_both_spellings(zoo: Zoo, name: str) -> None:
     short, long = zoo(name, "-h"), zoo(name, "--help")
     assert short == long
     assert (long.code, long.err) == (0, "")
+    assert f"Usage: zoo {name} " in long.out
     assert all(option in long.out for p in COMMANDS[name].params for option in p.opts if option.startswith("--"))
 
 

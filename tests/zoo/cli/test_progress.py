@@ -225,14 +225,44 @@ def cards(*names: str) -> Plan:
 
 
 def test_a_probe_is_no_measure_of_the_epochs_of_a_network() -> None:
-    view = View(cards("pixels-logistic", "small-cnn", "vgg16-frozen"), Clock())
+    clock = Clock()
+    view = View(cards("pixels-logistic", "small-cnn", "vgg16-frozen"), clock)
     first, network, _ = view.specs.values()
     view.handle(Started(first, make_run().split))
     view.handle(finished_in(90, 0, "pixels-logistic"))
-    assert view.time_left() == "very roughly 3 min left"  # as long as the only finished run, each
+    assert view.time_left() == "time left not known yet"
     view.handle(Started(network, make_run().split))
+    view.handle(Progressed(network, Progress(50, 100, "train")))
+    assert view.time_left() == "time left not known: no run of vgg16-frozen is measured yet"
+    clock.now += 100
+    assert view.time_left() == "at least 2 min left: no run of vgg16-frozen is measured yet"
     view.handle(finished_in(300, 20, "small-cnn"))
-    assert view.time_left() == "very roughly 5 min left"  # as the network
+    assert view.time_left() == "time left not known yet"
+
+
+def test_runs_that_took_different_times_give_a_range() -> None:
+    card = load_cards()["small-cnn"]
+    view = View(Plan(tuple(make_spec(card, seed=seed) for seed in range(4)), ()), Clock())
+    for spec, minutes in zip(list(view.specs.values())[:2], (2, 4), strict=True):
+        view.handle(Started(spec, make_run().split))
+        record = make_run(card, seed=spec.seed)
+        assert record.costs is not None
+        costs = record.costs.model_copy(update={"seconds": 60.0 * minutes, "epochs": 3})  # both stopped early
+        view.handle(Finished(spec, record.model_copy(update={"costs": costs})))
+    assert view.time_left() == "4 min to 8 min left"
+
+
+def test_a_first_run_of_its_kind_leaves_time_to_write_its_model() -> None:
+    clock = Clock()
+    view = View(cards("vgg16-probe", "small-cnn"), clock)
+    probe, network = view.specs.values()
+    view.handle(Started(probe, make_run().split))
+    clock.now += 110
+    view.handle(finished_in(20, 0, "vgg16-probe"))
+    view.handle(Started(network, make_run().split))
+    clock.now += 60
+    view.handle(Progressed(network, Progress(100, 100, "train")))
+    assert view.time_left() == "0 s to 2 min left"  # 90 s, as the probe took outside of its record
 
 
 def test_another_seed_is_expected_at_the_pace_of_the_first() -> None:

@@ -81,6 +81,15 @@ def test_a_folder_is_a_collection_and_so_is_each_of_its_subfolders(tmp_path: Pat
     assert set(catalog.collections) == set(catalog.cards)
 
 
+def test_a_folder_with_the_name_of_a_built_in_collection_is_named(tmp_path: Path) -> None:
+    (tmp_path / "starter").mkdir()
+    write(tmp_path / "starter", mine=COMPLETE)
+    lines: list[str] = []
+    assert "mine" in load_catalog([tmp_path / "starter"], lines.append).of("starter")
+    (line,) = lines
+    assert "join the built-in collection starter; rename the folder for a collection of its own" in line
+
+
 def test_a_name_is_unique_over_all_collections(tmp_path: Path) -> None:
     (tmp_path / "lesions").mkdir()
     write(tmp_path / "lesions", mine=COMPLETE)

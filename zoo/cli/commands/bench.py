@@ -11,6 +11,7 @@ import typer
 from zoo.cli.completion import card_names
 from zoo.cli.options import (
     CardsOption,
+    ClaimsOption,
     CollectionOption,
     DataIsOption,
     DataOption,
@@ -23,6 +24,7 @@ from zoo.cli.options import (
     StoreOption,
     err,
     out,
+    registered_line,
     say,
 )
 
@@ -68,6 +70,7 @@ def command(
     positive: PositiveOption = None,
     hold_out: HoldOutOption = None,
     data_is: DataIsOption = None,
+    claims: ClaimsOption = None,
 ) -> None:
     """Run cards under a protocol, reuse stored runs, and print the comparison."""
     from reports.render.terminal.comparison import answers, comparison_tables
@@ -98,6 +101,7 @@ def command(
         positive=positive,
         data_is=data_is,
         hold_out=hold_out,
+        claims=claims,
         on_message=say,
     )
     if dry_run:
@@ -116,5 +120,7 @@ def command(
         results = planned.run(on_event=on_event, on_message=partial(console.print, markup=False, soft_wrap=True))
     out().print(comparison_tables(results.report))
     out().print(answers(results.report, results.store.root))
+    if results.head is not None:
+        say(registered_line(results.head))
     if results.failed:
         raise typer.Exit(1)

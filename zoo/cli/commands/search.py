@@ -12,6 +12,7 @@ import typer
 from zoo.cli.completion import card_names, space_names
 from zoo.cli.options import (
     CardsOption,
+    ClaimsOption,
     DataOption,
     HoldOutOption,
     JsonOption,
@@ -24,6 +25,7 @@ from zoo.cli.options import (
     err,
     out,
     print_json,
+    registered_line,
     say,
 )
 
@@ -67,6 +69,7 @@ def command(
     patients: PatientsOption = None,
     positive: PositiveOption = None,
     hold_out: HoldOutOption = None,
+    claims: ClaimsOption = None,
     json: JsonOption = False,
 ) -> None:
     """Tune a card on validation, write the winner as a card, and score it on the test split once."""
@@ -94,6 +97,7 @@ def command(
         patients=patients,
         positive=positive,
         hold_out=hold_out,
+        claims=claims,
         on_message=say,
     )
     console, dataset = err(), planned.dataset
@@ -122,5 +126,7 @@ def command(
         out().print(comparison_tables(results.bench.report))
         written = f"wrote {results.winner} and {out_dir / 'search.md'}; run the card again with: {shlex.join(again)}"
         out().print(written, markup=False, soft_wrap=True)
+    if results.bench.head is not None:
+        say(registered_line(results.bench.head))
     if results.bench.failed:
         raise typer.Exit(1)

@@ -267,6 +267,10 @@
       exact.setAttribute("aria-invalid", String(!valid));
       if (valid) go(typed, exact.value);
     });
+    exact.addEventListener("change", () => { // a finished entry never stays outside of 0 to 1
+      const typed = Number(exact.value);
+      go(exact.value === "" || Number.isNaN(typed) ? at : Math.min(Math.max(typed, 0), 1));
+    });
     return { go, restart: (view) => { cuts = cutsOf(view); go(at); } };
   };
 

@@ -13,8 +13,11 @@ import pytest
 from benchmark.data.checks.describe import Cell, describe
 from benchmark.data.dataset import Dataset, Image, Pixels
 from benchmark.data.sources import open_dataset
+from reports.render.terminal.data import data_tables
+from reports.text import MISSING
 from tests.support.images import Row, image_folder, in_memory, rows_of, save
 from tests.support.pictures import picture, reencoded
+from tests.support.terminal import shown
 
 
 def clean() -> list[Row]:
@@ -41,6 +44,31 @@ def test_a_source_without_parts_has_a_cell_for_each_class() -> None:
     summary = describe(in_memory(rows_of("all", 10)))
     assert [(cell.part, cell.images) for cell in summary.cells] == [("all", 5), ("all", 5)]
     assert summary.shared_patients == {}
+
+
+def test_classes_are_counted_by_each_value_of_a_fact_with_few_values() -> None:
+    rows: list[Row] = [
+        ("a", "train", 0, "p1", "64"),
+        ("b", "train", 1, "p1", "c8"),
+        ("c", "train", 1, "p2", "32"),
+        ("d", "train", 1, "p3", "32"),
+    ]
+    attributes = {"site": {"a": "A", "b": "A", "c": "B", "d": ""}, "device": {"a": "x"}}
+    summary = describe(replace(in_memory(rows), attributes=attributes))
+    found = {(group.attribute, group.value): (group.images, group.patients) for group in summary.groups}
+    assert found == {
+        ("site", ""): ((0, 1), 1),
+        ("site", "A"): ((1, 1), 1),
+        ("site", "B"): ((0, 1), 1),
+        ("device", ""): ((0, 3), 3),
+        ("device", "x"): ((1, 0), 1),
+    }
+    assert [group.mean_grey for group in summary.groups if group.value == "A"] == [150]
+    text = shown(data_tables(summary))
+    assert "Classes by column" in text
+    assert ["site", MISSING, "0", "1", "100%", "1", "50"] in [line.split() for line in text.splitlines()]
+    many = {"age": {name: str(place) for place, (name, *_) in enumerate(rows_of("train", 20))}}
+    assert describe(replace(in_memory(rows_of("train", 20)), attributes=many)).groups == ()
 
 
 def test_grey_levels_are_those_of_the_images() -> None:
@@ -180,7 +208,7 @@ def test_parts_alike_are_not_warned_of(tmp_path: Path) -> None:
 
 
 def test_a_part_of_another_brightness_is_warned_of(tmp_path: Path) -> None:
-    assert warned(open_dataset(str(pictures(tmp_path, brighter=6))), "test and train are distinguishable by intensity")
+    assert warned(open_dataset(str(pictures(tmp_path, brighter=6))), "intensity alone distinguishes test from train")
 
 
 def test_a_summary_can_be_written_as_json(tmp_path: Path) -> None:

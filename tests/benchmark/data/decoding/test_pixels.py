@@ -187,13 +187,10 @@ def test_the_first_of_several_frames_is_read(kind: str, mode: str) -> None:
 
 
 def test_what_is_stored_is_told() -> None:
-    levels = np.array([[3, 900], [4, 1700]], np.uint16)
-    assert look(encoded(Pillow.fromarray(levels), "PNG")) == Stored(
-        "PNG", "I;16", "16-bit", 3, 1700, 2, 2, reoriented=False, more=False, colour=False
-    )
-    assert look(encoded(Pillow.new("RGB", (5, 4), (10, 20, 30)), "BMP")) == Stored(
-        "BMP", "RGB", "8-bit", 10, 30, 5, 4, reoriented=False, more=False, colour=True
-    )
+    deep = encoded(Pillow.fromarray(np.array([[3, 900], [4, 1700]], np.uint16)), "PNG")
+    assert look(deep) == Stored("PNG", "I;16", "16-bit", 3, 1700, 2, 2, False, False, False, len(deep))
+    colour = encoded(Pillow.new("RGB", (5, 4), (10, 20, 30)), "BMP")
+    assert look(colour) == Stored("BMP", "RGB", "8-bit", 10, 30, 5, 4, False, False, True, len(colour))
 
 
 def test_a_file_is_read_only_where_it_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -288,9 +285,21 @@ def test_levels_beyond_those_of_training_are_named_and_depths_have_their_levels(
     twelve = np.arange(0, 4096, 16, dtype=np.uint16).reshape(16, 16)
     training = {"16-bit": (0.0, 4095.0)}
     assert decode_other(encoded(Pillow.fromarray(twelve), "PNG"), training)[1] is None
-    note = decode_other(encoded(Pillow.fromarray(twelve * 16), "PNG"), training)[1]
-    assert note == (
-        "levels 0..65280 exceed those of the training images, 0..4095: they are clipped. Is the bit depth different?"
-    )
+    as_trained = np.asarray(decode(encoded(Pillow.fromarray(twelve), "PNG"), training))
+    for factor, white in ((4, 16383), (16, 65535)):
+        image, note = decode_other(encoded(Pillow.fromarray(twelve * factor), "PNG"), training)
+        assert note == (
+            f"levels 0..{4080 * factor} are those of another bit depth than 16-bit (levels 0..4095) of the training "
+            f"images; 0..{white} is read as 0..255"
+        )
+        difference = np.abs(
+            np.asarray(image).astype(int) - np.asarray(decode(encoded(Pillow.fromarray(twelve), "PNG")))
+        )
+        assert difference.max() <= 1
+    marked = twelve.copy()
+    marked[0, :12] = 65535  # a burned-in mark on 4.7% of the pixels leaves the others as they are
+    image, note = decode_other(encoded(Pillow.fromarray(marked), "PNG"), training)
+    assert note == "levels 192..65535 exceed those of the training images, 0..4095: 4.7% of the pixels are clipped"
+    assert np.array_equal(np.asarray(image)[1:], as_trained[1:])
     eight = decode_other(encoded(Pillow.new("L", (16, 16), 9), "PNG"), training)[1]
     assert eight == "8-bit, trained on 16-bit (levels 0..4095) images"

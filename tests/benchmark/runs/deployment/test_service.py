@@ -234,10 +234,13 @@ def test_the_service_describes_itself_and_its_health(service: Service) -> None:
     assert "Not for clinical use" in about["about"]
 
 
-def test_a_page_of_another_host_is_not_answered(service: Service) -> None:
+@pytest.mark.parametrize("host", ["attacker.example", "localhost.attacker.example:80", "[::1", ""])
+def test_a_page_of_another_host_is_not_answered(service: Service, host: str) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=20)
-    connection.request("GET", "/", headers={"host": "attacker.example"})
-    assert connection.getresponse().status == 400
+    connection.request("GET", "/", headers={"host": host})
+    response = connection.getresponse()
+    assert response.status == 400
+    assert json.loads(response.read()) == {"error": "the host name is not one of this service: 127.0.0.1, localhost"}
     connection.close()
 
 

@@ -11,6 +11,7 @@ from benchmark.runs.run import DatasetFacts
 from benchmark.runs.storage.remembered import (
     SourceOptions,
     auto_protocol_of,
+    cards_under,
     declared_data,
     latest_bench,
     latest_conditions,
@@ -104,3 +105,10 @@ def test_sources_are_the_same_by_text_or_by_place(tmp_path: Path, monkeypatch: p
     assert same_source("kaggle:a/b", "kaggle:a/b")
     assert not same_source("my_images", "other")
     assert not same_source("kaggle:a/b", "kaggle:a/c")
+
+
+def test_cards_under_the_same_conditions_have_finished(store: Store) -> None:
+    first = make_run("attempt-1")
+    for run in (first, make_run("attempt-2"), make_run("attempt-5", error="no memory"), make_run(dataset=KAGGLE)):
+        store.save(run)
+    assert cards_under(store, first.spec.conditions) == {"attempt-1", "attempt-2"}

@@ -55,6 +55,13 @@ def test_measured_and_published_figures_stand_in_the_comparison(width: int) -> N
 
 
 @pytest.mark.parametrize("width", WIDTHS)
+def test_both_shares_of_right_decisions_stand_in_the_comparison(width: int) -> None:
+    text = compared(make_run("attempt-6b", test=of_counts(tp=90, fp=30, tn=75, fn=8)), width=width)
+    assert "specificity" in text
+    assert re.search(r"(?<!\S)0\.714(?!\S)", text)  # 75 of 105
+
+
+@pytest.mark.parametrize("width", WIDTHS)
 def test_a_failed_run_is_a_row_that_shows_its_error(width: int) -> None:
     text = compared(
         make_run("attempt-6b", error="boom", dataset=KAGGLE), make_run("attempt-1", dataset=KAGGLE), width=width

@@ -1,0 +1,1 @@
+"""What an experiment can find out before anything is trained: simulated scores, power and sample sizes."""

@@ -1,0 +1,1 @@
+"""How a metric depends on the number of training images."""

@@ -1,0 +1,168 @@
+"""Whether a store is as it was registered and recorded: the chain, and the files and figures of its runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from benchmark.runs.registration import Outcome, Registration
+from benchmark.runs.run import Run
+from benchmark.runs.storage.chain import Chain, record_digest
+from benchmark.runs.storage.files import Damaged
+from benchmark.runs.storage.store import MODEL, Problem, Store
+
+State = Literal["same", "other", "tampered", "unchecked"]
+"""As registered; fixed otherwise or later than registered; changed; or not compared."""
+
+_MOST_NAMES = 4
+
+
+@dataclass(frozen=True)
+class Check:
+    """One comparison between the files at hand and the registered ones.
+
+    Attributes:
+        state: The result.
+        about: What was compared, such as `chain`, `run ID` or `claims NAME`.
+        text: What was observed.
+        right: What would be right; empty where it is.
+    """
+
+    state: State
+    about: str
+    text: str
+    right: str = ""
+
+
+def chain_checks(chain: Chain, expected: str | None, where: str) -> Iterator[Check]:
+    """Check that the entries of a chain follow from each other and contain an expected one.
+
+    Args:
+        chain: The chain.
+        expected: Digest of an entry that it must contain, or its beginning; None for none.
+        where: The store in words.
+
+    Yields:
+        A check of the chain, of each of its problems, and of the expected entry.
+    """
+    for problem in chain.problems:
+        yield Check("tampered", "chain", problem, "restore the file from a backup; without it nothing after it counts")
+    if chain.head is None:
+        remedy = "`zoo bench` registers claims, cards, protocol and data before it opens the test split"
+        yield Check("other", "chain", f"{where} contains no registration", remedy)
+    elif not chain.problems:
+        entries = "1 entry" if chain.count == 1 else f"{chain.count} entries, each follows from the one before"
+        yield Check("same", "chain", f"{entries}; the last one is {chain.head}")
+    if expected is None:
+        return
+    link = chain.find(expected)
+    if link is None:
+        remedy = "the chain from which this digest was published; entries of this one were removed or rewritten"
+        yield Check("tampered", "expected digest", f"no entry has the digest {expected}", remedy)
+    else:
+        later = chain.count - link.position
+        follow = "it is the last one" if not later else f"{later} more {'follows' if later == 1 else 'follow'}"
+        yield Check("same", "expected digest", f"entry {link.position} of {link.entry.time}; {follow}")
+
+
+def run_checks(store: Store, runs: Sequence[Run], problems: Sequence[Problem], chain: Chain) -> Iterator[Check]:
+    """Check the runs of a store against its chain.
+
+    Args:
+        store: The store.
+        runs: Its readable runs of stage `bench`, whose figures follow from their scores.
+        problems: Its folders that cannot be used.
+        chain: Its chain.
+
+    Yields:
+        A check of each run that differs, and one of all others together.
+    """
+    for problem in problems:
+        state: State = "tampered" if problem.damaged else "unchecked"
+        yield Check(state, f"run {problem.folder}", problem.line, "the files that were saved with the run")
+    finished = {run.run_id: run for run in runs if run.status == "ok"}
+    intact, unrecorded, unregistered = 0, list[Run](), list[Run]()
+    for run in finished.values():
+        fault = _fault(store, run, chain)
+        if fault is not None:
+            yield fault
+        elif chain.head is not None and run.registration is None:
+            unregistered.append(run)
+        else:
+            intact += 1
+            if chain.head is not None and _recorded(run.run_id, chain) is None:
+                unrecorded.append(run)
+    if intact:
+        of = "run has" if intact == 1 else "runs have"
+        yield Check("same", "runs", f"{intact} {of} the recorded files, and figures that follow from their scores")
+    if unregistered:
+        remedy = "`zoo bench` of this version in a new store, before the scores are known"
+        yield Check("other", "runs", f"no registration precedes the scores of {_names(unregistered)}", remedy)
+    if unrecorded:
+        remedy = "the same `zoo bench` command records them when it ends"
+        yield Check("unchecked", "runs", f"no entry contains the record of {_names(unrecorded)}", remedy)
+    yield from _missing(runs, problems, chain)
+
+
+def _fault(store: Store, run: Run, chain: Chain) -> Check | None:
+    """What shows that a finished run was changed, or that its registration does not precede it."""
+    about = f"run {run.run_id}"
+    if MODEL in run.files and store.has_model(run):
+        try:
+            store.check_model(run)
+        except Damaged as error:
+            return Check("tampered", about, str(error), "the files that were saved with the run")
+    recorded = _recorded(run.run_id, chain)
+    if recorded is not None and record_digest(store, run.run_id) not in recorded:
+        return Check("tampered", about, "its run.json is not the one that was recorded", "the recorded run.json")
+    if run.registration is None:
+        return None
+    link = chain.find(run.registration)
+    if link is None:
+        text = f"its registration {run.registration[:12]} is not in the chain"
+        return Check("tampered", about, text, "the chain with this entry")
+    registered = link.entry
+    if not isinstance(registered, Registration) or run.run_id not in registered.runs:
+        return Check("tampered", about, f"entry {link.position} does not contain it", "an entry that contains the run")
+    if run.finished < registered.time:
+        text = f"it finished at {run.finished}, before its registration at {registered.time}"
+        return Check("tampered", about, text, "a registration that is older than the scores")
+    return None
+
+
+def _recorded(run_id: str, chain: Chain) -> set[str] | None:
+    """The digests that the record of a run may have; None if any may be right."""
+    digests: set[str] | None = None
+    for link in chain.links:
+        entry = link.entry
+        if isinstance(entry, Outcome):
+            digests = {entry.records[run_id]} if run_id in entry.records else digests
+        elif run_id in entry.runs and not entry.runs[run_id].stored:
+            digests = None  # it was to be computed again
+    return digests
+
+
+def _missing(runs: Sequence[Run], problems: Sequence[Problem], chain: Chain) -> Iterator[Check]:
+    """Checks of runs that the chain contains and the store does not."""
+    present = {run.run_id: run for run in runs} | {problem.folder: None for problem in problems}
+    planned = {run_id: each for _, entry in chain.registrations for run_id, each in entry.runs.items()}
+    recorded = {run_id for _, entry in chain.outcomes for run_id in entry.records}
+    for run_id, each in planned.items():
+        name = f"{each.card}, seed {each.seed}" + ("" if each.fold is None else f", fold {each.fold[1] + 1}")
+        run = present.get(run_id)
+        if run_id not in present and run_id in recorded:
+            yield Check("tampered", f"run {run_id}", f"{name}: was recorded and is missing", "the run in the store")
+        elif run_id not in present:
+            remedy = "the same `zoo bench` command computes it"
+            yield Check("other", f"run {run_id}", f"{name}: was registered and has no record", remedy)
+        elif run is not None and run.status == "failed":
+            remedy = "the same `zoo bench` command tries it again"
+            yield Check("other", f"run {run_id}", f"{name}: was registered and failed", remedy)
+
+
+def _names(runs: Sequence[Run]) -> str:
+    names = list(dict.fromkeys(run.spec.card.name for run in runs))
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    cards = ", ".join(names[:_MOST_NAMES])
+    return f"{cards}{more} ({len(runs)} {'run' if len(runs) == 1 else 'runs'})"

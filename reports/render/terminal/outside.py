@@ -1,0 +1,112 @@
+"""Renders an external validation for a terminal, as CSV, and as a document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Group, RenderableType
+
+from benchmark.evidence.estimate import Estimate
+from reports.render.csv_text import csv_text
+from reports.render.json_value import json_value
+from reports.render.terminal.table import escape, plain_table
+from reports.results.outside import OutsideValidation
+from reports.results.outside_text import (
+    GROUPS,
+    HEADS,
+    RECALIBRATED_HEADS,
+    heading,
+    recalibrated_text,
+    recalibration_sentences,
+    rows_text,
+    sentences,
+)
+
+COLUMNS = (
+    "model", "group", "metric", "value", "low", "high", "compared_with", "compared_value", "difference",
+    "difference_low", "difference_high", "reason",
+)  # fmt: skip
+"""The columns of the CSV."""
+
+
+def outside_view(validation: OutsideValidation) -> RenderableType:
+    """Render a validation: sentences, figures beside those of the test, and both versions after recalibration."""
+    table = plain_table(*HEADS[:1], whole=HEADS[1:], title=escape(heading(validation)))
+    group = None
+    for row, cells in zip(validation.rows, rows_text(validation), strict=True):
+        if row.group != group:
+            table.add_row(f"[bold]{GROUPS[row.group]}[/bold]", "", "", "")
+            group = row.group
+        table.add_row(*map(escape, cells))
+    parts: list[RenderableType] = [table, *map(escape, sentences(validation))]
+    if validation.recalibration is not None:
+        parts += ["", *map(escape, recalibration_sentences(validation))]
+        if validation.recalibration.rows:
+            both = plain_table(*RECALIBRATED_HEADS[:1], whole=RECALIBRATED_HEADS[1:])
+            for cells in recalibrated_text(validation.recalibration):
+                both.add_row(*map(escape, cells))
+            parts.append(both)
+    return Group(*parts)
+
+
+def outside_rows(validation: OutsideValidation) -> list[tuple[Any, ...]]:
+    """The figures as rows in the order of `COLUMNS`: the model as stored, then both versions on the rest."""
+    rows = [
+        _row("as stored", row.group, row.key, row.outside, "test of the run", row.test, row.difference)
+        for row in validation.rows
+    ]
+    for each in () if validation.recalibration is None else validation.recalibration.rows:
+        rows.append(_row("as stored, on the rest", each.group, each.key, each.as_stored, None, None, None))
+        rows.append(
+            _row(
+                "recalibrated, on the rest",
+                each.group,
+                each.key,
+                each.recalibrated,
+                "as stored, on the rest",
+                each.as_stored,
+                each.difference,
+            )
+        )
+    return rows
+
+
+def outside_csv(validation: OutsideValidation) -> str:
+    """CSV with one row per figure, unrounded and with empty cells for missing values."""
+    return csv_text(COLUMNS, outside_rows(validation))
+
+
+def outside_document(validation: OutsideValidation) -> dict[str, Any]:
+    """The validation as a JSON document."""
+    return {
+        "evaluation_id": validation.evaluation.evaluation_id,
+        "title": heading(validation),
+        "text": [*sentences(validation), *recalibration_sentences(validation)],
+        **json_value(validation),
+    }
+
+
+def _row(
+    model: str,
+    group: str,
+    key: str,
+    figure: Estimate,
+    compared_with: str | None,
+    compared: Estimate | None,
+    difference: Estimate | None,
+) -> tuple[Any, ...]:
+    reason = figure.reason or (None if difference is None else difference.reason)
+    return (
+        model,
+        group,
+        key,
+        figure.value,
+        figure.low,
+        figure.high,
+        compared_with,
+        None if compared is None else compared.value,
+        None if difference is None else difference.value,
+        None if difference is None else difference.low,
+        None if difference is None else difference.high,
+        reason,
+    )
