@@ -24,12 +24,17 @@ LONGEST = (
     "zoo/models/test_nested_builders.py",
     "benchmark/runs/execution/test_probe_runs.py",
     "zoo/api/test_bench.py",
+    "zoo/cli/commands/test_predict.py",
     "benchmark/training/frozen/test_features.py",
     "benchmark/training/test_nested_models.py",
     "reports/render/html/test_multiclass_browser.py",
     "reports/render/html/test_page_browser.py",
     "zoo/models/test_foreign_weights.py",
     "zoo/models/test_metric_plugins.py",
+    "benchmark/evidence/comparison/test_multiclass.py",
+    "zoo/cli/commands/test_report.py",
+    "reports/verdicts/test_statements.py",
+    "benchmark/evidence/comparison/test_subset.py",
 )
 """Files of minutes. They run first: one that began last would leave the other process without work."""
 

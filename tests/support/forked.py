@@ -52,7 +52,12 @@ def run_forked(arguments: Sequence[str], cwd: Path, env: Mapping[str, str]) -> s
         request = {"arguments": list(arguments), "cwd": str(cwd), "env": dict(env), "out": str(out), "err": str(err)}
         server.stdin.write(json.dumps(request) + "\n")
         server.stdin.flush()
-        answer = server.stdout.readline()
+        try:
+            answer = server.stdout.readline()
+        except BaseException:  # a test that has timed out; the next one must not read this answer
+            server.kill()
+            _server.cache_clear()
+            raise
         assert answer, "the process that forks commands has ended"
         texts = [path.read_bytes().decode("utf-8") for path in (out, err)]
     return subprocess.CompletedProcess(["zoo", *arguments], int(answer), *texts)

@@ -48,7 +48,8 @@ def fit_reference(
     classes = np.unique(labels)
     means = np.stack([train[labels == label].mean(axis=0) for label in classes])
     centred = train - means[np.searchsorted(classes, labels)]
-    estimate = LedoitWolf(assume_centered=True).fit(centred)
+    # Without its pseudo-inverse, which takes most of the time and is not used.
+    estimate = LedoitWolf(assume_centered=True, store_precision=False).fit(centred)
     scale = float(np.trace(estimate.covariance_)) / train.shape[1]
     # If all training images are equal, the shrunk covariance is 0 and has no inverse.
     ridge = max(scale, 1.0) * 1e-9

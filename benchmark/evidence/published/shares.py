@@ -8,6 +8,7 @@ values for them or does not.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 from scipy.optimize import least_squares, linprog
@@ -97,6 +98,13 @@ def rates_exist(ranges: Mapping[str, Range], positive_share: float | None = None
     Returns:
         True if the search, least squares from the best points of a grid, finds rates; False is no proof of the reverse.
     """
+    return _search(tuple(ranges.items()), positive_share)
+
+
+@lru_cache(1024)  # a search takes a second, and each report on the same claims would repeat it
+def _search(items: tuple[tuple[str, Range], ...], positive_share: float | None) -> bool:
+    """As `rates_exist`."""
+    ranges = dict(items)
     names = [name for name in ranges if is_of_counts(name)]
     steps = np.linspace(0, 1, _GRID)
     inner = np.clip(steps, _EDGE, 1 - _EDGE)
