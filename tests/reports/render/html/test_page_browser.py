@@ -187,6 +187,13 @@ def test_the_slider_steps_through_the_scores_of_images_and_its_marks_lead_to_the
     part.get_by_role("button", name="0.5", exact=True).click()
     assert read_slider(part)[0] == expected(first, 0.5)[0]
     playwright.expect(part.get_by_role("status")).to_contain_text("At 0.500: ")
+    typed = part.get_by_label("Threshold, typed")
+    for entry, within in (("-5", "0"), ("7", "1")):
+        typed.fill(entry)
+        assert typed.get_attribute("aria-invalid") == "true"
+        typed.blur()
+        assert (typed.input_value(), typed.get_attribute("aria-invalid")) == (within, "false")
+        assert read_slider(part)[0] == expected(first, float(within))[0]
 
 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
