@@ -10,7 +10,6 @@ from benchmark.runs.cross_validation import CrossValidatedRun
 from benchmark.runs.history import Histories
 from benchmark.runs.plan import Skip
 from benchmark.runs.run import Run
-from benchmark.runs.storage.chain import Chain, read_chain
 from benchmark.runs.storage.store import Store
 from reports.claims.model import Claims, is_about_several
 from reports.results.card_figures import CardFigures, by_card, card_figures, caution_note
@@ -25,20 +24,21 @@ from reports.results.measured import (
     conditions,
     is_multiclass,
 )
-from reports.results.methods import Fact, Methods, methods
+from reports.results.methods import Methods, methods
 from reports.results.multiclass import MulticlassSection, multiclass_section
 from reports.results.multiclass_text import few_images_note
 from reports.results.outside import OutsideValidation, outside_validations
 from reports.results.pairs import Ranking, rank
 from reports.results.probabilities import Probabilities, probabilities
 from reports.results.recognised import by_data, identity_line
+from reports.results.shortcuts import ShortcutBaseline, shortcut_baseline
 from reports.results.split_faults import split_faults
 from reports.results.training_size import TrainingSizeCurve, stored_curves
 from reports.summary.build import summarise
 from reports.summary.heading import data_in_words
 from reports.summary.model import Summary
 from reports.text import capital, listed
-from reports.verdicts.registered import RegistrationFacts, facts_text, order_text, registration_facts
+from reports.verdicts.registered import RegistrationFacts
 from reports.verdicts.report import ClaimsReport, report_on_claims
 
 
@@ -65,7 +65,8 @@ class Section:
         multiclass: What only sections on three or more classes have, instead of `probabilities` and `curves`. None for
             two classes.
         summary: What a reader wants to know first.
-        registration: What was registered before the scores; None for a store without registrations.
+        shortcuts: What cards add over facts without content; None where the store recorded none about the split.
+        registration: What was registered before the scores (`reports.registration` adds it); None if nothing was.
         outside: The external validations of the models of its runs; empty without any, or without scores.
     """
 
@@ -84,6 +85,7 @@ class Section:
     image_errors: ImageErrors | None = None
     multiclass: MulticlassSection | None = None
     summary: Summary | None = None
+    shortcuts: ShortcutBaseline | None = None
     registration: RegistrationFacts | None = None
     outside: tuple[OutsideValidation, ...] = ()
 
@@ -160,8 +162,6 @@ def build_report(
         _section(group, history, scores, ClaimsOfSection.of(group[0], claims, available), notes)
         for group in same_conditions(runs)
     ]
-    if scores is not None and (chain := read_chain(scores)).head is not None:
-        sections = [_with_registration(section, chain) for section in sections]
     if scores is None and summarised is not None:
         sections = [replace(section, summary=summary_of(section.runs, summarised)) for section in sections]
     if scores is not None:
@@ -174,20 +174,6 @@ def build_report(
     ]
     curves = () if scores is None else stored_curves(curve_runs, scores)
     return Report(tuple(sections), tuple(skips), curves)
-
-
-def _with_registration(section: Section, chain: Chain) -> Section:
-    """`section` with what was registered before its scores, and which claims came before them."""
-    facts = registration_facts(section.runs, [each.claims for each in section.claims], chain)
-    if facts is None:
-        return section
-    ordered = zip(section.claims, facts.claims, strict=True)
-    return replace(
-        section,
-        claims=tuple(replace(each, notes=(*each.notes, order_text(order))) for each, order in ordered),
-        methods=replace(section.methods, facts=(*section.methods.facts, Fact("registration", facts_text(facts)))),
-        registration=facts,
-    )
 
 
 def outside_of(runs: Sequence[Run], store: Store) -> tuple[OutsideValidation, ...]:
@@ -295,6 +281,7 @@ def _section(
         curves=tuple(card_curves(results, history) for results in measured.values()),
         image_errors=image_errors(measured, first.dataset.classes),
         summary=None if scores is None else summarise(runs, measured, scores, split_faults=faults, claims=claims.lines),
+        shortcuts=None if scores is None else shortcut_baseline(measured, scores),
     )
 
 
@@ -345,6 +332,7 @@ def _multiclass_section(
         multiclass=multiclass_section(facts.classes, facts.ordered, measured, history),
         ranking=rank(list(measured.values()), "auc:macro") if len(measured) > 1 else None,
         summary=None if scores is None else summarise(runs, measured, scores, split_faults=faults, claims=claims.lines),
+        shortcuts=None if scores is None else shortcut_baseline(measured, scores),
     )
 
 

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from zoo.api.evaluate import evaluate as evaluate
     from zoo.api.export import ExportResults as ExportResults
     from zoo.api.export import export as export
+    from zoo.api.labels import LabelResults as LabelResults
+    from zoo.api.labels import labels as labels
     from zoo.api.plan import PlanResults as PlanResults
     from zoo.api.plan import plan as plan
     from zoo.api.predict import PredictResults as PredictResults
@@ -71,6 +73,7 @@ _GROUPS = {
     "zoo.api.curve": ("CurvePlan", "CurveResults", "curve", "plan_curve"),
     "zoo.api.evaluate": ("EvaluateResults", "evaluate"),
     "zoo.api.export": ("ExportResults", "export"),
+    "zoo.api.labels": ("LabelResults", "labels"),
     "zoo.api.plan": ("PlanResults", "plan"),
     "zoo.api.predict": ("PredictResults", "predict"),
     "zoo.api.report": ("ReportResults", "report"),

@@ -38,6 +38,7 @@ class Stored:
         reoriented: Whether an EXIF orientation was applied.
         more: Whether the file has frames or pages after the one that is read.
         colour: Whether red, green and blue differ in any pixel.
+        file_bytes: Size of the file in bytes; None if the image has no file of its own.
     """
 
     format: str
@@ -50,6 +51,7 @@ class Stored:
     reoriented: bool
     more: bool
     colour: bool
+    file_bytes: int | None = None
 
 
 def range_of(depth: str, low: float, high: float) -> tuple[float, float]:

@@ -30,7 +30,7 @@ from zoo.models.card import ModelCard
 SEMANTICS = 4
 """Raised when the same specification would give another result."""
 
-RECORD_VERSION = 8
+RECORD_VERSION = 7
 """Raised when the structure of run.json changes."""
 
 Stage = Literal["bench", "search", "curve"]
@@ -152,6 +152,13 @@ class RunSpec(Strict):
         if (self.stage == "curve") != (self.subset is not None):
             raise ValueError("subset: a run of stage curve, and no other, trains on a subset of the training images")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_missing_subset(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = dump(self)
+        if fields.get("subset") is None:  # documents of runs on all training images have no such field
+            fields.pop("subset", None)
+        return fields
 
     @property
     def run_id(self) -> str:

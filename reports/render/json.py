@@ -54,6 +54,7 @@ def _section(section: Section) -> dict[str, Any]:
         "methods": json_value(section.methods),
         "limits": list(limits(section)),
         "checklists": [_checklist(each) for each in checklists(section)],
+        **({} if section.shortcuts is None else {"shortcuts": json_value(section.shortcuts)}),
         **({"outside_validation": json_value(section.outside)} if section.outside else {}),
         **_multiclass(section),
         **_registration(section),

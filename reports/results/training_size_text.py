@@ -113,13 +113,14 @@ def _notes(curve: TrainingSizeCurve) -> Iterator[str]:
             f"With {few[0].images:,} training images, {plural(least, 'image')} of {of}: which images these are decides "
             "much of the figure."
         )
-    overlapping = [point.images for point in curve.points if 2 * point.images > curve.available]
+    overlapping = [point.images for point in curve.points if curve.available < 2 * point.images < 2 * curve.available]
     if overlapping:
-        same = f" At {curve.available:,} all draws are the same images." if overlapping[-1] == curve.available else ""
         yield (
-            f"Draws of {overlapping[0]:,} or more of the {curve.available:,} training images overlap, so their "
-            f"interval is that for these training images, not for others of the same number.{same}"
+            f"Draws of {overlapping[0]:,} or more of the {curve.available:,} training images overlap: the interval is "
+            "for these training images, not for others of the same number."
         )
+    if curve.points[-1].images == curve.available:
+        yield f"At {curve.available:,} training images all draws are the same images; between them only seeds vary."
     if any(point.draws == 1 for point in curve.points):
         yield "With one draw, an interval accounts for test images only; --draws 5 shows how much draws differ."
     for caution in {point.figure.caution: None for point in curve.points if point.figure.caution is not None}:

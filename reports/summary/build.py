@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from benchmark.runs.cross_validation import is_interrupted
+from benchmark.runs.cross_validation import folds_of, is_interrupted
 from benchmark.runs.run import Run
+from benchmark.runs.storage.shortcuts import shortcuts_of_run
 from benchmark.runs.storage.store import Store
 from reports.results.measured import AnyResults
 from reports.results.pairs import on_most_common_images
@@ -49,6 +50,8 @@ def summarise(
     tested = ranked[0][0] if ranked else None
     missing = unfinished(runs, list(measured), card_labels, store)
     best = replace(best_card(ranked, card_labels), unfinished=missing.without_figures) if ranked else None
+    recorded = shortcuts_of_run(store, folds_of(runs[0])[0])
+    shortcuts = () if recorded is None else recorded.shortcuts
     compared = comparisons(ranked, card_labels, left_out)
     return Summary(
         heading=heading(runs, tested or next(iter(measured.values()), None)),
@@ -57,7 +60,7 @@ def summarise(
         comparisons=compared,
         baselines=baselines(ranked, card_labels, compared),
         resolution=None if best is None or tested is None else resolution(best, compared, len(tested.test[0])),
-        problems=problems(runs, tested, best, split_faults, missing),
+        problems=problems(runs, tested, best, split_faults, missing, shortcuts),
         next_steps=next_steps(runs, tested, best, compared, missing, store),
         claims=tuple(claims),
     )

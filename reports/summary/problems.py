@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from benchmark.data.checks.shortcuts import Shortcut
 from benchmark.data.positive_class import positive_warning
 from benchmark.evidence.diagnosis.diagnoses import FINDINGS
 from benchmark.evidence.metrics.influence import Clusters
@@ -35,6 +36,7 @@ def problems(
     best: BestCard | None,
     split_faults: Sequence[str],
     missing: Unfinished,
+    shortcuts: Sequence[Shortcut] = (),
 ) -> tuple[Problem, ...]:
     """What is wrong.
 
@@ -44,6 +46,7 @@ def problems(
         best: The best card; None without scores.
         split_faults: Sentences about faults of the splits.
         missing: The cards and runs that have not finished.
+        shortcuts: Facts without content, judged on train and validation.
 
     Returns:
         A sentence for each problem.
@@ -51,6 +54,7 @@ def problems(
     return (
         *problems_of(missing),
         *_of_images(runs[0], tested),
+        *(Problem("shortcut", f"{capital(each.line())}.") for each in shortcuts if each.notable),
         *(Problem("split", text) for text in split_faults),
         *_of_classes(runs[0], tested),
         *_of_best(tested, best),

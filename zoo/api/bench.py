@@ -191,7 +191,7 @@ class BenchPlan:
             OSError: The store cannot be written; finished runs remain in it.
         """
         messages = Messages(on_message, self.messages)
-        leaks = LeakCheck(self.dataset, messages)
+        leaks = LeakCheck(self.dataset, messages, self.store)
 
         def handle(event: Event) -> None:
             on_event(event)

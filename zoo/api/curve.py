@@ -339,7 +339,9 @@ def _check_sizes(sizes: Sequence[int], present: Counts, classes: tuple[str, ...]
     total = sum(present)
     if too_large := [size for size in sizes if size > total]:
         limit = protocol.sampling.train
-        more = "" if limit is None else f"; sampling.train of protocol {protocol.name} allows {limit:,}"
+        more = (
+            "" if limit is None or limit > total else f"; sampling.train of protocol {protocol.name} allows {limit:,}"
+        )
         raise DataError(
             f"--sizes {', '.join(map(str, too_large))}: the split has {plural(total, 'training image')}{more}; give "
             f"sizes up to {total}"

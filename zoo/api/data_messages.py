@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 import numpy as np
 
@@ -11,10 +12,14 @@ from benchmark.data.checks.leakage import leaks
 from benchmark.data.dataset import Dataset
 from benchmark.data.decoding.formats import formats
 from benchmark.data.positive_class import positive_warning
+from benchmark.data.splits import Split
 from benchmark.evidence.diagnosis.multiclass import classes_of_one_group
 from benchmark.runs.drawn_split import draw_split
 from benchmark.runs.execution.events import Event, Started
-from benchmark.runs.run import DatasetFacts
+from benchmark.runs.run import DatasetFacts, RunSpec
+from benchmark.runs.shortcuts import SplitShortcuts, shortcuts_of_split
+from benchmark.runs.storage.shortcuts import read_shortcuts, write_shortcuts
+from benchmark.runs.storage.store import Store
 from reports.claims.model import built_in_sources
 from reports.results.recognised import identity_line
 from zoo.api.messages import Messages
@@ -67,25 +72,29 @@ def report_data(dataset: Dataset, messages: Messages, cards: Iterable[ModelCard]
 
 
 class LeakCheck:
-    """Warns about leakage between the parts of a split, and about intensities that distinguish them, once per split.
+    """Warns about leakage between the parts of a split, about intensities that distinguish them, and about shortcuts.
 
-    It compares the images when the first run on a split has started: they are decoded by then, and the comparison takes
-    less time than that run needs to load its network.
+    Leakage and intensities are checked once per split. Shortcuts are judged and recorded once per split, and warned of
+    once. It compares the images when the first run on a split has started: they are decoded by then, and the comparison
+    takes less time than that run needs to load its network.
 
     Args:
         dataset: The data set of the runs.
         messages: Receives the warnings.
+        store: Where shortcuts are recorded; None to check leakage and intensities alone.
     """
 
-    def __init__(self, dataset: Dataset, messages: Messages) -> None:
+    def __init__(self, dataset: Dataset, messages: Messages, store: Store | None = None) -> None:
         self._dataset = dataset
         self._messages = messages
+        self._store = store
         self._checked: set[str] = set()
 
     def handle(self, event: Event) -> None:
         """Check the split of a run that has just started."""
         if not isinstance(event, Started) or event.split.fingerprint in self._checked:
             return
+        first = not self._checked
         self._checked.add(event.split.fingerprint)
         split = draw_split(self._dataset, event.spec)
         for line in leaks(self._dataset, split, event.spec.protocol.image_size).lines():
@@ -94,3 +103,18 @@ class LeakCheck:
             for effect in effects_of_split(self._dataset, split, event.spec.protocol.image_size):
                 if effect.significant:
                     self._messages.warn(f"{effect.line()}; a threshold may not transfer")
+        if self._store is not None:
+            recorded = self._shortcuts(event.spec, split, self._store)
+            for shortcut in recorded.shortcuts:
+                if shortcut.notable and first:  # the splits of one data set say nearly the same
+                    self._messages.warn(f"shortcut: {shortcut.line()}")
+
+    def _shortcuts(self, spec: RunSpec, split: Split, store: Store) -> SplitShortcuts:
+        """The shortcuts of the split, from the store or computed and recorded there."""
+        key = (self._dataset.fingerprint, split.fingerprint, spec.protocol.image_size)
+        recorded = read_shortcuts(store, *key)
+        if recorded is None:
+            recorded = shortcuts_of_split(self._dataset, split, spec.protocol.image_size)
+            with suppress(OSError):  # the run itself reports a store that cannot be written
+                write_shortcuts(store, *key, recorded)
+        return recorded

@@ -14,6 +14,7 @@ from benchmark.runs.storage.lookup import Conditions
 from benchmark.runs.storage.remembered import latest_conditions
 from benchmark.runs.storage.store import Store
 from reports.claims.model import claims_about
+from reports.registration import with_registrations
 from reports.render.files import SHOW_GALLERIES, check_formats, write_report
 from reports.report import Report, build_report
 from reports.results.folds import pool_folds
@@ -186,6 +187,7 @@ def report(
         notes=notes,
         curve_runs=filter(among.fit, readable_runs(source, Messages(), "curve")),
     )
+    content = with_registrations(content, source)
     galleries = {}
     if gallery:
         images = None if data is None else str(data)

@@ -17,6 +17,7 @@ from zoo.cli.commands import (
     data,
     evaluate,
     export,
+    labels,
     plan,
     predict,
     protocols,
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 app.command("cards")(cards.command)
 app.command("data")(data.command)
+app.command("labels")(labels.command)
 app.command("protocols")(protocols.command)
 app.command("bench")(bench.command)
 app.command("search")(search.command)

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from benchmark.data.checks.batch_effect import BatchEffect, Floats, batch_effects, intensities
+from benchmark.data.checks.batch_effect import BatchEffect, Floats, batch_effects
+from benchmark.data.checks.fact_groups import PixelFacts
 from benchmark.data.checks.leakage import Leakage, find_leaks
 from benchmark.data.checks.near_duplicates import SIDE, Flags, Hashes, hashes, is_flat, thumbnails
+from benchmark.data.checks.shortcuts import Shortcut
 from benchmark.data.dataset import Dataset, Ignored, Image, PatientFacts, Problem
 from benchmark.data.decoding.formats import Formats, formats
 from benchmark.data.positive_class import positive_warning
@@ -90,6 +92,7 @@ class DataSummary:
         formats: How the files store their images.
         ordered: Whether the order of the classes is a scale.
         attributes: Number of values of each further fact about images, by its name.
+        shortcuts: How well facts that need no content distinguish the classes, without the test part of the source.
         groups: The images by value of each fact with at most 12 values.
     """
 
@@ -115,17 +118,34 @@ class DataSummary:
     formats: Formats | None = None
     ordered: bool = False
     attributes: dict[str, int] = field(default_factory=dict)
+    shortcuts: tuple[Shortcut, ...] = ()
     groups: tuple[Group, ...] = ()
 
 
-def describe(dataset: Dataset) -> DataSummary:
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What is measured of the pixels of n images, in the order of the data set.
+
+    Attributes:
+        bits: Hashes (n, BITS).
+        flat: Which images show nothing (n,).
+        facts: Their grey levels and borders.
+    """
+
+    bits: Hashes
+    flat: Flags
+    facts: PixelFacts
+
+
+def describe(dataset: Dataset, measured: Measured | None = None) -> DataSummary:
     """Count and compare the images of a data set, reading each once.
 
     Args:
         dataset: The data set.
+        measured: What `measure` returned for it, if that is known.
 
     Returns:
-        The summary; `identity` is left to the caller.
+        The summary; `identity` and `shortcuts` are left to the caller.
     """
     cells: dict[tuple[str, int], list[int]] = defaultdict(list)
     digests: dict[str, list[Image]] = defaultdict(list)
@@ -139,7 +159,8 @@ def describe(dataset: Dataset) -> DataSummary:
     both = sum(map(len, contradictions))
     patients = _shared(dataset, "patient")
     images = _shared(dataset, "digest")
-    bits, flat, levels = _measure(dataset)
+    measured = measured or measure(dataset)
+    bits, flat, levels = measured.bits, measured.flat, measured.facts.levels
     unit = f"{dataset.unit}s"
     leakage = find_leaks(dataset.images, [image.part for image in dataset.images], bits, flat, unit)
     effects = batch_effects(dataset.images, levels, unit=unit)
@@ -177,15 +198,15 @@ def describe(dataset: Dataset) -> DataSummary:
     )
 
 
-def _measure(dataset: Dataset) -> tuple[Hashes, Flags, Floats]:
-    """Hash, flatness and intensities of each image; a few hundred are read at a time."""
-    bits, flat, levels = [], [], []
+def measure(dataset: Dataset) -> Measured:
+    """Measure the pixels of a data set, a few hundred images at a time. Raises DataError."""
+    bits, flat, facts = [], [], []
     for start in range(0, len(dataset.images), _AT_A_TIME):
         grey = thumbnails(dataset.read(dataset.images[start : start + _AT_A_TIME], SIDE))
         bits.append(hashes(grey))
         flat.append(is_flat(grey))
-        levels.append(intensities(grey))
-    return np.concatenate(bits), np.concatenate(flat), np.concatenate(levels)
+        facts.append(PixelFacts.of(grey))
+    return Measured(np.concatenate(bits), np.concatenate(flat), PixelFacts.joined(facts))
 
 
 def _cell(dataset: Dataset, levels: Floats, members: list[int]) -> Cell:

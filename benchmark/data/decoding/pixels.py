@@ -97,7 +97,8 @@ def look(content: bytes) -> Stored:
             levels = np.asarray(_eight_bits(image))
             colour = not _equal_channels(levels)
         low, high = float(levels.min()), float(levels.max())
-        return Stored(kind, image.mode, depth, low, high, image.width, image.height, reoriented, more, colour)
+        sides = image.width, image.height
+        return Stored(kind, image.mode, depth, low, high, *sides, reoriented, more, colour, len(content))
 
 
 def decode(content: bytes, levels: Levels | None = None) -> Pillow.Image:

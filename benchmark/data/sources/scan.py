@@ -57,7 +57,7 @@ def scan(root: Path, files: Sequence[Path]) -> list[Scanned]:
     def scan_one(file: Path) -> tuple[str, Scanned]:
         try:
             stamp = _stamp(root, file)
-            return stamp, _of_record(known.get(stamp)) or _scan(file)
+            return stamp, _of_record(known.get(stamp), _bytes_of(stamp)) or _scan(file)
         except OSError as error:
             return "", Scanned("", None, error.strerror or "cannot be read")
 
@@ -148,6 +148,10 @@ def _stamp(root: Path, file: Path) -> str:
     return f"{file.relative_to(root).as_posix()}:{version}"
 
 
+def _bytes_of(stamp: str) -> int:
+    return int(stamp.rsplit(":", 4)[1])
+
+
 def _forget(root: Path, file: Path) -> None:
     """Remove the scan of `file` from the cache, whatever its stamp is."""
     prefix = f"{file.relative_to(root).as_posix()}:"
@@ -155,11 +159,13 @@ def _forget(root: Path, file: Path) -> None:
     cache.write_json(_cache_file(root), {"version": _CACHE_VERSION, "files": others})
 
 
-def _of_record(record: Any) -> Scanned | None:
+def _of_record(record: Any, file_bytes: int) -> Scanned | None:
     """The scan in a record of the cache; None if the record is not as `scan` writes it."""
     try:
         values = record["stored"]
-        stored = None if values is None else Stored(**{field.name: values[field.name] for field in fields(Stored)})
+        # Records of earlier versions lack the size of the file, which is part of the stamp.
+        complete = {"file_bytes": file_bytes, **(values or {})}
+        stored = None if values is None else Stored(**{field.name: complete[field.name] for field in fields(Stored)})
         digest, reason = str(record["digest"]), record["reason"]
         if stored is not None and not stored.low <= stored.high < math.inf > stored.width * stored.height:
             return None

@@ -35,7 +35,7 @@ from reports.render.html.together import TogetherView, together_view
 from reports.render.html.training_size import training_size_views
 from reports.render.html.verdicts import ClaimsView, claims_view
 from reports.report import Report, Section, title
-from reports.results import outside_text, ranking_text
+from reports.results import outside_text, ranking_text, shortcuts_text
 from reports.results.compare import difference_text, published_text
 from reports.results.methods import UNKNOWN
 from reports.results.split_faults import BY_DESIGN, own_faults
@@ -225,6 +225,9 @@ def _environment() -> Environment:
         "own_faults": lambda run: own_faults(run.diagnosis, run.spec.card),
         "p_text": text.p_text,
         "ranking_summary": ranking_text.summary,
+        "shortcut_sentences": shortcuts_text.sentences,
+        "fact_rows": shortcuts_text.fact_rows,
+        "gain_rows": shortcuts_text.gain_rows,
         "gallery_sentences": sentences,
         "gallery_heads": subgroup_heads,
         "gallery_rows": subgroup_rows,
@@ -236,6 +239,8 @@ def _environment() -> Environment:
     }
     environment.globals |= {
         "GLOSSARY": GLOSSARY,
+        "FACT_HEADS": shortcuts_text.FACT_HEADS,
+        "GAIN_HEADS": shortcuts_text.GAIN_HEADS,
         "OUTSIDE": outside_text,
         "compared_cards": compared_cards,
         "MISSING": text.MISSING,

@@ -18,6 +18,7 @@ from reports.render.markdown.multiclass import decision_markdown, multiclass_cal
 from reports.render.markdown.outside import outside_markdown
 from reports.render.markdown.probabilities import probabilities_markdown
 from reports.render.markdown.ranking import ranking_markdown
+from reports.render.markdown.shortcuts import shortcuts_markdown
 from reports.render.markdown.summary import summary_markdown
 from reports.render.markdown.table import cell, folded, image, table
 from reports.render.markdown.training_size import training_size_markdown
@@ -74,6 +75,7 @@ def _section(section: Section, pictures: Pictures, galleries: Mapping[str, Galle
         lines += probabilities_markdown(section.probabilities)
     if section.multiclass is not None:
         lines += [*decision_markdown(section), *multiclass_calibration_markdown(section)]
+    lines += shortcuts_markdown(section)
     lines += image_errors_markdown(section)
     lines += outside_markdown(section.outside)
     if section.ranking is not None:

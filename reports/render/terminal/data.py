@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,13 @@ from rich.table import Table
 
 from reports.render.terminal.table import escape, plain_table
 from reports.results.accounts import account_lines, patients_unknown
+from reports.results.shortcuts_text import unjudged_line
 from reports.text import MISSING, plural
 
 if TYPE_CHECKING:
     from benchmark.data.checks.describe import DataSummary
     from benchmark.data.checks.leakage import Leakage
+    from benchmark.data.checks.shortcuts import Shortcut
 
 _MOST_CLASSES = 5
 """With more classes, a table has no column for each."""
@@ -44,6 +47,8 @@ def data_tables(summary: DataSummary) -> RenderableType:
         further = ["", _group_table(summary, unknown)]
     if summary.leakage is not None:
         further += ["", _leakage_table(summary.leakage, unknown)]
+    if any(shortcut.auc is not None for shortcut in summary.shortcuts):
+        further += ["", _shortcut_table(summary.shortcuts)]
     facts = [
         f"{_classes(summary)}; channels: {summary.channels}; fingerprint {summary.fingerprint[:16]}",
         *(summary.formats.lines() if summary.formats else ()),
@@ -51,6 +56,7 @@ def data_tables(summary: DataSummary) -> RenderableType:
         *(f"note: {warning}" for warning in summary.warnings),
         *filter(None, [summary.identity]),
         *_leakage_facts(summary),
+        *filter(None, [unjudged_line(summary.shortcuts)]),
         *account_lines(summary),
         *(f"left out: {problem.name}: {problem.reason}" for problem in summary.problems[:20]),
     ]
@@ -105,6 +111,23 @@ def _leakage_table(leakage: Leakage, unknown: bool) -> Table:
             f"{overlap.other} itself" if inside else overlap.other,
             *("-" if count is None else str(count) for count in counts),
         )
+    return table
+
+
+def _shortcut_table(shortcuts: Sequence[Shortcut]) -> Table:
+    """How well each group of facts alone distinguishes the classes."""
+    unit = shortcuts[0].unit
+    table = plain_table("facts alone", title="Do facts without content distinguish the classes? (test part left out)")
+    for name in ("AUC", "95% interval", f"shuffled {unit}", "notable"):
+        table.add_column(name, justify="right")
+    table.add_column("what differs most")
+    for each in shortcuts:
+        if each.auc is None:
+            continue
+        ends = MISSING if each.low is None or each.high is None else f"{each.low:.3f} to {each.high:.3f}"
+        chance = MISSING if each.chance is None else f"{each.chance:.3f}"
+        notable = "yes" if each.notable else "no"
+        table.add_row(each.facts, f"{each.auc:.3f}", ends, chance, notable, escape(each.detail or ""))
     return table
 
 

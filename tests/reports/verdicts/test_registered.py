@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -12,9 +11,6 @@ from benchmark.runs.storage.chain import read_chain
 from benchmark.runs.storage.store import Store
 from reports.claims.model import Claims
 from reports.claims.registered import RULES
-from reports.limits import limits
-from reports.render.json import render
-from reports.report import Section, build_report
 from reports.results.measured import collect_results
 from reports.verdicts.registered import ClaimsOrder, names_of, order_of, order_text, verdict_changes
 from tests.support.registered import CARD, OTHER, claims_in, entry, registered_store, spec_of
@@ -23,16 +19,10 @@ from zoo.api.registrations import record_outcome
 
 ROWS = (f"row {CARD}", f"row {OTHER}")
 SAID = "statement said-0"
-NOTHING = "Nothing was registered before the test split"
 
 
 def order(store: Store, claims: Claims) -> ClaimsOrder:
     return order_of(claims, store.runs()[0], read_chain(store))
-
-
-def section_of(store: Store, *claims: Claims) -> Section:
-    (section,) = build_report(store.runs()[0], store.history, scores=store, claims=claims).sections
-    return section
 
 
 def test_claims_as_they_were_registered_came_before(tmp_path: Path) -> None:
@@ -93,46 +83,6 @@ def test_claims_of_runs_that_are_still_to_be_scored_came_before(tmp_path: Path) 
     entry(store, [spec_of()], [claims_in(tmp_path, auc=0.7)])
     entry(store, [spec_of()], [claims])
     assert order(store, claims).is_same
-
-
-def test_a_report_says_once_what_came_before_and_what_after(tmp_path: Path) -> None:
-    store = registered_store(tmp_path, claims_in(tmp_path))
-    section = section_of(store, claims_in(tmp_path, auc=0.7))
-    facts = section.registration
-    assert facts is not None
-    assert (facts.cards, facts.unregistered, facts.damaged) == ((CARD, OTHER), (), False)
-    (report,) = section.claims
-    assert [note for note in report.notes if "came after" in note] == [order_text(facts.claims[0])]
-    (text,) = [fact.text for fact in section.methods.facts if fact.topic == "registration"]
-    assert text.startswith(f"the recipe of {CARD} and {OTHER}, the protocol, the data and the rule (youden, ")
-    assert str(read_chain(store).head) in text
-    assert not any(NOTHING in limit for limit in limits(section))
-    document = json.loads(render(build_report(store.runs()[0], store.history, scores=store)))
-    assert document["sections"][0]["registration"]["cards"] == [CARD, OTHER]
-
-
-def test_a_store_without_registrations_says_so_in_one_limit(tmp_path: Path) -> None:
-    store, claims = Store(tmp_path / "runs"), claims_in(tmp_path)
-    keep(store, CARD)
-    keep(store, OTHER)
-    section = section_of(store, claims)
-    assert section.registration is None
-    assert sum(NOTHING in limit for limit in limits(section)) == 1
-    assert not any(NOTHING in limit for limit in limits(section_of(store)))
-    assert "registration" not in {fact.topic for fact in section.methods.facts}
-    document = json.loads(render(build_report(store.runs()[0], store.history, scores=store)))
-    assert "registration" not in document["sections"][0]
-    assert all("registration" not in run for run in document["sections"][0]["runs"])
-
-
-def test_runs_without_a_registration_are_named_in_a_store_with_some(tmp_path: Path) -> None:
-    store = registered_store(tmp_path, claims_in(tmp_path))
-    keep(store, "attempt-7")
-    section = section_of(store, claims_in(tmp_path))
-    assert section.registration is not None
-    assert section.registration.unregistered == ("attempt-7",)
-    (text,) = [fact.text for fact in section.methods.facts if fact.topic == "registration"]
-    assert "no registration precedes the scores of attempt-7" in text
 
 
 @pytest.mark.parametrize(("count", "text"), [(2, "a0 and a1"), (10, "a0, a1, a2, a3, a4, a5, a6, a7 and 2 more")])

@@ -18,21 +18,28 @@ def command(
     hold_out: HoldOutOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show images, patients, classes and intensity by part, leakage between parts, duplicates and unreadable files."""
+    """Show images, patients, classes and intensity by part, leakage, shortcuts, duplicates and unreadable files."""
     from dataclasses import replace
 
-    from benchmark.data.checks.describe import describe
+    from benchmark.data.checks.describe import describe, measure
     from benchmark.runs.run import DatasetFacts
+    from benchmark.runs.shortcuts import shortcuts_of_dataset
     from reports.results.recognised import identity_line
     from zoo.api.data_messages import class_group_warnings
     from zoo.api.inputs import resolve_data
 
     dataset = resolve_data(source, patients, positive, hold_out=hold_out)
-    described = describe(dataset)
+    measured = measure(dataset)
+    described, shortcuts = describe(dataset, measured), shortcuts_of_dataset(dataset, measured)
     summary = replace(
         described,
         identity=identity_line(DatasetFacts.of(dataset)),
-        warnings=(*described.warnings, *class_group_warnings(dataset)),
+        warnings=(
+            *described.warnings,
+            *class_group_warnings(dataset),
+            *(shortcut.line() for shortcut in shortcuts if shortcut.notable),
+        ),
+        shortcuts=shortcuts,
     )
     if json:
         print_json(asdict(summary))

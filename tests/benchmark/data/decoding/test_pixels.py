@@ -187,13 +187,10 @@ def test_the_first_of_several_frames_is_read(kind: str, mode: str) -> None:
 
 
 def test_what_is_stored_is_told() -> None:
-    levels = np.array([[3, 900], [4, 1700]], np.uint16)
-    assert look(encoded(Pillow.fromarray(levels), "PNG")) == Stored(
-        "PNG", "I;16", "16-bit", 3, 1700, 2, 2, reoriented=False, more=False, colour=False
-    )
-    assert look(encoded(Pillow.new("RGB", (5, 4), (10, 20, 30)), "BMP")) == Stored(
-        "BMP", "RGB", "8-bit", 10, 30, 5, 4, reoriented=False, more=False, colour=True
-    )
+    deep = encoded(Pillow.fromarray(np.array([[3, 900], [4, 1700]], np.uint16)), "PNG")
+    assert look(deep) == Stored("PNG", "I;16", "16-bit", 3, 1700, 2, 2, False, False, False, len(deep))
+    colour = encoded(Pillow.new("RGB", (5, 4), (10, 20, 30)), "BMP")
+    assert look(colour) == Stored("BMP", "RGB", "8-bit", 10, 30, 5, 4, False, False, True, len(colour))
 
 
 def test_a_file_is_read_only_where_it_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
