@@ -141,12 +141,15 @@ def _expected(spec: RunSpec, states: Mapping[str, RunState]) -> _Range | None:
     return _Range(min(paces), max(paces)).times(_epochs(spec)) + _Range(0.0, storing)
 
 
-def _kind_of_training(spec: RunSpec) -> tuple[str, str, int | None]:
-    """The builder, what is trained (a probe, new layers, or unfrozen layers as well), and the images of a subset."""
-    recipe, images = spec.card.recipe, None if spec.subset is None else spec.subset.images
+def _kind_of_training(spec: RunSpec) -> tuple[str, str]:
+    """The builder, and what is trained: a probe, new layers alone, or unfrozen layers as well.
+
+    Runs of a curve are of one kind whatever their size, so that the estimate spans the paces of all sizes.
+    """
+    recipe = spec.card.recipe
     if isinstance(recipe, ProbeRecipe):
-        return spec.card.model.builder, "probe", images
-    return spec.card.model.builder, "fine-tuned" if recipe.finetune else "trained", images
+        return spec.card.model.builder, "probe"
+    return spec.card.model.builder, "fine-tuned" if recipe.finetune else "trained"
 
 
 def _epochs(spec: RunSpec) -> int:
