@@ -31,14 +31,33 @@ def bench_command(
     Returns:
         The command line, quoted for a shell.
     """
+    words = ["zoo", "bench", *cards, *(["--keep-models"] if keep_models else []), *_conditions(spec)]
+    words += [] if seeds is None else ["--seeds", str(seeds)]
+    return shlex.join([*words, *store_option(store)])
+
+
+def curve_command(card: Sequence[str], spec: RunSpec, store: Path) -> str:
+    """Compose the `zoo curve` command that measures a card under the conditions of a run.
+
+    Args:
+        card: The name of the card, with the options that find it.
+        spec: The run.
+        store: The folder of the store.
+
+    Returns:
+        The command line, quoted for a shell.
+    """
+    return shlex.join(["zoo", "curve", *card, *_conditions(spec), *store_option(store)])
+
+
+def _conditions(spec: RunSpec) -> list[str]:
+    """The options for the data and the protocol of a run."""
     facts, protocol = spec.dataset, spec.protocol
-    words = ["zoo", "bench", *cards, *(["--keep-models"] if keep_models else []), "--data", facts.source]
+    words = ["--data", facts.source]
     options = {"--positive": facts.positive, "--patients": facts.patient_pattern, "--hold-out": facts.hold_out}
     for option, value in options.items():
         words += [] if value is None else [option, value]
-    words += ["--protocol", protocol.name if _is_built_in(spec) else f"{protocol.name}.yaml"]
-    words += [] if seeds is None else ["--seeds", str(seeds)]
-    return shlex.join([*words, *store_option(store)])
+    return [*words, "--protocol", protocol.name if _is_built_in(spec) else f"{protocol.name}.yaml"]
 
 
 def store_option(store: Path) -> list[str]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from benchmark.evidence.estimate import SampleEstimate
 from benchmark.evidence.intervals.seeds import AnyPairedScores, PairedScores, seed_figure
+from benchmark.evidence.metrics.influence import Cut
 from benchmark.evidence.metrics.registry import get_metric
 from reports.results.leading import leading, nothing_chosen
 from reports.results.measured import AnyResults, MulticlassResults
@@ -79,8 +82,14 @@ def _figures_at(results: AnyResults) -> tuple[FiguresAt, FiguresAt | None]:
         return FiguresAt(lead.words, None, True, {}, _nothing_chosen(results)), at_half
     scores = PairedScores(results.test, tuple(thresholds))
     single = [probability(value) for value in thresholds if isinstance(value, float)]
-    cuts = listed(list(dict.fromkeys(single))) if single else "each fold has its own"
+    cuts = listed(list(dict.fromkeys(single))) if single else _of_folds(thresholds)
     return FiguresAt(lead.words, cuts, True, _figures(results, scores, OF_TWO)), at_half
+
+
+def _of_folds(thresholds: Sequence[Cut]) -> str:
+    """The thresholds of the folds of all seeds in words."""
+    every = np.concatenate([np.atleast_1d(np.asarray(each, dtype=np.float64)) for each in thresholds])
+    return f"each fold has its own, {probability(every.min())} to {probability(every.max())}"
 
 
 def _nothing_chosen(results: AnyResults) -> str | None:

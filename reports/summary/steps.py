@@ -6,8 +6,9 @@ import shlex
 from collections.abc import Collection, Iterator, Sequence
 
 from benchmark.evidence.thresholds.rules import get_rule
-from benchmark.runs.command_line import bench_command, store_option
+from benchmark.runs.command_line import bench_command, curve_command, store_option
 from benchmark.runs.cross_validation import folds_of
+from benchmark.runs.protocol import AUTO
 from benchmark.runs.run import Run, RunSpec
 from benchmark.runs.storage.remembered import cards_under, records, words_of_cards
 from benchmark.runs.storage.store import Store
@@ -93,6 +94,9 @@ def _steps(
         command = bench_command(words_of_cards(store, [best.card.name]), spec, store.root, keep_models=True)
         yield NextStep("store the model of the best card, to use it on new images", command)
     yield from _rule(tested, store)
+    if not best.card.is_baseline and (spec.protocol.test_folds is None or spec.protocol.name == AUTO):
+        command = curve_command(words_of_cards(store, [best.card.name]), spec, store.root)
+        yield NextStep("ask whether more images would help", command)
 
 
 def _prediction(run: Run, seeds: int, store: Store) -> str:

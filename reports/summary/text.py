@@ -197,7 +197,8 @@ def _resolution(resolution: Resolution | None, best: BestCard | None) -> Iterato
     if lopsided:
         yield f"With {images}, figures have uneven 95% intervals: {figures_text(lopsided)}."
     if resolution.detectable is not None:
-        yield f"Differences in AUC below about {number(resolution.detectable)} would probably be missed."
+        of_pair = "" if resolution.runner_up is None else " between the best card and the next"
+        yield f"Differences in AUC{of_pair} below about {number(resolution.detectable)} would probably be missed."
     if resolution.runner_up is None or resolution.lead is None:
         return
     if resolution.images_needed is not None:
