@@ -43,7 +43,7 @@ CHEAPER: Mapping[str, Mapping[str, str]] = {
     },
     "serving.md": {"attempt-6b": "attempt-1-no-augmentation"},
     "guides/which-recipe.md": {
-        "zoo bench --all": "zoo bench constant pixels-logistic",
+        "zoo bench --all": "zoo bench constant pixels-logistic --keep-models",  # so that later runs are reused
         " --seeds 3": "",
         "vgg16-finetuned": "pixels-logistic",
         "curve vgg16-probe": "curve pixels-logistic --draws 1",
