@@ -109,7 +109,8 @@ def width_answer(
     except (ValueError, IndexError) as error:
         raise ConfigError(f"--metric {metric}: {error}") from error
     if not least <= expected <= greatest:
-        raise ConfigError(f"--expected {expected:g}: {label_of(key)} lies between {least:.2f} and {greatest:.2f}")
+        bounds = f"strictly between {least:.2f} and {greatest:.2f}"
+        raise ConfigError(f"--expected {expected:g}: {label_of(key)} lies {bounds}")
     plan = images_for_width(world, expected, width)
     sentence = _width_sentence(key, expected, width, shares, plan)
     return WidthAnswer(key, expected, width, shares, class_sizes, plan, sentence)

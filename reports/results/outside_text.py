@@ -200,7 +200,8 @@ def _transferred(choice: Choice) -> str:
 def _refitted(recalibration: Recalibration) -> str:
     calibrator = recalibration.calibrator
     if calibrator is None or not calibrator.accepted:
-        return f"Probabilities are not recalibrated: {'unknown' if calibrator is None else calibrator.reason}"
+        reason = "unknown" if calibrator is None else calibrator.reason
+        return f"Probabilities, taken as scores, are not recalibrated: {reason}"
     if isinstance(calibrator, Calibrator):
         slope, intercept = calibrator.parameters
         return f"Probabilities are refitted on the logit with slope {number(slope)} and intercept {number(intercept)}"

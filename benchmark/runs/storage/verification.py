@@ -100,8 +100,8 @@ def run_checks(store: Store, runs: Sequence[Run], problems: Sequence[Problem], c
         remedy = "`zoo bench` of this version in a new store, before the scores are known"
         yield Check("other", "runs", f"no registration precedes the scores of {_names(unregistered)}", remedy)
     if unrecorded:
-        remedy = "the same `zoo bench` command records them when it ends"
-        yield Check("unchecked", "runs", f"no entry contains the record of {_names(unrecorded)}", remedy)
+        remedy = "the entry that was removed; if a benchmark was killed, the same command records them when it ends"
+        yield Check("other", "runs", f"no entry contains the record of {_names(unrecorded)}", remedy)
     yield from _missing(runs, problems, chain)
 
 

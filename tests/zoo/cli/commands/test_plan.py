@@ -72,7 +72,7 @@ def test_a_width_is_answered_in_words_of_tripod_ai(
         (("--width", 2, "--metric", "auc", "--expected", 0.9), "--width 2: give a width above 0 and below 1"),
         (("--width", 0.1, "--metric", "acuracy", "--expected", 0.9), "Did you mean accuracy or"),
         (("--width", 0.1, "--metric", "brier", "--expected", 0.1), "depends on the distribution of the scores"),
-        (("--width", 0.1, "--metric", "auc", "--expected", 3), "--expected 3: AUC lies between 0.00 and 1.00"),
+        (("--width", 0.1, "--metric", "auc", "--expected", 3), "--expected 3: AUC lies strictly between 0.00 and 1.00"),
         (
             ("--width", 0.1, "--metric", "recall", "--expected", 0.9, "--prevalence", "0.5,0.3,0.2"),
             "say of which classes: recall:macro",
