@@ -234,7 +234,7 @@ def _between_classes(classes: tuple[str, ...], rows: Sequence[tuple[Image, Store
             f"{label} {', '.join(_mix(counts[i]) for counts in shares.values())}" for i, label in enumerate(classes)
         )
         verb = "differ" if len(shares) > 1 else "differs"
-        yield f"{' and '.join(shares)} {verb} between the classes ({mixes}): a network can separate them by that alone"
+        yield f"{' and '.join(shares)} {verb} between the classes ({mixes}): a network may separate them by that alone"
 
 
 def _spread(shares: Sequence[float]) -> float:
