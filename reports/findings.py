@@ -93,6 +93,10 @@ def _remarks(section: Section) -> Iterator[str]:
     failed = sum(run.status == "failed" for run in section.runs) - pending
     cards, runs = len(section.cards), len(section.runs)
     ends = [f"{failed} failed"] * bool(failed) + [f"{pending} not finished yet"] * bool(pending)
+    best = None if section.summary is None else section.summary.best
+    if not ends and best is not None and best.unfinished:
+        further = plural(best.unfinished, "further card")
+        ends = [f"all finished; {further} {'has' if best.unfinished == 1 else 'have'} not"]
     ended = ", ".join(ends) or "all finished"
     kind = "run" if section.runs[0].spec.protocol.test_folds is None else "cross-validation"
     yield f"{plural(runs, kind)} of {plural(cards, 'card')}; {ended}."

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from benchmark.runs.cross_validation import IncompleteRun, folds_of, is_pending
 from benchmark.runs.run import Run
-from benchmark.runs.storage.remembered import latest_bench, running_bench
+from benchmark.runs.storage.remembered import bench_requests, running_bench
 from benchmark.runs.storage.store import Store
 from reports.results.incomplete import cause
 from reports.summary.model import CardLabel, Problem
@@ -21,12 +21,15 @@ class Unfinished:
     """What is missing in a section.
 
     Attributes:
-        cards: The number of cards that were asked for.
+        cards: The number of cards that were asked for; those of the section if it is a part of them.
         failed: The cards without figures, of which a run failed, or did not run because of an interruption.
         pending: The cards without figures, which a running benchmark has begun.
-        not_started: The names of the cards of the latest benchmark that have no run.
-        is_running: Whether the latest benchmark is running.
-        runs: The number of runs that were asked for; each fold is one.
+        absent: The names of the cards that a benchmark asked for and that have no run in the store.
+        begun: Those of them of which a process computes a run.
+        waiting: Those of them that a running benchmark is going to compute.
+        is_part: Whether the section lacks cards that were asked for and have runs, as that of a single run does.
+        is_running: Whether a benchmark on these data under this protocol is running.
+        runs: The number of runs that were asked for; each fold is one. Those of the section if it is a part of them.
         causes: The failed runs by cause.
         selection: The words of the command line that chose all cards. If these words are not known, or did not choose
             all of them, the cards with a run that has not finished.
@@ -35,7 +38,10 @@ class Unfinished:
     cards: int
     failed: tuple[CardLabel, ...]
     pending: tuple[CardLabel, ...]
-    not_started: tuple[str, ...]
+    absent: tuple[str, ...]
+    begun: tuple[str, ...]
+    waiting: tuple[str, ...]
+    is_part: bool
     is_running: bool
     runs: int
     causes: tuple[tuple[Run, ...], ...]
@@ -43,13 +49,13 @@ class Unfinished:
 
     @property
     def without_figures(self) -> int:
-        """The number of cards without figures."""
-        return len(self.failed) + len(self.pending) + len(self.not_started)
+        """The number of `cards` without figures."""
+        return len(self.failed) + len(self.pending) + (0 if self.is_part else len(self.absent))
 
     @property
     def is_complete(self) -> bool:
         """Whether every run has finished."""
-        return not (self.without_figures or self.causes)
+        return not (self.without_figures or self.absent or self.causes)
 
     @property
     def may_succeed(self) -> bool:
@@ -76,11 +82,19 @@ def unfinished(
     missing = [name for name in names if name not in finished]
     pending = [name for name in missing if any(is_pending(run) for run in runs if run.spec.card.name == name)]
     ids = {fold.run_id for run in runs for fold in folds_of(run)}
-    latest = latest_bench(store)
-    asked_for = {} if latest is None or not ids & latest.cards.keys() else latest.cards
-    covers_missing = bool(asked_for) and set(missing) <= set(asked_for.values())
-    selection = latest.selection if latest is not None and covers_missing else ()
-    not_started = _without_record({run_id: name for run_id, name in asked_for.items() if name not in names}, store)
+    conditions = runs[0].spec.conditions
+    requests = [each for each in bench_requests(store) if each.conditions == conditions or ids & each.cards.keys()]
+    asked_for = {run_id: name for each in requests for run_id, name in each.cards.items()}
+    others = {run_id: name for run_id, name in asked_for.items() if name not in names}
+    absent = _without_record(others, store)
+    of_absent = {run_id: name for run_id, name in others.items() if name in absent}
+    is_part = not {*others.values()} <= {*absent}
+    running = running_bench(store).started.keys()
+    begun = {name for run_id, name in of_absent.items() if run_id in running and store.is_claimed(run_id)}
+    waiting = {name for run_id, name in of_absent.items() if run_id in running} - begun
+    to_repeat = dict.fromkeys([*(run.spec.card.name for run in runs if run.status != "ok"), *absent])
+    needed = {*missing, *absent}
+    selection = next((each.selection for each in requests if needed <= {*each.cards.values()}), ())
     causes: dict[str, list[Run]] = {}
     for run in runs:
         for each in folds_of(run):
@@ -90,14 +104,17 @@ def unfinished(
         (run.spec.protocol.test_folds or 1) if isinstance(run, IncompleteRun) else len(folds_of(run)) for run in runs
     )
     return Unfinished(
-        cards=len(names) + len(not_started),
+        cards=len(names) + (0 if is_part else len(absent)),
         failed=tuple(labels[name] for name in missing if name not in pending),
         pending=tuple(labels[name] for name in pending),
-        not_started=not_started,
-        is_running=bool(ids & running_bench(store).runs),
-        runs=planned + sum(name in not_started for name in asked_for.values()),
+        absent=absent,
+        begun=tuple(name for name in absent if name in begun),
+        waiting=tuple(name for name in absent if name in waiting),
+        is_part=is_part,
+        is_running=bool((ids | asked_for.keys()) & running),
+        runs=planned + (0 if is_part else len(of_absent)),
         causes=tuple(tuple(of_cause) for of_cause in causes.values()),
-        selection=selection or tuple(dict.fromkeys(run.spec.card.name for run in runs if run.status != "ok")),
+        selection=selection or tuple(to_repeat),
     )
 
 
@@ -124,13 +141,15 @@ def problems_of(missing: Unfinished) -> Iterator[Problem]:
         parts.append(f"{failed} of {plural(missing.runs, 'run')} failed{why}: {'; '.join(texts)}")
     if parts:
         yield Problem("failed-runs" if missing.causes else "unfinished-runs", f"{'; '.join(parts)}.")
-    if missing.is_running and (missing.pending or missing.not_started):
+    begun = [*(card.title for card in missing.pending), *missing.begun]
+    if missing.is_running and (begun or missing.waiting):
         texts = []
-        if missing.pending:
-            are = "is" if len(missing.pending) == 1 else "are"
-            texts.append(f"{listed([card.title for card in missing.pending])} {are} not finished yet")
-        if missing.not_started:
-            texts.append(f"not started: {listed(missing.not_started)}")
+        if begun:
+            texts.append(f"{listed(begun)} {'is' if len(begun) == 1 else 'are'} not finished yet")
+        if missing.waiting:
+            texts.append(f"waiting: {listed(missing.waiting)}")
         yield Problem("unfinished-runs", f"The bench is still running: {'; '.join(texts)}.")
-    elif missing.not_started:
-        yield Problem("unfinished-runs", f"The latest bench ended before it started {listed(missing.not_started)}.")
+    left = [name for name in missing.absent if name not in {*missing.begun, *missing.waiting}]
+    if left:  # whether it was begun is not recorded
+        have = "has" if len(left) == 1 else "have"
+        yield Problem("unfinished-runs", f"A bench also asked for {listed(left)}, which {have} not finished.")

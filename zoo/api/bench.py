@@ -202,6 +202,7 @@ class BenchPlan:
                 self.store,
                 [spec.run_id for spec in self.plan.specs],
                 DatasetFacts.of(self.dataset),
+                conditions=self.plan.specs[0].conditions if self.plan.specs else "",
                 cards={spec.run_id: spec.card.name for spec in self.plan.specs},
                 selection=self.selection,
             )

@@ -1,8 +1,8 @@
-"""What a store remembers of earlier benchmarks: the latest one, options of a source, the protocol of a data set.
+"""What a store remembers of earlier benchmarks: what they asked for, options of a source, the protocol of a data set.
 
 Nearly all of it is in the records of the runs. One small file adds what they lack: which runs the latest benchmark
-asked for, since reused runs keep their date, and what images of reused runs were declared to be. Without the file, the
-run that finished last takes its place.
+asked for, since reused runs keep their date, which runs earlier ones asked for that have not finished, and what images
+of reused runs were declared to be. Without the file, the run that finished last takes its place.
 """
 
 from __future__ import annotations
@@ -32,24 +32,37 @@ CARDS_OPTION = "--cards"
 """The option that names a folder with more cards."""
 
 
-class LatestBench(Strict):
-    """What the file contains.
+class BenchRequest(Strict):
+    """What a benchmark asked for.
 
     Attributes:
-        version: Version of the file.
-        runs: The ids of the runs that the latest benchmark asked for.
-        declared: The published data sets that images were declared to be, by fingerprint of the data.
+        conditions: Its data and protocol, as `RunSpec.conditions`; empty if they are not known.
+        runs: The ids of its runs.
         cards: The name of the card of each run.
         selection: The words of the command line that chose the cards, such as `--all`; empty if they are not known.
         started: When it started: UTC in ISO 8601; empty if it is not known.
     """
 
-    version: int = _VERSION
+    conditions: str = ""
     runs: tuple[str, ...] = ()
-    declared: dict[str, str] = Field(default={})
     cards: dict[str, str] = Field(default={})
     selection: tuple[str, ...] = ()
     started: str = ""
+
+
+class LatestBench(BenchRequest):
+    """What the file contains: what the latest benchmark asked for, and more.
+
+    Attributes:
+        version: Version of the file.
+        declared: The published data sets that images were declared to be, by fingerprint of the data.
+        earlier: What earlier benchmarks asked for, latest first, as far as it had not finished and was not asked for
+            again.
+    """
+
+    version: int = _VERSION
+    declared: dict[str, str] = Field(default={})
+    earlier: tuple[BenchRequest, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,8 +91,14 @@ def latest_bench(store: Store) -> LatestBench | None:
     return latest if latest.version == _VERSION else None
 
 
+def bench_requests(store: Store) -> tuple[BenchRequest, ...]:
+    """What the latest benchmark asked for, then what earlier ones asked for that had not finished, latest first."""
+    latest = latest_bench(store)
+    return () if latest is None else (latest, *latest.earlier)
+
+
 def words_of_cards(store: Store, cards: Sequence[str]) -> list[str]:
-    """The words of a command line that choose cards, with the files and folders that the latest benchmark took.
+    """The words of a command line that choose cards, with the files and folders that benchmarks took.
 
     Args:
         store: The store.
@@ -87,14 +106,18 @@ def words_of_cards(store: Store, cards: Sequence[str]) -> list[str]:
 
     Returns:
         The names; the path of the file instead of the name of a card that was given as a file. Folders with cards
-        follow if the latest benchmark ran one of the cards.
+        follow if the last remembered benchmark of one of the cards took them.
     """
-    latest = latest_bench(store)
-    if latest is None or CARDS_OPTION in cards or not {*cards} & {*latest.cards.values()}:
+    if CARDS_OPTION in cards:
         return list(cards)
-    options = [pair for pair in itertools.pairwise(latest.selection) if pair[0] == CARDS_OPTION]
-    files = {Path(word).stem: word for word in latest.selection if word.endswith((".yaml", ".yml"))}
-    return [*(files.get(card, card) for card in cards), *itertools.chain.from_iterable(options)]
+    requests = bench_requests(store)
+    words, options = [], dict[tuple[str, str], None]()
+    for card in cards:
+        request = next((each for each in requests if card in each.cards.values()), BenchRequest())
+        files = {Path(word).stem: word for word in request.selection if word.endswith((".yaml", ".yml"))}
+        words.append(files.get(card, card))
+        options |= dict.fromkeys(pair for pair in itertools.pairwise(request.selection) if pair[0] == CARDS_OPTION)
+    return [*words, *itertools.chain.from_iterable(options)]
 
 
 def remember_bench(
@@ -102,15 +125,20 @@ def remember_bench(
     runs: Sequence[str],
     facts: DatasetFacts,
     *,
+    conditions: str = "",
     cards: Mapping[str, str] = MappingProxyType({}),
     selection: Sequence[str] = (),
 ) -> None:
     """Remember a benchmark, which is about to start, as the latest one.
 
+    What an earlier one asked for remains remembered until its runs have finished, or until a benchmark on the same data
+    under the same protocol asks for all of its cards, or by the same words.
+
     Args:
         store: The store.
         runs: The ids of its runs.
         facts: The data set of these runs.
+        conditions: Their data and protocol, as `RunSpec.conditions`; empty if only records contain them.
         cards: The name of the card of each run.
         selection: The words of the command line that chose the cards.
 
@@ -121,35 +149,77 @@ def remember_bench(
     declared = declared_data(store)
     if facts.known_as is not None:
         declared[facts.fingerprint] = facts.known_as
+    request = BenchRequest(
+        conditions=conditions, runs=tuple(runs), cards=dict(cards), selection=tuple(selection), started=now()
+    )
+    earlier = [each for each in bench_requests(store) if not _replaces(request, each, store)]
     content = LatestBench(
-        runs=tuple(runs), declared=declared, cards=dict(cards), selection=tuple(selection), started=now()
+        **dict(request),
+        declared=declared,
+        earlier=tuple(
+            BenchRequest(**{name: getattr(each, name) for name in BenchRequest.model_fields})
+            for each in earlier
+            if each.cards and not all(_has_finished(run_id, store) for run_id in each.runs)
+        ),
     )
     write_text(store.root / _FILE, json.dumps(content.model_dump(mode="json"), indent=1))
 
 
+def _replaces(request: BenchRequest, earlier: BenchRequest, store: Store) -> bool:
+    """Whether a request asks for the same again, on the same data under the same protocol."""
+    before, after = _conditions_of(earlier, store), _conditions_of(request, store)
+    if not {*earlier.runs} & {*request.runs} and (before is None or before != after):
+        return False
+    same_words = bool(request.selection) and request.selection == earlier.selection
+    return same_words or {*earlier.cards.values()} <= {*request.cards.values()}
+
+
+def _conditions_of(request: BenchRequest, store: Store) -> str | None:
+    """The conditions of a request: its own, or those of a record of its runs; None if neither has them."""
+    runs = (_record(run_id, store) for run_id in request.runs)
+    return request.conditions or next((run.spec.conditions for run in runs if run is not None), None)
+
+
+def _has_finished(run_id: str, store: Store) -> bool:
+    run = _record(run_id, store)
+    return run is not None and run.status == "ok"
+
+
+def _record(run_id: str, store: Store) -> Run | None:
+    """The record of a run, without a check of its other files; None if it is missing or cannot be read."""
+    try:
+        return read_record(store.folder(run_id) / "run.json")
+    except (OSError, ConfigError):  # whoever uses the run reports it
+        return None
+
+
 @dataclass(frozen=True)
 class RunningBench:
-    """A benchmark that another process computes.
+    """The benchmarks that other processes compute.
 
     Attributes:
-        runs: The ids of its runs; empty where no benchmark runs.
-        started: When it started: UTC in ISO 8601.
+        started: When the benchmark of each of their runs started, by run id: UTC in ISO 8601. Empty where none runs.
     """
 
-    runs: frozenset[str] = frozenset()
-    started: str = ""
+    started: Mapping[str, str]
 
     def awaits(self, run_id: str, record: Run | None = None) -> bool:
-        """Whether the benchmark will compute a run: it has no record, or it failed before the benchmark started."""
-        return run_id in self.runs and (record is None or (record.status != "ok" and record.finished < self.started))
+        """Whether a benchmark will compute a run: it has no record, or it failed before the benchmark started."""
+        if run_id not in self.started:
+            return False
+        return record is None or (record.status != "ok" and record.finished < self.started[run_id])
 
 
 def running_bench(store: Store) -> RunningBench:
-    """The latest benchmark if one of its runs is claimed by a living process; else one without runs."""
-    latest = latest_bench(store)
-    if latest is None or not any(store.is_claimed(run_id) for run_id in latest.runs):
-        return RunningBench()
-    return RunningBench(frozenset(latest.runs), latest.started)
+    """The remembered benchmarks of which a living process has claimed a run. A run counts for the latest of them."""
+    started: dict[str, str] = {}
+    later: set[str] = set()
+    for request in bench_requests(store):
+        run_ids = {*request.runs} - later
+        if any(store.is_claimed(run_id) for run_id in run_ids):
+            started = dict.fromkeys(request.runs, request.started) | started
+        later |= run_ids
+    return RunningBench(started)
 
 
 def declared_data(store: Store) -> dict[str, str]:

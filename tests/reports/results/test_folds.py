@@ -156,7 +156,7 @@ def test_folds_that_a_running_bench_awaits_have_not_failed(tmp_path: Path) -> No
     spec = fold(store, 0).spec
     fold(store, 1, error="memory")
     ids = {spec.model_copy(update={"fold": (FOLDS, index)}).run_id: "attempt-1" for index in range(FOLDS)}
-    remember_bench(store, list(ids), spec.dataset, cards={**ids, "0" * 12: "attempt-2"})
+    remember_bench(store, [*ids, "0" * 12], spec.dataset, cards={**ids, "0" * 12: "attempt-2"})
     with store.claim(list(ids)[2]):
         pooled = pool_folds(store.runs()[0], store)
         section = section_of(pooled, store)
@@ -165,7 +165,7 @@ def test_folds_that_a_running_bench_awaits_have_not_failed(tmp_path: Path) -> No
     assert (card.failed, card.errors, card.pending) == ((), (), (pooled[0].error,))
     assert section.summary is not None
     assert section.summary.problems[0].text == (
-        f"The bench is still running: {card.card.title} is not finished yet; not started: attempt-2."
+        f"The bench is still running: {card.card.title} is not finished yet; waiting: attempt-2."
     )
     assert "failed: " not in "".join(diagnosis_markdown(pooled))
     [run] = pool_folds(store.runs()[0], store)

@@ -18,6 +18,7 @@ from benchmark.evidence.scores import TestScores
 from benchmark.runs.protocol import load_protocol
 from benchmark.runs.storage.remembered import remember_bench
 from benchmark.runs.storage.store import Store
+from reports.findings import findings
 from reports.render.html.page import render as render_html
 from reports.render.markdown.document import render as render_markdown
 from reports.render.terminal.summary import summary_view
@@ -233,18 +234,18 @@ def test_failures_come_first_each_cause_once_and_the_command_is_repeated(store: 
     )
     found = summary_of(runs, own)
     assert " the best of the 2 of 5 cards that finished: AUC " in sentences(found)
-    failed, not_started = found.problems[:2]
+    failed, absent = found.problems[:2]
     titles = f"{cards()[FAILED].title} and {cards()[POOR].title}"
     assert failed.text == (
         f"2 of 5 cards did not finish: {titles}; 3 of 6 runs failed, for one reason: "
         f"{MEMORY.format(0.7, 0.5, 'its start')}."
     )
-    assert not_started.text == f"The latest bench ended before it started {SAME}."
+    assert absent.text == f"A bench also asked for {SAME}, which has not finished."
     assert found.next_steps[0].purpose == "repeat the command, which reuses the runs that finished"
     assert found.next_steps[0].command.startswith("zoo bench --collection starter --data kaggle:")
     with own.claim("0" * 12):
         running = summary_of(runs, own)
-    assert running.problems[1].text == f"The bench is still running: not started: {SAME}."
+    assert running.problems[1].text == f"The bench is still running: {SAME} is not finished yet."
     assert running.next_steps[0].command == f"zoo report --store {own.root}"
 
 
@@ -490,7 +491,7 @@ def test_the_summary_of_one_run_misses_no_card_that_the_store_has(store: Store, 
     text = sentences(summary_of(runs[:1], own))
     assert "finished" not in text
     assert "did not finish" not in text
-    assert "ended before it started" not in text
+    assert "asked for" not in text
 
 
 def test_the_command_of_an_earlier_bench_is_not_taken_for_one_that_computes_its_missing_cards(
@@ -503,3 +504,47 @@ def test_the_command_of_an_earlier_bench_is_not_taken_for_one_that_computes_its_
     finished = {run.run_id: run.spec.card.name for run in runs if run.status == "ok"}
     remember_bench(own, list(finished), KAGGLE, cards=finished, selection=[BEST])
     assert summary_of(runs, own).next_steps[0].command.startswith(f"zoo bench {POOR} --data kaggle:")
+
+
+@pytest.mark.parametrize("protocol", ["full", "quick"])
+def test_cards_that_a_bench_asked_for_are_missed_also_after_a_bench_of_one_card(tmp_path: Path, protocol: str) -> None:
+    own = Store(tmp_path / "runs")
+    for name, shift in ((BEST, 2.0), (NEXT, 1.5)):
+        keep(own, name, on_test(*planted(100, 100, shift, 2)))
+    runs = own.runs()[0]
+    asked_for = {**{run.run_id: run.spec.card.name for run in runs}, "0" * 12: SAME}
+    remember_bench(
+        own, list(asked_for), KAGGLE, conditions=runs[0].spec.conditions, cards=asked_for, selection=["--all"]
+    )
+    before = summary_of(runs, own)
+    other = make_run(BEST, dataset=KAGGLE, protocol=load_protocol(protocol))
+    remember_bench(
+        own,
+        [other.run_id],
+        KAGGLE,
+        conditions=other.spec.conditions,
+        cards={other.run_id: BEST},
+        selection=[BEST],
+    )
+    after = summary_of(runs, own)
+    for each in (before, after):
+        assert "the best of the 2 of 3 cards that finished" in sentences(each)
+        assert each.problems[0].text == f"A bench also asked for {SAME}, which has not finished."
+        assert each.next_steps[0].command.startswith("zoo bench --all --data kaggle:")
+    [section] = build_report(runs, own.history, scores=own).sections
+    assert "2 runs of 2 cards; all finished; 1 further card has not." in findings(section).remarks
+
+
+def test_the_summary_of_one_run_of_several_counts_no_cards(tmp_path: Path) -> None:
+    own = Store(tmp_path / "runs")
+    for name in (BEST, NEXT):
+        keep(own, name)
+    runs = own.runs()[0]
+    asked_for = {**{run.run_id: run.spec.card.name for run in runs}, "0" * 12: SAME, "1" * 12: POOR}
+    remember_bench(own, list(asked_for), KAGGLE, cards=asked_for, selection=["--all"])
+    with own.claim("0" * 12):
+        found = summary_of(runs[:1], own)
+    assert "cards that finished" not in sentences(found)
+    assert found.problems[0].text == (f"The bench is still running: {SAME} is not finished yet; waiting: {POOR}.")
+    assert "cards that finished" not in sentences(summary_of(runs[:1], own))
+    assert "the 2 of 4 cards that finished" in sentences(summary_of(runs, own))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from benchmark.runs.run import DatasetFacts
 from benchmark.runs.storage.remembered import (
     SourceOptions,
     auto_protocol_of,
+    bench_requests,
     cards_under,
     declared_data,
     latest_bench,
@@ -18,7 +20,9 @@ from benchmark.runs.storage.remembered import (
     options_of,
     records,
     remember_bench,
+    running_bench,
     same_source,
+    words_of_cards,
 )
 from benchmark.runs.storage.store import Store
 from tests.support.records import KAGGLE, PHANTOM, make_run
@@ -112,3 +116,78 @@ def test_cards_under_the_same_conditions_have_finished(store: Store) -> None:
     for run in (first, make_run("attempt-2"), make_run("attempt-5", error="no memory"), make_run(dataset=KAGGLE)):
         store.save(run)
     assert cards_under(store, first.spec.conditions) == {"attempt-1", "attempt-2"}
+
+
+def ask(store: Store, conditions: str, cards: dict[str, str], *selection: str) -> None:
+    remember_bench(store, list(cards), PHANTOM, conditions=conditions, cards=cards, selection=selection)
+
+
+def asked_for(store: Store) -> list[tuple[str, set[str]]]:
+    return [(each.conditions, {*each.cards.values()}) for each in bench_requests(store)]
+
+
+def test_what_a_bench_asked_for_is_remembered_until_it_has_finished(store: Store) -> None:
+    run = make_run("attempt-1", dataset=PHANTOM)
+    ask(store, run.spec.conditions, {run.run_id: "attempt-1"}, "attempt-1")
+    ask(store, "other", {"0" * 12: "attempt-2"}, "attempt-2")
+    assert asked_for(store) == [("other", {"attempt-2"}), (run.spec.conditions, {"attempt-1"})]
+    store.save(run)
+    ask(store, "third", {"1" * 12: "attempt-2"}, "attempt-2")
+    assert asked_for(store) == [("third", {"attempt-2"}), ("other", {"attempt-2"})]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "cards", "selection", "remains"),
+    [
+        ("t", {"2" * 12: "a", "3" * 12: "b", "4" * 12: "c"}, ["a", "b", "c"], False),
+        ("t", {"2" * 12: "c"}, ["--all"], False),
+        ("t", {"0" * 12: "a"}, ["a"], True),
+        ("t", {"2" * 12: "c"}, ["c"], True),
+        ("u", {"2" * 12: "a", "3" * 12: "b"}, ["--all"], True),
+    ],
+    ids=["all cards and more", "the same words", "a part", "another card", "another protocol"],
+)
+def test_a_bench_that_asks_for_the_same_again_replaces_the_earlier_one(
+    store: Store, conditions: str, cards: dict[str, str], selection: list[str], *, remains: bool
+) -> None:
+    ask(store, "t", {"0" * 12: "a", "1" * 12: "b"}, "--all")
+    ask(store, conditions, cards, *selection)
+    assert (("t", {"a", "b"}) in asked_for(store)) == remains
+
+
+def test_the_file_of_an_earlier_version_is_read_and_its_bench_remains(store: Store) -> None:
+    run = make_run("attempt-1", dataset=PHANTOM)
+    store.save(run)
+    old = {
+        "version": 1,
+        "runs": [run.run_id, "0" * 12],
+        "declared": {"ab" * 32: "kaggle:a/b"},
+        "cards": {run.run_id: "attempt-1", "0" * 12: "attempt-2"},
+        "selection": ["--all"],
+        "started": "2026-01-01T00:00:00+00:00",
+    }
+    (store.root / ".latest-bench.json").write_text(json.dumps(old), encoding="utf-8")
+    assert latest_conditions([run], store) == run.spec.conditions
+    ask(store, "other", {"1" * 12: "attempt-1"}, "attempt-1")
+    assert asked_for(store) == [("other", {"attempt-1"}), ("", {"attempt-1", "attempt-2"})]
+    assert declared_data(store) == {"ab" * 32: "kaggle:a/b"}
+    ask(store, run.spec.conditions, {"2" * 12: "attempt-1", "3" * 12: "attempt-2"}, "attempt-1", "attempt-2")
+    assert ("", {"attempt-1", "attempt-2"}) not in asked_for(store)
+
+
+def test_a_claimed_run_is_of_the_latest_bench_that_asked_for_it(store: Store) -> None:
+    ask(store, "t", {"0" * 12: "a", "1" * 12: "b"}, "--all")
+    ask(store, "t", {"0" * 12: "a"}, "a")
+    ask(store, "u", {"2" * 12: "a"}, "a")
+    with store.claim("0" * 12):
+        assert set(running_bench(store).started) == {"0" * 12}
+    with store.claim("1" * 12), store.claim("2" * 12):
+        assert set(running_bench(store).started) == {"0" * 12, "1" * 12, "2" * 12}
+    assert not running_bench(store).started
+
+
+def test_the_words_of_a_card_are_those_of_the_last_bench_that_ran_it(store: Store) -> None:
+    ask(store, "t", {"0" * 12: "a", "1" * 12: "b"}, "mine/a.yaml", "b", "--cards", "many")
+    ask(store, "u", {"2" * 12: "c"}, "c")
+    assert words_of_cards(store, ["a", "c"]) == ["mine/a.yaml", "c", "--cards", "many"]
+    assert words_of_cards(store, ["c"]) == ["c"]
