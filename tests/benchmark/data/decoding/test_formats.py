@@ -95,7 +95,7 @@ def test_classes_that_differ_in_depth_and_format_are_warned_of(tmp_path: Path) -
         save(noise(number), tmp_path / "PNEUMONIA" / f"{number}.jpg")
     (line,) = [line for line in describe(opened(tmp_path)).warnings if "between the classes" in line]
     assert line == (
-        "depth and format differ between the classes (NORMAL 16-bit, PNG; PNEUMONIA 8-bit, JPEG): a network can "
+        "depth and format differ between the classes (NORMAL 16-bit, PNG; PNEUMONIA 8-bit, JPEG): a network may "
         "separate them by that alone"
     )
 
