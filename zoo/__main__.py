@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from zoo.cli.interrupt import interrupted
+from zoo.cli.interrupt import interrupted, remember_interrupts
 
 
 def main() -> None:
     """Load and run the command line (`zoo.cli.app.main`)."""
     try:
+        remember_interrupts()
         from zoo.cli.app import main as run
 
         run()

@@ -31,7 +31,7 @@ from zoo.cli.commands import (
     verify,
 )
 from zoo.cli.encoding import allow_plain_output
-from zoo.cli.interrupt import INTERRUPTED, interrupted
+from zoo.cli.interrupt import INTERRUPTED, interrupted, was_interrupted
 from zoo.cli.renames import renamed
 
 app = typer.Typer(
@@ -89,7 +89,9 @@ def main() -> None:
         sys.argv[1:] = renamed(sys.argv[1:])
         code = app(standalone_mode=False, prog_name="zoo")  # also for python -m zoo
     except Exception as error:
-        sys.exit(_explain(error))
+        if not was_interrupted():
+            sys.exit(_explain(error))
+        code = INTERRUPTED
     except KeyboardInterrupt:
         code = INTERRUPTED
     if code == INTERRUPTED:

@@ -17,6 +17,7 @@ RECALL = contents(row("one", figure("recall", 0.9833)), margin_from="agreed with
 
 def zoo(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
     monkeypatch.setattr("sys.argv", ["zoo", "plan", *map(str, arguments)])
+    monkeypatch.setenv("COLUMNS", "400")
     with pytest.raises(SystemExit) as ended:
         main()
     return int(ended.value.code or 0)
