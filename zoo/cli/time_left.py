@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reports.text import listed
+from reports.text import listed, plural
 from zoo.cli.plain_progress import duration
 from zoo.models.recipe import ProbeRecipe
 
@@ -120,7 +120,9 @@ def time_left(states: Mapping[str, RunState], simultaneous: int) -> str:
     if unmeasured and len(unmeasured) == sum(state.record is None for state in states.values()):
         return UNKNOWN
     if unmeasured:
-        reasons.append(f"no run of {listed(list(dict.fromkeys(unmeasured)))} is measured yet")
+        first, *others = dict.fromkeys(unmeasured)
+        names = [first, plural(len(others), "other card")] if len(others) > 1 else [first, *others]
+        reasons.append(f"no run of {listed(names)} is measured yet")
     if not reasons:
         return f"{total} left"
     why = "; ".join(reasons)

@@ -13,10 +13,10 @@ from functools import cached_property
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from benchmark.evidence.estimate import SampleEstimate
-from benchmark.evidence.intervals.seeds import MulticlassPairedScores, seed_figure
+from benchmark.evidence.intervals.seeds import MulticlassPairedScores
 from benchmark.evidence.metrics.influence import ClassSizes, Floats, Labels
 from benchmark.evidence.planning.noise import Noise
+from benchmark.evidence.planning.world import World
 from benchmark.evidence.published.multiclass import figure_of_matrix
 from benchmark.evidence.scores import MulticlassTestScores
 
@@ -27,7 +27,7 @@ _LEAST = 1e-6
 
 
 @dataclass(frozen=True)
-class ClassWorld:
+class ClassWorld(World[MulticlassPairedScores]):
     """A recipe and its test sets, for three or more classes.
 
     Attributes:
@@ -67,57 +67,6 @@ class ClassWorld:
     def range(self) -> tuple[float, float]:
         """The least and the greatest true value that the recipe can have."""
         return float(self._curve[1][0]), float(self._curve[1][-1])
-
-    def draw(self, truth: float, noise: Noise, generator: np.random.Generator) -> MulticlassPairedScores:
-        """Draw a test set and the decisions of every training.
-
-        Args:
-            truth: The true figure of the recipe, the mean over its trainings.
-            noise: How trainings vary.
-            generator: The random generator.
-
-        Returns:
-            The scores and decisions of each training.
-        """
-        labels = self._labels(generator)
-        return self._trained(labels, generator.standard_normal(len(labels)), truth, noise, generator)
-
-    def draw_pair(
-        self, truths: tuple[float, float], agreement: float, noise: Noise, generator: np.random.Generator
-    ) -> tuple[MulticlassPairedScores, MulticlassPairedScores]:
-        """Draw one test set and the decisions of two cards on it.
-
-        Args:
-            truths: The true figure of each card.
-            agreement: Share of the variance that the cards have in common on an image, at most that of trainings.
-            noise: How trainings of each card vary.
-            generator: The random generator.
-
-        Returns:
-            The scores and decisions of each card.
-        """
-        labels = self._labels(generator)
-        common = generator.standard_normal(len(labels))
-        between = min(1.0, agreement / noise.agreement)
-        cards = []
-        for truth in truths:
-            shared = math.sqrt(between) * common + math.sqrt(1 - between) * generator.standard_normal(len(labels))
-            cards.append(self._trained(labels, shared, truth, noise, generator))
-        return cards[0], cards[1]
-
-    def measure(self, truth: float, noise: Noise, generator: np.random.Generator) -> SampleEstimate:
-        """Draw a test set and return the measured figure with its 95% interval, as a report computes it.
-
-        Args:
-            truth: The true figure of the recipe.
-            noise: How trainings vary.
-            generator: The random generator.
-
-        Returns:
-            The mean over seeds with its interval.
-        """
-        scores = self.draw(truth, noise, generator)
-        return SampleEstimate.of(seed_figure(self.metric, scores, class_sizes=self.class_sizes), len(scores.runs[0]))
 
     def _labels(self, generator: np.random.Generator) -> Labels:
         sizes = np.array([size for _, size in self.sizes], dtype=np.int64)

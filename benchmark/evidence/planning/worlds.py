@@ -17,6 +17,7 @@ from benchmark.evidence.intervals.seeds import PairedScores, seed_figure
 from benchmark.evidence.metrics.influence import ClassSizes, Floats, Labels
 from benchmark.evidence.metrics.registry import get_metric, value_of
 from benchmark.evidence.planning.noise import Noise
+from benchmark.evidence.planning.world import World
 from benchmark.evidence.scores import Scores, TestScores
 
 _REACH = 6.0  # beyond these standard deviations every image is right, or wrong
@@ -34,7 +35,7 @@ class SimulatedScores(PairedScores):
 
 
 @dataclass(frozen=True)
-class BinaryWorld:
+class BinaryWorld(World[PairedScores]):
     """A recipe and its test sets, for two classes.
 
     Attributes:
@@ -79,46 +80,10 @@ class BinaryWorld:
         """The least and the greatest true value that the recipe can have."""
         return float(self._values[0]), float(self._values[-1])
 
-    def draw(self, truth: float, noise: Noise, generator: np.random.Generator) -> PairedScores:
-        """Draw a test set and the scores of every training.
-
-        Args:
-            truth: The true figure of the recipe, the mean over its trainings.
-            noise: How trainings vary.
-            generator: The random generator.
-
-        Returns:
-            The scores of each training, with threshold 0.5.
-        """
-        labels = self._labels(generator)
-        shared = generator.standard_normal(len(labels))
-        return self._trained(labels, shared, truth, noise, generator)
-
-    def draw_pair(
-        self, truths: tuple[float, float], agreement: float, noise: Noise, generator: np.random.Generator
-    ) -> tuple[PairedScores, PairedScores]:
-        """Draw one test set and the scores of two cards on it.
-
-        Args:
-            truths: The true figure of each card.
-            agreement: Share of the variance that the cards have in common on an image, at most that of trainings.
-            noise: How trainings of each card vary.
-            generator: The random generator.
-
-        Returns:
-            The scores of each card.
-        """
-        labels = self._labels(generator)
-        common = generator.standard_normal(len(labels))
-        between = min(1.0, agreement / noise.agreement) if noise.agreement else 0.0
-        cards = []
-        for truth in truths:
-            shared = math.sqrt(between) * common + math.sqrt(1 - between) * generator.standard_normal(len(labels))
-            cards.append(self._trained(labels, shared, truth, noise, generator))
-        return cards[0], cards[1]
-
     def measure(self, truth: float, noise: Noise, generator: np.random.Generator) -> SampleEstimate:
         """Draw a test set and return the measured figure with its 95% interval, as a report computes it.
+
+        Decisions of one training are drawn as counts, since their interval depends on nothing else.
 
         Args:
             truth: The true figure of the recipe.
@@ -130,9 +95,7 @@ class BinaryWorld:
         """
         if noise.seeds == 1 and self.is_of_decisions:
             return self._of_counts(truth, noise, generator)
-        scores = self.draw(truth, noise, generator)
-        figure = seed_figure(self.metric, scores, class_sizes=self.class_sizes)
-        return SampleEstimate.of(figure, len(scores.runs[0]))
+        return super().measure(truth, noise, generator)
 
     def expected(self, truth: float) -> SampleEstimate:
         """Return the figure and its interval if the decisions come out as expected, rounded to whole images.

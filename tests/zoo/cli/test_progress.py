@@ -224,6 +224,16 @@ def cards(*names: str) -> Plan:
     return Plan(tuple(make_spec(load_cards()[name]) for name in names), ())
 
 
+def test_many_cards_without_a_measure_are_counted() -> None:
+    view = View(cards("pixels-logistic", "small-cnn", "vgg16-frozen", "vgg16-probe", "attempt-7"), Clock())
+    probe, network, *_ = view.specs.values()
+    view.handle(Started(probe, make_run().split))
+    view.handle(finished_in(90, 0, "pixels-logistic"))
+    view.handle(Started(network, make_run().split))
+    view.handle(Progressed(network, Progress(50, 100, "train")))
+    assert "no run of vgg16-frozen and 2 other cards is measured yet" in view.time_left()
+
+
 def test_a_probe_is_no_measure_of_the_epochs_of_a_network() -> None:
     clock = Clock()
     view = View(cards("pixels-logistic", "small-cnn", "vgg16-frozen"), clock)

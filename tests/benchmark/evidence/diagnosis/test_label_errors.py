@@ -14,8 +14,8 @@ pytest.importorskip("cleanlab")
 
 def confident(labels: npt.NDArray[np.int64], scores: npt.NDArray[np.float64]) -> set[int]:
     """Northcutt et al. 2021, equations 1 and 2: images that count for another class than their own."""
-    own = [scores[labels == label, label].mean() for label in range(scores.shape[1])]
-    counted = np.where(scores >= np.array(own) - 1e-9, scores, -1)
+    means = [scores[labels == label, label].mean() for label in range(scores.shape[1])]
+    counted = np.where(scores >= np.array(means) - 1e-9, scores, -1)
     return {row for row in range(len(labels)) if counted[row].max() >= 0 and counted[row].argmax() != labels[row]}
 
 

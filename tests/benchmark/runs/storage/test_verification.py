@@ -117,8 +117,8 @@ def test_a_registered_run_that_failed_is_named(store: Store) -> None:
 def test_an_expected_digest_is_in_the_chain_or_the_chain_was_rewritten(store: Store) -> None:
     chain = read_chain(store)
     first = chain.links[0].digest
-    found = {check.about: check for check in chain_checks(chain, first[:12], "runs")}
-    assert found["expected digest"].state == "same"
-    assert "1 more follows" in found["expected digest"].text
+    by_about = {check.about: check for check in chain_checks(chain, first[:12], "runs")}
+    assert by_about["expected digest"].state == "same"
+    assert "1 more follows" in by_about["expected digest"].text
     assert [check.state for check in chain_checks(chain, "0" * 64, "runs")] == ["same", "tampered"]
     assert [check.state for check in chain_checks(read_chain(Store(store.root / "none")), None, "runs")] == ["other"]

@@ -97,8 +97,8 @@ def test_a_rerun_registers_only_what_changed_and_the_report_says_what_came_after
     assert isinstance(later.entry, Registration)
     assert all(each.stored for each in later.entry.runs.values())
     assert folder.zoo("verify", "runs", *CLAIMS).returncode == 1
-    told = folder.zoo("report", "--store", "runs", "--out", "out", "--format", "md", *CLAIMS)
-    assert "Of 2 claims of study, 1 was registered before the scores; row one came after." in told.stdout
+    reported = folder.zoo("report", "--store", "runs", "--out", "out", "--format", "md", *CLAIMS)
+    assert "Of 2 claims of study, 1 was registered before the scores; row one came after." in reported.stdout
 
 
 def _edit_record(store: Store, run: Path) -> None:
