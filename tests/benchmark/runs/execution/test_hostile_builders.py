@@ -194,7 +194,16 @@ def test_ctrl_c_is_answered_by_one_line(command: tuple[str, ...], after_s: float
     time.sleep(after_s)
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=300)
-    own = ("SYNTHETIC data: ", "split: ", "attempt-1 seed 0: ", "note: ", "warning: ", "[", "zoo: interrupted")
+    own = (
+        "SYNTHETIC data: ",
+        "split: ",
+        "registered: ",
+        "attempt-1 seed 0: ",
+        "note: ",
+        "warning: ",
+        "[",
+        "zoo: interrupted",
+    )
     assert [line for line in err.splitlines() if not line.startswith(own)] == []
     assert process.returncode == 130
     assert err.splitlines()[-1].startswith("zoo: interrupted")
