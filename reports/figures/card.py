@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
-
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from typing import TYPE_CHECKING, Protocol
 
 from benchmark.evidence.calibration.reliability import Reliability
 from benchmark.evidence.intervals.seeds import SeedFigure
-from reports.figures.style import COLOURS, styled
+from reports.figures.style import COLOURS, new_figure, styled
 from reports.results.curves import CardCurves, Curve, SeedHistory
 from reports.results.probabilities import Probabilities
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 INK, MUTED, ACCENT, SECOND, PAPER = (COLOURS[name] for name in ("ink", "muted", "accent", "accent-2", "paper"))
 _DASHED = (0, (3.5, 2))
@@ -45,7 +45,9 @@ def history_figure(curves: HasHistory) -> Figure:
     Returns:
         Two panels, or a text if no epochs were recorded.
     """
-    figure = Figure(figsize=(4.0, 4.0))
+    from matplotlib.ticker import MaxNLocator
+
+    figure = new_figure(figsize=(4.0, 4.0))
     loss, accuracy = figure.subplots(2, 1, sharex=True)
     figure.subplots_adjust(left=0.15, right=0.81, top=0.94, bottom=0.115, hspace=0.14)
     if not any(seed.epochs for seed in curves.history):
@@ -137,7 +139,9 @@ def decision_figure(runs: Sequence[Probabilities]) -> Figure:
     Returns:
         One panel.
     """
-    figure = Figure(figsize=(4.0, 2.55))
+    from matplotlib.ticker import MaxNLocator
+
+    figure = new_figure(figsize=(4.0, 2.55))
     axes = figure.subplots()
     figure.subplots_adjust(left=0.15, right=0.97, top=0.88, bottom=0.17)
     curve = runs[0].curve
@@ -176,7 +180,7 @@ def draw_reliability_pair(before: Sequence[Reliability], after: Sequence[Reliabi
     Returns:
         Two panels, as scored on the left and calibrated on the right.
     """
-    figure = Figure(figsize=(4.0, 2.55))
+    figure = new_figure(figsize=(4.0, 2.55))
     panels = [figure.add_axes((left, 0.205, 0.415, 0.651)) for left in (0.115, 0.565)]
     _draw_reliability(panels[0], before, "uncalibrated")
     title = "calibrated on validation" if len(after) == len(before) else f"{len(after)} calibrated"
@@ -216,7 +220,7 @@ def placeholder(figure: Figure, reason: str | None) -> Figure:
 
 def square(x: str, y: str) -> tuple[Figure, Axes]:
     """Return a figure with one square panel over [0, 1], whose axes are labelled `x` and `y`."""
-    figure = Figure(figsize=(4.0, 4.0))
+    figure = new_figure(figsize=(4.0, 4.0))
     axes = figure.add_axes((0.125, 0.115, 0.85, 0.85))
     axes.set_aspect("equal")
     axes.set_xlim(-0.01, 1.01)

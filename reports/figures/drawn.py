@@ -7,21 +7,25 @@ show the same figures.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import pickle
 from collections.abc import Callable
 from functools import cache
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
-from typing import ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec
 
-import matplotlib
-from matplotlib.figure import Figure
+from pydantic import BaseModel
 
 from reports.figures.svg import to_svg
 from zoo.config.atomic import atomic_file
 from zoo.config.cache_dir import cache_dir
 from zoo.config.leftovers import sweep
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 KIND = "figures"
 MOST = 4000
@@ -57,10 +61,19 @@ def drawn_svg(draw: Callable[_P, Figure], *data: _P.args, **options: _P.kwargs) 
 def _path(name: str, data: object) -> Path:
     """Where the figure that `name` draws of `data` is."""
     # Equal data may have unequal pickles, which costs a drawing. Unequal data never have equal ones.
-    digest = hashlib.sha256(
-        "\0".join((name, matplotlib.__version__, _code())).encode() + pickle.dumps(data, protocol=5)
-    )
+    pickled = io.BytesIO()
+    _Pickler(pickled, protocol=5).dump(data)
+    digest = hashlib.sha256("\0".join((name, version("matplotlib"), _code())).encode() + pickled.getvalue())
     return cache_dir() / KIND / f"{digest.hexdigest()[:32]}.svg"
+
+
+class _Pickler(pickle.Pickler):
+    """Pickles models by their content: the set of their given fields has another order in each process."""
+
+    def reducer_override(self, obj: object) -> Any:
+        if isinstance(obj, BaseModel):
+            return str, (f"{type(obj).__module__}.{type(obj).__qualname__} {obj.model_dump_json()}",)
+        return NotImplemented
 
 
 @cache

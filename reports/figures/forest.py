@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-
-from reports.figures.style import COLOURS, styled
+from reports.figures.style import COLOURS, new_figure, styled
 from reports.results.card_figures import CardFigures
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _INCHES_PER_CARD = 0.3
 _MARGIN = 0.95  # inches above and below the rows, for the title, the axis and the legend
@@ -40,7 +42,7 @@ def draw_forest(cards: Sequence[CardFigures], metrics: Sequence[tuple[str, str]]
     """
     height = _MARGIN + _INCHES_PER_CARD * len(cards)
     longest = max(len(card.card.name) for card in cards)
-    figure = Figure(figsize=(7.6, height))
+    figure = new_figure(figsize=(7.6, height))
     panels = figure.subplots(1, len(metrics), sharey=True)
     left = min(0.4, 0.04 + 0.0095 * longest)
     figure.subplots_adjust(left=left, right=0.98, top=1 - 0.3 / height, bottom=0.6 / height, wspace=0.08)

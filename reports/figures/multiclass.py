@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.figure import Figure
 
 from benchmark.evidence.estimate import Estimate
 from benchmark.evidence.metrics.keys import MeasureKey
 from reports.figures.card import draw_reliability_pair, placeholder, square
 from reports.figures.forest import draw_forest
-from reports.figures.style import COLOURS, styled
+from reports.figures.style import COLOURS, new_figure, styled
 from reports.results.card_figures import CardFigures
 from reports.results.multiclass import ClassCurves, ClassMatrix, MulticlassProbabilities
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _METRICS = (("accuracy", "accuracy"), ("balanced_accuracy", "balanced accuracy"), ("auc:macro", "macro AUC"))
 _IN_ONE = 5
@@ -42,7 +43,6 @@ _PAD = 0.03
 """Distance of the lowest recall from the edge of its panel, as a share."""
 _DARK = 0.3
 """From this share on the text of a cell is light."""
-_SHADES = LinearSegmentedColormap.from_list("shares", [COLOURS["paper"], COLOURS["accent"]])
 
 
 @styled
@@ -88,7 +88,7 @@ def class_roc_figure(classes: Sequence[ClassCurves], areas: Mapping[str, Estimat
     """
     with_curve = [each for each in classes if each.roc is not None]
     if not with_curve:
-        return placeholder(Figure(figsize=(4.0, 4.0)), next((each.reason for each in classes), None))
+        return placeholder(new_figure(figsize=(4.0, 4.0)), next((each.reason for each in classes), None))
     if len(classes) <= _IN_ONE:
         return _one_panel(with_curve, areas)
     return _small_panels(sorted(with_curve, key=lambda each: _value(areas.get(each.name)))[:_PANELS], areas, classes)
@@ -125,20 +125,23 @@ def matrix_figure(matrix: ClassMatrix, classes: Sequence[str]) -> Figure:
         One panel; each cell has its share in percent and its count, and none if the count is 0.
     """
     abstains = any(matrix.abstained)
+    from matplotlib.colors import LinearSegmentedColormap
+
     count, columns = len(classes), len(classes) + abstains
     names = [_short(name) for name in classes]
     longest = max(map(len, names))
     side = 0.52
     left, bottom = min(3.0, 0.75 + 0.075 * longest), min(3.0, 0.55 + 0.07 * longest)
     size = (left + side * columns + 0.15, bottom + side * count + 0.15)
-    figure = Figure(figsize=size)
+    figure = new_figure(figsize=size)
     axes = figure.add_axes((left / size[0], bottom / size[1], side * columns / size[0], side * count / size[1]))
     shares = [
         [share or 0.0 for share in row] + ([_share(extra, sum(counts) + extra)] if abstains else [])
         for row, counts, extra in zip(matrix.by_row, matrix.counts, matrix.abstained, strict=True)
     ]
     roots = np.sqrt(shares)
-    axes.pcolormesh(roots, cmap=_SHADES, vmin=0, vmax=1, edgecolors=COLOURS["grid"], linewidth=0.6, antialiased=True)
+    shades = LinearSegmentedColormap.from_list("shares", [COLOURS["paper"], COLOURS["accent"]])
+    axes.pcolormesh(roots, cmap=shades, vmin=0, vmax=1, edgecolors=COLOURS["grid"], linewidth=0.6, antialiased=True)
     for row in range(count):
         counts = (*matrix.counts[row], *([matrix.abstained[row]] if abstains else []))
         for column, n in enumerate(counts):
@@ -221,7 +224,7 @@ def _small_panels(
     ordered = [each for each in every if each.name in names]
     columns = min(_COLUMNS, len(ordered))
     rows = math.ceil(len(ordered) / columns)
-    figure = Figure(figsize=(_INCHES * (columns * _STEP_X + 0.2), _INCHES * (rows * _STEP_Y + 0.25)))
+    figure = new_figure(figsize=(_INCHES * (columns * _STEP_X + 0.2), _INCHES * (rows * _STEP_Y + 0.25)))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     axes.set_xlim(-0.35, columns * _STEP_X - 0.15)

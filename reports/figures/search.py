@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING, Any
 
 from benchmark.runs.trial import SearchResult
-from reports.figures.style import styled
+from reports.figures.style import new_figure, styled
 from reports.figures.svg import svg_file, to_svg
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 @styled
@@ -48,7 +49,7 @@ def _against(result: SearchResult, path: str, points: list[tuple[Any, float]]) -
 
 
 def _figure(result: SearchResult) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(6, 3.5), layout="constrained")
+    figure = new_figure(figsize=(6, 3.5), layout="constrained")
     axes = figure.add_subplot()
     axes.set_ylabel(f"val {result.metric}")
     return figure, axes

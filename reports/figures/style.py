@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
 from types import MappingProxyType
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Literal, ParamSpec, TypeVar
 
-import matplotlib.style
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 COLOURS: Mapping[str, str] = MappingProxyType(
     {
@@ -65,6 +66,9 @@ _R = TypeVar("_R")
 @contextmanager
 def style() -> Iterator[None]:
     """Apply matplotlib's defaults with the look of this project, and restore the settings afterwards."""
+    # Where every figure is in the cache, matplotlib is not loaded at all.
+    import matplotlib.style
+
     with matplotlib.style.context(["default", _STYLE]):
         yield
 
@@ -78,3 +82,18 @@ def styled(draw: Callable[_P, _R]) -> Callable[_P, _R]:
             return draw(*args, **kwargs)
 
     return within
+
+
+def new_figure(*, figsize: tuple[float, float], layout: Literal["constrained"] | None = None) -> Figure:
+    """An empty figure, which belongs to no window.
+
+    Args:
+        figsize: Width and height in inches.
+        layout: What arranges its axes, if anything does.
+
+    Returns:
+        A figure without axes.
+    """
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=figsize, layout=layout)

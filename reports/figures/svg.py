@@ -6,11 +6,13 @@ import hashlib
 import io
 import re
 import warnings
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from matplotlib.figure import Figure
-
 from reports.figures.style import COLOURS, style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _SVG = "http://www.w3.org/2000/svg"
 _FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
 
 from benchmark.evidence.estimate import Estimate
 from benchmark.evidence.metrics.registry import label_of
-from reports.figures.style import COLOURS, styled
+from reports.figures.style import COLOURS, new_figure, styled
 from reports.results.training_size import TrainingSizeCurve
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 @styled
@@ -23,7 +26,9 @@ def training_size_figure(curve: TrainingSizeCurve) -> Figure:
     Returns:
         One panel with a logarithmic axis of training images.
     """
-    figure = Figure(figsize=(6, 3.5), layout="constrained")
+    from matplotlib.ticker import NullLocator
+
+    figure = new_figure(figsize=(6, 3.5), layout="constrained")
     axes = figure.add_subplot()
     for point in curve.points:
         values = [value for value in point.values.values() if value is not None]

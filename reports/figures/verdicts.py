@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+from typing import TYPE_CHECKING
 
 from benchmark.evidence.comparison.verdict import Verdict
 from benchmark.evidence.metrics.registry import label_of
 from reports.figures.card import draw_spans
-from reports.figures.style import COLOURS, styled
+from reports.figures.style import COLOURS, new_figure, styled
 from reports.figures.svg import printable
 from reports.results.compare import is_open_loss
 from reports.verdicts.figures import ClaimVerdict
 from reports.verdicts.report import ClaimsReport
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Interval = tuple[float, float]
 _INCHES_PER_ROW = 0.3
@@ -53,7 +54,7 @@ def verdicts_figure(claims: ClaimsReport) -> Figure | None:
         return None
     heights = [_INCHES_PER_PANEL + _INCHES_PER_ROW * len(part) for part in panels]
     height = sum(heights) + _INCHES_BELOW
-    figure = Figure(figsize=(7.6, height))
+    figure = new_figure(figsize=(7.6, height))
     left = min(0.4, 0.03 + 0.0095 * max(len(_name(row)) for row in rows))
     top = height
     for part, inches in zip(panels, heights, strict=True):
@@ -92,6 +93,8 @@ def _shares(rows: Sequence[_Row]) -> list[_Row]:
 
 
 def _draw_panel(axes: Axes, rows: Sequence[_Row]) -> None:
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
     loss = bool(_losses(rows))
     for row_interval, shift, colour in (
         ("measured_interval", -_OFFSET, COLOURS["accent"]),

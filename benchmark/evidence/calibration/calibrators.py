@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal, TypeVar, get_args
 
 import numpy as np
@@ -23,6 +24,7 @@ Method = Literal["temperature", "platt", "isotonic"]
 METHODS: tuple[Method, ...] = get_args(Method)
 
 Floats = npt.NDArray[np.float64]
+_Rows = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 _Scores = TypeVar("_Scores", bound=Scores)
 
 SAME = 1e-6
@@ -284,14 +286,21 @@ def _cross_fitted(val: ValidationScores, method: Method, folds: int, seed: int) 
     used = min(folds, *(len(np.unique(groups[val.y_true == label])) for label in (0, 1)))
     if used < 2:
         return f"cross-fitting needs at least 2 {unit}s of each class"
-    kind = StratifiedKFold if val.patient is None else StratifiedGroupKFold
-    splitter = kind(used, shuffle=True, random_state=seed)
     out_of_fold = np.empty(len(val))
-    for train, rest in splitter.split(val.y_score[:, None], val.y_true, None if val.patient is None else groups):
+    for train, rest in _folds(tuple(val.y_true.tolist()), val.patient, used, seed):
         if len(np.unique(val.y_true[train])) < 2 or np.ptp(logit(val.y_score[train])) < SAME:
             return f"too few {unit}s for cross-fitting"
         out_of_fold[rest] = _calibrated(_FITS[method](val.y_true[train], val.y_score[train]), val.y_score[rest])
     return out_of_fold, used
+
+
+@lru_cache(maxsize=64)  # runs on one split differ in their scores alone, and a report calibrates all of them
+def _folds(labels: tuple[int, ...], patients: tuple[str, ...] | None, folds: int, seed: int) -> tuple[_Rows, ...]:
+    """Rows to fit on and rows to calibrate, for each fold."""
+    y_true = np.array(labels)
+    kind = StratifiedKFold if patients is None else StratifiedGroupKFold
+    splitter = kind(folds, shuffle=True, random_state=seed)
+    return tuple(splitter.split(y_true, y_true, None if patients is None else np.array(patients)))
 
 
 def _in_order(val: ValidationScores) -> ValidationScores:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from matplotlib.figure import Figure
+from pydantic import BaseModel
 
 import reports.figures.drawn as module
 from reports.figures.drawn import KIND, drawn_svg
@@ -42,6 +43,28 @@ def test_the_same_data_are_drawn_once(drawings: list[tuple[float, ...]], tmp_pat
     drawn_svg(line, (0.0, 1.0), label="other")
     assert len(drawings) == 2
     assert len(list((tmp_path / KIND).iterdir())) == 3
+
+
+class Labelled(BaseModel):
+    label: str
+
+
+def labelled(model: Labelled) -> Figure:
+    return line((0.0, 1.0), model.label)
+
+
+def test_a_model_is_drawn_once_in_whatever_order_its_fields_were_given(drawings: list[tuple[float, ...]]) -> None:
+    orders = [list({0: 0, 8: 0}), list({8: 0, 0: 0})]  # 0 and 8 collide: a set of both has the order of insertion
+    fields = [set[int]() for _ in orders]
+    for order, names in zip(orders, fields, strict=True):
+        for name in order:
+            names.add(name)
+    assert [list(names) for names in fields] == orders
+    for names in fields:
+        drawn_svg(labelled, Labelled.model_construct(names, label="one"))  # type: ignore[arg-type]
+    assert len(drawings) == 1
+    drawn_svg(labelled, Labelled(label="another"))
+    assert len(drawings) == 2
 
 
 def test_another_program_draws_again(drawings: list[tuple[float, ...]], monkeypatch: pytest.MonkeyPatch) -> None:
