@@ -125,7 +125,7 @@ def title(report: Report) -> str:
     """The heading of a report: its data, or the number of data sets; `No runs` without any."""
     data = list(dict.fromkeys(data_in_words(section.runs[0]) for section in report.sections))
     if not data:
-        data = list(dict.fromkeys(f"learning curves of {curve.conditions}" for curve in report.training_sizes))
+        data = list(dict.fromkeys(f"Learning curves of {curve.conditions}" for curve in report.training_sizes))
     if not data:
         return "No runs"
     return data[0] if len(data) == 1 else f"{len(data)} data sets"

@@ -134,8 +134,8 @@ def short_answers(curve: TrainingSizeCurve, folds: int | None) -> tuple[str, ...
     else:
         twice = outcome.forecasts[0]
         first = (
-            f"Twice as many training images ({twice.images:,} instead of {last.images:,}) would probably "
-            f"{_added(twice, label)} (learning curve of {curve.title})."
+            f"By the learning curve of {curve.title}, twice as many training images ({twice.images:,} instead of "
+            f"{last.images:,}) would probably {_added(twice, label)}."
         )
     if folds is None:
         return (first,)

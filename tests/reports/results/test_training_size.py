@@ -84,7 +84,7 @@ def test_a_sentence_gives_the_expected_gain_and_its_interval(store: Store) -> No
     assert f"{words}: AUC would be about " in answers(flat)[0]
     (sentence,) = short_answers(flat, None)
     assert sentence == (
-        f"Twice as many training images (800 instead of 400) {words} (learning curve of {curve.title})."
+        f"By the learning curve of {curve.title}, twice as many training images (800 instead of 400) {words}."
     )
     assert short_answers(flat, 5)[1] == (
         "The curve has one split with 200 test images, so its AUC differs from that of the 5 folds."
