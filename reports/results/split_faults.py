@@ -17,7 +17,7 @@ BY_DESIGN = "baseline: looks at nothing"
 
 _REMEDIES: Mapping[str, str] = MappingProxyType(
     {
-        "small-validation": " More validation images would make thresholds and calibration more certain.",
+        "small-validation": " More validation images would make choices and calibration more certain.",
         "small-training": " A protocol that asks for fewer images in validation and test leaves more to train on.",
     }
 )

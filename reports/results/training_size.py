@@ -161,9 +161,13 @@ def stored_curves(runs: Iterable[Run], store: Store) -> tuple[TrainingSizeCurve,
 
 
 def comparable(spec: RunSpec) -> str:
-    """A text that is equal for runs and curves with the same data and protocol; the folds of a protocol are left out.
+    """A text that is equal for runs and curves with the same data and protocol.
 
-    A curve has one split where the protocol `auto` has folds, and stores no models.
+    Args:
+        spec: A run of any stage.
+
+    Returns:
+        Its conditions without folds and stored models: a curve has one split where `auto` has folds.
     """
     one_split = spec.protocol.model_copy(update={"test_folds": None, "keep_models": False})
     return spec.model_copy(update={"protocol": one_split}).conditions

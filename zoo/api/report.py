@@ -184,7 +184,7 @@ def report(
         )
     runs = pool_folds(runs, source)
     available = [] if loaded else claims_about({run.spec.card.name for run in runs}, known)
-    on_progress(f"reporting on {_counted([*runs, *curve_runs])}: figures, intervals and comparisons")
+    on_progress(f"reporting on {_runs_and_cards([*runs, *curve_runs])}: figures, intervals and comparisons")
     content = build_report(
         runs,
         source.history,
@@ -204,7 +204,7 @@ def report(
     return ReportResults(content, tuple(paths), messages.lines())
 
 
-def _counted(runs: Sequence[Run]) -> str:
+def _runs_and_cards(runs: Sequence[Run]) -> str:
     """The runs, of which each fold is one, and their cards: `20 runs of 4 cards`."""
     count = sum(len(folds_of(run)) for run in runs)
     return f"{plural(count, 'run')} of {plural(len({run.spec.card.name for run in runs}), 'card')}"

@@ -30,7 +30,7 @@ def run(card: str, seed: int, split: str, *found: Finding) -> Run:
 
 def test_a_fault_of_one_split_is_one_sentence_for_all_cards() -> None:
     runs = [run(card, 0, "s", SMALL, OVER) for card in ("attempt-1", "attempt-6b")]
-    remedy = "More validation images would make thresholds and calibration more certain."
+    remedy = "More validation images would make choices and calibration more certain."
     assert split_faults(runs, {}) == (f"This split: {SMALL.title} ({SMALL.evidence}). {remedy}",)
     assert own_faults(runs[0].diagnosis, runs[0].spec.card) == (OVER,)
 
