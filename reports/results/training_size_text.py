@@ -130,7 +130,7 @@ def short_answers(curve: TrainingSizeCurve, folds: int | None) -> tuple[str, ...
     """
     label, last, outcome = label_of(curve.metric), curve.points[-1], curve.extrapolation
     if outcome.reason is not None:
-        first = f"The learning curve of {curve.title} does not say: {outcome.reason}."
+        first = f"From the learning curve of {curve.title}, nothing can be extrapolated: {outcome.reason}."
     else:
         twice = outcome.forecasts[0]
         first = (

@@ -132,7 +132,8 @@ def time_left(states: Mapping[str, RunState], simultaneous: int, planned: Planne
             return f"{UNKNOWN}: {'; '.join([*reasons, f'{names}: longer than planned so far'])}"
         seconds *= slowdown / max(1, simultaneous)
         total += _Range(seconds, seconds)
-        by_plan = f", {duration(seconds)} of them as planned for {names} on an idle machine"
+        share = "" if duration(total.high) == duration(seconds) else f"{duration(seconds)} of them "
+        by_plan = f", {share}as planned for {names} on an idle machine"
     if not reasons:
         return f"{total} left{by_plan}"
     why = "; ".join(reasons)

@@ -90,7 +90,8 @@ def test_a_sentence_gives_the_expected_gain_and_its_interval(store: Store) -> No
         "The curve has one split with 200 test images, so its AUC differs from that of the 5 folds."
     )
     nothing = replace(curve, extrapolation=replace(curve.extrapolation, reason="too few sizes", forecasts=()))
-    assert short_answers(nothing, None) == (f"The learning curve of {curve.title} does not say: too few sizes.",)
+    (sentence,) = short_answers(nothing, None)
+    assert sentence == f"From the learning curve of {curve.title}, nothing can be extrapolated: too few sizes."
 
 
 def test_the_summary_quotes_the_curve_of_its_best_card_under_its_conditions(store: Store) -> None:
