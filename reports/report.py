@@ -33,7 +33,7 @@ from reports.results.probabilities import Probabilities, probabilities
 from reports.results.recognised import by_data, identity_line
 from reports.results.shortcuts import ShortcutBaseline, shortcut_baseline
 from reports.results.split_faults import split_faults
-from reports.results.training_size import TrainingSizeCurve, stored_curves
+from reports.results.training_size import TrainingSizeCurve, comparable, stored_curves
 from reports.summary.build import summarise
 from reports.summary.heading import data_in_words
 from reports.summary.model import Summary
@@ -122,8 +122,10 @@ class Report:
 
 
 def title(report: Report) -> str:
-    """The heading of a report: its data, or the number of data sets, or `No runs`."""
+    """The heading of a report: its data, or the number of data sets; `No runs` without any."""
     data = list(dict.fromkeys(data_in_words(section.runs[0]) for section in report.sections))
+    if not data:
+        data = list(dict.fromkeys(f"Learning curves of {curve.conditions}" for curve in report.training_sizes))
     if not data:
         return "No runs"
     return data[0] if len(data) == 1 else f"{len(data)} data sets"
@@ -153,17 +155,19 @@ def build_report(
         available: Claims to compare with runs on their own data; sections on other data only mention them.
         notes: Sentences that precede the notes of every section.
         summarised: The store with the per-image scores for summaries alone, which take less time than a whole report.
-        curve_runs: Runs of `zoo curve`; they need `scores`.
+        curve_runs: Runs of `zoo curve`; they need `scores`, or `summarised` for the summaries alone.
 
     Returns:
         The report, its sections in the order of their first run.
     """
+    of_store = scores or summarised
+    curves = () if of_store is None else stored_curves(curve_runs, of_store)
     sections = [
-        _section(group, history, scores, ClaimsOfSection.of(group[0], claims, available), notes)
+        _section(group, history, scores, ClaimsOfSection.of(group[0], claims, available), notes, curves)
         for group in same_conditions(runs)
     ]
     if scores is None and summarised is not None:
-        sections = [replace(section, summary=summary_of(section.runs, summarised)) for section in sections]
+        sections = [replace(section, summary=summary_of(section.runs, summarised, curves)) for section in sections]
     if scores is not None:
         sections = [replace(section, outside=outside_of(section.runs, scores)) for section in sections]
     sections = [
@@ -172,8 +176,7 @@ def build_report(
         else replace(section, notes=(*section.notes, *section.split_faults, *_notes_of_data(section.runs[0])))
         for section in sections
     ]
-    curves = () if scores is None else stored_curves(curve_runs, scores)
-    return Report(tuple(sections), tuple(skips), curves)
+    return Report(tuple(sections), tuple(skips), () if scores is None else curves)
 
 
 def outside_of(runs: Sequence[Run], store: Store) -> tuple[OutsideValidation, ...]:
@@ -182,12 +185,13 @@ def outside_of(runs: Sequence[Run], store: Store) -> tuple[OutsideValidation, ..
     return outside_validations([run for run in single if run.status == "ok"], store)
 
 
-def summary_of(runs: Sequence[Run], store: Store) -> Summary:
+def summary_of(runs: Sequence[Run], store: Store, curves: Sequence[TrainingSizeCurve] = ()) -> Summary:
     """The summary of runs on the same data under the same protocol.
 
     Args:
         runs: At least one run.
         store: The store with their scores.
+        curves: Learning curves, of which those on the same data under the same protocol count.
 
     Returns:
         The summary, without claims.
@@ -197,7 +201,13 @@ def summary_of(runs: Sequence[Run], store: Store) -> Summary:
     """
     measured: Mapping[str, AnyResults]
     measured = collect_multiclass_results(runs, store) if is_multiclass(runs[0]) else collect_results(runs, store)
-    return summarise(runs, measured, store, split_faults=split_faults(runs, measured))
+    faults = split_faults(runs, measured)
+    return summarise(runs, measured, store, split_faults=faults, curves=_under(runs[0], curves))
+
+
+def _under(run: Run, curves: Sequence[TrainingSizeCurve]) -> tuple[TrainingSizeCurve, ...]:
+    """The curves on the data of a run under its protocol."""
+    return tuple(curve for curve in curves if curve.comparable == comparable(run.spec))
 
 
 @dataclass(frozen=True)
@@ -253,10 +263,15 @@ def same_conditions(runs: Iterable[Run]) -> list[list[Run]]:
 
 
 def _section(
-    runs: Sequence[Run], history: Histories, scores: Store | None, claims: ClaimsOfSection, notes: Sequence[str]
+    runs: Sequence[Run],
+    history: Histories,
+    scores: Store | None,
+    claims: ClaimsOfSection,
+    notes: Sequence[str],
+    curves: Sequence[TrainingSizeCurve],
 ) -> Section:
     if is_multiclass(runs[0]):
-        return _multiclass_section(runs, history, scores, claims, notes)
+        return _multiclass_section(runs, history, scores, claims, notes, curves)
     first = runs[0].spec
     title = conditions(first)
     measured = {} if scores is None else collect_results(runs, scores)
@@ -280,7 +295,11 @@ def _section(
         probabilities=probabilities(measured),
         curves=tuple(card_curves(results, history) for results in measured.values()),
         image_errors=image_errors(measured, first.dataset.classes),
-        summary=None if scores is None else summarise(runs, measured, scores, split_faults=faults, claims=claims.lines),
+        summary=None
+        if scores is None
+        else summarise(
+            runs, measured, scores, split_faults=faults, claims=claims.lines, curves=_under(runs[0], curves)
+        ),
         shortcuts=None if scores is None else shortcut_baseline(measured, scores),
     )
 
@@ -298,7 +317,12 @@ def _compared(
 
 
 def _multiclass_section(
-    runs: Sequence[Run], history: Histories, scores: Store | None, claims: ClaimsOfSection, notes: Sequence[str]
+    runs: Sequence[Run],
+    history: Histories,
+    scores: Store | None,
+    claims: ClaimsOfSection,
+    notes: Sequence[str],
+    curves: Sequence[TrainingSizeCurve],
 ) -> Section:
     """A section on three or more classes. It has no curves and no thresholds of a positive class."""
     facts = runs[0].spec.dataset
@@ -331,7 +355,11 @@ def _multiclass_section(
         ),
         multiclass=multiclass_section(facts.classes, facts.ordered, measured, history),
         ranking=rank(list(measured.values()), "auc:macro") if len(measured) > 1 else None,
-        summary=None if scores is None else summarise(runs, measured, scores, split_faults=faults, claims=claims.lines),
+        summary=None
+        if scores is None
+        else summarise(
+            runs, measured, scores, split_faults=faults, claims=claims.lines, curves=_under(runs[0], curves)
+        ),
         shortcuts=None if scores is None else shortcut_baseline(measured, scores),
     )
 

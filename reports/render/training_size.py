@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from benchmark.evidence.estimate import Estimate
@@ -31,7 +32,8 @@ def curve_rows(curve: TrainingSizeCurve) -> list[dict[str, Any]]:
 
 def curve_document(curve: TrainingSizeCurve) -> dict[str, Any]:
     """The curve with its sentences as JSON types."""
-    document: dict[str, Any] = json_value(curve)
+    document: dict[str, Any] = json_value(replace(curve, comparable=""))
+    del document["comparable"]  # for programs, `conditions` says the same
     for point, row in zip(curve.points, document["points"], strict=True):
         row["values"] = [{"draw": draw + 1, "value": value} for draw, value in point.values.items()]
     return {**document, "description": description(curve), "answers": answers(curve), "notes": notes(curve)}

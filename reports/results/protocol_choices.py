@@ -31,7 +31,7 @@ def protocol_lines(protocol: Protocol, expected: str | None = None) -> list[str]
         expected: The expected time of a benchmark, in place of that of the six cards that `auto` plans for.
 
     Returns:
-        The lines; none if `auto` did not make the protocol.
+        The lines; none if `auto` did not make the protocol. Folds are left out where a curve has one split instead.
     """
     by_field = {choice.field: choice for choice in protocol.choices}
     if not by_field:
@@ -40,13 +40,18 @@ def protocol_lines(protocol: Protocol, expected: str | None = None) -> list[str]
     lines = [
         expected if choice.field == "minutes" and expected is not None else f"{in_words(choice)}: {choice.why}"
         for choice in by_field.values()
-        if _is_worth_a_line(choice)
+        if _is_worth_a_line(choice) and not (choice.field == "test_folds" and protocol.test_folds is None)
     ]
     return [
         f"protocol {protocol.name}: conditions that fit the data; `zoo protocols auto --data SOURCE` shows all",
         f"  sizes about {', '.join(sizes)}, in the natural balance of the classes",
         *(f"  {line}" for line in lines),
     ]
+
+
+def time_lines(expected: str | None) -> list[str]:
+    """The expected time of runs as a line of its own, where no protocol is described; none if it is not known."""
+    return [] if expected is None else [f"time: {expected}"]
 
 
 def _is_worth_a_line(choice: Choice) -> bool:

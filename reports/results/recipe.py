@@ -15,7 +15,7 @@ PREPROCESSING: Mapping[str, str] = MappingProxyType(
 """The input of the network for each kind of preprocessing."""
 
 PROBES: Mapping[str, str] = MappingProxyType(
-    {"logistic": "the last layer alone, by logistic regression whose penalty was chosen by patient on train"}
+    {"logistic": "the last layer alone, by logistic regression whose penalty was chosen by cross-validation on train"}
 )
 """What each kind of probe fits."""
 

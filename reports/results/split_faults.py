@@ -17,8 +17,8 @@ BY_DESIGN = "baseline: looks at nothing"
 
 _REMEDIES: Mapping[str, str] = MappingProxyType(
     {
-        "small-validation": " More images would help, or a larger share of them for validation.",
-        "small-training": " More images would help, or a protocol that asks for fewer in validation and test.",
+        "small-validation": " More validation images would make choices and calibration more certain.",
+        "small-training": " A protocol that asks for fewer images in validation and test leaves more to train on.",
     }
 )
 

@@ -16,7 +16,7 @@ from benchmark.evidence.scores import MulticlassScores, Scores
 from benchmark.evidence.training_size.extrapolation import Extrapolation, extrapolate
 from benchmark.evidence.training_size.figures import DrawnScores
 from benchmark.runs.outcome import HALF
-from benchmark.runs.run import Run
+from benchmark.runs.run import Run, RunSpec
 from benchmark.runs.storage.store import Store
 from reports.results.leading import depends_on_decisions, leading, nothing_chosen
 from reports.results.measured import conditions, decides_by_choice, is_multiclass
@@ -65,6 +65,7 @@ class TrainingSizeCurve:
         tested: Number of test images, the same in all runs.
         points: By number of training images.
         extrapolation: The inverse power law and its forecasts, or why there are none.
+        comparable: A text that is equal for runs with the same data and protocol, whose folds are one split here.
     """
 
     card: str
@@ -79,6 +80,7 @@ class TrainingSizeCurve:
     tested: int
     points: tuple[SizePoint, ...]
     extrapolation: Extrapolation
+    comparable: str = ""
 
     @property
     def failed(self) -> int:
@@ -133,6 +135,7 @@ def training_size_curve(runs: Sequence[Run], store: Store, metric: str | None = 
         tested=first.split.sizes["test"],
         points=tuple(points),
         extrapolation=_extrapolated(points, by_size, metric, first),
+        comparable=comparable(first.spec),
     )
 
 
@@ -155,6 +158,19 @@ def stored_curves(runs: Iterable[Run], store: Store) -> tuple[TrainingSizeCurve,
     latest = ([run for run in group if _version(run) == _version(group[-1])] for group in groups.values())
     curves = (training_size_curve(group, store) for group in latest)
     return tuple(curve for curve in curves if curve is not None)
+
+
+def comparable(spec: RunSpec) -> str:
+    """A text that is equal for runs and curves with the same data and protocol.
+
+    Args:
+        spec: A run of any stage.
+
+    Returns:
+        Its conditions without folds and stored models: a curve has one split where `auto` has folds.
+    """
+    one_split = spec.protocol.model_copy(update={"test_folds": None, "keep_models": False})
+    return spec.model_copy(update={"protocol": one_split}).conditions
 
 
 def default_metric(run: Run) -> str:

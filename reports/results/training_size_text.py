@@ -90,14 +90,60 @@ def answers(curve: TrainingSizeCurve) -> list[str]:
 
 
 def _gain(forecast: Forecast, label: str, largest: int) -> str:
-    low, high = forecast.gain.bounds or (0.0, 0.0)
     more = f"{forecast.factor} times as many training images ({forecast.images:,} instead of {largest:,})"
-    reaches = f"{label} would be about {estimate(forecast.figure)}"
+    return f"{more} would probably {_added(forecast, label)}: {label} would be about {estimate(forecast.figure)}."
+
+
+def _added(forecast: Forecast, label: str) -> str:
+    """The expected gain and its interval: `add about 0.002 AUC, at most 0.011, perhaps nothing`."""
+    low, high = forecast.gain.bounds or (0.0, 0.0)
     if high < _NOTHING:
-        return f"{more} would probably change nothing: {reaches}."
+        return "change nothing"
+    about = f"add about {number(forecast.gain.value or 0.0)} {label}"
     if low < _NOTHING:
-        return f"{more} would probably add at most {number(high)} {label}, perhaps nothing: {reaches}."
-    return f"{more} would probably add {number(low)} to {number(high)} {label}: {reaches}."
+        return f"{about}, at most {number(high)}, perhaps nothing"
+    return f"{about} ({number(low)} to {number(high)})"
+
+
+def curve_to_show(curves: Sequence[TrainingSizeCurve], best: str | None) -> TrainingSizeCurve | None:
+    """The curve that a summary quotes.
+
+    Args:
+        curves: Curves on the same data under the same protocol.
+        best: The name of the best card; None without one.
+
+    Returns:
+        That of the best card, else the first; None without any.
+    """
+    return next((curve for curve in curves if curve.card == best), next(iter(curves), None))
+
+
+def short_answers(curve: TrainingSizeCurve, folds: int | None) -> tuple[str, ...]:
+    """What twice as many training images would probably add, in two sentences.
+
+    Args:
+        curve: The curve.
+        folds: The number of folds of the figures beside which the sentences stand; None for one split.
+
+    Returns:
+        The sentences.
+    """
+    label, last, outcome = label_of(curve.metric), curve.points[-1], curve.extrapolation
+    if outcome.reason is not None:
+        first = f"From the learning curve of {curve.title}, nothing can be extrapolated: {outcome.reason}."
+    else:
+        twice = outcome.forecasts[0]
+        first = (
+            f"By the learning curve of {curve.title}, twice as many training images ({twice.images:,} instead of "
+            f"{last.images:,}) would probably {_added(twice, label)}."
+        )
+    if folds is None:
+        return (first,)
+    return (
+        first,
+        f"The curve has one split with {plural(curve.tested, 'test image')}, so its {label} differs from that of the "
+        f"{folds} folds.",
+    )
 
 
 def notes(curve: TrainingSizeCurve) -> list[str]:
@@ -116,8 +162,8 @@ def _notes(curve: TrainingSizeCurve) -> Iterator[str]:
     overlapping = [point.images for point in curve.points if curve.available < 2 * point.images < 2 * curve.available]
     if overlapping:
         yield (
-            f"Draws of {overlapping[0]:,} or more of the {curve.available:,} training images overlap: the interval is "
-            "for these training images, not for others of the same number."
+            f"From {overlapping[0]:,} of the {curve.available:,} training images on, draws have most images in common: "
+            "the interval is for these training images, not for others of the same number."
         )
     if curve.points[-1].images == curve.available:
         yield f"At {curve.available:,} training images all draws are the same images; between them only seeds vary."

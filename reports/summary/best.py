@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
+from benchmark.evidence.comparison.paired import Difference
 from benchmark.evidence.estimate import SampleEstimate
 from benchmark.evidence.intervals.seeds import AnyPairedScores, PairedScores, seed_figure
 from benchmark.evidence.metrics.influence import Cut
 from benchmark.evidence.metrics.registry import get_metric
 from reports.results.leading import leading, nothing_chosen
-from reports.results.measured import AnyResults, MulticlassResults
+from reports.results.measured import AnyResults, CardResults, MulticlassResults
 from reports.results.multiclass import ARGMAX
 from reports.results.multiclass_text import decision_keys, lowest_recall
-from reports.results.pairs import paired_scores
-from reports.summary.model import BestCard, CardLabel, ClassRecall, FiguresAt
+from reports.results.pairs import gain_of_threshold, paired_scores
+from reports.summary.model import BestCard, CardLabel, ChosenThreshold, ClassRecall, FiguresAt
 from reports.text import listed, probability
 
 OF_TWO = ("recall", "specificity", "accuracy", "precision")
@@ -88,8 +91,55 @@ def _figures_at(results: AnyResults) -> tuple[FiguresAt, FiguresAt | None]:
 
 def _of_folds(thresholds: Sequence[Cut]) -> str:
     """The thresholds of the folds of all seeds in words."""
-    every = np.concatenate([np.atleast_1d(np.asarray(each, dtype=np.float64)) for each in thresholds])
+    every = _all(thresholds)
     return f"each fold has its own, {probability(every.min())} to {probability(every.max())}"
+
+
+def _all(thresholds: Sequence[Cut]) -> npt.NDArray[np.float64]:
+    """The thresholds of all seeds and folds, one after the other."""
+    return np.concatenate([np.atleast_1d(np.asarray(each, dtype=np.float64)) for each in thresholds])
+
+
+def chosen_threshold(results: AnyResults, best: BestCard) -> ChosenThreshold | None:
+    """At which threshold the best card decides.
+
+    Args:
+        results: Its results.
+        best: Its figures.
+
+    Returns:
+        Its thresholds; None where no rule chose them on validation.
+    """
+    if isinstance(results, MulticlassResults) or best.beside is None or not best.leading.figures:
+        return None
+    rule = results.runs[0].spec.protocol.threshold.rule
+    thresholds = [value for value in results.thresholds if value is not None]
+    if rule == "fixed" or not thresholds:
+        return None
+    every, first = _all(thresholds), results.runs[0]
+    single = first.threshold if len(every) == 1 else None
+    return ChosenThreshold(
+        positive=first.spec.dataset.classes[-1],
+        least=float(every.min()),
+        greatest=float(every.max()),
+        trainings=len(results.runs),
+        folds=first.spec.protocol.test_folds,
+        bounds=None if single is None else single.bounds,
+        better_at_half=_better_at_half(results, best.leading, best.beside),
+    )
+
+
+def _better_at_half(results: CardResults, chosen: FiguresAt, half: FiguresAt) -> Difference | None:
+    """The gain in accuracy at 0.5, if none of the figures is lower there and one is higher."""
+    pairs = [(figure.value, half.figures[key].value) for key, figure in chosen.figures.items()]
+    known = [(at_chosen, at_half) for at_chosen, at_half in pairs if at_chosen is not None and at_half is not None]
+    if len(known) < len(pairs) or any(a > b for a, b in known) or all(a == b for a, b in known):
+        return None
+    gain = gain_of_threshold(results, "accuracy")
+    if gain.value is None:
+        return None
+    low, high = gain.bounds or (None, None)
+    return replace(gain, value=-gain.value, low=None if high is None else -high, high=None if low is None else -low)
 
 
 def _nothing_chosen(results: AnyResults) -> str | None:

@@ -11,7 +11,9 @@ from benchmark.runs.storage.shortcuts import shortcuts_of_run
 from benchmark.runs.storage.store import Store
 from reports.results.measured import AnyResults
 from reports.results.pairs import on_most_common_images
-from reports.summary.best import best_card, by_area
+from reports.results.training_size import TrainingSizeCurve
+from reports.results.training_size_text import curve_to_show, short_answers
+from reports.summary.best import best_card, by_area, chosen_threshold
 from reports.summary.comparisons import baselines, comparisons, resolution
 from reports.summary.heading import heading
 from reports.summary.labels import labels
@@ -28,6 +30,7 @@ def summarise(
     *,
     split_faults: Sequence[str] = (),
     claims: Sequence[str] = (),
+    curves: Sequence[TrainingSizeCurve] = (),
 ) -> Summary:
     """Summarise runs on the same data under the same protocol.
 
@@ -37,6 +40,7 @@ def summarise(
         store: The store of the runs.
         split_faults: Sentences about faults of the splits.
         claims: A sentence for each claims file that is about other data.
+        curves: Learning curves on the same data under the same protocol, whose folds are one split there.
 
     Returns:
         The summary.
@@ -53,6 +57,7 @@ def summarise(
     recorded = shortcuts_of_run(store, folds_of(runs[0])[0])
     shortcuts = () if recorded is None else recorded.shortcuts
     compared = comparisons(ranked, card_labels, left_out)
+    curve = curve_to_show(curves, None if best is None else best.card.name)
     return Summary(
         heading=heading(runs, tested or next(iter(measured.values()), None)),
         best=best,
@@ -61,8 +66,10 @@ def summarise(
         baselines=baselines(ranked, card_labels, compared),
         resolution=None if best is None or tested is None else resolution(best, compared, len(tested.test[0])),
         problems=problems(runs, tested, best, split_faults, missing, shortcuts),
-        next_steps=next_steps(runs, tested, best, compared, missing, store),
+        next_steps=next_steps(runs, tested, best, compared, missing, store, curve),
         claims=tuple(claims),
+        threshold=None if best is None or tested is None else chosen_threshold(tested, best),
+        more_images=() if curve is None else short_answers(curve, folds=runs[0].spec.protocol.test_folds),
     )
 
 

@@ -99,6 +99,30 @@ class BestCard:
 
 
 @dataclass(frozen=True)
+class ChosenThreshold:
+    """At which threshold the best card decides, where a rule chose it on validation.
+
+    Attributes:
+        positive: The class that is predicted at the threshold and above.
+        least: The smallest of its thresholds.
+        greatest: The largest of its thresholds; equal to `least` for a single one.
+        trainings: The number of its seeds.
+        folds: The number of folds, each with a threshold of its own; None without folds.
+        bounds: The 95% interval of a single threshold: those that other validation images would have given.
+        better_at_half: The accuracy at 0.5 minus that at the thresholds, paired by image. Only where none of the
+            figures is lower at 0.5, and one is higher.
+    """
+
+    positive: str
+    least: float
+    greatest: float
+    trainings: int
+    folds: int | None
+    bounds: tuple[float, float] | None
+    better_at_half: Difference | None
+
+
+@dataclass(frozen=True)
 class AgainstBest:
     """A card compared with the best one, paired by image.
 
@@ -220,6 +244,8 @@ class Summary:
         problems: What is wrong, the most important first, each once.
         next_steps: What to do next, the most important first.
         claims: A sentence for each claims file about these cards that is about other data and therefore not shown.
+        threshold: At which threshold the best card decides; None where no rule chose one on validation.
+        more_images: What more training images would probably add, in sentences; empty without a learning curve.
     """
 
     heading: Heading
@@ -231,3 +257,5 @@ class Summary:
     problems: tuple[Problem, ...]
     next_steps: tuple[NextStep, ...]
     claims: tuple[str, ...] = ()
+    threshold: ChosenThreshold | None = None
+    more_images: tuple[str, ...] = ()

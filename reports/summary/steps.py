@@ -13,6 +13,7 @@ from benchmark.runs.run import Run, RunSpec
 from benchmark.runs.storage.remembered import cards_under, records, words_of_cards
 from benchmark.runs.storage.store import Store
 from reports.results.measured import AnyResults, CardResults
+from reports.results.training_size import TrainingSizeCurve
 from reports.summary.model import BestCard, Comparisons, NextStep
 from reports.summary.unfinished import Unfinished
 from reports.text import plural
@@ -32,6 +33,7 @@ def next_steps(
     compared: Comparisons | None,
     missing: Unfinished,
     store: Store,
+    curve: TrainingSizeCurve | None = None,
 ) -> tuple[NextStep, ...]:
     """The commands, the most helpful first.
 
@@ -42,6 +44,7 @@ def next_steps(
         compared: The comparisons with it; None where there are none.
         missing: The cards and runs that have not finished.
         store: The store of the runs.
+        curve: The learning curve that the summary quotes; None without one.
 
     Returns:
         At least one command, unless nothing failed and nothing has scores.
@@ -50,6 +53,8 @@ def next_steps(
     if tested is not None and best is not None:
         probes = {run.spec.card.name for run in runs if isinstance(run.spec.card.recipe, ProbeRecipe)}
         steps += _steps(tested, best, compared, probes, store)
+        if curve is None or curve.card != best.card.name:
+            steps += _of_curve(tested.runs[0].spec, best, store)
     return tuple(steps)
 
 
@@ -94,6 +99,10 @@ def _steps(
         command = bench_command(words_of_cards(store, [best.card.name]), spec, store.root, keep_models=True)
         yield NextStep("store the model of the best card, to use it on new images", command)
     yield from _rule(tested, store)
+
+
+def _of_curve(spec: RunSpec, best: BestCard, store: Store) -> Iterator[NextStep]:
+    """A learning curve of the best card, if `zoo curve` accepts its conditions."""
     if not best.card.is_baseline and (spec.protocol.test_folds is None or spec.protocol.name == AUTO):
         command = curve_command(words_of_cards(store, [best.card.name]), spec, store.root)
         yield NextStep("ask whether more images would help", command)

@@ -14,6 +14,7 @@ from reports.summary.model import (
     AgainstBest,
     BestCard,
     CardLabel,
+    ChosenThreshold,
     ClassRecall,
     Comparisons,
     FiguresAt,
@@ -21,15 +22,17 @@ from reports.summary.model import (
     Resolution,
     Summary,
 )
-from reports.text import capital, decimals_of, estimate, listed, number, plural
+from reports.text import capital, decimals_of, estimate, listed, number, plural, probability
 
-PartName = Literal["best", "comparisons", "baselines", "resolution", "problems", "next"]
+PartName = Literal["best", "threshold", "comparisons", "baselines", "resolution", "more", "problems", "next"]
 TITLES: Mapping[PartName, str] = MappingProxyType(
     {
         "best": "The best card",
+        "threshold": "At which threshold",
         "comparisons": "The other cards",
         "baselines": "What a model must beat",
         "resolution": "What these images can show",
+        "more": "Would more images help",
         "problems": "What is wrong",
         "next": "What to do next",
     }
@@ -41,6 +44,8 @@ _MOST_UNEVEN = 1.5
 SYNTHETIC = "The images are SYNTHETIC: no figure here says anything about real images or patients."
 _WORDS: Mapping[str, str] = MappingProxyType({"recall": "sensitivity", "recall:macro": "mean recall of the classes"})
 """Metrics that a summary calls otherwise than tables."""
+GUIDE = "docs/guides/which-recipe.md"
+"""The guide of the program's documentation for a first benchmark."""
 _CONSTANT = "a constant answer, whose AUC is 0.5"
 
 
@@ -76,9 +81,11 @@ def parts(summary: Summary, most: int | None = None) -> tuple[Part, ...]:
     """
     sentences: dict[PartName, Iterator[str]] = {
         "best": _best(summary),
+        "threshold": _threshold(summary.threshold),
         "comparisons": _comparisons(summary.best, summary.comparisons, most),
         "baselines": _baselines(summary.baselines, most),
         "resolution": _resolution(summary.resolution, summary.best),
+        "more": iter(summary.more_images),
         "problems": (problem.text for problem in summary.problems),
         "next": (f"{capital(step.purpose)}: {step.command}" for step in summary.next_steps),
     }
@@ -121,6 +128,35 @@ def _best(summary: Summary) -> Iterator[str]:
         yield weakest_sentence(best.weakest)
 
 
+def _threshold(chosen: ChosenThreshold | None) -> Iterator[str]:
+    if chosen is None:
+        return
+    least, greatest = probability(chosen.least), probability(chosen.greatest)
+    if chosen.folds is not None:
+        yield (
+            f"Each fold chose a threshold for its own model, from {least} to {greatest}. One model needs one threshold "
+            f"of its own: train it on one split ({GUIDE}, step 7)."
+        )
+    elif chosen.trainings > 1:
+        yield (
+            f"Each of {chosen.trainings} trainings chose a threshold for its own model, from {least} to {greatest}: "
+            "use a model with its own."
+        )
+    else:
+        others = ""
+        if chosen.bounds is not None:
+            ends = ", ".join(map(probability, chosen.bounds))
+            others = f" Other validation images might have given another threshold: 95% interval [{ends}]."
+        yield f"At a score of {least} or more, the model predicts {chosen.positive}.{others}"
+    better = chosen.better_at_half
+    if better is not None:
+        decided = better.low is not None and better.low > 0
+        which = "so 0.5 decides better here" if decided else "but the interval does not show which is better"
+        if better.low is None:
+            which = "but without an interval this does not show which is better"
+        yield f"At 0.5, none of the figures is lower; accuracy is higher by {estimate(better)}, {which}."
+
+
 def weakest_sentence(weakest: ClassRecall) -> str:
     """The class with the lowest recall; a mean over classes may hide it."""
     return f"The class with the lowest recall is {weakest.label}: {estimate(weakest.recall)}."
@@ -151,10 +187,15 @@ def _comparisons(best: BestCard | None, compared: Comparisons | None, most: int 
         return
     if compared.worse:
         others = "Clearly worse" if compared.similar else "Every other card is clearly worse"
-        yield f"{others}: {_limited([_worse(each) for each in compared.worse], most)}."
-    titles = [each.card.title for each in compared.similar if each.card not in best.tied]
-    if titles:
-        yield f"Cannot be distinguished from the best card with these images: {_limited(titles, most)}."
+        yield f"{others}: {_limited(_lower_by(compared.worse), most)}."
+    similar = [each for each in compared.similar if each.card not in best.tied]
+    if similar:
+        yield f"Cannot be distinguished from the best card with these images: {_limited(_lower_by(similar), most)}."
+    if any((each.behind.low or 0.0) > 0 for each in similar):
+        yield (
+            "An interval above 0 does not decide alone: all "
+            f"{len(compared.worse) + len(compared.similar)} comparisons with the best card are counted together."
+        )
     if compared.similar:
         yield (
             f"The best of {best.of} cards is chosen on these test images, which favours it: its lead on other images "
@@ -164,8 +205,14 @@ def _comparisons(best: BestCard | None, compared: Comparisons | None, most: int 
         yield f"Not compared: {card.title}: {reason}."
 
 
-def _worse(each: AgainstBest) -> str:
-    return f"{each.card.title} ({label_of(each.behind.metric)} lower by {estimate(each.behind)})"
+def _lower_by(cards: Sequence[AgainstBest]) -> list[str]:
+    """Each card with how much lower it is than the best card; the metric is named once."""
+    words = f"{label_of(cards[0].behind.metric)} lower by "
+    return [f"{each.card.title} ({words if place == 0 else ''}{_gap(each)})" for place, each in enumerate(cards)]
+
+
+def _gap(each: AgainstBest) -> str:
+    return f"{estimate(each.behind)}" if each.behind.value is not None else f"{each.behind.reason}"
 
 
 def _baselines(baselines: Sequence[AgainstBaseline], most: int | None) -> Iterator[str]:
@@ -195,7 +242,7 @@ def _resolution(resolution: Resolution | None, best: BestCard | None) -> Iterato
         widths = ", ".join(f"{word(key)} ±{number(resolution.half_widths[key])}" for key in even)
         yield f"With {images}, figures are uncertain by about: {widths} (95% intervals)."
     if lopsided:
-        yield f"With {images}, figures have uneven 95% intervals: {figures_text(lopsided)}."
+        yield f"With {images}, figures are uncertain, to one side more than to the other: {figures_text(lopsided)}."
     if resolution.detectable is not None:
         of_pair = "" if resolution.runner_up is None else " between the best card and the next"
         yield f"Differences in AUC{of_pair} below about {number(resolution.detectable)} would probably be missed."

@@ -15,8 +15,6 @@ from benchmark.runs.execution.events import Event
 from benchmark.runs.execution.execute import execute_all, reusable_run
 from benchmark.runs.execution.limits import NO_LIMITS, Limits
 from benchmark.runs.execution.main_module import registration_of, stop_in_worker
-from benchmark.runs.execution.speed_trial import known_speed
-from benchmark.runs.expected_cost import Trainings, Workload, expected_cost
 from benchmark.runs.plan import Plan, PlannedSplit, Skip, make_plan, planned_splits
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.registration import RegisteredClaims
@@ -32,6 +30,7 @@ from reports.text import listed, measured, plural
 from zoo.api.collections import cards_for
 from zoo.api.conditions import check_protocol, open_data, resolve_conditions
 from zoo.api.data_messages import LeakCheck, report_data
+from zoo.api.expected_time import expected_time
 from zoo.api.inputs import (
     Cards,
     PathLike,
@@ -39,6 +38,7 @@ from zoo.api.inputs import (
     declared,
     folders_of,
     known_catalog,
+    readable_runs,
     resolve_cards,
     resolve_limits,
     resolve_seeds,
@@ -85,7 +85,8 @@ class BenchResults:
     def report(self) -> Report:
         """The comparison of the cards as plain data."""
         runs = pool_folds(self.runs, self.store)
-        return build_report(runs, self.store.history, self.skips, summarised=self.store)
+        curve_runs = readable_runs(self.store, Messages(), "curve")
+        return build_report(runs, self.store.history, self.skips, summarised=self.store, curve_runs=curve_runs)
 
     def to_frame(self) -> pandas.DataFrame:
         """One row per run with the columns of `zoo.load_runs`. Raises ConfigError when pandas is not installed."""
@@ -141,24 +142,8 @@ class BenchPlan:
 
     @property
     def expected_time(self) -> str | None:
-        """The expected time of the runs that are asked for and not stored; None unless `auto` made the protocol."""
-        protocol = self.plan.specs[0].protocol
-        missing = [spec for spec in self.plan.specs if spec.run_id not in self.reused]
-        sizes = {choice.field.removeprefix("sampling."): choice.value for choice in protocol.choices}
-        if not sizes:
-            return None
-        if not missing:
-            return f"nothing to compute: all {plural(len(self.plan.specs), 'run')} are stored"
-        cards = len({spec.card.name for spec in missing})
-        runs = f"{len(missing)} of {plural(len(self.plan.specs), 'run')}"
-        speed, views = known_speed(), protocol.views
-        parts = [sizes.get(part) for part in ("train", "val", "test")]
-        if speed is None or isinstance(views, str) or not all(isinstance(part, int) for part in parts):
-            return f"{plural(cards, 'card')} to compute, {runs}"
-        train, val, test = (int(part or 0) for part in parts)
-        work = Workload(train, val + test, protocol.image_size, views, protocol.max_epochs)
-        minutes = max(1, round(expected_cost(work, speed, Trainings.of(missing)).minutes))
-        return f"about {minutes} min: expected for {plural(cards, 'card')} to compute, {runs}, on an idle machine"
+        """The number and the expected time of the runs that the store lacks, as `expected_time` says it."""
+        return expected_time(self.plan.specs, self.reused, self.store)
 
     @property
     def trained_again(self) -> str | None:

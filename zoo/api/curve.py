@@ -28,6 +28,7 @@ from reports.text import listed, plural
 from zoo.api.bench import OnEvent
 from zoo.api.conditions import check_protocol, open_data, resolve_conditions
 from zoo.api.data_messages import report_data
+from zoo.api.expected_time import expected_time
 from zoo.api.inputs import CardLike, PathLike, Paths, resolve_cards, resolve_limits, resolve_store
 from zoo.api.messages import Messages, OnMessage, silent
 from zoo.api.metric_names import metric_named
@@ -123,6 +124,11 @@ class CurvePlan:
     def reused(self) -> set[str]:
         """Ids of the runs that the store already contains."""
         return {spec.run_id for spec in self.plan.specs if reusable_run(self.store, spec) is not None}
+
+    @property
+    def expected_time(self) -> str | None:
+        """The number and the expected time of the runs that the store lacks; None where nothing is known of it."""
+        return expected_time(self.plan.specs, self.reused, self.store)
 
     def run(self, *, on_event: OnEvent = silent) -> CurveResults:
         """Compute the runs that the store lacks, each in its own process.

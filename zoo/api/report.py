@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmark.runs.cross_validation import folds_of
 from benchmark.runs.decision_rule import DecisionRule
 from benchmark.runs.protocol import ThresholdRule
 from benchmark.runs.run import Run
@@ -161,10 +162,16 @@ def report(
     known = known_cards(card_folders, messages)
     loaded = resolve_claims(claims, known)
     source = resolve_store(store)
-    runs = stored_runs(source, messages, "bench")
+    runs = readable_runs(source, messages, "bench")
+    curve_runs = list(filter(among.fit, readable_runs(source, Messages(), "curve")))
+    if not runs and not curve_runs:
+        runs = stored_runs(source, messages, "bench")  # says what to do
     if gallery and not any(Conditions(data=among.data).fit(run) for run in runs):
         among = Conditions(protocol=protocol)  # the images of the runs were moved there
-    runs = _latest_first(among.select(runs, source), source)
+    if runs:
+        runs = _latest_first(among.select(runs, source), source)
+    else:
+        messages.note(f"{source.root}: contains runs of `zoo curve` alone; `zoo bench` compares cards")
     notes = []
     if data_is is not None:
         runs = declared(runs, data_is)
@@ -177,7 +184,7 @@ def report(
         )
     runs = pool_folds(runs, source)
     available = [] if loaded else claims_about({run.spec.card.name for run in runs}, known)
-    on_progress(f"reporting on {plural(len(runs), 'run')}: figures, intervals and comparisons")
+    on_progress(f"reporting on {_runs_and_cards([*runs, *curve_runs])}: figures, intervals and comparisons")
     content = build_report(
         runs,
         source.history,
@@ -185,7 +192,7 @@ def report(
         claims=loaded,
         available=available,
         notes=notes,
-        curve_runs=filter(among.fit, readable_runs(source, Messages(), "curve")),
+        curve_runs=curve_runs,
     )
     content = with_registrations(content, source)
     galleries = {}
@@ -195,6 +202,12 @@ def report(
     on_progress(f"writing {', '.join(chosen)}")
     paths = write_report(content, source, folder, chosen, galleries)
     return ReportResults(content, tuple(paths), messages.lines())
+
+
+def _runs_and_cards(runs: Sequence[Run]) -> str:
+    """The runs, of which each fold is one, and their cards: `20 runs of 4 cards`."""
+    count = sum(len(folds_of(run)) for run in runs)
+    return f"{plural(count, 'run')} of {plural(len({run.spec.card.name for run in runs}), 'card')}"
 
 
 def _latest_first(runs: Sequence[Run], store: Store) -> list[Run]:

@@ -28,6 +28,7 @@ from reports.results.protocol_choices import protocol_lines
 from reports.results.split_faults import fault_text
 from reports.results.split_lines import split_lines, split_notes
 from reports.text import measured, one_line, plural
+from zoo.api.expected_time import PlannedCost
 from zoo.cli.plain_progress import Clock, Pace, can_redraw, duration, step_line
 from zoo.cli.time_left import UNKNOWN, RunState, time_left
 
@@ -228,6 +229,7 @@ class View:
         self.started: dict[str, float] = {}
         self.seconds: dict[str, float] = {}
         self._mentioned: set[str] = set()
+        self._planned = PlannedCost.of(plan.specs)
 
     @property
     def unfinished(self) -> int:
@@ -284,7 +286,8 @@ class View:
             )
             for run_id, spec in self.specs.items()
         }
-        return time_left(states, sum(state in ("preparing", "started") for state in self.states.values()))
+        simultaneous = sum(state in ("preparing", "started") for state in self.states.values())
+        return time_left(states, simultaneous, self._planned)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield self.table(console.size.height)

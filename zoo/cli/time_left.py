@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from benchmark.runs.expected_cost import Trainings
 from reports.text import listed, plural
 from zoo.cli.plain_progress import duration
 from zoo.models.recipe import ProbeRecipe
 
 if TYPE_CHECKING:
     from benchmark.runs.run import Progress, Run, RunSpec
+    from zoo.api.expected_time import PlannedCost
 
 UNKNOWN = "time left not known yet"
 _ENOUGH = 0.1
@@ -79,31 +81,33 @@ class _Range:
         return f"{low} to {high}"
 
 
-def time_left(states: Mapping[str, RunState], simultaneous: int) -> str:
+def time_left(states: Mapping[str, RunState], simultaneous: int, planned: PlannedCost | None = None) -> str:
     """Estimate the time until all runs have ended.
 
     Each run is expected to take as long as the measured runs of its kind, per epoch: from the fastest to the slowest of
-    them. A run in progress is also measured by its own progress. A kind without a measured run has no estimate: kinds
-    differ by a factor of a hundred. A run that takes longer than the slowest of its kind has none either, and the
-    waiting runs are expected to take longer by the same factor.
+    them. A run in progress is also measured by its own progress. A kind without a measured run takes as long as
+    planned; without a plan nothing is known, since kinds differ by a factor of a hundred. A run that takes longer than
+    the slowest of its kind has no estimate either, and the waiting runs are expected to take longer by the same factor.
 
     Args:
         states: All runs by id.
         simultaneous: The number of runs in progress, at least 1.
+        planned: What runs are expected to cost on an idle machine; None where that is not known.
 
     Returns:
-        The estimate in words: `about 4 min left`, `3 min to 8 min left`, `at least 3 min left: ...`.
+        The estimate in words: `about 4 min left`, `3 min to 8 min left`, `at least 3 min left: ...`, `time left not
+        known yet: ...`.
     """
     left, slowdown = _Range(), 1.0
     overdue: list[RunState] = []
     unstarted = _Range()
-    unmeasured: list[str] = []
+    unmeasured: list[RunState] = []
     for state in states.values():
         if state.record is not None:
             continue
         expected = _expected(state.spec, states)
         if expected is None:
-            unmeasured.append(state.spec.card.name)
+            unmeasured.append(state)
         elif state.seconds is None:
             unstarted += expected
         elif state.seconds <= expected.high:
@@ -117,16 +121,35 @@ def time_left(states: Mapping[str, RunState], simultaneous: int) -> str:
     if overdue:
         slow = overdue[0]
         reasons.append(f"{slow.spec.card.name} takes longer than expected, {duration(slow.seconds or 0.0)} so far")
-    if unmeasured and len(unmeasured) == sum(state.record is None for state in states.values()):
-        return UNKNOWN
+    by_plan = ""
     if unmeasured:
-        first, *others = dict.fromkeys(unmeasured)
-        names = [first, plural(len(others), "other card")] if len(others) > 1 else [first, *others]
-        reasons.append(f"no run of {listed(names)} is measured yet")
+        first, *others = dict.fromkeys(state.spec.card.name for state in unmeasured)
+        names = listed([first, plural(len(others), "other card")] if len(others) > 1 else [first, *others])
+        if planned is None:
+            return f"{UNKNOWN}: {'; '.join([*reasons, f'no run of {names} is measured'])}"
+        seconds = _planned(unmeasured, states, planned)
+        if seconds is None:
+            return f"{UNKNOWN}: {'; '.join([*reasons, f'{names}: longer than planned so far'])}"
+        seconds *= slowdown / max(1, simultaneous)
+        total += _Range(seconds, seconds)
+        share = "" if duration(total.high) == duration(seconds) else f"{duration(seconds)} of them "
+        by_plan = f", {share}as planned for {names} on an idle machine"
     if not reasons:
-        return f"{total} left"
+        return f"{total} left{by_plan}"
     why = "; ".join(reasons)
     return f"at least {duration(total.low)} left: {why}" if total.low >= 1 else f"time left not known: {why}"
+
+
+def _planned(unmeasured: Sequence[RunState], states: Mapping[str, RunState], planned: PlannedCost) -> float | None:
+    """What is left of the planned seconds of these runs; None if those in progress have exceeded their plan."""
+    finished = [state.spec for state in states.values() if state.record is not None and state.record.status == "ok"]
+    has_features = Trainings.of(finished).has_frozen
+    spent = sum(state.seconds or 0.0 for state in unmeasured)
+    started = [state.spec for state in unmeasured if state.seconds is not None]
+    seconds = planned.seconds([state.spec for state in unmeasured], has_features=has_features)
+    if started and spent > planned.seconds(started, has_features=has_features):
+        return None
+    return seconds - spent
 
 
 def _expected(spec: RunSpec, states: Mapping[str, RunState]) -> _Range | None:

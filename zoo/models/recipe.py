@@ -174,7 +174,7 @@ class ProbeRecipe(Strict):
     """
 
     probe: Literal["logistic"] = Field(
-        description="logistic: logistic regression, its penalty chosen by patient on train"
+        description="logistic: logistic regression, its penalty chosen by cross-validation on train"
     )
     augmentation: Augmentation | None = Field(default=None, description=_AUGMENTATION)
     preprocessing: Preprocessing = "rescale"

@@ -254,7 +254,7 @@ def _small_validation(counts: ClassCounts, classes: tuple[str, ...]) -> Finding 
         "small-validation",
         "validation is too small for reliable choices",
         f"validation has {_named(val, classes)}: the 95% interval of a rate of 0.9 is wider than ±{LARGE_HALF_WIDTH:g}",
-        "a protocol with more validation images, or folds by patient",
+        "a protocol with more validation images",
     )
 
 

@@ -11,7 +11,7 @@ from reports.render.html.bars import Axis, Bar
 from reports.summary.model import BestCard, FiguresAt, Summary
 from reports.summary.text import Part, parts, word
 
-_SENTENCES = ("comparisons", "baselines", "resolution")
+_SENTENCES = ("comparisons", "baselines", "resolution", "more")
 _MOST_NAMED = 3
 """The largest number of cards that a sentence of the first screen names; the table has all of them."""
 _TICKS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -37,6 +37,7 @@ class AnswerView:
         ways: The ways of deciding: the leading one, then the other.
         rows: The figures by metric.
         sentences: The parts in sentences, such as the comparisons with the best card.
+        threshold: At which threshold the best card decides; None where no rule chose one.
     """
 
     summary: Summary
@@ -46,20 +47,24 @@ class AnswerView:
     ways: tuple[FiguresAt, ...]
     rows: tuple[FigureRow, ...]
     sentences: tuple[Part, ...]
+    threshold: Part | None = None
 
 
 def answer_view(summary: Summary | None) -> AnswerView | None:
     """The first screen of a section; None without scores."""
     if summary is None:
         return None
-    sentences = tuple(part for part in parts(summary, _MOST_NAMED) if part.name in _SENTENCES)
+    every = parts(summary, _MOST_NAMED)
+    sentences = tuple(part for part in every if part.name in _SENTENCES)
     best = summary.best
     if best is None:
         return AnswerView(summary, "", None, None, (), (), sentences)
     ways = tuple(way for way in (best.leading, best.beside) if way is not None)
     keys = dict.fromkeys(key for way in ways for key in way.figures)
     rows = (FigureRow(word(key), _term(key), tuple(way.figures.get(key) for way in ways)) for key in keys)
-    return AnswerView(summary, label_of(best.metric), term_of(best.metric), _bar(best), ways, tuple(rows), sentences)
+    threshold = next((part for part in every if part.name == "threshold"), None)
+    label, term = label_of(best.metric), term_of(best.metric)
+    return AnswerView(summary, label, term, _bar(best), ways, tuple(rows), sentences, threshold)
 
 
 def _term(key: str) -> str | None:

@@ -16,9 +16,11 @@ from reports.text import one_line, plural
 
 _TOPICS = {
     "best": "best",
+    "threshold": "threshold",
     "comparisons": "others",
     "baselines": "baselines",
     "resolution": "images",
+    "more": "training",
     "problems": "problems",
     "next": "next",
 }

@@ -30,7 +30,7 @@ def run(card: str, seed: int, split: str, *found: Finding) -> Run:
 
 def test_a_fault_of_one_split_is_one_sentence_for_all_cards() -> None:
     runs = [run(card, 0, "s", SMALL, OVER) for card in ("attempt-1", "attempt-6b")]
-    remedy = "More images would help, or a larger share of them for validation."
+    remedy = "More validation images would make choices and calibration more certain."
     assert split_faults(runs, {}) == (f"This split: {SMALL.title} ({SMALL.evidence}). {remedy}",)
     assert own_faults(runs[0].diagnosis, runs[0].spec.card) == (OVER,)
 
@@ -46,7 +46,7 @@ def test_a_sentence_has_one_colon() -> None:
     folded = replace(SMALL, evidence="in all 5 folds, such as fold 1: validation has 8 NORMAL: too few")
     (sentence,) = split_faults([run("attempt-1", 0, "s", folded)], {})
     assert sentence.startswith(
-        f"This split: {SMALL.title} (in all 5 folds, such as fold 1; validation has 8 NORMAL; too few). More images"
+        f"This split: {SMALL.title} (in all 5 folds, such as fold 1; validation has 8 NORMAL; too few). More validation"
     )
 
 

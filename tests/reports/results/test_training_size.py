@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,9 @@ from reports.render.json import render as report_json
 from reports.render.markdown.document import render as markdown
 from reports.render.terminal.training_size import curve_view, interval_chart
 from reports.render.training_size import COLUMNS, curve_document, curve_rows
-from reports.report import build_report
-from reports.results.training_size import TrainingSizeCurve, stored_curves, training_size_curve
-from reports.results.training_size_text import answers, description, notes
+from reports.report import build_report, summary_of
+from reports.results.training_size import TrainingSizeCurve, comparable, stored_curves, training_size_curve
+from reports.results.training_size_text import answers, curve_to_show, description, notes, short_answers
 from tests.support.records import make_run
 from tests.support.stored import keep
 from tests.support.training_sizes import (
@@ -71,6 +72,44 @@ def test_more_images_would_probably_add_what_the_curve_says(store: Store) -> Non
     assert notes(curve) == []
 
 
+def test_a_sentence_gives_the_expected_gain_and_its_interval(store: Store) -> None:
+    curve = curve_of(store)
+    twice = curve.extrapolation.forecasts[0]
+    low, high = twice.gain.bounds or (0.0, 0.0)
+    assert low > 0.001
+    assert f" would probably add about {twice.gain.value:.3f} AUC ({low:.3f} to {high:.3f}): " in answers(curve)[0]
+    uncertain = replace(twice, gain=replace(twice.gain, low=0.0))
+    flat = replace(curve, extrapolation=replace(curve.extrapolation, forecasts=(uncertain,)))
+    words = f"would probably add about {twice.gain.value:.3f} AUC, at most {high:.3f}, perhaps nothing"
+    assert f"{words}: AUC would be about " in answers(flat)[0]
+    (sentence,) = short_answers(flat, None)
+    assert sentence == (
+        f"By the learning curve of {curve.title}, twice as many training images (800 instead of 400) {words}."
+    )
+    assert short_answers(flat, 5)[1] == (
+        "The curve has one split with 200 test images, so its AUC differs from that of the 5 folds."
+    )
+    nothing = replace(curve, extrapolation=replace(curve.extrapolation, reason="too few sizes", forecasts=()))
+    (sentence,) = short_answers(nothing, None)
+    assert sentence == f"From the learning curve of {curve.title}, nothing can be extrapolated: too few sizes."
+
+
+def test_the_summary_quotes_the_curve_of_its_best_card_under_its_conditions(store: Store) -> None:
+    curve = curve_of(store)
+    runs = store.runs("bench")[0]
+    summary = summary_of(runs, store, [curve])
+    assert summary.more_images == short_answers(curve, None)
+    assert not any("zoo curve" in step.command for step in summary.next_steps)
+    other = replace(curve, card="attempt-2")
+    assert curve_to_show([other, curve], "attempt-1") is curve
+    assert curve_to_show([other], "attempt-1") is other
+    assert any("zoo curve" in step.command for step in summary_of(runs, store, [other]).next_steps)
+    assert summary_of(runs, store, [replace(curve, comparable="other data")]).more_images == ()
+    spec = runs[0].spec
+    folded = spec.model_copy(update={"protocol": spec.protocol.model_copy(update={"test_folds": 5})})
+    assert comparable(folded) == curve.comparable != folded.conditions
+
+
 def test_a_figure_of_decisions_is_that_at_the_chosen_thresholds(store: Store) -> None:
     curve = curve_of(store, "recall")
     assert curve.decided is not None
@@ -119,7 +158,12 @@ def test_a_report_has_the_curve_in_a_section_of_its_own(store: Store) -> None:
     bench, trainings = store.runs("bench")[0], store.runs("curve")[0]
     without = build_report(bench, store.history, scores=store)
     report = build_report(bench, store.history, scores=store, curve_runs=trainings)
-    assert without.sections == report.sections
+    for before, after in zip(without.sections, report.sections, strict=True):
+        assert before.summary is not None
+        assert after.summary is not None
+        assert before.summary.more_images == ()
+        quoted = {"more_images": after.summary.more_images, "next_steps": after.summary.next_steps}
+        assert replace(after, summary=replace(before.summary, **quoted)) == after
     assert len(report.training_sizes) == 1
     for render in (markdown, html, report_json):
         plain, whole = render(without), render(report)

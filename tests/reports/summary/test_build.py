@@ -31,6 +31,7 @@ from reports.summary.comparisons import is_constant
 from reports.summary.heading import heading
 from reports.summary.model import Problem, Summary
 from reports.summary.text import parts
+from reports.text import estimate
 from tests.support.multiclass_stores import COLLAPSED, DIGITS, WORSE, three_classes_in
 from tests.support.records import KAGGLE, cards, make_card, make_run, on_test, on_val, planted
 from tests.support.stored import keep
@@ -108,7 +109,11 @@ def test_comparisons_with_the_best_are_one_family(store: Store, summary: Summary
     assert compared.worse[0].behind == pairs[POOR].difference
     text = sentences(summary)
     assert f"Clearly worse: {cards()[POOR].title} (AUC lower by " in text
-    assert f"Cannot be distinguished from the best card with these images: {cards()[NEXT].title}." in text
+    (similar,) = compared.similar
+    assert (
+        f"Cannot be distinguished from the best card with these images: {cards()[NEXT].title} "
+        f"(AUC lower by {estimate(similar.behind)})." in text
+    )
     assert "The best of 4 cards is chosen on these test images, which favours it" in text
 
 
@@ -187,7 +192,14 @@ def test_a_single_card_is_compared_with_none(store: Store) -> None:
     assert found.resolution.images_needed is None
     assert found.best is not None
     assert found.best.of == 1
-    assert [part.name for part in parts(found)] == ["best", "baselines", "resolution", "problems", "next"]
+    assert [part.name for part in parts(found)] == [
+        "best",
+        "threshold",
+        "baselines",
+        "resolution",
+        "problems",
+        "next",
+    ]
     step = found.next_steps[0]
     assert (step.purpose, step.command) == (
         "compare with the 3 other cards in the store",
@@ -478,7 +490,7 @@ def test_an_uneven_interval_is_given_in_full(tmp_path: Path) -> None:
     store = Store(tmp_path / "runs")
     keep(store, BEST, on_test([0] * 6 + [1] * 6, [*np.linspace(0.1, 0.3, 6), *np.linspace(0.7, 0.9, 6)]))
     text = sentences(summary_of(store.runs()[0], store))
-    assert "With 12 test images, figures have uneven 95% intervals: AUC 1.000 [" in text
+    assert "With 12 test images, figures are uncertain, to one side more than to the other: AUC 1.000 [" in text
     assert "AUC ±" not in text
 
 

@@ -9,9 +9,11 @@ import pytest
 
 import zoo as package
 from benchmark.runs.storage.remembered import remember_bench
+from benchmark.runs.storage.store import Store
 from tests.support.records import KAGGLE
 from tests.support.stored import keep
 from tests.support.study import claims_in, store_in
+from tests.support.training_sizes import keep_curve
 from tests.zoo.cli import test_app as test_zoo_cli
 from tests.zoo.cli.test_app import Zoo
 from zoo.config.errors import ConfigError
@@ -54,6 +56,32 @@ def test_a_damaged_run_is_a_message(tmp_path: Path) -> None:
     results = package.report(store, out=tmp_path / "out", formats="json", on_message=lines.append)
     assert list(results.messages) == lines
     assert [line.startswith("warning: ") and "0123456789ab" in line for line in lines] == [True]
+
+
+def test_a_store_of_a_curve_alone_has_a_report_of_it(tmp_path: Path) -> None:
+    store = Store(tmp_path / "runs")
+    keep_curve(store)
+    steps: list[str] = []
+    formats = ("md", "html", "json", "csv", "tex")
+    results = package.report(store, out=tmp_path / "out", formats=formats, on_progress=steps.append)
+    assert steps[0] == "reporting on 16 runs of 1 card: figures, intervals and comparisons"
+    assert results.messages == (f"note: {store.root}: contains runs of `zoo curve` alone; `zoo bench` compares cards",)
+    (curve,) = results.report.training_sizes
+    text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert text.startswith("# Learning curves of chest")
+    assert all(
+        "would probably add about" in each and f"{curve.points[-1].figure.value:.3f}" in each for each in (text, page)
+    )
+    assert "No run compares cards" in page
+
+
+def test_folds_are_counted_as_runs(tmp_path: Path) -> None:
+    store, steps = store_in(tmp_path), list[str]()
+    package.report(store, out=tmp_path / "out", formats="json", on_progress=steps.append)
+    runs = store.runs()[0]
+    cards = {run.spec.card.name for run in runs}
+    assert steps[0].startswith(f"reporting on {len(runs)} runs of {len(cards)} cards: ")
 
 
 @pytest.mark.parametrize(

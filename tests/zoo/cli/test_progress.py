@@ -12,10 +12,12 @@ from rich.console import Console
 
 from benchmark.runs.execution.events import Finished, Postponed, Progressed, Started, Waiting
 from benchmark.runs.plan import Plan
+from benchmark.runs.protocol import Choice, load_protocol
 from benchmark.runs.run import Progress, RunSpec
 from search_spaces.space import load_space
 from tests.support.records import make_run, make_spec
-from zoo.cli.plain_progress import SlowSteps, with_progress
+from zoo.api.expected_time import PlannedCost
+from zoo.cli.plain_progress import SlowSteps, duration, with_progress
 from zoo.cli.progress import View, searching, watching
 from zoo.models.catalog import load_cards
 
@@ -144,10 +146,10 @@ def written(minutes: float, every: float, runs: int = 1) -> list[str]:
 
 def test_a_long_run_tells_every_half_minute_where_it_is_and_what_is_left() -> None:
     started, *steps, ended = written(minutes=5, every=1)
-    assert started == "attempt-1 seed 0: started; time left not known yet"
+    assert started == "attempt-1 seed 0: started; time left not known yet: no run of attempt-1 is measured"
     assert steps == [
         f"attempt-1 seed 0: train {second}, {second / 300:.0%} done; "
-        + (f"about {left} left" if second > 30 else "time left not known yet")
+        + (f"about {left} left" if second > 30 else "time left not known yet: no run of attempt-1 is measured")
         for second, left in zip(
             range(30, 301, 30),
             ["", "4 min", "4 min", "3 min", "2 min", "2 min", "2 min", "60 s", "30 s", "0 s"],
@@ -231,7 +233,7 @@ def test_many_cards_without_a_measure_are_counted() -> None:
     view.handle(finished_in(90, 0, "pixels-logistic"))
     view.handle(Started(network, make_run().split))
     view.handle(Progressed(network, Progress(50, 100, "train")))
-    assert "no run of vgg16-frozen and 2 other cards is measured yet" in view.time_left()
+    assert view.time_left() == "time left not known yet: no run of vgg16-frozen and 2 other cards is measured"
 
 
 def test_a_probe_is_no_measure_of_the_epochs_of_a_network() -> None:
@@ -240,14 +242,36 @@ def test_a_probe_is_no_measure_of_the_epochs_of_a_network() -> None:
     first, network, _ = view.specs.values()
     view.handle(Started(first, make_run().split))
     view.handle(finished_in(90, 0, "pixels-logistic"))
-    assert view.time_left() == "time left not known yet"
+    assert view.time_left() == "time left not known yet: no run of small-cnn and vgg16-frozen is measured"
     view.handle(Started(network, make_run().split))
     view.handle(Progressed(network, Progress(50, 100, "train")))
-    assert view.time_left() == "time left not known: no run of vgg16-frozen is measured yet"
+    unknown = "time left not known yet: no run of vgg16-frozen is measured"
+    assert view.time_left() == unknown
     clock.now += 100
-    assert view.time_left() == "at least 2 min left: no run of vgg16-frozen is measured yet"
+    assert view.time_left() == unknown  # no lower bound: vgg16-frozen may take a hundred times as long
     view.handle(finished_in(300, 20, "small-cnn"))
-    assert view.time_left() == "time left not known yet"
+    assert view.time_left() == unknown
+
+
+def test_a_kind_without_a_measure_takes_as_long_as_planned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZOO_SPEED", "100,1")
+    sizes = [Choice(field=f"sampling.{part}", value=600, why="all") for part in ("train", "val", "test")]
+    auto = load_protocol("quick").model_copy(update={"name": "auto", "choices": tuple(sizes)})
+    first, frozen = (make_spec(load_cards()[name], protocol=auto) for name in ("pixels-logistic", "vgg16-frozen"))
+    clock = Clock()
+    view = View(Plan((first, frozen), ()), clock)
+    planned = PlannedCost.of([frozen])
+    assert planned is not None
+    seconds = planned.seconds([frozen])
+    view.handle(Started(first, make_run().split))
+    view.handle(Finished(first, finished_in(90, 0, "pixels-logistic").run))
+    of_plan = "as planned for vgg16-frozen on an idle machine"
+    assert view.time_left() == f"about {duration(seconds)} left, {of_plan}"
+    view.handle(Started(frozen, make_run().split))
+    clock.now += seconds - 5
+    assert view.time_left() == f"about 5 s left, {of_plan}"
+    clock.now += 10
+    assert view.time_left() == "time left not known yet: vgg16-frozen: longer than planned so far"
 
 
 def test_runs_that_took_different_times_give_a_range() -> None:

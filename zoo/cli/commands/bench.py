@@ -75,7 +75,7 @@ def command(
     """Run cards under a protocol, reuse stored runs, and print the comparison."""
     from reports.render.terminal.comparison import answers, comparison_tables
     from reports.render.terminal.runs import plan_table
-    from reports.results.protocol_choices import protocol_lines
+    from reports.results.protocol_choices import protocol_lines, time_lines
     from reports.results.split_lines import split_lines, split_notes
     from zoo.api.bench import plan_bench
     from zoo.cli.progress import watching
@@ -108,6 +108,7 @@ def command(
         dataset = planned.dataset
         protocol_of_all = planned.plan.specs[0].protocol
         lines = protocol_lines(protocol_of_all, planned.expected_time)
+        lines += [] if lines else time_lines(planned.expected_time)
         lines += [f"note: {planned.trained_again}"] if planned.trained_again is not None else []
         lines += split_lines(planned.splits, dataset.classes, len(dataset.images), protocol_of_all)
         lines += [f"note: {note}" for note in split_notes(planned.splits)]

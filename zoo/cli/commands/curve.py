@@ -72,6 +72,7 @@ def command(
     from reports.render.terminal.runs import plan_table
     from reports.render.terminal.training_size import curve_view
     from reports.render.training_size import COLUMNS
+    from reports.results.protocol_choices import time_lines
     from reports.results.split_lines import split_lines
     from zoo.api.curve import plan_curve
     from zoo.cli.progress import watching
@@ -99,10 +100,12 @@ def command(
     )
     if dry_run:
         dataset = planned.dataset
-        lines = split_lines([planned.split], dataset.classes, len(dataset.images), planned.plan.specs[0].protocol)
+        lines = time_lines(planned.expected_time)
+        lines += split_lines([planned.split], dataset.classes, len(dataset.images), planned.plan.specs[0].protocol)
         out().print(plan_table(planned.plan, planned.reused, lines))
         return
-    with watching(err(), planned.plan, planned.dataset, splits=[planned.split]) as on_event:
+    expected = planned.expected_time
+    with watching(err(), planned.plan, planned.dataset, expected=expected, splits=[planned.split]) as on_event:
         results = planned.run(on_event=on_event)
     if results.curve is None:
         raise ConfigError(f"every run of the curve failed: {results.runs[0].error}")
