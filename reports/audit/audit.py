@@ -34,7 +34,7 @@ from reports.audit.misprints import EXPLAINED, misprint
 from reports.audit.multiclass import class_row, class_set_findings, printed_class_matrix
 from reports.audit.outcome import AMBIGUOUS, with_outcome
 from reports.audit.rates import area_of_decisions, implied_test_set
-from reports.audit.sentences import contradicted_sentences
+from reports.audit.sentences import sentence_findings
 from reports.audit.uncertainty import uncertainty_findings
 from reports.claims.model import Claims, Interpretation, PrintedMatrix, Row, TestSet
 from reports.claims.printed import AnyMatrix, PrintedClassMatrix
@@ -117,9 +117,7 @@ def audit(claims: Claims) -> Audit:
             findings += misprint(figure_set, matrices_of_rows.get(name), name in of_several)
     findings += _contradictory_settings(claims)
     findings += _same_names(claims)
-    findings += contradicted_sentences(claims)
     order = {row.name: index for index, row in enumerate(claims.rows)}
-    findings.sort(key=lambda finding: (SEVERITIES.index(finding.severity), order[finding.row]))
     audited = tuple(
         with_outcome(
             class_row(row, class_matrices.get(row.name))
@@ -130,6 +128,8 @@ def audit(claims: Claims) -> Audit:
         )
         for row in claims.rows
     )
+    findings += sentence_findings(claims, {row.name: row for row in audited})
+    findings.sort(key=lambda finding: (SEVERITIES.index(finding.severity), order[finding.row]))
     return Audit(claims.name, claims.title, tuple(findings), audited)
 
 

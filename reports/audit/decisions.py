@@ -18,7 +18,7 @@ from benchmark.evidence.published.feasible import (
     smallest_conflict,
 )
 from benchmark.evidence.published.shares import feasible_at_any_size
-from reports.audit.figures import AuditFinding, FigureSet, cite, counts, figure_range, named, printed, sizes
+from reports.audit.figures import AuditFinding, Citation, FigureSet, cite, counts, figure_range, named, printed, sizes
 from reports.claims.model import TestSet
 from reports.text import capital, listed
 
@@ -213,10 +213,18 @@ def _no_matrix(figure_set: FigureSet, clash: Sequence[str], test: TestSet) -> Au
         "impossible",
         cited,
         f"No confusion matrix of {sizes(test)} images gives {together}{' together' if len(clash) > 1 else ''}.",
-        "Every matrix was tried, with all figures rounded and with all figures cut"
-        + ("; if any one of the figures is left out, some matrix fits." if len(clash) > 1 else "."),
+        "Every matrix was tried, with all figures rounded and with all figures cut."
+        + (f" {_without_one(cited)}" if len(clash) > 1 else ""),
         cited,
     )
+
+
+def _without_one(cited: Sequence[Citation]) -> str:
+    if len(cited) == 2:
+        return (
+            f"{capital(listed([each.text for each in cited]))} contradict each other; each of them alone fits a matrix."
+        )
+    return f"These {len(cited)} figures contradict each other; without any one of them, a matrix gives the others."
 
 
 def _no_shares(figure_set: FigureSet, clash: Sequence[str]) -> AuditFinding:

@@ -49,7 +49,9 @@ KINDS = {
     "above-constant": "a loss above that of the best constant prediction",
     "settings": "a setting with two stated values",
     "same-name": "two rows with one name",
-    "sentence": "a sentence that the printed figures contradict",
+    "sentence": "a sentence that the printed figures, or the figures that they imply, contradict",
+    "sentence-support": "whether the printed figures show a sentence, only agree with it, or say nothing about it",
+    "unknown-name": "a sentence about a name that no row and no card has, and that resembles a row",
 }
 """Each kind of finding, with its meaning."""
 

@@ -181,9 +181,7 @@ class _Simulation:
 
 
 @lru_cache(maxsize=1000)
-def _of_interval(
-    simulation: _Simulation, difference: float, sets: int, as_printed: PrintedTruth | None
-) -> ClaimPlan:
+def _of_interval(simulation: _Simulation, difference: float, sets: int, as_printed: PrintedTruth | None) -> ClaimPlan:
     """The plan for a part of a statement, without its name."""
     entry = ClaimPlan("", "", "statement", limit=simulation.bound)
     metric, (step, step_wrong) = label_of(simulation.assertion.key), simulation.distances(difference)

@@ -111,7 +111,9 @@ class BinaryWorld(World[PairedScores]):
     def expected_count(self, truth: float) -> tuple[int, int] | None:
         """Return numerator and denominator of the expected figure in whole images; None if it is no share of images."""
         ratio = get_metric(self.metric).ratio
-        return None if ratio is None or max(ratio.numerator) > 1 else ratio.sums(Confusion(*self._expected_counts(truth)))
+        return (
+            None if ratio is None or max(ratio.numerator) > 1 else ratio.sums(Confusion(*self._expected_counts(truth)))
+        )
 
     def period(self, truth: float) -> int:
         """Return a number of consecutive test set sizes that contains every way to round the expected counts."""
