@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmark.evidence.intervals.formulas import hanley_mcneil
-from benchmark.evidence.metrics.printed import is_of_counts, of_other_class, printed_label, ratio_of
+from benchmark.evidence.metrics.printed import is_count, is_of_counts, of_other_class, printed_label, ratio_of
 from benchmark.evidence.metrics.registry import Confusion, find_metric
 from benchmark.evidence.published.feasible import Range, metric_of, printed_range
 from reports.audit.figures import AuditRow, Citation, cite, counts
@@ -128,7 +128,7 @@ def _possible(audited: AuditRow) -> tuple[Confusion, ...]:
 def _values(matrices: Sequence[Confusion], key: str) -> Range | None:
     """The least and the greatest value of a figure over all possible matrices; None where one leaves it undefined."""
     metric = find_metric(key)
-    if not matrices or not is_of_counts(key) or (metric is not None and metric.kind == "count"):
+    if not matrices or not is_of_counts(key) or is_count(key):
         return None
     if metric is not None and any(metric.evaluate(None, matrix)[0] is None for matrix in matrices):
         return None

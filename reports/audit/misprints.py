@@ -31,6 +31,7 @@ EXPLAINED = (
     "no-matrix",
     "rates",
     "no-shares",
+    "sources",
     "averages",
     "auc-out-of-reach",
     "matrix-size",
