@@ -179,19 +179,19 @@ def _of_counts(p: float | None, one: Evidence, other: Evidence) -> str | None:
     if one.count is None or other.count is None:
         return None
     greatest = max(abs(one.count[1] - other.count[0]), abs(other.count[1] - one.count[0]))
-    images = f"{greatest} image{'' if greatest == 1 else 's'}"
     least, exact = least_p(greatest), least_p(greatest, exact=True)
+    counts = f"heir counts differ by at most {greatest}"
     if p is None and least >= _LEVEL:
         return (
-            f"They differ by at most {images}: on the same test set no pairing of the decisions gives McNemar's test a "
-            f"p value below {_LEVEL:g} (exact: {exact:.2g} or more)."
+            f"T{counts}: on the same test set no pairing of the decisions gives McNemar's test a p value below "
+            f"{_LEVEL:g} (exact: {exact:.2g} or more)."
         )
     if p is not None and p < least * (1 - _UNIT):
         return (
-            f"The stated p value of {p:g} cannot be McNemar's: they differ by at most {images}, so on the same test "
-            f"set its smallest p value is {least:.2g} (exact: {exact:.2g})."
+            f"The stated p value of {p:g} cannot be McNemar's: t{counts}, so on the same test set its smallest p value "
+            f"is {least:.2g} (exact: {exact:.2g})."
         )
-    return f"They differ by at most {images}: McNemar's exact p value is {exact:.2g} or more, if on the same test set."
+    return f"T{counts}: McNemar's exact p value is {exact:.2g} or more, if on the same test set."
 
 
 def _of_areas(p: float | None, one: Evidence, other: Evidence) -> str | None:

@@ -145,7 +145,7 @@ def test_a_gain_has_newcombes_interval_and_the_best_case_of_mcnemars_test(tmp_pa
     low, high = confint_proportions_2indep(579, 624, 566, 624, compare="diff", method="newcomb")
     assert f"[{low:.3f}, {high:.3f}], includes 0" in found.statement
     least = mcnemar(np.array([[0, 13], [0, 0]]), exact=True).pvalue
-    assert f"They differ by at most 13 images: McNemar's exact p value is {least:.2g} or more" in found.derivation
+    assert f"Their counts differ by at most 13: McNemar's exact p value is {least:.2g} or more" in found.derivation
 
 
 def test_a_gain_of_aucs_has_the_interval_of_hanley_and_mcneil(tmp_path: Path) -> None:
