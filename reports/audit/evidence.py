@@ -113,12 +113,12 @@ def _printed(
     error, test = None, row.of_two
     if figure.key == "auc" and figure.split == "test" and test is not None and 0 < figure.value < 1:
         error = hanley_mcneil(figure.value, test.positives, test.negatives)
-    shown = number(figure.value, figure.decimals)
+    text = number(figure.value, figure.decimals)
     if figure.upper is not None:
-        shown += f" to {number(figure.upper, figure.decimals)}"
+        text += f" to {number(figure.upper, figure.decimals)}"
     origin = f"{figure.location}{_under_another_name(claims, row, figure)}"
     count = _count(row, figure.key, values) if figure.split == "test" else None
-    return Evidence(row, values, shown, origin, figure, matrices, interval, is_printed_interval, count, error)
+    return Evidence(row, values, text, origin, figure, matrices, interval, is_printed_interval, count, error)
 
 
 def _possible(audited: AuditRow) -> tuple[Confusion, ...]:

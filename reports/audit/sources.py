@@ -57,13 +57,13 @@ def different_sources(figure_set: FigureSet, test: TestSet, printed: PrintedMatr
         return None
     others = tuple(figure for figure in figure_set.figures if not is_of_counts(figure.key))
     sets = {place: replace(figure_set, figures=tuple(by_place[place])) for place in places}
-    found = {place: find_matrices(each, test) for place, each in sets.items()}
-    if any(not each.possible for each in found.values()):
+    matrices_of = {place: find_matrices(each, test) for place, each in sets.items()}
+    if any(not each.possible for each in matrices_of.values()):
         return None
     main = places[0]
     statements, derivations = [], []
     for place in places[1:]:
-        distance = _distance(found[main].likely, found[place].likely)
+        distance = _distance(matrices_of[main].likely, matrices_of[place].likely)
         if distance == 0:
             continue
         if distance is not None:
@@ -79,10 +79,10 @@ def different_sources(figure_set: FigureSet, test: TestSet, printed: PrintedMatr
         "contradiction",
         cited,
         f"The figures of this row are not about the same decisions: {main} differs from {listed(statements)}.",
-        f"{capital(main)} has {_matrices(found[main].likely)}{_as_printed(sets[main], printed)}. "
+        f"{capital(main)} has {_matrices(matrices_of[main].likely)}{_as_printed(sets[main], printed)}. "
         f"{' '.join(derivations)} So many of the {test.total} decisions differ, and each place alone is possible.",
     )
-    return Sources(replace(figure_set, figures=(*by_place[main], *others)), found[main], finding)
+    return Sources(replace(figure_set, figures=(*by_place[main], *others)), matrices_of[main], finding)
 
 
 def images_between(matrices: Sequence[Confusion], printed: Confusion) -> int | None:

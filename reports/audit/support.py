@@ -62,15 +62,15 @@ def _of_bound(claims: Claims, rows: Mapping[str, AuditRow], statement: Statement
     low, high = one.interval
     shows = low >= bound.value - _UNIT if side == "at least" else high <= bound.value + _UNIT
     printed = "printed" if one.is_printed_interval else "95%"
-    found = f"{figure}, and its {printed} interval {interval(one.interval)}"
+    measured = f"{figure}, and its {printed} interval {interval(one.interval)}"
     of = _count_in_words(one)
     if shows:
         where = "is not below" if side == "at least" else "is not above"
-        return _shows(statement, [one], f"{found} {where} {bound.value:g}", f"{of}{_OTHERS}")
+        return _shows(statement, [one], f"{measured} {where} {bound.value:g}", f"{of}{_OTHERS}")
     end = "lower end" if side == "at least" else "upper end"
     where = "includes" if low <= bound.value <= high else "is on the other side of"
     return _agrees(
-        statement, [one], f"{found} {where} {bound.value:g}", f"{of}{_needed(one, bound, side, end)}".strip()
+        statement, [one], f"{measured} {where} {bound.value:g}", f"{of}{_needed(one, bound, side, end)}".strip()
     )
 
 

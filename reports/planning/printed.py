@@ -72,7 +72,16 @@ def printed_truth(claims: Claims, assertion: Judged) -> PrintedTruth | None:
 
 
 def printed_values(claims: Claims, assertion: Judged, card: str) -> list[float]:
-    """List the printed test figures of one card that a part of a statement is about."""
+    """List the printed test figures of one card that a part of a statement is about.
+
+    Args:
+        claims: The claims.
+        assertion: The part of a statement.
+        card: The name of the card or of its row.
+
+    Returns:
+        The values; empty where none is printed.
+    """
     return [figure.value for figure in _figures(claims, assertion, card)]
 
 
