@@ -18,6 +18,7 @@ from reports.text import number
 from zoo.models.card import PublishedFigure
 
 _NEAR = 1e-9
+_HALF = 0.5
 _MATRIX = "only possible confusion matrix"
 
 About = AtLeast | Superior | Equivalent
@@ -73,13 +74,14 @@ def evidence_of(claims: Claims, rows: Mapping[str, AuditRow], card: str, about: 
         rows: The audited rows by name.
         card: The name of a card or row.
         about: The form of the sentence. One about stated decisions is only compared with rows of these decisions.
+            Printed figures are at 0.5 unless their row says otherwise.
 
     Returns:
         One entry per printed figure, or one per row whose confusion matrices imply an unprinted one.
     """
     evidence: list[Evidence] = []
     for row in claims.rows:
-        if card not in (row.card, row.name) or (about.at is not None and about.at != row.at):
+        if card not in (row.card, row.name) or not _same_decisions(row, about):
             continue
         matrices = _possible(rows[row.name]) if about.split == "test" else ()
         implied = _values(matrices, about.key)
@@ -119,6 +121,11 @@ def _printed(
     origin = f"{figure.location}{_under_another_name(claims, row, figure)}"
     count = _count(row, figure.key, values) if figure.split == "test" else None
     return Evidence(row, values, text, origin, figure, matrices, interval, is_printed_interval, count, error)
+
+
+def _same_decisions(row: Row, about: About) -> bool:
+    at_half = row.at == "half" or (row.at is None and row.threshold == _HALF)
+    return about.at is None or (at_half if about.at == "half" else row.at == about.at)
 
 
 def _possible(audited: AuditRow) -> tuple[Confusion, ...]:

@@ -39,9 +39,8 @@ def sentence_findings(claims: Claims, rows: Mapping[str, AuditRow]) -> Iterator[
         contradiction = next((each for form in forms if (each := _contradicted(claims, rows, statement, form))), None)
         if contradiction is not None:
             yield contradiction
-        for form in forms:
-            if _contradicted(claims, rows, statement, form) is None:
-                yield from supported(claims, rows, statement, form)
+        others = [form for form in forms if _contradicted(claims, rows, statement, form) is None]
+        yield from supported(claims, rows, statement, others)
         yield from _p_value(claims, statement)
 
 

@@ -20,7 +20,7 @@ from reports.audit.evidence import About, Evidence, evidence_of
 from reports.audit.figures import AuditFinding, AuditRow, Citation
 from reports.claims.model import Claims
 from reports.claims.statement import AtLeast, AtMost, Equivalent, Form, NotSuperior, Statement, Superior
-from reports.text import capital, interval
+from reports.text import capital, interval, listed
 
 _LEVEL = 0.05
 _UNIT = 1e-9
@@ -29,30 +29,40 @@ _OTHERS = (
 )
 
 
-def supported(claims: Claims, rows: Mapping[str, AuditRow], statement: Statement, form: Form) -> Iterator[AuditFinding]:
-    """Say how far the printed figures support one part of a sentence.
+def supported(
+    claims: Claims, rows: Mapping[str, AuditRow], statement: Statement, forms: Sequence[Form]
+) -> Iterator[AuditFinding]:
+    """Say how far the printed figures support the parts of a sentence.
 
     Args:
         claims: The claims.
         rows: The audited rows by name.
         statement: The sentence.
-        form: A part of it that the figures do not contradict.
+        forms: Its parts that the figures do not contradict.
 
     Yields:
-        A note for a part about figures: they show it, they agree with it but do not show it, or it cannot be checked.
-        None for parts about anything else.
+        A note for each part about figures: they show it, or they agree with it but do not show it; and one note for all
+        parts that cannot be checked. None for parts about anything else.
     """
-    match form.assertion:
-        case AtLeast() as bound:
-            yield _of_bound(claims, rows, statement, bound)
-        case Superior() | Equivalent() as pair:
-            yield _of_pair(claims, rows, statement, pair)
+    unchecked: list[tuple[About, list[str]]] = []
+    for form in forms:
+        about = form.assertion
+        if not isinstance(about, AtLeast | Superior | Equivalent):
+            continue
+        names = [about.card] if isinstance(about, AtLeast) else [about.a, about.b]
+        absent = [name for name in names if not evidence_of(claims, rows, name, about)]
+        if absent:
+            unchecked.append((about, absent))
+        elif isinstance(about, AtLeast):
+            yield _of_bound(claims, rows, statement, about)
+        else:
+            yield _of_pair(claims, rows, statement, about)
+    if unchecked:
+        yield _unchecked(claims, statement, unchecked)
 
 
 def _of_bound(claims: Claims, rows: Mapping[str, AuditRow], statement: Statement, bound: AtLeast) -> AuditFinding:
     evidence = evidence_of(claims, rows, bound.card, bound)
-    if not evidence:
-        return _unchecked(claims, statement, bound, (bound.card,))
     one = max(evidence, key=lambda each: each.interval is not None)
     figure = f"{label_of(bound.key)} of {bound.card} is {one.value}"
     side: Side = "at most" if isinstance(bound, AtMost) else "at least"
@@ -95,9 +105,6 @@ def _of_pair(
     claims: Claims, rows: Mapping[str, AuditRow], statement: Statement, pair: Superior | Equivalent
 ) -> AuditFinding:
     first, second = (evidence_of(claims, rows, card, pair) for card in (pair.a, pair.b))
-    if not first or not second:
-        absent = [card for card, each in ((pair.a, first), (pair.b, second)) if not each]
-        return _unchecked(claims, statement, pair, absent)
     one, other = (max(each, key=lambda evidence: evidence.interval is not None) for each in (first, second))
     both, label = [one, other], label_of(pair.key)
     metric = find_metric(pair.metric) or find_multiclass(pair.key)
@@ -240,24 +247,30 @@ def _agrees(statement: Statement, evidence: Sequence[Evidence], text: str, deriv
     return _note(statement, evidence, f"{start}: {text}.", derivation)
 
 
-def _unchecked(claims: Claims, statement: Statement, about: About, absent: Sequence[str]) -> AuditFinding:
-    names = [about.card] if isinstance(about, AtLeast) else [about.a, about.b]
-    row = next((row.name for name in names for row in claims.rows if name in (row.card, row.name)), claims.rows[0].name)
-    label = label_of(about.key)
-    split = "" if about.split == "test" else f"{about.split} "
-    if about.at is not None:
-        reason = f"it is about decisions with `at: {about.at}`, and no row of {_or(absent)} with this key has {label}"
-    else:
-        reason = f"no {split}{label} of {_or(absent)} is printed or follows from printed figures"
+def _unchecked(claims: Claims, statement: Statement, parts: Sequence[tuple[About, Sequence[str]]]) -> AuditFinding:
+    absent = {name for _, names in parts for name in names}
+    row = next((row.name for row in claims.rows if absent & {row.card, row.name}), claims.rows[0].name)
+    missing: dict[str, list[str]] = {}
+    for about, names in parts:
+        split = "" if about.split == "test" else f"{about.split} "
+        at = "" if about.at is None else f" with `at: {about.at}`"
+        cards = missing.setdefault(f"{split}{label_of(about.key)}{at}", [])
+        cards += (name for name in names if name not in cards)
+    figures = listed([f"{figure} of {listed(names, 'or')}" for figure, names in missing.items()], "or")
     return AuditFinding(
         "sentence-support",
         "note",
         row,
         None,
         (Citation(statement.text, statement.location),),
-        f"The sentence {_named(statement)} cannot be checked against the printed figures: {reason}.",
+        f"The sentence {_named(statement)} cannot be {'fully ' if _is_partly(statement, parts) else ''}checked against "
+        f"the printed figures: no {figures} is printed or follows from them.",
         "That nothing contradicts it does not mean that it follows.",
     )
+
+
+def _is_partly(statement: Statement, parts: Sequence[object]) -> bool:
+    return len(parts) < len(statement.assertion.forms())
 
 
 def _note(statement: Statement, evidence: Sequence[Evidence], text: str, derivation: str) -> AuditFinding:
@@ -267,7 +280,3 @@ def _note(statement: Statement, evidence: Sequence[Evidence], text: str, derivat
 
 def _named(statement: Statement) -> str:
     return f"{statement.id} ({statement.location})"
-
-
-def _or(names: Sequence[str]) -> str:
-    return " and ".join(names)

@@ -123,7 +123,11 @@ def test_an_interval_that_includes_the_bound_does_not_show_it(tmp_path: Path) ->
         (recall_of("resnet", 0.9), "The printed figures support the sentence s0 (Text): recall of resnet is 0.9590"),
         (recall_of("resnet", 0.99, form="at_most"), "its 95% interval [0.934, 0.975] is not above 0.99"),
         (recall_of("resnet", 0.97, form="at_most"), "but do not show it"),
-        (recall_of("resnet", 0.9, at="chosen"), "cannot be checked against the printed figures: it is about decisions"),
+        (
+            recall_of("resnet", 0.9, at="chosen"),
+            "no recall with `at: chosen` of resnet is printed or follows",
+        ),
+        (recall_of("resnet", 0.95, at="half"), "includes 0.95"),
         ({"at_least": {"card": "resnet", "metric": "auc", "value": 0.965}}, "interval [0.959, 0.983] includes 0.965"),
         ({"at_least": {"card": "resnet", "metric": "f1", "value": 0.9}}, "No interval is printed, and none follows"),
         ({"at_least": {"card": "resnet", "metric": "log_loss", "value": 0.9}}, "no log loss of resnet is printed"),
