@@ -127,7 +127,8 @@ def _evidence(alternative: Alternative) -> str:
     as_ = f"As {meaning(alternative)}"
     if alternative.example:
         first = "; ".join(map(counts, alternative.example[:_MOST_LISTED]))
-        return f"{as_} they can come from {first}{'; ...' if len(alternative.example) > _MOST_LISTED else ''}."
+        more = len(alternative.example) - _MOST_LISTED
+        return f"{as_} they can come from {first}{f'; and {more} more' if more > 0 else ''}."
     if not alternative.matrices:
         return f"{as_} they are possible."
     return f"{as_}: {_examples(alternative.matrices).removesuffix(',')}."

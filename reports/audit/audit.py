@@ -34,7 +34,8 @@ from reports.audit.misprints import EXPLAINED, misprint
 from reports.audit.multiclass import class_row, class_set_findings, printed_class_matrix
 from reports.audit.outcome import AMBIGUOUS, with_outcome
 from reports.audit.rates import area_of_decisions, implied_test_set
-from reports.audit.sentences import contradicted_sentences
+from reports.audit.sentences import sentence_findings
+from reports.audit.sources import Sources, different_sources
 from reports.audit.uncertainty import uncertainty_findings
 from reports.claims.model import Claims, Interpretation, PrintedMatrix, Row, TestSet
 from reports.claims.printed import AnyMatrix, PrintedClassMatrix
@@ -90,6 +91,11 @@ def audit(claims: Claims) -> Audit:
             matrices = _matrices(figure_set, printed.get(row.name))
             if _is_final(figure_set) and figure_set.decisions() and row.repeats is None:
                 final[row.name] = figure_set
+                sources = _sources(figure_set, matrices, printed.get(row.name))
+                if sources is not None:
+                    findings += printed_twice(figure_set)
+                    figure_set, matrices = sources.main, sources.feasible
+                    findings.append(sources.finding)
                 if matrices is not None:
                     feasible[row.name] = matrices
                 findings += which_test(figure_set, matrices, claims.source.other_tests)
@@ -117,9 +123,7 @@ def audit(claims: Claims) -> Audit:
             findings += misprint(figure_set, matrices_of_rows.get(name), name in of_several)
     findings += _contradictory_settings(claims)
     findings += _same_names(claims)
-    findings += contradicted_sentences(claims)
     order = {row.name: index for index, row in enumerate(claims.rows)}
-    findings.sort(key=lambda finding: (SEVERITIES.index(finding.severity), order[finding.row]))
     audited = tuple(
         with_outcome(
             class_row(row, class_matrices.get(row.name))
@@ -130,6 +134,8 @@ def audit(claims: Claims) -> Audit:
         )
         for row in claims.rows
     )
+    findings += sentence_findings(claims, {row.name: row for row in audited})
+    findings.sort(key=lambda finding: (SEVERITIES.index(finding.severity), order[finding.row]))
     return Audit(claims.name, claims.title, tuple(findings), audited)
 
 
@@ -178,6 +184,12 @@ def _matrices(figure_set: FigureSet, printed: PrintedMatrix | None) -> FeasibleM
         return None
     test = _printed_matrices(row, printed).test
     return find_matrices(figure_set, test) if test.negatives and test.positives else None
+
+
+def _sources(figure_set: FigureSet, feasible: FeasibleMatrices | None, printed: PrintedMatrix | None) -> Sources | None:
+    if feasible is None or feasible.too_many or (feasible.possible and not any(printed_twice(figure_set))):
+        return None
+    return different_sources(figure_set, feasible.test, printed)
 
 
 def _check_set(figure_set: FigureSet, feasible: FeasibleMatrices | None) -> Iterator[AuditFinding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,9 +19,9 @@ from benchmark.evidence.published.feasible import (
     smallest_conflict,
 )
 from benchmark.evidence.published.shares import feasible_at_any_size
-from reports.audit.figures import AuditFinding, FigureSet, cite, counts, figure_range, named, printed, sizes
+from reports.audit.figures import AuditFinding, Citation, FigureSet, cite, counts, figure_range, named, printed, sizes
 from reports.claims.model import TestSet
-from reports.text import capital, listed
+from reports.text import capital, listed, plural
 
 Ranges = Mapping[str, Range]
 
@@ -80,8 +81,19 @@ def printed_twice(figure_set: FigureSet) -> Iterator[AuditFinding]:
                     "contradiction",
                     (cite(first), cite(second)),
                     f"{capital(named(first))} is printed as {printed(second)} elsewhere.",
-                    "No single value gives both, whether rounded or truncated.",
+                    "No single value gives both, whether rounded or truncated."
+                    f"{_images_apart(figure_set, first.key, one, other)}",
                 )
+
+
+def _images_apart(figure_set: FigureSet, key: str, one: Range, other: Range) -> str:
+    """By how many images two values of one figure differ at least, as a sentence; empty where it is not known."""
+    ratio, test = ratio_of(key), figure_set.row.of_two if figure_set.split == "test" else None
+    if ratio is None or ratio.population is None or test is None or figure_set.row.repeats is not None:
+        return ""
+    n = {"images": test.total, "positives": test.positives, "negatives": test.negatives}[ratio.population]
+    images = math.ceil((max(one[0], other[0]) - min(one[1], other[1])) * n)
+    return f" Of {n} {ratio.population}, they differ by at least {plural(images, 'image')}."
 
 
 def conflicts(figure_set: FigureSet, feasible: FeasibleMatrices | None) -> Iterator[AuditFinding]:
@@ -213,10 +225,18 @@ def _no_matrix(figure_set: FigureSet, clash: Sequence[str], test: TestSet) -> Au
         "impossible",
         cited,
         f"No confusion matrix of {sizes(test)} images gives {together}{' together' if len(clash) > 1 else ''}.",
-        "Every matrix was tried, with all figures rounded and with all figures cut"
-        + ("; if any one of the figures is left out, some matrix fits." if len(clash) > 1 else "."),
+        "Every matrix was tried, with all figures rounded and with all figures cut."
+        + (f" {_without_one(cited)}" if len(clash) > 1 else ""),
         cited,
     )
+
+
+def _without_one(cited: Sequence[Citation]) -> str:
+    if len(cited) == 2:
+        return (
+            f"{capital(listed([each.text for each in cited]))} contradict each other; each of them alone fits a matrix."
+        )
+    return f"These {len(cited)} figures contradict each other; without any one of them, a matrix gives the others."
 
 
 def _no_shares(figure_set: FigureSet, clash: Sequence[str]) -> AuditFinding:

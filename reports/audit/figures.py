@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from benchmark.evidence.metrics.multiclass import find_multiclass
-from benchmark.evidence.metrics.printed import is_of_counts, printed_label
-from benchmark.evidence.metrics.registry import Confusion, find_metric
+from benchmark.evidence.metrics.printed import is_count, is_of_counts, printed_label
+from benchmark.evidence.metrics.registry import Confusion
 from benchmark.evidence.published.feasible import Range, Rounding, cut_range, printed_range
 from reports.claims.printed import Interpretation, MulticlassTestSet, PrintedMatrix, Row, TestSet
 from zoo.models.card import PublishedFigure
@@ -37,6 +37,7 @@ KINDS = {
     "averages": "figures over several classes that no decisions average to",
     "misprint": "which single misprint would explain contradictory figures, and what should have been printed",
     "sample-size": "the smallest number of images that a proportion can be based on",
+    "sources": "figures of one row that two places print, each possible alone and not together",
     "matrix-size": "a printed confusion matrix has other class sizes than the test set of its row",
     "matrix-not-of-row": "a printed confusion matrix does not give its row's figures",
     "matrix-of-other-row": "a printed confusion matrix gives another row's figures",
@@ -49,7 +50,9 @@ KINDS = {
     "above-constant": "a loss above that of the best constant prediction",
     "settings": "a setting with two stated values",
     "same-name": "two rows with one name",
-    "sentence": "a sentence that the printed figures contradict",
+    "sentence": "a sentence that the printed figures, or the figures that they imply, contradict",
+    "sentence-support": "whether the printed figures show a sentence, only agree with it, or say nothing about it",
+    "unknown-name": "a sentence about a name that no row and no card has, and that resembles a row",
 }
 """Each kind of finding, with its meaning."""
 
@@ -274,8 +277,7 @@ def figure_sets(row: Row, reading: Interpretation | None = None) -> Iterator[Fig
 
 def figure_range(figure: PublishedFigure, rounding: Rounding = "rounded") -> Range:
     """The range of values that print as `figure`: rounded, cut, or either. A count is exact."""
-    metric = find_metric(figure.metric)
-    if rounding == "rounded" or (metric is not None and metric.kind == "count"):
+    if rounding == "rounded" or is_count(figure.metric):
         return printed_range(figure.value, figure.decimals, figure.upper)
     if rounding == "cut":
         return cut_range(figure.value, figure.decimals, figure.upper)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from benchmark.evidence.diagnosis.diagnoses import ONE_CLASS_SHARE
-from benchmark.evidence.metrics.printed import printed_label
+from benchmark.evidence.metrics.printed import is_count, printed_label
 from benchmark.evidence.metrics.registry import Confusion
 from benchmark.evidence.published.feasible import (
     feasible_sizes,
@@ -15,8 +15,9 @@ from benchmark.evidence.published.feasible import (
 )
 from reports.audit.decisions import ROUNDINGS, FeasibleMatrices, find_matrices
 from reports.audit.figures import AuditFinding, Citation, FigureSet, cite, counts, figure_range, printed, sizes
+from reports.audit.sources import images_between
 from reports.claims.model import Claims, PrintedMatrix, TestSet
-from reports.text import capital, listed
+from reports.text import capital, listed, plural
 
 _ONE_CLASS = {"single-class-collapse", "one-class-threshold"}
 _LARGEST_SET = 10_000
@@ -142,14 +143,14 @@ def printed_matrix(
     misfits = misfits_of(confusion, figure_set)
     if figure_set is None or not misfits:
         return
-    gives = listed([f"{printed_label(name)} {metric_of(confusion, name):.4f}" for name in misfits])
+    gives = listed([_figure_of(confusion, name) for name in misfits])
     row_prints = listed([printed(each.figure) for each in figure_set.cited(misfits) if each.figure])
     yield figure_set.finding(
         "matrix-not-of-row",
         "contradiction",
         (cited, *figure_set.cited(misfits)),
         f"The printed matrix ({counts(matrix)}) does not give the figures of this row.",
-        f"It gives {gives}; the row prints {row_prints}.",
+        f"It gives {gives}; the row prints {row_prints}.{_images_apart(matrix, feasible.get(matrix.row))}",
     )
     for name, other in rows.items():
         metrics = tuple(other.decisions())
@@ -163,6 +164,24 @@ def printed_matrix(
                 f"The printed matrix {belongs}.",
                 f"It gives {listed([each.text for each in other.cited(metrics)])}, as printed for {name}.",
             )
+
+
+def _figure_of(matrix: Confusion, name: str) -> str:
+    return f"{printed_label(name)} {metric_of(matrix, name):.{0 if is_count(name) else 4}f}"
+
+
+def _images_apart(matrix: PrintedMatrix, feasible: FeasibleMatrices | None) -> str:
+    """By how many images a printed matrix differs from the matrices of its row, as a sentence; empty if unknown."""
+    confusion = confusion_of(matrix)
+    images = None if feasible is None else images_between(feasible.likely, confusion)
+    if images is None or feasible is None:
+        return ""
+    errors = sorted({each.fp + each.fn for each in feasible.likely})
+    of_row = str(errors[0]) if len(errors) == 1 else f"{errors[0]} to {errors[-1]}"
+    return (
+        f" The two differ by at least {plural(images, 'image')}: the matrix has {confusion.fp + confusion.fn} errors, "
+        f"the figures of the row {of_row}."
+    )
 
 
 def _other_orientation(

@@ -31,6 +31,7 @@ EXPLAINED = (
     "no-matrix",
     "rates",
     "no-shares",
+    "sources",
     "averages",
     "auc-out-of-reach",
     "matrix-size",
@@ -70,7 +71,7 @@ def misprint(
         )
     elif len(explanations) == 1:
         statement = f"One misprint would explain the contradictions of this row: {_correction(explanations[0])}."
-        derivation = f"{capital(_agreement(explanations[0]))}. No other single misprint would explain them."
+        derivation = f"{capital(_agreement(explanations[0]))}. {_others(figures, explanations[0])}"
     else:
         each_alone = f"Each of {len(explanations)} misprints alone would explain the contradictions of this row"
         statement = f"{each_alone}: {_corrections(explanations)}."
@@ -202,6 +203,14 @@ def _correction(each: Explanation) -> str:
 
 def _corrections(explanations: Sequence[Explanation]) -> str:
     return "; ".join(_correction(each) for each in explanations)
+
+
+def _others(figures: Sequence[PublishedFigure], only: Explanation) -> str:
+    """That no other number explains the row, with the figures that were left out in vain."""
+    others = [named(figure) for figure in figures if named(figure) != only.printed]
+    if not others:
+        return "No other single misprint would explain them."
+    return f"No other single misprint would explain them: without {listed(others, 'or')}, the rest still disagrees."
 
 
 def _agreement(each: Explanation) -> str:

@@ -14,7 +14,7 @@ from reports.text import listed
 AMBIGUOUS = ("would-fit", "no-mean")
 """The kinds of findings that name meanings with which the figures of a row would fit."""
 
-_NOT_OF_FIGURES = ("settings", "same-name", "sentence", "matrix-would-fit")
+_NOT_OF_FIGURES = ("settings", "same-name", "sentence", "sentence-support", "unknown-name", "matrix-would-fit")
 
 
 def with_outcome(audited: AuditRow, row: Row, findings: Sequence[AuditFinding]) -> AuditRow:

@@ -2,114 +2,181 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from benchmark.evidence.metrics.multiclass import find_multiclass
 from benchmark.evidence.metrics.registry import find_metric, label_of
-from benchmark.evidence.published.feasible import Range, printed_range
-from reports.audit.figures import AuditFinding, Citation
-from reports.claims.model import Claims, Row
-from reports.claims.statement import AtLeast, AtMost, Form, Statement, Superior
-from reports.text import capital, number
-from zoo.models.card import PublishedFigure
+from reports.audit.evidence import Evidence, evidence_of, matrices_in_words
+from reports.audit.figures import AuditFinding, AuditRow, Citation
+from reports.audit.support import supported
+from reports.claims.model import Claims
+from reports.claims.statement import AtLeast, AtMost, Equivalent, Form, Statement, Superior
+from reports.text import capital, listed, number
 
-_Printed = tuple[Row, PublishedFigure]
+_EQUAL = 1e-12
+_LEVEL = 0.05
 
 
-def contradicted_sentences(claims: Claims) -> Iterator[AuditFinding]:
-    """Sentences that no printed figure of their cards allows.
+def sentence_findings(claims: Claims, rows: Mapping[str, AuditRow]) -> Iterator[AuditFinding]:
+    """Check each sentence against the printed figures, and against the figures that these imply.
 
-    A bound is compared with every figure of the same measure that a row of the card prints; the sentence is
-    contradicted if each of them is on the wrong side, whatever its rounding. A comparison of two cards is contradicted
-    if every figure of the better one is at most every figure of the other. A sentence about decisions that were chosen,
-    or at 0.5, is left out: a printed figure does not say which it is of.
+    A bound is contradicted if every value that a row of the card prints is on the wrong side, whatever its rounding, or
+    if every possible confusion matrix of the row gives such a value. A comparison is contradicted if no values of the
+    two cards allow it. A sentence that is not contradicted is followed by whether the figures show it
+    (`reports.audit.support`). Parts of `any` are left out, since none of them is necessary.
 
     Args:
         claims: The claims.
+        rows: The audited rows by name.
 
     Yields:
-        A contradiction for each such sentence, at the first row that it is about.
+        Contradictions and notes, at the first row that a sentence is about.
     """
     for statement in claims.statements:
-        for form in statement.assertion.necessary():
-            finding = _checked(claims, statement, form)
-            if finding is not None:
-                yield finding
-                break
+        misspelt = {name for form in statement.assertion.forms() for name in misspelt_rows(claims, form)}
+        yield from (_unknown_name(claims, statement, name) for name in sorted(misspelt))
+        forms = [form for form in statement.assertion.necessary() if not misspelt & set(form.assertion.cards)]
+        contradiction = next((each for form in forms if (each := _contradicted(claims, rows, statement, form))), None)
+        if contradiction is not None:
+            yield contradiction
+        others = [form for form in forms if _contradicted(claims, rows, statement, form) is None]
+        yield from supported(claims, rows, statement, others)
+        yield from _p_value(claims, statement)
 
 
-def _checked(claims: Claims, statement: Statement, form: Form) -> AuditFinding | None:
+def _contradicted(
+    claims: Claims, rows: Mapping[str, AuditRow], statement: Statement, form: Form
+) -> AuditFinding | None:
     match form.assertion:
-        case AtMost() as bound:
-            return _against_bound(claims, statement, bound, lambda ends, value: ends[0] > value, "at most")
         case AtLeast() as bound:
-            return _against_bound(claims, statement, bound, lambda ends, value: ends[1] < value, "at least")
+            return _against_bound(claims, rows, statement, bound)
         case Superior() as better if form.name == "superior":
-            return _against_other(claims, statement, better)
+            return _against_other(claims, rows, statement, better)
+        case Equivalent() as alike:
+            return _against_other(claims, rows, statement, alike)
     return None
 
 
 def _against_bound(
-    claims: Claims, statement: Statement, bound: AtLeast, excludes: Callable[[Range, float], bool], words: str
+    claims: Claims, rows: Mapping[str, AuditRow], statement: Statement, bound: AtLeast
 ) -> AuditFinding | None:
-    printed = _figures(claims, bound.card, bound)
-    if not printed or not all(excludes(_range(figure), bound.value) for _, figure in printed):
+    evidence = evidence_of(claims, rows, bound.card, bound)
+    upwards = not isinstance(bound, AtMost)
+    excluded = [
+        each.values[1] < bound.value - _EQUAL if upwards else each.values[0] > bound.value + _EQUAL for each in evidence
+    ]
+    if not evidence or not all(excluded):
         return None
-    values = [f"{number(figure.value, figure.decimals)} ({figure.location})" for _, figure in printed]
-    return _finding(
-        statement,
-        printed,
-        f"{label_of(bound.key)} of {bound.card} {words} {bound.value:g}; printed: {', '.join(values)}",
-    )
+    words = "at least" if upwards else "at most"
+    claimed = f"{label_of(bound.key)} of {bound.card} {words} {bound.value:g}"
+    return _finding(statement, rows, evidence, f"{claimed}; {_values_in_words(evidence)}")
 
 
-def _against_other(claims: Claims, statement: Statement, better: Superior) -> AuditFinding | None:
-    first, second = (_figures(claims, card, better) for card in (better.a, better.b))
-    metric = find_metric(better.metric) or find_multiclass(better.key)
+def _against_other(
+    claims: Claims, rows: Mapping[str, AuditRow], statement: Statement, form: Superior | Equivalent
+) -> AuditFinding | None:
+    first, second = (evidence_of(claims, rows, card, form) for card in (form.a, form.b))
+    metric = find_metric(form.metric) or find_multiclass(form.key)
     if not first or not second or metric is None or metric.direction not in ("higher", "lower"):
         return None
     sign = 1 if metric.direction == "higher" else -1
-    highest = max(sign * end for _, figure in first for end in _range(figure))
-    lowest = min(sign * end for _, figure in second for end in _range(figure))
-    if highest >= lowest:
+    gains = [sign * (a - b) for one in first for a in one.values for other in second for b in other.values]
+    if isinstance(form, Superior):
+        refuted = max(gains) <= form.margin + _EQUAL
+        by = f" by more than {form.margin:g}" if form.margin else ""
+        claimed = f"{label_of(form.key)} of {form.a} better than that of {form.b}{by}"
+    else:
+        refuted = min(gains) > form.within + _EQUAL or max(gains) < -form.within - _EQUAL
+        claimed = f"{label_of(form.key)} of {form.a} and {form.b} within {form.within:g}"
+    if not refuted:
         return None
-    values = [f"{number(figure.value, figure.decimals)} ({row.name}, {figure.location})" for row, figure in first]
-    others = [f"{number(figure.value, figure.decimals)} ({row.name}, {figure.location})" for row, figure in second]
-    return _finding(
-        statement,
-        [*first, *second],
-        f"{label_of(better.key)} of {better.a} better than that of {better.b}; printed: {', '.join(values)} and "
-        f"{', '.join(others)}",
-    )
+    both = [*first, *second]
+    return _finding(statement, rows, both, f"{claimed}; {_values_in_words(both, of_rows=True)}")
 
 
-def _figures(claims: Claims, card: str, of: AtLeast | Superior) -> list[_Printed]:
-    """The final figures of a measure that rows of a card print; none for a sentence about stated decisions."""
-    if of.at is not None:
-        return []
-    return [
-        (row, figure)
-        for row in claims.rows
-        if card in (row.card, row.name)
-        for figure in row.figures
-        if figure.epoch is None and (figure.key, figure.split) == (of.key, of.split)
-    ]
+def _values_in_words(evidence: Sequence[Evidence], *, of_rows: bool = False) -> str:
+    """What is printed, and what the printed figures imply where that is more exact or not printed."""
+    printed = [each for each in evidence if each.figure is not None]
+    parts = []
+    if printed:
+        values = [f"{each.value} ({f'{each.row.name}, ' if of_rows else ''}{each.origin})" for each in printed]
+        parts.append(f"printed: {' and '.join(values) if of_rows else ', '.join(values)}")
+    for each in evidence:
+        if not each.matrices or (each.figure is not None and _excluded_as_printed(each)):
+            continue
+        low, high = (number(end, 4) for end in each.values)
+        value = low if low == high else f"{low} to {high}"
+        who = f" of {each.row.name}" if of_rows else ""
+        parts.append(f"{matrices_in_words(each)}{who} {_give(each)} {value}")
+    return "; ".join(parts)
 
 
-def _range(figure: PublishedFigure) -> Range:
-    return printed_range(figure.value, figure.decimals, figure.upper)
+def _excluded_as_printed(evidence: Evidence) -> bool:
+    """Whether the printed decimals say as much as the matrices."""
+    assert evidence.figure is not None
+    places = evidence.figure.decimals
+    return all(round(end, places) == round(evidence.figure.value, places) for end in evidence.values) and places >= 3
 
 
-def _finding(statement: Statement, printed: list[_Printed], text: str) -> AuditFinding:
+def _give(evidence: Evidence) -> str:
+    return "gives" if len(evidence.matrices) == 1 else "give"
+
+
+def _finding(
+    statement: Statement, rows: Mapping[str, AuditRow], evidence: Sequence[Evidence], text: str
+) -> AuditFinding:
+    """A contradiction; ambiguous where the figures of a row fit only with a meaning that the row does not state."""
+    if any(each.figure is None for each in evidence):
+        derivation = "A figure that is not printed follows from the printed ones of its row, whatever their rounding."
+    else:
+        derivation = "Rounding of the printed figures does not explain the difference."
+    unsettled = [each.row.name for each in evidence if rows[each.row.name].outcome == "would fit"]
+    if unsettled:
+        derivation += f" The figures of {listed(unsettled)} do not fit as stated, so the sentence may be right."
     return AuditFinding(
         "sentence",
-        "contradiction",
-        printed[0][0].name,
+        "ambiguous" if unsettled else "contradiction",
+        evidence[0].row.name,
         None,
-        (
-            Citation(statement.text, statement.location),
-            *(Citation(f"{each.key} {number(each.value, each.decimals)}", each.location, each) for _, each in printed),
-        ),
+        (Citation(statement.text, statement.location), *(each.citation for each in evidence)),
         f"The sentence {statement.id} ({statement.location}) contradicts the printed figures: {capital(text)}.",
-        "Rounding of the printed figures does not explain the difference.",
+        derivation,
     )
+
+
+def _p_value(claims: Claims, statement: Statement) -> Iterator[AuditFinding]:
+    """A contradiction where a sentence says `significantly` and its p value is not below the usual level."""
+    for form in statement.assertion.forms():
+        better = form.superior
+        if better is None or not better.significant or better.p_value is None or better.p_value < _LEVEL:
+            continue
+        row = next((each.name for each in claims.rows if better.a in (each.card, each.name)), claims.rows[0].name)
+        yield AuditFinding(
+            "sentence",
+            "contradiction",
+            row,
+            None,
+            (Citation(statement.text, statement.location),),
+            f"The sentence {statement.id} ({statement.location}) calls {better.a} significantly better than "
+            f"{better.b}, and its p value of {better.p_value:g} is not below {_LEVEL:g}.",
+            "If the report states another level, the sentence may be right at that level.",
+        )
+
+
+def _unknown_name(claims: Claims, statement: Statement, name: str) -> AuditFinding:
+    similar = claims.rows_near(name)
+    return AuditFinding(
+        "unknown-name",
+        "ambiguous",
+        similar[0],
+        None,
+        (Citation(statement.text, statement.location),),
+        f"The sentence {statement.id} ({statement.location}) names {name}, which is no row and no card: did you "
+        f"mean the row {listed(similar, 'or')}?",
+        f"Nothing that the sentence says about {name} is checked.",
+    )
+
+
+def misspelt_rows(claims: Claims, form: Form) -> list[str]:
+    """List the names in a part of a sentence that no row and no card has, and that resemble a row."""
+    return [name for name in form.assertion.cards if claims.rows_near(name)]

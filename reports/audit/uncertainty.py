@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from scipy.stats import beta
 
 from benchmark.evidence.intervals.formulas import wilson
-from benchmark.evidence.metrics.printed import is_of_counts, range_of_counts, ratio_of
+from benchmark.evidence.metrics.printed import is_count, is_of_counts, range_of_counts, ratio_of
 from benchmark.evidence.published.feasible import Range
 from reports.audit.figures import AuditFinding, FigureSet, cite, figure_range, named
 from reports.claims.printed import TestSet
@@ -78,7 +78,7 @@ def _interval(
 
 
 def _deviation(figure_set: FigureSet, figure: PublishedFigure, deviation: float) -> Iterator[AuditFinding]:
-    if not is_of_counts(figure.metric):
+    if not is_of_counts(figure.metric) or is_count(figure.metric):
         return
     least, most = range_of_counts(figure.metric)
     repeats = figure_set.row.repeats

@@ -139,6 +139,11 @@ class Claims(Strict):
     # Names in statements that no card has, each with the nearest names of cards. Not part of a file.
     _near_cards: Mapping[str, tuple[str, ...]] = PrivateAttr(default_factory=dict)
 
+    def rows_near(self, name: str) -> tuple[str, ...]:
+        """Return the rows that a name in a statement resembles; none where it is the name of a row or a card."""
+        rows = [row.name for row in self.rows]
+        return near(name, rows) if name in self._near_cards and name not in rows else ()
+
     def without_card(self, names: Iterable[str]) -> str | None:
         """Return why models cannot be run because no card has their name.
 

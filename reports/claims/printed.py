@@ -183,6 +183,10 @@ class Row(Strict):
             raise ValueError("a row needs a card or figures")
         if self.at is not None and "threshold" in self.model_fields_set:
             raise ValueError("`at` and `threshold` exclude each other; keep `threshold` where its value is known")
+        if self.averaged is not None and any(figure.metric in ("correct", "errors") for figure in self.figures):
+            raise ValueError(
+                "`correct` and `errors` are of one set of decisions, and `averaged` is of several; drop them"
+            )
         for name in ("folds", "seeds"):
             number = getattr(self, name)
             if self.averaged == name and number is None:

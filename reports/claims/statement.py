@@ -96,10 +96,20 @@ class Superior(OfFigure):
     average: OverClasses = None
     margin: Margin = 0.0
     split: _Split = "test"
+    significant: bool = Field(default=False, description="whether the source calls the difference significant")
+    p_value: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=None, description="the printed p value, or its bound: 0.001 for p < 0.001; null: not printed"
+    )
 
 
 class NotSuperior(Superior):
     """A is not better than B in a metric by more than `margin`; it may be worse."""
+
+    @model_validator(mode="after")
+    def _without_significance(self) -> Self:
+        if self.significant or self.p_value is not None:
+            raise ValueError("`significant` and `p_value` are of `superior`; drop them")
+        return self
 
 
 class Equivalent(OfFigure):

@@ -11,6 +11,7 @@ from benchmark.evidence.comparison.power import POWER
 from benchmark.evidence.comparison.verdict import Decision
 from benchmark.evidence.estimate import SampleEstimate, Trainings
 from benchmark.evidence.intervals.formulas import Bounds, z_quantile
+from benchmark.evidence.metrics.printed import PRINTED, printed_label
 from benchmark.evidence.planning.classes import ClassWorld
 from benchmark.evidence.planning.noise import Noise, not_plannable
 from benchmark.evidence.planning.search import MOST, Chances, images_with_power, scaled_images, smallest_with_power
@@ -144,9 +145,9 @@ class _Simulation:
     def is_one_training(self) -> bool:
         return self.noise.seeds == 1 and not self.every_seed_alike
 
-    def power_to_differ(self, sets: int, difference: float) -> float:
-        """The probability of `differs`, which one training alone never has (`of_one_training`)."""
-        return 0.0 if self.is_one_training else self.chances(sets, difference).of("differs")
+    def power_to_differ(self, sets: int, difference: float) -> float | None:
+        """The probability of `differs`; None for one training, which never has it (`of_one_training`)."""
+        return None if self.is_one_training else self.chances(sets, difference).of("differs")
 
     def power_of_images(self, images: int) -> float:
         return replace(self, world=self.world.with_images(images)).chances(self.search_sets).of("reproduced")
@@ -190,7 +191,7 @@ def _obstacle(
     if (finding := ruling(audit, row, printed)) is not None:
         return f"impossible whatever is measured: {finding.statement}"
     if not has_counterpart(printed):
-        return "has no measured counterpart"
+        return _why_not_measured(printed)
     if (otherwise := audit.fits_otherwise(row.name, printed)) is not None:
         return f"not comparable whatever is measured: {otherwise.statement}"
     if (reason := not_plannable(printed.key)) is not None:
@@ -205,6 +206,16 @@ def _obstacle(
         different = different_prevalence(row, printed, sizes["positives"] / sum(sizes.values()))
         return None if different is None else f"not comparable: {different}"
     return None
+
+
+def _why_not_measured(printed: PublishedFigure) -> str:
+    if printed.upper is not None:
+        return "a printed range is no single figure that runs could be compared with"
+    label = printed_label(printed.key)
+    record = PRINTED.get(printed.key)
+    if record is not None and record.average is not None:
+        return f"{label} of two classes is audited, but runs are not measured by it; a figure of one class has a plan"
+    return f"{label} is audited, but runs are not measured by it, so no verdict would come out"
 
 
 def _rates(claims: Claims, row: Row, audited: AuditRow) -> tuple[tuple[float, ...], ...] | None:

@@ -30,6 +30,7 @@ class Experiment:
         difference: The true difference at which a claim should be contradicted, beyond the margin of a statement.
         expected: The true figure of cards for which no figure is printed, by assumption.
         sets: The number of simulated experiments per claim.
+        from_printed: Whether a statement is planned at the printed figures of its cards, where they are printed.
     """
 
     sizes: Mapping[str, int] | None
@@ -38,6 +39,7 @@ class Experiment:
     difference: float
     expected: float
     sets: int = SETS
+    from_printed: bool = False
 
     @property
     def search_sets(self) -> int:
@@ -60,7 +62,8 @@ class ClaimPlan:
         attainable_unlimited: The same with unlimited images and seeds, which the sample of a printed figure limits;
             None for a statement.
         power: The probability of `reproduced` under `if_true`.
-        power_to_differ: The probability of `differs` if the truth differs by the difference of the experiment.
+        power_to_differ: The probability of `differs` if the truth differs by the difference of the experiment; None for
+            one training, which cannot contradict a claim about a recipe.
         images: About how many test images give a power of 80%; None if no number does, or more than 50,000.
         seeds: The smallest tried number of seeds with a power of 80% on the planned images; None if none has it.
         note: Why there is no plan, or why no number of images or seeds suffices.

@@ -47,13 +47,14 @@ def _notes(claims: Claims, experiment: Experiment) -> Iterator[str]:
         "patient; several images per patient need more."
     )
     if noise.seeds == 1:
-        yield "With one seed no claim about a recipe can differ: another training may give another figure."
+        yield "differs is –: with one seed no claim about a recipe can differ, as another training may differ too."
     else:
         yield (
             f"Trainings differ with a standard deviation of {noise.spread:g} (--spread) and share "
             f"{noise.agreement:.0%} of the variance of an image's scores, by assumption."
         )
     if claims.statements:
+        yield _truth_of_statements(experiment)
         yield (
             f"Two cards share {BETWEEN_CARDS:.0%} of the variance of an image's scores, and figures that are not "
             f"printed are {experiment.expected:g} (--expected), by assumption."
@@ -62,6 +63,16 @@ def _notes(claims: Claims, experiment: Experiment) -> Iterator[str]:
     if others:
         left_out = plural(others, "figure")
         yield f"Left out, as they cannot be compared: {left_out} of training, validation or single epochs."
+
+
+def _truth_of_statements(experiment: Experiment) -> str:
+    assumed = f"{experiment.difference:g} beyond its bound, or half the greatest possible distance if that is less"
+    if not experiment.from_printed:
+        return f"A sentence is planned for a truth that is {assumed} (--difference)."
+    return (
+        "A sentence is planned for the printed figures of its cards (if true: the printed ...). Where they are not "
+        f"printed, the truth is assumed to be {assumed}: twice the margin. --difference states another truth."
+    )
 
 
 def _is_final(printed: PublishedFigure) -> bool:

@@ -109,8 +109,7 @@ def width_answer(
     except (ValueError, IndexError) as error:
         raise ConfigError(f"--metric {metric}: {error}") from error
     if not least <= expected <= greatest:
-        bounds = f"strictly between {least:.2f} and {greatest:.2f}"
-        raise ConfigError(f"--expected {expected:g}: {label_of(key)} lies {bounds}")
+        raise ConfigError(f"--expected {expected:g}: {_outside(label_of(key), expected, least, greatest)}")
     plan = images_for_width(world, expected, width)
     sentence = _width_sentence(key, expected, width, shares, plan)
     return WidthAnswer(key, expected, width, shares, class_sizes, plan, sentence)
@@ -130,6 +129,8 @@ def guarantee_plan(stated: str, prevalence: float | Sequence[float] | None) -> G
         ConfigError: The text names no sensitivity with a confidence, or no number of images guarantees it.
     """
     try:
+        if stated.partition("@")[0].strip() in ("1", "1.0"):
+            raise ConfigError("no number of images guarantees a sensitivity of 1; give less, such as 0.95@0.95")
         rule = ThresholdRule.parse(f"sensitivity={stated}")
     except ConfigError as error:
         raise ConfigError(f"--sensitivity {stated}: {error.lines[0]}") from error
@@ -148,6 +149,14 @@ def guarantee_plan(stated: str, prevalence: float | Sequence[float] | None) -> G
     return GuaranteePlan(rule.value, rule.confidence, shares[1], positives, validation, sentence)
 
 
+def _outside(label: str, expected: float, least: float, greatest: float) -> str:
+    for end, near in ((least, 0.01), (greatest, -0.01)):
+        if expected == round(end, 3):
+            inside = f"give a figure inside the range, such as {end + near:.2f}"
+            return f"an expected {label} of exactly {end:.2f} has no two-sided interval; {inside}"
+    return f"{label} lies between {least:.2f} and {greatest:.2f}, both excluded"
+
+
 def _width_sentence(key: str, expected: float, width: float, shares: Sequence[float], plan: WidthPlan) -> str:
     of = (
         f"prevalence {shares[1]:g}" if len(shares) == 2 else f"class shares {', '.join(f'{each:g}' for each in shares)}"
@@ -157,6 +166,7 @@ def _width_sentence(key: str, expected: float, width: float, shares: Sequence[fl
         return f"{TRIPOD}: No test set of up to {MOST:,} images ({of}) gives {wish}."
     sizes = " + ".join(f"{size:,}" for size in plan.sizes)
     how = "the interval" if plan.exact else "the interval of the median simulated test set"
+    how += "" if plan.count is None else f" of the nearest count, {plan.count[0]:,} of {plan.count[1]:,},"
     return (
         f"{TRIPOD}: {plan.images:,} test images ({sizes}, {of}) give a 95% confidence interval of at most {width:g} "
         f"for an expected {label_of(key)} of {expected:g}: {how} is {plan.low:.3f} to {plan.high:.3f}. Each image is "

@@ -16,7 +16,7 @@ from benchmark.evidence.comparison.verdict import Decision, of_one_training, pre
 from benchmark.evidence.estimate import SampleEstimate
 from benchmark.evidence.intervals.seeds import MulticlassPairedScores, PairedScores
 from benchmark.evidence.metrics.multiclass import find_multiclass
-from benchmark.evidence.metrics.registry import find_metric, label_of
+from benchmark.evidence.metrics.registry import label_of
 from benchmark.evidence.planning.noise import Noise, not_plannable
 from benchmark.evidence.planning.search import MOST, Chances, images_with_power, scaled_images, smallest_with_power
 from reports.claims.model import Claims
@@ -35,6 +35,7 @@ from reports.claims.statement import (
 )
 from reports.planning.figures import World, test_sizes, world_of
 from reports.planning.model import BETWEEN_CARDS, SEEDS, ClaimPlan, Experiment
+from reports.planning.printed import PrintedTruth, bound_of, is_loss, printed_truth, printed_values
 from reports.verdicts.statements import Judged, as_gain, interval_decision
 
 _STEPS = 6
@@ -81,11 +82,14 @@ def _plan(
         return replace(entry, note=reason)
     noise = replace(experiment.noise, spread=0.0, agreement=1.0) if every_seed_alike else experiment.noise
     expected = _expected(claims, assertion, experiment)
+    as_printed = printed_truth(claims, assertion) if experiment.from_printed else None
+    if as_printed is not None and (reason := as_printed.why_not) is not None:
+        return replace(entry, limit=bound_of(assertion), note=reason)
     world = world_of(assertion.key, sizes, experiment)
     # Without names, parts about other cards with the same figures are simulated once.
     unnamed = assertion.model_copy(update={name: "" for name in ("a", "b", "card") if hasattr(assertion, name)})
     simulation = _Simulation(world, unnamed, expected, noise, every_seed_alike, experiment.search_sets)
-    planned = _of_interval(simulation, experiment.difference, experiment.sets)
+    planned = _of_interval(simulation, experiment.difference, experiment.sets, as_printed)
     return replace(planned, about=entry.about, claim=entry.claim)
 
 
@@ -101,10 +105,7 @@ class _Simulation:
     @property
     def bound(self) -> float:
         """The margin or the bound of the claim."""
-        assertion = self.assertion
-        if isinstance(assertion, AtLeast):
-            return assertion.value
-        return assertion.margin if isinstance(assertion, Superior) else assertion.within
+        return bound_of(self.assertion)
 
     @property
     def of_equal_cards(self) -> bool:
@@ -155,7 +156,7 @@ class _Simulation:
 
     def _pair(self, gain: float) -> tuple[float, float]:
         """True figures of two cards whose mean is expected, and of which the first is better by the gain."""
-        sign = -1.0 if _is_loss(self.assertion.key) else 1.0
+        sign = -1.0 if is_loss(self.assertion.key) else 1.0
         return self.expected + sign * gain / 2, self.expected - sign * gain / 2
 
     def _decision(self, truth: float, generator: np.random.Generator) -> Decision:
@@ -180,31 +181,33 @@ class _Simulation:
 
 
 @lru_cache(maxsize=1000)
-def _of_interval(simulation: _Simulation, difference: float, sets: int) -> ClaimPlan:
+def _of_interval(simulation: _Simulation, difference: float, sets: int, as_printed: PrintedTruth | None) -> ClaimPlan:
     """The plan for a part of a statement, without its name."""
     entry = ClaimPlan("", "", "statement", limit=simulation.bound)
-    metric, steps = label_of(simulation.assertion.key), simulation.distances(difference)
-    if simulation.of_equal_cards:
+    metric, (step, step_wrong) = label_of(simulation.assertion.key), simulation.distances(difference)
+    if as_printed is not None:
+        step = min(as_printed.distance, simulation.greatest(True))
+        right, entry = simulation.truth(step, holds=True), replace(entry, if_true=as_printed.words)
+    elif simulation.of_equal_cards:
         right, entry = 0.0, replace(entry, if_true="no difference")
     else:
-        right = simulation.truth(steps[0], holds=True)
-        true = f"{metric} {right:.3g}" if isinstance(simulation.assertion, AtLeast) else f"a gain of {right:.3g}"
-        entry = replace(entry, if_true=true)
-    differs = 0.0 if simulation.is_one_training else None
-    wrong = simulation.truth(steps[1], holds=False)
-    if differs is None:
-        differs = simulation.chances(wrong, sets).of("differs")
+        right = simulation.truth(step, holds=True)
+        what = metric if isinstance(simulation.assertion, AtLeast) else "gain"
+        entry = replace(entry, if_true=f"an assumed {what} of {right:.3g}")
+    differs: float | None = None
+    if not simulation.is_one_training:
+        differs = simulation.chances(simulation.truth(step_wrong, holds=False), sets).of("differs")
     same = simulation.chances(right, sets)
     entry = replace(
         entry,
-        attainable=same.limit() if simulation.of_equal_cards else _distance(simulation, steps[0]),
+        attainable=same.limit() if simulation.of_equal_cards else _distance(simulation, step),
         power=same.of("reproduced"),
         power_to_differ=differs,
     )
-    if simulation.of_equal_cards and simulation.bound <= 0:
+    if simulation.of_equal_cards and simulation.bound <= right:
         return replace(entry, note="no number of images: the margin is 0, so equal cards never show it")
     start = simulation.world.images
-    if simulation.of_equal_cards and entry.attainable is not None:
+    if simulation.of_equal_cards and entry.attainable is not None and not right:
         start = scaled_images(start, entry.attainable, simulation.bound)
     images = images_with_power(_power(simulation.at, right), start)
     seeds = smallest_with_power(_power(simulation.of_seeds, right), (1,) if simulation.every_seed_alike else SEEDS)
@@ -245,7 +248,7 @@ def _of_diagnosis(entry: ClaimPlan, assertion: Diagnosis, seeds: int, every_seed
         entry,
         if_true="every training has it",
         power=float(holds),
-        power_to_differ=float(differs(seeds)),
+        power_to_differ=None if seeds == 1 and not every_seed_alike else float(differs(seeds)),
         seeds=1,
         note=note,
     )
@@ -275,19 +278,8 @@ def _sizes(claims: Claims) -> dict[str, int] | None:
 
 def _expected(claims: Claims, assertion: Judged, experiment: Experiment) -> float:
     """The mean of the printed test figures of the cards, or the assumption of the experiment."""
-    printed = [
-        figure.value
-        for row in claims.rows
-        if {row.card, row.name} & set(assertion.cards)
-        for figure in row.figures
-        if (figure.key, figure.split, figure.epoch, figure.upper) == (assertion.key, "test", None, None)
-    ]
-    return fmean(printed) if printed else experiment.expected
-
-
-def _is_loss(key: str) -> bool:
-    record = find_metric(key) or find_multiclass(key)
-    return record is not None and record.direction == "lower"
+    printed = [values for name in assertion.cards if (values := printed_values(claims, assertion, name))]
+    return fmean(map(fmean, printed)) if printed else experiment.expected
 
 
 def _in_words(assertion: Assertion) -> str:

@@ -46,6 +46,8 @@ def answer(plan: Plan) -> str:
     planned = [claim for claim in plan.claims if claim.power is not None]
     likely = sum(claim.power is not None and claim.power >= POWER for claim in planned)
     limited = sum(claim.note is not None and "too uncertain" in claim.note for claim in planned)
+    if not planned:
+        return "No claim can be planned; the table says why."
     sizes = plan.experiment.sizes
     of = "the published test sets" if sizes is None else f"{sum(sizes.values()):,} test images"
     text = (

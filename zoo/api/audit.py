@@ -94,8 +94,8 @@ def audit(
     known = known_cards(card_folders, messages)
     loaded = [each if isinstance(each, Claims) else load_claims(str(each), known) for each in requested]
     for each in loaded:
-        for statement in each.statements:
-            cards = (name for form in statement.assertion.forms() for name in form.assertion.cards)
-            if (absent := each.without_card(cards)) is not None:
-                messages.note(f"{each.name}: statement {statement.id}: {absent}")
+        forms = [form for statement in each.statements for form in statement.assertion.forms()]
+        names = (name for form in forms for name in form.assertion.cards)
+        if (absent := each.without_card(name for name in names if not each.rows_near(name))) is not None:
+            messages.note(f"{each.name}: sentences are audited; {absent}")
     return AuditResults(tuple(map(audit_claims, loaded)), messages.lines())

@@ -96,7 +96,8 @@ def plan(
         seeds: A number N of trainings per card, or seeds; None takes those of the protocol, or 1.
         protocol: A built-in name, a YAML file or a Protocol, for seeds and test images; with `data` as in `zoo.bench`.
         data: The source whose test part is measured.
-        difference: The true difference for the probability of `differs`; None takes twice the margin.
+        difference: The true difference, for `differs` and for sentences. None takes twice the margin for `differs`, and
+            for sentences the printed figures of their cards; twice the margin where these are not printed.
         spread: Standard deviation of the true figure between trainings of a recipe, by assumption.
         expected: The true figure: for `width`, and for cards without a printed figure (then .8 by default).
         width: The wished width of a 95% interval, above 0.
@@ -192,6 +193,7 @@ def _plan_claims(
         difference=_difference(difference, loaded),
         expected=_expected(expected),
         sets=whole("sets", sets, 20, 100_000),
+        from_printed=difference is None,
     )
     if target.not_comparable is not None:
         messages.warn(f"verdicts on these runs would be not comparable: {target.not_comparable}")

@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from benchmark.evidence.metrics.multiclass import find_multiclass
-from benchmark.evidence.metrics.printed import PRINTED, has_average
+from benchmark.evidence.metrics.printed import PRINTED, has_average, is_count, printed_aliases
 from benchmark.evidence.metrics.registry import find_metric
 from zoo.config.renames import Joined, formerly
 from zoo.config.strict import Strict
@@ -25,6 +25,8 @@ from zoo.config.strict_yaml import decimal_places, suggest
 from zoo.models.metrics import ClassName, Measured, OverClasses, PrintedName, figure_problem
 from zoo.models.recipe import ProbeRecipe, Recipe, is_probe
 
+# Metrics of which a share of 1% or less is far less likely than a share that was taken for a percentage.
+_LARGE = ("accuracy", "precision", "recall", "sensitivity", "specificity", "f1", "auc", "balanced_accuracy")
 _IN_PERCENT = ("value", "upper", "low", "high", "sd")
 
 # A value of three decimals or more rarely ends in four zeros, while `decimals` is easily mistyped.
@@ -171,10 +173,14 @@ class PublishedFigure(Measured):
         for name in ("folds", "seeds"):
             if name in data:
                 raise ValueError(f"give `averaged: {name}` and `{name}: {data[name]}` in the row, not in a figure")
+        if "decimals" not in data and isinstance(data.get("metric"), str) and is_count(_printed_name(data["metric"])):
+            data = {**data, "decimals": 0}
         decimals = data.get("decimals")
         if data.get("percent") is not True or not isinstance(decimals, int):
             return data
         numbers = {name: data[name] for name in _IN_PERCENT if isinstance(data.get(name), int | float)}
+        if (problem := _share_as_percent(data)) is not None:
+            raise ValueError(problem)
         places = decimals + 2
         fractions = {name: round(number / 100, max(places, 12)) for name, number in numbers.items()}
         return {**data, **fractions, "decimals": places, "percent": False}
@@ -191,6 +197,8 @@ class PublishedFigure(Measured):
         if fraction and not (self.value >= 0 and high <= 1):
             hint = f"; is it given in percent?{_as_share(self.value, self.decimals)}" if high > 1 else ""
             raise ValueError(f"{self.metric} must be within [0, 1]{hint}")
+        if is_count(self.metric) and not (self.value >= 0 and self.value == int(self.value)):
+            raise ValueError(f"{self.metric} is a number of images: give a whole number, or a share as error_rate")
         if (self.low is None) != (self.high is None):
             raise ValueError("an interval needs both `low` and `high`")
         if self.low is not None and self.high is not None and self.low > self.high:
@@ -201,6 +209,27 @@ class PublishedFigure(Measured):
                 count = f"{places} decimal{'' if places == 1 else 's'}"
                 raise ValueError(f"{number!r} has {count}, but `decimals` is {self.decimals}; one is a typing error")
         return self
+
+
+def _share_as_percent(data: Mapping[str, Any]) -> str | None:
+    """Why a value in percent is probably a share; None for other values, and for metrics that are small if good."""
+    value, decimals, metric = data.get("value"), data.get("decimals"), data.get("metric")
+    if (
+        not isinstance(value, int | float)
+        or not isinstance(decimals, int)
+        or metric not in _LARGE
+        or not 0 < value <= 1
+    ):
+        return None
+    share = f"`value: {value / 100:.{decimals + 2}f}, decimals: {decimals + 2}`"
+    return (
+        f"{value!r} with `percent: true` is {value / 100:g}; is it a share? Then drop `percent`. If it is {value!r}%, "
+        f"give {share} without `percent`"
+    )
+
+
+def _printed_name(name: str) -> str:
+    return printed_aliases().get(name, name)
 
 
 def _as_share(percent: float, decimals: int) -> str:

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, SerializerFunctionWrapHandler, model
 
 from benchmark.evidence.metrics.keys import AVERAGES, Average, MeasureKey
 from benchmark.evidence.metrics.multiclass import find_multiclass, is_of_classes, multiclass_metric_names
-from benchmark.evidence.metrics.printed import PRINTED, printed_aliases
+from benchmark.evidence.metrics.printed import PRINTED, is_count, printed_aliases
 from benchmark.evidence.metrics.registry import NOT_METRICS, canonical, load_before_queries
 from zoo.config import plugins
 from zoo.config.strict import Strict
@@ -102,6 +102,8 @@ def figure_problem(metric: str, *, several: bool, classes: tuple[str, ...] = ())
         example = f"`class: {classes[0]}`" if classes else "`class: NAME`"
         of = f"{len(classes)} classes" if classes else "three classes or more"
         return f"{metric} of {of} is of one class or an average; add {example} or `average: {' | '.join(AVERAGES)}`"
+    if metric in PRINTED and is_count(metric):
+        return f"{metric} is a count of two classes; give its share as accuracy, or the printed matrix"
     if metric in PRINTED:
         return f"{metric} is a figure of two classes; give one that `zoo schema claims` lists, or the printed matrix"
     if metric in _COUNTS:

@@ -6,6 +6,7 @@ scikit-learn and Keras.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -36,6 +37,7 @@ class PrintedMetric:
         ratio: Set if it is a ratio of counts.
         average: Set with `of` if it is an average over both classes.
         of: The figure of one class that is averaged.
+        count: The weights of TP, FP, TN and FN in a number of images; None for other figures.
     """
 
     name: str
@@ -45,6 +47,7 @@ class PrintedMetric:
     ratio: Ratio | None = None
     average: AverageOfTwo | None = None
     of: str | None = None
+    count: Weights | None = None
 
 
 def _ratio(name: str, label: str, above: Weights, below: Weights, *aliases: str) -> PrintedMetric:
@@ -74,6 +77,8 @@ PRINTED: Mapping[str, PrintedMetric] = MappingProxyType(
                 for name in _AVERAGED
             ),
             PrintedMetric("f1_of_macro", "F1 of macro precision and macro recall"),
+            PrintedMetric("correct", "correct images", ("right",), (0.0, math.inf), count=(1, 0, 1, 0)),
+            PrintedMetric("errors", "errors", ("misclassified", "wrong"), (0.0, math.inf), count=(0, 1, 0, 1)),
         )
     }
 )
@@ -139,6 +144,12 @@ def of_other_class(name: str) -> str:
     return both.get(name, name)
 
 
+def is_count(name: str) -> bool:
+    """Return whether a figure of two classes is a number of images, which is printed exactly."""
+    metric = find_metric(name)
+    return metric.kind == "count" if metric is not None else name in PRINTED and PRINTED[name].count is not None
+
+
 def has_average(name: str) -> bool:
     """Return whether reports print averages of a figure over two classes."""
     return name in _AVERAGED
@@ -193,7 +204,12 @@ def values(name: str, counts: Floats) -> Floats:
 
 
 def _printed(metric: PrintedMetric, counts: Floats) -> Floats:
+    import numpy as np
+
     tp, fp, tn, fn = counts
+    if metric.count is not None:
+        number: Floats = np.asarray(metric.count, dtype=np.float64) @ counts
+        return number
     if metric.ratio is not None:
         ratio: Floats = metric.ratio.of(counts)
         return ratio

@@ -17,6 +17,8 @@ from benchmark.evidence.planning.worlds import BinaryWorld
 SETS = 100
 """The number of simulated test sets per number of images, for metrics that are no plain proportion."""
 _LEAST = 10
+_SHORTEST = 50
+_WORK = 2_000_000  # images that a search of the exact number may evaluate, about
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class WidthPlan:
         low: Lower end of this interval.
         high: Upper end.
         exact: Whether the expected counts alone give the interval; else test sets are simulated.
+        count: Numerator and denominator of the expected figure, in whole images; None if it is no share of images.
     """
 
     images: int | None
@@ -38,14 +41,16 @@ class WidthPlan:
     low: float | None = None
     high: float | None = None
     exact: bool = True
+    count: tuple[int, int] | None = None
 
 
 def images_for_width(world: BinaryWorld | ClassWorld, expected: float, width: float) -> WidthPlan:
     """Return the smallest number of test images whose 95% interval is at most so wide.
 
     The interval is that of a report for one training, on a test set that measures the expected figure (Buderer 1996 for
-    sensitivity and specificity). For decisions on two classes the expected counts, rounded, give it. All other figures
-    are simulated, and the median width counts.
+    sensitivity and specificity). For decisions on two classes the nearest whole counts give it. They make the width
+    fluctuate, so the answer is the first number from which on every larger one is narrow enough. All other figures are
+    simulated, and the median width counts.
 
     Args:
         world: The figure and the shares of the classes.
@@ -66,6 +71,8 @@ def images_for_width(world: BinaryWorld | ClassWorld, expected: float, width: fl
         return bounds is not None and bounds[1] - bounds[0] <= width
 
     images = _first(narrow, _LEAST)
+    if images is not None and isinstance(world, BinaryWorld) and exact:
+        images = _from_then_on(narrow, images, world.period(expected))
     if images is None:
         return WidthPlan(None, exact=exact)
     estimate = at(images)
@@ -73,7 +80,8 @@ def images_for_width(world: BinaryWorld | ClassWorld, expected: float, width: fl
     assert estimate.low is not None
     assert estimate.high is not None
     sizes = world.with_images(images).counts
-    return WidthPlan(images, sizes, estimate.high - estimate.low, estimate.low, estimate.high, exact)
+    count = world.with_images(images).expected_count(expected) if isinstance(world, BinaryWorld) and exact else None
+    return WidthPlan(images, sizes, estimate.high - estimate.low, estimate.low, estimate.high, exact, count)
 
 
 def _median(world: BinaryWorld | ClassWorld, expected: float) -> SampleEstimate | None:
@@ -83,6 +91,33 @@ def _median(world: BinaryWorld | ClassWorld, expected: float) -> SampleEstimate 
     ordered = sorted(estimates, key=lambda each: math.inf if each.bounds is None else each.bounds[1] - each.bounds[0])
     middle = ordered[SETS // 2]
     return None if middle.bounds is None else middle
+
+
+def _from_then_on(holds: Callable[[int], bool], near: int, period: int) -> int | None:
+    """Return the smallest number from which on a condition holds that fluctuates with the rounding of counts.
+
+    Args:
+        holds: The condition.
+        near: A number near the answer.
+        period: So many numbers contain every way to round; a condition that holds for all of them holds from then on.
+
+    Returns:
+        The number; None if it exceeds `MOST`.
+    """
+    stretch = min(period, max(_SHORTEST, _WORK // near))
+    number = max(_LEAST, near - 2 * stretch)
+    while number > _LEAST and holds(number):
+        number = max(_LEAST, number - stretch)
+    start: int | None = None
+    while number <= MOST:
+        if not holds(number):
+            start = None
+        elif start is None:
+            start = number
+        if start is not None and number - start >= stretch:
+            return start
+        number += 1
+    return start
 
 
 def _first(holds: Callable[[int], bool], least: int) -> int | None:

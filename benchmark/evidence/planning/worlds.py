@@ -15,7 +15,7 @@ from scipy.special import ndtr, ndtri
 from benchmark.evidence.estimate import SampleEstimate
 from benchmark.evidence.intervals.seeds import PairedScores, seed_figure
 from benchmark.evidence.metrics.influence import ClassSizes, Floats, Labels
-from benchmark.evidence.metrics.registry import get_metric, value_of
+from benchmark.evidence.metrics.registry import Confusion, get_metric, value_of
 from benchmark.evidence.planning.noise import Noise
 from benchmark.evidence.planning.world import World
 from benchmark.evidence.scores import Scores, TestScores
@@ -106,9 +106,26 @@ class BinaryWorld(World[PairedScores]):
         Returns:
             The figure of this confusion matrix with its interval.
         """
+        return _figure_of_counts(self.metric, self._expected_counts(truth), self.class_sizes)
+
+    def expected_count(self, truth: float) -> tuple[int, int] | None:
+        """Return numerator and denominator of the expected figure in whole images; None if it is no share of images."""
+        ratio = get_metric(self.metric).ratio
+        return (
+            None if ratio is None or max(ratio.numerator) > 1 else ratio.sums(Confusion(*self._expected_counts(truth)))
+        )
+
+    def period(self, truth: float) -> int:
+        """Return a number of consecutive test set sizes that contains every way to round the expected counts."""
+        recall, specificity = (float(ndtr(mean)) for mean in self._means(truth))
+        shares = (recall, self.positives), (specificity, self.negatives)
+        rare = min(min(rate, 1 - rate) * size / self.images for rate, size in shares)
+        return math.ceil(2 / max(rare, _LEAST))
+
+    def _expected_counts(self, truth: float) -> tuple[int, int, int, int]:
         recall, specificity = (float(ndtr(mean)) for mean in self._means(truth))
         tp, tn = round(recall * self.positives), round(specificity * self.negatives)
-        return _figure_of_counts(self.metric, (tp, self.negatives - tn, tn, self.positives - tp), self.class_sizes)
+        return tp, self.negatives - tn, tn, self.positives - tp
 
     def _of_counts(self, truth: float, noise: Noise, generator: np.random.Generator) -> SampleEstimate:
         """Measure decisions of one training: its interval depends on the confusion matrix alone."""

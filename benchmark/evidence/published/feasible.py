@@ -203,6 +203,10 @@ def _columns(ranges: Mapping[str, Range], negatives: int, positives: int) -> tup
     if "accuracy" in ranges:
         right = [bound * (negatives + positives) - tp for bound in ranges["accuracy"]]
         low, high = np.maximum(low, right[0]), np.minimum(high, right[1])
+    for name, total in (("correct", 0), ("errors", negatives + positives)):
+        if name in ranges:
+            least_right, most_right = sorted(abs(total - bound) for bound in ranges[name])
+            low, high = np.maximum(low, least_right - tp), np.minimum(high, most_right - tp)
     if "specificity" in ranges:
         low = np.maximum(low, ranges["specificity"][0] * negatives)
         high = np.minimum(high, ranges["specificity"][1] * negatives)

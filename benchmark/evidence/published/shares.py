@@ -14,7 +14,7 @@ import numpy as np
 from scipy.optimize import least_squares, linprog
 
 from benchmark.evidence.metrics.influence import Floats
-from benchmark.evidence.metrics.printed import is_of_counts, ratio_of, values
+from benchmark.evidence.metrics.printed import is_count, is_of_counts, ratio_of, values
 from benchmark.evidence.metrics.registry import Ratio, find_metric
 from benchmark.evidence.published.feasible import Range, feasible_sizes, is_feasible
 
@@ -105,7 +105,7 @@ def rates_exist(ranges: Mapping[str, Range], positive_share: float | None = None
 def _search(items: tuple[tuple[str, Range], ...], positive_share: float | None) -> bool:
     """As `rates_exist`."""
     ranges = dict(items)
-    names = [name for name in ranges if is_of_counts(name)]
+    names = [name for name in ranges if is_of_counts(name) and not is_count(name)]
     steps = np.linspace(0, 1, _GRID)
     inner = np.clip(steps, _EDGE, 1 - _EDGE)
     axes = [inner, inner] if positive_share is not None else [inner, inner, inner]

@@ -5,9 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from scipy.stats import norm
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-from tests.support.claims import audit_of, figure, of_kind, row, row_of
+from benchmark.evidence.intervals.formulas import hanley_mcneil
+from reports.audit.audit import audit
+from reports.audit.figures import AuditFinding
+from tests.support.claims import audit_of, claims_of, contents, figure, of_kind, row, row_of
+from zoo.config.errors import ConfigError
 
 
 def statement(**form: Any) -> dict[str, Any]:
@@ -55,3 +63,125 @@ def test_a_sentence_is_compared_with_the_printed_figures(
             "The sentence useful (Abstract) contradicts the printed figures: AUC of one at least 0.9; printed: 0.85 "
             "(Table of auc)."
         )
+
+
+ROWS = {
+    "resnet": {"accuracy": 0.9279, "precision": 0.9280, "recall": 0.9590, "specificity": 0.8761, "auc": 0.971},
+    "densenet": {"accuracy": 0.9071, "precision": 0.8934, "recall": 0.9667, "specificity": 0.8077, "auc": 0.965},
+    "vgg": {"macro_precision": 0.8830, "macro_recall": 0.8761, "accuracy": 0.8878, "auc": 0.951},
+}
+"""Rows of 234 + 390 images; brute force finds 374/29/205/16, 377/45/189/13 and 360/40/194/30."""
+
+
+def sentences(folder: Path, *forms: dict[str, Any], **more: Any) -> list[AuditFinding]:
+    rows = [
+        row(name, *(figure(metric, value, decimals=3 if metric == "auc" else 4) for metric, value in figures.items()))
+        for name, figures in ROWS.items()
+    ]
+    said = [{"id": f"s{i}", "location": "Text", "text": "So it is.", "assertion": form} for i, form in enumerate(forms)]
+    done = audit_of(folder, *rows, negatives=234, positives=390, statements=said, **more)
+    return [each for each in done.findings if each.kind in ("sentence", "sentence-support", "unknown-name")]
+
+
+def recall_of(card: str, value: float, form: str = "at_least", **more: Any) -> dict[str, Any]:
+    return {form: {"card": card, "metric": "recall", "value": value, **more}}
+
+
+def better(a: str, b: str, metric: str, **more: Any) -> dict[str, Any]:
+    return {"superior": {"a": a, "b": b, "metric": metric, **more}}
+
+
+def test_a_bound_is_compared_with_the_figure_that_every_possible_matrix_gives(tmp_path: Path) -> None:
+    (found,) = sentences(tmp_path, recall_of("vgg", 0.95))
+    assert (found.kind, found.severity, found.row) == ("sentence", "contradiction", "vgg")
+    assert "the only possible confusion matrix (TP 360, FP 40, TN 194, FN 30) gives 0.9231" in found.statement
+
+
+def test_a_rounded_figure_is_no_excuse_if_no_matrix_reaches_the_bound(tmp_path: Path) -> None:
+    """0.8 may be 0.84, but of 9 positives only 7 print so."""
+    figures = [figure("recall", 0.8, decimals=1), figure("accuracy", 0.8889)]
+    said = statement(at_least={"card": "one", "metric": "recall", "value": 0.8})
+    done = audit_of(tmp_path, row("one", *figures), negatives=9, positives=9, statements=[said])
+    (found,) = of_kind(done, "sentence")
+    assert [k for k in range(10) if round(k / 9, 1) == 0.8] == [7]
+    assert "printed: 0.8 (Table of recall); the only possible" in found.statement
+    assert found.statement.endswith("gives 0.7778.")
+
+
+def test_an_interval_that_includes_the_bound_does_not_show_it(tmp_path: Path) -> None:
+    (found,) = sentences(tmp_path, recall_of("resnet", 0.95))
+    low, high = proportion_confint(374, 390, method="wilson")
+    assert (found.kind, found.severity) == ("sentence-support", "note")
+    assert f"recall of resnet is 0.9590, and its 95% interval [{low:.3f}, {high:.3f}] includes 0.95" in found.statement
+    assert found.derivation == "It is 374 of 390 images. A lower end of 0.95 takes 379 of 390."
+    assert proportion_confint(379, 390, method="wilson")[0] >= 0.95 > proportion_confint(378, 390, method="wilson")[0]
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        (recall_of("resnet", 0.9), "The printed figures support the sentence s0 (Text): recall of resnet is 0.9590"),
+        (recall_of("resnet", 0.99, form="at_most"), "its 95% interval [0.934, 0.975] is not above 0.99"),
+        (recall_of("resnet", 0.97, form="at_most"), "but do not show it"),
+        (
+            recall_of("resnet", 0.9, at="chosen"),
+            "no recall with `at: chosen` of resnet is printed or follows",
+        ),
+        (recall_of("resnet", 0.95, at="half"), "includes 0.95"),
+        ({"at_least": {"card": "resnet", "metric": "auc", "value": 0.965}}, "interval [0.959, 0.983] includes 0.965"),
+        ({"at_least": {"card": "resnet", "metric": "f1", "value": 0.9}}, "No interval is printed, and none follows"),
+        ({"at_least": {"card": "resnet", "metric": "log_loss", "value": 0.9}}, "no log loss of resnet is printed"),
+        ({"equivalent": {"a": "resnet", "b": "vgg", "metric": "auc", "within": 0.05}}, "lies within ±0.05"),
+        ({"equivalent": {"a": "resnet", "b": "vgg", "metric": "auc", "within": 0.01}}, "contradicts the printed"),
+        ({"not_superior": {"a": "resnet", "b": "vgg", "metric": "auc", "margin": 0.1}}, "is not above 0.1"),
+        (better("resnet", "vgg", "recall", margin=0.05), "contradicts the printed figures"),
+        (recall_of("resnett", 0.9), "names resnett, which is no row and no card: did you mean the row resnet"),
+    ],
+)
+def test_every_sentence_about_figures_has_one_line(tmp_path: Path, form: dict[str, Any], text: str) -> None:
+    (found,) = sentences(tmp_path, form)
+    assert text in found.statement
+
+
+def test_a_gain_has_newcombes_interval_and_the_best_case_of_mcnemars_test(tmp_path: Path) -> None:
+    """579 and 566 of 624 images are right: 13 more."""
+    (found,) = sentences(tmp_path, better("resnet", "densenet", "accuracy"))
+    low, high = confint_proportions_2indep(579, 624, 566, 624, compare="diff", method="newcomb")
+    assert f"[{low:.3f}, {high:.3f}], includes 0" in found.statement
+    least = mcnemar(np.array([[0, 13], [0, 0]]), exact=True).pvalue
+    assert f"Their counts differ by at most 13: McNemar's exact p value is {least:.2g} or more" in found.derivation
+
+
+def test_a_gain_of_aucs_has_the_interval_of_hanley_and_mcneil(tmp_path: Path) -> None:
+    (found,) = sentences(tmp_path, better("resnet", "densenet", "auc", significant=True))
+    errors = [hanley_mcneil(auc, 390, 234) for auc in (0.971, 0.965)]
+    half = norm.ppf(0.975) * np.hypot(*errors)
+    assert f"[{0.006 - half:.3f}, {0.006 + half:.3f}], includes 0" in found.statement
+    assert "No p value is stated, so `significantly` cannot be checked" in found.derivation
+    assert "DeLong's test" in found.derivation
+    assert "a p value below 0.05 takes a correlation of the two AUCs of 0.90 or more" in found.derivation
+
+
+def test_a_p_value_that_no_pairing_gives_is_named(tmp_path: Path) -> None:
+    forms = [better("resnet", "densenet", "accuracy", significant=True, p_value=p) for p in (1e-5, 0.001, 0.2)]
+    texts = [f"{each.statement} {each.derivation}" for each in sentences(tmp_path, *forms)]
+    assert sum("The stated p value of 1e-05 cannot be McNemar's" in text for text in texts) == 1
+    assert sum("its p value of 0.2 is not below 0.05" in text for text in texts) == 1
+    assert not any("p value of 0.001 cannot" in text for text in texts)
+
+
+def test_the_figure_of_the_other_class_is_called_what_it_is_printed_as(tmp_path: Path) -> None:
+    test = {"negatives": 100, "positives": 60, "classes": ["normal", "ill"], "location": "Section 2"}
+    said = statement(at_least={"card": "one", "metric": "recall", "value": 0.9})
+    printed = row("one", figure("recall", 0.92), figure("specificity", 0.8333), positive="normal")
+    data = contents(printed, statements=[said]) | {"source": {"report": "A study", "test": test}}
+    (found,) = of_kind(audit(claims_of(tmp_path, data)), "sentence")
+    assert "printed: 0.8333 (Table of specificity, as specificity: the row takes normal as the positive class)" in (
+        found.statement
+    )
+
+
+def test_significance_belongs_to_a_superiority(tmp_path: Path) -> None:
+    form = {"not_superior": {"a": "resnet", "b": "vgg", "metric": "auc", "significant": True}}
+    with pytest.raises(ConfigError, match="`significant` and `p_value` are of `superior`"):
+        sentences(tmp_path, form)

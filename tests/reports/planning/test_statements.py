@@ -5,13 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from scipy.stats import binom
 from statsmodels.stats.proportion import proportion_confint
 
+from benchmark.evidence.intervals.formulas import wilson
 from benchmark.evidence.planning.noise import Noise
 from reports.planning.model import ClaimPlan, Experiment
 from reports.planning.plan import plan_claims
+from reports.planning.statements import statement_plans
+from tests.support.claims import claims_of, contents, figure, row
 from tests.support.judging import claims_about
 
 A, B = "attempt-5", "attempt-6a"
@@ -27,14 +31,14 @@ def test_a_bound_has_the_power_of_the_exact_binomial(tmp_path: Path) -> None:
     plan = planned(tmp_path, {"at_least": {"card": A, "metric": "recall", "value": 0.8}})
     holds = [k for k in range(101) if proportion_confint(k, 100, method="wilson")[0] > 0.8]
     assert plan.power == pytest.approx(binom.sf(min(holds) - 1, 100, 0.9), abs=0.08)
-    assert plan.if_true == "recall 0.9"
+    assert plan.if_true == "an assumed recall of 0.9"
     assert plan.attainable is not None
     assert binom.sf(min(holds) - 1, 100, 0.8 + plan.attainable) == pytest.approx(0.8, abs=0.1)
 
 
 def test_a_bound_without_room_is_tried_at_half_the_room(tmp_path: Path) -> None:
     plan = planned(tmp_path, {"at_least": {"card": A, "metric": "accuracy", "value": 0.95}}, sets=40)
-    assert plan.if_true == "accuracy 0.975"
+    assert plan.if_true == "an assumed accuracy of 0.975"
 
 
 def test_equal_cards_are_found_within_a_margin_that_is_wide_enough(tmp_path: Path) -> None:
@@ -57,9 +61,55 @@ def test_cards_that_are_equal_never_show_that_one_is_not_better_at_all(tmp_path:
 def test_a_diagnosis_is_supported_by_one_seed_and_ruled_out_by_five(tmp_path: Path) -> None:
     says = {"diagnosis": {"card": A, "finding": ["overfitting"]}}
     one, five = planned(tmp_path / "one", says), planned(tmp_path / "five", says, seeds=5)
-    assert (one.power, one.power_to_differ) == (1, 0)
+    assert (one.power, one.power_to_differ) == (1, None)
     assert one.note == "differs only if 5 trainings or more were run"
     assert (five.power, five.power_to_differ, five.note) == (1, 1, None)
+
+
+def as_printed(folder: Path, form: dict[str, Any], sets: int = 300, difference: float | None = None) -> ClaimPlan:
+    printed = (("one", 0.97, 0.959), ("two", 0.95, 0.9))
+    rows = [row(name, figure("auc", auc), figure("recall", recall)) for name, auc, recall in printed]
+    said = {"id": "said", "location": "Abstract", "text": "So it is.", "assertion": form}
+    claims = claims_of(folder, contents(*rows, negatives=100, positives=390, statements=[said]))
+    experiment = Experiment(None, Noise(), "drawn", difference or 0.1, 0.8, sets, from_printed=difference is None)
+    (plan,) = statement_plans(claims, claims.statements[0], experiment, {})
+    return plan
+
+
+def test_a_bound_is_planned_for_the_printed_figure_of_its_card(tmp_path: Path) -> None:
+    """SciPy's binomial gives the power at the printed recall, not at half the greatest distance."""
+    plan = as_printed(tmp_path, {"at_least": {"card": "one", "metric": "recall", "value": 0.94}})
+    assert plan.if_true == "the printed recall of 0.9590"
+    n = np.arange(340, 440)
+    first = [min(k for k in range(m + 1) if wilson(k, m)[0] > 0.94) for m in n]
+    exact = binom.pmf(n, 490, 390 / 490) @ binom.sf(np.array(first) - 1, n, 0.959)
+    assert plan.power == pytest.approx(exact, abs=0.08)
+    assert plan.power_to_differ is None
+
+
+def test_a_comparison_is_planned_for_the_printed_gain(tmp_path: Path) -> None:
+    form = {"superior": {"a": "one", "b": "two", "metric": "auc"}}
+    plan, stated = as_printed(tmp_path, form, sets=60), as_printed(tmp_path, form, sets=60, difference=0.02)
+    assert (plan.if_true, stated.if_true) == ("the printed gain of 0.0200", "an assumed gain of 0.02")
+    assert (plan.power, plan.images) == (stated.power, stated.images)
+
+
+@pytest.mark.parametrize(
+    ("form", "note"),
+    [
+        ({"superior": {"a": "two", "b": "one", "metric": "auc"}}, "the printed gain of -0.0200 contradicts it; --diff"),
+        ({"superior": {"a": "one", "b": "two", "metric": "auc", "margin": 0.02}}, "is not beyond its margin"),
+        ({"at_most": {"card": "one", "metric": "recall", "value": 0.9}}, "the printed recall of 0.9590 contradicts it"),
+        ({"at_least": {"card": "two", "metric": "recall", "value": 0.9}}, "is its bound, so no number of images"),
+        ({"equivalent": {"a": "one", "b": "two", "metric": "auc", "within": 0.01}}, "gain of 0.0200 contradicts it"),
+    ],
+)
+def test_a_sentence_that_its_printed_figures_contradict_has_no_plan(
+    tmp_path: Path, form: dict[str, Any], note: str
+) -> None:
+    plan = as_printed(tmp_path, form)
+    assert plan.power is None
+    assert note in (plan.note or "")
 
 
 @pytest.mark.parametrize(

@@ -50,13 +50,30 @@ def test_statements_about_models_without_a_card_are_named_and_the_figures_are_au
     assert [each.name for each in results.audits[0].rows] == ["resnet-a"]
     (line,) = results.messages
     assert line.startswith(
-        "note: study: statement best: no card of this name: cannot be run here (resnet-a, attempt-11); write a card, "
-        "name its folder with --cards DIR and add its name to the row as `card`; attempt-11: did you mean attempt-"
+        "note: study: sentences are audited; no card of this name: cannot be run here (resnet-a, attempt-11); write a "
+        "card, name its folder with --cards DIR and add its name to the row as `card`; attempt-11: did you mean "
     )
+    assert "mean attempt-" in line
     assert "small-cnn" not in line
     answer = zoo("audit", path)
     assert answer.code == 0
     assert "no card of this name" in answer.err
+
+
+def test_a_misspelt_row_is_a_finding_and_all_other_names_are_one_note(tmp_path: Path) -> None:
+    rows = [row(name, figure("accuracy", 0.8125)) for name in ("vgg", "densenet-b")]
+    forms = [{"at_least": {"card": name, "metric": "accuracy", "value": 0.8}} for name in ("vgg", "densnet-b", "other")]
+    says = [
+        {"id": f"said-{i}", "location": "p. 1", "text": "Good.", "assertion": form} for i, form in enumerate(forms * 2)
+    ]
+    results = package.audit(write_claims(tmp_path, contents(*rows, statements=says)))
+    (line,) = results.messages
+    assert "(vgg, other)" in line
+    misspelt = [each for each in results.audits[0].findings if each.kind == "unknown-name"]
+    assert [each.statement for each in misspelt] == [
+        f"The sentence said-{i} (p. 1) names densnet-b, which is no row and no card: did you mean the row densenet-b?"
+        for i in (1, 4)
+    ]
 
 
 def test_a_file_that_is_no_yaml_is_named_as_such(tmp_path: Path) -> None:

@@ -44,7 +44,10 @@ def command(
     difference: Annotated[
         float | None,
         typer.Option(
-            "--difference", metavar="X", help="True difference that should be noticed. Default: twice the margin."
+            "--difference",
+            metavar="X",
+            help="True difference: for differs, and of a sentence from its bound. Default: twice the margin; for a "
+            "sentence the printed figures, where its cards have them.",
         ),
     ] = None,
     spread: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from statsmodels.stats.proportion import proportion_confint, samplesize_confint_proportion
 
@@ -22,8 +23,22 @@ def test_recall_needs_the_positives_of_wilsons_interval(expected: float, width: 
     low, high = proportion_confint(round(expected * positives), positives, method="wilson")
     assert (plan.low, plan.high) == (pytest.approx(low), pytest.approx(high))
     assert high - low <= width
-    assert positives == pytest.approx(samplesize_confint_proportion(expected, width / 2), rel=0.05)
+    assert positives == pytest.approx(samplesize_confint_proportion(expected, width / 2), rel=0.08)
     assert plan.images == pytest.approx(positives / prevalence, abs=5)
+
+
+@pytest.mark.parametrize(("expected", "width", "prevalence"), [(0.96, 0.05, 0.625), (0.998, 0.02, 0.5)])
+def test_the_number_is_the_first_from_which_on_every_test_set_is_large_enough(
+    expected: float, width: float, prevalence: float
+) -> None:
+    """By trying every number of images with statsmodels' interval of the nearest count."""
+    negatives, positives = round(1e5 * (1 - prevalence)), round(1e5 * prevalence)
+    plan = images_for_width(BinaryWorld("recall", negatives, positives), expected, width)
+    sizes = np.arange(10, 3000)
+    n = np.round(sizes * prevalence)
+    low, high = proportion_confint(np.round(expected * n), n, method="wilson")
+    assert plan.images == sizes[high - low > width].max() + 1
+    assert plan.count == (round(expected * plan.sizes[1]), plan.sizes[1])
 
 
 def test_the_width_of_an_auc_is_about_that_of_hanley_and_mcneil() -> None:

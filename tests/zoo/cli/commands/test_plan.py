@@ -73,7 +73,10 @@ def test_a_width_is_answered_in_words_of_tripod_ai(
         (("--width", 2, "--metric", "auc", "--expected", 0.9), "--width 2: give a width above 0 and below 1"),
         (("--width", 0.1, "--metric", "acuracy", "--expected", 0.9), "Did you mean accuracy or"),
         (("--width", 0.1, "--metric", "brier", "--expected", 0.1), "depends on the distribution of the scores"),
-        (("--width", 0.1, "--metric", "auc", "--expected", 3), "--expected 3: AUC lies strictly between 0.00 and 1.00"),
+        (
+            ("--width", 0.1, "--metric", "auc", "--expected", 3),
+            "--expected 3: AUC lies between 0.00 and 1.00, both excluded",
+        ),
         (
             ("--width", 0.1, "--metric", "recall", "--expected", 0.9, "--prevalence", "0.5,0.3,0.2"),
             "say of which classes: recall:macro",
@@ -84,7 +87,11 @@ def test_a_width_is_answered_in_words_of_tripod_ai(
         ),
         (("--prevalence", "half"), "--prevalence half: give a share such as 0.3"),
         (("--sensitivity", "0.95"), "add the confidence of the guarantee, as in 0.95@0.95"),
-        (("--sensitivity", "1@0.95"), "no number of images guarantees a value of 1"),
+        (
+            ("--sensitivity", "1@0.95"),
+            "no number of images guarantees a sensitivity of 1; give less, such as 0.95@0.95",
+        ),
+        (("--width", 0.1, "--metric", "recall", "--expected", 1), "of exactly 1.00 has no two-sided interval; give a"),
         (("keras_xray", "--test", 1), "test"),
         (("keras_xray", "--positives", 5), "--positives 5: needs --test"),
         (("keras_xray", "--test", 50, "--positives", 50), "--positives 50: give 1 to 49"),
