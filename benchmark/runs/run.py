@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
@@ -79,7 +79,7 @@ class DatasetFacts(Strict):
     hold_out: str | None = None
 
     @classmethod
-    def of(cls, dataset: Dataset) -> DatasetFacts:
+    def of(cls, dataset: Dataset) -> Self:
         """Record the facts of `dataset`."""
         return cls(
             source=dataset.source,

@@ -17,8 +17,6 @@ from reports.text import MISSING, capital, decimals_of, estimate, listed, number
 TITLE = "Outside validation"
 """The heading of the section."""
 
-HEADS = ("figure", "test of the run", "outside", "difference")
-"""The heads of the table of figures."""
 
 RECALIBRATED_HEADS = ("figure", "as stored", "recalibrated", "difference, paired")
 """The heads of the table of both versions of the model."""
@@ -47,13 +45,18 @@ def heading(validation: OutsideValidation) -> str:
     return f"{validation.card}, seed {validation.seed}, on {spec.data.title}{part}"
 
 
+def heads(validation: OutsideValidation) -> tuple[str, str, str, str]:
+    """The heads of the table of figures. Images of the model's own source are not called outside."""
+    return "figure", "test of the run", "own source" if validation.own_source else "outside", "difference"
+
+
 def sentences(validation: OutsideValidation) -> tuple[str, ...]:
     """What a reader must know about an external validation, the most important first."""
     return tuple(_sentences(validation))
 
 
 def rows_text(validation: OutsideValidation) -> list[tuple[str, ...]]:
-    """The cells of the table of figures, in the order of `HEADS`."""
+    """The cells of the table of figures, in the order of `heads`."""
     return [
         (row.label, _text(row.test), _text(row.outside), _text(row.difference, sign=True)) for row in validation.rows
     ]
@@ -96,7 +99,8 @@ def one_line_about(validation: OutsideValidation) -> str:
     if len(validation.classes) == 2:
         figures = [text for text in figures if not text.startswith("accuracy")]
     count = plural(sum(validation.images), "image")
-    return f"outside validation {validation.evaluation.evaluation_id}, {count} of {_source(validation)}: " + ", ".join(
+    kind = "evaluation on its own source" if validation.own_source else "outside validation"
+    return f"{kind} {validation.evaluation.evaluation_id}, {count} of {_source(validation)}: " + ", ".join(
         figures
     )
 
@@ -109,6 +113,11 @@ def _sentences(validation: OutsideValidation) -> Iterator[str]:
         f"{capital(_transferred(validation.choice))} ({validation.rule}). Probabilities are "
         f"{'calibrated on the validation images of the run' if validation.calibrated else 'the raw scores'}."
     )
+    if validation.own_source:
+        yield (
+            "These images are of the source that the model was trained on. This is no external validation: it shows "
+            "chance and the part, not another hospital, machine or time."
+        )
     yield from _left_out(validation)
     if validation.absent:
         yield (
