@@ -102,10 +102,7 @@ def without_absent(figures: dict[Key, Figure], classes: tuple[str, ...], images:
         averaged = {key for _, key, _ in figures if key.endswith(":macro") or key == "balanced_accuracy"}
         needy = {key for _, key, _ in figures if key.endswith(of_absent) and not key.startswith(PREVALENCE)} | averaged
     reason = f"no image is of {', '.join(absent)}"
-    return {
-        key: Figure.missing(key[1], reason) if key[1] in needy else figure
-        for key, figure in figures.items()
-    }
+    return {key: Figure.missing(key[1], reason) if key[1] in needy else figure for key, figure in figures.items()}
 
 
 def _of_two(scores: Scores, probabilities: Scores, choice: Choice, class_sizes: ClassSizes) -> dict[Key, Figure]:

@@ -100,9 +100,7 @@ def one_line_about(validation: OutsideValidation) -> str:
         figures = [text for text in figures if not text.startswith("accuracy")]
     count = plural(sum(validation.images), "image")
     kind = "evaluation on its own source" if validation.own_source else "outside validation"
-    return f"{kind} {validation.evaluation.evaluation_id}, {count} of {_source(validation)}: " + ", ".join(
-        figures
-    )
+    return f"{kind} {validation.evaluation.evaluation_id}, {count} of {_source(validation)}: " + ", ".join(figures)
 
 
 def _sentences(validation: OutsideValidation) -> Iterator[str]:
