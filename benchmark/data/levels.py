@@ -24,8 +24,8 @@ DEEP: tuple[Depth, ...] = ("16-bit", "32-bit", "float")
 
 
 LOSSLESS = frozenset({"BMP", "PNG", "PPM"})
-"""Formats whose decoded pixels are those that were saved and carry no trace of the format. TIFF, WebP, DICOM and GIF can
-lose something."""
+"""Formats whose decoded pixels are those that were saved and carry no trace of the format. TIFF, WebP, DICOM and GIF
+can lose something."""
 
 
 @dataclass(frozen=True, slots=True)

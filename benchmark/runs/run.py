@@ -122,6 +122,11 @@ class TrainingSubset(Strict):
     draw: Annotated[int, Field(ge=0)]
 
 
+def conditions_of(fingerprint: str, protocol: Protocol) -> str:
+    """The `RunSpec.conditions` of runs on the data with this fingerprint under a protocol."""
+    return json.dumps([fingerprint, protocol.conditions()], sort_keys=True)
+
+
 class RunSpec(Strict):
     """The specification of a run: one card under one protocol on one data set with one seed.
 
@@ -188,7 +193,7 @@ class RunSpec(Strict):
     @property
     def conditions(self) -> str:
         """A text that is equal for comparable runs: those with the same data and protocol."""
-        return json.dumps([self.dataset.fingerprint, self.protocol.conditions()], sort_keys=True)
+        return conditions_of(self.dataset.fingerprint, self.protocol)
 
     @property
     def split_seed(self) -> int | tuple[int, int]:

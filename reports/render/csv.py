@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from benchmark.evidence.estimate import Estimate
@@ -44,6 +45,15 @@ def render(report: Report, store: Store) -> dict[str, str]:
         rows = ({**conditions_of(section.runs[0]), **row} for section in report.sections for row in _shortcuts(section))
         heads = (*CONDITIONS, *_SHORTCUTS)
         files["shortcuts"] = csv_text(heads, ([row.get(head) for head in heads] for row in rows))
+    if any(section.label_errors is not None for section in report.sections):
+        rows = (
+            {**conditions_of(section.runs[0]), **asdict(suspect)}
+            for section in report.sections
+            if section.label_errors is not None
+            for suspect in section.label_errors.suspects
+        )
+        heads = (*CONDITIONS, *_SUSPECTS)
+        files["label_errors"] = csv_text(heads, ([row.get(head) for head in heads] for row in rows))
     if report.training_sizes:
         rows = (row for curve in report.training_sizes for row in curve_rows(curve))
         files["training_images"] = csv_text(COLUMNS, (row.values() for row in rows))
@@ -153,6 +163,7 @@ def _bounds(estimate: Estimate | None, prefix: str = "") -> Row:
 
 
 _VALUE = ("value", "low", "high")
+_SUSPECTS = ("name", "part", "patient", "label", "suggested", "score")
 _SHORTCUTS = (
     *("kind", "about", *_VALUE, "chance", "p_value", "p_adjusted", "images", "notable", "in_pixels"),
     *("detail", "reason"),
