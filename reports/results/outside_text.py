@@ -113,8 +113,8 @@ def _sentences(validation: OutsideValidation) -> Iterator[str]:
     )
     if validation.own_source:
         yield (
-            "These images are of the source that the model was trained on. This is no external validation: it shows "
-            "chance and the part, not another hospital, machine or time."
+            "These images are of the source that the model was trained on. This is no external validation, unless "
+            "this part of the source is from another hospital, machine or time."
         )
     yield from _left_out(validation)
     if validation.absent:
@@ -177,7 +177,7 @@ def _calibration(validation: OutsideValidation) -> Iterator[str]:
 
 def _prevalence(validation: OutsideValidation) -> Iterator[str]:
     row = validation.row(PREVALENCE)
-    if row is not None and _side(row.difference, 0.0) is not None:
+    if row is not None and not validation.absent and _side(row.difference, 0.0) is not None:
         yield (
             f"The share of {validation.classes[1]} is {estimate(row.outside)} here and {estimate(row.test)} in the "
             "test of the run: accuracy, predictive values, F1, average precision and calibration change with it."

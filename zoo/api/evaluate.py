@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -19,6 +20,7 @@ from benchmark.runs.storage.evaluations import (
     Evaluation,
     EvaluationSpec,
     evaluated_images,
+    evaluation_digest,
     model_digest,
     stored_evaluation,
 )
@@ -162,7 +164,9 @@ def evaluate(
 
         decider = any_decider_of(chosen, source)
         evaluation = evaluate_images(spec, dataset, images, chosen, source, decider, watch)
-        record_evaluation(source, evaluation.evaluation_id)
+    with suppress(OSError) if reused else nullcontext():  # a store that cannot be written can supply an evaluation
+        key = evaluation.evaluation_id
+        record_evaluation(source, key, evaluation_digest(source, key), reused=reused)
     validation = outside_validation(chosen, evaluation, source)
     return EvaluateResults(
         chosen, evaluation, validation, _per_image(source, evaluation, chosen), reused, messages.lines()

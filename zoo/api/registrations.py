@@ -11,8 +11,6 @@ from benchmark.runs.plan import Plan
 from benchmark.runs.registration import Outcome, RegisteredClaims, Registration, program_version, registration_of
 from benchmark.runs.run import DatasetFacts
 from benchmark.runs.storage.chain import Chain, Link, append, read_chain, record_digest
-from benchmark.runs.storage.evaluations import RECORD, evaluation_folder
-from benchmark.runs.storage.files import digest_of
 from benchmark.runs.storage.store import PREDICTIONS, Store
 from reports.claims.model import Claims, built_in_sources, claims_about, is_about_several, load_claims
 from reports.claims.registered import registered
@@ -140,24 +138,25 @@ def record_outcome(store: Store, run_ids: Iterable[str], reused: Container[str] 
     return append(store, make)
 
 
-def record_evaluation(store: Store, evaluation_id: str) -> Link | None:
-    """Append the digest of the record of a new evaluation to the chain.
+def record_evaluation(store: Store, evaluation_id: str, digest: str, *, reused: bool = False) -> Link | None:
+    """Append the digest of the record of an evaluation to the chain.
 
     Args:
         store: The store.
         evaluation_id: The id of the evaluation.
+        digest: SHA-256 of its record.
+        reused: Whether it was stored before. A recorded one then keeps its digest: another record was edited.
 
     Returns:
-        The new entry; None if the chain is empty.
+        The new entry; None if the chain is empty, or contains the record.
 
     Raises:
         Unreadable: A newer version of the program wrote the chain.
         OSError: The store cannot be written.
     """
-    digest = digest_of(evaluation_folder(store, evaluation_id) / RECORD)
 
     def make(chain: Chain) -> Outcome | None:
-        if chain.head is None:
+        if chain.head is None or (reused and any(evaluation_id in entry.evaluations for _, entry in chain.outcomes)):
             return None
         return Outcome(program=program_version(), evaluations={evaluation_id: digest})
 

@@ -199,6 +199,11 @@ def read_evaluation(store: Store, evaluation_id: str) -> Evaluation:
     return record
 
 
+def evaluation_digest(store: Store, evaluation_id: str) -> str:
+    """SHA-256 of the record of an evaluation, which contains that of its scores. Raises as `digest_of`."""
+    return digest_of(evaluation_folder(store, evaluation_id) / RECORD)
+
+
 def evaluation_ids(store: Store) -> tuple[str, ...]:
     """The names of the folders of evaluations, in order. Raises Unreadable if the system refuses access."""
     folder = store.root / EVALUATIONS

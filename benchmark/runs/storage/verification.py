@@ -9,14 +9,8 @@ from typing import Literal
 from benchmark.runs.registration import Outcome, Registration
 from benchmark.runs.run import Run
 from benchmark.runs.storage.chain import Chain, record_digest
-from benchmark.runs.storage.evaluations import (
-    RECORD,
-    evaluation_folder,
-    evaluation_ids,
-    model_digest,
-    read_evaluation,
-)
-from benchmark.runs.storage.files import Damaged, Unreadable, digest_of
+from benchmark.runs.storage.evaluations import evaluation_digest, evaluation_ids, model_digest, read_evaluation
+from benchmark.runs.storage.files import Damaged, Unreadable
 from benchmark.runs.storage.store import MODEL, Problem, Store
 
 State = Literal["same", "other", "tampered", "unchecked"]
@@ -192,7 +186,7 @@ def evaluation_checks(store: Store, runs: Iterable[Run], chain: Chain) -> Iterat
         about, right = f"evaluation {key}", "the files that were saved with the evaluation"
         try:
             evaluation = read_evaluation(store, key)
-            changed = recorded.get(key) not in (None, digest_of(evaluation_folder(store, key) / RECORD))
+            changed = recorded.get(key) not in (None, evaluation_digest(store, key))
         except Unreadable as error:
             yield Check("unchecked", about, str(error), right)
             continue
@@ -207,7 +201,7 @@ def evaluation_checks(store: Store, runs: Iterable[Run], chain: Chain) -> Iterat
                 "the recorded evaluation.json",
             )
         elif models.get(evaluation.spec.run_id) != evaluation.spec.model:
-            text = f"is of a model of the run {evaluation.spec.run_id} that the store does not contain"
+            text = f"is of a model of run {evaluation.spec.run_id}, which is not in the store or cannot be read"
             yield Check("unchecked", about, text, "the same `zoo evaluate` command evaluates the stored model")
         else:
             intact += 1

@@ -12,7 +12,7 @@ import pytest
 from benchmark.runs.run import now
 from benchmark.runs.storage.chain import FOLDER, read_chain
 from benchmark.runs.storage.evaluations import PREDICTIONS as EVALUATED
-from benchmark.runs.storage.evaluations import RECORD, Evaluation, evaluation_folder
+from benchmark.runs.storage.evaluations import RECORD, Evaluation, evaluation_digest, evaluation_folder
 from benchmark.runs.storage.store import PREDICTIONS, Store
 from benchmark.runs.storage.verification import Check, chain_checks, evaluation_checks, run_checks
 from tests.support.evaluated import keep_evaluation
@@ -176,10 +176,11 @@ def test_an_evaluation_is_compared_with_its_entry(store: Store, evaluation: Eval
     key = evaluation.evaluation_id
     unrecorded = ("other", f"no entry contains the record of 1 ({key})")
     assert evaluated(store) == [("same", "1 has the saved scores"), unrecorded]
-    record_evaluation(store, key)
+    record_evaluation(store, key, evaluation_digest(store, key), reused=True)
     assert evaluated(store) == [("same", "1 has the saved scores")]
     path = evaluation_folder(store, key) / RECORD
     path.write_text(path.read_text(encoding="utf-8").replace("2026-02-03", "2025-02-03"), encoding="utf-8")
+    assert record_evaluation(store, key, evaluation_digest(store, key), reused=True) is None
     assert evaluated(store) == [("tampered", "its evaluation.json is not the one that was recorded")]
     shutil.rmtree(evaluation_folder(store, key))
     assert evaluated(store) == [("tampered", "was recorded and is missing")]
@@ -196,5 +197,5 @@ def test_other_scores_of_an_evaluation_are_tampered(store: Store, evaluation: Ev
 def test_an_evaluation_of_a_model_that_is_gone_is_not_compared(store: Store, evaluation: Evaluation) -> None:
     shutil.rmtree(store.folder(RUN))
     assert evaluated(store) == [
-        ("unchecked", f"is of a model of the run {RUN} that the store does not contain"),
+        ("unchecked", f"is of a model of run {RUN}, which is not in the store or cannot be read"),
     ]
