@@ -21,6 +21,9 @@ def one_class_is_enough() -> Iterator[None]:
     """Let sources open with a single class in the block: a stored model can be applied to them, and nothing trained.
 
     The function of a registered source has a fixed signature, so that this cannot be one of its arguments.
+
+    Yields:
+        Nothing.
     """
     token = _FEWEST_CLASSES.set(1)
     try:

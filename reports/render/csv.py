@@ -148,9 +148,9 @@ def _shortcuts(section: Section) -> Iterator[Row]:
     if (baseline := section.shortcuts) is None:
         return
     for each in baseline.shortcuts:
-        judged = {"value": each.auc, "low": each.low, "high": each.high, "chance": each.chance, "p_value": each.p}
+        figures = {"value": each.auc, "low": each.low, "high": each.high, "chance": each.chance, "p_value": each.p}
         further = {"images": each.images, "notable": each.notable, "in_pixels": each.in_pixels}
-        yield {"kind": "facts", "about": each.facts, **judged, **further, "detail": each.detail, "reason": each.reason}
+        yield {"kind": "facts", "about": each.facts, **figures, **further, "detail": each.detail, "reason": each.reason}
     if baseline.test is not None:
         yield {"kind": "test", "about": "; ".join(baseline.scored), **_bounds(baseline.test)}
     for gain in baseline.gains:

@@ -162,9 +162,9 @@ def outside_validation(run: Run, evaluation: Evaluation, store: Store) -> Outsid
     )
 
 
-def is_own_source(own: DatasetFacts, evaluated: DatasetFacts) -> bool:
+def is_own_source(trained: DatasetFacts, evaluated: DatasetFacts) -> bool:
     """Whether images are of the source that a model was trained on: the same data, or the same name of a source."""
-    return own.fingerprint == evaluated.fingerprint or own.source == evaluated.source
+    return trained.fingerprint == evaluated.fingerprint or trained.source == evaluated.source
 
 
 def _curve(probabilities: AnyScores) -> tuple[ReliabilityBin, ...]:
