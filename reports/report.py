@@ -10,6 +10,7 @@ from benchmark.runs.cross_validation import CrossValidatedRun
 from benchmark.runs.history import Histories
 from benchmark.runs.plan import Skip
 from benchmark.runs.run import Run
+from benchmark.runs.storage.label_errors import RecordedLabels, read_labels
 from benchmark.runs.storage.store import Store
 from reports.claims.model import Claims, is_about_several
 from reports.results.card_figures import CardFigures, by_card, card_figures, caution_note
@@ -68,6 +69,7 @@ class Section:
         shortcuts: What cards add over facts without content; None where the store recorded none about the split.
         registration: What was registered before the scores (`reports.registration` adds it); None if nothing was.
         outside: The external validations of the models of its runs; empty without any, or without scores.
+        label_errors: Labels that are probably wrong; None where `zoo labels` recorded none for these conditions.
     """
 
     title: str
@@ -88,6 +90,7 @@ class Section:
     shortcuts: ShortcutBaseline | None = None
     registration: RegistrationFacts | None = None
     outside: tuple[OutsideValidation, ...] = ()
+    label_errors: RecordedLabels | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -169,7 +172,14 @@ def build_report(
     if scores is None and summarised is not None:
         sections = [replace(section, summary=summary_of(section.runs, summarised, curves)) for section in sections]
     if scores is not None:
-        sections = [replace(section, outside=outside_of(section.runs, scores)) for section in sections]
+        sections = [
+            replace(
+                section,
+                outside=outside_of(section.runs, scores),
+                label_errors=read_labels(scores, section.runs[0].spec.conditions),
+            )
+            for section in sections
+        ]
     sections = [
         section
         if section.summary is not None

@@ -3,13 +3,38 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 MOST_CLASSES = 1000
 """The largest number of classes of a data set."""
 
 FEWEST_IMAGES = 3
 """The smallest mean number of images per class at which labels are taken for classes. Each of three parts needs one."""
+
+_FEWEST_CLASSES: ContextVar[int] = ContextVar("fewest_classes", default=2)
+
+
+@contextmanager
+def one_class_is_enough() -> Iterator[None]:
+    """Let sources open with a single class in the block: a stored model can be applied to them, and nothing trained.
+
+    The function of a registered source has a fixed signature, so that this cannot be one of its arguments.
+
+    Yields:
+        Nothing.
+    """
+    token = _FEWEST_CLASSES.set(1)
+    try:
+        yield
+    finally:
+        _FEWEST_CLASSES.reset(token)
+
+
+def fewest_classes() -> int:
+    """The smallest number of classes of a source that is opened: two, except in `one_class_is_enough`."""
+    return _FEWEST_CLASSES.get()
 
 
 def same_but_for_case(names: Iterable[str]) -> tuple[str, str] | None:

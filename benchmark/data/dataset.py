@@ -105,7 +105,7 @@ class Region:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A labelled image set of two or more classes.
+    """A labelled image set of two or more classes; of one, for external validation alone.
 
     Attributes:
         source: The source string that opens it again.

@@ -23,6 +23,11 @@ DEEP: tuple[Depth, ...] = ("16-bit", "32-bit", "float")
 """The depths whose levels need a scale."""
 
 
+LOSSLESS = frozenset({"BMP", "PNG", "PPM"})
+"""Formats whose decoded pixels are those that were saved and carry no trace of the format. TIFF, WebP, DICOM and GIF
+can lose something."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
     """How a file stores its image.

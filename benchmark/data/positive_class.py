@@ -46,8 +46,8 @@ def with_positive(dataset: Dataset, name: str) -> Dataset:
             "of two classes one is positive, so leave it out"
         )
     if name not in dataset.classes:
-        first, second = dataset.classes
-        raise DataError(f"--positive {name}: {dataset.source} has the classes {first} and {second}; give one of them")
+        has = " and ".join(dataset.classes)
+        raise DataError(f"--positive {name}: {dataset.source} has the classes {has}; give one of them")
     return replace(in_order(dataset, name), positive=name)
 
 

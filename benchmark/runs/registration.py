@@ -1,4 +1,4 @@
-"""What a benchmark registers before it opens the test split, and what it records of its runs at the end, as data.
+"""What a command registers before it opens the test split, and what it records of its scores at the end, as data.
 
 Both kinds of entry form one chain: each contains the digest of the entry before it. `benchmark.runs.storage.chain`
 keeps them as files.
@@ -17,7 +17,7 @@ from pydantic import Field
 from benchmark.runs.run import DatasetFacts, RunSpec, Sha256
 from zoo.config.strict import Strict
 
-ENTRY_VERSION = 1
+ENTRY_VERSION = 2
 """Raised when the structure of an entry changes."""
 
 
@@ -44,12 +44,14 @@ class RegisteredRun(Strict):
         card: The name of its card.
         seed: Its seed.
         fold: Number of folds and index of a fold, as in `RunSpec`.
+        images: Number of training images of a run of a curve; None for all.
         stored: Whether the store already contained its scores.
     """
 
     card: str
     seed: int
     fold: tuple[int, int] | None = None
+    images: int | None = None
     stored: bool
 
 
@@ -117,7 +119,7 @@ class Registration(Strict):
 
 
 class Outcome(Strict):
-    """The records of the runs of a benchmark when it ended.
+    """The records of the runs of a benchmark or a curve when it ended, or of an evaluation.
 
     Attributes:
         version: Version of this structure.
@@ -126,6 +128,7 @@ class Outcome(Strict):
         previous: Digest of the entry before it. The chain sets it.
         program: Version of the program.
         records: SHA-256 of `run.json` of each finished run, by run id.
+        evaluations: SHA-256 of `evaluation.json` of each evaluation of a stored model, by its id.
     """
 
     version: int = ENTRY_VERSION
@@ -133,7 +136,8 @@ class Outcome(Strict):
     time: str = ""
     previous: Sha256 | None = None
     program: str
-    records: dict[str, Sha256]
+    records: dict[str, Sha256] = Field(default={})
+    evaluations: dict[str, Sha256] = Field(default={})
 
 
 AnyEntry = Annotated[Registration | Outcome, Field(discriminator="kind")]
@@ -168,7 +172,13 @@ def registration_of(
         ),
         cards={spec.card.name: digest(spec.card.identity()) for spec in specs},
         runs={
-            spec.run_id: RegisteredRun(card=spec.card.name, seed=spec.seed, fold=spec.fold, stored=spec.run_id in known)
+            spec.run_id: RegisteredRun(
+                card=spec.card.name,
+                seed=spec.seed,
+                fold=spec.fold,
+                images=None if spec.subset is None else spec.subset.images,
+                stored=spec.run_id in known,
+            )
             for spec in specs
         },
         claims=tuple(claims),

@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
@@ -79,7 +79,7 @@ class DatasetFacts(Strict):
     hold_out: str | None = None
 
     @classmethod
-    def of(cls, dataset: Dataset) -> DatasetFacts:
+    def of(cls, dataset: Dataset) -> Self:
         """Record the facts of `dataset`."""
         return cls(
             source=dataset.source,
@@ -120,6 +120,11 @@ class TrainingSubset(Strict):
     images: Annotated[int, Field(ge=1)]
     of: Annotated[int, Field(ge=1)]
     draw: Annotated[int, Field(ge=0)]
+
+
+def conditions_of(fingerprint: str, protocol: Protocol) -> str:
+    """The `RunSpec.conditions` of runs on the data with this fingerprint under a protocol."""
+    return json.dumps([fingerprint, protocol.conditions()], sort_keys=True)
 
 
 class RunSpec(Strict):
@@ -188,7 +193,7 @@ class RunSpec(Strict):
     @property
     def conditions(self) -> str:
         """A text that is equal for comparable runs: those with the same data and protocol."""
-        return json.dumps([self.dataset.fingerprint, self.protocol.conditions()], sort_keys=True)
+        return conditions_of(self.dataset.fingerprint, self.protocol)
 
     @property
     def split_seed(self) -> int | tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from benchmark.evidence.estimate import Estimate
@@ -40,6 +41,19 @@ def render(report: Report, store: Store) -> dict[str, str]:
         rows = ({**conditions_of(section.runs[0]), **row} for section in report.sections for row in rows_of(section))
         heads = (*CONDITIONS, *columns)
         files[name] = csv_text(heads, ([row.get(head) for head in heads] for row in rows))
+    if any(section.shortcuts is not None for section in report.sections):
+        rows = ({**conditions_of(section.runs[0]), **row} for section in report.sections for row in _shortcuts(section))
+        heads = (*CONDITIONS, *_SHORTCUTS)
+        files["shortcuts"] = csv_text(heads, ([row.get(head) for head in heads] for row in rows))
+    if any(section.label_errors is not None for section in report.sections):
+        rows = (
+            {**conditions_of(section.runs[0]), **asdict(suspect)}
+            for section in report.sections
+            if section.label_errors is not None
+            for suspect in section.label_errors.suspects
+        )
+        heads = (*CONDITIONS, *_SUSPECTS)
+        files["label_errors"] = csv_text(heads, ([row.get(head) for head in heads] for row in rows))
     if report.training_sizes:
         rows = (row for curve in report.training_sizes for row in curve_rows(curve))
         files["training_images"] = csv_text(COLUMNS, (row.values() for row in rows))
@@ -129,11 +143,31 @@ def _images(section: Section) -> Iterator[Row]:
                 yield {**image, "card": card, **dict(zip(names, values, strict=True))}
 
 
+def _shortcuts(section: Section) -> Iterator[Row]:
+    """The facts that need no content, the strongest of them on test, and what each card adds over it."""
+    if (baseline := section.shortcuts) is None:
+        return
+    for each in baseline.shortcuts:
+        figures = {"value": each.auc, "low": each.low, "high": each.high, "chance": each.chance, "p_value": each.p}
+        further = {"images": each.images, "notable": each.notable, "in_pixels": each.in_pixels}
+        yield {"kind": "facts", "about": each.facts, **figures, **further, "detail": each.detail, "reason": each.reason}
+    if baseline.test is not None:
+        yield {"kind": "test", "about": "; ".join(baseline.scored), **_bounds(baseline.test)}
+    for gain in baseline.gains:
+        tested = {"p_value": gain.difference.p_value, "p_adjusted": gain.p_adjusted, "reason": gain.difference.reason}
+        yield {"kind": "gain", "about": gain.card, **_bounds(gain.difference), **tested}
+
+
 def _bounds(estimate: Estimate | None, prefix: str = "") -> Row:
     return {f"{prefix}{name}": getattr(estimate, name, None) for name in _VALUE}
 
 
 _VALUE = ("value", "low", "high")
+_SUSPECTS = ("name", "part", "patient", "label", "suggested", "score")
+_SHORTCUTS = (
+    *("kind", "about", *_VALUE, "chance", "p_value", "p_adjusted", "images", "notable", "in_pixels"),
+    *("detail", "reason"),
+)
 _CALL = ("true_class", "called_class")
 _CLAIM = ("claims", "kind", "about", "claim", "where", "verdict", "why", "images_needed", "published", "measured_at")
 _TABLES: Mapping[str, tuple[tuple[str, ...], Callable[[Section], Iterator[Row]]]] = {

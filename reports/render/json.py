@@ -55,6 +55,7 @@ def _section(section: Section) -> dict[str, Any]:
         "limits": list(limits(section)),
         "checklists": [_checklist(each) for each in checklists(section)],
         **({} if section.shortcuts is None else {"shortcuts": json_value(section.shortcuts)}),
+        **({} if section.label_errors is None else {"label_errors": json_value(section.label_errors)}),
         **({"outside_validation": json_value(section.outside)} if section.outside else {}),
         **_multiclass(section),
         **_registration(section),

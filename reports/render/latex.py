@@ -10,12 +10,13 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from benchmark.evidence.estimate import SampleEstimate
-from reports.render.words import RANKING
+from reports.render.words import RANKING, SHORTCUTS
 from reports.report import Report, Section
-from reports.results import ranking_text
+from reports.results import ranking_text, shortcuts_text
 from reports.results.card_figures import CardFigures, summary_measures
 from reports.results.leading import Leading
 from reports.results.multiclass_text import CLASS_METRICS, class_heads, class_rows
+from reports.results.shortcuts import ShortcutBaseline
 from reports.text import MISSING, estimate, one_line
 from reports.verdicts.text import measured
 
@@ -116,6 +117,8 @@ def _tables(section: Section, suffix: str) -> Iterator[_Table]:
                 for row in class_rows(_of_classes(lead, card), section.test_images)
             ],
         )
+    if (baseline := section.shortcuts) is not None:
+        yield from _shortcuts(baseline, suffix, about)
     if (ranking := section.ranking) is not None:
         caption = f"{RANKING}, {about} {ranking_text.summary(ranking)}"
         yield _Table(f"ranking{suffix}", caption, "lrrrrl", ranking_text.HEADS, ranking_text.rows(ranking))
@@ -136,6 +139,18 @@ def _tables(section: Section, suffix: str) -> Iterator[_Table]:
                 for claim in (*report.statements, *report.figures)
             ],
         )
+
+
+def _shortcuts(baseline: ShortcutBaseline, suffix: str, about: str) -> Iterator[_Table]:
+    """The facts that need no content, and what each card adds over the strongest of them."""
+    if rows := shortcuts_text.fact_rows(baseline.shortcuts):
+        caption = f"{SHORTCUTS} Judged on train and validation, {about}"
+        columns = f"{_wrapped(0.16)}rrrl{_wrapped(0.34)}"
+        yield _Table(f"shortcuts{suffix}", caption, columns, shortcuts_text.FACT_HEADS, rows)
+    if baseline.test is not None and (rows := shortcuts_text.gain_rows(baseline)):
+        facts = f"{', '.join(baseline.scored)} (test AUC {estimate(baseline.test)})"
+        caption = f"What each card adds over the strongest facts without content, {facts}, {about}"
+        yield _Table(f"shortcut-gains{suffix}", caption, "lrrrr", shortcuts_text.GAIN_HEADS, rows)
 
 
 def _of_classes(lead: Leading, card: CardFigures) -> dict[str, SampleEstimate | None]:

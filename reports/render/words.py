@@ -24,6 +24,7 @@ CHANGE_EFFECTS = (
     "p belongs to the interval; Holm is p adjusted over the changes of a card. If cards differ in several settings, "
     "the effect is of all of them together."
 )
+LABEL_ERRORS = "Suspected label errors"
 SHORTCUTS = "What cards add over facts without content"
 PUBLISHED = "Published and measured"
 PREDICTIVE_VALUES = "Predictive values at other prevalences"

@@ -15,10 +15,10 @@ from benchmark.evidence.metrics.registry import Figure
 from benchmark.evidence.scores import AnyScores, MulticlassScores
 from benchmark.runs.deployment.multiclass import any_decider_of
 from benchmark.runs.outcome import Choice
-from benchmark.runs.run import Run
+from benchmark.runs.run import DatasetFacts, Run
 from benchmark.runs.storage.evaluations import Evaluation, evaluated_images, evaluations_of
 from benchmark.runs.storage.store import Store
-from reports.results.outside_figures import Group, calibrated, class_counts, grouped_figures
+from reports.results.outside_figures import Group, calibrated, class_counts, grouped_figures, without_absent
 from reports.results.outside_recalibration import Recalibration, recalibration_on
 
 
@@ -62,6 +62,7 @@ class OutsideValidation:
         curve: The reliability curve; of three or more classes, that of the highest probability.
         unlike: The share of images that are unlike the training images.
         recalibration: What recalibration would give; None where it was not asked for.
+        own_source: Whether the images are of the source that the model was trained on, so that nothing is external.
     """
 
     evaluation: Evaluation
@@ -78,6 +79,7 @@ class OutsideValidation:
     curve: tuple[ReliabilityBin, ...]
     unlike: Figure
     recalibration: Recalibration | None
+    own_source: bool = False
 
     @property
     def absent(self) -> tuple[str, ...]:
@@ -131,7 +133,8 @@ def outside_validation(run: Run, evaluation: Evaluation, store: Store) -> Outsid
     spec, protocol = evaluation.spec, run.spec.protocol
     sizes = protocol.class_sizes
     of_test = {} if test is None else grouped_figures(test, calibrated(decider, test), choice, sizes)
-    of_outside = grouped_figures(outside, probabilities, choice, "drawn")
+    classes, images = run.spec.dataset.classes, class_counts(outside, len(run.spec.dataset.classes))
+    of_outside = without_absent(grouped_figures(outside, probabilities, choice, "drawn"), classes, images)
     rows = tuple(
         OutsideRow(key, label, group, before, figure, independent_difference(figure, before))
         for (group, key, label), figure in of_outside.items()
@@ -142,12 +145,12 @@ def outside_validation(run: Run, evaluation: Evaluation, store: Store) -> Outsid
         evaluation=evaluation,
         card=run.spec.card.name,
         seed=run.spec.seed_text,
-        classes=run.spec.dataset.classes,
+        classes=classes,
         rule=protocol.decision.in_words() if several else protocol.threshold.in_words(),
         choice=choice,
         calibrated=decider.calibrator.accepted,
-        images=class_counts(outside, len(run.spec.dataset.classes)),
-        test_images=() if test is None else class_counts(test, len(run.spec.dataset.classes)),
+        images=images,
+        test_images=() if test is None else class_counts(test, len(classes)),
         patients=None if outside.patient is None else len(set(outside.patient)),
         rows=rows,
         curve=_curve(probabilities),
@@ -155,7 +158,13 @@ def outside_validation(run: Run, evaluation: Evaluation, store: Store) -> Outsid
         recalibration=None
         if not spec.recalibrated_on
         else recalibration_on(run, outside, names, decider, spec.recalibrated_on, spec.split_seed),
+        own_source=is_own_source(run.spec.dataset, spec.data),
     )
+
+
+def is_own_source(trained: DatasetFacts, evaluated: DatasetFacts) -> bool:
+    """Whether images are of the source that a model was trained on: the same data, or the same name of a source."""
+    return trained.fingerprint == evaluated.fingerprint or trained.source == evaluated.source
 
 
 def _curve(probabilities: AnyScores) -> tuple[ReliabilityBin, ...]:

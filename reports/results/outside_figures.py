@@ -76,6 +76,35 @@ def grouped_figures(
     raise TypeError("scores and probabilities have different numbers of classes")
 
 
+def without_absent(figures: dict[Key, Figure], classes: tuple[str, ...], images: tuple[int, ...]) -> dict[Key, Figure]:
+    """Figures of images that lack a class of the model: those that need this class are missing.
+
+    Some of them have a value by their formula, such as a precision of 0 without any positive image, which says nothing
+    about the model.
+
+    Args:
+        figures: The figures of `grouped_figures`.
+        classes: The classes of the model; of two, the positive one is last.
+        images: Numbers of images of each class.
+
+    Returns:
+        The figures, with a reason instead of a value where an image of an absent class is needed.
+    """
+    absent = [name for name, count in zip(classes, images, strict=True) if not count]
+    if not absent:
+        return figures
+    if len(classes) == 2:
+        present = "recall" if images[1] else "specificity"
+        needless = {"accuracy", present, "brier", "log_loss", PREVALENCE}
+        needy = {key for _, key, _ in figures if key not in needless}
+    else:
+        of_absent = tuple(f":class:{name}" for name in absent)
+        averaged = {key for _, key, _ in figures if key.endswith(":macro") or key == "balanced_accuracy"}
+        needy = {key for _, key, _ in figures if key.endswith(of_absent) and not key.startswith(PREVALENCE)} | averaged
+    reason = f"no image is of {', '.join(absent)}"
+    return {key: Figure.missing(key[1], reason) if key[1] in needy else figure for key, figure in figures.items()}
+
+
 def _of_two(scores: Scores, probabilities: Scores, choice: Choice, class_sizes: ClassSizes) -> dict[Key, Figure]:
     threshold = choice.value
     by_choice: dict[str, Figure] = {}

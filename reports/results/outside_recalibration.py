@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from benchmark.evidence.calibration.calibrators import Calibrator
 from benchmark.evidence.calibration.scaling import MulticlassCalibrator
@@ -100,12 +102,19 @@ def recalibration_on(
         Both versions on the same images, or the reason why there is only one.
     """
     assert isinstance(outside, TestScores | MulticlassTestScores)  # as the store types them
+    counts = class_counts(outside, len(run.spec.dataset.classes))
+    if sum(count > 0 for count in counts) < 2:
+        absent = [name for name, count in zip(run.spec.dataset.classes, counts, strict=True) if not count]
+        return Recalibration(share, seed, reason=f"no image is of {', '.join(absent)}")
     division = divide(outside, names, share, seed)
     if isinstance(division, str):
         return Recalibration(share, seed, reason=division)
     part = calibrated(decider, division.part)
     assert isinstance(part, ValidationScores | MulticlassValidationScores)
     calibrator, choice = recalibrated(part), choose(run.spec.protocol, division.part)
+    if isinstance(calibrator, Calibrator) and not calibrator.accepted and _are_made_equal(division.part, part):
+        reason = "the calibration of the run gives all of these images the same probability, whatever their score"
+        calibrator = replace(calibrator, reason=reason)
     stored = calibrated(decider, division.rest)
     after = _apply(calibrator, stored)
     assert run.choice is not None  # the run is finished
@@ -131,6 +140,11 @@ def recalibration_on(
             if group in ("decisions", "calibration") and (group, key, label) in after_figures
         ),
     )
+
+
+def _are_made_equal(raw: AnyScores, calibrated_scores: AnyScores) -> bool:
+    """Whether scores differ and the probabilities made of them do not."""
+    return bool(np.ptp(raw.y_score) > 0) and not np.ptp(calibrated_scores.y_score) > 0
 
 
 def _apply(calibrator: Calibrator | MulticlassCalibrator, scores: AnyScores) -> AnyScores:

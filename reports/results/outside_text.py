@@ -17,8 +17,6 @@ from reports.text import MISSING, capital, decimals_of, estimate, listed, number
 TITLE = "Outside validation"
 """The heading of the section."""
 
-HEADS = ("figure", "test of the run", "outside", "difference")
-"""The heads of the table of figures."""
 
 RECALIBRATED_HEADS = ("figure", "as stored", "recalibrated", "difference, paired")
 """The heads of the table of both versions of the model."""
@@ -47,13 +45,18 @@ def heading(validation: OutsideValidation) -> str:
     return f"{validation.card}, seed {validation.seed}, on {spec.data.title}{part}"
 
 
+def heads(validation: OutsideValidation) -> tuple[str, str, str, str]:
+    """The heads of the table of figures. Images of the model's own source are not called outside."""
+    return "figure", "test of the run", "own source" if validation.own_source else "outside", "difference"
+
+
 def sentences(validation: OutsideValidation) -> tuple[str, ...]:
     """What a reader must know about an external validation, the most important first."""
     return tuple(_sentences(validation))
 
 
 def rows_text(validation: OutsideValidation) -> list[tuple[str, ...]]:
-    """The cells of the table of figures, in the order of `HEADS`."""
+    """The cells of the table of figures, in the order of `heads`."""
     return [
         (row.label, _text(row.test), _text(row.outside), _text(row.difference, sign=True)) for row in validation.rows
     ]
@@ -96,9 +99,8 @@ def one_line_about(validation: OutsideValidation) -> str:
     if len(validation.classes) == 2:
         figures = [text for text in figures if not text.startswith("accuracy")]
     count = plural(sum(validation.images), "image")
-    return f"outside validation {validation.evaluation.evaluation_id}, {count} of {_source(validation)}: " + ", ".join(
-        figures
-    )
+    kind = "evaluation on its own source" if validation.own_source else "outside validation"
+    return f"{kind} {validation.evaluation.evaluation_id}, {count} of {_source(validation)}: " + ", ".join(figures)
 
 
 def _sentences(validation: OutsideValidation) -> Iterator[str]:
@@ -109,6 +111,11 @@ def _sentences(validation: OutsideValidation) -> Iterator[str]:
         f"{capital(_transferred(validation.choice))} ({validation.rule}). Probabilities are "
         f"{'calibrated on the validation images of the run' if validation.calibrated else 'the raw scores'}."
     )
+    if validation.own_source:
+        yield (
+            "These images are of the source that the model was trained on. This is no external validation, unless "
+            "this part of the source is from another hospital, machine or time."
+        )
     yield from _left_out(validation)
     if validation.absent:
         yield (
@@ -170,7 +177,7 @@ def _calibration(validation: OutsideValidation) -> Iterator[str]:
 
 def _prevalence(validation: OutsideValidation) -> Iterator[str]:
     row = validation.row(PREVALENCE)
-    if row is not None and _side(row.difference, 0.0) is not None:
+    if row is not None and not validation.absent and _side(row.difference, 0.0) is not None:
         yield (
             f"The share of {validation.classes[1]} is {estimate(row.outside)} here and {estimate(row.test)} in the "
             "test of the run: accuracy, predictive values, F1, average precision and calibration change with it."

@@ -54,7 +54,7 @@ def problems(
     return (
         *problems_of(missing),
         *_of_images(runs[0], tested),
-        *(Problem("shortcut", f"{capital(each.line())}.") for each in shortcuts if each.notable),
+        *(Problem("shortcut", f"{capital(each.line())}.") for each in shortcuts if each.notable and each.in_pixels),
         *(Problem("split", text) for text in split_faults),
         *_of_classes(runs[0], tested),
         *_of_best(tested, best),

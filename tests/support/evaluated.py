@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from benchmark.evidence.scores import AnyScores
-from benchmark.runs.run import DatasetFacts, Run
-from benchmark.runs.storage.evaluations import Evaluation, EvaluationSpec, model_digest, save_evaluation
+from benchmark.runs.run import Run
+from benchmark.runs.storage.evaluations import EvaluatedData, Evaluation, EvaluationSpec, model_digest, save_evaluation
 from benchmark.runs.storage.store import Store
 
 
-def elsewhere(classes: tuple[str, ...] = ("NORMAL", "PNEUMONIA"), **changes: Any) -> DatasetFacts:
+def elsewhere(classes: tuple[str, ...] = ("NORMAL", "PNEUMONIA"), **changes: Any) -> EvaluatedData:
     """Facts of images from another hospital."""
     fields = {"source": "other", "title": "images of another hospital", "synthetic": False, "fingerprint": "e" * 64}
-    return DatasetFacts(**{**fields, "classes": classes, **changes})
+    return EvaluatedData(**{**fields, "classes": classes, **changes})
 
 
 def keep_evaluation(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -43,8 +44,10 @@ def keep_curve(
     sizes: Sequence[int] = SIZES,
     draws: int = 4,
     failed: Sequence[tuple[int, int]] = (),
+    **changes: Any,
 ) -> list[Run]:
-    """Save the runs of a curve on two classes; those in `failed`, by size and draw, as failed."""
+    """Save the runs of a curve on two classes; those in `failed`, by size and draw, as failed. `changes` replace fields
+    of the records."""
     runs = []
     for draw in range(draws):
         for images in sizes:
@@ -52,6 +55,7 @@ def keep_curve(
             val = on_val(*planted(60, 60, seed=1))
             test = on_test([row % 2 for row in range(TESTED)], binary_scores(images, draw))
             run = as_curve_run(make_run(card, val=val, test=test, dataset=KAGGLE, error=error), images, draw)
+            run = run.model_copy(update=changes)
             names = [[f"{part.split}/{place}" for place in range(len(part))] for part in (val, test)]
             store.save(run, [] if error else [(val, names[0]), (test, names[1])])
             runs.append(run)

@@ -191,7 +191,8 @@ class BenchPlan:
                 cards={spec.run_id: spec.card.name for spec in self.plan.specs},
                 selection=self.selection,
             )
-        registration = self._registration(messages)
+        stored = {spec.run_id for spec in self.plan.specs if reusable_run(self.store, spec) is not None}
+        registration = self._registration(stored, messages)
         try:
             runs = execute_all(
                 self.plan.specs,
@@ -204,15 +205,14 @@ class BenchPlan:
             )
         finally:  # scores that exist when a benchmark is interrupted are recorded too
             with suppress(OSError, ConfigError):
-                record_outcome(self.store, [spec.run_id for spec in self.plan.specs])
+                record_outcome(self.store, [spec.run_id for spec in self.plan.specs], stored)
         if self.dataset.known_as is not None:
             runs = declared(runs, self.dataset.known_as)
         return BenchResults(tuple(runs), self.plan.skips, self.store, messages.lines(), head_of(self.store))
 
-    def _registration(self, messages: Messages) -> str | None:
+    def _registration(self, stored: set[str], messages: Messages) -> str | None:
         """Digest of the registration that precedes the runs. Raises if one is needed and cannot be written."""
         planned = {spec.run_id for spec in self.plan.specs}
-        stored = {spec.run_id for spec in self.plan.specs if reusable_run(self.store, spec) is not None}
         try:
             link = register(self.plan, self.dataset, self.store, stored, self.claims)
             if read_chain(self.store).problems:

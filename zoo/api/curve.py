@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from benchmark.runs.execution.main_module import registration_of, stop_in_worker
 from benchmark.runs.plan import Plan, PlannedSplit, make_plan, planned_splits
 from benchmark.runs.protocol import AUTO, Protocol
 from benchmark.runs.run import Run, RunSpec, TrainingSubset
+from benchmark.runs.storage.files import Unreadable
 from benchmark.runs.storage.remembered import SourceOptions
 from benchmark.runs.storage.store import Store
 from reports.render.training_size import curve_document, curve_rows
@@ -32,6 +34,7 @@ from zoo.api.expected_time import expected_time
 from zoo.api.inputs import CardLike, PathLike, Paths, resolve_cards, resolve_limits, resolve_store
 from zoo.api.messages import Messages, OnMessage, silent
 from zoo.api.metric_names import metric_named
+from zoo.api.registrations import record_outcome, register
 from zoo.api.tables import frame, html_table
 from zoo.config.arguments import PATH, one_of_types, optional_text, whole
 from zoo.config.errors import ConfigError
@@ -131,7 +134,7 @@ class CurvePlan:
         return expected_time(self.plan.specs, self.reused, self.store)
 
     def run(self, *, on_event: OnEvent = silent) -> CurveResults:
-        """Compute the runs that the store lacks, each in its own process.
+        """Register the plan, then compute the runs that the store lacks, each in its own process.
 
         Args:
             on_event: Called with each `Event` of a run, for progress.
@@ -142,11 +145,33 @@ class CurvePlan:
         Raises:
             OSError: The store cannot be written; finished runs remain in it.
         """
-        runs = execute_all(
-            self.plan.specs, self.dataset, self.store, jobs=self.jobs, limits=self.limits, on_event=on_event
-        )
+        stored = {spec.run_id for spec in self.plan.specs if reusable_run(self.store, spec) is not None}
+        registration = self._registration(stored)
+        try:
+            runs = execute_all(
+                self.plan.specs,
+                self.dataset,
+                self.store,
+                jobs=self.jobs,
+                limits=self.limits,
+                on_event=on_event,
+                registration=registration,
+            )
+        finally:  # scores that exist when a curve is interrupted are recorded too
+            with suppress(OSError, ConfigError):
+                record_outcome(self.store, [spec.run_id for spec in self.plan.specs], stored)
         curve = training_size_curve(runs, self.store, self.metric)
         return CurveResults(curve, tuple(runs), self.store, self.messages)
+
+    def _registration(self, stored: set[str]) -> str | None:
+        """Digest of the registration that precedes the runs. Raises if one is needed and cannot be written."""
+        try:
+            link = register(self.plan, self.dataset, self.store, stored)
+        except (OSError, Unreadable):
+            if stored < {spec.run_id for spec in self.plan.specs}:
+                raise
+            return None  # a store that cannot be written can still supply finished runs
+        return None if link is None else link.digest
 
 
 def curve(

@@ -107,7 +107,8 @@ class LeakCheck:
             recorded = self._shortcuts(event.spec, split, self._store)
             for shortcut in recorded.shortcuts:
                 if shortcut.notable and first:  # the splits of one data set say nearly the same
-                    self._messages.warn(f"shortcut: {shortcut.line()}")
+                    say = self._messages.warn if shortcut.in_pixels else self._messages.note
+                    say(f"shortcut: {shortcut.line()}")
 
     def _shortcuts(self, spec: RunSpec, split: Split, store: Store) -> SplitShortcuts:
         """The shortcuts of the split, from the store or computed and recorded there."""

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
+from benchmark.data.classes import one_class_is_enough
 from benchmark.data.dataset import Dataset
 from benchmark.runs.deployment.model_files import model_of
 from benchmark.runs.deployment.multiclass import AnyPrediction, any_decider_of
 from benchmark.runs.deployment.outside import choose_images, evaluate_images, mapping_of
-from benchmark.runs.run import DatasetFacts, Run
+from benchmark.runs.run import Run
 from benchmark.runs.storage.evaluations import (
+    EvaluatedData,
     EvaluatedPart,
     Evaluation,
     EvaluationSpec,
     evaluated_images,
+    evaluation_digest,
     model_digest,
     stored_evaluation,
 )
@@ -24,12 +28,13 @@ from benchmark.runs.storage.remembered import SourceOptions
 from benchmark.runs.storage.store import Store
 from reports.render.terminal.outside import COLUMNS, outside_document, outside_rows
 from reports.results.outside import OutsideValidation, outside_validation
-from reports.results.outside_text import HEADS, heading, recalibration_sentences, rows_text, sentences
+from reports.results.outside_text import heading, heads, recalibration_sentences, rows_text, sentences
 from reports.text import plural
 from zoo.api.conditions import open_data
 from zoo.api.inputs import PathLike, resolve_run, resolve_store
 from zoo.api.messages import Messages, OnMessage, silent
 from zoo.api.predict import Progress
+from zoo.api.registrations import record_evaluation
 from zoo.api.tables import frame, html_table
 from zoo.config.arguments import one_of_types, optional_text, real, text, whole
 from zoo.config.errors import ConfigError
@@ -71,7 +76,7 @@ class EvaluateResults:
 
     def _repr_html_(self) -> str:
         lines = (*sentences(self.validation), *recalibration_sentences(self.validation), *self.messages)
-        return html_table(heading(self.validation), HEADS, rows_text(self.validation), lines)
+        return html_table(heading(self.validation), heads(self.validation), rows_text(self.validation), lines)
 
 
 def evaluate(
@@ -131,7 +136,8 @@ def evaluate(
         raise ConfigError(f"--part {part}: give one of {', '.join(_PARTS)}")
     chosen = resolve_run(run, source, messages, run_data, protocol)
     model_of(chosen, source)  # reports a missing model before the data are opened
-    dataset = open_data(data, SourceOptions(patients, positive, None, hold_out), source, messages)
+    with one_class_is_enough():
+        dataset = open_data(data, SourceOptions(patients, positive, None, hold_out), source, messages)
     mapping = mapping_of(requested, dataset, chosen)
     _check_positive(positive, mapping, chosen)
     for note in _notes(dataset, chosen):
@@ -139,7 +145,7 @@ def evaluate(
     spec = EvaluationSpec(
         run_id=chosen.run_id,
         model=model_digest(chosen),
-        data=DatasetFacts.of(dataset),
+        data=EvaluatedData.of(dataset),
         part=_part(part),
         mapping=mapping,
         recalibrated_on=share,
@@ -158,6 +164,9 @@ def evaluate(
 
         decider = any_decider_of(chosen, source)
         evaluation = evaluate_images(spec, dataset, images, chosen, source, decider, watch)
+    with suppress(OSError) if reused else nullcontext():  # a store that cannot be written can supply an evaluation
+        key = evaluation.evaluation_id
+        record_evaluation(source, key, evaluation_digest(source, key), reused=reused)
     validation = outside_validation(chosen, evaluation, source)
     return EvaluateResults(
         chosen, evaluation, validation, _per_image(source, evaluation, chosen), reused, messages.lines()

@@ -13,6 +13,8 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.splits import make_split
 from benchmark.runs.label_errors import SuspectedLabel, suspected_labels
 from benchmark.runs.protocol import Protocol
+from benchmark.runs.run import conditions_of
+from benchmark.runs.storage.label_errors import RecordedLabels, write_labels
 from benchmark.runs.storage.remembered import SourceOptions
 from benchmark.runs.storage.store import Store
 from reports.text import plural
@@ -92,12 +94,13 @@ def labels(
 ) -> LabelResults:
     """List images of train and validation whose labels are probably wrong, as `zoo labels` does.
 
-    The split is the one that `bench` draws, so that test labels are neither judged nor listed.
+    The split is the one that `bench` draws, so that test labels are neither judged nor listed. For a protocol with
+    `test_folds` it is one split. The store keeps the list for `report`.
 
     Args:
         data: A source or a Dataset, as in `bench`.
         protocol: A name, a file or a Protocol, as in `bench`. It draws the split.
-        store: The store that remembers the options of the source and its protocol.
+        store: The store that remembers the options of the source and its protocol, and keeps the list.
         patients: Regular expression for file names; its named groups form the patient's key.
         positive: The positive class of two.
         hold_out: COLUMN=VALUE; the images with this value are the test part.
@@ -108,7 +111,7 @@ def labels(
         The suspects.
 
     Raises:
-        ConfigError: The protocol cannot be used, it tests every image, or cleanlab is not installed.
+        ConfigError: The protocol cannot be used, or cleanlab is not installed.
         DataError: The data cannot be read or split, or a class has too few patients.
         OSError: The files cannot be written.
     """
@@ -120,9 +123,9 @@ def labels(
     dataset = open_data(data, SourceOptions(patients, positive, None, hold_out), target, messages)
     conditions = resolve_conditions(protocol, dataset, target, messages)
     if conditions.test_folds is not None:
-        raise ConfigError(
-            f"zoo labels: protocol {conditions.name} tests every image (test_folds), and test labels are not judged; "
-            "give a protocol with one split"
+        messages.note(
+            f"protocol {conditions.name} tests every image in folds; the labels are judged in one split, without its "
+            "test part. Where you correct one, run a protocol without test_folds: in folds it is a test label, too"
         )
     if conditions.split != "fixed":
         messages.note(f"protocol {conditions.name} draws a split per seed; the labels are judged in that of seed 0")
@@ -130,6 +133,16 @@ def labels(
     split = make_split(dataset, conditions.sampling, seed)
     check = suspected_labels(dataset, split)
     results = LabelResults(dataset.title, len(split.train) + len(split.val), check.agreement, check.suspects)
+    recorded = RecordedLabels(
+        checked=results.checked,
+        agreement=results.agreement,
+        suspects=results.suspects,
+        is_tested=conditions.test_folds is not None,
+    )
+    try:
+        write_labels(target, conditions_of(dataset.fingerprint, conditions), recorded)
+    except OSError as error:
+        messages.warn(f"{target.root}: cannot be written ({error.strerror or error}); `zoo report` will not list this")
     paths = () if out is None else _written(results, dataset, Path(out))
     return replace(results, paths=paths, messages=messages.lines())
 

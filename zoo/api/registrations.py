@@ -1,8 +1,8 @@
-"""What a benchmark registers before the test split is opened: which claims apply, and the entries of the chain."""
+"""What is registered before the test split is opened: which claims apply, and the entries of the chain."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -74,7 +74,7 @@ def applying_claims(
 
 
 def register(
-    plan: Plan, dataset: Dataset, store: Store, stored: Iterable[str], claims: Sequence[RegisteredClaims]
+    plan: Plan, dataset: Dataset, store: Store, stored: Iterable[str], claims: Sequence[RegisteredClaims] = ()
 ) -> Link | None:
     """Register a plan, before any of its runs opens the test split.
 
@@ -105,14 +105,16 @@ def register(
     return append(store, make) or _covering(read_chain(store), planned, known)
 
 
-def record_outcome(store: Store, run_ids: Iterable[str]) -> Link | None:
+def record_outcome(store: Store, run_ids: Iterable[str], reused: Container[str] = ()) -> Link | None:
     """Append the digests of the records of runs that have scores to the chain, if it does not contain them.
 
     A failed run may have scores too, which whoever edits claims afterwards may know.
 
     Args:
         store: The store.
-        run_ids: The ids of the runs of a benchmark that has ended.
+        run_ids: The ids of the runs of a benchmark or a curve that has ended.
+        reused: The ids of those that it did not compute. A recorded one keeps its digest: another record under the same
+            id was edited.
 
     Returns:
         The new entry; None if the chain is empty, or contains every record.
@@ -126,8 +128,37 @@ def record_outcome(store: Store, run_ids: Iterable[str]) -> Link | None:
 
     def make(chain: Chain) -> Outcome | None:
         recorded = {run_id: digest for _, entry in chain.outcomes for run_id, digest in entry.records.items()}
-        missing = {run_id: digest for run_id, digest in digests.items() if recorded.get(run_id) != digest}
+        missing = {
+            run_id: digest
+            for run_id, digest in digests.items()
+            if recorded.get(run_id) != digest and not (run_id in reused and run_id in recorded)
+        }
         return Outcome(program=program_version(), records=missing) if chain.head is not None and missing else None
+
+    return append(store, make)
+
+
+def record_evaluation(store: Store, evaluation_id: str, digest: str, *, reused: bool = False) -> Link | None:
+    """Append the digest of the record of an evaluation to the chain.
+
+    Args:
+        store: The store.
+        evaluation_id: The id of the evaluation.
+        digest: SHA-256 of its record.
+        reused: Whether it was stored before. A recorded one then keeps its digest: another record was edited.
+
+    Returns:
+        The new entry; None if the chain is empty, or contains the record.
+
+    Raises:
+        Unreadable: A newer version of the program wrote the chain.
+        OSError: The store cannot be written.
+    """
+
+    def make(chain: Chain) -> Outcome | None:
+        if chain.head is None or (reused and any(evaluation_id in entry.evaluations for _, entry in chain.outcomes)):
+            return None
+        return Outcome(program=program_version(), evaluations={evaluation_id: digest})
 
     return append(store, make)
 

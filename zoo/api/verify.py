@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.runs.protocol import AUTO, built_in_protocols, load_protocol
 from benchmark.runs.registration import Registration, digest
 from benchmark.runs.run import Run
 from benchmark.runs.storage.chain import Chain, read_chain
+from benchmark.runs.storage.evaluations import evaluation_ids
+from benchmark.runs.storage.files import Damaged
 from benchmark.runs.storage.store import Store
-from benchmark.runs.storage.verification import Check, chain_checks, run_checks
+from benchmark.runs.storage.verification import STAGES, Check, chain_checks, evaluation_checks, run_checks
 from reports.claims.model import Claims, claims_names, load_claims
 from reports.report import same_conditions
 from reports.results.folds import pool_folds
@@ -99,7 +102,8 @@ def verify(
         on_message: Called with each warning when it arises; the result collects them too.
 
     Returns:
-        The checks: of the chain, the runs, the cards, the protocols and the claims.
+        The checks: of the chain, the runs with those of curves, the evaluations, the cards, the protocols and the
+        claims. A damaged file is a check, too, and everything else is compared all the same.
 
     Raises:
         ConfigError: An argument cannot be used, or the store contains neither runs nor registrations.
@@ -112,21 +116,35 @@ def verify(
     messages = Messages(on_message)
     known = known_cards(card_folders, messages)
     requested = resolve_claims(claims, known)
-    source = resolve_store(store)
+    source, damage = _opened(store)
     chain = read_chain(source)
-    runs, problems = source.survey("bench")
-    if not (runs or problems or chain.count):
+    surveyed, damaged = source.survey()
+    runs = [run for run in surveyed if run.spec.stage in STAGES]
+    problems = [each for each in damaged if each.run is None or each.run.spec.stage in STAGES]
+    if not (runs or problems or chain.count or damage or evaluation_ids(source)):
         raise ConfigError(
             f"--store {source.root}: contains no runs; `zoo bench --all --store {source.root}` creates them"
         )
+    benches = [run for run in runs if run.spec.stage == "bench"]
     checks = [
+        *damage,
         *chain_checks(chain, expect, str(source.root)),
         *run_checks(source, runs, problems, chain),
+        *evaluation_checks(source, surveyed, chain),
         *_card_checks(chain, known),
         *_protocol_checks(chain),
-        *_claims_checks(pool_folds(as_declared(runs, source), source), source, chain, requested, known),
+        *_claims_checks(pool_folds(as_declared(benches, source), source), source, chain, requested, known),
     ]
     return VerifyResults(source, tuple(checks), chain.head, chain.count, messages.lines())
+
+
+def _opened(store: PathLike | Store) -> tuple[Store, list[Check]]:
+    """A store, also one whose store.json is damaged, with a check that says so."""
+    try:
+        return resolve_store(store), []
+    except Damaged as error:
+        assert not isinstance(store, Store)  # it would be open
+        return Store(Path(store), check_mark=False), [Check("tampered", "store.json", str(error), "the file as saved")]
 
 
 def _latest(chain: Chain) -> Iterator[Registration]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Literal, get_args
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from benchmark.data.checks.batch_effect import FEATURES, Floats, intensities
 from benchmark.data.dataset import Image, Pixels
-from benchmark.data.levels import DEEP, Stored, range_of
+from benchmark.data.levels import DEEP, LOSSLESS, Stored, range_of
 
 FactName = Literal[
     "grey levels",
@@ -48,6 +48,7 @@ class FactGroup:
         columns: The names of the numbers, with their units.
         kinds: A fact that is a kind, per image (n,); None if the group has none.
         reason: Why the facts are not known; None if they are.
+        in_pixels: Whether decoded pixels can carry a trace of the facts.
     """
 
     name: FactName
@@ -55,6 +56,7 @@ class FactGroup:
     columns: tuple[str, ...]
     kinds: tuple[str, ...] | None = None
     reason: str | None = None
+    in_pixels: bool = True
 
     @property
     def varies(self) -> bool:
@@ -65,7 +67,7 @@ class FactGroup:
     def take(self, rows: npt.NDArray[np.int64]) -> FactGroup:
         """The facts of some images."""
         kinds = None if self.kinds is None else tuple(self.kinds[row] for row in rows)
-        return FactGroup(self.name, self.numbers[rows], self.columns, kinds, self.reason)
+        return replace(self, numbers=self.numbers[rows], kinds=kinds)
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +144,8 @@ def _aspect(images: Sequence[Image], files: Sequence[Stored]) -> FactGroup:
 
 def _format(images: Sequence[Image], files: Sequence[Stored]) -> FactGroup:
     kinds = [f"{each.format} {PurePosixPath(of.name).suffix}".strip() for of, each in zip(images, files, strict=True)]
-    return _of_kinds("file format", _common(kinds))
+    formats = {each.format for each in files}
+    return replace(_of_kinds("file format", _common(kinds)), in_pixels=len(formats) > 1 and not formats <= LOSSLESS)
 
 
 def _depth(images: Sequence[Image], files: Sequence[Stored]) -> FactGroup:

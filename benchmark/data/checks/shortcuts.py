@@ -58,6 +58,7 @@ class Shortcut:
         detail: The fact that differs most, with its values by class.
         reason: Why there are no figures, else None.
         unit: What was shuffled: "images" if patients are not known.
+        in_pixels: Whether decoded pixels can carry a trace of the facts, as they cannot of a lossless format.
     """
 
     facts: FactName
@@ -70,6 +71,7 @@ class Shortcut:
     detail: str | None = None
     reason: str | None = None
     unit: str = "patients"
+    in_pixels: bool = True
 
     @property
     def notable(self) -> bool:
@@ -88,11 +90,12 @@ class Shortcut:
         """Say in one line that the group distinguishes the classes, and what that means."""
         detail = "" if self.detail is None else f" ({self.detail})"
         verb = "distinguish" if self.facts.endswith("s") else "distinguishes"
-        meaning = (
-            "part of that may be what the images show; compare it with what a card adds"
-            if self.facts in OF_CONTENT
-            else "a model can reach that without looking at the content"
-        )
+        if not self.in_pixels:
+            meaning = "decoded pixels do not carry it, so no model can use it; the classes may have other sources"
+        elif self.facts in OF_CONTENT:
+            meaning = "part of that may be what the images show; compare it with what a card adds"
+        else:
+            meaning = "a model can reach that without looking at the content"
         return f"{self.facts} alone {verb} the classes: {self.figures()}{detail}; {meaning}"
 
 
@@ -222,6 +225,7 @@ def _judge(
         images=len(rows),
         detail=_detail(group, shuffled[:, 0], names),
         unit=unit,
+        in_pixels=group.in_pixels,
     )
     return Assessment(shortcut, rows, shuffled[:, 0], as_scores(observed))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmark.data.dataset import Dataset, Image
-from benchmark.data.levels import DEEP, Levels, Stored, levels_line, range_of
+from benchmark.data.levels import DEEP, LOSSLESS, Levels, Stored, levels_line, range_of
 
 _FEW = 0.1  # up to this share of files are named as exceptions
 _MAX_DIFFERENCE = 0.1  # between the classes' shares of a kind of file; above it, a network could learn the kind
@@ -234,7 +234,13 @@ def _between_classes(classes: tuple[str, ...], rows: Sequence[tuple[Image, Store
             f"{label} {', '.join(_mix(counts[i]) for counts in shares.values())}" for i, label in enumerate(classes)
         )
         verb = "differ" if len(shares) > 1 else "differs"
-        yield f"{' and '.join(shares)} {verb} between the classes ({mixes}): a network may separate them by that alone"
+        formats = {stored.format for _, stored in rows}
+        meaning = (
+            "these formats are lossless, so decoded pixels do not carry it; the classes may have other sources"
+            if list(shares) == ["format"] and formats <= LOSSLESS
+            else "a network may separate them by that alone"
+        )
+        yield f"{' and '.join(shares)} {verb} between the classes ({mixes}): {meaning}"
 
 
 def _spread(shares: Sequence[float]) -> float:

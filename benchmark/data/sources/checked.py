@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from benchmark.data.classes import MOST_CLASSES, same_but_for_case
+from benchmark.data.classes import MOST_CLASSES, fewest_classes, same_but_for_case
 from benchmark.data.dataset import DataError, Dataset, Image, Part, Pixels
 
 _TEXTS = ("name", "patient", "digest")
@@ -32,7 +32,7 @@ def checked(dataset: Dataset, where: str) -> Dataset:
     """
     classes, images = dataset.classes, dataset.images
     texts = isinstance(classes, tuple | list) and all(isinstance(name, str) and name for name in classes)
-    if not texts or not 2 <= len(set(classes)) == len(classes):
+    if not texts or not fewest_classes() <= len(set(classes)) == len(classes):
         raise DataError(f"{where}: classes is {_short(classes)}; it must be two or more different names")
     if (pair := same_but_for_case(classes)) is not None:
         raise DataError(f"{where}: the classes '{pair[0]}' and '{pair[1]}' differ only in case: give them one name")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from benchmark.data.classes import FEWEST_IMAGES, MOST_CLASSES, listed, same_but_for_case
+from benchmark.data.classes import FEWEST_IMAGES, MOST_CLASSES, fewest_classes, listed, same_but_for_case
 from benchmark.data.dataset import DataError, Part
 from benchmark.data.sources.entries import contains_files, folders_in
 from benchmark.data.text import plural
@@ -32,7 +32,7 @@ def class_names(root: Path, parts: Mapping[Named, Path], folders: Mapping[Part, 
         DataError: There are fewer than two, two differ only in case, a part lacks one, or the folders are no classes.
     """
     names = sorted({name for by_class in folders.values() for name in by_class})
-    if len(names) < 2:
+    if len(names) < fewest_classes():
         listing = listed(names) or "none"
         raise DataError(f"{root}: contains {plural(len(names), 'class folder')} ({listing}); two are needed")
     if (pair := same_but_for_case(names)) is not None:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmark.data.classes import FEWEST_IMAGES, MOST_CLASSES, listed, same_but_for_case
+from benchmark.data.classes import FEWEST_IMAGES, MOST_CLASSES, fewest_classes, listed, same_but_for_case
 from benchmark.data.dataset import DataError
 from benchmark.data.sources.layout import PART_OF
 from benchmark.data.sources.table import Table
@@ -126,7 +126,7 @@ def check_classes(path: Path, table: Table, names: Sequence[str]) -> None:
         DataError: The labels are not classes.
     """
     rows = len(table.rows)
-    if len(names) < 2:
+    if len(names) < fewest_classes():
         raise DataError(f"{path}: all {rows} rows have the label '{names[0]}'; two or more classes are needed")
     if (pair := same_but_for_case(row.cells["label"] for row in table.rows)) is not None:
         first, second = (next(row.place for row in table.rows if row.cells["label"] == name) for name in pair)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as Pillow
 
-from benchmark.data.classes import FEWEST_IMAGES, MOST_CLASSES, listed
+from benchmark.data.classes import FEWEST_IMAGES, MOST_CLASSES, fewest_classes, listed
 from benchmark.data.dataset import DataError, Dataset, Image, PatientFacts, Pixels
 from benchmark.data.decoding.pixels import Channels, resize
 from benchmark.data.levels import DEEP, Depth, Levels, Stored, check_finite, levels_of, scaled
@@ -147,7 +147,7 @@ def _values(path: Path, arrays: Arrays) -> npt.NDArray[Any]:
     if len({arrays[f"{part}_labels"].dtype.kind in "US" for part in PARTS}) > 1:
         raise DataError(f"{path}: labels are strings in one part and numbers in another; use one kind in all")
     values = np.unique(np.concatenate([arrays[f"{part}_labels"].reshape(-1) for part in PARTS]))
-    if len(values) < 2:
+    if len(values) < fewest_classes():
         raise DataError(f"{path}: labels have {len(values)} values ({values[:8].tolist()}); two classes are needed")
     count = sum(len(arrays[f"{part}_labels"]) for part in PARTS)
     if len(values) > 2 and (count < FEWEST_IMAGES * len(values) or len(values) > MOST_CLASSES):

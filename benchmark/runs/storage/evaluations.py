@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,7 +18,7 @@ from pydantic import Field, ValidationError
 from benchmark.evidence.scores import AnyScores
 from benchmark.runs.run import DatasetFacts, Run
 from benchmark.runs.storage.contents import Predictions, write_predictions
-from benchmark.runs.storage.files import Damaged, digest_of, one_line, read_bytes
+from benchmark.runs.storage.files import Damaged, Unreadable, digest_of, one_line, read_bytes, refusal
 from benchmark.runs.storage.moves import swap
 from benchmark.runs.storage.records import MOST_BYTES
 from benchmark.runs.storage.store import MODEL, Store
@@ -33,8 +34,15 @@ EVALUATION_VERSION = 1
 """Raised when the structure of evaluation.json changes, or the same request would give other scores."""
 
 _MOST_FILE = 1024**3
+_AGAIN = "run zoo evaluate again, or delete the folder of the evaluation"
 
 EvaluatedPart = Literal["all", "train", "val", "test"]
+
+
+class EvaluatedData(DatasetFacts):
+    """The facts of images on which nothing is trained, so that they may be of a single class."""
+
+    classes: Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class EvaluationSpec(Strict):
@@ -54,7 +62,7 @@ class EvaluationSpec(Strict):
     version: int = EVALUATION_VERSION
     run_id: Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
     model: str
-    data: DatasetFacts
+    data: EvaluatedData
     part: EvaluatedPart = "all"
     mapping: dict[str, str]
     recalibrated_on: Annotated[float, Field(ge=0, lt=1)] = 0.5
@@ -153,16 +161,58 @@ def stored_evaluation(store: Store, evaluation_id: str) -> Evaluation | None:
     Raises:
         ConfigError: It may be intact, but cannot be read.
     """
+    try:
+        record = read_evaluation(store, evaluation_id)
+    except Damaged:
+        return None
+    return record if record.spec.version == EVALUATION_VERSION else None
+
+
+def read_evaluation(store: Store, evaluation_id: str) -> Evaluation:
+    """Read the record of an evaluation, and check that its scores are those that were saved.
+
+    Args:
+        store: The store of the run.
+        evaluation_id: The id of the evaluation.
+
+    Returns:
+        The record.
+
+    Raises:
+        Damaged: A file is missing, is damaged, or differs from what was saved.
+        Unreadable: It may be intact, but cannot be read.
+    """
     folder = evaluation_folder(store, evaluation_id)
     try:
         record = Evaluation.model_validate_json(read_bytes(folder / RECORD, MOST_BYTES))
-        if record.evaluation_id != evaluation_id or record.spec.version != EVALUATION_VERSION:
-            return None
-        if record.files != {PREDICTIONS: digest_of(folder / PREDICTIONS)}:
-            return None
-    except (FileNotFoundError, NotADirectoryError, Damaged, ValidationError):
-        return None
+        digest = digest_of(folder / PREDICTIONS)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise Damaged(f"{error.filename}: is missing; {_AGAIN}") from error
+    except ValidationError as error:
+        reason = one_line(error.errors()[0]["msg"])
+        raise Damaged(f"{folder / RECORD}: is damaged ({reason}); {_AGAIN}") from error
+    if record.evaluation_id != evaluation_id:
+        raise Damaged(f"{folder}: contains the evaluation {record.evaluation_id}; rename the folder or delete it")
+    if record.files != {PREDICTIONS: digest}:
+        text = "is not the file that was saved with the evaluation (its SHA-256 differs)"
+        raise Damaged(f"{folder / PREDICTIONS}: {text}; {_AGAIN}")
     return record
+
+
+def evaluation_digest(store: Store, evaluation_id: str) -> str:
+    """SHA-256 of the record of an evaluation, which contains that of its scores. Raises as `digest_of`."""
+    return digest_of(evaluation_folder(store, evaluation_id) / RECORD)
+
+
+def evaluation_ids(store: Store) -> tuple[str, ...]:
+    """The names of the folders of evaluations, in order. Raises Unreadable if the system refuses access."""
+    folder = store.root / EVALUATIONS
+    try:
+        return tuple(sorted(name for name in os.listdir(folder) if not name.startswith(".")))
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    except OSError as error:
+        raise Unreadable(refusal(folder, error)) from error
 
 
 def evaluations_of(store: Store, runs: Iterable[Run]) -> dict[str, tuple[Evaluation, ...]]:
@@ -178,10 +228,8 @@ def evaluations_of(store: Store, runs: Iterable[Run]) -> dict[str, tuple[Evaluat
     Raises:
         ConfigError: A record may be intact, but cannot be read.
     """
-    folder = store.root / EVALUATIONS
     models = {run.run_id: model_digest(run) for run in runs}
-    ids = sorted(path.name for path in folder.iterdir() if not path.name.startswith(".")) if folder.is_dir() else ()
-    records = [record for each in ids if (record := stored_evaluation(store, each)) is not None]
+    records = [record for each in evaluation_ids(store) if (record := stored_evaluation(store, each)) is not None]
     of_run: dict[str, list[Evaluation]] = {}
     for record in sorted(records, key=lambda record: (record.finished, record.evaluation_id)):
         if models.get(record.spec.run_id) == record.spec.model:

@@ -30,7 +30,7 @@ def shortcuts_of_run(store: Store, run: Run) -> SplitShortcuts | None:
         run: A run, or one fold.
 
     Returns:
-        What the store recorded; None if it has no such file, or it is damaged or of another version.
+        What the store recorded; None if it has no such file, or it is damaged or of a newer version.
     """
     return read_shortcuts(store, run.spec.dataset.fingerprint, run.split.fingerprint, run.spec.protocol.image_size)
 
@@ -51,7 +51,7 @@ def read_shortcuts(store: Store, dataset: str, split: str, size: int) -> SplitSh
         recorded = SplitShortcuts.model_validate_json(read_bytes(_path(store, dataset, split, size), _MOST_BYTES))
     except (OSError, ConfigError, ValidationError):
         return None
-    return recorded if recorded.version == VERSION else None
+    return recorded if recorded.version <= VERSION else None
 
 
 def write_shortcuts(store: Store, dataset: str, split: str, size: int, shortcuts: SplitShortcuts) -> None:

@@ -76,18 +76,23 @@ class Problem:
 class Store:
     """The runs in a folder."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, check_mark: bool = True) -> None:
         """Open a store.
 
         Args:
             root: Its folder, which is created with the first run.
+            check_mark: Whether to read the file that names the version. Without it, a store whose file is damaged can
+                still be examined.
 
         Raises:
             ConfigError: `root` is not a folder, or was written by a newer version.
+            Damaged: The file that names the version is damaged.
         """
         self.root = root
         if root.exists() and not root.is_dir():
             raise ConfigError(f"--store {root}: is a file; give a folder")
+        if not check_mark:
+            return
         try:
             version = version_of(json.loads(read_bytes(root / _MARK, MOST_BYTES)))
         except FileNotFoundError:
@@ -95,7 +100,7 @@ class Store:
         except Unreadable:
             raise
         except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise ConfigError(f"{root / _MARK}: is damaged; delete only this file, the runs remain") from error
+            raise Damaged(f"{root / _MARK}: is damaged; delete only this file, the runs remain") from error
         if version > STORE_VERSION:
             raise ConfigError(
                 f"--store {root}: was written by a newer version of zoo (store version {version}, this one knows "

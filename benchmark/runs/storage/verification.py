@@ -1,19 +1,23 @@
-"""Whether a store is as it was registered and recorded: the chain, and the files and figures of its runs."""
+"""Whether a store is as it was registered and recorded: the chain, its runs with their figures, and its evaluations."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from benchmark.runs.registration import Outcome, Registration
 from benchmark.runs.run import Run
 from benchmark.runs.storage.chain import Chain, record_digest
-from benchmark.runs.storage.files import Damaged
+from benchmark.runs.storage.evaluations import evaluation_digest, evaluation_ids, model_digest, read_evaluation
+from benchmark.runs.storage.files import Damaged, Unreadable
 from benchmark.runs.storage.store import MODEL, Problem, Store
 
 State = Literal["same", "other", "tampered", "unchecked"]
 """As registered; fixed otherwise or later than registered; changed; or not compared."""
+
+STAGES = ("bench", "curve")
+"""The stages of runs that score the test split, and are registered before."""
 
 _MOST_NAMES = 4
 
@@ -49,7 +53,7 @@ def chain_checks(chain: Chain, expected: str | None, where: str) -> Iterator[Che
     for problem in chain.problems:
         yield Check("tampered", "chain", problem, "restore the file from a backup; without it nothing after it counts")
     if chain.head is None:
-        remedy = "`zoo bench` registers claims, cards, protocol and data before it opens the test split"
+        remedy = "`zoo bench` and `zoo curve` register what they are about to score before they open the test split"
         yield Check("other", "chain", f"{where} contains no registration", remedy)
     elif not chain.problems:
         entries = "1 entry" if chain.count == 1 else f"{chain.count} entries, each follows from the one before"
@@ -71,7 +75,7 @@ def run_checks(store: Store, runs: Sequence[Run], problems: Sequence[Problem], c
 
     Args:
         store: The store.
-        runs: Its readable runs of stage `bench`, whose figures follow from their scores.
+        runs: Its readable runs of `STAGES`, whose figures follow from their scores.
         problems: Its folders that cannot be used.
         chain: Its chain.
 
@@ -97,10 +101,10 @@ def run_checks(store: Store, runs: Sequence[Run], problems: Sequence[Problem], c
         of = "run has" if intact == 1 else "runs have"
         yield Check("same", "runs", f"{intact} {of} the recorded files, and figures that follow from their scores")
     if unregistered:
-        remedy = "`zoo bench` of this version in a new store, before the scores are known"
+        remedy = f"{_commands(unregistered)} of this version in a new store, before the scores are known"
         yield Check("other", "runs", f"no registration precedes the scores of {_names(unregistered)}", remedy)
     if unrecorded:
-        remedy = "the entry that was removed; if a benchmark was killed, the same command records them when it ends"
+        remedy = "the entry that was removed; if a command was killed, the same one records them when it ends"
         yield Check("other", "runs", f"no entry contains the record of {_names(unrecorded)}", remedy)
     yield from _missing(runs, problems, chain)
 
@@ -150,19 +154,79 @@ def _missing(runs: Sequence[Run], problems: Sequence[Problem], chain: Chain) -> 
     recorded = {run_id for _, entry in chain.outcomes for run_id in entry.records}
     for run_id, each in planned.items():
         name = f"{each.card}, seed {each.seed}" + ("" if each.fold is None else f", fold {each.fold[1] + 1}")
+        name += "" if each.images is None else f", {each.images} training images of a curve"
+        command = "`zoo bench`" if each.images is None else "`zoo curve`"
         run = present.get(run_id)
         if run_id not in present and run_id in recorded:
             yield Check("tampered", f"run {run_id}", f"{name}: was recorded and is missing", "the run in the store")
         elif run_id not in present:
-            remedy = "the same `zoo bench` command computes it"
+            remedy = f"the same {command} command computes it"
             yield Check("other", f"run {run_id}", f"{name}: was registered and has no record", remedy)
         elif run is not None and run.status == "failed":
-            remedy = "the same `zoo bench` command tries it again"
+            remedy = f"the same {command} command tries it again"
             yield Check("other", f"run {run_id}", f"{name}: was registered and failed", remedy)
+
+
+def evaluation_checks(store: Store, runs: Iterable[Run], chain: Chain) -> Iterator[Check]:
+    """Check the evaluations of stored models on other sources.
+
+    Args:
+        store: The store.
+        runs: Its readable runs.
+        chain: Its chain.
+
+    Yields:
+        A check of each evaluation that differs, one of all others together, and one of those that no entry records.
+    """
+    models = {run.run_id: model_digest(run) for run in runs}
+    recorded = {key: digest for _, entry in chain.outcomes for key, digest in entry.evaluations.items()}
+    intact, unrecorded = 0, list[str]()
+    present = evaluation_ids(store)
+    for key in present:
+        about, right = f"evaluation {key}", "the files that were saved with the evaluation"
+        try:
+            evaluation = read_evaluation(store, key)
+            changed = recorded.get(key) not in (None, evaluation_digest(store, key))
+        except Unreadable as error:
+            yield Check("unchecked", about, str(error), right)
+            continue
+        except Damaged as error:
+            yield Check("tampered", about, str(error), right)
+            continue
+        if changed:
+            yield Check(
+                "tampered",
+                about,
+                "its evaluation.json is not the one that was recorded",
+                "the recorded evaluation.json",
+            )
+        elif models.get(evaluation.spec.run_id) != evaluation.spec.model:
+            text = f"is of a model of run {evaluation.spec.run_id}, which is not in the store or cannot be read"
+            yield Check("unchecked", about, text, "the same `zoo evaluate` command evaluates the stored model")
+        else:
+            intact += 1
+            if chain.head is not None and key not in recorded:
+                unrecorded.append(key)
+    if intact:
+        yield Check("same", "evaluations", f"{intact} {'has' if intact == 1 else 'have'} the saved scores")
+    if unrecorded:
+        listing = ", ".join(unrecorded[:_MOST_NAMES]) + (", ..." if len(unrecorded) > _MOST_NAMES else "")
+        text = f"no entry contains the record of {len(unrecorded)} ({listing})"
+        yield Check("other", "evaluations", text, "the entry that was removed; `zoo evaluate` adds one when it stores")
+    for key in recorded.keys() - set(present):
+        yield Check("tampered", f"evaluation {key}", "was recorded and is missing", "the evaluation in the store")
+
+
+def _commands(runs: Sequence[Run]) -> str:
+    """The commands that make such runs."""
+    stages = {run.spec.stage for run in runs}
+    return " and ".join(f"`zoo {stage}`" for stage in STAGES if stage in stages)
 
 
 def _names(runs: Sequence[Run]) -> str:
     names = list(dict.fromkeys(run.spec.card.name for run in runs))
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     cards = ", ".join(names[:_MOST_NAMES])
-    return f"{cards}{more} ({len(runs)} {'run' if len(runs) == 1 else 'runs'})"
+    count = f"{len(runs)} {'run' if len(runs) == 1 else 'runs'}"
+    curves = sum(run.spec.stage == "curve" for run in runs)
+    return f"{cards}{more} ({count}{f', {curves} of a curve' if curves else ''})"

@@ -35,7 +35,7 @@ from reports.render.html.together import TogetherView, together_view
 from reports.render.html.training_size import training_size_views
 from reports.render.html.verdicts import ClaimsView, claims_view
 from reports.report import Report, Section, title
-from reports.results import outside_text, ranking_text, shortcuts_text
+from reports.results import label_errors_text, outside_text, ranking_text, shortcuts_text
 from reports.results.compare import difference_text, published_text
 from reports.results.methods import UNKNOWN
 from reports.results.split_faults import BY_DESIGN, own_faults
@@ -59,7 +59,7 @@ class Chapter:
         images: The test images by card; None without scores.
         classwise: What only three or more classes have; None for two.
         terms: The explained words.
-        places: Ids of gallery entries by run id, group and position.
+        places: Ids of gallery entries by run id, group and position; `links` are by the name of the image.
     """
 
     id: str
@@ -81,6 +81,7 @@ class Chapter:
     classwise: ClassesView | None
     terms: Mapping[str, Term]
     places: Mapping[tuple[str, str, int], str]
+    links: Mapping[str, str]
 
     @property
     def names(self) -> frozenset[str]:
@@ -162,6 +163,7 @@ def _chapter(name: str, section: Section, scores: Mapping[str, AnyScores], galle
         classwise=classwise,
         terms=chapter_terms(section, name),
         places=places,
+        links=links,
     )
 
 
@@ -241,6 +243,7 @@ def _environment() -> Environment:
         "GLOSSARY": GLOSSARY,
         "FACT_HEADS": shortcuts_text.FACT_HEADS,
         "GAIN_HEADS": shortcuts_text.GAIN_HEADS,
+        "LABELS": label_errors_text,
         "OUTSIDE": outside_text,
         "compared_cards": compared_cards,
         "MISSING": text.MISSING,

@@ -13,6 +13,7 @@ from reports.render.markdown.claims import claims_markdown
 from reports.render.markdown.findings import findings_markdown
 from reports.render.markdown.gallery import gallery_markdown
 from reports.render.markdown.image_errors import image_errors_markdown
+from reports.render.markdown.label_errors import label_errors_markdown
 from reports.render.markdown.methods import checklists_markdown, limits_markdown, methods_markdown
 from reports.render.markdown.multiclass import decision_markdown, multiclass_calibration_markdown
 from reports.render.markdown.outside import outside_markdown
@@ -76,6 +77,7 @@ def _section(section: Section, pictures: Pictures, galleries: Mapping[str, Galle
     if section.multiclass is not None:
         lines += [*decision_markdown(section), *multiclass_calibration_markdown(section)]
     lines += shortcuts_markdown(section)
+    lines += label_errors_markdown(section)
     lines += image_errors_markdown(section)
     lines += outside_markdown(section.outside)
     if section.ranking is not None:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from reports.render.markdown.table import cell, folded, table
 from reports.results.outside import OutsideValidation
 from reports.results.outside_text import (
-    HEADS,
     INTRODUCTION,
     RECALIBRATED_HEADS,
     TITLE,
     heading,
+    heads,
     recalibrated_text,
     recalibration_sentences,
     rows_text,
@@ -27,7 +27,7 @@ def outside_markdown(validations: Sequence[OutsideValidation]) -> list[str]:
     for validation in validations:
         lines += [f"#### {cell(heading(validation))}", ""]
         lines += [f"- {cell(sentence)}" for sentence in sentences(validation)]
-        lines += ["", *table(HEADS, rows_text(validation)), ""]
+        lines += ["", *table(heads(validation), rows_text(validation)), ""]
         lines += [line for text in recalibration_sentences(validation) for line in (cell(text), "")]
         if validation.recalibration is not None and validation.recalibration.rows:
             both = table(RECALIBRATED_HEADS, recalibrated_text(validation.recalibration))

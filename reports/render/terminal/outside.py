@@ -13,9 +13,9 @@ from reports.render.terminal.table import escape, plain_table
 from reports.results.outside import OutsideValidation
 from reports.results.outside_text import (
     GROUPS,
-    HEADS,
     RECALIBRATED_HEADS,
     heading,
+    heads,
     recalibrated_text,
     recalibration_sentences,
     rows_text,
@@ -31,7 +31,8 @@ COLUMNS = (
 
 def outside_view(validation: OutsideValidation) -> RenderableType:
     """Render a validation: sentences, figures beside those of the test, and both versions after recalibration."""
-    table = plain_table(*HEADS[:1], whole=HEADS[1:], title=escape(heading(validation)))
+    first, *others = heads(validation)
+    table = plain_table(first, whole=others, title=escape(heading(validation)))
     group = None
     for row, cells in zip(validation.rows, rows_text(validation), strict=True):
         if row.group != group:

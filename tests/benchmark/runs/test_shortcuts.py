@@ -55,6 +55,35 @@ def test_classes_that_differ_in_bit_depth_are_noted_with_an_interval(folder: Pat
     assert depth.images == 80  # the test part is left out
 
 
+def test_classes_that_differ_in_size_alone_are_noted(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    for label, side in enumerate((32, 48)):
+        for number in range(30):
+            path = tmp_path / "AB"[label] / f"{number}.png"
+            path.parent.mkdir(exist_ok=True)
+            Pillow.fromarray(generator.normal(100, 20, (side, side)).clip(0, 255).astype(np.uint8)).save(path)
+    dataset = open_dataset(str(tmp_path))
+    notable = [each for each in shortcuts_of_dataset(dataset, measure(dataset)) if each.notable]
+    assert [each.facts for each in notable] == ["image size"]
+    assert notable[0].detail == "median width in pixels: 48 in B, 32 in A"
+
+
+def test_facts_that_pixels_cannot_carry_are_no_baseline(tmp_path: Path) -> None:
+    generator = np.random.default_rng(1)
+    for part, count in (("train", 12), ("val", 6), ("test", 6)):
+        for name, suffix in (("A", "png"), ("B", "bmp")):
+            (tmp_path / part / name).mkdir(parents=True)
+            for number in range(count):
+                pixels = generator.normal(100, 20, (32, 32)).clip(0, 255).astype(np.uint8)
+                Pillow.fromarray(pixels).save(tmp_path / part / name / f"{number}.{suffix}")
+    dataset = open_dataset(str(tmp_path))
+    recorded = shortcuts_of_split(dataset, of_parts(dataset), 32, tmp_path / "cache")
+    (of_format,) = [each for each in recorded.shortcuts if each.facts == "file format"]
+    assert of_format.auc == 1.0
+    assert recorded.test is not None
+    assert recorded.test.facts != "file format"
+
+
 def test_the_strongest_facts_are_chosen_without_test_labels(folder: Path, tmp_path: Path) -> None:
     dataset = open_dataset(str(folder))
     split = of_parts(dataset)

@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from benchmark.evidence.calibration.calibrators import Calibrator
+from benchmark.evidence.metrics.registry import Figure
 from benchmark.evidence.scores import AnyScores, MulticlassTestScores, TestScores
-from benchmark.runs.deployment.decision_rule import decider_of
+from benchmark.evidence.thresholds.choice import Threshold
+from benchmark.runs.deployment.decision_rule import DecisionRule, decider_of
 from benchmark.runs.run import Run
 from benchmark.runs.storage.store import Store
 from reports.export.decision_file import ExportedModel
@@ -24,6 +27,8 @@ from reports.render.terminal.outside import COLUMNS, outside_csv, outside_view
 from reports.render.terminal.show import run_view
 from reports.report import Report, build_report
 from reports.results.outside import OutsideValidation, outside_validation, outside_validations
+from reports.results.outside_figures import without_absent
+from reports.results.outside_recalibration import recalibration_on
 from reports.results.outside_text import sentences
 from tests.reports.results.test_hold_out_text import ONNX
 from tests.support.evaluated import keep_evaluation
@@ -217,6 +222,31 @@ def test_images_of_one_class_have_a_recall_alone(tmp_path: Path) -> None:
     assert auc is not None
     assert auc.outside.value is None
     assert slope is not None
-    assert slope.outside.reason == "one class is missing"
+    assert slope.outside.reason == "no image is of NORMAL"
     assert validation.recalibration is not None
     assert validation.recalibration.reason is not None
+
+
+def test_probabilities_that_the_calibration_made_equal_are_not_called_equal_scores(run: Run) -> None:
+    raw = world(60, 0.5, seed=7)
+    calibrator = Calibrator("platt", accepted=True, parameters=(0.0, 0.3))  # a slope of 0 forgets the score
+    decider = DecisionRule(run.spec.dataset.classes[:2], Threshold(0.5, "youden"), calibrator)
+    recalibration = recalibration_on(run, raw, tuple(map(str, range(60))), decider, 0.5, 0)
+    assert recalibration.calibrator is not None
+    assert recalibration.calibrator.reason == (
+        "the calibration of the run gives all of these images the same probability, whatever their score"
+    )
+
+
+@pytest.mark.parametrize(
+    ("present", "values"),
+    [
+        ("b", {"accuracy", "recall:class:b", "precision:class:b", "brier", "log_loss"}),
+        ("ab", {"accuracy", "recall:class:a", "precision:class:b", "auc:class:a", "mcc"}),
+    ],
+)
+def test_figures_that_need_an_absent_class_of_several_are_missing(present: str, values: set[str]) -> None:
+    figures = {("decisions", key, key): Figure(key, 0.0) for key in (*values, "f1:class:c", "f1:macro")}
+    images = tuple(int(name in present) for name in "abc")
+    blanked = without_absent(figures, ("a", "b", "c"), images)  # type: ignore[arg-type]
+    assert {key for (_, key, _), figure in blanked.items() if figure.value is not None} == values

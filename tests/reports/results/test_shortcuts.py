@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,8 @@ from benchmark.runs.run import Run
 from benchmark.runs.shortcuts import SplitShortcuts, TestScoresOfFacts
 from benchmark.runs.storage.shortcuts import write_shortcuts
 from benchmark.runs.storage.store import Store
+from reports.render import csv as csv_tables
+from reports.render import latex
 from reports.render.html.page import render as html
 from reports.render.markdown.document import render as markdown
 from reports.report import build_report
@@ -70,6 +74,30 @@ def test_a_card_is_compared_with_the_facts_on_the_same_images(tmp_path: Path) ->
     assert gains["attempt-6b"].difference.value == pytest.approx(1 - roc_auc_score(labels, better) - of_facts)
     adjusted = holm([gain.difference.p_value for gain in baseline.gains])
     assert [gain.p_adjusted for gain in baseline.gains] == list(adjusted)
+
+
+def test_tables_of_shortcuts_are_exported(tmp_path: Path) -> None:
+    store, _, _ = two_cards(tmp_path)
+    report = build_report(store.runs()[0], store.history, scores=store)
+    table = list(csv.DictReader(io.StringIO(csv_tables.render(report, store)["shortcuts"])))
+    baseline = report.sections[0].shortcuts
+    assert baseline is not None
+    assert baseline.test is not None
+    assert [(row["kind"], row["about"]) for row in table] == [
+        *(("facts", "file size"), ("facts", "bit depth"), ("test", "file size")),
+        *(("gain", gain.card) for gain in baseline.gains),
+    ]
+    assert (table[0]["value"], table[0]["notable"], table[1]["value"]) == ("0.97", "true", "")
+    assert [float(row["value"]) for row in table[2:]] == pytest.approx(
+        [baseline.test.value, *(gain.difference.value for gain in baseline.gains)]
+    )
+    tex = latex.render(report)
+    assert r"\label{tab:shortcuts}" in tex
+    assert r"\label{tab:shortcut-gains}" in tex
+    assert "median bytes: 9 in A, 5 in B" in tex
+    bare = build_report(store.runs()[0], store.history)
+    assert "shortcuts" not in csv_tables.render(bare, store)
+    assert "tab:shortcut" not in latex.render(bare)
 
 
 def test_a_notable_shortcut_is_a_problem_and_a_section_of_every_page(tmp_path: Path) -> None:

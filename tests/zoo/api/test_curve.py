@@ -11,10 +11,12 @@ import pytest
 import zoo as package
 from benchmark.data.dataset import DataError
 from benchmark.runs.drawn_split import draw_split
+from benchmark.runs.storage.chain import read_chain
 from benchmark.runs.storage.store import Store
 from tests.support.tiny import card, finished, protocol, write_npz, write_protocol
 from tests.zoo.cli import test_app as test_zoo_cli
 from tests.zoo.cli.test_app import Zoo
+from zoo.api import curve as module
 from zoo.config.errors import ConfigError
 
 zoo = test_zoo_cli.zoo
@@ -89,6 +91,33 @@ def test_folds_are_refused_and_those_of_auto_become_one_split(where: dict[str, A
     folded = protocol(test_folds=3, sampling={"val_fraction": 0.3})
     with pytest.raises(ConfigError, match="a curve needs one test part for all sizes"):
         package.plan_curve(card(), sizes=[10], store=tmp_path / "runs", data=where["data"], protocol=folded)
+
+
+def test_a_curve_is_registered_before_the_first_run_and_recorded_at_the_end(
+    where: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, times = Store(tmp_path / "runs"), []
+
+    def execute(specs, dataset, store, *, registration, **more):  # type: ignore[no-untyped-def]
+        times.append(read_chain(store).registrations[-1][0].digest == registration)
+        for spec in specs:
+            store.save(finished(spec, registration=registration))
+        return []
+
+    monkeypatch.setattr(module, "execute_all", execute)
+    monkeypatch.setattr(module, "training_size_curve", lambda runs, store, metric: None)
+    plan = package.plan_curve(card(), sizes=[10, 20], draws=2, store=store, **where)
+    plan.run()
+    chain = read_chain(store)
+    ((_, planned),) = chain.registrations
+    assert times == [True]
+    assert {key: each.images for key, each in planned.runs.items()} == {
+        spec.run_id: spec.subset.images for spec in plan.plan.specs if spec.subset is not None
+    }
+    ((_, outcome),) = chain.outcomes
+    assert outcome.records.keys() == planned.runs.keys()
+    package.plan_curve(card(), sizes=[10, 20], draws=2, store=store, **where).run()
+    assert read_chain(store).head == chain.head, "a curve that is stored adds nothing"
 
 
 def test_a_probe_has_no_seeds(where: dict[str, Any], tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -148,3 +149,45 @@ def test_a_run_without_a_model_is_told_how_to_store_it(root: Path, other: Path) 
     keep(bare, open_dataset(str(root / "own")))
     with pytest.raises(ConfigError, match="was not kept; keep it with: zoo bench"):
         package.evaluate("tiny", other, store=bare)
+
+
+@pytest.fixture(scope="module")
+def ill(other: Path, root: Path) -> Path:
+    """Images of one class alone."""
+    shutil.copytree(other / "ILL", root / "ill" / "ILL")
+    return root / "ill"
+
+
+def test_a_source_of_one_class_is_evaluated_without_the_figures_that_need_both(store: Store, ill: Path) -> None:
+    validation = package.evaluate("tiny", ill, store=store).validation
+    assert validation.absent == ("HEALTHY",)
+    outside = {row.key: row.outside for row in validation.rows}
+    assert {key for key, figure in outside.items() if figure.value is not None} == {
+        *("accuracy", "recall", "brier", "log_loss", "prevalence"),
+    }
+    assert {figure.reason for figure in outside.values() if figure.value is None} == {"no image is of HEALTHY"}
+    assert validation.recalibration is not None
+    assert validation.recalibration.reason == "no image is of HEALTHY"
+    with pytest.raises(DataError, match="two are needed"):
+        open_dataset(str(ill))
+
+
+def test_a_table_of_one_class_is_evaluated_and_trained_on_by_nobody(store: Store, ill: Path) -> None:
+    table = ill / "ill.csv"
+    rows = [f"ILL/{file.name},ILL" for file in sorted((ill / "ILL").iterdir())]
+    table.write_text("\n".join(["path,label", *rows]), encoding="utf-8")
+    assert package.evaluate("tiny", table, store=store, recalibrate_on=0).validation.images == (0, len(rows))
+    with pytest.raises(DataError, match="two or more classes are needed"):
+        package.bench("pixels-logistic", data=table, store=store)
+
+
+def test_other_images_of_the_own_source_are_not_called_outside(store: Store, root: Path, other: Path) -> None:
+    for name in ("HEALTHY", "ILL"):
+        for file in sorted((other / name).iterdir())[:6]:
+            shutil.copy(file, root / "own" / "train" / name / f"new-{file.name}")
+    results = package.evaluate("tiny", root / "own", store=store)
+    assert results.validation.images == (6, 6)
+    text = results._repr_html_()
+    assert "<th>own source</th>" in text
+    assert "This is no external validation" in text
+    assert "<th>outside</th>" in package.evaluate("tiny", other, store=store)._repr_html_()

@@ -1,4 +1,4 @@
-"""`zoo.labels` judges the split of a bench, writes its list with pictures, and refuses to judge test labels."""
+"""`zoo.labels` judges the split of a bench, writes its list with pictures, and judges no test label."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ import pytest
 
 import zoo
 from benchmark.data.dataset import Dataset
-from benchmark.data.splits import make_split
+from benchmark.data.splits import Split, make_split
+from benchmark.runs.label_errors import LabelCheck
+from benchmark.runs.run import conditions_of
+from benchmark.runs.storage.label_errors import RecordedLabels, read_labels
+from benchmark.runs.storage.store import Store
 from tests.support.tiny import protocol
 from zoo.api import labels as module
 
@@ -33,11 +37,40 @@ def test_the_list_is_written_with_pictures(digits: Dataset, tmp_path: Path) -> N
     assert text.count("data:image/png;base64,") == len(results.suspects)
     assert results.about in text
     assert results.to_dict()["checked"] == results.checked
+    recorded = read_labels(Store(tmp_path / "runs"), conditions_of(digits.fingerprint, conditions))
+    assert recorded is not None
+    assert (recorded.suspects, recorded.is_tested) == (results.suspects, False)
 
 
-def test_a_protocol_that_tests_every_image_is_refused(digits: Dataset, tmp_path: Path) -> None:
-    with pytest.raises(zoo.ConfigError, match="tests every image"):
-        zoo.labels(digits, protocol=protocol(test_folds=3, sampling={"min_val": 0}), store=tmp_path)
+def test_a_protocol_that_tests_every_image_is_judged_in_one_split(
+    digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged = []
+
+    def judge(dataset: Dataset, split: Split) -> LabelCheck:
+        judged.append(split)
+        return LabelCheck((), 0.5)
+
+    monkeypatch.setattr(module, "suspected_labels", judge)
+    store = Store(tmp_path / "runs")
+    folded = protocol(test_folds=3, sampling={"min_val": 0})
+    results = zoo.labels(digits, protocol=folded, store=store)
+    assert any("tests every image in folds; the labels are judged in one split" in each for each in results.messages)
+    (split,) = judged
+    assert split == make_split(digits, folded.sampling, folded.split_seed)
+    assert len(split.test) > 0
+    assert results.checked == len(split.train) + len(split.val) == len(digits.images) - len(split.test)
+    recorded = read_labels(store, conditions_of(digits.fingerprint, folded))
+    assert recorded == RecordedLabels(checked=results.checked, agreement=0.5, is_tested=True)
+
+
+def test_a_store_that_cannot_be_written_is_a_warning(
+    digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "suspected_labels", lambda dataset, split: LabelCheck((), 0.5))
+    (tmp_path / ".labels").write_text("a file where the folder should be", encoding="utf-8")
+    results = zoo.labels(digits, protocol=protocol(), store=tmp_path)
+    assert any("`zoo report` will not list this" in each for each in results.messages)
 
 
 def test_a_missing_package_is_named(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:

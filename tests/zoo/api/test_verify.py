@@ -9,8 +9,9 @@ import pytest
 import zoo as package
 from benchmark.runs.storage.store import Store
 from tests.support.records import KAGGLE, make_spec
-from tests.support.registered import CARD, OTHER, claims_in, entry, registered_store
+from tests.support.registered import CARD, OTHER, claims_in, entry, registered_store, spec_of
 from tests.support.stored import keep
+from tests.support.training_sizes import keep_curve
 from zoo.api.verify import VerifyResults
 from zoo.config.errors import ConfigError
 from zoo.models.catalog import load_cards
@@ -77,3 +78,36 @@ def test_a_store_without_registrations_is_not_as_registered(tmp_path: Path) -> N
     assert [(check.about, check.state) for check in results.checks] == [("chain", "other"), ("runs", "same")]
     with pytest.raises(ConfigError, match="contains no runs"):
         package.verify(tmp_path / "none")
+
+
+def test_a_store_of_curves_is_compared_too(tmp_path: Path) -> None:
+    store = Store(tmp_path / "runs")
+    keep_curve(store, sizes=(50,), draws=2)
+    results = package.verify(store)
+    assert results.exit_code == 1
+    assert [(check.about, check.state) for check in results.checks] == [("chain", "other"), ("runs", "same")]
+    path = next(store.root.glob("*/predictions.parquet"))
+    path.write_bytes(path.read_bytes() + b" ")
+    assert package.verify(store).exit_code == 3
+
+
+@pytest.mark.parametrize("content", ["{", '{"version": "one"}', "[]"])
+def test_a_damaged_mark_is_a_finding_and_the_rest_is_compared(tmp_path: Path, content: str) -> None:
+    store = registered_store(tmp_path)
+    (store.root / "store.json").write_text(content, encoding="utf-8")
+    results = package.verify(store.root)
+    assert results.exit_code == 3
+    assert states(results, "store.json") == ["tampered"]
+    assert states(results, "runs") == ["same"]
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff", b'{"version": 4, "spec": 1}'])
+def test_a_damaged_run_is_a_finding_and_the_rest_is_compared(tmp_path: Path, content: bytes) -> None:
+    claims = claims_in(tmp_path)
+    store = registered_store(tmp_path, claims)
+    run_id = spec_of(CARD).run_id
+    (store.folder(run_id) / "run.json").write_bytes(content)
+    results = package.verify(store, claims=claims)
+    assert results.exit_code == 3
+    assert (states(results, f"run {run_id}"), states(results, "runs")) == (["tampered"], ["same"])
+    assert states(results, "claims study") == ["same"]

@@ -90,7 +90,7 @@ def command(
     bar = partial(track, description="predicting", console=console, transient=True)
     lines = partial(with_progress, label="predicting", write=partial(console.print, markup=False))
     with SlowSteps(partial(console.print, markup=False, soft_wrap=True)) as steps:
-        steps(f"opening {data}, then predicting with {name}")
+        steps(f"opening {data}")
         results = evaluate(
             name,
             data,

@@ -69,6 +69,24 @@ def found(shortcuts: dict[FactName, Shortcut]) -> set[FactName]:
 
 
 @pytest.mark.parametrize(
+    ("formats", "in_pixels"),
+    [(("PNG", "BMP"), False), (("PNG", "PNG"), False), (("PNG", "JPEG"), True), (("PNG", "TIFF"), True)],
+)
+def test_a_format_that_decoded_pixels_cannot_carry_is_not_called_a_way_for_models(
+    formats: tuple[str, str], in_pixels: bool
+) -> None:
+    images = [
+        Image(f"{place:03d}.{'ab'[place % 2]}", "train", place % 2, str(place), str(place)) for place in range(60)
+    ]
+    stored = {image.name: replace(PLAIN, format=formats[image.label]) for image in images}
+    results = judge(images, fact_groups(images, stored, None), ("A", "B"))
+    (of_format,) = [each.shortcut for each in results if each.shortcut.facts == "file format"]
+    assert (of_format.auc, of_format.in_pixels) == (1.0, in_pixels)
+    assert ("decoded pixels do not carry it" in of_format.line()) == (not in_pixels)
+    assert ("a model can reach that" in of_format.line()) == in_pixels
+
+
+@pytest.mark.parametrize(
     ("change", "facts"),
     [
         (deeper, {"bit depth"}),

@@ -100,6 +100,17 @@ def test_classes_that_differ_in_depth_and_format_are_warned_of(tmp_path: Path) -
     )
 
 
+def test_lossless_formats_that_differ_are_not_said_to_show_in_pixels(tmp_path: Path) -> None:
+    for number in range(10):
+        save(noise(number), tmp_path / "A" / f"{number}.png")
+        save(noise(number), tmp_path / "B" / f"{number}.bmp")
+    (line,) = [line for line in describe(opened(tmp_path)).warnings if "between the classes" in line]
+    assert line == (
+        "format differs between the classes (A PNG; B BMP): these formats are lossless, so decoded pixels do not carry "
+        "it; the classes may have other sources"
+    )
+
+
 def test_classes_stored_alike_are_not_warned_of(tmp_path: Path) -> None:
     for number in range(20):
         save(noise(number), tmp_path / "AB"[number % 2] / f"{number}.{'png' if number % 4 < 2 else 'jpg'}")

@@ -9,13 +9,18 @@ from typing import Any
 
 import pytest
 
+from benchmark.runs.run import now
 from benchmark.runs.storage.chain import FOLDER, read_chain
+from benchmark.runs.storage.evaluations import PREDICTIONS as EVALUATED
+from benchmark.runs.storage.evaluations import RECORD, Evaluation, evaluation_digest, evaluation_folder
 from benchmark.runs.storage.store import PREDICTIONS, Store
-from benchmark.runs.storage.verification import Check, chain_checks, run_checks
-from tests.support.records import KAGGLE, make_run
+from benchmark.runs.storage.verification import Check, chain_checks, evaluation_checks, run_checks
+from tests.support.evaluated import keep_evaluation
+from tests.support.records import KAGGLE, make_run, on_test, planted
 from tests.support.registered import CARD, OTHER, entry, registered_store, spec_of
 from tests.support.stored import keep
-from zoo.api.registrations import record_outcome
+from tests.support.training_sizes import keep_curve
+from zoo.api.registrations import record_evaluation, record_outcome
 
 RUN = spec_of(CARD).run_id
 
@@ -106,6 +111,8 @@ def test_a_run_that_is_computed_again_may_have_another_record(store: Store) -> N
     assert states(store) == {"runs": "same"}
     edited(store, finished="2198-01-01T00:00:00+00:00")
     assert states(store)[f"run {RUN}"] == "tampered"
+    assert record_outcome(store, [RUN], reused={RUN}) is None
+    assert states(store)[f"run {RUN}"] == "tampered", "a benchmark that reuses the run hides the edit"
 
 
 def test_a_registered_run_that_failed_is_named(store: Store) -> None:
@@ -122,3 +129,73 @@ def test_an_expected_digest_is_in_the_chain_or_the_chain_was_rewritten(store: St
     assert "1 more follows" in by_about["expected digest"].text
     assert [check.state for check in chain_checks(chain, "0" * 64, "runs")] == ["same", "tampered"]
     assert [check.state for check in chain_checks(read_chain(Store(store.root / "none")), None, "runs")] == ["other"]
+
+
+def test_the_removal_of_the_last_outcome_is_said_and_only_an_expected_digest_shows_the_edit(store: Store) -> None:
+    head = read_chain(store).links[-1]
+    edited(store, finished="2199-01-01T00:00:00+00:00")
+    (store.root / FOLDER / f"{head.position:06d}-{head.digest}.json").unlink()
+    assert [(check.state, check.about) for check in checks(store)] == [("same", "runs"), ("other", "runs")]
+    assert [check.state for check in chain_checks(read_chain(store), head.digest, "runs")] == ["same", "tampered"]
+
+
+def test_runs_of_a_curve_are_registered_and_recorded_as_those_of_a_benchmark_are(tmp_path: Path) -> None:
+    store = Store(tmp_path / "runs")
+    planned = [run.spec for run in keep_curve(Store(tmp_path / "plan"), sizes=(50, 100), draws=2)]
+    link = entry(store, planned)
+    entry(store, [spec_of()])
+    keep_curve(store, sizes=(50,), draws=2, registration=link.digest, finished=now())
+    record_outcome(store, [spec.run_id for spec in planned])
+    runs = store.survey("curve")[0]
+    by_about = {each.about: each for each in run_checks(store, runs, (), read_chain(store))}
+    assert by_about["runs"].text.startswith("2 runs have the recorded files")
+    missing = by_about[f"run {planned[1].run_id}"]
+    assert (missing.state, missing.text) == (
+        "other",
+        "attempt-1, seed 0, 100 training images of a curve: was registered and has no record",
+    )
+    assert missing.right == "the same `zoo curve` command computes it"
+    keep_curve(store, sizes=(200,), draws=1)
+    old = [each.text for each in run_checks(store, store.survey("curve")[0], (), read_chain(store))]
+    assert "no registration precedes the scores of attempt-1 (1 run, 1 of a curve)" in old
+
+
+@pytest.fixture
+def evaluation(store: Store) -> Evaluation:
+    run = store.get(RUN)
+    assert run is not None
+    return keep_evaluation(store, run, on_test(*planted(8, 8, seed=4)))
+
+
+def evaluated(store: Store) -> list[tuple[str, str]]:
+    runs = store.survey()[0]
+    return [(each.state, each.text) for each in evaluation_checks(store, runs, read_chain(store))]
+
+
+def test_an_evaluation_is_compared_with_its_entry(store: Store, evaluation: Evaluation) -> None:
+    key = evaluation.evaluation_id
+    unrecorded = ("other", f"no entry contains the record of 1 ({key})")
+    assert evaluated(store) == [("same", "1 has the saved scores"), unrecorded]
+    record_evaluation(store, key, evaluation_digest(store, key), reused=True)
+    assert evaluated(store) == [("same", "1 has the saved scores")]
+    path = evaluation_folder(store, key) / RECORD
+    path.write_text(path.read_text(encoding="utf-8").replace("2026-02-03", "2025-02-03"), encoding="utf-8")
+    assert record_evaluation(store, key, evaluation_digest(store, key), reused=True) is None
+    assert evaluated(store) == [("tampered", "its evaluation.json is not the one that was recorded")]
+    shutil.rmtree(evaluation_folder(store, key))
+    assert evaluated(store) == [("tampered", "was recorded and is missing")]
+
+
+def test_other_scores_of_an_evaluation_are_tampered(store: Store, evaluation: Evaluation) -> None:
+    with (evaluation_folder(store, evaluation.evaluation_id) / EVALUATED).open("ab") as file:
+        file.write(b" ")
+    ((state, text),) = evaluated(store)
+    assert state == "tampered"
+    assert "is not the file that was saved with the evaluation" in text
+
+
+def test_an_evaluation_of_a_model_that_is_gone_is_not_compared(store: Store, evaluation: Evaluation) -> None:
+    shutil.rmtree(store.folder(RUN))
+    assert evaluated(store) == [
+        ("unchecked", f"is of a model of run {RUN}, which is not in the store or cannot be read"),
+    ]
