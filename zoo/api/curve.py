@@ -13,9 +13,11 @@ from benchmark.data.quotas import Counts
 from benchmark.data.training_subset import subset_counts
 from benchmark.evidence.metrics.multiclass import multiclass_metrics
 from benchmark.evidence.metrics.registry import measures
-from benchmark.runs.execution.execute import execute_all, reusable_run, warm_up
+from benchmark.runs.execution.execute import execute_all
+from benchmark.runs.execution.fork_server import warm_up
 from benchmark.runs.execution.limits import NO_LIMITS, Limits
 from benchmark.runs.execution.main_module import registration_of, stop_in_worker
+from benchmark.runs.execution.reuse import reusable_run
 from benchmark.runs.plan import Plan, PlannedSplit, make_plan, planned_splits
 from benchmark.runs.protocol import AUTO, Protocol
 from benchmark.runs.run import Run, RunSpec, TrainingSubset

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.data.cache import declared_gib
 from benchmark.data.dataset import Dataset
-from benchmark.runs.execution.execute import warm_up
+from benchmark.runs.execution.fork_server import warm_up
 from benchmark.runs.execution.limits import NO_LIMITS, Limits
 from benchmark.runs.execution.main_module import stop_in_worker
 from benchmark.runs.plan import PlannedSplit, make_plan, planned_splits

@@ -1,10 +1,10 @@
 """Claims of runs, so that no run is computed twice: a lock on this machine, and a lease between machines.
 
-A lock ends with its process, but on some network file systems it excludes no process of another machine. So a claim is a
-lease as well: a folder that exactly one process can create. The leases of a run are numbered, and the one with the
+A lock ends with its process, but on some network file systems it excludes no process of another machine. So a claim is
+a lease as well: a folder that exactly one process can create. The leases of a run are numbered, and the one with the
 highest number counts. Its holder rewrites a file in it every few seconds. Whoever finds that the holder has ended, or
-sees the file unchanged for a minute by the clock of its own process, creates the folder with the next number. No clocks
-of two machines are compared.
+sees the file unchanged for a minute by the clock of its process, creates the folder with the next number. The clocks of
+two machines are never compared.
 """
 
 from __future__ import annotations

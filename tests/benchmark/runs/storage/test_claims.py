@@ -27,9 +27,7 @@ ON_ANOTHER_MACHINE = (
 )
 """A process whose locks exclude nobody, and which takes itself to be on the machine that its second argument names."""
 HOLD = (
-    "with claims.Claims(Path(sys.argv[1])).claim('a' * 12) as mine:\n"
-    "    print(mine, flush=True)\n"
-    "    time.sleep(600)\n"
+    "with claims.Claims(Path(sys.argv[1])).claim('a' * 12) as mine:\n    print(mine, flush=True)\n    time.sleep(600)\n"
 )
 COMPUTE_ALL = (
     "waiting = [f'{number:012x}' for number in range(40)]\n"
