@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,7 @@ from reports.text import listed, plural
 from zoo.api.bench import OnEvent
 from zoo.api.conditions import check_protocol, open_data, resolve_conditions
 from zoo.api.data_messages import report_data
+from zoo.api.engines import LOCAL, EngineChoice, resolve_engine
 from zoo.api.inputs import CardLike, PathLike, Paths, resolve_cards, resolve_limits, resolve_store
 from zoo.api.messages import Messages, OnMessage, silent
 from zoo.api.metric_names import metric_named
@@ -110,6 +111,7 @@ class CurvePlan:
         jobs: Number of simultaneous runs.
         limits: Limits of time and memory per run.
         messages: Lines that begin with `warning:` or `note:`.
+        engine: Where the runs are computed.
     """
 
     plan: Plan
@@ -120,6 +122,7 @@ class CurvePlan:
     jobs: int = 1
     limits: Limits = NO_LIMITS
     messages: tuple[str, ...] = ()
+    engine: EngineChoice = LOCAL
 
     @cached_property
     def reused(self) -> set[str]:
@@ -127,7 +130,7 @@ class CurvePlan:
         return {spec.run_id for spec in self.plan.specs if reusable_run(self.store, spec) is not None}
 
     def run(self, *, on_event: OnEvent = silent) -> CurveResults:
-        """Compute the runs that the store lacks, each in its own process.
+        """Compute the runs that the store lacks, each in a process of its own.
 
         Args:
             on_event: Called with each `Event` of a run, for progress.
@@ -136,10 +139,18 @@ class CurvePlan:
             The curve with the computed and the reused runs.
 
         Raises:
+            ConfigError: The engine cannot be used.
             OSError: The store cannot be written; finished runs remain in it.
         """
         runs = execute_all(
-            self.plan.specs, self.dataset, self.store, jobs=self.jobs, limits=self.limits, on_event=on_event
+            self.plan.specs,
+            self.dataset,
+            self.store,
+            jobs=self.jobs,
+            limits=self.limits,
+            on_event=on_event,
+            engine=self.engine.maker(),
+            threads=self.engine.cores,
         )
         curve = training_size_curve(runs, self.store, self.metric)
         return CurveResults(curve, tuple(runs), self.store, self.messages)
@@ -162,6 +173,9 @@ def curve(
     patients: str | None = None,
     positive: str | None = None,
     hold_out: str | None = None,
+    engine: str = "local",
+    engine_options: Mapping[str, object] | None = None,
+    cores: int | None = None,
     on_event: OnEvent = silent,
     on_message: OnMessage = silent,
 ) -> CurveResults:
@@ -188,6 +202,9 @@ def curve(
         patients: As in `bench`.
         positive: As in `bench`.
         hold_out: As in `bench`.
+        engine: As in `bench`.
+        engine_options: As in `bench`.
+        cores: As in `bench`.
         on_event: Called with each `Event` of a run.
         on_message: Called with each warning and note when it arises; the result collects them too.
 
@@ -215,6 +232,9 @@ def curve(
         patients=patients,
         positive=positive,
         hold_out=hold_out,
+        engine=engine,
+        engine_options=engine_options,
+        cores=cores,
         on_message=on_message,
     )
     return plan.run(on_event=on_event)
@@ -237,6 +257,9 @@ def plan_curve(
     patients: str | None = None,
     positive: str | None = None,
     hold_out: str | None = None,
+    engine: str = "local",
+    engine_options: Mapping[str, object] | None = None,
+    cores: int | None = None,
     on_message: OnMessage = silent,
 ) -> CurvePlan:
     """Plan the runs of `curve` without computing or writing anything.
@@ -259,6 +282,7 @@ def plan_curve(
     draws, seeds, jobs = whole("draws", draws, 1, MOST_DRAWS), whole("seeds", seeds, 1, 100), whole("jobs", jobs, 1)
     optional_text("metric", metric, "the name of a metric or None")
     limits = resolve_limits(run_timeout, run_memory)
+    where = resolve_engine(engine, engine_options, cores, data)
     (chosen,) = resolve_cards([card], card_folders, messages)
     registration_of(chosen.model.builder)
     check_protocol(protocol)
@@ -292,7 +316,7 @@ def plan_curve(
         for images in sorted(steps, reverse=True)
         for repetition in range(seeds)
     )
-    return CurvePlan(replace(plan, specs=specs), dataset, target, split, key, jobs, limits, messages.lines())
+    return CurvePlan(replace(plan, specs=specs), dataset, target, split, key, jobs, limits, messages.lines(), where)
 
 
 def _sizes(sizes: object) -> list[int]:

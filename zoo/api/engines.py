@@ -11,7 +11,7 @@ from benchmark.runs.execution.engines.local import LocalEngine
 from zoo.config.arguments import text, whole, wrong
 from zoo.config.errors import ConfigError
 
-ENGINES = ("local", "slurm")
+ENGINES = ("local", "slurm", "ray")
 """The engines by name."""
 
 MOST_CORES = 1024
@@ -35,6 +35,10 @@ class EngineChoice:
         """What makes the engine. Raises ConfigError if this machine cannot use it."""
         if self.name == "local":
             return LocalEngine
+        if self.name == "ray":
+            from benchmark.runs.execution.engines.ray import ray_engine
+
+            return ray_engine(self.options)
         from benchmark.runs.execution.engines.slurm import slurm_engine
 
         return slurm_engine(self.options)
@@ -67,20 +71,25 @@ def resolve_engine(
         ConfigError: The engine is unknown or cannot be used, an option does not fit it, or `data` is a Dataset, which
             other machines cannot open.
     """
-    text("engine", engine, "local or slurm")
+    text("engine", engine, "local, slurm or ray")
     if engine not in ENGINES:
         raise ConfigError(f"--engine {engine[:40]}: give {' or '.join(ENGINES)}")
     if options is not None and not isinstance(options, Mapping):
         raise wrong("engine_options", options, "options by name, such as {'partition': 'main', 'time': 30}")
     cores = None if cores is None else whole("cores", cores, 1, MOST_CORES)
     words = {} if options is None else {str(name): str(value) for name, value in options.items()}
+    if only_printed and engine != "slurm":
+        raise ConfigError("--print-batch: is for --engine slurm; add it, or leave --print-batch out")
     if engine == "local":
-        if words or only_printed:
-            unused = "--print-batch" if only_printed else "--slurm"
-            raise ConfigError(f"{unused}: is for --engine slurm; add it, or leave {unused} out")
+        if words:
+            raise ConfigError("engine_options: are for the engines slurm and ray; name one, or leave them out")
         return EngineChoice(cores=cores)
     if isinstance(data, Dataset):
         raise ConfigError(f"--engine {engine}: other machines cannot open a Dataset object; give its source as text")
+    if engine == "ray":
+        choice = EngineChoice(engine, words, cores)
+        choice.maker()
+        return choice
     from benchmark.runs.execution.engines.batch_script import parse_options
 
     parsed = parse_options(f"{name}={value}" for name, value in words.items())

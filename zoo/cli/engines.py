@@ -5,8 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def slurm_options(texts: Sequence[str] | None) -> dict[str, str] | None:
-    """The values of `--slurm` by name; None without the option. Raises ConfigError."""
-    from benchmark.runs.execution.engines.batch_script import parse_options
+def engine_options(engine: str, slurm: Sequence[str] | None, ray: Sequence[str] | None) -> dict[str, str] | None:
+    """The options of the chosen engine.
 
-    return None if not texts else parse_options(texts)
+    Args:
+        engine: Its name.
+        slurm: The values of `--slurm`.
+        ray: The values of `--ray`.
+
+    Returns:
+        Options by name; None without any.
+
+    Raises:
+        ConfigError: An option has no value, or is for another engine.
+    """
+    from benchmark.runs.execution.engines.batch_script import parse_pairs
+    from zoo.config.errors import ConfigError
+
+    for name, texts in (("slurm", slurm), ("ray", ray)):
+        if texts and engine != name:
+            raise ConfigError(f"--{name}: is for --engine {name}; add it, or leave --{name} out")
+    if slurm:
+        return parse_pairs("--slurm", slurm)
+    return parse_pairs("--ray", ray) if ray else None

@@ -138,7 +138,7 @@ RunMemoryOption = Annotated[
 ]
 EngineOption = Annotated[
     str,
-    typer.Option("--engine", metavar="NAME", help="Where runs are computed: local (this machine) or slurm."),
+    typer.Option("--engine", metavar="NAME", help="Where runs are computed: local (this machine), slurm or ray."),
 ]
 SlurmOption = Annotated[
     list[str] | None,
@@ -148,6 +148,14 @@ SlurmOption = Annotated[
         help="Options of sbatch for --engine slurm: partition=main,time=30,cpus_per_task=4,mem=8GB; may be repeated.",
     ),
 ]
+RayOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--ray",
+        metavar="NAME=VALUE,...",
+        help="For --engine ray: address=HOST:PORT (default: a cluster on this machine), num_gpus, memory in bytes.",
+    ),
+]
 CoresOption = Annotated[
     int | None,
     typer.Option(
@@ -155,7 +163,7 @@ CoresOption = Annotated[
         min=1,
         max=1024,
         metavar="N",
-        help="Cores, and threads, of each run. Default: all of this machine; 1 with --engine slurm.",
+        help="Cores, and threads, of each run. Default: all of this machine; 1 with --engine slurm or ray.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else.")]

@@ -21,6 +21,7 @@ from zoo.cli.options import (
     PatientsOption,
     PositiveOption,
     ProtocolOption,
+    RayOption,
     RunMemoryOption,
     RunTimeoutOption,
     SlurmOption,
@@ -76,6 +77,7 @@ def command(
     claims: ClaimsOption = None,
     engine: EngineOption = "local",
     slurm: SlurmOption = None,
+    ray: RayOption = None,
     cores: CoresOption = None,
     print_batch: Annotated[
         bool,
@@ -90,7 +92,7 @@ def command(
     from reports.results.protocol_choices import protocol_lines
     from reports.results.split_lines import split_lines, split_notes
     from zoo.api.bench import plan_bench
-    from zoo.cli.engines import slurm_options
+    from zoo.cli.engines import engine_options
     from zoo.cli.progress import watching
     from zoo.config.errors import ConfigError
 
@@ -116,7 +118,7 @@ def command(
         hold_out=hold_out,
         claims=claims,
         engine=engine,
-        engine_options=slurm_options(slurm),
+        engine_options=engine_options(engine, slurm, ray),
         cores=cores,
         print_batch=print_batch,
         on_message=say,

@@ -42,19 +42,38 @@ def parse_options(texts: Iterable[str]) -> dict[str, str]:
     Raises:
         ConfigError: A text has no value, or an option that the program sets itself.
     """
+    options = parse_pairs("--slurm", texts)
+    for name in options:
+        if name in _RESERVED:
+            raise ConfigError(f"--slurm {name}: is set by the program; leave it out")
+    for name in ("cpus_per_task", "array_parallelism"):
+        if name in options and not (options[name].isdigit() and int(options[name])):
+            raise ConfigError(f"--slurm {name}={options[name][:20]}: give a whole number from 1")
+    return options
+
+
+def parse_pairs(option: str, texts: Iterable[str]) -> dict[str, str]:
+    """Parse NAME=VALUE pairs with commas between them; a value may contain commas that no name follows.
+
+    Args:
+        option: The option that an error names.
+        texts: The texts.
+
+    Returns:
+        Values by name, with underscores for hyphens in the names.
+
+    Raises:
+        ConfigError: A pair has no name or no value.
+    """
     options: dict[str, str] = {}
     for text in texts:
         for pair in _SEPARATOR.split(text):
             name, equals, value = pair.partition("=")
             name = name.strip().lstrip("-").replace("-", "_")
             if not equals or not name or not value.strip():
-                raise ConfigError(f"--slurm {pair[:40]}: give NAME=VALUE, such as partition=main,time=30")
-            if name in _RESERVED:
-                raise ConfigError(f"--slurm {name}: is set by the program; leave it out")
+                example = "partition=main,time=30" if option == "--slurm" else "address=auto"
+                raise ConfigError(f"{option} {pair[:40]}: give NAME=VALUE, such as {example}")
             options[name] = value.strip()
-    for name in ("cpus_per_task", "array_parallelism"):
-        if name in options and not (options[name].isdigit() and int(options[name])):
-            raise ConfigError(f"--slurm {name}={options[name][:20]}: give a whole number from 1")
     return options
 
 

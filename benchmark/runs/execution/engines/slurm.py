@@ -20,7 +20,7 @@ from typing import Any
 from benchmark.runs.drawn_split import draw_split
 from benchmark.runs.execution.engines.batch_script import batch_script, check_installed, log_file
 from benchmark.runs.execution.engines.engine import Ended, Make, Work
-from benchmark.runs.execution.engines.tasks import ENGINES, error_file, write_tasks
+from benchmark.runs.execution.engines.tasks import ENGINES, TaskFolders, error_file, write_tasks
 from benchmark.runs.execution.events import Started, Submitted
 from benchmark.runs.execution.failure import save_failed
 from benchmark.runs.history import NO_HISTORY
@@ -152,8 +152,7 @@ class SlurmEngine:
         self._notes = work.store.root / ENGINES
         self._answered = 0.0
         self._watched: dict[str, _Submission] = {}
-        self._folders: set[Path] = set()
-        self._failed: set[Path] = set()
+        self._folders = TaskFolders()
 
     @property
     def is_busy(self) -> bool:
@@ -204,7 +203,7 @@ class SlurmEngine:
                 (self._notes / f"{submission.spec.run_id}.json").unlink(missing_ok=True)
                 ended.append(Ended(submission.spec, run))
         if not self._watched:
-            self._tidy()
+            self._folders.tidy()
         return ended
 
     def cancel(self) -> None:
@@ -250,13 +249,13 @@ class SlurmEngine:
         run = self._work.store.get(submission.spec.run_id)
         if run is not None and run != submission.stored_before:
             if run.status != "ok":
-                self._failed.add(submission.folder)
+                self._folders.keep(submission.folder)
             return run
         never_started = is_recent and state is None and submission.last.name == "PENDING"
         has_reason = never_started or (state is not None and state.name != "COMPLETED")
         if not has_reason and now - submission.ended_since < _SEEN_AFTER_S:
             return None
-        self._failed.add(submission.folder)
+        self._folders.keep(submission.folder)
         run = Run.failed(submission.spec, self._reason(submission, state), submission.split)
         save_failed(self._work.store, run, (), NO_HISTORY)
         return run
@@ -273,12 +272,6 @@ class SlurmEngine:
         else:
             what = "is unknown to SLURM and left no run"
         return f"SLURM job {submission.job}{where} {what}; log: {log}"
-
-    def _tidy(self) -> None:
-        """Remove the folders of tasks whose runs have all finished; the logs of others remain."""
-        for folder in self._folders - self._failed:
-            shutil.rmtree(folder, ignore_errors=True)
-        self._folders.clear()
 
 
 def job_states(jobs: Iterable[str]) -> dict[str, JobState] | None:

@@ -7,6 +7,7 @@ installed packages and of the script that started the command.
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -69,6 +70,29 @@ class Tasks(Strict):
     def limits(self) -> Limits:
         """The limits of each run."""
         return Limits(self.seconds, self.memory_gib)
+
+
+class TaskFolders:
+    """The folders of the tasks of a command, which are removed when all their runs have finished."""
+
+    def __init__(self) -> None:
+        """Begin without folders."""
+        self._used: set[Path] = set()
+        self._kept: set[Path] = set()
+
+    def add(self, folder: Path) -> None:
+        """Add a folder."""
+        self._used.add(folder)
+
+    def keep(self, folder: Path) -> None:
+        """Let a folder stay, for its logs."""
+        self._kept.add(folder)
+
+    def tidy(self) -> None:
+        """Remove the folders, except those that stay."""
+        for folder in self._used - self._kept:
+            shutil.rmtree(folder, ignore_errors=True)
+        self._used.clear()
 
 
 def write_tasks(work: Work, specs: Sequence[RunSpec], engine: str, threads: int | None) -> Path:
