@@ -204,6 +204,7 @@ class _Harness:
             direction=space.direction,
             parameters=tuple(space.parameters),
             trials=tuple(trials),
+            at_once=self._jobs,
         )
 
     def _specs(self, trial: Trial, seeds: Sequence[int]) -> list[RunSpec]:

@@ -73,7 +73,7 @@ def resolve_engine(
     """
     text("engine", engine, "local, slurm or ray")
     if engine not in ENGINES:
-        raise ConfigError(f"--engine {engine[:40]}: give {' or '.join(ENGINES)}")
+        raise ConfigError(f"--engine {engine[:40]}: give local, slurm or ray")
     if options is not None and not isinstance(options, Mapping):
         raise wrong("engine_options", options, "options by name, such as {'partition': 'main', 'time': 30}")
     cores = None if cores is None else whole("cores", cores, 1, MOST_CORES)

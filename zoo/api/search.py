@@ -244,7 +244,7 @@ def search(
         positive: As in `bench`.
         hold_out: As in `bench`.
         claims: As in `bench`.
-        engine: As in `bench`. Trials are sent in rounds of `jobs`, whose objectives the tuner learns together.
+        engine: As in `bench`. Trials are sent in rounds of `jobs`, those of `random` and `grid` all at once.
         engine_options: As in `bench`.
         cores: As in `bench`.
         on_event: Called with each `Event` of a run.
@@ -365,6 +365,7 @@ def plan_search(
             "tested too; leave test_folds out, and use folds: of the search space"
         )
     space = space.for_classes(dataset.classes)
+    jobs = _at_once(where, space, jobs)
     report_data(dataset, messages, [base])
     plan = make_plan([base], conditions, dataset)
     if not plan.specs:
@@ -389,6 +390,12 @@ def plan_search(
         claims=claims,
         engine=where,
     )
+
+
+def _at_once(where: EngineChoice, space: SearchSpace, jobs: int) -> int:
+    """The number of trials in a round: all, if other machines compute them and no objective decides what is tried."""
+    independent = space.tuner in ("random", "grid") and space.budget.minutes is None
+    return space.budget.trials if where.name != "local" and independent else jobs
 
 
 def _csv_cell(value: Any) -> Any:

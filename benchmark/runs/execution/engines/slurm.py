@@ -246,7 +246,12 @@ class SlurmEngine:
         if submission.ended_since is None:  # a job that is requeued may seem to have ended for a moment
             submission.ended_since = now
             return None
-        run = self._work.store.get(submission.spec.run_id)
+        try:
+            run = self._work.store.get(submission.spec.run_id)
+        except ConfigError:  # a shared folder may refuse access for a moment; an error here would cancel all jobs
+            if now - submission.ended_since < _SEEN_AFTER_S:
+                return None
+            raise
         if run is not None and run != submission.stored_before:
             if run.status != "ok":
                 self._folders.keep(submission.folder)
