@@ -14,6 +14,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from benchmark.data.dataset import Dataset
+from benchmark.runs.execution.engines.engine import Make
+from benchmark.runs.execution.engines.local import LocalEngine
 from benchmark.runs.execution.events import Event
 from benchmark.runs.execution.execute import execute_all
 from benchmark.runs.execution.limits import NO_LIMITS, Limits
@@ -42,6 +44,8 @@ def search(
     *,
     jobs: int = 1,
     limits: Limits = NO_LIMITS,
+    engine: Make = LocalEngine,
+    threads: int | None = None,
     on_event: Callable[[Event], None] = lambda _: None,
     on_trial: Callable[[SearchResult], None] = lambda _: None,
 ) -> SearchResult:
@@ -57,6 +61,8 @@ def search(
         store: Where runs are stored.
         jobs: The most trials computed at once.
         limits: Limits of each run.
+        engine: Makes what computes the runs; by default processes of this machine.
+        threads: Number of threads of each run; None for one per core of the machine.
         on_event: Called with each event of a run.
         on_trial: Called with the result so far after each round of up to `jobs` trials.
 
@@ -70,7 +76,7 @@ def search(
     """
     check_paths(card, space)
     space = space.for_classes(dataset.classes)
-    harness = _Harness(card, space, protocol, dataset, store, jobs, limits, on_event)
+    harness = _Harness(card, space, protocol, dataset, store, jobs, limits, on_event, engine, threads)
     trials: list[Trial] = []
     started = time.monotonic()
     with store.scratch("search") as folder:
@@ -147,7 +153,11 @@ class _Harness:
         jobs: int,
         limits: Limits,
         on_event: Callable[[Event], None],
+        engine: Make,
+        threads: int | None,
     ) -> None:
+        self._engine = engine
+        self._threads = threads
         self._card = card
         self._space = space
         self._protocol = protocol
@@ -194,6 +204,7 @@ class _Harness:
             direction=space.direction,
             parameters=tuple(space.parameters),
             trials=tuple(trials),
+            at_once=self._jobs,
         )
 
     def _specs(self, trial: Trial, seeds: Sequence[int]) -> list[RunSpec]:
@@ -218,6 +229,8 @@ class _Harness:
             also_unfrozen=self._space.unfrozen(self._card),
             limits=self._limits,
             on_event=self._on_event,
+            engine=self._engine,
+            threads=self._threads,
         )
         return {run.run_id: run for run in runs}
 

@@ -57,6 +57,7 @@ class SearchResult:
         direction: Whether a higher or a lower objective is better.
         parameters: Paths of the tuned parameters in the card.
         trials: The trials in the order of their numbers.
+        at_once: Number of trials in a round; the tuner learns their objectives together.
     """
 
     base: ModelCard
@@ -66,6 +67,7 @@ class SearchResult:
     direction: Direction
     parameters: tuple[str, ...]
     trials: tuple[Trial, ...]
+    at_once: int = 1
 
     def value(self, trial: Trial) -> float | None:
         """The objective of `trial`: the mean over its runs; None if a run lacks the figure."""

@@ -1,7 +1,7 @@
 """Workers of forked commands, from one server that has loaded Keras: a command of its own would load it for seconds.
 
-The server is that of `benchmark.runs.execution.execute`, started before the commands are forked. A worker takes on the
-variables and the output of its command before it unpickles what it is to do, as it would have inherited them. Keras
+The server is that of `benchmark.runs.execution.fork_server`, started before the commands are forked. A worker takes on
+the variables and the output of its command before it unpickles what it is to do, as it would have inherited them. Keras
 reads some variables when it is loaded, so a command with others than those of the server starts a server of its own.
 """
 
@@ -15,7 +15,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from benchmark.runs.execution.execute import warm_up
+from benchmark.runs.execution.fork_server import warm_up
 
 READ_LATER = ("ZOO_", "PIP_", "PYTEST_", "COLUMNS", "PATH", "PYTHONPATH")
 """How the names of variables begin that no library reads when it is loaded."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 
 from benchmark.data.cache import declared_gib
 from benchmark.data.dataset import Dataset
+from benchmark.runs.execution.engines.engine import Work
 from benchmark.runs.execution.events import Event
-from benchmark.runs.execution.execute import execute_all, reusable_run
+from benchmark.runs.execution.execute import execute_all
 from benchmark.runs.execution.limits import NO_LIMITS, Limits
 from benchmark.runs.execution.main_module import registration_of, stop_in_worker
+from benchmark.runs.execution.reuse import reusable_run
 from benchmark.runs.plan import Plan, PlannedSplit, Skip, make_plan, planned_splits
 from benchmark.runs.protocol import Protocol
 from benchmark.runs.registration import RegisteredClaims
@@ -30,6 +32,7 @@ from reports.text import listed, measured, plural
 from zoo.api.collections import cards_for
 from zoo.api.conditions import check_protocol, open_data, resolve_conditions
 from zoo.api.data_messages import LeakCheck, report_data
+from zoo.api.engines import LOCAL, EngineChoice, resolve_engine
 from zoo.api.expected_time import expected_time
 from zoo.api.inputs import (
     Cards,
@@ -124,6 +127,7 @@ class BenchPlan:
         messages: Lines that begin with `warning:` or `note:`.
         selection: The words of the command line that choose the cards, such as `--all`; empty for card objects.
         claims: What is registered of the claims that apply to the runs.
+        engine: Where the runs are computed.
     """
 
     plan: Plan
@@ -134,6 +138,7 @@ class BenchPlan:
     messages: tuple[str, ...] = ()
     selection: tuple[str, ...] = ()
     claims: tuple[RegisteredClaims, ...] = ()
+    engine: EngineChoice = LOCAL
 
     @cached_property
     def reused(self) -> set[str]:
@@ -162,7 +167,7 @@ class BenchPlan:
         return planned_splits(self.plan, self.dataset)
 
     def run(self, *, on_event: OnEvent = silent, on_message: OnMessage = silent) -> BenchResults:
-        """Register the plan, then compute the runs that the store lacks, each in its own process.
+        """Register the plan, then compute the runs that the store lacks, each in a process of its own.
 
         Args:
             on_event: Called with each `Event` of a run, for progress.
@@ -172,6 +177,7 @@ class BenchPlan:
             The computed and the reused runs.
 
         Raises:
+            ConfigError: The engine cannot be used.
             DataError: The data cannot be split as the protocol asks.
             OSError: The store cannot be written; finished runs remain in it.
         """
@@ -182,15 +188,7 @@ class BenchPlan:
             on_event(event)
             leaks.handle(event)
 
-        with suppress(OSError):  # a store that cannot be written can still supply finished runs
-            remember_bench(
-                self.store,
-                [spec.run_id for spec in self.plan.specs],
-                DatasetFacts.of(self.dataset),
-                conditions=self.plan.specs[0].conditions if self.plan.specs else "",
-                cards={spec.run_id: spec.card.name for spec in self.plan.specs},
-                selection=self.selection,
-            )
+        self._remember()
         stored = {spec.run_id for spec in self.plan.specs if reusable_run(self.store, spec) is not None}
         registration = self._registration(stored, messages)
         try:
@@ -202,6 +200,8 @@ class BenchPlan:
                 limits=self.limits,
                 on_event=handle,
                 registration=registration,
+                engine=self.engine.maker(),
+                threads=self.engine.cores,
             )
         finally:  # scores that exist when a benchmark is interrupted are recorded too
             with suppress(OSError, ConfigError):
@@ -209,6 +209,40 @@ class BenchPlan:
         if self.dataset.known_as is not None:
             runs = declared(runs, self.dataset.known_as)
         return BenchResults(tuple(runs), self.plan.skips, self.store, messages.lines(), head_of(self.store))
+
+    def batch_script(self, *, on_message: OnMessage = silent) -> str | None:
+        """Register the plan, write the missing runs into the store as tasks, and return the script that computes them.
+
+        Args:
+            on_message: Called with each warning that arises.
+
+        Returns:
+            A script for sbatch, one task per missing run; None if the store contains all runs.
+
+        Raises:
+            ConfigError: submitit is not installed, or an option of SLURM is refused.
+            OSError: The store cannot be written.
+        """
+        from benchmark.runs.execution.engines.slurm import prepared_batch
+
+        missing = [spec for spec in self.plan.specs if spec.run_id not in self.reused]
+        if not missing:
+            return None
+        self._remember()
+        registration = self._registration(self.reused, Messages(on_message))
+        work = Work(missing, self.dataset, self.store, self.jobs, self.limits, silent, registration, ())
+        return prepared_batch(work, missing, self.engine.options)
+
+    def _remember(self) -> None:
+        with suppress(OSError):  # a store that cannot be written can still supply finished runs
+            remember_bench(
+                self.store,
+                [spec.run_id for spec in self.plan.specs],
+                DatasetFacts.of(self.dataset),
+                conditions=self.plan.specs[0].conditions if self.plan.specs else "",
+                cards={spec.run_id: spec.card.name for spec in self.plan.specs},
+                selection=self.selection,
+            )
 
     def _registration(self, stored: set[str], messages: Messages) -> str | None:
         """Digest of the registration that precedes the runs. Raises if one is needed and cannot be written."""
@@ -243,6 +277,9 @@ def bench(
     data_is: str | None = None,
     hold_out: str | None = None,
     claims: ClaimsArgument = None,
+    engine: str = "local",
+    engine_options: Mapping[str, object] | None = None,
+    cores: int | None = None,
     on_event: OnEvent = silent,
     on_message: OnMessage = silent,
 ) -> BenchResults:
@@ -275,6 +312,10 @@ def bench(
             to train on.
         claims: Claims to register before the test split is opened: built-in names, YAML files or Claims. The built-in
             ones about the cards and the data are registered too.
+        engine: Where runs are computed: `local`, in processes of this machine, `slurm`, as tasks of an array, or `ray`.
+        engine_options: For `slurm`, options of sbatch such as `{"partition": "main", "time": 30}`; for `ray`,
+            `address`, `num_gpus` and `memory`.
+        cores: Number of cores, and of threads, of each run; None takes all cores of this machine, and one elsewhere.
         on_event: Called with each `Event` of a run, for progress.
         on_message: Called with each warning and note when it arises; the result collects them too.
 
@@ -282,8 +323,8 @@ def bench(
         All runs. A run that fails is a record with an error, not an exception.
 
     Raises:
-        ConfigError: A card, the collection, the protocol, a limit or the store cannot be used, no card can run, or a
-            notebook registers the builder of a card; that builder must be in a .py file.
+        ConfigError: A card, the collection, the protocol, a limit, the engine or the store cannot be used, no card can
+            run, or a notebook registers the builder of a card; that builder must be in a .py file.
         DataError: The data cannot be read, or cannot be split as the protocol asks.
         OSError: The store cannot be written.
     """
@@ -304,6 +345,9 @@ def bench(
         data_is=data_is,
         hold_out=hold_out,
         claims=claims,
+        engine=engine,
+        engine_options=engine_options,
+        cores=cores,
         on_message=on_message,
     )
     return plan.run(on_event=on_event, on_message=on_message)
@@ -327,12 +371,17 @@ def plan_bench(
     data_is: str | None = None,
     hold_out: str | None = None,
     claims: ClaimsArgument = None,
+    engine: str = "local",
+    engine_options: Mapping[str, object] | None = None,
+    cores: int | None = None,
+    print_batch: bool = False,
     on_message: OnMessage = silent,
 ) -> BenchPlan:
     """Plan the runs of `bench` without computing or writing anything.
 
     Args:
-        cards: The cards to run. All arguments are those of `bench`.
+        cards: The cards to run. All other arguments are those of `bench`.
+        print_batch: The plan is for `batch_script` alone, so that SLURM need not be installed here.
 
     Returns:
         The plan. Its method `run` computes it; `reused` lists the runs that the store already contains.
@@ -347,6 +396,7 @@ def plan_bench(
     jobs = whole("jobs", jobs, 1)
     flag("keep_models", keep_models)
     limits = resolve_limits(run_timeout, run_memory)
+    where = resolve_engine(engine, engine_options, cores, data, only_printed=flag("print_batch", print_batch))
     by_data = cards is None and collection is None
     chosen = [] if by_data else resolve_cards(cards, card_folders, messages, collection)
     catalog = known_catalog(card_folders, messages) if by_data else None
@@ -368,7 +418,7 @@ def plan_bench(
         raise ConfigError(*(f"card {skip.card.name}: {skip.reason}" for skip in plan.skips))
     applying = applying_claims(claims, chosen, dataset, card_folders)
     selection = _selection(cards, collection, card_folders)
-    return BenchPlan(plan, dataset, target, jobs, limits, messages.lines(), selection, applying)
+    return BenchPlan(plan, dataset, target, jobs, limits, messages.lines(), selection, applying, where)
 
 
 def _selection(cards: Cards, collection: str | None, card_folders: Paths) -> tuple[str, ...]:

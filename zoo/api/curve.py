@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,9 +14,11 @@ from benchmark.data.quotas import Counts
 from benchmark.data.training_subset import subset_counts
 from benchmark.evidence.metrics.multiclass import multiclass_metrics
 from benchmark.evidence.metrics.registry import measures
-from benchmark.runs.execution.execute import execute_all, reusable_run, warm_up
+from benchmark.runs.execution.execute import execute_all
+from benchmark.runs.execution.fork_server import warm_up
 from benchmark.runs.execution.limits import NO_LIMITS, Limits
 from benchmark.runs.execution.main_module import registration_of, stop_in_worker
+from benchmark.runs.execution.reuse import reusable_run
 from benchmark.runs.plan import Plan, PlannedSplit, make_plan, planned_splits
 from benchmark.runs.protocol import AUTO, Protocol
 from benchmark.runs.run import Run, RunSpec, TrainingSubset
@@ -30,6 +32,7 @@ from reports.text import listed, plural
 from zoo.api.bench import OnEvent
 from zoo.api.conditions import check_protocol, open_data, resolve_conditions
 from zoo.api.data_messages import report_data
+from zoo.api.engines import LOCAL, EngineChoice, resolve_engine
 from zoo.api.expected_time import expected_time
 from zoo.api.inputs import CardLike, PathLike, Paths, resolve_cards, resolve_limits, resolve_store
 from zoo.api.messages import Messages, OnMessage, silent
@@ -112,6 +115,7 @@ class CurvePlan:
         jobs: Number of simultaneous runs.
         limits: Limits of time and memory per run.
         messages: Lines that begin with `warning:` or `note:`.
+        engine: Where the runs are computed.
     """
 
     plan: Plan
@@ -122,6 +126,7 @@ class CurvePlan:
     jobs: int = 1
     limits: Limits = NO_LIMITS
     messages: tuple[str, ...] = ()
+    engine: EngineChoice = LOCAL
 
     @cached_property
     def reused(self) -> set[str]:
@@ -134,7 +139,7 @@ class CurvePlan:
         return expected_time(self.plan.specs, self.reused, self.store)
 
     def run(self, *, on_event: OnEvent = silent) -> CurveResults:
-        """Register the plan, then compute the runs that the store lacks, each in its own process.
+        """Register the plan, then compute the runs that the store lacks, each in a process of its own.
 
         Args:
             on_event: Called with each `Event` of a run, for progress.
@@ -143,6 +148,7 @@ class CurvePlan:
             The curve with the computed and the reused runs.
 
         Raises:
+            ConfigError: The engine cannot be used.
             OSError: The store cannot be written; finished runs remain in it.
         """
         stored = {spec.run_id for spec in self.plan.specs if reusable_run(self.store, spec) is not None}
@@ -156,6 +162,8 @@ class CurvePlan:
                 limits=self.limits,
                 on_event=on_event,
                 registration=registration,
+                engine=self.engine.maker(),
+                threads=self.engine.cores,
             )
         finally:  # scores that exist when a curve is interrupted are recorded too
             with suppress(OSError, ConfigError):
@@ -191,6 +199,9 @@ def curve(
     patients: str | None = None,
     positive: str | None = None,
     hold_out: str | None = None,
+    engine: str = "local",
+    engine_options: Mapping[str, object] | None = None,
+    cores: int | None = None,
     on_event: OnEvent = silent,
     on_message: OnMessage = silent,
 ) -> CurveResults:
@@ -217,6 +228,9 @@ def curve(
         patients: As in `bench`.
         positive: As in `bench`.
         hold_out: As in `bench`.
+        engine: As in `bench`.
+        engine_options: As in `bench`.
+        cores: As in `bench`.
         on_event: Called with each `Event` of a run.
         on_message: Called with each warning and note when it arises; the result collects them too.
 
@@ -244,6 +258,9 @@ def curve(
         patients=patients,
         positive=positive,
         hold_out=hold_out,
+        engine=engine,
+        engine_options=engine_options,
+        cores=cores,
         on_message=on_message,
     )
     return plan.run(on_event=on_event)
@@ -266,6 +283,9 @@ def plan_curve(
     patients: str | None = None,
     positive: str | None = None,
     hold_out: str | None = None,
+    engine: str = "local",
+    engine_options: Mapping[str, object] | None = None,
+    cores: int | None = None,
     on_message: OnMessage = silent,
 ) -> CurvePlan:
     """Plan the runs of `curve` without computing or writing anything.
@@ -288,6 +308,7 @@ def plan_curve(
     draws, seeds, jobs = whole("draws", draws, 1, MOST_DRAWS), whole("seeds", seeds, 1, 100), whole("jobs", jobs, 1)
     optional_text("metric", metric, "the name of a metric or None")
     limits = resolve_limits(run_timeout, run_memory)
+    where = resolve_engine(engine, engine_options, cores, data)
     (chosen,) = resolve_cards([card], card_folders, messages)
     registration_of(chosen.model.builder)
     check_protocol(protocol)
@@ -321,7 +342,7 @@ def plan_curve(
         for images in sorted(steps, reverse=True)
         for repetition in range(seeds)
     )
-    return CurvePlan(replace(plan, specs=specs), dataset, target, split, key, jobs, limits, messages.lines())
+    return CurvePlan(replace(plan, specs=specs), dataset, target, split, key, jobs, limits, messages.lines(), where)
 
 
 def _sizes(sizes: object) -> list[int]:

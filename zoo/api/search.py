@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.data.cache import declared_gib
 from benchmark.data.dataset import Dataset
-from benchmark.runs.execution.execute import warm_up
+from benchmark.runs.execution.fork_server import warm_up
 from benchmark.runs.execution.limits import NO_LIMITS, Limits
 from benchmark.runs.execution.main_module import stop_in_worker
 from benchmark.runs.plan import PlannedSplit, make_plan, planned_splits
@@ -28,6 +28,7 @@ from search_spaces.space import SearchSpace, fitting_space, load_space, winner_y
 from zoo.api.bench import BenchPlan, BenchResults, OnEvent
 from zoo.api.conditions import check_protocol, open_data, resolve_conditions
 from zoo.api.data_messages import report_data
+from zoo.api.engines import LOCAL, EngineChoice, resolve_engine
 from zoo.api.inputs import (
     CardLike,
     PathLike,
@@ -112,6 +113,7 @@ class SearchPlan:
         card_files: Files of cards outside these folders.
         messages: Lines that begin with `warning:` or `note:`.
         claims: Claims to register before the winner is scored on the test split.
+        engine: Where the runs are computed.
     """
 
     card: ModelCard
@@ -127,6 +129,7 @@ class SearchPlan:
     card_files: tuple[Path, ...] = ()
     messages: tuple[str, ...] = ()
     claims: ClaimsArgument = None
+    engine: EngineChoice = LOCAL
 
     @property
     def splits(self) -> tuple[PlannedSplit, ...]:
@@ -153,6 +156,8 @@ class SearchPlan:
             self.store,
             jobs=self.jobs,
             limits=self.limits,
+            engine=self.engine.maker(),
+            threads=self.engine.cores,
             on_event=on_event,
             on_trial=on_trial,
         )
@@ -175,7 +180,7 @@ class SearchPlan:
         cards = select(load_cards([*self.card_folders, self.out], silent, self.card_files), [winner.stem])
         claims = applying_claims(self.claims, cards, self.dataset, self.card_folders)
         planned = make_plan(cards, self.protocol, self.dataset)
-        plan = BenchPlan(planned, self.dataset, self.store, limits=self.limits, claims=claims)
+        plan = BenchPlan(planned, self.dataset, self.store, limits=self.limits, claims=claims, engine=self.engine)
         with watch(plan) as on_event:
             bench = plan.run(on_event=on_event, on_message=on_message)
         return SearchResults(trials, winner, bench, (winner, *paths), (*self.messages, *bench.messages))
@@ -209,6 +214,9 @@ def search(
     positive: str | None = None,
     hold_out: str | None = None,
     claims: ClaimsArgument = None,
+    engine: str = "local",
+    engine_options: Mapping[str, object] | None = None,
+    cores: int | None = None,
     on_event: OnEvent = silent,
     on_trial: OnTrial = silent,
     on_message: OnMessage = silent,
@@ -236,6 +244,9 @@ def search(
         positive: As in `bench`.
         hold_out: As in `bench`.
         claims: As in `bench`.
+        engine: As in `bench`. Trials are sent in rounds of `jobs`, those of `random` and `grid` all at once.
+        engine_options: As in `bench`.
+        cores: As in `bench`.
         on_event: Called with each `Event` of a run.
         on_trial: Called with the result so far after each round of trials.
         on_message: Called with each warning and note when it arises; the result collects them too.
@@ -267,6 +278,9 @@ def search(
         positive=positive,
         hold_out=hold_out,
         claims=claims,
+        engine=engine,
+        engine_options=engine_options,
+        cores=cores,
         on_message=on_message,
     )
     tuned = plan.tune(on_event=on_event, on_trial=on_trial)
@@ -293,6 +307,9 @@ def plan_search(
     positive: str | None = None,
     hold_out: str | None = None,
     claims: ClaimsArgument = None,
+    engine: str = "local",
+    engine_options: Mapping[str, object] | None = None,
+    cores: int | None = None,
     on_message: OnMessage = silent,
 ) -> SearchPlan:
     """Plan a search without running it; only the folder `out` is created.
@@ -311,6 +328,7 @@ def plan_search(
     declared_gib()  # reports a wrong limit of the cache now, and not in every trial
     messages = Messages(on_message)
     limits = resolve_limits(run_timeout, run_memory)
+    where = resolve_engine(engine, engine_options, cores, data)
     jobs = whole("jobs", jobs, 1)
     trials = None if trials is None else whole("trials", trials, 1)
     executions = None if executions is None else whole("executions", executions, 1)
@@ -347,6 +365,7 @@ def plan_search(
             "tested too; leave test_folds out, and use folds: of the search space"
         )
     space = space.for_classes(dataset.classes)
+    jobs = _at_once(where, space, jobs)
     report_data(dataset, messages, [base])
     plan = make_plan([base], conditions, dataset)
     if not plan.specs:
@@ -369,7 +388,14 @@ def plan_search(
         card_files=tuple(files),
         messages=messages.lines(),
         claims=claims,
+        engine=where,
     )
+
+
+def _at_once(where: EngineChoice, space: SearchSpace, jobs: int) -> int:
+    """The number of trials in a round: all, if other machines compute them and no objective decides what is tried."""
+    independent = space.tuner in ("random", "grid") and space.budget.minutes is None
+    return space.budget.trials if where.name != "local" and independent else jobs
 
 
 def _csv_cell(value: Any) -> Any:

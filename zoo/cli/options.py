@@ -136,6 +136,36 @@ RunMemoryOption = Annotated[
         "is left.",
     ),
 ]
+EngineOption = Annotated[
+    str,
+    typer.Option("--engine", metavar="NAME", help="Where runs are computed: local (this machine), slurm or ray."),
+]
+SlurmOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--slurm",
+        metavar="NAME=VALUE,...",
+        help="Options of sbatch for --engine slurm: partition=main,time=30,cpus_per_task=4,mem=8GB; may be repeated.",
+    ),
+]
+RayOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--ray",
+        metavar="NAME=VALUE,...",
+        help="For --engine ray: address=HOST:PORT (default: a cluster on this machine), num_gpus, memory in bytes.",
+    ),
+]
+CoresOption = Annotated[
+    int | None,
+    typer.Option(
+        "--cores",
+        min=1,
+        max=1024,
+        metavar="N",
+        help="Cores, and threads, of each run. Default: all of this machine; 1 with --engine slurm or ray.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else.")]
 
 

@@ -20,6 +20,7 @@ from benchmark.runs.execution.events import (
     Progressed,
     Reused,
     Started,
+    Submitted,
     Waiting,
 )
 from reports.render.terminal.runs import status_line
@@ -141,6 +142,8 @@ def _line(event: Event, view: View) -> str | None:
             return f"{count} {status_line(run, reused=True)}"
         case ComputedElsewhere(spec) if view.first_time(spec.run_id):
             return f"{spec.card.name}: another process computes this run"
+        case Submitted(where=where) if view.first_time(where):
+            return f"submitted: {where}"
         case Waiting():
             return f"waiting: {FOR_MEMORY}"
         case Postponed(reason=reason):
@@ -265,6 +268,8 @@ class View:
                 self.states[run_id], self.records[run_id] = "reused", run
             case ComputedElsewhere():
                 self.states[run_id] = "elsewhere"
+            case Submitted(where=where):
+                self.states[run_id] = f"submitted: {where}"
             case Waiting():
                 self.states[run_id] = f"waiting: {FOR_MEMORY}"
             case Postponed():

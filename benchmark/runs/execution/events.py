@@ -54,6 +54,14 @@ class ComputedElsewhere:
 
 
 @dataclass(frozen=True)
+class Submitted:
+    """An engine on other machines has accepted the run; `where` names it there: `SLURM job 12`."""
+
+    spec: RunSpec
+    where: str
+
+
+@dataclass(frozen=True)
 class Waiting:
     """The run waits, for at most ten minutes, until other programs use less memory."""
 
@@ -68,4 +76,4 @@ class Postponed:
     reason: str
 
 
-Event = Preparing | Started | Progressed | Finished | Reused | ComputedElsewhere | Waiting | Postponed
+Event = Preparing | Started | Progressed | Finished | Reused | ComputedElsewhere | Submitted | Waiting | Postponed

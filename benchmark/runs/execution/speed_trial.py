@@ -10,7 +10,7 @@ import filelock
 from pydantic import ValidationError
 
 from benchmark.data.cache import read_json, write_json
-from benchmark.runs.execution.execute import warm_up, worker_context
+from benchmark.runs.execution.fork_server import warm_up, worker_context
 from benchmark.runs.execution.prefix_trial import load_or_measure, trial_file
 from benchmark.runs.execution.separate_process import call_in_process
 from benchmark.training.machine_speed import MachineSpeed

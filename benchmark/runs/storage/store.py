@@ -1,7 +1,7 @@
 """The store: one folder per run, complete or absent. There is no state but these folders.
 
 A run is written under a temporary name (`.writing-*`) and renamed; the run that it replaces is renamed to `.replaced-*`
-first. The process that computes a run locks a file, and the operating system releases the lock when the process ends.
+first. The process that computes a run claims it (`benchmark.runs.storage.claims`), and the claim ends with the process.
 The record of a run contains a digest of each file, and a file that does not match is refused. Nothing is unpickled.
 """
 
@@ -23,6 +23,7 @@ from benchmark.evidence.scores import AnyScores, Scores, SplitName
 from benchmark.runs.cross_validation import CrossValidatedRun, pooled_names, pooled_scores
 from benchmark.runs.history import NO_HISTORY, History
 from benchmark.runs.run import Run, Stage
+from benchmark.runs.storage.claims import Claims
 from benchmark.runs.storage.contents import (
     Predictions,
     read_history,
@@ -89,6 +90,7 @@ class Store:
             Damaged: The file that names the version is damaged.
         """
         self.root = root
+        self._claims = Claims(root / ".claims")
         if root.exists() and not root.is_dir():
             raise ConfigError(f"--store {root}: is a file; give a folder")
         if not check_mark:
@@ -293,29 +295,12 @@ class Store:
     def claim(self, run_id: str) -> Iterator[bool]:
         """Claim a run for this process; False if another process, which is still alive, has claimed it."""
         self._make()
-        lock = filelock.FileLock(self.root / ".claims" / f"{run_id}.lock", timeout=0)
-        try:
-            lock.acquire()
-        except filelock.Timeout:
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            lock.release()
+        with self._claims.claim(run_id) as is_mine:
+            yield is_mine
 
     def is_claimed(self, run_id: str) -> bool:
         """Whether a living process has claimed the run `run_id`; False if that cannot be found out."""
-        path = self.root / ".claims" / f"{run_id}.lock"
-        if not path.exists():
-            return False
-        try:
-            with filelock.FileLock(path, timeout=0):
-                return False
-        except filelock.Timeout:
-            return True
-        except OSError:  # a store that cannot be written
-            return False
+        return self._claims.is_claimed(run_id)
 
     @contextmanager
     def scratch(self, purpose: str) -> Iterator[Path]:

@@ -19,6 +19,8 @@ def search_markdown(result: SearchResult, pictures: Mapping[str, str]) -> str:
         f"validation {result.metric} ({result.direction} is better). No trial saw the test split.",
         "",
     ]
+    if result.at_once > 1:
+        lines += [f"The tuner proposed {result.at_once} trials at a time, before it learned their objectives.", ""]
     lines += ["## Selection bias of the best trial", "", *(f"- {line}" for line in luck(result)), ""]
     lines += ["## Trials, best first", "", *table(heads, rows), ""]
     if (crossed := crosstab(result)) is not None:

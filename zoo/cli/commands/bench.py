@@ -13,14 +13,18 @@ from zoo.cli.options import (
     CardsOption,
     ClaimsOption,
     CollectionOption,
+    CoresOption,
     DataIsOption,
     DataOption,
+    EngineOption,
     HoldOutOption,
     PatientsOption,
     PositiveOption,
     ProtocolOption,
+    RayOption,
     RunMemoryOption,
     RunTimeoutOption,
+    SlurmOption,
     StoreOption,
     err,
     out,
@@ -71,6 +75,16 @@ def command(
     hold_out: HoldOutOption = None,
     data_is: DataIsOption = None,
     claims: ClaimsOption = None,
+    engine: EngineOption = "local",
+    slurm: SlurmOption = None,
+    ray: RayOption = None,
+    cores: CoresOption = None,
+    print_batch: Annotated[
+        bool,
+        typer.Option(
+            "--print-batch", help="With --engine slurm: print the batch script of the missing runs, and submit nothing."
+        ),
+    ] = False,
 ) -> None:
     """Run cards under a protocol, reuse stored runs, and print the comparison."""
     from reports.render.terminal.comparison import answers, comparison_tables
@@ -78,6 +92,7 @@ def command(
     from reports.results.protocol_choices import protocol_lines, time_lines
     from reports.results.split_lines import split_lines, split_notes
     from zoo.api.bench import plan_bench
+    from zoo.cli.engines import engine_options
     from zoo.cli.progress import watching
     from zoo.config.errors import ConfigError
 
@@ -102,6 +117,10 @@ def command(
         data_is=data_is,
         hold_out=hold_out,
         claims=claims,
+        engine=engine,
+        engine_options=engine_options(engine, slurm, ray),
+        cores=cores,
+        print_batch=print_batch,
         on_message=say,
     )
     if dry_run:
@@ -113,6 +132,13 @@ def command(
         lines += split_lines(planned.splits, dataset.classes, len(dataset.images), protocol_of_all)
         lines += [f"note: {note}" for note in split_notes(planned.splits)]
         out().print(plan_table(planned.plan, planned.reused, lines))
+        return
+    if print_batch:
+        script = planned.batch_script(on_message=say)
+        if script is None:
+            say(f"nothing to compute: all {len(planned.plan.specs)} runs are stored")
+        else:
+            print(script)
         return
     console = err()
     again = planned.trained_again

@@ -10,14 +10,18 @@ import typer
 from zoo.cli.completion import card_names
 from zoo.cli.options import (
     CardsOption,
+    CoresOption,
     DataOption,
+    EngineOption,
     HoldOutOption,
     JsonOption,
     PatientsOption,
     PositiveOption,
     ProtocolOption,
+    RayOption,
     RunMemoryOption,
     RunTimeoutOption,
+    SlurmOption,
     StoreOption,
     err,
     out,
@@ -64,6 +68,10 @@ def command(
     patients: PatientsOption = None,
     positive: PositiveOption = None,
     hold_out: HoldOutOption = None,
+    engine: EngineOption = "local",
+    slurm: SlurmOption = None,
+    ray: RayOption = None,
+    cores: CoresOption = None,
     json: JsonOption = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV on stdout, and nothing else.")] = False,
 ) -> None:
@@ -75,6 +83,7 @@ def command(
     from reports.results.protocol_choices import time_lines
     from reports.results.split_lines import split_lines
     from zoo.api.curve import plan_curve
+    from zoo.cli.engines import engine_options
     from zoo.cli.progress import watching
     from zoo.config.errors import ConfigError
 
@@ -96,6 +105,9 @@ def command(
         patients=patients,
         positive=positive,
         hold_out=hold_out,
+        engine=engine,
+        engine_options=engine_options(engine, slurm, ray),
+        cores=cores,
         on_message=say,
     )
     if dry_run:

@@ -13,14 +13,18 @@ from zoo.cli.completion import card_names, space_names
 from zoo.cli.options import (
     CardsOption,
     ClaimsOption,
+    CoresOption,
     DataOption,
+    EngineOption,
     HoldOutOption,
     JsonOption,
     PatientsOption,
     PositiveOption,
     ProtocolOption,
+    RayOption,
     RunMemoryOption,
     RunTimeoutOption,
+    SlurmOption,
     StoreOption,
     err,
     out,
@@ -70,6 +74,10 @@ def command(
     positive: PositiveOption = None,
     hold_out: HoldOutOption = None,
     claims: ClaimsOption = None,
+    engine: EngineOption = "local",
+    slurm: SlurmOption = None,
+    ray: RayOption = None,
+    cores: CoresOption = None,
     json: JsonOption = False,
 ) -> None:
     """Tune a card on validation, write the winner as a card, and score it on the test split once."""
@@ -77,6 +85,7 @@ def command(
     from reports.render.terminal.search import search_tables
     from reports.results.split_lines import split_lines
     from zoo.api.search import plan_search
+    from zoo.cli.engines import engine_options
     from zoo.cli.progress import searching, watching
 
     planned = plan_search(
@@ -98,6 +107,9 @@ def command(
         positive=positive,
         hold_out=hold_out,
         claims=claims,
+        engine=engine,
+        engine_options=engine_options(engine, slurm, ray),
+        cores=cores,
         on_message=say,
     )
     console, dataset = err(), planned.dataset

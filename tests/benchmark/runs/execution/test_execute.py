@@ -22,7 +22,7 @@ from benchmark.data.sources import open_dataset
 from benchmark.data.splits import make_split
 from benchmark.evidence.intervals.figures import figures
 from benchmark.evidence.thresholds.choice import choose_with_interval
-from benchmark.runs.execution import execute
+from benchmark.runs.execution.engines import local
 from benchmark.runs.execution.events import (
     ComputedElsewhere,
     Event,
@@ -261,9 +261,9 @@ def test_a_run_waits_for_memory_and_one_that_was_ended_is_tried_again_last(
         ended.extend(new)
         return {run_id: Excess("ended: no memory", may_fit=True) for run_id in new}
 
-    monkeypatch.setattr(execute, "has_room", lambda: next(room, True))
-    monkeypatch.setattr(execute, "exceeding_memory", exceeding)
-    monkeypatch.setattr(execute, "_RETRY_S", 0.01)
+    monkeypatch.setattr(local, "has_room", lambda: next(room, True))
+    monkeypatch.setattr(local, "exceeding_memory", exceeding)
+    monkeypatch.setattr(local, "_RETRY_S", 0.01)
     wanted = specs(dataset, card(epochs=60), (0, 1), under=protocol())
     runs = execute_all(wanted, dataset, store, on_event=events.append)
     first, second = (run_spec.run_id for run_spec in wanted)
@@ -284,10 +284,10 @@ def test_a_run_waits_for_memory_and_one_that_was_ended_is_tried_again_last(
 def test_a_run_that_is_ended_for_memory_twice_has_failed_and_no_wait_is_endless(
     dataset: Dataset, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(execute, "has_room", lambda: False)
-    monkeypatch.setattr(execute, "_LONGEST_WAIT_S", 0.0)
+    monkeypatch.setattr(local, "has_room", lambda: False)
+    monkeypatch.setattr(local, "_LONGEST_WAIT_S", 0.0)
     monkeypatch.setattr(
-        execute, "exceeding_memory", lambda pids, _: dict.fromkeys(pids, Excess("ended: no memory", may_fit=True))
+        local, "exceeding_memory", lambda pids, _: dict.fromkeys(pids, Excess("ended: no memory", may_fit=True))
     )
     events: list[Event] = []
     [run] = execute_all(specs(dataset, card(epochs=60), under=protocol()), dataset, store, on_event=events.append)

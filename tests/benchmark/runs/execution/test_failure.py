@@ -15,9 +15,9 @@ from benchmark.data.sources import open_dataset
 from benchmark.data.splits import make_split
 from benchmark.evidence.metrics import registry as metrics
 from benchmark.evidence.metrics.registry import Figure, get_metric
-from benchmark.runs.execution.execute import reusable_run
 from benchmark.runs.execution.failure import RunState, failed_run, traceback_of
 from benchmark.runs.execution.messages import Message, PreparedLost, ScoresReady
+from benchmark.runs.execution.reuse import reusable_run
 from benchmark.runs.history import History
 from benchmark.runs.run import DatasetFacts, Job, Run, RunSpec, SplitFacts
 from benchmark.runs.storage.store import TRACEBACK, Store

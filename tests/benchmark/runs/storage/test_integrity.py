@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from benchmark.evidence.metrics import registry as definitions
 from benchmark.evidence.metrics.registry import Figure, metrics, values
 from benchmark.runs.deployment.model_files import REFERENCE, model_of
-from benchmark.runs.execution.execute import reusable_run
+from benchmark.runs.execution.reuse import reusable_run
 from benchmark.runs.run import Run
 from benchmark.runs.storage.files import Damaged, Unreadable
 from benchmark.runs.storage.integrity import disagreement

@@ -1,0 +1,106 @@
+"""Runs on a Ray cluster of two nodes, one of which is killed in the middle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import zoo
+from benchmark.runs.execution.engines.tasks import ENGINES
+from benchmark.runs.execution.events import Event, Started
+from tests.support.tiny import environment, write_npz, write_protocol
+from zoo.api.bench import BenchResults
+
+pytestmark = pytest.mark.slow
+CARDS = ("constant", "pixels-logistic")
+
+
+@dataclass(frozen=True)
+class Story:
+    """The same runs on a cluster that lost a node, and on this machine alone."""
+
+    there: BenchResults
+    started: list[str]
+    here: BenchResults
+
+
+@pytest.fixture(scope="module")
+def variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment(tmp_path_factory.mktemp("cache")).items():
+            patch.setenv(name, value)
+        patch.setenv("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        yield
+
+
+@pytest.fixture(scope="module")
+def story(variables: None, tmp_path_factory: pytest.TempPathFactory) -> Story:
+    ray = pytest.importorskip("ray", reason="the ray extra is not installed")
+    from ray.cluster_utils import Cluster
+
+    folder = tmp_path_factory.mktemp("story")
+    data, protocol = write_npz(folder / "tiny.npz"), write_protocol(folder / "p.yaml")
+    chosen: dict[str, Any] = {"data": data, "protocol": protocol, "seeds": 1}
+    small = {"num_cpus": 1, "object_store_memory": 100 * 1024**2}
+    cluster = Cluster(initialize_head=True, head_node_args={**small, "include_dashboard": False})
+    try:
+        second = cluster.add_node(**small)
+        cluster.wait_for_nodes()
+        started: list[str] = []
+
+        def kill_one(event: Event) -> None:
+            if isinstance(event, Started):
+                started.append(event.spec.card.name)
+                if len(started) == len(CARDS):
+                    cluster.remove_node(second, allow_graceful=False)
+
+        there = zoo.bench(
+            CARDS,
+            **chosen,
+            store=folder / "runs",
+            engine="ray",
+            engine_options={"address": cluster.address},
+            on_event=kill_one,
+        )
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+    return Story(there, started, zoo.bench(CARDS, **chosen, store=folder / "here", cores=1))
+
+
+def test_a_run_whose_node_dies_is_computed_on_the_other_one(story: Story) -> None:
+    assert [run.status for run in story.there.runs] == ["ok", "ok"]
+    assert set(story.started[:2]) == set(CARDS)
+    assert len(story.started) == len(CARDS) + 1  # the run of the dead node started twice
+
+
+def test_the_results_are_those_of_one_machine_to_the_last_bit(story: Story) -> None:
+    def results(bench: BenchResults) -> list[Any]:
+        return [
+            (
+                run.run_id,
+                run.threshold,
+                run.at_half,
+                run.at_chosen,
+                run.diagnosis,
+                [bench.store.scores(run, split).y_score.tolist() for split in ("val", "test")],
+            )
+            for run in bench.runs
+        ]
+
+    assert results(story.there) == results(story.here)
+
+
+def test_nothing_is_left_of_the_tasks(story: Story) -> None:
+    assert list((story.there.store.root / ENGINES).iterdir()) == []
+
+
+def test_an_unknown_option_is_one_line(variables: None, tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="the ray extra is not installed")
+    with pytest.raises(zoo.ConfigError, match="--ray colour: is unknown; give address, num_gpus, memory"):
+        zoo.plan_bench("constant", engine="ray", engine_options={"colour": "red"}, store=tmp_path / "runs")
