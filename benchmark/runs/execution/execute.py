@@ -50,7 +50,7 @@ from benchmark.runs.execution.prefix_trial import MEASURING, MachineTrials
 from benchmark.runs.run import Job, Progress, Run, RunSpec, SplitFacts
 from benchmark.runs.storage.store import Store
 from benchmark.training.quiet import load_keras
-from zoo.models.registry import get_builder
+from zoo.models.registry import Unfrozen, get_builder
 
 _POLL_S = 0.5
 _RETRY_S = 2.0
@@ -95,7 +95,7 @@ def execute_all(
     store: Store,
     *,
     jobs: int = 1,
-    also_unfrozen: Sequence[int] = (),
+    also_unfrozen: Sequence[Unfrozen] = (),
     limits: Limits = NO_LIMITS,
     on_event: Callable[[Event], None] = lambda _: None,
     registration: str | None = None,
@@ -113,7 +113,7 @@ def execute_all(
         dataset: Their images.
         store: Where runs are stored.
         jobs: The most runs computed at once.
-        also_unfrozen: Numbers of unfrozen layers that later runs will have, so that they find their features.
+        also_unfrozen: Unfrozen layers that later runs will have, so that they find their features.
         limits: Limits of each run.
         on_event: Called with each event.
         registration: Digest of the registration that contains the runs; their records name it.
@@ -188,7 +188,7 @@ class _Engine:
         dataset: Dataset,
         store: Store,
         on_event: Callable[[Event], None],
-        also_unfrozen: Mapping[str, tuple[int, ...]],
+        also_unfrozen: Mapping[str, tuple[Unfrozen, ...]],
         limits: Limits,
         registration: str | None,
     ) -> None:
@@ -350,18 +350,25 @@ def worker_context() -> Any:
 def _feature_key(spec: RunSpec) -> str:
     """A key that is equal for runs with the same features: the same builder, base, views and preprocessing."""
     recipe, model = spec.card.recipe, spec.card.model
-    weights = get_builder(model.builder).weights_of(model.params)
-    facts = (model.builder, weights and weights.name, recipe.preprocessing, recipe.augmentation)
+    builder = get_builder(model.builder)
+    weights = builder.weights_of(model.params)
+    facts = (
+        model.builder,
+        weights and weights.name,
+        builder.base_of(model.params),
+        recipe.preprocessing,
+        recipe.augmentation,
+    )
     return repr((*facts, spec.split_seed, spec.protocol.identity()))
 
 
-def _shared_cuts(specs: Sequence[RunSpec], also: Sequence[int]) -> dict[str, tuple[int, ...]]:
-    """The numbers of unfrozen layers in each group of runs that may share features, by `_feature_key`."""
-    numbers: dict[str, set[int]] = {}
+def _shared_cuts(specs: Sequence[RunSpec], also: Sequence[Unfrozen]) -> dict[str, tuple[Unfrozen, ...]]:
+    """The unfrozen layers in each group of runs that may share features, by `_feature_key`."""
+    numbers: dict[str, set[Unfrozen]] = {}
     for spec in specs:
         model = spec.card.model
         numbers.setdefault(_feature_key(spec), set(also)).add(get_builder(model.builder).unfrozen(model.params))
-    return {key: tuple(sorted(layers)) for key, layers in numbers.items()}
+    return {key: tuple(sorted(layers, key=lambda each: f"{each:>9}")) for key, layers in numbers.items()}
 
 
 def _work(registration: Registration, *arguments: Any) -> None:
