@@ -64,7 +64,7 @@ def fit_nearest(
         patients: The patient of each row.
         weights: Weight of each row, as a vote and in the choice, above 0, shape (n,).
         classes: Number of classes, 2 or more.
-        rows_per_image: How many rows an image has. The number of neighbours is multiplied by it.
+        rows_per_image: Number of rows per image. The number of neighbours is multiplied by it.
 
     Returns:
         The rows and how many of them vote.

@@ -16,10 +16,7 @@ Epochs = Annotated[int, Field(gt=0, le=100_000)]
 Factor = Annotated[float, Field(gt=0, le=1000)]
 Preprocessing = Annotated[
     Literal["rescale", "caffe", "builder"],
-    Field(
-        description="from grey levels 0..255 to the input; rescale: divided by 255; caffe: BGR minus ImageNet's means; "
-        "builder: left to the model of a builder that does it"
-    ),
+    Field(description="rescale: grey levels / 255; caffe: BGR minus ImageNet's means; builder: left to the builder"),
 ]
 ClassWeights = Annotated[
     Literal["balanced"] | None,
@@ -176,8 +173,7 @@ class ProbeRecipe(Strict):
     """
 
     probe: Literal["logistic", "knn"] = Field(
-        description="logistic: logistic regression, its penalty chosen by patient on train; knn: the votes of the "
-        "nearest training images by cosine, their number chosen by patient on train"
+        description="logistic: logistic regression; knn: votes of nearest images; settings are chosen on train"
     )
     augmentation: Augmentation | None = Field(default=None, description=_AUGMENTATION)
     preprocessing: Preprocessing = "rescale"

@@ -109,8 +109,7 @@ def application(
         outputs: 1 for the probability of the positive class of two; k for a probability per class of k.
         backbone: The name of the network in keras.applications.
         weights: "imagenet", "package:NAME/FILE", the path of a .h5 file, or "random".
-        unfreeze: What the second phase trains of the base: a number of its last layers, or the name of a layer or block
-            and everything behind it. 0 trains the head alone.
+        unfreeze: What the second phase trains of the base: a number of last layers, or all from a named block on.
         pooling: How the feature maps are pooled over all positions.
         dense_units: Number of hidden units; None for a linear model of the features, as a probe needs.
         dropout: Share of features, or of hidden units, dropped during training, in [0, 1).
